@@ -1,0 +1,43 @@
+import type { Block } from './block.js';
+import type { Head } from './head.js';
+import type { JsonObject } from './json.js';
+import type { ParameterScope } from './parameter.js';
+import type { Shape3 } from './shapes.js';
+
+/** `(stage, index)`: stage 0 is the stem, stages count from 1, blocks in a stage from 0 (methods.md §0). */
+export type BlockReference = readonly [stage: number, index: number];
+
+export function formatReference([stage, index]: BlockReference): string {
+  return `(${stage},${index})`;
+}
+
+export interface BackboneBlock {
+  readonly reference: BlockReference;
+  readonly block: Block;
+}
+
+/** A network as a line of blocks, the stem first, and the classifier that ends it. */
+export interface Backbone {
+  readonly name: string;
+  readonly config: JsonObject;
+  readonly inputShape: Shape3;
+  readonly classes: number;
+  readonly blocks: readonly BackboneBlock[];
+  /** Global pooling, dense layer and cross-entropy on the last block's output. */
+  readonly classifier: Head;
+}
+
+export interface BackboneOptions {
+  /** Images, channels last. */
+  readonly inputShape: Shape3;
+  readonly classes: number;
+  /** Where the weights are made. */
+  readonly scope: ParameterScope;
+}
+
+/** Builds a backbone: what `resnet(32)` returns. Config rebuilds it. */
+export interface BackboneFactory {
+  readonly name: string;
+  readonly config: JsonObject;
+  build(options: BackboneOptions): Backbone;
+}

@@ -1,0 +1,100 @@
+/**
+ * What went wrong, in one word; stable, so that programs can branch on it.
+ *
+ * - `invalid-option`: an option has a value that is not allowed.
+ * - `unknown-name`: a name is not registered (the message lists those that are).
+ * - `shape-mismatch`: tensors or blocks do not fit together.
+ * - `invalid-plan`: objectives contradict each other or the network.
+ * - `invalid-data`: a file or a data set is damaged or not what it claims to be.
+ * - `missing-dependency`: an optional package or a file of the system is not there.
+ * - `backend-unavailable`: a TensorFlow.js backend cannot be started here.
+ * - `out-of-memory`: a step does not fit, or the backend ran out of memory.
+ * - `non-finite-loss`: a loss became NaN or infinite.
+ * - `misuse`: an API was called in an order or with objects that it does not allow.
+ */
+export type ErrorCode =
+  | 'invalid-option'
+  | 'unknown-name'
+  | 'shape-mismatch'
+  | 'invalid-plan'
+  | 'invalid-data'
+  | 'missing-dependency'
+  | 'backend-unavailable'
+  | 'out-of-memory'
+  | 'non-finite-loss'
+  | 'misuse';
+
+const marker = Symbol.for('localgrad.error');
+
+/** The one error class of all localgrad packages. Its message says what is wrong, where, and what is allowed. */
+export class LocalgradError extends Error {
+  readonly code: ErrorCode;
+  /** Facts for programs: offending value, file, offset, allowed names, predicted bytes, … */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LocalgradError';
+    this.code = code;
+    this.details = details;
+    Object.defineProperty(this, marker, { value: true });
+  }
+
+  /** True for errors of any copy of this package, unlike `instanceof`. */
+  static isInstance(error: unknown): error is LocalgradError {
+    return typeof error === 'object' && error !== null && marker in error;
+  }
+}
+
+/** The allowed names, the closest to `name` first. */
+export function closestFirst(name: string, allowed: readonly string[]): string[] {
+  return [...allowed].sort((a, b) => editDistance(name, a) - editDistance(name, b) || a.localeCompare(b));
+}
+
+/**
+ * An error for a name that is not registered.
+ *
+ * @param what what the name stands for, e.g. `method`
+ */
+export function unknownName(what: string, name: string, allowed: readonly string[]): LocalgradError {
+  const [nearest] = closestFirst(name, allowed);
+  const hint = nearest !== undefined && editDistance(name, nearest) <= 2 ? ` Did you mean '${nearest}'?` : '';
+  return new LocalgradError('unknown-name', `Unknown ${what} '${name}'.${hint} Allowed: ${allowed.join(', ')}.`, {
+    what,
+    name,
+    allowed: [...allowed],
+  });
+}
+
+/** Throws when `options` has a key that is not in `allowed`; the message lists the allowed keys. */
+export function rejectUnknownKeys(where: string, options: object, allowed: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (!allowed.includes(key)) throw unknownName(`option of ${where}`, key, allowed);
+  }
+}
+
+/** Throws an `invalid-option` error unless `condition` holds. */
+export function requireOption(condition: boolean, where: string, option: string, value: unknown, allowed: string): asserts condition {
+  if (!condition) {
+    const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value) ?? String(value);
+    throw new LocalgradError('invalid-option', `${where}: option '${option}' is ${shown}; allowed: ${allowed}.`, {
+      where,
+      option,
+      value,
+      allowed,
+    });
+  }
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}

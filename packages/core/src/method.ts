@@ -1,0 +1,30 @@
+import type { JsonObject } from './json.js';
+import type { Network } from './network.js';
+import type { TrainingPlan } from './plan.js';
+
+/**
+ * A local-learning method: a function from a network to a plan. It knows neither trainer nor backend.
+ *
+ * `specVersion` lets later versions of core keep accepting methods written for this one.
+ */
+export interface LocalLearningMethod {
+  readonly specVersion: 'v1';
+  /** An expression: `dgl`, `mlm(dgl)`. */
+  readonly name: string;
+  /** Rebuilds the method: `{ method: 'dgl', head: '1c2f' }`, `{ decorator: 'mlm', of: {…}, window: 2 }`. */
+  readonly config: JsonObject;
+  plan(network: Network): TrainingPlan;
+}
+
+/** A function from method to method that rewrites plans; closed under composition. */
+export interface MethodDecorator {
+  (method: LocalLearningMethod): LocalLearningMethod;
+}
+
+/** The decorator that changes nothing: the neutral element of composition. */
+export const identity: MethodDecorator = (method) => method;
+
+/** `compose(a, b)(method)` is `a(b(method))`: the last one is wrapped directly around the method. */
+export function compose(...decorators: readonly MethodDecorator[]): MethodDecorator {
+  return (method) => decorators.reduceRight((wrapped, decorate) => decorate(wrapped), method);
+}

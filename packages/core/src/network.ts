@@ -1,0 +1,44 @@
+import type { Backbone, BackboneBlock } from './backbone.js';
+import { formatReference } from './backbone.js';
+import type { Block } from './block.js';
+import type { Partition } from './partition.js';
+import type { Shape3 } from './shapes.js';
+
+/** A run of backbone blocks that is trained as one. */
+export interface Module {
+  readonly index: number;
+  /** Named by its last block. */
+  readonly name: string;
+  readonly members: readonly BackboneBlock[];
+  readonly blocks: readonly Block[];
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+}
+
+/** A backbone cut into modules: what a method sees. */
+export interface Network {
+  readonly backbone: Backbone;
+  readonly modules: readonly Module[];
+  readonly classes: number;
+  readonly imageShape: Shape3;
+}
+
+/** Cuts a backbone into the modules of a partition (`resolvePartition`). */
+export function createNetwork(backbone: Backbone, partition: Partition): Network {
+  let start = 0;
+  const modules = partition.map((count, index): Module => {
+    const members = backbone.blocks.slice(start, start + count);
+    start += count;
+    const first = members[0] as BackboneBlock;
+    const last = members[members.length - 1] as BackboneBlock;
+    return {
+      index,
+      name: formatReference(last.reference),
+      members,
+      blocks: members.map((member) => member.block),
+      inputShape: first.block.inputShape,
+      outputShape: last.block.outputShape,
+    };
+  });
+  return { backbone, modules, classes: backbone.classes, imageShape: backbone.inputShape };
+}

@@ -1,0 +1,48 @@
+import type { Head, Network, Objective, ParameterScope } from '@localgrad/core';
+
+/** A built head and the objectives that read it. */
+export interface CompiledHead {
+  readonly key: string;
+  readonly module: number;
+  readonly head: Head;
+  readonly objectives: readonly Objective[];
+}
+
+/** Builds each head once, and gathers the objectives that share it. */
+export function groupObjectives(
+  objectives: readonly Objective[],
+  network: Network,
+  scope: ParameterScope,
+): Map<number, CompiledHead[]> {
+  const byKey = new Map<string, Objective[]>();
+  for (const objective of objectives) {
+    const group = byKey.get(objective.head.key);
+    if (group === undefined) byKey.set(objective.head.key, [objective]);
+    else group.push(objective);
+  }
+  const result = new Map<number, CompiledHead[]>();
+  for (const [key, group] of byKey) {
+    const [first] = group as [Objective, ...Objective[]];
+    const module = first.span[1];
+    const compiled = { key, module, head: buildHead(first, module, network, scope.scope(key)), objectives: group };
+    result.set(module, [...(result.get(module) ?? []), compiled]);
+  }
+  return result;
+}
+
+function buildHead(objective: Objective, module: number, network: Network, scope: ParameterScope): Head {
+  const { factory } = objective.head;
+  if (factory === undefined) return network.backbone.classifier;
+  const at = (index: number) => network.modules[index]?.outputShape ?? network.imageShape;
+  return factory.build(
+    {
+      module,
+      modules: network.modules.length,
+      inputShape: at(module),
+      finalShape: at(network.modules.length - 1),
+      classes: network.classes,
+      imageShape: network.imageShape,
+    },
+    scope,
+  );
+}

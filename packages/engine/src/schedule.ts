@@ -1,0 +1,120 @@
+import type { Span } from '@localgrad/core';
+
+/** `residuals`: keep what the backward needs. `recompute`: keep module outputs only and run a forward again. */
+export type MemoryPolicy = 'residuals' | 'recompute';
+
+/**
+ * One thing to do. Cotangents wait in slots: slot (module, from) holds the gradient with respect to the output of
+ * `module` of all losses whose spans start at module `from`.
+ */
+export type Instruction =
+  /** Run a module. `keep`: hold its pass for VJPs. `repeat`: a recomputation, without touching statistics. */
+  | { readonly op: 'forward'; readonly module: number; readonly keep: boolean; readonly repeat: boolean }
+  /** Evaluate the heads on a module's output; fills the slots (module, from) of their objectives. */
+  | { readonly op: 'evaluate'; readonly module: number }
+  /** Input-VJP of slot (module, from) into slot (module − 1, from); the slot stays for the weight-VJP. */
+  | { readonly op: 'send'; readonly module: number; readonly from: number }
+  /**
+   * Weight-VJP on the sum of all slots of a module, which ends its pass. `sendTo`: the same call yields the cotangent
+   * for slot (module − 1, sendTo), because every slot of the module travels on together.
+   */
+  | { readonly op: 'finish'; readonly module: number; readonly sendTo?: number }
+  /** Give up a module's pass without a VJP; it will be recomputed. */
+  | { readonly op: 'drop'; readonly module: number }
+  /** Dispose a module's output. */
+  | { readonly op: 'free'; readonly module: number };
+
+/**
+ * The least work that gives the exact gradient of any set of spans (methods.md §7.2, generalised).
+ *
+ * Let last(j) be the highest module at which a loss is read whose span covers j. A VJP is linear in its cotangent, so
+ * all losses whose spans start at the same module travel as one sum, and they set out when the last of them has been
+ * read: at time last(from). Module j ends at time last(j) with one weight-VJP on everything that arrived. Nothing is
+ * held longer for that: a module that a cotangent passes is open at least as long as the one where it stops.
+ *
+ * @param spans spans of the objectives, valid for `modules`
+ */
+export function compileSchedule(spans: readonly Span[], modules: number, memory: MemoryPolicy = 'residuals'): Instruction[] {
+  const last = Array.from({ length: modules }, (_, module) => lastReader(spans, module));
+  const reachesFrom = (module: number): number[] =>
+    [...new Set(spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from))].sort((a, b) => a - b);
+  const end = Math.max(...spans.map(([, to]) => to));
+  const instructions: Instruction[] = [];
+
+  for (let time = 0; time <= end; time++) {
+    const backward = backwardAt(time, last, reachesFrom);
+    const needed = new Set(backward.map((instruction) => instruction.module));
+    const isTrained = (last[time] ?? -1) >= time;
+    const keep = isTrained && (memory === 'residuals' || needed.has(time));
+    instructions.push({ op: 'forward', module: time, keep, repeat: false });
+    if (spans.some(([, to]) => to === time)) instructions.push({ op: 'evaluate', module: time });
+    if (memory === 'residuals') instructions.push(...backward);
+    else instructions.push(...withRecomputation(backward, time));
+  }
+  return withFrees(instructions, modules);
+}
+
+/** The highest `to` of the spans that cover a module; −1 if none does. */
+function lastReader(spans: readonly Span[], module: number): number {
+  return Math.max(-1, ...spans.filter(([from, to]) => from <= module && module <= to).map(([, to]) => to));
+}
+
+type Backward = Extract<Instruction, { op: 'send' | 'finish' }>;
+
+function backwardAt(time: number, last: readonly number[], reachesFrom: (module: number) => number[]): Backward[] {
+  const result: Backward[] = [];
+  for (let module = time; module >= 0; module--) {
+    const slots = reachesFrom(module);
+    const departing = slots.filter((from) => from < module && last[from] === time);
+    const finishes = last[module] === time;
+    const [only] = departing;
+    if (finishes && slots.length === 1 && only !== undefined) {
+      result.push({ op: 'finish', module, sendTo: only });
+      continue;
+    }
+    for (const from of departing) result.push({ op: 'send', module, from });
+    if (finishes) result.push({ op: 'finish', module });
+  }
+  return result;
+}
+
+function withRecomputation(backward: readonly Backward[], time: number): Instruction[] {
+  const result: Instruction[] = [];
+  let open = time;
+  for (const instruction of backward) {
+    const { module } = instruction;
+    if (module !== open) result.push({ op: 'forward', module, keep: true, repeat: true });
+    open = module;
+    result.push(instruction);
+    const isLast = backward.findLast((other) => other.module === module) === instruction;
+    if (isLast && instruction.op === 'send') result.push({ op: 'drop', module });
+  }
+  return result;
+}
+
+/** Adds a `free` for each module output right after its last reader. */
+function withFrees(instructions: readonly Instruction[], modules: number): Instruction[] {
+  const lastUse = new Array<number>(modules).fill(-1);
+  const isRepeated = new Array<boolean>(modules).fill(false);
+  instructions.forEach((instruction, position) => {
+    const { op, module } = instruction;
+    const uses = (output: number) => {
+      if (output >= 0) lastUse[output] = position;
+    };
+    if (op === 'forward') {
+      if (instruction.repeat) isRepeated[module] = true;
+      else uses(module);
+      uses(module - 1);
+    } else if (op === 'evaluate') {
+      uses(module);
+    } else {
+      uses(module - 1);
+      // A repeated pass brings an output of its own.
+      if (!isRepeated[module]) uses(module);
+    }
+  });
+  return instructions.flatMap((instruction, position) => {
+    const frees = lastUse.flatMap((use, module) => (use === position ? [{ op: 'free', module } as const] : []));
+    return [instruction, ...frees];
+  });
+}
