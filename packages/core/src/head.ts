@@ -58,6 +58,8 @@ export interface HeadContext {
   readonly modules: number;
   /** Shape of that output. */
   readonly inputShape: Shape3;
+  /** Shape of the last module's output: heads may size themselves after the network's widest stage. */
+  readonly finalShape: Shape3;
   readonly classes: number;
   readonly imageShape: Shape3;
 }
