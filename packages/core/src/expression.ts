@@ -1,0 +1,96 @@
+import { LocalgradError } from './errors.js';
+
+export type OptionValue = string | number | boolean;
+
+/** A method as it is written on the command line and in files: `lam(mlm(dgl, window: 3), momentum: 0.995)`. */
+export interface MethodExpression {
+  readonly name: string;
+  /** What a decorator wraps. */
+  readonly of?: MethodExpression;
+  readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+/**
+ * Parses `name`, `name(option: value, …)` or `name(method, option: value, …)`. Names may be those of npm packages.
+ *
+ * @throws LocalgradError `invalid-option` with the column
+ */
+export function parseMethodExpression(text: string): MethodExpression {
+  const tokens = tokenize(text);
+  let position = 0;
+  const peek = () => tokens[position] as Token;
+  const fail = (expected: string): never => {
+    const { column, text: found } = peek();
+    throw new LocalgradError(
+      'invalid-option',
+      `Method '${text}', column ${column}: expected ${expected}, found ${found === '' ? 'the end' : `'${found}'`}.`,
+      { text, column, expected },
+    );
+  };
+  const take = (kind: Token['kind'], expected: string): string => {
+    if (peek().kind !== kind) fail(expected);
+    return (tokens[position++] as Token).text;
+  };
+
+  const parseMethod = (): MethodExpression => {
+    const name = take('word', 'a method name');
+    const options: Record<string, OptionValue> = {};
+    let of: MethodExpression | undefined;
+    if (peek().kind === 'open') {
+      position++;
+      for (let isFirst = true; peek().kind !== 'close'; isFirst = false) {
+        if (!isFirst) take('comma', "',' or ')'");
+        const isOption = tokens[position + 1]?.kind === 'colon';
+        if (isOption) {
+          const key = take('word', 'an option name');
+          if (Object.hasOwn(options, key)) fail(`option '${key}' only once`);
+          position++;
+          options[key] = parseValue(take('word', `a value for '${key}'`));
+        } else if (isFirst) {
+          of = parseMethod();
+        } else {
+          fail("'option: value'");
+        }
+      }
+      position++;
+    }
+    return of === undefined ? { name, options } : { name, of, options };
+  };
+
+  const result = parseMethod();
+  if (peek().kind !== 'end') fail('the end');
+  return result;
+}
+
+/** The inverse of `parseMethodExpression`. */
+export function formatMethodExpression({ name, of, options }: MethodExpression): string {
+  const parts = [
+    ...(of === undefined ? [] : [formatMethodExpression(of)]),
+    ...Object.entries(options).map(([key, value]) => `${key}: ${String(value)}`),
+  ];
+  return parts.length === 0 ? name : `${name}(${parts.join(', ')})`;
+}
+
+interface Token {
+  readonly kind: 'word' | 'open' | 'close' | 'comma' | 'colon' | 'end';
+  readonly text: string;
+  /** From 1. */
+  readonly column: number;
+}
+
+const punctuation: Readonly<Record<string, Token['kind']>> = { '(': 'open', ')': 'close', ',': 'comma', ':': 'colon' };
+
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  for (const match of text.matchAll(/[(),:]|[^\s(),:]+/g)) {
+    tokens.push({ kind: punctuation[match[0]] ?? 'word', text: match[0], column: match.index + 1 });
+  }
+  return [...tokens, { kind: 'end', text: '', column: text.length + 1 }];
+}
+
+function parseValue(text: string): OptionValue {
+  if (text === 'true') return true;
+  if (text === 'false') return false;
+  const number = Number(text);
+  return Number.isFinite(number) ? number : text;
+}

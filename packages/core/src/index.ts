@@ -1,0 +1,42 @@
+export {
+  type Backbone,
+  type BackboneBlock,
+  type BackboneFactory,
+  type BackboneOptions,
+  type BlockReference,
+  formatReference,
+} from './backbone.js';
+export {
+  type Block,
+  type BlockCost,
+  type Cotangents,
+  evaluationMode,
+  type Mode,
+  type Pass,
+  recomputeMode,
+  trainingMode,
+  type Want,
+} from './block.js';
+export { closestFirst, type ErrorCode, LocalgradError, rejectUnknownKeys, requireOption, unknownName } from './errors.js';
+export { formatMethodExpression, type MethodExpression, type OptionValue, parseMethodExpression } from './expression.js';
+export type { Head, HeadContext, HeadCost, HeadFactory, HeadRequest, HeadResult, Targets } from './head.js';
+export type { JsonObject, JsonValue } from './json.js';
+export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
+export { createNetwork, type Module, type Network } from './network.js';
+export { type Initializer, Parameter, type ParameterKind, type ParameterScope, type RandomSource } from './parameter.js';
+export { type Partition, type PartitionSpec, type PartitionStrategy, resolvePartition } from './partition.js';
+export {
+  type AfterStepHook,
+  classifierHead,
+  finalObjective,
+  type HeadReference,
+  type Objective,
+  type ObjectiveRole,
+  type Span,
+  type StepContext,
+  type TrainingPlan,
+  validatePlan,
+  type Weight,
+  weightAt,
+} from './plan.js';
+export { bytesOf, formatShape, type Shape3, sameShape, sizeOf } from './shapes.js';

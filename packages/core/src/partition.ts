@@ -1,0 +1,140 @@
+import { type BackboneBlock, type BlockReference, formatReference } from './backbone.js';
+import { LocalgradError } from './errors.js';
+import { bytesOf } from './shapes.js';
+
+/** Blocks per module, from the image on; the stem counts as a block. */
+export type Partition = readonly number[];
+
+/** How a backbone is cut into modules. */
+export type PartitionSpec =
+  | {
+      /** K. */
+      readonly modules: number;
+      /**
+       * `even`: block counts as equal as possible, extra blocks to the later modules. `balanced-memory`: the largest
+       * module's saved activations as small as possible.
+       */
+      readonly strategy?: PartitionStrategy;
+      /** Is the stem a module of its own? Default: `own` if there are as many modules as blocks with the stem. */
+      readonly stemModule?: 'merged' | 'own';
+    }
+  /** Explicit: the last block of each module. */
+  | { readonly lastBlocks: readonly BlockReference[] }
+  /** Explicit: blocks per module, the stem included. */
+  | { readonly sizes: readonly number[] };
+
+export type PartitionStrategy = 'even' | 'balanced-memory';
+
+/**
+ * Cuts a line of blocks, the stem first, into modules.
+ *
+ * @throws LocalgradError `invalid-option` when the cut is impossible; the message says what is possible
+ */
+export function resolvePartition(blocks: readonly BackboneBlock[], spec: PartitionSpec): Partition {
+  if ('sizes' in spec) return checkedSizes(blocks, spec.sizes);
+  if ('lastBlocks' in spec) return fromLastBlocks(blocks, spec.lastBlocks);
+  const { modules, strategy = 'even' } = spec;
+  const body = blocks.length - 1;
+  const stemModule = spec.stemModule ?? (modules === blocks.length ? 'own' : 'merged');
+  if (stemModule !== 'own' && stemModule !== 'merged') {
+    throw new LocalgradError('invalid-option', `stemModule is '${String(stemModule)}'; allowed: merged, own.`);
+  }
+  const [least, most] = stemModule === 'own' ? [2, body + 1] : [1, body];
+  if (!Number.isInteger(modules) || modules < least || modules > most) {
+    throw new LocalgradError(
+      'invalid-option',
+      `Cannot cut ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${least} to ${most}` +
+        `${stemModule === 'merged' ? `, or ${body + 1} with the stem as a module of its own` : ''}.`,
+      { modules, least, most, stemModule },
+    );
+  }
+  const own = stemModule === 'own' ? 1 : 0;
+  const sizes = strategy === 'even' ? evenSizes(body, modules - own) : undefined;
+  if (sizes !== undefined) {
+    return own ? [1, ...sizes] : sizes.map((size, index) => (index === 0 ? size + 1 : size));
+  }
+  if (strategy !== 'balanced-memory') {
+    throw new LocalgradError('invalid-option', `Partition strategy '${String(strategy)}' is not known; allowed: even, balanced-memory.`);
+  }
+  return own ? [1, ...balancedSizes(blocks.slice(1), modules - 1)] : balancedSizes(blocks, modules, 2);
+}
+
+function evenSizes(blocks: number, modules: number): number[] {
+  const base = Math.floor(blocks / modules);
+  const extra = blocks % modules;
+  return Array.from({ length: modules }, (_, index) => (index >= modules - extra ? base + 1 : base));
+}
+
+/**
+ * Dynamic programming over prefixes: cost[k][n] is the smallest possible maximum when the first n blocks form k modules.
+ *
+ * @param firstAtLeast blocks that the first module must hold (the stem and one more)
+ */
+function balancedSizes(blocks: readonly BackboneBlock[], modules: number, firstAtLeast = 1): number[] {
+  const bytes = blocks.map(({ block }) => block.cost.residualBytes(1) + bytesOf(block.outputShape, 1));
+  const prefix = [0];
+  for (const value of bytes) prefix.push((prefix.at(-1) ?? 0) + value);
+  const between = (start: number, end: number) => (prefix[end] ?? 0) - (prefix[start] ?? 0);
+  let cost = blocks.map((_, index) => (index + 1 >= firstAtLeast ? between(0, index + 1) : Number.POSITIVE_INFINITY));
+  cost.unshift(Number.POSITIVE_INFINITY);
+  const cuts: number[][] = [];
+  for (let module = 2; module <= modules; module++) {
+    const next = new Array<number>(blocks.length + 1).fill(Number.POSITIVE_INFINITY);
+    const cut = new Array<number>(blocks.length + 1).fill(0);
+    for (let end = module; end <= blocks.length; end++) {
+      for (let start = module - 1; start < end; start++) {
+        const worst = Math.max(cost[start] ?? Number.POSITIVE_INFINITY, between(start, end));
+        if (worst < (next[end] ?? 0)) {
+          next[end] = worst;
+          cut[end] = start;
+        }
+      }
+    }
+    cuts.unshift(cut);
+    cost = next;
+  }
+  const sizes: number[] = [];
+  let end = blocks.length;
+  for (const cut of cuts) {
+    const start = cut[end] ?? 0;
+    sizes.unshift(end - start);
+    end = start;
+  }
+  return [end, ...sizes];
+}
+
+function checkedSizes(blocks: readonly BackboneBlock[], sizes: readonly number[]): Partition {
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (sizes.length === 0 || sizes.some((size) => !Number.isInteger(size) || size < 1) || total !== blocks.length) {
+    throw new LocalgradError(
+      'invalid-option',
+      `Partition sizes [${sizes.join(', ')}] sum to ${total}; allowed: integers ≥ 1 that sum to the ${blocks.length} blocks, the stem included.`,
+      { sizes: [...sizes], blocks: blocks.length },
+    );
+  }
+  return [...sizes];
+}
+
+function fromLastBlocks(blocks: readonly BackboneBlock[], lastBlocks: readonly BlockReference[]): Partition {
+  const names = blocks.map(({ reference }) => formatReference(reference));
+  const ends = lastBlocks.map((reference) => {
+    const position = names.indexOf(formatReference(reference));
+    if (position < 0) {
+      throw new LocalgradError(
+        'invalid-option',
+        `Partition names block ${formatReference(reference)}, which the backbone does not have. Its blocks: ${names.join(' ')}.`,
+        { reference, blocks: names },
+      );
+    }
+    return position;
+  });
+  const isRising = ends.every((end, index) => index === 0 || end > (ends[index - 1] ?? 0));
+  if (!isRising || ends.at(-1) !== blocks.length - 1) {
+    throw new LocalgradError(
+      'invalid-option',
+      `Partition ${lastBlocks.map(formatReference).join(' ')} must name blocks in rising order and end with ${names.at(-1)}.`,
+      { lastBlocks: [...lastBlocks] },
+    );
+  }
+  return ends.map((end, index) => end - (ends[index - 1] ?? -1));
+}
