@@ -1,0 +1,51 @@
+import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
+import { mul, relu as reluOf, reshape, sigmoid as sigmoidOf, step, sub, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import { batched } from './convolution-unit.js';
+import { parameterless } from './parameterless.js';
+
+/** max(x, 0) */
+export function relu(name: string, shape: Shape3): Block {
+  return parameterless({
+    name,
+    inputShape: shape,
+    outputShape: shape,
+    apply: (x) => reluOf(x),
+    pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output))),
+    applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
+    pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
+  });
+}
+
+/** 1/(1 + e⁻ˣ) */
+export function sigmoid(name: string, shape: Shape3): Block {
+  return parameterless({
+    name,
+    inputShape: shape,
+    outputShape: shape,
+    apply: (x) => sigmoidOf(x),
+    pullBack: (dy, _input, output) => consume(dy, () => mul(dy, mul(output, sub(1, output)))),
+    applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
+    // 1 − y, y·(1 − y) and the product live together.
+    pullBackPeakBytes: (batchSize) => 3 * bytesOf(shape, batchSize),
+  });
+}
+
+/** [n, h, w, c] → [n, 1, 1, h·w·c], rows first and channels last. */
+export function flatten(name: string, shape: Shape3): Block {
+  return parameterless({
+    name,
+    inputShape: shape,
+    outputShape: [1, 1, sizeOf(shape)],
+    apply: (x) => reshape(x, [x.shape[0], 1, 1, sizeOf(shape)]) as Tensor4D,
+    pullBack: (dy) => consume(dy, () => reshape(dy, batched(shape, dy.shape[0])) as Tensor4D),
+    applyPeakBytes: () => 0,
+    pullBackPeakBytes: () => 0,
+  });
+}
+
+/** Runs `compute` in a tidy and disposes `dy` after it. */
+export function consume(dy: Tensor4D, compute: () => Tensor4D): Tensor4D {
+  const result = tidy(compute);
+  dy.dispose();
+  return result;
+}

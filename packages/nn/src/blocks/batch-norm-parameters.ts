@@ -1,0 +1,63 @@
+import type { Mode, Parameter, ParameterScope } from '@localgrad/core';
+import { add, mul, type Tensor1D, tidy } from '@tensorflow/tfjs';
+import type { BatchStatistics, Normalisation } from '../kernels/training-kernels.js';
+import { ones, zeros } from '../random/initializers.js';
+
+/** PyTorch's defaults. */
+const epsilon = 1e-5;
+const momentum = 0.1;
+
+/** Scale, shift and running statistics of one batch norm, by PyTorch's names. */
+export interface BatchNormParameters {
+  readonly channels: number;
+  readonly scale: Parameter;
+  readonly shift: Parameter;
+  readonly runningMean: Parameter;
+  readonly runningVariance: Parameter;
+}
+
+export function createBatchNorm(scope: ParameterScope, channels: number): BatchNormParameters {
+  return {
+    channels,
+    scale: scope.parameter('weight', [channels], ones),
+    shift: scope.parameter('bias', [channels], zeros),
+    runningMean: scope.parameter('running_mean', [channels], zeros, 'statistic'),
+    runningVariance: scope.parameter('running_var', [channels], ones, 'statistic'),
+  };
+}
+
+/** What to normalise with: batch statistics, or the running ones. Borrows everything. */
+export function normalisation(norm: BatchNormParameters, statistics?: BatchStatistics): Normalisation {
+  return {
+    mean: statistics?.mean ?? (norm.runningMean.value as Tensor1D),
+    variance: statistics?.variance ?? (norm.runningVariance.value as Tensor1D),
+    epsilon,
+    scale: norm.scale.value as Tensor1D,
+    shift: norm.shift.value as Tensor1D,
+  };
+}
+
+/**
+ * Takes batch statistics into the running ones `mode.statisticsUpdates` times, in closed form:
+ * r ← 0.9ⁿ·r + (1 − 0.9ⁿ)·s. As in PyTorch the running variance is the unbiased one (by count − 1).
+ *
+ * @param count values per channel: batch · height · width
+ */
+export function updateRunningStatistics(
+  norm: BatchNormParameters,
+  statistics: BatchStatistics,
+  count: number,
+  mode: Mode,
+): void {
+  if (mode.statisticsUpdates === 0) return;
+  const kept = (1 - momentum) ** mode.statisticsUpdates;
+  const blend = (parameter: Parameter, batch: Tensor1D, factor: number) =>
+    parameter.assign(tidy(() => add(mul(parameter.value, kept), mul(batch, (1 - kept) * factor))));
+  blend(norm.runningMean, statistics.mean, 1);
+  blend(norm.runningVariance, statistics.variance, count > 1 ? count / (count - 1) : 1);
+}
+
+/** Bytes of one layer's batch statistics, or of its two gradients. */
+export function vectorPairBytes(channels: number): number {
+  return 2 * 4 * channels;
+}

@@ -1,0 +1,81 @@
+import { type BlockCost, bytesOf, type Want } from '@localgrad/core';
+import { vectorPairBytes } from './batch-norm-parameters.js';
+import { type ChainStructure, type ConvolutionUnit, isTrained, unitMultiplyAccumulates, unitOutputBytes } from './convolution-unit.js';
+import { Ledger } from './ledger.js';
+
+/** The cost of a chain: its forward and VJP replayed on a ledger, for kernels that write into consumed buffers. */
+export function chainCost(structure: ChainStructure): BlockCost {
+  const { units, shortcut, recompute } = structure;
+  const projection = typeof shortcut === 'string' ? undefined : shortcut;
+  const all = projection === undefined ? units : [...units, projection];
+  const statistics = (unit: ConvolutionUnit) => vectorPairBytes(unit.norm.channels);
+  return {
+    multiplyAccumulates: all.reduce((sum, unit) => sum + unitMultiplyAccumulates(unit), 0),
+    residualBytes: (batchSize) =>
+      all.reduce((sum, unit) => sum + unitOutputBytes(unit, batchSize) + statistics(unit), 0) +
+      (recompute ? 0 : units.slice(0, -1).reduce((sum, unit) => sum + unitOutputBytes(unit, batchSize), 0)),
+    forwardPeakBytes: (batchSize) => {
+      const ledger = new Ledger();
+      const keep = (unit: ConvolutionUnit) => ledger.take(unitOutputBytes(unit, batchSize) + statistics(unit));
+      units.forEach((unit, index) => {
+        keep(unit);
+        const below = units[index - 1];
+        if (recompute && below !== undefined) ledger.give(unitOutputBytes(below, batchSize));
+        if (index < units.length - 1) ledger.take(unitOutputBytes(unit, batchSize));
+      });
+      if (projection !== undefined) {
+        keep(projection);
+        ledger.take(unitOutputBytes(projection, batchSize));
+      }
+      ledger.take(unitOutputBytes(units[units.length - 1] as ConvolutionUnit, batchSize));
+      return ledger.peak;
+    },
+    vjpPeakBytes: (batchSize, want) => vjpPeak(structure, projection, batchSize, want),
+  };
+}
+
+function vjpPeak(structure: ChainStructure, projection: ConvolutionUnit | undefined, batchSize: number, want: Want): number {
+  const { units, shortcut, recompute } = structure;
+  const ledger = new Ledger();
+  const bytes = (unit: ConvolutionUnit) => unitOutputBytes(unit, batchSize);
+  const inputBytes = bytesOf((units[0] as ConvolutionUnit).inputShape, batchSize);
+  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean) => {
+    const vectors = vectorPairBytes(unit.norm.channels);
+    ledger.take(vectors);
+    // dx and the masked cotangent go into the buffers of dy and x where those are given up.
+    const buffers = (want.release ? 2 : 1) - (wantMasked ? 2 : 1);
+    if (buffers > 0) ledger.give(bytes(unit) * buffers);
+    else ledger.take(-bytes(unit) * buffers);
+    if (!want.parameters || !isTrained(unit.norm.scale)) ledger.give(vectors);
+    if (want.release) ledger.give(vectors);
+  };
+  const filterGradient = (unit: ConvolutionUnit) => {
+    if (want.parameters && isTrained(unit.weight)) ledger.take(4 * unit.weight.size);
+  };
+
+  const last = units.length - 1;
+  const wantMasked = shortcut === 'identity' ? want.input : shortcut !== 'none';
+  throughNorm(units[last] as ConvolutionUnit, wantMasked);
+  if (projection !== undefined) {
+    throughNorm(projection, false);
+    filterGradient(projection);
+    if (want.input) ledger.take(inputBytes);
+    ledger.give(bytes(projection));
+  }
+  for (let index = last; index > 0; index--) {
+    const unit = units[index] as ConvolutionUnit;
+    const below = units[index - 1] as ConvolutionUnit;
+    if (want.parameters && isTrained(unit.weight)) {
+      if (recompute) ledger.take(bytes(below));
+      filterGradient(unit);
+      if (recompute) ledger.give(bytes(below));
+    }
+    ledger.take(bytes(below));
+    ledger.give(bytes(unit));
+    throughNorm(below, false);
+    if (want.release && !recompute) ledger.give(bytes(below));
+  }
+  filterGradient(units[0] as ConvolutionUnit);
+  if (want.input) ledger.take(inputBytes);
+  return ledger.peak;
+}

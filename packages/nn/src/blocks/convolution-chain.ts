@@ -1,0 +1,249 @@
+import type { Block, BlockCost, Cotangents, Mode, Parameter, ParameterScope, Pass, Shape3, Want } from '@localgrad/core';
+import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import { currentKernels } from '../kernels/registry.js';
+import type { BatchNormGradient, BatchStatistics } from '../kernels/training-kernels.js';
+import { normalisation, updateRunningStatistics } from './batch-norm-parameters.js';
+import { chainCost } from './convolution-chain-cost.js';
+import {
+  batched,
+  type ChainStructure,
+  type ConvolutionUnit,
+  filterOf,
+  isTrained,
+  unitParameters,
+  unitStatistics,
+} from './convolution-unit.js';
+import { evaluationPass, TrainingPass } from './pass.js';
+
+export interface ChainOptions extends ChainStructure {
+  readonly name: string;
+  readonly replicate: (scope: ParameterScope) => Block;
+}
+
+interface UnitResidual {
+  /** The convolution's output. */
+  readonly z: Tensor4D;
+  readonly statistics: BatchStatistics;
+  /** The activation after it, where it is kept. */
+  readonly y?: Tensor4D;
+}
+
+interface Residuals {
+  readonly units: readonly UnitResidual[];
+  readonly shortcut: UnitResidual | undefined;
+}
+
+/**
+ * Convolutions with batch norm in a row, with an optional shortcut: stems, BasicBlock and Bottleneck alike.
+ *
+ * The backward holds little more than the residuals: every cotangent is written over a tensor that is no longer
+ * needed, and only one recomputed activation is alive at a time.
+ */
+export class ConvolutionChain implements Block {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[];
+  readonly cost: BlockCost;
+  readonly replicate: (scope: ParameterScope) => Block;
+  readonly #structure: ChainStructure;
+  readonly #projection: ConvolutionUnit | undefined;
+
+  constructor(options: ChainOptions) {
+    const { units, shortcut } = options;
+    this.name = options.name;
+    this.#structure = options;
+    this.#projection = typeof shortcut === 'string' ? undefined : shortcut;
+    const all = this.#projection === undefined ? units : [...units, this.#projection];
+    this.inputShape = (units[0] as ConvolutionUnit).inputShape;
+    this.outputShape = (units[units.length - 1] as ConvolutionUnit).outputShape;
+    this.parameters = all.flatMap(unitParameters);
+    this.statistics = all.flatMap(unitStatistics);
+    this.cost = chainCost(options);
+    this.replicate = options.replicate;
+  }
+
+  forward(x: Tensor4D, mode: Mode): Pass {
+    const { units, shortcut, relu, recompute } = this.#structure;
+    const kernels = currentKernels();
+    const residuals: UnitResidual[] = [];
+    const last = units.length - 1;
+    const drop = !mode.training || recompute;
+    let activation = x;
+    for (const unit of units.slice(0, last)) {
+      const residual = convolve(unit, activation, mode);
+      if (drop && activation !== x) activation.dispose();
+      activation = kernels.batchNormApply(residual.z, normalise(unit, residual, mode), undefined, true);
+      residuals.push(settle(drop ? residual : { ...residual, y: activation }, mode));
+    }
+    const unit = units[last] as ConvolutionUnit;
+    const residual = convolve(unit, activation, mode);
+    if (drop && activation !== x) activation.dispose();
+    const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
+    const added = shortcut === 'identity' ? x : projected?.output;
+    const output = kernels.batchNormApply(residual.z, normalise(unit, residual, mode), added, relu);
+    projected?.output.dispose();
+    residuals.push(settle(residual, mode));
+    if (!mode.training) return evaluationPass(x, output);
+    return new TrainingPass<Residuals>(this, x, output, { units: residuals, shortcut: projected?.residual }, (kept) =>
+      dispose([...kept.units, kept.shortcut] as never),
+    );
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    const residuals = TrainingPass.open<Residuals>(this, pass, want.release);
+    const gradients = new Map<Parameter, Tensor>();
+    const { units, shortcut, relu } = this.#structure;
+    const last = units.length - 1;
+    const kernels = currentKernels();
+    const x = pass.input;
+
+    let cotangent = this.#throughNorm(last, residuals, dy, relu ? pass.output : 'none', want, gradients);
+    const { masked } = cotangent;
+    let shortcutCotangent = masked;
+    if (this.#projection !== undefined && masked !== undefined) {
+      // Before the main path: its residual and the masked cotangent go as early as possible.
+      shortcutCotangent = this.#unproject(this.#projection, residuals.shortcut as UnitResidual, x, masked, want, gradients);
+    }
+    for (let index = last; index > 0; index--) {
+      const unit = units[index] as ConvolutionUnit;
+      this.#filterGradient(index, residuals, cotangent.dx, want, gradients);
+      const below = kernels.conv2dInputGradient(cotangent.dx, filterOf(unit), batched(unit.inputShape, x.shape[0]), unit.geometry);
+      cotangent.dx.dispose();
+      const kept = residuals.units[index - 1]?.y;
+      cotangent = this.#throughNorm(index - 1, residuals, below, kept ?? 'recompute', want, gradients);
+      if (want.release) kept?.dispose();
+    }
+    const first = units[0] as ConvolutionUnit;
+    if (want.parameters && isTrained(first.weight)) {
+      gradients.set(first.weight, kernels.conv2dFilterGradient(x, cotangent.dx, filterShape(first), first.geometry));
+    }
+    if (!want.input) {
+      cotangent.dx.dispose();
+      return { parameters: gradients };
+    }
+    let dx = kernels.conv2dInputGradient(cotangent.dx, filterOf(first), batched(this.inputShape, x.shape[0]), first.geometry);
+    cotangent.dx.dispose();
+    if (shortcut !== 'none' && shortcutCotangent !== undefined) {
+      dx = kernels.accumulate(dx, shortcutCotangent);
+      shortcutCotangent.dispose();
+    }
+    return { input: dx, parameters: gradients };
+  }
+
+  /** Backward through one unit's batch norm (and the ReLU after it). Consumes dy. */
+  #throughNorm(
+    index: number,
+    residuals: Residuals,
+    dy: Tensor4D,
+    mask: 'none' | 'recompute' | Tensor4D,
+    want: Want,
+    gradients: Map<Parameter, Tensor>,
+  ): BatchNormGradient {
+    const { units, shortcut } = this.#structure;
+    const unit = units[index] as ConvolutionUnit;
+    const { z, statistics } = residuals.units[index] as UnitResidual;
+    const isLast = index === units.length - 1;
+    const wantMasked = isLast && (shortcut === 'identity' ? want.input : shortcut !== 'none');
+    const gradient = currentKernels().batchNormGradient({
+      dy,
+      x: z,
+      normalisation: normalisation(unit.norm, statistics),
+      mask,
+      overwriteInput: want.release,
+      wantMasked,
+    });
+    keepNormGradients(unit, gradient, want, gradients);
+    // The recomputation of this unit's activation is behind us: its statistics go with z.
+    if (want.release) dispose([statistics.mean, statistics.variance]);
+    return gradient;
+  }
+
+  /** Gradient of the filter of unit `index` ≥ 1, whose input is the activation below. Borrows dz. */
+  #filterGradient(index: number, residuals: Residuals, dz: Tensor4D, want: Want, gradients: Map<Parameter, Tensor>): void {
+    const unit = this.#structure.units[index] as ConvolutionUnit;
+    if (!want.parameters || !isTrained(unit.weight)) return;
+    const kernels = currentKernels();
+    const below = this.#structure.units[index - 1] as ConvolutionUnit;
+    const { z, y, statistics } = residuals.units[index - 1] as UnitResidual;
+    const activation = y ?? kernels.batchNormApply(z, normalisation(below.norm, statistics), undefined, true);
+    gradients.set(unit.weight, kernels.conv2dFilterGradient(activation, dz, filterShape(unit), unit.geometry));
+    if (y === undefined) activation.dispose();
+  }
+
+  #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: UnitResidual; output: Tensor4D } {
+    const residual = convolve(unit, x, mode);
+    const output = currentKernels().batchNormApply(residual.z, normalise(unit, residual, mode), undefined, false);
+    return { residual: settle(residual, mode), output };
+  }
+
+  /** Backward through the projection. Consumes g; returns the input's cotangent if it is wanted. */
+  #unproject(
+    unit: ConvolutionUnit,
+    { z, statistics }: UnitResidual,
+    x: Tensor4D,
+    g: Tensor4D,
+    want: Want,
+    gradients: Map<Parameter, Tensor>,
+  ): Tensor4D | undefined {
+    const kernels = currentKernels();
+    const gradient = kernels.batchNormGradient({
+      dy: g,
+      x: z,
+      normalisation: normalisation(unit.norm, statistics),
+      mask: 'none',
+      overwriteInput: want.release,
+      wantMasked: false,
+    });
+    keepNormGradients(unit, gradient, want, gradients);
+    if (want.release) dispose([statistics.mean, statistics.variance]);
+    if (want.parameters && isTrained(unit.weight)) {
+      gradients.set(unit.weight, kernels.conv2dFilterGradient(x, gradient.dx, filterShape(unit), unit.geometry));
+    }
+    const dx = want.input
+      ? kernels.conv2dInputGradient(gradient.dx, filterOf(unit), batched(unit.inputShape, x.shape[0]), unit.geometry)
+      : undefined;
+    gradient.dx.dispose();
+    return dx;
+  }
+}
+
+/** Convolution, and in training its batch statistics, which the running ones take in. */
+function convolve(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): UnitResidual {
+  const kernels = currentKernels();
+  const z = kernels.conv2d(x, filterOf(unit), unit.geometry);
+  if (!mode.training) return { z, statistics: undefined as never };
+  const statistics = kernels.batchStatistics(z);
+  updateRunningStatistics(unit.norm, statistics, z.size / unit.norm.channels, mode);
+  return { z, statistics };
+}
+
+function normalise(unit: ConvolutionUnit, residual: UnitResidual, mode: Mode) {
+  return normalisation(unit.norm, mode.training ? residual.statistics : undefined);
+}
+
+/** In evaluation nothing is kept. */
+function settle(residual: UnitResidual, mode: Mode): UnitResidual {
+  if (!mode.training) residual.z.dispose();
+  return residual;
+}
+
+function keepNormGradients(
+  { norm }: ConvolutionUnit,
+  { dScale, dShift }: BatchNormGradient,
+  want: Want,
+  gradients: Map<Parameter, Tensor>,
+): void {
+  for (const [parameter, gradient] of [
+    [norm.scale, dScale],
+    [norm.shift, dShift],
+  ] as const) {
+    if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);
+    else gradient.dispose();
+  }
+}
+
+function filterShape({ weight }: ConvolutionUnit): [number, number, number, number] {
+  return weight.shape as [number, number, number, number];
+}

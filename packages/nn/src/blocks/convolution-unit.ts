@@ -1,0 +1,100 @@
+import { bytesOf, LocalgradError, type Parameter, type ParameterScope, type Shape3, formatShape } from '@localgrad/core';
+import type { Tensor4D } from '@tensorflow/tfjs';
+import type { ConvolutionGeometry } from '../kernels/training-kernels.js';
+import { heNormalFanOut } from '../random/initializers.js';
+import { type BatchNormParameters, createBatchNorm } from './batch-norm-parameters.js';
+
+/** A convolution without bias followed by batch norm: the brick of which residual networks are built. */
+export interface ConvolutionUnit {
+  readonly weight: Parameter;
+  readonly norm: BatchNormParameters;
+  readonly geometry: ConvolutionGeometry;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+}
+
+/** What a chain is made of. */
+export interface ChainStructure {
+  /** Convolution + batch norm each; a ReLU stands between them. */
+  readonly units: readonly ConvolutionUnit[];
+  /** What is added before the last activation: nothing, the input, or its projection. */
+  readonly shortcut: 'none' | 'identity' | ConvolutionUnit;
+  /** A ReLU at the end. */
+  readonly relu: boolean;
+  /** Keep only convolution outputs and recompute batch norm and ReLU in the backward: half the memory. */
+  readonly recompute: boolean;
+}
+
+export interface ConvolutionUnitOptions {
+  readonly scope: ParameterScope;
+  /** Names of the two layers below the scope, e.g. `conv1` and `bn1`. */
+  readonly names: readonly [convolution: string, batchNorm: string];
+  readonly inputShape: Shape3;
+  readonly channels: number;
+  readonly kernelSize: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+export function createConvolutionUnit(options: ConvolutionUnitOptions): ConvolutionUnit {
+  const { scope, names, inputShape, channels, kernelSize, stride, padding } = options;
+  const geometry = { stride, padding };
+  return {
+    weight: scope
+      .scope(names[0])
+      .parameter('weight', [kernelSize, kernelSize, inputShape[2], channels], heNormalFanOut),
+    norm: createBatchNorm(scope.scope(names[1]), channels),
+    geometry,
+    inputShape,
+    outputShape: convolvedShape(inputShape, channels, kernelSize, geometry),
+  };
+}
+
+/** @throws LocalgradError `shape-mismatch` when the filter is larger than the padded map */
+export function convolvedShape(
+  inputShape: Shape3,
+  channels: number,
+  kernelSize: number,
+  { stride, padding }: ConvolutionGeometry,
+): Shape3 {
+  const extent = (size: number) => Math.floor((size + 2 * padding - kernelSize) / stride) + 1;
+  const shape: Shape3 = [extent(inputShape[0]), extent(inputShape[1]), channels];
+  if (shape[0] < 1 || shape[1] < 1) {
+    throw new LocalgradError(
+      'shape-mismatch',
+      `A ${kernelSize}×${kernelSize} window with padding ${padding} does not fit on a map of ${formatShape(inputShape)}.`,
+      { inputShape, kernelSize, stride, padding },
+    );
+  }
+  return shape;
+}
+
+export function unitParameters({ weight, norm }: ConvolutionUnit): Parameter[] {
+  return [weight, norm.scale, norm.shift];
+}
+
+export function unitStatistics({ norm }: ConvolutionUnit): Parameter[] {
+  return [norm.runningMean, norm.runningVariance];
+}
+
+export function unitMultiplyAccumulates({ weight, outputShape }: ConvolutionUnit): number {
+  return outputShape[0] * outputShape[1] * weight.size;
+}
+
+export function unitOutputBytes(unit: ConvolutionUnit, batchSize: number): number {
+  return bytesOf(unit.outputShape, batchSize);
+}
+
+export function filterOf({ weight }: ConvolutionUnit): Tensor4D {
+  return weight.value as Tensor4D;
+}
+
+/** Frozen parameters get no gradient. */
+export function isTrained(parameter: Parameter): boolean {
+  return parameter.kind === 'weight';
+}
+
+/** [batch, ...shape] */
+export function batched(shape: Shape3, batchSize: number): [number, number, number, number] {
+  return [batchSize, ...shape];
+}

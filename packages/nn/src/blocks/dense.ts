@@ -1,0 +1,131 @@
+import {
+  type Block,
+  type BlockCost,
+  type Cotangents,
+  type Mode,
+  type Parameter,
+  type ParameterScope,
+  type Pass,
+  rejectUnknownKeys,
+  requireOption,
+  type Shape3,
+  type Want,
+} from '@localgrad/core';
+import { add, reshape, sum, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
+import { currentKernels } from '../kernels/registry.js';
+import { uniformFanIn } from '../random/initializers.js';
+import { isTrained } from './convolution-unit.js';
+import { Ledger } from './ledger.js';
+import { evaluationPass, TrainingPass } from './pass.js';
+
+export interface DenseOptions {
+  readonly name: string;
+  readonly scope: ParameterScope;
+  /** Must be 1×1×c. */
+  readonly inputShape: Shape3;
+  readonly units: number;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** Name of the layer below the scope; default: weights sit directly in the scope. */
+  readonly layer?: string;
+}
+
+/** A fully connected layer on [batch, 1, 1, c]: `weight` [in, out], `bias` [out], PyTorch's default initialisation. */
+export function dense(options: DenseOptions): Block {
+  rejectUnknownKeys('dense', options, ['name', 'scope', 'inputShape', 'units', 'bias', 'layer']);
+  const { inputShape, units } = options;
+  requireOption(inputShape[0] === 1 && inputShape[1] === 1, 'dense', 'inputShape', inputShape, '1×1×c; flatten or pool first');
+  requireOption(Number.isInteger(units) && units > 0, 'dense', 'units', units, 'positive integers');
+  return new Dense(options);
+}
+
+class Dense implements Block {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[] = [];
+  readonly cost: BlockCost;
+  readonly #options: DenseOptions;
+  readonly #weight: Parameter;
+  readonly #bias: Parameter | undefined;
+
+  constructor(options: DenseOptions) {
+    const { name, inputShape, units, bias = true, layer } = options;
+    const scope = layer === undefined ? options.scope : options.scope.scope(layer);
+    const fanIn = inputShape[2];
+    this.name = name;
+    this.#options = options;
+    this.inputShape = inputShape;
+    this.outputShape = [1, 1, units];
+    this.#weight = scope.parameter('weight', [fanIn, units], uniformFanIn(fanIn));
+    this.#bias = bias ? scope.parameter('bias', [units], uniformFanIn(fanIn)) : undefined;
+    this.parameters = this.#bias === undefined ? [this.#weight] : [this.#weight, this.#bias];
+    const biasTrained = this.#bias !== undefined && isTrained(this.#bias);
+    this.cost = {
+      multiplyAccumulates: fanIn * units,
+      residualBytes: () => 0,
+      forwardPeakBytes: (batchSize) => (bias ? 2 : 1) * 4 * batchSize * units,
+      vjpPeakBytes: (batchSize, want) => {
+        const ledger = new Ledger();
+        if (want.parameters && isTrained(this.#weight)) ledger.take(4 * fanIn * units);
+        if (want.parameters && biasTrained) ledger.take(4 * units);
+        if (want.input) ledger.take(4 * batchSize * fanIn);
+        return ledger.peak;
+      },
+    };
+  }
+
+  forward(x: Tensor4D, mode: Mode): Pass {
+    const rows = asRows(x);
+    const product = currentKernels().matMul(rows, this.#weight.value as Tensor2D, false, false);
+    rows.dispose();
+    let result = product;
+    if (this.#bias !== undefined) {
+      result = add<Tensor2D>(product, this.#bias.value as Tensor1D);
+      product.dispose();
+    }
+    const output = asMaps(result);
+    result.dispose();
+    return mode.training ? new TrainingPass(this, x, output, null, () => {}) : evaluationPass(x, output);
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    TrainingPass.open<null>(this, pass, want.release);
+    const gradients = new Map<Parameter, Tensor>();
+    const kernels = currentKernels();
+    const cotangent = asRows(dy);
+    dy.dispose();
+    if (want.parameters && isTrained(this.#weight)) {
+      const rows = asRows(pass.input);
+      gradients.set(this.#weight, kernels.matMul(rows, cotangent, true, false));
+      rows.dispose();
+    }
+    if (want.parameters && this.#bias !== undefined && isTrained(this.#bias)) {
+      gradients.set(this.#bias, sum<Tensor1D>(cotangent, 0));
+    }
+    if (!want.input) {
+      cotangent.dispose();
+      return { parameters: gradients };
+    }
+    const product = kernels.matMul(cotangent, this.#weight.value as Tensor2D, false, true);
+    cotangent.dispose();
+    const input = asMaps(product);
+    product.dispose();
+    return { input, parameters: gradients };
+  }
+
+  replicate(scope: ParameterScope): Block {
+    return new Dense({ ...this.#options, scope });
+  }
+}
+
+/** [n, 1, 1, c] → [n, c]; another handle on the same data. */
+export function asRows(x: Tensor4D): Tensor2D {
+  return reshape(x, [x.shape[0], x.shape[3]]) as Tensor2D;
+}
+
+/** [n, c] → [n, 1, 1, c]; another handle on the same data. */
+export function asMaps(x: Tensor2D): Tensor4D {
+  return reshape(x, [x.shape[0], 1, 1, x.shape[1]]) as Tensor4D;
+}

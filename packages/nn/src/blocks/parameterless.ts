@@ -1,0 +1,75 @@
+import type {
+  Block,
+  BlockCost,
+  Cotangents,
+  Mode,
+  Parameter,
+  ParameterScope,
+  Pass,
+  Shape3,
+  Want,
+} from '@localgrad/core';
+import type { Tensor4D } from '@tensorflow/tfjs';
+import { evaluationPass, TrainingPass } from './pass.js';
+
+/** A function of a feature map, with its derivative. */
+export interface ParameterlessOptions {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  /** Borrows x; the result belongs to the caller. */
+  readonly apply: (x: Tensor4D) => Tensor4D;
+  /** Consumes dy; borrows input and output. */
+  readonly pullBack: (dy: Tensor4D, input: Tensor4D, output: Tensor4D) => Tensor4D;
+  readonly multiplyAccumulates?: number;
+  /** Highest bytes while `apply` runs, its output included. */
+  readonly applyPeakBytes: (batchSize: number) => number;
+  /** Highest bytes while `pullBack` runs, over dy. */
+  readonly pullBackPeakBytes: (batchSize: number) => number;
+}
+
+/** A block without parameters or residuals. */
+export function parameterless(options: ParameterlessOptions): Block {
+  return new Parameterless(options);
+}
+
+class Parameterless implements Block {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[] = [];
+  readonly statistics: readonly Parameter[] = [];
+  readonly cost: BlockCost;
+  readonly #options: ParameterlessOptions;
+
+  constructor(options: ParameterlessOptions) {
+    this.name = options.name;
+    this.inputShape = options.inputShape;
+    this.outputShape = options.outputShape;
+    this.#options = options;
+    this.cost = {
+      multiplyAccumulates: options.multiplyAccumulates ?? 0,
+      residualBytes: () => 0,
+      forwardPeakBytes: options.applyPeakBytes,
+      vjpPeakBytes: (batchSize, want) => (want.input ? options.pullBackPeakBytes(batchSize) : 0),
+    };
+  }
+
+  forward(x: Tensor4D, mode: Mode): Pass {
+    const output = this.#options.apply(x);
+    return mode.training ? new TrainingPass(this, x, output, null, () => {}) : evaluationPass(x, output);
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    TrainingPass.open<null>(this, pass, want.release);
+    if (!want.input) {
+      dy.dispose();
+      return { parameters: new Map() };
+    }
+    return { input: this.#options.pullBack(dy, pass.input, pass.output), parameters: new Map() };
+  }
+
+  replicate(_scope: ParameterScope): Block {
+    return new Parameterless(this.#options);
+  }
+}

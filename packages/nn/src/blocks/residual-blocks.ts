@@ -1,0 +1,118 @@
+import { type Block, type ParameterScope, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
+import { ConvolutionChain } from './convolution-chain.js';
+import { type ConvolutionUnit, createConvolutionUnit } from './convolution-unit.js';
+
+export interface ConvBatchNormReluOptions {
+  readonly name: string;
+  readonly scope: ParameterScope;
+  readonly inputShape: Shape3;
+  readonly channels: number;
+  /** Default 3. */
+  readonly kernelSize?: number;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Symmetric zero padding; default keeps the size at stride 1. */
+  readonly padding?: number;
+  /** Default true. */
+  readonly relu?: boolean;
+  /** Recompute activations in the backward instead of keeping them. Default true. */
+  readonly recompute?: boolean;
+  /** Names of the layers below the scope. Default `conv` and `bn`. */
+  readonly names?: readonly [convolution: string, batchNorm: string];
+}
+
+/** Convolution without bias, batch norm, and a ReLU unless `relu: false`. */
+export function convBatchNormRelu(options: ConvBatchNormReluOptions): Block {
+  const { name, scope, inputShape, channels, kernelSize = 3, stride = 1, relu = true, recompute = true } = options;
+  const { padding = (kernelSize - 1) / 2, names = ['conv', 'bn'] } = options;
+  rejectUnknownKeys('convBatchNormRelu', options, [
+    ...['name', 'scope', 'inputShape', 'channels', 'kernelSize', 'stride', 'padding', 'relu', 'recompute', 'names'],
+  ]);
+  checkGeometry('convBatchNormRelu', channels, stride);
+  requireOption(Number.isInteger(padding) && padding >= 0, 'convBatchNormRelu', 'padding', padding, 'integers ≥ 0');
+  const unit = createConvolutionUnit({ scope, names, inputShape, channels, kernelSize, stride, padding });
+  const replicate = (other: ParameterScope) => convBatchNormRelu({ ...options, scope: other });
+  return new ConvolutionChain({ name, units: [unit], shortcut: 'none', relu, recompute, replicate });
+}
+
+export interface BasicBlockOptions {
+  readonly name: string;
+  readonly scope: ParameterScope;
+  readonly inputShape: Shape3;
+  readonly channels: number;
+  /** Of the first convolution; default 1. */
+  readonly stride?: number;
+  /** Recompute activations in the backward instead of keeping them. Default true. */
+  readonly recompute?: boolean;
+}
+
+/**
+ * Two 3×3 convolutions with batch norm and a shortcut, ReLU after the sum (He et al., post-activation). The shortcut is
+ * the identity where shapes agree, else a 1×1 convolution with batch norm (option B). PyTorch's names: `conv1`, `bn1`,
+ * `conv2`, `bn2`, `downsample.0`, `downsample.1`.
+ */
+export function basicBlock(options: BasicBlockOptions): Block {
+  const { name, scope, inputShape, channels, stride = 1, recompute = true } = options;
+  rejectUnknownKeys('basicBlock', options, ['name', 'scope', 'inputShape', 'channels', 'stride', 'recompute']);
+  checkGeometry('basicBlock', channels, stride);
+  const shared = { scope, channels, kernelSize: 3, padding: 1 };
+  const first = createConvolutionUnit({ ...shared, names: ['conv1', 'bn1'], inputShape, stride });
+  const second = createConvolutionUnit({ ...shared, names: ['conv2', 'bn2'], inputShape: first.outputShape, stride: 1 });
+  return new ConvolutionChain({
+    name,
+    units: [first, second],
+    shortcut: createShortcut(scope, inputShape, channels, stride),
+    relu: true,
+    recompute,
+    replicate: (other) => basicBlock({ ...options, scope: other }),
+  });
+}
+
+export interface BottleneckOptions extends BasicBlockOptions {
+  /** Channels of the 3×3 convolution; default a quarter of `channels`. */
+  readonly width?: number;
+}
+
+/** 1×1, 3×3 (with the stride) and 1×1 convolutions with batch norm and a shortcut as in `basicBlock`. */
+export function bottleneck(options: BottleneckOptions): Block {
+  const { name, scope, inputShape, channels, stride = 1, recompute = true, width = channels / 4 } = options;
+  rejectUnknownKeys('bottleneck', options, ['name', 'scope', 'inputShape', 'channels', 'stride', 'recompute', 'width']);
+  checkGeometry('bottleneck', channels, stride);
+  requireOption(Number.isInteger(width) && width > 0, 'bottleneck', 'width', width, 'positive integers');
+  const narrow = { scope, channels: width };
+  const first = createConvolutionUnit({ ...narrow, names: ['conv1', 'bn1'], inputShape, kernelSize: 1, stride: 1, padding: 0 });
+  const second = createConvolutionUnit({
+    ...{ ...narrow, names: ['conv2', 'bn2'], inputShape: first.outputShape },
+    ...{ kernelSize: 3, stride, padding: 1 },
+  });
+  const third = createConvolutionUnit({
+    ...{ scope, channels, names: ['conv3', 'bn3'], inputShape: second.outputShape },
+    ...{ kernelSize: 1, stride: 1, padding: 0 },
+  });
+  return new ConvolutionChain({
+    name,
+    units: [first, second, third],
+    shortcut: createShortcut(scope, inputShape, channels, stride),
+    relu: true,
+    recompute,
+    replicate: (other) => bottleneck({ ...options, scope: other }),
+  });
+}
+
+function createShortcut(
+  scope: ParameterScope,
+  inputShape: Shape3,
+  channels: number,
+  stride: number,
+): 'identity' | ConvolutionUnit {
+  if (stride === 1 && inputShape[2] === channels) return 'identity';
+  return createConvolutionUnit({
+    ...{ scope: scope.scope('downsample'), names: ['0', '1'], inputShape },
+    ...{ channels, kernelSize: 1, stride, padding: 0 },
+  });
+}
+
+function checkGeometry(where: string, channels: number, stride: number): void {
+  requireOption(Number.isInteger(channels) && channels > 0, where, 'channels', channels, 'positive integers');
+  requireOption(Number.isInteger(stride) && stride > 0, where, 'stride', stride, 'positive integers');
+}

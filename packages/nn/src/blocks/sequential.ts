@@ -1,0 +1,163 @@
+import {
+  type Block,
+  type BlockCost,
+  bytesOf,
+  type Cotangents,
+  formatShape,
+  LocalgradError,
+  type Mode,
+  type Parameter,
+  type ParameterScope,
+  type Pass,
+  type Shape3,
+  sameShape,
+  type Want,
+} from '@localgrad/core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { isTrained } from './convolution-unit.js';
+import { Ledger } from './ledger.js';
+import { evaluationPass, TrainingPass } from './pass.js';
+
+/**
+ * Blocks one after the other, as one block. Outputs between them are kept until the backward has passed them.
+ *
+ * @throws LocalgradError `shape-mismatch` when neighbours do not fit, `invalid-option` when there is none
+ */
+export function sequential(name: string, blocks: readonly Block[]): Block {
+  return new Sequential(name, blocks);
+}
+
+class Sequential implements Block {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[];
+  readonly cost: BlockCost;
+  readonly #blocks: readonly Block[];
+
+  constructor(name: string, blocks: readonly Block[]) {
+    const [first] = blocks;
+    const last = blocks[blocks.length - 1];
+    if (first === undefined || last === undefined) {
+      throw new LocalgradError('invalid-option', `sequential '${name}': no blocks; at least one is needed.`, { name });
+    }
+    blocks.slice(1).forEach((block, index) => {
+      const before = blocks[index] as Block;
+      if (!sameShape(before.outputShape, block.inputShape)) {
+        throw new LocalgradError(
+          'shape-mismatch',
+          `sequential '${name}': '${before.name}' gives ${formatShape(before.outputShape)}, but '${block.name}' takes ${formatShape(block.inputShape)}.`,
+          { name, given: before.outputShape, taken: block.inputShape },
+        );
+      }
+    });
+    this.name = name;
+    this.#blocks = blocks;
+    this.inputShape = first.inputShape;
+    this.outputShape = last.outputShape;
+    this.parameters = blocks.flatMap((block) => block.parameters);
+    this.statistics = blocks.flatMap((block) => block.statistics);
+    this.cost = sequentialCost(blocks);
+  }
+
+  forward(x: Tensor4D, mode: Mode): Pass {
+    const passes: Pass[] = [];
+    let output = x;
+    for (const block of this.#blocks) {
+      const pass = block.forward(output, mode);
+      if (!mode.training && output !== x) output.dispose();
+      passes.push(pass);
+      output = pass.output;
+    }
+    if (!mode.training) return evaluationPass(x, output);
+    return new TrainingPass<readonly Pass[]>(this, x, output, passes, (kept) => {
+      for (const pass of kept) pass.release();
+      for (const pass of kept.slice(0, -1)) pass.output.dispose();
+    });
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    const passes = TrainingPass.open<readonly Pass[]>(this, pass, want.release);
+    const gradients = new Map<Parameter, Tensor>();
+    const lowest = lowestNeeded(this.#blocks, want);
+    let cotangent: Tensor4D | undefined = dy;
+    for (let index = passes.length - 1; index >= 0; index--) {
+      const block = this.#blocks[index] as Block;
+      const inner = passes[index] as Pass;
+      if (index >= lowest && cotangent !== undefined) {
+        const inputWanted = index > lowest || want.input;
+        const result: Cotangents = block.vjp(inner, cotangent, { ...want, input: inputWanted });
+        for (const [parameter, gradient] of result.parameters) gradients.set(parameter, gradient);
+        cotangent = result.input;
+      } else {
+        cotangent?.dispose();
+        cotangent = undefined;
+        if (want.release) inner.release();
+      }
+      if (want.release && index < passes.length - 1) inner.output.dispose();
+    }
+    return cotangent === undefined ? { parameters: gradients } : { input: cotangent, parameters: gradients };
+  }
+
+  replicate(scope: ParameterScope): Block {
+    // Each copy names its parameters below a scope of its own: the blocks' own prefixes are not known here.
+    const copies = this.#blocks.map((block, index) => block.replicate(scope.scope(String(index))));
+    return new Sequential(this.name, copies);
+  }
+}
+
+/** The first block that a backward has to reach. */
+function lowestNeeded(blocks: readonly Block[], want: Want): number {
+  if (want.input) return 0;
+  if (!want.parameters) return blocks.length;
+  const index = blocks.findIndex((block) => block.parameters.some(isTrained));
+  return index < 0 ? blocks.length : index;
+}
+
+function sequentialCost(blocks: readonly Block[]): BlockCost {
+  const last = blocks.length - 1;
+  const outputBytes = (block: Block, batchSize: number) => bytesOf(block.outputShape, batchSize);
+  return {
+    multiplyAccumulates: blocks.reduce((sum, block) => sum + block.cost.multiplyAccumulates, 0),
+    residualBytes: (batchSize) =>
+      blocks.reduce(
+        (sum, block, index) =>
+          sum + block.cost.residualBytes(batchSize) + (index < last ? outputBytes(block, batchSize) : 0),
+        0,
+      ),
+    forwardPeakBytes: (batchSize) => {
+      const ledger = new Ledger();
+      for (const block of blocks) {
+        ledger.touch(block.cost.forwardPeakBytes(batchSize));
+        ledger.take(block.cost.residualBytes(batchSize) + outputBytes(block, batchSize));
+      }
+      return ledger.peak;
+    },
+    vjpPeakBytes: (batchSize, want) => {
+      const ledger = new Ledger();
+      const lowest = lowestNeeded(blocks, want);
+      for (let index = last; index >= 0; index--) {
+        const block = blocks[index] as Block;
+        if (index >= lowest) {
+          const inner = { ...want, input: index > lowest || want.input };
+          ledger.touch(block.cost.vjpPeakBytes(batchSize, inner));
+          // dy becomes dx.
+          ledger.give(outputBytes(block, batchSize));
+          if (inner.input) ledger.take(bytesOf(block.inputShape, batchSize));
+          if (want.parameters) ledger.take(gradientBytes(block));
+        }
+        if (want.release) {
+          ledger.give(block.cost.residualBytes(batchSize));
+          if (index < last) ledger.give(outputBytes(block, batchSize));
+        }
+      }
+      return ledger.peak;
+    },
+  };
+}
+
+/** Bytes of the gradients of a block's weights. */
+export function gradientBytes(block: Pick<Block, 'parameters'>): number {
+  return block.parameters.reduce((sum, parameter) => sum + (isTrained(parameter) ? 4 * parameter.size : 0), 0);
+}

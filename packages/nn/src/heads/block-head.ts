@@ -1,0 +1,78 @@
+import {
+  type Block,
+  bytesOf,
+  evaluationMode,
+  type Head,
+  type HeadCost,
+  type HeadRequest,
+  type HeadResult,
+  type Targets,
+} from '@localgrad/core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { asRows } from '../blocks/dense.js';
+import { Ledger } from '../blocks/ledger.js';
+import { gradientBytes, sequential } from '../blocks/sequential.js';
+import type { LossFunction } from '../losses/loss-function.js';
+
+export interface BlockHeadOptions {
+  readonly name: string;
+  /** From the module's output to what the loss reads. */
+  readonly blocks: readonly Block[];
+  readonly loss: LossFunction;
+}
+
+/** A head made of blocks and a loss: one forward, one backward, everything freed on the way. */
+export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
+  const body = sequential(name, blocks);
+
+  const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
+    const { mode, weight, input } = request;
+    const pass = body.forward(h, mode);
+    const { loss: value, cotangent } = loss.evaluate(pass.output, targets, weight);
+    if (!mode.training) {
+      cotangent.dispose();
+      pass.output.dispose();
+      return { loss: value, parameters: new Map() };
+    }
+    const result = body.vjp(pass, cotangent, { input, parameters: true, release: true });
+    pass.output.dispose();
+    return { loss: value, ...result };
+  };
+
+  const predict = (h: Tensor4D): Tensor => {
+    const { output } = body.forward(h, evaluationMode);
+    const scores = asRows(output);
+    output.dispose();
+    return scores;
+  };
+
+  return {
+    name,
+    inputShape: body.inputShape,
+    parameters: body.parameters,
+    statistics: body.statistics,
+    cost: headCost(body, loss),
+    evaluate,
+    ...(loss.classifies ? { predict } : {}),
+  };
+}
+
+function headCost(body: Block, loss: LossFunction): HeadCost {
+  return {
+    multiplyAccumulates: body.cost.multiplyAccumulates,
+    evaluatePeakBytes: (batchSize) => {
+      const ledger = new Ledger();
+      const outputBytes = bytesOf(body.outputShape, batchSize);
+      ledger.touch(body.cost.forwardPeakBytes(batchSize));
+      ledger.take(body.cost.residualBytes(batchSize) + outputBytes);
+      ledger.touch(loss.peakBytes(body.outputShape, batchSize));
+      // The loss and the cotangent.
+      ledger.take(4 + outputBytes);
+      // The VJP's own peak is at least what it returns: its gradients and the input's cotangent.
+      ledger.touch(body.cost.vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+      ledger.give(body.cost.residualBytes(batchSize) + 2 * outputBytes);
+      ledger.take(gradientBytes(body) + bytesOf(body.inputShape, batchSize));
+      return ledger.peak;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { Head, ParameterScope, Shape3 } from '@localgrad/core';
+import { dense } from '../blocks/dense.js';
+import { globalAveragePool } from '../blocks/global-average-pool.js';
+import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
+import { blockHead } from './block-head.js';
+
+export interface ClassifierOptions {
+  readonly scope: ParameterScope;
+  readonly inputShape: Shape3;
+  readonly classes: number;
+  /** Default `classifier`. */
+  readonly name?: string;
+}
+
+/** The end of a residual network: global average pooling, `fc.weight` and `fc.bias`, cross-entropy. */
+export function createClassifier({ scope, inputShape, classes, name = 'classifier' }: ClassifierOptions): Head {
+  return blockHead({
+    name,
+    blocks: [
+      globalAveragePool('pool', inputShape),
+      dense({ name: 'fc', scope, inputShape: [1, 1, inputShape[2]], units: classes, layer: 'fc' }),
+    ],
+    loss: softmaxCrossEntropy,
+  });
+}

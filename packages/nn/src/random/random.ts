@@ -1,0 +1,71 @@
+import { LocalgradError, type RandomSource, requireOption } from '@localgrad/core';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import { hashWords } from './hash.js';
+
+const algorithm = 'xoroshiro128plus';
+
+/** All there is to know of a generator: plain data that can be written to a checkpoint. */
+export interface RandomState {
+  readonly algorithm: string;
+  readonly words: readonly number[];
+}
+
+/** A seeded generator whose state can be saved. The same seed gives the same numbers on every machine. */
+export interface Random extends RandomSource {
+  /** Uniform integer in [0, n). */
+  integer(n: number): number;
+  /** Shuffles in place (Fisher–Yates) and returns its argument. */
+  shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T;
+  getState(): RandomState;
+}
+
+/**
+ * @param seed a non-negative integer below 2⁵³
+ * @param stream name of an independent sequence under the same seed, e.g. `shuffle`
+ * @throws LocalgradError `invalid-option`
+ */
+export function createRandom(seed: number, stream = ''): Random {
+  requireOption(Number.isSafeInteger(seed) && seed >= 0, 'createRandom', 'seed', seed, 'integers from 0 to 2^53 − 1');
+  return fromWords(hashWords(seed, stream));
+}
+
+/** A generator that goes on where `state` was taken. @throws LocalgradError `invalid-data` */
+export function restoreRandom(state: RandomState): Random {
+  if (state.algorithm !== algorithm || state.words.length !== 4 || !state.words.every(Number.isInteger)) {
+    throw new LocalgradError(
+      'invalid-data',
+      `restoreRandom: a state of '${state.algorithm}' with ${state.words.length} words; allowed: '${algorithm}' with 4 integers.`,
+      { state },
+    );
+  }
+  return fromWords(state.words);
+}
+
+function fromWords(words: readonly number[]): Random {
+  // The all-zero state is the one from which xoroshiro never leaves.
+  const generator = xoroshiro128plusFromState(words.some((word) => word !== 0) ? words : [1, 0, 0, 0]);
+  const uniform = (): number => uniformFloat64(generator);
+  const integer = (n: number): number => {
+    requireOption(Number.isSafeInteger(n) && n > 0, 'Random.integer', 'n', n, 'positive integers');
+    return uniformInt(generator, 0, n - 1);
+  };
+  return {
+    uniform,
+    // Box–Muller; its second value is thrown away so that the state is the generator's words alone.
+    normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
+    integer,
+    shuffle: (items) => {
+      const list = items as { length: number; [index: number]: unknown };
+      for (let last = list.length - 1; last > 0; last--) {
+        const other = integer(last + 1);
+        const held = list[last];
+        list[last] = list[other];
+        list[other] = held;
+      }
+      return items;
+    },
+    getState: () => ({ algorithm, words: [...generator.getState()] }),
+  };
+}
