@@ -1,0 +1,88 @@
+import { multiplyAdd } from './lanes';
+
+// y = a + b on elements start … end − 1; y may be a or b.
+export function add(a: usize, b: usize, y: usize, start: i32, end: i32): void {
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const at = (<usize>i) << 2;
+    v128.store(y + at, f32x4.add(v128.load(a + at), v128.load(b + at)));
+  }
+  for (; i < end; i++) {
+    const at = (<usize>i) << 2;
+    store<f32>(y + at, load<f32>(a + at) + load<f32>(b + at));
+  }
+}
+
+// PyTorch's SGD: g += wd·p; v = first ? g : m·v + g; p' = p − lr·(nesterov ? g + m·v : v). v may be the gradient's buffer.
+export function sgd(
+  value: usize, gradient: usize, velocity: usize, next: usize, nextVelocity: usize, start: i32, end: i32,
+  rate: f32, momentum: f32, decay: f32, nesterov: i32,
+): void {
+  const r = f32x4.splat(-rate), m = f32x4.splat(momentum), d = f32x4.splat(decay);
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const at = (<usize>i) << 2;
+    const p = v128.load(value + at);
+    const g = multiplyAdd(p, d, v128.load(gradient + at));
+    const v = velocity ? multiplyAdd(v128.load(velocity + at), m, g) : g;
+    v128.store(nextVelocity + at, v);
+    v128.store(next + at, multiplyAdd(nesterov ? multiplyAdd(v, m, g) : v, r, p));
+  }
+  for (; i < end; i++) {
+    const at = (<usize>i) << 2;
+    const p = load<f32>(value + at);
+    const g = load<f32>(gradient + at) + decay * p;
+    const v = velocity ? load<f32>(velocity + at) * momentum + g : g;
+    store<f32>(nextVelocity + at, v);
+    store<f32>(next + at, p - rate * (nesterov ? g + momentum * v : v));
+  }
+}
+
+// y[n, c] = Σ x[n, ·, c] · factor over `positions`, for images start … end − 1.
+export function poolSum(x: usize, y: usize, start: i32, end: i32, positions: i32, channels: i32, factor: f32): void {
+  const stride = (<usize>channels) << 2;
+  for (let n = start; n < end; n++) {
+    const image = x + (<usize>(n * positions)) * stride;
+    const target = y + (<usize>n) * stride;
+    let c = 0;
+    for (; c + 4 <= channels; c += 4) {
+      let sum = f32x4.splat(0);
+      let p = image + ((<usize>c) << 2);
+      for (let i = 0; i < positions; i++) {
+        sum = f32x4.add(sum, v128.load(p));
+        p += stride;
+      }
+      v128.store(target + ((<usize>c) << 2), f32x4.mul(sum, f32x4.splat(factor)));
+    }
+    for (; c < channels; c++) {
+      let sum: f32 = 0;
+      let p = image + ((<usize>c) << 2);
+      for (let i = 0; i < positions; i++) {
+        sum += load<f32>(p);
+        p += stride;
+      }
+      store<f32>(target + ((<usize>c) << 2), sum * factor);
+    }
+  }
+}
+
+// x[n, ·, c] = y[n, c] · factor: the adjoint of poolSum.
+export function poolSpread(y: usize, x: usize, start: i32, end: i32, positions: i32, channels: i32, factor: f32): void {
+  const stride = (<usize>channels) << 2;
+  for (let n = start; n < end; n++) {
+    let p = x + (<usize>(n * positions)) * stride;
+    const source = y + (<usize>n) * stride;
+    for (let i = 0; i < positions; i++) {
+      let c = 0;
+      for (; c + 4 <= channels; c += 4) {
+        const at = (<usize>c) << 2;
+        v128.store(p + at, f32x4.mul(v128.load(source + at), f32x4.splat(factor)));
+      }
+      for (; c < channels; c++) {
+        const at = (<usize>c) << 2;
+        store<f32>(p + at, load<f32>(source + at) * factor);
+      }
+      p += stride;
+    }
+  }
+}

@@ -1,0 +1,4 @@
+export * from './batch-norm';
+export * from './elementwise';
+export * from './filter-gradient';
+export * from './input-gradient';

@@ -1,0 +1,191 @@
+import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import { type KernelContext, pieces } from './context.js';
+import type { BatchNormGradient, BatchNormGradientRequest, Normalisation } from './interface.js';
+
+const PIECES = 32;
+/** Rows per piece come in multiples of this, so that pieces are worth a thread's while. */
+const QUANTUM = 128;
+
+function rowsOf(x: Tensor4D): { rows: number; channels: number } {
+  const channels = x.shape[3];
+  return { rows: x.size / channels, channels };
+}
+
+/** Runs a kernel that fills sums of two kinds by channel for each piece of the rows, and adds the pieces up. */
+function sums(
+  context: KernelContext,
+  kernel: string,
+  x: Tensor4D,
+  argumentsOf: (sums: number, start: number, end: number) => readonly number[],
+): Float64Array {
+  const { rows, channels } = rowsOf(x);
+  const parts = pieces(rows, PIECES, QUANTUM);
+  const length = 2 * channels;
+  return context.scratch(8 * length * parts.count, (pointer) => {
+    context.doubles(pointer, length * parts.count).fill(0);
+    context.pool.run(kernel, parts.count, (piece) => argumentsOf(pointer + 8 * length * piece, ...parts.bounds(piece)));
+    const partial = context.doubles(pointer, length * parts.count);
+    const total = new Float64Array(length);
+    for (let piece = 0; piece < parts.count; piece++) {
+      for (let index = 0; index < length; index++) {
+        total[index] = (total[index] as number) + (partial[piece * length + index] as number);
+      }
+    }
+    return total;
+  });
+}
+
+/** Mean and biased variance by channel, summed in float64 around the first row's values. */
+export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Tensor1D; variance: Tensor1D } {
+  const { heap } = context;
+  const { rows, channels } = rowsOf(x);
+  const pointer = heap.pointer(x);
+  const total = sums(context, 'batchStatistics', x, (target, start, end) => [pointer, pointer, target, start, end, channels]);
+  const mean = heap.allocate<Tensor1D>([channels]);
+  const variance = heap.allocate<Tensor1D>([channels]);
+  const origin = context.floats(pointer, channels);
+  const means = context.values(mean);
+  const variances = context.values(variance);
+  for (let c = 0; c < channels; c++) {
+    const shifted = (total[c] as number) / rows;
+    means[c] = (origin[c] as number) + shifted;
+    variances[c] = Math.max(0, (total[channels + c] as number) / rows - shifted * shifted);
+  }
+  return { mean, variance };
+}
+
+/** Writes x ↦ x·scale + shift of a normalisation to `pointer`: all scales, then all shifts. */
+function writeAffine(context: KernelContext, pointer: number, { mean, variance, epsilon, scale, shift }: Normalisation): void {
+  const channels = mean.size;
+  const affine = context.floats(pointer, 2 * channels);
+  const [means, variances, scales, shifts] = [mean, variance, scale, shift].map((tensor) => context.values(tensor)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  for (let c = 0; c < channels; c++) {
+    const factor = (scales[c] as number) / Math.sqrt((variances[c] as number) + epsilon);
+    affine[c] = factor;
+    affine[channels + c] = (shifts[c] as number) - (means[c] as number) * factor;
+  }
+}
+
+export function batchNormApply(
+  context: KernelContext,
+  x: Tensor4D,
+  normalisation: Normalisation,
+  residual: Tensor4D | undefined,
+  relu: boolean,
+): Tensor4D {
+  const { heap, pool } = context;
+  const { rows, channels } = rowsOf(x);
+  const y = heap.allocate<Tensor4D>(x.shape);
+  return context.scratch(8 * channels, (affine) => {
+    writeAffine(context, affine, normalisation);
+    const parts = pieces(rows, PIECES, QUANTUM);
+    const [from, added, to] = [heap.pointer(x), residual === undefined ? 0 : heap.pointer(residual), heap.pointer(y)];
+    pool.run('batchNormApply', parts.count, (piece) => [
+      from,
+      added,
+      to,
+      ...parts.bounds(piece),
+      channels,
+      affine,
+      affine + 4 * channels,
+      relu ? 1 : 0,
+    ]);
+    return y;
+  });
+}
+
+/**
+ * With x̂ = (x − mean)/σ and g = masked dy over N rows: dShift = Σg, dScale = Σg·x̂, and
+ * dx = scale/σ·(g − dShift/N − x̂·dScale/N), which is k0·g + k1·x + k2 by channel.
+ */
+export function batchNormGradient(context: KernelContext, request: BatchNormGradientRequest): BatchNormGradient {
+  const { dy, x, normalisation, mask, overwriteInput, wantMasked } = request;
+  const { heap, pool } = context;
+  const { rows, channels } = rowsOf(x);
+  const isMasked = mask !== 'none';
+  const masked = isMasked && heap.shares(dy) ? heap.allocate<Tensor4D>(dy.shape) : dy;
+  const mode = mask === 'none' ? 0 : mask === 'recompute' ? 1 : 2;
+
+  return context.scratch(4 * 6 * channels, (affine) => {
+    writeAffine(context, affine, normalisation);
+    const means = affine + 8 * channels;
+    const coefficients = affine + 12 * channels;
+    context.floats(means, channels).set(context.values(normalisation.mean));
+    const input = heap.pointer(x);
+    const cotangent = heap.pointer(dy);
+    const gradient = heap.pointer(masked);
+    const output = typeof mask === 'string' ? 0 : heap.pointer(mask);
+    const total = sums(context, 'batchNormGradientSums', x, (target, start, end) => [
+      cotangent,
+      input,
+      output,
+      gradient,
+      means,
+      affine,
+      affine + 4 * channels,
+      target,
+      start,
+      end,
+      channels,
+      mode,
+    ]);
+    const dScale = heap.allocate<Tensor1D>([channels]);
+    const dShift = heap.allocate<Tensor1D>([channels]);
+    writeCoefficients(context, coefficients, normalisation, total, rows, dScale, dShift);
+
+    const canOverwriteInput = overwriteInput && !heap.shares(x);
+    const canOverwriteGradient = !wantMasked && !heap.shares(masked);
+    const dx = canOverwriteGradient ? masked : canOverwriteInput ? x : heap.allocate<Tensor4D>(x.shape);
+    const to = heap.pointer(dx);
+    const parts = pieces(rows, PIECES, QUANTUM);
+    pool.run('batchNormGradientApply', parts.count, (piece) => [
+      gradient,
+      input,
+      to,
+      ...parts.bounds(piece),
+      channels,
+      coefficients,
+    ]);
+    if (dy !== masked) dy.dispose();
+    if (masked !== dx && !wantMasked) masked.dispose();
+    if (overwriteInput && x !== dx) x.dispose();
+    return wantMasked ? { dx, dScale, dShift, masked } : { dx, dScale, dShift };
+  });
+}
+
+function writeCoefficients(
+  context: KernelContext,
+  pointer: number,
+  { mean, variance, epsilon, scale }: Normalisation,
+  total: Float64Array,
+  rows: number,
+  dScale: Tensor1D,
+  dShift: Tensor1D,
+): void {
+  const channels = mean.size;
+  const k = context.floats(pointer, 3 * channels);
+  const [means, variances, scales] = [mean, variance, scale].map((tensor) => context.values(tensor)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const scaleGradient = context.values(dScale);
+  const shiftGradient = context.values(dShift);
+  for (let c = 0; c < channels; c++) {
+    const inverse = 1 / Math.sqrt((variances[c] as number) + epsilon);
+    const sum = total[c] as number;
+    const product = (total[channels + c] as number) * inverse;
+    shiftGradient[c] = sum;
+    scaleGradient[c] = product;
+    const k0 = (scales[c] as number) * inverse;
+    const k1 = (-k0 * inverse * product) / rows;
+    k[c] = k0;
+    k[channels + c] = k1;
+    k[2 * channels + c] = (-k0 * sum) / rows - k1 * (means[c] as number);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import type { KernelPool } from '../pool/pool.js';
+import type { WasmHeap } from '../runtime/heap.js';
+
+/** What every kernel needs: the heap, the threads, and views of numbers on the heap. */
+export interface KernelContext {
+  readonly heap: WasmHeap;
+  readonly pool: KernelPool;
+  /** Calls `body` with scratch memory that is freed afterwards. */
+  scratch<T>(bytes: number, body: (pointer: number) => T): T;
+  /** A view that is valid until the next allocation (the heap may move when it grows). */
+  floats(pointer: number, length: number): Float32Array;
+  doubles(pointer: number, length: number): Float64Array;
+  integers(pointer: number, length: number): Int32Array;
+  values(tensor: Tensor): Float32Array;
+}
+
+export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
+  return {
+    heap,
+    pool,
+    scratch(bytes, body) {
+      const pointer = heap.malloc(bytes);
+      try {
+        return body(pointer);
+      } finally {
+        heap.free(pointer);
+      }
+    },
+    floats: (pointer, length) => new Float32Array(heap.memory.buffer, pointer, length),
+    doubles: (pointer, length) => new Float64Array(heap.memory.buffer, pointer, length),
+    integers: (pointer, length) => new Int32Array(heap.memory.buffer, pointer, length),
+    values: (tensor) => new Float32Array(heap.memory.buffer, heap.pointer(tensor), tensor.size),
+  };
+}
+
+/** Cuts `count` items into at most `most` pieces of whole `quantum`s; independent of the number of threads. */
+export function pieces(count: number, most: number, quantum = 1): { count: number; bounds(piece: number): [number, number] } {
+  const size = Math.max(quantum, Math.ceil(Math.ceil(count / most) / quantum) * quantum);
+  return {
+    count: Math.max(1, Math.ceil(count / size)),
+    bounds: (piece) => [piece * size, Math.min(count, (piece + 1) * size)],
+  };
+}

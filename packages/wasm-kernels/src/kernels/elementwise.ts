@@ -1,0 +1,110 @@
+import * as tf from '@tensorflow/tfjs';
+import { type KernelContext, pieces } from './context.js';
+import type { SgdUpdateRequest, Shape4 } from './interface.js';
+
+/** Below this, one thread is done before the others have woken up. */
+const MINIMUM_FOR_THREADS = 16_384;
+
+function elementPieces(size: number): ReturnType<typeof pieces> {
+  return pieces(size, size < MINIMUM_FOR_THREADS ? 1 : 16, 64);
+}
+
+export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b: T): T {
+  const { heap, pool } = context;
+  const sum = heap.shares(a) ? heap.allocate<T>(a.shape) : a;
+  const [left, right, to] = [heap.pointer(a), heap.pointer(b), heap.pointer(sum)];
+  const parts = elementPieces(a.size);
+  pool.run('add', parts.count, (piece) => [left, right, to, ...parts.bounds(piece)]);
+  if (sum !== a) a.dispose();
+  return sum;
+}
+
+export function sgdUpdate(context: KernelContext, request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {
+  const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
+  const { heap, pool } = context;
+  const next = heap.allocate(value.shape);
+  const reusable = [velocity, gradient].find((tensor) => tensor !== undefined && !heap.shares(tensor));
+  const nextVelocity = reusable ?? heap.allocate(value.shape);
+  const pointers = [value, gradient].map((tensor) => heap.pointer(tensor));
+  const old = velocity === undefined ? 0 : heap.pointer(velocity);
+  const [to, toVelocity] = [heap.pointer(next), heap.pointer(nextVelocity)];
+  const parts = elementPieces(value.size);
+  pool.run('sgd', parts.count, (piece) => [
+    ...pointers,
+    old,
+    to,
+    toVelocity,
+    ...parts.bounds(piece),
+    learningRate,
+    momentum,
+    weightDecay,
+    nesterov ? 1 : 0,
+  ]);
+  if (gradient !== nextVelocity) gradient.dispose();
+  if (velocity !== undefined && velocity !== nextVelocity) velocity.dispose();
+  return { value: next, velocity: nextVelocity };
+}
+
+export function globalAveragePool(context: KernelContext, x: tf.Tensor4D): tf.Tensor2D {
+  const { heap, pool } = context;
+  const [batch, height, width, channels] = x.shape;
+  const y = heap.allocate<tf.Tensor2D>([batch, channels]);
+  const [from, to] = [heap.pointer(x), heap.pointer(y)];
+  const images = pieces(batch, x.size < MINIMUM_FOR_THREADS ? 1 : 16);
+  const positions = height * width;
+  pool.run('poolSum', images.count, (piece) => [from, to, ...images.bounds(piece), positions, channels, 1 / positions]);
+  return y;
+}
+
+export function globalAveragePoolGradient(context: KernelContext, dy: tf.Tensor2D, inputShape: Shape4): tf.Tensor4D {
+  const { heap, pool } = context;
+  const [batch, height, width, channels] = inputShape;
+  const dx = heap.allocate<tf.Tensor4D>(inputShape);
+  const [from, to] = [heap.pointer(dy), heap.pointer(dx)];
+  const images = pieces(batch, dx.size < MINIMUM_FOR_THREADS ? 1 : 16);
+  const positions = height * width;
+  pool.run('poolSpread', images.count, (piece) => [from, to, ...images.bounds(piece), positions, channels, 1 / positions]);
+  return dx;
+}
+
+/** The backend multiplies transposed matrices in a naive loop; transposing first is far quicker. */
+export function matMul(a: tf.Tensor2D, b: tf.Tensor2D, transposeA: boolean, transposeB: boolean): tf.Tensor2D {
+  const left = transposeA ? tf.transpose(a) : a;
+  const right = transposeB ? tf.transpose(b) : b;
+  const product = tf.matMul(left, right) as tf.Tensor2D;
+  if (left !== a) left.dispose();
+  if (right !== b) right.dispose();
+  return product;
+}
+
+/** Mean over the batch of −log softmax(logits)[label], and weight × its gradient. Few numbers: plain loops in float64. */
+export function softmaxCrossEntropy(
+  context: KernelContext,
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  weight: number,
+): { loss: tf.Scalar; gradient: tf.Tensor2D } {
+  const { heap } = context;
+  const [batch, classes] = logits.shape;
+  const gradient = heap.allocate<tf.Tensor2D>([batch, classes]);
+  const loss = heap.allocate<tf.Scalar>([]);
+  const scores = context.values(logits);
+  const targets = context.integers(heap.pointer(labels), batch);
+  const result = context.values(gradient);
+  let total = 0;
+  for (let n = 0; n < batch; n++) {
+    const row = n * classes;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let c = 0; c < classes; c++) highest = Math.max(highest, scores[row + c] as number);
+    let sum = 0;
+    for (let c = 0; c < classes; c++) sum += Math.exp((scores[row + c] as number) - highest);
+    const label = targets[n] as number;
+    total += Math.log(sum) + highest - (scores[row + label] as number);
+    for (let c = 0; c < classes; c++) {
+      const probability = Math.exp((scores[row + c] as number) - highest) / sum;
+      result[row + c] = (weight / batch) * (probability - (c === label ? 1 : 0));
+    }
+  }
+  context.values(loss)[0] = total / batch;
+  return { loss, gradient };
+}

@@ -1,0 +1,58 @@
+import { binary as relaxed } from '../generated/relaxed-simd.js';
+import { binary as simd } from '../generated/simd.js';
+import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js';
+import { binary as threaded } from '../generated/threaded-simd.js';
+import { createSingleThreadPool, createThreadPool, type KernelFunctions } from '../pool/pool.js';
+import type { WasmHeap } from '../runtime/heap.js';
+import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
+import { createContext } from './context.js';
+import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import {
+  accumulate,
+  globalAveragePool,
+  globalAveragePoolGradient,
+  matMul,
+  sgdUpdate,
+  softmaxCrossEntropy,
+} from './elementwise.js';
+import type { WasmTrainingKernels } from './interface.js';
+
+export interface KernelOptions {
+  /** More than 1 needs a heap that threads share. */
+  readonly threads: number;
+  readonly relaxedSimd?: boolean;
+}
+
+/** Compiles the kernels onto a heap and starts their threads. */
+export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelOptions): Promise<WasmTrainingKernels> {
+  const { threads, relaxedSimd = false } = options;
+  const binary = heap.shared ? (relaxedSimd ? threadedRelaxed : threaded) : relaxedSimd ? relaxed : simd;
+  const module = await WebAssembly.compile(Uint8Array.from(atob(binary), (character) => character.charCodeAt(0)));
+  const { memory } = heap;
+  const abort = () => {
+    throw new Error('A wasm kernel aborted.');
+  };
+  const functions = (await WebAssembly.instantiate(module, { env: { memory, abort } })).exports as KernelFunctions;
+  const pool =
+    heap.shared && threads > 1
+      ? await createThreadPool(module, functions, memory, threads)
+      : createSingleThreadPool(functions);
+  const context = createContext(heap, pool);
+  return {
+    name: 'wasm-simd',
+    threads: pool.threads,
+    conv2d,
+    conv2dInputGradient: (...values) => conv2dInputGradient(context, ...values),
+    conv2dFilterGradient: (...values) => conv2dFilterGradient(context, ...values),
+    batchStatistics: (x) => batchStatistics(context, x),
+    batchNormApply: (...values) => batchNormApply(context, ...values),
+    batchNormGradient: (request) => batchNormGradient(context, request),
+    accumulate: (a, b) => accumulate(context, a, b),
+    matMul,
+    globalAveragePool: (x) => globalAveragePool(context, x),
+    globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),
+    softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
+    sgdUpdate: (request) => sgdUpdate(context, request),
+    dispose: () => pool.dispose(),
+  };
+}

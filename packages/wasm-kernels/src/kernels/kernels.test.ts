@@ -1,0 +1,248 @@
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-cpu';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startWasm, type WasmRuntime } from '../runtime/start.js';
+import type { Shape4, WasmTrainingKernels } from './interface.js';
+
+/** Values with a fixed seed, so that a failure can be repeated. */
+function noise(size: number, seed: number): Float32Array {
+  let state = seed >>> 0;
+  return Float32Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 32) * 2 - 1;
+  });
+}
+
+/** Plain convolution in float64: the reference of everything below. */
+function convolve(
+  visit: (x: number, w: number, y: number) => void,
+  [n, h, w, ci]: Shape4,
+  [kh, kw, , co]: Shape4,
+  [, oh, ow]: Shape4,
+  stride: number,
+  padding: number,
+): void {
+  for (let b = 0; b < n; b++)
+    for (let r = 0; r < oh; r++)
+      for (let c = 0; c < ow; c++)
+        for (let i = 0; i < kh; i++)
+          for (let j = 0; j < kw; j++) {
+            const ih = r * stride + i - padding;
+            const iw = c * stride + j - padding;
+            if (ih < 0 || ih >= h || iw < 0 || iw >= w) continue;
+            for (let p = 0; p < ci; p++)
+              for (let q = 0; q < co; q++)
+                visit(((b * h + ih) * w + iw) * ci + p, ((i * kw + j) * ci + p) * co + q, ((b * oh + r) * ow + c) * co + q);
+          }
+}
+
+function closeTo(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 2e-6): void {
+  expect(actual.length).toBe(expected.length);
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i] as number));
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs((actual[i] as number) - (expected[i] as number)));
+  expect(worst / (largest || 1)).toBeLessThanOrEqual(tolerance);
+}
+
+interface Case {
+  readonly x: Shape4;
+  readonly co: number;
+  readonly k: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+const cases: Case[] = [
+  { x: [5, 8, 8, 3], co: 16, k: 3, stride: 1, padding: 1 },
+  { x: [3, 8, 8, 16], co: 16, k: 3, stride: 1, padding: 1 },
+  { x: [3, 9, 7, 4], co: 8, k: 3, stride: 2, padding: 1 },
+  { x: [2, 8, 8, 16], co: 32, k: 3, stride: 2, padding: 1 },
+  { x: [2, 8, 8, 8], co: 12, k: 1, stride: 2, padding: 0 },
+  { x: [3, 5, 6, 5], co: 7, k: 3, stride: 1, padding: 1 },
+  { x: [2, 11, 11, 3], co: 6, k: 7, stride: 2, padding: 3 },
+  { x: [2, 7, 7, 9], co: 10, k: 1, stride: 1, padding: 0 },
+  { x: [2, 10, 10, 2], co: 3, k: 5, stride: 3, padding: 2 },
+  { x: [33, 4, 4, 4], co: 4, k: 3, stride: 1, padding: 1 },
+  { x: [2, 5, 5, 8], co: 8, k: 3, stride: 1, padding: 0 },
+];
+
+describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
+  let runtime: WasmRuntime;
+  let kernels: WasmTrainingKernels;
+
+  beforeAll(async () => {
+    runtime = await startWasm({ threads });
+    kernels = runtime.kernels as WasmTrainingKernels;
+  });
+  afterAll(() => runtime.dispose());
+
+  it('runs with the threads that were asked for', () => {
+    expect(runtime.reason).toBeUndefined();
+    expect(runtime.threads).toBe(threads);
+    expect(kernels.threads).toBe(threads);
+  });
+
+  it.each(cases)('convolution and its gradients: %j', ({ x: xShape, co, k, stride, padding }) => {
+    const before = tf.memory().numTensors;
+    const wShape: Shape4 = [k, k, xShape[3], co];
+    const out = (size: number) => Math.floor((size + 2 * padding - k) / stride) + 1;
+    const yShape: Shape4 = [xShape[0], out(xShape[1]), out(xShape[2]), co];
+    const [xs, ws, ds] = [xShape, wShape, yShape].map((shape, index) => noise(shape.reduce((a, b) => a * b, 1), index + 1)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    const y = new Float64Array(ds.length);
+    const dx = new Float64Array(xs.length);
+    const dw = new Float64Array(ws.length);
+    convolve(
+      (atX, atW, atY) => {
+        y[atY] = (y[atY] as number) + (xs[atX] as number) * (ws[atW] as number);
+        dx[atX] = (dx[atX] as number) + (ds[atY] as number) * (ws[atW] as number);
+        dw[atW] = (dw[atW] as number) + (ds[atY] as number) * (xs[atX] as number);
+      },
+      xShape,
+      wShape,
+      yShape,
+      stride,
+      padding,
+    );
+    const geometry = { stride, padding };
+    tf.tidy(() => {
+      const x = tf.tensor4d(xs, [...xShape]);
+      const w = tf.tensor4d(ws, [...wShape]);
+      const dy = tf.tensor4d(ds, [...yShape]);
+      closeTo(kernels.conv2d(x, w, geometry).dataSync(), y);
+      closeTo(kernels.conv2dInputGradient(dy, w, xShape, geometry).dataSync(), dx);
+      closeTo(kernels.conv2dFilterGradient(x, dy, wShape, geometry).dataSync(), dw);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each([1, 3, 4, 8, 10, 16, 30, 64])('batch norm over %i channels, each mask', (channels) => {
+    const shape: Shape4 = [3, 7, 9, channels];
+    const rows = 3 * 7 * 9;
+    const mean0 = 30; // far from 0 on purpose
+    const xs = noise(rows * channels, 4).map((value) => value + mean0);
+    const rs = noise(rows * channels, 5);
+    const ds = noise(rows * channels, 6);
+    const gs = noise(channels, 7);
+    const bs = noise(channels, 8);
+    const epsilon = 1e-5;
+    for (const mode of ['none', 'recompute', 'output'] as const) {
+      const before = tf.memory().numTensors;
+      const used = runtime.heap.usedBytes();
+      const expected = referenceBatchNorm(xs, mode === 'output' ? rs : undefined, ds, gs, bs, channels, epsilon, mode !== 'none');
+      tf.tidy(() => {
+        const x = tf.tensor4d(xs, [...shape]);
+        const { mean, variance } = kernels.batchStatistics(x);
+        closeTo(mean.dataSync(), expected.mean, 1e-6);
+        closeTo(variance.dataSync(), expected.variance, 1e-5);
+        const normalisation = { mean, variance, epsilon, scale: tf.tensor1d(gs), shift: tf.tensor1d(bs) };
+        const residual = mode === 'output' ? tf.tensor4d(rs, [...shape]) : undefined;
+        const y = kernels.batchNormApply(x, normalisation, residual, mode !== 'none');
+        closeTo(y.dataSync(), expected.y, 2e-5);
+        const mask = mode === 'output' ? y : mode;
+        const dy = tf.tensor4d(ds, [...shape]);
+        const shared = dy.clone();
+        const kept = kernels.batchNormGradient({ dy, x, normalisation, mask, overwriteInput: false, wantMasked: true });
+        closeTo(shared.dataSync(), ds, 0);
+        closeTo(x.dataSync(), xs, 0);
+        closeTo(kept.dx.dataSync(), expected.dx, 1e-4);
+        closeTo(kept.dScale.dataSync(), expected.dScale, 1e-4);
+        closeTo(kept.dShift.dataSync(), expected.dShift, 1e-5);
+        closeTo(kept.masked?.dataSync() ?? [], expected.masked, 0);
+        const own = tf.tensor4d(ds, [...shape]);
+        const again = kernels.batchNormGradient({ dy: own, x, normalisation, mask, overwriteInput: true, wantMasked: true });
+        closeTo(again.dx.dataSync(), expected.dx, 1e-4);
+        expect(x.isDisposed || again.dx === x).toBe(true);
+      });
+      expect(tf.memory().numTensors).toBe(before);
+      expect(runtime.heap.usedBytes()).toBe(used);
+    }
+  });
+
+  it('adds, pools, multiplies, takes cross-entropy and SGD steps', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const [a, b] = [noise(1003, 1), noise(1003, 2)];
+      closeTo(kernels.accumulate(tf.tensor1d(a), tf.tensor1d(b)).dataSync(), a.map((value, i) => value + (b[i] as number)), 1e-7);
+      const x = tf.tensor4d(noise(2 * 3 * 5 * 6, 3), [2, 3, 5, 6]);
+      closeTo(kernels.globalAveragePool(x).dataSync(), tf.mean(x, [1, 2]).dataSync());
+      const pooled = tf.tensor2d(noise(12, 4), [2, 6]);
+      const spread = kernels.globalAveragePoolGradient(pooled, [2, 3, 5, 6]).dataSync();
+      for (let i = 0; i < spread.length; i++) {
+        const expected = (pooled.dataSync()[Math.floor(i / 90) * 6 + (i % 6)] as number) / 15;
+        expect(spread[i]).toBeCloseTo(expected, 6);
+      }
+      const left = tf.tensor2d(noise(15, 5), [3, 5]);
+      const right = tf.tensor2d(noise(20, 6), [4, 5]);
+      closeTo(kernels.matMul(left, right, false, true).dataSync(), tf.matMul(left, right, false, true).dataSync());
+      const logits = tf.tensor2d(noise(40, 7), [4, 10]);
+      const labels = tf.tensor1d([1, 0, 9, 9], 'int32');
+      const { loss, gradient } = kernels.softmaxCrossEntropy(logits, labels, 0.5);
+      const probabilities = tf.softmax(logits);
+      const oneHot = tf.oneHot(labels, 10);
+      closeTo(loss.dataSync(), tf.neg(tf.mean(tf.log(tf.sum(tf.mul(probabilities, oneHot), 1)))).dataSync(), 1e-6);
+      closeTo(gradient.dataSync(), tf.mul(0.5 / 4, tf.sub(probabilities, oneHot)).dataSync(), 1e-6);
+    });
+    const options = { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 };
+    const value = tf.tensor1d(noise(103, 8));
+    const p = Float64Array.from(noise(103, 8));
+    const v = new Float64Array(103);
+    let state: { value: tf.Tensor; velocity: tf.Tensor | undefined } = { value, velocity: undefined };
+    for (let step = 0; step < 3; step++) {
+      const gradient = noise(103, 20 + step);
+      const old = state.value;
+      state = kernels.sgdUpdate({ value: old, gradient: tf.tensor1d(gradient), velocity: state.velocity, ...options });
+      old.dispose();
+      for (let i = 0; i < 103; i++) {
+        const g = (gradient[i] as number) + 0.01 * (p[i] as number);
+        v[i] = step === 0 ? g : 0.9 * (v[i] as number) + g;
+        p[i] = (p[i] as number) - 0.1 * (g + 0.9 * (v[i] as number));
+      }
+    }
+    closeTo(state.value.dataSync(), p, 1e-6);
+    state.value.dispose();
+    state.velocity?.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+function referenceBatchNorm(
+  xs: Float32Array,
+  residual: Float32Array | undefined,
+  ds: Float32Array,
+  gs: Float32Array,
+  bs: Float32Array,
+  channels: number,
+  epsilon: number,
+  relu: boolean,
+) {
+  const rows = xs.length / channels;
+  const zeros = () => new Float64Array(channels);
+  const [mean, variance, dScale, dShift] = [zeros(), zeros(), zeros(), zeros()] as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const add = (target: Float64Array, index: number, value: number) => {
+    target[index] = (target[index] as number) + value;
+  };
+  xs.forEach((value, i) => add(mean, i % channels, value / rows));
+  xs.forEach((value, i) => add(variance, i % channels, (value - (mean[i % channels] as number)) ** 2 / rows));
+  const inverse = variance.map((value) => 1 / Math.sqrt(value + epsilon));
+  const hat = Float64Array.from(xs, (value, i) => (value - (mean[i % channels] as number)) * (inverse[i % channels] as number));
+  const y = hat.map((value, i) => {
+    const sum = value * (gs[i % channels] as number) + (bs[i % channels] as number) + (residual?.[i] ?? 0);
+    return relu ? Math.max(0, sum) : sum;
+  });
+  const masked = Float64Array.from(ds, (value, i) => (relu && !((y[i] as number) > 0) ? 0 : value));
+  masked.forEach((value, i) => {
+    add(dShift, i % channels, value);
+    add(dScale, i % channels, value * (hat[i] as number));
+  });
+  const dx = masked.map((value, i) => {
+    const c = i % channels;
+    const inner = value - (dShift[c] as number) / rows - ((hat[i] as number) * (dScale[c] as number)) / rows;
+    return (gs[c] as number) * (inverse[c] as number) * inner;
+  });
+  return { mean, variance, y, masked, dx, dScale, dShift };
+}
