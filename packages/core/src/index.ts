@@ -21,6 +21,7 @@ export { closestFirst, type ErrorCode, LocalgradError, rejectUnknownKeys, requir
 export { formatMethodExpression, type MethodExpression, type OptionValue, parseMethodExpression } from './expression.js';
 export type { Head, HeadContext, HeadCost, HeadFactory, HeadRequest, HeadResult, Targets } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
+export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
 export { createNetwork, type Module, type Network } from './network.js';
 export { type Initializer, Parameter, type ParameterKind, type ParameterScope, type RandomSource } from './parameter.js';

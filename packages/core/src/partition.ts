@@ -49,14 +49,20 @@ export function resolvePartition(blocks: readonly BackboneBlock[], spec: Partiti
     );
   }
   const own = stemModule === 'own' ? 1 : 0;
-  const sizes = strategy === 'even' ? evenSizes(body, modules - own) : undefined;
-  if (sizes !== undefined) {
-    return own ? [1, ...sizes] : sizes.map((size, index) => (index === 0 ? size + 1 : size));
-  }
+  if (strategy === 'even') return own ? [1, ...evenSizes(body, modules - 1)] : evenWithStem(body, modules);
   if (strategy !== 'balanced-memory') {
     throw new LocalgradError('invalid-option', `Partition strategy '${String(strategy)}' is not known; allowed: even, balanced-memory.`);
   }
   return own ? [1, ...balancedSizes(blocks.slice(1), modules - 1)] : balancedSizes(blocks, modules, 2);
+}
+
+/**
+ * Equal counts of blocks where they divide; otherwise the stem counts as a block, as long as it does not end up alone.
+ * That gives all published CIFAR partitions (methods.md §1.3) but the one into 32 modules.
+ */
+function evenWithStem(body: number, modules: number): number[] {
+  if (body % modules !== 0 && body + 1 >= 2 * modules) return evenSizes(body + 1, modules);
+  return evenSizes(body, modules).map((size, index) => (index === 0 ? size + 1 : size));
 }
 
 function evenSizes(blocks: number, modules: number): number[] {

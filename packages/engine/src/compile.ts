@@ -56,7 +56,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   const heads = groupObjectives(objectives, network, options.scope.scope('heads'));
   const modules = network.modules.map((module) => {
     const [only] = module.blocks;
-    return module.blocks.length === 1 && only !== undefined ? only : sequential(module.blocks, `module${module.index}`);
+    return module.blocks.length === 1 && only !== undefined ? only : sequential(`module${module.index}`, module.blocks);
   });
   const schedule = compileSchedule(
     objectives.map((objective) => objective.span),

@@ -1,0 +1,84 @@
+import {
+  type Backbone,
+  type BackboneBlock,
+  type BackboneFactory,
+  type Block,
+  rejectUnknownKeys,
+  requireOption,
+  type Shape3,
+} from '@localgrad/core';
+import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
+
+export interface CifarResNetOptions {
+  /** 6n + 2: 8, 14, 20, 32, 44, 56, 110, … */
+  readonly depth: number;
+  /** Width of stem and first stage; later stages double it. Default 16. */
+  readonly width?: number;
+  /** Widths of stem and three stages, instead of `width`. */
+  readonly widths?: readonly [stem: number, stage1: number, stage2: number, stage3: number];
+}
+
+/**
+ * ResNet for small images (methods.md §1.2): 3×3 stem, three stages of n BasicBlocks, the second and third with stride 2,
+ * projection shortcuts (option B), global average pooling and a dense classifier. Parameters have PyTorch's names.
+ *
+ * @throws LocalgradError `invalid-option`
+ */
+export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
+  rejectUnknownKeys('cifarResNet', options, ['depth', 'width', 'widths']);
+  const { depth, width = 16 } = options;
+  requireOption(
+    Number.isInteger(depth) && depth >= 8 && depth % 6 === 2,
+    'cifarResNet',
+    'depth',
+    depth,
+    '6n + 2: 8, 14, 20, 26, 32, 38, 44, 50, 56, …, 110, …',
+  );
+  const widths = options.widths ?? [width, width, 2 * width, 4 * width];
+  requireOption(
+    widths.length === 4 && widths.every((value) => Number.isInteger(value) && value >= 1),
+    'cifarResNet',
+    options.widths === undefined ? 'width' : 'widths',
+    options.widths ?? width,
+    'positive integers (widths: stem and three stages)',
+  );
+  const name = `resnet${depth}`;
+  const isStandard = widths.join() === '16,16,32,64';
+  const config = { backbone: name, ...(isStandard ? {} : { widths: [...widths] }) };
+  return {
+    name,
+    config,
+    build({ inputShape, classes, scope }): Backbone {
+      const blocks = residualBlocks((depth - 2) / 6, widths, inputShape, scope);
+      const last = blocks.at(-1) as BackboneBlock;
+      const classifier = createClassifier({ scope, inputShape: last.block.outputShape, classes });
+      return { name, config, inputShape, classes, blocks, classifier };
+    },
+  };
+}
+
+function residualBlocks(
+  perStage: number,
+  widths: readonly number[],
+  inputShape: Shape3,
+  scope: Parameters<BackboneFactory['build']>[0]['scope'],
+): BackboneBlock[] {
+  const [stemWidth = 16, ...stages] = widths;
+  const stem = convBatchNormRelu({ name: 'stem', scope, inputShape, channels: stemWidth, names: ['conv1', 'bn1'] });
+  const blocks: BackboneBlock[] = [{ reference: [0, 0], block: stem }];
+  stages.forEach((channels, stage) => {
+    for (let index = 0; index < perStage; index++) {
+      const before = blocks.at(-1)?.block as Block;
+      const name = `layer${stage + 1}.${index}`;
+      const block = basicBlock({
+        name,
+        scope: scope.scope(`layer${stage + 1}`).scope(String(index)),
+        inputShape: before.outputShape,
+        channels,
+        stride: stage > 0 && index === 0 ? 2 : 1,
+      });
+      blocks.push({ reference: [stage + 1, index], block });
+    }
+  });
+  return blocks;
+}

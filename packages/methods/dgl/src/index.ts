@@ -1,0 +1,28 @@
+import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
+import { type HeadOptions, headFactory } from '@localgrad/nn';
+
+export interface DglOptions extends HeadOptions {
+  /**
+   * Auxiliary head by name: `auglocal-dgl` (default), `dgl-mlp-sr`, `dgl-mlp`, `dgl-cnn`, `dgl-128x512`, `0c1f` … `2c2f`
+   * (methods.md §2.3, §2.5, §3.4).
+   */
+  readonly head?: string;
+}
+
+/**
+ * Decoupled Greedy Learning, synchronous (Belilovsky et al., ICML 2020; methods.md §2): every module but the last is
+ * trained by the cross-entropy of an auxiliary classifier of its own.
+ *
+ * @throws LocalgradError `unknown-name` for heads and options
+ */
+export function dgl(options: DglOptions = {}): LocalLearningMethod {
+  rejectUnknownKeys('dgl', options, ['head', 'widen', 'featureDimension']);
+  const { head = 'auglocal-dgl', ...headOptions } = options;
+  const factory = headFactory(head, headOptions);
+  return {
+    specVersion: 'v1',
+    name: 'dgl',
+    config: { method: 'dgl', head, ...headOptions },
+    plan: (network) => independentPlan('dgl', network, factory),
+  };
+}
