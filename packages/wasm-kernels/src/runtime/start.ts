@@ -3,6 +3,7 @@ import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/cor
 import { createWasmTrainingKernels } from '../kernels/index.js';
 import type { WasmTrainingKernels } from '../kernels/interface.js';
 import { registerTrainingGradients } from '../stock/register.js';
+import { detectWasm } from './detect.js';
 import { maximumHeapBytes, openHeap, type WasmHeap } from './heap.js';
 import { instantiateThreadedBuild } from './threaded-build.js';
 
@@ -47,15 +48,15 @@ export async function startWasm(options: WasmOptions = {}): Promise<WasmRuntime>
     wanted,
     "'auto' or an integer from 1 to 64",
   );
-  const hasSimd = WebAssembly.validate(simdProbe);
-  const simd = hasSimd && options.simd !== false;
-  if (relaxedSimd && !WebAssembly.validate(relaxedSimdProbe)) {
+  const features = await detectWasm();
+  const simd = features.simd && options.simd !== false;
+  if (relaxedSimd && !features.relaxedSimd) {
     throw new LocalgradError(
       'backend-unavailable',
       'Relaxed SIMD is not available here. Node 22 has it; Node 20 needs --experimental-wasm-relaxed-simd.',
     );
   }
-  const threads = wanted === 'auto' ? await automaticThreads() : wanted;
+  const threads = wanted === 'auto' ? features.threads : wanted;
   const { build, reason } = await registerBackend(simd ? threads : 1, simd);
   const heap = openHeap(limitBytes);
   const usable = build === 'threaded-simd' ? threads : 1;
@@ -109,17 +110,3 @@ async function activate(): Promise<void> {
     throw new LocalgradError('backend-unavailable', 'The wasm backend of TensorFlow.js could not be started.', {}, { cause });
   }
 }
-
-async function automaticThreads(): Promise<number> {
-  const cores = typeof process === 'object' ? (await import('node:os')).availableParallelism() : 1;
-  return Math.min(8, Math.max(1, cores));
-}
-
-/** `v128.const; i8x16.popcnt; drop` and `f32x4.relaxed_madd` in the smallest possible modules. */
-const simdProbe = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-]);
-const relaxedSimdProbe = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253,
-  128, 2, 11,
-]);

@@ -1,0 +1,43 @@
+import { currentKernels } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { describe, expect, it } from 'vitest';
+import { backendNames, diagnose, selectBackend } from './index.js';
+
+describe('selectBackend', () => {
+  it('takes wasm with our kernels by itself, and says why', async () => {
+    const handle = await selectBackend('auto', { threads: 1 });
+    expect(handle.name).toBe('wasm');
+    expect(handle.reason).toContain('fastest');
+    expect(tf.getBackend()).toBe('wasm');
+    expect(currentKernels().name).toBe('wasm-simd');
+    expect(handle.availableBytes()).toBeGreaterThan(2 ** 30);
+    const before = handle.availableBytes();
+    const tensor = tf.zeros([1024, 1024]);
+    tensor.dataSync();
+    expect(before - handle.availableBytes()).toBeGreaterThanOrEqual(4 * 1024 * 1024);
+    tensor.dispose();
+    handle.dispose();
+  });
+
+  it('starts the reference by name', async () => {
+    const handle = await selectBackend('cpu');
+    expect(tf.getBackend()).toBe('cpu');
+    expect(currentKernels().name).toBe('stock');
+    expect(handle.threads).toBe(1);
+  });
+
+  it('lists what there is', async () => {
+    await expect(selectBackend('wsam')).rejects.toThrow(/Did you mean 'wasm'.*auto, wasm, cpu/);
+    await expect(selectBackend('wasm', { thread: 2 } as never)).rejects.toThrow(/Did you mean 'threads'/);
+    await expect(selectBackend('wasm', { threads: 0 })).rejects.toThrow(/1 to 64/);
+  });
+});
+
+describe('diagnose', () => {
+  it('tells of every backend without starting one', async () => {
+    const report = await diagnose();
+    expect(report.backends.map(({ name }) => name)).toEqual(backendNames.slice(1));
+    expect(report.selected).toBe('wasm');
+    expect(report.environment.tfjs).toBe('4.22.0');
+  });
+});

@@ -1,0 +1,69 @@
+import { LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
+import { cpu } from './cpu.js';
+import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
+import { describeEnvironment, type Environment } from './environment.js';
+import { wasm } from './wasm.js';
+
+/** Best first: the order in which `auto` tries. */
+const descriptors: readonly BackendDescriptor[] = [wasm, cpu];
+
+export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ name }) => name)];
+
+/**
+ * Starts a backend and makes it the current one.
+ *
+ * @param name `auto` takes the first that is available
+ * @throws LocalgradError `unknown-name`, `backend-unavailable`
+ */
+export async function selectBackend(name = 'auto', options: BackendOptions = {}): Promise<BackendHandle> {
+  rejectUnknownKeys('selectBackend', options, ['threads', 'relaxedSimd']);
+  if (name !== 'auto') {
+    const descriptor = descriptors.find((candidate) => candidate.name === name);
+    if (descriptor === undefined) throw unknownName('backend', name, backendNames);
+    const { available, reason, howToGetIt } = await descriptor.probe();
+    if (!available) {
+      throw new LocalgradError('backend-unavailable', `Backend '${name}' is not available: ${reason} ${howToGetIt ?? ''}`.trim());
+    }
+    return start(descriptor, options, 'asked for by name');
+  }
+  const refusals: string[] = [];
+  for (const descriptor of descriptors.filter(({ automatic }) => automatic)) {
+    const { available, reason } = await descriptor.probe();
+    if (available) {
+      const others = refusals.length === 0 ? '' : ` (${refusals.join('; ')})`;
+      return start(descriptor, options, `the fastest that works here${others}`);
+    }
+    refusals.push(`${descriptor.name}: ${reason}`);
+  }
+  throw new LocalgradError('backend-unavailable', `No backend works here. ${refusals.join(' ')}`);
+}
+
+async function start(descriptor: BackendDescriptor, options: BackendOptions, reason: string): Promise<BackendHandle> {
+  const handle = await descriptor.start(options);
+  return { ...handle, name: descriptor.name, reason };
+}
+
+export interface BackendDiagnosis extends ProbeResult {
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface DoctorReport {
+  readonly environment: Environment;
+  readonly backends: readonly BackendDiagnosis[];
+  /** What `auto` takes; null if nothing works. */
+  readonly selected: string | null;
+}
+
+/** What is there, what is missing, and how to get it. Starts nothing. */
+export async function diagnose(): Promise<DoctorReport> {
+  const backends = await Promise.all(
+    descriptors.map(async (descriptor) => ({
+      name: descriptor.name,
+      description: descriptor.description,
+      ...(await descriptor.probe()),
+    })),
+  );
+  const selected = backends.find(({ name, available }) => available && descriptors.find((entry) => entry.name === name)?.automatic);
+  return { environment: await describeEnvironment(), backends, selected: selected?.name ?? null };
+}

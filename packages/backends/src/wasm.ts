@@ -1,0 +1,42 @@
+import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
+import { cpuName } from './environment.js';
+import type { BackendDescriptor } from './descriptor.js';
+
+export const wasm: BackendDescriptor = {
+  name: 'wasm',
+  description: 'WebAssembly with SIMD training kernels and threads: runs everywhere from npm alone',
+  automatic: true,
+  async probe() {
+    const device = await cpuName();
+    if (typeof WebAssembly !== 'object') {
+      return { available: false, reason: 'This runtime has no WebAssembly.', device, hardware: true, howToGetIt: 'Use Node 20.19 or later.' };
+    }
+    const { detectWasm } = await import('@localgrad/wasm-kernels');
+    const { simd, threads } = await detectWasm();
+    const reason = simd
+      ? `SIMD training kernels on ${threads} ${threads === 1 ? 'thread' : 'threads'}.`
+      : 'Works, but without SIMD training is about ten times slower.';
+    return { available: true, reason, device, hardware: true };
+  },
+  async start({ threads = 'auto', relaxedSimd = false }) {
+    const { startWasm } = await import('@localgrad/wasm-kernels');
+    const runtime = await startWasm({ threads, relaxedSimd });
+    if (runtime.kernels !== undefined) registerTrainingKernels('wasm', runtime.kernels);
+    return {
+      threads: runtime.threads,
+      device: await cpuName(),
+      hardware: true,
+      facts: {
+        build: runtime.build,
+        simd: runtime.simd,
+        relaxedSimd: runtime.relaxedSimd,
+        ...(runtime.reason === undefined ? {} : { reason: runtime.reason }),
+      },
+      availableBytes: () => runtime.heap.availableBytes(),
+      dispose() {
+        resetTrainingKernels('wasm');
+        runtime.dispose();
+      },
+    };
+  },
+};

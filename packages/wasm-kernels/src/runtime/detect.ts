@@ -1,0 +1,26 @@
+/** `i8x16.splat, i8x16.popcnt` and `i8x16.relaxed_swizzle` in the smallest modules that use them. */
+const simdProbe = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+const relaxedSimdProbe = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253,
+  128, 2, 11,
+]);
+
+export interface WasmFeatures {
+  readonly simd: boolean;
+  readonly relaxedSimd: boolean;
+  /** Threads that `auto` takes: one per core, at most 8; 1 in browsers. */
+  readonly threads: number;
+}
+
+/** What this runtime's WebAssembly can do. Starts nothing. */
+export async function detectWasm(): Promise<WasmFeatures> {
+  const isNode = typeof process === 'object' && process.versions?.node !== undefined;
+  const cores = isNode ? (await import('node:os')).availableParallelism() : 1;
+  return {
+    simd: WebAssembly.validate(simdProbe),
+    relaxedSimd: WebAssembly.validate(relaxedSimdProbe),
+    threads: Math.min(8, Math.max(1, cores)),
+  };
+}
