@@ -1,20 +1,26 @@
 export { flatten, relu, sigmoid } from './blocks/activations.js';
-export { dense, type DenseOptions } from './blocks/dense.js';
+export { type BatchNormOptions, batchNorm } from './blocks/batch-norm.js';
+export { type Conv2dOptions, conv2d } from './blocks/conv2d.js';
+export { type DenseOptions, dense } from './blocks/dense.js';
 export { globalAveragePool } from './blocks/global-average-pool.js';
 export { Ledger } from './blocks/ledger.js';
-export { parameterless, type ParameterlessOptions } from './blocks/parameterless.js';
+export { type ParameterlessOptions, parameterless } from './blocks/parameterless.js';
 export { evaluationPass, TrainingPass } from './blocks/pass.js';
+export { adaptiveAveragePool, averagePool, bilinearUpsample, type MaxPoolOptions, maxPool } from './blocks/pooling.js';
 export {
-  basicBlock,
   type BasicBlockOptions,
-  bottleneck,
   type BottleneckOptions,
-  convBatchNormRelu,
+  basicBlock,
+  bottleneck,
   type ConvBatchNormReluOptions,
+  convBatchNormRelu,
 } from './blocks/residual-blocks.js';
+export { type AxisMap, separableMap } from './blocks/separable-map.js';
 export { sequential } from './blocks/sequential.js';
-export { blockHead, type BlockHeadOptions } from './heads/block-head.js';
+export { type BlockHeadOptions, blockHead } from './heads/block-head.js';
 export { type ClassifierOptions, createClassifier } from './heads/classifier.js';
+export { HeadLayers } from './heads/head-layers.js';
+export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './heads/named-heads.js';
 export { currentKernels, registerTrainingKernels, resetTrainingKernels } from './kernels/registry.js';
 export { stockKernels } from './kernels/stock-kernels.js';
 export type {
@@ -27,9 +33,25 @@ export type {
   TrainingKernels,
 } from './kernels/training-kernels.js';
 export type { LossFunction, LossResult } from './losses/loss-function.js';
+export { binaryCrossEntropy, meanSquaredError } from './losses/pixel-losses.js';
 export { softmaxCrossEntropy } from './losses/softmax-cross-entropy.js';
+export { type SupervisedContrastiveOptions, supervisedContrastive } from './losses/supervised-contrastive.js';
 export type { Optimizer } from './optimisation/optimizer.js';
-export { sgd, type SgdOptions } from './optimisation/sgd.js';
+export {
+  type CosineOptions,
+  constantRate,
+  cosine,
+  createSchedule,
+  epochCosine,
+  type Progress,
+  type Schedule,
+  type StepDecayOptions,
+  scheduleNames,
+  stepDecay,
+} from './optimisation/schedule.js';
+export { type SgdOptions, sgd } from './optimisation/sgd.js';
 export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';
 export { createScope, type RootScope } from './random/scope.js';
+export { type TapeBlockOptions, tapeBlock } from './tape/tape-block.js';
+export { type TapeHeadOptions, tapeHead } from './tape/tape-head.js';

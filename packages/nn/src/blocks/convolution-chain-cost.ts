@@ -1,6 +1,12 @@
 import { type BlockCost, bytesOf, type Want } from '@localgrad/core';
 import { vectorPairBytes } from './batch-norm-parameters.js';
-import { type ChainStructure, type ConvolutionUnit, isTrained, unitMultiplyAccumulates, unitOutputBytes } from './convolution-unit.js';
+import {
+  type ChainStructure,
+  type ConvolutionUnit,
+  isTrained,
+  unitMultiplyAccumulates,
+  unitOutputBytes,
+} from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 
 /** The cost of a chain: its forward and VJP replayed on a ledger, for kernels that write into consumed buffers. */
@@ -34,7 +40,12 @@ export function chainCost(structure: ChainStructure): BlockCost {
   };
 }
 
-function vjpPeak(structure: ChainStructure, projection: ConvolutionUnit | undefined, batchSize: number, want: Want): number {
+function vjpPeak(
+  structure: ChainStructure,
+  projection: ConvolutionUnit | undefined,
+  batchSize: number,
+  want: Want,
+): number {
   const { units, shortcut, recompute } = structure;
   const ledger = new Ledger();
   const bytes = (unit: ConvolutionUnit) => unitOutputBytes(unit, batchSize);

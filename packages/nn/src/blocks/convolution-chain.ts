@@ -1,4 +1,14 @@
-import type { Block, BlockCost, Cotangents, Mode, Parameter, ParameterScope, Pass, Shape3, Want } from '@localgrad/core';
+import type {
+  Block,
+  BlockCost,
+  Cotangents,
+  Mode,
+  Parameter,
+  ParameterScope,
+  Pass,
+  Shape3,
+  Want,
+} from '@localgrad/core';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { currentKernels } from '../kernels/registry.js';
 import type { BatchNormGradient, BatchStatistics } from '../kernels/training-kernels.js';
@@ -104,12 +114,24 @@ export class ConvolutionChain implements Block {
     let shortcutCotangent = masked;
     if (this.#projection !== undefined && masked !== undefined) {
       // Before the main path: its residual and the masked cotangent go as early as possible.
-      shortcutCotangent = this.#unproject(this.#projection, residuals.shortcut as UnitResidual, x, masked, want, gradients);
+      shortcutCotangent = this.#unproject(
+        this.#projection,
+        residuals.shortcut as UnitResidual,
+        x,
+        masked,
+        want,
+        gradients,
+      );
     }
     for (let index = last; index > 0; index--) {
       const unit = units[index] as ConvolutionUnit;
       this.#filterGradient(index, residuals, cotangent.dx, want, gradients);
-      const below = kernels.conv2dInputGradient(cotangent.dx, filterOf(unit), batched(unit.inputShape, x.shape[0]), unit.geometry);
+      const below = kernels.conv2dInputGradient(
+        cotangent.dx,
+        filterOf(unit),
+        batched(unit.inputShape, x.shape[0]),
+        unit.geometry,
+      );
       cotangent.dx.dispose();
       const kept = residuals.units[index - 1]?.y;
       cotangent = this.#throughNorm(index - 1, residuals, below, kept ?? 'recompute', want, gradients);
@@ -123,7 +145,12 @@ export class ConvolutionChain implements Block {
       cotangent.dx.dispose();
       return { parameters: gradients };
     }
-    let dx = kernels.conv2dInputGradient(cotangent.dx, filterOf(first), batched(this.inputShape, x.shape[0]), first.geometry);
+    let dx = kernels.conv2dInputGradient(
+      cotangent.dx,
+      filterOf(first),
+      batched(this.inputShape, x.shape[0]),
+      first.geometry,
+    );
     cotangent.dx.dispose();
     if (shortcut !== 'none' && shortcutCotangent !== undefined) {
       dx = kernels.accumulate(dx, shortcutCotangent);
@@ -161,7 +188,13 @@ export class ConvolutionChain implements Block {
   }
 
   /** Gradient of the filter of unit `index` ≥ 1, whose input is the activation below. Borrows dz. */
-  #filterGradient(index: number, residuals: Residuals, dz: Tensor4D, want: Want, gradients: Map<Parameter, Tensor>): void {
+  #filterGradient(
+    index: number,
+    residuals: Residuals,
+    dz: Tensor4D,
+    want: Want,
+    gradients: Map<Parameter, Tensor>,
+  ): void {
     const unit = this.#structure.units[index] as ConvolutionUnit;
     if (!want.parameters || !isTrained(unit.weight)) return;
     const kernels = currentKernels();

@@ -1,4 +1,11 @@
-import { bytesOf, LocalgradError, type Parameter, type ParameterScope, type Shape3, formatShape } from '@localgrad/core';
+import {
+  bytesOf,
+  formatShape,
+  LocalgradError,
+  type Parameter,
+  type ParameterScope,
+  type Shape3,
+} from '@localgrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import type { ConvolutionGeometry } from '../kernels/training-kernels.js';
 import { heNormalFanOut } from '../random/initializers.js';

@@ -34,7 +34,13 @@ export interface DenseOptions {
 export function dense(options: DenseOptions): Block {
   rejectUnknownKeys('dense', options, ['name', 'scope', 'inputShape', 'units', 'bias', 'layer']);
   const { inputShape, units } = options;
-  requireOption(inputShape[0] === 1 && inputShape[1] === 1, 'dense', 'inputShape', inputShape, '1×1×c; flatten or pool first');
+  requireOption(
+    inputShape[0] === 1 && inputShape[1] === 1,
+    'dense',
+    'inputShape',
+    inputShape,
+    '1×1×c; flatten or pool first',
+  );
   requireOption(Number.isInteger(units) && units > 0, 'dense', 'units', units, 'positive integers');
   return new Dense(options);
 }

@@ -32,7 +32,9 @@ export class TrainingPass<R> implements Pass {
     }
     const residuals = pass.#residuals as { readonly value: R } | undefined;
     if (residuals === undefined) {
-      throw new LocalgradError('misuse', `Block '${owner.name}': vjp after the pass was released.`, { block: owner.name });
+      throw new LocalgradError('misuse', `Block '${owner.name}': vjp after the pass was released.`, {
+        block: owner.name,
+      });
     }
     if (take) pass.#residuals = undefined;
     return residuals.value;

@@ -57,7 +57,12 @@ export function basicBlock(options: BasicBlockOptions): Block {
   checkGeometry('basicBlock', channels, stride);
   const shared = { scope, channels, kernelSize: 3, padding: 1 };
   const first = createConvolutionUnit({ ...shared, names: ['conv1', 'bn1'], inputShape, stride });
-  const second = createConvolutionUnit({ ...shared, names: ['conv2', 'bn2'], inputShape: first.outputShape, stride: 1 });
+  const second = createConvolutionUnit({
+    ...shared,
+    names: ['conv2', 'bn2'],
+    inputShape: first.outputShape,
+    stride: 1,
+  });
   return new ConvolutionChain({
     name,
     units: [first, second],
@@ -80,7 +85,14 @@ export function bottleneck(options: BottleneckOptions): Block {
   checkGeometry('bottleneck', channels, stride);
   requireOption(Number.isInteger(width) && width > 0, 'bottleneck', 'width', width, 'positive integers');
   const narrow = { scope, channels: width };
-  const first = createConvolutionUnit({ ...narrow, names: ['conv1', 'bn1'], inputShape, kernelSize: 1, stride: 1, padding: 0 });
+  const first = createConvolutionUnit({
+    ...narrow,
+    names: ['conv1', 'bn1'],
+    inputShape,
+    kernelSize: 1,
+    stride: 1,
+    padding: 0,
+  });
   const second = createConvolutionUnit({
     ...{ ...narrow, names: ['conv2', 'bn2'], inputShape: first.outputShape },
     ...{ kernelSize: 3, stride, padding: 1 },

@@ -45,11 +45,13 @@ function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shap
   if (tf.getKernel('Conv2DBackpropFilter', tf.getBackend()) === undefined) {
     return composedFilterGradient(x, dy, filterShape, geometry);
   }
-  return tf.engine().runKernel(
-    'Conv2DBackpropFilter',
-    { x, dy },
-    { strides: geometry.stride, pad: geometry.padding, dataFormat: 'NHWC', filterShape: [...filterShape] },
-  ) as tf.Tensor4D;
+  return tf
+    .engine()
+    .runKernel(
+      'Conv2DBackpropFilter',
+      { x, dy },
+      { strides: geometry.stride, pad: geometry.padding, dataFormat: 'NHWC', filterShape: [...filterShape] },
+    ) as tf.Tensor4D;
 }
 
 /** For backends without the kernel (wasm): one matrix product for each tap of the filter. */

@@ -69,8 +69,18 @@ export interface TrainingKernels {
   readonly name: string;
   /** @param x [n, h, w, ci] @param filter [kh, kw, ci, co] */
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
-  conv2dInputGradient(dy: Tensor4D, filter: Tensor4D, inputShape: readonly [number, number, number, number], geometry: ConvolutionGeometry): Tensor4D;
-  conv2dFilterGradient(x: Tensor4D, dy: Tensor4D, filterShape: readonly [number, number, number, number], geometry: ConvolutionGeometry): Tensor4D;
+  conv2dInputGradient(
+    dy: Tensor4D,
+    filter: Tensor4D,
+    inputShape: readonly [number, number, number, number],
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  conv2dFilterGradient(
+    x: Tensor4D,
+    dy: Tensor4D,
+    filterShape: readonly [number, number, number, number],
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
   batchStatistics(x: Tensor4D): BatchStatistics;
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
   batchNormApply(x: Tensor4D, normalisation: Normalisation, residual: Tensor4D | undefined, relu: boolean): Tensor4D;

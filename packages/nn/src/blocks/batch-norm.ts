@@ -1,0 +1,109 @@
+import {
+  type Block,
+  type BlockCost,
+  bytesOf,
+  type Cotangents,
+  type Mode,
+  type Parameter,
+  type ParameterScope,
+  type Pass,
+  rejectUnknownKeys,
+  type Shape3,
+  type Want,
+} from '@localgrad/core';
+import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import { currentKernels } from '../kernels/registry.js';
+import type { BatchStatistics } from '../kernels/training-kernels.js';
+import {
+  type BatchNormParameters,
+  createBatchNorm,
+  normalisation,
+  updateRunningStatistics,
+  vectorPairBytes,
+} from './batch-norm-parameters.js';
+import { isTrained } from './convolution-unit.js';
+import { evaluationPass, TrainingPass } from './pass.js';
+
+export interface BatchNormOptions {
+  readonly name: string;
+  readonly scope: ParameterScope;
+  readonly inputShape: Shape3;
+  /** Name of the layer below the scope; default: parameters sit directly in the scope. */
+  readonly layer?: string;
+}
+
+/** Batch norm as a block of its own; on 1×1 maps it is PyTorch's BatchNorm1d. ε = 1e-5, momentum 0.1. */
+export function batchNorm(options: BatchNormOptions): Block {
+  rejectUnknownKeys('batchNorm', options, ['name', 'scope', 'inputShape', 'layer']);
+  return new BatchNorm(options);
+}
+
+class BatchNorm implements Block {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[];
+  readonly cost: BlockCost;
+  readonly #options: BatchNormOptions;
+  readonly #norm: BatchNormParameters;
+
+  constructor(options: BatchNormOptions) {
+    const { name, scope, inputShape, layer } = options;
+    const channels = inputShape[2];
+    this.name = name;
+    this.#options = options;
+    this.inputShape = inputShape;
+    this.outputShape = inputShape;
+    this.#norm = createBatchNorm(layer === undefined ? scope : scope.scope(layer), channels);
+    this.parameters = [this.#norm.scale, this.#norm.shift];
+    this.statistics = [this.#norm.runningMean, this.#norm.runningVariance];
+    this.cost = {
+      multiplyAccumulates: 0,
+      residualBytes: () => vectorPairBytes(channels),
+      forwardPeakBytes: (batchSize) => bytesOf(inputShape, batchSize) + vectorPairBytes(channels),
+      vjpPeakBytes: () => vectorPairBytes(channels),
+    };
+  }
+
+  forward(x: Tensor4D, mode: Mode): Pass {
+    const kernels = currentKernels();
+    if (!mode.training) {
+      return evaluationPass(x, kernels.batchNormApply(x, normalisation(this.#norm), undefined, false));
+    }
+    const statistics = kernels.batchStatistics(x);
+    updateRunningStatistics(this.#norm, statistics, x.size / this.#norm.channels, mode);
+    const output = kernels.batchNormApply(x, normalisation(this.#norm, statistics), undefined, false);
+    return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    const statistics = TrainingPass.open<BatchStatistics>(this, pass, want.release);
+    const { dx, dScale, dShift } = currentKernels().batchNormGradient({
+      dy,
+      x: pass.input,
+      normalisation: normalisation(this.#norm, statistics),
+      mask: 'none',
+      overwriteInput: false,
+      wantMasked: false,
+    });
+    if (want.release) disposeStatistics(statistics);
+    const parameters = new Map<Parameter, Tensor>();
+    const { scale, shift } = this.#norm;
+    if (want.parameters && isTrained(scale)) parameters.set(scale, dScale);
+    else dScale.dispose();
+    if (want.parameters && isTrained(shift)) parameters.set(shift, dShift);
+    else dShift.dispose();
+    if (want.input) return { input: dx, parameters };
+    dx.dispose();
+    return { parameters };
+  }
+
+  replicate(scope: ParameterScope): Block {
+    return new BatchNorm({ ...this.#options, scope });
+  }
+}
+
+function disposeStatistics({ mean, variance }: BatchStatistics): void {
+  dispose([mean, variance]);
+}

@@ -1,0 +1,118 @@
+import {
+  type HeadContext,
+  type HeadFactory,
+  type JsonObject,
+  rejectUnknownKeys,
+  requireOption,
+  unknownName,
+} from '@localgrad/core';
+import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
+import { blockHead } from './block-head.js';
+import { HeadLayers } from './head-layers.js';
+
+export interface HeadFactoryOptions {
+  /** Factor on the widths of the convolutions of `XcYf` heads; default 1. */
+  readonly widen?: number;
+  /** Width of the hidden dense layers of `XcYf` heads; default 128. */
+  readonly featureDimension?: number;
+}
+
+/** A head factory that says what would make it again. */
+export interface NamedHeadFactory extends HeadFactory {
+  readonly config: JsonObject;
+}
+
+interface Widths {
+  readonly widen: number;
+  readonly featureDimension: number;
+}
+
+type Layout = (layers: HeadLayers, context: HeadContext, widths: Widths) => void;
+
+/**
+ * `XcYf` (InfoPro): X convolutions, pooling, Y dense layers. The first convolution doubles the channels at stride 2
+ * unless the module has as many channels as the network's last one: then it keeps channels and size. For CIFAR
+ * ResNets that gives 16→32, 32→64, 64→64.
+ */
+function infoPro(convolutions: number, denseLayers: number): Layout {
+  return (layers, { inputShape, finalShape, classes }, { widen, featureDimension }) => {
+    const grows = inputShape[2] < finalShape[2];
+    if (convolutions > 0) layers.convolution((grows ? 2 : 1) * inputShape[2] * widen, 3, grows ? 2 : 1);
+    for (let index = 1; index < convolutions; index++) layers.convolution(layers.channels, 3, 1);
+    layers.globalPool();
+    for (let index = 1; index < denseLayers; index++) layers.dense(featureDimension).relu();
+    layers.dense(classes);
+  };
+}
+
+/** The original DGL perceptrons: `convolutions` 1×1 layers on a reduced map, then hidden layers on a 2×2 map. */
+function dglPerceptron(convolutions: number, hidden: number, bias: boolean): Layout {
+  return (layers, { inputShape, classes }) => {
+    const [height, , channels] = inputShape;
+    layers.adaptivePool(Math.ceil(height / 4));
+    for (let index = 0; index < convolutions; index++) layers.convolution(channels, 1, 1);
+    layers.adaptivePool(2).flatten();
+    for (let index = 0; index < hidden; index++)
+      layers
+        .dense(4 * channels, bias)
+        .batchNorm()
+        .relu();
+    layers.dense(classes);
+  };
+}
+
+const dglConvolutional: Layout = (layers, { inputShape, classes }) => {
+  const channels = inputShape[2];
+  layers.convolution(channels, 3, 1).convolution(channels, 3, 1).adaptivePool(2).batchNorm().flatten().dense(classes);
+};
+
+/** The head of MLAAN's and MAN++'s DGL variants, with the 8×8 pooling of the latter. */
+const dgl128x512: Layout = (layers, { classes }) => {
+  layers.adaptivePool(8);
+  for (let index = 0; index < 3; index++) layers.convolution(128, 1, 1);
+  layers.globalPool();
+  for (let index = 0; index < 3; index++) layers.dense(512).batchNorm().relu();
+  layers.dense(classes);
+};
+
+const layouts: Readonly<Record<string, Layout>> = {
+  '0c1f': infoPro(0, 1),
+  '0c2f': infoPro(0, 2),
+  '1c1f': infoPro(1, 1),
+  '1c2f': infoPro(1, 2),
+  '1c3f': infoPro(1, 3),
+  '2c2f': infoPro(2, 2),
+  'dgl-mlp-sr': dglPerceptron(3, 3, true),
+  'dgl-mlp': dglPerceptron(0, 3, true),
+  'dgl-cnn': dglConvolutional,
+  'dgl-128x512': dgl128x512,
+  'auglocal-dgl': dglPerceptron(3, 2, false),
+};
+
+/** The field's names of auxiliary classifiers that `headFactory` knows. */
+export const headNames: readonly string[] = Object.keys(layouts);
+
+/**
+ * An auxiliary classifier by its name in the literature, with softmax cross-entropy.
+ *
+ * @throws LocalgradError `unknown-name` (the message lists the names), `invalid-option`
+ */
+export function headFactory(name: string, options: HeadFactoryOptions = {}): NamedHeadFactory {
+  const layout = Object.hasOwn(layouts, name) ? layouts[name] : undefined;
+  if (layout === undefined) throw unknownName('head', name, headNames);
+  const where = `headFactory '${name}'`;
+  rejectUnknownKeys(where, options, ['widen', 'featureDimension']);
+  const { widen = 1, featureDimension = 128 } = options;
+  requireOption(Number.isInteger(widen) && widen > 0, where, 'widen', widen, 'positive integers');
+  const wide = Number.isInteger(featureDimension) && featureDimension > 0;
+  requireOption(wide, where, 'featureDimension', featureDimension, 'positive integers');
+  return {
+    name,
+    config: { head: name, ...options },
+    build: (context, scope) => {
+      const layers = new HeadLayers(scope, context.inputShape);
+      layout(layers, context, { widen, featureDimension });
+      return blockHead({ name, blocks: layers.blocks, loss: softmaxCrossEntropy });
+    },
+  };
+}

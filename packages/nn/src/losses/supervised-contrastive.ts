@@ -1,0 +1,71 @@
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import { asMaps, asRows } from '../blocks/dense.js';
+import type { LossFunction } from './loss-function.js';
+
+export interface SupervisedContrastiveOptions {
+  /** τ; default 0.07. */
+  readonly temperature?: number;
+  /** The loss is scaled by temperature / baseTemperature; default 0.07. */
+  readonly baseTemperature?: number;
+  /** Bring every row to unit length first. Default true. */
+  readonly normalise?: boolean;
+}
+
+const smallestNorm = 1e-12;
+
+/**
+ * Supervised contrastive loss (Khosla et al. 2020) with one view per sample: each sample is pulled to those of its
+ * class and pushed from all others. Anchors without a positive add nothing but count in the mean.
+ *
+ * Reads [batch, 1, 1, features]. Needs O(batch²) memory.
+ */
+export function supervisedContrastive(options: SupervisedContrastiveOptions = {}): LossFunction {
+  rejectUnknownKeys('supervisedContrastive', options, ['temperature', 'baseTemperature', 'normalise']);
+  const { temperature = 0.07, baseTemperature = 0.07, normalise = true } = options;
+  requireOption(temperature > 0, 'supervisedContrastive', 'temperature', temperature, 'numbers > 0');
+  requireOption(baseTemperature > 0, 'supervisedContrastive', 'baseTemperature', baseTemperature, 'numbers > 0');
+  return {
+    name: 'supervisedContrastive',
+    classifies: false,
+    evaluate: (output, { labels }, weight) =>
+      tf.tidy(() => {
+        const rows = asRows(output);
+        const norms = tf.maximum(tf.norm(rows, 2, 1, true), smallestNorm);
+        const z = normalise ? tf.div<tf.Tensor2D>(rows, norms) : rows;
+        const { loss, similarityGradient } = contrast(z, labels, temperature, temperature / baseTemperature);
+        // s = z·zᵀ/τ: z stands on both sides.
+        const both = tf.add<tf.Tensor2D>(similarityGradient, tf.transpose(similarityGradient));
+        let gradient = tf.mul<tf.Tensor2D>(tf.matMul(both, z), weight / temperature);
+        if (normalise) {
+          const along = tf.sum(tf.mul(gradient, z), 1, true);
+          const scaled = tf.greater(norms, smallestNorm);
+          gradient = tf.div(tf.sub(gradient, tf.mul(tf.mul(z, along), tf.cast(scaled, 'float32'))), norms);
+        }
+        return { loss, cotangent: asMaps(gradient) };
+      }),
+    peakBytes: (shape, batchSize) => 4 * (12 * batchSize * batchSize + 8 * batchSize * shape[2]),
+  };
+}
+
+/** The loss and its gradient with respect to the similarities s, both times `factor`. */
+function contrast(z: tf.Tensor2D, labels: tf.Tensor1D, temperature: number, factor: number) {
+  const batch = z.shape[0];
+  const others = tf.sub<tf.Tensor2D>(1, tf.eye(batch));
+  const same = tf.equal(tf.reshape(labels, [batch, 1]), tf.reshape(labels, [1, batch]));
+  const positive = tf.mul<tf.Tensor2D>(tf.cast(same, 'float32'), others);
+  const count = tf.sum(positive, 1, true);
+  const share = tf.div<tf.Tensor2D>(positive, tf.maximum(count, 1));
+
+  const raw = tf.div<tf.Tensor2D>(tf.matMul(z, z, false, true), temperature);
+  const shifted = tf.sub<tf.Tensor2D>(raw, tf.max(raw, 1, true));
+  const weights = tf.mul<tf.Tensor2D>(tf.exp(shifted), others);
+  const total = tf.sum(weights, 1, true);
+  const logProbability = tf.sub(shifted, tf.log(total));
+  const scale = factor / batch;
+  const loss = tf.mul<tf.Scalar>(tf.sum(tf.mul(share, logProbability)), -scale);
+  // Rows with positives have shares that sum to one.
+  const probability = tf.mul(tf.div(weights, total), tf.minimum(count, 1));
+  const similarityGradient = tf.mul<tf.Tensor2D>(tf.sub(probability, share), scale);
+  return { loss, similarityGradient };
+}

@@ -1,0 +1,109 @@
+import { type JsonObject, type JsonValue, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
+
+/** Where a run stands. */
+export interface Progress {
+  /** From 1 to `epochs`. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** From 0 to `steps` − 1, over the whole run. */
+  readonly step: number;
+  readonly steps: number;
+}
+
+/** A learning rate as a function of progress. */
+export interface Schedule {
+  /** Rebuilds it: `createSchedule(config)`. */
+  readonly config: JsonObject;
+  rate(progress: Progress): number;
+}
+
+/** The same rate throughout. */
+export function constantRate({ learningRate }: { readonly learningRate: number }): Schedule {
+  requireRate('constantRate', learningRate);
+  return { config: { schedule: 'constant', learningRate }, rate: () => learningRate };
+}
+
+/**
+ * Half a cosine over the epochs, blended in linearly from 0.01 over the first ten (InfoPro and its descendants):
+ * c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10.
+ * The last epoch's rate is 0.
+ */
+export function epochCosine({ learningRate }: { readonly learningRate: number }): Schedule {
+  requireRate('epochCosine', learningRate);
+  return {
+    config: { schedule: 'epochCosine', learningRate },
+    rate: ({ epoch, epochs }) => {
+      const cosine = halfCosine(learningRate, epoch / epochs);
+      return epoch > 10 ? cosine : (cosine * (epoch - 1)) / 10 + (0.01 * (11 - epoch)) / 10;
+    },
+  };
+}
+
+export interface CosineOptions {
+  readonly learningRate: number;
+  /** Share of the steps in which the rate grows linearly; default 0.05. */
+  readonly warmup?: number;
+}
+
+/** Half a cosine over the steps after a linear warm-up: for short runs. */
+export function cosine(options: CosineOptions): Schedule {
+  rejectUnknownKeys('cosine', options, ['learningRate', 'warmup']);
+  const { learningRate, warmup = 0.05 } = options;
+  requireRate('cosine', learningRate);
+  requireOption(warmup >= 0 && warmup < 1, 'cosine', 'warmup', warmup, 'numbers in [0, 1)');
+  return {
+    config: { schedule: 'cosine', learningRate, warmup },
+    rate: ({ step, steps }) => {
+      const warm = Math.round(warmup * steps);
+      if (step < warm) return (learningRate * (step + 1)) / warm;
+      return halfCosine(learningRate, (step - warm) / Math.max(1, steps - warm));
+    },
+  };
+}
+
+export interface StepDecayOptions {
+  readonly learningRate: number;
+  /** Epochs from which on the rate is multiplied once more; default [80, 120]. */
+  readonly milestones?: readonly number[];
+  /** Default 0.1. */
+  readonly factor?: number;
+}
+
+/** learningRate · factor^(number of milestones reached). */
+export function stepDecay(options: StepDecayOptions): Schedule {
+  rejectUnknownKeys('stepDecay', options, ['learningRate', 'milestones', 'factor']);
+  const { learningRate, milestones = [80, 120], factor = 0.1 } = options;
+  requireRate('stepDecay', learningRate);
+  requireOption(factor > 0, 'stepDecay', 'factor', factor, 'numbers > 0');
+  return {
+    config: { schedule: 'stepDecay', learningRate, milestones: [...milestones], factor },
+    rate: ({ epoch }) => learningRate * factor ** milestones.filter((milestone) => epoch >= milestone).length,
+  };
+}
+
+const schedules = {
+  constant: constantRate,
+  epochCosine,
+  cosine,
+  stepDecay,
+} as const;
+
+export const scheduleNames = Object.keys(schedules) as readonly (keyof typeof schedules)[];
+
+/** A schedule from its config, e.g. `{ schedule: 'cosine', learningRate: 0.1 }`. @throws LocalgradError */
+export function createSchedule(config: JsonObject): Schedule {
+  const { schedule, ...options } = config;
+  const create = Object.hasOwn(schedules, String(schedule))
+    ? (schedules[schedule as keyof typeof schedules] as (options: Record<string, JsonValue>) => Schedule)
+    : undefined;
+  if (create === undefined) throw unknownName('schedule', String(schedule), scheduleNames);
+  return create(options);
+}
+
+function halfCosine(learningRate: number, fraction: number): number {
+  return 0.5 * learningRate * (1 + Math.cos(Math.PI * fraction));
+}
+
+function requireRate(where: string, learningRate: number): void {
+  requireOption(Number.isFinite(learningRate) && learningRate >= 0, where, 'learningRate', learningRate, 'numbers ≥ 0');
+}
