@@ -1,0 +1,23 @@
+export type { BatchSource, OwnedBatch } from './batch-source.js';
+export { type EvaluationResult, evaluateNetwork } from './evaluation.js';
+export type {
+  EpochEndEvent,
+  EpochRecord,
+  EpochStartEvent,
+  EvaluationEndEvent,
+  Losses,
+  Observer,
+  RunEndEvent,
+  RunStartEvent,
+  StepEndEvent,
+  TrainingEvent,
+} from './events.js';
+export { checkMemory, formatBytes } from './memory-check.js';
+export {
+  type ConsoleProgressOptions,
+  consoleProgress,
+  formatSeconds,
+  type ProgressStream,
+} from './observers/console-progress.js';
+export { metricsWriter } from './observers/metrics-writer.js';
+export { type TrainingResult, type TrainOptions, train } from './trainer.js';

@@ -1,0 +1,44 @@
+import { LocalgradError } from '@localgrad/core';
+import type { CompiledPlan } from '@localgrad/engine';
+
+/**
+ * Refuses a batch that cannot fit, before the first step.
+ *
+ * @throws LocalgradError `out-of-memory` with predicted and available bytes and the largest batch that does fit
+ */
+export function checkMemory(compiled: CompiledPlan, batchSize: number, availableBytes: number): void {
+  const predictedBytes = compiled.predict(batchSize).peakBytes;
+  if (predictedBytes <= availableBytes) return;
+  const largestBatch = largestFitting(compiled, batchSize, availableBytes);
+  throw new LocalgradError(
+    'out-of-memory',
+    `A step of '${compiled.plan.method}' with batch ${batchSize} needs ${formatBytes(predictedBytes)} (${predictedBytes} bytes predicted), ` +
+      `but ${formatBytes(availableBytes)} (${availableBytes} bytes) are available. ` +
+      (largestBatch > 0 ? `A batch of ${largestBatch} fits; ` : 'No batch fits; ') +
+      'more modules and memory: recompute need less.',
+    { batchSize, predictedBytes, availableBytes, largestBatch },
+  );
+}
+
+function largestFitting(compiled: CompiledPlan, batchSize: number, availableBytes: number): number {
+  let fits = 0;
+  let tooLarge = batchSize;
+  while (tooLarge - fits > 1) {
+    const middle = Math.floor((fits + tooLarge) / 2);
+    if (compiled.predict(middle).peakBytes <= availableBytes) fits = middle;
+    else tooLarge = middle;
+  }
+  return fits;
+}
+
+/** `1.5 MiB` */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}

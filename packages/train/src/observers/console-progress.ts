@@ -1,0 +1,123 @@
+import type {
+  EpochEndEvent,
+  Losses,
+  Observer,
+  RunEndEvent,
+  RunStartEvent,
+  StepEndEvent,
+  TrainingEvent,
+} from '../events.js';
+import { formatBytes } from '../memory-check.js';
+
+/** The part of a Node stream that progress needs. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export interface ConsoleProgressOptions {
+  /** Put before every line, e.g. the run's name. */
+  readonly label?: string;
+  /** Milliseconds between two drawings of the bar. Default 100. */
+  readonly interval?: number;
+  /** Clock in milliseconds. */
+  readonly now?: () => number;
+}
+
+/** A bar with the time left on a terminal; one plain line per epoch elsewhere. */
+export function consoleProgress(stream: ProgressStream, options: ConsoleProgressOptions = {}): Observer {
+  const { label = '', interval = 100, now = () => performance.now() } = options;
+  const isTerminal = stream.isTTY === true;
+  const prefix = label === '' ? '' : `${label}  `;
+  let startedAt = now();
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  let loss: number | undefined;
+
+  const line = (text: string) => stream.write(`${isTerminal ? '\r\u001b[2K' : ''}${prefix}${text}\n`);
+  const draw = (event: StepEndEvent) => {
+    if (now() - drawnAt < interval && event.step < event.steps) return;
+    drawnAt = now();
+    const elapsed = (now() - startedAt) / 1000;
+    const left = (elapsed / event.step) * (event.steps - event.step);
+    const tail =
+      ` ${percent(event.step / event.steps)}  step ${event.step}/${event.steps}` +
+      `${loss === undefined ? '' : `  loss ${loss.toFixed(3)}`}  ${formatSeconds(left)} left`;
+    const room = (stream.columns ?? 80) - prefix.length - tail.length - 1;
+    stream.write(`\r\u001b[2K${prefix}${bar(event.step / event.steps, Math.min(30, room))}${tail}`);
+  };
+
+  const handlers: { [Type in TrainingEvent['type']]?: (event: Extract<TrainingEvent, { type: Type }>) => void } = {
+    'run-start': (event) => {
+      startedAt = now();
+      line(describeRun(event));
+    },
+    'step-end': (event) => {
+      if (event.losses !== undefined) loss = lastOf(event.losses);
+      if (isTerminal) draw(event);
+    },
+    'epoch-end': (event) => line(describeEpoch(event)),
+    'run-end': (event) => line(describeEnd(event)),
+  };
+  return {
+    observe(event) {
+      (handlers[event.type] as ((event: TrainingEvent) => void) | undefined)?.(event);
+    },
+  };
+}
+
+function describeRun(event: RunStartEvent): string {
+  const { method, backbone, modules, backend, epochs, stepsPerEpoch, batchSize, parameters, predictedPeakBytes } =
+    event;
+  return (
+    `${method} on ${backbone}, ${modules} module${modules === 1 ? '' : 's'}, ${parameters.toLocaleString('en-US')} weights: ` +
+    `${epochs} × ${stepsPerEpoch} steps of ${batchSize}, ${backend}, predicted peak ${formatBytes(predictedPeakBytes)}`
+  );
+}
+
+function describeEpoch(event: EpochEndEvent): string {
+  const loss = lastOf(event.losses);
+  const test =
+    event.testAccuracy === undefined
+      ? ''
+      : `  test accuracy ${percent(event.testAccuracy)}  test loss ${event.testLoss?.toFixed(3)}`;
+  return (
+    `epoch ${event.epoch}/${event.epochs}  loss ${loss?.toFixed(3) ?? '–'}${test}  ` +
+    `${Math.round(event.imagesPerSecond)} images/s  peak ${formatBytes(event.peakBytes)}`
+  );
+}
+
+function describeEnd(event: RunEndEvent): string {
+  const accuracy = event.testAccuracy === null ? '' : `test accuracy ${percent(event.testAccuracy)}, `;
+  const text = `${accuracy}peak ${formatBytes(event.peakBytes)}, ${formatSeconds(event.seconds)} of training`;
+  return event.status === 'completed'
+    ? `done: ${text}`
+    : `${event.status} after ${event.steps} steps: ${event.reason ?? ''}`;
+}
+
+/** The classifier's loss is the last objective's. */
+function lastOf(losses: Losses): number | undefined {
+  return Object.values(losses).at(-1);
+}
+
+function bar(share: number, width: number): string {
+  if (width < 3) return '';
+  const full = Math.round(share * width);
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+/** `7 s`, `2 min 05 s`, `1 h 10 min` */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const rounded = Math.round(seconds);
+  if (rounded < 60) return `${rounded} s`;
+  const two = (value: number) => String(value).padStart(2, '0');
+  const minutes = Math.floor(rounded / 60);
+  return minutes < 60
+    ? `${minutes} min ${two(rounded % 60)} s`
+    : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}

@@ -1,0 +1,58 @@
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import type { RunStartEvent } from './events.js';
+import type { TrainOptions } from './trainer.js';
+
+const optionNames = [
+  'compiled',
+  'optimizer',
+  'learningRate',
+  'batches',
+  'testBatches',
+  'epochs',
+  'logEvery',
+  'evaluateEvery',
+  'observers',
+  'availableBytes',
+  'signal',
+] as const satisfies readonly (keyof TrainOptions)[];
+
+/** @throws LocalgradError `invalid-option`, `unknown-name` */
+export function checkOptions(options: TrainOptions): void {
+  rejectUnknownKeys('train', options, optionNames);
+  const { epochs, logEvery = 1, evaluateEvery = 1, batches } = options;
+  for (const [name, value] of Object.entries({ epochs, logEvery, evaluateEvery })) {
+    requireOption(Number.isInteger(value) && value >= 1, 'train', name, value, 'integers ≥ 1');
+  }
+  requireOption(
+    batches.batchesPerEpoch >= 1,
+    'train',
+    'batches',
+    batches.batchesPerEpoch,
+    'at least one batch per epoch',
+  );
+}
+
+export function runStart({ compiled, batches, epochs }: TrainOptions): RunStartEvent {
+  const weights = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
+  return {
+    type: 'run-start',
+    method: compiled.plan.method,
+    backbone: compiled.network.backbone.name,
+    modules: compiled.network.modules.length,
+    backend: tf.getBackend(),
+    epochs,
+    stepsPerEpoch: batches.batchesPerEpoch,
+    batchSize: batches.batchSize,
+    parameters: weights.reduce((sum, { size }) => sum + size, 0),
+    predictedPeakBytes: compiled.predict(batches.batchSize).peakBytes,
+  };
+}
+
+/** Lets signals, timers and input be handled between two steps. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve);
+  });
+}

@@ -1,0 +1,191 @@
+import { backboneFactory } from '@localgrad/backbones';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, LocalgradError, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
+import { dgl } from '@localgrad/dgl';
+import { compilePlan } from '@localgrad/engine';
+import { cosine, createRandom, createScope, sgd } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { BatchSource, TrainingEvent } from './index.js';
+import { train } from './index.js';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+/** Two classes told apart by brightness. */
+function toyBatches(samples: number, batchSize: number, seed = 1): BatchSource {
+  const batchesPerEpoch = Math.ceil(samples / batchSize);
+  return {
+    samples,
+    batchSize,
+    batchesPerEpoch,
+    *epoch(epoch) {
+      const random = createRandom(seed, `epoch${epoch}`);
+      for (let first = 0; first < samples; first += batchSize) {
+        const size = Math.min(batchSize, samples - first);
+        const labels = Array.from({ length: size }, () => random.integer(2));
+        const values = labels.flatMap((label) => Array.from({ length: 64 }, () => random.normal() + 2 * label - 1));
+        const images = tf.tensor4d(values, [size, 8, 8, 1]);
+        const targets = { labels: tf.tensor1d(labels, 'int32') };
+        const dispose = () => tf.dispose([images, targets.labels]);
+        yield { images, targets, dispose };
+      }
+    },
+  };
+}
+
+function setUp(method: LocalLearningMethod, modules: number, seed = 7) {
+  const scope = createScope(seed);
+  const backbone = backboneFactory('tiny').build({ inputShape: [8, 8, 1], classes: 2, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+  const compiled = compilePlan(network, method.plan(network), { scope });
+  const optimizer = sgd({ learningRate: 0.05 });
+  const dispose = () => {
+    optimizer.dispose();
+    for (const parameter of scope.all().values()) parameter.dispose();
+  };
+  return { compiled, optimizer, dispose };
+}
+
+describe('train', () => {
+  it('emits its events in order, frozen', async () => {
+    const { compiled, optimizer, dispose } = setUp(dgl(), 2);
+    const events: TrainingEvent[] = [];
+    const result = await train({
+      compiled,
+      optimizer,
+      learningRate: 0.05,
+      batches: toyBatches(24, 8),
+      testBatches: toyBatches(16, 8, 2),
+      epochs: 2,
+      logEvery: 2,
+      observers: [{ observe: (event) => events.push(event) }],
+    });
+    dispose();
+    const epoch = ['epoch-start', 'step-end', 'step-end', 'step-end', 'evaluation-end', 'epoch-end'];
+    expect(events.map(({ type }) => type)).toEqual(['run-start', ...epoch, ...epoch, 'run-end']);
+    const steps = events.filter((event) => event.type === 'step-end');
+    expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(steps.map(({ losses }) => losses !== undefined)).toEqual([false, true, true, true, false, true]);
+    expect(Object.keys(steps[1]?.losses ?? {})).toHaveLength(2);
+    expect(events.every((event) => Object.isFrozen(event))).toBe(true);
+    expect(result.epochs.map((record) => record.epoch)).toEqual([1, 2]);
+    expect(result.peakBytes).toBeGreaterThan(0);
+    expect(events.at(-1)).toMatchObject({
+      type: 'run-end',
+      status: 'completed',
+      steps: 6,
+      testAccuracy: result.testAccuracy,
+    });
+  });
+
+  it('learns, and the same seed gives the same run bit for bit', async () => {
+    const run = async (seed: number) => {
+      const { compiled, optimizer, dispose } = setUp(dgl(), 3, seed);
+      const result = await train({
+        compiled,
+        optimizer,
+        learningRate: cosine({ learningRate: 0.05 }),
+        batches: toyBatches(120, 8),
+        testBatches: toyBatches(32, 16, 2),
+        epochs: 3,
+      });
+      const weights = [...compiled.parameters].map(([name, { value }]) => [name, [...value.dataSync()]] as const);
+      dispose();
+      return {
+        accuracies: result.epochs.map((record) => [record.testAccuracy, record.testLoss, record.losses]),
+        weights,
+      };
+    };
+    const first = await run(7);
+    expect(first.accuracies.at(-1)?.[0]).toBeGreaterThan(0.9);
+    expect(await run(7)).toEqual(first);
+    expect((await run(8)).weights).not.toEqual(first.weights);
+  });
+
+  it('leaves no tensor behind over 50 steps, but the optimizer state', async () => {
+    const { compiled, optimizer, dispose } = setUp(dgl(), 2);
+    const warm = { compiled, optimizer, learningRate: 0.01, batches: toyBatches(8, 8), epochs: 1 };
+    await train(warm);
+    const before = tf.memory().numTensors;
+    await train({ ...warm, batches: toyBatches(400, 8), testBatches: toyBatches(8, 8) });
+    expect(tf.memory().numTensors).toBe(before);
+    dispose();
+  });
+
+  it('stops at a loss that is not finite and names step, objective and module', async () => {
+    const { compiled, optimizer, dispose } = setUp(dgl(), 3);
+    const before = tf.memory().numTensors;
+    const events: TrainingEvent[] = [];
+    const error = await train({
+      compiled,
+      optimizer,
+      learningRate: 1e30,
+      batches: toyBatches(48, 8),
+      epochs: 1,
+      logEvery: 3,
+      observers: [{ observe: (event) => events.push(event) }],
+    }).catch((reason: unknown) => reason);
+    expect(LocalgradError.isInstance(error) && error.code).toBe('non-finite-loss');
+    expect((error as LocalgradError).details).toMatchObject({ module: 0, moduleName: '(1,0)', step: 2 });
+    expect((error as LocalgradError).message).toContain('module 0 (1,0)');
+    expect(events.at(-1)).toMatchObject({ type: 'run-end', status: 'failed', steps: 3 });
+    expect(tf.memory().numTensors - before).toBe(optimizer.state().size);
+    dispose();
+  });
+
+  it('refuses a batch that cannot fit before the first step', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 2);
+    const availableBytes = compiled.predict(20).peakBytes;
+    const events: TrainingEvent[] = [];
+    const options = {
+      compiled,
+      optimizer,
+      learningRate: 0.1,
+      epochs: 1,
+      availableBytes,
+      observers: [{ observe: (event: TrainingEvent) => events.push(event) }],
+    };
+    const error = await train({ ...options, batches: toyBatches(64, 32) }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'out-of-memory',
+      details: { predictedBytes: compiled.predict(32).peakBytes, availableBytes, largestBatch: 20 },
+    });
+    expect((error as Error).message).toContain(`${compiled.predict(32).peakBytes} bytes predicted`);
+    expect(events).toEqual([]);
+    dispose();
+  });
+
+  it('stops after the step at work when aborted', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const controller = new AbortController();
+    const events: TrainingEvent[] = [];
+    const reason = new Error('enough');
+    const running = train({
+      compiled,
+      optimizer,
+      learningRate: 0.1,
+      batches: toyBatches(64, 8),
+      epochs: 3,
+      signal: controller.signal,
+      observers: [
+        {
+          observe(event) {
+            events.push(event);
+            if (event.type === 'step-end' && event.step === 2) controller.abort(reason);
+          },
+        },
+      ],
+    });
+    await expect(running).rejects.toBe(reason);
+    expect(events.at(-1)).toMatchObject({ type: 'run-end', status: 'aborted', steps: 2, reason: 'enough' });
+    dispose();
+  });
+
+  it('names the right options for a wrong one', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 };
+    await expect(train({ ...options, epoch: 2 } as never)).rejects.toThrow(/option of train 'epoch'.*epochs/);
+    await expect(train({ ...options, epochs: 0 })).rejects.toThrow(/'epochs' is 0; allowed: integers ≥ 1/);
+    dispose();
+  });
+});

@@ -1,0 +1,172 @@
+import { LocalgradError } from '@localgrad/core';
+import { type CompiledPlan, createExecutor, MemoryMeter } from '@localgrad/engine';
+import { constantRate, type Optimizer, type Schedule } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import type { BatchSource, OwnedBatch } from './batch-source.js';
+import { type EvaluationResult, evaluateNetwork } from './evaluation.js';
+import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
+import { LossLog } from './loss-log.js';
+import { checkMemory } from './memory-check.js';
+import { checkOptions, nextTurn, runStart } from './run-setup.js';
+import { Stopwatch } from './stopwatch.js';
+
+export interface TrainOptions {
+  readonly compiled: CompiledPlan;
+  readonly optimizer: Optimizer;
+  /** A constant learning rate, or a schedule of rates. */
+  readonly learningRate: number | Schedule;
+  readonly batches: BatchSource;
+  /** Evaluated after each epoch, if given. */
+  readonly testBatches?: BatchSource;
+  readonly epochs: number;
+  /** Steps between two readings of the losses. Default 20; an epoch's last step is always read. */
+  readonly logEvery?: number;
+  /** Epochs between two evaluations. Default 1; the last epoch is always evaluated. */
+  readonly evaluateEvery?: number;
+  readonly observers?: readonly Observer[];
+  /** What the backend can still hand out; a batch that needs more is refused before the first step. */
+  readonly availableBytes?: number;
+  /** Stops the run after the step at work; `train` then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainingResult {
+  /** Accuracy of the plain backbone after the last epoch; null without test batches. */
+  readonly testAccuracy: number | null;
+  readonly bestTestAccuracy: number | null;
+  /** Training steps alone. */
+  readonly seconds: number;
+  /** With evaluation. */
+  readonly totalSeconds: number;
+  /** Highest bytes of live tensors during a training step: weights, optimizer state and batch included. */
+  readonly peakBytes: number;
+  readonly steps: number;
+  readonly epochs: readonly EpochRecord[];
+}
+
+/**
+ * Trains a compiled plan. The loop, with its events, is this function; README.md shows it as pseudocode.
+ *
+ * @throws LocalgradError `out-of-memory` before the first step, `non-finite-loss` at a reading, `invalid-option`
+ */
+export async function train(options: TrainOptions): Promise<TrainingResult> {
+  checkOptions(options);
+  const { compiled, optimizer, batches, testBatches, epochs, logEvery = 20, evaluateEvery = 1, signal } = options;
+  if (options.availableBytes !== undefined) checkMemory(compiled, batches.batchSize, options.availableBytes);
+  const schedule =
+    typeof options.learningRate === 'number'
+      ? constantRate({ learningRate: options.learningRate })
+      : options.learningRate;
+  const executor = createExecutor(compiled);
+  const losses = new LossLog(compiled);
+  const meter = new MemoryMeter();
+  const training = new Stopwatch();
+  const total = new Stopwatch().start();
+  const steps = epochs * batches.batchesPerEpoch;
+  const records: EpochRecord[] = [];
+  let step = 0;
+  let learningRate = 0;
+  let peakBytes = 0;
+
+  const emit = (event: TrainingEvent) => {
+    freeze(event);
+    for (const observer of options.observers ?? []) observer.observe(event);
+  };
+
+  const runStep = (batch: OwnedBatch, epoch: number) => {
+    training.start();
+    meter.reset();
+    learningRate = schedule.rate({ epoch, epochs, step, steps });
+    const result = executor.step(batch, {
+      progress: step / steps,
+      onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, learningRate),
+    });
+    step++;
+    for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
+    batch.dispose();
+    losses.add(step, result);
+    training.stop();
+    return meter.peakBytes;
+  };
+
+  const runEpoch = async (epoch: number): Promise<EpochRecord> => {
+    const secondsBefore = training.seconds;
+    let epochPeak = 0;
+    emit({ type: 'epoch-start', epoch, epochs });
+    for (const batch of batches.epoch(epoch - 1)) {
+      epochPeak = Math.max(epochPeak, runStep(batch, epoch));
+      const isRead = step % logEvery === 0 || step === epoch * batches.batchesPerEpoch;
+      const reading = isRead ? withoutEmpty(await losses.read()) : {};
+      emit({ type: 'step-end', step, steps, epoch, learningRate, ...reading });
+      await nextTurn();
+      signal?.throwIfAborted();
+    }
+    const evaluation = epoch % evaluateEvery === 0 || epoch === epochs ? await evaluate(epoch) : undefined;
+    const seconds = training.seconds - secondsBefore;
+    peakBytes = Math.max(peakBytes, epochPeak);
+    return {
+      epoch,
+      losses: losses.endEpoch(),
+      learningRate,
+      seconds,
+      imagesPerSecond: batches.samples / seconds,
+      peakBytes: epochPeak,
+      ...(evaluation === undefined ? {} : { testAccuracy: evaluation.accuracy, testLoss: evaluation.loss }),
+    };
+  };
+
+  const evaluate = async (epoch: number): Promise<EvaluationResult | undefined> => {
+    if (testBatches === undefined) return undefined;
+    const watch = new Stopwatch().start();
+    const result = await evaluateNetwork(compiled.network, testBatches);
+    emit({ type: 'evaluation-end', epoch, seconds: watch.stop().seconds, ...result });
+    return result;
+  };
+
+  const summary = () => ({
+    ...accuracies(records),
+    seconds: training.seconds,
+    totalSeconds: total.seconds,
+    peakBytes,
+    steps: step,
+  });
+  const end = (status: RunEndEvent['status'], reason?: string) =>
+    emit({ type: 'run-end', status, ...summary(), ...(reason === undefined ? {} : { reason }) });
+
+  try {
+    emit(runStart(options));
+    signal?.throwIfAborted();
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      const record = await runEpoch(epoch);
+      records.push(record);
+      emit({ type: 'epoch-end', epochs, ...record });
+    }
+  } catch (error) {
+    end(signal?.aborted === true && error === signal.reason ? 'aborted' : 'failed', messageOf(error));
+    throw error;
+  } finally {
+    losses.dispose();
+    meter.detach();
+  }
+  end('completed');
+  return { ...summary(), epochs: records };
+}
+
+function accuracies(records: readonly EpochRecord[]) {
+  const all = records.flatMap(({ testAccuracy }) => (testAccuracy === undefined ? [] : [testAccuracy]));
+  return { testAccuracy: all.at(-1) ?? null, bestTestAccuracy: all.length === 0 ? null : Math.max(...all) };
+}
+
+/** Terms are left out where no head reports any. */
+function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
+  return Object.keys(terms).length === 0 ? { losses } : { losses, terms };
+}
+
+function freeze(value: object): void {
+  for (const nested of Object.values(value)) if (typeof nested === 'object' && nested !== null) freeze(nested);
+  Object.freeze(value);
+}
+
+function messageOf(error: unknown): string {
+  return LocalgradError.isInstance(error) || error instanceof Error ? error.message : String(error);
+}
