@@ -1,0 +1,26 @@
+// Builds what the command line needs, without a word on standard output, then hands over to it.
+//   npm run quickstart -- --json        localgrad quickstart --json
+//   npm run localgrad -- doctor         any other command
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const cli = `${root}apps/benchmark/dist/cli.js`;
+const given = process.argv.slice(2);
+const command = given[0] === '--pass' ? given.slice(1) : ['quickstart', ...given];
+
+if (!existsSync(cli)) console.error('Building localgrad (about a minute, once) …');
+const build = spawnSync(
+  process.execPath,
+  [`${root}tools/turbo.mjs`, 'run', 'build', '--filter=localgrad...', '--output-logs=errors-only'],
+  { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 },
+);
+if (build.status !== 0) {
+  console.error(`${build.stdout ?? ''}${build.stderr ?? ''}`);
+  console.error('The build failed; run `npm ci` first if node_modules is missing or old.');
+  process.exit(1);
+}
+// npm runs scripts in the repository's root; reports belong where the command was typed.
+const run = spawnSync(process.execPath, [cli, ...command], { cwd: process.env.INIT_CWD ?? root, stdio: 'inherit' });
+process.exit(run.status ?? 1);
