@@ -1,0 +1,56 @@
+import { rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
+import type { Random } from '@localgrad/nn';
+
+/** Random changes of training images (methods.md §1.5). */
+export interface Augmentation {
+  /** Pixels added on each side before a crop of the old size is taken at random. Default 0. */
+  readonly pad?: number;
+  /** What the added pixels hold: black, or the image mirrored at its edge (edge not repeated). Default `zero`. */
+  readonly padding?: 'zero' | 'reflect';
+  /** Mirror left and right with probability ½. Default false. */
+  readonly flip?: boolean;
+}
+
+/** Published recipes (methods.md §1.5). */
+export const augmentations = {
+  none: {},
+  cifar10: { pad: 4, padding: 'reflect', flip: true },
+  svhn: { pad: 2, padding: 'zero', flip: false },
+  stl10: { pad: 4, padding: 'zero', flip: true },
+} as const satisfies Record<string, Augmentation>;
+
+export function checkAugmentation(augmentation: Augmentation, [height, width]: Shape3): void {
+  rejectUnknownKeys('augmentation', augmentation, ['pad', 'padding', 'flip']);
+  const { pad = 0, padding = 'zero' } = augmentation;
+  const most = Math.min(height, width) - 1;
+  requireOption(Number.isInteger(pad) && pad >= 0 && pad <= most, 'augmentation', 'pad', pad, `integers from 0 to ${most}`);
+  requireOption(padding === 'zero' || padding === 'reflect', 'augmentation', 'padding', padding, 'zero, reflect');
+}
+
+/**
+ * Writes one augmented image to `target`. Draws the same numbers whatever the options, so that streams stay comparable.
+ */
+export function augment(source: Uint8Array, target: Uint8Array, shape: Shape3, augmentation: Augmentation, random: Random): void {
+  const [height, width, channels] = shape;
+  const { pad = 0, padding = 'zero', flip = false } = augmentation;
+  const top = random.integer(2 * pad + 1) - pad;
+  const left = random.integer(2 * pad + 1) - pad;
+  const isFlipped = random.uniform() < 0.5 && flip;
+  for (let row = 0; row < height; row++) {
+    const y = locate(row + top, height, padding);
+    for (let column = 0; column < width; column++) {
+      const x = locate((isFlipped ? width - 1 - column : column) + left, width, padding);
+      const to = (row * width + column) * channels;
+      for (let channel = 0; channel < channels; channel++) {
+        target[to + channel] = y < 0 || x < 0 ? 0 : (source[(y * width + x) * channels + channel] as number);
+      }
+    }
+  }
+}
+
+/** Index in the image; −1 for black. */
+function locate(index: number, extent: number, padding: 'zero' | 'reflect'): number {
+  if (index >= 0 && index < extent) return index;
+  if (padding === 'zero') return -1;
+  return index < 0 ? -index : 2 * (extent - 1) - index;
+}

@@ -1,0 +1,146 @@
+import { rejectUnknownKeys, requireOption, type Targets } from '@localgrad/core';
+import { createRandom } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
+import type { ImageDataset } from './dataset.js';
+import { measureNormalisation, type Normalisation } from './transforms.js';
+
+export interface BatchOptions {
+  readonly batchSize: number;
+  /** A new order in each epoch. Default false. */
+  readonly shuffle?: boolean;
+  /** Of order and augmentation. Default 0. */
+  readonly seed?: number;
+  readonly augmentation?: Augmentation;
+  /** Default: measured on this data set; a test set takes the training set's. */
+  readonly normalisation?: Normalisation;
+  /** Leave out an incomplete last batch. Default false, as in the methods' reference code. */
+  readonly dropLast?: boolean;
+  /** Also hand out the augmented images in [0, 1], for decoders. Default false. */
+  readonly withImages?: boolean;
+}
+
+/** Where a stream of batches stands: plain data. With the options it says everything about what comes. */
+export interface BatchPosition {
+  readonly epoch: number;
+  /** Samples of the epoch that have been handed out. */
+  readonly sample: number;
+}
+
+/** A batch that belongs to whoever took it. */
+export interface DataBatch {
+  /** Normalised, [size, ...imageShape]. */
+  readonly images: tf.Tensor4D;
+  readonly targets: Targets;
+  readonly size: number;
+  /** Where the stream goes on after this batch. */
+  readonly next: BatchPosition;
+  dispose(): void;
+}
+
+/**
+ * Batches of a data set. Order and augmentation of a sample follow from seed, epoch and sample alone: a stream that is
+ * taken up at a position goes on exactly as it would have, and another batch size sees the same augmented images.
+ */
+export interface Batches {
+  readonly samples: number;
+  readonly batchSize: number;
+  readonly batchesPerEpoch: number;
+  readonly normalisation: Normalisation;
+  /** The batches of one epoch (from 0), from a sample on. */
+  epoch(epoch: number, fromSample?: number): Iterable<DataBatch>;
+  /** Epoch after epoch, without end, from a position on. */
+  stream(from?: BatchPosition): Iterable<DataBatch>;
+}
+
+/** @throws LocalgradError `invalid-option` */
+export function createBatches(dataset: ImageDataset, options: BatchOptions): Batches {
+  rejectUnknownKeys('createBatches', options, [
+    'batchSize',
+    'shuffle',
+    'seed',
+    'augmentation',
+    'normalisation',
+    'dropLast',
+    'withImages',
+  ]);
+  const { batchSize, shuffle = false, seed = 0, augmentation = {}, dropLast = false, withImages = false } = options;
+  const most = dataset.size;
+  requireOption(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= most, 'createBatches', 'batchSize', batchSize, `integers from 1 to ${most}`);
+  checkAugmentation(augmentation, dataset.imageShape);
+  const normalisation = options.normalisation ?? measureNormalisation(dataset);
+  const channels = dataset.imageShape[2];
+  requireOption(
+    normalisation.mean.length === channels && normalisation.deviation.length === channels,
+    'createBatches',
+    'normalisation',
+    normalisation,
+    `mean and deviation of ${channels} channels`,
+  );
+  const table = normalisationTable(normalisation);
+  const isAugmented = (augmentation.pad ?? 0) > 0 || augmentation.flip === true;
+  const usable = dropLast ? Math.floor(most / batchSize) * batchSize : most;
+  const length = dataset.images.length / dataset.size;
+
+  const order = (epoch: number): Uint32Array => {
+    const indices = Uint32Array.from({ length: most }, (_, index) => index);
+    return shuffle ? createRandom(seed, `order/${epoch}`).shuffle(indices) : indices;
+  };
+
+  function assemble(epoch: number, indices: Uint32Array, start: number): DataBatch {
+    const size = Math.min(batchSize, usable - start);
+    const bytes = new Uint8Array(size * length);
+    const labels = new Int32Array(size);
+    for (let position = 0; position < size; position++) {
+      const index = indices[start + position] as number;
+      const source = dataset.images.subarray(index * length, (index + 1) * length);
+      const target = bytes.subarray(position * length, (position + 1) * length);
+      if (isAugmented) augment(source, target, dataset.imageShape, augmentation, createRandom(seed, `augment/${epoch}/${index}`));
+      else target.set(source);
+      labels[position] = dataset.labels[index] as number;
+    }
+    const shape: [number, number, number, number] = [size, ...dataset.imageShape];
+    const images = tf.tensor4d(Float32Array.from(bytes, (byte, at) => table[(at % channels) * 256 + byte] as number), shape);
+    const labelTensor = tf.tensor1d(labels, 'int32');
+    const raw = withImages ? tf.tensor4d(Float32Array.from(bytes, (byte) => byte / 255), shape) : undefined;
+    const end = start + size;
+    return {
+      images,
+      targets: raw === undefined ? { labels: labelTensor } : { labels: labelTensor, images: raw },
+      size,
+      next: end >= usable ? { epoch: epoch + 1, sample: 0 } : { epoch, sample: end },
+      dispose() {
+        images.dispose();
+        labelTensor.dispose();
+        raw?.dispose();
+      },
+    };
+  }
+
+  function* epochBatches(epoch: number, fromSample = 0): Iterable<DataBatch> {
+    requireOption(Number.isInteger(epoch) && epoch >= 0, 'epoch', 'epoch', epoch, 'integers ≥ 0');
+    requireOption(Number.isInteger(fromSample) && fromSample >= 0, 'epoch', 'fromSample', fromSample, 'integers ≥ 0');
+    const indices = order(epoch);
+    for (let start = fromSample; start < usable; start += batchSize) yield assemble(epoch, indices, start);
+  }
+
+  return {
+    samples: usable,
+    batchSize,
+    batchesPerEpoch: Math.ceil(usable / batchSize),
+    normalisation,
+    epoch: epochBatches,
+    *stream(from = { epoch: 0, sample: 0 }) {
+      yield* epochBatches(from.epoch, from.sample);
+      for (let epoch = from.epoch + 1; ; epoch++) yield* epochBatches(epoch);
+    },
+  };
+}
+
+/** (byte / 255 − mean) / deviation of every byte, by channel. */
+function normalisationTable({ mean, deviation }: Normalisation): Float32Array {
+  return Float32Array.from({ length: 256 * mean.length }, (_, index) => {
+    const channel = index >> 8;
+    return ((index & 255) / 255 - (mean[channel] as number)) / (deviation[channel] as number);
+  });
+}

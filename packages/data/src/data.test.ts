@@ -1,0 +1,212 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type BatchOptions,
+  cifar10,
+  createBatches,
+  fashionMnist,
+  fashionMnistSubset,
+  type ImageDataset,
+  loadDataset,
+  padTo,
+  replicateChannels,
+  resizeTo,
+  take,
+} from './index.js';
+
+function tiny(size: number, shape: readonly [number, number, number] = [4, 4, 1]): ImageDataset {
+  const length = shape[0] * shape[1] * shape[2];
+  return {
+    name: 'tiny',
+    classes: ['a', 'b', 'c'],
+    imageShape: shape,
+    size,
+    images: Uint8Array.from({ length: size * length }, (_, index) => (index * 37) % 256),
+    labels: Uint8Array.from({ length: size }, (_, index) => index % 3),
+  };
+}
+
+function idx(magic: number, dimensions: readonly number[], data: readonly number[]): Buffer {
+  const header = Buffer.alloc(4 + 4 * dimensions.length);
+  header.writeUInt32BE(magic, 0);
+  dimensions.forEach((extent, index) => header.writeUInt32BE(extent, 4 + 4 * index));
+  return Buffer.concat([header, Buffer.from(data)]);
+}
+
+describe('the embedded subset', () => {
+  it('has as many images of each class and the pixels of the original', async () => {
+    const { train, test } = await fashionMnistSubset();
+    for (const [split, perClass] of [
+      [train, 500],
+      [test, 100],
+    ] as const) {
+      const counts = new Array(10).fill(0);
+      for (const label of split.labels) counts[label]++;
+      expect(counts).toEqual(new Array(10).fill(perClass));
+      expect(split.images).toHaveLength(split.size * 784);
+    }
+    // The first image of the training set (an ankle boot): sum and one row, read from the original file.
+    expect(train.labels[0]).toBe(9);
+    expect([...train.images.subarray(0, 784)].reduce((sum, value) => sum + value, 0)).toBe(FIRST_SUM);
+    expect([...train.images.subarray(14 * 28, 14 * 28 + 12)]).toEqual(FIRST_ROW);
+  });
+});
+
+const FIRST_SUM = 76247;
+const FIRST_ROW = [0, 0, 1, 4, 6, 7, 2, 0, 0, 0, 0, 0];
+
+describe('files', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'localgrad-data-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const write = (name: string, content: Buffer) => writeFileSync(join(folder, name), content);
+  const writeGood = () => {
+    for (const prefix of ['train', 't10k']) {
+      write(`${prefix}-images-idx3-ubyte.gz`, gzipSync(idx(0x803, [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8])));
+      write(`${prefix}-labels-idx1-ubyte`, idx(0x801, [2], [3, 9]));
+    }
+  };
+
+  it('reads IDX files, gzipped or not', async () => {
+    writeGood();
+    const { train } = await fashionMnist({ folder });
+    expect(train.imageShape).toEqual([2, 2, 1]);
+    expect([...train.images]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect([...train.labels]).toEqual([3, 9]);
+  });
+
+  it.each([
+    ['a wrong magic number', idx(0x801, [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]), /byte 0: expected magic number 0x803, found 0x801/],
+    ['truncation', idx(0x803, [2, 2, 2], [1, 2, 3]), /byte 19: expected 8 bytes of data.*found 3: the file is truncated/],
+    ['too much', idx(0x803, [1, 2, 2], [1, 2, 3, 4, 5]), /byte 20: expected the end.*1 more/],
+    ['another count than labels', idx(0x803, [1, 2, 2], [1, 2, 3, 4]), /labels.*byte 4: expected 1 labels/],
+    ['half a header', Buffer.from([0, 0, 8]), /expected a header of 16 bytes/],
+  ])('names file, offset and expectation for %s', async (_, content, message) => {
+    writeGood();
+    rmSync(join(folder, 'train-images-idx3-ubyte.gz'));
+    write('train-images-idx3-ubyte', content);
+    await expect(fashionMnist({ folder })).rejects.toThrow(message);
+    rmSync(join(folder, 'train-images-idx3-ubyte'));
+  });
+
+  it('refuses broken gzip, wrong labels and missing files', async () => {
+    writeGood();
+    write('train-labels-idx1-ubyte', idx(0x801, [2], [3, 10]));
+    await expect(fashionMnist({ folder })).rejects.toThrow(/byte 9: expected a label below 10, found 10/);
+    writeGood();
+    write('t10k-images-idx3-ubyte.gz', gzipSync(Buffer.from('hello')).subarray(0, 12));
+    await expect(fashionMnist({ folder })).rejects.toThrow(/not a whole gzip file/);
+    await expect(fashionMnist({ folder: join(folder, 'none') })).rejects.toThrow(/is not there.*dataset-fashion-mnist/);
+  });
+
+  it('reads CIFAR-10 and checks it', async () => {
+    const record = (label: number) => Buffer.concat([Buffer.from([label]), Buffer.alloc(1024, 10), Buffer.alloc(1024, 20), Buffer.alloc(1024, 30)]);
+    for (const batch of [1, 2, 3, 4, 5]) write(`data_batch_${batch}.bin`, record(batch));
+    write('test_batch.bin', Buffer.concat([record(0), record(9)]));
+    const { train, test } = await cifar10({ folder });
+    expect([...train.labels]).toEqual([1, 2, 3, 4, 5]);
+    expect([...test.images.subarray(0, 6)]).toEqual([10, 20, 30, 10, 20, 30]);
+    write('data_batch_3.bin', record(3).subarray(0, 100));
+    await expect(cifar10({ folder })).rejects.toThrow(/data_batch_3.bin, byte 0: expected a record of 3073 bytes.*100 bytes/);
+    write('data_batch_3.bin', record(11));
+    await expect(cifar10({ folder })).rejects.toThrow(/expected a label below 10, found 11/);
+    rmSync(join(folder, 'data_batch_3.bin'));
+    await expect(cifar10({ folder })).rejects.toThrow(/University of Toronto/);
+  });
+});
+
+describe('transforms', () => {
+  it('pads in the middle, averages areas, interpolates and repeats channels', () => {
+    const one: ImageDataset = { ...tiny(1, [2, 2, 1]), images: Uint8Array.from([10, 20, 30, 40]) };
+    expect([...padTo(one, 4).images]).toEqual([0, 0, 0, 0, 0, 10, 20, 0, 0, 30, 40, 0, 0, 0, 0, 0]);
+    expect([...resizeTo(one, 1).images]).toEqual([25]);
+    expect([...resizeTo(one, 4).images].slice(0, 4)).toEqual([10, 13, 18, 20]);
+    expect([...replicateChannels(one, 3).images].slice(0, 6)).toEqual([10, 10, 10, 20, 20, 20]);
+    const three: ImageDataset = { ...tiny(1, [3, 3, 1]), images: Uint8Array.from([9, 9, 9, 9, 0, 9, 9, 9, 9]) };
+    // Each new pixel covers 1.5 × 1.5 old ones: a quarter of the black one is in each.
+    expect([...resizeTo(three, 2).images]).toEqual([8, 8, 8, 8]);
+  });
+
+  it('takes as many of each class', () => {
+    const subset = take(tiny(30), 6, { seed: 3 });
+    expect([...subset.labels].sort()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(() => take(tiny(3), 4)).toThrow(/1 to 3/);
+  });
+});
+
+describe('batches', () => {
+  const options: BatchOptions = { batchSize: 3, shuffle: true, seed: 5, augmentation: { pad: 1, padding: 'reflect', flip: true } };
+  const read = (batch: { images: tf.Tensor4D; targets: { labels: tf.Tensor1D }; size: number; dispose(): void }) => {
+    const values = [...batch.images.dataSync(), ...batch.targets.labels.dataSync()];
+    batch.dispose();
+    return values;
+  };
+
+  it('go on from any position exactly as they would have', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 11 }), fc.integer({ min: 1, max: 7 }), fc.nat(99), (stop, batchSize, seed) => {
+        const batches = () => createBatches(tiny(8), { ...options, batchSize, seed });
+        const straight: number[][] = [];
+        let position = { epoch: 0, sample: 0 };
+        let count = 0;
+        for (const batch of batches().stream()) {
+          if (count < stop) position = batch.next;
+          straight.push(read(batch));
+          if (++count === 14) break;
+        }
+        const resumed: number[][] = [];
+        for (const batch of batches().stream(JSON.parse(JSON.stringify(position)))) {
+          resumed.push(read(batch));
+          if (resumed.length === 14 - stop) break;
+        }
+        expect(resumed).toEqual(straight.slice(stop));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('augment a sample alike whatever the batch size, and differently in each epoch', () => {
+    const all = (batchSize: number, epoch: number) =>
+      [...createBatches(tiny(8), { ...options, batchSize }).epoch(epoch)].flatMap((batch) => {
+        const values = [...batch.images.dataSync()];
+        batch.dispose();
+        return values;
+      });
+    expect(all(3, 1)).toEqual(all(8, 1));
+    expect(all(8, 0)).not.toEqual(all(8, 1));
+  });
+
+  it('normalise to mean 0 and deviation 1, keep or drop the rest, and hand out plain images', () => {
+    const before = tf.memory().numTensors;
+    const batches = createBatches(tiny(8, [4, 4, 3]), { batchSize: 8, withImages: true });
+    const [batch] = [...batches.epoch(0)];
+    const { mean, variance } = tf.moments(batch?.images as tf.Tensor4D, [0, 1, 2]);
+    for (const value of mean.dataSync()) expect(value).toBeCloseTo(0, 4);
+    for (const value of variance.dataSync()) expect(value).toBeCloseTo(1, 3);
+    const raw = (batch?.targets.images as tf.Tensor4D).dataSync();
+    expect([raw[0], raw[1]]).toEqual([0, Math.fround(37 / 255)]);
+    tf.dispose([mean, variance]);
+    batch?.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(createBatches(tiny(8), { batchSize: 3 }).batchesPerEpoch).toBe(3);
+    expect(createBatches(tiny(8), { batchSize: 3, dropLast: true }).samples).toBe(6);
+  });
+
+  it('say what is allowed', async () => {
+    expect(() => createBatches(tiny(8), { batchSize: 9 })).toThrow(/1 to 8/);
+    expect(() => createBatches(tiny(8), { batchsize: 3 } as never)).toThrow(/Did you mean 'batchSize'/);
+    expect(() => createBatches(tiny(8), { batchSize: 2, augmentation: { pad: 4 } })).toThrow(/0 to 3/);
+    await expect(loadDataset('cifar')).rejects.toThrow(/Allowed: fashion-mnist-subset, fashion-mnist, cifar10/);
+    await expect(loadDataset('cifar10')).rejects.toThrow(/folder/);
+    const { train, config } = await loadDataset('fashion-mnist-subset', { resize: 16, train: 20, channels: 3 });
+    expect(train.imageShape).toEqual([16, 16, 3]);
+    expect(config).toEqual({ dataset: 'fashion-mnist-subset', resize: 16, train: 20, channels: 3 });
+  });
+});

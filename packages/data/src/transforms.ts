@@ -1,0 +1,119 @@
+import { requireOption, type Shape3 } from '@localgrad/core';
+import type { ImageDataset } from './dataset.js';
+
+function mapImages(
+  dataset: ImageDataset,
+  imageShape: Shape3,
+  transform: (source: Uint8Array, target: Uint8Array) => void,
+): ImageDataset {
+  const from = dataset.images.length / dataset.size;
+  const to = imageShape[0] * imageShape[1] * imageShape[2];
+  const images = new Uint8Array(dataset.size * to);
+  for (let index = 0; index < dataset.size; index++) {
+    transform(dataset.images.subarray(index * from, (index + 1) * from), images.subarray(index * to, (index + 1) * to));
+  }
+  return { ...dataset, imageShape, images };
+}
+
+/** Puts every image in the middle of a black square, e.g. 28×28 into 32×32. */
+export function padTo(dataset: ImageDataset, size: number): ImageDataset {
+  const [height, width, channels] = dataset.imageShape;
+  requireOption(Number.isInteger(size) && size >= Math.max(height, width), 'padTo', 'size', size, `integers ≥ ${Math.max(height, width)}`);
+  const top = (size - height) >> 1;
+  const left = (size - width) >> 1;
+  return mapImages(dataset, [size, size, channels], (source, target) => {
+    for (let row = 0; row < height; row++) {
+      const line = source.subarray(row * width * channels, (row + 1) * width * channels);
+      target.set(line, ((top + row) * size + left) * channels);
+    }
+  });
+}
+
+/**
+ * Resizes to size×size: shrinking takes the mean over the area that a pixel covers, with fractions of pixels at its
+ * edge; enlarging interpolates linearly between pixel centres. Values are rounded to bytes.
+ */
+export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
+  requireOption(Number.isInteger(size) && size >= 1, 'resizeTo', 'size', size, 'positive integers');
+  const [height, width, channels] = dataset.imageShape;
+  const rows = axisWeights(height, size);
+  const columns = axisWeights(width, size);
+  return mapImages(dataset, [size, size, channels], (source, target) => {
+    rows.forEach((row, y) => {
+      columns.forEach((column, x) => {
+        for (let channel = 0; channel < channels; channel++) {
+          let value = 0;
+          for (const [sourceY, weightY] of row) {
+            for (const [sourceX, weightX] of column) {
+              value += weightY * weightX * (source[(sourceY * width + sourceX) * channels + channel] as number);
+            }
+          }
+          target[(y * size + x) * channels + channel] = Math.round(value);
+        }
+      });
+    });
+  });
+}
+
+/** For each new pixel, the old ones that it is made of and their weights, which sum to 1. */
+function axisWeights(from: number, to: number): [index: number, weight: number][][] {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, pixel) => {
+    if (scale >= 1) {
+      const [start, end] = [pixel * scale, (pixel + 1) * scale];
+      const result: [number, number][] = [];
+      for (let index = Math.floor(start); index < Math.min(from, Math.ceil(end - 1e-9)); index++) {
+        result.push([index, (Math.min(end, index + 1) - Math.max(start, index)) / scale]);
+      }
+      return result;
+    }
+    const centre = Math.min(from - 1, Math.max(0, (pixel + 0.5) * scale - 0.5));
+    const low = Math.floor(centre);
+    const high = Math.min(from - 1, low + 1);
+    return [
+      [low, 1 - (centre - low)],
+      [high, centre - low],
+    ];
+  });
+}
+
+/** Repeats the one channel of grey images. */
+export function replicateChannels(dataset: ImageDataset, channels: number): ImageDataset {
+  const [height, width, found] = dataset.imageShape;
+  requireOption(found === 1, 'replicateChannels', 'dataset', `${found} channels`, 'data sets of one channel');
+  return mapImages(dataset, [height, width, channels], (source, target) => {
+    for (let index = 0; index < target.length; index++) target[index] = source[Math.floor(index / channels)] as number;
+  });
+}
+
+/** Mean and standard deviation by channel of values in [0, 1]. */
+export interface Normalisation {
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+/** Published constants (methods.md §1.5). */
+export const normalisations = {
+  cifar10: {
+    mean: [125.3 / 255, 123.0 / 255, 113.9 / 255],
+    deviation: [63.0 / 255, 62.1 / 255, 66.7 / 255],
+  },
+  half: { mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
+  imagenet: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
+} as const satisfies Record<string, Normalisation>;
+
+/** Measures a data set: mean and standard deviation by channel over all its pixels. */
+export function measureNormalisation({ images, imageShape }: ImageDataset): Normalisation {
+  const channels = imageShape[2];
+  const sums = new Array<number>(channels).fill(0);
+  const squares = new Array<number>(channels).fill(0);
+  images.forEach((byte, index) => {
+    const value = byte / 255;
+    sums[index % channels] = (sums[index % channels] as number) + value;
+    squares[index % channels] = (squares[index % channels] as number) + value * value;
+  });
+  const count = images.length / channels;
+  const mean = sums.map((sum) => sum / count);
+  const deviation = squares.map((square, channel) => Math.sqrt(square / count - (mean[channel] as number) ** 2));
+  return { mean, deviation };
+}
