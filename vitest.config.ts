@@ -21,7 +21,12 @@ function sourceAliases(): Record<string, string> {
 export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
-    include: ['packages/**/src/**/*.test.{ts,tsx}', 'apps/**/src/**/*.test.{ts,tsx}', 'tests/*/*.test.ts', 'tools/*.test.ts'],
+    include: [
+      'packages/**/src/**/*.test.{ts,tsx}',
+      'apps/**/src/**/*.test.{ts,tsx}',
+      'tests/*/*.test.ts',
+      'tools/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/dist/**'],
     pool: 'forks',
     setupFiles: ['tools/vitest-setup.ts'],

@@ -1,0 +1,108 @@
+// Holds the layout of the repository: imports point one way, packages are complete, nobody reaches into a neighbour.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
+const maximumLines = 300;
+
+/** What the sources of a package may import of ours. Tests may also use whatever their package.json declares. */
+const direction = {
+  core: [],
+  'wasm-kernels': ['core'],
+  nn: ['core'],
+  engine: ['core', 'nn'],
+  backends: ['core', 'nn', 'wasm-kernels'],
+  backbones: ['core', 'nn'],
+  data: ['core', 'nn'],
+  train: ['core', 'nn', 'engine', 'data'],
+  'methods/*': ['core', 'nn'],
+};
+const required = ['README.md', 'LICENSE', 'src/index.ts', 'tsconfig.json', 'tsup.config.ts'];
+const ourName = /^(@localgrad\/[^/]+|localgrad)(\/.+)?$/;
+
+const problems = [];
+const report = (path, text) => problems.push(`${relative(root, path)}: ${text}`);
+
+for (const folder of packageFolders()) {
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  for (const file of required) if (!existsSync(join(folder, file))) report(join(folder, file), 'is missing');
+  checkManifest(folder, manifest);
+  for (const file of sourceFiles(join(folder, 'src'))) checkSource(folder, manifest, file);
+}
+
+for (const problem of problems) console.error(problem);
+console.log(problems.length === 0 ? 'The structure is as it should be.' : `${problems.length} problems of structure.`);
+process.exit(problems.length === 0 ? 0 : 1);
+
+function packageFolders() {
+  const parents = ['packages', 'packages/methods', 'packages/decorators', 'apps'].map((name) => join(root, name));
+  return parents.filter(existsSync).flatMap((parent) =>
+    readdirSync(parent)
+      .map((name) => join(parent, name))
+      .filter((folder) => existsSync(join(folder, 'package.json'))),
+  );
+}
+
+function sourceFiles(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, name))
+    .filter((file) => /\.tsx?$/.test(file) && !file.includes(`${sep}generated${sep}`));
+}
+
+function checkManifest(folder, manifest) {
+  const path = join(folder, 'package.json');
+  const isApp = relative(root, folder).startsWith('apps');
+  const expectedName = isApp ? 'localgrad' : `@localgrad/${folder.split(sep).at(-1)}`;
+  if (manifest.name !== expectedName) report(path, `name is '${manifest.name}' instead of '${expectedName}'`);
+  if (manifest.type !== 'module') report(path, "type is not 'module'");
+  if (manifest.license !== 'Apache-2.0') report(path, "license is not 'Apache-2.0'");
+  if (!manifest.description) report(path, 'has no description');
+  if (manifest.sideEffects === undefined) report(path, 'says nothing about sideEffects');
+  if (manifest.engines?.node !== '>=20.19') report(path, "engines.node is not '>=20.19'");
+  if (Object.keys(manifest.exports?.['.'] ?? {}).join() !== 'types,default') {
+    report(path, "exports['.'] is not { types, default }");
+  }
+  for (const name of ['dist', 'README.md', 'LICENSE']) {
+    if (!manifest.files?.includes(name)) report(path, `files lacks '${name}'`);
+  }
+  for (const group of ['dependencies', 'peerDependencies', 'devDependencies']) {
+    for (const [name, range] of Object.entries(manifest[group] ?? {})) {
+      if (/^(file|link|workspace):|^\*$/.test(range))
+        report(path, `${group}['${name}'] is '${range}', not a real range`);
+    }
+  }
+  for (const name of Object.keys(manifest.peerDependencies ?? {})) {
+    // Without this turbo would not build the peer first.
+    if (!manifest.devDependencies?.[name]) report(path, `peer '${name}' is missing in devDependencies`);
+  }
+}
+
+function checkSource(folder, manifest, file) {
+  const text = readFileSync(file, 'utf8');
+  const isTest = /\.test\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
+  const lines = text.split('\n').length - 1;
+  if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
+  const { dependencies, peerDependencies, devDependencies } = manifest;
+  const published = { ...dependencies, ...peerDependencies };
+  const declared = isTest ? { ...published, ...devDependencies } : published;
+  const place = relative(join(root, 'packages'), folder);
+  const allowed = direction[place] ?? direction[`${dirname(place)}/*`];
+  for (const { fileName: specifier } of ts.preProcessFile(text, true, true).importedFiles) {
+    if (specifier.startsWith('.')) {
+      const target = resolve(dirname(file), specifier);
+      if (!target.startsWith(folder + sep)) report(file, `'${specifier}' reaches into another package`);
+      continue;
+    }
+    const [, name, inside] = ourName.exec(specifier) ?? [];
+    if (name === undefined || name === manifest.name) continue;
+    if (inside !== undefined && inside !== '/package.json') report(file, `'${specifier}' imports a package's inside`);
+    if (!declared[name]) report(file, `'${name}' is not declared in package.json`);
+    if (isTest || allowed === undefined) continue;
+    if (!allowed.includes(name.replace('@localgrad/', ''))) {
+      report(file, `'${name}' is not upstream; this package may import ${allowed.join(', ') || 'none of ours'}`);
+    }
+  }
+}
