@@ -53,5 +53,19 @@ export { type SgdOptions, sgd } from './optimisation/sgd.js';
 export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';
 export { createScope, type RootScope } from './random/scope.js';
+export {
+  activationFromPyTorch,
+  activationToPyTorch,
+  type Layouted,
+  weightFromPyTorch,
+  weightToPyTorch,
+} from './serialization/pytorch.js';
+export {
+  readSafetensors,
+  type StoredTensor,
+  type StoredType,
+  type TensorFile,
+  writeSafetensors,
+} from './serialization/safetensors.js';
 export { type TapeBlockOptions, tapeBlock } from './tape/tape-block.js';
 export { type TapeHeadOptions, tapeHead } from './tape/tape-head.js';

@@ -11,11 +11,12 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
-import { add, sum, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
+import { add, reshape, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
 import { currentKernels } from '../kernels/registry.js';
 import type { ConvolutionGeometry } from '../kernels/training-kernels.js';
 import { heNormalFanOut, uniformFanIn } from '../random/initializers.js';
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
+import { columnSums, columnSumsBytes } from './dense.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 
@@ -75,8 +76,11 @@ class Conv2d implements Block {
       forwardPeakBytes: (batchSize) => (bias ? 2 : 1) * bytesOf(this.outputShape, batchSize),
       vjpPeakBytes: (batchSize, want) => {
         const ledger = new Ledger();
-        for (const parameter of this.parameters) {
-          if (want.parameters && isTrained(parameter)) ledger.take(4 * parameter.size);
+        if (want.parameters && isTrained(this.#weight)) ledger.take(4 * this.#weight.size);
+        if (want.parameters && this.#bias !== undefined && isTrained(this.#bias)) {
+          const pixels = batchSize * this.outputShape[0] * this.outputShape[1];
+          ledger.take(columnSumsBytes(pixels, channels));
+          ledger.give(4 * pixels);
         }
         if (want.input) ledger.take(bytesOf(inputShape, batchSize));
         return ledger.peak;
@@ -104,7 +108,9 @@ class Conv2d implements Block {
       parameters.set(this.#weight, kernels.conv2dFilterGradient(x, dy, filter.shape, this.#geometry));
     }
     if (want.parameters && this.#bias !== undefined && isTrained(this.#bias)) {
-      parameters.set(this.#bias, sum<Tensor1D>(dy, [0, 1, 2]));
+      const rows = reshape(dy, [-1, dy.shape[3]]) as Tensor2D;
+      parameters.set(this.#bias, columnSums(rows));
+      rows.dispose();
     }
     const input = want.input
       ? kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, x.shape[0]), this.#geometry)

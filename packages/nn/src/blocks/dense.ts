@@ -11,7 +11,7 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
-import { add, reshape, sum, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
+import { add, ones, reshape, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
 import { currentKernels } from '../kernels/registry.js';
 import { uniformFanIn } from '../random/initializers.js';
 import { isTrained } from './convolution-unit.js';
@@ -75,7 +75,8 @@ class Dense implements Block {
       vjpPeakBytes: (batchSize, want) => {
         const ledger = new Ledger();
         if (want.parameters && isTrained(this.#weight)) ledger.take(4 * fanIn * units);
-        if (want.parameters && biasTrained) ledger.take(4 * units);
+        if (want.parameters && biasTrained) ledger.take(columnSumsBytes(batchSize, units));
+        if (want.parameters && biasTrained) ledger.give(4 * batchSize);
         if (want.input) ledger.take(4 * batchSize * fanIn);
         return ledger.peak;
       },
@@ -108,7 +109,7 @@ class Dense implements Block {
       rows.dispose();
     }
     if (want.parameters && this.#bias !== undefined && isTrained(this.#bias)) {
-      gradients.set(this.#bias, sum<Tensor1D>(cotangent, 0));
+      gradients.set(this.#bias, columnSums(cotangent));
     }
     if (!want.input) {
       cotangent.dispose();
@@ -134,4 +135,19 @@ export function asRows(x: Tensor4D): Tensor2D {
 /** [n, c] → [n, 1, 1, c]; another handle on the same data. */
 export function asMaps(x: Tensor2D): Tensor4D {
   return reshape(x, [x.shape[0], 1, 1, x.shape[1]]) as Tensor4D;
+}
+
+/** Sums over rows as a matrix product: `sum` over leading axes makes a transposed copy first. Borrows its argument. */
+export function columnSums(rows: Tensor2D): Tensor1D {
+  const weights = ones([1, rows.shape[0]]) as Tensor2D;
+  const sums = currentKernels().matMul(weights, rows, false, false);
+  weights.dispose();
+  const result = reshape(sums, [rows.shape[1]]) as Tensor1D;
+  sums.dispose();
+  return result;
+}
+
+/** Bytes while `columnSums` runs, its result included. */
+export function columnSumsBytes(rows: number, columns: number): number {
+  return 4 * (rows + columns);
 }

@@ -1,0 +1,164 @@
+import { type Block, type Shape3, trainingMode } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createScope } from '../random/scope.js';
+import { checkBlock, checkCost, copy, type ReferenceFunction } from '../testing/check-block.js';
+import { referenceBatchNorm, taker } from '../testing/reference-ops.js';
+import { flatten, relu, sigmoid } from './activations.js';
+import { batchNorm } from './batch-norm.js';
+import { conv2d } from './conv2d.js';
+import { dense } from './dense.js';
+import { globalAveragePool } from './global-average-pool.js';
+import { adaptiveAveragePool, averagePool, bilinearUpsample, maxPool } from './pooling.js';
+import { basicBlock, convBatchNormRelu } from './residual-blocks.js';
+import { sequential } from './sequential.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const maps: Shape3 = [6, 4, 3];
+const vector: Shape3 = [1, 1, 5];
+const scope = () => createScope(7);
+const rows = (x: tf.Tensor4D) => tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D;
+const maps4 = (x: tf.Tensor) => tf.reshape(x, [x.shape[0] as number, 1, 1, -1]) as tf.Tensor4D;
+
+const cases: [string, () => Block, ReferenceFunction][] = [
+  ['relu', () => relu('r', maps), (x) => tf.relu(x)],
+  ['sigmoid', () => sigmoid('s', maps), (x) => tf.sigmoid(x)],
+  ['flatten', () => flatten('f', maps), (x) => maps4(rows(x))],
+  ['global average pool', () => globalAveragePool('p', maps), (x) => tf.mean(x, [1, 2], true)],
+  ['average pool, tiling', () => averagePool('p', maps, 2), (x) => tf.avgPool(x, 2, 2, 'valid')],
+  ['average pool, with a rest', () => averagePool('p', [7, 5, 3], 2), (x) => tf.avgPool(x, 2, 2, 'valid')],
+  ['adaptive pool, tiling', () => adaptiveAveragePool('p', maps, [3, 2]), (x) => tf.avgPool(x, 2, 2, 'valid')],
+  ['max pool', () => maxPool({ name: 'p', inputShape: maps }), (x) => tf.maxPool(x, 3, 2, 1)],
+  [
+    'bilinear upsample',
+    () => bilinearUpsample('u', [5, 5, 3], [11, 8]),
+    (x) => tf.image.resizeBilinear(x, [11, 8], true),
+  ],
+  [
+    'dense',
+    () => dense({ name: 'd', scope: scope(), inputShape: vector, units: 4 }),
+    (x, [weight, bias]) => maps4(tf.add(tf.matMul(rows(x), weight as tf.Tensor2D), bias as tf.Tensor)),
+  ],
+  [
+    'dense without bias',
+    () => dense({ name: 'd', scope: scope(), inputShape: vector, units: 4, bias: false }),
+    (x, [weight]) => maps4(tf.matMul(rows(x), weight as tf.Tensor2D)),
+  ],
+  [
+    'conv2d',
+    () => conv2d({ name: 'c', scope: scope(), inputShape: maps, channels: 2, stride: 2 }),
+    (x, [weight, bias]) => tf.add(tf.conv2d(x, weight as tf.Tensor4D, 2, 1), bias as tf.Tensor),
+  ],
+  [
+    'batch norm',
+    () => batchNorm({ name: 'b', scope: scope(), inputShape: maps }),
+    (x, [scale, shift]) => referenceBatchNorm(x, scale as tf.Tensor, shift as tf.Tensor),
+  ],
+  [
+    'sequential',
+    () => {
+      const inner = scope();
+      const stem = convBatchNormRelu({ name: 's', scope: inner.scope('stem'), inputShape: maps, channels: 4 });
+      const block = basicBlock({ name: 'b', scope: inner.scope('0'), inputShape: stem.outputShape, channels: 4 });
+      const end = dense({ name: 'd', scope: inner.scope('fc'), inputShape: [1, 1, 4], units: 3 });
+      return sequential('net', [stem, block, globalAveragePool('p', block.outputShape), end]);
+    },
+    (x, values) => {
+      const take = taker(values);
+      const unit = (input: tf.Tensor4D) =>
+        referenceBatchNorm(tf.conv2d(input, take() as tf.Tensor4D, 1, 1), take(), take());
+      const stem = tf.relu(unit(x));
+      const block = tf.relu(tf.add<tf.Tensor4D>(unit(tf.relu(unit(stem))), stem));
+      return maps4(tf.add(tf.matMul(rows(tf.mean(block, [1, 2], true)), take() as tf.Tensor2D), take()));
+    },
+  ],
+];
+
+describe.each(cases)('%s', (name, create, reference) => {
+  it('has the gradients of the tape', () => {
+    checkBlock(create(), reference, { batch: 4 });
+  });
+
+  it('predicts its bytes', () => {
+    checkCost(create(), name === 'batch norm' || name === 'sequential' ? 64 : 8, 0.05);
+  });
+});
+
+describe('values from PyTorch', () => {
+  const ramp = (shape: Shape3) =>
+    tf.tensor4d(
+      Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, (_, i) => i),
+      [1, ...shape],
+    );
+  const apply = (block: Block, x: tf.Tensor4D) => [...block.forward(x, trainingMode).output.dataSync()];
+
+  it('adaptive pooling covers uneven bins', () => {
+    // AdaptiveAvgPool2d((3, 1)) of a column 0…4: bins 0–1, 1–3, 3–4.
+    expect(apply(adaptiveAveragePool('p', [5, 1, 1], [3, 1]), ramp([5, 1, 1]))).toEqual([0.5, 2, 3.5]);
+  });
+
+  it('adaptive pooling of one pixel repeats it', () => {
+    expect(apply(adaptiveAveragePool('p', [1, 1, 1], [2, 2]), tf.fill([1, 1, 1, 1], 3))).toEqual([3, 3, 3, 3]);
+  });
+
+  it('max pooling pads with minus infinity', () => {
+    const x = tf.fill([1, 4, 4, 1], -2) as tf.Tensor4D;
+    expect(apply(maxPool({ name: 'p', inputShape: [4, 4, 1] }), x)).toEqual([-2, -2, -2, -2]);
+  });
+
+  it('up-sampling keeps the corners', () => {
+    const found = apply(bilinearUpsample('u', [2, 1, 1], [4, 1]), ramp([2, 1, 1]));
+    [0, 1 / 3, 2 / 3, 1].forEach((value, index) => {
+      expect(found[index]).toBeCloseTo(value, 6);
+    });
+  });
+
+  it('a stride-2 convolution pads both sides', () => {
+    const block = conv2d({ name: 'c', scope: scope(), inputShape: [4, 4, 1], channels: 1, stride: 2, bias: false });
+    block.parameters[0]?.assign(tf.ones([3, 3, 1, 1]));
+    expect(apply(block, tf.ones([1, 4, 4, 1]))).toEqual([4, 6, 6, 9]);
+  });
+});
+
+describe('sequential', () => {
+  it('refuses blocks that do not fit, and none', () => {
+    expect(() => sequential('net', [relu('a', maps), relu('b', vector)])).toThrow(
+      /'a' gives 6×4×3, but 'b' takes 1×1×5/,
+    );
+    expect(() => sequential('net', [])).toThrow(/no blocks/);
+  });
+
+  it('refuses a pass of another block', () => {
+    const [a, b] = [relu('a', maps), relu('b', maps)];
+    const x = tf.ones([1, ...maps]) as tf.Tensor4D;
+    const pass = a.forward(x, trainingMode);
+    expect(() => b.vjp(pass, copy(x), { input: true, parameters: true, release: true })).toThrow(/'b'/);
+  });
+
+  it('replicates all its blocks', () => {
+    const block = dense({ name: 'd', scope: scope(), inputShape: vector, units: 4 });
+    const twin = sequential('net', [relu('a', vector), block]).replicate(createScope(1));
+    expect(twin.parameters.map((parameter) => parameter.name)).toEqual(['1.weight', '1.bias']);
+  });
+});
+
+it('frozen parameters get no gradient', () => {
+  const root = scope();
+  const frozen = {
+    prefix: '',
+    scope: () => frozen,
+    parameter: ((name, shape, initializer, kind) =>
+      root.parameter(`${root.all().size}.${name}`, shape, initializer, kind ?? 'frozen')) as typeof root.parameter,
+  };
+  const block = basicBlock({ name: 'b', scope: frozen, inputShape: maps, channels: 3 });
+  const x = tf.randomNormal([2, ...maps], 0, 1, 'float32', 1) as tf.Tensor4D;
+  const pass = block.forward(x, trainingMode);
+  const before = tf.memory().numTensors;
+  const { input, parameters } = block.vjp(pass, copy(pass.output), { input: true, parameters: true, release: false });
+  expect(parameters.size).toBe(0);
+  expect(input?.shape).toEqual(x.shape);
+  expect(tf.memory().numTensors).toBe(before + 1);
+});

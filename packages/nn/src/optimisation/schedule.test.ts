@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { constantRate, cosine, createSchedule, epochCosine, stepDecay } from './schedule.js';
+
+const at = (epoch: number, epochs: number) => ({ epoch, epochs, step: 0, steps: epochs });
+
+describe('epochCosine', () => {
+  it.each([
+    [
+      400,
+      0.8,
+      [
+        [1, 0.01],
+        [2, 0.088995],
+        [5, 0.325877],
+        [10, 0.71989],
+        [11, 0.798508],
+        [100, 0.682843],
+        [200, 0.4],
+        [300, 0.117157],
+        [400, 0],
+      ],
+    ],
+    [
+      160,
+      0.8,
+      [
+        [2, 0.088969],
+        [10, 0.714083],
+        [11, 0.790706],
+        [80, 0.4],
+      ],
+    ],
+    [
+      400,
+      0.1,
+      [
+        [2, 0.018999],
+        [10, 0.090861],
+        [11, 0.099814],
+      ],
+    ],
+  ] as const)('E = %i, lr %f: the published values', (epochs, learningRate, golden) => {
+    const schedule = epochCosine({ learningRate });
+    for (const [epoch, rate] of golden) expect(schedule.rate(at(epoch, epochs))).toBeCloseTo(rate, 6);
+  });
+});
+
+it('cosine warms up, peaks and ends near zero', () => {
+  const schedule = cosine({ learningRate: 0.1 });
+  const rate = (step: number) => schedule.rate({ epoch: 1, epochs: 1, step, steps: 100 });
+  expect([0, 1, 4, 5].map(rate)).toEqual([0.02, 0.04, 0.1, 0.1].map((value) => expect.closeTo(value, 12)));
+  expect(rate(99)).toBeLessThan(1e-4);
+  expect(cosine({ learningRate: 0.1, warmup: 0 }).rate({ epoch: 1, epochs: 1, step: 0, steps: 10 })).toBe(0.1);
+});
+
+it('stepDecay multiplies at its milestones', () => {
+  const schedule = stepDecay({ learningRate: 1 });
+  expect([79, 80, 119, 120].map((epoch) => schedule.rate(at(epoch, 160)))).toEqual(
+    [1, 0.1, 0.1, 0.01].map((value) => expect.closeTo(value, 12)),
+  );
+});
+
+describe('createSchedule', () => {
+  it.each([
+    constantRate({ learningRate: 0.1 }),
+    epochCosine({ learningRate: 0.8 }),
+    cosine({ learningRate: 0.1, warmup: 0.1 }),
+    stepDecay({ learningRate: 0.1, milestones: [2, 3], factor: 0.2 }),
+  ])('rebuilds $config.schedule from its config', (schedule) => {
+    const twin = createSchedule(JSON.parse(JSON.stringify(schedule.config)));
+    expect(twin.config).toEqual(schedule.config);
+    for (const epoch of [1, 2, 3]) expect(twin.rate(at(epoch, 3))).toBe(schedule.rate(at(epoch, 3)));
+  });
+
+  it('names what is allowed', () => {
+    expect(() => createSchedule({ schedule: 'cosin', learningRate: 1 })).toThrow(/Did you mean 'cosine'/);
+    expect(() => createSchedule({ schedule: 'cosine', learningRate: 1, warm: 0 })).toThrow(/warmup/);
+    expect(() => cosine({ learningRate: -1 })).toThrow(/learningRate/);
+  });
+});

@@ -1,0 +1,51 @@
+import { Parameter } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import fixture from '../fixtures/pytorch.json' with { type: 'json' };
+import { sgd } from './sgd.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe('sgd', () => {
+  it.each(fixture.sgd.cases)('follows PyTorch: lr $learningRate, momentum $momentum, nesterov $nesterov', (oracle) => {
+    const { weights, ...options } = oracle;
+    const optimizer = sgd(options);
+    const parameter = new Parameter('w', tf.tensor1d(fixture.sgd.start));
+    const before = tf.memory().numTensors;
+    fixture.sgd.gradients.forEach((gradient, step) => {
+      optimizer.update(parameter, tf.tensor1d(gradient), options.learningRate);
+      const found = parameter.value.dataSync();
+      weights[step]?.forEach((value, index) => {
+        expect(Math.abs((found[index] as number) - value)).toBeLessThan(2e-6);
+      });
+    });
+    expect(tf.memory().numTensors).toBe(before + (options.momentum === 0 ? 0 : 1));
+    optimizer.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('keeps state by name, which can be moved to another optimizer', () => {
+    const options = { learningRate: 0.1 };
+    const [first, second] = [sgd(options), sgd(options)];
+    const [a, b] = [new Parameter('a', tf.ones([2])), new Parameter('b', tf.ones([2]))];
+    first.update(a, tf.ones([2]), 0.1);
+    expect([...first.state().keys()]).toEqual(['a']);
+    second.load(new Map([...first.state()].map(([name, velocity]) => [name, tf.clone(velocity)])));
+    const twin = new Parameter('a', tf.clone(a.value));
+    first.update(a, tf.fill([2], 0.5), 0.05);
+    second.update(twin, tf.fill([2], 0.5), 0.05);
+    expect([...twin.value.dataSync()]).toEqual([...a.value.dataSync()]);
+    expect([...b.value.dataSync()]).toEqual([1, 1]);
+  });
+
+  it('says its whole config and refuses what makes no sense', () => {
+    expect(sgd({ learningRate: 0.8 }).config).toEqual({
+      ...{ optimizer: 'sgd', learningRate: 0.8, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
+    });
+    expect(() => sgd({ learningRate: 0.1, momentum: 0, nesterov: true })).toThrow(/nesterov/);
+    expect(() => sgd({ learningRate: 0.1, momentum: 1 })).toThrow(/momentum/);
+    expect(() => sgd({ learningRate: 0.1, decay: 1 } as never)).toThrow(/weightDecay/);
+  });
+});

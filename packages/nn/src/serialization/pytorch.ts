@@ -1,0 +1,48 @@
+/**
+ * Moves axes between PyTorch's layouts and ours: convolution weights OIHW ↔ HWIO, dense weights out×in ↔ in×out,
+ * activations NCHW ↔ NHWC. Other shapes stay.
+ */
+const axes = {
+  weightFromPyTorch: new Map([
+    [4, [2, 3, 1, 0]],
+    [2, [1, 0]],
+  ]),
+  weightToPyTorch: new Map([
+    [4, [3, 2, 0, 1]],
+    [2, [1, 0]],
+  ]),
+  activationFromPyTorch: new Map([[4, [0, 2, 3, 1]]]),
+  activationToPyTorch: new Map([[4, [0, 3, 1, 2]]]),
+} as const satisfies Record<string, ReadonlyMap<number, readonly number[]>>;
+
+export interface Layouted {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+function convert({ shape, data }: Layouted, kind: keyof typeof axes): Layouted {
+  const order: readonly number[] | undefined = axes[kind].get(shape.length as never);
+  if (order === undefined) return { shape, data };
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
+  const target = order.map((axis) => shape[axis] as number);
+  const result = new Float32Array(data.length);
+  const position = new Array<number>(target.length).fill(0);
+  for (let index = 0; index < result.length; index++) {
+    let source = 0;
+    order.forEach((axis, place) => {
+      source += (position[place] as number) * (strides[axis] as number);
+    });
+    result[index] = data[source] as number;
+    for (let place = target.length - 1; place >= 0; place--) {
+      position[place] = (position[place] as number) + 1;
+      if ((position[place] as number) < (target[place] as number)) break;
+      position[place] = 0;
+    }
+  }
+  return { shape: target, data: result };
+}
+
+export const weightFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightFromPyTorch');
+export const weightToPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightToPyTorch');
+export const activationFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'activationFromPyTorch');
+export const activationToPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'activationToPyTorch');

@@ -1,0 +1,117 @@
+import { evaluationMode, type Shape3, trainingMode } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { relu } from '../blocks/activations.js';
+import { createClassifier } from '../heads/classifier.js';
+import { heNormalFanOut, ones, uniformFanIn } from '../random/initializers.js';
+import { createRandom } from '../random/random.js';
+import { createScope } from '../random/scope.js';
+import { checkBlock, copy, randomTensor, relativeError } from '../testing/check-block.js';
+import { tapeBlock } from './tape-block.js';
+import { tapeHead } from './tape-head.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const shape: Shape3 = [4, 4, 2];
+
+function convolution() {
+  const scope = createScope(1);
+  const parameters = [scope.parameter('w', [3, 3, 2, 2], heNormalFanOut), scope.parameter('b', [2], uniformFanIn(18))];
+  const fn = (x: tf.Tensor4D, [w, b]: readonly tf.Tensor[]) =>
+    tf.tanh(tf.add<tf.Tensor4D>(tf.conv2d(x, w as tf.Tensor4D, 1, 1), b as tf.Tensor));
+  return { name: 'tape', inputShape: shape, outputShape: shape, parameters, fn };
+}
+
+describe('tapeBlock', () => {
+  it('behaves as a block with its own VJP', () => {
+    const options = convolution();
+    checkBlock(tapeBlock(options), options.fn);
+  });
+
+  it('gives nothing for frozen parameters, nor for those it does not read', () => {
+    const scope = createScope(1);
+    const parameters = [scope.parameter('frozen', [2], ones, 'frozen'), scope.parameter('unread', [2], ones)];
+    const fn = (x: tf.Tensor4D, [scale]: readonly tf.Tensor[]) => tf.mul<tf.Tensor4D>(x, scale as tf.Tensor);
+    const block = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, parameters, fn });
+    const x = tf.ones([1, ...shape]) as tf.Tensor4D;
+    const before = tf.memory().numTensors;
+    const pass = block.forward(x, trainingMode);
+    const want = { input: true, parameters: true, release: true };
+    const { input, parameters: gradients } = block.vjp(pass, copy(x), want);
+    expect(gradients.size).toBe(0);
+    expect([...(input?.dataSync() ?? [])]).toEqual([...x.dataSync()]);
+    tf.dispose([pass.output, input as tf.Tensor]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('may be the identity, and may ignore its input', () => {
+    const x = tf.ones([1, ...shape]) as tf.Tensor4D;
+    const want = { input: true, parameters: true, release: true };
+    const before = tf.memory().numTensors;
+    for (const [fn, wanted] of [
+      [(y: tf.Tensor4D) => y, 1],
+      [(y: tf.Tensor4D) => tf.zeros(y.shape) as tf.Tensor4D, 0],
+    ] as const) {
+      const pass = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, fn }).forward(x, trainingMode);
+      pass.output.dispose();
+      expect(x.isDisposed).toBe(false);
+      const block = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, fn });
+      const other = block.forward(x, trainingMode);
+      const { input } = block.vjp(other, copy(x), want);
+      expect(input?.dataSync()[0]).toBe(wanted);
+      tf.dispose([other.output, input as tf.Tensor]);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('says when the shape is wrong and when it cannot be replicated', () => {
+    const block = tapeBlock({ name: 't', inputShape: shape, outputShape: [2, 2, 2], fn: (x) => x });
+    expect(() => block.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(/'t' gave 4×4×2 instead of .* 2×2×2/);
+    expect(() => block.replicate(createScope(1))).toThrow(/'replicate'/);
+    const able = tapeBlock({ ...convolution(), replicate: () => relu('copy', shape) });
+    expect(able.replicate(createScope(1)).name).toBe('copy');
+  });
+});
+
+describe('tapeHead', () => {
+  const targets = () => ({ labels: tf.tensor1d([1, 0, 2], 'int32') });
+
+  it('equals the classifier with explicit gradients, weighted', () => {
+    const classifier = createClassifier({ scope: createScope(1), inputShape: shape, classes: 3 });
+    const logits = (h: tf.Tensor4D, [w, b]: readonly tf.Tensor[]) =>
+      tf.add<tf.Tensor2D>(tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), w as tf.Tensor2D), b as tf.Tensor);
+    const head = tapeHead({
+      ...{ name: 'tape', inputShape: shape, parameters: classifier.parameters, predict: logits },
+      fn: (h, { labels }, values) =>
+        tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 3), logits(h, values)) as tf.Scalar,
+    });
+    const h = randomTensor([3, ...shape], createRandom(1)) as tf.Tensor4D;
+    const batch = targets();
+    const before = tf.memory().numTensors;
+    const request = { mode: trainingMode, weight: 0.3, input: true };
+    const [found, wanted] = [head.evaluate(h, batch, request), classifier.evaluate(h, batch, request)];
+    expect(tf.memory().numTensors).toBe(before + 8);
+    expect(found.loss.dataSync()[0]).toBeCloseTo(wanted.loss.dataSync()[0] as number, 5);
+    expect(relativeError(found.input as tf.Tensor, wanted.input as tf.Tensor)).toBeLessThan(1e-5);
+    for (const parameter of classifier.parameters) {
+      const [mine, its] = [found.parameters.get(parameter), wanted.parameters.get(parameter)];
+      expect(relativeError(mine as tf.Tensor, its as tf.Tensor)).toBeLessThan(1e-5);
+    }
+    expect(relativeError(head.predict?.(h) as tf.Tensor, classifier.predict?.(h) as tf.Tensor)).toBeLessThan(1e-5);
+  });
+
+  it('gives the loss alone in evaluation, and no cotangent that is not wanted', () => {
+    const head = tapeHead({ name: 't', inputShape: shape, fn: (h) => tf.mean(tf.square(h)) });
+    const h = tf.fill([3, ...shape], 2) as tf.Tensor4D;
+    const batch = targets();
+    const before = tf.memory().numTensors;
+    for (const mode of [evaluationMode, trainingMode]) {
+      const result = head.evaluate(h, batch, { mode, weight: 1, input: mode === evaluationMode });
+      expect([result.loss.dataSync()[0], result.input, result.parameters.size]).toEqual([4, undefined, 0]);
+      result.loss.dispose();
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs';
+import type { TrainingKernels } from '../kernels/training-kernels.js';
+
+interface Storage {
+  set(id: object, value: unknown): void;
+  delete(id: object): boolean;
+}
+
+/** Counts the bytes of the cpu backend's buffers; a small stand-in for the engine's meter, which nn may not import. */
+export class LiveBytes {
+  live = 0;
+  peak = 0;
+  #quiet = 0;
+  readonly #storage: Storage;
+  readonly #original: Storage;
+
+  constructor() {
+    const storage = (tf.backend() as unknown as { data: Storage }).data;
+    const sizes = new Map<object, number>();
+    this.#storage = storage;
+    this.#original = { set: storage.set, delete: storage.delete };
+    storage.set = (id, value) => {
+      this.#original.set.call(storage, id, value);
+      const values = (value as { values?: { byteLength?: number } }).values;
+      const bytes = values?.byteLength ?? 0;
+      this.live += bytes - (sizes.get(id) ?? 0);
+      sizes.set(id, bytes);
+      this.#note();
+    };
+    storage.delete = (id) => {
+      this.live -= sizes.get(id) ?? 0;
+      sizes.delete(id);
+      return this.#original.delete.call(storage, id);
+    };
+  }
+
+  /** Peak over what is alive at the start of `run`. */
+  peakOf<T>(run: () => T): { result: T; peak: number; settled: number } {
+    const start = this.live;
+    this.peak = start;
+    const result = run();
+    return { result, peak: this.peak - start, settled: this.live - start };
+  }
+
+  /** Kernels whose temporaries do not count: what kernels that write into consumed buffers would need. */
+  withoutTemporaries(kernels: TrainingKernels): TrainingKernels {
+    const quietly =
+      <A extends unknown[], R>(run: (...values: A) => R) =>
+      (...values: A): R => {
+        this.#quiet++;
+        try {
+          return run(...values);
+        } finally {
+          this.#quiet--;
+          this.#note();
+        }
+      };
+    const wrapped = Object.entries(kernels).map(([name, value]) => [
+      name,
+      typeof value === 'function' ? quietly(value) : value,
+    ]);
+    return Object.fromEntries(wrapped) as TrainingKernels;
+  }
+
+  stop(): void {
+    this.#storage.set = this.#original.set;
+    this.#storage.delete = this.#original.delete;
+  }
+
+  #note(): void {
+    if (this.#quiet === 0) this.peak = Math.max(this.peak, this.live);
+  }
+}
