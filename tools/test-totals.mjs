@@ -19,11 +19,15 @@ if (existsSync(suite)) {
   for (const file of report.testResults) {
     for (const { status, fullName } of file.assertionResults) {
       if (status === 'passed') passed++;
-      if (status === 'failed') failures.push(`test ${fullName} (${file.name})`), testFailures++;
+      if (status !== 'failed') continue;
+      failures.push(`test ${fullName} (${file.name})`);
+      testFailures++;
     }
     // A file that cannot even be loaded has no tests to count.
     const isBroken = file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed');
-    if (isBroken) failures.push(`file ${file.name}`), testFailures++;
+    if (!isBroken) continue;
+    failures.push(`file ${file.name}`);
+    testFailures++;
   }
   if (report.numTotalTests === 0) failures.push('suite without a test');
   // Unhandled errors and leaks outside of tests fail vitest without failing a test.

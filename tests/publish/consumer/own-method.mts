@@ -1,0 +1,83 @@
+// A method of one's own, in TypeScript, with nothing but the published types: it is type-checked, compiled and run.
+import { backboneFactory } from '@localgrad/backbones';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import {
+  compose,
+  createNetwork,
+  type HeadFactory,
+  identity,
+  independentPlan,
+  LocalgradError,
+  type LocalLearningMethod,
+  resolvePartition,
+} from '@localgrad/core';
+import { fashionMnistSubset, type ImageDataset } from '@localgrad/data';
+import { type CompiledPlan, compilePlan, createExecutor, type StepResult } from '@localgrad/engine';
+import { createScope, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
+import { type TrainingResult, train } from '@localgrad/train';
+import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';
+import * as tf from '@tensorflow/tfjs';
+
+tf.enableProdMode();
+
+/** Mean over space, one dense layer, cross-entropy: written as an ordinary TensorFlow.js function. */
+const headFactory: HeadFactory = {
+  name: 'mean-and-dense',
+  build({ inputShape, classes, module }, scope) {
+    const channels = inputShape[2];
+    const weight = scope.parameter('weight', [channels, classes], uniformFanIn(channels));
+    return tapeHead({
+      name: `mean-and-dense${module}`,
+      inputShape,
+      parameters: [weight],
+      fn: (h, { labels }, [kernel]) => {
+        const logits = tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), kernel as tf.Tensor2D);
+        return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, classes), logits) as tf.Scalar;
+      },
+    });
+  },
+};
+
+const ownMethod: LocalLearningMethod = {
+  specVersion: 'v1',
+  name: 'own',
+  config: { method: 'own' },
+  plan: (network) => independentPlan('own', network, headFactory),
+};
+
+const backend: BackendHandle = await selectBackend('auto');
+const scope = createScope(7);
+const backbone = backboneFactory('resnet8').build({ inputShape: [16, 16, 1], classes: 10, scope });
+const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 3 }));
+const method = compose(identity, identity)(ownMethod);
+const compiled: CompiledPlan = compilePlan(network, method.plan(network), { scope });
+const optimizer = sgd({ momentum: 0.9, weightDecay: 1e-4 });
+const images = tf.randomNormal<tf.Rank.R4>([8, 16, 16, 1], 0, 1, 'float32', 3);
+const labels = tf.tensor1d([0, 1, 2, 3, 4, 5, 6, 7], 'int32');
+
+const sums: number[] = [];
+for (let step = 0; step < 5; step++) {
+  const result: StepResult = createExecutor(compiled).step(
+    { images, targets: { labels } },
+    { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.05) },
+  );
+  let sum = 0;
+  for (const loss of result.losses.values()) {
+    sum += loss.dataSync<'float32'>()[0] ?? Number.NaN;
+    loss.dispose();
+  }
+  sums.push(sum);
+}
+
+let refusal = '';
+try {
+  resolvePartition(backbone.blocks, { modules: 99 });
+} catch (error) {
+  refusal = LocalgradError.isInstance(error) ? error.code : String(error);
+}
+backend.dispose();
+console.log(JSON.stringify({ sums, refusal }));
+
+// Types that a user spells out without calling anything.
+export type Used = [TrainingResult, WasmRuntime, ImageDataset];
+export const functions = { train, startWasm, fashionMnistSubset };

@@ -1,0 +1,39 @@
+// The packages from plain JavaScript: each method trains a small ResNet for a few steps on the embedded images.
+// Prints one line of JSON.
+import { backboneFactory } from '@localgrad/backbones';
+import { selectBackend } from '@localgrad/backends';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, resolvePartition } from '@localgrad/core';
+import { createBatches, fashionMnistSubset, take } from '@localgrad/data';
+import { dgl } from '@localgrad/dgl';
+import { compilePlan } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
+import { createScope, sgd } from '@localgrad/nn';
+import { train } from '@localgrad/train';
+import * as tf from '@tensorflow/tfjs';
+
+tf.enableProdMode();
+const backend = await selectBackend('auto');
+const { train: images } = await fashionMnistSubset();
+const batches = createBatches(take(images, 40), { batchSize: 20, shuffle: true, seed: 1 });
+
+const runs = {};
+for (const method of [backprop(), greedy(), dgl()]) {
+  const scope = createScope(1);
+  const backbone = backboneFactory('resnet8').build({ inputShape: images.imageShape, classes: 10, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
+  const losses = [];
+  const result = await train({
+    compiled: compilePlan(network, method.plan(network), { scope }),
+    optimizer: sgd({ momentum: 0.9 }),
+    learningRate: 0.05,
+    batches,
+    testBatches: batches,
+    epochs: 3,
+    observers: [{ observe: (event) => event.type === 'epoch-end' && losses.push(event.losses) }],
+  });
+  runs[method.name] = { losses, testAccuracy: result.testAccuracy, peakBytes: result.peakBytes, steps: result.steps };
+}
+const name = backend.name;
+backend.dispose();
+console.log(JSON.stringify({ backend: name, runs }));

@@ -1,0 +1,184 @@
+// Proof that every public package can be published: pack all, look into the tarballs, install them together in an empty
+// project outside of the repository, and use them there as a stranger would.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../..');
+const work = mkdtempSync(join(tmpdir(), 'localgrad-publish-'));
+const tarballs = join(work, 'tarballs');
+const project = join(work, 'project');
+mkdirSync(tarballs);
+mkdirSync(project);
+
+let passed = 0;
+const failures = [];
+function check(name, isGood, detail = '') {
+  if (isGood) passed++;
+  else failures.push(name);
+  if (!isGood) console.error(`✗ ${name}${detail ? `\n${String(detail).trim().replace(/^/gm, '    ')}` : ''}`);
+}
+
+const quiet = { ...process.env, NO_UPDATE_NOTIFIER: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
+// What npm tells its scripts is not for the strangers' project.
+for (const key of Object.keys(quiet)) if (/^npm_(config|package|lifecycle|command)/.test(key)) delete quiet[key];
+// Kept: where packages come from, and where they are cached.
+for (const key of ['npm_config_registry', 'npm_config_cache', 'npm_config_userconfig', 'npm_config_globalconfig']) {
+  if (process.env[key] !== undefined) quiet[key] = process.env[key];
+}
+function run(command, args, cwd = project) {
+  const result = spawnSync(command, args, { cwd, env: quiet, encoding: 'utf8', maxBuffer: 1 << 26 });
+  return { status: result.status, stdout: result.stdout ?? '', stderr: result.stderr ?? String(result.error ?? '') };
+}
+const ran = ({ status, stdout, stderr }) => `exit status ${status}\n${stdout.slice(-3000)}\n${stderr.slice(-3000)}`;
+const bin = (name, base = root) => join(base, 'node_modules/.bin', name);
+
+const packages = publicPackages();
+pack();
+inspectTarballs();
+if (install()) {
+  runConsumers();
+  runInstalledCommand();
+}
+if (process.env.LOCALGRAD_KEEP === undefined) rmSync(work, { recursive: true, force: true });
+else console.log(`Kept: ${work}`);
+
+for (const failure of failures) console.log(`failed: ${failure}`);
+console.log(`Publishing ${packages.length} packages: ${passed} checks passed, ${failures.length} failed.`);
+process.exit(failures.length === 0 ? 0 : 1);
+
+function publicPackages() {
+  const parents = ['packages', 'packages/methods', 'apps'].map((name) => join(root, name));
+  return parents.flatMap((parent) =>
+    readdirSync(parent, { withFileTypes: true }).flatMap((entry) => {
+      const folder = join(parent, entry.name);
+      try {
+        const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+        return manifest.private ? [] : [{ folder, name: manifest.name, version: manifest.version }];
+      } catch {
+        return [];
+      }
+    }),
+  );
+}
+
+function pack() {
+  for (const entry of packages) {
+    const result = run('npm', ['pack', '--json', '--pack-destination', tarballs], entry.folder);
+    try {
+      const [report] = JSON.parse(result.stdout);
+      entry.tarball = join(tarballs, report.filename.replace('@', '').replace('/', '-'));
+      entry.files = report.files.map(({ path }) => path);
+    } catch {
+      entry.files = [];
+    }
+    check(`${entry.name} can be packed`, result.status === 0 && entry.tarball !== undefined, ran(result));
+  }
+  // The test's own list decides what is built before it runs.
+  const listed = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).devDependencies;
+  for (const { name } of packages) check(`${name} is listed in tests/publish/package.json`, listed[name] !== undefined);
+}
+
+function inspectTarballs() {
+  for (const { name, files, tarball } of packages) {
+    if (tarball === undefined) continue;
+    for (const file of ['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']) {
+      check(`${name} contains ${file}`, files.includes(file), files.join('\n'));
+    }
+    const strangers = files.filter((file) =>
+      /\.test\.|(^|\/)(testing|fixtures|__tests__)\/|\.tsbuildinfo|\.api\//.test(file),
+    );
+    check(`${name} contains no test`, strangers.length === 0, strangers.join('\n'));
+    const extract = run('tar', ['-xzOf', tarball, 'package/package.json'], work);
+    const manifest = JSON.parse(extract.stdout);
+    const ranges = ['dependencies', 'peerDependencies', 'optionalDependencies'].flatMap((group) =>
+      Object.entries(manifest[group] ?? {}),
+    );
+    const unreal = ranges.filter(([, range]) => /^(file|link|workspace|git)|^\*?$|\//.test(range));
+    check(`${name} depends on real ranges`, unreal.length === 0, JSON.stringify(unreal));
+    const scripts = ['preinstall', 'install', 'postinstall'].filter((script) => manifest.scripts?.[script]);
+    check(`${name} runs nothing at installation`, scripts.length === 0, scripts.join());
+    const text = run('tar', ['-xzOf', tarball, '--wildcards', 'package/dist/*.js'], work).stdout;
+    check(`${name} names no path of the machine that built it`, !text.includes(root), root);
+    const lint = run(bin('publint'), ['run', tarball, '--strict'], work);
+    check(`${name} passes publint`, lint.status === 0, ran(lint));
+    const types = run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-emoji'], work);
+    check(`${name} passes attw`, types.status === 0, ran(types));
+  }
+}
+
+function install() {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const outside = ['@tensorflow/tfjs', 'typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`);
+  const manifest = { name: 'stranger', version: '1.0.0', private: true, type: 'module', allowScripts };
+  writeFileSync(join(project, 'package.json'), JSON.stringify(manifest));
+  const ours = packages.flatMap(({ tarball }) => (tarball === undefined ? [] : [tarball]));
+  const options = ['--prefer-offline', '--no-audit', '--no-fund'];
+  const result = run('npm', ['install', ...options, ...ours, ...outside]);
+  check('the tarballs can be installed together', result.status === 0, ran(result));
+  if (result.status !== 0) return false;
+  const lock = JSON.parse(readFileSync(join(project, 'node_modules/.package-lock.json'), 'utf8'));
+  for (const { name } of packages) {
+    const copies = Object.keys(lock.packages).filter((path) => path.endsWith(`node_modules/${name}`));
+    check(`${name} is installed once`, copies.length === 1, copies.join('\n'));
+  }
+  return true;
+}
+
+function runConsumers() {
+  cpSync(join(here, 'consumer'), project, { recursive: true });
+  const script = run('node', ['train-one-step.mjs']);
+  check('plain JavaScript trains', script.status === 0, ran(script));
+  check('plain JavaScript trains without a word on standard error', script.stderr === '', script.stderr);
+  const runs = Object.entries(parse(script.stdout)?.runs ?? {});
+  check('plain JavaScript trains three methods', runs.length === 3, script.stdout);
+  for (const [name, { losses, steps, peakBytes, testAccuracy }] of runs) {
+    const [first, last] = [losses.at(0), losses.at(-1)].map((all) => Object.values(all).reduce((sum, x) => sum + x, 0));
+    check(`${name} lowers its losses`, last < first, JSON.stringify(losses));
+    check(`${name} reports steps, memory and accuracy`, steps === 6 && peakBytes > 0 && testAccuracy >= 0);
+  }
+
+  const options = [
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--strict',
+    '--skipLibCheck',
+    'false',
+    '--types',
+    'node',
+  ];
+  const compile = run(bin('tsc', project), [...options, 'own-method.mts']);
+  check('TypeScript accepts all types without skipLibCheck', compile.status === 0, ran(compile));
+  const own = run('node', ['own-method.mjs']);
+  check("a method of one's own trains", own.status === 0, ran(own));
+  check("a method of one's own trains without a word on standard error", own.stderr === '', own.stderr);
+  const { sums = [], refusal } = parse(own.stdout) ?? {};
+  check("a method of one's own lowers its losses", sums.length === 5 && sums.at(-1) < sums[0], own.stdout);
+  check('errors keep their class and code across packages', refusal === 'invalid-option', own.stdout);
+}
+
+function runInstalledCommand() {
+  const command = bin('localgrad', project);
+  const help = run(command, ['--help']);
+  check('localgrad --help works', help.status === 0 && help.stdout.includes('quickstart'), ran(help));
+  const doctor = run(command, ['doctor', '--json']);
+  const { backends, selected } = parse(doctor.stdout) ?? {};
+  check('localgrad doctor --json prints one document', Array.isArray(backends), ran(doctor));
+  check('localgrad doctor finds the wasm backend', selected === 'wasm', ran(doctor));
+  const explain = run(command, ['explain', '--backbone', 'resnet32', '--modules', '16', '--method', 'dgl', '--json']);
+  check('localgrad explain --json prints the plan', parse(explain.stdout)?.modules?.length === 16, ran(explain));
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
