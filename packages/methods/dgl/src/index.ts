@@ -1,7 +1,7 @@
 import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
-import { type HeadOptions, headFactory } from '@localgrad/nn';
+import { type HeadFactoryOptions, headFactory } from '@localgrad/nn';
 
-export interface DglOptions extends HeadOptions {
+export interface DglOptions extends HeadFactoryOptions {
   /**
    * Auxiliary head by name: `auglocal-dgl` (default), `dgl-mlp-sr`, `dgl-mlp`, `dgl-cnn`, `dgl-128x512`, `0c1f` … `2c2f`
    * (methods.md §2.3, §2.5, §3.4).

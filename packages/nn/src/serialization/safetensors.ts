@@ -30,7 +30,9 @@ export function readSafetensors(bytes: Uint8Array, where = 'safetensors data'): 
   if (bytes.length < 8) fail(`expected a header length of 8 bytes, found ${bytes.length} bytes.`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (length > maximumHeader || 8 + length > bytes.length) {
-    fail(`byte 0: the header is said to have ${length} bytes, but the file has ${bytes.length}: truncated, or no safetensors file.`);
+    fail(
+      `byte 0: the header is said to have ${length} bytes, but the file has ${bytes.length}: truncated, or no safetensors file.`,
+    );
   }
   let header: Record<string, { dtype: StoredType; shape: number[]; data_offsets: [number, number] }> = {};
   try {
@@ -44,17 +46,21 @@ export function readSafetensors(bytes: Uint8Array, where = 'safetensors data'): 
   const tensors = new Map<string, StoredTensor>();
   const start = 8 + length;
   let end = 0;
-  const described = Object.entries(entries as typeof header).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
+  const described = Object.entries(entries as typeof header).sort(
+    ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0],
+  );
   for (const [name, { dtype, shape, data_offsets: range }] of described) {
     if (!Object.hasOwn(bytesPer, dtype)) fail(`tensor '${name}' has type ${dtype}; F32, I32 and U8 can be read.`);
     const size = shape.reduce((product, extent) => product * extent, 1) * bytesPer[dtype];
     const [from, to] = range;
-    if (to - from !== size) fail(`tensor '${name}' of shape [${shape.join(', ')}] needs ${size} bytes, but has ${to - from}.`);
+    if (to - from !== size)
+      fail(`tensor '${name}' of shape [${shape.join(', ')}] needs ${size} bytes, but has ${to - from}.`);
     if (from < end) fail(`tensor '${name}' starts at byte ${from} of the data, inside the tensor before it.`);
-    if (start + to > bytes.length) fail(`tensor '${name}' ends at byte ${start + to}, but the file has ${bytes.length} bytes.`);
+    if (start + to > bytes.length)
+      fail(`tensor '${name}' ends at byte ${start + to}, but the file has ${bytes.length} bytes.`);
     end = to;
-    // A copy: the data need not be aligned.
-    const raw = bytes.slice(start + from, start + to).buffer;
+    // A copy: the data need not be aligned. (`slice` of a Node Buffer would be none.)
+    const raw = new Uint8Array(bytes.subarray(start + from, start + to)).buffer;
     const data = dtype === 'F32' ? new Float32Array(raw) : dtype === 'I32' ? new Int32Array(raw) : new Uint8Array(raw);
     tensors.set(name, { dtype, shape, data });
   }

@@ -16,6 +16,7 @@ const file = {
 describe('safetensors', () => {
   it('reads what it writes', () => {
     expect(readSafetensors(writeSafetensors(file))).toEqual(file);
+    expect(readSafetensors(Buffer.concat([Buffer.from(writeSafetensors(file))]))).toEqual(file);
   });
 
   it('notices truncation at any byte', () => {
@@ -29,7 +30,10 @@ describe('safetensors', () => {
 
   it.each([
     [{ a: { dtype: 'F32', shape: [2], data_offsets: [0, 4] } }, /needs 8 bytes, but has 4/],
-    [{ a: { dtype: 'U8', shape: [2], data_offsets: [0, 2] }, b: { dtype: 'U8', shape: [2], data_offsets: [1, 3] } }, /inside the tensor before/],
+    [
+      { a: { dtype: 'U8', shape: [2], data_offsets: [0, 2] }, b: { dtype: 'U8', shape: [2], data_offsets: [1, 3] } },
+      /inside the tensor before/,
+    ],
     [{ a: { dtype: 'F64', shape: [1], data_offsets: [0, 8] } }, /type F64/],
   ])('refuses headers that contradict themselves: %j', (header, message) => {
     const json = new TextEncoder().encode(JSON.stringify(header));

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import {
+  activationFromPyTorch,
+  readSafetensors,
+  type StoredTensor,
+  weightFromPyTorch,
+} from '@localgrad/nn';
+import type { Parameter } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+
+export interface Oracle<Metadata> {
+  readonly metadata: Metadata;
+  has(name: string): boolean;
+  /** A weight, gradient or statistic in our layout. */
+  weight(name: string): Float32Array;
+  /** An activation or batch in our layout. */
+  activation(name: string): { readonly shape: readonly number[]; readonly data: Float32Array };
+  labels(name: string): Int32Array;
+  names(prefix: string): string[];
+}
+
+export function loadOracle<Metadata>(file: string): Oracle<Metadata> {
+  const { tensors, metadata } = readSafetensors(readFileSync(new URL(`fixtures/${file}`, import.meta.url)), file);
+  const get = (name: string): StoredTensor => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new Error(`${file} has no tensor '${name}'.`);
+    return tensor;
+  };
+  const floats = (name: string) => get(name) as StoredTensor & { readonly data: Float32Array };
+  return {
+    metadata: JSON.parse(metadata.json ?? '{}') as Metadata,
+    has: (name) => tensors.has(name),
+    weight: (name) => weightFromPyTorch(floats(name)).data,
+    activation: (name) => activationFromPyTorch(floats(name)),
+    labels: (name) => Int32Array.from(get(name).data),
+    names: (prefix) => [...tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)),
+  };
+}
+
+export function assign(parameter: Parameter, values: Float32Array): void {
+  parameter.assign(tf.tensor(values, [...parameter.shape]));
+}
+
+export function largestError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  let largest = 0;
+  for (let index = 0; index < expected.length; index++) {
+    difference = Math.max(difference, Math.abs((actual[index] as number) - (expected[index] as number)));
+    largest = Math.max(largest, Math.abs(expected[index] as number));
+  }
+  return actual.length === expected.length ? difference / (largest || 1) : Number.POSITIVE_INFINITY;
+}
+
+export function relativeL2(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  let total = 0;
+  for (let index = 0; index < expected.length; index++) {
+    difference += ((actual[index] as number) - (expected[index] as number)) ** 2;
+    total += (expected[index] as number) ** 2;
+  }
+  return actual.length === expected.length ? Math.sqrt(difference / (total || 1)) : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,65 @@
+// Cuts the reference tensors down to what the tests here compare, as fixtures/*.safetensors.
+// Usage: node tests/oracles/make-fixtures.mjs FOLDER   (with mini.safetensors and e2e_resnet32.safetensors)
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const [folder] = process.argv.slice(2);
+if (folder === undefined) throw new Error('Usage: node tests/oracles/make-fixtures.mjs FOLDER');
+const target = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
+mkdirSync(target, { recursive: true });
+
+function read(file) {
+  const bytes = readFileSync(join(folder, file));
+  const length = Number(bytes.readBigUInt64LE(0));
+  const { __metadata__: metadata, ...header } = JSON.parse(bytes.subarray(8, 8 + length).toString());
+  const tensor = (name) => ({ ...header[name], bytes: bytes.subarray(...header[name].data_offsets.map((at) => 8 + length + at)) });
+  return { names: Object.keys(header), tensor, json: JSON.parse(metadata.json) };
+}
+
+function write(file, entries, json) {
+  const header = { __metadata__: { json: JSON.stringify(json) } };
+  let offset = 0;
+  for (const [name, { dtype, shape, bytes }] of entries) {
+    header[name] = { dtype, shape, data_offsets: [offset, (offset += bytes.length)] };
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const all = Buffer.concat([length, text, ...entries.map(([, { bytes }]) => bytes)]);
+  writeFileSync(join(target, file), all);
+  console.log(`${file}: ${entries.length} tensors, ${all.length} bytes`);
+}
+
+const mini = read('mini.safetensors');
+const cases = ['e2e', 'greedy_k4', 'greedy_k7', 'dgl_k4', 'dgl_k7'];
+// The DGL cases start from the auxiliary classifiers of the InfoPro cases.
+const groups = ['input', 'weights', 'feat', ...cases, 'infopro_ce_k4/weights', 'infopro_ce_k7/weights'];
+write(
+  'mini.safetensors',
+  mini.names
+    .filter((name) => groups.some((group) => name.startsWith(`${group}/`)) && !name.includes('decoder') && !name.includes('input/u8'))
+    .map((name) => [name, mini.tensor(name)]),
+  { case: mini.json.case, cases: Object.fromEntries(cases.map((name) => [name, mini.json.cases[name]])) },
+);
+
+const full = read('e2e_resnet32.safetensors');
+// Large gradients are compared on every 16th entry.
+const thin = ({ dtype, shape, bytes }) => {
+  const count = Math.ceil(bytes.length / 64);
+  const kept = Buffer.alloc(4 * count);
+  for (let index = 0; index < count; index++) bytes.copy(kept, 4 * index, 64 * index, 64 * index + 4);
+  return { dtype, shape: [count], bytes: kept, original: shape };
+};
+const wanted = full.names.filter((name) => /^(weights|grad|bn_after)\//.test(name) || ['input/x', 'input/y', 'logits'].includes(name));
+const thinned = {};
+write(
+  'e2e-resnet32.safetensors',
+  wanted.map((name) => {
+    const tensor = full.tensor(name);
+    if (!name.startsWith('grad/') || tensor.bytes.length < 8192) return [name, tensor];
+    thinned[name] = 16;
+    return [name, thin(tensor)];
+  }),
+  { case: full.json.case, loss: full.json.loss, everyNth: thinned },
+);
