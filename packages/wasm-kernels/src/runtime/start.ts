@@ -59,7 +59,7 @@ export async function startWasm(options: WasmOptions = {}): Promise<WasmRuntime>
   const threads = wanted === 'auto' ? features.threads : wanted;
   const { build, reason } = await registerBackend(simd ? threads : 1, simd);
   const heap = openHeap(limitBytes);
-  const usable = build === 'threaded-simd' ? threads : 1;
+  const usable = heap.shared ? threads : 1;
   const kernels = simd ? await createWasmTrainingKernels(heap, { threads: usable, relaxedSimd }) : undefined;
   registerTrainingGradients(kernels);
   return {
@@ -80,7 +80,7 @@ async function registerBackend(threads: number, simd: boolean): Promise<{ build:
   if (threads > 1) {
     try {
       const backend = await instantiateThreadedBuild(threads);
-      if (tf.findBackend('wasm') !== null) tf.removeBackend('wasm');
+      if (tf.findBackendFactory('wasm') !== null) tf.removeBackend('wasm');
       setThreadsCount(threads);
       tf.registerBackend('wasm', () => backend, 2);
       await activate();

@@ -8,6 +8,7 @@ interface ThreadedModule {
 }
 
 interface Unreferencable {
+  ref?(): void;
   unref?(): void;
 }
 
@@ -50,6 +51,8 @@ export async function instantiateThreadedBuild(threads: number): Promise<WasmBac
       mainScriptUrlOrBlob: script,
     });
     for (const thread of [...(module.PThread?.unusedWorkers ?? []), ...(module.PThread?.runningWorkers ?? [])]) {
+      // Emscripten refs a worker whenever it hands it a thread, which would keep the process alive for ever.
+      thread.ref = () => {};
       thread.unref?.();
     }
     module.tfjs = {
