@@ -52,14 +52,19 @@ describe.each([
 
   it.each([true, false])('bottleneck, recompute %s', (recompute) => {
     const options = { name: 'b', scope: createScope(2), inputShape: shape, channels, stride, recompute, width: 3 };
-    checkBlock(bottleneck(options), (x, values) => {
-      const take = taker(values);
-      const unit = (input: tf.Tensor4D, s: number, p: number) =>
-        referenceBatchNorm(referenceConvolution(input, take(), s, p), take(), take());
-      const main = unit(tf.relu(unit(tf.relu(unit(x, 1, 0)), stride, 1)), 1, 0);
-      const shortcut = values.length > 9 ? unit(x, stride, 0) : x;
-      return tf.relu(tf.add<tf.Tensor4D>(main, shortcut));
-    });
+    // With seed 1 a ReLU has its kink 2e-5 away: too near for finite differences in float32.
+    checkBlock(
+      bottleneck(options),
+      (x, values) => {
+        const take = taker(values);
+        const unit = (input: tf.Tensor4D, s: number, p: number) =>
+          referenceBatchNorm(referenceConvolution(input, take(), s, p), take(), take());
+        const main = unit(tf.relu(unit(tf.relu(unit(x, 1, 0)), stride, 1)), 1, 0);
+        const shortcut = values.length > 9 ? unit(x, stride, 0) : x;
+        return tf.relu(tf.add<tf.Tensor4D>(main, shortcut));
+      },
+      { seed: 2 },
+    );
   });
 
   it.each([true, false])('predicts its bytes, recompute %s', (recompute) => {

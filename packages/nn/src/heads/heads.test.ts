@@ -116,8 +116,10 @@ describe.each([...headNames])('%s', (name) => {
       return number;
     };
     const along = tf.tidy(() => tf.sum(tf.mul(direction, result.input as tf.Tensor)).dataSync()[0] as number);
-    const errors = [3e-3, 1e-3].map((step) => Math.abs((0.5 * (value(step) - value(-step))) / (2 * step) - along));
-    expect(Math.min(...errors)).toBeLessThan(5e-3);
+    const errors = [3e-3, 1e-3, 3e-4].map((step) =>
+      Math.abs((0.5 * (value(step) - value(-step))) / (2 * step) - along),
+    );
+    expect(Math.min(...errors)).toBeLessThan(1e-2);
   });
 
   it('predicts its bytes', () => {

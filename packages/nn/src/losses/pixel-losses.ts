@@ -1,20 +1,20 @@
 import { bytesOf, formatShape, LocalgradError, sameShape, type Targets } from '@localgrad/core';
 import {
-  abs,
   add,
-  exp,
-  log1p,
-  maximum,
+  dispose,
+  div,
   mean,
+  minimum,
   mul,
   neg,
   oneHot,
-  relu,
   reshape,
   type Scalar,
   sigmoid,
+  softplus,
   square,
   sub,
+  sum,
   type Tensor4D,
   tidy,
 } from '@tensorflow/tfjs';
@@ -33,17 +33,18 @@ export const binaryCrossEntropy: LossFunction = {
   classifies: false,
   evaluate: (output, targets, weight) => {
     const wanted = imagesOf(targets, output, 'binaryCrossEntropy');
-    return tidy(() => {
-      // log σ(z) = −(relu(−z) + log(1 + e^−|z|)), stable for both signs.
-      const tail = log1p(exp(neg(abs(output))));
-      const logOn = maximum(neg(add(relu(neg(output)), tail)), lowestLogarithm);
-      const logOff = maximum(neg(add(relu(output), tail)), lowestLogarithm);
-      const loss = neg(mean(add(mul(wanted, logOn), mul(sub(1, wanted), logOff)))) as Scalar;
-      const cotangent = mul<Tensor4D>(sub(sigmoid(output), wanted), weight / output.size);
-      return { loss, cotangent };
-    });
+    // −log σ(z) = softplus(−z), −log(1 − σ(z)) = softplus(z); one tidy each keeps few temporaries alive.
+    const bounded = (logit: Tensor4D) => minimum(softplus(logit), -lowestLogarithm);
+    const on = tidy(() => sum(mul(wanted, bounded(neg(output)))));
+    const off = tidy(() => sum(mul(sub(1, wanted), bounded(output))));
+    const loss = tidy(() => div<Scalar>(add(on, off), output.size));
+    dispose([on, off]);
+    const difference = tidy(() => sub(sigmoid(output), wanted));
+    const cotangent = mul<Tensor4D>(difference, weight / output.size);
+    difference.dispose();
+    return { loss, cotangent };
   },
-  peakBytes: (shape, batchSize) => 13 * bytesOf(shape, batchSize),
+  peakBytes: (shape, batchSize) => 4 * bytesOf(shape, batchSize),
 };
 
 /** Mean squared error against `targets.images`, or against one-hot labels (output [batch, 1, 1, classes]). */
@@ -63,7 +64,7 @@ export function meanSquaredError(target: 'images' | 'labels'): LossFunction {
           cotangent: mul<Tensor4D>(difference, (2 * weight) / output.size),
         };
       }),
-    peakBytes: (shape, batchSize) => 4 * bytesOf(shape, batchSize),
+    peakBytes: (shape, batchSize) => (target === 'images' ? 3 : 4) * bytesOf(shape, batchSize),
   };
 }
 

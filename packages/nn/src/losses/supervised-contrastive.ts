@@ -35,7 +35,7 @@ export function supervisedContrastive(options: SupervisedContrastiveOptions = {}
         const z = normalise ? tf.div<tf.Tensor2D>(rows, norms) : rows;
         const { loss, similarityGradient } = contrast(z, labels, temperature, temperature / baseTemperature);
         // s = z·zᵀ/τ: z stands on both sides.
-        const both = tf.add<tf.Tensor2D>(similarityGradient, tf.transpose(similarityGradient));
+        const both = tf.tidy(() => tf.add<tf.Tensor2D>(similarityGradient, tf.transpose(similarityGradient)));
         let gradient = tf.mul<tf.Tensor2D>(tf.matMul(both, z), weight / temperature);
         if (normalise) {
           const along = tf.sum(tf.mul(gradient, z), 1, true);
@@ -44,7 +44,11 @@ export function supervisedContrastive(options: SupervisedContrastiveOptions = {}
         }
         return { loss, cotangent: asMaps(gradient) };
       }),
-    peakBytes: (shape, batchSize) => 4 * (12 * batchSize * batchSize + 8 * batchSize * shape[2]),
+    peakBytes: ([, , features], batchSize) => {
+      const square = batchSize * batchSize;
+      const pullBack = 3 * square + (normalise ? 8 : 2) * batchSize * features;
+      return 4 * (Math.max(9 * square, pullBack) + 3 * batchSize);
+    },
   };
 }
 
@@ -52,20 +56,25 @@ export function supervisedContrastive(options: SupervisedContrastiveOptions = {}
 function contrast(z: tf.Tensor2D, labels: tf.Tensor1D, temperature: number, factor: number) {
   const batch = z.shape[0];
   const others = tf.sub<tf.Tensor2D>(1, tf.eye(batch));
-  const same = tf.equal(tf.reshape(labels, [batch, 1]), tf.reshape(labels, [1, batch]));
-  const positive = tf.mul<tf.Tensor2D>(tf.cast(same, 'float32'), others);
-  const count = tf.sum(positive, 1, true);
-  const share = tf.div<tf.Tensor2D>(positive, tf.maximum(count, 1));
-
-  const raw = tf.div<tf.Tensor2D>(tf.matMul(z, z, false, true), temperature);
-  const shifted = tf.sub<tf.Tensor2D>(raw, tf.max(raw, 1, true));
-  const weights = tf.mul<tf.Tensor2D>(tf.exp(shifted), others);
+  const { share, anchors } = tf.tidy(() => {
+    const same = tf.equal(tf.reshape(labels, [batch, 1]), tf.reshape(labels, [1, batch]));
+    const positive = tf.mul<tf.Tensor2D>(tf.cast(same, 'float32'), others);
+    const count = tf.sum(positive, 1, true);
+    // Rows with positives have shares that sum to one.
+    return { share: tf.div<tf.Tensor2D>(positive, tf.maximum(count, 1)), anchors: tf.minimum(count, 1) };
+  });
+  const shifted = tf.tidy(() => {
+    const raw = tf.div<tf.Tensor2D>(tf.matMul(z, z, false, true), temperature);
+    return tf.sub<tf.Tensor2D>(raw, tf.max(raw, 1, true));
+  });
+  const weights = tf.tidy(() => tf.mul<tf.Tensor2D>(tf.exp(shifted), others));
   const total = tf.sum(weights, 1, true);
-  const logProbability = tf.sub(shifted, tf.log(total));
   const scale = factor / batch;
-  const loss = tf.mul<tf.Scalar>(tf.sum(tf.mul(share, logProbability)), -scale);
-  // Rows with positives have shares that sum to one.
-  const probability = tf.mul(tf.div(weights, total), tf.minimum(count, 1));
-  const similarityGradient = tf.mul<tf.Tensor2D>(tf.sub(probability, share), scale);
+  const loss = tf.tidy(() => tf.mul<tf.Scalar>(tf.sum(tf.mul(share, tf.sub(shifted, tf.log(total)))), -scale));
+  const similarityGradient = tf.tidy(() => {
+    const probability = tf.mul(tf.div(weights, total), anchors);
+    return tf.mul<tf.Tensor2D>(tf.sub(probability, share), scale);
+  });
+  tf.dispose([others, share, shifted, weights]);
   return { loss, similarityGradient };
 }
