@@ -23,6 +23,7 @@ import {
 } from './batch-norm-parameters.js';
 import { isTrained } from './convolution-unit.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock } from './vjp-reads.js';
 
 export interface BatchNormOptions {
   readonly name: string;
@@ -38,7 +39,8 @@ export function batchNorm(options: BatchNormOptions): Block {
   return new BatchNorm(options);
 }
 
-class BatchNorm implements Block {
+class BatchNorm implements FrugalBlock {
+  readonly vjpReads = { input: true, output: false };
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;

@@ -19,6 +19,7 @@ import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import { columnSums, columnSumsBytes } from './dense.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock } from './vjp-reads.js';
 
 export interface Conv2dOptions {
   readonly name: string;
@@ -45,7 +46,8 @@ export function conv2d(options: Conv2dOptions): Block {
   return new Conv2d(options);
 }
 
-class Conv2d implements Block {
+class Conv2d implements FrugalBlock {
+  readonly vjpReads = { input: true, output: false };
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;

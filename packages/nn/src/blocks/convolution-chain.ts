@@ -24,6 +24,7 @@ import {
   unitStatistics,
 } from './convolution-unit.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 
 export interface ChainOptions extends ChainStructure {
   readonly name: string;
@@ -49,13 +50,14 @@ interface Residuals {
  * The backward holds little more than the residuals: every cotangent is written over a tensor that is no longer
  * needed, and only one recomputed activation is alive at a time.
  */
-export class ConvolutionChain implements Block {
+export class ConvolutionChain implements FrugalBlock {
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
   readonly parameters: readonly Parameter[];
   readonly statistics: readonly Parameter[];
   readonly cost: BlockCost;
+  readonly vjpReads: VjpReads;
   readonly replicate: (scope: ParameterScope) => Block;
   readonly #structure: ChainStructure;
   readonly #projection: ConvolutionUnit | undefined;
@@ -71,6 +73,8 @@ export class ConvolutionChain implements Block {
     this.parameters = all.flatMap(unitParameters);
     this.statistics = all.flatMap(unitStatistics);
     this.cost = chainCost(options);
+    // Without a shortcut the last ReLU's mask follows from the convolution's output alone.
+    this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu };
     this.replicate = options.replicate;
   }
 
@@ -104,12 +108,12 @@ export class ConvolutionChain implements Block {
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
     const residuals = TrainingPass.open<Residuals>(this, pass, want.release);
     const gradients = new Map<Parameter, Tensor>();
-    const { units, shortcut, relu } = this.#structure;
+    const { units, shortcut } = this.#structure;
     const last = units.length - 1;
     const kernels = currentKernels();
     const x = pass.input;
 
-    let cotangent = this.#throughNorm(last, residuals, dy, relu ? pass.output : 'none', want, gradients);
+    let cotangent = this.#throughNorm(last, residuals, dy, this.#lastMask(pass), want, gradients);
     const { masked } = cotangent;
     let shortcutCotangent = masked;
     if (this.#projection !== undefined && masked !== undefined) {
@@ -157,6 +161,11 @@ export class ConvolutionChain implements Block {
       shortcutCotangent.dispose();
     }
     return { input: dx, parameters: gradients };
+  }
+
+  #lastMask(pass: Pass): 'none' | 'recompute' | Tensor4D {
+    if (!this.#structure.relu) return 'none';
+    return this.vjpReads.output ? pass.output : 'recompute';
   }
 
   /** Backward through one unit's batch norm (and the ReLU after it). Consumes dy. */

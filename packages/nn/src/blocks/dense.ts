@@ -17,6 +17,7 @@ import { uniformFanIn } from '../random/initializers.js';
 import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock } from './vjp-reads.js';
 
 export interface DenseOptions {
   readonly name: string;
@@ -45,7 +46,8 @@ export function dense(options: DenseOptions): Block {
   return new Dense(options);
 }
 
-class Dense implements Block {
+class Dense implements FrugalBlock {
+  readonly vjpReads = { input: true, output: false };
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;

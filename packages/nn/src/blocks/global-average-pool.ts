@@ -10,6 +10,7 @@ export function globalAveragePool(name: string, shape: Shape3): Block {
     name,
     inputShape: shape,
     outputShape: [1, 1, shape[2]],
+    reads: { input: false, output: false },
     apply: (x) => {
       const pooled = currentKernels().globalAveragePool(x);
       const output = asMaps(pooled);

@@ -11,6 +11,7 @@ import type {
 } from '@localgrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 
 /** A function of a feature map, with its derivative. */
 export interface ParameterlessOptions {
@@ -19,8 +20,10 @@ export interface ParameterlessOptions {
   readonly outputShape: Shape3;
   /** Borrows x; the result belongs to the caller. */
   readonly apply: (x: Tensor4D) => Tensor4D;
-  /** Consumes dy; borrows input and output. */
+  /** Consumes dy; borrows input and output, of which only what `reads` names is sure to be alive. */
   readonly pullBack: (dy: Tensor4D, input: Tensor4D, output: Tensor4D) => Tensor4D;
+  /** What `pullBack` reads besides shapes. Default: both. */
+  readonly reads?: VjpReads;
   readonly multiplyAccumulates?: number;
   /** Highest bytes while `apply` runs, its output included. */
   readonly applyPeakBytes: (batchSize: number) => number;
@@ -33,19 +36,21 @@ export function parameterless(options: ParameterlessOptions): Block {
   return new Parameterless(options);
 }
 
-class Parameterless implements Block {
+class Parameterless implements FrugalBlock {
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
   readonly parameters: readonly Parameter[] = [];
   readonly statistics: readonly Parameter[] = [];
   readonly cost: BlockCost;
+  readonly vjpReads: VjpReads;
   readonly #options: ParameterlessOptions;
 
   constructor(options: ParameterlessOptions) {
     this.name = options.name;
     this.inputShape = options.inputShape;
     this.outputShape = options.outputShape;
+    this.vjpReads = options.reads ?? { input: true, output: true };
     this.#options = options;
     this.cost = {
       multiplyAccumulates: options.multiplyAccumulates ?? 0,

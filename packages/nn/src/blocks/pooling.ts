@@ -48,6 +48,7 @@ function evenAveragePool(name: string, inputShape: Shape3, window: readonly [num
     name,
     inputShape,
     outputShape,
+    reads: { input: false, output: false },
     apply: (x) => avgPool(x, [...window] as [number, number], [...window] as [number, number], 'valid'),
     pullBack: (dy) =>
       consume(dy, () => image.resizeNearestNeighbor(div<Tensor4D>(dy, window[0] * window[1]), [height, width])),

@@ -16,6 +16,7 @@ export function separableMap(name: string, inputShape: Shape3, rows: AxisMap, co
     name,
     inputShape,
     outputShape,
+    reads: { input: false, output: false },
     multiplyAccumulates: channels * (rows.length * height * width + rows.length * columns.length * width),
     apply: (x) => tidy(() => applyAxes(x, rows, columns, false)),
     pullBack: (dy) => consume(dy, () => applyAxes(dy, rows, columns, true)),

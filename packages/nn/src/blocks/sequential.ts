@@ -17,9 +17,11 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import { type FrugalBlock, type VjpReads, vjpReadsOf } from './vjp-reads.js';
 
 /**
- * Blocks one after the other, as one block. Outputs between them are kept until the backward has passed them.
+ * Blocks one after the other, as one block. An output between two of them is kept until the backward has passed it,
+ * or freed in the forward where neither neighbour's VJP reads it.
  *
  * @throws LocalgradError `shape-mismatch` when neighbours do not fit, `invalid-option` when there is none
  */
@@ -27,13 +29,16 @@ export function sequential(name: string, blocks: readonly Block[]): Block {
   return new Sequential(name, blocks);
 }
 
-class Sequential implements Block {
+class Sequential implements FrugalBlock {
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
   readonly parameters: readonly Parameter[];
   readonly statistics: readonly Parameter[];
   readonly cost: BlockCost;
+  readonly vjpReads: VjpReads;
+  /** By index: is this block's output needed once the next block has run? */
+  readonly #kept: readonly boolean[];
   readonly #blocks: readonly Block[];
 
   constructor(name: string, blocks: readonly Block[]) {
@@ -58,15 +63,17 @@ class Sequential implements Block {
     this.outputShape = last.outputShape;
     this.parameters = blocks.flatMap((block) => block.parameters);
     this.statistics = blocks.flatMap((block) => block.statistics);
-    this.cost = sequentialCost(blocks);
+    this.#kept = keptOutputs(blocks);
+    this.cost = sequentialCost(blocks, this.#kept);
+    this.vjpReads = { input: vjpReadsOf(first).input, output: vjpReadsOf(last).output };
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
     const passes: Pass[] = [];
     let output = x;
-    for (const block of this.#blocks) {
+    for (const [index, block] of this.#blocks.entries()) {
       const pass = block.forward(output, mode);
-      if (!mode.training && output !== x) output.dispose();
+      if (index > 0 && !(mode.training && this.#kept[index - 1])) output.dispose();
       passes.push(pass);
       output = pass.output;
     }
@@ -115,23 +122,31 @@ function lowestNeeded(blocks: readonly Block[], want: Want): number {
   return index < 0 ? blocks.length : index;
 }
 
-function sequentialCost(blocks: readonly Block[]): BlockCost {
+function keptOutputs(blocks: readonly Block[]): boolean[] {
+  return blocks.map((block, index) => {
+    const next = blocks[index + 1];
+    return next === undefined || vjpReadsOf(block).output || vjpReadsOf(next).input;
+  });
+}
+
+function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): BlockCost {
   const last = blocks.length - 1;
   const outputBytes = (block: Block, batchSize: number) => bytesOf(block.outputShape, batchSize);
+  /** Of the outputs between blocks, those that outlive the forward. */
+  const keptBytes = (index: number, batchSize: number) =>
+    index >= 0 && index < last && kept[index] ? outputBytes(blocks[index] as Block, batchSize) : 0;
   return {
     multiplyAccumulates: blocks.reduce((sum, block) => sum + block.cost.multiplyAccumulates, 0),
     residualBytes: (batchSize) =>
-      blocks.reduce(
-        (sum, block, index) =>
-          sum + block.cost.residualBytes(batchSize) + (index < last ? outputBytes(block, batchSize) : 0),
-        0,
-      ),
+      blocks.reduce((sum, block, index) => sum + block.cost.residualBytes(batchSize) + keptBytes(index, batchSize), 0),
     forwardPeakBytes: (batchSize) => {
       const ledger = new Ledger();
-      for (const block of blocks) {
+      blocks.forEach((block, index) => {
         ledger.touch(block.cost.forwardPeakBytes(batchSize));
         ledger.take(block.cost.residualBytes(batchSize) + outputBytes(block, batchSize));
-      }
+        const before = blocks[index - 1];
+        if (before !== undefined && !kept[index - 1]) ledger.give(outputBytes(before, batchSize));
+      });
       return ledger.peak;
     },
     vjpPeakBytes: (batchSize, want) => {
@@ -149,7 +164,7 @@ function sequentialCost(blocks: readonly Block[]): BlockCost {
         }
         if (want.release) {
           ledger.give(block.cost.residualBytes(batchSize));
-          if (index < last) ledger.give(outputBytes(block, batchSize));
+          ledger.give(keptBytes(index, batchSize));
         }
       }
       return ledger.peak;
