@@ -49,7 +49,7 @@ export {
   scheduleNames,
   stepDecay,
 } from './optimisation/schedule.js';
-export { type SgdOptions, sgd } from './optimisation/sgd.js';
+export { createOptimizer, type SgdOptions, sgd } from './optimisation/sgd.js';
 export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';
 export { createScope, type RootScope } from './random/scope.js';

@@ -2,7 +2,7 @@ import { Parameter } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import fixture from '../fixtures/pytorch.json' with { type: 'json' };
-import { sgd } from './sgd.js';
+import { createOptimizer, sgd } from './sgd.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -38,6 +38,12 @@ describe('sgd', () => {
     second.update(twin, tf.fill([2], 0.5), 0.05);
     expect([...twin.value.dataSync()]).toEqual([...a.value.dataSync()]);
     expect([...b.value.dataSync()]).toEqual([1, 1]);
+  });
+
+  it('is rebuilt from its config', () => {
+    const { config } = sgd({ learningRate: 0.2, nesterov: false });
+    expect(createOptimizer(JSON.parse(JSON.stringify(config))).config).toEqual(config);
+    expect(() => createOptimizer({ optimizer: 'adam', learningRate: 1 })).toThrow(/Allowed: sgd/);
   });
 
   it('says its whole config and refuses what makes no sense', () => {

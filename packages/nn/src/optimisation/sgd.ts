@@ -1,4 +1,4 @@
-import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { type JsonObject, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
 import { keep, type Tensor } from '@tensorflow/tfjs';
 import { currentKernels } from '../kernels/registry.js';
 import type { Optimizer } from './optimizer.js';
@@ -57,4 +57,11 @@ export function sgd(options: SgdOptions): Optimizer {
     },
     dispose,
   };
+}
+
+/** An optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`. @throws LocalgradError */
+export function createOptimizer(config: JsonObject): Optimizer {
+  const { optimizer, ...options } = config;
+  if (optimizer !== 'sgd') throw unknownName('optimizer', String(optimizer), ['sgd']);
+  return sgd(options as unknown as SgdOptions);
 }
