@@ -74,8 +74,12 @@ export async function startWasm(options: WasmOptions = {}): Promise<WasmRuntime>
   };
 }
 
+/** What importing TensorFlow.js' wasm backend registers, kept to return to from the threaded build. */
+let stockFactory: ReturnType<typeof tf.findBackendFactory> | undefined;
+
 async function registerBackend(threads: number, simd: boolean): Promise<{ build: WasmRuntime['build']; reason?: string }> {
   const { setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
+  stockFactory ??= tf.findBackendFactory('wasm');
   let reason: string | undefined;
   if (threads > 1) {
     try {
@@ -92,6 +96,10 @@ async function registerBackend(threads: number, simd: boolean): Promise<{ build:
   if (!simd) {
     tf.env().set('WASM_HAS_SIMD_SUPPORT', false);
     reason = 'Without SIMD the training kernels of this package cannot run; stock operations are composed instead.';
+  }
+  if (tf.findBackendFactory('wasm') !== stockFactory) {
+    if (tf.findBackendFactory('wasm') !== null) tf.removeBackend('wasm');
+    tf.registerBackend('wasm', stockFactory, 2);
   }
   await activate();
   return { build: simd ? 'simd' : 'plain', ...(reason === undefined ? {} : { reason }) };
