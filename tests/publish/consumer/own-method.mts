@@ -51,7 +51,7 @@ const backbone = backboneFactory('resnet8').build({ inputShape: [16, 16, 1], cla
 const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 3 }));
 const method = compose(identity, identity)(ownMethod);
 const compiled: CompiledPlan = compilePlan(network, method.plan(network), { scope });
-const optimizer = sgd({ momentum: 0.9, weightDecay: 1e-4 });
+const optimizer = sgd({ learningRate: 0.05, momentum: 0.9, weightDecay: 1e-4 });
 const images = tf.randomNormal<tf.Rank.R4>([8, 16, 16, 1], 0, 1, 'float32', 3);
 const labels = tf.tensor1d([0, 1, 2, 3, 4, 5, 6, 7], 'int32');
 

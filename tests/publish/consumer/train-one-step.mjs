@@ -25,7 +25,7 @@ for (const method of [backprop(), greedy(), dgl()]) {
   const losses = [];
   const result = await train({
     compiled: compilePlan(network, method.plan(network), { scope }),
-    optimizer: sgd({ momentum: 0.9 }),
+    optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }),
     learningRate: 0.05,
     batches,
     testBatches: batches,
