@@ -5,6 +5,7 @@ import type { WasmTrainingKernels } from '../kernels/interface.js';
 import { registerTrainingGradients } from '../stock/register.js';
 import { detectWasm } from './detect.js';
 import { maximumHeapBytes, openHeap, type WasmHeap } from './heap.js';
+import { withoutFatalErrorHandlers } from './process-listeners.js';
 import { instantiateThreadedBuild } from './threaded-build.js';
 
 export interface WasmOptions {
@@ -57,7 +58,7 @@ export async function startWasm(options: WasmOptions = {}): Promise<WasmRuntime>
     );
   }
   const threads = wanted === 'auto' ? features.threads : wanted;
-  const { build, reason } = await registerBackend(simd ? threads : 1, simd);
+  const { build, reason } = await withoutFatalErrorHandlers(() => registerBackend(simd ? threads : 1, simd));
   const heap = openHeap(limitBytes);
   const usable = heap.shared ? threads : 1;
   const kernels = simd ? await createWasmTrainingKernels(heap, { threads: usable, relaxedSimd }) : undefined;
