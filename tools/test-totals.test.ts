@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('test-totals.mjs', import.meta.url));
+
+interface Suite {
+  readonly statuses: readonly string[];
+  readonly exitStatus: number;
+  readonly fileStatus?: string;
+}
+
+describe('test-totals', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'totals-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function total(steps: readonly string[], suite?: Suite) {
+    writeFileSync(join(folder, 'steps.txt'), steps.map((line) => `${line}\n`).join(''));
+    if (suite !== undefined) {
+      const assertionResults = suite.statuses.map((status, index) => ({ status, fullName: `test ${index}` }));
+      const file = { name: 'some.test.ts', status: suite.fileStatus ?? 'passed', assertionResults };
+      const report = { numTotalTests: suite.statuses.length, testResults: [file] };
+      writeFileSync(join(folder, 'vitest.json'), JSON.stringify(report));
+      writeFileSync(join(folder, 'vitest-status.txt'), `${suite.exitStatus}\n`);
+    }
+    const { stdout, status } = spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
+    return { last: stdout.trimEnd().split('\n').at(-1), status };
+  }
+
+  it('sums tests and steps', () => {
+    const suite = { statuses: ['passed', 'passed', 'skipped'], exitStatus: 0 };
+    expect(total(['passed lint', 'passed build'], suite)).toEqual({ last: '4 passed, 0 failed', status: 0 });
+  });
+
+  it('counts failing tests and steps once each', () => {
+    const suite = { statuses: ['passed', 'failed'], exitStatus: 1, fileStatus: 'failed' };
+    expect(total(['passed lint', 'failed build'], suite)).toEqual({ last: '2 passed, 2 failed', status: 1 });
+  });
+
+  it('counts a file that cannot be loaded', () => {
+    const suite = { statuses: [], exitStatus: 1, fileStatus: 'failed' };
+    expect(total([], suite)).toEqual({ last: '0 passed, 2 failed', status: 1 });
+  });
+
+  it('fails when the suite fails outside of its tests', () => {
+    expect(total([], { statuses: ['passed'], exitStatus: 1 })).toEqual({ last: '1 passed, 1 failed', status: 1 });
+  });
+
+  it('fails when there is no report at all', () => {
+    expect(total(['passed lint'])).toEqual({ last: '1 passed, 1 failed', status: 1 });
+  });
+});
