@@ -1,0 +1,111 @@
+import { LocalgradError } from '@localgrad/core';
+import { enableProdMode } from '@tensorflow/tfjs';
+import { Command, CommanderError } from 'commander';
+import { registerBench } from './commands/bench.js';
+import { registerDoctor } from './commands/doctor.js';
+import { registerExplain } from './commands/explain.js';
+import { registerQuickstart } from './commands/quickstart.js';
+import { registerTrain } from './commands/train.js';
+import type { Presenter } from './present.js';
+import type { Terminal } from './terminal.js';
+import { version } from './version.js';
+
+// Without it TensorFlow.js prints an advertisement to stderr.
+enableProdMode();
+
+/**
+ * Runs the command `localgrad`.
+ *
+ * @param args without the program's name
+ * @returns exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  let json = args.includes('--json');
+  const present: Presenter = async (work, render) => {
+    const result = await work();
+    terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
+  };
+  const program = createProgram(terminal, present);
+  program.hook('preAction', (_, action) => {
+    json = action.opts().json === true;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return report(error, program, args, terminal, json);
+  }
+}
+
+function createProgram(terminal: Terminal, present: Presenter): Command {
+  const program = new Command('localgrad')
+    .description('Supervised local learning on TensorFlow.js: train, compare, explain and measure.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
+      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+      outputError: () => {},
+    })
+    .addHelpText('after', '\nStart with:\n  localgrad quickstart');
+  registerQuickstart(program, terminal, present);
+  registerTrain(program, terminal, present);
+  registerExplain(program, present);
+  registerBench(program, terminal, present);
+  registerDoctor(program, present);
+  for (const command of leaves(program))
+    command.option('--json', 'print one JSON document on stdout and nothing else there');
+  return program;
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+function report(error: unknown, program: Command, args: readonly string[], terminal: Terminal, json: boolean): number {
+  const fail = (code: string, message: string, details: object, exitCode: number) => {
+    terminal.stderr.write(`localgrad: ${message}\n`);
+    if (json) terminal.stdout.write(`${JSON.stringify({ error: { code, message, details } }, null, 2)}\n`);
+    return exitCode;
+  };
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (error.code === 'commander.help') return 2;
+    const message = error.message.replace(/^error: /, '');
+    return fail('usage', `${message}\n${allowed(error, program, args)}`, {}, 2);
+  }
+  if (terminal.signal?.aborted === true && error === terminal.signal.reason) {
+    return fail('interrupted', 'interrupted; what was written until now is complete.', {}, 130);
+  }
+  if (LocalgradError.isInstance(error)) {
+    const isUsage = error.code === 'unknown-name' || error.code === 'invalid-option';
+    return fail(error.code, error.message, error.details, isUsage ? 2 : 1);
+  }
+  const { stack, message } = error instanceof Error ? error : new Error(String(error));
+  return fail('internal', `unexpected error: ${message}\n${stack ?? ''}`, {}, 1);
+}
+
+/** The right names beside a wrong one. */
+function allowed(error: CommanderError, program: Command, args: readonly string[]): string {
+  let command = program;
+  for (const arg of args) {
+    const next = command.commands.find((candidate) => candidate.name() === arg);
+    if (next === undefined) break;
+    command = next;
+  }
+  const path = command === program ? '' : ` ${args.slice(0, depth(command)).join(' ')}`;
+  const names =
+    error.code === 'commander.unknownCommand' || command.commands.length > 0
+      ? `Commands: ${command.commands.map((candidate) => candidate.name()).join(', ')}.`
+      : `Options: ${command.options.map((option) => option.long).join(', ')}.`;
+  return `${names} See localgrad${path} --help.`;
+}
+
+function depth(command: Command): number {
+  return command.parent === null ? 0 : 1 + depth(command.parent);
+}

@@ -1,0 +1,85 @@
+import { LocalgradError } from '@localgrad/core';
+import { type Command, Option } from 'commander';
+import { explainIssues } from './issues.js';
+import { type RunConfig, runConfigKeys, runConfigSchema } from './run-config.js';
+import { readRunFile } from './yaml-file.js';
+
+type Key = keyof RunConfig;
+
+const booleans: readonly Key[] = ['nesterov'];
+const numbers: readonly Key[] = [
+  'width',
+  'modules',
+  'resize',
+  'pad',
+  'trainImages',
+  'testImages',
+  'epochs',
+  'batch',
+  'learningRate',
+  'momentum',
+  'weightDecay',
+  'warmup',
+  'seed',
+  'logEvery',
+];
+
+/** Adds a flag for each of the keys to a command. */
+export function addConfigFlags(command: Command, keys: readonly Key[] = runConfigKeys): Command {
+  for (const key of keys) {
+    const field = runConfigSchema.shape[key];
+    const fallback = field.safeParse(undefined).data;
+    const help = `${field.description ?? ''}${fallback === undefined ? '' : ` (default: ${String(fallback)})`}`;
+    if (booleans.includes(key)) {
+      const isOn = fallback === true;
+      command.addOption(
+        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description),
+      );
+    } else {
+      command.addOption(
+        new Option(`--${flagOf(key)} <${numbers.includes(key) ? 'number' : 'value'}>`, help).argParser(parserOf(key)),
+      );
+    }
+  }
+  return command;
+}
+
+/** `learningRate` → `learning-rate` */
+export function flagOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/**
+ * Flags over file over defaults.
+ *
+ * @param flags values by key, as commander hands them out; keys that are not the config's are ignored
+ * @throws LocalgradError `invalid-option` that names the flag, `invalid-data` with file:line:column
+ */
+export async function resolveRunConfig(command: Command, file?: string, base: object = {}): Promise<RunConfig> {
+  const given = Object.fromEntries(
+    runConfigKeys.flatMap((key) => {
+      const source = command.getOptionValueSource(key);
+      return source === undefined || source === 'default' ? [] : [[key, command.getOptionValue(key) as unknown]];
+    }),
+  );
+  const merged = { ...base, ...(file === undefined ? {} : await readRunFile(file)), ...given };
+  const parsed = runConfigSchema.safeParse(merged);
+  if (parsed.success) return parsed.data;
+  const messages = explainIssues(parsed.error, merged, runConfigKeys).map(
+    ({ path, message }) => `--${flagOf(String(path[0]))}: ${message}`,
+  );
+  throw new LocalgradError('invalid-option', messages.join('\n'), { problems: messages });
+}
+
+function parserOf(key: Key): (text: string) => unknown {
+  if (numbers.includes(key)) return asNumber;
+  if (key === 'threads') return (text) => (text === 'auto' ? text : asNumber(text));
+  if (key === 'partition') return (text) => (/^[\d,]+$/.test(text) ? text.split(',').map(Number) : text);
+  return (text) => text;
+}
+
+/** The text itself where it is no number: the schema's message then shows it. */
+function asNumber(text: string): unknown {
+  const value = Number(text);
+  return text.trim() !== '' && Number.isFinite(value) ? value : text;
+}

@@ -1,0 +1,50 @@
+import { closestFirst } from '@localgrad/core';
+import type { z } from 'zod';
+
+/** One thing that is wrong with a value, and where. */
+export interface ConfigIssue {
+  readonly path: readonly PropertyKey[];
+  /** The path ends in a key that should not be there. */
+  readonly isKey: boolean;
+  readonly message: string;
+}
+
+/** What zod found, with the right keys beside each wrong one. */
+export function explainIssues(error: z.ZodError, input: unknown, allowedKeys: readonly string[]): ConfigIssue[] {
+  return error.issues.flatMap((issue): ConfigIssue[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        path: [...issue.path, key],
+        isKey: true,
+        message: unknownKey(key, allowedKeys),
+      }));
+    }
+    const value = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      input,
+    );
+    return [{ path: issue.path, isKey: false, message: `${describe(issue)}; found ${shown(value)}` }];
+  });
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_union') return lowerFirst(issue.message);
+  const options = new Set(
+    issue.errors.flat().map((option) => lowerFirst(option.message.replace(/, received .*$/, ''))),
+  );
+  return [...options].join(', or ');
+}
+
+function unknownKey(key: string, allowed: readonly string[]): string {
+  const [nearest = ''] = closestFirst(key, allowed);
+  const isNear = nearest.toLowerCase().startsWith(key.toLowerCase().slice(0, 3)) || key.includes(nearest);
+  return `unknown key '${key}'.${isNear ? ` Did you mean '${nearest}'?` : ''} Allowed: ${allowed.join(', ')}`;
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? 'nothing' : JSON.stringify(value);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,5 @@
+/** Runs a command's work and shows its result: as text, or with `--json` as one JSON document. */
+export type Presenter = <Result extends object>(
+  work: () => Promise<Result>,
+  render: (result: Result) => string,
+) => Promise<void>;
