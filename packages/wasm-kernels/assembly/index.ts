@@ -1,4 +1,6 @@
 export * from './batch-norm';
+export * from './convolution';
+export * from './convolution';
 export * from './elementwise';
 export * from './filter-gradient';
 export * from './input-gradient';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 import type { SgdUpdateRequest, Shape4 } from './interface.js';
 
@@ -65,16 +65,6 @@ export function globalAveragePoolGradient(context: KernelContext, dy: tf.Tensor2
   const positions = height * width;
   pool.run('poolSpread', images.count, (piece) => [from, to, ...images.bounds(piece), positions, channels, 1 / positions]);
   return dx;
-}
-
-/** The backend multiplies transposed matrices in a naive loop; transposing first is far quicker. */
-export function matMul(a: tf.Tensor2D, b: tf.Tensor2D, transposeA: boolean, transposeB: boolean): tf.Tensor2D {
-  const left = transposeA ? tf.transpose(a) : a;
-  const right = transposeB ? tf.transpose(b) : b;
-  const product = tf.matMul(left, right) as tf.Tensor2D;
-  if (left !== a) left.dispose();
-  if (right !== b) right.dispose();
-  return product;
 }
 
 /** Mean over the batch of −log softmax(logits)[label], and weight × its gradient. Few numbers: plain loops in float64. */

@@ -11,10 +11,10 @@ import {
   accumulate,
   globalAveragePool,
   globalAveragePoolGradient,
-  matMul,
   sgdUpdate,
   softmaxCrossEntropy,
 } from './elementwise.js';
+import { matMul } from './matrix-product.js';
 import type { WasmTrainingKernels } from './interface.js';
 
 export interface KernelOptions {
@@ -41,14 +41,14 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
   return {
     name: 'wasm-simd',
     threads: pool.threads,
-    conv2d,
+    conv2d: (...values) => conv2d(context, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(context, ...values),
     conv2dFilterGradient: (...values) => conv2dFilterGradient(context, ...values),
     batchStatistics: (x) => batchStatistics(context, x),
     batchNormApply: (...values) => batchNormApply(context, ...values),
     batchNormGradient: (request) => batchNormGradient(context, request),
     accumulate: (a, b) => accumulate(context, a, b),
-    matMul,
+    matMul: (...values) => matMul(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),

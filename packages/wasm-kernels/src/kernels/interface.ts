@@ -53,8 +53,7 @@ export interface SgdUpdateRequest {
  * Training kernels on the heap of the wasm backend: float32, channels last, any shape. Consumed arguments are disposed or
  * live on in a result; a buffer that other handles share is never written to. Results belong to the caller.
  *
- * Results do not depend on the number of threads: sums are formed over fixed pieces in a fixed order. (Convolutions that
- * go through XNNPACK keep that too: each output is computed by one thread.)
+ * Results do not depend on the number of threads: sums are formed over fixed pieces in a fixed order.
  */
 export interface WasmTrainingKernels {
   readonly name: 'wasm-simd';

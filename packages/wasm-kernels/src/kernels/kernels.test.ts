@@ -176,9 +176,14 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
         const expected = (pooled.dataSync()[Math.floor(i / 90) * 6 + (i % 6)] as number) / 15;
         expect(spread[i]).toBeCloseTo(expected, 6);
       }
-      const left = tf.tensor2d(noise(15, 5), [3, 5]);
-      const right = tf.tensor2d(noise(20, 6), [4, 5]);
-      closeTo(kernels.matMul(left, right, false, true).dataSync(), tf.matMul(left, right, false, true).dataSync());
+      for (const [m, k, n] of [[3, 5, 4], [64, 33, 10], [7, 128, 128]] as const) {
+        for (const [transposeA, transposeB] of [[false, false], [true, false], [false, true], [true, true]] as const) {
+          const a = tf.tensor2d(noise(m * k, 5), transposeA ? [k, m] : [m, k]);
+          const b = tf.tensor2d(noise(k * n, 6), transposeB ? [n, k] : [k, n]);
+          const product = kernels.matMul(a, b, transposeA, transposeB).dataSync();
+          closeTo(product, tf.matMul(a, b, transposeA, transposeB).dataSync(), 1e-5);
+        }
+      }
       const logits = tf.tensor2d(noise(40, 7), [4, 10]);
       const labels = tf.tensor1d([1, 0, 9, 9], 'int32');
       const { loss, gradient } = kernels.softmaxCrossEntropy(logits, labels, 0.5);

@@ -1,0 +1,41 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { KernelContext } from './context.js';
+import { swapMatrix } from './convolution.js';
+
+/**
+ * a·b with optional transposes, by the convolution kernels: a product is a 1×1 convolution whose pixels are the rows of
+ * a, and aᵀ·b is that convolution's filter gradient. The matrices of heads are small, so that one thread does it.
+ */
+export function matMul(
+  context: KernelContext,
+  a: tf.Tensor2D,
+  b: tf.Tensor2D,
+  transposeA: boolean,
+  transposeB: boolean,
+): tf.Tensor2D {
+  const right = transposeB ? swapMatrix(context, b) : b;
+  const product = transposeA ? transposedProduct(context, a, right) : plainProduct(context, a, right);
+  if (right !== b) right.dispose();
+  return product;
+}
+
+function plainProduct({ heap, pool }: KernelContext, a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const [rows, inner] = a.shape;
+  const columns = b.shape[1];
+  const product = heap.allocate<tf.Tensor2D>([rows, columns]);
+  const pointers = [a, b, product].map((tensor) => heap.pointer(tensor));
+  pool.run('convolution', 1, () => [...pointers, 0, 1, 1, rows, inner, 1, rows, columns, 1, 1, 1, 0]);
+  return product;
+}
+
+/** aᵀ·b */
+function transposedProduct(context: KernelContext, a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const { heap, pool } = context;
+  const [inner, rows] = a.shape;
+  const columns = b.shape[1];
+  const product = heap.allocate<tf.Tensor2D>([rows, columns]);
+  const pointers = [a, b, product].map((tensor) => heap.pointer(tensor));
+  context.values(product).fill(0);
+  pool.run('filterGradient', 1, () => [...pointers, 0, 1, 1, inner, rows, 1, inner, columns, 1, 1, 1, 0]);
+  return product;
+}
