@@ -1,6 +1,5 @@
 export * from './batch-norm';
-export * from './convolution';
-export * from './convolution';
 export * from './elementwise';
 export * from './filter-gradient';
 export * from './input-gradient';
+export * from './packed-convolution';

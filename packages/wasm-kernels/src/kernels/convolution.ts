@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
+import { convolve } from './convolve.js';
 import type { ConvolutionGeometry, Shape4 } from './interface.js';
 
 /** Partial filter gradients: few enough to stay small, many enough for the threads of a desktop. */
@@ -7,10 +8,6 @@ const FILTER_GRADIENT_PIECES = 16;
 /** Images are split finely enough for uneven threads, coarsely enough to be worth a call. */
 const IMAGE_PIECES = 32;
 
-/**
- * Our own kernel rather than the backend's XNNPACK one: as quick on one thread, and with threads quicker, since the
- * backend's thread pool spins on the cores after each convolution. Nor does it cache packed filters.
- */
 export function conv2d(
   context: KernelContext,
   x: tf.Tensor4D,
@@ -21,7 +18,11 @@ export function conv2d(
   const [batch, height, width] = x.shape;
   const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
   const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
-  return convolve(context, x, filter, [batch, outHeight, outWidth, outChannels], stride, padding, x.shape[3]);
+  const outputShape = [batch, outHeight, outWidth, outChannels] as const;
+  const y = context.heap.allocate<tf.Tensor4D>(outputShape);
+  const sizes = { inputShape: x.shape, kernelHeight, kernelWidth, outputShape, stride, padding };
+  convolve(context, { x, filter, ...sizes, isTurned: false }, y);
+  return y;
 }
 
 /**
@@ -35,48 +36,17 @@ export function conv2dInputGradient(
   inputShape: Shape4,
   { stride, padding }: ConvolutionGeometry,
 ): tf.Tensor4D {
-  const [kernelHeight, kernelWidth, inChannels, outChannels] = filter.shape;
-  const isTurnable = stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1;
-  const swapped = swapChannels(context, filter, isTurnable);
-  const dx = isTurnable
-    ? convolve(context, dy, swapped, inputShape, 1, kernelHeight - 1 - padding, outChannels)
-    : gatherGradient(context, dy, swapped, inputShape, stride, padding, inChannels);
+  const [kernelHeight, kernelWidth] = filter.shape;
+  if (stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1) {
+    const dx = context.heap.allocate<tf.Tensor4D>(inputShape);
+    const sizes = { inputShape: dy.shape, kernelHeight, kernelWidth, outputShape: inputShape };
+    convolve(context, { x: dy, filter, ...sizes, stride: 1, padding: kernelHeight - 1 - padding, isTurned: true }, dx);
+    return dx;
+  }
+  const swapped = swapChannels(context, filter);
+  const dx = gatherGradient(context, dy, swapped, inputShape, stride, padding);
   swapped.dispose();
   return dx;
-}
-
-function convolve(
-  { heap, pool }: KernelContext,
-  x: tf.Tensor4D,
-  filter: tf.Tensor4D,
-  outputShape: Shape4,
-  stride: number,
-  padding: number,
-  inChannels: number,
-): tf.Tensor4D {
-  const [batch, outHeight, outWidth, outChannels] = outputShape;
-  const [, height, width] = x.shape;
-  const [kernelHeight, kernelWidth] = filter.shape;
-  const y = heap.allocate<tf.Tensor4D>(outputShape);
-  const [from, weights, to] = [heap.pointer(x), heap.pointer(filter), heap.pointer(y)];
-  const images = pieces(batch, IMAGE_PIECES);
-  pool.run('convolution', images.count, (piece) => [
-    from,
-    weights,
-    to,
-    ...images.bounds(piece),
-    height,
-    width,
-    inChannels,
-    outHeight,
-    outWidth,
-    outChannels,
-    kernelHeight,
-    kernelWidth,
-    stride,
-    padding,
-  ]);
-  return y;
 }
 
 function gatherGradient(
@@ -86,9 +56,8 @@ function gatherGradient(
   inputShape: Shape4,
   stride: number,
   padding: number,
-  inChannels: number,
 ): tf.Tensor4D {
-  const [batch, height, width] = inputShape;
+  const [batch, height, width, inChannels] = inputShape;
   const [, outHeight, outWidth, outChannels] = dy.shape;
   const [kernelHeight, kernelWidth] = swapped.shape;
   const dx = heap.allocate<tf.Tensor4D>(inputShape);
@@ -156,8 +125,8 @@ export function conv2dFilterGradient(
   });
 }
 
-/** [kh, kw, ci, co] → [kh, kw, co, ci], turned by 180° if asked. Filters are small: plain loops do. */
-function swapChannels(context: KernelContext, filter: tf.Tensor4D, isTurned: boolean): tf.Tensor4D {
+/** [kh, kw, ci, co] → [kh, kw, co, ci]. Filters are small: plain loops do. */
+function swapChannels(context: KernelContext, filter: tf.Tensor4D): tf.Tensor4D {
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filter.shape;
   const result = context.heap.allocate<tf.Tensor4D>([kernelHeight, kernelWidth, outChannels, inChannels]);
   const source = context.values(filter);
@@ -165,8 +134,7 @@ function swapChannels(context: KernelContext, filter: tf.Tensor4D, isTurned: boo
   const taps = kernelHeight * kernelWidth;
   const plane = inChannels * outChannels;
   for (let tap = 0; tap < taps; tap++) {
-    const from = isTurned ? taps - 1 - tap : tap;
-    swap(source.subarray(from * plane, (from + 1) * plane), target, tap * plane, inChannels, outChannels);
+    swap(source.subarray(tap * plane, (tap + 1) * plane), target, tap * plane, inChannels, outChannels);
   }
   return result;
 }

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { KernelContext } from './context.js';
 import { swapMatrix } from './convolution.js';
+import { convolve } from './convolve.js';
 
 /**
  * a·b with optional transposes, by the convolution kernels: a product is a 1×1 convolution whose pixels are the rows of
@@ -19,12 +20,13 @@ export function matMul(
   return product;
 }
 
-function plainProduct({ heap, pool }: KernelContext, a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+function plainProduct(context: KernelContext, a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
   const [rows, inner] = a.shape;
   const columns = b.shape[1];
-  const product = heap.allocate<tf.Tensor2D>([rows, columns]);
-  const pointers = [a, b, product].map((tensor) => heap.pointer(tensor));
-  pool.run('convolution', 1, () => [...pointers, 0, 1, 1, rows, inner, 1, rows, columns, 1, 1, 1, 0]);
+  const product = context.heap.allocate<tf.Tensor2D>([rows, columns]);
+  const shapes = { inputShape: [1, 1, rows, inner], outputShape: [1, 1, rows, columns] } as const;
+  const geometry = { kernelHeight: 1, kernelWidth: 1, stride: 1, padding: 0, isTurned: false };
+  convolve(context, { x: a, filter: b, ...shapes, ...geometry }, product);
   return product;
 }
 

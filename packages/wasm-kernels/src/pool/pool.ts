@@ -36,7 +36,7 @@ const ARGUMENTS = 5;
 const FAILED = 6;
 const CONTROL_WORDS = 8;
 const MAXIMUM_PIECES = 256;
-const MAXIMUM_ARGUMENTS = 16;
+const MAXIMUM_ARGUMENTS = 20;
 const STOP = -1;
 /** Longer than any kernel on any shape: only a dead thread takes so long. */
 const TIMEOUT_MILLISECONDS = 120_000;
@@ -86,7 +86,9 @@ export async function createThreadPool(
   const control = new SharedArrayBuffer(CONTROL_WORDS * 4 + MAXIMUM_PIECES * MAXIMUM_ARGUMENTS * 8);
   const words = new Int32Array(control, 0, CONTROL_WORDS);
   const values = new Float64Array(control, CONTROL_WORDS * 4);
-  const names = Object.keys(functions).filter((name) => typeof functions[name] === 'function').sort();
+  const names = Object.keys(functions)
+    .filter((name) => typeof functions[name] === 'function')
+    .sort();
   let failure: Error | undefined;
   const workers: Worker[] = [];
   for (let thread = 1; thread < threads; thread++) {
@@ -103,7 +105,10 @@ export async function createThreadPool(
   const started = Date.now();
   while (Atomics.load(words, READY) < threads - 1) {
     if (failure !== undefined || Date.now() - started > 30_000) {
-      throw new LocalgradError('backend-unavailable', `The kernels' threads did not start: ${failure?.message ?? 'no answer in 30 s'}.`);
+      throw new LocalgradError(
+        'backend-unavailable',
+        `The kernels' threads did not start: ${failure?.message ?? 'no answer in 30 s'}.`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

@@ -1,0 +1,64 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { type KernelContext, pieces } from './context.js';
+import type { Shape4 } from './interface.js';
+
+/** Each piece has a band of padded rows of its own, so that their number bounds the scratch memory. */
+const PIECES = 32;
+/** Aim for bands that stay in the second-level cache beside a tile of the filter. */
+const BAND_FLOATS = 24_576;
+/** Output channels of one tile of a packed filter. */
+const LANES = 8;
+
+export interface ConvolutionProblem {
+  readonly x: Tensor;
+  /** [batch, height, width, channels] */
+  readonly inputShape: Shape4;
+  readonly filter: Tensor;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** [batch, height, width, channels] */
+  readonly outputShape: Shape4;
+  readonly stride: number;
+  readonly padding: number;
+  /** The filter is [kh, kw, out, in] and is to be turned by 180°: the input gradient at stride 1. */
+  readonly isTurned: boolean;
+}
+
+/**
+ * Convolution by our own kernel, into `y`. It is as quick as the backend's XNNPACK on one thread and quicker on more,
+ * since the backend's threads spin on the cores after each convolution; nor does it cache packed filters.
+ */
+export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
+  const { heap, pool } = context;
+  const { x, filter, kernelHeight, kernelWidth, stride, padding, isTurned } = problem;
+  const [batch, height, width, inChannels] = problem.inputShape;
+  const [, outHeight, outWidth, outChannels] = problem.outputShape;
+  const taps = kernelHeight * kernelWidth;
+  const packedBytes = 4 * LANES * Math.ceil(outChannels / LANES) * taps * inChannels;
+  const rowFloats = (width + 2 * padding) * inChannels;
+  const band = Math.min(outHeight, Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / stride) + 1));
+  const bandBytes = padding === 0 ? 0 : 4 * rowFloats * ((band - 1) * stride + kernelHeight);
+  const images = pieces(batch, PIECES);
+  context.scratch(packedBytes + bandBytes * images.count, (packed) => {
+    const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];
+    pool.run('packFilter', 1, () => [weights, packed, taps, inChannels, outChannels, isTurned ? 1 : 0]);
+    pool.run('convolve', images.count, (piece) => [
+      from,
+      packed,
+      to,
+      packed + packedBytes + bandBytes * piece,
+      ...images.bounds(piece),
+      height,
+      width,
+      inChannels,
+      outHeight,
+      outWidth,
+      outChannels,
+      kernelHeight,
+      kernelWidth,
+      stride,
+      padding,
+      band,
+    ]);
+  });
+}
