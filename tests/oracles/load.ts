@@ -1,11 +1,6 @@
 import { readFileSync } from 'node:fs';
-import {
-  activationFromPyTorch,
-  readSafetensors,
-  type StoredTensor,
-  weightFromPyTorch,
-} from '@localgrad/nn';
 import type { Parameter } from '@localgrad/core';
+import { activationFromPyTorch, readSafetensors, type StoredTensor, weightFromPyTorch } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
 export interface Oracle<Metadata> {
@@ -33,7 +28,8 @@ export function loadOracle<Metadata>(file: string): Oracle<Metadata> {
     weight: (name) => weightFromPyTorch(floats(name)).data,
     activation: (name) => activationFromPyTorch(floats(name)),
     labels: (name) => Int32Array.from(get(name).data),
-    names: (prefix) => [...tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)),
+    names: (prefix) =>
+      [...tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)),
   };
 }
 

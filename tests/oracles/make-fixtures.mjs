@@ -13,7 +13,10 @@ function read(file) {
   const bytes = readFileSync(join(folder, file));
   const length = Number(bytes.readBigUInt64LE(0));
   const { __metadata__: metadata, ...header } = JSON.parse(bytes.subarray(8, 8 + length).toString());
-  const tensor = (name) => ({ ...header[name], bytes: bytes.subarray(...header[name].data_offsets.map((at) => 8 + length + at)) });
+  const tensor = (name) => ({
+    ...header[name],
+    bytes: bytes.subarray(...header[name].data_offsets.map((at) => 8 + length + at)),
+  });
   return { names: Object.keys(header), tensor, json: JSON.parse(metadata.json) };
 }
 
@@ -21,7 +24,8 @@ function write(file, entries, json) {
   const header = { __metadata__: { json: JSON.stringify(json) } };
   let offset = 0;
   for (const [name, { dtype, shape, bytes }] of entries) {
-    header[name] = { dtype, shape, data_offsets: [offset, (offset += bytes.length)] };
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
+    offset += bytes.length;
   }
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
@@ -38,7 +42,10 @@ const groups = ['input', 'weights', 'feat', ...cases, 'infopro_ce_k4/weights', '
 write(
   'mini.safetensors',
   mini.names
-    .filter((name) => groups.some((group) => name.startsWith(`${group}/`)) && !name.includes('decoder') && !name.includes('input/u8'))
+    .filter(
+      (name) =>
+        groups.some((group) => name.startsWith(`${group}/`)) && !name.includes('decoder') && !name.includes('input/u8'),
+    )
     .map((name) => [name, mini.tensor(name)]),
   { case: mini.json.case, cases: Object.fromEntries(cases.map((name) => [name, mini.json.cases[name]])) },
 );
@@ -51,7 +58,9 @@ const thin = ({ dtype, shape, bytes }) => {
   for (let index = 0; index < count; index++) bytes.copy(kept, 4 * index, 64 * index, 64 * index + 4);
   return { dtype, shape: [count], bytes: kept, original: shape };
 };
-const wanted = full.names.filter((name) => /^(weights|grad|bn_after)\//.test(name) || ['input/x', 'input/y', 'logits'].includes(name));
+const wanted = full.names.filter(
+  (name) => /^(weights|grad|bn_after)\//.test(name) || ['input/x', 'input/y', 'logits'].includes(name),
+);
 const thinned = {};
 write(
   'e2e-resnet32.safetensors',

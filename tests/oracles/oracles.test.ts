@@ -1,7 +1,13 @@
+import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { cifarResNet } from '@localgrad/backbones';
-import { createNetwork, type LocalLearningMethod, type Network, recomputeMode, resolvePartition } from '@localgrad/core';
+import {
+  createNetwork,
+  type LocalLearningMethod,
+  type Network,
+  recomputeMode,
+  resolvePartition,
+} from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan, createExecutor, type MemoryPolicy, predict } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
@@ -36,9 +42,21 @@ function referenceName(name: string, splits: readonly string[]): string {
 
 function miniNetwork(modules: number): { network: Network; scope: ReturnType<typeof createScope> } {
   const scope = createScope(1);
-  const backbone = cifarResNet({ depth: 14, widths: [4, 4, 8, 16] }).build({ inputShape: [16, 16, 3], classes: 10, scope });
-  const lastBlocks = [[1, 0], [2, 0], [3, 0], [3, 1]] as const;
-  return { network: createNetwork(backbone, resolvePartition(backbone.blocks, modules === 4 ? { lastBlocks } : { modules })), scope };
+  const backbone = cifarResNet({ depth: 14, widths: [4, 4, 8, 16] }).build({
+    inputShape: [16, 16, 3],
+    classes: 10,
+    scope,
+  });
+  const lastBlocks = [
+    [1, 0],
+    [2, 0],
+    [3, 0],
+    [3, 1],
+  ] as const;
+  return {
+    network: createNetwork(backbone, resolvePartition(backbone.blocks, modules === 4 ? { lastBlocks } : { modules })),
+    scope,
+  };
 }
 
 describe.each(['cpu', 'wasm'])('the PyTorch reference, small, on %s', (backendName) => {
@@ -58,60 +76,76 @@ describe.each(['cpu', 'wasm'])('the PyTorch reference, small, on %s', (backendNa
 
   it('gives the features of every block', () => {
     const { network, scope } = miniNetwork(1);
-    for (const [name, parameter] of scope.all()) if (parameter.kind === 'weight') assign(parameter, mini.weight(`weights/${name}`));
+    for (const [name, parameter] of scope.all())
+      if (parameter.kind === 'weight') assign(parameter, mini.weight(`weights/${name}`));
     let x: tf.Tensor4D = batch(0).images;
     network.backbone.blocks.forEach(({ block }, index) => {
       const { output } = block.forward(x, recomputeMode);
       const name = index === 0 ? 'relu' : block.name;
-      expect(largestError(output.dataSync(), mini.activation(`feat/${name}`).data), name).toBeLessThanOrEqual(TOLERANCE);
+      expect(largestError(output.dataSync(), mini.activation(`feat/${name}`).data), name).toBeLessThanOrEqual(
+        TOLERANCE,
+      );
       x = output;
     });
   });
 
   for (const memory of ['residuals', 'recompute'] as MemoryPolicy[]) {
-    it.each(Object.entries(methods))(`${memory}: %s has the reference's losses, gradients, statistics and weights`, (name, { method, modules, weights }) => {
-      const { network, scope } = miniNetwork(modules);
-      const compiled = compilePlan(network, method.plan(network), { scope, memory });
-      const { splits = [], local, sgd_losses: lastLosses } = mini.metadata.cases[name] as MiniCase;
-      const ofParameter = (parameter: string) => referenceName(parameter, splits);
-      for (const [parameterName, parameter] of compiled.parameters) {
-        if (parameter.kind !== 'weight') continue;
-        const reference = ofParameter(parameterName);
-        assign(parameter, mini.weight(reference.startsWith('aux') ? `${weights}/weights/${reference}` : `weights/${reference}`));
-      }
-      const executor = createExecutor(compiled);
-      const optimizer = sgd({ learningRate: 0.02, momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
-      let compared = 0;
-      for (let step = 0; step < 3; step++) {
-        const { losses } = executor.step(batch(step), {
-          onGradient: (parameter, gradient) => {
-            if (step === 0) {
-              const reference = ofParameter(parameter.name);
-              const error = largestError(gradient.dataSync(), mini.weight(`${name}/grad/${reference}`));
-              expect(error, `gradient of ${parameter.name}`).toBeLessThanOrEqual(TOLERANCE);
-              compared++;
-            }
-            optimizer.update(parameter, gradient, 0.02);
-          },
-        });
-        expect(losses.get('final')?.dataSync()[0]).toBeCloseTo(lastLosses[step] as number, 4);
-        if (step > 0) continue;
-        splits.forEach((split, module) => {
-          expect(losses.get(`module${module}`)?.dataSync()[0]).toBeCloseTo(local[`aux_classifier_${split}`] as number, 5);
-        });
-        for (const statistic of mini.names(`${name}/bn_after1/`)) {
-          const actual = compiled.parameters.get(statistic)?.value.dataSync() as Float32Array;
-          expect(largestError(actual, mini.weight(`${name}/bn_after1/${statistic}`)), statistic).toBeLessThanOrEqual(TOLERANCE);
+    it.each(Object.entries(methods))(
+      `${memory}: %s has the reference's losses, gradients, statistics and weights`,
+      (name, { method, modules, weights }) => {
+        const { network, scope } = miniNetwork(modules);
+        const compiled = compilePlan(network, method.plan(network), { scope, memory });
+        const { splits = [], local, sgd_losses: lastLosses } = mini.metadata.cases[name] as MiniCase;
+        const ofParameter = (parameter: string) => referenceName(parameter, splits);
+        for (const [parameterName, parameter] of compiled.parameters) {
+          if (parameter.kind !== 'weight') continue;
+          const reference = ofParameter(parameterName);
+          assign(
+            parameter,
+            mini.weight(reference.startsWith('aux') ? `${weights}/weights/${reference}` : `weights/${reference}`),
+          );
         }
-      }
-      const trained = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
-      expect(compared).toBe(trained.length);
-      for (const parameter of trained) {
-        const reference = `${name}/after3/${ofParameter(parameter.name)}`;
-        if (!mini.has(reference)) continue;
-        expect(largestError(parameter.value.dataSync(), mini.weight(reference)), reference).toBeLessThanOrEqual(TOLERANCE);
-      }
-    });
+        const executor = createExecutor(compiled);
+        const optimizer = sgd({ learningRate: 0.02, momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
+        let compared = 0;
+        for (let step = 0; step < 3; step++) {
+          const { losses } = executor.step(batch(step), {
+            onGradient: (parameter, gradient) => {
+              if (step === 0) {
+                const reference = ofParameter(parameter.name);
+                const error = largestError(gradient.dataSync(), mini.weight(`${name}/grad/${reference}`));
+                expect(error, `gradient of ${parameter.name}`).toBeLessThanOrEqual(TOLERANCE);
+                compared++;
+              }
+              optimizer.update(parameter, gradient, 0.02);
+            },
+          });
+          expect(losses.get('final')?.dataSync()[0]).toBeCloseTo(lastLosses[step] as number, 4);
+          if (step > 0) continue;
+          splits.forEach((split, module) => {
+            expect(losses.get(`module${module}`)?.dataSync()[0]).toBeCloseTo(
+              local[`aux_classifier_${split}`] as number,
+              5,
+            );
+          });
+          for (const statistic of mini.names(`${name}/bn_after1/`)) {
+            const actual = compiled.parameters.get(statistic)?.value.dataSync() as Float32Array;
+            expect(largestError(actual, mini.weight(`${name}/bn_after1/${statistic}`)), statistic).toBeLessThanOrEqual(
+              TOLERANCE,
+            );
+          }
+        }
+        const trained = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
+        expect(compared).toBe(trained.length);
+        for (const parameter of trained) {
+          const reference = `${name}/after3/${ofParameter(parameter.name)}`;
+          if (!mini.has(reference)) continue;
+          expect(largestError(parameter.value.dataSync(), mini.weight(reference)), reference).toBeLessThanOrEqual(
+            TOLERANCE,
+          );
+        }
+      },
+    );
   }
 });
 
@@ -122,7 +156,8 @@ describe('the PyTorch reference, ResNet-32 end to end, on wasm', () => {
     const backbone = cifarResNet({ depth: 32 }).build({ inputShape: [32, 32, 3], classes: 10, scope });
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 1 }));
     const compiled = compilePlan(network, backprop().plan(network), { scope });
-    for (const [name, parameter] of compiled.parameters) if (parameter.kind === 'weight') assign(parameter, full.weight(`weights/${name}`));
+    for (const [name, parameter] of compiled.parameters)
+      if (parameter.kind === 'weight') assign(parameter, full.weight(`weights/${name}`));
     const { shape, data } = full.activation('input/x');
     const images = tf.tensor4d(data, shape as [number, number, number, number]);
     const labels = tf.tensor1d(full.labels('input/y'), 'int32');
@@ -152,5 +187,9 @@ describe('the PyTorch reference, ResNet-32 end to end, on wasm', () => {
 });
 
 function toPyTorchOrder(gradient: tf.Tensor): tf.Tensor {
-  return gradient.rank === 4 ? tf.transpose(gradient, [3, 2, 0, 1]) : gradient.rank === 2 ? tf.transpose(gradient) : gradient;
+  return gradient.rank === 4
+    ? tf.transpose(gradient, [3, 2, 0, 1])
+    : gradient.rank === 2
+      ? tf.transpose(gradient)
+      : gradient;
 }

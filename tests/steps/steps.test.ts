@@ -1,7 +1,13 @@
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { cifarResNet, tinyNet } from '@localgrad/backbones';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { type BackboneFactory, createNetwork, type LocalLearningMethod, resolvePartition, type Shape3 } from '@localgrad/core';
+import {
+  type BackboneFactory,
+  createNetwork,
+  type LocalLearningMethod,
+  resolvePartition,
+  type Shape3,
+} from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import { type CompiledPlan, compilePlan, createExecutor, MemoryMeter, type MemoryPolicy } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
@@ -35,8 +41,14 @@ function rig(
   const optimizer = sgd({ learningRate: 0.05 });
   const random = createRandom(9);
   const size = batchSize * imageShape[0] * imageShape[1] * imageShape[2];
-  const images = tf.tensor4d(Float32Array.from({ length: size }, () => random.normal()), [batchSize, ...imageShape]);
-  const labels = tf.tensor1d(Array.from({ length: batchSize }, (_, index) => index % 10), 'int32');
+  const images = tf.tensor4d(
+    Float32Array.from({ length: size }, () => random.normal()),
+    [batchSize, ...imageShape],
+  );
+  const labels = tf.tensor1d(
+    Array.from({ length: batchSize }, (_, index) => index % 10),
+    'int32',
+  );
   return {
     compiled,
     scope,
@@ -76,19 +88,22 @@ describe('training steps on wasm', () => {
     [16, greedy(), 'residuals'],
     [16, dgl({ head: '1c2f' }), 'residuals'],
     [4, backprop(), 'recompute'],
-  ] as const)('ResNet-32, K = %i: prediction and measurement of peak memory agree within 10 %', (modules, method, memory) => {
-    const meter = new MemoryMeter();
-    const rigged = rig(cifarResNet({ depth: 32 }), method, modules, [32, 32, 3], 8, memory);
-    rigged.run(1);
-    meter.reset();
-    rigged.run(1);
-    const predicted = rigged.compiled.predict(8).peakBytes;
-    expect(meter.peakBytes / predicted).toBeGreaterThan(0.9);
-    expect(meter.peakBytes / predicted).toBeLessThan(1.1);
-    rigged.dispose();
-    expect(meter.liveBytes).toBe(0);
-    meter.detach();
-  });
+  ] as const)(
+    'ResNet-32, K = %i: prediction and measurement of peak memory agree within 10 %',
+    (modules, method, memory) => {
+      const meter = new MemoryMeter();
+      const rigged = rig(cifarResNet({ depth: 32 }), method, modules, [32, 32, 3], 8, memory);
+      rigged.run(1);
+      meter.reset();
+      rigged.run(1);
+      const predicted = rigged.compiled.predict(8).peakBytes;
+      expect(meter.peakBytes / predicted).toBeGreaterThan(0.9);
+      expect(meter.peakBytes / predicted).toBeLessThan(1.1);
+      rigged.dispose();
+      expect(meter.liveBytes).toBe(0);
+      meter.detach();
+    },
+  );
 
   const methods: [string, LocalLearningMethod][] = [
     ['backprop', backprop()],

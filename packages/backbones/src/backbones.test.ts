@@ -3,7 +3,8 @@ import { createScope } from '@localgrad/nn';
 import { describe, expect, it } from 'vitest';
 import { backboneFactory, cifarResNet, publishedPartition, tinyNet } from './index.js';
 
-const build = (name: string) => backboneFactory(name).build({ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) });
+const build = (name: string) =>
+  backboneFactory(name).build({ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) });
 
 describe('CIFAR ResNets', () => {
   it.each([
@@ -47,7 +48,10 @@ describe('published partitions', () => {
   });
 
   it('are what the even rule gives, but for ResNet-110 into 32, whose extra blocks are spread', () => {
-    for (const [name, counts] of [['resnet32', [2, 3, 4, 8, 15, 16]], ['resnet110', [2, 3, 4, 8, 16, 54, 55]]] as const) {
+    for (const [name, counts] of [
+      ['resnet32', [2, 3, 4, 8, 15, 16]],
+      ['resnet110', [2, 3, 4, 8, 16, 54, 55]],
+    ] as const) {
       for (const modules of counts) {
         expect(sizes(name, { modules }), `${name} ${modules}`).toEqual(
           sizes(name, { lastBlocks: publishedPartition(name, modules) }),

@@ -8,7 +8,16 @@ export interface NamedBackboneOptions {
 }
 
 /** The names that `backboneFactory` knows; any other `resnet<6n+2>` works too. */
-export const backboneNames = ['resnet8', 'resnet14', 'resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110', 'tiny'] as const;
+export const backboneNames = [
+  'resnet8',
+  'resnet14',
+  'resnet20',
+  'resnet32',
+  'resnet44',
+  'resnet56',
+  'resnet110',
+  'tiny',
+] as const;
 
 /** A backbone by its name: `resnet32`, `tiny`. @throws LocalgradError `unknown-name` */
 export function backboneFactory(name: string, options: NamedBackboneOptions = {}): BackboneFactory {

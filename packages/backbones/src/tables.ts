@@ -44,7 +44,11 @@ function every(perStage: number, withStem: boolean): string {
  *
  * @throws LocalgradError `invalid-option` when there is none; the message lists what there is
  */
-export function publishedPartition(backbone: string, modules: number, table: PartitionTable = 'infopro'): BlockReference[] {
+export function publishedPartition(
+  backbone: string,
+  modules: number,
+  table: PartitionTable = 'infopro',
+): BlockReference[] {
   const row = rows[table][backbone]?.[modules];
   if (row === undefined) {
     const known = Object.entries(rows[table])

@@ -1,4 +1,11 @@
-import { type Backbone, type BackboneBlock, type BackboneFactory, type Block, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import {
+  type Backbone,
+  type BackboneBlock,
+  type BackboneFactory,
+  type Block,
+  rejectUnknownKeys,
+  requireOption,
+} from '@localgrad/core';
 import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
 
 export interface TinyNetOptions {
@@ -12,7 +19,13 @@ export interface TinyNetOptions {
 export function tinyNet(options: TinyNetOptions = {}): BackboneFactory {
   rejectUnknownKeys('tinyNet', options, ['blocks', 'width']);
   const { blocks: count = 3, width = 4 } = options;
-  requireOption(Number.isInteger(count) && count >= 1 && count <= 8, 'tinyNet', 'blocks', count, 'integers from 1 to 8');
+  requireOption(
+    Number.isInteger(count) && count >= 1 && count <= 8,
+    'tinyNet',
+    'blocks',
+    count,
+    'integers from 1 to 8',
+  );
   requireOption(Number.isInteger(width) && width >= 1, 'tinyNet', 'width', width, 'positive integers');
   const config = { backbone: 'tiny', blocks: count, width };
   return {

@@ -1,14 +1,19 @@
 import { LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
-import { cpuName, freeMemoryBytes } from './environment.js';
 import type { BackendDescriptor } from './descriptor.js';
+import { cpuName, freeMemoryBytes } from './environment.js';
 
 export const cpu: BackendDescriptor = {
   name: 'cpu',
   description: 'plain JavaScript: the numeric reference for tiny shapes, about a hundred times slower than wasm',
   automatic: false,
   async probe() {
-    return { available: true, reason: 'Plain JavaScript; for tests of tiny shapes.', device: await cpuName(), hardware: true };
+    return {
+      available: true,
+      reason: 'Plain JavaScript; for tests of tiny shapes.',
+      device: await cpuName(),
+      hardware: true,
+    };
   },
   async start() {
     if (!(await tf.setBackend('cpu'))) {

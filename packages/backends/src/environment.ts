@@ -27,7 +27,14 @@ export async function freeMemoryBytes(): Promise<() => number> {
 
 export async function describeEnvironment(): Promise<Environment> {
   if (!isNode) {
-    return { runtime: navigator.userAgent, platform: 'browser', cpu: 'browser', cores: navigator.hardwareConcurrency, memoryBytes: 0, tfjs: version.tfjs };
+    return {
+      runtime: navigator.userAgent,
+      platform: 'browser',
+      cpu: 'browser',
+      cores: navigator.hardwareConcurrency,
+      memoryBytes: 0,
+      tfjs: version.tfjs,
+    };
   }
   const os = await import('node:os');
   return {

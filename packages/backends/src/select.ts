@@ -22,7 +22,10 @@ export async function selectBackend(name = 'auto', options: BackendOptions = {})
     if (descriptor === undefined) throw unknownName('backend', name, backendNames);
     const { available, reason, howToGetIt } = await descriptor.probe();
     if (!available) {
-      throw new LocalgradError('backend-unavailable', `Backend '${name}' is not available: ${reason} ${howToGetIt ?? ''}`.trim());
+      throw new LocalgradError(
+        'backend-unavailable',
+        `Backend '${name}' is not available: ${reason} ${howToGetIt ?? ''}`.trim(),
+      );
     }
     return start(descriptor, options, 'asked for by name');
   }
@@ -64,6 +67,8 @@ export async function diagnose(): Promise<DoctorReport> {
       ...(await descriptor.probe()),
     })),
   );
-  const selected = backends.find(({ name, available }) => available && descriptors.find((entry) => entry.name === name)?.automatic);
+  const selected = backends.find(
+    ({ name, available }) => available && descriptors.find((entry) => entry.name === name)?.automatic,
+  );
   return { environment: await describeEnvironment(), backends, selected: selected?.name ?? null };
 }

@@ -1,6 +1,6 @@
 import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
-import { cpuName } from './environment.js';
 import type { BackendDescriptor } from './descriptor.js';
+import { cpuName } from './environment.js';
 
 export const wasm: BackendDescriptor = {
   name: 'wasm',
@@ -9,7 +9,13 @@ export const wasm: BackendDescriptor = {
   async probe() {
     const device = await cpuName();
     if (typeof WebAssembly !== 'object') {
-      return { available: false, reason: 'This runtime has no WebAssembly.', device, hardware: true, howToGetIt: 'Use Node 20.19 or later.' };
+      return {
+        available: false,
+        reason: 'This runtime has no WebAssembly.',
+        device,
+        hardware: true,
+        howToGetIt: 'Use Node 20.19 or later.',
+      };
     }
     const { detectWasm } = await import('@localgrad/wasm-kernels');
     const { simd, threads } = await detectWasm();

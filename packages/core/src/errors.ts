@@ -32,7 +32,12 @@ export class LocalgradError extends Error {
   /** Facts for programs: offending value, file, offset, allowed names, predicted bytes, … */
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(code: ErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = 'LocalgradError';
     this.code = code;
@@ -74,9 +79,15 @@ export function rejectUnknownKeys(where: string, options: object, allowed: reado
 }
 
 /** Throws an `invalid-option` error unless `condition` holds. */
-export function requireOption(condition: boolean, where: string, option: string, value: unknown, allowed: string): asserts condition {
+export function requireOption(
+  condition: boolean,
+  where: string,
+  option: string,
+  value: unknown,
+  allowed: string,
+): asserts condition {
   if (!condition) {
-    const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value) ?? String(value);
+    const shown = typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value));
     throw new LocalgradError('invalid-option', `${where}: option '${option}' is ${shown}; allowed: ${allowed}.`, {
       where,
       option,

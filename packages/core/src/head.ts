@@ -1,6 +1,6 @@
 import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
-import type { Parameter, ParameterScope } from './parameter.js';
 import type { Mode } from './block.js';
+import type { Parameter, ParameterScope } from './parameter.js';
 import type { Shape3 } from './shapes.js';
 
 /** What losses compare with. Borrowed by heads. */

@@ -17,14 +17,32 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
-export { closestFirst, type ErrorCode, LocalgradError, rejectUnknownKeys, requireOption, unknownName } from './errors.js';
-export { formatMethodExpression, type MethodExpression, type OptionValue, parseMethodExpression } from './expression.js';
+export {
+  closestFirst,
+  type ErrorCode,
+  LocalgradError,
+  rejectUnknownKeys,
+  requireOption,
+  unknownName,
+} from './errors.js';
+export {
+  formatMethodExpression,
+  type MethodExpression,
+  type OptionValue,
+  parseMethodExpression,
+} from './expression.js';
 export type { Head, HeadContext, HeadCost, HeadFactory, HeadRequest, HeadResult, Targets } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
 export { createNetwork, type Module, type Network } from './network.js';
-export { type Initializer, Parameter, type ParameterKind, type ParameterScope, type RandomSource } from './parameter.js';
+export {
+  type Initializer,
+  Parameter,
+  type ParameterKind,
+  type ParameterScope,
+  type RandomSource,
+} from './parameter.js';
 export { type Partition, type PartitionSpec, type PartitionStrategy, resolvePartition } from './partition.js';
 export {
   type AfterStepHook,

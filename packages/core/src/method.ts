@@ -17,9 +17,7 @@ export interface LocalLearningMethod {
 }
 
 /** A function from method to method that rewrites plans; closed under composition. */
-export interface MethodDecorator {
-  (method: LocalLearningMethod): LocalLearningMethod;
-}
+export type MethodDecorator = (method: LocalLearningMethod) => LocalLearningMethod;
 
 /** The decorator that changes nothing: the neutral element of composition. */
 export const identity: MethodDecorator = (method) => method;

@@ -60,9 +60,7 @@ export class Parameter {
 }
 
 /** Draws start values: `shape` → flat values in row-major order. `random` is private to the parameter. */
-export interface Initializer {
-  (shape: readonly number[], random: RandomSource): Float32Array;
-}
+export type Initializer = (shape: readonly number[], random: RandomSource) => Float32Array;
 
 /** A seeded generator of numbers. */
 export interface RandomSource {

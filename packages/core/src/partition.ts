@@ -51,7 +51,10 @@ export function resolvePartition(blocks: readonly BackboneBlock[], spec: Partiti
   const own = stemModule === 'own' ? 1 : 0;
   if (strategy === 'even') return own ? [1, ...evenSizes(body, modules - 1)] : evenWithStem(body, modules);
   if (strategy !== 'balanced-memory') {
-    throw new LocalgradError('invalid-option', `Partition strategy '${String(strategy)}' is not known; allowed: even, balanced-memory.`);
+    throw new LocalgradError(
+      'invalid-option',
+      `Partition strategy '${String(strategy)}' is not known; allowed: even, balanced-memory.`,
+    );
   }
   return own ? [1, ...balancedSizes(blocks.slice(1), modules - 1)] : balancedSizes(blocks, modules, 2);
 }

@@ -76,27 +76,44 @@ export function validatePlan(plan: TrainingPlan, modules: number): void {
     if (ids.has(id)) fail(`objective id '${id}' is used twice; ids must differ.`, { id });
     ids.add(id);
     if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to >= modules || from > to) {
-      fail(`objective '${id}' has span [${from}, ${to}]; allowed: 0 ≤ from ≤ to ≤ ${modules - 1}.`, { id, span: [from, to], modules });
+      fail(`objective '${id}' has span [${from}, ${to}]; allowed: 0 ≤ from ≤ to ≤ ${modules - 1}.`, {
+        id,
+        span: [from, to],
+        modules,
+      });
     }
     if (typeof objective.weight === 'number' && !(Number.isFinite(objective.weight) && objective.weight >= 0)) {
-      fail(`objective '${id}' has weight ${objective.weight}; allowed: finite numbers ≥ 0.`, { id, weight: objective.weight });
+      fail(`objective '${id}' has weight ${objective.weight}; allowed: finite numbers ≥ 0.`, {
+        id,
+        weight: objective.weight,
+      });
     }
     if (head.factory === undefined && head.key !== classifierHead.key) {
-      fail(`objective '${id}' names head '${head.key}' without a factory; only '${classifierHead.key}' has none.`, { id, head: head.key });
+      fail(`objective '${id}' names head '${head.key}' without a factory; only '${classifierHead.key}' has none.`, {
+        id,
+        head: head.key,
+      });
     }
     if (head.factory === undefined && to !== modules - 1) {
-      fail(`objective '${id}' puts the classifier on module ${to}; it belongs on the last one (${modules - 1}).`, { id });
+      fail(`objective '${id}' puts the classifier on module ${to}; it belongs on the last one (${modules - 1}).`, {
+        id,
+      });
     }
     const known = heads.get(head.key);
     if (known === undefined) heads.set(head.key, { module: to, factory: head.factory });
     else if (known.module !== to) {
-      fail(`head '${head.key}' is read at modules ${known.module} and ${to}; a head sits on one module.`, { head: head.key });
+      fail(`head '${head.key}' is read at modules ${known.module} and ${to}; a head sits on one module.`, {
+        head: head.key,
+      });
     } else if (known.factory !== head.factory) {
       fail(`head key '${head.key}' stands for two factories; use two keys.`, { head: head.key });
     }
   }
   const updates = plan.statisticsUpdates;
-  if (updates !== undefined && (updates.length !== modules || updates.some((count) => !Number.isInteger(count) || count < 0))) {
+  if (
+    updates !== undefined &&
+    (updates.length !== modules || updates.some((count) => !Number.isInteger(count) || count < 0))
+  ) {
     fail(`statisticsUpdates must hold ${modules} integers ≥ 0, one a module.`, { statisticsUpdates: updates });
   }
 }

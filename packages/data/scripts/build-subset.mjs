@@ -50,7 +50,11 @@ header.writeUInt32LE(test.labels.length, 12);
 const body = Buffer.concat([train.labels, test.labels, predict(train.images), predict(test.images)]);
 const file = Buffer.concat([header, body]);
 const packed = brotliCompressSync(file, {
-  params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: file.length },
+  params: {
+    [constants.BROTLI_PARAM_QUALITY]: 11,
+    [constants.BROTLI_PARAM_LGWIN]: 24,
+    [constants.BROTLI_PARAM_SIZE_HINT]: file.length,
+  },
 });
 const target = join(dirname(fileURLToPath(import.meta.url)), '../assets/fashion-mnist-subset.bin.br');
 writeFileSync(target, packed);

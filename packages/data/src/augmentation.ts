@@ -23,14 +23,26 @@ export function checkAugmentation(augmentation: Augmentation, [height, width]: S
   rejectUnknownKeys('augmentation', augmentation, ['pad', 'padding', 'flip']);
   const { pad = 0, padding = 'zero' } = augmentation;
   const most = Math.min(height, width) - 1;
-  requireOption(Number.isInteger(pad) && pad >= 0 && pad <= most, 'augmentation', 'pad', pad, `integers from 0 to ${most}`);
+  requireOption(
+    Number.isInteger(pad) && pad >= 0 && pad <= most,
+    'augmentation',
+    'pad',
+    pad,
+    `integers from 0 to ${most}`,
+  );
   requireOption(padding === 'zero' || padding === 'reflect', 'augmentation', 'padding', padding, 'zero, reflect');
 }
 
 /**
  * Writes one augmented image to `target`. Draws the same numbers whatever the options, so that streams stay comparable.
  */
-export function augment(source: Uint8Array, target: Uint8Array, shape: Shape3, augmentation: Augmentation, random: Random): void {
+export function augment(
+  source: Uint8Array,
+  target: Uint8Array,
+  shape: Shape3,
+  augmentation: Augmentation,
+  random: Random,
+): void {
   const [height, width, channels] = shape;
   const { pad = 0, padding = 'zero', flip = false } = augmentation;
   const top = random.integer(2 * pad + 1) - pad;

@@ -66,7 +66,13 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
   ]);
   const { batchSize, shuffle = false, seed = 0, augmentation = {}, dropLast = false, withImages = false } = options;
   const most = dataset.size;
-  requireOption(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= most, 'createBatches', 'batchSize', batchSize, `integers from 1 to ${most}`);
+  requireOption(
+    Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= most,
+    'createBatches',
+    'batchSize',
+    batchSize,
+    `integers from 1 to ${most}`,
+  );
   checkAugmentation(augmentation, dataset.imageShape);
   const normalisation = options.normalisation ?? measureNormalisation(dataset);
   const channels = dataset.imageShape[2];
@@ -95,14 +101,23 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
       const index = indices[start + position] as number;
       const source = dataset.images.subarray(index * length, (index + 1) * length);
       const target = bytes.subarray(position * length, (position + 1) * length);
-      if (isAugmented) augment(source, target, dataset.imageShape, augmentation, createRandom(seed, `augment/${epoch}/${index}`));
+      if (isAugmented)
+        augment(source, target, dataset.imageShape, augmentation, createRandom(seed, `augment/${epoch}/${index}`));
       else target.set(source);
       labels[position] = dataset.labels[index] as number;
     }
     const shape: [number, number, number, number] = [size, ...dataset.imageShape];
-    const images = tf.tensor4d(Float32Array.from(bytes, (byte, at) => table[(at % channels) * 256 + byte] as number), shape);
+    const images = tf.tensor4d(
+      Float32Array.from(bytes, (byte, at) => table[(at % channels) * 256 + byte] as number),
+      shape,
+    );
     const labelTensor = tf.tensor1d(labels, 'int32');
-    const raw = withImages ? tf.tensor4d(Float32Array.from(bytes, (byte) => byte / 255), shape) : undefined;
+    const raw = withImages
+      ? tf.tensor4d(
+          Float32Array.from(bytes, (byte) => byte / 255),
+          shape,
+        )
+      : undefined;
     const end = start + size;
     return {
       images,

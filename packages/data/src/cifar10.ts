@@ -36,7 +36,12 @@ export async function cifar10(options: FolderOptions): Promise<DatasetSplits> {
 function checkedRecords({ path, bytes }: { path: string; bytes: Uint8Array }): number {
   const rest = bytes.length % RECORD;
   if (bytes.length === 0 || rest !== 0) {
-    throw damaged(path, bytes.length - rest, `a record of ${RECORD} bytes (label and 3×32×32 values)`, `${rest} bytes: the file is truncated`);
+    throw damaged(
+      path,
+      bytes.length - rest,
+      `a record of ${RECORD} bytes (label and 3×32×32 values)`,
+      `${rest} bytes: the file is truncated`,
+    );
   }
   for (let start = 0; start < bytes.length; start += RECORD) {
     const label = bytes[start] as number;

@@ -30,11 +30,20 @@ export interface TakeOptions {
 /** A subset of `count` images, in the order of the data set. @throws LocalgradError `invalid-option` */
 export function take(dataset: ImageDataset, count: number, options: TakeOptions = {}): ImageDataset {
   const { by = 'balanced', seed } = options;
-  requireOption(Number.isInteger(count) && count >= 1 && count <= dataset.size, 'take', 'count', count, `1 to ${dataset.size}`);
+  requireOption(
+    Number.isInteger(count) && count >= 1 && count <= dataset.size,
+    'take',
+    'count',
+    count,
+    `1 to ${dataset.size}`,
+  );
   requireOption(by === 'balanced' || by === 'first', 'take', 'by', by, 'balanced, first');
   const order = Array.from({ length: dataset.size }, (_, index) => index);
   if (seed !== undefined) createRandom(seed, 'take').shuffle(order);
-  return pick(dataset, (by === 'first' ? order.slice(0, count) : balanced(dataset, order, count)).sort((a, b) => a - b));
+  return pick(
+    dataset,
+    (by === 'first' ? order.slice(0, count) : balanced(dataset, order, count)).sort((a, b) => a - b),
+  );
 }
 
 /** Goes round the classes, one image each, until there are enough. */
@@ -57,5 +66,10 @@ function pick(dataset: ImageDataset, indices: readonly number[]): ImageDataset {
   indices.forEach((index, position) => {
     images.set(dataset.images.subarray(index * length, (index + 1) * length), position * length);
   });
-  return { ...dataset, size: indices.length, images, labels: Uint8Array.from(indices, (index) => dataset.labels[index] as number) };
+  return {
+    ...dataset,
+    size: indices.length,
+    images,
+    labels: Uint8Array.from(indices, (index) => dataset.labels[index] as number),
+  };
 }

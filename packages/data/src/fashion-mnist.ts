@@ -54,11 +54,19 @@ export async function fashionMnistSubset(): Promise<DatasetSplits> {
   try {
     content = await promisify(brotliDecompress)(await readFile(location));
   } catch (error) {
-    throw new LocalgradError('invalid-data', `The embedded data set ${location.pathname} cannot be read: ${(error as Error).message}.`, {}, { cause: error });
+    throw new LocalgradError(
+      'invalid-data',
+      `The embedded data set ${location.pathname} cannot be read: ${(error as Error).message}.`,
+      {},
+      { cause: error },
+    );
   }
   const digest = createHash('sha256').update(content).digest('hex');
   if (digest !== SUBSET_SHA256) {
-    throw new LocalgradError('invalid-data', `The embedded data set ${location.pathname} is damaged: expected sha256 ${SUBSET_SHA256}, found ${digest}. Install the package again.`);
+    throw new LocalgradError(
+      'invalid-data',
+      `The embedded data set ${location.pathname} is damaged: expected sha256 ${SUBSET_SHA256}, found ${digest}. Install the package again.`,
+    );
   }
   const view = new DataView(content.buffer, content.byteOffset);
   const counts = [view.getUint32(8, true), view.getUint32(12, true)] as const;

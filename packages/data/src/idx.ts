@@ -20,7 +20,8 @@ export async function readIdx(
   const [labelCount = 0] = labelHeader;
   expectLength(images, 16, size * height * width);
   expectLength(labels, 8, labelCount);
-  if (labelCount !== size) throw damaged(labels.path, 4, `${size} labels, as many as images in ${images.path}`, `${labelCount}`);
+  if (labelCount !== size)
+    throw damaged(labels.path, 4, `${size} labels, as many as images in ${images.path}`, `${labelCount}`);
   const values = labels.bytes.subarray(8);
   const wrong = values.findIndex((label) => label >= classes.length);
   if (wrong >= 0) throw damaged(labels.path, 8 + wrong, `a label below ${classes.length}`, `${values[wrong]}`);
@@ -34,7 +35,8 @@ interface DataFile {
 
 /** The numbers after the magic one. */
 function header({ path, bytes }: DataFile, magic: number, words: number): number[] {
-  if (bytes.length < 4 * words) throw damaged(path, bytes.length, `a header of ${4 * words} bytes`, 'the end of the file');
+  if (bytes.length < 4 * words)
+    throw damaged(path, bytes.length, `a header of ${4 * words} bytes`, 'the end of the file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, 4 * words);
   const found = view.getUint32(0);
   if (found !== magic) throw damaged(path, 0, `magic number 0x${magic.toString(16)}`, `0x${found.toString(16)}`);
@@ -43,6 +45,7 @@ function header({ path, bytes }: DataFile, magic: number, words: number): number
 
 function expectLength({ path, bytes }: DataFile, start: number, length: number): void {
   const found = bytes.length - start;
-  if (found < length) throw damaged(path, bytes.length, `${length} bytes of data after the header`, `${found}: the file is truncated`);
+  if (found < length)
+    throw damaged(path, bytes.length, `${length} bytes of data after the header`, `${found}: the file is truncated`);
   if (found > length) throw damaged(path, start + length, 'the end of the file', `${found - length} more bytes`);
 }

@@ -23,7 +23,10 @@ const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<D
   'fashion-mnist': (folder) => fashionMnist({ folder: folder ?? '/usr/share/datasets/fashion-mnist' }),
   cifar10: (folder) => {
     if (folder === undefined) {
-      throw new LocalgradError('invalid-option', "Data set 'cifar10' needs option 'folder': where its binary files are.");
+      throw new LocalgradError(
+        'invalid-option',
+        "Data set 'cifar10' needs option 'folder': where its binary files are.",
+      );
     }
     return cifar10({ folder });
   },
@@ -46,5 +49,9 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
     return result;
   };
   const { folder: _, ...prepared } = options;
-  return { config: { ...splits.config, ...prepared }, train: prepare(splits.train, train), test: prepare(splits.test, test) };
+  return {
+    config: { ...splits.config, ...prepared },
+    train: prepare(splits.train, train),
+    test: prepare(splits.test, test),
+  };
 }

@@ -18,7 +18,13 @@ function mapImages(
 /** Puts every image in the middle of a black square, e.g. 28×28 into 32×32. */
 export function padTo(dataset: ImageDataset, size: number): ImageDataset {
   const [height, width, channels] = dataset.imageShape;
-  requireOption(Number.isInteger(size) && size >= Math.max(height, width), 'padTo', 'size', size, `integers ≥ ${Math.max(height, width)}`);
+  requireOption(
+    Number.isInteger(size) && size >= Math.max(height, width),
+    'padTo',
+    'size',
+    size,
+    `integers ≥ ${Math.max(height, width)}`,
+  );
   const top = (size - height) >> 1;
   const left = (size - width) >> 1;
   return mapImages(dataset, [size, size, channels], (source, target) => {

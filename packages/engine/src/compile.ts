@@ -46,12 +46,18 @@ export interface CompiledPlan {
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
   const memory = options.memory ?? 'residuals';
   if (memory !== 'residuals' && memory !== 'recompute') {
-    throw new LocalgradError('invalid-option', `Memory policy '${String(memory)}' is not known; allowed: residuals, recompute.`);
+    throw new LocalgradError(
+      'invalid-option',
+      `Memory policy '${String(memory)}' is not known; allowed: residuals, recompute.`,
+    );
   }
   validatePlan(plan, network.modules.length);
   const objectives = plan.objectives.filter((objective) => objective.weight !== 0);
   if (objectives.length === 0) {
-    throw new LocalgradError('invalid-plan', `Plan of '${plan.method}': every objective has weight 0; at least one must not.`);
+    throw new LocalgradError(
+      'invalid-plan',
+      `Plan of '${plan.method}': every objective has weight 0; at least one must not.`,
+    );
   }
   const heads = groupObjectives(objectives, network, options.scope.scope('heads'));
   const modules = network.modules.map((module) => {
@@ -63,17 +69,31 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     network.modules.length,
     memory,
   );
-  const compiled = { network, plan, memory, modules, objectives, heads, schedule, parameters: collectParameters(network, heads) };
+  const compiled = {
+    network,
+    plan,
+    memory,
+    modules,
+    objectives,
+    heads,
+    schedule,
+    parameters: collectParameters(network, heads),
+  };
   return { ...compiled, predict: (batchSize) => predictPeak(compiled, batchSize) };
 }
 
-function collectParameters(network: Network, heads: ReadonlyMap<number, readonly CompiledHead[]>): Map<string, Parameter> {
+function collectParameters(
+  network: Network,
+  heads: ReadonlyMap<number, readonly CompiledHead[]>,
+): Map<string, Parameter> {
   const owners: (Block | Head)[] = [
     ...network.backbone.blocks.map(({ block }) => block),
     network.backbone.classifier,
     ...[...heads.values()].flat().map(({ head }) => head),
   ];
   return new Map(
-    owners.flatMap((owner) => [...owner.parameters, ...owner.statistics]).map((parameter) => [parameter.name, parameter]),
+    owners
+      .flatMap((owner) => [...owner.parameters, ...owner.statistics])
+      .map((parameter) => [parameter.name, parameter]),
   );
 }

@@ -46,7 +46,9 @@ export function describePlan(compiled: CompiledPlan, batchSize: number): PlanDes
   const units = compiled.modules.map((_, module) => moduleUnits(compiled, module));
   const cost = (owner: Block | Head) => owner.cost.multiplyAccumulates;
   const forward = sum(compiled.modules.map(cost)) + cost(compiled.network.backbone.classifier);
-  const work = sum(compiled.modules.map((module, index) => cost(module) * (units[index] ?? 0))) + sum(heads.map(({ head }) => 3 * cost(head)));
+  const work =
+    sum(compiled.modules.map((module, index) => cost(module) * (units[index] ?? 0))) +
+    sum(heads.map(({ head }) => 3 * cost(head)));
   return {
     method: compiled.plan.method,
     modules: compiled.network.modules.map((module, index) => ({
@@ -65,7 +67,10 @@ export function describePlan(compiled: CompiledPlan, batchSize: number): PlanDes
         head: head.name,
         weight: typeof weight === 'number' ? weight : weight(0),
         parameters: weightCount(head.parameters),
-        reaches: [...compiled.modules.slice(span[0], span[1] + 1).flatMap((module) => module.parameters), ...head.parameters]
+        reaches: [
+          ...compiled.modules.slice(span[0], span[1] + 1).flatMap((module) => module.parameters),
+          ...head.parameters,
+        ]
           .filter(({ kind }) => kind === 'weight')
           .map(({ name }) => name),
       })),

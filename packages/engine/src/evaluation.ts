@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import type * as tf from '@tensorflow/tfjs';
 
 /**
  * Class scores of the plain backbone with its classifier in evaluation mode: auxiliary networks take no part.

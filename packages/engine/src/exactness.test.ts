@@ -75,7 +75,10 @@ function plainLayer(x: tf.Tensor, { kind, channels, stride }: Layer, index: numb
 
 function plainLoss(h: tf.Tensor, labels: tf.Tensor1D, values: Values, prefix: string): tf.Scalar {
   const pooled = tf.mean(h, [1, 2]);
-  const logits = tf.add(tf.matMul(pooled as tf.Tensor2D, values(`${prefix}fc.weight`) as tf.Tensor2D), values(`${prefix}fc.bias`));
+  const logits = tf.add(
+    tf.matMul(pooled as tf.Tensor2D, values(`${prefix}fc.weight`) as tf.Tensor2D),
+    values(`${prefix}fc.bias`),
+  );
   const logProbabilities = tf.logSoftmax(logits);
   return tf.neg(tf.mean(tf.sum(tf.mul(logProbabilities, tf.oneHot(labels, classes)), 1))) as tf.Scalar;
 }
@@ -93,7 +96,9 @@ function referenceGradients(
   const names = [...parameters.values()].filter(({ kind }) => kind === 'weight').map(({ name }) => name);
   const values: Values = (name) => (parameters.get(name) as Parameter).value;
   const inputs: tf.Tensor[] = [images];
-  layers.forEach((layer, index) => inputs.push(plainLayer(inputs[index] as tf.Tensor, layer, index, values)));
+  for (const [index, layer] of layers.entries()) {
+    inputs.push(plainLayer(inputs[index] as tf.Tensor, layer, index, values));
+  }
   const gradients = new Map<string, tf.Tensor>();
   const losses = new Map<string, number>();
   for (const { id, span, weight, head } of objectives) {
@@ -129,12 +134,21 @@ function relativeError(actual: tf.Tensor, expected: tf.Tensor, floor: number): n
 }
 
 /** Runs both and returns the worst relative error over all gradients. */
-function worstError(layers: readonly Layer[], sizes: readonly number[], plan: TrainingPlan, memory: MemoryPolicy, seed: number): number {
+function worstError(
+  layers: readonly Layer[],
+  sizes: readonly number[],
+  plan: TrainingPlan,
+  memory: MemoryPolicy,
+  seed: number,
+): number {
   const scope = createScope(seed);
   const network = buildNetwork(layers, sizes, scope);
   const compiled = compilePlan(network, plan, { scope, memory });
   const images = tf.randomNormal([batchSize, ...imageShape], 0, 1, 'float32', seed) as tf.Tensor4D;
-  const labels = tf.tensor1d(Array.from({ length: batchSize }, (_, n) => (n + seed) % classes), 'int32');
+  const labels = tf.tensor1d(
+    Array.from({ length: batchSize }, (_, n) => (n + seed) % classes),
+    'int32',
+  );
   const before = tf.memory().numTensors;
   const gradients = new Map<string, tf.Tensor>();
   const result = createExecutor(compiled).step(
@@ -173,7 +187,10 @@ const configuration = fc.array(layer, { minLength: 1, maxLength: 5 }).chain((lay
   fc.record({
     layers: fc.constant(layers),
     cuts: fc.subarray(Array.from({ length: layers.length - 1 }, (_, index) => index + 1)),
-    picks: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.constantFrom(0.25, 0.5, 1, 2), fc.boolean()), { minLength: 1, maxLength: 5 }),
+    picks: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.constantFrom(0.25, 0.5, 1, 2), fc.boolean()), {
+      minLength: 1,
+      maxLength: 5,
+    }),
     memory: fc.constantFrom<MemoryPolicy>('residuals', 'recompute'),
     seed: fc.integer({ min: 1, max: 1000 }),
   }),
@@ -199,7 +216,9 @@ describe('the executor', () => {
           const head = { key: isShared ? `shared${span[1]}` : `own${index}`, factory: headFactory };
           return { id: `o${index}`, role: 'independent', span, weight, head };
         });
-        expect(worstError(layers, sizes, { method: 'random', objectives, hooks: [] }, memory, seed)).toBeLessThanOrEqual(1e-4);
+        expect(
+          worstError(layers, sizes, { method: 'random', objectives, hooks: [] }, memory, seed),
+        ).toBeLessThanOrEqual(1e-4);
       }),
       { numRuns: 30, seed: 7 },
     );

@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import {
   type Block,
   LocalgradError,
@@ -11,6 +10,7 @@ import {
   weightAt,
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import type { Instruction } from './schedule.js';
 
@@ -81,15 +81,20 @@ class Run {
     const { module } = instruction;
     switch (instruction.op) {
       case 'forward':
-        return this.#forward(module, instruction.keep, instruction.repeat);
+        this.#forward(module, instruction.keep, instruction.repeat);
+        break;
       case 'evaluate':
-        return this.#evaluate(module);
+        this.#evaluate(module);
+        break;
       case 'send':
-        return this.#send(module, instruction.from);
+        this.#send(module, instruction.from);
+        break;
       case 'finish':
-        return this.#finish(module, instruction.sendTo);
+        this.#finish(module, instruction.sendTo);
+        break;
       case 'drop':
-        return this.#release(module);
+        this.#release(module);
+        break;
       case 'free':
         this.#outputs.get(module)?.dispose();
         this.#outputs.delete(module);
@@ -100,7 +105,10 @@ class Run {
     const mode = isRepeated ? recomputeMode : this.#trainingMode(module);
     const input = this.#output(module - 1);
     if (!keep) {
-      this.#outputs.set(module, forwardWithoutResiduals(this.compiled.network.modules[module]?.blocks ?? [], input, mode));
+      this.#outputs.set(
+        module,
+        forwardWithoutResiduals(this.compiled.network.modules[module]?.blocks ?? [], input, mode),
+      );
       return;
     }
     const pass = this.#block(module).forward(input, mode);
@@ -216,7 +224,10 @@ function keepCopy(scalar: tf.Scalar): tf.Scalar {
 }
 
 function missing(what: string): LocalgradError {
-  return new LocalgradError('invalid-plan', `The schedule asks for the ${what}, which is not there: the schedule is broken.`);
+  return new LocalgradError(
+    'invalid-plan',
+    `The schedule asks for the ${what}, which is not there: the schedule is broken.`,
+  );
 }
 
 function checkBatch({ network, plan }: CompiledPlan, { images, targets }: Batch): void {

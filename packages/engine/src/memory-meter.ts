@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { LocalgradError } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
 
 /** The part of a backend's data storage that the meter hooks into. */
 interface Storage {

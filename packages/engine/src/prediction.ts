@@ -53,7 +53,10 @@ export function predictPeak(compiled: Schedulable, batchSize: number): PeakPredi
         break;
       case 'send':
         // The slot stays for the weight-VJP, so the VJP works on a copy.
-        note(module, outputBytes + block.cost.vjpPeakBytes(batchSize, { input: true, parameters: false, release: false }));
+        note(
+          module,
+          outputBytes + block.cost.vjpPeakBytes(batchSize, { input: true, parameters: false, release: false }),
+        );
         slots.set(slotKey(module - 1, instruction.from), bytesOf(block.inputShape, batchSize));
         break;
       case 'finish': {
@@ -61,7 +64,10 @@ export function predictPeak(compiled: Schedulable, batchSize: number): PeakPredi
         const own = [...slots.keys()].filter((key) => key.startsWith(`${module}/`));
         // Summing leaves one cotangent.
         for (const key of own.slice(1)) slots.delete(key);
-        note(module, block.cost.vjpPeakBytes(batchSize, { input: sendTo !== undefined, parameters: true, release: true }));
+        note(
+          module,
+          block.cost.vjpPeakBytes(batchSize, { input: sendTo !== undefined, parameters: true, release: true }),
+        );
         for (const key of own) slots.delete(key);
         residuals.delete(module);
         if (sendTo !== undefined) slots.set(slotKey(module - 1, sendTo), bytesOf(block.inputShape, batchSize));

@@ -59,7 +59,10 @@ function interpret(schedule: readonly Instruction[], spans: readonly Span[]) {
         const keys = [...slots.keys()].filter((key) => key.startsWith(`${module}/`));
         const arrived = keys.flatMap((key) => [...(slots.get(key) ?? [])]);
         expect(trainedBy.has(module)).toBe(false);
-        trainedBy.set(module, arrived.sort((a, b) => a - b));
+        trainedBy.set(
+          module,
+          arrived.sort((a, b) => a - b),
+        );
         if (instruction.sendTo !== undefined) arrive(`${module - 1}/${instruction.sendTo}`, arrived);
         for (const key of keys) slots.delete(key);
         passes.delete(module);
@@ -98,11 +101,15 @@ describe('compileSchedule', () => {
     fc.assert(
       fc.property(network, ({ modules, spans }) => {
         const { counts } = interpret(compileSchedule(spans, modules), spans);
-        const starts = (module: number) => new Set(spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from));
+        const starts = (module: number) =>
+          new Set(spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from));
         const trained = Array.from({ length: modules }, (_, module) => starts(module)).filter((set) => set.size > 0);
         expect(counts.forward).toBe(1 + Math.max(...spans.map(([, to]) => to)));
         expect(counts.finish).toBe(trained.length);
-        const passing = Array.from({ length: modules }, (_, module) => [...starts(module)].filter((from) => from < module).length);
+        const passing = Array.from(
+          { length: modules },
+          (_, module) => [...starts(module)].filter((from) => from < module).length,
+        );
         const combined = passing.filter((count, module) => count === 1 && starts(module).size === 1).length;
         expect(counts.send).toBe(passing.reduce((sum, count) => sum + count, 0) - combined);
       }),
@@ -120,7 +127,10 @@ describe('compileSchedule', () => {
   });
 
   it('needs the 4 units of work of methods.md §7.2 for windows of two', () => {
-    const spans: Span[] = [0, 1, 2, 3].flatMap((to): Span[] => [[to, to], [Math.max(0, to - 1), to]]);
+    const spans: Span[] = [0, 1, 2, 3].flatMap((to): Span[] => [
+      [to, to],
+      [Math.max(0, to - 1), to],
+    ]);
     const schedule = compileSchedule(spans, 4);
     const interior = schedule.filter(({ module, op }) => module === 2 && op !== 'free' && op !== 'evaluate');
     expect(interior.map(({ op }) => op)).toEqual(['forward', 'send', 'finish']);

@@ -34,10 +34,16 @@ export type Instruction =
  *
  * @param spans spans of the objectives, valid for `modules`
  */
-export function compileSchedule(spans: readonly Span[], modules: number, memory: MemoryPolicy = 'residuals'): Instruction[] {
+export function compileSchedule(
+  spans: readonly Span[],
+  modules: number,
+  memory: MemoryPolicy = 'residuals',
+): Instruction[] {
   const last = Array.from({ length: modules }, (_, module) => lastReader(spans, module));
   const reachesFrom = (module: number): number[] =>
-    [...new Set(spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from))].sort((a, b) => a - b);
+    [...new Set(spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from))].sort(
+      (a, b) => a - b,
+    );
   const end = Math.max(...spans.map(([, to]) => to));
   const instructions: Instruction[] = [];
 

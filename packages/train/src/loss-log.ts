@@ -19,14 +19,21 @@ export class LossLog {
   /** Sums over the epoch, of what has been read. */
   readonly #epoch = new Map<string, { sum: number; count: number }>();
   #firstStep = 0;
+  #steps = 0;
 
   constructor(compiled: CompiledPlan) {
     this.#compiled = compiled;
   }
 
+  /** Steps since the last reading. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** Takes over the scalars of a step. @param step from 1 */
   add(step: number, result: StepResult): void {
-    if (this.#values.size === 0) this.#firstStep = step;
+    if (this.#steps === 0) this.#firstStep = step;
+    this.#steps++;
     this.#keep(result.losses, false);
     this.#keep(result.terms, true);
   }
@@ -39,6 +46,7 @@ export class LossLog {
   async read(): Promise<LossReading> {
     const entries = [...this.#values];
     this.#values.clear();
+    this.#steps = 0;
     const scalars = entries.flatMap(([, { scalars }]) => scalars);
     if (scalars.length === 0) return { losses: {}, terms: {} };
     const stacked = tf.stack(scalars);

@@ -65,7 +65,7 @@ describe('train', () => {
     expect(events.map(({ type }) => type)).toEqual(['run-start', ...epoch, ...epoch, 'run-end']);
     const steps = events.filter((event) => event.type === 'step-end');
     expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(steps.map(({ losses }) => losses !== undefined)).toEqual([false, true, true, true, false, true]);
+    expect(steps.map(({ losses }) => losses !== undefined)).toEqual([false, true, true, false, true, true]);
     expect(Object.keys(steps[1]?.losses ?? {})).toHaveLength(2);
     expect(events.every((event) => Object.isFrozen(event))).toBe(true);
     expect(result.epochs.map((record) => record.epoch)).toEqual([1, 2]);

@@ -95,7 +95,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     emit({ type: 'epoch-start', epoch, epochs });
     for (const batch of batches.epoch(epoch - 1)) {
       epochPeak = Math.max(epochPeak, runStep(batch, epoch));
-      const isRead = step % logEvery === 0 || step === epoch * batches.batchesPerEpoch;
+      const isRead = losses.steps === logEvery || step === epoch * batches.batchesPerEpoch;
       const reading = isRead ? withoutEmpty(await losses.read()) : {};
       emit({ type: 'step-end', step, steps, epoch, learningRate, ...reading });
       await nextTurn();

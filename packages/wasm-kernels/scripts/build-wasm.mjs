@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const common = ['assembly/index.ts', '-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--initialMemory', '1'];
+const common = [
+  'assembly/index.ts',
+  '-O3',
+  '--noAssert',
+  '--runtime',
+  'stub',
+  '--importMemory',
+  '--initialMemory',
+  '1',
+];
 const shared = ['--sharedMemory', '--maximumMemory', '65536'];
 const variants = {
   simd: ['--enable', 'simd'],
@@ -30,6 +39,9 @@ for (const [name, flags] of Object.entries(variants)) {
     throw new Error(`The ${name} kernels do not compile.`, { cause: error });
   }
   const base64 = Buffer.from(binary).toString('base64');
-  writeFileSync(join(generated, `${name}.ts`), `/** Compiled from assembly/ by scripts/build-wasm.mjs. */\nexport const binary =\n  '${base64}';\n`);
+  writeFileSync(
+    join(generated, `${name}.ts`),
+    `/** Compiled from assembly/ by scripts/build-wasm.mjs. */\nexport const binary =\n  '${base64}';\n`,
+  );
   console.log(`${name}: ${binary.length} bytes`);
 }

@@ -1,3 +1,4 @@
+export { createWasmTrainingKernels, type KernelOptions } from './kernels/index.js';
 export type {
   BatchNormGradient,
   BatchNormGradientRequest,
@@ -7,7 +8,6 @@ export type {
   Shape4,
   WasmTrainingKernels,
 } from './kernels/interface.js';
-export { createWasmTrainingKernels, type KernelOptions } from './kernels/index.js';
 export { detectWasm, type WasmFeatures } from './runtime/detect.js';
 export { maximumHeapBytes, openHeap, type WasmHeap } from './runtime/heap.js';
 export { startWasm, type WasmOptions, type WasmRuntime } from './runtime/start.js';

@@ -40,7 +40,14 @@ export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Te
   const { heap } = context;
   const { rows, channels } = rowsOf(x);
   const pointer = heap.pointer(x);
-  const total = sums(context, 'batchStatistics', x, (target, start, end) => [pointer, pointer, target, start, end, channels]);
+  const total = sums(context, 'batchStatistics', x, (target, start, end) => [
+    pointer,
+    pointer,
+    target,
+    start,
+    end,
+    channels,
+  ]);
   const mean = heap.allocate<Tensor1D>([channels]);
   const variance = heap.allocate<Tensor1D>([channels]);
   const origin = context.floats(pointer, channels);
@@ -55,7 +62,11 @@ export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Te
 }
 
 /** Writes x ↦ x·scale + shift of a normalisation to `pointer`: all scales, then all shifts. */
-function writeAffine(context: KernelContext, pointer: number, { mean, variance, epsilon, scale, shift }: Normalisation): void {
+function writeAffine(
+  context: KernelContext,
+  pointer: number,
+  { mean, variance, epsilon, scale, shift }: Normalisation,
+): void {
   const channels = mean.size;
   const affine = context.floats(pointer, 2 * channels);
   const [means, variances, scales, shifts] = [mean, variance, scale, shift].map((tensor) => context.values(tensor)) as [

@@ -35,7 +35,11 @@ export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
 }
 
 /** Cuts `count` items into at most `most` pieces of whole `quantum`s; independent of the number of threads. */
-export function pieces(count: number, most: number, quantum = 1): { count: number; bounds(piece: number): [number, number] } {
+export function pieces(
+  count: number,
+  most: number,
+  quantum = 1,
+): { count: number; bounds(piece: number): [number, number] } {
   const size = Math.max(quantum, Math.ceil(Math.ceil(count / most) / quantum) * quantum);
   return {
     count: Math.max(1, Math.ceil(count / size)),

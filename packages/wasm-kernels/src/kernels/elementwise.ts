@@ -19,7 +19,10 @@ export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b:
   return sum;
 }
 
-export function sgdUpdate(context: KernelContext, request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {
+export function sgdUpdate(
+  context: KernelContext,
+  request: SgdUpdateRequest,
+): { value: tf.Tensor; velocity: tf.Tensor } {
   const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
   const { heap, pool } = context;
   const next = heap.allocate(value.shape);
@@ -63,7 +66,14 @@ export function globalAveragePoolGradient(context: KernelContext, dy: tf.Tensor2
   const [from, to] = [heap.pointer(dy), heap.pointer(dx)];
   const images = pieces(batch, dx.size < MINIMUM_FOR_THREADS ? 1 : 16);
   const positions = height * width;
-  pool.run('poolSpread', images.count, (piece) => [from, to, ...images.bounds(piece), positions, channels, 1 / positions]);
+  pool.run('poolSpread', images.count, (piece) => [
+    from,
+    to,
+    ...images.bounds(piece),
+    positions,
+    channels,
+    1 / positions,
+  ]);
   return dx;
 }
 

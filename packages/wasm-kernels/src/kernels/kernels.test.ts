@@ -32,7 +32,11 @@ function convolve(
             if (ih < 0 || ih >= h || iw < 0 || iw >= w) continue;
             for (let p = 0; p < ci; p++)
               for (let q = 0; q < co; q++)
-                visit(((b * h + ih) * w + iw) * ci + p, ((i * kw + j) * ci + p) * co + q, ((b * oh + r) * ow + c) * co + q);
+                visit(
+                  ((b * h + ih) * w + iw) * ci + p,
+                  ((i * kw + j) * ci + p) * co + q,
+                  ((b * oh + r) * ow + c) * co + q,
+                );
           }
 }
 
@@ -41,7 +45,8 @@ function closeTo(actual: ArrayLike<number>, expected: ArrayLike<number>, toleran
   let largest = 0;
   for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i] as number));
   let worst = 0;
-  for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs((actual[i] as number) - (expected[i] as number)));
+  for (let i = 0; i < expected.length; i++)
+    worst = Math.max(worst, Math.abs((actual[i] as number) - (expected[i] as number)));
   expect(worst / (largest || 1)).toBeLessThanOrEqual(tolerance);
 }
 
@@ -88,11 +93,12 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
     const wShape: Shape4 = [k, k, xShape[3], co];
     const out = (size: number) => Math.floor((size + 2 * padding - k) / stride) + 1;
     const yShape: Shape4 = [xShape[0], out(xShape[1]), out(xShape[2]), co];
-    const [xs, ws, ds] = [xShape, wShape, yShape].map((shape, index) => noise(shape.reduce((a, b) => a * b, 1), index + 1)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ];
+    const [xs, ws, ds] = [xShape, wShape, yShape].map((shape, index) =>
+      noise(
+        shape.reduce((a, b) => a * b, 1),
+        index + 1,
+      ),
+    ) as [Float32Array, Float32Array, Float32Array];
     const y = new Float64Array(ds.length);
     const dx = new Float64Array(xs.length);
     const dw = new Float64Array(ws.length);
@@ -133,7 +139,16 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
     for (const mode of ['none', 'recompute', 'output'] as const) {
       const before = tf.memory().numTensors;
       const used = runtime.heap.usedBytes();
-      const expected = referenceBatchNorm(xs, mode === 'output' ? rs : undefined, ds, gs, bs, channels, epsilon, mode !== 'none');
+      const expected = referenceBatchNorm(
+        xs,
+        mode === 'output' ? rs : undefined,
+        ds,
+        gs,
+        bs,
+        channels,
+        epsilon,
+        mode !== 'none',
+      );
       tf.tidy(() => {
         const x = tf.tensor4d(xs, [...shape]);
         const { mean, variance } = kernels.batchStatistics(x);
@@ -154,7 +169,14 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
         closeTo(kept.dShift.dataSync(), expected.dShift, 1e-5);
         closeTo(kept.masked?.dataSync() ?? [], expected.masked, 0);
         const own = tf.tensor4d(ds, [...shape]);
-        const again = kernels.batchNormGradient({ dy: own, x, normalisation, mask, overwriteInput: true, wantMasked: true });
+        const again = kernels.batchNormGradient({
+          dy: own,
+          x,
+          normalisation,
+          mask,
+          overwriteInput: true,
+          wantMasked: true,
+        });
         closeTo(again.dx.dataSync(), expected.dx, 1e-4);
         expect(x.isDisposed || again.dx === x).toBe(true);
       });
@@ -167,7 +189,11 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       const [a, b] = [noise(1003, 1), noise(1003, 2)];
-      closeTo(kernels.accumulate(tf.tensor1d(a), tf.tensor1d(b)).dataSync(), a.map((value, i) => value + (b[i] as number)), 1e-7);
+      closeTo(
+        kernels.accumulate(tf.tensor1d(a), tf.tensor1d(b)).dataSync(),
+        a.map((value, i) => value + (b[i] as number)),
+        1e-7,
+      );
       const x = tf.tensor4d(noise(2 * 3 * 5 * 6, 3), [2, 3, 5, 6]);
       closeTo(kernels.globalAveragePool(x).dataSync(), tf.mean(x, [1, 2]).dataSync());
       const pooled = tf.tensor2d(noise(12, 4), [2, 6]);
@@ -176,8 +202,17 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
         const expected = (pooled.dataSync()[Math.floor(i / 90) * 6 + (i % 6)] as number) / 15;
         expect(spread[i]).toBeCloseTo(expected, 6);
       }
-      for (const [m, k, n] of [[3, 5, 4], [64, 33, 10], [7, 128, 128]] as const) {
-        for (const [transposeA, transposeB] of [[false, false], [true, false], [false, true], [true, true]] as const) {
+      for (const [m, k, n] of [
+        [3, 5, 4],
+        [64, 33, 10],
+        [7, 128, 128],
+      ] as const) {
+        for (const [transposeA, transposeB] of [
+          [false, false],
+          [true, false],
+          [false, true],
+          [true, true],
+        ] as const) {
           const a = tf.tensor2d(noise(m * k, 5), transposeA ? [k, m] : [m, k]);
           const b = tf.tensor2d(noise(k * n, 6), transposeB ? [n, k] : [k, n]);
           const product = kernels.matMul(a, b, transposeA, transposeB).dataSync();
@@ -227,14 +262,23 @@ function referenceBatchNorm(
 ) {
   const rows = xs.length / channels;
   const zeros = () => new Float64Array(channels);
-  const [mean, variance, dScale, dShift] = [zeros(), zeros(), zeros(), zeros()] as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const [mean, variance, dScale, dShift] = [zeros(), zeros(), zeros(), zeros()] as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
   const add = (target: Float64Array, index: number, value: number) => {
     target[index] = (target[index] as number) + value;
   };
-  xs.forEach((value, i) => add(mean, i % channels, value / rows));
-  xs.forEach((value, i) => add(variance, i % channels, (value - (mean[i % channels] as number)) ** 2 / rows));
+  for (const [i, value] of xs.entries()) add(mean, i % channels, value / rows);
+  for (const [i, value] of xs.entries())
+    add(variance, i % channels, (value - (mean[i % channels] as number)) ** 2 / rows);
   const inverse = variance.map((value) => 1 / Math.sqrt(value + epsilon));
-  const hat = Float64Array.from(xs, (value, i) => (value - (mean[i % channels] as number)) * (inverse[i % channels] as number));
+  const hat = Float64Array.from(
+    xs,
+    (value, i) => (value - (mean[i % channels] as number)) * (inverse[i % channels] as number),
+  );
   const y = hat.map((value, i) => {
     const sum = value * (gs[i % channels] as number) + (bs[i % channels] as number) + (residual?.[i] ?? 0);
     return relu ? Math.max(0, sum) : sum;

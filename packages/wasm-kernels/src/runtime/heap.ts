@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { LocalgradError } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
 
 /** The heap of TensorFlow.js' wasm backend, as our kernels see it: byte offsets instead of tensors. */
 export interface WasmHeap {
@@ -60,7 +60,10 @@ export function openHeap(limitBytes: number = maximumHeapBytes): WasmHeap {
     pointer(tensor) {
       const entry = backend.dataIdMap.get(tensor.dataId);
       if (entry === undefined) {
-        throw new LocalgradError('misuse', `A tensor of shape [${tensor.shape.join(', ')}] is not on the wasm heap: it was disposed or belongs to another backend.`);
+        throw new LocalgradError(
+          'misuse',
+          `A tensor of shape [${tensor.shape.join(', ')}] is not on the wasm heap: it was disposed or belongs to another backend.`,
+        );
       }
       return entry.memoryOffset >>> 0;
     },

@@ -24,7 +24,10 @@ describe('startWasm', () => {
     const once = async (threads: number) => {
       const started = await startWasm({ threads });
       const kernels = started.kernels as NonNullable<typeof started.kernels>;
-      const x = tf.tensor4d(Float32Array.from({ length: 40 * 16 * 16 * 8 }, (_, i) => Math.sin(i)), [40, 16, 16, 8]);
+      const x = tf.tensor4d(
+        Float32Array.from({ length: 40 * 16 * 16 * 8 }, (_, i) => Math.sin(i)),
+        [40, 16, 16, 8],
+      );
       const { mean, variance } = kernels.batchStatistics(x);
       const dw = kernels.conv2dFilterGradient(x, x, [3, 3, 8, 8], { stride: 1, padding: 1 });
       const values = [mean, variance, dw].map((tensor) => [...tensor.dataSync()]);
@@ -46,7 +49,9 @@ describe('startWasm', () => {
       caught = error;
     }
     expect(LocalgradError.isInstance(caught) && caught.code).toBe('out-of-memory');
-    expect((caught as LocalgradError).message).toMatch(/83886080 bytes were asked for, \d+ of 67108864 bytes are in use/);
+    expect((caught as LocalgradError).message).toMatch(
+      /83886080 bytes were asked for, \d+ of 67108864 bytes are in use/,
+    );
     expect(runtime.heap.usedBytes()).toBeLessThanOrEqual(before + 4096);
     expect(kept.dataSync().every((value) => value === 1)).toBe(true);
   });

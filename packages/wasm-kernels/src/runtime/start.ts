@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
 import { createWasmTrainingKernels } from '../kernels/index.js';
 import type { WasmTrainingKernels } from '../kernels/interface.js';
 import { registerTrainingGradients } from '../stock/register.js';
@@ -78,7 +78,10 @@ export async function startWasm(options: WasmOptions = {}): Promise<WasmRuntime>
 /** What importing TensorFlow.js' wasm backend registers, kept to return to from the threaded build. */
 let stockFactory: ReturnType<typeof tf.findBackendFactory> | undefined;
 
-async function registerBackend(threads: number, simd: boolean): Promise<{ build: WasmRuntime['build']; reason?: string }> {
+async function registerBackend(
+  threads: number,
+  simd: boolean,
+): Promise<{ build: WasmRuntime['build']; reason?: string }> {
   const { setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
   stockFactory ??= tf.findBackendFactory('wasm');
   let reason: string | undefined;
@@ -116,6 +119,11 @@ async function activate(): Promise<void> {
     cause = error;
   }
   if (!isReady) {
-    throw new LocalgradError('backend-unavailable', 'The wasm backend of TensorFlow.js could not be started.', {}, { cause });
+    throw new LocalgradError(
+      'backend-unavailable',
+      'The wasm backend of TensorFlow.js could not be started.',
+      {},
+      { cause },
+    );
   }
 }

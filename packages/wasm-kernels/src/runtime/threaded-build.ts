@@ -12,10 +12,7 @@ interface Unreferencable {
   unref?(): void;
 }
 
-type Factory = (options: {
-  locateFile(path: string): string;
-  mainScriptUrlOrBlob: string;
-}) => Promise<ThreadedModule>;
+type Factory = (options: { locateFile(path: string): string; mainScriptUrlOrBlob: string }) => Promise<ThreadedModule>;
 
 /**
  * Instantiates the threaded build of TensorFlow.js' wasm backend in Node, which upstream only starts in browsers.

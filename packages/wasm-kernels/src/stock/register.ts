@@ -45,7 +45,14 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
       const x = handle<tf.Tensor4D>(inputs.x);
       const dy = handle<tf.Tensor4D>(inputs.dy);
       const shape = attrs.filterShape as [number, number, number, number];
-      const info = tf.backend_util.computeConv2DInfo(x.shape, shape, attrs.strides, 1, attrs.pad as never, attrs.dimRoundingMode);
+      const info = tf.backend_util.computeConv2DInfo(
+        x.shape,
+        shape,
+        attrs.strides,
+        1,
+        attrs.pad as never,
+        attrs.dimRoundingMode,
+      );
       const geometry = symmetricGeometry(info);
       return kernels !== undefined && geometry !== undefined
         ? kernels.conv2dFilterGradient(x, dy, shape, geometry)
@@ -55,7 +62,14 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
       const dy = handle<tf.Tensor4D>(inputs.dy);
       const filter = handle<tf.Tensor4D>(inputs.filter);
       const shape = attrs.inputShape as [number, number, number, number];
-      const info = tf.backend_util.computeConv2DInfo(shape, filter.shape, attrs.strides, 1, attrs.pad as never, attrs.dimRoundingMode);
+      const info = tf.backend_util.computeConv2DInfo(
+        shape,
+        filter.shape,
+        attrs.strides,
+        1,
+        attrs.pad as never,
+        attrs.dimRoundingMode,
+      );
       const geometry = symmetricGeometry(info);
       return kernels !== undefined && geometry !== undefined
         ? kernels.conv2dInputGradient(dy, filter, shape, geometry)
@@ -77,7 +91,14 @@ export function registerComposedFilterGradient(): Registration {
     Conv2DBackpropFilter: ({ inputs, attrs }) => {
       const x = handle<tf.Tensor4D>(inputs.x);
       const shape = attrs.filterShape as [number, number, number, number];
-      const info = tf.backend_util.computeConv2DInfo(x.shape, shape, attrs.strides, 1, attrs.pad as never, attrs.dimRoundingMode);
+      const info = tf.backend_util.computeConv2DInfo(
+        x.shape,
+        shape,
+        attrs.strides,
+        1,
+        attrs.pad as never,
+        attrs.dimRoundingMode,
+      );
       return composedFilterGradient(x, handle<tf.Tensor4D>(inputs.dy), shape, info);
     },
   });

@@ -5,7 +5,9 @@ import { type Registration, registerComposedFilterGradient, registerTrainingGrad
 
 function noise(shape: number[], seed: number): tf.Tensor {
   return tf.tensor(
-    Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, index) => Math.sin(seed + 1.7 * index + (index % 7))),
+    Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, index) =>
+      Math.sin(seed + 1.7 * index + (index % 7)),
+    ),
     shape,
   );
 }
@@ -68,11 +70,14 @@ describe('tf.grads on wasm', () => {
   });
   afterAll(() => runtime.dispose());
 
-  it.each(variants.map((variant, index) => [variant, index] as const))('equals the cpu backend: %j', (variant, index) => {
-    const before = tf.memory().numTensors;
-    expectClose(gradients(variant), expected[index] as Float32Array[]);
-    expect(tf.memory().numTensors).toBe(before);
-  });
+  it.each(variants.map((variant, index) => [variant, index] as const))(
+    'equals the cpu backend: %j',
+    (variant, index) => {
+      const before = tf.memory().numTensors;
+      expectClose(gradients(variant), expected[index] as Float32Array[]);
+      expect(tf.memory().numTensors).toBe(before);
+    },
+  );
 
   it('does so without our kernels too, composed from stock operations', () => {
     const registration = registerTrainingGradients();
