@@ -13,6 +13,31 @@ export function add(a: usize, b: usize, y: usize, start: i32, end: i32): void {
   }
 }
 
+// y = Σ over `count` arrays of `size` elements that lie one behind the other from x on, in that order, for elements
+// start … end − 1.
+export function sumArrays(x: usize, y: usize, count: i32, size: i32, start: i32, end: i32): void {
+  const step = (<usize>size) << 2;
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    let p = x + ((<usize>i) << 2);
+    let sum = v128.load(p);
+    for (let k = 1; k < count; k++) {
+      p += step;
+      sum = f32x4.add(sum, v128.load(p));
+    }
+    v128.store(y + ((<usize>i) << 2), sum);
+  }
+  for (; i < end; i++) {
+    let p = x + ((<usize>i) << 2);
+    let sum = load<f32>(p);
+    for (let k = 1; k < count; k++) {
+      p += step;
+      sum += load<f32>(p);
+    }
+    store<f32>(y + ((<usize>i) << 2), sum);
+  }
+}
+
 // PyTorch's SGD: g += wd·p; v = first ? g : m·v + g; p' = p − lr·(nesterov ? g + m·v : v). v may be the gradient's buffer.
 export function sgd(
   value: usize, gradient: usize, velocity: usize, next: usize, nextVelocity: usize, start: i32, end: i32,

@@ -1,6 +1,6 @@
 import { multiplyAdd } from './lanes';
 
-// dw[i, j, ci, co] += Σ x[n, oh·s + i − p, ow·s + j − p, ci] · dy[n, oh, ow, co] over images start … end − 1.
+// dw[i, j, ci, co] = Σ x[n, oh·s + i − p, ow·s + j − p, ci] · dy[n, oh, ow, co] over images start … end − 1.
 // x [n, h, w, ci], dy [n, oh, ow, co], dw [k, k, ci, co].
 //
 // Four input channels × eight output channels stay in registers while a band of rows, small enough for the first-level
@@ -11,6 +11,7 @@ export function filterGradient(
 ): void {
   const xStep = (<usize>(inChannels * stride)) << 2;
   const dyStep = (<usize>outChannels) << 2;
+  memory.fill(dw, 0, (<usize>(kernelHeight * kernelWidth * inChannels * outChannels)) << 2);
   const band = max(1, min(outHeight, 4096 / (outWidth * max(inChannels * stride * stride, outChannels))));
   for (let n = start; n < end; n++) for (let row = 0; row < outHeight; row += band) {
     const stop = min(row + band, outHeight);

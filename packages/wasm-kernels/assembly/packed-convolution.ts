@@ -42,6 +42,14 @@ export function convolve(
   const length = kernelWidth * inChannels;
   const tileBytes = (<usize>(kernelHeight * length)) << 5;
   const outStep = (<usize>outChannels) << 2;
+  const side = (<usize>(padding * inChannels)) << 2;
+  if (padding) {
+    const bandRows = min(height, (band - 1) * stride + kernelHeight);
+    for (let row = 0; row < bandRows; row++) {
+      memory.fill(scratch + (<usize>row) * rowBytes, 0, side);
+      memory.fill(scratch + (<usize>(row + 1)) * rowBytes - side, 0, side);
+    }
+  }
   for (let n = start; n < end; n++) for (let top = 0; top < outHeight; top += band) {
     const bottom = min(top + band, outHeight);
     // Input rows of this band that exist; `rows` is where row 0 of the image would lie.
@@ -50,7 +58,8 @@ export function convolve(
     let rows = x + (<usize>(n * height)) * rowBytes;
     if (padding) {
       for (let ih = first; ih < last; ih++) {
-        copyRow(x + ((<usize>((n * height + ih) * width * inChannels)) << 2), scratch + (<usize>(ih - first)) * rowBytes, width * inChannels, padding * inChannels);
+        const bytes = rowBytes - 2 * side;
+        memory.copy(scratch + (<usize>(ih - first)) * rowBytes + side, x + (<usize>(n * height + ih)) * bytes, bytes);
       }
       rows = scratch - (<usize>first) * rowBytes;
     }
@@ -77,14 +86,6 @@ export function convolve(
       weights += tileBytes;
     }
   }
-}
-
-function copyRow(from: usize, to: usize, length: i32, margin: i32): void {
-  const bytes = (<usize>length) << 2;
-  const side = (<usize>margin) << 2;
-  memory.fill(to, 0, side);
-  memory.copy(to + side, from, bytes);
-  memory.fill(to + side + bytes, 0, side);
 }
 
 // @ts-ignore: decorator

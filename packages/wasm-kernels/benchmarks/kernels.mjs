@@ -74,7 +74,12 @@ for (const [size, inChannels, outChannels, kernel, stride] of shapes) {
   const run = (kernelName, inputs) => tf.engine().runKernel(kernelName, inputs, attributes);
   const rate = [flops, 'GFLOP/s'];
   // A new filter each time, as in training: nothing may profit from packed filters of the step before.
-  report(`convolution ${name}`, ...rate, () => kernels.conv2d(x, w, geometry), () => tf.conv2d(x, tf.mul(w, 1), stride, padding));
+  report(
+    `convolution ${name}`,
+    ...rate,
+    () => kernels.conv2d(x, w, geometry),
+    () => tf.conv2d(x, tf.mul(w, 1), stride, padding),
+  );
   report(
     `input gradient ${name}`,
     ...rate,
@@ -104,7 +109,13 @@ for (const [size, channels] of [
   const normalisation = { mean, variance, epsilon, scale, shift };
   const bytes = 4 * x.size;
   const name = `${channels} channels at ${size}²`;
-  report(`batch statistics ${name}`, bytes, 'GB/s   ', () => kernels.batchStatistics(x), () => tf.moments(x, [0, 1, 2]));
+  report(
+    `batch statistics ${name}`,
+    bytes,
+    'GB/s   ',
+    () => kernels.batchStatistics(x),
+    () => tf.moments(x, [0, 1, 2]),
+  );
   report(
     `batch norm + ReLU ${name}`,
     2 * bytes,
@@ -117,7 +128,14 @@ for (const [size, channels] of [
     4 * bytes,
     'GB/s   ',
     () =>
-      kernels.batchNormGradient({ dy: dy.clone(), x, normalisation, mask: 'recompute', overwriteInput: false, wantMasked: false }),
+      kernels.batchNormGradient({
+        dy: dy.clone(),
+        x,
+        normalisation,
+        mask: 'recompute',
+        overwriteInput: false,
+        wantMasked: false,
+      }),
     () =>
       tf.grads((v, a, b) => {
         const moments = tf.moments(v, [0, 1, 2]);

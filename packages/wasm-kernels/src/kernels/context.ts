@@ -2,6 +2,9 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { KernelPool } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
 
+/** Elements below which one thread is done before the others have woken up. */
+export const MINIMUM_FOR_THREADS = 16_384;
+
 /** What every kernel needs: the heap, the threads, and views of numbers on the heap. */
 export interface KernelContext {
   readonly heap: WasmHeap;

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type KernelContext, pieces } from './context.js';
+import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { convolve } from './convolve.js';
 import type { ConvolutionGeometry, Shape4 } from './interface.js';
 
@@ -97,7 +97,6 @@ export function conv2dFilterGradient(
   const images = pieces(batch, FILTER_GRADIENT_PIECES);
   const dw = heap.allocate<tf.Tensor4D>(filterShape);
   return context.scratch(4 * size * images.count, (partial) => {
-    context.floats(partial, size * images.count).fill(0);
     const [from, cotangent] = [heap.pointer(x), heap.pointer(dy)];
     pool.run('filterGradient', images.count, (piece) => [
       from,
@@ -116,11 +115,8 @@ export function conv2dFilterGradient(
       padding,
     ]);
     const to = heap.pointer(dw);
-    context.floats(to, size).set(context.floats(partial, size));
-    for (let piece = 1; piece < images.count; piece++) {
-      // One thread: a filter is small, and handing the sum out would cost more than adding it.
-      pool.run('add', 1, () => [to, partial + 4 * size * piece, to, 0, size]);
-    }
+    const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);
+    pool.run('sumArrays', parts.count, (piece) => [partial, to, images.count, size, ...parts.bounds(piece)]);
     return dw;
   });
 }

@@ -1,9 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type KernelContext, pieces } from './context.js';
+import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import type { SgdUpdateRequest, Shape4 } from './interface.js';
-
-/** Below this, one thread is done before the others have woken up. */
-const MINIMUM_FOR_THREADS = 16_384;
 
 function elementPieces(size: number): ReturnType<typeof pieces> {
   return pieces(size, size < MINIMUM_FOR_THREADS ? 1 : 16, 64);

@@ -37,7 +37,6 @@ function transposedProduct(context: KernelContext, a: tf.Tensor2D, b: tf.Tensor2
   const columns = b.shape[1];
   const product = heap.allocate<tf.Tensor2D>([rows, columns]);
   const pointers = [a, b, product].map((tensor) => heap.pointer(tensor));
-  context.values(product).fill(0);
   pool.run('filterGradient', 1, () => [...pointers, 0, 1, 1, inner, rows, 1, inner, columns, 1, 1, 1, 0]);
   return product;
 }
