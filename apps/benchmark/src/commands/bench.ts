@@ -1,4 +1,160 @@
-import type { Command } from 'commander';
+import { LocalgradError } from '@localgrad/core';
+import { formatBytes } from '@localgrad/train';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type BenchReport, benchStep } from '../bench/bench-step.js';
+import { csvOf } from '../bench/csv.js';
+import { type PeerName, peerNames } from '../bench/options.js';
+import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
 import type { Presenter } from '../present.js';
+import { writeWhole } from '../run-folder.js';
 import type { Terminal } from '../terminal.js';
-export function registerBench(_program: Command, _terminal: Terminal, _present: Presenter): void {}
+import { textTable } from '../text-table.js';
+import { parseShape } from './explain.js';
+
+export function renderBench({ environment, options, rows, missing }: BenchReport): string {
+  const milliseconds = (value: number) => value.toFixed(value < 100 ? 1 : 0);
+  return [
+    `${options.backbone}, batch ${options.batch}, images ${options.image.join('×')}, ${options.repeats} repeats in turns`,
+    `${environment.cpu}, ${environment.cores} cores, ${environment.runtime}${environment.commit === null ? '' : `, commit ${environment.commit}`}`,
+    '',
+    textTable(
+      [
+        'step of',
+        'modules',
+        'backend',
+        'threads',
+        'median ms',
+        'min',
+        'max',
+        'images/s',
+        'time',
+        'peak memory',
+        'memory',
+      ],
+      rows.map((row) => [
+        row.method,
+        String(row.modules),
+        row.backend,
+        String(row.threads),
+        milliseconds(row.stepMs.median),
+        milliseconds(row.stepMs.min),
+        milliseconds(row.stepMs.max),
+        row.imagesPerSecond.toFixed(0),
+        `${row.relativeToBackprop.time.toFixed(2)} ×`,
+        row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
+        row.relativeToBackprop.memory === null ? '' : `${row.relativeToBackprop.memory.toFixed(3)} ×`,
+      ]),
+      ['left', 'right', 'left', ...new Array<'right'>(8).fill('right')],
+    ),
+    ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
+  ].join('\n');
+}
+
+interface Flags {
+  readonly methods: string[];
+  readonly image: string;
+  readonly classes: number;
+  readonly repeats: number;
+  readonly warmupSteps: number;
+  readonly include: PeerName[];
+  readonly output?: string;
+}
+
+export function registerBench(program: Command, terminal: Terminal, present: Presenter): void {
+  const bench = program.command('bench').summary('measure').description('Measures time and memory.');
+  const step = bench
+    .command('step')
+    .summary('time and peak memory of a training step')
+    .description(
+      'Times training steps of methods, in turns, against end-to-end training; counts peak bytes of live tensors.',
+    )
+    .option(
+      '--methods <list>',
+      'method expressions, separated by spaces or by commas outside parentheses',
+      splitMethods,
+      ['dgl'],
+    )
+    .option('--include <list>', `also measure: ${peerNames.join(', ')}`, splitPeers, [])
+    .option('--repeats <number>', 'timed steps of each', wholeNumber, 10)
+    .option('--warmup-steps <number>', 'untimed steps of each before them', wholeNumber, 2)
+    .option('--image <shape>', 'height x width x channels', '32x32x3')
+    .option('--classes <number>', 'number of classes', wholeNumber, 10)
+    .option('--output <file>', 'write the rows with the environment to a .csv or .json file');
+  addConfigFlags(step, [
+    'backbone',
+    'width',
+    'modules',
+    'partition',
+    'stemModule',
+    'memory',
+    'batch',
+    'backend',
+    'threads',
+  ])
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  localgrad bench step --backbone resnet32 --modules 16 --methods "dgl(head: 1c2f)" --batch 64\n' +
+        '  localgrad bench step --backbone resnet32 --batch 64 --include stock-tape,pytorch --repeats 5',
+    )
+    .action((flags: Flags) =>
+      present(async () => {
+        const write = writerFor(flags.output);
+        const { backbone, width, modules, partition, stemModule, memory, batch, backend, threads } =
+          await resolveRunConfig(step);
+        const network = { backbone, width, modules, partition, stemModule, memory, batch, backend, threads };
+        const { methods, repeats, warmupSteps, include, classes } = flags;
+        const options = {
+          ...network,
+          methods,
+          repeats,
+          warmup: warmupSteps,
+          include,
+          classes,
+          image: parseShape(flags.image),
+        };
+        const report = await benchStep(options, terminal);
+        await write(report);
+        return report;
+      }, renderBench),
+    );
+  // Started by `bench step --include stock-tape`: stock TensorFlow.js in a process of its own.
+  bench.command('stock-tape-worker <request>', { hidden: true }).action(async (request: string) => {
+    const { runStockTapeWorker } = await import('../bench/stock-tape-worker.js');
+    await runStockTapeWorker(request, terminal);
+  });
+}
+
+/** Complains about a file's name before anything is measured. */
+function writerFor(file: string | undefined): (report: BenchReport) => Promise<void> {
+  if (file === undefined) return async () => {};
+  if (file.endsWith('.csv')) return (report) => writeWhole(file, csvOf(report));
+  if (file.endsWith('.json')) return (report) => writeWhole(file, `${JSON.stringify(report, null, 2)}\n`);
+  throw new LocalgradError('invalid-option', `--output '${file}': allowed: names that end with .csv or .json.`);
+}
+
+/** Splits at commas and spaces that are not inside parentheses. */
+export function splitMethods(text: string): string[] {
+  const methods: string[] = [''];
+  let depth = 0;
+  for (const character of text) {
+    depth += character === '(' ? 1 : character === ')' ? -1 : 0;
+    if (depth === 0 && /[\s,]/.test(character)) methods.push('');
+    else methods[methods.length - 1] += character;
+  }
+  return methods.filter((method) => method !== '');
+}
+
+function splitPeers(text: string): PeerName[] {
+  return text.split(',').map((name) => {
+    const peer = peerNames.find((candidate) => candidate === name.trim());
+    if (peer === undefined) throw new InvalidArgumentError(`Allowed: ${peerNames.join(', ')}.`);
+    return peer;
+  });
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Allowed: integers ≥ 1.');
+  return value;
+}

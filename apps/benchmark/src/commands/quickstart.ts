@@ -48,9 +48,9 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
     .option('--backend <name>', 'TensorFlow.js backend', 'auto')
     .option(
       '--threads <number>',
-      'threads of the backend, or auto',
+      'threads of the backend, or auto; so small a network gains nothing from more than one',
       (text) => (text === 'auto' ? text : wholeNumber(text)),
-      'auto',
+      1,
     )
     .option('--output <folder>', 'folder of the report', 'localgrad-report')
     .action((flags: { seeds: number; epochs: number; backend: string; threads: number | 'auto'; output: string }) =>

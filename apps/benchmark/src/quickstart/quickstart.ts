@@ -94,7 +94,7 @@ function configOf({ method, modules }: { method: string; modules: number }, opti
     width: 4,
     resize: 16,
     epochs,
-    batch: 64,
+    batch: 50,
     learningRate: 0.1,
     weightDecay: 1e-4,
     schedule: 'cosine',

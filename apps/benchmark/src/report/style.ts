@@ -25,7 +25,7 @@ figcaption { margin-top: 0.75rem; color: var(--muted); font-size: 0.88rem; line-
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0.35rem 1.25rem; margin: 0; }
 dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
-pre { margin: 0 0 1rem; padding: 1rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 10px; font: 0.85rem/1.6 "DejaVu Sans Mono", ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { margin: 0 0 1rem; padding: 1rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 10px; font: 0.85rem/1.6 "DejaVu Sans Mono", ui-monospace, monospace; overflow-x: auto; }
 footer { margin-top: 3rem; color: var(--muted); font-size: 0.85rem; }
 @media (max-width: 34rem) { th, td { padding: 0.6rem 0.7rem; font-size: 0.88rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.5rem; } }
 @media print { body { background: #fff; } }

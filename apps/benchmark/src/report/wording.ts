@@ -1,9 +1,10 @@
 import { formatBytes, formatSeconds } from '@localgrad/train';
 import type { MethodResult, QuickstartResults } from '../quickstart/results.js';
 
-export const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
-export const times = (value: number): string => `${value.toFixed(2)} ×`;
-export const points = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)} points`;
+export const percent = (value: number): string => `${(100 * value).toFixed(1)}\u00a0%`;
+export const times = (value: number): string => `${value.toFixed(2)}\u00a0×`;
+export const points = (value: number): string =>
+  `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}\u00a0points`;
 
 export const memoryText = (run: MethodResult): string =>
   withRatio(run, formatBytes(run.peakBytes), run.relativeToBackprop.memory);
@@ -43,19 +44,29 @@ export function datasetName(name: string): string {
   return name.startsWith('fashion-mnist') ? 'Fashion-MNIST' : name;
 }
 
-/** The command that repeats one run. */
+/** The command that repeats one run, in lines that fit a phone. */
 export function trainCommand({ config }: MethodResult): string {
-  const { method, modules, backbone, width, resize, epochs, batch, learningRate, schedule, warmup, weightDecay } =
-    config;
+  const {
+    method,
+    modules,
+    backbone,
+    width,
+    resize,
+    epochs,
+    batch,
+    learningRate,
+    schedule,
+    warmup,
+    weightDecay,
+    threads,
+  } = config;
   const quoted = /[^\w-]/.test(method) ? `"${method}"` : method;
-  const optional = [
-    width === undefined ? [] : [`--width ${width}`],
-    resize === undefined ? [] : [`--resize ${resize}`],
-  ].flat();
+  const optional = (flag: string, value: unknown) => (value === undefined ? '' : ` --${flag} ${value}`);
   return [
-    `localgrad train --method ${quoted} --modules ${modules} --backbone ${backbone}`,
-    ...optional,
+    `localgrad train --method ${quoted} --modules ${modules}`,
+    `--backbone ${backbone}${optional('width', width)}${optional('resize', resize)}`,
     `--epochs ${epochs} --batch ${batch} --learning-rate ${learningRate}`,
-    `--schedule ${schedule}${warmup === undefined ? '' : ` --warmup ${warmup}`} --weight-decay ${weightDecay} --seed 1`,
-  ].join(' ');
+    `--schedule ${schedule}${optional('warmup', warmup)}`,
+    `--weight-decay ${weightDecay} --threads ${threads} --seed 1`,
+  ].join(' \\\n  ');
 }

@@ -25,8 +25,9 @@ export async function renderReport(results: QuickstartResults): Promise<{ html: 
   const list = (text: (run: QuickstartResults['runs'][number]) => string) =>
     results.runs.map((run) => `${run.label} ${text(run)}`).join('; ');
   const final = list(({ testAccuracy }) => percent(testAccuracy));
+  let count = 0;
   const figure = async (spec: Record<string, unknown>, description: string, caption: string): Promise<PageFigure> => ({
-    svg: withPageColours(await renderSvg(spec)),
+    svg: withOwnIds(withPageColours(await renderSvg(spec)), `figure${++count}-`),
     description,
     caption,
   });
@@ -54,6 +55,11 @@ export async function renderReport(results: QuickstartResults): Promise<{ html: 
   ];
   const picture = overview(results, [accuracy, memory, time], 'One network, trained three ways', setting(results));
   return { html: renderPage(results, figures), png: pngOf(await renderSvg(picture)) };
+}
+
+/** Figures on one page must not share ids: clip paths of one would cut another. */
+function withOwnIds(svg: string, prefix: string): string {
+  return svg.replaceAll(/ id="([^"]+)"/g, ` id="${prefix}$1"`).replaceAll(/url\(#([^)]+)\)/g, `url(#${prefix}$1)`);
 }
 
 /** Writes `index.html`, `report.png` and `results.json`. @returns path of the page */

@@ -1,0 +1,39 @@
+import type { Shape3 } from '@localgrad/core';
+import type { NetworkConfig } from '../run.js';
+
+/** What `bench step` measures. */
+export interface BenchStepOptions extends NetworkConfig {
+  /** Method expressions; `backprop` is always measured, as the reference. */
+  readonly methods: readonly string[];
+  readonly memory: 'residuals' | 'recompute';
+  readonly batch: number;
+  readonly image: Shape3;
+  readonly classes: number;
+  readonly backend: string;
+  readonly threads: number | 'auto';
+  /** Timed steps of each contestant, after `warmup` untimed ones. */
+  readonly repeats: number;
+  readonly warmup: number;
+  readonly include: readonly PeerName[];
+}
+
+/** What can be measured beside the methods. */
+export type PeerName = 'stock-tape' | 'pytorch';
+export const peerNames: readonly PeerName[] = ['stock-tape', 'pytorch'];
+
+/** One timed step. */
+export interface StepMeasurement {
+  readonly milliseconds: number;
+  /** Highest bytes of live tensors: weights, optimizer state and batch included. Null where it cannot be counted. */
+  readonly peakBytes: number | null;
+}
+
+/** Something whose steps can be timed one by one, so that contestants can take turns. */
+export interface Contestant {
+  readonly name: string;
+  readonly modules: number;
+  readonly backend: string;
+  readonly details: Readonly<Record<string, string | number>>;
+  step(): Promise<StepMeasurement>;
+  close(): Promise<void>;
+}
