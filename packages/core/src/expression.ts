@@ -34,7 +34,7 @@ export function parseMethodExpression(text: string): MethodExpression {
 
   const parseMethod = (): MethodExpression => {
     const name = take('word', 'a method name');
-    const options: Record<string, OptionValue> = {};
+    const options = new Map<string, OptionValue>();
     let of: MethodExpression | undefined;
     if (peek().kind === 'open') {
       position++;
@@ -42,10 +42,10 @@ export function parseMethodExpression(text: string): MethodExpression {
         if (!isFirst) take('comma', "',' or ')'");
         const isOption = tokens[position + 1]?.kind === 'colon';
         if (isOption) {
+          if (options.has(peek().text)) fail(`no second value for '${peek().text}'`);
           const key = take('word', 'an option name');
-          if (Object.hasOwn(options, key)) fail(`option '${key}' only once`);
           position++;
-          options[key] = parseValue(take('word', `a value for '${key}'`));
+          options.set(key, parseValue(take('word', `a value for '${key}'`)));
         } else if (isFirst) {
           of = parseMethod();
         } else {
@@ -54,7 +54,9 @@ export function parseMethodExpression(text: string): MethodExpression {
       }
       position++;
     }
-    return of === undefined ? { name, options } : { name, of, options };
+    // `fromEntries` makes '__proto__' a key like any other, so that methods reject it.
+    const given = Object.fromEntries(options);
+    return of === undefined ? { name, options: given } : { name, of, options: given };
   };
 
   const result = parseMethod();
@@ -62,7 +64,7 @@ export function parseMethodExpression(text: string): MethodExpression {
   return result;
 }
 
-/** The inverse of `parseMethodExpression`. */
+/** The inverse of `parseMethodExpression`, for what that returns. */
 export function formatMethodExpression({ name, of, options }: MethodExpression): string {
   const parts = [
     ...(of === undefined ? [] : [formatMethodExpression(of)]),
@@ -78,12 +80,17 @@ interface Token {
   readonly column: number;
 }
 
-const punctuation: Readonly<Record<string, Token['kind']>> = { '(': 'open', ')': 'close', ',': 'comma', ':': 'colon' };
+const punctuation: ReadonlyMap<string, Token['kind']> = new Map([
+  ['(', 'open'],
+  [')', 'close'],
+  [',', 'comma'],
+  [':', 'colon'],
+]);
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   for (const match of text.matchAll(/[(),:]|[^\s(),:]+/g)) {
-    tokens.push({ kind: punctuation[match[0]] ?? 'word', text: match[0], column: match.index + 1 });
+    tokens.push({ kind: punctuation.get(match[0]) ?? 'word', text: match[0], column: match.index + 1 });
   }
   return [...tokens, { kind: 'end', text: '', column: text.length + 1 }];
 }
@@ -92,5 +99,6 @@ function parseValue(text: string): OptionValue {
   if (text === 'true') return true;
   if (text === 'false') return false;
   const number = Number(text);
-  return Number.isFinite(number) ? number : text;
+  // Without the sum '-0' would not survive printing.
+  return Number.isFinite(number) ? number + 0 : text;
 }

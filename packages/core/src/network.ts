@@ -1,7 +1,7 @@
 import type { Backbone, BackboneBlock } from './backbone.js';
 import { formatReference } from './backbone.js';
 import type { Block } from './block.js';
-import type { Partition } from './partition.js';
+import { checkPartition, type Partition } from './partition.js';
 import type { Shape3 } from './shapes.js';
 
 /** A run of backbone blocks that is trained as one. */
@@ -23,10 +23,14 @@ export interface Network {
   readonly imageShape: Shape3;
 }
 
-/** Cuts a backbone into the modules of a partition (`resolvePartition`). */
+/**
+ * Cuts a backbone into the modules of a partition (`resolvePartition`).
+ *
+ * @throws LocalgradError `invalid-option` when the partition does not cover the backbone's blocks
+ */
 export function createNetwork(backbone: Backbone, partition: Partition): Network {
   let start = 0;
-  const modules = partition.map((count, index): Module => {
+  const modules = checkPartition(backbone.blocks, partition).map((count, index): Module => {
     const members = backbone.blocks.slice(start, start + count);
     start += count;
     const first = members[0] as BackboneBlock;

@@ -1,5 +1,5 @@
 import { type BackboneBlock, type BlockReference, formatReference } from './backbone.js';
-import { LocalgradError } from './errors.js';
+import { LocalgradError, rejectUnknownKeys } from './errors.js';
 import { bytesOf } from './shapes.js';
 
 /** Blocks per module, from the image on; the stem counts as a block. */
@@ -31,8 +31,15 @@ export type PartitionStrategy = 'even' | 'balanced-memory';
  * @throws LocalgradError `invalid-option` when the cut is impossible; the message says what is possible
  */
 export function resolvePartition(blocks: readonly BackboneBlock[], spec: PartitionSpec): Partition {
-  if ('sizes' in spec) return checkedSizes(blocks, spec.sizes);
-  if ('lastBlocks' in spec) return fromLastBlocks(blocks, spec.lastBlocks);
+  if ('sizes' in spec) {
+    rejectUnknownKeys('an explicit partition', spec, ['sizes']);
+    return checkPartition(blocks, spec.sizes);
+  }
+  if ('lastBlocks' in spec) {
+    rejectUnknownKeys('an explicit partition', spec, ['lastBlocks']);
+    return fromLastBlocks(blocks, spec.lastBlocks);
+  }
+  rejectUnknownKeys('a partition', spec, ['modules', 'strategy', 'stemModule']);
   const { modules, strategy = 'even' } = spec;
   const body = blocks.length - 1;
   const stemModule = spec.stemModule ?? (modules === blocks.length ? 'own' : 'merged');
@@ -112,7 +119,8 @@ function balancedSizes(blocks: readonly BackboneBlock[], modules: number, firstA
   return [end, ...sizes];
 }
 
-function checkedSizes(blocks: readonly BackboneBlock[], sizes: readonly number[]): Partition {
+/** A copy of sizes that cover the blocks. @throws LocalgradError `invalid-option` */
+export function checkPartition(blocks: readonly BackboneBlock[], sizes: readonly number[]): Partition {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (sizes.length === 0 || sizes.some((size) => !Number.isInteger(size) || size < 1) || total !== blocks.length) {
     throw new LocalgradError(

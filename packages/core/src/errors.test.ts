@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { closestFirst, LocalgradError, rejectUnknownKeys, requireOption, unknownName } from './errors.js';
+
+describe('LocalgradError', () => {
+  it('is recognised across copies of this package', () => {
+    const cause = new Error('below');
+    const error = new LocalgradError('invalid-data', 'message', { file: 'x' }, { cause });
+    expect(LocalgradError.isInstance(error)).toBe(true);
+    expect(error.cause).toBe(cause);
+    const ofAnotherCopy = Object.defineProperty(new Error('x'), Symbol.for('localgrad.error'), { value: true });
+    expect(LocalgradError.isInstance(ofAnotherCopy)).toBe(true);
+    for (const other of [cause, null, undefined, 'text', {}]) expect(LocalgradError.isInstance(other)).toBe(false);
+  });
+});
+
+describe('messages about names and options', () => {
+  it('list what is allowed and guess what was meant, but only if it is near', () => {
+    const allowed = ['backprop', 'greedy', 'dgl'];
+    expect(unknownName('method', 'gredy', allowed).message).toBe(
+      "Unknown method 'gredy'. Did you mean 'greedy'? Allowed: backprop, greedy, dgl.",
+    );
+    expect(unknownName('method', 'infopro', allowed).message).toBe(
+      "Unknown method 'infopro'. Allowed: backprop, greedy, dgl.",
+    );
+    expect(closestFirst('dgi', allowed)).toEqual(['dgl', 'greedy', 'backprop']);
+    expect(allowed).toEqual(['backprop', 'greedy', 'dgl']);
+  });
+
+  it('name the place', () => {
+    expect(() => rejectUnknownKeys('dgl', { haed: 1 }, ['head'])).toThrow(/option of dgl 'haed'.*'head'/);
+    expect(() => rejectUnknownKeys('dgl', { head: 1 }, ['head'])).not.toThrow();
+    expect(() => requireOption(false, 'sgd', 'momentum', 2, '0 to 1')).toThrow(
+      "sgd: option 'momentum' is 2; allowed: 0 to 1.",
+    );
+    expect(() => requireOption(false, 'sgd', 'name', 'x', 'y')).toThrow("is 'x'; allowed");
+    expect(() => requireOption(false, 'sgd', 'name', undefined, 'y')).toThrow('is undefined; allowed');
+    expect(() => requireOption(true, 'sgd', 'name', 'x', 'y')).not.toThrow();
+  });
+});
