@@ -35,7 +35,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
   const functions = (await WebAssembly.instantiate(module, { env: { memory, abort } })).exports as KernelFunctions;
   const pool =
     heap.shared && threads > 1
-      ? await createThreadPool(module, functions, memory, threads)
+      ? await createThreadPool(module, functions, memory, { threads })
       : createSingleThreadPool(functions);
   const context = createContext(heap, pool);
   return {

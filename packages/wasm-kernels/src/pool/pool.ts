@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { LocalgradError } from '@localgrad/core';
+import { blockBytes, control, maximumArguments, maximumPieces, spins, stop, workerSource } from './worker.js';
 
 /** A compiled kernel module's functions; arguments are numbers and byte offsets. */
 export type KernelFunctions = Readonly<Record<string, (...values: number[]) => void>>;
@@ -8,154 +9,186 @@ export type KernelFunctions = Readonly<Record<string, (...values: number[]) => v
 export interface KernelPool {
   readonly threads: number;
   /**
-   * Calls `kernel(...argumentsOf(piece))` for each piece 0 … pieces − 1. Which thread takes which piece is fixed, and
-   * pieces must not depend on each other, so that results do not depend on the number of threads.
+   * Calls `kernel(...argumentsOf(piece))` for each piece 0 … pieces − 1, in any order and on any thread. Pieces must not
+   * depend on each other; then results do not depend on the threads.
+   *
+   * @throws LocalgradError `misuse` after `dispose`, `backend-unavailable` if a thread died or a kernel failed
    */
   run(kernel: string, pieces: number, argumentsOf: (piece: number) => readonly number[]): void;
+  /** Ends the threads. */
   dispose(): void;
 }
 
 export function createSingleThreadPool(functions: KernelFunctions): KernelPool {
+  let isDisposed = false;
   return {
     threads: 1,
     run(kernel, pieces, argumentsOf) {
-      const call = functions[kernel] as (...values: number[]) => void;
+      if (isDisposed) throw disposedError(kernel);
+      const call = find(functions, kernel);
       for (let piece = 0; piece < pieces; piece++) call(...argumentsOf(piece));
     },
-    dispose() {},
+    dispose() {
+      isDisposed = true;
+    },
   };
 }
 
-// Control words, then for each piece its arguments as doubles.
-const GENERATION = 0;
-const DONE = 1;
-const READY = 2;
-const KERNEL = 3;
-const PIECES = 4;
-const ARGUMENTS = 5;
-const FAILED = 6;
-const CONTROL_WORDS = 8;
-const MAXIMUM_PIECES = 256;
-const MAXIMUM_ARGUMENTS = 20;
-const STOP = -1;
-/** Longer than any kernel on any shape: only a dead thread takes so long. */
-const TIMEOUT_MILLISECONDS = 120_000;
-
-/** Looks before a thread sleeps: about 20 µs, the pause between two kernels of a step. */
-const SPINS = 4_000;
-
-/** A plain string, so that bundlers need no second file. Threads spin a while before they sleep: kernels are short. */
-const workerSource = `
-const { workerData } = require('node:worker_threads');
-const { module, memory, control, thread, threads } = workerData;
-const functions = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error('abort'); } } }).exports;
-const names = Object.keys(functions).filter((name) => typeof functions[name] === 'function').sort();
-const words = new Int32Array(control, 0, ${CONTROL_WORDS});
-const values = new Float64Array(control, ${CONTROL_WORDS * 4});
-let generation = 0;
-Atomics.add(words, ${READY}, 1);
-Atomics.notify(words, ${READY});
-for (;;) {
-  for (let spin = 0; Atomics.load(words, ${GENERATION}) === generation; spin++) {
-    if (spin > ${SPINS}) Atomics.wait(words, ${GENERATION}, generation);
-  }
-  generation = Atomics.load(words, ${GENERATION});
-  if (words[${KERNEL}] === ${STOP}) break;
-  try {
-    const call = functions[names[words[${KERNEL}]]];
-    for (let piece = thread; piece < words[${PIECES}]; piece += threads) {
-      const start = piece * ${MAXIMUM_ARGUMENTS};
-      call(...values.subarray(start, start + words[${ARGUMENTS}]));
-    }
-  } catch {
-    Atomics.store(words, ${FAILED}, 1);
-  }
-  Atomics.add(words, ${DONE}, 1);
-  Atomics.notify(words, ${DONE});
+export interface ThreadPoolOptions {
+  /** Including the caller's. */
+  readonly threads: number;
+  /** Without progress for so long, a thread counts as dead. Default two minutes: longer than any piece of work. */
+  readonly timeoutMilliseconds?: number;
 }
-`;
 
-/** Threads that share the heap. They do not keep the process alive. */
+/** Threads that share the heap and do not keep the process alive. */
 export async function createThreadPool(
   module: WebAssembly.Module,
   functions: KernelFunctions,
   memory: WebAssembly.Memory,
-  threads: number,
-): Promise<KernelPool> {
+  { threads, timeoutMilliseconds = 120_000 }: ThreadPoolOptions,
+): Promise<KernelPool & { readonly workers: readonly Worker[] }> {
   const { Worker } = await import('node:worker_threads');
-  const control = new SharedArrayBuffer(CONTROL_WORDS * 4 + MAXIMUM_PIECES * MAXIMUM_ARGUMENTS * 8);
-  const words = new Int32Array(control, 0, CONTROL_WORDS);
-  const values = new Float64Array(control, CONTROL_WORDS * 4);
-  const names = Object.keys(functions)
-    .filter((name) => typeof functions[name] === 'function')
-    .sort();
-  let failure: Error | undefined;
-  const workers: Worker[] = [];
-  for (let thread = 1; thread < threads; thread++) {
-    const worker = new Worker(workerSource, {
-      eval: true,
-      workerData: { module, memory, control, thread, threads },
-    });
+  const block = new SharedArrayBuffer(blockBytes);
+  const words = new Int32Array(block, 0, control.words);
+  const values = new Float64Array(block, control.words * 4);
+  const names = kernelNames(functions);
+  let failure: string | undefined;
+  let isDisposed = false;
+  const workers = Array.from({ length: threads - 1 }, () => {
+    const worker = new Worker(workerSource, { eval: true, workerData: { module, memory, block, names } });
     worker.on('error', (error) => {
-      failure = error;
+      failure ??= error.message;
+    });
+    worker.on('exit', (code) => {
+      if (!isDisposed) failure ??= `it ended with code ${code}`;
     });
     worker.unref();
-    workers.push(worker);
-  }
-  const started = Date.now();
-  while (Atomics.load(words, READY) < threads - 1) {
-    if (failure !== undefined || Date.now() - started > 30_000) {
-      throw new LocalgradError(
-        'backend-unavailable',
-        `The kernels' threads did not start: ${failure?.message ?? 'no answer in 30 s'}.`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+    return worker;
+  });
+  const wake = () => {
+    Atomics.add(words, control.generation, 1);
+    Atomics.notify(words, control.generation);
+  };
+  const dispose = () => {
+    isDisposed = true;
+    Atomics.store(words, control.kernel, stop);
+    wake();
+  };
+  await start(words, threads - 1, () => failure).catch((error: unknown) => {
+    dispose();
+    throw error;
+  });
 
   return {
     threads,
+    workers,
     run(kernel, pieces, argumentsOf) {
-      const call = functions[kernel] as (...values: number[]) => void;
+      if (isDisposed) throw disposedError(kernel);
+      const call = find(functions, kernel);
+      if (failure !== undefined) throw deadError(kernel, failure);
       if (pieces === 1) {
         call(...argumentsOf(0));
         return;
       }
-      if (pieces > MAXIMUM_PIECES) throw new RangeError(`${pieces} pieces; at most ${MAXIMUM_PIECES}.`);
-      const own: (readonly number[])[] = [];
-      for (let piece = 0; piece < pieces; piece++) {
-        const list = argumentsOf(piece);
-        if (piece % threads === 0) own.push(list);
-        values.set(list, piece * MAXIMUM_ARGUMENTS);
-        words[ARGUMENTS] = list.length;
+      const length = writeArguments(values, pieces, argumentsOf);
+      words[control.arguments] = length;
+      words[control.pieces] = pieces;
+      words[control.kernel] = names.indexOf(kernel);
+      words[control.done] = 0;
+      Atomics.store(words, control.left, pieces);
+      wake();
+      for (let left = Atomics.sub(words, control.left, 1); left > 0; left = Atomics.sub(words, control.left, 1)) {
+        const at = (pieces - left) * maximumArguments;
+        try {
+          call(...values.subarray(at, at + length));
+        } catch {
+          Atomics.store(words, control.failed, 1);
+        }
+        Atomics.add(words, control.done, 1);
       }
-      words[KERNEL] = names.indexOf(kernel);
-      words[PIECES] = pieces;
-      Atomics.store(words, DONE, 0);
-      Atomics.add(words, GENERATION, 1);
-      Atomics.notify(words, GENERATION);
-      for (const list of own) call(...list);
-      waitForAll(words, threads - 1, kernel);
+      if (!waitForAll(words, pieces, timeoutMilliseconds)) {
+        failure = `nothing was done for ${timeoutMilliseconds / 1000} s`;
+        throw deadError(kernel, failure);
+      }
+      if (Atomics.exchange(words, control.failed, 0) !== 0) {
+        throw new LocalgradError('backend-unavailable', `The wasm kernel '${kernel}' failed.`, { kernel });
+      }
     },
-    dispose() {
-      words[KERNEL] = STOP;
-      Atomics.add(words, GENERATION, 1);
-      Atomics.notify(words, GENERATION);
-    },
+    dispose,
   };
 }
 
-function waitForAll(words: Int32Array, others: number, kernel: string): void {
+function kernelNames(functions: KernelFunctions): string[] {
+  return Object.keys(functions).filter((name) => typeof functions[name] === 'function');
+}
+
+function find(functions: KernelFunctions, kernel: string): (...values: number[]) => void {
+  const call = functions[kernel];
+  if (call === undefined) {
+    throw new LocalgradError(
+      'misuse',
+      `The wasm module has no kernel '${kernel}'; it has ${kernelNames(functions).join(', ')}.`,
+    );
+  }
+  return call;
+}
+
+function writeArguments(
+  values: Float64Array,
+  pieces: number,
+  argumentsOf: (piece: number) => readonly number[],
+): number {
+  if (pieces > maximumPieces) throw new RangeError(`${pieces} pieces; at most ${maximumPieces}.`);
+  let length = 0;
+  for (let piece = 0; piece < pieces; piece++) {
+    const list = argumentsOf(piece);
+    length = list.length;
+    if (length > maximumArguments) throw new RangeError(`${length} arguments; at most ${maximumArguments}.`);
+    values.set(list, piece * maximumArguments);
+  }
+  return length;
+}
+
+async function start(words: Int32Array, workers: number, failure: () => string | undefined): Promise<void> {
   const started = Date.now();
-  for (let spin = 0; ; spin++) {
-    const done = Atomics.load(words, DONE);
-    if (done === others) break;
-    if (spin > 20_000) Atomics.wait(words, DONE, done, 100);
-    if (spin > 20_000 && Date.now() - started > TIMEOUT_MILLISECONDS) {
-      throw new LocalgradError('backend-unavailable', `A thread of the wasm kernels died in '${kernel}'.`, { kernel });
+  while (Atomics.load(words, control.ready) < workers) {
+    if (failure() !== undefined || Date.now() - started > 30_000) {
+      const reason = failure() ?? 'no answer in 30 s';
+      throw new LocalgradError('backend-unavailable', `The kernels' threads did not start: ${reason}.`);
     }
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  if (Atomics.load(words, FAILED) !== 0) {
-    throw new LocalgradError('backend-unavailable', `The wasm kernel '${kernel}' failed on a thread.`, { kernel });
+}
+
+/** False if no piece was finished for too long. */
+function waitForAll(words: Int32Array, pieces: number, timeoutMilliseconds: number): boolean {
+  let progress = 0;
+  let since = Date.now();
+  for (let spin = 0; ; spin++) {
+    const done = Atomics.load(words, control.done);
+    if (done === pieces) return true;
+    if (spin <= spins) continue;
+    if (done !== progress) {
+      progress = done;
+      since = Date.now();
+    }
+    // Workers wake this thread only for the last piece; the time-out is for those that never finish.
+    Atomics.wait(words, control.done, done, Math.min(100, timeoutMilliseconds));
+    if (Date.now() - since > timeoutMilliseconds) return false;
   }
+}
+
+function disposedError(kernel: string): LocalgradError {
+  return new LocalgradError('misuse', `The wasm kernels were disposed; '${kernel}' cannot run.`, { kernel });
+}
+
+function deadError(kernel: string, reason: string): LocalgradError {
+  return new LocalgradError(
+    'backend-unavailable',
+    `A thread of the wasm kernels died before or in '${kernel}': ${reason}.`,
+    {
+      kernel,
+    },
+  );
 }

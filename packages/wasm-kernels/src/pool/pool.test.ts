@@ -1,0 +1,106 @@
+import { LocalgradError } from '@localgrad/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { binary } from '../generated/threaded-simd.js';
+import { createSingleThreadPool, createThreadPool, type KernelFunctions } from './pool.js';
+
+type ThreadPool = Awaited<ReturnType<typeof createThreadPool>>;
+
+const COUNT = 64;
+let memory: WebAssembly.Memory;
+let module: WebAssembly.Module;
+let functions: KernelFunctions;
+let pool: ThreadPool | undefined;
+
+beforeEach(async () => {
+  memory = new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true });
+  module = await WebAssembly.compile(Buffer.from(binary, 'base64'));
+  functions = (await WebAssembly.instantiate(module, { env: { memory, abort() {} } })).exports as KernelFunctions;
+});
+afterEach(() => {
+  pool?.dispose();
+  pool = undefined;
+});
+
+/** y = a + b by the kernel `add`, one element a piece; y lies after a and b. */
+function addPieces(run: (piece: number) => readonly number[], target: ThreadPool): Float32Array {
+  const all = new Float32Array(memory.buffer, 0, 3 * COUNT);
+  for (let i = 0; i < 2 * COUNT; i++) all[i] = i;
+  all.fill(-1, 2 * COUNT);
+  target.run('add', COUNT, run);
+  return all.slice(2 * COUNT);
+}
+const element = (piece: number) => [0, 4 * COUNT, 8 * COUNT, piece, piece + 1] as const;
+const sums = Float32Array.from({ length: COUNT }, (_, i) => 2 * i + COUNT);
+
+function caught(run: () => void): LocalgradError {
+  try {
+    run();
+  } catch (error) {
+    if (LocalgradError.isInstance(error)) return error;
+    throw error;
+  }
+  throw new Error('Nothing was thrown.');
+}
+
+describe('thread pool', () => {
+  it.each([2, 3, 5])('does every piece once on %i threads, many times over', async (threads) => {
+    pool = await createThreadPool(module, functions, memory, { threads });
+    expect(pool.threads).toBe(threads);
+    for (let round = 0; round < 200; round++) expect(addPieces(element, pool)).toEqual(sums);
+    const counter = new Float32Array(memory.buffer, 4096, COUNT).fill(0);
+    const ones = new Float32Array(memory.buffer, 8192, COUNT).fill(1);
+    for (let round = 0; round < 200; round++) pool.run('add', COUNT, (piece) => [4096, 8192, 4096, piece, piece + 1]);
+    expect([...counter]).toEqual([...ones].map(() => 200));
+  });
+
+  it('reports a kernel that fails on any thread, and goes on afterwards', async () => {
+    pool = await createThreadPool(module, functions, memory, { threads: 2 });
+    const outside = 2 ** 31;
+    for (const bad of [0, COUNT - 1]) {
+      const error = caught(() =>
+        addPieces((piece) => (piece === bad ? [outside, 0, 0, 0, 4] : element(piece)), pool as ThreadPool),
+      );
+      expect(error.code).toBe('backend-unavailable');
+      expect(error.message).toContain("The wasm kernel 'add' failed");
+    }
+    expect(addPieces(element, pool)).toEqual(sums);
+  });
+
+  it('says so when a thread has died, instead of waiting for it', async () => {
+    pool = await createThreadPool(module, functions, memory, { threads: 3 });
+    await pool.workers[0]?.terminate();
+    const error = caught(() => addPieces(element, pool as ThreadPool));
+    expect(error.code).toBe('backend-unavailable');
+    expect(error.message).toMatch(/thread .* died .*'add': it ended with code 1/);
+  });
+
+  it('gives up on a piece that is never finished', async () => {
+    // Here the kernel is a short pause, in which the worker takes the other piece; there it adds for seconds.
+    const pause = () => {
+      const start = Date.now();
+      while (Date.now() - start < 500);
+    };
+    pool = await createThreadPool(module, { ...functions, sumArrays: pause }, memory, {
+      threads: 2,
+      timeoutMilliseconds: 50,
+    });
+    const run = () => pool?.run('sumArrays', 2, () => [0, 64, 2 ** 31 - 1, 0, 0, 4]);
+    const error = caught(run);
+    expect(error.code).toBe('backend-unavailable');
+    expect(error.message).toContain('nothing was done for 0.05 s');
+    expect(caught(run).message).toContain('nothing was done');
+    await pool.workers[0]?.terminate();
+  });
+
+  it('refuses work after it was disposed, unknown kernels, too many pieces', async () => {
+    pool = await createThreadPool(module, functions, memory, { threads: 2 });
+    expect(() => pool?.run('subtract', 2, () => [])).toThrow(/no kernel 'subtract'; it has .*add/);
+    expect(() => pool?.run('add', 257, () => [])).toThrow(/at most 256/);
+    pool.dispose();
+    pool.dispose();
+    expect(caught(() => pool?.run('add', 2, element)).code).toBe('misuse');
+    const single = createSingleThreadPool(functions);
+    single.dispose();
+    expect(caught(() => single.run('add', 2, element)).code).toBe('misuse');
+  });
+});
