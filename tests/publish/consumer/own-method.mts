@@ -17,6 +17,7 @@ import { createScope, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
 import { type TrainingResult, train } from '@localgrad/train';
 import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';
 import * as tf from '@tensorflow/tfjs';
+import { createMethod, type Explanation } from 'localgrad';
 
 tf.enableProdMode();
 
@@ -79,5 +80,5 @@ backend.dispose();
 console.log(JSON.stringify({ sums, refusal }));
 
 // Types that a user spells out without calling anything.
-export type Used = [TrainingResult, WasmRuntime, ImageDataset];
-export const functions = { train, startWasm, fashionMnistSubset };
+export type Used = [TrainingResult, WasmRuntime, ImageDataset, Explanation];
+export const functions = { train, startWasm, fashionMnistSubset, createMethod };

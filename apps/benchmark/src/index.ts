@@ -1,0 +1,10 @@
+export { type BenchReport, type BenchRow, benchStep } from './bench/bench-step.js';
+export type { BenchStepOptions, PeerName } from './bench/options.js';
+export { runCommandLine } from './command-line.js';
+export { type ExplainOptions, type Explanation, explain } from './commands/explain.js';
+export { type TrainReport, train } from './commands/train.js';
+export { type RunConfig, type RunConfigInput, runConfigSchema } from './config/run-config.js';
+export { createMethod, methodNames } from './methods.js';
+export { type QuickstartOptions, type QuickstartReport, quickstart } from './quickstart/quickstart.js';
+export type { Terminal, TextStream } from './terminal.js';
+export { version } from './version.js';
