@@ -41,9 +41,9 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
     .summary('train a ResNet on real images in three ways, compare, write a report')
     .description(
       'Trains a small ResNet on 5,000 embedded Fashion-MNIST images end to end, greedily and with DGL at K = 7, ' +
-        'prints accuracy, peak memory and time side by side, and writes an HTML report. Needs no download; about a minute.',
+        'prints accuracy, peak memory and time side by side, and writes an HTML report. Needs no download; about half a minute.',
     )
-    .option('--seeds <number>', 'runs of each method', wholeNumber, 2)
+    .option('--seeds <number>', 'runs of each method', wholeNumber, 3)
     .option('--epochs <number>', 'passes over the training images', wholeNumber, 4)
     .option('--backend <name>', 'TensorFlow.js backend', 'auto')
     .option(

@@ -36,11 +36,7 @@ export function parseRunFile(text: string, file: string): Record<string, unknown
     throw new LocalgradError('invalid-data', messages.join('\n'), { file, problems: messages });
   };
   if (document.errors.length > 0) {
-    fail(
-      document.errors.map(
-        (error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]?.replace(/ at line .*$/, '')}`,
-      ),
-    );
+    fail(document.errors.map((error) => `${at(error.pos[0])}: ${explainSyntax(error.message)}`));
   }
   const value: unknown = document.toJS() ?? {};
   if (!isMap(document.contents) && document.contents !== null) {
@@ -48,10 +44,19 @@ export function parseRunFile(text: string, file: string): Record<string, unknown
   }
   const parsed = runConfigSchema.safeParse(value);
   if (!parsed.success) {
-    const issues = explainIssues(parsed.error, value, runConfigKeys);
-    fail(issues.map((issue) => `${at(offsetOf(document.contents as Node | null, issue))}: ${describe(issue)}`));
+    const issues = explainIssues(parsed.error, value, runConfigKeys)
+      .map((issue) => ({ offset: offsetOf(document.contents as Node | null, issue), text: describe(issue) }))
+      .sort((a, b) => a.offset - b.offset);
+    fail(issues.map(({ offset, text }) => `${at(offset)}: ${text}`));
   }
   return value as Record<string, unknown>;
+}
+
+/** The parser's first line without its own position, and what usually is behind it. */
+function explainSyntax(message: string): string {
+  const first = message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '';
+  const isColon = first.startsWith('Nested mappings');
+  return isColon ? `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"` : first;
 }
 
 function describe({ path, isKey, message }: ConfigIssue): string {

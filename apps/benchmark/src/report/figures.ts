@@ -81,7 +81,12 @@ function curves({ runs }: QuickstartResults, points: readonly Point[], options: 
     }),
   );
   const last = xs.at(-1) ?? 0;
-  const labels = spread(means.filter(({ x }) => x === last));
+  const heights = means.map(({ y }) => y);
+  const gap = 0.075 * (Math.max(...heights) - Math.min(...heights));
+  const labels = spread(
+    means.filter(({ x }) => x === last),
+    gap,
+  );
   const x = {
     field: 'x',
     type: 'quantitative',
@@ -101,8 +106,8 @@ function curves({ runs }: QuickstartResults, points: readonly Point[], options: 
   };
   return {
     title: { text: options.title, subtitle: options.subtitle },
-    width: 300,
-    height: 220,
+    width: 250,
+    height: 190,
     encoding: { x, color },
     layer: [
       {
@@ -129,14 +134,13 @@ function curves({ runs }: QuickstartResults, points: readonly Point[], options: 
   };
 }
 
-/** Moves labels apart that would lie on each other, by at least 7 % of the values' range. */
-function spread<T extends { y: number }>(ends: readonly T[]): (T & { at: number })[] {
+/** Moves labels apart that would lie on each other. */
+function spread<T extends { y: number }>(ends: readonly T[], gap: number): (T & { at: number })[] {
   const sorted = [...ends].sort((a, b) => a.y - b.y);
-  const range = (sorted.at(-1)?.y ?? 0) - (sorted[0]?.y ?? 0) || 1;
   let floor = Number.NEGATIVE_INFINITY;
   return sorted.map((end) => {
     const at = Math.max(end.y, floor);
-    floor = at + 0.14 * range;
+    floor = at + gap;
     return { ...end, at };
   });
 }
@@ -191,8 +195,8 @@ export function bars({ runs }: QuickstartResults, { title, subtitle, value, text
   const most = Math.max(...values.map((entry) => entry.value));
   return {
     title: { text: title, subtitle },
-    width: 300,
-    height: 34 * runs.length,
+    width: 250,
+    height: 30 * runs.length,
     data: { values },
     encoding: {
       y: {
@@ -229,7 +233,7 @@ export function overview(results: QuickstartResults, parts: readonly Spec[], tit
     spacing: 70,
     hconcat: [
       { ...curve, width: 340, height: 250 },
-      { spacing: 30, vconcat: columns.map((part) => ({ ...part, height: 22 * results.runs.length })) },
+      { spacing: 30, vconcat: columns.map((part) => ({ ...part, width: 300, height: 22 * results.runs.length })) },
     ],
     resolve: { scale: { color: 'shared' } },
   };

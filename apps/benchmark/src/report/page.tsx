@@ -2,7 +2,7 @@ import { formatBytes, formatSeconds } from '@localgrad/train';
 import type { ComponentChildren } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import type { MethodResult, QuickstartResults } from '../quickstart/results.js';
-import { colourOf } from './palette.js';
+import { pageColourOf } from './palette.js';
 import { style } from './style.js';
 import { backboneName, datasetName, headline, percent, points, setting, times, trainCommand } from './wording.js';
 
@@ -69,7 +69,9 @@ function Comparison({ runs }: { runs: readonly MethodResult[] }) {
         <thead>
           <tr>
             <th scope="col">Trained</th>
-            <th scope="col">Modules</th>
+            <th scope="col" class="desk">
+              Modules
+            </th>
             <th scope="col">Test accuracy</th>
             <th scope="col">Peak memory</th>
             <th scope="col">Training time</th>
@@ -79,10 +81,10 @@ function Comparison({ runs }: { runs: readonly MethodResult[] }) {
           {runs.map((run, index) => (
             <tr>
               <th scope="row">
-                <span class="swatch" style={`background:${colourOf(index)}`} aria-hidden="true" />
+                <span class="swatch" style={`background:${pageColourOf(index)}`} aria-hidden="true" />
                 {run.label}
               </th>
-              <td>{run.modules}</td>
+              <td class="desk">{run.modules}</td>
               <Value value={percent(run.testAccuracy)} relative={points(run.relativeToBackprop.accuracy)} run={run} />
               <Value value={formatBytes(run.peakBytes)} relative={times(run.relativeToBackprop.memory)} run={run} />
               <Value value={formatSeconds(run.seconds)} relative={times(run.relativeToBackprop.time)} run={run} />
@@ -158,8 +160,8 @@ function Trained({ results }: { results: QuickstartResults }) {
           <Fact name={run.label}>{explanations[run.method] ?? run.method}</Fact>
         ))}
         <Fact name="Machine">
-          {backend.device}, {environment.cores} cores; {backend.name} backend with {backend.threads} threads;{' '}
-          {environment.runtime}, TensorFlow.js {environment.tfjs}
+          {backend.device}, {environment.cores} cores; {backend.name} backend with {backend.threads}{' '}
+          {backend.threads === 1 ? 'thread' : 'threads'}; {environment.runtime}, TensorFlow.js {environment.tfjs}
           {environment.commit === null ? '' : `; commit ${environment.commit}`}
         </Fact>
       </dl>

@@ -1,8 +1,15 @@
-/** Colours that keep a contrast of 3:1 on the page's light and dark ground, and differ for colour-blind eyes. */
-const seriesColours = ['#64748b', '#e07b39', '#2b8cc4', '#8f6bc1', '#3a9d78'] as const;
+/** Colours of series on light ground: 4.5:1 against it, so that names can be set in them, and apart for colour-blind eyes. */
+const onLight = ['#5a6b84', '#b85614', '#1b6fa5', '#7a4fb3', '#1d7a57'] as const;
+/** The same series on dark ground. */
+const onDark = ['#9fb0c7', '#f0935a', '#5fb3e6', '#b99ae0', '#5cc79b'] as const;
 
 export function colourOf(index: number): string {
-  return seriesColours[index % seriesColours.length] as string;
+  return onLight[index % onLight.length] as string;
+}
+
+/** The page's name for the colour of a series. */
+export function pageColourOf(index: number): string {
+  return `var(--series-${index % onLight.length})`;
 }
 
 /** Literal colours in figures, which the page replaces by its own, so that figures follow a dark theme. */
@@ -11,11 +18,27 @@ export const mutedInk = '#5b6675';
 export const rule = '#dfe4ea';
 export const paper = '#ffffff';
 
-/** Makes an SVG's text and rules take the colours of the page around it. */
+/** Declarations of the page's colours, by theme. */
+export const lightTheme = declare({ ink, muted: mutedInk, rule, paper, ground: '#f4f6f8', accent: '#1b6fa5' }, onLight);
+export const darkTheme = declare(
+  { ink: '#e8edf3', muted: '#a3afbd', rule: '#2e3947', paper: '#161d27', ground: '#0e141c', accent: '#6cb8e6' },
+  onDark,
+);
+
+function declare(colours: Readonly<Record<string, string>>, series: readonly string[]): string {
+  return [...Object.entries(colours), ...series.map((colour, index) => [`series-${index}`, colour])]
+    .map(([name, value]) => `--${name}: ${value};`)
+    .join(' ');
+}
+
+/** Makes an SVG take the colours of the page around it. */
 export function withPageColours(svg: string): string {
-  return svg
-    .replaceAll(ink, 'var(--ink)')
-    .replaceAll(mutedInk, 'var(--muted)')
-    .replaceAll(rule, 'var(--rule)')
-    .replaceAll(paper, 'var(--paper)');
+  const names: [string, string][] = [
+    [ink, 'ink'],
+    [mutedInk, 'muted'],
+    [rule, 'rule'],
+    [paper, 'paper'],
+    ...onLight.map((colour, index): [string, string] => [colour, `series-${index}`]),
+  ];
+  return names.reduce((text, [colour, name]) => text.replaceAll(colour, `var(--${name})`), svg);
 }

@@ -1,7 +1,9 @@
+import { darkTheme, lightTheme } from './palette.js';
+
 /** The page's style: one column on a phone, two beside each other on a desk, light or dark as the reader's system. */
 export const style = `
-:root { color-scheme: light dark; --ink: #1b2430; --muted: #5b6675; --rule: #dfe4ea; --paper: #ffffff; --ground: #f4f6f8; --accent: #1f6f9f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8edf3; --muted: #a3afbd; --rule: #2e3947; --paper: #161d27; --ground: #0e141c; --accent: #6cb8e6; } }
+:root { color-scheme: light dark; ${lightTheme} }
+@media (prefers-color-scheme: dark) { :root { ${darkTheme} } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.6 "DejaVu Sans", Verdana, system-ui, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: clamp(1.25rem, 4vw, 3.5rem) clamp(1rem, 4vw, 2rem); }
@@ -27,6 +29,6 @@ dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
 pre { margin: 0 0 1rem; padding: 1rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 10px; font: 0.85rem/1.6 "DejaVu Sans Mono", ui-monospace, monospace; overflow-x: auto; }
 footer { margin-top: 3rem; color: var(--muted); font-size: 0.85rem; }
-@media (max-width: 34rem) { th, td { padding: 0.6rem 0.7rem; font-size: 0.88rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.5rem; } }
+@media (max-width: 34rem) { .desk { display: none; } th, td { padding: 0.6rem 0.5rem; font-size: 0.84rem; } thead th { white-space: normal; vertical-align: bottom; } figure { padding: 0.9rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.5rem; } }
 @media print { body { background: #fff; } }
 `;

@@ -1,0 +1,210 @@
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runCommandLine } from './command-line.js';
+import { version } from './version.js';
+
+async function run(...args: string[]) {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof written) => ({
+    columns: 100,
+    write: (text: string) => void (written[name] += text),
+  });
+  const exitCode = await runCommandLine(args, { stdout: stream('stdout'), stderr: stream('stderr') });
+  return { ...written, exitCode, json: () => JSON.parse(written.stdout) as Record<string, never> };
+}
+
+const tinyRun = [
+  '--backbone',
+  'tiny',
+  '--modules',
+  '2',
+  '--resize',
+  '8',
+  '--train-images',
+  '40',
+  '--test-images',
+  '20',
+  '--batch',
+  '20',
+];
+
+describe('localgrad', () => {
+  it('has help for itself and every command', async () => {
+    const { stdout, exitCode, stderr } = await run('--help');
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe('');
+    for (const command of ['quickstart', 'train', 'explain', 'bench', 'doctor'])
+      expect(stdout).toContain(`  ${command}`);
+    expect(stdout).not.toContain('stock-tape-worker');
+    for (const command of [['quickstart'], ['train'], ['explain'], ['bench', 'step'], ['doctor']]) {
+      const help = await run(...command, '--help');
+      expect(help.exitCode).toBe(0);
+      expect(help.stdout).toContain('--json');
+    }
+    expect((await run('--version')).stdout).toBe(`${version}\n`);
+  });
+
+  it('answers wrong usage with the right names and exit code 2, without a stack', async () => {
+    const option = await run('train', '--epoch', '3');
+    expect(option.exitCode).toBe(2);
+    expect(option.stderr).toMatch(/unknown option '--epoch'[\s\S]*--epochs/);
+    expect(option.stderr).not.toMatch(/\n\s+at /);
+    const command = await run('trian');
+    expect(command.exitCode).toBe(2);
+    expect(command.stderr).toMatch(/unknown command 'trian'[\s\S]*train/);
+    const backbone = await run('explain', '--backbone', 'resnet33');
+    expect(backbone.exitCode).toBe(2);
+    expect(backbone.stderr).toMatch(/6n \+ 2/);
+    const method = await run('explain', '--method', 'dlg');
+    expect(method.stderr).toBe(
+      "localgrad: Unknown method 'dlg'. Did you mean 'dgl'? Allowed: backprop, greedy, dgl.\n",
+    );
+    const methodOption = await run('explain', '--method', 'greedy(head: 1c2f)');
+    expect(methodOption.stderr).toContain("Method 'greedy' has no options, but 'head' was given.");
+    expect((await run('bench', 'step', '--include', 'tensorflow')).stderr).toContain('Allowed: stock-tape, pytorch.');
+  });
+
+  it('prints an error as one JSON document too', async () => {
+    const { stdout, exitCode } = await run('explain', '--modules', '99', '--json');
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'invalid-option', message: expect.stringContaining('into 99 modules') },
+    });
+  });
+});
+
+describe('doctor', () => {
+  it('tells what is there', async () => {
+    const { json, exitCode, stderr } = await run('doctor', '--json');
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe('');
+    const { backends, selected } = json() as unknown as { backends: { name: string }[]; selected: string };
+    expect(backends.map(({ name }) => name)).toContain(selected);
+    for (const backend of backends) {
+      expect(backend).toEqual(
+        expect.objectContaining({
+          name: expect.any(String),
+          available: expect.any(Boolean),
+          reason: expect.any(String),
+          device: expect.any(String),
+          hardware: expect.any(Boolean),
+        }),
+      );
+    }
+    expect((await run('doctor')).stdout).toContain(`✓ ${selected}`);
+  });
+});
+
+describe('explain', () => {
+  it('describes modules, objectives and cost', async () => {
+    const { json, exitCode } = await run(
+      'explain',
+      '--backbone',
+      'resnet32',
+      '--modules',
+      '16',
+      '--method',
+      'dgl(head: 1c2f)',
+      '--json',
+    );
+    expect(exitCode).toBe(0);
+    const { method, modules, objectives, totals } = json() as unknown as {
+      method: string;
+      modules: { index: number; parameters: number }[];
+      objectives: { id: string; role: string; span: [number, number]; head: string; parameters: number }[];
+      totals: { relativeToBackprop: { work: number; memory: number } };
+    };
+    expect(method).toBe('dgl');
+    expect(modules).toHaveLength(16);
+    expect(modules[0]).toEqual(
+      expect.objectContaining({
+        index: 0,
+        blocks: ['stem'],
+        parameters: 3 * 9 * 16 + 32,
+        unitsOfWork: 3,
+        predictedBytes: expect.any(Number),
+      }),
+    );
+    expect(objectives).toHaveLength(16);
+    expect(objectives[3]).toMatchObject({ role: 'independent', span: [3, 3], head: '1c2f', weight: 1 });
+    expect(objectives.at(-1)).toMatchObject({ id: 'final', role: 'final', span: [15, 15], parameters: 650 });
+    expect(totals.relativeToBackprop.memory).toBeLessThan(0.25);
+    expect(totals.relativeToBackprop.work).toBeGreaterThan(1);
+  });
+
+  it('relates backprop to itself', async () => {
+    const { json } = await run('explain', '--backbone', 'resnet8', '--modules', '1', '--method', 'backprop', '--json');
+    expect(json()).toMatchObject({ totals: { relativeToBackprop: { work: 1, memory: 1 } } });
+  });
+
+  it('prints a table for people', async () => {
+    const { stdout } = await run('explain', '--backbone', 'resnet8', '--modules', '3');
+    expect(stdout).toContain('dgl on resnet8, images 32×32×3, batch 64');
+    expect(stdout).toMatch(/module1 +independent +1 /);
+  });
+});
+
+describe('train', () => {
+  it('trains from a file and flags, and leaves a folder that says everything', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'localgrad-train-'));
+    const file = join(folder, 'run.yaml');
+    await writeFile(file, 'method: greedy\nepochs: 2\nseed: 4\nlogEvery: 1\nbackend: cpu\n');
+    const output = join(folder, 'run');
+    const { json, exitCode, stderr } = await run(
+      'train',
+      file,
+      ...tinyRun,
+      '--epochs',
+      '1',
+      '--output',
+      output,
+      '--json',
+    );
+    expect(stderr).toContain('epoch 1/1');
+    expect(exitCode).toBe(0);
+    const report = json() as unknown as Record<string, unknown>;
+    expect(report).toMatchObject({ folder: output, steps: 2, config: { method: 'greedy', epochs: 1, seed: 4 } });
+    expect(report.runId).toMatch(/^[0-9a-f]{12}$/);
+    for (const key of ['testAccuracy', 'bestTestAccuracy', 'seconds', 'peakBytes'])
+      expect(report[key]).toEqual(expect.any(Number));
+    expect((await readdir(output)).sort()).toEqual(['config.yaml', 'metrics.jsonl', 'summary.json']);
+    expect(JSON.parse(await readFile(join(output, 'summary.json'), 'utf8'))).toEqual(report);
+    const events = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+    expect(events.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual([
+      'run-start',
+      'epoch-start',
+      'step-end',
+      'step-end',
+      'evaluation-end',
+      'epoch-end',
+      'run-end',
+    ]);
+    const again = await run('train', join(output, 'config.yaml'), '--output', join(folder, 'again'), '--json');
+    const repeated = again.json() as unknown as Record<string, unknown>;
+    expect(repeated.runId).toBe(report.runId);
+    expect(repeated.testAccuracy).toBe(report.testAccuracy);
+  });
+
+  it('leaves nothing behind when the options are wrong', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'localgrad-train-'));
+    const output = join(folder, 'run');
+    const { exitCode, stderr } = await run(
+      'train',
+      ...tinyRun,
+      '--modules',
+      '9',
+      '--backend',
+      'cpu',
+      '--output',
+      output,
+    );
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('Cannot cut 3 blocks and a stem (merged) into 9 modules');
+    expect(await readdir(folder)).toEqual([]);
+    expect((await run('train', ...tinyRun, '--dataset', 'mnist')).stderr).toContain(
+      'Allowed: fashion-mnist-subset, fashion-mnist, cifar10',
+    );
+  });
+});

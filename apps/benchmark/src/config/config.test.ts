@@ -1,0 +1,91 @@
+import { LocalgradError } from '@localgrad/core';
+import { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { addConfigFlags, flagOf, resolveRunConfig } from './flags.js';
+import { runConfigKeys, runConfigSchema } from './run-config.js';
+import { parseRunFile, readRunFile } from './yaml-file.js';
+
+function problemsOf(text: string): string[] {
+  try {
+    parseRunFile(text, 'run.yaml');
+  } catch (error) {
+    if (LocalgradError.isInstance(error)) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+async function parse(args: readonly string[], base: object = {}) {
+  const command = addConfigFlags(new Command().exitOverride().configureOutput({ writeErr: () => {} }));
+  command.parse(args, { from: 'user' });
+  return resolveRunConfig(command, undefined, base);
+}
+
+describe('run file', () => {
+  it('is read as it is written', () => {
+    expect(parseRunFile('method: "dgl(head: 1c2f)"\nmodules: 16\npartition: [2, 3, 4]\n', 'run.yaml')).toEqual({
+      method: 'dgl(head: 1c2f)',
+      modules: 16,
+      partition: [2, 3, 4],
+    });
+    expect(parseRunFile('', 'run.yaml')).toEqual({});
+  });
+
+  it('names a wrong key at file:line:column, with the right ones', () => {
+    const [problem = ''] = problemsOf('method: dgl\nepoch: 3\n');
+    expect(problem).toMatch(
+      /^run\.yaml:2:1: unknown key 'epoch'\. Did you mean 'epochs'\? Allowed: method, backbone, /,
+    );
+    for (const key of runConfigKeys) expect(problem).toContain(key);
+  });
+
+  it('names every wrong value where it stands', () => {
+    expect(problemsOf('method: dgl\nepochs: many\nbatch: 0\npartition: odd\n')).toEqual([
+      'run.yaml:2:9: epochs: invalid input: expected number, received string; found "many"',
+      'run.yaml:3:8: batch: too small: expected number to be >=1; found 0',
+      expect.stringMatching(
+        /^run\.yaml:4:12: partition: invalid option: expected one of .*balanced-memory.*found "odd"$/,
+      ),
+    ]);
+  });
+
+  it('places YAML that cannot be read', () => {
+    expect(problemsOf('method: "dgl\n')[0]).toMatch(/^run\.yaml:\d+:\d+: Missing closing "quote/);
+    expect(problemsOf('method: dgl(head: 1c2f)\n')).toEqual([
+      'run.yaml:1:9: Nested mappings are not allowed in compact mappings; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"',
+    ]);
+    expect(problemsOf('a: 1\na: 2\n')[0]).toMatch(/^run\.yaml:2:1: Map keys must be unique/);
+    expect(problemsOf('- dgl\n')[0]).toMatch(/^run\.yaml:1:1: expected keys and values/);
+  });
+
+  it('says that a file is not there', async () => {
+    await expect(readRunFile('no-such-file.yaml')).rejects.toThrow(/Cannot read 'no-such-file\.yaml': ENOENT/);
+  });
+});
+
+describe('flags', () => {
+  it('exist for every key of the config', () => {
+    const command = addConfigFlags(new Command());
+    const flags = command.options.map((option) => option.long?.replace('--no-', '--'));
+    expect(flags).toEqual(runConfigKeys.map((key) => `--${flagOf(key)}`));
+  });
+
+  it('go over the file, which goes over the defaults', async () => {
+    const config = await parse(['--batch', '8', '--partition', '1,3', '--no-nesterov', '--threads', 'auto'], {
+      batch: 4,
+      epochs: 9,
+    });
+    expect(config).toMatchObject({ batch: 8, partition: [1, 3], nesterov: false, threads: 'auto', epochs: 9, seed: 1 });
+    expect(await parse([])).toEqual(runConfigSchema.parse({}));
+  });
+
+  it('name the flag that is wrong, its value and what is allowed', async () => {
+    await expect(parse(['--epochs', 'many'])).rejects.toThrow(
+      '--epochs: invalid input: expected number, received string; found "many"',
+    );
+    await expect(parse(['--learning-rate', '-1'])).rejects.toThrow(
+      '--learning-rate: too small: expected number to be >=0; found -1',
+    );
+    await expect(parse(['--memory', 'none'])).rejects.toThrow(/--memory: invalid option: .*residuals.*recompute/);
+  });
+});
