@@ -1,7 +1,7 @@
 import { createNetwork, LocalgradError, type PartitionSpec, resolvePartition } from '@localgrad/core';
 import { createScope } from '@localgrad/nn';
 import { describe, expect, it } from 'vitest';
-import { backboneFactory, cifarResNet, publishedPartition, tinyNet } from './index.js';
+import { backboneFactory, cifarResNet, type PartitionTable, publishedPartition, tinyNet } from './index.js';
 
 const build = (name: string) =>
   backboneFactory(name).build({ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) });
@@ -26,25 +26,119 @@ describe('CIFAR ResNets', () => {
     expect(names).toContain('layer3.0.bn2.bias');
   });
 
+  it.each([
+    [8, 3],
+    [14, 6],
+    [20, 9],
+    [26, 12],
+    [44, 21],
+    [56, 27],
+  ])('resnet%i has a stem and %i blocks, which fit each other', (depth, body) => {
+    const { blocks, classifier } = build(`resnet${depth}`);
+    expect(blocks).toHaveLength(body + 1);
+    for (const [index, { block }] of blocks.slice(1).entries()) {
+      expect(block.inputShape).toEqual(blocks[index]?.block.outputShape);
+    }
+    expect(blocks.at(-1)?.block.outputShape).toEqual([8, 8, 64]);
+    expect(classifier.inputShape).toEqual([8, 8, 64]);
+  });
+
+  it('takes any widths, image and number of classes', () => {
+    const scope = createScope(1);
+    const backbone = cifarResNet({ depth: 8, widths: [4, 4, 8, 16] }).build({
+      inputShape: [17, 15, 1],
+      classes: 7,
+      scope,
+    });
+    expect(backbone.blocks.map(({ block }) => block.outputShape)).toEqual([
+      [17, 15, 4],
+      [17, 15, 4],
+      [9, 8, 8],
+      [5, 4, 16],
+    ]);
+    expect(scope.all().get('fc.weight')?.shape).toEqual([16, 7]);
+    const doubled = cifarResNet({ depth: 8, width: 8 }).build({
+      inputShape: [8, 8, 3],
+      classes: 2,
+      scope: createScope(1),
+    });
+    expect(doubled.blocks.map(({ block }) => block.outputShape[2])).toEqual([8, 8, 16, 32]);
+  });
+
+  it('are rebuilt by their config', () => {
+    for (const factory of [
+      backboneFactory('resnet20'),
+      backboneFactory('resnet8', { width: 4 }),
+      backboneFactory('resnet14', { widths: [4, 4, 8, 16] }),
+      backboneFactory('tiny', { blocks: 5, width: 2 }),
+    ]) {
+      const { backbone, ...options } = JSON.parse(JSON.stringify(factory.config)) as { backbone: string };
+      const again = backboneFactory(backbone, options);
+      expect(again.config).toEqual(factory.config);
+      const shapes = (of: typeof factory) =>
+        of
+          .build({ inputShape: [8, 8, 3], classes: 10, scope: createScope(1) })
+          .blocks.flatMap(({ block }) => block.parameters.map(({ name, shape }) => [name, shape]));
+      expect(shapes(again)).toEqual(shapes(factory));
+    }
+  });
+
+  it('starts from the same weights with the same seed, from others with another', () => {
+    const start = (seed: number) => {
+      const scope = createScope(seed);
+      tinyNet().build({ inputShape: [8, 8, 3], classes: 3, scope });
+      return [...scope.all().values()].map(({ value }) => [...value.dataSync()]);
+    };
+    expect(start(1)).toEqual(start(1));
+    expect(start(2)).not.toEqual(start(1));
+  });
+
   it('says which depths and names there are', () => {
     expect(() => cifarResNet({ depth: 30 })).toThrow(/6n \+ 2/);
     expect(() => backboneFactory('resent32')).toThrow(/Did you mean 'resnet32'/);
     expect(() => tinyNet({ blocks: 0 })).toThrow(/1 to 8/);
     expect(() => cifarResNet({ depth: 8, wdith: 3 } as never)).toThrow(/Did you mean 'width'/);
+    expect(() => cifarResNet({ depth: 8, width: 8, widths: [8, 8, 16, 32] })).toThrow(/exclude each other/);
+    expect(() => cifarResNet({ depth: 8, widths: [8, 8, 16] as never })).toThrow(
+      /'widths' is \[8,8,16\].*three stages/,
+    );
+    expect(() => cifarResNet({ depth: 8, width: 0.5 })).toThrow(/positive integers/);
+    expect(() => backboneFactory('resnet8', { blocks: 3 })).toThrow(/Unknown option of cifarResNet 'blocks'/);
+    expect(() => backboneFactory('tiny', { widths: [1, 1, 1, 1] })).toThrow(/Unknown option of tinyNet 'widths'/);
   });
 });
+
+const ones = (count: number) => Array(count).fill(1).join();
 
 describe('published partitions', () => {
   const sizes = (name: string, spec: PartitionSpec) => resolvePartition(build(name).blocks, spec);
 
-  it.each([
-    ['resnet32', 2, [8, 8]],
-    ['resnet32', 4, [4, 4, 4, 4]],
-    ['resnet32', 8, [2, 2, 2, 2, 2, 2, 2, 2]],
-    ['resnet110', 8, [6, 7, 7, 7, 7, 7, 7, 7]],
-    ['resnet110', 16, [3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4]],
-  ])('%s into %i modules', (name, modules, expected) => {
-    expect(sizes(name, { lastBlocks: publishedPartition(name, modules) })).toEqual(expected);
+  /** Blocks per module without the stem, as methods.md §1.3 prints them; 'stem' where it is a module of its own. */
+  it.each<[string, number, string, PartitionTable?]>([
+    ['resnet32', 2, '7,8'],
+    ['resnet32', 3, '5,5,5'],
+    ['resnet32', 4, '3,4,4,4'],
+    ['resnet32', 8, '1,2,2,2,2,2,2,2'],
+    ['resnet32', 15, ones(15)],
+    ['resnet32', 16, `stem,${ones(15)}`],
+    ['resnet110', 2, '27,27'],
+    ['resnet110', 3, '18,18,18'],
+    ['resnet110', 4, '12,14,14,14'],
+    ['resnet110', 8, '5,7,7,7,7,7,7,7'],
+    ['resnet110', 16, '2,3,3,3,3,3,3,3,3,4,4,4,4,4,4,4'],
+    ['resnet110', 32, '2,1,2,1,2,2,2,2,1,2,1,2,1,2,1,2,2,2,2,1,2,1,2,2,1,2,1,2,2,2,2,2'],
+    ['resnet110', 54, ones(54)],
+    ['resnet110', 55, `stem,${ones(54)}`],
+    ['resnet110', 2, '15,39', 'infopro-balanced-cifar10'],
+    ['resnet110', 3, '10,11,33', 'infopro-balanced-cifar10'],
+    ['resnet110', 4, '7,8,12,27', 'infopro-balanced-cifar10'],
+    ['resnet110', 2, '15,39', 'infopro-balanced-stl10'],
+    ['resnet110', 3, '9,11,34', 'infopro-balanced-stl10'],
+    ['resnet110', 4, '7,8,12,27', 'infopro-balanced-stl10'],
+  ])('%s into %i modules: %s', (name, modules, printed, table?: PartitionTable) => {
+    const [first, ...rest] = printed.split(',');
+    const expected = [first === 'stem' ? 1 : Number(first) + 1, ...rest.map(Number)];
+    expect(sizes(name, { lastBlocks: publishedPartition(name, modules, table) })).toEqual(expected);
   });
 
   it('are what the even rule gives, but for ResNet-110 into 32, whose extra blocks are spread', () => {
@@ -78,6 +172,8 @@ describe('published partitions', () => {
 
   it('lists what there is', () => {
     expect(() => publishedPartition('resnet32', 5)).toThrow(/resnet32 \(2, 3, 4, 8, 15, 16\)/);
+    expect(() => publishedPartition('resnet8', 2)).toThrow(/resnet110 \(2, 3, 4, 8, 16, 32, 54, 55\)/);
+    expect(() => publishedPartition('resnet32', 2, 'infopo' as PartitionTable)).toThrow(/Did you mean 'infopro'/);
     expect(() => sizes('resnet32', { modules: 17 })).toThrow(LocalgradError);
     expect(() => sizes('resnet32', { modules: 17 })).toThrow(/1 to 15.*or 16/);
     expect(() => sizes('resnet32', { sizes: [3, 4] })).toThrow(/16 blocks/);

@@ -2,9 +2,13 @@ import { type BackboneFactory, unknownName } from '@localgrad/core';
 import { cifarResNet } from './resnet.js';
 import { tinyNet } from './tiny-net.js';
 
+/** Options of all named backbones; each rejects those of the others. */
 export interface NamedBackboneOptions {
   readonly width?: number;
-  readonly widths?: readonly [number, number, number, number];
+  /** ResNets: widths of stem and three stages. */
+  readonly widths?: readonly [stem: number, stage1: number, stage2: number, stage3: number];
+  /** `tiny`: residual blocks. */
+  readonly blocks?: number;
 }
 
 /** The names that `backboneFactory` knows; any other `resnet<6n+2>` works too. */

@@ -3,6 +3,8 @@ import {
   type BackboneBlock,
   type BackboneFactory,
   type Block,
+  LocalgradError,
+  type ParameterScope,
   rejectUnknownKeys,
   requireOption,
   type Shape3,
@@ -34,6 +36,12 @@ export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
     depth,
     '6n + 2: 8, 14, 20, 26, 32, 38, 44, 50, 56, …, 110, …',
   );
+  if (options.width !== undefined && options.widths !== undefined) {
+    throw new LocalgradError(
+      'invalid-option',
+      "cifarResNet: options 'width' and 'widths' exclude each other; give one.",
+    );
+  }
   const widths = options.widths ?? [width, width, 2 * width, 4 * width];
   requireOption(
     widths.length === 4 && widths.every((value) => Number.isInteger(value) && value >= 1),
@@ -61,7 +69,7 @@ function residualBlocks(
   perStage: number,
   widths: readonly number[],
   inputShape: Shape3,
-  scope: Parameters<BackboneFactory['build']>[0]['scope'],
+  scope: ParameterScope,
 ): BackboneBlock[] {
   const [stemWidth = 16, ...stages] = widths;
   const stem = convBatchNormRelu({ name: 'stem', scope, inputShape, channels: stemWidth, names: ['conv1', 'bn1'] });

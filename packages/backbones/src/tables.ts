@@ -1,4 +1,4 @@
-import { type BlockReference, LocalgradError } from '@localgrad/core';
+import { type BlockReference, LocalgradError, unknownName } from '@localgrad/core';
 
 /** Where a published partition was read. */
 export type PartitionTable = 'infopro' | 'infopro-balanced-cifar10' | 'infopro-balanced-stl10';
@@ -42,13 +42,14 @@ function every(perStage: number, withStem: boolean): string {
 /**
  * The published partition of a backbone into K modules, for `resolvePartition(blocks, { lastBlocks })`.
  *
- * @throws LocalgradError `invalid-option` when there is none; the message lists what there is
+ * @throws LocalgradError `invalid-option` when there is none, `unknown-name` for tables; the message lists what there is
  */
 export function publishedPartition(
   backbone: string,
   modules: number,
   table: PartitionTable = 'infopro',
 ): BlockReference[] {
+  if (!Object.hasOwn(rows, table)) throw unknownName('partition table', table, Object.keys(rows));
   const row = rows[table][backbone]?.[modules];
   if (row === undefined) {
     const known = Object.entries(rows[table])

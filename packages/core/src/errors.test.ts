@@ -29,6 +29,9 @@ describe('messages about names and options', () => {
   it('name the place', () => {
     expect(() => rejectUnknownKeys('dgl', { haed: 1 }, ['head'])).toThrow(/option of dgl 'haed'.*'head'/);
     expect(() => rejectUnknownKeys('dgl', { head: 1 }, ['head'])).not.toThrow();
+    expect(() => rejectUnknownKeys('greedy', { head: 1 }, [])).toThrow(
+      "Unknown option of greedy 'head'. Allowed: none.",
+    );
     expect(() => requireOption(false, 'sgd', 'momentum', 2, '0 to 1')).toThrow(
       "sgd: option 'momentum' is 2; allowed: 0 to 1.",
     );

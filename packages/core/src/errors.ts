@@ -64,11 +64,15 @@ export function closestFirst(name: string, allowed: readonly string[]): string[]
 export function unknownName(what: string, name: string, allowed: readonly string[]): LocalgradError {
   const [nearest] = closestFirst(name, allowed);
   const hint = nearest !== undefined && editDistance(name, nearest) <= 2 ? ` Did you mean '${nearest}'?` : '';
-  return new LocalgradError('unknown-name', `Unknown ${what} '${name}'.${hint} Allowed: ${allowed.join(', ')}.`, {
-    what,
-    name,
-    allowed: [...allowed],
-  });
+  return new LocalgradError(
+    'unknown-name',
+    `Unknown ${what} '${name}'.${hint} Allowed: ${allowed.join(', ') || 'none'}.`,
+    {
+      what,
+      name,
+      allowed: [...allowed],
+    },
+  );
 }
 
 /** Throws when `options` has a key that is not in `allowed`; the message lists the allowed keys. */

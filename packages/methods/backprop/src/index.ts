@@ -1,7 +1,13 @@
-import { finalObjective, type LocalLearningMethod } from '@localgrad/core';
+import { finalObjective, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
 
-/** End-to-end backpropagation: one loss, the classifier's, that reaches every module. */
-export function backprop(): LocalLearningMethod {
+/**
+ * End-to-end backpropagation: one loss, the classifier's, that reaches every module.
+ *
+ * @param options it has none; anything given is refused
+ * @throws LocalgradError `unknown-name`
+ */
+export function backprop(options: Readonly<Record<string, never>> = {}): LocalLearningMethod {
+  rejectUnknownKeys('backprop', options, []);
   return {
     specVersion: 'v1',
     name: 'backprop',

@@ -1,12 +1,19 @@
-import { independentPlan, type LocalLearningMethod } from '@localgrad/core';
+import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
 import { headFactory } from '@localgrad/nn';
 
-/** Greedy supervised learning: every module has the smallest head there is, pooling and one dense layer (methods.md §4.1). */
-export function greedy(): LocalLearningMethod {
+/**
+ * Greedy supervised learning: every module has the smallest head there is, pooling and one dense layer (methods.md §4.1).
+ *
+ * @param options it has none; anything given is refused (`dgl` takes a head)
+ * @throws LocalgradError `unknown-name`
+ */
+export function greedy(options: Readonly<Record<string, never>> = {}): LocalLearningMethod {
+  rejectUnknownKeys('greedy', options, []);
+  const factory = headFactory('0c1f');
   return {
     specVersion: 'v1',
     name: 'greedy',
     config: { method: 'greedy' },
-    plan: (network) => independentPlan('greedy', network, headFactory('0c1f')),
+    plan: (network) => independentPlan('greedy', network, factory),
   };
 }

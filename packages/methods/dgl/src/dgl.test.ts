@@ -1,0 +1,72 @@
+import { type Backbone, type BackboneBlock, createNetwork, type HeadContext, validatePlan } from '@localgrad/core';
+import { createScope, headNames } from '@localgrad/nn';
+import { describe, expect, it } from 'vitest';
+import { type DglOptions, dgl } from './index.js';
+
+const shapes = [
+  [32, 32, 16],
+  [16, 16, 32],
+  [8, 8, 64],
+  [8, 8, 64],
+] as const;
+const blocks = shapes.map(
+  (outputShape, index) => ({ reference: [1, index], block: { outputShape } }) as unknown as BackboneBlock,
+);
+const network = createNetwork({ blocks } as unknown as Backbone, [1, 1, 1, 1]);
+
+/** Parameters of the heads on the first three modules. */
+function headSizes(options?: DglOptions): (number | undefined)[] {
+  const plan = dgl(options).plan(network);
+  validatePlan(plan, 4);
+  const scope = createScope(1);
+  return plan.objectives.slice(0, -1).map(({ head }, module) => {
+    const inputShape = shapes[module];
+    const context = { module, modules: 4, inputShape, finalShape: [8, 8, 64], classes: 10, imageShape: [32, 32, 3] };
+    const built = head.factory?.build(context as unknown as HeadContext, scope.scope(head.key));
+    return built?.parameters.reduce((sum, parameter) => sum + parameter.size, 0);
+  });
+}
+
+describe('dgl', () => {
+  it('trains each module alone, the last one by the classifier', () => {
+    const plan = dgl().plan(network);
+    expect(plan.objectives.map(({ role, span, weight }) => [role, ...span, weight])).toEqual([
+      ['independent', 0, 0, 1],
+      ['independent', 1, 1, 1],
+      ['independent', 2, 2, 1],
+      ['final', 3, 3, 1],
+    ]);
+    expect(new Set(plan.objectives.map(({ head }) => head.key)).size).toBe(4);
+    expect(plan.objectives.at(-1)?.head).toEqual({ key: 'classifier' });
+  });
+
+  it('has the head of the AugLocal code by default, and others by name', () => {
+    // By hand: 3·(c² + 2c) + 2·((4c)² + 8c) + 4c·10 + 10.
+    const auglocal = [16, 32, 64].map((c) => 3 * (c * c + 2 * c) + 2 * (16 * c * c + 8 * c) + 40 * c + 10);
+    expect(headSizes()).toEqual(auglocal);
+    // methods.md §3.4, §2.5.
+    expect(headSizes({ head: '1c2f' })).toEqual([10_186, 28_170, 46_602]);
+    expect(headSizes({ head: 'dgl-128x512' })).toEqual([635_146, 637_194, 641_290]);
+    expect(headSizes({ head: '0c2f', featureDimension: 12 })[0]).toBe(16 * 12 + 12 + 120 + 10);
+  });
+
+  it('is rebuilt by its config, whatever the head', () => {
+    for (const head of headNames) {
+      const { config } = dgl({ head });
+      const { method, ...options } = JSON.parse(JSON.stringify(config)) as { method: string };
+      expect([method, dgl(options).config]).toEqual(['dgl', config]);
+    }
+    expect(dgl().config).toEqual({ method: 'dgl', head: 'auglocal-dgl' });
+    expect(dgl({ head: '1c2f', featureDimension: 12 }).config).toEqual({
+      method: 'dgl',
+      head: '1c2f',
+      featureDimension: 12,
+    });
+  });
+
+  it('names what it does not know', () => {
+    expect(() => dgl({ haed: '1c2f' } as never)).toThrow(/option of dgl 'haed'. Did you mean 'head'\?/);
+    expect(() => dgl({ head: '1c4f' })).toThrow(/Unknown head '1c4f'.*auglocal-dgl/);
+    expect(() => dgl({ head: '1c2f', featureDimension: 0 })).toThrow(/featureDimension/);
+  });
+});
