@@ -9,7 +9,9 @@ async function run(...args: string[]) {
   const written = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof written) => ({
     columns: 100,
-    write: (text: string) => void (written[name] += text),
+    write(text: string) {
+      written[name] += text;
+    },
   });
   const exitCode = await runCommandLine(args, { stdout: stream('stdout'), stderr: stream('stderr') });
   return { ...written, exitCode, json: () => JSON.parse(written.stdout) as Record<string, never> };

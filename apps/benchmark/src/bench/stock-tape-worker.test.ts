@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { startStockTapeStep } from './stock-tape-worker.js';
+
+// In a file of its own: it needs a process whose wasm backend nobody has touched.
+describe('stock tape on the stock wasm backend', () => {
+  it('runs a step and counts what it needs', async () => {
+    const step = await startStockTapeStep({ backbone: 'resnet8', width: 4, batch: 4, image: [16, 16, 3], classes: 10 });
+    await step();
+    const [first, second] = [await step(), await step()];
+    expect(first.milliseconds).toBeGreaterThan(0);
+    expect(second.peakBytes).toBe(first.peakBytes);
+    // Three stages of activations of 16·16·4 floats, 4 images: the tape keeps dozens of them.
+    expect(first.peakBytes).toBeGreaterThan(20 * 4 * 4 * 16 * 16 * 4);
+  });
+});
