@@ -205,6 +205,24 @@ describe('train', () => {
     expect(exitCode).toBe(2);
     expect(stderr).toContain('Cannot cut 3 blocks and a stem (merged) into 9 modules');
     expect(await readdir(folder)).toEqual([]);
+    const large = [
+      '--backbone',
+      'resnet110',
+      '--pad',
+      '32',
+      '--batch',
+      '5000',
+      '--method',
+      'backprop',
+      '--threads',
+      '1',
+    ];
+    const refused = await run('train', ...large, '--output', output);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(
+      /with batch 5000 needs .* bytes predicted.* bytes\) are available\. A batch of \d+ fits/,
+    );
+    expect(await readdir(folder)).toEqual([]);
     expect((await run('train', ...tinyRun, '--dataset', 'mnist')).stderr).toContain(
       'Allowed: fashion-mnist-subset, fashion-mnist, cifar10',
     );

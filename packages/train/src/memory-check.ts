@@ -15,7 +15,7 @@ export function checkMemory(compiled: CompiledPlan, batchSize: number, available
     `A step of '${compiled.plan.method}' with batch ${batchSize} needs ${formatBytes(predictedBytes)} (${predictedBytes} bytes predicted), ` +
       `but ${formatBytes(availableBytes)} (${availableBytes} bytes) are available. ` +
       (largestBatch > 0 ? `A batch of ${largestBatch} fits; ` : 'No batch fits; ') +
-      'more modules and memory: recompute need less.',
+      "local methods with more modules, and memory 'recompute', need less.",
     { batchSize, predictedBytes, availableBytes, largestBatch },
   );
 }

@@ -46,8 +46,20 @@ export function renderBench({ environment, options, rows, missing }: BenchReport
       ]),
       ['left', 'right', 'left', ...new Array<'right'>(8).fill('right')],
     ),
+    ...besideStockTape(rows),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
   ].join('\n');
+}
+
+/** Our end-to-end step against the same step without us. */
+function besideStockTape(rows: BenchReport['rows']): string[] {
+  const [own, stock] = ['backprop', 'stock-tape'].map((name) => rows.find(({ method }) => method === name));
+  if (own === undefined || stock === undefined || own.peakBytes === null || stock.peakBytes === null) return [];
+  const time = own.stepMs.median / stock.stepMs.median;
+  const memory = own.peakBytes / stock.peakBytes;
+  return [
+    `\nEnd to end here, against stock TensorFlow.js: ${time.toFixed(3)} × the time, ${memory.toFixed(3)} × the memory.`,
+  ];
 }
 
 interface Flags {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import {
+  checkMemory,
   consoleProgress,
   formatBytes,
   formatSeconds,
@@ -38,6 +39,8 @@ export async function train(config: RunConfig, terminal: Terminal, output?: stri
   try {
     const run = prepareRun(config, data);
     try {
+      // Before anything is written: a run that cannot start leaves no folder behind.
+      checkMemory(run.compiled, config.batch, backend.availableBytes());
       await createFolder(folder);
       await writeWhole(join(folder, 'config.yaml'), stringify(config));
       const result = await runTraining({
