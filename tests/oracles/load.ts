@@ -5,7 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 
 export interface Oracle<Metadata> {
   readonly metadata: Metadata;
-  has(name: string): boolean;
+  /** Entries in PyTorch's order. */
+  raw(name: string): Float32Array;
   /** A weight, gradient or statistic in our layout. */
   weight(name: string): Float32Array;
   /** An activation or batch in our layout. */
@@ -24,7 +25,7 @@ export function loadOracle<Metadata>(file: string): Oracle<Metadata> {
   const floats = (name: string) => get(name) as StoredTensor & { readonly data: Float32Array };
   return {
     metadata: JSON.parse(metadata.json ?? '{}') as Metadata,
-    has: (name) => tensors.has(name),
+    raw: (name) => floats(name).data,
     weight: (name) => weightFromPyTorch(floats(name)).data,
     activation: (name) => activationFromPyTorch(floats(name)),
     labels: (name) => Int32Array.from(get(name).data),
