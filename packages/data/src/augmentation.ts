@@ -48,13 +48,20 @@ export function augment(
   const top = random.integer(2 * pad + 1) - pad;
   const left = random.integer(2 * pad + 1) - pad;
   const isFlipped = random.uniform() < 0.5 && flip;
+  const columns = new Int32Array(width);
+  for (let column = 0; column < width; column++) {
+    columns[column] = locate((isFlipped ? width - 1 - column : column) + left, width, padding);
+  }
   for (let row = 0; row < height; row++) {
     const y = locate(row + top, height, padding);
+    const start = y * width;
+    let to = row * width * channels;
     for (let column = 0; column < width; column++) {
-      const x = locate((isFlipped ? width - 1 - column : column) + left, width, padding);
-      const to = (row * width + column) * channels;
-      for (let channel = 0; channel < channels; channel++) {
-        target[to + channel] = y < 0 || x < 0 ? 0 : (source[(y * width + x) * channels + channel] as number);
+      const x = columns[column] as number;
+      const isBlack = y < 0 || x < 0;
+      const from = (start + x) * channels;
+      for (let channel = 0; channel < channels; channel++, to++) {
+        target[to] = isBlack ? 0 : (source[from + channel] as number);
       }
     }
   }

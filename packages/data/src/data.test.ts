@@ -7,12 +7,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type BatchOptions,
-  cifar10,
   createBatches,
   fashionMnist,
-  fashionMnistSubset,
   type ImageDataset,
   loadDataset,
+  measureNormalisation,
   padTo,
   replicateChannels,
   resizeTo,
@@ -37,28 +36,6 @@ function idx(magic: number, dimensions: readonly number[], data: readonly number
   for (const [index, extent] of dimensions.entries()) header.writeUInt32BE(extent, 4 + 4 * index);
   return Buffer.concat([header, Buffer.from(data)]);
 }
-
-describe('the embedded subset', () => {
-  it('has as many images of each class and the pixels of the original', async () => {
-    const { train, test } = await fashionMnistSubset();
-    for (const [split, perClass] of [
-      [train, 500],
-      [test, 100],
-    ] as const) {
-      const counts = new Array(10).fill(0);
-      for (const label of split.labels) counts[label]++;
-      expect(counts).toEqual(new Array(10).fill(perClass));
-      expect(split.images).toHaveLength(split.size * 784);
-    }
-    // The first image of the training set (an ankle boot): sum and one row, read from the original file.
-    expect(train.labels[0]).toBe(9);
-    expect([...train.images.subarray(0, 784)].reduce((sum, value) => sum + value, 0)).toBe(FIRST_SUM);
-    expect([...train.images.subarray(14 * 28, 14 * 28 + 12)]).toEqual(FIRST_ROW);
-  });
-});
-
-const FIRST_SUM = 76247;
-const FIRST_ROW = [0, 0, 1, 4, 6, 7, 2, 0, 0, 0, 0, 0];
 
 describe('files', () => {
   let folder: string;
@@ -95,7 +72,9 @@ describe('files', () => {
     ],
     ['too much', idx(0x803, [1, 2, 2], [1, 2, 3, 4, 5]), /byte 20: expected the end.*1 more/],
     ['another count than labels', idx(0x803, [1, 2, 2], [1, 2, 3, 4]), /labels.*byte 4: expected 1 labels/],
-    ['half a header', Buffer.from([0, 0, 8]), /expected a header of 16 bytes/],
+    ['half a header', Buffer.from([0, 0, 8]), /byte 3: expected a header of 16 bytes.*dataset-fashion-mnist/],
+    ['no images', idx(0x803, [0, 2, 2], []), /byte 4: expected a positive number of images, found 0/],
+    ['images without columns', idx(0x803, [2, 2, 0], []), /byte 12: expected a positive number of columns, found 0/],
   ])('names file, offset and expectation for %s', async (_, content, message) => {
     writeGood();
     rmSync(join(folder, 'train-images-idx3-ubyte.gz'));
@@ -111,25 +90,12 @@ describe('files', () => {
     writeGood();
     write('t10k-images-idx3-ubyte.gz', gzipSync(Buffer.from('hello')).subarray(0, 12));
     await expect(fashionMnist({ folder })).rejects.toThrow(/not a whole gzip file/);
-    await expect(fashionMnist({ folder: join(folder, 'none') })).rejects.toThrow(/is not there.*dataset-fashion-mnist/);
-  });
-
-  it('reads CIFAR-10 and checks it', async () => {
-    const record = (label: number) =>
-      Buffer.concat([Buffer.from([label]), Buffer.alloc(1024, 10), Buffer.alloc(1024, 20), Buffer.alloc(1024, 30)]);
-    for (const batch of [1, 2, 3, 4, 5]) write(`data_batch_${batch}.bin`, record(batch));
-    write('test_batch.bin', Buffer.concat([record(0), record(9)]));
-    const { train, test } = await cifar10({ folder });
-    expect([...train.labels]).toEqual([1, 2, 3, 4, 5]);
-    expect([...test.images.subarray(0, 6)]).toEqual([10, 20, 30, 10, 20, 30]);
-    write('data_batch_3.bin', record(3).subarray(0, 100));
-    await expect(cifar10({ folder })).rejects.toThrow(
-      /data_batch_3.bin, byte 0: expected a record of 3073 bytes.*100 bytes/,
+    writeGood();
+    write('t10k-images-idx3-ubyte.gz', gzipSync(idx(0x803, [2, 2, 1], [1, 2, 3, 4])));
+    await expect(fashionMnist({ folder })).rejects.toThrow(
+      /t10k-images.*byte 8: expected images of 2×2, as for training, found 2×1/,
     );
-    write('data_batch_3.bin', record(11));
-    await expect(cifar10({ folder })).rejects.toThrow(/expected a label below 10, found 11/);
-    rmSync(join(folder, 'data_batch_3.bin'));
-    await expect(cifar10({ folder })).rejects.toThrow(/University of Toronto/);
+    await expect(fashionMnist({ folder: join(folder, 'none') })).rejects.toThrow(/is not there.*dataset-fashion-mnist/);
   });
 });
 
@@ -148,7 +114,32 @@ describe('transforms', () => {
   it('takes as many of each class', () => {
     const subset = take(tiny(30), 6, { seed: 3 });
     expect([...subset.labels].sort()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect([...take(tiny(30), 4, { by: 'first' }).labels]).toEqual([0, 1, 2, 0]);
     expect(() => take(tiny(3), 4)).toThrow(/1 to 3/);
+    expect(() => take(tiny(3), 2, { sed: 1 } as never)).toThrow(/Did you mean 'seed'/);
+  });
+
+  it('measures mean and deviation by channel', () => {
+    const two: ImageDataset = { ...tiny(2, [1, 1, 2]), images: Uint8Array.from([0, 51, 255, 51]) };
+    const { mean, deviation } = measureNormalisation(two);
+    expect(mean[0]).toBeCloseTo(0.5, 12);
+    expect(mean[1]).toBeCloseTo(0.2, 12);
+    expect(deviation[0]).toBeCloseTo(0.5, 12);
+    expect(deviation[1]).toBeCloseTo(0, 7);
+  });
+
+  it('refuses images, labels and sizes that do not fit together', () => {
+    const good = tiny(6);
+    for (const [change, message] of [
+      [{ labels: Uint8Array.from([0, 1, 2, 3, 0, 1]) }, /labels below 3, found 3 for image 3/],
+      [{ labels: new Uint8Array(5) }, /expected 6 labels, one for each image, found 5/],
+      [{ images: new Uint8Array(95) }, /expected 6 images of 4×4×1 \(96 values\), found 95 values/],
+      [{ size: 0 }, /a size of 1 or more, found 0/],
+    ] as const) {
+      const bad = { ...good, ...change };
+      expect(() => take(bad, 2)).toThrow(message);
+      expect(() => createBatches(bad, { batchSize: 2 })).toThrow(message);
+    }
   });
 });
 
@@ -225,7 +216,16 @@ describe('batches', () => {
     expect(() => createBatches(tiny(8), { batchsize: 3 } as never)).toThrow(/Did you mean 'batchSize'/);
     expect(() => createBatches(tiny(8), { batchSize: 2, augmentation: { pad: 4 } })).toThrow(/0 to 3/);
     await expect(loadDataset('cifar')).rejects.toThrow(/Allowed: fashion-mnist-subset, fashion-mnist, cifar10/);
+    const batches = createBatches(tiny(8), { batchSize: 3, dropLast: true });
+    expect(() => [...batches.epoch(0, 7)]).toThrow(/fromSample.*0 to 6/);
+    expect([...batches.epoch(0, 6)]).toEqual([]);
+    const black: ImageDataset = { ...tiny(8), images: new Uint8Array(128) };
+    expect(() => createBatches(black, { batchSize: 2 })).toThrow(/positive deviation of 1 channels/);
+    for (const name of ['constructor', 'toString', '__proto__'])
+      await expect(loadDataset(name)).rejects.toThrow(/Unknown data set/);
     await expect(loadDataset('cifar10')).rejects.toThrow(/folder/);
+    await expect(loadDataset('fashion-mnist-subset', { folder: 'x' })).rejects.toThrow(/takes no option 'folder'/);
+    await expect(loadDataset('fashion-mnist-subset', { channels: 2 as never })).rejects.toThrow(/allowed: 1, 3/);
     const { train, config } = await loadDataset('fashion-mnist-subset', { resize: 16, train: 20, channels: 3 });
     expect(train.imageShape).toEqual([16, 16, 3]);
     expect(config).toEqual({ dataset: 'fashion-mnist-subset', resize: 16, train: 20, channels: 3 });

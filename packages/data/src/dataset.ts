@@ -1,4 +1,4 @@
-import { type JsonObject, requireOption, type Shape3 } from '@localgrad/core';
+import { type JsonObject, LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn';
 
 /** Labelled images in memory, channels last, one byte a value. */
@@ -20,6 +20,24 @@ export interface DatasetSplits {
   readonly test: ImageDataset;
 }
 
+/** Throws `invalid-data` unless images, labels, shape and size fit together. */
+export function checkDataset({ name, classes, imageShape, size, images, labels }: ImageDataset): void {
+  const refuse = (expected: string, found: string): never => {
+    throw new LocalgradError('invalid-data', `Data set '${name}': expected ${expected}, found ${found}.`, {
+      name,
+      expected,
+      found,
+    });
+  };
+  if (!Number.isInteger(size) || size < 1) refuse('a size of 1 or more', `${size}`);
+  const length = size * imageShape[0] * imageShape[1] * imageShape[2];
+  if (length === 0 || images.length !== length)
+    refuse(`${size} images of ${imageShape.join('×')} (${length} values)`, `${images.length} values`);
+  if (labels.length !== size) refuse(`${size} labels, one for each image`, `${labels.length}`);
+  const wrong = labels.findIndex((label) => label >= classes.length);
+  if (wrong >= 0) refuse(`labels below ${classes.length}`, `${labels[wrong]} for image ${wrong}`);
+}
+
 export interface TakeOptions {
   /** `balanced` (default): as many of each class, as far as they go. `first`: the first ones. */
   readonly by?: 'balanced' | 'first';
@@ -27,8 +45,10 @@ export interface TakeOptions {
   readonly seed?: number;
 }
 
-/** A subset of `count` images, in the order of the data set. @throws LocalgradError `invalid-option` */
+/** A subset of `count` images, in the order of the data set. @throws LocalgradError `invalid-option`, `invalid-data` */
 export function take(dataset: ImageDataset, count: number, options: TakeOptions = {}): ImageDataset {
+  rejectUnknownKeys('take', options, ['by', 'seed']);
+  checkDataset(dataset);
   const { by = 'balanced', seed } = options;
   requireOption(
     Number.isInteger(count) && count >= 1 && count <= dataset.size,

@@ -1,4 +1,4 @@
-import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
 import type { DatasetSplits, ImageDataset } from './dataset.js';
 import { readIdx } from './idx.js';
 
@@ -26,15 +26,18 @@ export interface FolderOptions {
 /** All of Fashion-MNIST, 60,000 and 10,000 grey images of 28×28, from its IDX files in a folder. */
 export async function fashionMnist(options: FolderOptions): Promise<DatasetSplits> {
   rejectUnknownKeys('fashionMnist', options, ['folder']);
-  const read = (prefix: string) =>
-    readIdx(
-      options.folder,
-      { images: `${prefix}-images-idx3-ubyte`, labels: `${prefix}-labels-idx1-ubyte` },
-      'fashion-mnist',
-      fashionClasses,
-      HOW_TO_GET_IT,
-    );
-  const [train, test] = await Promise.all([read('train'), read('t10k')]);
+  const read = (prefix: string, imageShape?: Shape3) =>
+    readIdx({
+      folder: options.folder,
+      images: `${prefix}-images-idx3-ubyte`,
+      labels: `${prefix}-labels-idx1-ubyte`,
+      name: 'fashion-mnist',
+      classes: fashionClasses,
+      howToGetIt: HOW_TO_GET_IT,
+      ...(imageShape === undefined ? {} : { imageShape }),
+    });
+  const train = await read('train');
+  const test = await read('t10k', train.imageShape);
   return { config: { dataset: 'fashion-mnist' }, train, test };
 }
 
@@ -43,20 +46,22 @@ const PIXELS = 28 * 28;
 
 /** 5,000 and 1,000 real images of Fashion-MNIST, as many of each class, that come with this package. */
 export async function fashionMnistSubset(): Promise<DatasetSplits> {
-  const [{ readFile }, { createHash }, { brotliDecompress }, { promisify }] = await Promise.all([
+  const [{ readFile }, { createHash }, { brotliDecompress }, { promisify }, { fileURLToPath }] = await Promise.all([
     import('node:fs/promises'),
     import('node:crypto'),
     import('node:zlib'),
     import('node:util'),
+    import('node:url'),
   ]);
   const location = new URL('../assets/fashion-mnist-subset.bin.br', import.meta.url);
+  const path = fileURLToPath(location);
   let content: Uint8Array;
   try {
     content = await promisify(brotliDecompress)(await readFile(location));
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `The embedded data set ${location.pathname} cannot be read: ${(error as Error).message}.`,
+      `The embedded data set ${path} cannot be read: ${(error as Error).message}.`,
       {},
       { cause: error },
     );
@@ -65,7 +70,7 @@ export async function fashionMnistSubset(): Promise<DatasetSplits> {
   if (digest !== SUBSET_SHA256) {
     throw new LocalgradError(
       'invalid-data',
-      `The embedded data set ${location.pathname} is damaged: expected sha256 ${SUBSET_SHA256}, found ${digest}. Install the package again.`,
+      `The embedded data set ${path} is damaged: expected sha256 ${SUBSET_SHA256}, found ${digest}. Install the package again.`,
     );
   }
   const view = new DataView(content.buffer, content.byteOffset);

@@ -1,11 +1,15 @@
 import { LocalgradError } from '@localgrad/core';
 
+/** A file's content, unzipped. */
+export interface DataFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  /** A sentence for error messages: where a whole copy comes from. */
+  readonly howToGetIt: string;
+}
+
 /** Reads a file, or the gzipped one beside it. @throws LocalgradError `missing-dependency`, `invalid-data` */
-export async function readDataFile(
-  folder: string,
-  name: string,
-  howToGetIt: string,
-): Promise<{ path: string; bytes: Uint8Array }> {
+export async function readDataFile(folder: string, name: string, howToGetIt: string): Promise<DataFile> {
   const [{ readFile }, { join }, { gunzip }, { promisify }] = await Promise.all([
     import('node:fs/promises'),
     import('node:path'),
@@ -26,13 +30,13 @@ export async function readDataFile(
         { cause: error },
       );
     }
-    if (!path.endsWith('.gz')) return { path, bytes };
+    if (!path.endsWith('.gz')) return { path, bytes, howToGetIt };
     try {
-      return { path, bytes: await promisify(gunzip)(bytes) };
+      return { path, bytes: await promisify(gunzip)(bytes), howToGetIt };
     } catch (error) {
       throw new LocalgradError(
         'invalid-data',
-        `${path} is not a whole gzip file: ${(error as Error).message}.`,
+        `${path} is not a whole gzip file: ${(error as Error).message}. ${howToGetIt}`,
         { path },
         { cause: error },
       );
@@ -43,12 +47,13 @@ export async function readDataFile(
   });
 }
 
-/** An `invalid-data` error that names file, byte offset, expectation and finding. */
-export function damaged(path: string, offset: number, expected: string, found: string): LocalgradError {
-  return new LocalgradError('invalid-data', `${path}, byte ${offset}: expected ${expected}, found ${found}.`, {
-    path,
-    offset,
-    expected,
-    found,
-  });
+/** An `invalid-data` error that names file, byte offset (in the unzipped content), expectation, finding and source. */
+export function damaged(
+  { path, howToGetIt }: DataFile,
+  offset: number,
+  expected: string,
+  found: string,
+): LocalgradError {
+  const message = `${path}, byte ${offset}: expected ${expected}, found ${found}. ${howToGetIt}`;
+  return new LocalgradError('invalid-data', message, { path, offset, expected, found });
 }

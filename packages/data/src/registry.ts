@@ -1,4 +1,4 @@
-import { LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
 import { cifar10 } from './cifar10.js';
 import { type DatasetSplits, type ImageDataset, take } from './dataset.js';
 import { fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
@@ -19,7 +19,15 @@ export interface DatasetOptions {
 }
 
 const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<DatasetSplits>>> = {
-  'fashion-mnist-subset': () => fashionMnistSubset(),
+  'fashion-mnist-subset': (folder) => {
+    if (folder !== undefined) {
+      throw new LocalgradError(
+        'invalid-option',
+        "Data set 'fashion-mnist-subset' takes no option 'folder': it comes with the package. 'fashion-mnist' is read from one.",
+      );
+    }
+    return fashionMnistSubset();
+  },
   'fashion-mnist': (folder) => fashionMnist({ folder: folder ?? '/usr/share/datasets/fashion-mnist' }),
   cifar10: (folder) => {
     if (folder === undefined) {
@@ -34,18 +42,32 @@ const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<D
 
 export const datasetNames: readonly string[] = Object.keys(loaders);
 
-/** Loads a data set by name, and prepares it. Its config rebuilds it. @throws LocalgradError */
+/**
+ * Loads a data set by name, and prepares it: takes, resizes, pads, repeats the channel, in this order. Its config and
+ * the folder rebuild it: where files lie does not belong to what a run is.
+ *
+ * @throws LocalgradError
+ */
 export async function loadDataset(name: string, options: DatasetOptions = {}): Promise<DatasetSplits> {
-  const load = loaders[name];
+  const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load === undefined) throw unknownName('data set', name, datasetNames);
   rejectUnknownKeys(`data set '${name}'`, options, ['folder', 'resize', 'pad', 'channels', 'train', 'test']);
   const { folder, resize, pad, channels, train, test } = options;
+  const where = `data set '${name}'`;
+  requireOption(channels === undefined || channels === 1 || channels === 3, where, 'channels', channels, '1, 3');
   const splits = await load(folder);
   const prepare = (dataset: ImageDataset, count: number | undefined): ImageDataset => {
     let result = count === undefined ? dataset : take(dataset, count);
     if (resize !== undefined) result = resizeTo(result, resize);
     if (pad !== undefined) result = padTo(result, pad);
     if (channels === 3 && result.imageShape[2] === 1) result = replicateChannels(result, 3);
+    requireOption(
+      channels !== 1 || result.imageShape[2] === 1,
+      where,
+      'channels',
+      channels,
+      '3: its images have colour',
+    );
     return result;
   };
   const { folder: _, ...prepared } = options;

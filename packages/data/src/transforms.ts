@@ -37,7 +37,8 @@ export function padTo(dataset: ImageDataset, size: number): ImageDataset {
 
 /**
  * Resizes to size×size: shrinking takes the mean over the area that a pixel covers, with fractions of pixels at its
- * edge; enlarging interpolates linearly between pixel centres. Values are rounded to bytes.
+ * edge (28 → 16: 1.75 × 1.75 pixels; 28 → 14: exactly 2 × 2); enlarging interpolates linearly between pixel centres,
+ * clamped at the border. Values are rounded to bytes, halves up. Height and width are handled apart, so mixed cases work.
  */
 export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
   requireOption(Number.isInteger(size) && size >= 1, 'resizeTo', 'size', size, 'positive integers');
@@ -85,6 +86,7 @@ function axisWeights(from: number, to: number): [index: number, weight: number][
 
 /** Repeats the one channel of grey images. */
 export function replicateChannels(dataset: ImageDataset, channels: number): ImageDataset {
+  requireOption(Number.isInteger(channels) && channels >= 1, 'replicateChannels', 'channels', channels, 'integers ≥ 1');
   const [height, width, found] = dataset.imageShape;
   requireOption(found === 1, 'replicateChannels', 'dataset', `${found} channels`, 'data sets of one channel');
   return mapImages(dataset, [height, width, channels], (source, target) => {
@@ -120,6 +122,8 @@ export function measureNormalisation({ images, imageShape }: ImageDataset): Norm
   });
   const count = images.length / channels;
   const mean = sums.map((sum) => sum / count);
-  const deviation = squares.map((square, channel) => Math.sqrt(square / count - (mean[channel] as number) ** 2));
+  const deviation = squares.map((square, channel) =>
+    Math.sqrt(Math.max(0, square / count - (mean[channel] as number) ** 2)),
+  );
   return { mean, deviation };
 }
