@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
-import { convolve } from './convolve.js';
+import { convolve, sizeArguments } from './convolve.js';
 import type { ConvolutionGeometry, Shape4 } from './interface.js';
 
 /** Partial filter gradients: few enough to stay small, many enough for the threads of a desktop. */
@@ -57,28 +57,12 @@ function gatherGradient(
   stride: number,
   padding: number,
 ): tf.Tensor4D {
-  const [batch, height, width, inChannels] = inputShape;
-  const [, outHeight, outWidth, outChannels] = dy.shape;
   const [kernelHeight, kernelWidth] = swapped.shape;
+  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, stride, padding);
   const dx = heap.allocate<tf.Tensor4D>(inputShape);
   const [from, weights, to] = [heap.pointer(dy), heap.pointer(swapped), heap.pointer(dx)];
-  const images = pieces(batch, IMAGE_PIECES);
-  pool.run('inputGradient', images.count, (piece) => [
-    from,
-    weights,
-    to,
-    ...images.bounds(piece),
-    height,
-    width,
-    inChannels,
-    outHeight,
-    outWidth,
-    outChannels,
-    kernelHeight,
-    kernelWidth,
-    stride,
-    padding,
-  ]);
+  const images = pieces(inputShape[0], IMAGE_PIECES);
+  pool.run('inputGradient', images.count, (piece) => [from, weights, to, ...images.bounds(piece), ...sizes]);
   return dx;
 }
 
@@ -91,10 +75,9 @@ export function conv2dFilterGradient(
 ): tf.Tensor4D {
   const { heap, pool } = context;
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filterShape;
-  const [batch, height, width] = x.shape;
-  const [, outHeight, outWidth] = dy.shape;
+  const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, stride, padding);
   const size = kernelHeight * kernelWidth * inChannels * outChannels;
-  const images = pieces(batch, FILTER_GRADIENT_PIECES);
+  const images = pieces(x.shape[0], FILTER_GRADIENT_PIECES);
   const dw = heap.allocate<tf.Tensor4D>(filterShape);
   return context.scratch(4 * size * images.count, (partial) => {
     const [from, cotangent] = [heap.pointer(x), heap.pointer(dy)];
@@ -103,16 +86,7 @@ export function conv2dFilterGradient(
       cotangent,
       partial + 4 * size * piece,
       ...images.bounds(piece),
-      height,
-      width,
-      inChannels,
-      outHeight,
-      outWidth,
-      outChannels,
-      kernelHeight,
-      kernelWidth,
-      stride,
-      padding,
+      ...sizes,
     ]);
     const to = heap.pointer(dw);
     const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);

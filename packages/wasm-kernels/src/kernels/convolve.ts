@@ -24,15 +24,28 @@ export interface ConvolutionProblem {
   readonly isTurned: boolean;
 }
 
+/** The arguments with which every convolution kernel (assembly/) is told the shapes, in their order. */
+export function sizeArguments(
+  [, height, width, inChannels]: Shape4,
+  [, outHeight, outWidth, outChannels]: Shape4,
+  kernelHeight: number,
+  kernelWidth: number,
+  stride: number,
+  padding: number,
+): number[] {
+  return [height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, stride, padding];
+}
+
 /**
  * Convolution by our own kernel, into `y`. It is as quick as the backend's XNNPACK on one thread and quicker on more,
  * since the backend's threads spin on the cores after each convolution; nor does it cache packed filters.
  */
 export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const { heap, pool } = context;
-  const { x, filter, kernelHeight, kernelWidth, stride, padding, isTurned } = problem;
-  const [batch, height, width, inChannels] = problem.inputShape;
-  const [, outHeight, outWidth, outChannels] = problem.outputShape;
+  const { x, filter, inputShape, outputShape, kernelHeight, kernelWidth, stride, padding, isTurned } = problem;
+  const [batch, , width, inChannels] = inputShape;
+  const [, outHeight, , outChannels] = outputShape;
+  const sizes = sizeArguments(inputShape, outputShape, kernelHeight, kernelWidth, stride, padding);
   const taps = kernelHeight * kernelWidth;
   const packedBytes = 4 * LANES * Math.ceil(outChannels / LANES) * taps * inChannels;
   const rowFloats = (width + 2 * padding) * inChannels;
@@ -48,16 +61,7 @@ export function convolve(context: KernelContext, problem: ConvolutionProblem, y:
       to,
       packed + packedBytes + bandBytes * piece,
       ...images.bounds(piece),
-      height,
-      width,
-      inChannels,
-      outHeight,
-      outWidth,
-      outChannels,
-      kernelHeight,
-      kernelWidth,
-      stride,
-      padding,
+      ...sizes,
       band,
     ]);
   });
