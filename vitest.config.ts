@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests see the sources of all packages, not their builds. */
 function sourceAliases(): Record<string, string> {
   const root = import.meta.dirname;
-  const folders = ['packages', 'packages/methods'].flatMap((parent) =>
+  const folders = ['packages', 'packages/methods', 'packages/decorators'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   );
   const aliases: Record<string, string> = {};

@@ -18,6 +18,7 @@ const direction = {
   data: ['core', 'nn'],
   train: ['core', 'nn', 'engine', 'data'],
   'methods/*': ['core', 'nn'],
+  'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };
 const required = ['README.md', 'LICENSE', 'src/index.ts', 'tsconfig.json', 'tsup.config.ts'];
 const ourName = /^(@localgrad\/[^/]+|localgrad)(\/.+)?$/;

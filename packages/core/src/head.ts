@@ -1,4 +1,5 @@
 import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import type { BlockReference } from './backbone.js';
 import type { Mode } from './block.js';
 import type { Parameter, ParameterScope } from './parameter.js';
 import type { Shape3 } from './shapes.js';
@@ -64,9 +65,29 @@ export interface HeadContext {
   readonly imageShape: Shape3;
 }
 
+/** A block of the backbone that stands again in a head. */
+export interface ChainBlock {
+  readonly reference: BlockReference;
+  /** Name of the live block, `layer3.0`. */
+  readonly live: string;
+  /** The chain has a copy that is trained by gradient. */
+  readonly learnable: boolean;
+  /** The chain has a copy that follows the live block by an exponential moving average. */
+  readonly averaged: boolean;
+}
+
+/** The copies of later blocks that a head puts between the module's output and its own layers (methods.md §5). */
+export interface ChainDescription {
+  readonly blocks: readonly ChainBlock[];
+  /** Share of the old value that an average keeps in each step. */
+  readonly momentum: number;
+}
+
 /** Makes heads of one kind: a host method supplies it, so that decorators can make more of the same kind. */
 export interface HeadFactory {
   /** Field's name of the head, e.g. `1c2f`. */
   readonly name: string;
+  /** What the head borrows from later modules, for `explain`. */
+  readonly chain?: ChainDescription;
   build(context: HeadContext, scope: ParameterScope): Head;
 }

@@ -31,7 +31,17 @@ export {
   type OptionValue,
   parseMethodExpression,
 } from './expression.js';
-export type { Head, HeadContext, HeadCost, HeadFactory, HeadRequest, HeadResult, Targets } from './head.js';
+export type {
+  ChainBlock,
+  ChainDescription,
+  Head,
+  HeadContext,
+  HeadCost,
+  HeadFactory,
+  HeadRequest,
+  HeadResult,
+  Targets,
+} from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';

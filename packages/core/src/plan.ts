@@ -46,8 +46,11 @@ export interface TrainingPlan {
   readonly method: string;
   readonly objectives: readonly Objective[];
   readonly hooks: readonly AfterStepHook[];
-  /** Updates of the running statistics per step, by module; absent = 1 each (methods.md §7.4). */
-  readonly statisticsUpdates?: readonly number[];
+  /**
+   * Updates of the running statistics per step by module, or by block of a module; absent = 1 each (methods.md §7.4).
+   * Heads take one.
+   */
+  readonly statisticsUpdates?: readonly (number | readonly number[])[];
 }
 
 /** The backbone's own classifier as head of an objective. */
@@ -112,8 +115,10 @@ export function validatePlan(plan: TrainingPlan, modules: number): void {
   const updates = plan.statisticsUpdates;
   if (
     updates !== undefined &&
-    (updates.length !== modules || updates.some((count) => !Number.isInteger(count) || count < 0))
+    (updates.length !== modules || updates.flat().some((count) => !Number.isInteger(count) || count < 0))
   ) {
-    fail(`statisticsUpdates must hold ${modules} integers ≥ 0, one a module.`, { statisticsUpdates: updates });
+    fail(`statisticsUpdates must hold integers ≥ 0, one or one list for each of ${modules} modules.`, {
+      statisticsUpdates: updates,
+    });
   }
 }

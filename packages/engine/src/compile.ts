@@ -9,7 +9,7 @@ import {
   type TrainingPlan,
   validatePlan,
 } from '@localgrad/core';
-import { sequential } from '@localgrad/nn';
+import { sequential, withStatisticsUpdates } from '@localgrad/nn';
 import { type CompiledHead, groupObjectives } from './heads.js';
 import { type PeakPrediction, predictPeak } from './prediction.js';
 import { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
@@ -27,6 +27,8 @@ export interface CompiledPlan {
   readonly memory: MemoryPolicy;
   /** One block for each module. */
   readonly modules: readonly Block[];
+  /** The blocks of each module. */
+  readonly moduleBlocks: readonly (readonly Block[])[];
   /** The objectives that take part: those whose weight is not the constant 0. */
   readonly objectives: readonly Objective[];
   /** Heads by module index, each evaluated once per step. */
@@ -60,9 +62,10 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     );
   }
   const heads = groupObjectives(objectives, network, options.scope.scope('heads'));
-  const modules = network.modules.map((module) => {
-    const [only] = module.blocks;
-    return module.blocks.length === 1 && only !== undefined ? only : sequential(`module${module.index}`, module.blocks);
+  const moduleBlocks = network.modules.map(({ index, blocks }) => countedBlocks(plan, index, blocks));
+  const modules = moduleBlocks.map((blocks, index) => {
+    const [only] = blocks;
+    return blocks.length === 1 && only !== undefined ? only : sequential(`module${index}`, blocks);
   });
   const schedule = compileSchedule(
     objectives.map((objective) => objective.span),
@@ -74,12 +77,29 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     plan,
     memory,
     modules,
+    moduleBlocks,
     objectives,
     heads,
     schedule,
     parameters: collectParameters(network, heads),
   };
   return { ...compiled, predict: (batchSize) => predictPeak(compiled, batchSize) };
+}
+
+/** The blocks of a module, each with the number of updates that the plan wants of its running statistics. */
+function countedBlocks(plan: TrainingPlan, module: number, blocks: readonly Block[]): readonly Block[] {
+  const updates = plan.statisticsUpdates?.[module] ?? 1;
+  if (typeof updates !== 'number' && updates.length !== blocks.length) {
+    throw new LocalgradError(
+      'invalid-plan',
+      `Plan of '${plan.method}': statisticsUpdates has ${updates.length} counts for module ${module}, which has ${blocks.length} blocks.`,
+      { module, updates, blocks: blocks.map((block) => block.name) },
+    );
+  }
+  return blocks.map((block, index) => {
+    const count = typeof updates === 'number' ? updates : (updates[index] as number);
+    return count === 1 ? block : withStatisticsUpdates(block, count);
+  });
 }
 
 function collectParameters(

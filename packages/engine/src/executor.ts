@@ -7,6 +7,7 @@ import {
   recomputeMode,
   sameShape,
   type Targets,
+  trainingMode,
   weightAt,
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/nn';
@@ -102,13 +103,10 @@ class Run {
   }
 
   #forward(module: number, keep: boolean, isRepeated: boolean): void {
-    const mode = isRepeated ? recomputeMode : this.#trainingMode(module);
+    const mode = isRepeated ? recomputeMode : trainingMode;
     const input = this.#output(module - 1);
     if (!keep) {
-      this.#outputs.set(
-        module,
-        forwardWithoutResiduals(this.compiled.network.modules[module]?.blocks ?? [], input, mode),
-      );
+      this.#outputs.set(module, forwardWithoutResiduals(this.compiled.moduleBlocks[module] ?? [], input, mode));
       return;
     }
     const pass = this.#block(module).forward(input, mode);
@@ -118,11 +116,14 @@ class Run {
 
   #evaluate(module: number): void {
     const { progress = 0, onGradient } = this.options;
-    const mode = this.#trainingMode(module);
     for (const { head, objectives } of this.compiled.heads.get(module) ?? []) {
       const weights = objectives.map((objective) => weightAt(objective.weight, progress));
       const weight = weights.reduce((sum, value) => sum + value, 0);
-      const result = head.evaluate(this.#output(module), this.batch.targets, { mode, weight, input: true });
+      const result = head.evaluate(this.#output(module), this.batch.targets, {
+        mode: trainingMode,
+        weight,
+        input: true,
+      });
       objectives.forEach((objective, index) => {
         this.losses.set(objective.id, keepCopy(result.loss));
         for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, keepCopy(value));
@@ -182,10 +183,6 @@ class Run {
     pass.release();
     if (isRepeated) pass.output.dispose();
     this.#passes.delete(module);
-  }
-
-  #trainingMode(module: number): Mode {
-    return { training: true, statisticsUpdates: this.compiled.plan.statisticsUpdates?.[module] ?? 1 };
   }
 
   #block(module: number): Block {

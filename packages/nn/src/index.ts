@@ -4,6 +4,7 @@ export { type Conv2dOptions, conv2d } from './blocks/conv2d.js';
 export { type DenseOptions, dense } from './blocks/dense.js';
 export { globalAveragePool } from './blocks/global-average-pool.js';
 export { Ledger } from './blocks/ledger.js';
+export { parallelSum } from './blocks/parallel-sum.js';
 export { type ParameterlessOptions, parameterless } from './blocks/parameterless.js';
 export { evaluationPass, TrainingPass } from './blocks/pass.js';
 export { adaptiveAveragePool, averagePool, bilinearUpsample, type MaxPoolOptions, maxPool } from './blocks/pooling.js';
@@ -17,8 +18,12 @@ export {
 } from './blocks/residual-blocks.js';
 export { type AxisMap, separableMap } from './blocks/separable-map.js';
 export { sequential } from './blocks/sequential.js';
+export { withStatisticsUpdates } from './blocks/statistics-updates.js';
 export { type BlockHeadOptions, blockHead } from './heads/block-head.js';
+export { chainedHead } from './heads/chained-head.js';
 export { type ClassifierOptions, createClassifier } from './heads/classifier.js';
+export { combinedHead, type HeadTerm } from './heads/combined-head.js';
+export { type DecoderOptions, pixelDecoder } from './heads/decoder.js';
 export { HeadLayers } from './heads/head-layers.js';
 export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './heads/named-heads.js';
 export { currentKernels, registerTrainingKernels, resetTrainingKernels } from './kernels/registry.js';
@@ -50,6 +55,7 @@ export {
   stepDecay,
 } from './optimisation/schedule.js';
 export { createOptimizer, type SgdOptions, sgd } from './optimisation/sgd.js';
+export { frozenScope } from './random/frozen-scope.js';
 export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';
 export { createScope, type RootScope } from './random/scope.js';

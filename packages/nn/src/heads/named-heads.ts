@@ -2,19 +2,28 @@ import {
   type HeadContext,
   type HeadFactory,
   type JsonObject,
+  LocalgradError,
   rejectUnknownKeys,
   requireOption,
   unknownName,
 } from '@localgrad/core';
 import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
+import { supervisedContrastive } from '../losses/supervised-contrastive.js';
 import { blockHead } from './block-head.js';
 import { HeadLayers } from './head-layers.js';
 
 export interface HeadFactoryOptions {
   /** Factor on the widths of the convolutions of `XcYf` heads; default 1. */
   readonly widen?: number;
-  /** Width of the hidden dense layers of `XcYf` heads; default 128. */
+  /** Width of the hidden dense layers of `XcYf` heads, and of the output with `contrast`; default 128. */
   readonly featureDimension?: number;
+  /**
+   * `cross-entropy` (default), or `contrast`: the last layer of an `XcYf` head gives features, not class scores, to the
+   * supervised contrastive loss.
+   */
+  readonly loss?: 'cross-entropy' | 'contrast';
+  /** Of the contrastive loss; default 0.07. */
+  readonly temperature?: number;
 }
 
 /** A head factory that says what would make it again. */
@@ -25,6 +34,7 @@ export interface NamedHeadFactory extends HeadFactory {
 interface Widths {
   readonly widen: number;
   readonly featureDimension: number;
+  readonly outputs: number;
 }
 
 type Layout = (layers: HeadLayers, context: HeadContext, widths: Widths) => void;
@@ -35,13 +45,13 @@ type Layout = (layers: HeadLayers, context: HeadContext, widths: Widths) => void
  * ResNets that gives 16→32, 32→64, 64→64.
  */
 function infoPro(convolutions: number, denseLayers: number): Layout {
-  return (layers, { inputShape, finalShape, classes }, { widen, featureDimension }) => {
+  return (layers, { inputShape, finalShape }, { widen, featureDimension, outputs }) => {
     const grows = inputShape[2] < finalShape[2];
     if (convolutions > 0) layers.convolution((grows ? 2 : 1) * inputShape[2] * widen, 3, grows ? 2 : 1);
     for (let index = 1; index < convolutions; index++) layers.convolution(layers.channels, 3, 1);
     layers.globalPool();
     for (let index = 1; index < denseLayers; index++) layers.dense(featureDimension).relu();
-    layers.dense(classes);
+    layers.dense(outputs);
   };
 }
 
@@ -93,7 +103,8 @@ const layouts: Readonly<Record<string, Layout>> = {
 export const headNames: readonly string[] = Object.keys(layouts);
 
 /**
- * An auxiliary classifier by its name in the literature, with softmax cross-entropy.
+ * An auxiliary head by its name in the literature: a classifier with softmax cross-entropy, or, for `XcYf`, a projection
+ * with the supervised contrastive loss.
  *
  * @throws LocalgradError `unknown-name` (the message lists the names), `invalid-option`
  */
@@ -101,18 +112,35 @@ export function headFactory(name: string, options: HeadFactoryOptions = {}): Nam
   const layout = Object.hasOwn(layouts, name) ? layouts[name] : undefined;
   if (layout === undefined) throw unknownName('head', name, headNames);
   const where = `headFactory '${name}'`;
-  rejectUnknownKeys(where, options, ['widen', 'featureDimension']);
-  const { widen = 1, featureDimension = 128 } = options;
+  rejectUnknownKeys(where, options, ['widen', 'featureDimension', 'loss', 'temperature']);
+  const { widen = 1, featureDimension = 128, loss = 'cross-entropy', temperature } = options;
   requireOption(Number.isInteger(widen) && widen > 0, where, 'widen', widen, 'positive integers');
   const wide = Number.isInteger(featureDimension) && featureDimension > 0;
   requireOption(wide, where, 'featureDimension', featureDimension, 'positive integers');
+  requireOption(['cross-entropy', 'contrast'].includes(loss), where, 'loss', loss, 'cross-entropy, contrast');
+  const isContrast = loss === 'contrast';
+  if (!isContrast && temperature !== undefined) {
+    throw new LocalgradError('invalid-option', `${where}: option 'temperature' is for loss 'contrast' only.`, { name });
+  }
+  const [given] = Object.keys(options);
+  if (given !== undefined && !/^\dc\df$/.test(name)) {
+    throw new LocalgradError(
+      'invalid-option',
+      `${where}: option '${given}' is for the heads ${headNames.filter((other) => /^\dc\df$/.test(other)).join(', ')} only.`,
+      { name, option: given },
+    );
+  }
+  const lossFunction = isContrast
+    ? supervisedContrastive(temperature === undefined ? {} : { temperature })
+    : softmaxCrossEntropy;
   return {
     name,
     config: { head: name, ...options },
     build: (context, scope) => {
       const layers = new HeadLayers(scope, context.inputShape);
-      layout(layers, context, { widen, featureDimension });
-      return blockHead({ name, blocks: layers.blocks, loss: softmaxCrossEntropy });
+      const outputs = isContrast ? featureDimension : context.classes;
+      layout(layers, context, { widen, featureDimension, outputs });
+      return blockHead({ name, blocks: layers.blocks, loss: lossFunction });
     },
   };
 }

@@ -1,0 +1,105 @@
+import {
+  type BackboneBlock,
+  type Block,
+  type BlockReference,
+  formatReference,
+  formatShape,
+  LocalgradError,
+  type Network,
+  type ParameterScope,
+  sameShape,
+} from '@localgrad/core';
+import { frozenScope, parallelSum, sequential } from '@localgrad/nn';
+
+/** How the blocks of a chain are made. */
+export interface ChainStyle {
+  readonly chain: 'learnable' | 'ema';
+  readonly emaBlocks: 'first' | 'all';
+  readonly emaTrainable: boolean;
+  readonly initialise: 'copy' | 'independent';
+}
+
+/** An averaged copy and the block that it follows. */
+export interface Twin {
+  readonly average: Block;
+  readonly live: Block;
+}
+
+export interface LeapChain {
+  readonly block: Block;
+  readonly twins: readonly Twin[];
+}
+
+/** Has the block at this place of a chain a learnable copy, an averaged one? */
+export function copiesAt({ chain, emaBlocks }: ChainStyle, index: number) {
+  return { learnable: chain === 'learnable', averaged: chain === 'ema' || emaBlocks === 'all' || index === 0 };
+}
+
+/**
+ * Looks a chain's blocks up and checks that they fit one after the other behind the module.
+ *
+ * @throws LocalgradError `invalid-option` for blocks that are not there, `shape-mismatch` for those that do not fit
+ */
+export function resolveChain(network: Network, module: number, references: readonly BlockReference[]): BackboneBlock[] {
+  const where = `lam: leap chain of module ${module} (${network.backbone.name}, ${network.modules.length} modules)`;
+  if (references.length === 0) {
+    throw new LocalgradError('invalid-option', `${where} is empty; at least one block is needed.`, { module });
+  }
+  let shape = network.modules[module]?.outputShape ?? network.imageShape;
+  return references.map((reference) => {
+    const found = network.backbone.blocks.find(
+      (candidate) => candidate.reference[0] === reference[0] && candidate.reference[1] === reference[1],
+    );
+    if (found === undefined) {
+      const known = network.backbone.blocks.map((candidate) => formatReference(candidate.reference)).join(' ');
+      throw new LocalgradError(
+        'invalid-option',
+        `${where} names block ${formatReference(reference)}, which is not there; the blocks are ${known}.`,
+        { module, reference },
+      );
+    }
+    if (!sameShape(found.block.inputShape, shape)) {
+      throw new LocalgradError(
+        'shape-mismatch',
+        `${where}: block ${formatReference(reference)} takes ${formatShape(found.block.inputShape)}, but gets ${formatShape(shape)}.`,
+        { module, reference, expected: found.block.inputShape, found: shape },
+      );
+    }
+    shape = found.block.outputShape;
+    return found;
+  });
+}
+
+/** Builds the copies: `augmented.<i>.…` is trained by gradient, `ema.<i>.…` follows the live block. */
+export function buildChain(
+  name: string,
+  live: readonly BackboneBlock[],
+  style: ChainStyle,
+  scope: ParameterScope,
+): LeapChain {
+  const twins: Twin[] = [];
+  const blocks = live.map(({ block }, index) => {
+    const { learnable, averaged } = copiesAt(style, index);
+    const copy = (kind: 'augmented' | 'ema'): Block => {
+      const place = scope.scope(kind).scope(String(index));
+      const made = block.replicate(kind === 'ema' && !style.emaTrainable ? frozenScope(place) : place);
+      if (style.initialise === 'copy') copyValues(block, made);
+      return made;
+    };
+    const augmented = learnable ? copy('augmented') : undefined;
+    const average = averaged ? copy('ema') : undefined;
+    if (average !== undefined) twins.push({ average, live: block });
+    if (augmented !== undefined && average !== undefined) return parallelSum(block.name, augmented, average);
+    return (augmented ?? average) as Block;
+  });
+  const [only] = blocks;
+  return { block: blocks.length === 1 && only !== undefined ? only : sequential(name, blocks), twins };
+}
+
+function copyValues(from: Block, to: Block): void {
+  const source = [...from.parameters, ...from.statistics];
+  [...to.parameters, ...to.statistics].forEach((parameter, index) => {
+    const value = source[index]?.value;
+    if (value !== undefined) parameter.assign(value.clone());
+  });
+}

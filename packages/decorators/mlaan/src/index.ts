@@ -1,0 +1,1 @@
+export { type MlaanOptions, mlaan, withMlaan } from './mlaan.js';

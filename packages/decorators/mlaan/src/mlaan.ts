@@ -1,0 +1,84 @@
+import {
+  type JsonObject,
+  type LocalLearningMethod,
+  type MethodDecorator,
+  type Network,
+  rejectUnknownKeys,
+  requireOption,
+} from '@localgrad/core';
+import { type LamOptions, lam, lamOptionNames } from '@localgrad/lam';
+import { type MlmOptions, mlm, mlmOptionNames } from '@localgrad/mlm';
+
+export interface MlaanOptions extends MlmOptions, LamOptions {
+  /**
+   * `clean` (default): every module has both losses, every average moves, statistics are updated once a step.
+   * `officialCode`: what the published training script computes (methods.md §5.2, §5.8). Single options override both.
+   */
+  readonly variant?: 'clean' | 'officialCode';
+}
+
+const defaults: MlaanOptions = {
+  window: 2,
+  independentWeight: 0.001,
+  cascadeWeight: 0.999,
+  on: 'cascaded',
+  momentum: 0.995,
+};
+
+const officialCode: MlaanOptions = {
+  incompleteWindows: 'skip',
+  finalLoss: 'cascaded',
+  emaUpdate: 'lastOnly',
+  emaTime: 'beforeStep',
+};
+
+/**
+ * MLAAN (Zhang et al., AAAI 2025): `lam(mlm(method))` with the paper's settings.
+ *
+ * @throws LocalgradError `invalid-option`, `unknown-name`
+ */
+export function mlaan(of: LocalLearningMethod, options: MlaanOptions = {}): LocalLearningMethod {
+  rejectUnknownKeys('mlaan', options, ['variant', ...mlmOptionNames, ...lamOptionNames]);
+  const { variant = 'clean', ...given } = options;
+  requireOption(['clean', 'officialCode'].includes(variant), 'mlaan', 'variant', variant, 'clean, officialCode');
+  const isOfficial = variant === 'officialCode';
+  const settings: MlaanOptions = { ...defaults, ...(isOfficial ? officialCode : {}), ...given };
+  const { mlmOptions, lamOptions } = split(settings);
+  const inner = lam(mlm(of, mlmOptions), lamOptions);
+  const name = `mlaan(${of.name})`;
+  return {
+    specVersion: 'v1',
+    name,
+    config: { decorator: 'mlaan', of: of.config, ...(structuredClone(options) as JsonObject) },
+    plan: (network) => ({
+      ...inner.plan(network),
+      method: name,
+      ...(isOfficial ? { statisticsUpdates: officialUpdates(network, settings.window as number) } : {}),
+    }),
+  };
+}
+
+/** `mlaan` with its options, as a decorator for `compose`. */
+export function withMlaan(options: MlaanOptions = {}): MethodDecorator {
+  return (method) => mlaan(method, options);
+}
+
+function split(settings: MlaanOptions): { mlmOptions: MlmOptions; lamOptions: LamOptions } {
+  const isMlm = (name: string) => mlmOptionNames.includes(name);
+  const entries = Object.entries(settings);
+  return {
+    mlmOptions: Object.fromEntries(entries.filter(([name]) => isMlm(name))),
+    lamOptions: Object.fromEntries(entries.filter(([name]) => !isMlm(name))),
+  };
+}
+
+/**
+ * Forwards of each block in a step of the published code: one on the independent path, and one for each window that the
+ * module takes part in; the stem, which is outside of all windows, runs once (methods.md §7.4).
+ */
+function officialUpdates({ modules }: Network, window: number): number[][] {
+  return modules.map(({ index, members }) => {
+    const windows = Math.min(index + 1, modules.length - index, window);
+    return members.map(({ reference }) => (reference[0] === 0 ? 1 : 1 + windows));
+  });
+}

@@ -1,0 +1,29 @@
+import { LocalgradError, type Weight, weightAt } from '@localgrad/core';
+
+/** A factor on losses: a number, or `'from..to'`, which moves evenly from the first to the last step of training. */
+export type LossWeight = number | `${number}..${number}`;
+
+/** @throws LocalgradError `invalid-option` */
+export function parseLossWeight(where: string, option: string, given: unknown): Weight {
+  const ends = typeof given === 'string' ? given.split('..') : [given];
+  const values = ends.map((end) => (end === '' ? Number.NaN : Number(end)));
+  const [from = Number.NaN, to = from] = values;
+  const isValid =
+    (typeof given === 'number' || (typeof given === 'string' && ends.length === 2)) &&
+    values.every((value) => Number.isFinite(value) && value >= 0);
+  if (!isValid) {
+    throw new LocalgradError(
+      'invalid-option',
+      `${where}: option '${option}' is ${JSON.stringify(given)}; allowed: finite numbers ≥ 0, or 'from..to' to move from one to the other over training.`,
+      { option, value: given },
+    );
+  }
+  return from === to ? from : (progress) => from + (to - from) * progress;
+}
+
+/** The product of two weights; a constant 0 stays one, so that what is never trained is never evaluated. */
+export function multiplyWeights(first: Weight, second: Weight): Weight {
+  if (first === 0 || second === 0) return 0;
+  if (typeof first === 'number' && typeof second === 'number') return first * second;
+  return (progress) => weightAt(first, progress) * weightAt(second, progress);
+}

@@ -1,0 +1,110 @@
+import {
+  type HeadReference,
+  type LocalLearningMethod,
+  type MethodDecorator,
+  type Objective,
+  rejectUnknownKeys,
+  requireOption,
+  type TrainingPlan,
+  type Weight,
+} from '@localgrad/core';
+import { type LossWeight, multiplyWeights, parseLossWeight } from './loss-weight.js';
+
+export interface MlmOptions {
+  /** Modules that a cascaded loss trains: the one it reads and those before it. Default 2. */
+  readonly window?: number;
+  /** Factor on the host's own losses. Default 0.001 (MLAAN's code). */
+  readonly independentWeight?: LossWeight;
+  /** Factor on the cascaded losses. Default 0.999 (MLAAN's code). */
+  readonly cascadeWeight?: LossWeight;
+  /** Cascaded losses have heads of their own (default), made by the host's factory, or share the host's. */
+  readonly heads?: 'separate' | 'shared';
+  /**
+   * Near the input a window has fewer modules than asked for. `cut` (default): it starts at module 0. `skip`: modules
+   * without a full window have no loss at all, neither independent nor cascaded (the reference code).
+   */
+  readonly incompleteWindows?: 'cut' | 'skip';
+  /** On the last module the classifier has both losses (default), or the cascaded one with weight 1 (the reference code). */
+  readonly finalLoss?: 'both' | 'cascaded';
+}
+
+interface Settings {
+  readonly window: number;
+  readonly independent: Weight;
+  readonly cascade: Weight;
+  readonly heads: 'separate' | 'shared';
+  readonly incompleteWindows: 'cut' | 'skip';
+  readonly finalLoss: 'both' | 'cascaded';
+}
+
+export const mlmOptionNames: readonly string[] = [
+  ...['window', 'independentWeight', 'cascadeWeight', 'heads', 'incompleteWindows', 'finalLoss'],
+];
+
+/**
+ * Multilaminar local modules (MLAAN, Zhang et al., AAAI 2025): beside each independent loss of the host stands a cascaded
+ * one, which trains a window of adjacent modules that ends at the same module.
+ *
+ * @throws LocalgradError `invalid-option`, `unknown-name`
+ */
+export function mlm(of: LocalLearningMethod, options: MlmOptions = {}): LocalLearningMethod {
+  const settings = readOptions(options);
+  const name = `mlm(${of.name})`;
+  return {
+    specVersion: 'v1',
+    name,
+    config: { decorator: 'mlm', of: of.config, ...options },
+    plan: (network) => rewrite(name, of.plan(network), network.modules.length, settings),
+  };
+}
+
+/** `mlm` with its options, as a decorator for `compose`. */
+export function withMlm(options: MlmOptions = {}): MethodDecorator {
+  readOptions(options);
+  return (method) => mlm(method, options);
+}
+
+function readOptions(options: MlmOptions): Settings {
+  rejectUnknownKeys('mlm', options, [...mlmOptionNames]);
+  const { window = 2, independentWeight = 0.001, cascadeWeight = 0.999 } = options;
+  const { heads = 'separate', incompleteWindows = 'cut', finalLoss = 'both' } = options;
+  requireOption(Number.isInteger(window) && window >= 1, 'mlm', 'window', window, 'integers ≥ 1');
+  requireOption(['separate', 'shared'].includes(heads), 'mlm', 'heads', heads, 'separate, shared');
+  const isKnown = ['cut', 'skip'].includes(incompleteWindows);
+  requireOption(isKnown, 'mlm', 'incompleteWindows', incompleteWindows, 'cut, skip');
+  requireOption(['both', 'cascaded'].includes(finalLoss), 'mlm', 'finalLoss', finalLoss, 'both, cascaded');
+  const independent = parseLossWeight('mlm', 'independentWeight', independentWeight);
+  const cascade = parseLossWeight('mlm', 'cascadeWeight', cascadeWeight);
+  return { window, independent, cascade, heads, incompleteWindows, finalLoss };
+}
+
+function rewrite(method: string, plan: TrainingPlan, modules: number, settings: Settings): TrainingPlan {
+  const objectives = plan.objectives.flatMap((objective) =>
+    // Windows of windows are no part of the method: what is cascaded already stays as it is.
+    objective.role === 'cascaded' ? [objective] : withCascade(objective, modules - 1, settings),
+  );
+  return { ...plan, method, objectives };
+}
+
+function withCascade(objective: Objective, lastModule: number, settings: Settings): Objective[] {
+  const { window, independent, cascade, incompleteWindows, finalLoss } = settings;
+  const [from, to] = objective.span;
+  const isLast = to === lastModule;
+  if (incompleteWindows === 'skip' && to < window - 1 && !isLast) return [];
+  const isOnlyCascaded = isLast && finalLoss === 'cascaded';
+  const cascaded: Objective = {
+    id: `${objective.id}.cascaded`,
+    role: 'cascaded',
+    span: [Math.min(from, Math.max(0, to - window + 1)), to],
+    weight: isOnlyCascaded ? objective.weight : multiplyWeights(objective.weight, cascade),
+    head: cascadedHead(objective.head, settings),
+  };
+  if (isOnlyCascaded) return [cascaded];
+  return [{ ...objective, weight: multiplyWeights(objective.weight, independent) }, cascaded];
+}
+
+function cascadedHead({ key, factory }: HeadReference, { heads }: Settings): HeadReference {
+  // Without a factory it is the backbone's classifier, of which there is one.
+  if (factory === undefined) return { key };
+  return heads === 'shared' ? { key, factory } : { key: `${key}.cascaded`, factory };
+}

@@ -1,0 +1,159 @@
+import {
+  finalObjective,
+  type HeadFactory,
+  LocalgradError,
+  type LocalLearningMethod,
+  type Network,
+  type Objective,
+  rejectUnknownKeys,
+  requireOption,
+} from '@localgrad/core';
+import {
+  combinedHead,
+  type HeadTerm,
+  headFactory,
+  headNames,
+  type NamedHeadFactory,
+  pixelDecoder,
+} from '@localgrad/nn';
+import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
+
+export interface InfoProOptions extends Partial<InfoProWeights> {
+  /** Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (methods.md §3.4). */
+  readonly head?: string;
+  /** What estimates I(h, y): `softmax` cross-entropy (default) or the supervised contrastive loss (`contrast`). */
+  readonly loss?: 'softmax' | 'contrast';
+  /** Factor on the convolutions of head and decoder; default 1. */
+  readonly widen?: number;
+  /** Width of the head's hidden layers, and of its output with `contrast`; default 128. */
+  readonly featureDimension?: number;
+  /** Of the contrastive loss; default 0.07. */
+  readonly temperature?: number;
+  /** InfoPro's tuned weights by data set and network, instead of ixx1 … ixy2. */
+  readonly preset?: string;
+  /** What the weights are interpolated over: the module's index (default), or its stage's (MLAAN's InfoPro code). */
+  readonly lambdaIndex?: 'module' | 'stage';
+}
+
+/** What InfoPro's descendants use with softmax heads (methods.md §3.2), except that the last module keeps a loss. */
+const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 2 };
+const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
+const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
+
+/**
+ * InfoPro (Wang et al., ICLR 2021): each module but the last minimises λ1 · reconstruction of its input image + λ2 ·
+ * classification, so that it keeps what later modules may need. λ1 falls and λ2 rises from module to module.
+ *
+ * Needs batches with images in [0, 1] as targets.
+ *
+ * @throws LocalgradError `unknown-name`, `invalid-option`
+ */
+export function infopro(options: InfoProOptions = {}): LocalLearningMethod {
+  const classifier = readOptions(options);
+  return {
+    specVersion: 'v1',
+    name: 'infopro',
+    config: { method: 'infopro', ...options },
+    plan: (network) => {
+      const weights = networkWeights(options, network.modules.length);
+      const local = network.modules
+        .slice(0, -1)
+        .map(({ index }) =>
+          localObjective(index, interpolate(weights, ratio(options, network, index)), classifier, options),
+        );
+      return { method: 'infopro', objectives: [...local, finalObjective(network.modules.length)], hooks: [] };
+    },
+  };
+}
+
+function readOptions(options: InfoProOptions): NamedHeadFactory {
+  rejectUnknownKeys('infopro', options, [...optionNames, ...weightNames]);
+  const {
+    head = '1c2f',
+    loss = 'softmax',
+    widen,
+    featureDimension,
+    temperature,
+    preset,
+    lambdaIndex = 'module',
+  } = options;
+  requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
+  requireOption(['module', 'stage'].includes(lambdaIndex), 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage');
+  const given = weightNames.filter((name) => options[name] !== undefined);
+  for (const name of given) {
+    const value = options[name] as number;
+    requireOption(Number.isFinite(value) && value >= 0, 'infopro', name, value, 'finite numbers ≥ 0');
+  }
+  if (preset !== undefined) {
+    if (!presetNames.includes(preset)) presetWeights(preset, 0);
+    if (given.length > 0) {
+      throw new LocalgradError(
+        'invalid-option',
+        `infopro: options 'preset' and '${given[0]}' exclude each other; give one.`,
+        { preset, given },
+      );
+    }
+  }
+  const known = headNames.filter((name) => /^\dc\df$/.test(name));
+  if (headNames.includes(head) && !known.includes(head)) {
+    requireOption(false, 'infopro', 'head', head, known.join(', '));
+  }
+  return headFactory(head, {
+    loss: loss === 'contrast' ? 'contrast' : 'cross-entropy',
+    ...(widen === undefined ? {} : { widen }),
+    ...(featureDimension === undefined ? {} : { featureDimension }),
+    ...(temperature === undefined ? {} : { temperature }),
+  });
+}
+
+function networkWeights(options: InfoProOptions, modules: number): InfoProWeights {
+  if (options.preset !== undefined) return presetWeights(options.preset, modules);
+  const { ixx1, ixy1, ixx2, ixy2 } = { ...defaultWeights, ...options };
+  return { ixx1, ixy1, ixx2, ixy2 };
+}
+
+/** r_k of methods.md §3.2. */
+function ratio({ lambdaIndex }: InfoProOptions, { modules }: Network, module: number): number {
+  const steps = modules.length - 2;
+  if (lambdaIndex !== 'stage') return steps <= 0 ? 0 : module / steps;
+  const stage = modules[module]?.members.at(-1)?.reference[0] ?? 0;
+  if (stage > steps) {
+    throw new LocalgradError(
+      'invalid-option',
+      `infopro: lambdaIndex 'stage' at module ${module}, which ends in stage ${stage}, needs at least ${stage + 2} modules, but there are ${modules.length}; use lambdaIndex 'module'.`,
+      { module, stage, modules: modules.length },
+    );
+  }
+  return stage / steps;
+}
+
+function interpolate({ ixx1, ixy1, ixx2, ixy2 }: InfoProWeights, r: number) {
+  return { reconstruction: ixx1 * (1 - r) + ixx2 * r, classification: ixy1 * (1 - r) + ixy2 * r };
+}
+
+function localObjective(
+  module: number,
+  weights: { readonly reconstruction: number; readonly classification: number },
+  classifier: NamedHeadFactory,
+  { loss = 'softmax', widen = 1 }: InfoProOptions,
+): Objective {
+  const classification = loss === 'contrast' ? 'contrast' : 'classification';
+  const factory: HeadFactory = {
+    name: `decoder+${classifier.name}`,
+    build: (context, scope) => {
+      const terms: HeadTerm[] = [];
+      // A term without weight is not built: its network would have no gradient to train by.
+      if (weights.reconstruction > 0) {
+        const head = pixelDecoder(context, scope, { widen });
+        terms.push({ name: 'reconstruction', weight: weights.reconstruction, head });
+      }
+      if (weights.classification > 0) {
+        terms.push({ name: classification, weight: weights.classification, head: classifier.build(context, scope) });
+      }
+      return combinedHead(terms.map(({ head }) => head.name).join('+'), terms);
+    },
+  };
+  const key = `module${module}`;
+  const isTrained = weights.reconstruction > 0 || weights.classification > 0;
+  return { id: key, role: 'independent', span: [module, module], weight: isTrained ? 1 : 0, head: { key, factory } };
+}

@@ -1,0 +1,75 @@
+import {
+  type Block,
+  bytesOf,
+  evaluationMode,
+  formatShape,
+  type Head,
+  LocalgradError,
+  type Parameter,
+  sameShape,
+} from '@localgrad/core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { Ledger } from '../blocks/ledger.js';
+import { gradientBytes } from '../blocks/sequential.js';
+
+/**
+ * Puts a block before a head: the head reads the block's output, and its gradient flows on through the block.
+ *
+ * @throws LocalgradError `shape-mismatch` when the head does not take what the block gives
+ */
+export function chainedHead(name: string, chain: Block, head: Head): Head {
+  if (!sameShape(chain.outputShape, head.inputShape)) {
+    throw new LocalgradError(
+      'shape-mismatch',
+      `chainedHead '${name}': '${chain.name}' gives ${formatShape(chain.outputShape)}, but head '${head.name}' takes ${formatShape(head.inputShape)}.`,
+      { name, given: chain.outputShape, taken: head.inputShape },
+    );
+  }
+  const predict = (h: Tensor4D): Tensor => {
+    const { output } = chain.forward(h, evaluationMode);
+    const scores = (head.predict as (x: Tensor4D) => Tensor)(output);
+    output.dispose();
+    return scores;
+  };
+  return {
+    name,
+    inputShape: chain.inputShape,
+    parameters: [...chain.parameters, ...head.parameters],
+    statistics: [...chain.statistics, ...head.statistics],
+    cost: {
+      multiplyAccumulates: chain.cost.multiplyAccumulates + head.cost.multiplyAccumulates,
+      evaluatePeakBytes: (batchSize) => {
+        const ledger = new Ledger();
+        const outputBytes = bytesOf(chain.outputShape, batchSize);
+        ledger.touch(chain.cost.forwardPeakBytes(batchSize));
+        ledger.take(chain.cost.residualBytes(batchSize) + outputBytes);
+        ledger.touch(head.cost.evaluatePeakBytes(batchSize));
+        ledger.take(4 + gradientBytes(head) + outputBytes);
+        ledger.touch(chain.cost.vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+        return ledger.peak;
+      },
+    },
+    evaluate: (h, targets, request) => {
+      const { mode, input } = request;
+      const pass = chain.forward(h, mode);
+      const {
+        input: cotangent,
+        parameters,
+        ...values
+      } = head.evaluate(pass.output, targets, {
+        ...request,
+        input: mode.training,
+      });
+      if (cotangent === undefined) {
+        pass.release();
+        pass.output.dispose();
+        return { ...values, parameters };
+      }
+      const result = chain.vjp(pass, cotangent, { input, parameters: true, release: true });
+      pass.output.dispose();
+      const gradients = new Map<Parameter, Tensor>([...parameters, ...result.parameters]);
+      return { ...values, ...(result.input === undefined ? {} : { input: result.input }), parameters: gradients };
+    },
+    ...(head.predict === undefined ? {} : { predict }),
+  };
+}

@@ -1,0 +1,98 @@
+import {
+  bytesOf,
+  formatShape,
+  type Head,
+  type HeadRequest,
+  LocalgradError,
+  type Parameter,
+  sameShape,
+  type Targets,
+} from '@localgrad/core';
+import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import { Ledger } from '../blocks/ledger.js';
+import { currentKernels } from '../kernels/registry.js';
+
+/** One loss of several on the same input. */
+export interface HeadTerm {
+  /** Name of the term in logs. */
+  readonly name: string;
+  /** Factor on its loss; a finite number > 0. */
+  readonly weight: number;
+  readonly head: Head;
+}
+
+/**
+ * Several heads on the same input, as one head whose loss is the weighted sum of theirs (InfoPro: reconstruction and
+ * classification). Reports each unweighted loss as a term. Predicts with the first of them that can.
+ *
+ * @throws LocalgradError `shape-mismatch` when they read different shapes, `invalid-option` for no terms or bad weights
+ */
+export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
+  const [first] = terms;
+  if (first === undefined) {
+    throw new LocalgradError('invalid-option', `combinedHead '${name}': no terms; at least one is needed.`, { name });
+  }
+  for (const term of terms) {
+    if (!(Number.isFinite(term.weight) && term.weight > 0)) {
+      throw new LocalgradError(
+        'invalid-option',
+        `combinedHead '${name}': term '${term.name}' has weight ${term.weight}; allowed: finite numbers > 0.`,
+        { name, term: term.name, weight: term.weight },
+      );
+    }
+    if (!sameShape(term.head.inputShape, first.head.inputShape)) {
+      throw new LocalgradError(
+        'shape-mismatch',
+        `combinedHead '${name}': '${first.name}' reads ${formatShape(first.head.inputShape)}, '${term.name}' ${formatShape(term.head.inputShape)}; they must agree.`,
+        { name, first: first.head.inputShape, second: term.head.inputShape },
+      );
+    }
+  }
+  const predictor = terms.find(({ head }) => head.predict !== undefined)?.head;
+  return {
+    name,
+    inputShape: first.head.inputShape,
+    parameters: terms.flatMap(({ head }) => head.parameters),
+    statistics: terms.flatMap(({ head }) => head.statistics),
+    cost: {
+      multiplyAccumulates: terms.reduce((sum, { head }) => sum + head.cost.multiplyAccumulates, 0),
+      evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
+    },
+    evaluate: (h, targets, request) => evaluateTerms(terms, h, targets, request),
+    ...(predictor === undefined ? {} : { predict: (h) => (predictor.predict as (x: Tensor4D) => Tensor)(h) }),
+  };
+}
+
+function evaluateTerms(terms: readonly HeadTerm[], h: Tensor4D, targets: Targets, request: HeadRequest) {
+  const values = new Map<string, Scalar>();
+  const parameters = new Map<Parameter, Tensor>();
+  let input: Tensor4D | undefined;
+  for (const { name, weight, head } of terms) {
+    const result = head.evaluate(h, targets, { ...request, weight: request.weight * weight });
+    values.set(name, result.loss);
+    for (const inner of result.terms?.values() ?? []) inner.dispose();
+    for (const [parameter, gradient] of result.parameters) parameters.set(parameter, gradient);
+    if (result.input === undefined) continue;
+    if (input === undefined) input = result.input;
+    else {
+      input = currentKernels().accumulate(input, result.input);
+      result.input.dispose();
+    }
+  }
+  const loss = tidy(() =>
+    terms
+      .map(({ name, weight }) => mul<Scalar>(values.get(name) as Scalar, weight))
+      .reduce((sum, value) => add<Scalar>(sum, value)),
+  );
+  return { loss, terms: values, parameters, ...(input === undefined ? {} : { input }) };
+}
+
+function evaluatePeakBytes(terms: readonly HeadTerm[], batchSize: number): number {
+  const ledger = new Ledger();
+  terms.forEach(({ head }, index) => {
+    ledger.touch(head.cost.evaluatePeakBytes(batchSize));
+    const gradients = head.parameters.reduce((sum, { kind, size }) => sum + (kind === 'weight' ? 4 * size : 0), 0);
+    ledger.take(4 + gradients + (index === 0 ? bytesOf(head.inputShape, batchSize) : 0));
+  });
+  return ledger.peak;
+}
