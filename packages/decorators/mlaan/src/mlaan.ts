@@ -2,7 +2,6 @@ import {
   type JsonObject,
   type LocalLearningMethod,
   type MethodDecorator,
-  type Network,
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
@@ -28,6 +27,7 @@ const defaults: MlaanOptions = {
 const officialCode: MlaanOptions = {
   incompleteWindows: 'skip',
   finalLoss: 'cascaded',
+  statisticsUpdates: 'perForward',
   emaUpdate: 'lastOnly',
   emaTime: 'beforeStep',
 };
@@ -41,8 +41,7 @@ export function mlaan(of: LocalLearningMethod, options: MlaanOptions = {}): Loca
   rejectUnknownKeys('mlaan', options, ['variant', ...mlmOptionNames, ...lamOptionNames]);
   const { variant = 'clean', ...given } = options;
   requireOption(['clean', 'officialCode'].includes(variant), 'mlaan', 'variant', variant, 'clean, officialCode');
-  const isOfficial = variant === 'officialCode';
-  const settings: MlaanOptions = { ...defaults, ...(isOfficial ? officialCode : {}), ...given };
+  const settings: MlaanOptions = { ...defaults, ...(variant === 'officialCode' ? officialCode : {}), ...given };
   const { mlmOptions, lamOptions } = split(settings);
   const inner = lam(mlm(of, mlmOptions), lamOptions);
   const name = `mlaan(${of.name})`;
@@ -50,11 +49,7 @@ export function mlaan(of: LocalLearningMethod, options: MlaanOptions = {}): Loca
     specVersion: 'v1',
     name,
     config: { decorator: 'mlaan', of: of.config, ...(structuredClone(options) as JsonObject) },
-    plan: (network) => ({
-      ...inner.plan(network),
-      method: name,
-      ...(isOfficial ? { statisticsUpdates: officialUpdates(network, settings.window as number) } : {}),
-    }),
+    plan: (network) => ({ ...inner.plan(network), method: name }),
   };
 }
 
@@ -70,15 +65,4 @@ function split(settings: MlaanOptions): { mlmOptions: MlmOptions; lamOptions: La
     mlmOptions: Object.fromEntries(entries.filter(([name]) => isMlm(name))),
     lamOptions: Object.fromEntries(entries.filter(([name]) => !isMlm(name))),
   };
-}
-
-/**
- * Forwards of each block in a step of the published code: one on the independent path, and one for each window that the
- * module takes part in; the stem, which is outside of all windows, runs once (methods.md §7.4).
- */
-function officialUpdates({ modules }: Network, window: number): number[][] {
-  return modules.map(({ index, members }) => {
-    const windows = Math.min(index + 1, modules.length - index, window);
-    return members.map(({ reference }) => (reference[0] === 0 ? 1 : 1 + windows));
-  });
 }

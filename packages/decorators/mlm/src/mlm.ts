@@ -2,6 +2,7 @@ import {
   type HeadReference,
   type LocalLearningMethod,
   type MethodDecorator,
+  type Network,
   type Objective,
   rejectUnknownKeys,
   requireOption,
@@ -26,6 +27,11 @@ export interface MlmOptions {
   readonly incompleteWindows?: 'cut' | 'skip';
   /** On the last module the classifier has both losses (default), or the cascaded one with weight 1 (the reference code). */
   readonly finalLoss?: 'both' | 'cascaded';
+  /**
+   * Running statistics take in a batch `once` (default), or `perForward`: as often as the reference code, which runs a
+   * module once for itself and once for each window that it is part of (methods.md §7.4).
+   */
+  readonly statisticsUpdates?: 'once' | 'perForward';
 }
 
 interface Settings {
@@ -35,10 +41,11 @@ interface Settings {
   readonly heads: 'separate' | 'shared';
   readonly incompleteWindows: 'cut' | 'skip';
   readonly finalLoss: 'both' | 'cascaded';
+  readonly statisticsUpdates: 'once' | 'perForward';
 }
 
 export const mlmOptionNames: readonly string[] = [
-  ...['window', 'independentWeight', 'cascadeWeight', 'heads', 'incompleteWindows', 'finalLoss'],
+  ...['window', 'independentWeight', 'cascadeWeight', 'heads', 'incompleteWindows', 'finalLoss', 'statisticsUpdates'],
 ];
 
 /**
@@ -54,7 +61,7 @@ export function mlm(of: LocalLearningMethod, options: MlmOptions = {}): LocalLea
     specVersion: 'v1',
     name,
     config: { decorator: 'mlm', of: of.config, ...options },
-    plan: (network) => rewrite(name, of.plan(network), network.modules.length, settings),
+    plan: (network) => rewrite(name, of.plan(network), network, settings),
   };
 }
 
@@ -67,44 +74,41 @@ export function withMlm(options: MlmOptions = {}): MethodDecorator {
 function readOptions(options: MlmOptions): Settings {
   rejectUnknownKeys('mlm', options, [...mlmOptionNames]);
   const { window = 2, independentWeight = 0.001, cascadeWeight = 0.999 } = options;
-  const { heads = 'separate', incompleteWindows = 'cut', finalLoss = 'both' } = options;
+  const { heads = 'separate', incompleteWindows = 'cut', finalLoss = 'both', statisticsUpdates = 'once' } = options;
   requireOption(Number.isInteger(window) && window >= 1, 'mlm', 'window', window, 'integers ≥ 1');
   requireOption(['separate', 'shared'].includes(heads), 'mlm', 'heads', heads, 'separate, shared');
   const isKnown = ['cut', 'skip'].includes(incompleteWindows);
   requireOption(isKnown, 'mlm', 'incompleteWindows', incompleteWindows, 'cut, skip');
   requireOption(['both', 'cascaded'].includes(finalLoss), 'mlm', 'finalLoss', finalLoss, 'both, cascaded');
+  const isCount = ['once', 'perForward'].includes(statisticsUpdates);
+  requireOption(isCount, 'mlm', 'statisticsUpdates', statisticsUpdates, 'once, perForward');
   const independent = parseLossWeight('mlm', 'independentWeight', independentWeight);
   const cascade = parseLossWeight('mlm', 'cascadeWeight', cascadeWeight);
-  return { window, independent, cascade, heads, incompleteWindows, finalLoss };
+  return { window, independent, cascade, heads, incompleteWindows, finalLoss, statisticsUpdates };
 }
 
-function rewrite(method: string, plan: TrainingPlan, modules: number, settings: Settings): TrainingPlan {
+function rewrite(method: string, plan: TrainingPlan, network: Network, settings: Settings): TrainingPlan {
   const objectives = plan.objectives.flatMap((objective) =>
     // Windows of windows are no part of the method: what is cascaded already stays as it is.
-    objective.role === 'cascaded' ? [objective] : withCascade(objective, modules - 1, settings),
+    objective.role === 'cascaded' ? [objective] : withCascade(objective, network.modules.length - 1, settings),
   );
-  return { ...plan, method, objectives };
+  if (settings.statisticsUpdates === 'once') return { ...plan, method, objectives };
+  return { ...plan, method, objectives, statisticsUpdates: forwardCounts(network, settings) };
 }
 
-function withCascade(objective: Objective, lastModule: number, settings: Settings): Objective[] {
-  const { window, independent, cascade, incompleteWindows, finalLoss } = settings;
-  const [from, to] = objective.span;
-  const isLast = to === lastModule;
-  if (incompleteWindows === 'skip' && to < window - 1 && !isLast) return [];
-  const isOnlyCascaded = isLast && finalLoss === 'cascaded';
-  const cascaded: Objective = {
-    id: `${objective.id}.cascaded`,
-    role: 'cascaded',
-    span: [Math.min(from, Math.max(0, to - window + 1)), to],
-    weight: isOnlyCascaded ? objective.weight : multiplyWeights(objective.weight, cascade),
-    head: cascadedHead(objective.head, settings),
-  };
-  if (isOnlyCascaded) return [cascaded];
-  return [{ ...objective, weight: multiplyWeights(objective.weight, independent) }, cascaded];
-}
-
-function cascadedHead({ key, factory }: HeadReference, { heads }: Settings): HeadReference {
-  // Without a factory it is the backbone's classifier, of which there is one.
-  if (factory === undefined) return { key };
-  return heads === 'shared' ? { key, factory } : { key: `${key}.cascaded`, factory };
+/**
+ * Forwards of each block in a step of the reference code: one on the independent path and one in each window of several
+ * modules (a window of one module is the independent path). The published code runs the stem once, for it has no cut
+ * windows; with them each window that starts at the image runs it again.
+ */
+function forwardCounts({ modules }: Network, { window, incompleteWindows }: Settings): number[][] {
+  const ends = modules
+    .map(({ index }) => index)
+    .filter((end) => end > 0 && (incompleteWindows === 'cut' || end >= window - 1));
+  const windows = window === 1 ? [] : ends.map((end) => [Math.max(0, end - window + 1), end] as const);
+  return modules.map(({ index, members }) => {
+    const inWindows = windows.filter(([from, to]) => from <= index && index <= to).length;
+    const stem = incompleteWindows === 'skip' ? 0 : windows.filter(([from]) => from === 0).length;
+    return members.map(({ reference }) => 1 + (reference[0] === 0 ? stem : inWindows));
+  });
 }
