@@ -75,7 +75,9 @@ describe('validatePlan', () => {
   });
 
   it.each([[[1, 1]], [[1, 1, -1]], [[1, 1, 0.5]]])('refuses updates of statistics %j for three modules', (updates) => {
-    expect(() => validatePlan(plan([objective()], { statisticsUpdates: updates }), 3)).toThrow(/integers ≥ 0.*3 modules/);
+    expect(() => validatePlan(plan([objective()], { statisticsUpdates: updates }), 3)).toThrow(
+      /integers ≥ 0.*3 modules/,
+    );
   });
 
   it('accepts updates of statistics, one a module', () => {

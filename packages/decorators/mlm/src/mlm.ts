@@ -112,3 +112,26 @@ function forwardCounts({ modules }: Network, { window, incompleteWindows }: Sett
     return members.map(({ reference }) => 1 + (reference[0] === 0 ? stem : inWindows));
   });
 }
+
+function withCascade(objective: Objective, lastModule: number, settings: Settings): Objective[] {
+  const { window, independent, cascade, incompleteWindows, finalLoss } = settings;
+  const [from, to] = objective.span;
+  const isLast = to === lastModule;
+  if (incompleteWindows === 'skip' && to < window - 1 && !isLast) return [];
+  const isOnlyCascaded = isLast && finalLoss === 'cascaded';
+  const cascaded: Objective = {
+    id: `${objective.id}.cascaded`,
+    role: 'cascaded',
+    span: [Math.min(from, Math.max(0, to - window + 1)), to],
+    weight: isOnlyCascaded ? objective.weight : multiplyWeights(objective.weight, cascade),
+    head: cascadedHead(objective.head, settings),
+  };
+  if (isOnlyCascaded) return [cascaded];
+  return [{ ...objective, weight: multiplyWeights(objective.weight, independent) }, cascaded];
+}
+
+function cascadedHead({ key, factory }: HeadReference, { heads }: Settings): HeadReference {
+  // Without a factory it is the backbone's classifier, of which there is one.
+  if (factory === undefined) return { key };
+  return heads === 'shared' ? { key, factory } : { key: `${key}.cascaded`, factory };
+}
