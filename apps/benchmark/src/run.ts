@@ -77,11 +77,13 @@ export interface PreparedRun {
 export function prepareRun(config: RunConfig, data: DatasetSplits): PreparedRun {
   const { train, test } = data;
   const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
+  const plan = buildPlan(config, train.imageShape, train.classes.length);
   const batches = createBatches(train, {
     batchSize: batch,
     shuffle: true,
     seed,
     augmentation: augmentations[config.augment],
+    withImages: plan.compiled.readsImages,
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),
@@ -93,7 +95,6 @@ export function prepareRun(config: RunConfig, data: DatasetSplits): PreparedRun 
     learningRate,
     ...(config.warmup === undefined ? {} : { warmup: config.warmup }),
   });
-  const plan = buildPlan(config, train.imageShape, train.classes.length);
   return {
     compiled: plan.compiled,
     options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },

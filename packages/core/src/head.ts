@@ -45,6 +45,8 @@ export interface Head {
   readonly parameters: readonly Parameter[];
   readonly statistics: readonly Parameter[];
   readonly cost: HeadCost;
+  /** The loss compares with `targets.images`: batches must carry them. */
+  readonly readsImages?: boolean;
   /** Forward and backward at once. @param h [batch, ...inputShape]; borrowed */
   evaluate(h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult;
   /** Class scores [batch, classes] in evaluation mode, where the head is a classifier. */

@@ -34,6 +34,8 @@ export interface CompiledPlan {
   /** Heads by module index, each evaluated once per step. */
   readonly heads: ReadonlyMap<number, readonly CompiledHead[]>;
   readonly schedule: readonly Instruction[];
+  /** Batches must carry `targets.images`. */
+  readonly readsImages: boolean;
   /** Weights, frozen parameters and statistics of the network and of the heads in use, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Bytes alive at the worst moment of a step with this batch size. */
@@ -81,6 +83,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     objectives,
     heads,
     schedule,
+    readsImages: [...heads.values()].flat().some(({ head }) => head.readsImages === true),
     parameters: collectParameters(network, heads),
   };
   return { ...compiled, predict: (batchSize) => predictPeak(compiled, batchSize) };

@@ -227,7 +227,14 @@ function missing(what: string): LocalgradError {
   );
 }
 
-function checkBatch({ network, plan }: CompiledPlan, { images, targets }: Batch): void {
+export function checkBatch({ network, plan, readsImages }: CompiledPlan, { images, targets }: Batch): void {
+  if (readsImages && targets.images === undefined) {
+    throw new LocalgradError(
+      'misuse',
+      `'${plan.method}' compares with the images themselves: a batch's targets must carry them in [0, 1] (createBatches: withImages).`,
+      { method: plan.method },
+    );
+  }
   const expected = [targets.labels.shape[0] ?? 0, ...network.imageShape];
   if (!sameShape(images.shape, expected)) {
     throw new LocalgradError(

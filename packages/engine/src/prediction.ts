@@ -8,13 +8,13 @@ export interface PeakPrediction {
   readonly stepBytes: number;
   /** Weights, statistics and one optimizer slot per weight. */
   readonly residentBytes: number;
-  /** Normalised images and labels. */
+  /** Normalised images and labels, and the images in [0, 1] where a loss reads them. */
   readonly batchBytes: number;
   /** Highest `stepBytes` while each module (its forward, heads or VJPs) was at work. */
   readonly modules: readonly number[];
 }
 
-type Schedulable = Pick<CompiledPlan, 'network' | 'modules' | 'heads' | 'schedule' | 'parameters'>;
+type Schedulable = Pick<CompiledPlan, 'network' | 'modules' | 'heads' | 'schedule' | 'parameters' | 'readsImages'>;
 
 /** Runs a schedule on byte counts instead of tensors. */
 export function predictPeak(compiled: Schedulable, batchSize: number): PeakPrediction {
@@ -87,7 +87,7 @@ export function predictPeak(compiled: Schedulable, batchSize: number): PeakPredi
     (sum, parameter) => sum + 4 * parameter.size * (parameter.kind === 'weight' ? 2 : 1),
     0,
   );
-  const batchBytes = bytesOf(network.imageShape, batchSize) + 4 * batchSize;
+  const batchBytes = (compiled.readsImages ? 2 : 1) * bytesOf(network.imageShape, batchSize) + 4 * batchSize;
   return { peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules: highest };
 }
 

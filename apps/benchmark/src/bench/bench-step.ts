@@ -1,5 +1,6 @@
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
+import { createLiteralExecutor } from '@localgrad/engine';
 import { type MeasurementEnvironment, measurementEnvironment } from '../environment.js';
 import type { Terminal } from '../terminal.js';
 import { engineContestant } from './engine-contestant.js';
@@ -17,8 +18,15 @@ export interface BenchRow {
   readonly stepMs: { readonly median: number; readonly min: number; readonly max: number };
   readonly peakBytes: number | null;
   readonly imagesPerSecond: number;
-  /** Ratios of medians and of peaks; null where the peak was not counted. */
-  readonly relativeToBackprop: { readonly time: number; readonly memory: number | null };
+  readonly relativeToBackprop: Ratios;
+  /** The same against the procedure of reference code, where that was measured for this method. */
+  readonly relativeToLiteral?: Ratios;
+}
+
+/** Ratios of medians and of peaks; null where the peak was not counted. */
+export interface Ratios {
+  readonly time: number;
+  readonly memory: number | null;
 }
 
 export interface BenchReport {
@@ -35,8 +43,13 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
   const contestants: Contestant[] = [];
   const missing: { name: string; reason: string }[] = [];
   try {
-    for (const method of new Set(['backprop', ...options.methods]))
+    for (const method of new Set(['backprop', ...options.methods])) {
       contestants.push(engineContestant(method, options, backend));
+      if (options.include.includes('literal') && method !== 'backprop') {
+        const procedure = { name: literalName(method), create: createLiteralExecutor };
+        contestants.push(engineContestant(method, options, backend, procedure));
+      }
+    }
     const tryTo = async (name: string, work: () => Promise<void>) => {
       try {
         await work();
@@ -58,7 +71,7 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
     return {
       environment: await measurementEnvironment(),
       options,
-      rows: rows.map((row) => relate(row, reference)),
+      rows: rows.map((row) => relate(row, reference, rows)),
       missing,
     };
   } finally {
@@ -128,9 +141,23 @@ function rowOf(
   };
 }
 
-function relate(row: BenchRow, reference: BenchRow): BenchRow {
+/** The row of a method's literal procedure. */
+function literalName(method: string): string {
+  return `literal ${method}`;
+}
+
+function relate(row: BenchRow, backprop: BenchRow, rows: readonly BenchRow[]): BenchRow {
+  const literal = rows.find(({ method }) => method === literalName(row.method));
+  return {
+    ...row,
+    relativeToBackprop: ratios(row, backprop),
+    ...(literal === undefined ? {} : { relativeToLiteral: ratios(row, literal) }),
+  };
+}
+
+function ratios(row: BenchRow, reference: BenchRow): Ratios {
   const memory = row.peakBytes === null || reference.peakBytes === null ? null : row.peakBytes / reference.peakBytes;
-  return { ...row, relativeToBackprop: { time: row.stepMs.median / reference.stepMs.median, memory } };
+  return { time: row.stepMs.median / reference.stepMs.median, memory };
 }
 
 export function median(sorted: readonly number[]): number {

@@ -1,30 +1,43 @@
 import type { BackendHandle } from '@localgrad/backends';
-import { createExecutor, MemoryMeter } from '@localgrad/engine';
+import { type CompiledPlan, createExecutor, type Executor, MemoryMeter } from '@localgrad/engine';
 import { sgd } from '@localgrad/nn';
 import { checkMemory } from '@localgrad/train';
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { buildPlan } from '../run.js';
 import type { BenchStepOptions, Contestant } from './options.js';
 import { randomBatch } from './stock-tape.js';
 
-/** A method's step by our engine, in this process. */
-export function engineContestant(method: string, options: BenchStepOptions, backend: BackendHandle): Contestant {
+/** How a step is run, and how its row is called. */
+export interface StepProcedure {
+  readonly name: string;
+  create(compiled: CompiledPlan): Executor;
+}
+
+/** A method's step in this process, by our engine unless another procedure is given. */
+export function engineContestant(
+  method: string,
+  options: BenchStepOptions,
+  backend: BackendHandle,
+  procedure: StepProcedure = { name: method, create: createExecutor },
+): Contestant {
   const { compiled, dispose } = buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
   checkMemory(compiled, options.batch, backend.availableBytes());
   const { images, labels } = randomBatch(options.batch, options.image, options.classes);
   const optimizer = sgd({ learningRate: 0.01 });
-  const executor = createExecutor(compiled);
+  const targets = compiled.readsImages ? { labels, images: tf.sigmoid(images) } : { labels };
+  const executor = procedure.create(compiled);
+  let steps = 0;
   const restingBytes = () => {
     const kept: readonly tf.Tensor[] = [
       ...[...compiled.parameters.values()].map(({ value }) => value),
       ...optimizer.state().values(),
       images,
-      labels,
+      ...Object.values(targets),
     ];
     return kept.reduce((sum, { size }) => sum + 4 * size, 0);
   };
   return {
-    name: method,
+    name: procedure.name,
     modules: compiled.network.modules.length,
     backend: backend.name,
     details: { threads: backend.threads, device: backend.device },
@@ -33,9 +46,13 @@ export function engineContestant(method: string, options: BenchStepOptions, back
       const meter = new MemoryMeter();
       const start = performance.now();
       const { losses, terms } = executor.step(
-        { images, targets: { labels } },
+        { images, targets },
         { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.01) },
       );
+      steps++;
+      for (const hook of compiled.plan.hooks) {
+        tf.tidy(() => hook.afterStep({ step: steps, parameters: compiled.parameters }));
+      }
       // The step is over when its last loss can be read.
       await [...losses.values()].at(-1)?.data();
       const milliseconds = performance.now() - start;
@@ -46,7 +63,7 @@ export function engineContestant(method: string, options: BenchStepOptions, back
     async close() {
       optimizer.dispose();
       images.dispose();
-      labels.dispose();
+      tf.dispose(Object.values(targets));
       dispose();
     },
   };

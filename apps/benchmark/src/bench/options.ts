@@ -18,8 +18,8 @@ export interface BenchStepOptions extends NetworkConfig {
 }
 
 /** What can be measured beside the methods. */
-export type PeerName = 'stock-tape' | 'pytorch';
-export const peerNames: readonly PeerName[] = ['stock-tape', 'pytorch'];
+export type PeerName = 'literal' | 'stock-tape' | 'pytorch';
+export const peerNames: readonly PeerName[] = ['literal', 'stock-tape', 'pytorch'];
 
 /** One timed step. */
 export interface StepMeasurement {

@@ -46,9 +46,22 @@ export function renderBench({ environment, options, rows, missing }: BenchReport
       ]),
       ['left', 'right', 'left', ...new Array<'right'>(8).fill('right')],
     ),
+    ...besideLiteral(rows),
     ...besideStockTape(rows),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
   ].join('\n');
+}
+
+/** Each method's step against the procedure of reference code, which runs every window for itself. */
+function besideLiteral(rows: BenchReport['rows']): string[] {
+  return rows.flatMap(({ method, relativeToLiteral }, index) =>
+    relativeToLiteral === undefined
+      ? []
+      : [
+          `${index === 1 ? '\n' : ''}${method} here, against its literal procedure: ${relativeToLiteral.time.toFixed(3)} × the time, ` +
+            `${relativeToLiteral.memory?.toFixed(3)} × the memory.`,
+        ],
+  );
 }
 
 /** Our end-to-end step against the same step without us. */
@@ -107,6 +120,7 @@ export function registerBench(program: Command, terminal: Terminal, present: Pre
       'after',
       '\nExamples:\n' +
         '  localgrad bench step --backbone resnet32 --modules 16 --methods "dgl(head: 1c2f)" --batch 64\n' +
+        '  localgrad bench step --backbone resnet32 --modules 8 --partition published --methods "mlaan(greedy)" --include literal\n' +
         '  localgrad bench step --backbone resnet32 --batch 64 --include stock-tape,pytorch --repeats 5',
     )
     .action((flags: Flags) =>

@@ -53,6 +53,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     statistics: body.statistics,
     cost: headCost(body, loss),
     evaluate,
+    ...(loss.readsImages === true ? { readsImages: true } : {}),
     ...(loss.classifies ? { predict } : {}),
   };
 }

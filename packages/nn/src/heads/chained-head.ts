@@ -70,6 +70,7 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       const gradients = new Map<Parameter, Tensor>([...parameters, ...result.parameters]);
       return { ...values, ...(result.input === undefined ? {} : { input: result.input }), parameters: gradients };
     },
+    ...(head.readsImages === true ? { readsImages: true } : {}),
     ...(head.predict === undefined ? {} : { predict }),
   };
 }

@@ -59,6 +59,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
       evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
     },
     evaluate: (h, targets, request) => evaluateTerms(terms, h, targets, request),
+    ...(terms.some(({ head }) => head.readsImages) ? { readsImages: true } : {}),
     ...(predictor === undefined ? {} : { predict: (h) => (predictor.predict as (x: Tensor4D) => Tensor)(h) }),
   };
 }

@@ -13,6 +13,8 @@ export interface LossFunction {
   readonly name: string;
   /** The output is one score per class: `predict` makes sense. */
   readonly classifies: boolean;
+  /** Reads `targets.images`. */
+  readonly readsImages?: boolean;
   /** @param output [batch, 1, 1, classes] or [batch, height, width, channels]; borrowed */
   evaluate(output: Tensor4D, targets: Targets, weight: number): LossResult;
   /** Highest bytes during `evaluate`, over the output; what is returned included. */

@@ -31,6 +31,7 @@ const lowestLogarithm = -100;
 export const binaryCrossEntropy: LossFunction = {
   name: 'binaryCrossEntropy',
   classifies: false,
+  readsImages: true,
   evaluate: (output, targets, weight) => {
     const wanted = imagesOf(targets, output, 'binaryCrossEntropy');
     // −log σ(z) = softplus(−z), −log(1 − σ(z)) = softplus(z); one tidy each keeps few temporaries alive.
@@ -52,6 +53,7 @@ export function meanSquaredError(target: 'images' | 'labels'): LossFunction {
   return {
     name: 'meanSquaredError',
     classifies: target === 'labels',
+    readsImages: target === 'images',
     evaluate: (output, targets, weight) =>
       tidy(() => {
         const wanted =
