@@ -145,6 +145,9 @@ class Run {
     const want = { input: true, parameters: false, release: false };
     const { input } = this.#block(module).vjp(pass, cotangent.clone(), want);
     this.#arrive(module - 1, from, input as tf.Tensor4D);
+    // It has gone on: what is left of it to do is this module's own gradient, together with all that stops here.
+    this.#slots.get(module)?.delete(from);
+    this.#arrive(module, module, cotangent);
   }
 
   #finish(module: number, sendTo: number | undefined): void {

@@ -27,6 +27,9 @@ export function groupObjectives(
     const compiled = { key, module, head: buildHead(first, module, network, scope.scope(key)), objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
+  // The hungriest first: no cotangent of another head waits beside it.
+  const hunger = ({ head }: CompiledHead) => head.cost.evaluatePeakBytes(1);
+  for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
   return result;
 }
 

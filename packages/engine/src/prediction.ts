@@ -58,6 +58,8 @@ export function predictPeak(compiled: Schedulable, batchSize: number): PeakPredi
           outputBytes + block.cost.vjpPeakBytes(batchSize, { input: true, parameters: false, release: false }),
         );
         slots.set(slotKey(module - 1, instruction.from), bytesOf(block.inputShape, batchSize));
+        slots.delete(slotKey(module, instruction.from));
+        slots.set(slotKey(module, module), outputBytes);
         break;
       case 'finish': {
         const { sendTo } = instruction;

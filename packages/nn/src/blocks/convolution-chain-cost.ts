@@ -18,7 +18,11 @@ export function chainCost(structure: ChainStructure): BlockCost {
   return {
     multiplyAccumulates: all.reduce((sum, unit) => sum + unitMultiplyAccumulates(unit), 0),
     residualBytes: (batchSize) =>
-      all.reduce((sum, unit) => sum + unitOutputBytes(unit, batchSize) + statistics(unit), 0) +
+      all.reduce((sum, unit) => sum + statistics(unit), 0) +
+      [...units, ...(projection === undefined || recompute ? [] : [projection])].reduce(
+        (sum, unit) => sum + unitOutputBytes(unit, batchSize),
+        0,
+      ) +
       (recompute ? 0 : units.slice(0, -1).reduce((sum, unit) => sum + unitOutputBytes(unit, batchSize), 0)),
     forwardPeakBytes: (batchSize) => {
       const ledger = new Ledger();
@@ -32,6 +36,7 @@ export function chainCost(structure: ChainStructure): BlockCost {
       if (projection !== undefined) {
         keep(projection);
         ledger.take(unitOutputBytes(projection, batchSize));
+        if (recompute) ledger.give(unitOutputBytes(projection, batchSize));
       }
       ledger.take(unitOutputBytes(units[units.length - 1] as ConvolutionUnit, batchSize));
       return ledger.peak;
@@ -46,15 +51,15 @@ function vjpPeak(
   batchSize: number,
   want: Want,
 ): number {
-  const { units, shortcut, recompute } = structure;
+  const { units, shortcut, recompute, relu, recomputeOutput = false } = structure;
   const ledger = new Ledger();
   const bytes = (unit: ConvolutionUnit) => unitOutputBytes(unit, batchSize);
   const inputBytes = bytesOf((units[0] as ConvolutionUnit).inputShape, batchSize);
-  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean) => {
+  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release) => {
     const vectors = vectorPairBytes(unit.norm.channels);
     ledger.take(vectors);
     // dx and the masked cotangent go into the buffers of dy and x where those are given up.
-    const buffers = (want.release ? 2 : 1) - (wantMasked ? 2 : 1);
+    const buffers = (ownsInput ? 2 : 1) - (wantMasked ? 2 : 1);
     if (buffers > 0) ledger.give(bytes(unit) * buffers);
     else ledger.take(-bytes(unit) * buffers);
     if (!want.parameters || !isTrained(unit.norm.scale)) ledger.give(vectors);
@@ -66,9 +71,21 @@ function vjpPeak(
 
   const last = units.length - 1;
   const wantMasked = shortcut === 'identity' ? want.input : shortcut !== 'none';
-  throughNorm(units[last] as ConvolutionUnit, wantMasked);
+  const remakesProjection = projection !== undefined && recompute;
+  if (relu && recomputeOutput && shortcut !== 'none') {
+    const outputBytes = bytes(units[last] as ConvolutionUnit);
+    if (remakesProjection) ledger.take(bytes(projection));
+    if (projection !== undefined) ledger.take(outputBytes);
+    ledger.take(outputBytes);
+    if (projection !== undefined) ledger.give(outputBytes);
+    throughNorm(units[last] as ConvolutionUnit, wantMasked);
+    ledger.give(outputBytes);
+  } else {
+    throughNorm(units[last] as ConvolutionUnit, wantMasked);
+    if (remakesProjection) ledger.take(bytes(projection));
+  }
   if (projection !== undefined) {
-    throughNorm(projection, false);
+    throughNorm(projection, false, want.release || recompute);
     filterGradient(projection);
     if (want.input) ledger.take(inputBytes);
     ledger.give(bytes(projection));

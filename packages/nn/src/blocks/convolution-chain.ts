@@ -39,9 +39,12 @@ interface UnitResidual {
   readonly y?: Tensor4D;
 }
 
+/** A projection's: its 1×1 convolution costs little, so that its output is made again rather than kept. */
+type ProjectionResidual = Omit<UnitResidual, 'z'> & { readonly z?: Tensor4D };
+
 interface Residuals {
   readonly units: readonly UnitResidual[];
-  readonly shortcut: UnitResidual | undefined;
+  readonly shortcut: ProjectionResidual | undefined;
 }
 
 /**
@@ -59,7 +62,7 @@ export class ConvolutionChain implements FrugalBlock {
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
   readonly replicate: (scope: ParameterScope) => Block;
-  readonly #structure: ChainStructure;
+  readonly #structure: ChainOptions;
   readonly #projection: ConvolutionUnit | undefined;
 
   constructor(options: ChainOptions) {
@@ -74,8 +77,13 @@ export class ConvolutionChain implements FrugalBlock {
     this.statistics = all.flatMap(unitStatistics);
     this.cost = chainCost(options);
     // Without a shortcut the last ReLU's mask follows from the convolution's output alone.
-    this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu };
+    this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu && options.recomputeOutput !== true };
     this.replicate = options.replicate;
+  }
+
+  /** The same block, weights and all, for callers that do not keep its output for the backward. */
+  withRecomputedOutput(): ConvolutionChain {
+    return new ConvolutionChain({ ...this.#structure, recomputeOutput: true });
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
@@ -101,7 +109,7 @@ export class ConvolutionChain implements FrugalBlock {
     residuals.push(settle(residual, mode));
     if (!mode.training) return evaluationPass(x, output);
     return new TrainingPass<Residuals>(this, x, output, { units: residuals, shortcut: projected?.residual }, (kept) =>
-      dispose([...kept.units, kept.shortcut] as never),
+      dispose([kept.units, kept.shortcut] as never),
     );
   }
 
@@ -113,14 +121,16 @@ export class ConvolutionChain implements FrugalBlock {
     const kernels = currentKernels();
     const x = pass.input;
 
-    let cotangent = this.#throughNorm(last, residuals, dy, this.#lastMask(pass), want, gradients);
+    const { mask, projected } = this.#lastMask(pass, residuals);
+    let cotangent = this.#throughNorm(last, residuals, dy, mask, want, gradients);
+    if (typeof mask === 'object' && mask !== pass.output) mask.dispose();
     const { masked } = cotangent;
     let shortcutCotangent = masked;
     if (this.#projection !== undefined && masked !== undefined) {
       // Before the main path: its residual and the masked cotangent go as early as possible.
       shortcutCotangent = this.#unproject(
         this.#projection,
-        residuals.shortcut as UnitResidual,
+        { ...(residuals.shortcut as ProjectionResidual), ...(projected === undefined ? {} : { z: projected }) },
         x,
         masked,
         want,
@@ -163,9 +173,27 @@ export class ConvolutionChain implements FrugalBlock {
     return { input: dx, parameters: gradients };
   }
 
-  #lastMask(pass: Pass): 'none' | 'recompute' | Tensor4D {
-    if (!this.#structure.relu) return 'none';
-    return this.vjpReads.output ? pass.output : 'recompute';
+  /** What the last ReLU let through, and the projection's convolution where that had to be made again for it. */
+  #lastMask(
+    pass: Pass,
+    residuals: Residuals,
+  ): { readonly mask: 'none' | 'recompute' | Tensor4D; readonly projected?: Tensor4D } {
+    const { units, shortcut, relu } = this.#structure;
+    if (!relu) return { mask: 'none' };
+    if (shortcut === 'none') return { mask: 'recompute' };
+    if (this.vjpReads.output) return { mask: pass.output };
+    const kernels = currentKernels();
+    const unit = units[units.length - 1] as ConvolutionUnit;
+    const { z, statistics } = residuals.units[units.length - 1] as UnitResidual;
+    const norm = normalisation(unit.norm, statistics);
+    if (this.#projection === undefined) return { mask: kernels.batchNormApply(z, norm, pass.input, true) };
+    const kept = residuals.shortcut as ProjectionResidual;
+    const projected = kept.z ?? kernels.conv2d(pass.input, filterOf(this.#projection), this.#projection.geometry);
+    const shortcutNorm = normalisation(this.#projection.norm, kept.statistics);
+    const added = kernels.batchNormApply(projected, shortcutNorm, undefined, false);
+    const mask = kernels.batchNormApply(z, norm, added, true);
+    added.dispose();
+    return { mask, projected };
   }
 
   /** Backward through one unit's batch norm (and the ReLU after it). Consumes dy. */
@@ -214,16 +242,18 @@ export class ConvolutionChain implements FrugalBlock {
     if (y === undefined) activation.dispose();
   }
 
-  #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: UnitResidual; output: Tensor4D } {
-    const residual = convolve(unit, x, mode);
-    const output = currentKernels().batchNormApply(residual.z, normalise(unit, residual, mode), undefined, false);
-    return { residual: settle(residual, mode), output };
+  #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: ProjectionResidual; output: Tensor4D } {
+    const { z, ...rest } = convolve(unit, x, mode);
+    const output = currentKernels().batchNormApply(z, normalise(unit, { z, ...rest }, mode), undefined, false);
+    if (mode.training && !this.#structure.recompute) return { residual: { z, ...rest }, output };
+    z.dispose();
+    return { residual: rest, output };
   }
 
   /** Backward through the projection. Consumes g; returns the input's cotangent if it is wanted. */
   #unproject(
     unit: ConvolutionUnit,
-    { z, statistics }: UnitResidual,
+    { z, statistics }: ProjectionResidual,
     x: Tensor4D,
     g: Tensor4D,
     want: Want,
@@ -232,10 +262,11 @@ export class ConvolutionChain implements FrugalBlock {
     const kernels = currentKernels();
     const gradient = kernels.batchNormGradient({
       dy: g,
-      x: z,
+      x: z ?? kernels.conv2d(x, filterOf(unit), unit.geometry),
       normalisation: normalisation(unit.norm, statistics),
       mask: 'none',
-      overwriteInput: want.release,
+      // What was made again is ours to overwrite.
+      overwriteInput: want.release || this.#structure.recompute,
       wantMasked: false,
     });
     keepNormGradients(unit, gradient, want, gradients);

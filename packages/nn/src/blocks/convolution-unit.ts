@@ -30,6 +30,8 @@ export interface ChainStructure {
   readonly relu: boolean;
   /** Keep only convolution outputs and recompute batch norm and ReLU in the backward: half the memory. */
   readonly recompute: boolean;
+  /** Nobody keeps the output for the backward: its last ReLU's mask is recomputed there. */
+  readonly recomputeOutput?: boolean;
 }
 
 export interface ConvolutionUnitOptions {

@@ -18,10 +18,10 @@ import { currentKernels } from '../kernels/registry.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { gradientBytes } from './sequential.js';
-import { type FrugalBlock, type VjpReads, vjpReadsOf } from './vjp-reads.js';
+import { type FrugalBlock, type VjpReads, vjpReadsOf, withoutOutput } from './vjp-reads.js';
 
 /**
- * Two blocks on the same input, their outputs added.
+ * Two blocks on the same input, their outputs added. Only the sum is kept where a block can do without its output.
  *
  * @throws LocalgradError `shape-mismatch` when their inputs or outputs differ
  */
@@ -50,14 +50,14 @@ class ParallelSum implements FrugalBlock {
       );
     }
     this.name = name;
-    this.#first = first;
-    this.#second = second;
+    this.#first = withoutOutput(first);
+    this.#second = withoutOutput(second);
     this.inputShape = first.inputShape;
     this.outputShape = first.outputShape;
     this.parameters = [...first.parameters, ...second.parameters];
     this.statistics = [...first.statistics, ...second.statistics];
     this.vjpReads = { input: vjpReadsOf(first).input || vjpReadsOf(second).input, output: false };
-    this.cost = parallelCost(first, second);
+    this.cost = parallelCost(this.#first, this.#second);
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
