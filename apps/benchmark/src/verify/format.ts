@@ -1,0 +1,140 @@
+import { LocalgradError } from '@localgrad/core';
+import { readSafetensors, type TensorFile } from '@localgrad/nn';
+import { z } from 'zod';
+
+/** The `format` entry of a file's metadata. */
+export const formatName = 'localgrad-reference';
+export const formatVersion = '1';
+
+const count = z.int().min(1);
+const blockReference = z.tuple([z.int().min(0), z.int().min(0)]);
+
+/**
+ * A tensor of the file, or what is to be made of it: `scale` times its entries; `rows`: it holds the first rows alone;
+ * `digest`: it holds [anything, L2 norm, largest magnitude, entries at even strides in PyTorch's order].
+ */
+const tensorReference = z.union([
+  z.string(),
+  z.strictObject({
+    tensor: z.string(),
+    scale: z.number().optional(),
+    rows: count.optional(),
+    digest: z.boolean().optional(),
+  }),
+]);
+const tensors = z.record(z.string(), tensorReference);
+
+const trainingCase = z.strictObject({
+  case: z.string(),
+  kind: z.literal('training'),
+  source: z.string().optional(),
+  network: z.strictObject({
+    backbone: z.string(),
+    widths: z.array(count).length(4).optional(),
+    imageShape: z.tuple([count, count, count]),
+    classes: count,
+    /** Last block of each module, `[stage, index]`. */
+    lastBlocks: z.array(blockReference).min(1),
+  }),
+  /** An expression, `mlaan(greedy)`, or the JSON config of a method. */
+  method: z.union([z.string(), z.record(z.string(), z.unknown())]),
+  /** Without it one step is run and no weight moves. */
+  optimizer: z
+    .strictObject({
+      learningRate: z.number(),
+      momentum: z.number().default(0),
+      nesterov: z.boolean().default(false),
+      weightDecay: z.number().default(0),
+    })
+    .optional(),
+  /** One batch a step. `images`: normalised. `pixels`: what decoders compare with, bytes or values in [0, 1]. */
+  inputs: z.array(z.strictObject({ images: z.string(), labels: z.string(), pixels: z.string().optional() })).min(1),
+  /** Start values, by our names. Statistics that are not given start at 0 and 1. */
+  parameters: tensors,
+  comparison: z.enum(['largest-entry', 'relative-l2']),
+  expected: z.strictObject({
+    features: tensors.optional(),
+    logits: tensorReference.optional(),
+    /** Of the first step, by objective, or by `objective/term`. */
+    losses: z.record(z.string(), z.number()).optional(),
+    gradients: tensors.optional(),
+    statistics: tensors.optional(),
+    /** One loss over all steps, by objective. */
+    trajectory: z.record(z.string(), z.array(z.number())).optional(),
+    /** Weights, and averages, after the last step. */
+    weights: tensors.optional(),
+    averages: tensors.optional(),
+    /** Class scores in evaluation mode after the first step. */
+    evaluationLogits: tensorReference.optional(),
+  }),
+});
+
+const lossCase = z.strictObject({
+  case: z.string(),
+  kind: z.literal('loss'),
+  source: z.string().optional(),
+  loss: z.literal('supervised-contrastive'),
+  temperature: z.number(),
+  baseTemperature: z.number(),
+  labels: z.array(z.int()),
+  /** Rows, before normalisation, and the gradient with respect to them. */
+  features: z.string(),
+  expected: z.strictObject({ loss: z.number(), gradient: z.string() }),
+});
+
+const optimizerCase = z.strictObject({
+  case: z.string(),
+  kind: z.literal('optimizer'),
+  source: z.string().optional(),
+  optimizer: z.strictObject({
+    learningRate: z.number(),
+    momentum: z.number(),
+    nesterov: z.boolean(),
+    weightDecay: z.number(),
+  }),
+  start: z.string(),
+  /** [steps, size]. */
+  gradients: z.string(),
+  /** Weights after each step, [steps, size]. */
+  expected: z.strictObject({ weights: z.string() }),
+});
+
+const caseSchema = z.discriminatedUnion('kind', [trainingCase, lossCase, optimizerCase]);
+
+export type TrainingCase = z.output<typeof trainingCase>;
+export type LossCase = z.output<typeof lossCase>;
+export type OptimizerCase = z.output<typeof optimizerCase>;
+export type ReferenceCase = z.output<typeof caseSchema>;
+export type TensorReference = z.output<typeof tensorReference>;
+
+export interface ReferenceFile {
+  readonly file: TensorFile;
+  readonly cases: readonly ReferenceCase[];
+}
+
+/** @throws LocalgradError `invalid-data` for files that are cut, of another kind, or not as the format says */
+export function readReferenceFile(bytes: Uint8Array, where: string): ReferenceFile {
+  const file = readSafetensors(bytes, where);
+  const fail = (message: string): never => {
+    throw new LocalgradError('invalid-data', `${where}: ${message}`, { where });
+  };
+  const { format, version, cases } = file.metadata;
+  if (format !== formatName || cases === undefined) {
+    fail(
+      `it is a safetensors file, but not one of reference tensors: its metadata must say format '${formatName}' (docs/reference-tensors.md). 'npm run oracles:convert' makes such files from PyTorch's.`,
+    );
+  }
+  if (version !== formatVersion) fail(`it has version ${version} of the format; this program reads ${formatVersion}.`);
+  let json: unknown;
+  try {
+    json = JSON.parse(cases as string);
+  } catch (error) {
+    fail(`its metadata 'cases' is not JSON: ${(error as Error).message}.`);
+  }
+  const parsed = z.array(caseSchema).min(1).safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    fail(`its metadata 'cases' is not as the format says, at ${issue?.path.join('.')}: ${issue?.message}.`);
+  }
+  return { file, cases: parsed.data as ReferenceCase[] };
+}

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { selectBackend } from '@localgrad/backends';
+import { LocalgradError } from '@localgrad/core';
+import { ReferenceTensors } from './compare.js';
+import { type ReferenceCase, readReferenceFile } from './format.js';
+import type { GroupResult, Groups } from './groups.js';
+import { runLossCase, runOptimizerCase } from './other-cases.js';
+import { runTrainingCase } from './training-case.js';
+
+export interface VerifyOptions {
+  readonly files: readonly string[];
+  readonly tolerance: number;
+  readonly backend: string;
+  readonly threads: number | 'auto';
+  /** Cases whose names contain this; all without it. */
+  readonly only?: string;
+}
+
+export interface CaseResult {
+  readonly file: string;
+  readonly case: string;
+  readonly passed: boolean;
+  readonly maxRelativeError: number;
+  readonly groups: Readonly<Record<string, GroupResult>>;
+}
+
+export interface VerifyReport {
+  readonly backend: string;
+  readonly tolerance: number;
+  readonly passed: boolean;
+  readonly cases: readonly CaseResult[];
+}
+
+/** Runs every case of the files. @throws LocalgradError for files and cases that cannot be run at all */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const { files, tolerance, only = '' } = options;
+  // Everything is read before anything is run: a broken file is told at once.
+  const read = await Promise.all(
+    files.map(async (path) => {
+      const { file, cases } = readReferenceFile(await bytesOf(path), path);
+      return { path, specs: cases, tensors: new ReferenceTensors(file, path) };
+    }),
+  );
+  const backend = await selectBackend(options.backend, { threads: options.threads });
+  try {
+    const cases: CaseResult[] = [];
+    for (const { path, specs, tensors } of read) {
+      for (const spec of specs.filter((candidate) => candidate.case.includes(only))) {
+        const groups = (await runCase(spec, tensors)).results();
+        const maxRelativeError = Math.max(0, ...Object.values(groups).map((group) => group.maxRelativeError));
+        const passed = maxRelativeError <= tolerance;
+        cases.push({ file: path, case: spec.case, passed, maxRelativeError, groups });
+      }
+    }
+    if (cases.length === 0) {
+      const known = read.flatMap(({ specs }) => specs.map((spec) => spec.case));
+      throw new LocalgradError('invalid-option', `No case has '${only}' in its name; there are: ${known.join(', ')}.`);
+    }
+    return { backend: backend.name, tolerance, passed: cases.every(({ passed }) => passed), cases };
+  } finally {
+    backend.dispose();
+  }
+}
+
+function runCase(spec: ReferenceCase, tensors: ReferenceTensors): Promise<Groups> {
+  if (spec.kind === 'training') return runTrainingCase(spec, tensors);
+  return spec.kind === 'loss' ? runLossCase(spec, tensors) : runOptimizerCase(spec, tensors);
+}
+
+async function bytesOf(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new LocalgradError('invalid-data', `Cannot read '${file}': ${(error as Error).message}.`, { file });
+  }
+}

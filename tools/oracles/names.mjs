@@ -1,0 +1,40 @@
+/** Reference names ↔ ours. `ends`: last block of each module as `stage_index`, the last module included. */
+export function ourName(reference, ends, isMlaan) {
+  const module = (end) => {
+    const index = ends.indexOf(end);
+    if (index < 0)
+      throw new Error(`'${reference}' sits on block ${end}, at which no module ends (${ends.join(', ')}).`);
+    return index;
+  };
+  let match = /^(Aug|EMA)_Net\.(\d+)\.(\d+)\.(.*)$/.exec(reference);
+  if (match) {
+    const [, kind, index, place, rest] = match;
+    return `heads.module${index}.cascaded.leap.${kind === 'Aug' ? 'augmented' : 'ema'}.${place}.${rest}`;
+  }
+  match = /^aux_classifier_\d+_\d+_(\d+)\.(.*)$/.exec(reference);
+  if (match) return `heads.module${match[1]}.cascaded.leap.end.${layer(match[2])}`;
+  match = /^net_classifier_(\d+_\d+)\.(.*)$/.exec(reference);
+  if (match) return `heads.module${module(match[1])}.${layer(match[2])}`;
+  match = /^(?:aux_classifier|decoder)_(\d+_\d+)\.(.*)$/.exec(reference);
+  if (match) return `heads.module${module(match[1])}.${layer(match[2])}`;
+  // MLAAN's classifier of the network.
+  if (isMlaan) return reference.replace(/^fc64\./, 'fc.');
+  return reference;
+}
+
+/** A classifier of pooling and one dense layer is `head.2` in InfoPro's names, `fc` in MLAAN's. */
+function layer(rest) {
+  return rest.replace(/^fc\./, 'head.2.');
+}
+
+/** A local loss of the metadata → our objective or term. */
+export function ourLoss(reference, ends, hasDecoder, isContrast) {
+  let match = /^aux_classifier_\d+_\d+_(\d+)$/.exec(reference);
+  if (match) return `module${match[1]}.cascaded`;
+  match = /^(aux_classifier|net_classifier|decoder)_(\d+_\d+)$/.exec(reference);
+  if (!match) return undefined;
+  const objective = `module${ends.indexOf(match[2])}`;
+  if (match[1] === 'decoder') return hasDecoder ? `${objective}/reconstruction` : undefined;
+  if (match[1] === 'net_classifier' || !hasDecoder) return objective;
+  return `${objective}/${isContrast ? 'contrast' : 'classification'}`;
+}
