@@ -121,7 +121,8 @@ function chainFactory(
   return {
     name,
     chain: {
-      momentum: settings.momentum,
+      // Averages that never move keep all of what they had.
+      momentum: moves ? settings.momentum : 1,
       blocks: live.map(({ reference, block }, index) => ({
         reference,
         live: block.name,

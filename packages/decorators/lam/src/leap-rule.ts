@@ -16,7 +16,8 @@ export function ruleChain({ backbone, modules }: Network, module: number, maximu
   // Without a stem stage of its own the first stage keeps its input's shape: leaping over it is what the tables do.
   const transitions = later.filter(([s, index]) => index === 0 && s > Math.max(stage, 1));
   const fill = later.filter((reference) => reference[0] === lastStage && !transitions.includes(reference));
-  const room = Math.max(maximumLength - transitions.length, transitions.at(-1)?.[0] === lastStage ? 0 : 1);
+  // The very last block always ends the chain.
+  const room = Math.max(maximumLength - transitions.length, 1);
   return [...transitions, ...spread(fill, Math.min(room, fill.length))];
 }
 

@@ -53,7 +53,13 @@ export function readLamOptions(options: LamOptions): LamSettings {
     if (value !== undefined) requireOption(allowed.includes(value as string), 'lam', name, value, allowed.join(', '));
   }
   const { momentum = 0.995, leap = 'table', maximumLength = 4, emaTrainable = false } = options;
-  requireOption(momentum >= 0 && momentum <= 1, 'lam', 'momentum', momentum, 'numbers from 0 to 1');
+  requireOption(
+    typeof momentum === 'number' && momentum >= 0 && momentum <= 1,
+    'lam',
+    'momentum',
+    momentum,
+    'numbers from 0 to 1',
+  );
   const isLength = Number.isInteger(maximumLength) && maximumLength >= 1;
   requireOption(isLength, 'lam', 'maximumLength', maximumLength, 'integers ≥ 1');
   requireOption(typeof emaTrainable === 'boolean', 'lam', 'emaTrainable', emaTrainable, 'true, false');

@@ -88,9 +88,10 @@ function readOptions(options: MlmOptions): Settings {
 }
 
 function rewrite(method: string, plan: TrainingPlan, network: Network, settings: Settings): TrainingPlan {
+  const suffix = freeSuffix(plan);
   const objectives = plan.objectives.flatMap((objective) =>
     // Windows of windows are no part of the method: what is cascaded already stays as it is.
-    objective.role === 'cascaded' ? [objective] : withCascade(objective, network.modules.length - 1, settings),
+    objective.role === 'cascaded' ? [objective] : withCascade(objective, network.modules.length - 1, suffix, settings),
   );
   if (settings.statisticsUpdates === 'once') return { ...plan, method, objectives };
   return { ...plan, method, objectives, statisticsUpdates: forwardCounts(network, settings) };
@@ -113,25 +114,33 @@ function forwardCounts({ modules }: Network, { window, incompleteWindows }: Sett
   });
 }
 
-function withCascade(objective: Objective, lastModule: number, settings: Settings): Objective[] {
+/** `.cascaded`, or with a number where an `mlm` inside has taken it. */
+function freeSuffix({ objectives }: TrainingPlan): string {
+  let suffix = '.cascaded';
+  const isTaken = () => objectives.some(({ id }) => id.endsWith(suffix));
+  for (let count = 2; isTaken(); count++) suffix = `.cascaded${count}`;
+  return suffix;
+}
+
+function withCascade(objective: Objective, lastModule: number, suffix: string, settings: Settings): Objective[] {
   const { window, independent, cascade, incompleteWindows, finalLoss } = settings;
   const [from, to] = objective.span;
   const isLast = to === lastModule;
   if (incompleteWindows === 'skip' && to < window - 1 && !isLast) return [];
   const isOnlyCascaded = isLast && finalLoss === 'cascaded';
   const cascaded: Objective = {
-    id: `${objective.id}.cascaded`,
+    id: `${objective.id}${suffix}`,
     role: 'cascaded',
     span: [Math.min(from, Math.max(0, to - window + 1)), to],
     weight: isOnlyCascaded ? objective.weight : multiplyWeights(objective.weight, cascade),
-    head: cascadedHead(objective.head, settings),
+    head: cascadedHead(objective.head, suffix, settings),
   };
   if (isOnlyCascaded) return [cascaded];
   return [{ ...objective, weight: multiplyWeights(objective.weight, independent) }, cascaded];
 }
 
-function cascadedHead({ key, factory }: HeadReference, { heads }: Settings): HeadReference {
+function cascadedHead({ key, factory }: HeadReference, suffix: string, { heads }: Settings): HeadReference {
   // Without a factory it is the backbone's classifier, of which there is one.
   if (factory === undefined) return { key };
-  return heads === 'shared' ? { key, factory } : { key: `${key}.cascaded`, factory };
+  return heads === 'shared' ? { key, factory } : { key: `${key}${suffix}`, factory };
 }

@@ -35,8 +35,8 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
   readonly lambdaIndex?: 'module' | 'stage';
 }
 
-/** What InfoPro's descendants use with softmax heads (methods.md §3.2), except that the last module keeps a loss. */
-const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 2 };
+/** InfoPro's own for CIFAR-10, ResNet-32 at 16 modules (methods.md §3.2). */
+const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
 const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
 

@@ -1,0 +1,71 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { createNetwork, resolvePartition } from '@localgrad/core';
+import { greedy } from '@localgrad/greedy';
+import { lam } from '@localgrad/lam';
+import { mlm } from '@localgrad/mlm';
+import { createScope } from '@localgrad/nn';
+import { describe, expect, it } from 'vitest';
+import { type MlaanOptions, mlaan, withMlaan } from './index.js';
+
+const backbone = cifarResNet({ depth: 14, width: 2 }).build({
+  inputShape: [8, 8, 3],
+  classes: 3,
+  scope: createScope(1),
+});
+const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 6 }));
+const shown = (method: ReturnType<typeof mlaan>) => {
+  const { objectives, hooks, statisticsUpdates } = method.plan(network);
+  return {
+    objectives: objectives.map(({ id, role, span, weight, head }) => ({
+      id,
+      role,
+      span,
+      weight,
+      key: head.key,
+      chain: head.factory?.chain,
+    })),
+    hooks: hooks.map(({ name }) => name),
+    statisticsUpdates,
+  };
+};
+
+describe('mlaan', () => {
+  it('is lam around mlm with the settings of the publication', () => {
+    const same = lam(mlm(greedy(), { window: 2, independentWeight: 0.001, cascadeWeight: 0.999 }), {
+      on: 'cascaded',
+      momentum: 0.995,
+    });
+    expect(shown(mlaan(greedy()))).toEqual(shown(same));
+    expect(mlaan(greedy()).plan(network).method).toBe('mlaan(greedy)');
+  });
+
+  it('officialCode sets every switch of methods.md §5.8, and single options override it', () => {
+    const same = lam(
+      mlm(greedy(), { incompleteWindows: 'skip', finalLoss: 'cascaded', statisticsUpdates: 'perForward' }),
+      {
+        ...{ on: 'cascaded', emaUpdate: 'lastOnly', emaTime: 'beforeStep' },
+      },
+    );
+    const official = shown(mlaan(greedy(), { variant: 'officialCode' }));
+    expect(official).toEqual(shown(same));
+    expect(official.objectives.map(({ id }) => id)).not.toContain('module0');
+    expect(official.hooks).toEqual([]);
+    const other = shown(mlaan(greedy(), { variant: 'officialCode', emaTime: 'afterStep', statisticsUpdates: 'once' }));
+    expect([other.hooks, other.statisticsUpdates]).toEqual([['lam'], undefined]);
+  });
+
+  it('has a config of what was given, and a decorator form', () => {
+    const options: MlaanOptions = { variant: 'officialCode', window: 3 };
+    expect(mlaan(greedy(), options).config).toEqual({ decorator: 'mlaan', of: { method: 'greedy' }, ...options });
+    expect(withMlaan(options)(greedy()).config).toEqual(mlaan(greedy(), options).config);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ variant: 'paper' }, /clean, officialCode/],
+    [{ window: 0 }, /window/],
+    [{ momentum: 2 }, /momentum/],
+    [{ cascade: 2 }, /option of mlaan.*cascadeWeight/s],
+  ])('refuses %j', (options, message) => {
+    expect(() => mlaan(greedy(), options as MlaanOptions)).toThrow(message);
+  });
+});

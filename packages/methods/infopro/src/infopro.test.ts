@@ -1,0 +1,139 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { createNetwork, type HeadContext, type Network, type Objective, resolvePartition } from '@localgrad/core';
+import { createScope } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type InfoProOptions, infopro, presetWeights } from './index.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+function networkOf(modules: number): Network {
+  const backbone = cifarResNet({ depth: 32 }).build({ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) });
+  return createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+}
+
+/** A head as the engine would build it, on small maps that have `channels`. */
+function build(objective: Objective | undefined, module: number, modules: number, channels = 2) {
+  const context: HeadContext = {
+    module,
+    modules,
+    inputShape: [4, 4, channels],
+    finalShape: [2, 2, 8],
+    classes: 3,
+    imageShape: [8, 8, 3],
+  };
+  const head = objective?.head.factory?.build(context, createScope(1).scope('heads'));
+  if (head === undefined) throw new Error('no head');
+  return head;
+}
+
+const batch = () => ({
+  h: tf.randomNormal([4, 4, 4, 2], 0, 1, 'float32', 1) as tf.Tensor4D,
+  targets: {
+    labels: tf.tensor1d([0, 1, 2, 0], 'int32'),
+    images: tf.randomUniform([4, 8, 8, 3], 0, 1, 'float32', 2) as tf.Tensor4D,
+  },
+});
+
+/** λ1 of each local module that has one, read off the loss of a head without a classifier. */
+function reconstructionWeights(options: InfoProOptions, modules: number): number[] {
+  const plan = infopro({ ...options, ixy1: 0, ixy2: 0 }).plan(networkOf(modules));
+  const local = plan.objectives.slice(0, -1).filter(({ weight }) => weight !== 0);
+  return local.map((objective, module) => {
+    const head = build(objective, module, modules);
+    const { h, targets } = batch();
+    const mode = { training: false, statisticsUpdates: 0 };
+    const { loss, terms } = head.evaluate(h, targets, { mode, weight: 1, input: false });
+    return (loss.dataSync()[0] as number) / (terms?.get('reconstruction')?.dataSync()[0] as number);
+  });
+}
+
+describe('infopro', () => {
+  it('interpolates over the modules (methods.md §3.2)', () => {
+    const expected = [5, 4.1667, 3.3333, 2.5, 1.6667, 0.8333];
+    const found = reconstructionWeights({ ixx1: 5, ixx2: 0 }, 8);
+    expect(found).toHaveLength(6);
+    for (const [module, value] of expected.entries()) expect(found[module]).toBeCloseTo(value, 3);
+    expect(reconstructionWeights({ ixx1: 5, ixx2: 3 }, 2)[0]).toBeCloseTo(5, 4);
+    const byStage = reconstructionWeights({ ixx1: 6, ixx2: 0, lambdaIndex: 'stage' }, 8);
+    // Modules end in stages 1 1 1 2 2 3 3: r = stage / 6.
+    for (const [module, value] of [5, 5, 5, 4, 4, 3, 3].entries()) expect(byStage[module]).toBeCloseTo(value, 3);
+  });
+
+  it('drops the objective of a module without any weight', () => {
+    const plan = infopro({ ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0 }).plan(networkOf(4));
+    expect(plan.objectives.map(({ weight }) => weight)).toEqual([1, 1, 0, 1]);
+  });
+
+  it.each([
+    [16, 2091],
+    [32, 3819],
+    [64, 7275],
+  ])('has the decoder of the reference code at %i channels: %i weights', (channels, count) => {
+    const [objective] = infopro({ ixy1: 0, ixy2: 0, ixx1: 1, ixx2: 1 }).plan(networkOf(4)).objectives;
+    const head = build(objective, 0, 4, channels);
+    expect(head.parameters.reduce((sum, { size }) => sum + size, 0)).toBe(count);
+    expect(head.parameters.map(({ name }) => name)).toContain('heads.decoder.3.weight');
+    expect(head.readsImages).toBe(true);
+  });
+
+  it('ixx = 0 with 0c1f heads has the losses of greedy learning', () => {
+    const [objective] = infopro({ head: '0c1f', ixx1: 0, ixx2: 0, ixy1: 1, ixy2: 1 }).plan(networkOf(4)).objectives;
+    const head = build(objective, 0, 4);
+    expect(head.parameters.map(({ name }) => name)).toEqual(['heads.head.2.weight', 'heads.head.2.bias']);
+    expect(head.readsImages).toBeUndefined();
+  });
+
+  it('gives gradients of the weighted sum', () => {
+    const options = { ixx1: 3, ixy1: 0.5, ixx2: 3, ixy2: 0.5, featureDimension: 6 };
+    for (const loss of ['softmax', 'contrast'] as const) {
+      const [objective] = infopro({ ...options, loss }).plan(networkOf(4)).objectives;
+      const head = build(objective, 0, 4);
+      const { h, targets } = batch();
+      const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 2, input: true };
+      const value = (x: tf.Tensor4D) => head.evaluate(x, targets, request).loss.dataSync()[0] as number;
+      const { input, terms } = head.evaluate(h, targets, request);
+      expect([...(terms?.keys() ?? [])]).toEqual([
+        'reconstruction',
+        loss === 'contrast' ? 'contrast' : 'classification',
+      ]);
+      const direction = tf.randomNormal(h.shape, 0, 1, 'float32', 5) as tf.Tensor4D;
+      const along = tf.sum(tf.mul(direction, input as tf.Tensor)).dataSync()[0] as number;
+      const moved = (amount: number) => tf.add<tf.Tensor4D>(h, tf.mul(direction, amount));
+      const errors = [3e-3, 1e-3].map((step) =>
+        Math.abs((2 * (value(moved(step)) - value(moved(-step)))) / (2 * step) - along),
+      );
+      expect(Math.min(...errors)).toBeLessThan(2e-2 * Math.max(1, Math.abs(along)));
+    }
+  });
+
+  it('knows the tuned weights of the original', () => {
+    expect(presetWeights('cifar10-resnet32', 8)).toEqual({ ixx1: 5, ixy1: 0, ixx2: 0, ixy2: 2 });
+    expect(presetWeights('stl10-resnet110-balanced', 3)).toEqual({ ixx1: 20, ixy1: 0.5, ixx2: 5, ixy2: 2 });
+    expect(infopro({ preset: 'cifar10-resnet32' }).plan(networkOf(16)).objectives).toHaveLength(16);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ head: 'dgl-cnn' }, /1c2f/],
+    [{ head: '9c9f' }, /9c9f/],
+    [{ loss: 'hinge' }, /softmax, contrast/],
+    [{ ixx1: -1 }, /ixx1/],
+    [{ preset: 'cifar10' }, /cifar10-resnet32/],
+    [{ preset: 'cifar10-resnet32', ixx1: 1 }, /exclude each other/],
+    [{ temperature: 1 }, /contrast/],
+    [{ lambda: 1 }, /lambdaIndex/],
+  ])('refuses %j', (options, message) => {
+    expect(() => infopro(options as InfoProOptions)).toThrow(message);
+  });
+
+  it('says what it lacks for a network', () => {
+    expect(() => infopro({ preset: 'cifar10-resnet32' }).plan(networkOf(5))).toThrow(/5 modules.*2, 4, 8, 16/s);
+    expect(() => infopro({ lambdaIndex: 'stage' }).plan(networkOf(3))).toThrow(/stage.*modules/s);
+  });
+
+  it('has a config of what was given', () => {
+    expect(infopro({ ixx1: 1, loss: 'contrast' }).config).toEqual({ method: 'infopro', ixx1: 1, loss: 'contrast' });
+  });
+});
