@@ -61,11 +61,14 @@ describe('localgrad', () => {
     expect(backbone.stderr).toMatch(/6n \+ 2/);
     const method = await run('explain', '--method', 'dlg');
     expect(method.stderr).toBe(
-      "localgrad: Unknown method 'dlg'. Did you mean 'dgl'? Allowed: backprop, greedy, dgl.\n",
+      "localgrad: Unknown method 'dlg'. Did you mean 'dgl'? Allowed: backprop, greedy, dgl, infopro, mlm(…), lam(…), mlaan(…), " +
+        'and packages of your project by name (acme-localgrad-own).\n',
     );
     const methodOption = await run('explain', '--method', 'greedy(head: 1c2f)');
     expect(methodOption.stderr).toContain("Method 'greedy' has no options, but 'head' was given.");
-    expect((await run('bench', 'step', '--include', 'tensorflow')).stderr).toContain('Allowed: stock-tape, pytorch.');
+    expect((await run('bench', 'step', '--include', 'tensorflow')).stderr).toContain(
+      'Allowed: literal, stock-tape, pytorch.',
+    );
   });
 
   it('prints an error as one JSON document too', async () => {
@@ -141,10 +144,60 @@ describe('explain', () => {
     expect(json()).toMatchObject({ totals: { relativeToBackprop: { work: 1, memory: 1 } } });
   });
 
-  it('prints a table for people', async () => {
+  it('prints tables for people: windows, chains, what averages follow, the reference procedure', async () => {
     const { stdout } = await run('explain', '--backbone', 'resnet8', '--modules', '3');
     expect(stdout).toContain('dgl on resnet8, images 32×32×3, batch 64');
     expect(stdout).toMatch(/module1 +independent +1 /);
+    expect(stdout).not.toContain('Chains');
+    const mlaan = await run('explain', '--backbone', 'resnet8', '--modules', '3', '--method', 'mlaan(infopro)');
+    expect(mlaan.stdout).toMatch(/module1\.cascaded +cascaded +0 to 1 +0\.999 +leap\+/);
+    expect(mlaan.stdout).toMatch(/module1\.cascaded +1 +\(3,0\)\+\(3,0\)\* +layer3\.0 +0\.995/);
+    expect(mlaan.stdout).toMatch(/reference procedure +[\d.]+ +[\d.]+ \w+ +0\.\d+ × +0\.\d+ ×/);
+  });
+
+  it('names chains, windows and the reference procedure for programs', async () => {
+    const options = ['--backbone', 'resnet32', '--modules', '8', '--partition', 'published', '--json'];
+    const { json } = await run('explain', ...options, '--method', 'mlaan(greedy)');
+    const { objectives, modules, totals } = json() as unknown as {
+      modules: { unitsOfWork: number; referenceUnitsOfWork: number; references: number[][] }[];
+      objectives: { id: string; headKey: string; reaches: string[]; reachedParameters: number; chain?: object }[];
+      totals: { reference: object; relativeToReference: { work: number; memory: number } };
+    };
+    expect(modules[3]).toMatchObject({
+      unitsOfWork: 4,
+      referenceUnitsOfWork: 9,
+      references: [
+        [2, 0],
+        [2, 1],
+      ],
+    });
+    const cascaded = objectives.find(({ id }) => id === 'module5.cascaded');
+    expect(cascaded).toMatchObject({ span: [4, 5], weight: 0.999, headKey: 'module5.cascaded.leap' });
+    expect(cascaded?.chain).toEqual({
+      momentum: 0.995,
+      blocks: [
+        { reference: [3, 2], live: 'layer3.2', learnable: true, averaged: true },
+        { reference: [3, 3], live: 'layer3.3', learnable: true, averaged: false },
+        { reference: [3, 4], live: 'layer3.4', learnable: true, averaged: false },
+      ],
+    });
+    expect(cascaded?.reaches).toContain('layer2.2.conv1.weight');
+    expect(cascaded?.reaches.some((name) => name.includes('.ema.'))).toBe(false);
+    expect(totals.relativeToReference.work).toBeLessThan(0.7);
+    expect(totals.relativeToReference.memory).toBeLessThan(1);
+  });
+
+  it('draws a figure, the same each time, and says where', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'localgrad-explain-'));
+    const file = join(folder, 'new', 'plan.svg');
+    const draw = () =>
+      run('explain', '--backbone', 'resnet8', '--modules', '3', '--method', 'mlaan(dgl)', '--svg', file);
+    expect((await draw()).stdout).toContain(`Figure written to ${file}`);
+    const svg = await readFile(file, 'utf8');
+    expect(svg).toMatch(/^<svg [^>]*role="img" aria-labelledby="title description"/);
+    expect(svg).toContain('<title id="title">mlaan(dgl) on resnet8, 3 modules</title>');
+    await draw();
+    expect(await readFile(file, 'utf8')).toBe(svg);
   });
 });
 

@@ -1,11 +1,12 @@
 export { type BenchReport, type BenchRow, benchStep } from './bench/bench-step.js';
 export type { BenchStepOptions, PeerName } from './bench/options.js';
 export { runCommandLine } from './command-line.js';
-export { type ExplainOptions, type Explanation, explain } from './commands/explain.js';
 export { type TrainReport, train } from './commands/train.js';
 export { type RunConfig, type RunConfigInput, runConfigSchema } from './config/run-config.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
-export { createMethod, methodNames } from './methods.js';
+export { type ExplainOptions, type Explanation, explain } from './explain/explain.js';
+export { explanationSvg } from './explain/figure.js';
+export { createMethod, decoratorNames, methodFromConfig, methodNames } from './methods.js';
 export { type QuickstartOptions, type QuickstartReport, quickstart } from './quickstart/quickstart.js';
 export type { MethodResult, QuickstartResults, SeedResult } from './quickstart/results.js';
 export { renderReport, writeReport } from './report/write.js';

@@ -1,9 +1,9 @@
 import { backprop } from '@localgrad/backprop';
 import {
+  type JsonObject,
+  type JsonValue,
   LocalgradError,
   type LocalLearningMethod,
-  type MethodExpression,
-  type OptionValue,
   parseMethodExpression,
   unknownName,
 } from '@localgrad/core';
@@ -13,14 +13,13 @@ import { type InfoProOptions, infopro } from '@localgrad/infopro';
 import { type LamOptions, lam } from '@localgrad/lam';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
+import { isPackageName, loadMethodPackage } from './method-package.js';
 
-type Options = Readonly<Record<string, OptionValue>>;
-
-/** Makes a method from the options of its expression. */
-type MethodFactory = (options: Options) => LocalLearningMethod;
+/** Makes a method from the options of its expression or config. */
+export type MethodFactory = (options: JsonObject) => LocalLearningMethod;
 
 /** Wraps a method. */
-type DecoratorFactory = (of: LocalLearningMethod, options: Options) => LocalLearningMethod;
+export type DecoratorFactory = (of: LocalLearningMethod, options: JsonObject) => LocalLearningMethod;
 
 const methods: Readonly<Record<string, MethodFactory>> = {
   backprop: withoutOptions('backprop', backprop),
@@ -38,38 +37,105 @@ const decorators: Readonly<Record<string, DecoratorFactory>> = {
 export const methodNames: readonly string[] = Object.keys(methods);
 export const decoratorNames: readonly string[] = Object.keys(decorators);
 
+/** A method by name, ready to be made: what expressions and configs have in common. */
+interface MethodRequest {
+  readonly name: string;
+  readonly of?: MethodRequest;
+  readonly options: JsonObject;
+}
+
 /**
- * A method from its expression: `dgl`, `dgl(head: 1c2f)`, `lam(mlm(dgl, window: 3))`.
+ * A method from its expression: `dgl`, `dgl(head: 1c2f)`, `lam(mlm(dgl, window: 3))`. Names with `-`, `/` or `.` are npm
+ * packages or files of the user's project: `mlm(acme-localgrad-own)`, `./own-method.mjs`.
  *
- * @throws LocalgradError `unknown-name`, `invalid-option`
+ * @throws LocalgradError `unknown-name`, `invalid-option`, `missing-dependency`
  */
-export function createMethod(text: string): LocalLearningMethod {
-  return fromExpression(parseMethodExpression(text));
+export async function createMethod(text: string): Promise<LocalLearningMethod> {
+  return create(parseMethodExpression(text));
 }
 
-function fromExpression({ name, of, options }: MethodExpression): LocalLearningMethod {
-  if (Object.hasOwn(decorators, name)) {
-    if (of === undefined) {
-      throw new LocalgradError(
-        'invalid-option',
-        `Method '${name}' wraps another one, but none was given; write ${name}(dgl), for instance.`,
-        { name, methods: methodNames },
-      );
-    }
-    return (decorators[name] as DecoratorFactory)(fromExpression(of), options);
-  }
-  const factory = Object.hasOwn(methods, name) ? methods[name] : undefined;
-  if (factory === undefined) throw unknownName('method', name, [...methodNames, ...decoratorNames]);
-  if (of !== undefined) {
-    throw new LocalgradError('invalid-option', `Method '${name}' wraps no other method, but '${of.name}' was given.`, {
-      name,
-      of: of.name,
-    });
-  }
-  return factory(options);
+/**
+ * A method from its config: `{ method: 'dgl', head: '1c2f' }`, `{ decorator: 'mlm', of: { method: 'dgl' }, window: 3 }`.
+ * Unlike expressions, configs hold options that are lists, such as leap chains of one's own.
+ *
+ * @throws LocalgradError `unknown-name`, `invalid-option`, `missing-dependency`
+ */
+export async function methodFromConfig(config: JsonObject): Promise<LocalLearningMethod> {
+  return create(requestOf(config));
 }
 
-function withoutOptions(name: string, create: () => LocalLearningMethod): MethodFactory {
+function requestOf(config: JsonValue | undefined): MethodRequest {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) throw wrongConfig(config);
+  const { method, decorator, of, ...options } = config as JsonObject;
+  if (typeof method === 'string' && decorator === undefined && of === undefined) return { name: method, options };
+  if (typeof decorator === 'string' && method === undefined) {
+    return { name: decorator, of: requestOf(of), options };
+  }
+  throw wrongConfig(config);
+}
+
+function wrongConfig(config: JsonValue | undefined): LocalgradError {
+  return new LocalgradError(
+    'invalid-option',
+    `${JSON.stringify(config)} is no method's config; allowed: { method: name, …options } and { decorator: name, of: config, …options }.`,
+    { config },
+  );
+}
+
+async function create({ name, of, options }: MethodRequest): Promise<LocalLearningMethod> {
+  if (of === undefined) return (await findMethod(name))(options);
+  const decorate = await findDecorator(name, of.name);
+  return decorate(await create(of), options);
+}
+
+async function findMethod(name: string): Promise<MethodFactory> {
+  const known = own(methods, name);
+  if (known !== undefined) return known;
+  if (own(decorators, name) !== undefined) throw needsMethod(name);
+  if (!isPackageName(name)) throw unknown(name);
+  const { method } = await loadMethodPackage(name);
+  if (method === undefined) throw needsMethod(name);
+  return method;
+}
+
+async function findDecorator(name: string, of: string): Promise<DecoratorFactory> {
+  const known = own(decorators, name);
+  if (known !== undefined) return known;
+  const isMethod = own(methods, name) !== undefined;
+  if (!isMethod && !isPackageName(name)) throw unknown(name);
+  const decorator = isMethod ? undefined : (await loadMethodPackage(name)).decorator;
+  if (decorator !== undefined) return decorator;
+  throw new LocalgradError(
+    'invalid-option',
+    `Method '${name}' wraps no other method, but '${of}' was given; those that do: ${decoratorNames.join(', ')}.`,
+    { name, of, decorators: decoratorNames },
+  );
+}
+
+function needsMethod(name: string): LocalgradError {
+  return new LocalgradError(
+    'invalid-option',
+    `Method '${name}' wraps another one, but none was given; write ${name}(dgl), for instance. Methods: ${methodNames.join(', ')}.`,
+    { name, methods: methodNames },
+  );
+}
+
+function unknown(name: string): LocalgradError {
+  const names = [...methodNames, ...decoratorNames.map((decorator) => `${decorator}(…)`)];
+  const error = unknownName('method', name, [...methodNames, ...decoratorNames]);
+  const [start] = error.message.split(' Allowed: ');
+  return new LocalgradError(
+    'unknown-name',
+    `${start} Allowed: ${names.join(', ')}, and packages of your project by name (acme-localgrad-own).`,
+    error.details,
+  );
+}
+
+function own<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function withoutOptions(name: string, make: () => LocalLearningMethod): MethodFactory {
   return (options) => {
     const [key] = Object.keys(options);
     if (key !== undefined) {
@@ -78,6 +144,6 @@ function withoutOptions(name: string, create: () => LocalLearningMethod): Method
         key,
       });
     }
-    return create();
+    return make();
   };
 }

@@ -44,8 +44,8 @@ export interface BuiltPlan {
 export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
 
 /** @throws LocalgradError */
-export function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): BuiltPlan {
-  const method = createMethod(config.method);
+export async function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
+  const method = await createMethod(config.method);
   const scope = createScope(config.seed);
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
@@ -74,10 +74,10 @@ export interface PreparedRun {
 }
 
 /** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError */
-export function prepareRun(config: RunConfig, data: DatasetSplits): PreparedRun {
+export async function prepareRun(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
   const { train, test } = data;
   const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
-  const plan = buildPlan(config, train.imageShape, train.classes.length);
+  const plan = await buildPlan(config, train.imageShape, train.classes.length);
   const batches = createBatches(train, {
     batchSize: batch,
     shuffle: true,

@@ -44,10 +44,10 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
   const missing: { name: string; reason: string }[] = [];
   try {
     for (const method of new Set(['backprop', ...options.methods])) {
-      contestants.push(engineContestant(method, options, backend));
+      contestants.push(await engineContestant(method, options, backend));
       if (options.include.includes('literal') && method !== 'backprop') {
         const procedure = { name: literalName(method), create: createLiteralExecutor };
-        contestants.push(engineContestant(method, options, backend, procedure));
+        contestants.push(await engineContestant(method, options, backend, procedure));
       }
     }
     const tryTo = async (name: string, work: () => Promise<void>) => {

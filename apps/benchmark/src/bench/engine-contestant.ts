@@ -14,13 +14,13 @@ export interface StepProcedure {
 }
 
 /** A method's step in this process, by our engine unless another procedure is given. */
-export function engineContestant(
+export async function engineContestant(
   method: string,
   options: BenchStepOptions,
   backend: BackendHandle,
   procedure: StepProcedure = { name: method, create: createExecutor },
-): Contestant {
-  const { compiled, dispose } = buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
+): Promise<Contestant> {
+  const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
   checkMemory(compiled, options.batch, backend.availableBytes());
   const { images, labels } = randomBatch(options.batch, options.image, options.classes);
   const optimizer = sgd({ learningRate: 0.01 });

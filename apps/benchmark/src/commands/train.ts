@@ -37,7 +37,7 @@ export async function train(config: RunConfig, terminal: Terminal, output?: stri
   const data = await loadData(config);
   const backend = await selectBackend(config.backend, { threads: config.threads });
   try {
-    const run = prepareRun(config, data);
+    const run = await prepareRun(config, data);
     try {
       // Before anything is written: a run that cannot start leaves no folder behind.
       checkMemory(run.compiled, config.batch, backend.availableBytes());

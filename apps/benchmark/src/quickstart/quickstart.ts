@@ -109,7 +109,7 @@ function configOf({ method, modules }: { method: string; modules: number }, opti
 /** A few steps that are thrown away: compiling code and growing the heap should not count against the first method. */
 async function warmUp(config: RunConfig, data: DatasetSplits): Promise<void> {
   const few = take(data.train, Math.min(5 * config.batch, data.train.size), { by: 'first' });
-  const run = prepareRun({ ...config, epochs: 1 }, { ...data, train: few, test: few });
+  const run = await prepareRun({ ...config, epochs: 1 }, { ...data, train: few, test: few });
   try {
     await train(run.options);
   } finally {
@@ -129,7 +129,7 @@ async function runSeed(
   backend: BackendHandle,
   { terminal, label, folder }: RunPlace,
 ) {
-  const run = prepareRun(config, data);
+  const run = await prepareRun(config, data);
   const trainingLoss: { step: number; loss: number }[] = [];
   const lossRecorder: Observer = {
     observe(event) {

@@ -1,0 +1,151 @@
+import { type BlockReference, formatReference } from '@localgrad/core';
+import type { ModuleDescription, ObjectiveDescription } from '@localgrad/engine';
+import { formatBytes } from '@localgrad/train';
+import { textTable } from '../text-table.js';
+import type { Explanation, Relation } from './explain.js';
+
+const count = (value: number) => value.toLocaleString('en-US');
+
+/** The explanation for people: tables of modules, losses and chains, and what it all costs. */
+export function renderExplain(explanation: Explanation): string {
+  const { expression, backbone, batch, image, modules } = explanation;
+  return [
+    `${expression} on ${backbone}, images ${image.join('×')}, batch ${batch}, ${modules.length} modules`,
+    '',
+    'Modules: gradients stay inside, unless a loss spans several.',
+    moduleTable(modules),
+    '',
+    'Losses: each reads the output of the last module of its span, and trains the whole span and its head.',
+    lossTable(explanation),
+    ...chainLines(explanation.objectives),
+    '',
+    ...totalLines(explanation),
+  ].join('\n');
+}
+
+function moduleTable(modules: readonly ModuleDescription[]): string {
+  return textTable(
+    ['module', 'blocks', 'weights', 'units', 'reference', 'predicted peak'],
+    modules.map((module) => [
+      String(module.index),
+      blockRange(module.references),
+      count(module.parameters),
+      module.unitsOfWork.toFixed(0),
+      module.referenceUnitsOfWork.toFixed(0),
+      formatBytes(module.predictedBytes),
+    ]),
+    ['right', 'left', 'right', 'right', 'right', 'right'],
+  );
+}
+
+function lossTable({ modules, objectives }: Explanation): string {
+  return textTable(
+    ['loss', 'role', 'trains modules', 'weight', 'head', 'reaches weights', 'tensors', 'which are'],
+    objectives.map((objective) => [
+      objective.id,
+      objective.role,
+      spanText(objective),
+      weightText(objective),
+      objective.head,
+      count(objective.reachedParameters),
+      String(objective.reaches.length),
+      reachText(modules, objective),
+    ]),
+    ['left', 'left', 'left', 'right', 'left', 'right', 'right', 'left'],
+  );
+}
+
+/** `0.001`, or `0.1 → 0.001` where training changes it. */
+export function weightText({ weight, weightAtEnd }: ObjectiveDescription): string {
+  const shown = (value: number) => String(Number(value.toPrecision(4)));
+  return weightAtEnd === undefined ? shown(weight) : `${shown(weight)} → ${shown(weightAtEnd)}`;
+}
+
+function spanText({ span: [from, to] }: ObjectiveDescription): string {
+  return from === to ? String(to) : `${from} to ${to}`;
+}
+
+function reachText(modules: readonly ModuleDescription[], { span: [from, to], chain, ...head }: ObjectiveDescription) {
+  const blocks = modules.slice(from, to + 1).flatMap(({ references }) => references);
+  const copies = chain?.blocks.filter(({ learnable }) => learnable).length ?? 0;
+  const parts = [blockRange(blocks)];
+  if (copies > 0) parts.push(`${copies} ${copies === 1 ? 'copy' : 'copies'}`);
+  if (head.parameters > 0) parts.push('head');
+  return parts.join(' + ');
+}
+
+/** `(1,0)`, `(1,0) (1,1)`, `(1,0) … (2,3), 9 blocks`; the stem by its name. */
+export function blockRange(references: readonly BlockReference[]): string {
+  const names = references.map((reference) => (reference[0] === 0 ? 'stem' : formatReference(reference)));
+  if (names.length <= 2) return names.join(' ');
+  return `${names[0]} … ${names.at(-1)}, ${names.length} blocks`;
+}
+
+function chainLines(objectives: readonly ObjectiveDescription[]): string[] {
+  const chained = objectives.flatMap(({ id, chain, span }) => (chain === undefined ? [] : [{ id, chain, span }]));
+  if (chained.length === 0) return [];
+  const momenta = [...new Set(chained.map(({ chain }) => chain.momentum))].filter((momentum) => momentum < 1);
+  const table = textTable(
+    ['loss', 'after module', 'blocks of the chain', 'averages follow', 'momentum'],
+    chained.map(({ id, chain, span }) => {
+      const blocks = chain.blocks.map(({ reference, learnable, averaged }) => {
+        const marks = [...(learnable ? [''] : []), ...(averaged ? ['*'] : [])];
+        return marks.map((mark) => `${formatReference(reference)}${mark}`).join('+');
+      });
+      const followed = chain.blocks.filter(({ averaged }) => averaged).map(({ live }) => live);
+      const isMoving = chain.momentum < 1;
+      return [
+        id,
+        String(span[1]),
+        blocks.join(' → '),
+        isMoving ? followed.join(' ') : 'nothing',
+        isMoving ? String(chain.momentum) : 'never move',
+      ];
+    }),
+    ['left', 'right', 'left', 'left', 'right'],
+  );
+  const stays = 'keeps its initial weights';
+  const follows = chained.some(({ chain }) => chain.momentum === 1)
+    ? `follows the live block, or ${stays}`
+    : 'follows the live block';
+  const averages = momenta.length === 0 ? stays : follows;
+  return [
+    '',
+    'Chains: copies of later blocks between the output of the module and the head.',
+    table,
+    `* is an averaged copy without gradient: it ${averages}. The others are trained by the loss; + adds both outputs.`,
+  ];
+}
+
+function totalLines({ batch, memory, totals }: Explanation): string[] {
+  const { reference, relativeToBackprop, relativeToReference } = totals;
+  const shares = ({ work, memory: bytes }: Relation) => [`${work.toFixed(2)} ×`, `${bytes.toFixed(2)} ×`];
+  const table = textTable(
+    ['a step with all heads', 'units of work', 'predicted peak', 'work ÷ it', 'peak ÷ it'],
+    [
+      ['this plan', totals.unitsOfWork.toFixed(2), formatBytes(totals.predictedPeakBytes), '', ''],
+      [
+        'end to end',
+        (totals.unitsOfWork / relativeToBackprop.work).toFixed(2),
+        formatBytes(totals.predictedPeakBytes / relativeToBackprop.memory),
+        ...shares(relativeToBackprop),
+      ],
+      [
+        'reference procedure',
+        reference.unitsOfWork.toFixed(2),
+        formatBytes(reference.predictedPeakBytes),
+        ...shares(relativeToReference),
+      ],
+    ],
+    ['left', 'right', 'right', 'right', 'right'],
+  );
+  return [
+    table,
+    '',
+    `${count(totals.parameters)} weights, auxiliary networks included; batch ${batch}; memory policy ${memory}.`,
+    'Units of a module are forwards of it: 1 forward, 1 for a gradient sent further down, 2 for the gradients of its weights;',
+    'units of a step are forwards of the backbone. The reference procedure is that of published code: it runs a module forward',
+    'and backward (3 units) for itself and again for every window through it, each with residuals of its own, and holds all',
+    'paths that end at a module together.',
+  ];
+}

@@ -1,0 +1,90 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
+import { compilePlan, createLiteralExecutor, describePlan, MemoryMeter } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
+import { mlaan } from '@localgrad/mlaan';
+import { mlm } from '@localgrad/mlm';
+import { createScope, sgd } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+function compile(method: LocalLearningMethod, modules: number, depth = 14) {
+  const scope = createScope(1);
+  const backbone = cifarResNet({ depth }).build({ inputShape: [16, 16, 3], classes: 10, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+  return { scope, compiled: compilePlan(network, method.plan(network), { scope }) };
+}
+
+describe('the cost of the reference procedure', () => {
+  let backend: BackendHandle;
+  beforeAll(async () => {
+    backend = await selectBackend('wasm');
+  });
+  afterAll(() => backend.dispose());
+
+  // Inner modules: 3 (w + 1) units, as methods.md counts the published code. Cut windows at the start count as well.
+  it.each([
+    [1, [3, 3, 3, 3, 3, 3], [3, 3, 3, 3, 3, 3]],
+    [2, [6, 9, 9, 9, 9, 6], [3, 4, 4, 4, 4, 4]],
+    [3, [9, 12, 12, 12, 9, 6], [3, 4, 5, 5, 5, 4]],
+  ])('windows of %i', (window, reference, own) => {
+    const { modules } = describePlan(compile(mlm(greedy(), { window }), 6).compiled, 4);
+    expect(modules.map(({ referenceUnitsOfWork }) => referenceUnitsOfWork)).toEqual(reference);
+    expect(modules.map(({ unitsOfWork }) => unitsOfWork)).toEqual(own);
+  });
+
+  it('repeats nothing where no module lies in two spans', () => {
+    for (const method of [backprop(), greedy()]) {
+      const { totals, modules } = describePlan(compile(method, 4).compiled, 4);
+      expect(totals.reference.unitsOfWork).toBe(totals.unitsOfWork);
+      expect(modules.map(({ referenceUnitsOfWork }) => referenceUnitsOfWork)).toEqual([3, 3, 3, 3]);
+    }
+  });
+
+  it("counts MLAAN's published code as methods.md does", () => {
+    const { modules, totals, objectives } = describePlan(
+      compile(mlaan(greedy(), { variant: 'officialCode' }), 15, 32).compiled,
+      64,
+    );
+    // Module 0: two forwards, one backward (no loss of its own); the last one likewise.
+    expect(modules.map(({ referenceUnitsOfWork }) => referenceUnitsOfWork)).toEqual([4, ...Array(13).fill(9), 4]);
+    expect(totals.unitsOfWork / totals.reference.unitsOfWork).toBeLessThan(0.78);
+    expect(totals.predictedPeakBytes).toBeLessThan(totals.reference.predictedPeakBytes);
+    // Only the last chain's average moves.
+    const momenta = objectives.flatMap(({ chain }) => (chain === undefined ? [] : [chain.momentum]));
+    expect(momenta).toEqual([...Array(12).fill(1), 0.995]);
+  });
+
+  it.each<[string, LocalLearningMethod]>([
+    ['greedy', greedy()],
+    ['MLM, windows of 2', mlm(greedy())],
+    ['MLM, windows of 3', mlm(greedy(), { window: 3 })],
+    ['MLAAN', mlaan(greedy())],
+  ])('%s: predicted and measured peak agree within 10 %', (_, method) => {
+    const batchSize = 16;
+    const meter = new MemoryMeter();
+    const { compiled, scope } = compile(method, 6);
+    const executor = createLiteralExecutor(compiled);
+    const optimizer = sgd({ learningRate: 0.05 });
+    const images = tf.randomNormal<tf.Rank.R4>([batchSize, 16, 16, 3], 0, 1, 'float32', 3);
+    const labels = tf.tensor1d(new Int32Array(batchSize), 'int32');
+    for (let step = 0; step < 2; step++) {
+      if (step === 1) meter.reset();
+      const { losses } = executor.step(
+        { images, targets: { labels } },
+        { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.05) },
+      );
+      for (const loss of losses.values()) loss.dispose();
+    }
+    const measured = meter.peakBytes;
+    meter.detach();
+    optimizer.dispose();
+    tf.dispose([images, labels]);
+    for (const parameter of scope.all().values()) parameter.dispose();
+    const ratio = measured / describePlan(compiled, batchSize).totals.reference.predictedPeakBytes;
+    expect(ratio).toBeGreaterThan(0.9);
+    expect(ratio).toBeLessThan(1.1);
+  });
+});
