@@ -6,6 +6,7 @@ import { registerDoctor } from './commands/doctor.js';
 import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';
 import { registerTrain } from './commands/train.js';
+import { registerVerify } from './commands/verify.js';
 import type { Presenter } from './present.js';
 import type { Terminal } from './terminal.js';
 import { version } from './version.js';
@@ -21,8 +22,10 @@ enableProdMode();
  */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   let json = args.includes('--json');
+  let exitCode = 0;
   const present: Presenter = async (work, render) => {
     const result = await work();
+    if ((result as { passed?: boolean }).passed === false) exitCode = 1;
     terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
   };
   const program = createProgram(terminal, present);
@@ -31,7 +34,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
-    return 0;
+    return exitCode;
   } catch (error) {
     return report(error, program, args, terminal, json);
   }
@@ -57,6 +60,7 @@ function createProgram(terminal: Terminal, present: Presenter): Command {
   registerTrain(program, terminal, present);
   registerExplain(program, present);
   registerBench(program, terminal, present);
+  registerVerify(program, present);
   registerDoctor(program, present);
   for (const command of leaves(program))
     command.option('--json', 'print one JSON document on stdout and nothing else there');

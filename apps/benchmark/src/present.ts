@@ -1,4 +1,7 @@
-/** Runs a command's work and shows its result: as text, or with `--json` as one JSON document. */
+/**
+ * Runs a command's work and shows its result: as text, or with `--json` as one JSON document. A result with `passed: false`
+ * makes the exit code 1.
+ */
 export type Presenter = <Result extends object>(
   work: () => Promise<Result>,
   render: (result: Result) => string,

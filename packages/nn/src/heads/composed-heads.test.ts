@@ -1,0 +1,151 @@
+import {
+  type Block,
+  evaluationMode,
+  type Head,
+  type HeadContext,
+  type HeadRequest,
+  trainingMode,
+} from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parallelSum } from '../blocks/parallel-sum.js';
+import { basicBlock } from '../blocks/residual-blocks.js';
+import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
+import { stockKernels } from '../kernels/stock-kernels.js';
+import { createRandom } from '../random/random.js';
+import { createScope } from '../random/scope.js';
+import { perturb, randomTensor } from '../testing/check-block.js';
+import { LiveBytes } from '../testing/live-bytes.js';
+import { chainedHead } from './chained-head.js';
+import { combinedHead } from './combined-head.js';
+import { pixelDecoder } from './decoder.js';
+import { headFactory } from './named-heads.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const context: HeadContext = {
+  module: 0,
+  modules: 4,
+  inputShape: [6, 6, 4],
+  finalShape: [3, 3, 8],
+  classes: 5,
+  imageShape: [8, 8, 3],
+};
+const classifier = (scope = createScope(1)) => headFactory('1c2f', { featureDimension: 6 }).build(context, scope);
+const infoPro = () => {
+  const scope = createScope(1);
+  return combinedHead('decoder+1c2f', [
+    { name: 'reconstruction', weight: 3, head: pixelDecoder(context, scope) },
+    { name: 'classification', weight: 0.25, head: classifier(scope) },
+  ]);
+};
+const leaping = () => {
+  const scope = createScope(1);
+  const inner = headFactory('0c2f', { featureDimension: 6 });
+  const options = { name: 'c', inputShape: [6, 6, 4] as const, channels: 8, stride: 2 };
+  const [first, second] = ['0', '1'].map((name) => basicBlock({ ...options, scope: scope.scope(name) }));
+  const chain = parallelSum('sum', first as Block, second as Block);
+  return chainedHead('leap+0c2f', chain, inner.build({ ...context, inputShape: chain.outputShape }, scope));
+};
+const contrast = () => headFactory('1c2f', { featureDimension: 6, loss: 'contrast' }).build(context, createScope(1));
+
+const data = (batch = 16) => {
+  const random = createRandom(5);
+  const labels = Int32Array.from({ length: batch }, () => random.integer(5));
+  const pixels = Float32Array.from({ length: batch * 8 * 8 * 3 }, () => random.uniform());
+  return {
+    h: randomTensor([batch, 6, 6, 4], random) as tf.Tensor4D,
+    targets: { labels: tf.tensor1d(labels, 'int32'), images: tf.tensor4d(pixels, [batch, 8, 8, 3]) },
+  };
+};
+const heads: [string, () => Head, string[]][] = [
+  ['combined', infoPro, ['reconstruction', 'classification']],
+  ['chained', leaping, []],
+  ['contrastive', contrast, []],
+];
+
+describe.each(heads)('%s', (_, build, termNames) => {
+  const request: HeadRequest = { mode: trainingMode, weight: 0.5, input: true };
+
+  it('gives the gradients of its loss with respect to input and weights, and leaks nothing', () => {
+    const head = build();
+    perturb(head, createRandom(2));
+    const { h, targets } = data();
+    const before = tf.memory().numTensors;
+    const result = head.evaluate(h, targets, request);
+    expect(tf.memory().numTensors).toBe(before + 2 + termNames.length + head.parameters.length);
+    expect([...(result.terms?.keys() ?? [])]).toEqual(termNames);
+    const random = createRandom(9);
+    const towards = (shape: readonly number[]) => randomTensor(shape, random);
+    const inputDirection = towards(h.shape);
+    const directions = head.parameters.map(({ shape }) => towards(shape));
+    const dot = (a: tf.Tensor, b: tf.Tensor) => tf.tidy(() => tf.sum(tf.mul(a, b)).dataSync()[0] as number);
+    const along =
+      dot(inputDirection, result.input as tf.Tensor) +
+      head.parameters.reduce(
+        (sum, parameter, index) =>
+          sum + dot(directions[index] as tf.Tensor, result.parameters.get(parameter) as tf.Tensor),
+        0,
+      );
+    const start = head.parameters.map(({ value }) => value.clone());
+    const lossAt = (amount: number) => {
+      head.parameters.forEach((parameter, index) => {
+        parameter.assign(
+          tf.tidy(() => tf.add(start[index] as tf.Tensor, tf.mul(directions[index] as tf.Tensor, amount))),
+        );
+      });
+      const moved = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(inputDirection, amount)));
+      return head.evaluate(moved, targets, { ...request, input: false }).loss.dataSync()[0] as number;
+    };
+    const errors = [1e-3, 3e-4, 1e-4].map((step) =>
+      Math.abs((0.5 * (lossAt(step) - lossAt(-step))) / (2 * step) - along),
+    );
+    expect(Math.min(...errors)).toBeLessThan(2e-2 * Math.max(1, Math.abs(along)));
+  });
+
+  it('predicts its bytes', () => {
+    const head = build();
+    const { h, targets } = data();
+    const meter = new LiveBytes();
+    registerTrainingKernels('cpu', meter.withoutTemporaries(stockKernels));
+    const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
+    resetTrainingKernels();
+    meter.stop();
+    const predicted = head.cost.evaluatePeakBytes(16);
+    expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.08 * peak);
+  });
+
+  it('evaluates without gradients', () => {
+    const head = build();
+    const { h, targets } = data();
+    const before = tf.memory().numTensors;
+    const { loss, terms, input, parameters } = head.evaluate(h, targets, { ...request, mode: evaluationMode });
+    expect([input, parameters.size]).toEqual([undefined, 0]);
+    tf.dispose([loss, ...(terms?.values() ?? [])]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+it('the loss of a combined head is the weighted sum of its terms', () => {
+  const { h, targets } = data();
+  const { loss, terms } = infoPro().evaluate(h, targets, { mode: evaluationMode, weight: 7, input: false });
+  const value = (name: string) => terms?.get(name)?.dataSync()[0] as number;
+  expect(loss.dataSync()[0]).toBeCloseTo(3 * value('reconstruction') + 0.25 * value('classification'), 4);
+});
+
+it('heads that cannot be put together are refused', () => {
+  expect(() => combinedHead('none', [])).toThrow(/no terms/);
+  expect(() => combinedHead('zero', [{ name: 'a', weight: 0, head: classifier() }])).toThrow(/'a' has weight 0/);
+  const chain = basicBlock({ name: 'c', scope: createScope(1), inputShape: [6, 6, 4], channels: 8, stride: 2 });
+  expect(() => chainedHead('bad', chain, classifier())).toThrow(/gives 3×3×8, but head '1c2f' takes 6×6×4/);
+  const other = headFactory('0c1f').build({ ...context, inputShape: [3, 3, 4] }, createScope(1));
+  const terms = [classifier(), other].map((head, index) => ({ name: `t${index}`, weight: 1, head }));
+  expect(() => combinedHead('both', terms)).toThrow(/6×6×4.*3×3×4/s);
+});
+
+it('options of XcYf heads are refused for others', () => {
+  expect(() => headFactory('dgl-cnn', { widen: 2 })).toThrow(/'widen'.*1c2f/s);
+  expect(() => headFactory('1c2f', { temperature: 1 })).toThrow(/contrast/);
+});

@@ -1,0 +1,260 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, type LocalLearningMethod, resolvePartition, type TrainingPlan } from '@localgrad/core';
+import { dgl } from '@localgrad/dgl';
+import { compilePlan, createExecutor, createLiteralExecutor, type MemoryPolicy } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
+import { infopro } from '@localgrad/infopro';
+import { lam } from '@localgrad/lam';
+import { mlaan } from '@localgrad/mlaan';
+import { mlm } from '@localgrad/mlm';
+import { createRandom, createScope } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+let backend: BackendHandle;
+beforeAll(async () => {
+  backend = await selectBackend('wasm');
+});
+afterAll(() => backend.dispose());
+
+type Values = ReadonlyMap<string, Float32Array>;
+
+interface StepOutcome {
+  readonly losses: Values;
+  readonly gradients: Values;
+  /** Averages and running statistics after the step, weights of the optimizer not taken. */
+  readonly state: Values;
+}
+
+interface Setting {
+  readonly method: LocalLearningMethod;
+  readonly modules: number;
+  readonly memory?: MemoryPolicy;
+  readonly literal?: boolean;
+  readonly depth?: number;
+  readonly batch?: number;
+  /** Changes the plan before it is compiled. */
+  readonly rewrite?: (plan: TrainingPlan) => TrainingPlan;
+}
+
+/** One step of SGD from the same start, whatever the method. */
+function step({
+  method,
+  modules,
+  memory = 'residuals',
+  literal = false,
+  depth = 14,
+  batch = 6,
+  rewrite,
+}: Setting): StepOutcome {
+  const scope = createScope(7);
+  const backbone = cifarResNet({ depth, widths: [4, 4, 8, 8] }).build({ inputShape: [8, 8, 3], classes: 4, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules, stemModule: 'merged' }));
+  const plan = method.plan(network);
+  const compiled = compilePlan(network, rewrite === undefined ? plan : rewrite(plan), { scope, memory });
+  const random = createRandom(3);
+  const images = tf.tensor4d(
+    Float32Array.from({ length: batch * 192 }, () => random.normal()),
+    [batch, 8, 8, 3],
+  );
+  const pixels = tf.tensor4d(
+    Float32Array.from({ length: batch * 192 }, () => random.uniform()),
+    [batch, 8, 8, 3],
+  );
+  const labels = tf.tensor1d(
+    Int32Array.from({ length: batch }, () => random.integer(4)),
+    'int32',
+  );
+  const gradients = new Map<string, Float32Array>();
+  const updates = new Map<string, tf.Tensor>();
+  const executor = (literal ? createLiteralExecutor : createExecutor)(compiled);
+  const { losses, terms } = executor.step(
+    { images, targets: { labels, images: pixels } },
+    {
+      onGradient: (parameter, gradient) => {
+        gradients.set(parameter.name, gradient.dataSync() as Float32Array);
+        updates.set(parameter.name, gradient);
+      },
+    },
+  );
+  for (const [name, gradient] of updates) {
+    const parameter = compiled.parameters.get(name);
+    parameter?.assign(tf.tidy(() => tf.sub(parameter.value, tf.mul(gradient, 0.1))));
+  }
+  for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step: 1, parameters: compiled.parameters }));
+  const read = (tensors: ReadonlyMap<string, tf.Tensor>) =>
+    new Map([...tensors].map(([name, tensor]) => [name, Float32Array.from(tensor.dataSync())]));
+  const outcome = {
+    losses: read(losses),
+    gradients,
+    state: read(
+      new Map(
+        [...compiled.parameters].flatMap(([name, { kind, value }]) =>
+          kind === 'weight' ? [] : [[name, value] as const],
+        ),
+      ),
+    ),
+  };
+  tf.dispose([images, pixels, labels, ...losses.values(), ...terms.values(), ...updates.values()]);
+  for (const parameter of scope.all().values()) parameter.dispose();
+  return outcome;
+}
+
+function norm(values: ArrayLike<number>): number {
+  return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+}
+
+/** Same names, and each within `tolerance` of its norm, or of a thousandth of the largest norm (true zeros). */
+function expectSame(found: Values, wanted: Values, tolerance: number): void {
+  expect([...found.keys()].sort()).toEqual([...wanted.keys()].sort());
+  const floor = 1e-3 * Math.max(0, ...[...wanted.values()].map(norm));
+  for (const [name, values] of wanted) {
+    const difference = values.map((value, index) => value - (found.get(name)?.[index] ?? Number.NaN));
+    expect(norm(difference) / Math.max(norm(values), floor, 1e-30), name).toBeLessThan(tolerance);
+  }
+}
+
+const hosts: Readonly<Record<string, LocalLearningMethod>> = {
+  greedy: greedy(),
+  dgl: dgl({ head: '1c2f', featureDimension: 5 }),
+  infopro: infopro({ ixx1: 3, ixy1: 0.5, ixx2: 1, ixy2: 2, featureDimension: 5 }),
+  contrast: infopro({ ixx1: 3, ixy1: 0.5, ixx2: 1, ixy2: 2, featureDimension: 5, loss: 'contrast' }),
+};
+
+describe('the engine and the literal procedure of several forwards and backwards', () => {
+  it('have the same losses, gradients, averages and statistics, for random methods, cuts and windows', () => {
+    const configuration = fc.record({
+      host: fc.constantFrom(...Object.keys(hosts)),
+      modules: fc.integer({ min: 2, max: 6 }),
+      window: fc.integer({ min: 1, max: 4 }),
+      independentWeight: fc.constantFrom(0.001, 0.5, 1),
+      cascadeWeight: fc.constantFrom(0.999, 0.5),
+      incompleteWindows: fc.constantFrom<'cut' | 'skip'>('cut', 'skip'),
+      finalLoss: fc.constantFrom<'both' | 'cascaded'>('both', 'cascaded'),
+      chains: fc.constantFrom('none', 'cascaded', 'all', 'ema'),
+      memory: fc.constantFrom<MemoryPolicy>('residuals', 'recompute'),
+    });
+    fc.assert(
+      fc.property(configuration, ({ host, modules, memory, chains, ...options }) => {
+        const windowed = mlm(hosts[host] as LocalLearningMethod, { ...options, statisticsUpdates: 'perForward' });
+        // With nothing but skipped windows no head is left for a chain.
+        const hasHeads = options.incompleteWindows === 'cut' || options.window < modules;
+        const style =
+          chains === 'ema' ? ({ on: 'all', chain: 'ema' } as const) : { on: chains as 'all', momentum: 0.8 };
+        const method = chains === 'none' || !hasHeads ? windowed : lam(windowed, style);
+        const [ours, literal] = [false, true].map((isLiteral) => step({ method, modules, memory, literal: isLiteral }));
+        expectSame((ours as StepOutcome).losses, (literal as StepOutcome).losses, 1e-5);
+        expectSame((ours as StepOutcome).gradients, (literal as StepOutcome).gradients, 1e-4);
+        // The published code runs the stem once, whatever the windows; the literal procedure runs it in each.
+        const withoutStem = (state: Values) =>
+          new Map([...state].filter(([name]) => options.incompleteWindows === 'cut' || !name.startsWith('bn1.')));
+        expectSame(withoutStem((ours as StepOutcome).state), withoutStem((literal as StepOutcome).state), 1e-4);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('laws of composition (methods.md §9)', () => {
+  it.each(Object.keys(hosts))('mlm(%s) with weights 1 and 0 is the host', (name) => {
+    const host = hosts[name] as LocalLearningMethod;
+    const [ours, wanted] = [mlm(host, { window: 3, independentWeight: 1, cascadeWeight: 0 }), host].map((method) =>
+      step({ method, modules: 5 }),
+    ) as [StepOutcome, StepOutcome];
+    expect(ours).toEqual(wanted);
+  });
+
+  it.each([4, 7])('a window of %i on 4 modules, the last cascaded loss alone, is end-to-end training', (window) => {
+    const method = mlm(greedy(), { window, cascadeWeight: 1 });
+    const rewrite = (plan: TrainingPlan) => ({
+      ...plan,
+      objectives: plan.objectives.filter(({ id }) => id === 'final.cascaded'),
+    });
+    const cascaded = step({ method, modules: 4, rewrite });
+    const endToEnd = step({ method: backprop(), modules: 4 });
+    expectSame(cascaded.gradients, endToEnd.gradients, 1e-5);
+  });
+
+  it.each([1, 2, 3])('a cascaded loss over %i modules reaches these, its head, and nothing else', (window) => {
+    const blocksOf = ['conv1', 'layer1.0', 'layer1.1', 'layer2.0', 'layer2.1', 'layer3.0', 'layer3.1'];
+    for (const end of [0, 2, 4]) {
+      const id = `module${end}.cascaded`;
+      const { gradients } = step({
+        method: mlaan(greedy(), { window }),
+        modules: 6,
+        rewrite: (plan) => ({ ...plan, objectives: plan.objectives.filter((objective) => objective.id === id) }),
+      });
+      const reached = blocksOf.filter((block) => [...gradients.keys()].some((name) => name.startsWith(block)));
+      const first = Math.max(0, end - window + 1);
+      expect(reached).toEqual(blocksOf.slice(first === 0 ? 0 : first + 1, end + 2));
+      const others = [...gradients.keys()].filter(
+        (name) => name.startsWith('heads.') && !name.startsWith(`heads.${id}.`),
+      );
+      expect(others).toEqual([]);
+      expect([...gradients.keys()].filter((name) => name.includes('.ema.'))).toEqual([]);
+    }
+  });
+
+  it('officialCode: module 0 and the stem learn from the first cascade alone; without it not at all', () => {
+    const official = (cascadeWeight: number) =>
+      step({ method: mlaan(greedy(), { variant: 'officialCode', cascadeWeight, independentWeight: 1 }), modules: 6 });
+    const { gradients } = official(0);
+    const norms = [...gradients].filter(([name]) => /^(conv1|bn1|layer1\.0)\./.test(name));
+    expect(norms.filter(([, values]) => norm(values) > 0)).toEqual([]);
+    const withCascade = official(1).gradients;
+    const [only] = [
+      step({
+        method: mlaan(greedy(), { variant: 'officialCode', cascadeWeight: 1, independentWeight: 1 }),
+        modules: 6,
+        rewrite: (plan) => ({ ...plan, objectives: plan.objectives.filter(({ id }) => id === 'module1.cascaded') }),
+      }),
+    ] as [StepOutcome];
+    for (const name of ['conv1.weight', 'layer1.0.conv1.weight']) {
+      expectSame(
+        new Map([[name, withCascade.get(name) as Float32Array]]),
+        new Map([[name, only.gradients.get(name) as Float32Array]]),
+        1e-5,
+      );
+    }
+  });
+
+  it('heads that independent and cascaded losses share run once', () => {
+    let evaluations = 0;
+    const counting: LocalLearningMethod = {
+      ...greedy(),
+      plan: (network) => {
+        const plan = greedy().plan(network);
+        return {
+          ...plan,
+          objectives: plan.objectives.map((objective) => {
+            const { factory } = objective.head;
+            if (factory === undefined) return objective;
+            const counted = {
+              ...factory,
+              build: (...given: Parameters<typeof factory.build>) => {
+                const head = factory.build(...given);
+                return {
+                  ...head,
+                  evaluate: (...asked: Parameters<typeof head.evaluate>) => {
+                    evaluations++;
+                    return head.evaluate(...asked);
+                  },
+                };
+              },
+            };
+            return { ...objective, head: { ...objective.head, factory: counted } };
+          }),
+        };
+      },
+    };
+    const shared = mlm(counting, { heads: 'shared', independentWeight: 0.3, cascadeWeight: 0.7 });
+    const ours = step({ method: shared, modules: 4 });
+    expect(evaluations).toBe(3);
+    const literal = step({ method: shared, modules: 4, literal: true });
+    expect(evaluations).toBe(3 + 6);
+    expectSame(ours.gradients, literal.gradients, 1e-5);
+  });
+});
