@@ -13,7 +13,7 @@ import {
   drawRowGrounds,
   roleColours,
 } from './lanes.js';
-import { fontSize, type Layout, layOut, margin, moduleEdges } from './layout.js';
+import { fontSize, type Layout, layOut, margin, moduleEdges, titleOf, titleSize } from './layout.js';
 import { arrowHead, element, line, rectangle, text, textWidth } from './svg.js';
 
 /**
@@ -52,11 +52,12 @@ export function explanationSvg(explanation: Explanation): string {
   return `${element('svg', frame, ...parts)}\n`;
 }
 
-function wording({ expression, backbone, modules, objectives }: Explanation) {
+function wording(explanation: Explanation) {
+  const { objectives } = explanation;
   const cascaded = objectives.filter(({ span }) => span[1] > span[0]).length;
   const chained = objectives.filter(({ chain }) => chain !== undefined).length;
   return {
-    title: `${expression} on ${backbone}, ${modules.length === 1 ? 'one module' : `${modules.length} modules`}`,
+    title: titleOf(explanation),
     description:
       `${objectives.length} losses, ${cascaded} of which train several modules and ${chained} of which read a chain of ` +
       'copies of later blocks. Each line shows the blocks that a loss trains, its chain, its head and its weight.',
@@ -71,7 +72,7 @@ function drawTitle({ totals, batch }: Explanation, title: string): string[] {
     `Predicted peak: ${formatBytes(totals.predictedPeakBytes)} with batch ${batch}, ${ratio(backprop.memory)} end to end, ${ratio(reference.memory)} the reference procedure`,
   ];
   return [
-    text(margin, margin + 12, title, { 'font-size': 17, 'font-weight': 'bold', fill: ink }),
+    text(margin, margin + 12, title, { 'font-size': titleSize, 'font-weight': 'bold', fill: ink }),
     ...lines.map((content, index) => text(margin, margin + 34 + 16 * index, content, { fill: mutedInk })),
   ];
 }
@@ -181,7 +182,7 @@ function drawLegend({ objectives }: Explanation, width: number): { markup: strin
   if (copies.some(({ learnable }) => learnable)) {
     items.push([drawLearnable(0, 0, 20, chainedRole), 20, 'copy of the block above, trained by the loss']);
   }
-  if (copies.some(({ averaged }) => averaged)) items.push([drawAverage(0, 0, 13), 13, 'averaged copy, no gradient']);
+  if (copies.some(({ averaged }) => averaged)) items.push([drawAverage(0, 0, 13), 13, 'averaged copy']);
   if (momenta.length > 0 && copies.some(({ averaged }) => averaged)) {
     const arrow = line(0, 0, 22, 0, { stroke: averageColour, 'stroke-dasharray': '4 3' });
     const label = `follows the live block (momentum ${momenta.join(', ')})`;

@@ -23,6 +23,7 @@ const boxHeight = 11;
 
 /** A copy of a block in a chain, where it is drawn. */
 interface PlacedCopy {
+  readonly columnRight: number;
   readonly left: number;
   readonly right: number;
   readonly learnable?: readonly [left: number, width: number];
@@ -36,7 +37,7 @@ export function drawLane(lane: Lane, layout: Layout): string {
   const { left } = moduleEdges(layout.columns, objective.span[0]);
   const { right } = moduleEdges(layout.columns, objective.span[1]);
   const copies = placeCopies(objective.chain?.blocks ?? [], layout);
-  const lossX = Math.max(copies.at(-1)?.right ?? 0, right) + 13;
+  const lossX = Math.max(copies.at(-1)?.columnRight ?? 0, right) + 13;
   return element(
     'g',
     {},
@@ -115,6 +116,7 @@ function placeCopies(blocks: readonly ChainBlock[], { columns, columnWidth }: La
     const averaged = block.averaged ? ([averageCenter(left, share) - width / 2, width] as const) : undefined;
     const parts = [learnable, averaged].filter((part) => part !== undefined);
     return {
+      columnRight: column.right,
       left: Math.min(...parts.map(([x]) => x)),
       right: Math.max(...parts.map(([x, extent]) => x + extent)),
       ...(learnable === undefined ? {} : { learnable }),

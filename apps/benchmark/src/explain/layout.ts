@@ -47,6 +47,7 @@ export interface Layout {
 
 export const margin = 28;
 export const fontSize = 11;
+export const titleSize = 17;
 const rowLabels = 84;
 const laneHeight = 18;
 const rowPadding = 5;
@@ -99,7 +100,11 @@ export function layOut(explanation: Explanation, legendHeight: number): Layout {
   const headWidth = widest(['head', ...objectives.map(({ head }) => head)]);
   const weightWidth = widest(['weight', ...objectives.map(weightText)]);
   // Titles and legend need some room, however small the network is.
-  const weightsRight = Math.max(headsLeft + headWidth + 20 + weightWidth, 720);
+  const weightsRight = Math.max(
+    headsLeft + headWidth + 20 + weightWidth,
+    720,
+    margin + 1.1 * textWidth(titleOf(explanation), titleSize),
+  );
   const stripsTop = y + 14;
   return {
     columns,
@@ -114,6 +119,10 @@ export function layOut(explanation: Explanation, legendHeight: number): Layout {
     width: Math.ceil(weightsRight + 10 + margin),
     height: Math.ceil(stripsTop + 2 * stripHeight + 16 + legendHeight + margin),
   };
+}
+
+export function titleOf({ expression, backbone, modules }: Explanation): string {
+  return `${expression} on ${backbone}, ${modules.length === 1 ? 'one module' : `${modules.length} modules`}`;
 }
 
 function goesBack({ chain, span }: ObjectiveDescription, columns: readonly Column[]): boolean {

@@ -113,7 +113,7 @@ function chainLines(objectives: readonly ObjectiveDescription[]): string[] {
     '',
     'Chains: copies of later blocks between the output of the module and the head.',
     table,
-    `* is an averaged copy without gradient: it ${averages}. The others are trained by the loss; + adds both outputs.`,
+    `* is an averaged copy: it ${averages}. The others are trained by the loss; + adds both outputs.`,
   ];
 }
 
