@@ -60,7 +60,7 @@ console.log(`Publishing ${packages.length} packages: ${passed} checks passed, ${
 process.exit(failures.length === 0 ? 0 : 1);
 
 function publicPackages() {
-  const parents = ['packages', 'packages/methods', 'apps'].map((name) => join(root, name));
+  const parents = ['packages', 'packages/methods', 'packages/decorators', 'apps'].map((name) => join(root, name));
   return parents.flatMap((parent) =>
     readdirSync(parent, { withFileTypes: true }).flatMap((entry) => {
       const folder = join(parent, entry.name);

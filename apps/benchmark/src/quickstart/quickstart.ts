@@ -30,6 +30,7 @@ const contestants = [
   { method: 'backprop', label: 'End to end', modules: 1 },
   { method: 'greedy', label: 'Greedy', modules: 7 },
   { method: 'dgl', label: 'DGL', modules: 7 },
+  { method: 'mlaan(greedy)', label: 'MLAAN', modules: 7 },
 ] as const;
 
 /**
@@ -52,7 +53,7 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
         const { result, predictedPeakBytes } = await runSeed({ ...config, seed }, data, backend, {
           terminal,
           label: name.padEnd(options.seeds === 1 ? 10 : 18),
-          folder: join(options.output, 'runs', `${method}-seed${seed}`),
+          folder: join(options.output, 'runs', `${fileName(method)}-seed${seed}`),
         });
         seedResults.get(method)?.push(result);
         predicted.set(method, predictedPeakBytes);
@@ -83,6 +84,11 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   } finally {
     backend.dispose();
   }
+}
+
+/** `mlaan(greedy)` → `mlaan-greedy` */
+function fileName(method: string): string {
+  return method.replace(/[^\w]+/g, '-').replace(/-$/, '');
 }
 
 function configOf({ method, modules }: { method: string; modules: number }, options: QuickstartOptions): RunConfig {

@@ -11,9 +11,10 @@ import type {
 } from '@localgrad/core';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { currentKernels } from '../kernels/registry.js';
-import type { BatchNormGradient, BatchStatistics } from '../kernels/training-kernels.js';
-import { normalisation, updateRunningStatistics } from './batch-norm-parameters.js';
+import type { BatchNormGradient } from '../kernels/training-kernels.js';
+import { normalisation } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
+import { convolve, filterShape, keepNormGradients, normalise, settle, type UnitResidual } from './convolution-steps.js';
 import {
   batched,
   type ChainStructure,
@@ -29,14 +30,6 @@ import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 export interface ChainOptions extends ChainStructure {
   readonly name: string;
   readonly replicate: (scope: ParameterScope) => Block;
-}
-
-interface UnitResidual {
-  /** The convolution's output. */
-  readonly z: Tensor4D;
-  readonly statistics: BatchStatistics;
-  /** The activation after it, where it is kept. */
-  readonly y?: Tensor4D;
 }
 
 /** A projection's: its 1×1 convolution costs little, so that its output is made again rather than kept. */
@@ -280,43 +273,4 @@ export class ConvolutionChain implements FrugalBlock {
     gradient.dx.dispose();
     return dx;
   }
-}
-
-/** Convolution, and in training its batch statistics, which the running ones take in. */
-function convolve(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): UnitResidual {
-  const kernels = currentKernels();
-  const z = kernels.conv2d(x, filterOf(unit), unit.geometry);
-  if (!mode.training) return { z, statistics: undefined as never };
-  const statistics = kernels.batchStatistics(z);
-  updateRunningStatistics(unit.norm, statistics, z.size / unit.norm.channels, mode);
-  return { z, statistics };
-}
-
-function normalise(unit: ConvolutionUnit, residual: UnitResidual, mode: Mode) {
-  return normalisation(unit.norm, mode.training ? residual.statistics : undefined);
-}
-
-/** In evaluation nothing is kept. */
-function settle(residual: UnitResidual, mode: Mode): UnitResidual {
-  if (!mode.training) residual.z.dispose();
-  return residual;
-}
-
-function keepNormGradients(
-  { norm }: ConvolutionUnit,
-  { dScale, dShift }: BatchNormGradient,
-  want: Want,
-  gradients: Map<Parameter, Tensor>,
-): void {
-  for (const [parameter, gradient] of [
-    [norm.scale, dScale],
-    [norm.shift, dShift],
-  ] as const) {
-    if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);
-    else gradient.dispose();
-  }
-}
-
-function filterShape({ weight }: ConvolutionUnit): [number, number, number, number] {
-  return weight.shape as [number, number, number, number];
 }
