@@ -38,16 +38,6 @@ export function assign(parameter: Parameter, values: Float32Array): void {
   parameter.assign(tf.tensor(values, [...parameter.shape]));
 }
 
-export function largestError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let difference = 0;
-  let largest = 0;
-  for (let index = 0; index < expected.length; index++) {
-    difference = Math.max(difference, Math.abs((actual[index] as number) - (expected[index] as number)));
-    largest = Math.max(largest, Math.abs(expected[index] as number));
-  }
-  return actual.length === expected.length ? difference / (largest || 1) : Number.POSITIVE_INFINITY;
-}
-
 export function relativeL2(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let difference = 0;
   let total = 0;

@@ -1,11 +1,13 @@
 // Cuts the reference tensors down to what the tests here compare, as fixtures/*.safetensors.
-// Usage: node tests/oracles/make-fixtures.mjs FOLDER   (with mini.safetensors and e2e_resnet32.safetensors)
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Usage: npm run oracles:convert -- FOLDER CONVERTED
+//        node tests/oracles/make-fixtures.mjs FOLDER CONVERTED
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readSafetensors, writeSafetensors } from '../../packages/nn/dist/index.js';
 
-const [folder] = process.argv.slice(2);
-if (folder === undefined) throw new Error('Usage: node tests/oracles/make-fixtures.mjs FOLDER');
+const [folder, converted] = process.argv.slice(2);
+if (converted === undefined) throw new Error('Usage: node tests/oracles/make-fixtures.mjs FOLDER CONVERTED');
 const target = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
 mkdirSync(target, { recursive: true });
 
@@ -35,20 +37,31 @@ function write(file, entries, json) {
   console.log(`${file}: ${entries.length} tensors, ${all.length} bytes`);
 }
 
-const mini = read('mini.safetensors');
-const cases = ['e2e', 'greedy_k4', 'greedy_k7', 'dgl_k4', 'dgl_k7'];
-// The DGL cases start from the auxiliary classifiers of the InfoPro cases.
-const groups = ['input', 'weights', 'feat', ...cases, 'infopro_ce_k4/weights', 'infopro_ce_k7/weights'];
-write(
-  'mini.safetensors',
-  mini.names
-    .filter(
-      (name) =>
-        groups.some((group) => name.startsWith(`${group}/`)) && !name.includes('decoder') && !name.includes('input/u8'),
-    )
-    .map((name) => [name, mini.tensor(name)]),
-  { case: mini.json.case, cases: Object.fromEntries(cases.map((name) => [name, mini.json.cases[name]])) },
+// The small network: some cases of the converted file, with the tensors that they use.
+const cases = [
+  'e2e',
+  'greedy_k7',
+  'dgl_k4',
+  'infopro_ce_k4',
+  'infopro_contrast_k7',
+  'mlaan_official',
+  'mlaan_corrected',
+];
+const convertedMini = readSafetensors(readFileSync(join(converted, 'mini.safetensors')), 'mini.safetensors');
+const kept = JSON.parse(convertedMini.metadata.cases).filter(({ case: name }) => cases.includes(name.split('/')[1]));
+const used = new Set(
+  JSON.stringify(kept)
+    .match(/"(?:[^"\\]|\\.)*"/g)
+    .map((text) => JSON.parse(text)),
 );
+writeFileSync(
+  join(target, 'mini.safetensors'),
+  writeSafetensors({
+    tensors: new Map([...convertedMini.tensors].filter(([name]) => used.has(name))),
+    metadata: { ...convertedMini.metadata, cases: JSON.stringify(kept) },
+  }),
+);
+copyFileSync(join(converted, 'supcon_sgd_micro.safetensors'), join(target, 'micro.safetensors'));
 
 const full = read('e2e_resnet32.safetensors');
 // Large gradients and one image's features are compared on every nth entry; n has no factor in common with their sides.

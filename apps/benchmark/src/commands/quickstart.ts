@@ -38,7 +38,7 @@ export function renderQuickstart({ runs, dataset, totalSeconds, report }: Quicks
 export function registerQuickstart(program: Command, terminal: Terminal, present: Presenter): void {
   program
     .command('quickstart')
-    .summary('train a ResNet on real images in three ways, compare, write a report')
+    .summary('train a ResNet on real images in four ways, compare, write a report')
     .description(
       'Trains a small ResNet on 5,000 embedded Fashion-MNIST images end to end, greedily and with DGL at K = 7, ' +
         'prints accuracy, peak memory and time side by side, and writes an HTML report. Needs no download; about half a minute.',

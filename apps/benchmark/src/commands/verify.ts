@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 import { textTable } from '../text-table.js';
 import { type VerifyReport, verify } from '../verify/verify.js';
@@ -31,6 +31,7 @@ interface Flags {
   readonly tolerance: number;
   readonly backend: string;
   readonly threads: number | 'auto';
+  readonly memory: 'residuals' | 'recompute';
   readonly only?: string;
 }
 
@@ -43,6 +44,9 @@ export function registerVerify(program: Command, present: Presenter): void {
     )
     .option('--tolerance <number>', 'largest relative error that passes', positiveNumber, 1e-4)
     .option('--only <text>', 'run only cases whose names contain this')
+    .addOption(
+      new Option('--memory <policy>', 'how steps are run').choices(['residuals', 'recompute']).default('residuals'),
+    )
     .option('--backend <name>', 'TensorFlow.js backend', 'wasm')
     .option('--threads <number>', 'threads of the backend', threadCount, 'auto')
     .addHelpText('after', '\nExample:\n  localgrad verify reference/mini.safetensors --only mlaan')

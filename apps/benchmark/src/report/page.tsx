@@ -4,7 +4,17 @@ import { renderToString } from 'preact-render-to-string';
 import type { MethodResult, QuickstartResults } from '../quickstart/results.js';
 import { pageColourOf } from './palette.js';
 import { style } from './style.js';
-import { backboneName, datasetName, headline, percent, points, setting, times, trainCommand } from './wording.js';
+import {
+  backboneName,
+  datasetName,
+  headline,
+  numberWord,
+  percent,
+  points,
+  setting,
+  times,
+  trainCommand,
+} from './wording.js';
 
 /** An SVG with what it says in words. */
 export interface PageFigure {
@@ -38,7 +48,7 @@ function Page({ results, figures }: { results: QuickstartResults; figures: reado
       <body>
         <main>
           <p class="kicker">localgrad quickstart</p>
-          <h1>One network, trained {results.runs.length === 3 ? 'three' : results.runs.length} ways</h1>
+          <h1>One network, trained {numberWord(results.runs.length)} ways</h1>
           <p class="lead">{headline(results)}</p>
           <Comparison runs={results.runs} />
           <h2>How training went</h2>

@@ -70,3 +70,8 @@ export function trainCommand({ config }: MethodResult): string {
     `--weight-decay ${weightDecay} --threads ${threads} --seed 1`,
   ].join(' \\\n  ');
 }
+
+/** Small numbers as words. */
+export function numberWord(count: number): string {
+  return ['no', 'one', 'two', 'three', 'four', 'five', 'six'][count] ?? String(count);
+}

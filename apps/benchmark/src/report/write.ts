@@ -5,7 +5,7 @@ import { accuracyCurves, bars, lossCurves, overview, renderSvg } from './figures
 import { type PageFigure, renderPage } from './page.js';
 import { withPageColours } from './palette.js';
 import { pngOf } from './png.js';
-import { memoryText, percent, setting, timeText } from './wording.js';
+import { memoryText, numberWord, percent, setting, timeText } from './wording.js';
 
 /** The report's files, from the results alone: the same results give the same bytes. */
 export async function renderReport(results: QuickstartResults): Promise<{ html: string; png: Uint8Array }> {
@@ -53,7 +53,12 @@ export async function renderReport(results: QuickstartResults): Promise<{ html: 
       'Auxiliary networks cost time; what is saved is memory.',
     ),
   ];
-  const picture = overview(results, [accuracy, memory, time], 'One network, trained three ways', setting(results));
+  const picture = overview(
+    results,
+    [accuracy, memory, time],
+    `One network, trained ${numberWord(results.runs.length)} ways`,
+    setting(results),
+  );
   return { html: renderPage(results, figures), png: pngOf(await renderSvg(picture)) };
 }
 

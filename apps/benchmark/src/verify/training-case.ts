@@ -11,7 +11,7 @@ import {
   sameShape,
   type Targets,
 } from '@localgrad/core';
-import { type CompiledPlan, compilePlan, createExecutor, predict } from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createExecutor, type MemoryPolicy, predict } from '@localgrad/engine';
 import { createScope, type Optimizer, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { createMethod, methodFromConfig } from '../methods.js';
@@ -20,7 +20,11 @@ import type { TrainingCase } from './format.js';
 import { Groups } from './groups.js';
 
 /** Rebuilds network, method and decorators, runs the steps, and compares all that the case expects. */
-export async function runTrainingCase(spec: TrainingCase, tensors: ReferenceTensors): Promise<Groups> {
+export async function runTrainingCase(
+  spec: TrainingCase,
+  tensors: ReferenceTensors,
+  memory: MemoryPolicy,
+): Promise<Groups> {
   const scope = createScope(1);
   const groups = new Groups();
   try {
@@ -29,7 +33,7 @@ export async function runTrainingCase(spec: TrainingCase, tensors: ReferenceTens
       typeof spec.method === 'string'
         ? await createMethod(spec.method)
         : await methodFromConfig(spec.method as JsonObject);
-    const compiled = compilePlan(network, method.plan(network), { scope });
+    const compiled = compilePlan(network, method.plan(network), { scope, memory });
     assignStart(spec, compiled, tensors);
     const optimizer = spec.optimizer === undefined ? undefined : sgd(spec.optimizer);
     await compareForward(spec, network, tensors, groups);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
+import type { MemoryPolicy } from '@localgrad/engine';
 import { ReferenceTensors } from './compare.js';
 import { type ReferenceCase, readReferenceFile } from './format.js';
 import type { GroupResult, Groups } from './groups.js';
@@ -12,6 +13,8 @@ export interface VerifyOptions {
   readonly tolerance: number;
   readonly backend: string;
   readonly threads: number | 'auto';
+  /** How steps are run; default `residuals`. */
+  readonly memory?: MemoryPolicy;
   /** Cases whose names contain this; all without it. */
   readonly only?: string;
 }
@@ -46,7 +49,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     const cases: CaseResult[] = [];
     for (const { path, specs, tensors } of read) {
       for (const spec of specs.filter((candidate) => candidate.case.includes(only))) {
-        const groups = (await runCase(spec, tensors)).results();
+        const groups = (await runCase(spec, tensors, options.memory ?? 'residuals')).results();
         const maxRelativeError = Math.max(0, ...Object.values(groups).map((group) => group.maxRelativeError));
         const passed = maxRelativeError <= tolerance;
         cases.push({ file: path, case: spec.case, passed, maxRelativeError, groups });
@@ -62,8 +65,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   }
 }
 
-function runCase(spec: ReferenceCase, tensors: ReferenceTensors): Promise<Groups> {
-  if (spec.kind === 'training') return runTrainingCase(spec, tensors);
+function runCase(spec: ReferenceCase, tensors: ReferenceTensors, memory: MemoryPolicy): Promise<Groups> {
+  if (spec.kind === 'training') return runTrainingCase(spec, tensors, memory);
   return spec.kind === 'loss' ? runLossCase(spec, tensors) : runOptimizerCase(spec, tensors);
 }
 

@@ -1,0 +1,174 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../apps/benchmark/src/command-line.js';
+import { type VerifyReport, verify } from '../../apps/benchmark/src/verify/verify.js';
+
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.safetensors`, import.meta.url));
+const mini = fixture('mini');
+const folder = mkdtempSync(join(tmpdir(), 'localgrad-verify-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The command's exit code and output. */
+async function command(...args: string[]) {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCommandLine(['verify', ...args], {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+  });
+  return { code, stdout, stderr };
+}
+
+describe.each([
+  ['wasm', 'residuals'],
+  ['wasm', 'recompute'],
+  ['cpu', 'residuals'],
+] as const)('the PyTorch reference on %s, %s', (backend, memory) => {
+  it('agrees in every case of the small network, of the contrastive loss and of SGD', async () => {
+    const files = [mini, fixture('micro')];
+    const report = await verify({ files, backend, memory, threads: 'auto', tolerance: 1e-4 });
+    // Plain JavaScript adds up long float32 sums one by one, and the contrastive gradient cancels in them.
+    const allowed = (name: string) => (backend === 'cpu' && name.includes('contrast') ? 2e-3 : 1e-4);
+    for (const { case: name, maxRelativeError, groups } of report.cases) {
+      expect(maxRelativeError, `${name} ${JSON.stringify(groups)}`).toBeLessThanOrEqual(allowed(name));
+    }
+    expect(report.cases.map((entry) => entry.case)).toEqual([
+      ...['e2e', 'infopro_ce_k4', 'dgl_k4', 'infopro_contrast_k7', 'greedy_k7', 'mlaan_official', 'mlaan_corrected']
+        .sort((a, b) => order(report, a) - order(report, b))
+        .map((name) => `mini/${name}`),
+      ...[0, 1, 2, 3, 4, 5, 6].map((index) => `supcon_sgd_micro/supcon_${index}`),
+      ...[0, 1, 2, 3].map((index) => `supcon_sgd_micro/sgd_${index}`),
+    ]);
+    const official = report.cases.find((entry) => entry.case === 'mini/mlaan_official');
+    expect(
+      Object.fromEntries(Object.entries(official?.groups ?? {}).map(([name, { compared }]) => [name, compared])),
+    ).toEqual({
+      features: 7,
+      logits: 1,
+      losses: 9,
+      gradients: 123,
+      statistics: 30,
+      trajectory: 3,
+      weights: 123,
+      averages: 30,
+    });
+  });
+});
+
+function order({ cases }: VerifyReport, name: string): number {
+  return cases.findIndex((entry) => entry.case === `mini/${name}`);
+}
+
+describe('the command', () => {
+  it('prints groups and errors, and JSON', async () => {
+    const text = await command(mini, '--only', 'dgl', '--backend', 'cpu');
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/✓ {2}mini\/dgl_k4 +features/);
+    expect(text.stdout).toContain("1 cases agree with their references on 'cpu' to 0.0001.");
+    const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'cpu', '--json');
+    const report = JSON.parse(stdout) as VerifyReport;
+    expect([code, report.cases.length, report.cases[0]?.case]).toEqual([0, 1, 'mini/e2e']);
+    expect(report.cases[0]?.groups.gradients?.maxRelativeError).toBeLessThan(1e-4);
+  });
+
+  it('exits with 1 above the tolerance, and says where', async () => {
+    const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'cpu', '--tolerance', '1e-9');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ {2}mini\/e2e/);
+    expect(stdout).toContain('1 of 1 cases differ');
+  });
+});
+
+describe('files that cannot be used', () => {
+  const { tensors, metadata } = readSafetensors(readFileSync(mini), 'mini');
+  const write = (change: (cases: Record<string, never>[], all: Map<string, StoredTensor>) => unknown, more = {}) => {
+    const cases = (JSON.parse(metadata.cases as string) as Record<string, never>[]).filter(
+      (entry) => (entry.case as string) === 'mini/dgl_k4',
+    );
+    const all = new Map(tensors);
+    change(cases, all);
+    const file = join(folder, 'changed.safetensors');
+    writeFileSync(
+      file,
+      writeSafetensors({ tensors: all, metadata: { ...metadata, cases: JSON.stringify(cases), ...more } }),
+    );
+    return file;
+  };
+  type Changed = {
+    method: unknown;
+    parameters: Record<string, unknown>;
+    network: { backbone: string };
+    expected: object;
+  };
+
+  it.each<[string, () => string, RegExp]>([
+    ['missing', () => join(folder, 'none.safetensors'), /Cannot read .*none/],
+    [
+      'cut',
+      () => {
+        writeFileSync(join(folder, 'cut'), readFileSync(mini).subarray(0, 60_000));
+        return join(folder, 'cut');
+      },
+      /truncated|ends at byte/,
+    ],
+    ['of another kind', () => write(() => {}, { format: 'pt' }), /localgrad-reference.*oracles:convert/s],
+    ['of another version', () => write(() => {}, { version: '7' }), /version 7.*reads 1/s],
+    ['without JSON', () => write(() => {}, { cases: '{' }), /'cases' is not JSON/],
+    ['with an unknown key', () => write(([first]) => Object.assign(first as object, { metod: 1 })), /metod/],
+    [
+      'with a missing tensor',
+      () => write((_, all) => all.delete('weights/conv1.weight')),
+      /names tensor 'weights\/conv1.weight', which is not there/,
+    ],
+    [
+      'with a start value of the wrong shape',
+      () =>
+        write(([first]) =>
+          Object.assign((first as unknown as Changed).parameters, { 'conv1.weight': 'weights/fc.weight' }),
+        ),
+      /start value of 'conv1.weight' has shape \[16, 10\]/,
+    ],
+    [
+      'without a start value',
+      () => write(([first]) => delete (first as unknown as Changed).parameters['conv1.weight']),
+      /no start value for 1 parameters.*conv1.weight/,
+    ],
+    [
+      'with a start value too many',
+      () => write(([first]) => Object.assign((first as unknown as Changed).parameters, { conv9: 'weights/fc.bias' })),
+      /'conv9'.*no such parameter/,
+    ],
+    [
+      'with an unknown method',
+      () => write(([first]) => Object.assign(first as object, { method: 'dgll' })),
+      /dgll.*Did you mean 'dgl'/s,
+    ],
+    [
+      'with an unknown backbone',
+      () => write(([first]) => Object.assign((first as unknown as Changed).network, { backbone: 'vgg' })),
+      /'vgg' cannot be rebuilt/,
+    ],
+  ])('%s', async (_, make, message) => {
+    const { code, stderr, stdout } = await command(make(), '--backend', 'cpu', '--json');
+    expect(stderr).toMatch(message);
+    expect([1, 2]).toContain(code);
+    expect(JSON.parse(stdout)).toHaveProperty('error.message');
+  });
+
+  it('an expected gradient that is not there fails the case', async () => {
+    const expected = { gradients: { 'heads.module9.head.2.weight': 'weights/fc.weight' } };
+    const file = write(([first]) => Object.assign(first as object, { expected }));
+    const { code, stdout } = await command(file, '--backend', 'cpu');
+    expect(code).toBe(1);
+    expect(stdout).toContain('heads.module9.head.2.weight');
+  });
+
+  it('no case with that name', async () => {
+    const { code, stderr } = await command(mini, '--only', 'hpff', '--backend', 'cpu');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/No case has 'hpff'.*mini\/mlaan_official/s)]);
+  });
+});
