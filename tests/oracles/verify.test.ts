@@ -54,7 +54,7 @@ describe.each([
       statistics: 30,
       trajectory: 3,
       weights: 123,
-      averages: 30,
+      averages: 33,
     });
   });
 });
@@ -85,8 +85,8 @@ describe('the command', () => {
 
 describe('files that cannot be used', () => {
   const { tensors, metadata } = readSafetensors(readFileSync(mini), 'mini');
-  const write = (change: (cases: Record<string, never>[], all: Map<string, StoredTensor>) => unknown, more = {}) => {
-    const cases = (JSON.parse(metadata.cases as string) as Record<string, never>[]).filter(
+  const write = (change: (cases: object[], all: Map<string, StoredTensor>) => unknown, more = {}) => {
+    const cases = (JSON.parse(metadata.cases as string) as { case: string }[]).filter(
       (entry) => (entry.case as string) === 'mini/dgl_k4',
     );
     const all = new Map(tensors);
