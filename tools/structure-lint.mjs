@@ -17,6 +17,7 @@ const direction = {
   backbones: ['core', 'nn'],
   data: ['core', 'nn'],
   train: ['core', 'nn', 'engine', 'data'],
+  testing: ['core', 'nn', 'engine', 'backbones'],
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };

@@ -17,6 +17,8 @@ export interface BenchRow {
   readonly batch: number;
   readonly stepMs: { readonly median: number; readonly min: number; readonly max: number };
   readonly peakBytes: number | null;
+  /** Peak without weights, averages, optimizer state and batch. */
+  readonly stepBytes: number | null;
   readonly imagesPerSecond: number;
   readonly relativeToBackprop: Ratios;
   /** The same against the procedure of reference code, where that was measured for this method. */
@@ -27,6 +29,8 @@ export interface BenchRow {
 export interface Ratios {
   readonly time: number;
   readonly memory: number | null;
+  /** Of `stepBytes`: as publications count, who leave weights out. */
+  readonly stepMemory: number | null;
 }
 
 export interface BenchReport {
@@ -114,8 +118,9 @@ async function pytorchRow(options: BenchStepOptions, threads: number): Promise<B
     batch,
     stepMs,
     peakBytes: null,
+    stepBytes: null,
     imagesPerSecond: (1000 * batch) / stepMs.median,
-    relativeToBackprop: { time: 1, memory: null },
+    relativeToBackprop: { time: 1, memory: null, stepMemory: null },
   };
 }
 
@@ -125,7 +130,8 @@ function rowOf(
   { backbone, batch }: BenchStepOptions,
 ): BenchRow {
   const times = measurements.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b);
-  const peaks = measurements.flatMap(({ peakBytes }) => (peakBytes === null ? [] : [peakBytes]));
+  const highest = (bytes: readonly (number | null)[]) =>
+    bytes.reduce((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
   const stepMs = { median: median(times), min: times[0] ?? Number.NaN, max: times.at(-1) ?? Number.NaN };
   return {
     method: contestant.name,
@@ -135,9 +141,10 @@ function rowOf(
     threads: Number(contestant.details.threads),
     batch,
     stepMs,
-    peakBytes: peaks.length === 0 ? null : Math.max(...peaks),
+    peakBytes: highest(measurements.map(({ peakBytes }) => peakBytes)),
+    stepBytes: highest(measurements.map(({ stepBytes }) => stepBytes)),
     imagesPerSecond: (1000 * batch) / stepMs.median,
-    relativeToBackprop: { time: 1, memory: 1 },
+    relativeToBackprop: { time: 1, memory: 1, stepMemory: 1 },
   };
 }
 
@@ -156,8 +163,12 @@ function relate(row: BenchRow, backprop: BenchRow, rows: readonly BenchRow[]): B
 }
 
 function ratios(row: BenchRow, reference: BenchRow): Ratios {
-  const memory = row.peakBytes === null || reference.peakBytes === null ? null : row.peakBytes / reference.peakBytes;
-  return { time: row.stepMs.median / reference.stepMs.median, memory };
+  const over = (own: number | null, other: number | null) => (own === null || other === null ? null : own / other);
+  return {
+    time: row.stepMs.median / reference.stepMs.median,
+    memory: over(row.peakBytes, reference.peakBytes),
+    stepMemory: over(row.stepBytes, reference.stepBytes),
+  };
 }
 
 export function median(sorted: readonly number[]): number {

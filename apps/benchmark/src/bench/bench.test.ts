@@ -42,7 +42,7 @@ describe('bench step', () => {
       modules: 3,
       backend: 'cpu',
       batch: 4,
-      relativeToBackprop: { time: 1, memory: 1 },
+      relativeToBackprop: { time: 1, memory: 1, stepMemory: 1 },
     });
     expect(dgl?.stepMs.min).toBeLessThanOrEqual(dgl?.stepMs.median ?? 0);
     expect(dgl?.stepMs.median).toBeLessThanOrEqual(dgl?.stepMs.max ?? 0);
@@ -60,6 +60,23 @@ describe('bench step', () => {
     const alone = await benchStep({ ...options, methods: [], include: [], repeats: 2 }, quiet);
     const beside = await benchStep({ ...options, methods: ['greedy', 'dgl'], include: [], repeats: 2 }, quiet);
     expect(beside.rows[0]?.peakBytes).toBe(alone.rows[0]?.peakBytes);
+  });
+
+  it('times the procedure of reference code beside each method', async () => {
+    const methods = ['mlm(greedy, window: 3)', 'mlaan(infopro(ixx1: 1, ixx2: 1))'];
+    const { rows } = await benchStep({ ...options, methods, include: ['literal'], repeats: 2 }, quiet);
+    expect(rows.map(({ method }) => method)).toEqual([
+      'backprop',
+      ...methods.flatMap((name) => [name, `literal ${name}`]),
+    ]);
+    const [, own, literal] = rows;
+    expect(own?.relativeToLiteral).toEqual({
+      time: (own?.stepMs.median ?? 0) / (literal?.stepMs.median ?? 1),
+      memory: (own?.peakBytes ?? 0) / (literal?.peakBytes ?? 1),
+      stepMemory: (own?.stepBytes ?? 0) / (literal?.stepBytes ?? 1),
+    });
+    for (const row of rows) expect(row.stepBytes).toBeLessThan(row.peakBytes ?? 0);
+    expect(literal?.relativeToLiteral).toBeUndefined();
   });
 
   it('takes the middle', () => {

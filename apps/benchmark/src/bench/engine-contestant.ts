@@ -58,7 +58,7 @@ export async function engineContestant(
       const milliseconds = performance.now() - start;
       meter.detach();
       for (const scalar of [...losses.values(), ...terms.values()]) scalar.dispose();
-      return { milliseconds, peakBytes: resting + meter.peakBytes };
+      return { milliseconds, peakBytes: resting + meter.peakBytes, stepBytes: meter.peakBytes };
     },
     async close() {
       optimizer.dispose();

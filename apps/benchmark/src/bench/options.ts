@@ -26,6 +26,8 @@ export interface StepMeasurement {
   readonly milliseconds: number;
   /** Highest bytes of live tensors: weights, optimizer state and batch included. Null where it cannot be counted. */
   readonly peakBytes: number | null;
+  /** The same without weights, averages, optimizer state and batch: what the step itself needs. */
+  readonly stepBytes: number | null;
 }
 
 /** Something whose steps can be timed one by one, so that contestants can take turns. */

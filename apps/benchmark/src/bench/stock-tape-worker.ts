@@ -35,7 +35,7 @@ export async function startStockTapeStep({ backbone, width, batch, image, classe
     await loss.data();
     const milliseconds = performance.now() - start;
     loss.dispose();
-    return { milliseconds, peakBytes: meter.peakBytes };
+    return { milliseconds, peakBytes: meter.peakBytes, stepBytes: null };
   };
 }
 

@@ -30,6 +30,7 @@ export function renderBench({ environment, options, rows, missing }: BenchReport
         'time',
         'peak memory',
         'memory',
+        'without weights',
       ],
       rows.map((row) => [
         row.method,
@@ -43,8 +44,9 @@ export function renderBench({ environment, options, rows, missing }: BenchReport
         `${row.relativeToBackprop.time.toFixed(2)} ×`,
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
         row.relativeToBackprop.memory === null ? '' : `${row.relativeToBackprop.memory.toFixed(3)} ×`,
+        row.relativeToBackprop.stepMemory === null ? '' : `${row.relativeToBackprop.stepMemory.toFixed(3)} ×`,
       ]),
-      ['left', 'right', 'left', ...new Array<'right'>(8).fill('right')],
+      ['left', 'right', 'left', ...new Array<'right'>(9).fill('right')],
     ),
     ...besideLiteral(rows),
     ...besideStockTape(rows),
@@ -59,7 +61,7 @@ function besideLiteral(rows: BenchReport['rows']): string[] {
       ? []
       : [
           `${index === 1 ? '\n' : ''}${method} here, against its literal procedure: ${relativeToLiteral.time.toFixed(3)} × the time, ` +
-            `${relativeToLiteral.memory?.toFixed(3)} × the memory.`,
+            `${relativeToLiteral.memory?.toFixed(3)} × the memory (${relativeToLiteral.stepMemory?.toFixed(3)} × without weights).`,
         ],
   );
 }

@@ -81,7 +81,9 @@ function chooser(method: string, plan: TrainingPlan, { on }: LamSettings): (obje
       { on, method },
     );
   }
-  return (objective) => hasHead(objective) && (target === 'all' || objective.role === target);
+  // A head behind a chain has what this decorator gives; a second chain would not fit behind the first.
+  const isFree = ({ head }: Objective) => head.factory !== undefined && head.factory.chain === undefined;
+  return (objective) => isFree(objective) && (target === 'all' || objective.role === target);
 }
 
 function chainBlocks(network: Network, module: number, { leap, maximumLength }: LamSettings): BackboneBlock[] {

@@ -1,0 +1,149 @@
+import {
+  type BackboneFactory,
+  type Block,
+  createNetwork,
+  evaluationMode,
+  resolvePartition,
+  trainingMode,
+} from '@localgrad/core';
+import { predict } from '@localgrad/engine';
+import { createRandom, createScope, sequential } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { distance } from './trial.js';
+
+export interface BackboneSuiteOptions {
+  /** Images to build it for; default 8×8×3. Small ones make the suite fast. */
+  readonly inputShape?: readonly [number, number, number];
+  /** Default 4. */
+  readonly classes?: number;
+}
+
+/**
+ * What every backbone has to hold: a plain config, unique names, the same weights for the same seed, blocks that fit, any
+ * cut equal to the whole, copies with fresh weights, and gradients that are those of its function.
+ */
+export function describeBackbone(
+  name: string,
+  create: () => BackboneFactory,
+  options: BackboneSuiteOptions = {},
+): void {
+  const { inputShape = [8, 8, 3], classes = 4 } = options;
+  const build = (seed = 1) => {
+    const scope = createScope(seed);
+    return { scope, backbone: create().build({ inputShape, classes, scope }) };
+  };
+  const draw = (seed: number, shape: readonly [number, number, number] = inputShape, batch = 6) => {
+    const random = createRandom(seed, 'images');
+    const values = Float32Array.from({ length: batch * shape[0] * shape[1] * shape[2] }, () => random.normal());
+    return tf.tensor4d(values, [batch, ...shape]);
+  };
+
+  describe(`conformance of backbone ${name}`, () => {
+    beforeAll(async () => {
+      if (tf.getBackend() === undefined) await tf.setBackend('cpu');
+      await tf.ready();
+    });
+
+    it('has a config that is plain data', () => {
+      const { config } = create();
+      expect(JSON.parse(JSON.stringify(config))).toEqual(config);
+    });
+
+    it('names blocks and weights once, and starts alike for the same seed', () => {
+      const [first, second, other] = [build(), build(), build(2)];
+      const values = ({ scope }: ReturnType<typeof build>) =>
+        new Map([...scope.all()].map(([key, { value }]) => [key, Float32Array.from(value.dataSync())]));
+      expect(new Set(first.backbone.blocks.map(({ reference }) => String(reference))).size).toBe(
+        first.backbone.blocks.length,
+      );
+      expect(new Set(first.backbone.blocks.map(({ block }) => block.name)).size).toBe(first.backbone.blocks.length);
+      expect(values(first)).toEqual(values(second));
+      expect(values(first)).not.toEqual(values(other));
+    });
+
+    it('has blocks that fit, from the image to the classifier', () => {
+      const { backbone } = build();
+      let shape: readonly number[] = backbone.inputShape;
+      for (const { block } of backbone.blocks) {
+        expect(block.inputShape, block.name).toEqual(shape);
+        shape = block.outputShape;
+      }
+      expect(backbone.classifier.inputShape).toEqual(shape);
+      const x = draw(1);
+      expect(predict(createNetwork(backbone, [backbone.blocks.length]), x).shape).toEqual([6, classes]);
+    });
+
+    it('computes the same in any cut', () => {
+      const { backbone } = build();
+      const x = draw(2);
+      const whole = predict(createNetwork(backbone, [backbone.blocks.length]), x).dataSync();
+      for (let modules = 2; modules <= backbone.blocks.length; modules++) {
+        const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+        let h = x;
+        for (const { blocks } of network.modules) h = sequential('module', blocks).forward(h, evaluationMode).output;
+        expect(backbone.classifier.predict?.(h).dataSync(), `${modules} modules`).toEqual(whole);
+      }
+    });
+
+    it('makes copies of its blocks with fresh weights of the same shapes', () => {
+      const { backbone } = build();
+      const scope = createScope(9);
+      for (const [index, { block }] of backbone.blocks.entries()) {
+        const copy = block.replicate(scope.scope(`copy${index}`));
+        const shapes = (one: Block) =>
+          [...one.parameters, ...one.statistics].map(({ kind, shape }) => [kind, [...shape]]);
+        expect(shapes(copy)).toEqual(shapes(block));
+        expect([copy.inputShape, copy.outputShape]).toEqual([block.inputShape, block.outputShape]);
+        for (const parameter of copy.parameters) expect(block.parameters).not.toContain(parameter);
+      }
+    });
+
+    it('has the gradients of its function, block by block, and leaves no tensor behind', () => {
+      const { backbone } = build();
+      for (const { block } of backbone.blocks) {
+        const mode = { ...trainingMode, statisticsUpdates: 0 };
+        const x = draw(3, block.inputShape);
+        const direction = draw(4, block.inputShape);
+        const cotangent = draw(5, block.outputShape);
+        const before = tf.memory().numTensors;
+        const along = (input: tf.Tensor, weights: ReadonlyMap<unknown, tf.Tensor>) =>
+          tf.tidy(() => tf.sum(tf.mul(input, direction)).dataSync()[0] as number) + 0 * weights.size;
+        const value = (image: tf.Tensor4D) => {
+          const pass = block.forward(image, mode);
+          const number = tf.tidy(() => tf.sum(tf.mul(pass.output, cotangent)).dataSync()[0] as number);
+          pass.release();
+          pass.output.dispose();
+          return number;
+        };
+        const pass = block.forward(x, mode);
+        const dy = tf.mul<tf.Tensor4D>(cotangent, 1);
+        const { input, parameters } = block.vjp(pass, dy, { input: true, parameters: true, release: true });
+        pass.output.dispose();
+        const wanted = along(input as tf.Tensor, parameters);
+        expect(parameters.size).toBe(block.parameters.filter(({ kind }) => kind === 'weight').length);
+        const errors = [1e-2, 3e-3, 1e-3, 3e-4].map((amount) => {
+          const [up, down] = [amount, -amount].map((move) => {
+            const moved = tf.tidy(() => tf.add<tf.Tensor4D>(x, tf.mul(direction, move)));
+            const number = value(moved);
+            moved.dispose();
+            return number;
+          }) as [number, number];
+          return Math.abs((up - down) / (2 * amount) - wanted);
+        });
+        tf.dispose([input ?? [], ...parameters.values()]);
+        expect(Math.min(...errors), block.name).toBeLessThan(3e-2 * Math.max(1, Math.abs(wanted)));
+        expect(tf.memory().numTensors, `tensors after ${block.name}`).toBe(before);
+        tf.dispose([x, direction, cotangent]);
+      }
+    });
+
+    it('recomputes what it computed', () => {
+      const { backbone } = build();
+      const x = draw(6);
+      const first = backbone.blocks[0]?.block as Block;
+      const run = () => Float32Array.from(first.forward(x, trainingMode).output.dataSync());
+      expect(distance(run(), run())).toBe(0);
+    });
+  });
+}

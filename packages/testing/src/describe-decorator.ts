@@ -1,0 +1,84 @@
+import {
+  compose,
+  identity,
+  independentPlan,
+  type JsonObject,
+  type LocalLearningMethod,
+  type MethodDecorator,
+} from '@localgrad/core';
+import { headFactory } from '@localgrad/nn';
+import { describe, expect, it } from 'vitest';
+import { describeMethod, type MethodSuiteOptions } from './describe-method.js';
+import { createTrial, createTrialBatch, disposeBatch, readStep } from './trial.js';
+
+export interface DecoratorSuiteOptions extends MethodSuiteOptions {
+  /** Methods to put it around, by name. Default: local classifiers of two kinds. */
+  readonly hosts?: Readonly<Record<string, () => LocalLearningMethod>>;
+}
+
+/** A host for decorators: a classifier of one kind on each module. */
+function hostWith(head: string): LocalLearningMethod {
+  const factory = headFactory(head);
+  return {
+    specVersion: 'v1',
+    name: 'host',
+    config: { method: 'host', head },
+    plan: (network) => independentPlan('host', network, factory),
+  };
+}
+
+/**
+ * What every decorator has to hold: order is recorded in name and config, `identity` around or inside changes nothing,
+ * and the method that it makes passes `describeMethod`, whatever the host.
+ */
+export function describeDecorator(
+  name: string,
+  create: () => MethodDecorator,
+  options: DecoratorSuiteOptions = {},
+): void {
+  const {
+    hosts = { 'a linear classifier': () => hostWith('0c1f'), 'a convolution and two layers': () => hostWith('1c2f') },
+  } = options;
+
+  describe(`conformance of decorator ${name}`, () => {
+    const host = () => hostWith('0c1f');
+
+    it('records in name and config what it wraps', () => {
+      const inner = host();
+      const once = create()(inner);
+      expect(once.name).toContain(`(${inner.name}`);
+      expect((once.config as JsonObject).of).toEqual(inner.config);
+      const twice = compose(create(), create())(inner);
+      expect(twice.name).toContain(`(${once.name}`);
+      expect((twice.config as JsonObject).of).toEqual(once.config);
+    });
+
+    it('is unchanged by identity, inside or around', () => {
+      const batch = createTrialBatch(1);
+      const [alone, around, inside] = [create(), compose(identity, create()), compose(create(), identity)].map(
+        (decorate) => {
+          const trial = createTrial(decorate(host()));
+          const step = readStep(trial, batch);
+          trial.dispose();
+          return step;
+        },
+      );
+      disposeBatch(batch);
+      expect(around).toEqual(alone);
+      expect(inside).toEqual(alone);
+    });
+
+    it('does not change the method that it wraps', () => {
+      const inner = host();
+      const trial = createTrial(inner);
+      const before = JSON.stringify(inner.plan(trial.network).objectives);
+      create()(inner).plan(trial.network);
+      expect(JSON.stringify(inner.plan(trial.network).objectives)).toBe(before);
+      trial.dispose();
+    });
+
+    for (const [label, makeHost] of Object.entries(hosts)) {
+      describeMethod(`${name} around ${label}`, () => create()(makeHost()), options);
+    }
+  });
+}

@@ -1,0 +1,211 @@
+import {
+  identity,
+  type JsonObject,
+  type LocalLearningMethod,
+  type MethodDecorator,
+  type Parameter,
+  parseMethodExpression,
+  trainingMode,
+  validatePlan,
+} from '@localgrad/core';
+import { createRandom } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  createTrial,
+  createTrialBatch,
+  deepBackbone,
+  disposeBatch,
+  distance,
+  endToEnd,
+  norm,
+  readStep,
+  trainTrial,
+} from './trial.js';
+
+export interface MethodSuiteOptions {
+  /** Rebuilds the method from its config. */
+  readonly fromConfig?: (config: JsonObject) => LocalLearningMethod;
+  /** Decorators that it has to work with, by name; `identity` always. */
+  readonly decorators?: Readonly<Record<string, MethodDecorator>>;
+  /** Steps of the toy problem; default 60. */
+  readonly steps?: number;
+  /** Say false for a method that does not need less memory than end-to-end training, and why in your README. */
+  readonly savesMemory?: boolean;
+}
+
+/**
+ * What every local-learning method has to hold (for vitest; runs on the TensorFlow.js backend that is set, `cpu` without
+ * one): a plain config, valid plans for every cut, gradients that stay inside the spans and are those of the losses, the
+ * same run for the same seed, no tensor left behind, learning, less memory than end-to-end training, decorators around it.
+ */
+export function describeMethod(
+  name: string,
+  create: () => LocalLearningMethod,
+  options: MethodSuiteOptions = {},
+): void {
+  const { fromConfig, decorators = {}, steps = 60, savesMemory = true } = options;
+
+  describe(`conformance of ${name}`, () => {
+    beforeAll(async () => {
+      if (tf.getBackend() === undefined) await tf.setBackend('cpu');
+      await tf.ready();
+    });
+
+    it('has a name that can be written on a command line, and a config that is plain data', () => {
+      const method = create();
+      expect(method.specVersion).toBe('v1');
+      expect(() => parseMethodExpression(method.name)).not.toThrow();
+      const config = JSON.parse(JSON.stringify(method.config)) as JsonObject;
+      expect(config).toEqual(method.config);
+      if (fromConfig !== undefined) expect(fromConfig(config).config).toEqual(method.config);
+    });
+
+    it('makes a valid plan for every number of modules, the same each time', () => {
+      for (const modules of [2, 3, 5, 7]) {
+        const { network, compiled, dispose } = createTrial(create(), { modules });
+        const shown = () =>
+          create()
+            .plan(network)
+            .objectives.map(({ id, role, span, head }) => [id, role, ...span, head.key]);
+        expect(() => validatePlan(compiled.plan, modules)).not.toThrow();
+        expect(shown()).toEqual(shown());
+        expect(Math.max(...compiled.objectives.map(({ span }) => span[1])), 'some loss reads the last module').toBe(
+          modules - 1,
+        );
+        dispose();
+      }
+    });
+
+    it('keeps each gradient inside the span of its loss and its own head', () => {
+      const whole = createTrial(create());
+      const ids = whole.compiled.objectives.map(({ id }) => id);
+      whole.dispose();
+      const batch = createTrialBatch(1);
+      for (const id of ids) {
+        const trial = createTrial(create(), {
+          rewrite: (plan) => ({
+            ...plan,
+            objectives: plan.objectives.flatMap((objective) =>
+              objective.id === id ? [{ ...objective, weight: 1 }] : [],
+            ),
+          }),
+        });
+        const { compiled } = trial;
+        const [from, to] = compiled.objectives[0]?.span ?? [0, 0];
+        const names = (owners: readonly { readonly parameters: readonly Parameter[] }[]) =>
+          owners.flatMap(({ parameters }) => parameters.filter(({ kind }) => kind === 'weight').map((one) => one.name));
+        const inside = names(compiled.modules.slice(from, to + 1));
+        const heads = names([...compiled.heads.values()].flat().map(({ head }) => head));
+        const { gradients } = readStep(trial, batch);
+        expect([...gradients.keys()].sort(), `loss '${id}' reaches`).toEqual([...inside, ...heads].sort());
+        for (const weight of inside.filter((one) => /conv\d?\.weight$/.test(one))) {
+          expect(norm(gradients.get(weight) ?? []), `loss '${id}' on ${weight}`).toBeGreaterThan(0);
+        }
+        trial.dispose();
+      }
+      disposeBatch(batch);
+    });
+
+    it('has heads whose gradients are those of their losses', () => {
+      const trial = createTrial(create());
+      const batch = createTrialBatch(2, 8);
+      for (const { key, head } of [...trial.compiled.heads.values()].flat()) {
+        const random = createRandom(3, key);
+        const draw = () => {
+          const [height, width, channels] = head.inputShape;
+          const values = Float32Array.from({ length: 8 * height * width * channels }, () => random.normal());
+          return tf.tensor4d(values, [8, height, width, channels]);
+        };
+        const [h, direction] = [draw(), draw()];
+        const value = (x: tf.Tensor4D) => {
+          const { loss, terms, parameters, input } = head.evaluate(x, batch.targets, { mode, weight: 1, input: true });
+          const number = loss.dataSync()[0] as number;
+          const along =
+            input === undefined ? Number.NaN : tf.tidy(() => tf.sum(tf.mul(input, direction)).dataSync()[0] as number);
+          tf.dispose([loss, ...(terms?.values() ?? []), ...parameters.values(), input ?? []]);
+          return { number, along };
+        };
+        const mode = { ...trainingMode, statisticsUpdates: 0 };
+        const { along } = value(h);
+        const errors = [1e-2, 3e-3, 1e-3, 3e-4].map((amount) => {
+          const [up, down] = [amount, -amount].map((move) => {
+            const moved = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(direction, move)));
+            const { number } = value(moved);
+            moved.dispose();
+            return number;
+          }) as [number, number];
+          return Math.abs((up - down) / (2 * amount) - along);
+        });
+        expect(Math.min(...errors), `head '${key}': gradient against finite differences`).toBeLessThan(
+          5e-2 * Math.max(1, Math.abs(along)),
+        );
+        tf.dispose([h, direction]);
+      }
+      disposeBatch(batch);
+      trial.dispose();
+    });
+
+    it('gets from the engine what several forwards and backwards give', () => {
+      const batch = createTrialBatch(4);
+      const readings = (['engine', 'literal'] as const).map((procedure) => {
+        const trial = createTrial(create());
+        const step = readStep(trial, batch, procedure);
+        trial.dispose();
+        return step;
+      });
+      const [engine, literal] = readings;
+      expect([...(engine?.gradients.keys() ?? [])].sort()).toEqual([...(literal?.gradients.keys() ?? [])].sort());
+      const largest = Math.max(...[...(literal?.gradients.values() ?? [])].map(norm));
+      for (const [weight, wanted] of literal?.gradients ?? []) {
+        // What is zero but for rounding has no relative error.
+        if (norm(wanted) < 1e-4 * largest) continue;
+        expect(distance(engine?.gradients.get(weight) ?? [], wanted), weight).toBeLessThan(1e-3);
+      }
+      disposeBatch(batch);
+    });
+
+    it('gives the same run for the same seed, and leaves no tensor behind', () => {
+      const run = () => {
+        const trial = createTrial(create(), { seed: 5 });
+        const training = trainTrial(trial, 4);
+        trial.dispose();
+        return training;
+      };
+      const before = tf.memory().numTensors;
+      const [first, second] = [run(), run()];
+      expect(first.losses).toEqual(second.losses);
+      expect(first.parameters).toEqual(second.parameters);
+      expect(tf.memory().numTensors, 'tensors after the run').toBe(before);
+      expect(first.tensors[3], 'tensors after steps 2 and 4').toBe(first.tensors[1]);
+    });
+
+    it('learns a toy problem', () => {
+      const trial = createTrial(create(), { seed: 2 });
+      const { losses, accuracy } = trainTrial(trial, steps);
+      trial.dispose();
+      const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+      expect(mean(losses.slice(-5)), 'last losses against first').toBeLessThan(0.7 * mean(losses.slice(0, 5)));
+      expect(accuracy, 'accuracy of the plain backbone').toBeGreaterThan(0.6);
+    });
+
+    if (savesMemory) {
+      it('needs less memory in a step than end-to-end training', () => {
+        const [own, reference] = [create(), endToEnd].map((method) => {
+          const trial = createTrial(method, { modules: 16, backbone: deepBackbone });
+          const { stepBytes } = trial.compiled.predict(32);
+          trial.dispose();
+          return stepBytes;
+        });
+        expect(own).toBeLessThan(reference ?? 0);
+      });
+    }
+
+    it.each(Object.entries({ identity, ...decorators }))('works inside %s', (_, decorate) => {
+      const trial = createTrial(decorate(create()));
+      const { losses } = trainTrial(trial, 3);
+      trial.dispose();
+      expect(losses.every(Number.isFinite)).toBe(true);
+    });
+  });
+}

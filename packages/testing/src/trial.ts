@@ -1,0 +1,169 @@
+import { cifarResNet } from '@localgrad/backbones';
+import {
+  type BackboneFactory,
+  createNetwork,
+  finalObjective,
+  type LocalLearningMethod,
+  type Network,
+  resolvePartition,
+  type TrainingPlan,
+} from '@localgrad/core';
+import { type CompiledPlan, compilePlan, createExecutor, createLiteralExecutor, predict } from '@localgrad/engine';
+import { createRandom, createScope, sgd } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+
+/** Images of the trials, and their classes. */
+export const imageShape = [8, 8, 3] as const;
+export const classes = 4;
+
+/** A small residual network: seven blocks that can be told apart, in three stages. */
+export const trialBackbone: BackboneFactory = cifarResNet({ depth: 14, widths: [4, 4, 8, 8] });
+
+/** A deep one, to predict memory for. */
+export const deepBackbone: BackboneFactory = cifarResNet({ depth: 32, width: 8 });
+
+/** End-to-end training, as a reference. */
+export const endToEnd: LocalLearningMethod = {
+  specVersion: 'v1',
+  name: 'end-to-end',
+  config: { method: 'end-to-end' },
+  plan: ({ modules }) => ({ method: 'end-to-end', objectives: [finalObjective(modules.length, 0)], hooks: [] }),
+};
+
+export interface TrialOptions {
+  readonly modules?: number;
+  readonly seed?: number;
+  readonly backbone?: BackboneFactory;
+  /** Changes the plan before it is compiled. */
+  readonly rewrite?: (plan: TrainingPlan) => TrainingPlan;
+}
+
+export interface Trial {
+  readonly network: Network;
+  readonly compiled: CompiledPlan;
+  dispose(): void;
+}
+
+/** A network with a method's plan, compiled; the same seed gives the same weights. */
+export function createTrial(method: LocalLearningMethod, options: TrialOptions = {}): Trial {
+  const { modules = 4, seed = 1, backbone = trialBackbone, rewrite } = options;
+  const scope = createScope(seed);
+  const built = backbone.build({ inputShape: imageShape, classes, scope });
+  const network = createNetwork(built, resolvePartition(built.blocks, { modules }));
+  const plan = method.plan(network);
+  const compiled = compilePlan(network, rewrite === undefined ? plan : rewrite(plan), { scope });
+  const dispose = () => {
+    for (const parameter of scope.all().values()) parameter.dispose();
+  };
+  return { network, compiled, dispose };
+}
+
+export interface TrialBatch {
+  readonly images: tf.Tensor4D;
+  readonly targets: { readonly labels: tf.Tensor1D; readonly images: tf.Tensor4D };
+}
+
+/** Noise around one pattern for each class: what a linear map nearly tells apart. Its tensors belong to the caller. */
+export function createTrialBatch(seed: number, size = 16): TrialBatch {
+  const patterns = createRandom(77, 'patterns');
+  const pixels = imageShape[0] * imageShape[1] * imageShape[2];
+  const means = Array.from({ length: classes }, () => Array.from({ length: pixels }, () => patterns.normal()));
+  const random = createRandom(seed, 'batch');
+  const labels = Int32Array.from({ length: size }, (_, index) => index % classes);
+  const values = Float32Array.from(
+    { length: size * pixels },
+    (_, index) => (means[labels[Math.floor(index / pixels)] as number]?.[index % pixels] ?? 0) + 0.7 * random.normal(),
+  );
+  const images = tf.tensor4d(values, [size, ...imageShape]);
+  return { images, targets: { labels: tf.tensor1d(labels, 'int32'), images: tf.sigmoid(images) } };
+}
+
+export function disposeBatch({ images, targets }: TrialBatch): void {
+  tf.dispose([images, ...Object.values(targets)]);
+}
+
+/** Numbers by name, read off tensors. */
+export type Readings = ReadonlyMap<string, Float32Array>;
+
+export interface StepReadings {
+  readonly losses: Readings;
+  readonly gradients: Readings;
+}
+
+/** One step without an optimizer, by our engine or by the procedure of several forwards and backwards. */
+export function readStep(
+  { compiled }: Trial,
+  batch: TrialBatch,
+  procedure: 'engine' | 'literal' = 'engine',
+): StepReadings {
+  const gradients = new Map<string, Float32Array>();
+  const executor = procedure === 'engine' ? createExecutor(compiled) : createLiteralExecutor(compiled);
+  const { losses, terms } = executor.step(batch, {
+    onGradient: ({ name }, gradient) => {
+      gradients.set(name, Float32Array.from(gradient.dataSync()));
+      gradient.dispose();
+    },
+  });
+  const readings = new Map([...losses].map(([id, loss]) => [id, Float32Array.from(loss.dataSync())]));
+  tf.dispose([...losses.values(), ...terms.values()]);
+  return { losses: readings, gradients };
+}
+
+export interface Training {
+  /** The last module's loss in each step. */
+  readonly losses: readonly number[];
+  /** Tensors alive after each step. */
+  readonly tensors: readonly number[];
+  /** Weights, averages and statistics at the end. */
+  readonly parameters: Readings;
+  /** Of the plain backbone on images that it was not trained on. */
+  readonly accuracy: number;
+}
+
+/** Trains with SGD, hooks included. */
+export function trainTrial({ compiled, network }: Trial, steps: number, learningRate = 0.05): Training {
+  const optimizer = sgd({ learningRate, momentum: 0.9 });
+  const executor = createExecutor(compiled);
+  const losses: number[] = [];
+  const tensors: number[] = [];
+  for (let step = 1; step <= steps; step++) {
+    const batch = createTrialBatch(step);
+    const result = executor.step(batch, {
+      progress: (step - 1) / steps,
+      onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, learningRate),
+    });
+    for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
+    const [last] = [...result.losses].filter(([id]) => id.startsWith('final')).concat([...result.losses].slice(-1));
+    losses.push(last?.[1].dataSync()[0] ?? Number.NaN);
+    tf.dispose([...result.losses.values(), ...result.terms.values()]);
+    disposeBatch(batch);
+    tensors.push(tf.memory().numTensors);
+  }
+  const parameters = new Map(
+    [...compiled.parameters].map(([name, { value }]) => [name, Float32Array.from(value.dataSync())]),
+  );
+  optimizer.dispose();
+  const batch = createTrialBatch(10_000, 64);
+  const scores = predict(network, batch.images);
+  const found = tf.tidy(() => tf.argMax(scores, 1).dataSync());
+  const wanted = batch.targets.labels.dataSync();
+  scores.dispose();
+  disposeBatch(batch);
+  const correct = wanted.filter((label, index) => label === found[index]).length;
+  return { losses, tensors, parameters, accuracy: correct / wanted.length };
+}
+
+/** Norm of the difference over the norm of the second. */
+export function distance(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  let squares = 0;
+  let differences = 0;
+  for (let index = 0; index < wanted.length; index++) {
+    squares += (wanted[index] as number) ** 2;
+    differences += ((wanted[index] as number) - (found[index] ?? Number.NaN)) ** 2;
+  }
+  return Math.sqrt(differences) / Math.max(Math.sqrt(squares), 1e-30);
+}
+
+export function norm(values: ArrayLike<number>): number {
+  return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+}
