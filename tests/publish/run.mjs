@@ -51,6 +51,7 @@ inspectTarballs();
 if (install()) {
   runConsumers();
   runInstalledCommand();
+  runThirdPartyMethod();
 }
 if (process.env.LOCALGRAD_KEEP === undefined) rmSync(work, { recursive: true, force: true });
 else console.log(`Kept: ${work}`);
@@ -144,7 +145,7 @@ function runConsumers() {
   check('plain JavaScript trains', script.status === 0, ran(script));
   check('plain JavaScript trains without a word on standard error', script.stderr === '', script.stderr);
   const runs = Object.entries(parse(script.stdout)?.runs ?? {});
-  check('plain JavaScript trains three methods', runs.length === 3, script.stdout);
+  check('plain JavaScript trains five methods', runs.length === 5, script.stdout);
   for (const [name, { losses, steps, peakBytes, testAccuracy }] of runs) {
     const [first, last] = [losses.at(0), losses.at(-1)].map((all) => Object.values(all).reduce((sum, x) => sum + x, 0));
     check(`${name} lowers its losses`, last < first, JSON.stringify(losses));
@@ -175,6 +176,39 @@ function runConsumers() {
   const { sums = [], refusal } = parse(own.stdout) ?? {};
   check("a method of one's own lowers its losses", sums.length === 5 && sums.at(-1) < sums[0], own.stdout);
   check('errors keep their class and code across packages', refusal === 'invalid-option', own.stdout);
+}
+
+/** The example of a method outside of the repository: it joins the project as a package, passes the suite, is used by name. */
+function runThirdPartyMethod() {
+  const example = join(root, 'examples/third-party-method');
+  const lines = readFileSync(join(example, 'index.js'), 'utf8').split('\n').length;
+  check('the example of a method has less than 60 lines', lines < 60, String(lines));
+  const packed = run('npm', ['pack', '--json', '--pack-destination', tarballs], example);
+  const file = parse(packed.stdout)?.[0]?.filename;
+  check('the example can be packed', file !== undefined, ran(packed));
+  if (file === undefined) return;
+  const install = run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(tarballs, file)]);
+  check('the example can be installed', install.status === 0, ran(install));
+  const test = readFileSync(join(example, 'conformance.test.js'), 'utf8');
+  writeFileSync(join(project, 'conformance.test.js'), test.replace("'./index.js'", "'acme-localgrad-prototypes'"));
+  const suite = run(bin('vitest', project), ['run', 'conformance.test.js']);
+  check('the example passes the conformance suite', suite.status === 0, ran(suite));
+  const options = ['--backbone', 'resnet8', '--width', '2', '--modules', '3', '--resize', '8'];
+  const few = ['--train-images', '200', '--test-images', '100', '--epochs', '1', '--output', 'example-run', '--json'];
+  for (const method of [
+    'acme-localgrad-prototypes',
+    'lam(mlm(acme-localgrad-prototypes(temperature: 0.2), window: 3))',
+  ]) {
+    rmSync(join(project, 'example-run'), { recursive: true, force: true });
+    const trained = run(bin('localgrad', project), ['train', ...options, ...few, '--method', method]);
+    check(`localgrad train --method '${method}' works`, parse(trained.stdout)?.testAccuracy > 0, ran(trained));
+  }
+  const wrong = run(bin('localgrad', project), ['explain', '--method', 'acme-localgrad-prototypes(temperature: 0)']);
+  check(
+    'a wrong option of the example is told',
+    wrong.status === 2 && wrong.stderr.includes('temperature'),
+    ran(wrong),
+  );
 }
 
 function runInstalledCommand() {

@@ -8,6 +8,10 @@ import { createBatches, fashionMnistSubset, take } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
+import { infopro } from '@localgrad/infopro';
+import { lam } from '@localgrad/lam';
+import { mlaan } from '@localgrad/mlaan';
+import { mlm } from '@localgrad/mlm';
 import { createScope, sgd } from '@localgrad/nn';
 import { train } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
@@ -15,10 +19,10 @@ import * as tf from '@tensorflow/tfjs';
 tf.enableProdMode();
 const backend = await selectBackend('auto');
 const { train: images } = await fashionMnistSubset();
-const batches = createBatches(take(images, 40), { batchSize: 20, shuffle: true, seed: 1 });
+const batches = createBatches(take(images, 40), { batchSize: 20, shuffle: true, seed: 1, withImages: true });
 
 const runs = {};
-for (const method of [backprop(), greedy(), dgl()]) {
+for (const method of [backprop(), greedy(), dgl(), lam(mlm(dgl())), mlaan(infopro())]) {
   const scope = createScope(1);
   const backbone = backboneFactory('resnet8').build({ inputShape: images.imageShape, classes: 10, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
