@@ -20,6 +20,7 @@ import {
   endToEnd,
   norm,
   readStep,
+  type TrainOptions,
   trainTrial,
 } from './trial.js';
 
@@ -178,6 +179,21 @@ export function describeMethod(
       expect(first.parameters).toEqual(second.parameters);
       expect(tf.memory().numTensors, 'tensors after the run').toBe(before);
       expect(first.tensors[3], 'tensors after steps 2 and 4').toBe(first.tensors[1]);
+    });
+
+    it('goes on after an interruption as if there had been none', () => {
+      const run = (seed: number, last: number, resume?: TrainOptions['resume']) => {
+        const trial = createTrial(create(), { seed });
+        const training = trainTrial(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
+        trial.dispose();
+        return training;
+      };
+      const straight = run(5, 4);
+      // All that a run is made of: weights, averages, statistics and the optimizer's state, by name.
+      const resumed = run(6, 4, { ...run(5, 2), step: 2 });
+      expect(resumed.losses).toEqual(straight.losses.slice(2));
+      expect(resumed.parameters).toEqual(straight.parameters);
+      expect(resumed.optimizer).toEqual(straight.optimizer);
     });
 
     it('learns a toy problem', () => {

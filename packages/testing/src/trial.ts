@@ -9,7 +9,7 @@ import {
   type TrainingPlan,
 } from '@localgrad/core';
 import { type CompiledPlan, compilePlan, createExecutor, createLiteralExecutor, predict } from '@localgrad/engine';
-import { createRandom, createScope, sgd } from '@localgrad/nn';
+import { createRandom, createScope, type Optimizer, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
 /** Images of the trials, and their classes. */
@@ -116,25 +116,37 @@ export interface Training {
   readonly tensors: readonly number[];
   /** Weights, averages and statistics at the end. */
   readonly parameters: Readings;
+  /** The optimizer's state at the end. */
+  readonly optimizer: Readings;
   /** Of the plain backbone on images that it was not trained on. */
   readonly accuracy: number;
 }
 
-/** Trains with SGD, hooks included. */
-export function trainTrial({ compiled, network }: Trial, steps: number, learningRate = 0.05): Training {
+export interface TrainOptions {
+  /** Steps of the whole run; default `last`. */
+  readonly steps?: number;
+  /** Where an interrupted run stood: it goes on with the step after `step`. */
+  readonly resume?: Pick<Training, 'parameters' | 'optimizer'> & { readonly step: number };
+}
+
+/** Trains with SGD up to step `last`, hooks included. */
+export function trainTrial({ compiled, network }: Trial, last: number, options: TrainOptions = {}): Training {
+  const { steps = last, resume } = options;
+  const learningRate = 0.05;
   const optimizer = sgd({ learningRate, momentum: 0.9 });
+  if (resume !== undefined) restore(compiled, optimizer, resume);
   const executor = createExecutor(compiled);
   const losses: number[] = [];
   const tensors: number[] = [];
-  for (let step = 1; step <= steps; step++) {
+  for (let step = (resume?.step ?? 0) + 1; step <= last; step++) {
     const batch = createTrialBatch(step);
     const result = executor.step(batch, {
       progress: (step - 1) / steps,
       onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, learningRate),
     });
     for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
-    const [last] = [...result.losses].filter(([id]) => id.startsWith('final')).concat([...result.losses].slice(-1));
-    losses.push(last?.[1].dataSync()[0] ?? Number.NaN);
+    const [final] = [...result.losses].filter(([id]) => id.startsWith('final')).concat([...result.losses].slice(-1));
+    losses.push(final?.[1].dataSync()[0] ?? Number.NaN);
     tf.dispose([...result.losses.values(), ...result.terms.values()]);
     disposeBatch(batch);
     tensors.push(tf.memory().numTensors);
@@ -142,6 +154,7 @@ export function trainTrial({ compiled, network }: Trial, steps: number, learning
   const parameters = new Map(
     [...compiled.parameters].map(([name, { value }]) => [name, Float32Array.from(value.dataSync())]),
   );
+  const state = new Map([...optimizer.state()].map(([name, slot]) => [name, Float32Array.from(slot.dataSync())]));
   optimizer.dispose();
   const batch = createTrialBatch(10_000, 64);
   const scores = predict(network, batch.images);
@@ -150,7 +163,17 @@ export function trainTrial({ compiled, network }: Trial, steps: number, learning
   scores.dispose();
   disposeBatch(batch);
   const correct = wanted.filter((label, index) => label === found[index]).length;
-  return { losses, tensors, parameters, accuracy: correct / wanted.length };
+  return { losses, tensors, parameters, optimizer: state, accuracy: correct / wanted.length };
+}
+
+function restore(
+  { parameters }: CompiledPlan,
+  optimizer: Optimizer,
+  saved: Pick<Training, 'parameters' | 'optimizer'>,
+): void {
+  const shapeOf = (name: string) => [...(parameters.get(name)?.shape ?? [])];
+  for (const [name, values] of saved.parameters) parameters.get(name)?.assign(tf.tensor(values, shapeOf(name)));
+  optimizer.load(new Map([...saved.optimizer].map(([name, values]) => [name, tf.tensor(values, shapeOf(name))])));
 }
 
 /** Norm of the difference over the norm of the second. */
