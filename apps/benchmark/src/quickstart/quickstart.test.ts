@@ -37,7 +37,7 @@ describe('quickstart', () => {
     expect(await readFile(result.report, 'utf8')).toContain('localgrad quickstart');
     const { report: _, ...stored } = result;
     expect(JSON.parse(await readFile(join(output, 'results.json'), 'utf8'))).toEqual(stored);
-    expect(lines.filter((line) => line.includes('done: test accuracy'))).toHaveLength(3);
+    expect(lines.filter((line) => line.includes('done: test accuracy'))).toHaveLength(4);
   });
 
   it('prints the comparison as a table', () => {
