@@ -2,10 +2,11 @@ import { LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core'
 import { cpu } from './cpu.js';
 import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
 import { describeEnvironment, type Environment } from './environment.js';
+import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
 import { wasm } from './wasm.js';
 
 /** Best first: the order in which `auto` tries. */
-const descriptors: readonly BackendDescriptor[] = [wasm, cpu];
+const descriptors: readonly BackendDescriptor[] = [tensorflowGpu, tensorflow, wasm, cpu];
 
 export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ name }) => name)];
 

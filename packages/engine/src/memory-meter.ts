@@ -8,7 +8,7 @@ interface Storage {
 }
 
 interface StoredData {
-  readonly dtype?: tf.DataType;
+  readonly dtype?: tf.DataType | number;
   readonly shape?: readonly number[];
   readonly values?: { readonly byteLength?: number; readonly length?: number } | null;
 }
@@ -93,8 +93,14 @@ function storageOf(backend: unknown): Storage {
 
 function bytesOfData(data: StoredData): number {
   if (data.shape !== undefined && data.shape !== null) {
-    return tf.util.sizeFromShape([...data.shape]) * tf.util.bytesPerElement(data.dtype ?? 'float32');
+    return tf.util.sizeFromShape([...data.shape]) * bytesPerElement(data.dtype ?? 'float32');
   }
   if (data.values === undefined || data.values === null) return 0;
   return data.values.byteLength ?? (data.values.length ?? 0) * 8;
+}
+
+/** The Node backend stores TensorFlow's own numbers of data types: bool is 10, complex64 8, the others have 4 bytes. */
+function bytesPerElement(dtype: tf.DataType | number): number {
+  if (typeof dtype === 'string') return tf.util.bytesPerElement(dtype);
+  return dtype === 10 ? 1 : dtype === 8 ? 8 : 4;
 }
