@@ -5,6 +5,7 @@ import { registerBench } from './commands/bench.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';
+import { registerSetup } from './commands/setup.js';
 import { registerTrain } from './commands/train.js';
 import { registerVerify } from './commands/verify.js';
 import type { Presenter } from './present.js';
@@ -62,6 +63,7 @@ function createProgram(terminal: Terminal, present: Presenter): Command {
   registerBench(program, terminal, present);
   registerVerify(program, present);
   registerDoctor(program, present);
+  registerSetup(program, terminal, present);
   for (const command of leaves(program))
     command.option('--json', 'print one JSON document on stdout and nothing else there');
   return program;

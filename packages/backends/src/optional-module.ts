@@ -1,29 +1,18 @@
-/** Where an optional package was found. */
-export interface FoundModule {
-  /** Path of the file that `import` takes. */
-  readonly entry: string;
-  /** Folder of its package.json. */
-  readonly folder: string;
-}
-
 /**
- * Looks for a package in the user's project (the working directory and above), then beside this one. Returns undefined
- * where it is not installed; in browsers nothing is found.
+ * The folder of an optional package: in the user's project (the working directory and above), else beside this one.
+ * Undefined where it is not installed, and in browsers. Looks at the files themselves, since Node remembers what it did
+ * not find.
  */
-export async function findOptional(name: string): Promise<FoundModule | undefined> {
+export async function findOptional(name: string): Promise<string | undefined> {
   if (typeof process !== 'object' || process.versions?.node === undefined) return undefined;
-  const { createRequire } = await import('node:module');
-  const { dirname, join, sep } = await import('node:path');
-  for (const base of [join(process.cwd(), 'package.json'), import.meta.url]) {
-    try {
-      const entry = createRequire(base).resolve(name);
-      const mark = join('node_modules', ...name.split('/'));
-      const end = entry.lastIndexOf(mark + sep);
-      return { entry, folder: end < 0 ? dirname(entry) : entry.slice(0, end + mark.length) };
-    } catch (error) {
-      if (!['MODULE_NOT_FOUND', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].includes((error as { code?: string }).code ?? '')) {
-        throw error;
-      }
+  const { existsSync } = await import('node:fs');
+  const { dirname, join } = await import('node:path');
+  const { fileURLToPath } = await import('node:url');
+  for (const base of [process.cwd(), dirname(fileURLToPath(import.meta.url))]) {
+    for (let folder = base; ; folder = dirname(folder)) {
+      const candidate = join(folder, 'node_modules', ...name.split('/'));
+      if (existsSync(join(candidate, 'package.json'))) return candidate;
+      if (folder === dirname(folder)) break;
     }
   }
   return undefined;
@@ -31,8 +20,10 @@ export async function findOptional(name: string): Promise<FoundModule | undefine
 
 /** Imports an optional package from where `findOptional` finds it, so that it shares the project's TensorFlow.js. */
 export async function importOptional<Module>(name: string): Promise<Module | undefined> {
-  const found = await findOptional(name);
-  if (found === undefined) return undefined;
+  const folder = await findOptional(name);
+  if (folder === undefined) return undefined;
+  const { createRequire } = await import('node:module');
   const { pathToFileURL } = await import('node:url');
-  return (await import(/* @vite-ignore */ pathToFileURL(found.entry).href)) as Module;
+  const entry = createRequire(import.meta.url).resolve(folder);
+  return (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Module;
 }

@@ -14,12 +14,12 @@ const quiet = { TF_CPP_MIN_LOG_LEVEL: '2' };
 
 /** Starts the package in a process of its own: a wrong library may end the process that loads it. */
 export async function tryPackage(packageName: string): Promise<Trial | undefined> {
-  const found = await findOptional(packageName);
-  if (found === undefined) return undefined;
+  const folder = await findOptional(packageName);
+  if (folder === undefined) return undefined;
   const { execFile } = await import('node:child_process');
   const script = `${restoreUtility}
     try {
-      const backend = require(${JSON.stringify(found.entry)}).backend();
+      const backend = require(${JSON.stringify(folder)}).backend();
       const facts = { works: true, tensorflow: backend.binding.TF_Version, gpu: backend.isUsingGpuDevice };
       console.log('\\n' + JSON.stringify(facts));
     } catch (error) { console.log('\\n' + JSON.stringify({ works: false, message: String(error?.message ?? error) })); }`;

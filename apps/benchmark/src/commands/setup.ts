@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import type { Presenter } from '../present.js';
+import { type SetupOptions, type SetupReport, setUpTensorflow } from '../setup/setup-tensorflow.js';
+import type { Terminal } from '../terminal.js';
+
+export function renderSetup({ package: name, folder, tensorflow, built, library }: SetupReport): string {
+  return [
+    built ? `Built ${name} on TensorFlow ${tensorflow}.` : `${name} works already, on TensorFlow ${tensorflow}.`,
+    `  package  ${folder}`,
+    ...(library === null ? [] : [`  library  ${library}`]),
+    '',
+    'Commands take it by themselves; `--backend tensorflow` asks for it. After `npm ci` run this again: it takes seconds.',
+  ].join('\n');
+}
+
+export function registerSetup(program: Command, terminal: Terminal, present: Presenter): void {
+  const setup = program.command('setup').summary('install native libraries where their own download is blocked');
+  setup
+    .command('tensorflow')
+    .summary("native TensorFlow for the processor ('tensorflow')")
+    .description(
+      "Makes @tensorflow/tfjs-node work in this project where the vendor's storage cannot be reached: takes TensorFlow's C library from a PyPI wheel, an archive or a mirror, and compiles the package's binding for it (a C++ compiler is needed). Where `npm install @tensorflow/tfjs-node` works, that is all you need.",
+    )
+    .option(
+      '--from <source>',
+      'pypi, or a path or URL of a .whl of tensorflow-cpu or a .tar.gz of libtensorflow',
+      'pypi',
+    )
+    .option('--force', 'build again what works already', false)
+    .option('--cache <folder>', "where libraries are kept (default: localgrad in the user's cache folder)")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  localgrad setup tensorflow\n  localgrad setup tensorflow --from ./tensorflow_cpu-2.15.0-cp311-cp311-manylinux_2_17_x86_64.whl',
+    )
+    .action((flags: SetupOptions) =>
+      present(() => setUpTensorflow(flags, (line) => void terminal.stderr.write(`${line}\n`)), renderSetup),
+    );
+}

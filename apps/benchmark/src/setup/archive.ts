@@ -1,0 +1,32 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import { extract } from 'tar';
+
+/**
+ * Unpacks the vendor's archive of TensorFlow's C library (`libtensorflow-cpu-linux-x86_64-….tar.gz`) into `folder`.
+ *
+ * @throws LocalgradError `invalid-data`
+ */
+export async function unpackArchive(file: string, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  try {
+    await extract({ file, cwd: folder, strict: true });
+  } catch (error) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${file}' is no whole .tar.gz archive: ${(error as Error).message}.`,
+      { file },
+      { cause: error },
+    );
+  }
+  const libraries = existsSync(join(folder, 'lib')) ? readdirSync(join(folder, 'lib')) : [];
+  if (!libraries.some((name) => name.startsWith('libtensorflow.'))) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${file}' holds no lib/libtensorflow. Allowed: archives such as libtensorflow-cpu-linux-x86_64-2.9.1.tar.gz.`,
+      { file },
+    );
+  }
+}

@@ -1,0 +1,70 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import nodeApi from 'node-api-headers';
+import { runProgram } from './run-program.js';
+
+/** The version of Node-API for which TensorFlow.js' Node package looks for a binding; every supported Node has it. */
+const nodeApiVersion = 8;
+
+/**
+ * Links the library into the package (`deps/`) and compiles the package's own binding against it.
+ *
+ * @param packageFolder of `@tensorflow/tfjs-node`
+ * @param libraryFolder with `lib/` and `include/`
+ * @throws LocalgradError `missing-dependency` without a C++ compiler, with its words where it fails
+ */
+export async function buildBinding(packageFolder: string, libraryFolder: string): Promise<void> {
+  const deps = join(packageFolder, 'deps');
+  await rm(deps, { recursive: true, force: true });
+  await symlink(libraryFolder, deps, 'dir');
+  const folder = join(packageFolder, 'lib', `napi-v${nodeApiVersion}`);
+  await mkdir(folder, { recursive: true });
+  const target = join(folder, 'tfjs_binding.node');
+  const partial = `${target}.${process.pid}.partial`;
+  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(packageFolder, 'binding', name));
+  const args = [
+    ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${nodeApiVersion}`, '-DBUILDING_NODE_EXTENSION'],
+    ...[join(packageFolder, 'binding'), join(libraryFolder, 'include'), nodeApi.include_dir].map((path) => `-I${path}`),
+    ...sources,
+    ...['-o', partial, `-L${join(libraryFolder, 'lib')}`],
+    ...librariesOf(libraryFolder).map((name) => join(libraryFolder, 'lib', name)),
+    '-Wl,-rpath,$ORIGIN/../../deps/lib',
+    ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
+  ];
+  const compilers = process.env.CXX === undefined ? ['c++', 'g++', 'clang++'] : [process.env.CXX];
+  for (const compiler of compilers) {
+    const { code, output } = await runProgram(compiler, args);
+    if (code === 127) continue;
+    if (code !== 0) {
+      await rm(partial, { force: true });
+      throw new LocalgradError(
+        'missing-dependency',
+        `${compiler} could not build the binding of TensorFlow.js:\n${output.trim().split('\n').slice(-12).join('\n')}`,
+      );
+    }
+    await rename(partial, target);
+    return;
+  }
+  throw new LocalgradError(
+    'missing-dependency',
+    `The binding has to be compiled, and none of ${compilers.join(', ')} is here. Install a C++ compiler (Debian: apt-get install g++).`,
+  );
+}
+
+function librariesOf(folder: string): string[] {
+  const names = readdirSync(join(folder, 'lib'));
+  const pick = (stem: string) =>
+    names.filter(
+      (name) => name === `${stem}.so` || name.startsWith(`${stem}.so.`) || name.startsWith(`${stem}.2.dylib`),
+    );
+  const [main] = [...pick('libtensorflow_cc'), ...pick('libtensorflow')];
+  const [framework] = pick('libtensorflow_framework');
+  return [main, framework].filter((name) => name !== undefined);
+}
+
+/** Whether a library was unpacked whole: folders get their names last. */
+export function isComplete(libraryFolder: string): boolean {
+  return existsSync(join(libraryFolder, 'lib')) && existsSync(join(libraryFolder, 'include'));
+}

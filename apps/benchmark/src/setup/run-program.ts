@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process';
+
+export interface ProgramResult {
+  /** Exit code; 127 where the program is not there. */
+  readonly code: number;
+  /** Standard output and standard error. */
+  readonly output: string;
+}
+
+/** Runs a program without a shell and collects what it prints. */
+export function runProgram(program: string, args: readonly string[], folder = process.cwd()): Promise<ProgramResult> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const take = (chunk: Buffer) => {
+      output += chunk.toString();
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      resolve({ code: error.code === 'ENOENT' ? 127 : 126, output: `${program}: ${error.message}` }),
+    );
+    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+  });
+}

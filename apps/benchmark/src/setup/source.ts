@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream, existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { LocalgradError } from '@localgrad/core';
+import { runProgram } from './run-program.js';
+
+/** The last release whose wheels run on every processor and system that TensorFlow.js 4.22.0 does, and have been tried. */
+export const wheelRelease = '2.15.0';
+
+/** The Python whose wheel is asked for; the C library in it is the same for all. */
+const pythonTag = '3.11';
+
+/** Where TensorFlow's C library comes from. */
+export type LibrarySource =
+  | { readonly kind: 'pypi'; readonly id: string }
+  | { readonly kind: 'file'; readonly path: string; readonly id: string }
+  | { readonly kind: 'url'; readonly url: string; readonly id: string };
+
+/** @throws LocalgradError `invalid-option` */
+export function parseSource(text: string): LibrarySource {
+  if (text === 'pypi') return { kind: 'pypi', id: `pypi-${wheelRelease}` };
+  const isUrl = /^https?:\/\//.test(text);
+  if (!isUrl && !existsSync(text)) {
+    throw refused(text, 'there is no such file');
+  }
+  const name = basename(isUrl ? new URL(text).pathname : text);
+  if (!/\.(whl|tar\.gz|tgz)$/.test(name)) throw refused(text, `'${name}' ends in none of .whl, .tar.gz, .tgz`);
+  const id = `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;
+  return isUrl ? { kind: 'url', url: text, id } : { kind: 'file', path: text, id };
+}
+
+function refused(text: string, why: string): LocalgradError {
+  return new LocalgradError(
+    'invalid-option',
+    `--from '${text}': ${why}. Allowed: pypi; a path or a URL of a wheel of tensorflow-cpu (.whl) or of an archive of libtensorflow (.tar.gz).`,
+    { value: text },
+  );
+}
+
+/**
+ * Brings the source's file into `folder` and returns its path.
+ *
+ * @throws LocalgradError `missing-dependency` with what the download said
+ */
+export async function fetchLibrary(source: LibrarySource, folder: string): Promise<string> {
+  if (source.kind === 'file') return source.path;
+  if (source.kind === 'url') return download(source.url, folder);
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new LocalgradError(
+      'missing-dependency',
+      `PyPI's wheels of tensorflow-cpu serve Linux on x64 only; this is ${process.platform} on ${process.arch}. Use --from with an archive of libtensorflow for it.`,
+    );
+  }
+  const python = ['python3', 'python'];
+  const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check'];
+  args.push('--python-version', pythonTag, '--platform', 'manylinux2014_x86_64', '--dest', folder);
+  let said = '';
+  for (const program of python) {
+    const { code, output } = await runProgram(program, [...args, `tensorflow-cpu==${wheelRelease}`]);
+    const wheel = code === 0 ? readdirSync(folder).find((name) => name.endsWith('.whl')) : undefined;
+    if (wheel !== undefined) return join(folder, wheel);
+    said ||= output.trim().split('\n').slice(-3).join('\n');
+  }
+  throw new LocalgradError(
+    'missing-dependency',
+    `pip could not bring the wheel of tensorflow-cpu ${wheelRelease}:\n${said}\nWith a wheel or an archive at hand use --from FILE.`,
+  );
+}
+
+async function download(url: string, folder: string): Promise<string> {
+  const target = join(folder, basename(new URL(url).pathname));
+  try {
+    const response = await fetch(url);
+    if (!response.ok || response.body === null) throw new Error(`the server says ${response.status}`);
+    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(target));
+    return target;
+  } catch (error) {
+    const cause = (error as { cause?: Error }).cause?.message ?? (error as Error).message;
+    throw new LocalgradError('missing-dependency', `Cannot download ${url}: ${cause}.`, { url }, { cause: error });
+  }
+}

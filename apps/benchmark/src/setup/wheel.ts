@@ -1,0 +1,49 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { LocalgradError } from '@localgrad/core';
+import * as yauzl from 'yauzl';
+
+/** The C library, and the headers that its C interface includes. */
+const library = /^tensorflow\/(libtensorflow_(?:cc|framework)\.(?:so|dylib|\d)[\w.]*)$/;
+const header = /^tensorflow\/(include\/(?:tensorflow\/c|tensorflow\/core\/platform|tsl|xla\/tsl)\/.+\.(?:h|inc))$/;
+
+/**
+ * Unpacks what a binding needs from a wheel of TensorFlow: `lib/` and `include/` below `folder`.
+ *
+ * @throws LocalgradError `invalid-data` for a damaged wheel, or one without the C library
+ */
+export async function unpackWheel(file: string, folder: string): Promise<void> {
+  let libraries = 0;
+  try {
+    const zip = await yauzl.openPromise(file);
+    try {
+      for await (const entry of zip.eachEntry()) {
+        const name = library.exec(entry.fileName)?.[1];
+        const path = name === undefined ? header.exec(entry.fileName)?.[1] : `lib/${name}`;
+        if (path === undefined) continue;
+        const target = join(folder, path);
+        await mkdir(dirname(target), { recursive: true });
+        await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target));
+        if (name !== undefined) libraries++;
+      }
+    } finally {
+      zip.close();
+    }
+  } catch (error) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${file}' is no whole wheel (a zip file): ${(error as Error).message}.`,
+      { file },
+      { cause: error },
+    );
+  }
+  if (libraries < 2) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${file}' holds no libtensorflow_cc and libtensorflow_framework. Allowed: wheels of tensorflow-cpu 2.12 to 2.15, which carry TensorFlow's C library.`,
+      { file },
+    );
+  }
+}
