@@ -23,10 +23,14 @@ async function command(...args: string[]) {
   return { code, stdout, stderr };
 }
 
+/** Another backend than those that are everywhere. */
+const extra = process.env.LOCALGRAD_TEST_BACKEND;
+
 describe.each([
   ['wasm', 'residuals'],
   ['wasm', 'recompute'],
   ['cpu', 'residuals'],
+  ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals']] as const)),
 ] as const)('the PyTorch reference on %s, %s', (backend, memory) => {
   it('agrees in every case of the small network, of the contrastive loss and of SGD', async () => {
     const files = [mini, fixture('micro')];

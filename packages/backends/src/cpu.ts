@@ -1,7 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { BackendDescriptor } from './descriptor.js';
-import { cpuName, freeMemoryBytes } from './environment.js';
+import { cpuName, freeMemoryBytes, residentMemory } from './environment.js';
 
 export const cpu: BackendDescriptor = {
   name: 'cpu',
@@ -26,6 +26,7 @@ export const cpu: BackendDescriptor = {
       hardware: true,
       facts: { build: 'javascript' },
       availableBytes: free,
+      memoryInUse: residentMemory,
       dispose() {},
     };
   },

@@ -7,6 +7,13 @@ export interface BackendOptions {
   readonly relaxedSimd?: boolean;
 }
 
+/** What a backend holds at the moment. */
+export interface MemoryInUse {
+  readonly bytes: number;
+  /** Who tells: not every number counts the same things. */
+  readonly method: 'wasm heap' | 'resident memory of the process' | 'buffers on the GPU' | 'nvidia-smi, this process';
+}
+
 /** A running backend. */
 export interface BackendHandle {
   readonly name: string;
@@ -21,6 +28,8 @@ export interface BackendHandle {
   readonly facts: JsonObject;
   /** Bytes that tensors may still take. */
   availableBytes(): number;
+  /** What the runtime itself tells: more than tensors, since it keeps pools and scratch memory. */
+  memoryInUse(): Promise<MemoryInUse>;
   dispose(): void;
 }
 

@@ -1,4 +1,5 @@
 import { version } from '@tensorflow/tfjs';
+import type { MemoryInUse } from './descriptor.js';
 
 /** What a run depends on besides its config. */
 export interface Environment {
@@ -23,6 +24,11 @@ export async function freeMemoryBytes(): Promise<() => number> {
   if (!isNode) return () => Number.POSITIVE_INFINITY;
   const { freemem } = await import('node:os');
   return freemem;
+}
+
+/** Of this process; what runs in a browser cannot tell. */
+export async function residentMemory(): Promise<MemoryInUse> {
+  return { bytes: isNode ? process.memoryUsage.rss() : 0, method: 'resident memory of the process' };
 }
 
 export async function describeEnvironment(): Promise<Environment> {

@@ -1,4 +1,4 @@
-export type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
+export type { BackendDescriptor, BackendHandle, BackendOptions, MemoryInUse, ProbeResult } from './descriptor.js';
 export { describeEnvironment, type Environment } from './environment.js';
 export { findOptional } from './optional-module.js';
 export { type BackendDiagnosis, backendNames, type DoctorReport, diagnose, selectBackend } from './select.js';

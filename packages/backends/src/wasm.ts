@@ -39,6 +39,7 @@ export const wasm: BackendDescriptor = {
         ...(runtime.reason === undefined ? {} : { reason: runtime.reason }),
       },
       availableBytes: () => runtime.heap.availableBytes(),
+      memoryInUse: async () => ({ bytes: runtime.heap.usedBytes(), method: 'wasm heap' }),
       dispose() {
         resetTrainingKernels('wasm');
         runtime.dispose();

@@ -10,7 +10,7 @@ import { withMlm } from '@localgrad/mlm';
 import { describeBackbone, describeDecorator, describeMethod } from './index.js';
 
 // The suites run on the backend that is set; on plain JavaScript they take minutes.
-await selectBackend('wasm');
+await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
 
 const decorators = { mlm: withMlm(), lam: withLam(), 'mlm and lam': withMlaan() };
 

@@ -21,6 +21,7 @@ import {
   norm,
   readStep,
   type TrainOptions,
+  take,
   trainTrial,
 } from './trial.js';
 
@@ -78,7 +79,7 @@ export function describeMethod(
       }
     });
 
-    it('keeps each gradient inside the span of its loss and its own head', () => {
+    it('keeps each gradient inside the span of its loss and its own head', async () => {
       const whole = createTrial(create());
       const ids = whole.compiled.objectives.map(({ id }) => id);
       whole.dispose();
@@ -98,7 +99,7 @@ export function describeMethod(
           owners.flatMap(({ parameters }) => parameters.filter(({ kind }) => kind === 'weight').map((one) => one.name));
         const inside = names(compiled.modules.slice(from, to + 1));
         const heads = names([...compiled.heads.values()].flat().map(({ head }) => head));
-        const { gradients } = readStep(trial, batch);
+        const { gradients } = await readStep(trial, batch);
         expect([...gradients.keys()].sort(), `loss '${id}' reaches`).toEqual([...inside, ...heads].sort());
         for (const weight of inside.filter((one) => /conv\d?\.weight$/.test(one))) {
           expect(norm(gradients.get(weight) ?? []), `loss '${id}' on ${weight}`).toBeGreaterThan(0);
@@ -108,7 +109,7 @@ export function describeMethod(
       disposeBatch(batch);
     });
 
-    it('has heads whose gradients are those of their losses', () => {
+    it('has heads whose gradients are those of their losses', async () => {
       const trial = createTrial(create());
       const batch = createTrialBatch(2, 8);
       for (const { key, head } of [...trial.compiled.heads.values()].flat()) {
@@ -119,25 +120,25 @@ export function describeMethod(
           return tf.tensor4d(values, [8, height, width, channels]);
         };
         const [h, direction] = [draw(), draw()];
-        const value = (x: tf.Tensor4D) => {
+        const value = async (x: tf.Tensor4D) => {
           const { loss, terms, parameters, input } = head.evaluate(x, batch.targets, { mode, weight: 1, input: true });
-          const number = loss.dataSync()[0] as number;
-          const along =
-            input === undefined ? Number.NaN : tf.tidy(() => tf.sum(tf.mul(input, direction)).dataSync()[0] as number);
-          tf.dispose([loss, ...(terms?.values() ?? []), ...parameters.values(), input ?? []]);
+          const number = await take(loss);
+          const along = input === undefined ? Number.NaN : await take(tf.tidy(() => tf.sum(tf.mul(input, direction))));
+          tf.dispose([...(terms?.values() ?? []), ...parameters.values(), input ?? []]);
           return { number, along };
         };
         const mode = { ...trainingMode, statisticsUpdates: 0 };
-        const { along } = value(h);
-        const errors = [1e-2, 3e-3, 1e-3, 3e-4].map((amount) => {
-          const [up, down] = [amount, -amount].map((move) => {
-            const moved = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(direction, move)));
-            const { number } = value(moved);
-            moved.dispose();
-            return number;
-          }) as [number, number];
-          return Math.abs((up - down) / (2 * amount) - along);
-        });
+        const { along } = await value(h);
+        const moved = async (move: number) => {
+          const x = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(direction, move)));
+          const { number } = await value(x);
+          x.dispose();
+          return number;
+        };
+        const errors: number[] = [];
+        for (const amount of [1e-2, 3e-3, 1e-3, 3e-4]) {
+          errors.push(Math.abs(((await moved(amount)) - (await moved(-amount))) / (2 * amount) - along));
+        }
         expect(Math.min(...errors), `head '${key}': gradient against finite differences`).toBeLessThan(
           5e-2 * Math.max(1, Math.abs(along)),
         );
@@ -147,58 +148,58 @@ export function describeMethod(
       trial.dispose();
     });
 
-    it('gets from the engine what several forwards and backwards give', () => {
+    it('gets from the engine what several forwards and backwards give', async () => {
       const batch = createTrialBatch(4);
-      const readings = (['engine', 'literal'] as const).map((procedure) => {
+      const run = async (procedure: 'engine' | 'literal') => {
         const trial = createTrial(create());
-        const step = readStep(trial, batch, procedure);
+        const step = await readStep(trial, batch, procedure);
         trial.dispose();
         return step;
-      });
-      const [engine, literal] = readings;
-      expect([...(engine?.gradients.keys() ?? [])].sort()).toEqual([...(literal?.gradients.keys() ?? [])].sort());
-      const largest = Math.max(...[...(literal?.gradients.values() ?? [])].map(norm));
-      for (const [weight, wanted] of literal?.gradients ?? []) {
+      };
+      const [engine, literal] = [await run('engine'), await run('literal')];
+      expect([...engine.gradients.keys()].sort()).toEqual([...literal.gradients.keys()].sort());
+      const largest = Math.max(...[...literal.gradients.values()].map(norm));
+      for (const [weight, wanted] of literal.gradients) {
         // What is zero but for rounding has no relative error.
         if (norm(wanted) < 1e-4 * largest) continue;
-        expect(distance(engine?.gradients.get(weight) ?? [], wanted), weight).toBeLessThan(1e-3);
+        expect(distance(engine.gradients.get(weight) ?? [], wanted), weight).toBeLessThan(1e-3);
       }
       disposeBatch(batch);
     });
 
-    it('gives the same run for the same seed, and leaves no tensor behind', () => {
-      const run = () => {
+    it('gives the same run for the same seed, and leaves no tensor behind', async () => {
+      const run = async () => {
         const trial = createTrial(create(), { seed: 5 });
-        const training = trainTrial(trial, 4);
+        const training = await trainTrial(trial, 4);
         trial.dispose();
         return training;
       };
       const before = tf.memory().numTensors;
-      const [first, second] = [run(), run()];
+      const [first, second] = [await run(), await run()];
       expect(first.losses).toEqual(second.losses);
       expect(first.parameters).toEqual(second.parameters);
       expect(tf.memory().numTensors, 'tensors after the run').toBe(before);
       expect(first.tensors[3], 'tensors after steps 2 and 4').toBe(first.tensors[1]);
     });
 
-    it('goes on after an interruption as if there had been none', () => {
-      const run = (seed: number, last: number, resume?: TrainOptions['resume']) => {
+    it('goes on after an interruption as if there had been none', async () => {
+      const run = async (seed: number, last: number, resume?: TrainOptions['resume']) => {
         const trial = createTrial(create(), { seed });
-        const training = trainTrial(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
+        const training = await trainTrial(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
         trial.dispose();
         return training;
       };
-      const straight = run(5, 4);
+      const straight = await run(5, 4);
       // All that a run is made of: weights, averages, statistics and the optimizer's state, by name.
-      const resumed = run(6, 4, { ...run(5, 2), step: 2 });
+      const resumed = await run(6, 4, { ...(await run(5, 2)), step: 2 });
       expect(resumed.losses).toEqual(straight.losses.slice(2));
       expect(resumed.parameters).toEqual(straight.parameters);
       expect(resumed.optimizer).toEqual(straight.optimizer);
     });
 
-    it('learns a toy problem', () => {
+    it('learns a toy problem', async () => {
       const trial = createTrial(create(), { seed: 2 });
-      const { losses, accuracy } = trainTrial(trial, steps);
+      const { losses, accuracy } = await trainTrial(trial, steps);
       trial.dispose();
       const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
       expect(mean(losses.slice(-5)), 'last losses against first').toBeLessThan(0.7 * mean(losses.slice(0, 5)));
@@ -217,9 +218,9 @@ export function describeMethod(
       });
     }
 
-    it.each(Object.entries({ identity, ...decorators }))('works inside %s', (_, decorate) => {
+    it.each(Object.entries({ identity, ...decorators }))('works inside %s', async (_, decorate) => {
       const trial = createTrial(decorate(create()));
-      const { losses } = trainTrial(trial, 3);
+      const { losses } = await trainTrial(trial, 3);
       trial.dispose();
       expect(losses.every(Number.isFinite)).toBe(true);
     });

@@ -91,22 +91,37 @@ export interface StepReadings {
 }
 
 /** One step without an optimizer, by our engine or by the procedure of several forwards and backwards. */
-export function readStep(
+export async function readStep(
   { compiled }: Trial,
   batch: TrialBatch,
   procedure: 'engine' | 'literal' = 'engine',
-): StepReadings {
-  const gradients = new Map<string, Float32Array>();
+): Promise<StepReadings> {
+  const gradients = new Map<string, tf.Tensor>();
   const executor = procedure === 'engine' ? createExecutor(compiled) : createLiteralExecutor(compiled);
   const { losses, terms } = executor.step(batch, {
-    onGradient: ({ name }, gradient) => {
-      gradients.set(name, Float32Array.from(gradient.dataSync()));
-      gradient.dispose();
-    },
+    onGradient: ({ name }, gradient) => void gradients.set(name, gradient),
   });
-  const readings = new Map([...losses].map(([id, loss]) => [id, Float32Array.from(loss.dataSync())]));
-  tf.dispose([...losses.values(), ...terms.values()]);
-  return { losses: readings, gradients };
+  const readings = { losses: await readAll(losses), gradients: await readAll(gradients) };
+  tf.dispose([...losses.values(), ...terms.values(), ...gradients.values()]);
+  return readings;
+}
+
+/** Asynchronously, since WebGPU has no other way. */
+export async function read(tensor: tf.Tensor): Promise<Float32Array> {
+  return Float32Array.from(await tensor.data());
+}
+
+export async function readAll(tensors: Iterable<readonly [string, tf.Tensor]>): Promise<Readings> {
+  const readings = new Map<string, Float32Array>();
+  for (const [name, tensor] of tensors) readings.set(name, await read(tensor));
+  return readings;
+}
+
+/** The number in a scalar, which it disposes. */
+export async function take(scalar: tf.Tensor): Promise<number> {
+  const [value = Number.NaN] = await scalar.data();
+  scalar.dispose();
+  return value;
 }
 
 export interface Training {
@@ -130,7 +145,11 @@ export interface TrainOptions {
 }
 
 /** Trains with SGD up to step `last`, hooks included. */
-export function trainTrial({ compiled, network }: Trial, last: number, options: TrainOptions = {}): Training {
+export async function trainTrial(
+  { compiled, network }: Trial,
+  last: number,
+  options: TrainOptions = {},
+): Promise<Training> {
   const { steps = last, resume } = options;
   const learningRate = 0.05;
   const optimizer = sgd({ learningRate, momentum: 0.9 });
@@ -146,21 +165,20 @@ export function trainTrial({ compiled, network }: Trial, last: number, options: 
     });
     for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
     const [final] = [...result.losses].filter(([id]) => id.startsWith('final')).concat([...result.losses].slice(-1));
-    losses.push(final?.[1].dataSync()[0] ?? Number.NaN);
+    losses.push(final === undefined ? Number.NaN : ((await final[1].data())[0] as number));
     tf.dispose([...result.losses.values(), ...result.terms.values()]);
     disposeBatch(batch);
     tensors.push(tf.memory().numTensors);
   }
-  const parameters = new Map(
-    [...compiled.parameters].map(([name, { value }]) => [name, Float32Array.from(value.dataSync())]),
-  );
-  const state = new Map([...optimizer.state()].map(([name, slot]) => [name, Float32Array.from(slot.dataSync())]));
+  const parameters = await readAll([...compiled.parameters].map(([name, { value }]) => [name, value] as const));
+  const state = await readAll(optimizer.state());
   optimizer.dispose();
   const batch = createTrialBatch(10_000, 64);
   const scores = predict(network, batch.images);
-  const found = tf.tidy(() => tf.argMax(scores, 1).dataSync());
-  const wanted = batch.targets.labels.dataSync();
-  scores.dispose();
+  const best = tf.argMax(scores, 1);
+  const found = await read(best);
+  const wanted = await read(batch.targets.labels);
+  tf.dispose([scores, best]);
   disposeBatch(batch);
   const correct = wanted.filter((label, index) => label === found[index]).length;
   return { losses, tensors, parameters, optimizer: state, accuracy: correct / wanted.length };

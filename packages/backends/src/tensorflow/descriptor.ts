@@ -1,10 +1,10 @@
 import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
 import type { BackendDescriptor } from '../descriptor.js';
-import { cpuName, freeMemoryBytes } from '../environment.js';
+import { cpuName, freeMemoryBytes, residentMemory } from '../environment.js';
 import { explainAbsence, judge } from './diagnose.js';
 import { createTensorflowKernels } from './kernels/index.js';
 import { loadPackage, tryPackage } from './load.js';
-import { nvidiaGpus } from './nvidia.js';
+import { nvidiaGpus, processGpuBytes } from './nvidia.js';
 
 const isNode = typeof process === 'object' && process.versions?.node !== undefined;
 
@@ -37,6 +37,10 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
           ...(gpu === undefined ? {} : { driver: gpu.driver }),
         },
         availableBytes: gpu === undefined ? await freeMemoryBytes() : () => gpu.memoryBytes,
+        async memoryInUse() {
+          const bytes = wantsGpu ? await processGpuBytes(process.pid) : undefined;
+          return bytes === undefined ? residentMemory() : { bytes, method: 'nvidia-smi, this process' };
+        },
         dispose: () => resetTrainingKernels('tensorflow'),
       };
     },
