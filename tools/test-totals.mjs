@@ -1,5 +1,5 @@
 // Sums what .ci/run left in a folder, prints what failed, and ends with `N passed, N failed` alone on a line.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folder = process.argv[2] ?? 'test-results';
@@ -12,29 +12,37 @@ for (const line of steps) {
   else failures.push(`step ${line.replace('failed ', '')}`);
 }
 
-const suite = join(folder, 'vitest.json');
-if (existsSync(suite)) {
-  const report = JSON.parse(readFileSync(suite, 'utf8'));
+const suites = readdirSync(folder).filter((name) => name.startsWith('vitest-') && name.endsWith('.status'));
+for (const status of suites) {
+  const name = status.slice('vitest-'.length, -'.status'.length);
+  count(name, join(folder, `vitest-${name}.json`), readFileSync(join(folder, status), 'utf8').trim());
+}
+if (suites.length === 0) failures.push('no suite ran');
+
+/** Adds up one suite's report, test by test. */
+function count(name, file, status) {
+  if (!existsSync(file)) {
+    failures.push(`suite '${name}' without a report`);
+    return;
+  }
+  const report = JSON.parse(readFileSync(file, 'utf8'));
   let testFailures = 0;
-  for (const file of report.testResults) {
-    for (const { status, fullName } of file.assertionResults) {
-      if (status === 'passed') passed++;
-      if (status !== 'failed') continue;
-      failures.push(`test ${fullName} (${file.name})`);
+  for (const { name: path, status: fileStatus, assertionResults } of report.testResults) {
+    for (const { status: outcome, fullName } of assertionResults) {
+      if (outcome === 'passed') passed++;
+      if (outcome !== 'failed') continue;
+      failures.push(`${name}: test ${fullName} (${path})`);
       testFailures++;
     }
     // A file that cannot even be loaded has no tests to count.
-    const isBroken = file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed');
+    const isBroken = fileStatus === 'failed' && !assertionResults.some((one) => one.status === 'failed');
     if (!isBroken) continue;
-    failures.push(`file ${file.name}`);
+    failures.push(`${name}: file ${path}`);
     testFailures++;
   }
-  if (report.numTotalTests === 0 && testFailures === 0) failures.push('suite without a test');
+  if (report.numTotalTests === 0 && testFailures === 0) failures.push(`suite '${name}' without a test`);
   // Unhandled errors and leaks outside of tests fail vitest without failing a test.
-  const status = readFileSync(join(folder, 'vitest-status.txt'), 'utf8').trim();
-  if (status !== '0' && testFailures === 0) failures.push(`suite (exit status ${status})`);
-} else {
-  failures.push('suite without a report');
+  if (status !== '0' && testFailures === 0) failures.push(`suite '${name}' (exit status ${status})`);
 }
 
 console.log();

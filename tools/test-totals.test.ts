@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 const script = fileURLToPath(new URL('test-totals.mjs', import.meta.url));
 
 interface Suite {
+  readonly name?: string;
   readonly statuses: readonly string[];
   readonly exitStatus: number;
   readonly fileStatus?: string;
@@ -26,8 +27,9 @@ describe('test-totals', () => {
       const assertionResults = suite.statuses.map((status, index) => ({ status, fullName: `test ${index}` }));
       const file = { name: 'some.test.ts', status: suite.fileStatus ?? 'passed', assertionResults };
       const report = { numTotalTests: suite.statuses.length, testResults: [file] };
-      writeFileSync(join(folder, 'vitest.json'), JSON.stringify(report));
-      writeFileSync(join(folder, 'vitest-status.txt'), `${suite.exitStatus}\n`);
+      const name = suite.name ?? 'all';
+      writeFileSync(join(folder, `vitest-${name}.json`), JSON.stringify(report));
+      writeFileSync(join(folder, `vitest-${name}.status`), `${suite.exitStatus}\n`);
     }
     const { stdout, status } = spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
     return { last: stdout.trimEnd().split('\n').at(-1), status };
@@ -41,6 +43,14 @@ describe('test-totals', () => {
   it('counts failing tests and steps once each', () => {
     const suite = { statuses: ['passed', 'failed'], exitStatus: 1, fileStatus: 'failed' };
     expect(total(['passed lint', 'failed build'], suite)).toEqual({ last: '2 passed, 2 failed', status: 1 });
+  });
+
+  it('sums suites, and notices one that left no report', () => {
+    total([], { name: 'native', statuses: ['passed'], exitStatus: 0 });
+    const suite = { statuses: ['passed', 'passed'], exitStatus: 0 };
+    expect(total([], suite)).toEqual({ last: '3 passed, 0 failed', status: 0 });
+    writeFileSync(join(folder, 'vitest-other.status'), '1\n');
+    expect(total([], suite)).toEqual({ last: '3 passed, 1 failed', status: 1 });
   });
 
   it('counts a file that cannot be loaded', () => {

@@ -1,0 +1,23 @@
+// Runs what every backend has to hold on one of them: kernels against the reference, the conformance suites, PyTorch's
+// reference tensors, the laws of steps, a thousand steps without garbage.
+//   npm run test:backend -- tensorflow [--required] [options of vitest]
+import { spawnSync } from 'node:child_process';
+
+const suites = ['tests/backends', 'packages/testing', 'tests/oracles/verify.test.ts', 'tests/steps/literal.test.ts'];
+const [name, ...rest] = process.argv.slice(2);
+if (name === undefined || name.startsWith('-')) {
+  console.error('Usage: npm run test:backend -- NAME [--required] [options of vitest]');
+  process.exit(2);
+}
+const options = rest.filter((argument) => argument !== '--required');
+const run = (program, args, more = {}) => spawnSync(program, args, { encoding: 'utf8', ...more });
+
+const doctor = run(process.execPath, ['tools/quickstart.mjs', '--pass', 'doctor', '--json']);
+const found = doctor.status === 0 ? JSON.parse(doctor.stdout).backends.find((entry) => entry.name === name) : undefined;
+if (found?.available !== true) {
+  const why = found === undefined ? doctor.stderr.trim() || 'there is no such backend' : found.reason;
+  console.error(`\nSKIPPED: the tests of backend '${name}' did not run: ${why}\n${found?.howToGetIt ?? ''}\n`);
+  process.exit(rest.includes('--required') ? 1 : 0);
+}
+const env = { ...process.env, LOCALGRAD_TEST_BACKEND: name };
+process.exit(run('npx', ['vitest', 'run', ...suites, ...options], { env, stdio: 'inherit' }).status ?? 1);
