@@ -11,9 +11,10 @@ const maximumLines = 300;
 const direction = {
   core: [],
   'wasm-kernels': ['core'],
+  'webgpu-kernels': ['core', 'nn'],
   nn: ['core'],
   engine: ['core', 'nn'],
-  backends: ['core', 'nn', 'wasm-kernels'],
+  backends: ['core', 'nn', 'wasm-kernels', 'webgpu-kernels'],
   backbones: ['core', 'nn'],
   data: ['core', 'nn'],
   train: ['core', 'nn', 'engine', 'data'],

@@ -9,9 +9,9 @@ describe('selectBackend', () => {
     const handle = await selectBackend('auto', { threads: 1 });
     expect(handle.name).toBe(selected);
     expect(handle.reason).toContain('fastest');
-    for (const { name, available } of backends) {
+    for (const { name, available, hardware } of backends) {
       if (name === selected) break;
-      expect(available, `${name}, which comes before ${selected}`).toBe(false);
+      expect(available && hardware, `${name}, which comes before ${selected}`).toBe(false);
       expect(handle.reason).toContain(`${name}: `);
     }
     handle.dispose();

@@ -4,9 +4,10 @@ import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } fr
 import { describeEnvironment, type Environment } from './environment.js';
 import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
 import { wasm } from './wasm.js';
+import { webgpu } from './webgpu.js';
 
 /** Best first: the order in which `auto` tries. */
-const descriptors: readonly BackendDescriptor[] = [tensorflowGpu, tensorflow, wasm, cpu];
+const descriptors: readonly BackendDescriptor[] = [tensorflowGpu, webgpu, tensorflow, wasm, cpu];
 
 export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ name }) => name)];
 
@@ -32,8 +33,9 @@ export async function selectBackend(name = 'auto', options: BackendOptions = {})
   }
   const refusals: string[] = [];
   for (const descriptor of descriptors.filter(({ automatic }) => automatic)) {
-    const { available, reason } = await descriptor.probe();
-    if (available) {
+    const { available, reason, hardware } = await descriptor.probe();
+    // An emulated GPU is there to test on.
+    if (available && hardware) {
       const others = refusals.length === 0 ? '' : ` (${refusals.join('; ')})`;
       return start(descriptor, options, `the fastest that works here${others}`);
     }
@@ -68,8 +70,7 @@ export async function diagnose(): Promise<DoctorReport> {
       ...(await descriptor.probe()),
     })),
   );
-  const selected = backends.find(
-    ({ name, available }) => available && descriptors.find((entry) => entry.name === name)?.automatic,
-  );
+  const automatic = new Set(descriptors.filter((entry) => entry.automatic).map(({ name }) => name));
+  const selected = backends.find(({ name, available, hardware }) => available && hardware && automatic.has(name));
   return { environment: await describeEnvironment(), backends, selected: selected?.name ?? null };
 }

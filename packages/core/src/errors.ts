@@ -8,6 +8,7 @@
  * - `invalid-data`: a file or a data set is damaged or not what it claims to be.
  * - `missing-dependency`: an optional package or a file of the system is not there.
  * - `backend-unavailable`: a TensorFlow.js backend cannot be started here.
+ * - `backend-lost`: a backend that ran is gone: its device was lost or reports an error.
  * - `out-of-memory`: a step does not fit, or the backend ran out of memory.
  * - `non-finite-loss`: a loss became NaN or infinite.
  * - `misuse`: an API was called in an order or with objects that it does not allow.
@@ -20,6 +21,7 @@ export type ErrorCode =
   | 'invalid-data'
   | 'missing-dependency'
   | 'backend-unavailable'
+  | 'backend-lost'
   | 'out-of-memory'
   | 'non-finite-loss'
   | 'misuse';

@@ -1,0 +1,134 @@
+import { LocalgradError } from '@localgrad/core';
+import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import type { BackendDescriptor, ProbeResult } from './descriptor.js';
+import { importOptional } from './optional-module.js';
+
+const library = '@tensorflow/tfjs-backend-webgpu';
+const install = `\`npm install ${library}@4.22.0 webgpu@0.6.2\``;
+const isNode = typeof process === 'object' && process.versions?.node !== undefined;
+
+interface Adapter {
+  readonly info: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly device: string;
+    readonly description: string;
+    readonly isFallbackAdapter?: boolean;
+  };
+  readonly isFallbackAdapter?: boolean;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+interface Gpu {
+  requestAdapter(options?: object): Promise<Adapter | null>;
+}
+
+interface Found {
+  readonly adapter: Adapter;
+  readonly name: string;
+  readonly hardware: boolean;
+}
+
+/** The GPU's doorkeeper: the browser's, or in Node that of Dawn, which the package `webgpu` brings. */
+async function gpuOf(): Promise<Gpu | undefined> {
+  const known = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
+  if (known !== undefined || !isNode) return known;
+  const dawn = await importOptional<{ create(flags: string[]): Gpu; globals: object }>('webgpu');
+  if (dawn === undefined) return undefined;
+  Object.assign(globalThis, dawn.globals);
+  const gpu = dawn.create([]);
+  // TensorFlow.js looks here while its backend is imported.
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  return gpu;
+}
+
+/** What there is, or why there is nothing. */
+async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'device' | 'hardware'>> {
+  let gpu: Gpu | undefined;
+  try {
+    gpu = await gpuOf();
+  } catch (error) {
+    const message = (error as Error).message.split('\n')[0] ?? '';
+    const library = /version `(GLIBC(?:XX)?_[\d.]+)' not found/.exec(message)?.[1];
+    return library === undefined
+      ? { reason: `The package webgpu cannot be loaded: ${message}`, howToGetIt: install }
+      : {
+          reason: `The package webgpu wants ${library}, which this system lacks.`,
+          howToGetIt: `Take the version that localgrad was tried with: ${install}.`,
+        };
+  }
+  if (gpu === undefined) {
+    return isNode
+      ? { reason: 'The package webgpu (Dawn for Node) is not installed.', howToGetIt: `${install}.` }
+      : { reason: 'This browser has no WebGPU.', howToGetIt: 'Use a current Chrome, Edge, Firefox or Safari.' };
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) {
+    return {
+      reason: 'Dawn finds no GPU adapter: no Vulkan, Metal or D3D12 driver answers.',
+      howToGetIt:
+        'On Linux install libvulkan1 and the driver of the GPU; for tests without a GPU point VK_ICD_FILENAMES to the vk_swiftshader_icd.json of Debian’s package chromium-common.',
+    };
+  }
+  const { vendor, architecture, device, description } = adapter.info;
+  const isFallback = adapter.info.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false;
+  const name = [vendor, device || architecture, description].filter((part) => part).join(' ');
+  return { adapter, name, hardware: !isFallback && !/swiftshader|llvmpipe|lavapipe|software|subzero/i.test(name) };
+}
+
+export const webgpu: BackendDescriptor = {
+  name: 'webgpu',
+  description: 'any modern GPU through Vulkan, Metal or Direct3D, without CUDA, with WGSL training kernels',
+  automatic: true,
+  async probe() {
+    const found = await findAdapter();
+    if (!('adapter' in found)) return { available: false, device: '', hardware: false, ...found };
+    if (isNode && (await importOptional(library)) === undefined) {
+      return {
+        ...{ available: false, device: found.name, hardware: found.hardware },
+        reason: `${library} is not installed.`,
+        howToGetIt: `${install}.`,
+      };
+    }
+    const kind = found.hardware ? 'A GPU' : 'Software emulation of a GPU: right, but far slower than wasm';
+    const limit = (found.adapter.limits.maxBufferSize ?? 0) / 2 ** 20;
+    return {
+      available: true,
+      reason: `${kind}; buffers up to ${limit.toFixed(0)} MiB.`,
+      device: found.name,
+      hardware: found.hardware,
+    };
+  },
+  async start() {
+    const found = await findAdapter();
+    if (!('adapter' in found)) throw new LocalgradError('backend-unavailable', found.reason);
+    if (isNode) await importOptional(library);
+    else await import('@tensorflow/tfjs-backend-webgpu');
+    if (!(await tf.setBackend('webgpu'))) {
+      throw new LocalgradError(
+        'backend-unavailable',
+        `TensorFlow.js' WebGPU backend could not be started on ${found.name}. Is ${library} installed beside the same @tensorflow/tfjs (${tf.version.tfjs})?`,
+      );
+    }
+    const { createWebGpuKernels, guardBackend } = await import('@localgrad/webgpu-kernels');
+    const backend = tf.backend() as never as Parameters<typeof createWebGpuKernels>[0];
+    guardBackend(backend);
+    registerTrainingKernels('webgpu', createWebGpuKernels(backend));
+    const { limits } = backend.device;
+    return {
+      threads: 1,
+      device: found.name,
+      hardware: found.hardware,
+      facts: {
+        maxBufferSize: limits.maxBufferSize ?? 0,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize ?? 0,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize ?? 0,
+      },
+      // WebGPU tells nobody how much memory a GPU has or has left; what does not fit becomes an error.
+      availableBytes: () => Number.POSITIVE_INFINITY,
+      memoryInUse: async () => ({ bytes: backend.bufferManager.numBytesAllocated, method: 'buffers on the GPU' }),
+      dispose: () => resetTrainingKernels('webgpu'),
+    };
+  },
+};

@@ -1,0 +1,3 @@
+export { guardBackend } from './guard.js';
+export { createWebGpuKernels } from './kernels/index.js';
+export type { GpuDevice, WebGpuBackend } from './program.js';

@@ -1,0 +1,147 @@
+import type { ConvolutionGeometry } from '@localgrad/nn';
+import type { Tensor4D } from '@tensorflow/tfjs';
+import type { WebGpuBackend } from '../program.js';
+import { tiledProduct } from './matrix-product.js';
+
+type Shape4 = readonly [number, number, number, number];
+
+/** Where an output pixel's window begins in the image, and one place of the filter. */
+const coordinates = `
+  fn windowOf(pixel : i32) -> vec4<i32> {
+    let perImage = uniforms.outHeight * uniforms.outWidth;
+    let image = pixel / perImage;
+    let rest = pixel % perImage;
+    return vec4<i32>(
+      image * uniforms.inHeight * uniforms.inWidth * uniforms.inChannels,
+      (rest / uniforms.outWidth) * uniforms.stride - uniforms.padding,
+      (rest % uniforms.outWidth) * uniforms.stride - uniforms.padding,
+      0);
+  }
+  fn placeOf(k : i32, channels : i32) -> vec4<i32> {
+    let tap = k / channels;
+    return vec4<i32>(tap / uniforms.kernelWidth, tap % uniforms.kernelWidth, k % channels, 0);
+  }
+  fn pixelAt(window : vec4<i32>, place : vec4<i32>) -> i32 {
+    let row = window.y + place.x;
+    let column = window.z + place.y;
+    if (row < 0 || row >= uniforms.inHeight || column < 0 || column >= uniforms.inWidth) { return -1; }
+    return window.x + (row * uniforms.inWidth + column) * uniforms.inChannels + place.z;
+  }`;
+
+const readPixel = `
+  fn pixelValue(at : i32) -> f32 {
+    if (at < 0) { return 0.0; }
+    return x[at];
+  }`;
+
+function measures(input: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry) {
+  const [batch, inHeight, inWidth, inChannels] = input;
+  const [kernelHeight, kernelWidth, , outChannels] = filter;
+  const outHeight = Math.floor((inHeight + 2 * padding - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((inWidth + 2 * padding - kernelWidth) / stride) + 1;
+  const sizes = { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth };
+  return {
+    integers: { ...sizes, stride, padding },
+    outputShape: [batch, outHeight, outWidth, outChannels] as const,
+    pixels: batch * outHeight * outWidth,
+    taps: kernelHeight * kernelWidth,
+  };
+}
+
+export function conv2d(backend: WebGpuBackend, x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D {
+  const { integers, outputShape, pixels, taps } = measures(x.shape, filter.shape, geometry);
+  return tiledProduct(backend, {
+    key: 'conv2d',
+    inputs: { x, filterValues: filter },
+    outputShape,
+    rows: pixels,
+    columns: integers.outChannels,
+    depth: taps * integers.inChannels,
+    integers,
+    contiguousA: 'depth',
+    contiguousB: 'column',
+    splits: false,
+    access: `${coordinates}${readPixel}
+      fn rowOf(row : i32) -> vec4<i32> { return windowOf(row); }
+      fn depthOf(k : i32) -> vec4<i32> { return placeOf(k, uniforms.inChannels); }
+      fn readA(row : vec4<i32>, k : vec4<i32>) -> f32 { return pixelValue(pixelAt(row, k)); }
+      fn readB(k : i32, column : i32) -> f32 { return filterValues[k * uniforms.outChannels + column]; }`,
+  });
+}
+
+export function conv2dFilterGradient(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  dy: Tensor4D,
+  filterShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  const { integers, pixels, taps } = measures(x.shape, filterShape, geometry);
+  return tiledProduct(backend, {
+    key: 'conv2dFilterGradient',
+    inputs: { x, dy },
+    outputShape: filterShape,
+    rows: taps * integers.inChannels,
+    columns: integers.outChannels,
+    depth: pixels,
+    integers,
+    contiguousA: 'row',
+    contiguousB: 'column',
+    splits: true,
+    access: `${coordinates}${readPixel}
+      fn rowOf(row : i32) -> vec4<i32> { return placeOf(row, uniforms.inChannels); }
+      fn depthOf(k : i32) -> vec4<i32> { return windowOf(k); }
+      fn readA(row : vec4<i32>, k : vec4<i32>) -> f32 { return pixelValue(pixelAt(k, row)); }
+      fn readB(k : i32, column : i32) -> f32 { return dy[k * uniforms.outChannels + column]; }`,
+  });
+}
+
+export function conv2dInputGradient(
+  backend: WebGpuBackend,
+  dy: Tensor4D,
+  filter: Tensor4D,
+  inputShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  const { integers, taps } = measures(inputShape, filter.shape, geometry);
+  const [batch, height, width, channels] = inputShape;
+  return tiledProduct(backend, {
+    key: 'conv2dInputGradient',
+    inputs: { dy, filterValues: filter },
+    outputShape: inputShape,
+    rows: batch * height * width,
+    columns: channels,
+    depth: taps * integers.outChannels,
+    integers,
+    contiguousA: 'depth',
+    contiguousB: 'depth',
+    splits: false,
+    access: `
+      fn rowOf(row : i32) -> vec4<i32> {
+        let perImage = uniforms.inHeight * uniforms.inWidth;
+        let rest = row % perImage;
+        return vec4<i32>(
+          (row / perImage) * uniforms.outHeight * uniforms.outWidth * uniforms.outChannels,
+          rest / uniforms.inWidth + uniforms.padding,
+          rest % uniforms.inWidth + uniforms.padding,
+          0);
+      }
+      fn depthOf(k : i32) -> vec4<i32> {
+        let tap = k / uniforms.outChannels;
+        return vec4<i32>(tap / uniforms.kernelWidth, tap % uniforms.kernelWidth, k % uniforms.outChannels, 0);
+      }
+      fn readA(row : vec4<i32>, k : vec4<i32>) -> f32 {
+        let down = row.y - k.x;
+        let right = row.z - k.y;
+        if (down < 0 || right < 0 || down % uniforms.stride != 0 || right % uniforms.stride != 0) { return 0.0; }
+        let outRow = down / uniforms.stride;
+        let outColumn = right / uniforms.stride;
+        if (outRow >= uniforms.outHeight || outColumn >= uniforms.outWidth) { return 0.0; }
+        return dy[row.x + (outRow * uniforms.outWidth + outColumn) * uniforms.outChannels + k.z];
+      }
+      fn readB(k : i32, column : i32) -> f32 {
+        let tap = k / uniforms.outChannels;
+        return filterValues[(tap * uniforms.inChannels + column) * uniforms.outChannels + k % uniforms.outChannels];
+      }`,
+  });
+}
