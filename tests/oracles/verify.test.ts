@@ -35,8 +35,10 @@ describe.each([
   it('agrees in every case of the small network, of the contrastive loss and of SGD', async () => {
     const files = [mini, fixture('micro')];
     const report = await verify({ files, backend, memory, threads: 'auto', tolerance: 1e-4 });
-    // Plain JavaScript adds up long float32 sums one by one, and the contrastive gradient cancels in them.
-    const allowed = (name: string) => (backend === 'cpu' && name.includes('contrast') ? 2e-3 : 1e-4);
+    // The contrastive gradient cancels: plain JavaScript adds up long float32 sums one by one, and exp of a GPU may be
+    // off by 3 + 2|x| units in the last place (WGSL, "Floating Point Accuracy").
+    const contrast: Readonly<Record<string, number>> = { cpu: 2e-3, webgpu: 5e-4 };
+    const allowed = (name: string) => (name.includes('contrast') ? (contrast[backend] ?? 1e-4) : 1e-4);
     for (const { case: name, maxRelativeError, groups } of report.cases) {
       expect(maxRelativeError, `${name} ${JSON.stringify(groups)}`).toBeLessThanOrEqual(allowed(name));
     }
