@@ -1,7 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { Command, CommanderError } from 'commander';
-import { registerBench } from './commands/bench.js';
+import { registerBench } from './commands/bench/index.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';

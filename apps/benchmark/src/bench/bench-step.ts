@@ -1,11 +1,14 @@
-import { selectBackend } from '@localgrad/backends';
+import { type MemoryInUse, selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
 import { createLiteralExecutor } from '@localgrad/engine';
 import { type MeasurementEnvironment, measurementEnvironment } from '../environment.js';
 import type { Terminal } from '../terminal.js';
+import { createContestant, recomputeName } from './contestants.js';
 import { engineContestant } from './engine-contestant.js';
+import { highest, spreadOf, takeTurns } from './measure.js';
 import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
 import { startStockTape } from './peers.js';
+import { createProgress } from './progress.js';
 import { timePytorch } from './pytorch.js';
 
 export interface BenchRow {
@@ -19,6 +22,12 @@ export interface BenchRow {
   readonly peakBytes: number | null;
   /** Peak without weights, averages, optimizer state and batch. */
   readonly stepBytes: number | null;
+  /** What the plan says of `peakBytes` before a step is run. */
+  readonly predictedPeakBytes: number | null;
+  /** Forwards, weight gradients and input gradients, each 1 for the whole backbone. */
+  readonly unitsOfWork: number | null;
+  /** What the backend's runtime holds after the steps of all contestants, and who tells. */
+  readonly deviceMemory?: MemoryInUse;
   readonly imagesPerSecond: number;
   readonly relativeToBackprop: Ratios;
   /** The same against the procedure of reference code, where that was measured for this method. */
@@ -35,6 +44,8 @@ export interface Ratios {
 
 export interface BenchReport {
   readonly environment: MeasurementEnvironment;
+  /** What computed. */
+  readonly device: string;
   readonly options: BenchStepOptions;
   readonly rows: readonly BenchRow[];
   /** What was asked for and is not here. */
@@ -47,9 +58,9 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
   const contestants: Contestant[] = [];
   const missing: { name: string; reason: string }[] = [];
   try {
-    for (const method of new Set(['backprop', ...options.methods])) {
-      contestants.push(await engineContestant(method, options, backend));
-      if (options.include.includes('literal') && method !== 'backprop') {
+    for (const method of new Set(['backprop', recomputeName, ...options.methods])) {
+      contestants.push(await createContestant(method, options, backend));
+      if (options.include.includes('literal') && !method.startsWith('backprop')) {
         const procedure = { name: literalName(method), create: createLiteralExecutor };
         contestants.push(await engineContestant(method, options, backend, procedure));
       }
@@ -66,14 +77,20 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
     if (options.include.includes('stock-tape')) {
       await tryTo('stock-tape', async () => void contestants.push(await startStockTape(options)));
     }
-    const measured = await takeTurns(contestants, options, terminal);
-    const rows = contestants.map((contestant, index) => rowOf(contestant, measured[index] ?? [], options));
+    const progress = createProgress(terminal, options.warmup + options.repeats);
+    const measured = await takeTurns(contestants, { ...options, signal: terminal.signal }, progress);
+    const deviceMemory = await backend.memoryInUse();
+    const rows = contestants.map((contestant, index): BenchRow => {
+      const row = rowOf(contestant, measured[index] ?? [], options);
+      return contestant.backend === backend.name ? { ...row, deviceMemory } : row;
+    });
     const reference = rows[0] as BenchRow;
     if (options.include.includes('pytorch')) {
       await tryTo('pytorch', async () => void rows.push(await pytorchRow(options, reference.threads)));
     }
     return {
       environment: await measurementEnvironment(),
+      device: backend.device,
       options,
       rows: rows.map((row) => relate(row, reference, rows)),
       missing,
@@ -82,28 +99,6 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
     for (const contestant of contestants) await contestant.close();
     backend.dispose();
   }
-}
-
-async function takeTurns(
-  contestants: readonly Contestant[],
-  options: BenchStepOptions,
-  terminal: Terminal,
-): Promise<StepMeasurement[][]> {
-  const measured: StepMeasurement[][] = contestants.map(() => []);
-  for (let turn = 0; turn < options.warmup + options.repeats; turn++) {
-    for (const [index, contestant] of contestants.entries()) {
-      terminal.signal?.throwIfAborted();
-      const measurement = await contestant.step();
-      if (turn >= options.warmup) measured[index]?.push(measurement);
-    }
-    const name =
-      turn < options.warmup
-        ? `warm-up ${turn + 1}/${options.warmup}`
-        : `round ${turn + 1 - options.warmup}/${options.repeats}`;
-    terminal.stderr.write(terminal.stderr.isTTY === true ? `\r\u001b[2K${name}` : `${name}\n`);
-  }
-  if (terminal.stderr.isTTY === true) terminal.stderr.write('\r\u001b[2K');
-  return measured;
 }
 
 async function pytorchRow(options: BenchStepOptions, threads: number): Promise<BenchRow> {
@@ -119,6 +114,8 @@ async function pytorchRow(options: BenchStepOptions, threads: number): Promise<B
     stepMs,
     peakBytes: null,
     stepBytes: null,
+    predictedPeakBytes: null,
+    unitsOfWork: null,
     imagesPerSecond: (1000 * batch) / stepMs.median,
     relativeToBackprop: { time: 1, memory: null, stepMemory: null },
   };
@@ -129,10 +126,7 @@ function rowOf(
   measurements: readonly StepMeasurement[],
   { backbone, batch }: BenchStepOptions,
 ): BenchRow {
-  const times = measurements.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b);
-  const highest = (bytes: readonly (number | null)[]) =>
-    bytes.reduce((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
-  const stepMs = { median: median(times), min: times[0] ?? Number.NaN, max: times.at(-1) ?? Number.NaN };
+  const stepMs = spreadOf(measurements.map(({ milliseconds }) => milliseconds));
   return {
     method: contestant.name,
     backbone,
@@ -143,6 +137,8 @@ function rowOf(
     stepMs,
     peakBytes: highest(measurements.map(({ peakBytes }) => peakBytes)),
     stepBytes: highest(measurements.map(({ stepBytes }) => stepBytes)),
+    predictedPeakBytes: contestant.predicted?.peakBytes ?? null,
+    unitsOfWork: contestant.predicted?.unitsOfWork ?? null,
     imagesPerSecond: (1000 * batch) / stepMs.median,
     relativeToBackprop: { time: 1, memory: 1, stepMemory: 1 },
   };
@@ -169,10 +165,4 @@ function ratios(row: BenchRow, reference: BenchRow): Ratios {
     memory: over(row.peakBytes, reference.peakBytes),
     stepMemory: over(row.stepBytes, reference.stepBytes),
   };
-}
-
-export function median(sorted: readonly number[]): number {
-  const middle = sorted.length / 2;
-  const [low = Number.NaN, high = low] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return (low + high) / 2;
 }

@@ -5,10 +5,12 @@ import { compilePlan, createExecutor } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { splitMethods } from '../commands/bench.js';
-import { benchStep, median } from './bench-step.js';
+import { splitMethods } from '../commands/bench/arguments.js';
+import { benchStep } from './bench-step.js';
 import { csvOf } from './csv.js';
+import { spreadOf } from './measure.js';
 import type { BenchStepOptions } from './options.js';
+import { stepRecords } from './step-csv.js';
 import { createStockTape, randomBatch } from './stock-tape.js';
 
 const options: BenchStepOptions = {
@@ -35,8 +37,10 @@ describe('bench step', () => {
   it('measures in turns and relates to end to end', async () => {
     const lines: string[] = [];
     const report = await benchStep(options, { ...quiet, stderr: { write: (text) => lines.push(text) } });
-    expect(report.rows.map(({ method }) => method)).toEqual(['backprop', 'dgl']);
-    const [reference, dgl] = report.rows;
+    expect(report.rows.map(({ method }) => method)).toEqual(['backprop', 'backprop+recompute', 'dgl']);
+    const [reference, recomputed, dgl] = report.rows;
+    expect(recomputed?.unitsOfWork).toBeGreaterThan(reference?.unitsOfWork ?? 0);
+    expect(recomputed?.peakBytes).toBeLessThanOrEqual(reference?.peakBytes ?? 0);
     expect(reference).toMatchObject({
       backbone: 'resnet8',
       modules: 3,
@@ -51,8 +55,8 @@ describe('bench step', () => {
     expect(dgl?.imagesPerSecond).toBeCloseTo(4000 / (dgl?.stepMs.median ?? 1));
     expect(report.missing).toEqual([{ name: 'pytorch', reason: expect.stringContaining('width 16') }]);
     expect(lines.join('')).toContain('MISSING pytorch');
-    const [header = '', ...rows] = csvOf(report).trim().split('\n');
-    expect(rows).toHaveLength(2);
+    const [header = '', ...rows] = csvOf(report.environment, report.device, stepRecords(report)).trim().split('\n');
+    expect(rows).toHaveLength(3);
     for (const row of rows) expect(row.split(',')).toHaveLength(header.split(',').length);
   });
 
@@ -66,10 +70,10 @@ describe('bench step', () => {
     const methods = ['mlm(greedy, window: 3)', 'mlaan(infopro(ixx1: 1, ixx2: 1))'];
     const { rows } = await benchStep({ ...options, methods, include: ['literal'], repeats: 2 }, quiet);
     expect(rows.map(({ method }) => method)).toEqual([
-      'backprop',
+      ...['backprop', 'backprop+recompute'],
       ...methods.flatMap((name) => [name, `literal ${name}`]),
     ]);
-    const [, own, literal] = rows;
+    const [, , own, literal] = rows;
     expect(own?.relativeToLiteral).toEqual({
       time: (own?.stepMs.median ?? 0) / (literal?.stepMs.median ?? 1),
       memory: (own?.peakBytes ?? 0) / (literal?.peakBytes ?? 1),
@@ -80,9 +84,9 @@ describe('bench step', () => {
   });
 
   it('takes the middle', () => {
-    expect(median([1, 2, 9])).toBe(2);
-    expect(median([1, 2, 4, 9])).toBe(3);
-    expect(median([5])).toBe(5);
+    expect(spreadOf([9, 1, 2])).toEqual({ median: 2, min: 1, max: 9 });
+    expect(spreadOf([1, 2, 4, 9]).median).toBe(3);
+    expect(spreadOf([5]).median).toBe(5);
   });
 
   it('splits methods outside parentheses', () => {

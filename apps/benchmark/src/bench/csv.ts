@@ -1,67 +1,46 @@
-import type { BenchReport } from './bench-step.js';
+import type { MeasurementEnvironment } from '../environment.js';
 
-/** One line a row; what it was measured on stands in every line, so that files can be put together. */
-export function csvOf({ environment, rows }: BenchReport): string {
-  const header = [
-    'method',
-    'backbone',
-    'modules',
-    'backend',
-    'threads',
-    'batch',
-    'step_ms_median',
-    'step_ms_min',
-    'step_ms_max',
-    'images_per_second',
-    'peak_bytes',
-    'step_bytes',
-    'time_relative_to_backprop',
-    'memory_relative_to_backprop',
-    'step_memory_relative_to_backprop',
-    'time_relative_to_literal',
-    'memory_relative_to_literal',
-    'step_memory_relative_to_literal',
-    'cpu',
-    'cores',
-    'platform',
-    'runtime',
-    'tfjs',
-    'localgrad',
-    'commit',
-    'date',
-  ];
-  const lines = rows.map((row) => [
-    row.method,
-    row.backbone,
-    row.modules,
-    row.backend,
-    row.threads,
-    row.batch,
-    row.stepMs.median.toFixed(2),
-    row.stepMs.min.toFixed(2),
-    row.stepMs.max.toFixed(2),
-    row.imagesPerSecond.toFixed(1),
-    row.peakBytes ?? '',
-    row.stepBytes ?? '',
-    row.relativeToBackprop.time.toFixed(4),
-    row.relativeToBackprop.memory?.toFixed(4) ?? '',
-    row.relativeToBackprop.stepMemory?.toFixed(4) ?? '',
-    row.relativeToLiteral?.time.toFixed(4) ?? '',
-    row.relativeToLiteral?.memory?.toFixed(4) ?? '',
-    row.relativeToLiteral?.stepMemory?.toFixed(4) ?? '',
-    environment.cpu,
-    environment.cores,
-    environment.platform,
-    environment.runtime,
-    environment.tfjs,
-    environment.localgrad,
-    environment.commit ?? '',
-    environment.date,
-  ]);
-  return `${[header, ...lines].map((line) => line.map(field).join(',')).join('\n')}\n`;
+export type CsvRecord = Readonly<Record<string, string | number | null>>;
+
+/** The columns that say what was measured on. They stand in every line, so that files can be put together. */
+export const environmentColumns = [
+  'device',
+  'cpu',
+  'cores',
+  'platform',
+  'runtime',
+  'tfjs',
+  'localgrad',
+  'commit',
+  'date',
+] as const;
+
+/** One line a record, with the environment after it. */
+export function csvOf(environment: MeasurementEnvironment, device: string, records: readonly CsvRecord[]): string {
+  const { cpu, cores, platform, runtime, tfjs, localgrad, commit, date } = environment;
+  const place = { device, cpu, cores, platform, runtime, tfjs, localgrad, commit, date };
+  const header = [...Object.keys(records[0] ?? {}), ...environmentColumns];
+  const lines = records.map((record) => {
+    const whole: CsvRecord = { ...record, ...place };
+    return header.map((name) => field(whole[name] ?? ''));
+  });
+  return `${[header, ...lines].map((line) => line.join(',')).join('\n')}\n`;
 }
 
 function field(value: string | number): string {
   const text = String(value);
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Reads what `csvOf` writes: the first line names the columns. */
+export function parseCsv(text: string): Record<string, string>[] {
+  const lines: string[][] = [[]];
+  for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\n]*))(,|\r?\n|$)/g)) {
+    if (end === '' && quoted === undefined && plain === '' && lines.at(-1)?.length === 0) break;
+    lines.at(-1)?.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === '') break;
+    if (end !== ',') lines.push([]);
+  }
+  const [header = [], ...rows] = lines.filter((line) => line.length > 0);
+  return rows.map((row) => Object.fromEntries(header.map((name, index) => [name, row[index] ?? ''])));
 }

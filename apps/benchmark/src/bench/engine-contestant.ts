@@ -1,31 +1,32 @@
 import type { BackendHandle } from '@localgrad/backends';
-import { type CompiledPlan, createExecutor, type Executor, MemoryMeter } from '@localgrad/engine';
+import { type CompiledPlan, createExecutor, describePlan, type Executor, MemoryMeter } from '@localgrad/engine';
 import { sgd } from '@localgrad/nn';
 import { checkMemory } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import { buildPlan } from '../run.js';
-import type { BenchStepOptions, Contestant } from './options.js';
+import type { Contestant, MeasuredNetwork } from './options.js';
 import { randomBatch } from './stock-tape.js';
 
 /** How a step is run, and how its row is called. */
 export interface StepProcedure {
   readonly name: string;
-  create(compiled: CompiledPlan): Executor;
+  /** Default: our engine. */
+  readonly create?: (compiled: CompiledPlan) => Executor;
 }
 
 /** A method's step in this process, by our engine unless another procedure is given. */
 export async function engineContestant(
   method: string,
-  options: BenchStepOptions,
+  options: MeasuredNetwork,
   backend: BackendHandle,
-  procedure: StepProcedure = { name: method, create: createExecutor },
+  { name, create = createExecutor }: StepProcedure = { name: method },
 ): Promise<Contestant> {
   const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
   checkMemory(compiled, options.batch, backend.availableBytes());
   const { images, labels } = randomBatch(options.batch, options.image, options.classes);
   const optimizer = sgd({ learningRate: 0.01 });
   const targets = compiled.readsImages ? { labels, images: tf.sigmoid(images) } : { labels };
-  const executor = procedure.create(compiled);
+  const executor = create(compiled);
   let steps = 0;
   const restingBytes = () => {
     const kept: readonly tf.Tensor[] = [
@@ -37,10 +38,14 @@ export async function engineContestant(
     return kept.reduce((sum, { size }) => sum + 4 * size, 0);
   };
   return {
-    name: procedure.name,
+    name,
     modules: compiled.network.modules.length,
     backend: backend.name,
     details: { threads: backend.threads, device: backend.device },
+    predicted: {
+      peakBytes: compiled.predict(options.batch).peakBytes,
+      unitsOfWork: describePlan(compiled, options.batch).totals.unitsOfWork,
+    },
     async step() {
       const resting = restingBytes();
       const meter = new MemoryMeter();

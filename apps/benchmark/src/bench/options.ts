@@ -1,14 +1,18 @@
 import type { Shape3 } from '@localgrad/core';
 import type { NetworkConfig } from '../run.js';
 
-/** What `bench step` measures. */
-export interface BenchStepOptions extends NetworkConfig {
-  /** Method expressions; `backprop` is always measured, as the reference. */
-  readonly methods: readonly string[];
+/** A network and how its steps are run. */
+export interface MeasuredNetwork extends NetworkConfig {
   readonly memory: 'residuals' | 'recompute';
   readonly batch: number;
   readonly image: Shape3;
   readonly classes: number;
+}
+
+/** What `bench step` measures. */
+export interface BenchStepOptions extends MeasuredNetwork {
+  /** Method expressions; `backprop` is always measured, as the reference, with and without recomputation. */
+  readonly methods: readonly string[];
   readonly backend: string;
   readonly threads: number | 'auto';
   /** Timed steps of each contestant, after `warmup` untimed ones. */
@@ -36,6 +40,8 @@ export interface Contestant {
   readonly modules: number;
   readonly backend: string;
   readonly details: Readonly<Record<string, string | number>>;
+  /** What the plan says before a step is run; peers have none. */
+  readonly predicted?: { readonly peakBytes: number; readonly unitsOfWork: number };
   step(): Promise<StepMeasurement>;
   close(): Promise<void>;
 }

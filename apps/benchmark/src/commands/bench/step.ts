@@ -1,21 +1,23 @@
-import { LocalgradError } from '@localgrad/core';
 import { formatBytes } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BenchReport, benchStep } from '../bench/bench-step.js';
-import { csvOf } from '../bench/csv.js';
-import { type PeerName, peerNames } from '../bench/options.js';
-import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
-import type { Presenter } from '../present.js';
-import { writeWhole } from '../run-folder.js';
-import type { Terminal } from '../terminal.js';
-import { textTable } from '../text-table.js';
-import { parseShape } from './explain.js';
+import { type BenchReport, benchStep } from '../../bench/bench-step.js';
+import { stepFigure } from '../../bench/figures.js';
+import { type PeerName, peerNames } from '../../bench/options.js';
+import { stepRecords } from '../../bench/step-csv.js';
+import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
+import type { Presenter } from '../../present.js';
+import type { Terminal } from '../../terminal.js';
+import { textTable } from '../../text-table.js';
+import { parseShape } from '../explain.js';
+import { splitMethods, wholeNumber } from './arguments.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
-export function renderBench({ environment, options, rows, missing }: BenchReport): string {
+export function renderBench(report: BenchReport): string {
+  const { options, rows, missing } = report;
   const milliseconds = (value: number) => value.toFixed(value < 100 ? 1 : 0);
   return [
     `${options.backbone}, batch ${options.batch}, images ${options.image.join('×')}, ${options.repeats} repeats in turns`,
-    `${environment.cpu}, ${environment.cores} cores, ${environment.runtime}${environment.commit === null ? '' : `, commit ${environment.commit}`}`,
+    placeLine(report),
     '',
     textTable(
       [
@@ -31,6 +33,8 @@ export function renderBench({ environment, options, rows, missing }: BenchReport
         'peak memory',
         'memory',
         'without weights',
+        'predicted',
+        'units of work',
       ],
       rows.map((row) => [
         row.method,
@@ -45,13 +49,23 @@ export function renderBench({ environment, options, rows, missing }: BenchReport
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
         row.relativeToBackprop.memory === null ? '' : `${row.relativeToBackprop.memory.toFixed(3)} ×`,
         row.relativeToBackprop.stepMemory === null ? '' : `${row.relativeToBackprop.stepMemory.toFixed(3)} ×`,
+        row.predictedPeakBytes === null ? '' : formatBytes(row.predictedPeakBytes),
+        row.unitsOfWork?.toFixed(1) ?? '',
       ]),
-      ['left', 'right', 'left', ...new Array<'right'>(9).fill('right')],
+      ['left', 'right', 'left', ...new Array<'right'>(11).fill('right')],
     ),
+    ...deviceMemory(rows),
     ...besideLiteral(rows),
     ...besideStockTape(rows),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
+    ...comparisonLines(report),
   ].join('\n');
+}
+
+/** What the backend's runtime says that it holds, beside the tensors that are counted. */
+function deviceMemory(rows: BenchReport['rows']): string[] {
+  const found = rows.find((row) => row.deviceMemory !== undefined)?.deviceMemory;
+  return found === undefined ? [] : [`\nAll contestants together: ${formatBytes(found.bytes)} (${found.method}).`];
 }
 
 /** Each method's step against the procedure of reference code, which runs every window for itself. */
@@ -77,18 +91,16 @@ function besideStockTape(rows: BenchReport['rows']): string[] {
   ];
 }
 
-interface Flags {
+interface Flags extends OutputFlags {
   readonly methods: string[];
   readonly image: string;
   readonly classes: number;
   readonly repeats: number;
   readonly warmupSteps: number;
   readonly include: PeerName[];
-  readonly output?: string;
 }
 
-export function registerBench(program: Command, terminal: Terminal, present: Presenter): void {
-  const bench = program.command('bench').summary('measure').description('Measures time and memory.');
+export function registerBenchStep(bench: Command, terminal: Terminal, present: Presenter): void {
   const step = bench
     .command('step')
     .summary('time and peak memory of a training step')
@@ -105,8 +117,7 @@ export function registerBench(program: Command, terminal: Terminal, present: Pre
     .option('--repeats <number>', 'timed steps of each', wholeNumber, 10)
     .option('--warmup-steps <number>', 'untimed steps of each before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
-    .option('--classes <number>', 'number of classes', wholeNumber, 10)
-    .option('--output <file>', 'write the rows with the environment to a .csv or .json file');
+    .option('--classes <number>', 'number of classes', wholeNumber, 10);
   addConfigFlags(step, [
     'backbone',
     'width',
@@ -117,7 +128,8 @@ export function registerBench(program: Command, terminal: Terminal, present: Pre
     'batch',
     'backend',
     'threads',
-  ])
+  ]);
+  addOutputFlags(step)
     .addHelpText(
       'after',
       '\nExamples:\n' +
@@ -127,7 +139,7 @@ export function registerBench(program: Command, terminal: Terminal, present: Pre
     )
     .action((flags: Flags) =>
       present(async () => {
-        const write = writerFor(flags.output);
+        const finish = await prepareOutput(flags, stepRecords, stepFigure);
         const { backbone, width, modules, partition, stemModule, memory, batch, backend, threads } =
           await resolveRunConfig(step);
         const network = { backbone, width, modules, partition, stemModule, memory, batch, backend, threads };
@@ -141,36 +153,14 @@ export function registerBench(program: Command, terminal: Terminal, present: Pre
           classes,
           image: parseShape(flags.image),
         };
-        const report = await benchStep(options, terminal);
-        await write(report);
-        return report;
+        return finish(await benchStep(options, terminal));
       }, renderBench),
     );
   // Started by `bench step --include stock-tape`: stock TensorFlow.js in a process of its own.
   bench.command('stock-tape-worker <request>', { hidden: true }).action(async (request: string) => {
-    const { runStockTapeWorker } = await import('../bench/stock-tape-worker.js');
+    const { runStockTapeWorker } = await import('../../bench/stock-tape-worker.js');
     await runStockTapeWorker(request, terminal);
   });
-}
-
-/** Complains about a file's name before anything is measured. */
-function writerFor(file: string | undefined): (report: BenchReport) => Promise<void> {
-  if (file === undefined) return async () => {};
-  if (file.endsWith('.csv')) return (report) => writeWhole(file, csvOf(report));
-  if (file.endsWith('.json')) return (report) => writeWhole(file, `${JSON.stringify(report, null, 2)}\n`);
-  throw new LocalgradError('invalid-option', `--output '${file}': allowed: names that end with .csv or .json.`);
-}
-
-/** Splits at commas and spaces that are not inside parentheses. */
-export function splitMethods(text: string): string[] {
-  const methods: string[] = [''];
-  let depth = 0;
-  for (const character of text) {
-    depth += character === '(' ? 1 : character === ')' ? -1 : 0;
-    if (depth === 0 && /[\s,]/.test(character)) methods.push('');
-    else methods[methods.length - 1] += character;
-  }
-  return methods.filter((method) => method !== '');
 }
 
 function splitPeers(text: string): PeerName[] {
@@ -179,10 +169,4 @@ function splitPeers(text: string): PeerName[] {
     if (peer === undefined) throw new InvalidArgumentError(`Allowed: ${peerNames.join(', ')}.`);
     return peer;
   });
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Allowed: integers ≥ 1.');
-  return value;
 }

@@ -1,0 +1,48 @@
+import type { Contestant, StepMeasurement } from './options.js';
+import type { Progress } from './progress.js';
+
+export interface Turns {
+  readonly warmup: number;
+  readonly repeats: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One step of each in turn, so that a machine that gets slower does so for all. */
+export async function takeTurns(
+  contestants: readonly Contestant[],
+  { warmup, repeats, signal }: Turns,
+  progress: Progress,
+): Promise<StepMeasurement[][]> {
+  const measured: StepMeasurement[][] = contestants.map(() => []);
+  for (let turn = 0; turn < warmup + repeats; turn++) {
+    for (const [index, contestant] of contestants.entries()) {
+      signal?.throwIfAborted();
+      const measurement = await contestant.step();
+      if (turn >= warmup) measured[index]?.push(measurement);
+    }
+    progress.done(turn < warmup ? `warm-up ${turn + 1}` : `round ${turn + 1 - warmup}`);
+  }
+  progress.end();
+  return measured;
+}
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: median(sorted), min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+}
+
+export function highest(values: readonly (number | null)[]): number | null {
+  return values.reduce((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
+}
+
+function median(sorted: readonly number[]): number {
+  const middle = sorted.length / 2;
+  const [low = Number.NaN, high = low] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return (low + high) / 2;
+}

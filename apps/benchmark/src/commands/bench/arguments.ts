@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Splits at commas and spaces that are not inside parentheses. */
+export function splitMethods(text: string): string[] {
+  const methods: string[] = [''];
+  let depth = 0;
+  for (const character of text) {
+    depth += character === '(' ? 1 : character === ')' ? -1 : 0;
+    if (depth === 0 && /[\s,]/.test(character)) methods.push('');
+    else methods[methods.length - 1] += character;
+  }
+  return methods.filter((method) => method !== '');
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Allowed: integers ≥ 1.');
+  return value;
+}
+
+export function wholeNumbers(text: string): number[] {
+  return text.split(/[\s,]+/).map(wholeNumber);
+}
+
+/** `512MiB`, `4 GB`, `1e9` */
+export function byteCount(text: string): number {
+  const [, number, prefix = '', binary] = /^\s*([\d.]+(?:e\d+)?)\s*([KMGT]?)(i?)B?\s*$/i.exec(text) ?? [];
+  const power = ['', 'K', 'M', 'G', 'T'].indexOf(prefix.toUpperCase());
+  const bytes = Number(number) * (binary === '' ? 1000 : 1024) ** power;
+  if (!(bytes >= 1)) throw new InvalidArgumentError('Allowed: numbers of bytes such as 512MiB, 4GiB or 1e9.');
+  return Math.floor(bytes);
+}

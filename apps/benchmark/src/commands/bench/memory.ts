@@ -1,0 +1,78 @@
+import { formatBytes } from '@localgrad/train';
+import type { Command } from 'commander';
+import { type BenchMemoryReport, benchMemory, memoryRecords } from '../../bench/bench-memory.js';
+import { memoryFigure } from '../../bench/figures.js';
+import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
+import type { Presenter } from '../../present.js';
+import type { Terminal } from '../../terminal.js';
+import { textTable } from '../../text-table.js';
+import { parseShape } from '../explain.js';
+import { byteCount, splitMethods, wholeNumber } from './arguments.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+
+export function renderBenchMemory(report: BenchMemoryReport): string {
+  const { options, backend, rows } = report;
+  return [
+    `${options.backbone}, images ${options.image.join('×')}, backend ${backend}: what fits into ${formatBytes(options.budgetBytes)}`,
+    placeLine(report),
+    '',
+    textTable(
+      ['training with', 'modules', 'largest batch', '', 'weights', 'per image', 'measured at', 'peak', 'predicted'],
+      rows.map(({ method, modules, largestBatch, relativeToBackprop, residentBytes, bytesPerImage, measured }) => [
+        method,
+        String(modules),
+        String(largestBatch),
+        `${relativeToBackprop.toFixed(2)} ×`,
+        formatBytes(residentBytes),
+        formatBytes(bytesPerImage),
+        measured === null ? '' : `batch ${measured.batch}`,
+        measured === null ? 'nothing fits' : formatBytes(measured.peakBytes),
+        measured === null ? '' : formatBytes(measured.predictedBytes),
+      ]),
+      ['left', ...new Array<'right'>(8).fill('right')],
+    ),
+    '',
+    'Weights include averages and optimizer state. The largest batch follows from the predicted peak, or from the measured one where that is higher.',
+    ...comparisonLines(report),
+  ].join('\n');
+}
+
+interface Flags extends OutputFlags {
+  readonly methods: string[];
+  readonly image: string;
+  readonly classes: number;
+  readonly budget: number;
+  readonly measureUpTo: number;
+}
+
+export function registerBenchMemory(bench: Command, terminal: Terminal, present: Presenter): void {
+  const command = bench
+    .command('memory')
+    .summary('largest batch that fits a memory budget')
+    .description(
+      'Finds the largest batch that fits a budget, for each method and for end-to-end training with and without recomputation, from predicted peaks; runs real steps to correct the prediction.',
+    )
+    .option('--budget <bytes>', 'what a step may take, weights included', byteCount, byteCount('512MiB'))
+    .option('--methods <list>', 'method expressions', splitMethods, ['dgl'])
+    .option('--measure-up-to <batch>', 'largest batch of a real step', wholeNumber, 128)
+    .option('--image <shape>', 'height x width x channels', '32x32x3')
+    .option('--classes <number>', 'number of classes', wholeNumber, 10);
+  addConfigFlags(command, ['backbone', 'width', 'modules', 'partition', 'stemModule', 'memory', 'backend', 'threads']);
+  addOutputFlags(command)
+    .addHelpText(
+      'after',
+      '\nExample:\n  localgrad bench memory --budget 256MiB --backbone resnet32 --modules 16 --methods "dgl(head: 1c2f) mlaan(greedy)" --figure memory',
+    )
+    .action((flags: Flags) =>
+      present(async () => {
+        const finish = await prepareOutput(flags, memoryRecords, memoryFigure);
+        const { backbone, width, modules, partition, stemModule, memory, backend, threads } =
+          await resolveRunConfig(command);
+        const network = { backbone, width, modules, partition, stemModule, memory, backend, threads };
+        const { methods, budget, measureUpTo, classes } = flags;
+        const image = parseShape(flags.image);
+        const options = { ...network, methods, budgetBytes: budget, measureUpTo, classes, image };
+        return finish(await benchMemory(options, terminal));
+      }, renderBenchMemory),
+    );
+}

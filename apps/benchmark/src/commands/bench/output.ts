@@ -1,0 +1,71 @@
+import { LocalgradError } from '@localgrad/core';
+import type { Command } from 'commander';
+import { type Comparison, compare, readEarlier, renderComparison } from '../../bench/compare.js';
+import { type CsvRecord, csvOf } from '../../bench/csv.js';
+import type { MeasurementEnvironment } from '../../environment.js';
+import { renderSvg } from '../../report/figures.js';
+import { pngOf } from '../../report/png.js';
+import { writeWhole } from '../../run-folder.js';
+
+export interface OutputFlags {
+  readonly output?: string;
+  readonly compare?: string;
+  readonly figure?: string;
+}
+
+interface Measured {
+  readonly environment: MeasurementEnvironment;
+  readonly device: string;
+}
+
+/** Flags of every benchmark. */
+export function addOutputFlags(command: Command, withFigure = true): Command {
+  command
+    .option('--output <file>', 'write the rows with the environment to a .csv or .json file')
+    .option('--compare <file>', 'say how the rows differ from those of an earlier .csv file');
+  return withFigure ? command.option('--figure <path>', 'draw them: writes <path>.svg and <path>.png') : command;
+}
+
+/**
+ * Complains about files before anything is measured; what it returns writes them afterwards and adds the comparison to
+ * the report.
+ *
+ * @throws LocalgradError `invalid-option`, `invalid-data`
+ */
+export async function prepareOutput<Report extends Measured>(
+  flags: OutputFlags,
+  records: (report: Report) => readonly CsvRecord[],
+  figure?: (report: Report) => Record<string, unknown>,
+): Promise<(report: Report) => Promise<Report & { comparison?: Comparison }>> {
+  const { output } = flags;
+  if (output !== undefined && !/\.(csv|json)$/.test(output)) {
+    throw new LocalgradError('invalid-option', `--output '${output}': allowed: names that end with .csv or .json.`);
+  }
+  const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
+  return async (report) => {
+    const rows = records(report);
+    const csv = csvOf(report.environment, report.device, rows);
+    if (output?.endsWith('.csv')) await writeWhole(output, csv);
+    if (output?.endsWith('.json')) await writeWhole(output, `${JSON.stringify(report, null, 2)}\n`);
+    if (flags.figure !== undefined && figure !== undefined) {
+      const svg = await renderSvg(figure(report));
+      await writeWhole(`${flags.figure}.svg`, svg);
+      await writeWhole(`${flags.figure}.png`, pngOf(svg));
+    }
+    if (earlier === undefined || flags.compare === undefined) return report;
+    const { cpu, cores, platform, runtime, tfjs, localgrad, commit } = report.environment;
+    const here = { device: report.device, cpu, cores: String(cores), platform, runtime, tfjs, localgrad };
+    return { ...report, comparison: compare(flags.compare, rows, { ...here, commit: commit ?? '' }, earlier) };
+  };
+}
+
+export function comparisonLines(report: object): string[] {
+  const { comparison } = report as { readonly comparison?: Comparison };
+  return comparison === undefined ? [] : [renderComparison(comparison)];
+}
+
+/** `AMD EPYC, 2 cores, Node 20, commit …` */
+export function placeLine({ environment, device }: Measured): string {
+  const commit = environment.commit === null ? '' : `, commit ${environment.commit}`;
+  return `${device}, ${environment.cores} cores, ${environment.runtime}${commit}`;
+}
