@@ -1,5 +1,5 @@
-import { sum, type Tensor } from '@tensorflow/tfjs';
-import { type ProgramRequest, runProgram, type WebGpuBackend } from '../program.js';
+import type { Tensor } from '@tensorflow/tfjs';
+import { type ProgramRequest, runElementwise, runProgram, type WebGpuBackend } from '../program.js';
 
 /** Rows and depth of a tile; each invocation computes 4×4 results. */
 const tileRows = 64;
@@ -58,7 +58,16 @@ export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, prod
     body: body(threads, tileColumns, contiguousA, contiguousB),
   });
   if (parts === 1) return result as Result;
-  const total = sum(result, 0) as Result;
+  const total = runElementwise<Result>(backend, {
+    key: 'sum of parts',
+    inputs: { products: result },
+    outputShape,
+    integers: { parts },
+    body: `
+      var total = 0.0;
+      for (var part = 0; part < uniforms.parts; part++) { total += products[part * uniforms.elements + index]; }
+      result[index] = total;`,
+  });
   result.dispose();
   return total;
 }
