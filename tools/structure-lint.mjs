@@ -78,6 +78,7 @@ function checkManifest(folder, manifest) {
     }
   }
   for (const name of Object.keys(manifest.peerDependencies ?? {})) {
+    if (manifest.peerDependenciesMeta?.[name]?.optional === true) continue;
     // Without this turbo would not build the peer first.
     if (!manifest.devDependencies?.[name]) report(path, `peer '${name}' is missing in devDependencies`);
   }

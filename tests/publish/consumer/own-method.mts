@@ -16,6 +16,7 @@ import { type CompiledPlan, compilePlan, createExecutor, type StepResult } from 
 import { createScope, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
 import { type TrainingResult, train } from '@localgrad/train';
 import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';
+import { createWebGpuKernels } from '@localgrad/webgpu-kernels';
 import * as tf from '@tensorflow/tfjs';
 import { createMethod, type Explanation } from 'localgrad';
 
@@ -81,4 +82,4 @@ console.log(JSON.stringify({ sums, refusal }));
 
 // Types that a user spells out without calling anything.
 export type Used = [TrainingResult, WasmRuntime, ImageDataset, Explanation];
-export const functions = { train, startWasm, fashionMnistSubset, createMethod };
+export const functions = { train, startWasm, createWebGpuKernels, fashionMnistSubset, createMethod };
