@@ -15,7 +15,8 @@ export async function measurementEnvironment(): Promise<MeasurementEnvironment> 
   return {
     ...(await describeEnvironment()),
     localgrad: version,
-    commit: await commitOf(import.meta.dirname),
+    // Bundles for machines without the repository bring its commit along.
+    commit: process.env.LOCALGRAD_COMMIT || (await commitOf(import.meta.dirname)),
     date: new Date().toISOString(),
   };
 }
