@@ -9,7 +9,7 @@ import { highest, spreadOf, takeTurns } from './measure.js';
 import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
 import { startStockTape } from './peers.js';
 import { createProgress } from './progress.js';
-import { timePytorch } from './pytorch.js';
+import { pytorchName, startPytorch } from './pytorch.js';
 
 export interface BenchRow {
   readonly method: string;
@@ -32,6 +32,8 @@ export interface BenchRow {
   readonly relativeToBackprop: Ratios;
   /** The same against the procedure of reference code, where that was measured for this method. */
   readonly relativeToLiteral?: Ratios;
+  /** The same against PyTorch's step of this method, by the literal procedure where the method needs one. */
+  readonly relativeToPytorch?: Ratios;
 }
 
 /** Ratios of medians and of peaks; null where the peak was not counted. */
@@ -58,24 +60,36 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
   const contestants: Contestant[] = [];
   const missing: { name: string; reason: string }[] = [];
   try {
-    for (const method of new Set(['backprop', recomputeName, ...options.methods])) {
+    const methods = new Set(['backprop', recomputeName, ...options.methods]);
+    for (const method of methods) {
       contestants.push(await createContestant(method, options, backend));
       if (options.include.includes('literal') && !method.startsWith('backprop')) {
         const procedure = { name: literalName(method), create: createLiteralExecutor };
         contestants.push(await engineContestant(method, options, backend, procedure));
       }
     }
-    const tryTo = async (name: string, work: () => Promise<void>) => {
+    const tryTo = async (name: string, start: () => Promise<Contestant>) => {
       try {
-        await work();
+        contestants.push(await start());
+        return true;
       } catch (error) {
         if (!LocalgradError.isInstance(error)) throw error;
         missing.push({ name, reason: error.message });
         terminal.stderr.write(`MISSING ${name}: ${error.message}\n`);
+        return false;
       }
     };
     if (options.include.includes('stock-tape')) {
-      await tryTo('stock-tape', async () => void contestants.push(await startStockTape(options)));
+      await tryTo('stock-tape', () => startStockTape(options));
+    }
+    if (
+      options.include.includes('pytorch') &&
+      (await tryTo('pytorch', () => startPytorch('backprop', options, backend)))
+    ) {
+      methods.delete('backprop');
+      for (const method of methods) {
+        await tryTo(`pytorch ${method}`, () => startPytorch(method, options, backend));
+      }
     }
     const progress = createProgress(terminal, options.warmup + options.repeats);
     const measured = await takeTurns(contestants, { ...options, signal: terminal.signal }, progress);
@@ -85,9 +99,6 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
       return contestant.backend === backend.name ? { ...row, deviceMemory } : row;
     });
     const reference = rows[0] as BenchRow;
-    if (options.include.includes('pytorch')) {
-      await tryTo('pytorch', async () => void rows.push(await pytorchRow(options, reference.threads)));
-    }
     return {
       environment: await measurementEnvironment(),
       device: backend.device,
@@ -99,26 +110,6 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
     for (const contestant of contestants) await contestant.close();
     backend.dispose();
   }
-}
-
-async function pytorchRow(options: BenchStepOptions, threads: number): Promise<BenchRow> {
-  const { stepMs } = await timePytorch(options, threads);
-  const { backbone, batch } = options;
-  return {
-    method: 'pytorch',
-    backbone,
-    modules: 1,
-    backend: 'pytorch',
-    threads,
-    batch,
-    stepMs,
-    peakBytes: null,
-    stepBytes: null,
-    predictedPeakBytes: null,
-    unitsOfWork: null,
-    imagesPerSecond: (1000 * batch) / stepMs.median,
-    relativeToBackprop: { time: 1, memory: null, stepMemory: null },
-  };
 }
 
 function rowOf(
@@ -150,11 +141,14 @@ function literalName(method: string): string {
 }
 
 function relate(row: BenchRow, backprop: BenchRow, rows: readonly BenchRow[]): BenchRow {
-  const literal = rows.find(({ method }) => method === literalName(row.method));
+  const find = (...names: string[]) => rows.find(({ method }) => names.includes(method));
+  const literal = find(literalName(row.method));
+  const pytorch = find(pytorchName(row.method, false), pytorchName(row.method, true));
   return {
     ...row,
     relativeToBackprop: ratios(row, backprop),
     ...(literal === undefined ? {} : { relativeToLiteral: ratios(row, literal) }),
+    ...(pytorch === undefined ? {} : { relativeToPytorch: ratios(row, pytorch) }),
   };
 }
 

@@ -29,6 +29,7 @@ const options: BenchStepOptions = {
   repeats: 3,
   warmup: 1,
   include: ['pytorch'],
+  python: '/nowhere/python3',
 };
 
 const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
@@ -53,7 +54,7 @@ describe('bench step', () => {
     expect(dgl?.relativeToBackprop.time).toBeCloseTo((dgl?.stepMs.median ?? 0) / (reference?.stepMs.median ?? 1));
     expect(dgl?.relativeToBackprop.memory).toBeCloseTo((dgl?.peakBytes ?? 0) / (reference?.peakBytes ?? 1));
     expect(dgl?.imagesPerSecond).toBeCloseTo(4000 / (dgl?.stepMs.median ?? 1));
-    expect(report.missing).toEqual([{ name: 'pytorch', reason: expect.stringContaining('width 16') }]);
+    expect(report.missing).toEqual([{ name: 'pytorch', reason: expect.stringContaining('/nowhere/python3') }]);
     expect(lines.join('')).toContain('MISSING pytorch');
     const [header = '', ...rows] = csvOf(report.environment, report.device, stepRecords(report)).trim().split('\n');
     expect(rows).toHaveLength(3);

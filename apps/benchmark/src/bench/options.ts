@@ -19,6 +19,8 @@ export interface BenchStepOptions extends MeasuredNetwork {
   readonly repeats: number;
   readonly warmup: number;
   readonly include: readonly PeerName[];
+  /** Interpreter of the PyTorch peer; default `LOCALGRAD_PYTHON` or `python3`. */
+  readonly python?: string;
 }
 
 /** What can be measured beside the methods. */

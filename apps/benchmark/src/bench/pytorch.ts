@@ -1,33 +1,35 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import type { BackendHandle } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import type { BenchStepOptions } from './options.js';
+import { describePlan, type PlanDescription } from '@localgrad/engine';
+import { buildPlan } from '../run.js';
+import { recomputeName, withCheckpoints } from './contestants.js';
+import { LineProcess } from './line-process.js';
+import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
 
-/** What `benchmarks/peers/pytorch_step.py` prints. */
-export interface PytorchTiming {
-  readonly framework: string;
-  readonly threads: number;
-  readonly stepMs: { readonly median: number; readonly min: number; readonly max: number };
+interface Greeting {
+  readonly backend: string;
+  readonly details: Readonly<Record<string, string | number>>;
 }
 
+/** What `benchmarks/peers/pytorch_step.py` builds: the keys of `localgrad explain --json` that it reads, and the width. */
+type PytorchPlan = PlanDescription &
+  Pick<BenchStepOptions, 'backbone' | 'width' | 'memory' | 'batch' | 'image' | 'classes'>;
+
 /**
- * The same end-to-end step in PyTorch, in a process of its own, all repeats in a row. `LOCALGRAD_PYTHON` names the
- * interpreter if it is not `python3`.
+ * A method's step in PyTorch, in a process of its own: the same blocks, heads and chains, built from the plan, by the
+ * procedure of reference code. On CUDA where our backend computes on a GPU and PyTorch sees one.
  *
- * @throws LocalgradError `missing-dependency`, and `invalid-option` for what the script cannot build
+ * @param name a method expression, or end-to-end training with recomputation
+ * @throws LocalgradError `missing-dependency` without the script, `backend-unavailable` without PyTorch and for plans
+ *   that it cannot build
  */
-export async function timePytorch(options: BenchStepOptions, threads: number): Promise<PytorchTiming> {
-  const { backbone, width = 16, batch, image, repeats, warmup, classes } = options;
-  const depth = /^resnet(\d+)$/.exec(backbone)?.[1];
-  const [height, imageWidth, channels] = image;
-  if (depth === undefined || width !== 16 || classes !== 10 || height !== imageWidth || channels !== 3) {
-    throw new LocalgradError(
-      'invalid-option',
-      'The PyTorch peer knows CIFAR ResNets of width 16 on square images of 3 channels and 10 classes only.',
-    );
-  }
+export async function startPytorch(
+  name: string,
+  options: BenchStepOptions,
+  backend: BackendHandle,
+): Promise<Contestant> {
   const script = findUpwards('benchmarks/peers/pytorch_step.py');
   if (script === undefined) {
     throw new LocalgradError(
@@ -35,17 +37,45 @@ export async function timePytorch(options: BenchStepOptions, threads: number): P
       'benchmarks/peers/pytorch_step.py is in the repository, but not in the npm package.',
     );
   }
-  const args = Object.entries({ method: 'backprop', depth, batch, threads, repeats, warmup, size: height });
+  const plan = await describe(name, options);
+  const python = options.python ?? process.env.LOCALGRAD_PYTHON ?? 'python3';
+  const isOnGpu = backend.hardware && ['webgpu', 'tensorflow-gpu'].includes(backend.name);
+  const where = isOnGpu ? ['--device', 'auto'] : ['--device', 'cpu', '--threads', String(backend.threads)];
+  const child = new LineProcess('pytorch', python, [script, '--serve', ...where]);
   try {
-    const { stdout } = await promisify(execFile)(process.env.LOCALGRAD_PYTHON ?? 'python3', [
-      script,
-      ...args.flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ]);
-    return JSON.parse(stdout) as PytorchTiming;
+    const { backend: computedBy, details } = await child.request<Greeting>(JSON.stringify(plan));
+    return {
+      name: pytorchName(name, isRepeated(plan)),
+      modules: plan.modules.length,
+      backend: computedBy,
+      details,
+      step: () => child.request<StepMeasurement>('step'),
+      close: () => child.close(),
+    };
   } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string };
-    throw new LocalgradError('missing-dependency', stderr.trim().split('\n').at(-1) || message, {}, { cause: error });
+    await child.close();
+    throw error;
   }
+}
+
+/** The row of a method's step in PyTorch. */
+export function pytorchName(method: string, isLiteral: boolean): string {
+  return isLiteral ? `pytorch literal ${method}` : `pytorch ${method}`;
+}
+
+async function describe(name: string, options: BenchStepOptions): Promise<PytorchPlan> {
+  const asked =
+    name === recomputeName ? { ...withCheckpoints(options), method: 'backprop' } : { ...options, method: name };
+  const { backbone, width, memory, batch, image, classes } = asked;
+  const { compiled, dispose } = await buildPlan({ ...asked, seed: 1 }, image, classes);
+  const description = describePlan(compiled, batch);
+  dispose();
+  return { ...description, backbone, width, memory, batch, image, classes };
+}
+
+/** Where several losses train a module, reference code runs it once for each. */
+function isRepeated({ objectives }: PlanDescription): boolean {
+  return objectives.length > 1 && objectives.some(({ span: [from, to] }) => from < to);
 }
 
 function findUpwards(path: string): string | undefined {

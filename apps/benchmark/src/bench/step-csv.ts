@@ -27,5 +27,8 @@ export function stepRecords({ rows }: BenchReport): CsvRecord[] {
     time_relative_to_literal: ratio(row.relativeToLiteral?.time),
     memory_relative_to_literal: ratio(row.relativeToLiteral?.memory),
     step_memory_relative_to_literal: ratio(row.relativeToLiteral?.stepMemory),
+    time_relative_to_pytorch: ratio(row.relativeToPytorch?.time),
+    memory_relative_to_pytorch: ratio(row.relativeToPytorch?.memory),
+    step_memory_relative_to_pytorch: ratio(row.relativeToPytorch?.stepMemory),
   }));
 }

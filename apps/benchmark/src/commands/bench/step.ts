@@ -57,6 +57,7 @@ export function renderBench(report: BenchReport): string {
     ...deviceMemory(rows),
     ...besideLiteral(rows),
     ...besideStockTape(rows),
+    ...besidePytorch(rows),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
     ...comparisonLines(report),
   ].join('\n');
@@ -91,6 +92,19 @@ function besideStockTape(rows: BenchReport['rows']): string[] {
   ];
 }
 
+/** Each step against the same one in PyTorch. */
+function besidePytorch(rows: BenchReport['rows']): string[] {
+  const compared = rows.flatMap(({ method, relativeToPytorch }) =>
+    relativeToPytorch === undefined
+      ? []
+      : [
+          `${method} here, against PyTorch's: ${relativeToPytorch.time.toFixed(3)} × the time, ` +
+            `${relativeToPytorch.memory?.toFixed(3)} × the memory (${relativeToPytorch.stepMemory?.toFixed(3)} × without weights).`,
+        ],
+  );
+  return compared.length === 0 ? [] : ['', ...compared];
+}
+
 interface Flags extends OutputFlags {
   readonly methods: string[];
   readonly image: string;
@@ -98,6 +112,7 @@ interface Flags extends OutputFlags {
   readonly repeats: number;
   readonly warmupSteps: number;
   readonly include: PeerName[];
+  readonly python?: string;
 }
 
 export function registerBenchStep(bench: Command, terminal: Terminal, present: Presenter): void {
@@ -114,6 +129,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
       ['dgl'],
     )
     .option('--include <list>', `also measure: ${peerNames.join(', ')}`, splitPeers, [])
+    .option('--python <path>', 'interpreter with PyTorch (default: LOCALGRAD_PYTHON, or python3)')
     .option('--repeats <number>', 'timed steps of each', wholeNumber, 10)
     .option('--warmup-steps <number>', 'untimed steps of each before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
@@ -143,7 +159,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
         const { backbone, width, modules, partition, stemModule, memory, batch, backend, threads } =
           await resolveRunConfig(step);
         const network = { backbone, width, modules, partition, stemModule, memory, batch, backend, threads };
-        const { methods, repeats, warmupSteps, include, classes } = flags;
+        const { methods, repeats, warmupSteps, include, classes, python } = flags;
         const options = {
           ...network,
           methods,
@@ -152,6 +168,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
           include,
           classes,
           image: parseShape(flags.image),
+          ...(python === undefined ? {} : { python }),
         };
         return finish(await benchStep(options, terminal));
       }, renderBench),

@@ -1,0 +1,1 @@
+"""Steps of localgrad's plans in plain PyTorch."""
