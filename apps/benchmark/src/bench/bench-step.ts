@@ -68,27 +68,29 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
         contestants.push(await engineContestant(method, options, backend, procedure));
       }
     }
-    const tryTo = async (name: string, start: () => Promise<Contestant>) => {
+    const tryTo = async (name: string, start: () => Promise<Contestant>): Promise<Contestant[]> => {
       try {
-        contestants.push(await start());
-        return true;
+        return [await start()];
       } catch (error) {
         if (!LocalgradError.isInstance(error)) throw error;
         missing.push({ name, reason: error.message });
         terminal.stderr.write(`MISSING ${name}: ${error.message}\n`);
-        return false;
+        return [];
       }
     };
     if (options.include.includes('stock-tape')) {
-      await tryTo('stock-tape', () => startStockTape(options));
+      contestants.push(...(await tryTo('stock-tape', () => startStockTape(options))));
     }
-    if (
-      options.include.includes('pytorch') &&
-      (await tryTo('pytorch', () => startPytorch('backprop', options, backend)))
-    ) {
-      methods.delete('backprop');
-      for (const method of methods) {
-        await tryTo(`pytorch ${method}`, () => startPytorch(method, options, backend));
+    if (options.include.includes('pytorch')) {
+      const [endToEnd] = await tryTo('pytorch', () => startPytorch('backprop', options, backend));
+      if (endToEnd !== undefined) {
+        contestants.push(endToEnd);
+        methods.delete('backprop');
+        // Together: loading PyTorch takes seconds, and they compute nothing yet.
+        const others = [...methods].map((method) =>
+          tryTo(`pytorch ${method}`, () => startPytorch(method, options, backend)),
+        );
+        contestants.push(...(await Promise.all(others)).flat());
       }
     }
     const progress = createProgress(terminal, options.warmup + options.repeats);
