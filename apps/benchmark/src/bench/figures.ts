@@ -18,6 +18,7 @@ function frame(title: string, subtitle: string, parts: readonly Spec[]): Spec {
     title: { text: title, subtitle, fontSize: 19, subtitleFontSize: 12.5, offset: 26, subtitlePadding: 8 },
     spacing: 60,
     hconcat: parts,
+    resolve: { scale: { color: 'independent' }, legend: { color: 'independent' } },
   };
 }
 
