@@ -94,6 +94,17 @@ const normCases = normShapes.flatMap((x): KernelCase[] => {
         },
       }),
     ),
+    {
+      ...{ kernel: 'batchNormForward', label: `${label}, residual, ReLU`, inputs: { x, ...vectors, residual: x } },
+      run: (kernels, { x: image, scale, shift, residual }) => {
+        const norm = { scale: scale as tf.Tensor1D, shift: shift as tf.Tensor1D, epsilon: 1e-5 };
+        const fused = kernels.batchNormForward?.(image as tf.Tensor4D, norm, residual as tf.Tensor4D, true);
+        if (fused !== undefined) return [fused.output, fused.mean, fused.variance];
+        const { mean, variance } = kernels.batchStatistics(image as tf.Tensor4D);
+        const whole = { ...norm, mean, variance };
+        return [kernels.batchNormApply(image as tf.Tensor4D, whole, residual as tf.Tensor4D, true), mean, variance];
+      },
+    },
     ...(['none', 'recompute', 'output'] as const).flatMap((mask) =>
       [true, false].map(
         (isLast): KernelCase => ({

@@ -44,7 +44,7 @@ function bars(title: string, subtitle: string, values: readonly Bar[], withNames
     encoding: {
       y: {
         ...{ field: 'name', type: 'nominal', sort: names, title: null },
-        axis: withNames ? { labelColor: ink, labelFontSize: 12, labelLimit: 260 } : null,
+        axis: withNames ? { labelColor: ink, labelFontSize: 12, labelLimit: 360 } : null,
         scale: { paddingInner: 0.35, paddingOuter: 0.1 },
       },
       x: { field: 'value', type: 'quantitative', axis: null, scale: { domain: [0, most * 1.45], nice: false } },

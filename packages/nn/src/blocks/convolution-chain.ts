@@ -14,7 +14,7 @@ import { currentKernels } from '../kernels/registry.js';
 import type { BatchNormGradient } from '../kernels/training-kernels.js';
 import { normalisation } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
-import { convolve, filterShape, keepNormGradients, normalise, settle, type UnitResidual } from './convolution-steps.js';
+import { filterShape, keepNormGradients, normaliseUnit, type UnitResidual } from './convolution-steps.js';
 import {
   batched,
   type ChainStructure,
@@ -87,19 +87,20 @@ export class ConvolutionChain implements FrugalBlock {
     const drop = !mode.training || recompute;
     let activation = x;
     for (const unit of units.slice(0, last)) {
-      const residual = convolve(unit, activation, mode);
+      const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
       if (drop && activation !== x) activation.dispose();
-      activation = kernels.batchNormApply(residual.z, normalise(unit, residual, mode), undefined, true);
-      residuals.push(settle(drop ? residual : { ...residual, y: activation }, mode));
+      const { residual, output } = normaliseUnit(unit, z, mode, undefined, true);
+      activation = output;
+      residuals.push(drop ? residual : { ...residual, y: activation });
     }
     const unit = units[last] as ConvolutionUnit;
-    const residual = convolve(unit, activation, mode);
+    const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
     if (drop && activation !== x) activation.dispose();
     const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
     const added = shortcut === 'identity' ? x : projected?.output;
-    const output = kernels.batchNormApply(residual.z, normalise(unit, residual, mode), added, relu);
+    const { residual, output } = normaliseUnit(unit, z, mode, added, relu);
     projected?.output.dispose();
-    residuals.push(settle(residual, mode));
+    residuals.push(residual);
     if (!mode.training) return evaluationPass(x, output);
     return new TrainingPass<Residuals>(this, x, output, { units: residuals, shortcut: projected?.residual }, (kept) =>
       dispose([kept.units, kept.shortcut] as never),
@@ -236,9 +237,10 @@ export class ConvolutionChain implements FrugalBlock {
   }
 
   #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: ProjectionResidual; output: Tensor4D } {
-    const { z, ...rest } = convolve(unit, x, mode);
-    const output = currentKernels().batchNormApply(z, normalise(unit, { z, ...rest }, mode), undefined, false);
-    if (mode.training && !this.#structure.recompute) return { residual: { z, ...rest }, output };
+    const convolved = currentKernels().conv2d(x, filterOf(unit), unit.geometry);
+    const { residual, output } = normaliseUnit(unit, convolved, mode, undefined, false);
+    if (!mode.training || !this.#structure.recompute) return { residual, output };
+    const { z, ...rest } = residual;
     z.dispose();
     return { residual: rest, output };
   }

@@ -3,7 +3,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { currentKernels } from '../kernels/registry.js';
 import type { BatchNormGradient, BatchStatistics } from '../kernels/training-kernels.js';
 import { normalisation, updateRunningStatistics } from './batch-norm-parameters.js';
-import { type ConvolutionUnit, filterOf, isTrained } from './convolution-unit.js';
+import { type ConvolutionUnit, isTrained } from './convolution-unit.js';
 
 /** What a unit's forward leaves for its backward. */
 export interface UnitResidual {
@@ -14,24 +14,36 @@ export interface UnitResidual {
   readonly y?: Tensor4D;
 }
 
-/** Convolution, and in training its batch statistics, which the running ones take in. */
-export function convolve(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): UnitResidual {
+/**
+ * Batch norm after a unit's convolution, with an optional residual and ReLU; in training with the batch's statistics,
+ * which the running ones take in. z is kept for the backward; in evaluation nothing is, and z is consumed.
+ */
+export function normaliseUnit(
+  unit: ConvolutionUnit,
+  z: Tensor4D,
+  mode: Mode,
+  added: Tensor4D | undefined,
+  relu: boolean,
+): { residual: UnitResidual; output: Tensor4D } {
   const kernels = currentKernels();
-  const z = kernels.conv2d(x, filterOf(unit), unit.geometry);
-  if (!mode.training) return { z, statistics: undefined as never };
-  const statistics = kernels.batchStatistics(z);
+  if (!mode.training) {
+    const output = kernels.batchNormApply(z, normalisation(unit.norm), added, relu);
+    z.dispose();
+    return { residual: { z, statistics: undefined as never }, output };
+  }
+  const { statistics, output } = withBatchStatistics(unit, z, added, relu);
   updateRunningStatistics(unit.norm, statistics, z.size / unit.norm.channels, mode);
-  return { z, statistics };
+  return { residual: { z, statistics }, output };
 }
 
-export function normalise(unit: ConvolutionUnit, residual: UnitResidual, mode: Mode) {
-  return normalisation(unit.norm, mode.training ? residual.statistics : undefined);
-}
-
-/** In evaluation nothing is kept. */
-export function settle(residual: UnitResidual, mode: Mode): UnitResidual {
-  if (!mode.training) residual.z.dispose();
-  return residual;
+function withBatchStatistics(unit: ConvolutionUnit, z: Tensor4D, added: Tensor4D | undefined, relu: boolean) {
+  const kernels = currentKernels();
+  if (kernels.batchNormForward !== undefined) {
+    const { output, mean, variance } = kernels.batchNormForward(z, normalisation(unit.norm), added, relu);
+    return { statistics: { mean, variance }, output };
+  }
+  const statistics = kernels.batchStatistics(z);
+  return { statistics, output: kernels.batchNormApply(z, normalisation(unit.norm, statistics), added, relu) };
 }
 
 export function keepNormGradients(

@@ -84,6 +84,16 @@ export interface TrainingKernels {
   batchStatistics(x: Tensor4D): BatchStatistics;
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
   batchNormApply(x: Tensor4D, normalisation: Normalisation, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
+  /**
+   * `batchStatistics` and then `batchNormApply` with them, for backends that do both at once; others leave it out.
+   * Present or not, the two above have to be there.
+   */
+  batchNormForward?(
+    x: Tensor4D,
+    normalisation: Omit<Normalisation, 'mean' | 'variance'>,
+    residual: Tensor4D | undefined,
+    relu: boolean,
+  ): BatchStatistics & { readonly output: Tensor4D };
   /** Gradient with batch statistics (they depend on x). */
   batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient;
   /** a + b. Consumes a, borrows b. */

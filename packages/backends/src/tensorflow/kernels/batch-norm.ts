@@ -1,9 +1,9 @@
 import type { BatchNormGradient, BatchStatistics, Normalisation, TrainingKernels } from '@localgrad/nn';
 import {
   dispose,
-  mul,
   ones,
   rsqrt,
+  scalar,
   type Tensor,
   type Tensor1D,
   type Tensor4D,
@@ -13,7 +13,10 @@ import {
 } from '@tensorflow/tfjs';
 import type { OperationRunner } from '../native-backend.js';
 
-type BatchNormKernels = Pick<TrainingKernels, 'batchStatistics' | 'batchNormApply' | 'batchNormGradient'>;
+type BatchNormKernels = Pick<
+  TrainingKernels,
+  'batchStatistics' | 'batchNormApply' | 'batchNormForward' | 'batchNormGradient'
+>;
 
 /** FusedBatchNormV3 and its gradient, where stock TensorFlow.js composes them from a dozen operations. */
 export function batchNormKernels(run: OperationRunner): BatchNormKernels {
@@ -30,28 +33,43 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     return outputs[0] as Tensor4D;
   };
 
+  /** Normalises by the batch's statistics and hands these out. */
+  function train(x: Tensor4D, scale: Tensor1D, shift: Tensor1D, epsilon: number) {
+    const none = tensor1d([], 'float32');
+    const inputs = [x, scale, shift, none, none];
+    const [output, mean, unbiased, ...reserved] = run.many('FusedBatchNormV3', inputs, attributes(epsilon, true), 6);
+    const count = x.size / x.shape[3];
+    // The operation hands out the unbiased variance. (Its reserved outputs mean different things on CPU and GPU.)
+    const factor = scalar(Math.max(count - 1, 1) / count);
+    const variance = run.float<Tensor1D>('Mul', unbiased as Tensor, factor);
+    dispose([none, factor, unbiased as Tensor, ...reserved]);
+    return { output: output as Tensor4D, mean: mean as Tensor1D, variance };
+  }
+
   function batchStatistics(x: Tensor4D): BatchStatistics {
-    return tidy(() => {
-      const channels = x.shape[3];
-      const none = tensor1d([], 'float32');
-      const inputs = [x, ones([channels]), zeros([channels]), none, none];
-      const [, mean, variance] = run.many('FusedBatchNormV3', inputs, attributes(1, true), 6);
-      const count = x.size / channels;
-      // The operation hands out the unbiased variance. (Its reserved outputs mean different things on CPU and GPU.)
-      const biased = mul<Tensor1D>(variance as Tensor, Math.max(count - 1, 1) / count);
-      return { mean: mean as Tensor1D, variance: biased };
-    });
+    const [scale, shift] = [ones([x.shape[3]]), zeros([x.shape[3]])] as [Tensor1D, Tensor1D];
+    const { output, mean, variance } = train(x, scale, shift, 1);
+    dispose([scale, shift, output]);
+    return { mean, variance };
+  }
+
+  /** Consumes y. */
+  function finish(y: Tensor4D, residual: Tensor4D | undefined, relu: boolean): Tensor4D {
+    const sum = residual === undefined ? y : replace(y, run.float<Tensor4D>('AddV2', y, residual));
+    return relu ? replace(sum, run.float('Relu', sum)) : sum;
   }
 
   function batchNormApply(x: Tensor4D, norm: Normalisation, residual: Tensor4D | undefined, relu: boolean): Tensor4D {
-    let y = normalised(x, norm);
-    if (residual !== undefined) y = replace(y, run.float('AddV2', y, residual));
-    return relu ? replace(y, run.float('Relu', y)) : y;
+    return finish(normalised(x, norm), residual, relu);
   }
 
   return {
     batchStatistics,
     batchNormApply,
+    batchNormForward(x, { scale, shift, epsilon }, residual, relu) {
+      const { output, ...statistics } = train(x, scale, shift, epsilon);
+      return { ...statistics, output: finish(output, residual, relu) };
+    },
     batchNormGradient({ dy, x, normalisation, mask, overwriteInput, wantMasked }) {
       const { mean, variance, epsilon, scale } = normalisation;
       let masked = dy;
