@@ -8,7 +8,7 @@ const mebibytes = (bytes: number) => bytes / 2 ** 20;
 
 /** End-to-end training is the same in any cut. */
 function rowName(method: string, modules: number): string {
-  return modules === 1 || method.startsWith('backprop') ? method : `${method}, K = ${modules}`;
+  return modules === 1 || /^(pytorch )?backprop/.test(method) ? method : `${method}, K = ${modules}`;
 }
 
 function frame(title: string, subtitle: string, parts: readonly Spec[]): Spec {
@@ -71,7 +71,7 @@ export function stepFigure(report: BenchReport): Spec {
   const { options, rows } = report;
   const named = rows.map((row) => ({
     ...row,
-    name: row.modules > 1 ? `${row.method}, K = ${row.modules}` : row.method,
+    name: rowName(row.method, row.modules),
   }));
   const times = named.map(({ name, stepMs, relativeToBackprop }) => ({
     name,

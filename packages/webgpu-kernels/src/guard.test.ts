@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { guardBackend } from './guard.js';
+import type { WebGpuBackend } from './program.js';
+
+class GPUOutOfMemoryError extends Error {}
+
+/** A backend whose device fails when it is told to. */
+function fake() {
+  let lose: (info: { reason: string; message: string }) => void = () => {};
+  let report: (event: { error: Error }) => void = () => {};
+  const acquired: number[] = [];
+  const backend = {
+    device: {
+      limits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 800 },
+      lost: new Promise((resolve) => {
+        lose = resolve;
+      }),
+      addEventListener: (_: string, listener: typeof report) => {
+        report = listener;
+      },
+    },
+    bufferManager: { numBytesUsed: 3 * 2 ** 20, acquireBuffer: (size: number) => acquired.push(size) },
+    read: async () => 'values',
+  } as unknown as WebGpuBackend;
+  guardBackend(backend);
+  return {
+    backend,
+    acquired,
+    lose: (info: Parameters<typeof lose>[0]) => lose(info),
+    report: (error: Error) => report({ error }),
+  };
+}
+
+describe('a guarded WebGPU backend', () => {
+  it('works while nothing fails', async () => {
+    const { backend, acquired } = fake();
+    backend.bufferManager.acquireBuffer(800, 0);
+    expect(acquired).toEqual([800]);
+    expect(await backend.read({})).toBe('values');
+  });
+
+  it('refuses a buffer that no device of its kind can hold, before it is made', () => {
+    const { backend, acquired } = fake();
+    expect(() => backend.bufferManager.acquireBuffer(801, 0)).toThrow(
+      expect.objectContaining({ code: 'out-of-memory', details: { requestedBytes: 801, limitBytes: 800 } }),
+    );
+    expect(acquired).toEqual([]);
+  });
+
+  it('throws at the next buffer and the next reading once the device is lost', async () => {
+    const { backend, lose } = fake();
+    lose({ reason: 'unknown', message: 'driver reset' });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(() => backend.bufferManager.acquireBuffer(1, 0)).toThrow(/device was lost \(unknown\): driver reset/);
+    await expect(backend.read({})).rejects.toMatchObject({ code: 'backend-lost' });
+  });
+
+  it('tells a full GPU from other errors, and keeps to the first', async () => {
+    const full = fake();
+    full.report(new GPUOutOfMemoryError('no more'));
+    full.report(new Error('a consequence'));
+    await expect(full.backend.read({})).rejects.toMatchObject({
+      code: 'out-of-memory',
+      message: expect.stringMatching(/3\.0 MiB in use: no more.*smaller batches/),
+    });
+    const wrong = fake();
+    wrong.report(new Error('invalid bind group'));
+    await expect(wrong.backend.read({})).rejects.toMatchObject({ code: 'backend-lost' });
+  });
+});
