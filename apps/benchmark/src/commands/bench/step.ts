@@ -66,7 +66,9 @@ export function renderBench(report: BenchReport): string {
 /** What the backend's runtime says that it holds, beside the tensors that are counted. */
 function deviceMemory(rows: BenchReport['rows']): string[] {
   const found = rows.find((row) => row.deviceMemory !== undefined)?.deviceMemory;
-  return found === undefined ? [] : [`\nIn use after the last step, all contestants here together: ${formatBytes(found.bytes)} (${found.method}).`];
+  return found === undefined
+    ? []
+    : [`\nIn use after the last step, all contestants here together: ${formatBytes(found.bytes)} (${found.method}).`];
 }
 
 /** Each method's step against the procedure of reference code, which runs every window for itself. */
