@@ -18,6 +18,7 @@ const direction = {
   backbones: ['core', 'nn'],
   data: ['core', 'nn'],
   train: ['core', 'nn', 'engine', 'data'],
+  experiments: ['core', 'nn', 'engine', 'train'],
   testing: ['core', 'nn', 'engine', 'backbones'],
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],

@@ -1,0 +1,2 @@
+export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './results/run-summary.js';
+export type { ComparisonRule, Condition, FinishedRun, Study } from './results/study.js';

@@ -1,0 +1,59 @@
+import type { JsonObject } from '@localgrad/core';
+import type { EpochRecord } from '@localgrad/train';
+
+/** An objective of the run's plan, as `localgrad explain` has it. */
+export interface SummaryObjective {
+  readonly id: string;
+  readonly role: 'independent' | 'cascaded' | 'final';
+  /** First and last module that its gradient reaches. */
+  readonly span: readonly [from: number, to: number];
+}
+
+/** What a plan costs, before a step is run. */
+export interface SummaryCost {
+  /** Weights of the backbone alone: what is left after training. */
+  readonly backboneParameters: number;
+  /** With those of auxiliary networks. */
+  readonly trainedParameters: number;
+  /** In forwards of the whole backbone; backprop: 3. Heads included. */
+  readonly unitsOfWork: number;
+  /** Multiply-accumulates of one training step for one image, heads and backward included. */
+  readonly multiplyAccumulatesPerImage: number;
+  /** Bytes at the worst moment of a step: weights, optimizer state and batch included. */
+  readonly predictedPeakBytes: number;
+}
+
+/** What is known of a finished run: `summary.json` in its folder. */
+export interface RunSummary {
+  readonly formatVersion: 1;
+  /** Hash of the resolved config. */
+  readonly runId: string;
+  readonly config: JsonObject;
+  /** TensorFlow.js backend that the run was on, e.g. `wasm`. */
+  readonly backend: string;
+  /** Of the plain backbone on the test set, in [0, 1], after the last epoch; null without test set. */
+  readonly testAccuracy: number | null;
+  /** The highest after any epoch. */
+  readonly bestTestAccuracy: number | null;
+  /** Of training steps alone, over all attempts, without what was lost to interruptions. */
+  readonly seconds: number;
+  readonly totalSeconds: number;
+  /** Highest bytes of live tensors during a training step: weights, optimizer state and batch included. */
+  readonly peakBytes: number;
+  readonly steps: number;
+  readonly epochs: readonly EpochRecord[];
+  readonly objectives: readonly SummaryObjective[];
+  readonly cost: SummaryCost;
+  /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for. */
+  readonly probes: readonly number[] | null;
+  /** How often the run was taken up from a checkpoint. */
+  readonly resumptions: number;
+}
+
+/** What a run depends on besides its config: `environment.json` in its folder. */
+export interface RunEnvironment {
+  readonly localgrad: string;
+  readonly commit: string | null;
+  readonly date: string;
+  readonly [key: string]: unknown;
+}
