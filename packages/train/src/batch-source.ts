@@ -13,6 +13,10 @@ export interface BatchSource {
   /** Samples in a full batch. */
   readonly batchSize: number;
   readonly batchesPerEpoch: number;
-  /** The batches of one epoch (from 0), in its order: the same epoch gives the same batches. The caller disposes them. */
-  epoch(epoch: number): Iterable<OwnedBatch>;
+  /**
+   * The batches of one epoch (from 0), in its order: the same epoch gives the same batches. The caller disposes them.
+   *
+   * @param fromSample samples at the epoch's start to leave out, a multiple of `batchSize`: those before an interruption
+   */
+  epoch(epoch: number, fromSample?: number): Iterable<OwnedBatch>;
 }

@@ -16,6 +16,8 @@ export interface RunStartEvent {
   /** Weights of the backbone and of the auxiliary networks. */
   readonly parameters: number;
   readonly predictedPeakBytes: number;
+  /** Steps that were done before, where the run goes on from a checkpoint. */
+  readonly resumedAtStep?: number;
 }
 
 export interface EpochStartEvent {
@@ -62,6 +64,7 @@ export interface RunEndEvent {
   readonly seconds: number;
   readonly totalSeconds: number;
   readonly peakBytes: number;
+  readonly resumptions: number;
 }
 
 export type TrainingEvent =

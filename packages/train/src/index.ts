@@ -1,4 +1,11 @@
 export type { BatchSource, OwnedBatch } from './batch-source.js';
+export {
+  type CheckpointPolicy,
+  captureTensors,
+  restoreTensors,
+  type TrainingCheckpoint,
+  type TrainingProgress,
+} from './checkpoint.js';
 export { type EvaluationResult, evaluateNetwork } from './evaluation.js';
 export type {
   EpochEndEvent,
@@ -20,4 +27,5 @@ export {
   type ProgressStream,
 } from './observers/console-progress.js';
 export { metricsWriter } from './observers/metrics-writer.js';
+export { type ProbeOptions, probeModules } from './probe.js';
 export { type TrainingResult, type TrainOptions, train } from './trainer.js';

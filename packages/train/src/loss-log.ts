@@ -9,20 +9,43 @@ export interface LossReading {
   readonly terms: Losses;
 }
 
+/** What a log knows between two readings: plain data, so that an interrupted epoch ends with the same means. */
+export interface LossLogState {
+  readonly firstStep: number;
+  readonly steps: number;
+  /** Values since the last reading, in the order of steps. */
+  readonly pending: readonly { readonly id: string; readonly isTerm: boolean; readonly values: readonly number[] }[];
+  /** Sums over the epoch, of what has been read. */
+  readonly epoch: readonly { readonly id: string; readonly sum: number; readonly count: number }[];
+}
+
+interface Series {
+  readonly isTerm: boolean;
+  /** Read back already, for a checkpoint. */
+  values: number[];
+  scalars: tf.Scalar[];
+}
+
 /**
  * Keeps the losses of an interval as tensors and reads them back at once, asynchronously: nothing on the step path waits
  * for the device.
  */
 export class LossLog {
   readonly #compiled: CompiledPlan;
-  readonly #values = new Map<string, { isTerm: boolean; scalars: tf.Scalar[] }>();
-  /** Sums over the epoch, of what has been read. */
+  readonly #series = new Map<string, Series>();
   readonly #epoch = new Map<string, { sum: number; count: number }>();
   #firstStep = 0;
   #steps = 0;
 
-  constructor(compiled: CompiledPlan) {
+  constructor(compiled: CompiledPlan, state?: LossLogState) {
     this.#compiled = compiled;
+    if (state === undefined) return;
+    this.#firstStep = state.firstStep;
+    this.#steps = state.steps;
+    for (const { id, isTerm, values } of state.pending) {
+      this.#series.set(seriesKey(id, isTerm), { isTerm, values: [...values], scalars: [] });
+    }
+    for (const { id, sum, count } of state.epoch) this.#epoch.set(id, { sum, count });
   }
 
   /** Steps since the last reading. */
@@ -39,39 +62,36 @@ export class LossLog {
   }
 
   /**
-   * Reads everything since the last reading: one transfer.
+   * Means since the last reading: one transfer.
    *
    * @throws LocalgradError `non-finite-loss` that names step, objective and module
    */
   async read(): Promise<LossReading> {
-    const entries = [...this.#values];
-    this.#values.clear();
-    this.#steps = 0;
-    const scalars = entries.flatMap(([, { scalars }]) => scalars);
-    if (scalars.length === 0) return { losses: {}, terms: {} };
-    const stacked = tf.stack(scalars);
-    for (const scalar of scalars) scalar.dispose();
-    const values = await stacked.data<'float32'>();
-    stacked.dispose();
-
+    await this.#settle();
     const losses: Record<string, number> = {};
     const terms: Record<string, number> = {};
-    const bad: { id: string; step: number; value: number }[] = [];
-    let offset = 0;
-    for (const [id, { isTerm, scalars }] of entries) {
-      const own = values.subarray(offset, offset + scalars.length);
-      offset += scalars.length;
-      const sum = own.reduce((total, value) => total + value, 0);
-      (isTerm ? terms : losses)[id] = sum / own.length;
-      const index = own.findIndex((value) => !Number.isFinite(value));
-      if (index >= 0 && !isTerm) bad.push({ id, step: this.#firstStep + index, value: own[index] ?? Number.NaN });
-      if (!isTerm) {
-        const epoch = this.#epoch.get(id) ?? { sum: 0, count: 0 };
-        this.#epoch.set(id, { sum: epoch.sum + sum, count: epoch.count + own.length });
-      }
+    for (const [key, { isTerm, values }] of this.#series) {
+      const id = idOf(key);
+      const sum = values.reduce((total, value) => total + value, 0);
+      (isTerm ? terms : losses)[id] = sum / values.length;
+      if (isTerm) continue;
+      const epoch = this.#epoch.get(id) ?? { sum: 0, count: 0 };
+      this.#epoch.set(id, { sum: epoch.sum + sum, count: epoch.count + values.length });
     }
-    if (bad.length > 0) throw nonFinite(this.#compiled, bad);
+    this.#series.clear();
+    this.#steps = 0;
     return { losses, terms };
+  }
+
+  /** Everything that the log knows, without ending the interval. @throws LocalgradError `non-finite-loss` */
+  async state(): Promise<LossLogState> {
+    await this.#settle();
+    return {
+      firstStep: this.#firstStep,
+      steps: this.#steps,
+      pending: [...this.#series].map(([key, { isTerm, values }]) => ({ id: idOf(key), isTerm, values: [...values] })),
+      epoch: [...this.#epoch].map(([id, { sum, count }]) => ({ id, sum, count })),
+    };
   }
 
   /** Mean losses over the epoch so far; starts the next epoch. */
@@ -82,18 +102,49 @@ export class LossLog {
   }
 
   dispose(): void {
-    for (const { scalars } of this.#values.values()) for (const scalar of scalars) scalar.dispose();
-    this.#values.clear();
+    for (const { scalars } of this.#series.values()) tf.dispose(scalars);
+    this.#series.clear();
   }
 
   #keep(scalars: ReadonlyMap<string, tf.Scalar>, isTerm: boolean): void {
     for (const [id, scalar] of scalars) {
-      const entry = this.#values.get(id);
-      if (entry === undefined) this.#values.set(id, { isTerm, scalars: [scalar] });
+      const key = seriesKey(id, isTerm);
+      const entry = this.#series.get(key);
+      if (entry === undefined) this.#series.set(key, { isTerm, values: [], scalars: [scalar] });
       else entry.scalars.push(scalar);
     }
   }
+
+  /** Reads what is still on the device. */
+  async #settle(): Promise<void> {
+    const entries = [...this.#series];
+    const scalars = entries.flatMap(([, series]) => series.scalars);
+    if (scalars.length === 0) return;
+    const stacked = tf.stack(scalars);
+    tf.dispose(scalars);
+    const counts = entries.map(([, series]) => series.scalars.length);
+    for (const [, series] of entries) series.scalars = [];
+    const read = await stacked.data<'float32'>();
+    stacked.dispose();
+
+    const bad: { id: string; step: number; value: number }[] = [];
+    let offset = 0;
+    entries.forEach(([key, series], index) => {
+      const count = counts[index] as number;
+      const first = this.#firstStep + series.values.length;
+      const own = Array.from(read.subarray(offset, offset + count));
+      offset += count;
+      series.values.push(...own);
+      const at = own.findIndex((value) => !Number.isFinite(value));
+      if (at >= 0 && !series.isTerm) bad.push({ id: idOf(key), step: first + at, value: own[at] as number });
+    });
+    if (bad.length > 0) throw nonFinite(this.#compiled, bad);
+  }
 }
+
+/** Objectives and terms may have equal names. */
+const seriesKey = (id: string, isTerm: boolean) => `${isTerm ? 'term' : 'loss'}:${id}`;
+const idOf = (key: string) => key.slice(5);
 
 /** The earliest step counts, and in it the earliest module: what is not finite there spreads to those after it. */
 function nonFinite(

@@ -1,5 +1,6 @@
 import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
+import type { CheckpointPolicy } from './checkpoint.js';
 import type { RunStartEvent } from './events.js';
 import type { TrainOptions } from './trainer.js';
 
@@ -15,13 +16,16 @@ const optionNames = [
   'observers',
   'availableBytes',
   'signal',
+  'checkpoints',
+  'resume',
 ] as const satisfies readonly (keyof TrainOptions)[];
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
 export function checkOptions(options: TrainOptions): void {
   rejectUnknownKeys('train', options, optionNames);
-  const { epochs, logEvery = 1, evaluateEvery = 1, batches } = options;
-  for (const [name, value] of Object.entries({ epochs, logEvery, evaluateEvery })) {
+  const { epochs, logEvery = 1, evaluateEvery = 1, batches, checkpoints = {} } = options;
+  const { everyEpochs = 1, everySteps = 1 } = checkpoints as Partial<CheckpointPolicy>;
+  for (const [name, value] of Object.entries({ epochs, logEvery, evaluateEvery, everyEpochs, everySteps })) {
     requireOption(Number.isInteger(value) && value >= 1, 'train', name, value, 'integers ≥ 1');
   }
   requireOption(
@@ -33,7 +37,7 @@ export function checkOptions(options: TrainOptions): void {
   );
 }
 
-export function runStart({ compiled, batches, epochs }: TrainOptions): RunStartEvent {
+export function runStart({ compiled, batches, epochs, resume }: TrainOptions): RunStartEvent {
   const weights = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
   return {
     type: 'run-start',
@@ -46,6 +50,7 @@ export function runStart({ compiled, batches, epochs }: TrainOptions): RunStartE
     batchSize: batches.batchSize,
     parameters: weights.reduce((sum, { size }) => sum + size, 0),
     predictedPeakBytes: compiled.predict(batches.batchSize).peakBytes,
+    ...(resume === undefined ? {} : { resumedAtStep: resume.progress.step }),
   };
 }
 

@@ -1,7 +1,12 @@
 /** Adds up the time between `start` and `stop`. */
 export class Stopwatch {
-  #total = 0;
+  #total: number;
   #startedAt: number | undefined;
+
+  /** @param seconds that have been counted before */
+  constructor(seconds = 0) {
+    this.#total = 1000 * seconds;
+  }
 
   start(): this {
     this.#startedAt ??= performance.now();

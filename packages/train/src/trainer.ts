@@ -3,6 +3,13 @@ import { type CompiledPlan, createExecutor, MemoryMeter } from '@localgrad/engin
 import { constantRate, type Optimizer, type Schedule } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
+import {
+  type CheckpointPolicy,
+  captureTensors,
+  restoreTensors,
+  type TrainingCheckpoint,
+  type TrainingProgress,
+} from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork } from './evaluation.js';
 import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
 import { LossLog } from './loss-log.js';
@@ -26,8 +33,11 @@ export interface TrainOptions {
   readonly observers?: readonly Observer[];
   /** What the backend can still hand out; a batch that needs more is refused before the first step. */
   readonly availableBytes?: number;
-  /** Stops the run after the step at work; `train` then throws the signal's reason. */
+  /** Stops the run after the step at work, with a checkpoint if any are made; `train` then throws the signal's reason. */
   readonly signal?: AbortSignal;
+  readonly checkpoints?: CheckpointPolicy;
+  /** Goes on from here. On the same backend the result equals an uninterrupted run's, bit for bit. */
+  readonly resume?: TrainingCheckpoint;
 }
 
 export interface TrainingResult {
@@ -42,12 +52,15 @@ export interface TrainingResult {
   readonly peakBytes: number;
   readonly steps: number;
   readonly epochs: readonly EpochRecord[];
+  /** How often the run was taken up from a checkpoint. */
+  readonly resumptions: number;
 }
 
 /**
  * Trains a compiled plan. The loop, with its events, is this function; README.md shows it as pseudocode.
  *
- * @throws LocalgradError `out-of-memory` before the first step, `non-finite-loss` at a reading, `invalid-option`
+ * @throws LocalgradError `out-of-memory` before the first step, `non-finite-loss` at a reading, `invalid-option`,
+ *   `invalid-data` for a checkpoint of another run
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   checkOptions(options);
@@ -57,16 +70,18 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     typeof options.learningRate === 'number'
       ? constantRate({ learningRate: options.learningRate })
       : options.learningRate;
+  const resumed = options.resume?.progress;
   const executor = createExecutor(compiled);
-  const losses = new LossLog(compiled);
+  const losses = new LossLog(compiled, resumed?.losses);
   const meter = new MemoryMeter();
-  const training = new Stopwatch();
-  const total = new Stopwatch().start();
+  const training = new Stopwatch(resumed?.seconds);
+  const total = new Stopwatch(resumed?.totalSeconds).start();
   const steps = epochs * batches.batchesPerEpoch;
-  const records: EpochRecord[] = [];
-  let step = 0;
+  const records: EpochRecord[] = [...(resumed?.records ?? [])];
+  const resumptions = resumed === undefined ? 0 : resumed.resumptions + 1;
+  let step = resumed?.step ?? 0;
   let learningRate = 0;
-  let peakBytes = 0;
+  let peakBytes = resumed?.peakBytes ?? 0;
 
   const emit = (event: TrainingEvent) => {
     freeze(event);
@@ -89,16 +104,41 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     return meter.peakBytes;
   };
 
+  const saveCheckpoint = async (position: Pick<TrainingProgress, 'epoch' | 'batchesDone'>, epochState: EpochState) => {
+    const policy = options.checkpoints;
+    if (policy === undefined) return;
+    const progress: TrainingProgress = {
+      step,
+      ...position,
+      losses: await losses.state(),
+      records: [...records],
+      seconds: training.seconds,
+      totalSeconds: total.seconds,
+      ...epochState,
+      peakBytes,
+      resumptions,
+    };
+    await policy.save({ progress, tensors: await captureTensors(compiled, optimizer) });
+  };
+
   const runEpoch = async (epoch: number): Promise<EpochRecord> => {
-    const secondsBefore = training.seconds;
-    let epochPeak = 0;
-    emit({ type: 'epoch-start', epoch, epochs });
-    for (const batch of batches.epoch(epoch - 1)) {
+    const isContinued = resumed?.epoch === epoch && resumed.batchesDone > 0;
+    const secondsBefore = training.seconds - (isContinued ? resumed.epochSeconds : 0);
+    let epochPeak = isContinued ? resumed.epochPeakBytes : 0;
+    let batchesDone = isContinued ? resumed.batchesDone : 0;
+    if (!isContinued) emit({ type: 'epoch-start', epoch, epochs });
+    for (const batch of batches.epoch(epoch - 1, batchesDone * batches.batchSize)) {
       epochPeak = Math.max(epochPeak, runStep(batch, epoch));
-      const isRead = losses.steps === logEvery || step === epoch * batches.batchesPerEpoch;
-      const reading = isRead ? withoutEmpty(await losses.read()) : {};
+      batchesDone++;
+      const isLast = batchesDone === batches.batchesPerEpoch;
+      const reading = losses.steps === logEvery || isLast ? withoutEmpty(await losses.read()) : {};
       emit({ type: 'step-end', step, steps, epoch, learningRate, ...reading });
       await nextTurn();
+      // The end of an epoch is saved with its evaluation.
+      if (!isLast && (signal?.aborted === true || isDue(step, options.checkpoints?.everySteps))) {
+        const epochSeconds = training.seconds - secondsBefore;
+        await saveCheckpoint({ epoch, batchesDone }, { epochSeconds, epochPeakBytes: epochPeak });
+      }
       signal?.throwIfAborted();
     }
     const evaluation = epoch % evaluateEvery === 0 || epoch === epochs ? await evaluate(epoch) : undefined;
@@ -129,17 +169,23 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     totalSeconds: total.seconds,
     peakBytes,
     steps: step,
+    resumptions,
   });
   const end = (status: RunEndEvent['status'], reason?: string) =>
     emit({ type: 'run-end', status, ...summary(), ...(reason === undefined ? {} : { reason }) });
 
   try {
+    // Under the meter's eyes: what is restored counts like what was made.
+    if (options.resume !== undefined) restoreTensors(compiled, optimizer, options.resume.tensors);
     emit(runStart(options));
     signal?.throwIfAborted();
-    for (let epoch = 1; epoch <= epochs; epoch++) {
+    for (let epoch = resumed?.epoch ?? 1; epoch <= epochs; epoch++) {
       const record = await runEpoch(epoch);
       records.push(record);
       emit({ type: 'epoch-end', epochs, ...record });
+      if (epoch === epochs || isDue(epoch, options.checkpoints?.everyEpochs ?? 1)) {
+        await saveCheckpoint({ epoch: epoch + 1, batchesDone: 0 }, { epochSeconds: 0, epochPeakBytes: 0 });
+      }
     }
   } catch (error) {
     end(signal?.aborted === true && error === signal.reason ? 'aborted' : 'failed', messageOf(error));
@@ -150,6 +196,12 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   }
   end('completed');
   return { ...summary(), epochs: records };
+}
+
+type EpochState = Pick<TrainingProgress, 'epochSeconds' | 'epochPeakBytes'>;
+
+function isDue(count: number, every: number | undefined): boolean {
+  return every !== undefined && count % every === 0;
 }
 
 function accuracies(records: readonly EpochRecord[]) {

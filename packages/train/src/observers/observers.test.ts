@@ -41,6 +41,7 @@ const run: TrainingEvent[] = [
     seconds: 2,
     totalSeconds: 3,
     peakBytes: 2 ** 21,
+    resumptions: 0,
   },
 ];
 

@@ -1,0 +1,63 @@
+import { backboneFactory } from '@localgrad/backbones';
+import { createNetwork, resolvePartition } from '@localgrad/core';
+import { createRandom, createScope } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { BatchSource } from './batch-source.js';
+import { probeModules } from './probe.js';
+import { fitRidge } from './ridge.js';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+/** Images whose left half is brighter in class 1; labels drawn at random where `informative` is not set. */
+function batches(samples: number, seed: number, informative: boolean): BatchSource {
+  return {
+    samples,
+    batchSize: 32,
+    batchesPerEpoch: Math.ceil(samples / 32),
+    *epoch() {
+      const random = createRandom(seed);
+      for (let first = 0; first < samples; first += 32) {
+        const labels = Array.from({ length: 32 }, () => random.integer(2));
+        const values = labels.flatMap((label) =>
+          Array.from({ length: 64 }, (_, pixel) => random.normal() + (informative && pixel % 8 < 4 ? 2 * label : 0)),
+        );
+        const images = tf.tensor4d(values, [32, 8, 8, 1]);
+        const targets = { labels: tf.tensor1d(labels, 'int32') };
+        yield { images, targets, dispose: () => tf.dispose([images, targets.labels]) };
+      }
+    },
+  };
+}
+
+describe('fitRidge', () => {
+  it('solves the normal equations', () => {
+    // X = [[1, 0], [1, 1], [1, 2]], y = [1, 3, 5]: y = 1 + 2x.
+    const solution = fitRidge([3, 3, 3, 5], [9, 13], 2, 1, 0);
+    expect(solution[0]).toBeCloseTo(1, 6);
+    expect(solution[1]).toBeCloseTo(2, 6);
+  });
+
+  it('survives features that repeat each other, and names those that are not finite', () => {
+    const [a = 0, b = 0] = fitRidge([2, 2, 2, 2], [4, 4], 2, 1, 1e-6);
+    expect(a + b).toBeCloseTo(2, 3);
+    expect(() => fitRidge([Number.NaN], [1], 1, 1, 1e-3)).toThrow(/not finite/);
+  });
+});
+
+describe('probeModules', () => {
+  it('finds classes that can be told apart, and finds nothing in noise; leaves no tensor behind', async () => {
+    const scope = createScope(3);
+    const backbone = backboneFactory('tiny').build({ inputShape: [8, 8, 1], classes: 2, scope });
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
+    const before = tf.memory().numTensors;
+    const probe = (informative: boolean) =>
+      probeModules({ network, batches: batches(320, 1, informative), testBatches: batches(320, 2, informative) });
+    const separable = await probe(true);
+    const noise = await probe(false);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(separable).toHaveLength(2);
+    for (const accuracy of separable) expect(accuracy).toBeGreaterThan(0.9);
+    for (const accuracy of noise) expect(Math.abs(accuracy - 0.5)).toBeLessThan(0.12);
+  });
+});

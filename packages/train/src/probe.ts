@@ -1,0 +1,132 @@
+import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import type { BatchSource, OwnedBatch } from './batch-source.js';
+import { fitRidge } from './ridge.js';
+
+export interface ProbeOptions {
+  readonly network: Network;
+  /** The probes are fitted to these images: the first epoch's. */
+  readonly batches: BatchSource;
+  readonly testBatches: BatchSource;
+  /** Added to the diagonal of the features' covariance, relative to its mean. Default 1e-3. */
+  readonly ridge?: number;
+}
+
+/** Cells a side of the grid over which features are averaged. */
+const cells = 2;
+
+/**
+ * Linear separability of what each module hands on: a linear classifier is fitted in closed form (ridge regression on
+ * one-hot labels) to the module's output, averaged over a grid of 2×2 cells, and tested on images that it has not seen.
+ * The network is not changed; it runs as in evaluation. After the separability probes of Alain & Bengio (arXiv
+ * 1610.01644), as publications on local learning report them by layer.
+ *
+ * @returns test accuracy in [0, 1] by module
+ */
+export async function probeModules(options: ProbeOptions): Promise<number[]> {
+  const { network, batches, testBatches, ridge = 1e-3 } = options;
+  const moments = network.modules.map(() => undefined as Moments | undefined);
+  try {
+    await eachBatch(network, batches, (module, features, labels) => {
+      moments[module] = tf.tidy(() => addMoments(moments[module], features, labels, network.classes));
+    });
+    const weights: tf.Tensor2D[] = [];
+    for (const own of moments) {
+      if (own === undefined) throw new LocalgradError('invalid-data', 'A probe needs at least one batch of images.');
+      const [features = 0] = own.products.shape;
+      const solution = fitRidge(await own.products.data(), await own.targets.data(), features, network.classes, ridge);
+      weights.push(tf.tensor2d(solution, [features, network.classes]));
+    }
+    const hits = new Float64Array(network.modules.length);
+    let samples = 0;
+    const counts: tf.Tensor[] = [];
+    await eachBatch(network, testBatches, (module, features, labels) => {
+      if (module === 0) samples += labels.shape[0];
+      counts.push(
+        tf.tidy(() => {
+          const scores = tf.matMul(features, weights[module] as tf.Tensor2D);
+          return tf.sum(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
+        }),
+      );
+    });
+    for (const [index, count] of counts.entries()) {
+      const module = index % network.modules.length;
+      hits[module] = (hits[module] as number) + ((await count.data())[0] as number);
+    }
+    tf.dispose([...counts, ...weights]);
+    return Array.from(hits, (count) => count / samples);
+  } finally {
+    for (const own of moments) if (own !== undefined) tf.dispose([own.products, own.targets]);
+  }
+}
+
+/** Features' products with themselves and with the one-hot labels. */
+type Moments = {
+  readonly products: tf.Tensor2D;
+  readonly targets: tf.Tensor2D;
+};
+
+function addMoments(before: Moments | undefined, features: tf.Tensor2D, labels: tf.Tensor1D, classes: number): Moments {
+  const targets = tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D;
+  const products: tf.Tensor2D = tf.matMul(features, features, true);
+  const crossed: tf.Tensor2D = tf.matMul(features, targets, true);
+  if (before === undefined) return { products, targets: crossed };
+  const next = {
+    products: tf.add(before.products, products) as tf.Tensor2D,
+    targets: tf.add(before.targets, crossed) as tf.Tensor2D,
+  };
+  tf.dispose([before.products, before.targets]);
+  return next;
+}
+
+async function eachBatch(
+  network: Network,
+  batches: BatchSource,
+  visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
+): Promise<void> {
+  for (const batch of batches.epoch(0)) visitModules(network, batch, visit);
+}
+
+function visitModules(
+  network: Network,
+  batch: OwnedBatch,
+  visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
+): void {
+  let x = batch.images;
+  for (const { index, blocks } of network.modules) {
+    for (const block of blocks) {
+      const pass = block.forward(x, evaluationMode);
+      pass.release();
+      if (x !== batch.images) x.dispose();
+      x = pass.output;
+    }
+    const output = x;
+    const features = tf.tidy(() => pooled(output));
+    visit(index, features, batch.targets.labels);
+    features.dispose();
+  }
+  if (x !== batch.images) x.dispose();
+  batch.dispose();
+}
+
+/** Means over a grid of cells, and a one for the bias: [batch, cells² · channels + 1]. */
+function pooled(x: tf.Tensor4D): tf.Tensor2D {
+  const [batch, height, width, channels] = x.shape;
+  const rows = Math.min(cells, height);
+  const columns = Math.min(cells, width);
+  const parts: tf.Tensor2D[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const top = Math.floor((row * height) / rows);
+      const left = Math.floor((column * width) / columns);
+      const size = [
+        batch,
+        Math.floor(((row + 1) * height) / rows) - top,
+        Math.floor(((column + 1) * width) / columns) - left,
+        channels,
+      ] as [number, number, number, number];
+      parts.push(tf.mean(tf.slice4d(x, [0, top, left, 0], size), [1, 2]));
+    }
+  }
+  return tf.concat2d([...parts, tf.ones<tf.Rank.R2>([batch, 1])], 1);
+}

@@ -1,0 +1,164 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
+import { createBatches, fashionMnistSubset, type ImageDataset, resizeTo, take } from '@localgrad/data';
+import { dgl } from '@localgrad/dgl';
+import { compilePlan } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
+import { infopro } from '@localgrad/infopro';
+import { lam } from '@localgrad/lam';
+import { mlaan } from '@localgrad/mlaan';
+import { mlm } from '@localgrad/mlm';
+import { cosine, createRandom, createScope, readSafetensors, sgd, writeSafetensors } from '@localgrad/nn';
+import { captureTensors, type TrainingCheckpoint, type TrainingEvent, train } from '@localgrad/train';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const hosts: readonly (() => LocalLearningMethod)[] = [greedy, dgl, infopro];
+const decorators: readonly ((method: LocalLearningMethod) => LocalLearningMethod)[] = [
+  (method) => method,
+  (method) => mlm(method),
+  (method) => mlm(method, { window: 3 }),
+  (method) => lam(method),
+  (method) => mlm(lam(method)),
+  (method) => mlaan(method),
+];
+const methods = [backprop(), ...hosts.flatMap((host) => decorators.map((decorate) => decorate(host())))];
+
+let backend: BackendHandle;
+let training: ImageDataset;
+let testing: ImageDataset;
+
+beforeAll(async () => {
+  backend = await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm', { threads: 2 });
+  const splits = await fashionMnistSubset();
+  training = resizeTo(take(splits.train, 40), 8);
+  testing = resizeTo(take(splits.test, 20), 8);
+});
+afterAll(() => backend.dispose());
+
+const epochs = 2;
+const steps = epochs * 4;
+
+/** Stops after the given step with a checkpoint, as a signal makes it, and gives it through bytes to the next attempt. */
+async function run(method: LocalLearningMethod, interruptions: readonly number[]) {
+  let checkpoint: TrainingCheckpoint | undefined;
+  const metrics: unknown[] = [];
+  const peaks = new Map<number, number>();
+  for (const stopAt of [...interruptions, undefined]) {
+    const scope = createScope(5);
+    const backbone = cifarResNet({ depth: 14, widths: [4, 4, 8, 8] }).build({
+      inputShape: training.imageShape,
+      classes: 10,
+      scope,
+    });
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 4 }));
+    const compiled = compilePlan(network, method.plan(network), { scope });
+    const optimizer = sgd({ learningRate: 0.1 });
+    const batches = createBatches(training, {
+      batchSize: 12,
+      shuffle: true,
+      seed: 3,
+      augmentation: { pad: 1, flip: true },
+      withImages: compiled.readsImages,
+    });
+    const stop = new AbortController();
+    const reason = new Error('stopped by the test');
+    let saved: TrainingCheckpoint | undefined;
+    const observe = (event: TrainingEvent) => {
+      if (event.type === 'step-end' && event.step === stopAt) stop.abort(reason);
+      const { seconds, totalSeconds, imagesPerSecond, peakBytes, ...rest } = event as unknown as Record<
+        string,
+        unknown
+      >;
+      if (event.type !== 'run-start' && event.type !== 'run-end') metrics.push(rest);
+      if (event.type === 'epoch-end') peaks.set(event.epoch, event.peakBytes);
+    };
+    try {
+      await train({
+        compiled,
+        optimizer,
+        learningRate: cosine({ learningRate: 0.1 }),
+        batches,
+        testBatches: createBatches(testing, { batchSize: 10, normalisation: batches.normalisation }),
+        epochs,
+        logEvery: 3,
+        observers: [{ observe }],
+        signal: stop.signal,
+        checkpoints: {
+          save(checkpoint) {
+            const { tensors } = readSafetensors(writeSafetensors({ tensors: checkpoint.tensors, metadata: {} }));
+            saved = { progress: JSON.parse(JSON.stringify(checkpoint.progress)), tensors };
+          },
+        },
+        ...(checkpoint === undefined ? {} : { resume: checkpoint }),
+      });
+      const tensors = await captureTensors(compiled, optimizer);
+      return { tensors, metrics, peaks, resumptions: saved?.progress.resumptions };
+    } catch (error) {
+      if (error !== reason) throw error;
+      // The last step of an epoch is saved with its evaluation, which an abort leaves out: an earlier checkpoint counts.
+      checkpoint = saved ?? checkpoint;
+      const done = checkpoint?.progress.step ?? 0;
+      while (metrics.length > 0 && isAfter(metrics.at(-1), done, checkpoint)) metrics.pop();
+    } finally {
+      optimizer.dispose();
+      for (const parameter of scope.all().values()) parameter.dispose();
+    }
+  }
+  throw new Error('unreachable');
+}
+
+/** What a metrics file loses when it is cut back to a checkpoint. */
+function isAfter(event: unknown, step: number, checkpoint: TrainingCheckpoint | undefined): boolean {
+  const { type, step: own, epoch = 0 } = event as { type: string; step?: number; epoch?: number };
+  if (own !== undefined) return own > step;
+  const ended = checkpoint?.progress.records.length ?? 0;
+  if (type === 'epoch-start') return epoch > ended && (checkpoint?.progress.batchesDone ?? 0) === 0;
+  return epoch > ended;
+}
+
+describe('an interrupted run', () => {
+  it.each(methods.map((method) => [method.name, method] as const))(
+    'equals the straight one bit for bit: %s',
+    async (name, method) => {
+      const straight = await run(method, []);
+      const random = createRandom(11, `${name}${JSON.stringify(method.config)}`);
+      const first = 1 + random.integer(steps - 2);
+      const second = first + 1 + random.integer(steps - 1 - first);
+      const resumed = await run(method, [first, second]);
+      expect([...resumed.tensors.keys()]).toEqual([...straight.tensors.keys()]);
+      for (const [key, { data }] of straight.tensors) {
+        expect(Buffer.compare(bytesOf(resumed.tensors.get(key)?.data), bytesOf(data)), key).toBe(0);
+      }
+      expect(resumed.metrics).toEqual(straight.metrics);
+      // Losses that a checkpoint has read back no longer wait on the device: four bytes each.
+      for (const [epoch, peak] of straight.peaks) {
+        expect(Math.abs((resumed.peaks.get(epoch) ?? 0) - peak), `peak of epoch ${epoch}`).toBeLessThan(400);
+      }
+      expect(straight.tensors.size).toBeGreaterThan(50);
+    },
+  );
+
+  it('is refused where the checkpoint belongs to another method', async () => {
+    const scope = createScope(1);
+    const build = (method: LocalLearningMethod) => {
+      const own = createScope(1);
+      const backbone = cifarResNet({ depth: 8, width: 4 }).build({ inputShape: [8, 8, 1], classes: 10, scope: own });
+      const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
+      return compilePlan(network, method.plan(network), { scope: own });
+    };
+    const optimizer = sgd({ learningRate: 0.1 });
+    const tensors = await captureTensors(build(dgl()), optimizer);
+    const { restoreTensors } = await import('@localgrad/train');
+    expect(() => restoreTensors(build(backprop()), optimizer, tensors)).toThrow(
+      /another network, method or optimizer: '.*' belongs to nothing/,
+    );
+    expect(() => restoreTensors(build(mlm(dgl())), optimizer, tensors)).toThrow(/is missing/);
+    expect(scope.all().size).toBe(0);
+  });
+});
+
+function bytesOf(data: ArrayBufferView | undefined): Buffer {
+  return data === undefined ? Buffer.alloc(0) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
