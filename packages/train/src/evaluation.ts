@@ -3,6 +3,7 @@ import { predict } from '@localgrad/engine';
 import { currentKernels } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource } from './batch-source.js';
+import { nextTurn } from './run-setup.js';
 
 export interface EvaluationResult {
   /** Share of samples whose highest score is their label, in [0, 1]. */
@@ -29,6 +30,7 @@ export async function evaluateNetwork(network: Network, batches: BatchSource): P
       totals.dispose();
       totals = next;
       samples += size;
+      await nextTurn();
     }
     const [hits = 0, loss = 0] = await totals.data();
     return { accuracy: hits / samples, loss: loss / samples, samples };

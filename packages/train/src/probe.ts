@@ -2,6 +2,7 @@ import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { fitRidge } from './ridge.js';
+import { nextTurn } from './run-setup.js';
 
 export interface ProbeOptions {
   readonly network: Network;
@@ -84,7 +85,10 @@ async function eachBatch(
   batches: BatchSource,
   visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
 ): Promise<void> {
-  for (const batch of batches.epoch(0)) visitModules(network, batch, visit);
+  for (const batch of batches.epoch(0)) {
+    visitModules(network, batch, visit);
+    await nextTurn();
+  }
 }
 
 function visitModules(

@@ -1,11 +1,11 @@
 import { LocalgradError, type Shape3 } from '@localgrad/core';
+import { writeWhole } from '@localgrad/experiments';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
 import { type Explanation, explain } from '../explain/explain.js';
 import { explanationSvg } from '../explain/figure.js';
 import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
-import { writeWhole } from '../run-folder.js';
 
 /** An explanation, and where its figure was written. */
 interface ExplainReport extends Explanation {

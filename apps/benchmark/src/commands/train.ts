@@ -1,63 +1,49 @@
 import { join } from 'node:path';
-import { selectBackend } from '@localgrad/backends';
-import {
-  checkMemory,
-  consoleProgress,
-  formatBytes,
-  formatSeconds,
-  train as runTraining,
-  type TrainingResult,
-} from '@localgrad/train';
-import type { Command } from 'commander';
-import { stringify } from 'yaml';
+import { LocalgradError } from '@localgrad/core';
+import type { RunSummary } from '@localgrad/experiments';
+import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
+import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
 import type { RunConfig } from '../config/run-config.js';
-import { hashOf } from '../json.js';
+import { executeRun, type KeepOptions, runIdOf } from '../execute-run.js';
 import type { Presenter } from '../present.js';
-import { loadData, prepareRun } from '../run.js';
-import { createFolder, metricsFile, writeWhole } from '../run-folder.js';
 import type { Terminal } from '../terminal.js';
+import { wholeNumber } from '../whole-number.js';
 
-export interface TrainReport extends TrainingResult {
-  /** Hash of the resolved config. */
-  readonly runId: string;
+export interface TrainOptions {
+  /** Run folder; default `localgrad-runs/<run id>`. */
+  readonly output?: string | undefined;
+  /** Default `auto`. */
+  readonly resume?: 'auto' | 'never' | undefined;
+  readonly keep?: KeepOptions;
+}
+
+export interface TrainReport extends RunSummary {
   readonly folder: string;
-  readonly backend: string;
-  readonly config: RunConfig;
+  /** The run was there already, and was not run again. */
+  readonly wasFinished: boolean;
 }
 
 /**
- * Trains one run. Its folder holds `config.yaml` (resolved), `metrics.jsonl` (every event) and `summary.json`.
+ * Trains one run in a folder of its own, or goes on with it where it was interrupted.
  *
- * @param output folder; default `localgrad-runs/<runId>`
+ * @throws LocalgradError `misuse` where another process is at work on the same run
  */
-export async function train(config: RunConfig, terminal: Terminal, output?: string): Promise<TrainReport> {
-  const runId = hashOf(config);
-  const folder = output ?? join('localgrad-runs', runId);
-  const data = await loadData(config);
-  const backend = await selectBackend(config.backend, { threads: config.threads });
-  try {
-    const run = await prepareRun(config, data);
-    try {
-      // Before anything is written: a run that cannot start leaves no folder behind.
-      checkMemory(run.compiled, config.batch, backend.availableBytes());
-      await createFolder(folder);
-      await writeWhole(join(folder, 'config.yaml'), stringify(config));
-      const result = await runTraining({
-        ...run.options,
-        availableBytes: backend.availableBytes(),
-        observers: [consoleProgress(terminal.stderr), metricsFile(folder)],
-        ...(terminal.signal === undefined ? {} : { signal: terminal.signal }),
-      });
-      const report = { runId, folder, backend: backend.name, ...result, config };
-      await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(report, null, 2)}\n`);
-      return report;
-    } finally {
-      run.dispose();
-    }
-  } finally {
-    backend.dispose();
+export async function train(config: RunConfig, terminal: Terminal, options: TrainOptions = {}): Promise<TrainReport> {
+  const folder = options.output ?? join('localgrad-runs', runIdOf(config));
+  const result = await executeRun({
+    config,
+    folder,
+    resume: options.resume ?? 'auto',
+    ...(options.keep === undefined ? {} : { keep: options.keep }),
+    observers: [consoleProgress(terminal.stderr)],
+    signal: terminal.signal,
+    onProblem: (message) => void terminal.stderr.write(`localgrad: ${message}\n`),
+  });
+  if (result === undefined) {
+    throw new LocalgradError('misuse', `Another process is at work on the run in '${folder}'.`, { folder });
   }
+  return { ...result.summary, folder, wasFinished: result.wasFinished };
 }
 
 export function renderTrain({
@@ -67,14 +53,24 @@ export function renderTrain({
   seconds,
   totalSeconds,
   folder,
+  wasFinished,
 }: TrainReport): string {
   const percent = (value: number | null) => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
   return [
     `test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`,
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
-    `run folder      ${folder}`,
+    `run folder      ${folder}${wasFinished ? ' (it was finished already; --resume never runs it again)' : ''}`,
   ].join('\n');
+}
+
+interface TrainFlags {
+  readonly output?: string;
+  readonly resume: 'auto' | 'never';
+  readonly checkpointEpochs?: number;
+  readonly checkpointSteps?: number;
+  readonly keepLast?: number;
+  readonly keepBest?: boolean;
 }
 
 export function registerTrain(program: Command, terminal: Terminal, present: Presenter): void {
@@ -83,15 +79,42 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .summary('train one run from flags or a YAML file')
     .description('Trains one run. Flags override the file; keys of the file are the flags in camelCase.')
     .argument('[file]', 'YAML file with any of the options below')
-    .option('--output <folder>', 'run folder (default: localgrad-runs/<run id>)');
+    .option('--output <folder>', 'run folder (default: localgrad-runs/<run id>)')
+    .addOption(
+      new Option('--resume <how>', 'auto: go on where the run was interrupted; never: start over')
+        .choices(['auto', 'never'])
+        .default('auto'),
+    )
+    .option('--checkpoint-epochs <number>', 'epochs between two checkpoints (default: 1)', wholeNumber)
+    .option('--checkpoint-steps <number>', 'steps between two further checkpoints (default: none)', wholeNumber)
+    .option(
+      '--keep-last <number>',
+      'checkpoints to keep, also when the run has finished (default: 2, then none)',
+      wholeNumber,
+    )
+    .option('--keep-best', 'also keep the checkpoint with the best test accuracy');
   addConfigFlags(command)
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  localgrad train --backbone resnet14 --width 4 --modules 7 --method dgl --resize 16\n' +
-        '  localgrad train run.yaml --seed 2 --json',
+        '  localgrad train run.yaml --seed 2 --json\n' +
+        '  localgrad train run.yaml --checkpoint-steps 100    # killed? the same command goes on',
     )
-    .action((file: string | undefined, flags: { output?: string }) =>
-      present(async () => train(await resolveRunConfig(command, file), terminal, flags.output), renderTrain),
+    .action((file: string | undefined, flags: TrainFlags) =>
+      present(
+        async () =>
+          train(await resolveRunConfig(command, file), terminal, {
+            output: flags.output,
+            resume: flags.resume,
+            keep: {
+              everyEpochs: flags.checkpointEpochs,
+              everySteps: flags.checkpointSteps,
+              keepLast: flags.keepLast,
+              keepBest: flags.keepBest,
+            },
+          }),
+        renderTrain,
+      ),
     );
 }

@@ -6,7 +6,7 @@ import { readRunFile } from './yaml-file.js';
 
 type Key = keyof RunConfig;
 
-const booleans: readonly Key[] = ['nesterov'];
+const booleans: readonly Key[] = ['nesterov', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',

@@ -56,6 +56,10 @@ export const runConfigSchema = z.strictObject({
     .union([z.literal('auto'), count])
     .default('auto')
     .describe('threads of the backend'),
+  probe: z
+    .boolean()
+    .default(false)
+    .describe("also measure how linearly separable each module's features are, after training"),
   logEvery: count.default(20).describe('steps between two readings of the losses'),
 });
 

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { type DatasetSplits, take } from '@localgrad/data';
+import { createFolder, hashOf, MetricsFile, writeWhole } from '@localgrad/experiments';
 import { consoleProgress, type Observer, train } from '@localgrad/train';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../config/run-config.js';
 import { measurementEnvironment } from '../environment.js';
-import { hashOf } from '../json.js';
 import { writeReport } from '../report/write.js';
 import { loadData, prepareRun } from '../run.js';
-import { createFolder, metricsFile, writeWhole } from '../run-folder.js';
 import type { Terminal } from '../terminal.js';
 import { type QuickstartResults, type SeedResult, summarise } from './results.js';
 
@@ -148,7 +147,11 @@ async function runSeed(
     const outcome = await train({
       ...run.options,
       availableBytes: backend.availableBytes(),
-      observers: [consoleProgress(terminal.stderr, { label }), metricsFile(folder), lossRecorder],
+      observers: [
+        consoleProgress(terminal.stderr, { label }),
+        new MetricsFile(join(folder, 'metrics.jsonl')).observer(),
+        lossRecorder,
+      ],
       ...(terminal.signal === undefined ? {} : { signal: terminal.signal }),
     });
     const { testAccuracy, peakBytes, seconds, epochs } = outcome;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { writeWhole } from '@localgrad/experiments';
 import type { QuickstartResults } from '../quickstart/results.js';
-import { writeWhole } from '../run-folder.js';
 import { accuracyCurves, bars, lossCurves, overview, renderSvg } from './figures.js';
 import { type PageFigure, renderPage } from './page.js';
 import { withPageColours } from './palette.js';

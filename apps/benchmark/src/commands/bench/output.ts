@@ -1,11 +1,11 @@
 import { LocalgradError } from '@localgrad/core';
+import { writeWhole } from '@localgrad/experiments';
 import type { Command } from 'commander';
 import { type Comparison, compare, readEarlier, renderComparison } from '../../bench/compare.js';
 import { type CsvRecord, csvOf } from '../../bench/csv.js';
 import type { MeasurementEnvironment } from '../../environment.js';
 import { renderSvg } from '../../report/figures.js';
 import { pngOf } from '../../report/png.js';
-import { writeWhole } from '../../run-folder.js';
 
 export interface OutputFlags {
   readonly output?: string;

@@ -1,0 +1,209 @@
+import { join } from 'node:path';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { type JsonObject, LocalgradError } from '@localgrad/core';
+import type { DatasetSplits } from '@localgrad/data';
+import { describePlan } from '@localgrad/engine';
+import {
+  CheckpointFolder,
+  Claim,
+  hashOf,
+  MetricsFile,
+  type RunSummary,
+  readIfThere,
+  readSummary,
+  writeWhole,
+} from '@localgrad/experiments';
+import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
+import { parse, stringify } from 'yaml';
+import type { RunConfig } from './config/run-config.js';
+import { measurementEnvironment } from './environment.js';
+import { loadData, type PreparedRun, prepareRun } from './run.js';
+
+/** How a run is kept, which has no influence on its result. */
+export interface KeepOptions {
+  readonly everyEpochs?: number | undefined;
+  readonly everySteps?: number | undefined;
+  readonly keepLast?: number | undefined;
+  readonly keepBest?: boolean | undefined;
+}
+
+export interface ExecuteOptions {
+  readonly config: RunConfig;
+  readonly folder: string;
+  /** `auto` goes on from the newest checkpoint that is whole, `never` starts over. */
+  readonly resume: 'auto' | 'never';
+  readonly keep?: KeepOptions;
+  readonly observers?: readonly Observer[];
+  /** Made where the folder is claimed already, for observers that go on with files. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told of what is not as it should be but ends nothing. */
+  readonly onProblem?: (message: string) => void;
+  /** Already started, and not disposed of here; else one is started for this run. */
+  readonly backend?: BackendHandle;
+  readonly data?: DatasetSplits;
+}
+
+/** A run's result; undefined where another process is at work on it. */
+export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished: boolean } | undefined;
+
+/**
+ * Runs a config in a folder of its own: `config.yaml` (resolved), `environment.json`, `metrics.jsonl` (every event),
+ * `checkpoints/` while it runs, and at the end `summary.json`. A finished run is not run again; an interrupted one goes on.
+ *
+ * @throws LocalgradError `invalid-option` where the folder holds another run
+ */
+export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult> {
+  const { config, folder, resume } = options;
+  const runId = runIdOf(config);
+  await checkFolder(folder, config, runId);
+  const finished = resume === 'auto' ? await readSummary(folder) : undefined;
+  if (finished !== undefined) return { summary: finished, wasFinished: true };
+
+  const data = options.data ?? (await loadData(config));
+  const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
+  try {
+    const run = await prepareRun(config, data);
+    try {
+      // Before anything is written: a run that cannot start leaves no folder behind.
+      checkMemory(run.compiled, config.batch, backend.availableBytes());
+      const claim = await Claim.acquire(folder);
+      if (claim === undefined) return undefined;
+      return await attempt(claim, { ...options, runId, run, backend });
+    } finally {
+      run.dispose();
+    }
+  } finally {
+    if (options.backend === undefined) backend.dispose();
+  }
+}
+
+/** Hash of what a run depends on. */
+export function runIdOf(config: RunConfig): string {
+  return hashOf(config);
+}
+
+interface AttemptOptions extends ExecuteOptions {
+  readonly runId: string;
+  readonly run: PreparedRun;
+  readonly backend: BackendHandle;
+}
+
+interface CheckpointNotes {
+  readonly metricsBytes: number;
+  readonly backend: string;
+}
+
+async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteResult> {
+  const { signal } = options;
+  try {
+    // Somebody may have finished it between the look and the claim.
+    const finished = options.resume === 'auto' ? await readSummary(options.folder) : undefined;
+    const summary = finished ?? (await trainIn(claim, options));
+    await claim.release('finished');
+    return { summary, wasFinished: finished !== undefined };
+  } catch (error) {
+    const isStop = signal?.aborted === true && error === signal.reason;
+    await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummary> {
+  const { config, folder, runId, run, backend, keep = {}, onProblem } = options;
+  const checkpoints = new CheckpointFolder<CheckpointNotes>(join(folder, 'checkpoints'), {
+    runId,
+    ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
+    ...(keep.keepBest === undefined ? {} : { keepBest: keep.keepBest }),
+    ...(onProblem === undefined ? {} : { onProblem }),
+  });
+  await writeWhole(join(folder, 'config.yaml'), stringify(config));
+  await writeWhole(join(folder, 'environment.json'), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
+  if (options.resume === 'never') await checkpoints.clear();
+  const last = await checkpoints.latest();
+  if (last !== undefined && last.notes.backend !== backend.name) {
+    onProblem?.(
+      `Run ${runId} was begun on backend '${last.notes.backend}' and goes on on '${backend.name}': its result will not be the same bits.`,
+    );
+  }
+  const metrics = new MetricsFile(join(folder, 'metrics.jsonl'), last?.notes.metricsBytes);
+  const result = await train({
+    ...run.options,
+    availableBytes: backend.availableBytes(),
+    observers: [metrics.observer(), ...(options.observers ?? [])],
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(last === undefined ? {} : { resume: last }),
+    checkpoints: {
+      ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),
+      ...(keep.everySteps === undefined ? {} : { everySteps: keep.everySteps }),
+      async save(checkpoint) {
+        await claim.assertHeld();
+        await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
+        await claim.noteCheckpoint(checkpoint.progress.step);
+      },
+    },
+  });
+  const probes = config.probe ? await probe(run) : null;
+  await claim.assertHeld();
+  const summary: RunSummary = {
+    formatVersion: 1,
+    runId,
+    config: config as unknown as JsonObject,
+    backend: backend.name,
+    ...result,
+    objectives: run.compiled.objectives.map(({ id, role, span }) => ({ id, role, span })),
+    cost: costOf(run, config),
+    probes,
+  };
+  await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  if (keep.keepLast === undefined && keep.keepBest !== true) await checkpoints.clear();
+  return summary;
+}
+
+function probe(run: PreparedRun): Promise<number[]> {
+  const { compiled, options } = run;
+  const testBatches = options.testBatches;
+  if (testBatches === undefined) throw new LocalgradError('misuse', 'A probe needs test images.');
+  return probeModules({ network: compiled.network, batches: options.batches, testBatches });
+}
+
+function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['cost'] {
+  const { totals } = describePlan(compiled, batch);
+  const { backbone } = compiled.network;
+  const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
+  const forward = parts.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+  const weights = parts.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
+  return {
+    backboneParameters: weights.reduce((sum, { size }) => sum + size, 0),
+    trainedParameters: totals.parameters,
+    unitsOfWork: totals.unitsOfWork,
+    multiplyAccumulatesPerImage: totals.unitsOfWork * forward,
+    predictedPeakBytes: totals.predictedPeakBytes,
+  };
+}
+
+/** Asked for once: short runs one after another should not wait for it. */
+let environment: ReturnType<typeof measurementEnvironment> | undefined;
+
+async function environmentOf({ name, device, threads }: BackendHandle): Promise<object> {
+  environment ??= measurementEnvironment();
+  return { ...(await environment), date: new Date().toISOString(), backend: name, device, threads };
+}
+
+/** A folder belongs to one run for good. */
+async function checkFolder(folder: string, config: RunConfig, runId: string): Promise<void> {
+  const file = join(folder, 'config.yaml');
+  const text = await readIfThere(file);
+  if (text === undefined) return;
+  const other = runIdOf(parse(text) as RunConfig);
+  if (other === runId) return;
+  const before = parse(text) as Readonly<Record<string, unknown>>;
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(config)])];
+  const differing = keys.filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify((config as Record<string, unknown>)[key]),
+  );
+  throw new LocalgradError(
+    'invalid-option',
+    `'${folder}' holds run ${other}, which differs from this one (${runId}) in ${differing.join(', ')}. Name another folder, or none.`,
+    { folder, runId, other, differing },
+  );
+}

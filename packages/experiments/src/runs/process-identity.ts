@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/** Tells one process from all others, also from a later one with the same number. */
+export interface ProcessIdentity {
+  readonly host: string;
+  readonly pid: number;
+  /** Start of the process in ticks since boot, where the system tells it (Linux). */
+  readonly startTicks: string | null;
+}
+
+export function thisProcess(): ProcessIdentity {
+  return { host: hostname(), pid: process.pid, startTicks: startTicksOf(process.pid) };
+}
+
+/** Undefined for processes of other hosts, of which nothing can be said from here. */
+export function isAlive({ host, pid, startTicks }: ProcessIdentity): boolean | undefined {
+  if (host !== hostname()) return undefined;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  return startTicks === null || startTicks === startTicksOf(pid);
+}
+
+function startTicksOf(pid: number): string | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may hold spaces; state is the first field after it, the start time the twentieth. A
+    // zombie holds nothing any more.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
+}
