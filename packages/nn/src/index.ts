@@ -66,12 +66,7 @@ export {
   weightFromPyTorch,
   weightToPyTorch,
 } from './serialization/pytorch.js';
-export {
-  readSafetensors,
-  type StoredTensor,
-  type StoredType,
-  type TensorFile,
-  writeSafetensors,
-} from './serialization/safetensors.js';
+export { readSafetensors, type TensorFile, writeSafetensors } from './serialization/safetensors.js';
+export type { StoredTensor, StoredType } from './serialization/stored-types.js';
 export { type TapeBlockOptions, tapeBlock } from './tape/tape-block.js';
 export { type TapeHeadOptions, tapeHead } from './tape/tape-head.js';

@@ -2,16 +2,29 @@ import { LocalgradError } from '@localgrad/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { activationFromPyTorch, activationToPyTorch, weightFromPyTorch, weightToPyTorch } from './pytorch.js';
-import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js';
+import { readSafetensors, writeSafetensors } from './safetensors.js';
+import type { StoredTensor } from './stored-types.js';
 
 const file = {
   tensors: new Map<string, StoredTensor>([
     ['a', { dtype: 'F32', shape: [2, 1], data: Float32Array.from([1.5, -2]) }],
     ['b', { dtype: 'U8', shape: [3], data: Uint8Array.from([1, 2, 3]) }],
     ['c', { dtype: 'I32', shape: [], data: Int32Array.from([-7]) }],
+    ['d', { dtype: 'I64', shape: [3], data: Float64Array.from([0, -1, 2 ** 53 - 1]) }],
+    ['e', { dtype: 'F64', shape: [1], data: Float64Array.from([Math.PI]) }],
+    ['f', { dtype: 'BOOL', shape: [2], data: Uint8Array.from([1, 0]) }],
   ]),
   metadata: { json: '{"x":1}' },
 };
+
+function handMade(header: unknown, data: Uint8Array): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length + data.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+  bytes.set(json, 8);
+  bytes.set(data, 8 + json.length);
+  return bytes;
+}
 
 describe('safetensors', () => {
   it('reads what it writes', () => {
@@ -34,13 +47,40 @@ describe('safetensors', () => {
       { a: { dtype: 'U8', shape: [2], data_offsets: [0, 2] }, b: { dtype: 'U8', shape: [2], data_offsets: [1, 3] } },
       /inside the tensor before/,
     ],
-    [{ a: { dtype: 'F64', shape: [1], data_offsets: [0, 8] } }, /type F64/],
+    [{ a: { dtype: 'F8_E4M3', shape: [1], data_offsets: [0, 1] } }, /type F8_E4M3; F64, F32, F16/],
+    [{ a: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, /not described by dtype, shape and data_offsets/],
+    [{ a: null }, /not described/],
+    [[], /no object/],
+    [{ a: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, /beyond 2⁵³/],
   ])('refuses headers that contradict themselves: %j', (header, message) => {
-    const json = new TextEncoder().encode(JSON.stringify(header));
-    const bytes = new Uint8Array(8 + json.length + 16);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
-    bytes.set(json, 8);
-    expect(() => readSafetensors(bytes)).toThrow(message);
+    expect(() => readSafetensors(handMade(header, new Uint8Array(16).fill(0x7f)))).toThrow(message);
+  });
+
+  it('reads 16-bit floats as floats', () => {
+    // 1, −2, the smallest subnormal and +∞ of each.
+    const halves = Uint16Array.from([0x3c00, 0xc000, 0x0001, 0x7c00]);
+    const brains = Uint16Array.from([0x3f80, 0xc000, 0x0001, 0x7f80]);
+    const header = {
+      half: { dtype: 'F16', shape: [4], data_offsets: [0, 8] },
+      brain: { dtype: 'BF16', shape: [4], data_offsets: [8, 16] },
+    };
+    const { tensors } = readSafetensors(
+      handMade(header, Buffer.concat([halves, brains].map(({ buffer }) => Buffer.from(buffer)))),
+    );
+    const { POSITIVE_INFINITY } = Number;
+    expect(tensors.get('half')).toEqual({
+      dtype: 'F32',
+      shape: [4],
+      data: Float32Array.from([1, -2, 2 ** -24, POSITIVE_INFINITY]),
+    });
+    expect(tensors.get('brain')?.data).toEqual(Float32Array.from([1, -2, 2 ** -133, POSITIVE_INFINITY]));
+  });
+
+  it('writes no 64-bit integer that is none', () => {
+    const tensors = new Map<string, StoredTensor>([
+      ['x', { dtype: 'I64', shape: [1], data: Float64Array.from([0.5]) }],
+    ]);
+    expect(() => writeSafetensors({ tensors, metadata: {} })).toThrow(/0.5 cannot be written as I64/);
   });
 });
 

@@ -1,0 +1,63 @@
+import { LocalgradError } from '@localgrad/core';
+
+/** What a tensor in memory holds: 64-bit integers as doubles, truth values as bytes of 0 and 1. */
+export type StoredType = 'F32' | 'F64' | 'I32' | 'I64' | 'U8' | 'BOOL';
+
+export interface StoredTensor {
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
+}
+
+/** A type as a file has it. 16-bit floats become `F32` when read, without loss. */
+interface FileType {
+  readonly bytes: number;
+  readonly dtype: StoredType;
+  /** @param raw the tensor's own copy of its bytes */
+  decode(raw: ArrayBuffer): StoredTensor['data'];
+}
+
+export const fileTypes = {
+  F64: { bytes: 8, dtype: 'F64', decode: (raw) => new Float64Array(raw) },
+  F32: { bytes: 4, dtype: 'F32', decode: (raw) => new Float32Array(raw) },
+  F16: { bytes: 2, dtype: 'F32', decode: (raw) => Float32Array.from(new Uint16Array(raw), fromHalf) },
+  BF16: {
+    bytes: 2,
+    dtype: 'F32',
+    // Its bits are the upper half of a float's.
+    decode: (raw) => new Float32Array(Uint32Array.from(new Uint16Array(raw), (bits) => bits << 16).buffer),
+  },
+  I64: { bytes: 8, dtype: 'I64', decode: (raw) => Float64Array.from(new BigInt64Array(raw), exactNumber) },
+  I32: { bytes: 4, dtype: 'I32', decode: (raw) => new Int32Array(raw) },
+  U8: { bytes: 1, dtype: 'U8', decode: (raw) => new Uint8Array(raw) },
+  BOOL: { bytes: 1, dtype: 'BOOL', decode: (raw) => new Uint8Array(raw) },
+} as const satisfies Record<string, FileType>;
+
+/** The bytes of a tensor as a file has them. @throws LocalgradError `invalid-data` for 64-bit integers that are none */
+export function encode({ dtype, data }: StoredTensor): Uint8Array {
+  if (dtype !== 'I64') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const integers = new BigInt64Array(data.length);
+  data.forEach((value, index) => {
+    if (!Number.isSafeInteger(value)) {
+      throw new LocalgradError('invalid-data', `${value} cannot be written as I64; allowed: integers up to 2⁵³ − 1.`);
+    }
+    integers[index] = BigInt(value);
+  });
+  return new Uint8Array(integers.buffer);
+}
+
+function exactNumber(value: bigint): number {
+  const result = Number(value);
+  if (!Number.isSafeInteger(result)) throw new RangeError(`its entry ${value} lies beyond 2⁵³ − 1`);
+  return result;
+}
+
+/** IEEE 754 binary16: sign, five bits of exponent, ten of fraction. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
