@@ -1,0 +1,12 @@
+/** What is used of jstat, which ships no types. */
+declare module 'jstat' {
+  const library: {
+    readonly jStat: {
+      readonly normal: {
+        cdf(x: number, mean: number, standardDeviation: number): number;
+        inv(probability: number, mean: number, standardDeviation: number): number;
+      };
+    };
+  };
+  export default library;
+}
