@@ -62,7 +62,7 @@ const statistics: Record<string, (sample: readonly number[]) => number> = {
   },
 };
 
-// A bound is a quantile of 10 000 draws: its standard error is about 1 % of the width (2 % at 0.5 % in a skewed tail).
+// A bound is a quantile of 10 000 draws: over ten seeds the farthest was 3.5 % of the width from scipy's, of 200 000.
 it.each(fixture.bootstrap)(
   'has the BCa interval of scipy within 5 % of its width: $statistic, $confidence',
   (expected) => {
