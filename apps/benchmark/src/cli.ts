@@ -2,8 +2,10 @@
 import { runCommandLine } from './command-line.js';
 
 const controller = new AbortController();
-// The first Ctrl-C ends the run after its step, with its files complete; the second one kills.
-process.once('SIGINT', () => controller.abort(new Error('interrupted')));
+// The first Ctrl-C, or a scheduler's request, ends the run after its step, with its files complete; the second one kills.
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => controller.abort(new Error('interrupted')));
+}
 
 const exitCode = await runCommandLine(process.argv.slice(2), {
   stdout: process.stdout,

@@ -77,8 +77,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   }
 }
 
-/** Hash of what a run depends on. */
-export function runIdOf(config: RunConfig): string {
+/** Hash of what a run depends on; where its data set's files lie is not part of it. */
+export function runIdOf({ dataFolder: _, ...config }: RunConfig): string {
   return hashOf(config);
 }
 

@@ -4,3 +4,4 @@ export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from '
 export type { ComparisonRule, Condition, FinishedRun, Study } from './results/study.js';
 export * from './runs/index.js';
 export * from './statistics/index.js';
+export * from './sweep/index.js';

@@ -1,6 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
+import { explainIssues } from '@localgrad/experiments';
 import { type Command, Option } from 'commander';
-import { explainIssues } from './issues.js';
 import { type RunConfig, runConfigKeys, runConfigSchema } from './run-config.js';
 import { readRunFile } from './yaml-file.js';
 

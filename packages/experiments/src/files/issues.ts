@@ -9,14 +9,23 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
-/** What zod found, with the right keys beside each wrong one. */
-export function explainIssues(error: z.ZodError, input: unknown, allowedKeys: readonly string[]): ConfigIssue[] {
+/**
+ * What zod found, with the right keys beside each wrong one.
+ *
+ * @param allowedKeys of the outermost object, or of the object at a path
+ */
+export function explainIssues(
+  error: z.ZodError,
+  input: unknown,
+  allowedKeys: readonly string[] | ((path: readonly PropertyKey[]) => readonly string[]),
+): ConfigIssue[] {
+  const allowedAt = typeof allowedKeys === 'function' ? allowedKeys : () => allowedKeys;
   return error.issues.flatMap((issue): ConfigIssue[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
         path: [...issue.path, key],
         isKey: true,
-        message: unknownKey(key, allowedKeys),
+        message: unknownKey(key, allowedAt(issue.path)),
       }));
     }
     const value = issue.path.reduce<unknown>(
@@ -35,7 +44,7 @@ function describe(issue: z.core.$ZodIssue): string {
   return [...options].join(', or ');
 }
 
-function unknownKey(key: string, allowed: readonly string[]): string {
+export function unknownKey(key: string, allowed: readonly string[]): string {
   const [nearest = ''] = closestFirst(key, allowed);
   const isNear = nearest.toLowerCase().startsWith(key.toLowerCase().slice(0, 3)) || key.includes(nearest);
   return `unknown key '${key}'.${isNear ? ` Did you mean '${nearest}'?` : ''} Allowed: ${allowed.join(', ')}`;

@@ -1,0 +1,66 @@
+import type { SweepStatus } from '@localgrad/experiments';
+import { formatSeconds } from '@localgrad/train';
+import { createLogUpdate } from 'log-update';
+import { describeMessage } from '../commands/worker.js';
+import type { TextStream } from '../terminal.js';
+import type { WorkerMessage } from './task-runner.js';
+
+/** What workers do, as it happens: on a terminal one line each that changes, elsewhere one line for each run. */
+export class SweepProgress {
+  readonly #stream: TextStream;
+  readonly #live: ReturnType<typeof createLogUpdate> | undefined;
+  readonly #workers = new Map<number, { name: string; step: number; steps: number; since: number }>();
+  readonly #total: number;
+  readonly #begun = performance.now();
+  readonly #before: number;
+  #finished: number;
+
+  constructor(stream: TextStream, { tasks, counts }: SweepStatus) {
+    this.#stream = stream;
+    this.#total = tasks.length;
+    this.#finished = counts.finished;
+    this.#before = counts.finished;
+    this.#live = stream.isTTY === true ? createLogUpdate(stream as unknown as NodeJS.WriteStream) : undefined;
+  }
+
+  show(worker: number, message: WorkerMessage): void {
+    if (message.type === 'task-start') {
+      this.#workers.set(worker, { name: message.name, step: 0, steps: 0, since: performance.now() });
+    } else if (message.type === 'progress') {
+      const own = this.#workers.get(worker);
+      if (own !== undefined) Object.assign(own, { step: message.step, steps: message.steps });
+    } else {
+      if (message.type === 'task-end') this.#workers.delete(worker);
+      if (message.type === 'task-end' && message.outcome === 'finished') this.#finished++;
+      if (message.type !== 'task-end' || message.outcome !== 'busy') this.#line(describeMessage(message));
+    }
+    this.#draw();
+  }
+
+  end(): void {
+    this.#live?.clear();
+  }
+
+  #line(text: string): void {
+    const prefix = `[${String(this.#finished).padStart(String(this.#total).length)}/${this.#total}] `;
+    this.#live?.clear();
+    this.#stream.write(`${prefix}${text}\n`);
+  }
+
+  #draw(): void {
+    if (this.#live === undefined) return;
+    const lines = [...this.#workers].map(([worker, { name, step, steps }]) => {
+      const share = steps === 0 ? 0 : step / steps;
+      const bar = `${'█'.repeat(Math.round(20 * share))}${'░'.repeat(20 - Math.round(20 * share))}`;
+      return `  ${worker + 1} ${bar} ${String(Math.round(100 * share)).padStart(3)} %  ${name}`;
+    });
+    const seconds = (performance.now() - this.#begun) / 1000;
+    const done = this.#finished - this.#before;
+    const rest = done === 0 ? '' : `, about ${formatSeconds((seconds / done) * (this.#total - this.#finished))} left`;
+    this.#live(
+      [...lines, `  ${this.#finished} of ${this.#total} runs finished after ${formatSeconds(seconds)}${rest}`].join(
+        '\n',
+      ),
+    );
+  }
+}

@@ -1,0 +1,107 @@
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import type { DatasetSplits } from '@localgrad/data';
+import { canonicalJson, type Sweep, type SweepTask, type TaskOutcome } from '@localgrad/experiments';
+import type { Observer } from '@localgrad/train';
+import { type RunConfig, runConfigSchema } from '../config/run-config.js';
+import { executeRun } from '../execute-run.js';
+import { loadData } from '../run.js';
+
+/** What a worker tells of itself. */
+export type WorkerMessage =
+  | { readonly type: 'task-start'; readonly index: number; readonly name: string }
+  | { readonly type: 'progress'; readonly index: number; readonly step: number; readonly steps: number }
+  | {
+      readonly type: 'task-end';
+      readonly index: number;
+      readonly name: string;
+      readonly outcome: TaskOutcome;
+      readonly seconds: number;
+      readonly testAccuracy?: number | null;
+      readonly message?: string;
+    }
+  | { readonly type: 'problem'; readonly message: string };
+
+export interface TaskRunnerOptions {
+  readonly sweep: Sweep;
+  /** Over configs with `threads: auto`: processes that share a machine share its processors. */
+  readonly threads?: number | undefined;
+  /** Further observers of every run. */
+  readonly observers?: (folder: string, config: RunConfig) => readonly Observer[];
+  readonly signal?: AbortSignal | undefined;
+  readonly report: (message: WorkerMessage) => void;
+}
+
+/** Runs tasks one after the other; backend and images stay as long as the next task wants the same. */
+export class TaskRunner {
+  readonly #options: TaskRunnerOptions;
+  #backend: { readonly key: string; readonly handle: BackendHandle } | undefined;
+  #data: { readonly key: string; readonly splits: DatasetSplits } | undefined;
+
+  constructor(options: TaskRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what stopped it, where the signal did; failures of the run itself are an outcome */
+  async run(task: SweepTask, folder: string): Promise<TaskOutcome> {
+    const { sweep, signal, report, observers } = this.#options;
+    const { index, name } = task;
+    const start = performance.now();
+    const end = (outcome: TaskOutcome, more: { testAccuracy?: number | null; message?: string } = {}): TaskOutcome => {
+      report({ type: 'task-end', index, name, outcome, seconds: (performance.now() - start) / 1000, ...more });
+      return outcome;
+    };
+    report({ type: 'task-start', index, name });
+    try {
+      const config = runConfigSchema.parse(task.config);
+      const result = await executeRun({
+        config,
+        folder,
+        resume: 'auto',
+        keep: sweep.checkpoints,
+        data: await this.#dataOf(config),
+        backend: await this.#backendOf(config),
+        observers: [progressObserver(index, report), ...(observers?.(folder, config) ?? [])],
+        signal,
+        onProblem: (message) => report({ type: 'problem', message }),
+      });
+      return result === undefined ? end('busy') : end('finished', { testAccuracy: result.summary.testAccuracy });
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      return end('failed', { message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  dispose(): void {
+    this.#backend?.handle.dispose();
+    this.#backend = undefined;
+  }
+
+  async #backendOf({ backend, threads }: RunConfig): Promise<BackendHandle> {
+    const own = threads === 'auto' ? (this.#options.threads ?? threads) : threads;
+    const key = `${backend} ${own}`;
+    if (this.#backend?.key !== key) {
+      this.dispose();
+      this.#backend = { key, handle: await selectBackend(backend, { threads: own }) };
+    }
+    return this.#backend.handle;
+  }
+
+  async #dataOf(config: RunConfig): Promise<DatasetSplits> {
+    const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
+    const key = canonicalJson({ dataset, dataFolder, resize, pad, trainImages, testImages });
+    if (this.#data?.key !== key) this.#data = { key, splits: await loadData(config) };
+    return this.#data.splits;
+  }
+}
+
+/** At most four messages a second. */
+function progressObserver(index: number, report: (message: WorkerMessage) => void): Observer {
+  let last = 0;
+  return {
+    observe(event) {
+      if (event.type !== 'step-end' || performance.now() - last < 250) return;
+      last = performance.now();
+      report({ type: 'progress', index, step: event.step, steps: event.steps });
+    },
+  };
+}

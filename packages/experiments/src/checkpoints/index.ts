@@ -1,0 +1,1 @@
+export { CheckpointFolder, type CheckpointFolderOptions, type StoredCheckpoint } from './checkpoint-folder.js';

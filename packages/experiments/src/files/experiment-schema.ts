@@ -1,0 +1,58 @@
+import { z } from 'zod';
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const count = z.int().min(1);
+const config = z.record(z.string(), z.unknown());
+
+/** What an experiment file holds, apart from the keys of a run's config in `base`, `grid` and `include`. */
+export const experimentSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "letters, digits, '.', '_' and '-', since it names a folder")
+    .describe('name of the experiment and of its folder'),
+  title: z.string().optional().describe('heading of the report'),
+  description: z.string().optional().describe('what is asked, and how; shown in the report'),
+  base: config.default({}).describe('config that all runs share; {factor} stands for a value of a factor'),
+  factors: z
+    .record(z.string(), z.union([z.array(scalar).min(1), z.record(z.string(), scalar)]))
+    .default({})
+    .describe('named texts, all combined with each other: a list, or labels with texts; texts may name other factors'),
+  grid: z
+    .record(z.string(), z.array(z.unknown()).min(1))
+    .default({})
+    .describe('values of config keys, all combined with each other and with the factors'),
+  exclude: z
+    .array(z.record(z.string(), scalar))
+    .default([])
+    .describe('combinations to leave out: all that have these labels'),
+  include: z
+    .array(config)
+    .default([])
+    .describe('conditions beside the grid: a name, and config keys that go over those of base'),
+  seeds: z
+    .union([count, z.array(z.int().min(0)).min(1)])
+    .default(3)
+    .describe('how many seeds (1, 2, …), or which'),
+  compare: z
+    .strictObject({
+      factor: z.string().describe('factor whose values are compared'),
+      baseline: z.string().describe('label of the value that the others are tested against'),
+    })
+    .optional()
+    .describe('which comparison the report makes, within equal values of all other factors'),
+  reference: z.string().optional().describe('name of the included condition that stands for end-to-end training'),
+  checkpoints: z
+    .strictObject({
+      everyEpochs: count.optional(),
+      everySteps: count.optional(),
+      keepLast: count.optional(),
+      keepBest: z.boolean().optional(),
+    })
+    .default({})
+    .describe('when runs are saved'),
+  retries: z.int().min(0).default(2).describe('how often a run that failed is tried again'),
+});
+
+export type ExperimentInput = z.output<typeof experimentSchema>;
+
+export const experimentKeys = Object.keys(experimentSchema.shape);

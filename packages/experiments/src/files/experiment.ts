@@ -1,0 +1,257 @@
+import type { JsonObject, LocalgradError } from '@localgrad/core';
+import type { z } from 'zod';
+import { hashOf } from '../runs/hash.js';
+import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
+import { combinations, type Factor, factorsOf } from './factors.js';
+import { type ConfigIssue, explainIssues, unknownKey } from './issues.js';
+import { fill, placesIn } from './templates.js';
+import { parseYaml, validate, type YamlDocument } from './yaml-document.js';
+
+/** What one run's config may hold: the schema of the program that runs it. */
+export type RunSchema = z.ZodObject;
+
+/** Everything but the seed of some runs. */
+export interface PlannedCondition {
+  readonly key: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Resolved: defaults are filled in. Without `seed`. */
+  readonly config: JsonObject;
+}
+
+/** An experiment file, resolved. */
+export interface Experiment {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly factors: readonly string[];
+  readonly conditions: readonly PlannedCondition[];
+  readonly seeds: readonly number[];
+  readonly compare: { readonly factor: string; readonly baseline: string } | null;
+  /** Key of a condition. */
+  readonly reference: string | null;
+  readonly checkpoints: ExperimentInput['checkpoints'];
+  readonly retries: number;
+  /** The file as it was written. */
+  readonly source: string;
+}
+
+export interface ParseOptions {
+  readonly schema: RunSchema;
+  /** Looks at a resolved config as a whole; returns what is wrong with which key. */
+  readonly check?: (config: JsonObject) => Promise<{ readonly key: string; readonly message: string } | undefined>;
+}
+
+/**
+ * Reads an experiment file.
+ *
+ * @param file name for messages
+ * @throws LocalgradError `invalid-data` with `file:line:column` before everything that is wrong
+ */
+export async function parseExperiment(text: string, file: string, options: ParseOptions): Promise<Experiment> {
+  const document = parseYaml(text, file, experimentKeys);
+  const nested = (path: readonly PropertyKey[]) =>
+    path[0] === 'compare' ? ['factor', 'baseline'] : path[0] === 'checkpoints' ? checkpointKeys : experimentKeys;
+  const input = validate(document, experimentSchema, nested);
+  checkKeys(document, input, options.schema);
+  const factors = factorsOf(document, input);
+  const drafts = [...gridDrafts(document, input, factors), ...includeDrafts(document, input)];
+  const conditions: PlannedCondition[] = [];
+  const issues: ConfigIssue[] = [];
+  for (const draft of drafts) {
+    const resolved = await resolve(draft, options);
+    if ('issues' in resolved) issues.push(...resolved.issues);
+    else conditions.push(resolved);
+  }
+  if (issues.length > 0) document.fail(issues);
+  if (conditions.length === 0) {
+    document.fail([
+      { path: ['exclude'], isKey: true, message: 'nothing is left to run: every combination is excluded' },
+    ]);
+  }
+  refuseRepetitions(document, conditions);
+  const seeds =
+    typeof input.seeds === 'number' ? Array.from({ length: input.seeds }, (_, index) => index + 1) : input.seeds;
+  return {
+    name: input.name,
+    title: input.title ?? input.name,
+    description: input.description ?? '',
+    factors: factors.map(({ name }) => name),
+    conditions,
+    seeds: [...new Set(seeds)],
+    compare: compareOf(document, input, factors),
+    reference: referenceOf(document, input, conditions),
+    checkpoints: input.checkpoints,
+    retries: input.retries,
+    source: text,
+  };
+}
+
+const checkpointKeys = Object.keys(experimentSchema.shape.checkpoints.unwrap().shape);
+
+/** A condition before its config is resolved, with the place in the file that each key comes from. */
+interface Draft {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly texts: Readonly<Record<string, string>>;
+  readonly placeOf: (key: string) => readonly PropertyKey[];
+}
+
+/** Keys that no run config has, and `seed`, which has a key of its own here. */
+function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSchema): void {
+  const allowed = Object.keys(schema.shape).filter((key) => key !== 'seed');
+  const issues: ConfigIssue[] = [];
+  const look = (value: object, path: readonly PropertyKey[], more: readonly string[] = []) => {
+    for (const key of Object.keys(value)) {
+      if (key === 'seed')
+        issues.push({
+          path: [...path, key],
+          isKey: true,
+          message: "'seed' is not given here: list seeds under 'seeds'",
+        });
+      else if (![...allowed, ...more].includes(key)) {
+        issues.push({ path: [...path, key], isKey: true, message: unknownKey(key, [...more, ...allowed]) });
+      }
+    }
+  };
+  look(input.base, ['base']);
+  look(input.grid, ['grid']);
+  for (const [index, entry] of input.include.entries()) look(entry, ['include', index], ['name']);
+  if (issues.length > 0) document.fail(issues);
+}
+
+function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
+  checkLabels(document, input, factors);
+  const isLeftOut = (labels: Readonly<Record<string, string>>) =>
+    input.exclude.some((rule) => Object.entries(rule).every(([name, label]) => labels[name] === String(label)));
+  return combinations(factors).flatMap((levels): Draft[] => {
+    const labels = Object.fromEntries(levels.map(({ factor, label }) => [factor.name, label]));
+    if (isLeftOut(labels)) return [];
+    const chosen = levels.filter(({ factor }) => factor.kind === 'grid');
+    const texts = levels.filter(({ factor }) => factor.kind === 'text');
+    const indices = Object.fromEntries(chosen.map(({ factor, index }) => [factor.name, index]));
+    return [
+      {
+        name:
+          levels.map(({ factor, label }) => (factor.kind === 'grid' ? `${factor.name} ${label}` : label)).join(', ') ||
+          input.name,
+        labels,
+        config: { ...input.base, ...Object.fromEntries(chosen.map(({ factor, value }) => [factor.name, value])) },
+        texts: Object.fromEntries(texts.map(({ factor, value }) => [factor.name, String(value)])),
+        placeOf: (key) => (indices[key] === undefined ? ['base', key] : ['grid', key, indices[key]]),
+      },
+    ];
+  });
+}
+
+function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] {
+  return input.include.map(({ name, ...config }, index): Draft => {
+    if (typeof name !== 'string' || name === '') {
+      const message = `an included condition needs a name; found ${JSON.stringify(name) ?? 'none'}`;
+      document.fail([{ path: ['include', index], isKey: false, message }]);
+    }
+    return {
+      name: name as string,
+      labels: {},
+      config: { ...input.base, ...config },
+      texts: {},
+      placeOf: (key) => (Object.hasOwn(config, key) ? ['include', index, key] : ['base', key]),
+    };
+  });
+}
+
+function checkLabels(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): void {
+  const issues = input.exclude.flatMap((rule, index) =>
+    Object.entries(rule).flatMap(([name, label]): ConfigIssue[] => {
+      const message = labelProblem(factors, name, String(label));
+      return message === undefined ? [] : [{ path: ['exclude', index, name], isKey: false, message }];
+    }),
+  );
+  if (issues.length > 0) document.fail(issues);
+}
+
+function labelProblem(factors: readonly Factor[], name: string, label: string): string | undefined {
+  const factor = factors.find((candidate) => candidate.name === name);
+  if (factor === undefined)
+    return `there is no factor '${name}'. Allowed: ${factors.map((each) => each.name).join(', ')}`;
+  const labels = factor.levels.map((level) => level.label);
+  return labels.includes(label) ? undefined : `factor '${name}' has no value '${label}'. Allowed: ${labels.join(', ')}`;
+}
+
+async function resolve(
+  draft: Draft,
+  { schema, check }: ParseOptions,
+): Promise<PlannedCondition | { issues: ConfigIssue[] }> {
+  const issues: ConfigIssue[] = [];
+  const config = Object.fromEntries(
+    Object.entries(draft.config).map(([key, value]) => {
+      if (typeof value !== 'string') return [key, value];
+      const filled = fill(value, draft.texts);
+      const [open] = placesIn(filled);
+      if (open !== undefined) {
+        const names = Object.keys(draft.texts).map((name) => `{${name}}`);
+        const message = `${key}: '${value}' names {${open}}. Allowed here: ${names.join(', ') || 'no factors'}`;
+        issues.push({ path: draft.placeOf(key), isKey: true, message });
+      }
+      return [key, filled];
+    }),
+  );
+  if (issues.length > 0) return { issues };
+  const parsed = schema.safeParse(config);
+  if (!parsed.success) {
+    return {
+      issues: explainIssues(parsed.error, config, Object.keys(schema.shape)).map(({ path, message }) => ({
+        path: draft.placeOf(String(path[0])),
+        isKey: true,
+        message: `${path.join('.')}: ${message}`,
+      })),
+    };
+  }
+  const { seed, ...resolved } = parsed.data as JsonObject;
+  const problem = await check?.({ ...resolved, seed: seed ?? 1 });
+  if (problem !== undefined) {
+    return {
+      issues: [{ path: draft.placeOf(problem.key), isKey: true, message: `${problem.key}: ${problem.message}` }],
+    };
+  }
+  return { key: hashOf(resolved), name: draft.name, labels: draft.labels, config: resolved };
+}
+
+/** Two conditions with one config would be the same runs, counted twice. */
+function refuseRepetitions(document: YamlDocument, conditions: readonly PlannedCondition[]): void {
+  const seen = new Map<string, string>();
+  for (const { key, name } of conditions) {
+    const other = seen.get(key);
+    if (other !== undefined) {
+      const message = `'${other}' and '${name}' have the same config; leave one out with 'exclude'`;
+      document.fail([{ path: ['factors'], isKey: true, message }]);
+    }
+    seen.set(key, name);
+  }
+}
+
+function compareOf(
+  document: YamlDocument,
+  { compare }: ExperimentInput,
+  factors: readonly Factor[],
+): Experiment['compare'] {
+  if (compare === undefined) return null;
+  const message = labelProblem(factors, compare.factor, compare.baseline);
+  if (message !== undefined) document.fail([{ path: ['compare'], isKey: false, message }]);
+  return compare;
+}
+
+function referenceOf(
+  document: YamlDocument,
+  { reference }: ExperimentInput,
+  conditions: readonly PlannedCondition[],
+): string | null {
+  if (reference === undefined) return null;
+  const found = conditions.find(({ name }) => name === reference);
+  if (found !== undefined) return found.key;
+  const names = conditions.map(({ name }) => `'${name}'`).join(', ');
+  throw document.fail([
+    { path: ['reference'], isKey: false, message: `there is no condition '${reference}'. Allowed: ${names}` },
+  ]) as unknown as LocalgradError;
+}

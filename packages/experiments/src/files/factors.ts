@@ -1,0 +1,67 @@
+import type { ExperimentInput } from './experiment-schema.js';
+import type { ConfigIssue } from './issues.js';
+import { placesIn } from './templates.js';
+import type { YamlDocument } from './yaml-document.js';
+
+/** Something that differs between runs. */
+export interface Factor {
+  readonly name: string;
+  /** Texts are put into places of other texts; grid values are values of a config key. */
+  readonly kind: 'text' | 'grid';
+  readonly levels: readonly { readonly label: string; readonly value: unknown }[];
+}
+
+/** One value of a factor. */
+export interface Level {
+  readonly factor: Factor;
+  readonly label: string;
+  readonly value: unknown;
+  readonly index: number;
+}
+
+/** Those of `factors`, then those of `grid`, in the order of the file. */
+export function factorsOf(document: YamlDocument, input: ExperimentInput): Factor[] {
+  const texts = Object.entries(input.factors).map(([name, values]): Factor => {
+    const levels = Array.isArray(values)
+      ? values.map((value) => ({ label: String(value), value }))
+      : Object.entries(values).map(([label, value]) => ({ label, value }));
+    return { name, kind: 'text', levels };
+  });
+  const grid = Object.entries(input.grid).map(([name, values]): Factor => {
+    const levels = values.map((value) => ({ label: typeof value === 'string' ? value : JSON.stringify(value), value }));
+    return { name, kind: 'grid', levels };
+  });
+  const used = new Set(
+    [...Object.values(input.base), ...texts.flatMap(({ levels }) => levels.map(({ value }) => value))].flatMap(
+      (value) => (typeof value === 'string' ? placesIn(value) : []),
+    ),
+  );
+  const issues: ConfigIssue[] = [];
+  for (const { name, kind, levels } of [...texts, ...grid]) {
+    const path = [kind === 'text' ? 'factors' : 'grid', name];
+    if (kind === 'text' && !used.has(name)) {
+      issues.push({
+        path,
+        isKey: true,
+        message: `factor '${name}' is used nowhere; write {${name}} into a text of 'base'`,
+      });
+    }
+    if (kind === 'grid' && Object.hasOwn(input.factors, name)) {
+      issues.push({ path, isKey: true, message: `'${name}' is a factor already; name it in one place` });
+    }
+    const labels = levels.map(({ label }) => label);
+    const twice = labels.find((label, index) => labels.indexOf(label) < index);
+    if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
+  }
+  if (issues.length > 0) document.fail(issues);
+  return [...texts, ...grid];
+}
+
+/** Every combination of values; the last factor changes fastest. One empty combination without factors. */
+export function combinations(factors: readonly Factor[]): Level[][] {
+  return factors.reduce<Level[][]>(
+    (before, factor) =>
+      before.flatMap((levels) => factor.levels.map((level, index) => [...levels, { factor, index, ...level }])),
+    [[]],
+  );
+}

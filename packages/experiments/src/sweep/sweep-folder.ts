@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type JsonObject, LocalgradError } from '@localgrad/core';
+import type { Experiment, PlannedCondition } from '../files/experiment.js';
+import { createFolder, readIfThere, readJsonIfThere, writeWhole } from '../runs/files.js';
+import { hashOf } from '../runs/hash.js';
+
+export const sweepFormatVersion = 1;
+
+/** One run of a sweep: a line of `tasks.jsonl`. */
+export interface SweepTask {
+  readonly index: number;
+  readonly runId: string;
+  /** Condition and seed, readable. */
+  readonly name: string;
+  /** Key of the condition. */
+  readonly condition: string;
+  readonly seed: number;
+  /** Resolved. */
+  readonly config: JsonObject;
+}
+
+/** A sweep as its folder describes it: `sweep.json`, and `experiment.yaml` as it was written. */
+export interface Sweep {
+  readonly folder: string;
+  readonly formatVersion: number;
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly factors: readonly string[];
+  readonly conditions: readonly PlannedCondition[];
+  readonly seeds: readonly number[];
+  readonly compare: Experiment['compare'];
+  readonly reference: string | null;
+  readonly checkpoints: Experiment['checkpoints'];
+  readonly retries: number;
+  readonly source: string;
+  /** Commands that made it, in order. */
+  readonly commands: readonly string[];
+  /** Seed by seed, so that whatever is finished compares all conditions. */
+  readonly tasks: readonly SweepTask[];
+}
+
+export interface WriteSweepOptions {
+  /** Hash that names a run's folder. */
+  readonly runIdOf: (config: JsonObject) => string;
+  /** Kept for the report. */
+  readonly command?: string;
+}
+
+/** Folder of a run of a sweep. */
+export function runFolderOf(sweep: Pick<Sweep, 'folder'>, { runId }: Pick<SweepTask, 'runId'>): string {
+  return join(sweep.folder, 'runs', runId);
+}
+
+/**
+ * Writes an experiment into a folder that processes can work on. A folder of the same experiment is brought up to date:
+ * runs that are in it stay, since a run is named by what it depends on.
+ *
+ * @throws LocalgradError `invalid-option` where the folder holds another experiment
+ */
+export async function writeSweep(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
+  const before = existsSync(join(folder, 'sweep.json')) ? await readSweep(folder) : undefined;
+  if (before !== undefined && before.name !== experiment.name) {
+    throw new LocalgradError(
+      'invalid-option',
+      `'${folder}' holds the sweep '${before.name}', not '${experiment.name}'. Name another folder, or none.`,
+      { folder },
+    );
+  }
+  const { command } = options;
+  const commands = [...(before?.commands ?? [])];
+  if (command !== undefined && !commands.includes(command)) commands.push(command);
+  const tasks = experiment.seeds.flatMap((seed) =>
+    experiment.conditions.map((condition) => ({ condition, config: { ...condition.config, seed }, seed })),
+  );
+  const sweep: Sweep = {
+    folder,
+    formatVersion: sweepFormatVersion,
+    ...experiment,
+    commands,
+    tasks: tasks.map(({ condition, config, seed }, index) => ({
+      index,
+      runId: options.runIdOf(config),
+      name: `${condition.name}, seed ${seed}`,
+      condition: condition.key,
+      seed,
+      config,
+    })),
+  };
+  const { tasks: lines, folder: _, source, ...description } = sweep;
+  await createFolder(folder);
+  await writeWhole(join(folder, 'experiment.yaml'), source);
+  await writeWhole(join(folder, 'tasks.jsonl'), lines.map((task) => `${JSON.stringify(task)}\n`).join(''));
+  // Last: a folder with this file is whole.
+  await writeWhole(join(folder, 'sweep.json'), `${JSON.stringify(description, null, 2)}\n`);
+  return sweep;
+}
+
+/** @throws LocalgradError `invalid-data` where there is no sweep, or one that was written by another version */
+export async function readSweep(folder: string): Promise<Sweep> {
+  const description = await readJsonIfThere<Omit<Sweep, 'tasks' | 'folder' | 'source'>>(join(folder, 'sweep.json'));
+  if (description === undefined) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${folder}' holds no sweep: it has no sweep.json. 'localgrad sweep run FILE.yaml' makes one.`,
+      { folder },
+    );
+  }
+  if (description.formatVersion !== sweepFormatVersion) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${folder}' has format version ${description.formatVersion}; this program reads ${sweepFormatVersion}.`,
+      { folder },
+    );
+  }
+  const lines = (await readIfThere(join(folder, 'tasks.jsonl'))) ?? '';
+  const source = (await readIfThere(join(folder, 'experiment.yaml'))) ?? '';
+  const tasks = lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as SweepTask]));
+  return { ...description, folder, source, tasks };
+}
+
+/** Identifies the content of a sweep, whatever folder it is in. */
+export function sweepHash({ tasks }: Pick<Sweep, 'tasks'>): string {
+  return hashOf(tasks.map(({ runId }) => runId));
+}
