@@ -19,7 +19,7 @@ export function inferMethod({ title, entry, network, own, places }) {
   if (!isLeaping && !hasHeads) {
     return {
       ...{ config: 'backprop', ends: [lastBlock.join('_')], lastBlocks: [lastBlock], finalLoss: 'final' },
-      ...{ isMlaan: false, hasDecoder: false, isContrast: false, auxiliaryNames: [], copies: () => [] },
+      ...{ hasDecoder: false, isContrast: false, auxiliaryNames: [], copies: () => [] },
       isEvaluated: () => true,
     };
   }
@@ -63,7 +63,7 @@ function localMethod({ title, entry, auxiliary, network, own, lastBlock }) {
         ...{ ixx1: ixx[0], ixy1: ixy[0], ixx2: ixx[1], ixy2: ixy[1] },
       };
   return {
-    ...{ config, ends, lastBlocks: ends.map(reference), finalLoss: 'final', isMlaan: false },
+    ...{ config, ends, lastBlocks: ends.map(reference), finalLoss: 'final' },
     ...{ hasDecoder, isContrast: head.isContrast, copies: () => [], isEvaluated: () => true },
     auxiliaryNames: [...auxiliary.keys()].filter((name) => hasDecoder || !name.startsWith('decoder_')),
   };
@@ -124,7 +124,7 @@ function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
   };
   // The reference also holds chains without a loss, and averages of later chain blocks, that nothing ever reads.
   const isEvaluated = (name) => {
-    const module = Number(/^heads\.module(\d+)\./.exec(ourName(name, ends, true))?.[1] ?? first);
+    const module = Number(/^heads\.module(\d+)\./.exec(ourName(name, ends))?.[1] ?? first);
     return module >= first && module < ends.length - 1 && !/^EMA_Net\.\d+\.[1-9]/.test(name);
   };
   const scale = Number(/EMA_Net\s*=\s*([\d.]+)\s*\*/.exec(String(entry.note ?? ''))?.[1] ?? 1);
@@ -140,7 +140,7 @@ function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
                 layersOf(find, stage, index)
                   .filter((layer) => !auxiliary.has(`${kind}_Net.${module}.${place}.${layer}`))
                   .map((layer) => ({
-                    our: ourName(`${kind}_Net.${module}.${place}.${layer}`, ends, true),
+                    our: ourName(`${kind}_Net.${module}.${place}.${layer}`, ends),
                     live: `layer${stage}.${index}.${layer}`,
                     scale: kind === 'EMA' ? scale : 1,
                   })),
@@ -148,7 +148,7 @@ function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
           ),
     );
   return {
-    ...{ config, ends, lastBlocks: ends.map(reference), isMlaan: true, hasDecoder: false, isContrast: false, copies },
+    ...{ config, ends, lastBlocks: ends.map(reference), hasDecoder: false, isContrast: false, copies },
     finalLoss: trainsFirst ? 'final' : 'final.cascaded',
     auxiliaryNames: [...auxiliary.keys()].filter(isEvaluated),
     isEvaluated,

@@ -1,5 +1,7 @@
+import { backboneName } from '../../packages/backbones/dist/index.js';
+
 /** Reference names ↔ ours. `ends`: last block of each module as `stage_index`, the last module included. */
-export function ourName(reference, ends, isMlaan) {
+export function ourName(reference, ends) {
   const module = (end) => {
     const index = ends.indexOf(end);
     if (index < 0)
@@ -17,9 +19,7 @@ export function ourName(reference, ends, isMlaan) {
   if (match) return `heads.module${module(match[1])}.${layer(match[2])}`;
   match = /^(?:aux_classifier|decoder)_(\d+_\d+)\.(.*)$/.exec(reference);
   if (match) return `heads.module${module(match[1])}.${layer(match[2])}`;
-  // MLAAN's classifier of the network.
-  if (isMlaan) return reference.replace(/^fc64\./, 'fc.');
-  return reference;
+  return backboneName(reference);
 }
 
 /** A classifier of pooling and one dense layer is `head.2` in InfoPro's names, `fc` in MLAAN's. */

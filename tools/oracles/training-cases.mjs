@@ -48,8 +48,8 @@ function trainingCase(context, { title, prefix, entry }) {
 
   const network = describeNetwork(title, places, find);
   const method = inferMethod({ title, entry, network, own, places });
-  const { ends, isMlaan, hasDecoder } = method;
-  const toOurs = (name) => ourName(name, ends, isMlaan);
+  const { ends, hasDecoder } = method;
+  const toOurs = (name) => ourName(name, ends);
   const isOurs = (name) => (hasDecoder || !name.startsWith('decoder_')) && method.isEvaluated(name);
   const references = (group, options = {}) =>
     Object.fromEntries(

@@ -2,3 +2,4 @@ export { backboneFactory, backboneNames, type NamedBackboneOptions } from './reg
 export { type CifarResNetOptions, cifarResNet } from './resnet.js';
 export { type PartitionTable, publishedPartition } from './tables.js';
 export { type TinyNetOptions, tinyNet } from './tiny-net.js';
+export * from './weights/index.js';

@@ -1,0 +1,37 @@
+import type { Backbone, Network, Parameter } from '@localgrad/core';
+import type { Layouted } from '@localgrad/nn';
+
+/** What weights are loaded into and written from. */
+export type WeightsOwner = Backbone | Network;
+
+export function backboneOf(owner: WeightsOwner): Backbone {
+  return 'backbone' in owner ? owner.backbone : owner;
+}
+
+/** Weights and running statistics of blocks and classifier by name, in the order of PyTorch's `state_dict`. */
+export function backboneParameters(owner: WeightsOwner): Map<string, Parameter> {
+  const { blocks, classifier } = backboneOf(owner);
+  const parameters = new Map<string, Parameter>();
+  for (const { parameters: weights, statistics } of [...blocks.map(({ block }) => block), classifier]) {
+    for (const parameter of [...weights, ...statistics]) parameters.set(parameter.name, parameter);
+  }
+  return inModuleOrder(parameters);
+}
+
+/** Values of a parameter, in our layout. */
+export async function valuesOf({ value, shape }: Parameter): Promise<Layouted> {
+  // A copy: some backends hand out their own memory, which later steps write to.
+  return { shape, data: Float32Array.from(await value.data<'float32'>()) };
+}
+
+/** Blocks list weights before statistics; PyTorch keeps those of a layer together. */
+function inModuleOrder(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter> {
+  const layers = new Map<string, [string, Parameter][]>();
+  for (const entry of parameters) {
+    const layer = entry[0].slice(0, entry[0].lastIndexOf('.'));
+    const members = layers.get(layer);
+    if (members === undefined) layers.set(layer, [entry]);
+    else members.push(entry);
+  }
+  return new Map([...layers.values()].flat());
+}

@@ -1,0 +1,100 @@
+import { LocalgradError, type Parameter, sameShape } from '@localgrad/core';
+import { type Layouted, readSafetensors, type StoredTensor, weightFromPyTorch, weightToPyTorch } from '@localgrad/nn';
+import { tensor } from '@tensorflow/tfjs';
+import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
+import { descriptionKey, readDescription, type WeightsDescription } from './description.js';
+import { backboneName, batchNormOf, isAuxiliary, withoutWrappers } from './reference-names.js';
+
+/** How a file's tensors lie. */
+export type WeightsLayout = 'pytorch' | 'localgrad';
+
+export interface LoadedWeights {
+  readonly layout: WeightsLayout;
+  /** What the file says of itself; undefined for files of others. */
+  readonly description?: WeightsDescription;
+  /** Tensors that went into the network. */
+  readonly loaded: number;
+  /** Tensors of auxiliary networks, which a backbone does not have. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Loads weights and running statistics from a safetensors file: our own, or the state dict of a reference network in
+ * PyTorch (`conv1.weight`, `layer1.0.bn1.running_mean`, `fc.weight`; convolutions [out, in, height, width]). Which of the
+ * two it is follows from metadata, or from shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`) and counters of
+ * batch norms are dropped, and so are the tensors of auxiliary networks, which are returned as `skipped`.
+ *
+ * @param where the file's name, for messages
+ * @throws LocalgradError `invalid-data` for no safetensors file; `shape-mismatch` that lists every tensor that is missing,
+ *   unexpected or of another shape or type: nothing is changed then
+ */
+export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'safetensors data'): LoadedWeights {
+  const file = readSafetensors(bytes, where);
+  const description = readDescription(file, where);
+  const problems: string[] = [];
+  const parameters = backboneParameters(owner);
+  const { tensors, skipped } = ofBackbone(file.tensors, parameters, problems);
+  const layout = file.metadata[descriptionKey] === undefined ? likelierLayout(parameters, tensors) : 'localgrad';
+  const values = new Map<Parameter, Layouted>();
+  for (const [name, parameter] of parameters) {
+    const found = tensors.get(name);
+    const expected = shapeIn(layout, parameter.shape);
+    if (found === undefined) problems.push(`missing '${name}' [${expected.join(', ')}]`);
+    else if (found.dtype !== 'F32' && found.dtype !== 'F64')
+      problems.push(`'${name}' has type ${found.dtype}, no float`);
+    else if (!sameShape(found.shape, expected)) {
+      problems.push(`'${name}' has shape [${found.shape.join(', ')}] instead of [${expected.join(', ')}]`);
+    } else {
+      const stored = { shape: found.shape, data: Float32Array.from(found.data) };
+      values.set(parameter, layout === 'pytorch' ? weightFromPyTorch(stored) : stored);
+    }
+  }
+  for (const [name, { shape }] of tensors) {
+    if (!parameters.has(name)) problems.push(`unexpected '${name}' [${shape.join(', ')}]`);
+  }
+  if (problems.length > 0) {
+    const { name, inputShape, classes } = backboneOf(owner);
+    throw new LocalgradError(
+      'shape-mismatch',
+      `${where}: these are not the weights of ${name} with ${inputShape[2]} channels of input and ${classes} classes: ${problems.join('; ')}.`,
+      { where, problems, layout },
+    );
+  }
+  for (const [parameter, { data, shape }] of values) parameter.assign(tensor(data, [...shape], 'float32'));
+  return { layout, ...(description === undefined ? {} : { description }), loaded: values.size, skipped };
+}
+
+/** Tensors by our names, without what a backbone has not. */
+function ofBackbone(
+  stored: ReadonlyMap<string, StoredTensor>,
+  parameters: ReadonlyMap<string, Parameter>,
+  problems: string[],
+) {
+  const tensors = new Map<string, StoredTensor>();
+  const skipped: string[] = [];
+  for (const [fullName, found] of stored) {
+    const reference = withoutWrappers(fullName);
+    const name = backboneName(reference);
+    const counted = batchNormOf(reference);
+    if (isAuxiliary(reference)) skipped.push(fullName);
+    else if (counted !== undefined && parameters.has(`${counted}.running_var`)) continue;
+    else if (tensors.has(name)) problems.push(`'${name}' is there twice, the second time as '${fullName}'`);
+    else tensors.set(name, found);
+  }
+  return { tensors, skipped };
+}
+
+/** Names are the same in both, so shapes tell; PyTorch's where both fit, as with three channels everywhere. */
+function likelierLayout(
+  parameters: ReadonlyMap<string, Parameter>,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): WeightsLayout {
+  const fitting = (layout: WeightsLayout) =>
+    [...parameters].filter(([name, { shape }]) => sameShape(tensors.get(name)?.shape ?? [], shapeIn(layout, shape)))
+      .length;
+  return fitting('localgrad') > fitting('pytorch') ? 'localgrad' : 'pytorch';
+}
+
+function shapeIn(layout: WeightsLayout, shape: readonly number[]): readonly number[] {
+  return layout === 'localgrad' ? shape : weightToPyTorch({ shape, data: new Float32Array(0) }).shape;
+}

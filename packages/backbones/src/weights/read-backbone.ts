@@ -1,0 +1,66 @@
+import { type Backbone, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
+import { readSafetensors, type StoredTensor } from '@localgrad/nn';
+import { cifarResNet } from '../resnet.js';
+import { buildDescribed, readDescription } from './description.js';
+import { type LoadedWeights, loadWeights } from './load-weights.js';
+import { backboneName, withoutWrappers } from './reference-names.js';
+
+export interface ReadBackbone extends LoadedWeights {
+  readonly backbone: Backbone;
+}
+
+/**
+ * Builds the backbone that a file's weights are of, and loads them: from the description in files of ours, else from names
+ * and shapes of a CIFAR ResNet's state dict.
+ *
+ * @param imageSize height and width of images, for files that do not tell; default 32 × 32
+ * @throws LocalgradError `invalid-data`, `shape-mismatch`
+ */
+export function readBackbone(
+  bytes: Uint8Array,
+  options: { readonly scope: ParameterScope; readonly where?: string; readonly imageSize?: readonly [number, number] },
+): ReadBackbone {
+  const { scope, where = 'safetensors data', imageSize = [32, 32] } = options;
+  const file = readSafetensors(bytes, where);
+  const description = readDescription(file, where);
+  const backbone =
+    description === undefined ? resnetOf(file.tensors, imageSize, scope, where) : buildDescribed(description, scope);
+  return { backbone, ...loadWeights(backbone, bytes, where) };
+}
+
+/** Depth from the number of blocks, widths, channels and classes from shapes, in PyTorch's layouts. */
+function resnetOf(
+  stored: ReadonlyMap<string, StoredTensor>,
+  [height, width]: readonly [number, number],
+  scope: ParameterScope,
+  where: string,
+): Backbone {
+  const shapes = new Map([...stored].map(([name, { shape }]) => [backboneName(withoutWrappers(name)), shape]));
+  const perStage = [1, 2, 3].map((stage) => {
+    let count = 0;
+    while (shapes.has(`layer${stage}.${count}.conv1.weight`)) count++;
+    return count;
+  });
+  const extent = (name: string, axis: number) => shapes.get(name)?.[axis] ?? 0;
+  const widths = [1, 2, 3].map((stage) => extent(`layer${stage}.0.conv1.weight`, 0));
+  const stem = extent('conv1.weight', 0);
+  const inputShape: Shape3 = [height, width, extent('conv1.weight', 1)];
+  const classes = extent('fc.weight', 0);
+  const [blocks = 0] = perStage;
+  if (
+    blocks === 0 ||
+    perStage.some((count) => count !== blocks) ||
+    [...inputShape, ...widths, stem, classes].includes(0)
+  ) {
+    throw new LocalgradError(
+      'invalid-data',
+      `${where}: no CIFAR ResNet's state dict: it needs conv1.weight, fc.weight and as many blocks layer1.…, layer2.… and layer3.…, but has ${perStage.join(', ')} of them.`,
+      { where, blocks: perStage },
+    );
+  }
+  const factory = cifarResNet({
+    depth: 6 * blocks + 2,
+    widths: [stem, ...(widths as [number, number, number])],
+  });
+  return factory.build({ inputShape, classes, scope });
+}

@@ -1,0 +1,128 @@
+import { LocalgradError } from '@localgrad/core';
+import { createScope, readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn';
+import { describe, expect, it } from 'vitest';
+import { backboneParameters } from './backbone-parameters.js';
+import { loadWeights, pytorchFile, readBackbone, weightsFile } from './index.js';
+import { changed, largestDifference, pytorchReference, scoresOf, tinyResNet } from './weights.fixture.js';
+
+const { stateDict, images, logits } = pytorchReference();
+const zeros = (shape: readonly number[]): StoredTensor => ({
+  dtype: 'F32',
+  shape,
+  data: new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
+});
+
+function thrownBy(act: () => unknown): LocalgradError {
+  try {
+    act();
+  } catch (error) {
+    if (LocalgradError.isInstance(error)) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe("PyTorch's state dicts", () => {
+  it('give the scores that PyTorch gives', () => {
+    const backbone = tinyResNet();
+    expect(largestDifference(scoresOf(backbone, images()), logits)).toBeGreaterThan(0.1);
+    const loaded = loadWeights(backbone, writeSafetensors(stateDict));
+    expect(loaded).toEqual({ layout: 'pytorch', loaded: backboneParameters(backbone).size, skipped: [] });
+    expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
+  });
+
+  it('come out as they went in: names, types, order and layouts', async () => {
+    const backbone = tinyResNet();
+    loadWeights(backbone, writeSafetensors(stateDict));
+    const written = readSafetensors(await pytorchFile(backbone)).tensors;
+    const names = [...stateDict.tensors.keys()].map((name) => name.replace('module.', ''));
+    expect([...written.keys()].sort()).toEqual(names.sort());
+    for (const [name, tensor] of stateDict.tensors) {
+      const found = written.get(name.replace('module.', ''));
+      if (name.endsWith('num_batches_tracked')) expect(found).toMatchObject({ dtype: 'I64', shape: [] });
+      else expect(found, name).toEqual(tensor);
+    }
+  });
+
+  it('build their own network', () => {
+    const tensors = new Map([...stateDict.tensors].map(([name, tensor]) => [`_orig_mod.${name}`, tensor]));
+    const bytes = writeSafetensors({ tensors, metadata: {} });
+    const { backbone } = readBackbone(bytes, { scope: createScope(1), imageSize: [8, 8] });
+    expect(backbone.config).toEqual({ backbone: 'resnet8', widths: [2, 2, 3, 4] });
+    expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
+    const noNetwork = changed(stateDict, { 'module.layer2.0.conv1.weight': undefined });
+    expect(() => readBackbone(noNetwork, { scope: createScope(1), where: 'x.safetensors' })).toThrow(
+      /x\.safetensors: no CIFAR ResNet's state dict.*has 1, 0, 1/,
+    );
+  });
+
+  it('may hold auxiliary networks, which are left out, and the classifier of MLAAN', () => {
+    const { tensors } = stateDict;
+    const bytes = changed(stateDict, {
+      'module.aux_classifier_1_0.head.0.weight': zeros([1]),
+      'module.Aug_Net.0.0.conv1.weight': zeros([1]),
+      'module.fc.bias': undefined,
+      'module.fc64.bias': tensors.get('module.fc.bias'),
+    });
+    const backbone = tinyResNet();
+    const { skipped } = loadWeights(backbone, bytes);
+    expect(skipped).toEqual(['module.aux_classifier_1_0.head.0.weight', 'module.Aug_Net.0.0.conv1.weight']);
+    expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
+  });
+
+  it('that do not fit are told in one error, and change nothing', () => {
+    const backbone = tinyResNet();
+    const before = scoresOf(backbone, images());
+    const bytes = changed(stateDict, {
+      'module.bn1.bias': undefined,
+      'module.fc.weight': zeros([7, 4]),
+      'module.layer4.0.conv1.weight': zeros([1, 2]),
+      'module.elsewhere.num_batches_tracked': zeros([]),
+      'module.layer1.0.bn1.weight': { dtype: 'I32', shape: [2], data: Int32Array.of(1, 1) },
+    });
+    const { code, message, details } = thrownBy(() => loadWeights(backbone, bytes, 'x.safetensors'));
+    expect(code).toBe('shape-mismatch');
+    expect(details.problems).toHaveLength(5);
+    expect(message).toContain('x.safetensors');
+    expect(message).toContain("missing 'bn1.bias' [2]");
+    expect(message).toContain("'fc.weight' has shape [7, 4] instead of [5, 4]");
+    expect(message).toContain("unexpected 'layer4.0.conv1.weight' [1, 2]");
+    expect(message).toContain("unexpected 'elsewhere.num_batches_tracked'");
+    expect(message).toContain("'layer1.0.bn1.weight' has type I32");
+    expect(scoresOf(backbone, images())).toEqual(before);
+  });
+});
+
+describe('our own weights files', () => {
+  it('say what they are of, and come back bit for bit', async () => {
+    const backbone = tinyResNet(3);
+    const normalisation = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
+    const bytes = await weightsFile(backbone, { normalisation });
+    const read = readBackbone(bytes, { scope: createScope(9) });
+    expect(read.layout).toBe('localgrad');
+    expect(read.description).toEqual({
+      backbone: { backbone: 'resnet8', widths: [2, 2, 3, 4] },
+      inputShape: [8, 8, 3],
+      classes: 5,
+      normalisation,
+    });
+    expect(scoresOf(read.backbone, images())).toEqual(scoresOf(backbone, images()));
+  });
+
+  it('are known by their shapes where the description is gone', async () => {
+    const backbone = tinyResNet(3);
+    const { tensors } = readSafetensors(await weightsFile(backbone));
+    const other = tinyResNet(4);
+    expect(loadWeights(other, writeSafetensors({ tensors, metadata: {} })).layout).toBe('localgrad');
+    expect(scoresOf(other, images())).toEqual(scoresOf(backbone, images()));
+  });
+
+  it('refuse descriptions that say nothing', async () => {
+    const { tensors } = readSafetensors(await weightsFile(tinyResNet()));
+    const withText = (localgrad: string) => () =>
+      loadWeights(tinyResNet(), writeSafetensors({ tensors, metadata: { localgrad } }), 'x.safetensors');
+    expect(withText('{')).toThrow(/x\.safetensors: its metadata 'localgrad' is not JSON/);
+    expect(withText('null')).toThrow(/names no backbone/);
+    expect(withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8]}')).toThrow(/has inputShape \[8,8\]/);
+  });
+});
