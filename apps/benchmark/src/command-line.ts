@@ -9,6 +9,7 @@ import { registerSetup } from './commands/setup.js';
 import { registerSweep } from './commands/sweep.js';
 import { registerTrain } from './commands/train.js';
 import { registerVerify } from './commands/verify.js';
+import { registerWeights } from './commands/weights.js';
 import { registerWorker } from './commands/worker.js';
 import type { Presenter } from './present.js';
 import type { Terminal } from './terminal.js';
@@ -66,6 +67,7 @@ function createProgram(terminal: Terminal, present: Presenter): Command {
   registerExplain(program, present);
   registerBench(program, terminal, present);
   registerVerify(program, present);
+  registerWeights(program, present);
   registerDoctor(program, present);
   registerSetup(program, terminal, present);
   for (const command of leaves(program))

@@ -11,3 +11,4 @@ export { type QuickstartOptions, type QuickstartReport, quickstart } from './qui
 export type { MethodResult, QuickstartResults, SeedResult } from './quickstart/results.js';
 export { renderReport, writeReport } from './report/write.js';
 export type { Terminal, TextStream } from './terminal.js';
+export { type ExportOptions, type ExportReport, exportWeights } from './weights/export-weights.js';

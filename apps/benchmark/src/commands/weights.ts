@@ -1,0 +1,52 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Presenter } from '../present.js';
+import { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from '../weights/export-weights.js';
+
+export function renderExport(report: ExportReport): string {
+  const { backbone, inputShape, classes, tensors, skipped, format, files, normalisation } = report;
+  const list = (values: readonly number[]) => values.map((value) => value.toFixed(4)).join(', ');
+  return [
+    `network     ${String(backbone.backbone)}, images ${inputShape.join('×')}, ${classes} classes, ${tensors} tensors`,
+    normalisation === null
+      ? 'images      normalised as the source does not tell'
+      : `images      (value / 255 − mean) / deviation, mean ${list(normalisation.mean)}, deviation ${list(normalisation.deviation)}`,
+    ...(skipped.length === 0 ? [] : [`left out    ${skipped.length} tensors of auxiliary networks`]),
+    `${format.padEnd(11)} ${files.join(', ')}`,
+  ].join('\n');
+}
+
+export function registerWeights(program: Command, present: Presenter): void {
+  const weights = program.command('weights').summary("take a trained network's weights elsewhere, or from there");
+  weights
+    .command('export')
+    .summary('write weights for PyTorch, for localgrad, or as a model of TensorFlow.js layers')
+    .description(
+      "Writes the backbone of a run, or of a safetensors file (ours, or a CIFAR ResNet's state dict from PyTorch), in another format. pytorch: a state dict with PyTorch's names and layouts. localgrad: our own, which tells the network, too. tfjs-layers: model.json and weights.bin, for tf.loadLayersModel.",
+    )
+    .argument('<source>', 'run folder, or .safetensors file')
+    .addOption(new Option('--format <name>', 'what to write').choices([...weightsFormats]).makeOptionMandatory())
+    .requiredOption('--output <path>', 'file to write; for tfjs-layers a folder')
+    .option(
+      '--image-size <height x width>',
+      'of images, for state dicts, which do not tell (default: 32x32)',
+      imageSize,
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  localgrad weights export localgrad-runs/1f2e3d --format pytorch --output resnet32.safetensors\n' +
+        '  localgrad weights export resnet32.safetensors --format tfjs-layers --output web-model',
+    )
+    .action((source: string, flags: Omit<ExportOptions, 'source'>) =>
+      present(() => exportWeights({ source, ...flags }), renderExport),
+    );
+}
+
+function imageSize(text: string): readonly [number, number] {
+  const [height, width, ...rest] = text.split(/[x×]/).map(Number);
+  const isCount = (value: number | undefined): value is number => Number.isInteger(value) && (value as number) >= 1;
+  if (!isCount(height) || !isCount(width) || rest.length > 0) {
+    throw new InvalidArgumentError('Allowed: height x width, e.g. 32x32.');
+  }
+  return [height, width];
+}
