@@ -1,0 +1,184 @@
+// Writes the tables of README.md: published numbers (targets.csv) beside ours (results/reproduced.csv, if there is one).
+//   node make-readme.mjs [--check] [folder]
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A t interval of two runs is so wide that it would hold almost anything. */
+const fewestRuns = 3;
+const begin = '<!-- targets: begin (make-readme.mjs) -->';
+const end = '<!-- targets: end -->';
+const targetColumns = [
+  ...['id', 'dataset', 'backbone', 'modules', 'method', 'metric', 'value', 'deviation', 'unit', 'epochs'],
+  ...['source', 'evidence'],
+];
+const reproducedColumns = ['id', 'value', 'interval', 'n', 'command'];
+
+const options = process.argv.slice(2);
+const folder = options.find((option) => !option.startsWith('--')) ?? import.meta.dirname;
+const isCheck = options.includes('--check');
+const problems = [];
+
+const targets = readTable('targets.csv', targetColumns);
+const measured = readTable('results/reproduced.csv', reproducedColumns, false);
+const reproduced = new Map(measured.map((row) => [row.id, row]));
+checkTargets();
+checkReproduced();
+if (problems.length > 0) fail(problems);
+
+const path = join(folder, 'README.md');
+const before = readFileSync(path, 'utf8');
+const [from, to] = [before.indexOf(begin), before.indexOf(end)];
+if (from < 0 || to < from) fail([`${path}: the lines '${begin}' and '${end}' must be there, in this order`]);
+const after = `${before.slice(0, from + begin.length)}\n\n${tables()}\n${before.slice(to)}`;
+if (isCheck && after !== before) fail([`${path}: tables are out of date; run: node benchmarks/make-readme.mjs`]);
+if (!isCheck) writeFileSync(path, after);
+
+function tables() {
+  const groups = groupBy(targets, headingOf);
+  const verdicts = targets.map((target) => verdictOf(target, reproduced.get(target.id)));
+  const count = (sign) => verdicts.filter((verdict) => verdict.startsWith(sign)).length;
+  const summary = `${targets.length} published numbers; ${reproduced.size} run here, of which ${count('✅')} reproduced (✅), ${count('❌')} not (❌), ${count('?')} open (?).`;
+  return [summary, '', ...[...groups].flatMap(([heading, rows]) => groupOf(heading, rows))].join('\n');
+}
+
+function groupOf(heading, rows) {
+  const distinct = (values) => [...new Set(values.filter((value) => value !== ''))];
+  const commands = distinct(rows.map(({ id }) => reproduced.get(id)?.command ?? ''));
+  const epochs = distinct(rows.map((row) => row.epochs));
+  const sources = distinct(rows.map(({ source, evidence }) => `${source} (${evidence})`));
+  return [
+    `### ${heading}`,
+    '',
+    `${epochs.length > 0 ? `${epochs.join(', ')} epochs. ` : ''}Source: ${sources.join('; ')}.`,
+    '',
+    '| target | published | ours | Reproduced |',
+    '|---|---|---|---|',
+    ...rows.map((row) => `| ${[nameOf(row), publishedOf(row), oursOf(row), reproducedOf(row)].join(' | ')} |`),
+    '',
+    ...(commands.length > 0 ? [...commands.map((command) => `- \`${command}\``), ''] : []),
+  ];
+}
+
+function headingOf({ id, dataset, backbone }) {
+  return `${id.split('-')[0]}: ${dataset}, ${backbone}`;
+}
+
+function nameOf({ method, modules, metric }) {
+  return `${method}${Number(modules) > 1 ? `, K = ${modules}` : ''}: ${metric}`;
+}
+
+function publishedOf({ value, deviation, unit, evidence }) {
+  const about = evidence.endsWith('approximate') ? '≈ ' : '';
+  return `${about}${value}${deviation === '' ? '' : ` ± ${deviation}`} ${unit}`;
+}
+
+function oursOf({ id, unit }) {
+  const ours = reproduced.get(id);
+  if (ours === undefined) return 'not run';
+  const interval = ours.interval === '' ? '' : ` (${ours.interval})`;
+  return `${ours.value}${interval} ${unit}, n = ${ours.n}`;
+}
+
+function reproducedOf(target) {
+  return verdictOf(target, reproduced.get(target.id));
+}
+
+/** ✅, ❌ with the difference, ? where neither side says how much it scatters, – where nothing was run. */
+function verdictOf({ value, deviation }, ours) {
+  if (ours === undefined) return '–';
+  const published = Number(value);
+  // Rounded: 7.5 − 7.37 is a little less than 0.13 otherwise.
+  const difference = Number((Number(ours.value) - published).toFixed(6));
+  const bounds = boundsOf(ours.interval);
+  const isInterval = bounds !== undefined && Number(ours.n) >= fewestRuns;
+  if (isInterval && bounds[0] <= published && published <= bounds[1]) return '✅';
+  if (deviation !== '' && Math.abs(difference) < Number(deviation)) return '✅';
+  if (!isInterval && deviation === '') return '?';
+  return `❌ ${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(2)}`;
+}
+
+/** `7.1 to 7.6` */
+function boundsOf(interval) {
+  const [, low, high] = /^(-?[\d.]+) to (-?[\d.]+)$/.exec(interval) ?? [];
+  return low === undefined ? undefined : [Number(low), Number(high)];
+}
+
+function checkTargets() {
+  const seen = new Set();
+  for (const { id, value, deviation, modules, epochs, ...row } of targets) {
+    const report = (text) => problems.push(`targets.csv: ${id || '(no id)'}: ${text}`);
+    if (!/^[a-z0-9-]+$/.test(id)) report('the id is not of lower-case letters, digits and -');
+    if (seen.has(id)) report('the id is there twice');
+    seen.add(id);
+    if (!isNumber(value)) report(`value '${value}' is no number`);
+    if (deviation !== '' && !isNumber(deviation)) report(`deviation '${deviation}' is no number`);
+    for (const [name, count] of Object.entries({ modules, epochs })) {
+      if (!/^([1-9]\d*)?$/.test(count)) report(`${name} '${count}' is no whole number`);
+    }
+    for (const [name, text] of Object.entries(row)) {
+      if (text === '') report(`${name} is empty`);
+      if (text.includes('|')) report(`${name} holds a '|', which would break the tables`);
+    }
+  }
+}
+
+function checkReproduced() {
+  const known = new Set(targets.map(({ id }) => id));
+  const seen = new Set();
+  for (const { id, value, interval, n, command } of measured) {
+    const report = (text) => problems.push(`results/reproduced.csv: ${id}: ${text}`);
+    if (seen.has(id)) report('the id is there twice');
+    seen.add(id);
+    if (!known.has(id)) report('no target has this id');
+    if (!isNumber(value)) report(`value '${value}' is no number`);
+    if (!/^[1-9]\d*$/.test(n)) report(`n '${n}' is no number of runs`);
+    const bounds = boundsOf(interval);
+    if (interval !== '' && (bounds === undefined || !(bounds[0] <= bounds[1]))) {
+      report(`interval '${interval}' is not empty and not like '7.1 to 7.6'`);
+    }
+    if (command === '') report('command is empty: a number needs the command that makes it');
+  }
+}
+
+function isNumber(text) {
+  return text !== '' && Number.isFinite(Number(text));
+}
+
+function readTable(name, columns, isRequired = true) {
+  const file = join(folder, name);
+  if (!isRequired && !existsSync(file)) return [];
+  const [header = [], ...rows] = parseCsv(readFileSync(file, 'utf8'));
+  if (header.join() !== columns.join()) fail([`${name}: columns are ${header.join()}; expected ${columns.join()}`]);
+  for (const [index, row] of rows.entries()) {
+    if (row.length !== columns.length) {
+      problems.push(`${name}: record ${index + 2} has ${row.length} fields instead of ${columns.length}`);
+    }
+  }
+  return rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index] ?? ''])));
+}
+
+/** RFC 4180: fields in quotes hold commas, line breaks, and quotes twice. */
+function parseCsv(text) {
+  const records = [[]];
+  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
+  while (field.lastIndex < text.length) {
+    const start = field.lastIndex;
+    const found = field.exec(text);
+    if (found === null) fail([`CSV: ${JSON.stringify(text.slice(start, start + 40))} is no field`]);
+    const [, quoted, plain, separator] = found;
+    records.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (separator !== ',' && field.lastIndex < text.length) records.push([]);
+  }
+  return records;
+}
+
+function groupBy(values, keyOf) {
+  const groups = new Map();
+  for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value]);
+  return groups;
+}
+
+function fail(messages) {
+  for (const message of messages) console.error(message);
+  process.exit(1);
+}

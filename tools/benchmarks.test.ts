@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Network } from '@localgrad/core';
+import { datasetNames } from '@localgrad/data';
+import { createScope } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseCsv } from '../apps/benchmark/src/bench/csv.js';
+import type { RunConfig } from '../apps/benchmark/src/config/run-config.js';
+import { createMethod } from '../apps/benchmark/src/methods.js';
+import { buildNetwork, type NetworkConfig } from '../apps/benchmark/src/run.js';
+import { readExperiment } from '../apps/benchmark/src/sweep/experiment-file.js';
+
+const benchmarks = fileURLToPath(new URL('../benchmarks', import.meta.url));
+const script = join(benchmarks, 'make-readme.mjs');
+const recipes = join(benchmarks, 'recipes');
+const columns = 'id,dataset,backbone,modules,method,metric,value,deviation,unit,epochs,source,evidence';
+
+function makeReadme(...options: string[]) {
+  const { status, stderr } = spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
+  return { status, stderr };
+}
+
+describe('targets', () => {
+  const text = readFileSync(join(benchmarks, 'targets.csv'), 'utf8');
+  const targets = parseCsv(text.replaceAll('\r\n', '\n'));
+
+  it('are RFC 4180, with their columns', () => {
+    expect(text.split('\r\n')[0]).toBe(columns);
+    // Every line break is one of CRLF.
+    expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+    expect(targets.length).toBe(text.split('\r\n').length - 2);
+  });
+
+  it('have ids of their own, and say where they are from and how sure they are', () => {
+    expect(new Set(targets.map(({ id }) => id)).size).toBe(targets.length);
+    for (const { source, evidence } of targets) {
+      expect(source).toMatch(/\(arXiv \d{4}\.\d{5}\)/);
+      expect(evidence).toMatch(/^(official (table|readme|log)|second-hand (notes|review))(, approximate)?$/);
+    }
+  });
+
+  it('stand in the README as they are', () => {
+    expect(makeReadme('--check')).toEqual({ status: 0, stderr: '' });
+  });
+});
+
+describe('make-readme', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'benchmarks-'));
+    mkdirSync(join(folder, 'results'));
+    writeFileSync(
+      join(folder, 'README.md'),
+      'Above\n<!-- targets: begin (make-readme.mjs) -->\n<!-- targets: end -->\nBelow\n',
+    );
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const target = (id: string, value: string, deviation: string) =>
+    `${id},cifar10,resnet32,8,DGL,test error,${value},${deviation},%,160,"A, B (arXiv 1234.56789)",official table`;
+  const write = (targets: readonly string[], reproduced?: readonly string[]) => {
+    writeFileSync(join(folder, 'targets.csv'), [columns, ...targets, ''].join('\r\n'));
+    if (reproduced === undefined) return;
+    writeFileSync(
+      join(folder, 'results/reproduced.csv'),
+      ['id,value,interval,n,command', ...reproduced, ''].join('\r\n'),
+    );
+  };
+  const readme = () => readFileSync(join(folder, 'README.md'), 'utf8');
+
+  it('says what was not run', () => {
+    write([target('a', '7.37', '0.10')]);
+    expect(makeReadme('--check', folder).status).toBe(1);
+    expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
+    expect(readme()).toContain('| DGL, K = 8: test error | 7.37 ± 0.10 % | not run | – |');
+    expect(readme()).toMatch(/^Above\n[\s\S]*1 published numbers; 0 run here[\s\S]*\nBelow\n$/);
+    expect(makeReadme('--check', folder).status).toBe(0);
+  });
+
+  it.each([
+    ['the interval holds the published value', '', '7.5,7.2 to 7.8,5', '7.5 (7.2 to 7.8) %, n = 5 | ✅ |'],
+    ['so few runs make no interval', '', '7.5,7.2 to 7.8,2', '| ? |'],
+    ['closer than the published deviation', '0.20', '7.5,7.45 to 7.55,5', '| ✅ |'],
+    ['as far as the published deviation', '0.13', '7.5,,1', '| ❌ +0.13 |'],
+    ['outside of the interval', '', '7.0,6.9 to 7.1,5', '| ❌ −0.37 |'],
+    ['nobody says how much it scatters', '', '7.37,,1', '| ? |'],
+  ])('judges: %s', (_, deviation, ours, expected) => {
+    write([target('a', '7.37', deviation)], [`a,${ours},localgrad report x`]);
+    expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
+    expect(readme()).toContain(expected);
+    expect(readme()).toContain('- `localgrad report x`');
+  });
+
+  it.each([
+    [[target('a', '7', ''), target('a', '8', '')], undefined, /a: the id is there twice/],
+    [[target('a', 'seven', '')], undefined, /a: value 'seven' is no number/],
+    [[`${target('a', '7', '')},more`], undefined, /record 2 has 13 fields instead of 12/],
+    [[target('a', '7', '')], ['b,7,,1,x'], /reproduced\.csv: b: no target has this id/],
+    [[target('a', '7', '')], ['a,7,±1,1,x'], /interval '±1'/],
+    [[target('a', '7', '')], ['a,7,,1,'], /command is empty/],
+    [[target('a', '7', '')], ['a,7,,1,x', 'a,8,,1,x'], /reproduced\.csv: a: the id is there twice/],
+  ])('refuses %j with %j', (targets, reproduced, message) => {
+    write(targets, reproduced);
+    const before = readme();
+    const { status, stderr } = makeReadme(folder);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(message)]);
+    expect(readme()).toBe(before);
+  });
+});
+
+describe('recipes', () => {
+  beforeAll(async () => {
+    await tf.setBackend('cpu');
+  });
+
+  /** Recipes share few cuts of few networks. */
+  const networks = new Map<string, Network>();
+  const networkOf = ({ backbone, width, modules, partition, stemModule }: NetworkConfig) => {
+    const cut = { backbone, width, modules, partition, stemModule };
+    const key = JSON.stringify(cut);
+    const network = networks.get(key) ?? buildNetwork(cut, [32, 32, 3], 10, createScope(1));
+    networks.set(key, network);
+    return network;
+  };
+
+  it.each(readdirSync(recipes))('%s can be run', async (file) => {
+    const experiment = await readExperiment(join(recipes, file));
+    expect(`${experiment.name}.yaml`).toBe(file);
+    expect(experiment.description).not.toBe('');
+    for (const condition of experiment.conditions) {
+      const config = condition.config as unknown as RunConfig;
+      expect(datasetNames).toContain(config.dataset);
+      const network = networkOf(config);
+      // `modules` is what reports call K; with blocks given one by one nothing else compares the two.
+      expect(network.modules.length, condition.name).toBe(config.modules);
+      const { objectives } = (await createMethod(config.method)).plan(network);
+      expect(objectives.at(-1)?.span[1], condition.name).toBe(config.modules - 1);
+    }
+  });
+
+  it('are all in the README', () => {
+    const readme = readFileSync(join(benchmarks, 'README.md'), 'utf8');
+    for (const file of readdirSync(recipes)) expect(readme).toContain(`](recipes/${file})`);
+  });
+});
