@@ -149,7 +149,7 @@ function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] 
   return input.include.map(({ name, ...config }, index): Draft => {
     if (typeof name !== 'string' || name === '') {
       const message = `an included condition needs a name; found ${JSON.stringify(name) ?? 'none'}`;
-      document.fail([{ path: ['include', index], isKey: false, message }]);
+      document.fail([{ path: ['include', index], isKey: false, isComplete: true, message }]);
     }
     return {
       name: name as string,
@@ -165,7 +165,7 @@ function checkLabels(document: YamlDocument, input: ExperimentInput, factors: re
   const issues = input.exclude.flatMap((rule, index) =>
     Object.entries(rule).flatMap(([name, label]): ConfigIssue[] => {
       const message = labelProblem(factors, name, String(label));
-      return message === undefined ? [] : [{ path: ['exclude', index, name], isKey: false, message }];
+      return message === undefined ? [] : [{ path: ['exclude', index, name], isKey: false, isComplete: true, message }];
     }),
   );
   if (issues.length > 0) document.fail(issues);
@@ -192,7 +192,7 @@ async function resolve(
       if (open !== undefined) {
         const names = Object.keys(draft.texts).map((name) => `{${name}}`);
         const message = `${key}: '${value}' names {${open}}. Allowed here: ${names.join(', ') || 'no factors'}`;
-        issues.push({ path: draft.placeOf(key), isKey: true, message });
+        issues.push({ path: draft.placeOf(key), isKey: false, isComplete: true, message });
       }
       return [key, filled];
     }),
@@ -203,7 +203,8 @@ async function resolve(
     return {
       issues: explainIssues(parsed.error, config, Object.keys(schema.shape)).map(({ path, message }) => ({
         path: draft.placeOf(String(path[0])),
-        isKey: true,
+        isKey: false,
+        isComplete: true,
         message: `${path.join('.')}: ${message}`,
       })),
     };
@@ -212,7 +213,14 @@ async function resolve(
   const problem = await check?.({ ...resolved, seed: seed ?? 1 });
   if (problem !== undefined) {
     return {
-      issues: [{ path: draft.placeOf(problem.key), isKey: true, message: `${problem.key}: ${problem.message}` }],
+      issues: [
+        {
+          path: draft.placeOf(problem.key),
+          isKey: false,
+          isComplete: true,
+          message: `${problem.key}: ${problem.message}`,
+        },
+      ],
     };
   }
   return { key: hashOf(resolved), name: draft.name, labels: draft.labels, config: resolved };
@@ -238,7 +246,7 @@ function compareOf(
 ): Experiment['compare'] {
   if (compare === undefined) return null;
   const message = labelProblem(factors, compare.factor, compare.baseline);
-  if (message !== undefined) document.fail([{ path: ['compare'], isKey: false, message }]);
+  if (message !== undefined) document.fail([{ path: ['compare'], isKey: false, isComplete: true, message }]);
   return compare;
 }
 
@@ -252,6 +260,11 @@ function referenceOf(
   if (found !== undefined) return found.key;
   const names = conditions.map(({ name }) => `'${name}'`).join(', ');
   throw document.fail([
-    { path: ['reference'], isKey: false, message: `there is no condition '${reference}'. Allowed: ${names}` },
+    {
+      path: ['reference'],
+      isKey: false,
+      isComplete: true,
+      message: `there is no condition '${reference}'. Allowed: ${names}`,
+    },
   ]) as unknown as LocalgradError;
 }

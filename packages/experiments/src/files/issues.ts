@@ -6,6 +6,8 @@ export interface ConfigIssue {
   readonly path: readonly PropertyKey[];
   /** The path ends in a key that should not be there. */
   readonly isKey: boolean;
+  /** The message needs no path before it. */
+  readonly isComplete?: boolean;
   readonly message: string;
 }
 

@@ -78,8 +78,8 @@ function explainSyntax(message: string): string {
   return isColon ? `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"` : first;
 }
 
-function describe({ path, isKey, message }: ConfigIssue): string {
-  return isKey || path.length === 0 ? message : `${path.join('.')}: ${message}`;
+function describe({ path, isKey, isComplete, message }: ConfigIssue): string {
+  return isKey || isComplete === true || path.length === 0 ? message : `${path.join('.')}: ${message}`;
 }
 
 /** Offset of the key, or of the value, that an issue is about. */

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { parseExperiment } from './experiment.js';
+
+const schema = z.strictObject({
+  method: z.string().default('dgl'),
+  modules: z.int().min(1).default(4),
+  epochs: z.int().min(1).default(3),
+  seed: z.int().default(1),
+});
+
+const parse = (text: string) => parseExperiment(text, 'e.yaml', { schema });
+
+async function problemsOf(text: string): Promise<string[]> {
+  try {
+    await parse(text);
+  } catch (error) {
+    return (error as Error).message.split('\n');
+  }
+  return [];
+}
+
+const ablation = `
+name: ablation
+base:
+  method: "{add}"
+factors:
+  host: { Greedy: greedy, DGL: "dgl(head: 1c2f)" }
+  add: { none: "{host}", MLM: "mlm({host})" }
+grid:
+  modules: [8, 16]
+exclude:
+  - { host: Greedy, modules: 16 }
+include:
+  - { name: end to end, method: backprop, modules: 1 }
+seeds: [3, 5]
+compare: { factor: add, baseline: none }
+reference: end to end
+`;
+
+describe('experiment file', () => {
+  it('becomes conditions', async () => {
+    const experiment = await parse(ablation);
+    expect(experiment.conditions.map(({ name, config }) => [name, config.method, config.modules])).toEqual([
+      ['Greedy, none, modules 8', 'greedy', 8],
+      ['Greedy, MLM, modules 8', 'mlm(greedy)', 8],
+      ['DGL, none, modules 8', 'dgl(head: 1c2f)', 8],
+      ['DGL, none, modules 16', 'dgl(head: 1c2f)', 16],
+      ['DGL, MLM, modules 8', 'mlm(dgl(head: 1c2f))', 8],
+      ['DGL, MLM, modules 16', 'mlm(dgl(head: 1c2f))', 16],
+      ['end to end', 'backprop', 1],
+    ]);
+    expect(experiment.conditions[1]?.labels).toEqual({ host: 'Greedy', add: 'MLM', modules: '8' });
+    expect(experiment.conditions[0]?.config).toEqual({ method: 'greedy', modules: 8, epochs: 3 });
+    expect(experiment).toMatchObject({ factors: ['host', 'add', 'modules'], seeds: [3, 5], source: ablation });
+    expect(experiment.reference).toBe(experiment.conditions[6]?.key);
+  });
+
+  it('has all combinations but those left out', async () => {
+    const sizes = fc.integer({ min: 1, max: 4 });
+    await fc.assert(
+      fc.asyncProperty(sizes, sizes, sizes, async (hosts, modules, left) => {
+        const host = Array.from({ length: hosts }, (_, index) => `h${index}`);
+        const grid = Array.from({ length: modules }, (_, index) => index + 1);
+        const rules = host.slice(0, Math.min(left, hosts) - 1).map((name) => ({ host: name, modules: 1 }));
+        const text = JSON.stringify({
+          name: 'x',
+          base: { method: '{host}' },
+          factors: { host },
+          grid: { modules: grid },
+          exclude: rules,
+        });
+        const { conditions } = await parse(text);
+        expect(conditions).toHaveLength(hosts * modules - rules.length);
+        expect(new Set(conditions.map(({ key }) => key)).size).toBe(conditions.length);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each([
+    ['name: a\nbases: {}\n', /^e\.yaml:2:1: unknown key 'bases'\. Did you mean 'base'\? Allowed: name, title, .*seeds/],
+    [
+      'name: a\nbase:\n  epoch: 3\n',
+      /^e\.yaml:3:3: unknown key 'epoch'\. Did you mean 'epochs'\? Allowed: method, modules, epochs$/,
+    ],
+    ['name: a\nbase:\n  seed: 3\n', /^e\.yaml:3:3: 'seed' is not given here: list seeds under 'seeds'/],
+    ['name: a\ngrid:\n  modules: [1, 0]\n', /^e\.yaml:3:16: modules: too small: .*; found 0/],
+    ['name: a\nbase:\n  epochs: many\n', /^e\.yaml:3:11: epochs: .*found "many"/],
+    ['name: a\ninclude:\n  - { name: b }\n  - { name: c, modules: x }\n', /^e\.yaml:4:25: modules: .*found "x"/],
+    ['name: a\ninclude:\n  - { modules: 2 }\n', /^e\.yaml:3:5: .*needs a name/],
+    ['name: a/b\n', /^e\.yaml:1:7: name: .*names a folder; found "a\/b"/],
+    ['name: a\nbase: { method: "{hots}" }\nfactors: { host: [x] }\n', /factor 'host' is used nowhere; write \{host\}/],
+    [
+      'name: a\nbase: { method: "{host} {x}" }\nfactors: { host: [y] }\n',
+      /^e\.yaml:2:17: method: '\{host\} \{x\}' names \{x\}\. Allowed here: \{host\}/,
+    ],
+    ['name: a\nbase: { method: "{m}" }\nfactors: { m: [x, x] }\n', /^e\.yaml:3:12: 'm' has the value 'x' twice/],
+    [
+      'name: a\nexclude: [{ modules: 3 }]\ngrid: { modules: [1, 2] }\n',
+      /^e\.yaml:2:22: factor 'modules' has no value '3'\. Allowed: 1, 2/,
+    ],
+    ['name: a\nexclude: [{ modules: 1 }]\ngrid: { modules: [1] }\n', /nothing is left to run/],
+    ['name: a\ninclude: [{ name: b }]\n', /'a' and 'b' have the same config/],
+    ['name: a\ncompare: { factor: x, baseline: y }\n', /^e\.yaml:2:10: .*no factor 'x'/],
+    [
+      'name: a\ncompare: { factors: x, baseline: y }\n',
+      /unknown key 'factors'\. Did you mean 'factor'\? Allowed: factor, baseline/,
+    ],
+    ['name: a\nreference: b\n', /^e\.yaml:2:12: .*no condition 'b'\. Allowed: 'a'/],
+    ['name: a\nbase: { method: "{a}" }\nfactors: { a: ["{b}"], b: ["{a}"] }\n', /names \{/],
+  ])('says what is wrong, where, and what is right: %j', async (text, expected) => {
+    const problems = await problemsOf(text);
+    expect(
+      problems.some((problem) => expected.test(problem)),
+      problems.join('\n'),
+    ).toBe(true);
+  });
+
+  it('names all problems at once, in the order of the file', async () => {
+    expect(await problemsOf('name: a\nbase:\n  epoch: 3\n  methods: x\n')).toHaveLength(2);
+  });
+
+  it('asks the program about whole configs', async () => {
+    const check = async ({ method }: { readonly method?: unknown }) =>
+      method === 'wrong' ? { key: 'method', message: 'no such method' } : undefined;
+    await expect(
+      parseExperiment('name: a\nbase:\n  method: "{m}"\nfactors: { m: [right, wrong] }\n', 'e.yaml', { schema, check }),
+    ).rejects.toThrow(/^e\.yaml:3:11: method: no such method$/);
+  });
+});

@@ -1,0 +1,119 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type Experiment, parseExperiment } from '../files/experiment.js';
+import { Claim } from '../runs/claim.js';
+import { hashOf } from '../runs/hash.js';
+import { loadStudy } from './load-study.js';
+import { readSweep, type SweepTask, writeSweep } from './sweep-folder.js';
+import { readSweepStatus } from './sweep-status.js';
+import { type TaskOutcome, workOn } from './work.js';
+
+const schema = z.strictObject({ method: z.string(), modules: z.int().default(4), seed: z.int().default(1) });
+
+function experiment(
+  text = 'name: e\nbase: { method: "{m}" }\nfactors: { m: [a, b] }\nseeds: 2\n',
+): Promise<Experiment> {
+  return parseExperiment(text, 'e.yaml', { schema });
+}
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-sweep-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const prepare = async (of?: Experiment) =>
+  writeSweep(folder, of ?? (await experiment()), { runIdOf: hashOf, command: 'run it' });
+
+/** Claims, works a moment, and writes a summary: what a program does with a run. */
+function executor(log: string[], work: (task: SweepTask) => Promise<void> = async () => {}) {
+  return async (task: SweepTask, runFolder: string): Promise<TaskOutcome> => {
+    mkdirSync(runFolder, { recursive: true });
+    const claim = await Claim.acquire(runFolder);
+    if (claim === undefined) return 'busy';
+    try {
+      await work(task);
+      log.push(task.name);
+      writeFileSync(join(runFolder, 'summary.json'), JSON.stringify({ runId: task.runId }));
+      await claim.release('finished');
+      return 'finished';
+    } catch (error) {
+      await claim.release('failed', (error as Error).message);
+      return 'failed';
+    }
+  };
+}
+
+describe('a sweep', () => {
+  it('goes seed by seed, and is read as it was written', async () => {
+    const sweep = await prepare();
+    expect(sweep.tasks.map(({ name }) => name)).toEqual(['a, seed 1', 'b, seed 1', 'a, seed 2', 'b, seed 2']);
+    expect(await readSweep(folder)).toEqual(sweep);
+    await expect(readSweep(join(folder, 'nothing'))).rejects.toThrow(/holds no sweep.*sweep run/);
+  });
+
+  it('keeps what is finished when its file grows, and refuses another experiment', async () => {
+    const log: string[] = [];
+    await workOn({ sweep: await prepare(), execute: executor(log) });
+    const larger = await prepare(
+      await experiment('name: e\nbase: { method: "{m}" }\nfactors: { m: [a, b, c] }\nseeds: 2\n'),
+    );
+    expect((await readSweepStatus(larger)).counts).toMatchObject({ finished: 4, waiting: 2 });
+    await workOn({ sweep: larger, execute: executor(log) });
+    expect(log).toEqual(['a, seed 1', 'b, seed 1', 'a, seed 2', 'b, seed 2', 'c, seed 1', 'c, seed 2']);
+    await expect(prepare(await experiment('name: other\nbase: { method: a }\n'))).rejects.toThrow(
+      /holds the sweep 'e'/,
+    );
+  });
+
+  it('is shared by workers: everything once, nothing twice', async () => {
+    const sweep = await prepare(
+      await experiment('name: e\nbase: { method: "{m}" }\nfactors: { m: [a, b, c, d] }\nseeds: 5\n'),
+    );
+    const log: string[] = [];
+    const slow = executor(log, () => new Promise((resolve) => setTimeout(resolve, Math.random() * 5)));
+    const counts = await Promise.all(
+      Array.from({ length: 4 }, () => workOn({ sweep, execute: slow, pollSeconds: 0.02 })),
+    );
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20);
+    expect([...log].sort()).toEqual(sweep.tasks.map(({ name }) => name).sort());
+  });
+
+  it('tries failures again, then leaves them and goes on', async () => {
+    const sweep = await prepare();
+    const log: string[] = [];
+    let tries = 0;
+    const execute = executor(log, async ({ name }) => {
+      if (name !== 'b, seed 1') return;
+      tries++;
+      throw new Error('no luck');
+    });
+    expect(await workOn({ sweep, execute })).toBe(3);
+    expect(tries).toBe(1 + sweep.retries);
+    const { counts, tasks } = await readSweepStatus(sweep);
+    expect(counts).toMatchObject({ finished: 3, failed: 1 });
+    expect(tasks.find(({ status }) => status === 'failed')?.message).toBe('no luck');
+  });
+
+  it('is worked on in parts', async () => {
+    const sweep = await prepare();
+    const log: string[] = [];
+    await workOn({ sweep, execute: executor(log), tasks: [1, 3] });
+    expect(log).toEqual(['b, seed 1', 'b, seed 2']);
+  });
+
+  it('is a study, finished or not', async () => {
+    const sweep = await prepare();
+    await workOn({ sweep, execute: executor([]), tasks: [0, 1, 2] });
+    const study = await loadStudy(sweep, ['report it']);
+    expect(study.conditions.map(({ name, runs }) => [name, runs.map(({ seed }) => seed)])).toEqual([
+      ['a', [1, 2]],
+      ['b', [1]],
+    ]);
+    expect(study.commands).toEqual(['run it', 'report it']);
+    expect(study.conditions[1]?.seeds).toEqual([1, 2]);
+  });
+});
