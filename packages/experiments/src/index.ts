@@ -1,5 +1,6 @@
 export * from './checkpoints/index.js';
 export * from './files/index.js';
+export * from './report/index.js';
 export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './results/run-summary.js';
 export type { ComparisonRule, Condition, FinishedRun, Study } from './results/study.js';
 export * from './runs/index.js';

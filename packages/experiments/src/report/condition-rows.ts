@@ -1,0 +1,146 @@
+import type { Condition, Study } from '../results/study.js';
+import { bootstrapInterval, type ConditionComparison, compareConditions, meanInterval } from '../statistics/index.js';
+import { workOf } from './compute.js';
+
+/** The level of every interval in a report. */
+export const confidence = 0.95;
+/** Adjusted p values below it are called a difference. */
+export const significance = 0.05;
+
+/** A mean over seeds. Bounds are null where one seed gives none. */
+export interface Estimate {
+  readonly n: number;
+  readonly mean: number;
+  readonly standardDeviation: number | null;
+  /** Student's t. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** A mean share of correct answers, in [0, 1]. */
+export interface Accuracy extends Estimate {
+  /** Bounds by the bootstrap (BCa), which assume no normal distribution. */
+  readonly bootstrap: readonly [low: number, high: number] | null;
+}
+
+/** Difference of mean accuracies to another condition. */
+export interface Difference {
+  /** Key of the other condition. */
+  readonly against: string;
+  readonly mean: number;
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Of Welch's test, adjusted by Holm's method over its family; null with fewer than two runs on a side. */
+  readonly p: number | null;
+  readonly hedgesG: number | null;
+}
+
+/** What a report says of a condition. */
+export interface ConditionRow {
+  /** From 1: what figures call it. */
+  readonly number: number;
+  readonly condition: Condition;
+  readonly isReference: boolean;
+  /** Seeds that were asked for and have no finished run. */
+  readonly missing: readonly number[];
+  /** After the last epoch. */
+  readonly last: Accuracy | null;
+  /** After the best epoch: chosen on the test set, and so too high. */
+  readonly best: Accuracy | null;
+  /** The highest of its runs. */
+  readonly peakBytes: number | null;
+  /** Of training steps. */
+  readonly seconds: Estimate | null;
+  readonly unitsOfWork: number | null;
+  /** Multiply-accumulates of a whole run. */
+  readonly work: number | null;
+  readonly toBaseline: Difference | null;
+  readonly toReference: Difference | null;
+}
+
+/** A study with what was computed from its runs. */
+export interface StudyView {
+  readonly study: Study;
+  readonly rows: readonly ConditionRow[];
+  readonly reference: ConditionRow | null;
+  /** End to end with recomputed activations, where the study has it. */
+  readonly recomputed: ConditionRow | null;
+  /** Of finished runs. */
+  readonly finished: number;
+  /** Of runs that were asked for. */
+  readonly wanted: number;
+  /** Tests against baselines, over which p values are adjusted. */
+  readonly tests: number;
+}
+
+/** Computes everything that a report says, from the study alone. */
+export function viewOf(study: Study): StudyView {
+  const { byFactor, byReference } = compareConditions(study, 'testAccuracy', { confidence });
+  const toBaseline = differencesOf(byFactor);
+  const toReference = differencesOf(byReference);
+  const rows = study.conditions.map((condition, index): ConditionRow => {
+    const { runs, seeds, key } = condition;
+    const summaries = runs.map(({ summary }) => summary);
+    return {
+      number: index + 1,
+      condition,
+      isReference: key === study.reference,
+      missing: seeds.filter((seed) => !runs.some((run) => run.seed === seed)),
+      last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
+      best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
+      peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
+      seconds: estimateOf(summaries.map(({ seconds }) => seconds)),
+      unitsOfWork: summaries[0]?.cost.unitsOfWork ?? null,
+      work: estimateOf(known(runs.map((run) => workOf(run))))?.mean ?? null,
+      toBaseline: toBaseline.get(key) ?? null,
+      toReference: toReference.get(key) ?? null,
+    };
+  });
+  return {
+    study,
+    rows,
+    reference: rows.find(({ isReference }) => isReference) ?? null,
+    recomputed: rows.find(({ condition, isReference }) => !isReference && isRecomputed(condition)) ?? null,
+    finished: sum(rows.map(({ condition }) => condition.runs.length)),
+    wanted: sum(rows.map(({ condition, missing }) => condition.runs.length + missing.length)),
+    tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
+  };
+}
+
+function differencesOf(comparisons: readonly ConditionComparison[]): ReadonlyMap<string, Difference> {
+  return new Map(
+    comparisons.flatMap(({ condition, against, welch, adjustedP, effect }): [string, Difference][] => {
+      if (welch === null) return [];
+      const { difference, low, high } = welch;
+      return [[condition, { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null }]];
+    }),
+  );
+}
+
+function isRecomputed({ config }: Condition): boolean {
+  return config.method === 'backprop' && config.memory === 'recompute';
+}
+
+/** A mean with its t interval; null without values. */
+export function estimateOf(values: readonly number[]): Estimate | null {
+  if (values.length === 0) return null;
+  const { n, mean, standardDeviation, low, high } = meanInterval(values, { confidence });
+  return { n, mean, standardDeviation, low, high };
+}
+
+function accuracyOf(shares: readonly (number | null)[]): Accuracy | null {
+  const values = known(shares);
+  const estimate = estimateOf(values);
+  if (estimate === null) return null;
+  const { low, high } = bootstrapInterval(values, { confidence, seed: 1 });
+  return { ...estimate, bootstrap: low === null || high === null ? null : [low, high] };
+}
+
+/** The values that are there. */
+export function known<T>(values: readonly (T | null | undefined)[]): T[] {
+  return values.filter((value): value is T => value !== null && value !== undefined);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

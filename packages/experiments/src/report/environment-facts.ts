@@ -1,0 +1,31 @@
+import type { StudyView } from './condition-rows.js';
+
+/** What the runs ran on: every value that occurs, by name. Dates become the days of the first and the last run. */
+export function environmentFacts({ rows }: StudyView): { readonly name: string; readonly value: string }[] {
+  const runs = rows.flatMap(({ condition }) => condition.runs);
+  const values = new Map<string, Set<string>>();
+  const add = (name: string, value: unknown) => {
+    if (value === null || value === undefined) return;
+    const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+    values.set(name, (values.get(name) ?? new Set()).add(text));
+  };
+  for (const { summary, environment } of runs) {
+    add('backend', summary.backend);
+    for (const [name, value] of Object.entries(environment ?? {})) {
+      if (name !== 'date') add(name, value);
+    }
+  }
+  const facts = [...values].map(([name, found]) => ({ name, value: [...found].join('; ') }));
+  const days = runs.flatMap(({ environment }) => environment?.date.slice(0, 10) ?? []).sort();
+  const [first] = days;
+  if (first !== undefined) {
+    const last = days.at(-1);
+    facts.push({ name: 'date', value: first === last ? first : `${first} to ${last}` });
+  }
+  const unknown = runs.filter(({ environment }) => environment === null).length;
+  if (unknown > 0) facts.push({ name: 'not known', value: `for ${unknown} of ${runs.length} runs` });
+  const resumed = runs.filter(({ summary }) => summary.resumptions > 0).length;
+  if (resumed > 0)
+    facts.push({ name: 'resumed', value: `${resumed} of ${runs.length} runs went on from a checkpoint` });
+  return facts;
+}

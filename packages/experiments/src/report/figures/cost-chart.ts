@@ -1,0 +1,105 @@
+import { colourOf, mutedInk, paper } from '../theme/palette.js';
+import type { ChartSpec } from '../theme/svg.js';
+import { panelWidth } from './figure.js';
+import { placeLabels } from './label-places.js';
+import { paretoFront } from './pareto.js';
+import { shareFormat } from './scales.js';
+
+/** A condition at its cost. */
+export interface CostPoint {
+  readonly text: string;
+  readonly colour: number;
+  readonly x: number;
+  readonly y: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** Higher than other panels: points of like accuracy need room. */
+const height = 270;
+const align = ['left', 'right', 'center'] as const;
+
+/** Accuracy against a cost: whiskers are intervals, a dashed line joins the Pareto front, dominated points are hollow. */
+export function costChart(
+  points: readonly CostPoint[],
+  { title, x, yDomain }: { readonly title: string; readonly x: string; readonly yDomain: readonly [number, number] },
+): ChartSpec {
+  const front = paretoFront(points);
+  const values = points.map((point) => ({ ...point, stroke: colourOf(point.colour), isFront: front.includes(point) }));
+  const xDomain: [number, number] = [0, 1.1 * Math.max(...points.map((point) => point.x))];
+  const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
+  const down = (value: number) => height * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
+  const labels = placeLabels(
+    points.map((point) => ({ x: across(point.x), y: down(point.y), text: point.text })),
+    panelWidth,
+    height,
+  ).map((label, index) => ({
+    ...label,
+    x: xDomain[0] + (label.x / panelWidth) * (xDomain[1] - xDomain[0]),
+    y: yDomain[0] + (1 - label.y / height) * (yDomain[1] - yDomain[0]),
+    pointX: points[index]?.x,
+    pointY: points[index]?.y,
+    stroke: colourOf(points[index]?.colour ?? 0),
+  }));
+  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  const xChannel = {
+    field: 'x',
+    type: 'quantitative',
+    title: x,
+    scale: { domain: xDomain, nice: false },
+    axis: { tickCount: 5 },
+  };
+  const yChannel = {
+    field: 'y',
+    type: 'quantitative',
+    title: null,
+    scale: { domain: yDomain, nice: false, zero: false },
+    axis: { format: shareFormat(yDomain), tickCount: 5 },
+  };
+  return {
+    ...(title === '' ? {} : { title: { text: title, fontSize: 12.5, offset: 10 } }),
+    width: panelWidth,
+    height,
+    layer: [
+      {
+        data: { values: front.map((point) => ({ x: point.x, y: point.y })) },
+        mark: { type: 'line', color: mutedInk, strokeWidth: 1.25, strokeDash: [4, 4] },
+        encoding: { x: xChannel, y: yChannel },
+      },
+      {
+        data: { values: values.filter(({ low }) => low !== null) },
+        mark: { type: 'rule', strokeWidth: 1.25, opacity: 0.6 },
+        encoding: { x: xChannel, y: { ...yChannel, field: 'low' }, y2: { field: 'high' }, color: colour },
+      },
+      {
+        data: { values },
+        mark: { type: 'point', size: 62, strokeWidth: 2, opacity: 1 },
+        encoding: {
+          x: xChannel,
+          y: yChannel,
+          stroke: colour,
+          fill: {
+            condition: { test: 'datum.isFront', field: 'stroke', type: 'nominal', scale: null },
+            value: paper,
+          },
+        },
+      },
+      {
+        data: { values: labels.filter(({ isFar }) => isFar) },
+        mark: { type: 'rule', strokeWidth: 1, opacity: 0.7 },
+        encoding: {
+          x: { ...xChannel, field: 'pointX' },
+          y: { ...yChannel, field: 'pointY' },
+          x2: { field: 'x' },
+          y2: { field: 'y' },
+          color: colour,
+        },
+      },
+      ...align.map((side) => ({
+        data: { values: labels.filter((label) => label.align === side) },
+        mark: { type: 'text', align: side, baseline: 'middle', fontSize: 11, fontWeight: 'bold' },
+        encoding: { x: xChannel, y: yChannel, text: { field: 'text' }, color: colour },
+      })),
+    ],
+  };
+}

@@ -1,0 +1,79 @@
+import type { ConditionRow, StudyView } from '../condition-rows.js';
+import { coloursOf, type Panel } from '../panels.js';
+import { bytes, duration, listed, operations, percent, powerOfThousand } from '../text/wording.js';
+import { type CostPoint, costChart } from './cost-chart.js';
+import type { Figure, FigurePanel } from './figure.js';
+import { paretoFront } from './pareto.js';
+import { shareDomainOf } from './scales.js';
+
+interface Cost {
+  readonly title: string;
+  readonly unit: string;
+  readonly valueOf: (row: ConditionRow) => number | null;
+  readonly factor: number;
+}
+
+const mebibyte = 2 ** 20;
+/** More points than that are named by their numbers. */
+const mostNames = 4;
+
+/** Final accuracy against what it costs; null where no run was tested. */
+export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figure | null {
+  const tested = rows.filter(({ last }) => last !== null);
+  if (tested.length === 0) return null;
+  const colours = coloursOf(panels);
+  const yDomain = shareDomainOf(
+    tested.flatMap(({ last }) => [last?.mean ?? 0, last?.low ?? last?.mean ?? 0, last?.high ?? last?.mean ?? 0]),
+  );
+  const drawn = costsOf(tested).flatMap((cost): { panel: FigurePanel; front: readonly ConditionRow[] }[] => {
+    const points = tested.flatMap((row): (CostPoint & { readonly row: ConditionRow })[] => {
+      const value = cost.valueOf(row);
+      if (value === null || row.last === null) return [];
+      const { mean, low, high } = row.last;
+      const text = tested.length <= mostNames ? row.condition.name : String(row.number);
+      return [{ row, text, colour: colours.get(row.condition.key) ?? 0, x: value / cost.factor, y: mean, low, high }];
+    });
+    if (points.length === 0) return [];
+    const front = paretoFront(points).map(({ row }) => row);
+    const x = `${cost.title.toLowerCase()} (${cost.unit})`;
+    return [
+      {
+        front,
+        panel: {
+          title: `Accuracy against ${cost.title.toLowerCase()}`,
+          description: `Scatter plot. On the Pareto front, from cheap to dear: ${listed(front.map((row) => row.condition.name))}.`,
+          spec: costChart(points, { title: cost.title, x, yDomain }),
+        },
+      },
+    ];
+  });
+  const onFront = (row: ConditionRow, index: number) => (drawn[index]?.front.includes(row) ? ' ◆' : '');
+  return {
+    id: 'accuracy-against-cost',
+    title: 'Accuracy against cost',
+    caption: `Mean test accuracy after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: nothing else is as accurate for less.${tested.length > mostNames ? ' Numbers are those of the first column of the results.' : ''}`,
+    panels: drawn.map(({ panel }) => panel),
+    table: {
+      columns: ['Condition', 'Accuracy', 'Peak memory', 'Training time', 'Multiply-accumulates'],
+      rows: [
+        ...tested.map((row) => [
+          `${row.number}. ${row.condition.name}`,
+          percent(row.last?.mean ?? null),
+          bytes(row.peakBytes) + onFront(row, 0),
+          duration(row.seconds?.mean ?? null) + onFront(row, 1),
+          operations(row.work) + onFront(row, 2),
+        ]),
+        ['◆: on the Pareto front', '', '', '', ''],
+      ],
+    },
+  };
+}
+
+function costsOf(rows: readonly ConditionRow[]): Cost[] {
+  const { factor, name } = powerOfThousand(Math.max(...rows.map(({ work }) => work ?? 0)));
+  return [
+    { title: 'Peak memory', unit: 'MiB', factor: mebibyte, valueOf: ({ peakBytes }) => peakBytes },
+    { title: 'Training time', unit: 'seconds', factor: 1, valueOf: ({ seconds }) => seconds?.mean ?? null },
+    { title: 'Compute', unit: `× ${name} multiply-accumulates`, factor, valueOf: ({ work }) => work },
+  ];
+}

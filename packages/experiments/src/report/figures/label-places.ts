@@ -1,0 +1,82 @@
+/** A text in pixels around a point. */
+export interface PlacedLabel {
+  readonly text: string;
+  /** Where the text starts, ends or has its middle, by `align`. */
+  readonly x: number;
+  readonly y: number;
+  readonly align: 'left' | 'right' | 'center';
+  /** So far from its point that a line should lead there. */
+  readonly isFar: boolean;
+}
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+  readonly text: string;
+}
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** DejaVu Sans, bold, at the size of labels: a little more than its mean. */
+const characterWidth = 7.2;
+const height = 13;
+const distance = 8;
+
+/**
+ * Puts each text beside its point where it lies on as few other texts and points as possible: greedily, from the
+ * candidates right, left, above, below and the corners, nearest first.
+ */
+export function placeLabels(points: readonly Point[], width: number, areaHeight: number): PlacedLabel[] {
+  const marks = points.map(({ x, y }): Box => ({ left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 }));
+  const taken: Box[] = [];
+  return points.map((point, index) => {
+    const own = marks.filter((_, at) => at !== index);
+    const choices = candidates(point).map((label) => {
+      const box = boxOf(label);
+      const outside = box.left < 0 || box.right > width || box.top < 0 || box.bottom > areaHeight ? 1 : 0;
+      const covered = [...taken, ...own].reduce((sum, other) => sum + overlap(box, other), 0);
+      return {
+        label,
+        box,
+        badness: covered + 200 * outside + (label.isFar ? Math.hypot(label.x - point.x, label.y - point.y) : 0),
+      };
+    });
+    const best = choices.reduce((a, b) => (b.badness < a.badness - 1e-9 ? b : a));
+    taken.push(best.box);
+    return best.label;
+  });
+}
+
+function candidates({ x, y, text }: Point): PlacedLabel[] {
+  return [1, 2, 3, 4].flatMap((scale): PlacedLabel[] => {
+    const isFar = scale > 1;
+    const reach = distance * scale;
+    return [
+      { text, x: x + reach, y, align: 'left', isFar },
+      { text, x: x - reach, y, align: 'right', isFar },
+      { text, x, y: y - reach - 4, align: 'center', isFar },
+      { text, x, y: y + reach + 4, align: 'center', isFar },
+      { text, x: x + reach, y: y - reach, align: 'left', isFar },
+      { text, x: x + reach, y: y + reach, align: 'left', isFar },
+      { text, x: x - reach, y: y - reach, align: 'right', isFar },
+      { text, x: x - reach, y: y + reach, align: 'right', isFar },
+    ];
+  });
+}
+
+function boxOf({ text, x, y, align }: PlacedLabel): Box {
+  const width = characterWidth * text.length;
+  const left = align === 'left' ? x : align === 'right' ? x - width : x - width / 2;
+  return { left, right: left + width, top: y - height / 2, bottom: y + height / 2 };
+}
+
+function overlap(a: Box, b: Box): number {
+  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+  const tall = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+  return width > 0 && tall > 0 ? width * tall : 0;
+}

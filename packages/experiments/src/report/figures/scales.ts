@@ -1,0 +1,46 @@
+/** Least and greatest of some numbers with some room around them. */
+export function domainOf(values: readonly number[], room = 0.04): [number, number] {
+  const least = Math.min(...values);
+  const most = Math.max(...values);
+  const margin = most === least ? Math.abs(most) * 0.05 || 1 : (most - least) * room;
+  return [least - margin, most + margin];
+}
+
+/** The same for shares: never beyond 0 and 1. */
+export function shareDomainOf(values: readonly number[]): [number, number] {
+  const [least, most] = domainOf(values);
+  return [Math.max(0, least), Math.min(1, most)];
+}
+
+/** Moves heights that are closer than `gap` apart, around their common middle, within `domain` if they fit. The order stays. */
+export function spread<T extends { readonly y: number }>(
+  ends: readonly T[],
+  gap: number,
+  [least, most]: readonly [number, number],
+): (T & { readonly at: number })[] {
+  const sorted = [...ends].sort((a, b) => a.y - b.y);
+  const clusters: { items: T[]; bottom: number }[] = [];
+  for (const end of sorted) {
+    let cluster = placed([end]);
+    let below = clusters.at(-1);
+    while (below !== undefined && below.bottom + gap * below.items.length > cluster.bottom) {
+      clusters.pop();
+      cluster = placed([...below.items, ...cluster.items]);
+      below = clusters.at(-1);
+    }
+    clusters.push(cluster);
+  }
+  return clusters.flatMap(({ items, bottom }) => items.map((end, index) => ({ ...end, at: bottom + gap * index })));
+
+  function placed(items: T[]) {
+    const height = gap * (items.length - 1);
+    const middle = items.reduce((sum, { y }) => sum + y, 0) / items.length;
+    return { items, bottom: Math.max(least, Math.min(most - height, middle - height / 2)) };
+  }
+}
+
+/** Number format of an axis of shares: as many decimals as its ticks need. */
+export function shareFormat([least, most]: readonly [number, number]): string {
+  const step = (most - least) / 5;
+  return step >= 0.01 ? '.0%' : step >= 0.001 ? '.1%' : '.2%';
+}

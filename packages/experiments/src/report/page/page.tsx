@@ -1,0 +1,147 @@
+import { renderToString } from 'preact-render-to-string';
+import type { StudyView } from '../condition-rows.js';
+import { environmentFacts } from '../environment-facts.js';
+import type { DrawnFigure } from '../figures/drawn-figures.js';
+import { findings } from '../findings.js';
+import { paragraphs } from '../text/markdown.js';
+import { counted } from '../text/wording.js';
+import { withOwnIds } from '../theme/svg.js';
+import { Code, Facts, FigurePart, Section } from './parts.js';
+import { Results } from './results.js';
+import { Runs } from './runs.js';
+import { style } from './style.js';
+
+/** Drawing of a method's plan, as `localgrad explain --svg` makes it. */
+export interface PlanFigure {
+  readonly title: string;
+  /** One `<svg>` element. */
+  readonly svg: string;
+}
+
+export interface PageContent {
+  readonly view: StudyView;
+  readonly figures: readonly DrawnFigure[];
+  readonly planFigures: readonly PlanFigure[];
+  /** Address of a run's folder from where the page is. */
+  readonly linkTo: (folder: string) => string;
+}
+
+/** The whole report: one file, no script, nothing loaded from elsewhere. */
+export function renderPage(content: PageContent): string {
+  return `<!doctype html>\n${renderToString(<Page {...content} />)}\n`;
+}
+
+function Page({ view, figures, planFigures, linkTo }: PageContent) {
+  const { study, finished, wanted } = view;
+  const contents = [
+    ['findings', 'What this shows'],
+    ['results', 'Results'],
+    ...figures.map(({ id, title }) => [id, title]),
+    ...(planFigures.length === 0 ? [] : [['plans', 'What was trained']]),
+    ['repeat', 'How to repeat it'],
+    ['environment', 'Environment'],
+    ['runs', 'Runs'],
+  ];
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{`${study.title}: localgrad report`}</title>
+        <style dangerouslySetInnerHTML={{ __html: style }} />
+      </head>
+      <body>
+        <main>
+          <p class="kicker">localgrad report</p>
+          <h1>{study.title}</h1>
+          {paragraphs(study.description).map((text) => (
+            <p class="lead">{text}</p>
+          ))}
+          <p>
+            {counted(study.conditions.length, 'condition')}, {finished} of {counted(wanted, 'run')} finished.
+          </p>
+          <nav aria-label="Contents">
+            <ul class="contents">
+              {contents.map(([id, title]) => (
+                <li>
+                  <a href={`#${id}`}>{title}</a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <Findings view={view} />
+          <Section id="results" title="Results">
+            <Results view={view} />
+          </Section>
+          {figures.map((figure) => (
+            <FigurePart figure={figure} />
+          ))}
+          {planFigures.length > 0 && <Plans planFigures={planFigures} />}
+          <Section id="repeat" title="How to repeat it">
+            {study.commands.length > 0 && <Code label="Commands" text={study.commands.join('\n')} />}
+            <p>The experiment file:</p>
+            <Code label="Experiment file" text={study.source} />
+          </Section>
+          <Section id="environment" title="Environment">
+            {finished === 0 ? <p>Nothing has run yet.</p> : <Facts facts={environmentFacts(view)} />}
+          </Section>
+          <Section id="runs" title="Runs">
+            <Runs view={view} linkTo={linkTo} />
+          </Section>
+          <footer>
+            The same in other formats: <a href="report.md">report.md</a>, <a href="report.tex">report.tex</a>; every
+            number: <a href="results.csv">results.csv</a> by condition, <a href="runs.csv">runs.csv</a> by run.
+          </footer>
+        </main>
+      </body>
+    </html>
+  );
+}
+
+function Findings({ view }: { view: StudyView }) {
+  return (
+    <Section id="findings" title="What this shows">
+      <div class="findings">
+        {findings(view).map(({ text, details }) => (
+          <>
+            <p>{text}</p>
+            {details.length > 0 && (
+              <ul>
+                {details.map((detail) => (
+                  <li>{detail}</li>
+                ))}
+              </ul>
+            )}
+          </>
+        ))}
+      </div>
+    </Section>
+  );
+}
+
+function Plans({ planFigures }: { planFigures: readonly PlanFigure[] }) {
+  return (
+    <Section id="plans" title="What was trained">
+      <p>
+        The network on top, one line for each loss below it; a bar covers the blocks that the loss trains. Gradients do
+        not leave the bars.
+      </p>
+      <div class="figures plans">
+        {planFigures.map(({ title, svg }, index) => (
+          <figure>
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
+            <section class="panel" aria-label={`Plan ${index + 1}: ${title}`} tabIndex={0}>
+              <div dangerouslySetInnerHTML={{ __html: withOwnIds(elementOf(svg), `plan-${index + 1}-`) }} />
+            </section>
+            <figcaption>{title}</figcaption>
+          </figure>
+        ))}
+      </div>
+    </Section>
+  );
+}
+
+/** Without what may stand before the element in a file of its own. */
+function elementOf(svg: string): string {
+  return svg.slice(Math.max(0, svg.indexOf('<svg')));
+}

@@ -1,0 +1,104 @@
+import type { ComponentChildren } from 'preact';
+import type { DrawnFigure } from '../figures/drawn-figures.js';
+import type { DataTable } from '../figures/figure.js';
+import { withPageColours } from '../theme/palette.js';
+import { withOwnIds } from '../theme/svg.js';
+
+/** A part of the page under a heading that can be linked to. */
+export function Section({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+/** What may be wider than the page: it scrolls by itself. */
+export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}
+
+/** Literal text that scrolls. */
+export function Code({ label, text }: { label: string; text: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+    <section class="scroll code" aria-label={label} tabIndex={0}>
+      <pre>{text}</pre>
+    </section>
+  );
+}
+
+/** Names and what they stand for. */
+export function Facts({ facts }: { facts: readonly { readonly name: string; readonly value: string }[] }) {
+  return (
+    <dl>
+      {facts.map(({ name, value }) => (
+        <>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+function Numbers({ title, table }: { title: string; table: DataTable }) {
+  return (
+    <details>
+      <summary>Numbers of “{title}”</summary>
+      <Scroll label={`Numbers of ${title}`}>
+        <table>
+          <thead>
+            <tr>
+              {table.columns.map((column, index) => (
+                <th scope="col" class={index === 0 ? 'text' : undefined}>
+                  {column}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {table.rows.map(([first, ...cells]) => (
+              <tr>
+                <th scope="row">{first}</th>
+                {cells.map((cell) => (
+                  <td>{cell}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </details>
+  );
+}
+
+/** A figure with its panels beside each other where there is room, and its numbers for who wants or needs them. */
+export function FigurePart({ figure }: { figure: DrawnFigure }) {
+  const { id, title, caption, panelSvgs, table } = figure;
+  return (
+    <Section id={id} title={title}>
+      <figure>
+        <div class="figures">
+          {panelSvgs.map((svg, index) => (
+            <div
+              class="panel"
+              dangerouslySetInnerHTML={{ __html: withOwnIds(withPageColours(svg), `${id}-${index + 1}-`) }}
+            />
+          ))}
+        </div>
+        <figcaption>
+          {caption} Files: <a href={`figures/${id}.svg`}>figures/{id}.svg</a>,{' '}
+          <a href={`figures/${id}.png`}>figures/{id}.png</a>.
+        </figcaption>
+      </figure>
+      <Numbers title={title} table={table} />
+    </Section>
+  );
+}

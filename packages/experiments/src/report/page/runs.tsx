@@ -1,0 +1,69 @@
+import type { StudyView } from '../condition-rows.js';
+import { bytes, counted, duration, percent, seedsOf } from '../text/wording.js';
+import { Scroll } from './parts.js';
+
+/** Every run with a link to its folder; those that are missing are said. */
+export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: string) => string }) {
+  const unfinished = view.rows.filter(({ missing }) => missing.length > 0);
+  return (
+    <>
+      {unfinished.length > 0 && (
+        <>
+          <p>Not finished, or failed:</p>
+          <ul>
+            {unfinished.map(({ condition, missing }) => (
+              <li>
+                {condition.name}: {seedsOf(missing)}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {view.finished > 0 && (
+        <details>
+          <summary>{counted(view.finished, 'finished run')}</summary>
+          <Scroll label="Finished runs">
+            <table>
+              <thead>
+                <tr>
+                  {[
+                    'Condition',
+                    'Seed',
+                    'Last epoch',
+                    'Best epoch',
+                    'Training time',
+                    'Peak memory',
+                    'Resumed',
+                    'Folder',
+                  ].map((title) => (
+                    <th scope="col" class={title === 'Condition' || title === 'Folder' ? 'text' : undefined}>
+                      {title}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {view.rows.flatMap(({ condition }) =>
+                  condition.runs.map(({ seed, folder, summary }) => (
+                    <tr>
+                      <th scope="row">{condition.name}</th>
+                      <td>{seed}</td>
+                      <td>{percent(summary.testAccuracy)}</td>
+                      <td>{percent(summary.bestTestAccuracy)}</td>
+                      <td>{duration(summary.seconds)}</td>
+                      <td>{bytes(summary.peakBytes)}</td>
+                      <td>{summary.resumptions === 0 ? 'no' : counted(summary.resumptions, 'time')}</td>
+                      <td class="text">
+                        <a href={linkTo(folder)}>{linkTo(folder)}</a>
+                      </td>
+                    </tr>
+                  )),
+                )}
+              </tbody>
+            </table>
+          </Scroll>
+        </details>
+      )}
+    </>
+  );
+}

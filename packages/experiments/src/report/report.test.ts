@@ -1,0 +1,194 @@
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Study } from '../results/study.js';
+import { syntheticStudy } from './study.fixture.js';
+import { type ReportFiles, type ReportOptions, writeReport } from './write-report.js';
+
+const small = () => syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 3 });
+const plan = {
+  title: 'DGL <script>',
+  svg: '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title"><title id="title">Plan</title><defs><marker id="arrow"/></defs><path marker-end="url(#arrow)"/><use href="#arrow"/></svg>',
+};
+
+async function report(study: Study, options?: ReportOptions) {
+  const folder = await mkdtemp(join(tmpdir(), 'localgrad-report-'));
+  const files = await writeReport(study, folder, options);
+  const read = (name: Exclude<keyof ReportFiles, 'figures'>) => readFile(files[name], 'utf8');
+  return {
+    folder,
+    files,
+    html: await read('html'),
+    markdown: await read('markdown'),
+    latex: await read('latex'),
+    results: await read('results'),
+    runs: await read('runs'),
+  };
+}
+
+/** The same study with every run changed. */
+function withRuns(study: Study, change: (run: Study['conditions'][number]['runs'][number]) => object): Study {
+  return {
+    ...study,
+    conditions: study.conditions.map((condition) => ({
+      ...condition,
+      runs: condition.runs.map((run) => ({ ...run, summary: { ...run.summary, ...change(run) } })),
+    })),
+  };
+}
+
+describe('the report of a study', () => {
+  let made: Awaited<ReturnType<typeof report>>;
+  beforeAll(async () => {
+    made = await report(syntheticStudy({ modules: [4] }), { planFigures: [plan, plan] });
+  });
+
+  it('is one page without script that loads nothing', () => {
+    expect(made.html).toMatch(/^<!doctype html>/);
+    expect(made.html).not.toMatch(/<script/i);
+    expect(made.html).not.toMatch(/(src|href)="(https?:)?\/\//);
+    expect(made.html).not.toMatch(/@import|url\((?!#)/);
+  });
+
+  it('has figures as files, and each in the page with title, description and ids of its own', async () => {
+    const names = ['accuracy-against-cost', 'equal-compute', 'learning-curves', 'linear-separability', 'module-losses'];
+    expect(await readdir(join(made.folder, 'figures'))).toEqual(
+      names.flatMap((name) => [`${name}.png`, `${name}.svg`]),
+    );
+    expect(made.files.figures).toHaveLength(10);
+    for (const name of names) expect(made.html).toContain(`<h2 id="${name}">`);
+    const ids = [...made.html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [, used = ''] of made.html.matchAll(/aria-labelledby="([^"]+)"/g)) {
+      for (const id of used.split(' ')) expect(ids).toContain(id);
+    }
+    for (const [, used] of made.html.matchAll(/(?:url\(#|href="#)([^)"]+)/g)) expect(ids).toContain(used);
+  });
+
+  it('tells last and best accuracy apart, with intervals', () => {
+    expect(made.html).toContain('Test accuracy, last epoch (95 % CI)');
+    expect(made.html).toContain('Best epoch (95 % CI)');
+    expect(made.html).toMatch(/<td>\d\d\.\d\d ± \d\.\d\d\u00a0%<\/td>/);
+  });
+
+  it('says whether each value helps, which conditions reach the reference, and what they cost', () => {
+    expect(made.html).toMatch(/MLAAN against none, all else equal: higher test accuracy in \d of 2 settings/);
+    expect(made.html).toMatch(/host InfoPro, modules 4: \+\d\.\d\d\u00a0points \(95 % CI [+−]\d/);
+    expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)/);
+    expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory and 1.3');
+    expect(made.html).toContain('At equal compute');
+  });
+
+  it('has one line a condition and one a run as numbers', () => {
+    const lines = made.results.trimEnd().split('\n');
+    expect(lines).toHaveLength(1 + 10);
+    const header = lines[0]?.split(',') ?? [];
+    const row = lines[4]?.match(/("([^"]|"")*"|[^,]*)(,|$)/g)?.map((cell) => cell.replace(/,$/, '')) ?? [];
+    const value = (name: string) => row[header.indexOf(name)];
+    expect(value('name')).toBe('"DGL + MLAAN, K = 4"');
+    expect(value('factor_add')).toBe('MLAAN');
+    const runs = syntheticStudy({ modules: [4] }).conditions[3]?.runs ?? [];
+    const mean = runs.reduce((sum, { summary }) => sum + (summary.testAccuracy ?? 0), 0) / 3;
+    expect(Number(value('test_accuracy_mean'))).toBeCloseTo(mean, 12);
+    expect(Number(value('multiply_accumulates'))).toBe(69e6 * 6.8 * 64 * 79 * 6);
+    expect(made.runs.trimEnd().split('\n')).toHaveLength(1 + 30);
+  });
+
+  it('has a table for LaTeX', () => {
+    expect(made.latex).toMatch(/\\toprule[\s\S]*\\midrule[\s\S]*\\bottomrule/);
+    const rows = made.latex.split('\n').filter((line) => line.endsWith('\\\\'));
+    const ampersands = rows.map((line) => line.replaceAll('\\&', '').split('&').length);
+    expect(rows).toHaveLength(11);
+    expect(new Set(ampersands).size).toBe(1);
+    expect(made.latex).toContain('$\\pm$');
+    expect(made.latex).not.toMatch(/[−±×–\u00a0]/);
+  });
+
+  it('has the same in Markdown', () => {
+    expect(made.markdown).toContain('![Learning curves](figures/learning-curves.png)');
+    expect(made.markdown).toContain('```bash\nlocalgrad sweep run synthetic.yaml');
+    expect(made.markdown).toMatch(/\| DGL \+ MLAAN, K = 4 \| DGL \| MLAAN \| 4 \| 3 \|/);
+  });
+
+  it('gives the same bytes for the same study', async () => {
+    const again = await report(syntheticStudy({ modules: [4] }), { planFigures: [plan, plan] });
+    // Links to runs are relative to the report.
+    const plain = ({ html, folder }: typeof made) => html.replaceAll(folder, '');
+    expect(plain(again)).toBe(plain(made));
+    for (const [index, file] of again.files.figures.entries()) {
+      expect((await readFile(file)).equals(await readFile(made.files.figures[index] as string))).toBe(true);
+    }
+  });
+});
+
+it('escapes what comes from the study in every format', async () => {
+  const study = small();
+  const name = '<b>A_1 & "50%" | `x`</b>';
+  const { html, markdown, latex, results } = await report({
+    ...study,
+    title: 'T <i>',
+    conditions: study.conditions.map((condition, index) => (index === 0 ? { ...condition, name } : condition)),
+  });
+  expect(html).not.toMatch(/<b>|<i>/);
+  expect(html).toContain('&lt;b>A_1 &amp; &quot;50%&quot; | `x`&lt;/b>');
+  expect(markdown).toContain('&lt;b&gt;A\\_1 &amp; "50%" \\| \\`x\\`&lt;/b&gt;');
+  expect(latex).toContain('\\textless{}b\\textgreater{}A\\_1 \\& \\textquotedbl{}50\\%\\textquotedbl{} \\textbar{}');
+  expect(results).toContain('"<b>A_1 & ""50%"" | `x`</b>"');
+});
+
+describe('studies that lack something', () => {
+  it('one seed: no interval, no test, and it is said', async () => {
+    const { html, results } = await report(syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 3, seeds: 1 }));
+    expect(html).toContain('with one run: no interval');
+    expect(html).toContain('no test is possible');
+    expect(html).not.toMatch(/NaN|undefined|Infinity/);
+    expect(results).not.toMatch(/NaN|undefined/);
+  });
+
+  it('no rule of comparison, no reference, no probes: nothing is said of them', async () => {
+    const { html, files } = await report(
+      withRuns({ ...small(), compare: null, reference: null }, () => ({ probes: null })),
+    );
+    expect(html).not.toMatch(/Holm’s|p \(Holm\)<\/th>|Linear separability|all else equal|NaN|undefined/);
+    expect(files.figures).toHaveLength(8);
+  });
+
+  it('no test set: costs alone', async () => {
+    const { html, files } = await report(
+      withRuns(small(), ({ summary }) => ({
+        testAccuracy: null,
+        bestTestAccuracy: null,
+        probes: null,
+        epochs: summary.epochs.map(({ testAccuracy: _, testLoss: __, ...record }) => record),
+      })),
+    );
+    expect(html).toContain('only costs can be compared');
+    expect(files.figures.map((file) => file.split('/').at(-1))).toEqual(['module-losses.svg', 'module-losses.png']);
+    expect(html).not.toMatch(/NaN|undefined/);
+  });
+
+  it('no finished run: a page that says so, and no figure of an older report', async () => {
+    const study = small();
+    const folder = await mkdtemp(join(tmpdir(), 'localgrad-report-'));
+    await writeReport(study, folder);
+    const unrun = { ...study, conditions: study.conditions.map((condition) => ({ ...condition, runs: [] })) };
+    const { html, figures } = await writeReport(unrun, folder);
+    expect(await readFile(html, 'utf8')).toContain('No run has finished yet; 18 are asked for.');
+    expect(figures).toEqual([]);
+    expect(await readdir(join(folder, 'figures'))).toEqual([]);
+  });
+
+  it('a missing run: named in findings, table and list', async () => {
+    const study = small();
+    const [first, ...others] = study.conditions;
+    const { html, markdown } = await report({
+      ...study,
+      conditions: [{ ...(first as Study['conditions'][number]), runs: first?.runs.slice(1) ?? [] }, ...others],
+    });
+    expect(html).toContain('17 of 18 runs have finished');
+    expect(html).toContain('DGL, K = 4: no finished run of seed 1');
+    expect(html).toContain('<td>2 of 3</td>');
+    expect(markdown).toContain('2 of 3');
+  });
+});

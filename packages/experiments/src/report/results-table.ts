@@ -1,0 +1,62 @@
+import type { Accuracy, ConditionRow, Difference, StudyView } from './condition-rows.js';
+import { bytes, duration, percent, pValue, signed } from './text/wording.js';
+
+/** A column of the table of results. */
+export interface ResultColumn {
+  readonly title: string;
+  readonly isText: boolean;
+  readonly text: (row: ConditionRow) => string;
+}
+
+/** What stands where there is nothing to say. */
+const none = '–';
+
+/** Columns of the table with one row a condition, the same in every format. The second one names the condition. */
+export function resultColumns({ study, rows, reference }: StudyView): ResultColumn[] {
+  const referenceName = reference?.condition.name ?? '';
+  const difference = (title: string, of: (row: ConditionRow) => Difference | null): ResultColumn[] => [
+    { title: `${title}, points (95 % CI)`, isText: false, text: (row) => differenceCell(of(row)) },
+    { title: 'p (Holm)', isText: false, text: (row) => pValue(of(row)?.p ?? null) },
+    { title: 'Hedges’ g', isText: false, text: (row) => of(row)?.hedgesG?.toFixed(2).replace('-', '−') ?? none },
+  ];
+  const columns: (ResultColumn | readonly ResultColumn[])[] = [
+    { title: '#', isText: false, text: ({ number }) => String(number) },
+    { title: 'Condition', isText: true, text: ({ condition }) => condition.name },
+    study.factors
+      .filter((factor) => rows.some(({ condition }) => condition.labels[factor] !== undefined))
+      .map((factor) => ({ title: factor, isText: true, text: ({ condition }) => condition.labels[factor] ?? none })),
+    { title: 'Runs', isText: false, text: runsCell },
+    { title: 'Test accuracy, last epoch (95 % CI)', isText: false, text: ({ last }) => accuracyCell(last) },
+    {
+      title: 'BCa interval',
+      isText: false,
+      text: ({ last }) =>
+        last?.bootstrap == null ? none : `${percent(last.bootstrap[0])} to ${percent(last.bootstrap[1])}`,
+    },
+    { title: 'Best epoch (95 % CI)', isText: false, text: ({ best }) => accuracyCell(best) },
+    study.compare === null ? [] : difference(`To ${study.compare.baseline}`, ({ toBaseline }) => toBaseline),
+    reference === null ? [] : difference(`To ${referenceName}`, ({ toReference }) => toReference),
+    { title: 'Peak memory', isText: false, text: ({ peakBytes }) => bytes(peakBytes) },
+    { title: 'Training time', isText: false, text: ({ seconds }) => duration(seconds?.mean ?? null) },
+    { title: 'Units of work', isText: false, text: ({ unitsOfWork }) => unitsOfWork?.toFixed(2) ?? none },
+  ];
+  return columns.flat();
+}
+
+/** `88.12 ± 0.40 %`: the mean and half its t interval. */
+export function accuracyCell(accuracy: Accuracy | null): string {
+  if (accuracy === null) return none;
+  const { mean, high } = accuracy;
+  return high === null ? percent(mean) : `${(100 * mean).toFixed(2)} ± ${(100 * (high - mean)).toFixed(2)}\u00a0%`;
+}
+
+function differenceCell(difference: Difference | null): string {
+  if (difference === null) return none;
+  const { mean, low, high } = difference;
+  return low === null || high === null ? signed(mean) : `${signed(mean)} (${signed(low)} to ${signed(high)})`;
+}
+
+function runsCell({ condition, missing }: ConditionRow): string {
+  const finished = condition.runs.length;
+  return missing.length === 0 ? String(finished) : `${finished} of ${finished + missing.length}`;
+}

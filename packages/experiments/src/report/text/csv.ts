@@ -1,0 +1,94 @@
+import type { Accuracy, ConditionRow, Difference, StudyView } from '../condition-rows.js';
+import { csvField } from './escape.js';
+
+type CsvRecord = Readonly<Record<string, string | number | null>>;
+
+/** One line a condition: plain numbers, accuracies in [0, 1]; what is not known is empty. */
+export function resultsCsv(view: StudyView): string {
+  return csvOf(view.rows.map((row) => conditionRecord(row, view)));
+}
+
+/** One line a finished run. */
+export function runsCsv(view: StudyView): string {
+  return csvOf(
+    view.rows.flatMap((row) =>
+      row.condition.runs.map(({ seed, folder, summary, environment }): CsvRecord => {
+        const { cost } = summary;
+        return {
+          ...identity(row, view),
+          seed,
+          run_id: summary.runId,
+          folder,
+          backend: summary.backend,
+          test_accuracy: summary.testAccuracy,
+          best_test_accuracy: summary.bestTestAccuracy,
+          seconds: summary.seconds,
+          total_seconds: summary.totalSeconds,
+          peak_bytes: summary.peakBytes,
+          predicted_peak_bytes: cost.predictedPeakBytes,
+          steps: summary.steps,
+          epochs: summary.epochs.length,
+          units_of_work: cost.unitsOfWork,
+          multiply_accumulates_per_image: cost.multiplyAccumulatesPerImage,
+          backbone_parameters: cost.backboneParameters,
+          trained_parameters: cost.trainedParameters,
+          probe_accuracies: summary.probes?.join(' ') ?? null,
+          resumptions: summary.resumptions,
+          localgrad: environment?.localgrad ?? null,
+          commit: environment?.commit ?? null,
+          date: environment?.date ?? null,
+        };
+      }),
+    ),
+  );
+}
+
+function conditionRecord(row: ConditionRow, view: StudyView): CsvRecord {
+  return {
+    ...identity(row, view),
+    runs: row.condition.runs.length,
+    missing_seeds: row.missing.join(' '),
+    ...accuracyRecord('test_accuracy', row.last),
+    ...accuracyRecord('best_test_accuracy', row.best),
+    ...differenceRecord('baseline', row.toBaseline),
+    ...differenceRecord('reference', row.toReference),
+    peak_bytes: row.peakBytes,
+    seconds: row.seconds?.mean ?? null,
+    seconds_deviation: row.seconds?.standardDeviation ?? null,
+    units_of_work: row.unitsOfWork,
+    multiply_accumulates: row.work,
+  };
+}
+
+function identity({ number, condition }: ConditionRow, { study }: StudyView): CsvRecord {
+  const factors = study.factors.map((factor) => [`factor_${factor}`, condition.labels[factor] ?? null]);
+  return { number, condition: condition.key, name: condition.name, ...Object.fromEntries(factors) };
+}
+
+function accuracyRecord(name: string, accuracy: Accuracy | null): CsvRecord {
+  return {
+    [`${name}_mean`]: accuracy?.mean ?? null,
+    [`${name}_deviation`]: accuracy?.standardDeviation ?? null,
+    [`${name}_low`]: accuracy?.low ?? null,
+    [`${name}_high`]: accuracy?.high ?? null,
+    [`${name}_bca_low`]: accuracy?.bootstrap?.[0] ?? null,
+    [`${name}_bca_high`]: accuracy?.bootstrap?.[1] ?? null,
+  };
+}
+
+function differenceRecord(name: string, difference: Difference | null): CsvRecord {
+  return {
+    [name]: difference?.against ?? null,
+    [`to_${name}`]: difference?.mean ?? null,
+    [`to_${name}_low`]: difference?.low ?? null,
+    [`to_${name}_high`]: difference?.high ?? null,
+    [`to_${name}_p_holm`]: difference?.p ?? null,
+    [`to_${name}_hedges_g`]: difference?.hedgesG ?? null,
+  };
+}
+
+function csvOf(records: readonly CsvRecord[]): string {
+  const header = Object.keys(records[0] ?? {});
+  const lines = records.map((record) => header.map((name) => record[name] ?? null));
+  return `${[header, ...lines].map((line) => line.map(csvField).join(',')).join('\n')}\n`;
+}

@@ -1,0 +1,50 @@
+import type { StudyView } from '../condition-rows.js';
+import { environmentFacts } from '../environment-facts.js';
+import type { Figure } from '../figures/figure.js';
+import { findings } from '../findings.js';
+import { resultColumns } from '../results-table.js';
+import { markdownCode, markdownText } from './escape.js';
+
+/** The report for a repository or a pull request; figures are the files beside it. */
+export function markdownOf(view: StudyView, figures: readonly Figure[]): string {
+  const { study } = view;
+  const columns = resultColumns(view);
+  const line = (cells: readonly string[]) => `| ${cells.map(markdownText).join(' | ')} |`;
+  const blocks = [
+    `# ${markdownText(study.title)}`,
+    ...paragraphs(study.description).map(markdownText),
+    '## What this shows',
+    findings(view)
+      .map(({ text, details }) =>
+        [`- ${markdownText(text)}`, ...details.map((detail) => `  - ${markdownText(detail)}`)].join('\n'),
+      )
+      .join('\n'),
+    '## Results',
+    [
+      line(columns.map(({ title }) => title)),
+      `| ${columns.map(({ isText }) => (isText ? ':--' : '--:')).join(' | ')} |`,
+      ...view.rows.map((row) => line(columns.map(({ text }) => text(row)))),
+    ].join('\n'),
+    ...figures.flatMap(({ id, title, caption }) => [
+      `## ${markdownText(title)}`,
+      `![${markdownText(title)}](figures/${id}.png)`,
+      markdownText(caption),
+    ]),
+    '## How to repeat it',
+    ...(study.commands.length === 0 ? [] : [markdownCode(study.commands.join('\n'), 'bash')]),
+    markdownCode(study.source, 'yaml'),
+    '## Environment',
+    environmentFacts(view)
+      .map(({ name, value }) => `- ${markdownText(name)}: ${markdownText(value)}`)
+      .join('\n'),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** Paragraphs of a text: what empty lines part. */
+export function paragraphs(text: string): string[] {
+  return text
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.trim())
+    .filter((paragraph) => paragraph !== '');
+}

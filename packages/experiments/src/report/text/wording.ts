@@ -1,0 +1,72 @@
+import { formatBytes, formatSeconds } from '@localgrad/train';
+
+const space = '\u00a0';
+const none = '–';
+
+/** Shares as per cent with two decimals, as publications have them. */
+export const percent = (value: number | null): string =>
+  value === null ? none : `${(100 * value).toFixed(2)}${space}%`;
+
+/** A difference of shares in percentage points, with its sign. */
+export const points = (value: number): string => `${signed(value)}${space}points`;
+
+export const signed = (share: number): string => {
+  const text = Math.abs(100 * share).toFixed(2);
+  return `${share < 0 && text !== '0.00' ? '−' : '+'}${text}`;
+};
+
+export const times = (value: number): string => `${value.toFixed(2)}${space}×`;
+
+export const bytes = (value: number | null): string => (value === null ? none : formatBytes(value).replace(' ', space));
+
+export const duration = (value: number | null): string =>
+  value === null ? none : formatSeconds(value).replaceAll(' ', space);
+
+/** A p value: small ones by their bound, as they depend on tails that nobody knows. */
+export const pValue = (p: number | null): string => {
+  if (p === null) return none;
+  return p < 0.001 ? `<${space}0.001` : p.toFixed(3);
+};
+
+/** In a sentence: `p = 0.012`. */
+export const pSentence = (p: number | null): string => {
+  if (p === null) return 'not tested';
+  return p < 0.001 ? `p${space}<${space}0.001` : `p${space}=${space}${p.toFixed(3)}`;
+};
+
+/** `n things`, or `one thing`. */
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  count === 1 ? `1 ${one}` : `${count} ${many}`;
+
+/** `a, b and c`. */
+export function listed(items: readonly string[]): string {
+  if (items.length < 2) return items.join('');
+  return `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** A power of a thousand by which numbers up to `most` become short, and its name, e.g. `10¹²`. */
+export function powerOfThousand(most: number): { readonly factor: number; readonly name: string } {
+  const exponent = most > 0 ? 3 * Math.floor(Math.log10(most) / 3) : 0;
+  if (exponent <= 0) return { factor: 1, name: '1' };
+  const digits = [...String(exponent)].map((digit) => superscripts[Number(digit)]).join('');
+  return { factor: 10 ** exponent, name: `10${digits}` };
+}
+
+/** A count of multiply-accumulates, e.g. `1.23 × 10¹²`. */
+export function operations(value: number | null): string {
+  if (value === null) return none;
+  const { factor, name } = powerOfThousand(value);
+  return `${(value / factor).toFixed(2)}${space}×${space}${name}`;
+}
+
+/** `seed 3`, `seeds 1 and 3`. */
+export function seedsOf(seeds: readonly number[]): string {
+  return `${seeds.length === 1 ? 'seed' : 'seeds'} ${listed(seeds.map(String))}`;
+}
+
+/** With a capital letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
