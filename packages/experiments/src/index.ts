@@ -6,3 +6,4 @@ export type { ComparisonRule, Condition, FinishedRun, Study } from './results/st
 export * from './runs/index.js';
 export * from './statistics/index.js';
 export * from './sweep/index.js';
+export * from './trackers/index.js';

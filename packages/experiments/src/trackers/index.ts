@@ -1,0 +1,5 @@
+export {
+  type TensorboardOptions,
+  type TensorboardWriter,
+  tensorboardWriter,
+} from './tensorboard/tensorboard-writer.js';

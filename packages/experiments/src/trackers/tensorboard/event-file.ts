@@ -1,0 +1,41 @@
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { versionEvent } from './event.js';
+import { frameRecord } from './record.js';
+
+/**
+ * Creates `events.out.tfevents.<seconds>.<host>` in a folder, which is made where it is not there. TensorBoard reads the
+ * files of a folder by their names, so the seconds are made later than those of all files that are there, whatever the
+ * clock says.
+ *
+ * @param wallTime seconds since 1970
+ */
+export function createEventFile(folder: string, host: string, wallTime: number): EventFile {
+  mkdirSync(folder, { recursive: true });
+  const taken = readdirSync(folder).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0));
+  let seconds = Math.max(Math.floor(wallTime), ...taken.map((second) => second + 1));
+  for (; ; seconds++) {
+    const path = join(folder, `events.out.tfevents.${String(seconds).padStart(10, '0')}.${host}`);
+    try {
+      writeFileSync(path, frameRecord(versionEvent(wallTime)), { flag: 'wx' });
+      return new EventFile(path);
+    } catch (error) {
+      // Made meanwhile by another process.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** A file of framed events. */
+export class EventFile {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Returns when the operating system has the event: it survives the process. */
+  append(event: Uint8Array): void {
+    appendFileSync(this.path, frameRecord(event));
+  }
+}
