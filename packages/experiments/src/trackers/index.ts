@@ -1,3 +1,4 @@
+export { type CsvWriterOptions, csvWriter } from './csv/csv-writer.js';
 export {
   type TensorboardOptions,
   type TensorboardWriter,

@@ -1,0 +1,70 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { LocalgradError, requireOption } from '@localgrad/core';
+import type { EpochEndEvent, Observer } from '@localgrad/train';
+import { csvRecord, splitCsvRecords } from './records.js';
+
+export interface CsvWriterOptions {
+  /**
+   * Epochs that are done, where a run goes on: as many rows of the file stay, and rows that an interrupted process wrote
+   * after the checkpoint go. Default 0: the file starts anew.
+   */
+  readonly keepRows?: number;
+}
+
+const epochColumns: Readonly<Record<string, (event: EpochEndEvent) => number | undefined>> = {
+  epoch: ({ epoch }) => epoch,
+  learning_rate: ({ learningRate }) => learningRate,
+  seconds: ({ seconds }) => seconds,
+  images_per_second: ({ imagesPerSecond }) => imagesPerSecond,
+  peak_bytes: ({ peakBytes }) => peakBytes,
+  test_accuracy: ({ testAccuracy }) => testAccuracy,
+  test_loss: ({ testLoss }) => testLoss,
+};
+
+/**
+ * Writes a table with a row an epoch, and a column `loss_<objective>` for each objective's mean loss. Accuracies are in
+ * [0, 1]; what an epoch does not have, e.g. a test, is empty.
+ *
+ * @param target a file, or a function that takes a row with its line end (and, unless rows are kept, the header first)
+ * @throws LocalgradError `invalid-option`; `invalid-data` at an epoch whose objectives are not those of the header
+ */
+export function csvWriter(target: string | ((text: string) => void), options: CsvWriterOptions = {}): Observer {
+  const { keepRows = 0 } = options;
+  const isCount = Number.isSafeInteger(keepRows) && keepRows >= 0;
+  requireOption(isCount, 'csvWriter', 'keepRows', keepRows, 'an integer from 0');
+  const name = typeof target === 'string' ? target : 'The table';
+  const write = typeof target === 'string' ? (text: string) => appendFileSync(target, text) : target;
+  let header = typeof target === 'string' ? continueFile(target, keepRows) : undefined;
+  let isHeaderWritten = header !== undefined || (typeof target !== 'string' && keepRows > 0);
+  return {
+    observe(event) {
+      if (event.type !== 'epoch-end') return;
+      const columns = csvRecord([...Object.keys(epochColumns), ...Object.keys(event.losses).map((id) => `loss_${id}`)]);
+      header ??= columns;
+      if (columns !== header) throw otherColumns(name, header, columns);
+      const row = csvRecord([
+        ...Object.values(epochColumns).map((read) => read(event)),
+        ...Object.values(event.losses),
+      ]);
+      write(isHeaderWritten ? row : header + row);
+      isHeaderWritten = true;
+    },
+  };
+}
+
+/** Cuts a file to its header and so many rows; returns the header, if there is any. */
+function continueFile(file: string, rows: number): string | undefined {
+  const records = rows > 0 && existsSync(file) ? splitCsvRecords(readFileSync(file, 'utf8')) : [];
+  writeFileSync(file, records.slice(0, rows + 1).join(''));
+  return records[0];
+}
+
+function otherColumns(name: string, header: string, columns: string): LocalgradError {
+  const shown = (line: string) => line.trimEnd();
+  return new LocalgradError(
+    'invalid-data',
+    `${name} has the columns ${shown(header)}, but this epoch has ${shown(columns)}: another run's table? ` +
+      'Rows can only go on under their own header.',
+    { header: shown(header), columns: shown(columns) },
+  );
+}

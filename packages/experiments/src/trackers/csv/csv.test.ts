@@ -1,0 +1,90 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TrainingEvent } from '@localgrad/train';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runEvents } from '../run.fixture.js';
+import { csvWriter } from './csv-writer.js';
+import { csvRecord, splitCsvRecords } from './records.js';
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-csv-'));
+  file = join(folder, 'epochs.csv');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const table =
+  'epoch,learning_rate,seconds,images_per_second,peak_bytes,test_accuracy,test_loss,loss_module0,"loss_final, classifier"\n' +
+  '1,0.5,2,128,2097152,0.625,1,0.5,0.25\n' +
+  '2,0.25,2,128,2097152,0.75,0.5,0.25,0.125\n';
+
+function watch(events: readonly TrainingEvent[], ...[target, options]: Parameters<typeof csvWriter>) {
+  const writer = csvWriter(target, options);
+  for (const event of events) writer.observe(event);
+}
+
+describe('csvWriter', () => {
+  it('writes a header and a row an epoch', () => {
+    let text = '';
+    watch(runEvents(), (row) => (text += row));
+    expect(text).toBe(table);
+  });
+
+  it('goes on after the rows of a checkpoint, over what a killed process wrote after them', () => {
+    watch(runEvents(), file);
+    appendFileSync(file, '3,0.2');
+    watch(runEvents(4), file, { keepRows: 1 });
+    expect(readFileSync(file, 'utf8')).toBe(table);
+  });
+
+  it('cuts a row off that was never finished', () => {
+    const [header, first, second = ''] = splitCsvRecords(table);
+    writeFileSync(file, `${header}${first}${second.slice(0, 10)}`);
+    watch(runEvents(4), file, { keepRows: 2 });
+    expect(readFileSync(file, 'utf8')).toBe(table);
+  });
+
+  it('starts anew without rows to keep, and where there is no file', () => {
+    writeFileSync(file, 'something else');
+    watch(runEvents(), file);
+    expect(readFileSync(file, 'utf8')).toBe(table);
+    rmSync(file);
+    watch(runEvents(4), file, { keepRows: 1 });
+    expect(splitCsvRecords(readFileSync(file, 'utf8'))).toHaveLength(2);
+  });
+
+  it('writes no header to a function whose rows are kept', () => {
+    const rows: string[] = [];
+    watch(runEvents(4), (row) => rows.push(row), { keepRows: 1 });
+    expect(rows).toEqual(splitCsvRecords(table).slice(2));
+  });
+
+  it('refuses to go on in another table, and what is no count', () => {
+    writeFileSync(file, 'a,b\n1,2\n');
+    expect(() => watch(runEvents(4), file, { keepRows: 1 })).toThrow(`${file} has the columns a,b, but this epoch has`);
+    expect(() => csvWriter(file, { keepRows: -1 })).toThrow("option 'keepRows' is -1");
+  });
+
+  it('leaves empty what an epoch does not have', () => {
+    let text = '';
+    const untested = runEvents().flatMap((event): TrainingEvent[] => {
+      if (event.type !== 'epoch-end') return [];
+      const { testAccuracy, testLoss, ...rest } = event;
+      return [rest];
+    });
+    watch(untested, (row) => (text += row));
+    expect(splitCsvRecords(text)[1]).toBe('1,0.5,2,128,2097152,,,0.5,0.25\n');
+  });
+});
+
+describe('csvRecord', () => {
+  it.each([
+    [['plain', 1.5e-7], 'plain,1.5e-7\n'],
+    [['a,b', 'say "yes"', 'two\nlines', undefined], '"a,b","say ""yes""","two\nlines",\n'],
+  ])('quotes %j, which stays one record', (fields, line) => {
+    expect(csvRecord(fields)).toBe(line);
+    expect(splitCsvRecords(line + line)).toEqual([line, line]);
+  });
+});
