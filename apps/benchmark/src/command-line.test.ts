@@ -224,8 +224,17 @@ describe('train', () => {
     expect(report.runId).toMatch(/^[0-9a-f]{12}$/);
     for (const key of ['testAccuracy', 'bestTestAccuracy', 'seconds', 'peakBytes'])
       expect(report[key]).toEqual(expect.any(Number));
-    expect((await readdir(output)).sort()).toEqual(['config.yaml', 'metrics.jsonl', 'summary.json']);
-    expect(JSON.parse(await readFile(join(output, 'summary.json'), 'utf8'))).toEqual(report);
+    expect((await readdir(output)).sort()).toEqual([
+      'claims',
+      'config.yaml',
+      'environment.json',
+      'metrics.jsonl',
+      'summary.json',
+      'weights.safetensors',
+    ]);
+    const { folder: _, wasFinished, ...summary } = report;
+    expect(JSON.parse(await readFile(join(output, 'summary.json'), 'utf8'))).toEqual(summary);
+    expect(wasFinished).toBe(false);
     const events = (await readFile(join(output, 'metrics.jsonl'), 'utf8')).trim().split('\n');
     expect(events.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual([
       'run-start',

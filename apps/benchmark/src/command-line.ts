@@ -5,6 +5,7 @@ import { registerBench } from './commands/bench/index.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';
+import { registerReport } from './commands/report.js';
 import { registerSetup } from './commands/setup.js';
 import { registerSweep } from './commands/sweep.js';
 import { registerTrain } from './commands/train.js';
@@ -64,6 +65,7 @@ function createProgram(terminal: Terminal, present: Presenter): Command {
   registerTrain(program, terminal, present);
   registerSweep(program, terminal, present);
   registerWorker(program, terminal, present);
+  registerReport(program, terminal, present);
   registerExplain(program, present);
   registerBench(program, terminal, present);
   registerVerify(program, present);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
@@ -18,6 +19,7 @@ import { parse, stringify } from 'yaml';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { loadData, type PreparedRun, prepareRun } from './run.js';
+import { runWeightsName } from './weights/export-weights.js';
 
 /** How a run is kept, which has no influence on its result. */
 export interface KeepOptions {
@@ -48,7 +50,7 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
 
 /**
  * Runs a config in a folder of its own: `config.yaml` (resolved), `environment.json`, `metrics.jsonl` (every event),
- * `checkpoints/` while it runs, and at the end `summary.json`. A finished run is not run again; an interrupted one goes on.
+ * `checkpoints/` while it runs, and at the end `weights.safetensors` (the backbone's) and `summary.json`. A finished run is not run again; an interrupted one goes on.
  *
  * @throws LocalgradError `invalid-option` where the folder holds another run
  */
@@ -154,6 +156,8 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     cost: costOf(run, config),
     probes,
   };
+  const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
+  await writeWhole(join(folder, runWeightsName), weights);
   await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   if (keep.keepLast === undefined && keep.keepBest !== true) await checkpoints.clear();
   return summary;

@@ -1,13 +1,15 @@
-import { backboneFactory, publishedPartition } from '@localgrad/backbones';
+import { readFile } from 'node:fs/promises';
+import { backboneFactory, loadWeights, publishedPartition } from '@localgrad/backbones';
 import {
   createNetwork,
+  LocalgradError,
   type Network,
   type ParameterScope,
   type PartitionSpec,
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, loadDataset } from '@localgrad/data';
+import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalisation } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
@@ -70,6 +72,8 @@ export function loadData(config: RunConfig): Promise<DatasetSplits> {
 export interface PreparedRun {
   readonly compiled: CompiledPlan;
   readonly options: TrainOptions;
+  /** Of the training images, and so of all that the network will see. */
+  readonly normalisation: Normalisation;
   dispose(): void;
 }
 
@@ -78,6 +82,14 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   const { train, test } = data;
   const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
   const plan = await buildPlan(config, train.imageShape, train.classes.length);
+  if (config.initialWeights !== undefined) {
+    try {
+      loadWeights(plan.network, await readWeights(config.initialWeights), config.initialWeights);
+    } catch (error) {
+      plan.dispose();
+      throw error;
+    }
+  }
   const batches = createBatches(train, {
     batchSize: batch,
     shuffle: true,
@@ -97,10 +109,20 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   });
   return {
     compiled: plan.compiled,
+    normalisation: batches.normalisation,
     options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
     dispose() {
       optimizer.dispose();
       plan.dispose();
     },
   };
+}
+
+async function readWeights(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const message = `Cannot read the initial weights '${file}': ${(error as Error).message}.`;
+    throw new LocalgradError('invalid-data', message, { file }, { cause: error });
+  }
 }

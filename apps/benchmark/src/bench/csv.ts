@@ -35,7 +35,7 @@ function field(value: string | number): string {
 /** Reads what `csvOf` writes: the first line names the columns. */
 export function parseCsv(text: string): Record<string, string>[] {
   const lines: string[][] = [[]];
-  for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\n]*))(,|\r?\n|$)/g)) {
+  for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
     if (end === '' && quoted === undefined && plain === '' && lines.at(-1)?.length === 0) break;
     lines.at(-1)?.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
     if (end === '') break;

@@ -1,4 +1,4 @@
-import { colourOf, ink, mutedInk, paper } from '../report/palette.js';
+import { colourOf, ink, mutedInk, paper } from '@localgrad/experiments';
 import type { BenchMemoryReport } from './bench-memory.js';
 import type { BenchScalingReport } from './bench-scaling.js';
 import type { BenchReport } from './bench-step.js';

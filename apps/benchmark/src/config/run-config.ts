@@ -34,6 +34,10 @@ export const runConfigSchema = z.strictObject({
     .enum(augmentationNames)
     .default('none')
     .describe('random crops and flips while training: none, or a recipe by name'),
+  initialWeights: z
+    .string()
+    .optional()
+    .describe('safetensors file with weights of the backbone to start from: ours or a PyTorch state dict'),
   epochs: count.default(3).describe('passes over the training set'),
   batch: count.default(64).describe('images in a batch'),
   learningRate: rate.default(0.1).describe('highest learning rate'),

@@ -1,7 +1,7 @@
 import type { Shape3 } from '@localgrad/core';
+import { pngOf } from '@localgrad/experiments';
 import { describe, expect, it } from 'vitest';
 import { runConfigSchema } from '../config/run-config.js';
-import { pngOf } from '../report/png.js';
 import { explain } from './explain.js';
 import { explanationSvg } from './figure.js';
 import { layOut } from './layout.js';
@@ -44,7 +44,7 @@ describe('the figure', () => {
     expect(above).toBeLessThan(height);
     const svg = explanationSvg(explanation);
     // The renderer refuses what is not well-formed.
-    expect(pngOf(svg).byteLength).toBeGreaterThan(1000);
+    expect((await pngOf(svg)).byteLength).toBeGreaterThan(1000);
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
     expect(svg.match(/>L<\/text>/g)?.length).toBe(lanes.length + 1);
   });

@@ -1,6 +1,5 @@
+import { fontFamily, ink, mutedInk, paper } from '@localgrad/experiments';
 import { formatBytes } from '@localgrad/train';
-import { fontFamily } from '../report/figures.js';
-import { ink, mutedInk, paper } from '../report/palette.js';
 import type { Explanation } from './explain.js';
 import {
   averageColour,

@@ -1,5 +1,5 @@
 import type { ChainBlock, ObjectiveRole } from '@localgrad/core';
-import { ink, mutedInk, paper } from '../report/palette.js';
+import { ink, mutedInk, paper } from '@localgrad/experiments';
 import { type Column, columnOf, fontSize, type Lane, type Layout, moduleEdges } from './layout.js';
 import { arrowHead, element, line, rectangle, text } from './svg.js';
 import { weightText } from './text.js';

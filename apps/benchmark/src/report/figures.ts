@@ -1,53 +1,6 @@
-import * as vega from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import { type ChartSpec, colourOf, ink, paper } from '@localgrad/experiments';
 import type { MethodResult, QuickstartResults } from '../quickstart/results.js';
 import { mean } from '../quickstart/results.js';
-import { colourOf, ink, mutedInk, paper, rule } from './palette.js';
-
-export const fontFamily = 'DejaVu Sans';
-
-const config = {
-  font: `${fontFamily}, Verdana, sans-serif`,
-  background: 'transparent',
-  view: { stroke: null },
-  axis: {
-    labelColor: mutedInk,
-    titleColor: mutedInk,
-    gridColor: rule,
-    domain: false,
-    ticks: false,
-    labelPadding: 8,
-    titlePadding: 10,
-    labelFontSize: 11,
-    titleFontSize: 11,
-    titleFontWeight: 'normal',
-  },
-  title: {
-    color: ink,
-    subtitleColor: mutedInk,
-    fontSize: 14,
-    subtitleFontSize: 11,
-    anchor: 'start',
-    offset: 14,
-    subtitlePadding: 5,
-  },
-} as const;
-
-type Spec = Record<string, unknown>;
-
-/** Renders a Vega-Lite specification. The same specification gives the same bytes. */
-export async function renderSvg(spec: Spec): Promise<string> {
-  vega.resetSVGDefIds();
-  const { spec: compiled } = compile({
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    config,
-    ...spec,
-  } as unknown as TopLevelSpec);
-  const view = new vega.View(vega.parse(compiled), { renderer: 'none' });
-  const svg = await view.toSVG();
-  view.finalize();
-  return svg;
-}
 
 function colourScale(runs: readonly MethodResult[]) {
   return { domain: runs.map(({ label }) => label), range: runs.map((_, index) => colourOf(index)) };
@@ -71,7 +24,7 @@ interface CurveOptions {
 }
 
 /** Means as lines with their names at the end, seeds as thin lines behind. */
-function curves({ runs }: QuickstartResults, points: readonly Point[], options: CurveOptions): Spec {
+function curves({ runs }: QuickstartResults, points: readonly Point[], options: CurveOptions): ChartSpec {
   const color = { field: 'method', type: 'nominal', scale: colourScale(runs), legend: null };
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
   const means = runs.flatMap(({ label }) =>
@@ -146,7 +99,7 @@ function spread<T extends { y: number }>(ends: readonly T[], gap: number): (T & 
 }
 
 /** Test accuracy after each epoch. */
-export function accuracyCurves(results: QuickstartResults): Spec {
+export function accuracyCurves(results: QuickstartResults): ChartSpec {
   const points = results.runs.flatMap(({ label, seeds }) =>
     seeds.flatMap(({ seed, epochs }) =>
       epochs.flatMap(({ epoch, testAccuracy }) =>
@@ -166,7 +119,7 @@ export function accuracyCurves(results: QuickstartResults): Spec {
 }
 
 /** The classifier's training loss. */
-export function lossCurves(results: QuickstartResults): Spec {
+export function lossCurves(results: QuickstartResults): ChartSpec {
   const points = results.runs.flatMap(({ label, seeds }) =>
     seeds.flatMap(({ seed, trainingLoss }) =>
       trainingLoss.map(({ step, loss }) => ({ method: label, seed, x: step, y: loss })),
@@ -190,7 +143,7 @@ interface BarOptions {
 }
 
 /** Horizontal bars from zero with the value at the end. */
-export function bars({ runs }: QuickstartResults, { title, subtitle, value, text }: BarOptions): Spec {
+export function bars({ runs }: QuickstartResults, { title, subtitle, value, text }: BarOptions): ChartSpec {
   const values = runs.map((run) => ({ method: run.label, value: value(run), text: text(run) }));
   const most = Math.max(...values.map((entry) => entry.value));
   return {
@@ -224,7 +177,12 @@ export function bars({ runs }: QuickstartResults, { title, subtitle, value, text
 }
 
 /** The picture for READMEs: curves beside bars, on paper. */
-export function overview(results: QuickstartResults, parts: readonly Spec[], title: string, subtitle: string): Spec {
+export function overview(
+  results: QuickstartResults,
+  parts: readonly ChartSpec[],
+  title: string,
+  subtitle: string,
+): ChartSpec {
   const [curve, ...columns] = parts;
   return {
     background: paper,

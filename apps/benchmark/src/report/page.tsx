@@ -1,8 +1,8 @@
+import { pageColourOf } from '@localgrad/experiments';
 import { formatBytes, formatSeconds } from '@localgrad/train';
 import type { ComponentChildren } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import type { MethodResult, QuickstartResults } from '../quickstart/results.js';
-import { pageColourOf } from './palette.js';
 import { style } from './style.js';
 import {
   backboneName,

@@ -1,4 +1,4 @@
-import { darkTheme, lightTheme } from './palette.js';
+import { darkTheme, lightTheme } from '@localgrad/experiments';
 
 /** The page's style: one column on a phone, two beside each other on a desk, light or dark as the reader's system. */
 export const style = `

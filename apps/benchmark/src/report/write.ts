@@ -1,10 +1,8 @@
 import { join } from 'node:path';
-import { writeWhole } from '@localgrad/experiments';
+import { pngOf, renderSvg, withOwnIds, withPageColours, writeWhole } from '@localgrad/experiments';
 import type { QuickstartResults } from '../quickstart/results.js';
-import { accuracyCurves, bars, lossCurves, overview, renderSvg } from './figures.js';
+import { accuracyCurves, bars, lossCurves, overview } from './figures.js';
 import { type PageFigure, renderPage } from './page.js';
-import { withPageColours } from './palette.js';
-import { pngOf } from './png.js';
 import { memoryText, numberWord, percent, setting, timeText } from './wording.js';
 
 /** The report's files, from the results alone: the same results give the same bytes. */
@@ -59,12 +57,7 @@ export async function renderReport(results: QuickstartResults): Promise<{ html: 
     `One network, trained ${numberWord(results.runs.length)} ways`,
     setting(results),
   );
-  return { html: renderPage(results, figures), png: pngOf(await renderSvg(picture)) };
-}
-
-/** Figures on one page must not share ids: clip paths of one would cut another. */
-function withOwnIds(svg: string, prefix: string): string {
-  return svg.replaceAll(/ id="([^"]+)"/g, ` id="${prefix}$1"`).replaceAll(/url\(#([^)]+)\)/g, `url(#${prefix}$1)`);
+  return { html: renderPage(results, figures), png: await pngOf(await renderSvg(picture)) };
 }
 
 /** Writes `index.html`, `report.png` and `results.json`. @returns path of the page */

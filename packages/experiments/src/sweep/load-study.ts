@@ -14,7 +14,7 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     if (summary === undefined) continue;
     const environment = (await readJsonIfThere<RunEnvironment>(join(folder, 'environment.json'))) ?? null;
     const own = runs.get(task.condition) ?? [];
-    runs.set(task.condition, [...own, { folder: join('runs', task.runId), seed: task.seed, summary, environment }]);
+    runs.set(task.condition, [...own, { folder, seed: task.seed, summary, environment }]);
   }
   const { name, title, description, factors, compare, reference, source, seeds } = sweep;
   return {

@@ -1,11 +1,9 @@
 import { LocalgradError } from '@localgrad/core';
-import { writeWhole } from '@localgrad/experiments';
+import { pngOf, renderSvg, writeWhole } from '@localgrad/experiments';
 import type { Command } from 'commander';
 import { type Comparison, compare, readEarlier, renderComparison } from '../../bench/compare.js';
 import { type CsvRecord, csvOf } from '../../bench/csv.js';
 import type { MeasurementEnvironment } from '../../environment.js';
-import { renderSvg } from '../../report/figures.js';
-import { pngOf } from '../../report/png.js';
 
 export interface OutputFlags {
   readonly output?: string;
@@ -50,7 +48,7 @@ export async function prepareOutput<Report extends Measured>(
     if (flags.figure !== undefined && figure !== undefined) {
       const svg = await renderSvg(figure(report));
       await writeWhole(`${flags.figure}.svg`, svg);
-      await writeWhole(`${flags.figure}.png`, pngOf(svg));
+      await writeWhole(`${flags.figure}.png`, await pngOf(svg));
     }
     if (earlier === undefined || flags.compare === undefined) return report;
     const { cpu, cores, platform, runtime, tfjs, localgrad, commit } = report.environment;

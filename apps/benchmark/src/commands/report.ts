@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import {
+  loadStudy,
+  type PlanFigure,
+  type ReportFiles,
+  readSweep,
+  type Study,
+  writeReport,
+} from '@localgrad/experiments';
+import type { Command } from 'commander';
+import { type RunConfig, runConfigSchema } from '../config/run-config.js';
+import { explain } from '../explain/explain.js';
+import { explanationSvg } from '../explain/figure.js';
+import type { Presenter } from '../present.js';
+import { loadData } from '../run.js';
+import type { Terminal } from '../terminal.js';
+
+export interface ReportReport {
+  readonly name: string;
+  readonly folder: string;
+  /** Runs with a result, and runs that were asked for. */
+  readonly finished: number;
+  readonly runs: number;
+  readonly files: ReportFiles;
+}
+
+/** Makes a sweep's report from what its files hold now; it may still be running. */
+export async function report(folder: string, output: string | undefined, terminal: Terminal): Promise<ReportReport> {
+  const target = output ?? join(folder, 'report');
+  const command = `localgrad report ${folder}${output === undefined ? '' : ` --output ${output}`}`;
+  const study = await loadStudy(await readSweep(folder), [command]);
+  const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
+  return {
+    name: study.name,
+    folder: target,
+    finished: study.conditions.reduce((sum, { runs }) => sum + runs.length, 0),
+    runs: study.conditions.reduce((sum, { seeds }) => sum + seeds.length, 0),
+    files,
+  };
+}
+
+/** One drawing of each method: in the condition where it comes first. */
+async function planFigures(study: Study, terminal: Terminal): Promise<PlanFigure[]> {
+  const configs = new Map<string, RunConfig>();
+  for (const { config } of study.conditions) {
+    const parsed = runConfigSchema.parse(config);
+    if (parsed.method !== 'backprop' && !configs.has(parsed.method)) configs.set(parsed.method, parsed);
+  }
+  const figures: PlanFigure[] = [];
+  for (const config of configs.values()) {
+    try {
+      const { train } = await loadData(config);
+      const explanation = await explain({ ...config, image: train.imageShape, classes: train.classes.length });
+      figures.push({ title: `${config.method}, K = ${explanation.modules.length}`, svg: explanationSvg(explanation) });
+    } catch (error) {
+      if (!LocalgradError.isInstance(error)) throw error;
+      terminal.stderr.write(`localgrad: the plan of ${config.method} is not drawn: ${error.message}\n`);
+    }
+  }
+  return figures;
+}
+
+function renderReport({ finished, runs, files }: ReportReport): string {
+  const { html, markdown, latex, results, figures } = files;
+  return [
+    `${finished} of ${runs} runs`,
+    `page      ${html}`,
+    `tables    ${markdown}, ${latex}, ${results}`,
+    `figures   ${figures.length} files beside it`,
+  ].join('\n');
+}
+
+export function registerReport(program: Command, terminal: Terminal, present: Presenter): void {
+  program
+    .command('report')
+    .summary("make a sweep's report: tables with confidence intervals, tests, figures")
+    .description(
+      'Writes one self-contained page, and the same as Markdown, LaTeX and CSV with figures as SVG and PNG. Works at any ' +
+        'time: what is not finished is said to be missing.',
+    )
+    .argument('<folder>', 'folder of the sweep')
+    .option('--output <folder>', "where to write (default: 'report' in the sweep's folder)")
+    .action((folder: string, flags: { output?: string }) =>
+      present(() => report(folder, flags.output, terminal), renderReport),
+    );
+}

@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRandom } from '@localgrad/nn';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const program = resolve(import.meta.dirname, '../../apps/benchmark/dist/cli.js');
+const kills = Number(process.env.LOCALGRAD_TEST_KILLS ?? 50);
+
+let folder: string;
+beforeAll(() => {
+  if (!existsSync(program))
+    throw new Error(`${program} is missing: these tests need a build, npm run test:e2e makes one.`);
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-kill-'));
+  writeFileSync(
+    join(folder, 'experiment.yaml'),
+    `name: killed
+base:
+  method: "{method}"
+  backbone: resnet14
+  width: 4
+  resize: 8
+  trainImages: 600
+  testImages: 200
+  epochs: 3
+  batch: 20
+  backend: wasm
+  threads: 1
+  probe: true
+factors:
+  method: [greedy, "dgl(head: 1c2f)", "mlm(dgl)", "lam(greedy)", "mlaan(infopro)"]
+include:
+  - { name: end to end, method: backprop, modules: 1 }
+seeds: 3
+checkpoints: { everySteps: 7 }
+`,
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** In a group of its own, so that all its processes can be killed at once. */
+function start(into: string): { child: ChildProcess; ended: Promise<number | null>; complaint: () => string } {
+  const child = spawn(
+    process.execPath,
+    [program, 'sweep', 'run', 'experiment.yaml', '--folder', into, '--processes', '2'],
+    { cwd: folder, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let text = '';
+  child.stderr?.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  return { child, ended: new Promise((done) => child.once('exit', done)), complaint: () => text };
+}
+
+/** What a run left, apart from times and what depends on interruptions. */
+function resultsIn(into: string): Map<string, unknown> {
+  const runs = join(folder, into, 'runs');
+  return new Map(
+    readdirSync(runs).map((runId) => {
+      const read = (name: string) => readFileSync(join(runs, runId, name), 'utf8');
+      const {
+        seconds: _,
+        totalSeconds: __,
+        resumptions: ___,
+        peakBytes: ____,
+        epochs,
+        ...summary
+      } = JSON.parse(read('summary.json'));
+      const metrics = read('metrics.jsonl')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const events = metrics.filter(({ type }) => type !== 'run-start' && type !== 'run-end');
+      return [runId, { summary, epochs: epochs.map(timeless), events: events.map(timeless) }];
+    }),
+  );
+}
+
+function timeless({ time: _, seconds: __, imagesPerSecond: ___, peakBytes: ____, ...rest }: Record<string, unknown>) {
+  return rest;
+}
+
+describe('a sweep of processes', () => {
+  it(`that is killed ${kills} times ends like one that is not: nothing lost, nothing done twice`, async () => {
+    const straight = start('straight');
+    expect(await straight.ended, straight.complaint()).toBe(0);
+
+    const random = createRandom(5, 'kills');
+    let survived = 0;
+    for (let kill = 0; kill < kills; kill++) {
+      const { child, ended } = start('killed');
+      const isEarly = await Promise.race([
+        ended.then(() => true),
+        delay(600 + 1600 * random.uniform()).then(() => false),
+      ]);
+      // Finished before all kills were done: what is left are kills of the start, which must do no harm either.
+      if (isEarly) survived++;
+      else process.kill(-(child.pid as number), 'SIGKILL');
+      await ended;
+      // The workers' pipes may outlive them by a moment.
+      await delay(20);
+    }
+    const last = start('killed');
+    expect(await last.ended, last.complaint()).toBe(0);
+
+    const expected = resultsIn('straight');
+    const actual = resultsIn('killed');
+    expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
+    expect(expected.size).toBe(18);
+    for (const [runId, result] of expected) expect(actual.get(runId), runId).toEqual(result);
+
+    let resumed = 0;
+    for (const runId of actual.keys()) {
+      const claims = join(folder, 'killed', 'runs', runId, 'claims');
+      const attempts = readdirSync(claims)
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => JSON.parse(readFileSync(join(claims, name), 'utf8')));
+      expect(
+        attempts.filter(({ outcome }) => outcome === 'finished'),
+        runId,
+      ).toHaveLength(1);
+      expect(
+        attempts.filter(({ outcome }) => outcome === 'failed'),
+        runId,
+      ).toHaveLength(0);
+      resumed += JSON.parse(readFileSync(join(folder, 'killed', 'runs', runId, 'summary.json'), 'utf8')).resumptions;
+    }
+    console.log(`${kills - survived} kills, ${survived} after the end; runs were taken up ${resumed} times`);
+    expect(resumed).toBeGreaterThan(Math.min(kills, 5) - 1);
+  });
+});
