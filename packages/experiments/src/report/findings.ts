@@ -91,6 +91,7 @@ function reach(view: StudyView): Finding[] {
         `${capital(name)} reaches ${percent(mean)} (95 % CI ${percent(low)} to ${percent(high)}, ${counted(n, 'run')}). ` +
         `${there.length} of ${counted(others.length, 'other condition')} ${there.length === 1 ? 'has' : 'have'} a mean in that interval or above it` +
         (above.length === 0 ? '.' : `: ${listed(above.map((row) => row.condition.name))} above it.`) +
+        ' To be in it is no proof of equality: with few runs it is wide.' +
         (there.length > mostShown ? ` The ${mostShown} most accurate:` : ''),
       details: mostAccurate(there).map(
         (row) =>

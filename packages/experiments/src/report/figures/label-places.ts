@@ -43,7 +43,7 @@ export function placeLabels(points: readonly Point[], width: number, areaHeight:
       return {
         label,
         box,
-        badness: covered + 200 * outside + (label.isFar ? Math.hypot(label.x - point.x, label.y - point.y) : 0),
+        badness: 10 * covered + 1000 * outside + (label.isFar ? Math.hypot(label.x - point.x, label.y - point.y) : 0),
       };
     });
     const best = choices.reduce((a, b) => (b.badness < a.badness - 1e-9 ? b : a));

@@ -26,7 +26,7 @@ export interface LineChartOptions {
   readonly isDiscrete: boolean;
 }
 
-/** Above that many values of x, points would hide their line. */
+/** More points than that would hide their line. */
 const mostPoints = 12;
 const labelHeight = 14;
 
@@ -34,7 +34,7 @@ const labelHeight = 14;
 export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineChartOptions): ChartSpec {
   const { xDomain, yDomain, isDiscrete } = axes;
   const points = lines.flatMap(({ label, isDashed, points }) => points.map((point) => ({ label, isDashed, ...point })));
-  const xs = [...new Set(points.map(({ x }) => x))];
+  const longest = Math.max(...lines.map(({ points }) => points.length));
   const ends = lines.flatMap(({ label, points }) => {
     const last = points.at(-1);
     return last === undefined ? [] : [{ label, x: xDomain[1], y: last.y }];
@@ -67,7 +67,7 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
           type: 'line',
           strokeWidth: 2.25,
           strokeCap: 'round',
-          ...(xs.length <= mostPoints ? { point: { size: 28, filled: true } } : {}),
+          ...(longest <= mostPoints ? { point: { size: 28, filled: true } } : {}),
         },
         encoding: {
           y: shares('y', yDomain),

@@ -25,7 +25,7 @@ th, td { padding: 0.5rem 0.8rem; text-align: right; white-space: nowrap; border-
 thead th { border-top: 0; color: var(--muted); font-size: 0.78rem; font-weight: 600; white-space: normal; min-width: 5rem; vertical-align: bottom; }
 th[scope="row"], .text { text-align: left; }
 thead .number { min-width: 0; }
-th[scope="row"] { min-width: 13rem; white-space: normal; }
+th[scope="row"] { min-width: 15rem; white-space: normal; }
 .swatch { display: inline-block; width: 0.75rem; height: 0.75rem; border-radius: 3px; margin-right: 0.5rem; vertical-align: -0.05rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-bottom: 0.75rem; }
 .figures.plans { grid-template-columns: minmax(0, 1fr); }

@@ -3,8 +3,6 @@ import { ink, mutedInk, rule } from './palette.js';
 export const fontFamily = 'DejaVu Sans';
 
 const config = {
-  // The drawing as a whole has a title and a description; its marks need none.
-  aria: false,
   font: `${fontFamily}, Verdana, sans-serif`,
   background: 'transparent',
   view: { stroke: null },

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { viewOf } from '../condition-rows.js';
+import { atEqualCompute, learningCurve } from '../curves.js';
+import { panelsOf } from '../panels.js';
+import { syntheticStudy } from '../study.fixture.js';
+import { placeLabels } from './label-places.js';
+import { paretoFront } from './pareto.js';
+import { spread } from './scales.js';
+
+describe('the Pareto front', () => {
+  it('leaves out what something else beats in one and equals in the other', () => {
+    const points = [
+      { x: 3, y: 0.9 },
+      { x: 1, y: 0.7 },
+      { x: 2, y: 0.7 },
+      { x: 2, y: 0.8 },
+      { x: 4, y: 0.9 },
+    ];
+    expect(paretoFront(points)).toEqual([
+      { x: 1, y: 0.7 },
+      { x: 2, y: 0.8 },
+      { x: 3, y: 0.9 },
+    ]);
+  });
+
+  it('keeps equal points', () => {
+    expect(
+      paretoFront([
+        { x: 1, y: 1 },
+        { x: 1, y: 1 },
+      ]),
+    ).toHaveLength(2);
+  });
+});
+
+describe('labels at the ends of lines', () => {
+  const at = (heights: readonly number[], domain: readonly [number, number]) =>
+    spread(
+      heights.map((y) => ({ y })),
+      1,
+      domain,
+    ).map((end) => end.at);
+
+  it('move apart around their middle, and only where they must', () => {
+    expect(at([5, 5, 9], [0, 10])).toEqual([4.5, 5.5, 9]);
+    expect(at([5, 5, 5.2, 6.2], [0, 10]).map((y) => Math.round(100 * y) / 100)).toEqual([3.85, 4.85, 5.85, 6.85]);
+  });
+
+  it('stay in the panel', () => {
+    expect(at([10, 10, 10], [0, 10])).toEqual([8, 9, 10]);
+    expect(at([0, 0], [0, 10])).toEqual([0, 1]);
+  });
+});
+
+it('puts labels of points that lie close beside each other where they do not overlap', () => {
+  const points = Array.from({ length: 6 }, (_, index) => ({
+    x: 120 + 3 * index,
+    y: 100 + 4 * index,
+    text: String(index),
+  }));
+  const labels = placeLabels(points, 250, 200);
+  expect(labels.map(({ text }) => text)).toEqual(points.map(({ text }) => text));
+  labels.forEach((a, index) => {
+    for (const b of labels.slice(index + 1)) {
+      expect(Math.abs(a.y - b.y) >= 13 || Math.abs(a.x - b.x) >= 7 || a.align !== b.align, `${a.text} ${b.text}`).toBe(
+        true,
+      );
+    }
+  });
+});
+
+describe('panels', () => {
+  const view = viewOf(syntheticStudy({ epochs: 2 }));
+  const panels = panelsOf(view);
+
+  it('hold six lines at most, with the reference in each, and every condition once', () => {
+    for (const { lines } of panels) {
+      expect(lines.length).toBeLessThanOrEqual(6);
+      expect(lines.filter(({ row }) => row.isReference)).toHaveLength(1);
+      expect(new Set(lines.map(({ colour }) => colour)).size).toBe(lines.length);
+    }
+    const others = panels.flatMap(({ lines }) => lines.filter(({ row }) => !row.isReference));
+    expect(others.map(({ row }) => row.number).sort((a, b) => a - b)).toEqual([
+      ...Array.from({ length: 16 }, (_, index) => index + 1),
+      18,
+    ]);
+  });
+
+  it('give a value of the compared factor one colour everywhere', () => {
+    const colours = panels.flatMap(({ lines }) =>
+      lines.filter(({ label }) => label === 'MLAAN').map(({ colour }) => colour),
+    );
+    expect(colours).toHaveLength(4);
+    expect(new Set(colours).size).toBe(1);
+  });
+
+  it('split where a factor has many values', () => {
+    const study = syntheticStudy({ hosts: ['A', 'B', 'C', 'D'], modules: [4], epochs: 1, seeds: 1 });
+    const split = panelsOf(viewOf({ ...study, compare: { factor: 'host', baseline: 'A' }, factors: ['host'] }));
+    expect(Math.max(...split.map(({ lines }) => lines.length))).toBe(6);
+    expect(split.map(({ title }) => title)).toContain('All conditions (2 of 4)');
+  });
+});
+
+it('compares at the compute of the cheapest run, as far as each condition has come with it', () => {
+  const view = viewOf(syntheticStudy({ modules: [4] }));
+  const equal = atEqualCompute(view.rows);
+  const reference = view.reference;
+  expect(equal?.budget).toBe(reference?.work);
+  expect(equal?.reached.get(reference?.condition.key ?? '')?.epoch).toBe(6);
+  for (const row of view.rows) {
+    const point = equal?.reached.get(row.condition.key);
+    const curve = learningCurve(row);
+    expect(curve.find(({ epoch }) => epoch === point?.epoch)?.mean).toBe(point?.mean);
+    const next = curve.find(({ epoch }) => epoch === (point?.epoch ?? 0) + 1);
+    if (next !== undefined) expect(next.work).toBeGreaterThan(equal?.budget ?? 0);
+  }
+});
