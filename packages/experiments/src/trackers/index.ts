@@ -1,4 +1,5 @@
 export { type CsvWriterOptions, csvWriter } from './csv/csv-writer.js';
+export { type MlflowOptions, type MlflowTracker, mlflowTracker } from './mlflow/mlflow-tracker.js';
 export {
   type TensorboardOptions,
   type TensorboardWriter,

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import type { Batch, KeyValue, Metric, MlflowClient, MlflowStatus } from './client.js';
+import { MlflowFailure } from './failure.js';
+import { batchLimits, inBatches } from './limits.js';
+import type { Retrier } from './retrier.js';
+
+export interface DeliveredRun {
+  readonly experiment: string;
+  readonly name: string | undefined;
+  /** Of a run that goes on. */
+  readonly runId: string | undefined;
+  readonly params: readonly KeyValue[];
+  readonly tags: readonly KeyValue[];
+  /** Told of the run's id once the server has named it. */
+  readonly onRun: (runId: string) => void;
+  readonly onProblem: (message: string) => void;
+}
+
+interface End {
+  readonly status: MlflowStatus;
+  readonly time: number;
+}
+
+/** So many metrics wait for a server that is away, some tens of megabytes; then the oldest go. */
+const longestQueue = 100_000;
+const creationTag = 'localgrad.creation';
+
+/** Sends what is put into it, in order, one request at a time, in the background. Nothing here throws. */
+export class Delivery {
+  readonly #run: DeliveredRun;
+  readonly #client: MlflowClient;
+  readonly #retrier: Retrier;
+  #runId: string | undefined;
+  #isDescribed = false;
+  #startTime: number | undefined;
+  #metrics: Metric[] = [];
+  #sending: readonly Metric[] = [];
+  #end: End | undefined;
+  #dropped = 0;
+  #working: Promise<void> | undefined;
+  /** Set where nothing more can be sent, or shall be. */
+  #isOver = false;
+
+  constructor(run: DeliveredRun, client: MlflowClient, retrier: Retrier) {
+    this.#run = run;
+    this.#client = client;
+    this.#retrier = retrier;
+  }
+
+  start(time: number): void {
+    this.#startTime ??= time;
+    this.#work();
+  }
+
+  add(metrics: readonly Metric[]): void {
+    this.#metrics.push(...metrics);
+    const surplus = Math.max(0, this.#metrics.length - longestQueue);
+    this.#metrics.splice(0, surplus);
+    this.#dropped += surplus;
+    this.#work();
+  }
+
+  end(end: End): void {
+    this.#end = end;
+    this.#work();
+  }
+
+  /** Waits for everything to be sent, but no longer than so many milliseconds; says what was not. */
+  async close(milliseconds: number): Promise<void> {
+    this.#retrier.hurry();
+    const timer = setTimeout(() => this.#retrier.stop(), milliseconds);
+    while (this.#working !== undefined) await this.#working;
+    clearTimeout(timer);
+    this.#isOver = true;
+    const unsent = this.#unsent();
+    if (unsent.length === 0) return;
+    const reason = this.#retrier.lastFailure;
+    this.#run.onProblem(
+      `Not sent to MLflow: ${unsent.join(', ')}${reason === undefined ? '' : ` (${reason.message})`}.`,
+    );
+  }
+
+  #unsent(): string[] {
+    const metrics = this.#metrics.length + this.#sending.length + this.#dropped;
+    return [
+      ...(this.#startTime === undefined || this.#runId !== undefined ? [] : ['the run itself']),
+      ...(this.#startTime === undefined || this.#isDescribed ? [] : ['its parameters and tags']),
+      ...(metrics > 0 ? [`${metrics} values of metrics`] : []),
+      ...(this.#end === undefined ? [] : [`the run's end (${this.#end.status})`]),
+    ];
+  }
+
+  #work(): void {
+    if (this.#isOver || this.#working !== undefined) return;
+    this.#working = this.#deliver()
+      .catch((error: unknown) => {
+        // Stopped by `close`, which reports; or nothing more can succeed.
+        this.#isOver = true;
+        if (!this.#retrier.isStopped) this.#run.onProblem(`MLflow gets no more of this run: ${messageOf(error)}.`);
+      })
+      .finally(() => {
+        this.#working = undefined;
+        if (this.#metrics.length > 0) this.#work();
+      });
+  }
+
+  async #deliver(): Promise<void> {
+    const runId = this.#isDescribed && this.#runId !== undefined ? this.#runId : await this.#begin();
+    while (this.#metrics.length > 0) {
+      this.#sending = inBatches(this.#metrics.slice(0, batchLimits.metrics), batchLimits.metrics)[0] as Metric[];
+      this.#metrics.splice(0, this.#sending.length);
+      await this.#send(runId, { metrics: this.#sending });
+      this.#sending = [];
+    }
+    if (this.#end === undefined) return;
+    const { status, time } = this.#end;
+    await this.#retrier.run((signal) => this.#client.updateRun(runId, status, time, signal));
+    this.#end = undefined;
+  }
+
+  async #begin(): Promise<string> {
+    this.#runId ??= await this.#open();
+    for (const params of inBatches(this.#run.params, batchLimits.params)) await this.#send(this.#runId, { params });
+    for (const tags of inBatches(this.#run.tags, batchLimits.tags)) await this.#send(this.#runId, { tags });
+    this.#isDescribed = true;
+    return this.#runId;
+  }
+
+  async #open(): Promise<string> {
+    const { experiment, name, onRun } = this.#run;
+    const known = this.#run.runId;
+    if (known !== undefined) {
+      await this.#retrier.run((signal) => this.#client.updateRun(known, 'RUNNING', undefined, signal));
+      return known;
+    }
+    const experimentId = await this.#retrier.run((signal) => this.#client.experiment(experiment, signal));
+    const creation = { key: creationTag, value: randomUUID() };
+    const run = { experimentId, name, startTime: this.#startTime ?? Date.now(), tags: [creation] };
+    const runId = await this.#retrier.run(async (signal, repetition) => {
+      // A connection may be lost after the run was made.
+      const made = repetition > 0 ? await this.#client.findRun(experimentId, creation, signal) : undefined;
+      return made ?? this.#client.createRun(run, signal);
+    });
+    onRun(runId);
+    return runId;
+  }
+
+  /** A batch that the server refuses is given up alone. */
+  async #send(runId: string, batch: Batch): Promise<void> {
+    try {
+      await this.#retrier.run((signal) => this.#client.logBatch(runId, batch, signal));
+    } catch (error) {
+      if (this.#retrier.isStopped || !(error instanceof MlflowFailure) || error.isFinal) throw error;
+      const kinds = Object.entries(batch).map(([kind, items]) => `${items.length} ${kind}`);
+      this.#run.onProblem(`MLflow refuses ${kinds.join(', ')}: ${error.message}.`);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
