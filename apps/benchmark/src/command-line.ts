@@ -7,7 +7,7 @@ import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';
 import { registerReport } from './commands/report.js';
 import { registerSetup } from './commands/setup.js';
-import { registerSweep } from './commands/sweep.js';
+import { registerSweep } from './commands/sweep/index.js';
 import { registerTrain } from './commands/train.js';
 import { registerVerify } from './commands/verify.js';
 import { registerWeights } from './commands/weights.js';

@@ -1,4 +1,5 @@
 export * from './checkpoints/index.js';
+export * from './executors/index.js';
 export * from './files/index.js';
 export * from './report/index.js';
 export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './results/run-summary.js';

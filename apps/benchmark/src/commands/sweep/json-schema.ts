@@ -1,0 +1,35 @@
+import { experimentSchema } from '@localgrad/experiments';
+import { z } from 'zod';
+import { runConfigSchema } from '../../config/run-config.js';
+
+/** Of an experiment file, with the keys of a run's config in their places. */
+export function experimentJsonSchema(): object {
+  const own = z.toJSONSchema(experimentSchema, { io: 'input' }) as { properties: Record<string, object> };
+  const run = z.toJSONSchema(runConfigSchema.omit({ seed: true }).partial(), { io: 'input' }) as {
+    properties: Record<string, object>;
+  };
+  const texts = Object.fromEntries(
+    // A text with a place in it stands for any value until its factor is put in.
+    Object.entries(run.properties).map(([key, schema]) => [
+      key,
+      { anyOf: [schema, { type: 'string', pattern: '\\{.+\\}' }] },
+    ]),
+  );
+  const config = { type: 'object', properties: texts, additionalProperties: false };
+  const lists = Object.fromEntries(
+    Object.entries(texts).map(([key, items]) => [key, { type: 'array', items, minItems: 1 }]),
+  );
+  return {
+    ...own,
+    properties: {
+      ...own.properties,
+      base: { ...own.properties.base, ...config },
+      grid: { ...own.properties.grid, type: 'object', properties: lists, additionalProperties: false },
+      include: {
+        ...own.properties.include,
+        type: 'array',
+        items: { ...config, properties: { name: { type: 'string' }, ...texts }, required: ['name'] },
+      },
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { JsonObject } from '@localgrad/core';
+import {
+  type RunStatus,
+  readSweep,
+  readSweepStatus,
+  runFolderOf,
+  type Sweep,
+  type SweepStatus,
+  workOn,
+  writeSweep,
+} from '@localgrad/experiments';
+import type { RunConfig } from '../../config/run-config.js';
+import { runIdOf } from '../../execute-run.js';
+import { readExperiment } from '../../sweep/experiment-file.js';
+import { runLocally } from '../../sweep/local-executor.js';
+import { SweepProgress } from '../../sweep/sweep-progress.js';
+import { TaskRunner } from '../../sweep/task-runner.js';
+import type { Terminal } from '../../terminal.js';
+
+export interface SweepFlags {
+  readonly folder?: string;
+  readonly executor: 'debug' | 'local' | 'slurm';
+  readonly processes?: number;
+  readonly threads?: number;
+  readonly measure: boolean;
+}
+
+export interface SweepReport {
+  readonly name: string;
+  readonly folder: string;
+  readonly runs: number;
+  readonly counts: Readonly<Record<RunStatus, number>>;
+  /** Runs that failed for good, and why. */
+  readonly failures: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
+  /** False where a run failed for good: the exit code is then 1. */
+  readonly passed: boolean;
+}
+
+const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConfig);
+
+/** Writes the sweep's folder, or brings it up to date. */
+export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder'>): Promise<Sweep> {
+  const experiment = await readExperiment(file);
+  const folder = flags.folder ?? join('localgrad-sweeps', experiment.name);
+  const command = `localgrad sweep run ${file}${flags.folder === undefined ? '' : ` --folder ${flags.folder}`}`;
+  return writeSweep(folder, experiment, { runIdOf: runIdOfJson, command });
+}
+
+export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<SweepReport> {
+  const sweep = await prepareSweep(file, flags);
+  const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
+  const { signal } = terminal;
+  try {
+    if (flags.executor === 'debug') {
+      const runner = new TaskRunner({
+        sweep,
+        threads: flags.threads,
+        signal,
+        report: (message) => progress.show(0, message),
+      });
+      try {
+        await workOn({
+          sweep,
+          execute: (task, folder) => runner.run(task, folder),
+          ...(signal === undefined ? {} : { signal }),
+        });
+      } finally {
+        runner.dispose();
+      }
+    } else {
+      const processes = flags.processes ?? Math.max(1, Math.floor(availableParallelism() / (flags.threads ?? 1)));
+      const threads = flags.threads ?? Math.max(1, Math.floor(availableParallelism() / processes));
+      await runLocally({
+        sweep,
+        processes,
+        threads,
+        signal,
+        onMessage: (worker, message) => progress.show(worker, message),
+      });
+    }
+  } finally {
+    progress.end();
+  }
+  return reportOf(sweep, await readSweepStatus(sweep));
+}
+
+export async function sweepStatus(folder: string): Promise<SweepReport & Pick<SweepStatus, 'tasks'>> {
+  const sweep = await readSweep(folder);
+  const status = await readSweepStatus(sweep);
+  return { ...reportOf(sweep, status), tasks: status.tasks };
+}
+
+export function reportOf(sweep: Sweep, { tasks, counts }: SweepStatus): SweepReport {
+  const failures = tasks.flatMap(({ task, status, message }) =>
+    status === 'failed' ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
+  );
+  return {
+    name: sweep.name,
+    folder: sweep.folder,
+    runs: tasks.length,
+    counts,
+    failures,
+    passed: failures.length === 0,
+  };
+}

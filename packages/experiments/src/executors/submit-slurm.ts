@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { appendFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { LocalgradError } from '@localgrad/core';
+import { createFolder, writeWhole } from '../runs/files.js';
+import type { Sweep } from '../sweep/sweep-folder.js';
+import { readSweepStatus } from '../sweep/sweep-status.js';
+import { inGroups } from './shell.js';
+import { type SlurmOptions, slurmScript } from './slurm-script.js';
+
+export interface SubmitOptions extends SlurmOptions {
+  readonly sweep: Sweep;
+  /** Program and first arguments of a worker. */
+  readonly program: readonly string[];
+  /** Runs of one element of the array, one after the other. Default 1. */
+  readonly runsPerJob?: number | undefined;
+  /** Most elements of an array that this Slurm takes (MaxArraySize). Default 1001; more runs go into larger elements. */
+  readonly maximumArraySize?: number | undefined;
+  /** Write the script, but send nothing. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface Submission {
+  readonly script: string;
+  /** Null where nothing was sent: a dry run, or nothing left to do. */
+  readonly jobId: string | null;
+  readonly elements: number;
+  readonly runs: number;
+}
+
+/**
+ * Sends what is left of a sweep to Slurm, as a job array. What becomes of it is in the sweep's files, not in Slurm's.
+ *
+ * @throws LocalgradError `missing-dependency` without sbatch, `invalid-option` where it refuses, with its own words
+ */
+export async function submitToSlurm(options: SubmitOptions): Promise<Submission> {
+  const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
+  const { tasks } = await readSweepStatus(sweep);
+  const left = tasks
+    .filter(({ status }) => status === 'waiting' || status === 'interrupted')
+    .map(({ task }) => task.index);
+  const folder = resolve(sweep.folder);
+  const logFolder = join(folder, 'slurm');
+  await createFolder(logFolder);
+  const groups = inGroups(left, Math.max(runsPerJob, Math.ceil(left.length / maximumArraySize)));
+  const stamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  const taskFile = join(logFolder, `tasks-${stamp}.txt`);
+  const script = join(logFolder, `job-${stamp}.sh`);
+  if (groups.length === 0) return { script, jobId: null, elements: 0, runs: 0 };
+  const text = slurmScript({
+    ...options,
+    worker: { program, folder },
+    name: sweep.name,
+    taskFile,
+    elements: groups.length,
+    workingFolder: process.cwd(),
+    logFolder,
+  });
+  await writeWhole(taskFile, groups.map((group) => `${group.join(',')}\n`).join(''));
+  await writeWhole(script, text);
+  const jobId = dryRun ? null : await sbatch(script);
+  const submission = { script, jobId, elements: groups.length, runs: left.length };
+  if (jobId !== null)
+    await appendFile(
+      join(logFolder, 'jobs.jsonl'),
+      `${JSON.stringify({ time: new Date().toISOString(), ...submission })}\n`,
+    );
+  return submission;
+}
+
+async function sbatch(script: string): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('sbatch', ['--parsable', script]);
+    // With several clusters: `id;cluster`.
+    return stdout.trim().split(';')[0] as string;
+  } catch (error) {
+    const { code, stderr = '' } = error as NodeJS.ErrnoException & { stderr?: string };
+    if (code === 'ENOENT') {
+      throw new LocalgradError(
+        'missing-dependency',
+        `There is no 'sbatch' here. Run this where Slurm is, or send ${script} from there.`,
+        { script },
+        { cause: error },
+      );
+    }
+    throw new LocalgradError(
+      'invalid-option',
+      `Slurm refuses ${script}: ${stderr.trim() || (error as Error).message}`,
+      { script },
+      { cause: error },
+    );
+  }
+}
