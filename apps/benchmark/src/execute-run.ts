@@ -19,6 +19,7 @@ import { parse, stringify } from 'yaml';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { loadData, type PreparedRun, prepareRun } from './run.js';
+import { openTrackers, type TrackerOptions } from './run-trackers.js';
 import { runWeightsName } from './weights/export-weights.js';
 
 /** How a run is kept, which has no influence on its result. */
@@ -35,8 +36,8 @@ export interface ExecuteOptions {
   /** `auto` goes on from the newest checkpoint that is whole, `never` starts over. */
   readonly resume: 'auto' | 'never';
   readonly keep?: KeepOptions;
+  readonly trackers?: TrackerOptions;
   readonly observers?: readonly Observer[];
-  /** Made where the folder is claimed already, for observers that go on with files. */
   readonly signal?: AbortSignal | undefined;
   /** Told of what is not as it should be but ends nothing. */
   readonly onProblem?: (message: string) => void;
@@ -128,10 +129,17 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     );
   }
   const metrics = new MetricsFile(join(folder, 'metrics.jsonl'), last?.notes.metricsBytes);
+  const trackers = await openTrackers(options.trackers ?? {}, {
+    folder,
+    runId,
+    config,
+    epochsDone: last?.progress.records.length ?? 0,
+    onProblem: onProblem ?? (() => {}),
+  });
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
-    observers: [metrics.observer(), ...(options.observers ?? [])],
+    observers: [metrics.observer(), ...trackers.observers, ...(options.observers ?? [])],
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(last === undefined ? {} : { resume: last }),
     checkpoints: {
@@ -143,7 +151,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
         await claim.noteCheckpoint(checkpoint.progress.step);
       },
     },
-  });
+  }).finally(() => trackers.close());
   const probes = config.probe ? await probe(run) : null;
   await claim.assertHeld();
   const summary: RunSummary = {

@@ -7,6 +7,7 @@ import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
 import type { RunConfig } from '../config/run-config.js';
 import { executeRun, type KeepOptions, runIdOf } from '../execute-run.js';
 import type { Presenter } from '../present.js';
+import type { TrackerOptions } from '../run-trackers.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
 
@@ -16,6 +17,7 @@ export interface TrainOptions {
   /** Default `auto`. */
   readonly resume?: 'auto' | 'never' | undefined;
   readonly keep?: KeepOptions;
+  readonly trackers?: TrackerOptions;
 }
 
 export interface TrainReport extends RunSummary {
@@ -36,6 +38,7 @@ export async function train(config: RunConfig, terminal: Terminal, options: Trai
     folder,
     resume: options.resume ?? 'auto',
     ...(options.keep === undefined ? {} : { keep: options.keep }),
+    ...(options.trackers === undefined ? {} : { trackers: options.trackers }),
     observers: [consoleProgress(terminal.stderr)],
     signal: terminal.signal,
     onProblem: (message) => void terminal.stderr.write(`localgrad: ${message}\n`),
@@ -64,7 +67,7 @@ export function renderTrain({
   ].join('\n');
 }
 
-interface TrainFlags {
+interface TrainFlags extends TrackerOptions {
   readonly output?: string;
   readonly resume: 'auto' | 'never';
   readonly checkpointEpochs?: number;
@@ -92,7 +95,11 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
       'checkpoints to keep, also when the run has finished (default: 2, then none)',
       wholeNumber,
     )
-    .option('--keep-best', 'also keep the checkpoint with the best test accuracy');
+    .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
+    .option('--tensorboard', "also write TensorBoard's event files, into the run's folder")
+    .option('--csv', "also write a table with a row an epoch, epochs.csv in the run's folder")
+    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)')
+    .option('--mlflow-experiment <name>', "MLflow's experiment (default: localgrad)");
   addConfigFlags(command)
     .addHelpText(
       'after',
@@ -107,6 +114,12 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
           train(await resolveRunConfig(command, file), terminal, {
             output: flags.output,
             resume: flags.resume,
+            trackers: {
+              tensorboard: flags.tensorboard,
+              csv: flags.csv,
+              mlflow: flags.mlflow,
+              mlflowExperiment: flags.mlflowExperiment,
+            },
             keep: {
               everyEpochs: flags.checkpointEpochs,
               everySteps: flags.checkpointSteps,

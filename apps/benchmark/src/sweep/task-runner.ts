@@ -25,8 +25,6 @@ export interface TaskRunnerOptions {
   readonly sweep: Sweep;
   /** Over configs with `threads: auto`: processes that share a machine share its processors. */
   readonly threads?: number | undefined;
-  /** Further observers of every run. */
-  readonly observers?: (folder: string, config: RunConfig) => readonly Observer[];
   readonly signal?: AbortSignal | undefined;
   readonly report: (message: WorkerMessage) => void;
 }
@@ -43,7 +41,7 @@ export class TaskRunner {
 
   /** @throws what stopped it, where the signal did; failures of the run itself are an outcome */
   async run(task: SweepTask, folder: string): Promise<TaskOutcome> {
-    const { sweep, signal, report, observers } = this.#options;
+    const { sweep, signal, report } = this.#options;
     const { index, name } = task;
     const start = performance.now();
     const end = (outcome: TaskOutcome, more: { testAccuracy?: number | null; message?: string } = {}): TaskOutcome => {
@@ -58,9 +56,10 @@ export class TaskRunner {
         folder,
         resume: 'auto',
         keep: sweep.checkpoints,
+        trackers: { mlflowExperiment: sweep.name, ...sweep.trackers },
         data: await this.#dataOf(config),
         backend: await this.#backendOf(config),
-        observers: [progressObserver(index, report), ...(observers?.(folder, config) ?? [])],
+        observers: [progressObserver(index, report)],
         signal,
         onProblem: (message) => report({ type: 'problem', message }),
       });

@@ -50,6 +50,14 @@ export const experimentSchema = z.strictObject({
     })
     .default({})
     .describe('when runs are saved'),
+  trackers: z
+    .strictObject({
+      tensorboard: z.boolean().optional(),
+      csv: z.boolean().optional(),
+      mlflow: z.string().optional(),
+    })
+    .default({})
+    .describe('where runs are shown besides their own files: event files, tables, an MLflow server'),
   retries: z.int().min(0).default(2).describe('how often a run that failed is tried again'),
 });
 

@@ -31,6 +31,7 @@ export interface Experiment {
   /** Key of a condition. */
   readonly reference: string | null;
   readonly checkpoints: ExperimentInput['checkpoints'];
+  readonly trackers: ExperimentInput['trackers'];
   readonly retries: number;
   /** The file as it was written. */
   readonly source: string;
@@ -50,8 +51,7 @@ export interface ParseOptions {
  */
 export async function parseExperiment(text: string, file: string, options: ParseOptions): Promise<Experiment> {
   const document = parseYaml(text, file, experimentKeys);
-  const nested = (path: readonly PropertyKey[]) =>
-    path[0] === 'compare' ? ['factor', 'baseline'] : path[0] === 'checkpoints' ? checkpointKeys : experimentKeys;
+  const nested = (path: readonly PropertyKey[]) => nestedKeys[String(path[0])] ?? experimentKeys;
   const input = validate(document, experimentSchema, nested);
   checkKeys(document, input, options.schema);
   const factors = factorsOf(document, input);
@@ -82,12 +82,18 @@ export async function parseExperiment(text: string, file: string, options: Parse
     compare: compareOf(document, input, factors),
     reference: referenceOf(document, input, conditions),
     checkpoints: input.checkpoints,
+    trackers: input.trackers,
     retries: input.retries,
     source: text,
   };
 }
 
-const checkpointKeys = Object.keys(experimentSchema.shape.checkpoints.unwrap().shape);
+const { compare, checkpoints, trackers } = experimentSchema.shape;
+const nestedKeys: Readonly<Record<string, readonly string[]>> = {
+  compare: Object.keys(compare.unwrap().shape),
+  checkpoints: Object.keys(checkpoints.unwrap().shape),
+  trackers: Object.keys(trackers.unwrap().shape),
+};
 
 /** A condition before its config is resolved, with the place in the file that each key comes from. */
 interface Draft {

@@ -33,6 +33,7 @@ export interface Sweep {
   readonly compare: Experiment['compare'];
   readonly reference: string | null;
   readonly checkpoints: Experiment['checkpoints'];
+  readonly trackers?: Experiment['trackers'];
   readonly retries: number;
   readonly source: string;
   /** Commands that made it, in order. */
