@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { readSummary } from '@localgrad/experiments';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { runCommandLine } from '../command-line.js';
+
+let folder: string;
+let before: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'localgrad-sweep-command-'));
+  before = process.cwd();
+  process.chdir(folder);
+});
+afterAll(async () => {
+  process.chdir(before);
+  await rm(folder, { recursive: true, force: true });
+});
+
+const experiment = `name: small
+title: Small
+base: { method: "{add}", backbone: resnet14, width: 4, modules: 3, resize: 8, trainImages: 40, testImages: 20, epochs: 1, batch: 20, backend: wasm, threads: 1, probe: true }
+factors:
+  add: { none: greedy, MLM: mlm(greedy) }
+include:
+  - { name: end to end, method: backprop }
+seeds: 2
+compare: { factor: add, baseline: none }
+reference: end to end
+trackers: { csv: true, tensorboard: true }
+`;
+
+async function run(...args: string[]) {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const exitCode = await runCommandLine(args, {
+    stdout: { write: (text) => stdout.push(text) },
+    stderr: { write: (text) => stderr.push(text) },
+  });
+  return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
+}
+
+describe('localgrad sweep', () => {
+  it('plans, runs, tells, reports, and does nothing twice', async () => {
+    await writeFile('small.yaml', experiment);
+    const plan = await run('sweep', 'plan', 'small.yaml', '--json');
+    expect(plan.exitCode, plan.stderr).toBe(0);
+    const planned = JSON.parse(plan.stdout);
+    expect(planned).toMatchObject({ name: 'small', runs: 6, finished: 0, basis: "steps of 'none'" });
+    expect(planned.predictedSeconds).toBeGreaterThan(0);
+    for (const row of planned.rows) expect(row.predictedPeakBytes).toBeGreaterThan(1e5);
+
+    const first = await run('sweep', 'run', 'small.yaml', '--executor', 'debug');
+    expect(first.exitCode, first.stderr).toBe(0);
+    expect(first.stdout).toContain('6 runs: 6 finished');
+    expect(first.stderr.match(/finished {2}/g)).toHaveLength(6);
+    const status = JSON.parse((await run('sweep', 'status', 'localgrad-sweeps/small', '--json')).stdout);
+    const runId: string = status.tasks[0].task.runId;
+    const runFolder = join('localgrad-sweeps/small/runs', runId);
+    const summary = await readSummary(runFolder);
+    expect(summary?.probes).toHaveLength(3);
+    expect(summary?.cost.unitsOfWork).toBeCloseTo(3, 0);
+    expect((await readFile(join(runFolder, 'epochs.csv'), 'utf8')).split('\n')[0]).toContain('test_accuracy');
+    expect(parse(await readFile(join(runFolder, 'config.yaml'), 'utf8'))).toMatchObject({ method: 'greedy', seed: 1 });
+
+    const second = await run('sweep', 'run', 'small.yaml', '--executor', 'debug', '--json');
+    expect(second.stderr).toBe('');
+    expect(JSON.parse(second.stdout)).toMatchObject({ runs: 6, counts: { finished: 6 }, passed: true });
+    expect(JSON.parse((await run('sweep', 'plan', 'small.yaml', '--json')).stdout)).toMatchObject({
+      finished: 6,
+      basis: 'finished runs',
+    });
+
+    const report = await run('report', 'localgrad-sweeps/small', '--json');
+    expect(report.exitCode, report.stderr).toBe(0);
+    const { files, finished, runs } = JSON.parse(report.stdout);
+    expect([finished, runs]).toEqual([6, 6]);
+    const page = await readFile(files.html, 'utf8');
+    for (const text of ['MLM', 'end to end', 'localgrad sweep run small.yaml', 'seeds: 2'])
+      expect(page).toContain(text);
+    // Drawings of the two local methods.
+    expect(page.match(/greedy, K = 3|mlm\(greedy\), K = 3/g)?.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('notes failures, tries again, and says so in the end', async () => {
+    await writeFile(
+      'failing.yaml',
+      experiment
+        .replace('small', 'failing')
+        .replace('batch: 20', 'batch: 20, learningRate: 1e30')
+        .replace('seeds: 2', 'seeds: 1\nretries: 1'),
+    );
+    const { exitCode, stdout } = await run('sweep', 'run', 'failing.yaml', '--executor', 'debug', '--json');
+    expect(exitCode).toBe(1);
+    const { failures, counts } = JSON.parse(stdout);
+    expect(counts.failed).toBeGreaterThan(0);
+    expect(failures[0].message).toMatch(/loss of objective .* became/);
+    const status = JSON.parse((await run('sweep', 'status', 'localgrad-sweeps/failing', '--json')).stdout);
+    expect(status.tasks[0].attempts).toHaveLength(2);
+  });
+
+  it('finds wrong methods before it runs, at their place', async () => {
+    await writeFile('wrong.yaml', experiment.replace('mlm(greedy)', 'mlm(greedi)'));
+    const { exitCode, stderr } = await run('sweep', 'run', 'wrong.yaml');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/wrong\.yaml:3:17: method: 'mlm\(greedi\)': .*greedy/);
+  });
+
+  it('prints a schema that knows the keys of runs, and commands for other schedulers', async () => {
+    const schema = JSON.parse((await run('sweep', 'schema')).stdout);
+    expect(schema.properties.base.properties.epochs.anyOf[0]).toMatchObject({ type: 'integer' });
+    expect(schema.properties.grid.properties.modules.items).toBeDefined();
+    expect(schema.additionalProperties).toBe(false);
+    const list = await run(
+      'sweep',
+      'manifest',
+      'small.yaml',
+      '--kind',
+      'shell',
+      '--folder',
+      'queued',
+      '--runs-per-job',
+      '4',
+    );
+    const lines = list.stdout.trim().split('\n');
+    expect(lines.map((line) => line.replace(/^.* worker/, 'worker'))).toEqual([
+      'worker queued --task 0,1,2,3',
+      'worker queued --task 4,5',
+    ]);
+    const { stdout } = await promisify(execFile)('sh', ['-c', `set -- ${lines[0]}; echo $#`]);
+    expect(Number(stdout)).toBe(6);
+    const script = await run(
+      'sweep',
+      'run',
+      'small.yaml',
+      '--folder',
+      'queued',
+      '--executor',
+      'slurm',
+      '--dry-run',
+      '--json',
+    );
+    expect(JSON.parse(script.stdout)).toMatchObject({ jobId: null, elements: 6, runs: 6 });
+  });
+});
