@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resultIn } from '../sweep/results.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const program = join(root, 'apps/benchmark/dist/cli.js');
@@ -54,18 +55,7 @@ async function until(what: string, condition: () => boolean, seconds: number): P
   throw new Error(`${what} did not happen in ${seconds} s:\n${localgrad('sweep', 'status', 'queued')}`);
 }
 
-function resultOf(into: string, runId: string): unknown {
-  const {
-    seconds: _,
-    totalSeconds: __,
-    resumptions: ___,
-    peakBytes: ____,
-    epochs,
-    ...summary
-  } = JSON.parse(readFileSync(join(folder, into, 'runs', runId, 'summary.json'), 'utf8'));
-  const timeless = ({ seconds: _, imagesPerSecond: __, peakBytes: ___, ...record }: Record<string, unknown>) => record;
-  return { ...summary, epochs: epochs.map(timeless) };
-}
+const resultOf = (into: string, runId: string) => resultIn(join(folder, into, 'runs', runId));
 
 describe.skipIf(missing !== undefined)('a sweep under Slurm', () => {
   it('survives a killed worker, a requeued element and a second submission, and ends like a straight run', async () => {

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom } from '@localgrad/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resultIn, timeless } from './results.js';
 
 const program = resolve(import.meta.dirname, '../../apps/benchmark/dist/cli.js');
 const kills = Number(process.env.LOCALGRAD_TEST_KILLS ?? 50);
@@ -54,32 +55,20 @@ function start(into: string): { child: ChildProcess; ended: Promise<number | nul
   return { child, ended: new Promise((done) => child.once('exit', done)), complaint: () => text };
 }
 
-/** What a run left, apart from times and what depends on interruptions. */
+/** What each run left, apart from times and what depends on interruptions; also the weights. */
 function resultsIn(into: string): Map<string, unknown> {
   const runs = join(folder, into, 'runs');
   return new Map(
     readdirSync(runs).map((runId) => {
-      const read = (name: string) => readFileSync(join(runs, runId, name), 'utf8');
-      const {
-        seconds: _,
-        totalSeconds: __,
-        resumptions: ___,
-        peakBytes: ____,
-        epochs,
-        ...summary
-      } = JSON.parse(read('summary.json'));
-      const metrics = read('metrics.jsonl')
+      const lines = readFileSync(join(runs, runId, 'metrics.jsonl'), 'utf8')
         .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line));
-      const events = metrics.filter(({ type }) => type !== 'run-start' && type !== 'run-end');
-      return [runId, { summary, epochs: epochs.map(timeless), events: events.map(timeless) }];
+        .split('\n');
+      const metrics = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      const events = metrics.filter(({ type }) => type !== 'run-start' && type !== 'run-end').map(timeless);
+      const weights = readFileSync(join(runs, runId, 'weights.safetensors')).toString('base64');
+      return [runId, { ...resultIn(join(runs, runId)), events, weights }];
     }),
   );
-}
-
-function timeless({ time: _, seconds: __, imagesPerSecond: ___, peakBytes: ____, ...rest }: Record<string, unknown>) {
-  return rest;
 }
 
 describe('a sweep of processes', () => {

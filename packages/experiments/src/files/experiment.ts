@@ -1,8 +1,9 @@
 import type { JsonObject, LocalgradError } from '@localgrad/core';
 import type { z } from 'zod';
 import { hashOf } from '../runs/hash.js';
+import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
-import { combinations, type Factor, factorsOf } from './factors.js';
+import { type Factor, factorsOf } from './factors.js';
 import { type ConfigIssue, explainIssues, unknownKey } from './issues.js';
 import { fill, placesIn } from './templates.js';
 import { parseYaml, validate, type YamlDocument } from './yaml-document.js';
@@ -95,15 +96,6 @@ const nestedKeys: Readonly<Record<string, readonly string[]>> = {
   trackers: Object.keys(trackers.unwrap().shape),
 };
 
-/** A condition before its config is resolved, with the place in the file that each key comes from. */
-interface Draft {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly texts: Readonly<Record<string, string>>;
-  readonly placeOf: (key: string) => readonly PropertyKey[];
-}
-
 /** Keys that no run config has, and `seed`, which has a key of its own here. */
 function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSchema): void {
   const allowed = Object.keys(schema.shape).filter((key) => key !== 'seed');
@@ -125,64 +117,6 @@ function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSc
   look(input.grid, ['grid']);
   for (const [index, entry] of input.include.entries()) look(entry, ['include', index], ['name']);
   if (issues.length > 0) document.fail(issues);
-}
-
-function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
-  checkLabels(document, input, factors);
-  const isLeftOut = (labels: Readonly<Record<string, string>>) =>
-    input.exclude.some((rule) => Object.entries(rule).every(([name, label]) => labels[name] === String(label)));
-  return combinations(factors).flatMap((levels): Draft[] => {
-    const labels = Object.fromEntries(levels.map(({ factor, label }) => [factor.name, label]));
-    if (isLeftOut(labels)) return [];
-    const chosen = levels.filter(({ factor }) => factor.kind === 'grid');
-    const texts = levels.filter(({ factor }) => factor.kind === 'text');
-    const indices = Object.fromEntries(chosen.map(({ factor, index }) => [factor.name, index]));
-    return [
-      {
-        name:
-          levels.map(({ factor, label }) => (factor.kind === 'grid' ? `${factor.name} ${label}` : label)).join(', ') ||
-          input.name,
-        labels,
-        config: { ...input.base, ...Object.fromEntries(chosen.map(({ factor, value }) => [factor.name, value])) },
-        texts: Object.fromEntries(texts.map(({ factor, value }) => [factor.name, String(value)])),
-        placeOf: (key) => (indices[key] === undefined ? ['base', key] : ['grid', key, indices[key]]),
-      },
-    ];
-  });
-}
-
-function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] {
-  return input.include.map(({ name, ...config }, index): Draft => {
-    if (typeof name !== 'string' || name === '') {
-      const message = `an included condition needs a name; found ${JSON.stringify(name) ?? 'none'}`;
-      document.fail([{ path: ['include', index], isKey: false, isComplete: true, message }]);
-    }
-    return {
-      name: name as string,
-      labels: {},
-      config: { ...input.base, ...config },
-      texts: {},
-      placeOf: (key) => (Object.hasOwn(config, key) ? ['include', index, key] : ['base', key]),
-    };
-  });
-}
-
-function checkLabels(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): void {
-  const issues = input.exclude.flatMap((rule, index) =>
-    Object.entries(rule).flatMap(([name, label]): ConfigIssue[] => {
-      const message = labelProblem(factors, name, String(label));
-      return message === undefined ? [] : [{ path: ['exclude', index, name], isKey: false, isComplete: true, message }];
-    }),
-  );
-  if (issues.length > 0) document.fail(issues);
-}
-
-function labelProblem(factors: readonly Factor[], name: string, label: string): string | undefined {
-  const factor = factors.find((candidate) => candidate.name === name);
-  if (factor === undefined)
-    return `there is no factor '${name}'. Allowed: ${factors.map((each) => each.name).join(', ')}`;
-  const labels = factor.levels.map((level) => level.label);
-  return labels.includes(label) ? undefined : `factor '${name}' has no value '${label}'. Allowed: ${labels.join(', ')}`;
 }
 
 async function resolve(

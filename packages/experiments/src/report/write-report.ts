@@ -45,7 +45,11 @@ export async function writeReport(
   const view = viewOf(study);
   const figures: DrawnFigure[] = [];
   for (const figure of figuresOf(view)) figures.push(await draw(figure));
-  const linkTo = (run: string) => addressOf(relative(resolve(folder), resolve(run)));
+  const linkTo = (run: string) => {
+    const path = relative(resolve(folder), resolve(run));
+    // A report that is kept elsewhere will be read where the runs are not.
+    return path.split(sep).filter((part) => part === '..').length > 1 ? null : addressOf(path);
+  };
   const files = {
     html: join(folder, 'report.html'),
     markdown: join(folder, 'report.md'),

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@localgrad/core';
-import type { EpochRecord } from '@localgrad/train';
+import type { TrainingResult } from '@localgrad/train';
 
 /** An objective of the run's plan, as `localgrad explain` has it. */
 export interface SummaryObjective {
@@ -23,31 +23,21 @@ export interface SummaryCost {
   readonly predictedPeakBytes: number;
 }
 
-/** What is known of a finished run: `summary.json` in its folder. */
-export interface RunSummary {
+/**
+ * What is known of a finished run: `summary.json` in its folder. Times are over all attempts, without what was lost to
+ * interruptions.
+ */
+export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
   /** Hash of the resolved config. */
   readonly runId: string;
   readonly config: JsonObject;
   /** TensorFlow.js backend that the run was on, e.g. `wasm`. */
   readonly backend: string;
-  /** Of the plain backbone on the test set, in [0, 1], after the last epoch; null without test set. */
-  readonly testAccuracy: number | null;
-  /** The highest after any epoch. */
-  readonly bestTestAccuracy: number | null;
-  /** Of training steps alone, over all attempts, without what was lost to interruptions. */
-  readonly seconds: number;
-  readonly totalSeconds: number;
-  /** Highest bytes of live tensors during a training step: weights, optimizer state and batch included. */
-  readonly peakBytes: number;
-  readonly steps: number;
-  readonly epochs: readonly EpochRecord[];
   readonly objectives: readonly SummaryObjective[];
   readonly cost: SummaryCost;
   /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for. */
   readonly probes: readonly number[] | null;
-  /** How often the run was taken up from a checkpoint. */
-  readonly resumptions: number;
 }
 
 /** What a run depends on besides its config: `environment.json` in its folder. */

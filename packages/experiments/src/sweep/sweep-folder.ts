@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
-import type { Experiment, PlannedCondition } from '../files/experiment.js';
+import type { Experiment } from '../files/experiment.js';
 import { createFolder, readIfThere, readJsonIfThere, writeWhole } from '../runs/files.js';
 import { hashOf } from '../runs/hash.js';
 
@@ -21,21 +21,9 @@ export interface SweepTask {
 }
 
 /** A sweep as its folder describes it: `sweep.json`, and `experiment.yaml` as it was written. */
-export interface Sweep {
+export interface Sweep extends Experiment {
   readonly folder: string;
   readonly formatVersion: number;
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly factors: readonly string[];
-  readonly conditions: readonly PlannedCondition[];
-  readonly seeds: readonly number[];
-  readonly compare: Experiment['compare'];
-  readonly reference: string | null;
-  readonly checkpoints: Experiment['checkpoints'];
-  readonly trackers?: Experiment['trackers'];
-  readonly retries: number;
-  readonly source: string;
   /** Commands that made it, in order. */
   readonly commands: readonly string[];
   /** Seed by seed, so that whatever is finished compares all conditions. */

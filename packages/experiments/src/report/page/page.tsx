@@ -22,8 +22,8 @@ export interface PageContent {
   readonly view: StudyView;
   readonly figures: readonly DrawnFigure[];
   readonly planFigures: readonly PlanFigure[];
-  /** Address of a run's folder from where the page is. */
-  readonly linkTo: (folder: string) => string;
+  /** Address of a run's folder from where the page is; null where the page is not kept beside the runs. */
+  readonly linkTo: (folder: string) => string | null;
 }
 
 /** The whole report: one file, no script, nothing loaded from elsewhere. */

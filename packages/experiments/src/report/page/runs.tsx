@@ -3,7 +3,7 @@ import { bytes, counted, duration, percent, seedsOf } from '../text/wording.js';
 import { Scroll } from './parts.js';
 
 /** Every run with a link to its folder; those that are missing are said. */
-export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: string) => string }) {
+export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: string) => string | null }) {
   const unfinished = view.rows.filter(({ missing }) => missing.length > 0);
   return (
     <>
@@ -54,7 +54,7 @@ export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: strin
                       <td>{bytes(summary.peakBytes)}</td>
                       <td>{summary.resumptions === 0 ? 'no' : counted(summary.resumptions, 'time')}</td>
                       <td class="text">
-                        <a href={linkTo(folder)}>{linkTo(folder)}</a>
+                        <RunFolder name={summary.runId} address={linkTo(folder)} />
                       </td>
                     </tr>
                   )),
@@ -66,4 +66,8 @@ export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: strin
       )}
     </>
   );
+}
+
+function RunFolder({ name, address }: { name: string; address: string | null }) {
+  return address === null ? <code>{name}</code> : <a href={address}>{address}</a>;
 }

@@ -1,0 +1,74 @@
+import type { ExperimentInput } from './experiment-schema.js';
+import { combinations, type Factor } from './factors.js';
+import type { ConfigIssue } from './issues.js';
+import type { YamlDocument } from './yaml-document.js';
+
+/** A condition before its config is resolved, with the place in the file that each key comes from. */
+export interface Draft {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly texts: Readonly<Record<string, string>>;
+  readonly placeOf: (key: string) => readonly PropertyKey[];
+}
+
+/** Every combination of factors and grid that is not excluded. */
+export function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
+  checkLabels(document, input, factors);
+  const isLeftOut = (labels: Readonly<Record<string, string>>) =>
+    input.exclude.some((rule) => Object.entries(rule).every(([name, label]) => labels[name] === String(label)));
+  return combinations(factors).flatMap((levels): Draft[] => {
+    const labels = Object.fromEntries(levels.map(({ factor, label }) => [factor.name, label]));
+    if (isLeftOut(labels)) return [];
+    const chosen = levels.filter(({ factor }) => factor.kind === 'grid');
+    const texts = levels.filter(({ factor }) => factor.kind === 'text');
+    const indices = Object.fromEntries(chosen.map(({ factor, index }) => [factor.name, index]));
+    return [
+      {
+        name:
+          levels.map(({ factor, label }) => (factor.kind === 'grid' ? `${factor.name} ${label}` : label)).join(', ') ||
+          input.name,
+        labels,
+        config: { ...input.base, ...Object.fromEntries(chosen.map(({ factor, value }) => [factor.name, value])) },
+        texts: Object.fromEntries(texts.map(({ factor, value }) => [factor.name, String(value)])),
+        placeOf: (key) => (indices[key] === undefined ? ['base', key] : ['grid', key, indices[key]]),
+      },
+    ];
+  });
+}
+
+/** The conditions beside the grid. */
+export function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] {
+  return input.include.map(({ name, ...config }, index): Draft => {
+    if (typeof name !== 'string' || name === '') {
+      const message = `an included condition needs a name; found ${JSON.stringify(name) ?? 'none'}`;
+      document.fail([{ path: ['include', index], isKey: false, isComplete: true, message }]);
+    }
+    return {
+      name: name as string,
+      labels: {},
+      config: { ...input.base, ...config },
+      texts: {},
+      placeOf: (key) => (Object.hasOwn(config, key) ? ['include', index, key] : ['base', key]),
+    };
+  });
+}
+
+function checkLabels(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): void {
+  const issues = input.exclude.flatMap((rule, index) =>
+    Object.entries(rule).flatMap(([name, label]): ConfigIssue[] => {
+      const message = labelProblem(factors, name, String(label));
+      return message === undefined ? [] : [{ path: ['exclude', index, name], isKey: false, isComplete: true, message }];
+    }),
+  );
+  if (issues.length > 0) document.fail(issues);
+}
+
+/** What is wrong with a factor's label, if anything. */
+export function labelProblem(factors: readonly Factor[], name: string, label: string): string | undefined {
+  const factor = factors.find((candidate) => candidate.name === name);
+  if (factor === undefined)
+    return `there is no factor '${name}'. Allowed: ${factors.map((each) => each.name).join(', ')}`;
+  const labels = factor.levels.map((level) => level.label);
+  return labels.includes(label) ? undefined : `factor '${name}' has no value '${label}'. Allowed: ${labels.join(', ')}`;
+}
