@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Claim, listAttempts } from './claim.js';
+import { isAlive, thisProcess } from './process-identity.js';
 import { readRunState } from './run-state.js';
 
 let folder: string;
@@ -26,8 +27,7 @@ const elsewhere = { host: 'another-machine', pid: 1, startTicks: '1' };
 async function deadOwner() {
   const child = spawn(process.execPath, ['-e', '']);
   await new Promise((resolve) => child.once('exit', resolve));
-  const { hostname } = await import('node:os');
-  return { host: hostname(), pid: child.pid as number, startTicks: null };
+  return { ...thisProcess(), pid: child.pid as number, startTicks: null };
 }
 
 describe('Claim', () => {
@@ -71,6 +71,15 @@ describe('Claim', () => {
     expect(attempts).toMatchObject([
       { number: 1, checkpointStep: 40, outcome: 'failed', message: 'out of luck', isActive: false },
     ]);
+  });
+});
+
+describe('a process', () => {
+  it('is told from a later one with its number, and nothing is said of other machines', () => {
+    const own = thisProcess();
+    expect(isAlive(own)).toBe(true);
+    expect(isAlive({ ...own, host: `${own.host}.other` })).toBeUndefined();
+    if (own.startTicks !== null) expect(isAlive({ ...own, startTicks: `${own.startTicks}0` })).toBe(false);
   });
 });
 

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /** Tells one process from all others, also from a later one with the same number. */
 export interface ProcessIdentity {
+  /** Machine, its boot and its space of process numbers: names alone are often the same, and so are containers' numbers. */
   readonly host: string;
   readonly pid: number;
   /** Start of the process in ticks since boot, where the system tells it (Linux). */
@@ -10,18 +11,35 @@ export interface ProcessIdentity {
 }
 
 export function thisProcess(): ProcessIdentity {
-  return { host: hostname(), pid: process.pid, startTicks: startTicksOf(process.pid) };
+  return { host: thisHost, pid: process.pid, startTicks: startTicksOf(process.pid) };
 }
 
 /** Undefined for processes of other hosts, of which nothing can be said from here. */
 export function isAlive({ host, pid, startTicks }: ProcessIdentity): boolean | undefined {
-  if (host !== hostname()) return undefined;
+  if (host !== thisHost) return undefined;
   try {
     process.kill(pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
   return startTicks === null || startTicks === startTicksOf(pid);
+}
+
+const thisHost = [
+  hostname(),
+  attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+  attempt(() => readlinkSync('/proc/self/ns/pid')),
+]
+  .filter((part) => part !== null)
+  .join(' ');
+
+/** Null on systems that do not have it. */
+function attempt(read: () => string): string | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
 }
 
 function startTicksOf(pid: number): string | null {
