@@ -1,19 +1,13 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import {
-  loadStudy,
-  type PlanFigure,
-  type ReportFiles,
-  readSweep,
-  type Study,
-  writeReport,
-} from '@localgrad/experiments';
+import { loadStudy, type PlanFigure, type ReportFiles, type Study, writeReport } from '@localgrad/experiments';
 import type { Command } from 'commander';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
 import { explain } from '../explain/explain.js';
 import { explanationSvg } from '../explain/figure.js';
 import type { Presenter } from '../present.js';
 import { loadData } from '../run.js';
+import { openSweep } from '../sweep/open-sweep.js';
 import type { Terminal } from '../terminal.js';
 
 export interface ReportReport {
@@ -26,10 +20,12 @@ export interface ReportReport {
 }
 
 /** Makes a sweep's report from what its files hold now; it may still be running. */
-export async function report(folder: string, output: string | undefined, terminal: Terminal): Promise<ReportReport> {
+export async function report(path: string, output: string | undefined, terminal: Terminal): Promise<ReportReport> {
+  const sweep = await openSweep(path);
+  const { folder } = sweep;
   const target = output ?? join(folder, 'report');
   const command = `localgrad report ${folder}${output === undefined ? '' : ` --output ${output}`}`;
-  const study = await loadStudy(await readSweep(folder), [command]);
+  const study = await loadStudy(sweep, [command]);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     name: study.name,
@@ -79,9 +75,9 @@ export function registerReport(program: Command, terminal: Terminal, present: Pr
       'Writes one self-contained page, and the same as Markdown, LaTeX and CSV with figures as SVG and PNG. Works at any ' +
         'time: what is not finished is said to be missing.',
     )
-    .argument('<folder>', 'folder of the sweep')
+    .argument('<sweep>', 'folder of the sweep, or its experiment file')
     .option('--output <folder>', "where to write (default: 'report' in the sweep's folder)")
-    .action((folder: string, flags: { output?: string }) =>
-      present(() => report(folder, flags.output, terminal), renderReport),
+    .action((path: string, flags: { output?: string }) =>
+      present(() => report(path, flags.output, terminal), renderReport),
     );
 }

@@ -1,8 +1,9 @@
 import { LocalgradError } from '@localgrad/core';
-import { readSweep, workOn } from '@localgrad/experiments';
+import { workOn } from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Presenter } from '../present.js';
+import { openSweep } from '../sweep/open-sweep.js';
 import { TaskRunner, type WorkerMessage } from '../sweep/task-runner.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
@@ -20,13 +21,13 @@ export interface WorkerReport {
 }
 
 /** Works on a sweep until nothing is left. Started by hand on machines that share a folder, or by an executor. */
-export async function work(folder: string, flags: WorkerFlags, terminal: Terminal): Promise<WorkerReport> {
-  const sweep = await readSweep(folder);
+export async function work(path: string, flags: WorkerFlags, terminal: Terminal): Promise<WorkerReport> {
+  const sweep = await openSweep(path);
   const unknown = flags.task?.find((index) => index >= sweep.tasks.length);
   if (unknown !== undefined) {
     throw new LocalgradError(
       'invalid-option',
-      `There is no task ${unknown} in '${folder}'. Allowed: 0 to ${sweep.tasks.length - 1}.`,
+      `There is no task ${unknown} in '${sweep.folder}'. Allowed: 0 to ${sweep.tasks.length - 1}.`,
     );
   }
   const signal = withParent(terminal.signal);
@@ -39,7 +40,7 @@ export async function work(folder: string, flags: WorkerFlags, terminal: Termina
       ...(flags.task === undefined ? {} : { tasks: flags.task }),
       ...(flags.wait === undefined ? {} : { wait: flags.wait }),
     });
-    return { folder, finished };
+    return { folder: sweep.folder, finished };
   } finally {
     runner.dispose();
   }
@@ -101,13 +102,16 @@ export function registerWorker(program: Command, terminal: Terminal, present: Pr
       'Works on a sweep until nothing is left. Any number of workers may do so, on all machines that share the folder:\n' +
         'each claims a run, goes on from its last checkpoint, and takes over what others have lost.',
     )
-    .argument('<folder>', "the sweep's folder, which 'localgrad sweep run' or 'localgrad sweep prepare' makes")
+    .argument(
+      '<sweep>',
+      "folder of the sweep, which 'localgrad sweep run' or 'localgrad sweep prepare' makes, or the experiment file",
+    )
     .option('--task <index...>', 'only these runs, by index in tasks.jsonl (0,3,5)', taskIndex)
     .option('--threads <number>', 'threads of runs whose config says auto', wholeNumber)
     .option('--no-wait', 'end when all that is left is in the hands of other workers')
-    .action((folder: string, flags: WorkerFlags) =>
+    .action((path: string, flags: WorkerFlags) =>
       present(
-        () => work(folder, flags.wait === true ? { ...flags, wait: flags.task === undefined } : flags, terminal),
+        () => work(path, flags.wait === true ? { ...flags, wait: flags.task === undefined } : flags, terminal),
         ({ finished }) => `finished ${finished} runs`,
       ),
     );

@@ -98,7 +98,7 @@ describe('localgrad sweep', () => {
     const { failures, counts } = JSON.parse(stdout);
     expect(counts.failed).toBeGreaterThan(0);
     expect(failures[0].message).toMatch(/loss of objective .* became/);
-    const status = JSON.parse((await run('sweep', 'status', 'localgrad-sweeps/failing', '--json')).stdout);
+    const status = JSON.parse((await run('sweep', 'status', 'failing.yaml', '--json')).stdout);
     expect(status.tasks[0].attempts).toHaveLength(2);
   });
 

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { readSweepStatus, runFolderOf } from '@localgrad/experiments';
 import { type Command, Option } from 'commander';
 import type { RunConfig } from '../../config/run-config.js';
 import { runIdOf } from '../../execute-run.js';
 import type { Presenter } from '../../present.js';
 import { readExperiment } from '../../sweep/experiment-file.js';
+import { defaultSweepFolder } from '../../sweep/open-sweep.js';
 import { planSweep } from '../../sweep/plan-sweep.js';
 import type { Terminal } from '../../terminal.js';
 import { wholeNumber } from '../../whole-number.js';
@@ -38,7 +38,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     .action((file: string, flags: SweepFlags) =>
       present(async () => {
         const experiment = await readExperiment(file);
-        const folder = flags.folder ?? join('localgrad-sweeps', experiment.name);
+        const folder = flags.folder ?? defaultSweepFolder(experiment);
         const folderOf = (config: RunConfig) => runFolderOf({ folder }, { runId: runIdOf(config) });
         return planSweep(experiment, folderOf, { measure: flags.measure, threads: flags.threads });
       }, renderPlan),
@@ -91,8 +91,8 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
   sweep
     .command('status')
     .summary('what the files of a sweep say about its runs')
-    .argument('<folder>', 'folder of the sweep')
-    .action((folder: string) => present(() => sweepStatus(folder), renderStatus));
+    .argument('<sweep>', 'folder of the sweep, or its experiment file')
+    .action((path: string) => present(() => sweepStatus(path), renderStatus));
   sweep
     .command('schema')
     .summary('print the JSON Schema of experiment files, for editors')

@@ -1,9 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import type { JsonObject } from '@localgrad/core';
 import {
   type RunStatus,
-  readSweep,
   readSweepStatus,
   runFolderOf,
   type Sweep,
@@ -15,6 +13,7 @@ import type { RunConfig } from '../../config/run-config.js';
 import { runIdOf } from '../../execute-run.js';
 import { readExperiment } from '../../sweep/experiment-file.js';
 import { runLocally } from '../../sweep/local-executor.js';
+import { defaultSweepFolder, openSweep } from '../../sweep/open-sweep.js';
 import { SweepProgress } from '../../sweep/sweep-progress.js';
 import { TaskRunner } from '../../sweep/task-runner.js';
 import type { Terminal } from '../../terminal.js';
@@ -43,7 +42,7 @@ const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConf
 /** Writes the sweep's folder, or brings it up to date. */
 export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder'>): Promise<Sweep> {
   const experiment = await readExperiment(file);
-  const folder = flags.folder ?? join('localgrad-sweeps', experiment.name);
+  const folder = flags.folder ?? defaultSweepFolder(experiment);
   const command = `localgrad sweep run ${file}${flags.folder === undefined ? '' : ` --folder ${flags.folder}`}`;
   return writeSweep(folder, experiment, { runIdOf: runIdOfJson, command });
 }
@@ -86,8 +85,8 @@ export async function runSweep(file: string, flags: SweepFlags, terminal: Termin
   return reportOf(sweep, await readSweepStatus(sweep));
 }
 
-export async function sweepStatus(folder: string): Promise<SweepReport & Pick<SweepStatus, 'tasks'>> {
-  const sweep = await readSweep(folder);
+export async function sweepStatus(path: string): Promise<SweepReport & Pick<SweepStatus, 'tasks'>> {
+  const sweep = await openSweep(path);
   const status = await readSweepStatus(sweep);
   return { ...reportOf(sweep, status), tasks: status.tasks };
 }
