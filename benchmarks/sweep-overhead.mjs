@@ -1,5 +1,5 @@
 // What a sweep costs besides its runs: a queue of short runs on this machine.
-//   node benchmarks/sweep-overhead.mjs [--runs 200] [--processes N] [--output FILE.csv]
+//   node benchmarks/sweep-overhead.mjs [--runs 200] [--epochs 3] [--processes N] [--output FILE.csv]
 // A run counts from its claim to its summary. The rest of workers × wall time is overhead: starting processes, looking for
 // work, claims, progress.
 import { spawn } from 'node:child_process';
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '200' },
+    epochs: { type: 'string', default: '3' },
     processes: { type: 'string', default: String(availableParallelism()) },
     output: { type: 'string' },
   },
@@ -21,7 +22,7 @@ const file = join(folder, 'experiment.yaml');
 writeFileSync(
   file,
   `name: overhead
-base: { method: greedy, backbone: resnet14, width: 4, modules: 7, resize: 16, trainImages: 2000, testImages: 500, epochs: 2, batch: 50, backend: wasm, threads: 1 }
+base: { method: greedy, backbone: resnet14, width: 4, modules: 7, resize: 16, trainImages: 6000, testImages: 1000, epochs: ${values.epochs}, batch: 50, backend: wasm, threads: 1 }
 seeds: ${values.runs}
 `,
 );

@@ -1,5 +1,12 @@
 import type { Condition, Study } from '../results/study.js';
-import { bootstrapInterval, type ConditionComparison, compareConditions, meanInterval } from '../statistics/index.js';
+import {
+  type AverageEffect,
+  averageEffects,
+  bootstrapInterval,
+  type ConditionComparison,
+  compareConditions,
+  meanInterval,
+} from '../statistics/index.js';
 import { workOf } from './compute.js';
 
 /** The level of every interval in a report. */
@@ -69,6 +76,8 @@ export interface StudyView {
   readonly finished: number;
   /** Of runs that were asked for. */
   readonly wanted: number;
+  /** Of each value of the compared factor, over all settings of the others. */
+  readonly effects: readonly AverageEffect[];
   /** Tests against baselines, over which p values are adjusted. */
   readonly tests: number;
 }
@@ -103,6 +112,7 @@ export function viewOf(study: Study): StudyView {
     recomputed: rows.find(({ condition, isReference }) => !isReference && isRecomputed(condition)) ?? null,
     finished: sum(rows.map(({ condition }) => condition.runs.length)),
     wanted: sum(rows.map(({ condition, missing }) => condition.runs.length + missing.length)),
+    effects: averageEffects(study, 'testAccuracy', { confidence }),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
   };
 }

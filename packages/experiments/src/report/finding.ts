@@ -14,7 +14,7 @@ export function verdictOf({ p, mean }: Difference): 'higher' | 'lower' | 'open' 
 }
 
 /** Difference, interval and p value in words. */
-export function differenceText({ mean, low, high, p }: Difference): string {
+export function differenceText({ mean, low, high, p }: Omit<Difference, 'against' | 'hedgesG'>): string {
   const interval = low === null || high === null ? '' : `95 % CI ${signed(low)} to ${signed(high)}, `;
   return `${points(mean)} (${interval}${pSentence(p)})`;
 }

@@ -56,11 +56,20 @@ function helpOfValues(view: StudyView): Finding[] {
       : `no test is possible in ${settings}, with fewer than two runs on a side or none that differ.`;
     return [
       {
-        text: `${value} against ${baseline}, all else equal: ${outcome}`,
+        text: `${value} against ${baseline}, all else equal: ${averageOf(value, view)}${outcome}`,
         details: compared.map(({ row, difference }) => `${settingOf(row, view)}: ${differenceText(difference)}`),
       },
     ];
   });
+}
+
+/** Over all settings at once: many weak signs may be a strong one. */
+function averageOf(value: string, { effects }: StudyView): string {
+  const effect = effects.find((candidate) => candidate.value === value);
+  if (effect === undefined || effect.settings < 2 || effect.test === null) return '';
+  const { test, settings, seeds, adjustedP } = effect;
+  const difference = differenceText({ mean: test.difference, low: test.low, high: test.high, p: adjustedP });
+  return `on average over ${settings} settings ${difference}, paired by ${counted(seeds.length, 'seed')}; `;
 }
 
 /** What a condition has besides the compared factor. */

@@ -73,7 +73,9 @@ describe('the report of a study', () => {
   });
 
   it('says whether each value helps, which conditions reach the reference, and what they cost', () => {
-    expect(made.html).toMatch(/MLAAN against none, all else equal: higher test accuracy in \d of 2 settings/);
+    expect(made.html).toMatch(
+      /MLAAN against none, all else equal: on average over 2 settings \+\d\.\d\d\u00a0points \(95 % CI .*\), paired by 3 seeds; higher test accuracy in \d of 2 settings/,
+    );
     expect(made.html).toMatch(/host InfoPro, modules 4: \+\d\.\d\d\u00a0points \(95 % CI [+−]\d/);
     expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)/);
     expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory and 1.3');

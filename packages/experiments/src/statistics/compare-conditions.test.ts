@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunSummary } from '../results/run-summary.js';
 import type { Condition, FinishedRun, Study } from '../results/study.js';
+import { averageEffects } from './average-effects.js';
 import { compareConditions } from './compare-conditions.js';
 import { hedgesG } from './hedges-g.js';
 import { holm } from './holm.js';
@@ -132,5 +133,30 @@ describe('compareConditions', () => {
     expect(compare({ reference: 'end-to-end' })).toThrow("Unknown reference condition 'end-to-end'");
     const twice = [condition({ add: 'none' }, []), condition({ add: 'none' }, []), condition({ add: 'MLM' }, [])];
     expect(compare({ conditions: twice, reference: null })).toThrow('are both a baseline of');
+  });
+});
+
+describe('averageEffects', () => {
+  it('is the paired test of the means over settings, by the seeds that all settings have', () => {
+    const [effect, ...others] = averageEffects(study(), 'testAccuracy');
+    expect(others).toEqual([]);
+    expect(effect).toMatchObject({ value: 'MLM', settings: 2, seeds: [1, 2, 3] });
+    const meanOfHosts = ({ DGL, InfoPro }: typeof plain) =>
+      [0, 1, 2].map((seed) => ((DGL[seed] ?? 0) + (InfoPro[seed] ?? 0)) / 2);
+    const expected = pairedTest(meanOfHosts(added), meanOfHosts(plain));
+    expect(effect?.test?.difference).toBeCloseTo(expected.difference, 12);
+    expect(effect?.test?.low).toBeCloseTo(expected.low ?? Number.NaN, 12);
+    expect(effect?.adjustedP).toBeCloseTo(expected.p ?? Number.NaN, 12);
+  });
+
+  it('has nothing to say without a rule, and no test without shared seeds', () => {
+    expect(averageEffects(study({ compare: null }), 'testAccuracy')).toEqual([]);
+    const { conditions } = study();
+    const apart = conditions.map((one, index) =>
+      index === 2 ? { ...one, runs: one.runs.map((run) => ({ ...run, seed: run.seed + 10 })) } : one,
+    );
+    expect(averageEffects(study({ conditions: apart }), 'testAccuracy')).toEqual([
+      { value: 'MLM', settings: 2, seeds: [], test: null, adjustedP: null },
+    ]);
   });
 });

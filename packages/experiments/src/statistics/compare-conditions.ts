@@ -58,9 +58,11 @@ export function compareConditions(
   return { measure, confidence, byFactor: family(factorPairs(study)), byReference: family(referencePairs(study)) };
 }
 
-type ConditionPair = readonly [condition: Condition, against: Condition];
+/** A condition, and the one that it is compared with. */
+export type ConditionPair = readonly [condition: Condition, against: Condition];
 
-function factorPairs({ compare, conditions, factors }: Study): ConditionPair[] {
+/** Conditions that differ in `study.compare.factor` alone, each with its baseline. */
+export function factorPairs({ compare, conditions, factors }: Study): ConditionPair[] {
   if (compare === null) return [];
   const { factor, baseline } = compare;
   if (!factors.includes(factor)) throw unknownName('factor to compare', factor, factors);
@@ -121,7 +123,7 @@ function compared(
 }
 
 /** By seed; runs without a test set have nothing to compare. */
-function measured(runs: readonly FinishedRun[], measure: AccuracyMeasure): Map<number, number> {
+export function measured(runs: readonly FinishedRun[], measure: AccuracyMeasure): Map<number, number> {
   return new Map(
     runs.flatMap(({ seed, summary }) => {
       const value = summary[measure];

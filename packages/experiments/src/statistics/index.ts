@@ -1,3 +1,4 @@
+export { type AverageEffect, averageEffects } from './average-effects.js';
 export { type BootstrapInterval, type BootstrapOptions, bootstrapInterval } from './bootstrap-interval.js';
 export {
   type AccuracyMeasure,

@@ -13,10 +13,13 @@ export interface WorkOptions {
   readonly execute: (task: SweepTask, folder: string) => Promise<TaskOutcome>;
   /** Stay while others are at work, to take up what they may lose. Default: unless `tasks` is given. */
   readonly wait?: boolean;
-  /** Seconds between two looks at what others do. Default 2. */
+  /** Longest time between two looks at what others do; the first ones follow each other faster. Default 5. */
   readonly pollSeconds?: number;
   readonly signal?: AbortSignal;
 }
+
+/** Short, for most runs of others end soon after the last of one's own; it grows, for a shared folder may be slow. */
+const firstPollSeconds = 0.1;
 
 /**
  * Works on a sweep until nothing is left: the loop of every worker, whoever started it. Any number of processes on any
@@ -25,10 +28,11 @@ export interface WorkOptions {
  * @returns how many runs this worker finished
  */
 export async function workOn(options: WorkOptions): Promise<number> {
-  const { sweep, tasks, execute, wait = tasks === undefined, pollSeconds = 2, signal } = options;
+  const { sweep, tasks, execute, wait = tasks === undefined, pollSeconds = 5, signal } = options;
   const wanted = tasks === undefined ? sweep.tasks : sweep.tasks.filter(({ index }) => tasks.includes(index));
   const ended = new Set<string>();
   let finished = 0;
+  let looks = 0;
   for (;;) {
     let isAnyRunning = false;
     let isAnyDone = false;
@@ -58,9 +62,13 @@ export async function workOn(options: WorkOptions): Promise<number> {
     }
     if (ended.size === new Set(wanted.map(({ runId }) => runId)).size) return finished;
     // What failed may be tried again at once; what others hold is waited for.
-    if (isAnyDone) continue;
+    if (isAnyDone) {
+      looks = 0;
+      continue;
+    }
     if (!isAnyRunning || !wait) return finished;
-    await delay(1000 * pollSeconds, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    const seconds = Math.min(pollSeconds, firstPollSeconds * 1.5 ** looks++);
+    await delay(1000 * seconds, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
       throw signal?.aborted === true ? signal.reason : error;
     });
   }
