@@ -56,6 +56,14 @@ stage verify "${GPU_VERIFY_SECONDS:-60}" localgrad verify fixtures/mini.safetens
 stage kernels "${GPU_KERNEL_SECONDS:-50}" localgrad bench kernels --backend "$backend" --batch "$batch" --repeats "$repeats" --output "$out/kernels.csv"
 stage step 130 localgrad bench step "${network[@]}" --batch "$batch" --repeats "$repeats" --methods "$methods" --include "$peers" \
   --output "$out/step.csv" --figure "$work/step"
+# The memory table of InfoPro (ICLR 2021), at its own size: ResNet-110 in 2, 3 and 4 modules that take as much memory as each other.
+published_batch="${GPU_PUBLISHED_BATCH:-1024}"
+for cut in 16,39 11,11,33 8,8,12,27; do
+  name="published-k$(awk -F, '{ print NF }' <<<"$cut")"
+  stage "$name" "${GPU_PUBLISHED_SECONDS:-60}" localgrad bench step --backend "$backend" --backbone "${GPU_PUBLISHED_BACKBONE:-resnet110}" --image "$image" \
+    --partition "$cut" --batch "$published_batch" --repeats 5 --warmup-steps 1 \
+    --methods "infopro(preset: cifar10-resnet110-balanced, loss: contrast)" --output "$out/$name.csv"
+done
 stage memory 70 localgrad bench memory "${network[@]}" --budget "$budget" --methods "$methods" --measure-up-to "$batch" \
   --output "$out/memory.csv" --figure "$work/memory"
 stage training 130 localgrad train --backend "$backend" --backbone resnet14 --width "${GPU_WIDTH:-16}" --modules 4 --method "dgl(head: 1c2f)" \
