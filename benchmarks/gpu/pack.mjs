@@ -128,7 +128,8 @@ function isNeeded(folder, path) {
     return true;
   }
   if (/\.(map|d\.ts|d\.mts|d\.cts|md|ts)$/.test(inside) && !inside.endsWith('LICENSE.md')) return false;
-  if (folder.includes('@tensorflow')) return inside === 'package.json' || /\.node\.js$|^wasm-out\//.test(inside);
+  if (folder.includes('@tensorflow'))
+    return inside === 'package.json' || /\.node\.js$|^wasm-out\/|^dist\/[^/]*\.wasm$/.test(inside);
   return true;
 }
 

@@ -26,15 +26,21 @@ export async function runLocally(options: LocalOptions): Promise<SweepStatus> {
   const unfinished = await readSweepStatus(sweep);
   const left = unfinished.counts.waiting + unfinished.counts.interrupted + unfinished.counts.running;
   const workers = Math.min(options.processes, left);
-  await Promise.all(Array.from({ length: workers }, (_, worker) => keepWorking(worker, options)));
+  const children = new Set<ChildProcess>();
+  const stop = () => {
+    for (const child of children) child.kill('SIGTERM');
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  await Promise.all(Array.from({ length: workers }, (_, worker) => keepWorking(worker, options, children)));
+  signal?.removeEventListener('abort', stop);
   signal?.throwIfAborted();
   return readSweepStatus(sweep);
 }
 
-async function keepWorking(worker: number, options: LocalOptions): Promise<void> {
+async function keepWorking(worker: number, options: LocalOptions, children: Set<ChildProcess>): Promise<void> {
   let idleEnds = 0;
   while (options.signal?.aborted !== true) {
-    const { isDone, hasWorked, reason } = await runWorker(worker, options);
+    const { isDone, hasWorked, reason } = await runWorker(worker, options, children);
     if (isDone) return;
     idleEnds = hasWorked ? 0 : idleEnds + 1;
     options.onMessage(worker, { type: 'problem', message: `worker ${worker + 1} ended (${reason})` });
@@ -48,7 +54,11 @@ interface WorkerEnd {
   readonly reason: string;
 }
 
-function runWorker(worker: number, { sweep, threads, signal, onMessage, program }: LocalOptions): Promise<WorkerEnd> {
+function runWorker(
+  worker: number,
+  { sweep, threads, onMessage, program }: LocalOptions,
+  children: Set<ChildProcess>,
+): Promise<WorkerEnd> {
   const file = program ?? fileURLToPath(new URL('./cli.js', import.meta.url));
   return new Promise((resolve) => {
     const child: ChildProcess = fork(file, ['worker', sweep.folder, '--threads', String(threads)], {
@@ -63,10 +73,9 @@ function runWorker(worker: number, { sweep, threads, signal, onMessage, program 
       hasWorked ||= (message as WorkerMessage).type === 'task-end';
       onMessage(worker, message as WorkerMessage);
     });
-    const stop = () => child.kill('SIGTERM');
-    signal?.addEventListener('abort', stop, { once: true });
+    children.add(child);
     const end = (isDone: boolean, reason: string) => {
-      signal?.removeEventListener('abort', stop);
+      children.delete(child);
       resolve({ isDone, hasWorked, reason });
     };
     child.once('error', (error) => end(false, error.message));

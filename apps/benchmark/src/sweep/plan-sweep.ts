@@ -3,7 +3,8 @@ import { describePlan } from '@localgrad/engine';
 import { type Experiment, type PlannedCondition, type RunSummary, readSummary } from '@localgrad/experiments';
 import { train } from '@localgrad/train';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
-import { buildPlan, loadData, prepareRun } from '../run.js';
+import { buildPlan, prepareRun } from '../run.js';
+import { loadOnce } from './load-once.js';
 
 export interface PlannedRow {
   readonly name: string;
@@ -113,18 +114,6 @@ async function costOf(config: RunConfig): Promise<Costs> {
   } finally {
     plan.dispose();
   }
-}
-
-/** Conditions of an experiment mostly share their images. */
-const loaded = new Map<string, ReturnType<typeof loadData>>();
-function loadOnce(config: RunConfig): ReturnType<typeof loadData> {
-  const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-  const key = JSON.stringify({ dataset, dataFolder, resize, pad, trainImages, testImages });
-  const before = loaded.get(key);
-  if (before !== undefined) return before;
-  const data = loadData(config);
-  loaded.set(key, data);
-  return data;
 }
 
 function secondsPerWork(

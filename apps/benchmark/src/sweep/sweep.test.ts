@@ -109,6 +109,22 @@ describe('localgrad sweep', () => {
     expect(stderr).toMatch(/wrong\.yaml:3:17: method: 'mlm\(greedi\)': .*greedy/);
   });
 
+  it('finds what cannot be built before it runs anything, and says in which condition', async () => {
+    await writeFile('uncut.yaml', experiment.replace('modules: 3', 'modules: 3, partition: published'));
+    const { exitCode, stderr } = await run('sweep', 'run', 'uncut.yaml', '--folder', 'uncut');
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/Condition 'none' cannot be run: .*no partition of resnet14 into 3 modules/);
+    const status = JSON.parse((await run('sweep', 'status', 'uncut', '--json')).stdout);
+    expect(status.counts).toMatchObject({ waiting: 6, failed: 0 });
+  });
+
+  it('gives up runs whose backend or images cannot be had', async () => {
+    await writeFile('backendless.yaml', experiment.replace('backend: wasm', 'backend: tensorflow-gpu'));
+    const { exitCode, stdout } = await run('sweep', 'run', 'backendless.yaml', '--executor', 'debug', '--json');
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ counts: { failed: 6 } });
+  });
+
   it('prints a schema that knows the keys of runs, and commands for other schedulers', async () => {
     const schema = JSON.parse((await run('sweep', 'schema')).stdout);
     expect(schema.properties.base.properties.epochs.anyOf[0]).toMatchObject({ type: 'integer' });

@@ -1,6 +1,13 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
-import { canonicalJson, type Sweep, type SweepTask, type TaskOutcome } from '@localgrad/experiments';
+import {
+  canonicalJson,
+  listAttempts,
+  noteFailure,
+  type Sweep,
+  type SweepTask,
+  type TaskOutcome,
+} from '@localgrad/experiments';
 import type { Observer } from '@localgrad/train';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
 import { executeRun } from '../execute-run.js';
@@ -49,6 +56,7 @@ export class TaskRunner {
       return outcome;
     };
     report({ type: 'task-start', index, name });
+    const attempts = (await listAttempts(folder)).length;
     try {
       const config = runConfigSchema.parse(task.config);
       const result = await executeRun({
@@ -66,7 +74,10 @@ export class TaskRunner {
       return result === undefined ? end('busy') : end('finished', { testAccuracy: result.summary.testAccuracy });
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      return end('failed', { message: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      // Backend, images or plan: the run was not begun, and so could not note it.
+      if ((await listAttempts(folder)).length === attempts) await noteFailure(folder, message);
+      return end('failed', { message });
     }
   }
 

@@ -112,6 +112,15 @@ export class Claim {
   }
 }
 
+/**
+ * Notes a failure that came before the run could be begun, e.g. since its images are not there. It counts like one of the
+ * run itself, so that nobody tries forever. Does nothing where another process is at work on the run.
+ */
+export async function noteFailure(runFolder: string, message: string): Promise<void> {
+  const claim = await Claim.acquire(runFolder);
+  await claim?.release('failed', message);
+}
+
 /** All attempts at a run, oldest first. */
 export async function listAttempts(runFolder: string, { staleSeconds = 60 }: ClaimOptions = {}): Promise<Attempt[]> {
   const folder = claimsFolder(runFolder);

@@ -1,4 +1,4 @@
-export { type Attempt, type AttemptOutcome, Claim, type ClaimOptions, listAttempts } from './claim.js';
+export { type Attempt, type AttemptOutcome, Claim, type ClaimOptions, listAttempts, noteFailure } from './claim.js';
 export { createFolder, readIfThere, readJsonIfThere, writeWhole } from './files.js';
 export { canonicalJson, hashOf } from './hash.js';
 export { MetricsFile } from './metrics-file.js';

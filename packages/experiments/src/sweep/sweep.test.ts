@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
-import { Claim } from '../runs/claim.js';
+import { Claim, noteFailure } from '../runs/claim.js';
 import { hashOf } from '../runs/hash.js';
 import { loadStudy } from './load-study.js';
 import { readSweep, type SweepTask, writeSweep } from './sweep-folder.js';
@@ -115,5 +115,31 @@ describe('a sweep', () => {
     ]);
     expect(study.commands).toEqual(['run it', 'report it']);
     expect(study.conditions[1]?.seeds).toEqual([1, 2]);
+  });
+
+  it('ends where a run fails before it can note anything', async () => {
+    const sweep = await prepare();
+    const tried: string[] = [];
+    const execute = async ({ runId }: SweepTask): Promise<TaskOutcome> => {
+      tried.push(runId);
+      return 'failed';
+    };
+    expect(await workOn({ sweep, execute })).toBe(0);
+    expect(tried).toHaveLength((1 + sweep.retries) * sweep.tasks.length);
+  });
+
+  it('counts failures that came before a run was begun', async () => {
+    const sweep = await prepare();
+    const execute = async (_: SweepTask, runFolder: string): Promise<TaskOutcome> => {
+      await noteFailure(runFolder, 'no images');
+      return 'failed';
+    };
+    await workOn({ sweep, execute });
+    const { tasks, counts } = await readSweepStatus(sweep);
+    expect(counts.failed).toBe(sweep.tasks.length);
+    for (const { attempts, message } of tasks) {
+      expect(attempts).toHaveLength(1 + sweep.retries);
+      expect(message).toBe('no images');
+    }
   });
 });

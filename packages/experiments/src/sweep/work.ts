@@ -31,6 +31,7 @@ export async function workOn(options: WorkOptions): Promise<number> {
   const { sweep, tasks, execute, wait = tasks === undefined, pollSeconds = 5, signal } = options;
   const wanted = tasks === undefined ? sweep.tasks : sweep.tasks.filter(({ index }) => tasks.includes(index));
   const ended = new Set<string>();
+  const failures = new Map<string, number>();
   let finished = 0;
   let looks = 0;
   for (;;) {
@@ -58,6 +59,11 @@ export async function workOn(options: WorkOptions): Promise<number> {
       if (outcome === 'finished') {
         finished++;
         ended.add(task.runId);
+      } else {
+        // Also counted here: a failure may have come before anything could be noted, e.g. on a full disk.
+        const count = (failures.get(task.runId) ?? 0) + 1;
+        failures.set(task.runId, count);
+        if (count > sweep.retries) ended.add(task.runId);
       }
     }
     if (ended.size === new Set(wanted.map(({ runId }) => runId)).size) return finished;

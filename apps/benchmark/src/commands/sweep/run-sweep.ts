@@ -11,6 +11,7 @@ import {
 } from '@localgrad/experiments';
 import type { RunConfig } from '../../config/run-config.js';
 import { runIdOf } from '../../execute-run.js';
+import { checkConditions } from '../../sweep/check-conditions.js';
 import { readExperiment } from '../../sweep/experiment-file.js';
 import { runLocally } from '../../sweep/local-executor.js';
 import { defaultSweepFolder, openSweep } from '../../sweep/open-sweep.js';
@@ -49,6 +50,7 @@ export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder
 
 export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<SweepReport> {
   const sweep = await prepareSweep(file, flags);
+  await checkConditions(sweep);
   const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
   const { signal } = terminal;
   try {

@@ -1,0 +1,43 @@
+import { selectBackend } from '@localgrad/backends';
+import { LocalgradError } from '@localgrad/core';
+import { readSweepStatus, type Sweep } from '@localgrad/experiments';
+import { type RunConfig, runConfigSchema } from '../config/run-config.js';
+import { buildPlan } from '../run.js';
+import { loadOnce } from './load-once.js';
+
+/**
+ * Builds the plan of each condition that has runs left, so that what cannot be built is found before the first run and not
+ * hours later. Needs the images' shape, and so the data set.
+ *
+ * @throws LocalgradError of the first condition that cannot be run, with its name
+ */
+export async function checkConditions(sweep: Sweep): Promise<void> {
+  const { tasks } = await readSweepStatus(sweep);
+  const left = new Map(tasks.flatMap(({ status, task }) => (status === 'finished' ? [] : [[task.condition, task]])));
+  if (left.size === 0) return;
+  const backend = await selectBackend('cpu');
+  try {
+    for (const { condition, config } of left.values()) {
+      const name = sweep.conditions.find(({ key }) => key === condition)?.name ?? condition;
+      await checkConfig(runConfigSchema.parse(config), name);
+    }
+  } finally {
+    backend.dispose();
+  }
+}
+
+async function checkConfig(config: RunConfig, name: string): Promise<void> {
+  try {
+    const { train } = await loadOnce(config);
+    const plan = await buildPlan(config, train.imageShape, train.classes.length);
+    plan.dispose();
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    throw new LocalgradError(
+      error.code,
+      `Condition '${name}' cannot be run: ${error.message}`,
+      { ...error.details, condition: name },
+      { cause: error },
+    );
+  }
+}
