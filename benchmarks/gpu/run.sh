@@ -60,10 +60,11 @@ stage step 130 localgrad bench step "${network[@]}" --batch "$batch" --repeats "
 published_batch="${GPU_PUBLISHED_BATCH:-1024}"
 for cut in 16,39 11,11,33 8,8,12,27; do
   name="published-k$(awk -F, '{ print NF }' <<<"$cut")"
-  stage "$name" "${GPU_PUBLISHED_SECONDS:-60}" localgrad bench step --backend "$backend" --backbone "${GPU_PUBLISHED_BACKBONE:-resnet110}" --image "$image" \
+  stage "$name" "${GPU_PUBLISHED_SECONDS:-60}" localgrad bench step --backend "$backend" --backbone resnet110 --image "$image" \
     --partition "$cut" --batch "$published_batch" --repeats 5 --warmup-steps 1 \
-    --methods "infopro(preset: cifar10-resnet110-balanced, loss: contrast)" --output "$out/$name.csv"
+    --methods "infopro(preset: cifar10-resnet110-balanced, loss: contrast)" --output "$work/$name.csv"
 done
+awk 'FNR > 1 || !headed++' "$work"/published-k*.csv >"$out/published.csv" 2>/dev/null
 stage memory 70 localgrad bench memory "${network[@]}" --budget "$budget" --methods "$methods" --measure-up-to "$batch" \
   --output "$out/memory.csv" --figure "$work/memory"
 stage training 130 localgrad train --backend "$backend" --backbone resnet14 --width "${GPU_WIDTH:-16}" --modules 4 --method "dgl(head: 1c2f)" \
