@@ -22,7 +22,7 @@ const file = join(folder, 'experiment.yaml');
 writeFileSync(
   file,
   `name: overhead
-base: { method: greedy, backbone: resnet14, width: 4, modules: 7, resize: 16, trainImages: 6000, testImages: 1000, epochs: ${values.epochs}, batch: 50, backend: wasm, threads: 1 }
+base: { method: greedy, backbone: resnet14, width: 4, modules: 7, resize: 16, trainImages: 5000, testImages: 1000, epochs: ${values.epochs}, batch: 50, backend: wasm, threads: 1 }
 seeds: ${values.runs}
 `,
 );

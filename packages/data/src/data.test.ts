@@ -229,5 +229,8 @@ describe('batches', () => {
     const { train, config } = await loadDataset('fashion-mnist-subset', { resize: 16, train: 20, channels: 3 });
     expect(train.imageShape).toEqual([16, 16, 3]);
     expect(config).toEqual({ dataset: 'fashion-mnist-subset', resize: 16, train: 20, channels: 3 });
+    await expect(loadDataset('fashion-mnist-subset', { train: 6000 })).rejects.toThrow(
+      /'fashion-mnist-subset': option 'train images' is 6000; allowed: 1 to 5000/,
+    );
   });
 });

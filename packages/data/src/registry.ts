@@ -52,11 +52,16 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load === undefined) throw unknownName('data set', name, datasetNames);
   rejectUnknownKeys(`data set '${name}'`, options, ['folder', 'resize', 'pad', 'channels', 'train', 'test']);
-  const { folder, resize, pad, channels, train, test } = options;
+  const { folder, resize, pad, channels } = options;
   const where = `data set '${name}'`;
   requireOption(channels === undefined || channels === 1 || channels === 3, where, 'channels', channels, '1, 3');
   const splits = await load(folder);
-  const prepare = (dataset: ImageDataset, count: number | undefined): ImageDataset => {
+  const prepare = (dataset: ImageDataset, part: 'train' | 'test'): ImageDataset => {
+    const count = options[part];
+    if (count !== undefined) {
+      const isAllowed = Number.isInteger(count) && count >= 1 && count <= dataset.size;
+      requireOption(isAllowed, where, `${part} images`, count, `1 to ${dataset.size}`);
+    }
     let result = count === undefined ? dataset : take(dataset, count);
     if (resize !== undefined) result = resizeTo(result, resize);
     if (pad !== undefined) result = padTo(result, pad);
@@ -73,7 +78,7 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
   const { folder: _, ...prepared } = options;
   return {
     config: { ...splits.config, ...prepared },
-    train: prepare(splits.train, train),
-    test: prepare(splits.test, test),
+    train: prepare(splits.train, 'train'),
+    test: prepare(splits.test, 'test'),
   };
 }

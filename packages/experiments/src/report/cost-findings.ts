@@ -1,7 +1,8 @@
 import type { ConditionRow, StudyView } from './condition-rows.js';
 import { atEqualCompute } from './curves.js';
+import { paretoFront } from './figures/pareto.js';
 import { type Finding, mostAccurate, mostShown, reaching } from './finding.js';
-import { bytes, capital, duration, operations, percent, times } from './text/wording.js';
+import { bytes, capital, duration, listed, operations, percent, times } from './text/wording.js';
 
 /** What conditions that reach the reference cost against it, and against the same with recomputed activations. */
 export function costs(view: StudyView): Finding[] {
@@ -41,6 +42,40 @@ function costAgainst(row: ConditionRow, other: ConditionRow): string | null {
   if (row.peakBytes === null || other.peakBytes === null || row.seconds === null || other.seconds === null) return null;
   return `${times(row.peakBytes / other.peakBytes)} the memory and ${times(row.seconds.mean / other.seconds.mean)} the time of ${other.condition.name}`;
 }
+
+/** What nothing beats for less, by each kind of cost: whole runs, each with its own schedule. */
+export function worthTheirCost({ rows }: StudyView): Finding[] {
+  const tested = rows.filter(({ last }) => last !== null);
+  if (tested.length < 2) return [];
+  const details = costKinds.flatMap(({ name, valueOf, wordsOf }) => {
+    const points = tested.flatMap((row) => {
+      const x = valueOf(row);
+      return x === null || row.last === null ? [] : [{ row, x, y: row.last.mean }];
+    });
+    const front = paretoFront(points).map(({ row, x, y }) => `${row.condition.name} (${wordsOf(x)}, ${percent(y)})`);
+    return front.length === 0 ? [] : [`by ${name}: ${listed(front)}`];
+  });
+  return [
+    {
+      text: 'No other condition has a mean as high for less than these, from cheap to dear. All others cost more than one that is as accurate.',
+      details,
+    },
+  ];
+}
+
+const costKinds: readonly {
+  readonly name: string;
+  readonly valueOf: (row: ConditionRow) => number | null;
+  readonly wordsOf: (value: number) => string;
+}[] = [
+  { name: 'peak memory', valueOf: ({ peakBytes }) => peakBytes, wordsOf: bytes },
+  { name: 'training time', valueOf: ({ seconds }) => seconds?.mean ?? null, wordsOf: duration },
+  {
+    name: 'compute of the whole run',
+    valueOf: ({ work }) => work,
+    wordsOf: (work) => `${operations(work)} multiply-accumulates`,
+  },
+];
 
 /** What each condition has reached with the compute of the cheapest one. */
 export function equalCompute({ rows }: StudyView): Finding[] {

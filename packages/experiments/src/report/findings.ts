@@ -1,6 +1,6 @@
 import type { ConditionRow, StudyView } from './condition-rows.js';
 import { significance } from './condition-rows.js';
-import { costs, equalCompute } from './cost-findings.js';
+import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
 import { differenceText, type Finding, mostAccurate, mostShown, reaching, verdictOf } from './finding.js';
 import { capital, counted, listed, percent, seedsOf } from './text/wording.js';
 
@@ -13,6 +13,7 @@ export function findings(view: StudyView): Finding[] {
     ...helpOfValues(view),
     ...reach(view),
     ...costs(view),
+    ...worthTheirCost(view),
     ...equalCompute(view),
   ];
 }

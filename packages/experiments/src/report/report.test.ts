@@ -79,6 +79,8 @@ describe('the report of a study', () => {
     expect(made.html).toMatch(/host InfoPro, modules 4: \+\d\.\d\d\u00a0points \(95 % CI [+−]\d/);
     expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)/);
     expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory and 1.3');
+    expect(made.html).toMatch(/by peak memory: [^<]*, .* and /);
+    expect(made.html).toMatch(/by compute of the whole run: [^<]*multiply-accumulates, \d\d\.\d\d/);
     expect(made.html).toContain('At equal compute');
   });
 
