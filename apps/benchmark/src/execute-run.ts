@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { type JsonObject, LocalgradError } from '@localgrad/core';
+import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import {
@@ -160,7 +160,9 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     config: config as unknown as JsonObject,
     backend: backend.name,
     ...result,
-    objectives: run.compiled.objectives.map(({ id, role, span }) => ({ id, role, span })),
+    objectives: run.compiled.objectives.map(({ id, role, span, weight }) => {
+      return { id, role, span, weight: weightAt(weight, 1) };
+    }),
     cost: costOf(run, config),
     probes,
   };

@@ -7,7 +7,7 @@ import { explain } from '../explain/explain.js';
 import { explanationSvg } from '../explain/figure.js';
 import type { Presenter } from '../present.js';
 import { loadData } from '../run.js';
-import { openSweep } from '../sweep/open-sweep.js';
+import { defaultSweepFolder, openSweep } from '../sweep/open-sweep.js';
 import type { Terminal } from '../terminal.js';
 
 export interface ReportReport {
@@ -24,8 +24,9 @@ export async function report(path: string, output: string | undefined, terminal:
   const sweep = await openSweep(path);
   const { folder } = sweep;
   const target = output ?? join(folder, 'report');
-  const command = `localgrad report ${folder}${output === undefined ? '' : ` --output ${output}`}`;
-  const study = await loadStudy(sweep, [command]);
+  // As somebody else would repeat it, wherever this copy lies.
+  const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
+  const study = await loadStudy(sweep, [`localgrad report ${isElsewhere ? folder : defaultSweepFolder(sweep)}`]);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     name: study.name,

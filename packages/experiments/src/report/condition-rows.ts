@@ -5,6 +5,7 @@ import {
   bootstrapInterval,
   type ConditionComparison,
   compareConditions,
+  comparePairs,
   meanInterval,
 } from '../statistics/index.js';
 import { workOf } from './compute.js';
@@ -80,11 +81,25 @@ export interface StudyView {
   readonly effects: readonly AverageEffect[];
   /** Tests against baselines, over which p values are adjusted. */
   readonly tests: number;
+  /** Of values that are made of others (`MLM + LAM`), each to one of these, all else equal. */
+  readonly combinations: readonly RowPair[];
+  /** Conditions with a value of the compared factor, each to the most accurate other one that takes no more compute. */
+  readonly rivals: readonly RowPair[];
 }
+
+/** A condition with its difference to another one. */
+export interface RowPair {
+  readonly row: ConditionRow;
+  readonly other: ConditionRow;
+  readonly difference: Difference;
+}
+
+/** Compute that counts as no more: heads of other kinds never make it come out even. */
+const computeTolerance = 1.05;
 
 /** Computes everything that a report says, from the study alone. */
 export function viewOf(study: Study): StudyView {
-  const { byFactor, byReference } = compareConditions(study, 'testAccuracy', { confidence });
+  const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', { confidence });
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
   const rows = study.conditions.map((condition, index): ConditionRow => {
@@ -114,17 +129,56 @@ export function viewOf(study: Study): StudyView {
     wanted: sum(rows.map(({ condition, missing }) => condition.runs.length + missing.length)),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
+    combinations: rowPairs(rows, byPart),
+    rivals: rowPairs(rows, comparePairs(rivalsIn(study, rows), 'testAccuracy', { confidence })),
   };
+}
+
+/** Each condition with a value of the compared factor, and the most accurate one without it that takes no more compute. */
+function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition, Condition][] {
+  if (compare === null) return [];
+  const { factor, baseline } = compare;
+  return rows.flatMap(({ condition, work, last }): [Condition, Condition][] => {
+    const value = condition.labels[factor];
+    if (value === undefined || value === baseline || work === null || last === null) return [];
+    const affordable = rows.filter(
+      (other) =>
+        other.condition.labels[factor] !== value &&
+        other.last !== null &&
+        (other.work ?? Infinity) <= work * computeTolerance,
+    );
+    const [best] = affordable.sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
+    return best === undefined ? [] : [[condition, best.condition]];
+  });
+}
+
+function rowPairs(rows: readonly ConditionRow[], comparisons: readonly ConditionComparison[]): RowPair[] {
+  const byKey = new Map(rows.map((row) => [row.condition.key, row]));
+  return comparisons.flatMap((comparison): RowPair[] => {
+    const [row, other] = [byKey.get(comparison.condition), byKey.get(comparison.against)];
+    const difference = differenceOf(comparison);
+    return row === undefined || other === undefined || difference === null ? [] : [{ row, other, difference }];
+  });
 }
 
 function differencesOf(comparisons: readonly ConditionComparison[]): ReadonlyMap<string, Difference> {
   return new Map(
-    comparisons.flatMap(({ condition, against, welch, adjustedP, effect }): [string, Difference][] => {
-      if (welch === null) return [];
-      const { difference, low, high } = welch;
-      return [[condition, { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null }]];
+    comparisons.flatMap((comparison): [string, Difference][] => {
+      const difference = differenceOf(comparison);
+      return difference === null ? [] : [[comparison.condition, difference]];
     }),
   );
+}
+
+function differenceOf({ against, welch, adjustedP, effect }: ConditionComparison): Difference | null {
+  if (welch === null) return null;
+  const { difference, low, high } = welch;
+  return { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null };
+}
+
+/** Trained by one backward pass through everything. */
+export function isEndToEnd({ condition }: ConditionRow): boolean {
+  return condition.config.method === 'backprop';
 }
 
 function isRecomputed({ config }: Condition): boolean {

@@ -1,55 +1,83 @@
-import type { ConditionRow, StudyView } from './condition-rows.js';
-import { atEqualCompute } from './curves.js';
+import { type ConditionRow, isEndToEnd, known, type StudyView } from './condition-rows.js';
 import { paretoFront } from './figures/pareto.js';
-import { type Finding, mostAccurate, mostShown, reaching } from './finding.js';
-import { bytes, capital, duration, listed, operations, percent, times } from './text/wording.js';
+import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf, verdictOf } from './finding.js';
+import { bytes, capital, counted, duration, listed, operations, percent, times } from './text/wording.js';
 
-/** What conditions that reach the reference cost against it, and against the same with recomputed activations. */
+/** What conditions cost against the reference, and against the same with recomputed activations. */
 export function costs(view: StudyView): Finding[] {
   const { rows, reference, recomputed } = view;
   if (reference === null) return [];
-  const there = reaching(view);
-  const others = rows.filter((row) => row !== reference && row !== recomputed && row.last !== null);
-  const shown = there.length > 0 ? mostAccurate(there) : mostAccurate(others).slice(0, 1);
-  const details = [recomputed, ...shown].flatMap((row) => {
-    if (row === null) return [];
-    const ratios = [
-      costAgainst(row, reference),
-      recomputed === null || row === recomputed ? null : costAgainst(row, recomputed),
-    ];
-    const known = ratios.filter((text) => text !== null);
-    return known.length === 0 ? [] : [`${row.condition.name}: ${known.join('; ')}`];
+  const against = [reference, ...(recomputed === null ? [] : [recomputed])];
+  const byValue = rowsOf(view).map(({ value, rows: own }) => ({ name: value, rows: own }));
+  const groups =
+    byValue.length > 0
+      ? byValue
+      : mostAccurate(rows.filter((row) => !isEndToEnd(row)))
+          .slice(0, mostShown)
+          .map((row) => ({ name: row.condition.name, rows: [row] }));
+  const own = recomputed === null ? [] : [{ name: recomputed.condition.name, rows: [recomputed] }];
+  const details = [...own, ...groups].flatMap(({ name, rows: group }) => {
+    const ratios = against.flatMap((other) => (group.includes(other) ? [] : (costAgainst(group, other) ?? [])));
+    return ratios.length === 0 ? [] : [`${name}: ${ratios.join('; ')}`];
   });
   if (details.length === 0) return [];
-  const who =
-    there.length > mostShown
-      ? `the ${mostShown} most accurate conditions that reach it`
-      : there.length > 0
-        ? 'the conditions that reach it'
-        : 'the most accurate other condition';
   const { peakBytes, seconds } = reference;
+  const name = reference.condition.name;
   return [
     {
-      text:
-        `${capital(reference.condition.name)} costs ${bytes(peakBytes)} at the peak and ${duration(seconds?.mean ?? null)} of training steps. ` +
-        `What ${who} ${there.length > 0 ? 'cost' : 'costs'}${recomputed === null ? '' : ', and the same network with recomputed activations'}:`,
+      text: `${capital(name)} costs ${bytes(peakBytes)} at the peak and ${duration(seconds?.mean ?? null)} of training steps. What others cost against it${recomputed === null ? '' : ', and against the same with recomputed activations'}:`,
       details,
     },
   ];
 }
 
-function costAgainst(row: ConditionRow, other: ConditionRow): string | null {
-  if (row.peakBytes === null || other.peakBytes === null || row.seconds === null || other.seconds === null) return null;
-  return `${times(row.peakBytes / other.peakBytes)} the memory and ${times(row.seconds.mean / other.seconds.mean)} the time of ${other.condition.name}`;
+function costAgainst(rows: readonly ConditionRow[], other: ConditionRow): string | null {
+  const ratios = (amountOf: (row: ConditionRow) => number | null) => {
+    const whole = amountOf(other);
+    return whole === null ? [] : known(rows.map(amountOf)).map((value) => value / whole);
+  };
+  const [memory, time] = [ratios(({ peakBytes }) => peakBytes), ratios(({ seconds }) => seconds?.mean ?? null)];
+  if (memory.length === 0 || time.length === 0) return null;
+  return `${rangeOf(memory)} the memory and ${rangeOf(time)} the time of ${other.condition.name}`;
+}
+
+function rangeOf(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return least.toFixed(2) === most.toFixed(2) ? times(least) : `${least.toFixed(2)} to ${times(most)}`;
+}
+
+/** What else of the study takes no more compute, whole runs each with a schedule of its own, and is it more accurate? */
+export function equalCompute(view: StudyView): Finding[] {
+  const { rivals, study } = view;
+  const factor = study.compare?.factor ?? '';
+  const details = rowsOf(view).flatMap(({ value }) => {
+    const own = rivals.filter(({ row }) => row.condition.labels[factor] === value);
+    if (own.length === 0) return [];
+    const count = (verdict: string) => own.filter(({ difference }) => verdictOf(difference) === verdict).length;
+    const closest = own.reduce((best, pair) => (pair.difference.mean > best.difference.mean ? pair : best));
+    const { row, other, difference } = closest;
+    const share = times((other.work ?? 0) / (row.work ?? 1));
+    return [
+      `${value}: more accurate than the best of the others in ${count('higher')} of ${counted(own.length, 'setting')}, less in ${count('lower')}, no difference shown in ${count('open')}; ` +
+        `where it does best, ${settingOf(row, view)}: ${percent(row.last?.mean ?? null)} against ${percent(other.last?.mean ?? null)} of ${other.condition.name} with ${share} its compute, ${differenceText(difference)}`,
+    ];
+  });
+  if (details.length === 0) return [];
+  return [
+    {
+      text: 'At equal compute: each condition against the most accurate other one of this study that takes no more compute (up to 5 %) for its whole run, with a schedule of its own.',
+      details,
+    },
+  ];
 }
 
 /** What nothing beats for less, by each kind of cost: whole runs, each with its own schedule. */
 export function worthTheirCost({ rows }: StudyView): Finding[] {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length < 2) return [];
-  const details = costKinds.flatMap(({ name, valueOf, wordsOf }) => {
+  const details = costKinds.flatMap(({ name, amountOf, wordsOf }) => {
     const points = tested.flatMap((row) => {
-      const x = valueOf(row);
+      const x = amountOf(row);
       return x === null || row.last === null ? [] : [{ row, x, y: row.last.mean }];
     });
     const front = paretoFront(points).map(({ row, x, y }) => `${row.condition.name} (${wordsOf(x)}, ${percent(y)})`);
@@ -57,7 +85,7 @@ export function worthTheirCost({ rows }: StudyView): Finding[] {
   });
   return [
     {
-      text: 'No other condition has a mean as high for less than these, from cheap to dear. All others cost more than one that is as accurate.',
+      text: 'The Pareto fronts: nothing else has a mean as high for less. From cheap to dear:',
       details,
     },
   ];
@@ -65,37 +93,14 @@ export function worthTheirCost({ rows }: StudyView): Finding[] {
 
 const costKinds: readonly {
   readonly name: string;
-  readonly valueOf: (row: ConditionRow) => number | null;
+  readonly amountOf: (row: ConditionRow) => number | null;
   readonly wordsOf: (value: number) => string;
 }[] = [
-  { name: 'peak memory', valueOf: ({ peakBytes }) => peakBytes, wordsOf: bytes },
-  { name: 'training time', valueOf: ({ seconds }) => seconds?.mean ?? null, wordsOf: duration },
+  { name: 'peak memory', amountOf: ({ peakBytes }) => peakBytes, wordsOf: bytes },
+  { name: 'training time', amountOf: ({ seconds }) => seconds?.mean ?? null, wordsOf: duration },
   {
-    name: 'compute of the whole run',
-    valueOf: ({ work }) => work,
-    wordsOf: (work) => `${operations(work)} multiply-accumulates`,
+    name: 'multiply-accumulates of the whole run',
+    amountOf: ({ work }) => work,
+    wordsOf: operations,
   },
 ];
-
-/** What each condition has reached with the compute of the cheapest one. */
-export function equalCompute({ rows }: StudyView): Finding[] {
-  const equal = atEqualCompute(rows);
-  if (equal === null) return [];
-  const { budget, reached } = equal;
-  const details = rows
-    .flatMap((row) => {
-      const point = reached.get(row.condition.key);
-      return point === undefined ? [] : [{ row, point }];
-    })
-    .sort((a, b) => b.point.mean - a.point.mean)
-    .slice(0, mostShown)
-    .map(({ row, point }) => `${row.condition.name}: ${percent(point.mean)} after epoch ${point.epoch}`);
-  return [
-    {
-      text:
-        `At equal compute, ${operations(budget)} multiply-accumulates as the cheapest condition does in all, the most accurate so far ` +
-        'are those below. The others are stopped in the middle of their learning-rate schedules, which counts against them.',
-      details,
-    },
-  ];
-}

@@ -25,15 +25,22 @@ export function learningCurve({ condition }: ConditionRow): CurvePoint[] {
     });
 }
 
-/** Mean accuracy of linear probes by module, from 0; empty without probes. */
-export function separability({ condition }: ConditionRow): (Estimate & { readonly module: number })[] {
+/** Mean accuracy of a linear probe. */
+export interface ProbePoint extends Estimate {
+  /** From 0. */
+  readonly module: number;
+  /** Of the network: conditions may be cut differently. */
+  readonly modules: number;
+}
+
+/** Mean accuracy of linear probes by module; empty without probes. */
+export function separability({ condition }: ConditionRow): ProbePoint[] {
   const probes = known(condition.runs.map(({ summary }) => summary.probes));
-  return Array.from({ length: Math.max(0, ...probes.map(({ length }) => length)) }, (_, module) => module).flatMap(
-    (module) => {
-      const estimate = estimateOf(known(probes.map((values) => values[module])));
-      return estimate === null ? [] : [{ ...estimate, module }];
-    },
-  );
+  const modules = Math.max(0, ...probes.map(({ length }) => length));
+  return Array.from({ length: modules }, (_, module) => module).flatMap((module) => {
+    const estimate = estimateOf(known(probes.map((values) => values[module])));
+    return estimate === null ? [] : [{ ...estimate, module, modules }];
+  });
 }
 
 /** Mean loss of an objective over the last epoch. */
@@ -42,35 +49,17 @@ export interface ObjectiveLoss extends Estimate {
   readonly role: 'independent' | 'cascaded' | 'final';
   /** Last module that its gradient reaches, from 0. */
   readonly module: number;
+  /** At the end of training; undefined where the runs do not say. */
+  readonly weight: number | undefined;
 }
 
 /** Losses of the last epoch by objective, the earliest module first. */
 export function lastLosses({ condition }: ConditionRow): ObjectiveLoss[] {
   const objectives = condition.runs[0]?.summary.objectives ?? [];
   return objectives
-    .flatMap(({ id, role, span }) => {
+    .flatMap(({ id, role, span, weight }) => {
       const estimate = estimateOf(known(condition.runs.map(({ summary }) => summary.epochs.at(-1)?.losses[id])));
-      return estimate === null ? [] : [{ ...estimate, id, role, module: span[1] }];
+      return estimate === null ? [] : [{ ...estimate, id, role, module: span[1], weight }];
     })
     .sort((a, b) => a.module - b.module);
-}
-
-/**
- * Accuracies at equal compute: what each condition has reached after the last epoch that fits into the compute of the
- * cheapest whole run. Learning rates that fall until the end of a run make it a low bound for the dearer ones.
- */
-export function atEqualCompute(rows: readonly ConditionRow[]): {
-  readonly budget: number;
-  readonly reached: ReadonlyMap<string, CurvePoint>;
-} | null {
-  const totals = known(rows.map((row) => (row.last === null ? null : row.work)));
-  if (totals.length < 2) return null;
-  const budget = Math.min(...totals);
-  const reached = new Map<string, CurvePoint>();
-  for (const row of rows) {
-    // Sums of the same terms in another order differ in their last bits.
-    const point = learningCurve(row).findLast(({ work }) => work !== null && work <= budget * (1 + 1e-9));
-    if (point !== undefined) reached.set(row.condition.key, point);
-  }
-  return { budget, reached };
 }

@@ -15,21 +15,37 @@ export function verdictOf({ p, mean }: Difference): 'higher' | 'lower' | 'open' 
 
 /** Difference, interval and p value in words. */
 export function differenceText({ mean, low, high, p }: Omit<Difference, 'against' | 'hedgesG'>): string {
+  if (p === null && low === null) return `${points(mean)} (not tested)`;
   const interval = low === null || high === null ? '' : `95 % CI ${signed(low)} to ${signed(high)}, `;
   return `${points(mean)} (${interval}${pSentence(p)})`;
-}
-
-/** Rows whose mean is not below the reference's interval. */
-export function reaching({ rows, reference, recomputed }: StudyView): ConditionRow[] {
-  const low = reference?.last?.low ?? null;
-  if (low === null) return [];
-  return rows.filter((row) => row !== reference && row !== recomputed && row.last !== null && row.last.mean >= low);
 }
 
 /** Of many conditions, the most accurate ones are told. */
 export const mostShown = 5;
 
-/** The most accurate of some tested rows, best first. */
+/** Tested rows, the most accurate one first. */
 export function mostAccurate(rows: readonly ConditionRow[]): ConditionRow[] {
-  return [...rows].sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0)).slice(0, mostShown);
+  return [...rows].sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
+}
+
+/** Values of the compared factor, the baseline too, in the order of the study. */
+export function valuesOf({ study, rows }: StudyView): string[] {
+  const factor = study.compare?.factor;
+  if (factor === undefined) return [];
+  return [...new Set(rows.flatMap(({ condition }) => condition.labels[factor] ?? []))];
+}
+
+/** Conditions by their value of the compared factor. */
+export function rowsOf(view: StudyView): { readonly value: string; readonly rows: readonly ConditionRow[] }[] {
+  const factor = view.study.compare?.factor ?? '';
+  return valuesOf(view).map((value) => ({
+    value,
+    rows: view.rows.filter(({ condition }) => condition.labels[factor] === value),
+  }));
+}
+
+/** What a condition has besides the compared factor. */
+export function settingOf({ condition }: ConditionRow, { study }: StudyView): string {
+  const others = study.factors.filter((name) => name !== study.compare?.factor && condition.labels[name] !== undefined);
+  return others.map((name) => `${name} ${condition.labels[name]}`).join(', ') || condition.name;
 }

@@ -1,11 +1,10 @@
 import type { ConditionRow, StudyView } from './condition-rows.js';
+import { type Look, looksOf } from './looks.js';
 
-/** One line of a panel. */
-export interface Line {
+/** One line of a panel; it looks the same in all panels of a report. */
+export interface Line extends Look {
   readonly row: ConditionRow;
   readonly label: string;
-  /** Of the palette; the same in all panels of a report for the same label. */
-  readonly colour: number;
 }
 
 /** Conditions that are drawn together. */
@@ -23,23 +22,22 @@ const mostLines = 6;
  */
 export function panelsOf(view: StudyView): Panel[] {
   const drawn = view.rows.filter(({ condition }) => condition.runs.length > 0);
+  if (drawn.length === 0) return [];
   if (drawn.length <= mostLines) {
-    const labels = new Colours(view);
-    return drawn.length === 0 ? [] : [{ title: '', lines: drawn.map((row) => labels.line(row, row.condition.name)) }];
+    const lines = linesOf(drawn, ({ condition }) => condition.name);
+    return [{ title: '', lines: drawn.flatMap((row) => lines.get(row) ?? []) }];
   }
   const factor = coloured(view);
-  const colours = new Colours(view);
+  const factorOf = ({ condition }: ConditionRow) => (factor === null ? undefined : condition.labels[factor]);
+  const lines = linesOf(drawn, factorOf);
   const groups = new Map<string, Line[]>();
   for (const row of drawn) {
-    if (row.isReference) continue;
-    const value = factor === null ? undefined : row.condition.labels[factor];
-    const title = value === undefined ? 'Others' : panelTitle(view, row, factor);
-    const lines = groups.get(title) ?? [];
-    lines.push(colours.line(row, value ?? row.condition.name));
-    groups.set(title, lines);
+    const line = lines.get(row);
+    if (row.isReference || line === undefined) continue;
+    const title = factorOf(row) === undefined ? 'Others' : panelTitle(view, row, factor);
+    groups.set(title, [...(groups.get(title) ?? []), line]);
   }
-  const reference = drawn.find(({ isReference }) => isReference);
-  const shared = reference === undefined ? [] : [colours.line(reference, reference.condition.name)];
+  const shared = [...lines.values()].filter(({ row }) => row.isReference);
   return [...groups].flatMap(([title, lines]) => {
     const parts = chunks(lines, mostLines - shared.length);
     return parts.map((part, index) => ({
@@ -51,25 +49,22 @@ export function panelsOf(view: StudyView): Panel[] {
 
 /** The colour of every condition as in the panels, by key. */
 export function coloursOf(panels: readonly Panel[]): ReadonlyMap<string, number> {
-  return new Map(panels.flatMap(({ lines }) => lines.map(({ row, colour }) => [row.condition.key, colour] as const)));
+  return new Map([...looksByKey(panels)].map(([key, { colour }]) => [key, colour]));
 }
 
-/** Hands out colours by label; the reference has the first one to itself. */
-class Colours {
-  readonly #names = new Map<string, number>();
-  readonly #first: number;
+/** The look of every condition as in the panels, by key. */
+export function looksByKey(panels: readonly Panel[]): ReadonlyMap<string, Line> {
+  return new Map(panels.flatMap(({ lines }) => lines.map((line) => [line.row.condition.key, line] as const)));
+}
 
-  constructor({ reference }: StudyView) {
-    this.#first = reference === null ? 0 : 1;
-  }
-
-  line(row: ConditionRow, label: string): Line {
-    if (row.isReference) return { row, label, colour: 0 };
-    const known = this.#names.get(label);
-    const colour = known ?? this.#first + (this.#names.size % (mostLines - this.#first));
-    this.#names.set(label, colour);
-    return { row, label, colour };
-  }
+/** Lines are called by the value of the compared factor, or by their names where they have none. */
+function linesOf(
+  rows: readonly ConditionRow[],
+  factorOf: (row: ConditionRow) => string | undefined,
+): ReadonlyMap<ConditionRow, Line> {
+  const looks = looksOf(rows, factorOf);
+  const labelOf = (row: ConditionRow) => (row.isReference ? undefined : factorOf(row)) ?? row.condition.name;
+  return new Map([...looks].map(([row, look]) => [row, { ...look, row, label: labelOf(row) }]));
 }
 
 /** The compared factor, else the last one with few values. */

@@ -53,10 +53,11 @@ describe('the report of a study', () => {
 
   it('has figures as files, and each in the page with title, description and ids of its own', async () => {
     const names = ['accuracy-against-cost', 'equal-compute', 'learning-curves', 'linear-separability', 'module-losses'];
+    const plans = ['plan-1-dgl-script', 'plan-2-dgl-script'];
     expect(await readdir(join(made.folder, 'figures'))).toEqual(
-      names.flatMap((name) => [`${name}.png`, `${name}.svg`]),
+      [...names, ...plans].flatMap((name) => [`${name}.png`, `${name}.svg`]),
     );
-    expect(made.files.figures).toHaveLength(10);
+    expect(made.files.figures).toHaveLength(14);
     for (const name of names) expect(made.html).toContain(`<h2 id="${name}">`);
     const ids = [...made.html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -74,14 +75,19 @@ describe('the report of a study', () => {
 
   it('says whether each value helps, which conditions reach the reference, and what they cost', () => {
     expect(made.html).toMatch(
-      /MLAAN against none, all else equal: on average over 2 settings \+\d\.\d\d\u00a0points \(95 % CI .*\), paired by 3 seeds; higher test accuracy in \d of 2 settings/,
+      /MLAAN( helps in| depends|: no difference).*compared with none, all else equal \(p &lt; 0.05 after Holm's correction for 6 tests\)/,
+    );
+    expect(made.html).toMatch(
+      /on average over 2 settings: \+\d\.\d\d\u00a0points \(95 % CI .*\), paired by seed \(3 seeds, Holm over 3 averages\)/,
     );
     expect(made.html).toMatch(/host InfoPro, modules 4: \+\d\.\d\d\u00a0points \(95 % CI [+−]\d/);
-    expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)/);
+    expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)\. \d of 8 local conditions/);
+    expect(made.html).toMatch(/none: \d of 2 settings; nearest: host \w+, modules 4, [+−]\d\.\d\d/);
     expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory and 1.3');
+    expect(made.html).toMatch(/MLAAN: \d\.\d\d\u00a0× the memory and \d\.\d\d to \d\.\d\d\u00a0× the time of end to end;/);
+    expect(made.html).toMatch(/MLAAN: more accurate than the best of the others in \d of 2 settings/);
     expect(made.html).toMatch(/by peak memory: [^<]*, .* and /);
-    expect(made.html).toMatch(/by compute of the whole run: [^<]*multiply-accumulates, \d\d\.\d\d/);
-    expect(made.html).toContain('At equal compute');
+    expect(made.html).toMatch(/by multiply-accumulates of the whole run: [^<]* × 10[¹²⁰⁵]+, \d\d\.\d\d/);
   });
 
   it('has one line a condition and one a run as numbers', () => {
@@ -102,9 +108,15 @@ describe('the report of a study', () => {
   it('has a table for LaTeX', () => {
     expect(made.latex).toMatch(/\\toprule[\s\S]*\\midrule[\s\S]*\\bottomrule/);
     const rows = made.latex.split('\n').filter((line) => line.endsWith('\\\\'));
-    const ampersands = rows.map((line) => line.replaceAll('\\&', '').split('&').length);
-    expect(rows).toHaveLength(11);
-    expect(new Set(ampersands).size).toBe(1);
+    const [groups = '', ...cells] = rows.map((line) => line.replaceAll('\\&', ''));
+    expect(cells).toHaveLength(11);
+    const columns = cells.map((line) => line.split('&').length);
+    expect(new Set(columns).size).toBe(1);
+    // Groups span as many columns as there are.
+    const spans = groups.split('&').map((cell) => Number(/multicolumn\{(\d)\}/.exec(cell)?.[1] ?? 1));
+    expect(spans.reduce((sum, span) => sum + span, 0)).toBe(columns[0]);
+    // One rule between the hosts, one before what has none.
+    expect(made.latex.match(/\\midrule/g)).toHaveLength(3);
     expect(made.latex).toContain('$\\pm$');
     expect(made.latex).not.toMatch(/[−±×–\u00a0]/);
   });
@@ -112,7 +124,7 @@ describe('the report of a study', () => {
   it('has the same in Markdown', () => {
     expect(made.markdown).toContain('![Learning curves](figures/learning-curves.png)');
     expect(made.markdown).toContain('```bash\nlocalgrad sweep run synthetic.yaml');
-    expect(made.markdown).toMatch(/\| DGL \+ MLAAN, K = 4 \| DGL \| MLAAN \| 4 \| 3 \|/);
+    expect(made.markdown).toMatch(/\| DGL \+ MLAAN, K = 4 \| DGL \| MLAAN \| 4 \| \d\d\.\d\d ± /);
   });
 
   it('gives the same bytes for the same study', async () => {
@@ -191,7 +203,7 @@ describe('studies that lack something', () => {
       conditions: [{ ...(first as Study['conditions'][number]), runs: first?.runs.slice(1) ?? [] }, ...others],
     });
     expect(html).toContain('17 of 18 runs have finished');
-    expect(html).toContain('DGL, K = 4: no finished run of seed 1');
+    expect(html).toContain('2 to 3 a condition');
     expect(html).toContain('<td>2 of 3</td>');
     expect(markdown).toContain('2 of 3');
   });

@@ -1,4 +1,4 @@
-import type { Accuracy, ConditionRow, Difference, StudyView } from './condition-rows.js';
+import type { Accuracy, ConditionRow, Difference, Estimate, StudyView } from './condition-rows.js';
 import { bytes, duration, percent, pValue, signed } from './text/wording.js';
 
 /** A column of the table of results. */
@@ -9,10 +9,11 @@ export interface ResultColumn {
 }
 
 /** What stands where there is nothing to say. */
-const none = '–';
+export const none = '–';
 
-/** Columns of the table with one row a condition, the same in every format. The second one names the condition. */
-export function resultColumns({ study, rows, reference }: StudyView): ResultColumn[] {
+/** Columns of the table with one row a condition, what is looked for first. The second one names the condition. */
+export function resultColumns(view: StudyView): ResultColumn[] {
+  const { study, reference } = view;
   const referenceName = reference?.condition.name ?? '';
   const difference = (title: string, of: (row: ConditionRow) => Difference | null): ResultColumn[] => [
     { title: `${title}, points (95 % CI)`, isText: false, text: (row) => differenceCell(of(row)) },
@@ -22,25 +23,40 @@ export function resultColumns({ study, rows, reference }: StudyView): ResultColu
   const columns: (ResultColumn | readonly ResultColumn[])[] = [
     { title: '#', isText: false, text: ({ number }) => String(number) },
     { title: 'Condition', isText: true, text: ({ condition }) => condition.name },
-    study.factors
-      .filter((factor) => rows.some(({ condition }) => condition.labels[factor] !== undefined))
-      .map((factor) => ({ title: factor, isText: true, text: ({ condition }) => condition.labels[factor] ?? none })),
-    { title: 'Runs', isText: false, text: runsCell },
+    factorsToShow(view).map((factor) => ({
+      title: factor,
+      isText: true,
+      text: ({ condition }) => condition.labels[factor] ?? none,
+    })),
     { title: 'Test accuracy, last epoch (95 % CI)', isText: false, text: ({ last }) => accuracyCell(last) },
+    { title: 'Peak memory', isText: false, text: ({ peakBytes }) => bytes(peakBytes) },
+    { title: 'Training time (95 % CI)', isText: false, text: ({ seconds }) => durationCell(seconds) },
+    study.compare === null ? [] : difference(`To ${study.compare.baseline}`, ({ toBaseline }) => toBaseline),
+    reference === null ? [] : difference(`To ${referenceName}`, ({ toReference }) => toReference),
+    { title: 'Best epoch (95 % CI)', isText: false, text: ({ best }) => accuracyCell(best) },
     {
       title: 'BCa interval',
       isText: false,
       text: ({ last }) =>
         last?.bootstrap == null ? none : `${percent(last.bootstrap[0])} to ${percent(last.bootstrap[1])}`,
     },
-    { title: 'Best epoch (95 % CI)', isText: false, text: ({ best }) => accuracyCell(best) },
-    study.compare === null ? [] : difference(`To ${study.compare.baseline}`, ({ toBaseline }) => toBaseline),
-    reference === null ? [] : difference(`To ${referenceName}`, ({ toReference }) => toReference),
-    { title: 'Peak memory', isText: false, text: ({ peakBytes }) => bytes(peakBytes) },
-    { title: 'Training time', isText: false, text: ({ seconds }) => duration(seconds?.mean ?? null) },
     { title: 'Units of work', isText: false, text: ({ unitsOfWork }) => unitsOfWork?.toFixed(2) ?? none },
+    { title: 'Runs', isText: false, text: runsCell },
   ];
   return columns.flat();
+}
+
+/** Factors that the conditions' names do not tell already: names are mostly made of them. */
+export function factorsToShow({ study, rows }: StudyView): string[] {
+  const used = study.factors.filter((factor) => rows.some(({ condition }) => condition.labels[factor] !== undefined));
+  const isTold = rows.every(({ condition }) => {
+    const parts = condition.name.split(', ');
+    return used.every((factor) => {
+      const label = condition.labels[factor];
+      return label === undefined || parts.includes(label) || parts.includes(`${factor} ${label}`);
+    });
+  });
+  return isTold ? [] : used;
 }
 
 /** `88.12 ± 0.40 %`: the mean and half its t interval. */
@@ -50,7 +66,14 @@ export function accuracyCell(accuracy: Accuracy | null): string {
   return high === null ? percent(mean) : `${(100 * mean).toFixed(2)} ± ${(100 * (high - mean)).toFixed(2)}\u00a0%`;
 }
 
-function differenceCell(difference: Difference | null): string {
+/** The mean and half its t interval as a share: runs beside each other disturb each other's times. */
+export function durationCell(seconds: Estimate | null): string {
+  if (seconds === null) return none;
+  const { mean, high } = seconds;
+  return high === null ? duration(mean) : `${duration(mean)} ± ${Math.round((100 * (high - mean)) / mean)}\u00a0%`;
+}
+
+export function differenceCell(difference: Difference | null): string {
   if (difference === null) return none;
   const { mean, low, high } = difference;
   return low === null || high === null ? signed(mean) : `${signed(mean)} (${signed(low)} to ${signed(high)})`;

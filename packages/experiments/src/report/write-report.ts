@@ -1,14 +1,16 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import type { Study } from '../results/study.js';
 import { writeWhole } from '../runs/index.js';
 import { viewOf } from './condition-rows.js';
 import { type DrawnFigure, draw, figuresOf } from './figures/drawn-figures.js';
 import { figureIds } from './figures/figure.js';
-import { type PlanFigure, renderPage } from './page/page.js';
+import { renderPage } from './page/page.js';
+import { type PlanFigure, planFileName, planFilesOf } from './plan-files.js';
 import { resultsCsv, runsCsv } from './text/csv.js';
 import { latexOf } from './text/latex.js';
 import { markdownOf } from './text/markdown.js';
+import { pngOf } from './theme/png.js';
 
 /** Paths of what a report is made of. */
 export interface ReportFiles {
@@ -21,12 +23,12 @@ export interface ReportFiles {
   readonly results: string;
   /** One line a run. */
   readonly runs: string;
-  /** SVG and PNG of every figure. */
+  /** SVG and PNG of every figure and of every plan. */
   readonly figures: readonly string[];
 }
 
 export interface ReportOptions {
-  /** Drawings of the plans of the study's methods, for the page. They are put in as they are. */
+  /** Drawings of the plans of the study's methods. They are put in as they are. */
   readonly planFigures?: readonly PlanFigure[];
 }
 
@@ -57,26 +59,32 @@ export async function writeReport(
     results: join(folder, 'results.csv'),
     runs: join(folder, 'runs.csv'),
   };
-  const pictures = figures.flatMap(({ id, svg, png }): [string, string | Uint8Array][] => [
-    [join(folder, 'figures', `${id}.svg`), svg],
-    [join(folder, 'figures', `${id}.png`), png],
-  ]);
-  await removeStale(folder, figures);
-  for (const [file, content] of pictures) await writeWhole(file, content);
+  const plans = planFilesOf(planFigures);
+  const pictures: [file: string, content: string | Uint8Array][] = [];
+  for (const { id, svg, png } of figures) pictures.push([`${id}.svg`, svg], [`${id}.png`, png]);
+  for (const { id, svg } of plans) pictures.push([`${id}.svg`, svg], [`${id}.png`, await pngOf(svg)]);
+  const figureFolder = join(folder, 'figures');
+  await removeStale(
+    figureFolder,
+    pictures.map(([file]) => file),
+  );
+  for (const [file, content] of pictures) await writeWhole(join(figureFolder, file), content);
   await writeWhole(files.results, resultsCsv(view));
   await writeWhole(files.runs, runsCsv(view));
   await writeWhole(files.latex, latexOf(view));
-  await writeWhole(files.markdown, markdownOf(view, figures));
-  await writeWhole(files.html, renderPage({ view, figures, planFigures, linkTo }));
-  return { ...files, figures: pictures.map(([file]) => file) };
+  await writeWhole(files.markdown, markdownOf(view, figures, plans));
+  await writeWhole(files.html, renderPage({ view, figures, plans, linkTo }));
+  return { ...files, figures: pictures.map(([file]) => join(figureFolder, file)) };
 }
 
-/** Removes figures of an older report that this one does not have, and nothing else. */
-async function removeStale(folder: string, figures: readonly DrawnFigure[]): Promise<void> {
-  const stale = figureIds.filter((id) => !figures.some((figure) => figure.id === id));
-  for (const id of stale) {
-    for (const ending of ['svg', 'png']) await rm(join(folder, 'figures', `${id}.${ending}`), { force: true });
-  }
+/** Removes figures and plans of an older report that this one does not have, and nothing else. */
+async function removeStale(folder: string, kept: readonly string[]): Promise<void> {
+  const there = await readdir(folder).catch(() => []);
+  const isOurs = (file: string) => {
+    const [, id = ''] = /^(.*)\.(?:svg|png)$/.exec(file) ?? [];
+    return figureIds.some((name) => name === id) || planFileName.test(id);
+  };
+  for (const file of there) if (isOurs(file) && !kept.includes(file)) await rm(join(folder, file), { force: true });
 }
 
 /** A path as a relative address. */

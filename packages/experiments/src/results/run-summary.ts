@@ -7,6 +7,8 @@ export interface SummaryObjective {
   readonly role: 'independent' | 'cascaded' | 'final';
   /** First and last module that its gradient reaches. */
   readonly span: readonly [from: number, to: number];
+  /** At the end of training; not in runs of versions that did not write it. */
+  readonly weight?: number;
 }
 
 /** What a plan costs, before a step is run. */

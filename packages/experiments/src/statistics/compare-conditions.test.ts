@@ -123,7 +123,35 @@ describe('compareConditions', () => {
 
   it('is empty where a study compares nothing', () => {
     const comparisons = compareConditions(study({ compare: null, reference: null }), 'testAccuracy');
-    expect(comparisons).toEqual({ measure: 'testAccuracy', confidence: 0.95, byFactor: [], byReference: [] });
+    const families = { byFactor: [], byReference: [], byPart: [] };
+    expect(comparisons).toEqual({ measure: 'testAccuracy', confidence: 0.95, ...families });
+  });
+
+  it('tests a value that is made of others against each of these, all else equal', () => {
+    const both = [0.83, 0.82, 0.81];
+    const conditions = [
+      ...study().conditions,
+      condition({ host: 'DGL', add: 'LAM' }, plain.InfoPro),
+      condition({ host: 'DGL', add: 'MLM + LAM' }, both),
+      condition({ host: 'DGL', add: 'MLM + other' }, both),
+    ];
+    const { byPart } = compareConditions(study({ conditions }), 'testAccuracy');
+    expect(byPart.map(({ condition: key, against }) => [key, against])).toEqual([
+      ['DGL-MLM + LAM', 'DGL-MLM'],
+      ['DGL-MLM + LAM', 'DGL-LAM'],
+    ]);
+    const tests = [welchTest(both, added.DGL), welchTest(both, plain.InfoPro)];
+    expect(byPart.map(({ adjustedP }) => adjustedP)).toEqual(holm(tests.map(({ p }) => p ?? Number.NaN)));
+  });
+
+  it('does not test runs that are the same, seed by seed', () => {
+    const conditions = [...study().conditions, condition({ host: 'recomputed' }, endToEnd)];
+    const { byReference } = compareConditions(study({ conditions }), 'testAccuracy');
+    const same = byReference.at(-1);
+    expect(same).toMatchObject({ condition: 'recomputed', adjustedP: null, effect: null });
+    expect(same?.welch).toMatchObject({ difference: 0, p: null, low: null });
+    const without = compareConditions(study(), 'testAccuracy').byReference;
+    expect(byReference.slice(0, -1)).toEqual(without);
   });
 
   it('refuses names that the study does not have, and baselines that are ambiguous', () => {

@@ -3,7 +3,7 @@ import type { Condition, FinishedRun, Study } from '../results/study.js';
 import { type EffectSize, hedgesG } from './hedges-g.js';
 import { holm } from './holm.js';
 import { pairedTest } from './paired-test.js';
-import { type DifferenceTest, welchTest } from './welch-test.js';
+import { type DifferenceTest, untested, welchTest } from './welch-test.js';
 
 /** Which of a run's accuracies is compared. The best of all epochs is chosen by the test set itself, so optimistic. */
 export type AccuracyMeasure = 'testAccuracy' | 'bestTestAccuracy';
@@ -28,7 +28,7 @@ export interface ConditionComparison {
   readonly paired: DifferenceTest | null;
 }
 
-/** Two families of tests, each adjusted by itself, in the order of the study's conditions. */
+/** Three families of tests, each adjusted by itself, in the order of the study's conditions. */
 export interface StudyComparisons {
   readonly measure: AccuracyMeasure;
   readonly confidence: number;
@@ -36,13 +36,16 @@ export interface StudyComparisons {
   readonly byFactor: readonly ConditionComparison[];
   /** Every other condition against `study.reference`; empty without it. */
   readonly byReference: readonly ConditionComparison[];
+  /** Conditions whose value of the compared factor is made of others (`MLM + LAM`) against each of these. */
+  readonly byPart: readonly ConditionComparison[];
 }
 
 /**
  * Tests the conditions of a study by Welch's test, with effect sizes: each against the one that differs from it in
  * `study.compare.factor` alone and has `study.compare.baseline` there, and each against `study.reference`.
  *
- * Tests that cannot be made (fewer than two runs, no spread) have no p and do not count in the adjustment.
+ * Tests that cannot be made (fewer than two runs, no spread) have no p and do not count in the adjustment; neither do
+ * runs that are the same, seed by seed, as those with and without recomputation are.
  *
  * @param options.confidence of the intervals of the differences, in (0, 1), by default 0.95; these are not adjusted
  * @throws LocalgradError `unknown-name` for a factor, a baseline or a reference that the study does not have,
@@ -53,9 +56,23 @@ export function compareConditions(
   measure: AccuracyMeasure,
   { confidence = 0.95 }: { readonly confidence?: number } = {},
 ): StudyComparisons {
-  const family = (pairs: readonly ConditionPair[]): ConditionComparison[] =>
-    adjusted(pairs.map((pair) => compared(pair, measure, confidence)));
-  return { measure, confidence, byFactor: family(factorPairs(study)), byReference: family(referencePairs(study)) };
+  const family = (pairs: readonly ConditionPair[]) => comparePairs(pairs, measure, { confidence });
+  return {
+    measure,
+    confidence,
+    byFactor: family(factorPairs(study)),
+    byReference: family(referencePairs(study)),
+    byPart: family(partPairs(study)),
+  };
+}
+
+/** Tests pairs of conditions as one family. @param options as those of `compareConditions` */
+export function comparePairs(
+  pairs: readonly ConditionPair[],
+  measure: AccuracyMeasure,
+  { confidence = 0.95 }: { readonly confidence?: number } = {},
+): ConditionComparison[] {
+  return adjusted(pairs.map((pair) => compared(pair, measure, confidence)));
 }
 
 /** A condition, and the one that it is compared with. */
@@ -80,6 +97,23 @@ export function factorPairs({ compare, conditions, factors }: Study): ConditionP
       );
     }
     return match === undefined ? [] : [[condition, match]];
+  });
+}
+
+/** Conditions whose value of the compared factor is made of others, as `MLM + LAM` is, each with those of its parts. */
+function partPairs({ compare, conditions }: Study): ConditionPair[] {
+  if (compare === null) return [];
+  const { factor } = compare;
+  const values = new Set(conditions.map(({ labels }) => labels[factor]));
+  return conditions.flatMap((condition): ConditionPair[] => {
+    const parts = condition.labels[factor]?.split(' + ') ?? [];
+    if (parts.length < 2 || !parts.every((part) => values.has(part))) return [];
+    return parts.flatMap((part): ConditionPair[] => {
+      const match = conditions.find(
+        (candidate) => candidate.labels[factor] === part && differInOne(condition, candidate, factor),
+      );
+      return match === undefined ? [] : [[condition, match]];
+    });
   });
 }
 
@@ -110,13 +144,17 @@ function compared(
   const [a, b] = [[...ours.values()], [...theirs.values()]];
   const both = a.length > 0 && b.length > 0;
   const sharedSeeds = [...ours.keys()].filter((seed) => theirs.has(seed));
+  const isSame =
+    sharedSeeds.length === a.length &&
+    a.length === b.length &&
+    sharedSeeds.every((seed) => ours.get(seed) === theirs.get(seed));
   const ofShared = (values: ReadonlyMap<number, number>): number[] => sharedSeeds.map((seed) => values.get(seed) ?? 0);
   return {
     condition: condition.key,
     against: against.key,
     runs: [a.length, b.length],
-    welch: both ? welchTest(a, b, { confidence }) : null,
-    effect: both ? hedgesG(a, b) : null,
+    welch: !both ? null : isSame ? untested(0, confidence) : welchTest(a, b, { confidence }),
+    effect: both && !isSame ? hedgesG(a, b) : null,
     sharedSeeds,
     paired: sharedSeeds.length > 0 ? pairedTest(ofShared(ours), ofShared(theirs), { confidence }) : null,
   };

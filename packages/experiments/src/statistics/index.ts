@@ -4,6 +4,7 @@ export {
   type AccuracyMeasure,
   type ConditionComparison,
   compareConditions,
+  comparePairs,
   type StudyComparisons,
 } from './compare-conditions.js';
 export { type EffectSize, hedgesG } from './hedges-g.js';

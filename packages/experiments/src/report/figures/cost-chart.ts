@@ -1,14 +1,15 @@
+import type { Look } from '../looks.js';
 import { colourOf, mutedInk, paper } from '../theme/palette.js';
 import type { ChartSpec } from '../theme/svg.js';
 import { panelWidth } from './figure.js';
 import { placeLabels } from './label-places.js';
+import { labelSize } from './line-labels.js';
 import { paretoFront } from './pareto.js';
 import { shareFormat } from './scales.js';
 
 /** A condition at its cost. */
-export interface CostPoint {
+export interface CostPoint extends Omit<Look, 'dash'> {
   readonly text: string;
-  readonly colour: number;
   readonly x: number;
   readonly y: number;
   readonly low: number | null;
@@ -30,7 +31,10 @@ export function costChart(
   const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
   const down = (value: number) => height * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
   const labels = placeLabels(
-    points.map((point) => ({ x: across(point.x), y: down(point.y), text: point.text })),
+    points.map(({ x, y, low, high, text }) => ({
+      ...{ x: across(x), y: down(y), text },
+      whisker: low === null || high === null ? null : [down(high), down(low)],
+    })),
     panelWidth,
     height,
   ).map((label, index) => ({
@@ -47,17 +51,17 @@ export function costChart(
     type: 'quantitative',
     title: x,
     scale: { domain: xDomain, nice: false },
-    axis: { tickCount: 5 },
+    axis: { tickCount: 5, labelFlush: false },
   };
   const yChannel = {
     field: 'y',
     type: 'quantitative',
-    title: null,
+    title: 'test accuracy',
     scale: { domain: yDomain, nice: false, zero: false },
     axis: { format: shareFormat(yDomain), tickCount: 5 },
   };
   return {
-    ...(title === '' ? {} : { title: { text: title, fontSize: 12.5, offset: 10 } }),
+    ...(title === '' ? {} : { title: { text: title, fontSize: 13, offset: 12 } }),
     width: panelWidth,
     height,
     layer: [
@@ -77,6 +81,7 @@ export function costChart(
         encoding: {
           x: xChannel,
           y: yChannel,
+          shape: { field: 'shape', type: 'nominal', scale: null },
           stroke: colour,
           fill: {
             condition: { test: 'datum.isFront', field: 'stroke', type: 'nominal', scale: null },
@@ -97,7 +102,7 @@ export function costChart(
       },
       ...align.map((side) => ({
         data: { values: labels.filter((label) => label.align === side) },
-        mark: { type: 'text', align: side, baseline: 'middle', fontSize: 11, fontWeight: 'bold' },
+        mark: { type: 'text', align: side, baseline: 'middle', fontSize: labelSize, fontWeight: 'bold' },
         encoding: { x: xChannel, y: yChannel, text: { field: 'text' }, color: colour },
       })),
     ],

@@ -1,14 +1,16 @@
 import type { ConditionRow, StudyView } from '../condition-rows.js';
-import { coloursOf, type Panel } from '../panels.js';
+import { looksByKey, type Panel } from '../panels.js';
 import { bytes, duration, listed, operations, percent, powerOfThousand } from '../text/wording.js';
 import { type CostPoint, costChart } from './cost-chart.js';
+import { costKey } from './cost-key.js';
 import type { Figure, FigurePanel } from './figure.js';
 import { paretoFront } from './pareto.js';
 import { shareDomainOf } from './scales.js';
 
 interface Cost {
   readonly title: string;
-  readonly unit: string;
+  /** Title of the axis. */
+  readonly x: string;
   readonly valueOf: (row: ConditionRow) => number | null;
   readonly factor: number;
 }
@@ -21,7 +23,8 @@ const mostNames = 4;
 export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figure | null {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length === 0) return null;
-  const colours = coloursOf(panels);
+  const lines = looksByKey(panels);
+  const hasKey = tested.length > mostNames;
   const yDomain = shareDomainOf(
     tested.flatMap(({ last }) => [last?.mean ?? 0, last?.low ?? last?.mean ?? 0, last?.high ?? last?.mean ?? 0]),
   );
@@ -30,19 +33,19 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
       const value = cost.valueOf(row);
       if (value === null || row.last === null) return [];
       const { mean, low, high } = row.last;
-      const text = tested.length <= mostNames ? row.condition.name : String(row.number);
-      return [{ row, text, colour: colours.get(row.condition.key) ?? 0, x: value / cost.factor, y: mean, low, high }];
+      const text = hasKey ? String(row.number) : row.condition.name;
+      const { colour = 0, shape = 'circle' } = lines.get(row.condition.key) ?? {};
+      return [{ row, text, colour, shape, x: value / cost.factor, y: mean, low, high }];
     });
     if (points.length === 0) return [];
     const front = paretoFront(points).map(({ row }) => row);
-    const x = `${cost.title.toLowerCase()} (${cost.unit})`;
     return [
       {
         front,
         panel: {
           title: `Accuracy against ${cost.title.toLowerCase()}`,
           description: `Scatter plot. On the Pareto front, from cheap to dear: ${listed(front.map((row) => row.condition.name))}.`,
-          spec: costChart(points, { title: cost.title, x, yDomain }),
+          spec: costChart(points, { title: cost.title, x: cost.x, yDomain }),
         },
       },
     ];
@@ -51,8 +54,8 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
   return {
     id: 'accuracy-against-cost',
     title: 'Accuracy against cost',
-    caption: `Mean test accuracy after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: nothing else is as accurate for less.${tested.length > mostNames ? ' Numbers are those of the first column of the results.' : ''}`,
-    panels: drawn.map(({ panel }) => panel),
+    caption: `Mean test accuracy after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: nothing else is as accurate for less.${hasKey ? ' Numbers are those of the first column of the results.' : ''}`,
+    panels: [...drawn.map(({ panel }) => panel), ...(hasKey ? [costKey(tested, lines)] : [])],
     table: {
       columns: ['Condition', 'Accuracy', 'Peak memory', 'Training time', 'Multiply-accumulates'],
       rows: [
@@ -72,8 +75,13 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
 function costsOf(rows: readonly ConditionRow[]): Cost[] {
   const { factor, name } = powerOfThousand(Math.max(...rows.map(({ work }) => work ?? 0)));
   return [
-    { title: 'Peak memory', unit: 'MiB', factor: mebibyte, valueOf: ({ peakBytes }) => peakBytes },
-    { title: 'Training time', unit: 'seconds', factor: 1, valueOf: ({ seconds }) => seconds?.mean ?? null },
-    { title: 'Compute', unit: `× ${name} multiply-accumulates`, factor, valueOf: ({ work }) => work },
+    { title: 'Peak memory', x: 'peak memory (MiB)', factor: mebibyte, valueOf: ({ peakBytes }) => peakBytes },
+    {
+      title: 'Training time',
+      x: 'training time (seconds)',
+      factor: 1,
+      valueOf: ({ seconds }) => seconds?.mean ?? null,
+    },
+    { title: 'Compute', x: `multiply-accumulates (× ${name})`, factor, valueOf: ({ work }) => work },
   ];
 }

@@ -23,7 +23,7 @@ export function figuresOf(view: StudyView): Figure[] {
     costFigure(view, panels),
     equalComputeCurves(panels),
     moduleLosses(view),
-    separabilityCurves(panels),
+    separabilityCurves(view, panels),
   ].filter((figure) => figure !== null);
 }
 
@@ -38,12 +38,12 @@ export async function draw(figure: Figure): Promise<DrawnFigure> {
   return { ...figure, panelSvgs, svg, png: await pngOf(svg) };
 }
 
-function together({ title, panels }: Figure): ChartSpec {
+export function together({ title, panels, columns }: Figure): ChartSpec {
   return {
     background: paper,
     padding: 24,
     title: { text: title, fontSize: 17, offset: 22, color: mutedInk },
-    columns: Math.min(3, panels.length),
+    columns: Math.min(columns ?? 2, panels.length),
     spacing: 36,
     concat: panels.map(({ spec }) => spec),
     resolve: { scale: { color: 'independent', shape: 'independent', strokeDash: 'independent' } },

@@ -31,6 +31,8 @@ export interface Figure {
   readonly title: string;
   readonly caption: string;
   readonly panels: readonly FigurePanel[];
+  /** Panels beside each other in its file; two by default, so that text can be read in a column of a page. */
+  readonly columns?: number;
   readonly table: DataTable;
 }
 

@@ -77,7 +77,7 @@ describe('panels', () => {
     for (const { lines } of panels) {
       expect(lines.length).toBeLessThanOrEqual(6);
       expect(lines.filter(({ row }) => row.isReference)).toHaveLength(1);
-      expect(new Set(lines.map(({ colour }) => colour)).size).toBe(lines.length);
+      expect(new Set(lines.map(({ colour, dash }) => `${colour} ${dash}`)).size).toBe(lines.length);
     }
     const others = panels.flatMap(({ lines }) => lines.filter(({ row }) => !row.isReference));
     expect(others.map(({ row }) => row.number).sort((a, b) => a - b)).toEqual([

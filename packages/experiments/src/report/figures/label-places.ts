@@ -13,6 +13,8 @@ interface Point {
   readonly x: number;
   readonly y: number;
   readonly text: string;
+  /** Ends of its whisker, from top to bottom. */
+  readonly whisker?: readonly [top: number, bottom: number] | null;
 }
 
 interface Box {
@@ -23,8 +25,8 @@ interface Box {
 }
 
 /** DejaVu Sans, bold, at the size of labels: a little more than its mean. */
-const characterWidth = 7.2;
-const height = 13;
+const characterWidth = 7.9;
+const height = 14;
 const distance = 8;
 
 /**
@@ -34,12 +36,15 @@ const distance = 8;
 export function placeLabels(points: readonly Point[], width: number, areaHeight: number): PlacedLabel[] {
   const marks = points.map(({ x, y }): Box => ({ left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 }));
   const taken: Box[] = [];
+  const whiskers = points.flatMap(({ x, whisker }): Box[] =>
+    whisker ? [{ left: x - 1.5, right: x + 1.5, top: whisker[0], bottom: whisker[1] }] : [],
+  );
   return points.map((point, index) => {
     const own = marks.filter((_, at) => at !== index);
     const choices = candidates(point).map((label) => {
       const box = boxOf(label);
       const outside = box.left < 0 || box.right > width || box.top < 0 || box.bottom > areaHeight ? 1 : 0;
-      const covered = [...taken, ...own].reduce((sum, other) => sum + overlap(box, other), 0);
+      const covered = [...taken, ...own, ...whiskers].reduce((sum, other) => sum + overlap(box, other), 0);
       return {
         label,
         box,

@@ -1,3 +1,4 @@
+import type { StudyView } from '../condition-rows.js';
 import { type CurvePoint, learningCurve, separability } from '../curves.js';
 import type { Line, Panel } from '../panels.js';
 import { percent, powerOfThousand } from '../text/wording.js';
@@ -5,13 +6,20 @@ import type { Figure } from './figure.js';
 import { type ChartLine, lineChart } from './line-chart.js';
 import { domainOf, shareDomainOf } from './scales.js';
 
+interface Point extends CurveValue {
+  /** What the table calls its x. */
+  readonly name: string;
+  readonly n: number;
+}
+type CurveValue = ChartLine['points'][number];
+
 interface CurveFigure extends Pick<Figure, 'id' | 'title' | 'caption'> {
   readonly x: string;
-  readonly isDiscrete: boolean;
-  readonly pointsOf: (line: Line) => ChartLine['points'];
-  readonly formatX: (x: number) => string;
+  readonly xFormat: string | null;
+  readonly xDomainOf: (xs: readonly number[]) => readonly [number, number];
+  readonly pointsOf: (line: Line) => readonly Point[];
   /** Describes a line, after its label. */
-  readonly describe: (points: ChartLine['points']) => string;
+  readonly describe: (points: readonly Point[]) => string;
 }
 
 /** Test accuracy after each epoch; null where no run was tested. */
@@ -19,12 +27,15 @@ export function learningCurves(panels: readonly Panel[]): Figure | null {
   return curveFigure(panels, {
     id: 'learning-curves',
     title: 'Learning curves',
-    caption: 'Mean test accuracy after each epoch; bands are 95 % confidence intervals of the mean (Student’s t).',
+    caption:
+      'Mean test accuracy after each epoch; bands are 95 % confidence intervals of the mean (Student’s t). Panels share the axis of accuracies, not that of epochs.',
     x: 'epoch',
-    isDiscrete: true,
-    pointsOf: ({ row }) => learningCurve(row).map((point) => ({ ...point, x: point.epoch, y: point.mean })),
-    formatX: String,
-    describe: (points) => `from ${percent(points[0]?.y ?? null)} to ${percent(points.at(-1)?.y ?? null)}`,
+    xFormat: 'd',
+    xDomainOf: (xs) => domainOf(xs, 0),
+    pointsOf: ({ row }) =>
+      learningCurve(row).map((point) => ({ ...point, x: point.epoch, y: point.mean, name: String(point.epoch) })),
+    describe: (points) =>
+      `from ${percent(points[0]?.y ?? null)} to ${percent(points.at(-1)?.y ?? null)} after epoch ${points.at(-1)?.name}`,
   });
 }
 
@@ -33,61 +44,97 @@ export function equalComputeCurves(panels: readonly Panel[]): Figure | null {
   const curves = new Map(panels.flatMap(({ lines }) => lines.map(({ row }) => [row, learningCurve(row)] as const)));
   const most = Math.max(0, ...[...curves.values()].flatMap((curve) => curve.map(({ work }) => work ?? 0)));
   const { factor, name } = powerOfThousand(most);
-  const place = (point: CurvePoint) =>
-    point.work === null ? [] : [{ ...point, x: point.work / factor, y: point.mean }];
+  const place = (point: CurvePoint): Point[] => {
+    if (point.work === null) return [];
+    const x = point.work / factor;
+    return [{ ...point, x, y: point.mean, name: x.toFixed(2) }];
+  };
   return curveFigure(panels, {
     id: 'equal-compute',
     title: 'Accuracy at equal compute',
     caption:
-      'The same curves by the multiply-accumulates done until then, auxiliary networks and backward passes included: what lies above each other has cost the same. A learning rate that falls until the end of a run favours the end of each curve.',
+      'The same curves by the multiply-accumulates done until then, auxiliary networks and backward passes included: what lies above each other has cost the same. Panels share the axis of accuracies, not that of compute. A learning rate that falls until the end of a run favours the end of each curve.',
     x: `multiply-accumulates (× ${name})`,
-    isDiscrete: false,
+    xFormat: null,
+    xDomainOf: (xs) => [0, Math.max(...xs)],
     pointsOf: ({ row }) => curves.get(row)?.flatMap(place) ?? [],
-    formatX: (x) => x.toFixed(2),
-    describe: (points) => `${percent(points.at(-1)?.y ?? null)} at ${points.at(-1)?.x.toFixed(2)} × ${name}`,
+    describe: (points) => `${percent(points.at(-1)?.y ?? null)} at ${points.at(-1)?.name} × ${name}`,
   });
 }
 
-/** Accuracy of linear probes by module; null without probes. */
-export function separabilityCurves(panels: readonly Panel[]): Figure | null {
-  return curveFigure(panels, {
+/** Accuracy of linear probes by depth; null without probes. */
+export function separabilityCurves(view: StudyView, panels: readonly Panel[]): Figure | null {
+  const { shown, note } = withProbedReference(view, panels);
+  return curveFigure(shown, {
     id: 'linear-separability',
-    title: 'Linear separability by module',
-    caption:
-      'Test accuracy of a linear classifier trained on what each module puts out, from the first module to the last. Local losses make early modules separate classes early; what counts for the whole network is the last module.',
-    x: 'module',
-    isDiscrete: true,
-    pointsOf: ({ row }) => separability(row).map((point) => ({ ...point, x: point.module, y: point.mean })),
-    formatX: String,
+    title: 'Linear separability by depth',
+    caption: `Test accuracy of a linear classifier trained on what each module puts out, by the share of the network’s modules up to there. Local losses make early modules separate classes early; what counts for the whole network is the last module. A network that is not cut into modules has one probe, at its end.${note}`,
+    x: 'share of the modules',
+    xFormat: '.0%',
+    xDomainOf: () => [0, 1],
+    pointsOf: ({ row }) =>
+      separability(row).map((point) => {
+        const { module, modules } = point;
+        return { ...point, x: (module + 1) / modules, y: point.mean, name: `${module + 1}/${modules}` };
+      }),
     describe: (points) =>
-      `${percent(points[0]?.y ?? null)} at the first module, ${percent(points.at(-1)?.y ?? null)} at the last`,
+      points.length === 1
+        ? `${percent(points[0]?.y ?? null)} at the end, its only probe`
+        : `${percent(points[0]?.y ?? null)} after the first of ${points.length} modules, ${percent(points.at(-1)?.y ?? null)} after the last`,
   });
+}
+
+/**
+ * A reference that is one module says nothing about what lies before its end. Where the study has the same training cut into
+ * modules, as end to end with recomputed activations is, that one is drawn in its place.
+ */
+function withProbedReference({ reference, recomputed }: StudyView, panels: readonly Panel[]) {
+  const none = { shown: panels, note: '' };
+  if (reference === null || recomputed === null) return none;
+  const line = panels.flatMap(({ lines }) => lines).find(({ row }) => row === recomputed);
+  const isSameTraining = reference.condition.config.epochs === recomputed.condition.config.epochs;
+  const isBetter = separability(reference).length === 1 && separability(recomputed).length > 1;
+  if (line === undefined || !isSameTraining || !isBetter) return none;
+  const shown = panels.map((panel) =>
+    panel.lines.includes(line)
+      ? panel
+      : {
+          ...panel,
+          lines: panel.lines.map((of) => (of.row === reference ? { ...line, label: line.row.condition.name } : of)),
+        },
+  );
+  const name = recomputed.condition.name;
+  return {
+    shown,
+    note: panels.length === 1 ? '' : ` “${name}” stands for “${reference.condition.name}”, as it has more probes.`,
+  };
 }
 
 function curveFigure(panels: readonly Panel[], options: CurveFigure): Figure | null {
   const drawn = panels.flatMap(({ title, lines }) => {
     const own = lines.flatMap((line) => {
       const points = options.pointsOf(line);
-      return points.length === 0 ? [] : [{ ...line, isDashed: line.row.isReference, points }];
+      return points.length === 0 ? [] : [{ ...line, points }];
     });
     return own.length === 0 ? [] : [{ title, lines: own }];
   });
   const points = drawn.flatMap(({ lines }) => lines.flatMap((line) => line.points));
   if (points.length === 0) return null;
-  const xs = points.map(({ x }) => x);
-  const xDomain = options.isDiscrete ? domainOf(xs, 0) : ([0, Math.max(...xs)] as const);
   const yDomain = shareDomainOf(points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]));
-  const { id, title, caption, x, isDiscrete } = options;
+  const { id, title, caption, x, xFormat } = options;
   const seen = new Set<Line['row']>();
   return {
     id,
     title,
     caption,
-    panels: drawn.map((panel) => ({
-      title: panel.title === '' ? title : `${title}: ${panel.title}`,
-      description: `Line chart. ${panel.lines.map((line) => `${line.label}: ${options.describe(line.points)}`).join('; ')}.`,
-      spec: lineChart(panel.lines, { title: panel.title, x, xDomain, yDomain, isDiscrete }),
-    })),
+    panels: drawn.map((panel) => {
+      const xDomain = options.xDomainOf(panel.lines.flatMap((line) => line.points.map((point) => point.x)));
+      return {
+        title: panel.title === '' ? title : `${title}: ${panel.title}`,
+        description: `Line chart. ${panel.lines.map((line) => `${line.label}: ${options.describe(line.points)}`).join('; ')}.`,
+        spec: lineChart(panel.lines, { title: panel.title, x, y: 'test accuracy', xDomain, yDomain, xFormat }),
+      };
+    }),
     table: {
       columns: ['Condition', x, 'Mean', '95 % CI', 'Runs'],
       rows: drawn.flatMap(({ lines }) =>
@@ -95,12 +142,12 @@ function curveFigure(panels: readonly Panel[], options: CurveFigure): Figure | n
           // The reference is drawn in every panel.
           if (seen.has(row)) return [];
           seen.add(row);
-          return points.map((point) => [
+          return points.map(({ name, y, low, high, n }) => [
             row.condition.name,
-            options.formatX(point.x),
-            percent(point.y),
-            point.low === null ? '–' : `${percent(point.low)} to ${percent(point.high)}`,
-            String('n' in point ? point.n : ''),
+            name,
+            percent(y),
+            low === null ? '–' : `${percent(low)} to ${percent(high)}`,
+            String(n),
           ]);
         }),
       ),

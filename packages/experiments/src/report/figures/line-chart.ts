@@ -1,13 +1,13 @@
-import { colourOf } from '../theme/palette.js';
+import type { Look } from '../looks.js';
+import { colourOf, paper } from '../theme/palette.js';
 import type { ChartSpec } from '../theme/svg.js';
 import { panelHeight, panelWidth } from './figure.js';
-import { shareFormat, spread } from './scales.js';
+import { labelSize, placeLineLabels, rowHeight } from './line-labels.js';
+import { shareFormat } from './scales.js';
 
 /** A line with its band; bounds are null where there is none. */
-export interface ChartLine {
+export interface ChartLine extends Look {
   readonly label: string;
-  readonly colour: number;
-  readonly isDashed: boolean;
   readonly points: readonly {
     readonly x: number;
     readonly y: number;
@@ -16,90 +16,114 @@ export interface ChartLine {
   }[];
 }
 
-/** Axes that all panels of a figure share. */
+/** Axes. The panels of a figure share y; each has x of its own, so that short curves are not crushed by long ones. */
 export interface LineChartOptions {
   readonly title: string;
   readonly x: string;
+  readonly y: string;
   readonly xDomain: readonly [number, number];
   readonly yDomain: readonly [number, number];
-  /** Are all values of x whole numbers? */
-  readonly isDiscrete: boolean;
+  /** How values of x are written; `d` for whole numbers. */
+  readonly xFormat: string | null;
 }
 
 /** More points than that would hide their line. */
 const mostPoints = 12;
-const labelHeight = 14;
+/** Solid; the reference; then what else shares a colour. */
+const patterns = [
+  [1, 0],
+  [5, 5],
+  [10, 4, 2, 4],
+  [2, 3],
+  [12, 4],
+  [6, 3, 2, 3, 2, 3],
+] as const;
 
-/** Shares by x: lines with their names at the end, on bands that were computed before. */
+/** Shares by x: lines with their names at their ends, on bands that were computed before. */
 export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineChartOptions): ChartSpec {
-  const { xDomain, yDomain, isDiscrete } = axes;
-  const points = lines.flatMap(({ label, isDashed, points }) => points.map((point) => ({ label, isDashed, ...point })));
-  const longest = Math.max(...lines.map(({ points }) => points.length));
-  const ends = lines.flatMap(({ label, points }) => {
-    const last = points.at(-1);
-    return last === undefined ? [] : [{ label, x: xDomain[1], y: last.y }];
+  const { xDomain, yDomain, xFormat } = axes;
+  const points = lines.flatMap(({ label, colour, shape, dash, points: own }) =>
+    own.map(({ x, y, low, high }) => ({
+      ...{ label, x, y, low, high, shape, stroke: colourOf(colour), pattern: patterns[dash % patterns.length] },
+      isMarked: own.length <= mostPoints,
+    })),
+  );
+  const x = {
+    field: 'x',
+    type: 'quantitative',
+    title: axes.x,
+    scale: { domain: xDomain, nice: false, zero: false },
+    axis: {
+      ...{ grid: false, tickCount: 5, labelFlush: false },
+      ...(xFormat === 'd' ? { tickMinStep: 1 } : {}),
+      ...(xFormat === null ? {} : { format: xFormat }),
+    },
+  };
+  const y = (field: string) => ({
+    field,
+    type: 'quantitative',
+    title: axes.y,
+    scale: { domain: yDomain, nice: false, zero: false },
+    axis: { format: shareFormat(yDomain), tickCount: 5 },
   });
-  const gap = (labelHeight / panelHeight) * (yDomain[1] - yDomain[0]);
-  const scale = { domain: lines.map(({ label }) => label), range: lines.map(({ colour }) => colourOf(colour)) };
+  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  const line = { detail: { field: 'label', type: 'nominal' }, color: colour };
   return {
-    ...(title === '' ? {} : { title: { text: title, fontSize: 12.5, offset: 10 } }),
+    ...(title === '' ? {} : { title: { text: title, fontSize: 13, offset: 12 } }),
     width: panelWidth,
     height: panelHeight,
-    encoding: {
-      x: {
-        field: 'x',
-        type: 'quantitative',
-        title: axes.x,
-        scale: { domain: xDomain, nice: false, zero: false },
-        axis: { grid: false, tickCount: 5, ...(isDiscrete ? { tickMinStep: 1, format: 'd' } : {}) },
-      },
-      color: { field: 'label', type: 'nominal', scale, legend: null },
-    },
     layer: [
       {
         data: { values: points.filter(({ low }) => low !== null) },
         mark: { type: 'area', opacity: 0.16, clip: true },
-        encoding: { y: shares('low', yDomain), y2: { field: 'high' } },
+        encoding: { x, y: y('low'), y2: { field: 'high' }, ...line },
       },
       {
         data: { values: points },
-        mark: {
-          type: 'line',
-          strokeWidth: 2.25,
-          strokeCap: 'round',
-          ...(longest <= mostPoints ? { point: { size: 28, filled: true } } : {}),
-        },
-        encoding: {
-          y: shares('y', yDomain),
-          strokeDash: {
-            field: 'isDashed',
-            type: 'nominal',
-            scale: {
-              domain: [false, true],
-              range: [
-                [1, 0],
-                [5, 5],
-              ],
-            },
-            legend: null,
-          },
-        },
+        mark: { type: 'line', strokeWidth: 2.25, strokeCap: 'butt' },
+        encoding: { x, y: y('y'), strokeDash: { field: 'pattern', type: 'nominal', scale: null }, ...line },
       },
       {
-        data: { values: spread(ends, gap, yDomain) },
-        mark: { type: 'text', align: 'left', dx: 10, fontSize: 11.5, fontWeight: 'bold', limit: 200 },
-        encoding: { y: shares('at', yDomain), text: { field: 'label' } },
+        data: { values: points.filter(({ isMarked }) => isMarked) },
+        mark: { type: 'point', filled: true, size: 34, opacity: 1 },
+        encoding: { x, y: y('y'), shape: { field: 'shape', type: 'nominal', scale: null }, color: colour },
       },
+      ...labels(lines, axes),
     ],
   };
 }
 
-function shares(field: string, domain: readonly [number, number]) {
-  return {
-    field,
-    type: 'quantitative',
-    title: null,
-    scale: { domain, nice: false, zero: false },
-    axis: { format: shareFormat(domain), tickCount: 5 },
+/** Names of lines, in pixels, with a rim of paper so that they can be read on a band or a line. */
+function labels(lines: readonly ChartLine[], { xDomain, yDomain }: Omit<LineChartOptions, 'title'>): ChartSpec[] {
+  const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
+  const down = (value: number) => panelHeight * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
+  const placed = lines.flatMap(({ colour, ...line }) =>
+    line.points.length === 0 ? [] : [{ colour, label: line.label, points: line.points }],
+  );
+  const values = placeLineLabels(
+    placed.map(({ label, points }) => ({ label, points: points.map(({ x, y }) => ({ x: across(x), y: down(y) })) })),
+    panelWidth,
+    panelHeight,
+  ).map(({ line, text, x, y, leader }) => ({
+    ...{ text, x, y, stroke: colourOf(placed[line]?.colour ?? 0) },
+    // Of the first row.
+    top: y - (rowHeight * (text.length - 1)) / 2,
+    ...(leader === null ? {} : { fromX: leader.x + 4, fromY: leader.y, toX: x - 2 }),
+  }));
+  const pixels = (field: string) => ({ field, type: 'quantitative', scale: null, axis: null });
+  const text = {
+    ...{ type: 'text', align: 'left', baseline: 'middle', limit: 260 },
+    ...{ fontSize: labelSize, fontWeight: 'bold', lineHeight: rowHeight },
   };
+  const encoding = { x: pixels('x'), y: pixels('top'), text: { field: 'text' } };
+  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  return [
+    {
+      data: { values: values.filter((label) => 'fromX' in label) },
+      mark: { type: 'rule', strokeWidth: 1, opacity: 0.7 },
+      encoding: { x: pixels('fromX'), y: pixels('fromY'), x2: { field: 'toX' }, y2: { field: 'y' }, color: colour },
+    },
+    { data: { values }, mark: { ...text, stroke: paper, strokeWidth: 3, strokeJoin: 'round' }, encoding },
+    { data: { values }, mark: text, encoding: { ...encoding, color: colour } },
+  ];
 }

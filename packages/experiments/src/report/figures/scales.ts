@@ -12,8 +12,11 @@ export function shareDomainOf(values: readonly number[]): [number, number] {
   return [Math.max(0, least), Math.min(1, most)];
 }
 
-/** Moves heights that are closer than `gap` apart, around their common middle, within `domain` if they fit. The order stays. */
-export function spread<T extends { readonly y: number }>(
+/**
+ * Moves heights that are closer than `gap` apart, around their common middle, within `domain` if they fit. The order stays.
+ * An item of `size` n takes the room of n others.
+ */
+export function spread<T extends { readonly y: number; readonly size?: number }>(
   ends: readonly T[],
   gap: number,
   [least, most]: readonly [number, number],
@@ -23,19 +26,29 @@ export function spread<T extends { readonly y: number }>(
   for (const end of sorted) {
     let cluster = placed([end]);
     let below = clusters.at(-1);
-    while (below !== undefined && below.bottom + gap * below.items.length > cluster.bottom) {
+    while (below !== undefined && below.bottom + heightOf(below.items) > cluster.bottom) {
       clusters.pop();
       cluster = placed([...below.items, ...cluster.items]);
       below = clusters.at(-1);
     }
     clusters.push(cluster);
   }
-  return clusters.flatMap(({ items, bottom }) => items.map((end, index) => ({ ...end, at: bottom + gap * index })));
+  return clusters.flatMap(({ items, bottom }) =>
+    items.map((end, index) => ({ ...end, at: bottom + heightOf(items.slice(0, index)) + room(end) / 2 })),
+  );
 
+  function room({ size = 1 }: T): number {
+    return gap * size;
+  }
+  function heightOf(items: readonly T[]): number {
+    return items.reduce((sum, item) => sum + room(item), 0);
+  }
   function placed(items: T[]) {
-    const height = gap * (items.length - 1);
+    const height = heightOf(items);
     const middle = items.reduce((sum, { y }) => sum + y, 0) / items.length;
-    return { items, bottom: Math.max(least, Math.min(most - height, middle - height / 2)) };
+    // The middle of a single one may lie on the domain's bounds.
+    const bottom = Math.max(least - gap / 2, Math.min(most + gap / 2 - height, middle - height / 2));
+    return { items, bottom };
   }
 }
 

@@ -3,25 +3,19 @@ import type { StudyView } from '../condition-rows.js';
 import { environmentFacts } from '../environment-facts.js';
 import type { DrawnFigure } from '../figures/drawn-figures.js';
 import { findings } from '../findings.js';
+import type { PlanFile } from '../plan-files.js';
 import { paragraphs } from '../text/markdown.js';
 import { counted } from '../text/wording.js';
-import { withOwnIds } from '../theme/svg.js';
 import { Code, Facts, FigurePart, Section } from './parts.js';
+import { Plans } from './plans.js';
 import { Results } from './results.js';
 import { Runs } from './runs.js';
 import { style } from './style.js';
 
-/** Drawing of a method's plan, as `localgrad explain --svg` makes it. */
-export interface PlanFigure {
-  readonly title: string;
-  /** One `<svg>` element. */
-  readonly svg: string;
-}
-
 export interface PageContent {
   readonly view: StudyView;
   readonly figures: readonly DrawnFigure[];
-  readonly planFigures: readonly PlanFigure[];
+  readonly plans: readonly PlanFile[];
   /** Address of a run's folder from where the page is; null where the page is not kept beside the runs. */
   readonly linkTo: (folder: string) => string | null;
 }
@@ -31,13 +25,13 @@ export function renderPage(content: PageContent): string {
   return `<!doctype html>\n${renderToString(<Page {...content} />)}\n`;
 }
 
-function Page({ view, figures, planFigures, linkTo }: PageContent) {
+function Page({ view, figures, plans, linkTo }: PageContent) {
   const { study, finished, wanted } = view;
   const contents = [
     ['findings', 'What this shows'],
     ['results', 'Results'],
     ...figures.map(({ id, title }) => [id, title]),
-    ...(planFigures.length === 0 ? [] : [['plans', 'What was trained']]),
+    ...(plans.length === 0 ? [] : [['plans', 'What was trained']]),
     ['repeat', 'How to repeat it'],
     ['environment', 'Environment'],
     ['runs', 'Runs'],
@@ -76,7 +70,7 @@ function Page({ view, figures, planFigures, linkTo }: PageContent) {
           {figures.map((figure) => (
             <FigurePart figure={figure} />
           ))}
-          {planFigures.length > 0 && <Plans planFigures={planFigures} />}
+          {plans.length > 0 && <Plans plans={plans} />}
           <Section id="repeat" title="How to repeat it">
             {study.commands.length > 0 && <Code label="Commands" text={study.commands.join('\n')} />}
             <p>The experiment file:</p>
@@ -117,31 +111,4 @@ function Findings({ view }: { view: StudyView }) {
       </div>
     </Section>
   );
-}
-
-function Plans({ planFigures }: { planFigures: readonly PlanFigure[] }) {
-  return (
-    <Section id="plans" title="What was trained">
-      <p>
-        The network on top, one line for each loss below it; a bar covers the blocks that the loss trains. Gradients do
-        not leave the bars.
-      </p>
-      <div class="figures plans">
-        {planFigures.map(({ title, svg }, index) => (
-          <figure>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
-            <section class="panel" aria-label={`Plan ${index + 1}: ${title}`} tabIndex={0}>
-              <div dangerouslySetInnerHTML={{ __html: withOwnIds(elementOf(svg), `plan-${index + 1}-`) }} />
-            </section>
-            <figcaption>{title}</figcaption>
-          </figure>
-        ))}
-      </div>
-    </Section>
-  );
-}
-
-/** Without what may stand before the element in a file of its own. */
-function elementOf(svg: string): string {
-  return svg.slice(Math.max(0, svg.indexOf('<svg')));
 }

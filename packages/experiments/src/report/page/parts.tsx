@@ -81,11 +81,11 @@ function Numbers({ title, table }: { title: string; table: DataTable }) {
 
 /** A figure with its panels beside each other where there is room, and its numbers for who wants or needs them. */
 export function FigurePart({ figure }: { figure: DrawnFigure }) {
-  const { id, title, caption, panelSvgs, table } = figure;
+  const { id, title, caption, panelSvgs, table, columns = 2 } = figure;
   return (
     <Section id={id} title={title}>
       <figure>
-        <div class="figures">
+        <div class={columns > 2 ? 'figures narrow' : 'figures'}>
           {panelSvgs.map((svg, index) => (
             <div
               class="panel"

@@ -21,7 +21,11 @@ const glossary = [
     value:
       'The highest number of bytes in live tensors during a training step, counted exactly, with weights, optimizer state and the batch.',
   },
-  { name: 'Training time', value: 'Of training steps alone, mean over runs; evaluation is left out.' },
+  {
+    name: 'Training time',
+    value:
+      'Of training steps alone, evaluation is left out: mean over runs, and half its 95 % interval as a share. Runs that share a machine disturb each other; `localgrad bench step` measures in turns.',
+  },
   {
     name: 'Units of work',
     value: 'What a step computes, in forward passes of the whole network, auxiliary networks included; end to end: 3.',
@@ -48,8 +52,9 @@ export function Results({ view }: { view: StudyView }) {
   const hasTests = view.study.compare !== null || view.reference !== null;
   return (
     <>
+      <p class="hint">The table scrolls sideways: differences, tests and effect sizes stand to the right.</p>
       <Scroll label="Results by condition">
-        <table>
+        <table class="results">
           <thead>
             <tr>
               {columns.map(({ title, isText }, index) => (

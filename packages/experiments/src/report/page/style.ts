@@ -26,13 +26,17 @@ thead th { border-top: 0; color: var(--muted); font-size: 0.78rem; font-weight: 
 th[scope="row"], .text { text-align: left; }
 thead .number { min-width: 0; }
 th[scope="row"] { min-width: 15rem; white-space: normal; }
+.results th[scope="row"] { position: sticky; left: 0; background: var(--paper); min-width: 11rem; }
+.hint { font-size: 0.85rem; color: var(--muted); margin: 0.5rem 0; }
 .swatch { display: inline-block; width: 0.75rem; height: 0.75rem; border-radius: 3px; margin-right: 0.5rem; vertical-align: -0.05rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-bottom: 0.75rem; }
-.figures.plans { grid-template-columns: minmax(0, 1fr); }
+.figures.narrow { grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
+.figures.plans { grid-template-columns: minmax(0, 1fr); gap: 0.35rem; }
 .panel { padding: 1rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 10px; }
-.panel svg { display: block; max-width: 100%; height: auto; }
-.plans .panel { overflow-x: auto; background: #fff; }
-.plans .panel svg { min-width: 40rem; max-width: none; }
+.panel svg { display: block; width: 100%; max-width: 34rem; height: auto; margin: 0 auto; }
+.plans .panel { overflow-x: auto; width: fit-content; max-width: 100%; background: #fff; }
+.plans .panel svg { width: auto; min-width: 40rem; max-width: 100%; }
+.plans summary { margin: 0; }
 figure { margin: 0; }
 figcaption { margin: 0.75rem 0; color: var(--muted); font-size: 0.88rem; line-height: 1.5; max-width: 56rem; }
 summary { cursor: pointer; color: var(--accent); font-size: 0.9rem; margin: 0.5rem 0; }

@@ -12,13 +12,12 @@ export function resultsCsv(view: StudyView): string {
 export function runsCsv(view: StudyView): string {
   return csvOf(
     view.rows.flatMap((row) =>
-      row.condition.runs.map(({ seed, folder, summary, environment }): CsvRecord => {
+      row.condition.runs.map(({ seed, summary, environment }): CsvRecord => {
         const { cost } = summary;
         return {
           ...identity(row, view),
           seed,
           run_id: summary.runId,
-          folder,
           backend: summary.backend,
           test_accuracy: summary.testAccuracy,
           best_test_accuracy: summary.bestTestAccuracy,

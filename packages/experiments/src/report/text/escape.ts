@@ -6,12 +6,15 @@ export function csvField(value: string | number | null): string {
 
 /** Text that Markdown and the HTML in it leave as it is, on one line. */
 export function markdownText(text: string): string {
-  return text
-    .replaceAll(/[\\`*_[\]|#~]/g, (character) => `\\${character}`)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll(/\s*[\r\n]+\s*/g, ' ');
+  return (
+    text
+      .replaceAll(/[\\`*_[\]|#~]/g, (character) => `\\${character}`)
+      .replaceAll('&', '&amp;')
+      // A sign before a number is none of HTML's.
+      .replaceAll(/<(?=[A-Za-z/!?])/g, '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll(/\s*[\r\n]+\s*/g, ' ')
+  );
 }
 
 /** A block of code with a fence that is longer than any in the text. */

@@ -2,11 +2,12 @@ import type { StudyView } from '../condition-rows.js';
 import { environmentFacts } from '../environment-facts.js';
 import type { Figure } from '../figures/figure.js';
 import { findings } from '../findings.js';
+import { type PlanFile, planCaption } from '../plan-files.js';
 import { resultColumns } from '../results-table.js';
 import { markdownCode, markdownText } from './escape.js';
 
 /** The report for a repository or a pull request; figures are the files beside it. */
-export function markdownOf(view: StudyView, figures: readonly Figure[]): string {
+export function markdownOf(view: StudyView, figures: readonly Figure[], plans: readonly PlanFile[] = []): string {
   const { study } = view;
   const columns = resultColumns(view);
   const line = (cells: readonly string[]) => `| ${cells.map(markdownText).join(' | ')} |`;
@@ -30,6 +31,7 @@ export function markdownOf(view: StudyView, figures: readonly Figure[]): string 
       `![${markdownText(title)}](figures/${id}.png)`,
       markdownText(caption),
     ]),
+    ...planBlocks(plans),
     '## How to repeat it',
     ...(study.commands.length === 0 ? [] : [markdownCode(study.commands.join('\n'), 'bash')]),
     markdownCode(study.source, 'yaml'),
@@ -39,6 +41,19 @@ export function markdownOf(view: StudyView, figures: readonly Figure[]): string 
       .join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** One plan is shown, the others are linked: drawings of like methods are nearly equal. */
+function planBlocks([first, ...others]: readonly PlanFile[]): string[] {
+  if (first === undefined) return [];
+  return [
+    '## What was trained',
+    planCaption,
+    `![${markdownText(`Plan of ${first.title}`)}](figures/${first.id}.png)`,
+    [first, ...others]
+      .map(({ id, title }) => `- ${markdownText(title)}: [SVG](figures/${id}.svg), [PNG](figures/${id}.png)`)
+      .join('\n'),
+  ];
 }
 
 /** Paragraphs of a text: what empty lines part. */

@@ -1,0 +1,89 @@
+import type { ConditionRow } from '../condition-rows.js';
+import type { Line } from '../panels.js';
+import { colourOf, ink } from '../theme/palette.js';
+import type { FigurePanel } from './figure.js';
+import { panelWidth } from './figure.js';
+import { labelSize } from './line-labels.js';
+
+interface Entry {
+  readonly text: string;
+  readonly line: Line;
+  readonly isHead: boolean;
+}
+
+/** As wide as a panel with its axis, so that the page shows both at one scale. */
+const leastWidth = panelWidth + 56;
+const rowHeight = 15;
+/** More rows than that begin another column. */
+const mostRows = 24;
+/** DejaVu Sans at the size of labels: a little more than its mean. */
+const characterWidth = 7.2;
+
+/** What colours and numbers of points stand for, so that the drawing can be read without the page. */
+export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Line>): FigurePanel {
+  const entries = entriesOf(rows, lines);
+  const columns = Math.ceil(entries.length / mostRows);
+  const perColumn = Math.ceil(entries.length / columns);
+  const width = Math.max(
+    leastWidth / columns,
+    40 + characterWidth * Math.max(...entries.map(({ text }) => text.length)),
+  );
+  const values = entries.map(({ text, line, isHead }, index) => ({
+    ...{ text, isHead, shape: line.shape, stroke: colourOf(line.colour) },
+    x: 6 + width * Math.floor(index / perColumn),
+    textX: (isHead ? 18 : 26) + width * Math.floor(index / perColumn),
+    y: 8 + rowHeight * (index % perColumn),
+  }));
+  const pixels = (field: string) => ({ field, type: 'quantitative', scale: null, axis: null });
+  const text = { type: 'text', align: 'left', baseline: 'middle', fontSize: labelSize };
+  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  return {
+    title: 'What the points are',
+    description: `Key. ${rows.map(({ number, condition }) => `${number}: ${condition.name}`).join('; ')}.`,
+    spec: {
+      title: { text: 'What the points are', fontSize: 13, offset: 12 },
+      width: width * columns,
+      height: rowHeight * perColumn,
+      layer: [
+        {
+          data: { values: values.filter(({ isHead }) => isHead) },
+          mark: { type: 'point', filled: true, size: 62, opacity: 1 },
+          encoding: {
+            ...{ x: pixels('x'), y: pixels('y'), color: colour },
+            shape: { field: 'shape', type: 'nominal', scale: null },
+          },
+        },
+        {
+          data: { values: values.filter(({ isHead }) => isHead) },
+          mark: { ...text, fontWeight: 'bold' },
+          encoding: { x: pixels('textX'), y: pixels('y'), text: { field: 'text' }, color: colour },
+        },
+        {
+          data: { values: values.filter(({ isHead }) => !isHead) },
+          mark: { ...text, color: ink },
+          encoding: { x: pixels('textX'), y: pixels('y'), text: { field: 'text' } },
+        },
+      ],
+    },
+  };
+}
+
+/** Conditions under what they have in common: the value of the compared factor, which their colour stands for. */
+function entriesOf(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Line>): Entry[] {
+  const groups = new Map<string, { line: Line; rows: ConditionRow[] }>();
+  for (const row of rows) {
+    const line = lines.get(row.condition.key);
+    if (line === undefined) continue;
+    const name = line.shape === 'square' && line.colour === 0 ? 'end to end' : line.label;
+    const group = groups.get(name) ?? { line, rows: [] };
+    group.rows.push(row);
+    groups.set(name, group);
+  }
+  return [...groups].flatMap(([name, { line, rows }]): Entry[] => {
+    const [first] = rows;
+    const named = (row: ConditionRow) => `${row.number}  ${row.condition.name}`;
+    if (first !== undefined && rows.length === 1 && first.condition.name === name)
+      return [{ text: named(first), line, isHead: true }];
+    return [{ text: name, line, isHead: true }, ...rows.map((row) => ({ text: named(row), line, isHead: false }))];
+  });
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { viewOf } from '../condition-rows.js';
+import { syntheticStudy } from '../study.fixture.js';
+import { moduleLosses } from './module-losses.js';
+
+/** The synthetic study, where losses of single modules beside windows are as by guessing, of ten classes. */
+function studyWith(weightOf: ((isIdle: boolean) => number) | null) {
+  const study = syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 2, seeds: 2 });
+  return {
+    ...study,
+    conditions: study.conditions.map((condition) => ({
+      ...condition,
+      runs: condition.runs.map((run) => {
+        const hasWindows = run.summary.objectives.some(({ role }) => role === 'cascaded');
+        const idle = run.summary.objectives.filter(({ role }) => hasWindows && role === 'independent');
+        const losses = Object.fromEntries(idle.map(({ id }) => [id, Math.log(10)]));
+        const objectives = run.summary.objectives.map((objective) =>
+          weightOf === null ? objective : { ...objective, weight: weightOf(idle.includes(objective)) },
+        );
+        const epochs = run.summary.epochs.map((epoch) => ({ ...epoch, losses: { ...epoch.losses, ...losses } }));
+        return { ...run, summary: { ...run.summary, objectives, epochs } };
+      }),
+    })),
+  };
+}
+
+interface Spec {
+  readonly encoding: { readonly color: { readonly scale: { readonly domain: readonly string[] } } };
+  readonly layer: readonly { readonly encoding: { readonly y: { readonly scale: { readonly domain: number[] } } } }[];
+}
+
+function drawn(weightOf: ((isIdle: boolean) => number) | null) {
+  const figure = moduleLosses(viewOf(studyWith(weightOf)));
+  const specs = figure?.panels.map(({ spec }) => spec as unknown as Spec) ?? [];
+  return {
+    caption: figure?.caption ?? '',
+    rows: figure?.table.rows ?? [],
+    descriptions: figure?.panels.map(({ description }) => description) ?? [],
+    kinds: specs.map(({ encoding }) => encoding.color.scale.domain),
+    most: specs[0]?.layer[0]?.encoding.y.scale.domain[1] ?? 0,
+  };
+}
+
+describe('losses by module', () => {
+  it('that hardly count do not set the axis, and their weight is named', () => {
+    const { most, kinds, caption, rows, descriptions } = drawn((isIdle) => (isIdle ? 0.001 : 0.999));
+    expect(most).toBeLessThan(1.5);
+    expect(kinds[0]).toEqual(['one module', 'classifier']);
+    expect(kinds[1]).toEqual(['one module, weight 0.001 ↑', 'window of modules', 'classifier']);
+    expect(caption).toContain('Weights at the end of training are named where they are not 1.');
+    expect(caption).toContain('Losses whose weight is below 0.01 do not set the axis');
+    expect(caption).toContain('marked with ↑');
+    expect(rows.some(([, , kind, weight]) => kind === 'one module' && weight === '0.001')).toBe(true);
+    // What is not seen is said.
+    expect(descriptions[1]).toContain('one module, weight 0.001 at module 0: 2.303');
+  });
+
+  it('that count set the axis', () => {
+    const { most, kinds, caption } = drawn((isIdle) => (isIdle ? 0.5 : 1));
+    expect(most).toBeGreaterThan(Math.log(10));
+    expect(kinds[1]).toEqual(['one module, weight 0.5', 'window of modules', 'classifier']);
+    expect(caption).not.toContain('do not set the axis');
+  });
+
+  it('of runs that say no weights: windows set the axis, and the caption says why', () => {
+    const { most, kinds, caption } = drawn(null);
+    expect(most).toBeLessThan(1.5);
+    expect(kinds[1]).toEqual(['one module ↑', 'window of modules', 'classifier']);
+    expect(caption).toContain('Some runs do not say the weights of their losses');
+    expect(caption).toContain('logarithm of the number of classes');
+    expect(caption).not.toContain('below 0.01');
+  });
+});

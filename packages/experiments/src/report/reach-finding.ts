@@ -1,0 +1,57 @@
+import { type ConditionRow, isEndToEnd, type StudyView } from './condition-rows.js';
+import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf } from './finding.js';
+import { capital, counted, percent } from './text/wording.js';
+
+/** Which conditions of local learning reach the reference? */
+export function reach(view: StudyView): Finding[] {
+  const { rows, reference, study } = view;
+  if (reference === null || reference.last === null) return [];
+  const { mean, low, high, n } = reference.last;
+  const name = reference.condition.name;
+  if (low === null || high === null) {
+    return [
+      {
+        text: `${capital(name)} reaches ${percent(mean)} with one run: no interval, so it cannot be said which conditions reach it.`,
+        details: [],
+      },
+    ];
+  }
+  const local = rows.filter((row) => !isEndToEnd(row) && row.last !== null);
+  const sameLength = local.filter((row) => hasSameEpochs(row, reference));
+  const there = sameLength.filter((row) => isThere(row, low));
+  const ofValues = rowsOf(view).map(({ value, rows: own }) => {
+    const tested = own.filter(({ last }) => last !== null);
+    const [nearest] = mostAccurate(tested);
+    const close = nearest === undefined ? '' : `; nearest: ${settingOf(nearest, view)}, ${toReference(nearest)}`;
+    return `${value}: ${tested.filter((row) => isThere(row, low)).length} of ${counted(tested.length, 'setting')}${close}`;
+  });
+  const others = study.compare === null ? mostAccurate(local).slice(0, mostShown) : withoutValue(view, local);
+  return [
+    {
+      text:
+        `${capital(name)} reaches ${percent(mean)} (95 % CI ${percent(low)} to ${percent(high)}, ${counted(n, 'run')}). ` +
+        `${there.length} of ${counted(sameLength.length, 'local condition')} of as many epochs ${there.length === 1 ? 'has' : 'have'} a mean in that interval or above it. ` +
+        'To be in it is no proof of equality: with few runs it is wide.',
+      details: [
+        ...ofValues,
+        ...others.map((row) => `${row.condition.name}: ${percent(row.last?.mean ?? null)}, ${toReference(row)}`),
+      ],
+    },
+  ];
+}
+
+function isThere({ last }: ConditionRow, low: number): boolean {
+  return last !== null && last.mean >= low;
+}
+
+function hasSameEpochs(row: ConditionRow, reference: ConditionRow): boolean {
+  return row.condition.config.epochs === reference.condition.config.epochs;
+}
+
+function withoutValue({ study }: StudyView, rows: readonly ConditionRow[]): ConditionRow[] {
+  return rows.filter(({ condition }) => condition.labels[study.compare?.factor ?? ''] === undefined);
+}
+
+function toReference({ toReference: difference }: ConditionRow): string {
+  return difference === null ? 'not compared' : differenceText(difference);
+}
