@@ -76,7 +76,7 @@ function oursOf({ id, unit }) {
   const ours = reproduced.get(id);
   if (ours === undefined) return 'not run';
   const interval = ours.interval === '' ? '' : ` (${ours.interval})`;
-  return `${ours.value}${interval} ${unit}, n = ${ours.n}`;
+  return `${ours.value.replace('-', '−')}${interval} ${unit}, n = ${ours.n}`;
 }
 
 function reproducedOf(target) {
