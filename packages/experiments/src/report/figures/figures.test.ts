@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { viewOf } from '../condition-rows.js';
-import { atEqualCompute, learningCurve } from '../curves.js';
 import { panelsOf } from '../panels.js';
 import { syntheticStudy } from '../study.fixture.js';
 import { placeLabels } from './label-places.js';
@@ -100,19 +99,4 @@ describe('panels', () => {
     expect(Math.max(...split.map(({ lines }) => lines.length))).toBe(6);
     expect(split.map(({ title }) => title)).toContain('All conditions (2 of 4)');
   });
-});
-
-it('compares at the compute of the cheapest run, as far as each condition has come with it', () => {
-  const view = viewOf(syntheticStudy({ modules: [4] }));
-  const equal = atEqualCompute(view.rows);
-  const reference = view.reference;
-  expect(equal?.budget).toBe(reference?.work);
-  expect(equal?.reached.get(reference?.condition.key ?? '')?.epoch).toBe(6);
-  for (const row of view.rows) {
-    const point = equal?.reached.get(row.condition.key);
-    const curve = learningCurve(row);
-    expect(curve.find(({ epoch }) => epoch === point?.epoch)?.mean).toBe(point?.mean);
-    const next = curve.find(({ epoch }) => epoch === (point?.epoch ?? 0) + 1);
-    if (next !== undefined) expect(next.work).toBeGreaterThan(equal?.budget ?? 0);
-  }
 });

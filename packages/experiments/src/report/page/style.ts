@@ -26,6 +26,8 @@ thead th { border-top: 0; color: var(--muted); font-size: 0.78rem; font-weight: 
 th[scope="row"], .text { text-align: left; }
 thead .number { min-width: 0; }
 th[scope="row"] { min-width: 15rem; white-space: normal; }
+.results th[scope="row"] { position: sticky; left: 0; background: var(--paper); min-width: 11rem; }
+.hint { font-size: 0.85rem; color: var(--muted); margin: 0.5rem 0; }
 .swatch { display: inline-block; width: 0.75rem; height: 0.75rem; border-radius: 3px; margin-right: 0.5rem; vertical-align: -0.05rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-bottom: 0.75rem; }
 .figures.narrow { grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
