@@ -4,6 +4,7 @@ import type { Optimizer, StoredTensor } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { EpochRecord } from './events.js';
 import type { LossLogState } from './loss-log.js';
+import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
 
 /** Where a run stands, besides its tensors: plain data. Order and augmentation of images follow from it and the seed. */
 export interface TrainingProgress {
@@ -15,7 +16,7 @@ export interface TrainingProgress {
   readonly batchesDone: number;
   readonly losses: LossLogState;
   /** Epochs that have ended. */
-  readonly records: readonly EpochRecord[];
+  readonly records: readonly StoredRecord[];
   readonly seconds: number;
   readonly totalSeconds: number;
   /** Of training steps in the unfinished epoch. */
@@ -24,6 +25,17 @@ export interface TrainingProgress {
   readonly peakBytes: number;
   /** How often the run was taken up from a checkpoint before. */
   readonly resumptions: number;
+}
+
+/** The loss on test images may be anything: training stops at losses of its own only. */
+export type StoredRecord = Omit<EpochRecord, 'testLoss'> & { readonly testLoss?: StoredNumber };
+
+export function storedRecord({ testLoss, ...record }: EpochRecord): StoredRecord {
+  return testLoss === undefined ? record : { ...record, testLoss: storedNumber(testLoss) };
+}
+
+export function recordOf({ testLoss, ...record }: StoredRecord): EpochRecord {
+  return testLoss === undefined ? record : { ...record, testLoss: numberOf(testLoss) };
 }
 
 /**
@@ -39,7 +51,7 @@ export interface TrainingCheckpoint {
 export interface CheckpointPolicy {
   /** Epochs between two checkpoints, made after the evaluation. Default 1. */
   readonly everyEpochs?: number;
-  /** Steps between two further checkpoints, counted from the run's start. Default: none within epochs. */
+  /** Steps between two further checkpoints, counted from the run's start, ends of epochs included. Default: none. */
   readonly everySteps?: number;
   /** Training goes on when it has resolved; an error ends the run. */
   save(checkpoint: TrainingCheckpoint): Promise<void> | void;

@@ -3,6 +3,7 @@ export {
   type CheckpointPolicy,
   captureTensors,
   restoreTensors,
+  type StoredRecord,
   type TrainingCheckpoint,
   type TrainingProgress,
 } from './checkpoint.js';
@@ -28,4 +29,5 @@ export {
 } from './observers/console-progress.js';
 export { metricsWriter } from './observers/metrics-writer.js';
 export { type ProbeOptions, probeModules } from './probe.js';
+export type { StoredNumber } from './stored-number.js';
 export { type TrainingResult, type TrainOptions, train } from './trainer.js';

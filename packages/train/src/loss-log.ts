@@ -2,6 +2,7 @@ import { LocalgradError } from '@localgrad/core';
 import type { CompiledPlan, StepResult } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import type { Losses } from './events.js';
+import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
 
 /** Mean losses and terms over an interval of steps. */
 export interface LossReading {
@@ -13,8 +14,12 @@ export interface LossReading {
 export interface LossLogState {
   readonly firstStep: number;
   readonly steps: number;
-  /** Values since the last reading, in the order of steps. */
-  readonly pending: readonly { readonly id: string; readonly isTerm: boolean; readonly values: readonly number[] }[];
+  /** Values since the last reading, in the order of steps. Terms need not be finite. */
+  readonly pending: readonly {
+    readonly id: string;
+    readonly isTerm: boolean;
+    readonly values: readonly StoredNumber[];
+  }[];
   /** Sums over the epoch, of what has been read. */
   readonly epoch: readonly { readonly id: string; readonly sum: number; readonly count: number }[];
 }
@@ -43,7 +48,7 @@ export class LossLog {
     this.#firstStep = state.firstStep;
     this.#steps = state.steps;
     for (const { id, isTerm, values } of state.pending) {
-      this.#series.set(seriesKey(id, isTerm), { isTerm, values: [...values], scalars: [] });
+      this.#series.set(seriesKey(id, isTerm), { isTerm, values: values.map(numberOf), scalars: [] });
     }
     for (const { id, sum, count } of state.epoch) this.#epoch.set(id, { sum, count });
   }
@@ -89,7 +94,9 @@ export class LossLog {
     return {
       firstStep: this.#firstStep,
       steps: this.#steps,
-      pending: [...this.#series].map(([key, { isTerm, values }]) => ({ id: idOf(key), isTerm, values: [...values] })),
+      pending: [...this.#series].map(([key, { isTerm, values }]) => {
+        return { id: idOf(key), isTerm, values: values.map(storedNumber) };
+      }),
       epoch: [...this.#epoch].map(([id, { sum, count }]) => ({ id, sum, count })),
     };
   }

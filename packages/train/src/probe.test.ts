@@ -1,5 +1,5 @@
 import { backboneFactory } from '@localgrad/backbones';
-import { createNetwork, resolvePartition } from '@localgrad/core';
+import { createNetwork, type Network, resolvePartition } from '@localgrad/core';
 import { createRandom, createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -59,5 +59,21 @@ describe('probeModules', () => {
     expect(separable).toHaveLength(2);
     for (const accuracy of separable) expect(accuracy).toBeGreaterThan(0.9);
     for (const accuracy of noise) expect(Math.abs(accuracy - 0.5)).toBeLessThan(0.12);
+  });
+
+  it('leaves no tensor behind where a later module has diverged', async () => {
+    const scope = createScope(3);
+    const backbone = backboneFactory('tiny').build({ inputShape: [8, 8, 1], classes: 2, scope });
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
+    const diverged = { forward: () => ({ output: tf.fill([32, 2, 2, 4], Number.NaN), release: () => {} }) };
+    const modules = network.modules.map((module, at) => (at === 0 ? module : { ...module, blocks: [diverged] }));
+    const before = tf.memory().numTensors;
+    const probing = probeModules({
+      network: { ...network, modules } as unknown as Network,
+      batches: batches(64, 1, true),
+      testBatches: batches(64, 2, true),
+    });
+    await expect(probing).rejects.toThrow(/not finite/);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });

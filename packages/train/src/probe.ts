@@ -9,7 +9,7 @@ export interface ProbeOptions {
   /** The probes are fitted to these images: the first epoch's. */
   readonly batches: BatchSource;
   readonly testBatches: BatchSource;
-  /** Added to the diagonal of the features' covariance, relative to its mean. Default 1e-3. */
+  /** Added to the diagonal of XᵀX, relative to the diagonal's mean; X: features and a one for the bias. Default 1e-3. */
   readonly ridge?: number;
 }
 
@@ -19,19 +19,22 @@ const cells = 2;
 /**
  * Linear separability of what each module hands on: a linear classifier is fitted in closed form (ridge regression on
  * one-hot labels) to the module's output, averaged over a grid of 2×2 cells, and tested on images that it has not seen.
+ * The ridge is on second moments as they are: features are not centred, and the bias is penalised like any weight.
  * The network is not changed; it runs as in evaluation. After the separability probes of Alain & Bengio (arXiv
  * 1610.01644), as publications on local learning report them by layer.
  *
  * @returns test accuracy in [0, 1] by module
+ * @throws LocalgradError `invalid-data` where features are not finite, or there are no images
  */
 export async function probeModules(options: ProbeOptions): Promise<number[]> {
   const { network, batches, testBatches, ridge = 1e-3 } = options;
   const moments = network.modules.map(() => undefined as Moments | undefined);
+  const weights: tf.Tensor2D[] = [];
+  const counts: tf.Tensor[] = [];
   try {
     await eachBatch(network, batches, (module, features, labels) => {
       moments[module] = tf.tidy(() => addMoments(moments[module], features, labels, network.classes));
     });
-    const weights: tf.Tensor2D[] = [];
     for (const own of moments) {
       if (own === undefined) throw new LocalgradError('invalid-data', 'A probe needs at least one batch of images.');
       const [features = 0] = own.products.shape;
@@ -40,7 +43,6 @@ export async function probeModules(options: ProbeOptions): Promise<number[]> {
     }
     const hits = new Float64Array(network.modules.length);
     let samples = 0;
-    const counts: tf.Tensor[] = [];
     await eachBatch(network, testBatches, (module, features, labels) => {
       if (module === 0) samples += labels.shape[0];
       counts.push(
@@ -54,9 +56,9 @@ export async function probeModules(options: ProbeOptions): Promise<number[]> {
       const module = index % network.modules.length;
       hits[module] = (hits[module] as number) + ((await count.data())[0] as number);
     }
-    tf.dispose([...counts, ...weights]);
     return Array.from(hits, (count) => count / samples);
   } finally {
+    tf.dispose([...counts, ...weights]);
     for (const own of moments) if (own !== undefined) tf.dispose([own.products, own.targets]);
   }
 }

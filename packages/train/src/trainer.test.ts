@@ -6,7 +6,7 @@ import { compilePlan } from '@localgrad/engine';
 import { cosine, createRandom, createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { BatchSource, TrainingEvent } from './index.js';
+import type { BatchSource, TrainingCheckpoint, TrainingEvent } from './index.js';
 import { train } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -178,6 +178,69 @@ describe('train', () => {
     });
     await expect(running).rejects.toBe(reason);
     expect(events.at(-1)).toMatchObject({ type: 'run-end', status: 'aborted', steps: 2, reason: 'enough' });
+    dispose();
+  });
+
+  it('stops at the end of an epoch with its evaluation and a checkpoint, though none is due', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const events: TrainingEvent[] = [];
+    const saved: TrainingCheckpoint[] = [];
+    const observe = (event: TrainingEvent) => {
+      events.push(event);
+      if (event.type === 'step-end' && event.step === 4) controller.abort(reason);
+    };
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(16, 8), epochs: 3 };
+    const running = train({
+      ...options,
+      testBatches: toyBatches(8, 8, 2),
+      signal: controller.signal,
+      observers: [{ observe }],
+      checkpoints: { everyEpochs: 100, save: (checkpoint) => void saved.push(checkpoint) },
+    });
+    await expect(running).rejects.toBe(reason);
+    expect(events.slice(-4).map(({ type }) => type)).toEqual(['step-end', 'evaluation-end', 'epoch-end', 'run-end']);
+    expect(events.at(-1)).toMatchObject({ status: 'aborted', steps: 4 });
+    expect(saved.map(({ progress: { step, epoch, batchesDone } }) => ({ step, epoch, batchesDone }))).toEqual([
+      { step: 4, epoch: 3, batchesDone: 0 },
+    ]);
+    expect(saved[0]?.progress.records).toHaveLength(2);
+    dispose();
+  });
+
+  it('saves by steps also where they fall on ends of epochs, and once where both are due', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(16, 8), epochs: 6 };
+    const steps: number[] = [];
+    const save = ({ progress }: TrainingCheckpoint) => void steps.push(progress.step);
+    await train({ ...options, checkpoints: { everyEpochs: 3, everySteps: 4, save } });
+    expect(steps).toEqual([4, 6, 8, 12]);
+    dispose();
+  });
+
+  it('goes on with test losses that are not finite, through JSON', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const saved: TrainingCheckpoint[] = [];
+    const broken: BatchSource = {
+      ...toyBatches(8, 8),
+      *epoch() {
+        const images = tf.fill([8, 8, 8, 1], Number.NaN) as tf.Tensor4D;
+        const targets = { labels: tf.zeros([8], 'int32') as tf.Tensor1D };
+        yield { images, targets, dispose: () => tf.dispose([images, targets.labels]) };
+      },
+    };
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), testBatches: broken };
+    const straight = await train({
+      ...options,
+      epochs: 2,
+      checkpoints: { save: (checkpoint) => void saved.push(checkpoint) },
+    });
+    const { progress, tensors } = saved[0] as TrainingCheckpoint;
+    const resume = { progress: JSON.parse(JSON.stringify(progress)), tensors };
+    const resumed = await train({ ...options, epochs: 2, resume });
+    expect(resumed.epochs[0]).toEqual(straight.epochs[0]);
+    expect(resumed.epochs[0]?.testLoss).toBeNaN();
     dispose();
   });
 

@@ -6,7 +6,9 @@ import type { BatchSource, OwnedBatch } from './batch-source.js';
 import {
   type CheckpointPolicy,
   captureTensors,
+  recordOf,
   restoreTensors,
+  storedRecord,
   type TrainingCheckpoint,
   type TrainingProgress,
 } from './checkpoint.js';
@@ -33,7 +35,10 @@ export interface TrainOptions {
   readonly observers?: readonly Observer[];
   /** What the backend can still hand out; a batch that needs more is refused before the first step. */
   readonly availableBytes?: number;
-  /** Stops the run after the step at work, with a checkpoint if any are made; `train` then throws the signal's reason. */
+  /**
+   * Stops the run after the step at work, with a checkpoint if any are made; `train` then throws the signal's reason. An
+   * epoch's last step counts with its evaluation.
+   */
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointPolicy;
   /** Goes on from here. On the same backend the result equals an uninterrupted run's, bit for bit. */
@@ -77,7 +82,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   const training = new Stopwatch(resumed?.seconds);
   const total = new Stopwatch(resumed?.totalSeconds).start();
   const steps = epochs * batches.batchesPerEpoch;
-  const records: EpochRecord[] = [...(resumed?.records ?? [])];
+  const records: EpochRecord[] = (resumed?.records ?? []).map(recordOf);
   const resumptions = resumed === undefined ? 0 : resumed.resumptions + 1;
   let step = resumed?.step ?? 0;
   let learningRate = 0;
@@ -111,7 +116,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       step,
       ...position,
       losses: await losses.state(),
-      records: [...records],
+      records: records.map(storedRecord),
       seconds: training.seconds,
       totalSeconds: total.seconds,
       ...epochState,
@@ -120,6 +125,8 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     };
     await policy.save({ progress, tensors: await captureTensors(compiled, optimizer) });
   };
+
+  const isSaveDue = () => signal?.aborted === true || isDue(step, options.checkpoints?.everySteps);
 
   const runEpoch = async (epoch: number): Promise<EpochRecord> => {
     const isContinued = resumed?.epoch === epoch && resumed.batchesDone > 0;
@@ -134,8 +141,9 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       const reading = losses.steps === logEvery || isLast ? withoutEmpty(await losses.read()) : {};
       emit({ type: 'step-end', step, steps, epoch, learningRate, ...reading });
       await nextTurn();
-      // The end of an epoch is saved with its evaluation.
-      if (!isLast && (signal?.aborted === true || isDue(step, options.checkpoints?.everySteps))) {
+      // The end of an epoch is saved with its evaluation, below; only there can a run stop after its last step.
+      if (isLast) continue;
+      if (isSaveDue()) {
         const epochSeconds = training.seconds - secondsBefore;
         await saveCheckpoint({ epoch, batchesDone }, { epochSeconds, epochPeakBytes: epochPeak });
       }
@@ -183,9 +191,10 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       const record = await runEpoch(epoch);
       records.push(record);
       emit({ type: 'epoch-end', epochs, ...record });
-      if (epoch === epochs || isDue(epoch, options.checkpoints?.everyEpochs ?? 1)) {
+      if (epoch === epochs || isDue(epoch, options.checkpoints?.everyEpochs ?? 1) || isSaveDue()) {
         await saveCheckpoint({ epoch: epoch + 1, batchesDone: 0 }, { epochSeconds: 0, epochPeakBytes: 0 });
       }
+      signal?.throwIfAborted();
     }
   } catch (error) {
     end(signal?.aborted === true && error === signal.reason ? 'aborted' : 'failed', messageOf(error));
