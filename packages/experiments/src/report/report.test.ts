@@ -84,7 +84,9 @@ describe('the report of a study', () => {
     expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)\. \d of 8 local conditions/);
     expect(made.html).toMatch(/none: \d of 2 settings; nearest: host \w+, modules 4, [+−]\d\.\d\d/);
     expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory and 1.3');
-    expect(made.html).toMatch(/MLAAN: \d\.\d\d\u00a0× the memory and \d\.\d\d to \d\.\d\d\u00a0× the time of end to end;/);
+    expect(made.html).toMatch(
+      /MLAAN: \d\.\d\d\u00a0× the memory and \d\.\d\d to \d\.\d\d\u00a0× the time of end to end;/,
+    );
     expect(made.html).toMatch(/MLAAN: more accurate than the best of the others in \d of 2 settings/);
     expect(made.html).toMatch(/by peak memory: [^<]*, .* and /);
     expect(made.html).toMatch(/by multiply-accumulates of the whole run: [^<]*10[¹²⁰⁵]+, \d\d\.\d\d/);
