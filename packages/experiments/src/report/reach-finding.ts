@@ -30,8 +30,8 @@ export function reach(view: StudyView): Finding[] {
     {
       text:
         `${capital(name)} reaches ${percent(mean)} (95 % CI ${percent(low)} to ${percent(high)}, ${counted(n, 'run')}). ` +
-        `${there.length} of ${counted(sameLength.length, 'local condition')} of as many epochs ${there.length === 1 ? 'has' : 'have'} a mean in that interval or above it. ` +
-        'To be in it is no proof of equality: with few runs it is wide.',
+        `${there.length} of ${counted(sameLength.length, 'local condition')} of as many epochs ${there.length === 1 ? 'has' : 'have'} a mean in that interval or above it.` +
+        (there.length === 0 ? '' : ' To be in it is no proof of equality: with few runs it is wide.'),
       details: [
         ...ofValues,
         ...others.map((row) => `${row.condition.name}: ${percent(row.last?.mean ?? null)}, ${toReference(row)}`),
