@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn';
@@ -12,7 +12,7 @@ export const checkpointFormatVersion = 1;
 export interface CheckpointFolderOptions {
   /** Hash of the run's resolved config: checkpoints of other runs are refused. */
   readonly runId: string;
-  /** How many of the newest are kept. Default 2: a checkpoint that turns out broken has one before it. */
+  /** How many of the newest that can be used are kept. Default 2: a checkpoint that turns out broken has one before it. */
   readonly keepLast?: number;
   /** Also keep the one with the best test accuracy. Default false. */
   readonly keepBest?: boolean;
@@ -42,13 +42,19 @@ interface Descriptor<Notes> {
 export class CheckpointFolder<Notes = null> {
   readonly #folder: string;
   readonly #options: CheckpointFolderOptions;
+  /** By name, so that not every checkpoint has to be read again at each saving. */
+  readonly #standings = new Map<string, Standing>();
 
   constructor(folder: string, options: CheckpointFolderOptions) {
     this.#folder = folder;
     this.#options = options;
   }
 
-  /** @param notes plain data that the keeper wants back */
+  /**
+   * Removes older checkpoints that need not be kept, and those of later steps: training went back behind them.
+   *
+   * @param notes plain data that the keeper wants back
+   */
   async save({ progress, tensors }: TrainingCheckpoint, notes: Notes): Promise<void> {
     await createFolder(this.#folder);
     const name = nameOf(progress.step);
@@ -63,20 +69,42 @@ export class CheckpointFolder<Notes = null> {
     await writeWhole(join(this.#folder, `${name}.safetensors`), bytes);
     const text = JSON.stringify({ sha256: sha256(canonicalJson(descriptor)), ...descriptor }, null, 1);
     await writeWhole(join(this.#folder, `${name}.json`), `${text}\n`);
-    await this.#clean();
+    this.#standings.set(name, standingWith(progress));
+    await this.#clean(name);
   }
 
-  /** The newest checkpoint that is whole; undefined where there is none. Broken ones are reported and passed over. */
-  async latest(): Promise<StoredCheckpoint<Notes> | undefined> {
+  /**
+   * The newest checkpoint that is whole; undefined where there is none. Broken ones are reported and passed over.
+   *
+   * @param objectionTo says what speaks against a whole one, by its notes; it is used only where there is no other
+   */
+  async latest(
+    objectionTo: (notes: Notes) => string | undefined = () => undefined,
+  ): Promise<StoredCheckpoint<Notes> | undefined> {
+    const problems: { name: string; message: string }[] = [];
+    const doubtful: string[] = [];
+    let latest: StoredCheckpoint<Notes> | undefined;
     for (const name of (await this.#names()).reverse()) {
       try {
-        return await this.load(name);
+        const stored = await this.load(name);
+        const objection = objectionTo(stored.notes);
+        if (objection === undefined) {
+          latest = stored;
+          break;
+        }
+        doubtful.push(name);
+        throw broken(join(this.#folder, `${name}.json`), objection);
       } catch (error) {
         if (!LocalgradError.isInstance(error)) throw error;
-        this.#options.onProblem?.(`${error.message} It is passed over for the one before.`);
+        this.#standings.set(name, rejected);
+        problems.push({ name, message: error.message });
       }
     }
-    return undefined;
+    const [fallback] = doubtful;
+    if (latest === undefined && fallback !== undefined) latest = await this.load(fallback);
+    for (const { name, message } of problems)
+      this.#options.onProblem?.(`${message} ${consequence(name, latest?.name)}`);
+    return latest;
   }
 
   /** @throws LocalgradError `invalid-data` that names the file and what is wrong with it */
@@ -90,11 +118,14 @@ export class CheckpointFolder<Notes = null> {
         `it has ${bytes.length} bytes of ${expected.bytes}, and another checksum than when it was written`,
       );
     }
-    return { name, progress, notes, tensors: readSafetensors(bytes, file).tensors };
+    const { tensors } = readSafetensors(bytes, file);
+    this.#standings.set(name, standingWith(progress));
+    return { name, progress, notes, tensors };
   }
 
   /** Removes all checkpoints: of a run that starts over. */
   async clear(): Promise<void> {
+    this.#standings.clear();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -131,15 +162,26 @@ export class CheckpointFolder<Notes = null> {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
     }
-    return files.flatMap((file) => /^(step-\d+)\.json$/.exec(file)?.[1] ?? []).sort();
+    return files.flatMap((file) => /^(step-\d+)\.json$/.exec(file)?.[1] ?? []).sort((a, b) => stepOf(a) - stepOf(b));
   }
 
-  async #clean(): Promise<void> {
+  /** Keeps of the checkpoints up to the one just saved what the options say, and nothing else. */
+  async #clean(saved: string): Promise<void> {
     const { keepLast = 2, keepBest = false } = this.#options;
     const names = await this.#names();
-    const kept = new Set(names.slice(-Math.max(1, keepLast)));
-    const best = keepBest ? await this.#best(names) : undefined;
-    if (best !== undefined) kept.add(best);
+    const kept = new Set<string>();
+    let best: { name: string; accuracy: number } | undefined;
+    for (const name of [...names].reverse()) {
+      // Training that went back behind a checkpoint could not use it, or will come to another one.
+      if (stepOf(name) > stepOf(saved)) continue;
+      if (kept.size >= Math.max(1, keepLast) && !keepBest) break;
+      const { isUsable, testAccuracy } = await this.#standingOf(name);
+      if (!isUsable) continue;
+      if (kept.size < Math.max(1, keepLast)) kept.add(name);
+      // Of equally good ones the first.
+      if (testAccuracy !== undefined && testAccuracy >= (best?.accuracy ?? 0)) best = { name, accuracy: testAccuracy };
+    }
+    if (keepBest && best !== undefined) kept.add(best.name);
     for (const name of names) {
       if (kept.has(name)) continue;
       // The description first: without it the tensors are no checkpoint.
@@ -155,20 +197,47 @@ export class CheckpointFolder<Notes = null> {
     }
   }
 
-  async #best(names: readonly string[]): Promise<string | undefined> {
-    let best: { name: string; accuracy: number } | undefined;
-    for (const name of names) {
-      const { progress } = await this.#describe(name).catch(() => ({ progress: undefined }));
-      // Within an epoch the network is not the one that was tested.
-      const tested = progress?.batchesDone === 0 ? progress.records.at(-1)?.testAccuracy : undefined;
-      if (tested !== undefined && (best === undefined || tested > best.accuracy)) best = { name, accuracy: tested };
+  /** One that cannot be used must not take the place of one that can. Bytes of tensors are counted here, not checked. */
+  async #standingOf(name: string): Promise<Standing> {
+    const known = this.#standings.get(name);
+    if (known !== undefined) return known;
+    let standing = rejected;
+    try {
+      const { progress, tensors } = await this.#describe(name);
+      const { size } = await stat(join(this.#folder, `${name}.safetensors`));
+      if (size === tensors.bytes) standing = standingWith(progress);
+    } catch (error) {
+      if (!LocalgradError.isInstance(error) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    return best?.name;
+    this.#standings.set(name, standing);
+    return standing;
   }
+}
+
+/** Whether a checkpoint can be gone on from, and how good its network is, where it was tested. */
+interface Standing {
+  readonly isUsable: boolean;
+  readonly testAccuracy?: number | undefined;
+}
+
+const rejected: Standing = { isUsable: false };
+
+function standingWith({ batchesDone, records }: TrainingProgress): Standing {
+  // Within an epoch the network is not the one that was tested.
+  return { isUsable: true, testAccuracy: batchesDone === 0 ? records.at(-1)?.testAccuracy : undefined };
+}
+
+function stepOf(name: string): number {
+  return Number(name.slice('step-'.length));
 }
 
 function nameOf(step: number): string {
   return `step-${String(step).padStart(8, '0')}`;
+}
+
+function consequence(name: string, used: string | undefined): string {
+  if (used === undefined) return 'There is none to go on from instead.';
+  return name === used ? 'It is used all the same: there is no better one.' : `It is passed over for '${used}'.`;
 }
 
 async function readOr(file: string): Promise<Buffer> {
