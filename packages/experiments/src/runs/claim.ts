@@ -1,35 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { link, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { createFolder, readJsonIfThere, writeWhole } from './files.js';
-import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.js';
-
-/** How an attempt ended. Attempts of killed processes have no end. */
-export type AttemptOutcome = 'finished' | 'failed' | 'stopped';
-
-/** One attempt at a run: the content of a claim. */
-export interface Attempt {
-  readonly number: number;
-  readonly owner: ProcessIdentity;
-  readonly startedAt: string;
-  /** Step of the last checkpoint that this attempt made. */
-  readonly checkpointStep?: number;
-  readonly outcome?: AttemptOutcome;
-  /** Why it failed. */
-  readonly message?: string;
-  /** Its process lives, or gave a sign of life not long ago. */
-  readonly isActive: boolean;
-}
-
-type ClaimContent = Omit<Attempt, 'number' | 'isActive'>;
-
-export interface ClaimOptions {
-  /** Seconds between two signs of life. Default 5. */
-  readonly heartbeatSeconds?: number;
-  /** A claim of another host without a sign of life for so long is taken over. Default 60. */
-  readonly staleSeconds?: number;
-}
+import {
+  type AttemptOutcome,
+  type ClaimContent,
+  type ClaimOptions,
+  defaultStaleSeconds,
+  listAttempts,
+  noteReleased,
+} from './attempts.js';
+import { claimFile, claimNumbers, claimsFolder, highestClaimSync, removeLeftovers } from './claim-files.js';
+import { createFolder, writeSynced, writeWhole } from './files.js';
+import { thisProcess } from './process-identity.js';
+import { explainWriteError } from './write-errors.js';
 
 /**
  * The right to work on a run. Claims are numbered files in the run's folder; whoever creates the next number, which the
@@ -38,58 +22,85 @@ export interface ClaimOptions {
 export class Claim {
   readonly #folder: string;
   readonly #number: number;
+  readonly #file: string;
   #content: ClaimContent;
   readonly #timer: NodeJS.Timeout;
+  readonly #staleSeconds: number;
   #writing: Promise<void> = Promise.resolve();
+  /** By the wall clock: others do not stop theirs while this machine sleeps. */
+  #lastSign = Date.now();
+  #takenOverBy: number | undefined;
 
-  private constructor(folder: string, number: number, content: ClaimContent, heartbeatSeconds: number) {
+  private constructor(folder: string, number: number, content: ClaimContent, options: ClaimOptions) {
     this.#folder = folder;
     this.#number = number;
+    this.#file = join(folder, claimFile(number));
     this.#content = content;
-    const file = join(folder, fileOf(number));
-    this.#timer = setInterval(() => {
-      const now = new Date();
-      // A missed sign of life is made up for by the next one.
-      utimes(file, now, now).catch(() => {});
-    }, 1000 * heartbeatSeconds);
+    this.#staleSeconds = options.staleSeconds ?? defaultStaleSeconds;
+    this.#timer = setInterval(
+      () => {
+        // A missed sign of life is made up for by the next one.
+        this.#giveSign().catch(() => {});
+      },
+      1000 * (options.heartbeatSeconds ?? 5),
+    );
     this.#timer.unref();
   }
 
-  /** Takes a run, unless somebody else works on it: then undefined. */
+  /**
+   * Takes a run, unless somebody else works on it: then undefined.
+   *
+   * @throws LocalgradError `invalid-option` where the disk is full or may not be written to
+   */
   static async acquire(runFolder: string, options: ClaimOptions = {}): Promise<Claim | undefined> {
     const folder = claimsFolder(runFolder);
     await createFolder(folder);
     const last = (await listAttempts(runFolder, options)).at(-1);
     if (last?.isActive === true) return undefined;
     const number = (last?.number ?? 0) + 1;
+    const file = join(folder, claimFile(number));
     const content: ClaimContent = { owner: thisProcess(), startedAt: new Date().toISOString() };
-    const draft = join(folder, `draft.${process.pid}.${randomUUID()}`);
-    await writeFile(draft, `${JSON.stringify(content)}\n`);
+    const draft = join(folder, `draft.${randomUUID()}`);
     try {
+      await writeSynced(draft, textOf(content));
       // Unlike a rename, a link never replaces what is there; unlike an exclusive open, it brings the content along.
-      await link(draft, join(folder, fileOf(number)));
+      await link(draft, file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
-      throw error;
+      // Somebody was faster; or this process slept so long that its draft was taken for a leftover.
+      if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw explainWriteError(file, error);
     } finally {
-      await rm(draft, { force: true });
+      await rm(draft, { force: true }).catch(() => {});
     }
-    return new Claim(folder, number, content, options.heartbeatSeconds ?? 5);
+    noteReleased(file, false);
+    const claim = new Claim(folder, number, content, options);
+    // Only to save room.
+    await removeLeftovers(runFolder, file, options.staleSeconds ?? defaultStaleSeconds).catch(() => {});
+    return claim;
   }
 
   get attempt(): number {
     return this.#number;
   }
 
+  /** Known to be in other hands. */
+  get isTakenOver(): boolean {
+    return this.#takenOverBy !== undefined;
+  }
+
   /** @throws LocalgradError `misuse` if another process has taken the run over, since this one gave no sign of life */
   async assertHeld(): Promise<void> {
-    const highest = (await numbersIn(this.#folder)).at(-1) ?? 0;
-    if (highest <= this.#number) return;
-    throw new LocalgradError(
-      'misuse',
-      `Attempt ${this.#number} of this run gave no sign of life and was taken over by attempt ${highest}; it ends here.`,
-      { folder: this.#folder },
-    );
+    this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
+    this.#refuse();
+  }
+
+  /**
+   * As `assertHeld`, for those who cannot wait: looks only where the last sign of life is so old that others may think of
+   * taking over.
+   */
+  assertHeldSync(): void {
+    if (Math.abs(Date.now() - this.#lastSign) > 500 * this.#staleSeconds) this.#look(highestClaimSync(this.#folder));
+    this.#refuse();
   }
 
   /** Notes that a checkpoint was made: a process that is killed after it was no failure. */
@@ -97,76 +108,68 @@ export class Claim {
     await this.#write({ ...this.#content, checkpointStep: step });
   }
 
-  /** Gives the run back. */
+  /** Gives the run back; also where nothing can be written any more, since whoever holds a run is waited for. */
   async release(outcome: AttemptOutcome, message?: string): Promise<void> {
     clearInterval(this.#timer);
-    await this.#write({ ...this.#content, outcome, ...(message === undefined ? {} : { message }) });
+    const content = { ...this.#content, outcome, ...(message === undefined ? {} : { message }) };
+    try {
+      await this.#write(content);
+    } catch {
+      // A full disk takes no new file, but mostly a few bytes more in one that is there. Without the file the attempt is
+      // forgotten, which is better than a run that seems to be at work for as long as this process lives.
+      await overwrite(this.#file, textOf(content)).catch(() => rm(this.#file, { force: true }).catch(() => {}));
+    }
+    noteReleased(this.#file, true);
+  }
+
+  /** Writes what is there already, so that the file server stamps it with its own clock; `utimes` would bring ours. */
+  async #giveSign(): Promise<void> {
+    const handle = await open(this.#file, 'r+');
+    try {
+      await handle.write('{', 0);
+    } finally {
+      await handle.close();
+    }
+    // First after a long sleep may be this timer: that it gives signs again does not mean that it has the run still.
+    this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
+    this.#lastSign = Date.now();
+  }
+
+  #look(highest: number): void {
+    if (highest <= this.#number) return;
+    this.#takenOverBy = highest;
+    clearInterval(this.#timer);
+  }
+
+  #refuse(): void {
+    if (this.#takenOverBy === undefined) return;
+    throw new LocalgradError(
+      'misuse',
+      `Attempt ${this.#number} of this run gave no sign of life and was taken over by attempt ${this.#takenOverBy}; it ends here.`,
+      { folder: this.#folder },
+    );
   }
 
   #write(content: ClaimContent): Promise<void> {
     this.#content = content;
-    this.#writing = this.#writing.then(() =>
-      writeWhole(join(this.#folder, fileOf(this.#number)), `${JSON.stringify(content)}\n`),
-    );
+    // One that failed must not keep the next from trying.
+    this.#writing = this.#writing.catch(() => {}).then(() => writeWhole(this.#file, textOf(content)));
     return this.#writing;
   }
 }
 
-/**
- * Notes a failure that came before the run could be begun, e.g. since its images are not there. It counts like one of the
- * run itself, so that nobody tries forever. Does nothing where another process is at work on the run.
- */
-export async function noteFailure(runFolder: string, message: string): Promise<void> {
-  const claim = await Claim.acquire(runFolder);
-  await claim?.release('failed', message);
-}
-
-/** All attempts at a run, oldest first. */
-export async function listAttempts(runFolder: string, { staleSeconds = 60 }: ClaimOptions = {}): Promise<Attempt[]> {
-  const folder = claimsFolder(runFolder);
-  const numbers = await numbersIn(folder);
-  const attempts: Attempt[] = [];
-  for (const number of numbers) {
-    const content = await readClaim(join(folder, fileOf(number)));
-    const isLast = number === numbers.at(-1);
-    const isActive = isLast && content.outcome === undefined && (await isFresh(folder, number, content, staleSeconds));
-    attempts.push({ ...content, number, isActive });
-  }
-  return attempts;
-}
-
-async function isFresh(
-  folder: string,
-  number: number,
-  { owner }: ClaimContent,
-  staleSeconds: number,
-): Promise<boolean> {
-  const alive = isAlive(owner);
-  if (alive !== undefined) return alive;
-  // Both times are of the same clock, the file server's, whatever this machine's says.
-  const clock = join(folder, `clock.${process.pid}`);
-  await writeFile(clock, '');
-  const [now, sign] = await Promise.all([stat(clock), stat(join(folder, fileOf(number)))]);
-  await rm(clock, { force: true });
-  return now.mtimeMs - sign.mtimeMs < 1000 * staleSeconds;
-}
-
-async function readClaim(file: string): Promise<ClaimContent> {
-  const content = await readJsonIfThere<ClaimContent>(file);
-  // Taken away by hand while it was read.
-  return content ?? { owner: { host: '', pid: 0, startTicks: null }, startedAt: '', outcome: 'stopped' };
-}
-
-async function numbersIn(folder: string): Promise<number[]> {
-  let files: string[];
+async function overwrite(file: string, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  const handle = await open(file, 'r+');
   try {
-    files = await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    for (let done = 0; done < bytes.length; ) {
+      done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
+    }
+    await handle.truncate(bytes.length);
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
-  return files.flatMap((file) => (/^\d+\.json$/.test(file) ? [Number.parseInt(file, 10)] : [])).sort((a, b) => a - b);
 }
 
-const claimsFolder = (runFolder: string) => join(runFolder, 'claims');
-const fileOf = (number: number) => `${String(number).padStart(6, '0')}.json`;
+const textOf = (content: ClaimContent) => `${JSON.stringify(content)}\n`;

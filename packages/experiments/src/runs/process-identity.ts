@@ -14,7 +14,10 @@ export function thisProcess(): ProcessIdentity {
   return { host: thisHost, pid: process.pid, startTicks: startTicksOf(process.pid) };
 }
 
-/** Undefined for processes of other hosts, of which nothing can be said from here. */
+/**
+ * Undefined where nothing can be said: of processes of other hosts, and of those whose start the system does not tell
+ * (macOS, Windows, `hidepid`), since another process may have got the number.
+ */
 export function isAlive({ host, pid, startTicks }: ProcessIdentity): boolean | undefined {
   if (host !== thisHost) return undefined;
   try {
@@ -22,7 +25,8 @@ export function isAlive({ host, pid, startTicks }: ProcessIdentity): boolean | u
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  return startTicks === null || startTicks === startTicksOf(pid);
+  const ticks = startTicks === null ? null : startTicksOf(pid);
+  return ticks === null ? undefined : startTicks === ticks;
 }
 
 const thisHost = [

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { RunSummary } from '../results/run-summary.js';
-import { type Attempt, type ClaimOptions, listAttempts } from './claim.js';
+import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
 import { readJsonIfThere } from './files.js';
 
 /**
@@ -15,13 +15,15 @@ export type RunStatus = 'finished' | 'running' | 'failed' | 'interrupted' | 'wai
 export interface RetryLimits {
   /** How often a run that failed with an error is tried again. Default 2. */
   readonly retries?: number;
-  /** How many processes in a row may be killed at a run without a checkpoint in between. Default 20. */
+  /** How many processes in a row may be killed at a run without a checkpoint in between. Default 3. */
   readonly losses?: number;
 }
 
 export interface RunState {
   readonly status: RunStatus;
   readonly attempts: readonly Attempt[];
+  /** How many processes in a row were killed at it without a checkpoint in between. */
+  readonly losses: number;
   /** Message of the last failure. */
   readonly message?: string;
 }
@@ -33,19 +35,21 @@ export async function readRunState(
   options: ClaimOptions = {},
 ): Promise<RunState> {
   const attempts = await listAttempts(folder, options);
-  const failures = attempts.filter(({ outcome }) => outcome === 'failed');
+  const counting = attempts.slice(attempts.findLastIndex(({ outcome }) => outcome === 'reset') + 1);
+  const failures = counting.filter(({ outcome }) => outcome === 'failed');
+  const losses = lossesInARow(counting);
   const message = failures.at(-1)?.message;
   const state = (status: RunStatus, text = message): RunState => ({
     status,
     attempts,
+    losses,
     ...(text === undefined ? {} : { message: text }),
   });
-  if ((await readSummary(folder)) !== undefined) return { status: 'finished', attempts };
+  if ((await readSummary(folder)) !== undefined) return { status: 'finished', attempts, losses: 0 };
   if (attempts.length === 0) return state('waiting');
   if (attempts.at(-1)?.isActive === true) return state('running');
   if (failures.length > (limits.retries ?? 2)) return state('failed');
-  const losses = lossesInARow(attempts);
-  if (losses > (limits.losses ?? 20)) {
+  if (losses > (limits.losses ?? 3)) {
     return state('failed', `its process was killed ${losses} times in a row before it had made a checkpoint`);
   }
   return state('interrupted');
@@ -58,7 +62,8 @@ export function readSummary(folder: string): Promise<RunSummary | undefined> {
 function lossesInARow(attempts: readonly Attempt[]): number {
   let losses = 0;
   for (const { outcome, checkpointStep, isActive } of [...attempts].reverse()) {
-    if (isActive || outcome !== undefined || checkpointStep !== undefined) break;
+    const isLost = outcome === undefined || outcome === 'lost';
+    if (isActive || !isLost || checkpointStep !== undefined) break;
     losses++;
   }
   return losses;

@@ -9,6 +9,7 @@ export const sweepFormatVersion = 1;
 
 /** One run of a sweep: a line of `tasks.jsonl`. */
 export interface SweepTask {
+  /** Stays the same when the experiment file changes: jobs that wait in a queue name runs by it. */
   readonly index: number;
   readonly runId: string;
   /** Condition and seed, readable. */
@@ -26,6 +27,8 @@ export interface Sweep extends Experiment {
   readonly formatVersion: number;
   /** Commands that made it, in order. */
   readonly commands: readonly string[];
+  /** Index of the next run that is added. Indices of runs that are wanted no more are not given again. */
+  readonly nextIndex: number;
   /** Seed by seed, so that whatever is finished compares all conditions. */
   readonly tasks: readonly SweepTask[];
 }
@@ -44,7 +47,7 @@ export function runFolderOf(sweep: Pick<Sweep, 'folder'>, { runId }: Pick<SweepT
 
 /**
  * Writes an experiment into a folder that processes can work on. A folder of the same experiment is brought up to date:
- * runs that are in it stay, since a run is named by what it depends on.
+ * runs that are in it stay, since a run is named by what it depends on, and keep their indices.
  *
  * @throws LocalgradError `invalid-option` where the folder holds another experiment
  */
@@ -60,22 +63,22 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   const { command } = options;
   const commands = [...(before?.commands ?? [])];
   if (command !== undefined && !commands.includes(command)) commands.push(command);
+  const indices = new Indices(before);
   const tasks = experiment.seeds.flatMap((seed) =>
-    experiment.conditions.map((condition) => ({ condition, config: { ...condition.config, seed }, seed })),
+    experiment.conditions.map((condition): SweepTask => {
+      const config = { ...condition.config, seed };
+      const runId = options.runIdOf(config);
+      const name = `${condition.name}, seed ${seed}`;
+      return { index: indices.of(runId), runId, name, condition: condition.key, seed, config };
+    }),
   );
   const sweep: Sweep = {
     folder,
     formatVersion: sweepFormatVersion,
     ...experiment,
     commands,
-    tasks: tasks.map(({ condition, config, seed }, index) => ({
-      index,
-      runId: options.runIdOf(config),
-      name: `${condition.name}, seed ${seed}`,
-      condition: condition.key,
-      seed,
-      config,
-    })),
+    nextIndex: indices.next,
+    tasks,
   };
   const { tasks: lines, folder: _, source, ...description } = sweep;
   await createFolder(folder);
@@ -84,6 +87,24 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   // Last: a folder with this file is whole.
   await writeWhole(join(folder, 'sweep.json'), `${JSON.stringify(description, null, 2)}\n`);
   return sweep;
+}
+
+/** Gives runs the indices that they had, and further ones to new runs. */
+class Indices {
+  readonly #known = new Map<string, number[]>();
+  next: number;
+
+  constructor(before: Sweep | undefined) {
+    this.next = before?.nextIndex ?? 0;
+    // Conditions that differ only in where their data set lies have one run twice.
+    for (const { runId, index } of before?.tasks ?? []) {
+      this.#known.set(runId, [...(this.#known.get(runId) ?? []), index]);
+    }
+  }
+
+  of(runId: string): number {
+    return this.#known.get(runId)?.shift() ?? this.next++;
+  }
 }
 
 /** @throws LocalgradError `invalid-data` where there is no sweep, or one that was written by another version */
@@ -106,7 +127,9 @@ export async function readSweep(folder: string): Promise<Sweep> {
   const lines = (await readIfThere(join(folder, 'tasks.jsonl'))) ?? '';
   const source = (await readIfThere(join(folder, 'experiment.yaml'))) ?? '';
   const tasks = lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as SweepTask]));
-  return { ...description, folder, source, tasks };
+  // Folders of earlier versions had none, and indices without gaps.
+  const nextIndex = description.nextIndex ?? tasks.length;
+  return { ...description, folder, source, nextIndex, tasks };
 }
 
 /** Identifies the content of a sweep, whatever folder it is in. */

@@ -1,13 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
-import { Claim, noteFailure } from '../runs/claim.js';
+import { Claim } from '../runs/claim.js';
 import { hashOf } from '../runs/hash.js';
+import { noteFailure } from '../runs/notes.js';
 import { loadStudy } from './load-study.js';
-import { readSweep, type SweepTask, writeSweep } from './sweep-folder.js';
+import { readSweep, type Sweep, type SweepTask, writeSweep } from './sweep-folder.js';
 import { readSweepStatus } from './sweep-status.js';
 import { type TaskOutcome, workOn } from './work.js';
 
@@ -47,6 +48,15 @@ function executor(log: string[], work: (task: SweepTask) => Promise<void> = asyn
   };
 }
 
+function writeClaim(task: SweepTask, number: number, content: object, secondsOld = 0): void {
+  const claims = join(folder, 'runs', task.runId, 'claims');
+  mkdirSync(claims, { recursive: true });
+  const file = join(claims, `00000${number}.json`);
+  writeFileSync(file, JSON.stringify({ startedAt: '', ...content }));
+  const time = new Date(Date.now() - 1000 * secondsOld);
+  utimesSync(file, time, time);
+}
+
 describe('a sweep', () => {
   it('goes seed by seed, and is read as it was written', async () => {
     const sweep = await prepare();
@@ -67,6 +77,24 @@ describe('a sweep', () => {
     await expect(prepare(await experiment('name: other\nbase: { method: a }\n'))).rejects.toThrow(
       /holds the sweep 'e'/,
     );
+  });
+
+  it('keeps the indices of its runs when its file changes, and gives none twice', async () => {
+    const withMethods = (methods: string) =>
+      experiment(`name: e\nbase: { method: "{m}" }\nfactors: { m: [${methods}] }\nseeds: 2\n`);
+    const indices = ({ tasks }: Sweep) => Object.fromEntries(tasks.map(({ name, index }) => [name, index]));
+    const first = indices(await prepare(await withMethods('b, c')));
+    expect(first).toEqual({ 'b, seed 1': 0, 'c, seed 1': 1, 'b, seed 2': 2, 'c, seed 2': 3 });
+    const second = await prepare(await withMethods('a, b'));
+    expect(second.tasks.map(({ name }) => name)).toEqual(['a, seed 1', 'b, seed 1', 'a, seed 2', 'b, seed 2']);
+    expect(indices(second)).toEqual({ 'a, seed 1': 4, 'b, seed 1': 0, 'a, seed 2': 5, 'b, seed 2': 2 });
+    // What was dropped and comes again is new: its old index may be in a queue that nobody thinks of any more.
+    const third = await prepare(await withMethods('b, c'));
+    expect(indices(third)).toEqual({ 'b, seed 1': 0, 'c, seed 1': 6, 'b, seed 2': 2, 'c, seed 2': 7 });
+    expect(await readSweep(folder)).toEqual(third);
+    const log: string[] = [];
+    await workOn({ sweep: third, execute: executor(log), tasks: [6, 0] });
+    expect(log).toEqual(['b, seed 1', 'c, seed 1']);
   });
 
   it('is shared by workers: everything once, nothing twice', async () => {
@@ -103,6 +131,32 @@ describe('a sweep', () => {
     const log: string[] = [];
     await workOn({ sweep, execute: executor(log), tasks: [1, 3] });
     expect(log).toEqual(['b, seed 1', 'b, seed 2']);
+  });
+
+  it('goes on with harmless runs where one kills its workers', async () => {
+    const sweep = await prepare();
+    const [poison] = sweep.tasks as [SweepTask];
+    const dead = { host: 'gone', pid: 1, startTicks: null };
+    writeClaim(poison, 1, { owner: dead }, 90);
+    const log: string[] = [];
+    await workOn({ sweep, execute: executor(log) });
+    expect(log).toEqual(['b, seed 1', 'a, seed 2', 'b, seed 2', 'a, seed 1']);
+  });
+
+  it('waits for those who hold its runs, and takes up what they lose, also in parts', async () => {
+    const sweep = await prepare();
+    const [task] = sweep.tasks as [SweepTask];
+    const elsewhere = { host: 'another-machine', pid: 1, startTicks: '1' };
+    writeClaim(task, 1, { owner: elsewhere });
+    const log: string[] = [];
+    const execute = executor(log);
+    expect(await workOn({ sweep, execute, tasks: [0], wait: false })).toBe(0);
+    const working = workOn({ sweep, execute, tasks: [0], pollSeconds: 0.02 });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(log).toEqual([]);
+    writeClaim(task, 1, { owner: elsewhere }, 90);
+    expect(await working).toBe(1);
+    expect(log).toEqual(['a, seed 1']);
   });
 
   it('is a study, finished or not', async () => {

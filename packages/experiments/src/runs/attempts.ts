@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { claimFile, claimNumbers, claimsFolder } from './claim-files.js';
+import { readIfThere } from './files.js';
+import { isAlive, type ProcessIdentity } from './process-identity.js';
+
+/**
+ * How an attempt ended. Attempts of killed processes have no end.
+ *
+ * - `lost`: its process was killed before it could claim the run, which another one noted
+ * - `reset`: no attempt, but the wish that those before it be forgotten
+ */
+export type AttemptOutcome = 'finished' | 'failed' | 'stopped' | 'lost' | 'reset';
+
+/** One attempt at a run: the content of a claim. */
+export interface Attempt {
+  readonly number: number;
+  readonly owner: ProcessIdentity;
+  readonly startedAt: string;
+  /** Step of the last checkpoint that this attempt made. */
+  readonly checkpointStep?: number;
+  readonly outcome?: AttemptOutcome;
+  /** Why it failed. */
+  readonly message?: string;
+  /** Its process lives, or gave a sign of life not long ago. */
+  readonly isActive: boolean;
+}
+
+export type ClaimContent = Omit<Attempt, 'number' | 'isActive'>;
+
+export interface ClaimOptions {
+  /** Seconds between two signs of life. Default 5. */
+  readonly heartbeatSeconds?: number;
+  /** A claim of another host without a sign of life for so long is taken over. Default 60. */
+  readonly staleSeconds?: number;
+}
+
+export const defaultStaleSeconds = 60;
+
+/** A claim that cannot be read, e.g. after a power failure, is one of a process that nothing is known of. */
+const unknownOwner: ProcessIdentity = { host: '', pid: 0, startTicks: null };
+
+/** Claims that this process has given back, also where the file could not be made to say so: on a full disk. */
+const released = new Set<string>();
+
+export function noteReleased(file: string, isReleased: boolean): void {
+  if (isReleased) released.add(resolve(file));
+  else released.delete(resolve(file));
+}
+
+/** All attempts at a run, oldest first. */
+export async function listAttempts(
+  runFolder: string,
+  { staleSeconds = defaultStaleSeconds }: ClaimOptions = {},
+): Promise<Attempt[]> {
+  const folder = claimsFolder(runFolder);
+  const numbers = await claimNumbers(folder);
+  const attempts: Attempt[] = [];
+  for (const number of numbers) {
+    const file = join(folder, claimFile(number));
+    const content = await readClaim(file);
+    const isOpen = number === numbers.at(-1) && content.outcome === undefined && !released.has(resolve(file));
+    attempts.push({ ...content, number, isActive: isOpen && (await isFresh(folder, file, content, staleSeconds)) });
+  }
+  return attempts;
+}
+
+async function readClaim(file: string): Promise<ClaimContent> {
+  const text = await readIfThere(file);
+  // Taken away by hand while it was read.
+  if (text === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
+  try {
+    const content = JSON.parse(text) as ClaimContent;
+    if (typeof content.owner.pid === 'number') return content;
+  } catch {}
+  return { owner: unknownOwner, startedAt: '' };
+}
+
+async function isFresh(folder: string, file: string, { owner }: ClaimContent, staleSeconds: number): Promise<boolean> {
+  const alive = isAlive(owner);
+  if (alive !== undefined) return alive;
+  const sign = await modifiedAt(file);
+  // Both times are of the same clock, the file server's, whatever this machine's says.
+  const now = await serverTime(folder);
+  return sign !== undefined && now - sign < 1000 * staleSeconds;
+}
+
+/** In milliseconds. Where nothing can be written, e.g. by somebody who only reads, this machine's clock has to do. */
+async function serverTime(folder: string): Promise<number> {
+  const clock = join(folder, `clock.${randomUUID()}`);
+  try {
+    await writeFile(clock, '.');
+    // Where somebody has taken it for a leftover: once more.
+    return (await modifiedAt(clock)) ?? (await serverTime(folder));
+  } catch {
+    return Date.now();
+  } finally {
+    await rm(clock, { force: true }).catch(() => {});
+  }
+}
+
+async function modifiedAt(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
