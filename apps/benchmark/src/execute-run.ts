@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
@@ -8,6 +9,7 @@ import {
   CheckpointFolder,
   Claim,
   hashOf,
+  listAttempts,
   MetricsFile,
   type RunSummary,
   readIfThere,
@@ -18,6 +20,7 @@ import { checkMemory, type Observer, probeModules, train } from '@localgrad/trai
 import { parse, stringify } from 'yaml';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
+import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './run.js';
 import { openTrackers, type TrackerOptions } from './run-trackers.js';
 import { runWeightsName } from './weights/export-weights.js';
@@ -60,7 +63,10 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   const runId = runIdOf(config);
   await checkFolder(folder, config, runId);
   const finished = resume === 'auto' ? await readSummary(folder) : undefined;
-  if (finished !== undefined) return { summary: finished, wasFinished: true };
+  if (finished !== undefined) {
+    await endLostAttempt(options, keepsCheckpoints(options.keep));
+    return { summary: finished, wasFinished: true };
+  }
 
   const data = options.data ?? (await loadData(config));
   const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
@@ -97,38 +103,53 @@ interface CheckpointNotes {
 }
 
 async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteResult> {
-  const { signal } = options;
+  const { config, folder, resume, runId, keep, signal } = options;
+  let isOurs = false;
   try {
-    // Somebody may have finished it between the look and the claim.
-    const finished = options.resume === 'auto' ? await readSummary(options.folder) : undefined;
+    // Images, backend and network took seconds, in which somebody may have begun another run here, or finished this one.
+    await checkFolder(folder, config, runId);
+    isOurs = true;
+    const finished = resume === 'auto' ? await readSummary(folder) : undefined;
+    if (finished !== undefined) await clearAfter((await listAttempts(folder)).at(-2), folder, keepsCheckpoints(keep));
     const summary = finished ?? (await trainIn(claim, options));
     await claim.release('finished');
     return { summary, wasFinished: finished !== undefined };
   } catch (error) {
-    const isStop = signal?.aborted === true && error === signal.reason;
+    // That this run cannot be here is no failure of the one whose folder it is.
+    const isStop = !isOurs || (signal?.aborted === true && error === signal.reason);
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
     throw error;
   }
 }
 
+/** Also when the run has ended. */
+function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): boolean {
+  return keepLast !== undefined || keepBest === true;
+}
+
 async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummary> {
   const { config, folder, runId, run, backend, keep = {}, onProblem } = options;
-  const checkpoints = new CheckpointFolder<CheckpointNotes>(join(folder, 'checkpoints'), {
+  const checkpoints = new CheckpointFolder<CheckpointNotes>(checkpointsIn(folder), {
     runId,
     ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
     ...(keep.keepBest === undefined ? {} : { keepBest: keep.keepBest }),
     ...(onProblem === undefined ? {} : { onProblem }),
   });
+  if (options.resume === 'never') {
+    // First of all: whoever is killed after this has not finished.
+    await rm(join(folder, 'summary.json'), { force: true });
+    await checkpoints.clear();
+  }
   await writeWhole(join(folder, 'config.yaml'), stringify(config));
   await writeWhole(join(folder, 'environment.json'), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
-  if (options.resume === 'never') await checkpoints.clear();
-  const last = await checkpoints.latest();
+  const metricsPath = join(folder, 'metrics.jsonl');
+  const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
   if (last !== undefined && last.notes.backend !== backend.name) {
     onProblem?.(
       `Run ${runId} was begun on backend '${last.notes.backend}' and goes on on '${backend.name}': its result will not be the same bits.`,
     );
   }
-  const metrics = new MetricsFile(join(folder, 'metrics.jsonl'), last?.notes.metricsBytes);
+  const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes);
   const trackers = await openTrackers(options.trackers ?? {}, {
     folder,
     runId,
@@ -147,12 +168,13 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
       ...(keep.everySteps === undefined ? {} : { everySteps: keep.everySteps }),
       async save(checkpoint) {
         await claim.assertHeld();
+        await metrics.sync();
         await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
         await claim.noteCheckpoint(checkpoint.progress.step);
       },
     },
   }).finally(() => trackers.close());
-  const probes = config.probe ? await probe(run) : null;
+  const probes = config.probe ? await probe(run, onProblem) : null;
   await claim.assertHeld();
   const summary: RunSummary = {
     formatVersion: 1,
@@ -169,15 +191,24 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
   await writeWhole(join(folder, runWeightsName), weights);
   await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  if (keep.keepLast === undefined && keep.keepBest !== true) await checkpoints.clear();
+  if (!keepsCheckpoints(keep)) await checkpoints.clear();
   return summary;
 }
 
-function probe(run: PreparedRun): Promise<number[]> {
-  const { compiled, options } = run;
+/** A network that has diverged has no probes, but a result; null then. */
+async function probe(
+  { compiled, options }: PreparedRun,
+  onProblem: ExecuteOptions['onProblem'],
+): Promise<number[] | null> {
   const testBatches = options.testBatches;
   if (testBatches === undefined) throw new LocalgradError('misuse', 'A probe needs test images.');
-  return probeModules({ network: compiled.network, batches: options.batches, testBatches });
+  try {
+    return await probeModules({ network: compiled.network, batches: options.batches, testBatches });
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    onProblem?.(`The modules could not be probed, the summary says null: ${error.message}`);
+    return null;
+  }
 }
 
 function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['cost'] {

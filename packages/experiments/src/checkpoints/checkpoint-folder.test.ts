@@ -217,7 +217,7 @@ describe('CheckpointFolder', () => {
     expect((await second.checkpoints.latest(short(25)))?.progress.step).toBe(20);
     expect(second.problems).toEqual([
       expect.stringMatching(
-        /step-00000030\.json' cannot be used: it wants 30 bytes\. It is passed over for 'step-0+20'/,
+        /step-00000030\.json' is whole but does not fit: it wants 30 bytes\. It is passed over for 'step-0+20'/,
       ),
     ]);
     const third = open();

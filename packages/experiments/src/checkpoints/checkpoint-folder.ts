@@ -93,7 +93,7 @@ export class CheckpointFolder<Notes = null> {
           break;
         }
         doubtful.push(name);
-        throw broken(join(this.#folder, `${name}.json`), objection);
+        throw misfit(join(this.#folder, `${name}.json`), objection);
       } catch (error) {
         if (!LocalgradError.isInstance(error)) throw error;
         this.#standings.set(name, rejected);
@@ -251,6 +251,10 @@ async function readOr(file: string): Promise<Buffer> {
 
 function broken(file: string, what: string): LocalgradError {
   return new LocalgradError('invalid-data', `Checkpoint '${file}' cannot be used: ${what}.`, { file });
+}
+
+function misfit(file: string, objection: string): LocalgradError {
+  return new LocalgradError('invalid-data', `Checkpoint '${file}' is whole but does not fit: ${objection}.`, { file });
 }
 
 function sha256(content: string | Uint8Array): string {

@@ -30,7 +30,7 @@ export class MetricsFile {
   static lossIn(file: string, bytes: number): string | undefined {
     const whole = wholeLineBytes(file, bytes);
     if (whole === bytes) return undefined;
-    return `it goes on from byte ${bytes} of '${file}', which has ${whole} in whole lines up to there`;
+    return `it goes on from byte ${bytes} of '${file}', which has ${whole} in whole lines up to there; events in between are lost`;
   }
 
   /** Bytes written, to be kept in a checkpoint. */
