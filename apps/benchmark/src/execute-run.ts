@@ -115,6 +115,11 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     await claim.release('finished');
     return { summary, wasFinished: finished !== undefined };
   } catch (error) {
+    if (claim.isTakenOver) {
+      // The run is in other hands: that this attempt ends is no failure of the run.
+      await claim.release('stopped', error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
     // That this run cannot be here is no failure of the one whose folder it is.
     const isStop = !isOurs || (signal?.aborted === true && error === signal.reason);
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
@@ -160,7 +165,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
-    observers: [metrics.observer(), ...trackers.observers, ...(options.observers ?? [])],
+    observers: [holdObserver(claim), metrics.observer(), ...trackers.observers, ...(options.observers ?? [])],
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(last === undefined ? {} : { resume: last }),
     checkpoints: {
@@ -193,6 +198,11 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();
   return summary;
+}
+
+/** First of all observers: where others have the run, it ends before anything more of this attempt is written. */
+function holdObserver(claim: Claim): Observer {
+  return { observe: () => claim.assertHeldSync() };
 }
 
 /** A network that has diverged has no probes, but a result; null then. */

@@ -1,10 +1,12 @@
 import { LocalgradError } from '@localgrad/core';
-import { workOn } from '@localgrad/experiments';
+import { readSweepStatus, type Sweep, workOn } from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Presenter } from '../present.js';
+import { type LeftRun, leftRuns, renderLeft } from '../sweep/left-runs.js';
 import { openSweep } from '../sweep/open-sweep.js';
 import { TaskRunner, type WorkerMessage } from '../sweep/task-runner.js';
+import { hasParent, tellParent, withParent } from '../sweep/worker-channel.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
 
@@ -18,52 +20,60 @@ export interface WorkerReport {
   readonly folder: string;
   /** Runs that this worker finished. */
   readonly finished: number;
+  /** Runs that it was to see finished and that are not. */
+  readonly left: readonly LeftRun[];
+  /** False where runs are left; those that others are at work on do not count where it was told not to wait for them. */
+  readonly passed: boolean;
 }
 
 /** Works on a sweep until nothing is left. Started by hand on machines that share a folder, or by an executor. */
 export async function work(path: string, flags: WorkerFlags, terminal: Terminal): Promise<WorkerReport> {
   const sweep = await openSweep(path);
-  const unknown = flags.task?.find((index) => index >= sweep.tasks.length);
-  if (unknown !== undefined) {
-    throw new LocalgradError(
-      'invalid-option',
-      `There is no task ${unknown} in '${sweep.folder}'. Allowed: 0 to ${sweep.tasks.length - 1}.`,
-    );
-  }
+  const report = reporterFor(terminal);
+  const tasks = flags.task === undefined ? undefined : knownTasks(sweep, flags.task, report);
   const signal = withParent(terminal.signal);
-  const runner = new TaskRunner({ sweep, threads: flags.threads, signal, report: reporterFor(terminal) });
+  const runner = new TaskRunner({ sweep, threads: flags.threads, signal, report });
   try {
     const finished = await workOn({
       sweep,
       execute: (task, runFolder) => runner.run(task, runFolder),
       signal,
-      ...(flags.task === undefined ? {} : { tasks: flags.task }),
+      ...(tasks === undefined ? {} : { tasks }),
       ...(flags.wait === undefined ? {} : { wait: flags.wait }),
     });
-    return { folder: sweep.folder, finished };
+    const status = await readSweepStatus(sweep);
+    const left = leftRuns(sweep, status).filter(({ index }) => tasks?.includes(index) ?? true);
+    const missed = flags.wait === false ? left.filter((run) => run.status !== 'running') : left;
+    await tellParent({ type: 'done' });
+    return { folder: sweep.folder, finished, left, passed: missed.length === 0 };
   } finally {
     runner.dispose();
   }
 }
 
-/** A worker without the process that started it stops at a checkpoint: nobody would see it any more. */
-function withParent(signal: AbortSignal | undefined): AbortSignal {
-  const orphan = new AbortController();
-  if (process.send !== undefined) {
-    process.once('disconnect', () =>
-      orphan.abort(new LocalgradError('misuse', 'The process that started this worker has ended.')),
+/** Jobs in a scheduler's queue may be older than the experiment file: what it wants no more is passed over. */
+function knownTasks(
+  sweep: Sweep,
+  wanted: readonly number[],
+  report: (message: WorkerMessage) => void,
+): readonly number[] {
+  const known = new Set(sweep.tasks.map(({ index }) => index));
+  const unknown = wanted.find((index) => index >= sweep.nextIndex);
+  if (unknown !== undefined) {
+    throw new LocalgradError(
+      'invalid-option',
+      `There is no task ${unknown} in '${sweep.folder}'. Allowed: 0 to ${sweep.nextIndex - 1}.`,
     );
   }
-  return signal === undefined ? orphan.signal : AbortSignal.any([signal, orphan.signal]);
+  for (const index of wanted) {
+    if (known.has(index)) continue;
+    report({ type: 'problem', message: `task ${index} is no part of the experiment any more, and is passed over` });
+  }
+  return wanted.filter((index) => known.has(index));
 }
 
 function reporterFor(terminal: Terminal): (message: WorkerMessage) => void {
-  if (process.send !== undefined) {
-    return (message) => {
-      // Without a listener, a parent that has just ended would be an uncaught error here.
-      if (process.connected) process.send?.(message, undefined, undefined, () => {});
-    };
-  }
+  if (hasParent()) return (message) => void tellParent(message);
   return (message) => {
     if (message.type === 'progress') return;
     terminal.stderr.write(`${describeMessage(message)}\n`);
@@ -87,11 +97,12 @@ export function describeMessage(message: Exclude<WorkerMessage, { type: 'progres
 }
 
 function taskIndex(text: string, before: readonly number[] = []): number[] {
-  const indices = text.split(',').map(Number);
-  if (!indices.every((index) => Number.isInteger(index) && index >= 0)) {
+  const parts = text.split(',');
+  // `Number('')` would be task 0: what a script hands over whose variable is empty.
+  if (!parts.every((part) => /^\d+$/.test(part))) {
     throw new InvalidArgumentError(`They must be whole numbers from 0 on, separated by commas, not '${text}'.`);
   }
-  return [...before, ...indices];
+  return [...before, ...parts.map(Number)];
 }
 
 export function registerWorker(program: Command, terminal: Terminal, present: Presenter): void {
@@ -100,7 +111,8 @@ export function registerWorker(program: Command, terminal: Terminal, present: Pr
     .summary('work on the runs of a sweep, beside other workers')
     .description(
       'Works on a sweep until nothing is left. Any number of workers may do so, on all machines that share the folder:\n' +
-        'each claims a run, goes on from its last checkpoint, and takes over what others have lost.',
+        'each claims a run, goes on from its last checkpoint, and takes over what others have lost. The exit code is 1\n' +
+        'where a run is not finished in the end.',
     )
     .argument(
       '<sweep>',
@@ -111,8 +123,8 @@ export function registerWorker(program: Command, terminal: Terminal, present: Pr
     .option('--no-wait', 'end when all that is left is in the hands of other workers')
     .action((path: string, flags: WorkerFlags) =>
       present(
-        () => work(path, flags.wait === true ? { ...flags, wait: flags.task === undefined } : flags, terminal),
-        ({ finished }) => `finished ${finished} runs`,
+        () => work(path, flags, terminal),
+        ({ finished, left }) => [`finished ${finished} runs`, ...renderLeft(left)].join('\n'),
       ),
     );
 }

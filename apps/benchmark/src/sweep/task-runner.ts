@@ -56,8 +56,9 @@ export class TaskRunner {
       return outcome;
     };
     report({ type: 'task-start', index, name });
-    const attempts = (await listAttempts(folder)).length;
+    let attempts = 0;
     try {
+      attempts = (await listAttempts(folder)).length;
       const config = runConfigSchema.parse(task.config);
       const result = await executeRun({
         config,
@@ -75,8 +76,13 @@ export class TaskRunner {
     } catch (error) {
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      // Backend, images or plan: the run was not begun, and so could not note it.
-      if ((await listAttempts(folder)).length === attempts) await noteFailure(folder, message);
+      try {
+        // Backend, images or plan: the run was not begun, and so could not note it.
+        if ((await listAttempts(folder)).length === attempts) await noteFailure(folder, message);
+      } catch (problem) {
+        // A full disk, for instance. The worker still counts for itself, and other runs may be elsewhere.
+        report({ type: 'problem', message: `the failure could not be noted: ${(problem as Error).message}` });
+      }
       return end('failed', { message });
     }
   }

@@ -8,6 +8,7 @@ import { defaultSweepFolder } from '../../sweep/open-sweep.js';
 import { planSweep } from '../../sweep/plan-sweep.js';
 import type { Terminal } from '../../terminal.js';
 import { wholeNumber } from '../../whole-number.js';
+import { refuseForeignFlags } from './executor-flags.js';
 import { experimentJsonSchema } from './json-schema.js';
 import { renderPlan, renderStatus, renderSweep } from './render.js';
 import { prepareSweep, reportOf, runSweep, type SweepFlags, sweepStatus } from './run-sweep.js';
@@ -75,19 +76,22 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     .option('--slurm <directive...>', "slurm: further directives, e.g. '--constraint=a100'")
     .option('--maximum-array-size <number>', 'slurm: MaxArraySize (default: 1001)', wholeNumber)
     .option('--dry-run', 'slurm: write the script, send nothing')
-    .action((file: string, flags: SweepFlags & SlurmFlags) =>
-      flags.executor === 'slurm'
+    .option('--retry-failed', 'forget the failures of runs that failed for good, and try them again')
+    .action((file: string, flags: SweepFlags & SlurmFlags) => {
+      refuseForeignFlags(flags.executor, flags);
+      return flags.executor === 'slurm'
         ? present(() => submitSweep(file, flags), renderSubmission)
-        : present(() => runSweep(file, flags, terminal), renderSweep),
-    );
+        : present(() => runSweep(file, flags, terminal), renderSweep);
+    });
   addManifestFlags(
     withFolder(sweep.command('manifest').summary('print what another scheduler takes: a Kubernetes Job, or commands')),
-  ).action((file: string, flags: ManifestFlags) =>
-    present(
+  ).action((file: string, flags: ManifestFlags) => {
+    refuseForeignFlags(flags.kind, flags);
+    return present(
       () => manifestOf(file, flags),
       ({ text }) => text.trimEnd(),
-    ),
-  );
+    );
+  });
   sweep
     .command('status')
     .summary('what the files of a sweep say about its runs')

@@ -1,14 +1,18 @@
 import type { SweepStatus } from '@localgrad/experiments';
 import { formatBytes, formatSeconds } from '@localgrad/train';
+import { renderLeft } from '../../sweep/left-runs.js';
 import type { SweepPlan } from '../../sweep/plan-sweep.js';
 import { textTable } from '../../text-table.js';
-import type { SweepReport } from './run-sweep.js';
+import type { RunReport, SweepReport } from './run-sweep.js';
 
-export function renderSweep({ folder, runs, counts, failures }: SweepReport): string {
+export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'>>): string {
+  const { folder, runs, counts, failures, retryCommand, left = [] } = report;
   const parts = Object.entries(counts).flatMap(([status, count]) => (count === 0 ? [] : [`${count} ${status}`]));
   return [
     `${runs} runs: ${parts.join(', ')}`,
     ...failures.map(({ name, message, folder: run }) => `failed    ${name}: ${message} (${run})`),
+    ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
+    ...renderLeft(left),
     `folder    ${folder}`,
     `report    localgrad report ${folder}`,
   ].join('\n');

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { JsonObject } from '@localgrad/core';
 import {
+  forgetFailures,
   type RunStatus,
   readSweepStatus,
   runFolderOf,
@@ -13,6 +14,7 @@ import type { RunConfig } from '../../config/run-config.js';
 import { runIdOf } from '../../execute-run.js';
 import { checkConditions } from '../../sweep/check-conditions.js';
 import { readExperiment } from '../../sweep/experiment-file.js';
+import { type LeftRun, leftRuns } from '../../sweep/left-runs.js';
 import { runLocally } from '../../sweep/local-executor.js';
 import { defaultSweepFolder, openSweep } from '../../sweep/open-sweep.js';
 import { SweepProgress } from '../../sweep/sweep-progress.js';
@@ -25,6 +27,7 @@ export interface SweepFlags {
   readonly processes?: number;
   readonly threads?: number;
   readonly measure: boolean;
+  readonly retryFailed?: boolean;
 }
 
 export interface SweepReport {
@@ -34,7 +37,16 @@ export interface SweepReport {
   readonly counts: Readonly<Record<RunStatus, number>>;
   /** Runs that failed for good, and why. */
   readonly failures: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
+  /** The command that tries them once more. */
+  readonly retryCommand: string | null;
   /** False where a run failed for good: the exit code is then 1. */
+  readonly passed: boolean;
+}
+
+export interface RunReport extends SweepReport {
+  /** Runs that are not finished, and did not fail for good either. */
+  readonly left: readonly LeftRun[];
+  /** All runs are finished: else the exit code is 1. */
   readonly passed: boolean;
 }
 
@@ -48,9 +60,16 @@ export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder
   return writeSweep(folder, experiment, { runIdOf: runIdOfJson, command });
 }
 
-export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<SweepReport> {
+/** Gives runs that failed for good as many tries as at the beginning. */
+export async function retryFailed(sweep: Sweep): Promise<void> {
+  const { tasks } = await readSweepStatus(sweep);
+  for (const { task, status } of tasks) if (status === 'failed') await forgetFailures(runFolderOf(sweep, task));
+}
+
+export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
   const sweep = await prepareSweep(file, flags);
   await checkConditions(sweep);
+  if (flags.retryFailed === true) await retryFailed(sweep);
   const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
   const { signal } = terminal;
   try {
@@ -84,7 +103,9 @@ export async function runSweep(file: string, flags: SweepFlags, terminal: Termin
   } finally {
     progress.end();
   }
-  return reportOf(sweep, await readSweepStatus(sweep));
+  const status = await readSweepStatus(sweep);
+  const left = leftRuns(sweep, status).filter((run) => run.status !== 'failed');
+  return { ...reportOf(sweep, status), left, passed: status.counts.finished === status.tasks.length };
 }
 
 export async function sweepStatus(path: string): Promise<SweepReport & Pick<SweepStatus, 'tasks'>> {
@@ -103,6 +124,8 @@ export function reportOf(sweep: Sweep, { tasks, counts }: SweepStatus): SweepRep
     runs: tasks.length,
     counts,
     failures,
+    retryCommand:
+      failures.length === 0 ? null : `${sweep.commands.at(-1) ?? 'localgrad sweep run FILE'} --retry-failed`,
     passed: failures.length === 0,
   };
 }

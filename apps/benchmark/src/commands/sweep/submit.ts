@@ -9,7 +9,7 @@ import {
 } from '@localgrad/experiments';
 import { type Command, Option } from 'commander';
 import { wholeNumber } from '../../whole-number.js';
-import { prepareSweep, type SweepFlags } from './run-sweep.js';
+import { prepareSweep, retryFailed, type SweepFlags } from './run-sweep.js';
 
 /** What jobs ask for, in words that all schedulers have. */
 export interface JobFlags {
@@ -56,7 +56,8 @@ export interface SubmissionReport extends Submission {
 
 export async function submitSweep(file: string, flags: SweepFlags & SlurmFlags): Promise<SubmissionReport> {
   const sweep = await prepareSweep(file, flags);
-  const { slurm: extra, threads: _, ...rest } = flags;
+  if (flags.retryFailed === true) await retryFailed(sweep);
+  const { slurm: extra, ...rest } = flags;
   return { folder: sweep.folder, ...(await submitToSlurm({ ...rest, extra, sweep, program })) };
 }
 
@@ -103,7 +104,7 @@ export function addManifestFlags(command: Command): Command {
     .option('--volume-claim <name>', "kubernetes: claim of the volume that pods share (default: 'localgrad')")
     .option(
       '--mount-path <path>',
-      "kubernetes: where it is mounted; the sweep's folder lies in it (default: /localgrad)",
+      "kubernetes: where it is mounted; the sweep's folder lies in it, under its own name (default: /localgrad)",
     )
     .option('--queue <name>', "kubernetes: Kueue's queue");
 }
