@@ -90,17 +90,24 @@ describe('slurmScript', () => {
     writeFileSync(taskFile, '0,1\n2,3\n');
     const file = join(folder, 'job.sh');
     writeFileSync(file, slurmScript({ ...script, taskFile, worker: { program: [worker], folder: '/s' } }));
-    const { stdout, status } = spawnSync('bash', [file], {
-      encoding: 'utf8',
-      env: { ...process.env, PATH: `${bin}${delimiter}${path}`, SLURM_ARRAY_TASK_ID: '1', SLURM_ARRAY_JOB_ID: '77' },
-    });
+    const env = {
+      ...process.env,
+      PATH: `${bin}${delimiter}${path}`,
+      SLURM_ARRAY_TASK_ID: '1',
+      SLURM_ARRAY_JOB_ID: '77',
+    };
+    const { stdout, status } = spawnSync('bash', [file], { encoding: 'utf8', env });
     expect(stdout.trim().split('\n')).toEqual(['worker /s --threads 1 --task 2,3', 'saved', 'scontrol requeue 77_1']);
     expect(status).toBe(0);
+    // Without a place in the queue the job must not look like one that is done.
+    program('scontrol', 'exit 3');
+    expect(spawnSync('bash', [file], { env }).status).toBe(1);
   });
 
   it.each([
     [{ cpus: 0 }, /cpus: 0; allowed: whole numbers from 1 on/],
     [{ gpus: -1 }, /gpus: -1; allowed: whole numbers from 0 on/],
+    [{ minutes: 4 }, /minutes: 4; allowed: at least 5.*two minutes/],
     [{ memory: '8 GB' }, /memory: '8 GB'; allowed: a number with MiB, GiB or TiB/],
     [{ logFolder: '/a b' }, /cannot be given '--output=\/a b\/%A_%a\.log'.*no spaces/],
     [{ partition: 'x\n#SBATCH --y' }, /cannot be given/],
@@ -168,9 +175,14 @@ describe('manifests', () => {
     expect(container.command).toEqual([
       'sh',
       '-c',
-      'exec localgrad worker /localgrad/My.Sweep --threads 2 --task "$JOB_COMPLETION_INDEX"',
+      'exec localgrad worker /localgrad/sweep --threads 2 --task "$JOB_COMPLETION_INDEX"',
     ]);
     expect(container.resources.limits).toEqual({ cpu: '2', memory: '4096Mi', 'nvidia.com/gpu': '1' });
+    const [rule] = job.spec.podFailurePolicy.rules;
+    expect(rule).toEqual({ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] });
+    // Runs that were added after others had been dropped have indices of their own.
+    const grown = parse(kubernetesJob({ sweep: { ...sweep, nextIndex: 9 }, image: 'i', volumeClaim: 'c' }));
+    expect(grown.spec).toMatchObject({ completions: 9, parallelism: 6 });
     expect(() => kubernetesJob({ sweep, image: 'i', volumeClaim: 'c', folder: '/elsewhere' })).toThrow(
       /does not lie in the shared volume/,
     );

@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { stringify } from 'yaml';
 import type { Sweep } from '../sweep/sweep-folder.js';
@@ -28,22 +29,23 @@ export interface KubernetesOptions extends Resources {
   readonly volumeClaim: string;
   /** Default `/localgrad`. The sweep's folder must lie in it. */
   readonly mountPath?: string | undefined;
-  /** Folder of the sweep as pods see it. Default: `<mountPath>/<name>`. */
+  /** Folder of the sweep as pods see it. Default: `<mountPath>/<name of the folder>`. */
   readonly folder?: string | undefined;
   /** Queue of Kueue. */
   readonly queue?: string | undefined;
 }
 
 /**
- * A Job with one completion for each run (`completionMode: Indexed`): its index is the run's in `tasks.jsonl`. Pods that
- * fail or are evicted are started again, and go on from the last checkpoint.
+ * A Job with one completion for each index (`completionMode: Indexed`): the run's in `tasks.jsonl`; those of runs that are
+ * wanted no more end at once. Pods that fail or are evicted are started again, and go on from the last checkpoint;
+ * evictions are not held against them.
  *
  * @throws LocalgradError `invalid-option`
  */
 export function kubernetesJob(options: KubernetesOptions): string {
   checkResources(options);
   const { sweep, image, volumeClaim, mountPath = '/localgrad', queue, cpus = 1, gpus = 0, memory, minutes } = options;
-  const { folder = `${mountPath}/${sweep.name}`, parallelism = sweep.tasks.length } = options;
+  const { folder = `${mountPath}/${basename(resolve(sweep.folder))}`, parallelism = sweep.tasks.length } = options;
   if (!`${folder}/`.startsWith(`${mountPath}/`)) {
     throw new LocalgradError(
       'invalid-option',
@@ -64,10 +66,13 @@ export function kubernetesJob(options: KubernetesOptions): string {
       ...(queue === undefined ? {} : { labels: { 'kueue.x-k8s.io/queue-name': queue } }),
     },
     spec: {
-      completions: sweep.tasks.length,
+      completions: sweep.nextIndex,
       parallelism: Math.min(parallelism, sweep.tasks.length),
       completionMode: 'Indexed',
       backoffLimitPerIndex: 6,
+      podFailurePolicy: {
+        rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }],
+      },
       ...(queue === undefined ? {} : { suspend: true }),
       ...(minutes === undefined
         ? {}

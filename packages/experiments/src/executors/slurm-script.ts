@@ -22,6 +22,9 @@ export interface SlurmScriptOptions extends SlurmOptions {
   readonly logFolder: string;
 }
 
+/** Slurm signals up to a minute earlier than it is asked to: with less time, jobs would be told to end as they start. */
+const leastMinutes = 5;
+
 /**
  * Batch script of a job array. Each element is a worker on the tasks in its line. Shortly before its time is over Slurm
  * sends USR1: the worker saves and ends, and the job goes back into the queue. Jobs that get no signal lose what came
@@ -33,6 +36,13 @@ export function slurmScript(options: SlurmScriptOptions): string {
   checkResources(options);
   const { worker, name, taskFile, elements, workingFolder, logFolder, parallelism, cpus = 1, gpus = 0 } = options;
   const { memory, minutes, partition, account, extra = [] } = options;
+  if (minutes !== undefined && minutes < leastMinutes) {
+    throw new LocalgradError(
+      'invalid-option',
+      `minutes: ${minutes}; allowed: at least ${leastMinutes}, since Slurm asks jobs to save two minutes before their time is over.`,
+      { minutes },
+    );
+  }
   const limit = parallelism === undefined ? '' : `%${parallelism}`;
   const directives = [
     `--job-name=localgrad-${name}`,
@@ -59,7 +69,7 @@ tasks=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" ${quoted(taskFile)})
 back_to_the_queue() {
   kill -TERM "$worker" 2>/dev/null
   wait "$worker"
-  scontrol requeue "\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
+  scontrol requeue "\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}" || exit 1
   exit 0
 }
 trap back_to_the_queue USR1

@@ -54,7 +54,9 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       tensorboard: z.boolean().optional(),
       csv: z.boolean().optional(),
-      mlflow: z.string().optional(),
+      mlflow: z
+        .url({ protocol: /^https?$/, error: 'expected an http or https address, e.g. http://localhost:5000' })
+        .optional(),
     })
     .default({})
     .describe('where runs are shown besides their own files: event files, tables, an MLflow server'),
