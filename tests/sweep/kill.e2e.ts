@@ -41,11 +41,14 @@ checkpoints: { everySteps: 7 }
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** In a group of its own, so that all its processes can be killed at once. */
+/**
+ * In a group of its own, so that all its processes can be killed at once. Four kills in a row before a first checkpoint
+ * would make a run suspect, which here is bad luck and no fault of the run's.
+ */
 function start(into: string): { child: ChildProcess; ended: Promise<number | null>; complaint: () => string } {
   const child = spawn(
     process.execPath,
-    [program, 'sweep', 'run', 'experiment.yaml', '--folder', into, '--processes', '2'],
+    [program, 'sweep', 'run', 'experiment.yaml', '--folder', into, '--processes', '2', '--retry-failed'],
     { cwd: folder, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   let text = '';

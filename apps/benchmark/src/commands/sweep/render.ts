@@ -22,7 +22,7 @@ export function renderStatus(report: SweepReport & Pick<SweepStatus, 'tasks'>): 
   const rows = report.tasks.map(({ task, status, attempts }) => [
     task.name,
     status,
-    String(attempts.length),
+    String(attempts.filter(({ outcome }) => outcome !== 'reset').length),
     task.runId,
   ]);
   return `${textTable(['run', 'status', 'attempts', 'folder'], rows)}\n${renderSweep(report)}`;
