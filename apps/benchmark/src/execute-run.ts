@@ -128,7 +128,7 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
 }
 
 /** Also when the run has ended. */
-function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): boolean {
+export function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): boolean {
   return keepLast !== undefined || keepBest === true;
 }
 

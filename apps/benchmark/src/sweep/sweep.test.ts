@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readSummary } from '@localgrad/experiments';
+import { listAttempts, readSummary } from '@localgrad/experiments';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { runCommandLine } from '../command-line.js';
@@ -73,6 +74,17 @@ describe('localgrad sweep', () => {
       finished: 6,
       basis: 'finished runs',
     });
+
+    // A worker that was killed between its summary and the end of its claim.
+    await rm(join(runFolder, 'claims'), { recursive: true });
+    await mkdir(join(runFolder, 'claims'));
+    await mkdir(join(runFolder, 'checkpoints'));
+    const lost = { owner: { host: 'elsewhere', pid: 1, startTicks: '1' }, startedAt: '2026-01-02T03:04:05Z' };
+    await writeFile(join(runFolder, 'claims/000001.json'), JSON.stringify(lost));
+    await utimes(join(runFolder, 'claims/000001.json'), new Date(0), new Date(0));
+    expect((await run('sweep', 'run', 'small.yaml', '--executor', 'debug')).exitCode).toBe(0);
+    expect(existsSync(join(runFolder, 'checkpoints'))).toBe(false);
+    expect((await listAttempts(runFolder)).map(({ outcome }) => outcome)).toEqual([undefined, 'finished']);
 
     const report = await run('report', 'localgrad-sweeps/small', '--json');
     expect(report.exitCode, report.stderr).toBe(0);

@@ -38,7 +38,7 @@ export interface RunSummary extends TrainingResult {
   readonly backend: string;
   readonly objectives: readonly SummaryObjective[];
   readonly cost: SummaryCost;
-  /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for. */
+  /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for, or it failed. */
   readonly probes: readonly number[] | null;
 }
 

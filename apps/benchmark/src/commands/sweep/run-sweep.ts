@@ -11,7 +11,8 @@ import {
   writeSweep,
 } from '@localgrad/experiments';
 import type { RunConfig } from '../../config/run-config.js';
-import { runIdOf } from '../../execute-run.js';
+import { keepsCheckpoints, runIdOf } from '../../execute-run.js';
+import { endLostAttempt } from '../../lost-attempt.js';
 import { checkConditions } from '../../sweep/check-conditions.js';
 import { readExperiment } from '../../sweep/experiment-file.js';
 import { type LeftRun, leftRuns } from '../../sweep/left-runs.js';
@@ -103,9 +104,20 @@ export async function runSweep(file: string, flags: SweepFlags, terminal: Termin
   } finally {
     progress.end();
   }
+  await endLostAttempts(sweep, terminal);
   const status = await readSweepStatus(sweep);
   const left = leftRuns(sweep, status).filter((run) => run.status !== 'failed');
   return { ...reportOf(sweep, status), left, passed: status.counts.finished === status.tasks.length };
+}
+
+/** Nobody works on a finished run again: what a worker left that was killed right after its summary goes here. */
+async function endLostAttempts(sweep: Sweep, terminal: Terminal): Promise<void> {
+  const { tasks } = await readSweepStatus(sweep);
+  for (const { task, status, attempts } of tasks) {
+    if (status !== 'finished' || attempts.at(-1)?.outcome === 'finished') continue;
+    const onProblem = (message: string) => terminal.stderr.write(`note      ${message}\n`);
+    await endLostAttempt({ folder: runFolderOf(sweep, task), onProblem }, keepsCheckpoints(sweep.checkpoints));
+  }
 }
 
 export async function sweepStatus(path: string): Promise<SweepReport & Pick<SweepStatus, 'tasks'>> {
