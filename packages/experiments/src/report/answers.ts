@@ -18,7 +18,7 @@ export function helpOfValues(view: StudyView): Finding[] {
     return [
       {
         text: isTested
-          ? `${answer(value, differences)}, compared with ${baseline}, all else equal (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`
+          ? `${answer(value, differences, averageVerdict(value, view))}, compared with ${baseline}, all else equal (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`
           : `${value} against ${baseline}, all else equal: no test is possible, with fewer than two runs on a side or none that differ.`,
         details: [...averageOf(value, view), ...settings],
       },
@@ -26,19 +26,29 @@ export function helpOfValues(view: StudyView): Finding[] {
   });
 }
 
-function answer(value: string, differences: readonly Difference[]): string {
+/** @param average what the mean over all settings shows: many weak signs may be a strong one */
+function answer(value: string, differences: readonly Difference[], average: 'higher' | 'lower' | 'open'): string {
   const count = differences.length;
   const better = differences.filter((difference) => verdictOf(difference) === 'higher').length;
   const worse = differences.filter((difference) => verdictOf(difference) === 'lower').length;
   const where = (part: number) =>
     count === 1 ? '' : part === count ? ` in all ${count} settings` : ` in ${part} of ${count} settings`;
-  if (better === 0 && worse === 0) return `${value}: no difference shown${where(count)}`;
+  if (better === 0 && worse === 0) {
+    if (average === 'open') return `${value}: no difference shown${count === 1 ? '' : ` in any of ${count} settings`}`;
+    return `${value} ${average === 'higher' ? 'helps' : 'hurts'} on average over ${count} settings, though no single one shows it`;
+  }
   if (worse === 0) return `${value} helps${where(better)}${better < count ? ', no difference shown elsewhere' : ''}`;
   if (better === 0) return `${value} hurts${where(worse)}${worse < count ? ', no difference shown elsewhere' : ''}`;
   return `${value} depends on the setting: it helps${where(better)} and hurts in ${worse}`;
 }
 
-/** Over all settings at once: many weak signs may be a strong one. */
+function averageVerdict(value: string, { effects }: StudyView): 'higher' | 'lower' | 'open' {
+  const effect = effects.find((candidate) => candidate.value === value);
+  if (effect === undefined || effect.settings < 2 || effect.test === null) return 'open';
+  return verdictOf({ p: effect.adjustedP, mean: effect.test.difference });
+}
+
+/** Over all settings at once. */
 function averageOf(value: string, { effects }: StudyView): string[] {
   const effect = effects.find((candidate) => candidate.value === value);
   if (effect === undefined || effect.settings < 2 || effect.test === null) return [];

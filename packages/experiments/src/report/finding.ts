@@ -8,7 +8,7 @@ export interface Finding {
 }
 
 /** Is the difference beyond chance? */
-export function verdictOf({ p, mean }: Difference): 'higher' | 'lower' | 'open' {
+export function verdictOf({ p, mean }: Pick<Difference, 'p' | 'mean'>): 'higher' | 'lower' | 'open' {
   if (p === null || p >= significance) return 'open';
   return mean > 0 ? 'higher' : 'lower';
 }

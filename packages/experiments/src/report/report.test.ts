@@ -75,7 +75,7 @@ describe('the report of a study', () => {
 
   it('says whether each value helps, which conditions reach the reference, and what they cost', () => {
     expect(made.html).toMatch(
-      /MLAAN( helps in| depends|: no difference).*compared with none, all else equal \(p &lt; 0.05 after Holm's correction for 6 tests\)/,
+      /MLAAN( helps in| helps on average| depends|: no difference).*compared with none, all else equal \(p &lt; 0.05 after Holm's correction for 6 tests\)/,
     );
     expect(made.html).toMatch(
       /on average over 2 settings: \+\d\.\d\d\u00a0points \(95 % CI .*\), paired by seed \(3 seeds, Holm over 3 averages\)/,
@@ -153,6 +153,16 @@ it('escapes what comes from the study in every format', async () => {
   expect(markdown).toContain('&lt;b&gt;A\\_1 &amp; "50%" \\| \\`x\\`&lt;/b&gt;');
   expect(latex).toContain('\\textless{}b\\textgreater{}A\\_1 \\& \\textquotedbl{}50\\%\\textquotedbl{} \\textbar{}');
   expect(results).toContain('"<b>A_1 & ""50%"" | `x`</b>"');
+});
+
+it('says what is shown on average where no single setting shows it', async () => {
+  // Differences that are the same everywhere, in noise that is shared by all conditions of a seed.
+  const study = withRuns(syntheticStudy({ hosts: ['DGL', 'InfoPro'], modules: [4, 8] }), ({ seed, summary }) => ({
+    testAccuracy: 0.7 + 0.1 * (seed - 2) + (String(summary.config.method).startsWith('mlm') ? 0.02 + 0.001 * seed : 0),
+  }));
+  const { html } = await report(study);
+  expect(html).toContain('MLM helps on average over 4 settings, though no single one shows it, compared with none');
+  expect(html).toContain('LAM against none, all else equal: no test is possible');
 });
 
 describe('studies that lack something', () => {
