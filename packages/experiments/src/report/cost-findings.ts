@@ -25,7 +25,7 @@ export function costs(view: StudyView): Finding[] {
   const name = reference.condition.name;
   return [
     {
-      text: `${capital(name)} costs ${bytes(peakBytes)} at the peak and ${duration(seconds?.mean ?? null)} of training steps. What others cost against it${recomputed === null ? '' : ', and against the same with recomputed activations'}:`,
+      text: `${capital(name)} costs ${bytes(peakBytes)} at the peak and ${duration(seconds?.mean ?? null)} of training steps. What others cost against it${recomputed === null ? '' : ', and against the same with recomputed activations'}.${scatterOf(rows)}`,
       details,
     },
   ];
@@ -36,10 +36,28 @@ function costAgainst(rows: readonly ConditionRow[], other: ConditionRow): string
     const whole = amountOf(other);
     return whole === null ? [] : known(rows.map(amountOf)).map((value) => value / whole);
   };
-  const [memory, time] = [ratios(({ peakBytes }) => peakBytes), ratios(({ seconds }) => seconds?.mean ?? null)];
-  if (memory.length === 0 || time.length === 0) return null;
-  return `${rangeOf(memory)} the memory and ${rangeOf(time)} the time of ${other.condition.name}`;
+  const [memory, time, work] = [
+    ratios(({ peakBytes }) => peakBytes),
+    ratios(({ seconds }) => seconds?.mean ?? null),
+    ratios((row) => row.work),
+  ];
+  if (memory.length === 0 || time.length === 0 || work.length === 0) return null;
+  return `${rangeOf(memory)} the memory, ${rangeOf(time)} the time and ${rangeOf(work)} the compute of ${other.condition.name}`;
 }
+
+/** Runs beside each other disturb each other: what is exact should be read then. */
+function scatterOf(rows: readonly ConditionRow[]): string {
+  const shares = rows.flatMap(({ seconds }) =>
+    seconds?.high == null ? [] : [(seconds.high - seconds.mean) / seconds.mean],
+  );
+  const most = Math.max(0, ...shares);
+  return most > mostScatter
+    ? ` Times are rough: 95 % intervals of their means reach ± ${Math.round(100 * most)} %; memory and compute are exact.`
+    : '';
+}
+
+/** Share of the mean time up to which the times of runs agree. */
+const mostScatter = 0.25;
 
 function rangeOf(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)];

@@ -83,9 +83,9 @@ describe('the report of a study', () => {
     expect(made.html).toMatch(/host InfoPro, modules 4: \+\d\.\d\d\u00a0points \(95 % CI [+−]\d/);
     expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)\. \d of 8 local conditions/);
     expect(made.html).toMatch(/none: \d of 2 settings; nearest: host \w+, modules 4, [+−]\d\.\d\d/);
-    expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory and 1.3');
+    expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory, 1.3');
     expect(made.html).toMatch(
-      /MLAAN: \d\.\d\d\u00a0× the memory and \d\.\d\d to \d\.\d\d\u00a0× the time of end to end;/,
+      /MLAAN: \d\.\d\d\u00a0× the memory, \d\.\d\d to \d\.\d\d\u00a0× the time and \d\.\d\d\u00a0× the compute of end to end;/,
     );
     expect(made.html).toMatch(/MLAAN: more accurate than the best of the others in \d of 2 settings/);
     expect(made.html).toMatch(/by peak memory: [^<]*, .* and /);

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { DrawnFigure } from '../figures/drawn-figures.js';
 import type { DataTable } from '../figures/figure.js';
+import { counted } from '../text/wording.js';
 import { withPageColours } from '../theme/palette.js';
 import { withOwnIds } from '../theme/svg.js';
 
@@ -79,20 +80,36 @@ function Numbers({ title, table }: { title: string; table: DataTable }) {
   );
 }
 
+/** A phone has to scroll past each of them. */
+const mostPanels = 12;
+
+function Panels({ figure, from, to }: { figure: DrawnFigure; from: number; to?: number }) {
+  const { id, panelSvgs, columns = 2 } = figure;
+  return (
+    <div class={columns > 2 ? 'figures narrow' : 'figures'}>
+      {panelSvgs.slice(from, to).map((svg, index) => (
+        <div
+          class="panel"
+          dangerouslySetInnerHTML={{ __html: withOwnIds(withPageColours(svg), `${id}-${from + index + 1}-`) }}
+        />
+      ))}
+    </div>
+  );
+}
+
 /** A figure with its panels beside each other where there is room, and its numbers for who wants or needs them. */
 export function FigurePart({ figure }: { figure: DrawnFigure }) {
-  const { id, title, caption, panelSvgs, table, columns = 2 } = figure;
+  const { id, title, caption, panelSvgs, table } = figure;
   return (
     <Section id={id} title={title}>
       <figure>
-        <div class={columns > 2 ? 'figures narrow' : 'figures'}>
-          {panelSvgs.map((svg, index) => (
-            <div
-              class="panel"
-              dangerouslySetInnerHTML={{ __html: withOwnIds(withPageColours(svg), `${id}-${index + 1}-`) }}
-            />
-          ))}
-        </div>
+        <Panels figure={figure} from={0} to={mostPanels} />
+        {panelSvgs.length > mostPanels && (
+          <details>
+            <summary>{counted(panelSvgs.length - mostPanels, 'more panel')}</summary>
+            <Panels figure={figure} from={mostPanels} />
+          </details>
+        )}
         <figcaption>
           {caption} Files: <a href={`figures/${id}.svg`}>figures/{id}.svg</a>,{' '}
           <a href={`figures/${id}.png`}>figures/{id}.png</a>.
