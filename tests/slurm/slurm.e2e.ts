@@ -96,7 +96,9 @@ describe.skipIf(missing !== undefined)('a sweep under Slurm', () => {
       const again = JSON.parse(
         localgrad('sweep', 'run', 'experiment.yaml', '--folder', 'queued', '--executor', 'slurm', '--json'),
       );
-      expect(again.runs).toBe(left);
+      // Elements that were still in the queue may have finished meanwhile.
+      expect(again.runs).toBeLessThanOrEqual(left);
+      expect(again.runs).toBeGreaterThanOrEqual(4 - (status().counts.finished ?? 0));
     }
     await until('everything has finished', () => status().counts.finished === 4, 240);
     spawnSync('scancel', ['--me']);
