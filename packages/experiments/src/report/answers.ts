@@ -32,7 +32,11 @@ function answer(value: string, differences: readonly Difference[], average: 'hig
   const better = differences.filter((difference) => verdictOf(difference) === 'higher').length;
   const worse = differences.filter((difference) => verdictOf(difference) === 'lower').length;
   const where = (part: number) =>
-    count === 1 ? '' : part === count ? ` in all ${count} settings` : ` in ${part} of ${count} settings`;
+    count === 1
+      ? ''
+      : part === count
+        ? ` in ${count === 2 ? 'both' : `all ${count}`} settings`
+        : ` in ${part} of ${count} settings`;
   if (better === 0 && worse === 0) {
     if (average === 'open') return `${value}: no difference shown${count === 1 ? '' : ` in any of ${count} settings`}`;
     return `${value} ${average === 'higher' ? 'helps' : 'hurts'} on average over ${count} settings, though no single one shows it`;
