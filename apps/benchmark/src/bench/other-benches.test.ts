@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command-line.js';
+import { runCaptured } from '../command-line.fixture.js';
 import { byteCount, wholeNumbers } from '../commands/bench/arguments.js';
 import { type BenchMemoryReport, largestFitting } from './bench-memory.js';
 import { compare } from './compare.js';
@@ -17,13 +17,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function bench(...args: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(['bench', ...args], {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  });
-  return { code, stdout, stderr };
+  const { exitCode: code, ...written } = await runCaptured('bench', ...args);
+  return { code, ...written };
 }
 
 const tiny = ['--width', '2', '--image', '8x8x3', '--backend', 'cpu'];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { cifarResNet, pytorchFile, weightsFile } from '@localgrad/backbones';
 import { createScope, readSafetensors } from '@localgrad/nn';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command-line.js';
+import { runCaptured } from '../command-line.fixture.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-weights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,13 +27,8 @@ async function runFolder(): Promise<string> {
 }
 
 async function exported(...args: string[]) {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(['weights', 'export', ...args], {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  });
-  return { code, stdout, stderr };
+  const { exitCode: code, ...written } = await runCaptured('weights', 'export', ...args);
+  return { code, ...written };
 }
 
 describe('localgrad weights export', () => {

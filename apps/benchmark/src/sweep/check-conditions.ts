@@ -1,9 +1,9 @@
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import { readSweepStatus, type Sweep } from '@localgrad/experiments';
+import type { Sweep, SweepStatus } from '@localgrad/experiments';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
 import { buildPlan } from '../run.js';
-import { loadOnce } from './load-once.js';
+import { DataCache } from './data-cache.js';
 
 /**
  * Builds the plan of each condition that has runs left, so that what cannot be built is found before the first run and not
@@ -11,24 +11,24 @@ import { loadOnce } from './load-once.js';
  *
  * @throws LocalgradError of the first condition that cannot be run, with its name
  */
-export async function checkConditions(sweep: Sweep): Promise<void> {
-  const { tasks } = await readSweepStatus(sweep);
+export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus): Promise<void> {
   const left = new Map(tasks.flatMap(({ status, task }) => (status === 'finished' ? [] : [[task.condition, task]])));
   if (left.size === 0) return;
+  const data = new DataCache();
   const backend = await selectBackend('cpu');
   try {
     for (const { condition, config } of left.values()) {
       const name = sweep.conditions.find(({ key }) => key === condition)?.name ?? condition;
-      await checkConfig(runConfigSchema.parse(config), name);
+      await checkConfig(runConfigSchema.parse(config), name, data);
     }
   } finally {
     backend.dispose();
   }
 }
 
-async function checkConfig(config: RunConfig, name: string): Promise<void> {
+async function checkConfig(config: RunConfig, name: string, data: DataCache): Promise<void> {
   try {
-    const { train } = await loadOnce(config);
+    const { train } = await data.of(config);
     const plan = await buildPlan(config, train.imageShape, train.classes.length);
     plan.dispose();
   } catch (error) {

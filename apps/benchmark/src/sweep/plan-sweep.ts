@@ -1,10 +1,11 @@
 import { selectBackend } from '@localgrad/backends';
+import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { type Experiment, type PlannedCondition, type RunSummary, readSummary } from '@localgrad/experiments';
 import { train } from '@localgrad/train';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
 import { buildPlan, prepareRun } from '../run.js';
-import { loadOnce } from './load-once.js';
+import { DataCache } from './data-cache.js';
 
 export interface PlannedRow {
   readonly name: string;
@@ -46,10 +47,11 @@ export async function planSweep(
   folderOf: (config: RunConfig) => string,
   options: { readonly measure: boolean; readonly threads?: number | undefined },
 ): Promise<SweepPlan> {
+  const data = new DataCache();
   const costs: Costs[] = [];
   const backend = await selectBackend('cpu');
   try {
-    for (const condition of experiment.conditions) costs.push(await costOf(configOf(condition, 1)));
+    for (const condition of experiment.conditions) costs.push(await costOf(configOf(condition, 1), data));
   } finally {
     backend.dispose();
   }
@@ -63,7 +65,7 @@ export async function planSweep(
   const [first] = experiment.conditions;
   const measured =
     known === undefined && options.measure && first !== undefined
-      ? await measureSpeed(configOf(first, 1), costs[0] as Costs, options.threads)
+      ? await measureSpeed(configOf(first, 1), await data.of(configOf(first, 1)), costs[0] as Costs, options.threads)
       : undefined;
   const speed = known ?? measured;
   const rows = experiment.conditions.map(({ name }, index): PlannedRow => {
@@ -103,8 +105,8 @@ function configOf({ config }: PlannedCondition, seed: number): RunConfig {
   return runConfigSchema.parse({ ...config, seed });
 }
 
-async function costOf(config: RunConfig): Promise<Costs> {
-  const { train: images } = await loadOnce(config);
+async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
+  const { train: images } = await data.of(config);
   const plan = await buildPlan(config, images.imageShape, images.classes.length);
   try {
     const { totals } = describePlan(plan.compiled, config.batch);
@@ -128,12 +130,16 @@ function secondsPerWork(
 }
 
 /** Some warm steps, thrown away; then as many that are timed. */
-async function measureSpeed(config: RunConfig, costs: Costs, threads: number | undefined): Promise<number> {
+async function measureSpeed(
+  config: RunConfig,
+  data: DatasetSplits,
+  costs: Costs,
+  threads: number | undefined,
+): Promise<number> {
   const backend = await selectBackend(config.backend, {
     threads: config.threads === 'auto' ? (threads ?? 'auto') : config.threads,
   });
   try {
-    const data = await loadOnce(config);
     const run = await prepareRun({ ...config, epochs: 1 }, data);
     try {
       const steps = Math.min(8, run.options.batches.batchesPerEpoch);

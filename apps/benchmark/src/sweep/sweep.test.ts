@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { listAttempts, readSummary } from '@localgrad/experiments';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { runCommandLine } from '../command-line.js';
+import { runCaptured as run } from '../command-line.fixture.js';
 
 let folder: string;
 let before: string;
@@ -33,16 +33,6 @@ compare: { factor: add, baseline: none }
 reference: end to end
 trackers: { csv: true, tensorboard: true }
 `;
-
-async function run(...args: string[]) {
-  const stdout: string[] = [];
-  const stderr: string[] = [];
-  const exitCode = await runCommandLine(args, {
-    stdout: { write: (text) => stdout.push(text) },
-    stderr: { write: (text) => stderr.push(text) },
-  });
-  return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
-}
 
 describe('localgrad sweep', () => {
   it('plans, runs, tells, reports, and does nothing twice', async () => {

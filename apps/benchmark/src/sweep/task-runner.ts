@@ -1,17 +1,9 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import type { DatasetSplits } from '@localgrad/data';
-import {
-  canonicalJson,
-  listAttempts,
-  noteFailure,
-  type Sweep,
-  type SweepTask,
-  type TaskOutcome,
-} from '@localgrad/experiments';
+import { listAttempts, noteFailure, type Sweep, type SweepTask, type TaskOutcome } from '@localgrad/experiments';
 import type { Observer } from '@localgrad/train';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
 import { executeRun } from '../execute-run.js';
-import { loadData } from '../run.js';
+import { DataCache } from './data-cache.js';
 
 /** What a worker tells of itself. */
 export type WorkerMessage =
@@ -40,7 +32,8 @@ export interface TaskRunnerOptions {
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
   #backend: { readonly key: string; readonly handle: BackendHandle } | undefined;
-  #data: { readonly key: string; readonly splits: DatasetSplits } | undefined;
+  /** One: the next run mostly wants the same. */
+  readonly #data = new DataCache(1);
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
@@ -66,7 +59,7 @@ export class TaskRunner {
         resume: 'auto',
         keep: sweep.checkpoints,
         trackers: { mlflowExperiment: sweep.name, ...sweep.trackers },
-        data: await this.#dataOf(config),
+        data: await this.#data.of(config),
         backend: await this.#backendOf(config),
         observers: [progressObserver(index, report)],
         signal,
@@ -100,13 +93,6 @@ export class TaskRunner {
       this.#backend = { key, handle: await selectBackend(backend, { threads: own }) };
     }
     return this.#backend.handle;
-  }
-
-  async #dataOf(config: RunConfig): Promise<DatasetSplits> {
-    const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-    const key = canonicalJson({ dataset, dataFolder, resize, pad, trainImages, testImages });
-    if (this.#data?.key !== key) this.#data = { key, splits: await loadData(config) };
-    return this.#data.splits;
   }
 }
 

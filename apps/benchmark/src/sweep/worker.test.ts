@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listAttempts, readSweep, type SweepTask } from '@localgrad/experiments';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../command-line.js';
+import { runCaptured as run } from '../command-line.fixture.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
 
 let folder: string;
@@ -26,16 +26,6 @@ factors: { m: [${methods}] }
 seeds: 1
 retries: 0
 `;
-
-async function run(...args: string[]) {
-  const stdout: string[] = [];
-  const stderr: string[] = [];
-  const exitCode = await runCommandLine(args, {
-    stdout: { write: (text) => stdout.push(text) },
-    stderr: { write: (text) => stderr.push(text) },
-  });
-  return { exitCode, stdout: stdout.join(''), stderr: stderr.join('') };
-}
 
 async function prepare(text: string) {
   writeFileSync('e.yaml', text);

@@ -124,7 +124,7 @@ export function viewOf(study: Study): StudyView {
     study,
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,
-    recomputed: rows.find(({ condition, isReference }) => !isReference && isRecomputed(condition)) ?? null,
+    recomputed: rows.find((row) => !row.isReference && isRecomputed(row)) ?? null,
     finished: sum(rows.map(({ condition }) => condition.runs.length)),
     wanted: sum(rows.map(({ condition, missing }) => condition.runs.length + missing.length)),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
@@ -176,13 +176,19 @@ function differenceOf({ against, welch, adjustedP, effect }: ConditionComparison
   return { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null };
 }
 
+/** What a condition has besides one factor, e.g. `host DGL, modules 8`; empty where that is nothing. */
+export function labelsBeside({ condition }: ConditionRow, { factors }: Study, factor: string | null): string {
+  const others = factors.filter((name) => name !== factor && condition.labels[name] !== undefined);
+  return others.map((name) => `${name} ${condition.labels[name]}`).join(', ');
+}
+
 /** Trained by one backward pass through everything. */
 export function isEndToEnd({ condition }: ConditionRow): boolean {
   return condition.config.method === 'backprop';
 }
 
-function isRecomputed({ config }: Condition): boolean {
-  return config.method === 'backprop' && config.memory === 'recompute';
+function isRecomputed(row: ConditionRow): boolean {
+  return isEndToEnd(row) && row.condition.config.memory === 'recompute';
 }
 
 /** A mean with its t interval; null without values. */

@@ -1,4 +1,4 @@
-import { type ConditionRow, type Difference, type StudyView, significance } from './condition-rows.js';
+import { type ConditionRow, type Difference, labelsBeside, type StudyView, significance } from './condition-rows.js';
 import { points, pSentence, signed } from './text/wording.js';
 
 /** A sentence computed from the results, with what it sums up. */
@@ -45,7 +45,6 @@ export function rowsOf(view: StudyView): { readonly value: string; readonly rows
 }
 
 /** What a condition has besides the compared factor. */
-export function settingOf({ condition }: ConditionRow, { study }: StudyView): string {
-  const others = study.factors.filter((name) => name !== study.compare?.factor && condition.labels[name] !== undefined);
-  return others.map((name) => `${name} ${condition.labels[name]}`).join(', ') || condition.name;
+export function settingOf(row: ConditionRow, { study }: StudyView): string {
+  return labelsBeside(row, study, study.compare?.factor ?? null) || row.condition.name;
 }

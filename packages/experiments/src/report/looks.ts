@@ -1,4 +1,4 @@
-import type { ConditionRow } from './condition-rows.js';
+import { type ConditionRow, isEndToEnd } from './condition-rows.js';
 
 /** How a condition looks in every figure. */
 export interface Look {
@@ -53,8 +53,4 @@ export function looksOf(
       return [row, { colour, shape: 'diamond', dash: place < free.length ? 0 : 1 + Math.floor(place / free.length) }];
     }),
   );
-}
-
-function isEndToEnd({ isReference, condition }: ConditionRow): boolean {
-  return isReference || condition.config.method === 'backprop';
 }

@@ -1,4 +1,4 @@
-import type { ConditionRow, StudyView } from './condition-rows.js';
+import { type ConditionRow, labelsBeside, type StudyView } from './condition-rows.js';
 import { type Look, looksOf } from './looks.js';
 
 /** One line of a panel; it looks the same in all panels of a report. */
@@ -34,7 +34,7 @@ export function panelsOf(view: StudyView): Panel[] {
   for (const row of drawn) {
     const line = lines.get(row);
     if (row.isReference || line === undefined) continue;
-    const title = factorOf(row) === undefined ? 'Others' : panelTitle(view, row, factor);
+    const title = factorOf(row) === undefined ? 'Others' : labelsBeside(row, view.study, factor) || 'All conditions';
     groups.set(title, [...(groups.get(title) ?? []), line]);
   }
   const shared = [...lines.values()].filter(({ row }) => row.isReference);
@@ -74,11 +74,6 @@ function coloured({ study, rows }: StudyView): string | null {
   return (
     study.factors.findLast((factor) => values(factor) > 1 && values(factor) < mostLines) ?? study.factors.at(-1) ?? null
   );
-}
-
-function panelTitle({ study }: StudyView, { condition }: ConditionRow, factor: string | null): string {
-  const others = study.factors.filter((name) => name !== factor && condition.labels[name] !== undefined);
-  return others.map((name) => `${name} ${condition.labels[name]}`).join(', ') || 'All conditions';
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

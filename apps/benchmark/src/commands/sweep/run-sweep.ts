@@ -69,9 +69,10 @@ export async function retryFailed(sweep: Sweep): Promise<void> {
 
 export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
   const sweep = await prepareSweep(file, flags);
-  await checkConditions(sweep);
+  const before = await readSweepStatus(sweep);
+  await checkConditions(sweep, before);
   if (flags.retryFailed === true) await retryFailed(sweep);
-  const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
+  const progress = new SweepProgress(terminal.stderr, before);
   const { signal } = terminal;
   try {
     if (flags.executor === 'debug') {
@@ -104,15 +105,14 @@ export async function runSweep(file: string, flags: SweepFlags, terminal: Termin
   } finally {
     progress.end();
   }
-  await endLostAttempts(sweep, terminal);
   const status = await readSweepStatus(sweep);
+  await endLostAttempts(sweep, status, terminal);
   const left = leftRuns(sweep, status).filter((run) => run.status !== 'failed');
   return { ...reportOf(sweep, status), left, passed: status.counts.finished === status.tasks.length };
 }
 
 /** Nobody works on a finished run again: what a worker left that was killed right after its summary goes here. */
-async function endLostAttempts(sweep: Sweep, terminal: Terminal): Promise<void> {
-  const { tasks } = await readSweepStatus(sweep);
+async function endLostAttempts(sweep: Sweep, { tasks }: SweepStatus, terminal: Terminal): Promise<void> {
   for (const { task, status, attempts } of tasks) {
     if (status !== 'finished' || attempts.at(-1)?.outcome === 'finished') continue;
     const onProblem = (message: string) => terminal.stderr.write(`note      ${message}\n`);
