@@ -8,11 +8,11 @@ import { datasetNames } from '@localgrad/data';
 import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { parseCsv } from '../apps/benchmark/src/bench/csv.js';
-import type { RunConfig } from '../apps/benchmark/src/config/run-config.js';
-import { createMethod } from '../apps/benchmark/src/methods.js';
-import { buildNetwork, type NetworkConfig } from '../apps/benchmark/src/run.js';
-import { readExperiment } from '../apps/benchmark/src/sweep/experiment-file.js';
+import { parseCsv } from '../packages/bench/src/csv.js';
+import { createMethod } from '../packages/catalog/src/methods.js';
+import { readExperiment } from '../packages/experiments/src/execution/experiment-file.js';
+import type { RunConfig } from '../packages/runs/src/config/run-config.js';
+import { buildNetwork, type NetworkConfig } from '../packages/runs/src/prepare-run.js';
 
 const benchmarks = fileURLToPath(new URL('../benchmarks', import.meta.url));
 const script = join(benchmarks, 'make-readme.mjs');

@@ -18,7 +18,27 @@ const direction = {
   backbones: ['core', 'nn'],
   data: ['core', 'nn'],
   train: ['core', 'nn', 'engine', 'data'],
-  experiments: ['core', 'nn', 'engine', 'train'],
+  statistics: ['core', 'nn'],
+  trackers: ['core', 'train'],
+  catalog: ['core', 'nn', 'backbones', 'data', 'backprop', 'greedy', 'dgl', 'infopro', 'mlm', 'lam', 'mlaan'],
+  'setup-tensorflow': ['core', 'backends'],
+  runs: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers'],
+  experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
+  report: ['core', 'engine', 'train', 'statistics', 'runs', 'experiments'],
+  verify: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
+  bench: [
+    'core',
+    'nn',
+    'engine',
+    'backends',
+    'backbones',
+    'data',
+    'train',
+    'catalog',
+    'runs',
+    'report',
+    'wasm-kernels',
+  ],
   testing: ['core', 'nn', 'engine', 'backbones'],
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
@@ -87,7 +107,7 @@ function checkManifest(folder, manifest) {
 
 function checkSource(folder, manifest, file) {
   const text = readFileSync(file, 'utf8');
-  const isTest = /\.test\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
+  const isTest = /\.(test|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
   const lines = text.split('\n').length - 1;
   if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
   const { dependencies, peerDependencies, devDependencies } = manifest;

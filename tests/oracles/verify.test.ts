@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn';
+import { type VerifyReport, verify } from '@localgrad/verify';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../apps/benchmark/src/command-line.js';
-import { type VerifyReport, verify } from '../../apps/benchmark/src/verify/verify.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.safetensors`, import.meta.url));
 const mini = fixture('mini');

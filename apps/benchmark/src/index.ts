@@ -1,14 +1,23 @@
-export { type BenchReport, type BenchRow, benchStep } from './bench/bench-step.js';
-export type { BenchStepOptions, PeerName } from './bench/options.js';
+export type { BenchStepOptions, PeerName } from '@localgrad/bench';
+export { type BenchReport, type BenchRow, benchStep } from '@localgrad/bench';
+export { createMethod, decoratorNames, methodFromConfig, methodNames } from '@localgrad/catalog';
+export { explanationSvg } from '@localgrad/report';
+export {
+  type ExplainOptions,
+  type Explanation,
+  type ExportOptions,
+  type ExportReport,
+  explain,
+  exportWeights,
+  type MeasurementEnvironment,
+  measurementEnvironment,
+  type RunConfig,
+  type RunConfigInput,
+  runConfigSchema,
+} from '@localgrad/runs';
 export { runCommandLine } from './command-line.js';
 export { type TrainReport, train } from './commands/train.js';
-export { type RunConfig, type RunConfigInput, runConfigSchema } from './config/run-config.js';
-export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
-export { type ExplainOptions, type Explanation, explain } from './explain/explain.js';
-export { explanationSvg } from './explain/figure.js';
-export { createMethod, decoratorNames, methodFromConfig, methodNames } from './methods.js';
 export { type QuickstartOptions, type QuickstartReport, quickstart } from './quickstart/quickstart.js';
 export type { MethodResult, QuickstartResults, SeedResult } from './quickstart/results.js';
 export { renderReport, writeReport } from './report/write.js';
 export type { Terminal, TextStream } from './terminal.js';
-export { type ExportOptions, type ExportReport, exportWeights } from './weights/export-weights.js';

@@ -1,10 +1,12 @@
-export * from './checkpoints/index.js';
+export { checkConditions } from './execution/check-conditions.js';
+export { readExperiment } from './execution/experiment-file.js';
+export { type LeftRun, leftRuns, renderLeft } from './execution/left-runs.js';
+export { runLocally } from './execution/local-executor.js';
+export { defaultSweepFolder, openSweep } from './execution/open-sweep.js';
+export { planSweep, type SweepPlan } from './execution/plan-sweep.js';
+export { TaskRunner, type WorkerMessage } from './execution/task-runner.js';
+export { hasParent, tellParent, withParent } from './execution/worker-channel.js';
 export * from './executors/index.js';
 export * from './files/index.js';
-export * from './report/index.js';
-export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './results/run-summary.js';
 export type { ComparisonRule, Condition, FinishedRun, Study } from './results/study.js';
-export * from './runs/index.js';
-export * from './statistics/index.js';
 export * from './sweep/index.js';
-export * from './trackers/index.js';

@@ -1,3 +1,3 @@
-import { library } from '../../../tools/tsup.ts';
+import { library } from '../../../tools/tsup.js';
 
 export default library();

@@ -1,9 +1,8 @@
 import { LocalgradError, type Shape3 } from '@localgrad/core';
-import { writeWhole } from '@localgrad/experiments';
+import { explanationSvg } from '@localgrad/report';
+import { type Explanation, explain, writeWhole } from '@localgrad/runs';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
-import { type Explanation, explain } from '../explain/explain.js';
-import { explanationSvg } from '../explain/figure.js';
 import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
 

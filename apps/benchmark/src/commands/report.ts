@@ -1,13 +1,10 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { loadStudy, type PlanFigure, type ReportFiles, type Study, writeReport } from '@localgrad/experiments';
+import { defaultSweepFolder, loadStudy, openSweep, type Study } from '@localgrad/experiments';
+import { explanationSvg, type PlanFigure, type ReportFiles, writeReport } from '@localgrad/report';
+import { explain, loadData, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Command } from 'commander';
-import { type RunConfig, runConfigSchema } from '../config/run-config.js';
-import { explain } from '../explain/explain.js';
-import { explanationSvg } from '../explain/figure.js';
 import type { Presenter } from '../present.js';
-import { loadData } from '../run.js';
-import { defaultSweepFolder, openSweep } from '../sweep/open-sweep.js';
 import type { Terminal } from '../terminal.js';
 
 export interface ReportReport {

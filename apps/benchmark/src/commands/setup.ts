@@ -1,6 +1,6 @@
+import { type SetupOptions, type SetupReport, setUpTensorflow } from '@localgrad/setup-tensorflow';
 import type { Command } from 'commander';
 import type { Presenter } from '../present.js';
-import { type SetupOptions, type SetupReport, setUpTensorflow } from '../setup/setup-tensorflow.js';
 import type { Terminal } from '../terminal.js';
 
 export function renderSetup({ package: name, folder, tensorflow, built, library }: SetupReport): string {

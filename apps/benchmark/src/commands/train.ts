@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import type { RunSummary } from '@localgrad/experiments';
+import type { RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
+import { executeRun, type KeepOptions, runIdOf } from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
 import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
-import type { RunConfig } from '../config/run-config.js';
-import { executeRun, type KeepOptions, runIdOf } from '../execute-run.js';
 import type { Presenter } from '../present.js';
-import type { TrackerOptions } from '../run-trackers.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
 

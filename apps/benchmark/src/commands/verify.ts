@@ -1,7 +1,7 @@
+import { type VerifyReport, verify } from '@localgrad/verify';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 import { textTable } from '../text-table.js';
-import { type VerifyReport, verify } from '../verify/verify.js';
 
 export function renderVerify({ backend, tolerance, cases }: VerifyReport): string {
   const failed = cases.filter(({ passed }) => !passed);

@@ -1,6 +1,6 @@
+import { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from '@localgrad/runs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
-import { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from '../weights/export-weights.js';
 
 export function renderExport(report: ExportReport): string {
   const { backbone, inputShape, classes, tensors, skipped, format, files, normalisation } = report;

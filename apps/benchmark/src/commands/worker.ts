@@ -1,12 +1,21 @@
 import { LocalgradError } from '@localgrad/core';
-import { readSweepStatus, type Sweep, workOn } from '@localgrad/experiments';
+import {
+  hasParent,
+  type LeftRun,
+  leftRuns,
+  openSweep,
+  readSweepStatus,
+  renderLeft,
+  type Sweep,
+  TaskRunner,
+  tellParent,
+  type WorkerMessage,
+  withParent,
+  workOn,
+} from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Presenter } from '../present.js';
-import { type LeftRun, leftRuns, renderLeft } from '../sweep/left-runs.js';
-import { openSweep } from '../sweep/open-sweep.js';
-import { TaskRunner, type WorkerMessage } from '../sweep/task-runner.js';
-import { hasParent, tellParent, withParent } from '../sweep/worker-channel.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
 

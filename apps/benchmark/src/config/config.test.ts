@@ -1,9 +1,8 @@
 import { LocalgradError } from '@localgrad/core';
+import { parseRunFile, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { addConfigFlags, flagOf, resolveRunConfig } from './flags.js';
-import { runConfigKeys, runConfigSchema } from './run-config.js';
-import { parseRunFile, readRunFile } from './yaml-file.js';
 
 function problemsOf(text: string): string[] {
   try {

@@ -1,8 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
-import { explainIssues } from '@localgrad/experiments';
+import { explainIssues, type RunConfig, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
-import { type RunConfig, runConfigKeys, runConfigSchema } from './run-config.js';
-import { readRunFile } from './yaml-file.js';
 
 type Key = keyof RunConfig;
 

@@ -1,8 +1,9 @@
 import { type BlockReference, formatReference } from '@localgrad/core';
 import type { ModuleDescription, ObjectiveDescription } from '@localgrad/engine';
+import { weightText } from '@localgrad/report';
+import type { Explanation, Relation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import { textTable } from '../text-table.js';
-import type { Explanation, Relation } from './explain.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
@@ -53,12 +54,6 @@ function lossTable({ modules, objectives }: Explanation): string {
     ]),
     ['left', 'left', 'left', 'right', 'left', 'right', 'right', 'left'],
   );
-}
-
-/** `0.001`, or `0.1 → 0.001` where training changes it. */
-export function weightText({ weight, weightAtEnd }: ObjectiveDescription): string {
-  const shown = (value: number) => String(Number(value.toPrecision(4)));
-  return weightAtEnd === undefined ? shown(weight) : `${shown(weight)} → ${shown(weightAtEnd)}`;
 }
 
 function spanText({ span: [from, to] }: ObjectiveDescription): string {

@@ -1,12 +1,20 @@
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { type DatasetSplits, take } from '@localgrad/data';
-import { createFolder, hashOf, MetricsFile, writeWhole } from '@localgrad/experiments';
+import {
+  createFolder,
+  hashOf,
+  loadData,
+  MetricsFile,
+  measurementEnvironment,
+  prepareRun,
+  type RunConfig,
+  type RunConfigInput,
+  runConfigSchema,
+  writeWhole,
+} from '@localgrad/runs';
 import { consoleProgress, type Observer, train } from '@localgrad/train';
-import { type RunConfig, type RunConfigInput, runConfigSchema } from '../config/run-config.js';
-import { measurementEnvironment } from '../environment.js';
 import { writeReport } from '../report/write.js';
-import { loadData, prepareRun } from '../run.js';
 import type { Terminal } from '../terminal.js';
 import { type QuickstartResults, type SeedResult, summarise } from './results.js';
 

@@ -1,5 +1,5 @@
-import { runConfigSchema } from '../config/run-config.js';
-import type { MeasurementEnvironment } from '../environment.js';
+import type { MeasurementEnvironment } from '@localgrad/runs';
+import { runConfigSchema } from '@localgrad/runs';
 import { type QuickstartResults, type SeedResult, summarise } from './results.js';
 
 const environment: MeasurementEnvironment = {

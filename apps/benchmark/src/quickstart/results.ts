@@ -1,6 +1,5 @@
+import type { MeasurementEnvironment, RunConfig } from '@localgrad/runs';
 import type { EpochRecord } from '@localgrad/train';
-import type { RunConfig } from '../config/run-config.js';
-import type { MeasurementEnvironment } from '../environment.js';
 
 /** One trained network. */
 export interface SeedResult {

@@ -1,4 +1,4 @@
-import { type ChartSpec, colourOf, ink, paper } from '@localgrad/experiments';
+import { type ChartSpec, colourOf, ink, paper } from '@localgrad/report';
 import type { MethodResult, QuickstartResults } from '../quickstart/results.js';
 import { mean } from '../quickstart/results.js';
 

@@ -1,4 +1,4 @@
-import { pageColourOf } from '@localgrad/experiments';
+import { pageColourOf } from '@localgrad/report';
 import { formatBytes, formatSeconds } from '@localgrad/train';
 import type { ComponentChildren } from 'preact';
 import { renderToString } from 'preact-render-to-string';

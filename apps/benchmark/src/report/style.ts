@@ -1,4 +1,4 @@
-import { darkTheme, lightTheme } from '@localgrad/experiments';
+import { darkTheme, lightTheme } from '@localgrad/report';
 
 /** The page's style: one column on a phone, two beside each other on a desk, light or dark as the reader's system. */
 export const style = `

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { pngOf, renderSvg, withOwnIds, withPageColours, writeWhole } from '@localgrad/experiments';
+import { pngOf, renderSvg, withOwnIds, withPageColours } from '@localgrad/report';
+import { writeWhole } from '@localgrad/runs';
 import type { QuickstartResults } from '../quickstart/results.js';
 import { accuracyCurves, bars, lossCurves, overview } from './figures.js';
 import { type PageFigure, renderPage } from './page.js';

@@ -1,9 +1,8 @@
-import type { SweepStatus } from '@localgrad/experiments';
+import type { SweepStatus, WorkerMessage } from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { createLogUpdate } from 'log-update';
 import { describeMessage } from '../commands/worker.js';
 import type { TextStream } from '../terminal.js';
-import type { WorkerMessage } from './task-runner.js';
 
 /** What workers do, as it happens: on a terminal one line each that changes, elsewhere one line for each run. */
 export class SweepProgress {

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listAttempts, readSweep, type SweepTask } from '@localgrad/experiments';
+import { readSweep, type SweepTask, TaskRunner, type WorkerMessage } from '@localgrad/experiments';
+import { listAttempts } from '@localgrad/runs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCaptured as run } from '../command-line.fixture.js';
-import { TaskRunner, type WorkerMessage } from './task-runner.js';
 
 let folder: string;
 let before: string;

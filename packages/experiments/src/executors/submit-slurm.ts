@@ -3,7 +3,7 @@ import { appendFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { LocalgradError } from '@localgrad/core';
-import { createFolder, writeWhole } from '../runs/files.js';
+import { createFolder, writeWhole } from '@localgrad/runs';
 import type { Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
 import { inGroups } from './shell.js';

@@ -1,7 +1,6 @@
+import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
 import { combinations, type Factor } from './factors.js';
-import type { ConfigIssue } from './issues.js';
-import type { YamlDocument } from './yaml-document.js';
 
 /** A condition before its config is resolved, with the place in the file that each key comes from. */
 export interface Draft {

@@ -1,12 +1,18 @@
 import type { JsonObject, LocalgradError } from '@localgrad/core';
+import {
+  type ConfigIssue,
+  explainIssues,
+  hashOf,
+  parseYaml,
+  unknownKey,
+  validate,
+  type YamlDocument,
+} from '@localgrad/runs';
 import type { z } from 'zod';
-import { hashOf } from '../runs/hash.js';
 import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
-import { type ConfigIssue, explainIssues, unknownKey } from './issues.js';
 import { fill, placesIn } from './templates.js';
-import { parseYaml, validate, type YamlDocument } from './yaml-document.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
 export type RunSchema = z.ZodObject;

@@ -1,7 +1,6 @@
+import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
-import type { ConfigIssue } from './issues.js';
 import { placesIn } from './templates.js';
-import type { YamlDocument } from './yaml-document.js';
 
 /** Something that differs between runs. */
 export interface Factor {

@@ -1,3 +1,4 @@
+export { type ConfigIssue, explainIssues, parseYaml, readText, validate, type YamlDocument } from '@localgrad/runs';
 export {
   type Experiment,
   type ParseOptions,
@@ -6,5 +7,3 @@ export {
   type RunSchema,
 } from './experiment.js';
 export { experimentKeys, experimentSchema } from './experiment-schema.js';
-export { type ConfigIssue, explainIssues } from './issues.js';
-export { parseYaml, readText, validate, type YamlDocument } from './yaml-document.js';

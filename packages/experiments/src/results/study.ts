@@ -1,5 +1,5 @@
 import type { JsonObject } from '@localgrad/core';
-import type { RunEnvironment, RunSummary } from './run-summary.js';
+import type { RunEnvironment, RunSummary } from '@localgrad/runs';
 
 /** A finished run as its folder tells it. */
 export interface FinishedRun {

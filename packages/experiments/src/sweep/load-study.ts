@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import type { RunEnvironment } from '../results/run-summary.js';
+import type { RunEnvironment } from '@localgrad/runs';
+import { readJsonIfThere, readSummary } from '@localgrad/runs';
 import type { FinishedRun, Study } from '../results/study.js';
-import { readJsonIfThere } from '../runs/files.js';
-import { readSummary } from '../runs/run-state.js';
 import { runFolderOf, type Sweep } from './sweep-folder.js';
 
 /** A sweep with all results that are there. @param commands further ones to show, after those that made the sweep */

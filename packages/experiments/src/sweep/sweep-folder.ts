@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
+import { createFolder, hashOf, readIfThere, readJsonIfThere, writeWhole } from '@localgrad/runs';
 import type { Experiment } from '../files/experiment.js';
-import { createFolder, readIfThere, readJsonIfThere, writeWhole } from '../runs/files.js';
-import { hashOf } from '../runs/hash.js';
 
 export const sweepFormatVersion = 1;
 

@@ -1,4 +1,4 @@
-import { type RunState, type RunStatus, readRunState } from '../runs/run-state.js';
+import { type RunState, type RunStatus, readRunState } from '@localgrad/runs';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
 
 export interface TaskState extends RunState {

@@ -1,12 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Claim, hashOf, noteFailure } from '@localgrad/runs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
-import { Claim } from '../runs/claim.js';
-import { hashOf } from '../runs/hash.js';
-import { noteFailure } from '../runs/notes.js';
 import { loadStudy } from './load-study.js';
 import { readSweep, type Sweep, type SweepTask, writeSweep } from './sweep-folder.js';
 import { readSweepStatus } from './sweep-status.js';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type RunState, readRunState } from '../runs/run-state.js';
+import { type RunState, readRunState } from '@localgrad/runs';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
 
 /** How a worker's attempt at a run went. `busy`: another process has it. */

@@ -1,5 +1,5 @@
+import { type BenchKernelsReport, benchKernels, kernelRecords } from '@localgrad/bench';
 import type { Command } from 'commander';
-import { type BenchKernelsReport, benchKernels, kernelRecords } from '../../bench/bench-kernels.js';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';

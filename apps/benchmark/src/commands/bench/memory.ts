@@ -1,13 +1,12 @@
+import { type BenchMemoryReport, benchMemory, memoryFigure, memoryRecords, splitMethods } from '@localgrad/bench';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
-import { type BenchMemoryReport, benchMemory, memoryRecords } from '../../bench/bench-memory.js';
-import { memoryFigure } from '../../bench/figures.js';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
-import { byteCount, splitMethods, wholeNumber } from './arguments.js';
+import { byteCount, wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 export function renderBenchMemory(report: BenchMemoryReport): string {

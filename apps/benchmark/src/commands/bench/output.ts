@@ -1,9 +1,9 @@
+import { type Comparison, type CsvRecord, compare, csvOf, readEarlier, renderComparison } from '@localgrad/bench';
 import { LocalgradError } from '@localgrad/core';
-import { pngOf, renderSvg, writeWhole } from '@localgrad/experiments';
+import { pngOf, renderSvg } from '@localgrad/report';
+import type { MeasurementEnvironment } from '@localgrad/runs';
+import { writeWhole } from '@localgrad/runs';
 import type { Command } from 'commander';
-import { type Comparison, compare, readEarlier, renderComparison } from '../../bench/compare.js';
-import { type CsvRecord, csvOf } from '../../bench/csv.js';
-import type { MeasurementEnvironment } from '../../environment.js';
 
 export interface OutputFlags {
   readonly output?: string;

@@ -1,13 +1,12 @@
+import { type BenchScalingReport, benchScaling, scalingFigure, scalingRecords, splitMethods } from '@localgrad/bench';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
-import { type BenchScalingReport, benchScaling, scalingRecords } from '../../bench/bench-scaling.js';
-import { scalingFigure } from '../../bench/figures.js';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
-import { splitMethods, wholeNumber, wholeNumbers } from './arguments.js';
+import { wholeNumber, wholeNumbers } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 export function renderBenchScaling(report: BenchScalingReport): string {

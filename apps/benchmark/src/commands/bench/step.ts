@@ -1,15 +1,20 @@
+import {
+  type BenchReport,
+  benchStep,
+  type PeerName,
+  peerNames,
+  splitMethods,
+  stepFigure,
+  stepRecords,
+} from '@localgrad/bench';
 import { formatBytes } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BenchReport, benchStep } from '../../bench/bench-step.js';
-import { stepFigure } from '../../bench/figures.js';
-import { type PeerName, peerNames } from '../../bench/options.js';
-import { stepRecords } from '../../bench/step-csv.js';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
-import { splitMethods, wholeNumber } from './arguments.js';
+import { wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 export function renderBench(report: BenchReport): string {
@@ -177,8 +182,8 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     );
   // Started by `bench step --include stock-tape`: stock TensorFlow.js in a process of its own.
   bench.command('stock-tape-worker <request>', { hidden: true }).action(async (request: string) => {
-    const { runStockTapeWorker } = await import('../../bench/stock-tape-worker.js');
-    await runStockTapeWorker(request, terminal);
+    const { runStockTapeWorker } = await import('@localgrad/bench');
+    await runStockTapeWorker(request, terminal.stdout);
   });
 }
 

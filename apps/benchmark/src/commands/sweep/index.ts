@@ -1,11 +1,8 @@
-import { readSweepStatus, runFolderOf } from '@localgrad/experiments';
+import { defaultSweepFolder, planSweep, readExperiment, readSweepStatus, runFolderOf } from '@localgrad/experiments';
+import type { RunConfig } from '@localgrad/runs';
+import { runIdOf } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
-import type { RunConfig } from '../../config/run-config.js';
-import { runIdOf } from '../../execute-run.js';
 import type { Presenter } from '../../present.js';
-import { readExperiment } from '../../sweep/experiment-file.js';
-import { defaultSweepFolder } from '../../sweep/open-sweep.js';
-import { planSweep } from '../../sweep/plan-sweep.js';
 import type { Terminal } from '../../terminal.js';
 import { wholeNumber } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';

@@ -1,6 +1,6 @@
 import { experimentSchema } from '@localgrad/experiments';
+import { runConfigSchema } from '@localgrad/runs';
 import { z } from 'zod';
-import { runConfigSchema } from '../../config/run-config.js';
 
 /** Of an experiment file, with the keys of a run's config in their places. */
 export function experimentJsonSchema(): object {

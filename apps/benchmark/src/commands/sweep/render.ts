@@ -1,7 +1,6 @@
-import type { SweepStatus } from '@localgrad/experiments';
+import type { SweepPlan, SweepStatus } from '@localgrad/experiments';
+import { renderLeft } from '@localgrad/experiments';
 import { formatBytes, formatSeconds } from '@localgrad/train';
-import { renderLeft } from '../../sweep/left-runs.js';
-import type { SweepPlan } from '../../sweep/plan-sweep.js';
 import { textTable } from '../../text-table.js';
 import type { RunReport, SweepReport } from './run-sweep.js';
 

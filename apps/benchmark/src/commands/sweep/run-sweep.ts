@@ -1,25 +1,25 @@
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@localgrad/core';
 import {
-  forgetFailures,
-  type RunStatus,
+  checkConditions,
+  defaultSweepFolder,
+  type LeftRun,
+  leftRuns,
+  openSweep,
+  readExperiment,
   readSweepStatus,
   runFolderOf,
+  runLocally,
   type Sweep,
   type SweepStatus,
+  TaskRunner,
   workOn,
   writeSweep,
 } from '@localgrad/experiments';
-import type { RunConfig } from '../../config/run-config.js';
-import { keepsCheckpoints, runIdOf } from '../../execute-run.js';
-import { endLostAttempt } from '../../lost-attempt.js';
-import { checkConditions } from '../../sweep/check-conditions.js';
-import { readExperiment } from '../../sweep/experiment-file.js';
-import { type LeftRun, leftRuns } from '../../sweep/left-runs.js';
-import { runLocally } from '../../sweep/local-executor.js';
-import { defaultSweepFolder, openSweep } from '../../sweep/open-sweep.js';
+import type { RunConfig } from '@localgrad/runs';
+import { endLostAttempt, forgetFailures, keepsCheckpoints, type RunStatus, runIdOf } from '@localgrad/runs';
 import { SweepProgress } from '../../sweep/sweep-progress.js';
-import { TaskRunner } from '../../sweep/task-runner.js';
 import type { Terminal } from '../../terminal.js';
 
 export interface SweepFlags {
@@ -98,6 +98,7 @@ export async function runSweep(file: string, flags: SweepFlags, terminal: Termin
         sweep,
         processes,
         threads,
+        program: fileURLToPath(new URL('./cli.js', import.meta.url)),
         signal,
         onMessage: (worker, message) => progress.show(worker, message),
       });

@@ -1,0 +1,145 @@
+import { backboneFactory } from '@localgrad/backbones';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, resolvePartition } from '@localgrad/core';
+import { compilePlan, createExecutor } from '@localgrad/engine';
+import { createScope } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { benchStep } from './bench-step.js';
+import { csvOf } from './csv.js';
+import { spreadOf } from './measure.js';
+import type { BenchStepOptions } from './options.js';
+import { splitMethods } from './split-methods.js';
+import { stepRecords } from './step-csv.js';
+import { createStockTape, randomBatch } from './stock-tape.js';
+
+const options: BenchStepOptions = {
+  backbone: 'resnet8',
+  width: 2,
+  modules: 3,
+  partition: 'even',
+  stemModule: undefined,
+  methods: ['dgl'],
+  memory: 'residuals',
+  batch: 4,
+  image: [8, 8, 3],
+  classes: 10,
+  backend: 'cpu',
+  threads: 1,
+  repeats: 3,
+  warmup: 1,
+  include: ['pytorch'],
+  python: '/nowhere/python3',
+};
+
+const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
+
+describe('bench step', () => {
+  it('measures in turns and relates to end to end', async () => {
+    const lines: string[] = [];
+    const report = await benchStep(options, { ...quiet, stderr: { write: (text) => lines.push(text) } });
+    expect(report.rows.map(({ method }) => method)).toEqual(['backprop', 'backprop+recompute', 'dgl']);
+    const [reference, recomputed, dgl] = report.rows;
+    expect(recomputed?.unitsOfWork).toBeGreaterThan(reference?.unitsOfWork ?? 0);
+    expect(recomputed?.peakBytes).toBeLessThanOrEqual(reference?.peakBytes ?? 0);
+    expect(reference).toMatchObject({
+      backbone: 'resnet8',
+      modules: 3,
+      backend: 'cpu',
+      batch: 4,
+      relativeToBackprop: { time: 1, memory: 1, stepMemory: 1 },
+    });
+    expect(dgl?.stepMs.min).toBeLessThanOrEqual(dgl?.stepMs.median ?? 0);
+    expect(dgl?.stepMs.median).toBeLessThanOrEqual(dgl?.stepMs.max ?? 0);
+    expect(dgl?.relativeToBackprop.time).toBeCloseTo((dgl?.stepMs.median ?? 0) / (reference?.stepMs.median ?? 1));
+    expect(dgl?.relativeToBackprop.memory).toBeCloseTo((dgl?.peakBytes ?? 0) / (reference?.peakBytes ?? 1));
+    expect(dgl?.imagesPerSecond).toBeCloseTo(4000 / (dgl?.stepMs.median ?? 1));
+    expect(report.missing).toEqual([{ name: 'pytorch', reason: expect.stringContaining('/nowhere/python3') }]);
+    expect(lines.join('')).toContain('MISSING pytorch');
+    const [header = '', ...rows] = csvOf(report.environment, report.device, stepRecords(report)).trim().split('\n');
+    expect(rows).toHaveLength(3);
+    for (const row of rows) expect(row.split(',')).toHaveLength(header.split(',').length);
+  });
+
+  it('counts the same peak whatever else is alive', async () => {
+    const alone = await benchStep({ ...options, methods: [], include: [], repeats: 2 }, quiet);
+    const beside = await benchStep({ ...options, methods: ['greedy', 'dgl'], include: [], repeats: 2 }, quiet);
+    expect(beside.rows[0]?.peakBytes).toBe(alone.rows[0]?.peakBytes);
+  });
+
+  it('times the procedure of reference code beside each method', async () => {
+    const methods = ['mlm(greedy, window: 3)', 'mlaan(infopro(ixx1: 1, ixx2: 1))'];
+    const { rows } = await benchStep({ ...options, methods, include: ['literal'], repeats: 2 }, quiet);
+    expect(rows.map(({ method }) => method)).toEqual([
+      ...['backprop', 'backprop+recompute'],
+      ...methods.flatMap((name) => [name, `literal ${name}`]),
+    ]);
+    const [, , own, literal] = rows;
+    expect(own?.relativeToLiteral).toEqual({
+      time: (own?.stepMs.median ?? 0) / (literal?.stepMs.median ?? 1),
+      memory: (own?.peakBytes ?? 0) / (literal?.peakBytes ?? 1),
+      stepMemory: (own?.stepBytes ?? 0) / (literal?.stepBytes ?? 1),
+    });
+    for (const row of rows) expect(row.stepBytes).toBeLessThan(row.peakBytes ?? 0);
+    expect(literal?.relativeToLiteral).toBeUndefined();
+  });
+
+  it('takes the middle', () => {
+    expect(spreadOf([9, 1, 2])).toEqual({ median: 2, min: 1, max: 9 });
+    expect(spreadOf([1, 2, 4, 9]).median).toBe(3);
+    expect(spreadOf([5]).median).toBe(5);
+  });
+
+  it('splits methods outside parentheses', () => {
+    expect(splitMethods('dgl(head: 1c2f, widen: 2), greedy backprop')).toEqual([
+      'dgl(head: 1c2f, widen: 2)',
+      'greedy',
+      'backprop',
+    ]);
+  });
+});
+
+describe('stock tape', () => {
+  beforeAll(() => tf.setBackend('cpu'));
+
+  it('computes the same losses as the engine end to end, step after step', () => {
+    const scope = createScope(3);
+    const backbone = backboneFactory('resnet8', { width: 2 }).build({ inputShape: [8, 8, 3], classes: 10, scope });
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 1 }));
+    const compiled = compilePlan(network, backprop().plan(network), { scope });
+    const tape = createStockTape(
+      [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight'),
+      { learningRate: 0 },
+    );
+    const { images, labels } = randomBatch(6, [8, 8, 3], 10);
+    const { losses } = createExecutor(compiled).step(
+      { images, targets: { labels } },
+      { onGradient: (_, gradient) => gradient.dispose() },
+    );
+    const expected = losses.get('final')?.dataSync()[0] ?? Number.NaN;
+    const before = tf.memory().numTensors;
+    const [first, second] = [tape.step(images, labels), tape.step(images, labels)];
+    expect(first.dataSync()[0]).toBeCloseTo(expected, 5);
+    expect(second.dataSync()[0]).toBeCloseTo(expected, 5);
+    tf.dispose([first, second]);
+    // The optimizer's slots are made at the first step, one for each weight.
+    const weights = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight').length;
+    expect(tf.memory().numTensors - before).toBe(weights);
+    tape.dispose();
+  });
+
+  it('learns', () => {
+    const scope = createScope(3);
+    const { blocks, classifier } = backboneFactory('resnet8', { width: 2 }).build({
+      inputShape: [8, 8, 3],
+      classes: 10,
+      scope,
+    });
+    const tape = createStockTape([...blocks.flatMap(({ block }) => block.parameters), ...classifier.parameters], {
+      learningRate: 0.05,
+    });
+    const { images, labels } = randomBatch(6, [8, 8, 3], 10);
+    const losses = Array.from({ length: 8 }, () => tape.step(images, labels).dataSync()[0] ?? Number.NaN);
+    expect(losses.at(-1)).toBeLessThan(0.5 * (losses[0] ?? 0));
+  });
+});

@@ -1,0 +1,29 @@
+import type { BackendHandle } from '@localgrad/backends';
+import { createScope } from '@localgrad/nn';
+import { buildNetwork } from '@localgrad/runs';
+import { engineContestant } from './engine-contestant.js';
+import type { Contestant, MeasuredNetwork } from './options.js';
+
+/** End-to-end training with gradient checkpointing: what local learning's memory has to be held against. */
+export const recomputeName = 'backprop+recompute';
+
+/** About √blocks segments, each recomputed from its input: the cut that needs least (Chen et al. 2016, §3). */
+export function withCheckpoints<Options extends MeasuredNetwork>(options: Options): Options {
+  const scope = createScope(1);
+  const { partition: _, ...config } = options;
+  const { backbone } = buildNetwork(
+    { ...config, modules: 1, partition: 'even' },
+    options.image,
+    options.classes,
+    scope,
+  );
+  for (const parameter of scope.all().values()) parameter.dispose();
+  const modules = Math.max(1, Math.round(Math.sqrt(backbone.blocks.length)));
+  return { ...options, partition: 'even', modules, memory: 'recompute' };
+}
+
+/** A method, or end-to-end training with recomputation, by its name. */
+export function createContestant(name: string, options: MeasuredNetwork, backend: BackendHandle): Promise<Contestant> {
+  if (name !== recomputeName) return engineContestant(name, options, backend);
+  return engineContestant('backprop', withCheckpoints(options), backend, { name: recomputeName });
+}

@@ -1,0 +1,46 @@
+import type { MeasurementEnvironment } from '@localgrad/runs';
+
+export type CsvRecord = Readonly<Record<string, string | number | null>>;
+
+/** The columns that say what was measured on. They stand in every line, so that files can be put together. */
+export const environmentColumns = [
+  'device',
+  'cpu',
+  'cores',
+  'platform',
+  'runtime',
+  'tfjs',
+  'localgrad',
+  'commit',
+  'date',
+] as const;
+
+/** One line a record, with the environment after it. */
+export function csvOf(environment: MeasurementEnvironment, device: string, records: readonly CsvRecord[]): string {
+  const { cpu, cores, platform, runtime, tfjs, localgrad, commit, date } = environment;
+  const place = { device, cpu, cores, platform, runtime, tfjs, localgrad, commit, date };
+  const header = [...Object.keys(records[0] ?? {}), ...environmentColumns];
+  const lines = records.map((record) => {
+    const whole: CsvRecord = { ...record, ...place };
+    return header.map((name) => field(whole[name] ?? ''));
+  });
+  return `${[header, ...lines].map((line) => line.join(',')).join('\n')}\n`;
+}
+
+function field(value: string | number): string {
+  const text = String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Reads what `csvOf` writes: the first line names the columns. */
+export function parseCsv(text: string): Record<string, string>[] {
+  const lines: string[][] = [[]];
+  for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
+    if (end === '' && quoted === undefined && plain === '' && lines.at(-1)?.length === 0) break;
+    lines.at(-1)?.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === '') break;
+    if (end !== ',') lines.push([]);
+  }
+  const [header = [], ...rows] = lines.filter((line) => line.length > 0);
+  return rows.map((row) => Object.fromEntries(header.map((name, index) => [name, row[index] ?? ''])));
+}

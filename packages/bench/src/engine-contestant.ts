@@ -1,0 +1,75 @@
+import type { BackendHandle } from '@localgrad/backends';
+import { type CompiledPlan, createExecutor, describePlan, type Executor, MemoryMeter } from '@localgrad/engine';
+import { sgd } from '@localgrad/nn';
+import { buildPlan } from '@localgrad/runs';
+import { checkMemory } from '@localgrad/train';
+import * as tf from '@tensorflow/tfjs';
+import type { Contestant, MeasuredNetwork } from './options.js';
+import { randomBatch } from './stock-tape.js';
+
+/** How a step is run, and how its row is called. */
+export interface StepProcedure {
+  readonly name: string;
+  /** Default: our engine. */
+  readonly create?: (compiled: CompiledPlan) => Executor;
+}
+
+/** A method's step in this process, by our engine unless another procedure is given. */
+export async function engineContestant(
+  method: string,
+  options: MeasuredNetwork,
+  backend: BackendHandle,
+  { name, create = createExecutor }: StepProcedure = { name: method },
+): Promise<Contestant> {
+  const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
+  checkMemory(compiled, options.batch, backend.availableBytes());
+  const { images, labels } = randomBatch(options.batch, options.image, options.classes);
+  const optimizer = sgd({ learningRate: 0.01 });
+  const targets = compiled.readsImages ? { labels, images: tf.sigmoid(images) } : { labels };
+  const executor = create(compiled);
+  let steps = 0;
+  const restingBytes = () => {
+    const kept: readonly tf.Tensor[] = [
+      ...[...compiled.parameters.values()].map(({ value }) => value),
+      ...optimizer.state().values(),
+      images,
+      ...Object.values(targets),
+    ];
+    return kept.reduce((sum, { size }) => sum + 4 * size, 0);
+  };
+  return {
+    name,
+    modules: compiled.network.modules.length,
+    backend: backend.name,
+    details: { threads: backend.threads, device: backend.device },
+    predicted: {
+      peakBytes: compiled.predict(options.batch).peakBytes,
+      unitsOfWork: describePlan(compiled, options.batch).totals.unitsOfWork,
+    },
+    async step() {
+      const resting = restingBytes();
+      const meter = new MemoryMeter();
+      const start = performance.now();
+      const { losses, terms } = executor.step(
+        { images, targets },
+        { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.01) },
+      );
+      steps++;
+      for (const hook of compiled.plan.hooks) {
+        tf.tidy(() => hook.afterStep({ step: steps, parameters: compiled.parameters }));
+      }
+      // The step is over when its last loss can be read.
+      await [...losses.values()].at(-1)?.data();
+      const milliseconds = performance.now() - start;
+      meter.detach();
+      for (const scalar of [...losses.values(), ...terms.values()]) scalar.dispose();
+      return { milliseconds, peakBytes: resting + meter.peakBytes, stepBytes: meter.peakBytes };
+    },
+    async close() {
+      optimizer.dispose();
+      images.dispose();
+      tf.dispose(Object.values(targets));
+      dispose();
+    },
+  };
+}

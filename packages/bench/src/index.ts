@@ -1,0 +1,12 @@
+export { type BenchKernelsReport, benchKernels, kernelRecords } from './bench-kernels.js';
+export { type BenchMemoryReport, benchMemory, largestFitting, memoryRecords } from './bench-memory.js';
+export { type BenchScalingReport, benchScaling, scalingRecords } from './bench-scaling.js';
+export { type BenchReport, type BenchRow, benchStep } from './bench-step.js';
+export { type Comparison, compare, readEarlier, renderComparison } from './compare.js';
+export { type CsvRecord, csvOf, parseCsv } from './csv.js';
+export { memoryFigure, scalingFigure, stepFigure } from './figures.js';
+export { type BenchStepOptions, type PeerName, peerNames } from './options.js';
+export { createProgress } from './progress.js';
+export { splitMethods } from './split-methods.js';
+export { stepRecords } from './step-csv.js';
+export { runStockTapeWorker } from './stock-tape-process.js';

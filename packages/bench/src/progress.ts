@@ -1,0 +1,31 @@
+import type { Terminal } from './terminal.js';
+
+export interface Progress {
+  /** One of the parts is done. */
+  done(label: string): void;
+  /** Clears the line. */
+  end(): void;
+}
+
+/** Tells how far a measurement is, and how long it will still take. */
+export function createProgress(terminal: Terminal, parts: number, now: () => number = Date.now): Progress {
+  const { stderr } = terminal;
+  const start = now();
+  let finished = 0;
+  return {
+    done(label) {
+      finished++;
+      const seconds = ((now() - start) / 1000 / finished) * (parts - finished);
+      const text = `${label} (${finished}/${parts}${finished < parts ? `, about ${duration(seconds)} left` : ''})`;
+      stderr.write(stderr.isTTY === true ? `\r\u001b[2K${text}` : `${text}\n`);
+    },
+    end() {
+      if (stderr.isTTY === true) stderr.write('\r\u001b[2K');
+    },
+  };
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

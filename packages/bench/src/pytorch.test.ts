@@ -1,0 +1,136 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { selectBackend } from '@localgrad/backends';
+import { explain } from '@localgrad/runs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { benchStep } from './bench-step.js';
+import { recomputeName } from './contestants.js';
+import type { BenchStepOptions } from './options.js';
+import { startPytorch } from './pytorch.js';
+
+const options: BenchStepOptions = {
+  backbone: 'resnet8',
+  width: 2,
+  modules: 3,
+  partition: 'even',
+  stemModule: undefined,
+  methods: ['mlaan(greedy)'],
+  memory: 'residuals',
+  batch: 4,
+  image: [8, 8, 3],
+  classes: 10,
+  backend: 'cpu',
+  threads: 1,
+  repeats: 2,
+  warmup: 1,
+  include: ['pytorch'],
+};
+const script = join(import.meta.dirname, '../../../../benchmarks/peers/pytorch_step.py');
+const python = process.env.LOCALGRAD_PYTHON ?? 'python3';
+/** As the script does, which goes over to the system's own Python. */
+const hasPytorch = [python, '/usr/bin/python3'].some((path) => spawnSync(path, ['-c', 'import torch']).status === 0);
+const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
+
+describe('the protocol', () => {
+  let folder = '';
+  /** An interpreter that keeps what it is given, and answers as the script does. */
+  const interpreter = (greeting: string) => {
+    const path = join(folder, 'python');
+    const answer = '{"milliseconds":5,"peakBytes":70,"stepBytes":60}';
+    const lines = [
+      '#!/bin/sh',
+      `echo "$@" > '${folder}/arguments'`,
+      `read -r plan; printf '%s' "$plan" > '${folder}/plan'`,
+      greeting,
+      `while read -r line; do echo '${answer}'; done`,
+    ];
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    chmodSync(path, 0o755);
+    return path;
+  };
+  const plan = () => JSON.parse(readFileSync(join(folder, 'plan'), 'utf8'));
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'localgrad-pytorch-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('sends the plan, then asks for one step at a time', async () => {
+    const greeting = `echo '{"backend":"pytorch-cpu","details":{"threads":1}}'`;
+    const backend = await selectBackend('cpu');
+    const peer = await startPytorch('mlaan(greedy)', { ...options, python: interpreter(greeting) }, backend);
+    expect(peer).toMatchObject({ name: 'pytorch literal mlaan(greedy)', modules: 3, backend: 'pytorch-cpu' });
+    expect(await peer.step()).toEqual({ milliseconds: 5, peakBytes: 70, stepBytes: 60 });
+    expect(await peer.step()).toMatchObject({ milliseconds: 5 });
+    await peer.close();
+    expect(plan()).toMatchObject({ backbone: 'resnet8', width: 2, batch: 4, image: [8, 8, 3], classes: 10 });
+    expect(plan().objectives).toHaveLength(6);
+    expect(readFileSync(join(folder, 'arguments'), 'utf8').trim()).toMatch(
+      /pytorch_step\.py --serve --device cpu --threads 1$/,
+    );
+    const recomputed = await startPytorch(recomputeName, { ...options, python: interpreter(greeting) }, backend);
+    await recomputed.close();
+    expect(recomputed.name).toBe(`pytorch ${recomputeName}`);
+    expect(plan()).toMatchObject({ memory: 'recompute', objectives: [{ span: [0, 1] }] });
+    const local = await startPytorch('dgl', { ...options, python: interpreter(greeting) }, backend);
+    await local.close();
+    expect(local.name).toBe('pytorch dgl');
+    backend.dispose();
+  });
+
+  it('passes on why there is no peer, once', async () => {
+    const failing = interpreter('echo "No PyTorch here." >&2; exit 1');
+    const { rows, missing } = await benchStep({ ...options, python: failing }, quiet);
+    expect(missing).toEqual([{ name: 'pytorch', reason: expect.stringContaining('No PyTorch here.') }]);
+    expect(rows.every(({ method }) => !method.startsWith('pytorch'))).toBe(true);
+  });
+});
+
+describe.skipIf(!hasPytorch)('in PyTorch', () => {
+  const check = async (method: string, modules: number, ...flags: string[]) => {
+    const { width, batch, image, classes, memory, partition, stemModule } = options;
+    const config = { backbone: 'resnet14', width, modules, partition, stemModule, memory, seed: 1, method };
+    const plan = { ...(await explain({ ...config, batch, image, classes })), width };
+    const { stdout, stderr, status } = spawnSync(python, [script, '--threads', '1', '--device', 'cpu', ...flags], {
+      input: JSON.stringify(plan),
+      encoding: 'utf8',
+    });
+    return { status, stderr, answer: JSON.parse(stdout || '{}'), plan };
+  };
+
+  it.each([
+    ['backprop', 7],
+    ['dgl', 3],
+    ['greedy', 7],
+    ['mlm(dgl(head: 1c2f), window: 3)', 5],
+    ['lam(dgl(head: 0c2f), chain: ema)', 7],
+    ['mlaan(dgl(head: 2c2f), variant: officialCode)', 4],
+  ])('%s has our weights, and the gradients of its losses', async (method, modules) => {
+    const { status, stderr, answer, plan } = await check(method, modules, '--self-check');
+    expect(status, stderr).toBe(0);
+    expect(answer.parameters).toBe(plan.totals.parameters);
+    expect(answer.gradientsCompared).toBeGreaterThan(10);
+    expect(answer.maxRelativeError).toBeLessThan(1e-9);
+  });
+
+  it('refuses what it would build otherwise', async () => {
+    expect((await check('infopro', 3)).stderr).toContain("no head 'decoder+1c2f'");
+    expect((await check('dgl(head: 1c2f, widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
+  });
+
+  it('stands beside ours, in turns', async () => {
+    const { rows, missing } = await benchStep({ ...options, methods: ['mlaan(greedy)', 'infopro'] }, quiet);
+    expect(rows.map(({ method }) => method)).toEqual([
+      ...['backprop', 'backprop+recompute', 'mlaan(greedy)', 'infopro'],
+      ...['pytorch backprop', 'pytorch backprop+recompute', 'pytorch literal mlaan(greedy)'],
+    ]);
+    expect(missing).toEqual([{ name: 'pytorch infopro', reason: expect.stringContaining('decoder') }]);
+    const [backprop, , mlaan, , peer, , literal] = rows;
+    expect(backprop?.relativeToPytorch?.time).toBeCloseTo((backprop?.stepMs.median ?? 0) / (peer?.stepMs.median ?? 1));
+    expect(mlaan?.relativeToPytorch?.memory).toBeCloseTo((mlaan?.peakBytes ?? 0) / (literal?.peakBytes ?? 1));
+    // Weights, averages and momentum rest between steps: 12 bytes a weight at least.
+    expect((peer?.peakBytes ?? 0) - (peer?.stepBytes ?? 0)).toBeGreaterThan(8 * 1000);
+    for (const row of [peer, literal]) expect(row?.stepBytes).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BackendHandle } from '@localgrad/backends';
+import { LocalgradError } from '@localgrad/core';
+import { describePlan, type PlanDescription } from '@localgrad/engine';
+import { buildPlan } from '@localgrad/runs';
+import { recomputeName, withCheckpoints } from './contestants.js';
+import { LineProcess } from './line-process.js';
+import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
+
+interface Greeting {
+  readonly backend: string;
+  readonly details: Readonly<Record<string, string | number>>;
+}
+
+/** What `benchmarks/peers/pytorch_step.py` builds: the keys of `localgrad explain --json` that it reads, and the width. */
+type PytorchPlan = PlanDescription &
+  Pick<BenchStepOptions, 'backbone' | 'width' | 'memory' | 'batch' | 'image' | 'classes'>;
+
+/**
+ * A method's step in PyTorch, in a process of its own: the same blocks, heads and chains, built from the plan, by the
+ * procedure of reference code. On CUDA where our backend computes on a GPU and PyTorch sees one.
+ *
+ * @param name a method expression, or end-to-end training with recomputation
+ * @throws LocalgradError `missing-dependency` without the script, `backend-unavailable` without PyTorch and for plans
+ *   that it cannot build
+ */
+export async function startPytorch(
+  name: string,
+  options: BenchStepOptions,
+  backend: BackendHandle,
+): Promise<Contestant> {
+  const script = findUpwards('benchmarks/peers/pytorch_step.py');
+  if (script === undefined) {
+    throw new LocalgradError(
+      'missing-dependency',
+      'benchmarks/peers/pytorch_step.py is in the repository, but not in the npm package.',
+    );
+  }
+  const plan = await describe(name, options);
+  const python = options.python ?? process.env.LOCALGRAD_PYTHON ?? 'python3';
+  const isOnGpu = backend.hardware && ['webgpu', 'tensorflow-gpu'].includes(backend.name);
+  const where = isOnGpu ? ['--device', 'auto'] : ['--device', 'cpu', '--threads', String(backend.threads)];
+  const child = new LineProcess('pytorch', python, [script, '--serve', ...where]);
+  try {
+    const { backend: computedBy, details } = await child.request<Greeting>(JSON.stringify(plan));
+    return {
+      name: pytorchName(name, isRepeated(plan)),
+      modules: plan.modules.length,
+      backend: computedBy,
+      details,
+      step: () => child.request<StepMeasurement>('step'),
+      close: () => child.close(),
+    };
+  } catch (error) {
+    await child.close();
+    throw error;
+  }
+}
+
+/** The row of a method's step in PyTorch. */
+export function pytorchName(method: string, isLiteral: boolean): string {
+  return isLiteral ? `pytorch literal ${method}` : `pytorch ${method}`;
+}
+
+async function describe(name: string, options: BenchStepOptions): Promise<PytorchPlan> {
+  const asked =
+    name === recomputeName ? { ...withCheckpoints(options), method: 'backprop' } : { ...options, method: name };
+  const { backbone, width, memory, batch, image, classes } = asked;
+  const { compiled, dispose } = await buildPlan({ ...asked, seed: 1 }, image, classes);
+  const description = describePlan(compiled, batch);
+  dispose();
+  return { ...description, backbone, width, memory, batch, image, classes };
+}
+
+/** Where several losses train a module, reference code runs it once for each. */
+function isRepeated({ objectives }: PlanDescription): boolean {
+  return objectives.length > 1 && objectives.some(({ span: [from, to] }) => from < to);
+}
+
+function findUpwards(path: string): string | undefined {
+  for (let folder = import.meta.dirname; ; folder = join(folder, '..')) {
+    if (existsSync(join(folder, path))) return join(folder, path);
+    if (folder === join(folder, '..')) return undefined;
+  }
+}

@@ -1,0 +1,47 @@
+import { createInterface } from 'node:readline';
+import { backboneFactory } from '@localgrad/backbones';
+import type { Shape3 } from '@localgrad/core';
+import { MemoryMeter } from '@localgrad/engine';
+import { createScope } from '@localgrad/nn';
+import { registerComposedFilterGradient } from '@localgrad/wasm-kernels';
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-wasm';
+import { createStockTape, randomBatch } from './stock-tape.js';
+
+interface Request {
+  readonly backbone: string;
+  readonly width: number;
+  readonly batch: number;
+  readonly image: Shape3;
+  readonly classes: number;
+}
+
+/** Stock TensorFlow.js on its wasm backend, with the one kernel that it lacks composed from its own operations. */
+export async function startStockTapeStep({ backbone, width, batch, image, classes }: Request) {
+  await tf.setBackend('wasm');
+  registerComposedFilterGradient();
+  const meter = new MemoryMeter();
+  const scope = createScope(1);
+  const { blocks, classifier } = backboneFactory(backbone, { width }).build({ inputShape: image, classes, scope });
+  const weights = [...blocks.flatMap(({ block }) => block.parameters), ...classifier.parameters];
+  const tape = createStockTape(weights, { learningRate: 0.01 });
+  for (const parameter of scope.all().values()) parameter.dispose();
+  const { images, labels } = randomBatch(batch, image, classes);
+  return async () => {
+    meter.reset();
+    const start = performance.now();
+    const loss = tape.step(images, labels);
+    await loss.data();
+    const milliseconds = performance.now() - start;
+    loss.dispose();
+    return { milliseconds, peakBytes: meter.peakBytes, stepBytes: null };
+  };
+}
+
+/** Answers each line with one measured step. */
+export async function runStockTapeWorker(request: string, output: { write(text: string): unknown }): Promise<void> {
+  const step = await startStockTapeStep(JSON.parse(request) as Request);
+  const answer = (value: object) => output.write(`${JSON.stringify(value)}\n`);
+  answer({ backend: 'wasm', details: { threads: 1, device: 'stock TensorFlow.js' } });
+  for await (const _ of createInterface({ input: process.stdin })) answer(await step());
+}

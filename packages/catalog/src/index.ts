@@ -1,0 +1,1 @@
+export { createMethod, decoratorNames, methodFromConfig, methodNames } from './methods.js';

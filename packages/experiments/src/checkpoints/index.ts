@@ -1,1 +1,0 @@
-export { CheckpointFolder, type CheckpointFolderOptions, type StoredCheckpoint } from './checkpoint-folder.js';

@@ -1,0 +1,29 @@
+import type { RunStatus } from '@localgrad/runs';
+import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import type { SweepStatus } from '../sweep/sweep-status.js';
+
+/** A run that is not finished. */
+export interface LeftRun {
+  readonly index: number;
+  readonly name: string;
+  readonly folder: string;
+  readonly status: Exclude<RunStatus, 'finished'>;
+  /** Why it failed. */
+  readonly message?: string;
+}
+
+export function leftRuns(sweep: Sweep, { tasks }: SweepStatus): LeftRun[] {
+  return tasks.flatMap(({ task, status, message }): LeftRun[] => {
+    if (status === 'finished') return [];
+    const why = message === undefined ? {} : { message };
+    return [{ index: task.index, name: task.name, folder: runFolderOf(sweep, task), status, ...why }];
+  });
+}
+
+/** As many lines as one likes to read. */
+export function renderLeft(runs: readonly LeftRun[], most = 10): string[] {
+  const lines = runs.slice(0, most).map(({ name, folder, status, message }) => {
+    return `${status.padEnd(9)} ${name}${message === undefined ? '' : `: ${message}`} (${folder})`;
+  });
+  return runs.length > most ? [...lines, `and ${runs.length - most} more`] : lines;
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { noteLoss } from '@localgrad/runs';
+import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import type { WorkerMessage } from './task-runner.js';
+import { type WorkerDone, workerEnvironment } from './worker-channel.js';
+
+export interface LocalOptions {
+  readonly sweep: Sweep;
+  readonly processes: number;
+  readonly threads: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onMessage: (worker: number, message: WorkerMessage) => void;
+  /** File of the program that workers run, started as `program worker FOLDER --threads N`. */
+  readonly program: string;
+}
+
+/** Processes that end without a trace in the sweep's files, one after the other: nothing will come of trying again. */
+const maximumIdleEnds = 3;
+
+/**
+ * Runs a sweep in processes of this machine, and starts those again that are killed, until nothing is left to do.
+ *
+ * @throws the signal's reason, when all workers have saved and ended
+ */
+export async function runLocally(options: LocalOptions): Promise<SweepStatus> {
+  const { sweep, signal } = options;
+  const unfinished = await readSweepStatus(sweep);
+  const left = unfinished.counts.waiting + unfinished.counts.interrupted + unfinished.counts.running;
+  const workers = Math.min(options.processes, left);
+  const children = new Set<ChildProcess>();
+  const stop = () => {
+    for (const child of children) child.kill('SIGTERM');
+  };
+  signal?.addEventListener('abort', stop, { once: true });
+  await Promise.all(Array.from({ length: workers }, (_, worker) => keepWorking(worker, options, children)));
+  signal?.removeEventListener('abort', stop);
+  signal?.throwIfAborted();
+  return readSweepStatus(sweep);
+}
+
+async function keepWorking(worker: number, options: LocalOptions, children: Set<ChildProcess>): Promise<void> {
+  let idleEnds = 0;
+  while (!isStopped(options)) {
+    const end = await runWorker(worker, options, children);
+    if (end.isDone || isStopped(options)) return;
+    const isNoted = end.lost !== undefined && (await noteLost(end.lost, end, options.sweep));
+    idleEnds = end.hasWorked || isNoted ? 0 : idleEnds + 1;
+    options.onMessage(worker, { type: 'problem', message: `worker ${worker + 1} ended (${end.reason})` });
+    if (idleEnds >= maximumIdleEnds) return;
+  }
+}
+
+const isStopped = ({ signal }: LocalOptions) => signal?.aborted === true;
+
+/** Held against the run, so that one that kills every worker is given up, and the workers with it. */
+async function noteLost(index: number, { pid, reason }: WorkerEnd, sweep: Sweep): Promise<boolean> {
+  const task = sweep.tasks.find((candidate) => candidate.index === index);
+  if (task === undefined || pid === undefined) return false;
+  try {
+    return await noteLoss(runFolderOf(sweep, task), pid, `its worker ended (${reason})`);
+  } catch {
+    // On a full disk. Then it counts as an end without a trace.
+    return false;
+  }
+}
+
+interface WorkerEnd {
+  /** It said so itself: its exit code tells how its runs went. */
+  readonly isDone: boolean;
+  readonly hasWorked: boolean;
+  /** Index of the run that it was at. */
+  readonly lost: number | undefined;
+  readonly pid: number | undefined;
+  readonly reason: string;
+}
+
+function runWorker(
+  worker: number,
+  { sweep, threads, onMessage, program }: LocalOptions,
+  children: Set<ChildProcess>,
+): Promise<WorkerEnd> {
+  return new Promise((resolve) => {
+    const child: ChildProcess = fork(program, ['worker', sweep.folder, '--threads', String(threads)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: workerEnvironment(),
+    });
+    let isDone = false;
+    let hasWorked = false;
+    let lost: number | undefined;
+    const complaint = new Complaint();
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => complaint.add(text));
+    child.on('message', (message: WorkerMessage | WorkerDone) => {
+      if (message.type === 'done') {
+        isDone = true;
+        return;
+      }
+      if (message.type === 'task-start') lost = message.index;
+      if (message.type === 'task-end') {
+        lost = undefined;
+        hasWorked = true;
+      }
+      onMessage(worker, message);
+    });
+    children.add(child);
+    const end = (reason: string) => {
+      children.delete(child);
+      resolve({ isDone, hasWorked, lost, pid: child.pid, reason });
+    };
+    child.once('error', (error) => end(error.message));
+    // Later than `exit`: what it said last has arrived.
+    child.once('close', (code, killedBy) => {
+      const text = complaint.shown;
+      end(killedBy ?? `exit code ${code}${text === '' ? '' : `: ${text}`}`);
+    });
+  });
+}
+
+/** What a worker wrote to stderr: the program's own words, or where it has none the last line. */
+class Complaint {
+  #head = '';
+  #tail = '';
+
+  add(text: string): void {
+    this.#head = `${this.#head}${text}`.slice(0, 20_000);
+    this.#tail = `${this.#tail}${text}`.slice(-2000);
+  }
+
+  get shown(): string {
+    return /^localgrad: (.*)$/m.exec(this.#head)?.[1] ?? this.#tail.trim().split('\n').at(-1) ?? '';
+  }
+}

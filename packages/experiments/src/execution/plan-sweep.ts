@@ -1,0 +1,168 @@
+import { selectBackend } from '@localgrad/backends';
+import type { DatasetSplits } from '@localgrad/data';
+import { describePlan } from '@localgrad/engine';
+import { buildPlan, prepareRun, type RunConfig, type RunSummary, readSummary, runConfigSchema } from '@localgrad/runs';
+import { train } from '@localgrad/train';
+import type { Experiment, PlannedCondition } from '../files/experiment.js';
+import { DataCache } from './data-cache.js';
+
+export interface PlannedRow {
+  readonly name: string;
+  readonly runs: number;
+  /** Runs that are finished already. */
+  readonly finished: number;
+  readonly unitsOfWork: number;
+  readonly predictedPeakBytes: number;
+  /** Of training steps of one run; null where nothing was measured. */
+  readonly predictedSeconds: number | null;
+}
+
+export interface SweepPlan {
+  readonly name: string;
+  readonly runs: number;
+  readonly finished: number;
+  readonly rows: readonly PlannedRow[];
+  /** Of training steps, of all runs that are not finished, one after the other. */
+  readonly predictedSeconds: number | null;
+  /** What the time was predicted from. */
+  readonly basis: string;
+}
+
+interface Costs {
+  readonly unitsOfWork: number;
+  readonly predictedPeakBytes: number;
+  /** Multiply-accumulates of a whole run. */
+  readonly work: number;
+}
+
+/**
+ * Runs, memory and time of an experiment before it is run. Memory is computed. Time is work over speed: of runs that are
+ * finished, each for its own condition, and otherwise of some steps of the first condition, which are made for this.
+ *
+ * @param folderOf folder of a run
+ */
+export async function planSweep(
+  experiment: Experiment,
+  folderOf: (config: RunConfig) => string,
+  options: { readonly measure: boolean; readonly threads?: number | undefined },
+): Promise<SweepPlan> {
+  const data = new DataCache();
+  const costs: Costs[] = [];
+  const backend = await selectBackend('cpu');
+  try {
+    for (const condition of experiment.conditions) costs.push(await costOf(configOf(condition, 1), data));
+  } finally {
+    backend.dispose();
+  }
+  const finished = await Promise.all(
+    experiment.conditions.map(async (condition) => {
+      const found = await Promise.all(experiment.seeds.map((seed) => readSummary(folderOf(configOf(condition, seed)))));
+      return found.filter((summary) => summary !== undefined);
+    }),
+  );
+  const known = secondsPerWork(finished.flat(), costs, finished);
+  const [first] = experiment.conditions;
+  const measured =
+    known === undefined && options.measure && first !== undefined
+      ? await measureSpeed(configOf(first, 1), await data.of(configOf(first, 1)), costs[0] as Costs, options.threads)
+      : undefined;
+  const speed = known ?? measured;
+  const rows = experiment.conditions.map(({ name }, index): PlannedRow => {
+    const { unitsOfWork, predictedPeakBytes, work } = costs[index] as Costs;
+    const own = finished[index] ?? [];
+    const seconds = own.length > 0 ? mean(own.map((run) => run.seconds)) : speed === undefined ? null : speed * work;
+    return {
+      name,
+      runs: experiment.seeds.length,
+      finished: own.length,
+      unitsOfWork,
+      predictedPeakBytes,
+      predictedSeconds: seconds,
+    };
+  });
+  const total = rows.reduce<number | null>(
+    (sum, row) =>
+      sum === null || row.predictedSeconds === null ? null : sum + row.predictedSeconds * (row.runs - row.finished),
+    0,
+  );
+  return {
+    name: experiment.name,
+    runs: rows.reduce((sum, row) => sum + row.runs, 0),
+    finished: rows.reduce((sum, row) => sum + row.finished, 0),
+    rows,
+    predictedSeconds: total,
+    basis:
+      known !== undefined
+        ? 'finished runs'
+        : measured !== undefined
+          ? `steps of '${first?.name}'`
+          : 'nothing was measured',
+  };
+}
+
+function configOf({ config }: PlannedCondition, seed: number): RunConfig {
+  return runConfigSchema.parse({ ...config, seed });
+}
+
+async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
+  const { train: images } = await data.of(config);
+  const plan = await buildPlan(config, images.imageShape, images.classes.length);
+  try {
+    const { totals } = describePlan(plan.compiled, config.batch);
+    const forward = plan.compiled.modules.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+    const { unitsOfWork, predictedPeakBytes } = totals;
+    return { unitsOfWork, predictedPeakBytes, work: unitsOfWork * forward * images.size * config.epochs };
+  } finally {
+    plan.dispose();
+  }
+}
+
+function secondsPerWork(
+  all: readonly RunSummary[],
+  costs: readonly Costs[],
+  byCondition: readonly (readonly RunSummary[])[],
+): number | undefined {
+  if (all.length === 0) return undefined;
+  const seconds = byCondition.flatMap((runs) => runs.map((run) => run.seconds));
+  const work = byCondition.flatMap((runs, index) => runs.map(() => (costs[index] as Costs).work));
+  return sum(seconds) / sum(work);
+}
+
+/** Some warm steps, thrown away; then as many that are timed. */
+async function measureSpeed(
+  config: RunConfig,
+  data: DatasetSplits,
+  costs: Costs,
+  threads: number | undefined,
+): Promise<number> {
+  const backend = await selectBackend(config.backend, {
+    threads: config.threads === 'auto' ? (threads ?? 'auto') : config.threads,
+  });
+  try {
+    const run = await prepareRun({ ...config, epochs: 1 }, data);
+    try {
+      const steps = Math.min(8, run.options.batches.batchesPerEpoch);
+      const { batches, testBatches: _, ...rest } = run.options;
+      const few = { ...batches, batchesPerEpoch: steps, epoch: () => firstOf(batches.epoch(0), steps) };
+      await train({ ...rest, batches: few });
+      const { seconds } = await train({ ...rest, batches: few });
+      const share = (steps * config.batch) / (data.train.size * config.epochs);
+      return seconds / (costs.work * share);
+    } finally {
+      run.dispose();
+    }
+  } finally {
+    backend.dispose();
+  }
+}
+
+function* firstOf<Item>(items: Iterable<Item>, count: number): Iterable<Item> {
+  let taken = 0;
+  for (const item of items) {
+    yield item;
+    if (++taken === count) return;
+  }
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+const mean = (values: readonly number[]) => sum(values) / values.length;

@@ -1,0 +1,109 @@
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { executeRun, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import type { Observer } from '@localgrad/train';
+import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
+import type { TaskOutcome } from '../sweep/work.js';
+import { DataCache } from './data-cache.js';
+
+/** What a worker tells of itself. */
+export type WorkerMessage =
+  | { readonly type: 'task-start'; readonly index: number; readonly name: string }
+  | { readonly type: 'progress'; readonly index: number; readonly step: number; readonly steps: number }
+  | {
+      readonly type: 'task-end';
+      readonly index: number;
+      readonly name: string;
+      readonly outcome: TaskOutcome;
+      readonly seconds: number;
+      readonly testAccuracy?: number | null;
+      readonly message?: string;
+    }
+  | { readonly type: 'problem'; readonly message: string };
+
+export interface TaskRunnerOptions {
+  readonly sweep: Sweep;
+  /** Over configs with `threads: auto`: processes that share a machine share its processors. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly report: (message: WorkerMessage) => void;
+}
+
+/** Runs tasks one after the other; backend and images stay as long as the next task wants the same. */
+export class TaskRunner {
+  readonly #options: TaskRunnerOptions;
+  #backend: { readonly key: string; readonly handle: BackendHandle } | undefined;
+  /** One: the next run mostly wants the same. */
+  readonly #data = new DataCache(1);
+
+  constructor(options: TaskRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what stopped it, where the signal did; failures of the run itself are an outcome */
+  async run(task: SweepTask, folder: string): Promise<TaskOutcome> {
+    const { sweep, signal, report } = this.#options;
+    const { index, name } = task;
+    const start = performance.now();
+    const end = (outcome: TaskOutcome, more: { testAccuracy?: number | null; message?: string } = {}): TaskOutcome => {
+      report({ type: 'task-end', index, name, outcome, seconds: (performance.now() - start) / 1000, ...more });
+      return outcome;
+    };
+    report({ type: 'task-start', index, name });
+    let attempts = 0;
+    try {
+      attempts = (await listAttempts(folder)).length;
+      const config = runConfigSchema.parse(task.config);
+      const result = await executeRun({
+        config,
+        folder,
+        resume: 'auto',
+        keep: sweep.checkpoints,
+        trackers: { mlflowExperiment: sweep.name, ...sweep.trackers },
+        data: await this.#data.of(config),
+        backend: await this.#backendOf(config),
+        observers: [progressObserver(index, report)],
+        signal,
+        onProblem: (message) => report({ type: 'problem', message }),
+      });
+      return result === undefined ? end('busy') : end('finished', { testAccuracy: result.summary.testAccuracy });
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      try {
+        // Backend, images or plan: the run was not begun, and so could not note it.
+        if ((await listAttempts(folder)).length === attempts) await noteFailure(folder, message);
+      } catch (problem) {
+        // A full disk, for instance. The worker still counts for itself, and other runs may be elsewhere.
+        report({ type: 'problem', message: `the failure could not be noted: ${(problem as Error).message}` });
+      }
+      return end('failed', { message });
+    }
+  }
+
+  dispose(): void {
+    this.#backend?.handle.dispose();
+    this.#backend = undefined;
+  }
+
+  async #backendOf({ backend, threads }: RunConfig): Promise<BackendHandle> {
+    const own = threads === 'auto' ? (this.#options.threads ?? threads) : threads;
+    const key = `${backend} ${own}`;
+    if (this.#backend?.key !== key) {
+      this.dispose();
+      this.#backend = { key, handle: await selectBackend(backend, { threads: own }) };
+    }
+    return this.#backend.handle;
+  }
+}
+
+/** At most four messages a second. */
+function progressObserver(index: number, report: (message: WorkerMessage) => void): Observer {
+  let last = 0;
+  return {
+    observe(event) {
+      if (event.type !== 'step-end' || performance.now() - last < 250) return;
+      last = performance.now();
+      report({ type: 'progress', index, step: event.step, steps: event.steps });
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { Study } from '@localgrad/experiments';
+import type { DifferenceTest } from '@localgrad/statistics';
+import { holm, pairedTest } from '@localgrad/statistics';
+import { type AccuracyMeasure, factorPairs, measured } from './compare-conditions.js';
+
+/** What a value of the compared factor adds on average over all settings of the other factors. */
+export interface AverageEffect {
+  /** Of the compared factor. */
+  readonly value: string;
+  /** Pairs of conditions that differ in the compared factor alone. */
+  readonly settings: number;
+  /** Seeds that have a run in all of these conditions. */
+  readonly seeds: readonly number[];
+  /** Value minus baseline, accuracies in [−1, 1]; null where there are no such seeds. */
+  readonly test: DifferenceTest | null;
+  /** The p of `test`, adjusted by Holm's method over the values; null where that is. */
+  readonly adjustedP: number | null;
+}
+
+/**
+ * Tests each value of `study.compare.factor` against the baseline over all settings at once: the mean difference over
+ * the settings is taken for each seed, and a t test made of these means. Seeds are what varies; the settings are those of
+ * the study, not a sample of others.
+ *
+ * @param options.confidence of the intervals, in (0, 1), by default 0.95; these are not adjusted
+ * @returns one for each value with a pair, in the order of the study's conditions; none without `study.compare`
+ * @throws LocalgradError as `compareConditions` does
+ */
+export function averageEffects(
+  study: Study,
+  measure: AccuracyMeasure,
+  { confidence = 0.95 }: { readonly confidence?: number } = {},
+): AverageEffect[] {
+  const { factor } = study.compare ?? { factor: '' };
+  const pairs = factorPairs(study).map(([condition, against]) => ({
+    value: condition.labels[factor] ?? '',
+    condition,
+    against,
+  }));
+  const effects = [...new Set(pairs.map(({ value }) => value))].map((value) => {
+    const ofValue = pairs.filter((pair) => pair.value === value);
+    const accuracies = ofValue.map(({ condition, against }) => ({
+      ours: measured(condition.runs, measure),
+      theirs: measured(against.runs, measure),
+    }));
+    const [first] = accuracies;
+    const seeds = [...(first?.ours.keys() ?? [])].filter((seed) =>
+      accuracies.every(({ ours, theirs }) => ours.has(seed) && theirs.has(seed)),
+    );
+    const meanOver = (side: 'ours' | 'theirs') =>
+      seeds.map((seed) => accuracies.reduce((sum, of) => sum + (of[side].get(seed) ?? 0), 0) / accuracies.length);
+    const test = seeds.length === 0 ? null : pairedTest(meanOver('ours'), meanOver('theirs'), { confidence });
+    return { value, settings: ofValue.length, seeds, test };
+  });
+  const tested = effects.flatMap(({ value, test }) => (typeof test?.p === 'number' ? [{ value, p: test.p }] : []));
+  const adjusted = holm(tested.map(({ p }) => p));
+  const byValue = new Map(tested.map(({ value }, index) => [value, adjusted[index] ?? null]));
+  return effects.map((effect) => ({ ...effect, adjustedP: byValue.get(effect.value) ?? null }));
+}

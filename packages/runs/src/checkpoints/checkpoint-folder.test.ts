@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { StoredTensor } from '@localgrad/nn';
+import type { TrainingCheckpoint } from '@localgrad/train';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { canonicalJson } from '../folder/hash.js';
+import { CheckpointFolder, type CheckpointFolderOptions } from './checkpoint-folder.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-checkpoints-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function checkpoint(step: number, testAccuracy?: number, batchesDone = 0): TrainingCheckpoint {
+  const tensors = new Map<string, StoredTensor>([
+    ['parameters/w', { dtype: 'F32', shape: [2, 2], data: Float32Array.from([step, 1, 2, 3]) }],
+  ]);
+  const record = { epoch: step, losses: {}, learningRate: 0.1, seconds: 1, imagesPerSecond: 1, peakBytes: 1 };
+  return {
+    progress: {
+      step,
+      epoch: step,
+      batchesDone,
+      losses: { firstStep: 0, steps: 0, pending: [], epoch: [{ id: 'final', sum: 0.1 + 0.2, count: 3 }] },
+      records: testAccuracy === undefined ? [] : [{ ...record, testAccuracy }],
+      seconds: 1,
+      totalSeconds: 2,
+      epochSeconds: 0,
+      epochPeakBytes: 0,
+      peakBytes: 1,
+      resumptions: 0,
+    },
+    tensors,
+  };
+}
+
+function open(options: Partial<CheckpointFolderOptions> = {}) {
+  const problems: string[] = [];
+  const checkpoints = new CheckpointFolder<{ metricsBytes: number }>(join(folder, 'checkpoints'), {
+    runId: 'abc',
+    onProblem: (message) => problems.push(message),
+    ...options,
+  });
+  const names = () => readdirSync(join(folder, 'checkpoints')).sort();
+  return { checkpoints, problems, names };
+}
+
+const damages = ['tensors', 'description', 'version'] as const;
+
+/** As a lost disk block or another version of the program leaves a checkpoint. */
+function damage(name: string, kind: (typeof damages)[number]): void {
+  const path = join(folder, 'checkpoints', name);
+  if (kind === 'tensors') truncateSync(`${path}.safetensors`, 40);
+  else if (kind === 'description') truncateSync(`${path}.json`, 40);
+  else {
+    const { sha256: _, ...descriptor } = JSON.parse(readFileSync(`${path}.json`, 'utf8'));
+    const other = { ...descriptor, formatVersion: 99 };
+    const sha256 = createHash('sha256').update(canonicalJson(other)).digest('hex');
+    writeFileSync(`${path}.json`, JSON.stringify({ sha256, ...other }));
+  }
+}
+
+const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
+const stepsIn = (names: readonly string[]) =>
+  names.flatMap((name) => (name.endsWith('.json') ? Number(name.slice(5, -5)) : []));
+
+describe('CheckpointFolder', () => {
+  it('gives back what it was given, and the newest', async () => {
+    const { checkpoints } = open();
+    expect(await checkpoints.latest()).toBeUndefined();
+    await checkpoints.save(checkpoint(9), { metricsBytes: 5 });
+    await checkpoints.save(checkpoint(10), { metricsBytes: 7 });
+    const latest = await checkpoints.latest();
+    expect(latest?.notes).toEqual({ metricsBytes: 7 });
+    expect(latest?.progress).toEqual(checkpoint(10).progress);
+    expect(latest?.tensors).toEqual(checkpoint(10).tensors);
+  });
+
+  it('keeps the last ones, and the best where asked to', async () => {
+    const { checkpoints, names } = open({ keepLast: 1, keepBest: true });
+    for (const [step, accuracy] of [
+      [1, 0.5],
+      [2, 0.9],
+      [3, 0.7],
+      [4, 0.6],
+    ] as const) {
+      await checkpoints.save(checkpoint(step, accuracy), { metricsBytes: 0 });
+    }
+    // In the middle of an epoch the network is not the one that was tested.
+    await checkpoints.save(checkpoint(5, 0.99, 2), { metricsBytes: 0 });
+    expect(names()).toEqual(
+      ['00000002', '00000005'].flatMap((step) => [`step-${step}.json`, `step-${step}.safetensors`]),
+    );
+  });
+
+  it('notices every changed or missing byte, names the file, and takes the one before', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('step-00000002.json', 'step-00000002.safetensors'),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        fc.constantFrom('flip', 'truncate'),
+        async (file, share, damage) => {
+          const { checkpoints, problems } = open();
+          await checkpoints.clear();
+          await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+          await checkpoints.save(checkpoint(2), { metricsBytes: 2 });
+          const path = join(folder, 'checkpoints', file);
+          const bytes = readFileSync(path);
+          // The newline that ends the description is no part of it.
+          const at = Math.floor(share * (bytes.length - 1));
+          if (damage === 'truncate') truncateSync(path, at);
+          else writeFileSync(path, Buffer.from(bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))));
+          const latest = await checkpoints.latest();
+          if (latest?.progress.step === 2) {
+            // White space between the parts of the description says nothing.
+            expect(file.endsWith('.json') && damage === 'flip').toBe(true);
+            expect(latest.progress).toEqual(checkpoint(2).progress);
+            return;
+          }
+          expect(latest?.progress.step).toBe(1);
+          expect(problems).toHaveLength(1);
+          expect(problems[0]).toContain('step-00000002');
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('passes over tensors without description, and removes what a killed process left', async () => {
+    const { checkpoints, names } = open();
+    await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    const part = join(folder, 'checkpoints', 'step-00000002.safetensors');
+    writeFileSync(part, 'half');
+    writeFileSync(`${part}.99.partial`, 'less');
+    expect((await checkpoints.latest())?.progress.step).toBe(1);
+    await checkpoints.save(checkpoint(3), { metricsBytes: 1 });
+    expect(existsSync(part)).toBe(false);
+    expect(names()).toHaveLength(4);
+  });
+
+  it('keeps what a run saves that starts over beside later checkpoints that cannot be used', async () => {
+    const before = open({ keepBest: true });
+    for (const step of [90, 100]) await before.checkpoints.save(checkpoint(step, 0.9), { metricsBytes: 1 });
+    for (const step of [90, 100]) damage(nameOf(step), 'version');
+    const { checkpoints, problems, names } = open({ keepBest: true });
+    expect(await checkpoints.latest()).toBeUndefined();
+    expect(problems).toHaveLength(2);
+    for (const problem of problems)
+      expect(problem).toMatch(/format version 99.* There is none to go on from instead\.$/);
+    await checkpoints.save(checkpoint(10, 0.5), { metricsBytes: 1 });
+    expect(stepsIn(names())).toEqual([10]);
+    await checkpoints.save(checkpoint(20, 0.4), { metricsBytes: 1 });
+    await checkpoints.save(checkpoint(30, 0.4), { metricsBytes: 1 });
+    await checkpoints.save(checkpoint(40, 0.4), { metricsBytes: 1 });
+    expect(stepsIn(names())).toEqual([10, 30, 40]);
+  });
+
+  it('keeps the last and the best that can be used, whatever is damaged between two attempts', async () => {
+    const save = fc.record({ stride: fc.integer({ min: 1, max: 3 }), accuracy: fc.integer({ min: 0, max: 4 }) });
+    const attempt = fc.record({
+      damaged: fc.array(fc.tuple(fc.nat(3), fc.constantFrom(...damages)), { maxLength: 3 }),
+      saves: fc.array(save, { maxLength: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 3 }),
+        fc.boolean(),
+        fc.array(attempt, { minLength: 2, maxLength: 4 }),
+        async (keepLast, keepBest, attempts) => {
+          rmSync(join(folder, 'checkpoints'), { recursive: true, force: true });
+          /** Accuracies of what is whole; an accuracy of 0 stands for a checkpoint within an epoch. */
+          const whole = new Map<number, number>();
+          const newestFirst = () => [...whole.keys()].sort((a, b) => b - a);
+          for (const { damaged, saves } of attempts) {
+            for (const [index, kind] of damaged) {
+              const step = newestFirst()[index];
+              if (step === undefined) continue;
+              damage(nameOf(step), kind);
+              whole.delete(step);
+            }
+            const { checkpoints, problems, names } = open({ keepLast, keepBest });
+            let at = newestFirst()[0] ?? 0;
+            const inVain = existsSync(join(folder, 'checkpoints')) ? stepsIn(names()).filter((step) => step > at) : [];
+            expect((await checkpoints.latest())?.progress.step ?? 0).toBe(at);
+            expect(problems).toHaveLength(inVain.length);
+            const consequence = at === 0 ? 'There is none' : `It is passed over for '${nameOf(at)}'`;
+            for (const problem of problems) expect(problem).toContain(consequence);
+            for (const { stride, accuracy } of saves) {
+              at += stride;
+              await checkpoints.save(checkpoint(at, accuracy, accuracy === 0 ? 1 : 0), { metricsBytes: 1 });
+              whole.set(at, accuracy);
+              const upToHere = newestFirst().filter((step) => step <= at);
+              const kept = new Set(upToHere.slice(0, keepLast));
+              const best = Math.max(...upToHere.map((step) => whole.get(step) ?? 0));
+              const first = upToHere.findLast((step) => whole.get(step) === best);
+              if (keepBest && best > 0 && first !== undefined) kept.add(first);
+              for (const step of newestFirst()) if (!kept.has(step)) whole.delete(step);
+              expect(stepsIn(names())).toEqual([...kept].sort((a, b) => a - b));
+            }
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('uses one that its keeper objects to only where there is no other, and never counts it as one to keep', async () => {
+    const { checkpoints } = open();
+    for (const step of [10, 20, 30]) await checkpoints.save(checkpoint(step), { metricsBytes: step });
+    const short = (bytes: number) => (notes: { metricsBytes: number }) =>
+      notes.metricsBytes > bytes ? `it wants ${notes.metricsBytes} bytes` : undefined;
+    const second = open();
+    expect((await second.checkpoints.latest(short(25)))?.progress.step).toBe(20);
+    expect(second.problems).toEqual([
+      expect.stringMatching(
+        /step-00000030\.json' is whole but does not fit: it wants 30 bytes\. It is passed over for 'step-0+20'/,
+      ),
+    ]);
+    const third = open();
+    expect((await third.checkpoints.latest(short(5)))?.progress.step).toBe(30);
+    expect(third.problems[0]).toMatch(/wants 30 bytes\. It is used all the same: there is no better one/);
+    expect(third.problems[1]).toMatch(/wants 20 bytes\. It is passed over for 'step-0+30'/);
+    await second.checkpoints.save(checkpoint(35), { metricsBytes: 9 });
+    expect(stepsIn(second.names())).toEqual([20, 35]);
+  });
+
+  it('refuses checkpoints of another run and of another version', async () => {
+    const { checkpoints } = open();
+    await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    const other = open({ runId: 'other' });
+    expect(await other.checkpoints.latest()).toBeUndefined();
+    expect(other.problems[0]).toMatch(/step-00000001\.json' cannot be used: it belongs to run abc, not to other/);
+  });
+});

@@ -1,0 +1,18 @@
+import { parseYaml, readText, validate } from '../yaml/yaml-document.js';
+import { runConfigKeys, runConfigSchema } from './run-config.js';
+
+/**
+ * Reads a run's YAML file. Defaults are not filled in.
+ *
+ * @throws LocalgradError `invalid-data`, with `file:line:column` before everything that is wrong
+ */
+export async function readRunFile(file: string): Promise<Record<string, unknown>> {
+  return parseRunFile(await readText(file), file);
+}
+
+/** @param file name for messages */
+export function parseRunFile(text: string, file: string): Record<string, unknown> {
+  const document = parseYaml(text, file, runConfigKeys);
+  validate(document, runConfigSchema, runConfigKeys);
+  return document.value;
+}

@@ -1,0 +1,69 @@
+import { selectBackend } from '@localgrad/backends';
+import type { Shape3 } from '@localgrad/core';
+import { describePlan, type PlanDescription } from '@localgrad/engine';
+import { buildPlan, type PlanConfig } from './prepare-run.js';
+
+export interface ExplainOptions extends PlanConfig {
+  readonly batch: number;
+  /** Height, width, channels. */
+  readonly image: Shape3;
+  readonly classes: number;
+}
+
+/** Shares of another procedure's units of work and predicted peak bytes. */
+export interface Relation {
+  readonly work: number;
+  readonly memory: number;
+}
+
+export interface Explanation extends PlanDescription {
+  /** The method with its options, as it was asked for. */
+  readonly expression: string;
+  readonly backbone: string;
+  readonly batch: number;
+  readonly image: Shape3;
+  readonly classes: number;
+  readonly memory: string;
+  readonly totals: PlanDescription['totals'] & {
+    /** The same backbone end to end, with residuals. */
+    readonly relativeToBackprop: Relation;
+    /** The same plan by the procedure of reference implementations. */
+    readonly relativeToReference: Relation;
+  };
+}
+
+/** What a plan will do and cost, before a step is run. */
+export async function explain(options: ExplainOptions): Promise<Explanation> {
+  // Weights have to live somewhere; nothing is computed.
+  const backend = await selectBackend('cpu');
+  try {
+    const describe = async (config: PlanConfig) => {
+      const plan = await buildPlan(config, options.image, options.classes);
+      const description = describePlan(plan.compiled, options.batch);
+      plan.dispose();
+      return description;
+    };
+    const own = await describe(options);
+    const backprop = await describe({ ...options, method: 'backprop', memory: 'residuals' });
+    const relate = (other: { readonly unitsOfWork: number; readonly predictedPeakBytes: number }): Relation => ({
+      work: own.totals.unitsOfWork / other.unitsOfWork,
+      memory: own.totals.predictedPeakBytes / other.predictedPeakBytes,
+    });
+    return {
+      expression: options.method,
+      backbone: options.backbone,
+      batch: options.batch,
+      image: options.image,
+      classes: options.classes,
+      memory: options.memory,
+      ...own,
+      totals: {
+        ...own.totals,
+        relativeToBackprop: relate(backprop.totals),
+        relativeToReference: relate(own.totals.reference),
+      },
+    };
+  } finally {
+    backend.dispose();
+  }
+}

@@ -1,0 +1,117 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type InputNormalisation,
+  layersModelFiles,
+  pytorchFile,
+  type ReadBackbone,
+  readBackbone,
+  weightsFile,
+} from '@localgrad/backbones';
+import { selectBackend } from '@localgrad/backends';
+import { type JsonObject, LocalgradError } from '@localgrad/core';
+import { createScope } from '@localgrad/nn';
+import { writeWhole } from './folder/files.js';
+
+export const weightsFormats = ['pytorch', 'localgrad', 'tfjs-layers'] as const;
+export type WeightsFormat = (typeof weightsFormats)[number];
+
+/** What a run leaves in its folder. */
+export const runWeightsName = 'weights.safetensors';
+
+export interface ExportOptions {
+  /** A run folder, or a safetensors file: ours, or a CIFAR ResNet's state dict from PyTorch. */
+  readonly source: string;
+  readonly format: WeightsFormat;
+  /** A file; for `tfjs-layers` a folder. */
+  readonly output: string;
+  /** Height and width of images, for files that do not tell. Default 32 × 32. */
+  readonly imageSize?: readonly [height: number, width: number];
+}
+
+export interface ExportReport {
+  readonly source: string;
+  readonly format: WeightsFormat;
+  /** What was written. */
+  readonly files: readonly string[];
+  readonly backbone: JsonObject;
+  readonly inputShape: readonly number[];
+  readonly classes: number;
+  /** Tensors of the backbone: weights and running statistics. */
+  readonly tensors: number;
+  /** Tensors of auxiliary networks in the source, which were left out. */
+  readonly skipped: readonly string[];
+  /** What images were normalised with, by channel; null where the source does not tell. */
+  readonly normalisation: InputNormalisation | null;
+}
+
+/** Writes a network's weights in another format. @throws LocalgradError */
+export async function exportWeights({ source, format, output, imageSize }: ExportOptions): Promise<ExportReport> {
+  await checkOutput(format, output);
+  const { bytes, where } = await readSource(source);
+  // Values are moved, nothing is computed.
+  const backend = await selectBackend('cpu');
+  const scope = createScope(0);
+  try {
+    const read = readBackbone(bytes, { scope, where, ...(imageSize === undefined ? {} : { imageSize }) });
+    const contents = await contentsOf(read, format);
+    const files: string[] = [];
+    for (const [name, content] of contents) {
+      const file = name === '' ? output : join(output, name);
+      await writeWhole(file, content);
+      files.push(file);
+    }
+    const { config, inputShape, classes } = read.backbone;
+    return {
+      ...{ source, format, files, backbone: config, inputShape, classes, tensors: read.loaded, skipped: read.skipped },
+      normalisation: read.description?.normalisation ?? null,
+    };
+  } finally {
+    for (const parameter of scope.all().values()) parameter.dispose();
+    backend.dispose();
+  }
+}
+
+/** By name below the output; the output itself has none. */
+async function contentsOf(
+  { backbone, description }: ReadBackbone,
+  format: WeightsFormat,
+): Promise<[name: string, content: string | Uint8Array][]> {
+  const { normalisation } = description ?? {};
+  const extra = normalisation === undefined ? {} : { normalisation };
+  if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
+  if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
+  const { model, weights } = await layersModelFiles(backbone, extra);
+  // The model last: where it is, its weights are.
+  return [
+    ['weights.bin', weights],
+    ['model.json', model],
+  ];
+}
+
+async function readSource(source: string): Promise<{ bytes: Uint8Array; where: string }> {
+  const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
+  const where = isFolder ? join(source, runWeightsName) : source;
+  try {
+    return { bytes: await readFile(where), where };
+  } catch (error) {
+    const hint = isFolder ? ` A run writes it when it has finished; is '${source}' the folder of such a run?` : '';
+    throw new LocalgradError(
+      'invalid-data',
+      `Cannot read '${where}': ${(error as Error).message}.${hint}`,
+      { source, file: where },
+      { cause: error },
+    );
+  }
+}
+
+async function checkOutput(format: WeightsFormat, output: string): Promise<void> {
+  const found = await stat(output).catch(() => undefined);
+  if (found === undefined || found.isDirectory() === (format === 'tfjs-layers')) return;
+  const allowed = format === 'tfjs-layers' ? 'a folder, for model.json and weights.bin' : 'a file';
+  throw new LocalgradError(
+    'invalid-option',
+    `--output: '${output}' is there and is ${found.isDirectory() ? 'a folder' : 'a file'}; format ${format} needs ${allowed}.`,
+    { output, format },
+  );
+}

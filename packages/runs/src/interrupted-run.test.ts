@@ -1,0 +1,172 @@
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { LocalgradError } from '@localgrad/core';
+import type { DatasetSplits } from '@localgrad/data';
+import { probeModules, type TrainingEvent } from '@localgrad/train';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { runConfigSchema } from './config/run-config.js';
+import { type ExecuteOptions, executeRun } from './execute-run.js';
+import { listAttempts } from './folder/attempts.js';
+import { loadData } from './prepare-run.js';
+
+vi.mock('@localgrad/train', async (original) => {
+  const actual = await original<typeof import('@localgrad/train')>();
+  return { ...actual, probeModules: vi.fn(actual.probeModules) };
+});
+
+const config = runConfigSchema.parse({
+  backbone: 'tiny',
+  modules: 2,
+  resize: 8,
+  trainImages: 40,
+  testImages: 20,
+  batch: 10,
+  epochs: 3,
+  logEvery: 1,
+  backend: 'wasm',
+  threads: 1,
+});
+
+let backend: BackendHandle;
+let data: DatasetSplits;
+beforeAll(async () => {
+  backend = await selectBackend('wasm', { threads: 1 });
+  data = await loadData(config);
+});
+afterAll(() => backend.dispose());
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-execute-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const inFolder = (name: string) => join(folder, name);
+
+function execute(options: Partial<ExecuteOptions> = {}) {
+  const problems: string[] = [];
+  const result = executeRun({
+    config,
+    folder,
+    resume: 'auto',
+    backend,
+    data,
+    onProblem: (message) => problems.push(message),
+    ...options,
+  });
+  return { result, problems };
+}
+
+/** Stops after a step, as a signal does. */
+async function stopAfter(step: number, options: Partial<ExecuteOptions> = {}) {
+  const stop = new AbortController();
+  const observe = (event: TrainingEvent) => {
+    if (event.type === 'step-end' && event.step === step) stop.abort(new Error('stopped by the test'));
+  };
+  const { result } = execute({ ...options, observers: [{ observe }], signal: stop.signal });
+  await expect(result).rejects.toThrow('stopped by the test');
+}
+
+/** What does not depend on time and interruptions. */
+function metrics(): unknown[] {
+  const lines = readFileSync(inFolder('metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return events.flatMap(({ time, seconds, imagesPerSecond, peakBytes, ...rest }) =>
+    rest.type === 'run-start' || rest.type === 'run-end' ? [] : [rest],
+  );
+}
+
+const outcomes = async () => (await listAttempts(folder)).map(({ outcome }) => outcome);
+
+describe('a run that is interrupted, or meets another', () => {
+  it('goes on from the checkpoint before, where the metrics of the last one are lost', async () => {
+    await execute().result;
+    const straight = metrics();
+    await stopAfter(6, { resume: 'never', keep: { everySteps: 1 } });
+    // Torn in the middle of the last step's line.
+    truncateSync(inFolder('metrics.jsonl'), readFileSync(inFolder('metrics.jsonl'), 'utf8').indexOf('"step":6') + 4);
+    const { result, problems } = execute({ keep: { everySteps: 1 } });
+    expect((await result)?.summary.resumptions).toBe(1);
+    expect(problems[0]).toMatch(/step-0+6\.json' is whole but does not fit: .* It is passed over for 'step-0+5'/);
+    expect(metrics()).toEqual(straight);
+  });
+
+  it('loses no work where no checkpoint has its metrics, and glues no line to a torn one', async () => {
+    await stopAfter(6);
+    truncateSync(inFolder('metrics.jsonl'), 300);
+    const { result, problems } = execute();
+    expect((await result)?.summary).toMatchObject({ resumptions: 1, steps: 12 });
+    expect(problems.join('\n')).toMatch(/events in between are lost\. It is used all the same/);
+    const steps = metrics().flatMap((event) => (event as { step?: number }).step ?? []);
+    expect(steps.slice(-6)).toEqual([7, 8, 9, 10, 11, 12]);
+  });
+
+  it('is not finished, where it starts over, until it has finished again', async () => {
+    await execute().result;
+    expect(existsSync(inFolder('summary.json'))).toBe(true);
+    await stopAfter(2, { resume: 'never' });
+    expect(existsSync(inFolder('summary.json'))).toBe(false);
+    const again = await execute().result;
+    expect(again).toMatchObject({ wasFinished: false, summary: { resumptions: 1 } });
+  });
+
+  it('removes what a process left that was killed between its summary and its end', async () => {
+    await stopAfter(6);
+    cpSync(inFolder('checkpoints'), inFolder('left'), { recursive: true });
+    await execute().result;
+    expect(existsSync(inFolder('checkpoints'))).toBe(false);
+    const killed = () => {
+      cpSync(inFolder('left'), inFolder('checkpoints'), { recursive: true });
+      const claim = join(inFolder('claims'), readdirSync(inFolder('claims')).sort().at(-1) as string);
+      const { outcome: _, ...content } = JSON.parse(readFileSync(claim, 'utf8'));
+      writeFileSync(claim, `${JSON.stringify({ ...content, owner: { ...content.owner, startTicks: 1 } })}\n`);
+    };
+    killed();
+    expect(await execute().result).toMatchObject({ wasFinished: true });
+    expect(existsSync(inFolder('checkpoints'))).toBe(false);
+    expect(await outcomes()).toEqual(['stopped', undefined, 'finished']);
+    killed();
+    await execute({ keep: { keepLast: 1 } }).result;
+    expect(existsSync(inFolder('checkpoints'))).toBe(true);
+    // This attempt kept them on purpose: whoever asks later for the result only must not remove them.
+    await execute().result;
+    expect(existsSync(inFolder('checkpoints'))).toBe(true);
+    expect(await outcomes()).toEqual(['stopped', undefined, undefined, 'finished']);
+  });
+
+  it('refuses a folder that another run took while this one was made ready, and counts no failure there', async () => {
+    const other = stringify({ ...config, seed: 99 });
+    const slow: BackendHandle = {
+      ...backend,
+      availableBytes() {
+        writeFileSync(inFolder('config.yaml'), other);
+        return backend.availableBytes();
+      },
+    };
+    const { result } = execute({ backend: slow });
+    await expect(result).rejects.toThrow(/holds run .* differs from this one .* in seed/);
+    expect(readFileSync(inFolder('config.yaml'), 'utf8')).toBe(other);
+    expect(await outcomes()).toEqual(['stopped']);
+    expect(existsSync(inFolder('metrics.jsonl'))).toBe(false);
+  });
+
+  it('keeps its result where the probe fails', async () => {
+    vi.mocked(probeModules).mockRejectedValueOnce(new LocalgradError('invalid-data', 'Features are not finite.'));
+    const { result, problems } = execute({ config: { ...config, probe: true } });
+    expect((await result)?.summary.probes).toBeNull();
+    expect(problems).toEqual([expect.stringMatching(/could not be probed.*Features are not finite/)]);
+    expect(existsSync(inFolder('summary.json'))).toBe(true);
+  });
+});

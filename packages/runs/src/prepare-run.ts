@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { backboneFactory, loadWeights, publishedPartition } from '@localgrad/backbones';
+import { createMethod } from '@localgrad/catalog';
+import {
+  createNetwork,
+  LocalgradError,
+  type Network,
+  type ParameterScope,
+  type PartitionSpec,
+  resolvePartition,
+  type Shape3,
+} from '@localgrad/core';
+import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalisation } from '@localgrad/data';
+import { type CompiledPlan, compilePlan } from '@localgrad/engine';
+import { createSchedule, createScope, sgd } from '@localgrad/nn';
+import type { TrainOptions } from '@localgrad/train';
+import type { RunConfig } from './config/run-config.js';
+
+export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
+
+/** The network of a config, with fresh weights in `scope`. @throws LocalgradError */
+export function buildNetwork(
+  config: NetworkConfig,
+  inputShape: Shape3,
+  classes: number,
+  scope: ParameterScope,
+): Network {
+  const factory = backboneFactory(config.backbone, config.width === undefined ? {} : { width: config.width });
+  const backbone = factory.build({ inputShape, classes, scope });
+  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config)));
+}
+
+function partitionOf({ backbone, modules, partition, stemModule }: NetworkConfig): PartitionSpec {
+  if (Array.isArray(partition)) return { sizes: partition };
+  if (partition === 'published') return { lastBlocks: publishedPartition(backbone, modules) };
+  return { modules, strategy: partition as 'even', ...(stemModule === undefined ? {} : { stemModule }) };
+}
+
+/** A network with a method's plan, compiled. `dispose` frees every weight. */
+export interface BuiltPlan {
+  readonly network: Network;
+  readonly compiled: CompiledPlan;
+  dispose(): void;
+}
+
+export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
+
+/** @throws LocalgradError */
+export async function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
+  const method = await createMethod(config.method);
+  const scope = createScope(config.seed);
+  const dispose = () => {
+    for (const parameter of scope.all().values()) parameter.dispose();
+  };
+  try {
+    const network = buildNetwork(config, inputShape, classes, scope);
+    const compiled = compilePlan(network, method.plan(network), { scope, memory: config.memory });
+    return { network, compiled, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+export function loadData(config: RunConfig): Promise<DatasetSplits> {
+  const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
+  const options = { folder: dataFolder, resize, pad, train: trainImages, test: testImages };
+  return loadDataset(dataset, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
+}
+
+/** What `train` needs, made from a config, and how to free it. */
+export interface PreparedRun {
+  readonly compiled: CompiledPlan;
+  readonly options: TrainOptions;
+  /** Of the training images, and so of all that the network will see. */
+  readonly normalisation: Normalisation;
+  dispose(): void;
+}
+
+/** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError */
+export async function prepareRun(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
+  const { train, test } = data;
+  const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
+  const plan = await buildPlan(config, train.imageShape, train.classes.length);
+  if (config.initialWeights !== undefined) {
+    try {
+      loadWeights(plan.network, await readWeights(config.initialWeights), config.initialWeights);
+    } catch (error) {
+      plan.dispose();
+      throw error;
+    }
+  }
+  const batches = createBatches(train, {
+    batchSize: batch,
+    shuffle: true,
+    seed,
+    augmentation: augmentations[config.augment],
+    withImages: plan.compiled.readsImages,
+  });
+  const testBatches = createBatches(test, {
+    batchSize: Math.min(batch, test.size),
+    normalisation: batches.normalisation,
+  });
+  const optimizer = sgd({ learningRate, momentum, nesterov: nesterov && momentum > 0, weightDecay });
+  const schedule = createSchedule({
+    schedule: config.schedule,
+    learningRate,
+    ...(config.warmup === undefined ? {} : { warmup: config.warmup }),
+  });
+  return {
+    compiled: plan.compiled,
+    normalisation: batches.normalisation,
+    options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
+    dispose() {
+      optimizer.dispose();
+      plan.dispose();
+    },
+  };
+}
+
+async function readWeights(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const message = `Cannot read the initial weights '${file}': ${(error as Error).message}.`;
+    throw new LocalgradError('invalid-data', message, { file }, { cause: error });
+  }
+}

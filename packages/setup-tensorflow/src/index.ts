@@ -1,0 +1,1 @@
+export { type SetupOptions, type SetupReport, setUpTensorflow } from './setup-tensorflow.js';

@@ -1,0 +1,1 @@
+export { type VerifyReport, verify } from './verify.js';

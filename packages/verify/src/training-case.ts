@@ -1,0 +1,228 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { createMethod, methodFromConfig } from '@localgrad/catalog';
+import {
+  createNetwork,
+  type JsonObject,
+  LocalgradError,
+  type Network,
+  type Parameter,
+  type ParameterScope,
+  recomputeMode,
+  resolvePartition,
+  sameShape,
+  type Targets,
+} from '@localgrad/core';
+import { type CompiledPlan, compilePlan, createExecutor, type MemoryPolicy, predict } from '@localgrad/engine';
+import { createScope, type Optimizer, sgd } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { numberError, type ReferenceTensors, tensorError } from './compare.js';
+import type { TrainingCase } from './format.js';
+import { Groups } from './groups.js';
+
+/** Rebuilds network, method and decorators, runs the steps, and compares all that the case expects. */
+export async function runTrainingCase(
+  spec: TrainingCase,
+  tensors: ReferenceTensors,
+  memory: MemoryPolicy,
+): Promise<Groups> {
+  const scope = createScope(1);
+  const groups = new Groups();
+  try {
+    const network = buildNetwork(spec, scope);
+    const method =
+      typeof spec.method === 'string'
+        ? await createMethod(spec.method)
+        : await methodFromConfig(spec.method as JsonObject);
+    const compiled = compilePlan(network, method.plan(network), { scope, memory });
+    assignStart(spec, compiled, tensors);
+    const optimizer = spec.optimizer === undefined ? undefined : sgd(spec.optimizer);
+    await compareForward(spec, network, tensors, groups);
+    for (const step of spec.inputs.keys()) await runStep(spec, step, compiled, optimizer, tensors, groups);
+    for (const group of ['weights', 'averages'] as const) {
+      await compareParameters(group, spec, compiled, tensors, groups);
+    }
+    optimizer?.dispose();
+  } finally {
+    for (const parameter of scope.all().values()) parameter.dispose();
+  }
+  return groups;
+}
+
+function buildNetwork({ network }: TrainingCase, scope: ParameterScope): Network {
+  const { backbone, widths, imageShape, classes, lastBlocks } = network;
+  const [, depth] = /^resnet(\d+)$/.exec(backbone) ?? [];
+  if (depth === undefined) {
+    throw new LocalgradError('invalid-data', `Backbone '${backbone}' cannot be rebuilt; allowed: resnet8, resnet14, …`);
+  }
+  const [stem = 16, first = 16, second = 32, third = 64] = widths ?? [];
+  const built = cifarResNet({ depth: Number(depth), widths: [stem, first, second, third] }).build({
+    inputShape: imageShape,
+    classes,
+    scope,
+  });
+  return createNetwork(built, resolvePartition(built.blocks, { lastBlocks }));
+}
+
+function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: ReferenceTensors): void {
+  const missing = [...parameters.values()].filter(
+    ({ name, kind }) => kind !== 'statistic' && spec.parameters[name] === undefined,
+  );
+  if (missing.length > 0) {
+    throw new LocalgradError(
+      'invalid-data',
+      `Case '${spec.case}' gives no start value for ${missing.length} parameters of its network and method, ${missing[0]?.name} among them.`,
+      { case: spec.case, missing: missing.map(({ name }) => name) },
+    );
+  }
+  for (const [name, reference] of Object.entries(spec.parameters)) {
+    const parameter = parameters.get(name);
+    if (parameter === undefined) {
+      throw new LocalgradError(
+        'invalid-data',
+        `Case '${spec.case}' gives a start value for '${name}', but network and method have no such parameter.`,
+        { case: spec.case, parameter: name },
+      );
+    }
+    const { shape, data } = tensors.weight(reference);
+    if (!sameShape(shape, parameter.shape)) {
+      throw new LocalgradError(
+        'shape-mismatch',
+        `Case '${spec.case}': start value of '${name}' has shape [${shape.join(', ')}], but the parameter has [${parameter.shape.join(', ')}] (ours; PyTorch's order is turned).`,
+        { case: spec.case, parameter: name, found: shape, expected: parameter.shape },
+      );
+    }
+    parameter.assign(tf.tensor(data, [...parameter.shape]));
+  }
+}
+
+/** Features and class scores in training mode, before anything has moved. */
+async function compareForward(
+  spec: TrainingCase,
+  network: Network,
+  tensors: ReferenceTensors,
+  groups: Groups,
+): Promise<void> {
+  const { features = {}, logits } = spec.expected;
+  if (Object.keys(features).length === 0 && logits === undefined) return;
+  const { images, dispose } = batchOf(spec, 0, tensors);
+  const outputs = new Map<string, tf.Tensor4D>();
+  let x: tf.Tensor4D = images;
+  for (const { block } of network.backbone.blocks) {
+    const pass = block.forward(x, recomputeMode);
+    pass.release();
+    x = pass.output;
+    outputs.set(block.name, x);
+  }
+  for (const [name, reference] of Object.entries(features)) {
+    const output = outputs.get(name);
+    const error =
+      output === undefined
+        ? Number.POSITIVE_INFINITY
+        : await tensorError(output, reference, tensors, spec.comparison, 'activation');
+    groups.note('features', name, error);
+  }
+  if (logits !== undefined) {
+    const scores = network.backbone.classifier.predict?.(x) as tf.Tensor;
+    groups.note('logits', 'logits', await tensorError(scores, logits, tensors, spec.comparison, 'activation'));
+    scores.dispose();
+  }
+  tf.dispose([...outputs.values()]);
+  dispose();
+}
+
+async function runStep(
+  spec: TrainingCase,
+  step: number,
+  compiled: CompiledPlan,
+  optimizer: Optimizer | undefined,
+  tensors: ReferenceTensors,
+  groups: Groups,
+): Promise<void> {
+  const { images, targets, dispose } = batchOf(spec, step, tensors);
+  const gradients = new Map<string, tf.Tensor>();
+  const expectedGradients = step === 0 ? (spec.expected.gradients ?? {}) : {};
+  const { losses, terms } = createExecutor(compiled).step(
+    { images, targets },
+    {
+      onGradient: (parameter: Parameter, gradient: tf.Tensor) => {
+        if (expectedGradients[parameter.name] !== undefined) gradients.set(parameter.name, tf.keep(gradient.clone()));
+        if (optimizer === undefined) gradient.dispose();
+        else optimizer.update(parameter, gradient, spec.optimizer?.learningRate as number);
+      },
+    },
+  );
+  for (const hook of compiled.plan.hooks) {
+    tf.tidy(() => hook.afterStep({ step: step + 1, parameters: compiled.parameters }));
+  }
+  const readLoss = async (name: string) => (await (losses.get(name) ?? terms.get(name))?.data())?.[0];
+  if (step === 0) {
+    for (const [name, expected] of Object.entries(spec.expected.losses ?? {})) {
+      groups.note('losses', name, numberError(await readLoss(name), expected));
+    }
+    for (const [name, reference] of Object.entries(expectedGradients)) {
+      const found = gradients.get(name);
+      const error =
+        found === undefined
+          ? Number.POSITIVE_INFINITY
+          : await tensorError(found, reference, tensors, spec.comparison, 'weight');
+      groups.note('gradients', name, error);
+    }
+    await compareParameters('statistics', spec, compiled, tensors, groups);
+    await compareEvaluation(spec, compiled, images, tensors, groups);
+  }
+  for (const [name, expected] of Object.entries(spec.expected.trajectory ?? {})) {
+    if (expected[step] === undefined) continue;
+    groups.note('trajectory', `${name}, step ${step + 1}`, numberError(await readLoss(name), expected[step] as number));
+  }
+  tf.dispose([...gradients.values(), ...losses.values(), ...terms.values()]);
+  dispose();
+}
+
+async function compareEvaluation(
+  spec: TrainingCase,
+  { network }: CompiledPlan,
+  images: tf.Tensor4D,
+  tensors: ReferenceTensors,
+  groups: Groups,
+): Promise<void> {
+  const { evaluationLogits } = spec.expected;
+  if (evaluationLogits === undefined) return;
+  const scores = predict(network, images);
+  const error = await tensorError(scores, evaluationLogits, tensors, spec.comparison, 'activation');
+  groups.note('evaluation', 'logits', error);
+  scores.dispose();
+}
+
+async function compareParameters(
+  group: 'statistics' | 'weights' | 'averages',
+  spec: TrainingCase,
+  { parameters }: CompiledPlan,
+  tensors: ReferenceTensors,
+  groups: Groups,
+): Promise<void> {
+  for (const [name, reference] of Object.entries(spec.expected[group] ?? {})) {
+    const found = parameters.get(name);
+    const error =
+      found === undefined
+        ? Number.POSITIVE_INFINITY
+        : await tensorError(found.value, reference, tensors, spec.comparison, 'weight');
+    groups.note(group, name, error);
+  }
+}
+
+function batchOf(
+  spec: TrainingCase,
+  step: number,
+  tensors: ReferenceTensors,
+): { images: tf.Tensor4D; targets: Targets; dispose(): void } {
+  const input = spec.inputs[step] as TrainingCase['inputs'][number];
+  const imagesAt = (name: string): tf.Tensor4D => {
+    const { shape, data } = tensors.activation(name);
+    const values = tensors.stored(name).dtype === 'U8' ? data.map((value) => value / 255) : data;
+    return tf.tensor4d(values, shape as [number, number, number, number]);
+  };
+  const images = imagesAt(input.images);
+  const labels = tf.tensor1d(Int32Array.from(tensors.stored(input.labels).data), 'int32');
+  const targets: Targets = input.pixels === undefined ? { labels } : { labels, images: imagesAt(input.pixels) };
+  return { images, targets, dispose: () => tf.dispose([images, ...Object.values(targets)]) };
+}
