@@ -35,7 +35,9 @@ function listFiles() {
   const options = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
   const { status, stdout, stderr } = spawnSync('git', options, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
   if (status !== 0) throw new Error(`git ls-files failed: ${stderr}`);
-  const isChecked = (name) => name.endsWith('.md') || comments[extname(name)] !== undefined;
+  // The test of this check cites documents that do not exist.
+  const isChecked = (name) =>
+    name !== 'tools/documents-lint.test.ts' && (name.endsWith('.md') || comments[extname(name)] !== undefined);
   return [...new Set(stdout.split('\0'))].filter(
     (name) => name !== '' && isChecked(name) && existsSync(join(root, name)),
   );
