@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -18,6 +19,9 @@ function sourceAliases(): Record<string, string> {
   return aliases;
 }
 
+/** `*.slow.test.ts` run with `npm run test:all`, and in continuous integration. */
+const slowTests = process.env.LOCALGRAD_TESTS === 'all' ? [] : ['**/*.slow.test.ts'];
+
 export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
@@ -27,8 +31,10 @@ export default defineConfig({
       'tests/*/*.test.ts',
       'tools/*.test.ts',
     ],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', ...slowTests],
     pool: 'forks',
+    // Vitest would leave a core idle.
+    maxWorkers: availableParallelism(),
     setupFiles: ['tools/vitest-setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 60_000,

@@ -89,7 +89,7 @@ function checkManifest(folder, manifest) {
   if (Object.keys(manifest.exports?.['.'] ?? {}).join() !== 'types,default') {
     report(path, "exports['.'] is not { types, default }");
   }
-  for (const name of ['dist', 'README.md', 'LICENSE']) {
+  for (const name of ['dist', '!dist/**/*.map', 'README.md', 'LICENSE']) {
     if (!manifest.files?.includes(name)) report(path, `files lacks '${name}'`);
   }
   for (const group of ['dependencies', 'peerDependencies', 'devDependencies']) {
@@ -122,6 +122,7 @@ function checkSource(folder, manifest, file) {
       continue;
     }
     const [, name, inside] = ourName.exec(specifier) ?? [];
+    if (name === manifest.name) report(file, `'${specifier}' is this package; import the file`);
     if (name === undefined || name === manifest.name) continue;
     if (inside !== undefined && inside !== '/package.json') report(file, `'${specifier}' imports a package's inside`);
     if (!declared[name]) report(file, `'${name}' is not declared in package.json`);
