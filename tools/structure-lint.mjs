@@ -1,5 +1,6 @@
 // Holds the layout of the repository: imports point one way, packages are complete, nobody reaches into a neighbour.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+//   node tools/structure-lint.mjs [--write]     --write updates the sentences on imports in the READMEs
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -53,6 +54,7 @@ for (const folder of packageFolders()) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   for (const file of required) if (!existsSync(join(folder, file))) report(join(folder, file), 'is missing');
   checkManifest(folder, manifest);
+  checkReadme(folder);
   for (const file of sourceFiles(join(folder, 'src'))) checkSource(folder, manifest, file);
 }
 
@@ -105,6 +107,28 @@ function checkManifest(folder, manifest) {
   }
 }
 
+/** The first paragraph of a package's page ends with what the package may import. */
+function checkReadme(folder) {
+  const allowed = allowedIn(folder);
+  const path = join(folder, 'README.md');
+  if (allowed === undefined || !existsSync(path)) return;
+  const names = allowed.length === 0 ? 'nothing' : allowed.map((name) => `\`${name}\``).join(', ');
+  const sentence = `Of localgrad's packages it may import ${names}.`;
+  const text = readFileSync(path, 'utf8');
+  if (text.includes(`\n${sentence}\n`)) return;
+  if (!process.argv.includes('--write')) {
+    report(path, `its first paragraph lacks the line "${sentence}" (node tools/structure-lint.mjs --write)`);
+    return;
+  }
+  const without = text.replace(/^Of localgrad's packages it may import .*\n/m, '');
+  writeFileSync(path, without.replace(/^(# .*\n\n(?:.+\n)+)/, `$1${sentence}\n`));
+}
+
+function allowedIn(folder) {
+  const place = relative(join(root, 'packages'), folder);
+  return direction[place] ?? direction[`${dirname(place)}/*`];
+}
+
 function checkSource(folder, manifest, file) {
   const text = readFileSync(file, 'utf8');
   const isTest = /\.(test|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
@@ -113,8 +137,7 @@ function checkSource(folder, manifest, file) {
   const { dependencies, peerDependencies, devDependencies } = manifest;
   const published = { ...dependencies, ...peerDependencies };
   const declared = isTest ? { ...published, ...devDependencies } : published;
-  const place = relative(join(root, 'packages'), folder);
-  const allowed = direction[place] ?? direction[`${dirname(place)}/*`];
+  const allowed = allowedIn(folder);
   for (const { fileName: specifier } of ts.preProcessFile(text, true, true).importedFiles) {
     if (specifier.startsWith('.')) {
       const target = resolve(dirname(file), specifier);
