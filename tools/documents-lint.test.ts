@@ -52,8 +52,8 @@ describe('documents-lint', () => {
     ['an image that does not exist', '![a](a.png)', "link 'a.png' does not resolve"],
     [
       'a document that does not exist, in prose',
-      'As design.md says.',
-      "cites 'design.md', which is not in the repository",
+      'As missing.md says.',
+      "cites 'missing.md', which is not in the repository",
     ],
   ])('rejects a page that names %s', (_, text, problem) => {
     write('README.md', text);
@@ -61,12 +61,12 @@ describe('documents-lint', () => {
   });
 
   it.each([
-    ['a comment', 'a.ts', '// (methods.md §7.4)\n', "cites 'methods.md', which is not in the repository"],
+    ['a comment', 'a.ts', '// (missing.md §7.4)\n', "cites 'missing.md', which is not in the repository"],
     [
       'a comment, without a section',
       'a.ts',
-      '// (notes.md: shown)\n',
-      "cites 'notes.md', which is not in the repository",
+      '// (missing.md: shown)\n',
+      "cites 'missing.md', which is not in the repository",
     ],
     [
       'the title of a test',
@@ -80,7 +80,7 @@ describe('documents-lint', () => {
       '/**\n * As in docs/engine.md\n * §5.\n */\n',
       "cites 'docs/engine.md §5', but docs/engine.md has no such section",
     ],
-    ['a Python docstring', 'a.py', '"""Follows methods.md."""\n', "cites 'methods.md', which is not in the repository"],
+    ['a Python docstring', 'a.py', '"""Follows missing.md."""\n', "cites 'missing.md', which is not in the repository"],
   ])('rejects a citation in %s', (_, name, text, problem) => {
     write(name, text);
     expect(lint()).toEqual({ status: 1, problems: [`${name}: ${problem}`] });
