@@ -190,7 +190,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     cost: costOf(run, config),
     probes,
   };
-  const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
+  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
   await writeWhole(join(folder, runWeightsName), weights);
   await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();

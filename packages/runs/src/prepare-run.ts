@@ -10,7 +10,7 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalisation } from '@localgrad/data';
+import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
@@ -73,7 +73,7 @@ export interface PreparedRun {
   readonly compiled: CompiledPlan;
   readonly options: TrainOptions;
   /** Of the training images, and so of all that the network will see. */
-  readonly normalisation: Normalisation;
+  readonly normalization: Normalization;
   dispose(): void;
 }
 
@@ -99,7 +99,7 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),
-    normalisation: batches.normalisation,
+    normalization: batches.normalization,
   });
   const optimizer = sgd({ learningRate, momentum, nesterov: nesterov && momentum > 0, weightDecay });
   const schedule = createSchedule({
@@ -109,7 +109,7 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   });
   return {
     compiled: plan.compiled,
-    normalisation: batches.normalisation,
+    normalization: batches.normalization,
     options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
     dispose() {
       optimizer.dispose();

@@ -3,13 +3,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 
 export function renderExport(report: ExportReport): string {
-  const { backbone, inputShape, classes, tensors, skipped, format, files, normalisation } = report;
+  const { backbone, inputShape, classes, tensors, skipped, format, files, normalization } = report;
   const list = (values: readonly number[]) => values.map((value) => value.toFixed(4)).join(', ');
   return [
     `network     ${String(backbone.backbone)}, images ${inputShape.join('×')}, ${classes} classes, ${tensors} tensors`,
-    normalisation === null
-      ? 'images      normalised as the source does not tell'
-      : `images      (value / 255 − mean) / deviation, mean ${list(normalisation.mean)}, deviation ${list(normalisation.deviation)}`,
+    normalization === null
+      ? 'images      normalization unknown: the source does not record it'
+      : `images      (value / 255 − mean) / deviation, mean ${list(normalization.mean)}, deviation ${list(normalization.deviation)}`,
     ...(skipped.length === 0 ? [] : [`left out    ${skipped.length} tensors of auxiliary networks`]),
     `${format.padEnd(11)} ${files.join(', ')}`,
   ].join('\n');

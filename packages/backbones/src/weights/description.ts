@@ -7,14 +7,14 @@ import { backboneFactory } from '../registry.js';
 export const descriptionKey = 'localgrad';
 
 /** What the network was fed with: (value / 255 − mean) / deviation, by channel. */
-export interface InputNormalisation {
+export interface InputNormalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
 /** What a weights file may tell besides the backbone. */
 export interface WeightsExtra {
-  readonly normalisation?: InputNormalisation;
+  readonly normalization?: InputNormalization;
 }
 
 /** What rebuilds the backbone that a weights file belongs to. */
@@ -26,8 +26,8 @@ export interface WeightsDescription extends WeightsExtra {
 }
 
 export function describe({ config, inputShape, classes }: Backbone, extra: WeightsExtra): WeightsDescription {
-  const { normalisation } = extra;
-  return { backbone: config, inputShape, classes, ...(normalisation === undefined ? {} : { normalisation }) };
+  const { normalization } = extra;
+  return { backbone: config, inputShape, classes, ...(normalization === undefined ? {} : { normalization }) };
 }
 
 /**
@@ -54,7 +54,9 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
     fail(`has inputShape ${JSON.stringify(inputShape)}; expected [height, width, channels]`);
   }
   if (!isCount(classes)) fail(`has classes ${JSON.stringify(classes)}; expected a positive integer`);
-  return description as WeightsDescription;
+  const { normalisation, ...rest } = description as WeightsDescription & { normalisation?: InputNormalization };
+  // Files from before version 0.1.0 spell the key this way.
+  return normalisation === undefined ? rest : { normalization: normalisation, ...rest };
 }
 
 /** The backbone that a description is of, with fresh weights in `scope`. @throws LocalgradError */

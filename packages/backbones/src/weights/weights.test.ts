@@ -96,17 +96,28 @@ describe("PyTorch's state dicts", () => {
 describe('our own weights files', () => {
   it('say what they are of, and come back bit for bit', async () => {
     const backbone = tinyResNet(3);
-    const normalisation = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
-    const bytes = await weightsFile(backbone, { normalisation });
+    const normalization = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
+    const bytes = await weightsFile(backbone, { normalization });
     const read = readBackbone(bytes, { scope: createScope(9) });
     expect(read.layout).toBe('localgrad');
     expect(read.description).toEqual({
       backbone: { backbone: 'resnet8', widths: [2, 2, 3, 4] },
       inputShape: [8, 8, 3],
       classes: 5,
-      normalisation,
+      normalization,
     });
     expect(scoresOf(read.backbone, images())).toEqual(scoresOf(backbone, images()));
+  });
+
+  it("reads the description's older key 'normalisation'", async () => {
+    const normalization = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
+    const { tensors, metadata } = readSafetensors(await weightsFile(tinyResNet(3), { normalization }));
+    const localgrad = metadata.localgrad?.replace('normalization', 'normalisation') ?? '';
+    const { description } = readBackbone(writeSafetensors({ tensors, metadata: { localgrad } }), {
+      scope: createScope(9),
+    });
+    expect(description?.normalization).toEqual(normalization);
+    expect(description).not.toHaveProperty('normalisation');
   });
 
   it('are known by their shapes where the description is gone', async () => {
