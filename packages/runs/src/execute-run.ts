@@ -69,6 +69,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
   try {
     const run = await prepareRun(config, data);
+    for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written: a run that cannot start leaves no folder behind.
       checkMemory(run.compiled, config.batch, backend.availableBytes());

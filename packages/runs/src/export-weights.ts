@@ -39,8 +39,10 @@ export interface ExportReport {
   readonly classes: number;
   /** Tensors of the backbone: weights and running statistics. */
   readonly tensors: number;
-  /** Tensors of auxiliary networks in the source, which were left out. */
+  /** Tensors of auxiliary networks, or outside the prefix, in the source, which were left out. */
   readonly skipped: readonly string[];
+  /** Prefix of the network's names in the source, as `model.`, which was dropped; undefined where there was none. */
+  readonly prefix?: string;
   /** What images were normalized with, by channel; null where the source does not tell. */
   readonly normalization: InputNormalization | null;
 }
@@ -64,6 +66,7 @@ export async function exportWeights({ source, format, output, imageSize }: Expor
     const { config, inputShape, classes } = read.backbone;
     return {
       ...{ source, format, files, backbone: config, inputShape, classes, tensors: read.loaded, skipped: read.skipped },
+      ...(read.prefix === undefined ? {} : { prefix: read.prefix }),
       normalization: read.description?.normalization ?? null,
     };
   } finally {

@@ -74,6 +74,8 @@ export interface PreparedRun {
   readonly options: TrainOptions;
   /** Of the training images, and so of all that the network will see. */
   readonly normalization: Normalization;
+  /** What the user should know of it, though it ends nothing. */
+  readonly notices: readonly string[];
   dispose(): void;
 }
 
@@ -82,9 +84,12 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   const { train, test } = data;
   const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
   const plan = await buildPlan(config, train.imageShape, train.classes.length);
+  const notices: string[] = [];
   if (config.initialWeights !== undefined) {
     try {
-      loadWeights(plan.network, await readWeights(config.initialWeights), config.initialWeights);
+      const { initialWeights } = config;
+      const { prefix } = loadWeights(plan.network, await readWeights(initialWeights), initialWeights);
+      if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     } catch (error) {
       plan.dispose();
       throw error;
@@ -110,6 +115,7 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   return {
     compiled: plan.compiled,
     normalization: batches.normalization,
+    notices,
     options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
     dispose() {
       optimizer.dispose();
