@@ -69,6 +69,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
   try {
     const run = await prepareRun(config, data);
+    for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written: a run that cannot start leaves no folder behind.
       checkMemory(run.compiled, config.batch, backend.availableBytes());
@@ -190,7 +191,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     cost: costOf(run, config),
     probes,
   };
-  const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
+  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
   await writeWhole(join(folder, runWeightsName), weights);
   await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();
