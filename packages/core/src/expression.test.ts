@@ -63,6 +63,14 @@ describe('parseMethodExpression', () => {
     ]);
   });
 
+  it('rejects nesting deeper than 32 decorators and texts longer than 10,000 characters', () => {
+    const nested = (depth: number) => `${'mlm('.repeat(depth)}dgl${')'.repeat(depth)}`;
+    expect(formatMethodExpression(parseMethodExpression(nested(32)))).toBe(nested(32));
+    expect(() => parseMethodExpression(nested(33))).toThrow(/column 133: expected at most 32 decorators/);
+    expect(() => parseMethodExpression(nested(100_000))).toThrow(/at most 10,000 characters/);
+    expect(() => parseMethodExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
+  });
+
   it('throws LocalgradError or returns, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', '1', '(', ')', ',', ':', ' ', '-') }), (text) => {

@@ -1,4 +1,5 @@
 import { LocalgradError } from './errors.js';
+import { shortened, shown } from './shown.js';
 
 export type OptionValue = string | number | boolean;
 
@@ -10,12 +11,21 @@ export interface MethodExpression {
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
+/** Characters of an expression. */
+const longestText = 10_000;
+/** Decorators around a method. */
+const deepest = 32;
+
 /**
  * Parses `name`, `name(option: value, …)` or `name(method, option: value, …)`. Names may be those of npm packages.
  *
  * @throws LocalgradError `invalid-option` with the column
  */
 export function parseMethodExpression(text: string): MethodExpression {
+  if (text.length > longestText) {
+    const message = `Method ${shown(text)}: at most ${longestText.toLocaleString('en-US')} characters are allowed.`;
+    throw new LocalgradError('invalid-option', message, { length: text.length });
+  }
   const tokens = tokenize(text);
   let position = 0;
   const peek = () => tokens[position] as Token;
@@ -23,8 +33,8 @@ export function parseMethodExpression(text: string): MethodExpression {
     const { column, text: found } = peek();
     throw new LocalgradError(
       'invalid-option',
-      `Method '${text}', column ${column}: expected ${expected}, found ${found === '' ? 'the end' : `'${found}'`}.`,
-      { text, column, expected },
+      `Method ${shown(text)}, column ${column}: expected ${expected}, found ${found === '' ? 'the end' : shown(found)}.`,
+      { text: shortened(text), column, expected },
     );
   };
   const take = (kind: Token['kind'], expected: string): string => {
@@ -32,7 +42,8 @@ export function parseMethodExpression(text: string): MethodExpression {
     return (tokens[position++] as Token).text;
   };
 
-  const parseMethod = (): MethodExpression => {
+  const parseMethod = (depth: number): MethodExpression => {
+    if (depth > deepest) fail(`at most ${deepest} decorators around a method`);
     const name = take('word', 'a method name');
     const options = new Map<string, OptionValue>();
     let of: MethodExpression | undefined;
@@ -42,12 +53,12 @@ export function parseMethodExpression(text: string): MethodExpression {
         if (!isFirst) take('comma', "',' or ')'");
         const isOption = tokens[position + 1]?.kind === 'colon';
         if (isOption) {
-          if (options.has(peek().text)) fail(`no second value for '${peek().text}'`);
+          if (options.has(peek().text)) fail(`no second value for ${shown(peek().text)}`);
           const key = take('word', 'an option name');
           position++;
-          options.set(key, parseValue(take('word', `a value for '${key}'`)));
+          options.set(key, parseValue(take('word', `a value for ${shown(key)}`)));
         } else if (isFirst) {
-          of = parseMethod();
+          of = parseMethod(depth + 1);
         } else {
           fail("'option: value'");
         }
@@ -59,7 +70,7 @@ export function parseMethodExpression(text: string): MethodExpression {
     return of === undefined ? { name, options: given } : { name, of, options: given };
   };
 
-  const result = parseMethod();
+  const result = parseMethod(0);
   if (peek().kind !== 'end') fail('the end');
   return result;
 }

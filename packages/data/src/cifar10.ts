@@ -11,7 +11,7 @@ const HOW_TO_GET_IT =
   'CIFAR-10 is distributed by the University of Toronto; take the "binary version" (cifar-10-binary.tar.gz) and unpack it into this folder.';
 
 /**
- * CIFAR-10, 50,000 and 10,000 colour images of 32×32, from its binary files in a folder.
+ * CIFAR-10, 50,000 and 10,000 color images of 32×32, from its binary files in a folder.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */

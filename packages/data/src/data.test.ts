@@ -11,7 +11,7 @@ import {
   fashionMnist,
   type ImageDataset,
   loadDataset,
-  measureNormalisation,
+  measureNormalization,
   padTo,
   replicateChannels,
   resizeTo,
@@ -121,7 +121,7 @@ describe('transforms', () => {
 
   it('measures mean and deviation by channel', () => {
     const two: ImageDataset = { ...tiny(2, [1, 1, 2]), images: Uint8Array.from([0, 51, 255, 51]) };
-    const { mean, deviation } = measureNormalisation(two);
+    const { mean, deviation } = measureNormalization(two);
     expect(mean[0]).toBeCloseTo(0.5, 12);
     expect(mean[1]).toBeCloseTo(0.2, 12);
     expect(deviation[0]).toBeCloseTo(0.5, 12);
@@ -195,7 +195,7 @@ describe('batches', () => {
     expect(all(8, 0)).not.toEqual(all(8, 1));
   });
 
-  it('normalise to mean 0 and deviation 1, keep or drop the rest, and hand out plain images', () => {
+  it('normalize to mean 0 and deviation 1, keep or drop the rest, and hand out plain images', () => {
     const before = tf.memory().numTensors;
     const batches = createBatches(tiny(8, [4, 4, 3]), { batchSize: 8, withImages: true });
     const [batch] = [...batches.epoch(0)];

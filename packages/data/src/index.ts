@@ -5,9 +5,9 @@ export { type DatasetSplits, type ImageDataset, type TakeOptions, take } from '.
 export { type FolderOptions, fashionClasses, fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
 export { type DatasetOptions, datasetNames, loadDataset } from './registry.js';
 export {
-  measureNormalisation,
-  type Normalisation,
-  normalisations,
+  measureNormalization,
+  type Normalization,
+  normalizations,
   padTo,
   replicateChannels,
   resizeTo,

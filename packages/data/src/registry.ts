@@ -71,7 +71,7 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
       where,
       'channels',
       channels,
-      '3: its images have colour',
+      '3: its images have color',
     );
     return result;
   };

@@ -95,23 +95,23 @@ export function replicateChannels(dataset: ImageDataset, channels: number): Imag
 }
 
 /** Mean and standard deviation by channel of values in [0, 1]. */
-export interface Normalisation {
+export interface Normalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
 /** Published constants (methods.md §1.5). */
-export const normalisations = {
+export const normalizations = {
   cifar10: {
     mean: [125.3 / 255, 123.0 / 255, 113.9 / 255],
     deviation: [63.0 / 255, 62.1 / 255, 66.7 / 255],
   },
   half: { mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
   imagenet: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
-} as const satisfies Record<string, Normalisation>;
+} as const satisfies Record<string, Normalization>;
 
 /** Measures a data set: mean and standard deviation by channel over all its pixels. */
-export function measureNormalisation({ images, imageShape }: ImageDataset): Normalisation {
+export function measureNormalization({ images, imageShape }: ImageDataset): Normalization {
   const channels = imageShape[2];
   const sums = new Array<number>(channels).fill(0);
   const squares = new Array<number>(channels).fill(0);

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
@@ -6,16 +5,18 @@ import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { runWeightsName } from './export-weights.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { readIfThere, writeWhole } from './folder/files.js';
+import { removeFile, writeWhole } from './folder/files.js';
 import { hashOf } from './folder/hash.js';
 import { MetricsFile } from './folder/metrics-file.js';
+import type { OwnedFolder } from './folder/owned-folder.js';
+import { everyRunFiles, inspectRunFolder, readRunConfig, runFiles } from './folder/run-folder.js';
 import { readSummary } from './folder/run-state.js';
 import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
@@ -53,10 +54,13 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  * Runs a config in a folder of its own: `config.yaml` (resolved), `environment.json`, `metrics.jsonl` (every event),
  * `checkpoints/` while it runs, and at the end `weights.safetensors` (the backbone's) and `summary.json`. A finished run is not run again; an interrupted one goes on.
  *
- * @throws LocalgradError `invalid-option` where the folder holds another run
+ * @throws LocalgradError `invalid-option` if the folder contains another run, or files that are not localgrad's
  */
-export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult> {
-  const { config, folder, resume } = options;
+export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
+  const { config, resume } = given;
+  const owned = await inspectRunFolder(given.folder);
+  const options = { ...given, folder: owned.path };
+  const { folder } = options;
   const runId = runIdOf(config);
   await checkFolder(folder, config, runId);
   const finished = resume === 'auto' ? await readSummary(folder) : undefined;
@@ -69,12 +73,14 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
   try {
     const run = await prepareRun(config, data);
+    for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written: a run that cannot start leaves no folder behind.
       checkMemory(run.compiled, config.batch, backend.availableBytes());
+      await owned.create(everyRunFiles);
       const claim = await Claim.acquire(folder);
       if (claim === undefined) return undefined;
-      return await attempt(claim, { ...options, runId, run, backend });
+      return await attempt(claim, { ...options, runId, run, backend, owned });
     } finally {
       run.dispose();
     }
@@ -92,6 +98,7 @@ interface AttemptOptions extends ExecuteOptions {
   readonly runId: string;
   readonly run: PreparedRun;
   readonly backend: BackendHandle;
+  readonly owned: OwnedFolder;
 }
 
 interface CheckpointNotes {
@@ -105,6 +112,7 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
   try {
     // Images, backend and network took seconds, in which somebody may have begun another run here, or finished this one.
     await checkFolder(folder, config, runId);
+    await options.owned.record(everyRunFiles);
     isOurs = true;
     const finished = resume === 'auto' ? await readSummary(folder) : undefined;
     if (finished !== undefined) await clearAfter((await listAttempts(folder)).at(-2), folder, keepsCheckpoints(keep));
@@ -130,7 +138,7 @@ export function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): bool
 }
 
 async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummary> {
-  const { config, folder, runId, run, backend, keep = {}, onProblem } = options;
+  const { config, folder, runId, run, backend, owned, keep = {}, onProblem } = options;
   const checkpoints = new CheckpointFolder<CheckpointNotes>(checkpointsIn(folder), {
     runId,
     ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
@@ -139,7 +147,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   });
   if (options.resume === 'never') {
     // First of all: whoever is killed after this has not finished.
-    await rm(join(folder, 'summary.json'), { force: true });
+    await removeFile(join(folder, runFiles.summary));
     await checkpoints.clear();
   }
   await writeWhole(join(folder, 'config.yaml'), stringify(config));
@@ -153,7 +161,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   }
   const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes);
   const trackers = await openTrackers(options.trackers ?? {}, {
-    folder,
+    folder: owned,
     runId,
     config,
     epochsDone: last?.progress.records.length ?? 0,
@@ -190,7 +198,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     cost: costOf(run, config),
     probes,
   };
-  const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
+  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
   await writeWhole(join(folder, runWeightsName), weights);
   await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();
@@ -243,12 +251,10 @@ async function environmentOf({ name, device, threads }: BackendHandle): Promise<
 
 /** A folder belongs to one run for good. */
 async function checkFolder(folder: string, config: RunConfig, runId: string): Promise<void> {
-  const file = join(folder, 'config.yaml');
-  const text = await readIfThere(file);
-  if (text === undefined) return;
-  const other = runIdOf(parse(text) as RunConfig);
+  const before = await readRunConfig(folder);
+  if (before === undefined) return;
+  const other = runIdOf(before as unknown as RunConfig);
   if (other === runId) return;
-  const before = parse(text) as Readonly<Record<string, unknown>>;
   const keys = [...new Set([...Object.keys(before), ...Object.keys(config)])];
   const differing = keys.filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify((config as Record<string, unknown>)[key]),

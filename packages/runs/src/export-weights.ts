@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  type InputNormalisation,
+  type InputNormalization,
   layersModelFiles,
   pytorchFile,
   type ReadBackbone,
@@ -39,10 +39,12 @@ export interface ExportReport {
   readonly classes: number;
   /** Tensors of the backbone: weights and running statistics. */
   readonly tensors: number;
-  /** Tensors of auxiliary networks in the source, which were left out. */
+  /** Tensors of auxiliary networks, or outside the prefix, in the source, which were left out. */
   readonly skipped: readonly string[];
-  /** What images were normalised with, by channel; null where the source does not tell. */
-  readonly normalisation: InputNormalisation | null;
+  /** Prefix of the network's names in the source, as `model.`, which was dropped; undefined where there was none. */
+  readonly prefix?: string;
+  /** What images were normalized with, by channel; null where the source does not tell. */
+  readonly normalization: InputNormalization | null;
 }
 
 /** Writes a network's weights in another format. @throws LocalgradError */
@@ -64,7 +66,8 @@ export async function exportWeights({ source, format, output, imageSize }: Expor
     const { config, inputShape, classes } = read.backbone;
     return {
       ...{ source, format, files, backbone: config, inputShape, classes, tensors: read.loaded, skipped: read.skipped },
-      normalisation: read.description?.normalisation ?? null,
+      ...(read.prefix === undefined ? {} : { prefix: read.prefix }),
+      normalization: read.description?.normalization ?? null,
     };
   } finally {
     for (const parameter of scope.all().values()) parameter.dispose();
@@ -77,8 +80,8 @@ async function contentsOf(
   { backbone, description }: ReadBackbone,
   format: WeightsFormat,
 ): Promise<[name: string, content: string | Uint8Array][]> {
-  const { normalisation } = description ?? {};
-  const extra = normalisation === undefined ? {} : { normalisation };
+  const { normalization } = description ?? {};
+  const extra = normalization === undefined ? {} : { normalization };
   if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
   if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
   const { model, weights } = await layersModelFiles(backbone, extra);

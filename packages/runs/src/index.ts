@@ -7,10 +7,17 @@ export { type ExplainOptions, type Explanation, explain, type Relation } from '.
 export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from './export-weights.js';
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
 export { Claim } from './folder/claim.js';
-export { createFolder, readIfThere, readJsonIfThere, writeWhole } from './folder/files.js';
+export { codeOf, type FileSystem, fileSystem } from './folder/file-system.js';
+export { absolutePath, createFolder, readIfThere, readJsonIfThere, writeWhole } from './folder/files.js';
 export { canonicalJson, hashOf } from './folder/hash.js';
 export { MetricsFile } from './folder/metrics-file.js';
 export { forgetFailures, noteFailure, noteLoss } from './folder/notes.js';
+export {
+  markerName,
+  OwnedFolder,
+  type OwnedFolderOptions,
+  type Recognition,
+} from './folder/owned-folder.js';
 export { type RetryLimits, type RunState, type RunStatus, readRunState, readSummary } from './folder/run-state.js';
 export { explainWriteError } from './folder/write-errors.js';
 export { endLostAttempt } from './lost-attempt.js';

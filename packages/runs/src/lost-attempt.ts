@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeCheckpoints } from './checkpoints/checkpoint-folder.js';
 import { type Attempt, listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
 import { readSummary } from './folder/run-state.js';
@@ -38,5 +38,5 @@ export async function clearAfter(
   keepsCheckpoints: boolean,
 ): Promise<void> {
   if (attempt === undefined || attempt.outcome === 'finished' || keepsCheckpoints) return;
-  await rm(checkpointsIn(folder), { recursive: true, force: true });
+  await removeCheckpoints(checkpointsIn(folder));
 }

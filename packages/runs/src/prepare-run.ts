@@ -10,7 +10,7 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalisation } from '@localgrad/data';
+import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
@@ -73,7 +73,9 @@ export interface PreparedRun {
   readonly compiled: CompiledPlan;
   readonly options: TrainOptions;
   /** Of the training images, and so of all that the network will see. */
-  readonly normalisation: Normalisation;
+  readonly normalization: Normalization;
+  /** What the user should know of it, though it ends nothing. */
+  readonly notices: readonly string[];
   dispose(): void;
 }
 
@@ -82,9 +84,12 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   const { train, test } = data;
   const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
   const plan = await buildPlan(config, train.imageShape, train.classes.length);
+  const notices: string[] = [];
   if (config.initialWeights !== undefined) {
     try {
-      loadWeights(plan.network, await readWeights(config.initialWeights), config.initialWeights);
+      const { initialWeights } = config;
+      const { prefix } = loadWeights(plan.network, await readWeights(initialWeights), initialWeights);
+      if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     } catch (error) {
       plan.dispose();
       throw error;
@@ -99,7 +104,7 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),
-    normalisation: batches.normalisation,
+    normalization: batches.normalization,
   });
   const optimizer = sgd({ learningRate, momentum, nesterov: nesterov && momentum > 0, weightDecay });
   const schedule = createSchedule({
@@ -109,7 +114,8 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
   });
   return {
     compiled: plan.compiled,
-    normalisation: batches.normalisation,
+    normalization: batches.normalization,
+    notices,
     options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
     dispose() {
       optimizer.dispose();

@@ -1,8 +1,9 @@
-import { join } from 'node:path';
 import { csvWriter, type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
 import type { Observer } from '@localgrad/train';
 import type { RunConfig } from './config/run-config.js';
 import { readJsonIfThere, writeWhole } from './folder/files.js';
+import type { OwnedFolder } from './folder/owned-folder.js';
+import { runFiles } from './folder/run-folder.js';
 
 /** Where a run is shown besides its own files. */
 export interface TrackerOptions {
@@ -23,7 +24,7 @@ export interface Trackers {
 }
 
 export interface TrackedRun {
-  readonly folder: string;
+  readonly folder: OwnedFolder;
   readonly runId: string;
   readonly config: RunConfig;
   /** Where the run goes on. */
@@ -32,10 +33,17 @@ export interface TrackedRun {
 }
 
 export async function openTrackers(options: TrackerOptions, run: TrackedRun): Promise<Trackers> {
+  const { tensorboard, csv, mlflow: server } = options;
+  const { folder, epochsDone } = run;
+  await folder.record([
+    ...(tensorboard === true ? [runFiles.tensorboard] : []),
+    ...(csv === true ? [runFiles.epochs] : []),
+    ...(server === undefined ? [] : [runFiles.mlflow]),
+  ]);
   const observers: Observer[] = [];
-  if (options.tensorboard === true) observers.push(tensorboardWriter({ folder: join(run.folder, 'tensorboard') }));
-  if (options.csv === true) observers.push(csvWriter(join(run.folder, 'epochs.csv'), { keepRows: run.epochsDone }));
-  const mlflow = options.mlflow === undefined ? undefined : await openMlflow(options.mlflow, options, run);
+  if (tensorboard === true) observers.push(tensorboardWriter({ folder: folder.file(runFiles.tensorboard) }));
+  if (csv === true) observers.push(csvWriter(folder.file(runFiles.epochs), { keepRows: epochsDone }));
+  const mlflow = server === undefined ? undefined : await openMlflow(server, options, run);
   return {
     observers: mlflow === undefined ? observers : [...observers, mlflow],
     close: async () => mlflow?.close(),
@@ -43,7 +51,7 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
 }
 
 async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun): Promise<MlflowTracker> {
-  const note = join(run.folder, 'mlflow.json');
+  const note = run.folder.file(runFiles.mlflow);
   const known = await readJsonIfThere<{ readonly runId: string }>(note);
   const { MLFLOW_TRACKING_TOKEN: token } = process.env;
   const parameters = Object.entries(run.config).flatMap(([key, value]) =>

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
-import { createFolder, hashOf, readIfThere, readJsonIfThere, writeWhole } from '@localgrad/runs';
+import { hashOf, OwnedFolder, type Recognition, readIfThere, readJsonIfThere, writeWhole } from '@localgrad/runs';
 import type { Experiment } from '../files/experiment.js';
 
 export const sweepFormatVersion = 1;
@@ -51,6 +51,7 @@ export function runFolderOf(sweep: Pick<Sweep, 'folder'>, { runId }: Pick<SweepT
  * @throws LocalgradError `invalid-option` where the folder holds another experiment
  */
 export async function writeSweep(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
+  const owned = await OwnedFolder.inspect(folder, { kind: 'sweep', option: '--folder', recognize });
   const before = existsSync(join(folder, 'sweep.json')) ? await readSweep(folder) : undefined;
   if (before !== undefined && before.name !== experiment.name) {
     throw new LocalgradError(
@@ -80,12 +81,24 @@ export async function writeSweep(folder: string, experiment: Experiment, options
     tasks,
   };
   const { tasks: lines, folder: _, source, ...description } = sweep;
-  await createFolder(folder);
+  await owned.create(['experiment.yaml', 'tasks.jsonl', 'sweep.json', 'runs/', 'slurm/']);
   await writeWhole(join(folder, 'experiment.yaml'), source);
   await writeWhole(join(folder, 'tasks.jsonl'), lines.map((task) => `${JSON.stringify(task)}\n`).join(''));
   // Last: a folder with this file is whole.
   await writeWhole(join(folder, 'sweep.json'), `${JSON.stringify(description, null, 2)}\n`);
   return sweep;
+}
+
+/** Sweeps of versions that wrote no marker, by their description. */
+async function recognize(folder: string, names: readonly string[]): Promise<Recognition> {
+  if (!names.includes('sweep.json')) return {};
+  try {
+    await readSweep(folder);
+    return { files: ['experiment.yaml', 'tasks.jsonl', 'sweep.json', 'runs/', 'slurm/'] };
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    return { reason: error.message };
+  }
 }
 
 /** Gives runs the indices that they had, and further ones to new runs. */

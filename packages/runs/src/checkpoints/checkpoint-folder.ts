@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
-import { createFolder, writeWhole } from '../folder/files.js';
+import { codeOf, fileSystem } from '../folder/file-system.js';
+import { createFolder, namesIn, removeFile, writeWhole } from '../folder/files.js';
 import { canonicalJson } from '../folder/hash.js';
 
 export const checkpointFormatVersion = 1;
@@ -126,7 +127,7 @@ export class CheckpointFolder<Notes = null> {
   /** Removes all checkpoints: of a run that starts over. */
   async clear(): Promise<void> {
     this.#standings.clear();
-    await rm(this.#folder, { recursive: true, force: true });
+    await removeCheckpoints(this.#folder);
   }
 
   async #describe(name: string): Promise<Descriptor<Notes>> {
@@ -191,9 +192,8 @@ export class CheckpointFolder<Notes = null> {
     // Tensors whose description was never written, and files that a killed process left half done.
     for (const file of await readdir(this.#folder)) {
       const name = /^(step-\d+)\./.exec(file)?.[1];
-      if (file.endsWith('.partial') || (name !== undefined && !kept.has(name))) {
-        await rm(join(this.#folder, file), { force: true });
-      }
+      if (!checkpointFile.test(file) || name === undefined) continue;
+      if (file.endsWith('.partial') || !kept.has(name)) await removeFile(join(this.#folder, file));
     }
   }
 
@@ -213,6 +213,19 @@ export class CheckpointFolder<Notes = null> {
     return standing;
   }
 }
+
+/** Removes all checkpoints from a folder, and the folder if nothing else is in it. */
+export async function removeCheckpoints(folder: string): Promise<void> {
+  for (const file of await namesIn(folder)) if (checkpointFile.test(file)) await removeFile(join(folder, file));
+  try {
+    await fileSystem.rmdir(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+/** Also what a killed process left half written; anything else in the folder is somebody else's. */
+const checkpointFile = /^step-\d+\.(json|safetensors)(\.[0-9a-f-]+\.partial)?$/;
 
 /** Whether a checkpoint can be gone on from, and how good its network is, where it was tested. */
 interface Standing {

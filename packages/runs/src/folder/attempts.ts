@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { claimFile, claimNumbers, claimsFolder } from './claim-files.js';
-import { readIfThere } from './files.js';
+import { codeOf, fileSystem } from './file-system.js';
+import { readIfThere, removeFile } from './files.js';
 import { isAlive, type ProcessIdentity } from './process-identity.js';
 
 /**
@@ -90,21 +90,22 @@ async function isFresh(folder: string, file: string, { owner }: ClaimContent, st
 async function serverTime(folder: string): Promise<number> {
   const clock = join(folder, `clock.${randomUUID()}`);
   try {
-    await writeFile(clock, '.');
+    const handle = await fileSystem.open(clock, 'wx');
+    await fileSystem.write(handle, Buffer.from('.'), 0).finally(() => fileSystem.close(handle));
     // Where somebody has taken it for a leftover: once more.
     return (await modifiedAt(clock)) ?? (await serverTime(folder));
   } catch {
     return Date.now();
   } finally {
-    await rm(clock, { force: true }).catch(() => {});
+    await removeFile(clock).catch(() => {});
   }
 }
 
 async function modifiedAt(file: string): Promise<number | undefined> {
   try {
-    return (await stat(file)).mtimeMs;
+    return (await fileSystem.stat(file)).mtimeMs;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import {
@@ -11,7 +10,8 @@ import {
   noteReleased,
 } from './attempts.js';
 import { claimFile, claimNumbers, claimsFolder, highestClaimSync, removeLeftovers } from './claim-files.js';
-import { createFolder, writeSynced, writeWhole } from './files.js';
+import { codeOf, fileSystem } from './file-system.js';
+import { createFolder, removeFile, syncFile, writeSynced, writeWhole } from './files.js';
 import { thisProcess } from './process-identity.js';
 import { explainWriteError } from './write-errors.js';
 
@@ -64,13 +64,13 @@ export class Claim {
     try {
       await writeSynced(draft, textOf(content));
       // Unlike a rename, a link never replaces what is there; unlike an exclusive open, it brings the content along.
-      await link(draft, file);
+      await fileSystem.link(draft, file);
     } catch (error) {
       // Somebody was faster; or this process slept so long that its draft was taken for a leftover.
-      if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      if (['EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) return undefined;
       throw explainWriteError(file, error);
     } finally {
-      await rm(draft, { force: true }).catch(() => {});
+      await removeFile(draft).catch(() => {});
     }
     noteReleased(file, false);
     const claim = new Claim(folder, number, content, options);
@@ -117,19 +117,15 @@ export class Claim {
     } catch {
       // A full disk takes no new file, but mostly a few bytes more in one that is there. Without the file the attempt is
       // forgotten, which is better than a run that seems to be at work for as long as this process lives.
-      await overwrite(this.#file, textOf(content)).catch(() => rm(this.#file, { force: true }).catch(() => {}));
+      await overwrite(this.#file, textOf(content)).catch(() => removeFile(this.#file).catch(() => {}));
     }
     noteReleased(this.#file, true);
   }
 
   /** Writes what is there already, so that the file server stamps it with its own clock; `utimes` would bring ours. */
   async #giveSign(): Promise<void> {
-    const handle = await open(this.#file, 'r+');
-    try {
-      await handle.write('{', 0);
-    } finally {
-      await handle.close();
-    }
+    const handle = await fileSystem.open(this.#file, 'r+');
+    await fileSystem.write(handle, Buffer.from('{'), 0).finally(() => fileSystem.close(handle));
     // First after a long sleep may be this timer: that it gives signs again does not mean that it has the run still.
     this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
     this.#lastSign = Date.now();
@@ -160,15 +156,13 @@ export class Claim {
 
 async function overwrite(file: string, text: string): Promise<void> {
   const bytes = Buffer.from(text);
-  const handle = await open(file, 'r+');
+  const handle = await fileSystem.open(file, 'r+');
   try {
-    for (let done = 0; done < bytes.length; ) {
-      done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
-    }
-    await handle.truncate(bytes.length);
-    await handle.sync();
+    for (let done = 0; done < bytes.length; ) done += await fileSystem.write(handle, bytes.subarray(done), done);
+    await fileSystem.truncate(handle, bytes.length);
+    await syncFile(handle);
   } finally {
-    await handle.close();
+    await fileSystem.close(handle);
   }
 }
 
