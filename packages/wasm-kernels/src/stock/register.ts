@@ -1,5 +1,5 @@
+import type { TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import type { WasmTrainingKernels } from '../kernels/interface.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseFilterGradient, depthwiseInputGradient, unsortedSegmentSum } from './other-gradients.js';
 
@@ -39,7 +39,7 @@ export interface Registration {
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
-export function registerTrainingGradients(kernels?: WasmTrainingKernels): Registration {
+export function registerTrainingGradients(kernels?: TrainingKernels): Registration {
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }) => {
       const x = handle<tf.Tensor4D>(inputs.x);
@@ -106,12 +106,15 @@ export function registerComposedFilterGradient(): Registration {
 
 function replaceKernels(kernels: Readonly<Record<string, (call: KernelArguments) => tf.TensorInfo>>): Registration {
   const before = Object.keys(kernels).map((name) => [name, tf.getKernel(name, 'wasm')] as const);
+  let isRegistered = true;
   for (const [name, kernelFunc] of Object.entries(kernels)) {
     if (tf.getKernel(name, 'wasm') !== undefined) tf.unregisterKernel(name, 'wasm');
     tf.registerKernel({ kernelName: name, backendName: 'wasm', kernelFunc: kernelFunc as never });
   }
   return {
     unregister() {
+      if (!isRegistered) return;
+      isRegistered = false;
       for (const [name, old] of before) {
         tf.unregisterKernel(name, 'wasm');
         if (old !== undefined) tf.registerKernel(old);
