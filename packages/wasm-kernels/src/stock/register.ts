@@ -105,19 +105,20 @@ export function registerComposedFilterGradient(): Registration {
 }
 
 function replaceKernels(kernels: Readonly<Record<string, (call: KernelArguments) => tf.TensorInfo>>): Registration {
-  const before = Object.keys(kernels).map((name) => [name, tf.getKernel(name, 'wasm')] as const);
-  let isRegistered = true;
-  for (const [name, kernelFunc] of Object.entries(kernels)) {
-    if (tf.getKernel(name, 'wasm') !== undefined) tf.unregisterKernel(name, 'wasm');
-    tf.registerKernel({ kernelName: name, backendName: 'wasm', kernelFunc: kernelFunc as never });
-  }
+  const replaced = Object.entries(kernels).map(([kernelName, kernelFunc]) => {
+    const before = tf.getKernel(kernelName, 'wasm');
+    if (before !== undefined) tf.unregisterKernel(kernelName, 'wasm');
+    const own: tf.KernelConfig = { kernelName, backendName: 'wasm', kernelFunc: kernelFunc as never };
+    tf.registerKernel(own);
+    return { kernelName, before, own };
+  });
   return {
     unregister() {
-      if (!isRegistered) return;
-      isRegistered = false;
-      for (const [name, old] of before) {
-        tf.unregisterKernel(name, 'wasm');
-        if (old !== undefined) tf.registerKernel(old);
+      for (const { kernelName, before, own } of replaced) {
+        // Others may have replaced it meanwhile.
+        if (tf.getKernel(kernelName, 'wasm') !== own) continue;
+        tf.unregisterKernel(kernelName, 'wasm');
+        if (before !== undefined) tf.registerKernel(before);
       }
     },
   };
