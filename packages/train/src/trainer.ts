@@ -1,5 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
-import { type CompiledPlan, createExecutor, MemoryMeter } from '@localgrad/engine';
+import { type CompiledPlan, createExecutor } from '@localgrad/engine';
+import { MemoryMeter } from '@localgrad/kernels';
 import { constantRate, type Optimizer, type Schedule } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';

@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, TrainingKernels } from '@localgrad/nn';
+import type { ConvolutionGeometry, TrainingKernels } from '@localgrad/kernels';
 import { pad, slice, type Tensor, type Tensor4D, tensor1d } from '@tensorflow/tfjs';
 import type { OperationAttribute, OperationRunner } from '../native-backend.js';
 

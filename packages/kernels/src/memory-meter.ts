@@ -16,9 +16,9 @@ interface StoredData {
 /**
  * Exact bytes of the live tensors of the current backend, and their high-water mark.
  *
- * Counts buffers, not handles: it sits in the backend's data storage, so that clones and reshapes count once and the
- * temporaries of kernels count too. `tf.memory().numBytes` does neither. What a backend keeps outside its storage
- * (packed weights, kernels' scratch memory) is not seen.
+ * Counts buffers, not handles: it hooks into the backend's data storage, so that clones and reshapes count once, and
+ * temporaries of kernels count too; `tf.memory().numBytes` does neither. Memory that a backend keeps outside its storage
+ * (packed weights, scratch memory of kernels) is not counted.
  */
 export class MemoryMeter {
   readonly #storage: Storage;
@@ -28,7 +28,7 @@ export class MemoryMeter {
   #peak = 0;
   #isAttached = true;
 
-  /** Starts counting tensors that are made from now on. @throws LocalgradError `misuse` for a backend without known storage */
+  /** Starts counting tensors that are created from now on. @throws LocalgradError `misuse` for a backend without known storage */
   constructor() {
     this.#storage = storageOf(tf.backend());
     this.#original = { set: this.#storage.set, delete: this.#storage.delete };
@@ -43,7 +43,7 @@ export class MemoryMeter {
     };
   }
 
-  /** Bytes of tensors made since the meter was attached and alive now. */
+  /** Bytes of live tensors that were created since the meter was attached. */
   get liveBytes(): number {
     return this.#live;
   }
@@ -53,17 +53,17 @@ export class MemoryMeter {
     return this.#peak;
   }
 
-  /** Tensors' buffers alive that were made since the meter was attached. */
+  /** Number of live buffers that were created since the meter was attached. */
   get buffers(): number {
     return this.#sizes.size;
   }
 
-  /** Forgets the old high-water mark: the peak is now what is alive now. */
+  /** Sets the peak to the bytes that are live now. */
   reset(): void {
     this.#peak = this.#live;
   }
 
-  /** Ends the counting and leaves the backend as it was. */
+  /** Stops counting and removes the hooks from the backend. */
   detach(): void {
     if (!this.#isAttached) return;
     this.#isAttached = false;
@@ -84,7 +84,7 @@ function storageOf(backend: unknown): Storage {
   const candidates = backend as Record<string, Storage | undefined>;
   const storage = candidates.dataIdMap ?? candidates.tensorMap ?? candidates.data;
   if (storage === undefined || typeof storage.set !== 'function') {
-    throw new LocalgradError('misuse', `The memory meter knows no tensor storage in backend '${tf.getBackend()}'.`, {
+    throw new LocalgradError('misuse', `The memory meter does not support backend '${tf.getBackend()}'.`, {
       backend: tf.getBackend(),
     });
   }
@@ -99,7 +99,7 @@ function bytesOfData(data: StoredData): number {
   return data.values.byteLength ?? (data.values.length ?? 0) * 8;
 }
 
-/** The Node backend stores TensorFlow's own numbers of data types: bool is 10, complex64 8, the others have 4 bytes. */
+/** The Node backend stores TensorFlow's numbers for data types: bool is 10, complex64 is 8; the others have 4 bytes. */
 function bytesPerElement(dtype: tf.DataType | number): number {
   if (typeof dtype === 'string') return tf.util.bytesPerElement(dtype);
   return dtype === 10 ? 1 : dtype === 8 ? 8 : 4;

@@ -1,4 +1,4 @@
-import { stockKernels, type TrainingKernels } from '@localgrad/nn';
+import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import { type NativeBackend, OperationRunner } from '../native-backend.js';
 import { batchNormKernels } from './batch-norm.js';
 import { convolutionKernels } from './convolution.js';

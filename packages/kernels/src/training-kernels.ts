@@ -1,5 +1,8 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 
+/** Shape of a four-dimensional tensor: [batch, height, width, channels], or of a filter [kh, kw, ci, co]. */
+export type Shape4 = readonly [number, number, number, number];
+
 /** Square stride and symmetric zero padding, as in PyTorch (TensorFlow's `same` pads asymmetrically at stride 2). */
 export interface ConvolutionGeometry {
   readonly stride: number;
@@ -13,7 +16,8 @@ export interface BatchStatistics {
   readonly variance: Tensor1D;
 }
 
-export interface Normalisation {
+/** Statistics and parameters of one batch-norm layer, each of shape [channels]. */
+export interface Normalization {
   readonly mean: Tensor1D;
   readonly variance: Tensor1D;
   readonly epsilon: number;
@@ -24,16 +28,16 @@ export interface Normalisation {
 export interface BatchNormGradientRequest {
   /** Cotangent of the output. Consumed. */
   readonly dy: Tensor4D;
-  /** What was normalised. Consumed when `overwriteInput`, else borrowed. */
+  /** Input of the forward pass. Consumed if `overwriteInput`, else borrowed. */
   readonly x: Tensor4D;
-  readonly normalisation: Normalisation;
+  readonly normalization: Normalization;
   /**
-   * How to find where a ReLU let the gradient through: `none` (no ReLU), `recompute` (from x: the output without
-   * residual), or the output tensor itself (> 0; borrowed).
+   * Where a ReLU passes the gradient on: `none` (there is no ReLU), `recompute` (where the output computed from x,
+   * without a residual, is positive), or the output tensor itself (where it is positive; borrowed).
    */
   readonly mask: 'none' | 'recompute' | Tensor4D;
   readonly overwriteInput: boolean;
-  /** Also hand out the masked dy: the cotangent of a residual that was added before the ReLU. */
+  /** Also return the masked dy: the cotangent of a residual that was added before the ReLU. */
   readonly wantMasked: boolean;
 }
 
@@ -41,7 +45,7 @@ export interface BatchNormGradient {
   readonly dx: Tensor4D;
   readonly dScale: Tensor1D;
   readonly dShift: Tensor1D;
-  /** Present if wanted. */
+  /** Present if `wantMasked`. */
   readonly masked?: Tensor4D;
 }
 
@@ -59,38 +63,29 @@ export interface SgdUpdateRequest {
 }
 
 /**
- * The operations in which a training step spends its time, float32, channels last. One implementation in stock
- * TensorFlow.js ops is the reference; a backend may bring faster ones. All run synchronously and read nothing back.
+ * The operations that dominate the time of a training step: float32, channels last. `stockKernels`, composed from stock
+ * TensorFlow.js operations, is the reference; a backend may have faster ones. All run synchronously and read nothing back.
  *
  * "Consumed" arguments are disposed by the kernel or live on as its result; a kernel writes into a consumed buffer only
  * if no other handle shares it. Everything returned belongs to the caller.
  */
 export interface TrainingKernels {
+  /** For logs. */
   readonly name: string;
   /** @param x [n, h, w, ci] @param filter [kh, kw, ci, co] */
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
-  conv2dInputGradient(
-    dy: Tensor4D,
-    filter: Tensor4D,
-    inputShape: readonly [number, number, number, number],
-    geometry: ConvolutionGeometry,
-  ): Tensor4D;
-  conv2dFilterGradient(
-    x: Tensor4D,
-    dy: Tensor4D,
-    filterShape: readonly [number, number, number, number],
-    geometry: ConvolutionGeometry,
-  ): Tensor4D;
+  conv2dInputGradient(dy: Tensor4D, filter: Tensor4D, inputShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
+  conv2dFilterGradient(x: Tensor4D, dy: Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   batchStatistics(x: Tensor4D): BatchStatistics;
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
-  batchNormApply(x: Tensor4D, normalisation: Normalisation, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
+  batchNormApply(x: Tensor4D, normalization: Normalization, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
   /**
-   * `batchStatistics` and then `batchNormApply` with them, for backends that do both at once; others leave it out.
-   * Present or not, the two above have to be there.
+   * `batchStatistics`, then `batchNormApply` with them, in one operation. Optional: callers fall back to the two above,
+   * which are always required.
    */
   batchNormForward?(
     x: Tensor4D,
-    normalisation: Omit<Normalisation, 'mean' | 'variance'>,
+    normalization: Omit<Normalization, 'mean' | 'variance'>,
     residual: Tensor4D | undefined,
     relu: boolean,
   ): BatchStatistics & { readonly output: Tensor4D };
@@ -102,7 +97,7 @@ export interface TrainingKernels {
   matMul(a: Tensor2D, b: Tensor2D, transposeA: boolean, transposeB: boolean): Tensor2D;
   /** [n, h, w, c] → [n, c] */
   globalAveragePool(x: Tensor4D): Tensor2D;
-  globalAveragePoolGradient(dy: Tensor2D, inputShape: readonly [number, number, number, number]): Tensor4D;
+  globalAveragePoolGradient(dy: Tensor2D, inputShape: Shape4): Tensor4D;
   /** Mean cross-entropy over the batch and weight × its gradient. @param labels int32 [n] */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
   /** PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v). */

@@ -4,16 +4,15 @@ import type {
   BatchNormGradientRequest,
   BatchStatistics,
   ConvolutionGeometry,
-  Normalisation,
+  Normalization,
   SgdUpdateRequest,
+  Shape4,
   TrainingKernels,
 } from './training-kernels.js';
 
-type Shape4 = readonly [number, number, number, number];
-
 /**
- * The reference: every operation in stock TensorFlow.js ops, so that it runs on every backend. It needs temporaries
- * that kernels made for training do not; what it returns and disposes is the same.
+ * The reference: every operation composed from stock TensorFlow.js operations, so that it runs on every backend. It needs
+ * temporaries that dedicated kernels do not; ownership of arguments and results is the same.
  */
 export const stockKernels: TrainingKernels = {
   name: 'stock',
@@ -90,7 +89,7 @@ function batchStatistics(x: tf.Tensor4D): BatchStatistics {
 
 function batchNormApply(
   x: tf.Tensor4D,
-  { mean, variance, epsilon, scale, shift }: Normalisation,
+  { mean, variance, epsilon, scale, shift }: Normalization,
   residual: tf.Tensor4D | undefined,
   relu: boolean,
 ): tf.Tensor4D {
@@ -106,18 +105,18 @@ function batchNormApply(
 }
 
 function batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient {
-  const { dy, x, normalisation, mask, overwriteInput, wantMasked } = request;
-  const { mean, variance, epsilon, scale } = normalisation;
+  const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;
+  const { mean, variance, epsilon, scale } = normalization;
   const result = tf.tidy(() => {
     const axes = [0, 1, 2];
     const count = x.size / mean.size;
-    const masked = mask === 'none' ? tf.clone(dy) : maskByOutput(dy, mask, x, normalisation);
+    const masked = mask === 'none' ? tf.clone(dy) : maskByOutput(dy, mask, x, normalization);
     const inverseDeviation = tf.rsqrt(tf.add(variance, epsilon));
-    const normalised = tf.mul(tf.sub(x, mean), inverseDeviation);
+    const normalized = tf.mul(tf.sub(x, mean), inverseDeviation);
     const dShift = tf.sum<tf.Tensor1D>(masked, axes);
-    const dScale = tf.sum<tf.Tensor1D>(tf.mul(masked, normalised), axes);
-    // The mean and the variance depend on x too: their two terms project out the constant and the normalised part.
-    const through = tf.div(tf.add(dShift, tf.mul(normalised, dScale)), count);
+    const dScale = tf.sum<tf.Tensor1D>(tf.mul(masked, normalized), axes);
+    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    const through = tf.div(tf.add(dShift, tf.mul(normalized, dScale)), count);
     const dx = tf.mul<tf.Tensor4D>(tf.sub(masked, through), tf.mul(scale, inverseDeviation));
     return wantMasked ? { dx, dScale, dShift, masked } : { dx, dScale, dShift };
   });
@@ -130,9 +129,9 @@ function maskByOutput(
   dy: tf.Tensor4D,
   mask: 'recompute' | tf.Tensor4D,
   x: tf.Tensor4D,
-  normalisation: Normalisation,
+  normalization: Normalization,
 ): tf.Tensor4D {
-  const output = mask === 'recompute' ? batchNormApply(x, normalisation, undefined, false) : mask;
+  const output = mask === 'recompute' ? batchNormApply(x, normalization, undefined, false) : mask;
   return tf.mul(dy, tf.step(output));
 }
 

@@ -1,4 +1,4 @@
-import type { TrainingKernels } from '@localgrad/nn';
+import type { TrainingKernels } from '@localgrad/kernels';
 import { dispose, mul, type Scalar, scalar, type Tensor, type Tensor2D } from '@tensorflow/tfjs';
 import type { OperationRunner } from '../native-backend.js';
 

@@ -1,4 +1,4 @@
-import type { BatchNormGradient, BatchStatistics, Normalisation, TrainingKernels } from '@localgrad/nn';
+import type { BatchNormGradient, BatchStatistics, Normalization, TrainingKernels } from '@localgrad/kernels';
 import {
   dispose,
   ones,
@@ -27,13 +27,13 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     run.attribute('data_format', 'STRING', 'NHWC'),
     run.attribute('is_training', 'BOOL', isTraining),
   ];
-  const normalised = (x: Tensor4D, { mean, variance, epsilon, scale, shift }: Normalisation): Tensor4D => {
+  const normalized = (x: Tensor4D, { mean, variance, epsilon, scale, shift }: Normalization): Tensor4D => {
     const outputs = run.many('FusedBatchNormV3', [x, scale, shift, mean, variance], attributes(epsilon, false), 6);
     dispose(outputs.slice(1));
     return outputs[0] as Tensor4D;
   };
 
-  /** Normalises by the batch's statistics and hands these out. */
+  /** Normalizes by the batch's statistics and hands these out. */
   function train(x: Tensor4D, scale: Tensor1D, shift: Tensor1D, epsilon: number) {
     const none = tensor1d([], 'float32');
     const inputs = [x, scale, shift, none, none];
@@ -59,8 +59,8 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     return relu ? replace(sum, run.float('Relu', sum)) : sum;
   }
 
-  function batchNormApply(x: Tensor4D, norm: Normalisation, residual: Tensor4D | undefined, relu: boolean): Tensor4D {
-    return finish(normalised(x, norm), residual, relu);
+  function batchNormApply(x: Tensor4D, norm: Normalization, residual: Tensor4D | undefined, relu: boolean): Tensor4D {
+    return finish(normalized(x, norm), residual, relu);
   }
 
   return {
@@ -70,11 +70,11 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
       const { output, ...statistics } = train(x, scale, shift, epsilon);
       return { ...statistics, output: finish(output, residual, relu) };
     },
-    batchNormGradient({ dy, x, normalisation, mask, overwriteInput, wantMasked }) {
-      const { mean, variance, epsilon, scale } = normalisation;
+    batchNormGradient({ dy, x, normalization, mask, overwriteInput, wantMasked }) {
+      const { mean, variance, epsilon, scale } = normalization;
       let masked = dy;
       if (mask !== 'none') {
-        const output = mask === 'recompute' ? normalised(x, normalisation) : mask;
+        const output = mask === 'recompute' ? normalized(x, normalization) : mask;
         masked = replace(dy, run.float<Tensor4D>('ReluGrad', dy, output));
         if (output !== mask) output.dispose();
       }
