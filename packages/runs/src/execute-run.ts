@@ -9,15 +9,16 @@ import { stringify } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
-import { runWeightsName } from './export-weights.js';
+import { weightsProblem } from './export-weights.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { removeFile, writeWhole } from './folder/files.js';
-import { hashOf } from './folder/hash.js';
+import { fileSystem } from './folder/file-system.js';
+import { readBytesIfThere, removeFile, writeWhole } from './folder/files.js';
+import { checksumOf, hashOf } from './folder/hash.js';
 import { MetricsFile } from './folder/metrics-file.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
 import { everyRunFiles, inspectRunFolder, readRunConfig, runFiles } from './folder/run-folder.js';
-import { readSummary } from './folder/run-state.js';
+import { lookForSummary } from './folder/run-state.js';
 import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
@@ -63,8 +64,10 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   const { folder } = options;
   const runId = runIdOf(config);
   await checkFolder(folder, config, runId);
-  const finished = resume === 'auto' ? await readSummary(folder) : undefined;
+  const { summary: finished } = resume === 'auto' ? await lookForSummary(folder) : {};
   if (finished !== undefined) {
+    const damage = weightsProblem(await readBytesIfThere(join(folder, runFiles.weights)), finished);
+    if (damage !== undefined) options.onProblem?.(weightsAdvice(folder, damage));
     await endLostAttempt(options, keepsCheckpoints(options.keep));
     return { summary: finished, wasFinished: true };
   }
@@ -113,7 +116,7 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     await checkFolder(folder, config, runId);
     await options.owned.record(everyRunFiles);
     isOurs = true;
-    const finished = resume === 'auto' ? await readSummary(folder) : undefined;
+    const finished = resume === 'auto' ? await soundSummary(folder, options.onProblem) : undefined;
     if (finished !== undefined) await clearAfter((await listAttempts(folder)).at(-2), folder, keepsCheckpoints(keep));
     const summary = finished ?? (await trainIn(claim, options));
     await claim.release('finished');
@@ -129,6 +132,19 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
     throw error;
   }
+}
+
+function weightsAdvice(folder: string, damage: string): string {
+  return `'${join(folder, runFiles.weights)}' is damaged: ${damage}. The result is not affected; --resume never trains the run again.`;
+}
+
+/** A damaged summary is set aside, and the run is trained again: nobody can tell what its result was. */
+async function soundSummary(folder: string, onProblem: ExecuteOptions['onProblem']): Promise<RunSummary | undefined> {
+  const { summary, problem } = await lookForSummary(folder);
+  if (problem === undefined) return summary;
+  await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
+  onProblem?.(`${problem} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
+  return undefined;
 }
 
 /** Also when the run has ended. */
@@ -149,9 +165,9 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     await removeFile(join(folder, runFiles.summary));
     await checkpoints.clear();
   }
-  await writeWhole(join(folder, 'config.yaml'), stringify(config));
-  await writeWhole(join(folder, 'environment.json'), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
-  const metricsPath = join(folder, 'metrics.jsonl');
+  await writeWhole(join(folder, runFiles.config), stringify(config));
+  await writeWhole(join(folder, runFiles.environment), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
+  const metricsPath = join(folder, runFiles.metrics);
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
   if (last !== undefined && last.notes.backend !== backend.name) {
     onProblem?.(
@@ -185,6 +201,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   }).finally(() => trackers.close());
   const probes = config.probe ? await probe(run, onProblem) : null;
   await claim.assertHeld();
+  const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
   const summary: RunSummary = {
     formatVersion: 1,
     runId,
@@ -196,10 +213,10 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     }),
     cost: costOf(run, config),
     probes,
+    weights: checksumOf(weights),
   };
-  const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
-  await writeWhole(join(folder, runWeightsName), weights);
-  await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await writeWhole(join(folder, runFiles.weights), weights);
+  await writeWhole(join(folder, runFiles.summary), `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();
   return summary;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { removeCheckpoints } from './checkpoints/checkpoint-folder.js';
 import { type Attempt, listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { readSummary } from './folder/run-state.js';
+import { lookForSummary } from './folder/run-state.js';
 
 export const checkpointsIn = (folder: string) => join(folder, 'checkpoints');
 
@@ -19,7 +19,7 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
     const claim = await Claim.acquire(folder);
     if (claim === undefined) return;
     // Somebody may have started over, and have been killed, since the look.
-    const isFinished = (await readSummary(folder)) !== undefined;
+    const isFinished = (await lookForSummary(folder)).summary !== undefined;
     try {
       if (isFinished) await clearAfter(last, folder, keepsCheckpoints);
     } finally {

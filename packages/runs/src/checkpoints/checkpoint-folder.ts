@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
@@ -6,7 +5,7 @@ import { readSafetensors, writeSafetensors } from '@localgrad/nn';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
 import { createFolder, namesIn, removeFile, writeWhole } from '../folder/files.js';
-import { canonicalJson } from '../folder/hash.js';
+import { canonicalJson, sha256 } from '../folder/hash.js';
 
 export const checkpointFormatVersion = 1;
 
@@ -268,8 +267,4 @@ function broken(file: string, what: string): LocalgradError {
 
 function misfit(file: string, objection: string): LocalgradError {
   return new LocalgradError('invalid-data', `Checkpoint '${file}' is whole but does not fit: ${objection}.`, { file });
-}
-
-function sha256(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }

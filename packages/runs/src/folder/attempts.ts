@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { claimFile, claimNumbers, claimsFolder } from './claim-files.js';
 import { codeOf, fileSystem } from './file-system.js';
 import { readIfThere, removeFile } from './files.js';
 import { isAlive, type ProcessIdentity } from './process-identity.js';
+import { parseState } from './state-file.js';
 
 /**
  * How an attempt ended. Attempts of killed processes have no end.
@@ -11,7 +13,9 @@ import { isAlive, type ProcessIdentity } from './process-identity.js';
  * - `lost`: its process was killed before it could claim the run, which another one noted
  * - `reset`: no attempt, but the wish that those before it be forgotten
  */
-export type AttemptOutcome = 'finished' | 'failed' | 'stopped' | 'lost' | 'reset';
+export type AttemptOutcome = (typeof outcomes)[number];
+
+const outcomes = ['finished', 'failed', 'stopped', 'lost', 'reset'] as const;
 
 /** One attempt at a run: the content of a claim. */
 export interface Attempt {
@@ -37,6 +41,17 @@ export interface ClaimOptions {
 }
 
 export const defaultStaleSeconds = 60;
+
+const claimFormat = {
+  what: 'a claim',
+  schema: z.looseObject({
+    owner: z.object({ host: z.string(), pid: z.int(), startTicks: z.string().nullable() }),
+    startedAt: z.string().default(''),
+    checkpointStep: z.int().min(0).optional(),
+    outcome: z.enum(outcomes).optional(),
+    message: z.string().optional(),
+  }),
+};
 
 /** A claim that cannot be read, e.g. after a power failure, is one of a process that nothing is known of. */
 const unknownOwner: ProcessIdentity = { host: '', pid: 0, startTicks: null };
@@ -71,10 +86,16 @@ async function readClaim(file: string): Promise<ClaimContent> {
   // Taken away by hand while it was read.
   if (text === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
   try {
-    const content = JSON.parse(text) as ClaimContent;
-    if (typeof content.owner.pid === 'number') return content;
-  } catch {}
-  return { owner: unknownOwner, startedAt: '' };
+    const { checkpointStep, outcome, message, ...content } = parseState(Buffer.from(text), file, claimFormat);
+    return {
+      ...content,
+      ...(checkpointStep === undefined ? {} : { checkpointStep }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(message === undefined ? {} : { message }),
+    };
+  } catch {
+    return { owner: unknownOwner, startedAt: '' };
+  }
 }
 
 async function isFresh(folder: string, file: string, { owner }: ClaimContent, staleSeconds: number): Promise<boolean> {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utim
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { summaryOf } from '../run-summary.fixture.js';
 import { listAttempts } from './attempts.js';
 import { Claim } from './claim.js';
 import { forgetFailures, noteFailure, noteLoss } from './notes.js';
@@ -205,7 +206,7 @@ describe('readRunState', () => {
 
   it('takes a summary for the end', async () => {
     writeClaim(1, { owner: elsewhere, outcome: 'failed' });
-    writeFileSync(join(folder, 'summary.json'), '{}');
+    writeFileSync(join(folder, 'summary.json'), JSON.stringify(summaryOf('abc')));
     expect((await readRunState(folder, { retries: 0 })).status).toBe('finished');
   });
 });

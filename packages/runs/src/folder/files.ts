@@ -145,19 +145,3 @@ export async function readBytesIfThere(file: string): Promise<Buffer | undefined
 export async function readIfThere(file: string): Promise<string | undefined> {
   return (await readBytesIfThere(file))?.toString('utf8');
 }
-
-/** A JSON file, or undefined where there is none. @throws LocalgradError `invalid-data` that names the file */
-export async function readJsonIfThere<Value>(file: string): Promise<Value | undefined> {
-  const text = await readIfThere(file);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as Value;
-  } catch (error) {
-    throw new LocalgradError(
-      'invalid-data',
-      `'${file}' is not JSON: ${(error as Error).message}. It was changed after it had been written.`,
-      { file },
-      { cause: error },
-    );
-  }
-}
