@@ -13,7 +13,7 @@ import { weightsProblem } from './export-weights.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
 import { fileSystem } from './folder/file-system.js';
-import { readBytesIfThere, removeFile, writeWhole } from './folder/files.js';
+import { readBytesIfThere, removeFile } from './folder/files.js';
 import { checksumOf, hashOf } from './folder/hash.js';
 import { MetricsFile } from './folder/metrics-file.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
@@ -117,7 +117,8 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     await options.owned.record(everyRunFiles);
     isOurs = true;
     const finished = resume === 'auto' ? await soundSummary(folder, options.onProblem) : undefined;
-    if (finished !== undefined) await clearAfter((await listAttempts(folder)).at(-2), folder, keepsCheckpoints(keep));
+    if (finished !== undefined)
+      await clearAfter((await listAttempts(folder)).at(-2), claim, folder, keepsCheckpoints(keep));
     const summary = finished ?? (await trainIn(claim, options));
     await claim.release('finished');
     return { summary, wasFinished: finished !== undefined };
@@ -156,17 +157,22 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   const { config, folder, runId, run, backend, owned, keep = {}, onProblem } = options;
   const checkpoints = new CheckpointFolder<CheckpointNotes>(checkpointsIn(folder), {
     runId,
+    attempt: claim.attempt,
+    assertHeld: () => claim.assertHeld(),
     ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
     ...(keep.keepBest === undefined ? {} : { keepBest: keep.keepBest }),
     ...(onProblem === undefined ? {} : { onProblem }),
   });
   if (options.resume === 'never') {
-    // First of all: whoever is killed after this has not finished.
+    // First of all: a process that is killed after this has not finished.
+    await claim.assertHeld();
     await removeFile(join(folder, runFiles.summary));
     await checkpoints.clear();
   }
-  await writeWhole(join(folder, runFiles.config), stringify(config));
-  await writeWhole(join(folder, runFiles.environment), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
+  const write = (name: string, content: string | Uint8Array) =>
+    owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
+  await write(runFiles.config, stringify(config));
+  await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const metricsPath = join(folder, runFiles.metrics);
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
   if (last !== undefined && last.notes.backend !== backend.name) {
@@ -174,13 +180,16 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
       `Run ${runId} was begun on backend '${last.notes.backend}' and goes on on '${backend.name}': its result will not be the same bits.`,
     );
   }
-  const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes);
+  const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes, () => claim.assertHeldNow());
   const trackers = await openTrackers(options.trackers ?? {}, {
     folder: owned,
     runId,
     config,
     epochsDone: last?.progress.records.length ?? 0,
     onProblem: onProblem ?? (() => {}),
+  }).catch((error: unknown) => {
+    metrics.close();
+    throw error;
   });
   const result = await train({
     ...run.options,
@@ -193,14 +202,22 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
       ...(keep.everySteps === undefined ? {} : { everySteps: keep.everySteps }),
       async save(checkpoint) {
         await claim.assertHeld();
-        await metrics.sync();
+        metrics.sync();
         await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
         await claim.noteCheckpoint(checkpoint.progress.step);
       },
     },
-  }).finally(() => trackers.close());
+  })
+    .then((trained) => {
+      // All that the summary stands for reaches the disk before it does.
+      metrics.sync();
+      return trained;
+    })
+    .finally(() => {
+      metrics.close();
+      return trackers.close();
+    });
   const probes = config.probe ? await probe(run, onProblem) : null;
-  await claim.assertHeld();
   const weights = await weightsFile(run.compiled.network, { normalisation: run.normalisation });
   const summary: RunSummary = {
     formatVersion: 1,
@@ -215,8 +232,8 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     probes,
     weights: checksumOf(weights),
   };
-  await writeWhole(join(folder, runFiles.weights), weights);
-  await writeWhole(join(folder, runFiles.summary), `${JSON.stringify(summary, null, 2)}\n`);
+  await write(runFiles.weights, weights);
+  await write(runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();
   return summary;
 }

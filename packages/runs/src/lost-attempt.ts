@@ -21,7 +21,7 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
     // Somebody may have started over, and have been killed, since the look.
     const isFinished = (await lookForSummary(folder)).summary !== undefined;
     try {
-      if (isFinished) await clearAfter(last, folder, keepsCheckpoints);
+      if (isFinished) await clearAfter(last, claim, folder, keepsCheckpoints);
     } finally {
       await claim.release(isFinished ? 'finished' : 'stopped');
     }
@@ -34,9 +34,11 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
 /** Whoever ended as it should has kept what it was told to keep: nothing is removed after it. */
 export async function clearAfter(
   attempt: Attempt | undefined,
+  claim: Claim,
   folder: string,
   keepsCheckpoints: boolean,
 ): Promise<void> {
   if (attempt === undefined || attempt.outcome === 'finished' || keepsCheckpoints) return;
-  await removeCheckpoints(checkpointsIn(folder));
+  await claim.assertHeld();
+  await removeCheckpoints(checkpointsIn(folder), claim.attempt);
 }

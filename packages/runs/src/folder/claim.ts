@@ -94,6 +94,12 @@ export class Claim {
     this.#refuse();
   }
 
+  /** As `assertHeld`, without waiting. */
+  assertHeldNow(): void {
+    this.#look(highestClaimSync(this.#folder));
+    this.#refuse();
+  }
+
   /**
    * As `assertHeld`, for those who cannot wait: looks only where the last sign of life is so old that others may think of
    * taking over.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { codeOf, fileSystem, isUnsupported } from './file-system.js';
+import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
 import { explainWriteError } from './write-errors.js';
 
 /**
@@ -99,13 +99,13 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     handle = await fileSystem.open(folder, 'r');
   } catch (error) {
-    if (isUnsupported(error, ['EISDIR', 'EPERM', 'EACCES'])) return;
+    if (isUnsupported(error, foldersWithoutSync)) return;
     throw explainWriteError(folder, error);
   }
   try {
     await fileSystem.fsync(handle);
   } catch (error) {
-    if (!isUnsupported(error, ['EISDIR', 'EPERM', 'EACCES', 'EBADF'])) throw explainWriteError(folder, error);
+    if (!isUnsupported(error, foldersWithoutSync)) throw explainWriteError(folder, error);
   } finally {
     await fileSystem.close(handle);
   }
