@@ -6,6 +6,7 @@ import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
 import { stringify } from 'yaml';
+import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
@@ -191,6 +192,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     metrics.close();
     throw error;
   });
+  const clock = new CheckpointClock();
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
@@ -200,12 +202,14 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     checkpoints: {
       ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),
       ...(keep.everySteps === undefined ? {} : { everySteps: keep.everySteps }),
-      async save(checkpoint) {
-        await claim.assertHeld();
-        metrics.sync();
-        await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
-        await claim.noteCheckpoint(checkpoint.progress.step);
-      },
+      isDue: () => clock.isDue(),
+      save: (checkpoint) =>
+        clock.around(async () => {
+          await claim.assertHeld();
+          metrics.sync();
+          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
+          await claim.noteCheckpoint(checkpoint.progress.step);
+        }),
     },
   })
     .then((trained) => {

@@ -31,7 +31,12 @@ export interface Attempt {
   readonly isActive: boolean;
 }
 
-export type ClaimContent = Omit<Attempt, 'number' | 'isActive'>;
+export interface ClaimContent extends Omit<Attempt, 'number' | 'isActive'> {
+  /** Distinguishes claims of one process. */
+  readonly key?: string;
+  /** How long the claim lasts without a sign of life, if that is more than others would wait: its steps are long. */
+  readonly lifetimeSeconds?: number;
+}
 
 export interface ClaimOptions {
   /** Seconds between two signs of life. Default 5. */
@@ -45,8 +50,9 @@ export const defaultStaleSeconds = 60;
 const claimFormat = {
   what: 'a claim',
   schema: z.looseObject({
-    owner: z.object({ host: z.string(), pid: z.int(), startTicks: z.string().nullable() }),
+    owner: z.looseObject({ host: z.string(), pid: z.int(), startTicks: z.string().nullable() }),
     startedAt: z.string().default(''),
+    lifetimeSeconds: z.number().min(0).max(900).optional(),
     checkpointStep: z.int().min(0).optional(),
     outcome: z.enum(outcomes).optional(),
     message: z.string().optional(),
@@ -86,9 +92,17 @@ async function readClaim(file: string): Promise<ClaimContent> {
   // Taken away by hand while it was read.
   if (text === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
   try {
-    const { checkpointStep, outcome, message, ...content } = parseState(Buffer.from(text), file, claimFormat);
+    const {
+      checkpointStep,
+      outcome,
+      message,
+      lifetimeSeconds,
+      key: _,
+      ...content
+    } = parseState(Buffer.from(text), file, claimFormat);
     return {
       ...content,
+      ...(lifetimeSeconds === undefined ? {} : { lifetimeSeconds }),
       ...(checkpointStep === undefined ? {} : { checkpointStep }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(message === undefined ? {} : { message }),
@@ -98,13 +112,19 @@ async function readClaim(file: string): Promise<ClaimContent> {
   }
 }
 
-async function isFresh(folder: string, file: string, { owner }: ClaimContent, staleSeconds: number): Promise<boolean> {
+async function isFresh(
+  folder: string,
+  file: string,
+  { owner, lifetimeSeconds = 0 }: ClaimContent,
+  staleSeconds: number,
+): Promise<boolean> {
   const alive = isAlive(owner);
   if (alive !== undefined) return alive;
   const sign = await modifiedAt(file);
   // Both times are of the same clock, the file server's, whatever this machine's says.
   const now = await serverTime(folder);
-  return sign !== undefined && now - sign < 1000 * staleSeconds;
+  // A time in the future is no sign of life either: a live owner's next one would have corrected it.
+  return sign !== undefined && Math.abs(now - sign) < 1000 * Math.max(staleSeconds, lifetimeSeconds);
 }
 
 /** In milliseconds. Where nothing can be written, e.g. by somebody who only reads, this machine's clock has to do. */
