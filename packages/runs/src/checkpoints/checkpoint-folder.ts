@@ -5,6 +5,7 @@ import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
 import { createFolder, namesIn, readBytesIfThere, removeFile, writeWhole } from '../folder/files.js';
 import { checksumOf } from '../folder/hash.js';
+import { explainWriteError } from '../folder/write-errors.js';
 import { type CheckpointName, checkpointFile, checkpointName, oldestFirst } from './checkpoint-name.js';
 import { type CheckpointDescription, checkpointFormatVersion, describe, readDescription } from './description.js';
 
@@ -210,7 +211,7 @@ export async function removeCheckpoints(
   try {
     await fileSystem.rmdir(folder);
   } catch (error) {
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw explainWriteError(folder, error);
   }
 }
 

@@ -23,10 +23,19 @@ export function absolutePath(path: string): string {
   }
 }
 
+/** Folders whose names changed: from the one above the first new folder to the one above the last. */
+function foldersAbove(last: string, first: string): string[] {
+  const folders = [dirname(last)];
+  while (folders[0] !== undefined && folders[0].length > dirname(first).length) folders.unshift(dirname(folders[0]));
+  return folders;
+}
+
 /** Creates a folder and its parents. @throws LocalgradError `invalid-option` */
 export async function createFolder(folder: string): Promise<void> {
+  const path = absolutePath(folder);
   try {
-    await fileSystem.mkdir(absolutePath(folder));
+    const first = await fileSystem.mkdir(path);
+    if (first !== undefined) for (const above of foldersAbove(path, first)) await syncFolder(above);
   } catch (error) {
     const explained = explainWriteError(folder, error);
     if (LocalgradError.isInstance(explained)) throw explained;
@@ -116,7 +125,7 @@ export async function removeFile(file: string): Promise<void> {
   try {
     await fileSystem.unlink(file);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw explainWriteError(file, error);
   }
 }
 
