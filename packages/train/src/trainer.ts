@@ -127,7 +127,8 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     await policy.save({ progress, tensors: await captureTensors(compiled, optimizer) });
   };
 
-  const isSaveDue = () => signal?.aborted === true || isDue(step, options.checkpoints?.everySteps);
+  const isSaveDue = () =>
+    signal?.aborted === true || isDue(step, options.checkpoints?.everySteps) || options.checkpoints?.isDue?.() === true;
 
   const runEpoch = async (epoch: number): Promise<EpochRecord> => {
     const isContinued = resumed?.epoch === epoch && resumed.batchesDone > 0;

@@ -24,6 +24,7 @@ export async function report(path: string, output: string | undefined, terminal:
   // As somebody else would repeat it, wherever this copy lies.
   const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
   const study = await loadStudy(sweep, [`localgrad report ${isElsewhere ? folder : defaultSweepFolder(sweep)}`]);
+  for (const problem of study.problems ?? []) terminal.stderr.write(`localgrad: ${problem}\n`);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     name: study.name,

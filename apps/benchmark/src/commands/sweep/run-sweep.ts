@@ -38,6 +38,8 @@ export interface SweepReport {
   readonly counts: Readonly<Record<RunStatus, number>>;
   /** Runs that failed for good, and why. */
   readonly failures: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
+  /** Runs with damaged files, and what is wrong with them. `sweep run` and workers run them again. */
+  readonly unreadable: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
   /** The command that tries them once more. */
   readonly retryCommand: string | null;
   /** False where a run failed for good: the exit code is then 1. */
@@ -128,15 +130,18 @@ export async function sweepStatus(path: string): Promise<SweepReport & Pick<Swee
 }
 
 export function reportOf(sweep: Sweep, { tasks, counts }: SweepStatus): SweepReport {
-  const failures = tasks.flatMap(({ task, status, message }) =>
-    status === 'failed' ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
-  );
+  const withStatus = (wanted: RunStatus) =>
+    tasks.flatMap(({ task, status, message }) =>
+      status === wanted ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
+    );
+  const failures = withStatus('failed');
   return {
     name: sweep.name,
     folder: sweep.folder,
     runs: tasks.length,
     counts,
     failures,
+    unreadable: withStatus('unreadable'),
     retryCommand:
       failures.length === 0 ? null : `${sweep.commands.at(-1) ?? 'localgrad sweep run FILE'} --retry-failed`,
     passed: failures.length === 0,
