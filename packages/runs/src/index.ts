@@ -18,4 +18,5 @@ export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } fro
 export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
-export { parseYaml, readText, validate, type YamlDocument } from './yaml/yaml-document.js';
+export { readText } from './yaml/read-text.js';
+export { parseYaml, validate, type YamlDocument } from './yaml/yaml-document.js';
