@@ -1,4 +1,5 @@
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+export { flagOf } from './config/flag-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';

@@ -192,7 +192,7 @@ describe('limits of an experiment', () => {
 
   it('keep control characters out of labels', async () => {
     expect(await problemsOf(`${base}factors: { host: ["\\e[2J"] }\n`)).toEqual([
-      expect.stringMatching(/^e\.yaml:3:20: '\\x1b\[2J' contains a control character/),
+      expect.stringMatching(/^e\.yaml:3:19: '\\x1b\[2J' contains a control character/),
     ]);
   });
 });
