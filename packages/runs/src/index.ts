@@ -1,4 +1,5 @@
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+export { flagOf } from './config/flag-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
@@ -34,4 +35,5 @@ export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } fro
 export type { FileChecksum, RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
-export { parseYaml, readText, validate, type YamlDocument } from './yaml/yaml-document.js';
+export { readText } from './yaml/read-text.js';
+export { parseYaml, validate, type YamlDocument } from './yaml/yaml-document.js';
