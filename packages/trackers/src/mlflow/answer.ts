@@ -5,16 +5,21 @@ const longestAnswer = 1_000_000;
 
 /** Reads an answer's text; throws and drops the connection as soon as it exceeds the limit. */
 export async function readAnswer(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return '';
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    // Leaving the loop cancels the stream.
-    if (bytes > longestAnswer) throw new MlflowFailure(`its answer exceeds ${longestAnswer} bytes; is it MLflow?`);
-    text += decoder.decode(chunk, { stream: true });
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > longestAnswer) {
+      await reader.cancel();
+      throw new MlflowFailure(`its answer exceeds ${longestAnswer} bytes; is it MLflow?`);
+    }
+    text += decoder.decode(value, { stream: true });
   }
-  return text + decoder.decode();
 }
 
 /** A parsed JSON answer whose fields are read with checks. */
