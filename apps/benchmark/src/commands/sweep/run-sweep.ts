@@ -53,7 +53,8 @@ export interface RunReport extends SweepReport {
   readonly passed: boolean;
 }
 
-const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConfig);
+/** Hash that names the folder of a run. */
+export const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConfig);
 
 /** Writes the sweep's folder, or brings it up to date. */
 export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder'>): Promise<Sweep> {
@@ -70,10 +71,20 @@ export async function retryFailed(sweep: Sweep): Promise<void> {
 }
 
 export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
-  const sweep = await prepareSweep(file, flags);
+  return executeSweep(await prepareSweep(file, flags), flags, terminal);
+}
+
+export interface ExecuteSweepFlags extends Pick<SweepFlags, 'executor' | 'processes' | 'threads' | 'retryFailed'> {
+  /** Called before the first run, if any run is left. */
+  readonly beforeFirst?: (sweep: Sweep) => Promise<void>;
+}
+
+/** Runs what is not finished in a sweep that is prepared. */
+export async function executeSweep(sweep: Sweep, flags: ExecuteSweepFlags, terminal: Terminal): Promise<RunReport> {
   const before = await readSweepStatus(sweep);
   await checkConditions(sweep, before);
   if (flags.retryFailed === true) await retryFailed(sweep);
+  if (before.counts.finished < before.tasks.length) await flags.beforeFirst?.(sweep);
   const progress = new SweepProgress(terminal.stderr, before);
   const { signal } = terminal;
   try {

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fontFamily } from './svg.js';
+import { fontFamily } from '../theme/palette.js';
 
-/** An SVG as a PNG with twice its pixels. Brings its own fonts: the same picture on every machine. */
+/** Renders an SVG as PNG at twice its size, with bundled fonts: the same picture on every machine. */
 export async function pngOf(svg: string): Promise<Uint8Array> {
   const { Resvg } = await import('@resvg/resvg-js');
   const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf');

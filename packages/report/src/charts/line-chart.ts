@@ -1,8 +1,8 @@
-import type { Look } from '../looks.js';
-import { colourOf, paper } from '../theme/palette.js';
-import type { ChartSpec } from '../theme/svg.js';
-import { panelHeight, panelWidth } from './figure.js';
+import { colorOf, paper } from '../theme/palette.js';
+import type { ChartSpec } from './chart.js';
 import { labelSize, placeLineLabels, rowHeight } from './line-labels.js';
+import type { Look } from './look.js';
+import { panelHeight, panelWidth } from './panel.js';
 import { shareFormat } from './scales.js';
 
 /** A line with its band; bounds are null where there is none. */
@@ -29,7 +29,7 @@ export interface LineChartOptions {
 
 /** More points than that would hide their line. */
 const mostPoints = 12;
-/** Solid; the reference; then what else shares a colour. */
+/** Solid; the reference; then what else shares a color. */
 const patterns = [
   [1, 0],
   [5, 5],
@@ -42,9 +42,9 @@ const patterns = [
 /** Shares by x: lines with their names at their ends, on bands that were computed before. */
 export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineChartOptions): ChartSpec {
   const { xDomain, yDomain, xFormat } = axes;
-  const points = lines.flatMap(({ label, colour, shape, dash, points: own }) =>
+  const points = lines.flatMap(({ label, color, shape, dash, points: own }) =>
     own.map(({ x, y, low, high }) => ({
-      ...{ label, x, y, low, high, shape, stroke: colourOf(colour), pattern: patterns[dash % patterns.length] },
+      ...{ label, x, y, low, high, shape, stroke: colorOf(color), pattern: patterns[dash % patterns.length] },
       isMarked: own.length <= mostPoints,
     })),
   );
@@ -66,8 +66,8 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
     scale: { domain: yDomain, nice: false, zero: false },
     axis: { format: shareFormat(yDomain), tickCount: 5 },
   });
-  const colour = { field: 'stroke', type: 'nominal', scale: null };
-  const line = { detail: { field: 'label', type: 'nominal' }, color: colour };
+  const color = { field: 'stroke', type: 'nominal', scale: null };
+  const line = { detail: { field: 'label', type: 'nominal' }, color: color };
   return {
     ...(title === '' ? {} : { title: { text: title, fontSize: 13, offset: 12 } }),
     width: panelWidth,
@@ -86,7 +86,7 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
       {
         data: { values: points.filter(({ isMarked }) => isMarked) },
         mark: { type: 'point', filled: true, size: 34, opacity: 1 },
-        encoding: { x, y: y('y'), shape: { field: 'shape', type: 'nominal', scale: null }, color: colour },
+        encoding: { x, y: y('y'), shape: { field: 'shape', type: 'nominal', scale: null }, color: color },
       },
       ...labels(lines, axes),
     ],
@@ -97,15 +97,15 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
 function labels(lines: readonly ChartLine[], { xDomain, yDomain }: Omit<LineChartOptions, 'title'>): ChartSpec[] {
   const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
   const down = (value: number) => panelHeight * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
-  const placed = lines.flatMap(({ colour, ...line }) =>
-    line.points.length === 0 ? [] : [{ colour, label: line.label, points: line.points }],
+  const placed = lines.flatMap(({ color, ...line }) =>
+    line.points.length === 0 ? [] : [{ color, label: line.label, points: line.points }],
   );
   const values = placeLineLabels(
     placed.map(({ label, points }) => ({ label, points: points.map(({ x, y }) => ({ x: across(x), y: down(y) })) })),
     panelWidth,
     panelHeight,
   ).map(({ line, text, x, y, leader }) => ({
-    ...{ text, x, y, stroke: colourOf(placed[line]?.colour ?? 0) },
+    ...{ text, x, y, stroke: colorOf(placed[line]?.color ?? 0) },
     // Of the first row.
     top: y - (rowHeight * (text.length - 1)) / 2,
     ...(leader === null ? {} : { fromX: leader.x + 4, fromY: leader.y, toX: x - 2 }),
@@ -116,14 +116,14 @@ function labels(lines: readonly ChartLine[], { xDomain, yDomain }: Omit<LineChar
     ...{ fontSize: labelSize, fontWeight: 'bold', lineHeight: rowHeight },
   };
   const encoding = { x: pixels('x'), y: pixels('top'), text: { field: 'text' } };
-  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  const color = { field: 'stroke', type: 'nominal', scale: null };
   return [
     {
       data: { values: values.filter((label) => 'fromX' in label) },
       mark: { type: 'rule', strokeWidth: 1, opacity: 0.7 },
-      encoding: { x: pixels('fromX'), y: pixels('fromY'), x2: { field: 'toX' }, y2: { field: 'y' }, color: colour },
+      encoding: { x: pixels('fromX'), y: pixels('fromY'), x2: { field: 'toX' }, y2: { field: 'y' }, color: color },
     },
     { data: { values }, mark: { ...text, stroke: paper, strokeWidth: 3, strokeJoin: 'round' }, encoding },
-    { data: { values }, mark: text, encoding: { ...encoding, color: colour } },
+    { data: { values }, mark: text, encoding: { ...encoding, color: color } },
   ];
 }
