@@ -8,6 +8,7 @@ import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
 import { parse, stringify } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+import { inFlags } from './config/flag-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { runWeightsName } from './export-weights.js';
@@ -66,7 +67,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   }
 
   const data = options.data ?? (await loadData(config));
-  const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
+  const backend =
+    options.backend ?? (await inFlags(config, () => selectBackend(config.backend, { threads: config.threads })));
   try {
     const run = await prepareRun(config, data);
     for (const notice of run.notices) options.onProblem?.(notice);
