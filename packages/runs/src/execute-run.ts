@@ -8,6 +8,7 @@ import { checkMemory, type Observer, probeModules, train } from '@localgrad/trai
 import { stringify } from 'yaml';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+import { inFlags } from './config/flag-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { weightsProblem } from './export-weights.js';
@@ -74,7 +75,8 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   }
 
   const data = options.data ?? (await loadData(config));
-  const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
+  const backend =
+    options.backend ?? (await inFlags(config, () => selectBackend(config.backend, { threads: config.threads })));
   try {
     const run = await prepareRun(config, data);
     for (const notice of run.notices) options.onProblem?.(notice);
