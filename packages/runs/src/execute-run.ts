@@ -11,6 +11,7 @@ import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { weightsProblem } from './export-weights.js';
+import { faultOf } from './fault.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
 import { fileSystem } from './folder/file-system.js';
@@ -47,6 +48,8 @@ export interface ExecuteOptions {
   /** Already started, and not disposed of here; else one is started for this run. */
   readonly backend?: BackendHandle;
   readonly data?: DatasetSplits;
+  /** Whether an error counts against the run, which may fail only so often. Default: unless the machine is to blame. */
+  readonly countsAgainstRun?: (error: unknown) => boolean;
 }
 
 /** A run's result; undefined where another process is at work on it. */
@@ -130,7 +133,8 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
       return undefined;
     }
     // That this run cannot be here is no failure of the one whose folder it is.
-    const isStop = !isOurs || (signal?.aborted === true && error === signal.reason);
+    const { countsAgainstRun = (cause) => faultOf(cause) !== 'machine' } = options;
+    const isStop = !isOurs || (signal?.aborted === true && error === signal.reason) || !countsAgainstRun(error);
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
     throw error;
   }

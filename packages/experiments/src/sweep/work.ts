@@ -2,8 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type RunState, readRunState } from '@localgrad/runs';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
 
-/** How a worker's attempt at a run went. `busy`: another process has it. */
-export type TaskOutcome = 'finished' | 'failed' | 'busy';
+/**
+ * How a worker's attempt at a run went.
+ *
+ * - `busy`: another process has it
+ * - `returned`: the machine is to blame; the run was given back, and no failure counts against it
+ */
+export type TaskOutcome = 'finished' | 'failed' | 'busy' | 'returned';
 
 export interface WorkOptions {
   readonly sweep: Sweep;
