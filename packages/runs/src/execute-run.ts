@@ -10,12 +10,11 @@ import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
-import { weightsProblem } from './export-weights.js';
 import { faultOf } from './fault.js';
+import { checkFinalWeights, soundSummary } from './finished-run.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { fileSystem } from './folder/file-system.js';
-import { readBytesIfThere, removeFile } from './folder/files.js';
+import { removeFile } from './folder/files.js';
 import { checksumOf, hashOf } from './folder/hash.js';
 import { MetricsFile } from './folder/metrics-file.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
@@ -70,8 +69,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   await checkFolder(folder, config, runId);
   const { summary: finished } = resume === 'auto' ? await lookForSummary(folder) : {};
   if (finished !== undefined) {
-    const damage = weightsProblem(await readBytesIfThere(join(folder, runFiles.weights)), finished);
-    if (damage !== undefined) options.onProblem?.(weightsAdvice(folder, damage));
+    await checkFinalWeights(folder, finished, options.onProblem);
     await endLostAttempt(options, keepsCheckpoints(options.keep));
     return { summary: finished, wasFinished: true };
   }
@@ -138,19 +136,6 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
     throw error;
   }
-}
-
-function weightsAdvice(folder: string, damage: string): string {
-  return `'${join(folder, runFiles.weights)}' is damaged: ${damage}. The result is not affected; --resume never trains the run again.`;
-}
-
-/** A damaged summary is set aside, and the run is trained again: nobody can tell what its result was. */
-async function soundSummary(folder: string, onProblem: ExecuteOptions['onProblem']): Promise<RunSummary | undefined> {
-  const { summary, problem } = await lookForSummary(folder);
-  if (problem === undefined) return summary;
-  await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
-  onProblem?.(`${problem} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
-  return undefined;
 }
 
 /** Also when the run has ended. */

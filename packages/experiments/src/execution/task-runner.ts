@@ -58,7 +58,7 @@ export class TaskRunner {
     let attempts = 0;
     let hasStepped = false;
     try {
-      attempts = (await listAttempts(folder)).length;
+      attempts = await countOf(folder);
       const config = runConfigSchema.parse(task.config);
       const result = await executeRun({
         config,
