@@ -220,11 +220,20 @@ describe('Claim', () => {
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
     expect(content().lifetimeSeconds).toBeUndefined();
-    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 50_000);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 15_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(1);
+    expect(content().lifetimeSeconds).toBe(60);
+    // Written again only when it has doubled.
+    vi.spyOn(Date, 'now').mockReturnValue(start + 29_000 + 29_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(1);
+    expect(content().lifetimeSeconds).toBe(60);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 58_000 + 50_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(2);
     expect(content().lifetimeSeconds).toBe(200);
-    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 50_000 + 7_200_000);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 108_000 + 7_200_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(3);
     expect(content()).toMatchObject({ lifetimeSeconds: 900, checkpointStep: 3 });
