@@ -262,6 +262,27 @@ describe('Claim', () => {
     await claim?.release('stopped');
   }, 60_000);
 
+  it('gives signs from the main thread where those of the other are missing', async () => {
+    const open = vi.spyOn(fileSystem, 'open');
+    const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.02 });
+    open.mockClear();
+    // The last sign seems to be old, whatever the thread does.
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 600_000);
+    await vi.waitFor(() => expect(open).toHaveBeenCalledWith(fileOf(1), 'r+'));
+    await claim?.release('stopped');
+  });
+
+  it('that is removed while it is looked at is not active; other errors are not hidden', async () => {
+    writeClaim(1, { owner: elsewhere });
+    const stat = vi.spyOn(fileSystem, 'stat');
+    stat.mockRejectedValueOnce(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }));
+    expect(await listAttempts(folder)).toMatchObject([{ isActive: false }]);
+    stat.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    await expect(listAttempts(folder)).rejects.toThrow('EIO');
+    stat.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    expect(await readRunState(folder)).toMatchObject({ status: 'unreadable' });
+  });
+
   it('gives no signs of life for a main thread that makes no progress', async () => {
     const start = Date.now();
     vi.spyOn(Date, 'now').mockReturnValue(start - 1_801_000);
