@@ -24,7 +24,7 @@ const direction = {
   'setup-tensorflow': ['core', 'backends'],
   runs: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers'],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
-  report: ['core', 'engine', 'train', 'statistics', 'runs', 'experiments'],
+  report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
   verify: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
   bench: [
     'core',

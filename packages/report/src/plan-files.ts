@@ -13,9 +13,6 @@ export interface PlanFile extends PlanFigure {
 export const planCaption =
   'The network on top, one line for each loss below it; a bar covers the blocks that the loss trains. Gradients do not leave the bars.';
 
-/** What names of plans' files are like, without their endings. */
-export const planFileName = /^plan-\d+(-[a-z0-9-]*)?$/;
-
 /** Names files by number and title, e.g. `plan-2-mlm-dgl-k-7`. */
 export function planFilesOf(figures: readonly PlanFigure[]): PlanFile[] {
   return figures.map((figure, index) => {

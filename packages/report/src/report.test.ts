@@ -202,7 +202,7 @@ describe('studies that lack something', () => {
     await writeReport(study, folder);
     const unrun = { ...study, conditions: study.conditions.map((condition) => ({ ...condition, runs: [] })) };
     const { html, figures } = await writeReport(unrun, folder);
-    expect(await readFile(html, 'utf8')).toContain('No run has finished yet; 18 are asked for.');
+    expect(await readFile(html, 'utf8')).toContain('No run has finished yet; 18 runs planned.');
     expect(figures).toEqual([]);
     expect(await readdir(join(folder, 'figures'))).toEqual([]);
   });
@@ -215,7 +215,7 @@ describe('studies that lack something', () => {
       conditions: [{ ...(first as Study['conditions'][number]), runs: first?.runs.slice(1) ?? [] }, ...others],
     });
     expect(html).toContain('17 of 18 runs have finished');
-    expect(html).toContain('2 to 3 a condition');
+    expect(html).toContain('2 to 3 per condition');
     expect(html).toContain('<td>2 of 3</td>');
     expect(markdown).toContain('2 of 3');
   });

@@ -9,6 +9,7 @@ import {
   untested,
   welchTest,
 } from '@localgrad/statistics';
+import { isDiverged } from './diverged.js';
 
 /** Which of a run's accuracies is compared. The best of all epochs is chosen by the test set itself, so optimistic. */
 export type AccuracyMeasure = 'testAccuracy' | 'bestTestAccuracy';
@@ -165,12 +166,12 @@ function compared(
   };
 }
 
-/** By seed; runs without a test set have nothing to compare. */
+/** Values by seed; omits diverged runs and runs without a test set. */
 export function measured(runs: readonly FinishedRun[], measure: AccuracyMeasure): Map<number, number> {
   return new Map(
-    runs.flatMap(({ seed, summary }) => {
-      const value = summary[measure];
-      return value === null ? [] : [[seed, value] as const];
+    runs.flatMap((run) => {
+      const value = isDiverged(run) ? null : run.summary[measure];
+      return value === null ? [] : [[run.seed, value] as const];
     }),
   );
 }
