@@ -6,7 +6,7 @@ import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
@@ -21,6 +21,7 @@ import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { openTrackers, type TrackerOptions } from './run-trackers.js';
+import { yamlText } from './yaml/yaml-text.js';
 
 /** How a run is kept, which has no influence on its result. */
 export interface KeepOptions {
@@ -142,7 +143,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     await rm(join(folder, 'summary.json'), { force: true });
     await checkpoints.clear();
   }
-  await writeWhole(join(folder, 'config.yaml'), stringify(config));
+  await writeWhole(join(folder, 'config.yaml'), yamlText(config));
   await writeWhole(join(folder, 'environment.json'), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const metricsPath = join(folder, 'metrics.jsonl');
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
@@ -157,6 +158,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     runId,
     config,
     epochsDone: last?.progress.records.length ?? 0,
+    startsOver: options.resume === 'never',
     onProblem: onProblem ?? (() => {}),
   });
   const result = await train({

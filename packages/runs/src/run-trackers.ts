@@ -1,24 +1,29 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
 import { csvWriter, type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
 import type { Observer } from '@localgrad/train';
 import type { RunConfig } from './config/run-config.js';
 import { readJsonIfThere, writeWhole } from './folder/files.js';
 
-/** Where a run is shown besides its own files. */
+/** Trackers besides the files of a run. */
 export interface TrackerOptions {
-  /** Event files in the run's folder `tensorboard`. */
+  /** Event files in the folder `tensorboard` of the run. */
   readonly tensorboard?: boolean | undefined;
-  /** One row an epoch, in the run's `epochs.csv`. */
+  /** One row per epoch in `epochs.csv` of the run. */
   readonly csv?: boolean | undefined;
-  /** Address of an MLflow server. */
+  /**
+   * URL of an MLflow server. Credentials belong in the environment: MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
+   * MLFLOW_TRACKING_PASSWORD.
+   */
   readonly mlflow?: string | undefined;
-  /** MLflow's experiment. Default `localgrad`. */
+  /** MLflow experiment. Default `localgrad`. */
   readonly mlflowExperiment?: string | undefined;
 }
 
 export interface Trackers {
   readonly observers: readonly Observer[];
-  /** Sends what is still on its way. */
+  /** Sends queued data. */
   close(): Promise<void>;
 }
 
@@ -26,8 +31,10 @@ export interface TrackedRun {
   readonly folder: string;
   readonly runId: string;
   readonly config: RunConfig;
-  /** Where the run goes on. */
+  /** Number of completed epochs when resuming. */
   readonly epochsDone: number;
+  /** Whether earlier results of the run are discarded: MLflow then gets a new run. */
+  readonly startsOver: boolean;
   readonly onProblem: (message: string) => void;
 }
 
@@ -44,8 +51,10 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
 
 async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun): Promise<MlflowTracker> {
   const note = join(run.folder, 'mlflow.json');
-  const known = await readJsonIfThere<{ readonly runId: string }>(note);
-  const { MLFLOW_TRACKING_TOKEN: token } = process.env;
+  if (run.startsOver) await rm(note, { force: true });
+  const known = await knownRunId(note, run.onProblem);
+  const { MLFLOW_TRACKING_TOKEN: token, MLFLOW_TRACKING_USERNAME: username = '' } = process.env;
+  const { MLFLOW_TRACKING_PASSWORD: password = '' } = process.env;
   const parameters = Object.entries(run.config).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, Array.isArray(value) ? value.join(',') : value] as const],
   );
@@ -59,6 +68,21 @@ async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun)
       writeWhole(note, `${JSON.stringify({ runId })}\n`).catch((error: Error) => run.onProblem(error.message));
     },
     ...(token === undefined ? {} : { token }),
-    ...(known === undefined ? {} : { runId: known.runId }),
+    ...(username === '' && password === '' ? {} : { credentials: { username, password } }),
+    ...(known === undefined ? {} : { runId: known }),
   });
+}
+
+/** ID of the MLflow run to resume. A broken note costs the connection to the earlier run, not the run itself. */
+async function knownRunId(note: string, onProblem: (message: string) => void): Promise<string | undefined> {
+  try {
+    const content = await readJsonIfThere<unknown>(note);
+    if (content === undefined) return undefined;
+    const runId: unknown = typeof content === 'object' && content !== null ? Reflect.get(content, 'runId') : undefined;
+    if (typeof runId === 'string' && runId !== '') return runId;
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+  }
+  onProblem(`'${note}' contains no MLflow run ID; MLflow gets a new run.`);
+  return undefined;
 }

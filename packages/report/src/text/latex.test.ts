@@ -8,7 +8,9 @@ import { syntheticStudy } from '../study.fixture.js';
 import { latexText, untypesettable } from './escape.js';
 import { latexOf } from './latex.js';
 
-const engine = ['booktabs.sty', 'graphicx.sty', 't1cmr.fd'].every((file) => spawnSync('kpsewhich', [file]).status === 0);
+const engine = ['booktabs.sty', 'graphicx.sty', 't1cmr.fd'].every(
+  (file) => spawnSync('kpsewhich', [file]).status === 0,
+);
 if (!engine) {
   console.warn(
     'SKIPPED: report.tex is not compiled, as pdfLaTeX with booktabs is not installed. On Debian: apt-get install texlive-latex-recommended.',

@@ -1,4 +1,5 @@
 import { closestFirst } from '@localgrad/core';
+import { maskCredentials } from '@localgrad/trackers';
 import type { z } from 'zod';
 
 /** One thing that is wrong with a value, and where. */
@@ -53,7 +54,7 @@ export function unknownKey(key: string, allowed: readonly string[]): string {
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
+  return value === undefined ? 'nothing' : maskCredentials(JSON.stringify(value));
 }
 
 function lowerFirst(text: string): string {
