@@ -8,5 +8,5 @@ export { TaskRunner, type WorkerMessage } from './execution/task-runner.js';
 export { hasParent, tellParent, withParent } from './execution/worker-channel.js';
 export * from './executors/index.js';
 export * from './files/index.js';
-export type { ComparisonRule, Condition, FinishedRun, Study, UnreadableRun } from './results/study.js';
+export type { ComparisonRule, Condition, FinishedRun, Study } from './results/study.js';
 export * from './sweep/index.js';

@@ -53,7 +53,7 @@ function diverged({ rows }: StudyView): Finding[] {
   if (count === 0) return [];
   return [
     {
-      text: `${counted(count, 'run')} diverged: ${count === 1 ? 'its' : 'their'} loss is not a finite number. Every mean, interval and test omits diverged runs, so the marked means of these conditions (${divergedMark}) are too favorable.`,
+      text: `${counted(count, 'run')} diverged: ${count === 1 ? 'its' : 'their'} weights or losses are not finite numbers. Every mean, interval and test omits diverged runs, so the marked means of these conditions (${divergedMark}) are too favorable.`,
       details: affected.map(
         (row) =>
           `${row.condition.name}: ${row.diverged.length} of ${finishedRuns(row)} finished runs (${seedsOf(row.diverged.map(({ seed }) => seed))})`,
@@ -62,11 +62,8 @@ function diverged({ rows }: StudyView): Finding[] {
   ];
 }
 
-function unreadable({ rows }: StudyView): Finding[] {
-  const details = rows.flatMap(({ condition }) =>
-    (condition.unreadable ?? []).map(({ seed, message }) => `${condition.name}, seed ${seed}: ${message}`),
-  );
+/** Runs with damaged files count as missing. */
+function unreadable({ study: { problems: details = [] } }: StudyView): Finding[] {
   if (details.length === 0) return [];
-  const text = `The files of ${counted(details.length, 'run')} cannot be read; ${details.length === 1 ? 'it counts' : 'they count'} as missing.`;
-  return [{ text, details }];
+  return [{ text: `${counted(details.length, 'file')} of runs cannot be read.`, details }];
 }

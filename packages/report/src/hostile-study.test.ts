@@ -94,7 +94,7 @@ describe('diverged runs', () => {
     const mean = rest.reduce((sum, value) => sum + value, 0) / rest.length;
     const written = await texts(study);
     const html = written['report.html'];
-    expect(html).toContain('1 run diverged: its loss is not a finite number.');
+    expect(html).toContain('1 run diverged: its weights or losses are not finite numbers.');
     expect(html).toContain('1 of 3 finished runs (seed 2)');
     expect(html).toContain('<td>3, 1 diverged</td>');
     expect(html).toMatch(new RegExp(`${(100 * mean).toFixed(2)} ± [\\d.]+\u00a0% †`));
@@ -118,16 +118,13 @@ describe('diverged runs', () => {
   });
 });
 
-describe('unreadable runs', () => {
-  it('are listed with their file, and the other runs are reported', async () => {
-    const message = "'runs/x/summary.json' is not JSON";
-    const study = withCondition(small(), 1, ({ runs }) => ({
-      runs: runs.slice(1),
-      unreadable: [{ folder: 'runs/x', seed: 1, message }],
-    }));
-    const written = await texts(study);
-    expect(written['report.html']).toContain('The files of 1 run cannot be read; it counts as missing.');
-    expect(written['report.html']).toContain(message);
+describe('damaged files of runs', () => {
+  it('are listed, and the other runs are reported', async () => {
+    const problem = "Run 'DGL, seed 1' is missing: 'runs/x/summary.json' is not JSON";
+    const study = withCondition(small(), 1, ({ runs }) => ({ runs: runs.slice(1) }));
+    const written = await texts({ ...study, problems: [problem] });
+    expect(written['report.html']).toContain('1 file of runs cannot be read.');
+    expect(written['report.html']).toContain(problem);
     expect(written['report.md']).toContain('17 of 18 runs have finished');
   });
 });

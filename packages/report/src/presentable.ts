@@ -4,7 +4,7 @@ import { printable, printableLine } from './text/printable.js';
 
 /** A study whose texts can be shown anywhere: without control characters, and with masked credentials. */
 export function presentable(study: Study): Study {
-  const { name, title, description, factors, conditions, compare, source, commands } = study;
+  const { name, title, description, factors, conditions, compare, source, commands, problems = [] } = study;
   return {
     ...study,
     name: lineOf(name),
@@ -15,16 +15,16 @@ export function presentable(study: Study): Study {
     compare: compare === null ? null : { factor: lineOf(compare.factor), baseline: lineOf(compare.baseline) },
     source: textOf(source),
     commands: commands.map(lineOf),
+    problems: problems.map(lineOf),
   };
 }
 
 function presentableCondition(condition: Condition): Condition {
-  const { name, labels, unreadable = [] } = condition;
+  const { name, labels } = condition;
   return {
     ...condition,
     name: lineOf(name),
     labels: Object.fromEntries(Object.entries(labels).map(([factor, label]) => [lineOf(factor), lineOf(label)])),
-    unreadable: unreadable.map((run) => ({ ...run, message: lineOf(run.message) })),
   };
 }
 

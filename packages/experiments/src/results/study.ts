@@ -9,14 +9,6 @@ export interface FinishedRun {
   readonly environment: RunEnvironment | null;
 }
 
-/** A run whose files cannot be read. */
-export interface UnreadableRun {
-  readonly folder: string;
-  readonly seed: number;
-  /** What is wrong with which file. */
-  readonly message: string;
-}
-
 /** One row of an ablation: everything except the seed is fixed. */
 export interface Condition {
   /** Identifies the condition in its study. */
@@ -31,8 +23,6 @@ export interface Condition {
   readonly runs: readonly FinishedRun[];
   /** Requested seeds. */
   readonly seeds: readonly number[];
-  /** Runs of these seeds whose files cannot be read. Default: none. */
-  readonly unreadable?: readonly UnreadableRun[];
 }
 
 /** Conditions that differ only in `factor` are tested against the one with the value `baseline`. */
@@ -58,4 +48,6 @@ export interface Study {
   readonly source: string;
   /** Commands that produce these results, in order. */
   readonly commands: readonly string[];
+  /** Damaged files of single runs, one sentence each. */
+  readonly problems?: readonly string[];
 }

@@ -1,20 +1,19 @@
-import { readRun } from '../results/read-run.js';
-import type { FinishedRun, Study, UnreadableRun } from '../results/study.js';
+import { join } from 'node:path';
+import type { RunEnvironment } from '@localgrad/runs';
+import { readJsonIfThere, readSummary } from '@localgrad/runs';
+import type { FinishedRun, Study } from '../results/study.js';
 import { runFolderOf, type Sweep } from './sweep-folder.js';
 
-/**
- * Reads a sweep with all available results. A run with broken files is listed as unreadable.
- *
- * @param commands further commands to list after those that created the sweep
- */
+/** A sweep with all results that are there. @param commands further ones to show, after those that made the sweep */
 export async function loadStudy(sweep: Sweep, commands: readonly string[] = []): Promise<Study> {
   const runs = new Map<string, FinishedRun[]>();
-  const unreadable = new Map<string, UnreadableRun[]>();
   for (const task of sweep.tasks) {
-    const run = await readRun(runFolderOf(sweep, task), task.seed);
-    if (run === undefined) continue;
-    if ('summary' in run) runs.set(task.condition, [...(runs.get(task.condition) ?? []), run]);
-    else unreadable.set(task.condition, [...(unreadable.get(task.condition) ?? []), run]);
+    const folder = runFolderOf(sweep, task);
+    const summary = await readSummary(folder);
+    if (summary === undefined) continue;
+    const environment = (await readJsonIfThere<RunEnvironment>(join(folder, 'environment.json'))) ?? null;
+    const own = runs.get(task.condition) ?? [];
+    runs.set(task.condition, [...own, { folder, seed: task.seed, summary, environment }]);
   }
   const { name, title, description, factors, compare, reference, source, seeds } = sweep;
   return {
@@ -26,11 +25,6 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     reference,
     source,
     commands: [...sweep.commands, ...commands],
-    conditions: sweep.conditions.map((condition) => ({
-      ...condition,
-      seeds,
-      runs: runs.get(condition.key) ?? [],
-      unreadable: unreadable.get(condition.key) ?? [],
-    })),
+    conditions: sweep.conditions.map((condition) => ({ ...condition, seeds, runs: runs.get(condition.key) ?? [] })),
   };
 }

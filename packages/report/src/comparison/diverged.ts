@@ -1,16 +1,12 @@
 import type { FinishedRun } from '@localgrad/experiments';
 
 /**
- * Whether the network of a finished run is unusable: its summary says so, or a loss or the test loss of its last epoch is
- * not a finite number (JSON stores such numbers as null).
+ * Whether the network of a finished run is unusable. Summaries without a status are judged by their last test loss, which
+ * JSON stores as null if it is not a finite number.
  */
 export function isDiverged({ summary }: FinishedRun): boolean {
   const status: unknown = Reflect.get(summary, 'status');
-  if (status === 'diverged') return true;
-  const last = summary.epochs.at(-1);
-  if (last === undefined) return false;
-  const losses: unknown[] = Object.values(last.losses);
-  // A run without a test set has no test loss at all.
-  if (last.testLoss !== undefined) losses.push(last.testLoss);
-  return !losses.every(Number.isFinite);
+  if (typeof status === 'string') return status === 'diverged';
+  const testLoss: unknown = summary.epochs.at(-1)?.testLoss;
+  return testLoss !== undefined && !Number.isFinite(testLoss);
 }
