@@ -25,7 +25,7 @@ export function costs(view: StudyView): Finding[] {
   const name = reference.condition.name;
   return [
     {
-      text: `${capital(name)} needs ${bytes(peakBytes)} of peak memory and ${duration(seconds?.mean ?? null)} of training time. Costs of the others relative to it${recomputed === null ? '' : ', and to the same with activation recomputation'}:${scatterOf(rows)}`,
+      text: `${capital(name)} needs ${bytes(peakBytes)} of peak memory and ${duration(seconds?.mean ?? null)} of training time. Costs of the others relative to it${recomputed === null ? '' : ', and to the same with activation recomputation'}.${scatterOf(rows)}`,
       details,
     },
   ];
@@ -52,7 +52,7 @@ function scatterOf(rows: readonly ConditionRow[]): string {
   );
   const most = Math.max(0, ...shares);
   return most > mostScatter
-    ? ` (Times are imprecise: the 95 % intervals of their means reach ± ${Math.round(100 * most)} %. Memory and compute are exact.)`
+    ? ` Times are imprecise: the 95 % intervals of their means reach ± ${Math.round(100 * most)} %; memory and compute are exact.`
     : '';
 }
 
