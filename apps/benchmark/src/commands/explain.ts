@@ -6,7 +6,7 @@ import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
 import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
 
-/** An explanation, and where its figure was written. */
+/** An explanation with the path of its figure. */
 interface ExplainReport extends Explanation {
   readonly svg?: string;
 }
@@ -17,7 +17,7 @@ export function parseShape(text: string): Shape3 {
   if (shape.length !== 3 || !shape.every((extent) => Number.isInteger(extent) && extent >= 1)) {
     throw new LocalgradError(
       'invalid-option',
-      `--image: '${text}' is no shape; allowed: height x width x channels, e.g. 32x32x3.`,
+      `--image: '${text}' is not a shape; allowed: height x width x channels, e.g. 32x32x3.`,
     );
   }
   return shape as unknown as Shape3;
@@ -38,15 +38,15 @@ function renderReport(report: ExplainReport): string {
 export function registerExplain(program: Command, present: Presenter): void {
   const command = program
     .command('explain')
-    .summary('print what a method will do to a network, and what it will cost')
+    .summary('print what a method does to a network, and what it costs')
     .description(
-      'Prints modules, losses with the windows that they train and the weights that they reach, leap chains and what their ' +
-        'averages follow, units of work and predicted peak memory. Trains nothing.',
+      'Prints modules, losses with the windows and weights that they train, leap chains and the blocks that their averages ' +
+        'follow, units of work and predicted peak memory. Trains nothing.',
     )
-    .argument('[file]', 'YAML file, as for train')
+    .argument('[file]', 'YAML file of a run, as for train')
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', '10')
-    .option('--svg <file>', 'draw it, too');
+    .option('--svg <file>', 'also write a drawing');
   addConfigFlags(command, ['method', 'backbone', 'width', 'modules', 'partition', 'stemModule', 'memory', 'batch'])
     .addHelpText(
       'after',
