@@ -27,7 +27,7 @@ const direction = {
   'setup-tensorflow': ['core', 'backends'],
   runs: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers'],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
-  report: ['core', 'engine', 'train', 'statistics', 'runs', 'experiments'],
+  report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
   verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
   bench: [
     'core',
