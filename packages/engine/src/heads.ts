@@ -8,13 +8,23 @@ export interface CompiledHead {
   readonly objectives: readonly Objective[];
 }
 
+/** `head 'leap+0c1f' (module2.leap) on module 2 (1,2)`: how messages name a head. */
+export function headPlace({ key, module, head }: Omit<CompiledHead, 'objectives'>, { modules }: Network): string {
+  return `head '${head.name}' (${key}) on module ${module} ${modules[module]?.name ?? ''}`;
+}
+
+/** Names of the targets that a head reads. */
+export function targetsOf({ reads = ['labels'] }: Head): readonly string[] {
+  return reads;
+}
+
 /** Builds each head once, and gathers the objectives that share it. */
 export function groupObjectives(
   objectives: readonly Objective[],
   network: Network,
   scope: ParameterScope,
 ): Map<number, CompiledHead[]> {
-  const byKey = new Map<string, Objective[]>();
+  const byKey = new Map<string, [Objective, ...Objective[]]>();
   for (const objective of objectives) {
     const group = byKey.get(objective.head.key);
     if (group === undefined) byKey.set(objective.head.key, [objective]);
@@ -22,7 +32,7 @@ export function groupObjectives(
   }
   const result = new Map<number, CompiledHead[]>();
   for (const [key, group] of byKey) {
-    const [first] = group as [Objective, ...Objective[]];
+    const [first] = group;
     const module = first.span[1];
     const compiled = { key, module, head: buildHead(first, module, network, scope.scope(key)), objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
+import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
@@ -185,7 +185,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     backend: backend.name,
     ...result,
     objectives: run.compiled.objectives.map(({ id, role, span, weight }) => {
-      return { id, role, span, weight: weightAt(weight, 1) };
+      return { id, role, span, weight: weightAt(weight, endOfTraining) };
     }),
     cost: costOf(run, config),
     probes,

@@ -95,7 +95,7 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
     shuffle: true,
     seed,
     augmentation: augmentations[config.augment],
-    withImages: plan.compiled.readsImages,
+    withImages: plan.compiled.reads.includes('images'),
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),

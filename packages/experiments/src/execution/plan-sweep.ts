@@ -156,9 +156,9 @@ async function measureSpeed(
   }
 }
 
-function* firstOf<Item>(items: Iterable<Item>, count: number): Iterable<Item> {
+async function* firstOf<Item>(items: Iterable<Item> | AsyncIterable<Item>, count: number): AsyncIterable<Item> {
   let taken = 0;
-  for (const item of items) {
+  for await (const item of items) {
     yield item;
     if (++taken === count) return;
   }
