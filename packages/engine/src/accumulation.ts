@@ -1,46 +1,56 @@
-import { get, LocalgradError, type Parameter, type ParameterGradient, type Targets } from '@localgrad/core';
+import { get, LocalgradError, type Parameter, type ParameterGradient } from '@localgrad/core';
 import { currentKernels } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, StepResult } from './step.js';
 
-/** Micro-batches of a step. */
-export interface BatchParts {
-  readonly list: readonly Batch[];
-  /** Disposes the slices. */
-  dispose(): void;
+/** A micro-batch, cut when it is its turn. */
+export interface BatchPart {
+  readonly samples: number;
+  /** Runs `use` on the micro-batch, and disposes what was cut for it. */
+  with<Result>(use: (batch: Batch) => Result): Result;
 }
 
 /** Splits a batch into `count` micro-batches of nearly equal size; a list is taken as it is. */
-export function splitBatch(batch: Batch | readonly Batch[], count: number): BatchParts {
+export function splitBatch(batch: Batch | readonly Batch[], count: number): BatchPart[] {
   if (isList(batch)) {
     if (batch.length === 0) throw new LocalgradError('misuse', 'A train step received an empty list of batches.');
-    return { list: batch, dispose: () => {} };
+    return batch.map(wholeBatch);
   }
   const size = batch.images.shape[0];
   const parts = Math.min(count, size);
-  if (parts <= 1) return { list: [batch], dispose: () => {} };
-  const bounds = Array.from({ length: parts + 1 }, (_, index) => Math.round((index * size) / parts));
-  const list = Array.from({ length: parts }, (_, index) => {
-    const begin = bounds[index] ?? 0;
-    return sliceBatch(batch, begin, (bounds[index + 1] ?? size) - begin);
+  if (parts <= 1) return [wholeBatch(batch)];
+  const bound = (index: number) => Math.round((index * size) / parts);
+  return Array.from({ length: parts }, (_, index) => {
+    const samples = bound(index + 1) - bound(index);
+    return { samples, with: (use) => useSlice(batch, bound(index), samples, use) };
   });
-  const dispose = () => {
-    for (const { images, targets } of list) tf.dispose([images, ...Object.values(targets)]);
-  };
-  return { list, dispose };
+}
+
+function wholeBatch(batch: Batch): BatchPart {
+  return { samples: batch.images.shape[0], with: (use) => use(batch) };
 }
 
 function isList(batch: Batch | readonly Batch[]): batch is readonly Batch[] {
   return Array.isArray(batch);
 }
 
-function sliceBatch({ images, targets }: Batch, begin: number, size: number): Batch {
+function useSlice<Result>(
+  { images, targets }: Batch,
+  begin: number,
+  size: number,
+  use: (batch: Batch) => Result,
+): Result {
   const cut = <T extends tf.Tensor>(tensor: T): T =>
     tf.slice(tensor, [begin, ...tensor.shape.slice(1).map(() => 0)], [size, ...tensor.shape.slice(1)]);
   const entries = Object.entries(targets).flatMap(([name, target]) =>
     target === undefined ? [] : [[name, cut(target)] as const],
   );
-  return { images: cut(images), targets: Object.fromEntries(entries) as Targets };
+  const part = { images: cut(images), targets: Object.fromEntries(entries) };
+  try {
+    return use(part);
+  } finally {
+    tf.dispose([part.images, ...entries.map(([, target]) => target)]);
+  }
 }
 
 /** Gradients of a step that wait for the update. */

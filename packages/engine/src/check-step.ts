@@ -48,7 +48,7 @@ export function checkBatch(
 }
 
 /** Checks what a head returned. @param wantsInput whether the cotangent of the input was asked for */
-export function checkResult(
+function checkResult(
   { network }: CompiledPlan,
   compiled: CompiledHead,
   h: tf.Tensor4D,
@@ -100,17 +100,25 @@ function checkGradients(
   }
 }
 
-/** Runs a head and counts the tensors that it leaves behind. */
-export function countLeaks({ network }: CompiledPlan, compiled: CompiledHead, evaluate: () => HeadResult): HeadResult {
+/** Evaluates a head, and checks its result and the tensors that it leaves behind. */
+export function evaluateChecked(
+  plan: CompiledPlan,
+  compiled: CompiledHead,
+  h: tf.Tensor4D,
+  wantsInput: boolean,
+  evaluate: () => HeadResult,
+): HeadResult {
   const before = tf.memory().numTensors;
   const result = evaluate();
+  const alive = tf.memory().numTensors;
+  checkResult(plan, compiled, h, result, wantsInput);
   const returned = new Set<tf.Tensor>([result.loss, ...(result.terms?.values() ?? []), ...result.parameters.values()]);
   if (result.input !== undefined) returned.add(result.input);
-  const leaked = tf.memory().numTensors - before - returned.size;
+  const leaked = alive - before - returned.size;
   if (leaked > 0) {
     throw new LocalgradError(
       'misuse',
-      `The ${headPlace(compiled, network)} leaves ${leaked} ${leaked === 1 ? 'tensor' : 'tensors'} behind in each evaluation; dispose them or use tf.tidy.`,
+      `The ${headPlace(compiled, plan.network)} leaves ${leaked} ${leaked === 1 ? 'tensor' : 'tensors'} behind in each evaluation; dispose them or use tf.tidy.`,
       { head: compiled.head.name, module: compiled.module, leaked },
     );
   }

@@ -11,7 +11,7 @@ import {
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, checkResult, countLeaks } from './check-step.js';
+import { checkBatch, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
 import { moveAverages } from './moving-averages.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
@@ -135,8 +135,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const input = active.objectives.some(({ start }) => start !== undefined);
     const evaluate = () => active.head.evaluate(h, batch.targets, { mode, weight, input, clock });
     if (checked.has(active.key)) return evaluate();
-    const result = countLeaks(compiled, active, evaluate);
-    checkResult(compiled, active, h, result, input);
+    const result = evaluateChecked(compiled, active, h, input, evaluate);
     checked.add(active.key);
     return result;
   }

@@ -68,10 +68,10 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
       const buffer = new GradientBuffer();
       const { name: phase } = compiled.phaseAt(clock);
       try {
-        const samples = parts.list.reduce((sum, { images }) => sum + images.shape[0], 0);
-        const results = parts.list.map((part, index) => {
-          const isLast = index === parts.list.length - 1;
-          const scale = part.images.shape[0] / samples;
+        const samples = parts.reduce((sum, part) => sum + part.samples, 0);
+        const results = parts.map((part, index) => {
+          const isLast = index === parts.length - 1;
+          const scale = part.samples / samples;
           const update = (gradients: readonly ParameterGradient[]) =>
             optimizer.update(gradients, { learningRate, clock });
           const onGradients = (gradients: readonly ParameterGradient[]) => {
@@ -80,7 +80,8 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
             else buffer.add(gradients);
           };
           const noise: NoiseKey = { seed, step: clock.step, part: index };
-          const result = executor.step(part, { clock, noise, scale, movesAverages: isLast, onGradients });
+          const how = { clock, noise, scale, movesAverages: isLast, onGradients };
+          const result = part.with((micro) => executor.step(micro, how));
           if (isLast && optimizer.needsWholeStep === true) update(buffer.takeAll());
           return { result, scale };
         });
@@ -88,7 +89,6 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
         return { ...accumulateResults(results), learningRate, phase };
       } finally {
         buffer.dispose();
-        parts.dispose();
       }
     },
     predict: (batchSize) => compiled.predict(batchSize, { optimizer, accumulate }),
