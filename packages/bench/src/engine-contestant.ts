@@ -1,5 +1,5 @@
 import type { BackendHandle } from '@localgrad/backends';
-import { startOfTraining } from '@localgrad/core';
+import { isEndToEnd, startOfTraining } from '@localgrad/core';
 import { type CompiledPlan, createTrainStep, describePlan, type Executor, MemoryMeter } from '@localgrad/engine';
 import { sgd } from '@localgrad/nn';
 import { buildPlan } from '@localgrad/runs';
@@ -40,6 +40,7 @@ export async function engineContestant(
   return {
     name,
     modules: compiled.network.modules.length,
+    isEndToEnd: isEndToEnd(compiled.objectives, compiled.network.modules.length),
     backend: backend.name,
     details: { threads: backend.threads, device: backend.device },
     predicted: {

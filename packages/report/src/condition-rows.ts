@@ -1,3 +1,4 @@
+import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
 import type { Condition, Study } from '@localgrad/experiments';
 import {
   type AverageEffect,
@@ -181,9 +182,10 @@ export function labelsBeside({ condition }: ConditionRow, { factors }: Study, fa
   return others.map((name) => `${name} ${condition.labels[name]}`).join(', ');
 }
 
-/** Trained by one backward pass through everything. */
+/** Trained by one backward pass through everything; false before the first run has finished. */
 export function isEndToEnd({ condition }: ConditionRow): boolean {
-  return condition.config.method === 'backprop';
+  const [run] = condition.runs;
+  return run !== undefined && reachesEverywhere(run.summary.objectives, condition.config.modules);
 }
 
 function isRecomputed(row: ConditionRow): boolean {
