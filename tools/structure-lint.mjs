@@ -107,7 +107,7 @@ function checkManifest(folder, manifest) {
 
 function checkSource(folder, manifest, file) {
   const text = readFileSync(file, 'utf8');
-  const isTest = /\.(test|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
+  const isTest = /\.(test|test-d|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
   const lines = text.split('\n').length - 1;
   if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
   const { dependencies, peerDependencies, devDependencies } = manifest;

@@ -16,6 +16,7 @@ export { createLiteralExecutor } from './literal.js';
 export { MemoryMeter } from './memory-meter.js';
 export type { HeadAverage } from './moving-averages.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
+export type { SharedWeights } from './shared-weights.js';
 export type { PeakPrediction, PredictionOptions } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
 export type { Batch, Executor, StepOptions, StepResult } from './step.js';

@@ -184,8 +184,9 @@ export function labelsBeside({ condition }: ConditionRow, { factors }: Study, fa
 
 /** Trained by one backward pass through everything; false before the first run has finished. */
 export function isEndToEnd({ condition }: ConditionRow): boolean {
-  const [run] = condition.runs;
-  return run !== undefined && reachesEverywhere(run.summary.objectives, condition.config.modules);
+  const objectives = condition.runs[0]?.summary.objectives ?? [];
+  const modules = 1 + Math.max(-1, ...objectives.map(({ span }) => span[1]));
+  return objectives.length > 0 && reachesEverywhere(objectives, modules);
 }
 
 function isRecomputed(row: ConditionRow): boolean {

@@ -21,6 +21,7 @@ export type {
   StepEndEvent,
   TrainingEvent,
 } from './events.js';
+export type { LossLogState } from './loss-log.js';
 export { checkMemory, formatBytes } from './memory-check.js';
 export {
   type ConsoleProgressOptions,
