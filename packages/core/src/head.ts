@@ -27,7 +27,7 @@ export interface HeadRequest {
 }
 
 export interface HeadResult {
-  /** The unweighted loss: what is minimised before `weight`. Owned by the caller. */
+  /** The loss before it is multiplied by `weight`. Owned by the caller. */
   readonly loss: Scalar;
   /** Parts of the loss by name, for logs (InfoPro: reconstruction, classification). Owned by the caller. */
   readonly terms?: ReadonlyMap<string, Scalar>;

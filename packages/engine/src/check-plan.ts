@@ -28,6 +28,8 @@ export function checkHeads(network: Network, plan: TrainingPlan, heads: readonly
     }
     const unread = targetsOf(head).find((name) => typeof name !== 'string' || name === '');
     if (unread !== undefined) fail('invalid-plan', "has an entry in 'reads' that is not a name.");
+    const wrong = head.state?.find(({ kind }) => kind !== 'state');
+    if (wrong !== undefined) fail('invalid-plan', `lists '${wrong.name}' as state, which is of kind '${wrong.kind}'.`);
     checkAverages(head, fail);
   }
 }

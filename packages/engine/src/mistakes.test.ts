@@ -62,6 +62,11 @@ describe('compiling a plan', () => {
     ['a head without parameters', (head) => ({ ...head, parameters: undefined as never }), /no list 'parameters'/],
     ['a head without statistics', (head) => ({ ...head, statistics: undefined as never }), /no list 'statistics'/],
     ['a head without evaluate', (head) => ({ ...head, evaluate: undefined as never }), /no method 'evaluate'/],
+    [
+      'a weight as state',
+      (head) => ({ ...head, state: head.parameters.slice(0, 1) }),
+      /lists 'heads\.module1\.fc\.weight' as state, which is of kind 'weight'/,
+    ],
     ['targets that are no names', (head) => ({ ...head, reads: [3 as never] }), /'reads' that is not a name/],
     [
       'an average of an unknown parameter',

@@ -44,8 +44,8 @@ type Values = (name: string) => tf.Tensor;
 
 function plainNorm(x: tf.Tensor, values: Values, name: string): tf.Tensor {
   const { mean, variance } = tf.moments(x, [0, 1, 2]);
-  const normalised = tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5)));
-  return tf.add(tf.mul(normalised, values(`${name}.weight`)), values(`${name}.bias`));
+  const normalized = tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5)));
+  return tf.add(tf.mul(normalized, values(`${name}.weight`)), values(`${name}.bias`));
 }
 
 function plainConvolution(x: tf.Tensor, values: Values, name: string, stride: number, padding: number): tf.Tensor {

@@ -1,4 +1,4 @@
-import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import { at, evaluationMode, LocalgradError, type Network } from '@localgrad/core';
 import { requireTarget } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -48,14 +48,14 @@ export async function probeModules(options: ProbeOptions): Promise<number[]> {
       if (module === 0) samples += labels.shape[0];
       counts.push(
         tf.tidy(() => {
-          const scores = tf.matMul(features, weights[module] as tf.Tensor2D);
+          const scores = tf.matMul(features, at(weights, module, 'probe'));
           return tf.sum(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
         }),
       );
     });
     for (const [index, count] of counts.entries()) {
       const module = index % network.modules.length;
-      hits[module] = (hits[module] as number) + ((await count.data())[0] as number);
+      hits[module] = at(hits, module, 'module') + at(await count.data(), 0, 'count');
     }
     return Array.from(hits, (count) => count / samples);
   } finally {

@@ -90,7 +90,7 @@ export function buildChain(
     const average = averaged ? copy('ema') : undefined;
     if (average !== undefined) twins.push({ average, live: block });
     if (augmented !== undefined && average !== undefined) return parallelSum(block.name, augmented, average);
-    return (augmented ?? average) as Block;
+    return augmented ?? average ?? copy('augmented');
   });
   const [only] = blocks;
   return { block: blocks.length === 1 && only !== undefined ? only : sequential(name, blocks), twins };

@@ -1,4 +1,4 @@
-import { type BackboneBlock, type BlockReference, type Network, type Shape3, sameShape } from '@localgrad/core';
+import { at, type BackboneBlock, type BlockReference, type Network, type Shape3, sameShape } from '@localgrad/core';
 
 /**
  * The rule that generalizes the published tables: the first block of every later stage, then blocks of the last stage,
@@ -51,6 +51,6 @@ function fits(start: Shape3, chain: readonly BackboneBlock[]): boolean {
 function spread<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, index) => {
     const position = Math.round(((index + 1) * items.length) / count) - 1;
-    return items[position] as T;
+    return at(items, position, 'block');
   });
 }
