@@ -77,12 +77,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   evaluate(module: number, output: tf.Tensor4D, arrive: (from: number, cotangent: tf.Tensor4D) => void): void {
-    const { phase, compiled, options } = this.#setting;
-    for (const active of phase.heads.get(module) ?? []) {
-      this.#evaluateHead(active, output, arrive);
-      if (options.movesAverages === false) continue;
-      moveAverages(compiled.averages.filter(({ head, when }) => head === active.key && when === 'beforeUpdate'));
-    }
+    for (const active of this.#setting.phase.heads.get(module) ?? []) this.#evaluateHead(active, output, arrive);
   }
 
   vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want): tf.Tensor4D | undefined {
@@ -124,6 +119,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     });
     tf.dispose([result.loss, ...(result.terms?.values() ?? [])]);
     result.input?.dispose();
+    this.#moveAverages(active.key);
     this.#give(result.parameters);
   }
 
@@ -138,6 +134,13 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const result = evaluateChecked(compiled, active, h, input, evaluate);
     checked.add(active.key);
     return result;
+  }
+
+  /** Before the optimizer receives the head's gradients: an average may be trained as well. */
+  #moveAverages(key: string): void {
+    const { compiled, options } = this.#setting;
+    if (options.movesAverages === false) return;
+    moveAverages(compiled.averages.filter(({ head, when }) => head === key && when === 'beforeUpdate'));
   }
 
   #give(gradients: ReadonlyMap<Parameter, tf.Tensor>): void {

@@ -27,6 +27,7 @@ export function predictLiteral(compiled: CompiledPlan, phase: CompiledPhase, bat
 /** Values are their sizes in bytes, passes those of their residuals. */
 class LiteralByteDomain implements LiteralDomain<number, number> {
   readonly images = 0;
+  readonly alwaysRepeats = false;
   readonly forwards: number[];
   readonly backwards: number[];
   readonly evaluations: Head[] = [];

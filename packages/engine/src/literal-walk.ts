@@ -19,6 +19,11 @@ export interface LiteralPath {
 export interface LiteralDomain<Value, Pass> {
   /** Input of the first module; never freed. */
   readonly images: Value;
+  /**
+   * Whether modules run on their own paths even where no module lies in two spans, as in code that is written for windows.
+   * False: nothing is repeated there, and end-to-end training is a single path.
+   */
+  readonly alwaysRepeats: boolean;
   forward(module: number, input: Value): { readonly output: Value; readonly pass: Pass };
   /** Evaluates one loss. Returns the cotangent of the output, if wanted. */
   evaluate(loss: LiteralLoss, module: number, output: Value, wantsCotangent: boolean): Value | undefined;
@@ -36,15 +41,15 @@ interface Run<Value, Pass> {
 
 /**
  * The procedure of reference implementations: every span is run forward for itself, from the detached output of the
- * module before it, and backward for itself. Where modules lie in several spans, each module also runs on its own path,
- * whether or not a loss ends there. All paths that end at a module hold their residuals together.
+ * module before it, and backward for itself. Each module also runs on its own path, whether or not a loss ends there. All
+ * paths that end at a module hold their residuals together.
  */
 export function walkLiterally<Value, Pass>(
   phase: CompiledPhase,
   modules: number,
   domain: LiteralDomain<Value, Pass>,
 ): void {
-  const paths = literalPaths(phase, modules);
+  const paths = literalPaths(phase, modules, domain.alwaysRepeats);
   const outputs = new Map<number, Value>([[-1, domain.images]]);
   paths.forEach((ending, module) => {
     const runs = ending.map((path) => forward(path, outputs, domain));
@@ -64,14 +69,14 @@ export function walkLiterally<Value, Pass>(
   for (const [index, output] of outputs) if (index >= 0) domain.free(output);
 }
 
-/** The paths that end at each module, its own first. Where no module lies in two spans, nothing is repeated. */
-export function literalPaths(phase: CompiledPhase, modules: number): LiteralPath[][] {
+/** The paths that end at each module, its own first. */
+function literalPaths(phase: CompiledPhase, modules: number, alwaysRepeats: boolean): LiteralPath[][] {
   const spansOf = (module: number) =>
     new Set(
       phase.objectives.flatMap(({ span: [from, to] }) => (from <= module && module <= to ? [`${from}-${to}`] : [])),
     );
   const indices = Array.from({ length: modules }, (_, module) => module);
-  const hasOverlap = indices.some((module) => spansOf(module).size > 1);
+  const repeats = alwaysRepeats || indices.some((module) => spansOf(module).size > 1);
   return indices.map((module) => {
     const losses = new Map<number, LiteralLoss[]>([[module, []]]);
     for (const { head, objectives } of phase.heads.get(module) ?? []) {
@@ -82,7 +87,7 @@ export function literalPaths(phase: CompiledPhase, modules: number): LiteralPath
     }
     const isFrozen = (from: number) => indices.slice(from, module + 1).every((index) => phase.frozen.has(index));
     return [...losses]
-      .filter(([, found]) => hasOverlap || found.length > 0)
+      .filter(([, found]) => repeats || found.length > 0)
       .map(([from, found]) => ({
         span: [from, module],
         losses: found,

@@ -33,6 +33,7 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
   readonly losses = new Map<string, tf.Scalar>();
   readonly terms = new Map<string, tf.Scalar>();
   readonly images: tf.Tensor4D;
+  readonly alwaysRepeats = true;
   readonly #modules;
   readonly #gradients = new Map<Parameter, tf.Tensor>();
 

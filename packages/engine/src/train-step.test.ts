@@ -1,4 +1,11 @@
-import { clockAt, independentPlan, type StepContext, startOfTraining, type TrainingPlan } from '@localgrad/core';
+import {
+  clockAt,
+  type HeadFactory,
+  independentPlan,
+  type StepContext,
+  startOfTraining,
+  type TrainingPlan,
+} from '@localgrad/core';
 import { createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -145,6 +152,47 @@ describe('createTrainStep', () => {
     expect(contexts.map(({ clock }) => clock.step)).toEqual([0, 1, 2]);
     expect(compiled.state.values()).toEqual({ steps: 3 });
     expect([...(compiled.parameters.get('state.total')?.value.dataSync() ?? [])]).toEqual([3, 3]);
+  });
+
+  it.each([
+    // The average takes in the old weight of the network, and is then trained itself.
+    ['beforeUpdate', (before: number) => before - 0.5],
+    // The average is trained, and then takes in the new weight of the network.
+    ['afterUpdate', (_before: number, after: number) => after],
+  ] as const)('moves averages that are trained as well: %s', (when, expected) => {
+    const live = 'b3.bn1.bias';
+    const { compiled } = compileFour((plan) => ({
+      ...plan,
+      objectives: plan.objectives.map((objective) => {
+        if (objective.id !== 'module1') return objective;
+        const factory: HeadFactory = {
+          name: 'averaging',
+          build: (context, scope) => {
+            const head = headFactory.build(context, scope);
+            const average = scope.parameter('copy', [4], () => new Float32Array(4).fill(9));
+            return {
+              ...head,
+              parameters: [...head.parameters, average],
+              averages: [{ average, live, momentum: 0, when }],
+              evaluate: (...given) => {
+                const result = head.evaluate(...given);
+                return { ...result, parameters: new Map([...result.parameters, [average, tf.ones([4])]]) };
+              },
+            };
+          },
+        };
+        return { ...objective, head: { key: 'module1', factory } };
+      }),
+    }));
+    const value = (name: string) => [...(compiled.parameters.get(name)?.value.dataSync() ?? [])];
+    const optimizer = sgd({ learningRate: 0.5, momentum: 0, weightDecay: 0 });
+    const before = value(live);
+    createTrainStep({ compiled, optimizer }).run(randomBatch(1), startOfTraining);
+    const after = value(live);
+    expect(after).not.toEqual(before);
+    value('heads.module1.copy').forEach((found, index) => {
+      expect(found).toBeCloseTo(expected(before[index] ?? Number.NaN, after[index] ?? Number.NaN), 6);
+    });
   });
 
   it('runs with another executor', () => {
