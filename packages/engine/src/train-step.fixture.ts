@@ -2,7 +2,6 @@ import {
   type Block,
   type BlockReference,
   createNetwork,
-  type HeadFactory,
   independentPlan,
   type Network,
   type Optimizer,
@@ -75,5 +74,3 @@ export function recorder(options: Pick<Optimizer, 'needsWholeStep'> = {}) {
   const gradients = () => new Map(updates.flatMap((update) => [...update]));
   return { optimizer, updates, gradients };
 }
-
-export type { HeadFactory };
