@@ -26,6 +26,13 @@ export { combinedHead, type HeadTerm } from './heads/combined-head.js';
 export { type DecoderOptions, pixelDecoder } from './heads/decoder.js';
 export { HeadLayers } from './heads/head-layers.js';
 export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './heads/named-heads.js';
+export { withOutputHead } from './heads/output-head.js';
+export {
+  meanSquaredErrorHead,
+  type PixelHeadOptions,
+  pixelCrossEntropyHead,
+  type RegressionHeadOptions,
+} from './heads/target-heads.js';
 export { currentKernels, registerTrainingKernels, resetTrainingKernels } from './kernels/registry.js';
 export { stockKernels } from './kernels/stock-kernels.js';
 export type {
@@ -37,24 +44,27 @@ export type {
   SgdUpdateRequest,
   TrainingKernels,
 } from './kernels/training-kernels.js';
+export { classificationMetrics } from './losses/classification-metrics.js';
 export type { LossFunction, LossResult } from './losses/loss-function.js';
 export { binaryCrossEntropy, meanSquaredError } from './losses/pixel-losses.js';
-export { softmaxCrossEntropy } from './losses/softmax-cross-entropy.js';
+export { pixelCrossEntropy, softmaxCrossEntropy } from './losses/softmax-cross-entropy.js';
 export { type SupervisedContrastiveOptions, supervisedContrastive } from './losses/supervised-contrastive.js';
-export type { Optimizer } from './optimisation/optimizer.js';
+export { requireTarget } from './losses/targets.js';
+export { type AdamOptions, adam, adamw } from './optimization/adam.js';
+export { type AdamUpdate, type AdamUpdateRequest, adamUpdate } from './optimization/adam-update.js';
+export { createOptimizer, optimizerNames } from './optimization/create-optimizer.js';
+export type { ParameterOptions, ParameterRule } from './optimization/parameter-rules.js';
 export {
   type CosineOptions,
   constantRate,
   cosine,
   createSchedule,
   epochCosine,
-  type Progress,
-  type Schedule,
   type StepDecayOptions,
   scheduleNames,
   stepDecay,
-} from './optimisation/schedule.js';
-export { createOptimizer, type SgdOptions, sgd } from './optimisation/sgd.js';
+} from './optimization/schedule.js';
+export { type SgdOptions, sgd } from './optimization/sgd.js';
 export { frozenScope } from './random/frozen-scope.js';
 export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';

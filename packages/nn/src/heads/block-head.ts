@@ -8,11 +8,12 @@ import {
   type HeadResult,
   type Targets,
 } from '@localgrad/core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes, sequential } from '../blocks/sequential.js';
 import type { LossFunction } from '../losses/loss-function.js';
+import { requireTarget } from '../losses/targets.js';
 
 export interface BlockHeadOptions {
   readonly name: string;
@@ -24,9 +25,13 @@ export interface BlockHeadOptions {
 /** A head made of blocks and a loss: one forward, one backward, everything freed on the way. */
 export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
   const body = sequential(name, blocks);
+  const checkTargets = (targets: Targets): void => {
+    for (const target of loss.reads) requireTarget(targets, target, `head '${name}'`);
+  };
 
   const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
     const { mode, weight, input } = request;
+    checkTargets(targets);
     const pass = body.forward(h, mode);
     const { loss: value, cotangent } = loss.evaluate(pass.output, targets, weight);
     if (!mode.training) {
@@ -41,9 +46,21 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
 
   const predict = (h: Tensor4D): Tensor => {
     const { output } = body.forward(h, evaluationMode);
-    const scores = asRows(output);
+    const [height, width] = body.outputShape;
+    if (height !== 1 || width !== 1) return output;
+    const rows = asRows(output);
     output.dispose();
-    return scores;
+    return rows;
+  };
+
+  const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
+    checkTargets(targets);
+    const { output } = body.forward(h, evaluationMode);
+    const { loss: value, cotangent } = loss.evaluate(output, targets, 1);
+    cotangent.dispose();
+    const metrics = new Map([['loss', value], ...(loss.metrics?.(output, targets) ?? [])]);
+    output.dispose();
+    return metrics;
   };
 
   return {
@@ -52,9 +69,10 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     parameters: body.parameters,
     statistics: body.statistics,
     cost: headCost(body, loss),
+    reads: loss.reads,
     evaluate,
-    ...(loss.readsImages === true ? { readsImages: true } : {}),
-    ...(loss.classifies ? { predict } : {}),
+    measure,
+    ...(loss.predicts ? { predict } : {}),
   };
 }
 

@@ -7,8 +7,9 @@ import {
   LocalgradError,
   type Parameter,
   sameShape,
+  type Targets,
 } from '@localgrad/core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequential.js';
 
@@ -25,12 +26,14 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       { name, given: chain.outputShape, taken: head.inputShape },
     );
   }
-  const predict = (h: Tensor4D): Tensor => {
+  /** Runs `use` on the chain's output in evaluation mode. */
+  const afterChain = <T>(h: Tensor4D, use: (output: Tensor4D) => T): T => {
     const { output } = chain.forward(h, evaluationMode);
-    const scores = (head.predict as (x: Tensor4D) => Tensor)(output);
+    const result = use(output);
     output.dispose();
-    return scores;
+    return result;
   };
+  const { predict, measure } = head;
   return {
     name,
     inputShape: chain.inputShape,
@@ -70,7 +73,17 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       const gradients = new Map<Parameter, Tensor>([...parameters, ...result.parameters]);
       return { ...values, ...(result.input === undefined ? {} : { input: result.input }), parameters: gradients };
     },
-    ...(head.readsImages === true ? { readsImages: true } : {}),
-    ...(head.predict === undefined ? {} : { predict }),
+    ...(head.reads === undefined ? {} : { reads: head.reads }),
+    ...(head.state === undefined ? {} : { state: head.state }),
+    ...(head.averages === undefined ? {} : { averages: head.averages }),
+    ...(predict === undefined
+      ? {}
+      : { predict: (h: Tensor4D): Tensor => afterChain(h, (output) => predict.call(head, output)) }),
+    ...(measure === undefined
+      ? {}
+      : {
+          measure: (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> =>
+            afterChain(h, (output) => measure.call(head, output, targets)),
+        }),
   };
 }

@@ -1,4 +1,11 @@
-import { evaluationMode, type Head, type HeadContext, type Shape3, trainingMode } from '@localgrad/core';
+import {
+  evaluationMode,
+  type Head,
+  type HeadContext,
+  type Shape3,
+  startOfTraining,
+  trainingMode,
+} from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
@@ -99,7 +106,7 @@ describe.each([...headNames])('%s', (name) => {
     const head = build();
     const { h, targets } = data();
     const before = tf.memory().numTensors;
-    const result = head.evaluate(h, targets, { mode: trainingMode, weight: 0.5, input: true });
+    const result = head.evaluate(h, targets, { mode: trainingMode, weight: 0.5, input: true, clock: startOfTraining });
     expect(tf.memory().numTensors).toBe(before + 2 + head.parameters.length);
     expect([...result.parameters.keys()]).toEqual(expect.arrayContaining([...head.parameters]));
     const direction = randomTensor(h.shape, createRandom(1));
@@ -109,6 +116,7 @@ describe.each([...headNames])('%s', (name) => {
         mode: trainingMode,
         weight: 1,
         input: false,
+        clock: startOfTraining,
       });
       expect(input).toBeUndefined();
       const number = loss.dataSync()[0] as number;
@@ -127,7 +135,7 @@ describe.each([...headNames])('%s', (name) => {
     const { h, targets } = data();
     const meter = new LiveBytes();
     registerTrainingKernels('cpu', meter.withoutTemporaries(stockKernels));
-    const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 1, input: true };
+    const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 1, input: true, clock: startOfTraining };
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
     resetTrainingKernels();
     meter.stop();
@@ -139,7 +147,12 @@ describe.each([...headNames])('%s', (name) => {
     const head = build();
     const { h, targets } = data();
     const before = tf.memory().numTensors;
-    const { loss, input, parameters } = head.evaluate(h, targets, { mode: evaluationMode, weight: 1, input: true });
+    const { loss, input, parameters } = head.evaluate(h, targets, {
+      mode: evaluationMode,
+      weight: 1,
+      input: true,
+      clock: startOfTraining,
+    });
     expect([input, parameters.size]).toEqual([undefined, 0]);
     const scores = head.predict?.(h) as tf.Tensor2D;
     expect(scores.shape).toEqual([16, 10]);
@@ -164,7 +177,12 @@ it('1c2f has the gradients of the tape', () => {
     return tf.losses.softmaxCrossEntropy(tf.oneHot(targets.labels, 10), logits);
   };
   const tape = tf.grads(reference)([h, ...head.parameters.map((parameter) => parameter.value)]);
-  const { input, parameters } = head.evaluate(h, targets, { mode: trainingMode, weight: 1, input: true });
+  const { input, parameters } = head.evaluate(h, targets, {
+    mode: trainingMode,
+    weight: 1,
+    input: true,
+    clock: startOfTraining,
+  });
   const found = [input, ...head.parameters.map((parameter) => parameters.get(parameter))];
   found.forEach((gradient, index) => {
     expect(relativeError(gradient as tf.Tensor, tape[index] as tf.Tensor)).toBeLessThan(1e-4);

@@ -1,4 +1,4 @@
-import { evaluationMode, type Shape3, trainingMode } from '@localgrad/core';
+import { evaluationMode, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { relu } from '../blocks/activations.js';
@@ -85,12 +85,12 @@ describe('tapeHead', () => {
     const head = tapeHead({
       ...{ name: 'tape', inputShape: shape, parameters: classifier.parameters, predict: logits },
       fn: (h, { labels }, values) =>
-        tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 3), logits(h, values)) as tf.Scalar,
+        tf.losses.softmaxCrossEntropy(tf.oneHot(labels ?? [], 3), logits(h, values)) as tf.Scalar,
     });
     const h = randomTensor([3, ...shape], createRandom(1)) as tf.Tensor4D;
     const batch = targets();
     const before = tf.memory().numTensors;
-    const request = { mode: trainingMode, weight: 0.3, input: true };
+    const request = { mode: trainingMode, weight: 0.3, input: true, clock: startOfTraining };
     const [found, wanted] = [head.evaluate(h, batch, request), classifier.evaluate(h, batch, request)];
     expect(tf.memory().numTensors).toBe(before + 8);
     expect(found.loss.dataSync()[0]).toBeCloseTo(wanted.loss.dataSync()[0] as number, 5);
@@ -108,7 +108,12 @@ describe('tapeHead', () => {
     const batch = targets();
     const before = tf.memory().numTensors;
     for (const mode of [evaluationMode, trainingMode]) {
-      const result = head.evaluate(h, batch, { mode, weight: 1, input: mode === evaluationMode });
+      const result = head.evaluate(h, batch, {
+        mode,
+        weight: 1,
+        input: mode === evaluationMode,
+        clock: startOfTraining,
+      });
       expect([result.loss.dataSync()[0], result.input, result.parameters.size]).toEqual([4, undefined, 0]);
       result.loss.dispose();
     }
