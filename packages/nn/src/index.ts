@@ -2,6 +2,7 @@ export { flatten, relu, sigmoid } from './blocks/activations.js';
 export { type BatchNormOptions, batchNorm } from './blocks/batch-norm.js';
 export { type Conv2dOptions, conv2d } from './blocks/conv2d.js';
 export { type DenseOptions, dense } from './blocks/dense.js';
+export { type DropoutOptions, dropout, stochasticDepth } from './blocks/dropout.js';
 export { globalAveragePool } from './blocks/global-average-pool.js';
 export { Ledger } from './blocks/ledger.js';
 export { parallelSum } from './blocks/parallel-sum.js';
@@ -67,6 +68,7 @@ export {
 export { type SgdOptions, sgd } from './optimization/sgd.js';
 export { frozenScope } from './random/frozen-scope.js';
 export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
+export { noiseMask, noiseRandom } from './random/noise.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';
 export { createScope, type RootScope } from './random/scope.js';
 export {
