@@ -20,6 +20,7 @@ export {
 export { type AxisMap, separableMap } from './blocks/separable-map.js';
 export { sequential } from './blocks/sequential.js';
 export { withStatisticsUpdates } from './blocks/statistics-updates.js';
+export { type CreateTargets, costOf, headCostOf } from './cost/cost-of.js';
 export { type BlockHeadOptions, blockHead } from './heads/block-head.js';
 export { chainedHead } from './heads/chained-head.js';
 export { type ClassifierOptions, createClassifier } from './heads/classifier.js';
@@ -80,5 +81,6 @@ export {
 } from './serialization/pytorch.js';
 export { readSafetensors, type TensorFile, writeSafetensors } from './serialization/safetensors.js';
 export type { StoredTensor, StoredType } from './serialization/stored-types.js';
-export { type TapeBlockOptions, tapeBlock } from './tape/tape-block.js';
-export { type TapeHeadOptions, tapeHead } from './tape/tape-head.js';
+export { type TapeBlockOptions, type TapeOutput, tapeBlock } from './tape/tape-block.js';
+export { type TapeHeadContext, type TapeHeadOptions, type TapeLoss, tapeHead } from './tape/tape-head.js';
+export type { ParameterDeclaration, TapeContext, TapeParameterOptions } from './tape/tape-parameters.js';

@@ -30,7 +30,7 @@ describe.each(['element', 'channel', 'sample'] as const)('dropout per %s', (per)
     const seen = new Set<number>();
     for (let step = 0; step < draws; step++) {
       const { output } = block.forward(x, noisy(step));
-      const values = output.dataSync();
+      const values = Float32Array.from(output.dataSync());
       for (const value of values) seen.add(value);
       mean += values.reduce((sum, value) => sum + value, 0) / values.length / draws;
       const spread = { element: [], channel: [1, 2], sample: [1, 2, 3] }[per];

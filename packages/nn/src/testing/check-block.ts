@@ -1,6 +1,7 @@
 import { type Block, evaluationMode, type Mode, recomputeMode, trainingMode, type Want } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
+import { costOf } from '../cost/cost-of.js';
 import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
 import { stockKernels } from '../kernels/stock-kernels.js';
 import { createRandom, type Random } from '../random/random.js';
@@ -199,7 +200,7 @@ export function checkCost(block: Block, batch = 4, tolerance = 0.02, mode: Mode 
           const pass = forward.result;
           const unit = tolerance * Math.max(forward.settled, x.size * 4);
           const outputBytes = 4 * pass.output.size;
-          const { cost } = block;
+          const cost = costOf(block);
           expect(near(forward.peak, cost.forwardPeakBytes(batch)), 'forward').toBeLessThan(unit);
           const aliased = forward.settled === 0 ? outputBytes : 0;
           expect(near(forward.settled + aliased, outputBytes + cost.residualBytes(batch)), 'residuals').toBeLessThan(
