@@ -60,7 +60,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
       shuffle: true,
       seed: 3,
       augmentation: { pad: 1, flip: true },
-      withImages: compiled.readsImages,
+      withImages: compiled.reads.includes('images'),
     });
     const stop = new AbortController();
     const reason = new Error('stopped by the test');

@@ -7,9 +7,10 @@ import {
   type LocalLearningMethod,
   resolvePartition,
   type Shape3,
+  startOfTraining,
 } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { type CompiledPlan, compilePlan, createExecutor, MemoryMeter, type MemoryPolicy } from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createTrainStep, MemoryMeter, type MemoryPolicy } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { createRandom, createScope, headNames, type RootScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
@@ -37,8 +38,8 @@ function rig(
   const backbone = factory.build({ inputShape: imageShape, classes: 10, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
   const compiled = compilePlan(network, method.plan(network), { scope, memory });
-  const executor = createExecutor(compiled);
   const optimizer = sgd({ learningRate: 0.05 });
+  const trainStep = createTrainStep({ compiled, optimizer });
   const random = createRandom(9);
   const size = batchSize * imageShape[0] * imageShape[1] * imageShape[2];
   const images = tf.tensor4d(
@@ -55,10 +56,7 @@ function rig(
     run(steps) {
       let last: number[] = [];
       for (let step = 0; step < steps; step++) {
-        const { losses } = executor.step(
-          { images, targets: { labels } },
-          { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.05) },
-        );
+        const { losses } = trainStep.run({ images, targets: { labels } }, startOfTraining);
         last = [...losses.values()].map((loss) => loss.dataSync()[0] as number);
         for (const loss of losses.values()) loss.dispose();
       }

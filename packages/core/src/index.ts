@@ -18,6 +18,7 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
+export { at, get } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export {
   closestFirst,

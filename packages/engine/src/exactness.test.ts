@@ -153,7 +153,11 @@ function worstError(
   const gradients = new Map<string, tf.Tensor>();
   const result = createExecutor(compiled).step(
     { images, targets: { labels } },
-    { onGradient: (parameter, gradient) => gradients.set(parameter.name, gradient) },
+    {
+      onGradients: (group) => {
+        for (const { parameter, gradient } of group) gradients.set(parameter.name, gradient);
+      },
+    },
   );
   expect(tf.memory().numTensors - before).toBe(gradients.size + result.losses.size);
   const worst = tf.tidy(() => {
@@ -251,7 +255,7 @@ describe('the executor', () => {
     const compiled = compilePlan(buildNetwork(layers, [4], scope), final([0, 0]), { scope });
     const images = tf.zeros([2, 5, 5, 2]) as tf.Tensor4D;
     const labels = tf.tensor1d([0, 1], 'int32');
-    const step = () => createExecutor(compiled).step({ images, targets: { labels } }, { onGradient: () => {} });
+    const step = () => createExecutor(compiled).step({ images, targets: { labels } }, { onGradients: () => {} });
     expect(step).toThrow(/shape \[2, 6, 6, 2\].*has \[2, 5, 5, 2\]/);
   });
 });

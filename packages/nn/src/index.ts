@@ -20,7 +20,7 @@ export {
 export { type AxisMap, separableMap } from './blocks/separable-map.js';
 export { sequential } from './blocks/sequential.js';
 export { withStatisticsUpdates } from './blocks/statistics-updates.js';
-export { type CreateTargets, costOf, headCostOf } from './cost/cost-of.js';
+export { type CreateTargets, costOf, headCostOf, multiplyAccumulatesOf } from './cost/cost-of.js';
 export { type BlockHeadOptions, blockHead } from './heads/block-head.js';
 export { chainedHead } from './heads/chained-head.js';
 export { type ClassifierOptions, createClassifier } from './heads/classifier.js';

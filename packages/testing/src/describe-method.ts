@@ -5,6 +5,7 @@ import {
   type MethodDecorator,
   type Parameter,
   parseMethodExpression,
+  startOfTraining,
   trainingMode,
   validatePlan,
 } from '@localgrad/core';
@@ -121,7 +122,12 @@ export function describeMethod(
         };
         const [h, direction] = [draw(), draw()];
         const value = async (x: tf.Tensor4D) => {
-          const { loss, terms, parameters, input } = head.evaluate(x, batch.targets, { mode, weight: 1, input: true });
+          const { loss, terms, parameters, input } = head.evaluate(x, batch.targets, {
+            mode,
+            weight: 1,
+            input: true,
+            clock: startOfTraining,
+          });
           const number = await take(loss);
           const along = input === undefined ? Number.NaN : await take(tf.tidy(() => tf.sum(tf.mul(input, direction))));
           tf.dispose([...(terms?.values() ?? []), ...parameters.values(), input ?? []]);

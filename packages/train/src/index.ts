@@ -2,12 +2,13 @@ export type { BatchSource, OwnedBatch } from './batch-source.js';
 export {
   type CheckpointPolicy,
   captureTensors,
+  restoreRun,
   restoreTensors,
   type StoredRecord,
   type TrainingCheckpoint,
   type TrainingProgress,
 } from './checkpoint.js';
-export { type EvaluationResult, evaluateNetwork } from './evaluation.js';
+export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export type {
   EpochEndEvent,
   EpochRecord,

@@ -1,4 +1,5 @@
 import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import { requireTarget } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { fitRidge } from './ridge.js';
@@ -87,7 +88,7 @@ async function eachBatch(
   batches: BatchSource,
   visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
 ): Promise<void> {
-  for (const batch of batches.epoch(0)) {
+  for await (const batch of batches.epoch(0)) {
     visitModules(network, batch, visit);
     await nextTurn();
   }
@@ -98,6 +99,7 @@ function visitModules(
   batch: OwnedBatch,
   visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
 ): void {
+  const labels = requireTarget(batch.targets, 'labels', 'probeModules');
   let x = batch.images;
   for (const { index, blocks } of network.modules) {
     for (const block of blocks) {
@@ -108,7 +110,7 @@ function visitModules(
     }
     const output = x;
     const features = tf.tidy(() => pooled(output));
-    visit(index, features, batch.targets.labels);
+    visit(index, features, labels);
     features.dispose();
   }
   if (x !== batch.images) x.dispose();

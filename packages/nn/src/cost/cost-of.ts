@@ -46,6 +46,11 @@ export function headCostOf(head: Head, createTargets?: CreateTargets): HeadCost 
   return cost;
 }
 
+/** Multiply-accumulates of one forward pass for one sample. */
+export function multiplyAccumulatesOf(owner: Block | Head): number {
+  return ('vjp' in owner ? costOf(owner) : headCostOf(owner)).multiplyAccumulates;
+}
+
 function labels(batchSize: number): Targets {
   return { labels: zeros([batchSize], 'int32') as Tensor1D };
 }

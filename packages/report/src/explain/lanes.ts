@@ -1,21 +1,20 @@
-import type { ChainBlock, ObjectiveRole } from '@localgrad/core';
+import type { ObjectiveRole } from '@localgrad/core';
+import type { ChainBlock } from '@localgrad/engine';
 import { ink, mutedInk, paper } from '../theme/palette.js';
 import { weightText } from './labels.js';
 import { type Column, columnOf, fontSize, type Lane, type Layout, moduleEdges } from './layout.js';
 import { arrowHead, element, line, rectangle, text } from './svg.js';
 
 /** Apart for colour-blind eyes, and dark enough for small text on paper. */
-export const roleColours: Readonly<Record<ObjectiveRole, string>> = {
-  independent: '#1b6fa5',
-  cascaded: '#b85614',
-  final: '#1d7a57',
-};
+export const roleColours = { independent: '#1b6fa5', cascaded: '#b85614', final: '#1d7a57' } as const;
 export const averageColour = '#7a4fb3';
-const learnableFills: Readonly<Record<ObjectiveRole, string>> = {
-  independent: '#e0eef8',
-  cascaded: '#fbe9dc',
-  final: '#dff1e8',
-};
+const learnableFills = { independent: '#e0eef8', cascaded: '#fbe9dc', final: '#dff1e8' } as const;
+
+/** The role whose look an objective has: roles of other decorators look like local losses. */
+function lookOf(role: ObjectiveRole): keyof typeof roleColours {
+  if (role === 'cascaded') return 'cascaded';
+  return role === 'final' ? 'final' : 'independent';
+}
 const averageFill = '#f1eafa';
 
 const barHeight = 6;
@@ -33,7 +32,7 @@ interface PlacedCopy {
 /** What a loss trains, its chain, its head and its weight. */
 export function drawLane(lane: Lane, layout: Layout): string {
   const { objective, y, chainY } = lane;
-  const colour = roleColours[objective.role];
+  const colour = roleColours[lookOf(objective.role)];
   const { left } = moduleEdges(layout.columns, objective.span[0]);
   const { right } = moduleEdges(layout.columns, objective.span[1]);
   const copies = placeCopies(objective.chain?.blocks ?? [], layout);
@@ -70,7 +69,7 @@ export function drawLoss(x: number, y: number, colour: string): string {
 }
 
 export function drawLearnable(left: number, y: number, width: number, role: ObjectiveRole): string {
-  const look = { fill: learnableFills[role], stroke: roleColours[role], rx: 2 };
+  const look = { fill: learnableFills[lookOf(role)], stroke: roleColours[lookOf(role)], rx: 2 };
   return rectangle(left, y - boxHeight / 2, width, boxHeight, look);
 }
 
