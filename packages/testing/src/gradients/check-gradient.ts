@@ -29,6 +29,8 @@ const steps = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1] as const;
 const noiseSteps = [2e-6, 4e-6, 8e-6] as const;
 /** A step is reliable where rounding stays below this fraction of the gradient's norm. */
 const reliableRounding = 0.2;
+/** Longer steps only count where no shorter one is reliable. */
+const longestReliable = 1e-2;
 const float32Epsilon = 2 ** -24;
 
 /**
@@ -82,7 +84,7 @@ async function compare(check: GradientCheck, index: number, tolerance: number, n
   // Of derivatives along such directions: their root mean square is about this.
   const scale = norm(gradient) * typicalSize(at);
   const roundingAt = (step: number) => (4 * noise) / step;
-  const reliable = steps.filter((step) => roundingAt(step) <= reliableRounding * scale);
+  const reliable = steps.filter((step) => step <= longestReliable && roundingAt(step) <= reliableRounding * scale);
   const tried: Comparison[] = [];
   for (const step of reliable.length > 0 ? reliable.slice(0, 4).reverse() : steps) {
     const [ahead, behind] = [moved(at, direction, step), moved(at, direction, -step)];

@@ -74,7 +74,8 @@ export async function checkHeadGradients(
     return Float32Array.of(await take(loss));
   };
   const { loss, terms, input, parameters } = evaluate(h, true);
-  const magnitude = weight * Math.abs(await take(loss));
+  // A loss is a float32 sum over samples, which has rounded more than once.
+  const magnitude = 6 * weight * Math.abs(await take(loss));
   const along = (a: Float32Array, b: Float32Array): number => weight * ((a[0] ?? 0) - (b[0] ?? 0));
   const subject = { magnitude, facts: { batch, weight }, options, where: `Head '${head.name}'` };
   await checkInput(
