@@ -1,4 +1,4 @@
-import { at, type Block, type Head, type Want } from '@localgrad/core';
+import { at, type Head, type Want } from '@localgrad/core';
 import { multiplyAccumulatesOf } from '@localgrad/nn';
 import type { CompiledPlan } from './compile.js';
 import { predictLiteral } from './literal-prediction.js';

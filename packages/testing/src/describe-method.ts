@@ -127,7 +127,7 @@ export function describeMethod(
           batch.targets,
           8,
           { ...trainingMode, noise: { seed: 3, step: 1, part: 0 } },
-          { directions: 1, ...gradients },
+          gradients,
         );
       }
       disposeBatch(batch);

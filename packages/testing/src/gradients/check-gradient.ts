@@ -36,7 +36,7 @@ const float32Epsilon = 2 ** -24;
 /**
  * Compares a gradient with central differences along random directions, most of which have to agree. Steps are relative to
  * each coordinate's size; of those that rounding leaves reliable the shortest count, so that kinks and curvature do not
- * matter. Where rounding hides the derivative, the gradient has to lie within the rounding error, which is measured.
+ * matter. Where these or rounding hide the derivative, the gradient has to lie within their error, which is measured.
  *
  * @throws Error with the numbers and the likely reason
  */
@@ -79,14 +79,14 @@ async function measureNoise(check: GradientCheck): Promise<number> {
 }
 
 async function compare(check: GradientCheck, index: number, tolerance: number, noise: number): Promise<Comparison> {
-  const { label, at, gradient, difference } = check;
+  const { at, gradient, difference } = check;
   const direction = directionOf(check, String(index));
   // Of derivatives along such directions: their root mean square is about this.
   const scale = norm(gradient) * typicalSize(at);
   const roundingAt = (step: number) => (4 * noise) / step;
-  const reliable = steps.filter((step) => step <= longestReliable && roundingAt(step) <= reliableRounding * scale);
+  const first = steps.findIndex((step) => step <= longestReliable && roundingAt(step) <= reliableRounding * scale);
   const tried: Comparison[] = [];
-  for (const step of reliable.length > 0 ? reliable.slice(0, 4).reverse() : steps) {
+  for (const step of first < 0 ? steps : steps.slice(first, first + 4).reverse()) {
     const [ahead, behind] = [moved(at, direction, step), moved(at, direction, -step)];
     // Of the steps as rounded to float32.
     const predicted = gradient.reduce((sum, value, i) => sum + value * ((ahead[i] ?? 0) - (behind[i] ?? 0)), 0) / step;
@@ -97,9 +97,21 @@ async function compare(check: GradientCheck, index: number, tolerance: number, n
     if (isGood) return comparison;
     tried.push(comparison);
   }
-  const middle = tried[Math.floor(tried.length / 2)];
-  if (middle === undefined) throw new Error(`${label}: no step was tried.`);
-  return middle;
+  return mostReliable(tried, tolerance * scale);
+}
+
+/**
+ * The comparison with the least error, kinks and curvature included: what the derivative changes by between neighboring
+ * steps. It is good where the gradient lies within twice that error.
+ */
+function mostReliable(tried: readonly Comparison[], allowed: number): Comparison {
+  const estimates = tried.map((comparison, index) => {
+    const neighbors = [tried[index - 1], tried[index + 1]].filter((neighbor) => neighbor !== undefined);
+    const changes = neighbors.map(({ found }) => Math.abs(found - comparison.found));
+    const error = comparison.error + Math.max(0, ...changes);
+    return { ...comparison, error, isGood: Math.abs(comparison.found - comparison.predicted) <= allowed + 2 * error };
+  });
+  return estimates.reduce((best, one) => (one.error < best.error ? one : best));
 }
 
 function describeFailure(check: GradientCheck, comparisons: readonly Comparison[], tolerance: number): string {

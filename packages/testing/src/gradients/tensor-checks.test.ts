@@ -1,4 +1,4 @@
-import { type Block, type Head, type Parameter, trainingMode } from '@localgrad/core';
+import { type Block, type Head, type HeadContext, type Parameter, trainingMode } from '@localgrad/core';
 import { createClassifier, createScope, dense, headFactory, relu, sequential } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -62,9 +62,12 @@ describe('checkHeadGradients', () => {
   const targets = () => ({ labels: tf.tensor1d([0, 1, 2, 1], 'int32') });
 
   it('accepts correct gradients of classifiers, convolutional and contrastive heads', async () => {
-    const context = {
-      ...{ module: 0, modules: 2, inputShape: [4, 4, 4], finalShape: [2, 2, 8], classes: 3, imageShape: [4, 4, 3] },
-    } as const;
+    const context: HeadContext = {
+      ...{ module: 0, modules: 2, classes: 3 },
+      inputShape: [4, 4, 4],
+      finalShape: [2, 2, 8],
+      imageShape: [4, 4, 3],
+    };
     const scope = createScope(1);
     await checkHeadGradients(
       createClassifier({ scope, inputShape: [4, 4, 4], classes: 3 }),
