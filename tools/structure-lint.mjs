@@ -39,7 +39,7 @@ const direction = {
     'report',
     'wasm-kernels',
   ],
-  testing: ['core', 'nn', 'engine', 'backbones'],
+  testing: ['core', 'nn', 'engine', 'backbones', 'data'],
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };

@@ -86,7 +86,8 @@ export interface Block {
   readonly parameters: readonly Parameter[];
   /** Running statistics, in forward order. */
   readonly statistics: readonly Parameter[];
-  readonly cost: BlockCost;
+  /** Stated cost; measured where absent. */
+  readonly cost?: BlockCost;
 
   /** @param x shape [batch, ...inputShape]; borrowed */
   forward(x: Tensor4D, mode: Mode): Pass;

@@ -50,7 +50,8 @@ export interface Head {
   readonly inputShape: Shape3;
   readonly parameters: readonly Parameter[];
   readonly statistics: readonly Parameter[];
-  readonly cost: HeadCost;
+  /** Stated cost; measured where absent. */
+  readonly cost?: HeadCost;
   /** Names of the targets that the head reads; batches must carry them. Default: `labels`. */
   readonly reads?: readonly string[];
   /** Values of kind `state` that the head keeps from step to step; checkpoints keep them. */

@@ -151,7 +151,7 @@ describe('batches', () => {
     seed: 5,
     augmentation: { pad: 1, padding: 'reflect', flip: true },
   };
-  const read = (batch: { images: tf.Tensor4D; targets: Targets; size: number; dispose(): void }) => {
+  const read = (batch: { images: tf.Tensor4D; targets: Targets; dispose(): void }) => {
     const values = [...batch.images.dataSync(), ...(batch.targets.labels?.dataSync() ?? [])];
     batch.dispose();
     return values;

@@ -1,4 +1,5 @@
 import type { Head, Network, Objective, ParameterScope } from '@localgrad/core';
+import { headCostOf } from '@localgrad/nn';
 
 /** A built head and the objectives that read it. */
 export interface CompiledHead {
@@ -38,7 +39,7 @@ export function groupObjectives(
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
   // The hungriest first: no cotangent of another head waits beside it.
-  const hunger = ({ head }: CompiledHead) => head.cost.evaluatePeakBytes(1);
+  const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
   for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
   return result;
 }

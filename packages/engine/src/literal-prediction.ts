@@ -1,4 +1,5 @@
 import { at, type Block, bytesOf, type Head } from '@localgrad/core';
+import { costOf, headCostOf } from '@localgrad/nn';
 import type { CompiledPlan } from './compile.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import type { CompiledPhase } from './phases.js';
@@ -45,18 +46,18 @@ class LiteralByteDomain implements LiteralDomain<number, number> {
   }
 
   forward(module: number): { output: number; pass: number } {
-    const { cost, outputShape } = this.#block(module);
+    const block = this.#block(module);
     this.forwards[module] = at(this.forwards, module, 'module') + 1;
-    this.#note(cost.forwardPeakBytes(this.batchSize));
+    this.#note(costOf(block).forwardPeakBytes(this.batchSize));
     return {
-      output: this.#take(bytesOf(outputShape, this.batchSize)),
-      pass: this.#take(cost.residualBytes(this.batchSize)),
+      output: this.#take(bytesOf(block.outputShape, this.batchSize)),
+      pass: this.#take(costOf(block).residualBytes(this.batchSize)),
     };
   }
 
   evaluate({ head }: LiteralLoss, module: number, _output: number, wantsCotangent: boolean): number | undefined {
     this.evaluations.push(head);
-    this.#note(head.cost.evaluatePeakBytes(this.batchSize));
+    this.#note(headCostOf(head).evaluatePeakBytes(this.batchSize));
     this.#hold(head);
     return wantsCotangent ? this.#take(bytesOf(this.#block(module).outputShape, this.batchSize)) : undefined;
   }
@@ -70,7 +71,7 @@ class LiteralByteDomain implements LiteralDomain<number, number> {
     const block = this.#block(module);
     const parameters = !this.phase.frozen.has(module);
     this.backwards[module] = at(this.backwards, module, 'module') + (parameters ? 1 : 0.5);
-    this.#note(block.cost.vjpPeakBytes(this.batchSize, { input: wantsInput, parameters, release: true }));
+    this.#note(costOf(block).vjpPeakBytes(this.batchSize, { input: wantsInput, parameters, release: true }));
     if (parameters) this.#hold(block);
     this.free(cotangent);
     return wantsInput ? this.#take(bytesOf(block.inputShape, this.batchSize)) : undefined;

@@ -1,4 +1,5 @@
 import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
+import { costOf, headCostOf } from '@localgrad/nn';
 import type { CompiledPlan } from './compile.js';
 import type { CompiledPhase } from './phases.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';
@@ -92,7 +93,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
   }
 
   forward(module: number): { output: number; pass: number } {
-    const { cost } = this.#block(module);
+    const cost = costOf(this.#block(module));
     this.#note(module, cost.forwardPeakBytes(this.batchSize));
     return { output: this.#take(this.#outputBytes(module)), pass: this.#take(cost.residualBytes(this.batchSize)) };
   }
@@ -104,7 +105,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
 
   evaluate(module: number, _output: number, arrive: (from: number, cotangent: number) => void): void {
     for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
-      this.#note(module, head.cost.evaluatePeakBytes(this.batchSize));
+      this.#note(module, headCostOf(head).evaluatePeakBytes(this.batchSize));
       for (const { start } of objectives) {
         if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }
@@ -113,7 +114,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
 
   vjp(module: number, _pass: number, cotangent: number, want: Want): number | undefined {
     const block = this.#block(module);
-    this.#note(module, block.cost.vjpPeakBytes(this.batchSize, want));
+    this.#note(module, costOf(block).vjpPeakBytes(this.batchSize, want));
     this.free(cotangent);
     return want.input ? this.#take(bytesOf(block.inputShape, this.batchSize)) : undefined;
   }
@@ -159,7 +160,7 @@ function passingPeak(blocks: readonly Block[], batchSize: number): number {
     0,
     ...blocks.map((block, index) => {
       const owned = index === 0 ? 0 : bytesOf(block.inputShape, batchSize);
-      return owned + block.cost.forwardPeakBytes(batchSize);
+      return owned + costOf(block).forwardPeakBytes(batchSize);
     }),
   );
 }

@@ -1,4 +1,5 @@
-import { at, type Block, type Head, type Want } from '@localgrad/core';
+import { at, type Head, type Want } from '@localgrad/core';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
 import type { CompiledPlan } from './compile.js';
 import { predictLiteral } from './literal-prediction.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
@@ -25,10 +26,10 @@ export function measurePhase(compiled: CompiledPlan, phase: CompiledPhase, batch
   const heads = new Map([...phase.heads.values()].flat().map((active) => [active.head, active]));
   const literal = predictLiteral(compiled, phase, batchSize);
   const literalUnits = literal.forwards.map((count, module) => count + 2 * (literal.backwards[module] ?? 0));
-  const macs = (owner: Block | Head) => owner.cost.multiplyAccumulates;
-  const forward = sum(compiled.modules.map(macs)) + macs(compiled.network.backbone.classifier);
+  const forward =
+    sum(compiled.modules.map(multiplyAccumulatesOf)) + multiplyAccumulatesOf(compiled.network.backbone.classifier);
   const workOf = (counts: readonly number[], evaluated: readonly Head[]) =>
-    (sum(compiled.modules.map((module, index) => macs(module) * (counts[index] ?? 0))) +
+    (sum(compiled.modules.map((module, index) => multiplyAccumulatesOf(module) * (counts[index] ?? 0))) +
       sum(evaluated.map((head) => headWork(compiled, head, heads.get(head))))) /
     forward;
   const { peakBytes, modules } = compiled.predict(batchSize, { phase });
@@ -50,9 +51,9 @@ export function measurePhase(compiled: CompiledPlan, phase: CompiledPhase, batch
 function headWork({ network }: CompiledPlan, head: Head, active: ActiveHead | undefined): number {
   const isFrozen = head.parameters.some(({ kind }) => kind === 'frozen');
   const borrows = active?.objectives[0]?.head.factory?.borrows ?? [];
-  const live = new Map(network.backbone.blocks.map(({ block }) => [block.name, block.cost.multiplyAccumulates]));
+  const live = new Map(network.backbone.blocks.map(({ block }) => [block.name, multiplyAccumulatesOf(block)]));
   const averaged = borrows.filter(({ as }) => as.includes('averaged-copy')).map((block) => live.get(block.live) ?? 0);
-  return 3 * head.cost.multiplyAccumulates - (isFrozen ? sum(averaged) : 0);
+  return 3 * multiplyAccumulatesOf(head) - (isFrozen ? sum(averaged) : 0);
 }
 
 /** Counts units: forward 1, input-VJP 1, weight-VJP 2 (the gradient, and the propagation inside the module). */

@@ -5,6 +5,7 @@ import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
 import { parse, stringify } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
@@ -222,7 +223,7 @@ function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['co
   const { totals } = describePlan(compiled, batch);
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
-  const forward = parts.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+  const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);
   const weights = parts.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
   return {
     backboneParameters: weights.reduce((sum, { size }) => sum + size, 0),

@@ -12,7 +12,7 @@ import {
 } from '@localgrad/core';
 import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalisation } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
-import { createSchedule, createScope, sgd } from '@localgrad/nn';
+import { costOf, createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
 import type { RunConfig } from './config/run-config.js';
 
@@ -27,7 +27,7 @@ export function buildNetwork(
 ): Network {
   const factory = backboneFactory(config.backbone, config.width === undefined ? {} : { width: config.width });
   const backbone = factory.build({ inputShape, classes, scope });
-  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config)));
+  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config), costOf));
 }
 
 function partitionOf({ backbone, modules, partition, stemModule }: NetworkConfig): PartitionSpec {

@@ -5,6 +5,7 @@ import {
   clockAt,
   createNetwork,
   finalObjective,
+  type JsonValue,
   type LocalLearningMethod,
   type Network,
   type Optimizer,
@@ -145,15 +146,17 @@ export interface Training {
   readonly parameters: Readings;
   /** The optimizer's state at the end. */
   readonly optimizer: Readings;
-  /** Of the plain backbone on images that it was not trained on. */
+  /** Plain values of the plan's state at the end. */
+  readonly state: Readonly<Record<string, JsonValue>>;
+  /** Accuracy of the plain backbone on images that it was not trained on. */
   readonly accuracy: number;
 }
 
 export interface TrainOptions {
   /** Steps of the whole run; default `last`. */
   readonly steps?: number;
-  /** Where an interrupted run stood: it goes on with the step after `step`. */
-  readonly resume?: Pick<Training, 'parameters' | 'optimizer'> & { readonly step: number };
+  /** Checkpoint of an interrupted run, which resumes after step `step`. */
+  readonly resume?: Pick<Training, 'parameters' | 'optimizer' | 'state'> & { readonly step: number };
 }
 
 /** Trains with SGD up to step `last`, hooks included. */
@@ -189,13 +192,20 @@ export async function trainTrial(
   tf.dispose([scores, best]);
   disposeBatch(batch);
   const correct = wanted.filter((label, index) => label === found[index]).length;
-  return { losses, tensors, parameters, optimizer: state, accuracy: correct / wanted.length };
+  return {
+    losses,
+    tensors,
+    parameters,
+    optimizer: state,
+    state: compiled.state.values(),
+    accuracy: correct / wanted.length,
+  };
 }
 
 function restore(
-  { parameters }: CompiledPlan,
+  { parameters, state }: CompiledPlan,
   optimizer: Optimizer,
-  saved: Pick<Training, 'parameters' | 'optimizer'>,
+  saved: Pick<Training, 'parameters' | 'optimizer' | 'state'>,
 ): void {
   const shapeOf = (name: string) => [...(parameters.get(name)?.shape ?? [])];
   const parameterOf = (key: string) => key.slice(key.indexOf('/') + 1);
@@ -204,6 +214,7 @@ function restore(
     ([key, values]) => [key, tf.tensor(values, shapeOf(parameterOf(key)))] as const,
   );
   optimizer.load(new Map(slots));
+  state.restore(JSON.parse(JSON.stringify(saved.state)));
 }
 
 /** Norm of the difference over the norm of the second. */

@@ -1,6 +1,7 @@
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
 import { buildPlan, prepareRun, type RunConfig, type RunSummary, readSummary, runConfigSchema } from '@localgrad/runs';
 import { train } from '@localgrad/train';
 import type { Experiment, PlannedCondition } from '../files/experiment.js';
@@ -109,7 +110,7 @@ async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
   const plan = await buildPlan(config, images.imageShape, images.classes.length);
   try {
     const { totals } = describePlan(plan.compiled, config.batch);
-    const forward = plan.compiled.modules.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+    const forward = plan.compiled.modules.reduce((sum, module) => sum + multiplyAccumulatesOf(module), 0);
     const { unitsOfWork, predictedPeakBytes } = totals;
     return { unitsOfWork, predictedPeakBytes, work: unitsOfWork * forward * images.size * config.epochs };
   } finally {

@@ -12,6 +12,7 @@ import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes, sequential } from '../blocks/sequential.js';
+import { costOf } from '../cost/cost-of.js';
 import type { LossFunction } from '../losses/loss-function.js';
 import { requireTarget } from '../losses/targets.js';
 
@@ -78,18 +79,20 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
 
 function headCost(body: Block, loss: LossFunction): HeadCost {
   return {
-    multiplyAccumulates: body.cost.multiplyAccumulates,
+    get multiplyAccumulates() {
+      return costOf(body).multiplyAccumulates;
+    },
     evaluatePeakBytes: (batchSize) => {
       const ledger = new Ledger();
       const outputBytes = bytesOf(body.outputShape, batchSize);
-      ledger.touch(body.cost.forwardPeakBytes(batchSize));
-      ledger.take(body.cost.residualBytes(batchSize) + outputBytes);
+      ledger.touch(costOf(body).forwardPeakBytes(batchSize));
+      ledger.take(costOf(body).residualBytes(batchSize) + outputBytes);
       ledger.touch(loss.peakBytes(body.outputShape, batchSize));
       // The loss and the cotangent.
       ledger.take(4 + outputBytes);
       // The VJP's own peak is at least what it returns: its gradients and the input's cotangent.
-      ledger.touch(body.cost.vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
-      ledger.give(body.cost.residualBytes(batchSize) + 2 * outputBytes);
+      ledger.touch(costOf(body).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+      ledger.give(costOf(body).residualBytes(batchSize) + 2 * outputBytes);
       ledger.take(gradientBytes(body) + bytesOf(body.inputShape, batchSize));
       return ledger.peak;
     },

@@ -12,6 +12,7 @@ import {
 import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequential.js';
+import { costOf, headCostOf } from '../cost/cost-of.js';
 
 /**
  * Puts a block before a head: the head reads the block's output, and its gradient flows on through the block.
@@ -40,15 +41,17 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
     parameters: [...chain.parameters, ...head.parameters],
     statistics: [...chain.statistics, ...head.statistics],
     cost: {
-      multiplyAccumulates: chain.cost.multiplyAccumulates + head.cost.multiplyAccumulates,
+      get multiplyAccumulates() {
+        return costOf(chain).multiplyAccumulates + headCostOf(head).multiplyAccumulates;
+      },
       evaluatePeakBytes: (batchSize) => {
         const ledger = new Ledger();
         const outputBytes = bytesOf(chain.outputShape, batchSize);
-        ledger.touch(chain.cost.forwardPeakBytes(batchSize));
-        ledger.take(chain.cost.residualBytes(batchSize) + outputBytes);
-        ledger.touch(head.cost.evaluatePeakBytes(batchSize));
+        ledger.touch(costOf(chain).forwardPeakBytes(batchSize));
+        ledger.take(costOf(chain).residualBytes(batchSize) + outputBytes);
+        ledger.touch(headCostOf(head).evaluatePeakBytes(batchSize));
         ledger.take(4 + gradientBytes(head) + outputBytes);
-        ledger.touch(chain.cost.vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+        ledger.touch(costOf(chain).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
         return ledger.peak;
       },
     },

@@ -12,6 +12,7 @@ import {
 } from '@localgrad/core';
 import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
+import { headCostOf } from '../cost/cost-of.js';
 import { currentKernels } from '../kernels/registry.js';
 
 /** One loss of several on the same input. */
@@ -59,7 +60,9 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     parameters: terms.flatMap(({ head }) => head.parameters),
     statistics: terms.flatMap(({ head }) => head.statistics),
     cost: {
-      multiplyAccumulates: terms.reduce((sum, { head }) => sum + head.cost.multiplyAccumulates, 0),
+      get multiplyAccumulates() {
+        return terms.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
+      },
       evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
     },
     reads: [...new Set(terms.flatMap(({ head }) => head.reads ?? ['labels']))],
@@ -112,7 +115,7 @@ function measureTerms(
 function evaluatePeakBytes(terms: readonly HeadTerm[], batchSize: number): number {
   const ledger = new Ledger();
   terms.forEach(({ head }, index) => {
-    ledger.touch(head.cost.evaluatePeakBytes(batchSize));
+    ledger.touch(headCostOf(head).evaluatePeakBytes(batchSize));
     const gradients = head.parameters.reduce((sum, { kind, size }) => sum + (kind === 'weight' ? 4 * size : 0), 0);
     ledger.take(4 + gradients + (index === 0 ? bytesOf(head.inputShape, batchSize) : 0));
   });

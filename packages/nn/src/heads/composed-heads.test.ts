@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parallelSum } from '../blocks/parallel-sum.js';
 import { basicBlock } from '../blocks/residual-blocks.js';
+import { headCostOf } from '../cost/cost-of.js';
 import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
 import { stockKernels } from '../kernels/stock-kernels.js';
 import { createRandom } from '../random/random.js';
@@ -114,7 +115,7 @@ describe.each(heads)('%s', (_, build, termNames) => {
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
     resetTrainingKernels();
     meter.stop();
-    const predicted = head.cost.evaluatePeakBytes(16);
+    const predicted = headCostOf(head).evaluatePeakBytes(16);
     expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.08 * peak);
   });
 

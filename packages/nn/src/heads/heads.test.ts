@@ -8,6 +8,7 @@ import {
 } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { headCostOf } from '../cost/cost-of.js';
 import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
 import { stockKernels } from '../kernels/stock-kernels.js';
 import { createRandom } from '../random/random.js';
@@ -139,7 +140,7 @@ describe.each([...headNames])('%s', (name) => {
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
     resetTrainingKernels();
     meter.stop();
-    const predicted = head.cost.evaluatePeakBytes(16);
+    const predicted = headCostOf(head).evaluatePeakBytes(16);
     expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.05 * peak);
   });
 
@@ -195,5 +196,5 @@ it('createClassifier makes fc.weight and fc.bias', () => {
     ['fc.weight', [64, 10]],
     ['fc.bias', [10]],
   ]);
-  expect(head.cost.multiplyAccumulates).toBe(640);
+  expect(headCostOf(head).multiplyAccumulates).toBe(640);
 });
