@@ -1,14 +1,22 @@
-import type { TrainingKernels } from '@localgrad/kernels';
+import type { PoolingGeometry, Shape4, TrainingKernels } from '@localgrad/kernels';
 import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
 type Shape = readonly number[];
 
+/**
+ * What an input's numbers are: normal by default; `negative`: all below 0; `tied`: small integers; `nonFinite`: with NaN,
+ * Infinity and −Infinity in between.
+ */
+export type ValueKind = 'normal' | 'negative' | 'zero' | 'tied' | 'nonFinite';
+
 export interface KernelCase {
   readonly kernel: keyof TrainingKernels;
   readonly label: string;
-  /** Shapes of inputs of normal numbers, by name. */
+  /** Shapes of the inputs, by name. */
   readonly inputs: Readonly<Record<string, Shape>>;
+  /** Inputs whose numbers are not normal ones. */
+  readonly values?: Readonly<Record<string, ValueKind>>;
   /** Inputs that the kernel consumes. */
   readonly consumes?: readonly string[];
   /** Of the kernel, on tensors of those shapes. */
@@ -134,6 +142,56 @@ const normCases = normShapes.flatMap((x): KernelCase[] => {
   ];
 });
 
+const around = (vertical: number, horizontal = vertical) => ({
+  padding: { top: vertical, bottom: vertical, left: horizontal, right: horizontal },
+});
+
+const poolings: readonly { x: Shape4; geometry: PoolingGeometry }[] = [
+  { x: [3, 8, 8, 5], geometry: { window: [2, 2], stride: [2, 2], ...around(0) } },
+  { x: [2, 9, 7, 4], geometry: { window: [3, 3], stride: [2, 2], ...around(1) } },
+  { x: [2, 7, 5, 6], geometry: { window: [3, 2], stride: [1, 3], ...around(1, 0) } },
+  { x: [1, 5, 6, 9], geometry: { window: [5, 6], stride: [1, 1], ...around(0) } },
+  { x: [2, 7, 8, 3], geometry: { window: [2, 2], stride: [3, 3], ...around(0) } },
+  // As TensorFlow pads at stride 2: nothing before the map, one cell behind it.
+  {
+    x: [2, 6, 8, 8],
+    geometry: { window: [3, 3], stride: [2, 2], padding: { top: 0, bottom: 1, left: 0, right: 1 } },
+  },
+];
+
+const poolingCases = poolings.flatMap(({ x, geometry }) => {
+  const { window, stride, padding } = geometry;
+  const out = (size: number, axis: 0 | 1, border: number) =>
+    Math.floor((size + border - window[axis]) / stride[axis]) + 1;
+  const height = out(x[1], 0, padding.top + padding.bottom);
+  const dy = [x[0], height, out(x[2], 1, padding.left + padding.right), x[3]];
+  const pads = Object.values(padding).join();
+  const shape = `${x.join('×')}, window ${window.join('×')}, stride ${stride.join('×')}, padding ${pads}`;
+  return (['normal', 'negative', 'zero', 'tied', 'nonFinite'] as const).flatMap((kind): KernelCase[] => {
+    const label = `${shape}, ${kind}`;
+    return [
+      {
+        ...{ kernel: 'maxPool', label, inputs: { x }, values: { x: kind } },
+        run: (kernels, inputs) => [kernels.maxPool(inputs.x as tf.Tensor4D, geometry)],
+      },
+      {
+        ...{ kernel: 'maxPoolGradient', label, inputs: { dy, x }, values: { x: kind } },
+        run: (kernels, inputs) => [
+          kernels.maxPoolGradient(inputs.dy as tf.Tensor4D, inputs.x as tf.Tensor4D, geometry),
+        ],
+      },
+      {
+        ...{ kernel: 'averagePool', label, inputs: { x }, values: { x: kind } },
+        run: (kernels, inputs) => [kernels.averagePool(inputs.x as tf.Tensor4D, geometry)],
+      },
+      {
+        ...{ kernel: 'averagePoolGradient', label, inputs: { dy }, values: { dy: kind } },
+        run: (kernels, inputs) => [kernels.averagePoolGradient(inputs.dy as tf.Tensor4D, x, geometry)],
+      },
+    ];
+  });
+});
+
 const otherCases: KernelCase[] = [
   {
     ...{ kernel: 'accumulate', label: '3×5×7×3', inputs: { a: [3, 5, 7, 3], b: [3, 5, 7, 3] }, consumes: ['a'] },
@@ -191,22 +249,56 @@ const otherCases: KernelCase[] = [
   ),
 ];
 
+/** The input whose NaN and infinities have to come through, by kernel. Statistics of x are only defined for finite x. */
+const carriers: Readonly<Partial<Record<KernelCase['kernel'], string>>> = {
+  ...{ conv2d: 'x', conv2dInputGradient: 'dy', conv2dFilterGradient: 'x', batchStatistics: 'x', accumulate: 'b' },
+  ...{ batchNormApply: 'residual', batchNormForward: 'residual', matMul: 'a', globalAveragePool: 'x' },
+  ...{ globalAveragePoolGradient: 'dy', softmaxCrossEntropy: 'logits', sgdUpdate: 'gradient' },
+};
+
+function nonFiniteCases(cases: readonly KernelCase[]): KernelCase[] {
+  return cases.flatMap((row) => {
+    const carrier = carriers[row.kernel];
+    if (carrier === undefined || row.inputs[carrier] === undefined) return [];
+    return { ...row, label: `${row.label}, ${carrier} not finite`, values: { [carrier]: 'nonFinite' } };
+  });
+}
+
 /** Every training kernel; a new one gets its rows here. */
-export const kernelCases: readonly KernelCase[] = [...convolutionCases, ...normCases, ...otherCases];
+export const kernelCases: readonly KernelCase[] = [
+  ...[...convolutionCases, ...normCases, ...poolingCases, ...otherCases],
+  ...nonFiniteCases([...convolutionCases, ...normCases, ...otherCases]),
+];
 
 /** The case's inputs on the current backend; the same numbers each time. */
-export function drawInputs({ kernel, label, inputs }: KernelCase): Record<string, tf.Tensor> {
+export function drawInputs({ kernel, label, inputs, values = {} }: KernelCase): Record<string, tf.Tensor> {
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, shape]) => {
-      const random = createRandom(5, `${kernel} ${label} ${name}`);
-      const size = shape.reduce((product, length) => product * length, 1);
-      return [
-        name,
-        tf.tensor(
-          Float32Array.from({ length: size }, () => random.normal()),
-          [...shape],
-        ),
-      ];
-    }),
+    Object.entries(inputs).map(([name, shape]) => [
+      name,
+      tf.tensor(drawValues(shape, `${kernel} ${label} ${name}`, values[name] ?? 'normal'), [...shape]),
+    ]),
   );
 }
+
+/** Reproducible numbers of a kind; `offset` moves those that are not finite. */
+export function drawValues(shape: Shape, name: string, kind: ValueKind, offset = 0): Float32Array {
+  const random = createRandom(5, name);
+  const size = shape.reduce((product, length) => product * length, 1);
+  return Float32Array.from({ length: size }, (_, index) => draws[kind](random.normal(), index + offset));
+}
+
+const draws: Readonly<Record<ValueKind, (normal: number, index: number) => number>> = {
+  normal: (normal) => normal,
+  negative: (normal) => -Math.abs(normal) - 0.1,
+  zero: () => 0,
+  tied: (normal) => Math.round(normal),
+  // Far enough apart that no window of the cases has two NaN.
+  nonFinite: (normal, index) => nonFinite[index % 97] ?? normal,
+};
+
+const nonFinite: Readonly<Record<number, number>> = {
+  5: Number.NaN,
+  20: Number.POSITIVE_INFINITY,
+  40: Number.NEGATIVE_INFINITY,
+  41: Number.NEGATIVE_INFINITY,
+};

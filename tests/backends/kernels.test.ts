@@ -3,6 +3,7 @@ import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/k
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drawInputs, type KernelCase, kernelCases } from './kernel-cases.js';
+import { relativeError } from './relative-error.js';
 
 /** `npm run test:backend -- NAME` sets it. */
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
@@ -58,11 +59,26 @@ describe(`training kernels on ${name} against stock TensorFlow.js on cpu`, () =>
     const wanted = expected.get(row) as Outcome;
     expect(found.shapes).toEqual(wanted.shapes);
     wanted.values.forEach((values, index) => {
-      const scale = Math.max(1e-3, ...values.map(Math.abs));
-      const error = values.reduce((largest, value, at) => {
-        return Math.max(largest, Math.abs(value - (found.values[index]?.[at] ?? Number.NaN)));
-      }, 0);
-      expect(error / scale, `result ${index}`).toBeLessThanOrEqual(1e-5);
+      expect(relativeError(found.values[index] ?? [], values), `result ${index}`).toBeLessThanOrEqual(1e-5);
     });
+  });
+
+  it('never trains on a label outside the classes', async () => {
+    for (const label of [-1, 4]) {
+      const logits = tf.tensor2d([1, 2, 3, 4, 4, 3, 2, 1], [2, 4]);
+      const labels = tf.tensor1d([2, label], 'int32');
+      const before = tf.memory().numTensors;
+      try {
+        const { loss, gradient } = currentKernels().softmaxCrossEntropy(logits, labels, 1);
+        expect((await loss.data())[0]).toBeNaN();
+        const isMissing = Array.from(await gradient.data(), Number.isNaN);
+        expect(isMissing).toEqual([false, false, false, false, true, true, true, true]);
+        tf.dispose([loss, gradient]);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'invalid-data', details: { index: 1, label, classes: 4 } });
+      }
+      expect(tf.memory().numTensors).toBe(before);
+      tf.dispose([logits, labels]);
+    }
   });
 });

@@ -2,6 +2,8 @@ export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';
 export { MemoryMeter } from './memory-meter.js';
 export { currentKernels, registerTrainingKernels } from './registry.js';
+export { replaceStockKernels, type StockKernel } from './replace-stock-kernels.js';
+export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
@@ -10,6 +12,8 @@ export type {
   BatchStatistics,
   ConvolutionGeometry,
   Normalization,
+  Padding,
+  PoolingGeometry,
   SgdUpdateRequest,
   Shape4,
   TrainingKernels,

@@ -16,6 +16,10 @@ export const operations = Object.keys({
   matMul: true,
   globalAveragePool: true,
   globalAveragePoolGradient: true,
+  maxPool: true,
+  maxPoolGradient: true,
+  averagePool: true,
+  averagePoolGradient: true,
   softmaxCrossEntropy: true,
   sgdUpdate: true,
 } satisfies Record<Operation, true>) as readonly Operation[];

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './stock/pooling.js';
+import { softmaxCrossEntropy } from './stock/softmax-cross-entropy.js';
 import type {
   BatchNormGradient,
   BatchNormGradientRequest,
@@ -36,6 +38,10 @@ export const stockKernels: TrainingKernels = {
       const share = tf.reshape(tf.div(dy, height * width), [batch, 1, 1, channels]);
       return tf.tile<tf.Tensor4D>(share as tf.Tensor4D, [1, height, width, 1]);
     }),
+  maxPool,
+  maxPoolGradient,
+  averagePool,
+  averagePoolGradient,
   softmaxCrossEntropy,
   sgdUpdate,
 };
@@ -133,17 +139,6 @@ function maskByOutput(
 ): tf.Tensor4D {
   const output = mask === 'recompute' ? batchNormApply(x, normalization, undefined, false) : mask;
   return tf.mul(dy, tf.step(output));
-}
-
-function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weight: number) {
-  return tf.tidy(() => {
-    const [batch, classes] = logits.shape;
-    const oneHot = tf.oneHot(labels, classes);
-    const logProbabilities = tf.logSoftmax(logits);
-    const loss = tf.div<tf.Scalar>(tf.neg(tf.sum(tf.mul(logProbabilities, oneHot))), batch);
-    const gradient = tf.mul<tf.Tensor2D>(tf.sub(tf.exp(logProbabilities), oneHot), weight / batch);
-    return { loss, gradient };
-  });
 }
 
 function sgdUpdate(request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {

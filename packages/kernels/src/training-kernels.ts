@@ -9,6 +9,24 @@ export interface ConvolutionGeometry {
   readonly padding: number;
 }
 
+/** Windows of a pooling operation. Each of them must reach at least one cell of the map. */
+export interface PoolingGeometry {
+  readonly window: readonly [height: number, width: number];
+  readonly stride: readonly [height: number, width: number];
+  /**
+   * Cells around the map that count as missing: never as zeros. `bottom` and `right` only decide the size of the output,
+   * ⌊(size + padding − window) / stride⌋ + 1; they are negative where the last windows end before the map.
+   */
+  readonly padding: Padding;
+}
+
+export interface Padding {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
 /** Batch statistics of one batch-norm layer, each of shape [channels]. */
 export interface BatchStatistics {
   readonly mean: Tensor1D;
@@ -98,7 +116,23 @@ export interface TrainingKernels {
   /** [n, h, w, c] → [n, c] */
   globalAveragePool(x: Tensor4D): Tensor2D;
   globalAveragePoolGradient(dy: Tensor2D, inputShape: Shape4): Tensor4D;
-  /** Mean cross-entropy over the batch and weight × its gradient. @param labels int32 [n] */
+  /** Largest value of each window; NaN if the window contains one. */
+  maxPool(x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
+  /**
+   * Adds each window's dy to its first largest value in row-major order, as PyTorch does. If the window contains NaN, to a
+   * value that is not finite (in PyTorch and in the reference the last NaN). Borrows dy and x, the forward pass's input.
+   */
+  maxPoolGradient(dy: Tensor4D, x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
+  /** Mean of each window's cells; padding does not count (PyTorch's `count_include_pad=False`). */
+  averagePool(x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
+  /** Borrows dy. */
+  averagePoolGradient(dy: Tensor4D, inputShape: Shape4, geometry: PoolingGeometry): Tensor4D;
+  /**
+   * Mean cross-entropy over the batch and weight × its gradient. Callers check labels where data enters; a label outside
+   * 0 … classes − 1 makes the loss and its row of the gradient NaN, or throws LocalgradError `invalid-data`.
+   *
+   * @param labels int32 [n]
+   */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
   /** PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v). */
   sgdUpdate(request: SgdUpdateRequest): { value: Tensor; velocity: Tensor };

@@ -3,3 +3,4 @@ export * from './elementwise';
 export * from './filter-gradient';
 export * from './input-gradient';
 export * from './packed-convolution';
+export * from './pooling';

@@ -3,6 +3,7 @@ import { type NativeBackend, OperationRunner } from '../native-backend.js';
 import { batchNormKernels } from './batch-norm.js';
 import { convolutionKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
+import { poolingKernels } from './pooling.js';
 
 /** Training kernels made of TensorFlow's own operations. What is not listed is as good in stock TensorFlow.js. */
 export function createTensorflowKernels(backend: NativeBackend): TrainingKernels {
@@ -11,6 +12,7 @@ export function createTensorflowKernels(backend: NativeBackend): TrainingKernels
     ...stockKernels,
     ...convolutionKernels(run),
     ...batchNormKernels(run),
+    ...poolingKernels(run),
     ...elementwiseKernels(run),
     name: backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
   };

@@ -15,6 +15,7 @@ import {
   softmaxCrossEntropy,
 } from './elementwise.js';
 import { matMul } from './matrix-product.js';
+import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 export interface KernelOptions {
@@ -51,6 +52,10 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     matMul: (...values) => matMul(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),
+    maxPool: (...values) => maxPool(context, ...values),
+    maxPoolGradient: (...values) => maxPoolGradient(context, ...values),
+    averagePool: (...values) => averagePool(context, ...values),
+    averagePoolGradient: (...values) => averagePoolGradient(context, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
     sgdUpdate: (request) => sgdUpdate(context, request),
     dispose: () => pool.dispose(),

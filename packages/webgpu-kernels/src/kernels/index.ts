@@ -3,7 +3,8 @@ import type { WebGpuBackend } from '../program.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
 import { accumulate, sgdUpdate } from './elementwise.js';
-import { globalAveragePool, globalAveragePoolGradient } from './pooling.js';
+import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
+import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 
 /** Training kernels on TensorFlow.js' WebGPU backend. Its own product of matrices is tiled, and taken as it is. */
@@ -20,6 +21,10 @@ export function createWebGpuKernels(backend: WebGpuBackend): TrainingKernels {
     matMul: stockKernels.matMul,
     globalAveragePool: (x) => globalAveragePool(backend, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(backend, dy, inputShape),
+    maxPool: (...values) => maxPool(backend, ...values),
+    maxPoolGradient: (...values) => maxPoolGradient(backend, ...values),
+    averagePool: (...values) => averagePool(backend, ...values),
+    averagePoolGradient: (...values) => averagePoolGradient(backend, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(backend, ...values),
     sgdUpdate: (request) => sgdUpdate(backend, request),
   };
