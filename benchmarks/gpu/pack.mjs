@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -48,13 +49,16 @@ mkdirSync(join(target, 'fixtures'));
 for (const name of ['mini', 'micro']) {
   copyFileSync(join(root, `tests/oracles/fixtures/${name}.safetensors`), join(target, `fixtures/${name}.safetensors`));
 }
+const cases = readdirSync(join(root, 'tests/backends/cases'));
+mkdirSync(join(target, 'cases'));
 for (const [from, to] of [
-  ['tests/backends/kernel-cases.ts', 'kernel-cases.js'],
+  ...cases.map((file) => [`tests/backends/cases/${file}`, `cases/${file.replace(/ts$/, 'js')}`]),
+  ['tests/backends/relative-error.ts', 'relative-error.js'],
   ['benchmarks/gpu/numerics.ts', 'numerics.js'],
 ]) {
   const options = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
   const { outputText } = ts.transpileModule(readFileSync(join(root, from), 'utf8'), { compilerOptions: options });
-  writeFileSync(join(target, to), outputText.replace('../../tests/backends/', './'));
+  writeFileSync(join(target, to), outputText.replaceAll('../../tests/backends/', './'));
 }
 writeFileSync(join(target, 'package.json'), '{ "type": "module", "private": true }\n');
 writeFileSync(join(target, 'COMMIT'), `${run('git', 'rev-parse', '--short=12', 'HEAD')}\n`);

@@ -2,7 +2,8 @@ import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { drawInputs, type KernelCase, kernelCases } from './kernel-cases.js';
+import { drawInputs, type KernelCase } from './cases/kernel-case.js';
+import { kernelCases } from './cases/kernel-cases.js';
 import { relativeError } from './relative-error.js';
 
 /** `npm run test:backend -- NAME` sets it. */

@@ -1,9 +1,9 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ValueKind } from './kernel-cases.js';
+import { drawStockInputs, type StockCase, stockCases, valueKinds } from './cases/stock-cases.js';
+import type { ValueKind } from './cases/values.js';
 import { relativeError } from './relative-error.js';
-import { drawStockInputs, type StockCase, stockCases, valueKinds } from './stock-cases.js';
 
 /** `npm run test:backend -- NAME` sets it. */
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';

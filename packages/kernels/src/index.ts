@@ -7,10 +7,16 @@ export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
+  AdamUpdate,
+  AdamUpdateRequest,
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
   ConvolutionGeometry,
+  GroupNormGradient,
+  GroupNormGradientRequest,
+  GroupNormParameters,
+  GroupStatistics,
   Normalization,
   Padding,
   PoolingGeometry,

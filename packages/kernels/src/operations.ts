@@ -8,10 +8,15 @@ export const operations = Object.keys({
   conv2d: true,
   conv2dInputGradient: true,
   conv2dFilterGradient: true,
+  depthwiseConv2d: true,
+  depthwiseConv2dInputGradient: true,
+  depthwiseConv2dFilterGradient: true,
   batchStatistics: true,
   batchNormApply: true,
   batchNormForward: true,
   batchNormGradient: true,
+  groupNorm: true,
+  groupNormGradient: true,
   accumulate: true,
   matMul: true,
   globalAveragePool: true,
@@ -22,6 +27,7 @@ export const operations = Object.keys({
   averagePoolGradient: true,
   softmaxCrossEntropy: true,
   sgdUpdate: true,
+  adamUpdate: true,
 } satisfies Record<Operation, true>) as readonly Operation[];
 
 /** The operations that `kernels` takes from the stock reference. An optional one that is missing is composed from others. */

@@ -1,4 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import {
+  depthwiseConv2d,
+  depthwiseConv2dFilterGradient,
+  depthwiseConv2dInputGradient,
+} from './stock/depthwise-convolution.js';
+import { groupNorm, groupNormGradient } from './stock/group-norm.js';
+import { adamUpdate, sgdUpdate } from './stock/optimizers.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './stock/pooling.js';
 import { softmaxCrossEntropy } from './stock/softmax-cross-entropy.js';
 import type {
@@ -7,7 +14,6 @@ import type {
   BatchStatistics,
   ConvolutionGeometry,
   Normalization,
-  SgdUpdateRequest,
   Shape4,
   TrainingKernels,
 } from './training-kernels.js';
@@ -23,9 +29,14 @@ export const stockKernels: TrainingKernels = {
   conv2dInputGradient: (dy, filter, inputShape, { stride, padding }) =>
     tf.conv2dTranspose(dy, filter, [...inputShape] as [number, number, number, number], stride, padding),
   conv2dFilterGradient,
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dFilterGradient,
   batchStatistics,
   batchNormApply,
   batchNormGradient,
+  groupNorm,
+  groupNormGradient,
   accumulate<T extends tf.Tensor>(a: T, b: T): T {
     const sum = tf.add<T>(a, b);
     a.dispose();
@@ -44,6 +55,7 @@ export const stockKernels: TrainingKernels = {
   averagePoolGradient,
   softmaxCrossEntropy,
   sgdUpdate,
+  adamUpdate,
 };
 
 function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
@@ -139,17 +151,4 @@ function maskByOutput(
 ): tf.Tensor4D {
   const output = mask === 'recompute' ? batchNormApply(x, normalization, undefined, false) : mask;
   return tf.mul(dy, tf.step(output));
-}
-
-function sgdUpdate(request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {
-  const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
-  const result = tf.tidy(() => {
-    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
-    const next = velocity === undefined ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
-    const direction = nesterov ? tf.add(decayed, tf.mul(next, momentum)) : next;
-    return { value: tf.sub(value, tf.mul(direction, learningRate)), velocity: next };
-  });
-  gradient.dispose();
-  velocity?.dispose();
-  return result;
 }

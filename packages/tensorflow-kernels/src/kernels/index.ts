@@ -1,7 +1,7 @@
 import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import { type NativeBackend, OperationRunner } from '../native-backend.js';
 import { batchNormKernels } from './batch-norm.js';
-import { convolutionKernels } from './convolution.js';
+import { convolutionKernels, depthwiseKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
 import { poolingKernels } from './pooling.js';
 
@@ -11,6 +11,7 @@ export function createTensorflowKernels(backend: NativeBackend): TrainingKernels
   return {
     ...stockKernels,
     ...convolutionKernels(run),
+    ...depthwiseKernels(run),
     ...batchNormKernels(run),
     ...poolingKernels(run),
     ...elementwiseKernels(run),

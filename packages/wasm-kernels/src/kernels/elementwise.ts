@@ -2,7 +2,7 @@ import { requireLabels, type SgdUpdateRequest, type Shape4 } from '@localgrad/ke
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 
-function elementPieces(size: number): ReturnType<typeof pieces> {
+export function elementPieces(size: number): ReturnType<typeof pieces> {
   return pieces(size, size < MINIMUM_FOR_THREADS ? 1 : 16, 64);
 }
 

@@ -1,8 +1,10 @@
 import { replaceStockKernels, type StockKernel, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
+import { depthwiseKernels } from './depthwise.js';
 import { extremaKernels } from './extrema.js';
-import { depthwiseFilterGradient, depthwiseInputGradient, unsortedSegmentSum } from './other-gradients.js';
+import { symmetricGeometry } from './geometry.js';
+import { unsortedSegmentSum } from './other-gradients.js';
 import { poolingKernels } from './pooling.js';
 
 interface ConvolutionAttributes {
@@ -19,14 +21,6 @@ type KernelArguments = { inputs: Record<string, tf.TensorInfo>; attrs: Convoluti
 /** Wraps a tensor info of a kernel call in a handle of its own. */
 function handle<T extends tf.Tensor>(info: tf.TensorInfo | undefined): T {
   return info as unknown as T;
-}
-
-function symmetricGeometry(info: tf.backend_util.Conv2DInfo): { stride: number; padding: number } | undefined {
-  const { top, bottom, left, right } = info.padInfo;
-  const isSymmetric = top === left && top >= bottom && left >= right;
-  const isSquare = info.strideHeight === info.strideWidth && info.dilationHeight === 1 && info.dilationWidth === 1;
-  // A bottom or right padding that no window reaches may be smaller than the top one: the kernels go by output size.
-  return isSymmetric && isSquare ? { stride: info.strideHeight, padding: top } : undefined;
 }
 
 /** What `registerTrainingGradients` replaced, to be put back. */
@@ -77,8 +71,7 @@ export function registerTrainingGradients(kernels?: TrainingKernels): Registrati
         ? kernels.conv2dInputGradient(dy, filter, shape, geometry)
         : composedInputGradient(dy, filter, shape, info);
     },
-    DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
-    DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
+    ...depthwiseKernels(kernels),
     UnsortedSegmentSum: unsortedSegmentSum,
     ...poolingKernels(kernels),
     ...extremaKernels(),

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { drawValues, type ValueKind } from './kernel-cases.js';
+import { drawValues, type Shape, type ValueKind } from './values.js';
 
-type Shape = readonly number[];
 type Tensors = readonly tf.Tensor[];
 
 /** A stock operation of TensorFlow.js that blocks, heads, losses, optimizers or registered gradients use. */
