@@ -6,7 +6,7 @@ import {
 } from './stock/depthwise-convolution.js';
 import { groupNorm, groupNormGradient } from './stock/group-norm.js';
 import { adamUpdate, sgdUpdate } from './stock/optimizers.js';
-import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './stock/pooling.js';
+import { stockPooling } from './stock/pooling.js';
 import { softmaxCrossEntropy } from './stock/softmax-cross-entropy.js';
 import type {
   BatchNormGradient,
@@ -49,10 +49,7 @@ export const stockKernels: TrainingKernels = {
       const share = tf.reshape(tf.div(dy, height * width), [batch, 1, 1, channels]);
       return tf.tile<tf.Tensor4D>(share as tf.Tensor4D, [1, height, width, 1]);
     }),
-  maxPool,
-  maxPoolGradient,
-  averagePool,
-  averagePoolGradient,
+  ...stockPooling,
   softmaxCrossEntropy,
   sgdUpdate,
   adamUpdate,

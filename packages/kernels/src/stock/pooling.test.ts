@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { stockKernels } from '../stock-kernels.js';
 import type { PoolingGeometry, Shape4 } from '../training-kernels.js';
+import * as composed from './composed-pooling.js';
+import * as loops from './pooling-loops.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -81,7 +82,11 @@ function expectValues(found: tf.Tensor, wanted: readonly number[]): void {
 }
 
 describe.each(Object.entries(fills))('pooling of %s', (_, fill) => {
-  it.each(geometries)('matches the loops of PyTorch: %j, %j', (shape, geometry) => {
+  const rows = geometries.flatMap(([shape, geometry]) => [
+    ['composed', composed, shape, geometry] as const,
+    ['in loops', loops, shape, geometry] as const,
+  ]);
+  it.each(rows)('matches PyTorch, %s', (_how, kernels, shape, geometry) => {
     const x = tf.tensor4d(
       Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_value, index) => fill(index)),
       [...shape],
@@ -94,10 +99,10 @@ describe.each(Object.entries(fills))('pooling of %s', (_, fill) => {
     );
     const before = tf.memory().numTensors;
     const results = [
-      stockKernels.maxPool(x, geometry),
-      stockKernels.averagePool(x, geometry),
-      stockKernels.maxPoolGradient(dy, x, geometry),
-      stockKernels.averagePoolGradient(dy, shape, geometry),
+      kernels.maxPool(x, geometry),
+      kernels.averagePool(x, geometry),
+      kernels.maxPoolGradient(dy, x, geometry),
+      kernels.averagePoolGradient(dy, shape, geometry),
     ];
     expect(tf.memory().numTensors).toBe(before + 4);
     expect(results.map((result) => result.shape)).toEqual([wanted.shape, wanted.shape, shape, shape]);

@@ -63,6 +63,7 @@ export function spreadTap(values: tf.Tensor4D, { row, column }: Tap, windows: Wi
 /** A map of the given size, on which x begins at row `top` and column `left`; x is cropped, and `fill` is elsewhere. */
 function place(x: tf.Tensor4D, top: number, left: number, height: number, width: number, fill: number): tf.Tensor4D {
   const [batch, rows, columns, channels] = x.shape;
+  if (top === 0 && left === 0 && rows === height && columns === width) return x;
   const above = Math.max(0, top);
   const before = Math.max(0, left);
   const kept = [Math.min(rows + top, height) - above, Math.min(columns + left, width) - before] as const;
