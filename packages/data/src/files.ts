@@ -49,7 +49,7 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
 
 /** An `invalid-data` error that names file, byte offset (in the unzipped content), expectation, finding and source. */
 export function damaged(
-  { path, howToGetIt }: DataFile,
+  { path, howToGetIt }: Pick<DataFile, 'path' | 'howToGetIt'>,
   offset: number,
   expected: string,
   found: string,

@@ -3,6 +3,11 @@ export { type Batches, type BatchOptions, type BatchPosition, createBatches, typ
 export { cifar10 } from './cifar10.js';
 export { type DatasetSplits, type ImageDataset, type TakeOptions, take } from './dataset.js';
 export { type FolderOptions, fashionClasses, fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
+export { readCifar } from './readers/cifar-archive.js';
+export type { CifarName } from './readers/cifar-versions.js';
+export { kmnist, mnist } from './readers/mnist.js';
+export { type Stl10Options, stl10 } from './readers/stl10.js';
+export { type SvhnOptions, svhn } from './readers/svhn.js';
 export { type DatasetOptions, datasetNames, loadDataset } from './registry.js';
 export {
   measureNormalization,
