@@ -18,6 +18,7 @@ const direction = {
   backends: ['core', 'nn', 'wasm-kernels', 'webgpu-kernels'],
   backbones: ['core', 'nn'],
   data: ['core', 'nn'],
+  'image-data': ['core', 'nn', 'data'],
   train: ['core', 'nn', 'engine', 'data'],
   statistics: ['core', 'nn'],
   trackers: ['core', 'train'],

@@ -80,7 +80,8 @@ function balanced({ labels, classes }: ImageDataset, order: readonly number[], c
   return chosen;
 }
 
-function pick(dataset: ImageDataset, indices: readonly number[]): ImageDataset {
+/** The samples with these indices, in their order. */
+export function pick(dataset: ImageDataset, indices: readonly number[]): ImageDataset {
   const length = dataset.images.length / dataset.size;
   const images = new Uint8Array(indices.length * length);
   indices.forEach((index, position) => {

@@ -3,8 +3,21 @@ import { type DataFile, damaged } from '../files.js';
 /** A file for error messages: its path, and where a whole copy comes from. */
 export type FileOrigin = Pick<DataFile, 'path' | 'howToGetIt'>;
 
+/** Bytes that are read in order. `ByteReader` reads a stream; a reader of a file can skip without reading. */
+export interface SequentialReader {
+  readonly origin: FileOrigin;
+  /** Bytes read so far. */
+  readonly offset: number;
+  isAtEnd(): Promise<boolean>;
+  /** Exactly `length` bytes. @throws LocalgradError `invalid-data` when the end comes before */
+  read(length: number, what: string): Promise<Uint8Array>;
+  skip(length: number, what: string): Promise<void>;
+  /** Reads to the end. */
+  drain(): Promise<void>;
+}
+
 /** Reads a stream of bytes in order, and knows its offset. Holds one chunk beside what was asked for. */
-export class ByteReader {
+export class ByteReader implements SequentialReader {
   readonly origin: FileOrigin;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);

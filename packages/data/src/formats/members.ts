@@ -1,7 +1,11 @@
 import { LocalgradError } from '@localgrad/core';
 import { type DataFile, damaged } from '../files.js';
+import type { FileOrigin } from './byte-reader.js';
 import { withFile } from './open-stream.js';
 import { tarEntries } from './tar.js';
+
+/** Files of archives that are read into memory as a whole. */
+const mostMemberBytes = 2 ** 28;
 
 /** A form in which a data set is distributed: an archive, or the folder that unpacking it gives. */
 export interface Distribution {
@@ -80,4 +84,23 @@ export async function visitMembers(
   if (first !== undefined) {
     throw new LocalgradError('invalid-data', `${path} does not contain '${first}'. ${howToGetIt}`, { path });
   }
+}
+
+/** The files of an archive with these base names, in the order of the names. @throws LocalgradError `invalid-data` */
+export async function readArchiveMembers(
+  origin: FileOrigin,
+  names: readonly string[],
+): Promise<readonly (DataFile | undefined)[]> {
+  const found = new Map<string, DataFile>();
+  await withFile(origin, async (reader) => {
+    for await (const entry of tarEntries(reader)) {
+      const name = entry.name.split('/').at(-1) ?? '';
+      if (!names.includes(name) || found.has(name)) continue;
+      if (entry.size > mostMemberBytes) {
+        throw damaged(origin, entry.offset, `at most ${mostMemberBytes} bytes of '${name}'`, `${entry.size}`);
+      }
+      found.set(name, { ...origin, path: `${origin.path}: ${entry.name}`, bytes: await entry.read() });
+    }
+  });
+  return names.map((name) => found.get(name));
 }

@@ -1,5 +1,5 @@
 import { damaged } from '../files.js';
-import type { ByteReader } from './byte-reader.js';
+import type { SequentialReader } from './byte-reader.js';
 
 const BLOCK = 512;
 /** Headers of long names and extended attributes are read into memory. */
@@ -20,7 +20,7 @@ export interface TarEntry {
  *
  * @throws LocalgradError `invalid-data` that names archive, offset and expectation
  */
-export async function* tarEntries(reader: ByteReader): AsyncGenerator<TarEntry> {
+export async function* tarEntries(reader: SequentialReader): AsyncGenerator<TarEntry> {
   const { origin } = reader;
   let longName: string | undefined;
   let longSize: number | undefined;
@@ -62,7 +62,7 @@ export async function* tarEntries(reader: ByteReader): AsyncGenerator<TarEntry> 
   await reader.drain();
 }
 
-function checkHeader(header: Uint8Array, reader: ByteReader, start: number): void {
+function checkHeader(header: Uint8Array, reader: SequentialReader, start: number): void {
   const stored = octal(header.subarray(148, 156));
   // The checksum counts its own field as spaces.
   let sum = 8 * 32;
@@ -73,7 +73,7 @@ function checkHeader(header: Uint8Array, reader: ByteReader, start: number): voi
   }
 }
 
-function sizeField(header: Uint8Array, reader: ByteReader, start: number): number {
+function sizeField(header: Uint8Array, reader: SequentialReader, start: number): number {
   const field = header.subarray(124, 136);
   // Sizes of 8 GiB and more are binary, marked by the first bit.
   const isBinary = ((field[0] ?? 0) & 0x80) !== 0;
@@ -84,7 +84,7 @@ function sizeField(header: Uint8Array, reader: ByteReader, start: number): numbe
   return size;
 }
 
-async function readHeaderContent(reader: ByteReader, size: number, start: number): Promise<Uint8Array> {
+async function readHeaderContent(reader: SequentialReader, size: number, start: number): Promise<Uint8Array> {
   if (size > mostHeaderBytes) {
     throw damaged(reader.origin, start + 124, `an extended header of at most ${mostHeaderBytes} bytes`, `${size}`);
   }
@@ -93,7 +93,7 @@ async function readHeaderContent(reader: ByteReader, size: number, start: number
   return content;
 }
 
-function checkName(name: string, reader: ByteReader, start: number): void {
+function checkName(name: string, reader: SequentialReader, start: number): void {
   const parts = name.split(/[/\\]/);
   if (name.length === 0 || /^([/\\]|[A-Za-z]:)/.test(name) || parts.includes('..')) {
     throw damaged(reader.origin, start, 'the name of a file inside the archive', `'${name}', which leads out of it`);
