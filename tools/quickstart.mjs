@@ -5,6 +5,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`localgrad: Node.js 20.19 or later is required; this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = `${root}apps/benchmark/dist/cli.js`;
 const given = process.argv.slice(2);

@@ -26,6 +26,12 @@ const loaders: Readonly<
       throw new LocalgradError(
         'invalid-option',
         "Data set 'fashion-mnist-subset' takes no option 'folder': it comes with the package. 'fashion-mnist' is read from one.",
+        {
+          where: "data set 'fashion-mnist-subset'",
+          option: 'folder',
+          allowed:
+            "no folder for 'fashion-mnist-subset', which comes with the package; --dataset fashion-mnist reads one",
+        },
       );
     }
     return fashionMnistSubset();

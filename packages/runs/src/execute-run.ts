@@ -6,18 +6,20 @@ import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
 import { stringify } from 'yaml';
+import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
-import { runWeightsName } from './export-weights.js';
+import { weightsProblem } from './export-weights.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { removeFile, writeWhole } from './folder/files.js';
-import { hashOf } from './folder/hash.js';
+import { fileSystem } from './folder/file-system.js';
+import { readBytesIfThere, removeFile } from './folder/files.js';
+import { checksumOf, hashOf } from './folder/hash.js';
 import { MetricsFile } from './folder/metrics-file.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
 import { everyRunFiles, inspectRunFolder, readRunConfig, runFiles } from './folder/run-folder.js';
-import { readSummary } from './folder/run-state.js';
+import { lookForSummary } from './folder/run-state.js';
 import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
@@ -63,8 +65,10 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   const { folder } = options;
   const runId = runIdOf(config);
   await checkFolder(folder, config, runId);
-  const finished = resume === 'auto' ? await readSummary(folder) : undefined;
+  const { summary: finished } = resume === 'auto' ? await lookForSummary(folder) : {};
   if (finished !== undefined) {
+    const damage = weightsProblem(await readBytesIfThere(join(folder, runFiles.weights)), finished);
+    if (damage !== undefined) options.onProblem?.(weightsAdvice(folder, damage));
     await endLostAttempt(options, keepsCheckpoints(options.keep));
     return { summary: finished, wasFinished: true };
   }
@@ -114,8 +118,9 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     await checkFolder(folder, config, runId);
     await options.owned.record(everyRunFiles);
     isOurs = true;
-    const finished = resume === 'auto' ? await readSummary(folder) : undefined;
-    if (finished !== undefined) await clearAfter((await listAttempts(folder)).at(-2), folder, keepsCheckpoints(keep));
+    const finished = resume === 'auto' ? await soundSummary(folder, options.onProblem) : undefined;
+    if (finished !== undefined)
+      await clearAfter((await listAttempts(folder)).at(-2), claim, folder, keepsCheckpoints(keep));
     const summary = finished ?? (await trainIn(claim, options));
     await claim.release('finished');
     return { summary, wasFinished: finished !== undefined };
@@ -132,6 +137,19 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
   }
 }
 
+function weightsAdvice(folder: string, damage: string): string {
+  return `'${join(folder, runFiles.weights)}' is damaged: ${damage}. The result is not affected; --resume never trains the run again.`;
+}
+
+/** A damaged summary is set aside, and the run is trained again: nobody can tell what its result was. */
+async function soundSummary(folder: string, onProblem: ExecuteOptions['onProblem']): Promise<RunSummary | undefined> {
+  const { summary, problem } = await lookForSummary(folder);
+  if (problem === undefined) return summary;
+  await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
+  onProblem?.(`${problem} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
+  return undefined;
+}
+
 /** Also when the run has ended. */
 export function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): boolean {
   return keepLast !== undefined || keepBest === true;
@@ -141,32 +159,41 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   const { config, folder, runId, run, backend, owned, keep = {}, onProblem } = options;
   const checkpoints = new CheckpointFolder<CheckpointNotes>(checkpointsIn(folder), {
     runId,
+    attempt: claim.attempt,
+    assertHeld: () => claim.assertHeld(),
     ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
     ...(keep.keepBest === undefined ? {} : { keepBest: keep.keepBest }),
     ...(onProblem === undefined ? {} : { onProblem }),
   });
   if (options.resume === 'never') {
-    // First of all: whoever is killed after this has not finished.
+    // First of all: a process that is killed after this has not finished.
+    await claim.assertHeld();
     await removeFile(join(folder, runFiles.summary));
     await checkpoints.clear();
   }
-  await writeWhole(join(folder, 'config.yaml'), stringify(config));
-  await writeWhole(join(folder, 'environment.json'), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
-  const metricsPath = join(folder, 'metrics.jsonl');
+  const write = (name: string, content: string | Uint8Array) =>
+    owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
+  await write(runFiles.config, stringify(config));
+  await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
+  const metricsPath = join(folder, runFiles.metrics);
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
   if (last !== undefined && last.notes.backend !== backend.name) {
     onProblem?.(
       `Run ${runId} was begun on backend '${last.notes.backend}' and goes on on '${backend.name}': its result will not be the same bits.`,
     );
   }
-  const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes);
+  const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes, () => claim.assertHeldNow());
   const trackers = await openTrackers(options.trackers ?? {}, {
     folder: owned,
     runId,
     config,
     epochsDone: last?.progress.records.length ?? 0,
     onProblem: onProblem ?? (() => {}),
+  }).catch((error: unknown) => {
+    metrics.close();
+    throw error;
   });
+  const clock = new CheckpointClock();
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
@@ -176,16 +203,27 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     checkpoints: {
       ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),
       ...(keep.everySteps === undefined ? {} : { everySteps: keep.everySteps }),
-      async save(checkpoint) {
-        await claim.assertHeld();
-        await metrics.sync();
-        await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
-        await claim.noteCheckpoint(checkpoint.progress.step);
-      },
+      isDue: () => clock.isDue(),
+      save: (checkpoint) =>
+        clock.around(async () => {
+          await claim.assertHeld();
+          metrics.sync();
+          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
+          await claim.noteCheckpoint(checkpoint.progress.step);
+        }),
     },
-  }).finally(() => trackers.close());
+  })
+    .then((trained) => {
+      // All that the summary stands for reaches the disk before it does.
+      metrics.sync();
+      return trained;
+    })
+    .finally(() => {
+      metrics.close();
+      return trackers.close();
+    });
   const probes = config.probe ? await probe(run, onProblem) : null;
-  await claim.assertHeld();
+  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
   const summary: RunSummary = {
     formatVersion: 1,
     runId,
@@ -197,10 +235,10 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     }),
     cost: costOf(run, config),
     probes,
+    weights: checksumOf(weights),
   };
-  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
-  await writeWhole(join(folder, runWeightsName), weights);
-  await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await write(runFiles.weights, weights);
+  await write(runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
   if (!keepsCheckpoints(keep)) await checkpoints.clear();
   return summary;
 }

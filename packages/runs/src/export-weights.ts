@@ -12,6 +12,9 @@ import { selectBackend } from '@localgrad/backends';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
 import { createScope } from '@localgrad/nn';
 import { writeWhole } from './folder/files.js';
+import { sha256 } from './folder/hash.js';
+import { readSummary } from './folder/run-state.js';
+import type { RunSummary } from './run-summary.js';
 
 export const weightsFormats = ['pytorch', 'localgrad', 'tfjs-layers'] as const;
 export type WeightsFormat = (typeof weightsFormats)[number];
@@ -95,8 +98,9 @@ async function contentsOf(
 async function readSource(source: string): Promise<{ bytes: Uint8Array; where: string }> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   const where = isFolder ? join(source, runWeightsName) : source;
+  let bytes: Uint8Array;
   try {
-    return { bytes: await readFile(where), where };
+    bytes = await readFile(where);
   } catch (error) {
     const hint = isFolder ? ` A run writes it when it has finished; is '${source}' the folder of such a run?` : '';
     throw new LocalgradError(
@@ -106,6 +110,22 @@ async function readSource(source: string): Promise<{ bytes: Uint8Array; where: s
       { cause: error },
     );
   }
+  const problem = isFolder ? weightsProblem(bytes, await readSummary(source)) : undefined;
+  if (problem !== undefined)
+    throw new LocalgradError('invalid-data', `'${where}' is damaged: ${problem}.`, { file: where });
+  return { bytes, where };
+}
+
+/** What is wrong with a run's weights according to its summary, which has their checksum. */
+export function weightsProblem(
+  bytes: Uint8Array | undefined,
+  summary: Pick<RunSummary, 'weights'> | undefined,
+): string | undefined {
+  const expected = summary?.weights;
+  if (expected === undefined) return undefined;
+  if (bytes === undefined) return 'it is missing';
+  if (bytes.length !== expected.bytes) return `it has ${bytes.length} bytes instead of ${expected.bytes}`;
+  return sha256(bytes) === expected.sha256 ? undefined : 'its checksum differs from the one in summary.json';
 }
 
 async function checkOutput(format: WeightsFormat, output: string): Promise<void> {

@@ -1,4 +1,5 @@
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+export { flagOf } from './config/flag-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
@@ -8,8 +9,8 @@ export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } 
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
 export { Claim } from './folder/claim.js';
 export { codeOf, type FileSystem, fileSystem } from './folder/file-system.js';
-export { absolutePath, createFolder, readIfThere, readJsonIfThere, writeWhole } from './folder/files.js';
-export { canonicalJson, hashOf } from './folder/hash.js';
+export { absolutePath, createFolder, readIfThere, writeWhole } from './folder/files.js';
+export { canonicalJson, checksumOf, hashOf, sha256 } from './folder/hash.js';
 export { MetricsFile } from './folder/metrics-file.js';
 export { forgetFailures, noteFailure, noteLoss } from './folder/notes.js';
 export {
@@ -18,11 +19,21 @@ export {
   type OwnedFolderOptions,
   type Recognition,
 } from './folder/owned-folder.js';
-export { type RetryLimits, type RunState, type RunStatus, readRunState, readSummary } from './folder/run-state.js';
+export {
+  lookForEnvironment,
+  lookForSummary,
+  type RetryLimits,
+  type RunState,
+  type RunStatus,
+  readRunState,
+  readSummary,
+} from './folder/run-state.js';
+export { parseState, readStateFile, type StateFormat } from './folder/state-file.js';
 export { explainWriteError } from './folder/write-errors.js';
 export { endLostAttempt } from './lost-attempt.js';
 export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } from './prepare-run.js';
-export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';
+export type { FileChecksum, RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
-export { parseYaml, readText, validate, type YamlDocument } from './yaml/yaml-document.js';
+export { readText } from './yaml/read-text.js';
+export { parseYaml, validate, type YamlDocument } from './yaml/yaml-document.js';

@@ -14,6 +14,7 @@ import { augmentations, createBatches, type DatasetSplits, loadDataset, type Nor
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
+import { inFlags } from './config/flag-names.js';
 import type { RunConfig } from './config/run-config.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
@@ -46,7 +47,11 @@ export interface BuiltPlan {
 export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
 
 /** @throws LocalgradError */
-export async function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
+export function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
+  return inFlags(config, () => buildPlanOf(config, inputShape, classes));
+}
+
+async function buildPlanOf(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
   const method = await createMethod(config.method);
   const scope = createScope(config.seed);
   const dispose = () => {
@@ -62,10 +67,12 @@ export async function buildPlan(config: PlanConfig, inputShape: Shape3, classes:
   }
 }
 
+/** The images of a config. @throws LocalgradError in terms of flags */
 export function loadData(config: RunConfig): Promise<DatasetSplits> {
   const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
   const options = { folder: dataFolder, resize, pad, train: trainImages, test: testImages };
-  return loadDataset(dataset, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return inFlags(config, () => loadDataset(dataset, given));
 }
 
 /** What `train` needs, made from a config, and how to free it. */
@@ -79,8 +86,12 @@ export interface PreparedRun {
   dispose(): void;
 }
 
-/** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError */
-export async function prepareRun(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
+/** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError in terms of flags */
+export function prepareRun(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
+  return inFlags(config, () => prepare(config, data));
+}
+
+async function prepare(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
   const { train, test } = data;
   const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
   const plan = await buildPlan(config, train.imageShape, train.classes.length);

@@ -1,9 +1,12 @@
+import { LocalgradError } from '@localgrad/core';
 import { csvWriter, type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
 import type { Observer } from '@localgrad/train';
+import { z } from 'zod';
 import type { RunConfig } from './config/run-config.js';
-import { readJsonIfThere, writeWhole } from './folder/files.js';
+import { writeWhole } from './folder/files.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
 import { runFiles } from './folder/run-folder.js';
+import { readStateFile } from './folder/state-file.js';
 
 /** Where a run is shown besides its own files. */
 export interface TrackerOptions {
@@ -32,6 +35,9 @@ export interface TrackedRun {
   readonly onProblem: (message: string) => void;
 }
 
+/** Run of the server that this run reports to. */
+const mlflowFormat = { what: "the note of an MLflow run's ID", schema: z.looseObject({ runId: z.string().min(1) }) };
+
 export async function openTrackers(options: TrackerOptions, run: TrackedRun): Promise<Trackers> {
   const { tensorboard, csv, mlflow: server } = options;
   const { folder, epochsDone } = run;
@@ -52,7 +58,7 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
 
 async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun): Promise<MlflowTracker> {
   const note = run.folder.file(runFiles.mlflow);
-  const known = await readJsonIfThere<{ readonly runId: string }>(note);
+  const known = await knownMlflowRun(note, run.onProblem);
   const { MLFLOW_TRACKING_TOKEN: token } = process.env;
   const parameters = Object.entries(run.config).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, Array.isArray(value) ? value.join(',') : value] as const],
@@ -69,4 +75,15 @@ async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun)
     ...(token === undefined ? {} : { token }),
     ...(known === undefined ? {} : { runId: known.runId }),
   });
+}
+
+/** Tracking must not end a run: without a readable note, the server gets a new run. */
+async function knownMlflowRun(note: string, onProblem: (message: string) => void) {
+  try {
+    return await readStateFile(note, mlflowFormat);
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    onProblem(`${error.message} MLflow gets a new run.`);
+    return undefined;
+  }
 }

@@ -5,6 +5,7 @@ import { executeRun, type KeepOptions, runIdOf } from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
 import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
+import { httpUrl } from '../http-url.js';
 import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
@@ -96,7 +97,7 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
     .option('--tensorboard', "also write TensorBoard's event files, into the run's folder")
     .option('--csv', "also write a table with a row an epoch, epochs.csv in the run's folder")
-    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)')
+    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', httpUrl)
     .option('--mlflow-experiment <name>', "MLflow's experiment (default: localgrad)");
   addConfigFlags(command)
     .addHelpText(

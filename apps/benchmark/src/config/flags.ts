@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { explainIssues, type RunConfig, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
+import { explainIssues, flagOf, type RunConfig, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
 
 type Key = keyof RunConfig;
@@ -40,11 +40,6 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
     }
   }
   return command;
-}
-
-/** `learningRate` → `learning-rate` */
-export function flagOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /**

@@ -56,6 +56,7 @@ export const namedReaders: Readonly<Record<string, Loader>> = Object.fromEntries
         throw new LocalgradError(
           'invalid-option',
           `Data set '${name}' needs option 'folder': a folder with ${reader.files}.`,
+          { where: `data set '${name}'`, option: 'folder', allowed: `a folder with ${reader.files}` },
         );
       }
       return reader.read(folder, options);

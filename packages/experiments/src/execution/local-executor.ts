@@ -26,7 +26,8 @@ const maximumIdleEnds = 3;
 export async function runLocally(options: LocalOptions): Promise<SweepStatus> {
   const { sweep, signal } = options;
   const unfinished = await readSweepStatus(sweep);
-  const left = unfinished.counts.waiting + unfinished.counts.interrupted + unfinished.counts.running;
+  const { waiting, interrupted, running, unreadable } = unfinished.counts;
+  const left = waiting + interrupted + running + unreadable;
   const workers = Math.min(options.processes, left);
   const children = new Set<ChildProcess>();
   const stop = () => {

@@ -1,7 +1,14 @@
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
-import { buildPlan, prepareRun, type RunConfig, type RunSummary, readSummary, runConfigSchema } from '@localgrad/runs';
+import {
+  buildPlan,
+  lookForSummary,
+  prepareRun,
+  type RunConfig,
+  type RunSummary,
+  runConfigSchema,
+} from '@localgrad/runs';
 import { train } from '@localgrad/train';
 import type { Experiment, PlannedCondition } from '../files/experiment.js';
 import { DataCache } from './data-cache.js';
@@ -56,8 +63,10 @@ export async function planSweep(
   }
   const finished = await Promise.all(
     experiment.conditions.map(async (condition) => {
-      const found = await Promise.all(experiment.seeds.map((seed) => readSummary(folderOf(configOf(condition, seed)))));
-      return found.filter((summary) => summary !== undefined);
+      const found = await Promise.all(
+        experiment.seeds.map((seed) => lookForSummary(folderOf(configOf(condition, seed)))),
+      );
+      return found.flatMap(({ summary }) => summary ?? []);
     }),
   );
   const known = secondsPerWork(finished.flat(), costs, finished);

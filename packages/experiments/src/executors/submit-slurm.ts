@@ -38,7 +38,7 @@ export async function submitToSlurm(options: SubmitOptions): Promise<Submission>
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
   const { tasks } = await readSweepStatus(sweep);
   const left = tasks
-    .filter(({ status }) => status === 'waiting' || status === 'interrupted')
+    .filter(({ status }) => status === 'waiting' || status === 'interrupted' || status === 'unreadable')
     .map(({ task }) => task.index);
   const folder = resolve(sweep.folder);
   const logFolder = join(folder, 'slurm');

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Seeds of a condition. */
+const mostSeeds = 10_000;
+
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const count = z.int().min(1);
 const config = z.record(z.string(), z.unknown());
@@ -23,14 +26,22 @@ export const experimentSchema = z.strictObject({
     .describe('values of config keys, all combined with each other and with the factors'),
   exclude: z
     .array(z.record(z.string(), scalar))
+    .max(1000)
     .default([])
     .describe('combinations to leave out: all that have these labels'),
   include: z
     .array(config)
+    .max(1000)
     .default([])
     .describe('conditions beside the grid: a name, and config keys that go over those of base'),
   seeds: z
     .union([count, z.array(z.int().min(0)).min(1)])
+    .superRefine((seeds, context) => {
+      const number = typeof seeds === 'number' ? seeds : seeds.length;
+      if (number <= mostSeeds) return;
+      const list = typeof seeds === 'number' ? `; a list names seeds: [${seeds}]` : '';
+      context.addIssue({ code: 'custom', message: `at most ${mostSeeds} seeds per condition are allowed${list}` });
+    })
     .default(3)
     .describe('how many seeds (1, 2, …), or which'),
   compare: z

@@ -10,7 +10,7 @@ const augmentationNames = Object.keys(augmentations) as [keyof typeof augmentati
 export const runConfigSchema = z.strictObject({
   method: z.string().default('dgl').describe('method expression, e.g. "dgl" or "dgl(head: 1c2f)"'),
   backbone: z.string().default('resnet32').describe('backbone, e.g. resnet14, resnet32, resnet110'),
-  width: count.optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
+  width: count.max(4096).optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
   modules: count.default(4).describe('number of gradient-isolated modules, K'),
   partition: z
     .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1)])

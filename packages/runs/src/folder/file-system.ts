@@ -50,3 +50,6 @@ export function isUnsupported(error: unknown, more: readonly string[] = []): boo
   const code = codeOf(error);
   return code !== undefined && (unsupported.includes(code) || more.includes(code));
 }
+
+/** Further codes of systems that cannot sync folders, e.g. Windows. */
+export const foldersWithoutSync = ['EISDIR', 'EPERM', 'EACCES', 'EBADF'];

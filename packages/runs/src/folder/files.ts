@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { codeOf, fileSystem, isUnsupported } from './file-system.js';
+import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
 import { explainWriteError } from './write-errors.js';
 
 /**
@@ -23,10 +23,19 @@ export function absolutePath(path: string): string {
   }
 }
 
+/** Folders whose names changed: from the one above the first new folder to the one above the last. */
+function foldersAbove(last: string, first: string): string[] {
+  const folders = [dirname(last)];
+  while (folders[0] !== undefined && folders[0].length > dirname(first).length) folders.unshift(dirname(folders[0]));
+  return folders;
+}
+
 /** Creates a folder and its parents. @throws LocalgradError `invalid-option` */
 export async function createFolder(folder: string): Promise<void> {
+  const path = absolutePath(folder);
   try {
-    await fileSystem.mkdir(absolutePath(folder));
+    const first = await fileSystem.mkdir(path);
+    if (first !== undefined) for (const above of foldersAbove(path, first)) await syncFolder(above);
   } catch (error) {
     const explained = explainWriteError(folder, error);
     if (LocalgradError.isInstance(explained)) throw explained;
@@ -99,13 +108,13 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     handle = await fileSystem.open(folder, 'r');
   } catch (error) {
-    if (isUnsupported(error, ['EISDIR', 'EPERM', 'EACCES'])) return;
+    if (isUnsupported(error, foldersWithoutSync)) return;
     throw explainWriteError(folder, error);
   }
   try {
     await fileSystem.fsync(handle);
   } catch (error) {
-    if (!isUnsupported(error, ['EISDIR', 'EPERM', 'EACCES', 'EBADF'])) throw explainWriteError(folder, error);
+    if (!isUnsupported(error, foldersWithoutSync)) throw explainWriteError(folder, error);
   } finally {
     await fileSystem.close(handle);
   }
@@ -116,7 +125,7 @@ export async function removeFile(file: string): Promise<void> {
   try {
     await fileSystem.unlink(file);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw explainWriteError(file, error);
   }
 }
 
@@ -144,20 +153,4 @@ export async function readBytesIfThere(file: string): Promise<Buffer | undefined
 /** Text of a file, or undefined if it does not exist. */
 export async function readIfThere(file: string): Promise<string | undefined> {
   return (await readBytesIfThere(file))?.toString('utf8');
-}
-
-/** A JSON file, or undefined where there is none. @throws LocalgradError `invalid-data` that names the file */
-export async function readJsonIfThere<Value>(file: string): Promise<Value | undefined> {
-  const text = await readIfThere(file);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as Value;
-  } catch (error) {
-    throw new LocalgradError(
-      'invalid-data',
-      `'${file}' is not JSON: ${(error as Error).message}. It was changed after it had been written.`,
-      { file },
-      { cause: error },
-    );
-  }
 }

@@ -144,8 +144,10 @@ export class OwnedFolder {
    * @throws LocalgradError `invalid-option` if a file of that name exists that localgrad did not write
    */
   async record(names: readonly string[]): Promise<void> {
+    if (this.#isMarked && names.every((name) => this.owns(name))) return;
+    // Another process may have recorded and written them meanwhile.
+    for (const name of (await readMarker(this.path))?.files ?? []) this.#files.add(name);
     const added = names.filter((name) => !this.owns(name));
-    if (added.length === 0 && this.#isMarked) return;
     for (const name of added) {
       if (!(await this.#exists(name))) continue;
       throw new LocalgradError(
@@ -198,10 +200,7 @@ export class OwnedFolder {
     }
   }
 
-  /** Keeps what another process has recorded meanwhile. */
   async #mark(): Promise<void> {
-    const before = await readMarker(this.path);
-    for (const name of before?.files ?? []) this.#files.add(name);
     const marker: Marker = {
       format: 'localgrad-folder',
       formatVersion: 1,

@@ -5,13 +5,16 @@ import { textTable } from '../../text-table.js';
 import type { RunReport, SweepReport } from './run-sweep.js';
 
 export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'>>): string {
-  const { folder, runs, counts, failures, retryCommand, left = [] } = report;
+  const { folder, runs, counts, failures, unreadable, retryCommand, left } = report;
   const parts = Object.entries(counts).flatMap(([status, count]) => (count === 0 ? [] : [`${count} ${status}`]));
   return [
     `${runs} runs: ${parts.join(', ')}`,
     ...failures.map(({ name, message, folder: run }) => `failed    ${name}: ${message} (${run})`),
     ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
-    ...renderLeft(left),
+    // Runs that are left include those with damaged files.
+    ...(left === undefined
+      ? unreadable.map(({ name, message }) => `unreadable ${name}: ${message} It will be run again.`)
+      : renderLeft(left)),
     `folder    ${folder}`,
     `report    localgrad report ${folder}`,
   ].join('\n');

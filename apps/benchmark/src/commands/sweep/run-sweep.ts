@@ -38,6 +38,8 @@ export interface SweepReport {
   readonly counts: Readonly<Record<RunStatus, number>>;
   /** Runs that failed for good, and why. */
   readonly failures: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
+  /** Runs with damaged files, and what is wrong with them. `sweep run` and workers run them again. */
+  readonly unreadable: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
   /** The command that tries them once more. */
   readonly retryCommand: string | null;
   /** False where a run failed for good: the exit code is then 1. */
@@ -51,7 +53,8 @@ export interface RunReport extends SweepReport {
   readonly passed: boolean;
 }
 
-const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConfig);
+/** Hash that names the folder of a run. */
+export const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConfig);
 
 /** Writes the sweep's folder, or brings it up to date. */
 export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder'>): Promise<Sweep> {
@@ -68,10 +71,20 @@ export async function retryFailed(sweep: Sweep): Promise<void> {
 }
 
 export async function runSweep(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
-  const sweep = await prepareSweep(file, flags);
+  return executeSweep(await prepareSweep(file, flags), flags, terminal);
+}
+
+export interface ExecuteSweepFlags extends Pick<SweepFlags, 'executor' | 'processes' | 'threads' | 'retryFailed'> {
+  /** Called before the first run, if any run is left. */
+  readonly beforeFirst?: (sweep: Sweep) => Promise<void>;
+}
+
+/** Runs what is not finished in a sweep that is prepared. */
+export async function executeSweep(sweep: Sweep, flags: ExecuteSweepFlags, terminal: Terminal): Promise<RunReport> {
   const before = await readSweepStatus(sweep);
   await checkConditions(sweep, before);
   if (flags.retryFailed === true) await retryFailed(sweep);
+  if (before.counts.finished < before.tasks.length) await flags.beforeFirst?.(sweep);
   const progress = new SweepProgress(terminal.stderr, before);
   const { signal } = terminal;
   try {
@@ -128,15 +141,18 @@ export async function sweepStatus(path: string): Promise<SweepReport & Pick<Swee
 }
 
 export function reportOf(sweep: Sweep, { tasks, counts }: SweepStatus): SweepReport {
-  const failures = tasks.flatMap(({ task, status, message }) =>
-    status === 'failed' ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
-  );
+  const withStatus = (wanted: RunStatus) =>
+    tasks.flatMap(({ task, status, message }) =>
+      status === wanted ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
+    );
+  const failures = withStatus('failed');
   return {
     name: sweep.name,
     folder: sweep.folder,
     runs: tasks.length,
     counts,
     failures,
+    unreadable: withStatus('unreadable'),
     retryCommand:
       failures.length === 0 ? null : `${sweep.commands.at(-1) ?? 'localgrad sweep run FILE'} --retry-failed`,
     passed: failures.length === 0,
