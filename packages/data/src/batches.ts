@@ -2,6 +2,7 @@ import { rejectUnknownKeys, requireOption, type Targets } from '@localgrad/core'
 import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
+import { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
 import { checkDataset, type ImageDataset } from './dataset.js';
 import { measureNormalization, type Normalization } from './transforms.js';
 
@@ -12,6 +13,8 @@ export interface BatchOptions {
   /** Of order and augmentation. Default 0. */
   readonly seed?: number;
   readonly augmentation?: Augmentation;
+  /** Erases a square of every image, after normalization: the mean is what remains. */
+  readonly cutout?: Cutout;
   /** Default: measured on this data set; a test set takes the training set's. */
   readonly normalization?: Normalization;
   /** Leave out an incomplete last batch. Default false, as in the methods' reference code. */
@@ -60,6 +63,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     'shuffle',
     'seed',
     'augmentation',
+    'cutout',
     'normalization',
     'dropLast',
     'withImages',
@@ -75,6 +79,8 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     `integers from 1 to ${most}`,
   );
   checkAugmentation(augmentation, dataset.imageShape);
+  const { cutout } = options;
+  if (cutout !== undefined) checkCutout(cutout, dataset.imageShape);
   const normalization = options.normalization ?? measureNormalization(dataset);
   const channels = dataset.imageShape[2];
   requireOption(
@@ -87,6 +93,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     normalization,
     `mean and positive deviation of ${channels} channels`,
   );
+  const zeros = normalization.mean.map(() => 0);
   const table = normalizationTable(normalization);
   const isAugmented = (augmentation.pad ?? 0) > 0 || augmentation.flip === true;
   const usable = dropLast ? Math.floor(most / batchSize) * batchSize : most;
@@ -111,9 +118,17 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
       labels[position] = dataset.labels[index] as number;
     }
     const shape: [number, number, number, number] = [size, ...dataset.imageShape];
-    const images = tf.tensor4d(lookUp(bytes, table, channels), shape);
+    const erasing = (values: Float32Array, fill: readonly number[]): Float32Array => {
+      if (cutout === undefined) return values;
+      for (let position = 0; position < size; position++) {
+        const rectangle = erasedRectangle(cutout, dataset.imageShape, seed, epoch, indices[start + position] ?? 0);
+        erase(values, position * length, dataset.imageShape, rectangle, fill);
+      }
+      return values;
+    };
+    const images = tf.tensor4d(erasing(lookUp(bytes, table, channels), zeros), shape);
     const labelTensor = tf.tensor1d(labels, 'int32');
-    const raw = withImages ? tf.tensor4d(lookUp(bytes, unitTable, 1), shape) : undefined;
+    const raw = withImages ? tf.tensor4d(erasing(lookUp(bytes, unitTable, 1), normalization.mean), shape) : undefined;
     const end = start + size;
     return {
       images,

@@ -2,6 +2,7 @@ export { datasetFromArrays } from './arrays.js';
 export { type Augmentation, augmentations } from './augmentation.js';
 export { type Batches, type BatchOptions, type BatchPosition, createBatches, type DataBatch } from './batches.js';
 export { cifar10 } from './cifar10.js';
+export type { Cutout } from './cutout.js';
 export { type DatasetSplits, type ImageDataset, type TakeOptions, take } from './dataset.js';
 export { type FolderOptions, fashionClasses, fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
 export { damaged } from './files.js';
@@ -9,6 +10,14 @@ export type { FileOrigin, SequentialReader } from './formats/byte-reader.js';
 export { matlabStructs } from './formats/mat5-structs.js';
 export { readArchiveMembers } from './formats/members.js';
 export { type TarEntry, tarEntries } from './formats/tar.js';
+export {
+  type Pipeline,
+  type PipelineBatchOptions,
+  type PipelineName,
+  pipelineBatches,
+  pipelineNames,
+  pipelines,
+} from './pipelines.js';
 export { readCifar } from './readers/cifar-archive.js';
 export type { CifarName } from './readers/cifar-versions.js';
 export { kmnist, mnist } from './readers/mnist.js';
