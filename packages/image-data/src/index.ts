@@ -6,3 +6,4 @@ export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { type ImagenetOptions, imagenet } from './imagenet.js';
 export { type LoadImagesOptions, loadImages } from './load-images.js';
 export { type ParquetOptions, parquetFolder } from './parquet.js';
+export { type ImagePipeline, imagenetPipeline } from './pipelines.js';

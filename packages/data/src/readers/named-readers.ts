@@ -1,6 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import { cifar10 } from '../cifar10.js';
 import type { DatasetSplits } from '../dataset.js';
+import { datasetFolder } from '../fetch.js';
 import { findCifar, readCifar } from './cifar-archive.js';
 import { kmnist, mnist } from './mnist.js';
 import { stl10 } from './stl10.js';
@@ -51,11 +52,12 @@ type Loader = (folder: string | undefined, options: ReaderOptions) => Promise<Da
 export const namedReaders: Readonly<Record<string, Loader>> = Object.fromEntries(
   Object.entries(readers).map(([name, reader]): [string, Loader] => [
     name,
-    (folder, options) => {
+    async (given, options) => {
+      const folder = given ?? (await fetchedFolder(name));
       if (folder === undefined) {
         throw new LocalgradError(
           'invalid-option',
-          `Data set '${name}' needs option 'folder': a folder with ${reader.files}.`,
+          `Data set '${name}' needs option 'folder': a folder with ${reader.files}. Or download them: localgrad data fetch ${name}.`,
           { where: `data set '${name}'`, option: 'folder', allowed: `a folder with ${reader.files}` },
         );
       }
@@ -63,6 +65,16 @@ export const namedReaders: Readonly<Record<string, Loader>> = Object.fromEntries
     },
   ]),
 );
+
+/** Where `localgrad data fetch` has put the files. */
+async function fetchedFolder(name: string): Promise<string | undefined> {
+  const { access } = await import('node:fs/promises');
+  const folder = await datasetFolder(name);
+  return access(folder).then(
+    () => folder,
+    () => undefined,
+  );
+}
 
 /** Throws `invalid-option` when a data set is given another's option. */
 export function checkReaderOptions(name: string, options: ReaderOptions): void {
