@@ -28,7 +28,7 @@ export type { CifarName } from './readers/cifar-versions.js';
 export { kmnist, mnist } from './readers/mnist.js';
 export { type Stl10Options, stl10 } from './readers/stl10.js';
 export { type SvhnOptions, svhn } from './readers/svhn.js';
-export { type DatasetOptions, datasetNames, loadDataset } from './registry.js';
+export { type DatasetOptions, datasetNames, loadDataset, prepareSplits } from './registry.js';
 export { holdOut, type SplitOptions, stratifiedSplit, takePerClass } from './splits.js';
 export type { DownloadOptions, DownloadProgress } from './store/download.js';
 export type { FetchedFile, FetchOptions, FetchReport } from './store/fetch-dataset.js';

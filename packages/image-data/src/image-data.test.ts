@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { dataset, openImages } from './dataset.js';
+import { dataset, loadNamedOrFolder, openImages } from './dataset.js';
 import { createDecoder } from './decode.js';
 import { centralGeometry } from './geometry.js';
 import { imageFolder } from './image-folder.js';
@@ -78,6 +78,8 @@ describe('imageFolder', () => {
     mkdirSync(join(root, 'empty', 'cat'), { recursive: true });
     await expect(imageFolder({ folder: join(root, 'empty') })).rejects.toThrow(/cat contains no images \(\.jpg/);
     await expect(imageFolder({ folder: join(root, 'empty', 'cat') })).rejects.toThrow(/one folder of images per class/);
+    cpSync(fixture('folder', 'cat', 'color.png'), join(root, 'single', 'cat', 'color.png'));
+    await expect(dataset({ folder: join(root, 'single') })).rejects.toThrow(/no test images: no class has two images/);
     await expect(openImages({ folder: join(root, 'nowhere') })).rejects.toThrow(/There is no folder/);
   });
 
@@ -90,9 +92,13 @@ describe('imageFolder', () => {
     const gray = await dataset({ folder: fixture('folder'), size: 12, channels: 1 });
     expect(gray.test.imageShape).toEqual([12, 12, 1]);
     expect(gray.test.images).toHaveLength(gray.test.size * 144);
-    await expect(dataset({ folder: fixture('folder') })).rejects.toThrow(
-      /expected \d+×\d+ pixels, as the first image.*--resize/,
-    );
+    const { train } = await openImages({ folder: fixture('folder') });
+    await expect(loadImages(train)).rejects.toThrow(/expected \d+×\d+ pixels, as the first image.*--resize/);
+    const automatic = await loadNamedOrFolder(fixture('folder'), { train: 4, channels: 3 });
+    expect(automatic.config).toEqual({ dataset: 'images', size: 64, channels: 3, train: 4 });
+    expect([automatic.train.size, ...automatic.train.imageShape]).toEqual([4, 64, 64, 3]);
+    await expect(loadNamedOrFolder('./photos', { folder: 'x' })).rejects.toThrow(/folder/);
+    await expect(loadNamedOrFolder('photos')).rejects.toThrow(/Unknown data set 'photos'/);
   });
 });
 

@@ -1,4 +1,4 @@
-export { dataset, type ImageDataOptions, openImages } from './dataset.js';
+export { dataset, type ImageDataOptions, isFolderPath, loadNamedOrFolder, openImages } from './dataset.js';
 export type { EncodedImages, EncodedSplits } from './encoded-images.js';
 export { type CropOptions, randomRegion } from './geometry.js';
 export { createImageBatches, type ImageBatches, type ImageBatchOptions } from './image-batches.js';

@@ -14,6 +14,9 @@ export interface LoadImagesOptions {
   readonly workers?: number;
 }
 
+/** In the details of the error for images that need a size. */
+export const differentSizes = 'different sizes';
+
 const mostBytes = 2 ** 32;
 
 /** Decodes all images into memory. @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option` */
@@ -43,7 +46,7 @@ export async function loadImages(source: EncodedImages, options: LoadImagesOptio
     } else if (height !== shape[0] || width !== shape[1]) {
       const expected = `${shape.join('×')} pixels, as the first image`;
       const message = `${source.locate(index)}: expected ${expected}, found ${height}×${width}. Images of different sizes need a size (--resize, or size: 64).`;
-      throw new LocalgradError('invalid-data', message, { path: source.locate(index) });
+      throw new LocalgradError('invalid-data', message, { path: source.locate(index), reason: differentSizes });
     }
     images.set(bytes, index * bytes.length);
     index++;

@@ -1,0 +1,14 @@
+import { type ConvertReport, convertToFolder } from '@localgrad/data';
+import { type OpenFlags, openData } from './open.js';
+
+/** Writes a data set as PNG files. @throws LocalgradError */
+export async function convertData(
+  name: string,
+  { output, ...flags }: OpenFlags & { readonly output: string },
+): Promise<ConvertReport> {
+  return convertToFolder(await openData(name, flags), output);
+}
+
+export function renderConvert({ output, train, test }: ConvertReport): string {
+  return `Wrote ${train} training and ${test} test images to ${output}. Train on them with --dataset ./${output.replace(/^\.\//, '')}.`;
+}
