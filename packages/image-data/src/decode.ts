@@ -1,5 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
 import type { Sharp } from 'sharp';
+import { headerSize, type ImageSize } from './header-size.js';
 import { loadSharp } from './sharp.js';
 
 /** A rectangle of the original image. */
@@ -33,7 +34,8 @@ export interface DecodedImage {
 /** Chooses the geometry from the size of the decoded image. */
 export type GeometryRule = (height: number, width: number) => Geometry;
 
-export type Decoder = (content: Uint8Array, location: string, rule: GeometryRule) => Promise<DecodedImage>;
+/** Without a rule, the whole image. */
+export type Decoder = (content: Uint8Array, location: string, rule?: GeometryRule) => Promise<DecodedImage>;
 
 /** More pixels than this are a damaged or hostile file. */
 const mostPixels = 2 ** 28;
@@ -49,8 +51,7 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
   return async (content, location, rule) => {
     try {
       const source = sharp(content, { failOn: 'truncated', limitInputPixels: mostPixels, animated: false });
-      const { width, height } = await source.metadata();
-      const geometry = rule(height, width);
+      const geometry = rule === undefined ? {} : rule(...(headerSize(content) ?? (await sizeOf(source))));
       const { data, info } = await apply(source, geometry, channels).raw().toBuffer({ resolveWithObject: true });
       return { height: info.height, width: info.width, bytes: data };
     } catch (error) {
@@ -64,6 +65,11 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
       );
     }
   };
+}
+
+async function sizeOf(source: Sharp): Promise<ImageSize> {
+  const { height, width } = await source.metadata();
+  return [height, width];
 }
 
 function apply(source: Sharp, { region, resize, crop, flip = false }: Geometry, channels: Channels): Sharp {

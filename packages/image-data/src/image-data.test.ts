@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { dataset, loadNamedOrFolder, openImages } from './dataset.js';
 import { createDecoder } from './decode.js';
 import { centralGeometry } from './geometry.js';
+import { headerSize } from './header-size.js';
 import { imageFolder } from './image-folder.js';
 import { expectations, fixture, hashOf } from './images.fixture.js';
 import { loadImages } from './load-images.js';
@@ -16,9 +17,10 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe('createDecoder', () => {
   it.each(Object.keys(expectations.images))('decodes %s to the pixels of PIL', async (path) => {
     const decode = await createDecoder(3);
-    const { height, width, bytes } = await decode(readFileSync(fixture('folder', path)), path, () => ({}));
+    const { height, width, bytes } = await decode(readFileSync(fixture('folder', path)), path);
     expect([height, width, 3]).toEqual(expectations.images[path]?.shape);
     expect(hashOf(bytes)).toBe(expectations.images[path]?.sha256);
+    expect(headerSize(readFileSync(fixture('folder', path)))).toEqual([height, width]);
   });
 
   it('resizes and crops as PIL does, within 4 of 255 and 0.75 on average', async () => {

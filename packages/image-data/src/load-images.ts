@@ -1,6 +1,6 @@
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import type { ImageDataset } from '@localgrad/data';
-import { type Channels, createDecoder, type GeometryRule } from './decode.js';
+import { type Channels, createDecoder } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';
 import { centralGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
@@ -31,7 +31,7 @@ export async function loadImages(source: EncodedImages, options: LoadImagesOptio
     'integers ≥ 1',
   );
   const decode = await createDecoder(channels);
-  const rule: GeometryRule = size === undefined ? () => ({}) : centralGeometry(size);
+  const rule = size === undefined ? undefined : centralGeometry(size);
   let images = new Uint8Array(0);
   let shape = [0, 0];
   let index = 0;
