@@ -29,7 +29,7 @@ export default defineConfig({
       'packages/**/src/**/*.test.{ts,tsx}',
       'apps/**/src/**/*.test.{ts,tsx}',
       'tests/*/*.test.ts',
-      'tools/*.test.ts',
+      'tools/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**', ...slowTests],
     pool: 'forks',

@@ -56,6 +56,30 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
   });
 });
 
+describe('what no machine could hold is rejected at once', () => {
+  it.each<[string, RegExp]>([
+    ['explain --classes 2147483648', /--classes: '2147483648'; allowed: integers from 2 to 1000000/],
+    ['explain --image 1e9x1e9x3', /--image: '1e9x1e9x3'; allowed: height x width x channels, each from 1 to 16384/],
+    ['train --threads 100000 --backend wasm', /--threads: 100000; allowed: 'auto' or an integer from 1 to 64/],
+    ['train --seed 9007199254740992', /--seed: too big: expected int to be <=9007199254740991/],
+    ['train --partition ONES', /--partition: .{1,500}\n$/],
+  ])('%s', async (command, message) => {
+    const ones = `${'1,'.repeat(20_000)}1`;
+    const [name = '', ...flags] = command.replace('ONES', ones).split(' ');
+    const output = name === 'train' ? ['--output', join(folder, 'run')] : [];
+    const { exitCode, stderr } = await runCaptured(name, ...flags, ...output);
+    expect(stderr).toMatch(message);
+    expect(stderr.length).toBeLessThan(1000);
+    expect(exitCode).toBe(2);
+  });
+
+  it('trains with the largest seed', async () => {
+    const { exitCode, stderr } = await train('--seed', '9007199254740991', '--probe');
+    expect(stderr).not.toContain('localgrad:');
+    expect(exitCode).toBe(0);
+  });
+});
+
 describe('files of the cases', () => {
   it.each<[string, string, RegExp]>([
     ['an alias without an anchor', 'epochs: *n\n', /run\.yaml:1:9: alias '\*n' names no anchor/],

@@ -8,13 +8,14 @@ import { checkMemory, type Observer, probeModules, train } from '@localgrad/trai
 import { stringify } from 'yaml';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+import { inFlags } from './config/flag-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
-import { weightsProblem } from './export-weights.js';
+import { faultOf } from './fault.js';
+import { checkFinalWeights, soundSummary } from './finished-run.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { fileSystem } from './folder/file-system.js';
-import { readBytesIfThere, removeFile } from './folder/files.js';
+import { removeFile } from './folder/files.js';
 import { checksumOf, hashOf } from './folder/hash.js';
 import { MetricsFile } from './folder/metrics-file.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
@@ -47,6 +48,8 @@ export interface ExecuteOptions {
   /** Already started, and not disposed of here; else one is started for this run. */
   readonly backend?: BackendHandle;
   readonly data?: DatasetSplits;
+  /** Whether an error counts against the run, which may fail only so often. Default: unless the machine is to blame. */
+  readonly countsAgainstRun?: (error: unknown) => boolean;
 }
 
 /** A run's result; undefined where another process is at work on it. */
@@ -67,14 +70,14 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   await checkFolder(folder, config, runId);
   const { summary: finished } = resume === 'auto' ? await lookForSummary(folder) : {};
   if (finished !== undefined) {
-    const damage = weightsProblem(await readBytesIfThere(join(folder, runFiles.weights)), finished);
-    if (damage !== undefined) options.onProblem?.(weightsAdvice(folder, damage));
+    await checkFinalWeights(folder, finished, options.onProblem);
     await endLostAttempt(options, keepsCheckpoints(options.keep));
     return { summary: finished, wasFinished: true };
   }
 
   const data = options.data ?? (await loadData(config));
-  const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
+  const backend =
+    options.backend ?? (await inFlags(config, () => selectBackend(config.backend, { threads: config.threads })));
   try {
     const run = await prepareRun(config, data);
     for (const notice of run.notices) options.onProblem?.(notice);
@@ -131,23 +134,11 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
       return undefined;
     }
     // That this run cannot be here is no failure of the one whose folder it is.
-    const isStop = !isOurs || (signal?.aborted === true && error === signal.reason);
+    const { countsAgainstRun = (cause) => faultOf(cause) !== 'machine' } = options;
+    const isStop = !isOurs || (signal?.aborted === true && error === signal.reason) || !countsAgainstRun(error);
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
     throw error;
   }
-}
-
-function weightsAdvice(folder: string, damage: string): string {
-  return `'${join(folder, runFiles.weights)}' is damaged: ${damage}. The result is not affected; --resume never trains the run again.`;
-}
-
-/** A damaged summary is set aside, and the run is trained again: nobody can tell what its result was. */
-async function soundSummary(folder: string, onProblem: ExecuteOptions['onProblem']): Promise<RunSummary | undefined> {
-  const { summary, problem } = await lookForSummary(folder);
-  if (problem === undefined) return summary;
-  await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
-  onProblem?.(`${problem} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
-  return undefined;
 }
 
 /** Also when the run has ended. */

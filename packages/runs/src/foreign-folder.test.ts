@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
 
@@ -98,6 +98,41 @@ describe('executeRun', () => {
     expect((await execute())?.wasFinished).toBe(true);
     expect((await execute('never'))?.wasFinished).toBe(false);
     expect(existsSync(join(folder, '.localgrad.json'))).toBe(true);
+  });
+
+  it.each([['absolute'], ['relative']])(
+    'finishes where the working folder is removed during the run, (output: %s)',
+    async (kind) => {
+      const before = process.cwd();
+      const working = join(parent, 'working');
+      mkdirSync(working);
+      process.chdir(working);
+      try {
+        const removed = {
+          observe: ({ type }: { readonly type: string }) =>
+            void (type === 'run-start' && rmSync(working, { recursive: true })),
+        };
+        const output = kind === 'absolute' ? folder : '../project';
+        const result = await executeRun({ config, folder: output, resume: 'auto', observers: [removed] });
+        expect(result?.summary.steps).toBe(2);
+        expect(existsSync(join(folder, 'summary.json'))).toBe(true);
+      } finally {
+        process.chdir(before);
+      }
+    },
+  );
+
+  it('names a working folder that was removed before the command started', async () => {
+    vi.spyOn(process, 'cwd').mockImplementation(() => {
+      throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT' });
+    });
+    try {
+      await expect(executeRun({ config, folder: 'other', resume: 'auto' })).rejects.toThrow(
+        "The current working folder no longer exists, so 'other' cannot be resolved. Change to another folder.",
+      );
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it('rejects a path that cannot be a folder, and writes nothing', async () => {

@@ -6,6 +6,7 @@ export { type MeasurementEnvironment, measurementEnvironment } from './environme
 export { executeRun, type KeepOptions, keepsCheckpoints, runIdOf } from './execute-run.js';
 export { type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';
 export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from './export-weights.js';
+export { type Fault, faultOf } from './fault.js';
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
 export { Claim } from './folder/claim.js';
 export { codeOf, type FileSystem, fileSystem } from './folder/file-system.js';

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cifarResNet, pytorchFile, weightsFile } from '@localgrad/backbones';
-import { createScope, readSafetensors } from '@localgrad/nn';
+import { createScope, readSafetensors, writeSafetensors } from '@localgrad/nn';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCaptured } from '../command-line.fixture.js';
 
@@ -47,6 +47,19 @@ describe('localgrad weights export', () => {
     expect(second.code).toBe(0);
     expect(second.stdout).toContain('normalization unknown: the source does not record it');
     expect(new Uint8Array(await readFile(back))).toEqual(await weightsFile(backbone));
+  });
+
+  it('drops the prefix of a whole network, and says so', async () => {
+    const { tensors, metadata } = readSafetensors(await pytorchFile(backbone));
+    const prefixed = new Map([...tensors].map(([name, tensor]) => [`model.${name}`, tensor]));
+    await writeFile(at('prefixed.safetensors'), writeSafetensors({ tensors: prefixed, metadata }));
+    const flags = ['--format', 'localgrad', '--output', at('plain.safetensors'), '--image-size', '16x12'] as const;
+    const { code, stdout } = await exported(at('prefixed.safetensors'), ...flags);
+    expect(code).toBe(0);
+    expect(stdout).toContain("names       without the prefix 'model.' of the source");
+    expect(new Uint8Array(await readFile(at('plain.safetensors')))).toEqual(await weightsFile(backbone));
+    const { stdout: json } = await exported(at('prefixed.safetensors'), ...flags, '--json');
+    expect(JSON.parse(json)).toMatchObject({ prefix: 'model.', skipped: [] });
   });
 
   it('writes a model of TensorFlow.js layers', async () => {

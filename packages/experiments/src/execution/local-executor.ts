@@ -99,7 +99,8 @@ function runWorker(
       if (message.type === 'task-start') lost = message.index;
       if (message.type === 'task-end') {
         lost = undefined;
-        hasWorked = true;
+        // A worker that only gives runs back is not started again forever.
+        hasWorked ||= message.outcome !== 'returned';
       }
       onMessage(worker, message);
     });

@@ -359,7 +359,7 @@ describe('CheckpointFolder of several attempts', () => {
     }
     await open().checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     vi.restoreAllMocks();
-    // Content, name, folder.
-    expect(order).toEqual(['fsync', 'rename safetensors', 'fsync', 'fsync', 'rename json', 'fsync']);
+    // The name of the new folder; then content, name and the folder of the name.
+    expect(order).toEqual(['fsync', 'fsync', 'rename safetensors', 'fsync', 'fsync', 'rename json', 'fsync']);
   });
 });

@@ -22,6 +22,7 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['cifarResNet width', { key: 'width' }],
   ['cifarResNet depth', { key: 'backbone', of: 'the number after resnet' }],
   ['tinyNet width', { key: 'width' }],
+  ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
   ['data set test images', { key: 'testImages', of: 'the number of images in the data set' }],
   ['data set folder', { key: 'dataFolder' }],

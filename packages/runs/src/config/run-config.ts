@@ -13,7 +13,7 @@ export const runConfigSchema = z.strictObject({
   width: count.max(4096).optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
   modules: count.default(4).describe('number of gradient-isolated modules, K'),
   partition: z
-    .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1)])
+    .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1).max(1000)])
     .default('even')
     .describe('how blocks are cut into modules: even, balanced-memory, published, or blocks per module (1,3,3)'),
   stemModule: z.enum(['merged', 'own']).optional().describe('is the stem part of the first module, or one of its own'),

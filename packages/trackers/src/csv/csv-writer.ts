@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { LocalgradError, requireOption } from '@localgrad/core';
+import { LocalgradError, requireOption, shortened } from '@localgrad/core';
 import type { EpochEndEvent, Observer } from '@localgrad/train';
 import { csvRecord, splitCsvRecords } from './records.js';
 
@@ -60,7 +60,7 @@ function continueFile(file: string, rows: number): string | undefined {
 }
 
 function otherColumns(name: string, header: string, columns: string): LocalgradError {
-  const shown = (line: string) => line.trimEnd();
+  const shown = (line: string) => shortened(line.trimEnd(), 1000);
   return new LocalgradError(
     'invalid-data',
     `${name} has the columns ${shown(header)}, but this epoch has ${shown(columns)}. ` +

@@ -87,4 +87,9 @@ describe('csvRecord', () => {
     expect(csvRecord(fields)).toBe(line);
     expect(splitCsvRecords(line + line)).toEqual([line, line]);
   });
+
+  it('splits a quoted field of 16 MB, and omits a record without an end', () => {
+    const line = csvRecord([`"\n${'x'.repeat(2 ** 24)}`, 1]);
+    expect(splitCsvRecords(`a,b\n${line}"x\n`).map((record) => record.length)).toEqual([4, line.length]);
+  });
 });

@@ -5,7 +5,18 @@ export function csvRecord(fields: readonly (string | number | undefined)[]): str
 
 /** Splits into records with their line ends; omits an incomplete last record. */
 export function splitCsvRecords(text: string): string[] {
-  return text.match(/(?:[^"\n]|"(?:[^"]|"")*")*\n/g) ?? [];
+  const records: string[] = [];
+  let start = 0;
+  let isQuoted = false;
+  // No regular expression: a long quoted field would exhaust its stack.
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '"') isQuoted = !isQuoted;
+    else if (text[at] === '\n' && !isQuoted) {
+      records.push(text.slice(start, at + 1));
+      start = at + 1;
+    }
+  }
+  return records;
 }
 
 function csvField(value: string | number | undefined): string {
