@@ -16,6 +16,8 @@ export interface SequentialReader {
   drain(): Promise<void>;
 }
 
+const allocatedAtOnce = 2 ** 20;
+
 /** Reads a stream of bytes in order, and knows its offset. Holds one chunk beside what was asked for. */
 export class ByteReader implements SequentialReader {
   readonly origin: FileOrigin;
@@ -40,6 +42,7 @@ export class ByteReader implements SequentialReader {
 
   /** Exactly `length` bytes, in memory of their own. @throws LocalgradError `invalid-data` when the stream ends before */
   async read(length: number, what: string): Promise<Uint8Array> {
+    if (length > allocatedAtOnce) return this.#collect(length, what);
     const bytes = new Uint8Array(length);
     await this.readInto(bytes, what);
     return bytes;
@@ -83,6 +86,19 @@ export class ByteReader implements SequentialReader {
       left -= part.length;
       yield part;
     }
+  }
+
+  /** A length that a damaged file claims must not take memory before its bytes arrive. */
+  async #collect(length: number, what: string): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    for await (const part of this.slice(length, what)) parts.push(part);
+    const bytes = new Uint8Array(length);
+    let position = 0;
+    for (const part of parts) {
+      bytes.set(part, position);
+      position += part.length;
+    }
+    return bytes;
   }
 
   async #fill(): Promise<boolean> {

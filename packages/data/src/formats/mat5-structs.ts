@@ -8,6 +8,7 @@ export type MatlabStruct = Readonly<Record<string, StructField>>;
 
 const [MATRIX, COMPRESSED] = [14, 15];
 const [STRUCT, CHAR] = [2, 4];
+const deepest = 8;
 
 /**
  * The elements of a structure array in a small MATLAB file (version 5 to 7), with their texts and numbers.
@@ -68,7 +69,8 @@ interface Matrix {
   readonly value: StructField | readonly MatlabStruct[];
 }
 
-function readMatrix(file: DataFile, bytes: Uint8Array): Matrix {
+function readMatrix(file: DataFile, bytes: Uint8Array, depth = 0): Matrix {
+  if (depth > deepest) throw damaged(file, 0, `at most ${deepest} levels of structures`, 'more');
   // An empty matrix may have no content.
   if (bytes.length === 0) return { name: '', value: undefined };
   let at = 0;
@@ -81,7 +83,9 @@ function readMatrix(file: DataFile, bytes: Uint8Array): Matrix {
   const dimensions = numbers(next());
   const name = latin1(next().bytes);
   const count = dimensions.reduce((product, extent) => product * extent, 1);
-  if (matrixClass === STRUCT) return { name, value: structs(file, next, count) };
+  // Every value takes at least a byte.
+  if (count > bytes.length) throw damaged(file, 0, `at most ${bytes.length} values in a variable`, `${count}`);
+  if (matrixClass === STRUCT) return { name, value: structs(file, next, count, depth) };
   if (matrixClass === CHAR) {
     const text = next();
     return { name, value: text.type === 4 ? String.fromCharCode(...numbers(text)) : latin1(text.bytes) };
@@ -89,16 +93,17 @@ function readMatrix(file: DataFile, bytes: Uint8Array): Matrix {
   return { name, value: matrixClass >= 6 && count > 0 ? numbers(next())[0] : undefined };
 }
 
-function structs(file: DataFile, next: () => Element, count: number): readonly MatlabStruct[] {
+function structs(file: DataFile, next: () => Element, count: number, depth: number): readonly MatlabStruct[] {
   const [nameBytes = 32] = numbers(next());
   const text = latin1(next().bytes);
-  const fields = Array.from({ length: text.length / nameBytes }, (_, index) =>
+  if (nameBytes < 1) throw damaged(file, 0, 'names of fields', `${nameBytes} bytes per name`);
+  const fields = Array.from({ length: Math.floor(text.length / nameBytes) }, (_, index) =>
     text.slice(index * nameBytes, (index + 1) * nameBytes).replace(/\0.*$/s, ''),
   );
   return Array.from({ length: count }, () =>
     Object.fromEntries(
       fields.map((field): [string, StructField] => {
-        const { value } = readMatrix(file, next().bytes);
+        const { value } = readMatrix(file, next().bytes, depth + 1);
         return [field, typeof value === 'object' ? undefined : value];
       }),
     ),

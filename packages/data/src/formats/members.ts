@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, shortened } from '@localgrad/core';
 import { type DataFile, damaged } from '../files.js';
 import type { FileOrigin } from './byte-reader.js';
 import { withFile } from './open-stream.js';
@@ -69,7 +69,7 @@ export async function visitMembers(
         const name = entry.name.replace(/^(\.\/)?([^/]+\/)?/, '');
         if (!Object.hasOwn(members, name)) continue;
         accept(name, entry.size, entry.offset);
-        visit(name, { path: `${path}: ${entry.name}`, bytes: await entry.read(), howToGetIt });
+        visit(name, { path: `${path}: ${shortened(entry.name)}`, bytes: await entry.read(), howToGetIt });
       }
     });
   } else {
@@ -99,7 +99,7 @@ export async function readArchiveMembers(
       if (entry.size > mostMemberBytes) {
         throw damaged(origin, entry.offset, `at most ${mostMemberBytes} bytes of '${name}'`, `${entry.size}`);
       }
-      found.set(name, { ...origin, path: `${origin.path}: ${entry.name}`, bytes: await entry.read() });
+      found.set(name, { ...origin, path: `${origin.path}: ${shortened(entry.name)}`, bytes: await entry.read() });
     }
   });
   return names.map((name) => found.get(name));

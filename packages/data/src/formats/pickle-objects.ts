@@ -1,4 +1,4 @@
-import type { LocalgradError } from '@localgrad/core';
+import { type LocalgradError, shortened } from '@localgrad/core';
 
 /** A value of a Python pickle. Dictionaries become maps, byte strings of Python 3 arrays of bytes. */
 export type PickleValue =
@@ -57,12 +57,13 @@ export function construct(callee: PickleValue, values: PickleValue, fail: Fail):
   if (callee.name.endsWith('._reconstruct')) return new Pending('array');
   if (callee.name === 'numpy.dtype') {
     const dtype = new Pending('dtype');
-    dtype.type = String(values[0]);
+    dtype.type = textOf(values[0] ?? null);
     return dtype;
   }
   if (callee.name === '_codecs.encode') {
     // How protocol 2 of Python 3 writes bytes.
-    if (typeof values[0] !== 'string' || values[1] !== 'latin1') throw fail('bytes as Latin-1 text', String(values[1]));
+    if (typeof values[0] !== 'string' || values[1] !== 'latin1')
+      throw fail('bytes as Latin-1 text', textOf(values[1] ?? null));
     return Uint8Array.from(values[0], (character) => character.charCodeAt(0));
   }
   if (callee.name.endsWith('._frombuffer')) {
@@ -99,4 +100,10 @@ function numpyArray(
     throw fail(`${length} bytes of a numpy array of ${extents.join('×')}`, `${content.length}`);
   }
   return new NumpyArray(extents, type, content);
+}
+
+/** A value in a message or name. Nested values are not written out: they may contain themselves. */
+export function textOf(value: PickleValue): string {
+  if (typeof value === 'string') return shortened(value);
+  return typeof value === 'object' && value !== null ? 'something else' : `${value}`;
 }

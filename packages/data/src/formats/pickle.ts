@@ -1,5 +1,6 @@
+import { shown } from '@localgrad/core';
 import { type DataFile, damaged } from '../files.js';
-import { construct, Pending, type PickleValue, setState } from './pickle-objects.js';
+import { construct, Pending, type PickleValue, setState, textOf } from './pickle-objects.js';
 
 const mark = Symbol('mark');
 type Slot = PickleValue | typeof mark;
@@ -92,7 +93,8 @@ class PickleReader {
   }
 
   global(name: string, at: number): Pending {
-    if (!Pending.allows(name)) throw damaged(this.#file, at, 'plain data and numpy arrays', `an object of '${name}'`);
+    if (!Pending.allows(name))
+      throw damaged(this.#file, at, 'plain data and numpy arrays', `an object of ${shown(name)}`);
     return new Pending(name);
   }
 
@@ -244,7 +246,7 @@ const operations: ReadonlyMap<number, Operation> = new Map(
     c: (reader, at) => reader.push(reader.global(`${reader.line()}.${reader.line()}`, at)),
     '\x93': (reader, at) => {
       const [name, module] = [reader.pop(), reader.pop()];
-      reader.push(reader.global(`${String(module)}.${String(name)}`, at));
+      reader.push(reader.global(`${textOf(module)}.${textOf(name)}`, at));
     },
     R: (reader, at) => reader.call(at),
     b: (reader, at) => reader.build(at),

@@ -1,3 +1,4 @@
+import { shown } from '@localgrad/core';
 import { damaged } from '../files.js';
 import type { SequentialReader } from './byte-reader.js';
 
@@ -53,11 +54,11 @@ export async function* tarEntries(reader: SequentialReader): AsyncGenerator<TarE
     const offset = reader.offset;
     if (isFile) {
       checkName(name, reader, start);
-      yield { name, size, offset, read: () => reader.read(size, `'${name}'`) };
+      yield { name, size, offset, read: () => reader.read(size, shown(name)) };
     }
     // Content that the consumer left unread, then the padding.
     const end = offset + Math.ceil(size / BLOCK) * BLOCK;
-    await reader.skip(end - reader.offset, `'${name}'`);
+    await reader.skip(end - reader.offset, shown(name));
   }
   await reader.drain();
 }
@@ -79,7 +80,7 @@ function sizeField(header: Uint8Array, reader: SequentialReader, start: number):
   const isBinary = ((field[0] ?? 0) & 0x80) !== 0;
   const size = isBinary ? field.subarray(1).reduce((value, byte) => value * 256 + byte, 0) : octal(field);
   if (size === undefined || !Number.isSafeInteger(size)) {
-    throw damaged(reader.origin, start + 124, 'the size of a file', `'${text(field)}'`);
+    throw damaged(reader.origin, start + 124, 'the size of a file', shown(text(field)));
   }
   return size;
 }
@@ -96,7 +97,12 @@ async function readHeaderContent(reader: SequentialReader, size: number, start: 
 function checkName(name: string, reader: SequentialReader, start: number): void {
   const parts = name.split(/[/\\]/);
   if (name.length === 0 || /^([/\\]|[A-Za-z]:)/.test(name) || parts.includes('..')) {
-    throw damaged(reader.origin, start, 'the name of a file inside the archive', `'${name}', which leads out of it`);
+    throw damaged(
+      reader.origin,
+      start,
+      'the name of a file inside the archive',
+      `${shown(name)}, which leads out of it`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { type DataFile, damaged } from '../files.js';
 import { readPickle } from '../formats/pickle.js';
-import { NumpyArray, Pending, type PickleValue } from '../formats/pickle-objects.js';
+import { NumpyArray, Pending, type PickleValue, textOf } from '../formats/pickle-objects.js';
 import type { CifarVersion } from './cifar-versions.js';
 
 const imageBytes = 32 * 32 * 3;
@@ -48,7 +48,7 @@ function pythonRecords(file: DataFile, { labelKey, classes }: CifarVersion, coun
   }
   const numbers = labels.map((label, index) => {
     if (typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < classes) return label;
-    throw damaged(file, 0, `labels below ${classes}`, `${String(label)} for image ${index}`);
+    throw damaged(file, 0, `labels below ${classes}`, `${textOf(label)} for image ${index}`);
   });
   return { labels: numbers, pixels: array.bytes, pixelStart: 0, stride: imageBytes };
 }
@@ -71,7 +71,7 @@ function texts(value: PickleValue): string[] {
 
 /** Files written by Python 2 have byte strings; read as Latin-1 or bytes. */
 function text(value: PickleValue): string {
-  return value instanceof Uint8Array ? new TextDecoder('latin1').decode(value) : String(value);
+  return value instanceof Uint8Array ? new TextDecoder('latin1').decode(value) : textOf(value);
 }
 
 function entry(file: DataFile, content: PickleValue, key: string): PickleValue {
