@@ -40,7 +40,7 @@ const direction = {
     'trackers',
   ],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
-  report: ['core', 'engine', 'train', 'statistics', 'runs', 'experiments'],
+  report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
   verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
   bench: [
     'core',

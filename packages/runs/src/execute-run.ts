@@ -5,7 +5,6 @@ import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
-import { stringify } from 'yaml';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import { inFlags } from './config/flag-names.js';
@@ -25,6 +24,7 @@ import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { openTrackers, type TrackerOptions } from './run-trackers.js';
+import { yamlText } from './yaml/yaml-text.js';
 
 /** How a run is kept, which has no influence on its result. */
 export interface KeepOptions {
@@ -164,7 +164,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
   }
   const write = (name: string, content: string | Uint8Array) =>
     owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
-  await write(runFiles.config, stringify(config));
+  await write(runFiles.config, yamlText(config));
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const metricsPath = join(folder, runFiles.metrics);
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
@@ -179,6 +179,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     runId,
     config,
     epochsDone: last?.progress.records.length ?? 0,
+    startsOver: options.resume === 'never',
     onProblem: onProblem ?? (() => {}),
   }).catch((error: unknown) => {
     metrics.close();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { defaultSweepFolder, loadStudy, openSweep, type Study } from '@localgrad/experiments';
+import { defaultSweepFolder, loadStudy, openSweep, quoted, type Study } from '@localgrad/experiments';
 import { explanationSvg, type PlanFigure, type ReportFiles, writeReport } from '@localgrad/report';
 import { type Explanation, explain, loadData, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Command } from 'commander';
@@ -23,7 +23,9 @@ export async function report(path: string, output: string | undefined, terminal:
   const target = output ?? join(folder, 'report');
   // The command that repeats it elsewhere, wherever this copy is.
   const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
-  const study = await loadStudy(sweep, [`localgrad report ${isElsewhere ? folder : defaultSweepFolder(sweep)}`]);
+  const study = await loadStudy(sweep, [
+    `localgrad report ${quoted(isElsewhere ? folder : defaultSweepFolder(sweep))}`,
+  ]);
   for (const problem of study.problems ?? []) terminal.stderr.write(`localgrad: ${problem}\n`);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {

@@ -7,16 +7,16 @@ import { textTable } from '../text-table.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
-/** The explanation for people: tables of modules, losses and chains, and what it all costs. */
+/** The explanation as text: tables of modules, losses, chains and costs. */
 export function renderExplain(explanation: Explanation): string {
   const { expression, backbone, batch, image, modules } = explanation;
   return [
     `${expression} on ${backbone}, images ${image.join('×')}, batch ${batch}, ${modules.length} modules`,
     '',
-    'Modules: gradients stay inside, unless a loss spans several.',
+    'Modules: gradients stay inside, unless a loss spans several modules.',
     moduleTable(modules),
     '',
-    'Losses: each reads the output of the last module of its span, and trains the whole span and its head.',
+    'Losses: each reads the output of the last module of its span, and trains its head and the whole span.',
     lossTable(explanation),
     ...chainLines(explanation.objectives),
     '',
@@ -108,7 +108,7 @@ function chainLines(objectives: readonly ObjectiveDescription[]): string[] {
     '',
     'Chains: copies of later blocks between the output of the module and the head.',
     table,
-    `* is an averaged copy: it ${averages}. The others are trained by the loss; + adds both outputs.`,
+    `* marks an averaged copy: it ${averages}. The other copies are trained by the loss; + adds both outputs.`,
   ];
 }
 
@@ -138,9 +138,9 @@ function totalLines({ batch, memory, totals }: Explanation): string[] {
     table,
     '',
     `${count(totals.parameters)} weights, auxiliary networks included; batch ${batch}; memory policy ${memory}.`,
-    'Units of a module are forwards of it: 1 forward, 1 for a gradient sent further down, 2 for the gradients of its weights;',
-    'units of a step are forwards of the backbone. The reference procedure is that of published code: it runs a module forward',
-    'and backward (3 units) for itself and again for every window through it, each with residuals of its own, and holds all',
-    'paths that end at a module together.',
+    'The unit of a module is one forward pass of it: 1 for the forward pass, 1 for a gradient sent further down, 2 for the',
+    'gradients of its weights. The unit of a step is one forward pass of the backbone. The reference procedure is that of',
+    'published code: it runs a module forward and backward (3 units) for its own loss and again for every window that contains',
+    'it, each time with separate residuals, and keeps all paths that end at a module in memory at once.',
   ];
 }

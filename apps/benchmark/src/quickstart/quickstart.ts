@@ -1,4 +1,4 @@
-import { loadStudy, writeSweep } from '@localgrad/experiments';
+import { loadStudy, quoted, writeSweep } from '@localgrad/experiments';
 import type { RunStatus } from '@localgrad/runs';
 import { report } from '../commands/report.js';
 import { executeSweep, runIdOfJson } from '../commands/sweep/run-sweep.js';
@@ -47,5 +47,8 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
 /** The command that repeats this, for the report. */
 function commandOf({ seeds, epochs, backend, threads, output }: QuickstartOptions): string {
   const flags = { seeds, epochs, backend, threads, output };
-  return ['localgrad quickstart', ...Object.entries(flags).map(([name, value]) => `--${name} ${value}`)].join(' ');
+  return [
+    'localgrad quickstart',
+    ...Object.entries(flags).map(([name, value]) => `--${name} ${quoted(String(value))}`),
+  ].join(' ');
 }

@@ -112,8 +112,16 @@ describe('experiment file', () => {
       'name: a\ntrackers:\n  mlflow: localhost:5000\n',
       /^e\.yaml:3:11: trackers\.mlflow: expected an http .*found "local/,
     ],
+    [
+      'name: a\ntrackers:\n  mlflow: ftp://joe:s3cret@host\n',
+      /^e\.yaml:3:11: trackers\.mlflow: expected an http .*found "ftp:\/\/\*\*\*@host"$/,
+    ],
     ['name: a\nreference: b\n', /^e\.yaml:2:12: .*no condition 'b'\. Allowed: 'a'/],
     ['name: a\nbase: { method: "{a}" }\nfactors: { a: ["{b}"], b: ["{a}"] }\n', /names \{/],
+    [
+      'name: a\ninclude:\n  - { name: x, method: greedy }\n  - { name: x, method: infopro }\nreference: x\n',
+      /^e\.yaml:4:\d+: there are two conditions 'x'/,
+    ],
   ])('says what is wrong, where, and what is right: %j', async (text, expected) => {
     const problems = await problemsOf(text);
     expect(

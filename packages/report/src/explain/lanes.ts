@@ -4,7 +4,7 @@ import { ink, mutedInk, paper } from '../theme/palette.js';
 import { weightText } from './labels.js';
 import { type Column, columnOf, fontSize, type Lane, type Layout, moduleEdges } from './layout.js';
 
-/** Apart for color-blind eyes, and dark enough for small text on paper. */
+/** Distinguishable by color-blind readers, and dark enough for small text on paper. */
 export const roleColors: Readonly<Record<ObjectiveRole, string>> = {
   independent: '#1b6fa5',
   cascaded: '#b85614',
@@ -21,7 +21,7 @@ const averageFill = '#f1eafa';
 const barHeight = 6;
 const boxHeight = 11;
 
-/** A copy of a block in a chain, where it is drawn. */
+/** Position of a copy of a block in a chain. */
 interface PlacedCopy {
   readonly columnRight: number;
   readonly left: number;
@@ -30,7 +30,7 @@ interface PlacedCopy {
   readonly averaged?: readonly [left: number, width: number];
 }
 
-/** What a loss trains, its chain, its head and its weight. */
+/** Draws the span of a loss, its chain, its head and its weight. */
 export function drawLane(lane: Lane, layout: Layout): string {
   const { objective, y, chainY } = lane;
   const color = roleColors[objective.role];
@@ -108,7 +108,7 @@ function placeCopies(blocks: readonly ChainBlock[], { columns, columnWidth }: La
   return blocks.flatMap((block, position) => {
     const column = columnOf(columns, block.reference);
     if (column === undefined) return [];
-    // A block that stands twice in a chain shares its column with itself.
+    // Two copies of the same block share its column.
     const share = columnWidth / blocks.filter((other) => same(block, other)).length;
     const left = column.left + share * blocks.slice(0, position).filter((other) => same(block, other)).length;
     const width = 0.3 * share;
@@ -164,7 +164,7 @@ function innerBorders([from, to]: readonly [number, number], { columns }: Layout
   return Array.from({ length: to - from }, (_, index) => moduleEdges(columns, from + index).right);
 }
 
-/** Names of the rows' modules and the light ground of every second one. */
+/** Names of the modules, and a light background of every second row. */
 export function drawRowGrounds({ rows, heads, columns }: Layout, left: number): string {
   return rows
     .map(({ module, top, bottom }, index) => {
