@@ -72,9 +72,9 @@ export async function dataset(options: ImageDataOptions): Promise<DatasetSplits>
   }
 }
 
-/** Whether the name of a data set is the path of a folder. */
+/** Whether the name of a data set is the path of a folder: it starts with `./`, `../` or `/`, or with a drive. */
 export function isFolderPath(name: string): boolean {
-  return /[/\\]/.test(name) || name === '.' || name === '..';
+  return /^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\])/.test(name) || name === '.' || name === '..';
 }
 
 /**

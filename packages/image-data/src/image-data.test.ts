@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { dataset, loadNamedOrFolder, openImages } from './dataset.js';
+import { dataset, isFolderPath, loadNamedOrFolder, openImages } from './dataset.js';
 import { createDecoder } from './decode.js';
 import { centralGeometry } from './geometry.js';
 import { headerSize } from './header-size.js';
@@ -100,6 +100,8 @@ describe('imageFolder', () => {
     expect(automatic.config).toEqual({ dataset: 'images', size: 64, channels: 3, train: 4 });
     expect([automatic.train.size, ...automatic.train.imageShape]).toEqual([4, 64, 64, 3]);
     await expect(loadNamedOrFolder('./photos', { folder: 'x' })).rejects.toThrow(/folder/);
+    for (const path of ['./photos', '../photos', '/photos', '.', 'C:\\photos']) expect(isFolderPath(path)).toBe(true);
+    for (const name of ['cifar10', '@acme/data', 'acme/data']) expect(isFolderPath(name)).toBe(false);
     await expect(loadNamedOrFolder('photos')).rejects.toThrow(/Unknown data set 'photos'/);
   });
 });

@@ -1,4 +1,5 @@
 import { type ConvertReport, convertToFolder } from '@localgrad/data';
+import { isFolderPath } from '@localgrad/image-data';
 import { type OpenFlags, openData } from './open.js';
 
 /** Writes a data set as PNG files. @throws LocalgradError */
@@ -10,5 +11,6 @@ export async function convertData(
 }
 
 export function renderConvert({ output, train, test }: ConvertReport): string {
-  return `Wrote ${train} training and ${test} test images to ${output}. Train on them with --dataset ./${output.replace(/^\.\//, '')}.`;
+  const path = isFolderPath(output) ? output : `./${output}`;
+  return `Wrote ${train} training and ${test} test images to ${output}. Train on them with --dataset ${path}.`;
 }
