@@ -37,7 +37,7 @@ export function datasetFromArrays(options: ArrayImages): ImageDataset {
   }
   const most = Array.from(labels).reduce((largest, label) => Math.max(largest, label), -1);
   const classes = options.classes ?? Array.from({ length: most + 1 }, (_, label) => `${label}`);
-  const dataset = { name, classes, imageShape, size, images: bytes, labels: Uint8Array.from(labels) };
+  const dataset = { name, classes, imageShape, size, images: bytes, labels: Int32Array.from(labels) };
   checkDataset(dataset);
   return dataset;
 }

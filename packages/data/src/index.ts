@@ -6,7 +6,14 @@ export { type ClassCount, classCounts } from './class-counts.js';
 export { type ContactSheetOptions, contactSheet } from './contact-sheet.js';
 export { type ConvertReport, convertToFolder } from './convert.js';
 export type { Cutout } from './cutout.js';
-export { type DatasetSplits, type ImageDataset, type TakeOptions, take } from './dataset.js';
+export {
+  checkDataset,
+  type DatasetSplits,
+  type DatasetTarget,
+  type ImageDataset,
+  type TakeOptions,
+  take,
+} from './dataset.js';
 export { type FolderOptions, fashionClasses, fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
 export { datasetFolder, fetchDataset } from './fetch.js';
 export { damaged } from './files.js';

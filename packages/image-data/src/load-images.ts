@@ -53,7 +53,7 @@ export async function loadImages(source: EncodedImages, options: LoadImagesOptio
   }
   const { name, classes } = source;
   const [height = 0, width = 0] = shape;
-  return { name, classes, imageShape: [height, width, channels], size: source.size, images, labels: labelsOf(source) };
+  return { name, classes, imageShape: [height, width, channels], size: source.size, images, labels: source.labels };
 }
 
 function checkMemory({ name, size }: EncodedImages, imageBytes: number): void {
@@ -63,13 +63,5 @@ function checkMemory({ name, size }: EncodedImages, imageBytes: number): void {
     'invalid-data',
     `${name}: ${size} images of ${imageBytes} bytes take ${gigabytes} GiB of memory, more than 4. Choose a smaller size, or use createImageBatches, which decodes while it trains.`,
     { size, imageBytes },
-  );
-}
-
-function labelsOf({ name, classes, labels }: EncodedImages): ImageDataset['labels'] {
-  if (classes.length <= 256) return Uint8Array.from(labels);
-  throw new LocalgradError(
-    'invalid-data',
-    `${name}: ${classes.length} classes in memory, more than 256. Use createImageBatches.`,
   );
 }

@@ -1,3 +1,4 @@
+import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
 import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
 import { bootstrapInterval, meanInterval } from '@localgrad/statistics';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
@@ -184,12 +185,12 @@ export function labelsBeside({ condition }: ConditionRow, { factors }: Study, fa
   return others.map((name) => `${name} ${condition.labels[name]}`).join(', ');
 }
 
-/** Whether one objective trains the whole network. Unknown without runs; then only the reference counts. */
+/** Whether every gradient reaches through the whole network. Unknown without runs; then only the reference counts. */
 export function isEndToEnd({ condition, isReference }: ConditionRow): boolean {
-  const [run] = condition.runs;
-  if (run === undefined) return isReference;
-  const [objective, ...others] = run.summary.objectives;
-  return objective !== undefined && others.length === 0 && objective.role === 'final' && objective.span[0] === 0;
+  const objectives = condition.runs[0]?.summary.objectives;
+  if (objectives === undefined) return isReference;
+  const modules = 1 + Math.max(-1, ...objectives.map(({ span }) => span[1]));
+  return objectives.length > 0 && reachesEverywhere(objectives, modules);
 }
 
 /** Number of finished runs, diverged ones included. */

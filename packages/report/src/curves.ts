@@ -46,7 +46,7 @@ export function separability({ condition }: ConditionRow): ProbePoint[] {
 /** Mean loss of an objective over the last epoch. */
 export interface ObjectiveLoss extends Estimate {
   readonly id: string;
-  readonly role: 'independent' | 'cascaded' | 'final';
+  readonly role: string;
   /** Last module that its gradient reaches, from 0. */
   readonly module: number;
   /** Weight at the end of training; undefined if the runs do not record it. */

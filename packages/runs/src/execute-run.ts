@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
+import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
@@ -223,7 +224,7 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     backend: backend.name,
     ...result,
     objectives: run.compiled.objectives.map(({ id, role, span, weight }) => {
-      return { id, role, span, weight: weightAt(weight, 1) };
+      return { id, role, span, weight: weightAt(weight, endOfTraining) };
     }),
     cost: costOf(run, config),
     probes,
@@ -260,7 +261,7 @@ function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['co
   const { totals } = describePlan(compiled, batch);
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
-  const forward = parts.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+  const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);
   const weights = parts.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
   return {
     backboneParameters: weights.reduce((sum, { size }) => sum + size, 0),

@@ -13,7 +13,7 @@ import {
 import { augmentations, createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { loadNamedOrFolder } from '@localgrad/image-data';
-import { createSchedule, createScope, sgd } from '@localgrad/nn';
+import { costOf, createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
 import { inFlags } from './config/flag-names.js';
 import type { RunConfig } from './config/run-config.js';
@@ -29,7 +29,7 @@ export function buildNetwork(
 ): Network {
   const factory = backboneFactory(config.backbone, config.width === undefined ? {} : { width: config.width });
   const backbone = factory.build({ inputShape, classes, scope });
-  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config)));
+  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config), costOf));
 }
 
 function partitionOf({ backbone, modules, partition, stemModule }: NetworkConfig): PartitionSpec {
@@ -112,7 +112,7 @@ async function prepare(config: RunConfig, data: DatasetSplits): Promise<Prepared
     shuffle: true,
     seed,
     augmentation: augmentations[config.augment],
-    withImages: plan.compiled.readsImages,
+    withImages: plan.compiled.reads.includes('images'),
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),

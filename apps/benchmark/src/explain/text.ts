@@ -19,6 +19,7 @@ export function renderExplain(explanation: Explanation): string {
     'Losses: each reads the output of the last module of its span, and trains its head and the whole span.',
     lossTable(explanation),
     ...chainLines(explanation.objectives),
+    ...phaseLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');
@@ -109,6 +110,27 @@ function chainLines(objectives: readonly ObjectiveDescription[]): string[] {
     'Chains: copies of later blocks between the output of the module and the head.',
     table,
     `* marks an averaged copy: it ${averages}. The other copies are trained by the loss; + adds both outputs.`,
+  ];
+}
+
+function phaseLines({ phases = [], objectives }: Explanation): string[] {
+  if (phases.length === 0) return [];
+  const table = textTable(
+    ['phase', 'active losses', 'frozen modules', 'units of work', 'predicted peak'],
+    phases.map((phase) => [
+      phase.name,
+      phase.objectives.length === objectives.length ? 'all' : phase.objectives.join(' '),
+      phase.frozen.length === 0 ? 'none' : phase.frozen.join(' '),
+      phase.unitsOfWork.toFixed(2),
+      formatBytes(phase.predictedPeakBytes),
+    ]),
+    ['left', 'left', 'left', 'right', 'right'],
+  );
+  return [
+    '',
+    'Phases: parts of training in which only some losses are active, or some modules are frozen. Units and peaks above and',
+    'below are the highest of all phases.',
+    table,
   ];
 }
 

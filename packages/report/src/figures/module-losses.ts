@@ -6,7 +6,11 @@ import { lossChart } from './loss-chart.js';
 
 /** Heads whose losses have less weight are hardly trained. */
 const leastWeight = 0.01;
-const roleNames = { independent: 'one module', cascaded: 'window of modules', final: 'classifier' } as const;
+const roleNames: Readonly<Record<string, string>> = {
+  independent: 'one module',
+  cascaded: 'window of modules',
+  final: 'classifier',
+};
 
 /** Losses of the last epoch by module; null if no condition has more than one objective. */
 export function moduleLosses({ rows }: StudyView): Figure | null {
@@ -41,7 +45,7 @@ export function moduleLosses({ rows }: StudyView): Figure | null {
         losses.map((loss) => [
           row.condition.name,
           loss.id,
-          roleNames[loss.role],
+          nameOf(loss.role),
           loss.weight === undefined ? '–' : String(loss.weight),
           String(loss.module),
           loss.mean.toFixed(3),
@@ -68,8 +72,13 @@ function counting(losses: readonly ObjectiveLoss[]): readonly ObjectiveLoss[] {
 function kindOf({ role }: ObjectiveLoss, losses: readonly ObjectiveLoss[]): string {
   const weights = losses.flatMap((loss) => (loss.role === role && loss.weight !== undefined ? [loss.weight] : []));
   const [least, most] = [Math.min(...weights), Math.max(...weights)].map(short);
-  if (weights.length === 0 || (least === '1' && most === '1')) return roleNames[role];
-  return `${roleNames[role]}, weight ${least === most ? least : `${least} to ${most}`}`;
+  if (weights.length === 0 || (least === '1' && most === '1')) return nameOf(role);
+  return `${nameOf(role)}, weight ${least === most ? least : `${least} to ${most}`}`;
+}
+
+/** Roles of other decorators are shown as they are. */
+function nameOf(role: string): string {
+  return roleNames[role] ?? role;
 }
 
 function short(weight: number): string {
