@@ -10,8 +10,9 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalization } from '@localgrad/data';
+import { augmentations, createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
+import { loadNamedOrFolder } from '@localgrad/image-data';
 import { costOf, createSchedule, createScope, sgd } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
 import { inFlags } from './config/flag-names.js';
@@ -72,7 +73,7 @@ export function loadData(config: RunConfig): Promise<DatasetSplits> {
   const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
   const options = { folder: dataFolder, resize, pad, train: trainImages, test: testImages };
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return inFlags(config, () => loadDataset(dataset, given));
+  return inFlags(config, () => loadNamedOrFolder(dataset, given));
 }
 
 /** What `train` needs, made from a config, and how to free it. */
