@@ -25,11 +25,13 @@ async function command(...args: string[]) {
 
 /** Another backend than those that are everywhere. */
 const extra = process.env.LOCALGRAD_TEST_BACKEND;
+/** Plain JavaScript takes half a minute. */
+const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals']] as const) : [];
 
 describe.each([
   ['wasm', 'residuals'],
   ['wasm', 'recompute'],
-  ['cpu', 'residuals'],
+  ...slow,
   ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals']] as const)),
 ] as const)('the PyTorch reference on %s, %s', (backend, memory) => {
   it('agrees in every case of the small network, of the contrastive loss and of SGD', async () => {

@@ -1,12 +1,7 @@
-import { cifarResNet, tinyNet } from '@localgrad/backbones';
+import { tinyNet } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
-import { backprop } from '@localgrad/backprop';
 import { fashionMnistSubset } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
-import { greedy } from '@localgrad/greedy';
-import { infopro } from '@localgrad/infopro';
-import { withLam } from '@localgrad/lam';
-import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
 import {
   adamw,
@@ -21,32 +16,14 @@ import {
   tapeBlock,
 } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
-import {
-  describeBackbone,
-  describeBlock,
-  describeDataset,
-  describeDecorator,
-  describeMethod,
-  describeOptimizer,
-} from './index.js';
+import { describeBackbone, describeBlock, describeDataset, describeMethod, describeOptimizer } from './index.js';
 
 // The suites run on the backend that is set; on plain JavaScript they take minutes.
 await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
 
-const decorators = { mlm: withMlm(), lam: withLam(), 'mlm and lam': withMlaan() };
+// All methods and decorators: conformance.slow.test.ts.
+describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators: { mlm: withMlm() } });
 
-// End-to-end training needs what end-to-end training needs, and has no heads for chains.
-describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemory: false });
-describeMethod('greedy', greedy, { decorators });
-describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
-describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
-
-describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
-// Heads that have a leap chain get no second one.
-describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
-describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
-
-describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
 describeBackbone('tinyNet', () => tinyNet());
 
 const shape = [6, 6, 4] as const;

@@ -1,0 +1,28 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { selectBackend } from '@localgrad/backends';
+import { backprop } from '@localgrad/backprop';
+import { dgl } from '@localgrad/dgl';
+import { greedy } from '@localgrad/greedy';
+import { infopro } from '@localgrad/infopro';
+import { withLam } from '@localgrad/lam';
+import { withMlaan } from '@localgrad/mlaan';
+import { withMlm } from '@localgrad/mlm';
+import { describeBackbone, describeDecorator, describeMethod } from './index.js';
+
+// The suites run on the backend that is set; on plain JavaScript they take minutes.
+await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
+
+const decorators = { mlm: withMlm(), lam: withLam(), 'mlm and lam': withMlaan() };
+
+// End-to-end training needs what end-to-end training needs, and has no heads for chains.
+describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemory: false });
+describeMethod('greedy', greedy, { decorators });
+describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
+describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
+
+describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
+// Heads that have a leap chain get no second one.
+describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
+describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
+
+describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
