@@ -25,12 +25,7 @@ export {
   requireOption,
   unknownName,
 } from './errors.js';
-export {
-  formatMethodExpression,
-  type MethodExpression,
-  type OptionValue,
-  parseMethodExpression,
-} from './expression.js';
+export { type Expression, formatExpression, type OptionValue, parseExpression } from './expression.js';
 export type {
   ChainBlock,
   ChainDescription,
@@ -57,8 +52,10 @@ export { type Partition, type PartitionSpec, type PartitionStrategy, resolvePart
 export {
   type AfterStepHook,
   classifierHead,
+  classifierObjective,
   finalObjective,
   type HeadReference,
+  isEndToEnd,
   type Objective,
   type ObjectiveRole,
   type Span,

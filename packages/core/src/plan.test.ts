@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LocalgradError } from './errors.js';
 import type { HeadFactory } from './head.js';
-import { classifierHead, finalObjective, type Objective, type TrainingPlan, validatePlan, weightAt } from './plan.js';
+import {
+  classifierHead,
+  classifierObjective,
+  finalObjective,
+  isEndToEnd,
+  type Objective,
+  type TrainingPlan,
+  validatePlan,
+  weightAt,
+} from './plan.js';
 
 const factory: HeadFactory = {
   name: 'none',
@@ -96,5 +105,31 @@ describe('weightAt', () => {
   it('is the number, or the function at the progress', () => {
     expect(weightAt(0.25, 0.9)).toBe(0.25);
     expect(weightAt((progress) => 2 * progress, 0.25)).toBe(0.5);
+  });
+});
+
+describe('isEndToEnd', () => {
+  it('holds where the only objective is the final one and reaches the first module', () => {
+    expect(isEndToEnd(plan([finalObjective(4, 0)]))).toBe(true);
+    // With one module a local method is the same thing.
+    expect(isEndToEnd(plan([finalObjective(1)]))).toBe(true);
+  });
+
+  it.each<[string, readonly Objective[]]>([
+    ['a final objective that stops at a later module', [finalObjective(4, 1)]],
+    ['a further objective', [finalObjective(4, 0), objective()]],
+    ['a single local objective', [objective()]],
+    ['no objective', []],
+  ])('does not hold with %s', (_, objectives) => {
+    expect(isEndToEnd({ objectives })).toBe(false);
+  });
+});
+
+describe('classifierObjective', () => {
+  it('finds the objective of the classifier, whatever its name and place', () => {
+    const classifier = { ...finalObjective(2), id: 'last' };
+    const window = objective({ id: 'final', role: 'cascaded', span: [0, 1] });
+    expect(classifierObjective(plan([window, classifier, objective()]))).toBe(classifier);
+    expect(classifierObjective(plan([objective()]))).toBeUndefined();
   });
 });

@@ -61,6 +61,27 @@ export function finalObjective(modules: number, from: number = modules - 1): Obj
   return { id: 'final', role: 'final', span: [from, modules - 1], weight: 1, head: classifierHead };
 }
 
+/**
+ * The objective of the backbone's own classifier, whose loss stands for the whole network. Other objectives on the last
+ * module have heads of their own.
+ */
+export function classifierObjective({ objectives }: Pick<TrainingPlan, 'objectives'>): Objective | undefined {
+  return objectives.find(({ head }) => head.factory === undefined);
+}
+
+/**
+ * Whether a plan is end-to-end training (backpropagation): its only objective is the final one, and its gradient reaches
+ * the first module. Takes plans, compiled plans and run summaries.
+ */
+export function isEndToEnd({
+  objectives,
+}: {
+  readonly objectives: readonly Pick<Objective, 'role' | 'span'>[];
+}): boolean {
+  const [only, ...others] = objectives;
+  return only !== undefined && others.length === 0 && only.role === 'final' && only.span[0] === 0;
+}
+
 export function weightAt(weight: Weight, progress: number): number {
   return typeof weight === 'number' ? weight : weight(progress);
 }

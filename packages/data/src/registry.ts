@@ -52,10 +52,19 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load === undefined) throw unknownName('data set', name, datasetNames);
   rejectUnknownKeys(`data set '${name}'`, options, ['folder', 'resize', 'pad', 'channels', 'train', 'test']);
-  const { folder, resize, pad, channels } = options;
-  const where = `data set '${name}'`;
+  const { folder, ...prepared } = options;
+  return prepareSplits(await load(folder), prepared);
+}
+
+/**
+ * Prepares images for training: takes, resizes, pads, repeats the channel, in this order.
+ *
+ * @throws LocalgradError `invalid-option`
+ */
+export function prepareSplits(splits: DatasetSplits, options: Omit<DatasetOptions, 'folder'>): DatasetSplits {
+  const { resize, pad, channels } = options;
+  const where = `data set '${splits.train.name}'`;
   requireOption(channels === undefined || channels === 1 || channels === 3, where, 'channels', channels, '1, 3');
-  const splits = await load(folder);
   const prepare = (dataset: ImageDataset, part: 'train' | 'test'): ImageDataset => {
     const count = options[part];
     if (count !== undefined) {
@@ -75,9 +84,8 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
     );
     return result;
   };
-  const { folder: _, ...prepared } = options;
   return {
-    config: { ...splits.config, ...prepared },
+    config: { ...splits.config, ...options },
     train: prepare(splits.train, 'train'),
     test: prepare(splits.test, 'test'),
   };

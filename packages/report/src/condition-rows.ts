@@ -1,3 +1,4 @@
+import { isEndToEnd as isEndToEndPlan } from '@localgrad/core';
 import type { Condition, Study } from '@localgrad/experiments';
 import {
   type AverageEffect,
@@ -181,9 +182,10 @@ export function labelsBeside({ condition }: ConditionRow, { factors }: Study, fa
   return others.map((name) => `${name} ${condition.labels[name]}`).join(', ');
 }
 
-/** Trained by one backward pass through everything. */
+/** Whether the condition is end-to-end training, by the objectives of its runs. */
 export function isEndToEnd({ condition }: ConditionRow): boolean {
-  return condition.config.method === 'backprop';
+  const [run] = condition.runs;
+  return run !== undefined && isEndToEndPlan(run.summary);
 }
 
 function isRecomputed(row: ConditionRow): boolean {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { backboneFactory, loadWeights, publishedPartition } from '@localgrad/backbones';
-import { createMethod } from '@localgrad/catalog';
+import { loadWeights, publishedPartition } from '@localgrad/backbones';
+import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
   LocalgradError,
@@ -10,10 +10,19 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, loadDataset, type Normalisation } from '@localgrad/data';
+import {
+  augmentations,
+  checkDataset,
+  createBatches,
+  type DatasetSplits,
+  type Normalisation,
+  prepareSplits,
+} from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
-import { createSchedule, createScope, sgd } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
+import { optimizerOf, scheduleOf } from './config/optimization.js';
+import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
@@ -24,13 +33,14 @@ export function buildNetwork(
   inputShape: Shape3,
   classes: number,
   scope: ParameterScope,
+  catalog: Catalog = standardCatalog,
 ): Network {
-  const factory = backboneFactory(config.backbone, config.width === undefined ? {} : { width: config.width });
+  const factory = catalog.backbone(config.backbone, { width: config.width });
   const backbone = factory.build({ inputShape, classes, scope });
-  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config)));
+  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config, backbone.name)));
 }
 
-function partitionOf({ backbone, modules, partition, stemModule }: NetworkConfig): PartitionSpec {
+function partitionOf({ modules, partition, stemModule }: NetworkConfig, backbone: string): PartitionSpec {
   if (Array.isArray(partition)) return { sizes: partition };
   if (partition === 'published') return { lastBlocks: publishedPartition(backbone, modules) };
   return { modules, strategy: partition as 'even', ...(stemModule === undefined ? {} : { stemModule }) };
@@ -46,14 +56,21 @@ export interface BuiltPlan {
 export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
 
 /** @throws LocalgradError */
-export async function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
-  const method = await createMethod(config.method);
+export async function buildPlan(
+  config: PlanConfig,
+  inputShape: Shape3,
+  classes: number,
+  names: NameOptions = {},
+): Promise<BuiltPlan> {
+  const { method: expression, backbone } = config;
+  const { catalog } = await resolveNames({ method: expression, backbone }, names);
+  const method = catalog.method(expression);
   const scope = createScope(config.seed);
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };
   try {
-    const network = buildNetwork(config, inputShape, classes, scope);
+    const network = buildNetwork(config, inputShape, classes, scope, catalog);
     const compiled = compilePlan(network, method.plan(network), { scope, memory: config.memory });
     return { network, compiled, dispose };
   } catch (error) {
@@ -62,10 +79,15 @@ export async function buildPlan(config: PlanConfig, inputShape: Shape3, classes:
   }
 }
 
-export function loadData(config: RunConfig): Promise<DatasetSplits> {
+/** The images of a config. @throws LocalgradError */
+export async function loadData(config: RunConfig, names: NameOptions = {}): Promise<DatasetSplits> {
   const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-  const options = { folder: dataFolder, resize, pad, train: trainImages, test: testImages };
-  return loadDataset(dataset, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
+  const { catalog } = await resolveNames({ dataset }, names);
+  const splits = await catalog.dataset(dataset, { folder: dataFolder });
+  checkDataset(splits.train);
+  checkDataset(splits.test);
+  const options = { resize, pad, train: trainImages, test: testImages };
+  return prepareSplits(splits, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
 }
 
 /** What `train` needs, made from a config, and how to free it. */
@@ -78,10 +100,15 @@ export interface PreparedRun {
 }
 
 /** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError */
-export async function prepareRun(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
+export async function prepareRun(
+  config: RunConfig,
+  data: DatasetSplits,
+  names: NameOptions = {},
+): Promise<PreparedRun> {
   const { train, test } = data;
-  const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
-  const plan = await buildPlan(config, train.imageShape, train.classes.length);
+  const { batch, seed, epochs, logEvery } = config;
+  const { catalog } = await resolveNames(config, names);
+  const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
   if (config.initialWeights !== undefined) {
     try {
       loadWeights(plan.network, await readWeights(config.initialWeights), config.initialWeights);
@@ -101,12 +128,8 @@ export async function prepareRun(config: RunConfig, data: DatasetSplits): Promis
     batchSize: Math.min(batch, test.size),
     normalisation: batches.normalisation,
   });
-  const optimizer = sgd({ learningRate, momentum, nesterov: nesterov && momentum > 0, weightDecay });
-  const schedule = createSchedule({
-    schedule: config.schedule,
-    learningRate,
-    ...(config.warmup === undefined ? {} : { warmup: config.warmup }),
-  });
+  const optimizer = optimizerOf(config, catalog);
+  const schedule = scheduleOf(config, catalog);
   return {
     compiled: plan.compiled,
     normalisation: batches.normalisation,

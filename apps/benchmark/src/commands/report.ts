@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { defaultSweepFolder, loadStudy, openSweep, type Study } from '@localgrad/experiments';
 import { explanationSvg, type PlanFigure, type ReportFiles, writeReport } from '@localgrad/report';
@@ -39,7 +40,7 @@ async function planFigures(study: Study, terminal: Terminal): Promise<PlanFigure
   const configs = new Map<string, RunConfig>();
   for (const { config } of study.conditions) {
     const parsed = runConfigSchema.parse(config);
-    if (parsed.method !== 'backprop' && !configs.has(parsed.method)) configs.set(parsed.method, parsed);
+    if (parsed.method !== endToEndMethod && !configs.has(parsed.method)) configs.set(parsed.method, parsed);
   }
   const figures: PlanFigure[] = [];
   for (const config of configs.values()) {
