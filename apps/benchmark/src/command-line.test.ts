@@ -228,6 +228,7 @@ describe('train', () => {
       'claims',
       'config.yaml',
       'environment.json',
+      'identity.json',
       'metrics.jsonl',
       'summary.json',
       'weights.safetensors',

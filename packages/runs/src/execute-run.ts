@@ -6,21 +6,23 @@ import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { checkMemory, type Observer, probeModules, train } from '@localgrad/train';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+import type { NameOptions } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { measurementEnvironment } from './environment.js';
 import { runWeightsName } from './export-weights.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { readIfThere, writeWhole } from './folder/files.js';
-import { hashOf } from './folder/hash.js';
+import { writeWhole } from './folder/files.js';
 import { MetricsFile } from './folder/metrics-file.js';
 import { readSummary } from './folder/run-state.js';
+import { checkFolder, writeIdentity } from './identity/run-folder.js';
+import { identifyRun, type RunIdentity } from './identity/run-identity.js';
 import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
 import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
-import { openTrackers, type TrackerOptions } from './run-trackers.js';
+import { mlflowNoteName, openTrackers, type TrackerOptions } from './run-trackers.js';
 
 /** How a run is kept, which has no influence on its result. */
 export interface KeepOptions {
@@ -33,48 +35,53 @@ export interface KeepOptions {
 export interface ExecuteOptions {
   readonly config: RunConfig;
   readonly folder: string;
-  /** `auto` goes on from the newest checkpoint that is whole, `never` starts over. */
+  /** `auto` resumes from the newest complete checkpoint, `never` starts over and replaces any run in the folder. */
   readonly resume: 'auto' | 'never';
   readonly keep?: KeepOptions;
   readonly trackers?: TrackerOptions;
   readonly observers?: readonly Observer[];
   readonly signal?: AbortSignal | undefined;
-  /** Told of what is not as it should be but ends nothing. */
+  /** Receives problems that do not end the run. */
   readonly onProblem?: (message: string) => void;
-  /** Already started, and not disposed of here; else one is started for this run. */
+  /** A running backend, which is not disposed of here. Default: one is started for this run. */
   readonly backend?: BackendHandle;
   readonly data?: DatasetSplits;
+  /** Where the names in the config are looked up. */
+  readonly names?: NameOptions;
+  /** What to do about a different run in the folder, for the error; default: the options of `localgrad train`. */
+  readonly advice?: string;
 }
 
-/** A run's result; undefined where another process is at work on it. */
+/** A run's result; undefined where another process is working on it. */
 export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished: boolean } | undefined;
 
 /**
- * Runs a config in a folder of its own: `config.yaml` (resolved), `environment.json`, `metrics.jsonl` (every event),
- * `checkpoints/` while it runs, and at the end `weights.safetensors` (the backbone's) and `summary.json`. A finished run is not run again; an interrupted one goes on.
+ * Runs a config in a folder of its own: `config.yaml` (resolved), `identity.json` (all that the result depends on),
+ * `environment.json`, `metrics.jsonl` (every event), `checkpoints/` while it runs, and at the end `weights.safetensors` (of
+ * the backbone) and `summary.json`. A finished run is not repeated; an interrupted one is resumed.
  *
- * @throws LocalgradError `invalid-option` where the folder holds another run
+ * @throws LocalgradError `invalid-option` where the folder contains a different run; the message names what differs
  */
 export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult> {
-  const { config, folder, resume } = options;
-  const runId = runIdOf(config);
-  await checkFolder(folder, config, runId);
+  const { config, folder, resume, names = {} } = options;
+  const data = options.data ?? (await loadData(config, names));
+  const identity = await identifyRun(config, data, names);
+  const runId = await checkFolder({ ...options, identity });
   const finished = resume === 'auto' ? await readSummary(folder) : undefined;
   if (finished !== undefined) {
     await endLostAttempt(options, keepsCheckpoints(options.keep));
     return { summary: finished, wasFinished: true };
   }
 
-  const data = options.data ?? (await loadData(config));
   const backend = options.backend ?? (await selectBackend(config.backend, { threads: config.threads }));
   try {
-    const run = await prepareRun(config, data);
+    const run = await prepareRun(config, data, names);
     try {
       // Before anything is written: a run that cannot start leaves no folder behind.
       checkMemory(run.compiled, config.batch, backend.availableBytes());
       const claim = await Claim.acquire(folder);
       if (claim === undefined) return undefined;
-      return await attempt(claim, { ...options, runId, run, backend });
+      return await attempt(claim, { ...options, identity: { ...identity, runId }, run, backend });
     } finally {
       run.dispose();
     }
@@ -83,13 +90,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecuteResult
   }
 }
 
-/** Hash of what a run depends on; where its data set's files lie is not part of it. */
-export function runIdOf({ dataFolder: _, ...config }: RunConfig): string {
-  return hashOf(config);
-}
-
 interface AttemptOptions extends ExecuteOptions {
-  readonly runId: string;
+  readonly identity: RunIdentity;
   readonly run: PreparedRun;
   readonly backend: BackendHandle;
 }
@@ -100,11 +102,11 @@ interface CheckpointNotes {
 }
 
 async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteResult> {
-  const { config, folder, resume, runId, keep, signal } = options;
+  const { folder, resume, keep, signal } = options;
   let isOurs = false;
   try {
-    // Images, backend and network took seconds, in which somebody may have begun another run here, or finished this one.
-    await checkFolder(folder, config, runId);
+    // Loading images and a backend took seconds: another process may have started a different run here, or finished this one.
+    await checkFolder({ ...options, onProblem: undefined });
     isOurs = true;
     const finished = resume === 'auto' ? await readSummary(folder) : undefined;
     if (finished !== undefined) await clearAfter((await listAttempts(folder)).at(-2), folder, keepsCheckpoints(keep));
@@ -130,7 +132,8 @@ export function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): bool
 }
 
 async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummary> {
-  const { config, folder, runId, run, backend, keep = {}, onProblem } = options;
+  const { config, folder, identity, run, backend, keep = {}, onProblem } = options;
+  const { runId } = identity;
   const checkpoints = new CheckpointFolder<CheckpointNotes>(checkpointsIn(folder), {
     runId,
     ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
@@ -138,17 +141,18 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
     ...(onProblem === undefined ? {} : { onProblem }),
   });
   if (options.resume === 'never') {
-    // First of all: whoever is killed after this has not finished.
-    await rm(join(folder, 'summary.json'), { force: true });
+    // The summary first: a process that is killed after this has not finished the run. MLflow then gets a run of its own.
+    for (const name of ['summary.json', runWeightsName, mlflowNoteName]) await rm(join(folder, name), { force: true });
     await checkpoints.clear();
   }
+  await writeIdentity(folder, identity);
   await writeWhole(join(folder, 'config.yaml'), stringify(config));
   await writeWhole(join(folder, 'environment.json'), `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const metricsPath = join(folder, 'metrics.jsonl');
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
   if (last !== undefined && last.notes.backend !== backend.name) {
     onProblem?.(
-      `Run ${runId} was begun on backend '${last.notes.backend}' and goes on on '${backend.name}': its result will not be the same bits.`,
+      `Run ${runId} was started on backend '${last.notes.backend}' and is resumed on '${backend.name}': its result will not be bit-identical.`,
     );
   }
   const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes);
@@ -239,23 +243,4 @@ let environment: ReturnType<typeof measurementEnvironment> | undefined;
 async function environmentOf({ name, device, threads }: BackendHandle): Promise<object> {
   environment ??= measurementEnvironment();
   return { ...(await environment), date: new Date().toISOString(), backend: name, device, threads };
-}
-
-/** A folder belongs to one run for good. */
-async function checkFolder(folder: string, config: RunConfig, runId: string): Promise<void> {
-  const file = join(folder, 'config.yaml');
-  const text = await readIfThere(file);
-  if (text === undefined) return;
-  const other = runIdOf(parse(text) as RunConfig);
-  if (other === runId) return;
-  const before = parse(text) as Readonly<Record<string, unknown>>;
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(config)])];
-  const differing = keys.filter(
-    (key) => JSON.stringify(before[key]) !== JSON.stringify((config as Record<string, unknown>)[key]),
-  );
-  throw new LocalgradError(
-    'invalid-option',
-    `'${folder}' holds run ${other}, which differs from this one (${runId}) in ${differing.join(', ')}. Name another folder, or none.`,
-    { folder, runId, other, differing },
-  );
 }

@@ -5,7 +5,13 @@ export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
-export { executeRun, type KeepOptions, keepsCheckpoints, runIdOf } from './execute-run.js';
+export {
+  type ExecuteOptions,
+  type ExecuteResult,
+  executeRun,
+  type KeepOptions,
+  keepsCheckpoints,
+} from './execute-run.js';
 export { type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';
 export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from './export-weights.js';
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
@@ -16,6 +22,10 @@ export { MetricsFile } from './folder/metrics-file.js';
 export { forgetFailures, noteFailure, noteLoss } from './folder/notes.js';
 export { type RetryLimits, type RunState, type RunStatus, readRunState, readSummary } from './folder/run-state.js';
 export { explainWriteError } from './folder/write-errors.js';
+export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config-identity.js';
+export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
+export { differencesInFolder } from './identity/run-folder.js';
+export { identifyRun, type RunIdentity } from './identity/run-identity.js';
 export { endLostAttempt } from './lost-attempt.js';
 export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } from './prepare-run.js';
 export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';

@@ -156,7 +156,9 @@ describe('a run that is interrupted, or meets another', () => {
       },
     };
     const { result } = execute({ backend: slow });
-    await expect(result).rejects.toThrow(/holds run .* differs from this one .* in seed/);
+    await expect(result).rejects.toThrow(
+      /contains a different run: seed: 99 there, 1 here\. Choose another --output, or pass --resume never/,
+    );
     expect(readFileSync(inFolder('config.yaml'), 'utf8')).toBe(other);
     expect(await outcomes()).toEqual(['stopped']);
     expect(existsSync(inFolder('metrics.jsonl'))).toBe(false);

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { loadWeights, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
-  LocalgradError,
   type Network,
   type ParameterScope,
   type PartitionSpec,
@@ -24,6 +22,7 @@ import type { TrainOptions } from '@localgrad/train';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import { readInitialWeights } from './identity/run-identity.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
 
@@ -111,7 +110,7 @@ export async function prepareRun(
   const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
   if (config.initialWeights !== undefined) {
     try {
-      loadWeights(plan.network, await readWeights(config.initialWeights), config.initialWeights);
+      loadWeights(plan.network, await readInitialWeights(config.initialWeights), config.initialWeights);
     } catch (error) {
       plan.dispose();
       throw error;
@@ -139,13 +138,4 @@ export async function prepareRun(
       plan.dispose();
     },
   };
-}
-
-async function readWeights(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const message = `Cannot read the initial weights '${file}': ${(error as Error).message}.`;
-    throw new LocalgradError('invalid-data', message, { file }, { cause: error });
-  }
 }

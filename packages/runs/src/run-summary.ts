@@ -31,7 +31,7 @@ export interface SummaryCost {
  */
 export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
-  /** Hash of the resolved config. */
+  /** Hash of all that the result depends on; `identity.json` holds the parts. */
   readonly runId: string;
   readonly config: JsonObject;
   /** TensorFlow.js backend that the run was on, e.g. `wasm`. */

@@ -4,6 +4,9 @@ import type { Observer } from '@localgrad/train';
 import type { RunConfig } from './config/run-config.js';
 import { readJsonIfThere, writeWhole } from './folder/files.js';
 
+/** In a run's folder: the ID that MLflow's server gave to the run. */
+export const mlflowNoteName = 'mlflow.json';
+
 /** Where a run is shown besides its own files. */
 export interface TrackerOptions {
   /** Event files in the run's folder `tensorboard`. */
@@ -43,7 +46,7 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
 }
 
 async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun): Promise<MlflowTracker> {
-  const note = join(run.folder, 'mlflow.json');
+  const note = join(run.folder, mlflowNoteName);
   const known = await readJsonIfThere<{ readonly runId: string }>(note);
   const { MLFLOW_TRACKING_TOKEN: token } = process.env;
   const parameters = Object.entries(run.config).flatMap(([key, value]) =>

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import type { RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
-import { executeRun, type KeepOptions, runIdOf } from '@localgrad/runs';
+import { executeRun, identifyRun, type KeepOptions, loadData } from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
 import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
@@ -30,10 +30,12 @@ export interface TrainReport extends RunSummary {
  * @throws LocalgradError `misuse` where another process is at work on the same run
  */
 export async function train(config: RunConfig, terminal: Terminal, options: TrainOptions = {}): Promise<TrainReport> {
-  const folder = options.output ?? join('localgrad-runs', runIdOf(config));
+  const data = await loadData(config);
+  const folder = options.output ?? join('localgrad-runs', (await identifyRun(config, data)).runId);
   const result = await executeRun({
     config,
     folder,
+    data,
     resume: options.resume ?? 'auto',
     ...(options.keep === undefined ? {} : { keep: options.keep }),
     ...(options.trackers === undefined ? {} : { trackers: options.trackers }),

@@ -61,6 +61,7 @@ export class TaskRunner {
         trackers: { mlflowExperiment: sweep.name, ...sweep.trackers },
         data: await this.#data.of(config),
         backend: await this.#backendOf(config),
+        advice: `Remove '${folder}' to run it again, or use another folder for the sweep.`,
         observers: [progressObserver(index, report)],
         signal,
         onProblem: (message) => report({ type: 'problem', message }),

@@ -33,7 +33,7 @@ export interface Sweep extends Experiment {
 }
 
 export interface WriteSweepOptions {
-  /** Hash that names a run's folder. */
+  /** Hash of a config, which names the folder of a new run. */
   readonly runIdOf: (config: JsonObject) => string;
   /** Kept for the report. */
   readonly command?: string;
@@ -62,13 +62,12 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   const { command } = options;
   const commands = [...(before?.commands ?? [])];
   if (command !== undefined && !commands.includes(command)) commands.push(command);
-  const indices = new Indices(before);
+  const known = new KnownRuns(before, options.runIdOf);
   const tasks = experiment.seeds.flatMap((seed) =>
     experiment.conditions.map((condition): SweepTask => {
       const config = { ...condition.config, seed };
-      const runId = options.runIdOf(config);
       const name = `${condition.name}, seed ${seed}`;
-      return { index: indices.of(runId), runId, name, condition: condition.key, seed, config };
+      return { ...known.take(options.runIdOf(config)), name, condition: condition.key, seed, config };
     }),
   );
   const sweep: Sweep = {
@@ -76,7 +75,7 @@ export async function writeSweep(folder: string, experiment: Experiment, options
     formatVersion: sweepFormatVersion,
     ...experiment,
     commands,
-    nextIndex: indices.next,
+    nextIndex: known.nextIndex,
     tasks,
   };
   const { tasks: lines, folder: _, source, ...description } = sweep;
@@ -88,21 +87,25 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   return sweep;
 }
 
-/** Gives runs the indices that they had, and further ones to new runs. */
-class Indices {
-  readonly #known = new Map<string, number[]>();
-  next: number;
+/**
+ * Gives runs the indices and folders that they had, and further ones to new runs. Runs are recognized by their configs, so
+ * that folders keep their names when a later version of localgrad hashes configs otherwise.
+ */
+class KnownRuns {
+  readonly #known = new Map<string, Pick<SweepTask, 'index' | 'runId'>[]>();
+  nextIndex: number;
 
-  constructor(before: Sweep | undefined) {
-    this.next = before?.nextIndex ?? 0;
+  constructor(before: Sweep | undefined, runIdOf: WriteSweepOptions['runIdOf']) {
+    this.nextIndex = before?.nextIndex ?? 0;
     // Conditions that differ only in where their data set lies have one run twice.
-    for (const { runId, index } of before?.tasks ?? []) {
-      this.#known.set(runId, [...(this.#known.get(runId) ?? []), index]);
+    for (const { runId, index, config } of before?.tasks ?? []) {
+      const id = runIdOf(config);
+      this.#known.set(id, [...(this.#known.get(id) ?? []), { index, runId }]);
     }
   }
 
-  of(runId: string): number {
-    return this.#known.get(runId)?.shift() ?? this.next++;
+  take(id: string): Pick<SweepTask, 'index' | 'runId'> {
+    return this.#known.get(id)?.shift() ?? { index: this.nextIndex++, runId: id };
   }
 }
 

@@ -1,6 +1,6 @@
 import { defaultSweepFolder, planSweep, readExperiment, readSweepStatus, runFolderOf } from '@localgrad/experiments';
 import type { RunConfig } from '@localgrad/runs';
-import { runIdOf } from '@localgrad/runs';
+import { configIdOf } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
@@ -37,7 +37,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
       present(async () => {
         const experiment = await readExperiment(file);
         const folder = flags.folder ?? defaultSweepFolder(experiment);
-        const folderOf = (config: RunConfig) => runFolderOf({ folder }, { runId: runIdOf(config) });
+        const folderOf = (config: RunConfig) => runFolderOf({ folder }, { runId: configIdOf(config) });
         return planSweep(experiment, folderOf, { measure: flags.measure, threads: flags.threads });
       }, renderPlan),
     );

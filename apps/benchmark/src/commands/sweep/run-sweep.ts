@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { JsonObject } from '@localgrad/core';
 import {
   checkConditions,
   defaultSweepFolder,
@@ -17,8 +16,7 @@ import {
   workOn,
   writeSweep,
 } from '@localgrad/experiments';
-import type { RunConfig } from '@localgrad/runs';
-import { endLostAttempt, forgetFailures, keepsCheckpoints, type RunStatus, runIdOf } from '@localgrad/runs';
+import { configIdOf, endLostAttempt, forgetFailures, keepsCheckpoints, type RunStatus } from '@localgrad/runs';
 import { SweepProgress } from '../../sweep/sweep-progress.js';
 import type { Terminal } from '../../terminal.js';
 
@@ -51,14 +49,12 @@ export interface RunReport extends SweepReport {
   readonly passed: boolean;
 }
 
-const runIdOfJson = (config: JsonObject) => runIdOf(config as unknown as RunConfig);
-
 /** Writes the sweep's folder, or brings it up to date. */
 export async function prepareSweep(file: string, flags: Pick<SweepFlags, 'folder'>): Promise<Sweep> {
   const experiment = await readExperiment(file);
   const folder = flags.folder ?? defaultSweepFolder(experiment);
   const command = `localgrad sweep run ${file}${flags.folder === undefined ? '' : ` --folder ${flags.folder}`}`;
-  return writeSweep(folder, experiment, { runIdOf: runIdOfJson, command });
+  return writeSweep(folder, experiment, { runIdOf: configIdOf, command });
 }
 
 /** Gives runs that failed for good as many tries as at the beginning. */
