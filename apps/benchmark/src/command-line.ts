@@ -23,7 +23,7 @@ enableProdMode();
  * Runs the command `localgrad`.
  *
  * @param args without the program's name
- * @returns exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns exit code: 0 done, 1 failed, 2 wrong usage, 3 the run diverged, 130 interrupted
  */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   let json = args.includes('--json');
@@ -31,6 +31,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const present: Presenter = async (work, render) => {
     const result = await work();
     if ((result as { passed?: boolean }).passed === false) exitCode = 1;
+    if ((result as { status?: string }).status === 'diverged') exitCode = 3;
     terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
   };
   const program = createProgram(terminal, present);

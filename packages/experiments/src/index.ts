@@ -1,4 +1,5 @@
 export { checkConditions } from './execution/check-conditions.js';
+export { type DivergedRun, divergedRuns } from './execution/diverged-runs.js';
 export { readExperiment } from './execution/experiment-file.js';
 export { type LeftRun, leftRuns, renderLeft } from './execution/left-runs.js';
 export { runLocally } from './execution/local-executor.js';

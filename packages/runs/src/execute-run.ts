@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { NameOptions } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import { divergenceOf } from './divergence.js';
 import { measurementEnvironment } from './environment.js';
 import { runWeightsName } from './export-weights.js';
 import { listAttempts } from './folder/attempts.js';
@@ -180,10 +181,14 @@ async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummar
       },
     },
   }).finally(() => trackers.close());
-  const probes = config.probe ? await probe(run, onProblem) : null;
+  const divergence = await divergenceOf(result.epochs, run.compiled.parameters.values());
+  if (divergence !== null) onProblem?.(`The run has diverged: ${divergence}.`);
+  const probes = config.probe && divergence === null ? await probe(run, onProblem) : null;
   await claim.assertHeld();
   const summary: RunSummary = {
     formatVersion: 1,
+    status: divergence === null ? 'finished' : 'diverged',
+    divergence,
     runId,
     config: config as unknown as JsonObject,
     backend: backend.name,
@@ -206,7 +211,7 @@ function holdObserver(claim: Claim): Observer {
   return { observe: () => claim.assertHeldSync() };
 }
 
-/** A network that has diverged has no probes, but a result; null then. */
+/** Null where the features cannot be probed, which costs the run nothing else. */
 async function probe(
   { compiled, options }: PreparedRun,
   onProblem: ExecuteOptions['onProblem'],

@@ -28,7 +28,13 @@ export { differencesInFolder } from './identity/run-folder.js';
 export { identifyRun, type RunIdentity } from './identity/run-identity.js';
 export { endLostAttempt } from './lost-attempt.js';
 export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } from './prepare-run.js';
-export type { RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';
+export {
+  isDiverged,
+  type RunEnvironment,
+  type RunSummary,
+  type SummaryCost,
+  type SummaryObjective,
+} from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
 export { parseYaml, readText, validate, type YamlDocument } from './yaml/yaml-document.js';

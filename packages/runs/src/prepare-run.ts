@@ -19,9 +19,11 @@ import {
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
+import { configError } from './config/config-error.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import { nonFiniteParameter } from './divergence.js';
 import { readInitialWeights } from './identity/run-identity.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
@@ -110,7 +112,7 @@ export async function prepareRun(
   const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
   if (config.initialWeights !== undefined) {
     try {
-      loadWeights(plan.network, await readInitialWeights(config.initialWeights), config.initialWeights);
+      await loadInitialWeights(plan, config.initialWeights);
     } catch (error) {
       plan.dispose();
       throw error;
@@ -138,4 +140,12 @@ export async function prepareRun(
       plan.dispose();
     },
   };
+}
+
+async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<void> {
+  loadWeights(network, await readInitialWeights(file), file);
+  const problem = await nonFiniteParameter(compiled.parameters.values());
+  if (problem !== null) {
+    throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
+  }
 }

@@ -31,6 +31,14 @@ export interface SummaryCost {
  */
 export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
+  /**
+   * `diverged`: training came to its end, but the network is not a result, since its test loss or one of its tensors is NaN
+   * or infinite. Such a run is not repeated, and belongs in no mean. Absent in summaries of versions that did not write it:
+   * `isDiverged` covers them.
+   */
+  readonly status?: 'finished' | 'diverged';
+  /** Why the run counts as diverged; null otherwise. */
+  readonly divergence?: string | null;
   /** Hash of all that the result depends on; `identity.json` holds the parts. */
   readonly runId: string;
   readonly config: JsonObject;
@@ -40,6 +48,13 @@ export interface RunSummary extends TrainingResult {
   readonly cost: SummaryCost;
   /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for, or it failed. */
   readonly probes: readonly number[] | null;
+}
+
+/** Whether a run diverged. Summaries of earlier versions have no status; in them the test loss of such a run is null. */
+export function isDiverged({ status, epochs }: Partial<Pick<RunSummary, 'status' | 'epochs'>>): boolean {
+  if (status !== undefined) return status === 'diverged';
+  const loss: unknown = epochs?.at(-1)?.testLoss;
+  return loss === null;
 }
 
 /** What a run depends on besides its config: `environment.json` in its folder. */

@@ -20,14 +20,14 @@ export interface TrainOptions {
 
 export interface TrainReport extends RunSummary {
   readonly folder: string;
-  /** The run was there already, and was not run again. */
+  /** The run had finished before and was not repeated. */
   readonly wasFinished: boolean;
 }
 
 /**
- * Trains one run in a folder of its own, or goes on with it where it was interrupted.
+ * Trains one run in a folder of its own, or resumes it.
  *
- * @throws LocalgradError `misuse` where another process is at work on the same run
+ * @throws LocalgradError `misuse` where another process is working on the same run
  */
 export async function train(config: RunConfig, terminal: Terminal, options: TrainOptions = {}): Promise<TrainReport> {
   const data = await loadData(config);
@@ -44,7 +44,7 @@ export async function train(config: RunConfig, terminal: Terminal, options: Trai
     onProblem: (message) => void terminal.stderr.write(`localgrad: ${message}\n`),
   });
   if (result === undefined) {
-    throw new LocalgradError('misuse', `Another process is at work on the run in '${folder}'.`, { folder });
+    throw new LocalgradError('misuse', `Another process is working on the run in '${folder}'.`, { folder });
   }
   return { ...result.summary, folder, wasFinished: result.wasFinished };
 }
@@ -57,13 +57,17 @@ export function renderTrain({
   totalSeconds,
   folder,
   wasFinished,
+  divergence,
 }: TrainReport): string {
   const percent = (value: number | null) => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
   return [
+    ...(divergence === null || divergence === undefined
+      ? []
+      : [`DIVERGED        ${divergence}: the accuracy below is not a result`]),
     `test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`,
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
-    `run folder      ${folder}${wasFinished ? ' (it was finished already; --resume never runs it again)' : ''}`,
+    `run folder      ${folder}${wasFinished ? ' (finished before; --resume never runs it again)' : ''}`,
   ].join('\n');
 }
 
@@ -80,33 +84,38 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
   const command = program
     .command('train')
     .summary('train one run from flags or a YAML file')
-    .description('Trains one run. Flags override the file; keys of the file are the flags in camelCase.')
+    .description(
+      'Trains one run. Flags override the file; keys of the file are the flags in camelCase. Exit code 3: the run diverged.',
+    )
     .argument('[file]', 'YAML file with any of the options below')
     .option('--output <folder>', 'run folder (default: localgrad-runs/<run id>)')
     .addOption(
-      new Option('--resume <how>', 'auto: go on where the run was interrupted; never: start over')
+      new Option(
+        '--resume <how>',
+        'auto resumes an interrupted run; never starts over and replaces the run in the folder',
+      )
         .choices(['auto', 'never'])
         .default('auto'),
     )
-    .option('--checkpoint-epochs <number>', 'epochs between two checkpoints (default: 1)', wholeNumber)
-    .option('--checkpoint-steps <number>', 'steps between two further checkpoints (default: none)', wholeNumber)
+    .option('--checkpoint-epochs <number>', 'number of epochs between checkpoints (default: 1)', wholeNumber)
+    .option('--checkpoint-steps <number>', 'number of steps between further checkpoints (default: none)', wholeNumber)
     .option(
       '--keep-last <number>',
-      'checkpoints to keep, also when the run has finished (default: 2, then none)',
+      'number of checkpoints to keep, also after the run has finished (default: 2, then none)',
       wholeNumber,
     )
     .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
-    .option('--tensorboard', "also write TensorBoard's event files, into the run's folder")
-    .option('--csv', "also write a table with a row an epoch, epochs.csv in the run's folder")
+    .option('--tensorboard', 'also write TensorBoard event files into the run folder')
+    .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')
     .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)')
-    .option('--mlflow-experiment <name>', "MLflow's experiment (default: localgrad)");
+    .option('--mlflow-experiment <name>', 'MLflow experiment (default: localgrad)');
   addConfigFlags(command)
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  localgrad train --backbone resnet14 --width 4 --modules 7 --method dgl --resize 16\n' +
         '  localgrad train run.yaml --seed 2 --json\n' +
-        '  localgrad train run.yaml --checkpoint-steps 100    # killed? the same command goes on',
+        '  localgrad train run.yaml --checkpoint-steps 100    # interrupted? run it again to resume',
     )
     .action((file: string | undefined, flags: TrainFlags) =>
       present(

@@ -46,7 +46,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
       present(
         async () => {
           const made = await prepareSweep(file, flags);
-          return reportOf(made, await readSweepStatus(made));
+          return await reportOf(made, await readSweepStatus(made));
         },
         (report) => `${renderSweep(report)}\nworkers   localgrad worker ${report.folder}`,
       ),

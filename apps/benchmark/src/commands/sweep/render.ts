@@ -5,10 +5,11 @@ import { textTable } from '../../text-table.js';
 import type { RunReport, SweepReport } from './run-sweep.js';
 
 export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'>>): string {
-  const { folder, runs, counts, failures, retryCommand, left = [] } = report;
+  const { folder, runs, counts, diverged, failures, retryCommand, left = [] } = report;
   const parts = Object.entries(counts).flatMap(([status, count]) => (count === 0 ? [] : [`${count} ${status}`]));
   return [
     `${runs} runs: ${parts.join(', ')}`,
+    ...diverged.map(({ name, message, folder: run }) => `DIVERGED  ${name}: ${message} (${run}); left out of means`),
     ...failures.map(({ name, message, folder: run }) => `failed    ${name}: ${message} (${run})`),
     ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
     ...renderLeft(left),
@@ -18,9 +19,10 @@ export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'
 }
 
 export function renderStatus(report: SweepReport & Pick<SweepStatus, 'tasks'>): string {
+  const diverged = new Set(report.diverged.map(({ index }) => index));
   const rows = report.tasks.map(({ task, status, attempts }) => [
     task.name,
-    status,
+    diverged.has(task.index) ? 'diverged' : status,
     String(attempts.filter(({ outcome }) => outcome !== 'reset').length),
     task.runId,
   ]);

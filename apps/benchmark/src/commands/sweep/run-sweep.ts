@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
   checkConditions,
+  type DivergedRun,
   defaultSweepFolder,
+  divergedRuns,
   type LeftRun,
   leftRuns,
   openSweep,
@@ -34,6 +36,8 @@ export interface SweepReport {
   readonly folder: string;
   readonly runs: number;
   readonly counts: Readonly<Record<RunStatus, number>>;
+  /** Finished runs that diverged; their numbers are not results. */
+  readonly diverged: readonly DivergedRun[];
   /** Runs that failed for good, and why. */
   readonly failures: readonly { readonly name: string; readonly folder: string; readonly message: string }[];
   /** The command that tries them once more. */
@@ -105,7 +109,7 @@ export async function runSweep(file: string, flags: SweepFlags, terminal: Termin
   const status = await readSweepStatus(sweep);
   await endLostAttempts(sweep, status, terminal);
   const left = leftRuns(sweep, status).filter((run) => run.status !== 'failed');
-  return { ...reportOf(sweep, status), left, passed: status.counts.finished === status.tasks.length };
+  return { ...(await reportOf(sweep, status)), left, passed: status.counts.finished === status.tasks.length };
 }
 
 /** Nobody works on a finished run again: what a worker left that was killed right after its summary goes here. */
@@ -120,10 +124,11 @@ async function endLostAttempts(sweep: Sweep, { tasks }: SweepStatus, terminal: T
 export async function sweepStatus(path: string): Promise<SweepReport & Pick<SweepStatus, 'tasks'>> {
   const sweep = await openSweep(path);
   const status = await readSweepStatus(sweep);
-  return { ...reportOf(sweep, status), tasks: status.tasks };
+  return { ...(await reportOf(sweep, status)), tasks: status.tasks };
 }
 
-export function reportOf(sweep: Sweep, { tasks, counts }: SweepStatus): SweepReport {
+export async function reportOf(sweep: Sweep, status: SweepStatus): Promise<SweepReport> {
+  const { tasks, counts } = status;
   const failures = tasks.flatMap(({ task, status, message }) =>
     status === 'failed' ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
   );
@@ -132,6 +137,7 @@ export function reportOf(sweep: Sweep, { tasks, counts }: SweepStatus): SweepRep
     folder: sweep.folder,
     runs: tasks.length,
     counts,
+    diverged: await divergedRuns(sweep, status),
     failures,
     retryCommand:
       failures.length === 0 ? null : `${sweep.commands.at(-1) ?? 'localgrad sweep run FILE'} --retry-failed`,
