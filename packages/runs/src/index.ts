@@ -1,6 +1,7 @@
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
 export { type ConfigProblem, configError, configProblemOf } from './config/config-error.js';
+export { resolveConfig } from './config/resolve-config.js';
 export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';

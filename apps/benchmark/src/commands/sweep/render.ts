@@ -1,8 +1,29 @@
-import type { SweepPlan, SweepStatus } from '@localgrad/experiments';
-import { renderLeft } from '@localgrad/experiments';
+import type { LeftRun, Submission, Sweep, SweepPlan, SweepResult, SweepStatus } from '@localgrad/experiments';
+import { quoted, renderLeft } from '@localgrad/experiments';
 import { formatBytes, formatSeconds } from '@localgrad/train';
 import { textTable } from '../../text-table.js';
-import type { RunReport, SweepReport } from './run-sweep.js';
+
+export interface SweepReport extends Omit<SweepResult, 'left'> {
+  /** Command that tries failed runs again. */
+  readonly retryCommand: string | null;
+  /** False where a run failed for good: the exit code is then 1. */
+  readonly passed: boolean;
+}
+
+export interface RunReport extends SweepReport {
+  /** Runs that are neither finished nor failed for good. */
+  readonly left: readonly LeftRun[];
+  /** False where a run is not finished: the exit code is then 1. */
+  readonly passed: boolean;
+}
+
+export interface StatusReport extends SweepReport, Pick<SweepStatus, 'tasks'> {}
+
+export function reportOf({ left: _, ...result }: SweepResult, { commands }: Sweep): SweepReport {
+  const hasFailures = result.failures.length > 0;
+  const retryCommand = hasFailures ? `${commands.at(-1) ?? 'localgrad sweep run FILE'} --retry-failed` : null;
+  return { ...result, retryCommand, passed: !hasFailures };
+}
 
 export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'>>): string {
   const { folder, runs, counts, diverged, failures, retryCommand, left = [] } = report;
@@ -14,11 +35,11 @@ export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'
     ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
     ...renderLeft(left),
     `folder    ${folder}`,
-    `report    localgrad report ${folder}`,
+    `report    localgrad report ${quoted(folder)}`,
   ].join('\n');
 }
 
-export function renderStatus(report: SweepReport & Pick<SweepStatus, 'tasks'>): string {
+export function renderStatus(report: StatusReport): string {
   const diverged = new Set(report.diverged.map(({ index }) => index));
   const rows = report.tasks.map(({ task, status, attempts }) => [
     task.name,
@@ -29,9 +50,26 @@ export function renderStatus(report: SweepReport & Pick<SweepStatus, 'tasks'>): 
   return `${textTable(['run', 'status', 'attempts', 'folder'], rows)}\n${renderSweep(report)}`;
 }
 
+export function renderSubmission({
+  folder,
+  script,
+  jobId,
+  elements,
+  runs,
+}: Submission & { readonly folder: string }): string {
+  const sent =
+    runs === 0
+      ? 'nothing is left to do'
+      : jobId === null
+        ? `not submitted: ${script}`
+        : `job ${jobId}: ${runs} runs in ${elements} elements`;
+  const name = quoted(folder);
+  return [sent, `status    localgrad sweep status ${name}`, `report    localgrad report ${name}`].join('\n');
+}
+
 export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: SweepPlan): string {
   const table = textTable(
-    ['condition', 'runs', 'finished', 'units of work', 'predicted peak', 'predicted time a run'],
+    ['condition', 'runs', 'finished', 'units of work', 'predicted peak', 'predicted time per run'],
     rows.map((row) => [
       row.name,
       String(row.runs),
@@ -44,6 +82,6 @@ export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: Sw
   const time =
     predictedSeconds === null
       ? 'time: not predicted (--no-measure)'
-      : `about ${formatSeconds(predictedSeconds)} of training steps left, one run after the other (from ${basis}); evaluation comes on top`;
+      : `about ${formatSeconds(predictedSeconds)} of training steps left, one run after the other (from ${basis}), plus evaluation`;
   return `${table}\n${runs} runs, ${finished} finished\n${time}`;
 }
