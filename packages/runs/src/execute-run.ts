@@ -20,8 +20,9 @@ import { MetricsFile } from './folder/metrics-file.js';
 import { readSummary } from './folder/run-state.js';
 import { checkFolder, writeIdentity } from './identity/run-folder.js';
 import { identifyRun, type RunIdentity } from './identity/run-identity.js';
+import { loadData } from './load-data.js';
 import { checkpointsIn, clearAfter, endLostAttempt } from './lost-attempt.js';
-import { loadData, type PreparedRun, prepareRun } from './prepare-run.js';
+import { type PreparedRun, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { mlflowNoteName, openTrackers, type TrackerOptions } from './run-trackers.js';
 

@@ -1,5 +1,6 @@
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
+export { checkRun } from './config/check-run.js';
 export { type ConfigProblem, configError, configProblemOf } from './config/config-error.js';
 export { resolveConfig } from './config/resolve-config.js';
 export { type NameOptions, resolveNames } from './config/resolve-names.js';
@@ -27,8 +28,9 @@ export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config
 export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
 export { differencesInFolder } from './identity/run-folder.js';
 export { identifyRun, type RunIdentity } from './identity/run-identity.js';
+export { loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
-export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } from './prepare-run.js';
+export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
 export {
   isDiverged,
   type RunEnvironment,

@@ -19,7 +19,7 @@ import { stringify } from 'yaml';
 import { runConfigSchema } from './config/run-config.js';
 import { type ExecuteOptions, executeRun } from './execute-run.js';
 import { listAttempts } from './folder/attempts.js';
-import { loadData } from './prepare-run.js';
+import { loadData } from './load-data.js';
 
 vi.mock('@localgrad/train', async (original) => {
   const actual = await original<typeof import('@localgrad/train')>();

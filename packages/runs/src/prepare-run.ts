@@ -8,17 +8,11 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import {
-  augmentations,
-  checkDataset,
-  createBatches,
-  type DatasetSplits,
-  type Normalisation,
-  prepareSplits,
-} from '@localgrad/data';
+import { augmentations, createBatches, type DatasetSplits, type Normalisation } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
+import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
@@ -80,17 +74,6 @@ export async function buildPlan(
   }
 }
 
-/** The images of a config. @throws LocalgradError */
-export async function loadData(config: RunConfig, names: NameOptions = {}): Promise<DatasetSplits> {
-  const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-  const { catalog } = await resolveNames({ dataset }, names);
-  const splits = await catalog.dataset(dataset, { folder: dataFolder });
-  checkDataset(splits.train);
-  checkDataset(splits.test);
-  const options = { resize, pad, train: trainImages, test: testImages };
-  return prepareSplits(splits, Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)));
-}
-
 /** What `train` needs, made from a config, and how to free it. */
 export interface PreparedRun {
   readonly compiled: CompiledPlan;
@@ -108,6 +91,7 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const { train, test } = data;
   const { batch, seed, epochs, logEvery } = config;
+  checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
   if (config.initialWeights !== undefined) {
@@ -142,7 +126,8 @@ export async function prepareRun(
   };
 }
 
-async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<void> {
+/** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
+export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<void> {
   loadWeights(network, await readInitialWeights(file), file);
   const problem = await nonFiniteParameter(compiled.parameters.values());
   if (problem !== null) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
-import { defaultSweepFolder, loadStudy, openSweep, type Study } from '@localgrad/experiments';
+import { defaultSweepFolder, loadStudy, openSweep, quoted, type Study } from '@localgrad/experiments';
 import { explanationSvg, type PlanFigure, type ReportFiles, writeReport } from '@localgrad/report';
 import { explain, loadData, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Command } from 'commander';
@@ -24,7 +24,7 @@ export async function report(path: string, output: string | undefined, terminal:
   const target = output ?? join(folder, 'report');
   // As somebody else would repeat it, wherever this copy lies.
   const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
-  const study = await loadStudy(sweep, [`localgrad report ${isElsewhere ? folder : defaultSweepFolder(sweep)}`]);
+  const study = await loadStudy(sweep, [`localgrad report ${quoted(isElsewhere ? folder : defaultSweepFolder(sweep))}`]);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     name: study.name,

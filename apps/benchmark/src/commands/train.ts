@@ -3,8 +3,8 @@ import { LocalgradError } from '@localgrad/core';
 import type { RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
 import { executeRun, identifyRun, type KeepOptions, loadData } from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
-import { type Command, Option } from 'commander';
-import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
@@ -80,6 +80,11 @@ interface TrainFlags extends TrackerOptions {
   readonly keepBest?: boolean;
 }
 
+function serverAddress(text: string): string {
+  if (URL.canParse(text) && /^https?:/.test(text)) return text;
+  throw new InvalidArgumentError('Allowed: an http or https address, e.g. http://localhost:5000.');
+}
+
 export function registerTrain(program: Command, terminal: Terminal, present: Presenter): void {
   const command = program
     .command('train')
@@ -107,7 +112,7 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
     .option('--tensorboard', 'also write TensorBoard event files into the run folder')
     .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')
-    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)')
+    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', serverAddress)
     .option('--mlflow-experiment <name>', 'MLflow experiment (default: localgrad)');
   addConfigFlags(command)
     .addHelpText(
@@ -120,22 +125,27 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .action((file: string | undefined, flags: TrainFlags) =>
       present(
         async () =>
-          train(await resolveRunConfig(command, file), terminal, {
-            output: flags.output,
-            resume: flags.resume,
-            trackers: {
-              tensorboard: flags.tensorboard,
-              csv: flags.csv,
-              mlflow: flags.mlflow,
-              mlflowExperiment: flags.mlflowExperiment,
-            },
-            keep: {
-              everyEpochs: flags.checkpointEpochs,
-              everySteps: flags.checkpointSteps,
-              keepLast: flags.keepLast,
-              keepBest: flags.keepBest,
-            },
-          }),
+          withFlagNames(
+            async () =>
+              train(await resolveRunConfig(command, file), terminal, {
+                output: flags.output,
+                resume: flags.resume,
+                trackers: {
+                  tensorboard: flags.tensorboard,
+                  csv: flags.csv,
+                  mlflow: flags.mlflow,
+                  mlflowExperiment: flags.mlflowExperiment,
+                },
+                keep: {
+                  everyEpochs: flags.checkpointEpochs,
+                  everySteps: flags.checkpointSteps,
+                  keepLast: flags.keepLast,
+                  keepBest: flags.keepBest,
+                },
+              }),
+            command,
+            file,
+          ),
         renderTrain,
       ),
     );

@@ -15,6 +15,7 @@ import {
 import { train } from '@localgrad/train';
 import type { PlannedCondition } from '../files/experiment.js';
 import { readSweep, runFolderOf } from '../sweep/sweep-folder.js';
+import { checkConfigs } from './check-conditions.js';
 import { DataCache } from './data-cache.js';
 import { defaultSweepFolder } from './open-sweep.js';
 import { type ExperimentSource, experimentOf, type SweepPlace } from './prepare-sweep.js';
@@ -68,6 +69,7 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   const costs: Costs[] = [];
   const backend = await selectBackend('cpu');
   try {
+    await checkConfigs(experiment, options.file ?? experiment.name, data);
     for (const condition of experiment.conditions) costs.push(await costOf(configOf(condition, 1), data));
   } finally {
     backend.dispose();

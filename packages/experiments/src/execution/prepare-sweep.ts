@@ -37,7 +37,8 @@ export async function prepareSweep({ folder, command, ...source }: ExperimentSou
 /** An experiment with a place for its sweep, or a sweep that is prepared. */
 export type RunnableSweep =
   | (ExperimentSource & SweepPlace & { readonly sweep?: undefined })
-  | { readonly sweep: Sweep; readonly file?: undefined; readonly experiment?: undefined };
+  /** `file`: name of the experiment file, for messages. */
+  | { readonly sweep: Sweep; readonly file?: string | undefined; readonly experiment?: undefined };
 
 /** The sweep itself, prepared first where it is described by an experiment. */
 export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {

@@ -14,7 +14,7 @@ export async function submitSweep(
   options: RunnableSweep & Omit<SubmitOptions, 'sweep' | 'program'> & Pick<SweepExecution, 'retryFailed'>,
 ): Promise<Submission & { readonly folder: string }> {
   const sweep = await preparedSweep(options);
-  await checkConditions(sweep, await readSweepStatus(sweep));
+  await checkConditions(sweep, await readSweepStatus(sweep), options.file);
   if (options.retryFailed === true) await retryFailed(sweep);
   return { folder: sweep.folder, ...(await submitToSlurm({ ...options, sweep, program })) };
 }

@@ -34,7 +34,7 @@ export interface SweepExecution {
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
   const sweep = await preparedSweep(options);
-  await checkConditions(sweep, await readSweepStatus(sweep));
+  await checkConditions(sweep, await readSweepStatus(sweep), options.file);
   if (options.retryFailed === true) await retryFailed(sweep);
   if (options.executor === 'debug') await runHere(sweep, options);
   else await runInProcesses(sweep, options);

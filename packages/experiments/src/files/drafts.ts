@@ -48,7 +48,7 @@ export function includeDrafts(document: YamlDocument, input: ExperimentInput): D
       labels: {},
       config: { ...input.base, ...config },
       texts: {},
-      placeOf: (key) => (Object.hasOwn(config, key) ? ['include', index, key] : ['base', key]),
+      placeOf: (key) => (key === 'name' || Object.hasOwn(config, key) ? ['include', index, key] : ['base', key]),
     };
   });
 }

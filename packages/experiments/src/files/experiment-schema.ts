@@ -4,6 +4,11 @@ const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const count = z.int().min(1);
 const config = z.record(z.string(), z.unknown());
 
+/** More is a mistake, such as a seed where their number belongs. */
+export const maximumSeeds = 1000;
+/** More cannot be run or reported; the files of a sweep would take gigabytes. */
+export const maximumConditions = 10_000;
+
 /** What an experiment file holds, apart from the keys of a run's config in `base`, `grid` and `include`. */
 export const experimentSchema = z.strictObject({
   name: z
@@ -30,7 +35,10 @@ export const experimentSchema = z.strictObject({
     .default([])
     .describe('conditions beside the grid: a name, and config keys that go over those of base'),
   seeds: z
-    .union([count, z.array(z.int().min(0)).min(1)])
+    .union([
+      count.max(maximumSeeds, `at most ${maximumSeeds} seeds; to name a seed, write a list: [20240101]`),
+      z.array(z.int().min(0)).min(1).max(maximumSeeds),
+    ])
     .default(3)
     .describe('how many seeds (1, 2, …), or which'),
   compare: z

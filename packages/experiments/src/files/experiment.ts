@@ -12,7 +12,7 @@ import type { z } from 'zod';
 import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
-import { fill, placesIn } from './templates.js';
+import { placesIn as bracesIn, fill } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
 export type RunSchema = z.ZodObject;
@@ -77,6 +77,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
     ]);
   }
   refuseRepetitions(document, conditions);
+  refuseNames(document, drafts);
   const seeds =
     typeof input.seeds === 'number' ? Array.from({ length: input.seeds }, (_, index) => index + 1) : input.seeds;
   return {
@@ -134,7 +135,7 @@ async function resolve(
     Object.entries(draft.config).map(([key, value]) => {
       if (typeof value !== 'string') return [key, value];
       const filled = fill(value, draft.texts);
-      const [open] = placesIn(filled);
+      const [open] = bracesIn(filled);
       if (open !== undefined) {
         const names = Object.keys(draft.texts).map((name) => `{${name}}`);
         const message = `${key}: '${value}' names {${open}}. Allowed here: ${names.join(', ') || 'no factors'}`;
@@ -183,6 +184,31 @@ function refuseRepetitions(document: YamlDocument, conditions: readonly PlannedC
     }
     seen.set(key, name);
   }
+}
+
+/** Reports, references and messages name conditions: a name that two of them have would be ambiguous. */
+function refuseNames(document: YamlDocument, drafts: readonly Draft[]): void {
+  const seen = new Set<string>();
+  for (const { name, placeOf } of drafts) {
+    if (seen.has(name)) {
+      const message = `there are two conditions '${name}'; give each a name of its own`;
+      document.fail([{ path: placeOf('name'), isKey: false, isComplete: true, message }]);
+    }
+    seen.add(name);
+  }
+}
+
+/**
+ * Where the file sets a key of a condition, as `file:line:column`.
+ *
+ * @param text an experiment file that was parsed without an error
+ */
+export function placesIn(text: string, file: string): (condition: string, key: string) => string {
+  const document = parseYaml(text, file, experimentKeys);
+  const input = experimentSchema.parse(document.value);
+  const drafts = [...gridDrafts(document, input, factorsOf(document, input)), ...includeDrafts(document, input)];
+  const known = new Map(drafts.map((draft) => [draft.name, draft]));
+  return (condition, key) => document.at(known.get(condition)?.placeOf(key) ?? []);
 }
 
 function compareOf(

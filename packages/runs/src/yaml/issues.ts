@@ -53,7 +53,9 @@ export function unknownKey(key: string, allowed: readonly string[]): string {
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
+  if (value === undefined || value === null) return 'nothing';
+  // JSON has no word for .inf and .nan.
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 function lowerFirst(text: string): string {

@@ -10,6 +10,10 @@ export interface YamlDocument {
   readonly value: Record<string, unknown>;
   /** Throws everything that is wrong with the file, each with `file:line:column`, in the file's order. */
   fail(issues: readonly ConfigIssue[]): never;
+  /** `file:line:column` of the value at a path, or of the nearest thing above it. */
+  at(path: readonly PropertyKey[]): string;
+  /** Keys of the mapping at a path, in the file's order: objects put keys that are whole numbers first. */
+  keysAt(path: readonly PropertyKey[]): readonly string[];
 }
 
 /** @throws LocalgradError `invalid-data` */
@@ -50,6 +54,11 @@ export function parseYaml(text: string, file: string, allowedKeys: readonly stri
   }
   return {
     value: (document.toJS() ?? {}) as Record<string, unknown>,
+    at: (path) => at(offsetOf(root, { path, isKey: false, message: '' })),
+    keysAt(path) {
+      const node = document.getIn(path, true);
+      return isMap(node) ? node.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : [])) : [];
+    },
     fail(issues) {
       const placed = issues
         .map((issue) => ({ offset: offsetOf(root, issue), text: describe(issue) }))

@@ -3,6 +3,7 @@ import {
   openSweep,
   planSweep,
   prepareSweep,
+  quoted,
   readSweepStatus,
   runSweep,
   submitSweep,
@@ -42,7 +43,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
   const { processes, threads, retryFailed } = flags;
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
   try {
-    const options = { executor, processes, threads, retryFailed, signal: terminal.signal } as const;
+    const options = { file, executor, processes, threads, retryFailed, signal: terminal.signal } as const;
     const result = await runSweep({
       sweep,
       ...options,
@@ -99,7 +100,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     (file: string, flags: SweepFlags) =>
       present(
         () => prepare(file, flags),
-        (report) => `${renderSweep(report)}\nworkers   localgrad worker ${report.folder}`,
+        (report) => `${renderSweep(report)}\nworkers   localgrad worker ${quoted(report.folder)}`,
       ),
   );
   addRunFlags(sweep.command('run').summary('run what is not finished')).action(
