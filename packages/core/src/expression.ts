@@ -114,7 +114,7 @@ class Parser {
 
   #value(expected: string, depth: number): OptionValue {
     if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels`);
-    const { kind, text } = this.#current;
+    const { text } = this.#current;
     if (this.#skip('string')) return text;
     if (this.#skip('word')) return readWord(text);
     if (!this.#skip('[')) this.#fail(expected);

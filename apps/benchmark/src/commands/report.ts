@@ -24,7 +24,9 @@ export async function report(path: string, output: string | undefined, terminal:
   const target = output ?? join(folder, 'report');
   // As somebody else would repeat it, wherever this copy lies.
   const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
-  const study = await loadStudy(sweep, [`localgrad report ${quoted(isElsewhere ? folder : defaultSweepFolder(sweep))}`]);
+  const study = await loadStudy(sweep, [
+    `localgrad report ${quoted(isElsewhere ? folder : defaultSweepFolder(sweep))}`,
+  ]);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     name: study.name,
