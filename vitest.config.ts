@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -18,6 +19,9 @@ function sourceAliases(): Record<string, string> {
   return aliases;
 }
 
+/** `*.slow.test.ts` run with `npm run test:all`, and in continuous integration. */
+const slowTests = process.env.LOCALGRAD_TESTS === 'all' ? [] : ['**/*.slow.test.ts'];
+
 export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
@@ -25,10 +29,12 @@ export default defineConfig({
       'packages/**/src/**/*.test.{ts,tsx}',
       'apps/**/src/**/*.test.{ts,tsx}',
       'tests/*/*.test.ts',
-      'tools/*.test.ts',
+      'tools/**/*.test.ts',
     ],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    exclude: ['**/node_modules/**', '**/dist/**', ...slowTests],
     pool: 'forks',
+    // Vitest would leave a core idle.
+    maxWorkers: availableParallelism(),
     setupFiles: ['tools/vitest-setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 60_000,

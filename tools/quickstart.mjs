@@ -5,15 +5,21 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`localgrad: Node.js 20.19 or later is required; this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = `${root}apps/benchmark/dist/cli.js`;
 const given = process.argv.slice(2);
 const command = given[0] === '--pass' ? given.slice(1) : ['quickstart', ...given];
 
-if (!existsSync(cli)) console.error('Building localgrad (about a minute, once) …');
+if (!existsSync(cli)) console.error('Building localgrad (about 20 seconds, once) …');
 const build = spawnSync(
   process.execPath,
-  [`${root}tools/turbo.mjs`, 'run', 'build', '--filter=localgrad...', '--output-logs=errors-only'],
+  [`${root}tools/turbo.mjs`, 'run', 'build:js', '--filter=localgrad...', '--output-logs=errors-only'],
   { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 },
 );
 if (build.status !== 0) {

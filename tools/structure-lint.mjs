@@ -1,5 +1,6 @@
 // Holds the layout of the repository: imports point one way, packages are complete, nobody reaches into a neighbour.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+//   node tools/structure-lint.mjs [--write]     --write updates the sentences on imports in the READMEs
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -10,24 +11,27 @@ const maximumLines = 300;
 /** What the sources of a package may import of ours. Tests may also use whatever their package.json declares. */
 const direction = {
   core: [],
-  'wasm-kernels': ['core'],
-  'webgpu-kernels': ['core', 'nn'],
-  nn: ['core'],
-  engine: ['core', 'nn'],
-  backends: ['core', 'nn', 'wasm-kernels', 'webgpu-kernels'],
+  kernels: ['core'],
+  'wasm-kernels': ['core', 'kernels'],
+  'webgpu-kernels': ['core', 'kernels'],
+  'tensorflow-kernels': ['core', 'kernels'],
+  nn: ['core', 'kernels'],
+  engine: ['core', 'kernels', 'nn'],
+  backends: ['core', 'kernels', 'wasm-kernels', 'webgpu-kernels', 'tensorflow-kernels'],
   backbones: ['core', 'nn'],
   data: ['core', 'nn'],
-  train: ['core', 'nn', 'engine', 'data'],
-  statistics: ['core', 'nn'],
+  train: ['core', 'kernels', 'nn', 'engine', 'data'],
+  statistics: [],
   trackers: ['core', 'train'],
   catalog: ['core', 'nn', 'backbones', 'data', 'backprop', 'greedy', 'dgl', 'infopro', 'mlm', 'lam', 'mlaan'],
   'setup-tensorflow': ['core', 'backends'],
-  runs: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers'],
+  runs: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers'],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
   report: ['core', 'engine', 'train', 'statistics', 'runs', 'experiments'],
-  verify: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
+  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
   bench: [
     'core',
+    'kernels',
     'nn',
     'engine',
     'backends',
@@ -39,7 +43,7 @@ const direction = {
     'report',
     'wasm-kernels',
   ],
-  testing: ['core', 'nn', 'engine', 'backbones'],
+  testing: ['core', 'kernels', 'nn', 'engine', 'backbones'],
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };
@@ -53,6 +57,7 @@ for (const folder of packageFolders()) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   for (const file of required) if (!existsSync(join(folder, file))) report(join(folder, file), 'is missing');
   checkManifest(folder, manifest);
+  checkReadme(folder);
   for (const file of sourceFiles(join(folder, 'src'))) checkSource(folder, manifest, file);
 }
 
@@ -89,7 +94,7 @@ function checkManifest(folder, manifest) {
   if (Object.keys(manifest.exports?.['.'] ?? {}).join() !== 'types,default') {
     report(path, "exports['.'] is not { types, default }");
   }
-  for (const name of ['dist', 'README.md', 'LICENSE']) {
+  for (const name of ['dist', '!dist/**/*.map', 'README.md', 'LICENSE']) {
     if (!manifest.files?.includes(name)) report(path, `files lacks '${name}'`);
   }
   for (const group of ['dependencies', 'peerDependencies', 'devDependencies']) {
@@ -105,6 +110,28 @@ function checkManifest(folder, manifest) {
   }
 }
 
+/** The first paragraph of a package's page ends with what the package may import. */
+function checkReadme(folder) {
+  const allowed = allowedIn(folder);
+  const path = join(folder, 'README.md');
+  if (allowed === undefined || !existsSync(path)) return;
+  const names = allowed.length === 0 ? 'nothing' : allowed.map((name) => `\`${name}\``).join(', ');
+  const sentence = `Of localgrad's packages it may import ${names}.`;
+  const text = readFileSync(path, 'utf8');
+  if (text.includes(`\n${sentence}\n`)) return;
+  if (!process.argv.includes('--write')) {
+    report(path, `its first paragraph lacks the line "${sentence}" (node tools/structure-lint.mjs --write)`);
+    return;
+  }
+  const without = text.replace(/^Of localgrad's packages it may import .*\n/m, '');
+  writeFileSync(path, without.replace(/^(# .*\n\n(?:.+\n)+)/, `$1${sentence}\n`));
+}
+
+function allowedIn(folder) {
+  const place = relative(join(root, 'packages'), folder);
+  return direction[place] ?? direction[`${dirname(place)}/*`];
+}
+
 function checkSource(folder, manifest, file) {
   const text = readFileSync(file, 'utf8');
   const isTest = /\.(test|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
@@ -113,8 +140,7 @@ function checkSource(folder, manifest, file) {
   const { dependencies, peerDependencies, devDependencies } = manifest;
   const published = { ...dependencies, ...peerDependencies };
   const declared = isTest ? { ...published, ...devDependencies } : published;
-  const place = relative(join(root, 'packages'), folder);
-  const allowed = direction[place] ?? direction[`${dirname(place)}/*`];
+  const allowed = allowedIn(folder);
   for (const { fileName: specifier } of ts.preProcessFile(text, true, true).importedFiles) {
     if (specifier.startsWith('.')) {
       const target = resolve(dirname(file), specifier);
@@ -122,7 +148,11 @@ function checkSource(folder, manifest, file) {
       continue;
     }
     const [, name, inside] = ourName.exec(specifier) ?? [];
-    if (name === undefined || name === manifest.name) continue;
+    if (name === undefined) continue;
+    if (name === manifest.name) {
+      if (!isTest) report(file, `'${specifier}' imports its own package by name; use a relative path`);
+      continue;
+    }
     if (inside !== undefined && inside !== '/package.json') report(file, `'${specifier}' imports a package's inside`);
     if (!declared[name]) report(file, `'${name}' is not declared in package.json`);
     if (isTest || allowed === undefined) continue;

@@ -7,7 +7,8 @@ export const library = (entry: string[] = ['src/index.ts']) =>
     format: ['esm'],
     dts: true,
     sourcemap: true,
-    clean: true,
+    // JavaScript and types are built apart: what only runs needs no types.
+    clean: false,
     treeshake: true,
     target: 'node20',
     tsconfig: 'tsconfig.json',

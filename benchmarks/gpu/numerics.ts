@@ -1,7 +1,8 @@
 // Compares every training kernel of a backend with stock TensorFlow.js on plain JavaScript:
 //   node numerics.js webgpu
+
 import { selectBackend } from '@localgrad/backends';
-import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/nn';
+import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { drawInputs, type KernelCase, kernelCases } from '../../tests/backends/kernel-cases.js';
 

@@ -1,4 +1,5 @@
-import { createRandom, type TrainingKernels } from '@localgrad/nn';
+import type { TrainingKernels } from '@localgrad/kernels';
+import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
 type Shape = readonly number[];
@@ -56,7 +57,7 @@ const convolutionCases = convolutions.flatMap(({ x, filter, stride, padding }): 
 });
 
 /** Statistics that fit x: the gradient's formula holds for no others. */
-function normalisationOf(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) {
+function normalizationOf(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) {
   const { mean, variance } = tf.moments(x, [0, 1, 2]);
   return { mean, variance, epsilon: 1e-5, scale, shift } as never;
 }
@@ -89,7 +90,7 @@ const normCases = normShapes.flatMap((x): KernelCase[] => {
         label: `${label}${residual ? ', residual' : ''}${relu ? ', ReLU' : ''}`,
         inputs: { x, ...vectors, ...(residual ? { residual: x } : {}) },
         run: (kernels, inputs) => {
-          const norm = normalisationOf(inputs.x as tf.Tensor, inputs.scale as tf.Tensor, inputs.shift as tf.Tensor);
+          const norm = normalizationOf(inputs.x as tf.Tensor, inputs.scale as tf.Tensor, inputs.shift as tf.Tensor);
           return [kernels.batchNormApply(inputs.x as tf.Tensor4D, norm, inputs.residual as tf.Tensor4D, relu)];
         },
       }),
@@ -116,7 +117,7 @@ const normCases = normShapes.flatMap((x): KernelCase[] => {
             const { dx, dScale, dShift, masked } = kernels.batchNormGradient({
               dy: inputs.dy as tf.Tensor4D,
               x: inputs.x as tf.Tensor4D,
-              normalisation: normalisationOf(
+              normalization: normalizationOf(
                 inputs.x as tf.Tensor,
                 inputs.scale as tf.Tensor,
                 inputs.shift as tf.Tensor,

@@ -1,5 +1,5 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/nn';
+import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drawInputs, type KernelCase, kernelCases } from './kernel-cases.js';

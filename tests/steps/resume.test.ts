@@ -80,7 +80,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
         optimizer,
         learningRate: cosine({ learningRate: 0.1 }),
         batches,
-        testBatches: createBatches(testing, { batchSize: 10, normalisation: batches.normalisation }),
+        testBatches: createBatches(testing, { batchSize: 10, normalization: batches.normalization }),
         epochs,
         logEvery: 3,
         observers: [{ observe }],

@@ -9,8 +9,9 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { type CompiledPlan, compilePlan, createExecutor, MemoryMeter, type MemoryPolicy } from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createExecutor, type MemoryPolicy } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
+import { MemoryMeter } from '@localgrad/kernels';
 import { createRandom, createScope, headNames, type RootScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,17 +1,10 @@
 #!/usr/bin/env node
-import { runCommandLine } from './command-line.js';
-
-const controller = new AbortController();
-// The first Ctrl-C, or a scheduler's request, ends the run after its step, with its files complete; the second one kills.
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(name, () => controller.abort(new Error('interrupted')));
+// In the syntax of old Node versions, as a module or a script, and without imports: it must run there to say that they are too old.
+// biome-ignore-all lint: see above
+var parts = process.versions.node.split('.').map(Number);
+if (Number(parts[0]) < 20 || (parts[0] === 20 && Number(parts[1]) < 19)) {
+  process.stderr.write('localgrad: Node.js 20.19 or later is required; this is ' + process.versions.node + '.\n');
+  process.exitCode = 1;
+} else {
+  import('./main.js');
 }
-
-const exitCode = await runCommandLine(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: controller.signal,
-});
-// A backend's idle threads would keep the process alive; wait only for what is still on its way to a pipe.
-for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
-process.exit(exitCode);

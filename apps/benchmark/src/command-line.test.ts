@@ -225,6 +225,7 @@ describe('train', () => {
     for (const key of ['testAccuracy', 'bestTestAccuracy', 'seconds', 'peakBytes'])
       expect(report[key]).toEqual(expect.any(Number));
     expect((await readdir(output)).sort()).toEqual([
+      '.localgrad.json',
       'claims',
       'config.yaml',
       'environment.json',

@@ -1,4 +1,5 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, printable, shortened } from '@localgrad/core';
+import { configProblemOf } from '@localgrad/runs';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { Command, CommanderError } from 'commander';
 import { registerBench } from './commands/bench/index.js';
@@ -12,9 +13,13 @@ import { registerTrain } from './commands/train.js';
 import { registerVerify } from './commands/verify.js';
 import { registerWeights } from './commands/weights.js';
 import { registerWorker } from './commands/worker.js';
+import { flagOf } from './config/flags.js';
 import type { Presenter } from './present.js';
 import type { Terminal } from './terminal.js';
 import { version } from './version.js';
+
+/** Characters of an error's message. */
+const longestMessage = 20_000;
 
 // Without it TensorFlow.js prints an advertisement to stderr.
 enableProdMode();
@@ -83,9 +88,20 @@ function leaves(command: Command): Command[] {
 }
 
 function report(error: unknown, program: Command, args: readonly string[], terminal: Terminal, json: boolean): number {
-  const fail = (code: string, message: string, details: object, exitCode: number) => {
+  const fail = (code: string, text: string, details: object, exitCode: number) => {
+    // What was typed or read may be in it.
+    const message = printable(
+      shortened(
+        text.replace(/\S{300,}/g, (word) => shortened(word)),
+        longestMessage,
+      ),
+    );
     terminal.stderr.write(`localgrad: ${message}\n`);
-    if (json) terminal.stdout.write(`${JSON.stringify({ error: { code, message, details } }, null, 2)}\n`);
+    if (json) {
+      const shorter = (_: string, value: unknown) =>
+        typeof value === 'string' ? shortened(value, longestMessage) : value;
+      terminal.stdout.write(`${JSON.stringify({ error: { code, message, details } }, shorter, 2)}\n`);
+    }
     return exitCode;
   };
   if (error instanceof CommanderError) {
@@ -95,14 +111,22 @@ function report(error: unknown, program: Command, args: readonly string[], termi
     return fail('usage', `${message}\n${allowed(error, program, args)}`, {}, 2);
   }
   if (terminal.signal?.aborted === true && error === terminal.signal.reason) {
-    return fail('interrupted', 'interrupted; what was written until now is complete.', {}, 130);
+    return fail('interrupted', 'interrupted; everything written so far is complete.', {}, 130);
   }
   if (LocalgradError.isInstance(error)) {
     const isUsage = error.code === 'unknown-name' || error.code === 'invalid-option';
-    return fail(error.code, error.message, error.details, isUsage ? 2 : 1);
+    const found = configProblemOf(error);
+    const message = found === undefined ? error.message : `--${flagOf(found.key)}: ${found.problem}`;
+    return fail(error.code, message, error.details, isUsage ? 2 : 1);
   }
+  if (isSystemError(error)) return fail('system', `${error.message}.`, { code: error.code }, 1);
   const { stack, message } = error instanceof Error ? error : new Error(String(error));
   return fail('internal', `unexpected error: ${message}\n${stack ?? ''}`, {}, 1);
+}
+
+/** A failure of the file system or the network: no fault of the program, so that its place there helps nobody. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 /** The right names beside a wrong one. */

@@ -19,5 +19,4 @@ export { runCommandLine } from './command-line.js';
 export { type TrainReport, train } from './commands/train.js';
 export { type QuickstartOptions, type QuickstartReport, quickstart } from './quickstart/quickstart.js';
 export type { MethodResult, QuickstartResults, SeedResult } from './quickstart/results.js';
-export { renderReport, writeReport } from './report/write.js';
 export type { Terminal, TextStream } from './terminal.js';

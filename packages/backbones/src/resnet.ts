@@ -11,6 +11,10 @@ import {
 } from '@localgrad/core';
 import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
 
+/** Beyond these a network fits no machine: a slip of the pen, or a damaged file. */
+const deepest = 2000;
+const widest = 4096;
+
 export interface CifarResNetOptions {
   /** 6n + 2: 8, 14, 20, 32, 44, 56, 110, … */
   readonly depth: number;
@@ -30,11 +34,11 @@ export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
   rejectUnknownKeys('cifarResNet', options, ['depth', 'width', 'widths']);
   const { depth, width = 16 } = options;
   requireOption(
-    Number.isInteger(depth) && depth >= 8 && depth % 6 === 2,
+    Number.isInteger(depth) && depth >= 8 && depth <= deepest && depth % 6 === 2,
     'cifarResNet',
     'depth',
     depth,
-    '6n + 2: 8, 14, 20, 26, 32, 38, 44, 50, 56, …, 110, …',
+    `6n + 2 up to ${deepest}: 8, 14, 20, 26, 32, 38, 44, 50, 56, …, 110, …`,
   );
   if (options.width !== undefined && options.widths !== undefined) {
     throw new LocalgradError(
@@ -44,11 +48,15 @@ export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
   }
   const widths = options.widths ?? [width, width, 2 * width, 4 * width];
   requireOption(
-    widths.length === 4 && widths.every((value) => Number.isInteger(value) && value >= 1),
+    widths.length === 4 &&
+      widths.every((value) => Number.isInteger(value) && value >= 1 && value <= 4 * widest) &&
+      width <= widest,
     'cifarResNet',
     options.widths === undefined ? 'width' : 'widths',
     options.widths ?? width,
-    'positive integers (widths: stem and three stages)',
+    options.widths === undefined
+      ? `positive integers up to ${widest}`
+      : `positive integers up to ${4 * widest} (stem and three stages)`,
   );
   const name = `resnet${depth}`;
   const isStandard = widths.join() === '16,16,32,64';

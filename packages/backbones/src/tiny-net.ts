@@ -26,7 +26,13 @@ export function tinyNet(options: TinyNetOptions = {}): BackboneFactory {
     count,
     'integers from 1 to 8',
   );
-  requireOption(Number.isInteger(width) && width >= 1, 'tinyNet', 'width', width, 'positive integers');
+  requireOption(
+    Number.isInteger(width) && width >= 1 && width <= 4096,
+    'tinyNet',
+    'width',
+    width,
+    'integers from 1 to 4096',
+  );
   const config = { backbone: 'tiny', blocks: count, width };
   return {
     name: 'tiny',

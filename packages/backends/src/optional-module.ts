@@ -18,12 +18,17 @@ export async function findOptional(name: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Imports an optional package from where `findOptional` finds it, so that it shares the project's TensorFlow.js. */
-export async function importOptional<Module>(name: string): Promise<Module | undefined> {
+/** URL of an installed optional package's entry file; undefined where `findOptional` does not find it. */
+export async function entryOf(name: string): Promise<string | undefined> {
   const folder = await findOptional(name);
   if (folder === undefined) return undefined;
   const { createRequire } = await import('node:module');
   const { pathToFileURL } = await import('node:url');
-  const entry = createRequire(import.meta.url).resolve(folder);
-  return (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as Module;
+  return pathToFileURL(createRequire(import.meta.url).resolve(folder)).href;
+}
+
+/** Imports an optional package from where `findOptional` finds it, so that it shares the project's TensorFlow.js. */
+export async function importOptional<Module>(name: string): Promise<Module | undefined> {
+  const entry = await entryOf(name);
+  return entry === undefined ? undefined : ((await import(/* @vite-ignore */ entry)) as Module);
 }

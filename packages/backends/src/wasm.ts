@@ -1,4 +1,3 @@
-import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
 import type { BackendDescriptor } from './descriptor.js';
 import { cpuName } from './environment.js';
 
@@ -26,24 +25,16 @@ export const wasm: BackendDescriptor = {
   },
   async start({ threads = 'auto', relaxedSimd = false }) {
     const { startWasm } = await import('@localgrad/wasm-kernels');
-    const runtime = await startWasm({ threads, relaxedSimd });
-    if (runtime.kernels !== undefined) registerTrainingKernels('wasm', runtime.kernels);
+    const { facts, heap, dispose } = await startWasm({ threads, relaxedSimd });
+    const { threads: used, ...others } = facts;
     return {
-      threads: runtime.threads,
+      threads: used,
       device: await cpuName(),
       hardware: true,
-      facts: {
-        build: runtime.build,
-        simd: runtime.simd,
-        relaxedSimd: runtime.relaxedSimd,
-        ...(runtime.reason === undefined ? {} : { reason: runtime.reason }),
-      },
-      availableBytes: () => runtime.heap.availableBytes(),
-      memoryInUse: async () => ({ bytes: runtime.heap.usedBytes(), method: 'wasm heap' }),
-      dispose() {
-        resetTrainingKernels('wasm');
-        runtime.dispose();
-      },
+      facts: others,
+      availableBytes: () => heap.availableBytes(),
+      memoryInUse: async () => ({ bytes: heap.usedBytes(), method: 'wasm heap' }),
+      dispose,
     };
   },
 };

@@ -1,6 +1,4 @@
 import { LocalgradError } from '@localgrad/core';
-import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
-import * as tf from '@tensorflow/tfjs';
 import type { BackendDescriptor, ProbeResult } from './descriptor.js';
 import { importOptional } from './optional-module.js';
 
@@ -103,32 +101,19 @@ export const webgpu: BackendDescriptor = {
   async start() {
     const found = await findAdapter();
     if (!('adapter' in found)) throw new LocalgradError('backend-unavailable', found.reason);
+    // From the user's project, so that it shares the project's TensorFlow.js.
     if (isNode) await importOptional(library);
-    else await import('@tensorflow/tfjs-backend-webgpu');
-    if (!(await tf.setBackend('webgpu'))) {
-      throw new LocalgradError(
-        'backend-unavailable',
-        `TensorFlow.js' WebGPU backend could not be started on ${found.name}. Is ${library} installed beside the same @tensorflow/tfjs (${tf.version.tfjs})?`,
-      );
-    }
-    const { createWebGpuKernels, guardBackend } = await import('@localgrad/webgpu-kernels');
-    const backend = tf.backend() as never as Parameters<typeof createWebGpuKernels>[0];
-    guardBackend(backend);
-    registerTrainingKernels('webgpu', createWebGpuKernels(backend));
-    const { limits } = backend.device;
+    const { startWebGpu } = await import('@localgrad/webgpu-kernels');
+    const { facts, allocatedBytes, dispose } = await startWebGpu();
     return {
       threads: 1,
       device: found.name,
       hardware: found.hardware,
-      facts: {
-        maxBufferSize: limits.maxBufferSize ?? 0,
-        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize ?? 0,
-        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize ?? 0,
-      },
-      // WebGPU tells nobody how much memory a GPU has or has left; what does not fit becomes an error.
+      facts,
+      // WebGPU does not report how much memory a GPU has or has left; what does not fit becomes an error.
       availableBytes: () => Number.POSITIVE_INFINITY,
-      memoryInUse: async () => ({ bytes: backend.bufferManager.numBytesAllocated, method: 'buffers on the GPU' }),
-      dispose: () => resetTrainingKernels('webgpu'),
+      memoryInUse: async () => ({ bytes: allocatedBytes(), method: 'buffers on the GPU' }),
+      dispose,
     };
   },
 };

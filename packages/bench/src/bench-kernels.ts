@@ -1,5 +1,6 @@
 import { selectBackend } from '@localgrad/backends';
-import { createRandom, currentKernels, stockKernels, type TrainingKernels } from '@localgrad/nn';
+import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { createRandom } from '@localgrad/nn';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import type { CsvRecord } from './csv.js';
@@ -160,7 +161,7 @@ function kernelTasks(batch: number): KernelTask[] {
     const x = draw([batch, size, size, channels]) as tf.Tensor4D;
     const vector = () => draw([channels]) as tf.Tensor1D;
     const variance = tf.ones([channels]) as tf.Tensor1D;
-    const normalisation = { mean: vector(), variance, epsilon: 1e-5, scale: vector(), shift: vector() };
+    const normalization = { mean: vector(), variance, epsilon: 1e-5, scale: vector(), shift: vector() };
     const shape = `${size}×${size}×${channels}`;
     const operations = null;
     return [
@@ -170,12 +171,12 @@ function kernelTasks(batch: number): KernelTask[] {
       },
       {
         ...{ kernel: 'batchNormApply, residual, ReLU', shape, operations },
-        run: (kernels) => [kernels.batchNormApply(x, normalisation, x, true)],
+        run: (kernels) => [kernels.batchNormApply(x, normalization, x, true)],
       },
       {
         ...{ kernel: 'batchNormGradient, ReLU', shape, operations, consumed: [x] },
         run: (kernels, [dy]) => {
-          const request = { x, normalisation, overwriteInput: false, wantMasked: false };
+          const request = { x, normalization, overwriteInput: false, wantMasked: false };
           return Object.values(kernels.batchNormGradient({ ...request, dy: dy as tf.Tensor4D, mask: 'recompute' }));
         },
       },

@@ -1,5 +1,6 @@
 import type { BackendHandle } from '@localgrad/backends';
-import { type CompiledPlan, createExecutor, describePlan, type Executor, MemoryMeter } from '@localgrad/engine';
+import { type CompiledPlan, createExecutor, describePlan, type Executor } from '@localgrad/engine';
+import { MemoryMeter } from '@localgrad/kernels';
 import { sgd } from '@localgrad/nn';
 import { buildPlan } from '@localgrad/runs';
 import { checkMemory } from '@localgrad/train';

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { backboneFactory } from '@localgrad/backbones';
 import type { Shape3 } from '@localgrad/core';
-import { MemoryMeter } from '@localgrad/engine';
+import { MemoryMeter } from '@localgrad/kernels';
 import { createScope } from '@localgrad/nn';
 import { registerComposedFilterGradient } from '@localgrad/wasm-kernels';
 import * as tf from '@tensorflow/tfjs';

@@ -1,5 +1,5 @@
 import { backboneFactory, backboneNames, type NamedBackboneOptions } from '@localgrad/backbones';
-import { type JsonObject, LocalgradError, rejectUnknownKeys } from '@localgrad/core';
+import { type JsonObject, rejectUnknownKeys } from '@localgrad/core';
 import { loadDataset } from '@localgrad/data';
 import {
   constantRate,
@@ -51,11 +51,7 @@ export const datasets: Entries<'datasets'> = {
   },
   cifar10: {
     description: 'CIFAR-10: 50,000 and 10,000 color images of 32 × 32, read from a folder.',
-    create: (options, context) => {
-      if (options.folder !== undefined) return namedDataset(options, context);
-      const message = `Data set '${context.name}' is read from files; name the folder with its binary files.`;
-      throw new LocalgradError('invalid-option', message, { option: 'folder' });
-    },
+    create: namedDataset,
   },
 };
 

@@ -1,3 +1,5 @@
+import { printable, shortened, shown } from './shown.js';
+
 /**
  * What went wrong, in one word; stable, so that programs can branch on it.
  *
@@ -26,9 +28,15 @@ export type ErrorCode =
   | 'non-finite-loss'
   | 'misuse';
 
+/** Longer names are no slips of the pen: nothing similar is looked for. */
+const longestName = 100;
+
 const marker = Symbol.for('localgrad.error');
 
-/** The one error class of all localgrad packages. Its message says what is wrong, where, and what is allowed. */
+/**
+ * The one error class of all localgrad packages. Its message says what is wrong, where, and what is allowed; control
+ * characters in it are escaped.
+ */
 export class LocalgradError extends Error {
   readonly code: ErrorCode;
   /** Facts for programs: offending value, file, offset, allowed names, predicted bytes, … */
@@ -40,7 +48,7 @@ export class LocalgradError extends Error {
     details: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(printable(message), options);
     this.name = 'LocalgradError';
     this.code = code;
     this.details = details;
@@ -55,6 +63,7 @@ export class LocalgradError extends Error {
 
 /** The allowed names, the closest to `name` first. */
 export function closestFirst(name: string, allowed: readonly string[]): string[] {
+  if (name.length > longestName) return [...allowed];
   return [...allowed].sort((a, b) => editDistance(name, a) - editDistance(name, b) || a.localeCompare(b));
 }
 
@@ -65,13 +74,14 @@ export function closestFirst(name: string, allowed: readonly string[]): string[]
  */
 export function unknownName(what: string, name: string, allowed: readonly string[]): LocalgradError {
   const [nearest] = closestFirst(name, allowed);
-  const hint = nearest !== undefined && editDistance(name, nearest) <= 2 ? ` Did you mean '${nearest}'?` : '';
+  const isNear = nearest !== undefined && name.length <= longestName && editDistance(name, nearest) <= 2;
+  const hint = isNear ? ` Did you mean '${nearest}'?` : '';
   return new LocalgradError(
     'unknown-name',
-    `Unknown ${what} '${name}'.${hint} Allowed: ${allowed.join(', ') || 'none'}.`,
+    `Unknown ${what} ${shown(name)}.${hint} Allowed: ${allowed.join(', ') || 'none'}.`,
     {
       what,
-      name,
+      name: shortened(name),
       allowed: [...allowed],
     },
   );
@@ -93,11 +103,11 @@ export function requireOption(
   allowed: string,
 ): asserts condition {
   if (!condition) {
-    const shown = typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value));
-    throw new LocalgradError('invalid-option', `${where}: option '${option}' is ${shown}; allowed: ${allowed}.`, {
+    const message = `${where}: option '${option}' is ${shown(value)}; allowed: ${allowed}.`;
+    throw new LocalgradError('invalid-option', message, {
       where,
       option,
-      value,
+      value: typeof value === 'string' ? shortened(value) : value,
       allowed,
     });
   }

@@ -87,9 +87,13 @@ describe('parseExpression', () => {
     expect(() => parseExpression('', 'optimizer')).toThrow(/expected an optimizer name/);
   });
 
-  it('rejects nesting that would exhaust the stack', () => {
-    expect(() => parseExpression('a('.repeat(1e5))).toThrow(/expected at most 64 levels/);
-    expect(() => parseExpression(`a(b: ${'['.repeat(1e5)}`)).toThrow(/expected at most 64 levels/);
+  it('rejects nesting deeper than 32 decorators or lists, and texts longer than 10,000 characters', () => {
+    const nested = (depth: number) => `${'mlm('.repeat(depth)}dgl${')'.repeat(depth)}`;
+    expect(formatExpression(parseExpression(nested(32)))).toBe(nested(32));
+    expect(() => parseExpression(nested(33))).toThrow(/column 133: expected at most 32 decorators/);
+    expect(() => parseExpression(nested(100_000))).toThrow(/at most 10,000 characters/);
+    expect(() => parseExpression(`a(b: ${'['.repeat(9000)}`)).toThrow(/expected at most 32 levels of lists/);
+    expect(() => parseExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
   });
 
   it('throws LocalgradError or returns, whatever the text', () => {

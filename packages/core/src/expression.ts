@@ -1,4 +1,5 @@
 import { LocalgradError } from './errors.js';
+import { printable, shortened, shown } from './shown.js';
 
 export type OptionValue = string | number | boolean | readonly OptionValue[];
 
@@ -12,8 +13,10 @@ export interface Expression {
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
-/** Nesting of parentheses and brackets beyond which text is rejected, so that no input exhausts the stack. */
-const maximumDepth = 64;
+/** Maximum number of characters of an expression. */
+const longestText = 10_000;
+/** Maximum number of decorators around a method, and of lists within lists: no input exhausts the stack. */
+const maximumDepth = 32;
 
 /**
  * Parses `name`, `name(option: value, …)` and `name(method, option: value, …)`. Values are words, numbers, `true`, `false`,
@@ -23,6 +26,10 @@ const maximumDepth = 64;
  * @throws LocalgradError `invalid-option` with the column
  */
 export function parseExpression(text: string, kind = 'method'): Expression {
+  if (text.length > longestText) {
+    const message = `${capitalized(kind)} ${shown(text)}: at most ${longestText.toLocaleString('en-US')} characters are allowed.`;
+    throw new LocalgradError('invalid-option', message, { length: text.length });
+  }
   const parser = new Parser(text, kind);
   const result = parser.expression(0);
   parser.end();
@@ -35,8 +42,8 @@ export function formatExpression({ name, of, options }: Expression): string {
     ...(of === undefined ? [] : [formatExpression(of)]),
     ...Object.entries(options).map(([key, value]) => `${quotedIfNeeded(key)}: ${formatValue(value)}`),
   ];
-  const shown = quotedIfNeeded(name);
-  return parts.length === 0 ? shown : `${shown}(${parts.join(', ')})`;
+  const written = quotedIfNeeded(name);
+  return parts.length === 0 ? written : `${written}(${parts.join(', ')})`;
 }
 
 function formatValue(value: OptionValue): string {
@@ -83,8 +90,8 @@ class Parser {
   }
 
   expression(depth: number): Expression {
-    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels`);
     const article = /^[aeiou]/.test(this.#kind) ? 'an' : 'a';
+    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} decorators around ${article} ${this.#kind}`);
     const name = this.#name(`${article} ${this.#kind} name`);
     const options = new Map<string, OptionValue>();
     let of: Expression | undefined;
@@ -92,10 +99,10 @@ class Parser {
       for (let isFirst = true; !this.#skip(')'); isFirst = false) {
         if (!isFirst && !this.#skip(',')) this.#fail("',' or ')'");
         if (this.#next.kind === ':') {
-          if (options.has(this.#current.text)) this.#fail(`no second value for '${this.#current.text}'`);
+          if (options.has(this.#current.text)) this.#fail(`no second value for ${shown(this.#current.text)}`);
           const key = this.#name('an option name');
           this.#advance();
-          options.set(key, this.#value(`a value for '${key}'`, depth + 1));
+          options.set(key, this.#value(`a value for ${shown(key)}`, 0));
         } else if (isFirst) {
           of = this.expression(depth + 1);
         } else {
@@ -113,7 +120,7 @@ class Parser {
   }
 
   #value(expected: string, depth: number): OptionValue {
-    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels`);
+    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels of lists`);
     const { text } = this.#current;
     if (this.#skip('string')) return text;
     if (this.#skip('word')) return readWord(text);
@@ -146,14 +153,21 @@ class Parser {
   #fail(expected: string): never {
     const { column, kind, source } = this.#current;
     const found =
-      kind === 'end' ? 'the end' : kind === 'unterminated string' ? `${source} without an end` : `'${source}'`;
-    const what = this.#kind.charAt(0).toUpperCase() + this.#kind.slice(1);
+      kind === 'end'
+        ? 'the end'
+        : kind === 'unterminated string'
+          ? `${printable(shortened(source))} without an end`
+          : shown(source);
     throw new LocalgradError(
       'invalid-option',
-      `${what} '${shortened(this.#text)}', column ${column}: expected ${expected}, found ${shortened(found)}.`,
-      { text: this.#text, column, expected },
+      `${capitalized(this.#kind)} ${shown(this.#text)}, column ${column}: expected ${expected}, found ${found}.`,
+      { text: shortened(this.#text), column, expected },
     );
   }
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Ends with tokens of kind `end`, as many as are asked for. */
@@ -182,9 +196,4 @@ function readWord(text: string): OptionValue {
   const number = Number(text);
   // Without the sum '-0' would not survive printing. An empty text is no number, though `Number('')` is 0.
   return text.trim() !== '' && Number.isFinite(number) ? number + 0 : text;
-}
-
-/** Messages repeat no more of an input than a line holds. */
-function shortened(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -66,3 +66,4 @@ export {
   weightAt,
 } from './plan.js';
 export { bytesOf, formatShape, type Shape3, sameShape, sizeOf } from './shapes.js';
+export { printable, shortened, shown } from './shown.js';

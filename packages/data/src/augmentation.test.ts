@@ -92,8 +92,8 @@ describe('augment', () => {
 
   it('keeps the channels of a pixel together', () => {
     const target = new Uint8Array(12);
-    const colour = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    augment(colour, target, [2, 2, 3], { pad: 1, flip: true }, drawing(0, 1, 0));
+    const color = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    augment(color, target, [2, 2, 3], { pad: 1, flip: true }, drawing(0, 1, 0));
     expect([...target]).toEqual([0, 0, 0, 0, 0, 0, 4, 5, 6, 1, 2, 3]);
   });
 });

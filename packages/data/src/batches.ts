@@ -3,7 +3,7 @@ import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
 import { checkDataset, type ImageDataset } from './dataset.js';
-import { measureNormalisation, type Normalisation } from './transforms.js';
+import { measureNormalization, type Normalization } from './transforms.js';
 
 export interface BatchOptions {
   readonly batchSize: number;
@@ -13,7 +13,7 @@ export interface BatchOptions {
   readonly seed?: number;
   readonly augmentation?: Augmentation;
   /** Default: measured on this data set; a test set takes the training set's. */
-  readonly normalisation?: Normalisation;
+  readonly normalization?: Normalization;
   /** Leave out an incomplete last batch. Default false, as in the methods' reference code. */
   readonly dropLast?: boolean;
   /** Also hand out the augmented images in [0, 1], for decoders. Default false. */
@@ -29,7 +29,7 @@ export interface BatchPosition {
 
 /** A batch that belongs to whoever took it. */
 export interface DataBatch {
-  /** Normalised, [size, ...imageShape]. */
+  /** Normalized, [size, ...imageShape]. */
   readonly images: tf.Tensor4D;
   readonly targets: Targets;
   readonly size: number;
@@ -46,7 +46,7 @@ export interface Batches {
   readonly samples: number;
   readonly batchSize: number;
   readonly batchesPerEpoch: number;
-  readonly normalisation: Normalisation;
+  readonly normalization: Normalization;
   /** The batches of one epoch (from 0), from a sample on. */
   epoch(epoch: number, fromSample?: number): Iterable<DataBatch>;
   /** Epoch after epoch, without end, from a position on. */
@@ -60,7 +60,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     'shuffle',
     'seed',
     'augmentation',
-    'normalisation',
+    'normalization',
     'dropLast',
     'withImages',
   ]);
@@ -75,19 +75,19 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     `integers from 1 to ${most}`,
   );
   checkAugmentation(augmentation, dataset.imageShape);
-  const normalisation = options.normalisation ?? measureNormalisation(dataset);
+  const normalization = options.normalization ?? measureNormalization(dataset);
   const channels = dataset.imageShape[2];
   requireOption(
-    normalisation.mean.length === channels &&
-      normalisation.deviation.length === channels &&
-      normalisation.mean.every(Number.isFinite) &&
-      normalisation.deviation.every((value) => Number.isFinite(value) && value > 0),
+    normalization.mean.length === channels &&
+      normalization.deviation.length === channels &&
+      normalization.mean.every(Number.isFinite) &&
+      normalization.deviation.every((value) => Number.isFinite(value) && value > 0),
     'createBatches',
-    'normalisation',
-    normalisation,
+    'normalization',
+    normalization,
     `mean and positive deviation of ${channels} channels`,
   );
-  const table = normalisationTable(normalisation);
+  const table = normalizationTable(normalization);
   const isAugmented = (augmentation.pad ?? 0) > 0 || augmentation.flip === true;
   const usable = dropLast ? Math.floor(most / batchSize) * batchSize : most;
   const length = dataset.images.length / dataset.size;
@@ -145,7 +145,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     samples: usable,
     batchSize,
     batchesPerEpoch: Math.ceil(usable / batchSize),
-    normalisation,
+    normalization,
     epoch: epochBatches,
     *stream(from = { epoch: 0, sample: 0 }) {
       yield* epochBatches(from.epoch, from.sample);
@@ -155,7 +155,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
 }
 
 /** (byte / 255 − mean) / deviation of every byte, by channel. */
-function normalisationTable({ mean, deviation }: Normalisation): Float32Array {
+function normalizationTable({ mean, deviation }: Normalization): Float32Array {
   return Float32Array.from({ length: 256 * mean.length }, (_, index) => {
     const channel = index >> 8;
     return ((index & 255) / 255 - (mean[channel] as number)) / (deviation[channel] as number);

@@ -1,4 +1,5 @@
 import { rejectUnknownKeys } from '@localgrad/core';
+import { howToGetCifar10, locateCifar10 } from './cifar10-folder.js';
 import type { DatasetSplits, ImageDataset } from './dataset.js';
 import type { FolderOptions } from './fashion-mnist.js';
 import { type DataFile, damaged, readDataFile } from './files.js';
@@ -7,11 +8,10 @@ const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog',
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
 const RECORD = 1 + 3 * PLANE;
-const HOW_TO_GET_IT =
-  'CIFAR-10 is distributed by the University of Toronto; take the "binary version" (cifar-10-binary.tar.gz) and unpack it into this folder.';
 
 /**
- * CIFAR-10, 50,000 and 10,000 colour images of 32×32, from its binary files in a folder.
+ * CIFAR-10, 50,000 and 10,000 color images of 32×32, from its binary files in a folder, or in the archive's folder
+ * `cifar-10-batches-bin` there.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */
@@ -23,7 +23,8 @@ export async function cifar10(options: FolderOptions): Promise<DatasetSplits> {
 /**
  * The files have no header: only the number of records tells a whole file from one that was cut between two of them.
  */
-export async function readCifar10(folder: string, recordsPerFile: number): Promise<DatasetSplits> {
+export async function readCifar10(given: string, recordsPerFile: number): Promise<DatasetSplits> {
+  const folder = await locateCifar10(given);
   const read = async (names: readonly string[]): Promise<ImageDataset> => {
     const size = names.length * recordsPerFile;
     const images = new Uint8Array(size * 3 * PLANE);
@@ -31,7 +32,7 @@ export async function readCifar10(folder: string, recordsPerFile: number): Promi
     let sample = 0;
     // One file at a time: all of them beside the images would double the memory.
     for (const name of names) {
-      const file = await readDataFile(folder, name, HOW_TO_GET_IT);
+      const file = await readDataFile(folder, name, `${howToGetCifar10}.`);
       checkRecords(file, recordsPerFile);
       for (let start = 0; start < file.bytes.length; start += RECORD, sample++) {
         labels[sample] = file.bytes[start] as number;
@@ -48,6 +49,12 @@ export async function readCifar10(folder: string, recordsPerFile: number): Promi
 function checkRecords(file: DataFile, records: number): void {
   const { bytes } = file;
   const length = records * RECORD;
+  if (bytes.length !== length && bytes[0] === 0x80 && (bytes[1] ?? 0) <= 5) {
+    throw damaged(file, 0, 'a record of the binary version', "a Python pickle, a file of CIFAR-10's Python version");
+  }
+  if (bytes.length === records * (RECORD + 1)) {
+    throw damaged(file, 0, `records of ${RECORD} bytes`, `records of ${RECORD + 1} bytes, as in CIFAR-100`);
+  }
   if (bytes.length < length) {
     throw damaged(
       file,

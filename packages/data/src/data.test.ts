@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +11,7 @@ import {
   fashionMnist,
   type ImageDataset,
   loadDataset,
-  measureNormalisation,
+  measureNormalization,
   padTo,
   replicateChannels,
   resizeTo,
@@ -95,7 +95,43 @@ describe('files', () => {
     await expect(fashionMnist({ folder })).rejects.toThrow(
       /t10k-images.*byte 8: expected images of 2×2, as for training, found 2×1/,
     );
-    await expect(fashionMnist({ folder: join(folder, 'none') })).rejects.toThrow(/is not there.*dataset-fashion-mnist/);
+    await expect(fashionMnist({ folder: join(folder, 'none') })).rejects.toThrow(
+      /none' does not exist\..*dataset-fashion-mnist/,
+    );
+    const file = join(folder, 't10k-labels-idx1-ubyte');
+    await expect(fashionMnist({ folder: file })).rejects.toThrow(/idx1-ubyte' is a file\./);
+  });
+
+  it('names gzip without its suffix, zip archives, labels in place of images and the folder below', async () => {
+    const name = 'train-images-idx3-ubyte';
+    const reading = async (content: Buffer) => {
+      const own = mkdtempSync(join(folder, 'own-'));
+      writeFileSync(join(own, name), content);
+      writeFileSync(join(own, 'train-labels-idx1-ubyte'), idx(0x801, [1], [3]));
+      return fashionMnist({ folder: own });
+    };
+    await expect(reading(gzipSync(idx(0x803, [1, 1, 1], [1])))).rejects.toThrow(/a gzip file: add '\.gz' to its name/);
+    await expect(reading(Buffer.from('PK\x03\x04            '))).rejects.toThrow(/a zip archive: unpack it/);
+    await expect(reading(idx(0x801, [8], [1, 2, 3, 4, 5, 6, 7, 8]))).rejects.toThrow(/found 0x801 \(labels\)/);
+    const above = mkdtempSync(join(folder, 'above-'));
+    mkdirSync(join(above, 'FashionMNIST', 'raw'), { recursive: true });
+    writeFileSync(join(above, 'FashionMNIST', 'raw', `${name}.gz`), '');
+    await expect(fashionMnist({ folder: above })).rejects.toThrow(/FashionMNIST\/raw' contains it: give that folder/);
+  });
+
+  it('stops decompressing at a hundred times the size of a file', async () => {
+    const own = mkdtempSync(join(folder, 'bomb-'));
+    writeFileSync(join(own, 'train-images-idx3-ubyte.gz'), gzipSync(Buffer.alloc(2 ** 24)));
+    await expect(fashionMnist({ folder: own })).rejects.toThrow(
+      /decompresses to more than [\d,]+ bytes, far more than images do/,
+    );
+  });
+
+  it('limits images in memory to 4 GiB', () => {
+    expect(() => resizeTo(tiny(3), 100_000)).toThrow(
+      /resizeTo: option 'size' is 100000; allowed: integers from 1 to 37837/,
+    );
+    expect(() => padTo(tiny(3), 100_000)).toThrow(/allowed: integers from 4 to 37837/);
   });
 });
 
@@ -121,7 +157,7 @@ describe('transforms', () => {
 
   it('measures mean and deviation by channel', () => {
     const two: ImageDataset = { ...tiny(2, [1, 1, 2]), images: Uint8Array.from([0, 51, 255, 51]) };
-    const { mean, deviation } = measureNormalisation(two);
+    const { mean, deviation } = measureNormalization(two);
     expect(mean[0]).toBeCloseTo(0.5, 12);
     expect(mean[1]).toBeCloseTo(0.2, 12);
     expect(deviation[0]).toBeCloseTo(0.5, 12);
@@ -132,6 +168,8 @@ describe('transforms', () => {
     const good = tiny(6);
     for (const [change, message] of [
       [{ labels: Uint8Array.from([0, 1, 2, 3, 0, 1]) }, /labels below 3, found 3 for image 3/],
+      [{ labels: [0, 1, 2, 0, -1, 1] as unknown as Uint8Array }, /labels below 3, found -1 for image 4/],
+      [{ labels: [0, 1, 2, Number.NaN, 1, 1] as unknown as Uint8Array }, /labels below 3, found NaN for image 3/],
       [{ labels: new Uint8Array(5) }, /expected 6 labels, one for each image, found 5/],
       [{ images: new Uint8Array(95) }, /expected 6 images of 4×4×1 \(96 values\), found 95 values/],
       [{ size: 0 }, /a size of 1 or more, found 0/],
@@ -195,7 +233,7 @@ describe('batches', () => {
     expect(all(8, 0)).not.toEqual(all(8, 1));
   });
 
-  it('normalise to mean 0 and deviation 1, keep or drop the rest, and hand out plain images', () => {
+  it('normalize to mean 0 and deviation 1, keep or drop the rest, and hand out plain images', () => {
     const before = tf.memory().numTensors;
     const batches = createBatches(tiny(8, [4, 4, 3]), { batchSize: 8, withImages: true });
     const [batch] = [...batches.epoch(0)];

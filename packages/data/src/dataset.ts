@@ -34,7 +34,7 @@ export function checkDataset({ name, classes, imageShape, size, images, labels }
   if (length === 0 || images.length !== length)
     refuse(`${size} images of ${imageShape.join('×')} (${length} values)`, `${images.length} values`);
   if (labels.length !== size) refuse(`${size} labels, one for each image`, `${labels.length}`);
-  const wrong = labels.findIndex((label) => label >= classes.length);
+  const wrong = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
   if (wrong >= 0) refuse(`labels below ${classes.length}`, `${labels[wrong]} for image ${wrong}`);
 }
 

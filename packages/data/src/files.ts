@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, shown } from '@localgrad/core';
 
 /** A file's content, unzipped. */
 export interface DataFile {
@@ -8,9 +8,9 @@ export interface DataFile {
   readonly howToGetIt: string;
 }
 
-/** Reads a file, or the gzipped one beside it. @throws LocalgradError `missing-dependency`, `invalid-data` */
+/** Reads a file, or the gzipped one beside it, which may decompress to a hundred times its size. @throws LocalgradError `missing-dependency`, `invalid-data` */
 export async function readDataFile(folder: string, name: string, howToGetIt: string): Promise<DataFile> {
-  const [{ readFile }, { join }, { gunzip }, { promisify }] = await Promise.all([
+  const [{ readdir, readFile }, { join }, { gunzip }, { promisify }] = await Promise.all([
     import('node:fs/promises'),
     import('node:path'),
     import('node:zlib'),
@@ -31,9 +31,18 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
       );
     }
     if (!path.endsWith('.gz')) return { path, bytes, howToGetIt };
+    const maxOutputLength = 100 * bytes.length + 2 ** 20;
     try {
-      return { path, bytes: await promisify(gunzip)(bytes), howToGetIt };
+      return { path, bytes: await promisify(gunzip)(bytes, { maxOutputLength }), howToGetIt };
     } catch (error) {
+      if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') {
+        const most = maxOutputLength.toLocaleString('en-US');
+        throw new LocalgradError(
+          'invalid-data',
+          `${path} decompresses to more than ${most} bytes, far more than images do: the file is damaged. ${howToGetIt}`,
+          { path, maxOutputLength },
+        );
+      }
       throw new LocalgradError(
         'invalid-data',
         `${path} is not a whole gzip file: ${(error as Error).message}. ${howToGetIt}`,
@@ -42,9 +51,30 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
       );
     }
   }
-  throw new LocalgradError('missing-dependency', `${plain} is not there, and neither is ${name}.gz. ${howToGetIt}`, {
-    path: plain,
-  });
+  const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => error);
+  const message =
+    found instanceof Error
+      ? `Folder ${shown(folder)} ${found.code === 'ENOTDIR' ? 'is a file' : 'does not exist'}.`
+      : `Neither ${plain} nor ${name}.gz was found${found.length === 0 ? ': the folder is empty' : ''}.`;
+  const below = found instanceof Error ? [] : await subfoldersWith(name, folder, found);
+  const hint = below[0] === undefined ? '' : ` Folder ${shown(below[0])} contains it: give that folder.`;
+  throw new LocalgradError('missing-dependency', `${message}${hint} ${howToGetIt}`, { path: plain });
+}
+
+/** Folders one or two levels below that contain the file or the gzipped one, as `FashionMNIST/raw`. */
+async function subfoldersWith(name: string, folder: string, children: readonly string[]): Promise<string[]> {
+  const [{ readdir }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')]);
+  const level = async (path: string) => (await readdir(path).catch(() => [])).slice(0, 100);
+  const below: string[] = [];
+  for (const child of children.slice(0, 100)) {
+    const path = join(folder, child);
+    const paths = [path, ...(await level(path)).map((grandchild) => join(path, grandchild))];
+    for (const candidate of paths) {
+      const names = await level(candidate);
+      if (names.includes(name) || names.includes(`${name}.gz`)) below.push(candidate);
+    }
+  }
+  return below;
 }
 
 /** An `invalid-data` error that names file, byte offset (in the unzipped content), expectation, finding and source. */

@@ -5,6 +5,16 @@ import { type DataFile, damaged, readDataFile } from './files.js';
 const IMAGES_MAGIC = 0x0803;
 const LABELS_MAGIC = 0x0801;
 
+const kinds: ReadonlyMap<number, string> = new Map([
+  [IMAGES_MAGIC, ' (images)'],
+  [LABELS_MAGIC, ' (labels)'],
+]);
+/** First two bytes of files that are given as IDX files. */
+const knownStarts: ReadonlyMap<number, string> = new Map([
+  [0x1f8b, " (a gzip file: add '.gz' to its name, or decompress it with gunzip)"],
+  [0x504b, ' (a zip archive: unpack it)'],
+]);
+
 export interface IdxOptions {
   readonly folder: string;
   /** Name of the file of images, without `.gz`. */
@@ -52,7 +62,10 @@ function header(file: DataFile, magic: number, counted: readonly string[]): numb
   if (bytes.length < length) throw damaged(file, bytes.length, `a header of ${length} bytes`, `the end of the file`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   const found = view.getUint32(0);
-  if (found !== magic) throw damaged(file, 0, `magic number 0x${magic.toString(16)}`, `0x${found.toString(16)}`);
+  if (found !== magic) {
+    const what = knownStarts.get(found >>> 16) ?? kinds.get(found) ?? '';
+    throw damaged(file, 0, `magic number 0x${magic.toString(16)}`, `0x${found.toString(16)}${what}`);
+  }
   return counted.map((what, index) => {
     const offset = 4 + 4 * index;
     const count = view.getUint32(offset);

@@ -5,9 +5,9 @@ export { checkDataset, type DatasetSplits, type ImageDataset, type TakeOptions, 
 export { type FolderOptions, fashionClasses, fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
 export { type DatasetOptions, datasetNames, loadDataset, prepareSplits } from './registry.js';
 export {
-  measureNormalisation,
-  type Normalisation,
-  normalisations,
+  measureNormalization,
+  type Normalization,
+  normalizations,
   padTo,
   replicateChannels,
   resizeTo,

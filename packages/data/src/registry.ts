@@ -24,6 +24,12 @@ const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<D
       throw new LocalgradError(
         'invalid-option',
         "Data set 'fashion-mnist-subset' takes no option 'folder': it comes with the package. 'fashion-mnist' is read from one.",
+        {
+          where: "data set 'fashion-mnist-subset'",
+          option: 'folder',
+          allowed:
+            "no folder for 'fashion-mnist-subset', which comes with the package; --dataset fashion-mnist reads one",
+        },
       );
     }
     return fashionMnistSubset();
@@ -34,6 +40,7 @@ const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<D
       throw new LocalgradError(
         'invalid-option',
         "Data set 'cifar10' needs option 'folder': where its binary files are.",
+        { where: "data set 'cifar10'", option: 'folder', allowed: 'the folder with its binary files' },
       );
     }
     return cifar10({ folder });
@@ -80,7 +87,7 @@ export function prepareSplits(splits: DatasetSplits, options: Omit<DatasetOption
       where,
       'channels',
       channels,
-      '3: its images have colour',
+      '3: its images have color',
     );
     return result;
   };

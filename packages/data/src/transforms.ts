@@ -15,15 +15,23 @@ function mapImages(
   return { ...dataset, imageShape, images };
 }
 
+/** Bytes of a data set's images in memory. */
+const mostBytes = 2 ** 32;
+
+/** Height and width above which the images of a data set need more than 4 GiB. */
+function largestSide({ size, imageShape }: ImageDataset): number {
+  return Math.floor(Math.sqrt(mostBytes / (size * imageShape[2])));
+}
+
 /** Puts every image in the middle of a black square, e.g. 28×28 into 32×32. */
 export function padTo(dataset: ImageDataset, size: number): ImageDataset {
   const [height, width, channels] = dataset.imageShape;
   requireOption(
-    Number.isInteger(size) && size >= Math.max(height, width),
+    Number.isInteger(size) && size >= Math.max(height, width) && size <= largestSide(dataset),
     'padTo',
     'size',
     size,
-    `integers ≥ ${Math.max(height, width)}`,
+    `integers from ${Math.max(height, width)} to ${largestSide(dataset)}`,
   );
   const top = (size - height) >> 1;
   const left = (size - width) >> 1;
@@ -37,11 +45,17 @@ export function padTo(dataset: ImageDataset, size: number): ImageDataset {
 
 /**
  * Resizes to size×size: shrinking takes the mean over the area that a pixel covers, with fractions of pixels at its
- * edge (28 → 16: 1.75 × 1.75 pixels; 28 → 14: exactly 2 × 2); enlarging interpolates linearly between pixel centres,
+ * edge (28 → 16: 1.75 × 1.75 pixels; 28 → 14: exactly 2 × 2); enlarging interpolates linearly between pixel centers,
  * clamped at the border. Values are rounded to bytes, halves up. Height and width are handled apart, so mixed cases work.
  */
 export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
-  requireOption(Number.isInteger(size) && size >= 1, 'resizeTo', 'size', size, 'positive integers');
+  requireOption(
+    Number.isInteger(size) && size >= 1 && size <= largestSide(dataset),
+    'resizeTo',
+    'size',
+    size,
+    `integers from 1 to ${largestSide(dataset)}`,
+  );
   const [height, width, channels] = dataset.imageShape;
   const rows = axisWeights(height, size);
   const columns = axisWeights(width, size);
@@ -74,12 +88,12 @@ function axisWeights(from: number, to: number): [index: number, weight: number][
       }
       return result;
     }
-    const centre = Math.min(from - 1, Math.max(0, (pixel + 0.5) * scale - 0.5));
-    const low = Math.floor(centre);
+    const center = Math.min(from - 1, Math.max(0, (pixel + 0.5) * scale - 0.5));
+    const low = Math.floor(center);
     const high = Math.min(from - 1, low + 1);
     return [
-      [low, 1 - (centre - low)],
-      [high, centre - low],
+      [low, 1 - (center - low)],
+      [high, center - low],
     ];
   });
 }
@@ -95,23 +109,23 @@ export function replicateChannels(dataset: ImageDataset, channels: number): Imag
 }
 
 /** Mean and standard deviation by channel of values in [0, 1]. */
-export interface Normalisation {
+export interface Normalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
 /** Published constants (methods.md §1.5). */
-export const normalisations = {
+export const normalizations = {
   cifar10: {
     mean: [125.3 / 255, 123.0 / 255, 113.9 / 255],
     deviation: [63.0 / 255, 62.1 / 255, 66.7 / 255],
   },
   half: { mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
   imagenet: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
-} as const satisfies Record<string, Normalisation>;
+} as const satisfies Record<string, Normalization>;
 
 /** Measures a data set: mean and standard deviation by channel over all its pixels. */
-export function measureNormalisation({ images, imageShape }: ImageDataset): Normalisation {
+export function measureNormalization({ images, imageShape }: ImageDataset): Normalization {
   const channels = imageShape[2];
   const sums = new Array<number>(channels).fill(0);
   const squares = new Array<number>(channels).fill(0);

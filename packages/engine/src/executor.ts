@@ -10,7 +10,7 @@ import {
   trainingMode,
   weightAt,
 } from '@localgrad/core';
-import { currentKernels } from '@localgrad/nn';
+import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import type { Instruction } from './schedule.js';

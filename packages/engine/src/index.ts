@@ -9,6 +9,5 @@ export { predict } from './evaluation.js';
 export { type Batch, createExecutor, type Executor, type StepOptions, type StepResult } from './executor.js';
 export type { CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
-export { MemoryMeter } from './memory-meter.js';
 export type { PeakPrediction } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';

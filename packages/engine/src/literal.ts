@@ -1,5 +1,6 @@
 import { type Head, type Parameter, type Pass, type Span, trainingMode, weightAt } from '@localgrad/core';
-import { currentKernels, sequential } from '@localgrad/nn';
+import { currentKernels } from '@localgrad/kernels';
+import { sequential } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import { type Batch, checkBatch, type Executor, type StepOptions } from './executor.js';

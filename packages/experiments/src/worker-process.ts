@@ -2,7 +2,9 @@ import { parseArgs } from 'node:util';
 import { LocalgradError } from '@localgrad/core';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { describeMessage } from './execution/describe-message.js';
+import { interruption } from './execution/interruption.js';
 import { openSweep } from './execution/open-sweep.js';
+import { OutputWatch } from './execution/output-watch.js';
 import type { WorkerMessage } from './execution/task-runner.js';
 import { workOnSweep } from './execution/work-on-sweep.js';
 import { hasParent, tellParent, withParent } from './execution/worker-channel.js';
@@ -10,11 +12,9 @@ import { hasParent, tellParent, withParent } from './execution/worker-channel.js
 // The program of a worker: `node worker-process.js worker FOLDER [--task 0,3] [--threads N]`. Exit code 0: nothing is left.
 enableProdMode();
 
-const controller = new AbortController();
-// The first signal ends the worker after its step, with a checkpoint; a second one kills.
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(name, () => controller.abort(new LocalgradError('misuse', `Stopped by ${name}.`)));
-}
+const signal = interruption();
+// A parent that has ended no longer reads.
+const stderr = new OutputWatch(process.stderr);
 
 function onEvent(message: WorkerMessage): void {
   if (hasParent()) void tellParent(message);
@@ -31,7 +31,7 @@ async function work(): Promise<number> {
     sweep,
     tasks: values.task?.split(',').map(Number),
     threads: values.threads === undefined ? undefined : Number(values.threads),
-    signal: withParent(controller.signal),
+    signal: withParent(signal),
     onEvent,
   });
   await tellParent({ type: 'done' });
@@ -39,11 +39,12 @@ async function work(): Promise<number> {
 }
 
 const exitCode = await work().catch((error: unknown) => {
-  const isKnown = LocalgradError.isInstance(error);
+  // A failure of the file system or the network has nothing to do with its place in the program.
+  const isKnown = LocalgradError.isInstance(error) || (error instanceof Error && 'syscall' in error);
   const text = error instanceof Error ? ((isKnown ? error.message : error.stack) ?? error.message) : String(error);
   process.stderr.write(`localgrad: ${text}\n`);
-  return controller.signal.aborted ? 130 : 1;
+  return signal.aborted ? 130 : 1;
 });
 // Idle threads of a backend would keep the process alive; what was written to stderr has to arrive first.
-await new Promise((resolve) => process.stderr.write('', resolve));
+await stderr.flush();
 process.exit(exitCode);

@@ -26,17 +26,6 @@ export { combinedHead, type HeadTerm } from './heads/combined-head.js';
 export { type DecoderOptions, pixelDecoder } from './heads/decoder.js';
 export { HeadLayers } from './heads/head-layers.js';
 export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './heads/named-heads.js';
-export { currentKernels, registerTrainingKernels, resetTrainingKernels } from './kernels/registry.js';
-export { stockKernels } from './kernels/stock-kernels.js';
-export type {
-  BatchNormGradient,
-  BatchNormGradientRequest,
-  BatchStatistics,
-  ConvolutionGeometry,
-  Normalisation,
-  SgdUpdateRequest,
-  TrainingKernels,
-} from './kernels/training-kernels.js';
 export type { LossFunction, LossResult } from './losses/loss-function.js';
 export { binaryCrossEntropy, meanSquaredError } from './losses/pixel-losses.js';
 export { softmaxCrossEntropy } from './losses/softmax-cross-entropy.js';

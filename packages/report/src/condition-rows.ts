@@ -1,13 +1,8 @@
 import { isEndToEnd as isEndToEndPlan } from '@localgrad/core';
 import type { Condition, Study } from '@localgrad/experiments';
-import {
-  type AverageEffect,
-  averageEffects,
-  type ConditionComparison,
-  compareConditions,
-  comparePairs,
-} from '@localgrad/report';
 import { bootstrapInterval, meanInterval } from '@localgrad/statistics';
+import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
+import { type ConditionComparison, compareConditions, comparePairs } from './comparison/compare-conditions.js';
 import { workOf } from './compute.js';
 
 /** The level of every interval in a report. */

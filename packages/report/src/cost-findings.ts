@@ -1,5 +1,5 @@
+import { paretoFront } from './charts/pareto.js';
 import { type ConditionRow, isEndToEnd, known, type StudyView } from './condition-rows.js';
-import { paretoFront } from './figures/pareto.js';
 import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf, verdictOf } from './finding.js';
 import { bytes, capital, counted, duration, listed, operations, percent, times } from './text/wording.js';
 

@@ -1,3 +1,8 @@
+export { type Bar, type BarChartOptions, barChart } from './charts/bar-chart.js';
+export { type ChartSpec, renderSvg } from './charts/chart.js';
+export { type ChartFrameOptions, chartFrame } from './charts/frame.js';
+export { pngOf } from './charts/png.js';
+export { type SeriesChartOptions, type SeriesPoint, seriesChart } from './charts/series-chart.js';
 export { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 export {
   type AccuracyMeasure,
@@ -9,16 +14,4 @@ export {
 export { explanationSvg } from './explain/figure.js';
 export { weightText } from './explain/labels.js';
 export type { PlanFigure } from './plan-files.js';
-export {
-  colourOf,
-  darkTheme,
-  ink,
-  lightTheme,
-  mutedInk,
-  pageColourOf,
-  paper,
-  withPageColours,
-} from './theme/palette.js';
-export { pngOf } from './theme/png.js';
-export { type ChartSpec, fontFamily, renderSvg, withOwnIds } from './theme/svg.js';
 export { type ReportFiles, type ReportOptions, writeReport } from './write-report.js';

@@ -36,14 +36,14 @@ function drawn(extra: number) {
 }
 
 describe('rows without the compared factor', () => {
-  it('have colours that no value of the factor has; those that are end to end share the neutral one', () => {
+  it('have colors that no value of the factor has; those that are end to end share the neutral one', () => {
     const { values, endToEnd, others } = drawn(1);
-    const taken = new Set(values.map(({ colour }) => colour));
+    const taken = new Set(values.map(({ color }) => color));
     expect(taken.size).toBe(4);
-    expect(endToEnd.map(({ colour }) => colour)).toEqual([0, 0, 0]);
+    expect(endToEnd.map(({ color }) => color)).toEqual([0, 0, 0]);
     expect(others).toHaveLength(1);
-    for (const { colour } of [...endToEnd, ...others]) expect(taken).not.toContain(colour);
-    expect(others[0]?.colour).not.toBe(0);
+    for (const { color } of [...endToEnd, ...others]) expect(taken).not.toContain(color);
+    expect(others[0]?.color).not.toBe(0);
   });
 
   it('have shapes of their own', () => {
@@ -53,10 +53,10 @@ describe('rows without the compared factor', () => {
     expect(new Set(others.map(({ shape }) => shape))).toEqual(new Set(['diamond']));
   });
 
-  it('differ from all lines of their panel in colour or pattern', () => {
+  it('differ from all lines of their panel in color or pattern', () => {
     for (const extra of [1, 2, 7]) {
       for (const { lines } of drawn(extra).panels) {
-        expect(new Set(lines.map(({ colour, dash }) => `${colour} ${dash}`)).size).toBe(lines.length);
+        expect(new Set(lines.map(({ color, dash }) => `${color} ${dash}`)).size).toBe(lines.length);
       }
     }
   });

@@ -1,21 +1,12 @@
+import type { Look } from './charts/look.js';
 import { type ConditionRow, isEndToEnd } from './condition-rows.js';
 
-/** How a condition looks in every figure. */
-export interface Look {
-  /** Of the palette. 0 is neutral: end-to-end training has it to itself where there is any. */
-  readonly colour: number;
-  /** Circles have a value of the compared factor, squares are end to end, diamonds are what else stands beside them. */
-  readonly shape: 'circle' | 'square' | 'diamond';
-  /** Pattern of its line: 0 is solid, 1 the reference. Tells lines of one colour apart. */
-  readonly dash: number;
-}
-
-/** As many colours as the palette has. */
-const colours = 6;
+/** As many colors as the palette has. */
+const colors = 6;
 
 /**
- * Hands out looks so that a colour means one thing: each value of the compared factor has one, end-to-end rows share the
- * neutral one, and what has no value of the factor takes colours that no value has.
+ * Hands out looks so that a color means one thing: each value of the compared factor has one, end-to-end rows share the
+ * neutral one, and what has no value of the factor takes colors that no value has.
  *
  * @param factorOf value of the compared factor; undefined where the row has none
  */
@@ -28,29 +19,29 @@ export function looksOf(
   const values = [...new Set(rows.filter((row) => !isNeutral(row)).map(factorOf))].filter(
     (value) => value !== undefined,
   );
-  const own = colours - first;
+  const own = colors - first;
   const unused = Array.from({ length: Math.max(0, own - values.length) }, (_, at) => first + values.length + at);
-  const free = unused.length === 0 ? [colours - 1] : unused;
+  const free = unused.length === 0 ? [colors - 1] : unused;
   let neutral = 1;
-  // Where values have all colours, what stands beside them must at least have another pattern.
+  // Where values have all colors, what stands beside them must at least have another pattern.
   let beside = unused.length === 0 ? 1 : 0;
   return new Map(
     rows.map((row): [ConditionRow, Look] => {
-      if (row.isReference) return [row, { colour: 0, shape: 'square', dash: 1 }];
+      if (row.isReference) return [row, { color: 0, shape: 'square', dash: 1 }];
       if (isNeutral(row)) {
         neutral += 1;
-        return [row, { colour: 0, shape: 'square', dash: neutral }];
+        return [row, { color: 0, shape: 'square', dash: neutral }];
       }
       const shape = isEndToEnd(row) ? 'square' : 'circle';
       const value = factorOf(row);
       if (value !== undefined) {
         const place = values.indexOf(value);
-        return [row, { colour: first + (place % own), shape, dash: place < own ? 0 : 1 + Math.floor(place / own) }];
+        return [row, { color: first + (place % own), shape, dash: place < own ? 0 : 1 + Math.floor(place / own) }];
       }
       const place = beside;
       beside += 1;
-      const colour = free[place % free.length] as number;
-      return [row, { colour, shape: 'diamond', dash: place < free.length ? 0 : 1 + Math.floor(place / free.length) }];
+      const color = free[place % free.length] as number;
+      return [row, { color, shape: 'diamond', dash: place < free.length ? 0 : 1 + Math.floor(place / free.length) }];
     }),
   );
 }

@@ -1,5 +1,6 @@
+import type { Look } from './charts/look.js';
 import { type ConditionRow, labelsBeside, type StudyView } from './condition-rows.js';
-import { type Look, looksOf } from './looks.js';
+import { looksOf } from './looks.js';
 
 /** One line of a panel; it looks the same in all panels of a report. */
 export interface Line extends Look {
@@ -27,7 +28,7 @@ export function panelsOf(view: StudyView): Panel[] {
     const lines = linesOf(drawn, ({ condition }) => condition.name);
     return [{ title: '', lines: drawn.flatMap((row) => lines.get(row) ?? []) }];
   }
-  const factor = coloured(view);
+  const factor = colored(view);
   const factorOf = ({ condition }: ConditionRow) => (factor === null ? undefined : condition.labels[factor]);
   const lines = linesOf(drawn, factorOf);
   const groups = new Map<string, Line[]>();
@@ -47,9 +48,9 @@ export function panelsOf(view: StudyView): Panel[] {
   });
 }
 
-/** The colour of every condition as in the panels, by key. */
-export function coloursOf(panels: readonly Panel[]): ReadonlyMap<string, number> {
-  return new Map([...looksByKey(panels)].map(([key, { colour }]) => [key, colour]));
+/** The color of every condition as in the panels, by key. */
+export function colorsOf(panels: readonly Panel[]): ReadonlyMap<string, number> {
+  return new Map([...looksByKey(panels)].map(([key, { color }]) => [key, color]));
 }
 
 /** The look of every condition as in the panels, by key. */
@@ -68,7 +69,7 @@ function linesOf(
 }
 
 /** The compared factor, else the last one with few values. */
-function coloured({ study, rows }: StudyView): string | null {
+function colored({ study, rows }: StudyView): string | null {
   if (study.compare !== null) return study.compare.factor;
   const values = (factor: string) => new Set(rows.map(({ condition }) => condition.labels[factor])).size;
   return (

@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import type { Study } from '@localgrad/experiments';
 import { writeWhole } from '@localgrad/runs';
+import { pngOf } from './charts/png.js';
 import { viewOf } from './condition-rows.js';
 import { type DrawnFigure, draw, figuresOf } from './figures/drawn-figures.js';
 import { figureIds } from './figures/figure.js';
@@ -10,7 +11,6 @@ import { type PlanFigure, planFileName, planFilesOf } from './plan-files.js';
 import { resultsCsv, runsCsv } from './text/csv.js';
 import { latexOf } from './text/latex.js';
 import { markdownOf } from './text/markdown.js';
-import { pngOf } from './theme/png.js';
 
 /** Paths of what a report is made of. */
 export interface ReportFiles {

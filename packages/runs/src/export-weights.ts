@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  type InputNormalisation,
+  type InputNormalization,
   layersModelFiles,
   pytorchFile,
   type ReadBackbone,
@@ -12,6 +12,9 @@ import { selectBackend } from '@localgrad/backends';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
 import { createScope } from '@localgrad/nn';
 import { writeWhole } from './folder/files.js';
+import { sha256 } from './folder/hash.js';
+import { readSummary } from './folder/run-state.js';
+import type { RunSummary } from './run-summary.js';
 
 export const weightsFormats = ['pytorch', 'localgrad', 'tfjs-layers'] as const;
 export type WeightsFormat = (typeof weightsFormats)[number];
@@ -39,10 +42,12 @@ export interface ExportReport {
   readonly classes: number;
   /** Tensors of the backbone: weights and running statistics. */
   readonly tensors: number;
-  /** Tensors of auxiliary networks in the source, which were left out. */
+  /** Tensors of auxiliary networks, or outside the prefix, in the source, which were left out. */
   readonly skipped: readonly string[];
-  /** What images were normalised with, by channel; null where the source does not tell. */
-  readonly normalisation: InputNormalisation | null;
+  /** Prefix of the network's names in the source, as `model.`, which was dropped; undefined where there was none. */
+  readonly prefix?: string;
+  /** What images were normalized with, by channel; null where the source does not tell. */
+  readonly normalization: InputNormalization | null;
 }
 
 /** Writes a network's weights in another format. @throws LocalgradError */
@@ -64,7 +69,8 @@ export async function exportWeights({ source, format, output, imageSize }: Expor
     const { config, inputShape, classes } = read.backbone;
     return {
       ...{ source, format, files, backbone: config, inputShape, classes, tensors: read.loaded, skipped: read.skipped },
-      normalisation: read.description?.normalisation ?? null,
+      ...(read.prefix === undefined ? {} : { prefix: read.prefix }),
+      normalization: read.description?.normalization ?? null,
     };
   } finally {
     for (const parameter of scope.all().values()) parameter.dispose();
@@ -77,8 +83,8 @@ async function contentsOf(
   { backbone, description }: ReadBackbone,
   format: WeightsFormat,
 ): Promise<[name: string, content: string | Uint8Array][]> {
-  const { normalisation } = description ?? {};
-  const extra = normalisation === undefined ? {} : { normalisation };
+  const { normalization } = description ?? {};
+  const extra = normalization === undefined ? {} : { normalization };
   if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
   if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
   const { model, weights } = await layersModelFiles(backbone, extra);
@@ -92,8 +98,9 @@ async function contentsOf(
 async function readSource(source: string): Promise<{ bytes: Uint8Array; where: string }> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   const where = isFolder ? join(source, runWeightsName) : source;
+  let bytes: Uint8Array;
   try {
-    return { bytes: await readFile(where), where };
+    bytes = await readFile(where);
   } catch (error) {
     const hint = isFolder ? ` A run writes it when it has finished; is '${source}' the folder of such a run?` : '';
     throw new LocalgradError(
@@ -103,6 +110,22 @@ async function readSource(source: string): Promise<{ bytes: Uint8Array; where: s
       { cause: error },
     );
   }
+  const problem = isFolder ? weightsProblem(bytes, await readSummary(source)) : undefined;
+  if (problem !== undefined)
+    throw new LocalgradError('invalid-data', `'${where}' is damaged: ${problem}.`, { file: where });
+  return { bytes, where };
+}
+
+/** What is wrong with a run's weights according to its summary, which has their checksum. */
+export function weightsProblem(
+  bytes: Uint8Array | undefined,
+  summary: Pick<RunSummary, 'weights'> | undefined,
+): string | undefined {
+  const expected = summary?.weights;
+  if (expected === undefined) return undefined;
+  if (bytes === undefined) return 'it is missing';
+  if (bytes.length !== expected.bytes) return `it has ${bytes.length} bytes instead of ${expected.bytes}`;
+  return sha256(bytes) === expected.sha256 ? undefined : 'its checksum differs from the one in summary.json';
 }
 
 async function checkOutput(format: WeightsFormat, output: string): Promise<void> {

@@ -7,22 +7,34 @@ export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
-export {
-  type ExecuteOptions,
-  type ExecuteResult,
-  executeRun,
-  type KeepOptions,
-  keepsCheckpoints,
-} from './execute-run.js';
+export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
+export { type ExecuteResult, executeRun } from './execute-run.js';
 export { type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';
 export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from './export-weights.js';
+export { type Fault, faultOf } from './fault.js';
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
 export { Claim } from './folder/claim.js';
-export { createFolder, readIfThere, readJsonIfThere, writeWhole } from './folder/files.js';
-export { canonicalJson, hashOf } from './folder/hash.js';
+export { codeOf, type FileSystem, fileSystem } from './folder/file-system.js';
+export { absolutePath, createFolder, readIfThere, writeWhole } from './folder/files.js';
+export { canonicalJson, checksumOf, hashOf, sha256 } from './folder/hash.js';
 export { MetricsFile } from './folder/metrics-file.js';
 export { forgetFailures, noteFailure, noteLoss } from './folder/notes.js';
-export { type RetryLimits, type RunState, type RunStatus, readRunState, readSummary } from './folder/run-state.js';
+export {
+  markerName,
+  OwnedFolder,
+  type OwnedFolderOptions,
+  type Recognition,
+} from './folder/owned-folder.js';
+export {
+  lookForEnvironment,
+  lookForSummary,
+  type RetryLimits,
+  type RunState,
+  type RunStatus,
+  readRunState,
+  readSummary,
+} from './folder/run-state.js';
+export { parseState, readStateFile, type StateFormat } from './folder/state-file.js';
 export { explainWriteError } from './folder/write-errors.js';
 export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config-identity.js';
 export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
@@ -32,6 +44,7 @@ export { loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
 export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
 export {
+  type FileChecksum,
   isDiverged,
   type RunEnvironment,
   type RunSummary,
@@ -40,4 +53,5 @@ export {
 } from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
-export { parseYaml, readText, validate, type YamlDocument } from './yaml/yaml-document.js';
+export { readText } from './yaml/read-text.js';
+export { parseYaml, validate, type YamlDocument } from './yaml/yaml-document.js';

@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeCheckpoints } from './checkpoints/checkpoint-folder.js';
 import { type Attempt, listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
-import { readSummary } from './folder/run-state.js';
+import { lookForSummary } from './folder/run-state.js';
 
 export const checkpointsIn = (folder: string) => join(folder, 'checkpoints');
 
@@ -19,9 +19,9 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
     const claim = await Claim.acquire(folder);
     if (claim === undefined) return;
     // Somebody may have started over, and have been killed, since the look.
-    const isFinished = (await readSummary(folder)) !== undefined;
+    const isFinished = (await lookForSummary(folder)).summary !== undefined;
     try {
-      if (isFinished) await clearAfter(last, folder, keepsCheckpoints);
+      if (isFinished) await clearAfter(last, claim, folder, keepsCheckpoints);
     } finally {
       await claim.release(isFinished ? 'finished' : 'stopped');
     }
@@ -34,9 +34,11 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
 /** Whoever ended as it should has kept what it was told to keep: nothing is removed after it. */
 export async function clearAfter(
   attempt: Attempt | undefined,
+  claim: Claim,
   folder: string,
   keepsCheckpoints: boolean,
 ): Promise<void> {
   if (attempt === undefined || attempt.outcome === 'finished' || keepsCheckpoints) return;
-  await rm(checkpointsIn(folder), { recursive: true, force: true });
+  await claim.assertHeld();
+  await removeCheckpoints(checkpointsIn(folder), claim.attempt);
 }

@@ -1,4 +1,4 @@
-import { loadWeights, publishedPartition } from '@localgrad/backbones';
+import { type LoadedWeights, loadWeights, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
@@ -8,13 +8,14 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, type Normalisation } from '@localgrad/data';
+import { augmentations, createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
+import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { nonFiniteParameter } from './divergence.js';
@@ -51,11 +52,20 @@ export interface BuiltPlan {
 export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
 
 /** @throws LocalgradError */
-export async function buildPlan(
+export function buildPlan(
   config: PlanConfig,
   inputShape: Shape3,
   classes: number,
   names: NameOptions = {},
+): Promise<BuiltPlan> {
+  return inTermsOfKeys(config, () => buildPlanOf(config, inputShape, classes, names));
+}
+
+async function buildPlanOf(
+  config: PlanConfig,
+  inputShape: Shape3,
+  classes: number,
+  names: NameOptions,
 ): Promise<BuiltPlan> {
   const { method: expression, backbone } = config;
   const { catalog } = await resolveNames({ method: expression, backbone }, names);
@@ -79,7 +89,9 @@ export interface PreparedRun {
   readonly compiled: CompiledPlan;
   readonly options: TrainOptions;
   /** Of the training images, and so of all that the network will see. */
-  readonly normalisation: Normalisation;
+  readonly normalization: Normalization;
+  /** What the user should know of it, though it ends nothing. */
+  readonly notices: readonly string[];
   dispose(): void;
 }
 
@@ -94,9 +106,12 @@ export async function prepareRun(
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
+  const notices: string[] = [];
   if (config.initialWeights !== undefined) {
     try {
-      await loadInitialWeights(plan, config.initialWeights);
+      const { initialWeights } = config;
+      const { prefix } = await loadInitialWeights(plan, initialWeights);
+      if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     } catch (error) {
       plan.dispose();
       throw error;
@@ -111,13 +126,14 @@ export async function prepareRun(
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),
-    normalisation: batches.normalisation,
+    normalization: batches.normalization,
   });
   const optimizer = optimizerOf(config, catalog);
   const schedule = scheduleOf(config, catalog);
   return {
     compiled: plan.compiled,
-    normalisation: batches.normalisation,
+    normalization: batches.normalization,
+    notices,
     options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
     dispose() {
       optimizer.dispose();
@@ -127,10 +143,11 @@ export async function prepareRun(
 }
 
 /** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
-export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<void> {
-  loadWeights(network, await readInitialWeights(file), file);
+export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<LoadedWeights> {
+  const loaded = loadWeights(network, await readInitialWeights(file), file);
   const problem = await nonFiniteParameter(compiled.parameters.values());
   if (problem !== null) {
     throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
   }
+  return loaded;
 }

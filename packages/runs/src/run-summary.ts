@@ -1,5 +1,7 @@
 import type { JsonObject } from '@localgrad/core';
 import type { TrainingResult } from '@localgrad/train';
+import { z } from 'zod';
+import type { StateFormat } from './folder/state-file.js';
 
 /** An objective of the run's plan, as `localgrad explain` has it. */
 export interface SummaryObjective {
@@ -25,10 +27,13 @@ export interface SummaryCost {
   readonly predictedPeakBytes: number;
 }
 
-/**
- * What is known of a finished run: `summary.json` in its folder. Times are over all attempts, without what was lost to
- * interruptions.
- */
+/** Size and checksum of a file that belongs to the summary. */
+export interface FileChecksum {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Result of a finished run: `summary.json` in its folder. Times cover all attempts, without work lost to interruptions. */
 export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
   /**
@@ -48,6 +53,8 @@ export interface RunSummary extends TrainingResult {
   readonly cost: SummaryCost;
   /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for, or it failed. */
   readonly probes: readonly number[] | null;
+  /** Of `weights.safetensors`; missing in runs of versions that did not write it. */
+  readonly weights?: FileChecksum;
 }
 
 /** Whether a run diverged. Summaries of earlier versions have no status; in them the test loss of such a run is null. */
@@ -64,3 +71,44 @@ export interface RunEnvironment {
   readonly date: string;
   readonly [key: string]: unknown;
 }
+
+const accuracy = z.number().min(0).max(1).nullable();
+const amount = z.number().min(0);
+
+/** What readers of a summary rely on. Keys beyond it are kept; losses are not checked, since they need not be finite. */
+export const summaryFormat = {
+  what: 'the summary of a localgrad run',
+  schema: z
+    .looseObject({
+      formatVersion: z.literal(1),
+      runId: z.string().min(1),
+      config: z.record(z.string(), z.unknown()),
+      backend: z.string(),
+      objectives: z.array(
+        z.looseObject({ id: z.string(), role: z.string(), span: z.tuple([z.int().min(0), z.int().min(0)]) }),
+      ),
+      cost: z.looseObject({
+        backboneParameters: amount,
+        trainedParameters: amount,
+        unitsOfWork: amount,
+        multiplyAccumulatesPerImage: amount,
+        predictedPeakBytes: amount,
+      }),
+      probes: z.array(z.number()).nullable().default(null),
+      weights: z.looseObject({ bytes: amount, sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+      testAccuracy: accuracy,
+      bestTestAccuracy: accuracy,
+      seconds: amount,
+      totalSeconds: amount,
+      peakBytes: amount,
+      steps: z.int().min(0),
+      resumptions: z.int().min(0),
+      epochs: z.array(z.looseObject({ epoch: z.int().min(1), seconds: amount })),
+    })
+    .transform((summary) => summary as unknown as RunSummary),
+} satisfies StateFormat<z.ZodType<RunSummary>>;
+
+export const environmentFormat = {
+  what: 'the environment of a localgrad run',
+  schema: z.looseObject({ localgrad: z.string(), commit: z.string().nullable(), date: z.string() }),
+} satisfies StateFormat<z.ZodType<RunEnvironment>>;

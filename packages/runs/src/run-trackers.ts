@@ -1,11 +1,12 @@
-import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
 import { csvWriter, type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
 import type { Observer } from '@localgrad/train';
+import { z } from 'zod';
 import type { RunConfig } from './config/run-config.js';
-import { readJsonIfThere, writeWhole } from './folder/files.js';
-
-/** In a run's folder: the ID that MLflow's server gave to the run. */
-export const mlflowNoteName = 'mlflow.json';
+import { writeWhole } from './folder/files.js';
+import type { OwnedFolder } from './folder/owned-folder.js';
+import { runFiles } from './folder/run-folder.js';
+import { readStateFile } from './folder/state-file.js';
 
 /** Where a run is shown besides its own files. */
 export interface TrackerOptions {
@@ -26,7 +27,7 @@ export interface Trackers {
 }
 
 export interface TrackedRun {
-  readonly folder: string;
+  readonly folder: OwnedFolder;
   readonly runId: string;
   readonly config: RunConfig;
   /** Where the run goes on. */
@@ -34,11 +35,21 @@ export interface TrackedRun {
   readonly onProblem: (message: string) => void;
 }
 
+/** Run of the server that this run reports to. */
+const mlflowFormat = { what: "the note of an MLflow run's ID", schema: z.looseObject({ runId: z.string().min(1) }) };
+
 export async function openTrackers(options: TrackerOptions, run: TrackedRun): Promise<Trackers> {
+  const { tensorboard, csv, mlflow: server } = options;
+  const { folder, epochsDone } = run;
+  await folder.record([
+    ...(tensorboard === true ? [runFiles.tensorboard] : []),
+    ...(csv === true ? [runFiles.epochs] : []),
+    ...(server === undefined ? [] : [runFiles.mlflow]),
+  ]);
   const observers: Observer[] = [];
-  if (options.tensorboard === true) observers.push(tensorboardWriter({ folder: join(run.folder, 'tensorboard') }));
-  if (options.csv === true) observers.push(csvWriter(join(run.folder, 'epochs.csv'), { keepRows: run.epochsDone }));
-  const mlflow = options.mlflow === undefined ? undefined : await openMlflow(options.mlflow, options, run);
+  if (tensorboard === true) observers.push(tensorboardWriter({ folder: folder.file(runFiles.tensorboard) }));
+  if (csv === true) observers.push(csvWriter(folder.file(runFiles.epochs), { keepRows: epochsDone }));
+  const mlflow = server === undefined ? undefined : await openMlflow(server, options, run);
   return {
     observers: mlflow === undefined ? observers : [...observers, mlflow],
     close: async () => mlflow?.close(),
@@ -46,8 +57,8 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
 }
 
 async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun): Promise<MlflowTracker> {
-  const note = join(run.folder, mlflowNoteName);
-  const known = await readJsonIfThere<{ readonly runId: string }>(note);
+  const note = run.folder.file(runFiles.mlflow);
+  const known = await knownMlflowRun(note, run.onProblem);
   const { MLFLOW_TRACKING_TOKEN: token } = process.env;
   const parameters = Object.entries(run.config).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, Array.isArray(value) ? value.join(',') : value] as const],
@@ -64,4 +75,15 @@ async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun)
     ...(token === undefined ? {} : { token }),
     ...(known === undefined ? {} : { runId: known.runId }),
   });
+}
+
+/** Tracking must not end a run: without a readable note, the server gets a new run. */
+async function knownMlflowRun(note: string, onProblem: (message: string) => void) {
+  try {
+    return await readStateFile(note, mlflowFormat);
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    onProblem(`${error.message} MLflow gets a new run.`);
+    return undefined;
+  }
 }

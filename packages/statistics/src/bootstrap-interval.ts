@@ -1,22 +1,21 @@
-import { requireOption } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
 import { normalProbability, normalQuantile } from './normal.js';
-import { type Interval, meanOf, requireConfidence, requireSample } from './sample.js';
+import { randomIntegers } from './random.js';
+import { type Interval, meanOf, requireConfidence, requireSample, requireThat } from './sample.js';
 
 export interface BootstrapOptions {
-  /** In (0, 1), by default 0.95. */
+  /** Confidence level in (0, 1). Default 0.95. */
   readonly confidence?: number;
-  /** How many samples are drawn, by default 10 000. */
+  /** Number of bootstrap samples. Default 10 000. */
   readonly resamples?: number;
-  /** A non-negative integer below 2⁵³: the same seed gives the same bounds on every machine. */
+  /** Integer from 0 to 2⁵³ − 1. The same seed yields the same bounds on every machine. */
   readonly seed: number;
-  /** What is estimated, by default the mean. Called with samples of the size of `values`, and of one less. */
+  /** The statistic to estimate. Default: the mean. Called with samples of the size of `values`, and one smaller. */
   readonly statistic?: (sample: readonly number[]) => number;
 }
 
 export interface BootstrapInterval {
   readonly n: number;
-  /** The statistic of the values themselves. */
+  /** Statistic of `values`. */
   readonly estimate: number;
   /** Null for fewer than three values. */
   readonly low: number | null;
@@ -28,22 +27,19 @@ export interface BootstrapInterval {
 /**
  * The bias-corrected and accelerated bootstrap interval (BCa; Efron 1987, "Better bootstrap confidence intervals").
  *
- * Fewer than three values give null bounds: leaving one of two out says nothing of skewness, and there are but three
- * samples to draw. Where every sample gives the same (equal values), both bounds are the estimate.
+ * The bounds are null for fewer than three values: the jackknife cannot estimate skewness from two. If all bootstrap
+ * samples have the same statistic (equal values), both bounds equal the estimate.
  *
- * @throws LocalgradError `invalid-option`
+ * @throws RangeError for an empty sample, non-finite values, or an option outside its range
  */
 export function bootstrapInterval(values: readonly number[], options: BootstrapOptions): BootstrapInterval {
   const { confidence = 0.95, resamples = 10_000, seed, statistic = meanOf } = options;
   requireSample('bootstrapInterval', 'values', values);
   requireConfidence('bootstrapInterval', confidence);
-  requireOption(
-    Number.isSafeInteger(resamples) && resamples > 0,
-    'bootstrapInterval',
-    'resamples',
-    resamples,
-    'positive integers',
-  );
+  const isCount = Number.isSafeInteger(resamples) && resamples > 0;
+  requireThat(isCount, `bootstrapInterval: 'resamples' is ${resamples}; allowed: positive integers.`);
+  const isSeed = Number.isSafeInteger(seed) && seed >= 0;
+  requireThat(isSeed, `bootstrapInterval: 'seed' is ${seed}; allowed: integers from 0 to 2^53 − 1.`);
   const n = values.length;
   const estimate = statistic(values);
   const common = { n, estimate, confidence, resamples };
@@ -52,17 +48,17 @@ export function bootstrapInterval(values: readonly number[], options: BootstrapO
   return { ...common, ...correctedBounds(replicates, estimate, acceleration(values, statistic), confidence) };
 }
 
-/** Sorted. */
+/** Statistics of bootstrap samples, in ascending order. */
 function drawReplicates(
   values: readonly number[],
   resamples: number,
   seed: number,
   statistic: (sample: readonly number[]) => number,
 ): Float64Array {
-  const random = createRandom(seed, 'bootstrap');
+  const random = randomIntegers(seed, 'bootstrap');
   const sample: number[] = [...values];
   const draw = (): number => {
-    for (let index = 0; index < sample.length; index++) sample[index] = values[random.integer(values.length)] ?? 0;
+    for (let index = 0; index < sample.length; index++) sample[index] = values[random(values.length)] ?? 0;
     return statistic(sample);
   };
   return Float64Array.from({ length: resamples }, draw).sort();
@@ -74,7 +70,7 @@ function correctedBounds(sorted: Float64Array, estimate: number, accelerated: nu
   const bound = (z: number): number => {
     const shifted = bias + z;
     const stretch = 1 - accelerated * shifted;
-    // Past the pole of an extreme skewness there is nothing beyond the outermost replicate.
+    // Beyond the pole of an extreme skewness, use the outermost replicate.
     const probability = stretch > 0 ? normalProbability(bias + shifted / stretch) : Number(shifted > 0);
     return quantile(sorted, probability);
   };
@@ -82,9 +78,9 @@ function correctedBounds(sorted: Float64Array, estimate: number, accelerated: nu
   return { low: bound(-z), high: bound(z) };
 }
 
-/** The share of replicates below the estimate, those equal to it counted half; never quite 0 or 1. */
+/** Fraction of replicates below the estimate, ties counted half; never exactly 0 or 1. */
 function shareBelow(sorted: Float64Array, estimate: number): number {
-  // Samples that are permutations of the values differ from the estimate by rounding alone: they are equal to it.
+  // Samples that are permutations of the values differ from the estimate only by rounding, so they count as ties.
   const magnitude = Math.max(Math.abs(sorted[0] ?? 0), Math.abs(sorted.at(-1) ?? 0));
   const rounding = 64 * Number.EPSILON * magnitude;
   let halves = 0;
@@ -98,7 +94,7 @@ function roundedDifference(a: number, b: number, rounding: number): number {
   return Math.abs(a - b) <= rounding ? 0 : a - b;
 }
 
-/** Skewness of the statistic over the samples that lack one value each (jackknife), divided by six. */
+/** Skewness of the statistic over the leave-one-out samples (jackknife), divided by six. */
 function acceleration(values: readonly number[], statistic: (sample: readonly number[]) => number): number {
   const lacking = values.map((_, index) => statistic(values.toSpliced(index, 1)));
   const mean = meanOf(lacking);
@@ -107,7 +103,7 @@ function acceleration(values: readonly number[], statistic: (sample: readonly nu
   return squares === 0 ? 0 : cubes / (6 * squares ** 1.5);
 }
 
-/** Linear between neighbours. */
+/** Interpolates linearly between neighbors. */
 function quantile(sorted: Float64Array, probability: number): number {
   const position = probability * (sorted.length - 1);
   const below = sorted[Math.floor(position)] ?? Number.NaN;

@@ -1,19 +1,19 @@
 import { gammaRatio } from './gamma-ratio.js';
 import { meanOf, requireSample, varianceOf } from './sample.js';
 
-/** A difference of means in standard deviations. */
+/** Difference of two means in standard deviations. */
 export interface EffectSize {
-  /** Cohen's d: by the pooled standard deviation. Null where a sample has fewer than two values or neither varies. */
+  /** Cohen's d, with the pooled standard deviation. Null if a sample has fewer than two values or neither varies. */
   readonly cohensD: number | null;
-  /** Hedges' g: d without its bias in small samples. Null where d is. */
+  /** Hedges' g: d corrected for small-sample bias. Null if d is null. */
   readonly hedgesG: number | null;
 }
 
 /**
- * How far apart two samples are, in standard deviations: first minus second. The correction is the exact one, by gamma
- * functions (Hedges 1981, "Distribution theory for Glass's estimator of effect size").
+ * Standardized difference of two means, first minus second. The bias correction is the exact one, by gamma functions
+ * (Hedges 1981, "Distribution theory for Glass's estimator of effect size").
  *
- * @throws LocalgradError `invalid-option` for an empty sample, or values that are not finite
+ * @throws RangeError for an empty sample or non-finite values
  */
 export function hedgesG(a: readonly number[], b: readonly number[]): EffectSize {
   requireSample('hedgesG', 'a', a);

@@ -1,14 +1,15 @@
-import { requireOption } from '@localgrad/core';
+import { requireThat } from './sample.js';
 
 /**
- * p values adjusted for being one family: the chance that any true hypothesis is rejected stays below the level at which
- * they are read (Holm 1979, "A simple sequentially rejective multiple test procedure"). In the order given; at most 1.
+ * Adjusts the p values of one family of tests so that the family-wise error rate is controlled (Holm 1979, "A simple
+ * sequentially rejective multiple test procedure"). Returns them in the given order, at most 1.
  *
  * @param pValues in [0, 1]
- * @throws LocalgradError `invalid-option`
+ * @throws RangeError for a p value outside [0, 1]
  */
 export function holm(pValues: readonly number[]): number[] {
-  for (const p of pValues) requireOption(p >= 0 && p <= 1, 'holm', 'pValues', p, 'numbers from 0 to 1');
+  for (const p of pValues)
+    requireThat(p >= 0 && p <= 1, `holm: 'pValues' contains ${p}; allowed: numbers from 0 to 1.`);
   const ascending = pValues.map((p, index) => ({ p, index })).sort((one, other) => one.p - other.p);
   const adjusted = new Array<number>(pValues.length);
   let highest = 0;

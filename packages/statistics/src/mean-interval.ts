@@ -1,23 +1,23 @@
 import { intervalAround, meanOf, requireConfidence, requireSample, varianceOf } from './sample.js';
 import { criticalValue } from './student-t.js';
 
-/** A mean with the bounds between which the mean of the population is expected. */
+/** Sample mean with a confidence interval of the population mean. */
 export interface MeanInterval {
   readonly n: number;
   readonly mean: number;
-  /** Of the sample (divided by n − 1); null for a single value. */
+  /** Sample standard deviation (divisor n − 1); null for a single value. */
   readonly standardDeviation: number | null;
-  /** Null for a single value, which says nothing of the spread. */
+  /** Null for a single value, which does not show the spread. */
   readonly low: number | null;
   readonly high: number | null;
   readonly confidence: number;
 }
 
 /**
- * The mean of `values` with its interval by Student's t distribution. Equal values give an interval of width zero.
+ * Mean of `values` with its Student's t interval. Equal values yield an interval of width zero.
  *
- * @param options.confidence in (0, 1), by default 0.95
- * @throws LocalgradError `invalid-option` for no values, or values that are not finite
+ * @param options.confidence in (0, 1), default 0.95
+ * @throws RangeError for an empty sample or non-finite values
  */
 export function meanInterval(
   values: readonly number[],

@@ -1,14 +1,13 @@
-import { LocalgradError } from '@localgrad/core';
-import { meanOf, requireConfidence, requireSample, varianceOf } from './sample.js';
+import { meanOf, requireConfidence, requireSample, requireThat, varianceOf } from './sample.js';
 import { type DifferenceTest, tested, untested } from './welch-test.js';
 
 /**
- * The paired t test: is the mean of `a[i] − b[i]` zero? For conditions whose runs share seeds, in the same order.
+ * Paired t test of the hypothesis that the mean of `a[i] − b[i]` is zero, for runs that share seeds in the same order.
  *
- * Nothing but the difference is told for fewer than two pairs, or where the differences do not vary but by rounding.
+ * Returns only the difference for fewer than two pairs, or if the differences vary only by rounding.
  *
- * @param options.confidence of the interval of the difference, in (0, 1), by default 0.95
- * @throws LocalgradError `invalid-option` for samples that are empty or of different sizes, or values that are not finite
+ * @param options.confidence of the interval of the difference, in (0, 1), default 0.95
+ * @throws RangeError for empty samples, samples of different sizes, or non-finite values
  */
 export function pairedTest(
   a: readonly number[],
@@ -18,18 +17,16 @@ export function pairedTest(
   requireSample('pairedTest', 'a', a);
   requireSample('pairedTest', 'b', b);
   requireConfidence('pairedTest', confidence);
-  if (a.length !== b.length) {
-    throw new LocalgradError(
-      'invalid-option',
-      `pairedTest: 'a' has ${a.length} values and 'b' has ${b.length}; allowed: as many of both.`,
-      { a: a.length, b: b.length },
-    );
-  }
+  const haveSameSize = a.length === b.length;
+  requireThat(
+    haveSameSize,
+    `pairedTest: 'a' has ${a.length} values and 'b' has ${b.length}; both need the same number.`,
+  );
   const differences = a.map((value, index) => value - (b[index] ?? Number.NaN));
   const difference = meanOf(differences);
   if (differences.length < 2) return untested(difference, confidence);
   const deviation = Math.sqrt(varianceOf(differences));
-  // 0.3 − 0.2 and 0.2 − 0.1 are not the same double, which is no spread.
+  // 0.3 − 0.2 and 0.2 − 0.1 are different doubles, but not a spread.
   const rounding = 4 * Number.EPSILON * Math.max(...[...a, ...b].map(Math.abs));
   if (deviation <= rounding) return untested(difference, confidence);
   return tested(difference, deviation / Math.sqrt(differences.length), differences.length - 1, confidence);

@@ -1,46 +1,33 @@
-import { LocalgradError, requireOption } from '@localgrad/core';
-
-/** Bounds of an interval, in the unit of what it is of. */
+/** Bounds of an interval, in the unit of the estimated quantity. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
 }
 
-/** Throws unless there is at least one value and all are finite. */
+/** @throws RangeError with `message` unless `condition` holds */
+export function requireThat(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new RangeError(message);
+}
+
+/** Throws unless there is at least one value and all values are finite. */
 export function requireSample(where: string, name: string, values: readonly number[]): void {
-  if (values.length === 0) {
-    throw new LocalgradError('invalid-option', `${where}: '${name}' is empty; allowed: one value or more.`, {
-      where,
-      name,
-    });
-  }
+  requireThat(values.length > 0, `${where}: '${name}' is empty; at least one value is required.`);
   const index = values.findIndex((value) => !Number.isFinite(value));
-  if (index !== -1) {
-    throw new LocalgradError(
-      'invalid-option',
-      `${where}: value ${index} of '${name}' is ${values[index]}; allowed: finite numbers.`,
-      { where, name, index, value: values[index] },
-    );
-  }
+  requireThat(index === -1, `${where}: value ${index} of '${name}' is ${values[index]}; allowed: finite numbers.`);
 }
 
 export function requireConfidence(where: string, confidence: number): void {
-  requireOption(
-    confidence > 0 && confidence < 1,
-    where,
-    'confidence',
-    confidence,
-    'numbers between 0 and 1, exclusive',
-  );
+  const isLevel = confidence > 0 && confidence < 1;
+  requireThat(isLevel, `${where}: 'confidence' is ${confidence}; allowed: numbers between 0 and 1, exclusive.`);
 }
 
-/** Of equal values it is that value to the last digit, so that their variance is exactly zero. */
+/** Arithmetic mean. The mean of equal values is exactly that value, so that their variance is exactly zero. */
 export function meanOf(values: readonly number[]): number {
   const [origin = 0] = values;
   return origin + values.reduce((sum, value) => sum + (value - origin), 0) / values.length;
 }
 
-/** Unbiased: the sum of squares over n − 1. For two values or more. */
+/** Unbiased variance (divisor n − 1) of two or more values. */
 export function varianceOf(values: readonly number[]): number {
   const mean = meanOf(values);
   return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);

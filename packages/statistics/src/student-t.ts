@@ -2,9 +2,9 @@ import { gammaRatio } from './gamma-ratio.js';
 import { normalQuantile } from './normal.js';
 
 /**
- * P(|T| ≥ |t|) for Student's t distribution: the regularised incomplete beta function I(ν/2, ½) at ν / (ν + t²).
+ * P(|T| ≥ |t|) for Student's t distribution: the regularized incomplete beta function I(ν/2, ½) at ν / (ν + t²).
  *
- * Its continued fraction is evaluated here, to the last digits, since jstat stops at 1e-7.
+ * Evaluates the continued fraction to full precision; jstat stops at 1e-7.
  *
  * @param degreesOfFreedom ν > 0, whole or not; relative errors are below 1e-11 up to 1e5 and grow with it
  */
@@ -17,7 +17,7 @@ export function twoSidedTail(t: number, degreesOfFreedom: number): number {
   // x^a by log1p: where t is small, x is too close to 1 for its own logarithm.
   const power = Math.exp(-a * Math.log1p(square / degreesOfFreedom));
   const factor = (power * Math.sqrt(complement) * gammaRatio(a)) / Math.sqrt(Math.PI);
-  // On the other side of the mean the fraction converges slowly, and the complement is not small there.
+  // On the other side of the mean the fraction converges slowly, and the complement is not small.
   if (x < (a + 1) / (a + 2.5)) return (factor / a) * betaFraction(x, a, 0.5);
   return 1 - 2 * factor * betaFraction(complement, 0.5, a);
 }

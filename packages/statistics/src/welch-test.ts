@@ -1,30 +1,30 @@
 import { intervalAround, meanOf, requireConfidence, requireSample, varianceOf } from './sample.js';
 import { criticalValue, twoSidedTail } from './student-t.js';
 
-/** What a test of a difference of means says. All but the difference is null where there is nothing to judge by. */
+/** Result of a test of the difference of two means. Everything except the difference is null if no test is possible. */
 export interface DifferenceTest {
-  /** Mean of the first minus mean of the second, in their unit. */
+  /** Mean of the first sample minus mean of the second. */
   readonly difference: number;
-  /** Student's t. */
+  /** Student's t statistic. */
   readonly statistic: number | null;
   readonly degreesOfFreedom: number | null;
   /** Two-sided, not adjusted for other tests. */
   readonly p: number | null;
-  /** Bounds of the difference. */
+  /** Confidence bounds of the difference. */
   readonly low: number | null;
   readonly high: number | null;
   readonly confidence: number;
 }
 
 /**
- * Welch's test: do two independent samples, of variances that may differ, have one mean? Degrees of freedom by Welch
- * and Satterthwaite.
+ * Welch's t test for equal means of two independent samples with possibly unequal variances. Degrees of freedom by the
+ * Welch–Satterthwaite equation.
  *
- * Nothing but the difference is told where a sample has fewer than two values, or where neither varies: a noise that was
- * not seen is not a noise of zero. One sample that does not vary is fine.
+ * Returns only the difference if a sample has fewer than two values or if neither sample varies. One constant sample is
+ * allowed.
  *
- * @param options.confidence of the interval of the difference, in (0, 1), by default 0.95
- * @throws LocalgradError `invalid-option` for an empty sample, or values that are not finite
+ * @param options.confidence of the interval of the difference, in (0, 1), default 0.95
+ * @throws RangeError for an empty sample or non-finite values
  */
 export function welchTest(
   a: readonly number[],
@@ -40,18 +40,18 @@ export function welchTest(
   const errorB = varianceOf(b) / b.length;
   const error = errorA + errorB;
   if (error === 0) return untested(difference, confidence);
-  // Of shares, not of squares: variances of tiny numbers would underflow.
+  // Fractions instead of squares: variances of tiny numbers would underflow.
   const [shareA, shareB] = [errorA / error, errorB / error];
   const degreesOfFreedom = 1 / (shareA ** 2 / (a.length - 1) + shareB ** 2 / (b.length - 1));
   return tested(difference, Math.sqrt(error), degreesOfFreedom, confidence);
 }
 
-/** A difference with no estimate of its noise. */
+/** A difference without a test. */
 export function untested(difference: number, confidence: number): DifferenceTest {
   return { difference, statistic: null, degreesOfFreedom: null, p: null, low: null, high: null, confidence };
 }
 
-/** @param standardError of the difference, above zero */
+/** @param standardError of the difference, positive */
 export function tested(
   difference: number,
   standardError: number,

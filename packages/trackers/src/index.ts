@@ -1,3 +1,4 @@
+export { maskCredentials } from './credentials.js';
 export { type CsvWriterOptions, csvWriter } from './csv/csv-writer.js';
 export { type MlflowOptions, type MlflowTracker, mlflowTracker } from './mlflow/mlflow-tracker.js';
 export {

@@ -1,6 +1,6 @@
 import type { TrainingEvent } from '@localgrad/train';
 
-/** A number at a step of the run. */
+/** A number logged at a step of the run. */
 export interface Scalar {
   /** `loss/<objective>`, `terms/<objective>/<term>`, `learning-rate`, `test/accuracy`, `epoch/seconds`, … */
   readonly tag: string;
@@ -8,8 +8,8 @@ export interface Scalar {
 }
 
 /**
- * What trackers show of an event. Rates are shown where losses were read: a point per step would hide what matters under
- * files that grow with it.
+ * Scalars that trackers log for an event. Learning rates are logged only at steps whose losses are read; a point per step
+ * would make files large.
  */
 export function scalarsOf(event: TrainingEvent): Scalar[] {
   if (event.type === 'step-end' && event.losses !== undefined) {

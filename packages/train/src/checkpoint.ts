@@ -53,6 +53,8 @@ export interface CheckpointPolicy {
   readonly everyEpochs?: number;
   /** Steps between two further checkpoints, counted from the run's start, ends of epochs included. Default: none. */
   readonly everySteps?: number;
+  /** Asked after each step: true makes a further checkpoint, e.g. after some time. Has no influence on results. */
+  isDue?(): boolean;
   /** Training goes on when it has resolved; an error ends the run. */
   save(checkpoint: TrainingCheckpoint): Promise<void> | void;
 }

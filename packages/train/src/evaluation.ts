@@ -1,6 +1,6 @@
 import type { Network } from '@localgrad/core';
 import { predict } from '@localgrad/engine';
-import { currentKernels } from '@localgrad/nn';
+import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource } from './batch-source.js';
 import { nextTurn } from './run-setup.js';

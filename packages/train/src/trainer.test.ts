@@ -219,6 +219,18 @@ describe('train', () => {
     dispose();
   });
 
+  it('also saves whenever the policy says so, after a step or an epoch', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(16, 8), epochs: 3 };
+    const steps: number[] = [];
+    let asked = 0;
+    const save = ({ progress }: TrainingCheckpoint) => void steps.push(progress.step);
+    await train({ ...options, checkpoints: { everyEpochs: 100, isDue: () => ++asked % 2 === 0, save } });
+    // Asked after the first batch of an epoch and at its end; the end of the last one is saved anyway.
+    expect(steps).toEqual([2, 4, 6]);
+    dispose();
+  });
+
   it('goes on with test losses that are not finite, through JSON', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const saved: TrainingCheckpoint[] = [];

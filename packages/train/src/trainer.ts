@@ -1,5 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
-import { type CompiledPlan, createExecutor, MemoryMeter } from '@localgrad/engine';
+import { type CompiledPlan, createExecutor } from '@localgrad/engine';
+import { MemoryMeter } from '@localgrad/kernels';
 import { constantRate, type Optimizer, type Schedule } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -126,7 +127,8 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     await policy.save({ progress, tensors: await captureTensors(compiled, optimizer) });
   };
 
-  const isSaveDue = () => signal?.aborted === true || isDue(step, options.checkpoints?.everySteps);
+  const isSaveDue = () =>
+    signal?.aborted === true || isDue(step, options.checkpoints?.everySteps) || options.checkpoints?.isDue?.() === true;
 
   const runEpoch = async (epoch: number): Promise<EpochRecord> => {
     const isContinued = resumed?.epoch === epoch && resumed.batchesDone > 0;

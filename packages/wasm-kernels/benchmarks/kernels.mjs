@@ -20,7 +20,7 @@ const repeats = Number(values.repeats);
 tf.enableProdMode();
 
 const stockInputGradient = tf.getKernel('Conv2DBackpropInput', 'wasm');
-const { kernels, dispose } = await startWasm({ threads: Number(values.threads), relaxedSimd: values.relaxed });
+const { kernels, facts, dispose } = await startWasm({ threads: Number(values.threads), relaxedSimd: values.relaxed });
 registerComposedFilterGradient();
 tf.unregisterKernel('Conv2DBackpropInput', 'wasm');
 tf.registerKernel(stockInputGradient);
@@ -49,7 +49,7 @@ function report(name, work, unit, own, stock) {
   console.log(`${name.padEnd(46)}${columns.join(' ')} ${unit} ${(stockTime / ownTime).toFixed(1).padStart(6)}×`);
 }
 
-console.log(`${kernels.threads} threads, batch ${batch}${' '.repeat(30)}own ms    rate  stock ms    rate`);
+console.log(`${facts.threads} threads, batch ${batch}${' '.repeat(30)}own ms    rate  stock ms    rate`);
 const shapes = [
   [32, 3, 16, 3, 1],
   [32, 16, 16, 3, 1],
@@ -106,7 +106,7 @@ for (const [size, channels] of [
   const shift = tf.zeros([channels]);
   const { mean, variance } = kernels.batchStatistics(x);
   const epsilon = 1e-5;
-  const normalisation = { mean, variance, epsilon, scale, shift };
+  const normalization = { mean, variance, epsilon, scale, shift };
   const bytes = 4 * x.size;
   const name = `${channels} channels at ${size}²`;
   report(
@@ -120,7 +120,7 @@ for (const [size, channels] of [
     `batch norm + ReLU ${name}`,
     2 * bytes,
     'GB/s   ',
-    () => kernels.batchNormApply(x, normalisation, undefined, true),
+    () => kernels.batchNormApply(x, normalization, undefined, true),
     () => tf.relu(tf.batchNorm(x, mean, variance, shift, scale, epsilon)),
   );
   report(
@@ -131,7 +131,7 @@ for (const [size, channels] of [
       kernels.batchNormGradient({
         dy: dy.clone(),
         x,
-        normalisation,
+        normalization,
         mask: 'recompute',
         overwriteInput: false,
         wantMasked: false,

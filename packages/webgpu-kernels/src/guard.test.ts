@@ -18,13 +18,17 @@ function fake() {
       addEventListener: (_: string, listener: typeof report) => {
         report = listener;
       },
+      removeEventListener: (_: string, listener: typeof report) => {
+        if (report === listener) report = () => {};
+      },
     },
     bufferManager: { numBytesUsed: 3 * 2 ** 20, acquireBuffer: (size: number) => acquired.push(size) },
     read: async () => 'values',
   } as unknown as WebGpuBackend;
-  guardBackend(backend);
+  const removeGuard = guardBackend(backend);
   return {
     backend,
+    removeGuard,
     acquired,
     lose: (info: Parameters<typeof lose>[0]) => lose(info),
     report: (error: Error) => report({ error }),
@@ -67,5 +71,16 @@ describe('a guarded WebGPU backend', () => {
     const wrong = fake();
     wrong.report(new Error('invalid bind group'));
     await expect(wrong.backend.read({})).rejects.toMatchObject({ code: 'backend-lost' });
+  });
+
+  it('is as before once the guard is removed', async () => {
+    const { backend, acquired, removeGuard, report, lose } = fake();
+    removeGuard();
+    report(new Error('invalid bind group'));
+    lose({ reason: 'unknown', message: 'driver reset' });
+    await Promise.resolve();
+    backend.bufferManager.acquireBuffer(801, 0);
+    expect(acquired).toEqual([801]);
+    expect(await backend.read({})).toBe('values');
   });
 });

@@ -4,11 +4,13 @@ import type { WebGpuBackend } from './program.js';
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /**
- * WebGPU reports what went wrong long after the call, to whoever listens: without this a step on a lost device gives
- * zeros. From now on every new buffer and every reading throws what was reported, and a buffer beyond the device's limits
- * is refused before it is made.
+ * Turns errors of the GPU into exceptions. WebGPU reports an error long after the call that caused it, as an event:
+ * without a guard a step on a lost device yields zeros. From now on every new buffer and every read throws the first
+ * error that was reported, and a buffer beyond the device's limits is rejected before it is created.
+ *
+ * @returns a function that removes the guard
  */
-export function guardBackend(backend: WebGpuBackend): void {
+export function guardBackend(backend: WebGpuBackend): () => void {
   const { device, bufferManager } = backend;
   let failure: LocalgradError | undefined;
   void device.lost.then(({ reason, message }) => {
@@ -17,7 +19,7 @@ export function guardBackend(backend: WebGpuBackend): void {
       `The GPU device was lost (${reason}): ${message || 'the driver gives no reason'}. Start the program again; what was saved before is whole.`,
     );
   });
-  device.addEventListener('uncapturederror', ({ error }) => {
+  const listen = ({ error }: { readonly error: Error }) => {
     const isMemory = error.constructor.name === 'GPUOutOfMemoryError' || /out.of.memory/i.test(error.message);
     failure ??= isMemory
       ? new LocalgradError(
@@ -26,14 +28,16 @@ export function guardBackend(backend: WebGpuBackend): void {
           { usedBytes: bufferManager.numBytesUsed },
         )
       : new LocalgradError('backend-lost', `The GPU reports an error: ${error.message}`);
-  });
+  };
+  device.addEventListener('uncapturederror', listen);
   const check = () => {
     if (failure !== undefined) throw failure;
   };
 
   const limits = ['maxBufferSize', 'maxStorageBufferBindingSize'].map((name) => device.limits[name] as number);
   const largest = Math.min(...limits);
-  const acquire = bufferManager.acquireBuffer.bind(bufferManager);
+  const original = { acquireBuffer: bufferManager.acquireBuffer, read: backend.read };
+  const acquire = original.acquireBuffer.bind(bufferManager);
   bufferManager.acquireBuffer = (size, ...rest) => {
     check();
     if (size > largest) {
@@ -46,7 +50,7 @@ export function guardBackend(backend: WebGpuBackend): void {
     return acquire(size, ...rest);
   };
 
-  const read = backend.read.bind(backend);
+  const read = original.read.bind(backend);
   backend.read = async (dataId) => {
     try {
       const values = await read(dataId);
@@ -56,5 +60,10 @@ export function guardBackend(backend: WebGpuBackend): void {
       check();
       throw error;
     }
+  };
+  return () => {
+    device.removeEventListener('uncapturederror', listen);
+    bufferManager.acquireBuffer = original.acquireBuffer;
+    backend.read = original.read;
   };
 }

@@ -22,6 +22,7 @@ export interface GpuDevice {
   readonly limits: Readonly<Record<string, number>>;
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
+  removeEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
 }
 
 export interface ProgramRequest {

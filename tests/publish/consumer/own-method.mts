@@ -13,7 +13,9 @@ import {
 } from '@localgrad/core';
 import { fashionMnistSubset, type ImageDataset } from '@localgrad/data';
 import { type CompiledPlan, compilePlan, createExecutor, type StepResult } from '@localgrad/engine';
+import { describeKernels, type TrainingKernels } from '@localgrad/kernels';
 import { createScope, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
+import { startTensorflow } from '@localgrad/tensorflow-kernels';
 import { type TrainingResult, train } from '@localgrad/train';
 import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';
 import { createWebGpuKernels } from '@localgrad/webgpu-kernels';
@@ -81,5 +83,13 @@ backend.dispose();
 console.log(JSON.stringify({ sums, refusal }));
 
 // Types that a user spells out without calling anything.
-export type Used = [TrainingResult, WasmRuntime, ImageDataset, Explanation];
-export const functions = { train, startWasm, createWebGpuKernels, fashionMnistSubset, createMethod };
+export type Used = [TrainingResult, TrainingKernels, WasmRuntime, ImageDataset, Explanation];
+export const functions = {
+  train,
+  describeKernels,
+  startWasm,
+  createWebGpuKernels,
+  startTensorflow,
+  fashionMnistSubset,
+  createMethod,
+};

@@ -1,10 +1,13 @@
-import { LocalgradError, type Shape3 } from '@localgrad/core';
+import { LocalgradError, type Shape3, shown } from '@localgrad/core';
 import { explanationSvg } from '@localgrad/report';
 import { type Explanation, explain, writeWhole } from '@localgrad/runs';
 import type { Command } from 'commander';
-import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
+import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
+
+const largestExtent = 16_384;
+const mostClasses = 1_000_000;
 
 /** An explanation, and where its figure was written. */
 interface ExplainReport extends Explanation {
@@ -14,10 +17,13 @@ interface ExplainReport extends Explanation {
 /** `32x32x3` @throws LocalgradError `invalid-option` */
 export function parseShape(text: string): Shape3 {
   const shape = text.split(/[x×]/).map(Number);
-  if (shape.length !== 3 || !shape.every((extent) => Number.isInteger(extent) && extent >= 1)) {
+  if (
+    shape.length !== 3 ||
+    !shape.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= largestExtent)
+  ) {
     throw new LocalgradError(
       'invalid-option',
-      `--image: '${text}' is no shape; allowed: height x width x channels, e.g. 32x32x3.`,
+      `--image: ${shown(text)}; allowed: height x width x channels, each from 1 to ${largestExtent}, e.g. 32x32x3.`,
     );
   }
   return shape as unknown as Shape3;
@@ -58,10 +64,15 @@ export function registerExplain(program: Command, present: Presenter): void {
       present(async () => {
         const config = await resolveRunConfig(command, file);
         const classes = Number(flags.classes);
-        if (!Number.isInteger(classes) || classes < 2) {
-          throw new LocalgradError('invalid-option', `--classes: '${flags.classes}'; allowed: integers ≥ 2.`);
+        if (!Number.isInteger(classes) || classes < 2 || classes > mostClasses) {
+          throw new LocalgradError(
+            'invalid-option',
+            `--classes: ${shown(flags.classes)}; allowed: integers from 2 to ${mostClasses}.`,
+          );
         }
-        return withFigure(await explain({ ...config, image: parseShape(flags.image), classes }), flags.svg);
+        const image = parseShape(flags.image);
+        const explanation = await withFlagNames(() => explain({ ...config, image, classes }), command, file);
+        return withFigure(explanation, flags.svg);
       }, renderReport),
     );
 }

@@ -1,37 +1,58 @@
 import { formatBytes, formatSeconds } from '@localgrad/train';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Presenter } from '../present.js';
-import { type QuickstartReport, quickstart } from '../quickstart/quickstart.js';
+import { type QuickstartOptions, type QuickstartReport, quickstart } from '../quickstart/quickstart.js';
 import type { Terminal } from '../terminal.js';
 import { textTable } from '../text-table.js';
+import { wholeNumber } from '../whole-number.js';
+
+const defaultFolder = 'localgrad-quickstart';
 
 /** The comparison as a table. */
-export function renderQuickstart({ runs, dataset, totalSeconds, report }: QuickstartReport): string {
-  const seeds = runs[0]?.seeds.length ?? 1;
+export function renderQuickstart({ runs, dataset, totalSeconds, report, counts }: QuickstartReport): string {
+  const [first] = runs;
+  const seeds = Math.max(0, ...runs.map((run) => run.seeds.length));
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   const points = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`;
+  const setting =
+    `${dataset.name}: ${dataset.trainImages} training and ${dataset.testImages} test images, ` +
+    `${first?.config.backbone} of width ${first?.config.width}, ${first?.config.epochs} epochs, ` +
+    `${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}`;
+  const rows = runs.map((run) => {
+    const ratio = run.isReference ? null : run.relativeToBackprop;
+    return [
+      run.label,
+      String(run.modules),
+      percent(run.testAccuracy),
+      ratio === null ? '' : `${points(ratio.accuracy)} points`,
+      formatBytes(run.peakBytes),
+      ratio === null ? '' : `${ratio.memory.toFixed(2)} ×`,
+      formatSeconds(run.seconds),
+      ratio === null ? '' : `${ratio.time.toFixed(2)} ×`,
+    ];
+  });
+  const unfinished = Object.entries(counts).filter(([status, count]) => status !== 'finished' && count > 0);
   return [
     '',
-    `${dataset.name}: ${dataset.trainImages} training and ${dataset.testImages} test images, ` +
-      `${runs[0]?.config.backbone} of width ${runs[0]?.config.width}, ${runs[0]?.config.epochs} epochs, ` +
-      `${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}`,
+    setting,
     '',
-    textTable(
-      ['trained', 'modules', 'test accuracy', '', 'peak memory', '', 'training time', ''],
-      runs.map((run) => [
-        run.label,
-        String(run.modules),
-        percent(run.testAccuracy),
-        run.method === 'backprop' ? '' : `${points(run.relativeToBackprop.accuracy)} points`,
-        formatBytes(run.peakBytes),
-        `${run.relativeToBackprop.memory.toFixed(2)} ×`,
-        formatSeconds(run.seconds),
-        `${run.relativeToBackprop.time.toFixed(2)} ×`,
-      ]),
-      ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
-    ),
+    textTable(['trained', 'modules', 'test accuracy', '', 'peak memory', '', 'training time', ''], rows, [
+      'left',
+      'right',
+      'right',
+      'right',
+      'right',
+      'right',
+      'right',
+      'right',
+    ]),
     '',
-    `Report: ${report}   (${formatSeconds(totalSeconds)} in all)`,
+    ...(unfinished.length === 0
+      ? []
+      : [
+          `Not finished: ${unfinished.map(([status, count]) => `${count} ${status}`).join(', ')}. Run again to resume.`,
+        ]),
+    `Report: ${report}   (${formatSeconds(totalSeconds)} in total)`,
   ].join('\n');
 }
 
@@ -40,26 +61,19 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
     .command('quickstart')
     .summary('train a ResNet on real images in four ways, compare, write a report')
     .description(
-      'Trains a small ResNet on 5,000 embedded Fashion-MNIST images end to end, greedily and with DGL at K = 7, ' +
-        'prints accuracy, peak memory and time side by side, and writes an HTML report. Needs no download; about half a minute.',
+      'Trains a small ResNet on 5,000 embedded Fashion-MNIST images end to end, greedily, with DGL and with MLAAN, prints ' +
+        'accuracy, peak memory and time side by side, and writes a report. Downloads nothing; takes about a minute. If it is ' +
+        'interrupted, run the same command again to resume.',
     )
     .option('--seeds <number>', 'runs of each method', wholeNumber, 3)
-    .option('--epochs <number>', 'passes over the training images', wholeNumber, 4)
-    .option('--backend <name>', 'TensorFlow.js backend; for so small a network none is faster than wasm', 'wasm')
+    .option('--epochs <number>', 'number of epochs', wholeNumber, 4)
+    .option('--backend <name>', 'TensorFlow.js backend; wasm is the fastest for a network this small', 'wasm')
     .option(
       '--threads <number>',
-      'threads of the backend, or auto; so small a network gains nothing from more than one',
+      'threads of the backend, or auto; a network this small gains nothing from more than one',
       (text) => (text === 'auto' ? text : wholeNumber(text)),
       1,
     )
-    .option('--output <folder>', 'folder of the report', 'localgrad-report')
-    .action((flags: { seeds: number; epochs: number; backend: string; threads: number | 'auto'; output: string }) =>
-      present(() => quickstart(flags, terminal), renderQuickstart),
-    );
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Allowed: integers ≥ 1.');
-  return value;
+    .option('--output <folder>', 'folder of the runs and the report', defaultFolder)
+    .action((flags: QuickstartOptions) => present(() => quickstart(flags, terminal), renderQuickstart));
 }

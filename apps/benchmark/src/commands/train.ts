@@ -3,8 +3,9 @@ import { LocalgradError } from '@localgrad/core';
 import type { RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
 import { executeRun, identifyRun, type KeepOptions, loadData } from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
+import { httpUrl } from '../http-url.js';
 import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
@@ -80,11 +81,6 @@ interface TrainFlags extends TrackerOptions {
   readonly keepBest?: boolean;
 }
 
-function serverAddress(text: string): string {
-  if (URL.canParse(text) && /^https?:/.test(text)) return text;
-  throw new InvalidArgumentError('Allowed: an http or https address, e.g. http://localhost:5000.');
-}
-
 export function registerTrain(program: Command, terminal: Terminal, present: Presenter): void {
   const command = program
     .command('train')
@@ -112,7 +108,7 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
     .option('--tensorboard', 'also write TensorBoard event files into the run folder')
     .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')
-    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', serverAddress)
+    .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', httpUrl)
     .option('--mlflow-experiment <name>', 'MLflow experiment (default: localgrad)');
   addConfigFlags(command)
     .addHelpText(

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cifarResNet, pytorchFile, weightsFile } from '@localgrad/backbones';
-import { createScope, readSafetensors } from '@localgrad/nn';
+import { createScope, readSafetensors, writeSafetensors } from '@localgrad/nn';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCaptured } from '../command-line.fixture.js';
 
@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'localgrad-weights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const at = (...names: string[]) => join(folder, ...names);
 
-const normalisation = { mean: [0.25, 0.5, 0.75], deviation: [1, 1, 1] };
+const normalization = { mean: [0.25, 0.5, 0.75], deviation: [1, 1, 1] };
 const config = { backbone: 'resnet8', widths: [2, 2, 3, 4] };
 const backbone = cifarResNet({ depth: 8, widths: [2, 2, 3, 4] }).build({
   inputShape: [16, 12, 3],
@@ -22,7 +22,7 @@ const backbone = cifarResNet({ depth: 8, widths: [2, 2, 3, 4] }).build({
 /** A folder with what a run leaves there. */
 async function runFolder(): Promise<string> {
   await mkdir(at('run'), { recursive: true });
-  await writeFile(at('run', 'weights.safetensors'), await weightsFile(backbone, { normalisation }));
+  await writeFile(at('run', 'weights.safetensors'), await weightsFile(backbone, { normalization }));
   return at('run');
 }
 
@@ -38,15 +38,28 @@ describe('localgrad weights export', () => {
     expect(first.stderr).toBe('');
     expect(JSON.parse(first.stdout)).toEqual({
       ...{ source: at('run'), format: 'pytorch', files: [there], backbone: config, inputShape: [16, 12, 3] },
-      ...{ classes: 5, tensors: 47, skipped: [], normalisation },
+      ...{ classes: 5, tensors: 47, skipped: [], normalization },
     });
     expect(new Uint8Array(await readFile(there))).toEqual(await pytorchFile(backbone));
 
     const back = at('back.safetensors');
     const second = await exported(there, '--format', 'localgrad', '--output', back, '--image-size', '16x12');
     expect(second.code).toBe(0);
-    expect(second.stdout).toContain('normalised as the source does not tell');
+    expect(second.stdout).toContain('normalization unknown: the source does not record it');
     expect(new Uint8Array(await readFile(back))).toEqual(await weightsFile(backbone));
+  });
+
+  it('drops the prefix of a whole network, and says so', async () => {
+    const { tensors, metadata } = readSafetensors(await pytorchFile(backbone));
+    const prefixed = new Map([...tensors].map(([name, tensor]) => [`model.${name}`, tensor]));
+    await writeFile(at('prefixed.safetensors'), writeSafetensors({ tensors: prefixed, metadata }));
+    const flags = ['--format', 'localgrad', '--output', at('plain.safetensors'), '--image-size', '16x12'] as const;
+    const { code, stdout } = await exported(at('prefixed.safetensors'), ...flags);
+    expect(code).toBe(0);
+    expect(stdout).toContain("names       without the prefix 'model.' of the source");
+    expect(new Uint8Array(await readFile(at('plain.safetensors')))).toEqual(await weightsFile(backbone));
+    const { stdout: json } = await exported(at('prefixed.safetensors'), ...flags, '--json');
+    expect(JSON.parse(json)).toMatchObject({ prefix: 'model.', skipped: [] });
   });
 
   it('writes a model of TensorFlow.js layers', async () => {
@@ -56,7 +69,7 @@ describe('localgrad weights export', () => {
     expect(stdout).toContain('mean 0.2500, 0.5000, 0.7500');
     expect((await readdir(at('web'))).sort()).toEqual(['model.json', 'weights.bin']);
     const model = JSON.parse(await readFile(at('web', 'model.json'), 'utf8'));
-    expect(model.userDefinedMetadata.localgrad.normalisation).toEqual(normalisation);
+    expect(model.userDefinedMetadata.localgrad.normalization).toEqual(normalization);
     const { tensors } = readSafetensors(await weightsFile(backbone));
     const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
     expect((await readFile(at('web', 'weights.bin'))).length).toBe(bytes);

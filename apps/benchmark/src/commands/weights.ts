@@ -1,16 +1,18 @@
+import { printable } from '@localgrad/core';
 import { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from '@localgrad/runs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 
 export function renderExport(report: ExportReport): string {
-  const { backbone, inputShape, classes, tensors, skipped, format, files, normalisation } = report;
+  const { backbone, inputShape, classes, tensors, skipped, prefix, format, files, normalization } = report;
   const list = (values: readonly number[]) => values.map((value) => value.toFixed(4)).join(', ');
   return [
     `network     ${String(backbone.backbone)}, images ${inputShape.join('×')}, ${classes} classes, ${tensors} tensors`,
-    normalisation === null
-      ? 'images      normalised as the source does not tell'
-      : `images      (value / 255 − mean) / deviation, mean ${list(normalisation.mean)}, deviation ${list(normalisation.deviation)}`,
-    ...(skipped.length === 0 ? [] : [`left out    ${skipped.length} tensors of auxiliary networks`]),
+    normalization === null
+      ? 'images      normalization unknown: the source does not record it'
+      : `images      (value / 255 − mean) / deviation, mean ${list(normalization.mean)}, deviation ${list(normalization.deviation)}`,
+    ...(prefix === undefined ? [] : [`names       without the prefix '${printable(prefix)}' of the source`]),
+    ...(skipped.length === 0 ? [] : [`left out    ${skipped.length} tensors that are not the backbone's`]),
     `${format.padEnd(11)} ${files.join(', ')}`,
   ].join('\n');
 }

@@ -13,6 +13,11 @@ import { type Command, Option } from 'commander';
 
 type Key = keyof RunConfig;
 
+/** `learningRate` → `learning-rate` */
+export function flagOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
 const booleans: readonly Key[] = ['nesterov', 'probe'];
 const numbers: readonly Key[] = [
   'width',
@@ -51,11 +56,6 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
   return command;
 }
 
-/** `learningRate` → `learning-rate` */
-export function flagOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
 /**
  * Flags over file over defaults.
  *
@@ -92,7 +92,7 @@ export async function withFlagNames<Result>(
     const found = configProblemOf(error);
     if (found === undefined || !LocalgradError.isInstance(error)) throw error;
     const place = await placeOf(found.key, command, file);
-    throw new LocalgradError(error.code, `${place}: ${found.problem}`, error.details, { cause: error });
+    throw new LocalgradError(error.code, `${place}: ${found.problem}`, { key: found.key, place }, { cause: error });
   }
 }
 

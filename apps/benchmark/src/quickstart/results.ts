@@ -1,23 +1,26 @@
-import type { MeasurementEnvironment, RunConfig } from '@localgrad/runs';
-import type { EpochRecord } from '@localgrad/train';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
+import { loadData, type RunConfig, type RunEnvironment, runConfigSchema } from '@localgrad/runs';
+import type { EpochRecord, TrainingEvent } from '@localgrad/train';
 
 /** One trained network. */
 export interface SeedResult {
   readonly seed: number;
   readonly runId: string;
-  readonly testAccuracy: number;
+  readonly testAccuracy: number | null;
   readonly peakBytes: number;
-  /** Training steps alone. */
+  /** Of training steps. */
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
-  /** The classifier's training loss, as it was read while training. */
+  /** Training loss of the classifier, at the steps whose losses were read. */
   readonly trainingLoss: readonly { readonly step: number; readonly loss: number }[];
 }
 
-/** A method over all seeds. Accuracy and seconds are means, peak bytes the highest. */
+/** A condition over all seeds: mean accuracy and seconds, highest peak. */
 export interface MethodResult {
   readonly method: string;
-  /** For people: `End to end`. */
+  /** Name of the condition. */
   readonly label: string;
   readonly modules: number;
   readonly backend: string;
@@ -25,17 +28,16 @@ export interface MethodResult {
   readonly peakBytes: number;
   readonly predictedPeakBytes: number;
   readonly seconds: number;
-  /** Difference in accuracy, and ratios, to training end to end. */
-  readonly relativeToBackprop: { readonly accuracy: number; readonly memory: number; readonly time: number };
+  /** Difference in accuracy and ratios to end-to-end training; null for a study without it. */
+  readonly relativeToBackprop: { readonly accuracy: number; readonly memory: number; readonly time: number } | null;
+  readonly isReference: boolean;
   readonly config: RunConfig;
   readonly seeds: readonly SeedResult[];
 }
 
-/** What `results.json` holds: everything that the report shows. */
 export interface QuickstartResults {
-  readonly formatVersion: 1;
-  readonly environment: MeasurementEnvironment;
-  readonly backend: { readonly name: string; readonly threads: number; readonly device: string };
+  readonly environment: RunEnvironment | null;
+  readonly backend: { readonly name: string; readonly threads: unknown; readonly device: unknown };
   readonly dataset: {
     readonly name: string;
     readonly trainImages: number;
@@ -43,39 +45,80 @@ export interface QuickstartResults {
     readonly imageShape: readonly number[];
     readonly classes: number;
   };
+  /** Conditions with a finished run, end-to-end training first. */
   readonly runs: readonly MethodResult[];
-  /** Wall-clock time of everything. */
-  readonly totalSeconds: number;
 }
 
-/** Adds up a method's seeds. The reference is the same of `backprop`. */
-export function summarise(
-  facts: Pick<MethodResult, 'method' | 'label' | 'modules' | 'backend' | 'predictedPeakBytes' | 'config'>,
-  seeds: readonly SeedResult[],
-  reference: readonly SeedResult[],
-): MethodResult {
-  const own = totals(seeds);
-  const backprop = totals(reference);
+/** The numbers of the study in the shape of `localgrad quickstart --json`. */
+export async function quickstartResults({ conditions, reference }: Study): Promise<QuickstartResults> {
+  const isReference = ({ key }: Condition) => key === reference;
+  const ordered = [...conditions.filter(isReference), ...conditions.filter((condition) => !isReference(condition))];
+  const whole = totalsOf(conditions.find(isReference)?.runs ?? []);
+  const runs: MethodResult[] = [];
+  for (const condition of ordered) {
+    const config = runConfigSchema.parse(condition.config);
+    const totals = totalsOf(condition.runs);
+    const [first] = condition.runs;
+    if (totals === undefined || first === undefined) continue;
+    const { testAccuracy, peakBytes, seconds } = totals;
+    runs.push({
+      method: config.method,
+      label: condition.name,
+      modules: config.modules,
+      backend: first.summary.backend,
+      ...totals,
+      predictedPeakBytes: first.summary.cost.predictedPeakBytes,
+      relativeToBackprop:
+        whole === undefined
+          ? null
+          : {
+              accuracy: testAccuracy - whole.testAccuracy,
+              memory: peakBytes / whole.peakBytes,
+              time: seconds / whole.seconds,
+            },
+      isReference: isReference(condition),
+      config,
+      seeds: await Promise.all(condition.runs.map(seedResult)),
+    });
+  }
+  const environment = conditions.flatMap(({ runs }) => runs.flatMap((run) => run.environment ?? []))[0] ?? null;
+  const { train, test } = await loadData(runConfigSchema.parse(conditions[0]?.config));
   return {
-    ...facts,
-    ...own,
-    relativeToBackprop: {
-      accuracy: own.testAccuracy - backprop.testAccuracy,
-      memory: own.peakBytes / backprop.peakBytes,
-      time: own.seconds / backprop.seconds,
+    environment,
+    backend: { name: runs[0]?.backend ?? '', threads: environment?.threads, device: environment?.device },
+    dataset: {
+      name: train.name,
+      trainImages: train.size,
+      testImages: test.size,
+      imageShape: [...train.imageShape],
+      classes: train.classes.length,
     },
-    seeds,
+    runs,
   };
 }
 
-function totals(seeds: readonly SeedResult[]) {
+function totalsOf(runs: readonly FinishedRun[]) {
+  if (runs.length === 0) return undefined;
+  const summaries = runs.map(({ summary }) => summary);
   return {
-    testAccuracy: mean(seeds.map(({ testAccuracy }) => testAccuracy)),
-    peakBytes: Math.max(...seeds.map(({ peakBytes }) => peakBytes)),
-    seconds: mean(seeds.map(({ seconds }) => seconds)),
+    testAccuracy: mean(summaries.map(({ testAccuracy }) => testAccuracy ?? Number.NaN)),
+    peakBytes: Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
+    seconds: mean(summaries.map(({ seconds }) => seconds)),
   };
 }
 
-export function mean(values: readonly number[]): number {
+async function seedResult({ folder, seed, summary }: FinishedRun): Promise<SeedResult> {
+  const { runId, testAccuracy, peakBytes, seconds, epochs, objectives } = summary;
+  const classifier = objectives.find(({ role }) => role === 'final')?.id ?? '';
+  const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
+  const trainingLoss = lines.flatMap((line) => {
+    const event = JSON.parse(line) as TrainingEvent;
+    const loss = event.type === 'step-end' ? event.losses?.[classifier] : undefined;
+    return event.type === 'step-end' && loss !== undefined ? [{ step: event.step, loss }] : [];
+  });
+  return { seed, runId, testAccuracy, peakBytes, seconds, epochs, trainingLoss };
+}
+
+function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,20 +1,23 @@
 import type { Backbone } from '@localgrad/core';
-import { type JsonObject, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
+import { type JsonObject, LocalgradError, type ParameterScope, type Shape3, shortened, shown } from '@localgrad/core';
 import type { TensorFile } from '@localgrad/nn';
 import { backboneFactory } from '../registry.js';
 
 /** The metadata entry of a weights file that says whose weights they are. */
 export const descriptionKey = 'localgrad';
 
+const largestSide = 16_384;
+const mostClasses = 1_000_000;
+
 /** What the network was fed with: (value / 255 − mean) / deviation, by channel. */
-export interface InputNormalisation {
+export interface InputNormalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
 /** What a weights file may tell besides the backbone. */
 export interface WeightsExtra {
-  readonly normalisation?: InputNormalisation;
+  readonly normalization?: InputNormalization;
 }
 
 /** What rebuilds the backbone that a weights file belongs to. */
@@ -26,8 +29,8 @@ export interface WeightsDescription extends WeightsExtra {
 }
 
 export function describe({ config, inputShape, classes }: Backbone, extra: WeightsExtra): WeightsDescription {
-  const { normalisation } = extra;
-  return { backbone: config, inputShape, classes, ...(normalisation === undefined ? {} : { normalisation }) };
+  const { normalization } = extra;
+  return { backbone: config, inputShape, classes, ...(normalization === undefined ? {} : { normalization }) };
 }
 
 /**
@@ -41,20 +44,39 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
   const fail = (problem: string): never => {
     throw new LocalgradError('invalid-data', `${where}: its metadata '${descriptionKey}' ${problem}.`, { where });
   };
-  let description: Partial<WeightsDescription> = {};
+  let description: Partial<WeightsDescription> | null = {};
   try {
     description = JSON.parse(text);
   } catch (error) {
-    fail(`is not JSON: ${(error as Error).message}`);
+    fail(`is not JSON: ${shortened((error as Error).message)}`);
   }
   const { backbone, inputShape, classes } = description ?? {};
-  const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 1;
+  const isCount = (value: unknown, most: number) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most;
   if (typeof backbone?.backbone !== 'string') fail("names no backbone; expected backbone: { backbone: 'resnet32', … }");
-  if (!Array.isArray(inputShape) || inputShape.length !== 3 || !inputShape.every(isCount)) {
-    fail(`has inputShape ${JSON.stringify(inputShape)}; expected [height, width, channels]`);
+  if (
+    !Array.isArray(inputShape) ||
+    inputShape.length !== 3 ||
+    !inputShape.every((size) => isCount(size, largestSide))
+  ) {
+    fail(`has inputShape ${shown(inputShape)}; expected [height, width, channels], each from 1 to ${largestSide}`);
   }
-  if (!isCount(classes)) fail(`has classes ${JSON.stringify(classes)}; expected a positive integer`);
-  return description as WeightsDescription;
+  if (!isCount(classes, mostClasses)) {
+    fail(`has classes ${shown(classes)}; expected an integer from 1 to ${mostClasses}`);
+  }
+  const { normalisation, ...rest } = description as WeightsDescription & { normalisation?: InputNormalization };
+  // Files from before version 0.1.0 spell the key this way.
+  const result = normalisation === undefined ? rest : { normalization: normalisation, ...rest };
+  if (result.normalization !== undefined && !isNormalization(result.normalization)) {
+    fail(`has normalization ${shown(result.normalization)}; expected { mean, deviation }, one number per channel each`);
+  }
+  return result;
+}
+
+function isNormalization(value: Partial<InputNormalization> | null): boolean {
+  const isNumbers = (list: unknown) =>
+    Array.isArray(list) && list.every((entry) => typeof entry === 'number' && Number.isFinite(entry));
+  return isNumbers(value?.mean) && isNumbers(value?.deviation);
 }
 
 /** The backbone that a description is of, with fresh weights in `scope`. @throws LocalgradError */

@@ -1,5 +1,5 @@
 export type { WeightsOwner } from './backbone-parameters.js';
-export type { InputNormalisation, WeightsDescription, WeightsExtra } from './description.js';
+export type { InputNormalization, WeightsDescription, WeightsExtra } from './description.js';
 export { type LayersModelFiles, layersModelFiles } from './layers-model.js';
 export { type LoadedWeights, loadWeights, type WeightsLayout } from './load-weights.js';
 export { type ReadBackbone, readBackbone } from './read-backbone.js';

@@ -55,16 +55,16 @@ describe('models of TensorFlow.js layers', () => {
     expect(await differenceOf(factory.build({ inputShape, classes: 5, scope: createScope(2) }))).toBeLessThan(1e-5);
   });
 
-  it('leave nothing behind, and say how images are normalised', async () => {
+  it('leave nothing behind, and say how images are normalized', async () => {
     const backbone = tinyResNet();
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
     const before = tf.memory().numTensors;
-    const normalisation = { mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1] };
-    const { model, weights } = await layersModelFiles(network, { normalisation });
+    const normalization = { mean: [0.5, 0.5, 0.5], deviation: [1, 1, 1] };
+    const { model, weights } = await layersModelFiles(network, { normalization });
     expect(tf.memory().numTensors).toBe(before);
     const json = JSON.parse(model) as tf.io.ModelJSON;
     expect(json.userDefinedMetadata).toEqual({
-      localgrad: { backbone: backbone.config, inputShape: [8, 8, 3], classes: 5, normalisation },
+      localgrad: { backbone: backbone.config, inputShape: [8, 8, 3], classes: 5, normalization },
     });
     const values = [...backboneParameters(backbone).values()].reduce((sum, { size }) => sum + size, 0);
     expect(weights.length).toBe(4 * values);

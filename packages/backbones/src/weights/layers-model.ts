@@ -18,8 +18,8 @@ export interface LayersModelFiles {
 
 /**
  * A trained backbone as a functional model of TensorFlow.js layers, for inference: convolutions, batch norms with the running
- * statistics, sums, ReLUs, global average pooling and a dense layer. Input: normalised images [batch, height, width,
- * channels]; output: class scores before softmax, [batch, classes]. How images are normalised stands in the model's metadata
+ * statistics, sums, ReLUs, global average pooling and a dense layer. Input: normalized images [batch, height, width,
+ * channels]; output: class scores before softmax, [batch, classes]. How images are normalized stands in the model's metadata
  * (`userDefinedMetadata.localgrad`).
  *
  * @throws LocalgradError `invalid-option` for backbones other than CIFAR ResNets

@@ -1,9 +1,10 @@
-import { LocalgradError, type Parameter, sameShape } from '@localgrad/core';
+import { LocalgradError, type Parameter, sameShape, shortened, shown } from '@localgrad/core';
 import { type Layouted, readSafetensors, type StoredTensor, weightFromPyTorch, weightToPyTorch } from '@localgrad/nn';
 import { tensor } from '@tensorflow/tfjs';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
 import { descriptionKey, readDescription, type WeightsDescription } from './description.js';
-import { backboneName, batchNormOf, isAuxiliary, withoutWrappers } from './reference-names.js';
+import { nameUnder, prefixOf } from './prefix.js';
+import { backboneName, batchNormOf, isAuxiliary, isAverageCounter, withoutWrappers } from './reference-names.js';
 
 /** How a file's tensors lie. */
 export type WeightsLayout = 'pytorch' | 'localgrad';
@@ -14,15 +15,18 @@ export interface LoadedWeights {
   readonly description?: WeightsDescription;
   /** Tensors that went into the network. */
   readonly loaded: number;
-  /** Tensors of auxiliary networks, which a backbone does not have. */
+  /** Tensors that a backbone does not have: of auxiliary networks, and those outside the prefix. */
   readonly skipped: readonly string[];
+  /** Prefix of the network's names in the file, as `model.`, which was dropped; undefined where there was none. */
+  readonly prefix?: string;
 }
 
 /**
  * Loads weights and running statistics from a safetensors file: our own, or the state dict of a reference network in
  * PyTorch (`conv1.weight`, `layer1.0.bn1.running_mean`, `fc.weight`; convolutions [out, in, height, width]). Which of the
- * two it is follows from metadata, or from shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`) and counters of
- * batch norms are dropped, and so are the tensors of auxiliary networks, which are returned as `skipped`.
+ * two it is follows from metadata, or from shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`), a prefix of the
+ * whole network (`model.`, `net.`, `ema.`) and counters of batch norms are dropped. Tensors of auxiliary networks are returned
+ * as `skipped`.
  *
  * @param where the file's name, for messages
  * @throws LocalgradError `invalid-data` for no safetensors file; `shape-mismatch` that lists every tensor that is missing,
@@ -33,7 +37,9 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
   const description = readDescription(file, where);
   const problems: string[] = [];
   const parameters = backboneParameters(owner);
-  const { tensors, skipped } = ofBackbone(file.tensors, parameters, problems);
+  const names = [...file.tensors.keys()].map(withoutWrappers);
+  const prefix = prefixOf(names, [...parameters.keys()], where);
+  const { tensors, skipped } = ofBackbone(file.tensors, parameters, prefix, problems);
   const layout = file.metadata[descriptionKey] === undefined ? likelierLayout(parameters, tensors) : 'localgrad';
   const values = new Map<Parameter, Layouted>();
   for (const [name, parameter] of parameters) {
@@ -43,43 +49,61 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
     else if (found.dtype !== 'F32' && found.dtype !== 'F64')
       problems.push(`'${name}' has type ${found.dtype}, no float`);
     else if (!sameShape(found.shape, expected)) {
-      problems.push(`'${name}' has shape [${found.shape.join(', ')}] instead of [${expected.join(', ')}]`);
+      problems.push(`'${name}' has shape [${shortened(found.shape.join(', '))}] instead of [${expected.join(', ')}]`);
     } else {
       const stored = { shape: found.shape, data: Float32Array.from(found.data) };
       values.set(parameter, layout === 'pytorch' ? weightFromPyTorch(stored) : stored);
     }
   }
   for (const [name, { shape }] of tensors) {
-    if (!parameters.has(name)) problems.push(`unexpected '${name}' [${shape.join(', ')}]`);
+    if (!parameters.has(name)) problems.push(`unexpected ${shown(name)} [${shortened(shape.join(', '))}]`);
   }
   if (problems.length > 0) {
     const { name, inputShape, classes } = backboneOf(owner);
     throw new LocalgradError(
       'shape-mismatch',
-      `${where}: these are not the weights of ${name} with ${inputShape[2]} channels of input and ${classes} classes: ${problems.join('; ')}.`,
+      `${where}: these are not the weights of ${name} with ${inputShape[2]} channels of input and ${classes} classes: ${listed(problems)}.`,
       { where, problems, layout },
     );
   }
   for (const [parameter, { data, shape }] of values) parameter.assign(tensor(data, [...shape], 'float32'));
-  return { layout, ...(description === undefined ? {} : { description }), loaded: values.size, skipped };
+  return {
+    layout,
+    ...(description === undefined ? {} : { description }),
+    ...(prefix === '' ? {} : { prefix }),
+    loaded: values.size,
+    skipped,
+  };
+}
+
+function listed(problems: readonly string[]): string {
+  const most = 20;
+  const rest = problems.length - most;
+  return problems.slice(0, most).join('; ') + (rest > 0 ? `; and ${rest} more` : '');
 }
 
 /** Tensors by our names, without what a backbone has not. */
 function ofBackbone(
   stored: ReadonlyMap<string, StoredTensor>,
   parameters: ReadonlyMap<string, Parameter>,
+  prefix: string,
   problems: string[],
 ) {
   const tensors = new Map<string, StoredTensor>();
   const skipped: string[] = [];
   for (const [fullName, found] of stored) {
-    const reference = withoutWrappers(fullName);
+    const reference = nameUnder(prefix, fullName);
+    if (reference === undefined || isAuxiliary(reference)) {
+      skipped.push(fullName);
+      continue;
+    }
     const name = backboneName(reference);
     const counted = batchNormOf(reference);
-    if (isAuxiliary(reference)) skipped.push(fullName);
+    if (isAverageCounter(reference)) skipped.push(fullName);
     else if (counted !== undefined && parameters.has(`${counted}.running_var`)) continue;
-    else if (tensors.has(name)) problems.push(`'${name}' is there twice, the second time as '${fullName}'`);
-    else tensors.set(name, found);
+    else if (tensors.has(name)) {
+      problems.push(`duplicate ${shown(name)}: it also appears as ${shown(fullName)}`);
+    } else tensors.set(name, found);
   }
   return { tensors, skipped };
 }

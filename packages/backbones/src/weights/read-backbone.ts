@@ -1,8 +1,10 @@
-import { type Backbone, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
+import { type Backbone, LocalgradError, type ParameterScope, type Shape3, shown } from '@localgrad/core';
 import { readSafetensors, type StoredTensor } from '@localgrad/nn';
 import { cifarResNet } from '../resnet.js';
+import { boundedScope } from './bounded-scope.js';
 import { buildDescribed, readDescription } from './description.js';
 import { type LoadedWeights, loadWeights } from './load-weights.js';
+import { nameUnder, prefixOf } from './prefix.js';
 import { backboneName, withoutWrappers } from './reference-names.js';
 
 export interface ReadBackbone extends LoadedWeights {
@@ -23,10 +25,16 @@ export function readBackbone(
   const { scope, where = 'safetensors data', imageSize = [32, 32] } = options;
   const file = readSafetensors(bytes, where);
   const description = readDescription(file, where);
+  const bounded = boundedScope(scope, file.tensors, where);
   const backbone =
-    description === undefined ? resnetOf(file.tensors, imageSize, scope, where) : buildDescribed(description, scope);
+    description === undefined
+      ? resnetOf(file.tensors, imageSize, bounded, where)
+      : buildDescribed(description, bounded);
   return { backbone, ...loadWeights(backbone, bytes, where) };
 }
+
+/** Names in every CIFAR ResNet, the first of them also the first of the network. */
+const landmarks = ['conv1.weight', ...[1, 2, 3].map((stage) => `layer${stage}.0.conv1.weight`), 'fc.weight'];
 
 /** Depth from the number of blocks, widths, channels and classes from shapes, in PyTorch's layouts. */
 function resnetOf(
@@ -35,7 +43,10 @@ function resnetOf(
   scope: ParameterScope,
   where: string,
 ): Backbone {
-  const shapes = new Map([...stored].map(([name, { shape }]) => [backboneName(withoutWrappers(name)), shape]));
+  const prefix = prefixOf([...stored.keys()].map(withoutWrappers), landmarks, where);
+  const shapes = new Map(
+    [...stored].map(([name, { shape }]) => [backboneName(nameUnder(prefix, name) ?? ''), shape] as const),
+  );
   const perStage = [1, 2, 3].map((stage) => {
     let count = 0;
     while (shapes.has(`layer${stage}.${count}.conv1.weight`)) count++;
@@ -54,7 +65,7 @@ function resnetOf(
   ) {
     throw new LocalgradError(
       'invalid-data',
-      `${where}: no CIFAR ResNet's state dict: it needs conv1.weight, fc.weight and as many blocks layer1.…, layer2.… and layer3.…, but has ${perStage.join(', ')} of them.`,
+      `${where}: no CIFAR ResNet's state dict: it needs conv1.weight, fc.weight and as many blocks layer1.…, layer2.… and layer3.…, but has ${perStage.join(', ')} of them. Its tensors: ${someOf([...stored.keys()])}.`,
       { where, blocks: perStage },
     );
   }
@@ -63,4 +74,10 @@ function resnetOf(
     widths: [stem, ...(widths as [number, number, number])],
   });
   return factory.build({ inputShape, classes, scope });
+}
+
+function someOf(names: readonly string[]): string {
+  const most = 5;
+  const rest = names.length - most;
+  return (names.slice(0, most).map(shown).join(', ') || 'none') + (rest > 0 ? ` and ${rest} more` : '');
 }

@@ -17,6 +17,11 @@ export function isAuxiliary(reference: string): boolean {
   return auxiliary.test(reference);
 }
 
+/** The number of models that `AveragedModel` of `torch.optim.swa_utils` has averaged, beside the wrapped network. */
+export function isAverageCounter(reference: string): boolean {
+  return reference === 'n_averaged';
+}
+
 /** A batch norm counts batches in a tensor that PyTorch reads only where its momentum is None. */
 const counter = 'num_batches_tracked';
 

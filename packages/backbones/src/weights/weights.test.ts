@@ -56,6 +56,45 @@ describe("PyTorch's state dicts", () => {
     );
   });
 
+  it.each(['model.', 'net.', 'student.backbone.'])(
+    'lose the prefix %s of the whole network, in the wrapper of an averaged model too',
+    (prefix) => {
+      const tensors = new Map(
+        [...stateDict.tensors].map(([name, tensor]) => [name.replace('module.', prefix), tensor]),
+      );
+      tensors.set('criterion.weight', zeros([5]));
+      const bytes = writeSafetensors({ tensors, metadata: {} });
+      const backbone = tinyResNet();
+      expect(loadWeights(backbone, bytes)).toMatchObject({ prefix, skipped: ['criterion.weight'] });
+      expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
+      const read = readBackbone(bytes, { scope: createScope(1), imageSize: [8, 8] });
+      expect(read.prefix).toBe(prefix);
+      expect(largestDifference(scoresOf(read.backbone, images()), logits)).toBeLessThan(1e-5);
+    },
+  );
+
+  it('of torch.optim.swa_utils.AveragedModel are read without its counter', () => {
+    const bytes = changed(stateDict, { n_averaged: zeros([]) });
+    expect(loadWeights(tinyResNet(), bytes)).toMatchObject({ skipped: ['n_averaged'] });
+  });
+
+  it('with two networks, as weights and their moving average, are rejected with the way to keep one', () => {
+    const copies = ['model.', 'ema_model.'].flatMap((prefix) =>
+      [...stateDict.tensors].map(([name, tensor]) => [name.replace('module.', prefix), tensor] as const),
+    );
+    const bytes = writeSafetensors({ tensors: new Map(copies), metadata: {} });
+    const message = /contains the network 2 times, under 'model\.' and 'ema_model\.'\. Keep one of them: python -c/;
+    expect(() => loadWeights(tinyResNet(), bytes)).toThrow(message);
+    expect(() => readBackbone(bytes, { scope: createScope(1) })).toThrow(message);
+  });
+
+  it('with one name twice name both', () => {
+    const bytes = changed(stateDict, { '_orig_mod.fc.bias': zeros([5]) });
+    expect(() => loadWeights(tinyResNet(), bytes)).toThrow(
+      /duplicate 'fc\.bias': it also appears as '_orig_mod\.fc\.bias'/,
+    );
+  });
+
   it('may hold auxiliary networks, which are left out, and the classifier of MLAAN', () => {
     const { tensors } = stateDict;
     const bytes = changed(stateDict, {
@@ -96,17 +135,28 @@ describe("PyTorch's state dicts", () => {
 describe('our own weights files', () => {
   it('say what they are of, and come back bit for bit', async () => {
     const backbone = tinyResNet(3);
-    const normalisation = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
-    const bytes = await weightsFile(backbone, { normalisation });
+    const normalization = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
+    const bytes = await weightsFile(backbone, { normalization });
     const read = readBackbone(bytes, { scope: createScope(9) });
     expect(read.layout).toBe('localgrad');
     expect(read.description).toEqual({
       backbone: { backbone: 'resnet8', widths: [2, 2, 3, 4] },
       inputShape: [8, 8, 3],
       classes: 5,
-      normalisation,
+      normalization,
     });
     expect(scoresOf(read.backbone, images())).toEqual(scoresOf(backbone, images()));
+  });
+
+  it("reads the description's older key 'normalisation'", async () => {
+    const normalization = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
+    const { tensors, metadata } = readSafetensors(await weightsFile(tinyResNet(3), { normalization }));
+    const localgrad = metadata.localgrad?.replace('normalization', 'normalisation') ?? '';
+    const { description } = readBackbone(writeSafetensors({ tensors, metadata: { localgrad } }), {
+      scope: createScope(9),
+    });
+    expect(description?.normalization).toEqual(normalization);
+    expect(description).not.toHaveProperty('normalisation');
   });
 
   it('are known by their shapes where the description is gone', async () => {
@@ -124,5 +174,33 @@ describe('our own weights files', () => {
     expect(withText('{')).toThrow(/x\.safetensors: its metadata 'localgrad' is not JSON/);
     expect(withText('null')).toThrow(/names no backbone/);
     expect(withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8]}')).toThrow(/has inputShape \[8,8\]/);
+    expect(
+      withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8,3],"classes":5,"normalization":{"mean":1}}'),
+    ).toThrow(/has normalization {"mean":1}/);
+  });
+
+  it.each([
+    ['classes: 2147483648', { classes: 2147483648 }, /has classes 2147483648; expected an integer from 1 to 1000000/],
+    ['many classes', { classes: 1_000_000 }, /description does not match its tensors/],
+    ['a deep network', { backbone: { backbone: 'resnet1994' } }, /description does not match its tensors/],
+    [
+      'widths of 100,000',
+      { backbone: { backbone: 'resnet8', widths: [2, 2, 3, 100_000] } },
+      /allowed: positive integers/,
+    ],
+    ['a wide network', { backbone: { backbone: 'resnet8', width: 4096 } }, /description does not match its tensors/],
+    ['wide images', { inputShape: [8, 8, 16_384] }, /description does not match its tensors/],
+  ])('are measured against the tensors before a network is built: %s', async (_, change, message) => {
+    const { tensors } = readSafetensors(await weightsFile(tinyResNet()));
+    const localgrad = JSON.stringify({
+      backbone: { backbone: 'resnet8' },
+      inputShape: [8, 8, 3],
+      classes: 5,
+      ...change,
+    });
+    const scope = createScope(1);
+    expect(() => readBackbone(writeSafetensors({ tensors, metadata: { localgrad } }), { scope })).toThrow(message);
+    const made = [...scope.all().values()].reduce((sum, { size }) => sum + size, 0);
+    expect(made).toBeLessThan(2_000_000);
   });
 });

@@ -6,7 +6,7 @@ import { batchCounterAfter } from './reference-names.js';
 /**
  * A safetensors file of a backbone's weights and running statistics in our names and layouts (convolutions
  * [height, width, in, out], dense [in, out]). Its metadata `localgrad` is JSON of
- * `{ backbone, inputShape, classes, normalisation }`, from which `readBackbone` builds the network again.
+ * `{ backbone, inputShape, classes, normalization }`, from which `readBackbone` builds the network again.
  */
 export async function weightsFile(owner: WeightsOwner, extra: WeightsExtra = {}): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();

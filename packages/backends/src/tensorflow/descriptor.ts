@@ -1,10 +1,9 @@
-import { registerTrainingKernels, resetTrainingKernels } from '@localgrad/nn';
 import type { BackendDescriptor } from '../descriptor.js';
 import { cpuName, freeMemoryBytes, residentMemory } from '../environment.js';
+import { entryOf } from '../optional-module.js';
 import { explainAbsence, judge } from './diagnose.js';
-import { createTensorflowKernels } from './kernels/index.js';
-import { loadPackage, tryPackage } from './load.js';
 import { nvidiaGpus, processGpuBytes } from './nvidia.js';
+import { tryPackage } from './try-package.js';
 
 const isNode = typeof process === 'object' && process.versions?.node !== undefined;
 
@@ -23,17 +22,19 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
       return { device, hardware: true, ...verdict };
     },
     async start({ threads = 'auto' }) {
-      const backend = await loadPackage(packageName, threads);
-      registerTrainingKernels('tensorflow', createTensorflowKernels(backend));
+      const { startTensorflow } = await import('@localgrad/tensorflow-kernels');
+      const { facts, dispose } = await startTensorflow({
+        module: (await entryOf(packageName)) ?? packageName,
+        threads,
+      });
       const [gpu] = wantsGpu ? await nvidiaGpus() : [];
-      const device = gpu?.name ?? (await cpuName());
       return {
-        threads: Number(process.env.TF_NUM_INTRAOP_THREADS),
-        device,
+        threads: facts.threads,
+        device: gpu?.name ?? (await cpuName()),
         hardware: true,
         facts: {
-          tensorflow: backend.binding.TF_Version,
-          gpu: backend.isUsingGpuDevice,
+          tensorflow: facts.tensorflow,
+          gpu: facts.gpu,
           ...(gpu === undefined ? {} : { driver: gpu.driver }),
         },
         availableBytes: gpu === undefined ? await freeMemoryBytes() : () => gpu.memoryBytes,
@@ -41,7 +42,7 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
           const bytes = wantsGpu ? await processGpuBytes(process.pid) : undefined;
           return bytes === undefined ? residentMemory() : { bytes, method: 'nvidia-smi, this process' };
         },
-        dispose: () => resetTrainingKernels('tensorflow'),
+        dispose,
       };
     },
   };

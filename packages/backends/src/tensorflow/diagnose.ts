@@ -1,9 +1,5 @@
+import type { Trial } from '@localgrad/tensorflow-kernels';
 import type { NvidiaGpu } from './nvidia.js';
-
-/** What a trial start of a native package in a process of its own gave. */
-export type Trial =
-  | { readonly works: true; readonly tensorflow: string; readonly gpu: boolean }
-  | { readonly works: false; readonly message: string; readonly signal?: string | undefined };
 
 export interface Verdict {
   readonly available: boolean;

@@ -27,7 +27,8 @@ const maximumIdleEnds = 3;
 export async function runLocally(options: LocalOptions): Promise<SweepStatus> {
   const { sweep, signal } = options;
   const unfinished = await readSweepStatus(sweep);
-  const left = unfinished.counts.waiting + unfinished.counts.interrupted + unfinished.counts.running;
+  const { waiting, interrupted, running, unreadable } = unfinished.counts;
+  const left = waiting + interrupted + running + unreadable;
   const workers = Math.min(options.processes, left);
   const children = new Set<ChildProcess>();
   const stop = () => {
@@ -99,7 +100,8 @@ function runWorker(
       if (message.type === 'task-start') lost = message.index;
       if (message.type === 'task-end') {
         lost = undefined;
-        hasWorked = true;
+        // A worker that only gives runs back is not started again forever.
+        hasWorked ||= message.outcome !== 'returned';
       }
       onMessage(worker, message);
     });

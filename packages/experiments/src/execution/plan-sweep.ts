@@ -6,10 +6,10 @@ import { describePlan } from '@localgrad/engine';
 import {
   buildPlan,
   configIdOf,
+  lookForSummary,
   prepareRun,
   type RunConfig,
   type RunSummary,
-  readSummary,
   runConfigSchema,
 } from '@localgrad/runs';
 import { train } from '@localgrad/train';
@@ -76,8 +76,10 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   }
   const finished = await Promise.all(
     experiment.conditions.map(async (condition) => {
-      const found = await Promise.all(experiment.seeds.map((seed) => readSummary(folderOf(configOf(condition, seed)))));
-      return found.filter((summary) => summary !== undefined);
+      const found = await Promise.all(
+        experiment.seeds.map((seed) => lookForSummary(folderOf(configOf(condition, seed)))),
+      );
+      return found.flatMap(({ summary }) => summary ?? []);
     }),
   );
   const known = secondsPerWork(finished.flat(), costs, finished);

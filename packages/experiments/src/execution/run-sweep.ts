@@ -21,6 +21,8 @@ export interface SweepExecution {
   readonly threads?: number | undefined;
   /** Also try runs again that failed for good. */
   readonly retryFailed?: boolean | undefined;
+  /** Called before the first run, if any run is left. */
+  readonly beforeFirst?: ((sweep: Sweep) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: SweepEvent) => void) | undefined;
 }
@@ -34,8 +36,10 @@ export interface SweepExecution {
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
   const sweep = await preparedSweep(options);
-  await checkConditions(sweep, await readSweepStatus(sweep), options.file);
+  const before = await readSweepStatus(sweep);
+  await checkConditions(sweep, before, options.file);
   if (options.retryFailed === true) await retryFailed(sweep);
+  if (before.counts.finished < before.tasks.length) await options.beforeFirst?.(sweep);
   if (options.executor === 'debug') await runHere(sweep, options);
   else await runInProcesses(sweep, options);
   const status = await readSweepStatus(sweep);

@@ -4,6 +4,7 @@ import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
 import type { TaskOutcome } from '../sweep/work.js';
 import { DataCache } from './data-cache.js';
+import { brokenWorker, WorkerHealth } from './worker-health.js';
 
 /** What a worker tells of itself. */
 export type WorkerMessage =
@@ -34,12 +35,17 @@ export class TaskRunner {
   #backend: { readonly key: string; readonly handle: BackendHandle } | undefined;
   /** One: the next run mostly wants the same. */
   readonly #data = new DataCache(1);
+  readonly #health = new WorkerHealth();
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
   }
 
-  /** @throws what stopped it, where the signal did; failures of the run itself are an outcome */
+  /**
+   * Failures of the run are an outcome.
+   *
+   * @throws the signal's reason when it is aborted; LocalgradError when nothing that this worker takes works
+   */
   async run(task: SweepTask, folder: string): Promise<TaskOutcome> {
     const { sweep, signal, report } = this.#options;
     const { index, name } = task;
@@ -50,8 +56,9 @@ export class TaskRunner {
     };
     report({ type: 'task-start', index, name });
     let attempts = 0;
+    let hasStepped = false;
     try {
-      attempts = (await listAttempts(folder)).length;
+      attempts = await countOf(folder);
       const config = runConfigSchema.parse(task.config);
       const result = await executeRun({
         config,
@@ -62,10 +69,20 @@ export class TaskRunner {
         data: await this.#data.of(config),
         backend: await this.#backendOf(config),
         advice: `Remove '${folder}' to run it again, or use another folder for the sweep.`,
-        observers: [progressObserver(index, report)],
+        observers: [
+          progressObserver(index, report),
+          {
+            observe({ type }) {
+              if (type === 'step-end') hasStepped = true;
+            },
+          },
+        ],
         signal,
         onProblem: (message) => report({ type: 'problem', message }),
+        countsAgainstRun: (error) => this.#health.judge(error, hasStepped) === 'run',
       });
+      this.#health.endStreak();
+      if (hasStepped) await this.#prove();
       if (result === undefined) return end('busy');
       const { testAccuracy, divergence } = result.summary;
       // An accuracy of a diverged network is a number without a meaning.
@@ -75,20 +92,42 @@ export class TaskRunner {
     } catch (error) {
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      try {
+      const fault = this.#health.judge(error, hasStepped);
+      // Whatever broke may have broken it, too.
+      if (fault !== 'run') this.dispose();
+      if (hasStepped) await this.#prove();
+      if (fault === 'run') {
+        if (hasStepped) this.#health.endStreak();
         // Backend, images or plan: the run was not begun, and so could not note it.
-        if ((await listAttempts(folder)).length === attempts) await noteFailure(folder, message);
-      } catch (problem) {
-        // A full disk, for instance. The worker still counts for itself, and other runs may be elsewhere.
-        report({ type: 'problem', message: `the failure could not be noted: ${(problem as Error).message}` });
+        if ((await countOf(folder)) === attempts) await this.#note(folder, message);
+        return end('failed', { message });
       }
-      return end('failed', { message });
+      end('returned', { message });
+      const blamed = this.#health.suspect({ runId: task.runId, folder, message, fault }, sweep.retries);
+      for (const suspicion of blamed) await this.#note(suspicion.folder, suspicion.message);
+      if (this.#health.isBroken) throw await brokenWorker(sweep, task, message);
+      return blamed.length > 0 ? 'failed' : 'returned';
     }
   }
 
   dispose(): void {
     this.#backend?.handle.dispose();
     this.#backend = undefined;
+  }
+
+  /** A step has been made: this worker is sound, and earlier failures were the runs'. */
+  async #prove(): Promise<void> {
+    for (const { folder, message } of this.#health.prove()) await this.#note(folder, message);
+  }
+
+  async #note(folder: string, message: string): Promise<void> {
+    try {
+      await noteFailure(folder, message);
+    } catch (problem) {
+      // A full disk, for instance. The worker still counts for itself, and other runs may be elsewhere.
+      const why = problem instanceof Error ? problem.message : String(problem);
+      this.#options.report({ type: 'problem', message: `the failure could not be noted: ${why}` });
+    }
   }
 
   async #backendOf({ backend, threads }: RunConfig): Promise<BackendHandle> {
@@ -100,6 +139,10 @@ export class TaskRunner {
     }
     return this.#backend.handle;
   }
+}
+
+async function countOf(folder: string): Promise<number> {
+  return (await listAttempts(folder).catch(() => [])).length;
 }
 
 /** At most four messages a second. */

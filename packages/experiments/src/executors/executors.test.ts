@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseExperiment } from '../files/experiment.js';
+import { summaryOf } from '../sweep/summary.fixture.js';
 import { runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
 import { kubernetesJob, shellList } from './manifest.js';
 import { mebibytes } from './resources.js';
@@ -125,7 +126,7 @@ describe('submitToSlurm', () => {
     process.env.PATH = `${bin}${delimiter}${path}`;
     const done = runFolderOf(sweep, sweep.tasks[1] as (typeof sweep.tasks)[0]);
     mkdirSync(done, { recursive: true });
-    writeFileSync(join(done, 'summary.json'), '{}');
+    writeFileSync(join(done, 'summary.json'), JSON.stringify(summaryOf('done')));
     const submission = await submitToSlurm({ sweep, program: ['localgrad'], maximumArraySize: 3 });
     expect(submission).toMatchObject({ jobId: '4711', elements: 3, runs: 5 });
     const tasks = submission.script.replace('job-', 'tasks-').replace(/\.sh$/, '.txt');

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { appendFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { LocalgradError } from '@localgrad/core';
-import { createFolder, writeWhole } from '@localgrad/runs';
+import { createFolder, readIfThere, writeWhole } from '@localgrad/runs';
 import type { Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
 import { inGroups } from './shell.js';
@@ -38,7 +37,7 @@ export async function submitToSlurm(options: SubmitOptions): Promise<Submission>
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
   const { tasks } = await readSweepStatus(sweep);
   const left = tasks
-    .filter(({ status }) => status === 'waiting' || status === 'interrupted')
+    .filter(({ status }) => status === 'waiting' || status === 'interrupted' || status === 'unreadable')
     .map(({ task }) => task.index);
   const folder = resolve(sweep.folder);
   const logFolder = join(folder, 'slurm');
@@ -61,11 +60,11 @@ export async function submitToSlurm(options: SubmitOptions): Promise<Submission>
   await writeWhole(script, text);
   const jobId = dryRun ? null : await sbatch(script);
   const submission = { script, jobId, elements: groups.length, runs: left.length };
-  if (jobId !== null)
-    await appendFile(
-      join(logFolder, 'jobs.jsonl'),
-      `${JSON.stringify({ time: new Date().toISOString(), ...submission })}\n`,
-    );
+  if (jobId !== null) {
+    const jobs = join(logFolder, 'jobs.jsonl');
+    const line = `${JSON.stringify({ time: new Date().toISOString(), ...submission })}\n`;
+    await writeWhole(jobs, `${(await readIfThere(jobs)) ?? ''}${line}`);
+  }
   return submission;
 }
 

@@ -1,13 +1,11 @@
 import { z } from 'zod';
 
+/** Seeds of a condition. */
+const mostSeeds = 10_000;
+
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const count = z.int().min(1);
 const config = z.record(z.string(), z.unknown());
-
-/** More is a mistake, such as a seed where their number belongs. */
-export const maximumSeeds = 1000;
-/** More cannot be run or reported; the files of a sweep would take gigabytes. */
-export const maximumConditions = 10_000;
 
 /** What an experiment file holds, apart from the keys of a run's config in `base`, `grid` and `include`. */
 export const experimentSchema = z.strictObject({
@@ -28,17 +26,22 @@ export const experimentSchema = z.strictObject({
     .describe('values of config keys, all combined with each other and with the factors'),
   exclude: z
     .array(z.record(z.string(), scalar))
+    .max(1000)
     .default([])
     .describe('combinations to leave out: all that have these labels'),
   include: z
     .array(config)
+    .max(1000)
     .default([])
     .describe('conditions beside the grid: a name, and config keys that go over those of base'),
   seeds: z
-    .union([
-      count.max(maximumSeeds, `at most ${maximumSeeds} seeds; to name a seed, write a list: [20240101]`),
-      z.array(z.int().min(0)).min(1).max(maximumSeeds),
-    ])
+    .union([count, z.array(z.int().min(0)).min(1)])
+    .superRefine((seeds, context) => {
+      const number = typeof seeds === 'number' ? seeds : seeds.length;
+      if (number <= mostSeeds) return;
+      const list = typeof seeds === 'number' ? `; a list names seeds: [${seeds}]` : '';
+      context.addIssue({ code: 'custom', message: `at most ${mostSeeds} seeds per condition are allowed${list}` });
+    })
     .default(3)
     .describe('how many seeds (1, 2, …), or which'),
   compare: z

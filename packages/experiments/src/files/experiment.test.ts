@@ -82,12 +82,14 @@ describe('experiment file', () => {
   it('rejects a seed where their number belongs, and more combinations than can be run, at once', async () => {
     const text = 'name: e\nbase: { method: "{m}" }\nfactors: { m: [a] }\n';
     expect(await problemsOf(`${text}seeds: 20240101\n`)).toEqual([
-      expect.stringMatching(/^e\.yaml:4:8: seeds: .*at most 1000 seeds; to name a seed, write a list: \[20240101\]/),
+      expect.stringMatching(
+        /^e\.yaml:4:8: seeds: at most 10000 seeds per condition are allowed; a list names seeds: \[20240101\]/,
+      ),
     ]);
     expect((await parse(`${text}seeds: [20240101]\n`)).seeds).toEqual([20240101]);
     const many = JSON.stringify(Array.from({ length: 1000 }, (_, index) => index + 1));
     expect(await problemsOf(`${text}grid: { modules: ${many}, epochs: ${many} }\n`)).toEqual([
-      'e.yaml:4:1: factors and grid have 1000000 combinations; allowed: at most 10000',
+      expect.stringMatching(/^e\.yaml:4:1: 1,000,000 combinations .*; allowed: 10,000\./),
     ]);
   });
 
@@ -178,5 +180,67 @@ describe('experiment file', () => {
     await expect(
       parseExperiment('name: a\nbase:\n  method: "{m}"\nfactors: { m: [right, wrong] }\n', 'e.yaml', { schema, check }),
     ).rejects.toThrow(/^e\.yaml:3:11: method: no such method$/);
+  });
+});
+
+describe('limits of an experiment', () => {
+  const base = 'name: x\nbase: { method: "{host}" }\n';
+  const list = (length: number) => JSON.stringify(Array.from({ length }, (_, index) => index + 1));
+
+  it('reject a seed in place of the number of seeds, with the list that names it', async () => {
+    expect(await problemsOf(`${base}factors: { host: [a] }\nseeds: 20240101\n`)).toEqual([
+      expect.stringMatching(
+        /^e\.yaml:4:8: seeds: at most 10000 seeds per condition .*a list names seeds: \[20240101\]/,
+      ),
+    ]);
+    expect((await parse(`${base}factors: { host: [a] }\nseeds: [20240101]\n`)).seeds).toEqual([20240101]);
+  });
+
+  it('reject a grid of 180,000 conditions with its count, before any is made', async () => {
+    const grid = `grid: { modules: ${list(300)}, epochs: ${list(300)} }\n`;
+    expect(await problemsOf(`${base}factors: { host: [a, b] }\n${grid}`)).toEqual([
+      expect.stringMatching(
+        /^e\.yaml:4:1: 180,000 combinations \(host: 2, modules: 300, epochs: 300\); allowed: 10,000\. Remove values/,
+      ),
+    ]);
+    const factors = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, JSON.parse(list(100))]));
+    expect(await problemsOf(`${base}factors: ${JSON.stringify(factors)}\n`)).toEqual([
+      expect.stringMatching(/100,000,000 combinations/),
+    ]);
+  });
+
+  it('reject 200,000 runs', async () => {
+    expect(await problemsOf(`${base}factors: { host: ${list(200)} }\nseeds: 1000\n`)).toEqual([
+      expect.stringMatching(/^e\.yaml:4:1: 200 conditions with 1,000 seeds each are 200,000 runs; allowed: 100,000/),
+    ]);
+  });
+
+  it('reject texts that double', async () => {
+    const factors = Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`f${index}`, [`{f${index + 1}}{f${index + 1}}`]]),
+    );
+    const text = JSON.stringify({ name: 'x', base: { method: '{f0}' }, factors: { ...factors, f40: ['x'] } });
+    expect(await problemsOf(text)).toEqual([
+      expect.stringMatching(/more than 10000 characters once factors are filled/),
+    ]);
+  });
+
+  it('leave {constructor} a place without a factor, whatever objects inherit', async () => {
+    expect(await problemsOf('name: x\nbase: { method: "{host} {constructor}" }\nfactors: { host: [a] }\n')).toEqual([
+      expect.stringMatching(/names \{constructor\}\. Allowed here: \{host\}/),
+    ]);
+  });
+
+  it('take over keys with <<', async () => {
+    const { conditions } = await parse(
+      'name: x\nbase: { <<: { epochs: 1 }, method: "{host}" }\nfactors: { host: [a] }\nseeds: 1\n',
+    );
+    expect(conditions[0]?.config).toMatchObject({ epochs: 1, method: 'a' });
+  });
+
+  it('keep control characters out of labels', async () => {
+    expect(await problemsOf(`${base}factors: { host: ["\\e[2J"] }\n`)).toEqual([
+      expect.stringMatching(/^e\.yaml:3:19: '\\x1b\[2J' contains a control character/),
+    ]);
   });
 });

@@ -1,4 +1,4 @@
-import type { JsonObject, LocalgradError } from '@localgrad/core';
+import { type JsonObject, type LocalgradError, shortened, shown } from '@localgrad/core';
 import {
   type ConfigIssue,
   explainIssues,
@@ -9,10 +9,11 @@ import {
   type YamlDocument,
 } from '@localgrad/runs';
 import type { z } from 'zod';
+import { checkCount } from './count.js';
 import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
-import { placesIn as bracesIn, fill } from './templates.js';
+import { placesIn as bracesIn, fill, longestText } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
 export type RunSchema = z.ZodObject;
@@ -61,6 +62,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
   const nested = (path: readonly PropertyKey[]) => nestedKeys[String(path[0])] ?? experimentKeys;
   const input = validate(document, experimentSchema, nested);
   checkKeys(document, input, options.schema);
+  checkCount(document, input);
   const factors = factorsOf(document, input);
   const drafts = [...gridDrafts(document, input, factors), ...includeDrafts(document, input)];
   const conditions: PlannedCondition[] = [];
@@ -103,12 +105,16 @@ const nestedKeys: Readonly<Record<string, readonly string[]>> = {
   trackers: Object.keys(trackers.unwrap().shape),
 };
 
+/** Wrong keys that are looked at; each costs a search for similar names. */
+const mostIssues = 100;
+
 /** Keys that no run config has, and `seed`, which has a key of its own here. */
 function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSchema): void {
   const allowed = Object.keys(schema.shape).filter((key) => key !== 'seed');
   const issues: ConfigIssue[] = [];
   const look = (value: object, path: readonly PropertyKey[], more: readonly string[] = []) => {
     for (const key of Object.keys(value)) {
+      if (issues.length === mostIssues) return;
       if (key === 'seed')
         issues.push({
           path: [...path, key],
@@ -135,10 +141,15 @@ async function resolve(
     Object.entries(draft.config).map(([key, value]) => {
       if (typeof value !== 'string') return [key, value];
       const filled = fill(value, draft.texts);
+      if (filled === undefined) {
+        const message = `${key}: ${shown(value)} has more than ${longestText} characters once factors are filled in`;
+        issues.push({ path: draft.placeOf(key), isKey: false, isComplete: true, message });
+        return [key, value];
+      }
       const [open] = bracesIn(filled);
       if (open !== undefined) {
         const names = Object.keys(draft.texts).map((name) => `{${name}}`);
-        const message = `${key}: '${value}' names {${open}}. Allowed here: ${names.join(', ') || 'no factors'}`;
+        const message = `${key}: ${shown(value)} names {${shortened(open)}}. Allowed here: ${names.join(', ') || 'no factors'}`;
         issues.push({ path: draft.placeOf(key), isKey: false, isComplete: true, message });
       }
       return [key, filled];

@@ -1,5 +1,5 @@
 import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
-import { type ExperimentInput, maximumConditions } from './experiment-schema.js';
+import type { ExperimentInput } from './experiment-schema.js';
 import { placesIn } from './templates.js';
 
 /** Something that differs between runs. */
@@ -54,11 +54,6 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
     const labels = levels.map(({ label }) => label);
     const twice = labels.find((label, index) => labels.indexOf(label) < index);
     if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
-  }
-  const count = [...texts, ...grid].reduce((product, { levels }) => product * levels.length, 1);
-  if (count > maximumConditions) {
-    const message = `factors and grid have ${count} combinations; allowed: at most ${maximumConditions}`;
-    issues.push({ path: [Object.keys(input.grid).length > 0 ? 'grid' : 'factors'], isKey: true, message });
   }
   if (issues.length > 0) document.fail(issues);
   return [...texts, ...grid];

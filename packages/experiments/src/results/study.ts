@@ -48,4 +48,6 @@ export interface Study {
   readonly source: string;
   /** Commands that make these results, in order. */
   readonly commands: readonly string[];
+  /** Damaged files of single runs, one sentence each. */
+  readonly problems?: readonly string[];
 }

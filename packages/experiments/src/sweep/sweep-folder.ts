@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
-import { createFolder, hashOf, readIfThere, readJsonIfThere, writeWhole } from '@localgrad/runs';
+import { Claim, hashOf, OwnedFolder, type Recognition } from '@localgrad/runs';
 import type { Experiment } from '../files/experiment.js';
+import { pairsOf, readSweep, sweepFiles, sweepFormatVersion } from './sweep-files.js';
 
-export const sweepFormatVersion = 1;
+export { readSweep } from './sweep-files.js';
 
 /** One run of a sweep: a line of `tasks.jsonl`. */
 export interface SweepTask {
@@ -46,16 +47,49 @@ export function runFolderOf(sweep: Pick<Sweep, 'folder'>, { runId }: Pick<SweepT
 
 /**
  * Writes an experiment into a folder that processes can work on. A folder of the same experiment is brought up to date:
- * runs that are in it stay, since a run is named by what it depends on, and keep their indices.
+ * runs that are in it stay, since a run is named by what it depends on, and keep their indices. `sweep.json` is written in
+ * one step and contains everything, so that a process that is killed here leaves the old sweep or the new one.
  *
- * @throws LocalgradError `invalid-option` where the folder holds another experiment
+ * @throws LocalgradError `invalid-option` if the folder contains another experiment, or files that are not localgrad's;
+ * `misuse` if another process is writing the sweep
  */
 export async function writeSweep(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
-  const before = existsSync(join(folder, 'sweep.json')) ? await readSweep(folder) : undefined;
+  const owned = await OwnedFolder.inspect(folder, { kind: 'sweep', option: '--folder', recognize });
+  await owned.create(Object.values(sweepFiles));
+  const claim = await claimFor(owned.path, folder);
+  try {
+    return await update(owned, folder, experiment, options, claim);
+  } finally {
+    await claim.release('finished');
+  }
+}
+
+/** Two processes that write one sweep at the same time would give two runs one index. */
+async function claimFor(path: string, shown: string): Promise<Claim> {
+  for (let look = 0; look < 50; look++) {
+    const claim = await Claim.acquire(path);
+    if (claim !== undefined) return claim;
+    await delay(100);
+  }
+  throw new LocalgradError(
+    'misuse',
+    `Another process is writing the sweep in '${shown}'. Wait until it has finished, or choose another --folder.`,
+    { folder: shown },
+  );
+}
+
+async function update(
+  owned: OwnedFolder,
+  folder: string,
+  experiment: Experiment,
+  options: WriteSweepOptions,
+  claim: Claim,
+): Promise<Sweep> {
+  const before = await sweepIn(folder);
   if (before !== undefined && before.name !== experiment.name) {
     throw new LocalgradError(
       'invalid-option',
-      `'${folder}' holds the sweep '${before.name}', not '${experiment.name}'. Name another folder, or none.`,
+      `'${folder}' contains the sweep '${before.name}', not '${experiment.name}'. Choose another --folder, or omit it.`,
       { folder },
     );
   }
@@ -63,12 +97,8 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   const commands = [...(before?.commands ?? [])];
   if (command !== undefined && !commands.includes(command)) commands.push(command);
   const known = new KnownRuns(before, options.runIdOf);
-  const tasks = experiment.seeds.flatMap((seed) =>
-    experiment.conditions.map((condition): SweepTask => {
-      const config = { ...condition.config, seed };
-      const name = `${condition.name}, seed ${seed}`;
-      return { ...known.take(options.runIdOf(config)), name, condition: condition.key, seed, config };
-    }),
+  const tasks = pairsOf(experiment).map(
+    (pair): SweepTask => ({ ...known.take(options.runIdOf(pair.config)), ...pair }),
   );
   const sweep: Sweep = {
     folder,
@@ -78,13 +108,38 @@ export async function writeSweep(folder: string, experiment: Experiment, options
     nextIndex: known.nextIndex,
     tasks,
   };
-  const { tasks: lines, folder: _, source, ...description } = sweep;
-  await createFolder(folder);
-  await writeWhole(join(folder, 'experiment.yaml'), source);
-  await writeWhole(join(folder, 'tasks.jsonl'), lines.map((task) => `${JSON.stringify(task)}\n`).join(''));
-  // Last: a folder with this file is whole.
-  await writeWhole(join(folder, 'sweep.json'), `${JSON.stringify(description, null, 2)}\n`);
+  const { folder: _, ...description } = sweep;
+  const identities = tasks.map(({ index, runId }) => ({ index, runId }));
+  const beforeVisible = () => claim.assertHeld();
+  await owned.write(sweepFiles.description, `${JSON.stringify({ ...description, tasks: identities }, null, 2)}\n`, {
+    beforeVisible,
+  });
+  await owned.write(sweepFiles.source, experiment.source, { beforeVisible });
+  const lines = tasks.map((task) => `${JSON.stringify(task)}\n`).join('');
+  await owned.write(sweepFiles.tasks, lines, { beforeVisible });
   return sweep;
+}
+
+async function sweepIn(folder: string): Promise<Sweep | undefined> {
+  try {
+    return await readSweep(folder);
+  } catch (error) {
+    // No sweep yet, unlike a damaged one, whose indices are unknown.
+    if (LocalgradError.isInstance(error) && error.details.isMissing === true) return undefined;
+    throw error;
+  }
+}
+
+/** Sweeps of versions that wrote no marker, by their description. */
+async function recognize(folder: string, names: readonly string[]): Promise<Recognition> {
+  if (!names.includes(sweepFiles.description)) return {};
+  try {
+    await readSweep(folder);
+    return { files: Object.values(sweepFiles).filter((entry) => names.includes(entry.replace(/\/$/, ''))) };
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    return { reason: error.message };
+  }
 }
 
 /**
@@ -107,31 +162,6 @@ class KnownRuns {
   take(id: string): Pick<SweepTask, 'index' | 'runId'> {
     return this.#known.get(id)?.shift() ?? { index: this.nextIndex++, runId: id };
   }
-}
-
-/** @throws LocalgradError `invalid-data` where there is no sweep, or one that was written by another version */
-export async function readSweep(folder: string): Promise<Sweep> {
-  const description = await readJsonIfThere<Omit<Sweep, 'tasks' | 'folder' | 'source'>>(join(folder, 'sweep.json'));
-  if (description === undefined) {
-    throw new LocalgradError(
-      'invalid-data',
-      `'${folder}' holds no sweep: it has no sweep.json. 'localgrad sweep run FILE.yaml' makes one.`,
-      { folder },
-    );
-  }
-  if (description.formatVersion !== sweepFormatVersion) {
-    throw new LocalgradError(
-      'invalid-data',
-      `'${folder}' has format version ${description.formatVersion}; this program reads ${sweepFormatVersion}.`,
-      { folder },
-    );
-  }
-  const lines = (await readIfThere(join(folder, 'tasks.jsonl'))) ?? '';
-  const source = (await readIfThere(join(folder, 'experiment.yaml'))) ?? '';
-  const tasks = lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as SweepTask]));
-  // Folders of earlier versions had none, and indices without gaps.
-  const nextIndex = description.nextIndex ?? tasks.length;
-  return { ...description, folder, source, nextIndex, tasks };
 }
 
 /** Identifies the content of a sweep, whatever folder it is in. */

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
 import { loadStudy } from './load-study.js';
+import { summaryOf } from './summary.fixture.js';
 import { readSweep, type Sweep, type SweepTask, writeSweep } from './sweep-folder.js';
 import { readSweepStatus } from './sweep-status.js';
 import { type TaskOutcome, workOn } from './work.js';
@@ -37,7 +38,7 @@ function executor(log: string[], work: (task: SweepTask) => Promise<void> = asyn
     try {
       await work(task);
       log.push(task.name);
-      writeFileSync(join(runFolder, 'summary.json'), JSON.stringify({ runId: task.runId }));
+      writeFileSync(join(runFolder, 'summary.json'), JSON.stringify(summaryOf(task.runId)));
       await claim.release('finished');
       return 'finished';
     } catch (error) {
@@ -61,7 +62,7 @@ describe('a sweep', () => {
     const sweep = await prepare();
     expect(sweep.tasks.map(({ name }) => name)).toEqual(['a, seed 1', 'b, seed 1', 'a, seed 2', 'b, seed 2']);
     expect(await readSweep(folder)).toEqual(sweep);
-    await expect(readSweep(join(folder, 'nothing'))).rejects.toThrow(/holds no sweep.*sweep run/);
+    await expect(readSweep(join(folder, 'nothing'))).rejects.toThrow(/contains no sweep.*sweep run/);
   });
 
   it('keeps what is finished when its file grows, and refuses another experiment', async () => {
@@ -74,7 +75,7 @@ describe('a sweep', () => {
     await workOn({ sweep: larger, execute: executor(log) });
     expect(log).toEqual(['a, seed 1', 'b, seed 1', 'a, seed 2', 'b, seed 2', 'c, seed 1', 'c, seed 2']);
     await expect(prepare(await experiment('name: other\nbase: { method: a }\n'))).rejects.toThrow(
-      /holds the sweep 'e'/,
+      /contains the sweep 'e'/,
     );
   });
 

@@ -1,9 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type RunState, readRunState } from '@localgrad/runs';
+import { absolutePath, type RunState, readRunState } from '@localgrad/runs';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
 
-/** How a worker's attempt at a run went. `busy`: another process has it. */
-export type TaskOutcome = 'finished' | 'failed' | 'busy';
+/**
+ * How a worker's attempt at a run went.
+ *
+ * - `busy`: another process has it
+ * - `returned`: the machine is to blame; the run was given back, and no failure counts against it
+ */
+export type TaskOutcome = 'finished' | 'failed' | 'busy' | 'returned';
 
 export interface WorkOptions {
   readonly sweep: Sweep;
@@ -29,7 +34,7 @@ const firstPollSeconds = 0.1;
  * @returns how many runs this worker finished
  */
 export async function workOn(options: WorkOptions): Promise<number> {
-  const { sweep, execute, wait = true, pollSeconds = 5, signal } = options;
+  const { execute, wait = true, pollSeconds = 5, signal } = options;
   const work = new Work(options);
   let finished = 0;
   let looks = 0;
@@ -40,7 +45,7 @@ export async function workOn(options: WorkOptions): Promise<number> {
       signal?.throwIfAborted();
       // What was before it took a while: others may have been here.
       if (!(await work.isOpen(task))) continue;
-      const outcome = await execute(task, runFolderOf(sweep, task));
+      const outcome = await execute(task, work.folderOf(task));
       work.note(task, outcome);
       isAnyDone ||= outcome !== 'busy';
       if (outcome === 'finished') finished++;
@@ -62,6 +67,8 @@ export async function workOn(options: WorkOptions): Promise<number> {
 /** What a worker knows of the runs that it wants. */
 class Work {
   readonly #sweep: Sweep;
+  /** Absolute: the working folder may be removed meanwhile. */
+  readonly #folder: string;
   readonly #wanted: readonly SweepTask[];
   /** Finished, or failed for good. */
   readonly #ended = new Set<string>();
@@ -71,7 +78,12 @@ class Work {
 
   constructor({ sweep, tasks }: WorkOptions) {
     this.#sweep = sweep;
+    this.#folder = absolutePath(sweep.folder);
     this.#wanted = tasks === undefined ? sweep.tasks : sweep.tasks.filter(({ index }) => tasks.includes(index));
+  }
+
+  folderOf(task: SweepTask): string {
+    return runFolderOf({ folder: this.#folder }, task);
   }
 
   get isDone(): boolean {
@@ -107,7 +119,7 @@ class Work {
   /** Undefined where nothing can be done for it now. */
   async #stateOf(task: SweepTask): Promise<RunState | undefined> {
     if (this.#ended.has(task.runId)) return undefined;
-    const state = await readRunState(runFolderOf(this.#sweep, task), { retries: this.#sweep.retries });
+    const state = await readRunState(this.folderOf(task), { retries: this.#sweep.retries });
     if (state.status === 'finished' || state.status === 'failed') this.#ended.add(task.runId);
     else if (state.status === 'running') this.isAnyRunning = true;
     else return state;

@@ -1,6 +1,6 @@
 import type { Mode, Parameter, ParameterScope } from '@localgrad/core';
+import type { BatchStatistics, Normalization } from '@localgrad/kernels';
 import { add, mul, type Tensor1D, tidy } from '@tensorflow/tfjs';
-import type { BatchStatistics, Normalisation } from '../kernels/training-kernels.js';
 import { ones, zeros } from '../random/initializers.js';
 
 /** PyTorch's defaults. */
@@ -26,8 +26,8 @@ export function createBatchNorm(scope: ParameterScope, channels: number): BatchN
   };
 }
 
-/** What to normalise with: batch statistics, or the running ones. Borrows everything. */
-export function normalisation(norm: BatchNormParameters, statistics?: BatchStatistics): Normalisation {
+/** What to normalize with: batch statistics, or the running ones. Borrows everything. */
+export function normalization(norm: BatchNormParameters, statistics?: BatchStatistics): Normalization {
   return {
     mean: statistics?.mean ?? (norm.runningMean.value as Tensor1D),
     variance: statistics?.variance ?? (norm.runningVariance.value as Tensor1D),

@@ -11,13 +11,12 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
+import { type BatchStatistics, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
-import type { BatchStatistics } from '../kernels/training-kernels.js';
 import {
   type BatchNormParameters,
   createBatchNorm,
-  normalisation,
+  normalization,
   updateRunningStatistics,
   vectorPairBytes,
 } from './batch-norm-parameters.js';
@@ -71,11 +70,11 @@ class BatchNorm implements FrugalBlock {
   forward(x: Tensor4D, mode: Mode): Pass {
     const kernels = currentKernels();
     if (!mode.training) {
-      return evaluationPass(x, kernels.batchNormApply(x, normalisation(this.#norm), undefined, false));
+      return evaluationPass(x, kernels.batchNormApply(x, normalization(this.#norm), undefined, false));
     }
     const statistics = kernels.batchStatistics(x);
     updateRunningStatistics(this.#norm, statistics, x.size / this.#norm.channels, mode);
-    const output = kernels.batchNormApply(x, normalisation(this.#norm, statistics), undefined, false);
+    const output = kernels.batchNormApply(x, normalization(this.#norm, statistics), undefined, false);
     return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
   }
 
@@ -84,7 +83,7 @@ class BatchNorm implements FrugalBlock {
     const { dx, dScale, dShift } = currentKernels().batchNormGradient({
       dy,
       x: pass.input,
-      normalisation: normalisation(this.#norm, statistics),
+      normalization: normalization(this.#norm, statistics),
       mask: 'none',
       overwriteInput: false,
       wantMasked: false,

@@ -11,9 +11,8 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
+import { type ConvolutionGeometry, currentKernels } from '@localgrad/kernels';
 import { add, reshape, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
-import type { ConvolutionGeometry } from '../kernels/training-kernels.js';
 import { heNormalFanOut, uniformFanIn } from '../random/initializers.js';
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import { columnSums, columnSumsBytes } from './dense.js';

@@ -9,12 +9,11 @@ import type {
   Shape3,
   Want,
 } from '@localgrad/core';
+import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
-import type { BatchNormGradient } from '../kernels/training-kernels.js';
-import { normalisation } from './batch-norm-parameters.js';
+import { normalization } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
-import { filterShape, keepNormGradients, normaliseUnit, type UnitResidual } from './convolution-steps.js';
+import { filterShape, keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
 import {
   batched,
   type ChainStructure,
@@ -89,7 +88,7 @@ export class ConvolutionChain implements FrugalBlock {
     for (const unit of units.slice(0, last)) {
       const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
       if (drop && activation !== x) activation.dispose();
-      const { residual, output } = normaliseUnit(unit, z, mode, undefined, true);
+      const { residual, output } = normalizeUnit(unit, z, mode, undefined, true);
       activation = output;
       residuals.push(drop ? residual : { ...residual, y: activation });
     }
@@ -98,7 +97,7 @@ export class ConvolutionChain implements FrugalBlock {
     if (drop && activation !== x) activation.dispose();
     const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
     const added = shortcut === 'identity' ? x : projected?.output;
-    const { residual, output } = normaliseUnit(unit, z, mode, added, relu);
+    const { residual, output } = normalizeUnit(unit, z, mode, added, relu);
     projected?.output.dispose();
     residuals.push(residual);
     if (!mode.training) return evaluationPass(x, output);
@@ -179,11 +178,11 @@ export class ConvolutionChain implements FrugalBlock {
     const kernels = currentKernels();
     const unit = units[units.length - 1] as ConvolutionUnit;
     const { z, statistics } = residuals.units[units.length - 1] as UnitResidual;
-    const norm = normalisation(unit.norm, statistics);
+    const norm = normalization(unit.norm, statistics);
     if (this.#projection === undefined) return { mask: kernels.batchNormApply(z, norm, pass.input, true) };
     const kept = residuals.shortcut as ProjectionResidual;
     const projected = kept.z ?? kernels.conv2d(pass.input, filterOf(this.#projection), this.#projection.geometry);
-    const shortcutNorm = normalisation(this.#projection.norm, kept.statistics);
+    const shortcutNorm = normalization(this.#projection.norm, kept.statistics);
     const added = kernels.batchNormApply(projected, shortcutNorm, undefined, false);
     const mask = kernels.batchNormApply(z, norm, added, true);
     added.dispose();
@@ -207,7 +206,7 @@ export class ConvolutionChain implements FrugalBlock {
     const gradient = currentKernels().batchNormGradient({
       dy,
       x: z,
-      normalisation: normalisation(unit.norm, statistics),
+      normalization: normalization(unit.norm, statistics),
       mask,
       overwriteInput: want.release,
       wantMasked,
@@ -231,14 +230,14 @@ export class ConvolutionChain implements FrugalBlock {
     const kernels = currentKernels();
     const below = this.#structure.units[index - 1] as ConvolutionUnit;
     const { z, y, statistics } = residuals.units[index - 1] as UnitResidual;
-    const activation = y ?? kernels.batchNormApply(z, normalisation(below.norm, statistics), undefined, true);
+    const activation = y ?? kernels.batchNormApply(z, normalization(below.norm, statistics), undefined, true);
     gradients.set(unit.weight, kernels.conv2dFilterGradient(activation, dz, filterShape(unit), unit.geometry));
     if (y === undefined) activation.dispose();
   }
 
   #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: ProjectionResidual; output: Tensor4D } {
     const convolved = currentKernels().conv2d(x, filterOf(unit), unit.geometry);
-    const { residual, output } = normaliseUnit(unit, convolved, mode, undefined, false);
+    const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, false);
     if (!mode.training || !this.#structure.recompute) return { residual, output };
     const { z, ...rest } = residual;
     z.dispose();
@@ -258,7 +257,7 @@ export class ConvolutionChain implements FrugalBlock {
     const gradient = kernels.batchNormGradient({
       dy: g,
       x: z ?? kernels.conv2d(x, filterOf(unit), unit.geometry),
-      normalisation: normalisation(unit.norm, statistics),
+      normalization: normalization(unit.norm, statistics),
       mask: 'none',
       // What was made again is ours to overwrite.
       overwriteInput: want.release || this.#structure.recompute,

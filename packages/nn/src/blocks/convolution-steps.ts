@@ -1,8 +1,7 @@
 import type { Mode, Parameter, Want } from '@localgrad/core';
+import { type BatchNormGradient, type BatchStatistics, currentKernels } from '@localgrad/kernels';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
-import type { BatchNormGradient, BatchStatistics } from '../kernels/training-kernels.js';
-import { normalisation, updateRunningStatistics } from './batch-norm-parameters.js';
+import { normalization, updateRunningStatistics } from './batch-norm-parameters.js';
 import { type ConvolutionUnit, isTrained } from './convolution-unit.js';
 
 /** What a unit's forward leaves for its backward. */
@@ -18,7 +17,7 @@ export interface UnitResidual {
  * Batch norm after a unit's convolution, with an optional residual and ReLU; in training with the batch's statistics,
  * which the running ones take in. z is kept for the backward; in evaluation nothing is, and z is consumed.
  */
-export function normaliseUnit(
+export function normalizeUnit(
   unit: ConvolutionUnit,
   z: Tensor4D,
   mode: Mode,
@@ -27,7 +26,7 @@ export function normaliseUnit(
 ): { residual: UnitResidual; output: Tensor4D } {
   const kernels = currentKernels();
   if (!mode.training) {
-    const output = kernels.batchNormApply(z, normalisation(unit.norm), added, relu);
+    const output = kernels.batchNormApply(z, normalization(unit.norm), added, relu);
     z.dispose();
     return { residual: { z, statistics: undefined as never }, output };
   }
@@ -39,11 +38,11 @@ export function normaliseUnit(
 function withBatchStatistics(unit: ConvolutionUnit, z: Tensor4D, added: Tensor4D | undefined, relu: boolean) {
   const kernels = currentKernels();
   if (kernels.batchNormForward !== undefined) {
-    const { output, mean, variance } = kernels.batchNormForward(z, normalisation(unit.norm), added, relu);
+    const { output, mean, variance } = kernels.batchNormForward(z, normalization(unit.norm), added, relu);
     return { statistics: { mean, variance }, output };
   }
   const statistics = kernels.batchStatistics(z);
-  return { statistics, output: kernels.batchNormApply(z, normalisation(unit.norm, statistics), added, relu) };
+  return { statistics, output: kernels.batchNormApply(z, normalization(unit.norm, statistics), added, relu) };
 }
 
 export function keepNormGradients(

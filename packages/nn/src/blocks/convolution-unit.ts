@@ -6,8 +6,8 @@ import {
   type ParameterScope,
   type Shape3,
 } from '@localgrad/core';
+import type { ConvolutionGeometry } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
-import type { ConvolutionGeometry } from '../kernels/training-kernels.js';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm } from './batch-norm-parameters.js';
 

@@ -11,8 +11,8 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { add, ones, reshape, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
 import { uniformFanIn } from '../random/initializers.js';
 import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';

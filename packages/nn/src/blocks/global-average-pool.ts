@@ -1,5 +1,5 @@
 import { type Block, bytesOf, type Shape3 } from '@localgrad/core';
-import { currentKernels } from '../kernels/registry.js';
+import { currentKernels } from '@localgrad/kernels';
 import { batched } from './convolution-unit.js';
 import { asMaps, asRows } from './dense.js';
 import { parameterless } from './parameterless.js';

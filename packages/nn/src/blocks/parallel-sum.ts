@@ -13,8 +13,8 @@ import {
   sameShape,
   type Want,
 } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { add, type Tensor4D } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { gradientBytes } from './sequential.js';

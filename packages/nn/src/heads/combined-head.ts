@@ -8,9 +8,9 @@ import {
   sameShape,
   type Targets,
 } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
-import { currentKernels } from '../kernels/registry.js';
 
 /** One loss of several on the same input. */
 export interface HeadTerm {

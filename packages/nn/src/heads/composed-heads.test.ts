@@ -6,12 +6,11 @@ import {
   type HeadRequest,
   trainingMode,
 } from '@localgrad/core';
+import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parallelSum } from '../blocks/parallel-sum.js';
 import { basicBlock } from '../blocks/residual-blocks.js';
-import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
-import { stockKernels } from '../kernels/stock-kernels.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { perturb, randomTensor } from '../testing/check-block.js';
@@ -109,9 +108,9 @@ describe.each(heads)('%s', (_, build, termNames) => {
     const head = build();
     const { h, targets } = data();
     const meter = new LiveBytes();
-    registerTrainingKernels('cpu', meter.withoutTemporaries(stockKernels));
+    const unregister = registerTrainingKernels(meter.withoutTemporaries(stockKernels));
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
-    resetTrainingKernels();
+    unregister();
     meter.stop();
     const predicted = head.cost.evaluatePeakBytes(16);
     expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.08 * peak);

@@ -1,8 +1,7 @@
 import { evaluationMode, type Head, type HeadContext, type Shape3, trainingMode } from '@localgrad/core';
+import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
-import { stockKernels } from '../kernels/stock-kernels.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { perturb, randomTensor, relativeError } from '../testing/check-block.js';
@@ -126,10 +125,10 @@ describe.each([...headNames])('%s', (name) => {
     const head = build();
     const { h, targets } = data();
     const meter = new LiveBytes();
-    registerTrainingKernels('cpu', meter.withoutTemporaries(stockKernels));
+    const unregister = registerTrainingKernels(meter.withoutTemporaries(stockKernels));
     const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 1, input: true };
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
-    resetTrainingKernels();
+    unregister();
     meter.stop();
     const predicted = head.cost.evaluatePeakBytes(16);
     expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.05 * peak);

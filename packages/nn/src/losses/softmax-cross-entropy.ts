@@ -1,6 +1,6 @@
 import { bytesOf } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { asMaps, asRows } from '../blocks/dense.js';
-import { currentKernels } from '../kernels/registry.js';
 import type { LossFunction } from './loss-function.js';
 
 /** Mean cross-entropy of a softmax over the channels with the labels. */

@@ -1,6 +1,6 @@
 import { type JsonObject, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { keep, type Tensor } from '@tensorflow/tfjs';
-import { currentKernels } from '../kernels/registry.js';
 import type { Optimizer } from './optimizer.js';
 
 export interface SgdOptions {

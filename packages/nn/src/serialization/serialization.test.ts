@@ -52,8 +52,52 @@ describe('safetensors', () => {
     [{ a: null }, /not described/],
     [[], /no object/],
     [{ a: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, /beyond 2⁵³/],
-  ])('refuses headers that contradict themselves: %j', (header, message) => {
-    expect(() => readSafetensors(handMade(header, new Uint8Array(16).fill(0x7f)))).toThrow(message);
+  ])('rejects headers that contradict themselves: %j', (header, message) => {
+    expect(() => readSafetensors(handMade(header, new Uint8Array(8).fill(0x7f)))).toThrow(message);
+  });
+
+  it('keeps tensors and metadata with names that JavaScript treats specially', () => {
+    const tensors = new Map<string, StoredTensor>(
+      ['__proto__', 'constructor', '2', '1'].map((name, index) => [
+        name,
+        { dtype: 'U8', shape: [1], data: Uint8Array.of(index) },
+      ]),
+    );
+    const read = readSafetensors(writeSafetensors({ tensors, metadata: Object.fromEntries([['__proto__', 'x']]) }));
+    expect([...read.tensors]).toEqual([...tensors]);
+    expect(Object.entries(read.metadata)).toEqual([['__proto__', 'x']]);
+    const reserved = new Map<string, StoredTensor>([
+      ['__metadata__', { dtype: 'U8', shape: [0], data: new Uint8Array() }],
+    ]);
+    expect(() => writeSafetensors({ tensors: reserved, metadata: {} })).toThrow(
+      /No tensor can be called '__metadata__'/,
+    );
+  });
+
+  it('widens small and unsigned integers', () => {
+    const header = {
+      u64: { dtype: 'U64', shape: [1], data_offsets: [0, 8] },
+      u32: { dtype: 'U32', shape: [1], data_offsets: [8, 12] },
+      i16: { dtype: 'I16', shape: [1], data_offsets: [12, 14] },
+      u16: { dtype: 'U16', shape: [1], data_offsets: [14, 16] },
+      i8: { dtype: 'I8', shape: [1], data_offsets: [16, 17] },
+    };
+    const data = Uint8Array.from([1, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255]);
+    const { tensors } = readSafetensors(handMade(header, data));
+    const values = Object.keys(header).map((name) => [tensors.get(name)?.dtype, tensors.get(name)?.data[0]]);
+    expect(values).toEqual([
+      ['I64', 2 ** 48 + 1],
+      ['I64', 2 ** 32 - 1],
+      ['I32', -1],
+      ['I32', 65535],
+      ['I32', -1],
+    ]);
+  });
+
+  it('does not repeat a long name or a control character in its messages', () => {
+    const header = { [`\u001b[31m${'x'.repeat(100_000)}`]: { dtype: 'U8', shape: [2], data_offsets: [0, 1] } };
+    expect(() => readSafetensors(handMade(header, new Uint8Array(1)))).toThrow(/^.{1,400}$/);
+    expect(() => readSafetensors(handMade(header, new Uint8Array(1)))).toThrow('\\x1b[31mxxx');
   });
 
   it('reads 16-bit floats as floats', () => {

@@ -9,7 +9,7 @@ export interface StoredTensor {
   readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
 }
 
-/** A type as a file has it. 16-bit floats become `F32` when read, without loss. */
+/** A type as a file has it. Shorter floats and integers become wider types when read, without loss. */
 interface FileType {
   readonly bytes: number;
   readonly dtype: StoredType;
@@ -28,10 +28,32 @@ export const fileTypes = {
     decode: (raw) => new Float32Array(Uint32Array.from(new Uint16Array(raw), (bits) => bits << 16).buffer),
   },
   I64: { bytes: 8, dtype: 'I64', decode: (raw) => Float64Array.from(new BigInt64Array(raw), exactNumber) },
+  U64: { bytes: 8, dtype: 'I64', decode: (raw) => Float64Array.from(new BigUint64Array(raw), exactNumber) },
   I32: { bytes: 4, dtype: 'I32', decode: (raw) => new Int32Array(raw) },
+  U32: { bytes: 4, dtype: 'I64', decode: (raw) => Float64Array.from(new Uint32Array(raw)) },
+  I16: { bytes: 2, dtype: 'I32', decode: (raw) => Int32Array.from(new Int16Array(raw)) },
+  U16: { bytes: 2, dtype: 'I32', decode: (raw) => Int32Array.from(new Uint16Array(raw)) },
+  I8: { bytes: 1, dtype: 'I32', decode: (raw) => Int32Array.from(new Int8Array(raw)) },
   U8: { bytes: 1, dtype: 'U8', decode: (raw) => new Uint8Array(raw) },
   BOOL: { bytes: 1, dtype: 'BOOL', decode: (raw) => new Uint8Array(raw) },
 } as const satisfies Record<string, FileType>;
+
+/** Types that the format knows and that are not decoded, with their bits. */
+export const otherTypes: ReadonlyMap<string, number> = new Map([
+  ['F4', 4],
+  ['F6_E2M3', 6],
+  ['F6_E3M2', 6],
+  ['F8_E5M2', 8],
+  ['F8_E4M3', 8],
+  ['F8_E8M0', 8],
+  ['F8_E4M3FNUZ', 8],
+  ['F8_E5M2FNUZ', 8],
+  ['C64', 64],
+]);
+
+export function isFileType(name: string): name is keyof typeof fileTypes {
+  return Object.hasOwn(fileTypes, name);
+}
 
 /** The bytes of a tensor as a file has them. @throws LocalgradError `invalid-data` for 64-bit integers that are none */
 export function encode({ dtype, data }: StoredTensor): Uint8Array {

@@ -1,8 +1,7 @@
 import { type Block, evaluationMode, recomputeMode, trainingMode, type Want } from '@localgrad/core';
+import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
-import { registerTrainingKernels, resetTrainingKernels } from '../kernels/registry.js';
-import { stockKernels } from '../kernels/stock-kernels.js';
 import { createRandom, type Random } from '../random/random.js';
 import { LiveBytes } from './live-bytes.js';
 
@@ -190,7 +189,7 @@ export function checkCost(block: Block, batch = 4, tolerance = 0.02): void {
   const random = createRandom(3, 'cost');
   const x = randomTensor([batch, ...block.inputShape], random) as tf.Tensor4D;
   const meter = new LiveBytes();
-  registerTrainingKernels(tf.getBackend(), meter.withoutTemporaries(stockKernels));
+  const unregister = registerTrainingKernels(meter.withoutTemporaries(stockKernels));
   try {
     for (const input of [true, false]) {
       for (const parameters of [true, false]) {
@@ -224,7 +223,7 @@ export function checkCost(block: Block, batch = 4, tolerance = 0.02): void {
     }
   } finally {
     meter.stop();
-    resetTrainingKernels();
+    unregister();
     x.dispose();
   }
 }

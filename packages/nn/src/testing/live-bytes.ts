@@ -1,12 +1,12 @@
+import type { TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import type { TrainingKernels } from '../kernels/training-kernels.js';
 
 interface Storage {
   set(id: object, value: unknown): void;
   delete(id: object): boolean;
 }
 
-/** Counts the bytes of the cpu backend's buffers; a small stand-in for the engine's meter, which nn may not import. */
+/** Counts the bytes of the cpu backend's buffers; unlike `MemoryMeter` it can leave out temporaries of kernels. */
 export class LiveBytes {
   live = 0;
   peak = 0;

@@ -1,10 +1,10 @@
 import type { Shape3 } from '@localgrad/core';
 import { explain, runConfigSchema } from '@localgrad/runs';
 import { describe, expect, it } from 'vitest';
-import { pngOf } from '../theme/png.js';
+import { pngOf } from '../charts/png.js';
+import { textWidth } from '../theme/markup.js';
 import { explanationSvg } from './figure.js';
 import { layOut } from './layout.js';
-import { textWidth } from './svg.js';
 
 const image: Shape3 = [16, 16, 3];
 const explainRun = (flags: object) => explain({ ...runConfigSchema.parse(flags), image, classes: 10 });
@@ -76,9 +76,10 @@ describe('the figure', () => {
     expect(explanationSvg(back)).not.toMatch(/NaN/);
   });
 
-  it('keeps signs of markup in names out of the markup', async () => {
+  it('escapes markup and control characters in names', async () => {
     const explanation = await explainRun({ backbone: 'resnet8', modules: 2, width: 2, batch: 2 });
-    const svg = explanationSvg({ ...explanation, expression: 'own<&">' });
-    expect(svg).toContain('own&#60;&#38;&#34;&#62; on resnet8');
+    const svg = explanationSvg({ ...explanation, expression: 'own<&">\u001b' });
+    expect(svg.match(/own&lt;&amp;&quot;&gt;\ufffd on resnet8/g)).toHaveLength(2);
+    expect((await pngOf(svg)).byteLength).toBeGreaterThan(1000);
   });
 });

@@ -1,9 +1,9 @@
 import type { Explanation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
-import { ink, mutedInk, paper } from '../theme/palette.js';
-import { fontFamily } from '../theme/svg.js';
+import { arrowHead, element, escapeMarkup, line, rectangle, text, textWidth } from '../theme/markup.js';
+import { fontFamily, ink, mutedInk, paper } from '../theme/palette.js';
 import {
-  averageColour,
+  averageColor,
   drawAverage,
   drawAverageSources,
   drawBar,
@@ -11,10 +11,9 @@ import {
   drawLearnable,
   drawLoss,
   drawRowGrounds,
-  roleColours,
+  roleColors,
 } from './lanes.js';
 import { fontSize, type Layout, layOut, margin, moduleEdges, titleOf, titleSize } from './layout.js';
-import { arrowHead, element, line, rectangle, text, textWidth } from './svg.js';
 
 /**
  * A plan as a vector graphic: the network on top, one line for each loss below it. A bar covers the blocks that the loss
@@ -27,8 +26,8 @@ export function explanationSvg(explanation: Explanation): string {
   const { width, height } = layout;
   const { title, description } = wording(explanation);
   const parts = [
-    element('title', { id: 'title' }, title),
-    element('desc', { id: 'description' }, description),
+    element('title', { id: 'title' }, escapeMarkup(title)),
+    element('desc', { id: 'description' }, escapeMarkup(description)),
     rectangle(0, 0, width, height, { fill: paper }),
     ...drawTitle(explanation, title),
     drawRowGrounds(layout, margin),
@@ -115,7 +114,7 @@ function drawNetwork({ modules, classes }: Explanation, layout: Layout): string 
     line(classifier.left, middle, classifier.left + 8, middle, flow),
     rectangle(classifier.left + 8, network.top + 4, classifier.right - classifier.left - 10, 38, {
       fill: paper,
-      stroke: roleColours.final,
+      stroke: roleColors.final,
       rx: 4,
     }),
     text(x, network.top + 20, 'classifier', name),
@@ -175,7 +174,7 @@ function drawLegend({ objectives }: Explanation, width: number): { markup: strin
   };
   const chainedRole = objectives.find(({ chain }) => chain !== undefined)?.role ?? 'independent';
   const items: (readonly [sign: string, width: number, label: string])[] = [
-    ...roles.map((role) => [drawBar(-4, 34, 0, roleColours[role], []), 34, roleNames[role]] as const),
+    ...roles.map((role) => [drawBar(-4, 34, 0, roleColors[role], []), 34, roleNames[role]] as const),
     [line(4, -6.5, 4, 6.5, { stroke: ink, 'stroke-width': 2 }), 8, 'gradients stop'],
     [drawLoss(8, 0, ink), 16, 'head and loss'],
   ];
@@ -184,9 +183,9 @@ function drawLegend({ objectives }: Explanation, width: number): { markup: strin
   }
   if (copies.some(({ averaged }) => averaged)) items.push([drawAverage(0, 0, 13), 13, 'averaged copy']);
   if (momenta.length > 0 && copies.some(({ averaged }) => averaged)) {
-    const arrow = line(0, 0, 22, 0, { stroke: averageColour, 'stroke-dasharray': '4 3' });
+    const arrow = line(0, 0, 22, 0, { stroke: averageColor, 'stroke-dasharray': '4 3' });
     const label = `follows the live block (momentum ${momenta.join(', ')})`;
-    items.push([arrow + arrowHead(27, 0, 'right', 6, averageColour), 27, label]);
+    items.push([arrow + arrowHead(27, 0, 'right', 6, averageColor), 27, label]);
   }
   let x = 8;
   let y = 8;

@@ -1,16 +1,16 @@
 import type { ChainBlock, ObjectiveRole } from '@localgrad/core';
+import { arrowHead, element, line, rectangle, text } from '../theme/markup.js';
 import { ink, mutedInk, paper } from '../theme/palette.js';
 import { weightText } from './labels.js';
 import { type Column, columnOf, fontSize, type Lane, type Layout, moduleEdges } from './layout.js';
-import { arrowHead, element, line, rectangle, text } from './svg.js';
 
-/** Apart for colour-blind eyes, and dark enough for small text on paper. */
-export const roleColours: Readonly<Record<ObjectiveRole, string>> = {
+/** Apart for color-blind eyes, and dark enough for small text on paper. */
+export const roleColors: Readonly<Record<ObjectiveRole, string>> = {
   independent: '#1b6fa5',
   cascaded: '#b85614',
   final: '#1d7a57',
 };
-export const averageColour = '#7a4fb3';
+export const averageColor = '#7a4fb3';
 const learnableFills: Readonly<Record<ObjectiveRole, string>> = {
   independent: '#e0eef8',
   cascaded: '#fbe9dc',
@@ -33,7 +33,7 @@ interface PlacedCopy {
 /** What a loss trains, its chain, its head and its weight. */
 export function drawLane(lane: Lane, layout: Layout): string {
   const { objective, y, chainY } = lane;
-  const colour = roleColours[objective.role];
+  const color = roleColors[objective.role];
   const { left } = moduleEdges(layout.columns, objective.span[0]);
   const { right } = moduleEdges(layout.columns, objective.span[1]);
   const copies = placeCopies(objective.chain?.blocks ?? [], layout);
@@ -41,41 +41,41 @@ export function drawLane(lane: Lane, layout: Layout): string {
   return element(
     'g',
     {},
-    drawBar(left, right, y, colour, innerBorders(objective.span, layout)),
-    ...drawConnections(right, lossX, lane, copies, colour),
+    drawBar(left, right, y, color, innerBorders(objective.span, layout)),
+    ...drawConnections(right, lossX, lane, copies, color),
     ...copies.flatMap((copy) => drawCopy(copy, chainY, objective.role)),
     line(lossX + 9, chainY, layout.heads.left - 8, chainY, { stroke: '#c9d1da', 'stroke-dasharray': '1 4' }),
-    drawLoss(lossX, chainY, colour),
-    text(layout.heads.left, chainY + 4, objective.head, { fill: colour }),
-    text(layout.heads.weightsRight, chainY + 4, weightText(objective), { fill: colour, 'text-anchor': 'end' }),
+    drawLoss(lossX, chainY, color),
+    text(layout.heads.left, chainY + 4, objective.head, { fill: color }),
+    text(layout.heads.weightsRight, chainY + 4, weightText(objective), { fill: color, 'text-anchor': 'end' }),
   );
 }
 
 /** The bar over the blocks that a loss trains: gradients go left and stop at its end. */
-export function drawBar(left: number, right: number, y: number, colour: string, borders: readonly number[]): string {
+export function drawBar(left: number, right: number, y: number, color: string, borders: readonly number[]): string {
   const start = left + 4;
   return [
-    rectangle(start + 5, y - barHeight / 2, right - start - 8, barHeight, { fill: colour, opacity: 0.9, rx: 1 }),
+    rectangle(start + 5, y - barHeight / 2, right - start - 8, barHeight, { fill: color, opacity: 0.9, rx: 1 }),
     ...borders.map((x) => line(x, y - barHeight / 2, x, y + barHeight / 2, { stroke: paper, 'stroke-width': 1.5 })),
-    arrowHead(start + 1, y, 'left', 9, colour),
-    line(start, y - 6.5, start, y + 6.5, { stroke: colour, 'stroke-width': 2 }),
+    arrowHead(start + 1, y, 'left', 9, color),
+    line(start, y - 6.5, start, y + 6.5, { stroke: color, 'stroke-width': 2 }),
   ].join('');
 }
 
-export function drawLoss(x: number, y: number, colour: string): string {
+export function drawLoss(x: number, y: number, color: string): string {
   return (
-    element('circle', { cx: x, cy: y, r: 7, fill: colour, stroke: paper, 'stroke-width': 1.5 }) +
+    element('circle', { cx: x, cy: y, r: 7, fill: color, stroke: paper, 'stroke-width': 1.5 }) +
     text(x, y + 3.5, 'L', { fill: paper, 'text-anchor': 'middle', 'font-size': 10, 'font-weight': 'bold' })
   );
 }
 
 export function drawLearnable(left: number, y: number, width: number, role: ObjectiveRole): string {
-  const look = { fill: learnableFills[role], stroke: roleColours[role], rx: 2 };
+  const look = { fill: learnableFills[role], stroke: roleColors[role], rx: 2 };
   return rectangle(left, y - boxHeight / 2, width, boxHeight, look);
 }
 
 export function drawAverage(left: number, y: number, width: number): string {
-  const look = { fill: averageFill, stroke: averageColour, 'stroke-dasharray': '2.5 1.8', rx: 2 };
+  const look = { fill: averageFill, stroke: averageColor, 'stroke-dasharray': '2.5 1.8', rx: 2 };
   return rectangle(left, y - boxHeight / 2, width, boxHeight, look);
 }
 
@@ -92,10 +92,10 @@ export function drawAverageSources({ columns, network, rows, columnWidth }: Layo
   return [...ends]
     .map(([column, ys]) => {
       const x = averageCenter(column.left, columnWidth);
-      const look = { stroke: averageColour, 'stroke-dasharray': '4 3', 'stroke-width': 1, opacity: 0.75 };
+      const look = { stroke: averageColor, 'stroke-dasharray': '4 3', 'stroke-width': 1, opacity: 0.75 };
       return (
         line(x, network.bottom - 5, x, Math.max(...ys) - 4, look) +
-        ys.map((y) => arrowHead(x, y - 0.5, 'down', 5, averageColour)).join('')
+        ys.map((y) => arrowHead(x, y - 0.5, 'down', 5, averageColor)).join('')
       );
     })
     .join('');
@@ -130,9 +130,9 @@ function drawConnections(
   lossX: number,
   { y, chainY }: Lane,
   copies: readonly PlacedCopy[],
-  colour: string,
+  color: string,
 ): string[] {
-  const look = { stroke: colour, 'stroke-width': 1.2, fill: 'none' };
+  const look = { stroke: color, 'stroke-width': 1.2, fill: 'none' };
   const starts = [start - 3, ...copies.map(({ right }) => right)];
   const ends = [...copies.map(({ left }) => left), lossX - 7];
   const down = y === chainY ? [] : [element('path', { d: `M${start - 3} ${y}h8V${chainY}`, ...look })];
@@ -143,7 +143,7 @@ function drawConnections(
     const needsArrow = Math.abs(to - begin) > 9;
     return (
       line(begin, chainY, to, chainY, look) +
-      (needsArrow ? arrowHead(to, chainY, isForward ? 'right' : 'left', 5, colour) : '')
+      (needsArrow ? arrowHead(to, chainY, isForward ? 'right' : 'left', 5, color) : '')
     );
   });
   return [...down, ...hops];

@@ -1,8 +1,8 @@
 import { type BlockReference, formatReference } from '@localgrad/core';
 import type { ObjectiveDescription } from '@localgrad/engine';
 import type { Explanation } from '@localgrad/runs';
+import { textWidth } from '../theme/markup.js';
 import { weightText } from './labels.js';
-import { textWidth } from './svg.js';
 
 /** A backbone block's column: everything that belongs to the block stands in it. */
 export interface Column {

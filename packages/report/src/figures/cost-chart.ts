@@ -1,11 +1,11 @@
-import type { Look } from '../looks.js';
-import { colourOf, mutedInk, paper } from '../theme/palette.js';
-import type { ChartSpec } from '../theme/svg.js';
-import { panelWidth } from './figure.js';
-import { placeLabels } from './label-places.js';
-import { labelSize } from './line-labels.js';
-import { paretoFront } from './pareto.js';
-import { shareFormat } from './scales.js';
+import type { ChartSpec } from '../charts/chart.js';
+import { placeLabels } from '../charts/label-places.js';
+import { labelSize } from '../charts/line-labels.js';
+import type { Look } from '../charts/look.js';
+import { panelWidth } from '../charts/panel.js';
+import { paretoFront } from '../charts/pareto.js';
+import { shareFormat } from '../charts/scales.js';
+import { colorOf, mutedInk, paper } from '../theme/palette.js';
 
 /** A condition at its cost. */
 export interface CostPoint extends Omit<Look, 'dash'> {
@@ -26,7 +26,7 @@ export function costChart(
   { title, x, yDomain }: { readonly title: string; readonly x: string; readonly yDomain: readonly [number, number] },
 ): ChartSpec {
   const front = paretoFront(points);
-  const values = points.map((point) => ({ ...point, stroke: colourOf(point.colour), isFront: front.includes(point) }));
+  const values = points.map((point) => ({ ...point, stroke: colorOf(point.color), isFront: front.includes(point) }));
   const xDomain: [number, number] = [0, 1.1 * Math.max(...points.map((point) => point.x))];
   const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
   const down = (value: number) => height * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
@@ -43,9 +43,9 @@ export function costChart(
     y: yDomain[0] + (1 - label.y / height) * (yDomain[1] - yDomain[0]),
     pointX: points[index]?.x,
     pointY: points[index]?.y,
-    stroke: colourOf(points[index]?.colour ?? 0),
+    stroke: colorOf(points[index]?.color ?? 0),
   }));
-  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  const color = { field: 'stroke', type: 'nominal', scale: null };
   const xChannel = {
     field: 'x',
     type: 'quantitative',
@@ -73,7 +73,7 @@ export function costChart(
       {
         data: { values: values.filter(({ low }) => low !== null) },
         mark: { type: 'rule', strokeWidth: 1.25, opacity: 0.6 },
-        encoding: { x: xChannel, y: { ...yChannel, field: 'low' }, y2: { field: 'high' }, color: colour },
+        encoding: { x: xChannel, y: { ...yChannel, field: 'low' }, y2: { field: 'high' }, color: color },
       },
       {
         data: { values },
@@ -82,7 +82,7 @@ export function costChart(
           x: xChannel,
           y: yChannel,
           shape: { field: 'shape', type: 'nominal', scale: null },
-          stroke: colour,
+          stroke: color,
           fill: {
             condition: { test: 'datum.isFront', field: 'stroke', type: 'nominal', scale: null },
             value: paper,
@@ -97,13 +97,13 @@ export function costChart(
           y: { ...yChannel, field: 'pointY' },
           x2: { field: 'x' },
           y2: { field: 'y' },
-          color: colour,
+          color: color,
         },
       },
       ...align.map((side) => ({
         data: { values: labels.filter((label) => label.align === side) },
         mark: { type: 'text', align: side, baseline: 'middle', fontSize: labelSize, fontWeight: 'bold' },
-        encoding: { x: xChannel, y: yChannel, text: { field: 'text' }, color: colour },
+        encoding: { x: xChannel, y: yChannel, text: { field: 'text' }, color: color },
       })),
     ],
   };

@@ -1,9 +1,9 @@
+import { labelSize } from '../charts/line-labels.js';
+import { panelWidth } from '../charts/panel.js';
 import type { ConditionRow } from '../condition-rows.js';
 import type { Line } from '../panels.js';
-import { colourOf, ink } from '../theme/palette.js';
+import { colorOf, ink } from '../theme/palette.js';
 import type { FigurePanel } from './figure.js';
-import { panelWidth } from './figure.js';
-import { labelSize } from './line-labels.js';
 
 interface Entry {
   readonly text: string;
@@ -19,7 +19,7 @@ const mostRows = 24;
 /** DejaVu Sans at the size of labels: a little more than its mean. */
 const characterWidth = 7.2;
 
-/** What colours and numbers of points stand for, so that the drawing can be read without the page. */
+/** What colors and numbers of points stand for, so that the drawing can be read without the page. */
 export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Line>): FigurePanel {
   const entries = entriesOf(rows, lines);
   const columns = Math.ceil(entries.length / mostRows);
@@ -29,14 +29,14 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
     40 + characterWidth * Math.max(...entries.map(({ text }) => text.length)),
   );
   const values = entries.map(({ text, line, isHead }, index) => ({
-    ...{ text, isHead, shape: line.shape, stroke: colourOf(line.colour) },
+    ...{ text, isHead, shape: line.shape, stroke: colorOf(line.color) },
     x: 6 + width * Math.floor(index / perColumn),
     textX: (isHead ? 18 : 26) + width * Math.floor(index / perColumn),
     y: 8 + rowHeight * (index % perColumn),
   }));
   const pixels = (field: string) => ({ field, type: 'quantitative', scale: null, axis: null });
   const text = { type: 'text', align: 'left', baseline: 'middle', fontSize: labelSize };
-  const colour = { field: 'stroke', type: 'nominal', scale: null };
+  const color = { field: 'stroke', type: 'nominal', scale: null };
   return {
     title: 'What the points are',
     description: `Key. ${rows.map(({ number, condition }) => `${number}: ${condition.name}`).join('; ')}.`,
@@ -49,14 +49,14 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
           data: { values: values.filter(({ isHead }) => isHead) },
           mark: { type: 'point', filled: true, size: 62, opacity: 1 },
           encoding: {
-            ...{ x: pixels('x'), y: pixels('y'), color: colour },
+            ...{ x: pixels('x'), y: pixels('y'), color: color },
             shape: { field: 'shape', type: 'nominal', scale: null },
           },
         },
         {
           data: { values: values.filter(({ isHead }) => isHead) },
           mark: { ...text, fontWeight: 'bold' },
-          encoding: { x: pixels('textX'), y: pixels('y'), text: { field: 'text' }, color: colour },
+          encoding: { x: pixels('textX'), y: pixels('y'), text: { field: 'text' }, color: color },
         },
         {
           data: { values: values.filter(({ isHead }) => !isHead) },
@@ -68,13 +68,13 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
   };
 }
 
-/** Conditions under what they have in common: the value of the compared factor, which their colour stands for. */
+/** Conditions under what they have in common: the value of the compared factor, which their color stands for. */
 function entriesOf(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Line>): Entry[] {
   const groups = new Map<string, { line: Line; rows: ConditionRow[] }>();
   for (const row of rows) {
     const line = lines.get(row.condition.key);
     if (line === undefined) continue;
-    const name = line.shape === 'square' && line.colour === 0 ? 'end to end' : line.label;
+    const name = line.shape === 'square' && line.color === 0 ? 'end to end' : line.label;
     const group = groups.get(name) ?? { line, rows: [] };
     group.rows.push(row);
     groups.set(name, group);

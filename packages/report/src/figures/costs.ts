@@ -1,11 +1,11 @@
+import { paretoFront } from '../charts/pareto.js';
+import { shareDomainOf } from '../charts/scales.js';
 import type { ConditionRow, StudyView } from '../condition-rows.js';
 import { looksByKey, type Panel } from '../panels.js';
 import { bytes, duration, listed, operations, percent, powerOfThousand } from '../text/wording.js';
 import { type CostPoint, costChart } from './cost-chart.js';
 import { costKey } from './cost-key.js';
 import type { Figure, FigurePanel } from './figure.js';
-import { paretoFront } from './pareto.js';
-import { shareDomainOf } from './scales.js';
 
 interface Cost {
   readonly title: string;
@@ -34,8 +34,8 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
       if (value === null || row.last === null) return [];
       const { mean, low, high } = row.last;
       const text = hasKey ? String(row.number) : row.condition.name;
-      const { colour = 0, shape = 'circle' } = lines.get(row.condition.key) ?? {};
-      return [{ row, text, colour, shape, x: value / cost.factor, y: mean, low, high }];
+      const { color = 0, shape = 'circle' } = lines.get(row.condition.key) ?? {};
+      return [{ row, text, color, shape, x: value / cost.factor, y: mean, low, high }];
     });
     if (points.length === 0) return [];
     const front = paretoFront(points).map(({ row }) => row);

@@ -1,12 +1,14 @@
+import { type ChartSpec, renderSvg } from '../charts/chart.js';
+import { chartFrame } from '../charts/frame.js';
+import { pngOf } from '../charts/png.js';
 import type { StudyView } from '../condition-rows.js';
 import { panelsOf } from '../panels.js';
-import { mutedInk, paper } from '../theme/palette.js';
-import { pngOf } from '../theme/png.js';
-import { type ChartSpec, renderSvg, withDescription } from '../theme/svg.js';
+import { withDescription } from '../theme/markup.js';
 import { costFigure } from './costs.js';
 import type { Figure } from './figure.js';
 import { equalComputeCurves, learningCurves, separabilityCurves } from './learning-curves.js';
 import { moduleLosses } from './module-losses.js';
+import { overview } from './overview.js';
 
 /** A figure with its drawings: one SVG a panel for the page, and all panels in one for a paper. */
 export interface DrawnFigure extends Figure {
@@ -19,7 +21,7 @@ export interface DrawnFigure extends Figure {
 export function figuresOf(view: StudyView): Figure[] {
   const panels = panelsOf(view);
   return [
-    learningCurves(panels),
+    overview(view, panels) ?? learningCurves(panels),
     costFigure(view, panels),
     equalComputeCurves(panels),
     moduleLosses(view),
@@ -38,14 +40,10 @@ export async function draw(figure: Figure): Promise<DrawnFigure> {
   return { ...figure, panelSvgs, svg, png: await pngOf(svg) };
 }
 
-export function together({ title, panels, columns }: Figure): ChartSpec {
-  return {
-    background: paper,
-    padding: 24,
-    title: { text: title, fontSize: 17, offset: 22, color: mutedInk },
-    columns: Math.min(columns ?? 2, panels.length),
-    spacing: 36,
-    concat: panels.map(({ spec }) => spec),
-    resolve: { scale: { color: 'independent', shape: 'independent', strokeDash: 'independent' } },
-  };
+/** All panels in one specification. */
+export function together({ title, panels, columns, hasLead = false }: Figure): ChartSpec {
+  const specs = panels.map(({ spec }) => spec);
+  const [lead, ...others] = specs;
+  const parts = hasLead && lead !== undefined && others.length > 0 ? [lead, { vconcat: others, spacing: 26 }] : specs;
+  return chartFrame({ title, parts, columns: Math.min(columns ?? 2, parts.length) });
 }

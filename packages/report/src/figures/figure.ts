@@ -1,4 +1,4 @@
-import type { ChartSpec } from '../theme/svg.js';
+import type { ChartSpec } from '../charts/chart.js';
 
 /** Numbers behind a figure, or any other table. */
 export interface DataTable {
@@ -16,6 +16,7 @@ export interface FigurePanel {
 
 /** Names of all figures that a report can have. */
 export const figureIds = [
+  'overview',
   'learning-curves',
   'accuracy-against-cost',
   'equal-compute',
@@ -28,14 +29,15 @@ export type FigureId = (typeof figureIds)[number];
 export interface Figure {
   /** Name of its files. */
   readonly id: FigureId;
+  /** Also written into its file. */
   readonly title: string;
+  /** Heading on the page. Default: the title. */
+  readonly heading?: string;
   readonly caption: string;
   readonly panels: readonly FigurePanel[];
   /** Panels beside each other in its file; two by default, so that text can be read in a column of a page. */
   readonly columns?: number;
+  /** In its file, the first panel stands alone on the left and the others are stacked beside it. */
+  readonly hasLead?: boolean;
   readonly table: DataTable;
 }
-
-/** Size of a panel's plotting area in pixels. */
-export const panelWidth = 250;
-export const panelHeight = 190;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { placeLabels } from '../charts/label-places.js';
+import { paretoFront } from '../charts/pareto.js';
+import { spread } from '../charts/scales.js';
 import { viewOf } from '../condition-rows.js';
 import { panelsOf } from '../panels.js';
 import { syntheticStudy } from '../study.fixture.js';
-import { placeLabels } from './label-places.js';
-import { paretoFront } from './pareto.js';
-import { spread } from './scales.js';
 
 describe('the Pareto front', () => {
   it('leaves out what something else beats in one and equals in the other', () => {
@@ -76,7 +76,7 @@ describe('panels', () => {
     for (const { lines } of panels) {
       expect(lines.length).toBeLessThanOrEqual(6);
       expect(lines.filter(({ row }) => row.isReference)).toHaveLength(1);
-      expect(new Set(lines.map(({ colour, dash }) => `${colour} ${dash}`)).size).toBe(lines.length);
+      expect(new Set(lines.map(({ color, dash }) => `${color} ${dash}`)).size).toBe(lines.length);
     }
     const others = panels.flatMap(({ lines }) => lines.filter(({ row }) => !row.isReference));
     expect(others.map(({ row }) => row.number).sort((a, b) => a - b)).toEqual([
@@ -85,12 +85,12 @@ describe('panels', () => {
     ]);
   });
 
-  it('give a value of the compared factor one colour everywhere', () => {
-    const colours = panels.flatMap(({ lines }) =>
-      lines.filter(({ label }) => label === 'MLAAN').map(({ colour }) => colour),
+  it('give a value of the compared factor one color everywhere', () => {
+    const colors = panels.flatMap(({ lines }) =>
+      lines.filter(({ label }) => label === 'MLAAN').map(({ color }) => color),
     );
-    expect(colours).toHaveLength(4);
-    expect(new Set(colours).size).toBe(1);
+    expect(colors).toHaveLength(4);
+    expect(new Set(colors).size).toBe(1);
   });
 
   it('split where a factor has many values', () => {

@@ -1,10 +1,10 @@
+import { type ChartLine, lineChart } from '../charts/line-chart.js';
+import { domainOf, shareDomainOf } from '../charts/scales.js';
 import type { StudyView } from '../condition-rows.js';
 import { type CurvePoint, learningCurve, separability } from '../curves.js';
 import type { Line, Panel } from '../panels.js';
 import { percent, powerOfThousand } from '../text/wording.js';
 import type { Figure } from './figure.js';
-import { type ChartLine, lineChart } from './line-chart.js';
-import { domainOf, shareDomainOf } from './scales.js';
 
 interface Point extends CurveValue {
   /** What the table calls its x. */

@@ -1,18 +1,18 @@
+import type { ChartSpec } from '../charts/chart.js';
+import { panelHeight } from '../charts/panel.js';
 import type { ObjectiveLoss } from '../curves.js';
-import { colourOf } from '../theme/palette.js';
-import type { ChartSpec } from '../theme/svg.js';
-import { panelHeight } from './figure.js';
+import { colorOf } from '../theme/palette.js';
 
 /** A loss with the name of its kind, which the legend has. */
 export interface NamedLoss extends ObjectiveLoss {
   readonly kind: string;
 }
 
-/** Colours and shapes of roles. */
+/** Colors and shapes of roles. */
 const looks = [
-  { role: 'independent', colour: 2, shape: 'circle' },
-  { role: 'cascaded', colour: 1, shape: 'triangle-up' },
-  { role: 'final', colour: 0, shape: 'square' },
+  { role: 'independent', color: 2, shape: 'circle' },
+  { role: 'cascaded', color: 1, shape: 'triangle-up' },
+  { role: 'final', color: 0, shape: 'square' },
 ] as const;
 
 /** Three of them beside each other must fit a page. */
@@ -54,7 +54,7 @@ export function lossChart(
       color: {
         field: 'kind',
         type: 'nominal',
-        scale: { domain, range: present.map(({ colour }) => colourOf(colour)) },
+        scale: { domain, range: present.map(({ color }) => colorOf(color)) },
         legend,
       },
     },

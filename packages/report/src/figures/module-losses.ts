@@ -1,8 +1,8 @@
+import { domainOf } from '../charts/scales.js';
 import type { ConditionRow, StudyView } from '../condition-rows.js';
 import { lastLosses, type ObjectiveLoss } from '../curves.js';
 import type { Figure } from './figure.js';
 import { lossChart } from './loss-chart.js';
-import { domainOf } from './scales.js';
 
 /** Heads whose losses weigh less are hardly trained, and their losses say little. */
 const leastWeight = 0.01;

@@ -30,7 +30,7 @@ function Page({ view, figures, plans, linkTo }: PageContent) {
   const contents = [
     ['findings', 'What this shows'],
     ['results', 'Results'],
-    ...figures.map(({ id, title }) => [id, title]),
+    ...figures.map(({ id, title, heading = title }) => [id, heading]),
     ...(plans.length === 0 ? [] : [['plans', 'What was trained']]),
     ['repeat', 'How to repeat it'],
     ['environment', 'Environment'],

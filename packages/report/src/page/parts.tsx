@@ -2,8 +2,8 @@ import type { ComponentChildren } from 'preact';
 import type { DrawnFigure } from '../figures/drawn-figures.js';
 import type { DataTable } from '../figures/figure.js';
 import { counted } from '../text/wording.js';
-import { withPageColours } from '../theme/palette.js';
-import { withOwnIds } from '../theme/svg.js';
+import { withOwnIds } from '../theme/markup.js';
+import { withPageColors } from '../theme/palette.js';
 
 /** A part of the page under a heading that can be linked to. */
 export function Section({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
@@ -90,7 +90,7 @@ function Panels({ figure, from, to }: { figure: DrawnFigure; from: number; to?: 
       {panelSvgs.slice(from, to).map((svg, index) => (
         <div
           class="panel"
-          dangerouslySetInnerHTML={{ __html: withOwnIds(withPageColours(svg), `${id}-${from + index + 1}-`) }}
+          dangerouslySetInnerHTML={{ __html: withOwnIds(withPageColors(svg), `${id}-${from + index + 1}-`) }}
         />
       ))}
     </div>
@@ -99,7 +99,7 @@ function Panels({ figure, from, to }: { figure: DrawnFigure; from: number; to?: 
 
 /** A figure with its panels beside each other where there is room, and its numbers for who wants or needs them. */
 export function FigurePart({ figure }: { figure: DrawnFigure }) {
-  const { id, title, caption, panelSvgs, table } = figure;
+  const { id, caption, panelSvgs, table, heading: title = figure.title } = figure;
   return (
     <Section id={id} title={title}>
       <figure>

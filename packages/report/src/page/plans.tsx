@@ -1,5 +1,5 @@
 import { type PlanFile, planCaption } from '../plan-files.js';
-import { withOwnIds } from '../theme/svg.js';
+import { withOwnIds } from '../theme/markup.js';
 import { Section } from './parts.js';
 
 /** Drawings of plans. One is open: those of like methods are nearly equal, and each is as wide as the page. */
@@ -35,7 +35,7 @@ function Plan({ plan: { id, title, svg }, number }: { plan: PlanFile; number: nu
   );
 }
 
-/** Without what may stand before the element in a file of its own. Its colours are made for white, in a dark page too. */
+/** Without what may stand before the element in a file of its own. Its colors are made for white, in a dark page too. */
 function elementOf(svg: string): string {
   return svg.slice(Math.max(0, svg.indexOf('<svg')));
 }

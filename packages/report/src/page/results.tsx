@@ -1,7 +1,7 @@
 import type { StudyView } from '../condition-rows.js';
-import { coloursOf, panelsOf } from '../panels.js';
+import { colorsOf, panelsOf } from '../panels.js';
 import { resultColumns } from '../results-table.js';
-import { pageColourOf } from '../theme/palette.js';
+import { pageColorOf } from '../theme/palette.js';
 import { Facts, Scroll } from './parts.js';
 
 /** Of columns that every report has. */
@@ -48,7 +48,7 @@ const testGlossary = [
 /** One row a condition. */
 export function Results({ view }: { view: StudyView }) {
   const columns = resultColumns(view);
-  const colours = coloursOf(panelsOf(view));
+  const colors = colorsOf(panelsOf(view));
   const hasTests = view.study.compare !== null || view.reference !== null;
   return (
     <>
@@ -70,10 +70,10 @@ export function Results({ view }: { view: StudyView }) {
                 {columns.map(({ text, isText }, index) =>
                   index === 1 ? (
                     <th scope="row">
-                      {colours.has(row.condition.key) && (
+                      {colors.has(row.condition.key) && (
                         <span
                           class="swatch"
-                          style={`background:${pageColourOf(colours.get(row.condition.key) ?? 0)}`}
+                          style={`background:${pageColorOf(colors.get(row.condition.key) ?? 0)}`}
                           aria-hidden="true"
                         />
                       )}

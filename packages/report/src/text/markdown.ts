@@ -26,9 +26,9 @@ export function markdownOf(view: StudyView, figures: readonly Figure[], plans: r
       `| ${columns.map(({ isText }) => (isText ? ':--' : '--:')).join(' | ')} |`,
       ...view.rows.map((row) => line(columns.map(({ text }) => text(row)))),
     ].join('\n'),
-    ...figures.flatMap(({ id, title, caption }) => [
-      `## ${markdownText(title)}`,
-      `![${markdownText(title)}](figures/${id}.png)`,
+    ...figures.flatMap(({ id, title, heading = title, caption }) => [
+      `## ${markdownText(heading)}`,
+      `![${markdownText(heading)}](figures/${id}.png)`,
       markdownText(caption),
     ]),
     ...planBlocks(plans),

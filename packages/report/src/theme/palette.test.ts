@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { paper, seriesColours, withPageColours } from './palette.js';
+import { paper, seriesColors, withPageColors } from './palette.js';
 
 type Triple = readonly [number, number, number];
 
@@ -27,55 +27,55 @@ const sight: Readonly<Record<string, readonly Triple[]>> = {
   ],
 };
 
-const linear = (colour: string): Triple =>
+const linear = (color: string): Triple =>
   [1, 3, 5].map((at) => {
-    const value = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+    const value = Number.parseInt(color.slice(at, at + 2), 16) / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   }) as unknown as Triple;
 
 const dot = (a: Triple, b: Triple) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
-function lab(colour: Triple): Triple {
+function lab(color: Triple): Triple {
   const curve = (t: number) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116);
-  const x = curve(dot(colour, [0.4124, 0.3576, 0.1805]) / 0.9505);
-  const y = curve(dot(colour, [0.2126, 0.7152, 0.0722]));
-  const z = curve(dot(colour, [0.0193, 0.1192, 0.9505]) / 1.089);
+  const x = curve(dot(color, [0.4124, 0.3576, 0.1805]) / 0.9505);
+  const y = curve(dot(color, [0.2126, 0.7152, 0.0722]));
+  const z = curve(dot(color, [0.0193, 0.1192, 0.9505]) / 1.089);
   return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
 }
 
 function distance(a: string, b: string, eyes: readonly Triple[]): number {
-  const [p, q] = [a, b].map((colour) => lab(eyes.map((row) => dot(row, linear(colour))) as unknown as Triple));
+  const [p, q] = [a, b].map((color) => lab(eyes.map((row) => dot(row, linear(color))) as unknown as Triple));
   return Math.hypot(...(p as Triple).map((value, index) => value - ((q as Triple)[index] as number)));
 }
 
 function contrast(a: string, b: string): number {
-  const [dark, light] = [a, b].map((colour) => dot([0.2126, 0.7152, 0.0722], linear(colour))).sort((x, y) => x - y);
+  const [dark, light] = [a, b].map((color) => dot([0.2126, 0.7152, 0.0722], linear(color))).sort((x, y) => x - y);
   return ((light as number) + 0.05) / ((dark as number) + 0.05);
 }
 
 describe.each([
   ['light', paper],
   ['dark', '#161d27'],
-] as const)('colours of series on %s ground', (theme, ground) => {
-  const colours = seriesColours[theme];
+] as const)('colors of series on %s ground', (theme, ground) => {
+  const colors = seriesColors[theme];
   it('can be told apart by every eye', () => {
     for (const [name, eyes] of Object.entries(sight)) {
       // A just noticeable difference is about 2.3 (Mahy et al. 1994).
       const least = name === 'tritanopia' ? 9 : 12;
-      colours.forEach((a, index) => {
-        for (const b of colours.slice(index + 1))
+      colors.forEach((a, index) => {
+        for (const b of colors.slice(index + 1))
           expect(distance(a, b, eyes), `${name} ${a} ${b}`).toBeGreaterThan(least);
       });
     }
   });
 
   it('can be read as text', () => {
-    for (const colour of colours) expect(contrast(colour, ground)).toBeGreaterThanOrEqual(4.5);
+    for (const color of colors) expect(contrast(color, ground)).toBeGreaterThanOrEqual(4.5);
   });
 });
 
-it('replaces the colours of a figure by those of the page', () => {
-  expect(withPageColours(`<path stroke="${seriesColours.light[5]}" fill="${paper}"/>`)).toBe(
+it('replaces the colors of a figure by those of the page', () => {
+  expect(withPageColors(`<path stroke="${seriesColors.light[5]}" fill="${paper}"/>`)).toBe(
     '<path stroke="var(--series-5)" fill="var(--paper)"/>',
   );
 });

@@ -1,19 +1,22 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoredTensor } from '@localgrad/nn';
 import type { TrainingCheckpoint } from '@localgrad/train';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { canonicalJson } from '../folder/hash.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fileSystem } from '../folder/file-system.js';
+import { canonicalJson, sha256 } from '../folder/hash.js';
 import { CheckpointFolder, type CheckpointFolderOptions } from './checkpoint-folder.js';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'localgrad-checkpoints-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 function checkpoint(step: number, testAccuracy?: number, batchesDone = 0): TrainingCheckpoint {
   const tensors = new Map<string, StoredTensor>([
@@ -59,9 +62,17 @@ function damage(name: string, kind: (typeof damages)[number]): void {
   else {
     const { sha256: _, ...descriptor } = JSON.parse(readFileSync(`${path}.json`, 'utf8'));
     const other = { ...descriptor, formatVersion: 99 };
-    const sha256 = createHash('sha256').update(canonicalJson(other)).digest('hex');
-    writeFileSync(`${path}.json`, JSON.stringify({ sha256, ...other }));
+    writeFileSync(`${path}.json`, withChecksum(other));
   }
+}
+
+const whole = {
+  ...{ formatVersion: 1, runId: 'abc', tensors: { bytes: 1, sha256: '' }, notes: null },
+  progress: checkpoint(1).progress,
+};
+
+function withChecksum(description: object): string {
+  return JSON.stringify({ sha256: sha256(canonicalJson(description)), ...description });
 }
 
 const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
@@ -149,8 +160,7 @@ describe('CheckpointFolder', () => {
     const { checkpoints, problems, names } = open({ keepBest: true });
     expect(await checkpoints.latest()).toBeUndefined();
     expect(problems).toHaveLength(2);
-    for (const problem of problems)
-      expect(problem).toMatch(/format version 99.* There is none to go on from instead\.$/);
+    for (const problem of problems) expect(problem).toMatch(/format version 99.* There is no other to resume from\.$/);
     await checkpoints.save(checkpoint(10, 0.5), { metricsBytes: 1 });
     expect(stepsIn(names())).toEqual([10]);
     await checkpoints.save(checkpoint(20, 0.4), { metricsBytes: 1 });
@@ -187,7 +197,7 @@ describe('CheckpointFolder', () => {
             const inVain = existsSync(join(folder, 'checkpoints')) ? stepsIn(names()).filter((step) => step > at) : [];
             expect((await checkpoints.latest())?.progress.step ?? 0).toBe(at);
             expect(problems).toHaveLength(inVain.length);
-            const consequence = at === 0 ? 'There is none' : `It is passed over for '${nameOf(at)}'`;
+            const consequence = at === 0 ? 'There is no other' : `'${nameOf(at)}' is used instead`;
             for (const problem of problems) expect(problem).toContain(consequence);
             for (const { stride, accuracy } of saves) {
               at += stride;
@@ -217,13 +227,13 @@ describe('CheckpointFolder', () => {
     expect((await second.checkpoints.latest(short(25)))?.progress.step).toBe(20);
     expect(second.problems).toEqual([
       expect.stringMatching(
-        /step-00000030\.json' is whole but does not fit: it wants 30 bytes\. It is passed over for 'step-0+20'/,
+        /step-00000030\.json' is whole but does not fit: it wants 30 bytes\. 'step-0+20' is used instead/,
       ),
     ]);
     const third = open();
     expect((await third.checkpoints.latest(short(5)))?.progress.step).toBe(30);
     expect(third.problems[0]).toMatch(/wants 30 bytes\. It is used all the same: there is no better one/);
-    expect(third.problems[1]).toMatch(/wants 20 bytes\. It is passed over for 'step-0+30'/);
+    expect(third.problems[1]).toMatch(/wants 20 bytes\. 'step-0+30' is used instead/);
     await second.checkpoints.save(checkpoint(35), { metricsBytes: 9 });
     expect(stepsIn(second.names())).toEqual([20, 35]);
   });
@@ -234,5 +244,122 @@ describe('CheckpointFolder', () => {
     const other = open({ runId: 'other' });
     expect(await other.checkpoints.latest()).toBeUndefined();
     expect(other.problems[0]).toMatch(/step-00000001\.json' cannot be used: it belongs to run abc, not to other/);
+  });
+
+  it.each([
+    ['null', /it is not a description/],
+    ['[]', /it is not a description/],
+    ['{}', /its checksum does not match its content/],
+    ['', /it is not JSON/],
+    [withChecksum({ formatVersion: 1, runId: 'abc' }), /it is not a description \(tensors: /],
+    [withChecksum({ ...whole, progress: null }), /it is not a description \(progress: /],
+    [withChecksum({ ...whole, tensors: { bytes: -1, sha256: '' } }), /it is not a description \(tensors\.bytes: /],
+  ])('names a description that is something else, and uses the one before (%#)', async (text, message) => {
+    const { checkpoints, problems } = open();
+    await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    writeFileSync(join(folder, 'checkpoints', 'step-00000002.json'), text);
+    expect((await checkpoints.latest())?.progress.step).toBe(1);
+    expect(problems).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('leaves files alone that it did not name', async () => {
+    const { checkpoints, names } = open({ keepLast: 1 });
+    await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    const foreign = ['best_model.pt', 'step-1.json', 'step-00000001.txt', 'step-0000000001.json', 'a.partial'];
+    for (const name of foreign) writeFileSync(join(folder, 'checkpoints', name), 'mine');
+    await checkpoints.save(checkpoint(2), { metricsBytes: 1 });
+    await checkpoints.clear();
+    expect(names()).toEqual([...foreign].sort());
+  });
+});
+
+describe('CheckpointFolder of several attempts', () => {
+  const refusal = new Error('taken over');
+
+  it('prefers the newest attempt, and removes what earlier ones left', async () => {
+    const first = open({ attempt: 1 });
+    for (const step of [10, 20, 30]) await first.checkpoints.save(checkpoint(step), { metricsBytes: 1 });
+    const second = open({ attempt: 2 });
+    expect((await second.checkpoints.latest())?.name).toBe('step-00000030-000001');
+    // It went back: its own step counts, not the higher one of the attempt before.
+    await second.checkpoints.save(checkpoint(25), { metricsBytes: 1 });
+    expect(second.names().filter((name) => name.endsWith('.json'))).toEqual([
+      'step-00000020-000001.json',
+      'step-00000025-000002.json',
+    ]);
+    expect((await open({ attempt: 3 }).checkpoints.latest())?.name).toBe('step-00000025-000002');
+  });
+
+  it.each(['tensors', 'description', 'cleaning'] as const)(
+    'touches nothing of a successor when it wakes after a sleep before %s',
+    async (sleepsBefore) => {
+      let isTakenOver = false;
+      let checks = 0;
+      const successor = open({ attempt: 2, keepLast: 1 });
+      const takeOver = async () => {
+        checks++;
+        const at = { tensors: 1, description: 2, cleaning: 3 }[sleepsBefore];
+        if (checks === at && !isTakenOver) {
+          isTakenOver = true;
+          for (const step of [15, 25]) await successor.checkpoints.save(checkpoint(step), { metricsBytes: 1 });
+        }
+        if (isTakenOver) throw refusal;
+      };
+      await open({ attempt: 1 }).checkpoints.save(checkpoint(10), { metricsBytes: 1 });
+      const sleeper = open({ attempt: 1, assertHeld: takeOver });
+      await expect(sleeper.checkpoints.save(checkpoint(12), { metricsBytes: 1 })).rejects.toBe(refusal);
+      await expect(sleeper.checkpoints.clear()).rejects.toBe(refusal);
+      const latest = await open({ attempt: 3 }).checkpoints.latest();
+      expect(latest?.name).toBe('step-00000025-000002');
+      expect(latest?.tensors).toEqual(checkpoint(25).tensors);
+    },
+  );
+
+  it('touches nothing of a successor even if it slept after the last check, and then cleans up', async () => {
+    const successor = open({ attempt: 2, keepLast: 1 });
+    const { rename } = fileSystem;
+    let isAsleep = false;
+    vi.spyOn(fileSystem, 'rename').mockImplementation(async (from, to) => {
+      await rename(from, to);
+      if (!isAsleep && to.endsWith('step-00000012-000001.json')) {
+        isAsleep = true;
+        for (const step of [15, 25]) await successor.checkpoints.save(checkpoint(step), { metricsBytes: 1 });
+        writeFileSync(join(folder, 'checkpoints', `step-00000030-000002.json.${'0'.repeat(36)}.partial`), 'half');
+      }
+    });
+    const sleeper = open({ attempt: 1 });
+    await sleeper.checkpoints.save(checkpoint(12), { metricsBytes: 1 });
+    await sleeper.checkpoints.clear();
+    vi.restoreAllMocks();
+    expect(successor.names()).toEqual([
+      'step-00000025-000002.json',
+      'step-00000025-000002.safetensors',
+      `step-00000030-000002.json.${'0'.repeat(36)}.partial`,
+    ]);
+    expect((await open({ attempt: 3 }).checkpoints.latest())?.tensors).toEqual(checkpoint(25).tensors);
+  });
+
+  it('resumes from checkpoints of versions that did not number attempts', async () => {
+    await open().checkpoints.save(checkpoint(7), { metricsBytes: 1 });
+    const next = open({ attempt: 4, keepLast: 1 });
+    expect((await next.checkpoints.latest())?.progress.step).toBe(7);
+    await next.checkpoints.save(checkpoint(8), { metricsBytes: 1 });
+    expect(next.names()).toEqual(['step-00000008-000004.json', 'step-00000008-000004.safetensors']);
+  });
+
+  it('writes the tensors, then the description, and syncs each before the other', async () => {
+    const order: string[] = [];
+    for (const call of ['fsync', 'rename'] as const) {
+      const actual = fileSystem[call] as (...args: unknown[]) => Promise<void>;
+      vi.spyOn(fileSystem, call).mockImplementation(async (...args: unknown[]) => {
+        const target = call === 'rename' ? ` ${String(args[1]).split('.').at(-1)}` : '';
+        order.push(`${call}${target}`);
+        return actual(...args);
+      });
+    }
+    await open().checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    vi.restoreAllMocks();
+    // The name of the new folder; then content, name and the folder of the name.
+    expect(order).toEqual(['fsync', 'fsync', 'rename safetensors', 'fsync', 'fsync', 'rename json', 'fsync']);
   });
 });

@@ -1,22 +1,26 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
-import { createFolder, writeWhole } from '../folder/files.js';
-import { canonicalJson } from '../folder/hash.js';
-
-export const checkpointFormatVersion = 1;
+import { codeOf, fileSystem } from '../folder/file-system.js';
+import { createFolder, namesIn, readBytesIfThere, removeFile, writeWhole } from '../folder/files.js';
+import { checksumOf } from '../folder/hash.js';
+import { explainWriteError } from '../folder/write-errors.js';
+import { type CheckpointName, checkpointFile, checkpointName, oldestFirst } from './checkpoint-name.js';
+import { type CheckpointDescription, checkpointFormatVersion, describe, readDescription } from './description.js';
 
 export interface CheckpointFolderOptions {
   /** Hash of the run's resolved config: checkpoints of other runs are refused. */
   readonly runId: string;
-  /** How many of the newest that can be used are kept. Default 2: a checkpoint that turns out broken has one before it. */
+  /** How many of the newest usable checkpoints are kept. Default 2: if one is damaged, there is another before it. */
   readonly keepLast?: number;
   /** Also keep the one with the best test accuracy. Default false. */
   readonly keepBest?: boolean;
-  /** Told of checkpoints that cannot be used, with the file's name. */
+  /** Number of the attempt that writes here. It is part of file names, and nothing of later attempts is touched. Default 0. */
+  readonly attempt?: number;
+  /** Throws if another attempt has taken the run over. Called before every change that others can see. */
+  readonly assertHeld?: () => Promise<void>;
+  /** Receives what is wrong with checkpoints that cannot be used, with the file's name. */
   readonly onProblem?: (message: string) => void;
 }
 
@@ -26,195 +30,192 @@ export interface StoredCheckpoint<Notes> extends TrainingCheckpoint {
   readonly notes: Notes;
 }
 
-interface Descriptor<Notes> {
-  readonly formatVersion: number;
-  readonly runId: string;
-  readonly tensors: { readonly bytes: number; readonly sha256: string };
-  readonly progress: TrainingProgress;
-  readonly notes: Notes;
-}
-
 /**
- * Checkpoints of one run: `step-00000120.safetensors` with the tensors and `step-00000120.json` with the rest and
- * checksums of both. The second is written last, under a temporary name that is changed when it is whole: a checkpoint
- * is either there or not, whenever the process is killed.
+ * Checkpoints of one run: `step-00000120-000003.safetensors` with the tensors, and `step-00000120-000003.json` with the
+ * rest and checksums of both; 3 is the attempt. The description is written last and atomically: a checkpoint exists
+ * completely or not at all, whenever the process is killed.
  */
 export class CheckpointFolder<Notes = null> {
   readonly #folder: string;
   readonly #options: CheckpointFolderOptions;
-  /** By name, so that not every checkpoint has to be read again at each saving. */
+  readonly #attempt: number;
+  /** By name, so that checkpoints are not read again at each save. */
   readonly #standings = new Map<string, Standing>();
 
   constructor(folder: string, options: CheckpointFolderOptions) {
     this.#folder = folder;
     this.#options = options;
+    this.#attempt = options.attempt ?? 0;
   }
 
   /**
-   * Removes older checkpoints that need not be kept, and those of later steps: training went back behind them.
+   * Removes older checkpoints that need not be kept, and those of later steps, which training went back behind.
    *
    * @param notes plain data that the keeper wants back
    */
   async save({ progress, tensors }: TrainingCheckpoint, notes: Notes): Promise<void> {
     await createFolder(this.#folder);
-    const name = nameOf(progress.step);
+    const saved = checkpointName(progress.step, this.#attempt);
     const bytes = writeSafetensors({ tensors, metadata: { format: 'localgrad-checkpoint' } });
-    const descriptor: Descriptor<Notes> = {
+    const { runId, assertHeld } = this.#options;
+    const description = describe({
       formatVersion: checkpointFormatVersion,
-      runId: this.#options.runId,
-      tensors: { bytes: bytes.length, sha256: sha256(bytes) },
+      runId,
+      tensors: checksumOf(bytes),
       progress,
       notes,
-    };
-    await writeWhole(join(this.#folder, `${name}.safetensors`), bytes);
-    const text = JSON.stringify({ sha256: sha256(canonicalJson(descriptor)), ...descriptor }, null, 1);
-    await writeWhole(join(this.#folder, `${name}.json`), `${text}\n`);
-    this.#standings.set(name, standingWith(progress));
-    await this.#clean(name);
+    });
+    const options = { beforeVisible: assertHeld };
+    await writeWhole(this.#file(saved, 'safetensors'), bytes, options);
+    await writeWhole(this.#file(saved, 'json'), description, options);
+    this.#standings.set(saved.name, standingWith(progress));
+    await assertHeld?.();
+    await this.#clean(saved);
   }
 
   /**
-   * The newest checkpoint that is whole; undefined where there is none. Broken ones are reported and passed over.
+   * The newest checkpoint that is whole; undefined if there is none. Damaged ones are reported and skipped.
    *
-   * @param objectionTo says what speaks against a whole one, by its notes; it is used only where there is no other
+   * @param objectionTo why a whole one should not be used, by its notes; it is used only if there is no other
    */
   async latest(
     objectionTo: (notes: Notes) => string | undefined = () => undefined,
   ): Promise<StoredCheckpoint<Notes> | undefined> {
     const problems: { name: string; message: string }[] = [];
-    const doubtful: string[] = [];
+    const doubtful: CheckpointName[] = [];
     let latest: StoredCheckpoint<Notes> | undefined;
-    for (const name of (await this.#names()).reverse()) {
+    for (const candidate of (await this.#candidates()).reverse()) {
       try {
-        const stored = await this.load(name);
+        const stored = await this.#load(candidate);
         const objection = objectionTo(stored.notes);
         if (objection === undefined) {
           latest = stored;
           break;
         }
-        doubtful.push(name);
-        throw misfit(join(this.#folder, `${name}.json`), objection);
+        doubtful.push(candidate);
+        throw misfit(this.#file(candidate, 'json'), objection);
       } catch (error) {
         if (!LocalgradError.isInstance(error)) throw error;
-        this.#standings.set(name, rejected);
-        problems.push({ name, message: error.message });
+        this.#standings.set(candidate.name, rejected);
+        problems.push({ name: candidate.name, message: error.message });
       }
     }
     const [fallback] = doubtful;
-    if (latest === undefined && fallback !== undefined) latest = await this.load(fallback);
+    if (latest === undefined && fallback !== undefined) latest = await this.#load(fallback);
     for (const { name, message } of problems)
       this.#options.onProblem?.(`${message} ${consequence(name, latest?.name)}`);
     return latest;
   }
 
-  /** @throws LocalgradError `invalid-data` that names the file and what is wrong with it */
-  async load(name: string): Promise<StoredCheckpoint<Notes>> {
-    const file = join(this.#folder, `${name}.safetensors`);
-    const { tensors: expected, progress, notes } = await this.#describe(name);
-    const bytes = await readOr(file);
-    if (bytes.length !== expected.bytes || sha256(bytes) !== expected.sha256) {
-      throw broken(
-        file,
-        `it has ${bytes.length} bytes of ${expected.bytes}, and another checksum than when it was written`,
-      );
+  /** Removes all checkpoints, up to those of this attempt: of a run that starts over, or has finished. */
+  async clear(): Promise<void> {
+    await this.#options.assertHeld?.();
+    this.#standings.clear();
+    await removeCheckpoints(this.#folder, this.#attempt);
+  }
+
+  async #load(candidate: CheckpointName): Promise<StoredCheckpoint<Notes>> {
+    const file = this.#file(candidate, 'safetensors');
+    const { tensors: expected, progress, notes } = await this.#describe(candidate);
+    const bytes = await readBytesIfThere(file);
+    if (bytes === undefined) throw broken(file, 'it is missing');
+    const actual = checksumOf(bytes);
+    if (actual.bytes !== expected.bytes || actual.sha256 !== expected.sha256) {
+      throw broken(file, `it has ${actual.bytes} of ${expected.bytes} bytes, and its checksum does not match`);
     }
     const { tensors } = readSafetensors(bytes, file);
-    this.#standings.set(name, standingWith(progress));
-    return { name, progress, notes, tensors };
+    this.#standings.set(candidate.name, standingWith(progress));
+    return { name: candidate.name, progress, notes, tensors };
   }
 
-  /** Removes all checkpoints: of a run that starts over. */
-  async clear(): Promise<void> {
-    this.#standings.clear();
-    await rm(this.#folder, { recursive: true, force: true });
+  async #describe(candidate: CheckpointName): Promise<CheckpointDescription<Notes>> {
+    const file = this.#file(candidate, 'json');
+    const bytes = await readBytesIfThere(file);
+    if (bytes === undefined) throw broken(file, 'it is missing');
+    const description = readDescription<Notes>(bytes.toString('utf8'));
+    if ('problem' in description) throw broken(file, description.problem);
+    const { runId } = this.#options;
+    if (description.runId !== runId) throw broken(file, `it belongs to run ${description.runId}, not to ${runId}`);
+    return description;
   }
 
-  async #describe(name: string): Promise<Descriptor<Notes>> {
-    const file = join(this.#folder, `${name}.json`);
-    let parsed: Descriptor<Notes> & { sha256: string };
-    try {
-      parsed = JSON.parse((await readOr(file)).toString('utf8'));
-    } catch (error) {
-      if (LocalgradError.isInstance(error)) throw error;
-      throw broken(file, `it is not JSON (${(error as Error).message})`);
-    }
-    const { sha256: checksum, ...descriptor } = parsed;
-    if (checksum !== sha256(canonicalJson(descriptor)))
-      throw broken(file, 'its checksum is another one than its content has');
-    if (descriptor.formatVersion !== checkpointFormatVersion) {
-      throw broken(
-        file,
-        `it has format version ${descriptor.formatVersion}; this program reads ${checkpointFormatVersion}`,
-      );
-    }
-    if (descriptor.runId !== this.#options.runId) {
-      throw broken(file, `it belongs to run ${descriptor.runId}, not to ${this.#options.runId}`);
-    }
-    return descriptor;
+  #file({ name }: CheckpointName, extension: 'json' | 'safetensors'): string {
+    return join(this.#folder, `${name}.${extension}`);
   }
 
-  /** Oldest first. */
-  async #names(): Promise<string[]> {
-    let files: string[];
-    try {
-      files = await readdir(this.#folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
-    return files.flatMap((file) => /^(step-\d+)\.json$/.exec(file)?.[1] ?? []).sort((a, b) => stepOf(a) - stepOf(b));
+  /** Oldest first. Those of later attempts are not this one's business. */
+  async #candidates(): Promise<CheckpointName[]> {
+    const files = (await namesIn(this.#folder)).map(checkpointFile);
+    return files
+      .flatMap((file) => (file?.kind === 'description' ? [file.of] : []))
+      .filter(({ attempt }) => attempt <= this.#attempt)
+      .sort(oldestFirst);
   }
 
-  /** Keeps of the checkpoints up to the one just saved what the options say, and nothing else. */
-  async #clean(saved: string): Promise<void> {
+  /** Keeps what the options say of the checkpoints up to the one just saved, and nothing else. */
+  async #clean(saved: CheckpointName): Promise<void> {
     const { keepLast = 2, keepBest = false } = this.#options;
-    const names = await this.#names();
     const kept = new Set<string>();
     let best: { name: string; accuracy: number } | undefined;
-    for (const name of [...names].reverse()) {
-      // Training that went back behind a checkpoint could not use it, or will come to another one.
-      if (stepOf(name) > stepOf(saved)) continue;
+    for (const candidate of (await this.#candidates()).reverse()) {
+      // Training that went back behind a checkpoint could not use it, or will make another one.
+      if (candidate.step > saved.step || kept.has(candidate.name)) continue;
       if (kept.size >= Math.max(1, keepLast) && !keepBest) break;
-      const { isUsable, testAccuracy } = await this.#standingOf(name);
+      const { isUsable, testAccuracy } = await this.#standingOf(candidate);
       if (!isUsable) continue;
-      if (kept.size < Math.max(1, keepLast)) kept.add(name);
-      // Of equally good ones the first.
-      if (testAccuracy !== undefined && testAccuracy >= (best?.accuracy ?? 0)) best = { name, accuracy: testAccuracy };
-    }
-    if (keepBest && best !== undefined) kept.add(best.name);
-    for (const name of names) {
-      if (kept.has(name)) continue;
-      // The description first: without it the tensors are no checkpoint.
-      await rm(join(this.#folder, `${name}.json`), { force: true });
-      await rm(join(this.#folder, `${name}.safetensors`), { force: true });
-    }
-    // Tensors whose description was never written, and files that a killed process left half done.
-    for (const file of await readdir(this.#folder)) {
-      const name = /^(step-\d+)\./.exec(file)?.[1];
-      if (file.endsWith('.partial') || (name !== undefined && !kept.has(name))) {
-        await rm(join(this.#folder, file), { force: true });
+      if (kept.size < Math.max(1, keepLast)) kept.add(candidate.name);
+      // The first of equally good ones.
+      if (testAccuracy !== undefined && testAccuracy >= (best?.accuracy ?? 0)) {
+        best = { name: candidate.name, accuracy: testAccuracy };
       }
     }
+    if (keepBest && best !== undefined) kept.add(best.name);
+    await removeCheckpoints(this.#folder, this.#attempt, kept);
   }
 
   /** One that cannot be used must not take the place of one that can. Bytes of tensors are counted here, not checked. */
-  async #standingOf(name: string): Promise<Standing> {
-    const known = this.#standings.get(name);
+  async #standingOf(candidate: CheckpointName): Promise<Standing> {
+    const known = this.#standings.get(candidate.name);
     if (known !== undefined) return known;
     let standing = rejected;
     try {
-      const { progress, tensors } = await this.#describe(name);
-      const { size } = await stat(join(this.#folder, `${name}.safetensors`));
+      const { progress, tensors } = await this.#describe(candidate);
+      const { size } = await fileSystem.stat(this.#file(candidate, 'safetensors'));
       if (size === tensors.bytes) standing = standingWith(progress);
     } catch (error) {
-      if (!LocalgradError.isInstance(error) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (!LocalgradError.isInstance(error) && codeOf(error) !== 'ENOENT') throw error;
     }
-    this.#standings.set(name, standing);
+    this.#standings.set(candidate.name, standing);
     return standing;
   }
 }
 
-/** Whether a checkpoint can be gone on from, and how good its network is, where it was tested. */
+/**
+ * Removes the checkpoints of attempts up to `attempt`, also those that a killed process left incomplete, and the folder if
+ * nothing is left in it. Other files stay.
+ */
+export async function removeCheckpoints(
+  folder: string,
+  attempt: number,
+  kept: ReadonlySet<string> = new Set(),
+): Promise<void> {
+  const files = (await namesIn(folder)).flatMap((file) => {
+    const parsed = checkpointFile(file);
+    if (parsed === undefined || parsed.of.attempt > attempt) return [];
+    return parsed.kind !== 'partial' && kept.has(parsed.of.name) ? [] : [{ file, ...parsed }];
+  });
+  // Descriptions first: tensors without one are no checkpoint.
+  files.sort((a, b) => Number(b.kind === 'description') - Number(a.kind === 'description'));
+  for (const { file } of files) await removeFile(join(folder, file));
+  if (kept.size > 0) return;
+  try {
+    await fileSystem.rmdir(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw explainWriteError(folder, error);
+  }
+}
+
+/** Whether training can resume from a checkpoint, and how good its network is, where it was tested. */
 interface Standing {
   readonly isUsable: boolean;
   readonly testAccuracy?: number | undefined;
@@ -227,26 +228,9 @@ function standingWith({ batchesDone, records }: TrainingProgress): Standing {
   return { isUsable: true, testAccuracy: batchesDone === 0 ? records.at(-1)?.testAccuracy : undefined };
 }
 
-function stepOf(name: string): number {
-  return Number(name.slice('step-'.length));
-}
-
-function nameOf(step: number): string {
-  return `step-${String(step).padStart(8, '0')}`;
-}
-
 function consequence(name: string, used: string | undefined): string {
-  if (used === undefined) return 'There is none to go on from instead.';
-  return name === used ? 'It is used all the same: there is no better one.' : `It is passed over for '${used}'.`;
-}
-
-async function readOr(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw broken(file, 'it is missing');
-    throw error;
-  }
+  if (used === undefined) return 'There is no other to resume from.';
+  return name === used ? 'It is used all the same: there is no better one.' : `'${used}' is used instead.`;
 }
 
 function broken(file: string, what: string): LocalgradError {
@@ -255,8 +239,4 @@ function broken(file: string, what: string): LocalgradError {
 
 function misfit(file: string, objection: string): LocalgradError {
   return new LocalgradError('invalid-data', `Checkpoint '${file}' is whole but does not fit: ${objection}.`, { file });
-}
-
-function sha256(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }

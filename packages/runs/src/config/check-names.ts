@@ -1,7 +1,8 @@
 import type { Catalog } from '@localgrad/catalog';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, shown } from '@localgrad/core';
 import { configError, configProblemOf } from './config-error.js';
 import { optimizerOf, scheduleOf } from './optimization.js';
+import { keyErrorOf } from './option-keys.js';
 import { type NameOptions, resolveNames } from './resolve-names.js';
 import type { RunConfig } from './run-config.js';
 
@@ -30,7 +31,8 @@ export async function checkNames(config: RunConfig, names: NameOptions = {}): Pr
       check(config, catalog);
     } catch (error) {
       if (configProblemOf(error) !== undefined || !LocalgradError.isInstance(error)) throw error;
-      throw configError(key, `'${text}': ${error.message}`, { code: error.code, cause: error });
+      const problem = `${shown(text)}: ${error.message}`;
+      throw keyErrorOf(error, config) ?? configError(key, problem, { code: error.code, cause: error });
     }
   }
 }

@@ -70,7 +70,7 @@ describe('scheduleOf', () => {
 describe('checkNames', () => {
   it.each<[RunConfigInput, string, string]>([
     [{ method: 'dlg' }, 'method', "'dlg': Unknown method 'dlg'. Did you mean 'dgl'?"],
-    [{ backbone: 'resnet33' }, 'backbone', "'resnet33': cifarResNet: option 'depth' is 33"],
+    [{ backbone: 'resnet33' }, 'backbone', "'resnet33'; allowed: 6n + 2 up to 2000"],
     [{ dataset: 'minst' }, 'dataset', "'minst': Unknown data set 'minst'."],
     [{ optimizer: 'sgd(decay: 1)' }, 'optimizer', "Unknown option of sgd 'decay'."],
     [{ schedule: 'cosin' }, 'schedule', "'cosin': Unknown schedule 'cosin'."],

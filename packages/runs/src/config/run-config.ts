@@ -12,10 +12,10 @@ export const runConfigSchema = z.strictObject({
     .string()
     .default('resnet32')
     .describe('backbone expression, e.g. resnet14, resnet32, "resnet32(width: 8)"'),
-  width: count.optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
+  width: count.max(4096).optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
   modules: count.default(4).describe('number of gradient-isolated modules, K'),
   partition: z
-    .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1)])
+    .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1).max(1000)])
     .default('even')
     .describe('how blocks are cut into modules: even, balanced-memory, published, or blocks per module (1,3,3)'),
   stemModule: z

@@ -1,4 +1,5 @@
-import { parseYaml, readText, validate } from '../yaml/yaml-document.js';
+import { readText } from '../yaml/read-text.js';
+import { parseYaml, validate } from '../yaml/yaml-document.js';
 import { runConfigKeys, runConfigSchema } from './run-config.js';
 
 /**

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { claimFile, claimNumbers, claimsFolder } from './claim-files.js';
-import { readIfThere } from './files.js';
+import { codeOf, fileSystem } from './file-system.js';
+import { readIfThere, removeFile } from './files.js';
 import { isAlive, type ProcessIdentity } from './process-identity.js';
+import { parseState } from './state-file.js';
 
 /**
  * How an attempt ended. Attempts of killed processes have no end.
@@ -11,7 +13,9 @@ import { isAlive, type ProcessIdentity } from './process-identity.js';
  * - `lost`: its process was killed before it could claim the run, which another one noted
  * - `reset`: no attempt, but the wish that those before it be forgotten
  */
-export type AttemptOutcome = 'finished' | 'failed' | 'stopped' | 'lost' | 'reset';
+export type AttemptOutcome = (typeof outcomes)[number];
+
+const outcomes = ['finished', 'failed', 'stopped', 'lost', 'reset'] as const;
 
 /** One attempt at a run: the content of a claim. */
 export interface Attempt {
@@ -27,7 +31,12 @@ export interface Attempt {
   readonly isActive: boolean;
 }
 
-export type ClaimContent = Omit<Attempt, 'number' | 'isActive'>;
+export interface ClaimContent extends Omit<Attempt, 'number' | 'isActive'> {
+  /** Distinguishes claims of one process. */
+  readonly key?: string;
+  /** How long the claim lasts without a sign of life, if that is more than others would wait: its steps are long. */
+  readonly lifetimeSeconds?: number;
+}
 
 export interface ClaimOptions {
   /** Seconds between two signs of life. Default 5. */
@@ -37,6 +46,18 @@ export interface ClaimOptions {
 }
 
 export const defaultStaleSeconds = 60;
+
+const claimFormat = {
+  what: 'a claim',
+  schema: z.looseObject({
+    owner: z.looseObject({ host: z.string(), pid: z.int(), startTicks: z.string().nullable() }),
+    startedAt: z.string().default(''),
+    lifetimeSeconds: z.number().min(0).max(900).optional(),
+    checkpointStep: z.int().min(0).optional(),
+    outcome: z.enum(outcomes).optional(),
+    message: z.string().optional(),
+  }),
+};
 
 /** A claim that cannot be read, e.g. after a power failure, is one of a process that nothing is known of. */
 const unknownOwner: ProcessIdentity = { host: '', pid: 0, startTicks: null };
@@ -71,40 +92,61 @@ async function readClaim(file: string): Promise<ClaimContent> {
   // Taken away by hand while it was read.
   if (text === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
   try {
-    const content = JSON.parse(text) as ClaimContent;
-    if (typeof content.owner.pid === 'number') return content;
-  } catch {}
-  return { owner: unknownOwner, startedAt: '' };
+    const {
+      checkpointStep,
+      outcome,
+      message,
+      lifetimeSeconds,
+      key: _,
+      ...content
+    } = parseState(Buffer.from(text), file, claimFormat);
+    return {
+      ...content,
+      ...(lifetimeSeconds === undefined ? {} : { lifetimeSeconds }),
+      ...(checkpointStep === undefined ? {} : { checkpointStep }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(message === undefined ? {} : { message }),
+    };
+  } catch {
+    return { owner: unknownOwner, startedAt: '' };
+  }
 }
 
-async function isFresh(folder: string, file: string, { owner }: ClaimContent, staleSeconds: number): Promise<boolean> {
+async function isFresh(
+  folder: string,
+  file: string,
+  { owner, lifetimeSeconds = 0 }: ClaimContent,
+  staleSeconds: number,
+): Promise<boolean> {
   const alive = isAlive(owner);
   if (alive !== undefined) return alive;
   const sign = await modifiedAt(file);
   // Both times are of the same clock, the file server's, whatever this machine's says.
   const now = await serverTime(folder);
-  return sign !== undefined && now - sign < 1000 * staleSeconds;
+  // A time in the future is no sign of life either: a live owner's next one would have corrected it.
+  return sign !== undefined && Math.abs(now - sign) < 1000 * Math.max(staleSeconds, lifetimeSeconds);
 }
 
 /** In milliseconds. Where nothing can be written, e.g. by somebody who only reads, this machine's clock has to do. */
 async function serverTime(folder: string): Promise<number> {
   const clock = join(folder, `clock.${randomUUID()}`);
   try {
-    await writeFile(clock, '.');
+    const handle = await fileSystem.open(clock, 'wx');
+    await fileSystem.write(handle, Buffer.from('.'), 0).finally(() => fileSystem.close(handle));
     // Where somebody has taken it for a leftover: once more.
     return (await modifiedAt(clock)) ?? (await serverTime(folder));
   } catch {
     return Date.now();
   } finally {
-    await rm(clock, { force: true }).catch(() => {});
+    await removeFile(clock).catch(() => {});
   }
 }
 
 async function modifiedAt(file: string): Promise<number | undefined> {
   try {
-    return (await stat(file)).mtimeMs;
+    return (await fileSystem.stat(file)).mtimeMs;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

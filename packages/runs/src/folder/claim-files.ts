@@ -1,6 +1,8 @@
-import { readdirSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf, fileSystem } from './file-system.js';
+import { namesIn, removeFile } from './files.js';
+import { markerName } from './owned-folder.js';
+import { everyRunFiles } from './run-folder.js';
 
 export const claimsFolder = (runFolder: string) => join(runFolder, 'claims');
 
@@ -9,43 +11,50 @@ export const claimFile = (number: number) => `${String(number).padStart(6, '0')}
 
 /** Numbers of the claims in a folder, lowest first. */
 export async function claimNumbers(folder: string): Promise<number[]> {
-  return numbersOf(await emptyWhereMissing(() => readdir(folder)));
+  return numbersOf(await namesIn(folder));
 }
 
-/** The highest number in a folder, for those who cannot wait. */
+/** The highest number in a folder, without waiting. */
 export function highestClaimSync(folder: string): number {
   try {
-    return numbersOf(readdirSync(folder)).at(-1) ?? 0;
+    return numbersOf(fileSystem.readdirSync(folder)).at(-1) ?? 0;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    if (codeOf(error) === 'ENOENT') return 0;
     throw error;
   }
 }
 
 /**
- * Removes what killed processes left half written in a run's folder. Whatever is in the making is younger than the file
- * that is compared with, or not much older.
+ * Removes what killed processes left half written in a run's folder. Files that are still being written are younger than
+ * the one that is compared with, or not much older.
  */
 export async function removeLeftovers(runFolder: string, newest: string, leastSecondsOlder: number): Promise<void> {
-  const { mtimeMs } = await stat(newest);
-  for (const folder of [runFolder, claimsFolder(runFolder)]) {
-    for (const name of await emptyWhereMissing(() => readdir(folder))) {
-      if (!/^(draft|clock)\.|\.partial$/.test(name)) continue;
+  const { mtimeMs } = await fileSystem.stat(newest);
+  const claims = claimsFolder(runFolder);
+  for (const folder of [runFolder, claims]) {
+    for (const name of await namesIn(folder)) {
+      if (!isLeftover(name, folder === claims)) continue;
       const file = join(folder, name);
-      if (mtimeMs - (await stat(file)).mtimeMs >= 1000 * leastSecondsOlder) await rm(file, { force: true });
+      if (mtimeMs - (await fileSystem.stat(file)).mtimeMs >= 1000 * leastSecondsOlder) await removeFile(file);
     }
   }
 }
 
-function numbersOf(files: readonly string[]): number[] {
-  return files.flatMap((file) => (/^\d+\.json$/.test(file) ? [Number.parseInt(file, 10)] : [])).sort((a, b) => a - b);
+/** Only files that localgrad named: a `film.partial` in a run's folder belongs to the user. */
+function isLeftover(name: string, isClaims: boolean): boolean {
+  const [, base = ''] = /^(.+)\.[0-9a-f-]+\.partial$/.exec(name) ?? [];
+  if (isClaims) return /^(draft|clock)\.[0-9a-f-]+$/.test(name) || isClaim(base);
+  return base === markerName || everyRunFiles.includes(base);
 }
 
-async function emptyWhereMissing(list: () => Promise<string[]>): Promise<string[]> {
-  try {
-    return await list();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+/** Only names that localgrad gives: a `1.json` beside `000001.json` is no claim. */
+function isClaim(name: string): boolean {
+  return /^\d{6,}\.json$/.test(name) && claimFile(Number.parseInt(name, 10)) === name;
+}
+
+function numbersOf(names: readonly string[]): number[] {
+  return names
+    .filter(isClaim)
+    .map((name) => Number.parseInt(name, 10))
+    .sort((a, b) => a - b);
 }

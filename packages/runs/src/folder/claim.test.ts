@@ -1,10 +1,22 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { summaryOf } from '../run-summary.fixture.js';
 import { listAttempts } from './attempts.js';
 import { Claim } from './claim.js';
+import { fileSystem } from './file-system.js';
 import { forgetFailures, noteFailure, noteLoss } from './notes.js';
 import { isAlive, thisProcess } from './process-identity.js';
 import { readRunState } from './run-state.js';
@@ -13,7 +25,10 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'localgrad-claim-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const fileOf = (number: number) => join(folder, 'claims', `${String(number).padStart(6, '0')}.json`);
 
@@ -131,6 +146,150 @@ describe('Claim', () => {
     expect(readdirSync(join(folder, 'claims'))).toEqual(['000001.json']);
   });
 
+  it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EINVAL'])(
+    'works without hard links, and is still had by one of many (%s)',
+    async (code) => {
+      vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error(code), { code }));
+      const claims = await Promise.all(Array.from({ length: 20 }, () => Claim.acquire(folder)));
+      const held = claims.filter((claim) => claim !== undefined);
+      expect(held).toHaveLength(1);
+      expect(await listAttempts(folder)).toMatchObject([{ number: 1, owner: thisProcess(), isActive: true }]);
+      expect(readdirSync(join(folder, 'claims'))).toEqual(['000001.json']);
+      await held[0]?.release('stopped');
+    },
+  );
+
+  it('explains other errors of links, and leaves no draft', async () => {
+    vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    await expect(Claim.acquire(folder)).rejects.toThrow(/Cannot write '.*000001\.json': the disk or the network/);
+    expect(readdirSync(join(folder, 'claims'))).toEqual([]);
+  });
+
+  it('leaves nothing behind where its content cannot be written after an exclusive create', async () => {
+    vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }));
+    const { write } = fileSystem;
+    vi.spyOn(fileSystem, 'write')
+      .mockImplementationOnce(write)
+      .mockRejectedValueOnce(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }));
+    await expect(Claim.acquire(folder)).rejects.toThrow(/disk is full/);
+    expect(readdirSync(join(folder, 'claims'))).toEqual([]);
+  });
+
+  it('is had where the file server reports a link as failed that succeeded', async () => {
+    const { link } = fileSystem;
+    vi.spyOn(fileSystem, 'link').mockImplementation(async (from, to) => {
+      await link(from, to);
+      throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' });
+    });
+    const claim = await Claim.acquire(folder);
+    expect(claim?.attempt).toBe(1);
+    await claim?.release('stopped');
+  });
+
+  it.each([
+    [59, true],
+    [61, false],
+    // Dated in the future: its owner's next sign of life would have corrected it.
+    [-59, true],
+    [-61, false],
+    [-86_400, false],
+  ])('of another machine whose last sign is %d s old is active: %s', async (secondsOld, isActive) => {
+    writeClaim(1, { owner: elsewhere }, secondsOld);
+    expect((await listAttempts(folder)).map((attempt) => attempt.isActive)).toEqual([isActive]);
+    expect((await Claim.acquire(folder))?.attempt).toBe(isActive ? undefined : 2);
+  });
+
+  it.each([
+    [119, 120, true],
+    [121, 120, false],
+    // A lifetime shorter than what everybody waits has no effect.
+    [59, 30, true],
+    // Nobody waits for longer than a quarter of an hour.
+    [1000, 5000, false],
+  ])('%d s old with a lifetime of %d s is active: %s', async (secondsOld, lifetimeSeconds, isActive) => {
+    writeClaim(1, { owner: elsewhere, lifetimeSeconds }, secondsOld);
+    expect((await listAttempts(folder)).map((attempt) => attempt.isActive)).toEqual([isActive]);
+  });
+
+  it('lasts longer where its steps are long', async () => {
+    const claim = await Claim.acquire(folder);
+    const start = Date.now();
+    claim?.assertHeldSync();
+    const content = () => JSON.parse(readFileSync(fileOf(1), 'utf8'));
+    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(1);
+    expect(content().lifetimeSeconds).toBeUndefined();
+    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 50_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(2);
+    expect(content().lifetimeSeconds).toBe(200);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 50_000 + 7_200_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(3);
+    expect(content()).toMatchObject({ lifetimeSeconds: 900, checkpointStep: 3 });
+    vi.restoreAllMocks();
+    await claim?.release('stopped');
+  });
+
+  it('gives signs of life while the main thread is blocked by a long step', async () => {
+    const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.05 });
+    claim?.assertHeldSync();
+    // Time for the thread to start, without a turn of this thread's event loop.
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const begun = Date.now();
+    const old = new Date(begun - 90_000);
+    let signs = 0;
+    while (signs < 2 && Date.now() - begun < 20_000) {
+      utimesSync(fileOf(1), old, old);
+      Atomics.wait(flag, 0, 0, 200);
+      if (statSync(fileOf(1)).mtimeMs > begun - 30_000) signs++;
+    }
+    expect(signs).toBe(2);
+    // It also sees for the main thread that the run was taken over.
+    writeClaim(2, { owner: elsewhere });
+    while (claim?.isTakenOver === false && Date.now() - begun < 40_000) Atomics.wait(flag, 0, 0, 50);
+    expect(() => claim?.assertHeldSync()).toThrow(/taken over by attempt 2/);
+    await claim?.release('stopped');
+  }, 60_000);
+
+  it('gives no signs of life for a main thread that makes no progress', async () => {
+    const start = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(start - 1_801_000);
+    const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.02 });
+    vi.spyOn(Date, 'now').mockReturnValue(start - 1_801_000);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const old = new Date(start - 90_000);
+    utimesSync(fileOf(1), old, old);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(statSync(fileOf(1)).mtimeMs).toBeLessThan(start - 80_000);
+    vi.restoreAllMocks();
+    claim?.assertHeldSync();
+    await vi.waitFor(() => expect(statSync(fileOf(1)).mtimeMs).toBeGreaterThan(start - 30_000));
+    await claim?.release('stopped');
+  });
+
+  it('is numbered after the highest, and names that localgrad does not give are ignored', async () => {
+    for (const number of [1, 2, 999_999]) writeClaim(number, { owner: elsewhere, outcome: 'stopped' });
+    writeOld(join(folder, 'claims', '1.json'), '{}', 0);
+    writeOld(join(folder, 'claims', '9000000x.json'), '{}', 0);
+    const claim = await Claim.acquire(folder);
+    expect(claim?.attempt).toBe(1_000_000);
+    expect((await listAttempts(folder)).map(({ number }) => number)).toEqual([1, 2, 999_999, 1_000_000]);
+    await expect(claim?.assertHeld()).resolves.toBeUndefined();
+    expect(() => claim?.assertHeldNow()).not.toThrow();
+    await claim?.release('stopped');
+  });
+
+  it('keeps leftovers that are younger than a claim lives', async () => {
+    const claims = join(folder, 'claims');
+    mkdirSync(claims, { recursive: true });
+    writeOld(join(claims, 'draft.1'), '', 58);
+    writeOld(join(claims, 'draft.2'), '', 62);
+    await (await Claim.acquire(folder))?.release('stopped');
+    expect(readdirSync(claims)).toEqual(['000001.json', 'draft.1']);
+  });
+
   it('keeps the history of attempts', async () => {
     const first = await Claim.acquire(folder);
     await first?.noteCheckpoint(40);
@@ -205,7 +364,7 @@ describe('readRunState', () => {
 
   it('takes a summary for the end', async () => {
     writeClaim(1, { owner: elsewhere, outcome: 'failed' });
-    writeFileSync(join(folder, 'summary.json'), '{}');
+    writeFileSync(join(folder, 'summary.json'), JSON.stringify(summaryOf('abc')));
     expect((await readRunState(folder, { retries: 0 })).status).toBe('finished');
   });
 });

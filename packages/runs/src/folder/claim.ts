@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import {
@@ -11,9 +10,11 @@ import {
   noteReleased,
 } from './attempts.js';
 import { claimFile, claimNumbers, claimsFolder, highestClaimSync, removeLeftovers } from './claim-files.js';
-import { createFolder, writeSynced, writeWhole } from './files.js';
+import { overwrite, publishClaim } from './claim-writing.js';
+import { fileSystem } from './file-system.js';
+import { createFolder, removeFile, writeWhole } from './files.js';
+import { Heartbeat } from './heartbeat.js';
 import { thisProcess } from './process-identity.js';
-import { explainWriteError } from './write-errors.js';
 
 /**
  * The right to work on a run. Claims are numbered files in the run's folder; whoever creates the next number, which the
@@ -24,11 +25,10 @@ export class Claim {
   readonly #number: number;
   readonly #file: string;
   #content: ClaimContent;
+  readonly #heartbeat: Heartbeat;
   readonly #timer: NodeJS.Timeout;
   readonly #staleSeconds: number;
   #writing: Promise<void> = Promise.resolve();
-  /** By the wall clock: others do not stop theirs while this machine sleeps. */
-  #lastSign = Date.now();
   #takenOverBy: number | undefined;
 
   private constructor(folder: string, number: number, content: ClaimContent, options: ClaimOptions) {
@@ -37,13 +37,13 @@ export class Claim {
     this.#file = join(folder, claimFile(number));
     this.#content = content;
     this.#staleSeconds = options.staleSeconds ?? defaultStaleSeconds;
-    this.#timer = setInterval(
-      () => {
-        // A missed sign of life is made up for by the next one.
-        this.#giveSign().catch(() => {});
-      },
-      1000 * (options.heartbeatSeconds ?? 5),
-    );
+    const seconds = options.heartbeatSeconds ?? 5;
+    this.#heartbeat = new Heartbeat({ file: this.#file, folder, number, seconds });
+    this.#timer = setInterval(() => {
+      this.#heartbeat.start();
+      // Only where there is no thread that does it. A missed sign of life is made up for by the next one.
+      if (Date.now() - this.#heartbeat.lastSign > 2000 * seconds) this.#giveSign().catch(() => {});
+    }, 1000 * seconds);
     this.#timer.unref();
   }
 
@@ -59,19 +59,8 @@ export class Claim {
     if (last?.isActive === true) return undefined;
     const number = (last?.number ?? 0) + 1;
     const file = join(folder, claimFile(number));
-    const content: ClaimContent = { owner: thisProcess(), startedAt: new Date().toISOString() };
-    const draft = join(folder, `draft.${randomUUID()}`);
-    try {
-      await writeSynced(draft, textOf(content));
-      // Unlike a rename, a link never replaces what is there; unlike an exclusive open, it brings the content along.
-      await link(draft, file);
-    } catch (error) {
-      // Somebody was faster; or this process slept so long that its draft was taken for a leftover.
-      if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-      throw explainWriteError(file, error);
-    } finally {
-      await rm(draft, { force: true }).catch(() => {});
-    }
+    const content: ClaimContent = { owner: thisProcess(), startedAt: new Date().toISOString(), key: randomUUID() };
+    if (!(await publishClaim(folder, file, textOf(content)))) return undefined;
     noteReleased(file, false);
     const claim = new Claim(folder, number, content, options);
     // Only to save room.
@@ -85,6 +74,7 @@ export class Claim {
 
   /** Known to be in other hands. */
   get isTakenOver(): boolean {
+    this.#look(this.#heartbeat.highest);
     return this.#takenOverBy !== undefined;
   }
 
@@ -94,13 +84,22 @@ export class Claim {
     this.#refuse();
   }
 
+  /** As `assertHeld`, without waiting. */
+  assertHeldNow(): void {
+    this.#look(highestClaimSync(this.#folder));
+    this.#refuse();
+  }
+
   /**
    * As `assertHeld`, for those who cannot wait: looks only where the last sign of life is so old that others may think of
    * taking over.
    */
   assertHeldSync(): void {
-    if (Math.abs(Date.now() - this.#lastSign) > 500 * this.#staleSeconds) this.#look(highestClaimSync(this.#folder));
+    this.#heartbeat.noteProgress();
+    const sinceSign = Math.abs(Date.now() - this.#heartbeat.lastSign);
+    this.#look(sinceSign > 500 * this.#staleSeconds ? highestClaimSync(this.#folder) : this.#heartbeat.highest);
     this.#refuse();
+    this.#prolong();
   }
 
   /** Notes that a checkpoint was made: a process that is killed after it was no failure. */
@@ -108,37 +107,48 @@ export class Claim {
     await this.#write({ ...this.#content, checkpointStep: step });
   }
 
-  /** Gives the run back; also where nothing can be written any more, since whoever holds a run is waited for. */
+  /** Releases the run; also where nothing can be written any more, since whoever holds a run is waited for. */
   async release(outcome: AttemptOutcome, message?: string): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stop();
     const content = { ...this.#content, outcome, ...(message === undefined ? {} : { message }) };
     try {
       await this.#write(content);
     } catch {
       // A full disk takes no new file, but mostly a few bytes more in one that is there. Without the file the attempt is
       // forgotten, which is better than a run that seems to be at work for as long as this process lives.
-      await overwrite(this.#file, textOf(content)).catch(() => rm(this.#file, { force: true }).catch(() => {}));
+      await overwrite(this.#file, textOf(content)).catch(() => removeFile(this.#file).catch(() => {}));
     }
     noteReleased(this.#file, true);
   }
 
+  /**
+   * Should the thread's signs fail, those of the main thread come between steps; others wait accordingly. No longer than
+   * a quarter of an hour: a machine that slept measures long steps, too.
+   */
+  #prolong(): void {
+    const lifetimeSeconds = Math.min(900, Math.ceil(4 * this.#heartbeat.longestStep));
+    if (lifetimeSeconds < 2 * (this.#content.lifetimeSeconds ?? this.#staleSeconds / 2)) return;
+    this.#write({ ...this.#content, lifetimeSeconds }).catch(() => {});
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#heartbeat.stop();
+  }
+
   /** Writes what is there already, so that the file server stamps it with its own clock; `utimes` would bring ours. */
   async #giveSign(): Promise<void> {
-    const handle = await open(this.#file, 'r+');
-    try {
-      await handle.write('{', 0);
-    } finally {
-      await handle.close();
-    }
-    // First after a long sleep may be this timer: that it gives signs again does not mean that it has the run still.
+    const handle = await fileSystem.open(this.#file, 'r+');
+    await fileSystem.write(handle, Buffer.from('{'), 0).finally(() => fileSystem.close(handle));
+    // After a long sleep this may be the first to run: giving signs again does not mean still having the run.
     this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
-    this.#lastSign = Date.now();
+    this.#heartbeat.noteSign();
   }
 
   #look(highest: number): void {
     if (highest <= this.#number) return;
     this.#takenOverBy = highest;
-    clearInterval(this.#timer);
+    this.#stop();
   }
 
   #refuse(): void {
@@ -155,20 +165,6 @@ export class Claim {
     // One that failed must not keep the next from trying.
     this.#writing = this.#writing.catch(() => {}).then(() => writeWhole(this.#file, textOf(content)));
     return this.#writing;
-  }
-}
-
-async function overwrite(file: string, text: string): Promise<void> {
-  const bytes = Buffer.from(text);
-  const handle = await open(file, 'r+');
-  try {
-    for (let done = 0; done < bytes.length; ) {
-      done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
-    }
-    await handle.truncate(bytes.length);
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -1,78 +1,156 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
 import { explainWriteError } from './write-errors.js';
 
-/** Creates a folder and those above it. @throws LocalgradError `invalid-option` */
-export async function createFolder(folder: string): Promise<void> {
+/**
+ * The absolute form of a path. Taken once at the start of a command: Node's recursive `mkdir` of a relative path never
+ * returns after its working folder has been removed.
+ *
+ * @throws LocalgradError `invalid-option` if the path is relative and the working folder no longer exists
+ */
+export function absolutePath(path: string): string {
   try {
-    await mkdir(folder, { recursive: true });
+    return resolve(path);
+  } catch (error) {
+    throw new LocalgradError(
+      'invalid-option',
+      `The current working folder no longer exists, so '${path}' cannot be resolved. Change to another folder.`,
+      { path },
+      { cause: error },
+    );
+  }
+}
+
+/** Folders whose names changed: from the one above the first new folder to the one above the last. */
+function foldersAbove(last: string, first: string): string[] {
+  const folders = [dirname(last)];
+  while (folders[0] !== undefined && folders[0].length > dirname(first).length) folders.unshift(dirname(folders[0]));
+  return folders;
+}
+
+/** Creates a folder and its parents. @throws LocalgradError `invalid-option` */
+export async function createFolder(folder: string): Promise<void> {
+  const path = absolutePath(folder);
+  try {
+    const first = await fileSystem.mkdir(path);
+    if (first !== undefined) for (const above of foldersAbove(path, first)) await syncFolder(above);
   } catch (error) {
     const explained = explainWriteError(folder, error);
     if (LocalgradError.isInstance(explained)) throw explained;
     throw new LocalgradError(
       'invalid-option',
-      `Cannot create folder '${folder}': ${(error as Error).message}.`,
-      { folder },
+      `Cannot create folder '${folder}': ${error instanceof Error ? error.message : String(error)}.`,
+      { folder, code: codeOf(error) },
       { cause: error },
     );
   }
 }
 
+export interface WriteOptions {
+  /** Called once the content has reached the disk, just before it becomes visible under its name; may throw to prevent that. */
+  readonly beforeVisible?: (() => Promise<void>) | undefined;
+}
+
 /**
- * Writes a file whole or not at all: what is under its name has reached the disk.
+ * Writes a file atomically: it has either its old content or the new one, which has reached the disk, name included, when
+ * this resolves.
  *
- * @throws LocalgradError `invalid-option` where the disk is full or may not be written to
+ * @throws LocalgradError `invalid-option` if the disk is full or not writable
  */
-export async function writeWhole(file: string, content: string | Uint8Array): Promise<void> {
-  await createFolder(dirname(file));
-  // Several processes may write the same file, and containers' processes have the same numbers; none may see half of
-  // another's.
-  const partial = `${file}.${randomUUID()}.partial`;
+export async function writeWhole(
+  file: string,
+  content: string | Uint8Array,
+  { beforeVisible }: WriteOptions = {},
+): Promise<void> {
+  const target = absolutePath(file);
+  await createFolder(dirname(target));
+  // Unique, since several processes may write the same file, and containers' processes have equal numbers.
+  const partial = `${target}.${randomUUID()}.partial`;
   try {
     await writeSynced(partial, content);
-    await rename(partial, file);
+    await beforeVisible?.();
+    await fileSystem.rename(partial, target);
   } catch (error) {
-    // On a full disk every byte counts, and nobody else knows this name.
-    await rm(partial, { force: true }).catch(() => {});
+    await removeFile(partial).catch(() => {});
     throw explainWriteError(file, error);
   }
+  await syncFolder(dirname(target));
 }
 
-/** Writes a file under its name, and returns when it has reached the disk. */
-export async function writeSynced(file: string, content: string | Uint8Array): Promise<void> {
-  const handle = await open(file, 'w');
+/** Writes a file in place. Resolves when it has reached the disk. @param flags `w`, or `wx` to fail if the file exists */
+export async function writeSynced(file: string, content: string | Uint8Array, flags = 'w'): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const handle = await fileSystem.open(file, flags);
   try {
-    await handle.writeFile(content);
-    await handle.sync();
+    for (let done = 0; done < bytes.length; ) done += await fileSystem.write(handle, bytes.subarray(done), done);
+    await syncFile(handle);
   } finally {
-    await handle.close();
+    await fileSystem.close(handle);
   }
 }
 
-/** A file's text, or undefined where there is none. */
-export async function readIfThere(file: string): Promise<string | undefined> {
+type Handle = Awaited<ReturnType<typeof fileSystem.open>>;
+
+/** On a file system without fsync, content reaches the disk when the system writes it back, usually within a minute. */
+export async function syncFile(handle: Handle): Promise<void> {
   try {
-    return await readFile(file, 'utf8');
+    await fileSystem.fsync(handle);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (!isUnsupported(error)) throw error;
+  }
+}
+
+/** Names survive a power failure only once their folder has been synced; Windows and some file systems cannot do that. */
+export async function syncFolder(folder: string): Promise<void> {
+  let handle: Handle;
+  try {
+    handle = await fileSystem.open(folder, 'r');
+  } catch (error) {
+    if (isUnsupported(error, foldersWithoutSync)) return;
+    throw explainWriteError(folder, error);
+  }
+  try {
+    await fileSystem.fsync(handle);
+  } catch (error) {
+    if (!isUnsupported(error, foldersWithoutSync)) throw explainWriteError(folder, error);
+  } finally {
+    await fileSystem.close(handle);
+  }
+}
+
+/** Removes a file, if it exists. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await fileSystem.unlink(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw explainWriteError(file, error);
+  }
+}
+
+/** Names in a folder; none if it does not exist. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await fileSystem.readdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }
 
-/** A JSON file, or undefined where there is none. @throws LocalgradError `invalid-data` that names the file */
-export async function readJsonIfThere<Value>(file: string): Promise<Value | undefined> {
-  const text = await readIfThere(file);
-  if (text === undefined) return undefined;
+/** Content of a file, or undefined if it does not exist. */
+export async function readBytesIfThere(file: string): Promise<Buffer | undefined> {
   try {
-    return JSON.parse(text) as Value;
+    return await fileSystem.readFile(file);
   } catch (error) {
-    throw new LocalgradError(
-      'invalid-data',
-      `'${file}' is not JSON: ${(error as Error).message}. It was changed after it had been written.`,
-      { file },
-      { cause: error },
-    );
+    // ENOTDIR: one of its parents is a file.
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+    throw error;
   }
+}
+
+/** Text of a file, or undefined if it does not exist. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  return (await readBytesIfThere(file))?.toString('utf8');
 }

@@ -13,3 +13,13 @@ export function canonicalJson(value: unknown): string {
 export function hashOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 12);
 }
+
+/** SHA-256 in hexadecimal digits. */
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** Size and checksum, kept with whatever refers to a file, so that damage to the file is noticed. */
+export function checksumOf(content: Uint8Array): { readonly bytes: number; readonly sha256: string } {
+  return { bytes: content.length, sha256: sha256(content) };
+}

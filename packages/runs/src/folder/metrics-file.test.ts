@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ describe('MetricsFile', () => {
     writeFileSync(file, `${lines(1, 2, 3)}{"st`);
     const metrics = new MetricsFile(file, lines(1, 2).length);
     expect(readFileSync(file, 'utf8')).toBe(lines(1, 2));
-    await metrics.sync();
+    metrics.sync();
     expect(metrics.bytes).toBe(lines(1, 2).length);
     new MetricsFile(file);
     expect(readFileSync(file, 'utf8')).toBe('');
@@ -44,13 +44,51 @@ describe('MetricsFile', () => {
 
   it('says what is missing for a checkpoint to go on from', () => {
     expect(MetricsFile.lossIn(file, 0)).toBeUndefined();
-    expect(MetricsFile.lossIn(file, 12)).toMatch(/from byte 12 of '.*metrics\.jsonl', which has 0 in whole lines/);
+    expect(MetricsFile.lossIn(file, 12)).toMatch(
+      /from byte 12 of '.*metrics\.jsonl', which has only 0 in complete lines/,
+    );
     writeFileSync(file, lines(1, 2));
     expect(MetricsFile.lossIn(file, lines(1).length)).toBeUndefined();
     expect(MetricsFile.lossIn(file, lines(1, 2).length)).toBeUndefined();
     // Of another length than the lines had that were there: a checkpoint of another file.
-    expect(MetricsFile.lossIn(file, lines(1).length + 1)).toMatch(/has 11 in whole lines/);
+    expect(MetricsFile.lossIn(file, lines(1).length + 1)).toMatch(/has only 11 in complete lines/);
     writeFileSync(file, `${lines(1)}${'\0'.repeat(11)}`);
-    expect(MetricsFile.lossIn(file, lines(1, 2).length)).toMatch(/from byte 22 .* has 11 in/);
+    expect(MetricsFile.lossIn(file, lines(1, 2).length)).toMatch(/from byte 22 .* has only 11 in/);
+  });
+
+  it('keeps the lines of an attempt that was taken over out of its successor’s file', () => {
+    const first = new MetricsFile(file);
+    first.observer().observe(event);
+    const kept = readFileSync(file, 'utf8');
+    const second = new MetricsFile(file, first.bytes);
+    first.observer().observe({ ...event, epoch: 7 });
+    first.sync();
+    second.observer().observe({ ...event, epoch: 2 });
+    const text = readFileSync(file, 'utf8');
+    expect(text.startsWith(kept)).toBe(true);
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).epoch),
+    ).toEqual([1, 2]);
+    expect(second.bytes).toBe(text.length);
+  });
+
+  it('does not replace the file of a successor: the check comes after everything that takes time', () => {
+    writeFileSync(file, lines(1));
+    const refuse = () => {
+      throw new Error('taken over');
+    };
+    expect(() => new MetricsFile(file, undefined, refuse)).toThrow('taken over');
+    expect(readFileSync(file, 'utf8')).toBe(lines(1));
+    expect(readdirSync(folder)).toEqual(['metrics.jsonl']);
+  });
+
+  it('copies files of any size up to the byte that it resumes from', () => {
+    const many = Array.from({ length: 20_000 }, (_, step) => `{"step":${step}}\n`).join('');
+    writeFileSync(file, `${many}${lines(7)}`);
+    new MetricsFile(file, many.length).close();
+    expect(readFileSync(file, 'utf8')).toBe(many);
   });
 });

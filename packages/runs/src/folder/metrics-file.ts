@@ -1,82 +1,161 @@
-import {
-  appendFileSync,
-  closeSync,
-  fstatSync,
-  openSync,
-  readSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { open } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
 import { metricsWriter, type Observer } from '@localgrad/train';
+import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
+import { explainWriteError } from './write-errors.js';
 
-/** Events as JSON lines. Every line is with the operating system before training goes on. */
+/**
+ * Events as JSON lines. Every line reaches the operating system before training continues.
+ *
+ * Each attempt writes to a file of its own, which replaces the one before it under the same name. An attempt that was
+ * taken over while it slept holds the replaced file, and so cannot write into its successor's.
+ */
 export class MetricsFile {
   readonly #file: string;
+  readonly #descriptor: number;
+  #bytes: number;
 
   /**
-   * @param bytes where the run goes on: what an interrupted attempt wrote after its last checkpoint is cut off, and so is
-   *   a line that is not whole, where less than that is left. Undefined starts the file anew
+   * @param bytes when resuming: events after that many bytes, which were written after the checkpoint, are dropped, and so
+   *   is an incomplete line before. Undefined starts an empty file
+   * @param beforeVisible called just before the file gets its name; may throw to prevent that
    */
-  constructor(file: string, bytes?: number) {
+  constructor(file: string, bytes?: number, beforeVisible?: () => void) {
     this.#file = file;
-    const kept = bytes === undefined ? 0 : wholeLineBytes(file, bytes);
-    if (kept === 0) writeFileSync(file, '');
-    else truncateSync(file, kept);
+    const partial = `${file}.${randomUUID()}.partial`;
+    this.#bytes = bytes === undefined ? 0 : wholeLineBytes(file, bytes);
+    try {
+      this.#descriptor = fileSystem.openSync(partial, 'wx+');
+      try {
+        if (this.#bytes > 0) copyStart(file, this.#descriptor, this.#bytes);
+        this.#sync();
+        beforeVisible?.();
+        fileSystem.renameSync(partial, file);
+        syncFolderNow(dirname(file));
+      } catch (error) {
+        fileSystem.closeSync(this.#descriptor);
+        throw error;
+      }
+    } catch (error) {
+      removeQuietly(partial);
+      throw explainWriteError(file, error);
+    }
   }
 
-  /** Says what is missing of the bytes that a checkpoint goes on from; undefined where nothing is. */
+  /** What is missing of the bytes that a checkpoint resumes from; undefined if nothing is. */
   static lossIn(file: string, bytes: number): string | undefined {
     const whole = wholeLineBytes(file, bytes);
     if (whole === bytes) return undefined;
-    return `it goes on from byte ${bytes} of '${file}', which has ${whole} in whole lines up to there; events in between are lost`;
+    return `it resumes from byte ${bytes} of '${file}', which has only ${whole} in complete lines up to there; events in between are lost`;
   }
 
-  /** Bytes written, to be kept in a checkpoint. */
+  /** Bytes written; stored in checkpoints. */
   get bytes(): number {
-    return statSync(this.#file).size;
+    return this.#bytes;
   }
 
-  /** Waits until all lines have reached the disk: before a checkpoint says that they are there. */
-  async sync(): Promise<void> {
-    const handle = await open(this.#file, 'r+');
+  /** Returns when all lines have reached the disk: before a checkpoint or a summary relies on them. */
+  sync(): void {
     try {
-      await handle.sync();
-    } finally {
-      await handle.close();
+      this.#sync();
+    } catch (error) {
+      throw explainWriteError(this.#file, error);
     }
   }
 
   observer(): Observer {
-    return metricsWriter((line) => appendFileSync(this.#file, line));
+    return metricsWriter((line) => this.#append(Buffer.from(line)));
+  }
+
+  close(): void {
+    fileSystem.closeSync(this.#descriptor);
+  }
+
+  #append(line: Uint8Array): void {
+    try {
+      writeAll(this.#descriptor, line, this.#bytes);
+    } catch (error) {
+      throw explainWriteError(this.#file, error);
+    }
+    this.#bytes += line.length;
+  }
+
+  #sync(): void {
+    try {
+      fileSystem.fsyncSync(this.#descriptor);
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+    }
   }
 }
 
 const newline = 10;
 const chunkBytes = 65536;
 
-/** Bytes of the whole lines among the first `limit` bytes; 0 where there is no file. A power loss can tear a line. */
-function wholeLineBytes(file: string, limit: number): number {
-  let handle: number;
+function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += fileSystem.writeSync(descriptor, bytes.subarray(done), position + done);
+  }
+}
+
+function copyStart(file: string, to: number, bytes: number): void {
+  const from = fileSystem.openSync(file, 'r');
   try {
-    handle = openSync(file, 'r');
+    for (let done = 0; done < bytes; ) {
+      const chunk = new Uint8Array(Math.min(chunkBytes, bytes - done));
+      const read = fileSystem.readSync(from, chunk, done);
+      // Somebody has cut the file since it was measured.
+      if (read === 0) return;
+      writeAll(to, chunk.subarray(0, read), done);
+      done += read;
+    }
+  } finally {
+    fileSystem.closeSync(from);
+  }
+}
+
+/** As `syncFolder`: without it a power failure may bring the replaced file back. */
+function syncFolderNow(folder: string): void {
+  let descriptor: number | undefined;
+  try {
+    descriptor = fileSystem.openSync(folder, 'r');
+    fileSystem.fsyncSync(descriptor);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    if (!isUnsupported(error, foldersWithoutSync)) throw error;
+  } finally {
+    if (descriptor !== undefined) fileSystem.closeSync(descriptor);
+  }
+}
+
+function removeQuietly(file: string): void {
+  try {
+    fileSystem.unlinkSync(file);
+  } catch {
+    // A leftover, which a later attempt removes.
+  }
+}
+
+/** Bytes of the complete lines among the first `limit` bytes; 0 without a file. A power failure may cut a line. */
+function wholeLineBytes(file: string, limit: number): number {
+  let descriptor: number;
+  try {
+    descriptor = fileSystem.openSync(file, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 0;
     throw error;
   }
   try {
-    let end = Math.min(limit, fstatSync(handle).size);
+    let end = Math.min(limit, fileSystem.sizeSync(descriptor));
     while (end > 0) {
       const start = Math.max(0, end - chunkBytes);
-      const chunk = Buffer.alloc(end - start);
-      readSync(handle, chunk, 0, chunk.length, start);
-      const at = chunk.lastIndexOf(newline);
+      const chunk = new Uint8Array(end - start);
+      const read = fileSystem.readSync(descriptor, chunk, start);
+      const at = chunk.subarray(0, read).lastIndexOf(newline);
       if (at >= 0) return start + at + 1;
       end = start;
     }
     return 0;
   } finally {
-    closeSync(handle);
+    fileSystem.closeSync(descriptor);
   }
 }

@@ -1,7 +1,7 @@
 import { listAttempts } from './attempts.js';
 import { Claim } from './claim.js';
 import { thisProcess } from './process-identity.js';
-import { readSummary } from './run-state.js';
+import { lookForSummary } from './run-state.js';
 
 /**
  * Notes a failure that came before the run could be begun, e.g. since its images are not there. It counts like one of the
@@ -19,7 +19,7 @@ export async function noteFailure(runFolder: string, message: string): Promise<v
  * @returns whether it counts against the run now; not so where another process is at work on it
  */
 export async function noteLoss(runFolder: string, pid: number, message: string): Promise<boolean> {
-  if ((await readSummary(runFolder)) !== undefined) return true;
+  if ((await lookForSummary(runFolder)).summary !== undefined) return true;
   const last = (await listAttempts(runFolder)).at(-1);
   const { host } = thisProcess();
   if (last?.outcome === undefined && last?.owner.pid === pid && last.owner.host === host) return true;

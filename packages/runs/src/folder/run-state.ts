@@ -1,16 +1,20 @@
 import { join } from 'node:path';
-import type { RunSummary } from '../run-summary.js';
+import { LocalgradError } from '@localgrad/core';
+import { environmentFormat, type RunEnvironment, type RunSummary, summaryFormat } from '../run-summary.js';
 import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
-import { readJsonIfThere } from './files.js';
+import { codeOf } from './file-system.js';
+import { runFiles } from './run-folder.js';
+import { readStateFile } from './state-file.js';
 
 /**
- * - `finished`: its summary is there
- * - `running`: a process is at work on it
- * - `failed`: it has failed as often as is allowed
- * - `interrupted`: it was begun, and can be taken up
- * - `waiting`: nobody has begun it
+ * - `finished`: has a summary
+ * - `running`: a process is working on it
+ * - `failed`: has failed as often as allowed
+ * - `interrupted`: was started, and can be resumed
+ * - `waiting`: was not started
+ * - `unreadable`: its files are damaged, e.g. its summary; workers run it again
  */
-export type RunStatus = 'finished' | 'running' | 'failed' | 'interrupted' | 'waiting';
+export type RunStatus = 'finished' | 'running' | 'failed' | 'interrupted' | 'waiting' | 'unreadable';
 
 export interface RetryLimits {
   /** How often a run that failed with an error is tried again. Default 2. */
@@ -24,16 +28,29 @@ export interface RunState {
   readonly attempts: readonly Attempt[];
   /** How many processes in a row were killed at it without a checkpoint in between. */
   readonly losses: number;
-  /** Message of the last failure. */
+  /** Message of the last failure, or what is damaged. */
   readonly message?: string;
 }
 
-/** What the files of a run's folder say; schedulers are not asked. */
+/**
+ * State of a run according to its files; schedulers are not asked. Damaged files are a state too, so that one of them does
+ * not hide the other runs of a sweep.
+ */
 export async function readRunState(
   folder: string,
   limits: RetryLimits = {},
   options: ClaimOptions = {},
 ): Promise<RunState> {
+  try {
+    return await stateOf(folder, limits, options);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    return { status: 'unreadable', attempts: [], losses: 0, message: `'${folder}' cannot be read (${code})` };
+  }
+}
+
+async function stateOf(folder: string, limits: RetryLimits, options: ClaimOptions): Promise<RunState> {
   const attempts = await listAttempts(folder, options);
   const counting = attempts.slice(attempts.findLastIndex(({ outcome }) => outcome === 'reset') + 1);
   const failures = counting.filter(({ outcome }) => outcome === 'failed');
@@ -45,18 +62,45 @@ export async function readRunState(
     losses,
     ...(text === undefined ? {} : { message: text }),
   });
-  if ((await readSummary(folder)) !== undefined) return { status: 'finished', attempts, losses: 0 };
-  if (attempts.length === 0) return state('waiting');
+  const { summary, problem } = await lookForSummary(folder);
+  if (summary !== undefined) return { status: 'finished', attempts, losses: 0 };
   if (attempts.at(-1)?.isActive === true) return state('running');
   if (failures.length > (limits.retries ?? 2)) return state('failed');
   if (losses > (limits.losses ?? 3)) {
-    return state('failed', `its process was killed ${losses} times in a row before it had made a checkpoint`);
+    return state('failed', `the run was killed ${losses} times in a row before its first checkpoint`);
   }
-  return state('interrupted');
+  if (problem !== undefined) return state('unreadable', problem);
+  return state(attempts.length === 0 ? 'waiting' : 'interrupted');
 }
 
-export function readSummary(folder: string): Promise<RunSummary | undefined> {
-  return readJsonIfThere<RunSummary>(join(folder, 'summary.json'));
+/** Undefined for a run that is not finished. @throws LocalgradError `invalid-data` if the summary is damaged */
+export async function readSummary(folder: string): Promise<RunSummary | undefined> {
+  return readStateFile(join(folder, runFiles.summary), summaryFormat);
+}
+
+/** As `readSummary`; returns what is wrong with a damaged summary instead of throwing. */
+export async function lookForSummary(
+  folder: string,
+): Promise<{ readonly summary?: RunSummary | undefined; readonly problem?: string }> {
+  return orProblem(async () => ({ summary: await readSummary(folder) }));
+}
+
+/** Undefined if the run has none. Returns what is wrong with a damaged one. */
+export async function lookForEnvironment(
+  folder: string,
+): Promise<{ readonly environment?: RunEnvironment | undefined; readonly problem?: string }> {
+  return orProblem(async () => ({
+    environment: await readStateFile(join(folder, runFiles.environment), environmentFormat),
+  }));
+}
+
+async function orProblem<Found>(look: () => Promise<Found>): Promise<Found | { readonly problem: string }> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    return { problem: error.message };
+  }
 }
 
 function lossesInARow(attempts: readonly Attempt[]): number {

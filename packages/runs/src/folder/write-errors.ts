@@ -1,17 +1,33 @@
 import { LocalgradError } from '@localgrad/core';
+import { codeOf } from './file-system.js';
 
-/** What a person can do about it, by the system's code. */
+/** Cause and cure by the system's code. */
 const causes: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full. Make room there; the same command then goes on',
-  EDQUOT: "this user's share of the disk is used up. Make room there; the same command then goes on",
-  EROFS: 'the file system can only be read. Mount it writable, or name another folder',
-  EACCES: "this user may not write there. Change the folder's permissions, or name another folder",
+  ENOSPC: 'the disk is full. Free some space and run the same command again to resume',
+  EDQUOT: "the user's disk quota is used up. Free some space and run the same command again to resume",
+  EROFS: 'the file system is read-only. Mount it writable or choose another folder',
+  EACCES: "permission denied. Change the folder's permissions or choose another folder",
+  ENOTDIR: 'part of the path is a file, not a folder. Choose another folder',
+  EEXIST: 'a file with this name exists. Choose another folder',
+  ENAMETOOLONG: 'the name is too long for the file system. Choose a shorter one',
+  ELOOP: 'the path contains a loop of symbolic links. Choose another folder',
+  EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
 };
 
 /** An error of the file system with its cure, where one is known; any other error as it is. */
 export function explainWriteError(file: string, error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
   const cause = code === undefined ? undefined : causes[code];
   if (cause === undefined || LocalgradError.isInstance(error)) return error;
-  return new LocalgradError('invalid-option', `Cannot write '${file}': ${cause}.`, { file, code }, { cause: error });
+  return new LocalgradError(
+    'invalid-option',
+    `Cannot write '${shortened(file)}': ${cause}.`,
+    { file, code },
+    { cause: error },
+  );
+}
+
+/** Readable on one line, however long the path. */
+function shortened(path: string): string {
+  return path.length <= 200 ? path : `${path.slice(0, 100)}…${path.slice(-60)}`;
 }

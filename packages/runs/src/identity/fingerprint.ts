@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ImageDataset } from '@localgrad/data';
+import { sha256 } from '../folder/hash.js';
 
 /** What identifies the images of a data set, as they are fed to training: after selection, resizing and padding. */
 export interface ImageFingerprint {
@@ -29,8 +29,4 @@ export function fingerprintOf(dataset: ImageDataset): ImageFingerprint {
   };
   known.set(dataset, fingerprint);
   return fingerprint;
-}
-
-export function sha256(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,17 +1,16 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { parse } from 'yaml';
 import { runConfigSchema } from '../config/run-config.js';
-import { readIfThere, writeWhole } from '../folder/files.js';
 import { hashOf } from '../folder/hash.js';
+import { readRunConfig, runFiles } from '../folder/run-folder.js';
 import { withoutDefaults } from './config-identity.js';
 import { configDifferences, differencesBetween } from './differences.js';
 import { type RunIdentity, readIdentity } from './run-identity.js';
 
-const identityName = 'identity.json';
-
 export interface FolderCheck {
   readonly folder: string;
+  /** The folder as the user named it, for messages. */
+  readonly shownFolder?: string | undefined;
   readonly identity: RunIdentity;
   /** `never`: a different run of this folder will be replaced. */
   readonly resume: 'auto' | 'never';
@@ -28,33 +27,27 @@ export interface FolderCheck {
  */
 export async function checkFolder(check: FolderCheck): Promise<string> {
   const { folder, identity, resume } = check;
-  const there = await readIdentity(join(folder, identityName));
-  if (there === undefined) return checkFolderWithoutIdentity(check);
+  const before = await readRunConfig(folder);
+  const there = await readIdentity(join(folder, runFiles.identity));
+  if (there === undefined) return before === undefined ? identity.runId : checkConfig(before, check);
   if (resume === 'never') return identity.runId;
   const differences = differencesBetween(there, identity);
   if (differences.length > 0) throw otherRun(check, differences);
   return there.runId;
 }
 
-export async function writeIdentity(folder: string, identity: RunIdentity): Promise<void> {
-  await writeWhole(join(folder, identityName), `${JSON.stringify(identity, null, 2)}\n`);
-}
-
 /** What differs between a run of a folder and the one that is asked for; empty where nothing does, or nothing is there. */
 export async function differencesInFolder(folder: string, identity: RunIdentity): Promise<string[]> {
-  const there = await readIdentity(join(folder, identityName));
+  const there = await readIdentity(join(folder, runFiles.identity));
   return there === undefined ? [] : differencesBetween(there, identity);
 }
 
 /** Runs of versions that did not write `identity.json`: their config is all that is known of them. */
-async function checkFolderWithoutIdentity(check: FolderCheck): Promise<string> {
-  const { folder, identity, resume, onProblem } = check;
-  const file = join(folder, 'config.yaml');
-  const text = await readIfThere(file);
-  if (text === undefined) return identity.runId;
-  const before: unknown = readYaml(text);
+function checkConfig(before: Readonly<Record<string, unknown>>, check: FolderCheck): string {
+  const { folder, shownFolder = folder, identity, resume, onProblem } = check;
   const parsed = runConfigSchema.safeParse(before);
-  if (!parsed.success || text.trim() === '') {
+  if (!parsed.success) {
+    const file = join(shownFolder, runFiles.config);
     throw new LocalgradError(
       'invalid-data',
       `'${file}' is not the config of a localgrad run. Choose another --output.`,
@@ -72,19 +65,11 @@ async function checkFolderWithoutIdentity(check: FolderCheck): Promise<string> {
     ]);
   }
   onProblem?.(
-    `The run in '${folder}' was started by an earlier version of localgrad and is recognized by its config alone.`,
+    `The run in '${shownFolder}' was started by an earlier version of localgrad and is recognized by its config alone.`,
   );
   // Under which its checkpoints know it.
-  const { dataFolder: _, ...own } = before as Readonly<Record<string, unknown>>;
+  const { dataFolder: _, ...own } = before;
   return hashOf(own);
-}
-
-function readYaml(text: string): unknown {
-  try {
-    return parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Inputs from outside of localgrad, which may have changed since. */
@@ -97,11 +82,14 @@ function unrecorded({ modules, config, initialWeights }: RunIdentity, hadWeights
   ];
 }
 
-function otherRun({ folder, identity, advice }: FolderCheck, differences: readonly string[]): LocalgradError {
+function otherRun(
+  { folder, shownFolder = folder, identity, advice }: FolderCheck,
+  differences: readonly string[],
+): LocalgradError {
   const cure = advice ?? 'Choose another --output, or pass --resume never to replace the run.';
   return new LocalgradError(
     'invalid-option',
-    `Folder '${folder}' contains a different run: ${differences.join('; ')}. ${cure}`,
+    `Folder '${shownFolder}' contains a different run: ${differences.join('; ')}. ${cure}`,
     { folder, runId: identity.runId, differences },
   );
 }

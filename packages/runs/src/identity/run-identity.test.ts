@@ -10,7 +10,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { type RunConfig, type RunConfigInput, runConfigSchema } from '../config/run-config.js';
-import { type ExecuteOptions, executeRun } from '../execute-run.js';
+import type { ExecuteOptions } from '../execute-options.js';
+import { executeRun } from '../execute-run.js';
 import { canonicalJson, hashOf } from '../folder/hash.js';
 import { configIdOf, withoutDefaults } from './config-identity.js';
 import { differencesBetween } from './differences.js';
@@ -277,7 +278,7 @@ describe('a run of a version without identity.json', () => {
 it('rejects a damaged identity.json and names the file', async () => {
   await execute();
   writeFileSync(join(folder, 'run/identity.json'), '{"formatVersion":1}');
-  await expect(execute()).rejects.toThrow(/identity\.json' is damaged or from another version of localgrad/);
+  await expect(execute()).rejects.toThrow(/identity\.json' is damaged: it is not the identity of a localgrad run/);
 });
 
 it('identifies a run by all of its parts', async () => {

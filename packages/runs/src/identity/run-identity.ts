@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import type { ExternalModule } from '@localgrad/catalog';
-import { type JsonObject, LocalgradError } from '@localgrad/core';
+import type { JsonObject } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { z } from 'zod';
 import { configError } from '../config/config-error.js';
 import { type NameOptions, resolveNames } from '../config/resolve-names.js';
 import type { RunConfig } from '../config/run-config.js';
-import { readJsonIfThere } from '../folder/files.js';
-import { hashOf } from '../folder/hash.js';
+import { hashOf, sha256 } from '../folder/hash.js';
+import { readStateFile } from '../folder/state-file.js';
 import { runSchemaVersion, withoutDefaults } from './config-identity.js';
-import { fingerprintOf, type ImageFingerprint, sha256 } from './fingerprint.js';
+import { fingerprintOf, type ImageFingerprint } from './fingerprint.js';
 
 /** Everything that a run's result depends on: `identity.json` in its folder. */
 export interface RunIdentity {
@@ -80,15 +80,6 @@ const schema = z.object({
 });
 
 /** Reads `identity.json`; undefined where there is none. @throws LocalgradError `invalid-data` where it is damaged */
-export async function readIdentity(file: string): Promise<RunIdentity | undefined> {
-  const content = await readJsonIfThere<unknown>(file);
-  if (content === undefined) return undefined;
-  const parsed = schema.safeParse(content);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new LocalgradError(
-    'invalid-data',
-    `'${file}' is damaged or from another version of localgrad (${issue?.path.join('.')}: ${issue?.message}).`,
-    { file },
-  );
+export function readIdentity(file: string): Promise<RunIdentity | undefined> {
+  return readStateFile(file, { what: 'the identity of a localgrad run', schema });
 }

@@ -1,4 +1,4 @@
-import { closestFirst } from '@localgrad/core';
+import { closestFirst, printable, shortened, shown } from '@localgrad/core';
 import type { z } from 'zod';
 
 /** One thing that is wrong with a value, and where. */
@@ -11,6 +11,9 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
+/** Issues that are explained; each costs a search for similar names. */
+const most = 100;
+
 /**
  * What zod found, with the right keys beside each wrong one.
  *
@@ -22,24 +25,24 @@ export function explainIssues(
   allowedKeys: readonly string[] | ((path: readonly PropertyKey[]) => readonly string[]),
 ): ConfigIssue[] {
   const allowedAt = typeof allowedKeys === 'function' ? allowedKeys : () => allowedKeys;
-  return error.issues.flatMap((issue): ConfigIssue[] => {
+  return error.issues.slice(0, most).flatMap((issue): ConfigIssue[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, most).map((key) => ({
         path: [...issue.path, key],
         isKey: true,
         message: unknownKey(key, allowedAt(issue.path)),
       }));
     }
     const value = issue.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      (at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key],
       input,
     );
-    return [{ path: issue.path, isKey: false, message: `${describe(issue)}; found ${shown(value)}` }];
+    return [{ path: issue.path, isKey: false, message: `${describe(issue)}; found ${found(value)}` }];
   });
 }
 
 function describe(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'invalid_union') return lowerFirst(issue.message);
+  if (issue.code !== 'invalid_union') return lowerFirst(shortened(issue.message, 500));
   const options = new Set(
     issue.errors.flat().map((option) => lowerFirst(option.message.replace(/, received .*$/, ''))),
   );
@@ -49,13 +52,14 @@ function describe(issue: z.core.$ZodIssue): string {
 export function unknownKey(key: string, allowed: readonly string[]): string {
   const [nearest = ''] = closestFirst(key, allowed);
   const isNear = nearest.toLowerCase().startsWith(key.toLowerCase().slice(0, 3)) || key.includes(nearest);
-  return `unknown key '${key}'.${isNear ? ` Did you mean '${nearest}'?` : ''} Allowed: ${allowed.join(', ')}`;
+  return `unknown key ${shown(key)}.${isNear ? ` Did you mean '${nearest}'?` : ''} Allowed: ${allowed.join(', ')}`;
 }
 
-function shown(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  // JSON has no word for .inf and .nan.
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+function found(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'no value';
+  // As in a file: with double quotes.
+  return typeof value === 'string' ? printable(JSON.stringify(shortened(value))) : shown(value);
 }
 
 function lowerFirst(text: string): string {

@@ -1,8 +1,20 @@
-import { readFile } from 'node:fs/promises';
-import { LocalgradError } from '@localgrad/core';
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { LocalgradError, shortened } from '@localgrad/core';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+} from 'yaml';
 import type { z } from 'zod';
 import { type ConfigIssue, explainIssues } from './issues.js';
+import { contentProblems, isMergeKey, nestingProblem, type Problem } from './limits.js';
 
 /** A YAML file that knows where everything in it stands. */
 export interface YamlDocument {
@@ -16,20 +28,6 @@ export interface YamlDocument {
   keysAt(path: readonly PropertyKey[]): readonly string[];
 }
 
-/** @throws LocalgradError `invalid-data` */
-export async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new LocalgradError(
-      'invalid-data',
-      `Cannot read '${file}': ${(error as Error).message}.`,
-      { file },
-      { cause: error },
-    );
-  }
-}
-
 /**
  * @param file name for messages
  * @param allowedKeys of the outermost mapping, for messages
@@ -37,37 +35,48 @@ export async function readText(file: string): Promise<string> {
  */
 export function parseYaml(text: string, file: string, allowedKeys: readonly string[]): YamlDocument {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  const fail = (messages: readonly string[]): never => {
-    throw new LocalgradError('invalid-data', messages.join('\n'), { file, problems: messages });
+  const fail = (problems: readonly Problem[]): never => {
+    const sorted = [...problems].sort((a, b) => a.offset - b.offset);
+    const messages = [...new Set(sorted.map(({ offset, message }) => `${at(offset)}: ${message}`))];
+    const shown = messages.slice(0, mostMessages);
+    if (messages.length > mostMessages) shown.push(`${file}: and further problems`);
+    throw new LocalgradError('invalid-data', shown.join('\n'), { file, problems: shown });
   };
-  if (document.errors.length > 0) {
-    fail(document.errors.map((error) => `${at(error.pos[0])}: ${explainSyntax(error.message)}`));
+  const tooDeep = nestingProblem(text);
+  if (tooDeep !== undefined) {
+    // The parser, which counts lines, is not run.
+    for (const { index } of text.matchAll(/^/gm)) lines.addNewLine(index);
+    fail([tooDeep]);
   }
-  const root = document.contents as Node | null;
+  const options = { lineCounter: lines, uniqueKeys: false, merge: true, prettyErrors: false };
+  const document = parseDocument(text, options);
+  if (document.errors.length > 0) {
+    fail(document.errors.map((error) => ({ offset: error.pos[0], message: explainSyntax(error.message) })));
+  }
+  const problems = contentProblems(document);
+  if (problems.length > 0) fail(problems);
+  const root = document.contents;
   if (!isMap(root) && root !== null) {
-    fail([`${file}:1:1: expected keys and values. Allowed keys: ${allowedKeys.join(', ')}`]);
+    fail([{ offset: 0, message: `expected keys and values. Allowed keys: ${allowedKeys.join(', ')}` }]);
   }
   return {
-    value: (document.toJS() ?? {}) as Record<string, unknown>,
-    at: (path) => at(offsetOf(root, { path, isKey: false, message: '' })),
+    // Their number is bounded already.
+    value: (document.toJS({ maxAliasCount: -1 }) ?? {}) as Record<string, unknown>,
+    at: (path) => at(offsetOf(document, { path, isKey: false, message: '' })),
     keysAt(path) {
       const node = document.getIn(path, true);
       return isMap(node) ? node.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : [])) : [];
     },
-    fail(issues) {
-      const placed = issues
-        .map((issue) => ({ offset: offsetOf(root, issue), text: describe(issue) }))
-        .sort((a, b) => a.offset - b.offset)
-        .map(({ offset, text }) => `${at(offset)}: ${text}`);
-      return fail([...new Set(placed)]);
-    },
+    fail: (issues) => fail(issues.map((issue) => ({ offset: offsetOf(document, issue), message: describe(issue) }))),
   };
 }
+
+/** Lines of an error. */
+const mostMessages = 50;
 
 /** The document's value as a schema reads it. @throws LocalgradError `invalid-data` */
 export function validate<Schema extends z.ZodType>(
@@ -82,7 +91,7 @@ export function validate<Schema extends z.ZodType>(
 
 /** The parser's first line without its own position, and what usually is behind it. */
 function explainSyntax(message: string): string {
-  const first = message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '';
+  const first = shortened(message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '');
   const isColon = first.startsWith('Nested mappings');
   return isColon ? `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"` : first;
 }
@@ -92,19 +101,43 @@ function describe({ path, isKey, isComplete, message }: ConfigIssue): string {
 }
 
 /** Offset of the key, or of the value, that an issue is about. */
-function offsetOf(root: Node | null, { path, isKey }: ConfigIssue): number {
-  let node: Node | null = root;
+function offsetOf(document: Document, { path, isKey }: ConfigIssue): number {
+  let node: Node | null = document.contents;
+  let offset = 0;
   for (const [index, key] of path.entries()) {
-    if (isSeq(node)) {
-      node = (node.items[Number(key)] as Node | undefined) ?? node;
+    offset = node?.range?.[0] ?? offset;
+    const target = resolved(document, node);
+    if (isSeq(target)) {
+      const item = target.items[Number(key)];
+      node = isNode(item) ? item : node;
       continue;
     }
-    if (!isMap(node)) break;
-    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key)) as
-      | Pair<Node, Node | null>
-      | undefined;
+    const pair = isMap(target) ? pairOf(document, target, key) : undefined;
     if (pair === undefined) break;
     node = isKey && index === path.length - 1 ? pair.key : pair.value;
   }
-  return node?.range?.[0] ?? 0;
+  return node?.range?.[0] ?? offset;
+}
+
+function resolved(document: Document, node: unknown): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+type Items = { readonly items: readonly unknown[] };
+type NodePair = Pair<Node, Node | null>;
+
+/** A mapping's own pair of a key, else that of what `<<` takes over. */
+function pairOf(document: Document, { items }: Items, key: PropertyKey): NodePair | undefined {
+  const pairs = items.filter((item): item is NodePair => isPair(item));
+  const own = pairs.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(key));
+  if (own !== undefined) return own;
+  for (const { value } of pairs.filter((pair) => isMergeKey(pair.key))) {
+    const merged = resolved(document, value);
+    for (const source of isSeq(merged) ? merged.items : [merged]) {
+      const target = resolved(document, source);
+      const found = isMap(target) ? pairOf(document, target, key) : undefined;
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
 }

@@ -1,12 +1,12 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { LocalgradError, requireOption } from '@localgrad/core';
+import { LocalgradError, requireOption, shortened } from '@localgrad/core';
 import type { EpochEndEvent, Observer } from '@localgrad/train';
 import { csvRecord, splitCsvRecords } from './records.js';
 
 export interface CsvWriterOptions {
   /**
-   * Epochs that are done, where a run goes on: as many rows of the file stay, and rows that an interrupted process wrote
-   * after the checkpoint go. Default 0: the file starts anew.
+   * Number of completed epochs when resuming: the file keeps this many rows, and rows that an interrupted process wrote
+   * after the checkpoint are removed. Default 0: the file is overwritten.
    */
   readonly keepRows?: number;
 }
@@ -22,11 +22,11 @@ const epochColumns: Readonly<Record<string, (event: EpochEndEvent) => number | u
 };
 
 /**
- * Writes a table with a row an epoch, and a column `loss_<objective>` for each objective's mean loss. Accuracies are in
- * [0, 1]; what an epoch does not have, e.g. a test, is empty.
+ * Writes a table with one row per epoch and a column `loss_<objective>` for the mean loss of each objective. Accuracies
+ * are in [0, 1]; missing values, e.g. of an epoch without a test, are empty.
  *
- * @param target a file, or a function that takes a row with its line end (and, unless rows are kept, the header first)
- * @throws LocalgradError `invalid-option`; `invalid-data` at an epoch whose objectives are not those of the header
+ * @param target file, or function that receives each row with its line end (preceded by the header unless `keepRows` is set)
+ * @throws LocalgradError `invalid-option`; `invalid-data` for an epoch whose objectives differ from the header
  */
 export function csvWriter(target: string | ((text: string) => void), options: CsvWriterOptions = {}): Observer {
   const { keepRows = 0 } = options;
@@ -52,7 +52,7 @@ export function csvWriter(target: string | ((text: string) => void), options: Cs
   };
 }
 
-/** Cuts a file to its header and so many rows; returns the header, if there is any. */
+/** Truncates a file to its header and `rows` rows; returns the header, if any. */
 function continueFile(file: string, rows: number): string | undefined {
   const records = rows > 0 && existsSync(file) ? splitCsvRecords(readFileSync(file, 'utf8')) : [];
   writeFileSync(file, records.slice(0, rows + 1).join(''));
@@ -60,11 +60,11 @@ function continueFile(file: string, rows: number): string | undefined {
 }
 
 function otherColumns(name: string, header: string, columns: string): LocalgradError {
-  const shown = (line: string) => line.trimEnd();
+  const shown = (line: string) => shortened(line.trimEnd(), 1000);
   return new LocalgradError(
     'invalid-data',
-    `${name} has the columns ${shown(header)}, but this epoch has ${shown(columns)}: another run's table? ` +
-      'Rows can only go on under their own header.',
+    `${name} has the columns ${shown(header)}, but this epoch has ${shown(columns)}. ` +
+      'Rows can only be appended below their own header; choose another file.',
     { header: shown(header), columns: shown(columns) },
   );
 }

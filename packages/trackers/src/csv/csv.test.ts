@@ -26,27 +26,27 @@ function watch(events: readonly TrainingEvent[], ...[target, options]: Parameter
 }
 
 describe('csvWriter', () => {
-  it('writes a header and a row an epoch', () => {
+  it('writes a header and one row per epoch', () => {
     let text = '';
     watch(runEvents(), (row) => (text += row));
     expect(text).toBe(table);
   });
 
-  it('goes on after the rows of a checkpoint, over what a killed process wrote after them', () => {
+  it('appends after the rows of a checkpoint and removes rows that a killed process wrote later', () => {
     watch(runEvents(), file);
     appendFileSync(file, '3,0.2');
     watch(runEvents(4), file, { keepRows: 1 });
     expect(readFileSync(file, 'utf8')).toBe(table);
   });
 
-  it('cuts a row off that was never finished', () => {
+  it('removes an incomplete row', () => {
     const [header, first, second = ''] = splitCsvRecords(table);
     writeFileSync(file, `${header}${first}${second.slice(0, 10)}`);
     watch(runEvents(4), file, { keepRows: 2 });
     expect(readFileSync(file, 'utf8')).toBe(table);
   });
 
-  it('starts anew without rows to keep, and where there is no file', () => {
+  it('starts a new file without keepRows, or if the file is missing', () => {
     writeFileSync(file, 'something else');
     watch(runEvents(), file);
     expect(readFileSync(file, 'utf8')).toBe(table);
@@ -55,19 +55,19 @@ describe('csvWriter', () => {
     expect(splitCsvRecords(readFileSync(file, 'utf8'))).toHaveLength(2);
   });
 
-  it('writes no header to a function whose rows are kept', () => {
+  it('omits the header for a function target with keepRows', () => {
     const rows: string[] = [];
     watch(runEvents(4), (row) => rows.push(row), { keepRows: 1 });
     expect(rows).toEqual(splitCsvRecords(table).slice(2));
   });
 
-  it('refuses to go on in another table, and what is no count', () => {
+  it('rejects a table with other columns and an invalid keepRows', () => {
     writeFileSync(file, 'a,b\n1,2\n');
     expect(() => watch(runEvents(4), file, { keepRows: 1 })).toThrow(`${file} has the columns a,b, but this epoch has`);
     expect(() => csvWriter(file, { keepRows: -1 })).toThrow("option 'keepRows' is -1");
   });
 
-  it('leaves empty what an epoch does not have', () => {
+  it('leaves missing values empty', () => {
     let text = '';
     const untested = runEvents().flatMap((event): TrainingEvent[] => {
       if (event.type !== 'epoch-end') return [];
@@ -83,8 +83,13 @@ describe('csvRecord', () => {
   it.each([
     [['plain', 1.5e-7], 'plain,1.5e-7\n'],
     [['a,b', 'say "yes"', 'two\nlines', undefined], '"a,b","say ""yes""","two\nlines",\n'],
-  ])('quotes %j, which stays one record', (fields, line) => {
+  ])('quotes %j as one record', (fields, line) => {
     expect(csvRecord(fields)).toBe(line);
     expect(splitCsvRecords(line + line)).toEqual([line, line]);
+  });
+
+  it('splits a quoted field of 16 MB, and omits a record without an end', () => {
+    const line = csvRecord([`"\n${'x'.repeat(2 ** 24)}`, 1]);
+    expect(splitCsvRecords(`a,b\n${line}"x\n`).map((record) => record.length)).toEqual([4, line.length]);
   });
 });

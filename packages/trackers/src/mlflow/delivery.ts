@@ -7,11 +7,11 @@ import type { Retrier } from './retrier.js';
 export interface DeliveredRun {
   readonly experiment: string;
   readonly name: string | undefined;
-  /** Of a run that goes on. */
+  /** ID of the run to resume. */
   readonly runId: string | undefined;
   readonly params: readonly KeyValue[];
   readonly tags: readonly KeyValue[];
-  /** Told of the run's id once the server has named it. */
+  /** Called with the run ID that the server assigned. */
   readonly onRun: (runId: string) => void;
   readonly onProblem: (message: string) => void;
 }
@@ -21,11 +21,14 @@ interface End {
   readonly time: number;
 }
 
-/** So many metrics wait for a server that is away, some tens of megabytes; then the oldest go. */
+/** Maximum number of metrics to queue while the server is down, some tens of megabytes; then the oldest are dropped. */
 const longestQueue = 100_000;
 const creationTag = 'localgrad.creation';
 
-/** Sends what is put into it, in order, one request at a time, in the background. Nothing here throws. */
+/** Longest time to wait at the end for a server that was down when training ended, in milliseconds. */
+const downMilliseconds = 1000;
+
+/** Sends metrics in order, one request at a time, in the background. Its methods never throw. */
 export class Delivery {
   readonly #run: DeliveredRun;
   readonly #client: MlflowClient;
@@ -38,7 +41,7 @@ export class Delivery {
   #end: End | undefined;
   #dropped = 0;
   #working: Promise<void> | undefined;
-  /** Set where nothing more can be sent, or shall be. */
+  /** Nothing more can or should be sent. */
   #isOver = false;
 
   constructor(run: DeliveredRun, client: MlflowClient, retrier: Retrier) {
@@ -65,10 +68,12 @@ export class Delivery {
     this.#work();
   }
 
-  /** Waits for everything to be sent, but no longer than so many milliseconds; says what was not. */
+  /** Waits until everything is sent, at most `milliseconds`, and reports what was not. */
   async close(milliseconds: number): Promise<void> {
-    this.#retrier.hurry();
-    const timer = setTimeout(() => this.#retrier.stop(), milliseconds);
+    const isDown = this.#retrier.lastFailure?.isUnreachable === true;
+    this.#retrier.end();
+    const limit = isDown ? Math.min(downMilliseconds, milliseconds) : milliseconds;
+    const timer = setTimeout(() => this.#retrier.stop(), limit);
     while (this.#working !== undefined) await this.#working;
     clearTimeout(timer);
     this.#isOver = true;
@@ -94,9 +99,10 @@ export class Delivery {
     if (this.#isOver || this.#working !== undefined) return;
     this.#working = this.#deliver()
       .catch((error: unknown) => {
-        // Stopped by `close`, which reports; or nothing more can succeed.
+        // Given up while closing, which reports what was not sent; or nothing more can succeed.
         this.#isOver = true;
-        if (!this.#retrier.isStopped) this.#run.onProblem(`MLflow gets no more of this run: ${messageOf(error)}.`);
+        const isGivenUp = this.#retrier.isStopped || (error instanceof MlflowFailure && error.isTransient);
+        if (!isGivenUp) this.#run.onProblem(`MLflow receives no further data of this run: ${messageOf(error)}.`);
       })
       .finally(() => {
         this.#working = undefined;
@@ -137,7 +143,7 @@ export class Delivery {
     const creation = { key: creationTag, value: randomUUID() };
     const run = { experimentId, name, startTime: this.#startTime ?? Date.now(), tags: [creation] };
     const runId = await this.#retrier.run(async (signal, repetition) => {
-      // A connection may be lost after the run was made.
+      // The connection may have been lost after the run was created.
       const made = repetition > 0 ? await this.#client.findRun(experimentId, creation, signal) : undefined;
       return made ?? this.#client.createRun(run, signal);
     });
@@ -145,14 +151,14 @@ export class Delivery {
     return runId;
   }
 
-  /** A batch that the server refuses is given up alone. */
+  /** Drops a batch that the server rejects and continues with the next one. */
   async #send(runId: string, batch: Batch): Promise<void> {
     try {
       await this.#retrier.run((signal) => this.#client.logBatch(runId, batch, signal));
     } catch (error) {
-      if (this.#retrier.isStopped || !(error instanceof MlflowFailure) || error.isFinal) throw error;
+      if (!(error instanceof MlflowFailure) || error.isTransient || error.isFinal) throw error;
       const kinds = Object.entries(batch).map(([kind, items]) => `${items.length} ${kind}`);
-      this.#run.onProblem(`MLflow refuses ${kinds.join(', ')}: ${error.message}.`);
+      this.#run.onProblem(`MLflow rejects ${kinds.join(', ')}: ${error.message}.`);
     }
   }
 }

@@ -1,39 +1,50 @@
-/** Why a request was not answered as it should be. */
+/** Why a request failed. */
 export class MlflowFailure extends Error {
-  /** The same request may succeed later: the server cannot be reached, is busy or is broken. */
+  /** The same request may succeed later: the server is unreachable, busy or broken. */
   readonly isTransient: boolean;
-  /** No other request about this run will succeed either: it is not there, or may not be written to. */
+  /** No other request about this run can succeed either: the run does not exist, or access is denied. */
   readonly isFinal: boolean;
-  /** MLflow's own word, e.g. `RESOURCE_DOES_NOT_EXIST`. */
+  /** There was no answer at all. */
+  readonly isUnreachable: boolean;
+  /** MLflow error code, e.g. `RESOURCE_DOES_NOT_EXIST`. */
   readonly code: string | undefined;
-  /** Milliseconds that the server asks to be left alone for. */
+  /** Milliseconds to wait before the next request, as requested by the server. */
   readonly retryAfter: number;
 
   constructor(
     message: string,
-    facts: { isTransient?: boolean; isFinal?: boolean; code?: string | undefined; retryAfter?: number } = {},
+    facts: {
+      isTransient?: boolean;
+      isFinal?: boolean;
+      isUnreachable?: boolean;
+      code?: string | undefined;
+      retryAfter?: number;
+    } = {},
   ) {
     super(message);
     this.isTransient = facts.isTransient ?? false;
     this.isFinal = facts.isFinal ?? false;
+    this.isUnreachable = facts.isUnreachable ?? false;
     this.code = facts.code;
     this.retryAfter = facts.retryAfter ?? 0;
   }
 }
 
-/** What `fetch` throws: the reason is mostly in its cause. */
+/** Converts what `fetch` throws; the reason is usually in its cause. */
 export function connectionFailure(error: unknown): MlflowFailure {
   const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };
   const reason = cause?.code ?? cause?.message ?? message ?? String(error);
-  return new MlflowFailure(`it cannot be reached (${reason})`, { isTransient: true });
+  return new MlflowFailure(`it cannot be reached (${reason})`, { isTransient: true, isUnreachable: true });
 }
 
-export async function answerFailure(response: Response): Promise<MlflowFailure> {
-  const text = await response.text().catch(() => '');
-  const { error_code: code, message = text } = parsed(text) as { error_code?: string; message?: string };
+/** @param text body of the answer */
+export function answerFailure(response: Response, text: string): MlflowFailure {
+  const answer = parsed(text);
+  const code = textIn(answer, 'error_code');
+  const message = textIn(answer, 'message') ?? text;
   const { status } = response;
   const seconds = Number(response.headers.get('retry-after') ?? 0);
-  // The messages that it becomes part of have full stops of their own.
+  // It becomes part of a sentence that ends with a period.
   const reason = message.slice(0, 300).replace(/[.\s]+$/, '');
   const what = [status, code].filter((part) => part !== undefined).join(' ');
   return new MlflowFailure(`it answers ${what}${reason === '' ? '' : `: ${reason}`}`, {
@@ -44,10 +55,15 @@ export async function answerFailure(response: Response): Promise<MlflowFailure> 
   });
 }
 
-function parsed(text: string): object {
+function parsed(text: string): unknown {
   try {
-    return Object(JSON.parse(text));
+    return JSON.parse(text);
   } catch {
-    return {};
+    return undefined;
   }
+}
+
+function textIn(answer: unknown, key: string): string | undefined {
+  const value: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, key) : undefined;
+  return typeof value === 'string' ? value : undefined;
 }

@@ -1,12 +1,12 @@
 import type { KeyValue } from './client.js';
 
-/** What a request to `runs/log-batch` may hold: https://mlflow.org/docs/latest/rest-api.html#log-batch */
+/** Limits of a request to `runs/log-batch`: https://mlflow.org/docs/latest/rest-api.html#log-batch */
 export const batchLimits = { metrics: 1000, params: 100, tags: 100 } as const;
 
-/** Characters. The tags' is that of servers before 2.16; later ones take 8000. */
+/** In characters. The limit of tags is that of servers before 2.16; later ones accept 8000. */
 export const lengthLimits = { key: 250, param: 6000, tag: 5000 } as const;
 
-/** Below the megabyte that a request may have, with room for what is around the items. */
+/** In bytes. Requests may have a megabyte; leaves room for the JSON around the items. */
 const largestBatch = 900_000;
 
 export function inBatches<Item>(items: readonly Item[], count: number): Item[][] {
@@ -26,7 +26,7 @@ export function inBatches<Item>(items: readonly Item[], count: number): Item[][]
   return batches;
 }
 
-/** MLflow takes names of letters, digits, `_-. :` and `/` between parts that are not empty, `.` or `..`. */
+/** MLflow accepts names of letters, digits, `_-. :` and `/`, with no part that is empty, `.` or `..`. */
 export function allowedKey(name: string): string {
   const parts = name.replaceAll(/[^\w\-. :/]/g, '_').split('/');
   return parts
@@ -36,10 +36,10 @@ export function allowedKey(name: string): string {
 }
 
 /**
- * Names and values as MLflow takes them.
+ * Names and values that MLflow accepts.
  *
- * @param what stands for them in messages, e.g. `Parameter`
- * @param onChange told of each name and value that has to be another
+ * @param what noun for messages, e.g. `Parameter`
+ * @param onChange called for each name or value that had to be changed
  */
 export function allowedPairs(
   values: Readonly<Record<string, string | number | boolean>>,
@@ -50,9 +50,9 @@ export function allowedPairs(
   return Object.entries(values).map(([name, content]) => {
     const key = allowedKey(name);
     const value = String(content);
-    if (key !== name) onChange(`${what} '${name}' is named '${key}' in MLflow.`);
+    if (key !== name) onChange(`${what} '${name}' is stored as '${key}' in MLflow.`);
     if (value.length > limit)
-      onChange(`${what} '${name}' has ${value.length} characters; MLflow gets the first ${limit}.`);
+      onChange(`${what} '${name}' has ${value.length} characters; MLflow receives the first ${limit}.`);
     return { key, value: value.slice(0, limit) };
   });
 }

@@ -42,7 +42,7 @@ function valuesOf(key: string) {
 }
 
 describe('mlflowTracker', () => {
-  it('makes the experiment and the run, and sends parameters, tags, metrics and the end in this order', async () => {
+  it('creates the experiment and the run, then sends parameters, tags, metrics and the end', async () => {
     const ids: string[] = [];
     await track(named, {
       runName: 'dgl, seed 1',
@@ -81,7 +81,7 @@ describe('mlflowTracker', () => {
     expect([ids, problems]).toEqual([['run1'], []]);
   });
 
-  it('uses the experiment that is there', async () => {
+  it('uses an existing experiment', async () => {
     await track(named);
     await track(named);
     expect([server.experiments.size, server.runs.size]).toEqual([1, 2]);
@@ -97,23 +97,23 @@ describe('mlflowTracker', () => {
     expect(server.onlyRun.status).toBe(expected);
   });
 
-  it('repeats what a busy, broken or unreachable server does not answer, and stores nothing twice', async () => {
+  it('retries requests that a busy, broken or unreachable server does not answer, and stores nothing twice', async () => {
     server.faults = [500, 'cut-before', 429, 'cut-after', 503, 'cut-after', undefined, 'cut-after', 500];
     await track(named, { parameters: { seed: 1 } });
     expect(server.requests.filter((path) => /\d$|cut/.test(path))).toHaveLength(8);
     expect(server.onlyRun.status).toBe('FINISHED');
     expect(server.onlyRun.metrics).toHaveLength(4 * 4 + 2 * 2 + 2 * 3);
-    expect(problems[0]).toMatch(/^The MLflow server at http:.* answers 500 TEMPORARILY_UNAVAILABLE.* tried again\.$/);
+    expect(problems[0]).toMatch(/^The MLflow server at http:.* answers 500 TEMPORARILY_UNAVAILABLE.* Retrying\.$/);
   });
 
-  it('finds a run again whose creation was not answered', async () => {
+  it('finds the run if its creation was not answered', async () => {
     server.faults = [undefined, undefined, 'cut-after'];
     await track(named);
     expect(server.requests.slice(2, 4)).toEqual(['runs/create cut-after', 'runs/search']);
     expect(server.onlyRun.status).toBe('FINISHED');
   });
 
-  it('sends what waited once the server is there', async () => {
+  it('sends queued metrics once the server is up', async () => {
     const port = Number(new URL(url).port);
     await server.stop();
     const tracker = trackerOf();
@@ -144,7 +144,32 @@ describe('mlflowTracker', () => {
     );
   });
 
-  it('goes on in a run', async () => {
+  it.each(['null', 'html', 'endless'] as const)(
+    'rejects an answer of another kind (%s) within its limits',
+    async (fault) => {
+      server.faults = [fault];
+      await track(named);
+      expect(problems[0]).toMatch(
+        /^MLflow receives no further data of this run: its answer (has no experiment\.experiment_id|is not JSON|exceeds 1000000 bytes); is it MLflow\?\.$/,
+      );
+      expect(problems[1]).toContain('Not sent to MLflow: the run itself');
+      expect(server.sentBytes).toBeLessThan(50e6);
+    },
+  );
+
+  it('does not wait at the end for a server that is down', async () => {
+    await server.stop();
+    const tracker = trackerOf({ retryDelay: 500 });
+    for (const event of named) tracker.observe(event);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const startedAt = performance.now();
+    await tracker.close();
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(problems.at(-1)).toMatch(/^Not sent to MLflow: the run itself, .*cannot be reached \(ECONNREFUSED\)/);
+    expect(problems).toHaveLength(2);
+  });
+
+  it('resumes a run by its ID', async () => {
     await track(named.slice(0, 9), { parameters: { seed: 1 } });
     await track(runEvents(4).map(withoutComma), { runId: 'run1', parameters: { seed: 1 } });
     expect(server.onlyRun.status).toBe('FINISHED');
@@ -152,20 +177,20 @@ describe('mlflowTracker', () => {
     expect(problems).toEqual([]);
   });
 
-  it('gives a refused batch up, and the run only where it cannot go on', async () => {
+  it('drops a rejected batch, and the whole run only if the run does not exist', async () => {
     await track(named, { parameters: { seed: 1 } });
     await track(named, { runId: 'run1', parameters: { seed: 2 } });
     expect(problems).toEqual([
-      'MLflow refuses 1 params: it answers 400 INVALID_PARAMETER_VALUE: Changing param values is not allowed.',
+      'MLflow rejects 1 params: it answers 400 INVALID_PARAMETER_VALUE: Changing param values is not allowed.',
     ]);
     expect(server.onlyRun.status).toBe('FINISHED');
     problems = [];
     await track(named, { runId: 'gone' });
-    expect(problems[0]).toContain('gets no more of this run: it answers 404 RESOURCE_DOES_NOT_EXIST');
+    expect(problems[0]).toContain('receives no further data of this run: it answers 404 RESOURCE_DOES_NOT_EXIST');
     expect(problems[1]).toContain('26 values of metrics');
   });
 
-  it('keeps within the limits of a batch, and names what it has to change', async () => {
+  it('respects the limits of a batch and reports what it had to change', async () => {
     const parameters = Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`p${index}`, 'é'.repeat(5999)]));
     const losses = Object.fromEntries(Array.from({ length: 2500 }, (_, index) => [`module${index}`, index]));
     const step: TrainingEvent = { type: 'step-end', step: 1, steps: 1, epoch: 1, learningRate: 1, losses };
@@ -174,12 +199,12 @@ describe('mlflowTracker', () => {
     expect(server.onlyRun.params.get('a_b')).toHaveLength(6000);
     expect(server.onlyRun.metrics).toHaveLength(2501);
     expect(problems).toEqual([
-      "Parameter 'a+b' is named 'a_b' in MLflow.",
-      "Parameter 'a+b' has 6001 characters; MLflow gets the first 6000.",
+      "Parameter 'a+b' is stored as 'a_b' in MLflow.",
+      "Parameter 'a+b' has 6001 characters; MLflow receives the first 6000.",
     ]);
   });
 
-  it('sends what JSON has no number for', async () => {
+  it('sends NaN and infinities as text', async () => {
     const losses = { a: Number.NaN, b: Number.NEGATIVE_INFINITY };
     await track([{ type: 'step-end', step: 1, steps: 1, epoch: 1, learningRate: 1, losses }]);
     expect([valuesOf('loss/a'), valuesOf('loss/b')]).toEqual([[[1, 'NaN']], [[1, '-Infinity']]]);
@@ -188,15 +213,22 @@ describe('mlflowTracker', () => {
   it.each([
     ['a token', { token: 'secret' }, '', 'Bearer secret'],
     ['a name and a password', {}, 'me:p%40ss@', `Basic ${btoa('me:p@ss')}`],
+    [
+      'a name and a password in options',
+      { credentials: { username: 'me', password: 'p@ss€' } },
+      '',
+      'Basic bWU6cEBzc+KCrA==',
+    ],
+    ['a password with a stray percent sign', {}, 'me:p%ss@', `Basic ${btoa('me:p%ss')}`],
     ['nothing', {}, '', undefined],
-  ])('shows itself with %s, and never in a message', async (_, options, credentials, expected) => {
+  ])('authenticates with %s, which no message contains', async (_, options, credentials, expected) => {
     server.faults = [500];
     await track(named, { url: url.replace('//', `//${credentials}`), ...options });
     expect([...server.authorizations]).toEqual([expected]);
-    expect(problems.join('')).not.toMatch(/secret|p%40ss|p@ss/);
+    expect(problems.join('')).not.toMatch(/secret|p%40ss|p@ss|p%ss/);
   });
 
-  it('survives callbacks that fail', async () => {
+  it('survives callbacks that throw', async () => {
     const fail = () => {
       throw new Error('disk full');
     };
@@ -205,14 +237,15 @@ describe('mlflowTracker', () => {
     expect(server.onlyRun.status).toBe('FINISHED');
   });
 
-  it('needs an address and an experiment', () => {
+  it('requires a URL and an experiment', () => {
     expect(() => trackerOf({ url: 'localhost:5000' })).toThrow('allowed: an http or https address');
+    expect(() => trackerOf({ url: 'ftp://joe:s3cret@host' })).toThrow("option 'url' is 'ftp://***@host'");
     expect(() => trackerOf({ experiment: '' })).toThrow("option 'experiment'");
   });
 });
 
 describe('limits', () => {
-  it('batches by count and by bytes, and loses nothing', () => {
+  it('splits batches by count and by bytes without losing items', () => {
     expect(inBatches([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
     expect(inBatches(['x'.repeat(5e5), 'y'.repeat(5e5), 'z'], 100).map(({ length }) => length)).toEqual([1, 2]);
     expect(inBatches([], 2)).toEqual([]);

@@ -4,9 +4,9 @@ import type { KeyValue, Metric } from './client.js';
 
 /**
  * What happens to a request: an answer with this status, a connection that is cut before or after the request was
- * carried out, or no answer at all.
+ * carried out, no answer at all, an answer of another shape, or one that never ends.
  */
-export type Fault = 500 | 503 | 429 | 'cut-before' | 'cut-after' | 'hang';
+export type Fault = 500 | 503 | 429 | 'cut-before' | 'cut-after' | 'hang' | 'null' | 'html' | 'endless';
 
 interface StoredRun {
   name: string | undefined;
@@ -38,13 +38,15 @@ class Refusal extends Error {
   }
 }
 
-/** A server that behaves like MLflow's (REST API 2.0), as far as trackers can tell, and fails as it is told to. */
+/** Imitates an MLflow server (REST API 2.0) as far as trackers can tell, with injected faults. */
 export class MlflowServer {
   readonly experiments = new Map<string, string>();
   readonly runs = new Map<string, StoredRun>();
   /** Paths in the order of their arrival, with the fault that met them. */
   readonly requests: string[] = [];
   readonly authorizations = new Set<string | undefined>();
+  /** Of endless answers. */
+  sentBytes = 0;
   /** Of the next requests, one each. */
   faults: (Fault | undefined)[] = [];
   readonly #server = createServer((request, response) => void this.#handle(request, response));
@@ -76,6 +78,9 @@ export class MlflowServer {
     this.authorizations.add(request.headers.authorization);
     if (fault === 'hang') return;
     if (fault === 'cut-before') return void request.socket.destroy();
+    if (fault === 'null') return answer(response, 200, null);
+    if (fault === 'html') return void response.end('<!doctype html><title>Sign in</title>');
+    if (fault === 'endless') return sendEndlessly(response, () => (this.sentBytes += 65536));
     if (typeof fault === 'number') return answer(response, fault, { error_code: 'TEMPORARILY_UNAVAILABLE' });
     const body = chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as Body);
     let status = 200;
@@ -157,7 +162,19 @@ export class MlflowServer {
   }
 }
 
-function answer(response: ServerResponse, status: number, content: object): void {
+/** As fast as the client reads. */
+function sendEndlessly(response: ServerResponse, onChunk: () => void): void {
+  const send = () => {
+    while (!response.destroyed) {
+      onChunk();
+      if (!response.write(' '.repeat(65536))) break;
+    }
+  };
+  response.on('drain', send);
+  send();
+}
+
+function answer(response: ServerResponse, status: number, content: object | null): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
 }
 

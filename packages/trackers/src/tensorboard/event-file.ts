@@ -4,9 +4,9 @@ import { versionEvent } from './event.js';
 import { frameRecord } from './record.js';
 
 /**
- * Creates `events.out.tfevents.<seconds>.<host>` in a folder, which is made where it is not there. TensorBoard reads the
- * files of a folder by their names, so the seconds are made later than those of all files that are there, whatever the
- * clock says.
+ * Creates `events.out.tfevents.<seconds>.<host>` in a folder, which is created if missing. TensorBoard reads the files of
+ * a folder in the order of their names, so the seconds are later than those of all existing files, whatever the clock
+ * says.
  *
  * @param wallTime seconds since 1970
  */
@@ -20,7 +20,7 @@ export function createEventFile(folder: string, host: string, wallTime: number):
       writeFileSync(path, frameRecord(versionEvent(wallTime)), { flag: 'wx' });
       return new EventFile(path);
     } catch (error) {
-      // Made meanwhile by another process.
+      // Created meanwhile by another process.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
@@ -34,7 +34,7 @@ export class EventFile {
     this.path = path;
   }
 
-  /** Returns when the operating system has the event: it survives the process. */
+  /** Returns once the operating system has the event, so that it survives the process. */
   append(event: Uint8Array): void {
     appendFileSync(this.path, frameRecord(event));
   }

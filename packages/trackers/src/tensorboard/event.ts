@@ -10,12 +10,12 @@ export interface EventTime {
   readonly step: number;
 }
 
-/** The first event of every file: without it TensorBoard reads the file as of an old format. */
+/** First event of every file; without it TensorBoard assumes an old format. */
 export function versionEvent(wallTime: number): Uint8Array {
   return event({ wallTime, step: 0 }).text(3, 'brain.Event:2').encode();
 }
 
-/** Has TensorBoard forget what files before this one say of `step` and later ones. */
+/** Makes TensorBoard discard what earlier files contain for `step` and later steps. */
 export function sessionStartEvent(time: EventTime): Uint8Array {
   const start = 1;
   return event(time).message(7, new MessageEncoder().integer(1, start)).encode();

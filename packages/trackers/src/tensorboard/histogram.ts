@@ -1,13 +1,13 @@
 import { LocalgradError } from '@localgrad/core';
 
-/** The content of TensorBoard's `HistogramProto`. */
+/** Content of TensorBoard's `HistogramProto`. */
 export interface Histogram {
   readonly min: number;
   readonly max: number;
   readonly count: number;
   readonly sum: number;
   readonly sumOfSquares: number;
-  /** Upper bounds of the buckets, ascending; each bucket begins where the one before ends. */
+  /** Upper bounds of the buckets, ascending; each bucket begins where the previous one ends. */
   readonly limits: readonly number[];
   /** Values by bucket. */
   readonly counts: readonly number[];
@@ -27,13 +27,14 @@ function bucketLimits(): readonly number[] {
 }
 
 /**
- * Counts values by TensorFlow's default buckets; of neighbouring buckets that are empty, one is kept.
+ * Counts values in TensorFlow's default buckets; of adjacent empty buckets, one is kept.
  *
  * @param where names the values in messages
- * @throws LocalgradError `invalid-data` where there are no values, or any that is not finite
+ * @throws LocalgradError `invalid-data` if there are no values or one is not finite
  */
 export function histogramOf(values: ArrayLike<number>, where: string): Histogram {
-  if (values.length === 0) throw new LocalgradError('invalid-data', `${where} has no values; a histogram needs one.`);
+  if (values.length === 0)
+    throw new LocalgradError('invalid-data', `${where} has no values; a histogram needs at least one.`);
   const limits = bucketLimits();
   const counts = new Array<number>(limits.length).fill(0);
   let min = Number.POSITIVE_INFINITY;
@@ -43,7 +44,7 @@ export function histogramOf(values: ArrayLike<number>, where: string): Histogram
   for (let index = 0; index < values.length; index++) {
     const value = values[index] as number;
     if (!Number.isFinite(value)) {
-      const message = `${where} has ${value} at index ${index}; a histogram's values are finite.`;
+      const message = `${where} has ${value} at index ${index}; allowed: finite values.`;
       throw new LocalgradError('invalid-data', message, { index });
     }
     min = Math.min(min, value);
@@ -68,7 +69,7 @@ function firstAbove(limits: readonly number[], value: number): number {
 }
 
 function withoutEmptyRuns(limits: readonly number[], counts: readonly number[]): Pick<Histogram, 'limits' | 'counts'> {
-  // The last of a run of empty buckets stays: it says where the next bucket begins.
+  // The last of a sequence of empty buckets stays: it marks where the next bucket begins.
   const kept = limits.flatMap((_, index) => (counts[index] !== 0 || counts[index + 1] !== 0 ? [index] : []));
   return { limits: kept.map((index) => limits[index] as number), counts: kept.map((index) => counts[index] as number) };
 }

@@ -8,27 +8,27 @@ import { histogramOf } from './histogram.js';
 import { readPngHeader } from './png-header.js';
 
 export interface TensorboardOptions {
-  /** The run's folder; TensorBoard shows its path below `--logdir` as the run's name. Made where it is not there. */
+  /** Folder of the run; created if missing. TensorBoard uses its path below `--logdir` as the run name. */
   readonly folder: string;
-  /** Asked at the end of every epoch for values by tag, e.g. weights. */
+  /** Called at the end of every epoch; returns values by tag, e.g. weights. */
   readonly histograms?: () => Readonly<Record<string, ArrayLike<number>>>;
-  /** Last part of the file's name. Default: this machine's name. */
+  /** Last part of the file name. Default: the host name. */
   readonly host?: string;
   /** Clock in seconds since 1970. */
   readonly now?: () => number;
 }
 
 export interface TensorboardWriter extends Observer {
-  /** @param png the bytes of a PNG file. @throws LocalgradError `invalid-data` for other bytes */
+  /** @param png content of a PNG file. @throws LocalgradError `invalid-data` for other content */
   addImage(tag: string, png: Uint8Array, step: number): void;
-  /** Counts values by TensorFlow's default buckets. @throws LocalgradError `invalid-data` unless all are finite */
+  /** Counts values in TensorFlow's default buckets. @throws LocalgradError `invalid-data` unless all are finite */
   addHistogram(tag: string, values: ArrayLike<number>, step: number): void;
 }
 
 /**
- * Writes what happens to a run into an event file of TensorBoard: losses, their terms and the learning rate wherever
- * losses are read, tests and costs by epoch. A run that goes on starts a further file, and has TensorBoard forget what
- * was written after the checkpoint.
+ * Writes a run to a TensorBoard event file: losses, their terms and the learning rate at each step whose losses are read,
+ * and tests and costs per epoch. A resumed run starts another file and makes TensorBoard discard events that were written
+ * after the checkpoint.
  */
 export function tensorboardWriter(options: TensorboardOptions): TensorboardWriter {
   const { folder, histograms, host = hostname(), now = () => Date.now() / 1000 } = options;
@@ -48,7 +48,7 @@ export function tensorboardWriter(options: TensorboardOptions): TensorboardWrite
   const trackStep = (event: TrainingEvent) => {
     if (event.type === 'run-start') {
       step = event.resumedAtStep ?? 0;
-      // What is of the step itself was written before its checkpoint was.
+      // Events of the step itself were written before its checkpoint.
       append(sessionStartEvent, step + 1);
     }
     if (event.type === 'step-end') step = event.step;

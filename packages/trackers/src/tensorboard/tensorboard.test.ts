@@ -28,7 +28,7 @@ describe('crc32c', () => {
     ['nothing', text(''), 0],
   ])('has the answer of RFC 3720 for %s', (_, bytes, answer) => expect(crc32c(bytes)).toBe(answer));
 
-  it('is masked as TensorFlow does', () => {
+  it('is masked like in TensorFlow', () => {
     // From the definition: rotated right by 15 bits, plus a constant.
     expect(maskedCrc32c(text('123456789'))).toBe((((0xe3069283 >>> 15) | (0xe3069283 << 17)) + 0xa282ead8) >>> 0);
     expect(maskedCrc32c(text(''))).toBe(0xa282ead8);
@@ -36,7 +36,7 @@ describe('crc32c', () => {
 });
 
 describe('tensorboardWriter', () => {
-  it('writes byte for byte what TensorBoard’s own messages encode', () => {
+  it('writes the same bytes as TensorBoard’s own encoder', () => {
     const writer = tensorboardWriter({ folder, host: 'host', now: () => golden.wallTime });
     for (const event of runEvents().slice(0, 1)) writer.observe(event);
     // Beyond 32 bits.
@@ -51,7 +51,7 @@ describe('tensorboardWriter', () => {
     expect(readFileSync(join(folder, names[0] as string)).toString('base64')).toBe(golden.file);
   });
 
-  it('has each event in the file before training goes on, and leaves steps without losses out', () => {
+  it('writes each event to the file before training continues, and omits steps without losses', () => {
     const writer = tensorboardWriter({ folder });
     const sizes = runEvents().map((event) => {
       writer.observe(event);
@@ -64,7 +64,7 @@ describe('tensorboardWriter', () => {
     ]);
   });
 
-  it('starts a further file when a run goes on, later than those that are there even if the clock is not', () => {
+  it('starts another file when a run is resumed, with a later name even if the clock went back', () => {
     for (const seconds of [100, 100, 90])
       tensorboardWriter({ folder, host: 'a', now: () => seconds }).addImage('i', png, 0);
     tensorboardWriter({ folder, host: 'b', now: () => 200 }).addImage('i', png, 0);
@@ -76,7 +76,7 @@ describe('tensorboardWriter', () => {
     ]);
   });
 
-  it('asks for histograms at the ends of epochs', () => {
+  it('requests histograms at the end of each epoch', () => {
     let asked = 0;
     const histograms = () => ({ [`weights/${++asked}`]: Float32Array.of(asked) });
     const writer = tensorboardWriter({ folder, histograms });
@@ -85,7 +85,7 @@ describe('tensorboardWriter', () => {
     expect([1, 2, 3].map((count) => file.includes(`weights/${count}`))).toEqual([true, true, false]);
   });
 
-  it('names what is wrong with an image, a histogram, a step', () => {
+  it('reports what is wrong with an image, a histogram or a step', () => {
     const writer = tensorboardWriter({ folder });
     expect(() => writer.addImage('map', text('GIF89a'), 0)).toThrow("Image 'map' is not a PNG file (6 bytes)");
     expect(() => writer.addHistogram('w', [1, Number.NaN], 0)).toThrow("Histogram 'w' has NaN at index 1");
@@ -97,7 +97,7 @@ describe('tensorboardWriter', () => {
 });
 
 describe('histogramOf', () => {
-  it('counts every value into the bucket that ends above it', () => {
+  it('counts each value in the bucket whose upper bound is above it', () => {
     const { limits, counts, count } = histogramOf([-2, 0, 0, 5, 5, 5], 'values');
     const total = (from: number, to: number) =>
       counts
@@ -107,7 +107,7 @@ describe('histogramOf', () => {
     expect(limits).toEqual([...limits].sort((a, b) => a - b));
   });
 
-  it('takes the largest number there is', () => {
+  it('accepts the largest double', () => {
     expect(histogramOf([Number.MAX_VALUE], 'values').counts.at(-1)).toBe(1);
   });
 });

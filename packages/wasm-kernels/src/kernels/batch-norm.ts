@@ -1,6 +1,6 @@
+import type { BatchNormGradient, BatchNormGradientRequest, Normalization } from '@localgrad/kernels';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
-import type { BatchNormGradient, BatchNormGradientRequest, Normalisation } from './interface.js';
 
 const PIECES = 32;
 /** Rows per piece come in multiples of this, so that pieces are worth a thread's while. */
@@ -61,20 +61,15 @@ export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Te
   return { mean, variance };
 }
 
-/** Writes x ↦ x·scale + shift of a normalisation to `pointer`: all scales, then all shifts. */
+/** Writes x ↦ x·scale + shift of a normalization to `pointer`: all scales, then all shifts. */
 function writeAffine(
   context: KernelContext,
   pointer: number,
-  { mean, variance, epsilon, scale, shift }: Normalisation,
+  { mean, variance, epsilon, scale, shift }: Normalization,
 ): void {
   const channels = mean.size;
+  const [means, variances, scales, shifts] = context.valuesOf(mean, variance, scale, shift);
   const affine = context.floats(pointer, 2 * channels);
-  const [means, variances, scales, shifts] = [mean, variance, scale, shift].map((tensor) => context.values(tensor)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
   for (let c = 0; c < channels; c++) {
     const factor = (scales[c] as number) / Math.sqrt((variances[c] as number) + epsilon);
     affine[c] = factor;
@@ -85,7 +80,7 @@ function writeAffine(
 export function batchNormApply(
   context: KernelContext,
   x: Tensor4D,
-  normalisation: Normalisation,
+  normalization: Normalization,
   residual: Tensor4D | undefined,
   relu: boolean,
 ): Tensor4D {
@@ -93,7 +88,7 @@ export function batchNormApply(
   const { rows, channels } = rowsOf(x);
   const y = heap.allocate<Tensor4D>(x.shape);
   return context.scratch(8 * channels, (affine) => {
-    writeAffine(context, affine, normalisation);
+    writeAffine(context, affine, normalization);
     const parts = pieces(rows, PIECES, QUANTUM);
     const [from, added, to] = [heap.pointer(x), residual === undefined ? 0 : heap.pointer(residual), heap.pointer(y)];
     pool.run('batchNormApply', parts.count, (piece) => [
@@ -115,7 +110,7 @@ export function batchNormApply(
  * dx = scale/σ·(g − dShift/N − x̂·dScale/N), which is k0·g + k1·x + k2 by channel.
  */
 export function batchNormGradient(context: KernelContext, request: BatchNormGradientRequest): BatchNormGradient {
-  const { dy, x, normalisation, mask, overwriteInput, wantMasked } = request;
+  const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;
   const { heap, pool } = context;
   const { rows, channels } = rowsOf(x);
   const isMasked = mask !== 'none';
@@ -123,10 +118,10 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
   const mode = mask === 'none' ? 0 : mask === 'recompute' ? 1 : 2;
 
   return context.scratch(4 * 6 * channels, (affine) => {
-    writeAffine(context, affine, normalisation);
+    writeAffine(context, affine, normalization);
     const means = affine + 8 * channels;
     const coefficients = affine + 12 * channels;
-    context.floats(means, channels).set(context.values(normalisation.mean));
+    context.floats(means, channels).set(context.values(normalization.mean));
     const input = heap.pointer(x);
     const cotangent = heap.pointer(dy);
     const gradient = heap.pointer(masked);
@@ -147,7 +142,7 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
     ]);
     const dScale = heap.allocate<Tensor1D>([channels]);
     const dShift = heap.allocate<Tensor1D>([channels]);
-    writeCoefficients(context, coefficients, normalisation, total, rows, dScale, dShift);
+    writeCoefficients(context, coefficients, normalization, total, rows, dScale, dShift);
 
     const canOverwriteInput = overwriteInput && !heap.shares(x);
     const canOverwriteGradient = !wantMasked && !heap.shares(masked);
@@ -172,21 +167,16 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
 function writeCoefficients(
   context: KernelContext,
   pointer: number,
-  { mean, variance, epsilon, scale }: Normalisation,
+  { mean, variance, epsilon, scale }: Normalization,
   total: Float64Array,
   rows: number,
   dScale: Tensor1D,
   dShift: Tensor1D,
 ): void {
   const channels = mean.size;
+  const [means, variances, scales] = context.valuesOf(mean, variance, scale);
+  const [scaleGradient, shiftGradient] = context.valuesOf(dScale, dShift);
   const k = context.floats(pointer, 3 * channels);
-  const [means, variances, scales] = [mean, variance, scale].map((tensor) => context.values(tensor)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  const scaleGradient = context.values(dScale);
-  const shiftGradient = context.values(dShift);
   for (let c = 0; c < channels; c++) {
     const inverse = 1 / Math.sqrt((variances[c] as number) + epsilon);
     const sum = total[c] as number;

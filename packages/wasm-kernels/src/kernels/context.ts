@@ -16,9 +16,15 @@ export interface KernelContext {
   doubles(pointer: number, length: number): Float64Array;
   integers(pointer: number, length: number): Int32Array;
   values(tensor: Tensor): Float32Array;
+  /**
+   * Views of several tensors. A tensor of another backend moves to the heap when it is first used, which may make it
+   * grow: all views are taken after all tensors are there.
+   */
+  valuesOf<Tensors extends readonly Tensor[]>(...tensors: Tensors): { [Index in keyof Tensors]: Float32Array };
 }
 
 export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
+  const valuesAt = (pointer: number, { size }: Tensor) => new Float32Array(heap.memory.buffer, pointer, size);
   return {
     heap,
     pool,
@@ -33,7 +39,11 @@ export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
     floats: (pointer, length) => new Float32Array(heap.memory.buffer, pointer, length),
     doubles: (pointer, length) => new Float64Array(heap.memory.buffer, pointer, length),
     integers: (pointer, length) => new Int32Array(heap.memory.buffer, pointer, length),
-    values: (tensor) => new Float32Array(heap.memory.buffer, heap.pointer(tensor), tensor.size),
+    values: (tensor) => valuesAt(heap.pointer(tensor), tensor),
+    valuesOf: (...tensors) => {
+      const pointers = tensors.map((tensor) => heap.pointer(tensor));
+      return tensors.map((tensor, index) => valuesAt(pointers[index] ?? 0, tensor)) as never;
+    },
   };
 }
 

@@ -1,7 +1,7 @@
+import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { convolve, sizeArguments } from './convolve.js';
-import type { ConvolutionGeometry, Shape4 } from './interface.js';
 
 /** Partial filter gradients: few enough to stay small, many enough for the threads of a desktop. */
 const FILTER_GRADIENT_PIECES = 16;

@@ -1,6 +1,6 @@
+import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
-import type { Shape4 } from './interface.js';
 
 /** Each piece has a band of padded rows of its own, so that their number bounds the scratch memory. */
 const PIECES = 32;

@@ -1,6 +1,6 @@
+import type { SgdUpdateRequest, Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
-import type { SgdUpdateRequest, Shape4 } from './interface.js';
 
 function elementPieces(size: number): ReturnType<typeof pieces> {
   return pieces(size, size < MINIMUM_FOR_THREADS ? 1 : 16, 64);
@@ -85,9 +85,9 @@ export function softmaxCrossEntropy(
   const [batch, classes] = logits.shape;
   const gradient = heap.allocate<tf.Tensor2D>([batch, classes]);
   const loss = heap.allocate<tf.Scalar>([]);
-  const scores = context.values(logits);
-  const targets = context.integers(heap.pointer(labels), batch);
-  const result = context.values(gradient);
+  const targetsPointer = heap.pointer(labels);
+  const [scores, result] = context.valuesOf(logits, gradient);
+  const targets = context.integers(targetsPointer, batch);
   let total = 0;
   for (let n = 0; n < batch; n++) {
     const row = n * classes;

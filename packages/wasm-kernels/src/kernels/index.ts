@@ -14,8 +14,8 @@ import {
   sgdUpdate,
   softmaxCrossEntropy,
 } from './elementwise.js';
-import type { WasmTrainingKernels } from './interface.js';
 import { matMul } from './matrix-product.js';
+import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 export interface KernelOptions {
   /** More than 1 needs a heap that threads share. */

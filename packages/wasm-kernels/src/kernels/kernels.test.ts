@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-cpu';
+import type { Shape4, TrainingKernels } from '@localgrad/kernels';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWasm, type WasmRuntime } from '../runtime/start.js';
-import type { Shape4, WasmTrainingKernels } from './interface.js';
 
 /** Values with a fixed seed, so that a failure can be repeated. */
 function noise(size: number, seed: number): Float32Array {
@@ -74,18 +74,18 @@ const cases: Case[] = [
 
 describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
   let runtime: WasmRuntime;
-  let kernels: WasmTrainingKernels;
+  let kernels: TrainingKernels;
 
   beforeAll(async () => {
     runtime = await startWasm({ threads });
-    kernels = runtime.kernels as WasmTrainingKernels;
+    kernels = runtime.kernels;
   });
   afterAll(() => runtime.dispose());
 
   it('runs with the threads that were asked for', () => {
-    expect(runtime.reason).toBeUndefined();
-    expect(runtime.threads).toBe(threads);
-    expect(kernels.threads).toBe(threads);
+    expect(runtime.facts.reason).toBeUndefined();
+    expect(runtime.facts.threads).toBe(threads);
+    expect(kernels.name).toBe('wasm-simd');
   });
 
   it.each(cases)('convolution and its gradients: %j', ({ x: xShape, co, k, stride, padding }) => {
@@ -154,14 +154,14 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
         const { mean, variance } = kernels.batchStatistics(x);
         closeTo(mean.dataSync(), expected.mean, 1e-6);
         closeTo(variance.dataSync(), expected.variance, 1e-5);
-        const normalisation = { mean, variance, epsilon, scale: tf.tensor1d(gs), shift: tf.tensor1d(bs) };
+        const normalization = { mean, variance, epsilon, scale: tf.tensor1d(gs), shift: tf.tensor1d(bs) };
         const residual = mode === 'output' ? tf.tensor4d(rs, [...shape]) : undefined;
-        const y = kernels.batchNormApply(x, normalisation, residual, mode !== 'none');
+        const y = kernels.batchNormApply(x, normalization, residual, mode !== 'none');
         closeTo(y.dataSync(), expected.y, 2e-5);
         const mask = mode === 'output' ? y : mode;
         const dy = tf.tensor4d(ds, [...shape]);
         const shared = dy.clone();
-        const kept = kernels.batchNormGradient({ dy, x, normalisation, mask, overwriteInput: false, wantMasked: true });
+        const kept = kernels.batchNormGradient({ dy, x, normalization, mask, overwriteInput: false, wantMasked: true });
         closeTo(shared.dataSync(), ds, 0);
         closeTo(x.dataSync(), xs, 0);
         closeTo(kept.dx.dataSync(), expected.dx, 1e-4);
@@ -172,7 +172,7 @@ describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
         const again = kernels.batchNormGradient({
           dy: own,
           x,
-          normalisation,
+          normalization,
           mask,
           overwriteInput: true,
           wantMasked: true,

@@ -1,15 +1,16 @@
+import type { Shape4, TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWasm, type WasmRuntime } from '../runtime/start.js';
-import type { Shape4, WasmTrainingKernels } from './interface.js';
+import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 let runtime: WasmRuntime;
-let kernels: WasmTrainingKernels;
+let kernels: TrainingKernels;
 
 beforeAll(async () => {
   runtime = await startWasm({ threads: 2 });
-  kernels = runtime.kernels as WasmTrainingKernels;
+  kernels = runtime.kernels;
 });
 afterAll(() => runtime.dispose());
 
@@ -174,7 +175,7 @@ describe('consumed arguments', () => {
 describe('numbers of threads', () => {
   it('do not change a bit of any kernel', async () => {
     const other = await startWasmKernels(1);
-    const compare = (run: (k: WasmTrainingKernels) => tf.Tensor[]) => {
+    const compare = (run: (k: TrainingKernels) => tf.Tensor[]) => {
       withoutLeak(() => {
         const [two, one] = [run(kernels), run(other)].map((tensors) =>
           tensors.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer)),
@@ -201,18 +202,18 @@ describe('numbers of threads', () => {
       compare((k) => {
         const x = normal(shape, 1);
         const { mean, variance } = k.batchStatistics(x);
-        const normalisation = {
+        const normalization = {
           mean,
           variance,
           epsilon: 1e-5,
           scale: tf.ones([channels]),
           shift: tf.zeros([channels]),
         } as const;
-        const y = k.batchNormApply(x, normalisation as never, normal(shape, 2), true);
+        const y = k.batchNormApply(x, normalization as never, normal(shape, 2), true);
         const gradient = k.batchNormGradient({
           dy: normal(shape, 3),
           x,
-          normalisation: normalisation as never,
+          normalization: normalization as never,
           mask: y,
           overwriteInput: false,
           wantMasked: true,

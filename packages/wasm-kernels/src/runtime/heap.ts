@@ -10,7 +10,7 @@ export interface WasmHeap {
   pointer(tensor: tf.Tensor): number;
   /** True if other handles share the tensor's buffer, so that it must not be overwritten. */
   shares(tensor: tf.Tensor): boolean;
-  /** An uninitialised tensor on the heap. */
+  /** An uninitialized tensor on the heap. */
   allocate<T extends tf.Tensor>(shape: readonly number[], dtype?: 'float32' | 'int32'): T;
   /** @throws LocalgradError `out-of-memory` */
   malloc(bytes: number): number;
@@ -19,6 +19,8 @@ export interface WasmHeap {
   usedBytes(): number;
   /** What the heap may still grow to hold. */
   availableBytes(): number;
+  /** Removes the guard. */
+  close(): void;
 }
 
 /** WebAssembly's 32-bit address space, which is also what the backend's build allows. */
@@ -39,10 +41,10 @@ interface WasmBackend {
 }
 
 /**
- * Opens the heap of the running wasm backend, and guards it: the backend does not check what its malloc returns, so that
- * past 4 GiB it overwrites tensors in silence (backends.md: shown with 16 tensors of 256 MiB).
+ * Opens the heap of the running wasm backend, and guards it: the backend does not check the result of its malloc, so that
+ * past 4 GiB it silently overwrites tensors (16 tensors of 256 MiB show it).
  *
- * @param limitBytes refuse to hand out more than this in total
+ * @param limitBytes largest number of bytes that may be allocated in total
  */
 export function openHeap(limitBytes: number = maximumHeapBytes): WasmHeap {
   const backend = tf.backend() as unknown as WasmBackend;
@@ -76,11 +78,13 @@ export function openHeap(limitBytes: number = maximumHeapBytes): WasmHeap {
     free: (pointer) => module._free(pointer),
     usedBytes: guard.usedBytes,
     availableBytes: () => limitBytes - guard.usedBytes(),
+    close: guard.remove,
   };
 }
 
 interface Guard {
   usedBytes(): number;
+  remove(): void;
 }
 
 const guards = new WeakMap<EmscriptenModule, Guard>();
@@ -92,6 +96,7 @@ function guardAllocations(module: EmscriptenModule, limitBytes: number): Guard {
   const sizes = new Map<number, number>();
   let used = 0;
   const { malloc, free } = module.asm;
+  const original = { malloc: module._malloc, free: module._free };
   const refuse = (bytes: number): never => {
     throw new LocalgradError(
       'out-of-memory',
@@ -115,7 +120,14 @@ function guardAllocations(module: EmscriptenModule, limitBytes: number): Guard {
     sizes.delete(address);
     free(pointer);
   };
-  const guard = { usedBytes: () => used };
+  const guard = {
+    usedBytes: () => used,
+    remove() {
+      module._malloc = original.malloc;
+      module._free = original.free;
+      guards.delete(module);
+    },
+  };
   guards.set(module, guard);
   return guard;
 }

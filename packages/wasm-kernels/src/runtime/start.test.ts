@@ -1,47 +1,58 @@
 import { LocalgradError } from '@localgrad/core';
+import { currentKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startWasm, type WasmRuntime } from './start.js';
+import { startWasm, type WasmOptions, type WasmRuntime } from './start.js';
 
-let runtime: WasmRuntime | undefined;
+const started: WasmRuntime[] = [];
+async function start(options: WasmOptions): Promise<WasmRuntime> {
+  const runtime = await startWasm(options);
+  started.push(runtime);
+  return runtime;
+}
 afterEach(() => {
-  runtime?.dispose();
-  runtime = undefined;
-  if (tf.findBackendFactory('wasm') !== null) tf.removeBackend('wasm');
+  for (const runtime of started.splice(0)) runtime.dispose();
 });
+
+const values = (tensor: tf.Tensor) => [...tensor.dataSync()];
+
+/** Input gradient of a convolution by automatic differentiation of stock operations. */
+function inputGradient(): number[] {
+  return tf.tidy(() => {
+    const x = tf.ones<tf.Rank.R4>([2, 5, 5, 3]);
+    const filter = tf.ones<tf.Rank.R4>([3, 3, 3, 4]);
+    const loss = (image: tf.Tensor) => tf.sum(tf.square(tf.conv2d(image as tf.Tensor4D, filter, 2, 'same')));
+    return values(tf.grad(loss)(x));
+  });
+}
 
 // Order matters: threads first, as in a fresh process, where only the stock factory is registered.
 describe('startWasm', () => {
   it('starts the threaded build on a heap that threads share', async () => {
-    runtime = await startWasm({ threads: 2 });
-    expect(runtime.reason).toBeUndefined();
-    expect(runtime.build).toBe('threaded-simd');
-    expect(runtime.heap.shared).toBe(true);
-    expect(runtime.kernels?.threads).toBe(2);
+    const { facts, heap, kernels } = await start({ threads: 2 });
+    expect(facts).toEqual({ build: 'threaded-simd', threads: 2, simd: true, relaxedSimd: false });
+    expect(heap.shared).toBe(true);
+    expect(currentKernels()).toBe(kernels);
   });
 
   it('gives the same bits on one and on two threads', async () => {
     const once = async (threads: number) => {
-      const started = await startWasm({ threads });
-      const kernels = started.kernels as NonNullable<typeof started.kernels>;
+      const { kernels } = await start({ threads });
       const x = tf.tensor4d(
         Float32Array.from({ length: 40 * 16 * 16 * 8 }, (_, i) => Math.sin(i)),
         [40, 16, 16, 8],
       );
       const { mean, variance } = kernels.batchStatistics(x);
       const dw = kernels.conv2dFilterGradient(x, x, [3, 3, 8, 8], { stride: 1, padding: 1 });
-      const values = [mean, variance, dw].map((tensor) => [...tensor.dataSync()]);
-      started.dispose();
-      tf.removeBackend('wasm');
-      return values;
+      return [mean, variance, dw].map(values);
     };
     expect(await once(1)).toEqual(await once(2));
   });
 
-  it('refuses what the heap cannot hold, and loses nothing', async () => {
-    runtime = await startWasm({ threads: 2, limitBytes: 64 * 2 ** 20 });
+  it('rejects a tensor that the heap cannot hold, and loses nothing', async () => {
+    const { heap } = await start({ threads: 2, limitBytes: 64 * 2 ** 20 });
     const kept = tf.ones([1024]);
-    const before = runtime.heap.usedBytes();
+    const before = heap.usedBytes();
     let caught: unknown;
     try {
       tf.tidy(() => tf.zeros([20 * 2 ** 20]).dataSync());
@@ -52,12 +63,97 @@ describe('startWasm', () => {
     expect((caught as LocalgradError).message).toMatch(
       /83886080 bytes were asked for, \d+ of 67108864 bytes are in use/,
     );
-    expect(runtime.heap.usedBytes()).toBeLessThanOrEqual(before + 4096);
+    expect(heap.usedBytes()).toBeLessThanOrEqual(before + 4096);
     expect(kept.dataSync().every((value) => value === 1)).toBe(true);
   });
 
-  it('says which options there are', async () => {
+  it('rejects options that do not exist or are out of range', async () => {
     await expect(startWasm({ threads: 0 })).rejects.toThrow(/'auto' or an integer from 1 to 64/);
     await expect(startWasm({ thread: 1 } as never)).rejects.toThrow(/Did you mean 'threads'/);
+  });
+});
+
+describe('a second startWasm', () => {
+  it.each([1, 2])('shares the backend that runs with the same settings: %i threads', async (threads) => {
+    const first = await start({ threads });
+    const backend = tf.backend();
+    const tensor = tf.tensor1d([1, 2, 3]);
+    const second = await start({ threads });
+    const third = await start({});
+    expect(tf.backend()).toBe(backend);
+    expect(third.facts).toEqual(first.facts);
+    second.dispose();
+    third.dispose();
+    expect(values(first.kernels.accumulate(tensor, tensor.clone()))).toEqual([2, 4, 6]);
+    first.dispose();
+    expect(() => first.kernels.batchStatistics(tf.ones([1, 2, 2, 3]))).toThrow();
+  });
+
+  it('shares the backend of a start that is under way', async () => {
+    const [first, second] = await Promise.all([start({ threads: 2 }), start({ threads: 2 })]);
+    expect(second.heap).toBe(first.heap);
+    expect(second.kernels).toBe(first.kernels);
+  });
+
+  it.each([
+    [1, 2],
+    [2, 1],
+    [2, 3],
+  ])('moves tensors when it replaces %i threads by %i', async (before, after) => {
+    const first = await start({ threads: before });
+    const [x, y] = [tf.tensor1d([1, 2, 3]), tf.tensor1d([4, 5, 6])];
+    const alias = x.clone();
+    const second = await start({ threads: after });
+    expect(second.facts.threads).toBe(after);
+    expect(() => first.kernels.accumulate(x.clone(), y)).toThrow(/disposed|not on the wasm heap/);
+    first.dispose();
+    expect(tf.getBackend()).toBe('wasm');
+    expect(values(second.kernels.accumulate(x, y))).toEqual([5, 7, 9]);
+    expect(values(tf.mul(alias, y))).toEqual([4, 10, 18]);
+  });
+});
+
+describe('WasmRuntime.dispose', () => {
+  const kernelNames = ['Conv2DBackpropFilter', 'Conv2DBackpropInput', 'Identity', 'UnsortedSegmentSum'];
+  const registered = () => kernelNames.map((name) => tf.getKernel(name, 'wasm'));
+
+  it.each<WasmOptions>([{ threads: 2 }, { threads: 1 }, { simd: false }])(
+    'undoes the start with %j',
+    async (options) => {
+      await import('@tensorflow/tfjs-backend-wasm');
+      await tf.setBackend('cpu');
+      const [factory, before] = [tf.findBackendFactory('wasm'), registered()];
+      const expected = inputGradient();
+      const runtime = await startWasm(options);
+      expect(inputGradient()).toEqual(expected);
+      const tensor = tf.tensor1d([1, 2, 3]);
+      runtime.dispose();
+      runtime.dispose();
+      expect(registered()).toEqual(before);
+      expect(tf.findBackendFactory('wasm')).toBe(factory);
+      expect(currentKernels()).toBe(stockKernels);
+      // Stock operations work as before, on tensors of the disposed backend too.
+      await tf.setBackend('wasm');
+      expect(values(tf.mul(tensor, 2))).toEqual([2, 4, 6]);
+      expect(inputGradient()).toEqual(expected);
+      await tf.setBackend('cpu');
+    },
+  );
+
+  it('goes back to the backend that was current before, with tensors on either side', async () => {
+    await tf.setBackend('cpu');
+    const older = tf.tensor1d([1, 2, 3]);
+    const runtime = await startWasm({ threads: 2 });
+    const newer = tf.tensor1d([4, 5, 6]);
+    runtime.dispose();
+    expect(tf.getBackend()).toBe('cpu');
+    expect(values(tf.add(older, newer))).toEqual([5, 7, 9]);
+  });
+
+  it('starts again with SIMD after a start without', async () => {
+    (await startWasm({ simd: false })).dispose();
+    const { facts } = await start({ threads: 1 });
+    expect(facts.build).toBe('simd');
+    expect(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')).toBe(true);
   });
 });

@@ -1,129 +1,151 @@
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import {
+  type KernelRuntime,
+  registerTrainingKernels,
+  SharedRuntimes,
+  stockKernels,
+  type TrainingKernels,
+} from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { createWasmTrainingKernels } from '../kernels/index.js';
-import type { WasmTrainingKernels } from '../kernels/interface.js';
+import { createWasmTrainingKernels, type KernelOptions } from '../kernels/index.js';
+import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
 import { registerTrainingGradients } from '../stock/register.js';
-import { detectWasm } from './detect.js';
+import { type Build, startBuild } from './build.js';
+import { detectWasm, type WasmFeatures } from './detect.js';
 import { maximumHeapBytes, openHeap, type WasmHeap } from './heap.js';
 import { withoutFatalErrorHandlers } from './process-listeners.js';
-import { instantiateThreadedBuild } from './threaded-build.js';
 
 export interface WasmOptions {
-  /** Threads for the backend's and our kernels; `auto`: one per core, at most 8. Default `auto`. */
+  /** Threads of the backend and of our kernels; `auto`: one per core, at most 8, or those of a running backend. Default `auto`. */
   readonly threads?: number | 'auto';
-  /** Use SIMD where it is there. `false` shows what a machine without it does. Default true. */
+  /** Use SIMD if it is available; `false` shows what a machine without it does. Default true. */
   readonly simd?: boolean;
-  /** Fused multiply-adds: faster, but not the same bits on every processor. Default false. */
+  /** Fused multiply-adds: faster, but results differ between processors. Default false. */
   readonly relaxedSimd?: boolean;
-  /** Refuse to hold more than this on the heap. Default 4 GiB, the most that WebAssembly can address. */
+  /** Largest size of the heap. Default 4 GiB, the most that WebAssembly can address. */
   readonly limitBytes?: number;
 }
 
-export interface WasmRuntime {
-  readonly build: 'threaded-simd' | 'simd' | 'plain';
+export type WasmFacts = {
+  readonly build: Build['name'];
   readonly threads: number;
   readonly simd: boolean;
   readonly relaxedSimd: boolean;
-  /** Why a lesser build runs than was asked for. */
+  /** Why a slower build runs than the options ask for. */
   readonly reason?: string;
+};
+
+export interface WasmRuntime extends KernelRuntime {
+  readonly facts: WasmFacts;
   readonly heap: WasmHeap;
-  /** Absent without SIMD: then the composed stock kernels do the work. */
-  readonly kernels?: WasmTrainingKernels;
-  /** Stops the threads. The TensorFlow.js backend stays registered. */
-  dispose(): void;
+  /** Without SIMD these are `stockKernels`. */
+  readonly kernels: TrainingKernels;
 }
 
+interface Settings {
+  readonly threads: number | 'auto';
+  readonly simd: boolean;
+  readonly relaxedSimd: boolean;
+  readonly limitBytes: number;
+}
+
+const runtimes = new SharedRuntimes<WasmRuntime>();
+/** Starts wait for each other. */
+let pending: Promise<unknown> = Promise.resolve();
+let running: { readonly backend: object; readonly settings: Settings & { readonly threads: number } } | undefined;
+
 /**
- * Makes TensorFlow.js' wasm backend the current one, with threads where there are cores, our training kernels, the
- * gradients that it lacks, and a guard at the end of its heap.
+ * Makes TensorFlow.js' wasm backend the current one, with threads, our training kernels, the gradients that it lacks, and
+ * a guard at the end of its heap.
+ *
+ * A backend that already runs with the same settings is shared. Other settings replace it: its earlier handles end, and
+ * tensors on it move to the new backend when they are used.
  *
  * @throws LocalgradError `backend-unavailable`, `invalid-option`
  */
-export async function startWasm(options: WasmOptions = {}): Promise<WasmRuntime> {
+export function startWasm(options: WasmOptions = {}): Promise<WasmRuntime> {
+  const started = pending.then(() => start(options));
+  pending = started.catch(() => {});
+  return started;
+}
+
+async function start(options: WasmOptions): Promise<WasmRuntime> {
+  const features = await detectWasm();
+  const settings = settingsOf(options, features);
+  if (running !== undefined && tf.engine().registry.wasm === running.backend && fits(running.settings, settings)) {
+    const runtime = runtimes.get(running.backend);
+    if (runtime !== undefined) {
+      await tf.setBackend('wasm');
+      return runtimes.share(running.backend, () => runtime);
+    }
+  }
+  if (running !== undefined) runtimes.stop(running.backend);
+  const threads = settings.threads === 'auto' ? features.threads : settings.threads;
+  const build = await withoutFatalErrorHandlers(() => startBuild(settings.simd ? threads : 1, settings.simd));
+  const backend = tf.backend();
+  const runtime = await createRuntime(build, { ...settings, threads });
+  running = { backend, settings: { ...settings, threads } };
+  return runtimes.share(backend, () => runtime);
+}
+
+async function createRuntime(build: Build, settings: Settings & { readonly threads: number }): Promise<WasmRuntime> {
+  const { simd, relaxedSimd } = settings;
+  const heap = openHeap(settings.limitBytes);
+  const threads = heap.shared ? settings.threads : 1;
+  const own = simd ? await startKernels(build, heap, { threads, relaxedSimd }) : undefined;
+  const kernels = own ?? stockKernels;
+  const unregister = own === undefined ? () => {} : registerTrainingKernels(own);
+  const gradients = registerTrainingGradients(own);
+  const { name, reason } = build;
+  return {
+    name: 'wasm',
+    kernels,
+    facts: { build: name, threads, simd, relaxedSimd, ...(reason === undefined ? {} : { reason }) },
+    heap,
+    dispose() {
+      gradients.unregister();
+      unregister();
+      own?.dispose();
+      heap.close();
+      build.undo();
+    },
+  };
+}
+
+async function startKernels(build: Build, heap: WasmHeap, options: KernelOptions): Promise<WasmTrainingKernels> {
+  try {
+    return await createWasmTrainingKernels(heap, options);
+  } catch (error) {
+    heap.close();
+    build.undo();
+    throw error;
+  }
+}
+
+function settingsOf(options: WasmOptions, features: WasmFeatures): Settings {
   rejectUnknownKeys('startWasm', options, ['threads', 'simd', 'relaxedSimd', 'limitBytes']);
-  const { threads: wanted = 'auto', relaxedSimd = false, limitBytes = maximumHeapBytes } = options;
+  const { threads = 'auto', relaxedSimd = false, limitBytes = maximumHeapBytes } = options;
   requireOption(
-    wanted === 'auto' || (Number.isInteger(wanted) && wanted >= 1 && wanted <= 64),
+    threads === 'auto' || (Number.isInteger(threads) && threads >= 1 && threads <= 64),
     'startWasm',
     'threads',
-    wanted,
+    threads,
     "'auto' or an integer from 1 to 64",
   );
-  const features = await detectWasm();
-  const simd = features.simd && options.simd !== false;
   if (relaxedSimd && !features.relaxedSimd) {
     throw new LocalgradError(
       'backend-unavailable',
       'Relaxed SIMD is not available here. Node 22 has it; Node 20 needs --experimental-wasm-relaxed-simd.',
     );
   }
-  const threads = wanted === 'auto' ? features.threads : wanted;
-  const { build, reason } = await withoutFatalErrorHandlers(() => registerBackend(simd ? threads : 1, simd));
-  const heap = openHeap(limitBytes);
-  const usable = heap.shared ? threads : 1;
-  const kernels = simd ? await createWasmTrainingKernels(heap, { threads: usable, relaxedSimd }) : undefined;
-  registerTrainingGradients(kernels);
-  return {
-    build,
-    threads: usable,
-    simd,
-    relaxedSimd,
-    ...(reason === undefined ? {} : { reason }),
-    heap,
-    ...(kernels === undefined ? {} : { kernels }),
-    dispose: () => kernels?.dispose(),
-  };
+  return { threads, simd: features.simd && options.simd !== false, relaxedSimd, limitBytes };
 }
 
-/** What importing TensorFlow.js' wasm backend registers, kept to return to from the threaded build. */
-let stockFactory: ReturnType<typeof tf.findBackendFactory> | undefined;
-
-async function registerBackend(
-  threads: number,
-  simd: boolean,
-): Promise<{ build: WasmRuntime['build']; reason?: string }> {
-  const { setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
-  stockFactory ??= tf.findBackendFactory('wasm');
-  let reason: string | undefined;
-  if (threads > 1) {
-    try {
-      const backend = await instantiateThreadedBuild(threads);
-      if (tf.findBackendFactory('wasm') !== null) tf.removeBackend('wasm');
-      setThreadsCount(threads);
-      tf.registerBackend('wasm', () => backend, 2);
-      await activate();
-      return { build: 'threaded-simd' };
-    } catch (error) {
-      reason = `The threaded build could not be started, so that one thread is used: ${(error as Error).message}`;
-    }
-  }
-  if (!simd) {
-    tf.env().set('WASM_HAS_SIMD_SUPPORT', false);
-    reason = 'Without SIMD the training kernels of this package cannot run; stock operations are composed instead.';
-  }
-  if (tf.findBackendFactory('wasm') !== stockFactory) {
-    if (tf.findBackendFactory('wasm') !== null) tf.removeBackend('wasm');
-    tf.registerBackend('wasm', stockFactory, 2);
-  }
-  await activate();
-  return { build: simd ? 'simd' : 'plain', ...(reason === undefined ? {} : { reason }) };
-}
-
-async function activate(): Promise<void> {
-  let isReady = false;
-  let cause: unknown;
-  try {
-    isReady = await tf.setBackend('wasm');
-    await tf.ready();
-  } catch (error) {
-    cause = error;
-  }
-  if (!isReady) {
-    throw new LocalgradError(
-      'backend-unavailable',
-      'The wasm backend of TensorFlow.js could not be started.',
-      {},
-      { cause },
-    );
-  }
+function fits(present: Settings, wanted: Settings): boolean {
+  return (
+    (wanted.threads === 'auto' || wanted.threads === present.threads) &&
+    wanted.simd === present.simd &&
+    wanted.relaxedSimd === present.relaxedSimd &&
+    wanted.limitBytes === present.limitBytes
+  );
 }

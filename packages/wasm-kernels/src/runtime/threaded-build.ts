@@ -41,7 +41,7 @@ export async function instantiateThreadedBuild(threads: number): Promise<WasmBac
   fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
   const { cpus } = os;
   try {
-    // A static initialiser sizes the thread pool at half the number of processors that it sees.
+    // A static initializer sizes the thread pool at half the number of processors that it sees.
     os.cpus = () => Array.from({ length: 2 * threads }, () => cpus()[0] as ReturnType<typeof cpus>[number]);
     const module = await factory({
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),

@@ -1,5 +1,5 @@
+import type { TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import type { WasmTrainingKernels } from '../kernels/interface.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseFilterGradient, depthwiseInputGradient, unsortedSegmentSum } from './other-gradients.js';
 
@@ -39,7 +39,7 @@ export interface Registration {
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
-export function registerTrainingGradients(kernels?: WasmTrainingKernels): Registration {
+export function registerTrainingGradients(kernels?: TrainingKernels): Registration {
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }) => {
       const x = handle<tf.Tensor4D>(inputs.x);
@@ -105,16 +105,20 @@ export function registerComposedFilterGradient(): Registration {
 }
 
 function replaceKernels(kernels: Readonly<Record<string, (call: KernelArguments) => tf.TensorInfo>>): Registration {
-  const before = Object.keys(kernels).map((name) => [name, tf.getKernel(name, 'wasm')] as const);
-  for (const [name, kernelFunc] of Object.entries(kernels)) {
-    if (tf.getKernel(name, 'wasm') !== undefined) tf.unregisterKernel(name, 'wasm');
-    tf.registerKernel({ kernelName: name, backendName: 'wasm', kernelFunc: kernelFunc as never });
-  }
+  const replaced = Object.entries(kernels).map(([kernelName, kernelFunc]) => {
+    const before = tf.getKernel(kernelName, 'wasm');
+    if (before !== undefined) tf.unregisterKernel(kernelName, 'wasm');
+    const own: tf.KernelConfig = { kernelName, backendName: 'wasm', kernelFunc: kernelFunc as never };
+    tf.registerKernel(own);
+    return { kernelName, before, own };
+  });
   return {
     unregister() {
-      for (const [name, old] of before) {
-        tf.unregisterKernel(name, 'wasm');
-        if (old !== undefined) tf.registerKernel(old);
+      for (const { kernelName, before, own } of replaced) {
+        // Others may have replaced it meanwhile.
+        if (tf.getKernel(kernelName, 'wasm') !== own) continue;
+        tf.unregisterKernel(kernelName, 'wasm');
+        if (before !== undefined) tf.registerKernel(before);
       }
     },
   };

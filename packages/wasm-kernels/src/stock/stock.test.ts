@@ -92,7 +92,19 @@ describe('tf.grads on wasm', () => {
     const registration: Registration = registerComposedFilterGradient();
     expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).not.toBe(before);
     registration.unregister();
+    registration.unregister();
     expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).toBe(before);
+  });
+
+  it('keeps a kernel that has replaced its own', () => {
+    const registration = registerComposedFilterGradient();
+    const name = { kernelName: 'Conv2DBackpropFilter', backendName: 'wasm' };
+    const before = tf.getKernel(name.kernelName, name.backendName);
+    tf.unregisterKernel(name.kernelName, name.backendName);
+    const later: tf.KernelConfig = { ...before, ...name };
+    tf.registerKernel(later);
+    registration.unregister();
+    expect(tf.getKernel(name.kernelName, name.backendName)).toBe(later);
   });
 
   it('trains a small network with tf.train', () => {

@@ -1,4 +1,4 @@
-import type { BatchNormGradient, BatchNormGradientRequest, BatchStatistics, Normalisation } from '@localgrad/nn';
+import type { BatchNormGradient, BatchNormGradientRequest, BatchStatistics, Normalization } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { channelSums, finishSums } from './channel-sums.js';
@@ -23,7 +23,7 @@ export function batchStatistics(backend: WebGpuBackend, x: Tensor4D): BatchStati
   return { mean, variance };
 }
 
-const normalised = `
+const normalized = `
   let channel = index % uniforms.channels;
   let factor = scale[channel] * inverseSqrt(variance[channel] + uniforms.epsilon);
   var y = (x[index] - mean[channel]) * factor + shift[channel];`;
@@ -31,7 +31,7 @@ const normalised = `
 export function batchNormApply(
   backend: WebGpuBackend,
   x: Tensor4D,
-  { mean, variance, epsilon, scale, shift }: Normalisation,
+  { mean, variance, epsilon, scale, shift }: Normalization,
   residual: Tensor4D | undefined,
   relu: boolean,
 ): Tensor4D {
@@ -41,15 +41,15 @@ export function batchNormApply(
     outputShape: x.shape,
     integers: { channels: x.shape[3] },
     numbers: { epsilon },
-    body: `${normalised}
+    body: `${normalized}
       ${residual === undefined ? '' : 'y += residual[index];'}
       result[index] = ${relu ? 'max(y, 0.0)' : 'y'};`,
   });
 }
 
 export function batchNormGradient(backend: WebGpuBackend, request: BatchNormGradientRequest): BatchNormGradient {
-  const { dy, x, normalisation, mask, overwriteInput, wantMasked } = request;
-  const { mean, variance, epsilon, scale, shift } = normalisation;
+  const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;
+  const { mean, variance, epsilon, scale, shift } = normalization;
   const channels = x.shape[3];
   const rows = x.size / channels;
   let masked = dy;
@@ -61,7 +61,7 @@ export function batchNormGradient(backend: WebGpuBackend, request: BatchNormGrad
       outputShape: x.shape,
       integers: { channels },
       numbers: { epsilon },
-      body: `${byOutput ? 'let y = output[index];' : normalised}
+      body: `${byOutput ? 'let y = output[index];' : normalized}
         result[index] = select(0.0, dy[index], y > 0.0);`,
     });
     dy.dispose();
@@ -84,12 +84,12 @@ export function batchNormGradient(backend: WebGpuBackend, request: BatchNormGrad
     outputShape: x.shape,
     integers: { channels },
     numbers: { epsilon, count: rows },
-    // The mean and the variance depend on x too: their two terms project out the constant and the normalised part.
+    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
     body: `
       let channel = index % uniforms.channels;
       let inverse = inverseSqrt(variance[channel] + uniforms.epsilon);
-      let normalisedX = (x[index] - mean[channel]) * inverse;
-      let through = (dShift[channel] + normalisedX * dScale[channel]) / uniforms.count;
+      let normalizedX = (x[index] - mean[channel]) * inverse;
+      let through = (dShift[channel] + normalizedX * dScale[channel]) / uniforms.count;
       result[index] = (dy[index] - through) * scale[channel] * inverse;`,
   });
   if (overwriteInput) x.dispose();

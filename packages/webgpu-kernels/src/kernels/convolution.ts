@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry } from '@localgrad/nn';
+import type { ConvolutionGeometry } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import type { WebGpuBackend } from '../program.js';
 import { tiledProduct } from './matrix-product.js';

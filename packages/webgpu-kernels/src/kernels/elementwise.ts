@@ -1,4 +1,4 @@
-import type { SgdUpdateRequest } from '@localgrad/nn';
+import type { SgdUpdateRequest } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 

@@ -1,4 +1,4 @@
-import { stockKernels, type TrainingKernels } from '@localgrad/nn';
+import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import type { WebGpuBackend } from '../program.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';

@@ -5,7 +5,6 @@ import {
   prepareSweep,
   quoted,
   readSweepStatus,
-  runSweep,
   submitSweep,
   summarizeSweep,
   sweepCommands,
@@ -13,7 +12,7 @@ import {
 } from '@localgrad/experiments';
 import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
-import { SweepProgress } from '../../sweep/sweep-progress.js';
+import { executeSweep } from '../../sweep/execute-sweep.js';
 import type { Terminal } from '../../terminal.js';
 import { wholeNumber } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
@@ -39,20 +38,10 @@ import {
 
 async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
   const sweep = await prepareSweep(placeOf(file, flags));
-  const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
   const { processes, threads, retryFailed } = flags;
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
-  try {
-    const options = { file, executor, processes, threads, retryFailed, signal: terminal.signal } as const;
-    const result = await runSweep({
-      sweep,
-      ...options,
-      onEvent: ({ worker, ...event }) => progress.show(worker, event),
-    });
-    return { ...reportOf(result, sweep), left: result.left, passed: result.counts.finished === result.runs };
-  } finally {
-    progress.end();
-  }
+  const result = await executeSweep(sweep, { file, executor, processes, threads, retryFailed }, terminal);
+  return { ...reportOf(result, sweep), left: result.left, passed: result.counts.finished === result.runs };
 }
 
 async function prepare(file: string, flags: SweepFlags): Promise<SweepReport> {

@@ -1,0 +1,98 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCaptured } from './command-line.fixture.js';
+
+const tiny =
+  '--backbone resnet8 --width 2 --modules 2 --resize 8 --train-images 40 --test-images 20 --batch 20 --epochs 1 --backend cpu'.split(
+    ' ',
+  );
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'localgrad-messages-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const train = (...flags: string[]) => runCaptured('train', ...tiny, ...flags, '--output', join(folder, 'run'));
+
+describe('messages name the flag that is wrong, and what is allowed', () => {
+  it.each<[string, RegExp]>([
+    ['--batch 41', /--batch: 41; allowed: integers from 1 to 40, the number of training images\.\n$/],
+    ['--pad 4', /--pad: 4; allowed: integers from 8 to \d+, since images cannot become smaller\.\n$/],
+    ['--train-images 6000', /--train-images: 6000; allowed: 1 to 5000, the number of images in the data set\.\n$/],
+    [
+      '--resize 4 --augment cifar10',
+      /--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4; use larger images\.\n$/,
+    ],
+    ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+\.\n$/],
+    ['--width 100000', /--width: too big: expected number to be <=4096; found 100000\n$/],
+    ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],
+    ['--dataset cifar10', /--data-folder: not given; allowed: the folder with its binary files\.\n$/],
+    ['--data-folder x', /--data-folder: 'x'; allowed: no folder for 'fashion-mnist-subset'/],
+    ['--mlflow localhost:5000', /'--mlflow <url>'.*Allowed: an http or https address, e\.g\. http:\/\/localhost:5000/],
+  ])('%s', async (flags, message) => {
+    const { exitCode, stderr } = await train(...flags.split(' '));
+    expect(stderr).toMatch(message);
+    expect(exitCode).toBe(2);
+    expect(stderr).not.toMatch(/\n\s+at |unexpected error/);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('without control characters, and without repeating a long value', async () => {
+    const colored = await train('--method', '\u001b[31mdgl');
+    expect(colored.stderr).toContain("'\\x1b[31mdgl'");
+    expect(colored.stderr).not.toContain('\u001b');
+    const flag = await train('--\u001b[2J');
+    expect(flag.stderr).toContain("unknown option '--\\x1b[2J'");
+    for (const flags of [
+      ['--method', 'x'.repeat(100_000)],
+      ['--epochs', 'x'.repeat(100_000)],
+      [`--${'x'.repeat(100_000)}`],
+    ]) {
+      expect((await train(...flags)).stderr.length).toBeLessThan(2500);
+    }
+  });
+});
+
+describe('what no machine could hold is rejected at once', () => {
+  it.each<[string, RegExp]>([
+    ['explain --classes 2147483648', /--classes: '2147483648'; allowed: integers from 2 to 1000000/],
+    ['explain --image 1e9x1e9x3', /--image: '1e9x1e9x3'; allowed: height x width x channels, each from 1 to 16384/],
+    ['train --threads 100000 --backend wasm', /--threads: 100000; allowed: 'auto' or an integer from 1 to 64/],
+    ['train --seed 9007199254740992', /--seed: too big: expected int to be <=9007199254740991/],
+    ['train --partition ONES', /--partition: .{1,500}\n$/],
+  ])('%s', async (command, message) => {
+    const ones = `${'1,'.repeat(20_000)}1`;
+    const [name = '', ...flags] = command.replace('ONES', ones).split(' ');
+    const output = name === 'train' ? ['--output', join(folder, 'run')] : [];
+    const { exitCode, stderr } = await runCaptured(name, ...flags, ...output);
+    expect(stderr).toMatch(message);
+    expect(stderr.length).toBeLessThan(1000);
+    expect(exitCode).toBe(2);
+  });
+
+  it('trains with the largest seed', async () => {
+    const { exitCode, stderr } = await train('--seed', '9007199254740991', '--probe');
+    expect(stderr).not.toContain('localgrad:');
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe('files of the cases', () => {
+  it.each<[string, string, RegExp]>([
+    ['an alias without an anchor', 'epochs: *n\n', /run\.yaml:1:9: alias '\*n' names no anchor/],
+    ['a circle', 'a: &a [*a]\n', /run\.yaml:1:8: alias '\*a' stands for what contains it/],
+    ['deep nesting', `a: ${'['.repeat(100_000)}`, /run\.yaml:1:\d+: more than 64 levels of nesting/],
+  ])('%s: an error with its place, exit code 1', async (_, text, message) => {
+    const file = join(folder, 'run.yaml');
+    await writeFile(file, text);
+    const { exitCode, stderr, stdout } = await runCaptured('train', file, '--json');
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain('unexpected error');
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'invalid-data' } });
+    await rm(file);
+  });
+});

@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import { type Experiment, parseExperiment } from '@localgrad/experiments';
+import { runConfigSchema } from '@localgrad/runs';
+
+/** Keys of the experiment file that the command can override. */
+export interface QuickstartSettings {
+  readonly seeds: number;
+  readonly epochs: number;
+  readonly backend: string;
+  readonly threads: number | 'auto';
+  /** Number of images. Default: all. */
+  readonly trainImages?: number;
+  readonly testImages?: number;
+}
+
+/** Reads the experiment file that this package ships, with some of its keys replaced. */
+export async function quickstartExperiment(settings: QuickstartSettings): Promise<Experiment> {
+  const file = join(dirname(createRequire(import.meta.url).resolve('localgrad/package.json')), 'quickstart.yaml');
+  const { trainImages, testImages, ...replaced } = settings;
+  let source = await readFile(file, 'utf8');
+  for (const [key, value] of Object.entries(replaced)) source = withValue(source, key, String(value));
+  const images = Object.entries({ trainImages, testImages }).filter(([, count]) => count !== undefined);
+  source = source.replace(/^base:\n/m, (line) => line + images.map(([key, count]) => `  ${key}: ${count}\n`).join(''));
+  return parseExperiment(source, 'quickstart.yaml', { schema: runConfigSchema });
+}
+
+/** Replaces the value of a key that has a line of its own, if it differs. */
+function withValue(source: string, key: string, value: string): string {
+  const line = new RegExp(`^( *${key}: )(\\S+)(.*)$`, 'm');
+  const [, , before] = line.exec(source) ?? [];
+  if (before === undefined) throw new LocalgradError('misuse', `quickstart.yaml has no line for '${key}'.`);
+  return before === value
+    ? source
+    : source.replace(line, (_, name: string) => name + JSON.stringify(value).slice(1, -1));
+}

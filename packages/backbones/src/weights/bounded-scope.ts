@@ -1,0 +1,36 @@
+import { LocalgradError, type ParameterScope } from '@localgrad/core';
+import type { StoredTensor } from '@localgrad/nn';
+
+/** Values that a network may have beyond a file's: small differences are listed tensor by tensor, later. */
+const slack = 1_000_000;
+
+/**
+ * A scope that makes no more parameters than a file has values for: a description, which may say anything, is measured
+ * against the tensors before its network is built and initialized.
+ *
+ * @throws LocalgradError `shape-mismatch` in `parameter`
+ */
+export function boundedScope(
+  scope: ParameterScope,
+  stored: ReadonlyMap<string, StoredTensor>,
+  where: string,
+): ParameterScope {
+  const available = [...stored.values()].reduce((sum, { data }) => sum + data.length, 0);
+  let values = 0;
+  const bounded = (inner: ParameterScope): ParameterScope => ({
+    prefix: inner.prefix,
+    scope: (name) => bounded(inner.scope(name)),
+    parameter(name, shape, initializer, kind) {
+      values += shape.reduce((product, extent) => product * extent, 1);
+      if (values > available + slack) {
+        throw new LocalgradError(
+          'shape-mismatch',
+          `${where}: its description does not match its tensors: the network has more than ${available.toLocaleString('en-US')} weights, which is all that the file contains (up to '${inner.prefix}.${name}' of shape [${shape.join(', ')}]).`,
+          { where, available },
+        );
+      }
+      return inner.parameter(name, shape, initializer, kind);
+    },
+  });
+  return bounded(scope);
+}

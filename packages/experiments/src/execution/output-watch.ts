@@ -1,0 +1,29 @@
+/**
+ * Watches an output stream of the process, so that a reader that goes away (`| head`), a full disk or a closed terminal ends
+ * no run: without a listener each would be an uncaught error.
+ */
+export class OutputWatch {
+  readonly #stream: NodeJS.WriteStream;
+  #failure: NodeJS.ErrnoException | undefined;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    stream.on('error', (error) => {
+      this.#failure ??= error;
+    });
+  }
+
+  /** Why output was lost; undefined where all was written, and where its reader ended on purpose. */
+  get lost(): Error | undefined {
+    return this.#failure?.code === 'EPIPE' ? undefined : this.#failure;
+  }
+
+  /** Resolves when everything has been written, or cannot be. */
+  async flush(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#stream.write('', () => resolve());
+    });
+    // An error is emitted after the callback of its write.
+    await new Promise(setImmediate);
+  }
+}

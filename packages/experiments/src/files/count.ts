@@ -1,0 +1,37 @@
+import { shortened } from '@localgrad/core';
+import type { YamlDocument } from '@localgrad/runs';
+import type { ExperimentInput } from './experiment-schema.js';
+
+/** Combinations of factors and grid, those included that `exclude` leaves out. */
+const mostCombinations = 10_000;
+/** Conditions times seeds. */
+const mostRuns = 100_000;
+
+/** Rejects experiments too large to be meant, before any combination is made. @throws LocalgradError `invalid-data` */
+export function checkCount(document: YamlDocument, input: ExperimentInput): void {
+  const sizes = Object.entries({ ...input.factors, ...input.grid }).map(
+    ([name, values]) => [name, Object.keys(values).length] as const,
+  );
+  const combinations = sizes.reduce((product, [, size]) => product * size, 1);
+  const fail = (path: string, message: string): never =>
+    document.fail([{ path: [path], isKey: true, isComplete: true, message }]);
+  if (combinations > mostCombinations) {
+    const parts = shortened(sizes.map(([name, size]) => `${name}: ${count(size)}`).join(', '));
+    fail(
+      Object.keys(input.grid).length > 0 ? 'grid' : 'factors',
+      `${count(combinations)} combinations (${parts}); allowed: ${count(mostCombinations)}. Remove values, or split the experiment into several files`,
+    );
+  }
+  const conditions = combinations + input.include.length;
+  const seeds = typeof input.seeds === 'number' ? input.seeds : input.seeds.length;
+  if (conditions * seeds > mostRuns) {
+    fail(
+      'seeds',
+      `${count(conditions)} conditions with ${count(seeds)} seeds each are ${count(conditions * seeds)} runs; allowed: ${count(mostRuns)}. Use fewer seeds or values`,
+    );
+  }
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}

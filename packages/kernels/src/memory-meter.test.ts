@@ -1,0 +1,27 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { MemoryMeter } from './memory-meter.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+describe('MemoryMeter', () => {
+  it('counts buffers and their peak, not handles', () => {
+    const earlier = tf.zeros([100]);
+    const meter = new MemoryMeter();
+    const a = tf.zeros([4]);
+    const clone = a.clone();
+    const b = tf.zeros([2]);
+    expect([meter.liveBytes, meter.peakBytes, meter.buffers]).toEqual([24, 24, 2]);
+    tf.dispose([a, b]);
+    expect([meter.liveBytes, meter.peakBytes, meter.buffers]).toEqual([16, 24, 1]);
+    meter.reset();
+    expect(meter.peakBytes).toBe(16);
+    tf.dispose([clone, earlier]);
+    expect(meter.liveBytes).toBe(0);
+    meter.detach();
+    tf.zeros([4]).dispose();
+    expect(meter.peakBytes).toBe(16);
+  });
+});

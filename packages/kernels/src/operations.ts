@@ -1,0 +1,26 @@
+import { stockKernels } from './stock-kernels.js';
+import type { TrainingKernels } from './training-kernels.js';
+
+export type Operation = Exclude<keyof TrainingKernels, 'name'>;
+
+/** The operations of the contract, the optional ones included. */
+export const operations = Object.keys({
+  conv2d: true,
+  conv2dInputGradient: true,
+  conv2dFilterGradient: true,
+  batchStatistics: true,
+  batchNormApply: true,
+  batchNormForward: true,
+  batchNormGradient: true,
+  accumulate: true,
+  matMul: true,
+  globalAveragePool: true,
+  globalAveragePoolGradient: true,
+  softmaxCrossEntropy: true,
+  sgdUpdate: true,
+} satisfies Record<Operation, true>) as readonly Operation[];
+
+/** The operations that `kernels` takes from the stock reference. An optional one that is missing is composed from others. */
+export function stockOperations(kernels: TrainingKernels): Operation[] {
+  return operations.filter((name) => kernels[name] !== undefined && kernels[name] === stockKernels[name]);
+}

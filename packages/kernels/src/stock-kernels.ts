@@ -1,0 +1,160 @@
+import * as tf from '@tensorflow/tfjs';
+import type {
+  BatchNormGradient,
+  BatchNormGradientRequest,
+  BatchStatistics,
+  ConvolutionGeometry,
+  Normalization,
+  SgdUpdateRequest,
+  Shape4,
+  TrainingKernels,
+} from './training-kernels.js';
+
+/**
+ * The reference: every operation composed from stock TensorFlow.js operations, so that it runs on every backend. It needs
+ * temporaries that dedicated kernels do not; ownership of arguments and results is the same.
+ */
+export const stockKernels: TrainingKernels = {
+  name: 'stock',
+  conv2d: (x, filter, { stride, padding }) => tf.conv2d(x, filter, stride, padding),
+  // The transposed convolution is the input gradient: one kernel, with a public name.
+  conv2dInputGradient: (dy, filter, inputShape, { stride, padding }) =>
+    tf.conv2dTranspose(dy, filter, [...inputShape] as [number, number, number, number], stride, padding),
+  conv2dFilterGradient,
+  batchStatistics,
+  batchNormApply,
+  batchNormGradient,
+  accumulate<T extends tf.Tensor>(a: T, b: T): T {
+    const sum = tf.add<T>(a, b);
+    a.dispose();
+    return sum;
+  },
+  matMul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
+  globalAveragePool: (x) => tf.mean<tf.Tensor2D>(x, [1, 2]),
+  globalAveragePoolGradient: (dy, [batch, height, width, channels]) =>
+    tf.tidy(() => {
+      const share = tf.reshape(tf.div(dy, height * width), [batch, 1, 1, channels]);
+      return tf.tile<tf.Tensor4D>(share as tf.Tensor4D, [1, height, width, 1]);
+    }),
+  softmaxCrossEntropy,
+  sgdUpdate,
+};
+
+function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
+  if (tf.getKernel('Conv2DBackpropFilter', tf.getBackend()) === undefined) {
+    return composedFilterGradient(x, dy, filterShape, geometry);
+  }
+  return tf
+    .engine()
+    .runKernel(
+      'Conv2DBackpropFilter',
+      { x, dy },
+      { strides: geometry.stride, pad: geometry.padding, dataFormat: 'NHWC', filterShape: [...filterShape] },
+    ) as tf.Tensor4D;
+}
+
+/** For backends without the kernel (wasm): one matrix product for each tap of the filter. */
+export function composedFilterGradient(
+  x: tf.Tensor4D,
+  dy: tf.Tensor4D,
+  filterShape: Shape4,
+  { stride, padding }: ConvolutionGeometry,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [rows, columns, inputs, outputs] = filterShape;
+    const [batch, outHeight, outWidth] = dy.shape;
+    const padded = tf.pad(x, [
+      [0, 0],
+      [padding, padding],
+      [padding, padding],
+      [0, 0],
+    ]);
+    const cotangent = tf.reshape(dy, [-1, outputs]) as tf.Tensor2D;
+    const taps: tf.Tensor2D[] = [];
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const end = [batch, row + (outHeight - 1) * stride + 1, column + (outWidth - 1) * stride + 1, inputs];
+        const seen = tf.stridedSlice(padded, [0, row, column, 0], end, [1, stride, stride, 1]);
+        taps.push(tf.matMul(tf.reshape(seen, [-1, inputs]) as tf.Tensor2D, cotangent, true, false));
+      }
+    }
+    return tf.reshape(tf.stack(taps), [...filterShape]) as tf.Tensor4D;
+  });
+}
+
+function batchStatistics(x: tf.Tensor4D): BatchStatistics {
+  const { mean, variance } = tf.moments(x, [0, 1, 2]);
+  return { mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+}
+
+function batchNormApply(
+  x: tf.Tensor4D,
+  { mean, variance, epsilon, scale, shift }: Normalization,
+  residual: tf.Tensor4D | undefined,
+  relu: boolean,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    let y = tf.batchNorm(x, mean, variance, shift, scale, epsilon) as tf.Tensor4D;
+    if (residual !== undefined) {
+      const sum = tf.add<tf.Tensor4D>(y, residual);
+      y.dispose();
+      y = sum;
+    }
+    return relu ? tf.relu(y) : y;
+  });
+}
+
+function batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient {
+  const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;
+  const { mean, variance, epsilon, scale } = normalization;
+  const result = tf.tidy(() => {
+    const axes = [0, 1, 2];
+    const count = x.size / mean.size;
+    const masked = mask === 'none' ? tf.clone(dy) : maskByOutput(dy, mask, x, normalization);
+    const inverseDeviation = tf.rsqrt(tf.add(variance, epsilon));
+    const normalized = tf.mul(tf.sub(x, mean), inverseDeviation);
+    const dShift = tf.sum<tf.Tensor1D>(masked, axes);
+    const dScale = tf.sum<tf.Tensor1D>(tf.mul(masked, normalized), axes);
+    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    const through = tf.div(tf.add(dShift, tf.mul(normalized, dScale)), count);
+    const dx = tf.mul<tf.Tensor4D>(tf.sub(masked, through), tf.mul(scale, inverseDeviation));
+    return wantMasked ? { dx, dScale, dShift, masked } : { dx, dScale, dShift };
+  });
+  dy.dispose();
+  if (overwriteInput) x.dispose();
+  return result;
+}
+
+function maskByOutput(
+  dy: tf.Tensor4D,
+  mask: 'recompute' | tf.Tensor4D,
+  x: tf.Tensor4D,
+  normalization: Normalization,
+): tf.Tensor4D {
+  const output = mask === 'recompute' ? batchNormApply(x, normalization, undefined, false) : mask;
+  return tf.mul(dy, tf.step(output));
+}
+
+function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weight: number) {
+  return tf.tidy(() => {
+    const [batch, classes] = logits.shape;
+    const oneHot = tf.oneHot(labels, classes);
+    const logProbabilities = tf.logSoftmax(logits);
+    const loss = tf.div<tf.Scalar>(tf.neg(tf.sum(tf.mul(logProbabilities, oneHot))), batch);
+    const gradient = tf.mul<tf.Tensor2D>(tf.sub(tf.exp(logProbabilities), oneHot), weight / batch);
+    return { loss, gradient };
+  });
+}
+
+function sgdUpdate(request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {
+  const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
+  const result = tf.tidy(() => {
+    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
+    const next = velocity === undefined ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
+    const direction = nesterov ? tf.add(decayed, tf.mul(next, momentum)) : next;
+    return { value: tf.sub(value, tf.mul(direction, learningRate)), velocity: next };
+  });
+  gradient.dispose();
+  velocity?.dispose();
+  return result;
+}

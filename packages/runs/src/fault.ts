@@ -1,0 +1,35 @@
+import { type ErrorCode, LocalgradError } from '@localgrad/core';
+import { codeOf } from './folder/file-system.js';
+
+/**
+ * Who is to blame for an error.
+ *
+ * - `run`: its config, method or training
+ * - `machine`: disk, network, backend or a missing file of the machine; another one may succeed
+ * - `unknown`: cannot be told by the error, e.g. a TypeError in a plugin or in a broken installation
+ */
+export type Fault = 'run' | 'machine' | 'unknown';
+
+const faults: Partial<Record<ErrorCode, Fault>> = {
+  'backend-lost': 'machine',
+  'backend-unavailable': 'machine',
+  'missing-dependency': 'machine',
+  'unknown-name': 'run',
+  'invalid-option': 'run',
+  'invalid-plan': 'run',
+  'shape-mismatch': 'run',
+  'out-of-memory': 'run',
+  'non-finite-loss': 'run',
+  misuse: 'run',
+};
+
+export function faultOf(error: unknown): Fault {
+  if (isSystemError(error)) return 'machine';
+  return LocalgradError.isInstance(error) ? (faults[error.code] ?? 'unknown') : 'unknown';
+}
+
+/** An error of the operating system, or one that explains such an error. */
+function isSystemError(error: unknown): boolean {
+  if (codeOf(error) !== undefined) return true;
+  return error instanceof Error && error.cause !== undefined && isSystemError(error.cause);
+}

@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runConfigSchema } from './config/run-config.js';
+import { executeRun } from './execute-run.js';
+import { exportWeights } from './export-weights.js';
+import { readSummary } from './folder/run-state.js';
+
+const config = runConfigSchema.parse({
+  ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 20 },
+  ...{ epochs: 1, batch: 20, backend: 'cpu' },
+});
+
+let parent: string;
+let folder: string;
+let summary: Buffer;
+let weights: Buffer;
+beforeAll(async () => {
+  parent = mkdtempSync(join(tmpdir(), 'localgrad-finished-'));
+  folder = join(parent, 'run');
+  await executeRun({ config, folder, resume: 'auto' });
+  summary = readFileSync(join(folder, 'summary.json'));
+  weights = readFileSync(join(folder, 'weights.safetensors'));
+});
+afterAll(() => rmSync(parent, { recursive: true, force: true }));
+beforeEach(() => {
+  writeFileSync(join(folder, 'summary.json'), summary);
+  writeFileSync(join(folder, 'weights.safetensors'), weights);
+});
+
+async function execute() {
+  const problems: string[] = [];
+  const result = await executeRun({ config, folder, resume: 'auto', onProblem: (message) => problems.push(message) });
+  return { result, problems };
+}
+
+const exported = () =>
+  exportWeights({ source: folder, format: 'localgrad', output: join(parent, 'exported.safetensors') });
+
+describe('a finished run', () => {
+  it('is returned as it is, without a word', async () => {
+    const { result, problems } = await execute();
+    expect(result).toMatchObject({ wasFinished: true, summary: { weights: { bytes: weights.length } } });
+    expect(problems).toEqual([]);
+    expect((await exported()).tensors).toBeGreaterThan(0);
+  });
+
+  it.each(['', 'null', '[]', '{}', '{"testAcc'])(
+    'is trained again where its summary is damaged (%j)',
+    async (content) => {
+      writeFileSync(join(folder, 'summary.json'), content);
+      const { result, problems } = await execute();
+      expect(result?.wasFinished).toBe(false);
+      expect(problems).toEqual([
+        expect.stringMatching(
+          /summary\.json' is damaged: .* The run is repeated; the damaged file is kept as 'summary\.damaged\.json'\./,
+        ),
+      ]);
+      expect(readFileSync(join(folder, 'summary.damaged.json'), 'utf8')).toBe(content);
+      expect((await readSummary(folder))?.testAccuracy).toBe(JSON.parse(summary.toString()).testAccuracy);
+      expect(readFileSync(join(folder, 'weights.safetensors'))).toEqual(weights);
+    },
+  );
+
+  it('names weights that were cut, changed or removed, and exports none of them', async () => {
+    const file = join(folder, 'weights.safetensors');
+    const expectProblem = async (message: RegExp) => {
+      const { result, problems } = await execute();
+      expect(result?.wasFinished).toBe(true);
+      expect(problems).toEqual([expect.stringMatching(message)]);
+    };
+    truncateSync(file, weights.length - 1);
+    await expectProblem(/weights\.safetensors' is damaged: it has \d+ bytes instead of \d+\. .* --resume never/);
+    await expect(exported()).rejects.toThrow(/is damaged: it has \d+ bytes instead of/);
+    writeFileSync(
+      file,
+      weights.map((byte, index) => (index === weights.length - 1 ? byte ^ 1 : byte)),
+    );
+    await expectProblem(/its checksum differs from the one in summary\.json/);
+    await expect(exported()).rejects.toMatchObject({ code: 'invalid-data' });
+    rmSync(file);
+    await expectProblem(/it is missing/);
+  });
+
+  it('of a version that wrote no checksum is not checked', async () => {
+    const { weights: _, ...rest } = JSON.parse(summary.toString());
+    writeFileSync(join(folder, 'summary.json'), JSON.stringify(rest));
+    truncateSync(join(folder, 'weights.safetensors'), 100);
+    expect((await execute()).problems).toEqual([]);
+  });
+});

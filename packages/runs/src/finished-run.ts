@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { weightsProblem } from './export-weights.js';
+import { fileSystem } from './folder/file-system.js';
+import { readBytesIfThere } from './folder/files.js';
+import { runFiles } from './folder/run-folder.js';
+import { lookForSummary } from './folder/run-state.js';
+import type { RunSummary } from './run-summary.js';
+
+type OnProblem = ((message: string) => void) | undefined;
+
+/** Reports final weights that are missing or damaged. */
+export async function checkFinalWeights(folder: string, summary: RunSummary, onProblem: OnProblem): Promise<void> {
+  const file = join(folder, runFiles.weights);
+  const problem = weightsProblem(await readBytesIfThere(file), summary);
+  if (problem === undefined) return;
+  onProblem?.(`'${file}' is damaged: ${problem}. The result is not affected; --resume never trains the run again.`);
+}
+
+/** A damaged summary is set aside, and the run is trained again: nobody can tell what its result was. */
+export async function soundSummary(folder: string, onProblem: OnProblem): Promise<RunSummary | undefined> {
+  const { summary, problem } = await lookForSummary(folder);
+  if (problem === undefined) return summary;
+  await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
+  onProblem?.(`${problem} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
+  return undefined;
+}

@@ -1,0 +1,33 @@
+import { vi } from 'vitest';
+import { type FileSystem, fileSystem } from './file-system.js';
+
+export type Call = keyof FileSystem;
+
+/** Calls that change something, or make it last. */
+export const effects: readonly Call[] = [
+  ...(['mkdir', 'open', 'write', 'truncate', 'fsync', 'link', 'rename', 'unlink', 'rmdir'] as const),
+  ...(['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'unlinkSync'] as const),
+];
+
+type AnyCall = (...args: unknown[]) => unknown;
+
+/** Sees every call before it is made; whatever it throws, the call throws. */
+export function watchCalls(calls: readonly Call[], watch: (call: Call, args: readonly unknown[]) => void): void {
+  for (const call of calls) {
+    const actual = fileSystem[call] as AnyCall;
+    const isSync = call.endsWith('Sync');
+    vi.spyOn(fileSystem as Record<Call, AnyCall>, call).mockImplementation((...args: unknown[]) => {
+      try {
+        watch(call, args);
+      } catch (error) {
+        if (isSync) throw error;
+        return Promise.reject(error);
+      }
+      return actual(...args);
+    });
+  }
+}
+
+export function systemError(code: string, call: Call): Error {
+  return Object.assign(new Error(`${code}: injected, ${call}`), { code });
+}

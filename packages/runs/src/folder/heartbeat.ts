@@ -1,0 +1,129 @@
+import { Worker } from 'node:worker_threads';
+
+let nextId = 1;
+
+/** What the thread and its claim share: milliseconds since the epoch, and the highest claim that the thread has seen. */
+const fields = { lastSign: 0, lastProgress: 1, patience: 2, highest: 3 } as const;
+
+export interface HeartbeatOptions {
+  /** Claim whose modification time is the sign of life. */
+  readonly file: string;
+  /** Folder of all claims on the run. */
+  readonly folder: string;
+  readonly number: number;
+  readonly seconds: number;
+}
+
+/** A process that makes no progress for this long, or for 20 of its longest steps, gives no more signs of life. */
+const leastPatienceSeconds = 1800;
+const patienceInSteps = 20;
+
+/**
+ * Signs of life for a claim, from a thread of their own: a training step may block the main thread for minutes. Signs end
+ * when the main thread hangs, so that other machines can take the run over.
+ */
+export class Heartbeat {
+  readonly #shared = new Float64Array(new SharedArrayBuffer(8 * Object.keys(fields).length));
+  readonly #id = nextId++;
+  readonly #options: HeartbeatOptions;
+  #isStarted = false;
+  #longestStep = 0;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+    this.#shared[fields.lastSign] = Date.now();
+    this.#shared[fields.lastProgress] = Date.now();
+    this.#shared[fields.patience] = 1000 * leastPatienceSeconds;
+  }
+
+  /** Claims that are released at once never need the thread. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    post({ id: this.#id, shared: this.#shared, fields, ...this.#options });
+  }
+
+  /** Milliseconds since the epoch. By the wall clock: that of other machines does not stop while this one sleeps. */
+  get lastSign(): number {
+    return this.#shared[fields.lastSign] ?? 0;
+  }
+
+  /** Highest claim that the thread has seen; 0 before its first look. */
+  get highest(): number {
+    return this.#shared[fields.highest] ?? 0;
+  }
+
+  /** Longest time between two calls of `noteProgress`, in seconds. */
+  get longestStep(): number {
+    return this.#longestStep / 1000;
+  }
+
+  /** The main thread is working. The step that follows may block it, so that the thread has to be there. */
+  noteProgress(): void {
+    this.start();
+    const now = Date.now();
+    const step = now - (this.#shared[fields.lastProgress] ?? now);
+    this.#shared[fields.lastProgress] = now;
+    if (step <= this.#longestStep) return;
+    this.#longestStep = step;
+    this.#shared[fields.patience] = Math.max(1000 * leastPatienceSeconds, patienceInSteps * step);
+  }
+
+  /** Signs that were given by the main thread, where there is no other. */
+  noteSign(): void {
+    this.#shared[fields.lastSign] = Date.now();
+  }
+
+  stop(): void {
+    if (this.#isStarted) post({ id: this.#id });
+  }
+}
+
+let thread: Worker | undefined;
+
+/** One thread for all claims of the process. Where it cannot be started, claims give their signs themselves. */
+function post(message: object): void {
+  try {
+    if (thread === undefined) {
+      thread = new Worker(program, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 32 } });
+      thread.on('error', () => {
+        thread = undefined;
+      });
+      thread.unref();
+    }
+    thread.postMessage(message);
+  } catch {
+    thread = undefined;
+  }
+}
+
+/**
+ * The thread. As text, so that it works from sources, from a build and from a bundle alike. It writes what is in the file
+ * already, so that the file server stamps it with its own clock; `utimes` would bring this machine's.
+ */
+const program = `
+const { closeSync, openSync, readdirSync, writeSync } = require('node:fs');
+const { parentPort } = require('node:worker_threads');
+const timers = new Map();
+parentPort.on('message', ({ id, shared, fields, file, folder, number, seconds }) => {
+  clearInterval(timers.get(id));
+  timers.delete(id);
+  if (file === undefined) return;
+  const beat = () => {
+    if (Date.now() - shared[fields.lastProgress] > shared[fields.patience]) return;
+    try {
+      const descriptor = openSync(file, 'r+');
+      try {
+        writeSync(descriptor, '{', 0);
+      } finally {
+        closeSync(descriptor);
+      }
+      const numbers = readdirSync(folder).map((name) => (/^\\d{6,}\\.json$/.test(name) ? parseInt(name, 10) : 0));
+      shared[fields.highest] = Math.max(0, ...numbers);
+      shared[fields.lastSign] = Date.now();
+      if (shared[fields.highest] > number) clearInterval(timers.get(id));
+    } catch {}
+  };
+  timers.set(id, setInterval(beat, 1000 * seconds));
+});
+`;

@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { summaryOf } from '../run-summary.fixture.js';
+import { lookForEnvironment, readRunState, readSummary } from './run-state.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-state-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const put = (name: string, content: string) => writeFileSync(join(folder, name), content);
+const whole = JSON.stringify(summaryOf('abc'), null, 2);
+
+describe('a summary', () => {
+  it('is read with keys that this version does not know', async () => {
+    put('summary.json', JSON.stringify({ ...summaryOf('abc'), later: { more: 1 } }));
+    expect(await readSummary(folder)).toMatchObject({ runId: 'abc', later: { more: 1 } });
+  });
+
+  it.each([
+    ['', /is damaged: it is empty\./],
+    ['\n', /it is empty/],
+    ['\0'.repeat(100), /it contains nothing but zero bytes/],
+    ['null', /it is not the summary of a localgrad run \(Invalid input: expected object, received null\)/],
+    ['{}', /it is not the summary of a localgrad run \(formatVersion: /],
+    ['[]', /received array/],
+    ['{"epochs": 3}', /formatVersion: /],
+    [whole.slice(0, -10), /it is not JSON/],
+    [JSON.stringify({ ...summaryOf('abc'), testAccuracy: 'high' }), /testAccuracy: /],
+    [JSON.stringify({ ...summaryOf('abc'), testAccuracy: 50 }), /testAccuracy: /],
+    [JSON.stringify({ ...summaryOf('abc'), formatVersion: 2 }), /formatVersion: /],
+    [JSON.stringify({ ...summaryOf('abc'), runId: '' }), /runId: /],
+    [JSON.stringify({ ...summaryOf('abc'), steps: null }), /steps: /],
+    [JSON.stringify({ ...summaryOf('abc'), weights: { bytes: 1, sha256: 'x' } }), /weights\.sha256: /],
+  ])('that is damaged is named with what is wrong, and is no finished run (%#)', async (content, message) => {
+    put('summary.json', content);
+    await expect(readSummary(folder)).rejects.toMatchObject({
+      code: 'invalid-data',
+      message: expect.stringMatching(message),
+    });
+    await expect(readSummary(folder)).rejects.toThrow(`'${join(folder, 'summary.json')}' is damaged`);
+    expect(await readRunState(folder)).toMatchObject({
+      status: 'unreadable',
+      message: expect.stringMatching(/summary\.json' is damaged/),
+    });
+  });
+
+  it('whose text contains control characters is quoted on one line without them', async () => {
+    put('summary.json', '{"a": \u001b[31m\n\u0007');
+    await expect(readSummary(folder)).rejects.toThrow(/^[^\p{Cc}]*$/u);
+  });
+
+  it('that is a folder is named', async () => {
+    mkdirSync(join(folder, 'summary.json'));
+    expect(await readRunState(folder)).toMatchObject({
+      status: 'unreadable',
+      message: expect.stringMatching(/EISDIR/),
+    });
+  });
+});
+
+describe('the state of a run', () => {
+  it('is unreadable where a file takes the place of its claims', async () => {
+    put('claims', '');
+    expect(await readRunState(folder)).toMatchObject({
+      status: 'unreadable',
+      message: expect.stringMatching(/ENOTDIR/),
+    });
+  });
+
+  it('ignores claims with names that localgrad does not give', async () => {
+    mkdirSync(join(folder, 'claims'));
+    for (const name of ['1.json', '0000001.json', '01.json', 'x000001.json', '000001.json.bak'])
+      put(`claims/${name}`, '{}');
+    expect(await readRunState(folder)).toMatchObject({ status: 'waiting', attempts: [] });
+    const owner = { host: 'elsewhere', pid: 1, startTicks: null };
+    put('claims/000001.json', JSON.stringify({ owner, startedAt: '', outcome: 'stopped' }));
+    expect((await readRunState(folder)).attempts.map(({ number }) => number)).toEqual([1]);
+  });
+});
+
+describe('an environment', () => {
+  it('is read, and named where it is damaged', async () => {
+    expect(await lookForEnvironment(folder)).toEqual({ environment: undefined });
+    put('environment.json', JSON.stringify({ localgrad: '0.1.0', commit: null, date: 'today', node: '20' }));
+    expect(await lookForEnvironment(folder)).toMatchObject({ environment: { node: '20' } });
+    for (const content of ['', '{}', 'null', '{"localgrad":1}']) {
+      put('environment.json', content);
+      expect(await lookForEnvironment(folder)).toEqual({
+        problem: expect.stringMatching(/environment\.json' is damaged/),
+      });
+    }
+  });
+});

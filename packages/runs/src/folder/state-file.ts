@@ -1,0 +1,62 @@
+import { LocalgradError } from '@localgrad/core';
+import type { z } from 'zod';
+import { codeOf } from './file-system.js';
+import { readBytesIfThere } from './files.js';
+
+/** A JSON file in which runs and sweeps keep their state. */
+export interface StateFormat<Schema extends z.ZodType> {
+  /** What the file is, for messages, e.g. `the summary of a run`. */
+  readonly what: string;
+  readonly schema: Schema;
+}
+
+/**
+ * Reads a state file; undefined if it does not exist.
+ *
+ * @throws LocalgradError `invalid-data` that names the file and what is wrong with it: empty, cut, or something else
+ */
+export async function readStateFile<Schema extends z.ZodType>(
+  file: string,
+  format: StateFormat<Schema>,
+): Promise<z.output<Schema> | undefined> {
+  let bytes: Buffer | undefined;
+  try {
+    bytes = await readBytesIfThere(file);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    throw damaged(file, `it cannot be read (${codeOf(error)})`, error);
+  }
+  return bytes === undefined ? undefined : parseState(bytes, file, format);
+}
+
+/** @param file name for messages @throws LocalgradError `invalid-data` */
+export function parseState<Schema extends z.ZodType>(
+  bytes: Uint8Array,
+  file: string,
+  { what, schema }: StateFormat<Schema>,
+): z.output<Schema> {
+  const text = Buffer.from(bytes).toString('utf8');
+  if (text.trim() === '') throw damaged(file, 'it is empty');
+  // A power failure may leave a file with the right size and nothing in it.
+  if (/^\0+$/.test(text)) throw damaged(file, 'it contains nothing but zero bytes');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(file, `it is not JSON (${oneLine(error instanceof Error ? error.message : String(error))})`, error);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue?.path.map(String).join('.') ?? '';
+  throw damaged(file, `it is not ${what} (${path === '' ? '' : `${path}: `}${oneLine(issue?.message ?? '')})`);
+}
+
+function damaged(file: string, problem: string, cause?: unknown): LocalgradError {
+  return new LocalgradError('invalid-data', `'${file}' is damaged: ${problem}.`, { file, problem }, { cause });
+}
+
+/** Parsers quote their input, which may be large or contain control characters. */
+function oneLine(text: string): string {
+  return text.replace(/[\s\p{Cc}]+/gu, ' ').slice(0, 120);
+}

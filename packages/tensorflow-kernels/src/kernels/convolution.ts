@@ -1,0 +1,84 @@
+import type { ConvolutionGeometry, TrainingKernels } from '@localgrad/kernels';
+import { pad, slice, type Tensor, type Tensor4D, tensor1d } from '@tensorflow/tfjs';
+import type { OperationAttribute, OperationRunner } from '../native-backend.js';
+
+type ConvolutionKernels = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
+
+/**
+ * Conv2D and its two gradients. Where TensorFlow has no name for the padding (stride 2, as in PyTorch), the images are
+ * padded first: its EXPLICIT padding goes past oneDNN to gradients that take two to three times as long, and that wrote
+ * outside their memory in 2.15 on AVX-512.
+ */
+export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
+  const known = new Map<string, readonly OperationAttribute[]>();
+  const attributes = (stride: number, padding: 'SAME' | 'VALID') => {
+    const key = `${stride} ${padding}`;
+    let found = known.get(key);
+    if (found === undefined) {
+      found = [
+        run.type('T', 'float32'),
+        run.attribute('strides', 'INT', [1, stride, stride, 1]),
+        run.attribute('padding', 'STRING', padding),
+        run.attribute('dilations', 'INT', [1, 1, 1, 1]),
+        run.attribute('data_format', 'STRING', 'NHWC'),
+        run.attribute('use_cudnn_on_gpu', 'BOOL', true),
+      ];
+      known.set(key, found);
+    }
+    return found;
+  };
+  return {
+    conv2d: (x, filter, geometry) =>
+      withPadding(x, filter.shape, geometry, (image, padding) =>
+        run.one<Tensor4D>('Conv2D', [image, filter], attributes(geometry.stride, padding)),
+      ),
+    conv2dFilterGradient: (x, dy, filterShape, geometry) =>
+      withPadding(x, filterShape, geometry, (image, padding) =>
+        withShape(filterShape, (shape) =>
+          run.one<Tensor4D>('Conv2DBackpropFilter', [image, shape, dy], attributes(geometry.stride, padding)),
+        ),
+      ),
+    conv2dInputGradient(dy, filter, inputShape, geometry) {
+      const [batch, height, width, channels] = inputShape;
+      const padding = namedPadding(filter.shape, geometry);
+      const border = padding === undefined ? geometry.padding : 0;
+      const dx: Tensor4D = withShape([batch, height + 2 * border, width + 2 * border, channels], (shape) =>
+        run.one<Tensor4D>('Conv2DBackpropInput', [shape, filter, dy], attributes(geometry.stride, padding ?? 'VALID')),
+      );
+      if (border === 0) return dx;
+      const inside: Tensor4D = slice(dx, [0, border, border, 0], [...inputShape]);
+      dx.dispose();
+      return inside;
+    },
+  };
+}
+
+function namedPadding(
+  [height, width]: readonly number[],
+  { stride, padding }: ConvolutionGeometry,
+): 'SAME' | 'VALID' | undefined {
+  if (padding === 0) return 'VALID';
+  return stride === 1 && height === 2 * padding + 1 && height === width ? 'SAME' : undefined;
+}
+
+function withPadding<Result>(
+  x: Tensor4D,
+  filterShape: readonly number[],
+  geometry: ConvolutionGeometry,
+  use: (image: Tensor4D, padding: 'SAME' | 'VALID') => Result,
+): Result {
+  const named = namedPadding(filterShape, geometry);
+  if (named !== undefined) return use(x, named);
+  const border: [number, number] = [geometry.padding, geometry.padding];
+  const padded = pad(x, [[0, 0], border, border, [0, 0]]);
+  const result = use(padded, 'VALID');
+  padded.dispose();
+  return result;
+}
+
+function withShape<Result>(values: readonly number[], use: (shape: Tensor) => Result): Result {
+  const shape = tensor1d([...values], 'int32');
+  const result = use(shape);
+  shape.dispose();
+  return result;
+}

@@ -1,0 +1,17 @@
+import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { type NativeBackend, OperationRunner } from '../native-backend.js';
+import { batchNormKernels } from './batch-norm.js';
+import { convolutionKernels } from './convolution.js';
+import { elementwiseKernels } from './elementwise.js';
+
+/** Training kernels made of TensorFlow's own operations. What is not listed is as good in stock TensorFlow.js. */
+export function createTensorflowKernels(backend: NativeBackend): TrainingKernels {
+  const run = new OperationRunner(backend);
+  return {
+    ...stockKernels,
+    ...convolutionKernels(run),
+    ...batchNormKernels(run),
+    ...elementwiseKernels(run),
+    name: backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
+  };
+}

@@ -1,0 +1,88 @@
+import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { type KernelRuntime, registerTrainingKernels, SharedRuntimes } from '@localgrad/kernels';
+import * as tf from '@tensorflow/tfjs';
+import { prepareProcess } from './compatibility.js';
+import { createTensorflowKernels } from './kernels/index.js';
+import type { NativeBackend } from './native-backend.js';
+
+export interface TensorflowOptions {
+  /** Threads of one operation; `auto`: one per core, or those that TensorFlow already runs with. Default `auto`. */
+  readonly threads?: number | 'auto';
+  /**
+   * Package to import, or the URL of its entry file: `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`. Default
+   * `@tensorflow/tfjs-node`.
+   */
+  readonly module?: string;
+}
+
+export type TensorflowFacts = {
+  /** Version of the TensorFlow library. */
+  readonly tensorflow: string;
+  readonly threads: number;
+  /** Whether TensorFlow uses a GPU. */
+  readonly gpu: boolean;
+};
+
+export interface TensorflowRuntime extends KernelRuntime {
+  readonly facts: TensorflowFacts;
+}
+
+const backendName = 'tensorflow';
+const runtimes = new SharedRuntimes<TensorflowRuntime>();
+let threadsInUse: number | undefined;
+
+/**
+ * Makes native TensorFlow the current backend, with training kernels made of TensorFlow's own operations.
+ *
+ * A backend that already runs is shared. `dispose` removes the kernels; the library stays loaded.
+ *
+ * @throws LocalgradError `backend-unavailable`; `misuse` if TensorFlow already runs with another number of threads
+ */
+export async function startTensorflow(options: TensorflowOptions = {}): Promise<TensorflowRuntime> {
+  rejectUnknownKeys('startTensorflow', options, ['threads', 'module']);
+  const { threads = 'auto', module = '@tensorflow/tfjs-node' } = options;
+  requireOption(
+    threads === 'auto' || (Number.isInteger(threads) && threads >= 1),
+    'startTensorflow',
+    'threads',
+    threads,
+    "'auto' or a positive integer",
+  );
+  const used = await setThreads(threads);
+  await prepareProcess();
+  await import(/* @vite-ignore */ module);
+  if (tf.findBackend(backendName) === null) {
+    throw new LocalgradError(
+      'backend-unavailable',
+      `${module} uses another copy of TensorFlow.js than this program (${tf.version.tfjs}): install both in the same project, in one version.`,
+    );
+  }
+  if (!(await tf.setBackend(backendName))) {
+    throw new LocalgradError('backend-unavailable', `The backend of ${module} could not be started.`);
+  }
+  const backend = tf.backend() as NativeBackend;
+  return runtimes.share(backend, () => {
+    const kernels = createTensorflowKernels(backend);
+    return {
+      name: backendName,
+      kernels,
+      facts: { tensorflow: backend.binding.TF_Version, threads: used, gpu: backend.isUsingGpuDevice },
+      dispose: registerTrainingKernels(kernels, backend),
+    };
+  });
+}
+
+/** TensorFlow reads the number of its threads once, when it starts. */
+async function setThreads(threads: number | 'auto'): Promise<number> {
+  const { availableParallelism } = await import('node:os');
+  const wanted = threads === 'auto' ? (threadsInUse ?? availableParallelism()) : threads;
+  if (threadsInUse !== undefined && threadsInUse !== wanted) {
+    throw new LocalgradError(
+      'misuse',
+      `TensorFlow runs in this process with ${threadsInUse} threads already, and cannot change to ${wanted}.`,
+    );
+  }
+  threadsInUse = wanted;
+  process.env.TF_NUM_INTRAOP_THREADS = String(wanted);
+  return wanted;
+}

@@ -1,0 +1,13 @@
+import type { TrainingKernels } from '@localgrad/kernels';
+
+/**
+ * Training kernels on the heap of the wasm backend, for any shape. A buffer that other handles share is never written to.
+ *
+ * Results do not depend on the number of threads: sums are formed over fixed pieces in a fixed order.
+ */
+export interface WasmTrainingKernels extends TrainingKernels {
+  readonly name: 'wasm-simd';
+  readonly threads: number;
+  /** Stops the threads. */
+  dispose(): void;
+}

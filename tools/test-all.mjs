@@ -1,0 +1,6 @@
+// All tests, the slow ones included; options of vitest follow.
+//   npm run test:all -- packages/engine
+import { spawnSync } from 'node:child_process';
+
+const env = { ...process.env, LOCALGRAD_TESTS: 'all' };
+process.exit(spawnSync('npx', ['vitest', 'run', ...process.argv.slice(2)], { env, stdio: 'inherit' }).status ?? 1);
