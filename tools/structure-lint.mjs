@@ -27,7 +27,7 @@ const direction = {
   'setup-tensorflow': ['core', 'backends'],
   runs: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers'],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
-  report: ['core', 'engine', 'train', 'statistics', 'runs', 'experiments'],
+  report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
   verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
   bench: [
     'core',
@@ -43,7 +43,7 @@ const direction = {
     'report',
     'wasm-kernels',
   ],
-  testing: ['core', 'kernels', 'nn', 'engine', 'backbones'],
+  testing: ['core', 'kernels', 'nn', 'engine', 'backbones', 'data'],
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };
@@ -134,7 +134,7 @@ function allowedIn(folder) {
 
 function checkSource(folder, manifest, file) {
   const text = readFileSync(file, 'utf8');
-  const isTest = /\.(test|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
+  const isTest = /\.(test|test-d|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
   const lines = text.split('\n').length - 1;
   if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
   const { dependencies, peerDependencies, devDependencies } = manifest;

@@ -1,8 +1,9 @@
-// A local-learning method of somebody else: every module gathers its samples around one prototype for each class.
-// The loss is an ordinary TensorFlow.js function; `tapeHead` differentiates it.
+// A third-party local-learning method: every module gathers its samples around one prototype for each class.
 import { independentPlan, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { heNormalFanOut, tapeHead } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
+
+const name = 'acme-localgrad-prototypes';
 
 /** Cosine of each sample's pooled features with each prototype, [batch, classes]. */
 function similarities(h, prototypes) {
@@ -10,29 +11,43 @@ function similarities(h, prototypes) {
   return tf.matMul(unit(tf.mean(h, [1, 2])), unit(prototypes), false, true);
 }
 
+/** h with Gaussian noise; `random` is absent in evaluation. */
+function jittered(h, jitter, random) {
+  if (random === undefined || jitter === 0) return h;
+  return tf.add(
+    h,
+    tf.tensor(
+      Float32Array.from({ length: h.size }, () => jitter * random.normal()),
+      h.shape,
+    ),
+  );
+}
+
 /**
- * @param {{ temperature?: number }} options temperature of the softmax over similarities; default 0.1
+ * @param {{ temperature?: number, jitter?: number }} options temperature of the softmax over similarities, at the end of
+ *   training (it starts at twice that; default 0.1), and deviation of the noise on features in training (default 0.05)
  * @returns {import('@localgrad/core').LocalLearningMethod}
  */
 export default function prototypes(options = {}) {
-  rejectUnknownKeys('acme-localgrad-prototypes', options, ['temperature']);
-  const { temperature = 0.1 } = options;
-  requireOption(temperature > 0, 'acme-localgrad-prototypes', 'temperature', temperature, 'numbers > 0');
+  rejectUnknownKeys(name, options, ['temperature', 'jitter']);
+  const { temperature = 0.1, jitter = 0.05 } = options;
+  requireOption(temperature > 0, name, 'temperature', temperature, 'numbers > 0');
   const factory = {
     name: 'prototypes',
     build: ({ inputShape, classes }, scope) =>
       tapeHead({
         name: 'prototypes',
+        scope,
         inputShape,
-        parameters: [scope.parameter('prototypes', [classes, inputShape[2]], heNormalFanOut)],
-        fn: (h, { labels }, [values]) => {
-          const scores = tf.div(similarities(h, values), temperature);
-          return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, classes), scores);
+        parameters: [{ name: 'prototypes', shape: [classes, inputShape[2]], initializer: heNormalFanOut }],
+        fn: (h, { labels }, [values], { clock, random }) => {
+          const scores = similarities(jittered(h, jitter, random), values);
+          const heat = temperature * (2 - clock.fraction);
+          return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, classes), tf.div(scores, heat));
         },
         predict: (h, [values]) => similarities(h, values),
       }),
   };
-  const name = 'acme-localgrad-prototypes';
   return {
     specVersion: 'v1',
     name,

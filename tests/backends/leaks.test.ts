@@ -1,8 +1,8 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { createNetwork, resolvePartition } from '@localgrad/core';
+import { clockAt, createNetwork, resolvePartition } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { compilePlan, createExecutor } from '@localgrad/engine';
+import { compilePlan, createTrainStep } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import { mlaan } from '@localgrad/mlaan';
 import { createScope, sgd } from '@localgrad/nn';
@@ -27,17 +27,13 @@ describe(`${steps} steps on ${name}`, () => {
     const network = createNetwork(built, resolvePartition(built.blocks, { modules: 3 }));
     const method = mlaan(dgl({ head: '0c1f' }));
     const compiled = compilePlan(network, method.plan(network), { scope });
-    const executor = createExecutor(compiled);
     const optimizer = sgd({ learningRate: 0.01 });
+    const trainStep = createTrainStep({ compiled, optimizer });
     const images = tf.randomNormal([4, 8, 8, 3], 0, 1, 'float32', 1) as tf.Tensor4D;
     const labels = tf.tensor1d([0, 1, 2, 3], 'int32');
     const states: { tensors: number; bytes: number; peak: number; device: number }[] = [];
     for (let step = 1; step <= steps; step++) {
-      const { losses, terms } = executor.step(
-        { images, targets: { labels } },
-        { progress: step / steps, onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.01) },
-      );
-      for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
+      const { losses, terms } = trainStep.run({ images, targets: { labels } }, clockAt(step - 1, 1, steps));
       const final = [...losses.values()].at(-1) as tf.Scalar;
       if (step % (steps / 10) === 0) {
         expect(Number.isFinite((await final.data())[0])).toBe(true);

@@ -1,8 +1,8 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, type BackendOptions, selectBackend } from '@localgrad/backends';
-import { createNetwork, resolvePartition } from '@localgrad/core';
+import { createNetwork, resolvePartition, startOfTraining } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { compilePlan, createExecutor } from '@localgrad/engine';
+import { compilePlan, createTrainStep } from '@localgrad/engine';
 import { describeKernels } from '@localgrad/kernels';
 import { createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
@@ -23,15 +23,12 @@ function createTraining(): () => number[] {
   const scope = createScope(1);
   const built = cifarResNet({ depth: 8, widths: [4, 4, 8, 8] }).build({ inputShape: [8, 8, 3], classes: 4, scope });
   const network = createNetwork(built, resolvePartition(built.blocks, { modules: 2 }));
-  const executor = createExecutor(compilePlan(network, dgl().plan(network), { scope }));
-  const optimizer = sgd({ learningRate: 0.1, momentum: 0.9 });
+  const compiled = compilePlan(network, dgl().plan(network), { scope });
+  const step = createTrainStep({ compiled, optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }) });
   const images = tf.randomNormal<tf.Rank.R4>([4, 8, 8, 3], 0, 1, 'float32', 1);
   const labels = tf.tensor1d([0, 1, 2, 3], 'int32');
   return () => {
-    const { losses } = executor.step(
-      { images, targets: { labels } },
-      { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.1) },
-    );
+    const { losses } = step.run({ images, targets: { labels } }, startOfTraining);
     return [...losses.values()].flatMap((loss) => [...loss.dataSync()]);
   };
 }

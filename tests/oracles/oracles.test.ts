@@ -58,9 +58,11 @@ describe('the PyTorch reference, ResNet-32 end to end, on wasm', () => {
     const { losses } = createExecutor(compiled).step(
       { images, targets },
       {
-        onGradient: ({ name }, gradient) => {
-          const { data } = weightToPyTorch({ shape: gradient.shape, data: gradient.dataSync() as Float32Array });
-          errors.set(name, errorOf(`grad/${name}`, data));
+        onGradients: (group) => {
+          for (const { parameter, gradient } of group) {
+            const { data } = weightToPyTorch({ shape: gradient.shape, data: gradient.dataSync() as Float32Array });
+            errors.set(parameter.name, errorOf(`grad/${parameter.name}`, data));
+          }
         },
       },
     );

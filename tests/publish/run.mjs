@@ -51,7 +51,10 @@ inspectTarballs();
 if (install()) {
   runConsumers();
   runInstalledCommand();
-  runThirdPartyMethod();
+  if (installThirdParties()) {
+    runThirdPartySuites();
+    runThirdPartyMethod();
+  }
 }
 if (process.env.LOCALGRAD_KEEP === undefined) rmSync(work, { recursive: true, force: true });
 else console.log(`Kept: ${work}`);
@@ -178,21 +181,47 @@ function runConsumers() {
   check('errors keep their class and code across packages', refusal === 'invalid-option', own.stdout);
 }
 
-/** The example of a method outside of the repository: it joins the project as a package, passes the suite, is used by name. */
+/** Packages outside of the workspaces, as their authors would publish them. */
+function thirdParties() {
+  const folder = join(root, 'examples');
+  return readdirSync(folder)
+    .filter((name) => name.startsWith('third-party-'))
+    .map((name) => ({ name, folder: join(folder, name), manifest: readManifest(join(folder, name)) }));
+}
+
+function readManifest(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+function installThirdParties() {
+  const files = thirdParties().map(({ name, folder }) => {
+    const packed = run('npm', ['pack', '--json', '--pack-destination', tarballs], folder);
+    const file = parse(packed.stdout)?.[0]?.filename;
+    check(`${name} can be packed`, file !== undefined, ran(packed));
+    return file;
+  });
+  if (files.includes(undefined)) return false;
+  const paths = files.map((file) => join(tarballs, file));
+  const install = run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...paths]);
+  check('the packages of third parties can be installed', install.status === 0, ran(install));
+  return install.status === 0;
+}
+
+/** Each passes its own test, by its name instead of its folder. */
+function runThirdPartySuites() {
+  for (const { name, folder, manifest } of thirdParties()) {
+    const test = readFileSync(join(folder, 'conformance.test.js'), 'utf8');
+    writeFileSync(join(project, `${name}.test.js`), test.replace("'./index.js'", `'${manifest.name}'`));
+    const suite = run(bin('vitest', project), ['run', `${name}.test.js`]);
+    check(`${name} passes its suite`, suite.status === 0, ran(suite));
+  }
+}
+
+/** The example of a method is small, and used by name on the command line. */
 function runThirdPartyMethod() {
   const example = join(root, 'examples/third-party-method');
   const lines = readFileSync(join(example, 'index.js'), 'utf8').split('\n').length;
   check('the example of a method has less than 60 lines', lines < 60, String(lines));
-  const packed = run('npm', ['pack', '--json', '--pack-destination', tarballs], example);
-  const file = parse(packed.stdout)?.[0]?.filename;
-  check('the example can be packed', file !== undefined, ran(packed));
-  if (file === undefined) return;
-  const install = run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(tarballs, file)]);
-  check('the example can be installed', install.status === 0, ran(install));
-  const test = readFileSync(join(example, 'conformance.test.js'), 'utf8');
-  writeFileSync(join(project, 'conformance.test.js'), test.replace("'./index.js'", "'acme-localgrad-prototypes'"));
-  const suite = run(bin('vitest', project), ['run', 'conformance.test.js']);
-  check('the example passes the conformance suite', suite.status === 0, ran(suite));
   const options = ['--backbone', 'resnet8', '--width', '2', '--modules', '3', '--resize', '8'];
   const few = ['--train-images', '200', '--test-images', '100', '--epochs', '1', '--output', 'example-run', '--json'];
   for (const method of [
@@ -205,7 +234,7 @@ function runThirdPartyMethod() {
   }
   const wrong = run(bin('localgrad', project), ['explain', '--method', 'acme-localgrad-prototypes(temperature: 0)']);
   check(
-    'a wrong option of the example is told',
+    'a wrong option of the example is reported',
     wrong.status === 2 && wrong.stderr.includes('temperature'),
     ran(wrong),
   );

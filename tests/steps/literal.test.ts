@@ -73,7 +73,9 @@ async function step({
   const { losses, terms } = executor.step(
     { images, targets: { labels, images: pixels } },
     {
-      onGradient: ({ name }, gradient) => void updates.set(name, gradient),
+      onGradients: (group) => {
+        for (const { parameter, gradient } of group) updates.set(parameter.name, gradient);
+      },
     },
   );
   const gradients = await read(updates);
@@ -81,7 +83,9 @@ async function step({
     const parameter = compiled.parameters.get(name);
     parameter?.assign(tf.tidy(() => tf.sub(parameter.value, tf.mul(gradient, 0.1))));
   }
-  for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step: 1, parameters: compiled.parameters }));
+  for (const { average, live, momentum } of compiled.averages) {
+    average.assign(tf.tidy(() => tf.add(tf.mul(average.value, momentum), tf.mul(live.value, 1 - momentum))));
+  }
   const outcome = {
     losses: await read(losses),
     gradients,

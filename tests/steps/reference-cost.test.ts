@@ -1,8 +1,8 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { createNetwork, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
-import { compilePlan, createLiteralExecutor, describePlan } from '@localgrad/engine';
+import { createNetwork, type LocalLearningMethod, resolvePartition, startOfTraining } from '@localgrad/core';
+import { compilePlan, createLiteralExecutor, createTrainStep, describePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { MemoryMeter } from '@localgrad/kernels';
 import { mlaan } from '@localgrad/mlaan';
@@ -67,16 +67,13 @@ describe('the cost of the reference procedure', () => {
     const batchSize = 16;
     const meter = new MemoryMeter();
     const { compiled, scope } = compile(method, 6);
-    const executor = createLiteralExecutor(compiled);
     const optimizer = sgd({ learningRate: 0.05 });
+    const trainStep = createTrainStep({ compiled, optimizer, executor: createLiteralExecutor });
     const images = tf.randomNormal<tf.Rank.R4>([batchSize, 16, 16, 3], 0, 1, 'float32', 3);
     const labels = tf.tensor1d(new Int32Array(batchSize), 'int32');
     for (let step = 0; step < 2; step++) {
       if (step === 1) meter.reset();
-      const { losses } = executor.step(
-        { images, targets: { labels } },
-        { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.05) },
-      );
+      const { losses } = trainStep.run({ images, targets: { labels } }, startOfTraining);
       for (const loss of losses.values()) loss.dispose();
     }
     const measured = meter.peakBytes;

@@ -1,7 +1,13 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { createNetwork, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
+import {
+  createNetwork,
+  type HeadFactory,
+  type LocalLearningMethod,
+  type Objective,
+  resolvePartition,
+} from '@localgrad/core';
 import { createBatches, fashionMnistSubset, type ImageDataset, resizeTo, take } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan } from '@localgrad/engine';
@@ -12,6 +18,7 @@ import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
 import { cosine, createRandom, createScope, readSafetensors, sgd, writeSafetensors } from '@localgrad/nn';
 import { captureTensors, type TrainingCheckpoint, type TrainingEvent, train } from '@localgrad/train';
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const hosts: readonly (() => LocalLearningMethod)[] = [greedy, dgl, infopro];
@@ -23,7 +30,80 @@ const decorators: readonly ((method: LocalLearningMethod) => LocalLearningMethod
   (method) => mlm(lam(method)),
   (method) => mlaan(method),
 ];
-const methods = [backprop(), ...hosts.flatMap((host) => decorators.map((decorate) => decorate(host())))];
+const methods = [
+  backprop(),
+  stateful(dgl()),
+  ...hosts.flatMap((host) => decorators.map((decorate) => decorate(host()))),
+];
+
+/**
+ * Uses all that a plan may keep from step to step: values and tensors of the plan, a state of a head, phases that depend
+ * on them, and noise on the features that a head reads.
+ */
+function stateful(of: LocalLearningMethod): LocalLearningMethod {
+  return {
+    specVersion: 'v1',
+    name: `stateful(${of.name})`,
+    config: { decorator: 'stateful', of: of.config },
+    plan: (network) => {
+      const plan = of.plan(network);
+      return {
+        ...plan,
+        method: `stateful(${plan.method})`,
+        objectives: plan.objectives.map((objective) => withNoise(objective)),
+        state: [
+          { name: 'frozen', initial: -1 },
+          { name: 'history', shape: [2], initializer: () => new Float32Array(2) },
+        ],
+        hooks: [
+          {
+            name: 'freeze',
+            afterStep: ({ clock, parameters, state }) => {
+              state.set('frozen', ((clock.step * 5) % 4) - 1);
+              const history = state.tensor('history');
+              const bias = parameters.get('fc.bias');
+              if (bias === undefined) throw new Error('no bias');
+              const norms = tf.stack([tf.sum(tf.square(bias.value)), tf.scalar(clock.fraction)]);
+              history.assign(tf.add(tf.mul(history.value, 0.5), norms));
+            },
+          },
+        ],
+        phases: {
+          phases: [-1, 0, 1, 2].map((module) => ({ name: String(module), frozen: module < 0 ? [] : [module] })),
+          phaseAt: (_clock, state) => String(state.get('frozen')),
+        },
+      };
+    },
+  };
+}
+
+/** Adds noise to the features that the head reads, in an amount that the head keeps as state. */
+function withNoise(objective: Objective): Objective {
+  const { key, factory } = objective.head;
+  if (factory === undefined) return objective;
+  const noisy: HeadFactory = {
+    name: `noisy+${factory.name}`,
+    build: (context, scope) => {
+      const head = factory.build(context, scope);
+      const amount = scope.parameter('amount', [1], () => new Float32Array([0.1]), 'state');
+      return {
+        ...head,
+        state: [amount],
+        evaluate: (h, targets, request) => {
+          const { seed, step, part } = request.mode.noise ?? { seed: 0, step: 0, part: 0 };
+          const random = createRandom(seed, `${key} ${step} ${part}`);
+          const noise = Float32Array.from({ length: h.size }, () => random.normal());
+          const noised = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(tf.tensor4d(noise, h.shape), amount.value)));
+          const result = head.evaluate(noised, targets, request);
+          noised.dispose();
+          amount.assign(tf.tidy(() => tf.mul(amount.value, 0.9)));
+          return result;
+        },
+      };
+    },
+  };
+  return { ...objective, head: { key, factory: noisy } };
+}
 
 let backend: BackendHandle;
 let training: ImageDataset;
@@ -60,7 +140,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
       shuffle: true,
       seed: 3,
       augmentation: { pad: 1, flip: true },
-      withImages: compiled.readsImages,
+      withImages: compiled.reads.includes('images'),
     });
     const stop = new AbortController();
     const reason = new Error('stopped by the test');
@@ -82,6 +162,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
         batches,
         testBatches: createBatches(testing, { batchSize: 10, normalization: batches.normalization }),
         epochs,
+        seed: 21,
         logEvery: 3,
         observers: [{ observe }],
         signal: stop.signal,

@@ -63,8 +63,9 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
   try {
     const methods = new Set([endToEndMethod, recomputeName, ...options.methods]);
     for (const method of methods) {
-      contestants.push(await createContestant(method, options, backend));
-      if (options.include.includes('literal') && !method.startsWith(endToEndMethod)) {
+      const contestant = await createContestant(method, options, backend);
+      contestants.push(contestant);
+      if (options.include.includes('literal') && contestant.isEndToEnd !== true) {
         const procedure = { name: literalName(method), create: createLiteralExecutor };
         contestants.push(await engineContestant(method, options, backend, procedure));
       }

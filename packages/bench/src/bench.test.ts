@@ -114,7 +114,7 @@ describe('stock tape', () => {
     const { images, labels } = randomBatch(6, [8, 8, 3], 10);
     const { losses } = createExecutor(compiled).step(
       { images, targets: { labels } },
-      { onGradient: (_, gradient) => gradient.dispose() },
+      { onGradients: (group) => tf.dispose(group.map(({ gradient }) => gradient)) },
     );
     const expected = losses.get('final')?.dataSync()[0] ?? Number.NaN;
     const before = tf.memory().numTensors;

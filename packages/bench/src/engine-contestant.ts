@@ -1,5 +1,6 @@
 import type { BackendHandle } from '@localgrad/backends';
-import { type CompiledPlan, createExecutor, describePlan, type Executor } from '@localgrad/engine';
+import { isEndToEnd, startOfTraining } from '@localgrad/core';
+import { type CompiledPlan, createTrainStep, describePlan, type Executor } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import { sgd } from '@localgrad/nn';
 import { buildPlan } from '@localgrad/runs';
@@ -20,15 +21,14 @@ export async function engineContestant(
   method: string,
   options: MeasuredNetwork,
   backend: BackendHandle,
-  { name, create = createExecutor }: StepProcedure = { name: method },
+  { name, create }: StepProcedure = { name: method },
 ): Promise<Contestant> {
   const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
   checkMemory(compiled, options.batch, backend.availableBytes());
   const { images, labels } = randomBatch(options.batch, options.image, options.classes);
   const optimizer = sgd({ learningRate: 0.01 });
-  const targets = compiled.readsImages ? { labels, images: tf.sigmoid(images) } : { labels };
-  const executor = create(compiled);
-  let steps = 0;
+  const targets = compiled.reads.includes('images') ? { labels, images: tf.sigmoid(images) } : { labels };
+  const trainStep = createTrainStep({ compiled, optimizer, ...(create === undefined ? {} : { executor: create }) });
   const restingBytes = () => {
     const kept: readonly tf.Tensor[] = [
       ...[...compiled.parameters.values()].map(({ value }) => value),
@@ -41,6 +41,7 @@ export async function engineContestant(
   return {
     name,
     modules: compiled.network.modules.length,
+    isEndToEnd: isEndToEnd(compiled.objectives, compiled.network.modules.length),
     backend: backend.name,
     details: { threads: backend.threads, device: backend.device },
     predicted: {
@@ -51,14 +52,7 @@ export async function engineContestant(
       const resting = restingBytes();
       const meter = new MemoryMeter();
       const start = performance.now();
-      const { losses, terms } = executor.step(
-        { images, targets },
-        { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.01) },
-      );
-      steps++;
-      for (const hook of compiled.plan.hooks) {
-        tf.tidy(() => hook.afterStep({ step: steps, parameters: compiled.parameters }));
-      }
+      const { losses, terms } = trainStep.run({ images, targets }, startOfTraining);
       // The step is over when its last loss can be read.
       await [...losses.values()].at(-1)?.data();
       const milliseconds = performance.now() - start;

@@ -39,6 +39,8 @@ export interface StepMeasurement {
 /** Something whose steps can be timed one by one, so that contestants can take turns. */
 export interface Contestant {
   readonly name: string;
+  /** Whether every gradient reaches through all modules: the reference procedure has nothing to repeat then. */
+  readonly isEndToEnd?: boolean;
   readonly modules: number;
   readonly backend: string;
   readonly details: Readonly<Record<string, string | number>>;

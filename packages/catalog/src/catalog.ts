@@ -3,10 +3,12 @@ import {
   type JsonObject,
   LocalgradError,
   type LocalLearningMethod,
+  type Optimizer,
   parseExpression,
+  type Schedule,
 } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
-import type { NamedHeadFactory, Optimizer, Schedule } from '@localgrad/nn';
+import type { NamedHeadFactory } from '@localgrad/nn';
 import { doubleOption, needsMethod, unknownThing, wrapsNothing } from './errors.js';
 import {
   type Entry,

@@ -1,13 +1,15 @@
 import { backboneFactory, backboneNames, type NamedBackboneOptions } from '@localgrad/backbones';
-import { type JsonObject, rejectUnknownKeys } from '@localgrad/core';
+import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/core';
 import { loadDataset } from '@localgrad/data';
 import {
+  type AdamOptions,
+  adam,
+  adamw,
   constantRate,
   cosine,
   epochCosine,
   type HeadFactoryOptions,
   headFactory,
-  type Schedule,
   type SgdOptions,
   type StepDecayOptions,
   sgd,
@@ -81,6 +83,16 @@ export const optimizers: Entries<'optimizers'> = {
     description: 'Stochastic gradient descent with Nesterov momentum and L2 weight decay.',
     create: (options) => sgd(options as unknown as SgdOptions),
     options: ['learningRate', 'momentum', 'nesterov', 'weightDecay'],
+  },
+  adam: {
+    description: 'Adam with L2 weight decay, as in PyTorch.',
+    create: (options) => adam(options as unknown as AdamOptions),
+    options: ['learningRate', 'betas', 'epsilon', 'weightDecay'],
+  },
+  adamw: {
+    description: 'AdamW: Adam with decoupled weight decay, as in PyTorch.',
+    create: (options) => adamw(options as unknown as AdamOptions),
+    options: ['learningRate', 'betas', 'epsilon', 'weightDecay'],
   },
 };
 

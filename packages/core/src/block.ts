@@ -7,10 +7,25 @@ export interface Mode {
   /** Batch statistics and residuals for a VJP (true), or running statistics (false). */
   readonly training: boolean;
   /**
-   * How many times the running statistics take in this batch (methods.md §7.4: n updates have the closed form
+   * How many times the running statistics take in this batch (n updates have the closed form
    * r ← 0.9ⁿ·r + (1 − 0.9ⁿ)·s). 1 in training, 0 when a forward is repeated, more to emulate reference code.
    */
   readonly statisticsUpdates: number;
+  /** Key of the random numbers of this step (dropout, stochastic depth). Absent: blocks that need noise act without. */
+  readonly noise?: NoiseKey;
+}
+
+/**
+ * Identifies the random numbers of one forward pass. A block derives its numbers from the key and its own name alone, so
+ * that a repeated forward draws the same ones, and a resumed run continues with the same bits.
+ */
+export interface NoiseKey {
+  /** Seed of the run. */
+  readonly seed: number;
+  /** Optimizer step, from 0. */
+  readonly step: number;
+  /** Micro-batch within the step, from 0. */
+  readonly part: number;
 }
 
 export const trainingMode: Mode = { training: true, statisticsUpdates: 1 };
@@ -71,7 +86,8 @@ export interface Block {
   readonly parameters: readonly Parameter[];
   /** Running statistics, in forward order. */
   readonly statistics: readonly Parameter[];
-  readonly cost: BlockCost;
+  /** Stated cost; measured where absent. */
+  readonly cost?: BlockCost;
 
   /** @param x shape [batch, ...inputShape]; borrowed */
   forward(x: Tensor4D, mode: Mode): Pass;

@@ -12,11 +12,14 @@ export {
   type Cotangents,
   evaluationMode,
   type Mode,
+  type NoiseKey,
   type Pass,
   recomputeMode,
   trainingMode,
   type Want,
 } from './block.js';
+export { at, get } from './checked.js';
+export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export {
   closestFirst,
   type ErrorCode,
@@ -27,20 +30,21 @@ export {
 } from './errors.js';
 export { type Expression, formatExpression, type OptionValue, parseExpression } from './expression.js';
 export type {
-  ChainBlock,
-  ChainDescription,
+  BorrowedBlock,
   Head,
   HeadContext,
   HeadCost,
   HeadFactory,
   HeadRequest,
   HeadResult,
+  MovingAverage,
   Targets,
 } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
 export { createNetwork, type Module, type Network } from './network.js';
+export type { Optimizer, ParameterGradient, Schedule, UpdateContext } from './optimizer.js';
 export {
   type Initializer,
   Parameter,
@@ -51,6 +55,7 @@ export {
 export { type Partition, type PartitionSpec, type PartitionStrategy, resolvePartition } from './partition.js';
 export {
   type AfterStepHook,
+  type BlockPlace,
   classifierHead,
   classifierObjective,
   finalObjective,
@@ -58,6 +63,8 @@ export {
   isEndToEnd,
   type Objective,
   type ObjectiveRole,
+  type Phase,
+  type PhaseRule,
   type Span,
   type StepContext,
   type TrainingPlan,
@@ -67,3 +74,10 @@ export {
 } from './plan.js';
 export { bytesOf, formatShape, type Shape3, sameShape, sizeOf } from './shapes.js';
 export { printable, shortened, shown } from './shown.js';
+export {
+  type PlanState,
+  type StateDeclaration,
+  StoredPlanState,
+  type TensorStateDeclaration,
+  type ValueStateDeclaration,
+} from './state.js';

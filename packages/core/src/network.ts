@@ -1,6 +1,7 @@
 import type { Backbone, BackboneBlock } from './backbone.js';
 import { formatReference } from './backbone.js';
 import type { Block } from './block.js';
+import { at } from './checked.js';
 import { checkPartition, type Partition } from './partition.js';
 import type { Shape3 } from './shapes.js';
 
@@ -33,8 +34,8 @@ export function createNetwork(backbone: Backbone, partition: Partition): Network
   const modules = checkPartition(backbone.blocks, partition).map((count, index): Module => {
     const members = backbone.blocks.slice(start, start + count);
     start += count;
-    const first = members[0] as BackboneBlock;
-    const last = members[members.length - 1] as BackboneBlock;
+    const first = at(members, 0, 'block of the module');
+    const last = at(members, members.length - 1, 'block of the module');
     return {
       index,
       name: formatReference(last.reference),

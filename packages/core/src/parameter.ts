@@ -8,8 +8,9 @@ import { formatShape, sameShape } from './shapes.js';
  * - `weight`: trained by gradient.
  * - `frozen`: read by forward passes, never trained by gradient (EMA copies).
  * - `statistic`: a running average that the forward pass updates (batch norm).
+ * - `state`: other values that training keeps from step to step; neither trained nor read by `predict`.
  */
-export type ParameterKind = 'weight' | 'frozen' | 'statistic';
+export type ParameterKind = 'weight' | 'frozen' | 'statistic' | 'state';
 
 /**
  * A named tensor that lives as long as the network. It owns its tensor: assigning disposes the old one.

@@ -1,4 +1,5 @@
 import { type BackboneBlock, type BlockReference, formatReference } from './backbone.js';
+import type { Block, BlockCost } from './block.js';
 import { LocalgradError, rejectUnknownKeys } from './errors.js';
 import { bytesOf } from './shapes.js';
 
@@ -25,12 +26,28 @@ export type PartitionSpec =
 
 export type PartitionStrategy = 'even' | 'balanced-memory';
 
+type CostOf = (block: Block) => BlockCost;
+
+function statedCost({ name, cost }: Block): BlockCost {
+  if (cost !== undefined) return cost;
+  throw new LocalgradError(
+    'invalid-option',
+    `Block '${name}' states no cost, which strategy 'balanced-memory' needs. Pass resolvePartition a function that measures it (costOf from @localgrad/nn), or use strategy 'even'.`,
+    { block: name },
+  );
+}
+
 /**
  * Cuts a line of blocks, the stem first, into modules.
  *
+ * @param costOf costs of blocks that state none, for `balanced-memory`; `costOf` from `@localgrad/nn` measures them
  * @throws LocalgradError `invalid-option` when the cut is impossible; the message says what is possible
  */
-export function resolvePartition(blocks: readonly BackboneBlock[], spec: PartitionSpec): Partition {
+export function resolvePartition(
+  blocks: readonly BackboneBlock[],
+  spec: PartitionSpec,
+  costOf: CostOf = statedCost,
+): Partition {
   if ('sizes' in spec) {
     rejectUnknownKeys('an explicit partition', spec, ['sizes']);
     return checkPartition(blocks, spec.sizes);
@@ -63,7 +80,7 @@ export function resolvePartition(blocks: readonly BackboneBlock[], spec: Partiti
       `Partition strategy '${String(strategy)}' is not known; allowed: even, balanced-memory.`,
     );
   }
-  return own ? [1, ...balancedSizes(blocks.slice(1), modules - 1)] : balancedSizes(blocks, modules, 2);
+  return own ? [1, ...balancedSizes(blocks.slice(1), modules - 1, costOf)] : balancedSizes(blocks, modules, costOf, 2);
 }
 
 /**
@@ -86,8 +103,8 @@ function evenSizes(blocks: number, modules: number): number[] {
  *
  * @param firstAtLeast blocks that the first module must hold (the stem and one more)
  */
-function balancedSizes(blocks: readonly BackboneBlock[], modules: number, firstAtLeast = 1): number[] {
-  const bytes = blocks.map(({ block }) => block.cost.residualBytes(1) + bytesOf(block.outputShape, 1));
+function balancedSizes(blocks: readonly BackboneBlock[], modules: number, costOf: CostOf, firstAtLeast = 1): number[] {
+  const bytes = blocks.map(({ block }) => costOf(block).residualBytes(1) + bytesOf(block.outputShape, 1));
   const prefix = [0];
   for (const value of bytes) prefix.push((prefix.at(-1) ?? 0) + value);
   const between = (start: number, end: number) => (prefix[end] ?? 0) - (prefix[start] ?? 0);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clockAt } from './clock.js';
 import type { LocalgradError } from './errors.js';
 import type { HeadFactory } from './head.js';
 import {
@@ -8,6 +9,8 @@ import {
   finalObjective,
   isEndToEnd,
   type Objective,
+  type Phase,
+  type Span,
   type TrainingPlan,
   validatePlan,
   weightAt,
@@ -33,6 +36,8 @@ const plan = (objectives: readonly Objective[], more: Partial<TrainingPlan> = {}
   hooks: [],
   ...more,
 });
+
+const phased = (phases: readonly Phase[]): Partial<TrainingPlan> => ({ phases: { phases, phaseAt: () => 'p' } });
 
 describe('validatePlan', () => {
   it('accepts any objectives inside the network, with heads shared or not', () => {
@@ -83,14 +88,32 @@ describe('validatePlan', () => {
     }
   });
 
-  it.each([[[1, 1]], [[1, 1, -1]], [[1, 1, 0.5]]])('refuses updates of statistics %j for three modules', (updates) => {
-    expect(() => validatePlan(plan([objective()], { statisticsUpdates: updates }), 3)).toThrow(
-      /integers ≥ 0.*3 modules/,
-    );
-  });
-
-  it('accepts updates of statistics, one a module', () => {
-    expect(() => validatePlan(plan([objective()], { statisticsUpdates: [2, 0, 1] }), 3)).not.toThrow();
+  it.each<[string, Partial<TrainingPlan>, RegExp]>([
+    ['a rule without phases', { phases: { phases: [], phaseAt: () => '' } }, /phase rule without phases/],
+    ['a phase name used twice', phased([{ name: 'p' }, { name: 'p' }]), /phase name 'p' is used twice/],
+    [
+      'a phase with an unknown objective',
+      phased([{ name: 'p', objectives: ['b'] }]),
+      /'p' names objective 'b'; allowed: a/,
+    ],
+    ['a phase without objectives', phased([{ name: 'p', objectives: [] }]), /'p' has no active objective/],
+    [
+      'a phase that freezes a module outside',
+      phased([{ name: 'p', frozen: [3] }]),
+      /freezes module 3; allowed: 0 to 2/,
+    ],
+    [
+      'state declared twice',
+      {
+        state: [
+          { name: 's', initial: 0 },
+          { name: 's', initial: 1 },
+        ],
+      },
+      /state 's' is declared twice/,
+    ],
+  ])('rejects %s', (_, more, message) => {
+    expect(() => validatePlan(plan([objective()], more), 3)).toThrow(message);
   });
 });
 
@@ -102,34 +125,28 @@ describe('finalObjective', () => {
 });
 
 describe('weightAt', () => {
-  it('is the number, or the function at the progress', () => {
-    expect(weightAt(0.25, 0.9)).toBe(0.25);
-    expect(weightAt((progress) => 2 * progress, 0.25)).toBe(0.5);
+  it('is the number, or the function of the clock', () => {
+    expect(weightAt(0.25, clockAt(9, 2, 5))).toBe(0.25);
+    expect(weightAt(({ fraction }) => 2 * fraction, clockAt(5, 2, 10))).toBe(0.5);
+    expect(weightAt(({ epoch }) => epoch, clockAt(5, 2, 5))).toBe(2);
   });
 });
 
-describe('isEndToEnd', () => {
-  it('holds where the only objective is the final one and reaches the first module', () => {
-    expect(isEndToEnd(plan([finalObjective(4, 0)]))).toBe(true);
-    // With one module a local method is the same thing.
-    expect(isEndToEnd(plan([finalObjective(1)]))).toBe(true);
+describe('what a plan says about itself', () => {
+  const spans = (...all: Span[]) => all.map((span) => ({ role: 'independent', span }));
+
+  it('is end to end where every span covers all modules', () => {
+    expect(isEndToEnd(spans([0, 3]), 4)).toBe(true);
+    expect(isEndToEnd(spans([0, 3], [0, 3]), 4)).toBe(true);
+    expect(isEndToEnd(spans([0, 0], [0, 3]), 4)).toBe(false);
+    expect(isEndToEnd(spans([0, 0]), 1)).toBe(true);
   });
 
-  it.each<[string, readonly Objective[]]>([
-    ['a final objective that stops at a later module', [finalObjective(4, 1)]],
-    ['a further objective', [finalObjective(4, 0), objective()]],
-    ['a single local objective', [objective()]],
-    ['no objective', []],
-  ])('does not hold with %s', (_, objectives) => {
-    expect(isEndToEnd({ objectives })).toBe(false);
-  });
-});
-
-describe('classifierObjective', () => {
-  it('finds the objective of the classifier, whatever its name and place', () => {
-    const classifier = { ...finalObjective(2), id: 'last' };
-    const window = objective({ id: 'final', role: 'cascaded', span: [0, 1] });
-    expect(classifierObjective(plan([window, classifier, objective()]))).toBe(classifier);
-    expect(classifierObjective(plan([objective()]))).toBeUndefined();
+  it('has the last final objective as its classifier, or else the last one on the last module', () => {
+    const final = { role: 'final', span: [1, 1] as const };
+    expect(classifierObjective([final, { role: 'cascaded', span: [0, 1] }])).toBe(final);
+    const all = spans([1, 1], [0, 1], [0, 0]);
+    expect(classifierObjective(all)).toBe(all[1]);
+    expect(classifierObjective([])).toBeUndefined();
   });
 });

@@ -1,15 +1,21 @@
+import type { Block } from './block.js';
+import type { Clock } from './clock.js';
 import { LocalgradError } from './errors.js';
 import type { HeadFactory } from './head.js';
 import type { Parameter } from './parameter.js';
+import type { PlanState, StateDeclaration } from './state.js';
 
 /** Modules `from … to`, both included: a loss on the output of `to` trains these and no others. */
 export type Span = readonly [from: number, to: number];
 
-/** `independent`: a module's own loss. `cascaded`: a loss over a window. `final`: the classifier's. */
-export type ObjectiveRole = 'independent' | 'cascaded' | 'final';
+/**
+ * What an objective is for, in reports and for decorators that choose by it. `independent`: a module's own loss;
+ * `final`: the loss of the network's last layer. Decorators may introduce roles of their own, e.g. `cascaded`.
+ */
+export type ObjectiveRole = 'independent' | 'final' | (string & {});
 
-/** A factor on a loss: a number, or a function of training progress in [0, 1]. */
-export type Weight = number | ((progress: number) => number);
+/** A factor on a loss: a number, or a function of the clock. */
+export type Weight = number | ((clock: Clock) => number);
 
 /** A head by key: objectives on the same module with equal keys share one head, which is then evaluated once. */
 export interface HeadReference {
@@ -29,15 +35,45 @@ export interface Objective {
 
 /** What a hook sees after the optimizer step. */
 export interface StepContext {
-  readonly step: number;
+  /** The clock of the step that has just ended. */
+  readonly clock: Clock;
   /** Every parameter and statistic of network and heads by name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** The state that the plan declares. */
+  readonly state: PlanState;
 }
 
-/** Changes parameters after the optimizer step (EMA). */
+/** Changes parameters or state after the optimizer step. */
 export interface AfterStepHook {
   readonly name: string;
   afterStep(context: StepContext): void;
+}
+
+/**
+ * A stretch of training in which only part of a plan is active. Objectives that are not active cost nothing, and their
+ * heads do not change. A frozen module runs forward with batch statistics, but neither its weights nor its optimizer
+ * state nor its running statistics change, and it costs no weight gradient.
+ */
+export interface Phase {
+  readonly name: string;
+  /** Ids of the active objectives; default: all. */
+  readonly objectives?: readonly string[];
+  /** Indices of the frozen modules; default: none. */
+  readonly frozen?: readonly number[];
+}
+
+/** Divides training into phases: sequential training of modules, freezing after an epoch. */
+export interface PhaseRule {
+  /** All phases that can occur; each is compiled once. */
+  readonly phases: readonly Phase[];
+  /** Name of the phase of a step. Must be a pure function of its arguments. */
+  phaseAt(clock: Clock, state: PlanState): string;
+}
+
+/** Where a block stands: module index, and index of the block within the module. */
+export interface BlockPlace {
+  readonly module: number;
+  readonly index: number;
 }
 
 /** What to train and how far each gradient reaches; plain data that can be printed before a step is run. */
@@ -46,11 +82,15 @@ export interface TrainingPlan {
   readonly method: string;
   readonly objectives: readonly Objective[];
   readonly hooks: readonly AfterStepHook[];
+  /** Default: one phase, in which everything is active. */
+  readonly phases?: PhaseRule;
+  /** State that hooks and phases keep from step to step. */
+  readonly state?: readonly StateDeclaration[];
   /**
-   * Updates of the running statistics per step by module, or by block of a module; absent = 1 each (methods.md §7.4).
-   * Heads take one.
+   * Replaces a block of the network in training steps: same shapes, same parameters, e.g. with other updates of its
+   * running statistics. Evaluation uses the network's own blocks.
    */
-  readonly statisticsUpdates?: readonly (number | readonly number[])[];
+  rewriteBlock?(block: Block, place: BlockPlace): Block;
 }
 
 /** The backbone's own classifier as head of an objective. */
@@ -61,29 +101,21 @@ export function finalObjective(modules: number, from: number = modules - 1): Obj
   return { id: 'final', role: 'final', span: [from, modules - 1], weight: 1, head: classifierHead };
 }
 
-/**
- * The objective of the backbone's own classifier, whose loss stands for the whole network. Other objectives on the last
- * module have heads of their own.
- */
-export function classifierObjective({ objectives }: Pick<TrainingPlan, 'objectives'>): Objective | undefined {
-  return objectives.find(({ head }) => head.factory === undefined);
+export function weightAt(weight: Weight, clock: Clock): number {
+  return typeof weight === 'number' ? weight : weight(clock);
 }
 
-/**
- * Whether a plan is end-to-end training (backpropagation): its only objective is the final one, and its gradient reaches
- * the first module. Takes plans, compiled plans and run summaries.
- */
-export function isEndToEnd({
-  objectives,
-}: {
-  readonly objectives: readonly Pick<Objective, 'role' | 'span'>[];
-}): boolean {
-  const [only, ...others] = objectives;
-  return only !== undefined && others.length === 0 && only.role === 'final' && only.span[0] === 0;
+/** Whether a plan is end-to-end training (backpropagation): every gradient reaches through all modules. */
+export function isEndToEnd(objectives: readonly Pick<Objective, 'span'>[], modules: number): boolean {
+  return objectives.every(({ span: [from, to] }) => from === 0 && to === modules - 1);
 }
 
-export function weightAt(weight: Weight, progress: number): number {
-  return typeof weight === 'number' ? weight : weight(progress);
+/** The objective whose loss is the network's own: the last one with role `final`, else the last on the last module. */
+export function classifierObjective<O extends Pick<Objective, 'role' | 'span'>>(
+  objectives: readonly O[],
+): O | undefined {
+  const last = Math.max(-1, ...objectives.map(({ span }) => span[1]));
+  return objectives.findLast(({ role }) => role === 'final') ?? objectives.findLast(({ span }) => span[1] === last);
 }
 
 /** Checks a plan against the number of modules. @throws LocalgradError `invalid-plan` */
@@ -133,13 +165,36 @@ export function validatePlan(plan: TrainingPlan, modules: number): void {
       fail(`head key '${head.key}' stands for two factories; use two keys.`, { head: head.key });
     }
   }
-  const updates = plan.statisticsUpdates;
-  if (
-    updates !== undefined &&
-    (updates.length !== modules || updates.flat().some((count) => !Number.isInteger(count) || count < 0))
-  ) {
-    fail(`statisticsUpdates must hold integers ≥ 0, one or one list for each of ${modules} modules.`, {
-      statisticsUpdates: updates,
-    });
+  checkPhases(plan, ids, modules, fail);
+  const names = (plan.state ?? []).map(({ name }) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) fail(`state '${repeated}' is declared twice; names must differ.`, { name: repeated });
+}
+
+function checkPhases(
+  plan: TrainingPlan,
+  ids: ReadonlySet<string>,
+  modules: number,
+  fail: (message: string, details: Record<string, unknown>) => never,
+): void {
+  const { phases } = plan.phases ?? { phases: [] };
+  if (plan.phases !== undefined && phases.length === 0) fail('it has a phase rule without phases.', {});
+  for (const [index, { name, objectives = [...ids], frozen = [] }] of phases.entries()) {
+    if (phases.findIndex((other) => other.name === name) !== index) {
+      fail(`phase name '${name}' is used twice; names must differ.`, { phase: name });
+    }
+    const unknown = objectives.find((id) => !ids.has(id));
+    if (unknown !== undefined) {
+      fail(`phase '${name}' names objective '${unknown}'; allowed: ${[...ids].join(', ')}.`, { phase: name });
+    }
+    if (objectives.length === 0)
+      fail(`phase '${name}' has no active objective; at least one is needed.`, { phase: name });
+    const outside = frozen.find((module) => !Number.isInteger(module) || module < 0 || module >= modules);
+    if (outside !== undefined) {
+      fail(`phase '${name}' freezes module ${outside}; allowed: 0 to ${modules - 1}.`, {
+        phase: name,
+        module: outside,
+      });
+    }
   }
 }

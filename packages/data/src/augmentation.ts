@@ -1,5 +1,6 @@
 import { rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import type { Random } from '@localgrad/nn';
+import type { SampleValues } from './dataset.js';
 
 /** Random changes of training images (methods.md §1.5). */
 export interface Augmentation {
@@ -36,9 +37,9 @@ export function checkAugmentation(augmentation: Augmentation, [height, width]: S
 /**
  * Writes one augmented image to `target`. Draws the same numbers whatever the options, so that streams stay comparable.
  */
-export function augment(
-  source: Uint8Array,
-  target: Uint8Array,
+export function augment<T extends SampleValues>(
+  source: T,
+  target: T,
   shape: Shape3,
   augmentation: Augmentation,
   random: Random,

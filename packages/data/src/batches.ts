@@ -1,8 +1,15 @@
-import { rejectUnknownKeys, requireOption, type Targets } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
-import { checkDataset, type ImageDataset } from './dataset.js';
+import {
+  checkDataset,
+  createLike,
+  type ImageDataset,
+  pickSamples,
+  type SampleValues,
+  valuesPerSample,
+} from './dataset.js';
 import { measureNormalization, type Normalization } from './transforms.js';
 
 export interface BatchOptions {
@@ -27,7 +34,7 @@ export interface BatchPosition {
   readonly sample: number;
 }
 
-/** A batch that belongs to whoever took it. */
+/** A batch; owned by the caller. */
 export interface DataBatch {
   /** Normalized, [size, ...imageShape]. */
   readonly images: tf.Tensor4D;
@@ -39,8 +46,8 @@ export interface DataBatch {
 }
 
 /**
- * Batches of a data set. Order and augmentation of a sample follow from seed, epoch and sample alone: a stream that is
- * taken up at a position goes on exactly as it would have, and another batch size sees the same augmented images.
+ * Batches of a data set. Order and augmentation of a sample depend only on seed, epoch and sample: a stream resumed at a
+ * position continues with the same batches, and another batch size sees the same augmented images.
  */
 export interface Batches {
   readonly samples: number;
@@ -99,31 +106,52 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
 
   function assemble(epoch: number, indices: Uint32Array, start: number): DataBatch {
     const size = Math.min(batchSize, usable - start);
-    const bytes = new Uint8Array(size * length);
-    const labels = new Int32Array(size);
-    for (let position = 0; position < size; position++) {
-      const index = indices[start + position] as number;
-      const source = dataset.images.subarray(index * length, (index + 1) * length);
-      const target = bytes.subarray(position * length, (position + 1) * length);
-      if (isAugmented)
-        augment(source, target, dataset.imageShape, augmentation, createRandom(seed, `augment/${epoch}/${index}`));
-      else target.set(source);
-      labels[position] = dataset.labels[index] as number;
-    }
+    const chosen = indices.subarray(start, start + size);
+    /** The chosen samples' values; `shape` is given for those that augmentation moves. */
+    const samples = <T extends SampleValues>(values: T, sampleLength: number, shape?: Shape3): T => {
+      if (shape === undefined || !isAugmented) return pickSamples(values, sampleLength, chosen);
+      const picked = createLike(values, size * sampleLength);
+      chosen.forEach((index, position) => {
+        const source = values.subarray(index * sampleLength, (index + 1) * sampleLength);
+        const target = picked.subarray(position * sampleLength, (position + 1) * sampleLength);
+        augment(source, target, shape, augmentation, createRandom(seed, `augment/${epoch}/${index}`));
+      });
+      return picked;
+    };
+    const bytes = samples(dataset.images, length, dataset.imageShape);
     const shape: [number, number, number, number] = [size, ...dataset.imageShape];
     const images = tf.tensor4d(lookUp(bytes, table, channels), shape);
-    const labelTensor = tf.tensor1d(labels, 'int32');
-    const raw = withImages ? tf.tensor4d(lookUp(bytes, unitTable, 1), shape) : undefined;
+    const targets: Targets = {
+      ...(dataset.labels.length === 0
+        ? {}
+        : { labels: tf.tensor1d(Int32Array.from(samples(dataset.labels, 1)), 'int32') }),
+      ...(withImages ? { images: tf.tensor4d(lookUp(bytes, unitTable, 1), shape) } : {}),
+      ...Object.fromEntries(
+        Object.entries(dataset.targets ?? {}).map(([name, target]) => {
+          const perSample = valuesPerSample(target.shape);
+          const [height = 1, width = 1] = target.shape;
+          const moved: Shape3 | undefined = target.spatial ? [height, width, perSample / (height * width)] : undefined;
+          const values = samples(target.values, perSample, moved);
+          const isFloat = values instanceof Float32Array;
+          return [
+            name,
+            tf.tensor(
+              isFloat ? values : Int32Array.from(values),
+              [size, ...target.shape],
+              isFloat ? 'float32' : 'int32',
+            ),
+          ];
+        }),
+      ),
+    };
     const end = start + size;
     return {
       images,
-      targets: raw === undefined ? { labels: labelTensor } : { labels: labelTensor, images: raw },
+      targets,
       size,
       next: end >= usable ? { epoch: epoch + 1, sample: 0 } : { epoch, sample: end },
       dispose() {
-        images.dispose();
-        labelTensor.dispose();
-        raw?.dispose();
+        tf.dispose([images, ...Object.values(targets).filter((target) => target !== undefined)]);
       },
     };
   }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Targets } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -188,8 +189,8 @@ describe('batches', () => {
     seed: 5,
     augmentation: { pad: 1, padding: 'reflect', flip: true },
   };
-  const read = (batch: { images: tf.Tensor4D; targets: { labels: tf.Tensor1D }; size: number; dispose(): void }) => {
-    const values = [...batch.images.dataSync(), ...batch.targets.labels.dataSync()];
+  const read = (batch: { images: tf.Tensor4D; targets: Targets; dispose(): void }) => {
+    const values = [...batch.images.dataSync(), ...(batch.targets.labels?.dataSync() ?? [])];
     batch.dispose();
     return values;
   };

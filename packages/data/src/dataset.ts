@@ -1,7 +1,20 @@
 import { type JsonObject, LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn';
 
-/** Labelled images in memory, channels last, one byte a value. */
+/** A target besides the labels, for every sample: regression values, masks. */
+export interface DatasetTarget {
+  /** Shape of one sample's target; `[]` for one number. */
+  readonly shape: readonly number[];
+  /** size × shape, sample by sample. Batches carry floats as float32 and integers as int32. */
+  readonly values: Float32Array | Int32Array | Uint16Array | Uint8Array;
+  /**
+   * Whether the first two axes are the image's height and width. Augmentation then moves the target with the image; added
+   * pixels are 0, or mirrored as the image's are.
+   */
+  readonly spatial?: boolean;
+}
+
+/** Images in memory, channels last, one byte per value, with labels, other targets, or both. */
 export interface ImageDataset {
   readonly name: string;
   readonly classes: readonly string[];
@@ -9,8 +22,10 @@ export interface ImageDataset {
   readonly size: number;
   /** size × height × width × channels. */
   readonly images: Uint8Array;
-  /** Index of the class of each image. */
-  readonly labels: Uint8Array;
+  /** Index of the class of each image. Empty, as `classes`, where a data set has other targets only. */
+  readonly labels: Uint8Array | Uint16Array | Int32Array;
+  /** Targets by name; batches carry them under the same names. */
+  readonly targets?: Readonly<Record<string, DatasetTarget>>;
 }
 
 /** Training and test images, and the config that rebuilds them. */
@@ -20,8 +35,9 @@ export interface DatasetSplits {
   readonly test: ImageDataset;
 }
 
-/** Throws `invalid-data` unless images, labels, shape and size fit together. */
-export function checkDataset({ name, classes, imageShape, size, images, labels }: ImageDataset): void {
+/** Throws `invalid-data` unless images, labels, targets, shapes and size fit together. */
+export function checkDataset(dataset: ImageDataset): void {
+  const { name, classes, imageShape, size, images, labels, targets = {} } = dataset;
   const refuse = (expected: string, found: string): never => {
     throw new LocalgradError('invalid-data', `Data set '${name}': expected ${expected}, found ${found}.`, {
       name,
@@ -33,13 +49,27 @@ export function checkDataset({ name, classes, imageShape, size, images, labels }
   const length = size * imageShape[0] * imageShape[1] * imageShape[2];
   if (length === 0 || images.length !== length)
     refuse(`${size} images of ${imageShape.join('×')} (${length} values)`, `${images.length} values`);
-  if (labels.length !== size) refuse(`${size} labels, one for each image`, `${labels.length}`);
+  const isUnlabeled = labels.length === 0 && classes.length === 0 && Object.keys(targets).length > 0;
+  if (labels.length !== size && !isUnlabeled) refuse(`${size} labels, one for each image`, `${labels.length}`);
   const wrong = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
   if (wrong >= 0) refuse(`labels below ${classes.length}`, `${labels[wrong]} for image ${wrong}`);
+  for (const [target, { shape, values, spatial = false }] of Object.entries(targets)) {
+    if (target === 'labels' || target === 'images') refuse("targets with names besides 'labels' and 'images'", target);
+    const expected = size * valuesPerSample(shape);
+    if (values.length !== expected)
+      refuse(`${expected} values of target '${target}', ${shape.join('×') || '1'} for each image`, `${values.length}`);
+    if (spatial && (shape[0] !== imageShape[0] || shape[1] !== imageShape[1]))
+      refuse(`target '${target}' on ${imageShape[0]}×${imageShape[1]} pixels`, shape.join('×'));
+  }
+}
+
+/** Values of one sample's target. */
+export function valuesPerSample(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
 }
 
 export interface TakeOptions {
-  /** `balanced` (default): as many of each class, as far as they go. `first`: the first ones. */
+  /** `balanced` (default): balanced across classes; needs labels. `first`: the first images (default without labels). */
   readonly by?: 'balanced' | 'first';
   /** Draw at random under this seed instead of taking the first ones (of each class). */
   readonly seed?: number;
@@ -49,7 +79,7 @@ export interface TakeOptions {
 export function take(dataset: ImageDataset, count: number, options: TakeOptions = {}): ImageDataset {
   rejectUnknownKeys('take', options, ['by', 'seed']);
   checkDataset(dataset);
-  const { by = 'balanced', seed } = options;
+  const { by = dataset.labels.length === 0 ? 'first' : 'balanced', seed } = options;
   requireOption(
     Number.isInteger(count) && count >= 1 && count <= dataset.size,
     'take',
@@ -57,7 +87,8 @@ export function take(dataset: ImageDataset, count: number, options: TakeOptions 
     count,
     `1 to ${dataset.size}`,
   );
-  requireOption(by === 'balanced' || by === 'first', 'take', 'by', by, 'balanced, first');
+  const ways = dataset.labels.length === 0 ? ['first'] : ['balanced', 'first'];
+  requireOption(ways.includes(by), 'take', 'by', by, ways.join(', '));
   const order = Array.from({ length: dataset.size }, (_, index) => index);
   if (seed !== undefined) createRandom(seed, 'take').shuffle(order);
   return pick(
@@ -81,15 +112,40 @@ function balanced({ labels, classes }: ImageDataset, order: readonly number[], c
 }
 
 function pick(dataset: ImageDataset, indices: readonly number[]): ImageDataset {
-  const length = dataset.images.length / dataset.size;
-  const images = new Uint8Array(indices.length * length);
-  indices.forEach((index, position) => {
-    images.set(dataset.images.subarray(index * length, (index + 1) * length), position * length);
-  });
+  const { images, labels, targets } = dataset;
+  const picked = targets === undefined ? {} : { targets: pickTargets(targets, indices) };
   return {
     ...dataset,
     size: indices.length,
-    images,
-    labels: Uint8Array.from(indices, (index) => dataset.labels[index] as number),
+    images: pickSamples(images, images.length / dataset.size, indices),
+    labels: labels.length === 0 ? labels : pickSamples(labels, 1, indices),
+    ...picked,
   };
+}
+
+function pickTargets(targets: Readonly<Record<string, DatasetTarget>>, indices: readonly number[]) {
+  return Object.fromEntries(
+    Object.entries(targets).map(([name, target]) => [
+      name,
+      { ...target, values: pickSamples(target.values, valuesPerSample(target.shape), indices) },
+    ]),
+  );
+}
+
+/** The values of the samples with these indices, `length` each, in an array of the same type. */
+export function pickSamples<T extends SampleValues>(values: T, length: number, indices: ArrayLike<number>): T {
+  const picked = createLike(values, indices.length * length);
+  for (let position = 0; position < indices.length; position++) {
+    const start = (indices[position] ?? 0) * length;
+    picked.set(values.subarray(start, start + length), position * length);
+  }
+  return picked;
+}
+
+export type SampleValues = DatasetTarget['values'];
+
+/** A zeroed array of the same type. */
+export function createLike<T extends SampleValues>(values: T, length: number): T {
+  const create = values.constructor as new (length: number) => T;
+  return new create(length);
 }

@@ -52,7 +52,7 @@ describe('the embedded subset of Fashion-MNIST', () => {
         expect([...image.subarray(20 * 28 + 8, 20 * 28 + 20)]).toEqual(row);
       }
       expect(sha256(split.images)).toBe(pixels);
-      expect(sha256(split.labels)).toBe(labels);
+      expect(sha256(Uint8Array.from(split.labels))).toBe(labels);
     },
   );
 

@@ -1,4 +1,4 @@
-import { requireOption, type Shape3 } from '@localgrad/core';
+import { LocalgradError, requireOption, type Shape3 } from '@localgrad/core';
 import type { ImageDataset } from './dataset.js';
 
 function mapImages(
@@ -6,6 +6,15 @@ function mapImages(
   imageShape: Shape3,
   transform: (source: Uint8Array, target: Uint8Array) => void,
 ): ImageDataset {
+  const [height, width] = dataset.imageShape;
+  const moved = Object.entries(dataset.targets ?? {}).find(([, { spatial }]) => spatial === true)?.[0];
+  if (moved !== undefined && (height !== imageShape[0] || width !== imageShape[1])) {
+    throw new LocalgradError(
+      'invalid-option',
+      `Data set '${dataset.name}' has target '${moved}' for each pixel, so its images cannot be resized or padded; prepare images and target together.`,
+      { name: dataset.name, target: moved },
+    );
+  }
   const from = dataset.images.length / dataset.size;
   const to = imageShape[0] * imageShape[1] * imageShape[2];
   const images = new Uint8Array(dataset.size * to);

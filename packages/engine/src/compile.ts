@@ -1,54 +1,69 @@
 import {
   type Block,
-  type Head,
+  type Clock,
   LocalgradError,
   type Network,
   type Objective,
   type Parameter,
   type ParameterScope,
+  StoredPlanState,
   type TrainingPlan,
   validatePlan,
 } from '@localgrad/core';
-import { sequential, withStatisticsUpdates } from '@localgrad/nn';
-import { type CompiledHead, groupObjectives } from './heads.js';
-import { type PeakPrediction, predictPeak } from './prediction.js';
-import { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
+import { sequential } from '@localgrad/nn';
+import { checkHeads, checkNames, checkTargets } from './check-plan.js';
+import { type CompiledHead, groupObjectives, targetsOf } from './heads.js';
+import { type HeadAverage, resolveAverages } from './moving-averages.js';
+import { type CompiledPhase, compilePhases, phaseAt } from './phases.js';
+import { type PeakPrediction, type PredictionOptions, predictPeak } from './prediction.js';
+import { rewriteBlocks } from './rewrite-blocks.js';
+import type { MemoryPolicy } from './schedule.js';
 
 export interface CompileOptions {
-  /** Where the heads' weights are made, under `heads.<key>`. */
+  /** Where the weights of heads are created, under `heads.<key>`, and the plan's state, under `state.<name>`. */
   readonly scope: ParameterScope;
   readonly memory?: MemoryPolicy;
+  /** Names of the targets that batches carry. If given, heads that read others are rejected. */
+  readonly targets?: readonly string[];
 }
 
-/** A plan with its heads built and its schedule fixed: what executors run and `explain` prints. */
+/** A plan with its heads built and its schedules fixed: executors run it, and `explain` prints it. */
 export interface CompiledPlan {
   readonly network: Network;
   readonly plan: TrainingPlan;
   readonly memory: MemoryPolicy;
-  /** One block for each module. */
+  /** One block for each module, for training steps. */
   readonly modules: readonly Block[];
-  /** The blocks of each module. */
+  /** The blocks of each module, for training steps. */
   readonly moduleBlocks: readonly (readonly Block[])[];
   /** The objectives that take part: those whose weight is not the constant 0. */
   readonly objectives: readonly Objective[];
-  /** Heads by module index, each evaluated once per step. */
+  /** Heads by module index. */
   readonly heads: ReadonlyMap<number, readonly CompiledHead[]>;
-  readonly schedule: readonly Instruction[];
-  /** Batches must carry `targets.images`. */
-  readonly readsImages: boolean;
-  /** Weights, frozen parameters and statistics of the network and of the heads in use, by name. */
+  /** All phases of training, at least one. */
+  readonly phases: readonly [CompiledPhase, ...CompiledPhase[]];
+  /** The phase of a step. */
+  phaseAt(clock: Clock): CompiledPhase;
+  /** Names of the targets that batches must carry. */
+  readonly reads: readonly string[];
+  /** Moving averages of the heads, with the parameters that they follow. */
+  readonly averages: readonly HeadAverage[];
+  /** Weights, frozen parameters, statistics and state of the network, its heads and the plan, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** Bytes alive at the worst moment of a step with this batch size. */
-  predict(batchSize: number): PeakPrediction;
+  /** State that the plan declares. */
+  readonly state: StoredPlanState;
+  /** Bytes alive at the worst moment of a step with this batch size, over all phases. */
+  predict(batchSize: number, options?: PredictionOptions): PeakPrediction;
 }
 
 /**
- * Turns a plan into a schedule of the least work, and builds its heads.
+ * Turns a plan into schedules of the least work, one per phase, and builds its heads.
  *
- * @throws LocalgradError `invalid-plan` when the plan contradicts itself or the network
+ * @throws LocalgradError `invalid-plan`, `shape-mismatch` when the plan, its heads or its blocks contradict each other or
+ *   the network
  */
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
-  const memory = options.memory ?? 'residuals';
+  const { scope, memory = 'residuals' } = options;
   if (memory !== 'residuals' && memory !== 'recompute') {
     throw new LocalgradError(
       'invalid-option',
@@ -63,17 +78,21 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
       `Plan of '${plan.method}': every objective has weight 0; at least one must not.`,
     );
   }
-  const heads = groupObjectives(objectives, network, options.scope.scope('heads'));
-  const moduleBlocks = network.modules.map(({ index, blocks }) => countedBlocks(plan, index, blocks));
+  const heads = groupObjectives(objectives, network, scope.scope('heads'));
+  const all = [...heads.values()].flat();
+  checkHeads(network, plan, all);
+  if (options.targets !== undefined) checkTargets(network, all, options.targets);
+  const moduleBlocks = rewriteBlocks(network, plan);
   const modules = moduleBlocks.map((blocks, index) => {
     const [only] = blocks;
     return blocks.length === 1 && only !== undefined ? only : sequential(`module${index}`, blocks);
   });
-  const schedule = compileSchedule(
-    objectives.map((objective) => objective.span),
-    network.modules.length,
-    memory,
-  );
+  const [first, ...others] = compilePhases(plan, objectives, heads, network, memory);
+  if (first === undefined) throw new LocalgradError('invalid-plan', `Plan of '${plan.method}' has no phase.`);
+  const phases: CompiledPlan['phases'] = [first, ...others];
+  const stateTensors = createState(plan, scope);
+  const parameters = collectParameters(network, all, [...stateTensors.values()]);
+  const state = new StoredPlanState(plan.state, stateTensors);
   const compiled = {
     network,
     plan,
@@ -82,41 +101,48 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     moduleBlocks,
     objectives,
     heads,
-    schedule,
-    readsImages: [...heads.values()].flat().some(({ head }) => head.readsImages === true),
-    parameters: collectParameters(network, heads),
+    phases,
+    reads: [...new Set(all.flatMap(({ head }) => targetsOf(head)))],
+    averages: resolveAverages(network, all, parameters),
+    parameters,
+    state,
   };
-  return { ...compiled, predict: (batchSize) => predictPeak(compiled, batchSize) };
+  return {
+    ...compiled,
+    phaseAt: (clock) => phaseAt(plan, phases, clock, state),
+    predict: (batchSize, how) => predictPeak(compiled, batchSize, how),
+  };
 }
 
-/** The blocks of a module, each with the number of updates that the plan wants of its running statistics. */
-function countedBlocks(plan: TrainingPlan, module: number, blocks: readonly Block[]): readonly Block[] {
-  const updates = plan.statisticsUpdates?.[module] ?? 1;
-  if (typeof updates !== 'number' && updates.length !== blocks.length) {
-    throw new LocalgradError(
-      'invalid-plan',
-      `Plan of '${plan.method}': statisticsUpdates has ${updates.length} counts for module ${module}, which has ${blocks.length} blocks.`,
-      { module, updates, blocks: blocks.map((block) => block.name) },
-    );
-  }
-  return blocks.map((block, index) => {
-    const count = typeof updates === 'number' ? updates : (updates[index] as number);
-    return count === 1 ? block : withStatisticsUpdates(block, count);
-  });
+/** Tensors of the plan's state by declared name. */
+function createState({ state = [] }: TrainingPlan, scope: ParameterScope): Map<string, Parameter> {
+  const place = scope.scope('state');
+  return new Map(
+    state.flatMap((one) =>
+      'shape' in one ? [[one.name, place.parameter(one.name, one.shape, one.initializer, 'state')] as const] : [],
+    ),
+  );
 }
 
 function collectParameters(
-  network: Network,
-  heads: ReadonlyMap<number, readonly CompiledHead[]>,
+  { backbone }: Network,
+  heads: readonly CompiledHead[],
+  state: readonly Parameter[],
 ): Map<string, Parameter> {
-  const owners: (Block | Head)[] = [
-    ...network.backbone.blocks.map(({ block }) => block),
-    network.backbone.classifier,
-    ...[...heads.values()].flat().map(({ head }) => head),
+  const owned = [
+    ...backbone.blocks.map(({ block }) => ({ owner: `block '${block.name}'`, parameters: ownedBy(block) })),
+    { owner: 'the classifier', parameters: ownedBy(backbone.classifier) },
+    ...heads.map(({ key, head }) => ({ owner: `head '${head.name}' (${key})`, parameters: ownedBy(head) })),
+    { owner: 'the state of the plan', parameters: state },
   ];
-  return new Map(
-    owners
-      .flatMap((owner) => [...owner.parameters, ...owner.statistics])
-      .map((parameter) => [parameter.name, parameter]),
-  );
+  checkNames(owned);
+  return new Map(owned.flatMap(({ parameters }) => parameters).map((parameter) => [parameter.name, parameter]));
+}
+
+function ownedBy(owner: {
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[];
+  readonly state?: readonly Parameter[];
+}): readonly Parameter[] {
+  return [...owner.parameters, ...owner.statistics, ...(owner.state ?? [])];
 }

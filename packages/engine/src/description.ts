@@ -1,17 +1,18 @@
 import {
-  type Block,
   type BlockReference,
-  type ChainDescription,
+  type BorrowedBlock,
+  endOfTraining,
   type Head,
   type Objective,
   type ObjectiveRole,
   type Parameter,
   type Span,
+  startOfTraining,
   weightAt,
 } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
 import type { CompiledHead } from './heads.js';
-import { predictLiteral } from './literal-prediction.js';
+import { measurePhase, type PhaseWork } from './work.js';
 
 export interface ModuleDescription {
   readonly index: number;
@@ -22,7 +23,7 @@ export interface ModuleDescription {
   readonly references: readonly BlockReference[];
   /** Weights of the module itself. */
   readonly parameters: number;
-  /** In forwards of the module; backprop needs 3 (methods.md §7). */
+  /** In forwards of the module; end-to-end training needs 3. The highest of all phases. */
   readonly unitsOfWork: number;
   /** The same for the reference procedure, which runs the module for every path through it. */
   readonly referenceUnitsOfWork: number;
@@ -41,46 +42,74 @@ export interface ObjectiveDescription {
   readonly weight: number;
   /** At its end, where the weight is scheduled. */
   readonly weightAtEnd?: number;
-  /** Weights of the head, those of its chain included. */
+  /** Weights of the head, those of its copies of blocks included. */
   readonly parameters: number;
   /** Names of the weights that the objective reaches. */
   readonly reaches: readonly string[];
   /** How many numbers those are. */
   readonly reachedParameters: number;
-  /** Copies of later blocks between the module's output and the head's own layers. */
+  /** Blocks of the network that the head uses before its own layers. */
+  readonly borrows?: readonly BorrowedBlock[];
+  /** The copies among them. */
   readonly chain?: ChainDescription;
+}
+
+/** A copy of a block in a head. */
+export interface ChainBlock {
+  readonly reference: BlockReference;
+  /** Name of the live block, `layer3.0`. */
+  readonly live: string;
+  /** The head has a copy that is trained by gradient. */
+  readonly learnable: boolean;
+  /** The head has a copy that follows the live block by an exponential moving average. */
+  readonly averaged: boolean;
+}
+
+/** Copies of blocks between a module's output and the head's own layers. */
+export interface ChainDescription {
+  readonly blocks: readonly ChainBlock[];
+  /** Fraction of the old value that an average keeps in each step; 1 where none moves. */
+  readonly momentum: number;
+}
+
+/** Cost of one phase of training. */
+export interface PhaseDescription {
+  readonly name: string;
+  /** Ids of the active objectives. */
+  readonly objectives: readonly string[];
+  /** Indices of the frozen modules. */
+  readonly frozen: readonly number[];
+  /** Units of work by module. */
+  readonly modules: readonly number[];
+  /** In forwards of the whole backbone, heads included. */
+  readonly unitsOfWork: number;
+  readonly predictedPeakBytes: number;
 }
 
 export interface PlanDescription {
   readonly method: string;
   readonly modules: readonly ModuleDescription[];
   readonly objectives: readonly ObjectiveDescription[];
+  /** Present where the plan divides training into phases. */
+  readonly phases?: readonly PhaseDescription[];
+  /** The highest values of all phases. */
   readonly totals: {
     readonly parameters: number;
-    /** In forwards of the whole backbone; backprop: 3. Heads included. */
+    /** In forwards of the whole backbone; end-to-end training: 3. Heads included. */
     readonly unitsOfWork: number;
     readonly predictedPeakBytes: number;
     /**
-     * The same plan by the procedure of reference implementations: every window is run forward and backward for itself
-     * (methods.md §7.1), all paths that end at a module hold their residuals together, gradients wait for the optimizer.
+     * The same plan by the procedure of reference implementations: every window is run forward and backward for itself,
+     * all paths that end at a module hold their residuals together, gradients wait for the optimizer.
      */
     readonly reference: { readonly unitsOfWork: number; readonly predictedPeakBytes: number };
   };
 }
 
-/** What a plan will do and cost, before a step is run. */
+/** Work and memory of a plan, before a step is run. */
 export function describePlan(compiled: CompiledPlan, batchSize: number): PlanDescription {
-  const prediction = compiled.predict(batchSize);
-  const heads = [...compiled.heads.values()].flat();
-  const units = compiled.modules.map((_, module) => moduleUnits(compiled, module));
-  const literal = predictLiteral(compiled, batchSize);
-  const literalUnits = literal.forwards.map((count, module) => count + 2 * (literal.backwards[module] ?? 0));
-  const cost = (owner: Block | Head) => owner.cost.multiplyAccumulates;
-  const forward = sum(compiled.modules.map(cost)) + cost(compiled.network.backbone.classifier);
-  const workOf = (moduleUnitCounts: readonly number[], evaluated: readonly number[]) =>
-    sum(compiled.modules.map((module, index) => cost(module) * (moduleUnitCounts[index] ?? 0))) + sum(evaluated);
-  const headWork = new Map(heads.map((compiledHead) => [compiledHead.head, evaluationWork(compiled, compiledHead)]));
-  const workOfHead = (head: Head) => headWork.get(head) ?? 0;
+  const work = compiled.phases.map((phase) => measurePhase(compiled, phase, batchSize));
+  const highest = (of: (phase: PhaseWork) => number | undefined) => Math.max(...work.map((phase) => of(phase) ?? 0));
   return {
     method: compiled.plan.method,
     modules: compiled.network.modules.map((module, index) => ({
@@ -89,29 +118,38 @@ export function describePlan(compiled: CompiledPlan, batchSize: number): PlanDes
       blocks: module.blocks.map((block) => block.name),
       references: module.members.map(({ reference }) => reference),
       parameters: weightCount(module.blocks.flatMap((block) => block.parameters)),
-      unitsOfWork: units[index] ?? 0,
-      referenceUnitsOfWork: literalUnits[index] ?? 0,
-      predictedBytes: prediction.modules[index] ?? 0,
+      unitsOfWork: highest(({ units }) => units[index]),
+      referenceUnitsOfWork: highest(({ reference }) => reference.units[index]),
+      predictedBytes: highest(({ moduleBytes }) => moduleBytes[index]),
     })),
-    objectives: inPlanOrder(compiled, heads).map(([objective, head]) => describeObjective(compiled, objective, head)),
+    objectives: inPlanOrder(compiled).map(([objective, head]) => describeObjective(compiled, objective, head)),
+    ...(compiled.plan.phases === undefined ? {} : { phases: work.map(describePhase) }),
     totals: {
       parameters: weightCount([...compiled.parameters.values()]),
-      unitsOfWork:
-        workOf(
-          units,
-          heads.map(({ head }) => workOfHead(head)),
-        ) / forward,
-      predictedPeakBytes: prediction.peakBytes,
+      unitsOfWork: highest(({ unitsOfWork }) => unitsOfWork),
+      predictedPeakBytes: highest(({ peakBytes }) => peakBytes),
       reference: {
-        unitsOfWork: workOf(literalUnits, literal.evaluations.map(workOfHead)) / forward,
-        predictedPeakBytes: literal.peakBytes,
+        unitsOfWork: highest(({ reference }) => reference.unitsOfWork),
+        predictedPeakBytes: highest(({ reference }) => reference.peakBytes),
       },
     },
   };
 }
 
+function describePhase({ phase, units, unitsOfWork, peakBytes }: PhaseWork): PhaseDescription {
+  return {
+    name: phase.name,
+    objectives: phase.objectives.map(({ id }) => id),
+    frozen: [...phase.frozen].sort((a, b) => a - b),
+    modules: units,
+    unitsOfWork,
+    predictedPeakBytes: peakBytes,
+  };
+}
+
 /** Objectives with their heads, in the plan's order: module by module, a host's own loss before what was put beside it. */
-function inPlanOrder(compiled: CompiledPlan, heads: readonly CompiledHead[]): [Objective, Head][] {
+function inPlanOrder(compiled: CompiledPlan): [Objective, Head][] {
+  const heads: readonly CompiledHead[] = [...compiled.heads.values()].flat();
   return compiled.objectives.flatMap((objective): [Objective, Head][] => {
     const found = heads.find(({ key }) => key === objective.head.key);
     return found === undefined ? [] : [[objective, found.head]];
@@ -120,8 +158,8 @@ function inPlanOrder(compiled: CompiledPlan, heads: readonly CompiledHead[]): [O
 
 function describeObjective(compiled: CompiledPlan, objective: Objective, head: Head): ObjectiveDescription {
   const { id, role, span, weight } = objective;
-  const [start, end] = [weightAt(weight, 0), weightAt(weight, 1)];
-  const { chain } = objective.head.factory ?? {};
+  const [start, end] = [weightAt(weight, startOfTraining), weightAt(weight, endOfTraining)];
+  const borrows = objective.head.factory?.borrows;
   const reached = [
     ...compiled.modules.slice(span[0], span[1] + 1).flatMap((module) => module.parameters),
     ...head.parameters,
@@ -137,32 +175,24 @@ function describeObjective(compiled: CompiledPlan, objective: Objective, head: H
     parameters: weightCount(head.parameters),
     reaches: reached.map(({ name }) => name),
     reachedParameters: weightCount(reached),
-    ...(chain === undefined ? {} : { chain }),
+    ...(borrows === undefined ? {} : { borrows, ...chainOf(borrows) }),
   };
 }
 
-/** Multiply-accumulates of a head's forward and backward: averaged copies have no gradient of their own. */
-function evaluationWork({ network }: CompiledPlan, { head, objectives }: CompiledHead): number {
-  const isFrozen = head.parameters.some(({ kind }) => kind === 'frozen');
-  const averaged = objectives[0]?.head.factory?.chain?.blocks.filter((block) => block.averaged) ?? [];
-  const live = new Map(network.backbone.blocks.map(({ block }) => [block.name, block.cost.multiplyAccumulates]));
-  const saved = isFrozen ? sum(averaged.map((block) => live.get(block.live) ?? 0)) : 0;
-  return 3 * head.cost.multiplyAccumulates - saved;
-}
-
-/** Forward 1, input-VJP 1, weight-VJP 2 (the gradient and the propagation inside the module). */
-function moduleUnits({ schedule }: CompiledPlan, module: number): number {
-  return sum(
-    schedule
-      .filter((instruction) => instruction.module === module)
-      .map(({ op }) => (op === 'forward' || op === 'send' ? 1 : op === 'finish' ? 2 : 0)),
-  );
+/** The copies among borrowed blocks, as figures and tables show them. */
+function chainOf(borrows: readonly BorrowedBlock[]): { readonly chain?: ChainDescription } {
+  const copies = borrows.filter(({ as }) => as.some((use) => use !== 'live'));
+  if (copies.length === 0) return {};
+  const momenta = copies.flatMap(({ momentum }) => (momentum === undefined ? [] : [momentum]));
+  const blocks = copies.map(({ reference, live, as }) => ({
+    reference,
+    live,
+    learnable: as.includes('trained-copy'),
+    averaged: as.includes('averaged-copy'),
+  }));
+  return { chain: { momentum: Math.min(1, ...momenta), blocks } };
 }
 
 function weightCount(parameters: readonly Parameter[]): number {
-  return sum(parameters.filter(({ kind }) => kind === 'weight').map(({ size }) => size));
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+  return parameters.reduce((sum, { kind, size }) => sum + (kind === 'weight' ? size : 0), 0);
 }

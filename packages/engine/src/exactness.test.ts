@@ -1,137 +1,21 @@
-import {
-  type Block,
-  createNetwork,
-  type HeadFactory,
-  type Network,
-  type Objective,
-  type Parameter,
-  type Shape3,
-  type Span,
-  type TrainingPlan,
-} from '@localgrad/core';
-import { basicBlock, convBatchNormRelu, createClassifier, createScope, type RootScope } from '@localgrad/nn';
+import type { Objective, Span, TrainingPlan } from '@localgrad/core';
+import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compilePlan } from './compile.js';
 import { createExecutor } from './executor.js';
+import {
+  batchSize,
+  buildNetwork,
+  classes,
+  headFactory,
+  imageShape,
+  type Layer,
+  referenceGradients,
+  relativeError,
+} from './plain-network.fixture.js';
 import type { MemoryPolicy } from './schedule.js';
-
-const imageShape: Shape3 = [6, 6, 2];
-const classes = 3;
-const batchSize = 5;
-
-const headFactory: HeadFactory = {
-  name: '0c1f',
-  build: ({ inputShape }, scope) => createClassifier({ scope, inputShape, classes }),
-};
-
-interface Layer {
-  readonly kind: 'plain' | 'residual';
-  readonly channels: number;
-  readonly stride: 1 | 2;
-}
-
-function buildNetwork(layers: readonly Layer[], sizes: readonly number[], scope: RootScope): Network {
-  const blocks: { reference: readonly [number, number]; block: Block }[] = [];
-  layers.forEach(({ kind, channels, stride }, index) => {
-    const inputShape = blocks.at(-1)?.block.outputShape ?? imageShape;
-    const options = { name: `b${index}`, scope: scope.scope(`b${index}`), inputShape, channels, stride };
-    blocks.push({ reference: [1, index], block: kind === 'plain' ? convBatchNormRelu(options) : basicBlock(options) });
-  });
-  const last = blocks.at(-1)?.block as Block;
-  const classifier = createClassifier({ scope, inputShape: last.outputShape, classes });
-  const backbone = { name: 'random', config: {}, inputShape: imageShape, classes, blocks, classifier };
-  return createNetwork(backbone, sizes);
-}
-
-// ---- The same network in plain TensorFlow.js operations: knows parameters' names, nothing of blocks. ----
-
-type Values = (name: string) => tf.Tensor;
-
-function plainNorm(x: tf.Tensor, values: Values, name: string): tf.Tensor {
-  const { mean, variance } = tf.moments(x, [0, 1, 2]);
-  const normalised = tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5)));
-  return tf.add(tf.mul(normalised, values(`${name}.weight`)), values(`${name}.bias`));
-}
-
-function plainConvolution(x: tf.Tensor, values: Values, name: string, stride: number, padding: number): tf.Tensor {
-  return tf.conv2d(x as tf.Tensor4D, values(`${name}.weight`) as tf.Tensor4D, stride, padding);
-}
-
-function plainLayer(x: tf.Tensor, { kind, channels, stride }: Layer, index: number, values: Values): tf.Tensor {
-  const at = `b${index}`;
-  if (kind === 'plain') {
-    return tf.relu(plainNorm(plainConvolution(x, values, `${at}.conv`, stride, 1), values, `${at}.bn`));
-  }
-  const hidden = tf.relu(plainNorm(plainConvolution(x, values, `${at}.conv1`, stride, 1), values, `${at}.bn1`));
-  const main = plainNorm(plainConvolution(hidden, values, `${at}.conv2`, 1, 1), values, `${at}.bn2`);
-  const shortcut =
-    stride === 1 && x.shape[3] === channels
-      ? x
-      : plainNorm(plainConvolution(x, values, `${at}.downsample.0`, stride, 0), values, `${at}.downsample.1`);
-  return tf.relu(tf.add(main, shortcut));
-}
-
-function plainLoss(h: tf.Tensor, labels: tf.Tensor1D, values: Values, prefix: string): tf.Scalar {
-  const pooled = tf.mean(h, [1, 2]);
-  const logits = tf.add(
-    tf.matMul(pooled as tf.Tensor2D, values(`${prefix}fc.weight`) as tf.Tensor2D),
-    values(`${prefix}fc.bias`),
-  );
-  const logProbabilities = tf.logSoftmax(logits);
-  return tf.neg(tf.mean(tf.sum(tf.mul(logProbabilities, tf.oneHot(labels, classes)), 1))) as tf.Scalar;
-}
-
-/** Σ weight · ∂loss/∂parameter, each loss seeing the input of its span as a constant: stop-gradients by construction. */
-function referenceGradients(
-  layers: readonly Layer[],
-  sizes: readonly number[],
-  objectives: readonly Objective[],
-  parameters: ReadonlyMap<string, Parameter>,
-  images: tf.Tensor4D,
-  labels: tf.Tensor1D,
-): { gradients: Map<string, tf.Tensor>; losses: Map<string, number> } {
-  const starts = sizes.map((_, module) => sizes.slice(0, module).reduce((sum, size) => sum + size, 0));
-  const names = [...parameters.values()].filter(({ kind }) => kind === 'weight').map(({ name }) => name);
-  const values: Values = (name) => (parameters.get(name) as Parameter).value;
-  const inputs: tf.Tensor[] = [images];
-  for (const [index, layer] of layers.entries()) {
-    inputs.push(plainLayer(inputs[index] as tf.Tensor, layer, index, values));
-  }
-  const gradients = new Map<string, tf.Tensor>();
-  const losses = new Map<string, number>();
-  for (const { id, span, weight, head } of objectives) {
-    const first = starts[span[0]] as number;
-    const end = (starts[span[1]] as number) + (sizes[span[1]] as number);
-    const reached = names.filter((name) => {
-      if (name.startsWith('heads.')) return name.startsWith(`heads.${head.key}.`);
-      if (name.startsWith('fc.')) return head.key === 'classifier';
-      const layer = Number(/^b(\d+)/.exec(name)?.[1]);
-      return layer >= first && layer < end;
-    });
-    const loss = (...tensors: tf.Tensor[]): tf.Scalar => {
-      const bound: Values = (name) => tensors[reached.indexOf(name)] as tf.Tensor;
-      let h = inputs[first] as tf.Tensor;
-      for (let index = first; index < end; index++) h = plainLayer(h, layers[index] as Layer, index, bound);
-      return plainLoss(h, labels, bound, head.key === 'classifier' ? '' : `heads.${head.key}.`);
-    };
-    const { value, grads } = tf.valueAndGrads(loss)(reached.map(values));
-    losses.set(id, value.dataSync()[0] as number);
-    grads.forEach((gradient, index) => {
-      const name = reached[index] as string;
-      const scaled = tf.mul(gradient, weight as number);
-      const sum = gradients.get(name);
-      gradients.set(name, sum === undefined ? scaled : tf.add(sum, scaled));
-    });
-  }
-  return { gradients, losses };
-}
-
-function relativeError(actual: tf.Tensor, expected: tf.Tensor, floor: number): number {
-  const difference = tf.max(tf.abs(tf.sub(actual, expected))).dataSync()[0] as number;
-  return difference / Math.max(floor, tf.max(tf.abs(expected)).dataSync()[0] as number);
-}
 
 /** Runs both and returns the worst relative error over all gradients. */
 function worstError(
@@ -144,6 +28,12 @@ function worstError(
   const scope = createScope(seed);
   const network = buildNetwork(layers, sizes, scope);
   const compiled = compilePlan(network, plan, { scope, memory });
+  const [{ frozen }] = compiled.phases;
+  const frozenStatistics = network.modules
+    .filter(({ index }) => frozen.has(index))
+    .flatMap(({ blocks }) => blocks.flatMap(({ statistics }) => statistics));
+  const readStatistics = () => frozenStatistics.map(({ value }) => [...value.dataSync()]);
+  const statisticsBefore = readStatistics();
   const images = tf.randomNormal([batchSize, ...imageShape], 0, 1, 'float32', seed) as tf.Tensor4D;
   const labels = tf.tensor1d(
     Array.from({ length: batchSize }, (_, n) => (n + seed) % classes),
@@ -153,11 +43,24 @@ function worstError(
   const gradients = new Map<string, tf.Tensor>();
   const result = createExecutor(compiled).step(
     { images, targets: { labels } },
-    { onGradient: (parameter, gradient) => gradients.set(parameter.name, gradient) },
+    {
+      onGradients: (group) => {
+        for (const { parameter, gradient } of group) gradients.set(parameter.name, gradient);
+      },
+    },
   );
   expect(tf.memory().numTensors - before).toBe(gradients.size + result.losses.size);
+  expect(readStatistics()).toEqual(statisticsBefore);
   const worst = tf.tidy(() => {
-    const expected = referenceGradients(layers, sizes, compiled.objectives, compiled.parameters, images, labels);
+    const expected = referenceGradients(
+      layers,
+      sizes,
+      compiled.objectives,
+      compiled.parameters,
+      images,
+      labels,
+      frozen,
+    );
     expect([...gradients.keys()].sort()).toEqual([...expected.gradients.keys()].sort());
     const scale = Math.max(
       ...[...expected.gradients.values()].map((gradient) => tf.max(tf.abs(gradient)).dataSync()[0] as number),
@@ -191,6 +94,7 @@ const configuration = fc.array(layer, { minLength: 1, maxLength: 5 }).chain((lay
       minLength: 1,
       maxLength: 5,
     }),
+    frozen: fc.array(fc.nat(layers.length - 1)),
     memory: fc.constantFrom<MemoryPolicy>('residuals', 'recompute'),
     seed: fc.integer({ min: 1, max: 1000 }),
   }),
@@ -224,6 +128,30 @@ describe('the executor', () => {
     );
   });
 
+  it('gives the same gradients with frozen modules as constants, and leaves their statistics alone', () => {
+    fc.assert(
+      fc.property(configuration, ({ layers, cuts, picks, memory, seed, frozen }) => {
+        const sizes = sizesFrom(layers.length, cuts);
+        const objectives = picks.map(([a, b, weight], index): Objective => {
+          const [x, y] = [a % sizes.length, b % sizes.length];
+          const span: Span = [Math.min(x, y), Math.max(x, y)];
+          return {
+            id: `o${index}`,
+            role: 'independent',
+            span,
+            weight,
+            head: { key: `own${index}`, factory: headFactory },
+          };
+        });
+        const phase = { name: 'some', frozen: frozen.map((module) => module % sizes.length) };
+        const phases = { phases: [phase], phaseAt: () => phase.name };
+        const plan = { method: 'random', objectives, hooks: [], phases };
+        expect(worstError(layers, sizes, plan, memory, seed)).toBeLessThanOrEqual(1e-4);
+      }),
+      { numRuns: 30, seed: 8 },
+    );
+  });
+
   const layers: Layer[] = [
     { kind: 'plain', channels: 3, stride: 1 },
     { kind: 'residual', channels: 3, stride: 1 },
@@ -251,7 +179,7 @@ describe('the executor', () => {
     const compiled = compilePlan(buildNetwork(layers, [4], scope), final([0, 0]), { scope });
     const images = tf.zeros([2, 5, 5, 2]) as tf.Tensor4D;
     const labels = tf.tensor1d([0, 1], 'int32');
-    const step = () => createExecutor(compiled).step({ images, targets: { labels } }, { onGradient: () => {} });
+    const step = () => createExecutor(compiled).step({ images, targets: { labels } }, { onGradients: () => {} });
     expect(step).toThrow(/shape \[2, 6, 6, 2\].*has \[2, 5, 5, 2\]/);
   });
 });

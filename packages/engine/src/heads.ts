@@ -1,4 +1,5 @@
 import type { Head, Network, Objective, ParameterScope } from '@localgrad/core';
+import { headCostOf } from '@localgrad/nn';
 
 /** A built head and the objectives that read it. */
 export interface CompiledHead {
@@ -8,13 +9,23 @@ export interface CompiledHead {
   readonly objectives: readonly Objective[];
 }
 
+/** `head 'leap+0c1f' (module2.leap) on module 2 (1,2)`: how messages name a head. */
+export function headPlace({ key, module, head }: Omit<CompiledHead, 'objectives'>, { modules }: Network): string {
+  return `head '${head.name}' (${key}) on module ${module} ${modules[module]?.name ?? ''}`;
+}
+
+/** Names of the targets that a head reads. */
+export function targetsOf({ reads = ['labels'] }: Head): readonly string[] {
+  return reads;
+}
+
 /** Builds each head once, and gathers the objectives that share it. */
 export function groupObjectives(
   objectives: readonly Objective[],
   network: Network,
   scope: ParameterScope,
 ): Map<number, CompiledHead[]> {
-  const byKey = new Map<string, Objective[]>();
+  const byKey = new Map<string, [Objective, ...Objective[]]>();
   for (const objective of objectives) {
     const group = byKey.get(objective.head.key);
     if (group === undefined) byKey.set(objective.head.key, [objective]);
@@ -22,13 +33,13 @@ export function groupObjectives(
   }
   const result = new Map<number, CompiledHead[]>();
   for (const [key, group] of byKey) {
-    const [first] = group as [Objective, ...Objective[]];
+    const [first] = group;
     const module = first.span[1];
     const compiled = { key, module, head: buildHead(first, module, network, scope.scope(key)), objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
   // The hungriest first: no cotangent of another head waits beside it.
-  const hunger = ({ head }: CompiledHead) => head.cost.evaluatePeakBytes(1);
+  const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
   for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
   return result;
 }

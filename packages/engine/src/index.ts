@@ -1,13 +1,23 @@
+export { checkWeights } from './check-weights.js';
 export { type CompiledPlan, type CompileOptions, compilePlan } from './compile.js';
 export {
+  type ChainBlock,
+  type ChainDescription,
   describePlan,
   type ModuleDescription,
   type ObjectiveDescription,
+  type PhaseDescription,
   type PlanDescription,
 } from './description.js';
-export { predict } from './evaluation.js';
-export { type Batch, createExecutor, type Executor, type StepOptions, type StepResult } from './executor.js';
+export { forwardNetwork, predict } from './evaluation.js';
+export { createExecutor } from './executor.js';
 export type { CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
-export type { PeakPrediction } from './prediction.js';
+export type { HeadAverage } from './moving-averages.js';
+export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
+export type { PeakPrediction, PredictionOptions } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
+export type { SharedWeights } from './shared-weights.js';
+export type { Batch, Executor, StepOptions, StepResult } from './step.js';
+export { createTrainStep, type TrainStep, type TrainStepOptions, type TrainStepResult } from './train-step.js';
+export { type ScheduleDomain, walkSchedule } from './walk.js';

@@ -1,129 +1,113 @@
-import { type Head, type Parameter, type Pass, type Span, trainingMode, weightAt } from '@localgrad/core';
+import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining, weightAt } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { sequential } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
+import { checkBatch } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
-import { type Batch, checkBatch, type Executor, type StepOptions } from './executor.js';
-import type { CompiledHead } from './heads.js';
-
-/** A loss as the procedure below sees it. */
-interface Loss {
-  readonly id: string;
-  readonly head: Head;
-  readonly weight: number;
-}
-
-/** One run through the modules of a span, and the losses at its end. */
-interface Path {
-  readonly span: Span;
-  readonly passes: readonly Pass[];
-  readonly losses: readonly Loss[];
-}
+import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
+import { moveAverages } from './moving-averages.js';
+import type { CompiledPhase } from './phases.js';
+import type { Batch, Executor, StepOptions } from './step.js';
 
 /**
- * The procedure of reference implementations, to compare with: every span is run forward for itself, from the detached
- * output of the module before it, and backward for itself; gradients add up (methods.md §5.2, §7.1). Each module runs
- * once on its own path, whether or not a loss stands there, and once in every window of several modules. Heads are
- * evaluated for each loss. Running statistics take in every forward.
+ * The procedure of reference implementations, to compare with: every span is run forward and backward for itself, and
+ * gradients add up. Heads are evaluated for each loss. Running statistics take in every forward.
  *
  * The gradients are those of `createExecutor`, for two to three times its work.
  */
 export function createLiteralExecutor(compiled: CompiledPlan): Executor {
   return {
     step(batch, options) {
-      checkBatch(compiled, batch);
-      const losses = new Map<string, tf.Scalar>();
-      const terms = new Map<string, tf.Scalar>();
-      tf.tidy(() => runLiterally(compiled, batch, options, { losses, terms }));
-      return { losses, terms };
+      const phase = compiled.phaseAt(options.clock ?? startOfTraining);
+      checkBatch(compiled, phase, batch);
+      const domain = new LiteralTensorDomain(compiled, phase, batch, options);
+      tf.tidy(() => {
+        walkLiterally(phase, compiled.modules.length, domain);
+        domain.end();
+      });
+      return { losses: domain.losses, terms: domain.terms };
     },
   };
 }
 
-interface Results {
-  readonly losses: Map<string, tf.Scalar>;
-  readonly terms: Map<string, tf.Scalar>;
-}
+class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
+  readonly losses = new Map<string, tf.Scalar>();
+  readonly terms = new Map<string, tf.Scalar>();
+  readonly images: tf.Tensor4D;
+  readonly alwaysRepeats = true;
+  readonly #modules;
+  readonly #gradients = new Map<Parameter, tf.Tensor>();
 
-function runLiterally(compiled: CompiledPlan, batch: Batch, options: StepOptions, results: Results): void {
-  const modules = compiled.network.modules.map(({ index, blocks }) => sequential(`module${index}`, blocks));
-  const outputs: tf.Tensor4D[] = [batch.images];
-  const gradients = new Map<Parameter, tf.Tensor>();
-  const add = (found: ReadonlyMap<Parameter, tf.Tensor>) => {
+  constructor(
+    readonly compiled: CompiledPlan,
+    readonly phase: CompiledPhase,
+    readonly batch: Batch,
+    readonly options: StepOptions,
+  ) {
+    this.images = batch.images;
+    this.#modules = compiled.network.modules.map(({ index, blocks }) => sequential(`module${index}`, blocks));
+  }
+
+  forward(module: number, input: tf.Tensor4D): { output: tf.Tensor4D; pass: Pass } {
+    const pass = at(this.#modules, module, 'module').forward(input, this.#mode(this.phase.frozen.has(module) ? 0 : 1));
+    return { output: pass.output, pass };
+  }
+
+  evaluate({ objective, head }: LiteralLoss, _module: number, output: tf.Tensor4D, input: boolean) {
+    const { clock = startOfTraining, scale = 1 } = this.options;
+    const weight = weightAt(objective.weight, clock) * scale;
+    const result = head.evaluate(output, this.batch.targets, { mode: this.#mode(1), weight, input, clock });
+    this.losses.set(objective.id, tf.keep(result.loss));
+    for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, tf.keep(value));
+    this.#collect(result.parameters);
+    if (input && result.input === undefined) {
+      throw new LocalgradError('misuse', `Head '${head.name}' returned no cotangent of its input.`);
+    }
+    return result.input;
+  }
+
+  vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, wantsInput: boolean): tf.Tensor4D | undefined {
+    const want = { input: wantsInput, parameters: !this.phase.frozen.has(module), release: true };
+    const { input, parameters } = at(this.#modules, module, 'module').vjp(pass, cotangent, want);
+    this.#collect(parameters);
+    return input;
+  }
+
+  add(sum: tf.Tensor4D, cotangent: tf.Tensor4D): tf.Tensor4D {
+    const next = currentKernels().accumulate(sum, cotangent);
+    cotangent.dispose();
+    return next;
+  }
+
+  release(_module: number, pass: Pass): void {
+    pass.release();
+  }
+
+  free(value: tf.Tensor4D): void {
+    value.dispose();
+  }
+
+  /** Moves averages, and hands out the gradients in one group. */
+  end(): void {
+    if (this.options.movesAverages !== false) {
+      const active = new Set([...this.phase.heads.values()].flat().map(({ key }) => key));
+      moveAverages(this.compiled.averages.filter(({ head, when }) => when === 'beforeUpdate' && active.has(head)));
+    }
+    this.options.onGradients(
+      [...this.#gradients].map(([parameter, gradient]) => ({ parameter, gradient: tf.keep(gradient) })),
+    );
+  }
+
+  #collect(found: ReadonlyMap<Parameter, tf.Tensor>): void {
     for (const [parameter, gradient] of found) {
-      const sum = gradients.get(parameter);
-      gradients.set(parameter, sum === undefined ? gradient : currentKernels().accumulate(sum, gradient));
+      const sum = this.#gradients.get(parameter);
+      this.#gradients.set(parameter, sum === undefined ? gradient : currentKernels().accumulate(sum, gradient));
       if (sum !== undefined) gradient.dispose();
     }
-  };
-
-  const forward = ([from, to]: Span): Pass[] => {
-    const passes: Pass[] = [];
-    let x = outputs[from] as tf.Tensor4D;
-    for (let module = from; module <= to; module++) {
-      const pass = (modules[module] as (typeof modules)[number]).forward(x, trainingMode);
-      passes.push(pass);
-      x = pass.output;
-    }
-    return passes;
-  };
-
-  const evaluate = ({ passes, losses }: Path): tf.Tensor4D | undefined => {
-    let cotangent: tf.Tensor4D | undefined;
-    for (const { id, head, weight } of losses) {
-      const output = (passes.at(-1) as Pass).output;
-      const result = head.evaluate(output, batch.targets, { mode: trainingMode, weight, input: true });
-      results.losses.set(id, tf.keep(result.loss));
-      for (const [term, value] of result.terms ?? []) results.terms.set(`${id}/${term}`, tf.keep(value));
-      add(result.parameters);
-      const found = result.input as tf.Tensor4D;
-      cotangent = cotangent === undefined ? found : currentKernels().accumulate(cotangent, found);
-      if (cotangent !== found) found.dispose();
-    }
-    return cotangent;
-  };
-
-  const backward = ({ span: [from, to], passes }: Path, end: tf.Tensor4D | undefined) => {
-    let cotangent = end;
-    for (let module = to; module >= from; module--) {
-      const pass = passes[module - from] as Pass;
-      if (cotangent !== undefined) {
-        const want = { input: module > from, parameters: true, release: true };
-        const result = (modules[module] as (typeof modules)[number]).vjp(pass, cotangent, want);
-        add(result.parameters);
-        cotangent = result.input;
-      } else pass.release();
-    }
-  };
-
-  for (const { index } of compiled.network.modules) {
-    const paths = pathsTo(compiled, index, options.progress ?? 0).map(
-      ({ span, losses }): Path => ({ span, losses, passes: forward(span) }),
-    );
-    for (const path of paths) backward(path, evaluate(path));
-    const own = paths.find(({ span }) => span[0] === index) as Path;
-    const next = (own.passes[0] as Pass).output;
-    for (const { passes } of paths) for (const { output } of passes) if (output !== next) output.dispose();
-    outputs.push(next);
-    // Only a window can still start here.
-    const lowest = Math.min(
-      index + 1,
-      ...compiled.objectives.filter(({ span }) => span[1] > index).map(({ span }) => span[0]),
-    );
-    for (let module = 1; module < lowest; module++) outputs[module]?.dispose();
   }
-  for (const output of outputs.slice(1)) output.dispose();
-  for (const [parameter, gradient] of gradients) options.onGradient(parameter, tf.keep(gradient));
-}
 
-/** The spans that end at a module, its own first, each with its losses. */
-function pathsTo(compiled: CompiledPlan, module: number, progress: number): Omit<Path, 'passes'>[] {
-  const paths = new Map<number, Loss[]>([[module, []]]);
-  for (const { head, objectives } of compiled.heads.get(module) ?? ([] as CompiledHead[])) {
-    for (const { id, span, weight } of objectives) {
-      const losses = paths.get(span[0]) ?? [];
-      paths.set(span[0], [...losses, { id, head, weight: weightAt(weight, progress) }]);
-    }
+  #mode(statisticsUpdates: number): Mode {
+    const { noise } = this.options;
+    return { training: true, statisticsUpdates, ...(noise === undefined ? {} : { noise }) };
   }
-  return [...paths].map(([from, losses]) => ({ span: [from, module], losses }));
 }

@@ -1,109 +1,170 @@
-import { type Block, bytesOf, type Shape3 } from '@localgrad/core';
+import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
+import { costOf, headCostOf } from '@localgrad/nn';
 import type { CompiledPlan } from './compile.js';
+import type { CompiledPhase } from './phases.js';
+import { type ScheduleDomain, walkSchedule } from './walk.js';
 
 export interface PeakPrediction {
   /** Bytes at the worst moment: the sum of the three below. */
   readonly peakBytes: number;
-  /** Activations, residuals, cotangents, gradients and kernels' temporaries at the worst moment. */
+  /** Activations, residuals, cotangents, gradients and temporaries of kernels at the worst moment. */
   readonly stepBytes: number;
-  /** Weights, statistics and one optimizer slot per weight. */
+  /** Parameters, and the optimizer state. */
   readonly residentBytes: number;
-  /** Normalised images and labels, and the images in [0, 1] where a loss reads them. */
+  /** Normalized images and targets; images in [0, 1] where a loss reads them. */
   readonly batchBytes: number;
   /** Highest `stepBytes` while each module (its forward, heads or VJPs) was at work. */
   readonly modules: readonly number[];
 }
 
-type Schedulable = Pick<CompiledPlan, 'network' | 'modules' | 'heads' | 'schedule' | 'parameters' | 'readsImages'>;
+export interface PredictionOptions {
+  /** Default: one value of state per weight. */
+  readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
+  /** Micro-batches per step. Default 1. */
+  readonly accumulate?: number;
+  /** Default: the worst of all phases. */
+  readonly phase?: CompiledPhase;
+}
 
-/** Runs a schedule on byte counts instead of tensors. */
-export function predictPeak(compiled: Schedulable, batchSize: number): PeakPrediction {
-  const { network, modules, heads, schedule, parameters } = compiled;
-  const highest = new Array<number>(modules.length).fill(0);
-  const residuals = new Map<number, number>();
-  const outputs = new Map<number, number>();
-  const slots = new Map<string, number>();
-  const total = (map: ReadonlyMap<unknown, number>) => [...map.values()].reduce((sum, bytes) => sum + bytes, 0);
-  const live = () => total(residuals) + total(outputs) + total(slots);
-  const note = (module: number, extra: number) => {
-    highest[module] = Math.max(highest[module] ?? 0, live() + extra);
-  };
+type Predictable = Pick<CompiledPlan, 'network' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads'>;
 
-  for (const instruction of schedule) {
-    const { module } = instruction;
-    const block = modules[module] as Block;
-    const outputBytes = bytesOf(block.outputShape, batchSize);
-    switch (instruction.op) {
-      case 'forward': {
-        if (instruction.keep) {
-          note(module, block.cost.forwardPeakBytes(batchSize));
-          const kept = block.cost.residualBytes(batchSize);
-          residuals.set(module, kept + (instruction.repeat ? outputBytes : 0));
-        } else {
-          note(module, passingPeak(network.modules[module]?.blocks ?? [], batchSize));
-        }
-        if (!instruction.repeat) outputs.set(module, outputBytes);
-        break;
+/** Runs the schedules on byte counts instead of tensors. */
+export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
+  const { optimizer, accumulate = 1, phase } = options;
+  const phases = phase === undefined ? compiled.phases : [phase];
+  const partSize = Math.ceil(batchSize / accumulate);
+  const holdsGradients = accumulate > 1 || optimizer?.needsWholeStep === true;
+  const peaks = phases.map((one) => {
+    const held = holdsGradients ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
+    // A micro-batch is a slice of the batch, which stays.
+    const part = accumulate > 1 ? imageBytes(compiled, partSize) : 0;
+    return modulePeaks(compiled, one, partSize).map((bytes) => (bytes === 0 ? 0 : bytes + held + part));
+  });
+  const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one[module] ?? 0)));
+  const stepBytes = Math.max(...modules);
+  const residentBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
+  const batchBytes = imageBytes(compiled, batchSize);
+  return { peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules };
+}
+
+/** Weights that a step of a phase updates. */
+export function trainedWeights(
+  { network }: Pick<CompiledPlan, 'network'>,
+  { frozen, objectives, heads }: CompiledPhase,
+): Parameter[] {
+  const isTrained = (module: number) =>
+    !frozen.has(module) && objectives.some(({ span: [from, to] }) => from <= module && module <= to);
+  const owners = [
+    ...network.modules.filter(({ index }) => isTrained(index)).flatMap(({ blocks }) => blocks),
+    ...[...heads.values()].flat().map(({ head }) => head),
+  ];
+  const weights = owners.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
+  return [...new Set(weights)];
+}
+
+function imageBytes({ network, reads }: Predictable, batchSize: number): number {
+  return (reads.includes('images') ? 2 : 1) * bytesOf(network.imageShape, batchSize) + 4 * batchSize;
+}
+
+function residentOf(parameter: Parameter, optimizer: PredictionOptions['optimizer']): number {
+  const bytes = 4 * parameter.size;
+  if (parameter.kind !== 'weight') return bytes;
+  return bytes + (optimizer === undefined ? bytes : optimizer.stateBytes(parameter));
+}
+
+function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: number): readonly number[] {
+  const domain = new ByteDomain(compiled, phase, batchSize);
+  walkSchedule(phase.schedule, domain);
+  return domain.highest;
+}
+
+/** Values are their sizes in bytes, passes those of their residuals. */
+class ByteDomain implements ScheduleDomain<number, number> {
+  readonly images = 0;
+  readonly highest: number[];
+  #live = 0;
+
+  constructor(
+    readonly compiled: Predictable,
+    readonly phase: CompiledPhase,
+    readonly batchSize: number,
+  ) {
+    this.highest = compiled.modules.map(() => 0);
+  }
+
+  forward(module: number): { output: number; pass: number } {
+    const cost = costOf(this.#block(module));
+    this.#note(module, cost.forwardPeakBytes(this.batchSize));
+    return { output: this.#take(this.#outputBytes(module)), pass: this.#take(cost.residualBytes(this.batchSize)) };
+  }
+
+  passThrough(module: number): number {
+    this.#note(module, passingPeak(at(this.compiled.moduleBlocks, module, 'module'), this.batchSize));
+    return this.#take(this.#outputBytes(module));
+  }
+
+  evaluate(module: number, _output: number, arrive: (from: number, cotangent: number) => void): void {
+    for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
+      this.#note(module, headCostOf(head).evaluatePeakBytes(this.batchSize));
+      for (const { start } of objectives) {
+        if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }
-      case 'evaluate':
-        for (const { head, objectives } of heads.get(module) ?? []) {
-          note(module, head.cost.evaluatePeakBytes(batchSize));
-          for (const { span } of objectives) slots.set(slotKey(module, span[0]), outputBytes);
-        }
-        break;
-      case 'send':
-        // The slot stays for the weight-VJP, so the VJP works on a copy.
-        note(
-          module,
-          outputBytes + block.cost.vjpPeakBytes(batchSize, { input: true, parameters: false, release: false }),
-        );
-        slots.set(slotKey(module - 1, instruction.from), bytesOf(block.inputShape, batchSize));
-        slots.delete(slotKey(module, instruction.from));
-        slots.set(slotKey(module, module), outputBytes);
-        break;
-      case 'finish': {
-        const { sendTo } = instruction;
-        const own = [...slots.keys()].filter((key) => key.startsWith(`${module}/`));
-        // Summing leaves one cotangent.
-        for (const key of own.slice(1)) slots.delete(key);
-        note(
-          module,
-          block.cost.vjpPeakBytes(batchSize, { input: sendTo !== undefined, parameters: true, release: true }),
-        );
-        for (const key of own) slots.delete(key);
-        residuals.delete(module);
-        if (sendTo !== undefined) slots.set(slotKey(module - 1, sendTo), bytesOf(block.inputShape, batchSize));
-        break;
-      }
-      case 'drop':
-        residuals.delete(module);
-        break;
-      case 'free':
-        outputs.delete(module);
-        break;
     }
   }
 
-  const stepBytes = Math.max(...highest);
-  const residentBytes = [...parameters.values()].reduce(
-    (sum, parameter) => sum + 4 * parameter.size * (parameter.kind === 'weight' ? 2 : 1),
-    0,
-  );
-  const batchBytes = (compiled.readsImages ? 2 : 1) * bytesOf(network.imageShape, batchSize) + 4 * batchSize;
-  return { peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules: highest };
+  vjp(module: number, _pass: number, cotangent: number, want: Want): number | undefined {
+    const block = this.#block(module);
+    this.#note(module, costOf(block).vjpPeakBytes(this.batchSize, want));
+    this.free(cotangent);
+    return want.input ? this.#take(bytesOf(block.inputShape, this.batchSize)) : undefined;
+  }
+
+  copy(cotangent: number): number {
+    return this.#take(cotangent);
+  }
+
+  add(sum: number, cotangent: number): number {
+    this.free(cotangent);
+    return sum;
+  }
+
+  release(_module: number, pass: number): void {
+    this.free(pass);
+  }
+
+  free(bytes: number): void {
+    this.#live -= bytes;
+  }
+
+  #take(bytes: number): number {
+    this.#live += bytes;
+    return bytes;
+  }
+
+  #note(module: number, extra: number): void {
+    this.highest[module] = Math.max(this.highest[module] ?? 0, this.#live + extra);
+  }
+
+  #outputBytes(module: number): number {
+    return bytesOf(this.#block(module).outputShape, this.batchSize);
+  }
+
+  #block(module: number): Block {
+    return at(this.compiled.modules, module, 'module');
+  }
 }
 
-function slotKey(module: number, from: number): string {
-  return `${module}/${from}`;
-}
-
-/** Peak of a forward that keeps nothing: block by block, each input freed when its output is there. */
+/** Peak of a forward that keeps nothing: block by block, each input freed when its output exists. */
 function passingPeak(blocks: readonly Block[], batchSize: number): number {
-  let peak = 0;
-  blocks.forEach((block, index) => {
-    const shape: Shape3 = block.inputShape;
-    const owned = index === 0 ? 0 : bytesOf(shape, batchSize);
-    peak = Math.max(peak, owned + block.cost.forwardPeakBytes(batchSize));
-  });
-  return peak;
+  return Math.max(
+    0,
+    ...blocks.map((block, index) => {
+      const owned = index === 0 ? 0 : bytesOf(block.inputShape, batchSize);
+      return owned + costOf(block).forwardPeakBytes(batchSize);
+    }),
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,7 +1,8 @@
-import type { Span } from '@localgrad/core';
+import type { Span, Want } from '@localgrad/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
+import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
+import { type ScheduleDomain, walkSchedule } from './walk.js';
 
 const network = fc.integer({ min: 1, max: 7 }).chain((modules) =>
   fc.record({
@@ -16,85 +17,138 @@ const network = fc.integer({ min: 1, max: 7 }).chain((modules) =>
   }),
 );
 
-/** Runs a schedule on sets of objectives instead of tensors; fails where it reads what is not there. */
-function interpret(schedule: readonly Instruction[], spans: readonly Span[]) {
-  const outputs = new Set<number>();
-  const passes = new Set<number>();
-  const slots = new Map<string, Set<number>>();
-  const trainedBy = new Map<number, number[]>();
-  const counts = { forward: 0, send: 0, finish: 0 };
-  const has = (collection: { has(key: never): boolean }, key: unknown, what: string) => {
-    if (!collection.has(key as never)) throw new Error(`${what} ${String(key)} is not there`);
-  };
-  const arrive = (key: string, values: Iterable<number>) => {
-    slots.set(key, new Set([...(slots.get(key) ?? []), ...values]));
-  };
-  let most = 0;
-  for (const instruction of schedule) {
-    const { module } = instruction;
-    const needsInput = instruction.op !== 'free' && instruction.op !== 'evaluate' && instruction.op !== 'drop';
-    if (needsInput && module > 0) has(outputs, module - 1, 'output');
-    switch (instruction.op) {
-      case 'forward':
-        counts.forward++;
-        if (instruction.keep) passes.add(module);
-        if (!instruction.repeat) outputs.add(module);
-        break;
-      case 'evaluate':
-        has(outputs, module, 'output');
-        spans.forEach(([from, to], index) => {
-          if (to === module) arrive(`${module}/${from}`, [index]);
-        });
-        break;
-      case 'send': {
-        counts.send++;
-        has(passes, module, 'pass');
-        has(slots, `${module}/${instruction.from}`, 'slot');
-        arrive(`${module - 1}/${instruction.from}`, slots.get(`${module}/${instruction.from}`) ?? []);
-        break;
-      }
-      case 'finish': {
-        counts.finish++;
-        has(passes, module, 'pass');
-        const keys = [...slots.keys()].filter((key) => key.startsWith(`${module}/`));
-        const arrived = keys.flatMap((key) => [...(slots.get(key) ?? [])]);
-        expect(trainedBy.has(module)).toBe(false);
-        trainedBy.set(
-          module,
-          arrived.sort((a, b) => a - b),
-        );
-        if (instruction.sendTo !== undefined) arrive(`${module - 1}/${instruction.sendTo}`, arrived);
-        for (const key of keys) slots.delete(key);
-        passes.delete(module);
-        break;
-      }
-      case 'drop':
-        passes.delete(module);
-        break;
-      case 'free':
-        has(outputs, module, 'output');
-        outputs.delete(module);
-    }
-    most = Math.max(most, passes.size);
+interface Alive {
+  readonly kind: 'output' | 'cotangent';
+  /** Indices of the spans whose loss it carries. */
+  readonly losses: readonly number[];
+}
+
+/** Sets of losses instead of tensors. */
+class SetDomain implements ScheduleDomain<Alive, object> {
+  readonly images: Alive = { kind: 'output', losses: [] };
+  readonly alive = new Set<object>();
+  readonly trainedBy = new Map<number, readonly number[]>();
+  readonly counts = { forward: 0, send: 0, finish: 0 };
+  passes = 0;
+  most = 0;
+
+  constructor(
+    readonly spans: readonly Span[],
+    readonly frozen: ReadonlySet<number>,
+  ) {}
+
+  forward() {
+    this.counts.forward++;
+    this.most = Math.max(this.most, ++this.passes);
+    return { output: this.#create('output', []), pass: this.#add({}) };
   }
-  return { outputs, passes, slots, trainedBy, counts, most };
+
+  passThrough() {
+    this.counts.forward++;
+    return this.#create('output', []);
+  }
+
+  evaluate(module: number, output: Alive, arrive: (from: number, cotangent: Alive) => void) {
+    expect(this.alive.has(output)).toBe(true);
+    this.spans.forEach((span, index) => {
+      const start = trainedStart(span, this.frozen);
+      if (span[1] === module && start !== undefined) arrive(start, this.#create('cotangent', [index]));
+    });
+  }
+
+  vjp(module: number, pass: object, cotangent: Alive, want: Want) {
+    expect(this.alive.has(pass)).toBe(true);
+    this.#remove(cotangent);
+    if (want.parameters) {
+      expect(this.trainedBy.has(module)).toBe(false);
+      this.trainedBy.set(module, cotangent.losses);
+    }
+    if (want.release) this.counts.finish++;
+    else this.counts.send++;
+    return want.input ? this.#create('cotangent', cotangent.losses) : undefined;
+  }
+
+  copy({ losses }: Alive) {
+    return this.#create('cotangent', losses);
+  }
+
+  add(sum: Alive, cotangent: Alive) {
+    this.#remove(sum);
+    this.#remove(cotangent);
+    return this.#create(
+      'cotangent',
+      [...new Set([...sum.losses, ...cotangent.losses])].sort((a, b) => a - b),
+    );
+  }
+
+  release(_: number, pass: object) {
+    this.passes--;
+    this.#remove(pass);
+  }
+
+  free(value: Alive) {
+    this.#remove(value);
+  }
+
+  #create(kind: Alive['kind'], losses: readonly number[]): Alive {
+    return this.#add({ kind, losses });
+  }
+
+  #add<T extends object>(value: T): T {
+    this.alive.add(value);
+    return value;
+  }
+
+  #remove(value: object): void {
+    expect(this.alive.delete(value)).toBe(true);
+  }
+}
+
+function interpret(schedule: readonly Instruction[], spans: readonly Span[], frozen: ReadonlySet<number> = new Set()) {
+  const domain = new SetDomain(spans, frozen);
+  walkSchedule(schedule, domain);
+  return domain;
 }
 
 describe('compileSchedule', () => {
-  it('brings to every module exactly the losses whose spans cover it, and leaves nothing alive', () => {
+  it('brings to every trained module exactly the losses whose spans cover it, and leaves nothing alive', () => {
     fc.assert(
-      fc.property(network, ({ modules, spans, memory }) => {
-        const result = interpret(compileSchedule(spans, modules, memory), spans);
+      fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
+        const frozen = new Set(chosen);
+        const result = interpret(compileSchedule(spans, modules, memory, frozen), spans, frozen);
         for (let module = 0; module < modules; module++) {
           const covering = spans.flatMap(([from, to], index) => (from <= module && module <= to ? [index] : []));
-          expect(result.trainedBy.get(module) ?? []).toEqual(covering);
+          expect(result.trainedBy.get(module) ?? []).toEqual(frozen.has(module) ? [] : covering);
         }
-        expect(result.outputs.size).toBe(0);
-        expect(result.passes.size).toBe(0);
-        expect(result.slots.size).toBe(0);
+        expect(result.alive.size).toBe(0);
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('sends nothing into frozen modules below the lowest trained one, and keeps no residuals there', () => {
+    fc.assert(
+      fc.property(network, ({ modules, spans }) => {
+        for (let below = 0; below <= modules; below++) {
+          const frozen = new Set(Array.from({ length: below }, (_, module) => module));
+          const schedule = compileSchedule(spans, modules, 'residuals', frozen);
+          const lower = schedule.filter(({ module, op }) => module < below && op !== 'evaluate' && op !== 'free');
+          for (const instruction of lower) {
+            expect(instruction).toMatchObject({ op: 'forward', keep: false, repeat: false });
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('carries a cotangent through a frozen module by one input-VJP', () => {
+    const ops = compileSchedule([[0, 2]], 3, 'residuals', new Set([1])).filter(({ op }) => op !== 'free');
+    expect(ops.slice(4)).toEqual([
+      { op: 'finish', module: 2, weights: true, sendTo: 0 },
+      { op: 'finish', module: 1, weights: false, sendTo: 0 },
+      { op: 'finish', module: 0, weights: true },
+    ]);
   });
 
   it('runs each forward once, one weight-VJP per trained module, and one VJP per distinct start that passes', () => {

@@ -1,36 +1,48 @@
 import type { Span } from '@localgrad/core';
 
-/** `residuals`: keep what the backward needs. `recompute`: keep module outputs only and run a forward again. */
+/** `residuals`: store what the backward needs. `recompute`: store module outputs only and run a forward again. */
 export type MemoryPolicy = 'residuals' | 'recompute';
 
 /**
- * One thing to do. Cotangents wait in slots: slot (module, from) holds the gradient with respect to the output of
- * `module` of all losses whose spans start at module `from`.
+ * One instruction. Cotangents wait in slots: slot (module, from) holds the gradient with respect to the output of
+ * `module` of all losses whose gradients stop at module `from`.
  */
 export type Instruction =
   /** Run a module. `keep`: hold its pass for VJPs. `repeat`: a recomputation, without touching statistics. */
   | { readonly op: 'forward'; readonly module: number; readonly keep: boolean; readonly repeat: boolean }
   /** Evaluate the heads on a module's output; fills the slots (module, from) of their objectives. */
   | { readonly op: 'evaluate'; readonly module: number }
-  /** Input-VJP of slot (module, from) into slot (module − 1, from); the slot stays for the weight-VJP. */
-  | { readonly op: 'send'; readonly module: number; readonly from: number }
   /**
-   * Weight-VJP on the sum of all slots of a module, which ends its pass. `sendTo`: the same call yields the cotangent
-   * for slot (module − 1, sendTo), because every slot of the module travels on together.
+   * Input-VJP of slot (module, from) into slot (module − 1, from). `keep`: the cotangent stays for the weight-VJP; frozen
+   * modules have none.
    */
-  | { readonly op: 'finish'; readonly module: number; readonly sendTo?: number }
-  /** Give up a module's pass without a VJP; it will be recomputed. */
+  | { readonly op: 'send'; readonly module: number; readonly from: number; readonly keep: boolean }
+  /**
+   * The last VJP of a module's pass, on the sum of its slots. `weights`: compute the weight gradients; false for frozen
+   * modules. `sendTo`: the same call yields the cotangent for slot (module − 1, sendTo), because every slot of the module
+   * travels on together.
+   */
+  | { readonly op: 'finish'; readonly module: number; readonly weights: boolean; readonly sendTo?: number }
+  /** Release a module's pass without a VJP; it will be recomputed. */
   | { readonly op: 'drop'; readonly module: number }
   /** Dispose a module's output. */
   | { readonly op: 'free'; readonly module: number };
 
+/** The lowest module that a span trains; undefined where all of its modules are frozen. */
+export function trainedStart([from, to]: Span, frozen: ReadonlySet<number>): number | undefined {
+  for (let module = from; module <= to; module++) if (!frozen.has(module)) return module;
+  return undefined;
+}
+
 /**
- * The least work that gives the exact gradient of any set of spans (methods.md §7.2, generalised).
+ * The least work that gives the exact gradient of any set of spans.
  *
  * Let last(j) be the highest module at which a loss is read whose span covers j. A VJP is linear in its cotangent, so
- * all losses whose spans start at the same module travel as one sum, and they set out when the last of them has been
+ * all losses whose gradients stop at the same module travel as one sum, and they set out when the last of them has been
  * read: at time last(from). Module j ends at time last(j) with one weight-VJP on everything that arrived. Nothing is
  * held longer for that: a module that a cotangent passes is open at least as long as the one where it stops.
+ *
+ * Frozen modules have no weight-VJP, and a span ends above the frozen modules at its lower end.
  *
  * @param spans spans of the objectives, valid for `modules`
  */
@@ -38,20 +50,21 @@ export function compileSchedule(
   spans: readonly Span[],
   modules: number,
   memory: MemoryPolicy = 'residuals',
+  frozen: ReadonlySet<number> = new Set(),
 ): Instruction[] {
-  const last = Array.from({ length: modules }, (_, module) => lastReader(spans, module));
-  const reachesFrom = (module: number): number[] =>
-    [...new Set(spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from))].sort(
-      (a, b) => a - b,
-    );
+  const trained = spans.flatMap((span): Span[] => {
+    const start = trainedStart(span, frozen);
+    return start === undefined ? [] : [[start, span[1]]];
+  });
+  const last = Array.from({ length: modules }, (_, module) => lastReader(trained, module));
   const end = Math.max(...spans.map(([, to]) => to));
   const instructions: Instruction[] = [];
 
   for (let time = 0; time <= end; time++) {
-    const backward = backwardAt(time, last, reachesFrom);
+    const backward = backwardAt(time, trained, last, frozen);
     const needed = new Set(backward.map((instruction) => instruction.module));
-    const isTrained = (last[time] ?? -1) >= time;
-    const keep = isTrained && (memory === 'residuals' || needed.has(time));
+    const isOpen = (last[time] ?? -1) >= time;
+    const keep = isOpen && (memory === 'residuals' || needed.has(time));
     instructions.push({ op: 'forward', module: time, keep, repeat: false });
     if (spans.some(([, to]) => to === time)) instructions.push({ op: 'evaluate', module: time });
     if (memory === 'residuals') instructions.push(...backward);
@@ -67,21 +80,31 @@ function lastReader(spans: readonly Span[], module: number): number {
 
 type Backward = Extract<Instruction, { op: 'send' | 'finish' }>;
 
-function backwardAt(time: number, last: readonly number[], reachesFrom: (module: number) => number[]): Backward[] {
+function backwardAt(
+  time: number,
+  spans: readonly Span[],
+  last: readonly number[],
+  frozen: ReadonlySet<number>,
+): Backward[] {
   const result: Backward[] = [];
   for (let module = time; module >= 0; module--) {
-    const slots = reachesFrom(module);
+    const slots = startsAt(spans, module);
     const departing = slots.filter((from) => from < module && last[from] === time);
     const finishes = last[module] === time;
-    const [only] = departing;
-    if (finishes && slots.length === 1 && only !== undefined) {
-      result.push({ op: 'finish', module, sendTo: only });
-      continue;
-    }
-    for (const from of departing) result.push({ op: 'send', module, from });
-    if (finishes) result.push({ op: 'finish', module });
+    const weights = !frozen.has(module);
+    // Nothing stays in a frozen module: its last departure ends the pass. Elsewhere all slots must travel on together.
+    const together = finishes && (!weights || slots.length === 1) ? departing.at(-1) : undefined;
+    for (const from of departing) if (from !== together) result.push({ op: 'send', module, from, keep: weights });
+    if (together !== undefined) result.push({ op: 'finish', module, weights, sendTo: together });
+    else if (finishes) result.push({ op: 'finish', module, weights });
   }
   return result;
+}
+
+/** Where the gradients stop that pass or reach a module. */
+function startsAt(spans: readonly Span[], module: number): number[] {
+  const starts = spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from);
+  return [...new Set(starts)].sort((a, b) => a - b);
 }
 
 function withRecomputation(backward: readonly Backward[], time: number): Instruction[] {

@@ -2,7 +2,7 @@ import { type Difference, type RowPair, type StudyView, significance } from './c
 import { differenceText, type Finding, settingOf, valuesOf, verdictOf } from './finding.js';
 import { counted, listed } from './text/wording.js';
 
-/** Does each value of the compared factor help, other things equal? */
+/** Whether each value of the compared factor helps, all else equal. */
 export function helpOfValues(view: StudyView): Finding[] {
   const { study, rows, tests } = view;
   if (study.compare === null) return [];
@@ -19,14 +19,14 @@ export function helpOfValues(view: StudyView): Finding[] {
       {
         text: isTested
           ? `${answer(value, differences, averageVerdict(value, view))}, compared with ${baseline}, all else equal (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`
-          : `${value} against ${baseline}, all else equal: no test is possible, with fewer than two runs on a side or none that differ.`,
+          : `${value} against ${baseline}, all else equal: not tested, as one side has fewer than two runs or no run differs.`,
         details: [...averageOf(value, view), ...settings],
       },
     ];
   });
 }
 
-/** @param average what the mean over all settings shows: many weak signs may be a strong one */
+/** @param average verdict on the mean over all settings: many weak effects may add up to a clear one */
 function answer(value: string, differences: readonly Difference[], average: 'higher' | 'lower' | 'open'): string {
   const count = differences.length;
   const better = differences.filter((difference) => verdictOf(difference) === 'higher').length;
@@ -52,7 +52,7 @@ function averageVerdict(value: string, { effects }: StudyView): 'higher' | 'lowe
   return verdictOf({ p: effect.adjustedP, mean: effect.test.difference });
 }
 
-/** Over all settings at once. */
+/** The average over all settings. */
 function averageOf(value: string, { effects }: StudyView): string[] {
   const effect = effects.find((candidate) => candidate.value === value);
   if (effect === undefined || effect.settings < 2 || effect.test === null) return [];
@@ -60,11 +60,11 @@ function averageOf(value: string, { effects }: StudyView): string[] {
   const difference = differenceText({ mean: test.difference, low: test.low, high: test.high, p: adjustedP });
   const family = adjustedP === null ? '' : `, Holm over ${counted(effects.length, 'average')}`;
   return [
-    `on average over ${settings} settings: ${difference}, paired by seed (${counted(seeds.length, 'seed')}${family})`,
+    `average over ${settings} settings: ${difference}, paired by seed (${counted(seeds.length, 'seed')}${family})`,
   ];
 }
 
-/** Is a value that is made of others better than each of these alone? */
+/** Whether a value that combines others is better than each of them alone. */
 export function combinedWithParts(view: StudyView): Finding[] {
   const { study, combinations } = view;
   const factor = study.compare?.factor ?? '';

@@ -1,28 +1,29 @@
-import { isEndToEnd as isEndToEndPlan } from '@localgrad/core';
-import type { Condition, Study } from '@localgrad/experiments';
+import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
+import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
 import { bootstrapInterval, meanInterval } from '@localgrad/statistics';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 import { type ConditionComparison, compareConditions, comparePairs } from './comparison/compare-conditions.js';
+import { isDiverged } from './comparison/diverged.js';
 import { workOf } from './compute.js';
 
-/** The level of every interval in a report. */
+/** Confidence level of all intervals in a report. */
 export const confidence = 0.95;
-/** Adjusted p values below it are called a difference. */
+/** Adjusted p values below this are called a difference. */
 export const significance = 0.05;
 
-/** A mean over seeds. Bounds are null where one seed gives none. */
+/** A mean over seeds. Bounds are null for a single seed. */
 export interface Estimate {
   readonly n: number;
   readonly mean: number;
   readonly standardDeviation: number | null;
-  /** Student's t. */
+  /** Student's t interval. */
   readonly low: number | null;
   readonly high: number | null;
 }
 
-/** A mean share of correct answers, in [0, 1]. */
+/** Mean accuracy, in [0, 1]. */
 export interface Accuracy extends Estimate {
-  /** Bounds by the bootstrap (BCa), which assume no normal distribution. */
+  /** BCa bootstrap bounds, which assume no normal distribution. */
   readonly bootstrap: readonly [low: number, high: number] | null;
 }
 
@@ -33,26 +34,29 @@ export interface Difference {
   readonly mean: number;
   readonly low: number | null;
   readonly high: number | null;
-  /** Of Welch's test, adjusted by Holm's method over its family; null with fewer than two runs on a side. */
+  /** p value of Welch's test, adjusted by Holm's method; null with fewer than two runs on a side. */
   readonly p: number | null;
   readonly hedgesG: number | null;
 }
 
-/** What a report says of a condition. */
+/** The results of a condition. */
 export interface ConditionRow {
-  /** From 1: what figures call it. */
+  /** From 1; identifies the condition in figures. */
   readonly number: number;
+  /** Its runs without the diverged ones. */
   readonly condition: Condition;
   readonly isReference: boolean;
-  /** Seeds that were asked for and have no finished run. */
+  /** Finished runs whose network is unusable. Every mean, interval and test omits them. */
+  readonly diverged: readonly FinishedRun[];
+  /** Requested seeds without a finished run. */
   readonly missing: readonly number[];
-  /** After the last epoch. */
+  /** Test accuracy after the last epoch. */
   readonly last: Accuracy | null;
-  /** After the best epoch: chosen on the test set, and so too high. */
+  /** Test accuracy after the best epoch: selected on the test set, so biased upward. */
   readonly best: Accuracy | null;
-  /** The highest of its runs. */
+  /** Highest peak memory of its runs. */
   readonly peakBytes: number | null;
-  /** Of training steps. */
+  /** Time of training steps. */
   readonly seconds: Estimate | null;
   readonly unitsOfWork: number | null;
   /** Multiply-accumulates of a whole run. */
@@ -61,50 +65,54 @@ export interface ConditionRow {
   readonly toReference: Difference | null;
 }
 
-/** A study with what was computed from its runs. */
+/** A study with everything that is computed from its runs. */
 export interface StudyView {
   readonly study: Study;
   readonly rows: readonly ConditionRow[];
   readonly reference: ConditionRow | null;
-  /** End to end with recomputed activations, where the study has it. */
+  /** End-to-end training with activation recomputation, if the study has it. */
   readonly recomputed: ConditionRow | null;
-  /** Of finished runs. */
+  /** Number of finished runs, diverged ones included. */
   readonly finished: number;
-  /** Of runs that were asked for. */
+  /** Number of requested runs. */
   readonly wanted: number;
-  /** Of each value of the compared factor, over all settings of the others. */
+  /** Effect of each value of the compared factor, averaged over all settings of the other factors. */
   readonly effects: readonly AverageEffect[];
-  /** Tests against baselines, over which p values are adjusted. */
+  /** Number of tests against baselines, over which p values are adjusted. */
   readonly tests: number;
-  /** Of values that are made of others (`MLM + LAM`), each to one of these, all else equal. */
+  /** Values composed of others (`MLM + LAM`), each against one of its parts, all else equal. */
   readonly combinations: readonly RowPair[];
-  /** Conditions with a value of the compared factor, each to the most accurate other one that takes no more compute. */
+  /** Conditions with a value of the compared factor, each against the most accurate other one with no more compute. */
   readonly rivals: readonly RowPair[];
 }
 
-/** A condition with its difference to another one. */
+/** A condition with its difference from another one. */
 export interface RowPair {
   readonly row: ConditionRow;
   readonly other: ConditionRow;
   readonly difference: Difference;
 }
 
-/** Compute that counts as no more: heads of other kinds never make it come out even. */
+/** Factor up to which compute counts as no more: different heads never have exactly equal costs. */
 const computeTolerance = 1.05;
 
-/** Computes everything that a report says, from the study alone. */
+/** Computes everything that a report contains. */
 export function viewOf(study: Study): StudyView {
   const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', { confidence });
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
-  const rows = study.conditions.map((condition, index): ConditionRow => {
-    const { runs, seeds, key } = condition;
+  const rows = study.conditions.map((whole, index): ConditionRow => {
+    const { seeds, key } = whole;
+    const diverged = whole.runs.filter(isDiverged);
+    const runs = whole.runs.filter((run) => !diverged.includes(run));
+    const condition = { ...whole, runs };
     const summaries = runs.map(({ summary }) => summary);
     return {
       number: index + 1,
       condition,
       isReference: key === study.reference,
-      missing: seeds.filter((seed) => !runs.some((run) => run.seed === seed)),
+      diverged,
+      missing: seeds.filter((seed) => !whole.runs.some((run) => run.seed === seed)),
       last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
       best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
@@ -120,8 +128,8 @@ export function viewOf(study: Study): StudyView {
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,
     recomputed: rows.find((row) => !row.isReference && isRecomputed(row)) ?? null,
-    finished: sum(rows.map(({ condition }) => condition.runs.length)),
-    wanted: sum(rows.map(({ condition, missing }) => condition.runs.length + missing.length)),
+    finished: sum(rows.map(finishedRuns)),
+    wanted: sum(rows.map((row) => finishedRuns(row) + row.missing.length)),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),
@@ -171,23 +179,30 @@ function differenceOf({ against, welch, adjustedP, effect }: ConditionComparison
   return { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null };
 }
 
-/** What a condition has besides one factor, e.g. `host DGL, modules 8`; empty where that is nothing. */
+/** Labels of a condition except one factor, e.g. `host DGL, modules 8`; may be empty. */
 export function labelsBeside({ condition }: ConditionRow, { factors }: Study, factor: string | null): string {
   const others = factors.filter((name) => name !== factor && condition.labels[name] !== undefined);
   return others.map((name) => `${name} ${condition.labels[name]}`).join(', ');
 }
 
-/** Whether the condition is end-to-end training, by the objectives of its runs. */
-export function isEndToEnd({ condition }: ConditionRow): boolean {
-  const [run] = condition.runs;
-  return run !== undefined && isEndToEndPlan(run.summary);
+/** Whether every gradient reaches through the whole network. Unknown without runs; then only the reference counts. */
+export function isEndToEnd({ condition, isReference }: ConditionRow): boolean {
+  const objectives = condition.runs[0]?.summary.objectives;
+  if (objectives === undefined) return isReference;
+  const modules = 1 + Math.max(-1, ...objectives.map(({ span }) => span[1]));
+  return objectives.length > 0 && reachesEverywhere(objectives, modules);
+}
+
+/** Number of finished runs, diverged ones included. */
+export function finishedRuns({ condition, diverged }: ConditionRow): number {
+  return condition.runs.length + diverged.length;
 }
 
 function isRecomputed(row: ConditionRow): boolean {
   return isEndToEnd(row) && row.condition.config.memory === 'recompute';
 }
 
-/** A mean with its t interval; null without values. */
+/** Mean with its t interval; null without values. */
 export function estimateOf(values: readonly number[]): Estimate | null {
   if (values.length === 0) return null;
   const { n, mean, standardDeviation, low, high } = meanInterval(values, { confidence });
@@ -202,7 +217,7 @@ function accuracyOf(shares: readonly (number | null)[]): Accuracy | null {
   return { ...estimate, bootstrap: low === null || high === null ? null : [low, high] };
 }
 
-/** The values that are there. */
+/** Omits null and undefined. */
 export function known<T>(values: readonly (T | null | undefined)[]): T[] {
   return values.filter((value): value is T => value !== null && value !== undefined);
 }

@@ -3,7 +3,7 @@ import { type ConditionRow, isEndToEnd, known, type StudyView } from './conditio
 import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf, verdictOf } from './finding.js';
 import { bytes, capital, counted, duration, listed, operations, percent, times } from './text/wording.js';
 
-/** What conditions cost against the reference, and against the same with recomputed activations. */
+/** Costs of conditions relative to the reference, and to the reference with activation recomputation. */
 export function costs(view: StudyView): Finding[] {
   const { rows, reference, recomputed } = view;
   if (reference === null) return [];
@@ -25,7 +25,7 @@ export function costs(view: StudyView): Finding[] {
   const name = reference.condition.name;
   return [
     {
-      text: `${capital(name)} costs ${bytes(peakBytes)} at the peak and ${duration(seconds?.mean ?? null)} of training steps. What others cost against it${recomputed === null ? '' : ', and against the same with recomputed activations'}.${scatterOf(rows)}`,
+      text: `${capital(name)} needs ${bytes(peakBytes)} of peak memory and ${duration(seconds?.mean ?? null)} of training time. Costs of the others relative to it${recomputed === null ? '' : ', and to the same with activation recomputation'}.${scatterOf(rows)}`,
       details,
     },
   ];
@@ -45,18 +45,18 @@ function costAgainst(rows: readonly ConditionRow[], other: ConditionRow): string
   return `${rangeOf(memory)} the memory, ${rangeOf(time)} the time and ${rangeOf(work)} the compute of ${other.condition.name}`;
 }
 
-/** Runs beside each other disturb each other: what is exact should be read then. */
+/** Concurrent runs disturb each other's times; then only memory and compute are reliable. */
 function scatterOf(rows: readonly ConditionRow[]): string {
   const shares = rows.flatMap(({ seconds }) =>
     seconds?.high == null ? [] : [(seconds.high - seconds.mean) / seconds.mean],
   );
   const most = Math.max(0, ...shares);
   return most > mostScatter
-    ? ` Times are rough: 95 % intervals of their means reach ± ${Math.round(100 * most)} %; memory and compute are exact.`
+    ? ` Times are imprecise: the 95 % intervals of their means reach ± ${Math.round(100 * most)} %; memory and compute are exact.`
     : '';
 }
 
-/** Share of the mean time up to which the times of runs agree. */
+/** Half-width of an interval relative to the mean up to which times are called precise. */
 const mostScatter = 0.25;
 
 function rangeOf(values: readonly number[]): string {
@@ -64,7 +64,7 @@ function rangeOf(values: readonly number[]): string {
   return least.toFixed(2) === most.toFixed(2) ? times(least) : `${least.toFixed(2)} to ${times(most)}`;
 }
 
-/** What else of the study takes no more compute, whole runs each with a schedule of its own, and is it more accurate? */
+/** Each condition against the most accurate other one that needs no more compute. */
 export function equalCompute(view: StudyView): Finding[] {
   const { rivals, study } = view;
   const factor = study.compare?.factor ?? '';
@@ -76,20 +76,20 @@ export function equalCompute(view: StudyView): Finding[] {
     const { row, other, difference } = closest;
     const share = times((other.work ?? 0) / (row.work ?? 1));
     return [
-      `${value}: more accurate than the best of the others in ${count('higher')} of ${counted(own.length, 'setting')}, less in ${count('lower')}, no difference shown in ${count('open')}; ` +
-        `where it does best, ${settingOf(row, view)}: ${percent(row.last?.mean ?? null)} against ${percent(other.last?.mean ?? null)} of ${other.condition.name} with ${share} its compute, ${differenceText(difference)}`,
+      `${value}: more accurate than the best other condition in ${count('higher')} of ${counted(own.length, 'setting')}, less accurate in ${count('lower')}, no significant difference in ${count('open')}; ` +
+        `best case, ${settingOf(row, view)}: ${percent(row.last?.mean ?? null)} against ${percent(other.last?.mean ?? null)} of ${other.condition.name} with ${share} its compute, ${differenceText(difference)}`,
     ];
   });
   if (details.length === 0) return [];
   return [
     {
-      text: 'At equal compute: each condition against the most accurate other one of this study that takes no more compute (up to 5 %) for its whole run, with a schedule of its own.',
+      text: 'At equal compute: each condition against the most accurate other condition of this study whose whole run, with its own schedule, needs no more compute (tolerance 5 %).',
       details,
     },
   ];
 }
 
-/** What nothing beats for less, by each kind of cost: whole runs, each with its own schedule. */
+/** Pareto fronts of accuracy and each kind of cost, for whole runs. */
 export function worthTheirCost({ rows }: StudyView): Finding[] {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length < 2) return [];
@@ -103,7 +103,7 @@ export function worthTheirCost({ rows }: StudyView): Finding[] {
   });
   return [
     {
-      text: 'The Pareto fronts: nothing else has a mean as high for less. From cheap to dear:',
+      text: 'Pareto fronts: no other condition has an equal or higher mean at a lower cost. From the lowest cost to the highest:',
       details,
     },
   ];

@@ -1,14 +1,14 @@
 import { workUntil } from './compute.js';
 import { type ConditionRow, type Estimate, estimateOf, known } from './condition-rows.js';
 
-/** A point of a condition's learning curve: mean over the seeds that have it. */
+/** A point of a learning curve: mean over the seeds that have it. */
 export interface CurvePoint extends Estimate {
   readonly epoch: number;
-  /** Multiply-accumulates until then; null where they are unknown. */
+  /** Multiply-accumulates until then; null if unknown. */
   readonly work: number | null;
 }
 
-/** Mean test accuracy after each epoch that was evaluated. */
+/** Mean test accuracy after each evaluated epoch. */
 export function learningCurve({ condition }: ConditionRow): CurvePoint[] {
   const epochs = [...new Set(condition.runs.flatMap(({ summary }) => summary.epochs.map(({ epoch }) => epoch)))];
   return epochs
@@ -29,7 +29,7 @@ export function learningCurve({ condition }: ConditionRow): CurvePoint[] {
 export interface ProbePoint extends Estimate {
   /** From 0. */
   readonly module: number;
-  /** Of the network: conditions may be cut differently. */
+  /** Number of modules of the network; differs between conditions. */
   readonly modules: number;
 }
 
@@ -46,14 +46,14 @@ export function separability({ condition }: ConditionRow): ProbePoint[] {
 /** Mean loss of an objective over the last epoch. */
 export interface ObjectiveLoss extends Estimate {
   readonly id: string;
-  readonly role: 'independent' | 'cascaded' | 'final';
+  readonly role: string;
   /** Last module that its gradient reaches, from 0. */
   readonly module: number;
-  /** At the end of training; undefined where the runs do not say. */
+  /** Weight at the end of training; undefined if the runs do not record it. */
   readonly weight: number | undefined;
 }
 
-/** Losses of the last epoch by objective, the earliest module first. */
+/** Losses of the last epoch by objective, in the order of modules. */
 export function lastLosses({ condition }: ConditionRow): ObjectiveLoss[] {
   const objectives = condition.runs[0]?.summary.objectives ?? [];
   return objectives

@@ -1,34 +1,34 @@
 import { type ConditionRow, type Difference, labelsBeside, type StudyView, significance } from './condition-rows.js';
 import { points, pSentence, signed } from './text/wording.js';
 
-/** A sentence computed from the results, with what it sums up. */
+/** A sentence computed from the results, with its details. */
 export interface Finding {
   readonly text: string;
   readonly details: readonly string[];
 }
 
-/** Is the difference beyond chance? */
+/** Direction of a significant difference; `open` if it is not significant. */
 export function verdictOf({ p, mean }: Pick<Difference, 'p' | 'mean'>): 'higher' | 'lower' | 'open' {
   if (p === null || p >= significance) return 'open';
   return mean > 0 ? 'higher' : 'lower';
 }
 
-/** Difference, interval and p value in words. */
+/** Difference, interval and p value as text. */
 export function differenceText({ mean, low, high, p }: Omit<Difference, 'against' | 'hedgesG'>): string {
   if (p === null && low === null) return `${points(mean)} (not tested)`;
   const interval = low === null || high === null ? '' : `95 % CI ${signed(low)} to ${signed(high)}, `;
   return `${points(mean)} (${interval}${pSentence(p)})`;
 }
 
-/** Of many conditions, the most accurate ones are told. */
+/** Number of conditions to list, the most accurate first. */
 export const mostShown = 5;
 
-/** Tested rows, the most accurate one first. */
+/** Rows by accuracy, the highest first. */
 export function mostAccurate(rows: readonly ConditionRow[]): ConditionRow[] {
   return [...rows].sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
 }
 
-/** Values of the compared factor, the baseline too, in the order of the study. */
+/** Values of the compared factor including the baseline, in the order of the study. */
 export function valuesOf({ study, rows }: StudyView): string[] {
   const factor = study.compare?.factor;
   if (factor === undefined) return [];
@@ -44,7 +44,7 @@ export function rowsOf(view: StudyView): { readonly value: string; readonly rows
   }));
 }
 
-/** What a condition has besides the compared factor. */
+/** Labels of a condition except the compared factor; its name if it has no others. */
 export function settingOf(row: ConditionRow, { study }: StudyView): string {
   return labelsBeside(row, study, study.compare?.factor ?? null) || row.condition.name;
 }

@@ -1,15 +1,23 @@
 import { combinedWithParts, helpOfValues } from './answers.js';
-import type { StudyView } from './condition-rows.js';
+import { finishedRuns, type StudyView } from './condition-rows.js';
 import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
 import type { Finding } from './finding.js';
 import { reach } from './reach-finding.js';
-import { counted } from './text/wording.js';
+import { divergedMark } from './results-table.js';
+import { counted, seedsOf } from './text/wording.js';
 
-/** What the study shows, in sentences for readers who will not look at the table. */
+/** The results of the study in sentences. */
 export function findings(view: StudyView): Finding[] {
-  if (view.finished === 0) return [{ text: `No run has finished yet; ${view.wanted} are asked for.`, details: [] }];
+  if (view.finished === 0) {
+    return [
+      { text: `No run has finished yet; ${counted(view.wanted, 'run')} planned.`, details: [] },
+      ...unreadable(view),
+    ];
+  }
   return [
     ...unfinished(view),
+    ...diverged(view),
+    ...unreadable(view),
     ...withoutTestSet(view),
     ...helpOfValues(view),
     ...combinedWithParts(view),
@@ -22,18 +30,40 @@ export function findings(view: StudyView): Finding[] {
 
 function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
   if (finished === wanted) return [];
-  const counts = rows.map(({ condition }) => condition.runs.length);
+  const counts = rows.map(finishedRuns);
   const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
   const each = fewest === most ? String(fewest) : `${fewest} to ${most}`;
   return [
     {
-      text: `The study is incomplete: ${finished} of ${counted(wanted, 'run')} have finished, ${each} a condition. What is missing or failed is left out of every mean, and listed under Runs.`,
+      text: `The study is incomplete: ${finished} of ${counted(wanted, 'run')} have finished, ${each} per condition. Missing and failed runs are listed under Runs and omitted from every mean.`,
       details: [],
     },
   ];
 }
 
 function withoutTestSet({ rows }: StudyView): Finding[] {
-  if (rows.some(({ last }) => last !== null)) return [];
-  return [{ text: 'No run was tested on a test set, so only costs can be compared.', details: [] }];
+  if (rows.some(({ last, diverged }) => last !== null || diverged.length > 0)) return [];
+  return [{ text: 'No run has a test set, so only costs can be compared.', details: [] }];
+}
+
+/** Loudly: the remaining runs of a condition are not a random sample. */
+function diverged({ rows }: StudyView): Finding[] {
+  const affected = rows.filter((row) => row.diverged.length > 0);
+  const count = affected.reduce((sum, row) => sum + row.diverged.length, 0);
+  if (count === 0) return [];
+  return [
+    {
+      text: `${counted(count, 'run')} diverged: ${count === 1 ? 'its' : 'their'} weights or losses are not finite numbers. Every mean, interval and test omits diverged runs, so the marked means of these conditions (${divergedMark}) are too favorable.`,
+      details: affected.map(
+        (row) =>
+          `${row.condition.name}: ${row.diverged.length} of ${finishedRuns(row)} finished runs (${seedsOf(row.diverged.map(({ seed }) => seed))})`,
+      ),
+    },
+  ];
+}
+
+/** Runs with damaged files count as missing. */
+function unreadable({ study: { problems: details = [] } }: StudyView): Finding[] {
+  if (details.length === 0) return [];
+  return [{ text: `${counted(details.length, 'file')} of runs cannot be read.`, details }];
 }

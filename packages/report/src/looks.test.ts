@@ -36,7 +36,7 @@ function drawn(extra: number) {
 }
 
 describe('rows without the compared factor', () => {
-  it('have colors that no value of the factor has; those that are end to end share the neutral one', () => {
+  it('use colors that no value of the factor uses; end-to-end rows share the neutral one', () => {
     const { values, endToEnd, others } = drawn(1);
     const taken = new Set(values.map(({ color }) => color));
     expect(taken.size).toBe(4);
@@ -46,14 +46,14 @@ describe('rows without the compared factor', () => {
     expect(others[0]?.color).not.toBe(0);
   });
 
-  it('have shapes of their own', () => {
+  it('have their own shapes', () => {
     const { values, endToEnd, others } = drawn(1);
     expect(new Set(values.map(({ shape }) => shape))).toEqual(new Set(['circle']));
     expect(new Set(endToEnd.map(({ shape }) => shape))).toEqual(new Set(['square']));
     expect(new Set(others.map(({ shape }) => shape))).toEqual(new Set(['diamond']));
   });
 
-  it('differ from all lines of their panel in color or pattern', () => {
+  it('differ from all other lines of their panel in color or pattern', () => {
     for (const extra of [1, 2, 7]) {
       for (const { lines } of drawn(extra).panels) {
         expect(new Set(lines.map(({ color, dash }) => `${color} ${dash}`)).size).toBe(lines.length);

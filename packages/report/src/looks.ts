@@ -1,14 +1,14 @@
 import type { Look } from './charts/look.js';
 import { type ConditionRow, isEndToEnd } from './condition-rows.js';
 
-/** As many colors as the palette has. */
+/** Number of colors in the palette. */
 const colors = 6;
 
 /**
- * Hands out looks so that a color means one thing: each value of the compared factor has one, end-to-end rows share the
- * neutral one, and what has no value of the factor takes colors that no value has.
+ * Assigns looks so that each color has one meaning: each value of the compared factor has its own, end-to-end rows share the
+ * neutral one, and rows without a value of the factor use the remaining colors.
  *
- * @param factorOf value of the compared factor; undefined where the row has none
+ * @param factorOf value of the compared factor; undefined if the row has none
  */
 export function looksOf(
   rows: readonly ConditionRow[],
@@ -23,7 +23,7 @@ export function looksOf(
   const unused = Array.from({ length: Math.max(0, own - values.length) }, (_, at) => first + values.length + at);
   const free = unused.length === 0 ? [colors - 1] : unused;
   let neutral = 1;
-  // Where values have all colors, what stands beside them must at least have another pattern.
+  // If values use all colors, other rows differ at least in their pattern.
   let beside = unused.length === 0 ? 1 : 0;
   return new Map(
     rows.map((row): [ConditionRow, Look] => {

@@ -2,24 +2,24 @@ import type { Look } from './charts/look.js';
 import { type ConditionRow, labelsBeside, type StudyView } from './condition-rows.js';
 import { looksOf } from './looks.js';
 
-/** One line of a panel; it looks the same in all panels of a report. */
+/** One line of a panel, with the same look in all panels of a report. */
 export interface Line extends Look {
   readonly row: ConditionRow;
   readonly label: string;
 }
 
-/** Conditions that are drawn together. */
+/** Conditions that share a chart. */
 export interface Panel {
   readonly title: string;
   readonly lines: readonly Line[];
 }
 
-/** More lines than that cannot be followed. */
+/** Lines per panel that readers can distinguish. */
 const mostLines = 6;
 
 /**
- * Spreads conditions over panels of at most six lines. Few conditions share one panel; of many, those that differ in one
- * factor alone (the compared one) do, with the reference in each.
+ * Distributes conditions over panels of at most six lines. Few conditions share one panel; otherwise, conditions that differ
+ * only in the compared factor share a panel, each with the reference.
  */
 export function panelsOf(view: StudyView): Panel[] {
   const drawn = view.rows.filter(({ condition }) => condition.runs.length > 0);
@@ -48,17 +48,17 @@ export function panelsOf(view: StudyView): Panel[] {
   });
 }
 
-/** The color of every condition as in the panels, by key. */
+/** Color of each condition in the panels, by key. */
 export function colorsOf(panels: readonly Panel[]): ReadonlyMap<string, number> {
   return new Map([...looksByKey(panels)].map(([key, { color }]) => [key, color]));
 }
 
-/** The look of every condition as in the panels, by key. */
+/** Look of each condition in the panels, by key. */
 export function looksByKey(panels: readonly Panel[]): ReadonlyMap<string, Line> {
   return new Map(panels.flatMap(({ lines }) => lines.map((line) => [line.row.condition.key, line] as const)));
 }
 
-/** Lines are called by the value of the compared factor, or by their names where they have none. */
+/** Labels lines with the value of the compared factor, or with their names if they have none. */
 function linesOf(
   rows: readonly ConditionRow[],
   factorOf: (row: ConditionRow) => string | undefined,
@@ -68,7 +68,7 @@ function linesOf(
   return new Map([...looks].map(([row, look]) => [row, { ...look, row, label: labelOf(row) }]));
 }
 
-/** The compared factor, else the last one with few values. */
+/** The factor that determines colors: the compared one, else the last one with few values. */
 function colored({ study, rows }: StudyView): string | null {
   if (study.compare !== null) return study.compare.factor;
   const values = (factor: string) => new Set(rows.map(({ condition }) => condition.labels[factor])).size;

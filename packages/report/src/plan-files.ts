@@ -1,4 +1,4 @@
-/** Drawing of a method's plan, as `localgrad explain --svg` makes it. */
+/** Drawing of the plan of a method, as created by `explanationSvg`. */
 export interface PlanFigure {
   readonly title: string;
   /** One `<svg>` element. */
@@ -11,16 +11,13 @@ export interface PlanFile extends PlanFigure {
 }
 
 export const planCaption =
-  'The network on top, one line for each loss below it; a bar covers the blocks that the loss trains. Gradients do not leave the bars.';
-
-/** What names of plans' files are like, without their endings. */
-export const planFileName = /^plan-\d+(-[a-z0-9-]*)?$/;
+  'The network is at the top, with one line per loss below it. A bar covers the blocks that the loss trains; gradients do not leave it.';
 
 /** Names files by number and title, e.g. `plan-2-mlm-dgl-k-7`. */
 export function planFilesOf(figures: readonly PlanFigure[]): PlanFile[] {
   return figures.map((figure, index) => {
     const words = figure.title.toLowerCase().match(/[a-z0-9]+/g) ?? [];
-    // File systems and people have limits.
+    // File systems limit names.
     const name = words.join('-').slice(0, 48).replace(/-+$/, '');
     return { ...figure, id: `plan-${index + 1}${name === '' ? '' : `-${name}`}` };
   });

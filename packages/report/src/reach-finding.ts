@@ -2,7 +2,7 @@ import { type ConditionRow, isEndToEnd, type StudyView } from './condition-rows.
 import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf } from './finding.js';
 import { capital, counted, percent } from './text/wording.js';
 
-/** Which conditions of local learning reach the reference? */
+/** Which local conditions reach the accuracy of the reference. */
 export function reach(view: StudyView): Finding[] {
   const { rows, reference, study } = view;
   if (reference === null || reference.last === null) return [];
@@ -11,7 +11,7 @@ export function reach(view: StudyView): Finding[] {
   if (low === null || high === null) {
     return [
       {
-        text: `${capital(name)} reaches ${percent(mean)} with one run: no interval, so it cannot be said which conditions reach it.`,
+        text: `${capital(name)} reaches ${percent(mean)} with one run. Without an interval, it is unknown which conditions reach it.`,
         details: [],
       },
     ];
@@ -30,8 +30,8 @@ export function reach(view: StudyView): Finding[] {
     {
       text:
         `${capital(name)} reaches ${percent(mean)} (95 % CI ${percent(low)} to ${percent(high)}, ${counted(n, 'run')}). ` +
-        `${there.length} of ${counted(sameLength.length, 'local condition')} of as many epochs ${there.length === 1 ? 'has' : 'have'} a mean in that interval or above it.` +
-        (there.length === 0 ? '' : ' To be in it is no proof of equality: with few runs it is wide.'),
+        `${there.length} of ${counted(sameLength.length, 'local condition')} with the same number of epochs ${there.length === 1 ? 'has' : 'have'} a mean inside or above this interval.` +
+        (there.length === 0 ? '' : ' This does not prove equality: with few runs the interval is wide.'),
       details: [
         ...ofValues,
         ...others.map((row) => `${row.condition.name}: ${percent(row.last?.mean ?? null)}, ${toReference(row)}`),

@@ -44,14 +44,14 @@ describe('the report of a study', () => {
     made = await report(syntheticStudy({ modules: [4] }), { planFigures: [plan, plan] });
   });
 
-  it('is one page without script that loads nothing', () => {
+  it('is one page without scripts or external resources', () => {
     expect(made.html).toMatch(/^<!doctype html>/);
     expect(made.html).not.toMatch(/<script/i);
     expect(made.html).not.toMatch(/(src|href)="(https?:)?\/\//);
     expect(made.html).not.toMatch(/@import|url\((?!#)/);
   });
 
-  it('has figures as files, and each in the page with title, description and ids of its own', async () => {
+  it('has figures as files and on the page, each with its own title, description and IDs', async () => {
     const names = ['accuracy-against-cost', 'equal-compute', 'learning-curves', 'linear-separability', 'module-losses'];
     const plans = ['plan-1-dgl-script', 'plan-2-dgl-script'];
     expect(await readdir(join(made.folder, 'figures'))).toEqual(
@@ -67,32 +67,34 @@ describe('the report of a study', () => {
     for (const [, used] of made.html.matchAll(/(?:url\(#|href="#)([^)"]+)/g)) expect(ids).toContain(used);
   });
 
-  it('tells last and best accuracy apart, with intervals', () => {
+  it('distinguishes last and best accuracy, with intervals', () => {
     expect(made.html).toContain('Test accuracy, last epoch (95 % CI)');
     expect(made.html).toContain('Best epoch (95 % CI)');
     expect(made.html).toMatch(/<td>\d\d\.\d\d ± \d\.\d\d\u00a0%<\/td>/);
   });
 
-  it('says whether each value helps, which conditions reach the reference, and what they cost', () => {
+  it('states whether each value helps, which conditions reach the reference, and what they cost', () => {
     expect(made.html).toMatch(
       /MLAAN( helps in| helps on average| depends|: no difference).*compared with none, all else equal \(p &lt; 0.05 after Holm's correction for 6 tests\)/,
     );
     expect(made.html).toMatch(
-      /on average over 2 settings: \+\d\.\d\d\u00a0points \(95 % CI .*\), paired by seed \(3 seeds, Holm over 3 averages\)/,
+      /average over 2 settings: \+\d\.\d\d\u00a0points \(95 % CI .*\), paired by seed \(3 seeds, Holm over 3 averages\)/,
     );
     expect(made.html).toMatch(/host InfoPro, modules 4: \+\d\.\d\d\u00a0points \(95 % CI [+−]\d/);
-    expect(made.html).toMatch(/End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)\. \d of 8 local conditions/);
+    expect(made.html).toMatch(
+      /End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)\. \d of 8 local conditions with the same number of epochs/,
+    );
     expect(made.html).toMatch(/none: \d of 2 settings; nearest: host \w+, modules 4, [+−]\d\.\d\d/);
     expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory, 1.3');
     expect(made.html).toMatch(
       /MLAAN: \d\.\d\d\u00a0× the memory, \d\.\d\d to \d\.\d\d\u00a0× the time and \d\.\d\d\u00a0× the compute of end to end;/,
     );
-    expect(made.html).toMatch(/MLAAN: more accurate than the best of the others in \d of 2 settings/);
+    expect(made.html).toMatch(/MLAAN: more accurate than the best other condition in \d of 2 settings/);
     expect(made.html).toMatch(/by peak memory: [^<]*, .* and /);
     expect(made.html).toMatch(/by multiply-accumulates of the whole run: [^<]*10[¹²⁰⁵]+, \d\d\.\d\d/);
   });
 
-  it('has one line a condition and one a run as numbers', () => {
+  it('has CSV files with one row per condition and one per run', () => {
     const lines = made.results.trimEnd().split('\n');
     expect(lines).toHaveLength(1 + 10);
     const header = lines[0]?.split(',') ?? [];
@@ -107,7 +109,7 @@ describe('the report of a study', () => {
     expect(made.runs.trimEnd().split('\n')).toHaveLength(1 + 30);
   });
 
-  it('has a table for LaTeX', () => {
+  it('has a LaTeX table', () => {
     expect(made.latex).toMatch(/\\toprule[\s\S]*\\midrule[\s\S]*\\bottomrule/);
     const rows = made.latex.split('\n').filter((line) => line.endsWith('\\\\'));
     const [groups = '', ...cells] = rows.map((line) => line.replaceAll('\\&', ''));
@@ -123,13 +125,13 @@ describe('the report of a study', () => {
     expect(made.latex).not.toMatch(/[−±×–\u00a0]/);
   });
 
-  it('has the same in Markdown', () => {
+  it('has the same content as Markdown', () => {
     expect(made.markdown).toContain('![Learning curves](figures/learning-curves.png)');
     expect(made.markdown).toContain('```bash\nlocalgrad sweep run synthetic.yaml');
     expect(made.markdown).toMatch(/\| DGL \+ MLAAN, K = 4 \| DGL \| MLAAN \| 4 \| \d\d\.\d\d ± /);
   });
 
-  it('gives the same bytes for the same study', async () => {
+  it('yields equal bytes for equal studies', async () => {
     const again = await report(syntheticStudy({ modules: [4] }), { planFigures: [plan, plan] });
     // Links to runs are relative to the report.
     const plain = ({ html, folder }: typeof made) => html.replaceAll(folder, '');
@@ -140,7 +142,7 @@ describe('the report of a study', () => {
   });
 });
 
-it('escapes what comes from the study in every format', async () => {
+it('escapes texts of the study in every format', async () => {
   const study = small();
   const name = '<b>A_1 & "50%" | `x`</b>';
   const { html, markdown, latex, results } = await report({
@@ -155,26 +157,26 @@ it('escapes what comes from the study in every format', async () => {
   expect(results).toContain('"<b>A_1 & ""50%"" | `x`</b>"');
 });
 
-it('says what is shown on average where no single setting shows it', async () => {
+it('reports an average effect that no single setting shows', async () => {
   // Differences that are the same everywhere, in noise that is shared by all conditions of a seed.
   const study = withRuns(syntheticStudy({ hosts: ['DGL', 'InfoPro'], modules: [4, 8] }), ({ seed, summary }) => ({
     testAccuracy: 0.7 + 0.1 * (seed - 2) + (String(summary.config.method).startsWith('mlm') ? 0.02 + 0.001 * seed : 0),
   }));
   const { html } = await report(study);
   expect(html).toContain('MLM helps on average over 4 settings, though no single one shows it, compared with none');
-  expect(html).toContain('LAM against none, all else equal: no test is possible');
+  expect(html).toContain('LAM against none, all else equal: not tested');
 });
 
-describe('studies that lack something', () => {
-  it('one seed: no interval, no test, and it is said', async () => {
+describe('incomplete studies', () => {
+  it('with one seed: state that there is no interval and no test', async () => {
     const { html, results } = await report(syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 3, seeds: 1 }));
-    expect(html).toContain('with one run: no interval');
-    expect(html).toContain('no test is possible');
+    expect(html).toContain('with one run. Without an interval');
+    expect(html).toContain('not tested, as one side has fewer than two runs');
     expect(html).not.toMatch(/NaN|undefined|Infinity/);
     expect(results).not.toMatch(/NaN|undefined/);
   });
 
-  it('no rule of comparison, no reference, no probes: nothing is said of them', async () => {
+  it('without comparison rule, reference and probes: omit their parts', async () => {
     const { html, files } = await report(
       withRuns({ ...small(), compare: null, reference: null }, () => ({ probes: null })),
     );
@@ -182,7 +184,7 @@ describe('studies that lack something', () => {
     expect(files.figures).toHaveLength(8);
   });
 
-  it('no test set: costs alone', async () => {
+  it('without a test set: show costs only', async () => {
     const { html, files } = await report(
       withRuns(small(), ({ summary }) => ({
         testAccuracy: null,
@@ -196,18 +198,18 @@ describe('studies that lack something', () => {
     expect(html).not.toMatch(/NaN|undefined/);
   });
 
-  it('no finished run: a page that says so, and no figure of an older report', async () => {
+  it('without a finished run: say so, and remove figures of an earlier report', async () => {
     const study = small();
     const folder = await mkdtemp(join(tmpdir(), 'localgrad-report-'));
     await writeReport(study, folder);
     const unrun = { ...study, conditions: study.conditions.map((condition) => ({ ...condition, runs: [] })) };
     const { html, figures } = await writeReport(unrun, folder);
-    expect(await readFile(html, 'utf8')).toContain('No run has finished yet; 18 are asked for.');
+    expect(await readFile(html, 'utf8')).toContain('No run has finished yet; 18 runs planned.');
     expect(figures).toEqual([]);
     expect(await readdir(join(folder, 'figures'))).toEqual([]);
   });
 
-  it('a missing run: named in findings, table and list', async () => {
+  it('with a missing run: list it in findings, table and runs', async () => {
     const study = small();
     const [first, ...others] = study.conditions;
     const { html, markdown } = await report({
@@ -215,7 +217,7 @@ describe('studies that lack something', () => {
       conditions: [{ ...(first as Study['conditions'][number]), runs: first?.runs.slice(1) ?? [] }, ...others],
     });
     expect(html).toContain('17 of 18 runs have finished');
-    expect(html).toContain('2 to 3 a condition');
+    expect(html).toContain('2 to 3 per condition');
     expect(html).toContain('<td>2 of 3</td>');
     expect(markdown).toContain('2 of 3');
   });

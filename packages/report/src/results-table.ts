@@ -1,4 +1,11 @@
-import type { Accuracy, ConditionRow, Difference, Estimate, StudyView } from './condition-rows.js';
+import {
+  type Accuracy,
+  type ConditionRow,
+  type Difference,
+  type Estimate,
+  finishedRuns,
+  type StudyView,
+} from './condition-rows.js';
 import { bytes, duration, percent, pValue, signed } from './text/wording.js';
 
 /** A column of the table of results. */
@@ -8,10 +15,10 @@ export interface ResultColumn {
   readonly text: (row: ConditionRow) => string;
 }
 
-/** What stands where there is nothing to say. */
+/** Placeholder for an empty cell. */
 export const none = '–';
 
-/** Columns of the table with one row a condition, what is looked for first. The second one names the condition. */
+/** Columns of the table with one row per condition, the most important first. The second one names the condition. */
 export function resultColumns(view: StudyView): ResultColumn[] {
   const { study, reference } = view;
   const referenceName = reference?.condition.name ?? '';
@@ -28,12 +35,12 @@ export function resultColumns(view: StudyView): ResultColumn[] {
       isText: true,
       text: ({ condition }) => condition.labels[factor] ?? none,
     })),
-    { title: 'Test accuracy, last epoch (95 % CI)', isText: false, text: ({ last }) => accuracyCell(last) },
+    { title: 'Test accuracy, last epoch (95 % CI)', isText: false, text: (row) => accuracyCellOf(row, row.last) },
     { title: 'Peak memory', isText: false, text: ({ peakBytes }) => bytes(peakBytes) },
     { title: 'Training time (95 % CI)', isText: false, text: ({ seconds }) => durationCell(seconds) },
     study.compare === null ? [] : difference(`To ${study.compare.baseline}`, ({ toBaseline }) => toBaseline),
     reference === null ? [] : difference(`To ${referenceName}`, ({ toReference }) => toReference),
-    { title: 'Best epoch (95 % CI)', isText: false, text: ({ best }) => accuracyCell(best) },
+    { title: 'Best epoch (95 % CI)', isText: false, text: (row) => accuracyCellOf(row, row.best) },
     {
       title: 'BCa interval',
       isText: false,
@@ -46,7 +53,7 @@ export function resultColumns(view: StudyView): ResultColumn[] {
   return columns.flat();
 }
 
-/** Factors that the conditions' names do not tell already: names are mostly made of them. */
+/** Factors that the names of conditions do not already contain; most names are made of them. */
 export function factorsToShow({ study, rows }: StudyView): string[] {
   const used = study.factors.filter((factor) => rows.some(({ condition }) => condition.labels[factor] !== undefined));
   const isTold = rows.every(({ condition }) => {
@@ -59,14 +66,23 @@ export function factorsToShow({ study, rows }: StudyView): string[] {
   return isTold ? [] : used;
 }
 
-/** `88.12 ± 0.40 %`: the mean and half its t interval. */
-export function accuracyCell(accuracy: Accuracy | null): string {
+/** Marks a mean that omits diverged runs. */
+export const divergedMark = '†';
+
+/** The accuracy of a condition, marked if some of its runs diverged. */
+export function accuracyCellOf({ diverged }: ConditionRow, accuracy: Accuracy | null): string {
+  if (diverged.length === 0) return accuracyCell(accuracy);
+  return accuracy === null ? 'diverged' : `${accuracyCell(accuracy)} ${divergedMark}`;
+}
+
+/** `88.12 ± 0.40 %`: the mean and half of its t interval. */
+function accuracyCell(accuracy: Accuracy | null): string {
   if (accuracy === null) return none;
   const { mean, high } = accuracy;
   return high === null ? percent(mean) : `${(100 * mean).toFixed(2)} ± ${(100 * (high - mean)).toFixed(2)}\u00a0%`;
 }
 
-/** The mean and half its t interval as a share: runs beside each other disturb each other's times. */
+/** The mean and half of its t interval in per cent: concurrent runs disturb each other's times. */
 export function durationCell(seconds: Estimate | null): string {
   if (seconds === null) return none;
   const { mean, high } = seconds;
@@ -79,7 +95,8 @@ export function differenceCell(difference: Difference | null): string {
   return low === null || high === null ? signed(mean) : `${signed(mean)} (${signed(low)} to ${signed(high)})`;
 }
 
-function runsCell({ condition, missing }: ConditionRow): string {
-  const finished = condition.runs.length;
-  return missing.length === 0 ? String(finished) : `${finished} of ${finished + missing.length}`;
+function runsCell(row: ConditionRow): string {
+  const finished = finishedRuns(row);
+  const count = row.missing.length === 0 ? String(finished) : `${finished} of ${finished + row.missing.length}`;
+  return row.diverged.length === 0 ? count : `${count}, ${row.diverged.length} diverged`;
 }

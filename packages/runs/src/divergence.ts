@@ -30,4 +30,5 @@ const nouns: Readonly<Record<Parameter['kind'], string>> = {
   weight: 'weight',
   frozen: 'averaged weight',
   statistic: 'running statistic',
+  state: 'state',
 };

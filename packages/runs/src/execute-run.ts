@@ -50,7 +50,9 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written: a run that cannot start leaves no folder behind.
-      checkMemory(run.compiled, config.batch, backend.availableBytes());
+      const { optimizer } = run.options;
+      const predict = (batch: number) => run.compiled.predict(batch, { optimizer });
+      checkMemory(run.compiled, config.batch, backend.availableBytes(), predict);
       await owned.create(everyRunFiles);
       const claim = await Claim.acquire(folder);
       if (claim === undefined) return undefined;

@@ -10,7 +10,7 @@ import {
 } from '@localgrad/core';
 import { augmentations, createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
-import { createScope } from '@localgrad/nn';
+import { costOf, createScope } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
@@ -33,7 +33,7 @@ export function buildNetwork(
 ): Network {
   const factory = catalog.backbone(config.backbone, { width: config.width });
   const backbone = factory.build({ inputShape, classes, scope });
-  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config, backbone.name)));
+  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config, backbone.name), costOf));
 }
 
 function partitionOf({ modules, partition, stemModule }: NetworkConfig, backbone: string): PartitionSpec {
@@ -122,7 +122,7 @@ export async function prepareRun(
     shuffle: true,
     seed,
     augmentation: augmentations[config.augment],
-    withImages: plan.compiled.readsImages,
+    withImages: plan.compiled.reads.includes('images'),
   });
   const testBatches = createBatches(test, {
     batchSize: Math.min(batch, test.size),

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@localgrad/core';
+import type { JsonObject, ObjectiveRole } from '@localgrad/core';
 import type { TrainingResult } from '@localgrad/train';
 import { z } from 'zod';
 import type { StateFormat } from './folder/state-file.js';
@@ -6,7 +6,7 @@ import type { StateFormat } from './folder/state-file.js';
 /** An objective of the run's plan, as `localgrad explain` has it. */
 export interface SummaryObjective {
   readonly id: string;
-  readonly role: 'independent' | 'cascaded' | 'final';
+  readonly role: ObjectiveRole;
   /** First and last module that its gradient reaches. */
   readonly span: readonly [from: number, to: number];
   /** At the end of training; not in runs of versions that did not write it. */

@@ -3,26 +3,29 @@ import { csvWriter, type MlflowTracker, mlflowTracker, tensorboardWriter } from 
 import type { Observer } from '@localgrad/train';
 import { z } from 'zod';
 import type { RunConfig } from './config/run-config.js';
-import { writeWhole } from './folder/files.js';
+import { removeFile, writeWhole } from './folder/files.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
 import { runFiles } from './folder/run-folder.js';
 import { readStateFile } from './folder/state-file.js';
 
-/** Where a run is shown besides its own files. */
+/** Trackers besides the files of a run. */
 export interface TrackerOptions {
-  /** Event files in the run's folder `tensorboard`. */
+  /** Event files in the folder `tensorboard` of the run. */
   readonly tensorboard?: boolean | undefined;
-  /** One row an epoch, in the run's `epochs.csv`. */
+  /** One row per epoch in `epochs.csv` of the run. */
   readonly csv?: boolean | undefined;
-  /** Address of an MLflow server. */
+  /**
+   * URL of an MLflow server. Credentials belong in the environment: MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
+   * MLFLOW_TRACKING_PASSWORD.
+   */
   readonly mlflow?: string | undefined;
-  /** MLflow's experiment. Default `localgrad`. */
+  /** MLflow experiment. Default `localgrad`. */
   readonly mlflowExperiment?: string | undefined;
 }
 
 export interface Trackers {
   readonly observers: readonly Observer[];
-  /** Sends what is still on its way. */
+  /** Sends queued data. */
   close(): Promise<void>;
 }
 
@@ -30,8 +33,10 @@ export interface TrackedRun {
   readonly folder: OwnedFolder;
   readonly runId: string;
   readonly config: RunConfig;
-  /** Where the run goes on. */
+  /** Number of completed epochs when resuming. */
   readonly epochsDone: number;
+  /** Whether earlier results of the run are discarded: MLflow then gets a new run. */
+  readonly startsOver: boolean;
   readonly onProblem: (message: string) => void;
 }
 
@@ -58,8 +63,10 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
 
 async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun): Promise<MlflowTracker> {
   const note = run.folder.file(runFiles.mlflow);
+  if (run.startsOver) await removeFile(note);
   const known = await knownMlflowRun(note, run.onProblem);
-  const { MLFLOW_TRACKING_TOKEN: token } = process.env;
+  const { MLFLOW_TRACKING_TOKEN: token, MLFLOW_TRACKING_USERNAME: username = '' } = process.env;
+  const { MLFLOW_TRACKING_PASSWORD: password = '' } = process.env;
   const parameters = Object.entries(run.config).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, Array.isArray(value) ? value.join(',') : value] as const],
   );
@@ -73,6 +80,7 @@ async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun)
       writeWhole(note, `${JSON.stringify({ runId })}\n`).catch((error: Error) => run.onProblem(error.message));
     },
     ...(token === undefined ? {} : { token }),
+    ...(username === '' && password === '' ? {} : { credentials: { username, password } }),
     ...(known === undefined ? {} : { runId: known.runId }),
   });
 }

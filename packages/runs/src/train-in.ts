@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { weightsFile } from '@localgrad/backbones';
 import type { BackendHandle } from '@localgrad/backends';
-import { type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
+import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import { describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
 import { type Observer, probeModules, train } from '@localgrad/train';
-import { stringify } from 'yaml';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
@@ -21,6 +21,7 @@ import { checkpointsIn } from './lost-attempt.js';
 import type { PreparedRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { openTrackers } from './run-trackers.js';
+import { yamlText } from './yaml/yaml-text.js';
 
 export interface AttemptOptions extends ExecuteOptions {
   /** Its `runId` is the one under which the files of the folder know the run. */
@@ -51,14 +52,14 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   });
   if (options.resume === 'never') {
     await claim.assertHeld();
-    // The summary first: a process that is killed after this has not finished the run. MLflow then gets a run of its own.
-    for (const name of [runFiles.summary, runFiles.weights, runFiles.mlflow]) await owned.remove(name);
+    // The summary first: a process that is killed after this has not finished the run.
+    for (const name of [runFiles.summary, runFiles.weights]) await owned.remove(name);
     await checkpoints.clear();
   }
   const write = (name: string, content: string | Uint8Array) =>
     owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
   await write(runFiles.identity, `${JSON.stringify(identity, null, 2)}\n`);
-  await write(runFiles.config, stringify(config));
+  await write(runFiles.config, yamlText(config));
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const metricsPath = join(folder, runFiles.metrics);
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
@@ -73,6 +74,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     runId,
     config,
     epochsDone: last?.progress.records.length ?? 0,
+    startsOver: options.resume === 'never',
     onProblem: onProblem ?? (() => {}),
   }).catch((error: unknown) => {
     metrics.close();
@@ -120,7 +122,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     backend: backend.name,
     ...result,
     objectives: run.compiled.objectives.map(({ id, role, span, weight }) => {
-      return { id, role, span, weight: weightAt(weight, 1) };
+      return { id, role, span, weight: weightAt(weight, endOfTraining) };
     }),
     cost: costOf(run, config),
     probes,
@@ -157,7 +159,7 @@ function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['co
   const { totals } = describePlan(compiled, batch);
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
-  const forward = parts.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+  const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);
   const weights = parts.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
   return {
     backboneParameters: weights.reduce((sum, { size }) => sum + size, 0),

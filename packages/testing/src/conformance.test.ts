@@ -1,13 +1,34 @@
 import { cifarResNet, tinyNet } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
+import { fashionMnistSubset } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { infopro } from '@localgrad/infopro';
 import { withLam } from '@localgrad/lam';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
-import { describeBackbone, describeDecorator, describeMethod } from './index.js';
+import {
+  adamw,
+  basicBlock,
+  convBatchNormRelu,
+  createOptimizer,
+  dense,
+  dropout,
+  heNormalFanOut,
+  sgd,
+  stochasticDepth,
+  tapeBlock,
+} from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import {
+  describeBackbone,
+  describeBlock,
+  describeDataset,
+  describeDecorator,
+  describeMethod,
+  describeOptimizer,
+} from './index.js';
 
 // The suites run on the backend that is set; on plain JavaScript they take minutes.
 await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
@@ -21,8 +42,30 @@ describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decora
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
 
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
-describeDecorator('lam', withLam, { decorators });
-describeDecorator('mlaan', withMlaan, { decorators });
+// Heads that have a leap chain get no second one.
+describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
+describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
 describeBackbone('tinyNet', () => tinyNet());
+
+const shape = [6, 6, 4] as const;
+describeBlock('basicBlock', (scope) => basicBlock({ name: 'basic', scope, inputShape: shape, channels: 6, stride: 2 }));
+describeBlock('convBatchNormRelu', (scope) =>
+  convBatchNormRelu({ name: 'conv', scope, inputShape: shape, channels: 5, names: ['conv', 'bn'] }),
+);
+describeBlock('dense', (scope) => dense({ name: 'fc', scope, inputShape: [1, 1, 12], units: 5 }));
+describeBlock('dropout', (scope) => dropout({ name: 'drop', scope, inputShape: shape, rate: 0.3 }));
+describeBlock('stochasticDepth', (scope) => stochasticDepth({ name: 'depth', scope, inputShape: shape, rate: 0.3 }));
+const tape = (scope: Parameters<typeof dense>[0]['scope']): ReturnType<typeof tapeBlock> =>
+  tapeBlock({
+    ...{ name: 'tape', scope, inputShape: shape, outputShape: shape, replicate: tape },
+    parameters: [{ name: 'weight', shape: [1, 1, 4, 4], initializer: heNormalFanOut }],
+    fn: (x, [weight]) => tf.tanh(tf.conv2d(x, weight as tf.Tensor4D, 1, 'same')),
+  });
+describeBlock('tapeBlock', tape);
+
+describeOptimizer('sgd', () => sgd({ learningRate: 0.1 }), { fromConfig: createOptimizer });
+describeOptimizer('adamw', () => adamw({ learningRate: 0.1 }), { fromConfig: createOptimizer });
+
+describeDataset('fashion-mnist-subset', fashionMnistSubset);

@@ -9,14 +9,15 @@ import {
 import { headFactory } from '@localgrad/nn';
 import { describe, expect, it } from 'vitest';
 import { describeMethod, type MethodSuiteOptions } from './describe-method.js';
+import { defaultTimeout } from './suite.js';
 import { createTrial, createTrialBatch, disposeBatch, readStep } from './trial.js';
 
 export interface DecoratorSuiteOptions extends MethodSuiteOptions {
-  /** Methods to put it around, by name. Default: local classifiers of two kinds. */
+  /** Methods that it wraps in the tests, by name. Default: local classifiers of two kinds. */
   readonly hosts?: Readonly<Record<string, () => LocalLearningMethod>>;
 }
 
-/** A host for decorators: a classifier of one kind on each module. */
+/** A host for decorators: a classifier with the named head on each module. */
 function hostWith(head: string): LocalLearningMethod {
   const factory = headFactory(head);
   return {
@@ -28,8 +29,8 @@ function hostWith(head: string): LocalLearningMethod {
 }
 
 /**
- * What every decorator has to hold: order is recorded in name and config, `identity` around or inside changes nothing,
- * and the method that it makes passes `describeMethod`, whatever the host.
+ * The contract of a decorator: name and config record what it wraps, `identity` around or inside changes nothing, the
+ * host is left alone, and the method that it returns passes `describeMethod`, whatever the host.
  */
 export function describeDecorator(
   name: string,
@@ -40,7 +41,7 @@ export function describeDecorator(
     hosts = { 'a linear classifier': () => hostWith('0c1f'), 'a convolution and two layers': () => hostWith('1c2f') },
   } = options;
 
-  describe(`conformance of decorator ${name}`, () => {
+  describe(`conformance of decorator ${name}`, { timeout: options.timeout ?? defaultTimeout }, () => {
     const host = () => hostWith('0c1f');
 
     it('records in name and config what it wraps', () => {

@@ -10,7 +10,10 @@ import {
 } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { checkHeadGradients } from './gradients/tensor-checks.js';
+import { perturb } from './random-tensors.js';
+import { defaultTimeout, type GradientSuiteOptions, useBackend } from './suite.js';
 import {
   createTrial,
   createTrialBatch,
@@ -21,38 +24,41 @@ import {
   norm,
   readStep,
   type TrainOptions,
-  take,
   trainTrial,
 } from './trial.js';
 
-export interface MethodSuiteOptions {
+export interface MethodSuiteOptions extends GradientSuiteOptions {
   /** Rebuilds the method from its config. */
   readonly fromConfig?: (config: JsonObject) => LocalLearningMethod;
-  /** Decorators that it has to work with, by name; `identity` always. */
+  /** Decorators that it has to work with, by name; `identity` is always included. */
   readonly decorators?: Readonly<Record<string, MethodDecorator>>;
-  /** Steps of the toy problem; default 60. */
+  /** Training steps of the toy problem; default 60. */
   readonly steps?: number;
-  /** Say false for a method that does not need less memory than end-to-end training, and why in your README. */
+  /** Whether a step needs less memory than end-to-end training. Default true; where not, state the reason in your README. */
   readonly savesMemory?: boolean;
 }
 
 /**
- * What every local-learning method has to hold (for vitest; runs on the TensorFlow.js backend that is set, `cpu` without
- * one): a plain config, valid plans for every cut, gradients that stay inside the spans and are those of the losses, the
- * same run for the same seed, no tensor left behind, learning, less memory than end-to-end training, decorators around it.
+ * The contract of a local-learning method, for vitest: a plain config, valid plans for every number of modules, gradients
+ * that stay inside the spans and are those of the losses, runs that repeat and resume bit for bit, no tensor left behind,
+ * learning, less memory than end-to-end training, decorators around it. Runs on the current TensorFlow.js backend, or `cpu`.
  */
 export function describeMethod(
   name: string,
   create: () => LocalLearningMethod,
   options: MethodSuiteOptions = {},
 ): void {
-  const { fromConfig, decorators = {}, steps = 60, savesMemory = true } = options;
+  const {
+    fromConfig,
+    decorators = {},
+    steps = 60,
+    savesMemory = true,
+    gradients = {},
+    timeout = defaultTimeout,
+  } = options;
 
-  describe(`conformance of ${name}`, () => {
-    beforeAll(async () => {
-      if (tf.getBackend() === undefined) await tf.setBackend('cpu');
-      await tf.ready();
-    });
+  describe(`conformance of ${name}`, { timeout }, () => {
+    useBackend();
 
     it('has a name that can be written on a command line, and a config that is plain data', () => {
       const method = create();
@@ -86,7 +92,8 @@ export function describeMethod(
       const batch = createTrialBatch(1);
       for (const id of ids) {
         const trial = createTrial(create(), {
-          rewrite: (plan) => ({
+          // Phases name objectives that are gone here.
+          rewrite: ({ phases: _, ...plan }) => ({
             ...plan,
             objectives: plan.objectives.flatMap((objective) =>
               objective.id === id ? [{ ...objective, weight: 1 }] : [],
@@ -109,46 +116,25 @@ export function describeMethod(
       disposeBatch(batch);
     });
 
-    it('has heads whose gradients are those of their losses', async () => {
+    it('has heads whose gradients are those of their losses, with and without noise', async () => {
       const trial = createTrial(create());
       const batch = createTrialBatch(2, 8);
-      for (const { key, head } of [...trial.compiled.heads.values()].flat()) {
-        const random = createRandom(3, key);
-        const draw = () => {
-          const [height, width, channels] = head.inputShape;
-          const values = Float32Array.from({ length: 8 * height * width * channels }, () => random.normal());
-          return tf.tensor4d(values, [8, height, width, channels]);
-        };
-        const [h, direction] = [draw(), draw()];
-        const value = async (x: tf.Tensor4D) => {
-          const { loss, terms, parameters, input } = head.evaluate(x, batch.targets, { mode, weight: 1, input: true });
-          const number = await take(loss);
-          const along = input === undefined ? Number.NaN : await take(tf.tidy(() => tf.sum(tf.mul(input, direction))));
-          tf.dispose([...(terms?.values() ?? []), ...parameters.values(), input ?? []]);
-          return { number, along };
-        };
-        const mode = { ...trainingMode, statisticsUpdates: 0 };
-        const { along } = await value(h);
-        const moved = async (move: number) => {
-          const x = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(direction, move)));
-          const { number } = await value(x);
-          x.dispose();
-          return number;
-        };
-        const errors: number[] = [];
-        for (const amount of [1e-2, 3e-3, 1e-3, 3e-4]) {
-          errors.push(Math.abs(((await moved(amount)) - (await moved(-amount))) / (2 * amount) - along));
-        }
-        expect(Math.min(...errors), `head '${key}': gradient against finite differences`).toBeLessThan(
-          5e-2 * Math.max(1, Math.abs(along)),
+      for (const { head } of [...trial.compiled.heads.values()].flat()) {
+        perturb(head.parameters, createRandom(1));
+        await checkHeadGradients(head, batch.targets, 8, trainingMode, gradients);
+        await checkHeadGradients(
+          head,
+          batch.targets,
+          8,
+          { ...trainingMode, noise: { seed: 3, step: 1, part: 0 } },
+          gradients,
         );
-        tf.dispose([h, direction]);
       }
       disposeBatch(batch);
       trial.dispose();
     });
 
-    it('gets from the engine what several forwards and backwards give', async () => {
+    it('gets the gradients of several forwards and backwards from the engine', async () => {
       const batch = createTrialBatch(4);
       const run = async (procedure: 'engine' | 'literal') => {
         const trial = createTrial(create());
@@ -167,7 +153,7 @@ export function describeMethod(
       disposeBatch(batch);
     });
 
-    it('gives the same run for the same seed, and leaves no tensor behind', async () => {
+    it('repeats a run with the same bits for the same seed, and leaves no tensor behind', async () => {
       const run = async () => {
         const trial = createTrial(create(), { seed: 5 });
         const training = await trainTrial(trial, 4);
@@ -182,7 +168,7 @@ export function describeMethod(
       expect(first.tensors[3], 'tensors after steps 2 and 4').toBe(first.tensors[1]);
     });
 
-    it('goes on after an interruption as if there had been none', async () => {
+    it('resumes an interrupted run with the same bits', async () => {
       const run = async (seed: number, last: number, resume?: TrainOptions['resume']) => {
         const trial = createTrial(create(), { seed });
         const training = await trainTrial(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
@@ -190,11 +176,12 @@ export function describeMethod(
         return training;
       };
       const straight = await run(5, 4);
-      // All that a run is made of: weights, averages, statistics and the optimizer's state, by name.
+      // A whole checkpoint: weights, averages, statistics, state of the plan and of the optimizer, by name.
       const resumed = await run(6, 4, { ...(await run(5, 2)), step: 2 });
       expect(resumed.losses).toEqual(straight.losses.slice(2));
       expect(resumed.parameters).toEqual(straight.parameters);
       expect(resumed.optimizer).toEqual(straight.optimizer);
+      expect(resumed.state).toEqual(straight.state);
     });
 
     it('learns a toy problem', async () => {

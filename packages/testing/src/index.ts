@@ -1,3 +1,11 @@
 export { type BackboneSuiteOptions, describeBackbone } from './describe-backbone.js';
+export { type BlockSuiteOptions, describeBlock } from './describe-block.js';
+export { type DatasetSuiteOptions, describeDataset } from './describe-dataset.js';
 export { type DecoratorSuiteOptions, describeDecorator } from './describe-decorator.js';
 export { describeMethod, type MethodSuiteOptions } from './describe-method.js';
+export { describeOptimizer, type OptimizerSuiteOptions } from './describe-optimizer.js';
+export { checkGradient, type GradientCheck, type GradientOptions } from './gradients/check-gradient.js';
+export type { GradientFacts } from './gradients/diagnosis.js';
+export { checkBlockGradients, checkHeadGradients } from './gradients/tensor-checks.js';
+export { describeKernels, type KernelSuiteOptions, type StartedKernels } from './kernels/describe-kernels.js';
+export type { GradientSuiteOptions, SuiteOptions } from './suite.js';

@@ -1,15 +1,26 @@
 import { cifarResNet } from '@localgrad/backbones';
 import {
   type BackboneFactory,
+  classifierObjective,
+  clockAt,
   createNetwork,
   finalObjective,
+  type JsonValue,
   type LocalLearningMethod,
   type Network,
+  type Optimizer,
   resolvePartition,
   type TrainingPlan,
 } from '@localgrad/core';
-import { type CompiledPlan, compilePlan, createExecutor, createLiteralExecutor, predict } from '@localgrad/engine';
-import { createRandom, createScope, type Optimizer, sgd } from '@localgrad/nn';
+import {
+  type CompiledPlan,
+  compilePlan,
+  createExecutor,
+  createLiteralExecutor,
+  createTrainStep,
+  predict,
+} from '@localgrad/engine';
+import { createRandom, createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
 /** Images of the trials, and their classes. */
@@ -99,7 +110,9 @@ export async function readStep(
   const gradients = new Map<string, tf.Tensor>();
   const executor = procedure === 'engine' ? createExecutor(compiled) : createLiteralExecutor(compiled);
   const { losses, terms } = executor.step(batch, {
-    onGradient: ({ name }, gradient) => void gradients.set(name, gradient),
+    onGradients: (group) => {
+      for (const { parameter, gradient } of group) gradients.set(parameter.name, gradient);
+    },
   });
   const readings = { losses: await readAll(losses), gradients: await readAll(gradients) };
   tf.dispose([...losses.values(), ...terms.values(), ...gradients.values()]);
@@ -133,15 +146,17 @@ export interface Training {
   readonly parameters: Readings;
   /** The optimizer's state at the end. */
   readonly optimizer: Readings;
-  /** Of the plain backbone on images that it was not trained on. */
+  /** Plain values of the plan's state at the end. */
+  readonly state: Readonly<Record<string, JsonValue>>;
+  /** Accuracy of the plain backbone on images that it was not trained on. */
   readonly accuracy: number;
 }
 
 export interface TrainOptions {
   /** Steps of the whole run; default `last`. */
   readonly steps?: number;
-  /** Where an interrupted run stood: it goes on with the step after `step`. */
-  readonly resume?: Pick<Training, 'parameters' | 'optimizer'> & { readonly step: number };
+  /** Checkpoint of an interrupted run, which resumes after step `step`. */
+  readonly resume?: Pick<Training, 'parameters' | 'optimizer' | 'state'> & { readonly step: number };
 }
 
 /** Trains with SGD up to step `last`, hooks included. */
@@ -154,18 +169,14 @@ export async function trainTrial(
   const learningRate = 0.05;
   const optimizer = sgd({ learningRate, momentum: 0.9 });
   if (resume !== undefined) restore(compiled, optimizer, resume);
-  const executor = createExecutor(compiled);
+  const trainStep = createTrainStep({ compiled, optimizer });
   const losses: number[] = [];
   const tensors: number[] = [];
   for (let step = (resume?.step ?? 0) + 1; step <= last; step++) {
     const batch = createTrialBatch(step);
-    const result = executor.step(batch, {
-      progress: (step - 1) / steps,
-      onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, learningRate),
-    });
-    for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
-    const [final] = [...result.losses].filter(([id]) => id.startsWith('final')).concat([...result.losses].slice(-1));
-    losses.push(final === undefined ? Number.NaN : ((await final[1].data())[0] as number));
+    const result = trainStep.run(batch, clockAt(step - 1, 1, steps));
+    const final = result.losses.get(classifierObjective(compiled.objectives)?.id ?? '');
+    losses.push(final === undefined ? Number.NaN : ((await final.data())[0] as number));
     tf.dispose([...result.losses.values(), ...result.terms.values()]);
     disposeBatch(batch);
     tensors.push(tf.memory().numTensors);
@@ -181,17 +192,29 @@ export async function trainTrial(
   tf.dispose([scores, best]);
   disposeBatch(batch);
   const correct = wanted.filter((label, index) => label === found[index]).length;
-  return { losses, tensors, parameters, optimizer: state, accuracy: correct / wanted.length };
+  return {
+    losses,
+    tensors,
+    parameters,
+    optimizer: state,
+    state: compiled.state.values(),
+    accuracy: correct / wanted.length,
+  };
 }
 
 function restore(
-  { parameters }: CompiledPlan,
+  { parameters, state }: CompiledPlan,
   optimizer: Optimizer,
-  saved: Pick<Training, 'parameters' | 'optimizer'>,
+  saved: Pick<Training, 'parameters' | 'optimizer' | 'state'>,
 ): void {
   const shapeOf = (name: string) => [...(parameters.get(name)?.shape ?? [])];
+  const parameterOf = (key: string) => key.slice(key.indexOf('/') + 1);
   for (const [name, values] of saved.parameters) parameters.get(name)?.assign(tf.tensor(values, shapeOf(name)));
-  optimizer.load(new Map([...saved.optimizer].map(([name, values]) => [name, tf.tensor(values, shapeOf(name))])));
+  const slots = [...saved.optimizer].map(
+    ([key, values]) => [key, tf.tensor(values, shapeOf(parameterOf(key)))] as const,
+  );
+  optimizer.load(new Map(slots));
+  state.restore(JSON.parse(JSON.stringify(saved.state)));
 }
 
 /** Norm of the difference over the norm of the second. */

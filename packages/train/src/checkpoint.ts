@@ -1,12 +1,12 @@
-import { LocalgradError, type Parameter } from '@localgrad/core';
+import { type JsonValue, LocalgradError, type Optimizer, type Parameter } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
-import type { Optimizer, StoredTensor } from '@localgrad/nn';
+import type { StoredTensor } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { EpochRecord } from './events.js';
 import type { LossLogState } from './loss-log.js';
 import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
 
-/** Where a run stands, besides its tensors: plain data. Order and augmentation of images follow from it and the seed. */
+/** Position of a run, without its tensors: plain data. Order and augmentation of images follow from it and the seed. */
 export interface TrainingProgress {
   /** Steps done. */
   readonly step: number;
@@ -23,39 +23,56 @@ export interface TrainingProgress {
   readonly epochSeconds: number;
   readonly epochPeakBytes: number;
   readonly peakBytes: number;
-  /** How often the run was taken up from a checkpoint before. */
+  /** How often the run was resumed before. */
   readonly resumptions: number;
+  /** Plain values of the state that the plan declares. */
+  readonly state?: Readonly<Record<string, JsonValue>>;
 }
 
-/** The loss on test images may be anything: training stops at losses of its own only. */
-export type StoredRecord = Omit<EpochRecord, 'testLoss'> & { readonly testLoss?: StoredNumber };
+/** Metrics of evaluations may be NaN or infinite: only losses of training end a run. */
+export type StoredRecord = Omit<EpochRecord, 'testLoss' | 'testMetrics'> & {
+  readonly testLoss?: StoredNumber;
+  readonly testMetrics?: Readonly<Record<string, StoredNumber>>;
+};
 
-export function storedRecord({ testLoss, ...record }: EpochRecord): StoredRecord {
-  return testLoss === undefined ? record : { ...record, testLoss: storedNumber(testLoss) };
+export function storedRecord({ testLoss, testMetrics, ...record }: EpochRecord): StoredRecord {
+  return {
+    ...record,
+    ...(testLoss === undefined ? {} : { testLoss: storedNumber(testLoss) }),
+    ...(testMetrics === undefined ? {} : { testMetrics: mapValues(testMetrics, storedNumber) }),
+  };
 }
 
-export function recordOf({ testLoss, ...record }: StoredRecord): EpochRecord {
-  return testLoss === undefined ? record : { ...record, testLoss: numberOf(testLoss) };
+export function recordOf({ testLoss, testMetrics, ...record }: StoredRecord): EpochRecord {
+  return {
+    ...record,
+    ...(testLoss === undefined ? {} : { testLoss: numberOf(testLoss) }),
+    ...(testMetrics === undefined ? {} : { testMetrics: mapValues(testMetrics, numberOf) }),
+  };
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
 
 /**
- * Everything that a run needs to go on as if nothing had happened. Tensors are named `parameters/<name>` (weights of
- * backbone and auxiliary networks, moving averages, running statistics) and `optimizer/<name>`.
+ * Everything that a run needs to resume with the same bits. Tensors are named `parameters/<name>` (weights of backbone and
+ * auxiliary networks, moving averages, running statistics, state of heads and plan) and `optimizer/<slot>/<name>`.
  */
 export interface TrainingCheckpoint {
   readonly progress: TrainingProgress;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** When checkpoints are made, and who keeps them. */
+/** When checkpoints are saved, and where. */
 export interface CheckpointPolicy {
-  /** Epochs between two checkpoints, made after the evaluation. Default 1. */
+  /** Epochs between two checkpoints, saved after the evaluation. Default 1. */
   readonly everyEpochs?: number;
-  /** Steps between two further checkpoints, counted from the run's start, ends of epochs included. Default: none. */
+  /** Steps between two further checkpoints, counted from the start of the run, ends of epochs included. Default: none. */
   readonly everySteps?: number;
-  /** Asked after each step: true makes a further checkpoint, e.g. after some time. Has no influence on results. */
+  /** Called after each step; true saves a further checkpoint, e.g. after some time. Has no influence on results. */
   isDue?(): boolean;
-  /** Training goes on when it has resolved; an error ends the run. */
+  /** Training continues when it has resolved; an error ends the run. */
   save(checkpoint: TrainingCheckpoint): Promise<void> | void;
 }
 
@@ -71,9 +88,23 @@ export async function captureTensors(compiled: CompiledPlan, optimizer: Optimize
 }
 
 /**
- * Puts the tensors of a checkpoint into a run that was built from the same config.
+ * Restores tensors and plain values of a checkpoint.
  *
- * @throws LocalgradError `invalid-data` that lists what is missing, left over or of another shape; nothing is changed then
+ * @throws LocalgradError `invalid-data`
+ */
+export function restoreRun(
+  compiled: CompiledPlan,
+  optimizer: Optimizer,
+  { progress, tensors }: TrainingCheckpoint,
+): void {
+  restoreTensors(compiled, optimizer, tensors);
+  compiled.state.restore(progress.state ?? {});
+}
+
+/**
+ * Restores the tensors of a checkpoint into a run that was built from the same config.
+ *
+ * @throws LocalgradError `invalid-data` that lists missing, unknown and misshapen tensors; then nothing is changed
  */
 export function restoreTensors(
   compiled: CompiledPlan,
@@ -90,19 +121,17 @@ export function restoreTensors(
   }
   const state: (readonly [string, StoredTensor])[] = [];
   for (const [key, tensor] of tensors) {
-    const name = key.slice(key.indexOf('/') + 1);
-    const parameter = compiled.parameters.get(name);
-    if (parameter === undefined || !(key.startsWith(parameters) || key.startsWith(slots))) {
-      problems.push(`'${key}' belongs to nothing in this run`);
-    } else if (key.startsWith(slots)) {
-      if (tensor.shape.join() === parameter.shape.join()) state.push([name, tensor]);
-      else problems.push(shapeProblem(key, tensor, parameter.shape));
-    }
+    if (key.startsWith(parameters) && compiled.parameters.has(key.slice(parameters.length))) continue;
+    const name = key.startsWith(slots) ? key.slice(slots.length) : undefined;
+    const parameter = name === undefined ? undefined : compiled.parameters.get(name.slice(name.indexOf('/') + 1));
+    if (name === undefined || parameter === undefined) problems.push(`'${key}' belongs to nothing in this run`);
+    else if (tensor.shape.join() === parameter.shape.join()) state.push([name, tensor]);
+    else problems.push(shapeProblem(key, tensor, parameter.shape));
   }
   if (problems.length > 0) {
     throw new LocalgradError(
       'invalid-data',
-      `The checkpoint is of another network, method or optimizer: ${problems.join('; ')}.`,
+      `The checkpoint belongs to another network, method or optimizer: ${problems.join('; ')}.`,
       { problems },
     );
   }

@@ -1,40 +1,96 @@
-import type { Network } from '@localgrad/core';
-import { predict } from '@localgrad/engine';
-import { currentKernels } from '@localgrad/kernels';
+import { get, type Head, LocalgradError, type Network } from '@localgrad/core';
+import { forwardNetwork } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
-import type { BatchSource } from './batch-source.js';
+import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { nextTurn } from './run-setup.js';
 
 export interface EvaluationResult {
-  /** Share of samples whose highest score is their label, in [0, 1]. */
-  readonly accuracy: number;
-  /** Mean cross-entropy. */
+  /** Means over all samples by name: `loss`, for classifiers `accuracy`, and what else the head measures. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Fraction of samples whose highest score is their label; null where the head is not a classifier. */
+  readonly accuracy: number | null;
   readonly loss: number;
   readonly samples: number;
+  /** Present where a metric is not finite: the network has diverged, and its other metrics mean nothing. */
+  readonly diverged?: true;
 }
 
-/** Accuracy and loss of the plain backbone: auxiliary networks take no part. Reads back once, at the end. */
-export async function evaluateNetwork(network: Network, batches: BatchSource): Promise<EvaluationResult> {
-  let totals = tf.zeros([2]);
+/** Metrics that count samples: their sums are whole numbers. */
+const counts: readonly string[] = ['accuracy', 'top5'];
+
+/**
+ * Metrics of the plain network by the head that ends it: auxiliary networks take no part. Reads back once, at the end.
+ *
+ * @param head default: the classifier of the backbone
+ * @throws LocalgradError `misuse` when the head cannot measure, `invalid-data` without batches
+ */
+export async function evaluateNetwork(
+  network: Network,
+  batches: BatchSource,
+  head: Head = network.backbone.classifier,
+): Promise<EvaluationResult> {
+  requireMeasure(head);
+  let names: readonly string[] = [];
+  let totals: tf.Tensor | undefined;
   let samples = 0;
   try {
-    for (const batch of batches.epoch(0)) {
-      const size = batch.images.shape[0];
-      const next = tf.tidy(() => {
-        const scores = predict(network, batch.images);
-        const { loss } = currentKernels().softmaxCrossEntropy(scores, batch.targets.labels, 0);
-        const hits = tf.sum(tf.cast(tf.equal(tf.argMax(scores, 1), batch.targets.labels), 'float32'));
-        return tf.add(totals, tf.stack([hits, tf.mul(loss, size)]));
-      });
+    for await (const batch of batches.epoch(0)) {
+      const [size] = batch.images.shape;
+      const metrics = measureBatch(network, head, batch);
       batch.dispose();
-      totals.dispose();
-      totals = next;
+      if (totals === undefined) names = [...metrics.keys()];
+      const before: tf.Tensor | undefined = totals;
+      totals = tf.tidy(() => {
+        const sums = tf.stack(names.map((name) => tf.mul(get(metrics, name, 'metric'), size)));
+        return before === undefined ? sums : tf.add(before, sums);
+      });
+      tf.dispose([...metrics.values()]);
+      before?.dispose();
       samples += size;
       await nextTurn();
     }
-    const [hits = 0, loss = 0] = await totals.data();
-    return { accuracy: hits / samples, loss: loss / samples, samples };
+    if (totals === undefined) throw new LocalgradError('invalid-data', 'There is no batch to evaluate.');
+    const sums = await totals.data<'float32'>();
+    return resultOf(names, sums, samples);
   } finally {
-    totals.dispose();
+    totals?.dispose();
   }
+}
+
+/** @throws LocalgradError `misuse` that names the head */
+export function requireMeasure(head: Head): asserts head is Head & Required<Pick<Head, 'measure'>> {
+  if (head.measure !== undefined) return;
+  throw new LocalgradError(
+    'misuse',
+    `The head '${head.name}' at the end of the network has no method 'measure', which evaluation needs.`,
+    { head: head.name },
+  );
+}
+
+function measureBatch(
+  network: Network,
+  head: Head & Required<Pick<Head, 'measure'>>,
+  { images, targets }: OwnedBatch,
+): ReadonlyMap<string, tf.Scalar> {
+  const features = forwardNetwork(network, images);
+  const metrics = head.measure(features, targets);
+  if (features !== images) features.dispose();
+  if (metrics.has('loss')) return metrics;
+  tf.dispose([...metrics.values()]);
+  throw new LocalgradError('misuse', `The head '${head.name}' measures no 'loss'.`, { head: head.name });
+}
+
+function resultOf(names: readonly string[], sums: Float32Array, samples: number): EvaluationResult {
+  const metrics = Object.fromEntries(
+    names.map((name, index) => [name, wholeWhere(counts.includes(name), sums[index] ?? Number.NaN) / samples]),
+  );
+  const { accuracy = null, loss = Number.NaN } = metrics;
+  const diverged = Object.values(metrics).every(Number.isFinite) ? {} : { diverged: true as const };
+  return { metrics, accuracy, loss, samples, ...diverged };
+}
+
+/** Undoes the rounding of fractions of samples to float32. */
+function wholeWhere(isCount: boolean, sum: number): number {
+  const whole = Math.round(sum);
+  return isCount && Math.abs(sum - whole) < 0.01 ? whole : sum;
 }

@@ -9,6 +9,8 @@ export interface RunStartEvent {
   readonly method: string;
   readonly backbone: string;
   readonly modules: number;
+  /** Id of the objective whose loss is that of the network's own classifier. */
+  readonly classifier?: string;
   readonly backend: string;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
@@ -16,7 +18,7 @@ export interface RunStartEvent {
   /** Weights of the backbone and of the auxiliary networks. */
   readonly parameters: number;
   readonly predictedPeakBytes: number;
-  /** Steps that were done before, where the run goes on from a checkpoint. */
+  /** Number of completed steps when resuming. */
   readonly resumedAtStep?: number;
 }
 
@@ -61,6 +63,9 @@ export interface RunEndEvent {
   readonly steps: number;
   readonly testAccuracy: number | null;
   readonly bestTestAccuracy: number | null;
+  readonly testMetrics?: Readonly<Record<string, number>>;
+  /** Present where the last evaluation was not finite. */
+  readonly diverged?: true;
   readonly seconds: number;
   readonly totalSeconds: number;
   readonly peakBytes: number;
@@ -75,7 +80,7 @@ export type TrainingEvent =
   | EpochEndEvent
   | RunEndEvent;
 
-/** What is known of an epoch when it has ended. */
+/** Summary of an epoch that has ended. */
 export interface EpochRecord {
   readonly epoch: number;
   /** Means over the epoch's steps, by objective. */
@@ -89,11 +94,15 @@ export interface EpochRecord {
   readonly peakBytes: number;
   readonly testAccuracy?: number;
   readonly testLoss?: number;
+  /** All metrics of the evaluation by name. */
+  readonly testMetrics?: Readonly<Record<string, number>>;
+  /** Present where a metric of the evaluation is not finite. */
+  readonly diverged?: true;
 }
 
 /**
- * Watches a run. Observers get frozen events, hold no tensor, and so cannot change training; an error that one throws
- * ends the run, since a metrics file that cannot be written should not be found out about at the end.
+ * Watches a run. Observers receive frozen events without tensors, and so cannot change training. An error that one throws
+ * ends the run: a metrics file that cannot be written must not be discovered at the end.
  */
 export interface Observer {
   observe(event: TrainingEvent): void;

@@ -2,12 +2,13 @@ export type { BatchSource, OwnedBatch } from './batch-source.js';
 export {
   type CheckpointPolicy,
   captureTensors,
+  restoreRun,
   restoreTensors,
   type StoredRecord,
   type TrainingCheckpoint,
   type TrainingProgress,
 } from './checkpoint.js';
-export { type EvaluationResult, evaluateNetwork } from './evaluation.js';
+export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export type {
   EpochEndEvent,
   EpochRecord,
@@ -20,6 +21,7 @@ export type {
   StepEndEvent,
   TrainingEvent,
 } from './events.js';
+export type { LossLogState } from './loss-log.js';
 export { checkMemory, formatBytes } from './memory-check.js';
 export {
   type ConsoleProgressOptions,

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { at, LocalgradError } from '@localgrad/core';
 import type { CompiledPlan, StepResult } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import type { Losses } from './events.js';
@@ -137,13 +137,15 @@ export class LossLog {
     const bad: { id: string; step: number; value: number }[] = [];
     let offset = 0;
     entries.forEach(([key, series], index) => {
-      const count = counts[index] as number;
+      const count = at(counts, index, 'series');
       const first = this.#firstStep + series.values.length;
       const own = Array.from(read.subarray(offset, offset + count));
       offset += count;
       series.values.push(...own);
-      const at = own.findIndex((value) => !Number.isFinite(value));
-      if (at >= 0 && !series.isTerm) bad.push({ id: idOf(key), step: first + at, value: own[at] as number });
+      const position = own.findIndex((value) => !Number.isFinite(value));
+      if (position >= 0 && !series.isTerm) {
+        bad.push({ id: idOf(key), step: first + position, value: at(own, position, 'value') });
+      }
     });
     if (bad.length > 0) throw nonFinite(this.#compiled, bad);
   }
@@ -159,8 +161,8 @@ function nonFinite(
   bad: readonly { id: string; step: number; value: number }[],
 ): LocalgradError {
   const moduleOf = (id: string) => compiled.objectives.find((objective) => objective.id === id)?.span[1] ?? 0;
-  const [first] = [...bad].sort((a, b) => a.step - b.step || moduleOf(a.id) - moduleOf(b.id));
-  const { id, step, value } = first as { id: string; step: number; value: number };
+  const sorted = [...bad].sort((a, b) => a.step - b.step || moduleOf(a.id) - moduleOf(b.id));
+  const { id, step, value } = at(sorted, 0, 'loss that is not finite');
   const index = moduleOf(id);
   const name = compiled.network.modules[index]?.name ?? '?';
   return new LocalgradError(

@@ -1,15 +1,21 @@
 import { LocalgradError } from '@localgrad/core';
-import type { CompiledPlan } from '@localgrad/engine';
+import type { CompiledPlan, PeakPrediction } from '@localgrad/engine';
 
 /**
- * Refuses a batch that cannot fit, before the first step.
+ * Rejects a batch that cannot fit, before the first step.
  *
+ * @param predict default: the plan's prediction for an optimizer with one slot
  * @throws LocalgradError `out-of-memory` with predicted and available bytes and the largest batch that does fit
  */
-export function checkMemory(compiled: CompiledPlan, batchSize: number, availableBytes: number): void {
-  const predictedBytes = compiled.predict(batchSize).peakBytes;
+export function checkMemory(
+  compiled: CompiledPlan,
+  batchSize: number,
+  availableBytes: number,
+  predict: (batchSize: number) => PeakPrediction = compiled.predict,
+): void {
+  const predictedBytes = predict(batchSize).peakBytes;
   if (predictedBytes <= availableBytes) return;
-  const largestBatch = largestFitting(compiled, batchSize, availableBytes);
+  const largestBatch = largestFitting(predict, batchSize, availableBytes);
   throw new LocalgradError(
     'out-of-memory',
     `A step of '${compiled.plan.method}' with batch ${batchSize} needs ${formatBytes(predictedBytes)} (${predictedBytes} bytes predicted), ` +
@@ -20,12 +26,16 @@ export function checkMemory(compiled: CompiledPlan, batchSize: number, available
   );
 }
 
-function largestFitting(compiled: CompiledPlan, batchSize: number, availableBytes: number): number {
+function largestFitting(
+  predict: (batchSize: number) => PeakPrediction,
+  batchSize: number,
+  availableBytes: number,
+): number {
   let fits = 0;
   let tooLarge = batchSize;
   while (tooLarge - fits > 1) {
     const middle = Math.floor((fits + tooLarge) / 2);
-    if (compiled.predict(middle).peakBytes <= availableBytes) fits = middle;
+    if (predict(middle).peakBytes <= availableBytes) fits = middle;
     else tooLarge = middle;
   }
   return fits;

@@ -1,4 +1,5 @@
-import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import { at, evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import { requireTarget } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { fitRidge } from './ridge.js';
@@ -47,14 +48,14 @@ export async function probeModules(options: ProbeOptions): Promise<number[]> {
       if (module === 0) samples += labels.shape[0];
       counts.push(
         tf.tidy(() => {
-          const scores = tf.matMul(features, weights[module] as tf.Tensor2D);
+          const scores = tf.matMul(features, at(weights, module, 'probe'));
           return tf.sum(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
         }),
       );
     });
     for (const [index, count] of counts.entries()) {
       const module = index % network.modules.length;
-      hits[module] = (hits[module] as number) + ((await count.data())[0] as number);
+      hits[module] = at(hits, module, 'module') + at(await count.data(), 0, 'count');
     }
     return Array.from(hits, (count) => count / samples);
   } finally {
@@ -87,7 +88,7 @@ async function eachBatch(
   batches: BatchSource,
   visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
 ): Promise<void> {
-  for (const batch of batches.epoch(0)) {
+  for await (const batch of batches.epoch(0)) {
     visitModules(network, batch, visit);
     await nextTurn();
   }
@@ -98,6 +99,7 @@ function visitModules(
   batch: OwnedBatch,
   visit: (module: number, features: tf.Tensor2D, labels: tf.Tensor1D) => void,
 ): void {
+  const labels = requireTarget(batch.targets, 'labels', 'probeModules');
   let x = batch.images;
   for (const { index, blocks } of network.modules) {
     for (const block of blocks) {
@@ -108,7 +110,7 @@ function visitModules(
     }
     const output = x;
     const features = tf.tidy(() => pooled(output));
-    visit(index, features, batch.targets.labels);
+    visit(index, features, labels);
     features.dispose();
   }
   if (x !== batch.images) x.dispose();

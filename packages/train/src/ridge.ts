@@ -1,12 +1,13 @@
 import { LocalgradError } from '@localgrad/core';
+import { Matrix } from './matrix.js';
 
 /**
- * Solves (XᵀX + λ·mean(diag XᵀX)·I) W = XᵀY by Cholesky's decomposition, in double precision.
+ * Solves (XᵀX + λ·mean(diag XᵀX)·I) W = XᵀY by Cholesky decomposition, in double precision.
  *
  * @param products XᵀX, row by row, [features, features]
  * @param targets XᵀY, row by row, [features, outputs]
  * @returns W, row by row, [features, outputs]
- * @throws LocalgradError `invalid-data` where the products hold something that is not finite
+ * @throws LocalgradError `invalid-data` when the products are not finite
  */
 export function fitRidge(
   products: ArrayLike<number>,
@@ -15,39 +16,41 @@ export function fitRidge(
   outputs: number,
   ridge: number,
 ): Float32Array {
-  const lower = Float64Array.from(products);
-  const at = (row: number, column: number) => row * features + column;
+  const lower = new Matrix(products, features, features);
   let trace = 0;
-  for (let index = 0; index < features; index++) trace += lower[at(index, index)] as number;
+  for (let index = 0; index < features; index++) trace += lower.get(index, index);
   if (!Number.isFinite(trace)) {
     throw new LocalgradError('invalid-data', 'A probe met features that are not finite; has training diverged?');
   }
-  const added = ridge * (trace / features) + Number.MIN_VALUE;
-  for (let row = 0; row < features; row++) {
+  decompose(lower, ridge * (trace / features) + Number.MIN_VALUE);
+  const solution = new Matrix(targets, features, outputs);
+  for (let output = 0; output < outputs; output++) solveColumn(lower, solution, output);
+  return solution.toFloat32();
+}
+
+/** Replaces the lower triangle of a symmetric matrix, with `added` on its diagonal, by its Cholesky factor. */
+function decompose(lower: Matrix, added: number): void {
+  for (let row = 0; row < lower.rows; row++) {
     for (let column = 0; column <= row; column++) {
-      let sum = (lower[at(row, column)] as number) + (row === column ? added : 0);
-      for (let index = 0; index < column; index++) {
-        sum -= (lower[at(row, index)] as number) * (lower[at(column, index)] as number);
-      }
+      let sum = lower.get(row, column) + (row === column ? added : 0);
+      for (let index = 0; index < column; index++) sum -= lower.get(row, index) * lower.get(column, index);
       // Rounding can leave nothing of a feature that others span.
-      lower[at(row, column)] =
-        row === column ? Math.sqrt(Math.max(sum, 1e-12 * added)) : sum / (lower[at(column, column)] as number);
+      const value = row === column ? Math.sqrt(Math.max(sum, 1e-12 * added)) : sum / lower.get(column, column);
+      lower.set(row, column, value);
     }
   }
-  const solution = Float64Array.from(targets);
-  for (let output = 0; output < outputs; output++) {
-    for (let row = 0; row < features; row++) {
-      let sum = solution[row * outputs + output] as number;
-      for (let index = 0; index < row; index++)
-        sum -= (lower[at(row, index)] as number) * (solution[index * outputs + output] as number);
-      solution[row * outputs + output] = sum / (lower[at(row, row)] as number);
-    }
-    for (let row = features - 1; row >= 0; row--) {
-      let sum = solution[row * outputs + output] as number;
-      for (let index = row + 1; index < features; index++)
-        sum -= (lower[at(index, row)] as number) * (solution[index * outputs + output] as number);
-      solution[row * outputs + output] = sum / (lower[at(row, row)] as number);
-    }
+}
+
+/** Forward and backward substitution. */
+function solveColumn(lower: Matrix, solution: Matrix, output: number): void {
+  for (let row = 0; row < lower.rows; row++) {
+    let sum = solution.get(row, output);
+    for (let index = 0; index < row; index++) sum -= lower.get(row, index) * solution.get(index, output);
+    solution.set(row, output, sum / lower.get(row, row));
   }
-  return Float32Array.from(solution);
+  for (let row = lower.rows - 1; row >= 0; row--) {
+    let sum = solution.get(row, output);
+    for (let index = row + 1; index < lower.rows; index++) sum -= lower.get(index, row) * solution.get(index, output);
+    solution.set(row, output, sum / lower.get(row, row));
+  }
 }

@@ -1,4 +1,4 @@
-import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { classifierObjective, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { CheckpointPolicy } from './checkpoint.js';
 import type { RunStartEvent } from './events.js';
@@ -18,14 +18,24 @@ const optionNames = [
   'signal',
   'checkpoints',
   'resume',
+  'executor',
+  'accumulate',
+  'seed',
 ] as const satisfies readonly (keyof TrainOptions)[];
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
 export function checkOptions(options: TrainOptions): void {
   rejectUnknownKeys('train', options, optionNames);
-  const { epochs, logEvery = 1, evaluateEvery = 1, batches, checkpoints = {} } = options;
+  const { epochs, logEvery = 1, evaluateEvery = 1, accumulate = 1, batches, checkpoints = {} } = options;
   const { everyEpochs = 1, everySteps = 1 } = checkpoints as Partial<CheckpointPolicy>;
-  for (const [name, value] of Object.entries({ epochs, logEvery, evaluateEvery, everyEpochs, everySteps })) {
+  for (const [name, value] of Object.entries({
+    epochs,
+    logEvery,
+    evaluateEvery,
+    accumulate,
+    everyEpochs,
+    everySteps,
+  })) {
     requireOption(Number.isInteger(value) && value >= 1, 'train', name, value, 'integers ≥ 1');
   }
   requireOption(
@@ -37,19 +47,24 @@ export function checkOptions(options: TrainOptions): void {
   );
 }
 
-export function runStart({ compiled, batches, epochs, resume }: TrainOptions): RunStartEvent {
+export function runStart(
+  { compiled, batches, epochs, resume }: TrainOptions,
+  predictedPeakBytes: number,
+): RunStartEvent {
+  const classifier = classifierObjective(compiled.objectives)?.id;
   const weights = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
   return {
     type: 'run-start',
     method: compiled.plan.method,
     backbone: compiled.network.backbone.name,
     modules: compiled.network.modules.length,
+    ...(classifier === undefined ? {} : { classifier }),
     backend: tf.getBackend(),
     epochs,
     stepsPerEpoch: batches.batchesPerEpoch,
     batchSize: batches.batchSize,
     parameters: weights.reduce((sum, { size }) => sum + size, 0),
-    predictedPeakBytes: compiled.predict(batches.batchSize).peakBytes,
+    predictedPeakBytes,
     ...(resume === undefined ? {} : { resumedAtStep: resume.progress.step }),
   };
 }

@@ -2,11 +2,11 @@ import { backboneFactory } from '@localgrad/backbones';
 import { backprop } from '@localgrad/backprop';
 import { createNetwork, LocalgradError, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { compilePlan } from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createLiteralExecutor } from '@localgrad/engine';
 import { cosine, createRandom, createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { BatchSource, TrainingCheckpoint, TrainingEvent } from './index.js';
+import type { BatchSource, OwnedBatch, TrainingCheckpoint, TrainingEvent, TrainOptions } from './index.js';
 import { train } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -253,6 +253,111 @@ describe('train', () => {
     const resumed = await train({ ...options, epochs: 2, resume });
     expect(resumed.epochs[0]).toEqual(straight.epochs[0]);
     expect(resumed.epochs[0]?.testLoss).toBeNaN();
+    dispose();
+  });
+
+  it('marks evaluations that are not finite, and leaves their accuracy out of the best one', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const events: TrainingEvent[] = [];
+    const good = toyBatches(8, 8, 2);
+    let evaluations = 0;
+    const breaking: BatchSource = {
+      ...good,
+      *epoch(epoch) {
+        for (const batch of good.epoch(epoch) as Iterable<OwnedBatch>) {
+          if (++evaluations === 1) yield batch;
+          else yield { ...batch, images: tf.mul(batch.images, Number.NaN) };
+        }
+      },
+    };
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), testBatches: breaking };
+    const result = await train({ ...options, epochs: 2, observers: [{ observe: (event) => events.push(event) }] });
+    expect(result.epochs.map(({ diverged }) => diverged)).toEqual([undefined, true]);
+    expect(result.diverged).toBe(true);
+    expect(result.testMetrics).toEqual({ loss: Number.NaN, accuracy: 0 });
+    expect(result.bestTestAccuracy).toBe(result.epochs[0]?.testAccuracy);
+    const evaluated = events.filter((event) => event.type === 'evaluation-end');
+    expect(evaluated.map(({ diverged, metrics }) => [diverged, Object.keys(metrics)])).toEqual([
+      [undefined, ['loss', 'accuracy']],
+      [true, ['loss', 'accuracy']],
+    ]);
+    dispose();
+  });
+
+  it('takes asynchronous batches, and gives the same bits as with synchronous ones', async () => {
+    const run = async (change: (source: BatchSource) => BatchSource) => {
+      const { compiled, optimizer, dispose } = setUp(dgl(), 2);
+      const options = { compiled, optimizer, learningRate: 0.05, epochs: 2 };
+      const { epochs } = await train({
+        ...options,
+        batches: change(toyBatches(24, 8)),
+        testBatches: change(toyBatches(16, 8, 2)),
+      });
+      dispose();
+      return epochs.map(({ losses, testAccuracy, testLoss }) => ({ losses, testAccuracy, testLoss }));
+    };
+    const asynchronous = (source: BatchSource): BatchSource => ({
+      ...source,
+      async *epoch(epoch, fromSample) {
+        for await (const batch of source.epoch(epoch, fromSample)) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          yield batch;
+        }
+      },
+    });
+    expect(await run(asynchronous)).toEqual(await run((source) => source));
+  });
+
+  it('runs with another executor, and with micro-batches', async () => {
+    const run = async (more: Partial<TrainOptions>) => {
+      const { compiled, optimizer, dispose } = setUp(dgl(), 2);
+      const { epochs } = await train({
+        ...{ compiled, optimizer, learningRate: 0.05, batches: toyBatches(24, 8), epochs: 1 },
+        ...more,
+      });
+      dispose();
+      return epochs[0]?.losses;
+    };
+    const executors: string[] = [];
+    const literal = (compiled: CompiledPlan) => {
+      executors.push(compiled.plan.method);
+      return createLiteralExecutor(compiled);
+    };
+    const losses = await run({});
+    for (const [id, loss] of Object.entries((await run({ executor: literal })) ?? {})) {
+      expect(loss).toBeCloseTo(losses?.[id] ?? Number.NaN, 3);
+    }
+    expect(executors).toEqual(['dgl']);
+    expect(Object.keys((await run({ accumulate: 4 })) ?? {})).toEqual(Object.keys(losses ?? {}));
+    await expect(run({ accumulate: 1.5 })).rejects.toThrow(/'accumulate' is 1\.5; allowed: integers ≥ 1/);
+  });
+
+  it('names weights that are not finite, before the first step', async () => {
+    const { compiled, optimizer, dispose } = setUp(dgl(), 2);
+    const weight = compiled.parameters.get('fc.weight');
+    weight?.assign(tf.fill([...weight.shape], Number.POSITIVE_INFINITY));
+    const running = train({ compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 });
+    await expect(running).rejects.toThrow(/'fc\.weight' of head 'classifier'.*not finite/);
+    dispose();
+  });
+
+  it('names a final head that cannot measure, before the first step', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const { backbone } = compiled.network;
+    const { measure: _, ...classifier } = backbone.classifier;
+    const network = { ...compiled.network, backbone: { ...backbone, classifier } };
+    const heads = new Map(
+      [...compiled.heads].map(([module, group]) => [module, group.map((one) => ({ ...one, head: classifier }))]),
+    );
+    const options = {
+      compiled: { ...compiled, network, heads },
+      optimizer,
+      learningRate: 0.1,
+      batches: toyBatches(8, 8),
+    };
+    await expect(train({ ...options, testBatches: toyBatches(8, 8), epochs: 1 })).rejects.toThrow(
+      /head 'classifier' at the end of the network has no method 'measure'/,
+    );
     dispose();
   });
 

@@ -1,55 +1,63 @@
-import { LocalgradError } from '@localgrad/core';
-import { type CompiledPlan, createExecutor } from '@localgrad/engine';
-import { MemoryMeter } from '@localgrad/kernels';
-import { constantRate, type Optimizer, type Schedule } from '@localgrad/nn';
-import * as tf from '@tensorflow/tfjs';
-import type { BatchSource, OwnedBatch } from './batch-source.js';
 import {
-  type CheckpointPolicy,
-  captureTensors,
-  recordOf,
-  restoreTensors,
-  storedRecord,
-  type TrainingCheckpoint,
-  type TrainingProgress,
-} from './checkpoint.js';
-import { type EvaluationResult, evaluateNetwork } from './evaluation.js';
+  classifierObjective,
+  clockAt,
+  type Head,
+  LocalgradError,
+  type Optimizer,
+  type Schedule,
+} from '@localgrad/core';
+import { type CompiledPlan, checkWeights, createTrainStep, type Executor, type TrainStep } from '@localgrad/engine';
+import { MemoryMeter } from '@localgrad/kernels';
+import type { BatchSource, OwnedBatch } from './batch-source.js';
+import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
+import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
-import { LossLog } from './loss-log.js';
+import type { LossLog } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
 import { checkOptions, nextTurn, runStart } from './run-setup.js';
+import { RunState } from './run-state.js';
 import { Stopwatch } from './stopwatch.js';
 
 export interface TrainOptions {
   readonly compiled: CompiledPlan;
   readonly optimizer: Optimizer;
-  /** A constant learning rate, or a schedule of rates. */
+  /** A constant learning rate, or a schedule. */
   readonly learningRate: number | Schedule;
   readonly batches: BatchSource;
   /** Evaluated after each epoch, if given. */
   readonly testBatches?: BatchSource;
   readonly epochs: number;
-  /** Steps between two readings of the losses. Default 20; an epoch's last step is always read. */
+  /** Steps between two readings of the losses. Default 20; the last step of an epoch is always read. */
   readonly logEvery?: number;
   /** Epochs between two evaluations. Default 1; the last epoch is always evaluated. */
   readonly evaluateEvery?: number;
   readonly observers?: readonly Observer[];
-  /** What the backend can still hand out; a batch that needs more is refused before the first step. */
+  /** Bytes that the backend can still allocate; a batch that needs more is rejected before the first step. */
   readonly availableBytes?: number;
   /**
-   * Stops the run after the step at work, with a checkpoint if any are made; `train` then throws the signal's reason. An
-   * epoch's last step counts with its evaluation.
+   * Stops the run after the current step, with a checkpoint if any are saved; `train` then throws the signal's reason. The
+   * last step of an epoch includes its evaluation.
    */
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointPolicy;
-  /** Goes on from here. On the same backend the result equals an uninterrupted run's, bit for bit. */
+  /** Resumes from this checkpoint. On the same backend the result equals that of an uninterrupted run, bit for bit. */
   readonly resume?: TrainingCheckpoint;
+  /** How steps are run. Default: the engine's own executor. */
+  readonly executor?: (compiled: CompiledPlan) => Executor;
+  /** Micro-batches per step; see `createTrainStep`. Default 1. */
+  readonly accumulate?: number;
+  /** Seed of the random numbers of blocks and heads (dropout). Default 0. */
+  readonly seed?: number;
 }
 
 export interface TrainingResult {
-  /** Accuracy of the plain backbone after the last epoch; null without test batches. */
+  /** Accuracy of the plain backbone after the last epoch; null without test batches, or where it does not classify. */
   readonly testAccuracy: number | null;
   readonly bestTestAccuracy: number | null;
+  /** All metrics of the last evaluation by name. */
+  readonly testMetrics?: Readonly<Record<string, number>>;
+  /** Present where the last evaluation was not finite. */
+  readonly diverged?: true;
   /** Training steps alone. */
   readonly seconds: number;
   /** With evaluation. */
@@ -58,166 +66,175 @@ export interface TrainingResult {
   readonly peakBytes: number;
   readonly steps: number;
   readonly epochs: readonly EpochRecord[];
-  /** How often the run was taken up from a checkpoint. */
+  /** How often the run was resumed from a checkpoint. */
   readonly resumptions: number;
 }
 
 /**
- * Trains a compiled plan. The loop, with its events, is this function; README.md shows it as pseudocode.
+ * Trains a compiled plan. README.md shows the loop with its events as pseudocode.
  *
  * @throws LocalgradError `out-of-memory` before the first step, `non-finite-loss` at a reading, `invalid-option`,
- *   `invalid-data` for a checkpoint of another run
+ *   `invalid-data` for weights that are not finite and for a checkpoint of another run
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   checkOptions(options);
-  const { compiled, optimizer, batches, testBatches, epochs, logEvery = 20, evaluateEvery = 1, signal } = options;
-  if (options.availableBytes !== undefined) checkMemory(compiled, batches.batchSize, options.availableBytes);
-  const schedule =
-    typeof options.learningRate === 'number'
-      ? constantRate({ learningRate: options.learningRate })
-      : options.learningRate;
-  const resumed = options.resume?.progress;
-  const executor = createExecutor(compiled);
-  const losses = new LossLog(compiled, resumed?.losses);
-  const meter = new MemoryMeter();
-  const training = new Stopwatch(resumed?.seconds);
-  const total = new Stopwatch(resumed?.totalSeconds).start();
-  const steps = epochs * batches.batchesPerEpoch;
-  const records: EpochRecord[] = (resumed?.records ?? []).map(recordOf);
-  const resumptions = resumed === undefined ? 0 : resumed.resumptions + 1;
-  let step = resumed?.step ?? 0;
-  let learningRate = 0;
-  let peakBytes = resumed?.peakBytes ?? 0;
+  return new Training(options).run();
+}
 
-  const emit = (event: TrainingEvent) => {
-    freeze(event);
-    for (const observer of options.observers ?? []) observer.observe(event);
-  };
+/** One run. */
+class Training {
+  readonly #options: TrainOptions;
+  readonly #step: TrainStep;
+  readonly #state: RunState;
+  readonly #meter: MemoryMeter;
 
-  const runStep = (batch: OwnedBatch, epoch: number) => {
-    training.start();
-    meter.reset();
-    learningRate = schedule.rate({ epoch, epochs, step, steps });
-    const result = executor.step(batch, {
-      progress: step / steps,
-      onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, learningRate),
-    });
-    step++;
-    for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ step, parameters: compiled.parameters }));
-    batch.dispose();
-    losses.add(step, result);
-    training.stop();
-    return meter.peakBytes;
-  };
+  constructor(options: TrainOptions) {
+    const { compiled, batches, availableBytes, testBatches, resume } = options;
+    this.#options = options;
+    this.#step = createTrainStep(options);
+    if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, this.#step.predict);
+    if (testBatches !== undefined) requireMeasure(this.#finalHead());
+    this.#state = new RunState(compiled, resume?.progress);
+    this.#meter = new MemoryMeter();
+  }
 
-  const saveCheckpoint = async (position: Pick<TrainingProgress, 'epoch' | 'batchesDone'>, epochState: EpochState) => {
-    const policy = options.checkpoints;
-    if (policy === undefined) return;
-    const progress: TrainingProgress = {
-      step,
-      ...position,
-      losses: await losses.state(),
-      records: records.map(storedRecord),
-      seconds: training.seconds,
-      totalSeconds: total.seconds,
-      ...epochState,
-      peakBytes,
-      resumptions,
-    };
-    await policy.save({ progress, tensors: await captureTensors(compiled, optimizer) });
-  };
-
-  const isSaveDue = () =>
-    signal?.aborted === true || isDue(step, options.checkpoints?.everySteps) || options.checkpoints?.isDue?.() === true;
-
-  const runEpoch = async (epoch: number): Promise<EpochRecord> => {
-    const isContinued = resumed?.epoch === epoch && resumed.batchesDone > 0;
-    const secondsBefore = training.seconds - (isContinued ? resumed.epochSeconds : 0);
-    let epochPeak = isContinued ? resumed.epochPeakBytes : 0;
-    let batchesDone = isContinued ? resumed.batchesDone : 0;
-    if (!isContinued) emit({ type: 'epoch-start', epoch, epochs });
-    for (const batch of batches.epoch(epoch - 1, batchesDone * batches.batchSize)) {
-      epochPeak = Math.max(epochPeak, runStep(batch, epoch));
-      batchesDone++;
-      const isLast = batchesDone === batches.batchesPerEpoch;
-      const reading = losses.steps === logEvery || isLast ? withoutEmpty(await losses.read()) : {};
-      emit({ type: 'step-end', step, steps, epoch, learningRate, ...reading });
-      await nextTurn();
-      // The end of an epoch is saved with its evaluation, below; only there can a run stop after its last step.
-      if (isLast) continue;
-      if (isSaveDue()) {
-        const epochSeconds = training.seconds - secondsBefore;
-        await saveCheckpoint({ epoch, batchesDone }, { epochSeconds, epochPeakBytes: epochPeak });
-      }
+  async run(): Promise<TrainingResult> {
+    const { compiled, optimizer, batches, epochs, resume, signal } = this.#options;
+    const state = this.#state;
+    try {
+      // Under the eyes of the meter: restored tensors count like created ones.
+      if (resume !== undefined) restoreRun(compiled, optimizer, resume);
+      await checkWeights(compiled);
+      this.#emit(runStart(this.#options, this.#step.predict(batches.batchSize).peakBytes));
       signal?.throwIfAborted();
+      while (state.epoch.number <= epochs) {
+        await this.#runEpoch();
+        signal?.throwIfAborted();
+      }
+    } catch (error) {
+      this.#end(signal?.aborted === true && error === signal.reason ? 'aborted' : 'failed', messageOf(error));
+      throw error;
+    } finally {
+      state.losses.dispose();
+      this.#meter.detach();
     }
-    const evaluation = epoch % evaluateEvery === 0 || epoch === epochs ? await evaluate(epoch) : undefined;
-    const seconds = training.seconds - secondsBefore;
-    peakBytes = Math.max(peakBytes, epochPeak);
+    this.#end('completed');
+    return { ...state.summary(), epochs: state.records };
+  }
+
+  async #runEpoch(): Promise<void> {
+    const { batches, epochs, evaluateEvery = 1, checkpoints } = this.#options;
+    const state = this.#state;
+    const { number: epoch, batchesDone } = state.epoch;
+    if (batchesDone === 0) this.#emit({ type: 'epoch-start', epoch, epochs });
+    for await (const batch of batches.epoch(epoch - 1, batchesDone * batches.batchSize)) await this.#runBatch(batch);
+    const isEvaluated = epoch % evaluateEvery === 0 || epoch === epochs;
+    const evaluation = isEvaluated ? await this.#evaluate(epoch) : undefined;
+    const record = this.#record(evaluation);
+    state.endEpoch(record);
+    this.#emit({ type: 'epoch-end', epochs, ...record });
+    if (epoch === epochs || isDue(epoch, checkpoints?.everyEpochs ?? 1) || this.#isSaveDue()) await this.#save();
+  }
+
+  async #runBatch(batch: OwnedBatch): Promise<void> {
+    const { batches, epochs, logEvery = 20, signal } = this.#options;
+    const { epoch, losses } = this.#state;
+    this.#runStep(batch);
+    epoch.batchesDone++;
+    const isLast = epoch.batchesDone === batches.batchesPerEpoch;
+    const reading = losses.steps === logEvery || isLast ? withoutEmpty(await losses.read()) : {};
+    const { step, learningRate } = this.#state;
+    const steps = epochs * batches.batchesPerEpoch;
+    this.#emit({ type: 'step-end', step, steps, epoch: epoch.number, learningRate, ...reading });
+    await nextTurn();
+    // The end of an epoch is saved with its evaluation; only there can a run stop after its last step.
+    if (isLast) return;
+    if (this.#isSaveDue()) await this.#save();
+    signal?.throwIfAborted();
+  }
+
+  #runStep(batch: OwnedBatch): void {
+    const { batches, epochs } = this.#options;
+    const state = this.#state;
+    state.training.start();
+    this.#meter.reset();
+    const { losses, terms, learningRate } = this.#step.run(batch, clockAt(state.step, epochs, batches.batchesPerEpoch));
+    state.learningRate = learningRate;
+    state.step++;
+    batch.dispose();
+    state.losses.add(state.step, { losses, terms });
+    state.training.stop();
+    state.epoch.peakBytes = Math.max(state.epoch.peakBytes, this.#meter.peakBytes);
+  }
+
+  async #evaluate(epoch: number): Promise<EvaluationResult | undefined> {
+    const { compiled, testBatches } = this.#options;
+    if (testBatches === undefined) return undefined;
+    const watch = new Stopwatch().start();
+    const result = await evaluateNetwork(compiled.network, testBatches, this.#finalHead());
+    this.#emit({ type: 'evaluation-end', epoch, seconds: watch.stop().seconds, ...result });
+    return result;
+  }
+
+  #record(evaluation: EvaluationResult | undefined): EpochRecord {
+    const { epoch, losses, learningRate, epochSeconds: seconds } = this.#state;
+    this.#state.peakBytes = Math.max(this.#state.peakBytes, epoch.peakBytes);
     return {
-      epoch,
+      epoch: epoch.number,
       losses: losses.endEpoch(),
       learningRate,
       seconds,
-      imagesPerSecond: batches.samples / seconds,
-      peakBytes: epochPeak,
-      ...(evaluation === undefined ? {} : { testAccuracy: evaluation.accuracy, testLoss: evaluation.loss }),
+      imagesPerSecond: this.#options.batches.samples / seconds,
+      peakBytes: epoch.peakBytes,
+      ...(evaluation === undefined ? {} : recordOfEvaluation(evaluation)),
     };
-  };
-
-  const evaluate = async (epoch: number): Promise<EvaluationResult | undefined> => {
-    if (testBatches === undefined) return undefined;
-    const watch = new Stopwatch().start();
-    const result = await evaluateNetwork(compiled.network, testBatches);
-    emit({ type: 'evaluation-end', epoch, seconds: watch.stop().seconds, ...result });
-    return result;
-  };
-
-  const summary = () => ({
-    ...accuracies(records),
-    seconds: training.seconds,
-    totalSeconds: total.seconds,
-    peakBytes,
-    steps: step,
-    resumptions,
-  });
-  const end = (status: RunEndEvent['status'], reason?: string) =>
-    emit({ type: 'run-end', status, ...summary(), ...(reason === undefined ? {} : { reason }) });
-
-  try {
-    // Under the meter's eyes: what is restored counts like what was made.
-    if (options.resume !== undefined) restoreTensors(compiled, optimizer, options.resume.tensors);
-    emit(runStart(options));
-    signal?.throwIfAborted();
-    for (let epoch = resumed?.epoch ?? 1; epoch <= epochs; epoch++) {
-      const record = await runEpoch(epoch);
-      records.push(record);
-      emit({ type: 'epoch-end', epochs, ...record });
-      if (epoch === epochs || isDue(epoch, options.checkpoints?.everyEpochs ?? 1) || isSaveDue()) {
-        await saveCheckpoint({ epoch: epoch + 1, batchesDone: 0 }, { epochSeconds: 0, epochPeakBytes: 0 });
-      }
-      signal?.throwIfAborted();
-    }
-  } catch (error) {
-    end(signal?.aborted === true && error === signal.reason ? 'aborted' : 'failed', messageOf(error));
-    throw error;
-  } finally {
-    losses.dispose();
-    meter.detach();
   }
-  end('completed');
-  return { ...summary(), epochs: records };
+
+  /** The head that ends the network: of the plan's final objective, if it reads the last module. */
+  #finalHead(): Head {
+    const { compiled } = this.#options;
+    const { backbone, modules } = compiled.network;
+    const key = classifierObjective(compiled.objectives)?.head.key;
+    const last = compiled.heads.get(modules.length - 1) ?? [];
+    const head = last.find((one) => one.key === key)?.head;
+    return head?.measure === undefined ? backbone.classifier : head;
+  }
+
+  async #save(): Promise<void> {
+    const { compiled, optimizer, checkpoints } = this.#options;
+    if (checkpoints === undefined) return;
+    const progress = await this.#state.progress();
+    await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer) });
+  }
+
+  #isSaveDue(): boolean {
+    const { signal, checkpoints } = this.#options;
+    return (
+      signal?.aborted === true || isDue(this.#state.step, checkpoints?.everySteps) || checkpoints?.isDue?.() === true
+    );
+  }
+
+  #end(status: RunEndEvent['status'], reason?: string): void {
+    this.#emit({ type: 'run-end', status, ...this.#state.summary(), ...(reason === undefined ? {} : { reason }) });
+  }
+
+  #emit(event: TrainingEvent): void {
+    freeze(event);
+    for (const observer of this.#options.observers ?? []) observer.observe(event);
+  }
 }
 
-type EpochState = Pick<TrainingProgress, 'epochSeconds' | 'epochPeakBytes'>;
+function recordOfEvaluation({ accuracy, loss, metrics, diverged }: EvaluationResult) {
+  return {
+    ...(accuracy === null ? {} : { testAccuracy: accuracy }),
+    testLoss: loss,
+    testMetrics: metrics,
+    ...(diverged === undefined ? {} : { diverged }),
+  };
+}
 
 function isDue(count: number, every: number | undefined): boolean {
   return every !== undefined && count % every === 0;
-}
-
-function accuracies(records: readonly EpochRecord[]) {
-  const all = records.flatMap(({ testAccuracy }) => (testAccuracy === undefined ? [] : [testAccuracy]));
-  return { testAccuracy: all.at(-1) ?? null, bestTestAccuracy: all.length === 0 ? null : Math.max(...all) };
 }
 
 /** Terms are left out where no head reports any. */

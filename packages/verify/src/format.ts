@@ -77,7 +77,7 @@ const lossCase = z.strictObject({
   temperature: z.number(),
   baseTemperature: z.number(),
   labels: z.array(z.int()),
-  /** Rows, before normalisation, and the gradient with respect to them. */
+  /** Rows, before normalization, and the gradient with respect to them. */
   features: z.string(),
   expected: z.strictObject({ loss: z.number(), gradient: z.string() }),
 });

@@ -1,4 +1,4 @@
-import { Parameter } from '@localgrad/core';
+import { Parameter, startOfTraining } from '@localgrad/core';
 import { sgd, supervisedContrastive } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { arrayError, numberError, type ReferenceTensors } from './compare.js';
@@ -30,7 +30,9 @@ export async function runOptimizerCase(spec: OptimizerCase, tensors: ReferenceTe
   const optimizer = sgd(spec.optimizer);
   for (let step = 0; step < steps; step++) {
     const row = (values: Float32Array) => values.subarray(step * size, (step + 1) * size);
-    optimizer.update(parameter, tf.tensor1d(row(data)), spec.optimizer.learningRate);
+    const gradient = tf.tensor1d(row(data));
+    const { learningRate } = spec.optimizer;
+    optimizer.update([{ parameter, gradient }], { learningRate, clock: startOfTraining });
     const error = arrayError(await parameter.value.data(), row(expected), 'largest-entry');
     groups.note('weights', `step ${step + 1}`, error);
   }

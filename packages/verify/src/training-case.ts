@@ -1,19 +1,20 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { projectResolver, standardCatalog } from '@localgrad/catalog';
 import {
+  clockAt,
   createNetwork,
   type JsonObject,
   LocalgradError,
   type Network,
-  type Parameter,
+  type Optimizer,
   type ParameterScope,
   recomputeMode,
   resolvePartition,
   sameShape,
   type Targets,
 } from '@localgrad/core';
-import { type CompiledPlan, compilePlan, createExecutor, type MemoryPolicy, predict } from '@localgrad/engine';
-import { createScope, type Optimizer, sgd } from '@localgrad/nn';
+import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, predict } from '@localgrad/engine';
+import { createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { numberError, type ReferenceTensors, tensorError } from './compare.js';
 import type { TrainingCase } from './format.js';
@@ -140,19 +141,15 @@ async function runStep(
   const { images, targets, dispose } = batchOf(spec, step, tensors);
   const gradients = new Map<string, tf.Tensor>();
   const expectedGradients = step === 0 ? (spec.expected.gradients ?? {}) : {};
-  const { losses, terms } = createExecutor(compiled).step(
-    { images, targets },
-    {
-      onGradient: (parameter: Parameter, gradient: tf.Tensor) => {
-        if (expectedGradients[parameter.name] !== undefined) gradients.set(parameter.name, tf.keep(gradient.clone()));
-        if (optimizer === undefined) gradient.dispose();
-        else optimizer.update(parameter, gradient, spec.optimizer?.learningRate as number);
-      },
-    },
-  );
-  for (const hook of compiled.plan.hooks) {
-    tf.tidy(() => hook.afterStep({ step: step + 1, parameters: compiled.parameters }));
-  }
+  const rate = spec.optimizer?.learningRate ?? 0;
+  const trainStep = createTrainStep({
+    compiled,
+    optimizer: recordingOptimizer(optimizer, (name, gradient) => {
+      if (expectedGradients[name] !== undefined) gradients.set(name, tf.keep(gradient.clone()));
+    }),
+    learningRate: rate,
+  });
+  const { losses, terms } = trainStep.run({ images, targets }, clockAt(step, 1, spec.inputs.length));
   const readLoss = async (name: string) => (await (losses.get(name) ?? terms.get(name))?.data())?.[0];
   if (step === 0) {
     for (const [name, expected] of Object.entries(spec.expected.losses ?? {})) {
@@ -175,6 +172,26 @@ async function runStep(
   }
   tf.dispose([...gradients.values(), ...losses.values(), ...terms.values()]);
   dispose();
+}
+
+/** Shows the gradients before `inner` uses them; without one they are disposed. */
+function recordingOptimizer(
+  inner: Optimizer | undefined,
+  record: (name: string, gradient: tf.Tensor) => void,
+): Optimizer {
+  return {
+    config: inner?.config ?? {},
+    needsWholeStep: inner?.needsWholeStep ?? false,
+    stateBytes: (parameter) => inner?.stateBytes(parameter) ?? 0,
+    update(gradients, context) {
+      for (const { parameter, gradient } of gradients) record(parameter.name, gradient);
+      if (inner === undefined) tf.dispose(gradients.map(({ gradient }) => gradient));
+      else inner.update(gradients, context);
+    },
+    state: () => inner?.state() ?? new Map(),
+    load: (state) => inner?.load(state),
+    dispose: () => inner?.dispose(),
+  };
 }
 
 async function compareEvaluation(

@@ -2,6 +2,7 @@
 import { backboneFactory } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import {
+  clockAt,
   compose,
   createNetwork,
   type HeadFactory,
@@ -12,10 +13,8 @@ import {
   resolvePartition,
 } from '@localgrad/core';
 import { fashionMnistSubset, type ImageDataset } from '@localgrad/data';
-import { type CompiledPlan, compilePlan, createExecutor, type StepResult } from '@localgrad/engine';
-import { describeKernels, type TrainingKernels } from '@localgrad/kernels';
-import { createScope, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
-import { startTensorflow } from '@localgrad/tensorflow-kernels';
+import { type CompiledPlan, compilePlan, createTrainStep, type StepResult } from '@localgrad/engine';
+import { createScope, requireTarget, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
 import { type TrainingResult, train } from '@localgrad/train';
 import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';
 import { createWebGpuKernels } from '@localgrad/webgpu-kernels';
@@ -34,7 +33,8 @@ const headFactory: HeadFactory = {
       name: `mean-and-dense${module}`,
       inputShape,
       parameters: [weight],
-      fn: (h, { labels }, [kernel]) => {
+      fn: (h, targets, [kernel]) => {
+        const labels = requireTarget(targets, 'labels', 'mean-and-dense');
         const logits = tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), kernel as tf.Tensor2D);
         return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, classes), logits) as tf.Scalar;
       },
@@ -59,12 +59,10 @@ const optimizer = sgd({ learningRate: 0.05, momentum: 0.9, weightDecay: 1e-4 });
 const images = tf.randomNormal<tf.Rank.R4>([8, 16, 16, 1], 0, 1, 'float32', 3);
 const labels = tf.tensor1d([0, 1, 2, 3, 4, 5, 6, 7], 'int32');
 
+const trainStep = createTrainStep({ compiled, optimizer });
 const sums: number[] = [];
 for (let step = 0; step < 5; step++) {
-  const result: StepResult = createExecutor(compiled).step(
-    { images, targets: { labels } },
-    { onGradient: (parameter, gradient) => optimizer.update(parameter, gradient, 0.05) },
-  );
+  const result: StepResult = trainStep.run({ images, targets: { labels } }, clockAt(step, 1, 5));
   let sum = 0;
   for (const loss of result.losses.values()) {
     sum += loss.dataSync<'float32'>()[0] ?? Number.NaN;

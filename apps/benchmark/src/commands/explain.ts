@@ -9,7 +9,7 @@ import type { Presenter } from '../present.js';
 const largestExtent = 16_384;
 const mostClasses = 1_000_000;
 
-/** An explanation, and where its figure was written. */
+/** An explanation with the path of its figure. */
 interface ExplainReport extends Explanation {
   readonly svg?: string;
 }
@@ -44,15 +44,15 @@ function renderReport(report: ExplainReport): string {
 export function registerExplain(program: Command, present: Presenter): void {
   const command = program
     .command('explain')
-    .summary('print what a method will do to a network, and what it will cost')
+    .summary('print what a method does to a network, and what it costs')
     .description(
-      'Prints modules, losses with the windows that they train and the weights that they reach, leap chains and what their ' +
-        'averages follow, units of work and predicted peak memory. Trains nothing.',
+      'Prints modules, losses with the windows and weights that they train, leap chains and the blocks that their averages ' +
+        'follow, units of work and predicted peak memory. Trains nothing.',
     )
-    .argument('[file]', 'YAML file, as for train')
+    .argument('[file]', 'YAML file of a run, as for train')
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', '10')
-    .option('--svg <file>', 'draw it, too');
+    .option('--svg <file>', 'also write a drawing');
   addConfigFlags(command, ['method', 'backbone', 'width', 'modules', 'partition', 'stemModule', 'memory', 'batch'])
     .addHelpText(
       'after',

@@ -7,18 +7,19 @@ import { textTable } from '../text-table.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
-/** The explanation for people: tables of modules, losses and chains, and what it all costs. */
+/** The explanation as text: tables of modules, losses, chains and costs. */
 export function renderExplain(explanation: Explanation): string {
   const { expression, backbone, batch, image, modules } = explanation;
   return [
     `${expression} on ${backbone}, images ${image.join('×')}, batch ${batch}, ${modules.length} modules`,
     '',
-    'Modules: gradients stay inside, unless a loss spans several.',
+    'Modules: gradients stay inside, unless a loss spans several modules.',
     moduleTable(modules),
     '',
-    'Losses: each reads the output of the last module of its span, and trains the whole span and its head.',
+    'Losses: each reads the output of the last module of its span, and trains its head and the whole span.',
     lossTable(explanation),
     ...chainLines(explanation.objectives),
+    ...phaseLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');
@@ -108,7 +109,28 @@ function chainLines(objectives: readonly ObjectiveDescription[]): string[] {
     '',
     'Chains: copies of later blocks between the output of the module and the head.',
     table,
-    `* is an averaged copy: it ${averages}. The others are trained by the loss; + adds both outputs.`,
+    `* marks an averaged copy: it ${averages}. The other copies are trained by the loss; + adds both outputs.`,
+  ];
+}
+
+function phaseLines({ phases = [], objectives }: Explanation): string[] {
+  if (phases.length === 0) return [];
+  const table = textTable(
+    ['phase', 'active losses', 'frozen modules', 'units of work', 'predicted peak'],
+    phases.map((phase) => [
+      phase.name,
+      phase.objectives.length === objectives.length ? 'all' : phase.objectives.join(' '),
+      phase.frozen.length === 0 ? 'none' : phase.frozen.join(' '),
+      phase.unitsOfWork.toFixed(2),
+      formatBytes(phase.predictedPeakBytes),
+    ]),
+    ['left', 'left', 'left', 'right', 'right'],
+  );
+  return [
+    '',
+    'Phases: parts of training in which only some losses are active, or some modules are frozen. Units and peaks above and',
+    'below are the highest of all phases.',
+    table,
   ];
 }
 
@@ -138,9 +160,9 @@ function totalLines({ batch, memory, totals }: Explanation): string[] {
     table,
     '',
     `${count(totals.parameters)} weights, auxiliary networks included; batch ${batch}; memory policy ${memory}.`,
-    'Units of a module are forwards of it: 1 forward, 1 for a gradient sent further down, 2 for the gradients of its weights;',
-    'units of a step are forwards of the backbone. The reference procedure is that of published code: it runs a module forward',
-    'and backward (3 units) for itself and again for every window through it, each with residuals of its own, and holds all',
-    'paths that end at a module together.',
+    'The unit of a module is one forward pass of it: 1 for the forward pass, 1 for a gradient sent further down, 2 for the',
+    'gradients of its weights. The unit of a step is one forward pass of the backbone. The reference procedure is that of',
+    'published code: it runs a module forward and backward (3 units) for its own loss and again for every window that contains',
+    'it, each time with separate residuals, and keeps all paths that end at a module in memory at once.',
   ];
 }

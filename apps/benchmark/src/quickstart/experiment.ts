@@ -19,9 +19,10 @@ export interface QuickstartSettings {
 /** Reads the experiment file that this package ships, with some of its keys replaced. */
 export async function quickstartExperiment(settings: QuickstartSettings): Promise<Experiment> {
   const file = join(dirname(createRequire(import.meta.url).resolve('localgrad/package.json')), 'quickstart.yaml');
-  const { trainImages, testImages, ...replaced } = settings;
+  const { seeds, epochs, backend, threads, trainImages, testImages } = settings;
   let source = await readFile(file, 'utf8');
-  for (const [key, value] of Object.entries(replaced)) source = withValue(source, key, String(value));
+  for (const [key, value] of Object.entries({ seeds, epochs, backend, threads }))
+    source = withValue(source, key, String(value));
   const images = Object.entries({ trainImages, testImages }).filter(([, count]) => count !== undefined);
   source = source.replace(/^base:\n/m, (line) => line + images.map(([key, count]) => `  ${key}: ${count}\n`).join(''));
   return parseExperiment(source, 'quickstart.yaml', { schema: runConfigSchema });

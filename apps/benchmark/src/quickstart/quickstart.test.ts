@@ -1,7 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openSweep } from '@localgrad/experiments';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommandLine } from '../command-line.js';
 import { renderQuickstart } from '../commands/quickstart.js';
 import { quickstartExperiment } from './experiment.js';
 import { type QuickstartReport, quickstart } from './quickstart.js';
@@ -66,6 +68,39 @@ describe('quickstart', () => {
     lines.length = 0;
     expect(runs(await run())).toEqual(runs(result));
     expect(lines).toEqual([]);
+  });
+
+  it('stops with exit code 130 when interrupted, and keeps the sweep for the next call', async () => {
+    const controller = new AbortController();
+    controller.abort(new Error('interrupted'));
+    const output = join(folder, 'interrupted sweep');
+    const exitCode = await runCommandLine(['quickstart', '--seeds', '1', '--json', '--output', output], {
+      ...terminal,
+      signal: controller.signal,
+    });
+    expect(exitCode).toBe(130);
+    const sweep = await openSweep(output);
+    expect(sweep.tasks).toHaveLength(4);
+    expect(sweep.commands).toEqual([
+      `localgrad quickstart --seeds 1 --epochs 4 --backend wasm --threads 1 --output '${output}'`,
+    ]);
+  });
+
+  it('leaves other files alone: a report goes only into a folder of its own', async () => {
+    const sweep = join(folder, 'sweep');
+    const own = join(folder, 'own');
+    await mkdir(own);
+    await writeFile(join(own, 'results.csv'), 'mine');
+    const reportInto = (output: string) => runCommandLine(['report', sweep, '--output', output], terminal);
+    lines.length = 0;
+    expect(await reportInto(own)).toBe(2);
+    expect(lines.join('')).toMatch(/^localgrad: Folder '.*own' contains 'results\.csv' and is not marked[^\n]*\n$/);
+    expect(await readFile(join(own, 'results.csv'), 'utf8')).toBe('mine');
+    for (const output of ['', join(own, 'results.csv'), join(own, 'a'.repeat(300))]) {
+      lines.length = 0;
+      expect(await reportInto(output)).toBe(2);
+      expect(lines.join('')).toMatch(/^localgrad: --output[^\n]*\n$/);
+    }
   });
 
   it('prints the comparison as a table, end-to-end training first', () => {

@@ -33,7 +33,14 @@ const contracts: Readonly<Record<TableName, Contract>> = {
   optimizers: {
     export: 'optimizer',
     signature: '(options) => Optimizer',
-    members: { config: 'object', state: 'function', load: 'function', dispose: 'function' },
+    members: {
+      config: 'object',
+      stateBytes: 'function',
+      update: 'function',
+      state: 'function',
+      load: 'function',
+      dispose: 'function',
+    },
   },
   schedules: { export: 'schedule', signature: '(options) => Schedule', members: { rate: 'function' } },
 };

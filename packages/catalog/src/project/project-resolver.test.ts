@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { clockAt } from '@localgrad/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { standardCatalog } from '../standard-catalog.js';
 import { describeModule } from './external-module.js';
@@ -43,7 +44,7 @@ beforeAll(async () => {
     'acme-things',
     `export const backbone = (options) => ({ name: 'acme', config: { backbone: 'acme-things', ...options }, build() {} });
 export const head = (options) => ({ name: 'acme-head', config: { head: 'acme-things', ...options }, build() {} });
-export const optimizer = (options) => ({ config: options, update() {}, state: () => new Map(), load() {}, dispose() {} });
+export const optimizer = (options) => ({ config: options, stateBytes: () => 0, update() {}, state: () => new Map(), load() {}, dispose() {} });
 export const schedule = ({ learningRate }) => ({ config: {}, rate: () => learningRate / 2 });
 export const dataset = async (options) => ({ config: options, train: { size: 1 }, test: { size: 1 } });`,
   );
@@ -76,9 +77,7 @@ describe('projectResolver', () => {
     expect(catalog.backbone('acme-things(width: 4)').config).toEqual({ backbone: 'acme-things', width: 4 });
     expect(catalog.head('acme-things').name).toBe('acme-head');
     expect(catalog.optimizer('acme-things', { learningRate: 1 }).config).toEqual({ learningRate: 1 });
-    expect(catalog.schedule('acme-things', { learningRate: 1 }).rate({ epoch: 1, epochs: 1, step: 0, steps: 1 })).toBe(
-      0.5,
-    );
+    expect(catalog.schedule('acme-things', { learningRate: 1 }).rate(clockAt(0, 1, 1))).toBe(0.5);
     expect((await catalog.dataset('acme-things', { folder: 'x' })).config).toEqual({ folder: 'x' });
     expect(modules).toEqual([
       { name: 'acme-things', kind: 'package', version: '1.0.0', hash: expect.stringMatching(/^[0-9a-f]{64}$/) },

@@ -1,9 +1,28 @@
 import { cifarResNet, publishedPartition } from '@localgrad/backbones';
-import { type BlockReference, createNetwork, type Network, resolvePartition } from '@localgrad/core';
+import {
+  type Backbone,
+  type BlockReference,
+  clockAt,
+  createNetwork,
+  type Network,
+  type Optimizer,
+  resolvePartition,
+  type Shape3,
+  startOfTraining,
+} from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { compilePlan, createExecutor } from '@localgrad/engine';
+import { compilePlan, createTrainStep, describePlan } from '@localgrad/engine';
 import { mlm } from '@localgrad/mlm';
-import { createRandom, createScope, type RootScope } from '@localgrad/nn';
+import {
+  convBatchNormRelu,
+  createClassifier,
+  createRandom,
+  createScope,
+  maxPool,
+  type RootScope,
+  sequential,
+  sgd,
+} from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -41,7 +60,7 @@ describe('the published tables', () => {
     const network = networkOf(depth, { lastBlocks: publishedPartition(`resnet${depth}`, modules) });
     expect(publishedChains(network)).toHaveLength(count);
     const plan = lam(host).plan(network);
-    expect(plan.objectives.filter(({ head }) => head.factory?.chain !== undefined)).toHaveLength(count);
+    expect(plan.objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(count);
   });
 
   it('are those of methods.md §5.4', () => {
@@ -104,7 +123,7 @@ describe('the rule', () => {
           const plan = lam(host, { leap: 'rule', maximumLength: length }).plan(network);
           for (const { span, head } of plan.objectives.slice(0, -1)) {
             const chain = ruleChain(network, span[1], length);
-            expect(head.factory?.chain?.blocks.map(({ reference }) => reference)).toEqual(chain);
+            expect(head.factory?.borrows?.map(({ reference }) => reference)).toEqual(chain);
             expect(chain.at(-1)).toEqual([3, n - 1]);
             expect(new Set(chain.map(String)).size).toBe(chain.length);
             expect(chain.length).toBeLessThanOrEqual(Math.max(length, 3));
@@ -115,6 +134,24 @@ describe('the rule', () => {
     );
   });
 });
+
+/** Gradient descent without momentum or decay. */
+function plainDescent(onUpdate: (name: string) => void): Optimizer {
+  return {
+    config: {},
+    stateBytes: () => 0,
+    update(gradients, { learningRate }) {
+      for (const { parameter, gradient } of gradients) {
+        onUpdate(parameter.name);
+        parameter.assign(tf.tidy(() => tf.sub(parameter.value, tf.mul(gradient, learningRate))));
+        gradient.dispose();
+      }
+    },
+    state: () => new Map(),
+    load: () => {},
+    dispose: () => {},
+  };
+}
 
 describe('a step', () => {
   const setUp = (options: LamOptions, of = host) => {
@@ -127,18 +164,12 @@ describe('a step', () => {
       [4, 8, 8, 3],
     );
     const batch = { images, targets: { labels: tf.tensor1d([0, 1, 2, 0], 'int32') } };
-    /** SGD without momentum. */
-    const step = (rate = 0.5) => {
-      const trained = new Set<string>();
-      const { losses, terms } = createExecutor(compiled).step(batch, {
-        onGradient: (parameter, gradient) => {
-          trained.add(parameter.name);
-          parameter.assign(tf.tidy(() => tf.sub(parameter.value, tf.mul(gradient, rate))));
-          gradient.dispose();
-        },
-      });
-      for (const hook of compiled.plan.hooks)
-        tf.tidy(() => hook.afterStep({ step: 1, parameters: compiled.parameters }));
+    const trained = new Set<string>();
+    const optimizer = plainDescent((name) => trained.add(name));
+    const trainStep = createTrainStep({ compiled, optimizer, learningRate: 0.5 });
+    const step = () => {
+      trained.clear();
+      const { losses, terms } = trainStep.run(batch, startOfTraining);
       tf.dispose([...losses.values(), ...terms.values()]);
       return trained;
     };
@@ -225,7 +256,7 @@ describe('a step', () => {
     const chained = (on: LamOptions['on'], of = mlm(host)) =>
       lam(of, on === undefined ? {} : { on })
         .plan(network)
-        .objectives.filter(({ head }) => head.factory?.chain !== undefined)
+        .objectives.filter(({ head }) => head.factory?.borrows !== undefined)
         .map(({ id }) => id);
     const cascaded = [0, 1, 2].map((module) => `module${module}.cascaded`);
     const independent = [0, 1, 2].map((module) => `module${module}`);
@@ -237,14 +268,84 @@ describe('a step', () => {
   });
 });
 
+/** Stages of two convolutions, the second of which ends with max-pooling; the classifier reads 1×1. */
+function poolingBackbone(scope: RootScope): Backbone {
+  const blocks = [2, 4, 8].flatMap((channels, stage) => {
+    const side = 8 / 2 ** stage;
+    const before = [3, 2, 4][stage] ?? 0;
+    const place = scope.scope(`stage${stage + 1}`);
+    const first = convBatchNormRelu({
+      ...{ name: `stage${stage + 1}.0`, scope: place.scope('0'), inputShape: [side, side, before], channels },
+    });
+    const second = convBatchNormRelu({
+      ...{ name: 'conv', scope: place.scope('1'), inputShape: first.outputShape, channels },
+    });
+    const pool = maxPool({ name: 'pool', inputShape: second.outputShape, size: 2, padding: 0 });
+    const ending = sequential(`stage${stage + 1}.1`, [second, pool]);
+    return [first, ending].map((block, index) => ({ reference: [stage + 1, index] as const, block }));
+  });
+  const inputShape: Shape3 = [1, 1, 8];
+  const classifier = createClassifier({ scope, inputShape, classes: 3 });
+  return { name: 'pooling', config: {}, inputShape: [8, 8, 3], classes: 3, blocks, classifier };
+}
+
+describe('a network whose stages end with pooling', () => {
+  const setUp = () => {
+    const scope = createScope(4);
+    return { scope, network: createNetwork(poolingBackbone(scope), [1, 1, 1, 1, 1, 1]) };
+  };
+
+  it('has chains of every later block that changes the shape', () => {
+    const { network } = setUp();
+    expect([0, 1, 2, 3, 4, 5].map((module) => text(ruleChain(network, module, 4)))).toEqual([
+      ...['11 20 21 30 31', '20 21 30 31', '21 30 31', '30 31', '31', ''],
+    ]);
+  });
+
+  it.each(['lam', 'mlaan'])('trains with %s', (name) => {
+    const { scope, network } = setUp();
+    const method = name === 'lam' ? lam(host) : lam(mlm(host));
+    const compiled = compilePlan(network, method.plan(network), { scope });
+    const trainStep = createTrainStep({ compiled, optimizer: sgd({ learningRate: 0.05 }) });
+    const random = createRandom(2);
+    const images = tf.tensor4d(
+      Float32Array.from({ length: 6 * 192 }, () => random.normal()),
+      [6, 8, 8, 3],
+    );
+    const labels = tf.tensor1d([0, 1, 2, 0, 1, 2], 'int32');
+    const losses = Array.from({ length: 30 }, (_, step) => {
+      const result = trainStep.run({ images, targets: { labels } }, clockAt(step, 1, 30));
+      return [...result.losses.values()].reduce((sum, loss) => sum + (loss.dataSync()[0] ?? 0), 0);
+    });
+    expect(losses.at(-1)).toBeLessThan(0.6 * (losses[0] ?? 0));
+    const chained = describePlan(compiled, 6).objectives.filter(({ chain }) => chain !== undefined);
+    expect(chained).toHaveLength(5);
+  });
+});
+
 describe('errors', () => {
   it('a chain that does not fit names block, expected and found shape', () => {
     const network = networkOf(14, { modules: 4 });
     const leap: BlockReference[][] = [[[3, 0]], [[3, 1]], [[3, 1]]];
-    expect(() => lam(host, { leap }).plan(network)).toThrow(/module 0.*\(3,0\) takes 4×4×4, but gets 8×8×2/s);
-    expect(() => lam(host, { leap: [[[4, 0]], [], []] }).plan(network)).toThrow(/\(4,0\).*not there.*\(3,1\)/s);
+    expect(() => lam(host, { leap }).plan(network)).toThrow(
+      /module 0 \(1,0\).*\(3,0\) expects 4×4×4, but receives 8×8×2/s,
+    );
+    expect(() => lam(host, { leap: [[[4, 0]], [], []] }).plan(network)).toThrow(/\(4,0\).*does not exist.*\(3,1\)/s);
     expect(() => lam(host, { leap: [[]] }).plan(network)).toThrow(/module 0.*empty/s);
-    expect(() => lam(host, { leap: [] }).plan(network)).toThrow(/0 chains.*module 0/s);
+    expect(() => lam(host, { leap: [] }).plan(network)).toThrow(/0 chains.*module 0 \(1,0\)/s);
+    const tooMany = Array.from({ length: 4 }, () => [[2, 0]] as const);
+    expect(() => lam(host, { leap: tooMany }).plan(network)).toThrow(/4 chains, but only 3 modules.*0 \(1,0\), 1 /s);
+  });
+
+  it('rejects a method whose heads all use later blocks already, and extends the others', () => {
+    const network = networkOf(14, { modules: 4 });
+    expect(() => lam(lam(host)).plan(network)).toThrow(
+      /every head.*already uses blocks.*'leap\+0c1f' of module0: \(2,0\)/s,
+    );
+    const plan = lam(lam(mlm(host), { on: 'independent' }), { on: 'all' }).plan(network);
+    expect(plan.objectives.slice(0, 4).map(({ head }) => head.key)).toEqual([
+      ...['module0.leap', 'module0.cascaded.leap', 'module1.leap', 'module1.cascaded.leap'],
+    ]);
   });
 
   it.each<[object, RegExp]>([

@@ -1,8 +1,8 @@
 import {
-  type AfterStepHook,
   type BackboneBlock,
   type BlockReference,
-  type Head,
+  type BorrowedBlock,
+  formatReference,
   type HeadFactory,
   type JsonObject,
   LocalgradError,
@@ -13,10 +13,10 @@ import {
   type TrainingPlan,
 } from '@localgrad/core';
 import { chainedHead } from '@localgrad/nn';
-import { buildChain, copiesAt, resolveChain, type Twin } from './leap-chain.js';
+import { buildChain, copiesAt, resolveChain } from './leap-chain.js';
 import { ruleChain } from './leap-rule.js';
 import { publishedChains } from './leap-tables.js';
-import { type TwinNames, twinNames, updateAverages, updateTwin } from './moving-average.js';
+import { averagesOf } from './moving-average.js';
 import { type LamOptions, type LamSettings, readLamOptions } from './options.js';
 
 /**
@@ -43,47 +43,64 @@ export function withLam(options: LamOptions = {}): MethodDecorator {
 }
 
 function rewrite(method: string, plan: TrainingPlan, network: Network, settings: LamSettings): TrainingPlan {
-  const isChosen = chooser(method, plan, settings);
-  const chosen = plan.objectives.filter(isChosen);
-  const lastChained = Math.max(...chosen.map(({ span }) => span[1]));
-  const averages = new Map<string, readonly TwinNames[]>();
+  const chosen = new Set(chooseObjectives(method, plan, settings));
+  const lastChained = Math.max(...[...chosen].map(({ span }) => span[1]));
+  if (typeof settings.leap !== 'string') checkLeapLists(network, settings.leap);
   const factories = new Map<string, HeadFactory>();
   const withChain = (objective: Objective): Objective => {
     const { key, factory } = objective.head;
-    const made =
-      factories.get(key) ??
-      chainFactory(network, objective, factory as HeadFactory, settings, {
-        moves: settings.emaUpdate === 'all' || objective.span[1] === lastChained,
-        averages,
-      });
-    factories.set(key, made);
-    return { ...objective, head: { key: `${key}.leap`, factory: made } };
+    if (factory === undefined) return objective;
+    const moves = settings.emaUpdate === 'all' || objective.span[1] === lastChained;
+    const chained = factories.get(key) ?? chainFactory(network, objective.span[1], factory, settings, moves);
+    factories.set(key, chained);
+    return { ...objective, head: { key: `${key}.leap`, factory: chained } };
   };
-  const hook: AfterStepHook = {
-    name: 'lam',
-    afterStep: ({ parameters }) => {
-      for (const names of averages.values()) updateAverages(names, settings.momentum, parameters);
-    },
-  };
-  const objectives = plan.objectives.map((objective) => (isChosen(objective) ? withChain(objective) : objective));
-  const hooks = settings.emaTime === 'afterStep' ? [...plan.hooks, hook] : plan.hooks;
-  return { ...plan, method, objectives, hooks };
+  const objectives = plan.objectives.map((objective) => (chosen.has(objective) ? withChain(objective) : objective));
+  return { ...plan, method, objectives };
 }
 
-function chooser(method: string, plan: TrainingPlan, { on }: LamSettings): (objective: Objective) => boolean {
-  const hasHead = ({ head }: Objective) => head.factory !== undefined;
-  const hasCascaded = plan.objectives.some((objective) => objective.role === 'cascaded' && hasHead(objective));
+/** The objectives whose heads get a chain. @throws LocalgradError `invalid-option` when the target selects none */
+function chooseObjectives(method: string, plan: TrainingPlan, { on }: LamSettings): readonly Objective[] {
+  const withHead = plan.objectives.filter(({ head }) => head.factory !== undefined);
+  const hasCascaded = withHead.some(({ role }) => role === 'cascaded');
   const target = on ?? (hasCascaded ? 'cascaded' : 'independent');
-  if (target === 'cascaded' && !hasCascaded && plan.objectives.some(hasHead)) {
+  if (target === 'cascaded' && !hasCascaded && withHead.length > 0) {
     throw new LocalgradError(
       'invalid-option',
       `${method}: option 'on' is 'cascaded', but the method inside has no cascaded losses; put mlm inside, or use independent or all.`,
       { on, method },
     );
   }
-  // A head behind a chain has what this decorator gives; a second chain would not fit behind the first.
-  const isFree = ({ head }: Objective) => head.factory !== undefined && head.factory.chain === undefined;
-  return (objective) => isFree(objective) && (target === 'all' || objective.role === target);
+  const candidates = withHead.filter(({ role }) => target === 'all' || role === target);
+  // A chain that leads to the network's last block leaves no room for a second one.
+  const free = candidates.filter(({ head }) => (head.factory?.borrows ?? []).length === 0);
+  if (candidates.length > 0 && free.length === 0) {
+    throw new LocalgradError(
+      'invalid-option',
+      `${method}: every head that would get a leap chain already uses blocks of the network (${describeBorrowers(candidates)}). Remove one of the two, or choose other heads by option 'on'.`,
+      { on: target, method, objectives: candidates.map(({ id }) => id) },
+    );
+  }
+  return free;
+}
+
+/** `'leap+0c1f' of module0: (2,0) (3,1)`, the first of them. */
+function describeBorrowers([first, ...others]: readonly Objective[]): string {
+  const blocks = first?.head.factory?.borrows?.map(({ reference }) => formatReference(reference)).join(' ');
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  return `'${first?.head.factory?.name}' of ${first?.id}: ${blocks}${more}`;
+}
+
+/** Modules beyond the heads have no chain: a longer list is a mistake. */
+function checkLeapLists({ modules }: Network, leap: readonly (readonly BlockReference[])[]): void {
+  const needed = modules.length - 1;
+  if (leap.length <= needed) return;
+  const names = modules.slice(0, -1).map(({ index, name }) => `${index} ${name}`);
+  throw new LocalgradError(
+    'invalid-option',
+    `lam: option 'leap' has ${leap.length} chains, but only ${needed} modules can have one: ${names.join(', ') || 'none'}.`,
+    { chains: leap.length, modules: needed },
+  );
 }
 
 function chainBlocks(network: Network, module: number, { leap, maximumLength }: LamSettings): BackboneBlock[] {
@@ -93,7 +110,7 @@ function chainBlocks(network: Network, module: number, { leap, maximumLength }: 
     if (references === undefined) {
       throw new LocalgradError(
         'invalid-option',
-        `lam: option 'leap' has ${leap.length} chains, but module ${module} needs one; give one for each of the first ${network.modules.length - 1} modules.`,
+        `lam: option 'leap' has ${leap.length} chains, but module ${module} ${network.modules[module]?.name ?? ''} needs one; provide one for each of the first ${network.modules.length - 1} modules.`,
         { module, chains: leap.length },
       );
     }
@@ -103,57 +120,34 @@ function chainBlocks(network: Network, module: number, { leap, maximumLength }: 
   return resolveChain(network, module, references ?? ruleChain(network, module, maximumLength));
 }
 
-interface AverageKeeping {
-  /** Do this chain's averages move at all? */
-  readonly moves: boolean;
-  /** Takes the chain's twins by the prefix of their names. */
-  readonly averages: Map<string, readonly TwinNames[]>;
-}
-
+/** @param moves whether the averages of this chain move */
 function chainFactory(
   network: Network,
-  objective: Objective,
+  module: number,
   inner: HeadFactory,
   settings: LamSettings,
-  { moves, averages }: AverageKeeping,
+  moves: boolean,
 ): HeadFactory {
-  const module = objective.span[1];
   const live = chainBlocks(network, module, settings);
   const name = `leap+${inner.name}`;
+  const when = settings.emaTime === 'afterStep' ? 'afterUpdate' : 'beforeUpdate';
   return {
     name,
-    chain: {
-      // Averages that never move keep all of what they had.
-      momentum: moves ? settings.momentum : 1,
-      blocks: live.map(({ reference, block }, index) => ({
+    borrows: live.map(({ reference, block }, index): BorrowedBlock => {
+      const { learnable, averaged } = copiesAt(settings, index);
+      return {
         reference,
         live: block.name,
-        ...copiesAt(settings, index),
-      })),
-    },
+        as: [...(learnable ? ['trained-copy' as const] : []), ...(averaged ? ['averaged-copy' as const] : [])],
+        ...(averaged ? { momentum: moves ? settings.momentum : 1 } : {}),
+      };
+    }),
     build: (context, scope) => {
       const { block, twins } = buildChain(name, live, settings, scope);
       const end = inner.build({ ...context, inputShape: block.outputShape }, scope.scope('end'));
       const head = chainedHead(name, block, end);
       if (!moves) return head;
-      if (settings.emaTime === 'beforeStep') return averagingHead(head, twins, settings.momentum);
-      averages.set(scope.prefix, twins.flatMap(twinNames));
-      return head;
-    },
-  };
-}
-
-/**
- * Moves the averages right after the head's own backward. The live blocks stand behind the head's module, so that none of
- * their weights has been updated at that moment: the averages take in what was before the optimizer's step.
- */
-function averagingHead(head: Head, twins: readonly Twin[], momentum: number): Head {
-  return {
-    ...head,
-    evaluate: (h, targets, request) => {
-      const result = head.evaluate(h, targets, request);
-      if (request.mode.training) for (const twin of twins) updateTwin(twin, momentum);
-      return result;
+      return { ...head, averages: [...(head.averages ?? []), ...averagesOf(twins, settings.momentum, when)] };
     },
   };
 }

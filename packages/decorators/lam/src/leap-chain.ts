@@ -16,7 +16,7 @@ export interface ChainStyle {
   readonly chain: 'learnable' | 'ema';
   readonly emaBlocks: 'first' | 'all';
   readonly emaTrainable: boolean;
-  readonly initialise: 'copy' | 'independent';
+  readonly initialize: 'copy' | 'independent';
 }
 
 /** An averaged copy and the block that it follows. */
@@ -38,10 +38,10 @@ export function copiesAt({ chain, emaBlocks }: ChainStyle, index: number) {
 /**
  * Looks a chain's blocks up and checks that they fit one after the other behind the module.
  *
- * @throws LocalgradError `invalid-option` for blocks that are not there, `shape-mismatch` for those that do not fit
+ * @throws LocalgradError `invalid-option` for unknown blocks, `shape-mismatch` for those that do not fit
  */
 export function resolveChain(network: Network, module: number, references: readonly BlockReference[]): BackboneBlock[] {
-  const where = `lam: leap chain of module ${module} (${network.backbone.name}, ${network.modules.length} modules)`;
+  const where = `lam: leap chain of module ${module} ${network.modules[module]?.name ?? ''} (${network.backbone.name}, ${network.modules.length} modules)`;
   if (references.length === 0) {
     throw new LocalgradError('invalid-option', `${where} is empty; at least one block is needed.`, { module });
   }
@@ -54,14 +54,14 @@ export function resolveChain(network: Network, module: number, references: reado
       const known = network.backbone.blocks.map((candidate) => formatReference(candidate.reference)).join(' ');
       throw new LocalgradError(
         'invalid-option',
-        `${where} names block ${formatReference(reference)}, which is not there; the blocks are ${known}.`,
+        `${where} names block ${formatReference(reference)}, which does not exist; the blocks are ${known}.`,
         { module, reference },
       );
     }
     if (!sameShape(found.block.inputShape, shape)) {
       throw new LocalgradError(
         'shape-mismatch',
-        `${where}: block ${formatReference(reference)} takes ${formatShape(found.block.inputShape)}, but gets ${formatShape(shape)}.`,
+        `${where}: block ${formatReference(reference)} expects ${formatShape(found.block.inputShape)}, but receives ${formatShape(shape)}.`,
         { module, reference, expected: found.block.inputShape, found: shape },
       );
     }
@@ -83,14 +83,14 @@ export function buildChain(
     const copy = (kind: 'augmented' | 'ema'): Block => {
       const place = scope.scope(kind).scope(String(index));
       const made = block.replicate(kind === 'ema' && !style.emaTrainable ? frozenScope(place) : place);
-      if (style.initialise === 'copy') copyValues(block, made);
+      if (style.initialize === 'copy') copyValues(block, made);
       return made;
     };
     const augmented = learnable ? copy('augmented') : undefined;
     const average = averaged ? copy('ema') : undefined;
     if (average !== undefined) twins.push({ average, live: block });
     if (augmented !== undefined && average !== undefined) return parallelSum(block.name, augmented, average);
-    return (augmented ?? average) as Block;
+    return augmented ?? average ?? copy('augmented');
   });
   const [only] = blocks;
   return { block: blocks.length === 1 && only !== undefined ? only : sequential(name, blocks), twins };

@@ -1,30 +1,56 @@
-import type { BlockReference, Network } from '@localgrad/core';
+import { at, type BackboneBlock, type BlockReference, type Network, type Shape3, sameShape } from '@localgrad/core';
 
 /**
- * The rule that generalises the published tables (methods.md §5.4): the first block of every later stage, then blocks of
- * the last stage, evenly spaced, up to `maximumLength`, the network's very last block at the end.
+ * The rule that generalizes the published tables: the first block of every later stage, then blocks of the last stage,
+ * evenly spaced, up to `maximumLength`, the network's very last block at the end.
  *
- * @returns references in the order in which they are run; empty after the last block
+ * Where these do not fit one after the other, because stages end with pooling or the stem changes the number of channels,
+ * the chain has all later blocks that change the shape instead of the first ones of stages.
+ *
+ * @returns references in forward order; empty after the last block
  */
 export function ruleChain({ backbone, modules }: Network, module: number, maximumLength: number): BlockReference[] {
   const last = modules[module]?.members.at(-1);
   const position = last === undefined ? -1 : backbone.blocks.indexOf(last);
   const stage = last?.reference[0] ?? 0;
-  const later = backbone.blocks.slice(position + 1).map(({ reference }) => reference);
-  const lastStage = later.at(-1)?.[0];
-  if (lastStage === undefined) return [];
+  const later = backbone.blocks.slice(position + 1);
   // Without a stem stage of its own the first stage keeps its input's shape: leaping over it is what the tables do.
-  const transitions = later.filter(([s, index]) => index === 0 && s > Math.max(stage, 1));
-  const fill = later.filter((reference) => reference[0] === lastStage && !transitions.includes(reference));
-  // The very last block always ends the chain.
-  const room = Math.max(maximumLength - transitions.length, 1);
-  return [...transitions, ...spread(fill, Math.min(room, fill.length))];
+  const isFirst = ({ reference: [s, index] }: BackboneBlock) => index === 0 && s > Math.max(stage, 1);
+  const byStage = complete(later, later.filter(isFirst), maximumLength);
+  const start = last?.block.outputShape ?? backbone.inputShape;
+  if (fits(start, byStage)) return byStage.map(({ reference }) => reference);
+  const changing = later.filter(({ block }) => !sameShape(block.inputShape, block.outputShape));
+  return complete(later, changing, maximumLength).map(({ reference }) => reference);
+}
+
+/** Required blocks and, evenly spaced, others of the last stage, in forward order. The very last block always ends the chain. */
+function complete(
+  later: readonly BackboneBlock[],
+  required: readonly BackboneBlock[],
+  maximumLength: number,
+): BackboneBlock[] {
+  const end = later.at(-1);
+  const lastStage = end?.reference[0];
+  const fill = later.filter((one) => one.reference[0] === lastStage && !required.includes(one));
+  const least = end === undefined || required.includes(end) ? 0 : 1;
+  const room = Math.max(maximumLength - required.length, least);
+  const chosen = new Set([...required, ...spread(fill, Math.min(room, fill.length))]);
+  return later.filter((one) => chosen.has(one));
+}
+
+function fits(start: Shape3, chain: readonly BackboneBlock[]): boolean {
+  let shape = start;
+  return chain.every(({ block }) => {
+    const isFit = sameShape(block.inputShape, shape);
+    shape = block.outputShape;
+    return isFit;
+  });
 }
 
 /** `count` of the items, evenly spaced, the last one among them. */
 function spread<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, index) => {
     const position = Math.round(((index + 1) * items.length) / count) - 1;
-    return items[position] as T;
+    return at(items, position, 'block');
   });
 }

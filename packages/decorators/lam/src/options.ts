@@ -20,7 +20,7 @@ export interface LamOptions {
   /** Blocks of a chain by the rule, at most (never fewer than the stages need). Default 4. */
   readonly maximumLength?: number;
   /** How copies start: as the live blocks do (default), or from random values of their own (MLAAN's ImageNet code). */
-  readonly initialise?: 'copy' | 'independent';
+  readonly initialize?: 'copy' | 'independent';
   /** Averages that move: those of all chains (default), or of the last one alone (MLAAN's CIFAR code). */
   readonly emaUpdate?: 'all' | 'lastOnly';
   /** Averages take in the weights after the optimizer's step (default), or those before it (MLAAN's code). */
@@ -32,7 +32,7 @@ export interface LamOptions {
 export type LamSettings = Required<Omit<LamOptions, 'on'>> & Pick<LamOptions, 'on'>;
 
 export const lamOptionNames: readonly string[] = [
-  ...['on', 'momentum', 'emaBlocks', 'chain', 'leap', 'maximumLength', 'initialise'],
+  ...['on', 'momentum', 'emaBlocks', 'chain', 'leap', 'maximumLength', 'initialize'],
   ...['emaUpdate', 'emaTime', 'emaTrainable'],
 ];
 
@@ -40,7 +40,7 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   on: ['cascaded', 'independent', 'all'],
   emaBlocks: ['first', 'all'],
   chain: ['learnable', 'ema'],
-  initialise: ['copy', 'independent'],
+  initialize: ['copy', 'independent'],
   emaUpdate: ['all', 'lastOnly'],
   emaTime: ['afterStep', 'beforeStep'],
 };
@@ -65,7 +65,7 @@ export function readLamOptions(options: LamOptions): LamSettings {
   requireOption(typeof emaTrainable === 'boolean', 'lam', 'emaTrainable', emaTrainable, 'true, false');
   requireOption(isLeap(leap), 'lam', 'leap', leap, 'table, rule, or for each module a list of [stage, index]');
   return {
-    ...{ emaBlocks: 'first', chain: 'learnable', initialise: 'copy', emaUpdate: 'all', emaTime: 'afterStep' },
+    ...{ emaBlocks: 'first', chain: 'learnable', initialize: 'copy', emaUpdate: 'all', emaTime: 'afterStep' },
     ...options,
     ...{ momentum, leap, maximumLength, emaTrainable },
   };

@@ -1,5 +1,6 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { createNetwork, resolvePartition } from '@localgrad/core';
+import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { lam } from '@localgrad/lam';
 import { mlm } from '@localgrad/mlm';
@@ -14,18 +15,20 @@ const backbone = cifarResNet({ depth: 14, width: 2 }).build({
 });
 const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 6 }));
 const shown = (method: ReturnType<typeof mlaan>) => {
-  const { objectives, hooks, statisticsUpdates } = method.plan(network);
+  const plan = method.plan(network);
+  const compiled = compilePlan(network, plan, { scope: createScope(2) });
   return {
-    objectives: objectives.map(({ id, role, span, weight, head }) => ({
+    objectives: plan.objectives.map(({ id, role, span, weight, head }) => ({
       id,
       role,
       span,
       weight,
       key: head.key,
-      chain: head.factory?.chain,
+      borrows: head.factory?.borrows,
     })),
-    hooks: hooks.map(({ name }) => name),
-    statisticsUpdates,
+    hooks: plan.hooks.map(({ name }) => name),
+    averages: compiled.averages.map(({ average, live, when }) => [average.name, live.name, when]),
+    rewritten: compiled.moduleBlocks.flat().map((block, index) => block !== network.backbone.blocks[index]?.block),
   };
 };
 
@@ -49,9 +52,11 @@ describe('mlaan', () => {
     const official = shown(mlaan(greedy(), { variant: 'officialCode' }));
     expect(official).toEqual(shown(same));
     expect(official.objectives.map(({ id }) => id)).not.toContain('module0');
-    expect(official.hooks).toEqual([]);
+    expect(new Set(official.averages.map(([, , when]) => when))).toEqual(new Set(['beforeUpdate']));
+    expect(official.rewritten).toContain(true);
     const other = shown(mlaan(greedy(), { variant: 'officialCode', emaTime: 'afterStep', statisticsUpdates: 'once' }));
-    expect([other.hooks, other.statisticsUpdates]).toEqual([['lam'], undefined]);
+    expect(new Set(other.averages.map(([, , when]) => when))).toEqual(new Set(['afterUpdate']));
+    expect(other.rewritten).not.toContain(true);
   });
 
   it('has a config of what was given, and a decorator form', () => {

@@ -1,2 +1,2 @@
 export type { LossWeight } from './loss-weight.js';
-export { type MlmOptions, mlm, mlmOptionNames, withMlm } from './mlm.js';
+export { cascadedRole, type MlmOptions, mlm, mlmOptionNames, withMlm } from './mlm.js';

@@ -18,12 +18,12 @@ export function parseLossWeight(where: string, option: string, given: unknown): 
       { option, value: given },
     );
   }
-  return from === to ? from : (progress) => from + (to - from) * progress;
+  return from === to ? from : ({ fraction }) => from + (to - from) * fraction;
 }
 
 /** The product of two weights; a constant 0 stays one, so that what is never trained is never evaluated. */
 export function multiplyWeights(first: Weight, second: Weight): Weight {
   if (first === 0 || second === 0) return 0;
   if (typeof first === 'number' && typeof second === 'number') return first * second;
-  return (progress) => weightAt(first, progress) * weightAt(second, progress);
+  return (clock) => weightAt(first, clock) * weightAt(second, clock);
 }

@@ -1,10 +1,18 @@
 import {
   type Backbone,
   type BackboneBlock,
+  type Block,
+  type BlockPlace,
+  clockAt,
   createNetwork,
+  endOfTraining,
   type HeadFactory,
   independentPlan,
   type LocalLearningMethod,
+  type Mode,
+  startOfTraining,
+  type TrainingPlan,
+  trainingMode,
   validatePlan,
   weightAt,
 } from '@localgrad/core';
@@ -37,10 +45,34 @@ const objectives = (options?: MlmOptions) => {
     id,
     role,
     span.join('-'),
-    weightAt(weight, 0),
+    weightAt(weight, startOfTraining),
     head.key,
   ]);
 };
+
+/** Updates of running statistics per step, by block. */
+function countsOf({ rewriteBlock }: TrainingPlan): number[][] {
+  return network.modules.map(({ index: module, members }) =>
+    members.map((_, index) => {
+      let count = 0;
+      const forward = (_x: unknown, mode: Mode) => {
+        count = mode.statisticsUpdates;
+      };
+      const block = { forward, vjp: () => {}, replicate: () => {} } as unknown as Block;
+      const rewritten = rewriteBlock?.(block, { module, index }) ?? block;
+      rewritten.forward({} as never, trainingMode);
+      return count;
+    }),
+  );
+}
+
+/** A host that updates running statistics three times. */
+function tripling(block: Block, _place: BlockPlace): Block {
+  return {
+    ...block,
+    forward: (x, mode) => block.forward(x, { ...mode, statisticsUpdates: 3 * mode.statisticsUpdates }),
+  };
+}
 
 describe('mlm', () => {
   it('keeps each loss, and adds one over the window that ends at the same module', () => {
@@ -80,15 +112,38 @@ describe('mlm', () => {
   ])('%j: running statistics as often as the reference code', (options, counts) => {
     const plan = mlm(host, { ...options, statisticsUpdates: 'perForward' }).plan(network);
     validatePlan(plan, 5);
-    expect(plan.statisticsUpdates).toEqual(counts);
-    expect(mlm(host, options).plan(network).statisticsUpdates).toBeUndefined();
+    expect(countsOf(plan)).toEqual(counts);
+    expect(mlm(host, options).plan(network).rewriteBlock).toBeUndefined();
+    const tripled: LocalLearningMethod = { ...host, plan: (net) => ({ ...host.plan(net), rewriteBlock: tripling }) };
+    const nested = mlm(tripled, { ...options, statisticsUpdates: 'perForward' }).plan(network);
+    expect(countsOf(nested)).toEqual(counts.map((module) => module.map((count) => (count === 1 ? 3 : 3 * count))));
   });
 
   it('moves weights over training', () => {
     const { objectives: all } = mlm(host, { independentWeight: '1..0', cascadeWeight: '0..1' }).plan(network);
     const [independent, cascaded] = all;
-    expect([0, 0.25, 1].map((progress) => weightAt(independent?.weight ?? 0, progress))).toEqual([1, 0.75, 0]);
-    expect([0, 0.25, 1].map((progress) => weightAt(cascaded?.weight ?? 0, progress))).toEqual([0, 0.25, 1]);
+    expect(
+      [clockAt(0, 1, 4), clockAt(1, 1, 4), endOfTraining].map((clock) => weightAt(independent?.weight ?? 0, clock)),
+    ).toEqual([1, 0.75, 0]);
+    expect(
+      [clockAt(0, 1, 4), clockAt(1, 1, 4), endOfTraining].map((clock) => weightAt(cascaded?.weight ?? 0, clock)),
+    ).toEqual([0, 0.25, 1]);
+  });
+
+  it('keeps cascaded losses to the phases of the losses that they were made from', () => {
+    const phases = [{ name: 'first', objectives: ['module0', 'module1'], frozen: [3] }, { name: 'all' }];
+    const phased: LocalLearningMethod = {
+      ...host,
+      plan: (net) => ({ ...host.plan(net), phases: { phases, phaseAt: () => 'all' } }),
+    };
+    const both = ['module0', 'module0.cascaded', 'module1', 'module1.cascaded'];
+    expect(mlm(phased).plan(network).phases?.phases).toEqual([
+      { name: 'first', objectives: both, frozen: [3] },
+      { name: 'all' },
+    ]);
+    const skipping = mlm(phased, { incompleteWindows: 'skip' }).plan(network);
+    validatePlan(skipping, 5);
+    expect(skipping.phases?.phases[0]?.objectives).toEqual(['module1', 'module1.cascaded']);
   });
 
   it('does not put windows on windows', () => {

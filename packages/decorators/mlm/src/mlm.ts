@@ -4,11 +4,13 @@ import {
   type MethodDecorator,
   type Network,
   type Objective,
+  type PhaseRule,
   rejectUnknownKeys,
   requireOption,
   type TrainingPlan,
   type Weight,
 } from '@localgrad/core';
+import { withStatisticsUpdates } from '@localgrad/nn';
 import { type LossWeight, multiplyWeights, parseLossWeight } from './loss-weight.js';
 
 export interface MlmOptions {
@@ -43,6 +45,9 @@ interface Settings {
   readonly finalLoss: 'both' | 'cascaded';
   readonly statisticsUpdates: 'once' | 'perForward';
 }
+
+/** Role of losses that train a window of modules. */
+export const cascadedRole = 'cascaded';
 
 export const mlmOptionNames: readonly string[] = [
   ...['window', 'independentWeight', 'cascadeWeight', 'heads', 'incompleteWindows', 'finalLoss', 'statisticsUpdates'],
@@ -91,10 +96,35 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
   const suffix = freeSuffix(plan);
   const objectives = plan.objectives.flatMap((objective) =>
     // Windows of windows are no part of the method: what is cascaded already stays as it is.
-    objective.role === 'cascaded' ? [objective] : withCascade(objective, network.modules.length - 1, suffix, settings),
+    objective.role === cascadedRole
+      ? [objective]
+      : withCascade(objective, network.modules.length - 1, suffix, settings),
   );
-  if (settings.statisticsUpdates === 'once') return { ...plan, method, objectives };
-  return { ...plan, method, objectives, statisticsUpdates: forwardCounts(network, settings) };
+  const phases = plan.phases === undefined ? {} : { phases: withCascadedIds(plan.phases, objectives, suffix) };
+  const rewritten = { ...plan, ...phases, method, objectives };
+  if (settings.statisticsUpdates === 'once') return rewritten;
+  const counts = forwardCounts(network, settings);
+  return {
+    ...rewritten,
+    rewriteBlock: (block, place) => {
+      const inner = plan.rewriteBlock?.(block, place) ?? block;
+      const count = counts[place.module]?.[place.index] ?? 1;
+      return count === 1 ? inner : withStatisticsUpdates(inner, count);
+    },
+  };
+}
+
+/** A cascaded loss is active in the phases of the loss that it was made from. */
+function withCascadedIds(rule: PhaseRule, objectives: readonly Objective[], suffix: string): PhaseRule {
+  const known = new Set(objectives.map(({ id }) => id));
+  const phases = rule.phases.map((phase) => {
+    if (phase.objectives === undefined) return phase;
+    return {
+      ...phase,
+      objectives: phase.objectives.flatMap((id) => [id, `${id}${suffix}`]).filter((id) => known.has(id)),
+    };
+  });
+  return { phases, phaseAt: (clock, state) => rule.phaseAt(clock, state) };
 }
 
 /**
@@ -130,7 +160,7 @@ function withCascade(objective: Objective, lastModule: number, suffix: string, s
   const isOnlyCascaded = isLast && finalLoss === 'cascaded';
   const cascaded: Objective = {
     id: `${objective.id}${suffix}`,
-    role: 'cascaded',
+    role: cascadedRole,
     span: [Math.min(from, Math.max(0, to - window + 1)), to],
     weight: isOnlyCascaded ? objective.weight : multiplyWeights(objective.weight, cascade),
     head: cascadedHead(objective.head, suffix, settings),

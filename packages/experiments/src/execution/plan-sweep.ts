@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
 import {
   buildPlan,
   configIdOf,
@@ -141,7 +142,7 @@ async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
   const plan = await buildPlan(config, images.imageShape, images.classes.length);
   try {
     const { totals } = describePlan(plan.compiled, config.batch);
-    const forward = plan.compiled.modules.reduce((sum, { cost }) => sum + cost.multiplyAccumulates, 0);
+    const forward = plan.compiled.modules.reduce((sum, module) => sum + multiplyAccumulatesOf(module), 0);
     const { unitsOfWork, predictedPeakBytes } = totals;
     return { unitsOfWork, predictedPeakBytes, work: unitsOfWork * forward * images.size * config.epochs };
   } finally {
@@ -188,9 +189,9 @@ async function measureSpeed(
   }
 }
 
-function* firstOf<Item>(items: Iterable<Item>, count: number): Iterable<Item> {
+async function* firstOf<Item>(items: Iterable<Item> | AsyncIterable<Item>, count: number): AsyncIterable<Item> {
   let taken = 0;
-  for (const item of items) {
+  for await (const item of items) {
     yield item;
     if (++taken === count) return;
   }

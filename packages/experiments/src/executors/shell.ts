@@ -1,4 +1,4 @@
-/** A word that a POSIX shell reads as it is, whatever is in it. */
+/** Quotes a word for POSIX shells if necessary. */
 export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -72,10 +72,10 @@ describe('experiment file', () => {
   it('rejects two conditions of one name, where the second one stands', async () => {
     const twins = 'name: e\nbase: { method: "{m}" }\nfactors: { m: [a, b] }\ninclude:\n  - { name: x, method: c }\n';
     expect(await problemsOf(`${twins}  - { name: x, method: d }\nreference: x\n`)).toEqual([
-      "e.yaml:6:13: there are two conditions 'x'; give each a name of its own",
+      "e.yaml:6:13: there are two conditions 'x'; reports and 'reference' need different names",
     ]);
     expect(await problemsOf(`${twins}  - { name: a, method: d }\n`)).toEqual([
-      "e.yaml:6:13: there are two conditions 'a'; give each a name of its own",
+      "e.yaml:6:13: there are two conditions 'a'; reports and 'reference' need different names",
     ]);
   });
 
@@ -160,8 +160,16 @@ describe('experiment file', () => {
       'name: a\ntrackers:\n  mlflow: localhost:5000\n',
       /^e\.yaml:3:11: trackers\.mlflow: expected an http .*found "local/,
     ],
+    [
+      'name: a\ntrackers:\n  mlflow: ftp://joe:s3cret@host\n',
+      /^e\.yaml:3:11: trackers\.mlflow: expected an http .*found "ftp:\/\/\*\*\*@host"$/,
+    ],
     ['name: a\nreference: b\n', /^e\.yaml:2:12: .*no condition 'b'\. Allowed: 'a'/],
     ['name: a\nbase: { method: "{a}" }\nfactors: { a: ["{b}"], b: ["{a}"] }\n', /names \{/],
+    [
+      'name: a\ninclude:\n  - { name: x, method: greedy }\n  - { name: x, method: infopro }\nreference: x\n',
+      /^e\.yaml:4:\d+: there are two conditions 'x'/,
+    ],
   ])('says what is wrong, where, and what is right: %j', async (text, expected) => {
     const problems = await problemsOf(text);
     expect(

@@ -78,8 +78,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
       { path: ['exclude'], isKey: true, message: 'nothing is left to run: every combination is excluded' },
     ]);
   }
-  refuseRepetitions(document, conditions);
-  refuseNames(document, drafts);
+  rejectRepetitions(document, conditions, drafts);
   const seeds =
     typeof input.seeds === 'number' ? Array.from({ length: input.seeds }, (_, index) => index + 1) : input.seeds;
   return {
@@ -184,9 +183,14 @@ async function resolve(
   return { key: hashOf(resolved), name: draft.name, labels: draft.labels, config: resolved };
 }
 
-/** Two conditions with one config would be the same runs, counted twice. */
-function refuseRepetitions(document: YamlDocument, conditions: readonly PlannedCondition[]): void {
+/** Conditions with the same config would count the same runs twice; conditions with the same name are ambiguous. */
+function rejectRepetitions(
+  document: YamlDocument,
+  conditions: readonly PlannedCondition[],
+  drafts: readonly Draft[],
+): void {
   const seen = new Map<string, string>();
+  const names = new Set<string>();
   for (const { key, name } of conditions) {
     const other = seen.get(key);
     if (other !== undefined) {
@@ -194,18 +198,18 @@ function refuseRepetitions(document: YamlDocument, conditions: readonly PlannedC
       document.fail([{ path: ['factors'], isKey: true, message }]);
     }
     seen.set(key, name);
-  }
-}
-
-/** Reports, references and messages name conditions: a name that two of them have would be ambiguous. */
-function refuseNames(document: YamlDocument, drafts: readonly Draft[]): void {
-  const seen = new Set<string>();
-  for (const { name, placeOf } of drafts) {
-    if (seen.has(name)) {
-      const message = `there are two conditions '${name}'; give each a name of its own`;
-      document.fail([{ path: placeOf('name'), isKey: false, isComplete: true, message }]);
+    if (names.has(name)) {
+      const message = `there are two conditions '${name}'; reports and 'reference' need different names`;
+      document.fail([
+        {
+          path: drafts.findLast((draft) => draft.name === name)?.placeOf('name') ?? [],
+          isKey: false,
+          isComplete: true,
+          message,
+        },
+      ]);
     }
-    seen.add(name);
+    names.add(name);
   }
 }
 

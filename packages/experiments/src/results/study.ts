@@ -1,7 +1,7 @@
 import type { JsonObject } from '@localgrad/core';
 import type { RunEnvironment, RunSummary } from '@localgrad/runs';
 
-/** A finished run as its folder tells it. */
+/** A finished run, as read from its folder. */
 export interface FinishedRun {
   readonly folder: string;
   readonly seed: number;
@@ -9,7 +9,7 @@ export interface FinishedRun {
   readonly environment: RunEnvironment | null;
 }
 
-/** One row of an ablation: everything but the seed is fixed. */
+/** One row of an ablation: everything except the seed is fixed. */
 export interface Condition {
   /** Identifies the condition in its study. */
   readonly key: string;
@@ -19,34 +19,34 @@ export interface Condition {
   readonly labels: Readonly<Record<string, string>>;
   /** Resolved, without the seed. */
   readonly config: JsonObject;
-  /** Finished ones, by seed. */
+  /** Finished runs, in the order of seeds. */
   readonly runs: readonly FinishedRun[];
-  /** Seeds that were asked for. */
+  /** Requested seeds. */
   readonly seeds: readonly number[];
 }
 
-/** Which conditions are tested against which: those that differ in `factor` alone, against its value `baseline`. */
+/** Conditions that differ only in `factor` are tested against the one with the value `baseline`. */
 export interface ComparisonRule {
   readonly factor: string;
   readonly baseline: string;
 }
 
-/** A sweep with its results: what reports are made of. */
+/** A sweep with its results: the input of a report. */
 export interface Study {
-  /** Name of the experiment, also of its folder. */
+  /** Name of the experiment and of its folder. */
   readonly name: string;
   readonly title: string;
-  /** One or more paragraphs; what is asked and how. */
+  /** One or more paragraphs: the question and the method. */
   readonly description: string;
   /** Names of the factors in the order of the columns. */
   readonly factors: readonly string[];
   readonly conditions: readonly Condition[];
   readonly compare: ComparisonRule | null;
-  /** Key of the condition that stands for end-to-end training, if there is one. */
+  /** Key of the condition for end-to-end training, if any. */
   readonly reference: string | null;
-  /** The experiment file, as it was written. */
+  /** Text of the experiment file. */
   readonly source: string;
-  /** Commands that make these results, in order. */
+  /** Commands that produce these results, in order. */
   readonly commands: readonly string[];
   /** Damaged files of single runs, one sentence each. */
   readonly problems?: readonly string[];

@@ -1,5 +1,12 @@
 import { cifarResNet } from '@localgrad/backbones';
-import { createNetwork, type HeadContext, type Network, type Objective, resolvePartition } from '@localgrad/core';
+import {
+  createNetwork,
+  type HeadContext,
+  type Network,
+  type Objective,
+  resolvePartition,
+  startOfTraining,
+} from '@localgrad/core';
 import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -45,7 +52,7 @@ function reconstructionWeights(options: InfoProOptions, modules: number): number
     const head = build(objective, module, modules);
     const { h, targets } = batch();
     const mode = { training: false, statisticsUpdates: 0 };
-    const { loss, terms } = head.evaluate(h, targets, { mode, weight: 1, input: false });
+    const { loss, terms } = head.evaluate(h, targets, { mode, weight: 1, input: false, clock: startOfTraining });
     return (loss.dataSync()[0] as number) / (terms?.get('reconstruction')?.dataSync()[0] as number);
   });
 }
@@ -76,14 +83,14 @@ describe('infopro', () => {
     const head = build(objective, 0, 4, channels);
     expect(head.parameters.reduce((sum, { size }) => sum + size, 0)).toBe(count);
     expect(head.parameters.map(({ name }) => name)).toContain('heads.decoder.3.weight');
-    expect(head.readsImages).toBe(true);
+    expect(head.reads).toEqual(['images']);
   });
 
   it('ixx = 0 with 0c1f heads has the losses of greedy learning', () => {
     const [objective] = infopro({ head: '0c1f', ixx1: 0, ixx2: 0, ixy1: 1, ixy2: 1 }).plan(networkOf(4)).objectives;
     const head = build(objective, 0, 4);
     expect(head.parameters.map(({ name }) => name)).toEqual(['heads.head.2.weight', 'heads.head.2.bias']);
-    expect(head.readsImages).toBeUndefined();
+    expect(head.reads).toEqual(['labels']);
   });
 
   it('gives gradients of the weighted sum', () => {
@@ -92,7 +99,12 @@ describe('infopro', () => {
       const [objective] = infopro({ ...options, loss }).plan(networkOf(4)).objectives;
       const head = build(objective, 0, 4);
       const { h, targets } = batch();
-      const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 2, input: true };
+      const request = {
+        mode: { training: true, statisticsUpdates: 0 },
+        weight: 2,
+        input: true,
+        clock: startOfTraining,
+      };
       const value = (x: tf.Tensor4D) => head.evaluate(x, targets, request).loss.dataSync()[0] as number;
       const { input, terms } = head.evaluate(h, targets, request);
       expect([...(terms?.keys() ?? [])]).toEqual([

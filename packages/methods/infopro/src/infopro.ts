@@ -41,7 +41,7 @@ const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
 const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
 
 /**
- * InfoPro (Wang et al., ICLR 2021): each module but the last minimises λ1 · reconstruction of its input image + λ2 ·
+ * InfoPro (Wang et al., ICLR 2021): each module but the last minimizes λ1 · reconstruction of its input image + λ2 ·
  * classification, so that it keeps what later modules may need. λ1 falls and λ2 rises from module to module.
  *
  * Needs batches with images in [0, 1] as targets.

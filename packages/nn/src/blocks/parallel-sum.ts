@@ -15,6 +15,7 @@ import {
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { add, type Tensor4D } from '@tensorflow/tfjs';
+import { costOf } from '../cost/cost-of.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { gradientBytes } from './sequential.js';
@@ -101,15 +102,18 @@ function parallelCost(first: Block, second: Block): BlockCost {
   const outputBytes = (batchSize: number) => bytesOf(first.outputShape, batchSize);
   const keptOutput = (block: Block, batchSize: number) => (vjpReadsOf(block).output ? outputBytes(batchSize) : 0);
   const both = [first, second];
-  const kept = (block: Block, batchSize: number) => block.cost.residualBytes(batchSize) + keptOutput(block, batchSize);
+  const kept = (block: Block, batchSize: number) =>
+    costOf(block).residualBytes(batchSize) + keptOutput(block, batchSize);
   return {
-    multiplyAccumulates: first.cost.multiplyAccumulates + second.cost.multiplyAccumulates,
+    get multiplyAccumulates() {
+      return costOf(first).multiplyAccumulates + costOf(second).multiplyAccumulates;
+    },
     residualBytes: (batchSize) => kept(first, batchSize) + kept(second, batchSize),
     forwardPeakBytes: (batchSize) => {
       const ledger = new Ledger();
       for (const block of both) {
-        ledger.touch(block.cost.forwardPeakBytes(batchSize));
-        ledger.take(block.cost.residualBytes(batchSize) + outputBytes(batchSize));
+        ledger.touch(costOf(block).forwardPeakBytes(batchSize));
+        ledger.take(costOf(block).residualBytes(batchSize) + outputBytes(batchSize));
       }
       ledger.take(outputBytes(batchSize));
       return ledger.peak;
@@ -119,7 +123,7 @@ function parallelCost(first: Block, second: Block): BlockCost {
       both.forEach((block, index) => {
         // While the first is at work dy waits for the second, so that the first cannot write into it.
         const waiting = index === 0 ? outputBytes(batchSize) : 0;
-        ledger.touch(block.cost.vjpPeakBytes(batchSize, want) + waiting);
+        ledger.touch(costOf(block).vjpPeakBytes(batchSize, want) + waiting);
         if (want.release) ledger.give(kept(block, batchSize));
         if (want.parameters) ledger.take(gradientBytes(block));
         if (want.input) ledger.take(bytesOf(block.inputShape, batchSize));

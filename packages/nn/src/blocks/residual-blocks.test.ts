@@ -1,6 +1,7 @@
 import { evaluationMode, type Shape3, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { costOf } from '../cost/cost-of.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { checkBlock, checkCost, randomTensor, relativeError } from '../testing/check-block.js';
@@ -88,7 +89,7 @@ it('names parameters as PyTorch does', () => {
     ...['downsample.0.weight', 'downsample.1.weight', 'downsample.1.bias'],
   ]);
   expect(block.statistics.map((parameter) => parameter.name)).toContain('layer2.0.downsample.1.running_var');
-  expect(block.cost.multiplyAccumulates).toBe(3 * 3 * (9 * 4 * 8 + 9 * 8 * 8 + 4 * 8));
+  expect(costOf(block).multiplyAccumulates).toBe(3 * 3 * (9 * 4 * 8 + 9 * 8 * 8 + 4 * 8));
 });
 
 it('replicates with fresh weights', () => {

@@ -14,6 +14,7 @@ import {
   type Want,
 } from '@localgrad/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { costOf } from '../cost/cost-of.js';
 import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
@@ -136,14 +137,19 @@ function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): Blo
   const keptBytes = (index: number, batchSize: number) =>
     index >= 0 && index < last && kept[index] ? outputBytes(blocks[index] as Block, batchSize) : 0;
   return {
-    multiplyAccumulates: blocks.reduce((sum, block) => sum + block.cost.multiplyAccumulates, 0),
+    get multiplyAccumulates() {
+      return blocks.reduce((sum, block) => sum + costOf(block).multiplyAccumulates, 0);
+    },
     residualBytes: (batchSize) =>
-      blocks.reduce((sum, block, index) => sum + block.cost.residualBytes(batchSize) + keptBytes(index, batchSize), 0),
+      blocks.reduce(
+        (sum, block, index) => sum + costOf(block).residualBytes(batchSize) + keptBytes(index, batchSize),
+        0,
+      ),
     forwardPeakBytes: (batchSize) => {
       const ledger = new Ledger();
       blocks.forEach((block, index) => {
-        ledger.touch(block.cost.forwardPeakBytes(batchSize));
-        ledger.take(block.cost.residualBytes(batchSize) + outputBytes(block, batchSize));
+        ledger.touch(costOf(block).forwardPeakBytes(batchSize));
+        ledger.take(costOf(block).residualBytes(batchSize) + outputBytes(block, batchSize));
         const before = blocks[index - 1];
         if (before !== undefined && !kept[index - 1]) ledger.give(outputBytes(before, batchSize));
       });
@@ -156,14 +162,14 @@ function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): Blo
         const block = blocks[index] as Block;
         if (index >= lowest) {
           const inner = { ...want, input: index > lowest || want.input };
-          ledger.touch(block.cost.vjpPeakBytes(batchSize, inner));
+          ledger.touch(costOf(block).vjpPeakBytes(batchSize, inner));
           // dy becomes dx.
           ledger.give(outputBytes(block, batchSize));
           if (inner.input) ledger.take(bytesOf(block.inputShape, batchSize));
           if (want.parameters) ledger.take(gradientBytes(block));
         }
         if (want.release) {
-          ledger.give(block.cost.residualBytes(batchSize));
+          ledger.give(costOf(block).residualBytes(batchSize));
           ledger.give(keptBytes(index, batchSize));
         }
       }

@@ -12,7 +12,7 @@ export function withStatisticsUpdates(block: Block, updates: number): Block {
     outputShape: block.outputShape,
     parameters: block.parameters,
     statistics: block.statistics,
-    cost: block.cost,
+    ...(block.cost === undefined ? {} : { cost: block.cost }),
     vjpReads: vjpReadsOf(block),
     forward: (x, mode) =>
       block.forward(x, mode.statisticsUpdates === 0 ? mode : { ...mode, statisticsUpdates: updates }),

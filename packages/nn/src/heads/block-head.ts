@@ -8,11 +8,13 @@ import {
   type HeadResult,
   type Targets,
 } from '@localgrad/core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes, sequential } from '../blocks/sequential.js';
+import { costOf } from '../cost/cost-of.js';
 import type { LossFunction } from '../losses/loss-function.js';
+import { requireTarget } from '../losses/targets.js';
 
 export interface BlockHeadOptions {
   readonly name: string;
@@ -24,9 +26,13 @@ export interface BlockHeadOptions {
 /** A head made of blocks and a loss: one forward, one backward, everything freed on the way. */
 export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
   const body = sequential(name, blocks);
+  const checkTargets = (targets: Targets): void => {
+    for (const target of loss.reads) requireTarget(targets, target, `head '${name}'`);
+  };
 
   const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
     const { mode, weight, input } = request;
+    checkTargets(targets);
     const pass = body.forward(h, mode);
     const { loss: value, cotangent } = loss.evaluate(pass.output, targets, weight);
     if (!mode.training) {
@@ -41,9 +47,21 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
 
   const predict = (h: Tensor4D): Tensor => {
     const { output } = body.forward(h, evaluationMode);
-    const scores = asRows(output);
+    const [height, width] = body.outputShape;
+    if (height !== 1 || width !== 1) return output;
+    const rows = asRows(output);
     output.dispose();
-    return scores;
+    return rows;
+  };
+
+  const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
+    checkTargets(targets);
+    const { output } = body.forward(h, evaluationMode);
+    const { loss: value, cotangent } = loss.evaluate(output, targets, 1);
+    cotangent.dispose();
+    const metrics = new Map([['loss', value], ...(loss.metrics?.(output, targets) ?? [])]);
+    output.dispose();
+    return metrics;
   };
 
   return {
@@ -52,26 +70,29 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     parameters: body.parameters,
     statistics: body.statistics,
     cost: headCost(body, loss),
+    reads: loss.reads,
     evaluate,
-    ...(loss.readsImages === true ? { readsImages: true } : {}),
-    ...(loss.classifies ? { predict } : {}),
+    measure,
+    ...(loss.predicts ? { predict } : {}),
   };
 }
 
 function headCost(body: Block, loss: LossFunction): HeadCost {
   return {
-    multiplyAccumulates: body.cost.multiplyAccumulates,
+    get multiplyAccumulates() {
+      return costOf(body).multiplyAccumulates;
+    },
     evaluatePeakBytes: (batchSize) => {
       const ledger = new Ledger();
       const outputBytes = bytesOf(body.outputShape, batchSize);
-      ledger.touch(body.cost.forwardPeakBytes(batchSize));
-      ledger.take(body.cost.residualBytes(batchSize) + outputBytes);
+      ledger.touch(costOf(body).forwardPeakBytes(batchSize));
+      ledger.take(costOf(body).residualBytes(batchSize) + outputBytes);
       ledger.touch(loss.peakBytes(body.outputShape, batchSize));
       // The loss and the cotangent.
       ledger.take(4 + outputBytes);
       // The VJP's own peak is at least what it returns: its gradients and the input's cotangent.
-      ledger.touch(body.cost.vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
-      ledger.give(body.cost.residualBytes(batchSize) + 2 * outputBytes);
+      ledger.touch(costOf(body).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+      ledger.give(costOf(body).residualBytes(batchSize) + 2 * outputBytes);
       ledger.take(gradientBytes(body) + bytesOf(body.inputShape, batchSize));
       return ledger.peak;
     },

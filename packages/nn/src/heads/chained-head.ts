@@ -7,10 +7,12 @@ import {
   LocalgradError,
   type Parameter,
   sameShape,
+  type Targets,
 } from '@localgrad/core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequential.js';
+import { costOf, headCostOf } from '../cost/cost-of.js';
 
 /**
  * Puts a block before a head: the head reads the block's output, and its gradient flows on through the block.
@@ -25,27 +27,31 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       { name, given: chain.outputShape, taken: head.inputShape },
     );
   }
-  const predict = (h: Tensor4D): Tensor => {
+  /** Runs `use` on the chain's output in evaluation mode. */
+  const afterChain = <T>(h: Tensor4D, use: (output: Tensor4D) => T): T => {
     const { output } = chain.forward(h, evaluationMode);
-    const scores = (head.predict as (x: Tensor4D) => Tensor)(output);
+    const result = use(output);
     output.dispose();
-    return scores;
+    return result;
   };
+  const { predict, measure } = head;
   return {
     name,
     inputShape: chain.inputShape,
     parameters: [...chain.parameters, ...head.parameters],
     statistics: [...chain.statistics, ...head.statistics],
     cost: {
-      multiplyAccumulates: chain.cost.multiplyAccumulates + head.cost.multiplyAccumulates,
+      get multiplyAccumulates() {
+        return costOf(chain).multiplyAccumulates + headCostOf(head).multiplyAccumulates;
+      },
       evaluatePeakBytes: (batchSize) => {
         const ledger = new Ledger();
         const outputBytes = bytesOf(chain.outputShape, batchSize);
-        ledger.touch(chain.cost.forwardPeakBytes(batchSize));
-        ledger.take(chain.cost.residualBytes(batchSize) + outputBytes);
-        ledger.touch(head.cost.evaluatePeakBytes(batchSize));
+        ledger.touch(costOf(chain).forwardPeakBytes(batchSize));
+        ledger.take(costOf(chain).residualBytes(batchSize) + outputBytes);
+        ledger.touch(headCostOf(head).evaluatePeakBytes(batchSize));
         ledger.take(4 + gradientBytes(head) + outputBytes);
-        ledger.touch(chain.cost.vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+        ledger.touch(costOf(chain).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
         return ledger.peak;
       },
     },
@@ -70,7 +76,17 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       const gradients = new Map<Parameter, Tensor>([...parameters, ...result.parameters]);
       return { ...values, ...(result.input === undefined ? {} : { input: result.input }), parameters: gradients };
     },
-    ...(head.readsImages === true ? { readsImages: true } : {}),
-    ...(head.predict === undefined ? {} : { predict }),
+    ...(head.reads === undefined ? {} : { reads: head.reads }),
+    ...(head.state === undefined ? {} : { state: head.state }),
+    ...(head.averages === undefined ? {} : { averages: head.averages }),
+    ...(predict === undefined
+      ? {}
+      : { predict: (h: Tensor4D): Tensor => afterChain(h, (output) => predict.call(head, output)) }),
+    ...(measure === undefined
+      ? {}
+      : {
+          measure: (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> =>
+            afterChain(h, (output) => measure.call(head, output, targets)),
+        }),
   };
 }

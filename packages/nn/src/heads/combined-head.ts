@@ -1,5 +1,7 @@
 import {
   bytesOf,
+  endOfTraining,
+  evaluationMode,
   formatShape,
   type Head,
   type HeadRequest,
@@ -11,6 +13,7 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
+import { headCostOf } from '../cost/cost-of.js';
 
 /** One loss of several on the same input. */
 export interface HeadTerm {
@@ -23,7 +26,8 @@ export interface HeadTerm {
 
 /**
  * Several heads on the same input, as one head whose loss is the weighted sum of theirs (InfoPro: reconstruction and
- * classification). Reports each unweighted loss as a term. Predicts with the first of them that can.
+ * classification). Reports each unweighted loss as a term. Predictions and metrics other than the loss are those of the
+ * first head that predicts.
  *
  * @throws LocalgradError `shape-mismatch` when they read different shapes, `invalid-option` for no terms or bad weights
  */
@@ -49,18 +53,24 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     }
   }
   const predictor = terms.find(({ head }) => head.predict !== undefined)?.head;
+  const predict = predictor?.predict;
   return {
     name,
     inputShape: first.head.inputShape,
     parameters: terms.flatMap(({ head }) => head.parameters),
     statistics: terms.flatMap(({ head }) => head.statistics),
     cost: {
-      multiplyAccumulates: terms.reduce((sum, { head }) => sum + head.cost.multiplyAccumulates, 0),
+      get multiplyAccumulates() {
+        return terms.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
+      },
       evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
     },
+    reads: [...new Set(terms.flatMap(({ head }) => head.reads ?? ['labels']))],
+    state: terms.flatMap(({ head }) => head.state ?? []),
+    averages: terms.flatMap(({ head }) => head.averages ?? []),
     evaluate: (h, targets, request) => evaluateTerms(terms, h, targets, request),
-    ...(terms.some(({ head }) => head.readsImages) ? { readsImages: true } : {}),
-    ...(predictor === undefined ? {} : { predict: (h) => (predictor.predict as (x: Tensor4D) => Tensor)(h) }),
+    measure: (h, targets) => measureTerms(terms, predictor, h, targets),
+    ...(predict === undefined ? {} : { predict: (h) => predict.call(predictor, h) }),
   };
 }
 
@@ -88,10 +98,24 @@ function evaluateTerms(terms: readonly HeadTerm[], h: Tensor4D, targets: Targets
   return { loss, terms: values, parameters, ...(input === undefined ? {} : { input }) };
 }
 
+function measureTerms(
+  terms: readonly HeadTerm[],
+  predictor: Head | undefined,
+  h: Tensor4D,
+  targets: Targets,
+): ReadonlyMap<string, Scalar> {
+  const request = { mode: evaluationMode, weight: 1, input: false, clock: endOfTraining };
+  const { loss, terms: values } = evaluateTerms(terms, h, targets, request);
+  for (const value of values.values()) value.dispose();
+  const metrics = new Map(predictor?.measure?.(h, targets));
+  metrics.get('loss')?.dispose();
+  return metrics.set('loss', loss);
+}
+
 function evaluatePeakBytes(terms: readonly HeadTerm[], batchSize: number): number {
   const ledger = new Ledger();
   terms.forEach(({ head }, index) => {
-    ledger.touch(head.cost.evaluatePeakBytes(batchSize));
+    ledger.touch(headCostOf(head).evaluatePeakBytes(batchSize));
     const gradients = head.parameters.reduce((sum, { kind, size }) => sum + (kind === 'weight' ? 4 * size : 0), 0);
     ledger.take(4 + gradients + (index === 0 ? bytesOf(head.inputShape, batchSize) : 0));
   });

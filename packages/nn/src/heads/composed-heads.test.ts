@@ -4,6 +4,7 @@ import {
   type Head,
   type HeadContext,
   type HeadRequest,
+  startOfTraining,
   trainingMode,
 } from '@localgrad/core';
 import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
@@ -11,6 +12,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parallelSum } from '../blocks/parallel-sum.js';
 import { basicBlock } from '../blocks/residual-blocks.js';
+import { headCostOf } from '../cost/cost-of.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { perturb, randomTensor } from '../testing/check-block.js';
@@ -66,7 +68,7 @@ const heads: [string, () => Head, string[]][] = [
 ];
 
 describe.each(heads)('%s', (_, build, termNames) => {
-  const request: HeadRequest = { mode: trainingMode, weight: 0.5, input: true };
+  const request: HeadRequest = { mode: trainingMode, weight: 0.5, input: true, clock: startOfTraining };
 
   it('gives the gradients of its loss with respect to input and weights, and leaks nothing', () => {
     const head = build();
@@ -112,7 +114,7 @@ describe.each(heads)('%s', (_, build, termNames) => {
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
     unregister();
     meter.stop();
-    const predicted = head.cost.evaluatePeakBytes(16);
+    const predicted = headCostOf(head).evaluatePeakBytes(16);
     expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.08 * peak);
   });
 
@@ -129,7 +131,12 @@ describe.each(heads)('%s', (_, build, termNames) => {
 
 it('the loss of a combined head is the weighted sum of its terms', () => {
   const { h, targets } = data();
-  const { loss, terms } = infoPro().evaluate(h, targets, { mode: evaluationMode, weight: 7, input: false });
+  const { loss, terms } = infoPro().evaluate(h, targets, {
+    mode: evaluationMode,
+    weight: 7,
+    input: false,
+    clock: startOfTraining,
+  });
   const value = (name: string) => terms?.get(name)?.dataSync()[0] as number;
   expect(loss.dataSync()[0]).toBeCloseTo(3 * value('reconstruction') + 0.25 * value('classification'), 4);
 });
@@ -148,3 +155,26 @@ it('options of XcYf heads are refused for others', () => {
   expect(() => headFactory('dgl-cnn', { widen: 2 })).toThrow(/'widen'.*1c2f/s);
   expect(() => headFactory('1c2f', { temperature: 1 })).toThrow(/contrast/);
 });
+
+it('composed heads read the targets of their parts, and measure their own loss with the metrics of the one that predicts', () => {
+  const head = infoPro();
+  expect(head.reads).toEqual(['images', 'labels']);
+  const chained = leaping();
+  expect(chained.reads).toEqual(['labels']);
+  const { h, targets } = data();
+  for (const one of [head, chained]) {
+    const before = tf.memory().numTensors;
+    const metrics = one.measure?.(h, targets) ?? new Map<string, tf.Scalar>();
+    expect([...metrics.keys()].sort()).toEqual(['accuracy', 'loss']);
+    expect(tf.memory().numTensors).toBe(before + 2);
+    const request = { mode: evaluationMode, weight: 1, input: false, clock: startOfTraining };
+    const { loss, terms } = one.evaluate(h, targets, request);
+    expect(metrics.get('loss')?.dataSync()).toEqual(loss.dataSync());
+    tf.dispose([loss, ...metrics.values(), ...(terms?.values() ?? [])]);
+  }
+  expect(() => head.evaluate(h, { labels: targets.labels }, request(trainingMode))).toThrow(
+    /no target 'images', which head 'decoder' reads/,
+  );
+});
+
+const request = (mode: HeadRequest['mode']): HeadRequest => ({ mode, weight: 1, input: true, clock: startOfTraining });

@@ -1,7 +1,15 @@
-import { evaluationMode, type Head, type HeadContext, type Shape3, trainingMode } from '@localgrad/core';
+import {
+  evaluationMode,
+  type Head,
+  type HeadContext,
+  type Shape3,
+  startOfTraining,
+  trainingMode,
+} from '@localgrad/core';
 import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { headCostOf } from '../cost/cost-of.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { perturb, randomTensor, relativeError } from '../testing/check-block.js';
@@ -98,7 +106,7 @@ describe.each([...headNames])('%s', (name) => {
     const head = build();
     const { h, targets } = data();
     const before = tf.memory().numTensors;
-    const result = head.evaluate(h, targets, { mode: trainingMode, weight: 0.5, input: true });
+    const result = head.evaluate(h, targets, { mode: trainingMode, weight: 0.5, input: true, clock: startOfTraining });
     expect(tf.memory().numTensors).toBe(before + 2 + head.parameters.length);
     expect([...result.parameters.keys()]).toEqual(expect.arrayContaining([...head.parameters]));
     const direction = randomTensor(h.shape, createRandom(1));
@@ -108,6 +116,7 @@ describe.each([...headNames])('%s', (name) => {
         mode: trainingMode,
         weight: 1,
         input: false,
+        clock: startOfTraining,
       });
       expect(input).toBeUndefined();
       const number = loss.dataSync()[0] as number;
@@ -126,11 +135,11 @@ describe.each([...headNames])('%s', (name) => {
     const { h, targets } = data();
     const meter = new LiveBytes();
     const unregister = registerTrainingKernels(meter.withoutTemporaries(stockKernels));
-    const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 1, input: true };
+    const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 1, input: true, clock: startOfTraining };
     const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
     unregister();
     meter.stop();
-    const predicted = head.cost.evaluatePeakBytes(16);
+    const predicted = headCostOf(head).evaluatePeakBytes(16);
     expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.05 * peak);
   });
 
@@ -138,7 +147,12 @@ describe.each([...headNames])('%s', (name) => {
     const head = build();
     const { h, targets } = data();
     const before = tf.memory().numTensors;
-    const { loss, input, parameters } = head.evaluate(h, targets, { mode: evaluationMode, weight: 1, input: true });
+    const { loss, input, parameters } = head.evaluate(h, targets, {
+      mode: evaluationMode,
+      weight: 1,
+      input: true,
+      clock: startOfTraining,
+    });
     expect([input, parameters.size]).toEqual([undefined, 0]);
     const scores = head.predict?.(h) as tf.Tensor2D;
     expect(scores.shape).toEqual([16, 10]);
@@ -163,7 +177,12 @@ it('1c2f has the gradients of the tape', () => {
     return tf.losses.softmaxCrossEntropy(tf.oneHot(targets.labels, 10), logits);
   };
   const tape = tf.grads(reference)([h, ...head.parameters.map((parameter) => parameter.value)]);
-  const { input, parameters } = head.evaluate(h, targets, { mode: trainingMode, weight: 1, input: true });
+  const { input, parameters } = head.evaluate(h, targets, {
+    mode: trainingMode,
+    weight: 1,
+    input: true,
+    clock: startOfTraining,
+  });
   const found = [input, ...head.parameters.map((parameter) => parameters.get(parameter))];
   found.forEach((gradient, index) => {
     expect(relativeError(gradient as tf.Tensor, tape[index] as tf.Tensor)).toBeLessThan(1e-4);
@@ -176,5 +195,5 @@ it('createClassifier makes fc.weight and fc.bias', () => {
     ['fc.weight', [64, 10]],
     ['fc.bias', [10]],
   ]);
-  expect(head.cost.multiplyAccumulates).toBe(640);
+  expect(headCostOf(head).multiplyAccumulates).toBe(640);
 });

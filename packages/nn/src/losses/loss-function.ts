@@ -11,12 +11,17 @@ export interface LossResult {
 /** A loss on a network's last feature map, with its gradient. */
 export interface LossFunction {
   readonly name: string;
-  /** The output is one score per class: `predict` makes sense. */
-  readonly classifies: boolean;
-  /** Reads `targets.images`. */
-  readonly readsImages?: boolean;
-  /** @param output [batch, 1, 1, classes] or [batch, height, width, channels]; borrowed */
+  /** Names of the targets that `evaluate` and `metrics` read. */
+  readonly reads: readonly string[];
+  /**
+   * Whether the output predicts a target: heads with this loss then have `predict`. Not so for features and
+   * reconstructions.
+   */
+  readonly predicts: boolean;
+  /** @param output [batch, height, width, channels], [batch, 1, 1, classes] for classifiers; borrowed */
   evaluate(output: Tensor4D, targets: Targets, weight: number): LossResult;
+  /** Metrics besides the loss, means over the batch. Owned by the caller. @param output borrowed */
+  metrics?(output: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar>;
   /** Highest bytes during `evaluate`, over the output; what is returned included. */
   peakBytes(outputShape: Shape3, batchSize: number): number;
 }

@@ -5,9 +5,10 @@ import fixture from '../fixtures/pytorch.json' with { type: 'json' };
 import { createRandom } from '../random/random.js';
 import { randomTensor, relativeError } from '../testing/check-block.js';
 import { LiveBytes } from '../testing/live-bytes.js';
+import { classificationMetrics } from './classification-metrics.js';
 import type { LossFunction } from './loss-function.js';
 import { binaryCrossEntropy, meanSquaredError } from './pixel-losses.js';
-import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
+import { pixelCrossEntropy, softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { supervisedContrastive } from './supervised-contrastive.js';
 
 beforeAll(async () => {
@@ -20,7 +21,24 @@ const vectors = () => randomTensor([5, 1, 1, 4], random) as tf.Tensor4D;
 const pixels = () => randomTensor([5, 3, 2, 3], random) as tf.Tensor4D;
 const images = () => tf.sigmoid(pixels());
 
-type Reference = (output: tf.Tensor4D, targets: Targets) => tf.Scalar;
+interface BatchTargets extends Targets {
+  readonly labels: tf.Tensor1D;
+  readonly images: tf.Tensor4D;
+  readonly values: tf.Tensor2D;
+  readonly masks: tf.Tensor3D;
+}
+const batchTargets = (): BatchTargets => ({
+  labels: labels(),
+  images: images(),
+  values: randomTensor([5, 4], random) as tf.Tensor2D,
+  masks: tf.tensor3d(
+    Int32Array.from({ length: 30 }, (_, index) => (index * index) % 3),
+    [5, 3, 2],
+    'int32',
+  ),
+});
+
+type Reference = (output: tf.Tensor4D, targets: BatchTargets) => tf.Scalar;
 const rows = (x: tf.Tensor4D) => tf.reshape(x, [x.shape[0], -1]) as tf.Tensor2D;
 
 const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
@@ -34,13 +52,13 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
     'binaryCrossEntropy',
     binaryCrossEntropy,
     pixels,
-    (x, targets) => tf.losses.sigmoidCrossEntropy(targets.images as tf.Tensor4D, x) as tf.Scalar,
+    (x, targets) => tf.losses.sigmoidCrossEntropy(targets.images, x) as tf.Scalar,
   ],
   [
     'meanSquaredError on images',
     meanSquaredError('images'),
     pixels,
-    (x, targets) => tf.losses.meanSquaredError(targets.images as tf.Tensor4D, x) as tf.Scalar,
+    (x, targets) => tf.losses.meanSquaredError(targets.images, x) as tf.Scalar,
   ],
   [
     'meanSquaredError on labels',
@@ -48,10 +66,23 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
     vectors,
     (x, targets) => tf.losses.meanSquaredError(tf.oneHot(targets.labels, 4), rows(x)) as tf.Scalar,
   ],
+  [
+    'meanSquaredError on values',
+    meanSquaredError(),
+    vectors,
+    (x, targets) => tf.losses.meanSquaredError(targets.values, rows(x)) as tf.Scalar,
+  ],
+  [
+    'pixelCrossEntropy',
+    pixelCrossEntropy(),
+    pixels,
+    (x, targets) =>
+      tf.losses.softmaxCrossEntropy(tf.oneHot(tf.reshape(targets.masks, [30]), 3), tf.reshape(x, [30, 3])) as tf.Scalar,
+  ],
   ['supervisedContrastive', supervisedContrastive(), vectors, contrastiveReference(0.07, true)],
   [
-    'supervisedContrastive, not normalised',
-    supervisedContrastive({ temperature: 0.5, normalise: false }),
+    'supervisedContrastive, not normalized',
+    supervisedContrastive({ temperature: 0.5, normalize: false }),
     vectors,
     contrastiveReference(0.5, false),
   ],
@@ -59,7 +90,7 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
 
 describe.each(cases)('%s', (name, loss, create, reference) => {
   it('has value and gradient of the tape, weighted, and leaks nothing', () => {
-    const targets = { labels: labels(), images: images() };
+    const targets = batchTargets();
     const output = create();
     const wanted = reference(output, targets).dataSync()[0] as number;
     const before = tf.memory().numTensors;
@@ -73,7 +104,7 @@ describe.each(cases)('%s', (name, loss, create, reference) => {
   });
 
   it('has the gradient of finite differences', () => {
-    const targets = { labels: labels(), images: images() };
+    const targets = batchTargets();
     const output = create();
     const { cotangent } = loss.evaluate(output, targets, 1);
     const gradient = cotangent.dataSync();
@@ -93,22 +124,25 @@ describe.each(cases)('%s', (name, loss, create, reference) => {
 
   it('says how many bytes it needs', () => {
     const repeat = <T extends tf.Tensor>(x: T) => tf.concat([x, x, x, x, x, x]) as T;
-    const targets = { labels: repeat(labels()), images: repeat(images()) };
+    const targets = Object.fromEntries(
+      Object.entries(batchTargets()).map(([key, target]) => [key, repeat(target as tf.Tensor)]),
+    );
     const output = repeat(create());
     const meter = new LiveBytes();
     const { peak } = meter.peakOf(() => loss.evaluate(output, targets, 1));
     meter.stop();
     const predicted = loss.peakBytes(output.shape.slice(1) as [number, number, number], 30);
-    if (loss === softmaxCrossEntropy) expect(predicted).toBe(4 * output.size + 4);
+    // What the kernel needs besides its results is not the loss's own.
+    if (name === 'softmaxCrossEntropy' || name === 'pixelCrossEntropy') expect(predicted).toBe(4 * output.size + 4);
     else expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.1 * predicted + 64);
   });
 });
 
 /** The loss of Khosla et al. literally, with differentiable ops. */
-function contrastiveReference(temperature: number, normalise: boolean): Reference {
+function contrastiveReference(temperature: number, normalize: boolean): Reference {
   return (output, targets) => {
     const raw = rows(output);
-    const z = normalise ? tf.div<tf.Tensor2D>(raw, tf.norm(raw, 2, 1, true)) : raw;
+    const z = normalize ? tf.div<tf.Tensor2D>(raw, tf.norm(raw, 2, 1, true)) : raw;
     const batch = z.shape[0];
     const others = tf.sub<tf.Tensor2D>(1, tf.eye(batch));
     const same = tf.equal(tf.reshape(targets.labels, [batch, 1]), tf.reshape(targets.labels, [1, batch]));
@@ -122,8 +156,8 @@ function contrastiveReference(temperature: number, normalise: boolean): Referenc
 
 describe('supervisedContrastive, golden values', () => {
   const unit = () => tf.tensor4d([1, 0, 0.6, 0.8, 0, 1, -0.8, 0.6], [4, 1, 1, 2]);
-  const evaluate = (classes: number[], temperature: number, normalise = true) =>
-    supervisedContrastive({ temperature, normalise }).evaluate(unit(), { labels: tf.tensor1d(classes, 'int32') }, 1);
+  const evaluate = (classes: number[], temperature: number, normalize = true) =>
+    supervisedContrastive({ temperature, normalize }).evaluate(unit(), { labels: tf.tensor1d(classes, 'int32') }, 1);
 
   it.each([
     [[0, 0, 1, 1], 0.07, 1.4565932425710093],
@@ -133,7 +167,7 @@ describe('supervisedContrastive, golden values', () => {
     expect(evaluate(classes, temperature).loss.dataSync()[0]).toBeCloseTo(wanted, 5);
   });
 
-  it('gradient without normalisation', () => {
+  it('gradient without normalization', () => {
     const found = evaluate([0, 0, 1, 1], 0.07, false).cotangent.dataSync();
     const wanted = [-2.0269, -2.7018, -3.3787, 6.7553, 6.7561, 3.377, 4.2793e-4, -3.3776];
     wanted.forEach((value, index) => {
@@ -171,11 +205,61 @@ describe('binaryCrossEntropy', () => {
     expect(evaluate(500, 1)).toEqual([0, 0]);
   });
 
-  it('says what it misses', () => {
+  it('names the target that is missing, or has another shape', () => {
     const output = tf.zeros([1, 2, 2, 3]) as tf.Tensor4D;
     const targets = { labels: labels() };
-    expect(() => binaryCrossEntropy.evaluate(output, targets, 1)).toThrow(/no images/);
+    expect(() => binaryCrossEntropy.evaluate(output, targets, 1)).toThrow(
+      "The batch has no target 'images', which loss 'binaryCrossEntropy' reads; it carries: labels. Create the batches with `withImages`.",
+    );
     const wrong = { labels: labels(), images: tf.zeros([1, 2, 2, 1]) as tf.Tensor4D };
     expect(() => binaryCrossEntropy.evaluate(output, wrong, 1)).toThrow(/1×2×2×3.*1×2×2×1/);
+    expect(() => pixelCrossEntropy().evaluate(output, { masks: tf.zeros([1, 2, 3], 'int32') }, 1)).toThrow(
+      /target 'masks' has shape 1×2×3.*needs 1×2×2/,
+    );
+    expect(() => meanSquaredError().evaluate(output, { values: tf.zeros([1, 3]) }, 1)).toThrow(/1×2×2×3.*1×3/);
+  });
+});
+
+describe('classificationMetrics', () => {
+  const metricsOf = (scores: number[][], classes: number[]) =>
+    new Map(
+      [...classificationMetrics(tf.tensor2d(scores), tf.tensor1d(classes, 'int32'))].map(([key, value]) => [
+        key,
+        value.dataSync()[0] ?? Number.NaN,
+      ]),
+    );
+
+  it('counts exactly, and leaks nothing', () => {
+    const rows = 7;
+    const scores = Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: 12 }, (_, column) => (column * 5 + row) % 12),
+    );
+    // Rank of a label is the number of classes with a higher score.
+    const classes = [0, 1, 2, 3, 4, 5, 6];
+    const ranks = classes.map(
+      (label, row) => scores[row]?.filter((score) => score > (scores[row]?.[label] ?? 0)).length ?? 0,
+    );
+    const before = tf.memory().numTensors;
+    const [x, y] = [tf.tensor2d(scores), tf.tensor1d(classes, 'int32')];
+    const metrics = classificationMetrics(x, y);
+    expect(tf.memory().numTensors).toBe(before + 4);
+    expect([...metrics.keys()]).toEqual(['accuracy', 'top5']);
+    const correct = (metrics.get('accuracy')?.dataSync()[0] ?? Number.NaN) * rows;
+    expect(Math.abs(correct - ranks.filter((rank) => rank < 1).length)).toBeLessThan(1e-5);
+    const amongFive = (metrics.get('top5')?.dataSync()[0] ?? Number.NaN) * rows;
+    expect(Math.abs(amongFive - ranks.filter((rank) => rank < 5).length)).toBeLessThan(1e-5);
+    tf.dispose([x, y, ...metrics.values()]);
+  });
+
+  it('reports top5 from ten classes on', () => {
+    expect([...metricsOf([[1, 2, 3]], [2])]).toEqual([['accuracy', 1]]);
+  });
+
+  it('ranks equal scores by index, and counts NaN as wrong', () => {
+    expect(metricsOf([[1, 1]], [0]).get('accuracy')).toBe(1);
+    expect(metricsOf([[1, 1]], [1]).get('accuracy')).toBe(0);
+    for (const label of [0, 1]) expect(metricsOf([[Number.NaN, Number.NaN]], [label]).get('accuracy')).toBe(0);
+    expect(metricsOf([[Number.NaN, 1]], [1]).get('accuracy')).toBe(0);
+    expect(metricsOf([[Number.NEGATIVE_INFINITY, 1]], [1]).get('accuracy')).toBe(1);
   });
 });

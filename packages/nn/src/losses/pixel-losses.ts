@@ -1,4 +1,4 @@
-import { bytesOf, formatShape, LocalgradError, sameShape, type Targets } from '@localgrad/core';
+import { bytesOf, type Targets } from '@localgrad/core';
 import {
   add,
   dispose,
@@ -18,22 +18,25 @@ import {
   type Tensor4D,
   tidy,
 } from '@tensorflow/tfjs';
+import { asRows } from '../blocks/dense.js';
+import { classificationMetrics } from './classification-metrics.js';
 import type { LossFunction } from './loss-function.js';
+import { requireTarget, targetLike } from './targets.js';
 
 /** PyTorch's BCELoss clamps both logarithms from below. */
 const lowestLogarithm = -100;
 
 /**
- * Mean binary cross-entropy between sigmoid(output) and `targets.images`, from logits.
+ * Mean binary cross-entropy between sigmoid(output) and target `images`, from logits.
  *
  * As in PyTorch's BCELoss no logarithm counts below −100; the gradient is the unclamped σ(z) − t.
  */
 export const binaryCrossEntropy: LossFunction = {
   name: 'binaryCrossEntropy',
-  classifies: false,
-  readsImages: true,
+  reads: ['images'],
+  predicts: false,
   evaluate: (output, targets, weight) => {
-    const wanted = imagesOf(targets, output, 'binaryCrossEntropy');
+    const wanted = targetLike(output, targets, 'images', 'binaryCrossEntropy');
     // −log σ(z) = softplus(−z), −log(1 − σ(z)) = softplus(z); one tidy each keeps few temporaries alive.
     const bounded = (logit: Tensor4D) => minimum(softplus(logit), -lowestLogarithm);
     const on = tidy(() => sum(mul(wanted, bounded(neg(output)))));
@@ -42,44 +45,45 @@ export const binaryCrossEntropy: LossFunction = {
     dispose([on, off]);
     const difference = tidy(() => sub(sigmoid(output), wanted));
     const cotangent = mul<Tensor4D>(difference, weight / output.size);
-    difference.dispose();
+    dispose([difference, wanted]);
     return { loss, cotangent };
   },
   peakBytes: (shape, batchSize) => 4 * bytesOf(shape, batchSize),
 };
 
-/** Mean squared error against `targets.images`, or against one-hot labels (output [batch, 1, 1, classes]). */
-export function meanSquaredError(target: 'images' | 'labels'): LossFunction {
+/**
+ * Mean squared error against the named target: the output's own shape, or [batch, n] for outputs of one pixel. `labels`
+ * are compared as one-hot rows, `images` as reconstructions.
+ */
+export function meanSquaredError(target = 'values'): LossFunction {
+  const isClassification = target === 'labels';
   return {
     name: 'meanSquaredError',
-    classifies: target === 'labels',
-    readsImages: target === 'images',
+    reads: [target],
+    predicts: target !== 'images',
     evaluate: (output, targets, weight) =>
       tidy(() => {
-        const wanted =
-          target === 'images'
-            ? imagesOf(targets, output, 'meanSquaredError')
-            : (reshape(oneHot(targets.labels, output.shape[3]), output.shape) as Tensor4D);
+        const wanted = isClassification
+          ? reshape(oneHot(labelsOf(targets), output.shape[3]), output.shape)
+          : targetLike(output, targets, target, 'meanSquaredError');
         const difference = sub<Tensor4D>(output, wanted);
         return {
-          loss: mean(square(difference)) as Scalar,
+          loss: mean<Scalar>(square(difference)),
           cotangent: mul<Tensor4D>(difference, (2 * weight) / output.size),
         };
       }),
-    peakBytes: (shape, batchSize) => (target === 'images' ? 3 : 4) * bytesOf(shape, batchSize),
+    ...(isClassification ? { metrics: (output, targets) => oneHotMetrics(output, targets) } : {}),
+    peakBytes: (shape, batchSize) => (isClassification ? 4 : 3) * bytesOf(shape, batchSize),
   };
 }
 
-function imagesOf({ images }: Targets, output: Tensor4D, loss: string): Tensor4D {
-  if (images === undefined) {
-    throw new LocalgradError('misuse', `${loss}: the batch has no images in [0, 1] to compare with.`, { loss });
-  }
-  if (!sameShape(images.shape, output.shape)) {
-    throw new LocalgradError(
-      'shape-mismatch',
-      `${loss}: output ${formatShape(output.shape)} does not fit images ${formatShape(images.shape)}.`,
-      { loss, output: output.shape, images: images.shape },
-    );
-  }
-  return images;
+function oneHotMetrics(output: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> {
+  const scores = asRows(output);
+  const metrics = classificationMetrics(scores, labelsOf(targets));
+  scores.dispose();
+  return metrics;
+}
+
+function labelsOf(targets: Targets) {
+  return requireTarget(targets, 'labels', "loss 'meanSquaredError'");
 }

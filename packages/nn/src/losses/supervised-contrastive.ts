@@ -2,6 +2,7 @@ import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { asMaps, asRows } from '../blocks/dense.js';
 import type { LossFunction } from './loss-function.js';
+import { requireTarget } from './targets.js';
 
 export interface SupervisedContrastiveOptions {
   /** τ; default 0.07. */
@@ -9,7 +10,7 @@ export interface SupervisedContrastiveOptions {
   /** The loss is scaled by temperature / baseTemperature; default 0.07. */
   readonly baseTemperature?: number;
   /** Bring every row to unit length first. Default true. */
-  readonly normalise?: boolean;
+  readonly normalize?: boolean;
 }
 
 const smallestNorm = 1e-12;
@@ -21,23 +22,25 @@ const smallestNorm = 1e-12;
  * Reads [batch, 1, 1, features]. Needs O(batch²) memory.
  */
 export function supervisedContrastive(options: SupervisedContrastiveOptions = {}): LossFunction {
-  rejectUnknownKeys('supervisedContrastive', options, ['temperature', 'baseTemperature', 'normalise']);
-  const { temperature = 0.07, baseTemperature = 0.07, normalise = true } = options;
+  rejectUnknownKeys('supervisedContrastive', options, ['temperature', 'baseTemperature', 'normalize']);
+  const { temperature = 0.07, baseTemperature = 0.07, normalize = true } = options;
   requireOption(temperature > 0, 'supervisedContrastive', 'temperature', temperature, 'numbers > 0');
   requireOption(baseTemperature > 0, 'supervisedContrastive', 'baseTemperature', baseTemperature, 'numbers > 0');
   return {
     name: 'supervisedContrastive',
-    classifies: false,
-    evaluate: (output, { labels }, weight) =>
+    reads: ['labels'],
+    predicts: false,
+    evaluate: (output, targets, weight) =>
       tf.tidy(() => {
+        const labels = requireTarget(targets, 'labels', "loss 'supervisedContrastive'");
         const rows = asRows(output);
         const norms = tf.maximum(tf.norm(rows, 2, 1, true), smallestNorm);
-        const z = normalise ? tf.div<tf.Tensor2D>(rows, norms) : rows;
+        const z = normalize ? tf.div<tf.Tensor2D>(rows, norms) : rows;
         const { loss, similarityGradient } = contrast(z, labels, temperature, temperature / baseTemperature);
         // s = z·zᵀ/τ: z stands on both sides.
         const both = tf.tidy(() => tf.add<tf.Tensor2D>(similarityGradient, tf.transpose(similarityGradient)));
         let gradient = tf.mul<tf.Tensor2D>(tf.matMul(both, z), weight / temperature);
-        if (normalise) {
+        if (normalize) {
           const along = tf.sum(tf.mul(gradient, z), 1, true);
           const scaled = tf.greater(norms, smallestNorm);
           gradient = tf.div(tf.sub(gradient, tf.mul(tf.mul(z, along), tf.cast(scaled, 'float32'))), norms);
@@ -46,7 +49,7 @@ export function supervisedContrastive(options: SupervisedContrastiveOptions = {}
       }),
     peakBytes: ([, , features], batchSize) => {
       const square = batchSize * batchSize;
-      const pullBack = 3 * square + (normalise ? 8 : 2) * batchSize * features;
+      const pullBack = 3 * square + (normalize ? 8 : 2) * batchSize * features;
       return 4 * (Math.max(9 * square, pullBack) + 3 * batchSize);
     },
   };

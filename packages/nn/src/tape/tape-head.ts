@@ -1,55 +1,176 @@
-import type { Head, HeadRequest, HeadResult, Parameter, Shape3, Targets } from '@localgrad/core';
-import { bytesOf, sizeOf } from '@localgrad/core';
-import { clone, type Scalar, scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import {
+  bytesOf,
+  type Clock,
+  endOfTraining,
+  evaluationMode,
+  formatShape,
+  type Head,
+  type HeadCost,
+  type HeadRequest,
+  type HeadResult,
+  LocalgradError,
+  type Parameter,
+  type Shape3,
+  type Targets,
+} from '@localgrad/core';
+import { clone, keep, type Scalar, scalar, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { isTrained } from '../blocks/convolution-unit.js';
-import { tapeGradients, tensorOf } from './tape-block.js';
+import { classificationMetrics } from '../losses/classification-metrics.js';
+import { requireTarget } from '../losses/targets.js';
+import { Extras, tapeGradients } from './tape-gradients.js';
+import { type TapeContext, type TapeParameterOptions, TapeParameters } from './tape-parameters.js';
 
-export interface TapeHeadOptions {
+/** What a head's function receives besides feature map, targets and parameters. */
+export interface TapeHeadContext extends TapeContext {
+  readonly clock: Clock;
+}
+
+/** A loss with its parts. */
+export interface TapeLoss {
+  /** A scalar. */
+  readonly loss: Tensor;
+  /** Parts of the loss by name, scalars, for logs. */
+  readonly terms?: Readonly<Record<string, Tensor>>;
+  /** In training: the batch's values of the declared statistics, in their order. */
+  readonly statistics?: readonly Tensor[];
+}
+
+export interface TapeHeadOptions extends TapeParameterOptions {
   readonly name: string;
   readonly inputShape: Shape3;
-  readonly parameters?: readonly Parameter[];
-  /** The loss as an ordinary TensorFlow.js function; gets the parameters' tensors in the order of `parameters`. */
-  readonly fn: (h: Tensor4D, targets: Targets, parameters: readonly Tensor[]) => Scalar;
-  /** Class scores [batch, classes], where the head is a classifier. */
-  readonly predict?: (h: Tensor4D, parameters: readonly Tensor[]) => Tensor;
+  /**
+   * The loss as an ordinary TensorFlow.js function that returns a scalar; receives the parameters' tensors in the order of
+   * `parameters`. Must read no value back.
+   */
+  readonly fn: (
+    h: Tensor4D,
+    targets: Targets,
+    parameters: readonly Tensor[],
+    context: TapeHeadContext,
+  ) => Tensor | TapeLoss;
+  /** Names of the targets that `fn` and `measure` read; default `labels`. */
+  readonly reads?: readonly string[];
+  /** Output in evaluation mode, class scores [batch, classes] for a classifier. */
+  readonly predict?: (h: Tensor4D, parameters: readonly Tensor[], context: TapeContext) => Tensor;
+  /**
+   * Metrics besides `loss` in evaluation mode, means over the batch. Default: accuracy (and top5) of `predict`, where it
+   * returns class scores and the head reads `labels`.
+   */
+  readonly measure?: (
+    h: Tensor4D,
+    targets: Targets,
+    parameters: readonly Tensor[],
+    context: TapeContext,
+  ) => Readonly<Record<string, Tensor>>;
+  /** Multiply-accumulates per sample; default: counted once. */
   readonly multiplyAccumulates?: number;
-  /** Values that the tape keeps for one sample; default: eight times the input. Used to predict the peak. */
+  /** Values that the tape keeps for one sample, to predict memory; default: measured once. */
   readonly tapeValues?: number;
 }
 
-/** A head out of a TensorFlow.js function from a feature map to a scalar loss, differentiated by the tape. */
+/** A head made of a TensorFlow.js function from a feature map to a scalar loss, differentiated by the tape. */
 export function tapeHead(options: TapeHeadOptions): Head {
-  const { name, inputShape, parameters = [], fn, predict } = options;
-  const tapeValues = options.tapeValues ?? 8 * sizeOf(inputShape);
-  const parameterBytes = parameters.reduce((sum, parameter) => sum + 4 * parameter.size, 0);
-  const trained = parameters.filter(isTrained);
+  const { name, inputShape, fn, predict, reads = ['labels'] } = options;
+  const where = `tapeHead '${name}'`;
+  const own = new TapeParameters(where, name, options);
+  const trained = own.parameters.filter(isTrained);
 
-  const evaluate = (h: Tensor4D, targets: Targets, { mode, weight, input }: HeadRequest): HeadResult => {
-    const run = (x: Tensor4D, values: readonly Tensor[]): Scalar => {
-      const loss = fn(x, targets, values);
+  const evaluate = (h: Tensor4D, targets: Targets, { mode, weight, input, clock }: HeadRequest): HeadResult => {
+    for (const target of reads) requireTarget(targets, target, `head '${name}'`);
+    const extras = new Extras();
+    let terms: ReadonlyMap<string, Scalar> | undefined;
+    let statistics: readonly Tensor[] | undefined;
+    const run = (): Scalar => {
+      const values = own.values();
+      const returned = fn(h, targets, values, { ...own.context(mode), clock });
+      const result: TapeLoss = 'loss' in returned ? returned : { loss: returned };
+      const loss = asScalar(`${where}: fn returned a loss`, result.loss);
+      if (result.terms !== undefined) {
+        const entries = Object.entries(result.terms);
+        terms = new Map(
+          entries.map(([term, value]) => [term, extras.keep(asScalar(`${where}: fn returned term '${term}'`, value))]),
+        );
+      }
+      statistics = result.statistics?.map((tensor) => extras.keep(tensor));
       // The loss has an owner of its own.
       return values.includes(loss) ? clone(loss) : loss;
     };
-    if (!mode.training || (!input && trained.length === 0)) {
-      return { loss: tidy(() => run(h, parameters.map(tensorOf))), parameters: new Map() };
-    }
-    const dy = scalar(weight);
-    const { value, input: dx, gradients } = tapeGradients<Scalar>({ x: h, all: parameters, trained, run, dy, input });
-    dy.dispose();
-    const result = { loss: value, parameters: gradients };
-    return dx === undefined ? result : { ...result, input: dx as Tensor4D };
+    const result = differentiate(run, h, { mode, weight, input });
+    own.update(statistics, mode);
+    extras.dispose(terms?.values());
+    return terms === undefined ? result : { ...result, terms };
   };
 
+  const differentiate = (
+    run: () => Scalar,
+    h: Tensor4D,
+    { mode, weight, input }: Omit<HeadRequest, 'clock'>,
+  ): HeadResult => {
+    if (!mode.training || (!input && trained.length === 0)) return { loss: tidy(run), parameters: new Map() };
+    const dy = scalar(weight);
+    const { value: loss, input: dx, gradients } = tapeGradients<Scalar>({ x: h, trained, run, dy, input });
+    dy.dispose();
+    return { loss, parameters: gradients, ...(dx === undefined ? {} : { input: dx as Tensor4D }) };
+  };
+
+  const predictions = (h: Tensor4D): Tensor | undefined =>
+    predict && tidy(() => predict(h, own.values(), own.context(evaluationMode)));
+
+  const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
+    const request = { mode: evaluationMode, weight: 1, input: false, clock: endOfTraining };
+    const { loss, terms } = evaluate(h, targets, request);
+    for (const term of terms?.values() ?? []) term.dispose();
+    if (options.measure !== undefined) {
+      const found = options.measure;
+      const context = own.context(evaluationMode);
+      const metrics = tidy(() => {
+        const measured = Object.entries(found(h, targets, own.values(), context));
+        return measured.map(
+          ([metric, value]) =>
+            [metric, keep(clone(asScalar(`${where}: measure returned '${metric}'`, value)))] as const,
+        );
+      });
+      return new Map([['loss', loss], ...metrics]);
+    }
+    const scores = reads.includes('labels') ? predictions(h) : undefined;
+    const isClassifier = scores?.rank === 2 && targets.labels !== undefined;
+    const metrics = isClassifier
+      ? classificationMetrics(scores as Tensor2D, requireTarget(targets, 'labels', where))
+      : [];
+    scores?.dispose();
+    return new Map([['loss', loss], ...metrics]);
+  };
+
+  const cost = statedCost(options, own.parameters);
   return {
     name,
     inputShape,
-    parameters,
-    statistics: [],
-    cost: {
-      multiplyAccumulates: options.multiplyAccumulates ?? 0,
-      evaluatePeakBytes: (batchSize) => 4 * batchSize * tapeValues + bytesOf(inputShape, batchSize) + parameterBytes,
-    },
+    parameters: own.parameters,
+    statistics: own.statistics,
+    ...(cost === undefined ? {} : { cost }),
+    reads,
     evaluate,
-    ...(predict === undefined ? {} : { predict: (h) => tidy(() => predict(h, parameters.map(tensorOf))) }),
+    measure,
+    ...(predict === undefined ? {} : { predict: (h) => predictions(h) as Tensor }),
+  };
+}
+
+function asScalar(what: string, value: Tensor): Scalar {
+  if (value.rank === 0) return value as Scalar;
+  throw new LocalgradError(
+    'shape-mismatch',
+    `${what} of shape ${formatShape(value.shape)}; it must be a scalar, e.g. the mean over the batch.`,
+    { shape: value.shape },
+  );
+}
+
+/** Absent unless the options state it: then it is measured. */
+function statedCost(options: TapeHeadOptions, parameters: readonly Parameter[]): HeadCost | undefined {
+  const { tapeValues, multiplyAccumulates, inputShape } = options;
+  if (tapeValues === undefined || multiplyAccumulates === undefined) return undefined;
+  const gradients = parameters.reduce((sum, { size }) => sum + 4 * size, 0);
+  return {
+    multiplyAccumulates,
+    evaluatePeakBytes: (batchSize) => 4 * batchSize * tapeValues + bytesOf(inputShape, batchSize) + gradients,
   };
 }

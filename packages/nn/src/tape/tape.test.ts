@@ -1,4 +1,4 @@
-import { evaluationMode, type Shape3, trainingMode } from '@localgrad/core';
+import { evaluationMode, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { relu } from '../blocks/activations.js';
@@ -30,7 +30,7 @@ describe('tapeBlock', () => {
     checkBlock(tapeBlock(options), options.fn);
   });
 
-  it('gives nothing for frozen parameters, nor for those it does not read', () => {
+  it('returns no gradient for frozen parameters, nor for those it does not read', () => {
     const scope = createScope(1);
     const parameters = [scope.parameter('frozen', [2], ones, 'frozen'), scope.parameter('unread', [2], ones)];
     const fn = (x: tf.Tensor4D, [scale]: readonly tf.Tensor[]) => tf.mul<tf.Tensor4D>(x, scale as tf.Tensor);
@@ -66,9 +66,11 @@ describe('tapeBlock', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('says when the shape is wrong and when it cannot be replicated', () => {
+  it('names itself where the shape is wrong, and where it cannot be replicated', () => {
     const block = tapeBlock({ name: 't', inputShape: shape, outputShape: [2, 2, 2], fn: (x) => x });
-    expect(() => block.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(/'t' gave 4×4×2 instead of .* 2×2×2/);
+    expect(() => block.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(
+      /'t' returned 4×4×2 instead of .* 2×2×2/,
+    );
     expect(() => block.replicate(createScope(1))).toThrow(/'replicate'/);
     const able = tapeBlock({ ...convolution(), replicate: () => relu('copy', shape) });
     expect(able.replicate(createScope(1)).name).toBe('copy');
@@ -85,12 +87,12 @@ describe('tapeHead', () => {
     const head = tapeHead({
       ...{ name: 'tape', inputShape: shape, parameters: classifier.parameters, predict: logits },
       fn: (h, { labels }, values) =>
-        tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 3), logits(h, values)) as tf.Scalar,
+        tf.losses.softmaxCrossEntropy(tf.oneHot(labels ?? [], 3), logits(h, values)) as tf.Scalar,
     });
     const h = randomTensor([3, ...shape], createRandom(1)) as tf.Tensor4D;
     const batch = targets();
     const before = tf.memory().numTensors;
-    const request = { mode: trainingMode, weight: 0.3, input: true };
+    const request = { mode: trainingMode, weight: 0.3, input: true, clock: startOfTraining };
     const [found, wanted] = [head.evaluate(h, batch, request), classifier.evaluate(h, batch, request)];
     expect(tf.memory().numTensors).toBe(before + 8);
     expect(found.loss.dataSync()[0]).toBeCloseTo(wanted.loss.dataSync()[0] as number, 5);
@@ -102,13 +104,18 @@ describe('tapeHead', () => {
     expect(relativeError(head.predict?.(h) as tf.Tensor, classifier.predict?.(h) as tf.Tensor)).toBeLessThan(1e-5);
   });
 
-  it('gives the loss alone in evaluation, and no cotangent that is not wanted', () => {
+  it('returns the loss alone in evaluation, and no cotangent that is not wanted', () => {
     const head = tapeHead({ name: 't', inputShape: shape, fn: (h) => tf.mean(tf.square(h)) });
     const h = tf.fill([3, ...shape], 2) as tf.Tensor4D;
     const batch = targets();
     const before = tf.memory().numTensors;
     for (const mode of [evaluationMode, trainingMode]) {
-      const result = head.evaluate(h, batch, { mode, weight: 1, input: mode === evaluationMode });
+      const result = head.evaluate(h, batch, {
+        mode,
+        weight: 1,
+        input: mode === evaluationMode,
+        clock: startOfTraining,
+      });
       expect([result.loss.dataSync()[0], result.input, result.parameters.size]).toEqual([4, undefined, 0]);
       result.loss.dispose();
     }

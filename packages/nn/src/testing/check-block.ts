@@ -1,7 +1,8 @@
-import { type Block, evaluationMode, recomputeMode, trainingMode, type Want } from '@localgrad/core';
+import { type Block, evaluationMode, type Mode, recomputeMode, trainingMode, type Want } from '@localgrad/core';
 import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
+import { costOf } from '../cost/cost-of.js';
 import { createRandom, type Random } from '../random/random.js';
 import { LiveBytes } from './live-bytes.js';
 
@@ -185,7 +186,7 @@ export function copy<T extends tf.Tensor>(tensor: T): T {
  * Checks a block's predicted bytes against measured ones, for kernels without temporaries. `tolerance` is relative to
  * input + output + residuals; vectors of a few channels are below it.
  */
-export function checkCost(block: Block, batch = 4, tolerance = 0.02): void {
+export function checkCost(block: Block, batch = 4, tolerance = 0.02, mode: Mode = recomputeMode): void {
   const random = createRandom(3, 'cost');
   const x = randomTensor([batch, ...block.inputShape], random) as tf.Tensor4D;
   const meter = new LiveBytes();
@@ -194,11 +195,11 @@ export function checkCost(block: Block, batch = 4, tolerance = 0.02): void {
     for (const input of [true, false]) {
       for (const parameters of [true, false]) {
         for (const release of [true, false]) {
-          const forward = meter.peakOf(() => block.forward(x, { training: true, statisticsUpdates: 0 }));
+          const forward = meter.peakOf(() => block.forward(x, { ...mode, statisticsUpdates: 0 }));
           const pass = forward.result;
           const unit = tolerance * Math.max(forward.settled, x.size * 4);
           const outputBytes = 4 * pass.output.size;
-          const { cost } = block;
+          const cost = costOf(block);
           expect(near(forward.peak, cost.forwardPeakBytes(batch)), 'forward').toBeLessThan(unit);
           const aliased = forward.settled === 0 ? outputBytes : 0;
           expect(near(forward.settled + aliased, outputBytes + cost.residualBytes(batch)), 'residuals').toBeLessThan(

@@ -1,11 +1,11 @@
-/** A text in pixels around a point. */
+/** Position of a label next to its point, in pixels. */
 export interface PlacedLabel {
   readonly text: string;
-  /** Where the text starts, ends or has its middle, by `align`. */
+  /** Start, end or middle of the text, depending on `align`. */
   readonly x: number;
   readonly y: number;
   readonly align: 'left' | 'right' | 'center';
-  /** So far from its point that a line should lead there. */
+  /** Whether the label is far enough from its point to need a leader line. */
   readonly isFar: boolean;
 }
 
@@ -24,14 +24,14 @@ interface Box {
   readonly bottom: number;
 }
 
-/** DejaVu Sans, bold, at the size of labels: a little more than its mean. */
+/** Slightly more than the mean of bold DejaVu Sans at the size of labels. */
 const characterWidth = 7.9;
 const height = 14;
 const distance = 8;
 
 /**
- * Puts each text beside its point where it lies on as few other texts and points as possible: greedily, from the
- * candidates right, left, above, below and the corners, nearest first.
+ * Places each label next to its point so that it covers few other labels and points: greedily, among candidates to the
+ * right, left, above, below and at the corners, nearest first.
  */
 export function placeLabels(points: readonly Point[], width: number, areaHeight: number): PlacedLabel[] {
   const marks = points.map(({ x, y }): Box => ({ left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 }));

@@ -5,7 +5,7 @@ import type { Look } from './look.js';
 import { panelHeight, panelWidth } from './panel.js';
 import { shareFormat } from './scales.js';
 
-/** A line with its band; bounds are null where there is none. */
+/** A line with its band. Bounds are null without a band. */
 export interface ChartLine extends Look {
   readonly label: string;
   readonly points: readonly {
@@ -16,20 +16,20 @@ export interface ChartLine extends Look {
   }[];
 }
 
-/** Axes. The panels of a figure share y; each has x of its own, so that short curves are not crushed by long ones. */
+/** Title and axes. The panels of a figure share the y axis only, so that short curves are not compressed by long ones. */
 export interface LineChartOptions {
   readonly title: string;
   readonly x: string;
   readonly y: string;
   readonly xDomain: readonly [number, number];
   readonly yDomain: readonly [number, number];
-  /** How values of x are written; `d` for whole numbers. */
+  /** Number format of x; `d` for integers. */
   readonly xFormat: string | null;
 }
 
-/** More points than that would hide their line. */
+/** Lines with more points have no markers, which would hide the line. */
 const mostPoints = 12;
-/** Solid; the reference; then what else shares a color. */
+/** Solid, the reference, then further lines of the same color. */
 const patterns = [
   [1, 0],
   [5, 5],
@@ -39,7 +39,7 @@ const patterns = [
   [6, 3, 2, 3, 2, 3],
 ] as const;
 
-/** Shares by x: lines with their names at their ends, on bands that were computed before. */
+/** Fractions by x: lines with bands, and their names at their ends. */
 export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineChartOptions): ChartSpec {
   const { xDomain, yDomain, xFormat } = axes;
   const points = lines.flatMap(({ label, color, shape, dash, points: own }) =>
@@ -93,7 +93,7 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
   };
 }
 
-/** Names of lines, in pixels, with a rim of paper so that they can be read on a band or a line. */
+/** Names of lines, outlined in the paper color so that they are readable on bands and lines. */
 function labels(lines: readonly ChartLine[], { xDomain, yDomain }: Omit<LineChartOptions, 'title'>): ChartSpec[] {
   const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
   const down = (value: number) => panelHeight * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
@@ -106,7 +106,7 @@ function labels(lines: readonly ChartLine[], { xDomain, yDomain }: Omit<LineChar
     panelHeight,
   ).map(({ line, text, x, y, leader }) => ({
     ...{ text, x, y, stroke: colorOf(placed[line]?.color ?? 0) },
-    // Of the first row.
+    // Center of the first row.
     top: y - (rowHeight * (text.length - 1)) / 2,
     ...(leader === null ? {} : { fromX: leader.x + 4, fromY: leader.y, toX: x - 2 }),
   }));

@@ -8,13 +8,13 @@ export interface DrawnLine {
 
 /** The name of a line. */
 export interface LineLabel {
-  /** Which of the lines. */
+  /** Index of the line. */
   readonly line: number;
   readonly text: readonly string[];
-  /** Left end of the text, and its middle. */
+  /** Left end of the text and its vertical center. */
   readonly x: number;
   readonly y: number;
-  /** Where the line ends, if a thin line should lead there. */
+  /** End of the line if the label needs a leader to it. */
   readonly leader: { readonly x: number; readonly y: number } | null;
 }
 
@@ -26,21 +26,21 @@ interface Box {
 }
 
 export const labelSize = 12;
-/** DejaVu Sans, bold, at that size: a little more than its mean. */
+/** Slightly more than the mean of bold DejaVu Sans at that size. */
 const characterWidth = 7.9;
 export const rowHeight = 14;
-/** Longer names are broken between words. */
+/** Longer names wrap between words. */
 const longestRow = 16;
 /** From the end of a line to its name. */
 const distance = 9;
 /** A name that is closer to its line's end needs no leader. */
 const near = 8;
-/** What ends that close to the edge has its name beside the panel. */
+/** Lines that end this close to the edge have their names beside the panel. */
 const edge = 14;
 
 /**
- * Puts the name of each line where the line ends. Names beside the panel move apart; those of lines that end earlier go where
- * they hide as little as possible: greedily, the nearest place first.
+ * Places the name of each line at its end. Names beside the panel move apart; names of lines that end earlier go where they
+ * cover the least: greedily, the nearest position first.
  */
 export function placeLineLabels(lines: readonly DrawnLine[], width: number, height: number): LineLabel[] {
   const ends = lines.flatMap(({ label, points }, line) => {
@@ -71,7 +71,7 @@ export function placeLineLabels(lines: readonly DrawnLine[], width: number, heig
   return [...outside, ...inside];
 }
 
-/** Breaks a name between words into as few rows as can be, of about the same length. */
+/** Wraps a name between words into as few rows as possible, of similar length. */
 export function rowsOf(label: string): string[] {
   const words = label.split(' ');
   const count = broken(words, longestRow).length;
@@ -98,7 +98,7 @@ function labelAt({ line, text, end }: Ending, x: number, y: number): LineLabel {
   return { line, text, x, y, leader: isMoved ? end : null };
 }
 
-/** To the right of a line's end, at its height or above or below; at last beside the panel. */
+/** Positions to the right of the end of a line, at, above or below its height; last, beside the panel. */
 function candidates({ x, y }: { readonly x: number; readonly y: number }, width: number): [number, number][] {
   const heights = Array.from({ length: 51 }, (_, at) => y + 4 * (at % 2 === 0 ? at / 2 : -(at + 1) / 2));
   return [x + distance, x + 3 * distance, width + distance].flatMap((left) =>

@@ -1,4 +1,4 @@
-/** Points that no other one beats: none is as cheap and more accurate, or cheaper and as accurate. By rising cost. */
+/** Pareto-optimal points (low x, high y) in the order of x. */
 export function paretoFront<T extends { readonly x: number; readonly y: number }>(points: readonly T[]): T[] {
   return points
     .filter(

@@ -1,4 +1,4 @@
-/** Least and greatest of some numbers with some room around them. */
+/** Minimum and maximum of numbers with a margin. */
 export function domainOf(values: readonly number[], room = 0.04): [number, number] {
   const least = Math.min(...values);
   const most = Math.max(...values);
@@ -6,15 +6,15 @@ export function domainOf(values: readonly number[], room = 0.04): [number, numbe
   return [least - margin, most + margin];
 }
 
-/** The same for shares: never beyond 0 and 1. */
+/** The same for fractions, within [0, 1]. */
 export function shareDomainOf(values: readonly number[]): [number, number] {
   const [least, most] = domainOf(values);
   return [Math.max(0, least), Math.min(1, most)];
 }
 
 /**
- * Moves heights that are closer than `gap` apart, around their common middle, within `domain` if they fit. The order stays.
- * An item of `size` n takes the room of n others.
+ * Moves heights apart that are closer than `gap`, around their common center, within the domain if they fit. Keeps the
+ * order. An item of size n occupies n gaps.
  */
 export function spread<T extends { readonly y: number; readonly size?: number }>(
   ends: readonly T[],
@@ -46,13 +46,13 @@ export function spread<T extends { readonly y: number; readonly size?: number }>
   function placed(items: T[]) {
     const height = heightOf(items);
     const middle = items.reduce((sum, { y }) => sum + y, 0) / items.length;
-    // The middle of a single one may lie on the domain's bounds.
+    // The center of a single item may lie on the bounds of the domain.
     const bottom = Math.max(least - gap / 2, Math.min(most + gap / 2 - height, middle - height / 2));
     return { items, bottom };
   }
 }
 
-/** Number format of an axis of shares: as many decimals as its ticks need. */
+/** Number format of an axis of fractions, with the decimals that its ticks need. */
 export function shareFormat([least, most]: readonly [number, number]): string {
   const step = (most - least) / 5;
   return step >= 0.01 ? '.0%' : step >= 0.001 ? '.1%' : '.2%';

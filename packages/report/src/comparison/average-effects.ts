@@ -3,28 +3,27 @@ import type { DifferenceTest } from '@localgrad/statistics';
 import { holm, pairedTest } from '@localgrad/statistics';
 import { type AccuracyMeasure, factorPairs, measured } from './compare-conditions.js';
 
-/** What a value of the compared factor adds on average over all settings of the other factors. */
+/** Average effect of a value of the compared factor over all settings of the other factors. */
 export interface AverageEffect {
-  /** Of the compared factor. */
+  /** Value of the compared factor. */
   readonly value: string;
-  /** Pairs of conditions that differ in the compared factor alone. */
+  /** Number of pairs of conditions that differ only in the compared factor. */
   readonly settings: number;
   /** Seeds that have a run in all of these conditions. */
   readonly seeds: readonly number[];
-  /** Value minus baseline, accuracies in [−1, 1]; null where there are no such seeds. */
+  /** Value minus baseline, accuracies in [−1, 1]; null without such seeds. */
   readonly test: DifferenceTest | null;
-  /** The p of `test`, adjusted by Holm's method over the values; null where that is. */
+  /** p value of `test`, adjusted by Holm's method over the values; null if `test` has none. */
   readonly adjustedP: number | null;
 }
 
 /**
- * Tests each value of `study.compare.factor` against the baseline over all settings at once: the mean difference over
- * the settings is taken for each seed, and a t test made of these means. Seeds are what varies; the settings are those of
- * the study, not a sample of others.
+ * Tests each value of `study.compare.factor` against the baseline over all settings at once: a paired t test of the mean over
+ * the settings for each seed. Seeds are the random factor; the settings are fixed, not a sample. Omits diverged runs.
  *
- * @param options.confidence of the intervals, in (0, 1), by default 0.95; these are not adjusted
- * @returns one for each value with a pair, in the order of the study's conditions; none without `study.compare`
- * @throws LocalgradError as `compareConditions` does
+ * @param options.confidence of the intervals, in (0, 1), default 0.95; not adjusted
+ * @returns one effect per value with a pair, in the order of conditions; none without `study.compare`
+ * @throws LocalgradError as `compareConditions`
  */
 export function averageEffects(
   study: Study,

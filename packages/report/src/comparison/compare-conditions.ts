@@ -9,8 +9,9 @@ import {
   untested,
   welchTest,
 } from '@localgrad/statistics';
+import { isDiverged } from './diverged.js';
 
-/** Which of a run's accuracies is compared. The best of all epochs is chosen by the test set itself, so optimistic. */
+/** Accuracy to compare. The best of all epochs is selected on the test set and therefore optimistic. */
 export type AccuracyMeasure = 'testAccuracy' | 'bestTestAccuracy';
 
 /** One condition tested against another; differences are accuracies in [−1, 1], first minus second. */
@@ -19,42 +20,42 @@ export interface ConditionComparison {
   readonly condition: string;
   /** Key of the condition it is compared with. */
   readonly against: string;
-  /** How many runs with this measure each of the two has. */
+  /** Number of runs with this measure on each side. */
   readonly runs: readonly [condition: number, against: number];
-  /** Null where one of the two has no such run; its p is null where one has fewer than two or neither varies. */
+  /** Null if one side has no such run. Its p value is null if one side has fewer than two runs or neither varies. */
   readonly welch: DifferenceTest | null;
-  /** The p of `welch`, adjusted by Holm's method for all tests of the family; null where that is. */
+  /** p value of `welch`, adjusted by Holm's method over the family; null if `welch` has none. */
   readonly adjustedP: number | null;
-  /** Null where one of the two has no run. */
+  /** Null if one side has no run. */
   readonly effect: EffectSize | null;
-  /** Seeds that both have. */
+  /** Seeds of both sides. */
   readonly sharedSeeds: readonly number[];
-  /** Over the shared seeds, not part of the family; null where there are none. */
+  /** Test over the shared seeds, not part of the family; null without shared seeds. */
   readonly paired: DifferenceTest | null;
 }
 
-/** Three families of tests, each adjusted by itself, in the order of the study's conditions. */
+/** Three separately adjusted families of tests, in the order of conditions. */
 export interface StudyComparisons {
   readonly measure: AccuracyMeasure;
   readonly confidence: number;
-  /** By `study.compare`; empty without it. Conditions that no other matches in all other factors are left out. */
+  /** By `study.compare`; empty without it. Omits conditions without a match in all other factors. */
   readonly byFactor: readonly ConditionComparison[];
   /** Every other condition against `study.reference`; empty without it. */
   readonly byReference: readonly ConditionComparison[];
-  /** Conditions whose value of the compared factor is made of others (`MLM + LAM`) against each of these. */
+  /** Conditions whose value of the compared factor combines others (`MLM + LAM`), against each of its parts. */
   readonly byPart: readonly ConditionComparison[];
 }
 
 /**
- * Tests the conditions of a study by Welch's test, with effect sizes: each against the one that differs from it in
- * `study.compare.factor` alone and has `study.compare.baseline` there, and each against `study.reference`.
+ * Tests the conditions of a study with Welch's test and effect sizes: each against the condition that differs only in
+ * `study.compare.factor` and has the value `study.compare.baseline`, and each against `study.reference`. Omits diverged runs.
  *
- * Tests that cannot be made (fewer than two runs, no spread) have no p and do not count in the adjustment; neither do
- * runs that are the same, seed by seed, as those with and without recomputation are.
+ * Impossible tests (fewer than two runs, no spread) have no p value and do not count in the adjustment; neither do conditions
+ * with identical runs for each seed, as with and without activation recomputation.
  *
- * @param options.confidence of the intervals of the differences, in (0, 1), by default 0.95; these are not adjusted
- * @throws LocalgradError `unknown-name` for a factor, a baseline or a reference that the study does not have,
- * `invalid-data` where two baselines fit one condition
+ * @param options.confidence of the intervals of the differences, in (0, 1), default 0.95; not adjusted
+ * @throws LocalgradError `unknown-name` for an unknown factor, baseline or reference, `invalid-data` if two baselines match
+ * one condition
  */
 export function compareConditions(
   study: Study,
@@ -71,7 +72,7 @@ export function compareConditions(
   };
 }
 
-/** Tests pairs of conditions as one family. @param options as those of `compareConditions` */
+/** Tests pairs of conditions as one family. @param options as for `compareConditions` */
 export function comparePairs(
   pairs: readonly ConditionPair[],
   measure: AccuracyMeasure,
@@ -80,10 +81,10 @@ export function comparePairs(
   return adjusted(pairs.map((pair) => compared(pair, measure, confidence)));
 }
 
-/** A condition, and the one that it is compared with. */
+/** A condition and the one that it is compared with. */
 export type ConditionPair = readonly [condition: Condition, against: Condition];
 
-/** Conditions that differ in `study.compare.factor` alone, each with its baseline. */
+/** Conditions with the baseline that differs only in `study.compare.factor`. */
 export function factorPairs({ compare, conditions, factors }: Study): ConditionPair[] {
   if (compare === null) return [];
   const { factor, baseline } = compare;
@@ -97,7 +98,7 @@ export function factorPairs({ compare, conditions, factors }: Study): ConditionP
     if (another !== undefined && match !== undefined) {
       throw new LocalgradError(
         'invalid-data',
-        `compareConditions: '${match.key}' and '${another.key}' are both a baseline of '${condition.key}': their labels are the same; allowed: one condition for each combination of labels.`,
+        `compareConditions: '${match.key}' and '${another.key}' are both a baseline of '${condition.key}': they have the same labels; allowed: one condition per combination of labels.`,
         { condition: condition.key, baselines: [match.key, another.key] },
       );
     }
@@ -105,7 +106,7 @@ export function factorPairs({ compare, conditions, factors }: Study): ConditionP
   });
 }
 
-/** Conditions whose value of the compared factor is made of others, as `MLM + LAM` is, each with those of its parts. */
+/** Conditions whose value of the compared factor combines others (`MLM + LAM`), with each of its parts. */
 function partPairs({ compare, conditions }: Study): ConditionPair[] {
   if (compare === null) return [];
   const { factor } = compare;
@@ -165,12 +166,12 @@ function compared(
   };
 }
 
-/** By seed; runs without a test set have nothing to compare. */
+/** Values by seed; omits diverged runs and runs without a test set. */
 export function measured(runs: readonly FinishedRun[], measure: AccuracyMeasure): Map<number, number> {
   return new Map(
-    runs.flatMap(({ seed, summary }) => {
-      const value = summary[measure];
-      return value === null ? [] : [[seed, value] as const];
+    runs.flatMap((run) => {
+      const value = isDiverged(run) ? null : run.summary[measure];
+      return value === null ? [] : [[run.seed, value] as const];
     }),
   );
 }

@@ -18,7 +18,7 @@ describe('the figure', () => {
     ['resnet110', 55, 'mlm(greedy, independentWeight: 0.5..0.001)'],
     ['resnet110', 55, 'mlaan(greedy)'],
     ['resnet32', 8, 'backprop'],
-  ])('of %s in %i modules, %s: nothing lies on anything else', async (backbone, modules, method) => {
+  ])('of %s in %i modules, %s: has no overlapping parts', async (backbone, modules, method) => {
     const explanation = await explainRun({ backbone, modules, method, width: 2, batch: 2 });
     const { columns, columnWidth, hasUprightNames, rows, heads, classifier, width, height, network } = layOut(
       explanation,
@@ -42,13 +42,13 @@ describe('the figure', () => {
     expect(heads.weightsRight).toBeLessThan(width);
     expect(above).toBeLessThan(height);
     const svg = explanationSvg(explanation);
-    // The renderer refuses what is not well-formed.
+    // The renderer rejects malformed XML.
     expect((await pngOf(svg)).byteLength).toBeGreaterThan(1000);
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
     expect(svg.match(/>L<\/text>/g)?.length).toBe(lanes.length + 1);
   });
 
-  it('draws a chain that goes back to earlier blocks on a line of its own', async () => {
+  it('draws a chain that returns to earlier blocks on a separate line', async () => {
     const explanation = await explainRun({
       backbone: 'resnet14',
       modules: 7,

@@ -16,8 +16,8 @@ import {
 import { fontSize, type Layout, layOut, margin, moduleEdges, titleOf, titleSize } from './layout.js';
 
 /**
- * A plan as a vector graphic: the network on top, one line for each loss below it. A bar covers the blocks that the loss
- * trains; the copies of its chain stand in the columns of the blocks that they are copies of.
+ * Draws a plan as SVG: the network at the top, with one line per loss below it. A bar covers the blocks that the loss trains;
+ * the copies of its chain are in the columns of the blocks that they copy.
  */
 export function explanationSvg(explanation: Explanation): string {
   const provisional = layOut(explanation, 0);
@@ -131,7 +131,7 @@ function drawColumnTitles({ heads, network }: Layout): string {
   );
 }
 
-/** Units of work under each module, ours and the reference procedure's. */
+/** Units of work below each module, of this plan and of the reference procedure. */
 function drawStrips({ modules, totals }: Explanation, { columns, stripsTop, heads }: Layout): string {
   const strip = (label: string, y: number, values: readonly number[], total: number) =>
     [
@@ -159,7 +159,7 @@ function drawStrips({ modules, totals }: Explanation, { columns, stripsTop, head
   ].join('');
 }
 
-/** What the signs mean, those in use only, in as many lines as they need. */
+/** Legend of the symbols in use. */
 function drawLegend({ objectives }: Explanation, width: number): { markup: string; height: number } {
   const chains = objectives.flatMap(({ chain }) => (chain === undefined ? [] : [chain]));
   const copies = chains.flatMap(({ blocks }) => blocks);

@@ -1,27 +1,26 @@
-import type { ChainBlock, ObjectiveRole } from '@localgrad/core';
+import type { ObjectiveRole } from '@localgrad/core';
+import type { ChainBlock } from '@localgrad/engine';
 import { arrowHead, element, line, rectangle, text } from '../theme/markup.js';
 import { ink, mutedInk, paper } from '../theme/palette.js';
 import { weightText } from './labels.js';
 import { type Column, columnOf, fontSize, type Lane, type Layout, moduleEdges } from './layout.js';
 
-/** Apart for color-blind eyes, and dark enough for small text on paper. */
-export const roleColors: Readonly<Record<ObjectiveRole, string>> = {
-  independent: '#1b6fa5',
-  cascaded: '#b85614',
-  final: '#1d7a57',
-};
+/** Distinguishable by color-blind readers, and dark enough for small text on paper. */
+export const roleColors = { independent: '#1b6fa5', cascaded: '#b85614', final: '#1d7a57' } as const;
 export const averageColor = '#7a4fb3';
-const learnableFills: Readonly<Record<ObjectiveRole, string>> = {
-  independent: '#e0eef8',
-  cascaded: '#fbe9dc',
-  final: '#dff1e8',
-};
+const learnableFills = { independent: '#e0eef8', cascaded: '#fbe9dc', final: '#dff1e8' } as const;
+
+/** The role whose look an objective has: roles of other decorators look like local losses. */
+function lookOf(role: ObjectiveRole): keyof typeof roleColors {
+  if (role === 'cascaded') return 'cascaded';
+  return role === 'final' ? 'final' : 'independent';
+}
 const averageFill = '#f1eafa';
 
 const barHeight = 6;
 const boxHeight = 11;
 
-/** A copy of a block in a chain, where it is drawn. */
+/** Position of a copy of a block in a chain. */
 interface PlacedCopy {
   readonly columnRight: number;
   readonly left: number;
@@ -30,10 +29,10 @@ interface PlacedCopy {
   readonly averaged?: readonly [left: number, width: number];
 }
 
-/** What a loss trains, its chain, its head and its weight. */
+/** Draws the span of a loss, its chain, its head and its weight. */
 export function drawLane(lane: Lane, layout: Layout): string {
   const { objective, y, chainY } = lane;
-  const color = roleColors[objective.role];
+  const color = roleColors[lookOf(objective.role)];
   const { left } = moduleEdges(layout.columns, objective.span[0]);
   const { right } = moduleEdges(layout.columns, objective.span[1]);
   const copies = placeCopies(objective.chain?.blocks ?? [], layout);
@@ -70,7 +69,7 @@ export function drawLoss(x: number, y: number, color: string): string {
 }
 
 export function drawLearnable(left: number, y: number, width: number, role: ObjectiveRole): string {
-  const look = { fill: learnableFills[role], stroke: roleColors[role], rx: 2 };
+  const look = { fill: learnableFills[lookOf(role)], stroke: roleColors[lookOf(role)], rx: 2 };
   return rectangle(left, y - boxHeight / 2, width, boxHeight, look);
 }
 
@@ -108,7 +107,7 @@ function placeCopies(blocks: readonly ChainBlock[], { columns, columnWidth }: La
   return blocks.flatMap((block, position) => {
     const column = columnOf(columns, block.reference);
     if (column === undefined) return [];
-    // A block that stands twice in a chain shares its column with itself.
+    // Two copies of the same block share its column.
     const share = columnWidth / blocks.filter((other) => same(block, other)).length;
     const left = column.left + share * blocks.slice(0, position).filter((other) => same(block, other)).length;
     const width = 0.3 * share;
@@ -164,7 +163,7 @@ function innerBorders([from, to]: readonly [number, number], { columns }: Layout
   return Array.from({ length: to - from }, (_, index) => moduleEdges(columns, from + index).right);
 }
 
-/** Names of the rows' modules and the light ground of every second one. */
+/** Names of the modules, and a light background of every second row. */
 export function drawRowGrounds({ rows, heads, columns }: Layout, left: number): string {
   return rows
     .map(({ module, top, bottom }, index) => {

@@ -4,7 +4,7 @@ import type { Explanation } from '@localgrad/runs';
 import { textWidth } from '../theme/markup.js';
 import { weightText } from './labels.js';
 
-/** A backbone block's column: everything that belongs to the block stands in it. */
+/** Column of a backbone block; contains everything that belongs to the block. */
 export interface Column {
   readonly reference: BlockReference;
   readonly label: string;
@@ -17,7 +17,7 @@ export interface Column {
 export interface Lane {
   readonly objective: ObjectiveDescription;
   readonly y: number;
-  /** Where its chain stands: on the same line, unless the chain goes back to blocks under the bar. */
+  /** Position of its chain: the same line, unless the chain returns to blocks below the bar. */
   readonly chainY: number;
 }
 
@@ -32,12 +32,12 @@ export interface Row {
 export interface Layout {
   readonly columns: readonly Column[];
   readonly columnWidth: number;
-  /** Block names are set upright where columns are narrow. */
+  /** Whether block names are vertical, for narrow columns. */
   readonly hasUprightNames: boolean;
   readonly network: { readonly top: number; readonly blocksTop: number; readonly bottom: number };
   readonly classifier: { readonly left: number; readonly right: number };
   readonly rows: readonly Row[];
-  /** Right of the drawing: names of heads, and where their weights end. */
+  /** To the right of the drawing: left edge of the heads and right edge of their weights. */
   readonly heads: { readonly left: number; readonly weightsRight: number };
   readonly left: number;
   readonly stripsTop: number;
@@ -56,9 +56,9 @@ const headerHeight = 74;
 const stripHeight = 18;
 
 /**
- * Places a column for each block of the backbone and a row for each module with losses. Copies of a block stand in its own
- * column. A chain's blocks come after the module, so copies lie to the right of the bars, and what runs down to them from
- * the live blocks crosses no bar, whatever the number of modules.
+ * Places one column per backbone block and one row per module with losses. Copies of a block are in its column. The blocks of
+ * a chain come after the module, so copies are to the right of the bars, and lines from the live blocks down to them cross
+ * no bar.
  */
 export function layOut(explanation: Explanation, legendHeight: number): Layout {
   const { modules, objectives } = explanation;
@@ -99,7 +99,7 @@ export function layOut(explanation: Explanation, legendHeight: number): Layout {
   const headsLeft = classifier.right + 18;
   const headWidth = widest(['head', ...objectives.map(({ head }) => head)]);
   const weightWidth = widest(['weight', ...objectives.map(weightText)]);
-  // Titles and legend need some room, however small the network is.
+  // Title and legend need a minimum width.
   const weightsRight = Math.max(
     headsLeft + headWidth + 20 + weightWidth,
     720,

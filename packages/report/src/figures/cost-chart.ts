@@ -16,7 +16,7 @@ export interface CostPoint extends Omit<Look, 'dash'> {
   readonly high: number | null;
 }
 
-/** Higher than other panels: points of like accuracy need room. */
+/** Higher than other panels, to separate points of similar accuracy. */
 const height = 270;
 const align = ['left', 'right', 'center'] as const;
 

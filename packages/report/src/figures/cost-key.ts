@@ -11,15 +11,15 @@ interface Entry {
   readonly isHead: boolean;
 }
 
-/** As wide as a panel with its axis, so that the page shows both at one scale. */
+/** Width of a panel with its axis, so that the page shows both at the same scale. */
 const leastWidth = panelWidth + 56;
 const rowHeight = 15;
-/** More rows than that begin another column. */
+/** Rows per column. */
 const mostRows = 24;
-/** DejaVu Sans at the size of labels: a little more than its mean. */
+/** Slightly more than the mean of DejaVu Sans at the size of labels. */
 const characterWidth = 7.2;
 
-/** What colors and numbers of points stand for, so that the drawing can be read without the page. */
+/** Meaning of the colors and numbers of points, so that the drawing can be read without the page. */
 export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Line>): FigurePanel {
   const entries = entriesOf(rows, lines);
   const columns = Math.ceil(entries.length / mostRows);
@@ -38,10 +38,10 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
   const text = { type: 'text', align: 'left', baseline: 'middle', fontSize: labelSize };
   const color = { field: 'stroke', type: 'nominal', scale: null };
   return {
-    title: 'What the points are',
+    title: 'Key',
     description: `Key. ${rows.map(({ number, condition }) => `${number}: ${condition.name}`).join('; ')}.`,
     spec: {
-      title: { text: 'What the points are', fontSize: 13, offset: 12 },
+      title: { text: 'Key', fontSize: 13, offset: 12 },
       width: width * columns,
       height: rowHeight * perColumn,
       layer: [
@@ -68,7 +68,7 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
   };
 }
 
-/** Conditions under what they have in common: the value of the compared factor, which their color stands for. */
+/** Conditions grouped by the value of the compared factor, which determines their color. */
 function entriesOf(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Line>): Entry[] {
   const groups = new Map<string, { line: Line; rows: ConditionRow[] }>();
   for (const row of rows) {

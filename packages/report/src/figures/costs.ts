@@ -16,10 +16,10 @@ interface Cost {
 }
 
 const mebibyte = 2 ** 20;
-/** More points than that are named by their numbers. */
+/** More points than this are labeled by numbers. */
 const mostNames = 4;
 
-/** Final accuracy against what it costs; null where no run was tested. */
+/** Final accuracy against costs; null if no run was tested. */
 export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figure | null {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length === 0) return null;
@@ -44,7 +44,7 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
         front,
         panel: {
           title: `Accuracy against ${cost.title.toLowerCase()}`,
-          description: `Scatter plot. On the Pareto front, from cheap to dear: ${listed(front.map((row) => row.condition.name))}.`,
+          description: `Scatter plot. On the Pareto front, from the lowest cost to the highest: ${listed(front.map((row) => row.condition.name))}.`,
           spec: costChart(points, { title: cost.title, x: cost.x, yDomain }),
         },
       },
@@ -54,7 +54,7 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
   return {
     id: 'accuracy-against-cost',
     title: 'Accuracy against cost',
-    caption: `Mean test accuracy after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: nothing else is as accurate for less.${hasKey ? ' Numbers are those of the first column of the results.' : ''}`,
+    caption: `Mean test accuracy after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: no other condition is as accurate at a lower cost.${hasKey ? ' Numbers refer to the first column of the results.' : ''}`,
     panels: [...drawn.map(({ panel }) => panel), ...(hasKey ? [costKey(tested, lines)] : [])],
     table: {
       columns: ['Condition', 'Accuracy', 'Peak memory', 'Training time', 'Multiply-accumulates'],

@@ -36,21 +36,18 @@ describe('curves', () => {
   it.each([
     ['epoch', learningCurves],
     ['compute', equalComputeCurves],
-  ] as const)(
-    'by %s: each panel has the range of its own lines, and all have one range of accuracies',
-    (_, figureOf) => {
-      const drawn = specs(figureOf(panels));
-      expect(drawn).toHaveLength(5);
-      for (const spec of drawn) {
-        const { x, y } = axesOf(spec);
-        expect(x.scale.domain[1]).toBeCloseTo(Math.max(...valuesOf(spec).map((point) => point.x)), 9);
-        expect(y.scale.domain).toEqual(axesOf(drawn[0] as DrawnSpec).y.scale.domain);
-        expect(y.title).toBe('test accuracy');
-      }
-    },
-  );
+  ] as const)('by %s: fit x to the lines of each panel and share one accuracy range', (_, figureOf) => {
+    const drawn = specs(figureOf(panels));
+    expect(drawn).toHaveLength(5);
+    for (const spec of drawn) {
+      const { x, y } = axesOf(spec);
+      expect(x.scale.domain[1]).toBeCloseTo(Math.max(...valuesOf(spec).map((point) => point.x)), 9);
+      expect(y.scale.domain).toEqual(axesOf(drawn[0] as DrawnSpec).y.scale.domain);
+      expect(y.title).toBe('test accuracy');
+    }
+  });
 
-  it('by epoch: three epochs fill their panel beside one of twelve', () => {
+  it('by epoch: let three epochs fill their panel next to one of twelve', () => {
     const ends = specs(learningCurves(panels)).map((spec) => axesOf(spec).x.scale.domain);
     expect(ends).toEqual([...Array.from({ length: 4 }, () => [1, 3]), [1, 12]]);
   });
@@ -60,7 +57,7 @@ describe('linear separability', () => {
   const view = viewOf(syntheticStudy({ epochs: 2, seeds: 2 }));
   const figure = separabilityCurves(view, panelsOf(view));
 
-  it('is drawn by the share of the modules: what is one module has its point at the end', () => {
+  it('is drawn by depth: a network of one module has its point at the end', () => {
     const all = specs(figure).flatMap(valuesOf);
     expect(Math.min(...all.map(({ x }) => x))).toBe(1 / 8);
     const whole = all.filter(({ label }) => label === 'end to end');
@@ -70,11 +67,11 @@ describe('linear separability', () => {
       for (const label of labels) {
         expect(Math.max(...valuesOf(spec).flatMap((point) => (point.label === label ? [point.x] : [])))).toBe(1);
       }
-      expect(axesOf(spec).x.title).toBe('share of the modules');
+      expect(axesOf(spec).x.title).toBe('fraction of the modules');
     }
   });
 
-  it('says so in words and in its table', () => {
+  it('is described in words and in its table', () => {
     expect(figure?.panels.at(-1)?.description).toMatch(/end to end: 8\d\.\d\d\u00a0% at the end, its only probe/);
     expect(figure?.panels[0]?.description).toMatch(/MLAAN: .* after the first of 4 modules, .* after the last/);
     expect(figure?.table.rows.filter(([name]) => name === 'DGL, K = 4').map(([, x]) => x)).toEqual([
@@ -85,17 +82,17 @@ describe('linear separability', () => {
     ]);
   });
 
-  it('has the same training cut into modules in place of a reference with one probe, under its own name', () => {
+  it('replaces a reference with one probe by the same training cut into modules, under its own name', () => {
     const labels = specs(figure).map((spec) => new Set(valuesOf(spec).map(({ label }) => label)));
     for (const of of labels.slice(0, -1)) {
       expect(of).toContain('end to end recomputed');
       expect(of).not.toContain('end to end');
     }
     expect(labels.at(-1)).toContain('end to end');
-    expect(figure?.caption).toContain('“end to end recomputed” stands for “end to end”');
+    expect(figure?.caption).toContain('“end to end recomputed” is shown instead of “end to end”');
   });
 
-  it('keeps the reference where the other one was trained for longer', () => {
+  it('keeps the reference if the other one was trained for longer', () => {
     const conditions = view.study.conditions.map((condition) =>
       condition.name === 'end to end recomputed'
         ? { ...condition, config: { ...condition.config, epochs: 9 } }
@@ -104,7 +101,7 @@ describe('linear separability', () => {
     const longer = viewOf({ ...view.study, conditions });
     const kept = separabilityCurves(longer, panelsOf(longer));
     for (const spec of specs(kept)) expect(valuesOf(spec).map(({ label }) => label)).toContain('end to end');
-    expect(kept?.caption).not.toContain('stands for');
+    expect(kept?.caption).not.toContain('shown instead');
   });
 });
 
@@ -115,7 +112,7 @@ describe('a figure in one file', () => {
     for (const figure of figuresOf(viewOf(uneven()))) drawn.push(await draw(figure));
   });
 
-  it('has text of six points at least where it is seven inches wide', () => {
+  it('has text of at least six points at a width of seven inches', () => {
     for (const { id, svg } of drawn) {
       const sizes = [...svg.matchAll(/font-size="([\d.]+)px"/g)].map(([, size]) => Number(size));
       const [, width] = /<svg[^>]* width="([\d.]+)"/.exec(svg) ?? [];
@@ -123,7 +120,7 @@ describe('a figure in one file', () => {
     }
   });
 
-  it('names every point of costs beside them', () => {
+  it('names every point of the cost charts in a key', () => {
     const costs = drawn.find(({ id }) => id === 'accuracy-against-cost');
     for (const { number, condition } of viewOf(uneven()).rows) {
       expect(costs?.svg.replaceAll(/\s+/g, ' ')).toContain(`>${number} ${condition.name}<`);

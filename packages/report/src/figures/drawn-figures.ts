@@ -10,14 +10,14 @@ import { equalComputeCurves, learningCurves, separabilityCurves } from './learni
 import { moduleLosses } from './module-losses.js';
 import { overview } from './overview.js';
 
-/** A figure with its drawings: one SVG a panel for the page, and all panels in one for a paper. */
+/** A figure with its drawings: one SVG per panel for the page, and all panels in one file for a paper. */
 export interface DrawnFigure extends Figure {
   readonly panelSvgs: readonly string[];
   readonly svg: string;
   readonly png: Uint8Array;
 }
 
-/** All figures for which the study has numbers. */
+/** All figures for which the study has data. */
 export function figuresOf(view: StudyView): Figure[] {
   const panels = panelsOf(view);
   return [
@@ -29,7 +29,7 @@ export function figuresOf(view: StudyView): Figure[] {
   ].filter((figure) => figure !== null);
 }
 
-/** Draws a figure. The same figure gives the same bytes. */
+/** Draws a figure. Equal figures yield equal bytes. */
 export async function draw(figure: Figure): Promise<DrawnFigure> {
   const panelSvgs: string[] = [];
   for (const { spec, title, description } of figure.panels) {

@@ -1,6 +1,6 @@
 import type { ChartSpec } from '../charts/chart.js';
 
-/** Numbers behind a figure, or any other table. */
+/** Numbers behind a figure. */
 export interface DataTable {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -9,23 +9,21 @@ export interface DataTable {
 /** One drawing of a figure. */
 export interface FigurePanel {
   readonly title: string;
-  /** What is to be seen, for readers who do not see it. */
+  /** Text alternative. */
   readonly description: string;
   readonly spec: ChartSpec;
 }
 
-/** Names of all figures that a report can have. */
-export const figureIds = [
-  'overview',
-  'learning-curves',
-  'accuracy-against-cost',
-  'equal-compute',
-  'module-losses',
-  'linear-separability',
-] as const;
-export type FigureId = (typeof figureIds)[number];
+/** Figures that a report can have. */
+export type FigureId =
+  | 'overview'
+  | 'learning-curves'
+  | 'accuracy-against-cost'
+  | 'equal-compute'
+  | 'module-losses'
+  | 'linear-separability';
 
-/** A figure of the report: drawings that share their axes, and the numbers that they show. */
+/** A figure of the report: panels that share their axes, and their numbers. */
 export interface Figure {
   /** Name of its files. */
   readonly id: FigureId;
@@ -35,7 +33,7 @@ export interface Figure {
   readonly heading?: string;
   readonly caption: string;
   readonly panels: readonly FigurePanel[];
-  /** Panels beside each other in its file; two by default, so that text can be read in a column of a page. */
+  /** Number of panels side by side in its file. Default 2, so that text is readable in a column of a page. */
   readonly columns?: number;
   /** In its file, the first panel stands alone on the left and the others are stacked beside it. */
   readonly hasLead?: boolean;

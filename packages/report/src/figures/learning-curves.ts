@@ -7,7 +7,7 @@ import { percent, powerOfThousand } from '../text/wording.js';
 import type { Figure } from './figure.js';
 
 interface Point extends CurveValue {
-  /** What the table calls its x. */
+  /** Its x as shown in the table. */
   readonly name: string;
   readonly n: number;
 }
@@ -22,13 +22,13 @@ interface CurveFigure extends Pick<Figure, 'id' | 'title' | 'caption'> {
   readonly describe: (points: readonly Point[]) => string;
 }
 
-/** Test accuracy after each epoch; null where no run was tested. */
+/** Test accuracy after each epoch; null if no run was tested. */
 export function learningCurves(panels: readonly Panel[]): Figure | null {
   return curveFigure(panels, {
     id: 'learning-curves',
     title: 'Learning curves',
     caption:
-      'Mean test accuracy after each epoch; bands are 95 % confidence intervals of the mean (Student’s t). Panels share the axis of accuracies, not that of epochs.',
+      'Mean test accuracy after each epoch; bands are 95 % confidence intervals of the mean (Student’s t). Panels share the accuracy axis, but not the epoch axis.',
     x: 'epoch',
     xFormat: 'd',
     xDomainOf: (xs) => domainOf(xs, 0),
@@ -39,7 +39,7 @@ export function learningCurves(panels: readonly Panel[]): Figure | null {
   });
 }
 
-/** Test accuracy by what was computed until then; null where that is not known. */
+/** Test accuracy by compute so far; null if compute is unknown. */
 export function equalComputeCurves(panels: readonly Panel[]): Figure | null {
   const curves = new Map(panels.flatMap(({ lines }) => lines.map(({ row }) => [row, learningCurve(row)] as const)));
   const most = Math.max(0, ...[...curves.values()].flatMap((curve) => curve.map(({ work }) => work ?? 0)));
@@ -53,7 +53,7 @@ export function equalComputeCurves(panels: readonly Panel[]): Figure | null {
     id: 'equal-compute',
     title: 'Accuracy at equal compute',
     caption:
-      'The same curves by the multiply-accumulates done until then, auxiliary networks and backward passes included: what lies above each other has cost the same. Panels share the axis of accuracies, not that of compute. A learning rate that falls until the end of a run favours the end of each curve.',
+      'The same curves by multiply-accumulates so far, including auxiliary networks and backward passes: points above each other cost the same. Panels share the accuracy axis, but not the compute axis. A learning rate that decays until the end of a run favors the end of each curve.',
     x: `multiply-accumulates (× ${name})`,
     xFormat: null,
     xDomainOf: (xs) => [0, Math.max(...xs)],
@@ -68,8 +68,8 @@ export function separabilityCurves(view: StudyView, panels: readonly Panel[]): F
   return curveFigure(shown, {
     id: 'linear-separability',
     title: 'Linear separability by depth',
-    caption: `Test accuracy of a linear classifier trained on what each module puts out, by the share of the network’s modules up to there. Local losses make early modules separate classes early; what counts for the whole network is the last module. A network that is not cut into modules has one probe, at its end.${note}`,
-    x: 'share of the modules',
+    caption: `Test accuracy of a linear classifier trained on the output of each module, by depth as a fraction of the modules. Local losses make early modules separate classes early; only the last module matters for the network’s accuracy. A network that is not cut into modules has one probe, at its end.${note}`,
+    x: 'fraction of the modules',
     xFormat: '.0%',
     xDomainOf: () => [0, 1],
     pointsOf: ({ row }) =>
@@ -85,8 +85,8 @@ export function separabilityCurves(view: StudyView, panels: readonly Panel[]): F
 }
 
 /**
- * A reference that is one module says nothing about what lies before its end. Where the study has the same training cut into
- * modules, as end to end with recomputed activations is, that one is drawn in its place.
+ * A reference with one module has only one probe. If the study also trains it cut into modules, as with activation
+ * recomputation, that condition is plotted in its place.
  */
 function withProbedReference({ reference, recomputed }: StudyView, panels: readonly Panel[]) {
   const none = { shown: panels, note: '' };
@@ -106,7 +106,8 @@ function withProbedReference({ reference, recomputed }: StudyView, panels: reado
   const name = recomputed.condition.name;
   return {
     shown,
-    note: panels.length === 1 ? '' : ` “${name}” stands for “${reference.condition.name}”, as it has more probes.`,
+    note:
+      panels.length === 1 ? '' : ` “${name}” is shown instead of “${reference.condition.name}”, as it has more probes.`,
   };
 }
 

@@ -3,7 +3,7 @@ import { panelHeight } from '../charts/panel.js';
 import type { ObjectiveLoss } from '../curves.js';
 import { colorOf } from '../theme/palette.js';
 
-/** A loss with the name of its kind, which the legend has. */
+/** A loss with the name of its kind in the legend. */
 export interface NamedLoss extends ObjectiveLoss {
   readonly kind: string;
 }
@@ -15,10 +15,10 @@ const looks = [
   { role: 'final', color: 0, shape: 'square' },
 ] as const;
 
-/** Three of them beside each other must fit a page. */
+/** Three panels side by side fit a page. */
 const width = 215;
 
-/** Losses by module, a line for each kind; what lies beyond the axis is cut off. */
+/** Losses by module, one line per kind; clips losses beyond the axis. */
 export function lossChart(
   title: string,
   losses: readonly NamedLoss[],

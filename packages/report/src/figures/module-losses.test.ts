@@ -42,31 +42,31 @@ function drawn(weightOf: ((isIdle: boolean) => number) | null) {
 }
 
 describe('losses by module', () => {
-  it('that hardly count do not set the axis, and their weight is named', () => {
+  it('with a small weight do not determine the axis, and their weight is given', () => {
     const { most, kinds, caption, rows, descriptions } = drawn((isIdle) => (isIdle ? 0.001 : 0.999));
     expect(most).toBeLessThan(1.5);
     expect(kinds[0]).toEqual(['one module', 'classifier']);
     expect(kinds[1]).toEqual(['one module, weight 0.001 ↑', 'window of modules', 'classifier']);
-    expect(caption).toContain('Weights at the end of training are named where they are not 1.');
-    expect(caption).toContain('Losses whose weight is below 0.01 do not set the axis');
+    expect(caption).toContain('Weights at the end of training are given unless they are 1.');
+    expect(caption).toContain('Losses with a weight below 0.01 do not determine the axis');
     expect(caption).toContain('marked with ↑');
     expect(rows.some(([, , kind, weight]) => kind === 'one module' && weight === '0.001')).toBe(true);
-    // What is not seen is said.
+    // The description includes losses above the axis.
     expect(descriptions[1]).toContain('one module, weight 0.001 at module 0: 2.303');
   });
 
-  it('that count set the axis', () => {
+  it('with a large weight determine the axis', () => {
     const { most, kinds, caption } = drawn((isIdle) => (isIdle ? 0.5 : 1));
     expect(most).toBeGreaterThan(Math.log(10));
     expect(kinds[1]).toEqual(['one module, weight 0.5', 'window of modules', 'classifier']);
-    expect(caption).not.toContain('do not set the axis');
+    expect(caption).not.toContain('do not determine the axis');
   });
 
-  it('of runs that say no weights: windows set the axis, and the caption says why', () => {
+  it('of runs without recorded weights: windows determine the axis, and the caption says why', () => {
     const { most, kinds, caption } = drawn(null);
     expect(most).toBeLessThan(1.5);
     expect(kinds[1]).toEqual(['one module ↑', 'window of modules', 'classifier']);
-    expect(caption).toContain('Some runs do not say the weights of their losses');
+    expect(caption).toContain('Some runs do not record the weights of their losses');
     expect(caption).toContain('logarithm of the number of classes');
     expect(caption).not.toContain('below 0.01');
   });

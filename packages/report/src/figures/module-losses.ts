@@ -4,11 +4,15 @@ import { lastLosses, type ObjectiveLoss } from '../curves.js';
 import type { Figure } from './figure.js';
 import { lossChart } from './loss-chart.js';
 
-/** Heads whose losses weigh less are hardly trained, and their losses say little. */
+/** Heads whose losses have less weight are hardly trained. */
 const leastWeight = 0.01;
-const roleNames = { independent: 'one module', cascaded: 'window of modules', final: 'classifier' } as const;
+const roleNames: Readonly<Record<string, string>> = {
+  independent: 'one module',
+  cascaded: 'window of modules',
+  final: 'classifier',
+};
 
-/** Losses of the last epoch by module; null where no condition has more than one objective. */
+/** Losses of the last epoch by module; null if no condition has more than one objective. */
 export function moduleLosses({ rows }: StudyView): Figure | null {
   const drawn = rows.flatMap((row) => {
     const losses = lastLosses(row);
@@ -22,7 +26,7 @@ export function moduleLosses({ rows }: StudyView): Figure | null {
   return {
     id: 'module-losses',
     title: 'Losses by module',
-    caption: `Mean training loss over the last epoch of every objective, at the last module that it reads, with its 95 % confidence interval. Losses of one module each, those that reach back over a window of modules (cascaded), and that of the network’s own classifier. Losses of different kinds of heads cannot be compared with each other; those of one kind can, from module to module.${noteOn(drawn)}`,
+    caption: `Mean training loss of every objective over the last epoch, at the last module of its span, with its 95 % confidence interval: losses of single modules, losses over windows of modules (cascaded), and the loss of the network’s classifier. Losses of different kinds of heads are not comparable; losses of the same kind are, from module to module.${noteOn(drawn)}`,
     columns: 3,
     panels: drawn.map(({ row, losses }) => {
       const named = losses.map((loss) => {
@@ -41,7 +45,7 @@ export function moduleLosses({ rows }: StudyView): Figure | null {
         losses.map((loss) => [
           row.condition.name,
           loss.id,
-          roleNames[loss.role],
+          nameOf(loss.role),
           loss.weight === undefined ? '–' : String(loss.weight),
           String(loss.module),
           loss.mean.toFixed(3),
@@ -53,8 +57,8 @@ export function moduleLosses({ rows }: StudyView): Figure | null {
 }
 
 /**
- * Losses that set the axis. Runs that do not say weights are judged by their plans: beside cascaded losses, those of one
- * module have a weight that hardly counts by default.
+ * Losses that determine the axis. In runs without recorded weights, losses of single modules do not count next to cascaded
+ * ones, as their default weight is small.
  */
 function counting(losses: readonly ObjectiveLoss[]): readonly ObjectiveLoss[] {
   const hasWindows = losses.some(({ role }) => role === 'cascaded');
@@ -64,12 +68,17 @@ function counting(losses: readonly ObjectiveLoss[]): readonly ObjectiveLoss[] {
   return counted.length === 0 ? losses : counted;
 }
 
-/** A kind of loss, with its weight in this condition where that is not about 1. */
+/** Kind of a loss, with its weight in this condition unless that is about 1. */
 function kindOf({ role }: ObjectiveLoss, losses: readonly ObjectiveLoss[]): string {
   const weights = losses.flatMap((loss) => (loss.role === role && loss.weight !== undefined ? [loss.weight] : []));
   const [least, most] = [Math.min(...weights), Math.max(...weights)].map(short);
-  if (weights.length === 0 || (least === '1' && most === '1')) return roleNames[role];
-  return `${roleNames[role]}, weight ${least === most ? least : `${least} to ${most}`}`;
+  if (weights.length === 0 || (least === '1' && most === '1')) return nameOf(role);
+  return `${nameOf(role)}, weight ${least === most ? least : `${least} to ${most}`}`;
+}
+
+/** Roles of other decorators are shown as they are. */
+function nameOf(role: string): string {
+  return roleNames[role] ?? role;
 }
 
 function short(weight: number): string {
@@ -80,13 +89,13 @@ function noteOn(drawn: readonly { readonly row: ConditionRow; readonly losses: r
   const left = drawn.flatMap(({ losses }) => losses.filter((loss) => !counting(losses).includes(loss)));
   const isNamed = drawn.some(({ losses }) => losses.some((loss) => kindOf(loss, losses) !== roleNames[loss.role]));
   return [
-    isNamed ? ' Weights at the end of training are named where they are not 1.' : '',
+    isNamed ? ' Weights at the end of training are given unless they are 1.' : '',
     left.some(({ weight }) => weight !== undefined)
-      ? ` Losses whose weight is below ${leastWeight} do not set the axis, as their heads are hardly trained.`
+      ? ` Losses with a weight below ${leastWeight} do not determine the axis, as their heads are hardly trained.`
       : '',
     left.some(({ weight }) => weight === undefined)
-      ? ' Some runs do not say the weights of their losses; where there are cascaded losses in them, those of one module do not set the axis. If they are near the logarithm of the number of classes, as by guessing, their heads hardly count.'
+      ? ' Some runs do not record the weights of their losses; if they have cascaded losses, those of single modules do not determine the axis. Losses near the logarithm of the number of classes, as for guessing, indicate heads with hardly any weight.'
       : '',
-    left.length === 0 ? '' : ' Kinds marked with ↑ have losses above the axis; their numbers are in the table.',
+    left.length === 0 ? '' : ' Kinds marked with ↑ have losses above the axis; the table lists them.',
   ].join('');
 }

@@ -36,7 +36,8 @@ export function overview({ study, rows, reference }: StudyView, panels: readonly
   const curves = learningCurves(panels);
   const [curvePanel] = curves?.panels ?? [];
   if (panel === undefined || others.length > 0 || curves === null || curvePanel === undefined) return null;
-  const drawn = rows.flatMap((row) => panel.lines.filter((line) => line.row === row));
+  const ordered = [...rows].sort((a, b) => Number(b.isReference) - Number(a.isReference));
+  const drawn = ordered.flatMap((row) => panel.lines.filter((line) => line.row === row));
   const costPanels = costs.map(({ title, subtitle, amountOf, format }): FigurePanel => {
     const whole = reference === null ? null : amountOf(reference);
     const bars = drawn.map(({ row, label, color }) => {

@@ -16,11 +16,11 @@ export interface PageContent {
   readonly view: StudyView;
   readonly figures: readonly DrawnFigure[];
   readonly plans: readonly PlanFile[];
-  /** Address of a run's folder from where the page is; null where the page is not kept beside the runs. */
+  /** Address of the folder of a run relative to the page; null if the page is not stored beside the runs. */
   readonly linkTo: (folder: string) => string | null;
 }
 
-/** The whole report: one file, no script, nothing loaded from elsewhere. */
+/** The whole report as one file, without scripts and external resources. */
 export function renderPage(content: PageContent): string {
   return `<!doctype html>\n${renderToString(<Page {...content} />)}\n`;
 }
@@ -32,7 +32,7 @@ function Page({ view, figures, plans, linkTo }: PageContent) {
     ['results', 'Results'],
     ...figures.map(({ id, title, heading = title }) => [id, heading]),
     ...(plans.length === 0 ? [] : [['plans', 'What was trained']]),
-    ['repeat', 'How to repeat it'],
+    ['repeat', 'How to reproduce this'],
     ['environment', 'Environment'],
     ['runs', 'Runs'],
   ];
@@ -71,20 +71,20 @@ function Page({ view, figures, plans, linkTo }: PageContent) {
             <FigurePart figure={figure} />
           ))}
           {plans.length > 0 && <Plans plans={plans} />}
-          <Section id="repeat" title="How to repeat it">
+          <Section id="repeat" title="How to reproduce this">
             {study.commands.length > 0 && <Code label="Commands" text={study.commands.join('\n')} />}
             <p>The experiment file:</p>
             <Code label="Experiment file" text={study.source} />
           </Section>
           <Section id="environment" title="Environment">
-            {finished === 0 ? <p>Nothing has run yet.</p> : <Facts facts={environmentFacts(view)} />}
+            {finished === 0 ? <p>No run has finished yet.</p> : <Facts facts={environmentFacts(view)} />}
           </Section>
           <Section id="runs" title="Runs">
             <Runs view={view} linkTo={linkTo} />
           </Section>
           <footer>
-            The same in other formats: <a href="report.md">report.md</a>, <a href="report.tex">report.tex</a>; every
-            number: <a href="results.csv">results.csv</a> by condition, <a href="runs.csv">runs.csv</a> by run.
+            The same content in other formats: <a href="report.md">report.md</a>, <a href="report.tex">report.tex</a>.
+            Every number: <a href="results.csv">results.csv</a> by condition and <a href="runs.csv">runs.csv</a> by run.
           </footer>
         </main>
       </body>

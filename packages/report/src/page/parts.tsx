@@ -5,7 +5,7 @@ import { counted } from '../text/wording.js';
 import { withOwnIds } from '../theme/markup.js';
 import { withPageColors } from '../theme/palette.js';
 
-/** A part of the page under a heading that can be linked to. */
+/** A section of the page with a heading that can be linked to. */
 export function Section({ id, title, children }: { id: string; title: string; children: ComponentChildren }) {
   return (
     <section aria-labelledby={id}>
@@ -15,10 +15,10 @@ export function Section({ id, title, children }: { id: string; title: string; ch
   );
 }
 
-/** What may be wider than the page: it scrolls by itself. */
+/** A container that scrolls if its content is wider than the page. */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable content must be reachable by keyboard
     <section class="scroll" aria-label={label} tabIndex={0}>
       {children}
     </section>
@@ -28,14 +28,14 @@ export function Scroll({ label, children }: { label: string; children: Component
 /** Literal text that scrolls. */
 export function Code({ label, text }: { label: string; text: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable content must be reachable by keyboard
     <section class="scroll code" aria-label={label} tabIndex={0}>
       <pre>{text}</pre>
     </section>
   );
 }
 
-/** Names and what they stand for. */
+/** A list of names and values. */
 export function Facts({ facts }: { facts: readonly { readonly name: string; readonly value: string }[] }) {
   return (
     <dl>
@@ -80,13 +80,13 @@ function Numbers({ title, table }: { title: string; table: DataTable }) {
   );
 }
 
-/** A phone has to scroll past each of them. */
+/** Number of panels that are open; on a phone, readers must scroll past each of them. */
 const mostPanels = 12;
 
 function Panels({ figure, from, to }: { figure: DrawnFigure; from: number; to?: number }) {
-  const { id, panelSvgs, columns = 2 } = figure;
+  const { id, panelSvgs, columns = 2, hasLead = false } = figure;
   return (
-    <div class={columns > 2 ? 'figures narrow' : 'figures'}>
+    <div class={`figures${columns > 2 ? ' narrow' : ''}${hasLead ? ' lead-first' : ''}`}>
       {panelSvgs.slice(from, to).map((svg, index) => (
         <div
           class="panel"
@@ -97,7 +97,7 @@ function Panels({ figure, from, to }: { figure: DrawnFigure; from: number; to?: 
   );
 }
 
-/** A figure with its panels beside each other where there is room, and its numbers for who wants or needs them. */
+/** A figure with its panels side by side if there is room, and its numbers. */
 export function FigurePart({ figure }: { figure: DrawnFigure }) {
   const { id, caption, panelSvgs, table, heading: title = figure.title } = figure;
   return (

@@ -2,7 +2,7 @@ import { type PlanFile, planCaption } from '../plan-files.js';
 import { withOwnIds } from '../theme/markup.js';
 import { Section } from './parts.js';
 
-/** Drawings of plans. One is open: those of like methods are nearly equal, and each is as wide as the page. */
+/** Drawings of plans. Only the first is open: plans of similar methods look alike, and each is as wide as the page. */
 export function Plans({ plans: [first, ...others] }: { plans: readonly PlanFile[] }) {
   return (
     <Section id="plans" title="What was trained">
@@ -23,7 +23,7 @@ export function Plans({ plans: [first, ...others] }: { plans: readonly PlanFile[
 function Plan({ plan: { id, title, svg }, number }: { plan: PlanFile; number: number }) {
   return (
     <figure>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable content must be reachable by keyboard */}
       <section class="panel" aria-label={`Plan ${number}: ${title}`} tabIndex={0}>
         <div dangerouslySetInnerHTML={{ __html: withOwnIds(elementOf(svg), `plan-${number}-`) }} />
       </section>
@@ -35,7 +35,7 @@ function Plan({ plan: { id, title, svg }, number }: { plan: PlanFile; number: nu
   );
 }
 
-/** Without what may stand before the element in a file of its own. Its colors are made for white, in a dark page too. */
+/** The SVG element without an XML declaration. Its colors require a white background, also on a dark page. */
 function elementOf(svg: string): string {
   return svg.slice(Math.max(0, svg.indexOf('<svg')));
 }

@@ -4,55 +4,56 @@ import { resultColumns } from '../results-table.js';
 import { pageColorOf } from '../theme/palette.js';
 import { Facts, Scroll } from './parts.js';
 
-/** Of columns that every report has. */
+/** Columns of every report. */
 const glossary = [
   {
     name: 'Test accuracy',
     value:
-      'Of the plain network, without auxiliary networks, on images it was not trained on. “Last epoch” is what training ends with; “best epoch” picks the epoch by the test set itself and so is too high: it is shown because publications often report it, and is never mixed with the other.',
+      'Accuracy of the network without auxiliary networks on test images. “Last epoch” is the result of training. “Best epoch” selects the epoch on the test set and is biased upward; it is shown because publications often report it, and is never mixed with the other. † marks means that omit diverged runs.',
   },
   {
     name: '95 % CI',
     value:
-      'Confidence interval of the mean over seeds by Student’s t. The BCa interval is the bias-corrected and accelerated bootstrap, which assumes no normal distribution; with few seeds it is too narrow.',
+      'Student’s t confidence interval of the mean over seeds. The BCa interval is the bias-corrected and accelerated bootstrap, which assumes no normal distribution; with few seeds it is too narrow.',
   },
   {
     name: 'Peak memory',
     value:
-      'The highest number of bytes in live tensors during a training step, counted exactly, with weights, optimizer state and the batch.',
+      'Highest number of bytes in live tensors during a training step, counted exactly, including weights, optimizer state and the batch.',
   },
   {
     name: 'Training time',
     value:
-      'Of training steps alone, evaluation is left out: mean over runs, and half its 95 % interval as a share. Runs that share a machine disturb each other; `localgrad bench step` measures in turns.',
+      'Time of training steps without evaluation: mean over runs, with half of its 95 % interval in per cent. Runs that share a machine disturb each other; `localgrad bench step` measures methods in turns.',
   },
   {
     name: 'Units of work',
-    value: 'What a step computes, in forward passes of the whole network, auxiliary networks included; end to end: 3.',
+    value:
+      'Compute of a step in forward passes of the whole network, including auxiliary networks. End-to-end training needs 3.',
   },
 ];
 
-/** Of those that only comparisons have. */
+/** Columns of comparisons. */
 const testGlossary = [
   {
     name: 'p (Holm)',
     value:
-      'Welch’s two-sided test for a difference of means, adjusted by Holm’s method over all comparisons of the same kind in this report. Intervals of differences are not adjusted. Without two runs on each side there is no test.',
+      'p value of Welch’s two-sided test, adjusted by Holm’s method over all comparisons of the same kind in this report. Intervals of differences are not adjusted. A test requires two runs on each side.',
   },
   {
     name: 'Hedges’ g',
-    value: 'The difference in units of the pooled standard deviation over seeds, corrected for small samples.',
+    value: 'Difference in units of the pooled standard deviation over seeds, corrected for small samples.',
   },
 ];
 
-/** One row a condition. */
+/** Table with one row per condition. */
 export function Results({ view }: { view: StudyView }) {
   const columns = resultColumns(view);
   const colors = colorsOf(panelsOf(view));
   const hasTests = view.study.compare !== null || view.reference !== null;
   return (
     <>
-      <p class="hint">The table scrolls sideways: differences, tests and effect sizes stand to the right.</p>
+      <p class="hint">The table scrolls sideways: differences, tests and effect sizes are on the right.</p>
       <Scroll label="Results by condition">
         <table class="results">
           <thead>

@@ -2,14 +2,14 @@ import type { StudyView } from '../condition-rows.js';
 import { bytes, counted, duration, percent, seedsOf } from '../text/wording.js';
 import { Scroll } from './parts.js';
 
-/** Every run with a link to its folder; those that are missing are said. */
+/** Every run with a link to its folder, after the missing ones. */
 export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: string) => string | null }) {
   const unfinished = view.rows.filter(({ missing }) => missing.length > 0);
   return (
     <>
       {unfinished.length > 0 && (
         <>
-          <p>Not finished, or failed:</p>
+          <p>Missing or failed:</p>
           <ul>
             {unfinished.map(({ condition, missing }) => (
               <li>
@@ -43,12 +43,12 @@ export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: strin
                 </tr>
               </thead>
               <tbody>
-                {view.rows.flatMap(({ condition }) =>
-                  condition.runs.map(({ seed, folder, summary }) => (
+                {view.rows.flatMap(({ condition, diverged }) =>
+                  [...condition.runs, ...diverged].map(({ seed, folder, summary }, index) => (
                     <tr>
                       <th scope="row">{condition.name}</th>
                       <td>{seed}</td>
-                      <td>{percent(summary.testAccuracy)}</td>
+                      <td>{index < condition.runs.length ? percent(summary.testAccuracy) : 'diverged'}</td>
                       <td>{percent(summary.bestTestAccuracy)}</td>
                       <td>{duration(summary.seconds)}</td>
                       <td>{bytes(summary.peakBytes)}</td>

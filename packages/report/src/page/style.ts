@@ -1,6 +1,6 @@
 import { darkTheme, lightTheme } from '../theme/palette.js';
 
-/** The page's style: one column on a phone, panels beside each other on a desk, light or dark as the reader's system. */
+/** Style of the page: one column on phones, panels side by side on desktops, light or dark like the system. */
 export const style = `
 :root { color-scheme: light dark; ${lightTheme} }
 @media screen and (prefers-color-scheme: dark) { :root { ${darkTheme} } }
@@ -31,6 +31,7 @@ th[scope="row"] { min-width: 15rem; white-space: normal; }
 .swatch { display: inline-block; width: 0.75rem; height: 0.75rem; border-radius: 3px; margin-right: 0.5rem; vertical-align: -0.05rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-bottom: 0.75rem; }
 .figures.narrow { grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
+@media (min-width: 60rem) { .figures.lead-first .panel:first-child { grid-row: span 2; } }
 .figures.plans { grid-template-columns: minmax(0, 1fr); gap: 0.35rem; }
 .panel { padding: 1rem; background: var(--paper); border: 1px solid var(--rule); border-radius: 10px; }
 .panel svg { display: block; width: 100%; max-width: 34rem; height: auto; margin: 0 auto; }

@@ -3,20 +3,22 @@ import { csvField } from './escape.js';
 
 type CsvRecord = Readonly<Record<string, string | number | null>>;
 
-/** One line a condition: plain numbers, accuracies in [0, 1]; what is not known is empty. */
+/** One row per condition: plain numbers, accuracies in [0, 1]; unknown values are empty. */
 export function resultsCsv(view: StudyView): string {
   return csvOf(view.rows.map((row) => conditionRecord(row, view)));
 }
 
-/** One line a finished run. */
+/** One row per finished run, diverged ones included. */
 export function runsCsv(view: StudyView): string {
   return csvOf(
     view.rows.flatMap((row) =>
-      row.condition.runs.map(({ seed, summary, environment }): CsvRecord => {
+      [...row.condition.runs, ...row.diverged].map((run): CsvRecord => {
+        const { seed, summary, environment } = run;
         const { cost } = summary;
         return {
           ...identity(row, view),
           seed,
+          status: row.diverged.includes(run) ? 'diverged' : 'finished',
           run_id: summary.runId,
           backend: summary.backend,
           test_accuracy: summary.testAccuracy,
@@ -47,6 +49,7 @@ function conditionRecord(row: ConditionRow, view: StudyView): CsvRecord {
     ...identity(row, view),
     runs: row.condition.runs.length,
     missing_seeds: row.missing.join(' '),
+    diverged_seeds: row.diverged.map(({ seed }) => seed).join(' '),
     ...accuracyRecord('test_accuracy', row.last),
     ...accuracyRecord('best_test_accuracy', row.best),
     ...differenceRecord('baseline', row.toBaseline),

@@ -1,55 +1,40 @@
-/** A field of a CSV file (RFC 4180). */
+import { latexCharacter } from './latex-characters.js';
+import { printable, printableLine } from './printable.js';
+
+/** A CSV field (RFC 4180). Spreadsheets would run text that begins like a formula, so it gets an apostrophe in front. */
 export function csvField(value: string | number | null): string {
-  const text = value === null ? '' : String(value);
+  if (typeof value !== 'string') return value === null ? '' : String(value);
+  const text = printable(value).replace(/^[=+\-@\t\r]/, "'$&");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Text that Markdown and the HTML in it leave as it is, on one line. */
+/** Text on one line, escaped for Markdown and the HTML in it. */
 export function markdownText(text: string): string {
   return (
-    text
+    printable(text)
       .replaceAll(/[\\`*_[\]|#~]/g, (character) => `\\${character}`)
       .replaceAll('&', '&amp;')
-      // A sign before a number is none of HTML's.
+      // A sign before a number does not begin a tag.
       .replaceAll(/<(?=[A-Za-z/!?])/g, '&lt;')
       .replaceAll('>', '&gt;')
       .replaceAll(/\s*[\r\n]+\s*/g, ' ')
   );
 }
 
-/** A block of code with a fence that is longer than any in the text. */
+/** A code block whose fence is longer than any fence in the text. */
 export function markdownCode(text: string, language = ''): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   return `${fence}${language}\n${text.replace(/\n$/, '')}\n${fence}`;
 }
 
-const latexCharacters: Readonly<Record<string, string>> = {
-  '\\': '\\textbackslash{}',
-  '{': '\\{',
-  '}': '\\}',
-  $: '\\$',
-  '&': '\\&',
-  '#': '\\#',
-  '%': '\\%',
-  _: '\\_',
-  '^': '\\textasciicircum{}',
-  '~': '\\textasciitilde{}',
-  '<': '\\textless{}',
-  '>': '\\textgreater{}',
-  '|': '\\textbar{}',
-  '"': '\\textquotedbl{}',
-  '\u00a0': '~',
-  '−': '$-$',
-  '±': '$\\pm$',
-  '×': '$\\times$',
-  '–': '--',
-  '’': "'",
-};
-
-/** Text for LaTeX. Characters beyond Latin ones need a document in UTF-8. */
+/** Text on one line for LaTeX with T1 fonts; see {@link untypesettable} for characters that have none. */
 export function latexText(text: string): string {
-  return [...text.replaceAll(/\s*[\r\n]+\s*/g, ' ')]
-    .map((character) => latexCharacters[character] ?? character)
-    .join('');
+  return [...printableLine(text).normalize('NFC')].map((character) => latexCharacter(character) ?? character).join('');
+}
+
+/** Characters of a text that pdfLaTeX cannot typeset. */
+export function untypesettable(text: string): string[] {
+  const characters = [...printableLine(text).normalize('NFC')];
+  return [...new Set(characters.filter((character) => latexCharacter(character) === undefined))];
 }

@@ -1,10 +1,10 @@
 import type { ConditionRow, Difference, StudyView } from '../condition-rows.js';
-import { accuracyCell, differenceCell, durationCell, factorsToShow, none } from '../results-table.js';
-import { latexText } from './escape.js';
+import { accuracyCellOf, differenceCell, divergedMark, durationCell, factorsToShow, none } from '../results-table.js';
+import { latexText, untypesettable } from './escape.js';
 import { bytes, pValue } from './wording.js';
 
 interface LatexColumn {
-  /** Over it and its neighbours of the same group. */
+  /** Title over adjacent columns of the same group. */
   readonly group: string;
   readonly title: string;
   readonly isText: boolean;
@@ -12,44 +12,69 @@ interface LatexColumn {
 }
 
 /**
- * The table of results as a paper has it, over both columns: what is compared, without what only `results.csv` needs.
- * Needs the package `booktabs`, and T1 fonts for quotation marks in names.
+ * The table of results for a paper, across both columns: the compared values, without details that only `results.csv`
+ * needs. Tables that are wider than the page are scaled down; long ones continue in another table.
  */
 export function latexOf(view: StudyView): string {
+  const tables = chunksOf(view.rows, mostRows).map((rows, index) => tableOf(view, rows, index));
+  const text = [
+    '% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}, \\usepackage{graphicx}',
+    ...tables.flatMap(({ lines }) => lines),
+    '',
+  ].join('\n');
+  const others = [...new Set(tables.flatMap(({ texts }) => texts.flatMap(untypesettable)))];
+  if (others.length === 0) return text;
+  return `% pdfLaTeX cannot typeset ${others.join(' ')}; use LuaLaTeX or XeLaTeX with fonts that have these characters.\n${text}`;
+}
+
+/** More rows do not fit a page. */
+const mostRows = 40;
+
+function tableOf(view: StudyView, rows: readonly ConditionRow[], index: number) {
   const columns = columnsOf(view);
-  const line = (cells: readonly string[]) => `    ${cells.join(' & ')} \\\\`;
   const groups = groupsOf(columns);
+  const caption = index === 0 ? captionOf(view) : `${view.study.title} (continued).`;
+  const cells = rows.map((row) => columns.map(({ text }) => text(row)));
+  const titles = columns.map(({ title }) => title);
+  const line = (parts: readonly string[]) => `    ${parts.join(' & ')} \\\\`;
   const rules = groups.filter(({ name }) => name !== '').map(({ from, to }) => `\\cmidrule(lr){${from}-${to}}`);
-  return [
-    '% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}',
+  const lines = [
     '\\begin{table*}',
     '  \\centering',
     '  \\small',
     '  \\setlength{\\tabcolsep}{4pt}',
-    `  \\caption{${latexText(caption(view))}}`,
-    `  \\label{tab:${view.study.name.replaceAll(/[^A-Za-z0-9]+/g, '-')}}`,
+    `  \\caption{${latexText(caption)}}`,
+    `  \\label{tab:${view.study.name.replaceAll(/[^A-Za-z0-9]+/g, '-')}${index === 0 ? '' : `-${index + 1}`}}`,
+    // Only if it is too wide.
+    '  \\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%',
     `  \\begin{tabular}{${columns.map(({ isText }) => (isText ? 'l' : 'r')).join('')}}`,
     '    \\toprule',
     line(
       groups.map(({ name, from, to }) => (name === '' ? '' : `\\multicolumn{${to - from + 1}}{c}{${latexText(name)}}`)),
     ),
     ...(rules.length === 0 ? [] : [`    ${rules.join(' ')}`]),
-    line(columns.map(({ title }) => latexText(title))),
+    line(titles.map(latexText)),
     '    \\midrule',
-    ...view.rows.flatMap((row, index) => [
-      ...(index > 0 && blockOf(row, view) !== blockOf(view.rows[index - 1], view) ? ['    \\midrule'] : []),
-      line(columns.map(({ text }) => latexText(text(row)))),
+    ...rows.flatMap((row, at) => [
+      ...(at > 0 && blockOf(row, view) !== blockOf(rows[at - 1], view) ? ['    \\midrule'] : []),
+      line((cells[at] ?? []).map(latexText)),
     ]),
     '    \\bottomrule',
-    '  \\end{tabular}',
+    '  \\end{tabular}}',
     '\\end{table*}',
-    '',
-  ].join('\n');
+  ];
+  return { lines, texts: [caption, ...groups.map(({ name }) => name), ...titles, ...cells.flat()] };
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
 
 function columnsOf(view: StudyView): LatexColumn[] {
   const { study, reference } = view;
-  const withoutUnit = (cell: string) => cell.replace(/\u00a0%$/, '');
+  const withoutUnit = (cell: string) => cell.replace(/\u00a0%/, '');
   const compared = (name: string, of: (row: ConditionRow) => Difference | null): LatexColumn[] => [
     { group: `to ${name}, points`, title: 'mean (95 % CI)', isText: false, text: (row) => differenceCell(of(row)) },
     { group: `to ${name}, points`, title: 'p', isText: false, text: (row) => pValue(of(row)?.p ?? null) },
@@ -68,13 +93,13 @@ function columnsOf(view: StudyView): LatexColumn[] {
       group: 'test accuracy, %',
       title: 'last epoch',
       isText: false,
-      text: ({ last }) => withoutUnit(accuracyCell(last)),
+      text: (row) => withoutUnit(accuracyCellOf(row, row.last)),
     },
     {
       group: 'test accuracy, %',
       title: 'best epoch',
       isText: false,
-      text: ({ best }) => withoutUnit(accuracyCell(best)),
+      text: (row) => withoutUnit(accuracyCellOf(row, row.best)),
     },
     ...(study.compare === null ? [] : compared(study.compare.baseline, ({ toBaseline }) => toBaseline)),
     ...(reference === null ? [] : compared(reference.condition.name, ({ toReference }) => toReference)),
@@ -83,7 +108,7 @@ function columnsOf(view: StudyView): LatexColumn[] {
   ];
 }
 
-/** Neighbouring columns of one group; columns from 1. */
+/** Groups of adjacent columns, numbered from 1. */
 function groupsOf(columns: readonly LatexColumn[]): { readonly name: string; readonly from: number; to: number }[] {
   const groups: { name: string; from: number; to: number }[] = [];
   for (const [index, { group }] of columns.entries()) {
@@ -94,13 +119,14 @@ function groupsOf(columns: readonly LatexColumn[]): { readonly name: string; rea
   return groups;
 }
 
-/** A rule parts what differs in the first factor that is not compared. */
+/** Rules separate rows that differ in the first factor that is not compared. */
 function blockOf(row: ConditionRow | undefined, { study }: StudyView): string {
   const factor = study.factors.find((name) => name !== study.compare?.factor);
   return factor === undefined ? '' : (row?.condition.labels[factor] ?? '');
 }
 
-function caption({ study, rows, finished, wanted }: StudyView): string {
+function captionOf({ study, rows, finished, wanted }: StudyView): string {
+  const marked = rows.some(({ diverged }) => diverged.length > 0) ? ` ${divergedMark} omits diverged runs.` : '';
   const counts = [...new Set(rows.map(({ condition }) => condition.runs.length))].sort((a, b) => a - b);
   const runs = counts.length === 1 ? `${counts[0]} runs each` : `${counts[0]} to ${counts.at(-1)} runs each`;
   const state = finished === wanted ? '' : ` ${finished} of ${wanted} runs have finished.`;
@@ -108,5 +134,5 @@ function caption({ study, rows, finished, wanted }: StudyView): string {
     study.compare === null && study.reference === null
       ? ''
       : " p values of Welch's test are adjusted by Holm's method over each column; intervals of differences are not adjusted.";
-  return `${study.title}. Mean test accuracy with 95 % confidence intervals (Student's t), ${runs}. The best epoch is chosen on the test set, and so too high.${tests} Memory is the peak of live tensors, time that of training steps.${state}`;
+  return `${study.title}. Mean test accuracy with 95 % confidence intervals (Student's t), ${runs}. The best epoch is selected on the test set and biased upward.${tests} Memory is the peak of live tensors, time that of training steps.${state}${marked}`;
 }

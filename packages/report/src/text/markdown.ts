@@ -6,7 +6,7 @@ import { type PlanFile, planCaption } from '../plan-files.js';
 import { resultColumns } from '../results-table.js';
 import { markdownCode, markdownText } from './escape.js';
 
-/** The report for a repository or a pull request; figures are the files beside it. */
+/** The report for a repository or a pull request; links the figure files. */
 export function markdownOf(view: StudyView, figures: readonly Figure[], plans: readonly PlanFile[] = []): string {
   const { study } = view;
   const columns = resultColumns(view);
@@ -32,7 +32,7 @@ export function markdownOf(view: StudyView, figures: readonly Figure[], plans: r
       markdownText(caption),
     ]),
     ...planBlocks(plans),
-    '## How to repeat it',
+    '## How to reproduce this',
     ...(study.commands.length === 0 ? [] : [markdownCode(study.commands.join('\n'), 'bash')]),
     markdownCode(study.source, 'yaml'),
     '## Environment',
@@ -43,7 +43,7 @@ export function markdownOf(view: StudyView, figures: readonly Figure[], plans: r
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-/** One plan is shown, the others are linked: drawings of like methods are nearly equal. */
+/** Shows the first plan and links the others: plans of similar methods look alike. */
 function planBlocks([first, ...others]: readonly PlanFile[]): string[] {
   if (first === undefined) return [];
   return [
@@ -56,7 +56,7 @@ function planBlocks([first, ...others]: readonly PlanFile[]): string[] {
   ];
 }
 
-/** Paragraphs of a text: what empty lines part. */
+/** Paragraphs of a text, separated by empty lines. */
 export function paragraphs(text: string): string[] {
   return text
     .split(/\n\s*\n/)

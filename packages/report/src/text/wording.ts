@@ -3,11 +3,11 @@ import { formatBytes, formatSeconds } from '@localgrad/train';
 const space = '\u00a0';
 const none = '–';
 
-/** Shares as per cent with two decimals, as publications have them. */
+/** A fraction as a percentage with two decimals, as in publications. */
 export const percent = (value: number | null): string =>
   value === null ? none : `${(100 * value).toFixed(2)}${space}%`;
 
-/** A difference of shares in percentage points, with its sign. */
+/** A difference of fractions in percentage points, with its sign. */
 export const points = (value: number): string => `${signed(value)}${space}points`;
 
 export const signed = (share: number): string => {
@@ -22,7 +22,7 @@ export const bytes = (value: number | null): string => (value === null ? none : 
 export const duration = (value: number | null): string =>
   value === null ? none : formatSeconds(value).replaceAll(' ', space);
 
-/** A p value: small ones by their bound, as they depend on tails that nobody knows. */
+/** A p value; small ones as a bound, since their exact value depends on unknown tails. */
 export const pValue = (p: number | null): string => {
   if (p === null) return none;
   return p < 0.001 ? `<${space}0.001` : p.toFixed(3);
@@ -46,7 +46,7 @@ export function listed(items: readonly string[]): string {
 
 const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
-/** A power of a thousand by which numbers up to `most` become short, and its name, e.g. `10¹²`. */
+/** The power of a thousand that shortens numbers up to `most`, and its name, e.g. `10¹²`. */
 export function powerOfThousand(most: number): { readonly factor: number; readonly name: string } {
   const exponent = most > 0 ? 3 * Math.floor(Math.log10(most) / 3) : 0;
   if (exponent <= 0) return { factor: 1, name: '1' };
@@ -66,7 +66,7 @@ export function seedsOf(seeds: readonly number[]): string {
   return `${seeds.length === 1 ? 'seed' : 'seeds'} ${listed(seeds.map(String))}`;
 }
 
-/** With a capital letter. */
+/** Capitalizes the first letter. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,6 +1,5 @@
 import { createCatalog, standardCatalog } from '@localgrad/catalog';
-import type { JsonObject } from '@localgrad/core';
-import type { Optimizer } from '@localgrad/nn';
+import type { JsonObject, Optimizer } from '@localgrad/core';
 import { describe, expect, it } from 'vitest';
 import { checkNames } from './check-names.js';
 import { optimizerOf, scheduleOf } from './optimization.js';
@@ -23,6 +22,10 @@ describe('optimizerOf', () => {
     [
       { optimizer: 'sgd(momentum: 0)', weightDecay: 0.01 },
       { momentum: 0, nesterov: false, weightDecay: 0.01 },
+    ],
+    [
+      { optimizer: 'adamw(betas: [0.9, 0.99])', learningRate: 0.001 },
+      { optimizer: 'adamw', learningRate: 0.001, betas: [0.9, 0.99], weightDecay: 0.01 },
     ],
     [
       { optimizer: 'own(beta: 0.99)', learningRate: 3 },

@@ -1,6 +1,5 @@
 import type { Catalog } from '@localgrad/catalog';
-import { parseExpression } from '@localgrad/core';
-import type { Optimizer, Schedule } from '@localgrad/nn';
+import { type Optimizer, parseExpression, type Schedule } from '@localgrad/core';
 import { configError } from './config-error.js';
 import { type RunConfig, runConfigSchema } from './run-config.js';
 

@@ -220,11 +220,20 @@ describe('Claim', () => {
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
     expect(content().lifetimeSeconds).toBeUndefined();
-    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 50_000);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 15_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(1);
+    expect(content().lifetimeSeconds).toBe(60);
+    // Written again only when it has doubled.
+    vi.spyOn(Date, 'now').mockReturnValue(start + 29_000 + 29_000);
+    claim?.assertHeldSync();
+    await claim?.noteCheckpoint(1);
+    expect(content().lifetimeSeconds).toBe(60);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 58_000 + 50_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(2);
     expect(content().lifetimeSeconds).toBe(200);
-    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 50_000 + 7_200_000);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 108_000 + 7_200_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(3);
     expect(content()).toMatchObject({ lifetimeSeconds: 900, checkpointStep: 3 });
@@ -252,6 +261,27 @@ describe('Claim', () => {
     expect(() => claim?.assertHeldSync()).toThrow(/taken over by attempt 2/);
     await claim?.release('stopped');
   }, 60_000);
+
+  it('gives signs from the main thread where those of the other are missing', async () => {
+    const open = vi.spyOn(fileSystem, 'open');
+    const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.02 });
+    open.mockClear();
+    // The last sign seems to be old, whatever the thread does.
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 600_000);
+    await vi.waitFor(() => expect(open).toHaveBeenCalledWith(fileOf(1), 'r+'));
+    await claim?.release('stopped');
+  });
+
+  it('that is removed while it is looked at is not active; other errors are not hidden', async () => {
+    writeClaim(1, { owner: elsewhere });
+    const stat = vi.spyOn(fileSystem, 'stat');
+    stat.mockRejectedValueOnce(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }));
+    expect(await listAttempts(folder)).toMatchObject([{ isActive: false }]);
+    stat.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    await expect(listAttempts(folder)).rejects.toThrow('EIO');
+    stat.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    expect(await readRunState(folder)).toMatchObject({ status: 'unreadable' });
+  });
 
   it('gives no signs of life for a main thread that makes no progress', async () => {
     const start = Date.now();

@@ -69,5 +69,11 @@ function imageDifferences(set: string, there: ImageFingerprint, here: ImageFinge
   const found = [...number, ...shape, ...classes];
   if (found.length > 0) return found;
   if (there.pixels !== here.pixels) return [`${set} images differ: ${there.images} images with other pixels`];
-  return there.labels === here.labels ? [] : [`${set} labels differ`];
+  const targets = [...new Set([...Object.keys(there.targets), ...Object.keys(here.targets)])].filter(
+    (name) => there.targets[name] !== here.targets[name],
+  );
+  return [
+    ...(there.labels === here.labels ? [] : [`${set} labels differ`]),
+    ...targets.map((name) => `${set} target '${name}' differs`),
+  ];
 }

@@ -94,7 +94,7 @@ describe('the identity of a config', () => {
 
 describe('differencesBetween', () => {
   const hash = (letter: string) => letter.repeat(64);
-  const set = { images: 20, shape: [8, 8, 1], classes: 2, pixels: hash('a'), labels: hash('b') };
+  const set = { images: 20, shape: [8, 8, 1], classes: 2, pixels: hash('a'), labels: hash('b'), targets: {} };
   const identity: RunIdentity = {
     ...{ formatVersion: 1, runId: 'a'.repeat(12), schemaVersion: 1, config: { batch: 32 }, initialWeights: null },
     modules: [
@@ -117,6 +117,7 @@ describe('differencesBetween', () => {
     ['a key without a default', { config: { batch: 32, width: 4 } }, ['width: not set there, 4 here']],
     ['pixels', { training: { ...set, pixels: hash('e') } }, ['training images differ: 20 images with other pixels']],
     ['labels', { test: { ...set, labels: hash('e') } }, ['test labels differ']],
+    ['a target', { test: { ...set, targets: { masks: hash('e') } } }, ["test target 'masks' differs"]],
     ['the number', { training: { ...set, images: 8, pixels: hash('e') } }, ['training images: 20 there, 8 here']],
     ['the size', { test: { ...set, shape: [9, 9, 1] } }, ['test images: 8×8×1 there, 9×9×1 here']],
     ['the classes', { test: { ...set, classes: 3 } }, ['test classes: 2 there, 3 here']],

@@ -65,6 +65,7 @@ const fingerprint = z.object({
   classes: z.int(),
   pixels: hash,
   labels: hash,
+  targets: z.record(z.string(), hash),
 });
 const schema = z.object({
   formatVersion: z.literal(1),

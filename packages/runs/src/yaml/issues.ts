@@ -1,4 +1,5 @@
 import { closestFirst, printable, shortened, shown } from '@localgrad/core';
+import { maskCredentials } from '@localgrad/trackers';
 import type { z } from 'zod';
 
 /** One thing that is wrong with a value, and where. */
@@ -59,7 +60,8 @@ function found(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'no value';
   // As in a file: with double quotes.
-  return typeof value === 'string' ? printable(JSON.stringify(shortened(value))) : shown(value);
+  if (typeof value === 'string') return printable(JSON.stringify(shortened(maskCredentials(value))));
+  return maskCredentials(shown(value));
 }
 
 function lowerFirst(text: string): string {

@@ -33,6 +33,7 @@ export function consoleProgress(stream: ProgressStream, options: ConsoleProgress
   let startedAt = now();
   let drawnAt = Number.NEGATIVE_INFINITY;
   let loss: number | undefined;
+  let classifier: string | undefined;
 
   const line = (text: string) => stream.write(`${isTerminal ? '\r\u001b[2K' : ''}${prefix}${text}\n`);
   const draw = (event: StepEndEvent) => {
@@ -50,13 +51,14 @@ export function consoleProgress(stream: ProgressStream, options: ConsoleProgress
   const handlers: { [Type in TrainingEvent['type']]?: (event: Extract<TrainingEvent, { type: Type }>) => void } = {
     'run-start': (event) => {
       startedAt = now();
+      classifier = event.classifier;
       line(describeRun(event));
     },
     'step-end': (event) => {
-      if (event.losses !== undefined) loss = lastOf(event.losses);
+      if (event.losses !== undefined) loss = lossOf(event.losses, classifier);
       if (isTerminal) draw(event);
     },
-    'epoch-end': (event) => line(describeEpoch(event)),
+    'epoch-end': (event) => line(describeEpoch(event, classifier)),
     'run-end': (event) => line(describeEnd(event)),
   };
   return {
@@ -75,12 +77,12 @@ function describeRun(event: RunStartEvent): string {
   );
 }
 
-function describeEpoch(event: EpochEndEvent): string {
-  const loss = lastOf(event.losses);
+function describeEpoch(event: EpochEndEvent, classifier: string | undefined): string {
+  const loss = lossOf(event.losses, classifier);
   const test =
     event.testAccuracy === undefined
       ? ''
-      : `  test accuracy ${percent(event.testAccuracy)}  test loss ${event.testLoss?.toFixed(3)}`;
+      : `  test accuracy ${percent(event.testAccuracy)}  test loss ${event.testLoss?.toFixed(3)}${event.diverged === true ? ' (diverged)' : ''}`;
   return (
     `epoch ${event.epoch}/${event.epochs}  loss ${loss?.toFixed(3) ?? '–'}${test}  ` +
     `${Math.round(event.imagesPerSecond)} images/s  peak ${formatBytes(event.peakBytes)}`
@@ -88,16 +90,19 @@ function describeEpoch(event: EpochEndEvent): string {
 }
 
 function describeEnd(event: RunEndEvent): string {
-  const accuracy = event.testAccuracy === null ? '' : `test accuracy ${percent(event.testAccuracy)}, `;
+  const accuracy =
+    event.testAccuracy === null
+      ? ''
+      : `test accuracy ${percent(event.testAccuracy)}${event.diverged === true ? ' (diverged)' : ''}, `;
   const text = `${accuracy}peak ${formatBytes(event.peakBytes)}, ${formatSeconds(event.seconds)} of training`;
   return event.status === 'completed'
     ? `done: ${text}`
     : `${event.status} after ${event.steps} steps: ${event.reason ?? ''}`;
 }
 
-/** The classifier's loss is the last objective's. */
-function lastOf(losses: Losses): number | undefined {
-  return Object.values(losses).at(-1);
+/** The loss of the network's own classifier. Phases may leave it out. */
+function lossOf(losses: Losses, classifier: string | undefined): number | undefined {
+  return (classifier === undefined ? undefined : losses[classifier]) ?? Object.values(losses).at(-1);
 }
 
 function bar(share: number, width: number): string {

@@ -19,7 +19,15 @@ const run: TrainingEvent[] = [
   { type: 'epoch-start', epoch: 1, epochs: 1 },
   { type: 'step-end', step: 1, steps: 4, epoch: 1, learningRate: 0.1 },
   { type: 'step-end', step: 2, steps: 4, epoch: 1, learningRate: 0.1, losses: { module0: 2, final: 1.5 } },
-  { type: 'evaluation-end', epoch: 1, accuracy: 0.75, loss: 0.8, samples: 100, seconds: 0.5 },
+  {
+    type: 'evaluation-end',
+    epoch: 1,
+    accuracy: 0.75,
+    loss: 0.8,
+    metrics: { loss: 0.8, accuracy: 0.75 },
+    samples: 100,
+    seconds: 0.5,
+  },
   {
     type: 'epoch-end',
     epoch: 1,

@@ -1,7 +1,8 @@
+import { clockAt } from '@localgrad/core';
 import { describe, expect, it } from 'vitest';
 import { constantRate, cosine, createSchedule, epochCosine, stepDecay } from './schedule.js';
 
-const at = (epoch: number, epochs: number) => ({ epoch, epochs, step: 0, steps: epochs });
+const at = (epoch: number, epochs: number) => clockAt(epoch - 1, epochs, 1);
 
 describe('epochCosine', () => {
   it.each([
@@ -47,10 +48,10 @@ describe('epochCosine', () => {
 
 it('cosine warms up, peaks and ends near zero', () => {
   const schedule = cosine({ learningRate: 0.1 });
-  const rate = (step: number) => schedule.rate({ epoch: 1, epochs: 1, step, steps: 100 });
+  const rate = (step: number) => schedule.rate(clockAt(step, 1, 100));
   expect([0, 1, 4, 5].map(rate)).toEqual([0.02, 0.04, 0.1, 0.1].map((value) => expect.closeTo(value, 12)));
   expect(rate(99)).toBeLessThan(1e-4);
-  expect(cosine({ learningRate: 0.1, warmup: 0 }).rate({ epoch: 1, epochs: 1, step: 0, steps: 10 })).toBe(0.1);
+  expect(cosine({ learningRate: 0.1, warmup: 0 }).rate(clockAt(0, 1, 10))).toBe(0.1);
 });
 
 it('stepDecay multiplies at its milestones', () => {
@@ -76,5 +77,6 @@ describe('createSchedule', () => {
     expect(() => createSchedule({ schedule: 'cosin', learningRate: 1 })).toThrow(/Did you mean 'cosine'/);
     expect(() => createSchedule({ schedule: 'cosine', learningRate: 1, warm: 0 })).toThrow(/warmup/);
     expect(() => cosine({ learningRate: -1 })).toThrow(/learningRate/);
+    expect(() => stepDecay({ learningRate: 1, milestones: [0.5] })).toThrow(/milestones/);
   });
 });

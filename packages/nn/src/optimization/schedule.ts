@@ -1,21 +1,4 @@
-import { type JsonObject, type JsonValue, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
-
-/** Where a run stands. */
-export interface Progress {
-  /** From 1 to `epochs`. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** From 0 to `steps` − 1, over the whole run. */
-  readonly step: number;
-  readonly steps: number;
-}
-
-/** A learning rate as a function of progress. */
-export interface Schedule {
-  /** Rebuilds it: `createSchedule(config)`. */
-  readonly config: JsonObject;
-  rate(progress: Progress): number;
-}
+import { type JsonObject, rejectUnknownKeys, requireOption, type Schedule, unknownName } from '@localgrad/core';
 
 /** The same rate throughout. */
 export function constantRate({ learningRate }: { readonly learningRate: number }): Schedule {
@@ -41,7 +24,7 @@ export function epochCosine({ learningRate }: { readonly learningRate: number })
 
 export interface CosineOptions {
   readonly learningRate: number;
-  /** Share of the steps in which the rate grows linearly; default 0.05. */
+  /** Fraction of the steps used for linear warm-up; default 0.05. */
   readonly warmup?: number;
 }
 
@@ -63,7 +46,7 @@ export function cosine(options: CosineOptions): Schedule {
 
 export interface StepDecayOptions {
   readonly learningRate: number;
-  /** Epochs from which on the rate is multiplied once more; default [80, 120]. */
+  /** First epochs at a lower rate: the rate is multiplied by `factor` at the start of each; default [80, 120]. */
   readonly milestones?: readonly number[];
   /** Default 0.1. */
   readonly factor?: number;
@@ -75,6 +58,13 @@ export function stepDecay(options: StepDecayOptions): Schedule {
   const { learningRate, milestones = [80, 120], factor = 0.1 } = options;
   requireRate('stepDecay', learningRate);
   requireOption(factor > 0, 'stepDecay', 'factor', factor, 'numbers > 0');
+  requireOption(
+    Array.isArray(milestones) && milestones.every((epoch) => Number.isInteger(epoch) && epoch > 0),
+    'stepDecay',
+    'milestones',
+    milestones,
+    'a list of epochs, from 1',
+  );
   return {
     config: { schedule: 'stepDecay', learningRate, milestones: [...milestones], factor },
     rate: ({ epoch }) => learningRate * factor ** milestones.filter((milestone) => epoch >= milestone).length,
@@ -94,7 +84,7 @@ export const scheduleNames = Object.keys(schedules) as readonly (keyof typeof sc
 export function createSchedule(config: JsonObject): Schedule {
   const { schedule, ...options } = config;
   const create = Object.hasOwn(schedules, String(schedule))
-    ? (schedules[schedule as keyof typeof schedules] as (options: Record<string, JsonValue>) => Schedule)
+    ? (schedules[schedule as keyof typeof schedules] as (options: JsonObject) => Schedule)
     : undefined;
   if (create === undefined) throw unknownName('schedule', String(schedule), scheduleNames);
   return create(options);

@@ -1,0 +1,46 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import type { Clock } from './clock.js';
+import type { JsonObject } from './json.js';
+import type { Parameter } from './parameter.js';
+
+/** The gradient of one weight. */
+export interface ParameterGradient {
+  readonly parameter: Parameter;
+  /** Same shape as the parameter; owned by whoever receives the pair. */
+  readonly gradient: Tensor;
+}
+
+export interface UpdateContext {
+  /** Rate of this step from the schedule; an optimizer may scale it by parameter. */
+  readonly learningRate: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Turns gradients into weight updates. All state is explicit: tensors by name, which checkpoints keep.
+ *
+ * By default an optimizer receives the gradients of a step in groups, one for each module or head as soon as its
+ * gradients are complete, so that no more than one module's gradients are alive. Each weight appears at most once per
+ * step; a weight that does not appear keeps its value and state.
+ */
+export interface Optimizer {
+  readonly config: JsonObject;
+  /** Receive all gradients of a step in one call (e.g. to clip by global norm). Costs their memory. Default false. */
+  readonly needsWholeStep?: boolean;
+  /** Bytes of state for a weight; used to predict memory. */
+  stateBytes(parameter: Parameter): number;
+  /** Updates the weights. Takes ownership of the gradients. */
+  update(gradients: readonly ParameterGradient[], context: UpdateContext): void;
+  /** State tensors named `slot/parameter`; borrowed, valid until the next update. */
+  state(): ReadonlyMap<string, Tensor>;
+  /** Replaces the state. Takes ownership of the tensors. @throws LocalgradError `invalid-data` for unknown names */
+  load(state: ReadonlyMap<string, Tensor>): void;
+  dispose(): void;
+}
+
+/** A learning rate as a function of the clock. */
+export interface Schedule {
+  /** Rebuilds the schedule. */
+  readonly config: JsonObject;
+  rate(clock: Clock): number;
+}

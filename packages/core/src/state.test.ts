@@ -1,0 +1,60 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { at, get } from './checked.js';
+import { clockAt } from './clock.js';
+import { Parameter } from './parameter.js';
+import { StoredPlanState } from './state.js';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+describe('StoredPlanState', () => {
+  const create = () => {
+    const total = new Parameter('state.total', tf.zeros([2]), 'state');
+    const declarations = [
+      { name: 'count', initial: 0 },
+      { name: 'best', initial: null },
+      { name: 'total', shape: [2], initializer: () => new Float32Array(2) },
+    ];
+    return { total, state: new StoredPlanState(declarations, new Map([['total', total]])) };
+  };
+
+  it('keeps declared values and tensors, values through JSON', () => {
+    const { state, total } = create();
+    state.set('count', 3);
+    expect([state.get('count'), state.get('best'), state.tensor('total')]).toEqual([3, null, total]);
+    const other = create().state;
+    other.restore(JSON.parse(JSON.stringify(state.values())));
+    expect(other.values()).toEqual({ count: 3, best: null });
+  });
+
+  it('names what is not declared, and how a saved state differs', () => {
+    const { state } = create();
+    expect(() => state.get('total')).toThrow(/no value 'total' as state; declared: count, best/);
+    expect(() => state.set('steps', 1)).toThrow(/no value 'steps'/);
+    expect(() => state.tensor('count')).toThrow(/no tensor 'count' as state; declared: total/);
+    expect(() => state.restore({ count: 1, worst: 2 })).toThrow(/'best' is missing; 'worst' is unknown/);
+    expect(state.get('count')).toBe(0);
+  });
+});
+
+describe('clockAt', () => {
+  it('counts steps from 0 and epochs from 1', () => {
+    expect([0, 3, 4, 7].map((step) => clockAt(step, 2, 4))).toEqual([
+      { step: 0, steps: 8, epoch: 1, epochs: 2, fraction: 0 },
+      { step: 3, steps: 8, epoch: 1, epochs: 2, fraction: 0.375 },
+      { step: 4, steps: 8, epoch: 2, epochs: 2, fraction: 0.5 },
+      { step: 7, steps: 8, epoch: 2, epochs: 2, fraction: 0.875 },
+    ]);
+  });
+});
+
+describe('checked access', () => {
+  it('returns what exists, and names what does not', () => {
+    expect([at(['a', 'b'], 1, 'block'), at(Float32Array.of(2), 0, 'value')]).toEqual(['b', 2]);
+    expect(at([undefined], 0, 'block')).toBeUndefined();
+    expect(() => at(['a'], 1, 'block')).toThrow('There is no block 1; there are 1.');
+    expect(() => at(['a'], -1, 'block')).toThrow('There is no block -1');
+    expect(get(new Map([['a', 1]]), 'a', 'loss')).toBe(1);
+    expect(() => get(new Map(), 'a', 'loss')).toThrow("There is no loss 'a'.");
+  });
+});

@@ -1,0 +1,119 @@
+import { get, LocalgradError, type Parameter, type ParameterGradient } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
+import * as tf from '@tensorflow/tfjs';
+import type { Batch, StepResult } from './step.js';
+
+/** A micro-batch, cut when it is its turn. */
+export interface BatchPart {
+  readonly samples: number;
+  /** Runs `use` on the micro-batch, and disposes what was cut for it. */
+  with<Result>(use: (batch: Batch) => Result): Result;
+}
+
+/** Splits a batch into `count` micro-batches of nearly equal size; a list is taken as it is. */
+export function splitBatch(batch: Batch | readonly Batch[], count: number): BatchPart[] {
+  if (isList(batch)) {
+    if (batch.length === 0) throw new LocalgradError('misuse', 'A train step received an empty list of batches.');
+    return batch.map(wholeBatch);
+  }
+  const size = batch.images.shape[0];
+  const parts = Math.min(count, size);
+  if (parts <= 1) return [wholeBatch(batch)];
+  const bound = (index: number) => Math.round((index * size) / parts);
+  return Array.from({ length: parts }, (_, index) => {
+    const samples = bound(index + 1) - bound(index);
+    return { samples, with: (use) => useSlice(batch, bound(index), samples, use) };
+  });
+}
+
+function wholeBatch(batch: Batch): BatchPart {
+  return { samples: batch.images.shape[0], with: (use) => use(batch) };
+}
+
+function isList(batch: Batch | readonly Batch[]): batch is readonly Batch[] {
+  return Array.isArray(batch);
+}
+
+function useSlice<Result>(
+  { images, targets }: Batch,
+  begin: number,
+  size: number,
+  use: (batch: Batch) => Result,
+): Result {
+  const cut = <T extends tf.Tensor>(tensor: T): T =>
+    tf.slice(tensor, [begin, ...tensor.shape.slice(1).map(() => 0)], [size, ...tensor.shape.slice(1)]);
+  const entries = Object.entries(targets).flatMap(([name, target]) =>
+    target === undefined ? [] : [[name, cut(target)] as const],
+  );
+  const part = { images: cut(images), targets: Object.fromEntries(entries) };
+  try {
+    return use(part);
+  } finally {
+    tf.dispose([part.images, ...entries.map(([, target]) => target)]);
+  }
+}
+
+/** Gradients of a step that wait for the update. */
+export class GradientBuffer {
+  readonly #held = new Map<Parameter, tf.Tensor>();
+
+  /** Takes ownership of the gradients. */
+  add(gradients: readonly ParameterGradient[]): void {
+    for (const one of gradients) this.#held.set(one.parameter, tf.keep(this.#sum(one)));
+  }
+
+  /** Completes the given gradients by what waits for their weights; the caller owns the sums. */
+  take(gradients: readonly ParameterGradient[]): ParameterGradient[] {
+    return gradients.map((one) => {
+      const gradient = tf.keep(this.#sum(one));
+      this.#held.delete(one.parameter);
+      return { parameter: one.parameter, gradient };
+    });
+  }
+
+  /** Everything that waits; the caller owns it. */
+  takeAll(): ParameterGradient[] {
+    const all = [...this.#held].map(([parameter, gradient]) => ({ parameter, gradient }));
+    this.#held.clear();
+    return all;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#held.values()]);
+    this.#held.clear();
+  }
+
+  #sum({ parameter, gradient }: ParameterGradient): tf.Tensor {
+    const held = this.#held.get(parameter);
+    if (held === undefined) return gradient;
+    const sum = currentKernels().accumulate(held, gradient);
+    gradient.dispose();
+    return sum;
+  }
+}
+
+/** Losses and terms of a step: means over its samples. Disposes those of the parts. */
+export function accumulateResults(
+  parts: readonly { readonly result: StepResult; readonly scale: number }[],
+): StepResult {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only.result;
+  return { losses: weightedSums(parts, 'losses'), terms: weightedSums(parts, 'terms') };
+}
+
+function weightedSums(
+  parts: readonly { readonly result: StepResult; readonly scale: number }[],
+  kind: 'losses' | 'terms',
+): Map<string, tf.Scalar> {
+  const ids = new Set(parts.flatMap(({ result }) => [...result[kind].keys()]));
+  return new Map(
+    [...ids].map((id) => {
+      const values = parts.map(({ result, scale }) => ({ value: get(result[kind], id, 'loss'), scale }));
+      const sum = tf.tidy(() =>
+        values.map(({ value, scale }) => tf.mul<tf.Scalar>(value, scale)).reduce((total, next) => tf.add(total, next)),
+      );
+      tf.dispose(values.map(({ value }) => value));
+      return [id, sum];
+    }),
+  );
+}

@@ -1,0 +1,126 @@
+import { formatShape, type HeadResult, LocalgradError, type Parameter, sameShape } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import type { CompiledPlan } from './compile.js';
+import { type CompiledHead, headPlace, targetsOf } from './heads.js';
+import type { CompiledPhase } from './phases.js';
+import type { Batch } from './step.js';
+
+/** @throws LocalgradError `misuse` for a missing target, `shape-mismatch` for wrong shapes */
+export function checkBatch(
+  { network, plan }: CompiledPlan,
+  { heads }: CompiledPhase,
+  { images, targets }: Batch,
+): void {
+  const expected = [images.shape[0] ?? 0, ...network.imageShape];
+  const [size] = expected;
+  if (!sameShape(images.shape, expected)) {
+    throw new LocalgradError(
+      'shape-mismatch',
+      `A batch for '${plan.method}' on ${network.backbone.name} must have images of shape [${expected.join(', ')}], ` +
+        `but has [${images.shape.join(', ')}].`,
+      { expected, found: images.shape },
+    );
+  }
+  for (const group of heads.values()) {
+    for (const compiled of group) {
+      for (const name of targetsOf(compiled.head)) {
+        const target = targets[name];
+        const where = `The ${headPlace(compiled, network)} reads the target '${name}'`;
+        const details = { method: plan.method, head: compiled.head.name, module: compiled.module, target: name };
+        if (target === undefined) {
+          const carried = Object.keys(targets).filter((key) => targets[key] !== undefined);
+          throw new LocalgradError(
+            'misuse',
+            `${where}, which the batch does not carry; it carries ${carried.join(', ') || 'none'}.`,
+            details,
+          );
+        }
+        if (target.shape[0] !== size) {
+          throw new LocalgradError(
+            'shape-mismatch',
+            `${where}, which has ${target.shape[0] ?? 0} entries in this batch of ${size} images.`,
+            { ...details, expected: size, found: target.shape[0] },
+          );
+        }
+      }
+    }
+  }
+}
+
+/** Checks what a head returned. @param wantsInput whether the cotangent of the input was asked for */
+function checkResult(
+  { network }: CompiledPlan,
+  compiled: CompiledHead,
+  h: tf.Tensor4D,
+  result: HeadResult,
+  wantsInput: boolean,
+): void {
+  const { head } = compiled;
+  const fail = (problem: string, code: 'misuse' | 'shape-mismatch' = 'misuse'): never => {
+    throw new LocalgradError(code, `The ${headPlace(compiled, network)} ${problem}`, {
+      head: head.name,
+      key: compiled.key,
+      module: compiled.module,
+    });
+  };
+  const { loss, input, parameters, terms } = result;
+  if (!(loss instanceof tf.Tensor) || loss.rank !== 0) {
+    fail(
+      `returned ${loss instanceof tf.Tensor ? `a loss of shape [${loss.shape.join(', ')}]` : 'no loss'}; it must be a scalar.`,
+    );
+  }
+  for (const [name, term] of terms ?? []) if (term.rank !== 0) fail(`returned a term '${name}' that is not a scalar.`);
+  if (wantsInput && input === undefined) fail('returned no cotangent of its input, although it was asked for one.');
+  if (input !== undefined && !sameShape(input.shape, h.shape)) {
+    const [found, expected] = [formatShape(input.shape), formatShape(h.shape)];
+    fail(`returned a cotangent of shape ${found} for an input of shape ${expected}.`, 'shape-mismatch');
+  }
+  checkGradients(head.parameters, parameters, fail);
+}
+
+function checkGradients(
+  own: readonly Parameter[],
+  gradients: ReadonlyMap<Parameter, tf.Tensor>,
+  fail: (problem: string, code?: 'misuse' | 'shape-mismatch') => never,
+): void {
+  for (const [parameter, gradient] of gradients) {
+    if (!own.includes(parameter))
+      fail(`returned a gradient for '${parameter.name}', which is not among its parameters.`);
+    if (parameter.kind !== 'weight') fail(`returned a gradient for '${parameter.name}', which is not a weight.`);
+    if (!sameShape(gradient.shape, parameter.shape)) {
+      const [found, expected] = [formatShape(gradient.shape), formatShape(parameter.shape)];
+      fail(`returned a gradient of shape ${found} for '${parameter.name}' of shape ${expected}.`, 'shape-mismatch');
+    }
+  }
+  const missing = own.find((parameter) => parameter.kind === 'weight' && !gradients.has(parameter));
+  if (missing !== undefined) {
+    fail(
+      `returned no gradient for its weight '${missing.name}'. Weights that the loss does not use cannot be trained.`,
+    );
+  }
+}
+
+/** Evaluates a head, and checks its result and the tensors that it leaves behind. */
+export function evaluateChecked(
+  plan: CompiledPlan,
+  compiled: CompiledHead,
+  h: tf.Tensor4D,
+  wantsInput: boolean,
+  evaluate: () => HeadResult,
+): HeadResult {
+  const before = tf.memory().numTensors;
+  const result = evaluate();
+  const alive = tf.memory().numTensors;
+  checkResult(plan, compiled, h, result, wantsInput);
+  const returned = new Set<tf.Tensor>([result.loss, ...(result.terms?.values() ?? []), ...result.parameters.values()]);
+  if (result.input !== undefined) returned.add(result.input);
+  const leaked = alive - before - returned.size;
+  if (leaked > 0) {
+    throw new LocalgradError(
+      'misuse',
+      `The ${headPlace(compiled, plan.network)} leaves ${leaked} ${leaked === 1 ? 'tensor' : 'tensors'} behind in each evaluation; dispose them or use tf.tidy.`,
+      { head: compiled.head.name, module: compiled.module, leaked },
+    );
+  }
+  return result;
+}

@@ -1,0 +1,136 @@
+import { at, type Head, type Objective, type Span } from '@localgrad/core';
+import type { CompiledPhase } from './phases.js';
+
+/** A loss as the reference procedure sees it: a head that two losses read is evaluated for each. */
+export interface LiteralLoss {
+  readonly objective: Objective;
+  readonly head: Head;
+}
+
+/** One run through the modules of a span, and the losses at its end. */
+export interface LiteralPath {
+  readonly span: Span;
+  /** Whether the losses train modules: false on a frozen span, and where no loss ends. */
+  readonly isTrained: boolean;
+  readonly losses: readonly LiteralLoss[];
+}
+
+/** What the reference procedure is interpreted over: tensors (execution) or bytes and counts (prediction). */
+export interface LiteralDomain<Value, Pass> {
+  /** Input of the first module; never freed. */
+  readonly images: Value;
+  /**
+   * Whether modules run on their own paths even where no module lies in two spans, as in code that is written for windows.
+   * False: nothing is repeated there, and end-to-end training is a single path.
+   */
+  readonly alwaysRepeats: boolean;
+  forward(module: number, input: Value): { readonly output: Value; readonly pass: Pass };
+  /** Evaluates one loss. Returns the cotangent of the output, if wanted. */
+  evaluate(loss: LiteralLoss, module: number, output: Value, wantsCotangent: boolean): Value | undefined;
+  add(sum: Value, cotangent: Value): Value;
+  /** Takes the cotangent; returns that of the input, if wanted. */
+  vjp(module: number, pass: Pass, cotangent: Value, wantsInput: boolean): Value | undefined;
+  release(module: number, pass: Pass): void;
+  free(value: Value): void;
+}
+
+interface Run<Value, Pass> {
+  readonly path: LiteralPath;
+  readonly steps: readonly { readonly module: number; readonly output: Value; readonly pass: Pass }[];
+}
+
+/**
+ * The procedure of reference implementations: every span is run forward for itself, from the detached output of the
+ * module before it, and backward for itself. Each module also runs on its own path, whether or not a loss ends there. All
+ * paths that end at a module hold their residuals together.
+ */
+export function walkLiterally<Value, Pass>(
+  phase: CompiledPhase,
+  modules: number,
+  domain: LiteralDomain<Value, Pass>,
+): void {
+  const paths = literalPaths(phase, modules, domain.alwaysRepeats);
+  const outputs = new Map<number, Value>([[-1, domain.images]]);
+  paths.forEach((ending, module) => {
+    const runs = ending.map((path) => forward(path, outputs, domain));
+    for (const run of runs) backward(run, evaluate(run, domain), domain);
+    // Of all outputs one stays: the next module, and later windows, start from it.
+    const [next] = runs.flatMap(({ steps }) => steps.slice(-1));
+    for (const { steps } of runs) for (const step of steps) if (step !== next) domain.free(step.output);
+    if (next !== undefined) outputs.set(module, next.output);
+    const later = phase.objectives.filter(({ span }) => span[1] > module).map(({ span }) => span[0]);
+    const lowest = Math.min(module + 1, ...later);
+    for (const [index, output] of outputs) {
+      if (index < 0 || index >= lowest - 1) continue;
+      domain.free(output);
+      outputs.delete(index);
+    }
+  });
+  for (const [index, output] of outputs) if (index >= 0) domain.free(output);
+}
+
+/** The paths that end at each module, its own first. */
+function literalPaths(phase: CompiledPhase, modules: number, alwaysRepeats: boolean): LiteralPath[][] {
+  const spansOf = (module: number) =>
+    new Set(
+      phase.objectives.flatMap(({ span: [from, to] }) => (from <= module && module <= to ? [`${from}-${to}`] : [])),
+    );
+  const indices = Array.from({ length: modules }, (_, module) => module);
+  const repeats = alwaysRepeats || indices.some((module) => spansOf(module).size > 1);
+  return indices.map((module) => {
+    const losses = new Map<number, LiteralLoss[]>([[module, []]]);
+    for (const { head, objectives } of phase.heads.get(module) ?? []) {
+      for (const objective of objectives) {
+        const [from] = objective.span;
+        losses.set(from, [...(losses.get(from) ?? []), { objective, head }]);
+      }
+    }
+    const isFrozen = (from: number) => indices.slice(from, module + 1).every((index) => phase.frozen.has(index));
+    return [...losses]
+      .filter(([, found]) => repeats || found.length > 0)
+      .map(([from, found]) => ({
+        span: [from, module],
+        losses: found,
+        isTrained: found.length > 0 && !isFrozen(from),
+      }));
+  });
+}
+
+function forward<Value, Pass>(
+  path: LiteralPath,
+  outputs: ReadonlyMap<number, Value>,
+  domain: LiteralDomain<Value, Pass>,
+): Run<Value, Pass> {
+  const [from, to] = path.span;
+  let input = outputs.get(from - 1) ?? domain.images;
+  const steps = [];
+  for (let module = from; module <= to; module++) {
+    const { output, pass } = domain.forward(module, input);
+    steps.push({ module, output, pass });
+    input = output;
+  }
+  return { path, steps };
+}
+
+/** The sum of the cotangents of a path's losses. */
+function evaluate<Value, Pass>({ path, steps }: Run<Value, Pass>, domain: LiteralDomain<Value, Pass>) {
+  const { output, module } = at(steps, steps.length - 1, 'step of a path');
+  let sum: Value | undefined;
+  for (const loss of path.losses) {
+    const cotangent = domain.evaluate(loss, module, output, path.isTrained);
+    if (cotangent !== undefined) sum = sum === undefined ? cotangent : domain.add(sum, cotangent);
+  }
+  return sum;
+}
+
+function backward<Value, Pass>(
+  { steps }: Run<Value, Pass>,
+  end: Value | undefined,
+  domain: LiteralDomain<Value, Pass>,
+): void {
+  let cotangent = end;
+  for (const [index, { module, pass }] of [...steps.entries()].reverse()) {
+    if (cotangent !== undefined) cotangent = domain.vjp(module, pass, cotangent, index > 0);
+    domain.release(module, pass);
+  }
+}

@@ -1,0 +1,92 @@
+import {
+  type Clock,
+  LocalgradError,
+  type Network,
+  type Objective,
+  type Phase,
+  type PlanState,
+  type TrainingPlan,
+} from '@localgrad/core';
+import type { CompiledHead } from './heads.js';
+import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
+import { findSharedWeights, type SharedWeights } from './shared-weights.js';
+
+/** An objective in a phase. */
+export interface ActiveObjective extends Objective {
+  /** The lowest module that it trains in this phase; undefined where all modules of its span are frozen. */
+  readonly start: number | undefined;
+}
+
+/** A head with its objectives in a phase. */
+export interface ActiveHead extends CompiledHead {
+  readonly objectives: readonly ActiveObjective[];
+}
+
+/** A phase with its schedule. */
+export interface CompiledPhase {
+  readonly name: string;
+  readonly frozen: ReadonlySet<number>;
+  readonly objectives: readonly ActiveObjective[];
+  /** Heads by module index, each evaluated once per step. */
+  readonly heads: ReadonlyMap<number, readonly ActiveHead[]>;
+  readonly schedule: readonly Instruction[];
+  /** Weights that several heads or modules have gradients for. */
+  readonly shared: SharedWeights;
+}
+
+/** The one phase of plans without a phase rule. */
+const always: Phase = { name: 'training' };
+
+/** Compiles one schedule per phase. @param objectives those that take part, in the plan's order */
+export function compilePhases(
+  plan: TrainingPlan,
+  objectives: readonly Objective[],
+  heads: ReadonlyMap<number, readonly CompiledHead[]>,
+  network: Network,
+  memory: MemoryPolicy,
+): CompiledPhase[] {
+  return (plan.phases?.phases ?? [always]).map((phase) => {
+    const frozen = new Set(phase.frozen);
+    const isActive = ({ id }: Objective) => phase.objectives === undefined || phase.objectives.includes(id);
+    const activate = (all: readonly Objective[]) =>
+      all.filter(isActive).map((objective) => ({ ...objective, start: trainedStart(objective.span, frozen) }));
+    const active = activate(objectives);
+    if (active.length === 0) {
+      throw new LocalgradError(
+        'invalid-plan',
+        `Plan of '${plan.method}': every active objective of phase '${phase.name}' has weight 0; at least one must not.`,
+        { phase: phase.name },
+      );
+    }
+    const activeHeads = new Map<number, ActiveHead[]>();
+    for (const [module, group] of heads) {
+      const present = group
+        .map((compiled) => ({ ...compiled, objectives: activate(compiled.objectives) }))
+        .filter((compiled) => compiled.objectives.length > 0);
+      if (present.length > 0) activeHeads.set(module, present);
+    }
+    const spans = active.map(({ span }) => span);
+    const schedule = compileSchedule(spans, network.modules.length, memory, frozen);
+    const isTrained = (module: number) =>
+      !frozen.has(module) && spans.some(([from, to]) => from <= module && module <= to);
+    const shared = findSharedWeights(network, [...activeHeads.values()].flat(), frozen, isTrained);
+    return { name: phase.name, frozen, objectives: active, heads: activeHeads, schedule, shared };
+  });
+}
+
+/** The phase of a step. @throws LocalgradError `invalid-plan` when the plan's rule names a phase that it does not list */
+export function phaseAt(
+  plan: TrainingPlan,
+  phases: readonly CompiledPhase[],
+  clock: Clock,
+  state: PlanState,
+): CompiledPhase {
+  const name = plan.phases?.phaseAt(clock, state) ?? always.name;
+  const phase = phases.find((one) => one.name === name);
+  if (phase !== undefined) return phase;
+  throw new LocalgradError(
+    'invalid-plan',
+    `Plan of '${plan.method}': phaseAt returned '${name}' at step ${clock.step}; its phases are ${phases.map((one) => one.name).join(', ')}.`,
+    { phase: name, step: clock.step },
+  );
+}

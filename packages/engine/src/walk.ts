@@ -1,0 +1,141 @@
+import { LocalgradError, type Want } from '@localgrad/core';
+import type { Instruction } from './schedule.js';
+
+/**
+ * What a schedule is interpreted over: tensors (execution), bytes (prediction), units of work (description). Passes and
+ * values belong to the walker, which hands each one back exactly once: to `release`, `free`, `add` or `vjp`.
+ */
+export interface ScheduleDomain<Value, Pass> {
+  /** Input of the first module; never freed. */
+  readonly images: Value;
+  /** A forward whose pass takes VJPs later. `repeat`: a recomputation. */
+  forward(module: number, input: Value, repeat: boolean): { readonly output: Value; readonly pass: Pass };
+  /** A forward that keeps its output alone. */
+  passThrough(module: number, input: Value): Value;
+  /** Evaluates the heads on a module's output. `arrive` takes the cotangent of losses whose gradients stop at `from`. */
+  evaluate(module: number, output: Value, arrive: (from: number, cotangent: Value) => void): void;
+  /** Takes the cotangent. Returns that of the input, if wanted. */
+  vjp(module: number, pass: Pass, cotangent: Value, want: Want): Value | undefined;
+  copy(cotangent: Value): Value;
+  /** Takes both. */
+  add(sum: Value, cotangent: Value): Value;
+  release(module: number, pass: Pass): void;
+  free(value: Value): void;
+}
+
+/** Runs a schedule over a domain: the one place that knows what an instruction means. */
+export function walkSchedule<Value, Pass>(schedule: readonly Instruction[], domain: ScheduleDomain<Value, Pass>): void {
+  const walk = new Walk(domain);
+  for (const instruction of schedule) walk.execute(instruction);
+}
+
+interface OpenPass<Value, Pass> {
+  readonly pass: Pass;
+  /** The output of a recomputation, which is no module output. */
+  readonly repeated?: Value;
+}
+
+/** The state of one step: what is alive, and nothing else. */
+class Walk<Value, Pass> {
+  readonly #domain: ScheduleDomain<Value, Pass>;
+  readonly #passes = new Map<number, OpenPass<Value, Pass>>();
+  readonly #outputs = new Map<number, Value>();
+  readonly #slots = new Map<number, Map<number, Value>>();
+
+  constructor(domain: ScheduleDomain<Value, Pass>) {
+    this.#domain = domain;
+  }
+
+  execute(instruction: Instruction): void {
+    const { module } = instruction;
+    switch (instruction.op) {
+      case 'forward':
+        this.#forward(module, instruction.keep, instruction.repeat);
+        break;
+      case 'evaluate':
+        this.#domain.evaluate(module, this.#output(module), (from, cotangent) => this.#arrive(module, from, cotangent));
+        break;
+      case 'send':
+        this.#send(module, instruction.from, instruction.keep);
+        break;
+      case 'finish':
+        this.#finish(module, instruction.weights, instruction.sendTo);
+        break;
+      case 'drop':
+        this.#release(module);
+        break;
+      case 'free':
+        this.#domain.free(this.#output(module));
+        this.#outputs.delete(module);
+    }
+  }
+
+  #forward(module: number, keep: boolean, repeat: boolean): void {
+    const input = this.#output(module - 1);
+    if (!keep) {
+      this.#outputs.set(module, this.#domain.passThrough(module, input));
+      return;
+    }
+    const { output, pass } = this.#domain.forward(module, input, repeat);
+    this.#passes.set(module, repeat ? { pass, repeated: output } : { pass });
+    if (!repeat) this.#outputs.set(module, output);
+  }
+
+  #send(module: number, from: number, keep: boolean): void {
+    const { pass } = this.#pass(module);
+    const cotangent = this.#slots.get(module)?.get(from);
+    if (cotangent === undefined) throw missing(`slot (${module}, ${from})`);
+    const sent = keep ? this.#domain.copy(cotangent) : cotangent;
+    if (!keep) this.#slots.get(module)?.delete(from);
+    const input = this.#domain.vjp(module, pass, sent, { input: true, parameters: false, release: false });
+    this.#arrive(module - 1, from, input);
+    if (!keep) return;
+    // It has travelled on: its last use is this module's weight gradient, together with all that stops here.
+    this.#slots.get(module)?.delete(from);
+    this.#arrive(module, module, cotangent);
+  }
+
+  #finish(module: number, weights: boolean, sendTo: number | undefined): void {
+    const [first, ...others] = this.#slots.get(module)?.values() ?? [];
+    this.#slots.delete(module);
+    if (first === undefined) throw missing(`cotangent of module ${module}`);
+    const sum = others.reduce((total, cotangent) => this.#domain.add(total, cotangent), first);
+    const want = { input: sendTo !== undefined, parameters: weights, release: true };
+    const input = this.#domain.vjp(module, this.#pass(module).pass, sum, want);
+    this.#release(module);
+    if (sendTo !== undefined) this.#arrive(module - 1, sendTo, input);
+  }
+
+  /** Adds a cotangent to slot (module, from). */
+  #arrive(module: number, from: number, cotangent: Value | undefined): void {
+    if (cotangent === undefined) throw missing(`cotangent for slot (${module}, ${from})`);
+    const slots = this.#slots.get(module) ?? new Map<number, Value>();
+    this.#slots.set(module, slots);
+    const waiting = slots.get(from);
+    slots.set(from, waiting === undefined ? cotangent : this.#domain.add(waiting, cotangent));
+  }
+
+  #release(module: number): void {
+    const { pass, repeated } = this.#pass(module);
+    this.#domain.release(module, pass);
+    if (repeated !== undefined) this.#domain.free(repeated);
+    this.#passes.delete(module);
+  }
+
+  #pass(module: number): OpenPass<Value, Pass> {
+    const open = this.#passes.get(module);
+    if (open === undefined) throw missing(`pass of module ${module}`);
+    return open;
+  }
+
+  #output(module: number): Value {
+    if (module < 0) return this.#domain.images;
+    const output = this.#outputs.get(module);
+    if (output === undefined) throw missing(`output of module ${module}`);
+    return output;
+  }
+}
+
+function missing(what: string): LocalgradError {
+  return new LocalgradError('invalid-plan', `The schedule needs the ${what}, which does not exist. This is a bug.`);
+}

@@ -1,0 +1,109 @@
+import {
+  type Block,
+  type BlockCost,
+  bytesOf,
+  type Cotangents,
+  type Mode,
+  type NoiseKey,
+  type Parameter,
+  type ParameterScope,
+  type Pass,
+  rejectUnknownKeys,
+  requireOption,
+  type Shape3,
+  type Want,
+} from '@localgrad/core';
+import { clone, mul, type Tensor4D, tensor4d } from '@tensorflow/tfjs';
+import { noiseMask } from '../random/noise.js';
+import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock } from './vjp-reads.js';
+
+export interface DropoutOptions {
+  readonly name: string;
+  /** Scope whose prefix, with the name, identifies the block's random numbers. */
+  readonly scope: ParameterScope;
+  readonly inputShape: Shape3;
+  /** Probability of dropping a value; in [0, 1). */
+  readonly rate: number;
+  /** What is dropped together: single values, a sample's channels, or samples. Default `element`. */
+  readonly per?: 'element' | 'channel' | 'sample';
+}
+
+/**
+ * Inverted dropout: in training, drops values at random and scales the others by 1/(1 − rate). The identity in
+ * evaluation, and in passes without a noise key. The mask is drawn again in the backward pass instead of being kept.
+ *
+ * @throws LocalgradError `invalid-option`
+ */
+export function dropout(options: DropoutOptions): Block {
+  rejectUnknownKeys('dropout', options, ['name', 'scope', 'inputShape', 'rate', 'per']);
+  const { rate, per = 'element' } = options;
+  requireOption(rate >= 0 && rate < 1, 'dropout', 'rate', rate, 'numbers in [0, 1)');
+  requireOption(['element', 'channel', 'sample'].includes(per), 'dropout', 'per', per, 'element, channel, sample');
+  return new Dropout(options);
+}
+
+/** Stochastic depth for the branch of a residual block: drops whole samples. Put it last in the branch. */
+export function stochasticDepth(options: Omit<DropoutOptions, 'per'>): Block {
+  rejectUnknownKeys('stochasticDepth', options, ['name', 'scope', 'inputShape', 'rate']);
+  return dropout({ ...options, per: 'sample' });
+}
+
+class Dropout implements FrugalBlock {
+  readonly vjpReads = { input: false, output: false };
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[] = [];
+  readonly statistics: readonly Parameter[] = [];
+  readonly cost: BlockCost;
+  readonly #options: DropoutOptions;
+  /** Identifies the random numbers. */
+  readonly #fullName: string;
+  readonly #maskShape: Shape3;
+
+  constructor(options: DropoutOptions) {
+    const { name, scope, inputShape, rate, per = 'element' } = options;
+    this.name = name;
+    this.inputShape = inputShape;
+    this.outputShape = inputShape;
+    this.#options = options;
+    this.#fullName = scope.prefix === '' ? name : `${scope.prefix}.${name}`;
+    this.#maskShape = per === 'element' ? inputShape : [1, 1, per === 'channel' ? inputShape[2] : 1];
+    const peakBytes = (batchSize: number) =>
+      rate === 0 ? 0 : bytesOf(inputShape, batchSize) + bytesOf(this.#maskShape, batchSize);
+    this.cost = {
+      multiplyAccumulates: 0,
+      residualBytes: () => 0,
+      forwardPeakBytes: peakBytes,
+      vjpPeakBytes: (batchSize, want) => (want.input ? peakBytes(batchSize) : 0),
+    };
+  }
+
+  forward(x: Tensor4D, { training, noise }: Mode): Pass {
+    if (!training) return evaluationPass(x, clone(x));
+    return new TrainingPass(this, x, this.#masked(x, noise), noise, () => {});
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    const noise = TrainingPass.open<NoiseKey | undefined>(this, pass, want.release);
+    const input = want.input ? this.#masked(dy, noise) : undefined;
+    dy.dispose();
+    return input === undefined ? { parameters: new Map() } : { input, parameters: new Map() };
+  }
+
+  replicate(scope: ParameterScope): Block {
+    return new Dropout({ ...this.#options, scope });
+  }
+
+  #masked(x: Tensor4D, noise: NoiseKey | undefined): Tensor4D {
+    const keep = 1 - this.#options.rate;
+    if (noise === undefined || keep === 1) return clone(x);
+    const shape: [number, number, number, number] = [x.shape[0], ...this.#maskShape];
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    const mask = tensor4d(noiseMask(noise, this.#fullName, size, keep, 1 / keep), shape);
+    const result = mul<Tensor4D>(x, mask);
+    mask.dispose();
+    return result;
+  }
+}

@@ -1,0 +1,194 @@
+import {
+  type Block,
+  type BlockCost,
+  bytesOf,
+  evaluationMode,
+  type Head,
+  type HeadCost,
+  type Mode,
+  recomputeMode,
+  type Shape3,
+  startOfTraining,
+  type Targets,
+  type Want,
+} from '@localgrad/core';
+import { MemoryMeter } from '@localgrad/kernels';
+import { dispose, type Tensor1D, type Tensor4D, zeros } from '@tensorflow/tfjs';
+import { affineInBatchSize } from './affine.js';
+import { countMultiplyAccumulates } from './multiply-accumulates.js';
+
+const blockCosts = new WeakMap<Block, BlockCost>();
+const headCosts = new WeakMap<Head, HeadCost>();
+
+/** The cost that a block states; else measured once, on the current backend and small batches. */
+export function costOf(block: Block): BlockCost {
+  const known = block.cost ?? blockCosts.get(block) ?? measuredBlockCost(block);
+  if (block.cost === undefined) blockCosts.set(block, known);
+  return known;
+}
+
+/** Creates targets for a batch, to measure a head; owned by the caller. */
+export type CreateTargets = (batchSize: number) => Targets;
+
+/**
+ * The cost that a head states; else measured once, on the current backend and small batches. A head that reads targets
+ * other than `labels` is measured with those of `createTargets`; without it, its memory is estimated from its input.
+ */
+export function headCostOf(head: Head, createTargets?: CreateTargets): HeadCost {
+  if (head.cost !== undefined) return head.cost;
+  const known = headCosts.get(head);
+  if (known !== undefined) return known;
+  const onlyLabels = (head.reads ?? ['labels']).every((target) => target === 'labels');
+  const create = createTargets ?? (onlyLabels ? labels : undefined);
+  if (create === undefined) return estimatedHeadCost(head);
+  const cost = measuredHeadCost(head, create);
+  headCosts.set(head, cost);
+  return cost;
+}
+
+/** Multiply-accumulates of one forward pass for one sample. */
+export function multiplyAccumulatesOf(owner: Block | Head): number {
+  return ('vjp' in owner ? costOf(owner) : headCostOf(owner)).multiplyAccumulates;
+}
+
+function labels(batchSize: number): Targets {
+  return { labels: zeros([batchSize], 'int32') as Tensor1D };
+}
+
+function batchOf(shape: Shape3, batchSize: number): Tensor4D {
+  return zeros([batchSize, ...shape]);
+}
+
+/** Lazily measured: most of it is read only where a step's memory is predicted. */
+function measuredBlockCost(block: Block): BlockCost {
+  const vjpPeaks = new Map<string, (batchSize: number) => number>();
+  const forwards = lazy(() => {
+    const residuals = new Map<number, number>();
+    const peakBytes = affineInBatchSize((batchSize) => {
+      const { residualBytes, peakBytes: peak } = measureForward(block, batchSize);
+      residuals.set(batchSize, residualBytes);
+      return peak;
+    });
+    return { peakBytes, residualBytes: affineInBatchSize((batchSize) => residuals.get(batchSize) ?? 0) };
+  });
+  const multiplyAccumulates = lazy(() => {
+    const x = batchOf(block.inputShape, 1);
+    const count = countMultiplyAccumulates(() => releasePass(block, x, evaluationMode));
+    x.dispose();
+    return count;
+  });
+  return {
+    get multiplyAccumulates() {
+      return multiplyAccumulates();
+    },
+    residualBytes: (batchSize) => forwards().residualBytes(batchSize),
+    forwardPeakBytes: (batchSize) => forwards().peakBytes(batchSize),
+    vjpPeakBytes: (batchSize, want) => {
+      const key = JSON.stringify([want.input, want.parameters, want.release]);
+      const peak = vjpPeaks.get(key) ?? affineInBatchSize((size) => measureVjp(block, size, want));
+      vjpPeaks.set(key, peak);
+      return peak(batchSize);
+    },
+  };
+}
+
+function releasePass(block: Block, x: Tensor4D, mode: Mode): void {
+  const pass = block.forward(x, mode);
+  pass.release();
+  pass.output.dispose();
+}
+
+function measureForward(block: Block, batchSize: number) {
+  const x = batchOf(block.inputShape, batchSize);
+  return metered((meter) => {
+    const pass = block.forward(x, recomputeMode);
+    const peakBytes = meter.peakBytes;
+    // An output that shares the input's data takes no bytes.
+    const residualBytes = Math.max(0, meter.liveBytes - bytesOf(block.outputShape, batchSize));
+    pass.release();
+    dispose([pass.output, x]);
+    return { peakBytes, residualBytes };
+  });
+}
+
+function measureVjp(block: Block, batchSize: number, want: Want): number {
+  const x = batchOf(block.inputShape, batchSize);
+  return metered((meter) => {
+    const pass = block.forward(x, recomputeMode);
+    const dy = batchOf(block.outputShape, batchSize);
+    meter.reset();
+    const start = meter.liveBytes;
+    const { input, parameters } = block.vjp(pass, dy, want);
+    const peak = meter.peakBytes - start;
+    pass.release();
+    dispose([pass.output, x, ...(input === undefined ? [] : [input]), ...parameters.values()]);
+    return peak;
+  });
+}
+
+function measuredHeadCost(head: Head, create: CreateTargets): HeadCost {
+  const multiplyAccumulates = lazy(() => {
+    const run = () => evaluateOnce(head, create, 1, evaluationMode, (evaluate) => evaluate());
+    return countMultiplyAccumulates(run);
+  });
+  const peak = lazy(() =>
+    affineInBatchSize((batchSize) =>
+      evaluateOnce(head, create, batchSize, recomputeMode, (evaluate) =>
+        metered((meter) => {
+          evaluate();
+          return meter.peakBytes;
+        }),
+      ),
+    ),
+  );
+  return {
+    get multiplyAccumulates() {
+      return multiplyAccumulates();
+    },
+    evaluatePeakBytes: (batchSize) => peak()(batchSize),
+  };
+}
+
+function evaluateOnce<T>(
+  head: Head,
+  create: CreateTargets,
+  batchSize: number,
+  mode: Mode,
+  use: (evaluate: () => void) => T,
+): T {
+  const h = batchOf(head.inputShape, batchSize);
+  const targets = create(batchSize);
+  const result = use(() => {
+    const request = { mode, weight: 1, input: true, clock: startOfTraining };
+    const { loss, terms, input, parameters } = head.evaluate(h, targets, request);
+    dispose([loss, ...(terms?.values() ?? []), ...(input === undefined ? [] : [input]), ...parameters.values()]);
+  });
+  dispose([h, ...Object.values(targets).filter((target) => target !== undefined)]);
+  return result;
+}
+
+/** Eight times the input, and a gradient for each weight. */
+function estimatedHeadCost(head: Head): HeadCost {
+  const gradients = head.parameters.reduce((sum, { kind, size }) => sum + (kind === 'weight' ? 4 * size : 0), 0);
+  return {
+    multiplyAccumulates: 0,
+    evaluatePeakBytes: (batchSize) => 8 * bytesOf(head.inputShape, batchSize) + gradients,
+  };
+}
+
+function metered<T>(run: (meter: MemoryMeter) => T): T {
+  const meter = new MemoryMeter();
+  try {
+    return run(meter);
+  } finally {
+    meter.detach();
+  }
+}
+
+function lazy<T>(create: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => {
+    known ??= { value: create() };
+    return known.value;
+  };
+}

@@ -1,0 +1,29 @@
+import type { BackboneFactory } from '@localgrad/core';
+import type { NamedHeadFactory } from './named-heads.js';
+
+/**
+ * A backbone whose classifier is replaced, for tasks other than classification. The head's parameters are named
+ * `output.…`; those of the original classifier are created, and stay unused.
+ */
+export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory): BackboneFactory {
+  const name = `${backbone.name}+${head.name}`;
+  const config = { ...backbone.config, output: head.config };
+  return {
+    name,
+    config,
+    build(options) {
+      const built = backbone.build(options);
+      const { inputShape } = built.classifier;
+      const { classes, scope } = options;
+      const context = {
+        module: 0,
+        modules: 1,
+        inputShape,
+        finalShape: inputShape,
+        classes,
+        imageShape: options.inputShape,
+      };
+      return { ...built, name, config, classifier: head.build(context, scope.scope('output')) };
+    },
+  };
+}

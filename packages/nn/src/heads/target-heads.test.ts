@@ -1,0 +1,86 @@
+import { type HeadContext, startOfTraining, trainingMode } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sgd } from '../optimization/sgd.js';
+import { createRandom } from '../random/random.js';
+import { createScope } from '../random/scope.js';
+import { randomTensor } from '../testing/check-block.js';
+import { meanSquaredErrorHead, pixelCrossEntropyHead } from './target-heads.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const context: HeadContext = {
+  module: 0,
+  modules: 1,
+  inputShape: [4, 4, 6],
+  finalShape: [4, 4, 6],
+  classes: 3,
+  imageShape: [8, 8, 3],
+};
+
+/** What a head's metrics are before and after some steps of SGD on one batch. */
+function train(head: ReturnType<ReturnType<typeof pixelCrossEntropyHead>['build']>, h: tf.Tensor4D, targets: object) {
+  const batch = { ...targets };
+  const optimizer = sgd({ learningRate: 0.5, weightDecay: 0 });
+  const read = () => {
+    const metrics = head.measure?.(h, batch) ?? new Map<string, tf.Scalar>();
+    const numbers = new Map([...metrics].map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]));
+    tf.dispose([...metrics.values()]);
+    return numbers;
+  };
+  const before = read();
+  const tensors = tf.memory().numTensors;
+  for (let step = 0; step < 60; step++) {
+    const clock = { ...startOfTraining, step };
+    const { loss, parameters } = head.evaluate(h, batch, { mode: trainingMode, weight: 1, input: false, clock });
+    loss.dispose();
+    optimizer.update(
+      [...parameters].map(([parameter, gradient]) => ({ parameter, gradient })),
+      { learningRate: 0.5, clock },
+    );
+  }
+  optimizer.dispose();
+  expect(tf.memory().numTensors).toBe(tensors);
+  return { before, after: read() };
+}
+
+describe('meanSquaredErrorHead', () => {
+  it('learns a linear function of the pooled features', () => {
+    const head = meanSquaredErrorHead({ outputs: 2 }).build(context, createScope(1));
+    expect(head.reads).toEqual(['values']);
+    const h = randomTensor([12, 4, 4, 6], createRandom(1)) as tf.Tensor4D;
+    const map = randomTensor([6, 2], createRandom(2)) as tf.Tensor2D;
+    const values = tf.tidy(() => tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), map));
+    const { before, after } = train(head, h, { values });
+    expect([...after.keys()]).toEqual(['loss']);
+    expect(after.get('loss') ?? 1).toBeLessThan(0.1 * (before.get('loss') ?? 0));
+    expect(head.predict?.(h).shape).toEqual([12, 2]);
+  });
+
+  it('names itself and the target where the batch has none', () => {
+    const head = meanSquaredErrorHead({ target: 'ages' }).build(context, createScope(1));
+    const request = { mode: trainingMode, weight: 1, input: false, clock: startOfTraining };
+    const h = tf.zeros([2, 4, 4, 6]) as tf.Tensor4D;
+    expect(() => head.evaluate(h, { labels: tf.tensor1d([0, 1], 'int32') }, request)).toThrow(
+      "The batch has no target 'ages', which head 'mean-squared-error' reads; it carries: labels.",
+    );
+    expect(() => meanSquaredErrorHead({ target: 'labels' })).toThrow(/'target'/);
+  });
+});
+
+describe('pixelCrossEntropyHead', () => {
+  it('learns the class of each pixel', () => {
+    const head = pixelCrossEntropyHead().build(context, createScope(1));
+    expect(head.reads).toEqual(['masks']);
+    const h = randomTensor([2, 4, 4, 6], createRandom(3)) as tf.Tensor4D;
+    const teacher = pixelCrossEntropyHead().build(context, createScope(9));
+    const scores = teacher.predict?.(h) as tf.Tensor4D;
+    expect(scores.shape).toEqual([2, 8, 8, 3]);
+    const masks = tf.argMax(scores, 3);
+    const { before, after } = train(head, h, { masks });
+    expect(after.get('loss') ?? 1).toBeLessThan(0.5 * (before.get('loss') ?? 0));
+    expect(after.get('accuracy') ?? 0).toBeGreaterThan(0.9);
+  });
+});

@@ -1,0 +1,17 @@
+import { type JsonObject, type Optimizer, unknownName } from '@localgrad/core';
+import { adam, adamw } from './adam.js';
+import { sgd } from './sgd.js';
+
+// Each checks its own options.
+const optimizers: Readonly<Record<string, (options: never) => Optimizer>> = { sgd, adam, adamw };
+
+export const optimizerNames: readonly string[] = Object.keys(optimizers);
+
+/** An optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`. @throws LocalgradError */
+export function createOptimizer(config: JsonObject): Optimizer {
+  const { optimizer, ...options } = config;
+  const name = String(optimizer);
+  const create = Object.hasOwn(optimizers, name) ? optimizers[name] : undefined;
+  if (create === undefined) throw unknownName('optimizer', name, optimizerNames);
+  return create(options as never);
+}

@@ -1,0 +1,76 @@
+import { type JsonObject, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
+
+/** Settings for the parameters whose names match. Where several rules match, later ones override earlier ones. */
+export interface ParameterRule {
+  /** Full name, in which `*` stands for any characters: `*.bias`, `heads.*`. */
+  readonly match: string;
+  /** Replaces the optimizer's weight decay. */
+  readonly weightDecay?: number;
+  /** Factor on the learning rate; default 1. */
+  readonly learningRateScale?: number;
+}
+
+/** Options of every optimizer about single parameters. */
+export interface ParameterOptions {
+  /** Weight decay of all parameters, or of matrices and filters only (not of biases and scales). Default `all`. */
+  readonly decay?: 'all' | 'matrices';
+  readonly parameters?: readonly ParameterRule[];
+}
+
+export const parameterOptionNames = ['decay', 'parameters'] as const satisfies readonly (keyof ParameterOptions)[];
+
+export interface ParameterSettings {
+  readonly weightDecay: number;
+  readonly learningRateScale: number;
+}
+
+/** The settings of each parameter; computed once per name. */
+export type ParameterSettingsOf = (parameter: Parameter) => ParameterSettings;
+
+/**
+ * @param optimizer name for messages
+ * @param weightDecay that of parameters without a rule
+ * @throws LocalgradError `invalid-option`, `unknown-name`
+ */
+export function parameterSettings(
+  optimizer: string,
+  weightDecay: number,
+  { decay = 'all', parameters = [] }: ParameterOptions,
+): ParameterSettingsOf {
+  requireOption(decay === 'all' || decay === 'matrices', optimizer, 'decay', decay, 'all, matrices');
+  requireOption(Array.isArray(parameters), optimizer, 'parameters', parameters, 'a list of rules');
+  const rules = parameters.map((rule, index) => checkedRule(`${optimizer}, parameters[${index}]`, rule));
+  const known = new Map<string, ParameterSettings>();
+  const resolve = ({ name, shape }: Parameter): ParameterSettings => {
+    let settings: ParameterSettings = {
+      weightDecay: decay === 'all' || shape.length >= 2 ? weightDecay : 0,
+      learningRateScale: 1,
+    };
+    for (const { matches, overrides } of rules) if (matches.test(name)) settings = { ...settings, ...overrides };
+    return settings;
+  };
+  return (parameter) => {
+    const settings = known.get(parameter.name) ?? resolve(parameter);
+    known.set(parameter.name, settings);
+    return settings;
+  };
+}
+
+function checkedRule(where: string, rule: ParameterRule) {
+  rejectUnknownKeys(where, rule, ['match', 'weightDecay', 'learningRateScale']);
+  const { match, ...overrides } = rule;
+  requireOption(typeof match === 'string' && match !== '', where, 'match', match, "names, with '*' for any characters");
+  for (const [option, value] of Object.entries(overrides)) {
+    requireOption(Number.isFinite(value) && value >= 0, where, option, value, 'numbers ≥ 0');
+  }
+  const parts = match.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
+  return { matches: new RegExp(`^${parts.join('.*')}$`, 's'), overrides };
+}
+
+/** The options that differ from their defaults, for an optimizer's config. */
+export function parameterConfig({ decay, parameters }: ParameterOptions): JsonObject {
+  return {
+    ...(decay === undefined ? {} : { decay }),
+    ...(parameters === undefined ? {} : { parameters: parameters.map((rule) => ({ ...rule })) }),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Parameter } from '@localgrad/core';
+import { clone, engine, keep, type Tensor, type Tensor4D, tidy, zerosLike } from '@tensorflow/tfjs';
+import { tensorOf } from './tape-parameters.js';
+
+export interface TapeRequest<T extends Tensor> {
+  readonly x: Tensor4D;
+  readonly trained: readonly Parameter[];
+  readonly run: () => T;
+  /** Borrowed. */
+  readonly dy: T;
+  readonly input: boolean;
+}
+
+export interface TapeGradients<T extends Tensor> {
+  /** The function's value; owned by the caller. */
+  readonly value: T;
+  /** Zero where the function does not depend on its input. */
+  readonly input?: Tensor;
+  /** Without the parameters on which the function does not depend. */
+  readonly gradients: Map<Parameter, Tensor>;
+}
+
+/** VJP of `run` by the tape. The caller owns the results. Leaves no other tensor behind. */
+export function tapeGradients<T extends Tensor>(request: TapeRequest<T>): TapeGradients<T> {
+  const { x, trained, run, dy, input } = request;
+  const sources: Tensor[] = [...(input ? [x] : []), ...trained.map(tensorOf)];
+  const gradients = new Map<Parameter, Tensor>();
+  const { value, found } = tidy(() => {
+    const result = engine().gradients(run, sources, dy, true);
+    // Sources that the result does not depend on have no gradient. Where it *is* the source, dy itself comes back.
+    const own = result.grads.map((gradient: Tensor | null | undefined) => (gradient === dy ? clone(dy) : gradient));
+    return { value: result.value as T, found: own as Tensor[] };
+  }) as { value: T; found: (Tensor | null | undefined)[] };
+  trained.forEach((parameter, index) => {
+    const gradient = found[index + (input ? 1 : 0)];
+    if (gradient) gradients.set(parameter, gradient);
+  });
+  if (!input) return { value, gradients };
+  return { value, input: found[0] ?? zerosLike(x), gradients };
+}
+
+/**
+ * Tensors that a function hands out beside its result, while a tidy or the tape would dispose them. Detached: no gradient
+ * flows through them.
+ */
+export class Extras {
+  readonly #kept: Tensor[] = [];
+
+  keep<T extends Tensor>(tensor: T): T {
+    const kept = keep(clone(tensor)) as T;
+    this.#kept.push(kept);
+    return kept;
+  }
+
+  /** Disposes what was kept, save `except`. */
+  dispose(except: Iterable<Tensor> = []): void {
+    const spared = new Set(except);
+    for (const tensor of this.#kept) if (!spared.has(tensor)) tensor.dispose();
+    this.#kept.length = 0;
+  }
+}

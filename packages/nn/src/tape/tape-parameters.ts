@@ -1,0 +1,107 @@
+import type { Mode } from '@localgrad/core';
+import {
+  type Initializer,
+  LocalgradError,
+  type Parameter,
+  type ParameterKind,
+  type ParameterScope,
+  type RandomSource,
+} from '@localgrad/core';
+import { add, mul, type Tensor, tidy } from '@tensorflow/tfjs';
+import { noiseRandom } from '../random/noise.js';
+
+/** A parameter that a block or head creates in its scope. */
+export interface ParameterDeclaration {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly initializer: Initializer;
+}
+
+/** Parameters and statistics of a tape block or head. */
+export interface TapeParameterOptions {
+  /** Where declared parameters and statistics are created; its prefix also names the random numbers. */
+  readonly scope?: ParameterScope;
+  readonly parameters?: readonly (Parameter | ParameterDeclaration)[];
+  /**
+   * Running averages, e.g. of batch means. In training `fn` returns the batch's values as `statistics`, in this order, and
+   * the averages follow them; `fn` reads the averages from its context.
+   */
+  readonly statistics?: readonly (Parameter | ParameterDeclaration)[];
+  /** Weight of a batch in the running averages; default 0.1. */
+  readonly statisticsMomentum?: number;
+}
+
+/** What `fn` receives besides its input. */
+export interface TapeContext {
+  readonly mode: Mode;
+  /**
+   * Random numbers of this step, the same ones in a repeated forward. Absent in evaluation, and in steps without noise:
+   * act without randomness then.
+   */
+  readonly random?: RandomSource;
+  /** The running averages; borrowed. */
+  readonly statistics: readonly Tensor[];
+}
+
+/** The parameters of one tape block or head, and the context of its function. */
+export class TapeParameters {
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[];
+  readonly #where: string;
+  readonly #fullName: string;
+  readonly #momentum: number;
+
+  /** @param where kind and name for messages, `tapeHead 'aux'` */
+  constructor(where: string, name: string, options: TapeParameterOptions) {
+    const { scope, parameters = [], statistics = [], statisticsMomentum = 0.1 } = options;
+    const create = (one: Parameter | ParameterDeclaration, kind: ParameterKind): Parameter => {
+      if (!('initializer' in one)) return one;
+      if (scope === undefined) {
+        throw new LocalgradError(
+          'invalid-option',
+          `${where}: parameter '${one.name}' is declared without a scope to create it in; add option 'scope'.`,
+          { parameter: one.name },
+        );
+      }
+      return scope.parameter(one.name, one.shape, one.initializer, kind);
+    };
+    this.parameters = parameters.map((one) => create(one, 'weight'));
+    this.statistics = statistics.map((one) => create(one, 'statistic'));
+    this.#where = where;
+    this.#fullName = scope === undefined || scope.prefix === '' ? name : `${scope.prefix}.${name}`;
+    this.#momentum = statisticsMomentum;
+  }
+
+  values(): Tensor[] {
+    return this.parameters.map(tensorOf);
+  }
+
+  context(mode: Mode): TapeContext {
+    const statistics = this.statistics.map(tensorOf);
+    if (!mode.training || mode.noise === undefined) return { mode, statistics };
+    return { mode, statistics, random: noiseRandom(mode.noise, this.#fullName) };
+  }
+
+  /** Moves the running averages towards a training batch's values. Borrows `batch`. */
+  update(batch: readonly Tensor[] | undefined, mode: Mode): void {
+    if (!mode.training) return;
+    if ((batch?.length ?? 0) !== this.statistics.length) {
+      throw new LocalgradError(
+        'misuse',
+        `${this.#where}: fn returned ${batch?.length ?? 0} statistics, but ${this.statistics.length} are declared; return one for each, in their order.`,
+        { returned: batch?.length ?? 0, declared: this.statistics.length },
+      );
+    }
+    if (mode.statisticsUpdates === 0) return;
+    const kept = (1 - this.#momentum) ** mode.statisticsUpdates;
+    this.statistics.forEach((statistic, index) => {
+      const value = batch?.[index];
+      if (value === undefined) return;
+      statistic.assign(tidy(() => add(mul(statistic.value, kept), mul(value, 1 - kept))));
+    });
+  }
+}
+
+export function tensorOf(parameter: Parameter): Tensor {
+  return parameter.value;
+}

@@ -1,0 +1,112 @@
+import type { CompiledPlan } from '@localgrad/engine';
+import { recordOf, storedRecord, type TrainingCheckpoint, type TrainingProgress } from './checkpoint.js';
+import type { EpochRecord } from './events.js';
+import { LossLog } from './loss-log.js';
+import { Stopwatch } from './stopwatch.js';
+
+/** What a run has done so far; checkpoints keep it. */
+export class RunState {
+  readonly losses: LossLog;
+  /** Epochs that have ended. */
+  readonly records: EpochRecord[];
+  /** Training steps alone. */
+  readonly training: Stopwatch;
+  /** With evaluation and checkpoints. */
+  readonly total: Stopwatch;
+  readonly resumptions: number;
+  readonly #compiled: CompiledPlan;
+  step: number;
+  /** Rate of the last step. */
+  learningRate = 0;
+  /** Highest bytes over all epochs that have ended. */
+  peakBytes: number;
+  epoch: EpochState;
+
+  constructor(compiled: CompiledPlan, resumed: TrainingCheckpoint['progress'] | undefined) {
+    this.#compiled = compiled;
+    this.losses = new LossLog(compiled, resumed?.losses);
+    this.records = (resumed?.records ?? []).map(recordOf);
+    this.training = new Stopwatch(resumed?.seconds);
+    this.total = new Stopwatch(resumed?.totalSeconds).start();
+    this.resumptions = resumed === undefined ? 0 : resumed.resumptions + 1;
+    this.step = resumed?.step ?? 0;
+    this.peakBytes = resumed?.peakBytes ?? 0;
+    this.epoch = {
+      number: resumed?.epoch ?? 1,
+      batchesDone: resumed?.batchesDone ?? 0,
+      peakBytes: resumed?.epochPeakBytes ?? 0,
+      secondsBefore: this.training.seconds - (resumed?.epochSeconds ?? 0),
+    };
+  }
+
+  /** Training steps of the present epoch. */
+  get epochSeconds(): number {
+    return this.training.seconds - this.epoch.secondsBefore;
+  }
+
+  /** Ends the present epoch. */
+  endEpoch(record: EpochRecord): void {
+    this.records.push(record);
+    this.epoch = {
+      number: this.epoch.number + 1,
+      batchesDone: 0,
+      peakBytes: 0,
+      secondsBefore: this.training.seconds,
+    };
+  }
+
+  /** For a checkpoint. */
+  async progress(): Promise<TrainingProgress> {
+    const { number, batchesDone, peakBytes } = this.epoch;
+    return {
+      step: this.step,
+      epoch: number,
+      batchesDone,
+      losses: await this.losses.state(),
+      records: this.records.map(storedRecord),
+      seconds: this.training.seconds,
+      totalSeconds: this.total.seconds,
+      epochSeconds: batchesDone === 0 ? 0 : this.epochSeconds,
+      epochPeakBytes: peakBytes,
+      peakBytes: this.peakBytes,
+      resumptions: this.resumptions,
+      state: this.#compiled.state.values(),
+    };
+  }
+
+  /** For the result and the last event. */
+  summary() {
+    return {
+      ...accuracies(this.records),
+      seconds: this.training.seconds,
+      totalSeconds: this.total.seconds,
+      peakBytes: this.peakBytes,
+      steps: this.step,
+      resumptions: this.resumptions,
+    };
+  }
+}
+
+interface EpochState {
+  /** From 1. */
+  readonly number: number;
+  batchesDone: number;
+  peakBytes: number;
+  /** Reading of the training stopwatch at the start of the epoch. */
+  readonly secondsBefore: number;
+}
+
+/** The best is that of epochs whose evaluation was finite. */
+function accuracies(records: readonly EpochRecord[]) {
+  const evaluated = records.filter(({ testLoss }) => testLoss !== undefined);
+  const last = evaluated.at(-1);
+  const best = evaluated.flatMap(({ testAccuracy, diverged }) =>
+    testAccuracy === undefined || diverged === true ? [] : [testAccuracy],
+  );
+  return {
+    testAccuracy: last?.testAccuracy ?? null,
+    bestTestAccuracy: best.length === 0 ? null : Math.max(...best),
+    ...(last?.testMetrics === undefined ? {} : { testMetrics: last.testMetrics }),
+    ...(last?.diverged === true ? { diverged: true as const } : {}),
+  };
+}
