@@ -82,17 +82,17 @@ export const optimizers: Entries<'optimizers'> = {
   sgd: {
     description: 'Stochastic gradient descent with Nesterov momentum and L2 weight decay.',
     create: (options) => sgd(options as unknown as SgdOptions),
-    options: ['learningRate', 'momentum', 'nesterov', 'weightDecay'],
+    options: ['learningRate', 'momentum', 'nesterov', 'weightDecay', 'decay', 'parameters'],
   },
   adam: {
     description: 'Adam with L2 weight decay, as in PyTorch.',
     create: (options) => adam(options as unknown as AdamOptions),
-    options: ['learningRate', 'betas', 'epsilon', 'weightDecay'],
+    options: ['learningRate', 'betas', 'epsilon', 'weightDecay', 'decay', 'parameters'],
   },
   adamw: {
     description: 'AdamW: Adam with decoupled weight decay, as in PyTorch.',
     create: (options) => adamw(options as unknown as AdamOptions),
-    options: ['learningRate', 'betas', 'epsilon', 'weightDecay'],
+    options: ['learningRate', 'betas', 'epsilon', 'weightDecay', 'decay', 'parameters'],
   },
 };
 

@@ -75,7 +75,7 @@ describe('checkNames', () => {
     [{ method: 'dlg' }, 'method', "'dlg': Unknown method 'dlg'. Did you mean 'dgl'?"],
     [{ backbone: 'resnet33' }, 'backbone', "'resnet33'; allowed: 6n + 2 up to 2000"],
     [{ dataset: 'minst' }, 'dataset', "'minst': Unknown data set 'minst'."],
-    [{ optimizer: 'sgd(decay: 1)' }, 'optimizer', "Unknown option of sgd 'decay'."],
+    [{ optimizer: 'sgd(friction: 1)' }, 'optimizer', "Unknown option of sgd 'friction'."],
     [{ schedule: 'cosin' }, 'schedule', "'cosin': Unknown schedule 'cosin'."],
     [{ schedule: 'constant', warmup: 0.1 }, 'warmup', "schedule 'constant' has no warm-up"],
   ])('names the key of %j', async (config, key, problem) => {
