@@ -4,7 +4,9 @@
 import { selectBackend } from '@localgrad/backends';
 import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { drawInputs, type KernelCase, kernelCases } from '../../tests/backends/kernel-cases.js';
+import { drawInputs, type KernelCase } from '../../packages/testing/src/kernels/kernel-case.js';
+import { kernelCases } from '../../packages/testing/src/kernels/kernel-cases.js';
+import { relativeError } from '../../packages/testing/src/kernels/relative-error.js';
 
 const tolerance = 1e-4;
 
@@ -25,13 +27,8 @@ const worst = new Map<string, number>();
 for (const [index, row] of kernelCases.entries()) {
   const found = await results(currentKernels(), row);
   for (const [part, values] of (expected[index] ?? []).entries()) {
-    const scale = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-3);
-    // A number that is not one stays: Math.max keeps it.
-    const error = values.reduce(
-      (most, value, at) => Math.max(most, Math.abs(value - (found[part]?.[at] ?? Number.NaN))),
-      0,
-    );
-    worst.set(row.kernel, Math.max(worst.get(row.kernel) ?? 0, error / scale));
+    const error = relativeError(found[part] ?? [], values);
+    worst.set(row.kernel, Math.max(worst.get(row.kernel) ?? 0, error));
   }
 }
 console.log(`${kernelCases.length} cases on '${name}', ${backend.device}`);

@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -48,13 +49,17 @@ mkdirSync(join(target, 'fixtures'));
 for (const name of ['mini', 'micro']) {
   copyFileSync(join(root, `tests/oracles/fixtures/${name}.safetensors`), join(target, `fixtures/${name}.safetensors`));
 }
+const tables = 'packages/testing/src/kernels';
+// The suite itself needs vitest; the table of cases does not.
+const cases = readdirSync(join(root, tables)).filter((file) => file !== 'describe-kernels.ts');
+mkdirSync(join(target, 'cases'));
 for (const [from, to] of [
-  ['tests/backends/kernel-cases.ts', 'kernel-cases.js'],
+  ...cases.map((file) => [`${tables}/${file}`, `cases/${file.replace(/ts$/, 'js')}`]),
   ['benchmarks/gpu/numerics.ts', 'numerics.js'],
 ]) {
   const options = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
   const { outputText } = ts.transpileModule(readFileSync(join(root, from), 'utf8'), { compilerOptions: options });
-  writeFileSync(join(target, to), outputText.replace('../../tests/backends/', './'));
+  writeFileSync(join(target, to), outputText.replaceAll(`../../${tables}/`, './cases/'));
 }
 writeFileSync(join(target, 'package.json'), '{ "type": "module", "private": true }\n');
 writeFileSync(join(target, 'COMMIT'), `${run('git', 'rev-parse', '--short=12', 'HEAD')}\n`);

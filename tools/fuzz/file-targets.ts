@@ -14,19 +14,9 @@ import {
 import { csvWriter } from '@localgrad/trackers';
 import { readCifar10 } from '../../packages/data/src/cifar10.js';
 import type { Target } from './check.js';
+import { datasetCases } from './dataset-cases.js';
+import type { FolderCase } from './folder-case.js';
 import { encode, jsonWords } from './words.js';
-
-/** Files that readers find by name in a folder: one of them is replaced by the mutated one. */
-interface FolderCase {
-  readonly name: string;
-  readonly words?: readonly string[];
-  /** The mutated file, below the folder. */
-  readonly file: string;
-  /** Its content before mutation; default: as `prepare` wrote it. */
-  readonly inputs?: readonly Uint8Array[];
-  prepare?(folder: string): Promise<void> | void;
-  read(folder: string): unknown;
-}
 
 function idx(magic: number, dimensions: readonly number[], values: readonly number[]): Buffer {
   const header = Buffer.alloc(4 + 4 * dimensions.length);
@@ -158,6 +148,7 @@ const cases: readonly FolderCase[] = [
     inputs: [encode('epoch,learning_rate,"loss_a,b"\n1,0.5,"2\n3"\n2,0.25,1\n3,0.1,1\n')],
     read: (folder) => csvWriter(join(folder, 'epochs.csv'), { keepRows: 2 }),
   },
+  ...datasetCases,
 ];
 
 /** Readers of files, each with a folder of its own. */

@@ -287,7 +287,7 @@ describe('train', () => {
       /with batch 5000 needs .* bytes predicted.* bytes\) are available\. A batch of \d+ fits/,
     );
     expect(await readdir(folder)).toEqual([]);
-    expect((await run('train', ...tinyRun, '--dataset', 'mnist')).stderr).toContain(
+    expect((await run('train', ...tinyRun, '--dataset', 'mnits')).stderr).toContain(
       'Allowed: fashion-mnist-subset, fashion-mnist, cifar10',
     );
   });

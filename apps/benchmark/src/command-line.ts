@@ -3,6 +3,7 @@ import { configProblemOf } from '@localgrad/runs';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { Command, CommanderError } from 'commander';
 import { registerBench } from './commands/bench/index.js';
+import { registerData } from './commands/data/index.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';
@@ -75,6 +76,7 @@ function createProgram(terminal: Terminal, present: Presenter): Command {
   registerExplain(program, present);
   registerBench(program, terminal, present);
   registerVerify(program, present);
+  registerData(program, terminal, present);
   registerWeights(program, present);
   registerDoctor(program, present);
   registerSetup(program, terminal, present);

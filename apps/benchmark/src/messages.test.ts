@@ -29,7 +29,10 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+\.\n$/],
     ['--width 100000', /--width: too big: expected number to be <=4096; found 100000\n$/],
     ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],
-    ['--dataset cifar10', /--data-folder: not given; allowed: the folder with its binary files\.\n$/],
+    [
+      '--dataset cifar10',
+      /--data-folder: not given; allowed: a folder with cifar-10-binary\.tar\.gz, cifar-10-python\.tar\.gz or its unpacked files\.\n$/,
+    ],
     ['--data-folder x', /--data-folder: 'x'; allowed: no folder for 'fashion-mnist-subset'/],
     ['--mlflow localhost:5000', /'--mlflow <url>'.*Allowed: an http or https address, e\.g\. http:\/\/localhost:5000/],
   ])('%s', async (flags, message) => {

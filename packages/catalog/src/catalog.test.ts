@@ -1,4 +1,5 @@
 import type { JsonObject, LocalLearningMethod } from '@localgrad/core';
+import { datasetNames } from '@localgrad/data';
 import { headNames } from '@localgrad/nn';
 import { describe, expect, it } from 'vitest';
 import { createCatalog } from './catalog.js';
@@ -132,10 +133,12 @@ describe('standardCatalog', () => {
     expect(create).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
   });
 
+  it('knows every data set of the data package', () => {
+    expect([...catalog.names('datasets')].sort()).toEqual([...datasetNames].sort());
+  });
+
   it('rejects an unknown data set when it is asked for', async () => {
-    await expect(catalog.dataset('mnist')).rejects.toThrow(
-      "Unknown data set 'mnist'. Allowed: fashion-mnist-subset, fashion-mnist, cifar10.",
-    );
+    await expect(catalog.dataset('photographs')).rejects.toThrow(/^Unknown data set 'photographs'\. Allowed: .*stl10/);
   });
 });
 

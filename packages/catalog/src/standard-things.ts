@@ -55,6 +55,28 @@ export const datasets: Entries<'datasets'> = {
     description: 'CIFAR-10: 50,000 and 10,000 color images of 32 × 32, read from a folder.',
     create: namedDataset,
   },
+  cifar100: {
+    description: 'CIFAR-100: 50,000 and 10,000 color images of 32 × 32 in 100 classes, read from a folder.',
+    create: namedDataset,
+  },
+  svhn: {
+    description: 'SVHN: 73,257 and 26,032 color images of digits of 32 × 32, read from a folder.',
+    create: namedDataset,
+    options: ['extra'],
+  },
+  stl10: {
+    description: 'STL-10: 5,000 and 8,000 color images of 96 × 96, read from a folder.',
+    create: namedDataset,
+    options: ['fold'],
+  },
+  mnist: {
+    description: 'MNIST: 60,000 and 10,000 gray images of digits of 28 × 28, read from a folder.',
+    create: namedDataset,
+  },
+  kmnist: {
+    description: 'Kuzushiji-MNIST: 60,000 and 10,000 gray images of characters of 28 × 28, read from a folder.',
+    create: namedDataset,
+  },
 };
 
 const headDescriptions: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import { rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@lo
 import { createRandom } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
+import { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
 import {
   checkDataset,
   createLike,
@@ -19,6 +20,8 @@ export interface BatchOptions {
   /** Of order and augmentation. Default 0. */
   readonly seed?: number;
   readonly augmentation?: Augmentation;
+  /** Erases a square of every image, after normalization: the mean is what remains. */
+  readonly cutout?: Cutout;
   /** Default: measured on this data set; a test set takes the training set's. */
   readonly normalization?: Normalization;
   /** Leave out an incomplete last batch. Default false, as in the methods' reference code. */
@@ -67,6 +70,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     'shuffle',
     'seed',
     'augmentation',
+    'cutout',
     'normalization',
     'dropLast',
     'withImages',
@@ -82,6 +86,8 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     `integers from 1 to ${most}`,
   );
   checkAugmentation(augmentation, dataset.imageShape);
+  const { cutout } = options;
+  if (cutout !== undefined) checkCutout(cutout, dataset.imageShape);
   const normalization = options.normalization ?? measureNormalization(dataset);
   const channels = dataset.imageShape[2];
   requireOption(
@@ -94,6 +100,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     normalization,
     `mean and positive deviation of ${channels} channels`,
   );
+  const zeros = normalization.mean.map(() => 0);
   const table = normalizationTable(normalization);
   const isAugmented = (augmentation.pad ?? 0) > 0 || augmentation.flip === true;
   const usable = dropLast ? Math.floor(most / batchSize) * batchSize : most;
@@ -120,12 +127,20 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     };
     const bytes = samples(dataset.images, length, dataset.imageShape);
     const shape: [number, number, number, number] = [size, ...dataset.imageShape];
-    const images = tf.tensor4d(lookUp(bytes, table, channels), shape);
+    const erasing = (values: Float32Array, fill: readonly number[]): Float32Array => {
+      if (cutout === undefined) return values;
+      for (const [position, index] of chosen.entries()) {
+        const rectangle = erasedRectangle(cutout, dataset.imageShape, seed, epoch, index);
+        erase(values, position * length, dataset.imageShape, rectangle, fill);
+      }
+      return values;
+    };
+    const images = tf.tensor4d(erasing(lookUp(bytes, table, channels), zeros), shape);
     const targets: Targets = {
       ...(dataset.labels.length === 0
         ? {}
         : { labels: tf.tensor1d(Int32Array.from(samples(dataset.labels, 1)), 'int32') }),
-      ...(withImages ? { images: tf.tensor4d(lookUp(bytes, unitTable, 1), shape) } : {}),
+      ...(withImages ? { images: tf.tensor4d(erasing(lookUp(bytes, unitTable, 1), normalization.mean), shape) } : {}),
       ...Object.fromEntries(
         Object.entries(dataset.targets ?? {}).map(([name, target]) => {
           const perSample = valuesPerSample(target.shape);

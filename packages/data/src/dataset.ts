@@ -111,7 +111,8 @@ function balanced({ labels, classes }: ImageDataset, order: readonly number[], c
   return chosen;
 }
 
-function pick(dataset: ImageDataset, indices: readonly number[]): ImageDataset {
+/** The samples with these indices, in their order. */
+export function pick(dataset: ImageDataset, indices: readonly number[]): ImageDataset {
   const { images, labels, targets } = dataset;
   const picked = targets === undefined ? {} : { targets: pickTargets(targets, indices) };
   return {

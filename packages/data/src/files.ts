@@ -79,7 +79,7 @@ async function subfoldersWith(name: string, folder: string, children: readonly s
 
 /** An `invalid-data` error that names file, byte offset (in the unzipped content), expectation, finding and source. */
 export function damaged(
-  { path, howToGetIt }: DataFile,
+  { path, howToGetIt }: Pick<DataFile, 'path' | 'howToGetIt'>,
   offset: number,
   expected: string,
   found: string,

@@ -1,10 +1,10 @@
 import { LocalgradError, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
-import { cifar10 } from './cifar10.js';
 import { type DatasetSplits, type ImageDataset, take } from './dataset.js';
 import { fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
+import { checkReaderOptions, namedReaders, type ReaderOptions } from './readers/named-readers.js';
 import { padTo, replicateChannels, resizeTo } from './transforms.js';
 
-export interface DatasetOptions {
+export interface DatasetOptions extends ReaderOptions {
   /** Where the files are, for sets that are read from files. */
   readonly folder?: string;
   /** Resize images to size×size. */
@@ -18,7 +18,9 @@ export interface DatasetOptions {
   readonly test?: number;
 }
 
-const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<DatasetSplits>>> = {
+const loaders: Readonly<
+  Record<string, (folder: string | undefined, options: ReaderOptions) => Promise<DatasetSplits>>
+> = {
   'fashion-mnist-subset': (folder) => {
     if (folder !== undefined) {
       throw new LocalgradError(
@@ -35,16 +37,7 @@ const loaders: Readonly<Record<string, (folder: string | undefined) => Promise<D
     return fashionMnistSubset();
   },
   'fashion-mnist': (folder) => fashionMnist({ folder: folder ?? '/usr/share/datasets/fashion-mnist' }),
-  cifar10: (folder) => {
-    if (folder === undefined) {
-      throw new LocalgradError(
-        'invalid-option',
-        "Data set 'cifar10' needs option 'folder': where its binary files are.",
-        { where: "data set 'cifar10'", option: 'folder', allowed: 'the folder with its binary files' },
-      );
-    }
-    return cifar10({ folder });
-  },
+  ...namedReaders,
 };
 
 export const datasetNames: readonly string[] = Object.keys(loaders);
@@ -58,9 +51,19 @@ export const datasetNames: readonly string[] = Object.keys(loaders);
 export async function loadDataset(name: string, options: DatasetOptions = {}): Promise<DatasetSplits> {
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load === undefined) throw unknownName('data set', name, datasetNames);
-  rejectUnknownKeys(`data set '${name}'`, options, ['folder', 'resize', 'pad', 'channels', 'train', 'test']);
+  rejectUnknownKeys(`data set '${name}'`, options, [
+    'folder',
+    'resize',
+    'pad',
+    'channels',
+    'train',
+    'test',
+    'extra',
+    'fold',
+  ]);
+  checkReaderOptions(name, options);
   const { folder, ...prepared } = options;
-  return prepareSplits(await load(folder), prepared);
+  return prepareSplits(await load(folder, options), prepared);
 }
 
 /**

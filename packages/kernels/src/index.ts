@@ -2,14 +2,24 @@ export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';
 export { MemoryMeter } from './memory-meter.js';
 export { currentKernels, registerTrainingKernels } from './registry.js';
+export { replaceStockKernels, type StockKernel } from './replace-stock-kernels.js';
+export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
+  AdamUpdate,
+  AdamUpdateRequest,
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
   ConvolutionGeometry,
+  GroupNormGradient,
+  GroupNormGradientRequest,
+  GroupNormParameters,
+  GroupStatistics,
   Normalization,
+  Padding,
+  PoolingGeometry,
   SgdUpdateRequest,
   Shape4,
   TrainingKernels,

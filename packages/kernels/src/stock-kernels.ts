@@ -1,11 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
+import {
+  depthwiseConv2d,
+  depthwiseConv2dFilterGradient,
+  depthwiseConv2dInputGradient,
+} from './stock/depthwise-convolution.js';
+import { groupNorm, groupNormGradient } from './stock/group-norm.js';
+import { adamUpdate, sgdUpdate } from './stock/optimizers.js';
+import { stockPooling } from './stock/pooling.js';
+import { softmaxCrossEntropy } from './stock/softmax-cross-entropy.js';
 import type {
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
   ConvolutionGeometry,
   Normalization,
-  SgdUpdateRequest,
   Shape4,
   TrainingKernels,
 } from './training-kernels.js';
@@ -21,9 +29,14 @@ export const stockKernels: TrainingKernels = {
   conv2dInputGradient: (dy, filter, inputShape, { stride, padding }) =>
     tf.conv2dTranspose(dy, filter, [...inputShape] as [number, number, number, number], stride, padding),
   conv2dFilterGradient,
+  depthwiseConv2d,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dFilterGradient,
   batchStatistics,
   batchNormApply,
   batchNormGradient,
+  groupNorm,
+  groupNormGradient,
   accumulate<T extends tf.Tensor>(a: T, b: T): T {
     const sum = tf.add<T>(a, b);
     a.dispose();
@@ -36,8 +49,10 @@ export const stockKernels: TrainingKernels = {
       const share = tf.reshape(tf.div(dy, height * width), [batch, 1, 1, channels]);
       return tf.tile<tf.Tensor4D>(share as tf.Tensor4D, [1, height, width, 1]);
     }),
+  ...stockPooling,
   softmaxCrossEntropy,
   sgdUpdate,
+  adamUpdate,
 };
 
 function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
@@ -133,28 +148,4 @@ function maskByOutput(
 ): tf.Tensor4D {
   const output = mask === 'recompute' ? batchNormApply(x, normalization, undefined, false) : mask;
   return tf.mul(dy, tf.step(output));
-}
-
-function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, weight: number) {
-  return tf.tidy(() => {
-    const [batch, classes] = logits.shape;
-    const oneHot = tf.oneHot(labels, classes);
-    const logProbabilities = tf.logSoftmax(logits);
-    const loss = tf.div<tf.Scalar>(tf.neg(tf.sum(tf.mul(logProbabilities, oneHot))), batch);
-    const gradient = tf.mul<tf.Tensor2D>(tf.sub(tf.exp(logProbabilities), oneHot), weight / batch);
-    return { loss, gradient };
-  });
-}
-
-function sgdUpdate(request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {
-  const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
-  const result = tf.tidy(() => {
-    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
-    const next = velocity === undefined ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
-    const direction = nesterov ? tf.add(decayed, tf.mul(next, momentum)) : next;
-    return { value: tf.sub(value, tf.mul(direction, learningRate)), velocity: next };
-  });
-  gradient.dispose();
-  velocity?.dispose();
-  return result;
 }

@@ -9,6 +9,24 @@ export interface ConvolutionGeometry {
   readonly padding: number;
 }
 
+/** Windows of a pooling operation. Each of them must reach at least one cell of the map. */
+export interface PoolingGeometry {
+  readonly window: readonly [height: number, width: number];
+  readonly stride: readonly [height: number, width: number];
+  /**
+   * Cells around the map that count as missing: never as zeros. `bottom` and `right` only decide the size of the output,
+   * ⌊(size + padding − window) / stride⌋ + 1; they are negative where the last windows end before the map.
+   */
+  readonly padding: Padding;
+}
+
+export interface Padding {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
 /** Batch statistics of one batch-norm layer, each of shape [channels]. */
 export interface BatchStatistics {
   readonly mean: Tensor1D;
@@ -49,6 +67,40 @@ export interface BatchNormGradient {
   readonly masked?: Tensor4D;
 }
 
+/** Parameters of a group-norm layer. */
+export interface GroupNormParameters {
+  /** Number of groups of channels; divides the channels. */
+  readonly groups: number;
+  readonly epsilon: number;
+  /** [channels] */
+  readonly scale: Tensor1D;
+  /** [channels] */
+  readonly shift: Tensor1D;
+}
+
+/** Statistics of each image's groups, each of shape [batch, groups]. */
+export interface GroupStatistics {
+  readonly mean: Tensor2D;
+  /** Biased (divided by the number of values in a group). */
+  readonly variance: Tensor2D;
+}
+
+export interface GroupNormGradientRequest {
+  /** Cotangent of the output. Consumed. */
+  readonly dy: Tensor4D;
+  /** Input of the forward pass. Borrowed. */
+  readonly x: Tensor4D;
+  /** Of the forward pass. Borrowed. */
+  readonly statistics: GroupStatistics;
+  readonly parameters: Omit<GroupNormParameters, 'shift'>;
+}
+
+export interface GroupNormGradient {
+  readonly dx: Tensor4D;
+  readonly dScale: Tensor1D;
+  readonly dShift: Tensor1D;
+}
+
 export interface SgdUpdateRequest {
   /** Borrowed. */
   readonly value: Tensor;
@@ -60,6 +112,29 @@ export interface SgdUpdateRequest {
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly weightDecay: number;
+}
+
+export interface AdamUpdateRequest {
+  /** Borrowed. */
+  readonly value: Tensor;
+  /** Consumed. */
+  readonly gradient: Tensor;
+  /** Moving averages of gradient and squared gradient. Consumed; undefined before the first update. */
+  readonly moments: { readonly first: Tensor; readonly second: Tensor } | undefined;
+  /** Number of this update, from 1. */
+  readonly update: number;
+  readonly learningRate: number;
+  readonly betas: readonly [first: number, second: number];
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Decay the value itself (AdamW) instead of adding the decay to the gradient (Adam). */
+  readonly decoupled: boolean;
+}
+
+export interface AdamUpdate {
+  readonly value: Tensor;
+  readonly first: Tensor;
+  readonly second: Tensor;
 }
 
 /**
@@ -76,6 +151,24 @@ export interface TrainingKernels {
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
   conv2dInputGradient(dy: Tensor4D, filter: Tensor4D, inputShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   conv2dFilterGradient(x: Tensor4D, dy: Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
+  /**
+   * A filter of its own for each channel. Output channel c·m + q is made of input channel c.
+   *
+   * @param x [n, h, w, c] @param filter [kh, kw, c, m]
+   */
+  depthwiseConv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
+  depthwiseConv2dInputGradient(
+    dy: Tensor4D,
+    filter: Tensor4D,
+    inputShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  depthwiseConv2dFilterGradient(
+    x: Tensor4D,
+    dy: Tensor4D,
+    filterShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
   batchStatistics(x: Tensor4D): BatchStatistics;
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
   batchNormApply(x: Tensor4D, normalization: Normalization, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
@@ -91,6 +184,9 @@ export interface TrainingKernels {
   ): BatchStatistics & { readonly output: Tensor4D };
   /** Gradient with batch statistics (they depend on x). */
   batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient;
+  /** scale·(x − mean)/√(variance + ε) + shift, with the statistics of each image's groups of neighboring channels. */
+  groupNorm(x: Tensor4D, parameters: GroupNormParameters): GroupStatistics & { readonly output: Tensor4D };
+  groupNormGradient(request: GroupNormGradientRequest): GroupNormGradient;
   /** a + b. Consumes a, borrows b. */
   accumulate<T extends Tensor>(a: T, b: T): T;
   /** a·b with optional transposes; borrows both. */
@@ -98,8 +194,29 @@ export interface TrainingKernels {
   /** [n, h, w, c] → [n, c] */
   globalAveragePool(x: Tensor4D): Tensor2D;
   globalAveragePoolGradient(dy: Tensor2D, inputShape: Shape4): Tensor4D;
-  /** Mean cross-entropy over the batch and weight × its gradient. @param labels int32 [n] */
+  /** Largest value of each window; NaN if the window contains one. */
+  maxPool(x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
+  /**
+   * Adds each window's dy to its first largest value in row-major order, as PyTorch does. If the window contains NaN, to a
+   * value that is not finite (in PyTorch and in the reference the last NaN). Borrows dy and x, the forward pass's input.
+   */
+  maxPoolGradient(dy: Tensor4D, x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
+  /** Mean of each window's cells; padding does not count (PyTorch's `count_include_pad=False`). */
+  averagePool(x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
+  /** Borrows dy. */
+  averagePoolGradient(dy: Tensor4D, inputShape: Shape4, geometry: PoolingGeometry): Tensor4D;
+  /**
+   * Mean cross-entropy over the batch and weight × its gradient. Callers check labels where data enters; a label outside
+   * 0 … classes − 1 makes the loss and its row of the gradient NaN, or throws LocalgradError `invalid-data`.
+   *
+   * @param labels int32 [n]
+   */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
   /** PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v). */
   sgdUpdate(request: SgdUpdateRequest): { value: Tensor; velocity: Tensor };
+  /**
+   * PyTorch's Adam and AdamW: without `decoupled` g ← g + wd·p, with it p ← p·(1 − lr·wd); then m ← m + (1 − β₁)(g − m);
+   * v ← β₂·v + (1 − β₂)·g²; p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
+   */
+  adamUpdate(request: AdamUpdateRequest): AdamUpdate;
 }

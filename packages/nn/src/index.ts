@@ -2,8 +2,10 @@ export { flatten, relu, sigmoid } from './blocks/activations.js';
 export { type BatchNormOptions, batchNorm } from './blocks/batch-norm.js';
 export { type Conv2dOptions, conv2d } from './blocks/conv2d.js';
 export { type DenseOptions, dense } from './blocks/dense.js';
+export { type DepthwiseConv2dOptions, depthwiseConv2d } from './blocks/depthwise-conv2d.js';
 export { type DropoutOptions, dropout, stochasticDepth } from './blocks/dropout.js';
 export { globalAveragePool } from './blocks/global-average-pool.js';
+export { type GroupNormOptions, groupNorm } from './blocks/group-norm.js';
 export { Ledger } from './blocks/ledger.js';
 export { parallelSum } from './blocks/parallel-sum.js';
 export { type ParameterlessOptions, parameterless } from './blocks/parameterless.js';
@@ -42,7 +44,6 @@ export { pixelCrossEntropy, softmaxCrossEntropy } from './losses/softmax-cross-e
 export { type SupervisedContrastiveOptions, supervisedContrastive } from './losses/supervised-contrastive.js';
 export { requireTarget } from './losses/targets.js';
 export { type AdamOptions, adam, adamw } from './optimization/adam.js';
-export { type AdamUpdate, type AdamUpdateRequest, adamUpdate } from './optimization/adam-update.js';
 export { createOptimizer, optimizerNames } from './optimization/create-optimizer.js';
 export type { ParameterOptions, ParameterRule } from './optimization/parameter-rules.js';
 export {

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { guardBackend } from './guard.js';
 import { createWebGpuKernels } from './kernels/index.js';
 import type { WebGpuBackend } from './program.js';
+import { registerStockOperations } from './stock.js';
 
 export type WebGpuFacts = {
   readonly maxBufferSize: number;
@@ -44,6 +45,7 @@ function createRuntime(backend: tf.KernelBackend & WebGpuBackend): WebGpuRuntime
   const kernels = createWebGpuKernels(backend);
   const removeGuard = guardBackend(backend);
   const unregister = registerTrainingKernels(kernels, backend);
+  const restore = registerStockOperations(backend);
   const { limits } = backend.device;
   return {
     name: 'webgpu',
@@ -55,6 +57,7 @@ function createRuntime(backend: tf.KernelBackend & WebGpuBackend): WebGpuRuntime
     },
     allocatedBytes: () => backend.bufferManager.numBytesAllocated,
     dispose() {
+      restore();
       unregister();
       removeGuard();
     },

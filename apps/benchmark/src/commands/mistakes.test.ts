@@ -25,7 +25,7 @@ describe('train names the flag that is wrong, before it writes anything', () => 
       ['--resize', '4', '--augment', 'cifar10'],
       "--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4",
     ],
-    [['--dataset', 'cifar10'], '--data-folder: not given; allowed: the folder with its binary files.'],
+    [['--dataset', 'cifar10'], '--data-folder: not given; allowed: a folder with cifar-10-binary.tar.gz'],
     [['--dataset', 'fashion-mnist', '--data-folder', 'absent'], '--data-folder: '],
     [['--initial-weights', 'absent.safetensors'], "--initial-weights: cannot read 'absent.safetensors'"],
     [

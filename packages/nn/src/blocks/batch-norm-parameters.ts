@@ -3,22 +3,25 @@ import type { BatchStatistics, Normalization } from '@localgrad/kernels';
 import { add, mul, type Tensor1D, tidy } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
 
-/** PyTorch's defaults. */
-const epsilon = 1e-5;
-const momentum = 0.1;
-
 /** Scale, shift and running statistics of one batch norm, by PyTorch's names. */
 export interface BatchNormParameters {
   readonly channels: number;
+  readonly epsilon: number;
+  readonly momentum: number;
   readonly scale: Parameter;
   readonly shift: Parameter;
   readonly runningMean: Parameter;
   readonly runningVariance: Parameter;
 }
 
-export function createBatchNorm(scope: ParameterScope, channels: number): BatchNormParameters {
+/** The defaults are PyTorch's. */
+export function createBatchNorm(
+  scope: ParameterScope,
+  channels: number,
+  { epsilon = 1e-5, momentum = 0.1 }: { readonly epsilon?: number; readonly momentum?: number } = {},
+): BatchNormParameters {
   return {
-    channels,
+    ...{ channels, epsilon, momentum },
     scale: scope.parameter('weight', [channels], ones),
     shift: scope.parameter('bias', [channels], zeros),
     runningMean: scope.parameter('running_mean', [channels], zeros, 'statistic'),
@@ -31,7 +34,7 @@ export function normalization(norm: BatchNormParameters, statistics?: BatchStati
   return {
     mean: statistics?.mean ?? (norm.runningMean.value as Tensor1D),
     variance: statistics?.variance ?? (norm.runningVariance.value as Tensor1D),
-    epsilon,
+    epsilon: norm.epsilon,
     scale: norm.scale.value as Tensor1D,
     shift: norm.shift.value as Tensor1D,
   };
@@ -39,7 +42,7 @@ export function normalization(norm: BatchNormParameters, statistics?: BatchStati
 
 /**
  * Takes batch statistics into the running ones `mode.statisticsUpdates` times, in closed form:
- * r ← 0.9ⁿ·r + (1 − 0.9ⁿ)·s. As in PyTorch the running variance is the unbiased one (by count − 1).
+ * r ← kⁿ·r + (1 − kⁿ)·s with k = 1 − momentum. As in PyTorch the running variance is the unbiased one (by count − 1).
  *
  * @param count values per channel: batch · height · width
  */
@@ -50,7 +53,7 @@ export function updateRunningStatistics(
   mode: Mode,
 ): void {
   if (mode.statisticsUpdates === 0) return;
-  const kept = (1 - momentum) ** mode.statisticsUpdates;
+  const kept = (1 - norm.momentum) ** mode.statisticsUpdates;
   const blend = (parameter: Parameter, batch: Tensor1D, factor: number) =>
     parameter.assign(tidy(() => add(mul(parameter.value, kept), mul(batch, (1 - kept) * factor))));
   blend(norm.runningMean, statistics.mean, 1);

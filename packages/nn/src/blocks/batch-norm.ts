@@ -8,6 +8,7 @@ import {
   type ParameterScope,
   type Pass,
   rejectUnknownKeys,
+  requireOption,
   type Shape3,
   type Want,
 } from '@localgrad/core';
@@ -28,13 +29,20 @@ export interface BatchNormOptions {
   readonly name: string;
   readonly scope: ParameterScope;
   readonly inputShape: Shape3;
+  /** Added to the variance. Default 1e-5. */
+  readonly epsilon?: number;
+  /** Weight of a batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
   /** Name of the layer below the scope; default: parameters sit directly in the scope. */
   readonly layer?: string;
 }
 
-/** Batch norm as a block of its own; on 1×1 maps it is PyTorch's BatchNorm1d. ε = 1e-5, momentum 0.1. */
+/** Batch norm as a block of its own; on 1×1 maps it is PyTorch's BatchNorm1d. */
 export function batchNorm(options: BatchNormOptions): Block {
-  rejectUnknownKeys('batchNorm', options, ['name', 'scope', 'inputShape', 'layer']);
+  rejectUnknownKeys('batchNorm', options, ['name', 'scope', 'inputShape', 'epsilon', 'momentum', 'layer']);
+  const { epsilon = 1e-5, momentum = 0.1 } = options;
+  requireOption(Number.isFinite(epsilon) && epsilon >= 0, 'batchNorm', 'epsilon', epsilon, 'numbers ≥ 0');
+  requireOption(momentum >= 0 && momentum <= 1, 'batchNorm', 'momentum', momentum, 'numbers from 0 to 1');
   return new BatchNorm(options);
 }
 
@@ -56,7 +64,7 @@ class BatchNorm implements FrugalBlock {
     this.#options = options;
     this.inputShape = inputShape;
     this.outputShape = inputShape;
-    this.#norm = createBatchNorm(layer === undefined ? scope : scope.scope(layer), channels);
+    this.#norm = createBatchNorm(layer === undefined ? scope : scope.scope(layer), channels, options);
     this.parameters = [this.#norm.scale, this.#norm.shift];
     this.statistics = [this.#norm.runningMean, this.#norm.runningVariance];
     this.cost = {

@@ -3,6 +3,7 @@ import {
   type BlockCost,
   bytesOf,
   type Cotangents,
+  type Initializer,
   type Mode,
   type Parameter,
   type ParameterScope,
@@ -33,14 +34,19 @@ export interface Conv2dOptions {
   readonly padding?: number;
   /** Default true. */
   readonly bias?: boolean;
+  /** Of the weight. Default: He normal by fan-out. */
+  readonly initializer?: Initializer;
+  /** Default: U(±1/√fanIn). */
+  readonly biasInitializer?: Initializer;
   /** Name of the layer below the scope; default: parameters sit directly in the scope. */
   readonly layer?: string;
 }
 
-/** A convolution with `weight` [kh, kw, in, out] (He normal, fan-out) and `bias` [out] (U(±1/√fanIn)). */
+/** A convolution with `weight` [kh, kw, in, out] and `bias` [out]. */
 export function conv2d(options: Conv2dOptions): Block {
   rejectUnknownKeys('conv2d', options, [
-    ...['name', 'scope', 'inputShape', 'channels', 'kernelSize', 'stride', 'padding', 'bias', 'layer'],
+    ...['name', 'scope', 'inputShape', 'channels', 'kernelSize', 'stride', 'padding', 'bias'],
+    ...['initializer', 'biasInitializer', 'layer'],
   ]);
   return new Conv2d(options);
 }
@@ -60,16 +66,17 @@ class Conv2d implements FrugalBlock {
 
   constructor(options: Conv2dOptions) {
     const { name, inputShape, channels, kernelSize = 3, stride = 1, bias = true, layer } = options;
-    const { padding = (kernelSize - 1) / 2 } = options;
+    const { padding = (kernelSize - 1) / 2, initializer = heNormalFanOut } = options;
     const scope = layer === undefined ? options.scope : options.scope.scope(layer);
     this.name = name;
     this.#options = options;
     this.#geometry = { stride, padding };
     this.inputShape = inputShape;
     this.outputShape = convolvedShape(inputShape, channels, kernelSize, this.#geometry);
-    this.#weight = scope.parameter('weight', [kernelSize, kernelSize, inputShape[2], channels], heNormalFanOut);
+    this.#weight = scope.parameter('weight', [kernelSize, kernelSize, inputShape[2], channels], initializer);
     const fanIn = kernelSize * kernelSize * inputShape[2];
-    this.#bias = bias ? scope.parameter('bias', [channels], uniformFanIn(fanIn)) : undefined;
+    const { biasInitializer = uniformFanIn(fanIn) } = options;
+    this.#bias = bias ? scope.parameter('bias', [channels], biasInitializer) : undefined;
     this.parameters = this.#bias === undefined ? [this.#weight] : [this.#weight, this.#bias];
     this.cost = {
       multiplyAccumulates: this.outputShape[0] * this.outputShape[1] * this.#weight.size,

@@ -2,6 +2,7 @@ import {
   type Block,
   type BlockCost,
   type Cotangents,
+  type Initializer,
   type Mode,
   type Parameter,
   type ParameterScope,
@@ -27,13 +28,19 @@ export interface DenseOptions {
   readonly units: number;
   /** Default true. */
   readonly bias?: boolean;
+  /** Of the weight. Default: U(±1/√fanIn), PyTorch's. */
+  readonly initializer?: Initializer;
+  /** Default: U(±1/√fanIn). */
+  readonly biasInitializer?: Initializer;
   /** Name of the layer below the scope; default: weights sit directly in the scope. */
   readonly layer?: string;
 }
 
-/** A fully connected layer on [batch, 1, 1, c]: `weight` [in, out], `bias` [out], PyTorch's default initialisation. */
+/** A fully connected layer on [batch, 1, 1, c]: `weight` [in, out], `bias` [out]. */
 export function dense(options: DenseOptions): Block {
-  rejectUnknownKeys('dense', options, ['name', 'scope', 'inputShape', 'units', 'bias', 'layer']);
+  rejectUnknownKeys('dense', options, [
+    ...['name', 'scope', 'inputShape', 'units', 'bias', 'initializer', 'biasInitializer', 'layer'],
+  ]);
   const { inputShape, units } = options;
   requireOption(
     inputShape[0] === 1 && inputShape[1] === 1,
@@ -62,12 +69,13 @@ class Dense implements FrugalBlock {
     const { name, inputShape, units, bias = true, layer } = options;
     const scope = layer === undefined ? options.scope : options.scope.scope(layer);
     const fanIn = inputShape[2];
+    const { initializer = uniformFanIn(fanIn), biasInitializer = uniformFanIn(fanIn) } = options;
     this.name = name;
     this.#options = options;
     this.inputShape = inputShape;
     this.outputShape = [1, 1, units];
-    this.#weight = scope.parameter('weight', [fanIn, units], uniformFanIn(fanIn));
-    this.#bias = bias ? scope.parameter('bias', [units], uniformFanIn(fanIn)) : undefined;
+    this.#weight = scope.parameter('weight', [fanIn, units], initializer);
+    this.#bias = bias ? scope.parameter('bias', [units], biasInitializer) : undefined;
     this.parameters = this.#bias === undefined ? [this.#weight] : [this.#weight, this.#bias];
     const biasTrained = this.#bias !== undefined && isTrained(this.#bias);
     this.cost = {

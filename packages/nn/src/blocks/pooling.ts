@@ -1,9 +1,11 @@
 import { type Block, bytesOf, requireOption, type Shape3 } from '@localgrad/core';
-import { avgPool, div, engine, image, maxPool as maxPoolOf, type Tensor4D } from '@tensorflow/tfjs';
+import { currentKernels, type Padding, type PoolingGeometry } from '@localgrad/kernels';
 import { consume } from './activations.js';
-import { convolvedShape } from './convolution-unit.js';
+import { batched, convolvedShape } from './convolution-unit.js';
 import { parameterless } from './parameterless.js';
 import { type AxisMap, separableMap } from './separable-map.js';
+
+type Pair = readonly [height: number, width: number];
 
 /**
  * Means over bins that cut height and width as evenly as possible: bin i of n covers ⌊i·size/n⌋ … ⌈(i+1)·size/n⌉ − 1,
@@ -21,7 +23,7 @@ export function adaptiveAveragePool(name: string, inputShape: Shape3, outputSize
     );
   }
   if (height % outputSize[0] === 0 && width % outputSize[1] === 0) {
-    return evenAveragePool(name, inputShape, [height / outputSize[0], width / outputSize[1]]);
+    return windowMeans(name, inputShape, outputSize, [height / outputSize[0], width / outputSize[1]]);
   }
   return separableMap(name, inputShape, adaptiveBins(height, outputSize[0]), adaptiveBins(width, outputSize[1]));
 }
@@ -36,24 +38,23 @@ export function averagePool(name: string, inputShape: Shape3, size: number): Blo
     size,
     `integers from 1 to ${Math.min(height, width)}`,
   );
-  if (height % size === 0 && width % size === 0) return evenAveragePool(name, inputShape, [size, size]);
-  return separableMap(name, inputShape, evenBins(height, size), evenBins(width, size));
+  return windowMeans(name, inputShape, [Math.floor(height / size), Math.floor(width / size)], [size, size]);
 }
 
-/** Windows that tile the map exactly: the gradient is a nearest-neighbour enlargement. */
-function evenAveragePool(name: string, inputShape: Shape3, window: readonly [number, number]): Block {
-  const [height, width, channels] = inputShape;
-  const outputShape: Shape3 = [height / window[0], width / window[1], channels];
+/** Means over windows without padding; what no window reaches at the right and the bottom is dropped. */
+function windowMeans(name: string, inputShape: Shape3, outputSize: readonly [number, number], size: Pair): Block {
+  const outputShape: Shape3 = [...outputSize, inputShape[2]];
+  const geometry: PoolingGeometry = { window: size, stride: size, padding: symmetric(0) };
   return parameterless({
     name,
     inputShape,
     outputShape,
     reads: { input: false, output: false },
-    apply: (x) => avgPool(x, [...window] as [number, number], [...window] as [number, number], 'valid'),
+    apply: (x) => currentKernels().averagePool(x, geometry),
     pullBack: (dy) =>
-      consume(dy, () => image.resizeNearestNeighbor(div<Tensor4D>(dy, window[0] * window[1]), [height, width])),
+      consume(dy, () => currentKernels().averagePoolGradient(dy, batched(inputShape, dy.shape[0]), geometry)),
     applyPeakBytes: (batchSize) => bytesOf(outputShape, batchSize),
-    pullBackPeakBytes: (batchSize) => bytesOf(outputShape, batchSize) + bytesOf(inputShape, batchSize),
+    pullBackPeakBytes: (batchSize) => bytesOf(inputShape, batchSize),
   });
 }
 
@@ -64,31 +65,37 @@ export interface MaxPoolOptions {
   readonly size?: number;
   /** Default 2. */
   readonly stride?: number;
-  /** Symmetric padding with −∞; default 1. */
+  /** Symmetric padding with −∞, at most half of the window; default 1. */
   readonly padding?: number;
 }
 
-/** Maxima over windows; the defaults are those of the ImageNet stem. */
-export function maxPool({ name, inputShape, size = 3, stride = 2, padding = 1 }: MaxPoolOptions): Block {
+/**
+ * Maxima over windows; the defaults are those of the ImageNet stem. As in PyTorch the gradient goes to the first maximum of
+ * each window, and NaN propagates.
+ */
+export function maxPool(options: MaxPoolOptions): Block {
+  const { name, inputShape, size = 3, stride = 2, padding = 1 } = options;
+  requireOption(Number.isInteger(size) && size > 0, 'maxPool', 'size', size, 'positive integers');
+  requireOption(Number.isInteger(stride) && stride > 0, 'maxPool', 'stride', stride, 'positive integers');
+  const largest = Math.floor(size / 2);
+  const fits = Number.isInteger(padding) && padding >= 0 && padding <= largest;
+  requireOption(fits, 'maxPool', 'padding', padding, `integers from 0 to ${largest}, half of the window`);
   const outputShape = convolvedShape(inputShape, inputShape[2], size, { stride, padding });
+  const geometry: PoolingGeometry = { window: [size, size], stride: [stride, stride], padding: symmetric(padding) };
   return parameterless({
     name,
     inputShape,
     outputShape,
-    apply: (x) => maxPoolOf(x, size, stride, padding),
-    pullBack: (dy, input, output) =>
-      consume(
-        dy,
-        () =>
-          engine().runKernel(
-            'MaxPoolGrad',
-            { dy, input, output },
-            { filterSize: size, strides: stride, pad: padding },
-          ) as Tensor4D,
-      ),
+    reads: { input: true, output: false },
+    apply: (x) => currentKernels().maxPool(x, geometry),
+    pullBack: (dy, input) => consume(dy, () => currentKernels().maxPoolGradient(dy, input, geometry)),
     applyPeakBytes: (batchSize) => bytesOf(outputShape, batchSize),
     pullBackPeakBytes: (batchSize) => bytesOf(inputShape, batchSize),
   });
+}
+
+function symmetric(padding: number): Padding {
+  return { top: padding, bottom: padding, left: padding, right: padding };
 }
 
 /** Bilinear resizing with aligned corners, as PyTorch's `align_corners=True`. */
@@ -104,12 +111,6 @@ export function bilinearUpsample(name: string, inputShape: Shape3, outputSize: r
 function adaptiveBins(size: number, bins: number): AxisMap {
   return Array.from({ length: bins }, (_, bin) =>
     meanOver(size, Math.floor((bin * size) / bins), Math.ceil(((bin + 1) * size) / bins)),
-  );
-}
-
-function evenBins(size: number, window: number): AxisMap {
-  return Array.from({ length: Math.floor(size / window) }, (_, bin) =>
-    meanOver(size, bin * window, (bin + 1) * window),
   );
 }
 

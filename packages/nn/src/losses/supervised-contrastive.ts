@@ -71,7 +71,8 @@ function contrast(z: tf.Tensor2D, labels: tf.Tensor1D, temperature: number, fact
     return tf.sub<tf.Tensor2D>(raw, tf.max(raw, 1, true));
   });
   const weights = tf.tidy(() => tf.mul<tf.Tensor2D>(tf.exp(shifted), others));
-  const total = tf.sum(weights, 1, true);
+  // A row without positives counts for nothing, but its total is 0 where it has no others at all: 0·log 0 is NaN.
+  const total = tf.tidy(() => tf.where(tf.greater(anchors, 0), tf.sum(weights, 1, true), tf.onesLike(anchors)));
   const scale = factor / batch;
   const loss = tf.tidy(() => tf.mul<tf.Scalar>(tf.sum(tf.mul(share, tf.sub(shifted, tf.log(total)))), -scale));
   const similarityGradient = tf.tidy(() => {

@@ -1,6 +1,6 @@
 import { type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { keep, scalar, type Tensor } from '@tensorflow/tfjs';
-import { adamUpdate } from './adam-update.js';
 import { type ParameterOptions, parameterConfig, parameterOptionNames, parameterSettings } from './parameter-rules.js';
 import { Slots } from './slots.js';
 
@@ -54,7 +54,7 @@ function createAdam(name: string, options: AdamOptions, defaultDecay: number, de
       for (const { parameter, gradient } of gradients) {
         const settings = settingsOf(parameter);
         const [first, second] = [moments.get('first', parameter), moments.get('second', parameter)];
-        const result = adamUpdate({
+        const result = currentKernels().adamUpdate({
           value: parameter.value,
           gradient,
           moments: first === undefined || second === undefined ? undefined : { first, second },

@@ -6,6 +6,7 @@ import {
   projectResolver,
   standardCatalog,
 } from '@localgrad/catalog';
+import { imageFolderOf } from './image-folder.js';
 
 /** Where the names in a config are looked up. */
 export interface NameOptions extends ProjectOptions {
@@ -16,6 +17,8 @@ export interface NameOptions extends ProjectOptions {
 /** A catalog that knows all names of a config, and the packages and files behind them. @throws LocalgradError */
 export function resolveNames(config: CatalogRequest, options: NameOptions = {}): Promise<ProjectCatalog> {
   const { catalog = standardCatalog, project } = options;
-  const { method, backbone, dataset, optimizer, schedule } = config;
+  const { method, backbone, optimizer, schedule } = config;
+  const isFolder = config.dataset !== undefined && imageFolderOf(config.dataset, project) !== undefined;
+  const dataset = isFolder ? undefined : config.dataset;
   return projectResolver({ project }).extend(catalog, { method, backbone, dataset, optimizer, schedule });
 }

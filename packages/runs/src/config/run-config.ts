@@ -29,7 +29,9 @@ export const runConfigSchema = z.strictObject({
   dataset: z
     .string()
     .default('fashion-mnist-subset')
-    .describe('data set expression; the embedded fashion-mnist-subset needs no files'),
+    .describe(
+      'data set expression, or a folder of images (./photos); the embedded fashion-mnist-subset needs no files',
+    ),
   dataFolder: z.string().optional().describe("folder with the data set's files"),
   resize: count.optional().describe('resize images to this height and width'),
   pad: count.optional().describe('pad images with black to this height and width'),

@@ -3,6 +3,10 @@ import { pad, slice, type Tensor, type Tensor4D, tensor1d } from '@tensorflow/tf
 import type { OperationAttribute, OperationRunner } from '../native-backend.js';
 
 type ConvolutionKernels = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
+type DepthwiseKernels = Pick<
+  TrainingKernels,
+  'depthwiseConv2d' | 'depthwiseConv2dInputGradient' | 'depthwiseConv2dFilterGradient'
+>;
 
 /**
  * Conv2D and its two gradients. Where TensorFlow has no name for the padding (stride 2, as in PyTorch), the images are
@@ -10,6 +14,27 @@ type ConvolutionKernels = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient'
  * outside their memory in 2.15 on AVX-512.
  */
 export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
+  const { forward, inputGradient, filterGradient } = operations(run, 'Conv2D');
+  return { conv2d: forward, conv2dInputGradient: inputGradient, conv2dFilterGradient: filterGradient };
+}
+
+/** The same for depthwise convolutions. */
+export function depthwiseKernels(run: OperationRunner): DepthwiseKernels {
+  const { forward, inputGradient, filterGradient } = operations(run, 'DepthwiseConv2dNative');
+  return {
+    depthwiseConv2d: forward,
+    depthwiseConv2dInputGradient: inputGradient,
+    depthwiseConv2dFilterGradient: filterGradient,
+  };
+}
+
+interface Operations {
+  readonly forward: ConvolutionKernels['conv2d'];
+  readonly inputGradient: ConvolutionKernels['conv2dInputGradient'];
+  readonly filterGradient: ConvolutionKernels['conv2dFilterGradient'];
+}
+
+function operations(run: OperationRunner, name: 'Conv2D' | 'DepthwiseConv2dNative'): Operations {
   const known = new Map<string, readonly OperationAttribute[]>();
   const attributes = (stride: number, padding: 'SAME' | 'VALID') => {
     const key = `${stride} ${padding}`;
@@ -21,29 +46,29 @@ export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
         run.attribute('padding', 'STRING', padding),
         run.attribute('dilations', 'INT', [1, 1, 1, 1]),
         run.attribute('data_format', 'STRING', 'NHWC'),
-        run.attribute('use_cudnn_on_gpu', 'BOOL', true),
+        ...(name === 'Conv2D' ? [run.attribute('use_cudnn_on_gpu', 'BOOL', true)] : []),
       ];
       known.set(key, found);
     }
     return found;
   };
   return {
-    conv2d: (x, filter, geometry) =>
+    forward: (x, filter, geometry) =>
       withPadding(x, filter.shape, geometry, (image, padding) =>
-        run.one<Tensor4D>('Conv2D', [image, filter], attributes(geometry.stride, padding)),
+        run.one<Tensor4D>(name, [image, filter], attributes(geometry.stride, padding)),
       ),
-    conv2dFilterGradient: (x, dy, filterShape, geometry) =>
+    filterGradient: (x, dy, filterShape, geometry) =>
       withPadding(x, filterShape, geometry, (image, padding) =>
         withShape(filterShape, (shape) =>
-          run.one<Tensor4D>('Conv2DBackpropFilter', [image, shape, dy], attributes(geometry.stride, padding)),
+          run.one<Tensor4D>(`${name}BackpropFilter`, [image, shape, dy], attributes(geometry.stride, padding)),
         ),
       ),
-    conv2dInputGradient(dy, filter, inputShape, geometry) {
+    inputGradient(dy, filter, inputShape, geometry) {
       const [batch, height, width, channels] = inputShape;
       const padding = namedPadding(filter.shape, geometry);
       const border = padding === undefined ? geometry.padding : 0;
       const dx: Tensor4D = withShape([batch, height + 2 * border, width + 2 * border, channels], (shape) =>
-        run.one<Tensor4D>('Conv2DBackpropInput', [shape, filter, dy], attributes(geometry.stride, padding ?? 'VALID')),
+        run.one<Tensor4D>(`${name}BackpropInput`, [shape, filter, dy], attributes(geometry.stride, padding ?? 'VALID')),
       );
       if (border === 0) return dx;
       const inside: Tensor4D = slice(dx, [0, border, border, 0], [...inputShape]);

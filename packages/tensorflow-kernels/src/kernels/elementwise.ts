@@ -1,4 +1,4 @@
-import type { TrainingKernels } from '@localgrad/kernels';
+import { requireLabels, type TrainingKernels } from '@localgrad/kernels';
 import { dispose, mul, type Scalar, scalar, type Tensor, type Tensor2D } from '@tensorflow/tfjs';
 import type { OperationRunner } from '../native-backend.js';
 
@@ -13,10 +13,15 @@ export function elementwiseKernels(run: OperationRunner): ElementwiseKernels {
     },
     softmaxCrossEntropy(logits, labels, weight) {
       const types = [run.type('T', 'float32'), run.type('Tlabels', 'int32')];
-      const [losses, gradient] = run.many('SparseSoftmaxCrossEntropyWithLogits', [logits, labels], types, 2) as [
-        Tensor,
-        Tensor2D,
-      ];
+      const name = 'SparseSoftmaxCrossEntropyWithLogits';
+      let outputs: readonly Tensor[];
+      try {
+        outputs = run.many(name, [logits, labels], types, 2);
+      } catch (error) {
+        requireLabels(labels.dataSync(), logits.shape[1]);
+        throw error;
+      }
+      const [losses, gradient] = outputs as [Tensor, Tensor2D];
       const loss = losses.mean() as Scalar;
       const weighted = mul<Tensor2D>(gradient, weight / logits.shape[0]);
       dispose([losses, gradient]);

@@ -1,8 +1,9 @@
 import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import { type NativeBackend, OperationRunner } from '../native-backend.js';
 import { batchNormKernels } from './batch-norm.js';
-import { convolutionKernels } from './convolution.js';
+import { convolutionKernels, depthwiseKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
+import { poolingKernels } from './pooling.js';
 
 /** Training kernels made of TensorFlow's own operations. What is not listed is as good in stock TensorFlow.js. */
 export function createTensorflowKernels(backend: NativeBackend): TrainingKernels {
@@ -10,7 +11,9 @@ export function createTensorflowKernels(backend: NativeBackend): TrainingKernels
   return {
     ...stockKernels,
     ...convolutionKernels(run),
+    ...depthwiseKernels(run),
     ...batchNormKernels(run),
+    ...poolingKernels(run),
     ...elementwiseKernels(run),
     name: backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
   };

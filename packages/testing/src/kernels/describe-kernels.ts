@@ -2,7 +2,9 @@ import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultTimeout, type SuiteOptions } from '../suite.js';
-import { drawInputs, type KernelCase, kernelCases } from './kernel-cases.js';
+import { drawInputs, type KernelCase } from './kernel-case.js';
+import { kernelCases } from './kernel-cases.js';
+import { relativeError } from './relative-error.js';
 
 /** Kernels on their started backend. */
 export interface StartedKernels {
@@ -61,17 +63,26 @@ export function describeKernels(
         expect(relativeError(found.values[index] ?? [], values), `result ${index}`).toBeLessThanOrEqual(tolerance);
       });
     });
-  });
-}
 
-function relativeError(found: ArrayLike<number>, wanted: Float32Array): number {
-  let [largest, error] = [1e-3, 0];
-  for (const [index, value] of wanted.entries()) {
-    largest = Math.max(largest, Math.abs(value));
-    // NaN stays NaN, and fails.
-    error = Math.max(error, Math.abs(value - (found[index] ?? Number.NaN)));
-  }
-  return error / largest;
+    it('reject a label outside the classes, or mark the loss of its sample as NaN', async () => {
+      for (const label of [-1, 4]) {
+        const logits = tf.tensor2d([1, 2, 3, 4, 4, 3, 2, 1], [2, 4]);
+        const labels = tf.tensor1d([2, label], 'int32');
+        const before = tf.memory().numTensors;
+        try {
+          const { loss, gradient } = started.kernels.softmaxCrossEntropy(logits, labels, 1);
+          expect((await loss.data())[0]).toBeNaN();
+          const isMissing = Array.from(await gradient.data(), Number.isNaN);
+          expect(isMissing).toEqual([false, false, false, false, true, true, true, true]);
+          tf.dispose([loss, gradient]);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'invalid-data', details: { index: 1, label, classes: 4 } });
+        }
+        expect(tf.memory().numTensors, 'tensors left').toBe(before);
+        tf.dispose([logits, labels]);
+      }
+    });
+  });
 }
 
 /** Runs a case: arguments that it consumes must be disposed, or live on as results; others must not. */

@@ -1,8 +1,8 @@
-import type { SgdUpdateRequest, Shape4 } from '@localgrad/kernels';
+import { requireLabels, type SgdUpdateRequest, type Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 
-function elementPieces(size: number): ReturnType<typeof pieces> {
+export function elementPieces(size: number): ReturnType<typeof pieces> {
   return pieces(size, size < MINIMUM_FOR_THREADS ? 1 : 16, 64);
 }
 
@@ -83,6 +83,7 @@ export function softmaxCrossEntropy(
 ): { loss: tf.Scalar; gradient: tf.Tensor2D } {
   const { heap } = context;
   const [batch, classes] = logits.shape;
+  requireLabels(context.integers(heap.pointer(labels), batch), classes);
   const gradient = heap.allocate<tf.Tensor2D>([batch, classes]);
   const loss = heap.allocate<tf.Scalar>([]);
   const targetsPointer = heap.pointer(labels);

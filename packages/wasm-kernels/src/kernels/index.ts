@@ -4,9 +4,15 @@ import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js
 import { binary as threaded } from '../generated/threaded-simd.js';
 import { createSingleThreadPool, createThreadPool, type KernelFunctions } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
+import { adamUpdate } from './adam.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { createContext } from './context.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import {
+  depthwiseConv2d,
+  depthwiseConv2dFilterGradient,
+  depthwiseConv2dInputGradient,
+} from './depthwise-convolution.js';
 import {
   accumulate,
   globalAveragePool,
@@ -14,7 +20,9 @@ import {
   sgdUpdate,
   softmaxCrossEntropy,
 } from './elementwise.js';
+import { groupNorm, groupNormGradient } from './group-norm.js';
 import { matMul } from './matrix-product.js';
+import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 export interface KernelOptions {
@@ -44,15 +52,25 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     conv2d: (...values) => conv2d(context, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(context, ...values),
     conv2dFilterGradient: (...values) => conv2dFilterGradient(context, ...values),
+    depthwiseConv2d: (...values) => depthwiseConv2d(context, ...values),
+    depthwiseConv2dInputGradient: (...values) => depthwiseConv2dInputGradient(context, ...values),
+    depthwiseConv2dFilterGradient: (...values) => depthwiseConv2dFilterGradient(context, ...values),
     batchStatistics: (x) => batchStatistics(context, x),
     batchNormApply: (...values) => batchNormApply(context, ...values),
     batchNormGradient: (request) => batchNormGradient(context, request),
+    groupNorm: (...values) => groupNorm(context, ...values),
+    groupNormGradient: (request) => groupNormGradient(context, request),
     accumulate: (a, b) => accumulate(context, a, b),
     matMul: (...values) => matMul(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),
+    maxPool: (...values) => maxPool(context, ...values),
+    maxPoolGradient: (...values) => maxPoolGradient(context, ...values),
+    averagePool: (...values) => averagePool(context, ...values),
+    averagePoolGradient: (...values) => averagePoolGradient(context, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
     sgdUpdate: (request) => sgdUpdate(context, request),
+    adamUpdate: (request) => adamUpdate(context, request),
     dispose: () => pool.dispose(),
   };
 }

@@ -60,7 +60,7 @@ describe('thread pool', () => {
       const error = caught(() =>
         addPieces((piece) => (piece === bad ? [outside, 0, 0, 0, 4] : element(piece)), pool as ThreadPool),
       );
-      expect(error.code).toBe('backend-unavailable');
+      expect(error.code).toBe('backend-lost');
       expect(error.message).toContain("The wasm kernel 'add' failed");
     }
     expect(addPieces(element, pool)).toEqual(sums);
@@ -70,7 +70,7 @@ describe('thread pool', () => {
     pool = await createThreadPool(module, functions, memory, { threads: 3 });
     await pool.workers[0]?.terminate();
     const error = caught(() => addPieces(element, pool as ThreadPool));
-    expect(error.code).toBe('backend-unavailable');
+    expect(error.code).toBe('backend-lost');
     expect(error.message).toMatch(/thread .* died .*'add': it ended with code 1/);
   });
 
@@ -86,7 +86,7 @@ describe('thread pool', () => {
     });
     const run = () => pool?.run('sumArrays', 2, () => [0, 64, 2 ** 31 - 1, 0, 0, 4]);
     const error = caught(run);
-    expect(error.code).toBe('backend-unavailable');
+    expect(error.code).toBe('backend-lost');
     expect(error.message).toContain('nothing was done for 0.05 s');
     expect(caught(run).message).toContain('nothing was done');
     await pool.workers[0]?.terminate();

@@ -12,7 +12,7 @@ export interface KernelPool {
    * Calls `kernel(...argumentsOf(piece))` for each piece 0 … pieces − 1, in any order and on any thread. Pieces must not
    * depend on each other; then results do not depend on the threads.
    *
-   * @throws LocalgradError `misuse` after `dispose`, `backend-unavailable` if a thread died or a kernel failed
+   * @throws LocalgradError `misuse` after `dispose`, `backend-lost` if a thread died or a kernel failed
    */
   run(kernel: string, pieces: number, argumentsOf: (piece: number) => readonly number[]): void;
   /** Ends the threads. */
@@ -112,7 +112,7 @@ export async function createThreadPool(
         throw deadError(kernel, failure);
       }
       if (Atomics.exchange(words, control.failed, 0) !== 0) {
-        throw new LocalgradError('backend-unavailable', `The wasm kernel '${kernel}' failed.`, { kernel });
+        throw new LocalgradError('backend-lost', `The wasm kernel '${kernel}' failed.`, { kernel });
       }
     },
     dispose,
@@ -184,11 +184,7 @@ function disposedError(kernel: string): LocalgradError {
 }
 
 function deadError(kernel: string, reason: string): LocalgradError {
-  return new LocalgradError(
-    'backend-unavailable',
-    `A thread of the wasm kernels died before or in '${kernel}': ${reason}.`,
-    {
-      kernel,
-    },
-  );
+  return new LocalgradError('backend-lost', `A thread of the wasm kernels died before or in '${kernel}': ${reason}.`, {
+    kernel,
+  });
 }

@@ -7,6 +7,8 @@ export interface Build {
   readonly name: 'threaded-simd' | 'simd' | 'plain';
   /** Why a slower build runs than was asked for. */
   readonly reason?: string;
+  /** Why a thread of the backend is dead, if one is. */
+  failure(): string | undefined;
   /** Restores the registration of the backend in TensorFlow.js. */
   undo(): void;
 }
@@ -29,9 +31,9 @@ export async function startBuild(threads: number, simd: boolean): Promise<Build>
   let reason: string | undefined;
   if (threads > 1) {
     try {
-      const backend = await instantiateThreadedBuild(threads);
+      const { backend, failure } = await instantiateThreadedBuild(threads);
       const undo = await replaceBackend(() => backend, stock);
-      return { name: 'threaded-simd', undo };
+      return { name: 'threaded-simd', failure, undo };
     } catch (error) {
       reason = `The threaded build could not be started, so that one thread is used: ${(error as Error).message}`;
     }
@@ -41,7 +43,7 @@ export async function startBuild(threads: number, simd: boolean): Promise<Build>
     tf.registerBackend('wasm', stock, 2);
   }
   await activate();
-  return { name: 'simd', ...(reason === undefined ? {} : { reason }), undo() {} };
+  return { name: 'simd', ...(reason === undefined ? {} : { reason }), failure: () => undefined, undo() {} };
 }
 
 async function startPlainBuild(stock: Factory): Promise<Build> {
@@ -52,6 +54,7 @@ async function startPlainBuild(stock: Factory): Promise<Build> {
     return {
       name: 'plain',
       reason: 'Without SIMD the training kernels of this package cannot run; stock operations are composed instead.',
+      failure: () => undefined,
       // Never the instance that may be running: it has SIMD.
       undo: await replaceBackend(stock, stock),
     };

@@ -44,16 +44,22 @@ interface WasmBackend {
  * Opens the heap of the running wasm backend, and guards it: the backend does not check the result of its malloc, so that
  * past 4 GiB it silently overwrites tensors (16 tensors of 256 MiB show it).
  *
+ * Every operation allocates its result: one that would wait for a dead thread of the backend throws there instead.
+ *
  * @param limitBytes largest number of bytes that may be allocated in total
+ * @param failure why a thread of the backend is dead, if one is
  */
-export function openHeap(limitBytes: number = maximumHeapBytes): WasmHeap {
+export function openHeap(
+  limitBytes: number = maximumHeapBytes,
+  failure: () => string | undefined = () => undefined,
+): WasmHeap {
   const backend = tf.backend() as unknown as WasmBackend;
   if (tf.getBackend() !== 'wasm' || backend.wasm === undefined) {
     throw new LocalgradError('misuse', `The wasm kernels need the wasm backend, but '${tf.getBackend()}' is running.`);
   }
   const module = backend.wasm;
   const memory = (): WebAssembly.Memory => (module.wasmMemory ?? module.asm.memory) as WebAssembly.Memory;
-  const guard = guardAllocations(module, limitBytes);
+  const guard = guardAllocations(module, limitBytes, failure);
   return {
     get memory() {
       return memory();
@@ -82,6 +88,13 @@ export function openHeap(limitBytes: number = maximumHeapBytes): WasmHeap {
   };
 }
 
+function lostError(reason: string): LocalgradError {
+  return new LocalgradError(
+    'backend-lost',
+    `A thread of the wasm backend died: ${reason}. Start the backend again; tensors that exist can still be read.`,
+  );
+}
+
 interface Guard {
   usedBytes(): number;
   remove(): void;
@@ -89,8 +102,8 @@ interface Guard {
 
 const guards = new WeakMap<EmscriptenModule, Guard>();
 
-/** Counts what malloc hands out, and throws where the backend would write to address 0. */
-function guardAllocations(module: EmscriptenModule, limitBytes: number): Guard {
+/** Counts what malloc hands out, and throws where the backend would write to address 0 or wait for a dead thread. */
+function guardAllocations(module: EmscriptenModule, limitBytes: number, failure: () => string | undefined): Guard {
   const known = guards.get(module);
   if (known !== undefined) return known;
   const sizes = new Map<number, number>();
@@ -107,6 +120,8 @@ function guardAllocations(module: EmscriptenModule, limitBytes: number): Guard {
   };
   // Emscripten replaces module._malloc by a stub of its own at the first call, so that both names must be set.
   module._malloc = (bytes) => {
+    const reason = failure();
+    if (reason !== undefined) throw lostError(reason);
     if (used + bytes > limitBytes) refuse(bytes);
     const pointer = malloc(bytes) >>> 0;
     if (pointer === 0 && bytes > 0) refuse(bytes);

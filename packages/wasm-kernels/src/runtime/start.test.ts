@@ -156,4 +156,27 @@ describe('WasmRuntime.dispose', () => {
     expect(facts.build).toBe('simd');
     expect(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')).toBe(true);
   });
+
+  it('reports a thread of the stock backend that died, and starts again', async () => {
+    await start({ threads: 2 });
+    const backend = tf.backend() as unknown as {
+      wasm: { PThread: { unusedWorkers: Thread[]; runningWorkers: Thread[] } };
+    };
+    const { unusedWorkers, runningWorkers } = backend.wasm.PThread;
+    const kept = tf.tensor1d([1, 2, 3]);
+    const [thread] = [...runningWorkers, ...unusedWorkers];
+    await thread?.terminate();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(() => tf.tidy(() => tf.conv2d(tf.ones<tf.Rank.R4>([8, 9, 9, 4]), tf.ones([3, 3, 4, 4]), 1, 'same'))).toThrow(
+      expect.objectContaining({ code: 'backend-lost' }),
+    );
+    expect(values(kept)).toEqual([1, 2, 3]);
+    await start({ threads: 2 });
+    expect(values(tf.add(kept, 1))).toEqual([2, 3, 4]);
+    expect(inputGradient().every(Number.isFinite)).toBe(true);
+  });
 });
+
+interface Thread {
+  terminate(): Promise<number>;
+}

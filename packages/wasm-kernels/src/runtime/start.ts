@@ -52,7 +52,9 @@ interface Settings {
 const runtimes = new SharedRuntimes<WasmRuntime>();
 /** Starts wait for each other. */
 let pending: Promise<unknown> = Promise.resolve();
-let running: { readonly backend: object; readonly settings: Settings & { readonly threads: number } } | undefined;
+let running:
+  | { readonly backend: object; readonly build: Build; readonly settings: Settings & { readonly threads: number } }
+  | undefined;
 
 /**
  * Makes TensorFlow.js' wasm backend the current one, with threads, our training kernels, the gradients that it lacks, and
@@ -72,7 +74,8 @@ export function startWasm(options: WasmOptions = {}): Promise<WasmRuntime> {
 async function start(options: WasmOptions): Promise<WasmRuntime> {
   const features = await detectWasm();
   const settings = settingsOf(options, features);
-  if (running !== undefined && tf.engine().registry.wasm === running.backend && fits(running.settings, settings)) {
+  const isAlive = tf.engine().registry.wasm === running?.backend && running?.build.failure() === undefined;
+  if (running !== undefined && isAlive && fits(running.settings, settings)) {
     const runtime = runtimes.get(running.backend);
     if (runtime !== undefined) {
       await tf.setBackend('wasm');
@@ -84,13 +87,13 @@ async function start(options: WasmOptions): Promise<WasmRuntime> {
   const build = await withoutFatalErrorHandlers(() => startBuild(settings.simd ? threads : 1, settings.simd));
   const backend = tf.backend();
   const runtime = await createRuntime(build, { ...settings, threads });
-  running = { backend, settings: { ...settings, threads } };
+  running = { backend, build, settings: { ...settings, threads } };
   return runtimes.share(backend, () => runtime);
 }
 
 async function createRuntime(build: Build, settings: Settings & { readonly threads: number }): Promise<WasmRuntime> {
   const { simd, relaxedSimd } = settings;
-  const heap = openHeap(settings.limitBytes);
+  const heap = openHeap(settings.limitBytes, build.failure);
   const threads = heap.shared ? settings.threads : 1;
   const own = simd ? await startKernels(build, heap, { threads, relaxedSimd }) : undefined;
   const kernels = own ?? stockKernels;

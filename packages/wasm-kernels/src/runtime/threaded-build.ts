@@ -3,13 +3,23 @@ import type * as WasmBackendModule from '@tensorflow/tfjs-backend-wasm';
 /** What `BackendWasm` expects of an instantiated module. */
 interface ThreadedModule {
   cwrap(name: string, returns: string | null, parameters: readonly string[]): (...values: number[]) => number;
-  PThread?: { unusedWorkers?: Unreferencable[]; runningWorkers?: Unreferencable[] };
+  PThread?: { unusedWorkers?: Thread[]; runningWorkers?: Thread[] };
   tfjs?: object;
 }
 
-interface Unreferencable {
+interface Thread {
   ref?(): void;
   unref?(): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'exit', listener: (code: number) => void): void;
+  onerror?: unknown;
+}
+
+/** A backend with threads of its own. */
+export interface ThreadedBackend {
+  readonly backend: WasmBackendModule.BackendWasm;
+  /** Why a thread is dead, if one is: the backend would wait for it for ever. */
+  failure(): string | undefined;
 }
 
 type Factory = (options: { locateFile(path: string): string; mainScriptUrlOrBlob: string }) => Promise<ThreadedModule>;
@@ -20,7 +30,7 @@ type Factory = (options: { locateFile(path: string): string; mainScriptUrlOrBlob
  * Rests on files inside @tensorflow/tfjs-backend-wasm 4.22.0, pinned exactly; whoever calls falls back to the plain
  * build if they are not as expected.
  */
-export async function instantiateThreadedBuild(threads: number): Promise<WasmBackendModule.BackendWasm> {
+export async function instantiateThreadedBuild(threads: number): Promise<ThreadedBackend> {
   const [{ createRequire }, path, fs, { default: os }] = await Promise.all([
     import('node:module'),
     import('node:path'),
@@ -47,10 +57,19 @@ export async function instantiateThreadedBuild(threads: number): Promise<WasmBac
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),
       mainScriptUrlOrBlob: script,
     });
+    let failure: string | undefined;
     for (const thread of [...(module.PThread?.unusedWorkers ?? []), ...(module.PThread?.runningWorkers ?? [])]) {
       // Emscripten refs a worker whenever it hands it a thread, which would keep the process alive for ever.
       thread.ref = () => {};
       thread.unref?.();
+      // In place of Emscripten's handler, which throws where nobody can catch it.
+      thread.onerror = () => {};
+      thread.on('error', ({ message }) => {
+        failure ??= message;
+      });
+      thread.on('exit', (code) => {
+        failure ??= `it ended with code ${code}`;
+      });
     }
     module.tfjs = {
       init: module.cwrap('init', null, []),
@@ -60,7 +79,7 @@ export async function instantiateThreadedBuild(threads: number): Promise<WasmBac
       disposeData: module.cwrap('dispose_data', null, ['number']),
       dispose: module.cwrap('dispose', null, []),
     };
-    return new BackendWasm(module as never);
+    return { backend: new BackendWasm(module as never), failure: () => failure };
   } finally {
     os.cpus = cpus;
     fs.rmSync(temporary, { recursive: true, force: true });

@@ -1,7 +1,11 @@
-import type { TrainingKernels } from '@localgrad/kernels';
+import { replaceStockKernels, type StockKernel, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
-import { depthwiseFilterGradient, depthwiseInputGradient, unsortedSegmentSum } from './other-gradients.js';
+import { depthwiseKernels } from './depthwise.js';
+import { extremaKernels } from './extrema.js';
+import { symmetricGeometry } from './geometry.js';
+import { unsortedSegmentSum } from './other-gradients.js';
+import { poolingKernels } from './pooling.js';
 
 interface ConvolutionAttributes {
   readonly strides: number | [number, number];
@@ -19,14 +23,6 @@ function handle<T extends tf.Tensor>(info: tf.TensorInfo | undefined): T {
   return info as unknown as T;
 }
 
-function symmetricGeometry(info: tf.backend_util.Conv2DInfo): { stride: number; padding: number } | undefined {
-  const { top, bottom, left, right } = info.padInfo;
-  const isSymmetric = top === left && top >= bottom && left >= right;
-  const isSquare = info.strideHeight === info.strideWidth && info.dilationHeight === 1 && info.dilationWidth === 1;
-  // A bottom or right padding that no window reaches may be smaller than the top one: the kernels go by output size.
-  return isSymmetric && isSquare ? { stride: info.strideHeight, padding: top } : undefined;
-}
-
 /** What `registerTrainingGradients` replaced, to be put back. */
 export interface Registration {
   unregister(): void;
@@ -34,14 +30,14 @@ export interface Registration {
 
 /**
  * Registers on the wasm backend the kernels without which `tf.variableGrads` cannot train a CNN there
- * (Conv2DBackpropFilter, depthwise gradients, UnsortedSegmentSum), a quicker Conv2DBackpropInput, and an Identity that
- * shares its buffer instead of copying it.
+ * (Conv2DBackpropFilter, depthwise gradients, UnsortedSegmentSum), a quicker Conv2DBackpropInput, pooling with right
+ * gradients, extrema that keep NaN, and an Identity that shares its buffer instead of copying it.
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
 export function registerTrainingGradients(kernels?: TrainingKernels): Registration {
   return replaceKernels({
-    Conv2DBackpropFilter: ({ inputs, attrs }) => {
+    Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
       const x = handle<tf.Tensor4D>(inputs.x);
       const dy = handle<tf.Tensor4D>(inputs.dy);
       const shape = attrs.filterShape as [number, number, number, number];
@@ -58,7 +54,7 @@ export function registerTrainingGradients(kernels?: TrainingKernels): Registrati
         ? kernels.conv2dFilterGradient(x, dy, shape, geometry)
         : composedFilterGradient(x, dy, shape, info);
     },
-    Conv2DBackpropInput: ({ inputs, attrs }) => {
+    Conv2DBackpropInput: ({ inputs, attrs }: KernelArguments) => {
       const dy = handle<tf.Tensor4D>(inputs.dy);
       const filter = handle<tf.Tensor4D>(inputs.filter);
       const shape = attrs.inputShape as [number, number, number, number];
@@ -75,9 +71,10 @@ export function registerTrainingGradients(kernels?: TrainingKernels): Registrati
         ? kernels.conv2dInputGradient(dy, filter, shape, geometry)
         : composedInputGradient(dy, filter, shape, info);
     },
-    DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient as never,
-    DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient as never,
-    UnsortedSegmentSum: unsortedSegmentSum as never,
+    ...depthwiseKernels(kernels),
+    UnsortedSegmentSum: unsortedSegmentSum,
+    ...poolingKernels(kernels),
+    ...extremaKernels(),
     Identity: identity,
   });
 }
@@ -88,7 +85,7 @@ export function registerTrainingGradients(kernels?: TrainingKernels): Registrati
  */
 export function registerComposedFilterGradient(): Registration {
   return replaceKernels({
-    Conv2DBackpropFilter: ({ inputs, attrs }) => {
+    Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
       const x = handle<tf.Tensor4D>(inputs.x);
       const shape = attrs.filterShape as [number, number, number, number];
       const info = tf.backend_util.computeConv2DInfo(
@@ -104,24 +101,8 @@ export function registerComposedFilterGradient(): Registration {
   });
 }
 
-function replaceKernels(kernels: Readonly<Record<string, (call: KernelArguments) => tf.TensorInfo>>): Registration {
-  const replaced = Object.entries(kernels).map(([kernelName, kernelFunc]) => {
-    const before = tf.getKernel(kernelName, 'wasm');
-    if (before !== undefined) tf.unregisterKernel(kernelName, 'wasm');
-    const own: tf.KernelConfig = { kernelName, backendName: 'wasm', kernelFunc: kernelFunc as never };
-    tf.registerKernel(own);
-    return { kernelName, before, own };
-  });
-  return {
-    unregister() {
-      for (const { kernelName, before, own } of replaced) {
-        // Others may have replaced it meanwhile.
-        if (tf.getKernel(kernelName, 'wasm') !== own) continue;
-        tf.unregisterKernel(kernelName, 'wasm');
-        if (before !== undefined) tf.registerKernel(before);
-      }
-    },
-  };
+function replaceKernels(kernels: Readonly<Record<string, StockKernel>>): Registration {
+  return { unregister: replaceStockKernels('wasm', kernels) };
 }
 
 function identity({ inputs }: KernelArguments): tf.TensorInfo {

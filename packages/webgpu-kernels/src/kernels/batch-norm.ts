@@ -1,5 +1,6 @@
 import type { BatchNormGradient, BatchNormGradientRequest, BatchStatistics, Normalization } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
+import { rectified } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { channelSums, finishSums } from './channel-sums.js';
 
@@ -17,7 +18,7 @@ export function batchStatistics(backend: WebGpuBackend, x: Tensor4D): BatchStati
       second = difference * difference;`,
   });
   const mean = finishSums(backend, 'mean', partial, 'x[group] + first / uniforms.count', rows, { x });
-  const squares = 'max(0.0, second / uniforms.count - (first / uniforms.count) * (first / uniforms.count))';
+  const squares = 'rectified(second / uniforms.count - (first / uniforms.count) * (first / uniforms.count))';
   const variance = finishSums(backend, 'variance', partial, squares, rows);
   partial.dispose();
   return { mean, variance };
@@ -43,7 +44,8 @@ export function batchNormApply(
     numbers: { epsilon },
     body: `${normalized}
       ${residual === undefined ? '' : 'y += residual[index];'}
-      result[index] = ${relu ? 'max(y, 0.0)' : 'y'};`,
+      result[index] = ${relu ? 'rectified(y)' : 'y'};`,
+    ...(relu ? { declarations: rectified } : {}),
   });
 }
 

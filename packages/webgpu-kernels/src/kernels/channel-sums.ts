@@ -1,4 +1,5 @@
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
+import { rectified } from '../missing.js';
 import { type ProgramRequest, runProgram, type WebGpuBackend } from '../program.js';
 
 /** Rows that one invocation adds up, at least. */
@@ -68,7 +69,8 @@ export function finishSums(
     integers: { pieces, channels },
     numbers: { count: rows },
     workgroups: channels,
-    declarations: 'var<workgroup> shares : array<vec2<f32>, 64>;',
+    declarations: `${rectified}
+      var<workgroup> shares : array<vec2<f32>, 64>;`,
     body: `
       let channel = min(group, uniforms.channels - 1);
       var share = vec2<f32>(0.0);

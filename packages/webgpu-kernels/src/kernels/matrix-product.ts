@@ -58,9 +58,19 @@ export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, prod
     body: body(threads, tileColumns, contiguousA, contiguousB),
   });
   if (parts === 1) return result as Result;
+  return sumOfParts<Result>(backend, result, parts, outputShape);
+}
+
+/** Adds up `parts` arrays that lie one behind the other. Consumes them. */
+export function sumOfParts<Result extends Tensor>(
+  backend: WebGpuBackend,
+  partial: Tensor,
+  parts: number,
+  outputShape: readonly number[],
+): Result {
   const total = runElementwise<Result>(backend, {
     key: 'sum of parts',
-    inputs: { products: result },
+    inputs: { products: partial },
     outputShape,
     integers: { parts },
     body: `
@@ -68,7 +78,7 @@ export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, prod
       for (var part = 0; part < uniforms.parts; part++) { total += products[part * uniforms.elements + index]; }
       result[index] = total;`,
   });
-  result.dispose();
+  partial.dispose();
   return total;
 }
 

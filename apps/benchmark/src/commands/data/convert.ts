@@ -1,0 +1,16 @@
+import { type ConvertReport, convertToFolder } from '@localgrad/data';
+import { isFolderPath } from '@localgrad/image-data';
+import { type OpenFlags, openData } from './open.js';
+
+/** Writes a data set as PNG files. @throws LocalgradError */
+export async function convertData(
+  name: string,
+  { output, ...flags }: OpenFlags & { readonly output: string },
+): Promise<ConvertReport> {
+  return convertToFolder(await openData(name, flags), output);
+}
+
+export function renderConvert({ output, train, test }: ConvertReport): string {
+  const path = isFolderPath(output) ? output : `./${output}`;
+  return `Wrote ${train} training and ${test} test images to ${output}. Train on them with --dataset ${path}.`;
+}

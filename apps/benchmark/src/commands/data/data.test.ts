@@ -1,0 +1,120 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadDataset } from '@localgrad/data';
+import { dataset } from '@localgrad/image-data';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runCaptured } from '../../command-line.fixture.js';
+
+const root = mkdtempSync(join(tmpdir(), 'localgrad-data-command-'));
+const photos = join(root, 'photos');
+beforeAll(() => {
+  vi.stubEnv('LOCALGRAD_CACHE', join(root, 'cache'));
+  const fixtures = fileURLToPath(new URL('../../../../../packages/image-data/src/fixtures/folder', import.meta.url));
+  cpSync(fixtures, photos, { recursive: true });
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(root, { recursive: true });
+});
+
+async function data(...args: string[]) {
+  return runCaptured('data', ...args);
+}
+
+describe('localgrad data', () => {
+  it('lists the data sets and marks the available ones', async () => {
+    const { stdout, exitCode } = await data('list');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^✓ fashion-mnist-subset/m);
+    expect(stdout).toMatch(/^ {2}stl10 +STL-10/m);
+    const { datasets } = JSON.parse((await data('list', '--json')).stdout);
+    expect(datasets).toHaveLength(8);
+    expect(datasets[1]).toMatchObject({ name: 'cifar10', fetched: false });
+  });
+
+  it('shows source, hashes and pipelines of a data set', async () => {
+    const { stdout } = await data('info', 'mnist');
+    expect(stdout).toContain('MD5 f68b3c2dcbeaaa9fbdd348bbdeb94873');
+    expect(stdout).toContain('predsim-mnist: random crop, zero padding of 2, no flip, mean 0.1307, deviation 0.3081');
+    expect(stdout).not.toContain('predsim-fashion-mnist');
+    const unknown = await data('info', 'mnits');
+    expect(unknown.exitCode).toBe(2);
+    expect(unknown.stderr).toMatch(/Did you mean 'mnist'/);
+  });
+
+  it('fetch --offline names the missing file; --from-dir names the folder', async () => {
+    const offline = await data('fetch', 'cifar10', '--offline');
+    expect(offline.exitCode).toBe(1);
+    expect(offline.stderr).toMatch(/cifar-10-binary\.tar\.gz was not found, and --offline/);
+    const from = await data('fetch', 'cifar10', '--from-dir', photos);
+    expect(from.stderr).toContain(`${join(photos, 'cifar-10-binary.tar.gz')} was not found`);
+  });
+
+  it('check counts classes and writes a contact sheet that decodes', async () => {
+    const output = join(root, 'sheet.png');
+    const { stdout, exitCode } = await data('check', photos, '--size', '24', '--output', output);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/class +training +test/);
+    expect(stdout).toMatch(/cat +2 +1\n *dog +4 +1\n *all +6 +2/);
+    const { width, height, channels } = await sharp(output).metadata();
+    // 24 pixels are enlarged twofold; ten columns, two rows, gaps of 2.
+    expect([width, height, channels]).toEqual([2 + 10 * 50, 2 + 2 * 50, 3]);
+    const { train } = await dataset({ folder: photos, size: 24 });
+    const pixels = await sharp(output).raw().toBuffer();
+    expect([...pixels.subarray((2 * 502 + 2) * 3, (2 * 502 + 2) * 3 + 3)]).toEqual([...train.images.subarray(0, 3)]);
+    const again = await data('check', photos, '--size', '24', '--output', output);
+    expect(again.exitCode).toBe(2);
+    expect(again.stderr).toMatch(/exists already\. Choose another --output/);
+  });
+
+  it('convert writes PNG files that read back as the same pixels', async () => {
+    const output = join(root, 'converted');
+    const { exitCode } = await data('convert', 'fashion-mnist-subset', '--output', output, '--size', '7');
+    expect(exitCode).toBe(0);
+    expect(readdirSync(root)).not.toContainEqual(expect.stringContaining('part'));
+    const original = await loadDataset('fashion-mnist-subset', { resize: 7 });
+    const { train, test } = await dataset({ folder: output, channels: 1 });
+    expect([train.size, test.size]).toEqual([5000, 1000]);
+    const firstTrouser = original.train.labels.indexOf(1);
+    const found = train.labels.indexOf(1);
+    expect(train.images.subarray(found * 49, (found + 1) * 49)).toEqual(
+      original.train.images.subarray(firstTrouser * 49, (firstTrouser + 1) * 49),
+    );
+    expect(train.classes.slice(0, 2)).toEqual(['0-T-shirt-top', '1-Trouser']);
+    expect((await data('convert', photos, '--output', output)).stderr).toMatch(/exists already/);
+  });
+
+  it('train runs on a folder of images', { timeout: 120_000 }, async () => {
+    const flags = [
+      '--dataset',
+      photos,
+      '--resize',
+      '12',
+      '--backbone',
+      'tiny',
+      '--method',
+      'mlaan(dgl)',
+      '--modules',
+      '2',
+    ];
+    const output = join(root, 'run');
+    const run = await runCaptured(
+      'train',
+      ...flags,
+      '--epochs',
+      '1',
+      '--batch',
+      '3',
+      '--backend',
+      'cpu',
+      '--output',
+      output,
+    );
+    expect(run.stderr).not.toContain('localgrad:');
+    expect(run.exitCode).toBe(0);
+    expect(readFileSync(join(output, 'summary.json'), 'utf8')).toContain('"runId"');
+  });
+});

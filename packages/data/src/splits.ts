@@ -1,0 +1,70 @@
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { createRandom } from '@localgrad/nn';
+import { checkDataset, type ImageDataset, pick } from './dataset.js';
+
+export interface SplitOptions {
+  /** Seed of the choice within each class. Default 0. */
+  readonly seed?: number;
+}
+
+/** Indices of a stratified split, each in the order of the data set. */
+export interface SplitIndices {
+  readonly kept: readonly number[];
+  readonly heldOut: readonly number[];
+}
+
+/**
+ * Splits each class alike: `fraction` of its samples, rounded, is held out, chosen at random under `seed`. A class of two or more
+ * keeps and gives at least one.
+ *
+ * @throws LocalgradError `invalid-option`
+ */
+export function stratifiedSplit(labels: ArrayLike<number>, classes: number, fraction: number, seed = 0): SplitIndices {
+  requireOption(fraction > 0 && fraction < 1, 'stratifiedSplit', 'fraction', fraction, 'numbers between 0 and 1');
+  const held = new Set<number>();
+  for (const indices of indicesByClass(labels, classes)) {
+    const count = Math.min(Math.max(Math.round(indices.length * fraction), 1), indices.length - 1);
+    for (const index of createRandom(seed, 'hold-out').shuffle(indices).slice(0, Math.max(count, 0))) held.add(index);
+  }
+  const all = Array.from({ length: labels.length }, (_, index) => index);
+  return { kept: all.filter((index) => !held.has(index)), heldOut: all.filter((index) => held.has(index)) };
+}
+
+/** Splits a data set in two, stratified by class: the rest, and the fraction that is held out. @throws LocalgradError */
+export function holdOut(
+  dataset: ImageDataset,
+  fraction: number,
+  options: SplitOptions = {},
+): { readonly train: ImageDataset; readonly heldOut: ImageDataset } {
+  rejectUnknownKeys('holdOut', options, ['seed']);
+  checkDataset(dataset);
+  const { kept, heldOut } = stratifiedSplit(dataset.labels, dataset.classes.length, fraction, options.seed);
+  return { train: pick(dataset, kept), heldOut: pick(dataset, heldOut) };
+}
+
+/** `count` images of every class, chosen at random under a seed, in the order of the data set. @throws LocalgradError */
+export function takePerClass(dataset: ImageDataset, count: number, options: SplitOptions = {}): ImageDataset {
+  rejectUnknownKeys('takePerClass', options, ['seed']);
+  checkDataset(dataset);
+  const byClass = indicesByClass(dataset.labels, dataset.classes.length);
+  const most = Math.min(...byClass.map(({ length }) => length));
+  requireOption(
+    Number.isInteger(count) && count >= 1 && count <= most,
+    'takePerClass',
+    'count',
+    count,
+    `1 to ${most}, the size of the smallest class`,
+  );
+  const { seed = 0 } = options;
+  const chosen = byClass.flatMap((indices) => createRandom(seed, 'per class').shuffle(indices).slice(0, count));
+  return pick(
+    dataset,
+    chosen.sort((a, b) => a - b),
+  );
+}
+
+function indicesByClass(labels: ArrayLike<number>, classes: number): number[][] {
+  const byClass = Array.from({ length: classes }, (): number[] => []);
+  for (let index = 0; index < labels.length; index++) byClass[labels[index] ?? 0]?.push(index);
+  return byClass;
+}

@@ -1,0 +1,192 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type DownloadOptions, downloadFile } from './download.js';
+import { withLock } from './lock.js';
+import { sendPart, serve, startServer, type TestServer } from './test-server.fixture.js';
+
+const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 31 + (index >> 8)) & 255);
+const md5 = createHash('md5').update(content).digest('hex');
+const fast: DownloadOptions = { retryDelay: 5, attempts: 3, stallTimeout: 300 };
+
+let server: TestServer;
+let root: string;
+let path: string;
+beforeAll(async () => {
+  server = await startServer();
+  root = mkdtempSync(join(tmpdir(), 'localgrad-download-'));
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(root, { recursive: true });
+});
+beforeEach(() => {
+  path = join(mkdtempSync(join(root, 'case-')), 'set.bin');
+});
+
+const file = () => ({ name: 'set.bin', urls: [`${server.url}set.bin`], md5 });
+const expectComplete = () => {
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(readdirSync(join(path, '..'))).toEqual(['set.bin']);
+};
+
+describe('downloadFile', () => {
+  it('downloads a file and reports its progress', async () => {
+    server.answer(serve(content));
+    const progress: number[] = [];
+    await downloadFile(file(), path, { ...fast, onProgress: ({ received }) => void progress.push(received) });
+    expectComplete();
+    expect(progress.at(-1)).toBe(content.length);
+  });
+
+  it('resumes where the connection was dropped or stalled', async () => {
+    server.answer(sendPart(content, 100_000, 'drop'), sendPart(content, 50_000, 'stall'), serve(content));
+    await downloadFile(file(), path, fast);
+    expectComplete();
+    expect(server.ranges).toEqual([undefined, 'bytes=100000-', 'bytes=150000-']);
+  });
+
+  it('starts again where the server ignores ranges', async () => {
+    server.answer(sendPart(content, 100_000, 'drop'), (_, response) => response.end(content));
+    await downloadFile(file(), path, fast);
+    expectComplete();
+  });
+
+  it('starts again where the content changed between two parts', async () => {
+    const old = content.map((byte) => byte ^ 1);
+    server.answer(sendPart(old, 100_000, 'drop', '"old"'), serve(content, '"new"'));
+    await downloadFile(file(), path, fast);
+    expectComplete();
+    expect(server.ranges).toEqual([undefined, 'bytes=100000-']);
+  });
+
+  it('starts again once where the changed content has no validator to tell', async () => {
+    const old = content.map((byte) => byte ^ 1);
+    server.answer(sendPart(old, 100_000, 'drop'), serve(content));
+    await downloadFile(file(), path, fast);
+    expectComplete();
+    expect(server.ranges).toEqual([undefined, 'bytes=100000-', undefined]);
+  });
+
+  it.each<[string, (response: import('node:http').ServerResponse) => void]>([
+    ['more', (response) => response.writeHead(200, { 'content-length': content.length + 10 }).end(content)],
+    ['less', (response) => response.writeHead(200, { 'content-length': 1000 }).end(content)],
+    ['another part', (response) => response.writeHead(206, { 'content-range': 'bytes 7-299999/300000' }).end(content)],
+    ['a number that is none', (response) => response.writeHead(503, 'Busy').end('later')],
+  ])('ends in an error when a server declares %s than it sends, leaving no file', async (_, answer) => {
+    server.answer((_, response) => answer(response));
+    await expect(downloadFile(file(), path, fast)).rejects.toMatchObject({ code: 'invalid-data' });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('ends in an error with both hashes when the content is another, leaving nothing', async () => {
+    server.answer(serve(Uint8Array.from([1, 2, 3])));
+    const downloading = downloadFile(file(), path, fast);
+    await expect(downloading).rejects.toThrow(
+      new RegExp(`expected MD5 ${md5}, found 5289df737df57326fcdd22597afb1fac`),
+    );
+    expect(readdirSync(join(path, '..'))).toEqual([]);
+  });
+
+  it('takes the next URL when one fails', async () => {
+    server.answer(serve(content));
+    const urls = ['http://127.0.0.1:1/set.bin', `${server.url}set.bin`];
+    await downloadFile({ ...file(), urls }, path, fast);
+    expectComplete();
+    const nowhere = downloadFile({ ...file(), urls: urls.slice(0, 1) }, `${path}2`, fast);
+    await expect(nowhere).rejects.toThrow(/127\.0\.0\.1:1.*3 times in a row.*--from-dir/);
+  });
+
+  it('stops when it is aborted, and resumes later', async () => {
+    const controller = new AbortController();
+    server.answer(sendPart(content, 100_000, 'stall'), serve(content));
+    const options = { ...fast, stallTimeout: 60_000, signal: controller.signal };
+    const downloading = downloadFile(file(), path, {
+      ...options,
+      onProgress: () => controller.abort(new Error('enough')),
+    });
+    await expect(downloading).rejects.toThrow('enough');
+    expect(existsSync(path)).toBe(false);
+    await downloadFile(file(), path, fast);
+    expectComplete();
+  });
+});
+
+describe('withLock', () => {
+  it('lets one process in, and takes over from one that no longer runs', async () => {
+    const lock = join(root, 'lock');
+    await withLock(lock, async () => {
+      await expect(withLock(lock, async () => 1)).rejects.toThrow(/Another process is downloading/);
+    });
+    expect(existsSync(lock)).toBe(false);
+    writeFileSync(lock, JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() }));
+    expect(await withLock(lock, async () => 2)).toBe(2);
+  });
+});
+
+describe('kill -9 in the middle of fetchDataset', () => {
+  it('leaves no file under the final name; the same call resumes', { timeout: 60_000 }, async () => {
+    const folder = join(root, 'killed');
+    mkdirSync(folder);
+    const program = join(folder, 'fetch.mjs');
+    const entry = fileURLToPath(new URL('fetch-dataset.ts', import.meta.url));
+    const sources = fileURLToPath(new URL('sources.ts', import.meta.url));
+    const core = fileURLToPath(new URL('../../../core/src/index.ts', import.meta.url));
+    const source = { description: '', homepage: '', license: '', citation: '', files: [file()] };
+    await build({
+      stdin: {
+        contents: `import { fetchDataset } from ${JSON.stringify(entry)};
+          import { datasetSources } from ${JSON.stringify(sources)};
+          datasetSources.toy = ${JSON.stringify(source)};
+          const report = await fetchDataset('toy', { folder: ${JSON.stringify(join(folder, 'data'))}, retryDelay: 5 });
+          console.log(report.files[0].state);`,
+        resolveDir: folder,
+      },
+      ...{ bundle: true, platform: 'node', format: 'esm', outfile: program, logLevel: 'error' },
+      alias: { '@localgrad/core': core },
+    });
+    const partial = join(folder, 'data', 'set.bin.part');
+    const run = (): { child: ChildProcess; output: Promise<string> } => {
+      const child = spawn(process.execPath, [program]);
+      const output = new Promise<string>((resolve) => {
+        let text = '';
+        child.stdout?.on('data', (chunk) => (text += chunk));
+        child.stderr?.on('data', (chunk) => (text += chunk));
+        child.on('close', () => resolve(text));
+      });
+      return { child, output };
+    };
+    server.answer(sendPart(content, 120_000, 'stall'));
+    const first = run();
+    while (!existsSync(partial) || statSync(partial).size < 120_000)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    first.child.kill('SIGKILL');
+    await first.output;
+    expect(readdirSync(join(folder, 'data')).sort()).toEqual([
+      '.localgrad-fetch.lock',
+      'set.bin.part',
+      'set.bin.part.json',
+    ]);
+
+    server.answer(serve(content));
+    expect((await run().output).trim()).toBe('downloaded');
+    expect(server.ranges).toEqual(['bytes=120000-']);
+    expect(readFileSync(join(folder, 'data', 'set.bin')).equals(content)).toBe(true);
+    expect((await run().output).trim()).toBe('present');
+    expect(readdirSync(join(folder, 'data'))).toEqual(['set.bin']);
+  });
+});

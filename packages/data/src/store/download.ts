@@ -1,0 +1,144 @@
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LocalgradError } from '@localgrad/core';
+import { md5OfFile } from './hash.js';
+import { requestFrom } from './request.js';
+import type { SourceFile } from './sources.js';
+
+export interface DownloadOptions {
+  /** Milliseconds without a byte before a connection is given up. Default 30,000. */
+  readonly stallTimeout?: number;
+  /** Attempts in a row without a new byte. Default 5. */
+  readonly attempts?: number;
+  /** Milliseconds before the first retry; doubles with each retry. Default 1,000. */
+  readonly retryDelay?: number;
+  readonly signal?: AbortSignal;
+  /** Called as bytes arrive; `total` is what the server declares. */
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+export interface DownloadProgress {
+  readonly file: string;
+  readonly received: number;
+  readonly total: number | undefined;
+}
+
+/** Beside a partial file: what it is a part of. */
+interface PartialState {
+  readonly url: string;
+  /** ETag or date of the content: a changed file is not continued. */
+  readonly validator: string | undefined;
+}
+
+/**
+ * Downloads a file next to its final path, resumes after an interruption, compares the hash, and renames it only then. The final
+ * path never has other content.
+ *
+ * @throws LocalgradError `invalid-data`: no URL yields the content; what is left allows the next call to resume
+ */
+export async function downloadFile(file: SourceFile, path: string, options: DownloadOptions = {}): Promise<void> {
+  const problems: string[] = [];
+  for (const url of file.urls) {
+    try {
+      await downloadFrom(url, file, path, options);
+      return;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new LocalgradError(
+    'invalid-data',
+    `${file.name} could not be downloaded. ${problems.join(' ')} Run the same command again to resume, or get the file by other means and pass its folder as --from-dir.`,
+    { file: file.name, urls: file.urls },
+  );
+}
+
+async function downloadFrom(url: string, file: SourceFile, path: string, options: DownloadOptions): Promise<void> {
+  const { attempts = 5, retryDelay = 1_000, signal } = options;
+  const partial = `${path}.part`;
+  let failures = 0;
+  let isRestarted = false;
+  for (;;) {
+    const before = await sizeOf(partial);
+    try {
+      await receive(url, file, partial, options);
+      const found = await md5OfFile(partial);
+      if (found === file.md5) {
+        await rename(partial, path);
+        await rm(`${partial}.json`, { force: true });
+        return;
+      }
+      await removePartial(partial);
+      // A file that changed between two parts is fetched once more as a whole.
+      if (before > 0 && !isRestarted) {
+        isRestarted = true;
+        continue;
+      }
+      throw new FinalError(`${url}: expected MD5 ${file.md5}, found ${found}: the content is not the published file.`);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof FinalError) throw error;
+      failures = (await sizeOf(partial)) > before ? 1 : failures + 1;
+      if (failures >= attempts) {
+        const message = error instanceof Error ? error.message : String(error);
+        throw new Error(`${url}: ${message}, ${attempts} times in a row.`);
+      }
+      await delay(retryDelay * 2 ** (failures - 1), undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}
+
+/** What another attempt would not change. */
+class FinalError extends Error {}
+
+/** Appends what is missing to the partial file. */
+async function receive(url: string, file: SourceFile, partial: string, options: DownloadOptions): Promise<void> {
+  const state = await readState(partial, url);
+  if (state === undefined) await removePartial(partial);
+  const start = state === undefined ? 0 : await sizeOf(partial);
+  const response = await requestFrom(url, start, state?.validator, options.stallTimeout ?? 30_000, options.signal);
+  try {
+    if (response.isComplete) return;
+    if (response.start !== start) await removePartial(partial);
+    await writeFile(`${partial}.json`, JSON.stringify({ url, validator: response.validator }));
+    const output = await open(partial, response.start === 0 ? 'w' : 'a');
+    let received = response.start;
+    try {
+      for await (const chunk of response.chunks) {
+        await output.writeFile(chunk);
+        received += chunk.length;
+        options.onProgress?.({ file: file.name, received, total: response.total });
+      }
+      await output.sync();
+    } finally {
+      await output.close();
+    }
+    if (response.total !== undefined && received !== response.total) {
+      throw new Error(`the server declared ${response.total} bytes and sent ${received}`);
+    }
+  } finally {
+    response.close();
+  }
+}
+
+async function readState(partial: string, url: string): Promise<PartialState | undefined> {
+  try {
+    const state: PartialState = JSON.parse(await readFile(`${partial}.json`, 'utf8'));
+    return state.url === url ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function removePartial(partial: string): Promise<void> {
+  await rm(partial, { force: true });
+  await rm(`${partial}.json`, { force: true });
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}

@@ -1,0 +1,110 @@
+import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import { type DownloadOptions, downloadFile } from './download.js';
+import { md5OfFile } from './hash.js';
+import { withLock } from './lock.js';
+import { datasetSource, type SourceFile } from './sources.js';
+
+export interface FetchOptions extends DownloadOptions {
+  /** Where the files go. Default: `datasetFolder(name)`. */
+  readonly folder?: string;
+  /** Copy the files from this folder instead of downloading them. */
+  readonly fromDir?: string;
+  /** Only check what is there. Default false. */
+  readonly offline?: boolean;
+  /** Include optional files (`extra` of SVHN). Default false. */
+  readonly optional?: boolean;
+}
+
+export interface FetchedFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly md5: string;
+  readonly state: 'present' | 'downloaded' | 'copied';
+}
+
+export interface FetchReport {
+  readonly dataset: string;
+  readonly folder: string;
+  readonly files: readonly FetchedFile[];
+}
+
+/** Where the files of a data set are kept: `LOCALGRAD_CACHE`, or `localgrad` in the user's cache folder. */
+export function datasetFolder(name: string): string {
+  const { LOCALGRAD_CACHE, XDG_CACHE_HOME } = process.env;
+  const cache = LOCALGRAD_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'localgrad');
+  return join(cache, 'datasets', name);
+}
+
+/**
+ * Makes the files of a data set available in a folder, each with the published hash: what is there is kept, the rest is
+ * downloaded (or copied). One process at a time; an interrupted call resumes.
+ *
+ * @throws LocalgradError `unknown-name`, `missing-dependency` (offline), `invalid-data`, `misuse` (another process)
+ */
+export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<FetchReport> {
+  const source = datasetSource(name);
+  const { folder = datasetFolder(name), offline = false } = options;
+  const wanted = source.files.filter((file) => file.optional !== true || options.optional === true);
+  if (!offline) await mkdir(folder, { recursive: true });
+  const work = async (): Promise<FetchedFile[]> => {
+    const files: FetchedFile[] = [];
+    for (const file of wanted) files.push(await provide(name, file, join(folder, file.name), options));
+    return files;
+  };
+  const files = offline ? await work() : await withLock(join(folder, '.localgrad-fetch.lock'), work);
+  return { dataset: name, folder, files };
+}
+
+async function provide(dataset: string, file: SourceFile, path: string, options: FetchOptions): Promise<FetchedFile> {
+  const { name, md5 } = file;
+  const existing = await sizeIfFile(path);
+  if (existing !== undefined) {
+    const found = await md5OfFile(path);
+    if (found === md5) return { name, path, bytes: existing, md5, state: 'present' };
+    throw new LocalgradError(
+      'invalid-data',
+      `${path} is not the published file: expected MD5 ${md5}, found ${found} (${existing} bytes). Delete or rename it, then run localgrad data fetch ${dataset} again.`,
+      { path, expected: md5, found },
+    );
+  }
+  if (options.fromDir !== undefined) return copy(file, join(options.fromDir, name), path);
+  if (options.offline === true) {
+    throw new LocalgradError(
+      'missing-dependency',
+      `${path} was not found, and --offline forbids to download it. Get ${name} (MD5 ${md5}) from ${file.urls[0]}, then run localgrad data fetch ${dataset} --from-dir <its folder>.`,
+      { path, urls: file.urls },
+    );
+  }
+  await downloadFile(file, path, options);
+  return { name, path, bytes: (await sizeIfFile(path)) ?? 0, md5, state: 'downloaded' };
+}
+
+/** Copies through a temporary file: an interrupted copy leaves nothing under the final name. */
+async function copy({ name, md5 }: SourceFile, from: string, path: string): Promise<FetchedFile> {
+  const bytes = await sizeIfFile(from);
+  if (bytes === undefined) throw new LocalgradError('missing-dependency', `${from} was not found.`, { path: from });
+  const partial = `${path}.copy`;
+  try {
+    await copyFile(from, partial);
+    const found = await md5OfFile(partial);
+    if (found !== md5) {
+      const message = `${from} is not the published file: expected MD5 ${md5}, found ${found} (${bytes} bytes).`;
+      throw new LocalgradError('invalid-data', message, { path: from, expected: md5, found });
+    }
+    await rename(partial, path);
+  } finally {
+    await rm(partial, { force: true });
+  }
+  return { name, path, bytes, md5, state: 'copied' };
+}
+
+async function sizeIfFile(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    (found) => (found.isFile() ? found.size : undefined),
+    () => undefined,
+  );
+}

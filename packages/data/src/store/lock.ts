@@ -1,0 +1,59 @@
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { LocalgradError } from '@localgrad/core';
+
+const heartbeat = 5_000;
+/** A lock without a sign of life for this long is abandoned. */
+const abandonedAfter = 60_000;
+
+/**
+ * Runs `work` while this process alone holds the lock file. A lock of a process that no longer runs is taken over.
+ *
+ * @throws LocalgradError `misuse` when another process holds it
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  await acquire(path);
+  const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), heartbeat);
+  timer.unref();
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    await rm(path, { force: true });
+  }
+}
+
+async function acquire(path: string): Promise<void> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      const file = await open(path, 'wx');
+      await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
+      await file.close();
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (await isHeld(path)) break;
+      await rm(path, { force: true });
+    }
+  }
+  throw new LocalgradError(
+    'misuse',
+    `Another process is downloading: it holds ${path}. Wait for it, or delete the file if no such process runs.`,
+    { path },
+  );
+}
+
+async function isHeld(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return false;
+  if (Date.now() - found.mtimeMs > abandonedAfter) return false;
+  try {
+    const { pid, host } = JSON.parse(await readFile(path, 'utf8'));
+    if (host !== hostname() || typeof pid !== 'number') return true;
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // No such process. An owner that is just writing its file is given the benefit of the doubt.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}

@@ -1,0 +1,93 @@
+/** The answer to a request for the rest of a file. */
+export interface FileResponse {
+  /** Offset of the first byte that comes: 0 where the server does not resume. */
+  readonly start: number;
+  /** Bytes of the whole file as declared; undefined where the server does not say. */
+  readonly total: number | undefined;
+  readonly validator: string | undefined;
+  /** Nothing is missing. */
+  readonly isComplete: boolean;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  close(): void;
+}
+
+/** Requests a file from an offset on. A connection without a byte for `stallTimeout` milliseconds is closed. */
+export async function requestFrom(
+  url: string,
+  start: number,
+  validator: string | undefined,
+  stallTimeout: number,
+  signal: AbortSignal | undefined,
+): Promise<FileResponse> {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  let timer = setTimeout(() => {}, 0);
+  const expectSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => controller.abort(new Error(`no data for ${stallTimeout / 1000} seconds`)), stallTimeout);
+  };
+  const close = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    controller.abort();
+  };
+  expectSoon();
+  try {
+    const response = await fetch(url, {
+      headers: {
+        // Compressed transport would change lengths and offsets.
+        'accept-encoding': 'identity',
+        ...(start > 0
+          ? { range: `bytes=${start}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
+          : {}),
+      },
+      signal: controller.signal,
+    });
+    const found = interpret(response, start);
+    return { ...found, chunks: chunksOf(response, expectSoon), close };
+  } catch (error) {
+    close();
+    throw readable(error, controller.signal);
+  }
+
+  async function* chunksOf(response: Response, onChunk: () => void): AsyncGenerator<Uint8Array> {
+    try {
+      const reader = response.body?.getReader();
+      for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
+        onChunk();
+        yield next.value;
+      }
+    } catch (error) {
+      throw readable(error, controller.signal);
+    }
+  }
+}
+
+function interpret(response: Response, start: number): Omit<FileResponse, 'chunks' | 'close'> {
+  const { status, headers } = response;
+  // A weak ETag does not promise equal bytes.
+  const tag = headers.get('etag');
+  const validator = (tag?.startsWith('W/') ? undefined : tag) ?? headers.get('last-modified') ?? undefined;
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
+  if (status === 206) {
+    if (Number(range?.[1]) !== start) throw new Error(`the server sent another part than from byte ${start} on`);
+    const total = range?.[2] === '*' ? undefined : Number(range?.[2]);
+    return { start, total, validator, isComplete: false };
+  }
+  if (status === 416) {
+    const complete = /^bytes \*\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
+    if (Number(complete) === start) return { start, total: start, validator, isComplete: true };
+  }
+  if (status !== 200) throw new Error(`the server answered ${status} ${response.statusText}`);
+  const length = headers.get('content-length');
+  return { start: 0, total: length === null ? undefined : Number(length), validator, isComplete: false };
+}
+
+/** Says what `fetch failed` hides. */
+function readable(error: unknown, signal: AbortSignal): Error {
+  if (signal.aborted && signal.reason instanceof Error && signal.reason.name !== 'AbortError') return signal.reason;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  return new Error(cause === undefined ? message : `${message}: ${cause}`);
+}

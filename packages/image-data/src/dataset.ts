@@ -1,0 +1,95 @@
+import { readdir, stat } from 'node:fs/promises';
+import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
+import { type DatasetOptions, type DatasetSplits, loadDataset, prepareSplits } from '@localgrad/data';
+import type { EncodedSplits } from './encoded-images.js';
+import { imageFolder } from './image-folder.js';
+import { imagenet, isImagenetFolder } from './imagenet.js';
+import { differentSizes, type LoadImagesOptions, loadImages } from './load-images.js';
+import { parquetFolder } from './parquet.js';
+
+export interface ImageDataOptions extends LoadImagesOptions {
+  /** Folder with Parquet files, with one folder of images per class, or with ImageNet's archives. */
+  readonly folder: string;
+  /** Fraction of each class that is held out as test images where there are none. Default 0.2. */
+  readonly holdOut?: number;
+  /** Seed of the images that are held out. Default 0. */
+  readonly seed?: number;
+  /** Parquet: column of labels. */
+  readonly labels?: string;
+}
+
+/** Finds the images of a folder, in whichever layout, without decoding them. @throws LocalgradError */
+export async function openImages(options: Omit<ImageDataOptions, keyof LoadImagesOptions>): Promise<EncodedSplits> {
+  const { folder, holdOut, seed, labels } = options;
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new LocalgradError('missing-dependency', `There is no folder '${folder}'.`, { folder });
+  const split = { ...(holdOut === undefined ? {} : { holdOut }), ...(seed === undefined ? {} : { seed }) };
+  const names = await readdir(folder);
+  if (names.some((name) => name.endsWith('.parquet'))) {
+    return parquetFolder({ folder, ...split, ...(labels === undefined ? {} : { labels }) });
+  }
+  return isImagenetFolder(names) ? imagenet({ folder }) : imageFolder({ folder, ...split });
+}
+
+/** Side of images of different sizes where none is given. */
+const defaultSize = 64;
+
+/**
+ * The images of a folder, decoded into memory: a data set for `createBatches`, and, as the package's export `dataset`, for
+ * configs. Images of different sizes are resized to `size`, 64 where none is given.
+ *
+ * @throws LocalgradError `invalid-option`, `missing-dependency`, `invalid-data`
+ */
+export async function dataset(options: ImageDataOptions): Promise<DatasetSplits> {
+  rejectUnknownKeys('image data', options, ['folder', 'holdOut', 'seed', 'labels', 'size', 'channels', 'workers']);
+  const { folder, holdOut, seed, labels, ...load } = options;
+  const open = Object.fromEntries(Object.entries({ holdOut, seed, labels }).filter(([, value]) => value !== undefined));
+  const images = await openImages({ folder, ...open });
+  if (images.test.size === 0) {
+    const message = `Folder '${folder}' has no test images: no class has two images, so none can be held out. Add images, or a folder 'test'.`;
+    throw new LocalgradError('invalid-data', message, { folder });
+  }
+  const decode = async (how: LoadImagesOptions): Promise<DatasetSplits> => {
+    const { workers: _, ...identity } = how;
+    return {
+      config: { dataset: 'images', ...open, ...identity },
+      train: await loadImages(images.train, how),
+      test: await loadImages(images.test, how),
+    };
+  };
+  try {
+    const splits = await decode(load);
+    const isAlike = `${splits.train.imageShape}` === `${splits.test.imageShape}`;
+    return isAlike ? splits : await decode({ ...load, size: defaultSize });
+  } catch (error) {
+    if (load.size === undefined && LocalgradError.isInstance(error) && error.details.reason === differentSizes) {
+      return decode({ ...load, size: defaultSize });
+    }
+    throw error;
+  }
+}
+
+/** Whether the name of a data set is the path of a folder: it starts with `./`, `../` or `/`, or with a drive. */
+export function isFolderPath(name: string): boolean {
+  return /^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\])/.test(name) || name === '.' || name === '..';
+}
+
+/**
+ * A data set by name, or the images of a folder by path (`./photos`), prepared alike. For a folder, `resize` is the `size` of
+ * the decoded images.
+ *
+ * @throws LocalgradError
+ */
+export async function loadNamedOrFolder(name: string, options: DatasetOptions = {}): Promise<DatasetSplits> {
+  if (!isFolderPath(name)) return loadDataset(name, options);
+  rejectUnknownKeys(`data set '${name}'`, options, ['resize', 'pad', 'channels', 'train', 'test']);
+  const { resize, channels, ...rest } = options;
+  const decoding = {
+    ...(resize === undefined ? {} : { size: resize }),
+    ...(channels === undefined ? {} : { channels }),
+  };
+  return prepareSplits(await dataset({ folder: name, ...decoding }), rest);
+}

@@ -1,0 +1,153 @@
+import { rejectUnknownKeys, requireOption, type Targets } from '@localgrad/core';
+import { type BatchPosition, type DataBatch, type Normalization, normalizations } from '@localgrad/data';
+import { createRandom } from '@localgrad/nn';
+import * as tf from '@tensorflow/tfjs';
+import { createDecoder, type DecodedImage, type GeometryRule } from './decode.js';
+import type { EncodedImages } from './encoded-images.js';
+import { type CropOptions, centralGeometry, trainingGeometry } from './geometry.js';
+import { inOrder } from './ordered-pool.js';
+
+export interface ImageBatchOptions {
+  readonly batchSize: number;
+  /** Height and width of the images, e.g. 224. */
+  readonly size: number;
+  /** Shorter side before the central square is taken, e.g. 256. Default: `size`. Without `augmentation` only. */
+  readonly shorter?: number;
+  /** Random crops and flips of training images; `{}` is the ImageNet recipe. Default: the central square. */
+  readonly augmentation?: Omit<CropOptions, 'size'>;
+  /** A new order in each epoch. Default false. */
+  readonly shuffle?: boolean;
+  /** Seed of order and augmentation. Default 0. */
+  readonly seed?: number;
+  /** Default: ImageNet's constants. */
+  readonly normalization?: Normalization;
+  /** Omit an incomplete last batch. Default false. */
+  readonly dropLast?: boolean;
+  /** Also yield the augmented images in [0, 1], for decoders. Default false. */
+  readonly withImages?: boolean;
+  /** Images decoded at once. Default 4. Changes no bit of the batches. */
+  readonly workers?: number;
+  /** Batches decoded ahead: bounds the memory. Default 2. */
+  readonly ahead?: number;
+}
+
+/** Batches decoded while training goes on. As `Batches` of `@localgrad/data`, but asynchronous. */
+export interface ImageBatches {
+  readonly samples: number;
+  readonly batchSize: number;
+  readonly batchesPerEpoch: number;
+  readonly normalization: Normalization;
+  epoch(epoch: number, fromSample?: number): AsyncIterable<DataBatch>;
+  stream(from?: BatchPosition): AsyncIterable<DataBatch>;
+}
+
+/**
+ * Batches of images that are decoded ahead by a bounded number of workers. Order and augmentation of a sample depend only on seed,
+ * epoch and sample: any number of workers, any batch size and a resumed stream see the same images.
+ *
+ * @throws LocalgradError `invalid-option`; while iterating `missing-dependency`, `invalid-data`
+ */
+export function createImageBatches(source: EncodedImages, options: ImageBatchOptions): ImageBatches {
+  checkOptions(source, options);
+  const { batchSize, size, shuffle = false, seed = 0, dropLast = false } = options;
+  const { normalization = normalizations.imagenet, workers = 4, ahead = 2 } = options;
+  const usable = dropLast ? Math.floor(source.size / batchSize) * batchSize : source.size;
+  const central = centralGeometry(size, options.shorter);
+
+  const ruleFor = (epoch: number, sample: number): GeometryRule => {
+    if (options.augmentation === undefined) return central;
+    return trainingGeometry({ ...options.augmentation, size }, createRandom(seed, `augment/${epoch}/${sample}`));
+  };
+
+  async function* epochBatches(epoch: number, fromSample = 0): AsyncGenerator<DataBatch> {
+    requireOption(Number.isInteger(epoch) && epoch >= 0, 'epoch', 'epoch', epoch, 'integers ≥ 0');
+    const isPosition = Number.isInteger(fromSample) && fromSample >= 0 && fromSample <= usable;
+    requireOption(isPosition, 'epoch', 'fromSample', fromSample, `integers from 0 to ${usable}`);
+    const order = Uint32Array.from({ length: source.size }, (_, index) => index);
+    if (shuffle) createRandom(seed, `order/${epoch}`).shuffle(order);
+    const chosen = order.subarray(fromSample, usable);
+    const decode = await createDecoder(3);
+    const decoded = inOrder(chosen.length, workers, ahead * batchSize, async (position) => {
+      const sample = chosen[position] ?? 0;
+      return decode(await source.read(sample), source.locate(sample), ruleFor(epoch, sample));
+    });
+    let batch: DecodedImage[] = [];
+    let start = fromSample;
+    for await (const image of decoded) {
+      batch.push(image);
+      if (batch.length < batchSize && start + batch.length < usable) continue;
+      const end = start + batch.length;
+      const labels = Int32Array.from(order.subarray(start, end), (sample) => source.labels[sample] ?? 0);
+      const next = end >= usable ? { epoch: epoch + 1, sample: 0 } : { epoch, sample: end };
+      yield assemble(batch, labels, next);
+      batch = [];
+      start = end;
+    }
+  }
+
+  function assemble(batch: readonly DecodedImage[], labels: Int32Array, next: BatchPosition): DataBatch {
+    const shape: [number, number, number, number] = [batch.length, size, size, 3];
+    const values = new Float32Array(batch.length * size * size * 3);
+    for (const [index, { bytes }] of batch.entries())
+      writeValues(bytes, values, index * size * size * 3, normalization);
+    const images = tf.tensor4d(values, shape);
+    const labelTensor = tf.tensor1d(labels, 'int32');
+    const targets: Targets = {
+      labels: labelTensor,
+      ...(options.withImages ? { images: plainImages(batch, shape) } : {}),
+    };
+    const dispose = () => {
+      images.dispose();
+      labelTensor.dispose();
+      targets.images?.dispose();
+    };
+    return { images, targets, size: batch.length, next, dispose };
+  }
+
+  return {
+    samples: usable,
+    batchSize,
+    batchesPerEpoch: Math.ceil(usable / batchSize),
+    normalization,
+    epoch: epochBatches,
+    async *stream(from = { epoch: 0, sample: 0 }) {
+      yield* epochBatches(from.epoch, from.sample);
+      for (let epoch = from.epoch + 1; ; epoch++) yield* epochBatches(epoch);
+    },
+  };
+}
+
+const none: Normalization = { mean: [0, 0, 0], deviation: [1, 1, 1] };
+
+function plainImages(batch: readonly DecodedImage[], shape: [number, number, number, number]): tf.Tensor4D {
+  const length = shape[1] * shape[2] * shape[3];
+  const values = new Float32Array(batch.length * length);
+  for (const [index, { bytes }] of batch.entries()) writeValues(bytes, values, index * length, none);
+  return tf.tensor4d(values, shape);
+}
+
+/** (byte / 255 − mean) / deviation. */
+function writeValues(bytes: Uint8Array, target: Float32Array, at: number, { mean, deviation }: Normalization): void {
+  for (let channel = 0; channel < 3; channel++) {
+    const [center = 0, scale = 1] = [mean[channel], deviation[channel]];
+    const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - center) / scale);
+    for (let index = channel; index < bytes.length; index += 3) target[at + index] = table[bytes[index] ?? 0] ?? 0;
+  }
+}
+
+function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
+  const where = 'createImageBatches';
+  rejectUnknownKeys(where, options, [
+    ...['batchSize', 'size', 'shorter', 'augmentation', 'shuffle', 'seed', 'normalization', 'dropLast', 'withImages'],
+    ...['workers', 'ahead'],
+  ]);
+  const { batchSize, size, shorter, augmentation, workers = 4, ahead = 2 } = options;
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
+  const isBatch = isCount(batchSize) && batchSize <= source.size;
+  requireOption(isBatch, where, 'batchSize', batchSize, `integers from 1 to ${source.size}`);
+  requireOption(isCount(size) && size <= 4096, where, 'size', size, 'integers from 1 to 4096');
+  requireOption(isCount(workers) && workers <= 256, where, 'workers', workers, 'integers from 1 to 256');
+  requireOption(isCount(ahead), where, 'ahead', ahead, 'integers ≥ 1');
+  const isAlone = shorter === undefined || augmentation === undefined;
+  requireOption(isAlone, where, 'shorter', shorter, 'undefined where augmentation crops at random');
+}

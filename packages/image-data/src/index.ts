@@ -1,0 +1,9 @@
+export { dataset, type ImageDataOptions, isFolderPath, loadNamedOrFolder, openImages } from './dataset.js';
+export type { EncodedImages, EncodedSplits } from './encoded-images.js';
+export { type CropOptions, randomRegion } from './geometry.js';
+export { createImageBatches, type ImageBatches, type ImageBatchOptions } from './image-batches.js';
+export { type ImageFolderOptions, imageFolder } from './image-folder.js';
+export { type ImagenetOptions, imagenet } from './imagenet.js';
+export { type LoadImagesOptions, loadImages } from './load-images.js';
+export { type ParquetOptions, parquetFolder } from './parquet.js';
+export { type ImagePipeline, imagenetPipeline } from './pipelines.js';

@@ -1,0 +1,67 @@
+import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import type { ImageDataset } from '@localgrad/data';
+import { type Channels, createDecoder } from './decode.js';
+import type { EncodedImages } from './encoded-images.js';
+import { centralGeometry } from './geometry.js';
+import { inOrder } from './ordered-pool.js';
+
+export interface LoadImagesOptions {
+  /** Shorter side resized to it, central square taken. Default: as they are; then all images must have one size. */
+  readonly size?: number;
+  /** 3: color (default); 1: gray. */
+  readonly channels?: Channels;
+  /** Images decoded at once. Default 4. Changes no pixel. */
+  readonly workers?: number;
+}
+
+/** In the details of the error for images that need a size. */
+export const differentSizes = 'different sizes';
+
+const mostBytes = 2 ** 32;
+
+/** Decodes all images into memory. @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option` */
+export async function loadImages(source: EncodedImages, options: LoadImagesOptions = {}): Promise<ImageDataset> {
+  rejectUnknownKeys('loadImages', options, ['size', 'channels', 'workers']);
+  const { size, channels = 3, workers = 4 } = options;
+  requireOption(
+    size === undefined || (Number.isInteger(size) && size >= 1),
+    'loadImages',
+    'size',
+    size,
+    'integers ≥ 1',
+  );
+  const decode = await createDecoder(channels);
+  const rule = size === undefined ? undefined : centralGeometry(size);
+  let images = new Uint8Array(0);
+  let shape = [0, 0];
+  let index = 0;
+  const decoded = inOrder(source.size, workers, 4 * workers, async (at) =>
+    decode(await source.read(at), source.locate(at), rule),
+  );
+  for await (const { height, width, bytes } of decoded) {
+    if (index === 0) {
+      shape = [height, width];
+      checkMemory(source, bytes.length);
+      images = new Uint8Array(source.size * bytes.length);
+    } else if (height !== shape[0] || width !== shape[1]) {
+      const expected = `${shape.join('×')} pixels, as the first image`;
+      const message = `${source.locate(index)}: expected ${expected}, found ${height}×${width}. Images of different sizes need a size (--resize, or size: 64).`;
+      throw new LocalgradError('invalid-data', message, { path: source.locate(index), reason: differentSizes });
+    }
+    images.set(bytes, index * bytes.length);
+    index++;
+  }
+  const { name, classes } = source;
+  const [height = 0, width = 0] = shape;
+  return { name, classes, imageShape: [height, width, channels], size: source.size, images, labels: source.labels };
+}
+
+function checkMemory({ name, size }: EncodedImages, imageBytes: number): void {
+  if (size * imageBytes <= mostBytes) return;
+  const gigabytes = ((size * imageBytes) / 2 ** 30).toFixed(1);
+  throw new LocalgradError(
+    'invalid-data',
+    `${name}: ${size} images of ${imageBytes} bytes take ${gigabytes} GiB of memory, more than 4. Choose a smaller size, or use createImageBatches, which decodes while it trains.`,
+    { size, imageBytes },
+  );
+}

@@ -1,0 +1,177 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import { stratifiedSplit } from '@localgrad/data';
+import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
+
+export interface ParquetOptions {
+  /** Folder with Parquet files named as on Hugging Face: `train-00000-of-00001.parquet`, `test-…` or `validation-…`. */
+  readonly folder: string;
+  /** Column of labels. Default: the only one of `label`, `labels`, `fine_label`, or the one with names of classes. */
+  readonly labels?: string;
+  /** Fraction held out as test images where there is no test file. Default 0.2. */
+  readonly holdOut?: number;
+  readonly seed?: number;
+}
+
+const imageColumns = ['image', 'img'];
+const labelColumns = ['label', 'labels', 'fine_label'];
+
+/** A data set in Hugging Face's Parquet layout; the compressed images are in memory. @throws LocalgradError `invalid-data` */
+export async function parquetFolder(options: ParquetOptions): Promise<EncodedSplits> {
+  const { folder, holdOut = 0.2, seed = 0 } = options;
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.parquet')).sort();
+  const pathsOf = (pattern: RegExp) => names.filter((name) => pattern.test(name)).map((name) => join(folder, name));
+  const testPaths = pathsOf(/^test\b/);
+  const validationPaths = pathsOf(/^(?:val|valid|validation)\b/);
+  const held = testPaths.length > 0 ? testPaths : validationPaths;
+  const trainPaths = pathsOf(/^(?!test\b|val\b|valid\b|validation\b)/);
+  if (trainPaths.length === 0) {
+    throw new LocalgradError(
+      'invalid-data',
+      `Folder '${folder}' contains no training file such as train-00000-of-00001.parquet.`,
+    );
+  }
+  const train = await readParquet(trainPaths, options.labels);
+  if (held.length > 0) return { train, test: await readParquet(held, options.labels, train.classes) };
+  const { kept, heldOut } = stratifiedSplit(train.labels, train.classes.length, holdOut, seed);
+  return { train: pickEncoded(train, kept), test: pickEncoded(train, heldOut) };
+}
+
+/** Reads files one row group after the other. */
+async function readParquet(
+  paths: readonly string[],
+  labelColumn: string | undefined,
+  known?: readonly string[],
+): Promise<EncodedImages> {
+  const images: Uint8Array[] = [];
+  const labels: number[] = [];
+  const starts: { readonly path: string; readonly first: number }[] = [];
+  let classes = known;
+  for (const path of paths) {
+    starts.push({ path, first: images.length });
+    try {
+      const file = await asyncBufferFromFile(path);
+      const metadata = await parquetMetadataAsync(file);
+      const columns = chooseColumns(path, metadata, labelColumn);
+      classes ??= columns.names;
+      let rowStart = 0;
+      for (const { num_rows } of metadata.row_groups) {
+        const rowEnd = rowStart + Number(num_rows);
+        const rows = await parquetReadObjects({
+          ...{ file, metadata, compressors, rowStart, rowEnd, utf8: false },
+          columns: [columns.image, columns.label],
+        });
+        for (const [index, row] of rows.entries()) {
+          const place = `${path}, row ${rowStart + index}`;
+          images.push(imageBytes(place, row[columns.image]));
+          labels.push(labelOf(place, row[columns.label]));
+        }
+        rowStart = rowEnd;
+      }
+    } catch (error) {
+      if (LocalgradError.isInstance(error)) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new LocalgradError(
+        'invalid-data',
+        `${path}: expected a Parquet file, found '${message}'.`,
+        { path },
+        { cause: error },
+      );
+    }
+  }
+  const names = classes ?? Array.from({ length: Math.max(...labels) + 1 }, (_, label) => `${label}`);
+  const wrong = labels.findIndex((label) => label >= names.length);
+  const locate = (index: number): string => {
+    const { path = '', first = 0 } = starts.findLast((start) => start.first <= index) ?? {};
+    return `${path}, row ${index - first}`;
+  };
+  if (wrong >= 0) {
+    throw new LocalgradError(
+      'invalid-data',
+      `${locate(wrong)}: expected a label below ${names.length}, found ${labels[wrong]}.`,
+    );
+  }
+  return {
+    name: basename(paths[0] ?? ''),
+    classes: names,
+    size: images.length,
+    labels: Int32Array.from(labels),
+    locate,
+    read: async (index) => images[index] ?? new Uint8Array(0),
+  };
+}
+
+interface Columns {
+  readonly image: string;
+  readonly label: string;
+  /** Names of the classes, from the metadata that Hugging Face writes. */
+  readonly names?: readonly string[];
+}
+
+function chooseColumns(path: string, metadata: FileMetaData, wanted: string | undefined): Columns {
+  const [root, ...rest] = metadata.schema;
+  // Columns at the top: an image column is a group with its two fields after it.
+  const columns: string[] = [];
+  for (let at = 0, left = root?.num_children ?? 0; left > 0 && at < rest.length; left--) {
+    columns.push(rest[at]?.name ?? '');
+    at += 1 + (rest[at]?.num_children ?? 0);
+  }
+  const features = featuresOf(metadata);
+  const choose = (what: string, choices: readonly string[]): string => {
+    const found = choices.find((choice) => columns.includes(choice));
+    if (found !== undefined) return found;
+    throw new LocalgradError(
+      'invalid-data',
+      `${path}: expected a column of ${what} (${choices.join(', ')}), found columns ${columns.join(', ')}.`,
+      { path, columns },
+    );
+  };
+  const named = Object.keys(features).filter((column) => namesOf(features[column]) !== undefined);
+  const image = choose('images', [
+    ...imageColumns,
+    ...columns.filter((column) => typeOf(features[column]) === 'Image'),
+  ]);
+  const label = choose('labels', wanted === undefined ? [...labelColumns, ...named] : [wanted]);
+  const names = namesOf(features[label]);
+  return { image, label, ...(names === undefined ? {} : { names }) };
+}
+
+type Features = Readonly<Record<string, unknown>>;
+
+function featuresOf({ key_value_metadata }: FileMetaData): Features {
+  const text = key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
+  if (text === undefined) return {};
+  try {
+    return field(field(JSON.parse(text), 'info'), 'features') as Features;
+  } catch {
+    return {};
+  }
+}
+
+function namesOf(feature: unknown): readonly string[] | undefined {
+  const names = field(feature, 'names');
+  return Array.isArray(names) && names.length > 0 ? names.map(String) : undefined;
+}
+
+function typeOf(feature: unknown): unknown {
+  return field(feature, '_type');
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function imageBytes(place: string, value: unknown): Uint8Array {
+  const bytes = value instanceof Uint8Array ? value : field(value, 'bytes');
+  if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
+  throw new LocalgradError('invalid-data', `${place}: expected the bytes of an image, found none.`);
+}
+
+function labelOf(place: string, value: unknown): number {
+  const label = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof label === 'number' && Number.isInteger(label) && label >= 0) return label;
+  throw new LocalgradError('invalid-data', `${place}: expected a label, an integer from 0, found ${String(value)}.`);
+}

@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+
+type Sharp = typeof import('sharp')['default'];
+
+/** The decoder, an optional peer. @throws LocalgradError `missing-dependency` */
+export async function loadSharp(): Promise<Sharp> {
+  try {
+    return await importSharp();
+  } catch (error) {
+    throw new LocalgradError(
+      'missing-dependency',
+      'Decoding JPEG and PNG images needs the package sharp: npm install sharp.',
+      { package: 'sharp' },
+      { cause: error },
+    );
+  }
+}
+
+/** From this package's surroundings; then, for a command that is installed globally, from the user's project. */
+async function importSharp(): Promise<Sharp> {
+  try {
+    const { default: sharp } = await import('sharp');
+    return sharp;
+  } catch {
+    const require = createRequire(join(process.cwd(), 'index.js'));
+    const sharp: Sharp = require('sharp');
+    return sharp;
+  }
+}

@@ -1,0 +1,14 @@
+import { LocalgradError } from '@localgrad/core';
+
+/** @throws LocalgradError `invalid-data` if a label is not one of 0 … classes − 1 */
+export function requireLabels(labels: ArrayLike<number>, classes: number): void {
+  for (let index = 0; index < labels.length; index++) {
+    const label = labels[index] ?? Number.NaN;
+    if (label >= 0 && label < classes) continue;
+    throw new LocalgradError(
+      'invalid-data',
+      `The label of sample ${index} of the batch is ${label}, but the network has ${classes} classes: labels are 0 to ${classes - 1}.`,
+      { index, label, classes },
+    );
+  }
+}

@@ -1,0 +1,79 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { KernelCase } from './kernel-case.js';
+
+const convolutions = [
+  { x: [3, 7, 9, 3], filter: [3, 3, 3, 16], stride: 1, padding: 1 },
+  { x: [2, 8, 8, 16], filter: [3, 3, 16, 16], stride: 1, padding: 1 },
+  { x: [3, 9, 7, 4], filter: [3, 3, 4, 8], stride: 2, padding: 1 },
+  { x: [2, 8, 8, 16], filter: [3, 3, 16, 32], stride: 2, padding: 1 },
+  { x: [2, 8, 6, 5], filter: [1, 1, 5, 12], stride: 2, padding: 0 },
+  { x: [5, 6, 6, 20], filter: [3, 3, 20, 7], stride: 1, padding: 1 },
+  { x: [2, 7, 7, 9], filter: [1, 1, 9, 10], stride: 1, padding: 0 },
+  { x: [2, 5, 5, 8], filter: [3, 3, 8, 8], stride: 1, padding: 0 },
+  { x: [1, 11, 11, 3], filter: [7, 7, 3, 6], stride: 2, padding: 3 },
+] as const;
+
+export const convolutionCases = convolutions.flatMap(({ x, filter, stride, padding }): KernelCase[] => {
+  const geometry = { stride, padding };
+  const [batch, height, width] = x;
+  const [size, , , outputs] = filter;
+  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
+  const dy = [batch, out(height), out(width), outputs];
+  const label = `${x.join('×')} by ${filter.join('×')}, stride ${stride}, padding ${padding}`;
+  return [
+    {
+      ...{ kernel: 'conv2d', label, inputs: { x, filter } },
+      run: (kernels, { x: image, filter: weight }) => [
+        kernels.conv2d(image as tf.Tensor4D, weight as tf.Tensor4D, geometry),
+      ],
+    },
+    {
+      ...{ kernel: 'conv2dInputGradient', label, inputs: { dy, filter } },
+      run: (kernels, { dy: cotangent, filter: weight }) => [
+        kernels.conv2dInputGradient(cotangent as tf.Tensor4D, weight as tf.Tensor4D, x, geometry),
+      ],
+    },
+    {
+      ...{ kernel: 'conv2dFilterGradient', label, inputs: { x, dy } },
+      run: (kernels, { x: image, dy: cotangent }) => [
+        kernels.conv2dFilterGradient(image as tf.Tensor4D, cotangent as tf.Tensor4D, filter, geometry),
+      ],
+    },
+  ];
+});
+
+const depthwiseConvolutions = [
+  { x: [3, 7, 9, 5], filter: [3, 3, 5, 1], stride: 1, padding: 1 },
+  { x: [2, 8, 7, 8], filter: [3, 3, 8, 1], stride: 2, padding: 1 },
+  { x: [2, 6, 5, 3], filter: [3, 2, 3, 4], stride: 1, padding: 0 },
+  { x: [1, 9, 9, 6], filter: [5, 5, 6, 2], stride: 2, padding: 2 },
+  { x: [34, 6, 6, 16], filter: [3, 3, 16, 1], stride: 1, padding: 1 },
+] as const;
+
+export const depthwiseCases = depthwiseConvolutions.flatMap(({ x, filter, stride, padding }): KernelCase[] => {
+  const geometry = { stride, padding };
+  const [batch, height, width] = x;
+  const out = (length: number, size: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
+  const dy = [batch, out(height, filter[0]), out(width, filter[1]), filter[2] * filter[3]];
+  const label = `${x.join('×')} by ${filter.join('×')}, stride ${stride}, padding ${padding}`;
+  return [
+    {
+      ...{ kernel: 'depthwiseConv2d', label, inputs: { x, filter } },
+      run: (kernels, inputs) => [
+        kernels.depthwiseConv2d(inputs.x as tf.Tensor4D, inputs.filter as tf.Tensor4D, geometry),
+      ],
+    },
+    {
+      ...{ kernel: 'depthwiseConv2dInputGradient', label, inputs: { dy, filter } },
+      run: (kernels, inputs) => [
+        kernels.depthwiseConv2dInputGradient(inputs.dy as tf.Tensor4D, inputs.filter as tf.Tensor4D, x, geometry),
+      ],
+    },
+    {
+      ...{ kernel: 'depthwiseConv2dFilterGradient', label, inputs: { x, dy } },
+      run: (kernels, inputs) => [
+        kernels.depthwiseConv2dFilterGradient(inputs.x as tf.Tensor4D, inputs.dy as tf.Tensor4D, filter, geometry),
+      ],
+    },
+  ];
+});

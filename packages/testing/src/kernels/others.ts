@@ -1,0 +1,84 @@
+import * as tf from '@tensorflow/tfjs';
+import type { KernelCase } from './kernel-case.js';
+
+const adamMoments = { first: [3, 3, 5, 7], second: [3, 3, 5, 7] };
+
+export const otherCases: KernelCase[] = [
+  {
+    ...{ kernel: 'accumulate', label: '3×5×7×3', inputs: { a: [3, 5, 7, 3], b: [3, 5, 7, 3] }, consumes: ['a'] },
+    run: (kernels, { a, b }) => [kernels.accumulate(a as tf.Tensor, b as tf.Tensor)],
+  },
+  ...[false, true].flatMap((transposeA) =>
+    [false, true].map(
+      (transposeB): KernelCase => ({
+        kernel: 'matMul',
+        label: `${transposeA ? 'aᵀ' : 'a'}·${transposeB ? 'bᵀ' : 'b'}`,
+        inputs: { a: transposeA ? [9, 5] : [5, 9], b: transposeB ? [11, 9] : [9, 11] },
+        run: (kernels, { a, b }) => [kernels.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB)],
+      }),
+    ),
+  ),
+  {
+    ...{ kernel: 'globalAveragePool', label: '3×5×7×6', inputs: { x: [3, 5, 7, 6] } },
+    run: (kernels, { x }) => [kernels.globalAveragePool(x as tf.Tensor4D)],
+  },
+  {
+    ...{ kernel: 'globalAveragePoolGradient', label: '3×5×7×6', inputs: { dy: [3, 6] } },
+    run: (kernels, { dy }) => [kernels.globalAveragePoolGradient(dy as tf.Tensor2D, [3, 5, 7, 6])],
+  },
+  ...[1, 0.25].map(
+    (weight): KernelCase => ({
+      kernel: 'softmaxCrossEntropy',
+      label: `weight ${weight}`,
+      inputs: { logits: [6, 10] },
+      run: (kernels, { logits }) => {
+        const labels = tf.tensor1d([0, 3, 9, 3, 1, 7], 'int32');
+        return Object.values(kernels.softmaxCrossEntropy(logits as tf.Tensor2D, labels, weight));
+      },
+    }),
+  ),
+  ...[
+    { first: true, momentum: 0.9, nesterov: true, weightDecay: 1e-2 },
+    { first: false, momentum: 0.9, nesterov: true, weightDecay: 1e-2 },
+    { first: false, momentum: 0.9, nesterov: false, weightDecay: 0 },
+    { first: true, momentum: 0, nesterov: false, weightDecay: 0 },
+    { first: false, momentum: 0, nesterov: false, weightDecay: 1e-2 },
+  ].map(
+    ({ first, ...rates }): KernelCase => ({
+      kernel: 'sgdUpdate',
+      label: `${first ? 'first step, ' : ''}${JSON.stringify(rates)}`,
+      inputs: { value: [3, 3, 5, 7], gradient: [3, 3, 5, 7], ...(first ? {} : { velocity: [3, 3, 5, 7] }) },
+      consumes: ['gradient', 'velocity'],
+      run: (kernels, { value, gradient, velocity }) =>
+        Object.values(
+          kernels.sgdUpdate({
+            ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor, velocity, learningRate: 0.1 },
+            ...rates,
+          }),
+        ),
+    }),
+  ),
+  ...[
+    { update: 1, weightDecay: 0, decoupled: false },
+    { update: 1, weightDecay: 1e-2, decoupled: true },
+    { update: 7, weightDecay: 1e-2, decoupled: false },
+    { update: 7, weightDecay: 1e-2, decoupled: true },
+  ].map(
+    (rates): KernelCase => ({
+      kernel: 'adamUpdate',
+      label: JSON.stringify(rates),
+      inputs: { value: [3, 3, 5, 7], gradient: [3, 3, 5, 7], ...(rates.update === 1 ? {} : adamMoments) },
+      values: { second: 'squared' },
+      consumes: ['gradient', 'first', 'second'],
+      run: (kernels, { value, gradient, first, second }) => {
+        const result = kernels.adamUpdate({
+          ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor },
+          moments: first === undefined || second === undefined ? undefined : { first, second },
+          ...{ learningRate: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
+          ...rates,
+        });
+        return [result.value, result.first, result.second];
+      },
+    }),
+  ),
+];

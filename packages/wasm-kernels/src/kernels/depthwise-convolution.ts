@@ -1,0 +1,71 @@
+import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import type { Tensor4D } from '@tensorflow/tfjs';
+import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
+import { sizeArguments } from './convolve.js';
+
+/** Partial filter gradients. */
+const FILTER_GRADIENT_PIECES = 16;
+
+function imagePieces([batch, height, width, channels]: Shape4, most = 32): ReturnType<typeof pieces> {
+  return pieces(batch, batch * height * width * channels < MINIMUM_FOR_THREADS ? 1 : most);
+}
+
+export function depthwiseConv2d(
+  { heap, pool }: KernelContext,
+  x: Tensor4D,
+  filter: Tensor4D,
+  { stride, padding }: ConvolutionGeometry,
+): Tensor4D {
+  const [kernelHeight, kernelWidth, channels, multiplier] = filter.shape;
+  const [batch, height, width] = x.shape;
+  const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
+  const y = heap.allocate<Tensor4D>([batch, outHeight, outWidth, channels * multiplier]);
+  const sizes = sizeArguments(x.shape, y.shape, kernelHeight, kernelWidth, stride, padding);
+  const pointers = [x, filter, y].map((tensor) => heap.pointer(tensor));
+  const images = imagePieces(y.shape);
+  pool.run('depthwiseConvolve', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+  return y;
+}
+
+export function depthwiseConv2dInputGradient(
+  { heap, pool }: KernelContext,
+  dy: Tensor4D,
+  filter: Tensor4D,
+  inputShape: Shape4,
+  { stride, padding }: ConvolutionGeometry,
+): Tensor4D {
+  const [kernelHeight, kernelWidth] = filter.shape;
+  const dx = heap.allocate<Tensor4D>(inputShape);
+  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, stride, padding);
+  const pointers = [dy, filter, dx].map((tensor) => heap.pointer(tensor));
+  const images = imagePieces(dy.shape);
+  pool.run('depthwiseInputGradient', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+  return dx;
+}
+
+export function depthwiseConv2dFilterGradient(
+  { heap, pool, scratch }: KernelContext,
+  x: Tensor4D,
+  dy: Tensor4D,
+  filterShape: Shape4,
+  { stride, padding }: ConvolutionGeometry,
+): Tensor4D {
+  const [kernelHeight, kernelWidth, channels, multiplier] = filterShape;
+  const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, stride, padding);
+  const size = kernelHeight * kernelWidth * channels * multiplier;
+  const images = imagePieces(dy.shape, FILTER_GRADIENT_PIECES);
+  const dw = heap.allocate<Tensor4D>(filterShape);
+  return scratch(4 * size * images.count, (partial) => {
+    const pointers = [x, dy].map((tensor) => heap.pointer(tensor));
+    pool.run('depthwiseFilterGradient', images.count, (piece) => [
+      ...pointers,
+      partial + 4 * size * piece,
+      ...images.bounds(piece),
+      ...sizes,
+    ]);
+    const to = heap.pointer(dw);
+    pool.run('sumArrays', 1, () => [partial, to, images.count, size, 0, size]);
+    return dw;
+  });
+}

@@ -1,0 +1,162 @@
+import type { PoolingGeometry, Shape4, TrainingKernels } from '@localgrad/kernels';
+import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startWasm, type WasmRuntime } from '../runtime/start.js';
+import { createWasmTrainingKernels } from './index.js';
+
+let runtime: WasmRuntime;
+let kernels: TrainingKernels;
+
+beforeAll(async () => {
+  runtime = await startWasm({ threads: 2 });
+  kernels = runtime.kernels;
+});
+afterAll(() => runtime.dispose());
+
+const problems = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 35 }),
+    height: fc.integer({ min: 1, max: 9 }),
+    width: fc.integer({ min: 1, max: 9 }),
+    channels: fc.integer({ min: 1, max: 13 }),
+    multiplier: fc.integer({ min: 1, max: 3 }),
+    window: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 })),
+    stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    padding: fc.record({ top: border(), bottom: border(), left: border(), right: border() }),
+    seed: fc.integer({ min: 0, max: 1000 }),
+  })
+  .filter(({ height, width, window, padding }) => {
+    const { top, bottom, left, right } = padding;
+    const reaches = top < window[0] && bottom < window[0] && left < window[1] && right < window[1];
+    return reaches && height + top + bottom >= window[0] && width + left + right >= window[1];
+  });
+
+function border(): fc.Arbitrary<number> {
+  return fc.integer({ min: 0, max: 2 });
+}
+
+const normal = (shape: readonly number[], seed: number) =>
+  tf.randomNormal<tf.Rank.R4>([...shape] as [number, number, number, number], 0, 1, 'float32', seed);
+
+/** ⟨a, b⟩ in float64. */
+function inner(a: tf.Tensor, b: tf.Tensor): number {
+  const right = b.dataSync();
+  return a.dataSync<'float32'>().reduce((sum, value, index) => sum + value * (right[index] ?? Number.NaN), 0);
+}
+
+function near(found: number, wanted: number, scale: number): void {
+  expect(Math.abs(found - wanted)).toBeLessThanOrEqual(1e-5 * Math.max(1, scale));
+}
+
+/** Runs a body inside tf.tidy, and checks that neither tensors nor heap bytes are left. */
+function withoutLeak(body: () => void): void {
+  const before = [tf.memory().numTensors, runtime.heap.usedBytes()];
+  tf.tidy(body);
+  expect([tf.memory().numTensors, runtime.heap.usedBytes()]).toEqual(before);
+}
+
+describe('laws of windows, for any shape', () => {
+  it('⟨pool(x), dy⟩ = ⟨x, poolGradient(dy)⟩ for means and for maxima', () => {
+    fc.assert(
+      fc.property(problems, ({ batch, height, width, channels, seed, ...geometry }) => {
+        withoutLeak(() => {
+          const x = normal([batch, height, width, channels], seed);
+          const means = kernels.averagePool(x, geometry);
+          const largest = kernels.maxPool(x, geometry);
+          const dy = normal(means.shape, seed + 1);
+          const scale = inner(tf.abs(dy), tf.onesLike(dy));
+          near(inner(x, kernels.averagePoolGradient(dy, x.shape, geometry)), inner(means, dy), scale);
+          near(inner(x, kernels.maxPoolGradient(dy, x, geometry)), inner(largest, dy), scale);
+        });
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
+  it('⟨depthwise(x, w), dy⟩ = ⟨x, inputGradient(dy, w)⟩ = ⟨w, filterGradient(x, dy)⟩', () => {
+    fc.assert(
+      fc.property(problems, ({ batch, height, width, channels, multiplier, window, seed, ...rest }) => {
+        withoutLeak(() => {
+          const geometry = { stride: rest.stride[0], padding: Math.max(...Object.values(rest.padding)) };
+          const shape: Shape4 = [...window, channels, multiplier];
+          const [x, w] = [normal([batch, height, width, channels], seed), normal(shape, seed + 1)];
+          const y = kernels.depthwiseConv2d(x, w, geometry);
+          const dy = normal(y.shape, seed + 2);
+          const forward = inner(y, dy);
+          const scale = inner(tf.abs(y), tf.abs(dy));
+          near(inner(x, kernels.depthwiseConv2dInputGradient(dy, w, x.shape, geometry)), forward, scale);
+          near(inner(w, kernels.depthwiseConv2dFilterGradient(x, dy, shape, geometry)), forward, scale);
+        });
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+});
+
+describe('numbers of threads', () => {
+  it('do not change a bit of pooling, depthwise convolution, group norm or Adam', async () => {
+    const other = await createWasmTrainingKernels(runtime.heap, { threads: 1 });
+    const run = (k: TrainingKernels) => {
+      const shape: Shape4 = [40, 12, 12, 8];
+      const [x, dy] = [normal(shape, 1), normal(shape, 2)];
+      const windows: PoolingGeometry = {
+        ...{ window: [3, 3], stride: [1, 1], padding: { top: 1, bottom: 1, left: 1, right: 1 } },
+      };
+      const geometry = { stride: 1, padding: 1 };
+      const filter = normal([3, 3, 8, 1], 3);
+      const parameters = {
+        groups: 4,
+        epsilon: 1e-5,
+        scale: tf.ones<tf.Rank.R1>([8]),
+        shift: tf.zeros<tf.Rank.R1>([8]),
+      };
+      const { output, ...statistics } = k.groupNorm(x, parameters);
+      const rates = {
+        learningRate: 0.1,
+        betas: [0.9, 0.99] as const,
+        epsilon: 1e-8,
+        weightDecay: 0.1,
+        decoupled: true,
+      };
+      const results: tf.Tensor[] = [
+        ...[k.maxPool(x, windows), k.maxPoolGradient(dy, x, windows), k.averagePool(x, windows)],
+        ...[k.averagePoolGradient(dy, shape, windows), k.depthwiseConv2d(x, filter, geometry)],
+        k.depthwiseConv2dInputGradient(dy, filter, shape, geometry),
+        k.depthwiseConv2dFilterGradient(x, dy, [3, 3, 8, 1], geometry),
+        ...[output, statistics.mean, statistics.variance],
+        ...Object.values(k.groupNormGradient({ dy: normal(shape, 4), x, statistics, parameters })),
+        ...Object.values(
+          k.adamUpdate({ value: x, gradient: normal(shape, 5), moments: undefined, update: 1, ...rates }),
+        ),
+      ];
+      return results.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer));
+    };
+    withoutLeak(() => {
+      const [two, one] = [run(kernels), run(other)];
+      expect(two.map((bytes, index) => bytes.equals(one[index] ?? Buffer.alloc(0)))).not.toContain(false);
+    });
+    other.dispose();
+  });
+});
+
+describe('consumed arguments of Adam', () => {
+  it('are written to only if no other handle shares them', () => {
+    const shape = [2, 3, 3, 4];
+    const rates = { learningRate: 0.1, betas: [0.9, 0.99] as const, epsilon: 1e-8, weightDecay: 0, decoupled: false };
+    const tensors = [1, 2, 3, 4].map((seed) => normal(shape, seed));
+    const held = tensors.map((tensor) => tensor.clone());
+    const before = held.map((tensor) => tensor.dataSync().slice());
+    const [value, gradient, first, second] = tensors as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const result = kernels.adamUpdate({ value, gradient, moments: { first, second }, update: 2, ...rates });
+    expect(held.map((tensor) => tensor.dataSync())).toEqual(before);
+    expect(tensors.map((tensor) => tensor.isDisposed)).toEqual([false, true, true, true]);
+    const again = kernels.adamUpdate({
+      ...{ value, gradient: normal(shape, 5), moments: { first: result.first, second: result.second }, update: 3 },
+      ...rates,
+    });
+    expect(again.first).toBe(result.first);
+    expect(again.second).toBe(result.second);
+    tf.dispose([value, ...held, result.value, again.value, again.first, again.second]);
+  });
+});

@@ -1,0 +1,59 @@
+import { LocalgradError } from '@localgrad/core';
+import { type PoolingGeometry, stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import * as tf from '@tensorflow/tfjs';
+
+interface PoolingCall {
+  readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
+  readonly attrs: {
+    readonly filterSize: number | [number, number];
+    readonly strides: number | [number, number];
+    readonly pad: 'valid' | 'same' | number;
+    readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
+  };
+}
+
+type PoolingKernel = (call: PoolingCall) => tf.TensorInfo;
+
+/**
+ * TensorFlow.js' pooling and its gradients by the training kernels. The backend's own gradient of max-pool is wrong where no
+ * value of a window is positive, and its pooling ignores NaN.
+ */
+export function poolingKernels(kernels: TrainingKernels = stockKernels): Readonly<Record<string, PoolingKernel>> {
+  return {
+    MaxPool: (call) => {
+      const x = floats(call.inputs.x);
+      return kernels.maxPool(x, geometryOf(call, x));
+    },
+    MaxPoolGrad: (call) => {
+      const x = floats(call.inputs.input);
+      return kernels.maxPoolGradient(floats(call.inputs.dy), x, geometryOf(call, x));
+    },
+    AvgPool: (call) => {
+      const x = floats(call.inputs.x);
+      return kernels.averagePool(x, geometryOf(call, x));
+    },
+    AvgPoolGrad: (call) => {
+      const x = floats(call.inputs.input);
+      return kernels.averagePoolGradient(floats(call.inputs.dy), x.shape, geometryOf(call, x));
+    },
+  };
+}
+
+function floats(info: tf.TensorInfo | undefined): tf.Tensor4D {
+  if (info?.dtype !== 'float32') {
+    throw new LocalgradError('misuse', `Pooling on wasm needs float32, but received ${info?.dtype}. Cast it first.`);
+  }
+  return info as tf.Tensor4D;
+}
+
+function geometryOf({ attrs }: PoolingCall, x: tf.Tensor4D): PoolingGeometry {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs;
+  const info = tf.backend_util.computePool2DInfo(x.shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const { top, left } = info.padInfo;
+  const window = [info.filterHeight, info.filterWidth] as const;
+  const stride = [info.strideHeight, info.strideWidth] as const;
+  // What is missing behind the map follows from the size of the output, which depends on the rounding.
+  const bottom = (info.outHeight - 1) * stride[0] + window[0] - info.inHeight - top;
+  const right = (info.outWidth - 1) * stride[1] + window[1] - info.inWidth - left;
+  return { window, stride, padding: { top, bottom, left, right } };
+}

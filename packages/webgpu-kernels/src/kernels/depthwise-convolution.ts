@@ -1,0 +1,129 @@
+import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { runElementwise, type WebGpuBackend } from '../program.js';
+import { sumOfParts } from './matrix-product.js';
+
+/** Pieces into which the rows of outputs are cut for the filter gradient, at most. */
+const mostPieces = 64;
+
+function measures(input: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry) {
+  const [batch, inHeight, inWidth, channels] = input;
+  const [kernelHeight, kernelWidth, , multiplier] = filter;
+  const outHeight = Math.floor((inHeight + 2 * padding - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((inWidth + 2 * padding - kernelWidth) / stride) + 1;
+  const sizes = { inHeight, inWidth, channels, outHeight, outWidth, kernelHeight, kernelWidth, multiplier };
+  return {
+    integers: { ...sizes, outChannels: channels * multiplier, stride, padding },
+    outputShape: [batch, outHeight, outWidth, channels * multiplier] as const,
+    outRows: batch * outHeight,
+  };
+}
+
+export function depthwiseConv2d(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  filter: Tensor4D,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  const { integers, outputShape } = measures(x.shape, filter.shape, geometry);
+  return runElementwise<Tensor4D>(backend, {
+    key: 'depthwiseConv2d',
+    inputs: { x, filterValues: filter },
+    outputShape,
+    integers,
+    body: `
+      let outChannel = index % uniforms.outChannels;
+      let pixel = index / uniforms.outChannels;
+      let image = pixel / (uniforms.outHeight * uniforms.outWidth);
+      let top = ((pixel / uniforms.outWidth) % uniforms.outHeight) * uniforms.stride - uniforms.padding;
+      let left = (pixel % uniforms.outWidth) * uniforms.stride - uniforms.padding;
+      let channel = outChannel / uniforms.multiplier;
+      var total = 0.0;
+      for (var i = max(0, -top); i < min(uniforms.kernelHeight, uniforms.inHeight - top); i++) {
+        for (var j = max(0, -left); j < min(uniforms.kernelWidth, uniforms.inWidth - left); j++) {
+          let cell = (image * uniforms.inHeight + top + i) * uniforms.inWidth + left + j;
+          let weight = filterValues[(i * uniforms.kernelWidth + j) * uniforms.outChannels + outChannel];
+          total += x[cell * uniforms.channels + channel] * weight;
+        }
+      }
+      result[index] = total;`,
+  });
+}
+
+export function depthwiseConv2dInputGradient(
+  backend: WebGpuBackend,
+  dy: Tensor4D,
+  filter: Tensor4D,
+  inputShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  const { integers } = measures(inputShape, filter.shape, geometry);
+  return runElementwise<Tensor4D>(backend, {
+    key: 'depthwiseConv2dInputGradient',
+    inputs: { dy, filterValues: filter },
+    outputShape: inputShape,
+    integers,
+    body: `
+      let channel = index % uniforms.channels;
+      let cell = index / uniforms.channels;
+      let image = cell / (uniforms.inHeight * uniforms.inWidth);
+      let row = (cell / uniforms.inWidth) % uniforms.inHeight + uniforms.padding;
+      let column = cell % uniforms.inWidth + uniforms.padding;
+      var total = 0.0;
+      for (var i = 0; i < uniforms.kernelHeight; i++) {
+        let down = row - i;
+        if (down < 0 || down % uniforms.stride != 0 || down / uniforms.stride >= uniforms.outHeight) { continue; }
+        for (var j = 0; j < uniforms.kernelWidth; j++) {
+          let right = column - j;
+          if (right < 0 || right % uniforms.stride != 0 || right / uniforms.stride >= uniforms.outWidth) { continue; }
+          let pixel = (image * uniforms.outHeight + down / uniforms.stride) * uniforms.outWidth + right / uniforms.stride;
+          for (var q = 0; q < uniforms.multiplier; q++) {
+            let outChannel = channel * uniforms.multiplier + q;
+            let weight = filterValues[(i * uniforms.kernelWidth + j) * uniforms.outChannels + outChannel];
+            total += dy[pixel * uniforms.outChannels + outChannel] * weight;
+          }
+        }
+      }
+      result[index] = total;`,
+  });
+}
+
+/** Partial sums over pieces of the rows of outputs, then their sum. */
+export function depthwiseConv2dFilterGradient(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  dy: Tensor4D,
+  filterShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  const { integers, outRows } = measures(x.shape, filterShape, geometry);
+  const length = Math.ceil(outRows / mostPieces);
+  const parts = Math.ceil(outRows / length);
+  const partial = runElementwise<Tensor>(backend, {
+    key: 'depthwiseConv2dFilterGradient',
+    inputs: { x, dy },
+    outputShape: [parts, ...filterShape],
+    integers: { ...integers, outRows, pieceLength: length },
+    body: `
+      let outChannel = index % uniforms.outChannels;
+      let tap = (index / uniforms.outChannels) % (uniforms.kernelHeight * uniforms.kernelWidth);
+      let piece = index / (uniforms.outChannels * uniforms.kernelHeight * uniforms.kernelWidth);
+      let i = tap / uniforms.kernelWidth - uniforms.padding;
+      let j = tap % uniforms.kernelWidth - uniforms.padding;
+      let channel = outChannel / uniforms.multiplier;
+      var total = 0.0;
+      for (var at = piece * uniforms.pieceLength; at < min((piece + 1) * uniforms.pieceLength, uniforms.outRows); at++) {
+        let row = (at % uniforms.outHeight) * uniforms.stride + i;
+        if (row < 0 || row >= uniforms.inHeight) { continue; }
+        let line = ((at / uniforms.outHeight) * uniforms.inHeight + row) * uniforms.inWidth;
+        for (var out = 0; out < uniforms.outWidth; out++) {
+          let column = out * uniforms.stride + j;
+          if (column < 0 || column >= uniforms.inWidth) { continue; }
+          let cotangent = dy[(at * uniforms.outWidth + out) * uniforms.outChannels + outChannel];
+          total += x[(line + column) * uniforms.channels + channel] * cotangent;
+        }
+      }
+      result[index] = total;`,
+  });
+  return sumOfParts<Tensor4D>(backend, partial, parts, filterShape);
+}
