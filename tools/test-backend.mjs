@@ -19,5 +19,5 @@ if (found?.available !== true) {
   console.error(`\nSKIPPED: the tests of backend '${name}' did not run: ${why}\n${found?.howToGetIt ?? ''}\n`);
   process.exit(rest.includes('--required') ? 1 : 0);
 }
-const env = { ...process.env, LOCALGRAD_TEST_BACKEND: name };
+const env = { ...process.env, LOCALGRAD_TESTS: 'all', LOCALGRAD_TEST_BACKEND: name };
 process.exit(run('npx', ['vitest', 'run', ...suites, ...options], { env, stdio: 'inherit' }).status ?? 1);

@@ -1,21 +1,13 @@
-import {
-  evaluationMode,
-  type Head,
-  type HeadContext,
-  type Shape3,
-  startOfTraining,
-  trainingMode,
-} from '@localgrad/core';
-import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
+import { type Head, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { headCostOf } from '../cost/cost-of.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { perturb, randomTensor, relativeError } from '../testing/check-block.js';
-import { LiveBytes } from '../testing/live-bytes.js';
 import { referenceBatchNorm, taker } from '../testing/reference-ops.js';
 import { createClassifier } from './classifier.js';
+import { context, describeHead } from './head-laws.fixture.js';
 import { headFactory, headNames } from './named-heads.js';
 
 beforeAll(async () => {
@@ -23,10 +15,6 @@ beforeAll(async () => {
 });
 
 const cifar: Readonly<Record<number, Shape3>> = { 16: [32, 32, 16], 32: [16, 16, 32], 64: [8, 8, 64] };
-
-function context(inputShape: Shape3, finalShape: Shape3 = [8, 8, 64]): HeadContext {
-  return { module: 0, modules: 4, inputShape, finalShape, classes: 10, imageShape: [32, 32, 3] };
-}
 
 const size = (head: Head) => head.parameters.reduce((sum, parameter) => sum + parameter.size, 0);
 
@@ -85,83 +73,9 @@ describe('headFactory', () => {
   });
 });
 
-describe.each([...headNames])('%s', (name) => {
-  const inputShape: Shape3 = [10, 10, 4];
-  const build = () => headFactory(name).build(context(inputShape, [5, 5, 8]), createScope(1));
-  const data = () => {
-    const random = createRandom(5, name);
-    const h = randomTensor([16, ...inputShape], random) as tf.Tensor4D;
-    return {
-      h,
-      targets: {
-        labels: tf.tensor1d(
-          Int32Array.from({ length: 16 }, () => random.integer(10)),
-          'int32',
-        ),
-      },
-    };
-  };
-
-  it('gives weighted gradients of its loss, and leaks nothing', () => {
-    const head = build();
-    const { h, targets } = data();
-    const before = tf.memory().numTensors;
-    const result = head.evaluate(h, targets, { mode: trainingMode, weight: 0.5, input: true, clock: startOfTraining });
-    expect(tf.memory().numTensors).toBe(before + 2 + head.parameters.length);
-    expect([...result.parameters.keys()]).toEqual(expect.arrayContaining([...head.parameters]));
-    const direction = randomTensor(h.shape, createRandom(1));
-    const value = (amount: number) => {
-      const moved = tf.tidy(() => tf.add<tf.Tensor4D>(h, tf.mul(direction, amount)));
-      const { loss, input, parameters } = head.evaluate(moved, targets, {
-        mode: trainingMode,
-        weight: 1,
-        input: false,
-        clock: startOfTraining,
-      });
-      expect(input).toBeUndefined();
-      const number = loss.dataSync()[0] as number;
-      tf.dispose([moved, loss, [...parameters.values()]]);
-      return number;
-    };
-    const along = tf.tidy(() => tf.sum(tf.mul(direction, result.input as tf.Tensor)).dataSync()[0] as number);
-    const errors = [3e-3, 1e-3, 3e-4].map((step) =>
-      Math.abs((0.5 * (value(step) - value(-step))) / (2 * step) - along),
-    );
-    expect(Math.min(...errors)).toBeLessThan(1e-2);
-  });
-
-  it('predicts its bytes', () => {
-    const head = build();
-    const { h, targets } = data();
-    const meter = new LiveBytes();
-    const unregister = registerTrainingKernels(meter.withoutTemporaries(stockKernels));
-    const request = { mode: { training: true, statisticsUpdates: 0 }, weight: 1, input: true, clock: startOfTraining };
-    const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
-    unregister();
-    meter.stop();
-    const predicted = headCostOf(head).evaluatePeakBytes(16);
-    expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.05 * peak);
-  });
-
-  it('evaluates and predicts without gradients', () => {
-    const head = build();
-    const { h, targets } = data();
-    const before = tf.memory().numTensors;
-    const { loss, input, parameters } = head.evaluate(h, targets, {
-      mode: evaluationMode,
-      weight: 1,
-      input: true,
-      clock: startOfTraining,
-    });
-    expect([input, parameters.size]).toEqual([undefined, 0]);
-    const scores = head.predict?.(h) as tf.Tensor2D;
-    expect(scores.shape).toEqual([16, 10]);
-    const wanted = tf.tidy(() => tf.losses.softmaxCrossEntropy(tf.oneHot(targets.labels, 10), scores).dataSync()[0]);
-    expect(loss.dataSync()[0]).toBeCloseTo(wanted as number, 5);
-    tf.dispose([loss, scores]);
-    expect(tf.memory().numTensors).toBe(before);
-  });
-});
+/** Too wide for plain JavaScript in a fast test: see heads.slow.test.ts. */
+const wide = 'dgl-128x512';
+for (const name of headNames) if (name !== wide) describeHead(name);
 
 it('1c2f has the gradients of the tape', () => {
   const head = headFactory('1c2f', { featureDimension: 6 }).build(context([6, 6, 3], [3, 3, 6]), createScope(1));
