@@ -9,7 +9,7 @@ import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseCsv } from '../packages/bench/src/csv.js';
-import { createMethod } from '../packages/catalog/src/methods.js';
+import { standardCatalog } from '../packages/catalog/src/index.js';
 import { readExperiment } from '../packages/experiments/src/execution/experiment-file.js';
 import type { RunConfig } from '../packages/runs/src/config/run-config.js';
 import { buildNetwork, type NetworkConfig } from '../packages/runs/src/prepare-run.js';
@@ -137,7 +137,7 @@ describe('recipes', () => {
       const network = networkOf(config);
       // `modules` is what reports call K; with blocks given one by one nothing else compares the two.
       expect(network.modules.length, condition.name).toBe(config.modules);
-      const { objectives } = (await createMethod(config.method)).plan(network);
+      const { objectives } = standardCatalog.method(config.method).plan(network);
       expect(objectives.at(-1)?.span[1], condition.name).toBe(config.modules - 1);
     }
   });

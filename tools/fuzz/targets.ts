@@ -1,5 +1,5 @@
 import { cifarResNet, readBackbone, weightsFile } from '@localgrad/backbones';
-import { formatMethodExpression, parseMethodExpression } from '@localgrad/core';
+import { formatExpression, parseExpression } from '@localgrad/core';
 import { parseExperiment } from '@localgrad/experiments';
 import { createScope, readSafetensors, writeSafetensors } from '@localgrad/nn';
 import { parseRunFile, runConfigSchema } from '@localgrad/runs';
@@ -111,7 +111,7 @@ export async function targetsIn(folder: string): Promise<Target[]> {
         '\u001b[31m',
       ],
       async read(bytes) {
-        formatMethodExpression(parseMethodExpression(decode(bytes)));
+        formatExpression(parseExpression(decode(bytes)));
       },
     },
     ...(await fileTargets(folder)),

@@ -62,10 +62,10 @@ describe('localgrad', () => {
     const method = await run('explain', '--method', 'dlg');
     expect(method.stderr).toBe(
       "localgrad: Unknown method 'dlg'. Did you mean 'dgl'? Allowed: backprop, greedy, dgl, infopro, mlm(…), lam(…), mlaan(…), " +
-        'and packages of your project by name (acme-localgrad-own).\n',
+        'or a package or file of your project (acme-localgrad-own, ./own.mjs).\n',
     );
     const methodOption = await run('explain', '--method', 'greedy(head: 1c2f)');
-    expect(methodOption.stderr).toContain("Method 'greedy' has no options, but 'head' was given.");
+    expect(methodOption.stderr).toContain("Method 'greedy' has no options; found 'head'.");
     expect((await run('bench', 'step', '--include', 'tensorflow')).stderr).toContain(
       'Allowed: literal, stock-tape, pytorch.',
     );
@@ -229,6 +229,7 @@ describe('train', () => {
       'claims',
       'config.yaml',
       'environment.json',
+      'identity.json',
       'metrics.jsonl',
       'summary.json',
       'weights.safetensors',

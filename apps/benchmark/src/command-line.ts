@@ -1,4 +1,5 @@
 import { LocalgradError, printable, shortened } from '@localgrad/core';
+import { configProblemOf } from '@localgrad/runs';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { Command, CommanderError } from 'commander';
 import { registerBench } from './commands/bench/index.js';
@@ -13,6 +14,7 @@ import { registerTrain } from './commands/train.js';
 import { registerVerify } from './commands/verify.js';
 import { registerWeights } from './commands/weights.js';
 import { registerWorker } from './commands/worker.js';
+import { flagOf } from './config/flags.js';
 import type { Presenter } from './present.js';
 import type { Terminal } from './terminal.js';
 import { version } from './version.js';
@@ -27,7 +29,7 @@ enableProdMode();
  * Runs the command `localgrad`.
  *
  * @param args without the program's name
- * @returns exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted
+ * @returns exit code: 0 done, 1 failed, 2 wrong usage, 3 the run diverged, 130 interrupted
  */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   let json = args.includes('--json');
@@ -35,6 +37,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const present: Presenter = async (work, render) => {
     const result = await work();
     if ((result as { passed?: boolean }).passed === false) exitCode = 1;
+    if ((result as { status?: string }).status === 'diverged') exitCode = 3;
     terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
   };
   const program = createProgram(terminal, present);
@@ -114,7 +117,9 @@ function report(error: unknown, program: Command, args: readonly string[], termi
   }
   if (LocalgradError.isInstance(error)) {
     const isUsage = error.code === 'unknown-name' || error.code === 'invalid-option';
-    return fail(error.code, error.message, error.details, isUsage ? 2 : 1);
+    const found = configProblemOf(error);
+    const message = found === undefined ? error.message : `--${flagOf(found.key)}: ${found.problem}`;
+    return fail(error.code, message, error.details, isUsage ? 2 : 1);
   }
   if (isSystemError(error)) return fail('system', `${error.message}.`, { code: error.code }, 1);
   const { stack, message } = error instanceof Error ? error : new Error(String(error));

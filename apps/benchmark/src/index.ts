@@ -1,6 +1,6 @@
 export type { BenchStepOptions, PeerName } from '@localgrad/bench';
 export { type BenchReport, type BenchRow, benchStep } from '@localgrad/bench';
-export { createMethod, decoratorNames, methodFromConfig, methodNames } from '@localgrad/catalog';
+export { createCatalog, projectResolver, standardCatalog } from '@localgrad/catalog';
 export { explanationSvg } from '@localgrad/report';
 export {
   type ExplainOptions,

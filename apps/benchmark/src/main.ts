@@ -1,6 +1,5 @@
+import { interruption, OutputWatch } from '@localgrad/experiments';
 import { runCommandLine } from './command-line.js';
-import { interruption } from './interruption.js';
-import { OutputWatch } from './output-watch.js';
 
 const stdout = new OutputWatch(process.stdout);
 const stderr = new OutputWatch(process.stderr);

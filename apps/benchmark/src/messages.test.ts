@@ -21,14 +21,17 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
   it.each<[string, RegExp]>([
     ['--batch 41', /--batch: 41; allowed: integers from 1 to 40, the number of training images\.\n$/],
     ['--pad 4', /--pad: 4; allowed: integers from 8 to \d+, since images cannot become smaller\.\n$/],
-    ['--train-images 6000', /--train-images: 6000; allowed: 1 to 5000, .* \(in files: trainImages\)\.\n$/],
-    ['--resize 4 --augment cifar10', /--augment: 'cifar10'; allowed: integers from 0 to 3, pixels of padding/],
+    ['--train-images 6000', /--train-images: 6000; allowed: 1 to 5000, the number of images in the data set\.\n$/],
+    [
+      '--resize 4 --augment cifar10',
+      /--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4; use larger images\.\n$/,
+    ],
     ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+\.\n$/],
     ['--width 100000', /--width: too big: expected number to be <=4096; found 100000\n$/],
     ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],
     [
       '--dataset cifar10',
-      /--data-folder: not given; allowed: a folder with cifar-10-binary\.tar\.gz, cifar-10-python\.tar\.gz or its unpacked files \(in files: dataFolder\)\.\n$/,
+      /--data-folder: not given; allowed: a folder with cifar-10-binary\.tar\.gz, cifar-10-python\.tar\.gz or its unpacked files\.\n$/,
     ],
     ['--data-folder x', /--data-folder: 'x'; allowed: no folder for 'fashion-mnist-subset'/],
     ['--mlflow localhost:5000', /'--mlflow <url>'.*Allowed: an http or https address, e\.g\. http:\/\/localhost:5000/],

@@ -1,4 +1,5 @@
 import { selectBackend } from '@localgrad/backends';
+import { endToEndMethod } from '@localgrad/catalog';
 import { buildPlan, type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import { createContestant, recomputeName, withCheckpoints } from './contestants.js';
 import type { CsvRecord } from './csv.js';
@@ -43,7 +44,7 @@ export interface BenchMemoryReport {
 export async function benchMemory(options: BenchMemoryOptions, terminal: Terminal): Promise<BenchMemoryReport> {
   const backend = await selectBackend(options.backend, { threads: options.threads });
   try {
-    const methods = [...new Set(['backprop', recomputeName, ...options.methods])];
+    const methods = [...new Set([endToEndMethod, recomputeName, ...options.methods])];
     const progress = createProgress(terminal, methods.length);
     const rows: MemoryRow[] = [];
     for (const method of methods) {
@@ -82,9 +83,9 @@ export async function benchMemory(options: BenchMemoryOptions, terminal: Termina
 
 async function planOf(method: string, options: BenchMemoryOptions) {
   const isRecomputed = method === recomputeName;
-  const network = isRecomputed ? withCheckpoints({ ...options, batch: 1 }) : options;
+  const network = isRecomputed ? await withCheckpoints({ ...options, batch: 1 }) : options;
   const built = await buildPlan(
-    { ...network, method: isRecomputed ? 'backprop' : method, seed: 1 },
+    { ...network, method: isRecomputed ? endToEndMethod : method, seed: 1 },
     options.image,
     options.classes,
   );

@@ -1,4 +1,5 @@
 import { selectBackend } from '@localgrad/backends';
+import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import { createContestant, recomputeName } from './contestants.js';
@@ -50,7 +51,7 @@ export async function benchScaling(options: BenchScalingOptions, terminal: Termi
       const network = { ...options, backbone: `resnet${depth}`, modules: 1 };
       const contestants: Contestant[] = [];
       try {
-        for (const name of ['backprop', recomputeName])
+        for (const name of [endToEndMethod, recomputeName])
           contestants.push(await createContestant(name, network, backend));
         for (const modules of options.moduleCounts) {
           for (const method of options.methods) {

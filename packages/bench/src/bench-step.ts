@@ -1,4 +1,5 @@
 import { type MemoryInUse, selectBackend } from '@localgrad/backends';
+import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { createLiteralExecutor } from '@localgrad/engine';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
@@ -60,7 +61,7 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
   const contestants: Contestant[] = [];
   const missing: { name: string; reason: string }[] = [];
   try {
-    const methods = new Set(['backprop', recomputeName, ...options.methods]);
+    const methods = new Set([endToEndMethod, recomputeName, ...options.methods]);
     for (const method of methods) {
       const contestant = await createContestant(method, options, backend);
       contestants.push(contestant);
@@ -83,10 +84,10 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
       contestants.push(...(await tryTo('stock-tape', () => startStockTape(options))));
     }
     if (options.include.includes('pytorch')) {
-      const [endToEnd] = await tryTo('pytorch', () => startPytorch('backprop', options, backend));
+      const [endToEnd] = await tryTo('pytorch', () => startPytorch(endToEndMethod, options, backend));
       if (endToEnd !== undefined) {
         contestants.push(endToEnd);
-        methods.delete('backprop');
+        methods.delete(endToEndMethod);
         // Together: loading PyTorch takes seconds, and they compute nothing yet.
         const others = [...methods].map((method) =>
           tryTo(`pytorch ${method}`, () => startPytorch(method, options, backend)),

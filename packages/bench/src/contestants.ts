@@ -1,14 +1,16 @@
 import type { BackendHandle } from '@localgrad/backends';
+import { endToEndMethod } from '@localgrad/catalog';
 import { createScope } from '@localgrad/nn';
-import { buildNetwork } from '@localgrad/runs';
+import { buildNetwork, resolveNames } from '@localgrad/runs';
 import { engineContestant } from './engine-contestant.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 
 /** End-to-end training with gradient checkpointing: what local learning's memory has to be held against. */
-export const recomputeName = 'backprop+recompute';
+export const recomputeName = `${endToEndMethod}+recompute`;
 
 /** About √blocks segments, each recomputed from its input: the cut that needs least (Chen et al. 2016, §3). */
-export function withCheckpoints<Options extends MeasuredNetwork>(options: Options): Options {
+export async function withCheckpoints<Options extends MeasuredNetwork>(options: Options): Promise<Options> {
+  const { catalog } = await resolveNames({ backbone: options.backbone });
   const scope = createScope(1);
   const { partition: _, ...config } = options;
   const { backbone } = buildNetwork(
@@ -16,6 +18,7 @@ export function withCheckpoints<Options extends MeasuredNetwork>(options: Option
     options.image,
     options.classes,
     scope,
+    catalog,
   );
   for (const parameter of scope.all().values()) parameter.dispose();
   const modules = Math.max(1, Math.round(Math.sqrt(backbone.blocks.length)));
@@ -23,7 +26,11 @@ export function withCheckpoints<Options extends MeasuredNetwork>(options: Option
 }
 
 /** A method, or end-to-end training with recomputation, by its name. */
-export function createContestant(name: string, options: MeasuredNetwork, backend: BackendHandle): Promise<Contestant> {
+export async function createContestant(
+  name: string,
+  options: MeasuredNetwork,
+  backend: BackendHandle,
+): Promise<Contestant> {
   if (name !== recomputeName) return engineContestant(name, options, backend);
-  return engineContestant('backprop', withCheckpoints(options), backend, { name: recomputeName });
+  return engineContestant(endToEndMethod, await withCheckpoints(options), backend, { name: recomputeName });
 }

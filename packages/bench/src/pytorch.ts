@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackendHandle } from '@localgrad/backends';
+import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
 import { buildPlan } from '@localgrad/runs';
@@ -65,7 +66,9 @@ export function pytorchName(method: string, isLiteral: boolean): string {
 
 async function describe(name: string, options: BenchStepOptions): Promise<PytorchPlan> {
   const asked =
-    name === recomputeName ? { ...withCheckpoints(options), method: 'backprop' } : { ...options, method: name };
+    name === recomputeName
+      ? { ...(await withCheckpoints(options)), method: endToEndMethod }
+      : { ...options, method: name };
   const { backbone, width, memory, batch, image, classes } = asked;
   const { compiled, dispose } = await buildPlan({ ...asked, seed: 1 }, image, classes);
   const description = describePlan(compiled, batch);

@@ -1,1 +1,20 @@
-export { createMethod, decoratorNames, methodFromConfig, methodNames } from './methods.js';
+export { type Catalog, createCatalog, type MoreOptions } from './catalog.js';
+export type {
+  DecoratorFactory,
+  Entry,
+  Factories,
+  Factory,
+  FactoryContext,
+  Table,
+  TableName,
+  Tables,
+} from './factories.js';
+export type { ExternalModule } from './project/external-module.js';
+export {
+  type CatalogRequest,
+  type ProjectCatalog,
+  type ProjectOptions,
+  type ProjectResolver,
+  projectResolver,
+} from './project/project-resolver.js';
+export { endToEndMethod, standardCatalog } from './standard-catalog.js';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LocalgradError } from './errors.js';
-import { formatMethodExpression, type MethodExpression, parseMethodExpression } from './expression.js';
+import { type Expression, formatExpression, type OptionValue, parseExpression } from './expression.js';
 
-describe('parseMethodExpression', () => {
-  it.each<[string, MethodExpression]>([
+describe('parseExpression', () => {
+  it.each<[string, Expression]>([
     ['dgl', { name: 'dgl', options: {} }],
     ['  dgl ( ) ', { name: 'dgl', options: {} }],
     ['dgl(head: 1c2f)', { name: 'dgl', options: { head: '1c2f' } }],
@@ -21,8 +21,20 @@ describe('parseMethodExpression', () => {
       '@someone/own-method(a:-1e-3,b:true,c:false,d:auglocal-dgl)',
       { name: '@someone/own-method', options: { a: -1e-3, b: true, c: false, d: 'auglocal-dgl' } },
     ],
+    [
+      'lam(greedy, leap: [[1, 3], [2], []], on: all)',
+      { name: 'lam', of: { name: 'greedy', options: {} }, options: { leap: [[1, 3], [2], []], on: 'all' } },
+    ],
+    [
+      'mlm("./my methods (old), new/own.mjs"(head: "3"))',
+      { name: 'mlm', of: { name: './my methods (old), new/own.mjs', options: { head: '3' } }, options: {} },
+    ],
+    [
+      'a(text: "say \\"no\\" in C:\\\\x", path: "C:\\y", empty: "")',
+      { name: 'a', options: { text: 'say "no" in C:\\x', path: 'C:\\y', empty: '' } },
+    ],
   ])('reads %s', (text, expected) => {
-    expect(parseMethodExpression(text)).toEqual(expected);
+    expect(parseExpression(text)).toEqual(expected);
   });
 
   it.each<[string, number, RegExp]>([
@@ -39,10 +51,15 @@ describe('parseMethodExpression', () => {
     ['dgl(: 3)', 5, /expected a method name, found ':'/],
     ['dgl(head: 1c2f,)', 16, /expected 'option: value', found '\)'/],
     ['(dgl)', 1, /expected a method name, found '\('/],
+    ['lam(dgl, leap: [1 2])', 19, /expected ',' or '\]', found '2'/],
+    ['lam(dgl, leap: [1', 18, /expected ',' or '\]', found the end/],
+    ['lam(dgl, leap: ])', 16, /expected a value for 'leap', found '\]'/],
+    ['mlm("./own.mjs)', 5, /expected a method name, found "\.\/own\.mjs\) without an end/],
+    ['""', 1, /expected a method name, found '""'/],
   ])('says where %j goes wrong', (text, column, message) => {
     let error: unknown;
     try {
-      parseMethodExpression(text);
+      parseExpression(text);
     } catch (thrown) {
       error = thrown;
     }
@@ -55,7 +72,7 @@ describe('parseMethodExpression', () => {
   });
 
   it('keeps names that JavaScript treats specially, for methods to refuse', () => {
-    const { name, options } = parseMethodExpression('constructor(__proto__: 3, toString: valueOf)');
+    const { name, options } = parseExpression('constructor(__proto__: 3, toString: valueOf)');
     expect(name).toBe('constructor');
     expect(Object.entries(options)).toEqual([
       ['__proto__', 3],
@@ -63,19 +80,27 @@ describe('parseMethodExpression', () => {
     ]);
   });
 
-  it('rejects nesting deeper than 32 decorators and texts longer than 10,000 characters', () => {
+  it('names the kind of thing that the expression stands for', () => {
+    expect(() => parseExpression('resnet32(', 'backbone')).toThrow(
+      "Backbone 'resnet32(', column 10: expected a backbone name, found the end.",
+    );
+    expect(() => parseExpression('', 'optimizer')).toThrow(/expected an optimizer name/);
+  });
+
+  it('rejects nesting deeper than 32 decorators or lists, and texts longer than 10,000 characters', () => {
     const nested = (depth: number) => `${'mlm('.repeat(depth)}dgl${')'.repeat(depth)}`;
-    expect(formatMethodExpression(parseMethodExpression(nested(32)))).toBe(nested(32));
-    expect(() => parseMethodExpression(nested(33))).toThrow(/column 133: expected at most 32 decorators/);
-    expect(() => parseMethodExpression(nested(100_000))).toThrow(/at most 10,000 characters/);
-    expect(() => parseMethodExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
+    expect(formatExpression(parseExpression(nested(32)))).toBe(nested(32));
+    expect(() => parseExpression(nested(33))).toThrow(/column 133: expected at most 32 decorators/);
+    expect(() => parseExpression(nested(100_000))).toThrow(/at most 10,000 characters/);
+    expect(() => parseExpression(`a(b: ${'['.repeat(9000)}`)).toThrow(/expected at most 32 levels of lists/);
+    expect(() => parseExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
   });
 
   it('throws LocalgradError or returns, whatever the text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('a', '1', '(', ')', ',', ':', ' ', '-') }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom(...'a1(),: -[]"\\') }), (text) => {
         try {
-          expect(parseMethodExpression(text).name).not.toBe('');
+          expect(parseExpression(text).name).not.toBe('');
         } catch (error) {
           expect(LocalgradError.isInstance(error)).toBe(true);
         }
@@ -85,16 +110,19 @@ describe('parseMethodExpression', () => {
   });
 });
 
-describe('formatMethodExpression', () => {
-  const word = fc
-    .stringMatching(/^[a-z@][\w./@-]{0,12}$/)
-    .filter((text) => Number.isNaN(Number(text)) && text !== 'true' && text !== 'false');
+describe('formatExpression', () => {
+  const word = fc.oneof(fc.stringMatching(/^[a-z@][\w./@-]{0,12}$/), fc.string({ minLength: 1, unit: 'grapheme' }));
+  const text = fc.oneof(word, fc.constantFrom('', 'true', '1e3', '0x10', ' ', '-0', 'Infinity'));
   const number = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0));
-  const options = fc.dictionary(word, fc.oneof(word, number, fc.integer(), fc.boolean()), {
-    maxKeys: 4,
-    noNullPrototype: true,
-  });
-  const { expression } = fc.letrec<{ expression: MethodExpression }>((tie) => ({
+  const { value } = fc.letrec<{ value: OptionValue }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.oneof(text, number, fc.integer(), fc.boolean()),
+      fc.array(tie('value'), { maxLength: 3 }),
+    ),
+  }));
+  const options = fc.dictionary(word, value, { maxKeys: 4, noNullPrototype: true });
+  const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
     expression: fc.oneof(
       { maxDepth: 4 },
       fc.record({ name: word, options }),
@@ -105,17 +133,20 @@ describe('formatMethodExpression', () => {
   it('is the inverse of parsing', () => {
     fc.assert(
       fc.property(expression, (value) => {
-        const text = formatMethodExpression(value);
-        expect(parseMethodExpression(text)).toEqual(value);
-        expect(formatMethodExpression(parseMethodExpression(text))).toBe(text);
+        const text = formatExpression(value);
+        expect(parseExpression(text)).toEqual(value);
+        expect(formatExpression(parseExpression(text))).toBe(text);
       }),
     );
   });
 
   it('writes what people write', () => {
-    expect(formatMethodExpression(parseMethodExpression('lam( mlm(dgl,window:3),momentum:0.995 )'))).toBe(
+    expect(formatExpression(parseExpression('lam( mlm(dgl,window:3),momentum:0.995 )'))).toBe(
       'lam(mlm(dgl, window: 3), momentum: 0.995)',
     );
-    expect(formatMethodExpression(parseMethodExpression('dgl(scale: -0)'))).toBe('dgl(scale: 0)');
+    expect(formatExpression(parseExpression('dgl(scale: -0)'))).toBe('dgl(scale: 0)');
+    expect(formatExpression(parseExpression('lam("greedy",leap:[[1,3],"[2]"])'))).toBe(
+      'lam(greedy, leap: [[1, 3], "[2]"])',
+    );
   });
 });

@@ -1,115 +1,199 @@
 import { LocalgradError } from './errors.js';
-import { shortened, shown } from './shown.js';
+import { printable, shortened, shown } from './shown.js';
 
-export type OptionValue = string | number | boolean;
+export type OptionValue = string | number | boolean | readonly OptionValue[];
 
-/** A method as it is written on the command line and in files: `lam(mlm(dgl, window: 3), momentum: 0.995)`. */
-export interface MethodExpression {
+/**
+ * A name with options, as written on the command line and in files: `resnet32(width: 8)`, `lam(mlm(dgl), leap: [[1, 3]])`.
+ */
+export interface Expression {
   readonly name: string;
   /** What a decorator wraps. */
-  readonly of?: MethodExpression;
+  readonly of?: Expression;
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
-/** Characters of an expression. */
+/** Maximum number of characters of an expression. */
 const longestText = 10_000;
-/** Decorators around a method. */
-const deepest = 32;
+/** Maximum number of decorators around a method, and of lists within lists: no input exhausts the stack. */
+const maximumDepth = 32;
 
 /**
- * Parses `name`, `name(option: value, …)` or `name(method, option: value, …)`. Names may be those of npm packages.
+ * Parses `name`, `name(option: value, …)` and `name(method, option: value, …)`. Values are words, numbers, `true`, `false`,
+ * lists (`[1, [2, 3]]`) and quoted strings; names may be quoted too: `mlm("./my methods/own.mjs")`.
  *
+ * @param kind kind of thing that the expression names, for messages: `method`, `backbone`
  * @throws LocalgradError `invalid-option` with the column
  */
-export function parseMethodExpression(text: string): MethodExpression {
+export function parseExpression(text: string, kind = 'method'): Expression {
   if (text.length > longestText) {
-    const message = `Method ${shown(text)}: at most ${longestText.toLocaleString('en-US')} characters are allowed.`;
+    const message = `${capitalized(kind)} ${shown(text)}: at most ${longestText.toLocaleString('en-US')} characters are allowed.`;
     throw new LocalgradError('invalid-option', message, { length: text.length });
   }
-  const tokens = tokenize(text);
-  let position = 0;
-  const peek = () => tokens[position] as Token;
-  const fail = (expected: string): never => {
-    const { column, text: found } = peek();
-    throw new LocalgradError(
-      'invalid-option',
-      `Method ${shown(text)}, column ${column}: expected ${expected}, found ${found === '' ? 'the end' : shown(found)}.`,
-      { text: shortened(text), column, expected },
-    );
-  };
-  const take = (kind: Token['kind'], expected: string): string => {
-    if (peek().kind !== kind) fail(expected);
-    return (tokens[position++] as Token).text;
-  };
-
-  const parseMethod = (depth: number): MethodExpression => {
-    if (depth > deepest) fail(`at most ${deepest} decorators around a method`);
-    const name = take('word', 'a method name');
-    const options = new Map<string, OptionValue>();
-    let of: MethodExpression | undefined;
-    if (peek().kind === 'open') {
-      position++;
-      for (let isFirst = true; peek().kind !== 'close'; isFirst = false) {
-        if (!isFirst) take('comma', "',' or ')'");
-        const isOption = tokens[position + 1]?.kind === 'colon';
-        if (isOption) {
-          if (options.has(peek().text)) fail(`no second value for ${shown(peek().text)}`);
-          const key = take('word', 'an option name');
-          position++;
-          options.set(key, parseValue(take('word', `a value for ${shown(key)}`)));
-        } else if (isFirst) {
-          of = parseMethod(depth + 1);
-        } else {
-          fail("'option: value'");
-        }
-      }
-      position++;
-    }
-    // `fromEntries` makes '__proto__' a key like any other, so that methods reject it.
-    const given = Object.fromEntries(options);
-    return of === undefined ? { name, options: given } : { name, of, options: given };
-  };
-
-  const result = parseMethod(0);
-  if (peek().kind !== 'end') fail('the end');
+  const parser = new Parser(text, kind);
+  const result = parser.expression(0);
+  parser.end();
   return result;
 }
 
-/** The inverse of `parseMethodExpression`, for what that returns. */
-export function formatMethodExpression({ name, of, options }: MethodExpression): string {
+/** The inverse of `parseExpression`. Quotes names and strings only where needed. */
+export function formatExpression({ name, of, options }: Expression): string {
   const parts = [
-    ...(of === undefined ? [] : [formatMethodExpression(of)]),
-    ...Object.entries(options).map(([key, value]) => `${key}: ${String(value)}`),
+    ...(of === undefined ? [] : [formatExpression(of)]),
+    ...Object.entries(options).map(([key, value]) => `${quotedIfNeeded(key)}: ${formatValue(value)}`),
   ];
-  return parts.length === 0 ? name : `${name}(${parts.join(', ')})`;
+  const written = quotedIfNeeded(name);
+  return parts.length === 0 ? written : `${written}(${parts.join(', ')})`;
 }
 
+function formatValue(value: OptionValue): string {
+  if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`;
+  if (typeof value !== 'string') return String(value);
+  return readWord(value) === value ? quotedIfNeeded(value) : quoted(value);
+}
+
+const plainWord = /^[^\s(),:[\]"]+$/;
+
+function quotedIfNeeded(text: string): string {
+  return plainWord.test(text) ? text : quoted(text);
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
+}
+
+type Punctuation = '(' | ')' | ',' | ':' | '[' | ']';
+
 interface Token {
-  readonly kind: 'word' | 'open' | 'close' | 'comma' | 'colon' | 'end';
+  readonly kind: Punctuation | 'word' | 'string' | 'unterminated string' | 'end';
+  /** Strings without their quotes. */
   readonly text: string;
+  /** As written. */
+  readonly source: string;
   /** From 1. */
   readonly column: number;
 }
 
-const punctuation: ReadonlyMap<string, Token['kind']> = new Map([
-  ['(', 'open'],
-  [')', 'close'],
-  [',', 'comma'],
-  [':', 'colon'],
-]);
+class Parser {
+  readonly #text: string;
+  readonly #kind: string;
+  readonly #tokens: Iterator<Token, Token>;
+  #current: Token;
+  #next: Token;
 
-function tokenize(text: string): Token[] {
-  const tokens: Token[] = [];
-  for (const match of text.matchAll(/[(),:]|[^\s(),:]+/g)) {
-    tokens.push({ kind: punctuation.get(match[0]) ?? 'word', text: match[0], column: match.index + 1 });
+  constructor(text: string, kind: string) {
+    this.#text = text;
+    this.#kind = kind;
+    this.#tokens = tokenize(text);
+    this.#current = this.#tokens.next().value;
+    this.#next = this.#tokens.next().value;
   }
-  return [...tokens, { kind: 'end', text: '', column: text.length + 1 }];
+
+  expression(depth: number): Expression {
+    const article = /^[aeiou]/.test(this.#kind) ? 'an' : 'a';
+    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} decorators around ${article} ${this.#kind}`);
+    const name = this.#name(`${article} ${this.#kind} name`);
+    const options = new Map<string, OptionValue>();
+    let of: Expression | undefined;
+    if (this.#skip('(')) {
+      for (let isFirst = true; !this.#skip(')'); isFirst = false) {
+        if (!isFirst && !this.#skip(',')) this.#fail("',' or ')'");
+        if (this.#next.kind === ':') {
+          if (options.has(this.#current.text)) this.#fail(`no second value for ${shown(this.#current.text)}`);
+          const key = this.#name('an option name');
+          this.#advance();
+          options.set(key, this.#value(`a value for ${shown(key)}`, 0));
+        } else if (isFirst) {
+          of = this.expression(depth + 1);
+        } else {
+          this.#fail("'option: value'");
+        }
+      }
+    }
+    // `fromEntries` makes '__proto__' a key like any other, so that factories reject it.
+    const given = Object.fromEntries(options);
+    return of === undefined ? { name, options: given } : { name, of, options: given };
+  }
+
+  end(): void {
+    if (this.#current.kind !== 'end') this.#fail('the end');
+  }
+
+  #value(expected: string, depth: number): OptionValue {
+    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels of lists`);
+    const { text } = this.#current;
+    if (this.#skip('string')) return text;
+    if (this.#skip('word')) return readWord(text);
+    if (!this.#skip('[')) this.#fail(expected);
+    const values: OptionValue[] = [];
+    while (!this.#skip(']')) {
+      if (values.length > 0 && !this.#skip(',')) this.#fail("',' or ']'");
+      values.push(this.#value('a value or list', depth + 1));
+    }
+    return values;
+  }
+
+  #name(expected: string): string {
+    const { text } = this.#current;
+    if (text === '' || (!this.#skip('word') && !this.#skip('string'))) this.#fail(expected);
+    return text;
+  }
+
+  #skip(kind: Token['kind']): boolean {
+    if (this.#current.kind !== kind) return false;
+    this.#advance();
+    return true;
+  }
+
+  #advance(): void {
+    this.#current = this.#next;
+    this.#next = this.#tokens.next().value;
+  }
+
+  #fail(expected: string): never {
+    const { column, kind, source } = this.#current;
+    const found =
+      kind === 'end'
+        ? 'the end'
+        : kind === 'unterminated string'
+          ? `${printable(shortened(source))} without an end`
+          : shown(source);
+    throw new LocalgradError(
+      'invalid-option',
+      `${capitalized(this.#kind)} ${shown(this.#text)}, column ${column}: expected ${expected}, found ${found}.`,
+      { text: shortened(this.#text), column, expected },
+    );
+  }
 }
 
-function parseValue(text: string): OptionValue {
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Ends with tokens of kind `end`, as many as are asked for. */
+function* tokenize(text: string): Generator<Token, Token> {
+  for (const match of text.matchAll(/[(),:[\]]|"((?:[^"\\]|\\.)*)"|"|[^\s(),:[\]"]+/gs)) {
+    const [source, content] = match;
+    const column = match.index + 1;
+    if (content !== undefined) yield { kind: 'string', text: content.replace(/\\(["\\])/g, '$1'), source, column };
+    else if (isPunctuation(source)) yield { kind: source, text: source, source, column };
+    else if (source === '"') {
+      yield { kind: 'unterminated string', text: '', source: text.slice(match.index), column };
+      break;
+    } else yield { kind: 'word', text: source, source, column };
+  }
+  const end: Token = { kind: 'end', text: '', source: '', column: text.length + 1 };
+  for (;;) yield end;
+}
+
+function isPunctuation(text: string): text is Punctuation {
+  return /^[(),:[\]]$/.test(text);
+}
+
+function readWord(text: string): OptionValue {
   if (text === 'true') return true;
   if (text === 'false') return false;
   const number = Number(text);
-  // Without the sum '-0' would not survive printing.
-  return Number.isFinite(number) ? number + 0 : text;
+  // Without the sum '-0' would not survive printing. An empty text is no number, though `Number('')` is 0.
+  return text.trim() !== '' && Number.isFinite(number) ? number + 0 : text;
 }

@@ -28,12 +28,7 @@ export {
   requireOption,
   unknownName,
 } from './errors.js';
-export {
-  formatMethodExpression,
-  type MethodExpression,
-  type OptionValue,
-  parseMethodExpression,
-} from './expression.js';
+export { type Expression, formatExpression, type OptionValue, parseExpression } from './expression.js';
 export type {
   BorrowedBlock,
   Head,

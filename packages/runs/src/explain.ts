@@ -1,6 +1,8 @@
 import { selectBackend } from '@localgrad/backends';
+import { endToEndMethod } from '@localgrad/catalog';
 import type { Shape3 } from '@localgrad/core';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
+import type { NameOptions } from './config/resolve-names.js';
 import { buildPlan, type PlanConfig } from './prepare-run.js';
 
 export interface ExplainOptions extends PlanConfig {
@@ -33,18 +35,18 @@ export interface Explanation extends PlanDescription {
 }
 
 /** What a plan will do and cost, before a step is run. */
-export async function explain(options: ExplainOptions): Promise<Explanation> {
+export async function explain(options: ExplainOptions, names: NameOptions = {}): Promise<Explanation> {
   // Weights have to live somewhere; nothing is computed.
   const backend = await selectBackend('cpu');
   try {
     const describe = async (config: PlanConfig) => {
-      const plan = await buildPlan(config, options.image, options.classes);
+      const plan = await buildPlan(config, options.image, options.classes, names);
       const description = describePlan(plan.compiled, options.batch);
       plan.dispose();
       return description;
     };
     const own = await describe(options);
-    const backprop = await describe({ ...options, method: 'backprop', memory: 'residuals' });
+    const backprop = await describe({ ...options, method: endToEndMethod, memory: 'residuals' });
     const relate = (other: { readonly unitsOfWork: number; readonly predictedPeakBytes: number }): Relation => ({
       work: own.totals.unitsOfWork / other.unitsOfWork,
       memory: own.totals.predictedPeakBytes / other.predictedPeakBytes,

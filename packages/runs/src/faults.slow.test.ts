@@ -6,10 +6,11 @@ import { LocalgradError } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runConfigSchema } from './config/run-config.js';
-import { type ExecuteOptions, executeRun } from './execute-run.js';
+import type { ExecuteOptions } from './execute-options.js';
+import { executeRun } from './execute-run.js';
 import { type Call, effects, systemError, watchCalls } from './folder/faults.fixture.js';
 import { VolatileDisk } from './folder/volatile-disk.fixture.js';
-import { loadData } from './prepare-run.js';
+import { loadData } from './load-data.js';
 
 const config = runConfigSchema.parse({
   ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 20, testImages: 20 },
@@ -54,7 +55,7 @@ function resultIn(run: string): unknown {
 
 /** Files that a run with all its ends leaves. */
 const filesOfAFinishedRun = [
-  ...['.localgrad.json', 'claims', 'config.yaml', 'environment.json'],
+  ...['.localgrad.json', 'claims', 'config.yaml', 'environment.json', 'identity.json'],
   ...['metrics.jsonl', 'summary.json', 'weights.safetensors'],
 ];
 

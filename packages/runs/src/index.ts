@@ -1,9 +1,14 @@
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
-export { flagOf } from './config/flag-names.js';
+export { checkNames } from './config/check-names.js';
+export { checkRun } from './config/check-run.js';
+export { type ConfigProblem, configError, configProblemOf } from './config/config-error.js';
+export { resolveConfig } from './config/resolve-config.js';
+export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
-export { executeRun, type KeepOptions, keepsCheckpoints, runIdOf } from './execute-run.js';
+export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
+export { type ExecuteResult, executeRun } from './execute-run.js';
 export { type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';
 export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from './export-weights.js';
 export { type Fault, faultOf } from './fault.js';
@@ -31,9 +36,21 @@ export {
 } from './folder/run-state.js';
 export { parseState, readStateFile, type StateFormat } from './folder/state-file.js';
 export { explainWriteError } from './folder/write-errors.js';
+export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config-identity.js';
+export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
+export { differencesInFolder } from './identity/run-folder.js';
+export { identifyRun, type RunIdentity } from './identity/run-identity.js';
+export { loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
-export { buildNetwork, buildPlan, loadData, type NetworkConfig, prepareRun } from './prepare-run.js';
-export type { FileChecksum, RunEnvironment, RunSummary, SummaryCost, SummaryObjective } from './run-summary.js';
+export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
+export {
+  type FileChecksum,
+  isDiverged,
+  type RunEnvironment,
+  type RunSummary,
+  type SummaryCost,
+  type SummaryObjective,
+} from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
 export { readText } from './yaml/read-text.js';

@@ -17,9 +17,10 @@ import { probeModules, type TrainingEvent } from '@localgrad/train';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { runConfigSchema } from './config/run-config.js';
-import { type ExecuteOptions, executeRun } from './execute-run.js';
+import type { ExecuteOptions } from './execute-options.js';
+import { executeRun } from './execute-run.js';
 import { listAttempts } from './folder/attempts.js';
-import { loadData } from './prepare-run.js';
+import { loadData } from './load-data.js';
 
 vi.mock('@localgrad/train', async (original) => {
   const actual = await original<typeof import('@localgrad/train')>();
@@ -156,7 +157,9 @@ describe('a run that is interrupted, or meets another', () => {
       },
     };
     const { result } = execute({ backend: slow });
-    await expect(result).rejects.toThrow(/holds run .* differs from this one .* in seed/);
+    await expect(result).rejects.toThrow(
+      /contains a different run: seed: 99 there, 1 here\. Choose another --output, or pass --resume never/,
+    );
     expect(readFileSync(inFolder('config.yaml'), 'utf8')).toBe(other);
     expect(await outcomes()).toEqual(['stopped']);
     expect(existsSync(inFolder('metrics.jsonl'))).toBe(false);

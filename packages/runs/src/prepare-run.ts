@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { backboneFactory, loadWeights, publishedPartition } from '@localgrad/backbones';
-import { createMethod } from '@localgrad/catalog';
+import { type LoadedWeights, loadWeights, publishedPartition } from '@localgrad/backbones';
+import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
-  LocalgradError,
   type Network,
   type ParameterScope,
   type PartitionSpec,
@@ -12,11 +10,16 @@ import {
 } from '@localgrad/core';
 import { augmentations, createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
-import { loadNamedOrFolder } from '@localgrad/image-data';
-import { costOf, createSchedule, createScope, sgd } from '@localgrad/nn';
+import { costOf, createScope } from '@localgrad/nn';
 import type { TrainOptions } from '@localgrad/train';
-import { inFlags } from './config/flag-names.js';
+import { checkImages } from './config/check-images.js';
+import { configError } from './config/config-error.js';
+import { optimizerOf, scheduleOf } from './config/optimization.js';
+import { inTermsOfKeys } from './config/option-keys.js';
+import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import { nonFiniteParameter } from './divergence.js';
+import { readInitialWeights } from './identity/run-identity.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
 
@@ -26,13 +29,14 @@ export function buildNetwork(
   inputShape: Shape3,
   classes: number,
   scope: ParameterScope,
+  catalog: Catalog = standardCatalog,
 ): Network {
-  const factory = backboneFactory(config.backbone, config.width === undefined ? {} : { width: config.width });
+  const factory = catalog.backbone(config.backbone, { width: config.width });
   const backbone = factory.build({ inputShape, classes, scope });
-  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config), costOf));
+  return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config, backbone.name), costOf));
 }
 
-function partitionOf({ backbone, modules, partition, stemModule }: NetworkConfig): PartitionSpec {
+function partitionOf({ modules, partition, stemModule }: NetworkConfig, backbone: string): PartitionSpec {
   if (Array.isArray(partition)) return { sizes: partition };
   if (partition === 'published') return { lastBlocks: publishedPartition(backbone, modules) };
   return { modules, strategy: partition as 'even', ...(stemModule === undefined ? {} : { stemModule }) };
@@ -48,32 +52,36 @@ export interface BuiltPlan {
 export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
 
 /** @throws LocalgradError */
-export function buildPlan(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
-  return inFlags(config, () => buildPlanOf(config, inputShape, classes));
+export function buildPlan(
+  config: PlanConfig,
+  inputShape: Shape3,
+  classes: number,
+  names: NameOptions = {},
+): Promise<BuiltPlan> {
+  return inTermsOfKeys(config, () => buildPlanOf(config, inputShape, classes, names));
 }
 
-async function buildPlanOf(config: PlanConfig, inputShape: Shape3, classes: number): Promise<BuiltPlan> {
-  const method = await createMethod(config.method);
+async function buildPlanOf(
+  config: PlanConfig,
+  inputShape: Shape3,
+  classes: number,
+  names: NameOptions,
+): Promise<BuiltPlan> {
+  const { method: expression, backbone } = config;
+  const { catalog } = await resolveNames({ method: expression, backbone }, names);
+  const method = catalog.method(expression);
   const scope = createScope(config.seed);
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };
   try {
-    const network = buildNetwork(config, inputShape, classes, scope);
+    const network = buildNetwork(config, inputShape, classes, scope, catalog);
     const compiled = compilePlan(network, method.plan(network), { scope, memory: config.memory });
     return { network, compiled, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
-}
-
-/** The images of a config. @throws LocalgradError in terms of flags */
-export function loadData(config: RunConfig): Promise<DatasetSplits> {
-  const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-  const options = { folder: dataFolder, resize, pad, train: trainImages, test: testImages };
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return inFlags(config, () => loadNamedOrFolder(dataset, given));
 }
 
 /** What `train` needs, made from a config, and how to free it. */
@@ -87,20 +95,22 @@ export interface PreparedRun {
   dispose(): void;
 }
 
-/** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError in terms of flags */
-export function prepareRun(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
-  return inFlags(config, () => prepare(config, data));
-}
-
-async function prepare(config: RunConfig, data: DatasetSplits): Promise<PreparedRun> {
+/** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError */
+export async function prepareRun(
+  config: RunConfig,
+  data: DatasetSplits,
+  names: NameOptions = {},
+): Promise<PreparedRun> {
   const { train, test } = data;
-  const { learningRate, momentum, nesterov, weightDecay, batch, seed, epochs, logEvery } = config;
-  const plan = await buildPlan(config, train.imageShape, train.classes.length);
+  const { batch, seed, epochs, logEvery } = config;
+  checkImages(config, data);
+  const { catalog } = await resolveNames(config, names);
+  const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
   const notices: string[] = [];
   if (config.initialWeights !== undefined) {
     try {
       const { initialWeights } = config;
-      const { prefix } = loadWeights(plan.network, await readWeights(initialWeights), initialWeights);
+      const { prefix } = await loadInitialWeights(plan, initialWeights);
       if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     } catch (error) {
       plan.dispose();
@@ -118,12 +128,8 @@ async function prepare(config: RunConfig, data: DatasetSplits): Promise<Prepared
     batchSize: Math.min(batch, test.size),
     normalization: batches.normalization,
   });
-  const optimizer = sgd({ learningRate, momentum, nesterov: nesterov && momentum > 0, weightDecay });
-  const schedule = createSchedule({
-    schedule: config.schedule,
-    learningRate,
-    ...(config.warmup === undefined ? {} : { warmup: config.warmup }),
-  });
+  const optimizer = optimizerOf(config, catalog);
+  const schedule = scheduleOf(config, catalog);
   return {
     compiled: plan.compiled,
     normalization: batches.normalization,
@@ -136,11 +142,12 @@ async function prepare(config: RunConfig, data: DatasetSplits): Promise<Prepared
   };
 }
 
-async function readWeights(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const message = `Cannot read the initial weights '${file}': ${(error as Error).message}.`;
-    throw new LocalgradError('invalid-data', message, { file }, { cause: error });
+/** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
+export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<LoadedWeights> {
+  const loaded = loadWeights(network, await readInitialWeights(file), file);
+  const problem = await nonFiniteParameter(compiled.parameters.values());
+  if (problem !== null) {
+    throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
   }
+  return loaded;
 }

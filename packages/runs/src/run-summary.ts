@@ -36,7 +36,15 @@ export interface FileChecksum {
 /** Result of a finished run: `summary.json` in its folder. Times cover all attempts, without work lost to interruptions. */
 export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
-  /** Hash of the resolved config. */
+  /**
+   * `diverged`: training came to its end, but the network is not a result, since its test loss or one of its tensors is NaN
+   * or infinite. Such a run is not repeated, and belongs in no mean. Absent in summaries of versions that did not write it:
+   * `isDiverged` covers them.
+   */
+  readonly status?: 'finished' | 'diverged';
+  /** Why the run counts as diverged; null otherwise. */
+  readonly divergence?: string | null;
+  /** Hash of all that the result depends on; `identity.json` holds the parts. */
   readonly runId: string;
   readonly config: JsonObject;
   /** TensorFlow.js backend that the run was on, e.g. `wasm`. */
@@ -47,6 +55,13 @@ export interface RunSummary extends TrainingResult {
   readonly probes: readonly number[] | null;
   /** Of `weights.safetensors`; missing in runs of versions that did not write it. */
   readonly weights?: FileChecksum;
+}
+
+/** Whether a run diverged. Summaries of earlier versions have no status; in them the test loss of such a run is null. */
+export function isDiverged({ status, epochs }: Partial<Pick<RunSummary, 'status' | 'epochs'>>): boolean {
+  if (status !== undefined) return status === 'diverged';
+  const loss: unknown = epochs?.at(-1)?.testLoss;
+  return loss === null;
 }
 
 /** What a run depends on besides its config: `environment.json` in its folder. */

@@ -4,7 +4,7 @@ import {
   type LocalLearningMethod,
   type MethodDecorator,
   type Parameter,
-  parseMethodExpression,
+  parseExpression,
   trainingMode,
   validatePlan,
 } from '@localgrad/core';
@@ -63,7 +63,7 @@ export function describeMethod(
     it('has a name that can be written on a command line, and a config that is plain data', () => {
       const method = create();
       expect(method.specVersion).toBe('v1');
-      expect(() => parseMethodExpression(method.name)).not.toThrow();
+      expect(() => parseExpression(method.name)).not.toThrow();
       const config = JSON.parse(JSON.stringify(method.config)) as JsonObject;
       expect(config).toEqual(method.config);
       if (fromConfig !== undefined) expect(fromConfig(config).config).toEqual(method.config);

@@ -1,5 +1,5 @@
 import { cifarResNet } from '@localgrad/backbones';
-import { createMethod, methodFromConfig } from '@localgrad/catalog';
+import { projectResolver, standardCatalog } from '@localgrad/catalog';
 import {
   clockAt,
   createNetwork,
@@ -30,10 +30,9 @@ export async function runTrainingCase(
   const groups = new Groups();
   try {
     const network = buildNetwork(spec, scope);
-    const method =
-      typeof spec.method === 'string'
-        ? await createMethod(spec.method)
-        : await methodFromConfig(spec.method as JsonObject);
+    const expression = spec.method as string | JsonObject;
+    const { catalog } = await projectResolver().extend(standardCatalog, { method: expression });
+    const method = catalog.method(expression);
     const compiled = compilePlan(network, method.plan(network), { scope, memory });
     assignStart(spec, compiled, tensors);
     const optimizer = spec.optimizer === undefined ? undefined : sgd(spec.optimizer);

@@ -2,7 +2,7 @@ import { LocalgradError, type Shape3, shown } from '@localgrad/core';
 import { explanationSvg } from '@localgrad/report';
 import { type Explanation, explain, writeWhole } from '@localgrad/runs';
 import type { Command } from 'commander';
-import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
+import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
 
@@ -70,7 +70,9 @@ export function registerExplain(program: Command, present: Presenter): void {
             `--classes: ${shown(flags.classes)}; allowed: integers from 2 to ${mostClasses}.`,
           );
         }
-        return withFigure(await explain({ ...config, image: parseShape(flags.image), classes }), flags.svg);
+        const image = parseShape(flags.image);
+        const explanation = await withFlagNames(() => explain({ ...config, image, classes }), command, file);
+        return withFigure(explanation, flags.svg);
       }, renderReport),
     );
 }

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import type { RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
-import { executeRun, type KeepOptions, runIdOf } from '@localgrad/runs';
+import { executeRun, identifyRun, type KeepOptions, loadData } from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
 import { type Command, Option } from 'commander';
-import { addConfigFlags, resolveRunConfig } from '../config/flags.js';
+import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { httpUrl } from '../http-url.js';
 import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
@@ -21,20 +21,22 @@ export interface TrainOptions {
 
 export interface TrainReport extends RunSummary {
   readonly folder: string;
-  /** The run was there already, and was not run again. */
+  /** The run had finished before and was not repeated. */
   readonly wasFinished: boolean;
 }
 
 /**
- * Trains one run in a folder of its own, or goes on with it where it was interrupted.
+ * Trains one run in a folder of its own, or resumes it.
  *
- * @throws LocalgradError `misuse` where another process is at work on the same run
+ * @throws LocalgradError `misuse` where another process is working on the same run
  */
 export async function train(config: RunConfig, terminal: Terminal, options: TrainOptions = {}): Promise<TrainReport> {
-  const folder = options.output ?? join('localgrad-runs', runIdOf(config));
+  const data = await loadData(config);
+  const folder = options.output ?? join('localgrad-runs', (await identifyRun(config, data)).runId);
   const result = await executeRun({
     config,
     folder,
+    data,
     resume: options.resume ?? 'auto',
     ...(options.keep === undefined ? {} : { keep: options.keep }),
     ...(options.trackers === undefined ? {} : { trackers: options.trackers }),
@@ -43,7 +45,7 @@ export async function train(config: RunConfig, terminal: Terminal, options: Trai
     onProblem: (message) => void terminal.stderr.write(`localgrad: ${message}\n`),
   });
   if (result === undefined) {
-    throw new LocalgradError('misuse', `Another process is at work on the run in '${folder}'.`, { folder });
+    throw new LocalgradError('misuse', `Another process is working on the run in '${folder}'.`, { folder });
   }
   return { ...result.summary, folder, wasFinished: result.wasFinished };
 }
@@ -56,13 +58,17 @@ export function renderTrain({
   totalSeconds,
   folder,
   wasFinished,
+  divergence,
 }: TrainReport): string {
   const percent = (value: number | null) => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
   return [
+    ...(divergence === null || divergence === undefined
+      ? []
+      : [`DIVERGED        ${divergence}: the accuracy below is not a result`]),
     `test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`,
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
-    `run folder      ${folder}${wasFinished ? ' (it was finished already; --resume never runs it again)' : ''}`,
+    `run folder      ${folder}${wasFinished ? ' (finished before; --resume never runs it again)' : ''}`,
   ].join('\n');
 }
 
@@ -79,53 +85,63 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
   const command = program
     .command('train')
     .summary('train one run from flags or a YAML file')
-    .description('Trains one run. Flags override the file; keys of the file are the flags in camelCase.')
+    .description(
+      'Trains one run. Flags override the file; keys of the file are the flags in camelCase. Exit code 3: the run diverged.',
+    )
     .argument('[file]', 'YAML file with any of the options below')
     .option('--output <folder>', 'run folder (default: localgrad-runs/<run id>)')
     .addOption(
-      new Option('--resume <how>', 'auto: go on where the run was interrupted; never: start over')
+      new Option(
+        '--resume <how>',
+        'auto resumes an interrupted run; never starts over and replaces the run in the folder',
+      )
         .choices(['auto', 'never'])
         .default('auto'),
     )
-    .option('--checkpoint-epochs <number>', 'epochs between two checkpoints (default: 1)', wholeNumber)
-    .option('--checkpoint-steps <number>', 'steps between two further checkpoints (default: none)', wholeNumber)
+    .option('--checkpoint-epochs <number>', 'number of epochs between checkpoints (default: 1)', wholeNumber)
+    .option('--checkpoint-steps <number>', 'number of steps between further checkpoints (default: none)', wholeNumber)
     .option(
       '--keep-last <number>',
-      'checkpoints to keep, also when the run has finished (default: 2, then none)',
+      'number of checkpoints to keep, also after the run has finished (default: 2, then none)',
       wholeNumber,
     )
     .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
-    .option('--tensorboard', "also write TensorBoard's event files, into the run's folder")
-    .option('--csv', "also write a table with a row an epoch, epochs.csv in the run's folder")
+    .option('--tensorboard', 'also write TensorBoard event files into the run folder')
+    .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')
     .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', httpUrl)
-    .option('--mlflow-experiment <name>', "MLflow's experiment (default: localgrad)");
+    .option('--mlflow-experiment <name>', 'MLflow experiment (default: localgrad)');
   addConfigFlags(command)
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  localgrad train --backbone resnet14 --width 4 --modules 7 --method dgl --resize 16\n' +
         '  localgrad train run.yaml --seed 2 --json\n' +
-        '  localgrad train run.yaml --checkpoint-steps 100    # killed? the same command goes on',
+        '  localgrad train run.yaml --checkpoint-steps 100    # interrupted? run it again to resume',
     )
     .action((file: string | undefined, flags: TrainFlags) =>
       present(
         async () =>
-          train(await resolveRunConfig(command, file), terminal, {
-            output: flags.output,
-            resume: flags.resume,
-            trackers: {
-              tensorboard: flags.tensorboard,
-              csv: flags.csv,
-              mlflow: flags.mlflow,
-              mlflowExperiment: flags.mlflowExperiment,
-            },
-            keep: {
-              everyEpochs: flags.checkpointEpochs,
-              everySteps: flags.checkpointSteps,
-              keepLast: flags.keepLast,
-              keepBest: flags.keepBest,
-            },
-          }),
+          withFlagNames(
+            async () =>
+              train(await resolveRunConfig(command, file), terminal, {
+                output: flags.output,
+                resume: flags.resume,
+                trackers: {
+                  tensorboard: flags.tensorboard,
+                  csv: flags.csv,
+                  mlflow: flags.mlflow,
+                  mlflowExperiment: flags.mlflowExperiment,
+                },
+                keep: {
+                  everyEpochs: flags.checkpointEpochs,
+                  everySteps: flags.checkpointSteps,
+                  keepLast: flags.keepLast,
+                  keepBest: flags.keepBest,
+                },
+              }),
+            command,
+            file,
+          ),
         renderTrain,
       ),
     );

@@ -1,8 +1,8 @@
 import { LocalgradError } from '@localgrad/core';
-import { flagOf, parseRunFile, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
+import { parseRunFile, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { addConfigFlags, resolveRunConfig } from './flags.js';
+import { addConfigFlags, flagOf, resolveRunConfig } from './flags.js';
 
 function problemsOf(text: string): string[] {
   try {

@@ -1,8 +1,22 @@
 import { LocalgradError } from '@localgrad/core';
-import { explainIssues, flagOf, type RunConfig, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
+import {
+  configProblemOf,
+  explainIssues,
+  parseYaml,
+  type RunConfig,
+  readRunFile,
+  readText,
+  runConfigKeys,
+  runConfigSchema,
+} from '@localgrad/runs';
 import { type Command, Option } from 'commander';
 
 type Key = keyof RunConfig;
+
+/** `learningRate` → `learning-rate` */
+export function flagOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
 
 const booleans: readonly Key[] = ['nesterov', 'probe'];
 const numbers: readonly Key[] = [
@@ -62,6 +76,31 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
     ({ path, message }) => `--${flagOf(String(path[0]))}: ${message}`,
   );
   throw new LocalgradError('invalid-option', messages.join('\n'), { problems: messages });
+}
+
+/**
+ * Runs a command's work; an error about a key of the config then names the flag that was typed, or the place in the file.
+ */
+export async function withFlagNames<Result>(
+  work: () => Promise<Result>,
+  command: Command,
+  file: string | undefined,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const found = configProblemOf(error);
+    if (found === undefined || !LocalgradError.isInstance(error)) throw error;
+    const place = await placeOf(found.key, command, file);
+    throw new LocalgradError(error.code, `${place}: ${found.problem}`, { key: found.key, place }, { cause: error });
+  }
+}
+
+async function placeOf(key: string, command: Command, file: string | undefined): Promise<string> {
+  const isTyped = command.getOptionValueSource(key) === 'cli';
+  if (isTyped || file === undefined) return `--${flagOf(key)}`;
+  const document = parseYaml(await readText(file), file, runConfigKeys);
+  return Object.hasOwn(document.value, key) ? `${document.at([key])}: ${key}` : `--${flagOf(key)}`;
 }
 
 function parserOf(key: Key): (text: string) => unknown {

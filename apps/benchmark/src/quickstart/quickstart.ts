@@ -1,7 +1,7 @@
-import { loadStudy, quoted, writeSweep } from '@localgrad/experiments';
+import { loadStudy, prepareSweep, quoted } from '@localgrad/experiments';
 import type { RunStatus } from '@localgrad/runs';
 import { report } from '../commands/report.js';
-import { executeSweep, runIdOfJson } from '../commands/sweep/run-sweep.js';
+import { executeSweep } from '../sweep/execute-sweep.js';
 import type { Terminal } from '../terminal.js';
 import { type QuickstartSettings, quickstartExperiment } from './experiment.js';
 import { type QuickstartResults, quickstartResults } from './results.js';
@@ -31,8 +31,8 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   const start = performance.now();
   const { output: folder, ...settings } = options;
   const experiment = await quickstartExperiment(settings);
-  const sweep = await writeSweep(folder, experiment, { runIdOf: runIdOfJson, command: commandOf(options) });
-  const { counts, passed } = await executeSweep(sweep, { executor: 'debug', beforeFirst: warmUp }, terminal);
+  const sweep = await prepareSweep({ experiment, folder, command: commandOf(options) });
+  const { counts, runs } = await executeSweep(sweep, { executor: 'debug', beforeFirst: warmUp }, terminal);
   const { files } = await report(folder, undefined, terminal);
   return {
     ...(await quickstartResults(await loadStudy(sweep))),
@@ -40,7 +40,7 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
     report: files.html,
     totalSeconds: (performance.now() - start) / 1000,
     counts,
-    passed,
+    passed: counts.finished === runs,
   };
 }
 

@@ -1,7 +1,6 @@
-import type { SweepStatus, WorkerMessage } from '@localgrad/experiments';
+import { describeMessage, type SweepStatus, type WorkerMessage } from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { createLogUpdate } from 'log-update';
-import { describeMessage } from '../commands/worker.js';
 import type { TextStream } from '../terminal.js';
 
 /** What workers do, as it happens: on a terminal one line each that changes, elsewhere one line for each run. */

@@ -75,7 +75,7 @@ describe('localgrad worker', () => {
     await prepare(experiment('greedy'));
     const { exitCode, stderr } = await run('worker', 'e.yaml', `--task=${text}`);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('They must be whole numbers from 0 on, separated by commas');
+    expect(stderr).toContain('Allowed: whole numbers from 0, separated by commas');
   });
 
   it('passes over what the experiment wants no more, and refuses what it never had', async () => {
@@ -84,7 +84,7 @@ describe('localgrad worker', () => {
     const { exitCode, stdout, stderr } = await run('worker', 'e.yaml', '--task', '0');
     expect(exitCode).toBe(0);
     expect(stdout).toBe('finished 0 runs\n');
-    expect(stderr).toContain('task 0 is no part of the experiment any more');
+    expect(stderr).toContain('task 0 is no longer part of the experiment and is skipped');
     expect((await run('worker', 'e.yaml', '--task', '2')).stderr).toMatch(/no task 2 .* Allowed: 0 to 1/);
   });
 });

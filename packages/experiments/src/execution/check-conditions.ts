@@ -1,43 +1,94 @@
+import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import { buildPlan, type RunConfig, runConfigSchema } from '@localgrad/runs';
-import type { Sweep } from '../sweep/sweep-folder.js';
+import {
+  checkRun,
+  configProblemOf,
+  differencesInFolder,
+  identifyRun,
+  type RunConfig,
+  type RunIdentity,
+  runConfigSchema,
+} from '@localgrad/runs';
+import { type Experiment, placesIn } from '../files/experiment.js';
+import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import type { SweepStatus } from '../sweep/sweep-status.js';
 import { DataCache } from './data-cache.js';
 
 /**
- * Builds the plan of each condition that has runs left, so that what cannot be built is found before the first run and not
- * hours later. Needs the images' shape, and so the data set.
+ * Finds what would go wrong later, before the first run: checks each condition that has runs left, and compares the inputs
+ * of finished runs (images, method files, initial weights) with those that are there now.
  *
- * @throws LocalgradError of the first condition that cannot be run, with its name
+ * @param file name of the experiment file, for messages; default: its copy in the sweep's folder
+ * @throws LocalgradError that names every condition that cannot run, or finished runs with other inputs
  */
-export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus): Promise<void> {
-  const left = new Map(tasks.flatMap(({ status, task }) => (status === 'finished' ? [] : [[task.condition, task]])));
-  if (left.size === 0) return;
+export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus, file?: string): Promise<void> {
   const data = new DataCache();
+  await checkFinished(sweep, tasks, data);
+  const left = new Set(tasks.flatMap(({ status, task }) => (status === 'finished' ? [] : [task.condition])));
+  const conditions = sweep.conditions.filter(({ key }) => left.has(key));
+  if (conditions.length === 0) return;
   const backend = await selectBackend('cpu');
   try {
-    for (const { condition, config } of left.values()) {
-      const name = sweep.conditions.find(({ key }) => key === condition)?.name ?? condition;
-      await checkConfig(runConfigSchema.parse(config), name, data);
-    }
+    await checkConfigs({ ...sweep, conditions }, file ?? join(sweep.folder, 'experiment.yaml'), data);
   } finally {
     backend.dispose();
   }
 }
 
-async function checkConfig(config: RunConfig, name: string, data: DataCache): Promise<void> {
+/**
+ * Checks every condition of an experiment on the backend that runs.
+ *
+ * @throws LocalgradError with one line for each condition that cannot run, each with its place in the file
+ */
+export async function checkConfigs(
+  { conditions, source }: Pick<Experiment, 'conditions' | 'source'>,
+  file: string,
+  data: DataCache,
+): Promise<void> {
+  const problems: { readonly line: string; readonly error: LocalgradError }[] = [];
+  for (const { name, config: json } of conditions) {
+    const config = runConfigSchema.parse({ ...json, seed: 1 });
+    try {
+      await checkRun(config, await data.of(config));
+    } catch (error) {
+      if (!LocalgradError.isInstance(error)) throw error;
+      const place = placesIn(source, file)(name, configProblemOf(error)?.key ?? 'method');
+      problems.push({ line: `${place}: condition '${name}' cannot run: ${error.message}`, error });
+    }
+  }
+  const [first] = problems;
+  if (first === undefined) return;
+  const lines = problems.map(({ line }) => line);
+  throw new LocalgradError(first.error.code, lines.join('\n'), { problems: lines }, { cause: first.error });
+}
+
+/** Results of other images than the ones that are named now must not stand beside new ones. */
+async function checkFinished(sweep: Sweep, tasks: SweepStatus['tasks'], data: DataCache): Promise<void> {
+  const found: string[] = [];
+  for (const { task, status } of tasks) {
+    if (status !== 'finished') continue;
+    const folder = runFolderOf(sweep, task);
+    const identity = await currentIdentity(runConfigSchema.parse(task.config), data);
+    const differences = identity === undefined ? [] : await differencesInFolder(folder, identity);
+    if (differences.length > 0) found.push(`'${task.name}' (${folder}): ${differences.join('; ')}`);
+  }
+  const [first] = found;
+  if (first === undefined) return;
+  const others = found.length === 1 ? '' : `, and ${found.length - 1} more`;
+  throw new LocalgradError(
+    'invalid-option',
+    `Finished runs had other inputs: ${first}${others}. Remove their folders to run them again, or use another --folder.`,
+    { folder: sweep.folder, runs: found },
+  );
+}
+
+/** Undefined where the inputs of a finished run are no longer available: then there is nothing to compare with. */
+async function currentIdentity(config: RunConfig, data: DataCache): Promise<RunIdentity | undefined> {
   try {
-    const { train } = await data.of(config);
-    const plan = await buildPlan(config, train.imageShape, train.classes.length);
-    plan.dispose();
+    return await identifyRun(config, await data.of(config));
   } catch (error) {
     if (!LocalgradError.isInstance(error)) throw error;
-    throw new LocalgradError(
-      error.code,
-      `Condition '${name}' cannot be run: ${error.message}`,
-      { ...error.details, condition: name },
-      { cause: error },
-    );
+    return undefined;
   }
 }

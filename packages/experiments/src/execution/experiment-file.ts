@@ -1,20 +1,31 @@
-import { createMethod } from '@localgrad/catalog';
-import { type JsonObject, LocalgradError } from '@localgrad/core';
-import { type RunConfig, readText, runConfigSchema } from '@localgrad/runs';
+import type { JsonObject } from '@localgrad/core';
+import { checkNames, configProblemOf, readText, runConfigSchema } from '@localgrad/runs';
+import { stringify } from 'yaml';
+import type { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
+import type { experimentSchema } from '../files/experiment-schema.js';
 
-/** Reads an experiment file; methods are made once, so that a wrong one is found before the first run. */
+/** Reads an experiment file. Names are resolved once, so that a wrong one is found before the first run. */
 export async function readExperiment(file: string): Promise<Experiment> {
   return parseExperiment(await readText(file), file, { schema: runConfigSchema, check: checkConfig });
 }
 
+/**
+ * An experiment from a program instead of a file: the same keys, with the same checks.
+ *
+ * @throws LocalgradError `invalid-data` that names everything that is wrong
+ */
+export async function createExperiment(input: z.input<typeof experimentSchema>): Promise<Experiment> {
+  return parseExperiment(stringify(input), input.name, { schema: runConfigSchema, check: checkConfig });
+}
+
 async function checkConfig(config: JsonObject) {
-  const { method } = config as unknown as RunConfig;
   try {
-    await createMethod(method);
+    await checkNames(runConfigSchema.parse(config));
     return undefined;
   } catch (error) {
-    if (!LocalgradError.isInstance(error)) throw error;
-    return { key: 'method', message: `'${method}': ${error.message}` };
+    const found = configProblemOf(error);
+    if (found === undefined) throw error;
+    return { key: found.key, message: found.problem };
   }
 }

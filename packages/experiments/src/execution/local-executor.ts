@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { noteLoss } from '@localgrad/runs';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { workerProgram } from '../worker-program.js';
 import type { WorkerMessage } from './task-runner.js';
 import { type WorkerDone, workerEnvironment } from './worker-channel.js';
 
@@ -11,8 +12,8 @@ export interface LocalOptions {
   readonly threads: number;
   readonly signal?: AbortSignal | undefined;
   readonly onMessage: (worker: number, message: WorkerMessage) => void;
-  /** File of the program that workers run, started as `program worker FOLDER --threads N`. */
-  readonly program: string;
+  /** File of the program that workers run, started as `program worker FOLDER --threads N`. Default: that of this package. */
+  readonly program?: string;
 }
 
 /** Processes that end without a trace in the sweep's files, one after the other: nothing will come of trying again. */
@@ -78,7 +79,7 @@ interface WorkerEnd {
 
 function runWorker(
   worker: number,
-  { sweep, threads, onMessage, program }: LocalOptions,
+  { sweep, threads, onMessage, program = workerProgram() }: LocalOptions,
   children: Set<ChildProcess>,
 ): Promise<WorkerEnd> {
   return new Promise((resolve) => {

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn';
 import {
   buildPlan,
+  configIdOf,
   lookForSummary,
   prepareRun,
   type RunConfig,
@@ -11,8 +14,12 @@ import {
   runConfigSchema,
 } from '@localgrad/runs';
 import { train } from '@localgrad/train';
-import type { Experiment, PlannedCondition } from '../files/experiment.js';
+import type { PlannedCondition } from '../files/experiment.js';
+import { readSweep, runFolderOf } from '../sweep/sweep-folder.js';
+import { checkConfigs } from './check-conditions.js';
 import { DataCache } from './data-cache.js';
+import { defaultSweepFolder } from './open-sweep.js';
+import { type ExperimentSource, experimentOf, type SweepPlace } from './prepare-sweep.js';
 
 export interface PlannedRow {
   readonly name: string;
@@ -36,6 +43,13 @@ export interface SweepPlan {
   readonly basis: string;
 }
 
+export interface PlanOptions {
+  /** Time some steps to predict the time where no run has finished yet. Default true. */
+  readonly measure?: boolean | undefined;
+  /** Threads of runs whose config says `auto`. */
+  readonly threads?: number | undefined;
+}
+
 interface Costs {
   readonly unitsOfWork: number;
   readonly predictedPeakBytes: number;
@@ -47,17 +61,16 @@ interface Costs {
  * Runs, memory and time of an experiment before it is run. Memory is computed. Time is work over speed: of runs that are
  * finished, each for its own condition, and otherwise of some steps of the first condition, which are made for this.
  *
- * @param folderOf folder of a run
+ * @throws LocalgradError where the experiment is wrong or a condition cannot run
  */
-export async function planSweep(
-  experiment: Experiment,
-  folderOf: (config: RunConfig) => string,
-  options: { readonly measure: boolean; readonly threads?: number | undefined },
-): Promise<SweepPlan> {
+export async function planSweep(options: ExperimentSource & SweepPlace & PlanOptions): Promise<SweepPlan> {
+  const experiment = await experimentOf(options);
+  const folderOf = await runFolders(options.folder ?? defaultSweepFolder(experiment));
   const data = new DataCache();
   const costs: Costs[] = [];
   const backend = await selectBackend('cpu');
   try {
+    await checkConfigs(experiment, options.file ?? experiment.name, data);
     for (const condition of experiment.conditions) costs.push(await costOf(configOf(condition, 1), data));
   } finally {
     backend.dispose();
@@ -73,7 +86,7 @@ export async function planSweep(
   const known = secondsPerWork(finished.flat(), costs, finished);
   const [first] = experiment.conditions;
   const measured =
-    known === undefined && options.measure && first !== undefined
+    known === undefined && options.measure !== false && first !== undefined
       ? await measureSpeed(configOf(first, 1), await data.of(configOf(first, 1)), costs[0] as Costs, options.threads)
       : undefined;
   const speed = known ?? measured;
@@ -107,6 +120,16 @@ export async function planSweep(
         : measured !== undefined
           ? `steps of '${first?.name}'`
           : 'nothing was measured',
+  };
+}
+
+/** Folder of a run, by its config: as it is in a sweep that exists, else as it will be. */
+async function runFolders(folder: string): Promise<(config: RunConfig) => string> {
+  const tasks = existsSync(join(folder, 'sweep.json')) ? (await readSweep(folder)).tasks : [];
+  const known = new Map(tasks.map(({ config, runId }) => [configIdOf(config), runId]));
+  return (config) => {
+    const id = configIdOf(config);
+    return runFolderOf({ folder }, { runId: known.get(id) ?? id });
   };
 }
 

@@ -1,5 +1,5 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { executeRun, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import { executeRun, isDiverged, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
 import type { TaskOutcome } from '../sweep/work.js';
@@ -68,6 +68,7 @@ export class TaskRunner {
         trackers: { mlflowExperiment: sweep.name, ...sweep.trackers },
         data: await this.#data.of(config),
         backend: await this.#backendOf(config),
+        advice: `Remove '${folder}' to run it again, or use another folder for the sweep.`,
         observers: [
           progressObserver(index, report),
           {
@@ -82,7 +83,12 @@ export class TaskRunner {
       });
       this.#health.endStreak();
       if (hasStepped) await this.#prove();
-      return result === undefined ? end('busy') : end('finished', { testAccuracy: result.summary.testAccuracy });
+      if (result === undefined) return end('busy');
+      const { testAccuracy, divergence } = result.summary;
+      // An accuracy of a diverged network is a number without a meaning.
+      return isDiverged(result.summary)
+        ? end('finished', { message: `diverged: ${divergence ?? 'the test loss is NaN'}` })
+        : end('finished', { testAccuracy });
     } catch (error) {
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseExperiment } from './experiment.js';
+import { parseExperiment, placesIn } from './experiment.js';
 
 const schema = z.strictObject({
   method: z.string().default('dgl'),
@@ -55,6 +55,54 @@ describe('experiment file', () => {
     expect(experiment.conditions[0]?.config).toEqual({ method: 'greedy', modules: 8, epochs: 3 });
     expect(experiment).toMatchObject({ factors: ['host', 'add', 'modules'], seeds: [3, 5], source: ablation });
     expect(experiment.reference).toBe(experiment.conditions[6]?.key);
+  });
+
+  it('keeps the labels of a factor in the order of the file, also where they are numbers', async () => {
+    const { conditions } = await parse(
+      'name: e\nbase: { method: "{m}" }\nfactors: { m: { 16: a, 8: b, x: c, 2: d } }\nseeds: 1\n',
+    );
+    expect(conditions.map(({ name, config }) => [name, config.method])).toEqual([
+      ['16', 'a'],
+      ['8', 'b'],
+      ['x', 'c'],
+      ['2', 'd'],
+    ]);
+  });
+
+  it('rejects two conditions of one name, where the second one stands', async () => {
+    const twins = 'name: e\nbase: { method: "{m}" }\nfactors: { m: [a, b] }\ninclude:\n  - { name: x, method: c }\n';
+    expect(await problemsOf(`${twins}  - { name: x, method: d }\nreference: x\n`)).toEqual([
+      "e.yaml:6:13: there are two conditions 'x'; reports and 'reference' need different names",
+    ]);
+    expect(await problemsOf(`${twins}  - { name: a, method: d }\n`)).toEqual([
+      "e.yaml:6:13: there are two conditions 'a'; reports and 'reference' need different names",
+    ]);
+  });
+
+  it('rejects a seed where their number belongs, and more combinations than can be run, at once', async () => {
+    const text = 'name: e\nbase: { method: "{m}" }\nfactors: { m: [a] }\n';
+    expect(await problemsOf(`${text}seeds: 20240101\n`)).toEqual([
+      expect.stringMatching(
+        /^e\.yaml:4:8: seeds: at most 10000 seeds per condition are allowed; a list names seeds: \[20240101\]/,
+      ),
+    ]);
+    expect((await parse(`${text}seeds: [20240101]\n`)).seeds).toEqual([20240101]);
+    const many = JSON.stringify(Array.from({ length: 1000 }, (_, index) => index + 1));
+    expect(await problemsOf(`${text}grid: { modules: ${many}, epochs: ${many} }\n`)).toEqual([
+      expect.stringMatching(/^e\.yaml:4:1: 1,000,000 combinations .*; allowed: 10,000\./),
+    ]);
+  });
+
+  it('says where the file sets a key of a condition', async () => {
+    const text =
+      'name: e\nbase: { method: "{m}", epochs: 2 }\nfactors: { m: [a] }\ngrid:\n  modules: [1, 2]\ninclude:\n  - { name: x, method: c, epochs: 3 }\n';
+    await parse(text);
+    const placeOf = placesIn(text, 'e.yaml');
+    expect(placeOf('a, modules 2', 'modules')).toBe('e.yaml:5:16');
+    expect(placeOf('a, modules 2', 'epochs')).toBe('e.yaml:2:32');
+    expect(placeOf('x', 'epochs')).toBe('e.yaml:7:35');
+    // A default stands nowhere: the place of what it is missing in.
+    expect(placeOf('x', 'batch')).toBe('e.yaml:2:7');
   });
 
   it('has all combinations but those left out', async () => {

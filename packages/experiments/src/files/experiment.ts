@@ -13,7 +13,7 @@ import { checkCount } from './count.js';
 import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
-import { fill, longestText, placesIn } from './templates.js';
+import { placesIn as bracesIn, fill, longestText } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
 export type RunSchema = z.ZodObject;
@@ -145,7 +145,7 @@ async function resolve(
         issues.push({ path: draft.placeOf(key), isKey: false, isComplete: true, message });
         return [key, value];
       }
-      const [open] = placesIn(filled);
+      const [open] = bracesIn(filled);
       if (open !== undefined) {
         const names = Object.keys(draft.texts).map((name) => `{${name}}`);
         const message = `${key}: ${shown(value)} names {${shortened(open)}}. Allowed here: ${names.join(', ') || 'no factors'}`;
@@ -211,6 +211,19 @@ function rejectRepetitions(
     }
     names.add(name);
   }
+}
+
+/**
+ * Where the file sets a key of a condition, as `file:line:column`.
+ *
+ * @param text an experiment file that was parsed without an error
+ */
+export function placesIn(text: string, file: string): (condition: string, key: string) => string {
+  const document = parseYaml(text, file, experimentKeys);
+  const input = experimentSchema.parse(document.value);
+  const drafts = [...gridDrafts(document, input, factorsOf(document, input)), ...includeDrafts(document, input)];
+  const known = new Map(drafts.map((draft) => [draft.name, draft]));
+  return (condition, key) => document.at(known.get(condition)?.placeOf(key) ?? []);
 }
 
 function compareOf(

@@ -23,7 +23,10 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
   const texts = Object.entries(input.factors).map(([name, values]): Factor => {
     const levels = Array.isArray(values)
       ? values.map((value) => ({ label: String(value), value }))
-      : Object.entries(values).map(([label, value]) => ({ label, value }));
+      : document.keysAt(['factors', name]).flatMap((label) => {
+          const value = values[label];
+          return value === undefined ? [] : [{ label, value }];
+        });
     return { name, kind: 'text', levels };
   });
   const grid = Object.entries(input.grid).map(([name, values]): Factor => {

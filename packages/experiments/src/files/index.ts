@@ -7,3 +7,4 @@ export {
   type RunSchema,
 } from './experiment.js';
 export { experimentKeys, experimentSchema } from './experiment-schema.js';
+export { experimentJsonSchema } from './json-schema.js';

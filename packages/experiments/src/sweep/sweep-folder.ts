@@ -34,7 +34,7 @@ export interface Sweep extends Experiment {
 }
 
 export interface WriteSweepOptions {
-  /** Hash that names a run's folder. */
+  /** Hash of a config, which names the folder of a new run. */
   readonly runIdOf: (config: JsonObject) => string;
   /** Kept for the report. */
   readonly command?: string;
@@ -96,17 +96,16 @@ async function update(
   const { command } = options;
   const commands = [...(before?.commands ?? [])];
   if (command !== undefined && !commands.includes(command)) commands.push(command);
-  const indices = new Indices(before);
-  const tasks = pairsOf(experiment).map((pair): SweepTask => {
-    const runId = options.runIdOf(pair.config);
-    return { index: indices.of(runId), runId, ...pair };
-  });
+  const known = new KnownRuns(before, options.runIdOf);
+  const tasks = pairsOf(experiment).map(
+    (pair): SweepTask => ({ ...known.take(options.runIdOf(pair.config)), ...pair }),
+  );
   const sweep: Sweep = {
     folder,
     formatVersion: sweepFormatVersion,
     ...experiment,
     commands,
-    nextIndex: indices.next,
+    nextIndex: known.nextIndex,
     tasks,
   };
   const { folder: _, ...description } = sweep;
@@ -143,21 +142,25 @@ async function recognize(folder: string, names: readonly string[]): Promise<Reco
   }
 }
 
-/** Gives runs the indices that they had, and further ones to new runs. */
-class Indices {
-  readonly #known = new Map<string, number[]>();
-  next: number;
+/**
+ * Gives runs the indices and folders that they had, and further ones to new runs. Runs are recognized by their configs, so
+ * that folders keep their names when a later version of localgrad hashes configs otherwise.
+ */
+class KnownRuns {
+  readonly #known = new Map<string, Pick<SweepTask, 'index' | 'runId'>[]>();
+  nextIndex: number;
 
-  constructor(before: Sweep | undefined) {
-    this.next = before?.nextIndex ?? 0;
+  constructor(before: Sweep | undefined, runIdOf: WriteSweepOptions['runIdOf']) {
+    this.nextIndex = before?.nextIndex ?? 0;
     // Conditions that differ only in where their data set lies have one run twice.
-    for (const { runId, index } of before?.tasks ?? []) {
-      this.#known.set(runId, [...(this.#known.get(runId) ?? []), index]);
+    for (const { runId, index, config } of before?.tasks ?? []) {
+      const id = runIdOf(config);
+      this.#known.set(id, [...(this.#known.get(id) ?? []), { index, runId }]);
     }
   }
 
-  of(runId: string): number {
-    return this.#known.get(runId)?.shift() ?? this.next++;
+  take(id: string): Pick<SweepTask, 'index' | 'runId'> {
+    return this.#known.get(id)?.shift() ?? { index: this.nextIndex++, runId: id };
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { JsonObject } from '@localgrad/core';
 import { Claim, hashOf, noteFailure } from '@localgrad/runs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -94,6 +95,15 @@ describe('a sweep', () => {
     const log: string[] = [];
     await workOn({ sweep: third, execute: executor(log), tasks: [6, 0] });
     expect(log).toEqual(['b, seed 1', 'c, seed 1']);
+  });
+
+  it('keeps the folders of its runs when a later version names new ones differently', async () => {
+    const first = await prepare();
+    const runIdOf = (config: JsonObject) => `later-${hashOf(config)}`;
+    const text = 'name: e\nbase: { method: "{m}" }\nfactors: { m: [a, b, c] }\nseeds: 1\n';
+    const { tasks } = await writeSweep(folder, await experiment(text), { runIdOf });
+    expect(tasks.slice(0, 2)).toEqual(first.tasks.slice(0, 2));
+    expect(tasks[2]).toMatchObject({ index: 4, runId: expect.stringMatching(/^later-/) });
   });
 
   it('is shared by workers: everything once, nothing twice', async () => {

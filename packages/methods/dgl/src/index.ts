@@ -1,12 +1,12 @@
-import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
-import { type HeadFactoryOptions, headFactory } from '@localgrad/nn';
+import { independentPlan, LocalgradError, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
+import { type HeadFactoryOptions, headFactory, type NamedHeadFactory } from '@localgrad/nn';
 
 export interface DglOptions extends HeadFactoryOptions {
   /**
    * Auxiliary head by name: `auglocal-dgl` (default), `dgl-mlp-sr`, `dgl-mlp`, `dgl-cnn`, `dgl-128x512`, `0c1f` … `2c2f`
-   * (methods.md §2.3, §2.5, §3.4).
+   * (methods.md §2.3, §2.5, §3.4); or a head factory of your own.
    */
-  readonly head?: string;
+  readonly head?: string | NamedHeadFactory;
 }
 
 /**
@@ -18,11 +18,19 @@ export interface DglOptions extends HeadFactoryOptions {
 export function dgl(options: DglOptions = {}): LocalLearningMethod {
   rejectUnknownKeys('dgl', options, ['head', 'widen', 'featureDimension']);
   const { head = 'auglocal-dgl', ...headOptions } = options;
-  const factory = headFactory(head, headOptions);
+  const [option] = Object.keys(headOptions);
+  if (typeof head !== 'string' && option !== undefined) {
+    throw new LocalgradError(
+      'invalid-option',
+      `dgl: option '${option}' is for heads of localgrad; head '${head.name}' takes its options where it is created.`,
+      { head: head.name, option },
+    );
+  }
+  const factory = typeof head === 'string' ? headFactory(head, headOptions) : head;
   return {
     specVersion: 'v1',
     name: 'dgl',
-    config: { method: 'dgl', head, ...headOptions },
+    config: { method: 'dgl', head: factory.name, ...headOptions },
     plan: (network) => independentPlan('dgl', network, factory),
   };
 }

@@ -1,5 +1,4 @@
 import { augmentations } from '@localgrad/data';
-import { scheduleNames } from '@localgrad/nn';
 import { z } from 'zod';
 
 const count = z.int().min(1);
@@ -9,27 +8,35 @@ const augmentationNames = Object.keys(augmentations) as [keyof typeof augmentati
 /** Everything that a run depends on. The keys are the same in YAML files and, in kebab-case, as flags. */
 export const runConfigSchema = z.strictObject({
   method: z.string().default('dgl').describe('method expression, e.g. "dgl" or "dgl(head: 1c2f)"'),
-  backbone: z.string().default('resnet32').describe('backbone, e.g. resnet14, resnet32, resnet110'),
+  backbone: z
+    .string()
+    .default('resnet32')
+    .describe('backbone expression, e.g. resnet14, resnet32, "resnet32(width: 8)"'),
   width: count.max(4096).optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
   modules: count.default(4).describe('number of gradient-isolated modules, K'),
   partition: z
     .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1).max(1000)])
     .default('even')
     .describe('how blocks are cut into modules: even, balanced-memory, published, or blocks per module (1,3,3)'),
-  stemModule: z.enum(['merged', 'own']).optional().describe('is the stem part of the first module, or one of its own'),
+  stemModule: z
+    .enum(['merged', 'own'])
+    .optional()
+    .describe('whether the stem belongs to the first module (merged) or forms its own'),
   memory: z
     .enum(['residuals', 'recompute'])
     .default('residuals')
-    .describe('keep residuals, or run forwards again: less memory'),
+    .describe('residuals stores activations, recompute recomputes them (less memory, more time)'),
   dataset: z
     .string()
     .default('fashion-mnist-subset')
-    .describe('data set, or a folder of images (./photos); the embedded fashion-mnist-subset needs no file'),
+    .describe(
+      'data set expression, or a folder of images (./photos); the embedded fashion-mnist-subset needs no files',
+    ),
   dataFolder: z.string().optional().describe("folder with the data set's files"),
   resize: count.optional().describe('resize images to this height and width'),
   pad: count.optional().describe('pad images with black to this height and width'),
-  trainImages: count.optional().describe('use this many training images, as many of each class'),
-  testImages: count.optional().describe('use this many test images, as many of each class'),
+  trainImages: count.optional().describe('number of training images to use, balanced across classes'),
+  testImages: count.optional().describe('number of test images to use, balanced across classes'),
   augment: z
     .enum(augmentationNames)
     .default('none')
@@ -37,34 +44,35 @@ export const runConfigSchema = z.strictObject({
   initialWeights: z
     .string()
     .optional()
-    .describe('safetensors file with weights of the backbone to start from: ours or a PyTorch state dict'),
-  epochs: count.default(3).describe('passes over the training set'),
-  batch: count.default(64).describe('images in a batch'),
-  learningRate: rate.default(0.1).describe('highest learning rate'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe("SGD's momentum"),
-  nesterov: z.boolean().default(true).describe("Nesterov's momentum"),
-  weightDecay: rate.default(1e-4).describe('L2 decay of all weights'),
+    .describe('safetensors file with initial weights of the backbone: from localgrad, or a PyTorch state dict'),
+  epochs: count.default(3).describe('number of epochs'),
+  batch: count.default(64).describe('batch size'),
+  learningRate: rate.default(0.1).describe('peak learning rate'),
+  optimizer: z.string().default('sgd').describe('optimizer expression, e.g. "sgd" or "sgd(momentum: 0.8)"'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('SGD momentum'),
+  nesterov: z.boolean().default(true).describe('Nesterov momentum (optimizer: sgd)'),
+  weightDecay: rate.default(1e-4).describe('L2 decay of all weights (optimizer: sgd)'),
   schedule: z
-    .enum(scheduleNames as [(typeof scheduleNames)[number]])
+    .string()
     .default('cosine')
-    .describe('learning-rate schedule'),
+    .describe('schedule expression: cosine, constant, epochCosine, stepDecay, "stepDecay(milestones: [80, 120])"'),
   warmup: z
     .number()
     .min(0)
     .lt(1)
     .optional()
-    .describe('share of the steps with a rising rate (schedule: cosine); default 0.05'),
-  seed: z.int().min(0).default(1).describe('seed of weights, order and augmentation'),
+    .describe('fraction of steps used for warm-up (schedule: cosine; default: 0.05)'),
+  seed: z.int().min(0).default(1).describe('seed of initialization, data order and augmentation'),
   backend: z.string().default('auto').describe('TensorFlow.js backend'),
   threads: z
     .union([z.literal('auto'), count])
     .default('auto')
-    .describe('threads of the backend'),
+    .describe('number of backend threads'),
   probe: z
     .boolean()
     .default(false)
     .describe("also measure how linearly separable each module's features are, after training"),
-  logEvery: count.default(20).describe('steps between two readings of the losses'),
+  logEvery: count.default(20).describe('number of steps between readings of the losses'),
 });
 
 /** A run, resolved: every default is filled in. */

@@ -8,6 +8,7 @@ import { OwnedFolder, type Recognition } from './owned-folder.js';
 /** Files and subfolders of a run's folder. */
 export const runFiles = {
   config: 'config.yaml',
+  identity: 'identity.json',
   environment: 'environment.json',
   metrics: 'metrics.jsonl',
   weights: 'weights.safetensors',
@@ -23,6 +24,7 @@ export const runFiles = {
 /** Names that every attempt writes. Those of trackers are recorded when one is opened. */
 export const everyRunFiles: readonly string[] = [
   runFiles.config,
+  runFiles.identity,
   runFiles.environment,
   runFiles.metrics,
   runFiles.weights,

@@ -22,6 +22,10 @@ export interface YamlDocument {
   readonly value: Record<string, unknown>;
   /** Throws everything that is wrong with the file, each with `file:line:column`, in the file's order. */
   fail(issues: readonly ConfigIssue[]): never;
+  /** `file:line:column` of the value at a path, or of the nearest thing above it. */
+  at(path: readonly PropertyKey[]): string;
+  /** Keys of the mapping at a path, in the file's order: objects put keys that are whole numbers first. */
+  keysAt(path: readonly PropertyKey[]): readonly string[];
 }
 
 /**
@@ -62,6 +66,11 @@ export function parseYaml(text: string, file: string, allowedKeys: readonly stri
   return {
     // Their number is bounded already.
     value: (document.toJS({ maxAliasCount: -1 }) ?? {}) as Record<string, unknown>,
+    at: (path) => at(offsetOf(document, { path, isKey: false, message: '' })),
+    keysAt(path) {
+      const node = document.getIn(path, true);
+      return isMap(node) ? node.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : [])) : [];
+    },
     fail: (issues) => fail(issues.map((issue) => ({ offset: offsetOf(document, issue), message: describe(issue) }))),
   };
 }

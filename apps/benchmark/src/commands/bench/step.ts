@@ -7,6 +7,7 @@ import {
   stepFigure,
   stepRecords,
 } from '@localgrad/bench';
+import { endToEndMethod } from '@localgrad/catalog';
 import { formatBytes } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
@@ -90,7 +91,7 @@ function besideLiteral(rows: BenchReport['rows']): string[] {
 
 /** Our end-to-end step against the same step without us. */
 function besideStockTape(rows: BenchReport['rows']): string[] {
-  const [own, stock] = ['backprop', 'stock-tape'].map((name) => rows.find(({ method }) => method === name));
+  const [own, stock] = [endToEndMethod, 'stock-tape'].map((name) => rows.find(({ method }) => method === name));
   if (own === undefined || stock === undefined || own.peakBytes === null || stock.peakBytes === null) return [];
   const time = own.stepMs.median / stock.stepMs.median;
   const memory = own.peakBytes / stock.peakBytes;

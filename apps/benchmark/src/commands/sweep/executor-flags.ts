@@ -1,6 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import type { SweepFlags } from './run-sweep.js';
-import type { ManifestFlags, SlurmFlags } from './submit.js';
+import type { ManifestFlags, SlurmFlags, SweepFlags } from './flags.js';
 
 type RunFlags = SweepFlags & SlurmFlags;
 type Flag = keyof RunFlags | keyof ManifestFlags;

@@ -1,99 +1,119 @@
-import { defaultSweepFolder, planSweep, readExperiment, readSweepStatus, runFolderOf } from '@localgrad/experiments';
-import type { RunConfig } from '@localgrad/runs';
-import { runIdOf } from '@localgrad/runs';
-import { type Command, Option } from 'commander';
+import {
+  experimentJsonSchema,
+  openSweep,
+  planSweep,
+  prepareSweep,
+  quoted,
+  readSweepStatus,
+  submitSweep,
+  summarizeSweep,
+  sweepCommands,
+  sweepJob,
+} from '@localgrad/experiments';
+import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
+import { executeSweep } from '../../sweep/execute-sweep.js';
 import type { Terminal } from '../../terminal.js';
 import { wholeNumber } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
-import { experimentJsonSchema } from './json-schema.js';
-import { renderPlan, renderStatus, renderSweep } from './render.js';
-import { prepareSweep, reportOf, runSweep, type SweepFlags, sweepStatus } from './run-sweep.js';
 import {
-  addJobFlags,
+  addFolderFlags,
   addManifestFlags,
+  addRunFlags,
   type ManifestFlags,
-  manifestOf,
-  renderSubmission,
+  placeOf,
   type SlurmFlags,
-  submitSweep,
-} from './submit.js';
+  type SweepFlags,
+} from './flags.js';
+import {
+  type RunReport,
+  renderPlan,
+  renderStatus,
+  renderSubmission,
+  renderSweep,
+  reportOf,
+  type StatusReport,
+  type SweepReport,
+} from './render.js';
+
+async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
+  const sweep = await prepareSweep(placeOf(file, flags));
+  const { processes, threads, retryFailed } = flags;
+  const executor = flags.executor === 'debug' ? 'debug' : 'local';
+  const result = await executeSweep(sweep, { file, executor, processes, threads, retryFailed }, terminal);
+  return { ...reportOf(result, sweep), left: result.left, passed: result.counts.finished === result.runs };
+}
+
+async function prepare(file: string, flags: SweepFlags): Promise<SweepReport> {
+  const sweep = await prepareSweep(placeOf(file, flags));
+  return reportOf(await summarizeSweep(sweep), sweep);
+}
+
+async function status(path: string): Promise<StatusReport> {
+  const sweep = await openSweep(path);
+  const found = await readSweepStatus(sweep);
+  return { ...reportOf(await summarizeSweep(sweep, found), sweep), tasks: found.tasks };
+}
+
+async function manifest(file: string, { kind, ...flags }: ManifestFlags) {
+  const { folder, image, volumeClaim, mountPath, queue, ...job } = flags;
+  const place = placeOf(file, { ...(folder === undefined ? {} : { folder }) });
+  const text =
+    kind === 'shell'
+      ? await sweepCommands({ ...place, ...job })
+      : await sweepJob({ ...place, ...job, ...withValues({ image, volumeClaim, mountPath, queue }) });
+  return { kind, text };
+}
+
+/** Without flags that were not given: their defaults are the library's. */
+function withValues(flags: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(flags).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+}
 
 export function registerSweep(program: Command, terminal: Terminal, present: Presenter): void {
   const sweep = program
     .command('sweep')
     .summary('run an experiment file: many runs, several processes, interruptions')
     .description(
-      'Runs every combination of an experiment file. What is finished is not run again; what was interrupted goes on.',
+      'Runs every combination of an experiment file. Finished runs are not repeated, interrupted ones are resumed.',
     );
-  const withFolder = (command: Command) =>
-    command
-      .argument('<file>', 'experiment file (YAML)')
-      .option('--folder <folder>', 'folder of the sweep (default: localgrad-sweeps/<name>)');
-  withFolder(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing'))
+  addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing'))
     .option('--no-measure', 'do not time some steps to predict the time')
     .option('--threads <number>', 'threads of runs whose config says auto', wholeNumber)
-    .action((file: string, flags: SweepFlags) =>
-      present(async () => {
-        const experiment = await readExperiment(file);
-        const folder = flags.folder ?? defaultSweepFolder(experiment);
-        const folderOf = (config: RunConfig) => runFolderOf({ folder }, { runId: runIdOf(config) });
-        return planSweep(experiment, folderOf, { measure: flags.measure, threads: flags.threads });
-      }, renderPlan),
+    .action((file: string, { folder, measure, threads }: SweepFlags) =>
+      present(() => planSweep({ file, folder, measure, threads }), renderPlan),
     );
-  withFolder(sweep.command('prepare').summary('write the folder that workers work on; runs nothing')).action(
+  addFolderFlags(sweep.command('prepare').summary('write the folder that workers work on; runs nothing')).action(
     (file: string, flags: SweepFlags) =>
       present(
-        async () => {
-          const made = await prepareSweep(file, flags);
-          return reportOf(made, await readSweepStatus(made));
-        },
-        (report) => `${renderSweep(report)}\nworkers   localgrad worker ${report.folder}`,
+        () => prepare(file, flags),
+        (report) => `${renderSweep(report)}\nworkers   localgrad worker ${quoted(report.folder)}`,
       ),
   );
-  addJobFlags(
-    withFolder(sweep.command('run').summary('run what is not finished'))
-      .addOption(
-        new Option(
-          '--executor <name>',
-          'local: processes of this machine; debug: in this process, one after the other; slurm: a job array',
-        )
-          .choices(['local', 'debug', 'slurm'])
-          .default('local'),
-      )
-      .option('--processes <number>', 'processes at work at a time (default: one for each processor)', wholeNumber)
-      .option(
-        '--threads <number>',
-        'threads of each, for runs whose config says auto (default: processors / processes)',
-        wholeNumber,
-      ),
-  )
-    .option('--partition <name>', 'slurm: partition')
-    .option('--account <name>', 'slurm: account')
-    .option('--slurm <directive...>', "slurm: further directives, e.g. '--constraint=a100'")
-    .option('--maximum-array-size <number>', 'slurm: MaxArraySize (default: 1001)', wholeNumber)
-    .option('--dry-run', 'slurm: write the script, send nothing')
-    .option('--retry-failed', 'forget the failures of runs that failed for good, and try them again')
-    .action((file: string, flags: SweepFlags & SlurmFlags) => {
+  addRunFlags(sweep.command('run').summary('run what is not finished')).action(
+    (file: string, flags: SweepFlags & SlurmFlags) => {
       refuseForeignFlags(flags.executor, flags);
-      return flags.executor === 'slurm'
-        ? present(() => submitSweep(file, flags), renderSubmission)
-        : present(() => runSweep(file, flags, terminal), renderSweep);
-    });
+      if (flags.executor !== 'slurm') return present(() => run(file, flags, terminal), renderSweep);
+      const { slurm: extra, ...rest } = flags;
+      return present(() => submitSweep({ ...rest, ...placeOf(file, flags), extra }), renderSubmission);
+    },
+  );
   addManifestFlags(
-    withFolder(sweep.command('manifest').summary('print what another scheduler takes: a Kubernetes Job, or commands')),
+    sweep.command('manifest').summary('print input for another scheduler: a Kubernetes Job, or commands'),
   ).action((file: string, flags: ManifestFlags) => {
     refuseForeignFlags(flags.kind, flags);
     return present(
-      () => manifestOf(file, flags),
+      () => manifest(file, flags),
       ({ text }) => text.trimEnd(),
     );
   });
   sweep
     .command('status')
-    .summary('what the files of a sweep say about its runs')
+    .summary('show the state of every run, from the files of the sweep')
     .argument('<sweep>', 'folder of the sweep, or its experiment file')
-    .action((path: string) => present(() => sweepStatus(path), renderStatus));
+    .action((path: string) => present(() => status(path), renderStatus));
   sweep
     .command('schema')
     .summary('print the JSON Schema of experiment files, for editors')

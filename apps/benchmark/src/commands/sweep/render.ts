@@ -1,14 +1,36 @@
-import type { SweepPlan, SweepStatus } from '@localgrad/experiments';
-import { renderLeft } from '@localgrad/experiments';
+import type { LeftRun, Submission, Sweep, SweepPlan, SweepResult, SweepStatus } from '@localgrad/experiments';
+import { quoted, renderLeft } from '@localgrad/experiments';
 import { formatBytes, formatSeconds } from '@localgrad/train';
 import { textTable } from '../../text-table.js';
-import type { RunReport, SweepReport } from './run-sweep.js';
+
+export interface SweepReport extends Omit<SweepResult, 'left'> {
+  /** Command that tries failed runs again. */
+  readonly retryCommand: string | null;
+  /** False where a run failed for good: the exit code is then 1. */
+  readonly passed: boolean;
+}
+
+export interface RunReport extends SweepReport {
+  /** Runs that are neither finished nor failed for good. */
+  readonly left: readonly LeftRun[];
+  /** False where a run is not finished: the exit code is then 1. */
+  readonly passed: boolean;
+}
+
+export interface StatusReport extends SweepReport, Pick<SweepStatus, 'tasks'> {}
+
+export function reportOf({ left: _, ...result }: SweepResult, { commands }: Sweep): SweepReport {
+  const hasFailures = result.failures.length > 0;
+  const retryCommand = hasFailures ? `${commands.at(-1) ?? 'localgrad sweep run FILE'} --retry-failed` : null;
+  return { ...result, retryCommand, passed: !hasFailures };
+}
 
 export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'>>): string {
-  const { folder, runs, counts, failures, unreadable, retryCommand, left } = report;
+  const { folder, runs, counts, diverged, failures, unreadable, retryCommand, left } = report;
   const parts = Object.entries(counts).flatMap(([status, count]) => (count === 0 ? [] : [`${count} ${status}`]));
   return [
     `${runs} runs: ${parts.join(', ')}`,
+    ...diverged.map(({ name, message, folder: run }) => `DIVERGED  ${name}: ${message} (${run}); left out of means`),
     ...failures.map(({ name, message, folder: run }) => `failed    ${name}: ${message} (${run})`),
     ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
     // Runs that are left include those with damaged files.
@@ -16,23 +38,41 @@ export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'
       ? unreadable.map(({ name, message }) => `unreadable ${name}: ${message} It will be run again.`)
       : renderLeft(left)),
     `folder    ${folder}`,
-    `report    localgrad report ${folder}`,
+    `report    localgrad report ${quoted(folder)}`,
   ].join('\n');
 }
 
-export function renderStatus(report: SweepReport & Pick<SweepStatus, 'tasks'>): string {
+export function renderStatus(report: StatusReport): string {
+  const diverged = new Set(report.diverged.map(({ index }) => index));
   const rows = report.tasks.map(({ task, status, attempts }) => [
     task.name,
-    status,
+    diverged.has(task.index) ? 'diverged' : status,
     String(attempts.filter(({ outcome }) => outcome !== 'reset').length),
     task.runId,
   ]);
   return `${textTable(['run', 'status', 'attempts', 'folder'], rows)}\n${renderSweep(report)}`;
 }
 
+export function renderSubmission({
+  folder,
+  script,
+  jobId,
+  elements,
+  runs,
+}: Submission & { readonly folder: string }): string {
+  const sent =
+    runs === 0
+      ? 'nothing is left to do'
+      : jobId === null
+        ? `not submitted: ${script}`
+        : `job ${jobId}: ${runs} runs in ${elements} elements`;
+  const name = quoted(folder);
+  return [sent, `status    localgrad sweep status ${name}`, `report    localgrad report ${name}`].join('\n');
+}
+
 export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: SweepPlan): string {
   const table = textTable(
-    ['condition', 'runs', 'finished', 'units of work', 'predicted peak', 'predicted time a run'],
+    ['condition', 'runs', 'finished', 'units of work', 'predicted peak', 'predicted time per run'],
     rows.map((row) => [
       row.name,
       String(row.runs),
@@ -45,6 +85,6 @@ export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: Sw
   const time =
     predictedSeconds === null
       ? 'time: not predicted (--no-measure)'
-      : `about ${formatSeconds(predictedSeconds)} of training steps left, one run after the other (from ${basis}); evaluation comes on top`;
+      : `about ${formatSeconds(predictedSeconds)} of training steps left, one run after the other (from ${basis}), plus evaluation`;
   return `${table}\n${runs} runs, ${finished} finished\n${time}`;
 }

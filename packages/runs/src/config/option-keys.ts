@@ -1,58 +1,53 @@
 import { LocalgradError, shown } from '@localgrad/core';
+import { configError } from './config-error.js';
 import type { RunConfig } from './run-config.js';
-
-/** `learningRate` → `learning-rate` */
-export function flagOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
 
 interface Origin {
   /** Key of the config that a library function's option comes from. */
   readonly key: keyof RunConfig;
   /** What the allowed values are. */
   readonly of?: string;
+  /** The option comes from the key even where the config does not have it. */
+  readonly isRequired?: boolean;
 }
 
 /** By `where` and `option` in the details of an error about an option. */
 const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
-  ['createBatches batchSize', { key: 'batch', of: 'the number of training images' }],
   ['padTo size', { key: 'pad', of: 'since images cannot become smaller' }],
   ['resizeTo size', { key: 'resize' }],
-  ['augmentation pad', { key: 'augment', of: 'pixels of padding on images of this size' }],
   ['cifarResNet width', { key: 'width' }],
   ['cifarResNet depth', { key: 'backbone', of: 'the number after resnet' }],
   ['tinyNet width', { key: 'width' }],
   ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
   ['data set test images', { key: 'testImages', of: 'the number of images in the data set' }],
-  ['data set folder', { key: 'dataFolder' }],
+  ['data set folder', { key: 'dataFolder', isRequired: true }],
 ]);
 
-/**
- * Does something with a config. Errors about options of the functions behind it are thrown in the user's words: with the
- * flag (and the key of files), the value and what is allowed.
- */
-export async function inFlags<Result>(
+/** Does something with a config. Errors about options of the functions behind it become errors about the config's keys. */
+export async function inTermsOfKeys<Result>(
   config: Partial<RunConfig>,
   act: () => Result | Promise<Result>,
 ): Promise<Result> {
   try {
     return await act();
   } catch (error) {
-    throw LocalgradError.isInstance(error) ? ofFlag(error, config) : error;
+    throw keyErrorOf(error, config) ?? error;
   }
 }
 
-function ofFlag(error: LocalgradError, config: Partial<RunConfig>): LocalgradError {
+/** An error about a library function's option as one about the key that it comes from; undefined for other errors. */
+export function keyErrorOf(error: unknown, config: Partial<RunConfig>): LocalgradError | undefined {
+  if (!LocalgradError.isInstance(error) || error.code !== 'invalid-option') return undefined;
   const { where, option, allowed } = error.details;
-  if (error.code !== 'invalid-option' || typeof where !== 'string') return error;
+  if (typeof where !== 'string') return undefined;
   const origin = origins.get(`${where.replace(/^data set .*/, 'data set')} ${option}`);
-  if (origin === undefined) return error;
-  const { key, of } = origin;
-  const flag = flagOf(key);
-  const parts = [`--${flag}: ${valueText(config[key])}; allowed: ${allowed}`, of].filter((part) => part !== undefined);
-  const message = `${parts.join(', ')}${flag === key ? '' : ` (in files: ${key})`}.`;
-  return new LocalgradError(error.code, message, { ...error.details, flag: `--${flag}`, key }, { cause: error });
+  if (origin === undefined) return undefined;
+  const { key, of, isRequired = false } = origin;
+  // Without the key, the option was part of an expression.
+  if (config[key] === undefined && !isRequired) return undefined;
+  const parts = [`${valueText(config[key])}; allowed: ${allowed}`, of].filter((part) => part !== undefined);
+  return configError(key, `${parts.join(', ')}.`, { code: error.code, cause: error });
 }
 
 function valueText(value: unknown): string {

@@ -1,8 +1,8 @@
-import { experimentSchema } from '@localgrad/experiments';
 import { runConfigSchema } from '@localgrad/runs';
 import { z } from 'zod';
+import { experimentSchema } from './experiment-schema.js';
 
-/** Of an experiment file, with the keys of a run's config in their places. */
+/** The JSON Schema of experiment files, with the keys of run configs in their places; for editors. */
 export function experimentJsonSchema(): object {
   const own = z.toJSONSchema(experimentSchema, { io: 'input' }) as { properties: Record<string, object> };
   const run = z.toJSONSchema(runConfigSchema.omit({ seed: true }).partial(), { io: 'input' }) as {

@@ -1,0 +1,103 @@
+import { quoted } from '@localgrad/experiments';
+import { type Command, Option } from 'commander';
+import { wholeNumber } from '../../whole-number.js';
+
+export interface SweepFlags {
+  readonly folder?: string;
+  readonly executor: 'debug' | 'local' | 'slurm';
+  readonly processes?: number;
+  readonly threads?: number;
+  readonly measure: boolean;
+  readonly retryFailed?: boolean;
+}
+
+/** What jobs ask for, in words that all schedulers have. */
+export interface JobFlags {
+  readonly cpus?: number;
+  readonly gpus?: number;
+  readonly memory?: string;
+  readonly minutes?: number;
+  readonly parallelism?: number;
+  readonly runsPerJob?: number;
+}
+
+export interface SlurmFlags extends JobFlags {
+  readonly partition?: string;
+  readonly account?: string;
+  readonly slurm?: readonly string[];
+  readonly maximumArraySize?: number;
+  readonly dryRun?: boolean;
+}
+
+export interface ManifestFlags extends JobFlags, Pick<SweepFlags, 'folder'> {
+  readonly kind: 'kubernetes' | 'shell';
+  readonly image?: string;
+  readonly volumeClaim?: string;
+  readonly mountPath?: string;
+  readonly queue?: string;
+}
+
+/** Where a sweep comes from and goes to, with the command that repeats it. */
+export function placeOf(file: string, { folder }: Pick<SweepFlags, 'folder'>) {
+  const words = ['localgrad', 'sweep', 'run', file, ...(folder === undefined ? [] : ['--folder', folder])];
+  return { file, folder, command: words.map(quoted).join(' ') };
+}
+
+export function addFolderFlags(command: Command): Command {
+  return command
+    .argument('<file>', 'experiment file (YAML)')
+    .option('--folder <folder>', 'folder of the sweep (default: localgrad-sweeps/<name>)');
+}
+
+export function addJobFlags(command: Command): Command {
+  return command
+    .option('--cpus <number>', 'processor cores of a job, and threads of its runs (default: 1)', wholeNumber)
+    .option('--gpus <number>', 'GPUs of a job', wholeNumber)
+    .option('--memory <size>', 'main memory of a job, e.g. 8GiB')
+    .option('--minutes <number>', 'time limit of a job in minutes', wholeNumber)
+    .option('--parallelism <number>', 'number of jobs at a time', wholeNumber)
+    .option('--runs-per-job <number>', 'number of runs of a job, one after the other (default: 1)', wholeNumber);
+}
+
+export function addRunFlags(command: Command): Command {
+  return addJobFlags(
+    addFolderFlags(command)
+      .addOption(
+        new Option(
+          '--executor <name>',
+          'local: processes of this machine; debug: in this process, one run after the other; slurm: a job array',
+        )
+          .choices(['local', 'debug', 'slurm'])
+          .default('local'),
+      )
+      .option('--processes <number>', 'number of processes at a time (default: one for each core)', wholeNumber)
+      .option(
+        '--threads <number>',
+        'threads of each, for runs whose config says auto (default: cores / processes)',
+        wholeNumber,
+      ),
+  )
+    .option('--partition <name>', 'slurm: partition')
+    .option('--account <name>', 'slurm: account')
+    .option('--slurm <directive...>', "slurm: further directives, e.g. '--constraint=a100'")
+    .option('--maximum-array-size <number>', 'slurm: MaxArraySize (default: 1001)', wholeNumber)
+    .option('--dry-run', 'slurm: write the script, submit nothing')
+    .option('--retry-failed', 'also try runs again that failed for good');
+}
+
+export function addManifestFlags(command: Command): Command {
+  return addJobFlags(
+    addFolderFlags(command).addOption(
+      new Option('--kind <name>', 'kubernetes: an indexed Job; shell: one command per line')
+        .choices(['kubernetes', 'shell'])
+        .makeOptionMandatory(),
+    ),
+  )
+    .option('--image <name>', "kubernetes: image with the command localgrad (default: 'localgrad')")
+    .option('--volume-claim <name>', "kubernetes: claim of the volume that pods share (default: 'localgrad')")
+    .option(
+      '--mount-path <path>',
+      "kubernetes: where it is mounted; the sweep's folder lies in it, under its own name (default: /localgrad)",
+    )
+    .option('--queue <name>', 'kubernetes: Kueue queue');
+}

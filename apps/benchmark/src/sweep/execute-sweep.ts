@@ -1,0 +1,23 @@
+import { readSweepStatus, runSweep, type Sweep, type SweepExecution, type SweepResult } from '@localgrad/experiments';
+import type { Terminal } from '../terminal.js';
+import { SweepProgress } from './sweep-progress.js';
+
+export interface ExecuteOptions extends Omit<SweepExecution, 'signal' | 'onEvent'> {
+  /** Name of the experiment file, for messages. */
+  readonly file?: string;
+}
+
+/** Runs what is not finished in a sweep, with its progress on the terminal. */
+export async function executeSweep(sweep: Sweep, options: ExecuteOptions, terminal: Terminal): Promise<SweepResult> {
+  const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
+  try {
+    return await runSweep({
+      sweep,
+      ...options,
+      signal: terminal.signal,
+      onEvent: ({ worker, ...event }) => progress.show(worker, event),
+    });
+  } finally {
+    progress.end();
+  }
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A package or file outside of localgrad whose code a run uses. */
+export interface ExternalModule {
+  /** As written: `acme-localgrad-own`, `./own.mjs`. */
+  readonly name: string;
+  readonly kind: 'package' | 'file';
+  /** Of the package; null for files. */
+  readonly version: string | null;
+  /** SHA-256 of its content: all files of the package, or the file and the files that it imports by relative paths. */
+  readonly hash: string;
+}
+
+/** Describes what `name` refers to. @param url where it was found */
+export async function describeModule(name: string, url: string): Promise<ExternalModule> {
+  const entry = await realpath(fileURLToPath(url));
+  if (/^[./]/.test(name) || name === fileURLToPath(url)) {
+    return { name, kind: 'file', version: null, hash: await hashOfFiles(dirname(entry), await importedFiles(entry)) };
+  }
+  const { root, manifest } = await packageOf(entry);
+  return {
+    name,
+    kind: 'package',
+    version: typeof manifest.version === 'string' ? manifest.version : null,
+    hash: await hashOfFiles(root, await packageFiles(root)),
+  };
+}
+
+interface Manifest {
+  readonly name?: unknown;
+  readonly version?: unknown;
+}
+
+/** The nearest folder with a named package.json: folders inside a package may have one that only sets `type`. */
+async function packageOf(file: string): Promise<{ readonly root: string; readonly manifest: Manifest }> {
+  let folder = dirname(file);
+  while (dirname(folder) !== folder) {
+    const path = join(folder, 'package.json');
+    const manifest: Manifest = existsSync(path) ? JSON.parse(await readFile(path, 'utf8')) : {};
+    if (manifest.name !== undefined) return { root: folder, manifest };
+    folder = dirname(folder);
+  }
+  return { root: dirname(file), manifest: {} };
+}
+
+async function packageFiles(root: string): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true });
+  const nested = await Promise.all(
+    entries.map(async (entry) => {
+      const path = join(root, entry.name);
+      if (entry.isDirectory()) return /^(node_modules|\.git)$/.test(entry.name) ? [] : packageFiles(path);
+      return entry.isFile() ? [path] : [];
+    }),
+  );
+  return nested.flat();
+}
+
+const relativeImport = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"](\.{1,2}\/[^'"\n]+)['"]/g;
+
+/** A file and those that it imports by relative paths, directly or not. */
+async function importedFiles(entry: string): Promise<string[]> {
+  const found = new Set([entry]);
+  // A set that grows while it is walked: each file once.
+  for (const file of found) {
+    const text = await readFile(file, 'utf8');
+    for (const [, specifier = ''] of text.matchAll(relativeImport)) {
+      const target = resolve(dirname(file), decodeURIComponent(specifier.replace(/[?#].*$/, '')));
+      if (existsSync(target)) found.add(target);
+    }
+  }
+  return [...found];
+}
+
+async function hashOfFiles(root: string, files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  const named = files.map((file) => [relative(root, file).replaceAll(sep, '/'), file] as const);
+  for (const [name, file] of named.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const content = await readFile(file);
+    // Lengths keep the boundaries: two files must not hash like one that joins them.
+    hash.update(`${name.length} ${name} ${content.length}\n`).update(content);
+  }
+  return hash.digest('hex');
+}

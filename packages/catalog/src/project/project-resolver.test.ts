@@ -1,0 +1,185 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { clockAt } from '@localgrad/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { standardCatalog } from '../standard-catalog.js';
+import { describeModule } from './external-module.js';
+import { isExternalName } from './load-module.js';
+import { type CatalogRequest, projectResolver } from './project-resolver.js';
+
+let project = '';
+const write = async (name: string, content: string) => {
+  const file = join(project, name);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, content);
+};
+const addPackage = async (name: string, source: string, manifest: object = {}) => {
+  const exports = { '.': { import: './index.js' } };
+  const content = { name, version: '1.0.0', type: 'module', exports, ...manifest };
+  await write(`node_modules/${name}/package.json`, JSON.stringify(content));
+  await write(`node_modules/${name}/index.js`, source);
+};
+const own = (name: string, specVersion = 'v1') =>
+  `({ specVersion: '${specVersion}', name: '${name}', config: { method: '${name}', ...options }, plan: () => {} })`;
+
+const extend = (request: CatalogRequest) => projectResolver({ project }).extend(standardCatalog, request);
+
+beforeAll(async () => {
+  project = await realpath(await mkdtemp(join(tmpdir(), 'localgrad-project-')));
+  await addPackage('acme-own', `export default (options) => ${own('acme-own')};`);
+  await addPackage(
+    '@acme/deco',
+    "export const decorator = (of, options) => ({ ...of, name: 'acme(' + of.name + ')', config: { decorator: '@acme/deco', of: of.config, ...options } });",
+  );
+  await addPackage('@acme/both', `export const method = (options) => ${own('both')};`, {
+    exports: { '.': { default: './index.js' } },
+  });
+  await addPackage('acme-empty', 'export const nothing = 3;');
+  await addPackage('acme-old', `export default (options) => ${own('acme-old', 'v0')};`);
+  await addPackage('acme-odd', 'export default () => 3;');
+  await addPackage('acme-broken', "throw new Error('it is broken');");
+  await addPackage('acme-closed', '', { exports: { './other': './index.js' } });
+  await addPackage(
+    'acme-things',
+    `export const backbone = (options) => ({ name: 'acme', config: { backbone: 'acme-things', ...options }, build() {} });
+export const head = (options) => ({ name: 'acme-head', config: { head: 'acme-things', ...options }, build() {} });
+export const optimizer = (options) => ({ config: options, stateBytes: () => 0, update() {}, state: () => new Map(), load() {}, dispose() {} });
+export const schedule = ({ learningRate }) => ({ config: {}, rate: () => learningRate / 2 });
+export const dataset = async (options) => ({ config: options, train: { size: 1 }, test: { size: 1 } });`,
+  );
+  await write('here.mjs', `export default (options) => ${own('here')};`);
+  await write('my (old) methods, 100%/own.mjs', `export default (options) => ${own('spaced')};`);
+});
+afterAll(() => rm(project, { recursive: true }));
+
+describe('projectResolver', () => {
+  it.each([
+    ['acme-own(depth: 2)', 'acme-own', { method: 'acme-own', depth: 2 }],
+    ['@acme/both', 'both', { method: 'both' }],
+    ['./here.mjs', 'here', { method: 'here' }],
+    ['"./my (old) methods, 100%/own.mjs"(a: 1)', 'spaced', { method: 'spaced', a: 1 }],
+    ['@acme/deco(dgl, strength: 1)', 'acme(dgl)', { decorator: '@acme/deco', of: { method: 'dgl' }, strength: 1 }],
+    ['mlm("./here.mjs")', 'mlm(here)', { decorator: 'mlm', of: { method: 'here' } }],
+  ])('resolves the method %s', async (method, name, config) => {
+    const { catalog } = await extend({ method });
+    expect(catalog.method(method)).toMatchObject({ name, config });
+  });
+
+  it('resolves every other kind alike, with options', async () => {
+    const { catalog, modules } = await extend({
+      backbone: 'acme-things(width: 4)',
+      dataset: 'acme-things',
+      head: 'acme-things',
+      optimizer: 'acme-things',
+      schedule: 'acme-things',
+    });
+    expect(catalog.backbone('acme-things(width: 4)').config).toEqual({ backbone: 'acme-things', width: 4 });
+    expect(catalog.head('acme-things').name).toBe('acme-head');
+    expect(catalog.optimizer('acme-things', { learningRate: 1 }).config).toEqual({ learningRate: 1 });
+    expect(catalog.schedule('acme-things', { learningRate: 1 }).rate(clockAt(0, 1, 1))).toBe(0.5);
+    expect((await catalog.dataset('acme-things', { folder: 'x' })).config).toEqual({ folder: 'x' });
+    expect(modules).toEqual([
+      { name: 'acme-things', kind: 'package', version: '1.0.0', hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    ]);
+  });
+
+  it('resolves heads that methods name', async () => {
+    const { catalog } = await extend({ method: 'mlm(dgl(head: "acme-things(width: 3)"))' });
+    expect(catalog.method('dgl(head: "acme-things(width: 3)")').config).toEqual({
+      method: 'dgl',
+      head: 'acme-things(width: 3)',
+    });
+  });
+
+  it('imports nothing for names of the catalog', async () => {
+    const { catalog, modules } = await extend({ method: 'mlaan(dgl(head: dgl-cnn))', dataset: 'fashion-mnist-subset' });
+    expect(catalog).toBe(standardCatalog);
+    expect(modules).toEqual([]);
+  });
+
+  it.each<[CatalogRequest, string, string]>([
+    [{ method: 'acme-absent' }, 'missing-dependency', 'npm install acme-absent'],
+    [
+      { dataset: 'fashion-mnsit' },
+      'missing-dependency',
+      "'fashion-mnsit' is neither a data set of localgrad nor a package",
+    ],
+    [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
+    [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
+    [
+      { method: 'acme-empty' },
+      'invalid-option',
+      "exports nothing. To be used as a method it needs the export 'method'",
+    ],
+    [
+      { backbone: '@acme/both' },
+      'invalid-option',
+      "exports method. To be used as a backbone it needs the export 'backbone'",
+    ],
+    [{ method: 'acme-broken' }, 'invalid-option', 'cannot be imported: it is broken'],
+    [
+      { method: 'dlg' },
+      'unknown-name',
+      'mlaan(…), or a package or file of your project (acme-localgrad-own, ./own.mjs).',
+    ],
+    [{ schedule: 'cosin' }, 'unknown-name', "Unknown schedule 'cosin'. Did you mean 'cosine'?"],
+  ])('rejects %j', async (request, code, message) => {
+    await expect(extend(request)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it('checks what a module creates, and names the module', async () => {
+    const old = (await extend({ method: 'acme-old' })).catalog;
+    expect(() => old.method('acme-old')).toThrow(
+      "The method that 'acme-old' creates has specVersion 'v0'; this version of localgrad supports 'v1'.",
+    );
+    const odd = (await extend({ backbone: 'acme-odd', dataset: 'acme-odd' })).catalog;
+    expect(() => odd.backbone('acme-odd')).toThrow(
+      "The backbone that 'acme-odd' creates is 3. Expected: (options) => BackboneFactory.",
+    );
+    await expect(odd.dataset('acme-odd')).rejects.toThrow("The data set that 'acme-odd' creates is 3.");
+  });
+
+  it('explains a decorator without a method and a method that wraps', async () => {
+    const { catalog } = await extend({ method: 'mlm(@acme/deco)' });
+    expect(() => catalog.method('mlm(@acme/deco)')).toThrow("'@acme/deco' is a decorator and needs a method");
+    const wrapping = (await extend({ method: 'acme-own(dgl)' })).catalog;
+    expect(() => wrapping.method('acme-own(dgl)')).toThrow("Method 'acme-own' cannot wrap 'dgl'");
+  });
+});
+
+it('takes names with dashes, scopes and paths for packages and files', () => {
+  expect(['dgl', 'mlaan', 'backprop'].some(isExternalName)).toBe(false);
+  expect(['acme-own', '@acme/deco', './here.mjs'].every(isExternalName)).toBe(true);
+});
+
+describe('describeModule', () => {
+  const describeFile = (name: string) => describeModule(`./${name}`, `file://${join(project, name)}`);
+
+  it('changes with the file and with what it imports by relative paths', async () => {
+    await write('hash/main.mjs', "import { width } from './helper.mjs';\nexport default () => width;");
+    await write('hash/helper.mjs', "export * from './main.mjs';\nexport const width = 1;");
+    const before = await describeFile('hash/main.mjs');
+    expect(before).toMatchObject({ name: './hash/main.mjs', kind: 'file', version: null });
+    expect(await describeFile('hash/main.mjs')).toEqual(before);
+    await write('hash/helper.mjs', "export * from './main.mjs';\nexport const width = 2;");
+    expect((await describeFile('hash/main.mjs')).hash).not.toBe(before.hash);
+    await write('hash/unrelated.mjs', '');
+    const after = await describeFile('hash/main.mjs');
+    await write('hash/unrelated.mjs', 'changed');
+    expect(await describeFile('hash/main.mjs')).toEqual(after);
+  });
+
+  it('covers all files of a package, but not its dependencies', async () => {
+    await addPackage('acme-hash', "export { method } from './lib/method.js';");
+    await write('node_modules/acme-hash/lib/method.js', 'export const method = 1;');
+    await write('node_modules/acme-hash/lib/package.json', '{ "type": "module" }');
+    const url = `file://${join(project, 'node_modules/acme-hash/lib/method.js')}`;
+    const before = await describeModule('acme-hash', url);
+    expect(before).toMatchObject({ kind: 'package', version: '1.0.0' });
+    await write('node_modules/acme-hash/node_modules/other/index.js', 'anything');
+    expect(await describeModule('acme-hash', url)).toEqual(before);
+    await write('node_modules/acme-hash/lib/weights.json', '[1]');
+    expect((await describeModule('acme-hash', url)).hash).not.toBe(before.hash);
+  });
+});

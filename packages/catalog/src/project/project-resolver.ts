@@ -1,0 +1,126 @@
+import { type JsonObject, parseExpression } from '@localgrad/core';
+import type { Catalog } from '../catalog.js';
+import { unknownThing } from '../errors.js';
+import { type Factories, labels, type TableName, type Tables } from '../factories.js';
+import { type MethodRequest, requestOf } from '../method-config.js';
+import { exportedFactory, noExport } from './contracts.js';
+import type { ExternalModule } from './external-module.js';
+import { isExternalName, type LoadedModule, loadModule } from './load-module.js';
+
+/** Expressions that a catalog shall be able to resolve, by kind. */
+export interface CatalogRequest {
+  /** An expression, or a method's config. */
+  readonly method?: string | JsonObject | undefined;
+  readonly backbone?: string | undefined;
+  readonly dataset?: string | undefined;
+  readonly head?: string | undefined;
+  readonly optimizer?: string | undefined;
+  readonly schedule?: string | undefined;
+}
+
+/** A catalog that knows the packages and files of a project that a request names. */
+export interface ProjectCatalog {
+  readonly catalog: Catalog;
+  /** Those packages and files, by name. */
+  readonly modules: readonly ExternalModule[];
+}
+
+export interface ProjectResolver {
+  /**
+   * Imports the packages and files that the request names and that the catalog does not know, and returns a catalog that
+   * knows them.
+   *
+   * @throws LocalgradError `unknown-name`, `missing-dependency`, `invalid-option`
+   */
+  extend(catalog: Catalog, request: CatalogRequest): Promise<ProjectCatalog>;
+}
+
+export interface ProjectOptions {
+  /** Folder whose packages and files can be named. Default: the working directory. */
+  readonly project?: string | undefined;
+}
+
+/**
+ * Resolves names of npm packages (`acme-localgrad-own`) and files (`./own.mjs`, quoted where they have spaces or
+ * parentheses) from a project's folder, for all kinds of things alike.
+ */
+export function projectResolver({ project = process.cwd() }: ProjectOptions = {}): ProjectResolver {
+  return {
+    async extend(catalog, request) {
+      const found = new Map<string, ExternalModule>();
+      let extended = catalog;
+      for (const { table, name } of namesOf(request)) {
+        if (extended.entry(table, name) !== undefined) continue;
+        // The catalog itself explains a method without its decorator's parentheses, and the reverse.
+        if (isMethodTable(table) && extended.entry(otherOf(table), name) !== undefined) continue;
+        if (!isExternalName(name)) {
+          throw unknownThing(
+            extended,
+            table,
+            name,
+            ', or a package or file of your project (acme-localgrad-own, ./own.mjs)',
+          );
+        }
+        const module = await loadModule(name, project, labels[table]);
+        extended = extended.with(tablesOf(table, name, module));
+        found.set(name, module.module);
+      }
+      const modules = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+      return { catalog: extended, modules };
+    },
+  };
+}
+
+/** A catalog entry for what a module exports. */
+function tablesOf(table: TableName, name: string, { exports }: LoadedModule): Tables {
+  const entries = (kind: TableName) => {
+    const create = exportedFactory(kind, name, exports);
+    return create === undefined ? {} : { [name]: { description: `From '${name}'.`, create } };
+  };
+  if (!isMethodTable(table)) {
+    if (exportedFactory(table, name, exports) === undefined) throw noExport(table, name, exports);
+    return { [table]: entries(table) };
+  }
+  const own = { methods: entries('methods'), decorators: entries('decorators') };
+  if (Object.keys(own.methods).length + Object.keys(own.decorators).length === 0) throw noExport(table, name, exports);
+  return own as Pick<Tables, 'methods' | 'decorators'>;
+}
+
+const isMethodTable = (table: TableName): table is 'methods' | 'decorators' =>
+  table === 'methods' || table === 'decorators';
+const otherOf = (table: 'methods' | 'decorators') => (table === 'methods' ? 'decorators' : 'methods');
+
+interface NamedThing {
+  readonly table: TableName;
+  readonly name: string;
+}
+
+const tables = {
+  backbone: 'backbones',
+  dataset: 'datasets',
+  head: 'heads',
+  optimizer: 'optimizers',
+  schedule: 'schedules',
+} as const satisfies Readonly<Record<Exclude<keyof CatalogRequest, 'method'>, keyof Factories>>;
+
+function namesOf({ method, ...others }: CatalogRequest): NamedThing[] {
+  const names =
+    method === undefined ? [] : methodNames(typeof method === 'string' ? parseExpression(method) : requestOf(method));
+  for (const [key, table] of Object.entries(tables)) {
+    const text = others[key as keyof typeof tables];
+    if (text !== undefined) names.push({ table, name: parseExpression(text, labels[table]).name });
+  }
+  return names;
+}
+
+/** A method, what it wraps, and the heads that both name. */
+function methodNames({ name, of, options }: MethodRequest): NamedThing[] {
+  const { head } = options;
+  return [
+    { table: of === undefined ? 'methods' : 'decorators', name },
+    ...(of === undefined ? [] : methodNames(of)),
+    ...(typeof head === 'string' && isExternalName(head)
+      ? [{ table: 'heads' as const, name: parseExpression(head, 'head').name }]
+      : []),
+  ];
+}

@@ -1,0 +1,151 @@
+import { backboneFactory, backboneNames, type NamedBackboneOptions } from '@localgrad/backbones';
+import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/core';
+import { loadDataset } from '@localgrad/data';
+import {
+  type AdamOptions,
+  adam,
+  adamw,
+  constantRate,
+  cosine,
+  epochCosine,
+  type HeadFactoryOptions,
+  headFactory,
+  type SgdOptions,
+  type StepDecayOptions,
+  sgd,
+  stepDecay,
+} from '@localgrad/nn';
+import type { Entry, Factories } from './factories.js';
+
+type Entries<Name extends keyof Factories> = Readonly<Record<string, Entry<Factories[Name]>>>;
+
+const namedBackbone: Factories['backbones'] = (options, { name }) =>
+  backboneFactory(name, options as NamedBackboneOptions);
+
+export const backbones: Entries<'backbones'> = Object.fromEntries(
+  backboneNames.map((name): [string, Entry<Factories['backbones']>] => {
+    if (name === 'tiny') {
+      return [name, { description: 'A few residual blocks, for tests and first steps.', create: namedBackbone }];
+    }
+    // `resnet<6n + 2>` exists for every n, beside the depths that publications use.
+    return [
+      name,
+      {
+        description: 'CIFAR ResNet of 6n + 2 layers.',
+        create: namedBackbone,
+        pattern: /^resnet\d+$/,
+        options: ['width', 'widths'],
+      },
+    ];
+  }),
+);
+
+const namedDataset: Factories['datasets'] = (options, { name }) => loadDataset(name, options);
+
+export const datasets: Entries<'datasets'> = {
+  'fashion-mnist-subset': {
+    description: '5,000 training and 1,000 test images of Fashion-MNIST that come with localgrad.',
+    create: namedDataset,
+  },
+  'fashion-mnist': {
+    description: 'Fashion-MNIST: 60,000 and 10,000 gray images of 28 × 28, read from a folder.',
+    create: namedDataset,
+  },
+  cifar10: {
+    description: 'CIFAR-10: 50,000 and 10,000 color images of 32 × 32, read from a folder.',
+    create: namedDataset,
+  },
+  cifar100: {
+    description: 'CIFAR-100: 50,000 and 10,000 color images of 32 × 32 in 100 classes, read from a folder.',
+    create: namedDataset,
+  },
+  svhn: {
+    description: 'SVHN: 73,257 and 26,032 color images of digits of 32 × 32, read from a folder.',
+    create: namedDataset,
+    options: ['extra'],
+  },
+  stl10: {
+    description: 'STL-10: 5,000 and 8,000 color images of 96 × 96, read from a folder.',
+    create: namedDataset,
+    options: ['fold'],
+  },
+  mnist: {
+    description: 'MNIST: 60,000 and 10,000 gray images of digits of 28 × 28, read from a folder.',
+    create: namedDataset,
+  },
+  kmnist: {
+    description: 'Kuzushiji-MNIST: 60,000 and 10,000 gray images of characters of 28 × 28, read from a folder.',
+    create: namedDataset,
+  },
+};
+
+const headDescriptions: Readonly<Record<string, string>> = {
+  '0c1f': 'Global pooling and one dense layer.',
+  '0c2f': 'Global pooling and two dense layers.',
+  '1c1f': 'One convolution, global pooling and one dense layer (InfoPro).',
+  '1c2f': 'One convolution, global pooling and two dense layers (InfoPro).',
+  '1c3f': 'One convolution, global pooling and three dense layers (InfoPro).',
+  '2c2f': 'Two convolutions, global pooling and two dense layers (InfoPro).',
+  'dgl-mlp-sr': 'Spatial reduction, three 1×1 convolutions and three hidden layers (DGL).',
+  'dgl-mlp': 'Spatial reduction and three hidden layers (DGL).',
+  'dgl-cnn': 'Two convolutions and a dense layer (DGL).',
+  'dgl-128x512': 'Three 1×1 convolutions of 128 channels and three hidden layers of 512 units.',
+  'auglocal-dgl': 'Spatial reduction, three 1×1 convolutions and two hidden layers (DGL in AugLocal).',
+};
+
+export const heads: Entries<'heads'> = Object.fromEntries(
+  Object.entries(headDescriptions).map(([name, description]): [string, Entry<Factories['heads']>] => [
+    name,
+    { description, create: (options) => headFactory(name, options as HeadFactoryOptions) },
+  ]),
+);
+
+export const optimizers: Entries<'optimizers'> = {
+  sgd: {
+    description: 'Stochastic gradient descent with Nesterov momentum and L2 weight decay.',
+    create: (options) => sgd(options as unknown as SgdOptions),
+    options: ['learningRate', 'momentum', 'nesterov', 'weightDecay', 'decay', 'parameters'],
+  },
+  adam: {
+    description: 'Adam with L2 weight decay, as in PyTorch.',
+    create: (options) => adam(options as unknown as AdamOptions),
+    options: ['learningRate', 'betas', 'epsilon', 'weightDecay', 'decay', 'parameters'],
+  },
+  adamw: {
+    description: 'AdamW: Adam with decoupled weight decay, as in PyTorch.',
+    create: (options) => adamw(options as unknown as AdamOptions),
+    options: ['learningRate', 'betas', 'epsilon', 'weightDecay', 'decay', 'parameters'],
+  },
+};
+
+export const schedules: Entries<'schedules'> = {
+  constant: {
+    description: 'The same learning rate throughout.',
+    ...scheduleOf(['learningRate'], constantRate),
+  },
+  epochCosine: {
+    description: 'Half a cosine over the epochs after a warm-up of ten epochs (InfoPro).',
+    ...scheduleOf(['learningRate'], epochCosine),
+  },
+  cosine: {
+    description: 'Half a cosine over the steps after a linear warm-up.',
+    ...scheduleOf(['learningRate', 'warmup'], cosine),
+  },
+  stepDecay: {
+    description: 'Multiplies the learning rate by a factor at each milestone.',
+    ...scheduleOf(['learningRate', 'milestones', 'factor'], (options: StepDecayOptions) => stepDecay(options)),
+  },
+};
+
+function scheduleOf<Options>(
+  names: readonly string[],
+  create: (options: Options) => Schedule,
+): Pick<Entry<Factories['schedules']>, 'create' | 'options'> {
+  return {
+    options: names,
+    create: (options: JsonObject, { name }) => {
+      rejectUnknownKeys(`schedule '${name}'`, options, names);
+      return create(options as Options);
+    },
+  };
+}

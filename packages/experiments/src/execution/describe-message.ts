@@ -1,0 +1,19 @@
+import { formatSeconds } from '@localgrad/train';
+import type { WorkerMessage } from './task-runner.js';
+
+/** One line for a worker's message. */
+export function describeMessage(message: Exclude<WorkerMessage, { type: 'progress' }>): string {
+  switch (message.type) {
+    case 'task-start':
+      return `started   ${message.name}`;
+    case 'problem':
+      return `note      ${message.message}`;
+    case 'task-end': {
+      const accuracy = message.testAccuracy;
+      const result =
+        accuracy === undefined || accuracy === null ? '' : `  test accuracy ${(100 * accuracy).toFixed(1)} %`;
+      const why = message.message === undefined ? '' : `: ${message.message}`;
+      return `${message.outcome.padEnd(9)} ${message.name}  ${formatSeconds(message.seconds)}${result}${why}`;
+    }
+  }
+}

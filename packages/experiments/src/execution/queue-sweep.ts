@@ -1,0 +1,51 @@
+import { type KubernetesOptions, kubernetesJob, shellList } from '../executors/manifest.js';
+import { type Submission, type SubmitOptions, submitToSlurm } from '../executors/submit-slurm.js';
+import { readSweepStatus } from '../sweep/sweep-status.js';
+import { workerProgram } from '../worker-program.js';
+import { checkConditions } from './check-conditions.js';
+import { preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
+import type { SweepExecution } from './run-sweep.js';
+
+/** The program as a worker on another machine that shares the file system starts it. */
+const program = [process.execPath, workerProgram()];
+
+/** Submits what is left of a sweep to Slurm as a job array. @throws LocalgradError */
+export async function submitSweep(
+  options: RunnableSweep & Omit<SubmitOptions, 'sweep' | 'program'> & Pick<SweepExecution, 'retryFailed'>,
+): Promise<Submission & { readonly folder: string }> {
+  const sweep = await preparedSweep(options);
+  await checkConditions(sweep, await readSweepStatus(sweep), options.file);
+  if (options.retryFailed === true) await retryFailed(sweep);
+  return { folder: sweep.folder, ...(await submitToSlurm({ ...options, sweep, program })) };
+}
+
+/** What is left of a sweep as commands, one per line, for `parallel`, `xargs -P` or another scheduler. */
+export async function sweepCommands(
+  options: RunnableSweep & { readonly cpus?: number | undefined; readonly runsPerJob?: number | undefined },
+): Promise<string> {
+  const sweep = await preparedSweep(options);
+  const { tasks } = await readSweepStatus(sweep);
+  const left = tasks.filter(({ status }) => status !== 'finished' && status !== 'failed').map(({ task }) => task.index);
+  return shellList({ sweep, program, cpus: options.cpus, runsPerJob: options.runsPerJob, tasks: left });
+}
+
+/** A sweep as an indexed Kubernetes Job whose image has the command `localgrad`. */
+export async function sweepJob(
+  options: RunnableSweep &
+    Omit<KubernetesOptions, 'sweep' | 'folder' | 'image' | 'volumeClaim'> &
+    Partial<Pick<KubernetesOptions, 'image' | 'volumeClaim'>>,
+): Promise<string> {
+  const sweep = await preparedSweep(options);
+  const {
+    image = 'localgrad',
+    volumeClaim = 'localgrad',
+    gpus,
+    memory,
+    minutes,
+    parallelism,
+    cpus,
+    mountPath,
+    queue,
+  } = options;
+  return kubernetesJob({ sweep, image, volumeClaim, gpus, memory, minutes, parallelism, cpus, mountPath, queue });
+}

@@ -1,0 +1,76 @@
+import { availableParallelism } from 'node:os';
+import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
+import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { workOn } from '../sweep/work.js';
+import { checkConditions } from './check-conditions.js';
+import { runLocally } from './local-executor.js';
+import { preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
+import { type SweepResult, summarizeSweep } from './sweep-result.js';
+import { TaskRunner, type WorkerMessage } from './task-runner.js';
+
+/** What happens in a sweep, with the worker (from 0) that reports it. */
+export type SweepEvent = WorkerMessage & { readonly worker: number };
+
+export interface SweepExecution {
+  /** `local` (default): processes of this machine. `debug`: one run after the other, in this process. */
+  readonly executor?: 'local' | 'debug' | undefined;
+  /** `local`: processes at a time. Default: one for each processor core. */
+  readonly processes?: number | undefined;
+  /** Threads of runs whose config says `auto`. Default for `local`: cores / processes. */
+  readonly threads?: number | undefined;
+  /** Also try runs again that failed for good. */
+  readonly retryFailed?: boolean | undefined;
+  /** Called before the first run, if any run is left. */
+  readonly beforeFirst?: ((sweep: Sweep) => Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: SweepEvent) => void) | undefined;
+}
+
+/**
+ * Runs what is not finished of a sweep. Processes that are killed are replaced; call it again to resume a sweep that was
+ * interrupted.
+ *
+ * @throws LocalgradError where the experiment is wrong or a condition cannot run, before the first run
+ * @throws the signal's reason, after all workers have saved
+ */
+export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
+  const sweep = await preparedSweep(options);
+  const before = await readSweepStatus(sweep);
+  await checkConditions(sweep, before, options.file);
+  if (options.retryFailed === true) await retryFailed(sweep);
+  if (before.counts.finished < before.tasks.length) await options.beforeFirst?.(sweep);
+  if (options.executor === 'debug') await runHere(sweep, options);
+  else await runInProcesses(sweep, options);
+  const status = await readSweepStatus(sweep);
+  await endLostAttempts(sweep, status, options);
+  return summarizeSweep(sweep, status);
+}
+
+async function runHere(sweep: Sweep, { threads, signal, onEvent }: SweepExecution): Promise<void> {
+  const report = (message: WorkerMessage) => onEvent?.({ ...message, worker: 0 });
+  const runner = new TaskRunner({ sweep, threads, signal, report });
+  try {
+    const stop = signal === undefined ? {} : { signal };
+    await workOn({ sweep, execute: (task, folder) => runner.run(task, folder), ...stop });
+  } finally {
+    runner.dispose();
+  }
+}
+
+async function runInProcesses(sweep: Sweep, { signal, onEvent, ...options }: SweepExecution): Promise<void> {
+  const cores = availableParallelism();
+  const processes = options.processes ?? Math.max(1, Math.floor(cores / (options.threads ?? 1)));
+  const threads = options.threads ?? Math.max(1, Math.floor(cores / processes));
+  const onMessage = (worker: number, message: WorkerMessage) => onEvent?.({ ...message, worker });
+  await runLocally({ sweep, processes, threads, signal, onMessage });
+}
+
+/** Nobody works on a finished run again: cleans up after workers that were killed right after the summary. */
+async function endLostAttempts(sweep: Sweep, { tasks }: SweepStatus, { onEvent }: SweepExecution): Promise<void> {
+  const onProblem = (message: string) => onEvent?.({ type: 'problem', message, worker: 0 });
+  for (const { task, status, attempts } of tasks) {
+    if (status !== 'finished' || attempts.at(-1)?.outcome === 'finished') continue;
+    await endLostAttempt({ folder: runFolderOf(sweep, task), onProblem }, keepsCheckpoints(sweep.checkpoints));
+  }
+}

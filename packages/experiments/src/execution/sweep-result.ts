@@ -1,0 +1,46 @@
+import type { RunStatus } from '@localgrad/runs';
+import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { type DivergedRun, divergedRuns } from './diverged-runs.js';
+import { type LeftRun, leftRuns } from './left-runs.js';
+
+export interface RunProblem {
+  readonly name: string;
+  readonly folder: string;
+  readonly message: string;
+}
+
+/** What the files of a sweep say about its runs. */
+export interface SweepResult {
+  readonly name: string;
+  readonly folder: string;
+  readonly runs: number;
+  readonly counts: Readonly<Record<RunStatus, number>>;
+  /** Finished runs that diverged; their numbers are not results. */
+  readonly diverged: readonly DivergedRun[];
+  /** Runs that failed for good, and why. */
+  readonly failures: readonly RunProblem[];
+  /** Runs with damaged files, and what is wrong with them. They are run again. */
+  readonly unreadable: readonly RunProblem[];
+  /** Runs that are neither finished nor failed for good. */
+  readonly left: readonly LeftRun[];
+}
+
+/** @param status where it was just read */
+export async function summarizeSweep(sweep: Sweep, status?: SweepStatus): Promise<SweepResult> {
+  const known = status ?? (await readSweepStatus(sweep));
+  const withStatus = (wanted: RunStatus) =>
+    known.tasks.flatMap(({ task, status: found, message }) =>
+      found === wanted ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
+    );
+  return {
+    name: sweep.name,
+    folder: sweep.folder,
+    runs: known.tasks.length,
+    counts: known.counts,
+    diverged: await divergedRuns(sweep, known),
+    failures: withStatus('failed'),
+    unreadable: withStatus('unreadable'),
+    left: leftRuns(sweep, known).filter((run) => run.status !== 'failed'),
+  };
+}

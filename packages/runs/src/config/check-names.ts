@@ -1,0 +1,38 @@
+import type { Catalog } from '@localgrad/catalog';
+import { LocalgradError, shown } from '@localgrad/core';
+import { configError, configProblemOf } from './config-error.js';
+import { optimizerOf, scheduleOf } from './optimization.js';
+import { keyErrorOf } from './option-keys.js';
+import { type NameOptions, resolveNames } from './resolve-names.js';
+import type { RunConfig } from './run-config.js';
+
+/** Each key with an expression, and how it is resolved without images or a backend. */
+const checks: Readonly<
+  Record<'method' | 'backbone' | 'dataset' | 'optimizer' | 'schedule', (config: RunConfig, catalog: Catalog) => void>
+> = {
+  method: ({ method }, catalog) => void catalog.method(method),
+  backbone: ({ backbone, width }, catalog) => void catalog.backbone(backbone, { width }),
+  // A data set is read when it is created: only its name is looked up.
+  dataset: () => {},
+  optimizer: (config, catalog) => optimizerOf(config, catalog).dispose(),
+  schedule: (config, catalog) => void scheduleOf(config, catalog),
+};
+
+/**
+ * Resolves every name and expression of a config once, so that a wrong one is found before anything runs.
+ *
+ * @throws LocalgradError with the config's key
+ */
+export async function checkNames(config: RunConfig, names: NameOptions = {}): Promise<void> {
+  for (const [key, check] of Object.entries(checks)) {
+    const text = config[key as keyof typeof checks];
+    try {
+      const { catalog } = await resolveNames({ [key]: text }, names);
+      check(config, catalog);
+    } catch (error) {
+      if (configProblemOf(error) !== undefined || !LocalgradError.isInstance(error)) throw error;
+      const problem = `${shown(text)}: ${error.message}`;
+      throw keyErrorOf(error, config) ?? configError(key, problem, { code: error.code, cause: error });
+    }
+  }
+}

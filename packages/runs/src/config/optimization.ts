@@ -1,0 +1,49 @@
+import type { Catalog } from '@localgrad/catalog';
+import { type Optimizer, parseExpression, type Schedule } from '@localgrad/core';
+import { configError } from './config-error.js';
+import { type RunConfig, runConfigSchema } from './run-config.js';
+
+const ofSgd = ['momentum', 'nesterov', 'weightDecay'] as const;
+
+/**
+ * The optimizer of a config. The keys `momentum`, `nesterov` and `weightDecay` belong to `sgd`, whose expression may
+ * override their defaults; other optimizers take options in their expression only.
+ *
+ * @throws LocalgradError `invalid-option`, `unknown-name`
+ */
+export function optimizerOf(config: RunConfig, catalog: Catalog): Optimizer {
+  const { optimizer, learningRate } = config;
+  const { name, options } = parseExpression(optimizer, 'optimizer');
+  const given = ofSgd.filter((key) => config[key] !== defaults[key]);
+  const isOwn = (key: string) => Object.hasOwn(options, key);
+  const isSgd = name === runConfigSchema.shape.optimizer.parse(undefined);
+  const refused = given.find((key) => !isSgd || isOwn(key));
+  if (refused !== undefined) {
+    const example = `${name}(${refused}: ${config[refused]})`;
+    throw configError(
+      refused,
+      isSgd
+        ? `also set in the optimizer '${optimizer}'; remove one of them.`
+        : `belongs to optimizer 'sgd' and has no effect on '${name}'. Options of '${name}' go into its expression: "${example}".`,
+    );
+  }
+  if (!isSgd) return catalog.optimizer(optimizer, { learningRate });
+  const momentum = isOwn('momentum') ? options.momentum : config.momentum;
+  const nesterov = config.nesterov && Number(momentum) > 0;
+  const own = { momentum: config.momentum, nesterov, weightDecay: config.weightDecay };
+  const more = Object.fromEntries(Object.entries(own).filter(([key]) => !isOwn(key)));
+  return catalog.optimizer(optimizer, { learningRate, ...more });
+}
+
+/** The learning-rate schedule of a config. @throws LocalgradError `invalid-option`, `unknown-name` */
+export function scheduleOf({ schedule, learningRate, warmup }: RunConfig, catalog: Catalog): Schedule {
+  const { name } = parseExpression(schedule, 'schedule');
+  const takesWarmup = (other: string) => catalog.entry('schedules', other)?.options?.includes('warmup') ?? true;
+  if (warmup !== undefined && !takesWarmup(name)) {
+    const others = catalog.names('schedules').filter(takesWarmup);
+    throw configError('warmup', `schedule '${name}' has no warm-up; allowed with: ${others.join(', ')}.`);
+  }
+  return catalog.schedule(schedule, { learningRate, warmup });
+}
+
+const defaults = runConfigSchema.parse({});

@@ -1,0 +1,17 @@
+import { LocalgradError } from '@localgrad/core';
+import { explainIssues } from '../yaml/issues.js';
+import { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './run-config.js';
+
+/**
+ * Fills in the defaults of a config that a program writes.
+ *
+ * @throws LocalgradError `invalid-option` that names every wrong key, its value and what is allowed
+ */
+export function resolveConfig(input: RunConfigInput): RunConfig {
+  const parsed = runConfigSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const problems = explainIssues(parsed.error, input, runConfigKeys).map(({ path, isKey, message }) =>
+    isKey ? message : `${path.join('.')}: ${message}`,
+  );
+  throw new LocalgradError('invalid-option', problems.join('\n'), { problems });
+}

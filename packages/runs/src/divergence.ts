@@ -1,0 +1,34 @@
+import type { Parameter } from '@localgrad/core';
+import type { EpochRecord } from '@localgrad/train';
+
+/** Why a trained network is not a result: its last evaluation or one of its tensors is NaN or infinite. Null otherwise. */
+export async function divergenceOf(
+  epochs: readonly Pick<EpochRecord, 'testLoss' | 'testAccuracy'>[],
+  parameters: Iterable<Parameter>,
+): Promise<string | null> {
+  const last = epochs.findLast(({ testLoss }) => testLoss !== undefined);
+  // JSON turns NaN into null: the last record of a resumed run may be one of a checkpoint.
+  for (const [name, value] of [
+    ['loss', last?.testLoss],
+    ['accuracy', last?.testAccuracy],
+  ] as const) {
+    if (value !== undefined && !Number.isFinite(value)) return `the test ${name} is ${value ?? 'NaN'}`;
+  }
+  return nonFiniteParameter(parameters);
+}
+
+/** The first tensor with a value that is NaN or infinite, in words; null where all are finite. */
+export async function nonFiniteParameter(parameters: Iterable<Parameter>): Promise<string | null> {
+  for (const { name, kind, value } of parameters) {
+    const found = (await value.data()).find((entry) => !Number.isFinite(entry));
+    if (found !== undefined) return `${nouns[kind]} '${name}' contains ${found}`;
+  }
+  return null;
+}
+
+const nouns: Readonly<Record<Parameter['kind'], string>> = {
+  weight: 'weight',
+  frozen: 'averaged weight',
+  statistic: 'running statistic',
+  state: 'state',
+};

@@ -1,0 +1,41 @@
+import type { BackendHandle } from '@localgrad/backends';
+import type { DatasetSplits } from '@localgrad/data';
+import type { Observer } from '@localgrad/train';
+import type { NameOptions } from './config/resolve-names.js';
+import type { RunConfig } from './config/run-config.js';
+import type { TrackerOptions } from './run-trackers.js';
+
+/** How a run is kept, which has no influence on its result. */
+export interface KeepOptions {
+  readonly everyEpochs?: number | undefined;
+  readonly everySteps?: number | undefined;
+  readonly keepLast?: number | undefined;
+  readonly keepBest?: boolean | undefined;
+}
+
+export interface ExecuteOptions {
+  readonly config: RunConfig;
+  readonly folder: string;
+  /** `auto` resumes from the newest complete checkpoint, `never` starts over and replaces any run in the folder. */
+  readonly resume: 'auto' | 'never';
+  readonly keep?: KeepOptions;
+  readonly trackers?: TrackerOptions;
+  readonly observers?: readonly Observer[];
+  readonly signal?: AbortSignal | undefined;
+  /** Receives problems that do not end the run. */
+  readonly onProblem?: (message: string) => void;
+  /** A running backend, which is not disposed of here. Default: one is started for this run. */
+  readonly backend?: BackendHandle;
+  readonly data?: DatasetSplits;
+  /** Where the names in the config are looked up. */
+  readonly names?: NameOptions;
+  /** What to do about a different run in the folder, for the error; default: the options of `localgrad train`. */
+  readonly advice?: string;
+  /** Whether an error counts against the run, which may fail only so often. Default: unless the machine is to blame. */
+  readonly countsAgainstRun?: (error: unknown) => boolean;
+}
+
+/** Whether checkpoints stay after the run has finished. */
+export function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): boolean {
+  return keepLast !== undefined || keepBest === true;
+}

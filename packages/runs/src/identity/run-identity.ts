@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import type { ExternalModule } from '@localgrad/catalog';
+import type { JsonObject } from '@localgrad/core';
+import type { DatasetSplits } from '@localgrad/data';
+import { z } from 'zod';
+import { configError } from '../config/config-error.js';
+import { type NameOptions, resolveNames } from '../config/resolve-names.js';
+import type { RunConfig } from '../config/run-config.js';
+import { hashOf, sha256 } from '../folder/hash.js';
+import { readStateFile } from '../folder/state-file.js';
+import { runSchemaVersion, withoutDefaults } from './config-identity.js';
+import { fingerprintOf, type ImageFingerprint } from './fingerprint.js';
+
+/** Everything that a run's result depends on: `identity.json` in its folder. */
+export interface RunIdentity {
+  readonly formatVersion: 1;
+  /** Hash of all that follows. */
+  readonly runId: string;
+  readonly schemaVersion: number;
+  /** The config without defaults and without the places of files. */
+  readonly config: JsonObject;
+  /** Packages and files outside of localgrad that the config names. */
+  readonly modules: readonly ExternalModule[];
+  readonly training: ImageFingerprint;
+  readonly test: ImageFingerprint;
+  /** SHA-256 of the file with initial weights; null without one. */
+  readonly initialWeights: string | null;
+}
+
+/** Identifies a run by content. @throws LocalgradError where a file that the config names cannot be read */
+export async function identifyRun(
+  config: RunConfig,
+  data: DatasetSplits,
+  names: NameOptions = {},
+): Promise<RunIdentity> {
+  const { modules } = await resolveNames(config, names);
+  // The content of the weights counts, not their path.
+  const { initialWeights: _, ...own } = withoutDefaults(config);
+  const parts = {
+    schemaVersion: runSchemaVersion,
+    config: own,
+    modules,
+    training: fingerprintOf(data.train),
+    test: fingerprintOf(data.test),
+    initialWeights:
+      config.initialWeights === undefined ? null : sha256(await readInitialWeights(config.initialWeights)),
+  };
+  return { formatVersion: 1, runId: hashOf(parts), ...parts };
+}
+
+/** @throws LocalgradError about the key `initialWeights` */
+export async function readInitialWeights(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const problem = `cannot read '${file}': ${(cause as Error).message}.`;
+    throw configError('initialWeights', problem, { code: 'invalid-data', cause });
+  }
+}
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const fingerprint = z.object({
+  images: z.int(),
+  shape: z.array(z.int()),
+  classes: z.int(),
+  pixels: hash,
+  labels: hash,
+  targets: z.record(z.string(), hash),
+});
+const schema = z.object({
+  formatVersion: z.literal(1),
+  runId: z.string().regex(/^[0-9a-f]{12}$/),
+  schemaVersion: z.int(),
+  config: z.record(z.string(), z.json()),
+  modules: z.array(
+    z.object({ name: z.string(), kind: z.enum(['package', 'file']), version: z.string().nullable(), hash }),
+  ),
+  training: fingerprint,
+  test: fingerprint,
+  initialWeights: hash.nullable(),
+});
+
+/** Reads `identity.json`; undefined where there is none. @throws LocalgradError `invalid-data` where it is damaged */
+export function readIdentity(file: string): Promise<RunIdentity | undefined> {
+  return readStateFile(file, { what: 'the identity of a localgrad run', schema });
+}

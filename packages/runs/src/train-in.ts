@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import { weightsFile } from '@localgrad/backbones';
+import type { BackendHandle } from '@localgrad/backends';
+import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
+import { describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn';
+import { type Observer, probeModules, train } from '@localgrad/train';
+import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
+import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+import type { RunConfig } from './config/run-config.js';
+import { divergenceOf } from './divergence.js';
+import { measurementEnvironment } from './environment.js';
+import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
+import type { Claim } from './folder/claim.js';
+import { checksumOf } from './folder/hash.js';
+import { MetricsFile } from './folder/metrics-file.js';
+import type { OwnedFolder } from './folder/owned-folder.js';
+import { runFiles } from './folder/run-folder.js';
+import type { RunIdentity } from './identity/run-identity.js';
+import { checkpointsIn } from './lost-attempt.js';
+import type { PreparedRun } from './prepare-run.js';
+import type { RunSummary } from './run-summary.js';
+import { openTrackers } from './run-trackers.js';
+import { yamlText } from './yaml/yaml-text.js';
+
+export interface AttemptOptions extends ExecuteOptions {
+  /** Its `runId` is the one under which the files of the folder know the run. */
+  readonly identity: RunIdentity;
+  /** The folder as the user named it, for messages. */
+  readonly shownFolder: string;
+  readonly run: PreparedRun;
+  readonly backend: BackendHandle;
+  readonly owned: OwnedFolder;
+}
+
+interface CheckpointNotes {
+  readonly metricsBytes: number;
+  readonly backend: string;
+}
+
+/** Trains from the newest valid checkpoint to the summary. */
+export async function trainIn(claim: Claim, options: AttemptOptions): Promise<RunSummary> {
+  const { config, folder, identity, run, backend, owned, keep = {}, onProblem } = options;
+  const { runId } = identity;
+  const checkpoints = new CheckpointFolder<CheckpointNotes>(checkpointsIn(folder), {
+    runId,
+    attempt: claim.attempt,
+    assertHeld: () => claim.assertHeld(),
+    ...(keep.keepLast === undefined ? {} : { keepLast: keep.keepLast }),
+    ...(keep.keepBest === undefined ? {} : { keepBest: keep.keepBest }),
+    ...(onProblem === undefined ? {} : { onProblem }),
+  });
+  if (options.resume === 'never') {
+    await claim.assertHeld();
+    // The summary first: a process that is killed after this has not finished the run.
+    for (const name of [runFiles.summary, runFiles.weights]) await owned.remove(name);
+    await checkpoints.clear();
+  }
+  const write = (name: string, content: string | Uint8Array) =>
+    owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
+  await write(runFiles.identity, `${JSON.stringify(identity, null, 2)}\n`);
+  await write(runFiles.config, yamlText(config));
+  await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
+  const metricsPath = join(folder, runFiles.metrics);
+  const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
+  if (last !== undefined && last.notes.backend !== backend.name) {
+    onProblem?.(
+      `Run ${runId} was started on backend '${last.notes.backend}' and is resumed on '${backend.name}': its result will not be bit-identical.`,
+    );
+  }
+  const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes, () => claim.assertHeldNow());
+  const trackers = await openTrackers(options.trackers ?? {}, {
+    folder: owned,
+    runId,
+    config,
+    epochsDone: last?.progress.records.length ?? 0,
+    startsOver: options.resume === 'never',
+    onProblem: onProblem ?? (() => {}),
+  }).catch((error: unknown) => {
+    metrics.close();
+    throw error;
+  });
+  const clock = new CheckpointClock();
+  const result = await train({
+    ...run.options,
+    availableBytes: backend.availableBytes(),
+    observers: [holdObserver(claim), metrics.observer(), ...trackers.observers, ...(options.observers ?? [])],
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(last === undefined ? {} : { resume: last }),
+    checkpoints: {
+      ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),
+      ...(keep.everySteps === undefined ? {} : { everySteps: keep.everySteps }),
+      isDue: () => clock.isDue(),
+      save: (checkpoint) =>
+        clock.around(async () => {
+          await claim.assertHeld();
+          metrics.sync();
+          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
+          await claim.noteCheckpoint(checkpoint.progress.step);
+        }),
+    },
+  })
+    .then((trained) => {
+      // All that the summary stands for reaches the disk before it does.
+      metrics.sync();
+      return trained;
+    })
+    .finally(() => {
+      metrics.close();
+      return trackers.close();
+    });
+  const divergence = await divergenceOf(result.epochs, run.compiled.parameters.values());
+  if (divergence !== null) onProblem?.(`The run has diverged: ${divergence}.`);
+  const probes = config.probe && divergence === null ? await probe(run, onProblem) : null;
+  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
+  const summary: RunSummary = {
+    formatVersion: 1,
+    status: divergence === null ? 'finished' : 'diverged',
+    divergence,
+    runId,
+    config: config as unknown as JsonObject,
+    backend: backend.name,
+    ...result,
+    objectives: run.compiled.objectives.map(({ id, role, span, weight }) => {
+      return { id, role, span, weight: weightAt(weight, endOfTraining) };
+    }),
+    cost: costOf(run, config),
+    probes,
+    weights: checksumOf(weights),
+  };
+  await write(runFiles.weights, weights);
+  await write(runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
+  if (!keepsCheckpoints(keep)) await checkpoints.clear();
+  return summary;
+}
+
+/** The first observer: where another process has taken over the run, this attempt ends before it writes anything more. */
+function holdObserver(claim: Claim): Observer {
+  return { observe: () => claim.assertHeldSync() };
+}
+
+/** Null where the features cannot be probed, which does not affect the rest of the run. */
+async function probe(
+  { compiled, options }: PreparedRun,
+  onProblem: ExecuteOptions['onProblem'],
+): Promise<number[] | null> {
+  const testBatches = options.testBatches;
+  if (testBatches === undefined) throw new LocalgradError('misuse', 'A probe needs test images.');
+  try {
+    return await probeModules({ network: compiled.network, batches: options.batches, testBatches });
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    onProblem?.(`The modules could not be probed, the summary says null: ${error.message}`);
+    return null;
+  }
+}
+
+function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['cost'] {
+  const { totals } = describePlan(compiled, batch);
+  const { backbone } = compiled.network;
+  const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
+  const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);
+  const weights = parts.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
+  return {
+    backboneParameters: weights.reduce((sum, { size }) => sum + size, 0),
+    trainedParameters: totals.parameters,
+    unitsOfWork: totals.unitsOfWork,
+    multiplyAccumulatesPerImage: totals.unitsOfWork * forward,
+    predictedPeakBytes: totals.predictedPeakBytes,
+  };
+}
+
+/** Measured once: short runs one after another should not wait for it. */
+let environment: ReturnType<typeof measurementEnvironment> | undefined;
+
+async function environmentOf({ name, device, threads }: BackendHandle): Promise<object> {
+  environment ??= measurementEnvironment();
+  return { ...(await environment), date: new Date().toISOString(), backend: name, device, threads };
+}

@@ -1,0 +1,62 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+const programs = join(import.meta.dirname, '../../docs/programs');
+const before = process.cwd();
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'localgrad-programs-'));
+  process.chdir(folder);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.chdir(before);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs a program in an empty folder. @returns what it printed, one entry per line */
+async function run(name: string): Promise<string[]> {
+  const lines: string[] = [];
+  vi.spyOn(console, 'log').mockImplementation((...words: unknown[]) => void lines.push(words.join(' ')));
+  vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  await import(/* @vite-ignore */ join(programs, name));
+  return lines;
+}
+
+const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
+  'resolve-method.mjs': [
+    /^lam\(mlm\(dgl\)\) \{"decorator":"lam","of":\{"decorator":"mlm","of":\{"method":"dgl","head":"1c2f"\},"window":3\}/,
+    /"momentum":0,/,
+    'mlm(own) ./own-method.mjs',
+  ],
+  'run.mjs': [/^run [0-9a-f]{12}: finished, test accuracy [\d.]+, resumed 1 time$/],
+  'sweep.mjs': [
+    /^6 runs, at most \d+ bytes$/,
+    ...['greedy, seed 1', 'dgl, seed 1', 'end to end, seed 1'].map((name) => `finished ${name}`),
+    ...['greedy, seed 2', 'dgl, seed 2', 'end to end, seed 2'].map((name) => `finished ${name}`),
+    '6 finished in localgrad-sweeps/hosts',
+    'report/report.html',
+  ],
+  'explain.mjs': [/^module0 independent 0–0$/, /./, /./, /./, /final/, /× the memory of end-to-end training$/],
+  'bench.mjs': [/^backprop \d/, /^backprop\+recompute \d/, /^dgl [\d.]+ ms \d+ bytes$/],
+  'verify.mjs': [/^.+ \d\.\de[+-]\d+$/, 'all agree'],
+};
+
+it('covers every program', () => {
+  const found = readdirSync(programs).filter((name) => name.endsWith('.mjs') && name !== 'own-method.mjs');
+  expect(found.sort()).toEqual(Object.keys(expected).sort());
+});
+
+it.each(Object.entries(expected))('%s runs and prints what it promises', { timeout: 120_000 }, async (name, lines) => {
+  const printed = await run(name);
+  expect(printed.at(-1)).toMatch(lines.at(-1) ?? /./);
+  for (const [index, line] of lines.slice(0, -1).entries()) expect(printed[index]).toMatch(line);
+});
+
+it('writes the files that the programs name', { timeout: 120_000 }, async () => {
+  vi.resetModules();
+  await run('explain.mjs');
+  expect(existsSync(join(folder, 'plan.svg'))).toBe(true);
+});
