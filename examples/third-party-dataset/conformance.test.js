@@ -42,11 +42,11 @@ async function metricsOf(head, epochs) {
   expect(plan.objectives).toContainEqual(finalObjective(2));
   const compiled = compilePlan(network, plan, { scope });
   const batches = createBatches(splits.train, { batchSize: 16, shuffle: true });
-  const { normalisation } = batches;
+  const { normalization } = batches;
   return train({
     ...{ compiled, epochs, optimizer: adam({ learningRate: 0.01 }), learningRate: 0.01 },
     batches: asynchronous(batches),
-    testBatches: createBatches(splits.test, { batchSize: 32, normalisation }),
+    testBatches: createBatches(splits.test, { batchSize: 32, normalization }),
   });
 }
 

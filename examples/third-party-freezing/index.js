@@ -1,12 +1,6 @@
 // A third-party decorator: freezes one more module after every few epochs, from the input on. A frozen module costs no
 // backward pass and no update; how many are frozen is declared state, which checkpoints keep.
-import {
-  formatMethodExpression,
-  LocalgradError,
-  parseMethodExpression,
-  rejectUnknownKeys,
-  requireOption,
-} from '@localgrad/core';
+import { formatExpression, LocalgradError, parseExpression, rejectUnknownKeys, requireOption } from '@localgrad/core';
 
 const name = 'acme-localgrad-freezing';
 
@@ -20,7 +14,7 @@ export default function freezing(options = {}) {
   requireOption(Number.isInteger(every) && every > 0, name, 'every', every, 'positive integers');
   return (method) => ({
     specVersion: 'v1',
-    name: formatMethodExpression({ name, of: parseMethodExpression(method.name), options }),
+    name: formatExpression({ name, of: parseExpression(method.name), options }),
     config: { decorator: name, of: method.config, ...options },
     plan: (network) => freezeModules(method.plan(network), network.modules.length, every),
   });

@@ -1,6 +1,6 @@
 import { selectBackend } from '@localgrad/backends';
 import { currentKernels } from '@localgrad/kernels';
-import { describeKernels } from '@localgrad/testing';
+import { describeTrainingKernels } from '@localgrad/testing';
 
 /** `npm run test:backend -- NAME` sets it. */
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
@@ -10,4 +10,4 @@ const start = async () => {
   return { kernels: currentKernels(), dispose: () => backend.dispose() };
 };
 
-describeKernels(`of ${name}`, start, { timeout: 300_000 });
+describeTrainingKernels(`of ${name}`, start, { timeout: 300_000 });

@@ -7,7 +7,7 @@ export { describeOptimizer, type OptimizerSuiteOptions } from './describe-optimi
 export { checkGradient, type GradientCheck, type GradientOptions } from './gradients/check-gradient.js';
 export type { GradientFacts } from './gradients/diagnosis.js';
 export { checkBlockGradients, checkHeadGradients } from './gradients/tensor-checks.js';
-export { describeKernels, type KernelSuiteOptions, type StartedKernels } from './kernels/describe-kernels.js';
+export { describeTrainingKernels, type KernelSuiteOptions, type StartedKernels } from './kernels/describe-kernels.js';
 export { relativeError } from './kernels/relative-error.js';
 export { drawValues, type ValueKind } from './kernels/values.js';
 export type { GradientSuiteOptions, SuiteOptions } from './suite.js';

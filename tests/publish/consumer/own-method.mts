@@ -14,12 +14,14 @@ import {
 } from '@localgrad/core';
 import { fashionMnistSubset, type ImageDataset } from '@localgrad/data';
 import { type CompiledPlan, compilePlan, createTrainStep, type StepResult } from '@localgrad/engine';
+import { describeKernels, type TrainingKernels } from '@localgrad/kernels';
 import { createScope, requireTarget, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
+import { startTensorflow } from '@localgrad/tensorflow-kernels';
 import { type TrainingResult, train } from '@localgrad/train';
 import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';
 import { createWebGpuKernels } from '@localgrad/webgpu-kernels';
 import * as tf from '@tensorflow/tfjs';
-import { createMethod, type Explanation } from 'localgrad';
+import { createCatalog, type Explanation } from 'localgrad';
 
 tf.enableProdMode();
 
@@ -89,5 +91,5 @@ export const functions = {
   createWebGpuKernels,
   startTensorflow,
   fashionMnistSubset,
-  createMethod,
+  createCatalog,
 };

@@ -10,7 +10,7 @@ import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
 
-export interface TrainOptions {
+export interface TrainRunOptions {
   /** Run folder; default `localgrad-runs/<run id>`. */
   readonly output?: string | undefined;
   /** Default `auto`. */
@@ -30,7 +30,7 @@ export interface TrainReport extends RunSummary {
  *
  * @throws LocalgradError `misuse` where another process is working on the same run
  */
-export async function train(config: RunConfig, terminal: Terminal, options: TrainOptions = {}): Promise<TrainReport> {
+export async function trainRun(config: RunConfig, terminal: Terminal, options: TrainRunOptions = {}): Promise<TrainReport> {
   const data = await loadData(config);
   const folder = options.output ?? join('localgrad-runs', (await identifyRun(config, data)).runId);
   const result = await executeRun({
@@ -123,7 +123,7 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
         async () =>
           withFlagNames(
             async () =>
-              train(await resolveRunConfig(command, file), terminal, {
+              trainRun(await resolveRunConfig(command, file), terminal, {
                 output: flags.output,
                 resume: flags.resume,
                 trackers: {

@@ -28,7 +28,7 @@ interface Outcome {
  *
  * @param start makes the kernels' backend TensorFlow.js' current one
  */
-export function describeKernels(
+export function describeTrainingKernels(
   name: string,
   start: () => Promise<StartedKernels> | StartedKernels,
   options: KernelSuiteOptions = {},
