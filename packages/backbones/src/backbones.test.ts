@@ -10,7 +10,7 @@ describe('CIFAR ResNets', () => {
   it.each([
     ['resnet32', 466_906, 69.1e6, 16],
     ['resnet110', 1_730_714, 253.1e6, 55],
-  ])('%s has the parameters and multiply-adds of methods.md §1.2', (name, parameters, macs, blocks) => {
+  ])('%s has the parameters and multiply-adds of docs/methods/networks.md §1', (name, parameters, macs, blocks) => {
     const backbone = build(name);
     const owners = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
     const count = owners.flatMap((owner) => owner.parameters).reduce((sum, parameter) => sum + parameter.size, 0);
@@ -113,7 +113,10 @@ const ones = (count: number) => Array(count).fill(1).join();
 describe('published partitions', () => {
   const sizes = (name: string, spec: PartitionSpec) => resolvePartition(build(name).blocks, spec);
 
-  /** Blocks per module without the stem, as methods.md §1.3 prints them; 'stem' where it is a module of its own. */
+  /**
+   * Blocks per module without the stem, as docs/methods/networks.md §2 prints them; 'stem' where it is a module of its
+   * own.
+   */
   it.each<[string, number, string, PartitionTable?]>([
     ['resnet32', 2, '7,8'],
     ['resnet32', 3, '5,5,5'],

@@ -25,8 +25,9 @@ export interface CifarResNetOptions {
 }
 
 /**
- * ResNet for small images (methods.md §1.2): 3×3 stem, three stages of n BasicBlocks, the second and third with stride 2,
- * projection shortcuts (option B), global average pooling and a dense classifier. Parameters have PyTorch's names.
+ * ResNet for small images (docs/methods/networks.md §1): 3×3 stem, three stages of n BasicBlocks, the second and third
+ * with stride 2, projection shortcuts (option B), global average pooling and a dense classifier. Parameters have
+ * PyTorch's names.
  *
  * @throws LocalgradError `invalid-option`
  */

@@ -4,8 +4,8 @@ import { type BlockReference, LocalgradError, unknownName } from '@localgrad/cor
 export type PartitionTable = 'infopro' | 'infopro-balanced-cifar10' | 'infopro-balanced-stl10';
 
 /**
- * Last blocks per module, as `stage,block stage,block …` (methods.md §1.3, from the InfoPro configuration files; 32
- * modules and one module per block with a merged stem from MLAAN's).
+ * Last blocks per module, as `stage,block stage,block …` (docs/methods/networks.md §2, from the InfoPro configuration
+ * files; 32 modules and one module per block with a merged stem from MLAAN's).
  */
 const rows: Readonly<Record<PartitionTable, Readonly<Record<string, Readonly<Record<number, string>>>>>> = {
   infopro: {

@@ -4,7 +4,7 @@ import type { JsonObject } from './json.js';
 import type { ParameterScope } from './parameter.js';
 import type { Shape3 } from './shapes.js';
 
-/** `(stage, index)`: stage 0 is the stem, stages count from 1, blocks in a stage from 0 (methods.md §0). */
+/** `(stage, index)`: stage 0 is the stem, stages count from 1, blocks in a stage from 0 (docs/methods/README.md §1). */
 export type BlockReference = readonly [stage: number, index: number];
 
 export function formatReference([stage, index]: BlockReference): string {

@@ -81,7 +81,7 @@ describe('resolvePartition', () => {
     fc.assert(
       fc.property(possible, ({ body, stemModule, modules }) => {
         const sizes = resolvePartition(line([body]), { modules, stemModule });
-        // A stem of its own is no block of the count; a merged one may be (methods.md §1.3).
+        // A stem of its own is no block of the count; a merged one may be (docs/methods/networks.md §3).
         const withStem = stemModule === 'own' ? sizes.slice(1) : sizes;
         const withoutStem = withStem.map((size, index) => (index === 0 && stemModule === 'merged' ? size - 1 : size));
         const isEven = (counts: readonly number[]) =>

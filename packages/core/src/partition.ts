@@ -85,7 +85,7 @@ export function resolvePartition(
 
 /**
  * Equal counts of blocks where they divide; otherwise the stem counts as a block, as long as it does not end up alone.
- * That gives all published CIFAR partitions (methods.md §1.3) but the one into 32 modules.
+ * That gives all published CIFAR partitions (docs/methods/networks.md §2) but the one into 32 modules.
  */
 function evenWithStem(body: number, modules: number): number[] {
   if (body % modules !== 0 && body + 1 >= 2 * modules) return evenSizes(body + 1, modules);

@@ -180,7 +180,7 @@ describe('compileSchedule', () => {
     }
   });
 
-  it('needs the 4 units of work of methods.md §7.2 for windows of two', () => {
+  it('needs the 4 units of work of docs/methods/engine.md §5 for windows of two', () => {
     const spans: Span[] = [0, 1, 2, 3].flatMap((to): Span[] => [
       [to, to],
       [Math.max(0, to - 1), to],

@@ -1,4 +1,4 @@
-/** How the reference code names what a state dict holds (methods.md §1). */
+/** How the reference code names what a state dict holds (docs/methods/networks.md §1). */
 
 /** What `DataParallel` and `torch.compile` put before every name. */
 const wrappers = /^(?:module\.|_orig_mod\.)+/;

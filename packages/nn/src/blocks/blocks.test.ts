@@ -213,7 +213,7 @@ describe('parallelSum', () => {
 });
 
 describe('withStatisticsUpdates', () => {
-  // methods.md §9: after one batch with mean s from r = 0.
+  // docs/methods/engine.md §6: after one batch with mean s from r = 0.
   it.each([
     [1, 0.1],
     [2, 0.19],

@@ -3,7 +3,7 @@ import { type FrugalBlock, vjpReadsOf } from './vjp-reads.js';
 
 /**
  * A block whose running statistics take in each training batch `updates` times, as in reference code that runs its
- * forward that often (methods.md §7.4). Weights, statistics and passes are those of `block`.
+ * forward that often (docs/methods/engine.md §6). Weights, statistics and passes are those of `block`.
  */
 export function withStatisticsUpdates(block: Block, updates: number): Block {
   const wrapped: FrugalBlock = {
