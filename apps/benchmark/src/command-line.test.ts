@@ -266,7 +266,7 @@ describe('train', () => {
       output,
     );
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('Cannot cut 3 blocks and a stem (merged) into 9 modules');
+    expect(stderr).toContain('Cannot split 3 blocks and a stem (merged) into 9 modules');
     expect(await readdir(folder)).toEqual([]);
     const large = [
       '--backbone',

@@ -39,7 +39,7 @@ describe('parseMethodExpression', () => {
     ['dgl(: 3)', 5, /expected a method name, found ':'/],
     ['dgl(head: 1c2f,)', 16, /expected 'option: value', found '\)'/],
     ['(dgl)', 1, /expected a method name, found '\('/],
-  ])('says where %j goes wrong', (text, column, message) => {
+  ])('reports the column of the syntax error in %j', (text, column, message) => {
     let error: unknown;
     try {
       parseMethodExpression(text);
@@ -54,7 +54,7 @@ describe('parseMethodExpression', () => {
     expect(found).toMatch(message);
   });
 
-  it('keeps names that JavaScript treats specially, for methods to refuse', () => {
+  it('preserves option names such as __proto__, so that methods can reject them', () => {
     const { name, options } = parseMethodExpression('constructor(__proto__: 3, toString: valueOf)');
     expect(name).toBe('constructor');
     expect(Object.entries(options)).toEqual([
@@ -71,7 +71,7 @@ describe('parseMethodExpression', () => {
     expect(() => parseMethodExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
   });
 
-  it('throws LocalgradError or returns, whatever the text', () => {
+  it('throws only LocalgradError for arbitrary text', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('a', '1', '(', ')', ',', ':', ' ', '-') }), (text) => {
         try {
@@ -102,7 +102,7 @@ describe('formatMethodExpression', () => {
     ),
   }));
 
-  it('is the inverse of parsing', () => {
+  it('inverts parsing', () => {
     fc.assert(
       fc.property(expression, (value) => {
         const text = formatMethodExpression(value);
@@ -112,7 +112,7 @@ describe('formatMethodExpression', () => {
     );
   });
 
-  it('writes what people write', () => {
+  it('prints the canonical notation', () => {
     expect(formatMethodExpression(parseMethodExpression('lam( mlm(dgl,window:3),momentum:0.995 )'))).toBe(
       'lam(mlm(dgl, window: 3), momentum: 0.995)',
     );

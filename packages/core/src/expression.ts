@@ -3,23 +3,25 @@ import { shortened, shown } from './shown.js';
 
 export type OptionValue = string | number | boolean;
 
-/** A method as it is written on the command line and in files: `lam(mlm(dgl, window: 3), momentum: 0.995)`. */
+/**
+ * A parsed method expression, as used on the command line and in files: `lam(mlm(dgl, window: 3), momentum: 0.995)`.
+ */
 export interface MethodExpression {
   readonly name: string;
-  /** What a decorator wraps. */
+  /** The method that a decorator wraps. */
   readonly of?: MethodExpression;
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
-/** Characters of an expression. */
+/** Maximum length of an expression, in characters. */
 const longestText = 10_000;
-/** Decorators around a method. */
+/** Maximum number of nested decorators. */
 const deepest = 32;
 
 /**
- * Parses `name`, `name(option: value, …)` or `name(method, option: value, …)`. Names may be those of npm packages.
+ * Parses `name`, `name(option: value, …)` or `name(method, option: value, …)`. Names may be npm package names.
  *
- * @throws LocalgradError `invalid-option` with the column
+ * @throws LocalgradError `invalid-option` with the column of the error
  */
 export function parseMethodExpression(text: string): MethodExpression {
   if (text.length > longestText) {
@@ -65,7 +67,7 @@ export function parseMethodExpression(text: string): MethodExpression {
       }
       position++;
     }
-    // `fromEntries` makes '__proto__' a key like any other, so that methods reject it.
+    // `fromEntries` treats '__proto__' as an ordinary key, so that methods reject it.
     const given = Object.fromEntries(options);
     return of === undefined ? { name, options: given } : { name, of, options: given };
   };
@@ -75,7 +77,7 @@ export function parseMethodExpression(text: string): MethodExpression {
   return result;
 }
 
-/** The inverse of `parseMethodExpression`, for what that returns. */
+/** Formats an expression; inverse of `parseMethodExpression`. */
 export function formatMethodExpression({ name, of, options }: MethodExpression): string {
   const parts = [
     ...(of === undefined ? [] : [formatMethodExpression(of)]),
@@ -110,6 +112,6 @@ function parseValue(text: string): OptionValue {
   if (text === 'true') return true;
   if (text === 'false') return false;
   const number = Number(text);
-  // Without the sum '-0' would not survive printing.
+  // Adding 0 turns '-0' into 0, which survives formatting.
   return Number.isFinite(number) ? number + 0 : text;
 }
