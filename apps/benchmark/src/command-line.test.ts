@@ -283,7 +283,7 @@ describe('train', () => {
     const refused = await run('train', ...large, '--output', output);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toMatch(
-      /with batch 5000 needs .* bytes predicted.* bytes\) are available\. A batch of \d+ fits/,
+      /with batch size 5000 needs .* bytes predicted.* bytes\) are available\. The largest batch size that fits is \d+/,
     );
     expect(await readdir(folder)).toEqual([]);
     expect((await run('train', ...tinyRun, '--dataset', 'mnist')).stderr).toContain(

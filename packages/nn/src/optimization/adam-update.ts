@@ -7,7 +7,7 @@ export interface AdamUpdateRequest {
   readonly gradient: Tensor;
   /** Moving averages of gradient and squared gradient. Consumed; undefined before the first update. */
   readonly moments: { readonly first: Tensor; readonly second: Tensor } | undefined;
-  /** Number of this update, from 1. */
+  /** Index of this update, from 1. */
   readonly update: number;
   readonly learningRate: number;
   readonly betas: readonly [first: number, second: number];
@@ -24,9 +24,9 @@ export interface AdamUpdate {
 }
 
 /**
- * PyTorch's Adam and AdamW, without a temporary that outlives the call. Without `decoupled` g ← g + weightDecay·p, with it
- * p ← p·(1 − lr·weightDecay); then m ← m + (1 − β₁)(g − m); v ← β₂·v + (1 − β₂)·g²;
- * p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
+ * The update of PyTorch's Adam and AdamW. Without `decoupled` g ← g + weightDecay·p, with it p ← p·(1 −
+ * lr·weightDecay); then m ← m + (1 − β₁)(g − m); v ← β₂·v + (1 − β₂)·g²; p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) +
+ * ε).
  */
 export function adamUpdate(request: AdamUpdateRequest): AdamUpdate {
   const { value, gradient, moments, update, learningRate, epsilon, weightDecay, decoupled } = request;
