@@ -30,19 +30,19 @@ import {
   describeOptimizer,
 } from './index.js';
 
-// The suites run on the backend that is set; on plain JavaScript they take minutes.
+// The suites run on the current backend; on plain JavaScript they take minutes.
 await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
 
 const decorators = { mlm: withMlm(), lam: withLam(), 'mlm and lam': withMlaan() };
 
-// End-to-end training needs what end-to-end training needs, and has no heads for chains.
+// End-to-end training saves no memory compared with itself, and has no heads for chains.
 describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemory: false });
 describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
 
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
-// Heads that have a leap chain get no second one.
+// Heads with a leap chain do not get a second one.
 describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
