@@ -1,4 +1,5 @@
-// Holds the layout of the repository: imports point one way, packages are complete, nobody reaches into a neighbour.
+// Checks the structure of the repository: imports point downward, packages are complete, and they use only the public API
+// of other packages.
 //   node tools/structure-lint.mjs [--write]     --write updates the sentences on imports in the READMEs
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
@@ -8,7 +9,7 @@ import ts from 'typescript';
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const maximumLines = 300;
 
-/** What the sources of a package may import of ours. Tests may also use whatever their package.json declares. */
+/** The localgrad packages that a package's sources may import. Tests may also import anything that package.json declares. */
 const direction = {
   core: [],
   kernels: ['core'],
@@ -75,7 +76,7 @@ for (const folder of packageFolders()) {
 }
 
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? 'The structure is as it should be.' : `${problems.length} problems of structure.`);
+console.log(problems.length === 0 ? 'The structure is correct.' : `${problems.length} structure problems.`);
 process.exit(problems.length === 0 ? 0 : 1);
 
 function packageFolders() {
@@ -102,7 +103,7 @@ function checkManifest(folder, manifest) {
   if (manifest.type !== 'module') report(path, "type is not 'module'");
   if (manifest.license !== 'Apache-2.0') report(path, "license is not 'Apache-2.0'");
   if (!manifest.description) report(path, 'has no description');
-  if (manifest.sideEffects === undefined) report(path, 'says nothing about sideEffects');
+  if (manifest.sideEffects === undefined) report(path, 'does not declare sideEffects');
   if (manifest.engines?.node !== '>=20.19') report(path, "engines.node is not '>=20.19'");
   if (Object.keys(manifest.exports?.['.'] ?? {}).join() !== 'types,default') {
     report(path, "exports['.'] is not { types, default }");
@@ -118,25 +119,28 @@ function checkManifest(folder, manifest) {
   }
   for (const name of Object.keys(manifest.peerDependencies ?? {})) {
     if (manifest.peerDependenciesMeta?.[name]?.optional === true) continue;
-    // Without this turbo would not build the peer first.
+    // Otherwise turbo would not build the peer first.
     if (!manifest.devDependencies?.[name]) report(path, `peer '${name}' is missing in devDependencies`);
   }
 }
 
-/** The first paragraph of a package's page ends with what the package may import. */
+/** Checks that the first paragraph of a package's README ends with the packages it may import. */
 function checkReadme(folder) {
   const allowed = allowedIn(folder);
   const path = join(folder, 'README.md');
   if (allowed === undefined || !existsSync(path)) return;
-  const names = allowed.length === 0 ? 'nothing' : allowed.map((name) => `\`${name}\``).join(', ');
-  const sentence = `Of localgrad's packages it may import ${names}.`;
+  const names = allowed.map((name) => `\`${name}\``).join(', ');
+  const sentence =
+    names === ''
+      ? 'This package may import no other localgrad package.'
+      : `This package may import the localgrad packages ${names}.`;
   const text = readFileSync(path, 'utf8');
   if (text.includes(`\n${sentence}\n`)) return;
   if (!process.argv.includes('--write')) {
     report(path, `its first paragraph lacks the line "${sentence}" (node tools/structure-lint.mjs --write)`);
     return;
   }
-  const without = text.replace(/^Of localgrad's packages it may import .*\n/m, '');
+  const without = text.replace(/^(?:It may|This package may|Of localgrad's packages it may) import .*\n/m, '');
   writeFileSync(path, without.replace(/^(# .*\n\n(?:.+\n)+)/, `$1${sentence}\n`));
 }
 
@@ -166,11 +170,12 @@ function checkSource(folder, manifest, file) {
       if (!isTest) report(file, `'${specifier}' imports its own package by name; use a relative path`);
       continue;
     }
-    if (inside !== undefined && inside !== '/package.json') report(file, `'${specifier}' imports a package's inside`);
+    if (inside !== undefined && inside !== '/package.json')
+      report(file, `'${specifier}' imports an internal file of a package`);
     if (!declared[name]) report(file, `'${name}' is not declared in package.json`);
     if (isTest || allowed === undefined) continue;
     if (!allowed.includes(name.replace('@localgrad/', ''))) {
-      report(file, `'${name}' is not upstream; this package may import ${allowed.join(', ') || 'none of ours'}`);
+      report(file, `'${name}' must not be imported here; allowed: ${allowed.join(', ') || 'no localgrad package'}`);
     }
   }
 }

@@ -164,7 +164,7 @@ describe('the engine and the literal procedure of several forwards and backwards
   });
 });
 
-describe('laws of composition (methods.md §9)', () => {
+describe('laws of composition (docs/methods/engine.md §8)', () => {
   it.each(Object.keys(hosts))('mlm(%s) with weights 1 and 0 is the host', async (name) => {
     const host = hosts[name] as LocalLearningMethod;
     const ours = await step({ method: mlm(host, { window: 3, independentWeight: 1, cascadeWeight: 0 }), modules: 5 });

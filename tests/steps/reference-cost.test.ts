@@ -25,7 +25,8 @@ describe('the cost of the reference procedure', () => {
   });
   afterAll(() => backend.dispose());
 
-  // Inner modules: 3 (w + 1) units, as methods.md counts the published code. Cut windows at the start count as well.
+  // Inner modules: 3 (w + 1) units, as docs/methods/engine.md §5 counts the published code. Cut windows at the start
+  // count as well.
   it.each([
     [1, [3, 3, 3, 3, 3, 3], [3, 3, 3, 3, 3, 3]],
     [2, [6, 9, 9, 9, 9, 6], [3, 4, 4, 4, 4, 4]],
@@ -44,7 +45,7 @@ describe('the cost of the reference procedure', () => {
     }
   });
 
-  it("counts MLAAN's published code as methods.md does", () => {
+  it("counts MLAAN's published code as docs/methods/engine.md §4 does", () => {
     const { modules, totals, objectives } = describePlan(
       compile(mlaan(greedy(), { variant: 'officialCode' }), 15, 32).compiled,
       64,

@@ -1,4 +1,4 @@
-"""State dicts of the reference CIFAR ResNet (methods.md §1.2), for the import and export of weights.
+"""State dicts of the reference CIFAR ResNet (docs/methods/networks.md §1), for the import and export of weights.
 
     python3 tools/oracles/pytorch-weights.py make OUT.safetensors
     python3 tools/oracles/pytorch-weights.py check IN.safetensors [--blocks N] [--widths 16,16,32,64] [--classes 10] \

@@ -267,7 +267,7 @@ describe('train', () => {
       output,
     );
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('Cannot cut 3 blocks and a stem (merged) into 9 modules');
+    expect(stderr).toContain('Cannot split 3 blocks and a stem (merged) into 9 modules');
     expect(await readdir(folder)).toEqual([]);
     const large = [
       '--backbone',
@@ -284,7 +284,7 @@ describe('train', () => {
     const refused = await run('train', ...large, '--output', output);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toMatch(
-      /with batch 5000 needs .* bytes predicted.* bytes\) are available\. A batch of \d+ fits/,
+      /with batch size 5000 needs .* bytes predicted.* bytes\) are available\. The largest batch size that fits is \d+/,
     );
     expect(await readdir(folder)).toEqual([]);
     expect((await run('train', ...tinyRun, '--dataset', 'mnits')).stderr).toContain(

@@ -10,7 +10,7 @@ describe('CIFAR ResNets', () => {
   it.each([
     ['resnet32', 466_906, 69.1e6, 16],
     ['resnet110', 1_730_714, 253.1e6, 55],
-  ])('%s has the parameters and multiply-adds of methods.md §1.2', (name, parameters, macs, blocks) => {
+  ])('%s has the parameters and multiply-adds of docs/methods/networks.md §1', (name, parameters, macs, blocks) => {
     const backbone = build(name);
     const owners = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
     const count = owners.flatMap((owner) => owner.parameters).reduce((sum, parameter) => sum + parameter.size, 0);
@@ -19,7 +19,7 @@ describe('CIFAR ResNets', () => {
     expect(backbone.blocks).toHaveLength(blocks);
   });
 
-  it('names parameters as PyTorch does', () => {
+  it('uses the parameter names of PyTorch', () => {
     const names = build('resnet8').blocks.flatMap(({ block }) => block.parameters.map(({ name }) => name));
     expect(names).toContain('conv1.weight');
     expect(names).toContain('layer2.0.downsample.0.weight');
@@ -33,7 +33,7 @@ describe('CIFAR ResNets', () => {
     [26, 12],
     [44, 21],
     [56, 27],
-  ])('resnet%i has a stem and %i blocks, which fit each other', (depth, body) => {
+  ])('resnet%i has a stem and %i blocks with matching shapes', (depth, body) => {
     const { blocks, classifier } = build(`resnet${depth}`);
     expect(blocks).toHaveLength(body + 1);
     for (const [index, { block }] of blocks.slice(1).entries()) {
@@ -43,7 +43,7 @@ describe('CIFAR ResNets', () => {
     expect(classifier.inputShape).toEqual([8, 8, 64]);
   });
 
-  it('takes any widths, image and number of classes', () => {
+  it('accepts any widths, image shape and number of classes', () => {
     const scope = createScope(1);
     const backbone = cifarResNet({ depth: 8, widths: [4, 4, 8, 16] }).build({
       inputShape: [17, 15, 1],
@@ -65,7 +65,7 @@ describe('CIFAR ResNets', () => {
     expect(doubled.blocks.map(({ block }) => block.outputShape[2])).toEqual([8, 8, 16, 32]);
   });
 
-  it('are rebuilt by their config', () => {
+  it('are rebuilt from their config', () => {
     for (const factory of [
       backboneFactory('resnet20'),
       backboneFactory('resnet8', { width: 4 }),
@@ -83,7 +83,7 @@ describe('CIFAR ResNets', () => {
     }
   });
 
-  it('starts from the same weights with the same seed, from others with another', () => {
+  it('initializes equal weights for equal seeds, and different weights for different seeds', () => {
     const start = (seed: number) => {
       const scope = createScope(seed);
       tinyNet().build({ inputShape: [8, 8, 3], classes: 3, scope });
@@ -93,12 +93,14 @@ describe('CIFAR ResNets', () => {
     expect(start(2)).not.toEqual(start(1));
   });
 
-  it('says which depths and names there are', () => {
+  it('lists the allowed depths, names and options', () => {
     expect(() => cifarResNet({ depth: 30 })).toThrow(/6n \+ 2/);
     expect(() => backboneFactory('resent32')).toThrow(/Did you mean 'resnet32'/);
     expect(() => tinyNet({ blocks: 0 })).toThrow(/1 to 8/);
     expect(() => cifarResNet({ depth: 8, wdith: 3 } as never)).toThrow(/Did you mean 'width'/);
-    expect(() => cifarResNet({ depth: 8, width: 8, widths: [8, 8, 16, 32] })).toThrow(/exclude each other/);
+    expect(() => cifarResNet({ depth: 8, width: 8, widths: [8, 8, 16, 32] })).toThrow(
+      /'width' and 'widths' are mutually exclusive/,
+    );
     expect(() => cifarResNet({ depth: 8, widths: [8, 8, 16] as never })).toThrow(
       /'widths' is \[8,8,16\].*three stages/,
     );
@@ -113,7 +115,9 @@ const ones = (count: number) => Array(count).fill(1).join();
 describe('published partitions', () => {
   const sizes = (name: string, spec: PartitionSpec) => resolvePartition(build(name).blocks, spec);
 
-  /** Blocks per module without the stem, as methods.md §1.3 prints them; 'stem' where it is a module of its own. */
+  /**
+   * Blocks per module without the stem, as listed in docs/methods/networks.md §2; 'stem' if it forms its own module.
+   */
   it.each<[string, number, string, PartitionTable?]>([
     ['resnet32', 2, '7,8'],
     ['resnet32', 3, '5,5,5'],
@@ -141,7 +145,7 @@ describe('published partitions', () => {
     expect(sizes(name, { lastBlocks: publishedPartition(name, modules, table) })).toEqual(expected);
   });
 
-  it('are what the even rule gives, but for ResNet-110 into 32, whose extra blocks are spread', () => {
+  it('match the even strategy, except for ResNet-110 into 32 modules, whose extra blocks are spread', () => {
     for (const [name, counts] of [
       ['resnet32', [2, 3, 4, 8, 15, 16]],
       ['resnet110', [2, 3, 4, 8, 16, 54, 55]],
@@ -154,7 +158,7 @@ describe('published partitions', () => {
     }
   });
 
-  it('balances memory better than even counts do', () => {
+  it('balances memory better than the even strategy', () => {
     const backbone = build('resnet110');
     const largest = (partition: readonly number[]) =>
       Math.max(
@@ -170,7 +174,7 @@ describe('published partitions', () => {
     }
   });
 
-  it('lists what there is', () => {
+  it('lists the available partitions and tables', () => {
     expect(() => publishedPartition('resnet32', 5)).toThrow(/resnet32 \(2, 3, 4, 8, 15, 16\)/);
     expect(() => publishedPartition('resnet8', 2)).toThrow(/resnet110 \(2, 3, 4, 8, 16, 32, 54, 55\)/);
     expect(() => publishedPartition('resnet32', 2, 'infopo' as PartitionTable)).toThrow(/Did you mean 'infopro'/);

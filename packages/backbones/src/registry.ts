@@ -2,16 +2,16 @@ import { type BackboneFactory, unknownName } from '@localgrad/core';
 import { cifarResNet } from './resnet.js';
 import { tinyNet } from './tiny-net.js';
 
-/** Options of all named backbones; each rejects those of the others. */
+/** Options of all named backbones; each backbone rejects options that do not apply to it. */
 export interface NamedBackboneOptions {
   readonly width?: number;
   /** ResNets: widths of stem and three stages. */
   readonly widths?: readonly [stem: number, stage1: number, stage2: number, stage3: number];
-  /** `tiny`: residual blocks. */
+  /** `tiny`: number of residual blocks. */
   readonly blocks?: number;
 }
 
-/** The names that `backboneFactory` knows; any other `resnet<6n+2>` works too. */
+/** Names accepted by `backboneFactory`, in addition to any other `resnet<6n+2>`. */
 export const backboneNames = [
   'resnet8',
   'resnet14',
@@ -23,7 +23,7 @@ export const backboneNames = [
   'tiny',
 ] as const;
 
-/** A backbone by its name: `resnet32`, `tiny`. @throws LocalgradError `unknown-name` */
+/** Creates a backbone factory by name, e.g. `resnet32` or `tiny`. @throws LocalgradError `unknown-name` */
 export function backboneFactory(name: string, options: NamedBackboneOptions = {}): BackboneFactory {
   const depth = /^resnet(\d+)$/.exec(name)?.[1];
   if (depth !== undefined) return cifarResNet({ depth: Number(depth), ...options });

@@ -11,22 +11,23 @@ import {
 } from '@localgrad/core';
 import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
 
-/** Beyond these a network fits no machine: a slip of the pen, or a damaged file. */
+/** Upper limits: larger networks do not fit on any machine, so larger values are typos or come from a corrupt file. */
 const deepest = 2000;
 const widest = 4096;
 
 export interface CifarResNetOptions {
   /** 6n + 2: 8, 14, 20, 32, 44, 56, 110, … */
   readonly depth: number;
-  /** Width of stem and first stage; later stages double it. Default 16. */
+  /** Channels of stem and first stage; doubled in each later stage. Default 16. */
   readonly width?: number;
-  /** Widths of stem and three stages, instead of `width`. */
+  /** Channels of the stem and the three stages; replaces `width`. */
   readonly widths?: readonly [stem: number, stage1: number, stage2: number, stage3: number];
 }
 
 /**
- * ResNet for small images (methods.md §1.2): 3×3 stem, three stages of n BasicBlocks, the second and third with stride 2,
- * projection shortcuts (option B), global average pooling and a dense classifier. Parameters have PyTorch's names.
+ * ResNet for small images (docs/methods/networks.md §1): 3×3 stem, three stages of n BasicBlocks, the second and third
+ * with stride 2, projection shortcuts (option B), global average pooling and a dense classifier. Parameters have
+ * PyTorch's names.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -43,7 +44,7 @@ export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
   if (options.width !== undefined && options.widths !== undefined) {
     throw new LocalgradError(
       'invalid-option',
-      "cifarResNet: options 'width' and 'widths' exclude each other; give one.",
+      "cifarResNet: options 'width' and 'widths' are mutually exclusive; pass one of them.",
     );
   }
   const widths = options.widths ?? [width, width, 2 * width, 4 * width];

@@ -1,11 +1,11 @@
 import { type BlockReference, LocalgradError, unknownName } from '@localgrad/core';
 
-/** Where a published partition was read. */
+/** Source of a published partition. */
 export type PartitionTable = 'infopro' | 'infopro-balanced-cifar10' | 'infopro-balanced-stl10';
 
 /**
- * Last blocks per module, as `stage,block stage,block …` (methods.md §1.3, from the InfoPro configuration files; 32
- * modules and one module per block with a merged stem from MLAAN's).
+ * Last blocks per module, as `stage,block stage,block …` (docs/methods/networks.md §2, from the InfoPro configuration
+ * files; 32 modules and one module per block with a merged stem from MLAAN's).
  */
 const rows: Readonly<Record<PartitionTable, Readonly<Record<string, Readonly<Record<number, string>>>>>> = {
   infopro: {
@@ -42,7 +42,8 @@ function every(perStage: number, withStem: boolean): string {
 /**
  * The published partition of a backbone into K modules, for `resolvePartition(blocks, { lastBlocks })`.
  *
- * @throws LocalgradError `invalid-option` when there is none, `unknown-name` for tables; the message lists what there is
+ * @throws LocalgradError `invalid-option` when the table has no such partition, `unknown-name` for unknown tables; the
+ *   message lists the available ones
  */
 export function publishedPartition(
   backbone: string,

@@ -11,11 +11,11 @@ import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
 export interface TinyNetOptions {
   /** Residual blocks after the stem; every second one halves the image. Default 3. */
   readonly blocks?: number;
-  /** Channels everywhere. Default 4. */
+  /** Channels of all blocks. Default 4. */
   readonly width?: number;
 }
 
-/** A network for tests: every code path of a ResNet in milliseconds. Not for results. */
+/** A network for tests that covers every code path of a ResNet in milliseconds. Not meant for experiments. */
 export function tinyNet(options: TinyNetOptions = {}): BackboneFactory {
   rejectUnknownKeys('tinyNet', options, ['blocks', 'width']);
   const { blocks: count = 3, width = 4 } = options;

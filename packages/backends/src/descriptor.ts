@@ -1,55 +1,55 @@
 import type { JsonObject } from '@localgrad/core';
 
 export interface BackendOptions {
-  /** Threads, where the backend has them; default `auto`. */
+  /** Number of threads, if the backend supports threads; default `auto`. */
   readonly threads?: number | 'auto';
-  /** Fused multiply-adds on wasm: faster, but results differ between processors. Default false. */
+  /** Fused multiply-adds on wasm: faster, but results vary between processors. Default false. */
   readonly relaxedSimd?: boolean;
 }
 
-/** What a backend holds at the moment. */
+/** Memory currently used by a backend. */
 export interface MemoryInUse {
   readonly bytes: number;
-  /** Who tells: not every number counts the same things. */
+  /** How the bytes were measured; the methods are not directly comparable. */
   readonly method: 'wasm heap' | 'resident memory of the process' | 'buffers on the GPU' | 'nvidia-smi, this process';
 }
 
 /** A running backend. */
 export interface BackendHandle {
   readonly name: string;
-  /** Why this one was taken. */
+  /** Why this backend was selected. */
   readonly reason: string;
   readonly threads: number;
-  /** What computes, e.g. the processor's name. */
+  /** Name of the device, e.g. of the processor. */
   readonly device: string;
-  /** A real accelerator or processor, or a software emulation of one. */
+  /** False for a software emulation of a GPU. */
   readonly hardware: boolean;
   /** Facts for logs: build, SIMD, versions. */
   readonly facts: JsonObject;
-  /** Bytes that tensors may still take. */
+  /** Bytes still available for tensors. */
   availableBytes(): number;
-  /** What the runtime itself tells: more than tensors, since it keeps pools and scratch memory. */
+  /** Memory used by the runtime, which includes pools and scratch memory besides tensors. */
   memoryInUse(): Promise<MemoryInUse>;
   dispose(): void;
 }
 
 export interface ProbeResult {
   readonly available: boolean;
-  /** One sentence: what was found, or what is missing. */
+  /** One sentence that states what was found, or what is missing. */
   readonly reason: string;
   readonly device: string;
   readonly hardware: boolean;
-  /** What to do when it is not available. */
+  /** How to install it, if it is not available. */
   readonly howToGetIt?: string;
 }
 
-/** What the registry knows of a backend. Adding one is adding a file and a row. */
+/** Registry entry of a backend. To add a backend, add a file and an entry. */
 export interface BackendDescriptor {
   readonly name: string;
   readonly description: string;
-  /** `auto` may take it. */
+  /** Whether `auto` may select it. */
   readonly automatic: boolean;
-  /** Looks without starting anything. */
+  /** Checks availability without starting the backend. */
   probe(): Promise<ProbeResult>;
   /** Makes it the current backend of TensorFlow.js and registers its training kernels. */
   start(options: BackendOptions): Promise<Omit<BackendHandle, 'name' | 'reason'>>;

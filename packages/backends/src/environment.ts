@@ -1,7 +1,7 @@
 import { version } from '@tensorflow/tfjs';
 import type { MemoryInUse } from './descriptor.js';
 
-/** What a run depends on besides its config. */
+/** Environment of a run: what its results depend on besides the config. */
 export interface Environment {
   readonly runtime: string;
   readonly platform: string;
@@ -19,14 +19,14 @@ export async function cpuName(): Promise<string> {
   return cpus()[0]?.model.trim() ?? 'unknown processor';
 }
 
-/** A function that tells the system's free memory. */
+/** Returns a function that reads the system's free memory. */
 export async function freeMemoryBytes(): Promise<() => number> {
   if (!isNode) return () => Number.POSITIVE_INFINITY;
   const { freemem } = await import('node:os');
   return freemem;
 }
 
-/** Of this process; what runs in a browser cannot tell. */
+/** Resident memory of this process; not available in a browser. */
 export async function residentMemory(): Promise<MemoryInUse> {
   return { bytes: isNode ? process.memoryUsage.rss() : 0, method: 'resident memory of the process' };
 }

@@ -1,7 +1,7 @@
 /**
- * The folder of an optional package: in the user's project (the working directory and above), else beside this one.
- * Undefined where it is not installed, and in browsers. Looks at the files themselves, since Node remembers what it did
- * not find.
+ * Finds the folder of an optional package: in the user's project (the working directory and its parents), else next to
+ * this package. Undefined if it is not installed, and in browsers. Checks the file system directly, because Node caches
+ * failed resolutions.
  */
 export async function findOptional(name: string): Promise<string | undefined> {
   if (typeof process !== 'object' || process.versions?.node === undefined) return undefined;
@@ -18,7 +18,7 @@ export async function findOptional(name: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** URL of an installed optional package's entry file; undefined where `findOptional` does not find it. */
+/** URL of an installed optional package's entry file; undefined if `findOptional` does not find it. */
 export async function entryOf(name: string): Promise<string | undefined> {
   const folder = await findOptional(name);
   if (folder === undefined) return undefined;
@@ -27,7 +27,9 @@ export async function entryOf(name: string): Promise<string | undefined> {
   return pathToFileURL(createRequire(import.meta.url).resolve(folder)).href;
 }
 
-/** Imports an optional package from where `findOptional` finds it, so that it shares the project's TensorFlow.js. */
+/**
+ * Imports an optional package from the folder found by `findOptional`, so that it shares the project's TensorFlow.js.
+ */
 export async function importOptional<Module>(name: string): Promise<Module | undefined> {
   const entry = await entryOf(name);
   return entry === undefined ? undefined : ((await import(/* @vite-ignore */ entry)) as Module);

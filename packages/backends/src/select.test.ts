@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { backendNames, diagnose, selectBackend } from './index.js';
 
 describe('selectBackend', () => {
-  it('takes by itself what doctor says it takes, and says why', async () => {
+  it('auto selects the backend that diagnose reports, and explains why', async () => {
     const { selected, backends } = await diagnose();
     const handle = await selectBackend('auto', { threads: 1 });
     expect(handle.name).toBe(selected);
@@ -17,7 +17,7 @@ describe('selectBackend', () => {
     handle.dispose();
   });
 
-  it('starts wasm with our kernels', async () => {
+  it('starts wasm with the training kernels', async () => {
     const handle = await selectBackend('wasm', { threads: 1 });
     expect(tf.getBackend()).toBe('wasm');
     expect(describeKernels()).toMatchObject({ backend: 'wasm', name: 'wasm-simd', stock: [] });
@@ -30,14 +30,14 @@ describe('selectBackend', () => {
     handle.dispose();
   });
 
-  it('starts the reference by name', async () => {
+  it('starts the reference backend by name', async () => {
     const handle = await selectBackend('cpu');
     expect(tf.getBackend()).toBe('cpu');
     expect(currentKernels().name).toBe('stock');
     expect(handle.threads).toBe(1);
   });
 
-  it('lists what there is', async () => {
+  it('lists the allowed backends and options', async () => {
     await expect(selectBackend('wsam')).rejects.toThrow(/Did you mean 'wasm'.*auto.*wasm.*cpu/);
     await expect(selectBackend('wasm', { thread: 2 } as never)).rejects.toThrow(/Did you mean 'threads'/);
     await expect(selectBackend('wasm', { threads: 0 })).rejects.toThrow(/1 to 64/);
@@ -45,7 +45,7 @@ describe('selectBackend', () => {
 });
 
 describe('diagnose', () => {
-  it('tells of every backend without starting one', async () => {
+  it('reports every backend without starting one', async () => {
     const report = await diagnose();
     expect(report.backends.map(({ name }) => name)).toEqual(backendNames.slice(1));
     expect(report.environment.tfjs).toBe('4.22.0');

@@ -6,7 +6,7 @@ import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
 import { wasm } from './wasm.js';
 import { webgpu } from './webgpu.js';
 
-/** Best first: the order in which `auto` tries. */
+/** Backends in the order in which `auto` tries them. */
 const descriptors: readonly BackendDescriptor[] = [tensorflowGpu, webgpu, tensorflow, wasm, cpu];
 
 export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ name }) => name)];
@@ -14,7 +14,7 @@ export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ na
 /**
  * Starts a backend and makes it the current one.
  *
- * @param name `auto` takes the first that is available
+ * @param name `auto` selects the first available backend
  * @throws LocalgradError `unknown-name`, `backend-unavailable`
  */
 export async function selectBackend(name = 'auto', options: BackendOptions = {}): Promise<BackendHandle> {
@@ -29,19 +29,19 @@ export async function selectBackend(name = 'auto', options: BackendOptions = {})
         `Backend '${name}' is not available: ${reason} ${howToGetIt ?? ''}`.trim(),
       );
     }
-    return start(descriptor, options, 'asked for by name');
+    return start(descriptor, options, 'requested by name');
   }
   const refusals: string[] = [];
   for (const descriptor of descriptors.filter(({ automatic }) => automatic)) {
     const { available, reason, hardware } = await descriptor.probe();
-    // An emulated GPU is there to test on.
+    // An emulated GPU is only meant for tests.
     if (available && hardware) {
       const others = refusals.length === 0 ? '' : ` (${refusals.join('; ')})`;
-      return start(descriptor, options, `the fastest that works here${others}`);
+      return start(descriptor, options, `the fastest available${others}`);
     }
     refusals.push(`${descriptor.name}: ${reason}`);
   }
-  throw new LocalgradError('backend-unavailable', `No backend works here. ${refusals.join(' ')}`);
+  throw new LocalgradError('backend-unavailable', `No backend is available. ${refusals.join(' ')}`);
 }
 
 async function start(descriptor: BackendDescriptor, options: BackendOptions, reason: string): Promise<BackendHandle> {
@@ -57,11 +57,11 @@ export interface BackendDiagnosis extends ProbeResult {
 export interface DoctorReport {
   readonly environment: Environment;
   readonly backends: readonly BackendDiagnosis[];
-  /** What `auto` takes; null if nothing works. */
+  /** The backend that `auto` selects; null if none is available. */
   readonly selected: string | null;
 }
 
-/** What is there, what is missing, and how to get it. Starts nothing. */
+/** Lists available and missing backends, and how to install the missing ones. Starts no backend. */
 export async function diagnose(): Promise<DoctorReport> {
   const backends = await Promise.all(
     descriptors.map(async (descriptor) => ({

@@ -3,14 +3,14 @@ import { cpuName } from './environment.js';
 
 export const wasm: BackendDescriptor = {
   name: 'wasm',
-  description: 'WebAssembly with SIMD training kernels and threads: runs everywhere from npm alone',
+  description: 'WebAssembly with SIMD training kernels and threads: runs everywhere, installed from npm only',
   automatic: true,
   async probe() {
     const device = await cpuName();
     if (typeof WebAssembly !== 'object') {
       return {
         available: false,
-        reason: 'This runtime has no WebAssembly.',
+        reason: 'This runtime does not support WebAssembly.',
         device,
         hardware: true,
         howToGetIt: 'Use Node 20.19 or later.',

@@ -28,7 +28,7 @@ interface Found {
   readonly hardware: boolean;
 }
 
-/** The GPU's doorkeeper: the browser's, or in Node that of Dawn, which the package `webgpu` brings. */
+/** The WebGPU entry point (`navigator.gpu`): the browser's, or in Node that of Dawn from the package `webgpu`. */
 async function gpuOf(): Promise<Gpu | undefined> {
   const known = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
   if (known !== undefined || !isNode) return known;
@@ -36,12 +36,12 @@ async function gpuOf(): Promise<Gpu | undefined> {
   if (dawn === undefined) return undefined;
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]);
-  // TensorFlow.js looks here while its backend is imported.
+  // TensorFlow.js reads `navigator.gpu` while its backend is imported.
   Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   return gpu;
 }
 
-/** What there is, or why there is nothing. */
+/** Finds a GPU adapter, or the reason why none is available. */
 async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'device' | 'hardware'>> {
   let gpu: Gpu | undefined;
   try {
@@ -52,21 +52,24 @@ async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'd
     return library === undefined
       ? { reason: `The package webgpu cannot be loaded: ${message}`, howToGetIt: install }
       : {
-          reason: `The package webgpu wants ${library}, which this system lacks.`,
-          howToGetIt: `Take the version that localgrad was tried with: ${install}.`,
+          reason: `The package webgpu requires ${library}, which this system lacks.`,
+          howToGetIt: `Install the version that localgrad was tested with: ${install}.`,
         };
   }
   if (gpu === undefined) {
     return isNode
       ? { reason: 'The package webgpu (Dawn for Node) is not installed.', howToGetIt: `${install}.` }
-      : { reason: 'This browser has no WebGPU.', howToGetIt: 'Use a current Chrome, Edge, Firefox or Safari.' };
+      : {
+          reason: 'This browser does not support WebGPU.',
+          howToGetIt: 'Use a current Chrome, Edge, Firefox or Safari.',
+        };
   }
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) {
     return {
-      reason: 'Dawn finds no GPU adapter: no Vulkan, Metal or D3D12 driver answers.',
+      reason: 'Dawn found no GPU adapter: no Vulkan, Metal or D3D12 driver responds.',
       howToGetIt:
-        'On Linux install libvulkan1 and the driver of the GPU; for tests without a GPU point VK_ICD_FILENAMES to the vk_swiftshader_icd.json of Debian’s package chromium-common.',
+        'On Linux install libvulkan1 and the driver of the GPU; for tests without a GPU set VK_ICD_FILENAMES to the vk_swiftshader_icd.json of Debian’s package chromium-common.',
     };
   }
   const { vendor, architecture, device, description } = adapter.info;
@@ -89,7 +92,7 @@ export const webgpu: BackendDescriptor = {
         howToGetIt: `${install}.`,
       };
     }
-    const kind = found.hardware ? 'A GPU' : 'Software emulation of a GPU: right, but far slower than wasm';
+    const kind = found.hardware ? 'A GPU' : 'Software emulation of a GPU: correct, but much slower than wasm';
     const limit = (found.adapter.limits.maxBufferSize ?? 0) / 2 ** 20;
     return {
       available: true,
@@ -101,7 +104,7 @@ export const webgpu: BackendDescriptor = {
   async start() {
     const found = await findAdapter();
     if (!('adapter' in found)) throw new LocalgradError('backend-unavailable', found.reason);
-    // From the user's project, so that it shares the project's TensorFlow.js.
+    // Imported from the user's project, so that it shares the project's TensorFlow.js.
     if (isNode) await importOptional(library);
     const { startWebGpu } = await import('@localgrad/webgpu-kernels');
     const { facts, allocatedBytes, dispose } = await startWebGpu();
@@ -110,7 +113,7 @@ export const webgpu: BackendDescriptor = {
       device: found.name,
       hardware: found.hardware,
       facts,
-      // WebGPU does not report how much memory a GPU has or has left; what does not fit becomes an error.
+      // WebGPU does not report a GPU's total or free memory; an allocation that does not fit throws an error.
       availableBytes: () => Number.POSITIVE_INFINITY,
       memoryInUse: async () => ({ bytes: allocatedBytes(), method: 'buffers on the GPU' }),
       dispose,

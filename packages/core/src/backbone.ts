@@ -4,7 +4,7 @@ import type { JsonObject } from './json.js';
 import type { ParameterScope } from './parameter.js';
 import type { Shape3 } from './shapes.js';
 
-/** `(stage, index)`: stage 0 is the stem, stages count from 1, blocks in a stage from 0 (methods.md §0). */
+/** `(stage, index)`: stage 0 is the stem, stages count from 1, blocks in a stage from 0 (docs/methods/README.md §1). */
 export type BlockReference = readonly [stage: number, index: number];
 
 export function formatReference([stage, index]: BlockReference): string {
@@ -16,7 +16,7 @@ export interface BackboneBlock {
   readonly block: Block;
 }
 
-/** A network as a line of blocks, the stem first, and the classifier that ends it. */
+/** A network as a sequence of blocks, starting with the stem, followed by a classifier. */
 export interface Backbone {
   readonly name: string;
   readonly config: JsonObject;
@@ -28,14 +28,14 @@ export interface Backbone {
 }
 
 export interface BackboneOptions {
-  /** Images, channels last. */
+  /** Image shape, channels last. */
   readonly inputShape: Shape3;
   readonly classes: number;
-  /** Where the weights are made. */
+  /** Scope in which the weights are created. */
   readonly scope: ParameterScope;
 }
 
-/** Builds a backbone: what `resnet(32)` returns. Config rebuilds it. */
+/** Builds a backbone. `config` contains everything needed to rebuild the factory. */
 export interface BackboneFactory {
   readonly name: string;
   readonly config: JsonObject;

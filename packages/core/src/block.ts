@@ -2,22 +2,22 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import type { Parameter, ParameterScope } from './parameter.js';
 import type { Shape3 } from './shapes.js';
 
-/** How a forward pass is run. */
+/** Mode of a forward pass. */
 export interface Mode {
-  /** Batch statistics and residuals for a VJP (true), or running statistics (false). */
+  /** True: use batch statistics and keep residuals for a VJP. False: use running statistics. */
   readonly training: boolean;
   /**
-   * How many times the running statistics take in this batch (n updates have the closed form
-   * r ← 0.9ⁿ·r + (1 − 0.9ⁿ)·s). 1 in training, 0 when a forward is repeated, more to emulate reference code.
+   * Number of running-statistics updates for this batch (n updates have the closed form r ← 0.9ⁿ·r + (1 − 0.9ⁿ)·s). 1
+   * in training, 0 when a forward is repeated, more to emulate reference code.
    */
   readonly statisticsUpdates: number;
-  /** Key of the random numbers of this step (dropout, stochastic depth). Absent: blocks that need noise act without. */
+  /** Key of this step's random numbers (dropout, stochastic depth). If absent, such blocks run without noise. */
   readonly noise?: NoiseKey;
 }
 
 /**
- * Identifies the random numbers of one forward pass. A block derives its numbers from the key and its own name alone, so
- * that a repeated forward draws the same ones, and a resumed run continues with the same bits.
+ * Identifies the random numbers of one forward pass. A block derives its numbers only from the key and its own name, so
+ * that a repeated forward pass samples the same values and a resumed run is bit-identical.
  */
 export interface NoiseKey {
   /** Seed of the run. */
@@ -29,20 +29,20 @@ export interface NoiseKey {
 }
 
 export const trainingMode: Mode = { training: true, statisticsUpdates: 1 };
-/** Repeats a training forward without touching running statistics. */
+/** Repeats a training forward pass without updating running statistics. */
 export const recomputeMode: Mode = { training: true, statisticsUpdates: 0 };
 export const evaluationMode: Mode = { training: false, statisticsUpdates: 0 };
 
 /**
  * One forward pass through a block.
  *
- * `input` is borrowed: whoever made it keeps it alive until the pass is released. `output` belongs to the caller of
+ * `input` is borrowed: its owner keeps it alive until the pass is released. `output` belongs to the caller of
  * `forward`, who keeps it alive until the pass is released. `residuals` belong to the pass.
  */
 export interface Pass {
   readonly input: Tensor4D;
   readonly output: Tensor4D;
-  /** Disposes what the pass still owns (never input or output). Calling it again does nothing. */
+  /** Disposes the tensors that the pass still owns (never input or output). Safe to call more than once. */
   release(): void;
 }
 
@@ -56,23 +56,23 @@ export interface Want {
 }
 
 export interface Cotangents {
-  /** Present if wanted; belongs to the caller. */
+  /** Present if requested; owned by the caller. */
   readonly input?: Tensor4D;
-  /** One gradient for each weight, if wanted; they belong to the caller. */
+  /** One gradient per weight, if requested; owned by the caller. */
   readonly parameters: ReadonlyMap<Parameter, Tensor>;
 }
 
-/** What a block costs. MACs are per sample; bytes are for the batch size given. */
+/** Cost of a block: multiply-accumulates per sample, and bytes for a given batch size. */
 export interface BlockCost {
-  /** Multiply-accumulates of one forward pass for one sample. */
+  /** Multiply-accumulates of one forward pass, per sample. */
   readonly multiplyAccumulates: number;
-  /** Bytes that a training pass keeps besides input and output. */
+  /** Bytes that a training pass stores besides input and output. */
   residualBytes(batchSize: number): number;
-  /** Highest extra bytes alive during a training forward, over input, before it settles to output + residuals. */
+  /** Peak bytes during a training forward pass beyond the input, including output and residuals. */
   forwardPeakBytes(batchSize: number): number;
   /**
-   * Highest extra bytes alive during a VJP, over what is alive when it starts (input, output, residuals, dy). What a
-   * releasing VJP frees or overwrites on the way counts against it.
+   * Peak bytes during a VJP beyond those already allocated when it starts (input, output, residuals, dy). Memory that a
+   * releasing VJP frees or reuses on the way is subtracted.
    */
   vjpPeakBytes(batchSize: number, want: Want): number;
 }
@@ -86,19 +86,19 @@ export interface Block {
   readonly parameters: readonly Parameter[];
   /** Running statistics, in forward order. */
   readonly statistics: readonly Parameter[];
-  /** Stated cost; measured where absent. */
+  /** Declared cost; measured if absent. */
   readonly cost?: BlockCost;
 
   /** @param x shape [batch, ...inputShape]; borrowed */
   forward(x: Tensor4D, mode: Mode): Pass;
 
   /**
-   * Vector-Jacobian product of a training pass. May be called several times for one pass; the last call says `release`.
+   * Vector-Jacobian product of a training pass. May be called several times per pass; the last call sets `release`.
    *
-   * @param dy cotangent of the output, shape of the output; consumed: the block disposes it or writes into its buffer
+   * @param dy cotangent of the output, with the output's shape; consumed: the block disposes it or reuses its buffer
    */
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents;
 
-  /** The same architecture with fresh weights drawn in `scope`. */
+  /** The same architecture with newly initialized weights in `scope`. */
   replicate(scope: ParameterScope): Block;
 }

@@ -1,6 +1,6 @@
 import { LocalgradError } from './errors.js';
 
-/** The element at an index that must exist. @throws LocalgradError `misuse` that names `what` and the index */
+/** The element at an index that must exist. @throws LocalgradError `misuse` with `what` and the index */
 export function at<T>(list: ArrayLike<T>, index: number, what: string): T {
   if (!(index in list)) {
     throw new LocalgradError('misuse', `There is no ${what} ${index}; there are ${list.length}.`, { what, index });
@@ -8,7 +8,7 @@ export function at<T>(list: ArrayLike<T>, index: number, what: string): T {
   return list[index] as T;
 }
 
-/** The value of a key that must exist. @throws LocalgradError `misuse` that names `what` and the key */
+/** The value of a key that must exist. @throws LocalgradError `misuse` with `what` and the key */
 export function get<K, V>(map: ReadonlyMap<K, V>, key: K, what: string): V {
   const value = map.get(key);
   if (value === undefined) throw new LocalgradError('misuse', `There is no ${what} '${String(key)}'.`, { what, key });

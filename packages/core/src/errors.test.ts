@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { closestFirst, LocalgradError, rejectUnknownKeys, requireOption, unknownName } from './errors.js';
 
 describe('LocalgradError', () => {
-  it('is recognised across copies of this package', () => {
+  it('is recognized across copies of this package', () => {
     const cause = new Error('below');
     const error = new LocalgradError('invalid-data', 'message', { file: 'x' }, { cause });
     expect(LocalgradError.isInstance(error)).toBe(true);
@@ -14,7 +14,7 @@ describe('LocalgradError', () => {
 });
 
 describe('messages about names and options', () => {
-  it('list what is allowed and guess what was meant, but only if it is near', () => {
+  it('list the allowed names and suggest the closest one if it is similar enough', () => {
     const allowed = ['backprop', 'greedy', 'dgl'];
     expect(unknownName('method', 'gredy', allowed).message).toBe(
       "Unknown method 'gredy'. Did you mean 'greedy'? Allowed: backprop, greedy, dgl.",
@@ -26,7 +26,7 @@ describe('messages about names and options', () => {
     expect(allowed).toEqual(['backprop', 'greedy', 'dgl']);
   });
 
-  it('name the place', () => {
+  it('state which object the unknown option belongs to', () => {
     expect(() => rejectUnknownKeys('dgl', { haed: 1 }, ['head'])).toThrow(/option of dgl 'haed'.*'head'/);
     expect(() => rejectUnknownKeys('dgl', { head: 1 }, ['head'])).not.toThrow();
     expect(() => rejectUnknownKeys('greedy', { head: 1 }, [])).toThrow(

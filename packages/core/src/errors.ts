@@ -1,19 +1,19 @@
 import { printable, shortened, shown } from './shown.js';
 
 /**
- * What went wrong, in one word; stable, so that programs can branch on it.
+ * Category of an error. Stable, so that programs can branch on it.
  *
- * - `invalid-option`: an option has a value that is not allowed.
- * - `unknown-name`: a name is not registered (the message lists those that are).
+ * - `invalid-option`: an option has a disallowed value.
+ * - `unknown-name`: a name is not registered (the message lists the registered ones).
  * - `shape-mismatch`: tensors or blocks do not fit together.
  * - `invalid-plan`: objectives contradict each other or the network.
- * - `invalid-data`: a file or a data set is damaged or not what it claims to be.
- * - `missing-dependency`: an optional package or a file of the system is not there.
- * - `backend-unavailable`: a TensorFlow.js backend cannot be started here.
- * - `backend-lost`: a backend that ran is gone: its device was lost or reports an error.
- * - `out-of-memory`: a step does not fit, or the backend ran out of memory.
+ * - `invalid-data`: a file or data set is corrupt or has an unexpected format.
+ * - `missing-dependency`: an optional package or a system file is not installed.
+ * - `backend-unavailable`: a TensorFlow.js backend cannot be started on this machine.
+ * - `backend-lost`: a running backend stopped working: its device was lost or reported an error.
+ * - `out-of-memory`: a step does not fit in memory, or an allocation failed.
  * - `non-finite-loss`: a loss became NaN or infinite.
- * - `misuse`: an API was called in an order or with objects that it does not allow.
+ * - `misuse`: an API was called in an unsupported order or with unsupported objects.
  */
 export type ErrorCode =
   | 'invalid-option'
@@ -28,18 +28,18 @@ export type ErrorCode =
   | 'non-finite-loss'
   | 'misuse';
 
-/** Longer names are no slips of the pen: nothing similar is looked for. */
+/** Longer names are not typos: no suggestion is searched for. */
 const longestName = 100;
 
 const marker = Symbol.for('localgrad.error');
 
 /**
- * The one error class of all localgrad packages. Its message says what is wrong, where, and what is allowed; control
- * characters in it are escaped.
+ * The error class of all localgrad packages. The message states what is wrong, where, and what is allowed; control
+ * characters are escaped.
  */
 export class LocalgradError extends Error {
   readonly code: ErrorCode;
-  /** Facts for programs: offending value, file, offset, allowed names, predicted bytes, … */
+  /** Machine-readable details: offending value, file, offset, allowed names, predicted bytes, … */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(
@@ -61,7 +61,7 @@ export class LocalgradError extends Error {
   }
 }
 
-/** The allowed names, the closest to `name` first. */
+/** The allowed names, sorted by edit distance to `name`. */
 export function closestFirst(name: string, allowed: readonly string[]): string[] {
   if (name.length > longestName) return [...allowed];
   return [...allowed].sort((a, b) => editDistance(name, a) - editDistance(name, b) || a.localeCompare(b));
@@ -70,7 +70,7 @@ export function closestFirst(name: string, allowed: readonly string[]): string[]
 /**
  * An error for a name that is not registered.
  *
- * @param what what the name stands for, e.g. `method`
+ * @param what kind of name, e.g. `method`
  */
 export function unknownName(what: string, name: string, allowed: readonly string[]): LocalgradError {
   const [nearest] = closestFirst(name, allowed);

@@ -96,7 +96,7 @@ describe('parseExpression', () => {
     expect(() => parseExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
   });
 
-  it('throws LocalgradError or returns, whatever the text', () => {
+  it('throws only LocalgradError for arbitrary text', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'a1(),: -[]"\\') }), (text) => {
         try {
@@ -130,7 +130,7 @@ describe('formatExpression', () => {
     ),
   }));
 
-  it('is the inverse of parsing', () => {
+  it('inverts parsing', () => {
     fc.assert(
       fc.property(expression, (value) => {
         const text = formatExpression(value);

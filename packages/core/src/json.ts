@@ -1,3 +1,3 @@
-/** Plain data: what a config is made of. */
+/** JSON data; configs consist of it. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };

@@ -3,8 +3,8 @@ import type { Network } from './network.js';
 import { finalObjective, type Objective, type TrainingPlan } from './plan.js';
 
 /**
- * The plan of most local methods: each module but the last has a head of one kind and trains itself alone; the last one
- * has the classifier.
+ * The plan of most local methods: each module is trained by its own local loss. The last module uses the classifier,
+ * all others an auxiliary head from `factory`.
  */
 export function independentPlan(method: string, { modules }: Network, factory: HeadFactory): TrainingPlan {
   const local = modules.slice(0, -1).map(

@@ -10,7 +10,7 @@ const method: LocalLearningMethod = {
   plan: () => ({ method: 'm', objectives: [], hooks: [] }),
 };
 
-/** Writes its name around the method's, and leaves a hook in the plan. */
+/** Wraps the method's name in its own, and adds a hook to the plan. */
 const mark =
   (name: string): MethodDecorator =>
   (inner) => ({
@@ -23,7 +23,7 @@ const mark =
     },
   });
 
-/** All that can be seen of a method. */
+/** All observable properties of a method. */
 const seen = (of: LocalLearningMethod) => {
   const { method: name, hooks } = of.plan({} as Network);
   return { name: of.name, config: of.config, planned: name, hooks: hooks.map((hook) => hook.name) };
@@ -31,7 +31,7 @@ const seen = (of: LocalLearningMethod) => {
 const names = fc.array(fc.constantFrom('f', 'g', 'h'), { maxLength: 5 });
 
 describe('decorators', () => {
-  it('compose from the outside in', () => {
+  it('compose with the first decorator outermost', () => {
     expect(seen(compose(mark('f'), mark('g'))(method))).toEqual({
       name: 'f(g(m))',
       config: { decorator: 'f', of: { decorator: 'g', of: { method: 'm' } } },
@@ -40,7 +40,7 @@ describe('decorators', () => {
     });
   });
 
-  it('form a monoid: composition is associative, the identity is neutral, nothing composed is the identity', () => {
+  it('form a monoid: composition is associative, and identity (also the empty composition) is neutral', () => {
     fc.assert(
       fc.property(names, names, names, (a, b, c) => {
         const [f, g, h] = [a, b, c].map((list) => compose(...list.map(mark))) as [

@@ -3,15 +3,17 @@ import type { Network } from './network.js';
 import type { TrainingPlan } from './plan.js';
 
 /**
- * A local-learning method: a function from a network to a plan. It knows neither trainer nor backend.
+ * A local-learning method: a function from a network to a plan, independent of trainer and backend.
  *
- * `specVersion` lets later versions of core keep accepting methods written for this one.
+ * `specVersion` lets later versions of core accept methods written for this version.
  */
 export interface LocalLearningMethod {
   readonly specVersion: 'v1';
   /** An expression: `dgl`, `mlm(dgl)`. */
   readonly name: string;
-  /** Rebuilds the method: `{ method: 'dgl', head: '1c2f' }`, `{ decorator: 'mlm', of: {…}, window: 2 }`. */
+  /**
+   * Plain data that rebuilds the method: `{ method: 'dgl', head: '1c2f' }`, `{ decorator: 'mlm', of: {…}, window: 2 }`.
+   */
   readonly config: JsonObject;
   plan(network: Network): TrainingPlan;
 }
@@ -19,10 +21,10 @@ export interface LocalLearningMethod {
 /** A function from method to method that rewrites plans; closed under composition. */
 export type MethodDecorator = (method: LocalLearningMethod) => LocalLearningMethod;
 
-/** The decorator that changes nothing: the neutral element of composition. */
+/** The decorator that returns the method unchanged. */
 export const identity: MethodDecorator = (method) => method;
 
-/** `compose(a, b)(method)` is `a(b(method))`: the last one is wrapped directly around the method. */
+/** `compose(a, b)(method)` is `a(b(method))`: the last decorator is applied first. */
 export function compose(...decorators: readonly MethodDecorator[]): MethodDecorator {
   return (method) => decorators.reduceRight((wrapped, decorate) => decorate(wrapped), method);
 }

@@ -18,7 +18,7 @@ function backboneOf(count: number): Backbone {
 }
 
 describe('createNetwork', () => {
-  it('gives every block to one module, in order', () => {
+  it('assigns every block to exactly one module, in order', () => {
     const backbone = backboneOf(6);
     const { modules, classes, imageShape } = createNetwork(backbone, [2, 1, 3]);
     expect(modules.flatMap((module) => module.members)).toEqual(backbone.blocks);
@@ -33,13 +33,13 @@ describe('createNetwork', () => {
     expect([classes, imageShape]).toEqual([10, [4, 4, 1]]);
   });
 
-  it.each([[[]], [[6, 1]], [[5]], [[0, 6]], [[3.5, 2.5]]])('refuses the partition %j of six blocks', (partition) => {
+  it.each([[[]], [[6, 1]], [[5]], [[0, 6]], [[3.5, 2.5]]])('rejects the partition %j of six blocks', (partition) => {
     expect(() => createNetwork(backboneOf(6), partition)).toThrow(/6 blocks/);
   });
 });
 
 describe('independentPlan', () => {
-  it('has one objective a module, whose gradient stays there', () => {
+  it('has one objective per module, whose gradient stays within that module', () => {
     const network = createNetwork(backboneOf(4), [2, 1, 1]);
     const factory = { name: 'head', build: (): Head => ({}) as Head };
     const plan = independentPlan('mine', network, factory);

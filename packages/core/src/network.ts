@@ -5,10 +5,10 @@ import { at } from './checked.js';
 import { checkPartition, type Partition } from './partition.js';
 import type { Shape3 } from './shapes.js';
 
-/** A run of backbone blocks that is trained as one. */
+/** Consecutive backbone blocks that are trained together. */
 export interface Module {
   readonly index: number;
-  /** Named by its last block. */
+  /** Name of its last block. */
   readonly name: string;
   readonly members: readonly BackboneBlock[];
   readonly blocks: readonly Block[];
@@ -16,7 +16,7 @@ export interface Module {
   readonly outputShape: Shape3;
 }
 
-/** A backbone cut into modules: what a method sees. */
+/** A backbone partitioned into modules; the input of a method. */
 export interface Network {
   readonly backbone: Backbone;
   readonly modules: readonly Module[];
@@ -25,7 +25,7 @@ export interface Network {
 }
 
 /**
- * Cuts a backbone into the modules of a partition (`resolvePartition`).
+ * Splits a backbone into the modules of a partition (see `resolvePartition`).
  *
  * @throws LocalgradError `invalid-option` when the partition does not cover the backbone's blocks
  */

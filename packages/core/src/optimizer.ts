@@ -6,28 +6,31 @@ import type { Parameter } from './parameter.js';
 /** The gradient of one weight. */
 export interface ParameterGradient {
   readonly parameter: Parameter;
-  /** Same shape as the parameter; owned by whoever receives the pair. */
+  /** Has the parameter's shape; owned by the receiver. */
   readonly gradient: Tensor;
 }
 
 export interface UpdateContext {
-  /** Rate of this step from the schedule; an optimizer may scale it by parameter. */
+  /** Learning rate of this step; an optimizer may scale it per parameter. */
   readonly learningRate: number;
   readonly clock: Clock;
 }
 
 /**
- * Turns gradients into weight updates. All state is explicit: tensors by name, which checkpoints keep.
+ * Turns gradients into weight updates. All state is explicit: named tensors, stored in checkpoints.
  *
- * By default an optimizer receives the gradients of a step in groups, one for each module or head as soon as its
- * gradients are complete, so that no more than one module's gradients are alive. Each weight appears at most once per
- * step; a weight that does not appear keeps its value and state.
+ * By default an optimizer receives the gradients of a step in groups, one per module or head as soon as its gradients
+ * are complete, so that the gradients of at most one module are in memory. Each weight appears at most once per step; a
+ * weight that does not appear keeps its value and state.
  */
 export interface Optimizer {
   readonly config: JsonObject;
-  /** Receive all gradients of a step in one call (e.g. to clip by global norm). Costs their memory. Default false. */
+  /**
+   * Receive all gradients of a step in one call (e.g. to clip by global norm), at the cost of storing them all. Default
+   * false.
+   */
   readonly needsWholeStep?: boolean;
-  /** Bytes of state for a weight; used to predict memory. */
+  /** Bytes of optimizer state for a weight; used to predict memory. */
   stateBytes(parameter: Parameter): number;
   /** Updates the weights. Takes ownership of the gradients. */
   update(gradients: readonly ParameterGradient[], context: UpdateContext): void;
@@ -40,7 +43,7 @@ export interface Optimizer {
 
 /** A learning rate as a function of the clock. */
 export interface Schedule {
-  /** Rebuilds the schedule. */
+  /** Plain data that rebuilds the schedule. */
   readonly config: JsonObject;
   rate(clock: Clock): number;
 }

@@ -4,7 +4,7 @@ import { Parameter } from './parameter.js';
 import { bytesOf, formatShape, sameShape, sizeOf } from './shapes.js';
 
 describe('Parameter', () => {
-  it('owns exactly one tensor through all assignments', () => {
+  it('owns exactly one tensor after any number of assignments', () => {
     const before = tf.memory().numTensors;
     const parameter = new Parameter('fc.weight', tf.ones([2, 3]));
     expect([parameter.kind, parameter.size, parameter.shape]).toEqual(['weight', 6, [2, 3]]);
@@ -16,7 +16,7 @@ describe('Parameter', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('refuses other shapes and keeps its value', () => {
+  it('rejects a tensor of another shape and keeps its value', () => {
     const parameter = new Parameter('fc.bias', tf.ones([3]), 'frozen');
     const wrong = tf.ones([1, 3]);
     expect(() => parameter.assign(wrong)).toThrow("Parameter 'fc.bias' has shape 3, but a tensor of shape 1×3");
@@ -27,7 +27,7 @@ describe('Parameter', () => {
 });
 
 describe('shapes', () => {
-  it('count, compare and print', () => {
+  it('computes element counts and bytes, and formats shapes', () => {
     expect(sizeOf([32, 16, 3])).toBe(1536);
     expect(bytesOf([32, 16, 3], 2)).toBe(2 * 4 * 1536);
     expect(formatShape([32, 16, 3])).toBe('32×16×3');

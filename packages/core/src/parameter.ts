@@ -3,19 +3,19 @@ import { LocalgradError } from './errors.js';
 import { formatShape, sameShape } from './shapes.js';
 
 /**
- * What a named tensor is for.
+ * Role of a named tensor.
  *
  * - `weight`: trained by gradient.
- * - `frozen`: read by forward passes, never trained by gradient (EMA copies).
+ * - `frozen`: used in forward passes but not trained by gradient (EMA copies).
  * - `statistic`: a running average that the forward pass updates (batch norm).
- * - `state`: other values that training keeps from step to step; neither trained nor read by `predict`.
+ * - `state`: other values that persist between training steps; neither trained nor used by `predict`.
  */
 export type ParameterKind = 'weight' | 'frozen' | 'statistic' | 'state';
 
 /**
- * A named tensor that lives as long as the network. It owns its tensor: assigning disposes the old one.
+ * A named tensor with the lifetime of the network. It owns its tensor: assigning a new one disposes the old one.
  *
- * Every update stores a *new* tensor: backends cache packed weights by data id.
+ * Every update stores a *new* tensor, because backends cache packed weights by data ID.
  */
 export class Parameter {
   readonly name: string;
@@ -31,7 +31,7 @@ export class Parameter {
     this.#value = keep(value);
   }
 
-  /** The present tensor. Borrowed: do not dispose it, do not hold it over an update. */
+  /** The current tensor. Borrowed: do not dispose it, and do not keep it across an update. */
   get value(): Tensor {
     return this.#value;
   }
@@ -40,7 +40,7 @@ export class Parameter {
     return this.shape.reduce((product, extent) => product * extent, 1);
   }
 
-  /** Takes ownership of `next` and disposes the old tensor (if it is another one). */
+  /** Takes ownership of `next` and disposes the previous tensor, if it is a different one. */
   assign(next: Tensor): void {
     if (!sameShape(next.shape, this.shape)) {
       throw new LocalgradError(
@@ -60,10 +60,10 @@ export class Parameter {
   }
 }
 
-/** Draws start values: `shape` → flat values in row-major order. `random` is private to the parameter. */
+/** Creates initial values: `shape` → flat values in row-major order. `random` is private to the parameter. */
 export type Initializer = (shape: readonly number[], random: RandomSource) => Float32Array;
 
-/** A seeded generator of numbers. */
+/** A seeded random number generator. */
 export interface RandomSource {
   /** Uniform in [0, 1). */
   uniform(): number;
@@ -72,14 +72,14 @@ export interface RandomSource {
 }
 
 /**
- * Makes parameters with hierarchical names. Values depend on the root seed and the full name only, not on the order of
- * creation, so that adding a head does not change how the backbone starts.
+ * Creates parameters with hierarchical names. Initial values depend only on the root seed and the full name, not on the
+ * order of creation, so that adding a head does not change the backbone's initial weights.
  */
 export interface ParameterScope {
   /** Full dotted prefix; empty at the root. */
   readonly prefix: string;
-  /** A scope below this one: `scope('layer1').scope('0')` names `layer1.0.…`. */
+  /** A nested scope: `scope('layer1').scope('0')` names `layer1.0.…`. */
   scope(name: string): ParameterScope;
-  /** @throws LocalgradError `misuse` when the full name is taken */
+  /** @throws LocalgradError `misuse` when the full name already exists */
   parameter(name: string, shape: readonly number[], initializer: Initializer, kind?: ParameterKind): Parameter;
 }

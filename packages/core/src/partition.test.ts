@@ -5,7 +5,7 @@ import type { Block } from './block.js';
 import { LocalgradError } from './errors.js';
 import { type PartitionSpec, resolvePartition } from './partition.js';
 
-/** A line of blocks that only cost memory; `bytes` are what a pass keeps besides its output of 4 bytes. */
+/** A sequence of blocks with a memory cost only; `bytes` is the residual size besides the 4-byte output. */
 function line(perStage: readonly number[], bytes: (position: number) => number = () => 0): BackboneBlock[] {
   const references: BlockReference[] = [[0, 0]];
   perStage.forEach((count, stage) => {
@@ -28,7 +28,7 @@ const codeOf = (action: () => unknown): string | undefined => {
   return undefined;
 };
 
-/** Number of body blocks, modules and where the stem goes: every combination that is possible. */
+/** Number of body blocks, number of modules, and placement of the stem: all valid combinations. */
 const possible = fc.integer({ min: 1, max: 20 }).chain((body) =>
   fc.constantFrom('merged' as const, 'own' as const).chain((stemModule) =>
     fc.record({
@@ -50,18 +50,18 @@ describe('resolvePartition', () => {
     [8, [2, 2, 2, 2, 2, 2, 2, 2]],
     [15, [2, ...Array(14).fill(1)]],
     [16, Array(16).fill(1)],
-  ])('cuts 15 blocks and a stem evenly into %i modules', (modules, sizes) => {
+  ])('even: splits 15 blocks and a stem into %i modules', (modules, sizes) => {
     expect(resolvePartition(resnet32, { modules })).toEqual(sizes);
   });
 
-  it('makes the stem a module of its own when asked, or when there are as many modules as blocks', () => {
+  it('makes the stem its own module on request, or when there are as many modules as blocks', () => {
     expect(resolvePartition(resnet32, { modules: 4, stemModule: 'own' })).toEqual([1, 5, 5, 5]);
     expect(resolvePartition(line([2, 2, 2]), { modules: 7 })).toEqual([1, 1, 1, 1, 1, 1, 1]);
     expect(resolvePartition(line([2, 2, 2]), { modules: 6 })).toEqual([2, 1, 1, 1, 1, 1]);
   });
 
   it.each(['even', 'balanced-memory'] as const)(
-    '%s covers all blocks in order, with the stem where it was put',
+    '%s: covers all blocks in order, with the stem as requested',
     (strategy) => {
       fc.assert(
         fc.property(possible, ({ body, stemModule, modules, bytes }) => {
@@ -77,11 +77,11 @@ describe('resolvePartition', () => {
     },
   );
 
-  it('even: counts are equal but for one block, the larger ones last', () => {
+  it('even: module sizes differ by at most one block, with the larger ones last', () => {
     fc.assert(
       fc.property(possible, ({ body, stemModule, modules }) => {
         const sizes = resolvePartition(line([body]), { modules, stemModule });
-        // A stem of its own is no block of the count; a merged one may be (methods.md §1.3).
+        // A separate stem does not count as a block; a merged one may (docs/methods/networks.md §3).
         const withStem = stemModule === 'own' ? sizes.slice(1) : sizes;
         const withoutStem = withStem.map((size, index) => (index === 0 && stemModule === 'merged' ? size - 1 : size));
         const isEven = (counts: readonly number[]) =>
@@ -95,7 +95,7 @@ describe('resolvePartition', () => {
     );
   });
 
-  it('balanced-memory: no other cut has a smaller largest module', () => {
+  it('balanced-memory: minimizes the memory of the largest module', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 8 }).chain((body) =>
@@ -128,7 +128,7 @@ describe('resolvePartition', () => {
     );
   });
 
-  it('sizes and lastBlocks say the same thing', () => {
+  it('sizes and lastBlocks describe the same partitions', () => {
     fc.assert(
       fc.property(possible, ({ body, modules, stemModule }) => {
         const blocks = line([body]);
@@ -144,7 +144,7 @@ describe('resolvePartition', () => {
     );
   });
 
-  it('refuses every impossible number of modules and says what is possible', () => {
+  it('rejects impossible partitions and lists the possible values', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
@@ -180,7 +180,7 @@ describe('resolvePartition', () => {
           [3, 4],
         ],
       },
-      /rising order/,
+      /ascending order/,
     ],
     [
       {
@@ -189,7 +189,7 @@ describe('resolvePartition', () => {
           [3, 4],
         ],
       },
-      /rising order/,
+      /ascending order/,
     ],
     [
       {
@@ -200,12 +200,12 @@ describe('resolvePartition', () => {
       },
       /\(1,9\).*Its blocks: \(0,0\) \(1,0\)/,
     ],
-  ])('refuses %j', (spec, message) => {
+  ])('rejects %j', (spec, message) => {
     expect(() => resolvePartition(resnet32, spec as PartitionSpec)).toThrow(message);
   });
 });
 
-/** All ways of writing `total` as an ordered sum of `parts` positive integers. */
+/** All compositions of `total` into `parts` positive integers. */
 function compositions(total: number, parts: number): number[][] {
   if (parts === 1) return [[total]];
   const result: number[][] = [];

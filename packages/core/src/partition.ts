@@ -3,20 +3,23 @@ import type { Block, BlockCost } from './block.js';
 import { LocalgradError, rejectUnknownKeys } from './errors.js';
 import { bytesOf } from './shapes.js';
 
-/** Blocks per module, from the image on; the stem counts as a block. */
+/** Number of blocks per module, from input to output; the stem counts as a block. */
 export type Partition = readonly number[];
 
-/** How a backbone is cut into modules. */
+/** How to split a backbone into modules. */
 export type PartitionSpec =
   | {
-      /** K. */
+      /** Number of modules, K. */
       readonly modules: number;
       /**
-       * `even`: block counts as equal as possible, extra blocks to the later modules. `balanced-memory`: the largest
-       * module's saved activations as small as possible.
+       * `even`: block counts as equal as possible, with extra blocks in the later modules. `balanced-memory`: minimizes
+       * the stored activations of the largest module.
        */
       readonly strategy?: PartitionStrategy;
-      /** Is the stem a module of its own? Default: `own` if there are as many modules as blocks with the stem. */
+      /**
+       * Whether the stem forms its own module. Default: `own` if there are as many modules as blocks including the
+       * stem.
+       */
       readonly stemModule?: 'merged' | 'own';
     }
   /** Explicit: the last block of each module. */
@@ -32,16 +35,17 @@ function statedCost({ name, cost }: Block): BlockCost {
   if (cost !== undefined) return cost;
   throw new LocalgradError(
     'invalid-option',
-    `Block '${name}' states no cost, which strategy 'balanced-memory' needs. Pass resolvePartition a function that measures it (costOf from @localgrad/nn), or use strategy 'even'.`,
+    `Block '${name}' declares no cost, which strategy 'balanced-memory' requires. Pass resolvePartition a function that measures it (costOf from @localgrad/nn), or use strategy 'even'.`,
     { block: name },
   );
 }
 
 /**
- * Cuts a line of blocks, the stem first, into modules.
+ * Splits a sequence of blocks, starting with the stem, into modules.
  *
- * @param costOf costs of blocks that state none, for `balanced-memory`; `costOf` from `@localgrad/nn` measures them
- * @throws LocalgradError `invalid-option` when the cut is impossible; the message says what is possible
+ * @param costOf returns the cost of a block that declares none, for `balanced-memory`; `costOf` from `@localgrad/nn`
+ *   measures it
+ * @throws LocalgradError `invalid-option` when the partition is impossible; the message lists the possible values
  */
 export function resolvePartition(
   blocks: readonly BackboneBlock[],
@@ -67,7 +71,7 @@ export function resolvePartition(
   if (!Number.isInteger(modules) || modules < least || modules > most) {
     throw new LocalgradError(
       'invalid-option',
-      `Cannot cut ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${least} to ${most}` +
+      `Cannot split ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${least} to ${most}` +
         `${stemModule === 'merged' ? `, or ${body + 1} with the stem as a module of its own` : ''}.`,
       { modules, least, most, stemModule },
     );
@@ -77,15 +81,16 @@ export function resolvePartition(
   if (strategy !== 'balanced-memory') {
     throw new LocalgradError(
       'invalid-option',
-      `Partition strategy '${String(strategy)}' is not known; allowed: even, balanced-memory.`,
+      `Unknown partition strategy '${String(strategy)}'; allowed: even, balanced-memory.`,
     );
   }
   return own ? [1, ...balancedSizes(blocks.slice(1), modules - 1, costOf)] : balancedSizes(blocks, modules, costOf, 2);
 }
 
 /**
- * Equal counts of blocks where they divide; otherwise the stem counts as a block, as long as it does not end up alone.
- * That gives all published CIFAR partitions (methods.md §1.3) but the one into 32 modules.
+ * Equal block counts if the number of modules divides them; otherwise the stem counts as a block, unless it would form
+ * a module on its own. Reproduces all published CIFAR partitions (docs/methods/networks.md §2) except the one into 32
+ * modules.
  */
 function evenWithStem(body: number, modules: number): number[] {
   if (body % modules !== 0 && body + 1 >= 2 * modules) return evenSizes(body + 1, modules);
@@ -99,9 +104,10 @@ function evenSizes(blocks: number, modules: number): number[] {
 }
 
 /**
- * Dynamic programming over prefixes: cost[k][n] is the smallest possible maximum when the first n blocks form k modules.
+ * Dynamic programming over prefixes: cost[k][n] is the smallest possible maximum when the first n blocks form k
+ * modules.
  *
- * @param firstAtLeast blocks that the first module must hold (the stem and one more)
+ * @param firstAtLeast minimum number of blocks in the first module (the stem and one more)
  */
 function balancedSizes(blocks: readonly BackboneBlock[], modules: number, costOf: CostOf, firstAtLeast = 1): number[] {
   const bytes = blocks.map(({ block }) => costOf(block).residualBytes(1) + bytesOf(block.outputShape, 1));
@@ -136,7 +142,7 @@ function balancedSizes(blocks: readonly BackboneBlock[], modules: number, costOf
   return [end, ...sizes];
 }
 
-/** A copy of sizes that cover the blocks. @throws LocalgradError `invalid-option` */
+/** Checks that the sizes cover the blocks, and returns a copy. @throws LocalgradError `invalid-option` */
 export function checkPartition(blocks: readonly BackboneBlock[], sizes: readonly number[]): Partition {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (sizes.length === 0 || sizes.some((size) => !Number.isInteger(size) || size < 1) || total !== blocks.length) {
@@ -156,7 +162,7 @@ function fromLastBlocks(blocks: readonly BackboneBlock[], lastBlocks: readonly B
     if (position < 0) {
       throw new LocalgradError(
         'invalid-option',
-        `Partition names block ${formatReference(reference)}, which the backbone does not have. Its blocks: ${names.join(' ')}.`,
+        `Partition contains block ${formatReference(reference)}, which the backbone does not have. Its blocks: ${names.join(' ')}.`,
         { reference, blocks: names },
       );
     }
@@ -166,7 +172,7 @@ function fromLastBlocks(blocks: readonly BackboneBlock[], lastBlocks: readonly B
   if (!isRising || ends.at(-1) !== blocks.length - 1) {
     throw new LocalgradError(
       'invalid-option',
-      `Partition ${lastBlocks.map(formatReference).join(' ')} must name blocks in rising order and end with ${names.at(-1)}.`,
+      `Partition ${lastBlocks.map(formatReference).join(' ')} must list blocks in ascending order and end with ${names.at(-1)}.`,
       { lastBlocks: [...lastBlocks] },
     );
   }

@@ -19,7 +19,7 @@ import {
 const factory: HeadFactory = {
   name: 'none',
   build: () => {
-    throw new Error('A check of a plan must not build heads.');
+    throw new Error('validatePlan must not build heads.');
   },
 };
 const objective = (change: Partial<Objective> = {}): Objective => ({
@@ -40,7 +40,7 @@ const plan = (objectives: readonly Objective[], more: Partial<TrainingPlan> = {}
 const phased = (phases: readonly Phase[]): Partial<TrainingPlan> => ({ phases: { phases, phaseAt: () => 'p' } });
 
 describe('validatePlan', () => {
-  it('accepts any objectives inside the network, with heads shared or not', () => {
+  it('accepts any objectives inside the network, with shared or separate heads', () => {
     const spans = fc.integer({ min: 1, max: 12 }).chain((modules) =>
       fc.record({
         modules: fc.constant(modules),
@@ -62,23 +62,27 @@ describe('validatePlan', () => {
 
   it.each<[string, readonly Objective[], RegExp]>([
     ['no objective', [], /no objective/],
-    ['an id used twice', [objective(), objective({ head: { key: 'b', factory } })], /'a' is used twice/],
+    ['an id used twice', [objective(), objective({ head: { key: 'b', factory } })], /duplicate objective ID 'a'/],
     ['a span before the first module', [objective({ span: [-1, 0] })], /span \[-1, 0\]; allowed: 0 ≤ from ≤ to ≤ 2/],
     ['a span past the last module', [objective({ span: [0, 3] })], /allowed: 0 ≤ from ≤ to ≤ 2/],
-    ['a span upside down', [objective({ span: [2, 1] })], /span \[2, 1\]/],
-    ['a broken span', [objective({ span: [0, 0.5] })], /span \[0, 0\.5\]/],
+    ['a reversed span', [objective({ span: [2, 1] })], /span \[2, 1\]/],
+    ['a fractional span', [objective({ span: [0, 0.5] })], /span \[0, 0\.5\]/],
     ['a negative weight', [objective({ weight: -1 })], /weight -1; allowed: finite numbers ≥ 0/],
     ['an infinite weight', [objective({ weight: Number.POSITIVE_INFINITY })], /weight Infinity/],
-    ['a weight that is no number', [objective({ weight: Number.NaN })], /weight NaN/],
+    ['a NaN weight', [objective({ weight: Number.NaN })], /weight NaN/],
     ['a head without factory', [objective({ head: { key: 'a' } })], /'a' without a factory; only 'classifier'/],
-    ['the classifier before the end', [objective({ head: classifierHead })], /classifier on module 0.*last one \(2\)/],
+    [
+      'the classifier before the end',
+      [objective({ head: classifierHead })],
+      /classifier on module 0.*last module \(2\)/,
+    ],
     ['a head on two modules', [objective(), objective({ id: 'b', span: [1, 1] })], /modules 0 and 1/],
     [
       'a head key for two factories',
       [objective(), objective({ id: 'b', head: { key: 'a', factory: { ...factory } } })],
-      /stands for two factories/,
+      /'a' is used with two different factories/,
     ],
-  ])('refuses %s', (_, objectives, message) => {
+  ])('rejects %s', (_, objectives, message) => {
     expect(() => validatePlan(plan(objectives), 3)).toThrow(message);
     expect(() => validatePlan(plan(objectives), 3)).toThrow(/^Plan of 'test'/);
     try {
@@ -89,12 +93,12 @@ describe('validatePlan', () => {
   });
 
   it.each<[string, Partial<TrainingPlan>, RegExp]>([
-    ['a rule without phases', { phases: { phases: [], phaseAt: () => '' } }, /phase rule without phases/],
-    ['a phase name used twice', phased([{ name: 'p' }, { name: 'p' }]), /phase name 'p' is used twice/],
+    ['a rule without phases', { phases: { phases: [], phaseAt: () => '' } }, /phase rule has no phases/],
+    ['a phase name used twice', phased([{ name: 'p' }, { name: 'p' }]), /duplicate phase name 'p'/],
     [
       'a phase with an unknown objective',
       phased([{ name: 'p', objectives: ['b'] }]),
-      /'p' names objective 'b'; allowed: a/,
+      /'p' lists unknown objective 'b'; allowed: a/,
     ],
     ['a phase without objectives', phased([{ name: 'p', objectives: [] }]), /'p' has no active objective/],
     [
@@ -118,31 +122,31 @@ describe('validatePlan', () => {
 });
 
 describe('finalObjective', () => {
-  it('puts the classifier on the last module and reaches back as far as asked', () => {
+  it('places the classifier on the last module, with a span from the requested module', () => {
     expect(finalObjective(4).span).toEqual([3, 3]);
     expect(finalObjective(4, 0)).toEqual({ id: 'final', role: 'final', span: [0, 3], weight: 1, head: classifierHead });
   });
 });
 
 describe('weightAt', () => {
-  it('is the number, or the function of the clock', () => {
+  it('is a constant or a function of the clock', () => {
     expect(weightAt(0.25, clockAt(9, 2, 5))).toBe(0.25);
     expect(weightAt(({ fraction }) => 2 * fraction, clockAt(5, 2, 10))).toBe(0.5);
     expect(weightAt(({ epoch }) => epoch, clockAt(5, 2, 5))).toBe(2);
   });
 });
 
-describe('what a plan says about itself', () => {
+describe('properties of a plan', () => {
   const spans = (...all: Span[]) => all.map((span) => ({ role: 'independent', span }));
 
-  it('is end to end where every span covers all modules', () => {
+  it('is end-to-end if every span covers all modules', () => {
     expect(isEndToEnd(spans([0, 3]), 4)).toBe(true);
     expect(isEndToEnd(spans([0, 3], [0, 3]), 4)).toBe(true);
     expect(isEndToEnd(spans([0, 0], [0, 3]), 4)).toBe(false);
     expect(isEndToEnd(spans([0, 0]), 1)).toBe(true);
   });
 
-  it('has the last final objective as its classifier, or else the last one on the last module', () => {
+  it('uses the last final objective as its classifier, else the last objective on the last module', () => {
     const final = { role: 'final', span: [1, 1] as const };
     expect(classifierObjective([final, { role: 'cascaded', span: [0, 1] }])).toBe(final);
     const all = spans([1, 1], [0, 1], [0, 0]);

@@ -5,26 +5,28 @@ import type { HeadFactory } from './head.js';
 import type { Parameter } from './parameter.js';
 import type { PlanState, StateDeclaration } from './state.js';
 
-/** Modules `from … to`, both included: a loss on the output of `to` trains these and no others. */
+/** Modules `from` to `to`, inclusive: a loss on the output of `to` trains exactly these modules. */
 export type Span = readonly [from: number, to: number];
 
 /**
- * What an objective is for, in reports and for decorators that choose by it. `independent`: a module's own loss;
- * `final`: the loss of the network's last layer. Decorators may introduce roles of their own, e.g. `cascaded`.
+ * Role of an objective, used in reports and by decorators. `independent`: a module's local loss; `final`: the loss of
+ * the network's last layer. Decorators may add other roles, e.g. `cascaded`.
  */
 export type ObjectiveRole = 'independent' | 'final' | (string & {});
 
-/** A factor on a loss: a number, or a function of the clock. */
+/** Weight of a loss: a number, or a function of the clock. */
 export type Weight = number | ((clock: Clock) => number);
 
-/** A head by key: objectives on the same module with equal keys share one head, which is then evaluated once. */
+/**
+ * Reference to a head by key: objectives on the same module with equal keys share one head, which is evaluated once.
+ */
 export interface HeadReference {
   readonly key: string;
   /** Absent for the backbone's own classifier (key `classifier`). */
   readonly factory?: HeadFactory;
 }
 
-/** One loss: reads the output of module `span[1]`, and sends its gradient back to module `span[0]`. */
+/** A loss on the output of module `span[1]`, whose gradient propagates back to module `span[0]`. */
 export interface Objective {
   readonly id: string;
   readonly role: ObjectiveRole;
@@ -33,13 +35,13 @@ export interface Objective {
   readonly head: HeadReference;
 }
 
-/** What a hook sees after the optimizer step. */
+/** Input of a hook after the optimizer step. */
 export interface StepContext {
-  /** The clock of the step that has just ended. */
+  /** Clock of the step that has just ended. */
   readonly clock: Clock;
-  /** Every parameter and statistic of network and heads by name. */
+  /** All parameters and statistics of the network and its heads, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** The state that the plan declares. */
+  /** State declared by the plan. */
   readonly state: PlanState;
 }
 
@@ -50,9 +52,9 @@ export interface AfterStepHook {
 }
 
 /**
- * A stretch of training in which only part of a plan is active. Objectives that are not active cost nothing, and their
- * heads do not change. A frozen module runs forward with batch statistics, but neither its weights nor its optimizer
- * state nor its running statistics change, and it costs no weight gradient.
+ * A part of training in which only some objectives and modules are active. Inactive objectives cost nothing, and their
+ * heads do not change. A frozen module runs forward with batch statistics, but its weights, optimizer state and running
+ * statistics do not change, and no weight gradients are computed for it.
  */
 export interface Phase {
   readonly name: string;
@@ -64,39 +66,39 @@ export interface Phase {
 
 /** Divides training into phases: sequential training of modules, freezing after an epoch. */
 export interface PhaseRule {
-  /** All phases that can occur; each is compiled once. */
+  /** All possible phases; each is compiled once. */
   readonly phases: readonly Phase[];
-  /** Name of the phase of a step. Must be a pure function of its arguments. */
+  /** Returns the name of a step's phase. Must be a pure function of its arguments. */
   phaseAt(clock: Clock, state: PlanState): string;
 }
 
-/** Where a block stands: module index, and index of the block within the module. */
+/** Position of a block: module index, and index of the block within the module. */
 export interface BlockPlace {
   readonly module: number;
   readonly index: number;
 }
 
-/** What to train and how far each gradient reaches; plain data that can be printed before a step is run. */
+/** The losses to train with, and how far each gradient propagates. Plain data that can be inspected before training. */
 export interface TrainingPlan {
   /** The method's name as an expression. */
   readonly method: string;
   readonly objectives: readonly Objective[];
   readonly hooks: readonly AfterStepHook[];
-  /** Default: one phase, in which everything is active. */
+  /** Default: one phase in which everything is active. */
   readonly phases?: PhaseRule;
-  /** State that hooks and phases keep from step to step. */
+  /** State of hooks and phases that persists between steps. */
   readonly state?: readonly StateDeclaration[];
   /**
-   * Replaces a block of the network in training steps: same shapes, same parameters, e.g. with other updates of its
-   * running statistics. Evaluation uses the network's own blocks.
+   * Replaces a block of the network in training steps, e.g. to change the updates of its running statistics. The
+   * replacement must have the same shapes and parameters. Evaluation uses the network's own blocks.
    */
   rewriteBlock?(block: Block, place: BlockPlace): Block;
 }
 
-/** The backbone's own classifier as head of an objective. */
+/** The backbone's own classifier as the head of an objective. */
 export const classifierHead: HeadReference = { key: 'classifier' };
 
-/** The objective that every method ends with: the classifier on the last module. */
+/** The final objective of a method: the classifier's loss on the last module. */
 export function finalObjective(modules: number, from: number = modules - 1): Objective {
   return { id: 'final', role: 'final', span: [from, modules - 1], weight: 1, head: classifierHead };
 }
@@ -105,12 +107,12 @@ export function weightAt(weight: Weight, clock: Clock): number {
   return typeof weight === 'number' ? weight : weight(clock);
 }
 
-/** Whether a plan is end-to-end training (backpropagation): every gradient reaches through all modules. */
+/** Whether a plan is end-to-end training (backpropagation): every gradient propagates through all modules. */
 export function isEndToEnd(objectives: readonly Pick<Objective, 'span'>[], modules: number): boolean {
   return objectives.every(({ span: [from, to] }) => from === 0 && to === modules - 1);
 }
 
-/** The objective whose loss is the network's own: the last one with role `final`, else the last on the last module. */
+/** The objective of the network's own classifier: the last one with role `final`, else the last on the last module. */
 export function classifierObjective<O extends Pick<Objective, 'role' | 'span'>>(
   objectives: readonly O[],
 ): O | undefined {
@@ -123,13 +125,13 @@ export function validatePlan(plan: TrainingPlan, modules: number): void {
   const fail = (message: string, details: Record<string, unknown>): never => {
     throw new LocalgradError('invalid-plan', `Plan of '${plan.method}': ${message}`, details);
   };
-  if (plan.objectives.length === 0) fail('it has no objective; at least one is needed.', {});
+  if (plan.objectives.length === 0) fail('it has no objectives; at least one is required.', {});
   const ids = new Set<string>();
   const heads = new Map<string, { module: number; factory: HeadFactory | undefined }>();
   for (const objective of plan.objectives) {
     const { id, head } = objective;
     const [from, to] = objective.span;
-    if (ids.has(id)) fail(`objective id '${id}' is used twice; ids must differ.`, { id });
+    if (ids.has(id)) fail(`duplicate objective ID '${id}'; IDs must be unique.`, { id });
     ids.add(id);
     if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to >= modules || from > to) {
       fail(`objective '${id}' has span [${from}, ${to}]; allowed: 0 ≤ from ≤ to ≤ ${modules - 1}.`, {
@@ -145,30 +147,33 @@ export function validatePlan(plan: TrainingPlan, modules: number): void {
       });
     }
     if (head.factory === undefined && head.key !== classifierHead.key) {
-      fail(`objective '${id}' names head '${head.key}' without a factory; only '${classifierHead.key}' has none.`, {
+      fail(`objective '${id}' uses head '${head.key}' without a factory; only '${classifierHead.key}' may omit it.`, {
         id,
         head: head.key,
       });
     }
     if (head.factory === undefined && to !== modules - 1) {
-      fail(`objective '${id}' puts the classifier on module ${to}; it belongs on the last one (${modules - 1}).`, {
+      fail(`objective '${id}' places the classifier on module ${to}; it must be on the last module (${modules - 1}).`, {
         id,
       });
     }
     const known = heads.get(head.key);
     if (known === undefined) heads.set(head.key, { module: to, factory: head.factory });
     else if (known.module !== to) {
-      fail(`head '${head.key}' is read at modules ${known.module} and ${to}; a head sits on one module.`, {
-        head: head.key,
-      });
+      fail(
+        `head '${head.key}' is used on modules ${known.module} and ${to}; a head belongs to one module. Use two keys.`,
+        {
+          head: head.key,
+        },
+      );
     } else if (known.factory !== head.factory) {
-      fail(`head key '${head.key}' stands for two factories; use two keys.`, { head: head.key });
+      fail(`head key '${head.key}' is used with two different factories; use two keys.`, { head: head.key });
     }
   }
   checkPhases(plan, ids, modules, fail);
   const names = (plan.state ?? []).map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) fail(`state '${repeated}' is declared twice; names must differ.`, { name: repeated });
+  if (repeated !== undefined) fail(`state '${repeated}' is declared twice; names must be unique.`, { name: repeated });
 }
 
 function checkPhases(
@@ -178,17 +183,18 @@ function checkPhases(
   fail: (message: string, details: Record<string, unknown>) => never,
 ): void {
   const { phases } = plan.phases ?? { phases: [] };
-  if (plan.phases !== undefined && phases.length === 0) fail('it has a phase rule without phases.', {});
+  if (plan.phases !== undefined && phases.length === 0)
+    fail('its phase rule has no phases; at least one is required.', {});
   for (const [index, { name, objectives = [...ids], frozen = [] }] of phases.entries()) {
     if (phases.findIndex((other) => other.name === name) !== index) {
-      fail(`phase name '${name}' is used twice; names must differ.`, { phase: name });
+      fail(`duplicate phase name '${name}'; names must be unique.`, { phase: name });
     }
     const unknown = objectives.find((id) => !ids.has(id));
     if (unknown !== undefined) {
-      fail(`phase '${name}' names objective '${unknown}'; allowed: ${[...ids].join(', ')}.`, { phase: name });
+      fail(`phase '${name}' lists unknown objective '${unknown}'; allowed: ${[...ids].join(', ')}.`, { phase: name });
     }
     if (objectives.length === 0)
-      fail(`phase '${name}' has no active objective; at least one is needed.`, { phase: name });
+      fail(`phase '${name}' has no active objectives; at least one is required.`, { phase: name });
     const outside = frozen.find((module) => !Number.isInteger(module) || module < 0 || module >= modules);
     if (outside !== undefined) {
       fail(`phase '${name}' freezes module ${outside}; allowed: 0 to ${modules - 1}.`, {

@@ -1,4 +1,4 @@
-// Types that authors of methods, heads, decorators and optimizers rely on; checked by the compiler, never run.
+// Types that authors of methods, heads, decorators and optimizers rely on; type-checked only, never run.
 import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { expectTypeOf } from 'vitest';
 import {
@@ -30,7 +30,7 @@ import {
 const plan: TrainingPlan = { method: 'own', objectives: [], hooks: [] };
 const method: LocalLearningMethod = { specVersion: 'v1', name: 'own', config: { method: 'own' }, plan: () => plan };
 expectTypeOf(compose(identity)(method)).toEqualTypeOf<LocalLearningMethod>();
-// @ts-expect-error: there is one version of the spec
+// @ts-expect-error: v1 is the only version of the spec
 const future: LocalLearningMethod = { ...method, specVersion: 'v2' };
 expectTypeOf(future).toEqualTypeOf<LocalLearningMethod>();
 
@@ -42,7 +42,7 @@ expectTypeOf<HeadRequest['clock']>().toEqualTypeOf<Clock>();
 expectTypeOf<AfterStepHook['afterStep']>().parameter(0).toHaveProperty('clock').toEqualTypeOf<Clock>();
 expectTypeOf<PhaseRule['phaseAt']>().parameters.toEqualTypeOf<[clock: Clock, state: PlanState]>();
 
-// Roles are open: decorators introduce their own. Known ones are completed by editors.
+// Roles are open: decorators may add their own. Editors complete the known ones.
 expectTypeOf<'cascaded'>().toExtend<Objective['role']>();
 expectTypeOf<'final'>().toExtend<Objective['role']>();
 

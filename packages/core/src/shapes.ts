@@ -15,7 +15,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
-/** `32×32×16`: how shapes are written in messages and tables. */
+/** Formats a shape for messages and tables, e.g. `32×32×16`. */
 export function formatShape(shape: readonly number[]): string {
   return shape.join('×');
 }

@@ -1,9 +1,9 @@
 const longest = 200;
-/** C0 and C1 control characters but tab and newline, and those that reorder or break lines. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** C0 and C1 control characters except tab and newline, and Unicode characters that reorder or break lines. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern must match control characters
 const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** The text with control characters as escapes (`\x1b`), so that a terminal cannot act on them. */
+/** Escapes control characters (`\x1b`), so that a terminal does not interpret them. */
 export function printable(text: string): string {
   return text.replace(unprintable, (character) => {
     const code = character.charCodeAt(0).toString(16);
@@ -11,13 +11,16 @@ export function printable(text: string): string {
   });
 }
 
-/** The text, or its first 200 characters and its length. */
+/** Truncates a text to 200 characters, followed by its length. */
 export function shortened(text: string, limit = longest): string {
   if (text.length <= limit) return text;
   return `${text.slice(0, limit)}… (${text.length.toLocaleString('en-US')} characters)`;
 }
 
-/** A value as error messages show it: texts in quotes, others as JSON, at most 200 characters, without control characters. */
+/**
+ * Formats a value for error messages: strings in quotes, others as JSON, at most 200 characters, control characters
+ * escaped.
+ */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return printable(`'${shortened(value)}'`);
   return printable(shortened(jsonOf(value) ?? String(value)));

@@ -18,7 +18,7 @@ describe('StoredPlanState', () => {
     return { total, state: new StoredPlanState(declarations, new Map([['total', total]])) };
   };
 
-  it('keeps declared values and tensors, values through JSON', () => {
+  it('stores declared tensors and values, and restores values from JSON', () => {
     const { state, total } = create();
     state.set('count', 3);
     expect([state.get('count'), state.get('best'), state.tensor('total')]).toEqual([3, null, total]);
@@ -27,11 +27,11 @@ describe('StoredPlanState', () => {
     expect(other.values()).toEqual({ count: 3, best: null });
   });
 
-  it('names what is not declared, and how a saved state differs', () => {
+  it('rejects undeclared names, and lists how a saved state differs', () => {
     const { state } = create();
-    expect(() => state.get('total')).toThrow(/no value 'total' as state; declared: count, best/);
-    expect(() => state.set('steps', 1)).toThrow(/no value 'steps'/);
-    expect(() => state.tensor('count')).toThrow(/no tensor 'count' as state; declared: total/);
+    expect(() => state.get('total')).toThrow(/no state value 'total'; declared: count, best/);
+    expect(() => state.set('steps', 1)).toThrow(/no state value 'steps'/);
+    expect(() => state.tensor('count')).toThrow(/no state tensor 'count'; declared: total/);
     expect(() => state.restore({ count: 1, worst: 2 })).toThrow(/'best' is missing; 'worst' is unknown/);
     expect(state.get('count')).toBe(0);
   });
@@ -49,7 +49,7 @@ describe('clockAt', () => {
 });
 
 describe('checked access', () => {
-  it('returns what exists, and names what does not', () => {
+  it('returns existing elements, and reports missing ones', () => {
     expect([at(['a', 'b'], 1, 'block'), at(Float32Array.of(2), 0, 'value')]).toEqual(['b', 2]);
     expect(at([undefined], 0, 'block')).toBeUndefined();
     expect(() => at(['a'], 1, 'block')).toThrow('There is no block 1; there are 1.');

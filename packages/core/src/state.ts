@@ -2,33 +2,33 @@ import { LocalgradError } from './errors.js';
 import type { JsonValue } from './json.js';
 import type { Initializer, Parameter } from './parameter.js';
 
-/** A tensor that a plan keeps from step to step. */
+/** A tensor that persists between the steps of a plan. */
 export interface TensorStateDeclaration {
   readonly name: string;
   readonly shape: readonly number[];
   readonly initializer: Initializer;
 }
 
-/** A plain value that a plan keeps from step to step. */
+/** A JSON value that persists between the steps of a plan. */
 export interface ValueStateDeclaration {
   readonly name: string;
   readonly initial: JsonValue;
 }
 
-/** Named state of a method or decorator. Checkpoints keep it; compiling a plan creates it anew. */
+/** Named state of a method or decorator. Stored in checkpoints; initialized when a plan is compiled. */
 export type StateDeclaration = TensorStateDeclaration | ValueStateDeclaration;
 
-/** The state that a plan declared, for its hooks and phases. */
+/** Access to a plan's declared state for its hooks and phases. */
 export interface PlanState {
-  /** @throws LocalgradError `misuse` for names that the plan did not declare as tensors */
+  /** @throws LocalgradError `misuse` for names not declared as tensors */
   tensor(name: string): Parameter;
-  /** @throws LocalgradError `misuse` for names that the plan did not declare as values */
+  /** @throws LocalgradError `misuse` for names not declared as values */
   get(name: string): JsonValue;
-  /** @throws LocalgradError `misuse` for names that the plan did not declare as values */
+  /** @throws LocalgradError `misuse` for names not declared as values */
   set(name: string, value: JsonValue): void;
 }
 
-/** State of a compiled plan, with what checkpoints need. */
+/** State of a compiled plan, with serialization for checkpoints. */
 export class StoredPlanState implements PlanState {
   readonly #tensors: ReadonlyMap<string, Parameter>;
   readonly #values: Map<string, JsonValue>;
@@ -52,12 +52,12 @@ export class StoredPlanState implements PlanState {
     this.#values.set(name, value);
   }
 
-  /** All plain values, for a checkpoint. */
+  /** All JSON values, for a checkpoint. */
   values(): Readonly<Record<string, JsonValue>> {
     return Object.fromEntries(this.#values);
   }
 
-  /** Replaces the plain values. @throws LocalgradError `invalid-data` when names differ from those declared */
+  /** Replaces the JSON values. @throws LocalgradError `invalid-data` when the names differ from the declared ones */
   restore(values: Readonly<Record<string, JsonValue>>): void {
     const names = Object.keys(values);
     const missing = [...this.#values.keys()].filter((name) => !Object.hasOwn(values, name));
@@ -78,7 +78,7 @@ export class StoredPlanState implements PlanState {
   #unknown(kind: string, name: string, known: ReadonlyMap<string, unknown>): never {
     throw new LocalgradError(
       'misuse',
-      `The plan declares no ${kind} '${name}' as state; declared: ${[...known.keys()].join(', ') || 'none'}.`,
+      `The plan declares no state ${kind} '${name}'; declared: ${[...known.keys()].join(', ') || 'none'}.`,
       { name },
     );
   }

@@ -2,7 +2,7 @@ import { rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import type { Random } from '@localgrad/nn';
 import type { SampleValues } from './dataset.js';
 
-/** Random changes of training images (methods.md §1.5). */
+/** Random changes of training images (docs/methods/training.md §1). */
 export interface Augmentation {
   /** Pixels added on each side before a crop of the old size is taken at random. Default 0. */
   readonly pad?: number;
@@ -12,7 +12,7 @@ export interface Augmentation {
   readonly flip?: boolean;
 }
 
-/** Published recipes (methods.md §1.5). */
+/** Published recipes (docs/methods/training.md §1). */
 export const augmentations = {
   none: {},
   cifar10: { pad: 4, padding: 'reflect', flip: true },

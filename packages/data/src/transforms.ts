@@ -123,7 +123,7 @@ export interface Normalization {
   readonly deviation: readonly number[];
 }
 
-/** Published constants (methods.md §1.5). */
+/** Published constants (docs/methods/training.md §1). */
 export const normalizations = {
   cifar10: {
     mean: [125.3 / 255, 123.0 / 255, 113.9 / 255],

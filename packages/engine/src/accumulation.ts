@@ -3,14 +3,14 @@ import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, StepResult } from './step.js';
 
-/** A micro-batch, cut when it is its turn. */
+/** A micro-batch, sliced from the batch when it is used. */
 export interface BatchPart {
   readonly samples: number;
-  /** Runs `use` on the micro-batch, and disposes what was cut for it. */
+  /** Runs `use` on the micro-batch, and disposes the slices afterwards. */
   with<Result>(use: (batch: Batch) => Result): Result;
 }
 
-/** Splits a batch into `count` micro-batches of nearly equal size; a list is taken as it is. */
+/** Splits a batch into `count` micro-batches of nearly equal size; a list is used as given. */
 export function splitBatch(batch: Batch | readonly Batch[], count: number): BatchPart[] {
   if (isList(batch)) {
     if (batch.length === 0) throw new LocalgradError('misuse', 'A train step received an empty list of batches.');
@@ -53,7 +53,7 @@ function useSlice<Result>(
   }
 }
 
-/** Gradients of a step that wait for the update. */
+/** Accumulates gradients over the micro-batches of a step. */
 export class GradientBuffer {
   readonly #held = new Map<Parameter, tf.Tensor>();
 
@@ -62,7 +62,7 @@ export class GradientBuffer {
     for (const one of gradients) this.#held.set(one.parameter, tf.keep(this.#sum(one)));
   }
 
-  /** Completes the given gradients by what waits for their weights; the caller owns the sums. */
+  /** Adds the accumulated gradients of the same weights; the caller owns the sums. */
   take(gradients: readonly ParameterGradient[]): ParameterGradient[] {
     return gradients.map((one) => {
       const gradient = tf.keep(this.#sum(one));
@@ -71,7 +71,7 @@ export class GradientBuffer {
     });
   }
 
-  /** Everything that waits; the caller owns it. */
+  /** Returns and removes all accumulated gradients; owned by the caller. */
   takeAll(): ParameterGradient[] {
     const all = [...this.#held].map(([parameter, gradient]) => ({ parameter, gradient }));
     this.#held.clear();
@@ -92,7 +92,7 @@ export class GradientBuffer {
   }
 }
 
-/** Losses and terms of a step: means over its samples. Disposes those of the parts. */
+/** Averages losses and terms over the samples of a step. Disposes those of the parts. */
 export function accumulateResults(
   parts: readonly { readonly result: StepResult; readonly scale: number }[],
 ): StepResult {

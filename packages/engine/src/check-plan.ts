@@ -9,7 +9,9 @@ import {
 } from '@localgrad/core';
 import { type CompiledHead, headPlace, targetsOf } from './heads.js';
 
-/** Finds what authors of heads and methods get wrong, before the first step. @throws LocalgradError `invalid-plan`, `shape-mismatch` */
+/**
+ * Detects mistakes in heads and methods before the first step. @throws LocalgradError `invalid-plan`, `shape-mismatch`
+ */
 export function checkHeads(network: Network, plan: TrainingPlan, heads: readonly CompiledHead[]): void {
   for (const compiled of heads) {
     const { head, module } = compiled;
@@ -27,9 +29,10 @@ export function checkHeads(network: Network, plan: TrainingPlan, heads: readonly
       fail('shape-mismatch', `has inputShape ${expected}, but the output of its module has shape ${found}.`);
     }
     const unread = targetsOf(head).find((name) => typeof name !== 'string' || name === '');
-    if (unread !== undefined) fail('invalid-plan', "has an entry in 'reads' that is not a name.");
+    if (unread !== undefined) fail('invalid-plan', "has an entry in 'reads' that is not a string.");
     const wrong = head.state?.find(({ kind }) => kind !== 'state');
-    if (wrong !== undefined) fail('invalid-plan', `lists '${wrong.name}' as state, which is of kind '${wrong.kind}'.`);
+    if (wrong !== undefined)
+      fail('invalid-plan', `lists '${wrong.name}' as state, but its kind is '${wrong.kind}'; expected 'state'.`);
     checkAverages(head, fail);
   }
 }
@@ -37,28 +40,31 @@ export function checkHeads(network: Network, plan: TrainingPlan, heads: readonly
 function checkAverages(head: Head, fail: (code: 'invalid-plan', problem: string) => never): void {
   for (const { average, live, momentum } of head.averages ?? []) {
     if (!head.parameters.includes(average)) {
-      fail('invalid-plan', `declares the moving average '${average.name}', which is not among its parameters.`);
+      fail('invalid-plan', `declares the moving average '${average.name}', which is not one of its parameters.`);
     }
     if (!(momentum >= 0 && momentum <= 1)) {
-      fail('invalid-plan', `has momentum ${momentum} for '${average.name}', which follows '${live}'; allowed: 0 to 1.`);
+      fail(
+        'invalid-plan',
+        `has momentum ${momentum} for '${average.name}', the moving average of '${live}'; allowed: 0 to 1.`,
+      );
     }
   }
 }
 
-/** @param provided names of the targets that batches carry */
+/** @param provided names of the targets in each batch */
 export function checkTargets(network: Network, heads: readonly CompiledHead[], provided: readonly string[]): void {
   for (const compiled of heads) {
     const missing = targetsOf(compiled.head).find((name) => !provided.includes(name));
     if (missing === undefined) continue;
     throw new LocalgradError(
       'invalid-plan',
-      `The ${headPlace(compiled, network)} reads the target '${missing}', but batches carry ${provided.join(', ') || 'none'}.`,
+      `The ${headPlace(compiled, network)} reads the target '${missing}', but batches contain ${provided.join(', ') || 'none'}.`,
       { head: compiled.head.name, module: compiled.module, target: missing, provided },
     );
   }
 }
 
-/** A parameter may belong to several owners (a head that uses a live block); two parameters never share a name. */
+/** Rejects duplicate names. One parameter may have several owners (a head that uses a live block). */
 export function checkNames(
   owned: readonly { readonly owner: string; readonly parameters: readonly Parameter[] }[],
 ): void {
@@ -69,7 +75,7 @@ export function checkNames(
       if (other !== undefined && other.parameter !== parameter) {
         throw new LocalgradError(
           'invalid-plan',
-          `Two parameters are named '${parameter.name}': one of ${other.owner}, one of ${owner}. Create parameters in the scope that 'build' receives.`,
+          `Duplicate parameter '${parameter.name}': it belongs to ${other.owner} and to ${owner}. Create parameters in the scope passed to 'build'.`,
           { parameter: parameter.name, owners: [other.owner, owner] },
         );
       }

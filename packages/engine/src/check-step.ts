@@ -31,7 +31,7 @@ export function checkBatch(
           const carried = Object.keys(targets).filter((key) => targets[key] !== undefined);
           throw new LocalgradError(
             'misuse',
-            `${where}, which the batch does not carry; it carries ${carried.join(', ') || 'none'}.`,
+            `${where}, which is missing from the batch; its targets: ${carried.join(', ') || 'none'}.`,
             details,
           );
         }
@@ -47,7 +47,7 @@ export function checkBatch(
   }
 }
 
-/** Checks what a head returned. @param wantsInput whether the cotangent of the input was asked for */
+/** Checks what a head returned. @param wantsInput whether the cotangent of the input was requested */
 function checkResult(
   { network }: CompiledPlan,
   compiled: CompiledHead,
@@ -70,7 +70,7 @@ function checkResult(
     );
   }
   for (const [name, term] of terms ?? []) if (term.rank !== 0) fail(`returned a term '${name}' that is not a scalar.`);
-  if (wantsInput && input === undefined) fail('returned no cotangent of its input, although it was asked for one.');
+  if (wantsInput && input === undefined) fail('returned no cotangent of its input, although one was requested.');
   if (input !== undefined && !sameShape(input.shape, h.shape)) {
     const [found, expected] = [formatShape(input.shape), formatShape(h.shape)];
     fail(`returned a cotangent of shape ${found} for an input of shape ${expected}.`, 'shape-mismatch');
@@ -85,7 +85,7 @@ function checkGradients(
 ): void {
   for (const [parameter, gradient] of gradients) {
     if (!own.includes(parameter))
-      fail(`returned a gradient for '${parameter.name}', which is not among its parameters.`);
+      fail(`returned a gradient for '${parameter.name}', which is not one of its parameters.`);
     if (parameter.kind !== 'weight') fail(`returned a gradient for '${parameter.name}', which is not a weight.`);
     if (!sameShape(gradient.shape, parameter.shape)) {
       const [found, expected] = [formatShape(gradient.shape), formatShape(parameter.shape)];
@@ -100,7 +100,7 @@ function checkGradients(
   }
 }
 
-/** Evaluates a head, and checks its result and the tensors that it leaves behind. */
+/** Evaluates a head, checks its result, and reports tensor leaks. */
 export function evaluateChecked(
   plan: CompiledPlan,
   compiled: CompiledHead,
@@ -118,7 +118,7 @@ export function evaluateChecked(
   if (leaked > 0) {
     throw new LocalgradError(
       'misuse',
-      `The ${headPlace(compiled, plan.network)} leaves ${leaked} ${leaked === 1 ? 'tensor' : 'tensors'} behind in each evaluation; dispose them or use tf.tidy.`,
+      `The ${headPlace(compiled, plan.network)} leaks ${leaked} ${leaked === 1 ? 'tensor' : 'tensors'} per evaluation; dispose them or use tf.tidy.`,
       { head: compiled.head.name, module: compiled.module, leaked },
     );
   }

@@ -4,13 +4,13 @@ import type { CompiledPlan } from './compile.js';
 import { headPlace } from './heads.js';
 
 /**
- * Checks that all parameters are finite: initial weights, or those of a checkpoint or a file. Reads back once.
+ * Checks that all parameters are finite, whether initialized or loaded from a checkpoint or file. One device read-back.
  *
- * @throws LocalgradError `invalid-data` that names the parameter and its owner
+ * @throws LocalgradError `invalid-data` with the parameter's name and owner
  */
 export async function checkWeights(compiled: CompiledPlan): Promise<void> {
   const parameters = [...compiled.parameters.values()];
-  // Sums, because every backend has them; one value that is not finite makes its sum so.
+  // Uses sums, which every backend supports: one non-finite value makes the sum non-finite.
   const sums = tf.tidy(() => tf.stack(parameters.map(({ value }) => tf.sum(value))));
   const values = await sums.data();
   sums.dispose();
@@ -18,7 +18,7 @@ export async function checkWeights(compiled: CompiledPlan): Promise<void> {
   if (bad === undefined) return;
   throw new LocalgradError(
     'invalid-data',
-    `'${bad.name}' of ${ownerOf(compiled, bad.name)} has values that are not finite (NaN or infinite).`,
+    `'${bad.name}' of ${ownerOf(compiled, bad.name)} contains non-finite values (NaN or infinity).`,
     { parameter: bad.name },
   );
 }

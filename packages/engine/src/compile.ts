@@ -20,54 +20,54 @@ import { rewriteBlocks } from './rewrite-blocks.js';
 import type { MemoryPolicy } from './schedule.js';
 
 export interface CompileOptions {
-  /** Where the weights of heads are created, under `heads.<key>`, and the plan's state, under `state.<name>`. */
+  /** Scope for the heads' weights (under `heads.<key>`) and the plan's state (under `state.<name>`). */
   readonly scope: ParameterScope;
   readonly memory?: MemoryPolicy;
-  /** Names of the targets that batches carry. If given, heads that read others are rejected. */
+  /** Names of the targets in each batch. If given, heads that read other targets are rejected. */
   readonly targets?: readonly string[];
 }
 
-/** A plan with its heads built and its schedules fixed: executors run it, and `explain` prints it. */
+/** A plan with built heads and compiled schedules, to be run by an executor or printed by `explain`. */
 export interface CompiledPlan {
   readonly network: Network;
   readonly plan: TrainingPlan;
   readonly memory: MemoryPolicy;
-  /** One block for each module, for training steps. */
+  /** One block per module, used in training steps. */
   readonly modules: readonly Block[];
-  /** The blocks of each module, for training steps. */
+  /** The blocks of each module, used in training steps. */
   readonly moduleBlocks: readonly (readonly Block[])[];
-  /** The objectives that take part: those whose weight is not the constant 0. */
+  /** The objectives whose weight is not the constant 0. */
   readonly objectives: readonly Objective[];
   /** Heads by module index. */
   readonly heads: ReadonlyMap<number, readonly CompiledHead[]>;
-  /** All phases of training, at least one. */
+  /** All phases of training; at least one. */
   readonly phases: readonly [CompiledPhase, ...CompiledPhase[]];
   /** The phase of a step. */
   phaseAt(clock: Clock): CompiledPhase;
-  /** Names of the targets that batches must carry. */
+  /** Names of the required targets. */
   readonly reads: readonly string[];
-  /** Moving averages of the heads, with the parameters that they follow. */
+  /** Moving averages of the heads, with the averaged parameters. */
   readonly averages: readonly HeadAverage[];
-  /** Weights, frozen parameters, statistics and state of the network, its heads and the plan, by name. */
+  /** All weights, frozen parameters, statistics and state of the network, its heads and the plan, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** State that the plan declares. */
   readonly state: StoredPlanState;
-  /** Bytes alive at the worst moment of a step with this batch size, over all phases. */
+  /** Predicted peak memory of a step with this batch size, over all phases. */
   predict(batchSize: number, options?: PredictionOptions): PeakPrediction;
 }
 
 /**
- * Turns a plan into schedules of the least work, one per phase, and builds its heads.
+ * Compiles a plan into minimal-work schedules, one per phase, and builds its heads.
  *
- * @throws LocalgradError `invalid-plan`, `shape-mismatch` when the plan, its heads or its blocks contradict each other or
- *   the network
+ * @throws LocalgradError `invalid-plan`, `shape-mismatch` when the plan, its heads or its blocks are inconsistent with
+ *   each other or with the network
  */
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
   const { scope, memory = 'residuals' } = options;
   if (memory !== 'residuals' && memory !== 'recompute') {
     throw new LocalgradError(
       'invalid-option',
-      `Memory policy '${String(memory)}' is not known; allowed: residuals, recompute.`,
+      `Unknown memory policy '${String(memory)}'; allowed: residuals, recompute.`,
     );
   }
   validatePlan(plan, network.modules.length);
@@ -75,7 +75,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   if (objectives.length === 0) {
     throw new LocalgradError(
       'invalid-plan',
-      `Plan of '${plan.method}': every objective has weight 0; at least one must not.`,
+      `Plan of '${plan.method}': every objective has weight 0; at least one weight must be positive.`,
     );
   }
   const heads = groupObjectives(objectives, network, scope.scope('heads'));
@@ -88,7 +88,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     return blocks.length === 1 && only !== undefined ? only : sequential(`module${index}`, blocks);
   });
   const [first, ...others] = compilePhases(plan, objectives, heads, network, memory);
-  if (first === undefined) throw new LocalgradError('invalid-plan', `Plan of '${plan.method}' has no phase.`);
+  if (first === undefined) throw new LocalgradError('invalid-plan', `Plan of '${plan.method}' has no phases.`);
   const phases: CompiledPlan['phases'] = [first, ...others];
   const stateTensors = createState(plan, scope);
   const parameters = collectParameters(network, all, [...stateTensors.values()]);
@@ -114,7 +114,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   };
 }
 
-/** Tensors of the plan's state by declared name. */
+/** Creates the plan's state tensors, by declared name. */
 function createState({ state = [] }: TrainingPlan, scope: ParameterScope): Map<string, Parameter> {
   const place = scope.scope('state');
   return new Map(

@@ -21,13 +21,13 @@ export interface ModuleDescription {
   readonly blocks: readonly string[];
   /** `[stage, index]` of the same blocks. */
   readonly references: readonly BlockReference[];
-  /** Weights of the module itself. */
+  /** Number of weights of the module. */
   readonly parameters: number;
-  /** In forwards of the module; end-to-end training needs 3. The highest of all phases. */
+  /** Work in units of one forward pass of the module (end-to-end training: 3); maximum over all phases. */
   readonly unitsOfWork: number;
-  /** The same for the reference procedure, which runs the module for every path through it. */
+  /** The same for the reference procedure, which runs the module once per path through it. */
   readonly referenceUnitsOfWork: number;
-  /** Highest step bytes while the module is at work. */
+  /** Peak step bytes while the module is running. */
   readonly predictedBytes: number;
 }
 
@@ -38,19 +38,19 @@ export interface ObjectiveDescription {
   readonly head: string;
   /** Objectives with equal keys share the head. */
   readonly headKey: string;
-  /** At the start of training. */
+  /** Weight at the start of training. */
   readonly weight: number;
-  /** At its end, where the weight is scheduled. */
+  /** Weight at the end of training, if it is scheduled. */
   readonly weightAtEnd?: number;
-  /** Weights of the head, those of its copies of blocks included. */
+  /** Number of weights of the head, including its copies of blocks. */
   readonly parameters: number;
-  /** Names of the weights that the objective reaches. */
+  /** Names of the weights that receive a gradient from the objective. */
   readonly reaches: readonly string[];
-  /** How many numbers those are. */
+  /** Total number of values in these weights. */
   readonly reachedParameters: number;
-  /** Blocks of the network that the head uses before its own layers. */
+  /** Blocks of the network that the head applies before its own layers. */
   readonly borrows?: readonly BorrowedBlock[];
-  /** The copies among them. */
+  /** The copies among these blocks. */
   readonly chain?: ChainDescription;
 }
 
@@ -59,16 +59,16 @@ export interface ChainBlock {
   readonly reference: BlockReference;
   /** Name of the live block, `layer3.0`. */
   readonly live: string;
-  /** The head has a copy that is trained by gradient. */
+  /** Whether the head has a copy that is trained by gradient. */
   readonly learnable: boolean;
-  /** The head has a copy that follows the live block by an exponential moving average. */
+  /** Whether the head has a copy that is an exponential moving average of the live block. */
   readonly averaged: boolean;
 }
 
 /** Copies of blocks between a module's output and the head's own layers. */
 export interface ChainDescription {
   readonly blocks: readonly ChainBlock[];
-  /** Fraction of the old value that an average keeps in each step; 1 where none moves. */
+  /** Momentum of the averages; 1 if no average is updated. */
   readonly momentum: number;
 }
 
@@ -79,9 +79,9 @@ export interface PhaseDescription {
   readonly objectives: readonly string[];
   /** Indices of the frozen modules. */
   readonly frozen: readonly number[];
-  /** Units of work by module. */
+  /** Units of work per module. */
   readonly modules: readonly number[];
-  /** In forwards of the whole backbone, heads included. */
+  /** Work in units of one forward pass of the whole backbone, including heads. */
   readonly unitsOfWork: number;
   readonly predictedPeakBytes: number;
 }
@@ -90,23 +90,24 @@ export interface PlanDescription {
   readonly method: string;
   readonly modules: readonly ModuleDescription[];
   readonly objectives: readonly ObjectiveDescription[];
-  /** Present where the plan divides training into phases. */
+  /** Present if the plan divides training into phases. */
   readonly phases?: readonly PhaseDescription[];
-  /** The highest values of all phases. */
+  /** Maximum values over all phases. */
   readonly totals: {
     readonly parameters: number;
-    /** In forwards of the whole backbone; end-to-end training: 3. Heads included. */
+    /** Work in units of one forward pass of the whole backbone, including heads (end-to-end training: 3). */
     readonly unitsOfWork: number;
     readonly predictedPeakBytes: number;
     /**
-     * The same plan by the procedure of reference implementations: every window is run forward and backward for itself,
-     * all paths that end at a module hold their residuals together, gradients wait for the optimizer.
+     * The same plan run by the procedure of reference implementations: every window runs its own forward and backward
+     * pass, all paths that end at a module store their residuals at the same time, and all gradients are stored until
+     * the optimizer step.
      */
     readonly reference: { readonly unitsOfWork: number; readonly predictedPeakBytes: number };
   };
 }
 
-/** Work and memory of a plan, before a step is run. */
+/** Predicts the work and memory of a plan without running a step. */
 export function describePlan(compiled: CompiledPlan, batchSize: number): PlanDescription {
   const work = compiled.phases.map((phase) => measurePhase(compiled, phase, batchSize));
   const highest = (of: (phase: PhaseWork) => number | undefined) => Math.max(...work.map((phase) => of(phase) ?? 0));
@@ -147,7 +148,10 @@ function describePhase({ phase, units, unitsOfWork, peakBytes }: PhaseWork): Pha
   };
 }
 
-/** Objectives with their heads, in the plan's order: module by module, a host's own loss before what was put beside it. */
+/**
+ * Objectives with their heads, in the plan's order: by module, the host method's loss before those that decorators
+ * added.
+ */
 function inPlanOrder(compiled: CompiledPlan): [Objective, Head][] {
   const heads: readonly CompiledHead[] = [...compiled.heads.values()].flat();
   return compiled.objectives.flatMap((objective): [Objective, Head][] => {
@@ -179,7 +183,7 @@ function describeObjective(compiled: CompiledPlan, objective: Objective, head: H
   };
 }
 
-/** The copies among borrowed blocks, as figures and tables show them. */
+/** The copies among borrowed blocks, in the form shown in figures and tables. */
 function chainOf(borrows: readonly BorrowedBlock[]): { readonly chain?: ChainDescription } {
   const copies = borrows.filter(({ as }) => as.some((use) => use !== 'live'));
   if (copies.length === 0) return {};

@@ -2,7 +2,7 @@ import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
 import type * as tf from '@tensorflow/tfjs';
 
 /**
- * Output of the backbone's last block in evaluation mode: auxiliary networks take no part.
+ * Output of the backbone's last block in evaluation mode. Auxiliary networks are not used.
  *
  * @param images normalized, [batch, ...imageShape]; borrowed
  * @returns owned by the caller
@@ -19,7 +19,7 @@ export function forwardNetwork(network: Network, images: tf.Tensor4D): tf.Tensor
 }
 
 /**
- * Class scores of the plain backbone with its classifier in evaluation mode: auxiliary networks take no part.
+ * Class scores of the plain backbone and its classifier in evaluation mode. Auxiliary networks are not used.
  *
  * @param images normalized, [batch, ...imageShape]; borrowed
  * @returns [batch, classes]; owned by the caller

@@ -17,7 +17,7 @@ import {
 } from './plain-network.fixture.js';
 import type { MemoryPolicy } from './schedule.js';
 
-/** Runs both and returns the worst relative error over all gradients. */
+/** Computes both gradients and returns the largest relative error. */
 function worstError(
   layers: readonly Layer[],
   sizes: readonly number[],
@@ -70,7 +70,7 @@ function worstError(
     }
     return Math.max(
       ...[...gradients].map(([name, gradient]) =>
-        // A tensor whose true gradient is nearly 0 is measured against the largest gradient.
+        // The error of a tensor whose true gradient is nearly 0 is relative to the largest gradient.
         relativeError(gradient, expected.gradients.get(name) as tf.Tensor, scale * 1e-2),
       ),
     );
@@ -110,7 +110,7 @@ describe('the executor', () => {
     await tf.setBackend('cpu');
   });
 
-  it('gives the gradients of the same losses with stop-gradients, for random backbones, partitions and spans', () => {
+  it('computes the gradients of the same losses with stop-gradients, for random backbones, partitions and spans', () => {
     fc.assert(
       fc.property(configuration, ({ layers, cuts, picks, memory, seed }) => {
         const sizes = sizesFrom(layers.length, cuts);
@@ -128,7 +128,7 @@ describe('the executor', () => {
     );
   });
 
-  it('gives the same gradients with frozen modules as constants, and leaves their statistics alone', () => {
+  it('treats frozen modules as constants, and does not update their statistics', () => {
     fc.assert(
       fc.property(configuration, ({ layers, cuts, picks, memory, seed, frozen }) => {
         const sizes = sizesFrom(layers.length, cuts);
@@ -166,15 +166,15 @@ describe('the executor', () => {
 
   it.each([
     ['K = 1', [4], [0, 0]],
-    ['K = 4, one span over everything', [1, 1, 1, 1], [0, 3]],
-    ['K = 2, one span over everything', [2, 2], [0, 1]],
-  ] as const)('is end-to-end backpropagation for %s', (_, sizes, span) => {
+    ['K = 4, one span over all modules', [1, 1, 1, 1], [0, 3]],
+    ['K = 2, one span over all modules', [2, 2], [0, 1]],
+  ] as const)('equals end-to-end backpropagation for %s', (_, sizes, span) => {
     for (const memory of ['residuals', 'recompute'] as const) {
       expect(worstError(layers, sizes, final(span), memory, 3)).toBeLessThanOrEqual(1e-4);
     }
   });
 
-  it('names what is wrong with a batch', () => {
+  it('reports wrong shapes and missing targets of a batch', () => {
     const scope = createScope(1);
     const compiled = compilePlan(buildNetwork(layers, [4], scope), final([0, 0]), { scope });
     const images = tf.zeros([2, 5, 5, 2]) as tf.Tensor4D;

@@ -19,7 +19,7 @@ import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';
 
-/** An executor that runs a compiled plan's schedule. */
+/** Creates an executor that runs a compiled plan's schedule. */
 export function createExecutor(compiled: CompiledPlan): Executor {
   const checked = new Set<string>();
   return {
@@ -29,7 +29,7 @@ export function createExecutor(compiled: CompiledPlan): Executor {
       const losses = new Map<string, tf.Scalar>();
       const terms = new Map<string, tf.Scalar>();
       const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked });
-      // The tidy only catches what an error would leave behind: the walk disposes everything itself, as early as it can.
+      // The tidy only cleans up after errors: the walk itself disposes every tensor as early as possible.
       tf.tidy(() => walkSchedule(phase.schedule, domain));
       return { losses, terms };
     },
@@ -123,7 +123,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     this.#give(result.parameters);
   }
 
-  /** Evaluates a head; its first result is checked. */
+  /** Evaluates a head; checks its first result. */
   #run(active: ActiveHead, h: tf.Tensor4D, weight: number): HeadResult {
     const { compiled, batch, options, checked } = this.#setting;
     const { clock = startOfTraining, noise } = options;
@@ -136,7 +136,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     return result;
   }
 
-  /** Before the optimizer receives the head's gradients: an average may be trained as well. */
+  /** Runs before the optimizer receives the head's gradients, because an average may also be trained. */
   #moveAverages(key: string): void {
     const { compiled, options } = this.#setting;
     if (options.movesAverages === false) return;
@@ -161,7 +161,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 }
 
-/** Survives the step's tidy. */
+/** A copy that outlives the step's tidy. */
 function keepCopy(scalar: tf.Scalar): tf.Scalar {
   return tf.keep(scalar.clone());
 }

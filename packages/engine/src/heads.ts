@@ -9,7 +9,7 @@ export interface CompiledHead {
   readonly objectives: readonly Objective[];
 }
 
-/** `head 'leap+0c1f' (module2.leap) on module 2 (1,2)`: how messages name a head. */
+/** `head 'leap+0c1f' (module2.leap) on module 2 (1,2)`: describes a head in messages. */
 export function headPlace({ key, module, head }: Omit<CompiledHead, 'objectives'>, { modules }: Network): string {
   return `head '${head.name}' (${key}) on module ${module} ${modules[module]?.name ?? ''}`;
 }
@@ -19,7 +19,7 @@ export function targetsOf({ reads = ['labels'] }: Head): readonly string[] {
   return reads;
 }
 
-/** Builds each head once, and gathers the objectives that share it. */
+/** Builds each head once, and groups the objectives that share it. */
 export function groupObjectives(
   objectives: readonly Objective[],
   network: Network,
@@ -38,7 +38,7 @@ export function groupObjectives(
     const compiled = { key, module, head: buildHead(first, module, network, scope.scope(key)), objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
-  // The hungriest first: no cotangent of another head waits beside it.
+  // Heads with the highest peak memory run first, while no other head's cotangent is stored.
   const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
   for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
   return result;

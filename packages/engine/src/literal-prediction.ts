@@ -4,19 +4,19 @@ import type { CompiledPlan } from './compile.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import type { CompiledPhase } from './phases.js';
 
-/** Cost of the procedure of reference implementations: see `createLiteralExecutor`. */
+/** Cost of the procedure of reference implementations; see `createLiteralExecutor`. */
 export interface LiteralPrediction {
-  /** Forwards of each module in a step. */
+  /** Number of forward passes of each module per step. */
   readonly forwards: readonly number[];
-  /** Backwards of each module in a step; one counts as two forwards. */
+  /** Number of backward passes of each module per step; each counts as two forward passes. */
   readonly backwards: readonly number[];
-  /** Evaluations of heads, each forward and backward. */
+  /** Head evaluations, each forward and backward. */
   readonly evaluations: readonly Head[];
-  /** Bytes alive at the worst moment: all paths that end at a module hold residuals of their own. */
+  /** Peak memory in bytes; all paths that end at a module store their own residuals. */
   readonly peakBytes: number;
 }
 
-/** Counts what `createLiteralExecutor` does, without doing it. */
+/** Predicts the work and memory of `createLiteralExecutor` without running it. */
 export function predictLiteral(compiled: CompiledPlan, phase: CompiledPhase, batchSize: number): LiteralPrediction {
   const domain = new LiteralByteDomain(compiled, phase, batchSize);
   walkLiterally(phase, compiled.modules.length, domain);
@@ -25,7 +25,7 @@ export function predictLiteral(compiled: CompiledPlan, phase: CompiledPhase, bat
   return { forwards, backwards, evaluations, peakBytes: domain.peak + residentBytes + batchBytes };
 }
 
-/** Values are their sizes in bytes, passes those of their residuals. */
+/** Represents values by their size in bytes, and passes by the size of their residuals. */
 class LiteralByteDomain implements LiteralDomain<number, number> {
   readonly images = 0;
   readonly alwaysRepeats = false;
@@ -85,7 +85,7 @@ class LiteralByteDomain implements LiteralDomain<number, number> {
     this.#live -= bytes;
   }
 
-  /** Gradients add up until the optimizer's one step. */
+  /** Gradients are stored until the single optimizer step. */
   #hold(owner: Block | Head): void {
     for (const { name, kind, size } of owner.parameters) {
       if (kind !== 'weight' || this.#gradients.has(name)) continue;

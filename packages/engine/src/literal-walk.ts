@@ -1,34 +1,34 @@
 import { at, type Head, type Objective, type Span } from '@localgrad/core';
 import type { CompiledPhase } from './phases.js';
 
-/** A loss as the reference procedure sees it: a head that two losses read is evaluated for each. */
+/** A loss in the reference procedure: a head shared by two losses is evaluated once per loss. */
 export interface LiteralLoss {
   readonly objective: Objective;
   readonly head: Head;
 }
 
-/** One run through the modules of a span, and the losses at its end. */
+/** One pass through the modules of a span, and the losses at its end. */
 export interface LiteralPath {
   readonly span: Span;
-  /** Whether the losses train modules: false on a frozen span, and where no loss ends. */
+  /** Whether the losses train any module; false for a frozen span and for a path without losses. */
   readonly isTrained: boolean;
   readonly losses: readonly LiteralLoss[];
 }
 
-/** What the reference procedure is interpreted over: tensors (execution) or bytes and counts (prediction). */
+/** Domain over which the reference procedure is interpreted: tensors (execution), or bytes and counts (prediction). */
 export interface LiteralDomain<Value, Pass> {
   /** Input of the first module; never freed. */
   readonly images: Value;
   /**
-   * Whether modules run on their own paths even where no module lies in two spans, as in code that is written for windows.
-   * False: nothing is repeated there, and end-to-end training is a single path.
+   * Whether modules run on their own paths even if no module belongs to two spans, as in code written for windows. If
+   * false, such plans repeat nothing, and end-to-end training is a single path.
    */
   readonly alwaysRepeats: boolean;
   forward(module: number, input: Value): { readonly output: Value; readonly pass: Pass };
-  /** Evaluates one loss. Returns the cotangent of the output, if wanted. */
+  /** Evaluates one loss. Returns the cotangent of the output, if requested. */
   evaluate(loss: LiteralLoss, module: number, output: Value, wantsCotangent: boolean): Value | undefined;
   add(sum: Value, cotangent: Value): Value;
-  /** Takes the cotangent; returns that of the input, if wanted. */
+  /** Consumes the cotangent; returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, wantsInput: boolean): Value | undefined;
   release(module: number, pass: Pass): void;
   free(value: Value): void;
@@ -40,9 +40,9 @@ interface Run<Value, Pass> {
 }
 
 /**
- * The procedure of reference implementations: every span is run forward for itself, from the detached output of the
- * module before it, and backward for itself. Each module also runs on its own path, whether or not a loss ends there. All
- * paths that end at a module hold their residuals together.
+ * The procedure of reference implementations: every span runs its own forward pass, starting from the detached output
+ * of the preceding module, and its own backward pass. Each module also runs on its own path, whether or not a loss ends
+ * there. All paths that end at a module store their residuals at the same time.
  */
 export function walkLiterally<Value, Pass>(
   phase: CompiledPhase,
@@ -54,7 +54,7 @@ export function walkLiterally<Value, Pass>(
   paths.forEach((ending, module) => {
     const runs = ending.map((path) => forward(path, outputs, domain));
     for (const run of runs) backward(run, evaluate(run, domain), domain);
-    // Of all outputs one stays: the next module, and later windows, start from it.
+    // Only one output is kept: the next module and later windows start from it.
     const [next] = runs.flatMap(({ steps }) => steps.slice(-1));
     for (const { steps } of runs) for (const step of steps) if (step !== next) domain.free(step.output);
     if (next !== undefined) outputs.set(module, next.output);
@@ -69,7 +69,7 @@ export function walkLiterally<Value, Pass>(
   for (const [index, output] of outputs) if (index >= 0) domain.free(output);
 }
 
-/** The paths that end at each module, its own first. */
+/** The paths that end at each module, starting with the module's own path. */
 function literalPaths(phase: CompiledPhase, modules: number, alwaysRepeats: boolean): LiteralPath[][] {
   const spansOf = (module: number) =>
     new Set(
@@ -112,7 +112,7 @@ function forward<Value, Pass>(
   return { path, steps };
 }
 
-/** The sum of the cotangents of a path's losses. */
+/** Sums the cotangents of a path's losses. */
 function evaluate<Value, Pass>({ path, steps }: Run<Value, Pass>, domain: LiteralDomain<Value, Pass>) {
   const { output, module } = at(steps, steps.length - 1, 'step of a path');
   let sum: Value | undefined;

@@ -10,10 +10,11 @@ import type { CompiledPhase } from './phases.js';
 import type { Batch, Executor, StepOptions } from './step.js';
 
 /**
- * The procedure of reference implementations, to compare with: every span is run forward and backward for itself, and
- * gradients add up. Heads are evaluated for each loss. Running statistics take in every forward.
+ * Executor that follows the procedure of reference implementations, for comparison: every span runs its own forward and
+ * backward pass, and gradients are summed. Heads are evaluated once per loss. Every forward pass updates the running
+ * statistics.
  *
- * The gradients are those of `createExecutor`, for two to three times its work.
+ * Computes the same gradients as `createExecutor` with two to three times the work.
  */
 export function createLiteralExecutor(compiled: CompiledPlan): Executor {
   return {
@@ -87,7 +88,7 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     value.dispose();
   }
 
-  /** Moves averages, and hands out the gradients in one group. */
+  /** Updates the averages, and emits all gradients in one group. */
   end(): void {
     if (this.options.movesAverages !== false) {
       const active = new Set([...this.phase.heads.values()].flat().map(({ key }) => key));

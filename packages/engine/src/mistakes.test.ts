@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 type Change = (head: Head) => Head;
 
-/** Four modules; the head on the second one is changed. */
+/** Compiles a network of four modules with a modified head on the second one. */
 function compileWith(
   change: Change,
   options: { readonly targets?: readonly string[]; readonly plan?: Partial<TrainingPlan> } = {},
@@ -43,7 +43,7 @@ function compileWith(
   return compilePlan(network, plan, { scope, ...(targets === undefined ? {} : { targets }) });
 }
 
-/** The head's first weight follows another parameter. */
+/** Makes the head's first weight a moving average of another parameter. */
 function withAverage(head: Head, change: Partial<MovingAverage>): Head {
   const [average] = head.parameters;
   if (average === undefined) throw new Error('The head has no parameter.');
@@ -65,9 +65,9 @@ describe('compiling a plan', () => {
     [
       'a weight as state',
       (head) => ({ ...head, state: head.parameters.slice(0, 1) }),
-      /lists 'heads\.module1\.fc\.weight' as state, which is of kind 'weight'/,
+      /lists 'heads\.module1\.fc\.weight' as state, but its kind is 'weight'/,
     ],
-    ['targets that are no names', (head) => ({ ...head, reads: [3 as never] }), /'reads' that is not a name/],
+    ['targets that are not strings', (head) => ({ ...head, reads: [3 as never] }), /'reads' that is not a string/],
     [
       'an average of an unknown parameter',
       (head) => withAverage(head, { live: 'b9.weight' }),
@@ -76,25 +76,25 @@ describe('compiling a plan', () => {
     [
       'an average of another shape',
       (head) => withAverage(head, { live: 'b3.conv1.weight' }),
-      /which has another shape/,
+      /which has a different shape/,
     ],
-    ['a momentum beyond 1', (head) => withAverage(head, { momentum: 1.5 }), /momentum 1\.5.*allowed: 0 to 1/],
+    ['a momentum above 1', (head) => withAverage(head, { momentum: 1.5 }), /momentum 1\.5.*allowed: 0 to 1/],
     [
-      'an average that is not of the head',
+      'an average that is not a parameter of the head',
       (head) => ({
         ...head,
         averages: [
           { average: new Parameter('other', tf.zeros([1])), live: 'fc.weight', momentum: 0, when: 'afterUpdate' },
         ],
       }),
-      /moving average 'other', which is not among its parameters/,
+      /moving average 'other', which is not one of its parameters/,
     ],
-  ])('names head and module for %s', (_, change, message) => {
+  ])('reports head and module for %s', (_, change, message) => {
     expect(() => compileWith(change)).toThrow(message);
     expect(() => compileWith(change)).toThrow(place);
   });
 
-  it('rejects averages before the update of weights that may be updated before the head is evaluated', () => {
+  it('rejects beforeUpdate averages of weights that may already be updated when the head is evaluated', () => {
     const follow = (live: string, when: 'beforeUpdate' | 'afterUpdate') => {
       const scope = createScope(1);
       const network = buildNetwork(fourLayers, [1, 1, 1, 1], scope);
@@ -119,30 +119,30 @@ describe('compiling a plan', () => {
     expect(follow('b1.bn1.bias', 'beforeUpdate').averages).toHaveLength(1);
   });
 
-  it('names both owners of two parameters with one name', () => {
+  it('reports both owners of a duplicate parameter name', () => {
     const twin = createScope(3).parameter('fc.weight', [1], () => new Float32Array(1));
     expect(() => compileWith((head) => ({ ...head, parameters: [...head.parameters, twin] }))).toThrow(
-      /named 'fc\.weight': one of the classifier, one of head 'own' \(module1\)/,
+      /Duplicate parameter 'fc\.weight': it belongs to the classifier and to head 'own' \(module1\)/,
     );
   });
 
-  it('names the target that no batch carries', () => {
+  it('reports a target that no batch contains', () => {
     const reading: Change = (head) => ({ ...head, reads: ['labels', 'depth'] });
     expect(() => compileWith(reading, { targets: ['labels', 'images'] })).toThrow(
-      /head 'own' \(module1\).*reads the target 'depth', but batches carry labels, images/,
+      /head 'own' \(module1\).*reads the target 'depth', but batches contain labels, images/,
     );
     expect(compileWith(reading).reads).toEqual(['labels', 'depth']);
   });
 
-  it('names a block that a plan replaces by one that does not fit', () => {
+  it('reports a block whose replacement has another shape or other parameters', () => {
     const scope = createScope(8);
     const other = conv2d({ name: 'other', scope, inputShape: [6, 6, 3], channels: 3 });
     const replace = (index: number) => () =>
       compileWith((head) => head, { plan: { rewriteBlock: (block, at) => (at.module === index ? other : block) } });
     expect(replace(0)).toThrow(
-      /'acme': rewriteBlock replaces block 'b0' of module 0 by one with inputShape 6×6×3 instead of 6×6×2/,
+      /'acme': rewriteBlock replaces block 'b0' of module 0 with a block of inputShape 6×6×3 instead of 6×6×2/,
     );
-    expect(replace(1)).toThrow(/block 'b1' of module 1 by one with the additional parameter/);
+    expect(replace(1)).toThrow(/block 'b1' of module 1 with a block that has an additional parameter/);
   });
 });
 
@@ -154,14 +154,14 @@ describe('the first step', () => {
       startOfTraining,
     );
   };
-  /** Changes what the head returns. */
+  /** Modifies the head's result. */
   const returning =
     (change: (result: HeadResult, head: Head) => HeadResult): Change =>
     (head) => ({ ...head, evaluate: (...given) => change(head.evaluate(...given), head) });
 
   it.each<[string, Change, RegExp]>([
     [
-      'a loss for each sample',
+      'a loss per sample',
       returning((result) => ({ ...result, loss: tf.zeros([8]) as never })),
       /returned a loss of shape \[8\]; it must be a scalar/,
     ],
@@ -174,7 +174,7 @@ describe('the first step', () => {
     [
       'no cotangent',
       returning(({ input: _, ...result }) => result),
-      /returned no cotangent of its input, although it was asked for one/,
+      /returned no cotangent of its input, although one was requested/,
     ],
     [
       'a cotangent of another shape',
@@ -182,12 +182,12 @@ describe('the first step', () => {
       /returned a cotangent of shape 8×3×3×3 for an input of shape 8×6×6×3/,
     ],
     [
-      'a gradient of a weight that is not its own',
+      'a gradient of a foreign weight',
       returning((result) => ({
         ...result,
         parameters: new Map([...result.parameters, [new Parameter('foreign', tf.zeros([1])), tf.zeros([1])]]),
       })),
-      /returned a gradient for 'foreign', which is not among its parameters/,
+      /returned a gradient for 'foreign', which is not one of its parameters/,
     ],
     [
       'a missing gradient',
@@ -203,7 +203,7 @@ describe('the first step', () => {
       /returned a gradient of shape 7 for 'heads\.module1\.fc\.weight' of shape 3×3/,
     ],
     [
-      'tensors left behind',
+      'leaked tensors',
       (head) => ({
         ...head,
         evaluate: (...given) => {
@@ -212,18 +212,18 @@ describe('the first step', () => {
           return head.evaluate(...given);
         },
       }),
-      /leaves 2 tensors behind in each evaluation/,
+      /leaks 2 tensors per evaluation/,
     ],
-  ])('names head and module for %s', (_, change, message) => {
+  ])('reports head and module for %s', (_, change, message) => {
     const compiled = compileWith(change);
     expect(() => step(compiled)).toThrow(message);
     expect(() => step(compiled)).toThrow(place);
   });
 
-  it('names head, module and target where the batch lacks it, or has another size', () => {
+  it('reports head, module and target if the batch lacks the target or has another size', () => {
     const compiled = compileWith((head) => ({ ...head, reads: ['labels', 'depth'] }));
     expect(() => step(compiled)).toThrow(
-      /head 'own' \(module1\) on module 1.*'depth', which the batch does not carry; it carries labels/,
+      /head 'own' \(module1\) on module 1.*'depth', which is missing from the batch; its targets: labels/,
     );
     expect(() => step(compiled, { depth: tf.zeros([3, 1]) })).toThrow(
       /'depth', which has 3 entries in this batch of 8 images/,
@@ -231,8 +231,8 @@ describe('the first step', () => {
   });
 });
 
-describe('weights that are not finite', () => {
-  it('are named with their owner', async () => {
+describe('non-finite weights', () => {
+  it('are reported with their owner', async () => {
     const compiled = compileWith((head) => head);
     await expect(checkWeights(compiled)).resolves.toBeUndefined();
     const spoil = (name: string) => {
@@ -245,13 +245,13 @@ describe('weights that are not finite', () => {
     );
     spoil('b0.bn.running_var');
     await expect(checkWeights(compiled)).rejects.toThrow(
-      /'b0\.bn\.running_var' of module 0 \(1,0\) has values that are not finite/,
+      /'b0\.bn\.running_var' of module 0 \(1,0\) contains non-finite values/,
     );
   });
 });
 
 describe('evaluation', () => {
-  it('names a classifier that cannot predict', () => {
+  it('reports a classifier without predict', () => {
     const scope = createScope(1);
     const { backbone, ...network } = buildNetwork(fourLayers, [4], scope);
     const { predict: _, ...classifier } = backbone.classifier;
@@ -263,7 +263,7 @@ describe('evaluation', () => {
 });
 
 describe('weights that a head shares with the network', () => {
-  /** Reads the module's output through the live block of the next module. */
+  /** A head that applies the live block of the next module to the module's output. */
   const borrowing = (live: Head['parameters'], head: Head, weight: number): Head => ({
     ...head,
     parameters: [...head.parameters, ...live],
@@ -274,7 +274,7 @@ describe('weights that a head shares with the network', () => {
     },
   });
 
-  it('are updated once, with the sum of all gradients; not at all where their module is frozen', () => {
+  it('are updated once, with the sum of all gradients, and not at all if their module is frozen', () => {
     const run = (weight: number, frozen?: readonly number[]) => {
       const scope = createScope(1);
       const network = buildNetwork(fourLayers, [1, 1, 1, 1], scope);

@@ -2,18 +2,18 @@ import { LocalgradError, type MovingAverage, type Network, type Parameter, sameS
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledHead, headPlace } from './heads.js';
 
-/** A moving average with the parameter that it follows. */
+/** A moving average with the averaged parameter. */
 export interface HeadAverage extends Omit<MovingAverage, 'live'> {
-  /** Key of the head that owns it: it moves in steps that evaluate the head. */
+  /** Key of the head that owns it; the average is updated in steps that evaluate this head. */
   readonly head: string;
   readonly live: Parameter;
 }
 
 /**
- * Looks up the parameters that averages follow.
+ * Resolves the averaged parameters by name.
  *
- * @throws LocalgradError `invalid-plan` for unknown ones, and for `beforeUpdate` averages of weights that the step may
- *   have updated before the head is evaluated
+ * @throws LocalgradError `invalid-plan` for unknown parameters, and for `beforeUpdate` averages of weights that may
+ *   already be updated when the head is evaluated
  */
 export function resolveAverages(
   network: Network,
@@ -30,7 +30,7 @@ export function resolveAverages(
         );
       };
       const live = parameters.get(name) ?? fail('which is not a parameter of the network or its heads');
-      if (!sameShape(live.shape, average.shape)) fail('which has another shape');
+      if (!sameShape(live.shape, average.shape)) fail('which has a different shape');
       if (when === 'beforeUpdate' && earlierModules(network, compiled.module).has(live)) {
         fail("which belongs to an earlier module: 'beforeUpdate' needs parameters of the head's own or a later module");
       }

@@ -12,7 +12,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** Sequential training: one module after the other, each for an equal part of training, those before it frozen. */
+/** Sequential training: one module after another, for equal parts of training, with all earlier modules frozen. */
 function oneAfterTheOther(plan: TrainingPlan): TrainingPlan {
   const ends = plan.objectives.map(({ id, span }) => ({ id, module: span[1] }));
   const nameOf = (module: number) => `module ${module}`;
@@ -28,7 +28,7 @@ function oneAfterTheOther(plan: TrainingPlan): TrainingPlan {
 const withRule = (rule: PhaseRule) => (plan: TrainingPlan) => ({ ...plan, phases: rule });
 
 describe('sequential training by phases', () => {
-  it('trains one module and its head at a time: everything else keeps its bits', () => {
+  it('trains one module and its head at a time, and leaves everything else bit-identical', () => {
     const { compiled } = compileFour(oneAfterTheOther);
     const optimizer = sgd({ learningRate: 0.05, momentum: 0.9, weightDecay: 1e-2 });
     const trainStep = createTrainStep({ compiled, optimizer });
@@ -53,7 +53,7 @@ describe('sequential training by phases', () => {
     }
   });
 
-  it('costs less work and memory per step than training everything, and says so per phase', () => {
+  it('needs less work and memory per step than training all modules, and reports both per phase', () => {
     const all = describePlan(compileFour().compiled, 16);
     const { compiled } = compileFour(oneAfterTheOther);
     const { phases = [], totals } = describePlan(compiled, 16);
@@ -88,7 +88,7 @@ describe('frozen modules', () => {
       ...rule,
     })).compiled;
 
-  it('at the lower end shorten the backward; in the middle they only pass the gradient on', () => {
+  it('shorten the backward pass at the lower end of a span, and only propagate the gradient in its middle', () => {
     const units = (frozen: readonly number[]) =>
       describePlan(freezing(frozen), 8).modules.map((one) => one.unitsOfWork);
     expect(units([])).toEqual([3, 3, 3, 3]);
@@ -98,7 +98,7 @@ describe('frozen modules', () => {
     expect(freezing([0, 1]).predict(32).stepBytes).toBeLessThan(freezing([]).predict(32).stepBytes);
   });
 
-  it('get no gradient from either executor, which agree in all others', () => {
+  it('receive no gradient from either executor; all other gradients agree', () => {
     for (const frozen of [[0], [1, 2], [3], [0, 1, 2, 3]]) {
       const compiled = freezing(frozen);
       const [ours, literal] = [createExecutor, createLiteralExecutor].map((executor) => {
@@ -118,7 +118,7 @@ describe('frozen modules', () => {
     }
   });
 
-  it('may depend on the state of the plan', () => {
+  it('can depend on the state of the plan', () => {
     const { compiled } = compileFour((plan) => ({
       ...plan,
       state: [{ name: 'isFrozen', initial: false }],
@@ -133,7 +133,7 @@ describe('frozen modules', () => {
     expect(phases).toEqual(['all', 'all', 'late', 'late']);
   });
 
-  it('names a phase that the rule invents', () => {
+  it('reports a phase name that the rule does not list', () => {
     const { compiled } = compileFour(withRule({ phases: [{ name: 'a' }, { name: 'b' }], phaseAt: () => 'c' }));
     const trainStep = createTrainStep({ compiled, optimizer: sgd({ learningRate: 0.1 }) });
     expect(() => trainStep.run(randomBatch(1), clockAt(0, 1, 1))).toThrow(

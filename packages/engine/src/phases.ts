@@ -11,13 +11,13 @@ import type { CompiledHead } from './heads.js';
 import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
 import { findSharedWeights, type SharedWeights } from './shared-weights.js';
 
-/** An objective in a phase. */
+/** An objective that is active in a phase. */
 export interface ActiveObjective extends Objective {
-  /** The lowest module that it trains in this phase; undefined where all modules of its span are frozen. */
+  /** The lowest module that it trains in this phase; undefined if all modules of its span are frozen. */
   readonly start: number | undefined;
 }
 
-/** A head with its objectives in a phase. */
+/** A head with its active objectives in a phase. */
 export interface ActiveHead extends CompiledHead {
   readonly objectives: readonly ActiveObjective[];
 }
@@ -30,14 +30,14 @@ export interface CompiledPhase {
   /** Heads by module index, each evaluated once per step. */
   readonly heads: ReadonlyMap<number, readonly ActiveHead[]>;
   readonly schedule: readonly Instruction[];
-  /** Weights that several heads or modules have gradients for. */
+  /** Weights that receive gradients from several heads or modules. */
   readonly shared: SharedWeights;
 }
 
-/** The one phase of plans without a phase rule. */
+/** The only phase of plans without a phase rule. */
 const always: Phase = { name: 'training' };
 
-/** Compiles one schedule per phase. @param objectives those that take part, in the plan's order */
+/** Compiles one schedule per phase. @param objectives those with nonzero weight, in the plan's order */
 export function compilePhases(
   plan: TrainingPlan,
   objectives: readonly Objective[],
@@ -54,7 +54,7 @@ export function compilePhases(
     if (active.length === 0) {
       throw new LocalgradError(
         'invalid-plan',
-        `Plan of '${plan.method}': every active objective of phase '${phase.name}' has weight 0; at least one must not.`,
+        `Plan of '${plan.method}': every active objective of phase '${phase.name}' has weight 0; at least one weight must be positive.`,
         { phase: phase.name },
       );
     }
@@ -74,7 +74,7 @@ export function compilePhases(
   });
 }
 
-/** The phase of a step. @throws LocalgradError `invalid-plan` when the plan's rule names a phase that it does not list */
+/** The phase of a step. @throws LocalgradError `invalid-plan` when the plan's rule returns an unlisted phase */
 export function phaseAt(
   plan: TrainingPlan,
   phases: readonly CompiledPhase[],

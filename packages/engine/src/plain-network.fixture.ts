@@ -38,7 +38,7 @@ export function buildNetwork(layers: readonly Layer[], sizes: readonly number[],
   return createNetwork(backbone, sizes);
 }
 
-// ---- The same network in plain TensorFlow.js operations: knows parameters' names, nothing of blocks. ----
+// ---- The same network in plain TensorFlow.js operations: uses parameter names, but no blocks. ----
 
 type Values = (name: string) => tf.Tensor;
 
@@ -77,7 +77,7 @@ function plainLoss(h: tf.Tensor, labels: tf.Tensor1D, values: Values, prefix: st
 }
 
 /**
- * Σ weight · ∂loss/∂parameter, each loss seeing the input of its span as a constant: stop-gradients by construction.
+ * Σ weight · ∂loss/∂parameter, where each loss treats the input of its span as a constant (stop-gradient).
  *
  * @param frozen modules whose weights are constants
  */

@@ -5,30 +5,30 @@ import type { CompiledPhase } from './phases.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';
 
 export interface PeakPrediction {
-  /** Bytes at the worst moment: the sum of the three below. */
+  /** Peak memory in bytes: the sum of the three values below. */
   readonly peakBytes: number;
-  /** Activations, residuals, cotangents, gradients and temporaries of kernels at the worst moment. */
+  /** Activations, residuals, cotangents, gradients and kernel temporaries at the peak. */
   readonly stepBytes: number;
-  /** Parameters, and the optimizer state. */
+  /** Parameters and optimizer state. */
   readonly residentBytes: number;
-  /** Normalized images and targets; images in [0, 1] where a loss reads them. */
+  /** Normalized images and targets; also images in [0, 1] if a loss reads them. */
   readonly batchBytes: number;
-  /** Highest `stepBytes` while each module (its forward, heads or VJPs) was at work. */
+  /** Peak `stepBytes` while each module (its forward pass, heads or VJPs) is running. */
   readonly modules: readonly number[];
 }
 
 export interface PredictionOptions {
-  /** Default: one value of state per weight. */
+  /** Default: an optimizer with one state value per weight. */
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
   /** Micro-batches per step. Default 1. */
   readonly accumulate?: number;
-  /** Default: the worst of all phases. */
+  /** Default: the phase with the highest peak. */
   readonly phase?: CompiledPhase;
 }
 
 type Predictable = Pick<CompiledPlan, 'network' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads'>;
 
-/** Runs the schedules on byte counts instead of tensors. */
+/** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
 export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
   const { optimizer, accumulate = 1, phase } = options;
   const phases = phase === undefined ? compiled.phases : [phase];
@@ -36,7 +36,7 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   const holdsGradients = accumulate > 1 || optimizer?.needsWholeStep === true;
   const peaks = phases.map((one) => {
     const held = holdsGradients ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
-    // A micro-batch is a slice of the batch, which stays.
+    // Micro-batches are slices of the batch, which stays in memory.
     const part = accumulate > 1 ? imageBytes(compiled, partSize) : 0;
     return modulePeaks(compiled, one, partSize).map((bytes) => (bytes === 0 ? 0 : bytes + held + part));
   });
@@ -47,7 +47,7 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   return { peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules };
 }
 
-/** Weights that a step of a phase updates. */
+/** Weights that are updated in a step of a phase. */
 export function trainedWeights(
   { network }: Pick<CompiledPlan, 'network'>,
   { frozen, objectives, heads }: CompiledPhase,
@@ -78,7 +78,7 @@ function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: num
   return domain.highest;
 }
 
-/** Values are their sizes in bytes, passes those of their residuals. */
+/** Represents values by their size in bytes, and passes by the size of their residuals. */
 class ByteDomain implements ScheduleDomain<number, number> {
   readonly images = 0;
   readonly highest: number[];
@@ -154,7 +154,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
   }
 }
 
-/** Peak of a forward that keeps nothing: block by block, each input freed when its output exists. */
+/** Peak of a forward pass without residuals: each block's input is freed once its output exists. */
 function passingPeak(blocks: readonly Block[], batchSize: number): number {
   return Math.max(
     0,

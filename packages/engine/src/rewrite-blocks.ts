@@ -1,6 +1,8 @@
 import { type Block, formatShape, LocalgradError, type Network, sameShape, type TrainingPlan } from '@localgrad/core';
 
-/** The blocks of each module as training steps use them. @throws LocalgradError `invalid-plan` for blocks that do not fit */
+/**
+ * The blocks of each module used in training steps. @throws LocalgradError `invalid-plan` for incompatible replacements
+ */
 export function rewriteBlocks({ modules }: Network, plan: TrainingPlan): (readonly Block[])[] {
   return modules.map(({ index: module, blocks }) => {
     if (plan.rewriteBlock === undefined) return blocks;
@@ -16,16 +18,17 @@ function checkReplacement({ method }: TrainingPlan, block: Block, replacement: B
   const fail = (problem: string): never => {
     throw new LocalgradError(
       'invalid-plan',
-      `Plan of '${method}': rewriteBlock replaces block '${block.name}' of module ${module} by one ${problem}.`,
+      `Plan of '${method}': rewriteBlock replaces block '${block.name}' of module ${module} with a block ${problem}.`,
       { block: block.name, module },
     );
   };
   for (const end of ['inputShape', 'outputShape'] as const) {
     if (sameShape(block[end], replacement[end])) continue;
-    fail(`with ${end} ${formatShape(replacement[end])} instead of ${formatShape(block[end])}`);
+    fail(`of ${end} ${formatShape(replacement[end])} instead of ${formatShape(block[end])}`);
   }
   const names = (one: Block) => [...one.parameters, ...one.statistics].map(({ name }) => name);
   const own = names(block);
   const other = names(replacement).find((name) => !own.includes(name));
-  if (other !== undefined) fail(`with the additional parameter '${other}'; only its own may be used`);
+  if (other !== undefined)
+    fail(`that has an additional parameter '${other}'; only the parameters of '${block.name}' are allowed`);
 }

@@ -19,11 +19,11 @@ const network = fc.integer({ min: 1, max: 7 }).chain((modules) =>
 
 interface Alive {
   readonly kind: 'output' | 'cotangent';
-  /** Indices of the spans whose loss it carries. */
+  /** Indices of the spans whose losses it contains. */
   readonly losses: readonly number[];
 }
 
-/** Sets of losses instead of tensors. */
+/** Interprets the schedule over sets of losses instead of tensors. */
 class SetDomain implements ScheduleDomain<Alive, object> {
   readonly images: Alive = { kind: 'output', losses: [] };
   readonly alive = new Set<object>();
@@ -111,7 +111,7 @@ function interpret(schedule: readonly Instruction[], spans: readonly Span[], fro
 }
 
 describe('compileSchedule', () => {
-  it('brings to every trained module exactly the losses whose spans cover it, and leaves nothing alive', () => {
+  it('delivers to every trained module exactly the losses whose spans cover it, and frees all values', () => {
     fc.assert(
       fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
         const frozen = new Set(chosen);
@@ -126,7 +126,7 @@ describe('compileSchedule', () => {
     );
   });
 
-  it('sends nothing into frozen modules below the lowest trained one, and keeps no residuals there', () => {
+  it('computes no cotangents and stores no residuals below the lowest trained module', () => {
     fc.assert(
       fc.property(network, ({ modules, spans }) => {
         for (let below = 0; below <= modules; below++) {
@@ -142,7 +142,7 @@ describe('compileSchedule', () => {
     );
   });
 
-  it('carries a cotangent through a frozen module by one input-VJP', () => {
+  it('propagates a cotangent through a frozen module with one input-VJP', () => {
     const ops = compileSchedule([[0, 2]], 3, 'residuals', new Set([1])).filter(({ op }) => op !== 'free');
     expect(ops.slice(4)).toEqual([
       { op: 'finish', module: 2, weights: true, sendTo: 0 },
@@ -151,7 +151,7 @@ describe('compileSchedule', () => {
     ]);
   });
 
-  it('runs each forward once, one weight-VJP per trained module, and one VJP per distinct start that passes', () => {
+  it('runs one forward pass per module, one weight-VJP per trained module, and one VJP per distinct span start that passes through', () => {
     fc.assert(
       fc.property(network, ({ modules, spans }) => {
         const { counts } = interpret(compileSchedule(spans, modules), spans);
@@ -171,7 +171,7 @@ describe('compileSchedule', () => {
     );
   });
 
-  it('keeps only as many modules open as the widest window', () => {
+  it('keeps at most as many modules open as the widest window covers', () => {
     const windows = (modules: number, width: number) =>
       Array.from({ length: modules }, (_, to): Span => [Math.max(0, to - width + 1), to]);
     for (const width of [1, 2, 3, 4]) {
@@ -180,7 +180,7 @@ describe('compileSchedule', () => {
     }
   });
 
-  it('needs the 4 units of work of methods.md §7.2 for windows of two', () => {
+  it('needs the 4 units of work of docs/methods/engine.md §5 for windows of two', () => {
     const spans: Span[] = [0, 1, 2, 3].flatMap((to): Span[] => [
       [to, to],
       [Math.max(0, to - 1), to],
@@ -190,7 +190,7 @@ describe('compileSchedule', () => {
     expect(interior.map(({ op }) => op)).toEqual(['forward', 'send', 'finish']);
   });
 
-  it('is plain backpropagation for one span over everything', () => {
+  it('is plain backpropagation for one span over all modules', () => {
     const ops = compileSchedule([[0, 2]], 3).filter(({ op }) => op !== 'free');
     expect(ops.map(({ op, module }) => `${op} ${module}`)).toEqual([
       'forward 0',

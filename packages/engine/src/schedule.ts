@@ -1,48 +1,52 @@
 import type { Span } from '@localgrad/core';
 
-/** `residuals`: store what the backward needs. `recompute`: store module outputs only and run a forward again. */
+/**
+ * `residuals` stores activations for the backward pass; `recompute` stores module outputs only and recomputes
+ * activations.
+ */
 export type MemoryPolicy = 'residuals' | 'recompute';
 
 /**
- * One instruction. Cotangents wait in slots: slot (module, from) holds the gradient with respect to the output of
- * `module` of all losses whose gradients stop at module `from`.
+ * An instruction. Cotangents are stored in slots: slot (module, from) contains the gradient with respect to the output
+ * of `module` of all losses whose gradients stop at module `from`.
  */
 export type Instruction =
-  /** Run a module. `keep`: hold its pass for VJPs. `repeat`: a recomputation, without touching statistics. */
+  /** Run a module. `keep`: store its pass for VJPs. `repeat`: a recomputation that does not update statistics. */
   | { readonly op: 'forward'; readonly module: number; readonly keep: boolean; readonly repeat: boolean }
   /** Evaluate the heads on a module's output; fills the slots (module, from) of their objectives. */
   | { readonly op: 'evaluate'; readonly module: number }
   /**
-   * Input-VJP of slot (module, from) into slot (module − 1, from). `keep`: the cotangent stays for the weight-VJP; frozen
-   * modules have none.
+   * Input-VJP of slot (module, from) into slot (module − 1, from). `keep`: the cotangent is kept for the weight-VJP;
+   * false for frozen modules, which have none.
    */
   | { readonly op: 'send'; readonly module: number; readonly from: number; readonly keep: boolean }
   /**
    * The last VJP of a module's pass, on the sum of its slots. `weights`: compute the weight gradients; false for frozen
-   * modules. `sendTo`: the same call yields the cotangent for slot (module − 1, sendTo), because every slot of the module
-   * travels on together.
+   * modules. `sendTo`: the same call yields the cotangent for slot (module − 1, sendTo), because all slots of the
+   * module propagate further together.
    */
   | { readonly op: 'finish'; readonly module: number; readonly weights: boolean; readonly sendTo?: number }
-  /** Release a module's pass without a VJP; it will be recomputed. */
+  /** Release a module's pass without a VJP; it is recomputed later. */
   | { readonly op: 'drop'; readonly module: number }
   /** Dispose a module's output. */
   | { readonly op: 'free'; readonly module: number };
 
-/** The lowest module that a span trains; undefined where all of its modules are frozen. */
+/** The lowest module that a span trains; undefined if all of its modules are frozen. */
 export function trainedStart([from, to]: Span, frozen: ReadonlySet<number>): number | undefined {
   for (let module = from; module <= to; module++) if (!frozen.has(module)) return module;
   return undefined;
 }
 
 /**
- * The least work that gives the exact gradient of any set of spans.
+ * Compiles the minimal-work schedule that computes the exact gradient of any set of spans.
  *
  * Let last(j) be the highest module at which a loss is read whose span covers j. A VJP is linear in its cotangent, so
- * all losses whose gradients stop at the same module travel as one sum, and they set out when the last of them has been
- * read: at time last(from). Module j ends at time last(j) with one weight-VJP on everything that arrived. Nothing is
- * held longer for that: a module that a cotangent passes is open at least as long as the one where it stops.
+ * all losses whose gradients stop at the same module are propagated as one sum, which starts when the last of them has
+ * been computed: at time last(from). Module j finishes at time last(j) with one weight-VJP on the sum of its
+ * cotangents. This does not extend any lifetime: a module that a cotangent passes through stays open at least as long
+ * as the module where it stops.
  *
- * Frozen modules have no weight-VJP, and a span ends above the frozen modules at its lower end.
+ * Frozen modules have no weight-VJP, and a gradient stops above the frozen modules at the lower end of its span.
  *
  * @param spans spans of the objectives, valid for `modules`
  */
@@ -73,7 +77,7 @@ export function compileSchedule(
   return withFrees(instructions, modules);
 }
 
-/** The highest `to` of the spans that cover a module; −1 if none does. */
+/** The highest `to` of the spans that cover a module; −1 if there is none. */
 function lastReader(spans: readonly Span[], module: number): number {
   return Math.max(-1, ...spans.filter(([from, to]) => from <= module && module <= to).map(([, to]) => to));
 }
@@ -92,7 +96,8 @@ function backwardAt(
     const departing = slots.filter((from) => from < module && last[from] === time);
     const finishes = last[module] === time;
     const weights = !frozen.has(module);
-    // Nothing stays in a frozen module: its last departure ends the pass. Elsewhere all slots must travel on together.
+    // No cotangent stops at a frozen module: its last input-VJP ends the pass. Elsewhere all slots must propagate
+    // together.
     const together = finishes && (!weights || slots.length === 1) ? departing.at(-1) : undefined;
     for (const from of departing) if (from !== together) result.push({ op: 'send', module, from, keep: weights });
     if (together !== undefined) result.push({ op: 'finish', module, weights, sendTo: together });
@@ -101,7 +106,7 @@ function backwardAt(
   return result;
 }
 
-/** Where the gradients stop that pass or reach a module. */
+/** The modules at which the gradients that reach or pass through a module stop. */
 function startsAt(spans: readonly Span[], module: number): number[] {
   const starts = spans.filter(([from, to]) => from <= module && module <= to).map(([from]) => from);
   return [...new Set(starts)].sort((a, b) => a - b);
@@ -121,7 +126,7 @@ function withRecomputation(backward: readonly Backward[], time: number): Instruc
   return result;
 }
 
-/** Adds a `free` for each module output right after its last reader. */
+/** Inserts a `free` for each module output directly after its last use. */
 function withFrees(instructions: readonly Instruction[], modules: number): Instruction[] {
   const lastUse = new Array<number>(modules).fill(-1);
   const isRepeated = new Array<boolean>(modules).fill(false);
@@ -138,7 +143,7 @@ function withFrees(instructions: readonly Instruction[], modules: number): Instr
       uses(module);
     } else {
       uses(module - 1);
-      // A repeated pass brings an output of its own.
+      // A repeated pass creates its own output.
       if (!isRepeated[module]) uses(module);
     }
   });

@@ -4,8 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { ActiveHead } from './phases.js';
 
 /**
- * Weights that several owners have gradients for in one step: heads that use a live block of the network, or each other's
- * layers. Maps to the number of gradients to wait for; 0 where the weight belongs to a frozen module.
+ * Weights that receive gradients from several owners in one step: heads may use a live block of the network, or each
+ * other's layers. Maps each weight to its number of gradients; 0 if it belongs to a frozen module.
  */
 export type SharedWeights = ReadonlyMap<Parameter, number>;
 
@@ -26,14 +26,14 @@ export function findSharedWeights(
     for (const parameter of blocks.flatMap((block) => block.parameters)) {
       const count = counts.get(parameter);
       if (count === undefined) continue;
-      // One that only heads train is shared as well: its module may run after the first of them.
+      // A weight that only heads train is also shared: its module may run after the first of them.
       counts.set(parameter, frozen.has(index) ? 0 : count + (isTrained(index) ? 1 : 0));
     }
   }
   return new Map([...counts].filter(([, count]) => count !== 1));
 }
 
-/** Holds the gradients of shared weights until the last of their owners has delivered. */
+/** Accumulates the gradients of shared weights until all owners have contributed. */
 export class SharedGradients {
   readonly #shared: SharedWeights;
   readonly #waiting = new Map<Parameter, { readonly gradient: tf.Tensor; readonly count: number }>();
@@ -42,7 +42,7 @@ export class SharedGradients {
     this.#shared = shared;
   }
 
-  /** The gradients that are complete. Takes and returns ownership. */
+  /** Returns the completed gradients. Takes and returns ownership. */
   complete(gradients: readonly ParameterGradient[]): ParameterGradient[] {
     if (this.#shared.size === 0) return [...gradients];
     return gradients.flatMap((one) => {

@@ -9,17 +9,17 @@ export interface Batch {
 }
 
 export interface StepOptions {
-  /** Decides the phase and scheduled weights. Default: the start of training. */
+  /** Determines the phase and scheduled weights. Default: the start of training. */
   readonly clock?: Clock;
-  /** Key of the step's random numbers. Absent: blocks and heads that need noise act without. */
+  /** Key of the step's random numbers. If absent, blocks and heads run without noise. */
   readonly noise?: NoiseKey;
-  /** Factor on all gradients: the fraction of the batch that a micro-batch has. Default 1. */
+  /** Factor on all gradients: the micro-batch's fraction of the batch. Default 1. */
   readonly scale?: number;
-  /** Whether `beforeUpdate` averages move; false for all micro-batches but the last. Default true. */
+  /** Whether to update `beforeUpdate` averages; false for all micro-batches but the last. Default true. */
   readonly movesAverages?: boolean;
   /**
-   * Takes the gradients of one head or module, and owns them, as soon as they are complete: nothing in the step reads
-   * these weights again, so that an optimizer may update them at once and no gradient waits in memory.
+   * Receives the gradients of one head or module, with ownership, as soon as they are complete. The step does not read
+   * these weights again, so the optimizer can update them immediately and no gradient has to be stored.
    */
   onGradients(gradients: readonly ParameterGradient[]): void;
 }
@@ -32,6 +32,6 @@ export interface StepResult {
 }
 
 export interface Executor {
-  /** One forward, all losses, all gradients. Disposes everything that it creates but the losses. */
+  /** Computes one forward pass, all losses and all gradients. Disposes all intermediate tensors. */
   step(batch: Batch, options: StepOptions): StepResult;
 }

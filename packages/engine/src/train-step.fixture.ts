@@ -56,7 +56,7 @@ export function randomBatch(seed: number, size = 8): Batch & { dispose(): void }
   return { images, targets: { labels }, dispose: () => tf.dispose([images, labels]) };
 }
 
-/** Keeps the gradients of each update as numbers, and changes nothing. */
+/** An optimizer that records the gradients of each update and changes no weights. */
 export function recorder(options: Pick<Optimizer, 'needsWholeStep'> = {}) {
   const updates: Map<string, number[]>[] = [];
   const optimizer: Optimizer = {

@@ -33,31 +33,34 @@ describe('gradient accumulation', () => {
     [3, 8],
     [8, 8],
     [20, 8],
-  ])('%i micro-batches of a batch of %i give the gradients and losses of the whole batch', (accumulate, size) => {
-    const compiled = compilePlain();
-    const batch = randomBatch(3, size);
-    const before = tf.memory().numTensors;
-    const run = (parts: number) => {
-      const { optimizer, gradients } = recorder();
-      const { losses } = createTrainStep({ compiled, optimizer, accumulate: parts }).run(batch, startOfTraining);
-      const values = [...losses].map(([id, loss]) => [id, loss.dataSync()[0] ?? Number.NaN] as const);
-      tf.dispose([...losses.values()]);
-      return { gradients: gradients(), losses: new Map(values) };
-    };
-    const whole = run(1);
-    const parts = run(accumulate);
-    expect(tf.memory().numTensors).toBe(before);
-    expect([...parts.gradients.keys()].sort()).toEqual([...whole.gradients.keys()].sort());
-    for (const [name, values] of whole.gradients) {
-      values.forEach((value, index) => {
-        expect(Math.abs((parts.gradients.get(name)?.[index] ?? Number.NaN) - value), name).toBeLessThanOrEqual(1e-6);
-      });
-    }
-    for (const [id, loss] of whole.losses) expect(parts.losses.get(id)).toBeCloseTo(loss, 5);
-    batch.dispose();
-  });
+  ])(
+    'computes the gradients and losses of the whole batch from %i micro-batches of a batch of %i',
+    (accumulate, size) => {
+      const compiled = compilePlain();
+      const batch = randomBatch(3, size);
+      const before = tf.memory().numTensors;
+      const run = (parts: number) => {
+        const { optimizer, gradients } = recorder();
+        const { losses } = createTrainStep({ compiled, optimizer, accumulate: parts }).run(batch, startOfTraining);
+        const values = [...losses].map(([id, loss]) => [id, loss.dataSync()[0] ?? Number.NaN] as const);
+        tf.dispose([...losses.values()]);
+        return { gradients: gradients(), losses: new Map(values) };
+      };
+      const whole = run(1);
+      const parts = run(accumulate);
+      expect(tf.memory().numTensors).toBe(before);
+      expect([...parts.gradients.keys()].sort()).toEqual([...whole.gradients.keys()].sort());
+      for (const [name, values] of whole.gradients) {
+        values.forEach((value, index) => {
+          expect(Math.abs((parts.gradients.get(name)?.[index] ?? Number.NaN) - value), name).toBeLessThanOrEqual(1e-6);
+        });
+      }
+      for (const [id, loss] of whole.losses) expect(parts.losses.get(id)).toBeCloseTo(loss, 5);
+      batch.dispose();
+    },
+  );
 
-  it('takes a list of batches as micro-batches, each weighted by its size', () => {
+  it('accepts a list of batches as micro-batches, each weighted by its size', () => {
     const compiled = compilePlain();
     const batch = randomBatch(3, 8);
     const cut = (begin: number, size: number) => ({
@@ -74,7 +77,7 @@ describe('gradient accumulation', () => {
     }
   });
 
-  it('updates each weight once per step, running statistics once per micro-batch, with one noise key per part', () => {
+  it('updates each weight once per step and running statistics once per micro-batch, with one noise key per micro-batch', () => {
     const { compiled } = compileFour();
     const batch = randomBatch(1);
     const { optimizer, updates } = recorder();
@@ -100,7 +103,7 @@ describe('gradient accumulation', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('is predicted: less memory for activations, and the gradients that wait', () => {
+  it('is included in the memory prediction: smaller activations, plus the accumulated gradients', () => {
     const { compiled } = compileFour();
     const weights = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
     const held = weights.reduce((sum, { size }) => sum + 4 * size, 0);
@@ -113,7 +116,7 @@ describe('gradient accumulation', () => {
 });
 
 describe('createTrainStep', () => {
-  it('hands the optimizer one group per head and module, or all at once when it needs the whole step', () => {
+  it('passes gradients to the optimizer per head and module, or all at once if it sets needsWholeStep', () => {
     const { compiled } = compileFour();
     const [groups, whole] = [recorder(), recorder({ needsWholeStep: true })];
     for (const { optimizer } of [groups, whole]) {
@@ -125,7 +128,7 @@ describe('createTrainStep', () => {
     expect([...whole.gradients().keys()].sort()).toEqual([...groups.gradients().keys()].sort());
   });
 
-  it('runs hooks after the update with clock, parameters and state, and takes the rate from the schedule', () => {
+  it('runs hooks after the update with clock, parameters and state, and uses the rate of the schedule', () => {
     const contexts: StepContext[] = [];
     const hook = {
       name: 'count',
@@ -155,11 +158,11 @@ describe('createTrainStep', () => {
   });
 
   it.each([
-    // The average takes in the old weight of the network, and is then trained itself.
+    // The average is updated with the network's old weight, and is then trained itself.
     ['beforeUpdate', (before: number) => before - 0.5],
-    // The average is trained, and then takes in the new weight of the network.
+    // The average is trained, and is then updated with the network's new weight.
     ['afterUpdate', (_before: number, after: number) => after],
-  ] as const)('moves averages that are trained as well: %s', (when, expected) => {
+  ] as const)('updates averages that are also trained: %s', (when, expected) => {
     const live = 'b3.bn1.bias';
     const { compiled } = compileFour((plan) => ({
       ...plan,
@@ -204,7 +207,7 @@ describe('createTrainStep', () => {
     expect([...literal.gradients().keys()].sort()).toEqual([...ours.gradients().keys()].sort());
   });
 
-  it('names what it misses', () => {
+  it('reports a missing learning rate and an empty list of batches', () => {
     const { compiled } = compileFour();
     const { optimizer } = recorder();
     expect(() => createTrainStep({ compiled, optimizer, accumulate: 0 })).toThrow(

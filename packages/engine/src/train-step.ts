@@ -18,21 +18,21 @@ import type { Batch, Executor, StepResult } from './step.js';
 export interface TrainStepOptions {
   readonly compiled: CompiledPlan;
   readonly optimizer: Optimizer;
-  /** Default: the engine's own, `createExecutor`. */
+  /** Default: `createExecutor`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
   /** A constant learning rate, or a schedule. Default: `learningRate` of the optimizer's config. */
   readonly learningRate?: number | Schedule;
   /**
-   * Micro-batches per step: gradients are averaged over them, and one update follows. Less memory for the same batch;
-   * batch normalization then uses the statistics of each micro-batch. Default 1.
+   * Micro-batches per step (gradient accumulation): gradients are averaged over them before the update. Reduces memory
+   * for the same batch size; batch normalization then uses the statistics of each micro-batch. Default 1.
    */
   readonly accumulate?: number;
-  /** Seed of the random numbers of blocks and heads. Default 0. */
+  /** Seed for the random numbers of blocks and heads. Default 0. */
   readonly seed?: number;
 }
 
 export interface TrainStepResult extends StepResult {
-  /** Rate of this step. */
+  /** Learning rate of this step. */
   readonly learningRate: number;
   /** Name of the phase. */
   readonly phase: string;
@@ -40,16 +40,19 @@ export interface TrainStepResult extends StepResult {
 
 export interface TrainStep {
   /**
-   * One step of training: forward, losses, gradients, update, moving averages, hooks.
+   * Runs one training step: forward pass, losses, gradients, update, moving averages, hooks.
    *
    * @param batch borrowed; split into micro-batches, unless they are given as a list
    */
   run(batch: Batch | readonly Batch[], clock: Clock): TrainStepResult;
-  /** Bytes at the worst moment of a step, over all phases, with this optimizer and accumulation. */
+  /** Predicted peak memory of a step, over all phases, with this optimizer and accumulation. */
   predict(batchSize: number): PeakPrediction;
 }
 
-/** Everything that happens in one step of training, in one place. @throws LocalgradError `invalid-option` */
+/**
+ * Creates a training step: losses, gradients, optimizer update, moving averages and hooks. @throws LocalgradError
+ * `invalid-option`
+ */
 export function createTrainStep(options: TrainStepOptions): TrainStep {
   const { compiled, optimizer, accumulate = 1, seed = 0 } = options;
   requireOption(
@@ -75,7 +78,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
           const update = (gradients: readonly ParameterGradient[]) =>
             optimizer.update(gradients, { learningRate, clock });
           const onGradients = (gradients: readonly ParameterGradient[]) => {
-            // Until the last micro-batch gradients add up; then each group is complete as it arrives.
+            // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
             if (isLast && optimizer.needsWholeStep !== true) update(buffer.take(gradients));
             else buffer.add(gradients);
           };
@@ -95,7 +98,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   };
 }
 
-/** Moves the averages of the heads that took part, and runs the plan's hooks. */
+/** Updates the averages of the evaluated heads, and runs the plan's hooks. */
 function afterUpdate(compiled: CompiledPlan, clock: Clock, phaseName: string): void {
   const phase = compiled.phases.find(({ name }) => name === phaseName);
   const active = new Set([...(phase?.heads.values() ?? [])].flat().map(({ key }) => key));
@@ -110,6 +113,6 @@ function learningRateOf({ learningRate, optimizer }: TrainStepOptions): (clock: 
   if (typeof rate === 'number') return () => rate;
   throw new LocalgradError(
     'invalid-option',
-    "train step: option 'learningRate' is missing, and the optimizer's config has none.",
+    "train step: no learning rate; pass option 'learningRate', or an optimizer whose config contains one.",
   );
 }

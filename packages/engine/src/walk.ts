@@ -2,28 +2,31 @@ import { LocalgradError, type Want } from '@localgrad/core';
 import type { Instruction } from './schedule.js';
 
 /**
- * What a schedule is interpreted over: tensors (execution), bytes (prediction), units of work (description). Passes and
- * values belong to the walker, which hands each one back exactly once: to `release`, `free`, `add` or `vjp`.
+ * Domain over which a schedule is interpreted: tensors (execution), bytes (prediction), units of work (description).
+ * The walker owns passes and values, and passes each exactly once to `release`, `free`, `add` or `vjp`.
  */
 export interface ScheduleDomain<Value, Pass> {
   /** Input of the first module; never freed. */
   readonly images: Value;
-  /** A forward whose pass takes VJPs later. `repeat`: a recomputation. */
+  /** A forward pass that is kept for VJPs. `repeat`: a recomputation. */
   forward(module: number, input: Value, repeat: boolean): { readonly output: Value; readonly pass: Pass };
-  /** A forward that keeps its output alone. */
+  /** A forward pass that keeps only its output. */
   passThrough(module: number, input: Value): Value;
-  /** Evaluates the heads on a module's output. `arrive` takes the cotangent of losses whose gradients stop at `from`. */
+  /**
+   * Evaluates the heads on a module's output. `arrive` receives the cotangent of the losses whose gradients stop at
+   * `from`.
+   */
   evaluate(module: number, output: Value, arrive: (from: number, cotangent: Value) => void): void;
-  /** Takes the cotangent. Returns that of the input, if wanted. */
+  /** Consumes the cotangent. Returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, want: Want): Value | undefined;
   copy(cotangent: Value): Value;
-  /** Takes both. */
+  /** Consumes both. */
   add(sum: Value, cotangent: Value): Value;
   release(module: number, pass: Pass): void;
   free(value: Value): void;
 }
 
-/** Runs a schedule over a domain: the one place that knows what an instruction means. */
+/** Interprets a schedule over a domain; the only implementation of the instructions. */
 export function walkSchedule<Value, Pass>(schedule: readonly Instruction[], domain: ScheduleDomain<Value, Pass>): void {
   const walk = new Walk(domain);
   for (const instruction of schedule) walk.execute(instruction);
@@ -31,11 +34,11 @@ export function walkSchedule<Value, Pass>(schedule: readonly Instruction[], doma
 
 interface OpenPass<Value, Pass> {
   readonly pass: Pass;
-  /** The output of a recomputation, which is no module output. */
+  /** The output of a recomputation; not a module output. */
   readonly repeated?: Value;
 }
 
-/** The state of one step: what is alive, and nothing else. */
+/** The live values of one step. */
 class Walk<Value, Pass> {
   readonly #domain: ScheduleDomain<Value, Pass>;
   readonly #passes = new Map<number, OpenPass<Value, Pass>>();
@@ -90,7 +93,7 @@ class Walk<Value, Pass> {
     const input = this.#domain.vjp(module, pass, sent, { input: true, parameters: false, release: false });
     this.#arrive(module - 1, from, input);
     if (!keep) return;
-    // It has travelled on: its last use is this module's weight gradient, together with all that stops here.
+    // Already propagated: its last use is this module's weight gradient, together with all cotangents that stop here.
     this.#slots.get(module)?.delete(from);
     this.#arrive(module, module, cotangent);
   }
@@ -137,5 +140,8 @@ class Walk<Value, Pass> {
 }
 
 function missing(what: string): LocalgradError {
-  return new LocalgradError('invalid-plan', `The schedule needs the ${what}, which does not exist. This is a bug.`);
+  return new LocalgradError(
+    'invalid-plan',
+    `Internal error: the schedule needs the ${what}, which does not exist. Please report this bug.`,
+  );
 }

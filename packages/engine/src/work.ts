@@ -8,14 +8,14 @@ import { type ScheduleDomain, walkSchedule } from './walk.js';
 /** Work and memory of a step in one phase. */
 export interface PhaseWork {
   readonly phase: CompiledPhase;
-  /** Units of work by module, in forwards of it. */
+  /** Work per module, in units of one forward pass of it. */
   readonly units: readonly number[];
-  /** Highest step bytes while each module is at work. */
+  /** Peak step bytes while each module is running. */
   readonly moduleBytes: readonly number[];
-  /** In forwards of the whole backbone, heads included. */
+  /** Work in units of one forward pass of the whole backbone, including heads. */
   readonly unitsOfWork: number;
   readonly peakBytes: number;
-  /** The same for the reference procedure. */
+  /** The same values for the reference procedure. */
   readonly reference: Pick<PhaseWork, 'units' | 'unitsOfWork' | 'peakBytes'>;
 }
 
@@ -47,7 +47,7 @@ export function measurePhase(compiled: CompiledPlan, phase: CompiledPhase, batch
   };
 }
 
-/** Multiply-accumulates of a head's forward and backward: averaged copies have no gradient of their own. */
+/** Multiply-accumulates of a head's forward and backward pass; averaged copies have no weight gradient. */
 function headWork({ network }: CompiledPlan, head: Head, active: ActiveHead | undefined): number {
   const isFrozen = head.parameters.some(({ kind }) => kind === 'frozen');
   const borrows = active?.objectives[0]?.head.factory?.borrows ?? [];
@@ -56,7 +56,10 @@ function headWork({ network }: CompiledPlan, head: Head, active: ActiveHead | un
   return 3 * multiplyAccumulatesOf(head) - (isFrozen ? sum(averaged) : 0);
 }
 
-/** Counts units: forward 1, input-VJP 1, weight-VJP 2 (the gradient, and the propagation inside the module). */
+/**
+ * Counts units of work: forward pass 1, input-VJP 1, weight-VJP 2 (the gradient, and the propagation inside the
+ * module).
+ */
 class WorkDomain implements ScheduleDomain<'value', 'pass'> {
   readonly images = 'value';
   readonly units: number[];

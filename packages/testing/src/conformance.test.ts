@@ -18,7 +18,7 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import { describeBackbone, describeBlock, describeDataset, describeMethod, describeOptimizer } from './index.js';
 
-// The suites run on the backend that is set; on plain JavaScript they take minutes.
+// The suites run on the current backend; on plain JavaScript they take minutes.
 await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
 
 // All methods and decorators: conformance.slow.test.ts.

@@ -16,15 +16,15 @@ import { defaultTimeout, type GradientSuiteOptions, useBackend } from './suite.j
 import { distance, read, readAll } from './trial.js';
 
 export interface BackboneSuiteOptions extends GradientSuiteOptions {
-  /** Shape of the images; default 8×8×3. Small ones make the suite fast. */
+  /** Shape of the images; default 8×8×3. Small images make the suite fast. */
   readonly inputShape?: readonly [number, number, number];
   /** Default 4. */
   readonly classes?: number;
 }
 
 /**
- * The contract of a backbone: a plain config, unique names, the same weights for the same seed, blocks that fit, the same
- * function however it is cut, copies with fresh weights, and gradients that are those of its function.
+ * Contract of a backbone: a JSON config, unique names, equal weights for equal seeds, blocks with matching shapes, the
+ * same function for every partition, copies with new weights, and correct gradients.
  */
 export function describeBackbone(
   name: string,
@@ -45,12 +45,12 @@ export function describeBackbone(
   describe(`conformance of backbone ${name}`, { timeout }, () => {
     useBackend();
 
-    it('has a config that is plain data', () => {
+    it('has a JSON config', () => {
       const { config } = create();
       expect(JSON.parse(JSON.stringify(config))).toEqual(config);
     });
 
-    it('names blocks and weights once, and starts alike for the same seed', async () => {
+    it('has unique block and weight names, and equal initial weights for equal seeds', async () => {
       const [first, second, other] = [build(), build(), build(2)];
       const values = ({ scope }: ReturnType<typeof build>) =>
         readAll([...scope.all()].map(([key, { value }]) => [key, value] as const));
@@ -62,7 +62,7 @@ export function describeBackbone(
       expect(await values(first)).not.toEqual(await values(other));
     });
 
-    it('has blocks that fit, from the image to the classifier', () => {
+    it('has blocks with matching shapes, from the image to the classifier', () => {
       const { backbone } = build();
       let shape: readonly number[] = backbone.inputShape;
       for (const { block } of backbone.blocks) {
@@ -74,7 +74,7 @@ export function describeBackbone(
       expect(predict(createNetwork(backbone, [backbone.blocks.length]), x).shape).toEqual([6, classes]);
     });
 
-    it('computes the same in any cut', async () => {
+    it('computes the same function for every partition', async () => {
       const { backbone } = build();
       const x = draw(2);
       const whole = await read(predict(createNetwork(backbone, [backbone.blocks.length]), x));
@@ -87,7 +87,7 @@ export function describeBackbone(
       }
     });
 
-    it('makes copies of its blocks with fresh weights of the same shapes', () => {
+    it('replicates its blocks with new weights of the same shapes', () => {
       const { backbone } = build();
       const scope = createScope(9);
       for (const [index, { block }] of backbone.blocks.entries()) {
@@ -100,7 +100,7 @@ export function describeBackbone(
       }
     });
 
-    it('has the gradients of its function, block by block, and leaves no tensor behind', async () => {
+    it('has correct gradients in every block, and leaks no tensors', async () => {
       const { backbone } = build();
       for (const { block } of backbone.blocks) {
         perturb(block.parameters, createRandom(1));
@@ -110,7 +110,7 @@ export function describeBackbone(
       }
     });
 
-    it('repeats a forward with the same bits', async () => {
+    it('repeats a forward pass bit-identically', async () => {
       const { backbone } = build();
       const x = draw(6);
       const first = backbone.blocks[0]?.block as Block;

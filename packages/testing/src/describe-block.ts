@@ -10,13 +10,13 @@ import { read, readAll } from './trial.js';
 export interface BlockSuiteOptions extends GradientSuiteOptions {
   /** Samples per batch; default 3. */
   readonly batch?: number;
-  /** Allowed difference between stated and measured residual bytes, relative; default 0.1. */
+  /** Maximum relative difference between declared and measured residual bytes; default 0.1. */
   readonly costTolerance?: number;
 }
 
 /**
- * The contract of a block: shapes and names, gradients against finite differences, every combination of wanted results,
- * repeated forwards and noise, statistics, ownership of tensors, and the cost where it is stated.
+ * Contract of a block: shapes and names, gradients compared with finite differences, every combination of requested
+ * results, repeated forward passes and noise, statistics, tensor ownership, and the cost if it is declared.
  *
  * @param create builds the block in a scope
  */
@@ -41,7 +41,7 @@ export function describeBlock(
   describe(`conformance of block ${name}`, { timeout }, () => {
     useBackend();
 
-    it('names its parameters once, below its scope, and starts with the same values for the same seed', async () => {
+    it('has unique parameter names within its scope, and equal initial values for equal seeds', async () => {
       const [first, second] = [build(), build()];
       const owned = [...first.block.parameters, ...first.block.statistics];
       expect(new Set(owned.map((parameter) => parameter.name)).size).toBe(owned.length);
@@ -67,7 +67,7 @@ export function describeBlock(
       dispose();
     });
 
-    it('has the gradients of its function, with and without noise', async () => {
+    it('has correct gradients, with and without noise', async () => {
       const { block, dispose } = build();
       perturb(block.parameters, createRandom(1));
       await checkBlockGradients(block, trainingMode, { ...gradients, batch });
@@ -75,7 +75,7 @@ export function describeBlock(
       dispose();
     });
 
-    it('returns what is wanted, the same in each VJP of a pass, and leaves no tensor behind', async () => {
+    it('returns the requested results, equal in each VJP of a pass, and leaks no tensors', async () => {
       const { block, dispose } = build();
       const weights = block.parameters.filter(({ kind }) => kind === 'weight');
       const x = randomBatch(block.inputShape, batch, 1);
@@ -114,10 +114,10 @@ export function describeBlock(
       dispose();
     });
 
-    it('frees a pass that is released without a VJP, and keeps nothing in evaluation', () => {
+    it('frees a pass released without a VJP, and stores nothing in evaluation mode', () => {
       const { block, dispose } = build();
       const x = randomBatch(block.inputShape, batch, 1);
-      // Statistics are assigned, so the number of tensors stays.
+      // Statistics are reassigned, so the number of tensors does not change.
       const before = tf.memory().numTensors;
       for (const mode of [trainingMode, evaluationMode]) {
         const pass = block.forward(x, mode);
@@ -132,7 +132,7 @@ export function describeBlock(
       dispose();
     });
 
-    it('repeats a forward with the same bits, without touching statistics or weights', async () => {
+    it('repeats a forward pass bit-identically, without changing statistics or weights', async () => {
       const { block, values, dispose } = build();
       const x = randomBatch(block.inputShape, batch, 1);
       const run = async (mode: Mode) => {
@@ -153,7 +153,7 @@ export function describeBlock(
       dispose();
     });
 
-    it('replicates itself with parameters of its own', () => {
+    it('replicates with its own parameters', () => {
       const { block, dispose } = build();
       const scope = createScope(9);
       const twin = block.replicate(scope.scope('twin'));
@@ -165,7 +165,7 @@ export function describeBlock(
       dispose();
     });
 
-    it('states a cost that fits, or none', () => {
+    it('declares a correct cost, or none', () => {
       const { block, dispose } = build();
       const stated = block.cost;
       if (stated !== undefined) {
@@ -173,13 +173,13 @@ export function describeBlock(
         const size = 8;
         const unit = 4 * size * block.outputShape.reduce((product, extent) => product * extent, 1);
         const difference = Math.abs(stated.residualBytes(size) - measured.residualBytes(size));
-        expect(difference, 'residualBytes, stated against measured').toBeLessThanOrEqual(
+        expect(difference, 'residualBytes, declared vs. measured').toBeLessThanOrEqual(
           costTolerance * Math.max(unit, measured.residualBytes(size)),
         );
         const macs = measured.multiplyAccumulates;
         expect(
           Math.abs(stated.multiplyAccumulates - macs),
-          'multiplyAccumulates, stated against counted',
+          'multiplyAccumulates, declared vs. counted',
         ).toBeLessThanOrEqual(costTolerance * Math.max(1, macs));
       }
       dispose();
@@ -187,7 +187,7 @@ export function describeBlock(
   });
 }
 
-/** A view of a block that states no cost, to be measured. */
+/** A view of a block without its declared cost, so that the cost is measured. */
 function withoutCost(block: Block): Block {
   const { name, inputShape, outputShape, parameters, statistics } = block;
   return {

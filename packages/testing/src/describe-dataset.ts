@@ -9,8 +9,8 @@ export interface DatasetSuiteOptions extends SuiteOptions {
 }
 
 /**
- * The contract of a data set: plain config, training and test images of the same kind that fit their labels and targets,
- * the same content each time, batches that carry every target.
+ * Contract of a data set: a JSON config, training and test images of equal shape with matching labels and targets,
+ * reproducible content, and batches that contain every target.
  */
 export function describeDataset(
   name: string,
@@ -30,7 +30,7 @@ export function describeDataset(
       expect(JSON.parse(JSON.stringify(splits.config))).toEqual(splits.config);
     });
 
-    it('has images, labels and targets that fit together', () => {
+    it('has consistent images, labels and targets', () => {
       for (const part of [splits.train, splits.test]) {
         expect(() => checkDataset(part)).not.toThrow();
         for (const { values } of Object.values(part.targets ?? {})) {
@@ -39,7 +39,7 @@ export function describeDataset(
       }
     });
 
-    it('has test images of the same kind as training images', () => {
+    it('has test images with the shape, classes and targets of the training images', () => {
       const kind = ({ classes, imageShape, targets = {}, labels }: ImageDataset) => ({
         ...{ classes, imageShape, isLabeled: labels.length > 0 },
         targets: Object.entries(targets).map(([key, { shape, spatial = false }]) => [key, [...shape], spatial]),
@@ -47,13 +47,13 @@ export function describeDataset(
       expect(kind(splits.test)).toEqual(kind(splits.train));
     });
 
-    it.runIf(repeats)('has the same content each time it is loaded', async () => {
+    it.runIf(repeats)('has the same content every time it is loaded', async () => {
       const again = await load();
       expect(again.config).toEqual(splits.config);
       for (const part of ['train', 'test'] as const) expect(isSame(again[part], splits[part]), part).toBe(true);
     });
 
-    it('gives batches with every target, the same ones for the same seed, and leaves no tensor behind', async () => {
+    it('yields batches with every target, equal for equal seeds, and leaks no tensors', async () => {
       const before = tf.memory().numTensors;
       const subset = take(splits.train, Math.min(10, splits.train.size), { seed: 1 });
       const names = [...(subset.labels.length > 0 ? ['labels'] : []), ...Object.keys(subset.targets ?? {})].sort();
@@ -77,7 +77,7 @@ export function describeDataset(
   });
 }
 
-/** Compared by hand: `toEqual` walks large arrays element by element. */
+/** Compares typed arrays directly, because `toEqual` is slow for large arrays. */
 function isSame(a: ImageDataset, b: ImageDataset): boolean {
   const arrays = (one: ImageDataset) => [
     one.images,

@@ -13,11 +13,11 @@ import { defaultTimeout } from './suite.js';
 import { createTrial, createTrialBatch, disposeBatch, readStep } from './trial.js';
 
 export interface DecoratorSuiteOptions extends MethodSuiteOptions {
-  /** Methods that it wraps in the tests, by name. Default: local classifiers of two kinds. */
+  /** Host methods used in the tests, by name. Default: two kinds of local classifiers. */
   readonly hosts?: Readonly<Record<string, () => LocalLearningMethod>>;
 }
 
-/** A host for decorators: a classifier with the named head on each module. */
+/** A host method with the named head as a classifier on each module. */
 function hostWith(head: string): LocalLearningMethod {
   const factory = headFactory(head);
   return {
@@ -29,8 +29,8 @@ function hostWith(head: string): LocalLearningMethod {
 }
 
 /**
- * The contract of a decorator: name and config record what it wraps, `identity` around or inside changes nothing, the
- * host is left alone, and the method that it returns passes `describeMethod`, whatever the host.
+ * Contract of a decorator: name and config contain the wrapped method, composition with `identity` changes nothing, the
+ * host is not modified, and the returned method passes `describeMethod` for every host.
  */
 export function describeDecorator(
   name: string,
@@ -44,7 +44,7 @@ export function describeDecorator(
   describe(`conformance of decorator ${name}`, { timeout: options.timeout ?? defaultTimeout }, () => {
     const host = () => hostWith('0c1f');
 
-    it('records in name and config what it wraps', () => {
+    it('records the wrapped method in name and config', () => {
       const inner = host();
       const once = create()(inner);
       expect(once.name).toContain(`(${inner.name}`);
@@ -54,7 +54,7 @@ export function describeDecorator(
       expect((twice.config as JsonObject).of).toEqual(once.config);
     });
 
-    it('is unchanged by identity, inside or around', async () => {
+    it('is unchanged by composition with identity', async () => {
       const batch = createTrialBatch(1);
       const run = async (decorate: MethodDecorator) => {
         const trial = createTrial(decorate(host()));
@@ -68,7 +68,7 @@ export function describeDecorator(
       disposeBatch(batch);
     });
 
-    it('does not change the method that it wraps', () => {
+    it('does not modify the wrapped method', () => {
       const inner = host();
       const trial = createTrial(inner);
       const before = JSON.stringify(inner.plan(trial.network).objectives);

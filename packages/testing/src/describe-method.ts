@@ -30,18 +30,21 @@ import {
 export interface MethodSuiteOptions extends GradientSuiteOptions {
   /** Rebuilds the method from its config. */
   readonly fromConfig?: (config: JsonObject) => LocalLearningMethod;
-  /** Decorators that it has to work with, by name; `identity` is always included. */
+  /** Decorators that the method must work with, by name; `identity` is always included. */
   readonly decorators?: Readonly<Record<string, MethodDecorator>>;
   /** Training steps of the toy problem; default 60. */
   readonly steps?: number;
-  /** Whether a step needs less memory than end-to-end training. Default true; where not, state the reason in your README. */
+  /**
+   * Whether a step needs less memory than end-to-end training. Default true; if false, state the reason in your README.
+   */
   readonly savesMemory?: boolean;
 }
 
 /**
- * The contract of a local-learning method, for vitest: a plain config, valid plans for every number of modules, gradients
- * that stay inside the spans and are those of the losses, runs that repeat and resume bit for bit, no tensor left behind,
- * learning, less memory than end-to-end training, decorators around it. Runs on the current TensorFlow.js backend, or `cpu`.
+ * Contract of a local-learning method, as a vitest suite: a JSON config, valid plans for every number of modules,
+ * correct gradients that stay within their spans, runs that repeat and resume bit-identically, no tensor leaks,
+ * learning, less memory than end-to-end training, and compatibility with decorators. Uses the current TensorFlow.js
+ * backend, or `cpu`.
  */
 export function describeMethod(
   name: string,
@@ -60,7 +63,7 @@ export function describeMethod(
   describe(`conformance of ${name}`, { timeout }, () => {
     useBackend();
 
-    it('has a name that can be written on a command line, and a config that is plain data', () => {
+    it('has a name that parses as an expression, and a JSON config', () => {
       const method = create();
       expect(method.specVersion).toBe('v1');
       expect(() => parseExpression(method.name)).not.toThrow();
@@ -69,7 +72,7 @@ export function describeMethod(
       if (fromConfig !== undefined) expect(fromConfig(config).config).toEqual(method.config);
     });
 
-    it('makes a valid plan for every number of modules, the same each time', () => {
+    it('creates a valid, reproducible plan for every number of modules', () => {
       for (const modules of [2, 3, 5, 7]) {
         const { network, compiled, dispose } = createTrial(create(), { modules });
         const shown = () =>
@@ -78,21 +81,21 @@ export function describeMethod(
             .objectives.map(({ id, role, span, head }) => [id, role, ...span, head.key]);
         expect(() => validatePlan(compiled.plan, modules)).not.toThrow();
         expect(shown()).toEqual(shown());
-        expect(Math.max(...compiled.objectives.map(({ span }) => span[1])), 'some loss reads the last module').toBe(
+        expect(Math.max(...compiled.objectives.map(({ span }) => span[1])), 'highest module with a loss').toBe(
           modules - 1,
         );
         dispose();
       }
     });
 
-    it('keeps each gradient inside the span of its loss and its own head', async () => {
+    it('propagates each gradient only within the span of its loss and its own head', async () => {
       const whole = createTrial(create());
       const ids = whole.compiled.objectives.map(({ id }) => id);
       whole.dispose();
       const batch = createTrialBatch(1);
       for (const id of ids) {
         const trial = createTrial(create(), {
-          // Phases name objectives that are gone here.
+          // Phases refer to objectives that are removed here.
           rewrite: ({ phases: _, ...plan }) => ({
             ...plan,
             objectives: plan.objectives.flatMap((objective) =>
@@ -116,7 +119,7 @@ export function describeMethod(
       disposeBatch(batch);
     });
 
-    it('has heads whose gradients are those of their losses, with and without noise', async () => {
+    it('has heads with correct gradients, with and without noise', async () => {
       const trial = createTrial(create());
       const batch = createTrialBatch(2, 8);
       for (const { head } of [...trial.compiled.heads.values()].flat()) {
@@ -134,7 +137,7 @@ export function describeMethod(
       trial.dispose();
     });
 
-    it('gets the gradients of several forwards and backwards from the engine', async () => {
+    it('has the same gradients with the engine as with the reference procedure', async () => {
       const batch = createTrialBatch(4);
       const run = async (procedure: 'engine' | 'literal') => {
         const trial = createTrial(create());
@@ -146,14 +149,14 @@ export function describeMethod(
       expect([...engine.gradients.keys()].sort()).toEqual([...literal.gradients.keys()].sort());
       const largest = Math.max(...[...literal.gradients.values()].map(norm));
       for (const [weight, wanted] of literal.gradients) {
-        // What is zero but for rounding has no relative error.
+        // Values that are zero up to rounding have no meaningful relative error.
         if (norm(wanted) < 1e-4 * largest) continue;
         expect(distance(engine.gradients.get(weight) ?? [], wanted), weight).toBeLessThan(1e-3);
       }
       disposeBatch(batch);
     });
 
-    it('repeats a run with the same bits for the same seed, and leaves no tensor behind', async () => {
+    it('is bit-identical for equal seeds, and leaks no tensors', async () => {
       const run = async () => {
         const trial = createTrial(create(), { seed: 5 });
         const training = await trainTrial(trial, 4);
@@ -168,7 +171,7 @@ export function describeMethod(
       expect(first.tensors[3], 'tensors after steps 2 and 4').toBe(first.tensors[1]);
     });
 
-    it('resumes an interrupted run with the same bits', async () => {
+    it('resumes an interrupted run bit-identically', async () => {
       const run = async (seed: number, last: number, resume?: TrainOptions['resume']) => {
         const trial = createTrial(create(), { seed });
         const training = await trainTrial(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
@@ -176,7 +179,7 @@ export function describeMethod(
         return training;
       };
       const straight = await run(5, 4);
-      // A whole checkpoint: weights, averages, statistics, state of the plan and of the optimizer, by name.
+      // A complete checkpoint: weights, averages, statistics, state of the plan and of the optimizer, by name.
       const resumed = await run(6, 4, { ...(await run(5, 2)), step: 2 });
       expect(resumed.losses).toEqual(straight.losses.slice(2));
       expect(resumed.parameters).toEqual(straight.parameters);
@@ -189,12 +192,12 @@ export function describeMethod(
       const { losses, accuracy } = await trainTrial(trial, steps);
       trial.dispose();
       const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-      expect(mean(losses.slice(-5)), 'last losses against first').toBeLessThan(0.7 * mean(losses.slice(0, 5)));
+      expect(mean(losses.slice(-5)), 'last losses vs. first losses').toBeLessThan(0.7 * mean(losses.slice(0, 5)));
       expect(accuracy, 'accuracy of the plain backbone').toBeGreaterThan(0.6);
     });
 
     if (savesMemory) {
-      it('needs less memory in a step than end-to-end training', () => {
+      it('needs less memory per step than end-to-end training', () => {
         const [own, reference] = [create(), endToEnd].map((method) => {
           const trial = createTrial(method, { modules: 16, backbone: deepBackbone });
           const { stepBytes } = trial.compiled.predict(32);

@@ -8,9 +8,9 @@ import { read, readAll } from './trial.js';
 export interface OptimizerSuiteOptions extends SuiteOptions {
   /** Rebuilds the optimizer from its config. */
   readonly fromConfig?: (config: JsonObject) => Optimizer;
-  /** Rate at which it minimizes a quadratic; default 0.05. */
+  /** Learning rate at which it minimizes a quadratic function; default 0.05. */
   readonly learningRate?: number;
-  /** Steps in which the quadratic has to fall below a tenth; default 100. */
+  /** Number of steps within which the quadratic function must fall below a tenth of its initial value; default 100. */
   readonly steps?: number;
 }
 
@@ -21,8 +21,8 @@ const shapes: Readonly<Record<string, readonly number[]>> = {
 };
 
 /**
- * The contract of an optimizer: plain config, descent, explicit state that resumes a run bit for bit, weights without
- * gradients left alone, groups that make no difference, and no tensor left behind.
+ * Contract of an optimizer: a JSON config, descent, explicit state that resumes a run bit-identically, no change of
+ * weights without gradients, independence of gradient grouping, and no tensor leaks.
  */
 export function describeOptimizer(name: string, create: () => Optimizer, options: OptimizerSuiteOptions = {}): void {
   const { timeout = defaultTimeout, fromConfig, learningRate = 0.05, steps = 100 } = options;
@@ -57,14 +57,14 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
   describe(`conformance of optimizer ${name}`, { timeout }, () => {
     useBackend();
 
-    it('has a config that is plain data, and is rebuilt from it', () => {
+    it('has a JSON config, and is rebuilt from it', () => {
       const { config } = create();
       const plain = JSON.parse(JSON.stringify(config)) as JsonObject;
       expect(plain).toEqual(config);
       if (fromConfig !== undefined) expect(fromConfig(plain).config).toEqual(config);
     });
 
-    it('minimizes a quadratic', async () => {
+    it('minimizes a quadratic function', async () => {
       const [optimizer, parameters] = [create(), createParameters()];
       const value = async () =>
         [...(await valuesOf(parameters)).values()].reduce((sum, all) => sum + all.reduce((s, x) => s + x * x, 0), 0);
@@ -74,7 +74,7 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       free(optimizer, parameters);
     });
 
-    it('takes ownership of gradients, and leaves no tensor behind but its state', () => {
+    it('takes ownership of gradients, and keeps no tensors except its state', () => {
       const before = tf.memory().numTensors;
       const [optimizer, parameters] = [create(), createParameters()];
       const gradients = gradientsOf(parameters);
@@ -86,14 +86,14 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       expect(tf.memory().numTensors, 'tensors after dispose').toBe(before);
     });
 
-    it("names its state 'slot/parameter', and states its bytes", () => {
+    it("names its state 'slot/parameter', and reports its bytes", () => {
       const [optimizer, parameters] = [create(), createParameters()];
       run(optimizer, parameters, 0, 2);
       const state = optimizer.state();
       const bytes = new Map<string, number>();
       for (const [key, tensor] of state) {
         const owner = parameters.find((parameter) => key.endsWith(`/${parameter.name}`));
-        expect(owner, `state '${key}' names a parameter`).toBeDefined();
+        expect(owner, `parameter of state '${key}'`).toBeDefined();
         bytes.set(owner?.name ?? '', (bytes.get(owner?.name ?? '') ?? 0) + 4 * tensor.size);
       }
       for (const parameter of parameters) {
@@ -102,7 +102,7 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       free(optimizer, parameters);
     });
 
-    it('resumes from its state with the same bits', async () => {
+    it('resumes bit-identically from its state', async () => {
       const [whole, straight] = [create(), createParameters()];
       run(whole, straight, 0, 6);
       const [early, parameters] = [create(), createParameters()];
@@ -119,7 +119,7 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       free(whole, straight);
     });
 
-    it('leaves weights without a gradient alone, with their state', async () => {
+    it('does not change weights without a gradient, nor their state', async () => {
       const [optimizer, parameters] = [create(), createParameters()];
       run(optimizer, parameters, 0, 2);
       const [first, ...others] = parameters;
@@ -133,7 +133,7 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       free(optimizer, parameters);
     });
 
-    it('computes the same from gradients in groups as from all at once, unless it needs the whole step', async () => {
+    it('computes the same update from groups of gradients as from all at once, unless it sets needsWholeStep', async () => {
       if (create().needsWholeStep === true) return;
       const results = [];
       for (const group of [Infinity, 1]) {

@@ -2,7 +2,7 @@ import type { Parameter } from '@localgrad/core';
 import { createRandom, type Random } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
-/** Standard normal values; the same ones for the same seed and name. */
+/** Standard normal values; equal for equal seeds and names. */
 export function randomValues(size: number, seed: number, name: string, scale = 1): Float32Array {
   const random = createRandom(seed, name);
   return Float32Array.from({ length: size }, () => scale * random.normal());
@@ -13,7 +13,7 @@ export function randomBatch(shape: readonly [number, number, number], batch: num
   return tf.tensor4d(randomValues(size, seed, 'batch'), [batch, ...shape]);
 }
 
-/** Moves parameters off their initial values: zeros and ones hide wrong gradients, and zeros sit on kinks. */
+/** Perturbs parameters, because initial zeros and ones hide wrong gradients, and zeros sit on kinks. */
 export function perturb(parameters: readonly Parameter[], random: Random): void {
   for (const parameter of parameters) {
     const noise = tf.tensor(

@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll } from 'vitest';
 import type { GradientOptions } from './gradients/check-gradient.js';
 
-/** Options of every suite. */
+/** Options of all suites. */
 export interface SuiteOptions {
-  /** Milliseconds that one test may take; default 120,000, enough on the `cpu` backend. */
+  /** Timeout per test in milliseconds; default 120,000, sufficient on the `cpu` backend. */
   readonly timeout?: number;
 }
 
@@ -15,7 +15,7 @@ export interface GradientSuiteOptions extends SuiteOptions {
 
 export const defaultTimeout = 120_000;
 
-/** Uses the TensorFlow.js backend that is set, or `cpu`. */
+/** Uses the current TensorFlow.js backend, or sets `cpu` if there is none. */
 export function useBackend(): void {
   beforeAll(async () => {
     if (tf.getBackend() === undefined) await tf.setBackend('cpu');

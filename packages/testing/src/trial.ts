@@ -23,17 +23,17 @@ import {
 import { createRandom, createScope, sgd } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 
-/** Images of the trials, and their classes. */
+/** Image shape and number of classes of the trials. */
 export const imageShape = [8, 8, 3] as const;
 export const classes = 4;
 
-/** A small residual network: seven blocks that can be told apart, in three stages. */
+/** A small residual network: seven distinguishable blocks in three stages. */
 export const trialBackbone: BackboneFactory = cifarResNet({ depth: 14, widths: [4, 4, 8, 8] });
 
-/** A deep one, to predict memory for. */
+/** A deep network for memory predictions. */
 export const deepBackbone: BackboneFactory = cifarResNet({ depth: 32, width: 8 });
 
-/** End-to-end training, as a reference. */
+/** End-to-end training as the reference. */
 export const endToEnd: LocalLearningMethod = {
   specVersion: 'v1',
   name: 'end-to-end',
@@ -55,7 +55,7 @@ export interface Trial {
   dispose(): void;
 }
 
-/** A network with a method's plan, compiled; the same seed gives the same weights. */
+/** Creates a network and compiles a method's plan; equal seeds yield equal weights. */
 export function createTrial(method: LocalLearningMethod, options: TrialOptions = {}): Trial {
   const { modules = 4, seed = 1, backbone = trialBackbone, rewrite } = options;
   const scope = createScope(seed);
@@ -74,7 +74,9 @@ export interface TrialBatch {
   readonly targets: { readonly labels: tf.Tensor1D; readonly images: tf.Tensor4D };
 }
 
-/** Noise around one pattern for each class: what a linear map nearly tells apart. Its tensors belong to the caller. */
+/**
+ * Creates images of one pattern per class with noise, which are almost linearly separable. The caller owns the tensors.
+ */
 export function createTrialBatch(seed: number, size = 16): TrialBatch {
   const patterns = createRandom(77, 'patterns');
   const pixels = imageShape[0] * imageShape[1] * imageShape[2];
@@ -93,7 +95,7 @@ export function disposeBatch({ images, targets }: TrialBatch): void {
   tf.dispose([images, ...Object.values(targets)]);
 }
 
-/** Numbers by name, read off tensors. */
+/** Tensor values by name. */
 export type Readings = ReadonlyMap<string, Float32Array>;
 
 export interface StepReadings {
@@ -101,7 +103,7 @@ export interface StepReadings {
   readonly gradients: Readings;
 }
 
-/** One step without an optimizer, by our engine or by the procedure of several forwards and backwards. */
+/** Runs one step without an optimizer, with the engine or with the reference procedure. */
 export async function readStep(
   { compiled }: Trial,
   batch: TrialBatch,
@@ -119,7 +121,7 @@ export async function readStep(
   return readings;
 }
 
-/** Asynchronously, since WebGPU has no other way. */
+/** Reads a tensor's values; asynchronous, because WebGPU has no synchronous read. */
 export async function read(tensor: tf.Tensor): Promise<Float32Array> {
   return Float32Array.from(await tensor.data());
 }
@@ -130,7 +132,7 @@ export async function readAll(tensors: Iterable<readonly [string, tf.Tensor]>): 
   return readings;
 }
 
-/** The number in a scalar, which it disposes. */
+/** Reads and disposes a scalar. */
 export async function take(scalar: tf.Tensor): Promise<number> {
   const [value = Number.NaN] = await scalar.data();
   scalar.dispose();
@@ -140,7 +142,7 @@ export async function take(scalar: tf.Tensor): Promise<number> {
 export interface Training {
   /** The last module's loss in each step. */
   readonly losses: readonly number[];
-  /** Tensors alive after each step. */
+  /** Number of tensors alive after each step. */
   readonly tensors: readonly number[];
   /** Weights, averages and statistics at the end. */
   readonly parameters: Readings;
@@ -148,7 +150,7 @@ export interface Training {
   readonly optimizer: Readings;
   /** Plain values of the plan's state at the end. */
   readonly state: Readonly<Record<string, JsonValue>>;
-  /** Accuracy of the plain backbone on images that it was not trained on. */
+  /** Accuracy of the plain backbone on held-out images. */
   readonly accuracy: number;
 }
 
@@ -217,7 +219,7 @@ function restore(
   state.restore(JSON.parse(JSON.stringify(saved.state)));
 }
 
-/** Norm of the difference over the norm of the second. */
+/** Norm of the difference, relative to the norm of `wanted`. */
 export function distance(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
   let squares = 0;
   let differences = 0;

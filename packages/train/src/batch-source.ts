@@ -1,6 +1,6 @@
 import type { Batch } from '@localgrad/engine';
 
-/** A batch and the right to dispose it. */
+/** A batch that is owned by its receiver, who disposes it. */
 export interface OwnedBatch extends Batch {
   /** Disposes images and targets. */
   dispose(): void;
@@ -10,14 +10,14 @@ export interface OwnedBatch extends Batch {
 export interface BatchSource {
   /** Samples per epoch. */
   readonly samples: number;
-  /** Samples of a full batch. */
+  /** Samples per full batch. */
   readonly batchSize: number;
   readonly batchesPerEpoch: number;
   /**
-   * The batches of one epoch (from 0), in its order: the same epoch yields the same batches. The caller disposes them.
-   * May be asynchronous, to load or decode images.
+   * The batches of one epoch (from 0). The same epoch always yields the same batches in the same order. The caller
+   * disposes them. May be asynchronous, to load or decode images.
    *
-   * @param fromSample samples to skip at the start of the epoch, a multiple of `batchSize`: those before an interruption
+   * @param fromSample samples to skip at the start of the epoch when resuming; a multiple of `batchSize`
    */
   epoch(epoch: number, fromSample?: number): Iterable<OwnedBatch> | AsyncIterable<OwnedBatch>;
 }

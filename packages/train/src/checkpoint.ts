@@ -6,30 +6,32 @@ import type { EpochRecord } from './events.js';
 import type { LossLogState } from './loss-log.js';
 import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
 
-/** Position of a run, without its tensors: plain data. Order and augmentation of images follow from it and the seed. */
+/**
+ * Position of a run, as plain data without tensors. Order and augmentation of the images follow from it and the seed.
+ */
 export interface TrainingProgress {
-  /** Steps done. */
+  /** Number of completed steps. */
   readonly step: number;
-  /** Epoch that the next step belongs to, from 1. */
+  /** Epoch of the next step, from 1. */
   readonly epoch: number;
-  /** Batches of that epoch that are done. */
+  /** Completed batches of that epoch. */
   readonly batchesDone: number;
   readonly losses: LossLogState;
-  /** Epochs that have ended. */
+  /** Records of the completed epochs. */
   readonly records: readonly StoredRecord[];
   readonly seconds: number;
   readonly totalSeconds: number;
-  /** Of training steps in the unfinished epoch. */
+  /** Seconds of training steps in the unfinished epoch. */
   readonly epochSeconds: number;
   readonly epochPeakBytes: number;
   readonly peakBytes: number;
-  /** How often the run was resumed before. */
+  /** Number of times the run was resumed before. */
   readonly resumptions: number;
-  /** Plain values of the state that the plan declares. */
+  /** JSON values of the plan's declared state. */
   readonly state?: Readonly<Record<string, JsonValue>>;
 }
 
-/** Metrics of evaluations may be NaN or infinite: only losses of training end a run. */
+/** Evaluation metrics may be NaN or infinite; only non-finite training losses stop a run. */
 export type StoredRecord = Omit<EpochRecord, 'testLoss' | 'testMetrics'> & {
   readonly testLoss?: StoredNumber;
   readonly testMetrics?: Readonly<Record<string, StoredNumber>>;
@@ -56,7 +58,7 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
 }
 
 /**
- * Everything that a run needs to resume with the same bits. Tensors are named `parameters/<name>` (weights of backbone and
+ * Everything needed to resume a run bit-identically. Tensors are named `parameters/<name>` (weights of backbone and
  * auxiliary networks, moving averages, running statistics, state of heads and plan) and `optimizer/<slot>/<name>`.
  */
 export interface TrainingCheckpoint {
@@ -64,22 +66,25 @@ export interface TrainingCheckpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-/** When checkpoints are saved, and where. */
+/** When checkpoints are saved, and how. */
 export interface CheckpointPolicy {
-  /** Epochs between two checkpoints, saved after the evaluation. Default 1. */
+  /** Number of epochs between checkpoints, which are saved after the evaluation. Default 1. */
   readonly everyEpochs?: number;
-  /** Steps between two further checkpoints, counted from the start of the run, ends of epochs included. Default: none. */
+  /** Number of steps between additional checkpoints, counted from the start of the run. Default: none. */
   readonly everySteps?: number;
-  /** Called after each step; true saves a further checkpoint, e.g. after some time. Has no influence on results. */
+  /**
+   * Called after each step; returns true to save an additional checkpoint, e.g. at a time interval. Does not affect
+   * results.
+   */
   isDue?(): boolean;
-  /** Training continues when it has resolved; an error ends the run. */
+  /** Training waits until the promise resolves; an error stops the run. */
   save(checkpoint: TrainingCheckpoint): Promise<void> | void;
 }
 
 const parameters = 'parameters/';
 const slots = 'optimizer/';
 
-/** Copies all tensors of a run to plain data. */
+/** Copies all tensors of a run to typed arrays. */
 export async function captureTensors(compiled: CompiledPlan, optimizer: Optimizer): Promise<Map<string, StoredTensor>> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { value }] of compiled.parameters) tensors.set(`${parameters}${name}`, await stored(value));
@@ -88,7 +93,7 @@ export async function captureTensors(compiled: CompiledPlan, optimizer: Optimize
 }
 
 /**
- * Restores tensors and plain values of a checkpoint.
+ * Restores the tensors and JSON values of a checkpoint.
  *
  * @throws LocalgradError `invalid-data`
  */
@@ -104,7 +109,8 @@ export function restoreRun(
 /**
  * Restores the tensors of a checkpoint into a run that was built from the same config.
  *
- * @throws LocalgradError `invalid-data` that lists missing, unknown and misshapen tensors; then nothing is changed
+ * @throws LocalgradError `invalid-data` that lists missing, unknown and wrongly shaped tensors; nothing is changed in
+ *   that case
  */
 export function restoreTensors(
   compiled: CompiledPlan,
@@ -124,7 +130,7 @@ export function restoreTensors(
     if (key.startsWith(parameters) && compiled.parameters.has(key.slice(parameters.length))) continue;
     const name = key.startsWith(slots) ? key.slice(slots.length) : undefined;
     const parameter = name === undefined ? undefined : compiled.parameters.get(name.slice(name.indexOf('/') + 1));
-    if (name === undefined || parameter === undefined) problems.push(`'${key}' belongs to nothing in this run`);
+    if (name === undefined || parameter === undefined) problems.push(`'${key}' does not exist in this run`);
     else if (tensor.shape.join() === parameter.shape.join()) state.push([name, tensor]);
     else problems.push(shapeProblem(key, tensor, parameter.shape));
   }
@@ -140,7 +146,7 @@ export function restoreTensors(
 }
 
 async function stored(tensor: tf.Tensor): Promise<StoredTensor> {
-  // A copy: some backends hand out their own memory, which later steps write to.
+  // A copy, because some backends return their own memory, which later steps overwrite.
   const data = Float32Array.from(await tensor.data<'float32'>());
   return { dtype: 'F32', shape: [...tensor.shape], data };
 }

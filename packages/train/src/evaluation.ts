@@ -5,24 +5,28 @@ import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { nextTurn } from './run-setup.js';
 
 export interface EvaluationResult {
-  /** Means over all samples by name: `loss`, for classifiers `accuracy`, and what else the head measures. */
+  /**
+   * Metrics by name, averaged over all samples: `loss`, for classifiers `accuracy`, and any others that the head
+   * measures.
+   */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Fraction of samples whose highest score is their label; null where the head is not a classifier. */
+  /** Fraction of correctly classified samples; null if the head is not a classifier. */
   readonly accuracy: number | null;
   readonly loss: number;
   readonly samples: number;
-  /** Present where a metric is not finite: the network has diverged, and its other metrics mean nothing. */
+  /** Present if a metric is not finite: the network has diverged, and its other metrics are meaningless. */
   readonly diverged?: true;
 }
 
-/** Metrics that count samples: their sums are whole numbers. */
+/** Metrics that count samples, so that their sums are integers. */
 const counts: readonly string[] = ['accuracy', 'top5'];
 
 /**
- * Metrics of the plain network by the head that ends it: auxiliary networks take no part. Reads back once, at the end.
+ * Evaluates the plain network with its final head; auxiliary networks are not used. Reads back from the device once, at
+ * the end.
  *
  * @param head default: the classifier of the backbone
- * @throws LocalgradError `misuse` when the head cannot measure, `invalid-data` without batches
+ * @throws LocalgradError `misuse` when the head has no `measure`, `invalid-data` when there are no batches
  */
 export async function evaluateNetwork(
   network: Network,
@@ -49,7 +53,7 @@ export async function evaluateNetwork(
       samples += size;
       await nextTurn();
     }
-    if (totals === undefined) throw new LocalgradError('invalid-data', 'There is no batch to evaluate.');
+    if (totals === undefined) throw new LocalgradError('invalid-data', 'There are no batches to evaluate.');
     const sums = await totals.data<'float32'>();
     return resultOf(names, sums, samples);
   } finally {
@@ -57,12 +61,12 @@ export async function evaluateNetwork(
   }
 }
 
-/** @throws LocalgradError `misuse` that names the head */
+/** @throws LocalgradError `misuse` with the name of the head */
 export function requireMeasure(head: Head): asserts head is Head & Required<Pick<Head, 'measure'>> {
   if (head.measure !== undefined) return;
   throw new LocalgradError(
     'misuse',
-    `The head '${head.name}' at the end of the network has no method 'measure', which evaluation needs.`,
+    `The final head '${head.name}' has no method 'measure', which evaluation requires.`,
     { head: head.name },
   );
 }
@@ -77,7 +81,9 @@ function measureBatch(
   if (features !== images) features.dispose();
   if (metrics.has('loss')) return metrics;
   tf.dispose([...metrics.values()]);
-  throw new LocalgradError('misuse', `The head '${head.name}' measures no 'loss'.`, { head: head.name });
+  throw new LocalgradError('misuse', `Method 'measure' of head '${head.name}' returned no 'loss'.`, {
+    head: head.name,
+  });
 }
 
 function resultOf(names: readonly string[], sums: Float32Array, samples: number): EvaluationResult {
@@ -89,7 +95,7 @@ function resultOf(names: readonly string[], sums: Float32Array, samples: number)
   return { metrics, accuracy, loss, samples, ...diverged };
 }
 
-/** Undoes the rounding of fractions of samples to float32. */
+/** Undoes the float32 rounding of sample fractions. */
 function wholeWhere(isCount: boolean, sum: number): number {
   const whole = Math.round(sum);
   return isCount && Math.abs(sum - whole) < 0.01 ? whole : sum;

@@ -1,21 +1,21 @@
 import type { EvaluationResult } from './evaluation.js';
 
-/** Losses by objective id: unweighted means over the steps since they were last read. */
+/** Losses by objective ID: unweighted means over the steps since the previous read. */
 export type Losses = Readonly<Record<string, number>>;
 
-/** Before the first step. */
+/** Emitted before the first step. */
 export interface RunStartEvent {
   readonly type: 'run-start';
   readonly method: string;
   readonly backbone: string;
   readonly modules: number;
-  /** Id of the objective whose loss is that of the network's own classifier. */
+  /** ID of the objective of the network's own classifier. */
   readonly classifier?: string;
   readonly backend: string;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
   readonly batchSize: number;
-  /** Weights of the backbone and of the auxiliary networks. */
+  /** Number of weights, including auxiliary networks. */
   readonly parameters: number;
   readonly predictedPeakBytes: number;
   /** Number of completed steps when resuming. */
@@ -29,17 +29,17 @@ export interface EpochStartEvent {
   readonly epochs: number;
 }
 
-/** After the optimizer and the plan's hooks. */
+/** Emitted after the optimizer and the plan's hooks. */
 export interface StepEndEvent {
   readonly type: 'step-end';
-  /** Steps done since the start of the run. */
+  /** Number of completed steps since the start of the run. */
   readonly step: number;
   readonly steps: number;
   readonly epoch: number;
   readonly learningRate: number;
   /** Present once per logging interval. */
   readonly losses?: Losses;
-  /** Parts of losses by `objective/term`, beside `losses`, where heads report them. */
+  /** Parts of losses by `objective/term`, if heads report any; present together with `losses`. */
   readonly terms?: Losses;
 }
 
@@ -54,17 +54,17 @@ export interface EpochEndEvent extends EpochRecord {
   readonly epochs: number;
 }
 
-/** The last event of every run, also of one that fails. */
+/** The last event of every run, including failed ones. */
 export interface RunEndEvent {
   readonly type: 'run-end';
   readonly status: 'completed' | 'aborted' | 'failed';
-  /** Message of what ended the run, unless it completed. */
+  /** Reason why the run ended, unless it completed. */
   readonly reason?: string;
   readonly steps: number;
   readonly testAccuracy: number | null;
   readonly bestTestAccuracy: number | null;
   readonly testMetrics?: Readonly<Record<string, number>>;
-  /** Present where the last evaluation was not finite. */
+  /** Present if a metric of the last evaluation is not finite. */
   readonly diverged?: true;
   readonly seconds: number;
   readonly totalSeconds: number;
@@ -80,29 +80,29 @@ export type TrainingEvent =
   | EpochEndEvent
   | RunEndEvent;
 
-/** Summary of an epoch that has ended. */
+/** Summary of a completed epoch. */
 export interface EpochRecord {
   readonly epoch: number;
   /** Means over the epoch's steps, by objective. */
   readonly losses: Losses;
-  /** Rate of the epoch's last step. */
+  /** Learning rate of the epoch's last step. */
   readonly learningRate: number;
-  /** Training steps alone. */
+  /** Seconds of training steps, without evaluation. */
   readonly seconds: number;
   readonly imagesPerSecond: number;
-  /** Highest bytes of live tensors during the epoch's steps. */
+  /** Peak bytes of live tensors during the epoch's steps. */
   readonly peakBytes: number;
   readonly testAccuracy?: number;
   readonly testLoss?: number;
   /** All metrics of the evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
-  /** Present where a metric of the evaluation is not finite. */
+  /** Present if a metric of the evaluation is not finite. */
   readonly diverged?: true;
 }
 
 /**
- * Watches a run. Observers receive frozen events without tensors, and so cannot change training. An error that one throws
- * ends the run: a metrics file that cannot be written must not be discovered at the end.
+ * Observes a run. Observers receive frozen events without tensors, so they cannot change training. An error thrown by
+ * an observer stops the run, so that e.g. an unwritable metrics file is noticed immediately.
  */
 export interface Observer {
   observe(event: TrainingEvent): void;

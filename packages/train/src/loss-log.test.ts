@@ -14,7 +14,7 @@ function step(loss: number, term: number): StepResult {
 
 describe('LossLog', () => {
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0.25])(
-    'reads the same with and without a checkpoint in JSON in between: a term of %s',
+    'returns the same means with and without a JSON checkpoint in between, for a term of %s',
     async (term) => {
       const before = tf.memory().numTensors;
       const straight = new LossLog(compiled);
@@ -33,7 +33,7 @@ describe('LossLog', () => {
     },
   );
 
-  it('takes null, which older checkpoints hold, for a value that is not known', async () => {
+  it('reads null in older checkpoints as NaN', async () => {
     const pending = [{ id: 'final/part', isTerm: true, values: [null] }];
     const log = new LossLog(compiled, { firstStep: 1, steps: 1, pending, epoch: [] } as never);
     expect((await log.read()).terms['final/part']).toBeNaN();

@@ -4,35 +4,35 @@ import * as tf from '@tensorflow/tfjs';
 import type { Losses } from './events.js';
 import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
 
-/** Mean losses and terms over an interval of steps. */
+/** Mean losses and terms over a logging interval. */
 export interface LossReading {
   readonly losses: Losses;
   readonly terms: Losses;
 }
 
-/** What a log knows between two readings: plain data, so that an interrupted epoch ends with the same means. */
+/** State of a log as plain data, so that a resumed epoch ends with the same means. */
 export interface LossLogState {
   readonly firstStep: number;
   readonly steps: number;
-  /** Values since the last reading, in the order of steps. Terms need not be finite. */
+  /** Values logged since the previous read, in step order. May contain NaN or infinity. */
   readonly pending: readonly {
     readonly id: string;
     readonly isTerm: boolean;
     readonly values: readonly StoredNumber[];
   }[];
-  /** Sums over the epoch, of what has been read. */
+  /** Sums over the epoch of the values that have been read. */
   readonly epoch: readonly { readonly id: string; readonly sum: number; readonly count: number }[];
 }
 
 interface Series {
   readonly isTerm: boolean;
-  /** Read back already, for a checkpoint. */
+  /** Values already read back for a checkpoint. */
   values: number[];
   scalars: tf.Scalar[];
 }
 
 /**
- * Keeps the losses of an interval as tensors and reads them back at once, asynchronously: nothing on the step path waits
+ * Stores the losses of an interval as tensors and reads them back together, asynchronously, so that steps never wait
  * for the device.
  */
 export class LossLog {
@@ -53,12 +53,12 @@ export class LossLog {
     for (const { id, sum, count } of state.epoch) this.#epoch.set(id, { sum, count });
   }
 
-  /** Steps since the last reading. */
+  /** Number of steps since the previous read. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Takes over the scalars of a step. @param step from 1 */
+  /** Takes ownership of a step's scalars. @param step from 1 */
   add(step: number, result: StepResult): void {
     if (this.#steps === 0) this.#firstStep = step;
     this.#steps++;
@@ -67,9 +67,9 @@ export class LossLog {
   }
 
   /**
-   * Means since the last reading: one transfer.
+   * Means since the previous read; one transfer from the device.
    *
-   * @throws LocalgradError `non-finite-loss` that names step, objective and module
+   * @throws LocalgradError `non-finite-loss` with the step, objective and module
    */
   async read(): Promise<LossReading> {
     await this.#settle();
@@ -88,7 +88,7 @@ export class LossLog {
     return { losses, terms };
   }
 
-  /** Everything that the log knows, without ending the interval. @throws LocalgradError `non-finite-loss` */
+  /** The log's state; does not end the interval. @throws LocalgradError `non-finite-loss` */
   async state(): Promise<LossLogState> {
     await this.#settle();
     return {
@@ -101,7 +101,7 @@ export class LossLog {
     };
   }
 
-  /** Mean losses over the epoch so far; starts the next epoch. */
+  /** Returns the epoch's mean losses, and starts the next epoch. */
   endEpoch(): Losses {
     const means = Object.fromEntries([...this.#epoch].map(([id, { sum, count }]) => [id, sum / count]));
     this.#epoch.clear();
@@ -122,7 +122,7 @@ export class LossLog {
     }
   }
 
-  /** Reads what is still on the device. */
+  /** Reads the remaining values from the device. */
   async #settle(): Promise<void> {
     const entries = [...this.#series];
     const scalars = entries.flatMap(([, series]) => series.scalars);
@@ -151,11 +151,11 @@ export class LossLog {
   }
 }
 
-/** Objectives and terms may have equal names. */
+/** Distinguishes objectives and terms with equal names. */
 const seriesKey = (id: string, isTerm: boolean) => `${isTerm ? 'term' : 'loss'}:${id}`;
 const idOf = (key: string) => key.slice(5);
 
-/** The earliest step counts, and in it the earliest module: what is not finite there spreads to those after it. */
+/** Reports the earliest step, and its earliest module, because non-finite values propagate to later ones. */
 function nonFinite(
   compiled: CompiledPlan,
   bad: readonly { id: string; step: number; value: number }[],
@@ -168,7 +168,7 @@ function nonFinite(
   return new LocalgradError(
     'non-finite-loss',
     `The loss of objective '${id}' on module ${index} ${name} became ${value} at step ${step}. ` +
-      'Training is stopped; a lower learning rate or a longer warm-up usually helps.',
+      'Training was stopped; a lower learning rate or a longer warm-up usually helps.',
     { objective: id, module: index, moduleName: name, step, value },
   );
 }

@@ -2,10 +2,10 @@ import { LocalgradError } from '@localgrad/core';
 import type { CompiledPlan, PeakPrediction } from '@localgrad/engine';
 
 /**
- * Rejects a batch that cannot fit, before the first step.
+ * Rejects a batch size that does not fit in memory, before the first step.
  *
- * @param predict default: the plan's prediction for an optimizer with one slot
- * @throws LocalgradError `out-of-memory` with predicted and available bytes and the largest batch that does fit
+ * @param predict default: the plan's prediction for an optimizer with one state value per weight
+ * @throws LocalgradError `out-of-memory` with predicted bytes, available bytes and the largest batch size that fits
  */
 export function checkMemory(
   compiled: CompiledPlan,
@@ -18,9 +18,9 @@ export function checkMemory(
   const largestBatch = largestFitting(predict, batchSize, availableBytes);
   throw new LocalgradError(
     'out-of-memory',
-    `A step of '${compiled.plan.method}' with batch ${batchSize} needs ${formatBytes(predictedBytes)} (${predictedBytes} bytes predicted), ` +
+    `A step of '${compiled.plan.method}' with batch size ${batchSize} needs ${formatBytes(predictedBytes)} (${predictedBytes} bytes predicted), ` +
       `but ${formatBytes(availableBytes)} (${availableBytes} bytes) are available. ` +
-      (largestBatch > 0 ? `A batch of ${largestBatch} fits; ` : 'No batch fits; ') +
+      (largestBatch > 0 ? `The largest batch size that fits is ${largestBatch}; ` : 'No batch size fits; ') +
       "local methods with more modules, and memory 'recompute', need less.",
     { batchSize, predictedBytes, availableBytes, largestBatch },
   );

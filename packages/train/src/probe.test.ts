@@ -9,7 +9,7 @@ import { fitRidge } from './ridge.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-/** Images whose left half is brighter in class 1; labels drawn at random where `informative` is not set. */
+/** Images whose left half is brighter in class 1; labels are random if `informative` is false. */
 function batches(samples: number, seed: number, informative: boolean): BatchSource {
   return {
     samples,
@@ -38,15 +38,15 @@ describe('fitRidge', () => {
     expect(solution[1]).toBeCloseTo(2, 6);
   });
 
-  it('survives features that repeat each other, and names those that are not finite', () => {
+  it('handles collinear features, and rejects non-finite ones', () => {
     const [a = 0, b = 0] = fitRidge([2, 2, 2, 2], [4, 4], 2, 1, 1e-6);
     expect(a + b).toBeCloseTo(2, 3);
-    expect(() => fitRidge([Number.NaN], [1], 1, 1, 1e-3)).toThrow(/not finite/);
+    expect(() => fitRidge([Number.NaN], [1], 1, 1, 1e-3)).toThrow(/non-finite features/);
   });
 });
 
 describe('probeModules', () => {
-  it('finds classes that can be told apart, and finds nothing in noise; leaves no tensor behind', async () => {
+  it('separates separable classes, scores at chance on noise, and leaks no tensors', async () => {
     const scope = createScope(3);
     const backbone = backboneFactory('tiny').build({ inputShape: [8, 8, 1], classes: 2, scope });
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
@@ -61,7 +61,7 @@ describe('probeModules', () => {
     for (const accuracy of noise) expect(Math.abs(accuracy - 0.5)).toBeLessThan(0.12);
   });
 
-  it('leaves no tensor behind where a later module has diverged', async () => {
+  it('leaks no tensors if a later module has diverged', async () => {
     const scope = createScope(3);
     const backbone = backboneFactory('tiny').build({ inputShape: [8, 8, 1], classes: 2, scope });
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
@@ -73,7 +73,7 @@ describe('probeModules', () => {
       batches: batches(64, 1, true),
       testBatches: batches(64, 2, true),
     });
-    await expect(probing).rejects.toThrow(/not finite/);
+    await expect(probing).rejects.toThrow(/non-finite features/);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

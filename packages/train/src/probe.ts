@@ -7,25 +7,28 @@ import { nextTurn } from './run-setup.js';
 
 export interface ProbeOptions {
   readonly network: Network;
-  /** The probes are fitted to these images: the first epoch's. */
+  /** Images to fit the probes to; the first epoch is used. */
   readonly batches: BatchSource;
   readonly testBatches: BatchSource;
-  /** Added to the diagonal of XᵀX, relative to the diagonal's mean; X: features and a one for the bias. Default 1e-3. */
+  /**
+   * Ridge added to the diagonal of XᵀX, relative to the diagonal's mean; X contains the features and a one for the
+   * bias. Default 1e-3.
+   */
   readonly ridge?: number;
 }
 
-/** Cells a side of the grid over which features are averaged. */
+/** Cells per side of the grid over which features are averaged. */
 const cells = 2;
 
 /**
- * Linear separability of what each module hands on: a linear classifier is fitted in closed form (ridge regression on
- * one-hot labels) to the module's output, averaged over a grid of 2×2 cells, and tested on images that it has not seen.
- * The ridge is on second moments as they are: features are not centred, and the bias is penalised like any weight.
- * The network is not changed; it runs as in evaluation. After the separability probes of Alain & Bengio (arXiv
- * 1610.01644), as publications on local learning report them by layer.
+ * Measures the linear separability of each module's output: a linear classifier is fitted in closed form (ridge
+ * regression on one-hot labels) to the output, averaged over a grid of 2×2 cells, and tested on held-out images. The
+ * ridge applies to uncentered second moments, and the bias is penalized like any weight. The network runs in evaluation
+ * mode and is not changed. Follows the linear probes of Alain & Bengio (arXiv 1610.01644), which publications on local
+ * learning report by layer.
  *
  * @returns test accuracy in [0, 1] by module
- * @throws LocalgradError `invalid-data` where features are not finite, or there are no images
+ * @throws LocalgradError `invalid-data` when features are not finite, or when there are no images
  */
 export async function probeModules(options: ProbeOptions): Promise<number[]> {
   const { network, batches, testBatches, ridge = 1e-3 } = options;
@@ -64,7 +67,7 @@ export async function probeModules(options: ProbeOptions): Promise<number[]> {
   }
 }
 
-/** Features' products with themselves and with the one-hot labels. */
+/** Products of the features with themselves and with the one-hot labels. */
 type Moments = {
   readonly products: tf.Tensor2D;
   readonly targets: tf.Tensor2D;
@@ -117,7 +120,7 @@ function visitModules(
   batch.dispose();
 }
 
-/** Means over a grid of cells, and a one for the bias: [batch, cells² · channels + 1]. */
+/** Averages over a grid of cells, plus a one for the bias: [batch, cells² · channels + 1]. */
 function pooled(x: tf.Tensor4D): tf.Tensor2D {
   const [batch, height, width, channels] = x.shape;
   const rows = Math.min(cells, height);

@@ -20,7 +20,10 @@ export function fitRidge(
   let trace = 0;
   for (let index = 0; index < features; index++) trace += lower.get(index, index);
   if (!Number.isFinite(trace)) {
-    throw new LocalgradError('invalid-data', 'A probe met features that are not finite; has training diverged?');
+    throw new LocalgradError(
+      'invalid-data',
+      'A probe found non-finite features (NaN or infinity). Training has probably diverged.',
+    );
   }
   decompose(lower, ridge * (trace / features) + Number.MIN_VALUE);
   const solution = new Matrix(targets, features, outputs);
@@ -28,13 +31,13 @@ export function fitRidge(
   return solution.toFloat32();
 }
 
-/** Replaces the lower triangle of a symmetric matrix, with `added` on its diagonal, by its Cholesky factor. */
+/** Replaces the lower triangle of a symmetric matrix plus `added` on its diagonal by its Cholesky factor. */
 function decompose(lower: Matrix, added: number): void {
   for (let row = 0; row < lower.rows; row++) {
     for (let column = 0; column <= row; column++) {
       let sum = lower.get(row, column) + (row === column ? added : 0);
       for (let index = 0; index < column; index++) sum -= lower.get(row, index) * lower.get(column, index);
-      // Rounding can leave nothing of a feature that others span.
+      // Rounding can make the pivot of a collinear feature zero or negative.
       const value = row === column ? Math.sqrt(Math.max(sum, 1e-12 * added)) : sum / lower.get(column, column);
       lower.set(row, column, value);
     }

@@ -69,7 +69,7 @@ export function runStart(
   };
 }
 
-/** Lets signals, timers and input be handled between two steps. */
+/** Yields to the event loop between steps, so that signals, timers and input are handled. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === 'function') setImmediate(resolve);

@@ -4,21 +4,21 @@ import type { EpochRecord } from './events.js';
 import { LossLog } from './loss-log.js';
 import { Stopwatch } from './stopwatch.js';
 
-/** What a run has done so far; checkpoints keep it. */
+/** Progress of a run; stored in checkpoints. */
 export class RunState {
   readonly losses: LossLog;
-  /** Epochs that have ended. */
+  /** Records of the completed epochs. */
   readonly records: EpochRecord[];
-  /** Training steps alone. */
+  /** Time of training steps only. */
   readonly training: Stopwatch;
-  /** With evaluation and checkpoints. */
+  /** Time including evaluation and checkpoints. */
   readonly total: Stopwatch;
   readonly resumptions: number;
   readonly #compiled: CompiledPlan;
   step: number;
-  /** Rate of the last step. */
+  /** Learning rate of the last step. */
   learningRate = 0;
-  /** Highest bytes over all epochs that have ended. */
+  /** Peak bytes over all completed epochs. */
   peakBytes: number;
   epoch: EpochState;
 
@@ -39,12 +39,12 @@ export class RunState {
     };
   }
 
-  /** Training steps of the present epoch. */
+  /** Seconds of training steps in the current epoch. */
   get epochSeconds(): number {
     return this.training.seconds - this.epoch.secondsBefore;
   }
 
-  /** Ends the present epoch. */
+  /** Ends the current epoch. */
   endEpoch(record: EpochRecord): void {
     this.records.push(record);
     this.epoch = {
@@ -55,7 +55,7 @@ export class RunState {
     };
   }
 
-  /** For a checkpoint. */
+  /** The position of the run, for a checkpoint. */
   async progress(): Promise<TrainingProgress> {
     const { number, batchesDone, peakBytes } = this.epoch;
     return {
@@ -74,7 +74,7 @@ export class RunState {
     };
   }
 
-  /** For the result and the last event. */
+  /** Values for the result and the last event. */
   summary() {
     return {
       ...accuracies(this.records),
@@ -92,11 +92,11 @@ interface EpochState {
   readonly number: number;
   batchesDone: number;
   peakBytes: number;
-  /** Reading of the training stopwatch at the start of the epoch. */
+  /** Training seconds at the start of the epoch. */
   readonly secondsBefore: number;
 }
 
-/** The best is that of epochs whose evaluation was finite. */
+/** Last and best test accuracy; the best excludes epochs with non-finite metrics. */
 function accuracies(records: readonly EpochRecord[]) {
   const evaluated = records.filter(({ testLoss }) => testLoss !== undefined);
   const last = evaluated.at(-1);

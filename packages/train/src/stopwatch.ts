@@ -1,9 +1,9 @@
-/** Adds up the time between `start` and `stop`. */
+/** Accumulates the time between `start` and `stop`. */
 export class Stopwatch {
   #total: number;
   #startedAt: number | undefined;
 
-  /** @param seconds that have been counted before */
+  /** @param seconds initial value, from a previous process */
   constructor(seconds = 0) {
     this.#total = 1000 * seconds;
   }

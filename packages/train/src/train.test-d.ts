@@ -1,4 +1,4 @@
-// Types that programs rely on which train or run single steps; checked by the compiler, never run.
+// Types that training programs rely on; type-checked only, never run.
 import { type Clock, type Optimizer, type Schedule, startOfTraining } from '@localgrad/core';
 import {
   type Batch,
@@ -23,18 +23,18 @@ expectTypeOf(createExecutor).toEqualTypeOf<(compiled: CompiledPlan) => Executor>
 expectTypeOf(createLiteralExecutor).toEqualTypeOf<(compiled: CompiledPlan) => Executor>();
 expectTypeOf<TrainOptions['executor']>().toEqualTypeOf<((compiled: CompiledPlan) => Executor) | undefined>();
 
-// A step needs a plan, an optimizer and a clock.
+// A step requires a plan, an optimizer and a clock.
 const step = createTrainStep({ compiled, optimizer });
 expectTypeOf(step.run(batch, startOfTraining)).toEqualTypeOf<TrainStepResult>();
 expectTypeOf(step.run([batch, batch], startOfTraining).losses).toEqualTypeOf<ReadonlyMap<string, Scalar>>();
-// @ts-expect-error: no step without a clock
+// @ts-expect-error: a step requires a clock
 step.run(batch);
 expectTypeOf<StepOptions['clock']>().toEqualTypeOf<Clock | undefined>();
 
-// Batches are synchronous or asynchronous.
+// Batches can be synchronous or asynchronous.
 expectTypeOf<BatchSource['epoch']>().returns.toEqualTypeOf<Iterable<OwnedBatch> | AsyncIterable<OwnedBatch>>();
 
-// A rate is a number or a schedule; a network need not classify.
+// The learning rate is a number or a schedule; the network need not be a classifier.
 expectTypeOf<TrainOptions['learningRate']>().toEqualTypeOf<number | Schedule>();
 expectTypeOf<EvaluationResult['accuracy']>().toEqualTypeOf<number | null>();
 expectTypeOf(train).parameters.toEqualTypeOf<[options: TrainOptions]>();

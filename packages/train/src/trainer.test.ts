@@ -11,7 +11,7 @@ import { train } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-/** Two classes told apart by brightness. */
+/** Two classes that differ in brightness. */
 function toyBatches(samples: number, batchSize: number, seed = 1): BatchSource {
   const batchesPerEpoch = Math.ceil(samples / batchSize);
   return {
@@ -47,7 +47,7 @@ function setUp(method: LocalLearningMethod, modules: number, seed = 7) {
 }
 
 describe('train', () => {
-  it('emits its events in order, frozen', async () => {
+  it('emits frozen events in order', async () => {
     const { compiled, optimizer, dispose } = setUp(dgl(), 2);
     const events: TrainingEvent[] = [];
     const result = await train({
@@ -78,7 +78,7 @@ describe('train', () => {
     });
   });
 
-  it('learns, and the same seed gives the same run bit for bit', async () => {
+  it('learns, and is bit-identical for the same seed', async () => {
     const run = async (seed: number) => {
       const { compiled, optimizer, dispose } = setUp(dgl(), 3, seed);
       const result = await train({
@@ -102,7 +102,7 @@ describe('train', () => {
     expect((await run(8)).weights).not.toEqual(first.weights);
   });
 
-  it('leaves no tensor behind over 50 steps, but the optimizer state', async () => {
+  it('leaks no tensors over 50 steps; only the optimizer state remains', async () => {
     const { compiled, optimizer, dispose } = setUp(dgl(), 2);
     const warm = { compiled, optimizer, learningRate: 0.01, batches: toyBatches(8, 8), epochs: 1 };
     await train(warm);
@@ -112,7 +112,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('stops at a loss that is not finite and names step, objective and module', async () => {
+  it('stops at a non-finite loss and reports step, objective and module', async () => {
     const { compiled, optimizer, dispose } = setUp(dgl(), 3);
     const before = tf.memory().numTensors;
     const events: TrainingEvent[] = [];
@@ -133,7 +133,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('refuses a batch that cannot fit before the first step', async () => {
+  it('rejects a batch that does not fit in memory before the first step', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 2);
     const availableBytes = compiled.predict(20).peakBytes;
     const events: TrainingEvent[] = [];
@@ -155,7 +155,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('stops after the step at work when aborted', async () => {
+  it('stops after the current step when aborted', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const controller = new AbortController();
     const events: TrainingEvent[] = [];
@@ -181,7 +181,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('stops at the end of an epoch with its evaluation and a checkpoint, though none is due', async () => {
+  it('stops at the end of an epoch after its evaluation and a checkpoint, even if none is due', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -209,7 +209,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('saves by steps also where they fall on ends of epochs, and once where both are due', async () => {
+  it('saves step checkpoints also at the end of an epoch, and only once if both kinds are due', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(16, 8), epochs: 6 };
     const steps: number[] = [];
@@ -219,19 +219,19 @@ describe('train', () => {
     dispose();
   });
 
-  it('also saves whenever the policy says so, after a step or an epoch', async () => {
+  it('saves an additional checkpoint when isDue returns true, after a step or an epoch', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(16, 8), epochs: 3 };
     const steps: number[] = [];
     let asked = 0;
     const save = ({ progress }: TrainingCheckpoint) => void steps.push(progress.step);
     await train({ ...options, checkpoints: { everyEpochs: 100, isDue: () => ++asked % 2 === 0, save } });
-    // Asked after the first batch of an epoch and at its end; the end of the last one is saved anyway.
+    // Called after the first batch of an epoch and at its end; the end of the last epoch is always saved.
     expect(steps).toEqual([2, 4, 6]);
     dispose();
   });
 
-  it('goes on with test losses that are not finite, through JSON', async () => {
+  it('continues after non-finite test losses, and restores them from JSON', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const saved: TrainingCheckpoint[] = [];
     const broken: BatchSource = {
@@ -256,7 +256,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('marks evaluations that are not finite, and leaves their accuracy out of the best one', async () => {
+  it('marks non-finite evaluations as diverged, and excludes them from the best accuracy', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const events: TrainingEvent[] = [];
     const good = toyBatches(8, 8, 2);
@@ -284,7 +284,7 @@ describe('train', () => {
     dispose();
   });
 
-  it('takes asynchronous batches, and gives the same bits as with synchronous ones', async () => {
+  it('accepts asynchronous batches, with bit-identical results', async () => {
     const run = async (change: (source: BatchSource) => BatchSource) => {
       const { compiled, optimizer, dispose } = setUp(dgl(), 2);
       const options = { compiled, optimizer, learningRate: 0.05, epochs: 2 };
@@ -308,7 +308,7 @@ describe('train', () => {
     expect(await run(asynchronous)).toEqual(await run((source) => source));
   });
 
-  it('runs with another executor, and with micro-batches', async () => {
+  it('runs with a different executor, and with micro-batches', async () => {
     const run = async (more: Partial<TrainOptions>) => {
       const { compiled, optimizer, dispose } = setUp(dgl(), 2);
       const { epochs } = await train({
@@ -332,16 +332,16 @@ describe('train', () => {
     await expect(run({ accumulate: 1.5 })).rejects.toThrow(/'accumulate' is 1\.5; allowed: integers ≥ 1/);
   });
 
-  it('names weights that are not finite, before the first step', async () => {
+  it('reports non-finite weights before the first step', async () => {
     const { compiled, optimizer, dispose } = setUp(dgl(), 2);
     const weight = compiled.parameters.get('fc.weight');
     weight?.assign(tf.fill([...weight.shape], Number.POSITIVE_INFINITY));
     const running = train({ compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 });
-    await expect(running).rejects.toThrow(/'fc\.weight' of head 'classifier'.*not finite/);
+    await expect(running).rejects.toThrow(/'fc\.weight' of head 'classifier'.*non-finite/);
     dispose();
   });
 
-  it('names a final head that cannot measure, before the first step', async () => {
+  it('reports a final head without measure before the first step', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const { backbone } = compiled.network;
     const { measure: _, ...classifier } = backbone.classifier;
@@ -356,12 +356,12 @@ describe('train', () => {
       batches: toyBatches(8, 8),
     };
     await expect(train({ ...options, testBatches: toyBatches(8, 8), epochs: 1 })).rejects.toThrow(
-      /head 'classifier' at the end of the network has no method 'measure'/,
+      /final head 'classifier' has no method 'measure'/,
     );
     dispose();
   });
 
-  it('names the right options for a wrong one', async () => {
+  it('lists the allowed options for an unknown one', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 };
     await expect(train({ ...options, epoch: 2 } as never)).rejects.toThrow(/option of train 'epoch'.*epochs/);

@@ -27,61 +27,61 @@ export interface TrainOptions {
   /** Evaluated after each epoch, if given. */
   readonly testBatches?: BatchSource;
   readonly epochs: number;
-  /** Steps between two readings of the losses. Default 20; the last step of an epoch is always read. */
+  /** Number of steps between reads of the losses. Default 20; the losses are always read at the end of an epoch. */
   readonly logEvery?: number;
-  /** Epochs between two evaluations. Default 1; the last epoch is always evaluated. */
+  /** Number of epochs between evaluations. Default 1; the last epoch is always evaluated. */
   readonly evaluateEvery?: number;
   readonly observers?: readonly Observer[];
-  /** Bytes that the backend can still allocate; a batch that needs more is rejected before the first step. */
+  /** Bytes that the backend can still allocate; a batch size that needs more is rejected before the first step. */
   readonly availableBytes?: number;
   /**
-   * Stops the run after the current step, with a checkpoint if any are saved; `train` then throws the signal's reason. The
-   * last step of an epoch includes its evaluation.
+   * Stops the run after the current step, and saves a checkpoint if checkpoints are enabled; `train` then throws the
+   * signal's reason. After the last step of an epoch, the evaluation still runs.
    */
   readonly signal?: AbortSignal;
   readonly checkpoints?: CheckpointPolicy;
-  /** Resumes from this checkpoint. On the same backend the result equals that of an uninterrupted run, bit for bit. */
+  /** Resumes from this checkpoint. On the same backend the result is bit-identical to that of an uninterrupted run. */
   readonly resume?: TrainingCheckpoint;
-  /** How steps are run. Default: the engine's own executor. */
+  /** Executor that runs the steps. Default: `createExecutor` of `@localgrad/engine`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
   /** Micro-batches per step; see `createTrainStep`. Default 1. */
   readonly accumulate?: number;
-  /** Seed of the random numbers of blocks and heads (dropout). Default 0. */
+  /** Seed for the random numbers of blocks and heads (dropout). Default 0. */
   readonly seed?: number;
 }
 
 export interface TrainingResult {
-  /** Accuracy of the plain backbone after the last epoch; null without test batches, or where it does not classify. */
+  /** Accuracy of the plain backbone after the last epoch; null without test batches, or if it is not a classifier. */
   readonly testAccuracy: number | null;
   readonly bestTestAccuracy: number | null;
   /** All metrics of the last evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
-  /** Present where the last evaluation was not finite. */
+  /** Present if a metric of the last evaluation is not finite. */
   readonly diverged?: true;
-  /** Training steps alone. */
+  /** Seconds of training steps only. */
   readonly seconds: number;
-  /** With evaluation. */
+  /** Seconds including evaluation. */
   readonly totalSeconds: number;
-  /** Highest bytes of live tensors during a training step: weights, optimizer state and batch included. */
+  /** Peak bytes of live tensors during a training step, including weights, optimizer state and batch. */
   readonly peakBytes: number;
   readonly steps: number;
   readonly epochs: readonly EpochRecord[];
-  /** How often the run was resumed from a checkpoint. */
+  /** Number of times the run was resumed from a checkpoint. */
   readonly resumptions: number;
 }
 
 /**
- * Trains a compiled plan. README.md shows the loop with its events as pseudocode.
+ * Trains a compiled plan. See README.md for the training loop as pseudocode.
  *
- * @throws LocalgradError `out-of-memory` before the first step, `non-finite-loss` at a reading, `invalid-option`,
- *   `invalid-data` for weights that are not finite and for a checkpoint of another run
+ * @throws LocalgradError `out-of-memory` before the first step, `non-finite-loss` when losses are read,
+ *   `invalid-option`, `invalid-data` for non-finite weights and for a checkpoint of another run
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   checkOptions(options);
   return new Training(options).run();
 }
 
-/** One run. */
+/** A training run. */
 class Training {
   readonly #options: TrainOptions;
   readonly #step: TrainStep;
@@ -102,7 +102,7 @@ class Training {
     const { compiled, optimizer, batches, epochs, resume, signal } = this.#options;
     const state = this.#state;
     try {
-      // Under the eyes of the meter: restored tensors count like created ones.
+      // Measured by the meter, so that restored tensors count like created ones.
       if (resume !== undefined) restoreRun(compiled, optimizer, resume);
       await checkWeights(compiled);
       this.#emit(runStart(this.#options, this.#step.predict(batches.batchSize).peakBytes));
@@ -147,7 +147,7 @@ class Training {
     const steps = epochs * batches.batchesPerEpoch;
     this.#emit({ type: 'step-end', step, steps, epoch: epoch.number, learningRate, ...reading });
     await nextTurn();
-    // The end of an epoch is saved with its evaluation; only there can a run stop after its last step.
+    // Checkpoints at the end of an epoch include the evaluation, so a run stops there only after it.
     if (isLast) return;
     if (this.#isSaveDue()) await this.#save();
     signal?.throwIfAborted();
@@ -190,7 +190,7 @@ class Training {
     };
   }
 
-  /** The head that ends the network: of the plan's final objective, if it reads the last module. */
+  /** The final head of the network: that of the plan's final objective, if it reads the last module. */
   #finalHead(): Head {
     const { compiled } = this.#options;
     const { backbone, modules } = compiled.network;
@@ -237,7 +237,7 @@ function isDue(count: number, every: number | undefined): boolean {
   return every !== undefined && count % every === 0;
 }
 
-/** Terms are left out where no head reports any. */
+/** Omits terms if no head reports any. */
 function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
   return Object.keys(terms).length === 0 ? { losses } : { losses, terms };
 }

@@ -1,7 +1,7 @@
 import type { Backbone, Network, Parameter } from '@localgrad/core';
 import type { Layouted } from '@localgrad/nn';
 
-/** What weights are loaded into and written from. */
+/** A network or backbone whose weights are loaded or written. */
 export type WeightsOwner = Backbone | Network;
 
 export function backboneOf(owner: WeightsOwner): Backbone {
@@ -18,13 +18,13 @@ export function backboneParameters(owner: WeightsOwner): Map<string, Parameter> 
   return inModuleOrder(parameters);
 }
 
-/** Values of a parameter, in our layout. */
+/** Reads a parameter's values, in our layout. */
 export async function valuesOf({ value, shape }: Parameter): Promise<Layouted> {
-  // A copy: some backends hand out their own memory, which later steps write to.
+  // A copy, because some backends return their own memory, which later steps overwrite.
   return { shape, data: Float32Array.from(await value.data<'float32'>()) };
 }
 
-/** Blocks list weights before statistics; PyTorch keeps those of a layer together. */
+/** Reorders parameters: blocks list weights before statistics, whereas PyTorch keeps those of a layer together. */
 function inModuleOrder(parameters: ReadonlyMap<string, Parameter>): Map<string, Parameter> {
   const layers = new Map<string, [string, Parameter][]>();
   for (const entry of parameters) {

@@ -1,12 +1,12 @@
 import { LocalgradError, type ParameterScope } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn';
 
-/** Values that a network may have beyond a file's: small differences are listed tensor by tensor, later. */
+/** Number of values by which a network may exceed a file; smaller differences are reported per tensor later. */
 const slack = 1_000_000;
 
 /**
- * A scope that makes no more parameters than a file has values for: a description, which may say anything, is measured
- * against the tensors before its network is built and initialized.
+ * A scope that limits the parameters to the number of values in a file, so that a network from an untrusted description
+ * is not built if it is larger than the file's tensors.
  *
  * @throws LocalgradError `shape-mismatch` in `parameter`
  */

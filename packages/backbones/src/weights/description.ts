@@ -3,24 +3,24 @@ import { type JsonObject, LocalgradError, type ParameterScope, type Shape3, shor
 import type { TensorFile } from '@localgrad/nn';
 import { backboneFactory } from '../registry.js';
 
-/** The metadata entry of a weights file that says whose weights they are. */
+/** Metadata entry of a weights file that describes the backbone. */
 export const descriptionKey = 'localgrad';
 
 const largestSide = 16_384;
 const mostClasses = 1_000_000;
 
-/** What the network was fed with: (value / 255 − mean) / deviation, by channel. */
+/** Normalization of the network's input: (value / 255 − mean) / deviation, per channel. */
 export interface InputNormalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
-/** What a weights file may tell besides the backbone. */
+/** Optional information in a weights file besides the backbone. */
 export interface WeightsExtra {
   readonly normalization?: InputNormalization;
 }
 
-/** What rebuilds the backbone that a weights file belongs to. */
+/** Information in a weights file to rebuild the backbone. */
 export interface WeightsDescription extends WeightsExtra {
   /** The backbone's config. */
   readonly backbone: JsonObject;
@@ -34,9 +34,9 @@ export function describe({ config, inputShape, classes }: Backbone, extra: Weigh
 }
 
 /**
- * The description in a file's metadata; undefined where it has none: files of others.
+ * Reads the description from a file's metadata; undefined for files not written by localgrad.
  *
- * @throws LocalgradError `invalid-data` when it is not as it should be
+ * @throws LocalgradError `invalid-data` when the description is invalid
  */
 export function readDescription({ metadata }: TensorFile, where: string): WeightsDescription | undefined {
   const text = metadata[descriptionKey];
@@ -53,7 +53,7 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
   const { backbone, inputShape, classes } = description ?? {};
   const isCount = (value: unknown, most: number) =>
     typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most;
-  if (typeof backbone?.backbone !== 'string') fail("names no backbone; expected backbone: { backbone: 'resnet32', … }");
+  if (typeof backbone?.backbone !== 'string') fail("has no backbone; expected backbone: { backbone: 'resnet32', … }");
   if (
     !Array.isArray(inputShape) ||
     inputShape.length !== 3 ||
@@ -65,7 +65,7 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
     fail(`has classes ${shown(classes)}; expected an integer from 1 to ${mostClasses}`);
   }
   const { normalisation, ...rest } = description as WeightsDescription & { normalisation?: InputNormalization };
-  // Files from before version 0.1.0 spell the key this way.
+  // Files written before version 0.1.0 use this spelling.
   const result = normalisation === undefined ? rest : { normalization: normalisation, ...rest };
   if (result.normalization !== undefined && !isNormalization(result.normalization)) {
     fail(`has normalization ${shown(result.normalization)}; expected { mean, deviation }, one number per channel each`);
@@ -79,7 +79,7 @@ function isNormalization(value: Partial<InputNormalization> | null): boolean {
   return isNumbers(value?.mean) && isNumbers(value?.deviation);
 }
 
-/** The backbone that a description is of, with fresh weights in `scope`. @throws LocalgradError */
+/** Builds the described backbone with newly initialized weights in `scope`. @throws LocalgradError */
 export function buildDescribed(description: WeightsDescription, scope: ParameterScope): Backbone {
   const { backbone, inputShape, classes } = description;
   const { backbone: name, ...options } = backbone;

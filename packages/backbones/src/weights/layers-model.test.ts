@@ -12,7 +12,7 @@ import { largestDifference, scoresOf, tinyResNet } from './weights.fixture.js';
 let server: Server | undefined;
 afterEach(() => server?.close());
 
-/** Loads the files as a web page does. */
+/** Loads the files over HTTP, as a web page does. */
 async function load({ model, weights }: LayersModelFiles): Promise<tf.LayersModel> {
   const contents: Record<string, string | Uint8Array> = { '/model.json': model, '/weights.bin': weights };
   const started = createServer(({ url = '' }, response) => {
@@ -24,7 +24,7 @@ async function load({ model, weights }: LayersModelFiles): Promise<tf.LayersMode
   return tf.loadLayersModel(`http://127.0.0.1:${(started.address() as AddressInfo).port}/model.json`);
 }
 
-/** Gives batch norms other statistics and scales than those of a fresh network. */
+/** Changes the statistics and scales of the batch norms from their initial values. */
 function unsettle(backbone: Backbone): void {
   let seed = 0;
   for (const parameter of backboneParameters(backbone).values()) {
@@ -51,11 +51,11 @@ describe('models of TensorFlow.js layers', () => {
     ['resnet14, odd and oblong images', cifarResNet({ depth: 14, width: 3 }), [9, 7, 1]],
     ['resnet8, maps of one pixel', cifarResNet({ depth: 8, widths: [3, 2, 2, 2] }), [2, 1, 3]],
     ['tiny', tinyNet(), [8, 8, 3]],
-  ] as const)('score as the backbone does: %s', async (_, factory, inputShape) => {
+  ] as const)('return the same class scores as the backbone: %s', async (_, factory, inputShape) => {
     expect(await differenceOf(factory.build({ inputShape, classes: 5, scope: createScope(2) }))).toBeLessThan(1e-5);
   });
 
-  it('leave nothing behind, and say how images are normalized', async () => {
+  it('leak no tensors, and record the input normalization', async () => {
     const backbone = tinyResNet();
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
     const before = tf.memory().numTensors;
@@ -70,7 +70,7 @@ describe('models of TensorFlow.js layers', () => {
     expect(weights.length).toBe(4 * values);
   });
 
-  it('are refused for networks of other kinds', async () => {
+  it('are rejected for unsupported networks', async () => {
     const other = { ...tinyResNet(), name: 'vgg16' };
     const error = await layersModelFiles(other).catch((reason: unknown) => reason);
     expect(LocalgradError.isInstance(error) && error.code).toBe('invalid-option');

@@ -3,24 +3,24 @@ import * as tf from '@tensorflow/tfjs';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
 import { describe, descriptionKey, type WeightsExtra } from './description.js';
 
-/** The backbones whose blocks `build` knows. */
+/** The backbones supported by `build`. */
 const known = /^(?:resnet\d+|tiny)$/;
-/** PyTorch's, which ours is. */
+/** Epsilon of PyTorch's batch norm, which ours uses too. */
 const epsilon = 1e-5;
 
-/** A network in the format that `tf.loadLayersModel` reads. */
+/** A network in the format of `tf.loadLayersModel`. */
 export interface LayersModelFiles {
-  /** `model.json`; names `weights.bin` as its weights. */
+  /** `model.json`; refers to `weights.bin` for the weights. */
   readonly model: string;
   /** `weights.bin` */
   readonly weights: Uint8Array;
 }
 
 /**
- * A trained backbone as a functional model of TensorFlow.js layers, for inference: convolutions, batch norms with the running
- * statistics, sums, ReLUs, global average pooling and a dense layer. Input: normalized images [batch, height, width,
- * channels]; output: class scores before softmax, [batch, classes]. How images are normalized stands in the model's metadata
- * (`userDefinedMetadata.localgrad`).
+ * A trained backbone as a functional model of TensorFlow.js layers, for inference: convolutions, batch norms with the
+ * running statistics, sums, ReLUs, global average pooling and a dense layer. Input: normalized images [batch, height,
+ * width, channels]; output: class scores before softmax, [batch, classes]. The input normalization is stored in the
+ * model's metadata (`userDefinedMetadata.localgrad`).
  *
  * @throws LocalgradError `invalid-option` for backbones other than CIFAR ResNets
  */
@@ -42,7 +42,7 @@ export async function layersModelFiles(owner: WeightsOwner, extra: WeightsExtra 
   }
 }
 
-/** Translates blocks to layers that hold the same weights. */
+/** Converts blocks to layers with the same weights. */
 class LayersNetwork {
   readonly #backbone: Backbone;
   readonly #parameters: ReadonlyMap<string, Parameter>;
@@ -88,7 +88,7 @@ class LayersNetwork {
     const padding = (kernelSize - 1) / 2;
     let padded = x;
     if (padding > 0) {
-      // 'same' would pad on one side alone where the stride is 2.
+      // With stride 2, 'same' would pad on one side only.
       const layer = tf.layers.zeroPadding2d({ name: `${name}.padding`, padding: [padding, padding] });
       padded = layer.apply(x) as tf.SymbolicTensor;
     }
@@ -119,7 +119,7 @@ class LayersNetwork {
   }
 }
 
-/** On maps of one pixel any stride does the same. */
+/** Stride of a block; on feature maps of one pixel, all strides are equivalent. */
 function strideOf({ inputShape, outputShape }: Block): number {
   return outputShape[0] < inputShape[0] || outputShape[1] < inputShape[1] ? 2 : 1;
 }

@@ -6,31 +6,31 @@ import { descriptionKey, readDescription, type WeightsDescription } from './desc
 import { nameUnder, prefixOf } from './prefix.js';
 import { backboneName, batchNormOf, isAuxiliary, isAverageCounter, withoutWrappers } from './reference-names.js';
 
-/** How a file's tensors lie. */
+/** Axis order of a file's tensors. */
 export type WeightsLayout = 'pytorch' | 'localgrad';
 
 export interface LoadedWeights {
   readonly layout: WeightsLayout;
-  /** What the file says of itself; undefined for files of others. */
+  /** Description in the file; undefined for files not written by localgrad. */
   readonly description?: WeightsDescription;
-  /** Tensors that went into the network. */
+  /** Number of loaded tensors. */
   readonly loaded: number;
-  /** Tensors that a backbone does not have: of auxiliary networks, and those outside the prefix. */
+  /** Tensors that were not loaded: those of auxiliary networks, and those outside the prefix. */
   readonly skipped: readonly string[];
-  /** Prefix of the network's names in the file, as `model.`, which was dropped; undefined where there was none. */
+  /** Prefix of the network's names in the file, e.g. `model.`, which was removed; undefined if there was none. */
   readonly prefix?: string;
 }
 
 /**
- * Loads weights and running statistics from a safetensors file: our own, or the state dict of a reference network in
- * PyTorch (`conv1.weight`, `layer1.0.bn1.running_mean`, `fc.weight`; convolutions [out, in, height, width]). Which of the
- * two it is follows from metadata, or from shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`), a prefix of the
- * whole network (`model.`, `net.`, `ema.`) and counters of batch norms are dropped. Tensors of auxiliary networks are returned
- * as `skipped`.
+ * Loads weights and running statistics from a safetensors file: written by localgrad, or the state dict of a reference
+ * network in PyTorch (`conv1.weight`, `layer1.0.bn1.running_mean`, `fc.weight`; convolutions [out, in, height, width]).
+ * The layout is detected from the metadata or the shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`), a
+ * prefix of the whole network (`model.`, `net.`, `ema.`) and batch-norm counters are removed. Tensors of auxiliary
+ * networks are returned as `skipped`.
  *
- * @param where the file's name, for messages
- * @throws LocalgradError `invalid-data` for no safetensors file; `shape-mismatch` that lists every tensor that is missing,
- *   unexpected or of another shape or type: nothing is changed then
+ * @param where file name used in messages
+ * @throws LocalgradError `invalid-data` for an invalid safetensors file; `shape-mismatch` that lists every missing or
+ *   unexpected tensor and every wrong shape or type. In both cases nothing is changed.
  */
 export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'safetensors data'): LoadedWeights {
   const file = readSafetensors(bytes, where);
@@ -47,7 +47,7 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
     const expected = shapeIn(layout, parameter.shape);
     if (found === undefined) problems.push(`missing '${name}' [${expected.join(', ')}]`);
     else if (found.dtype !== 'F32' && found.dtype !== 'F64')
-      problems.push(`'${name}' has type ${found.dtype}, no float`);
+      problems.push(`'${name}' has type ${found.dtype}; expected a float type`);
     else if (!sameShape(found.shape, expected)) {
       problems.push(`'${name}' has shape [${shortened(found.shape.join(', '))}] instead of [${expected.join(', ')}]`);
     } else {
@@ -62,7 +62,7 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
     const { name, inputShape, classes } = backboneOf(owner);
     throw new LocalgradError(
       'shape-mismatch',
-      `${where}: these are not the weights of ${name} with ${inputShape[2]} channels of input and ${classes} classes: ${listed(problems)}.`,
+      `${where}: the tensors do not match ${name} with ${inputShape[2]} input channels and ${classes} classes: ${listed(problems)}.`,
       { where, problems, layout },
     );
   }
@@ -82,7 +82,7 @@ function listed(problems: readonly string[]): string {
   return problems.slice(0, most).join('; ') + (rest > 0 ? `; and ${rest} more` : '');
 }
 
-/** Tensors by our names, without what a backbone has not. */
+/** Selects the backbone's tensors, by our names. */
 function ofBackbone(
   stored: ReadonlyMap<string, StoredTensor>,
   parameters: ReadonlyMap<string, Parameter>,
@@ -108,7 +108,10 @@ function ofBackbone(
   return { tensors, skipped };
 }
 
-/** Names are the same in both, so shapes tell; PyTorch's where both fit, as with three channels everywhere. */
+/**
+ * Detects the layout from the shapes, because both use the same names; PyTorch's if both match, e.g. with three
+ * channels everywhere.
+ */
 function likelierLayout(
   parameters: ReadonlyMap<string, Parameter>,
   tensors: ReadonlyMap<string, StoredTensor>,

@@ -2,16 +2,16 @@ import { LocalgradError, shown } from '@localgrad/core';
 import { backboneName, withoutWrappers } from './reference-names.js';
 
 /**
- * The prefix under which a state dict holds a network (`model.`, `net.`, `ema.`): that with the most of the expected names.
- * Empty where none has more than half of them.
+ * Detects the prefix of a network in a state dict (`model.`, `net.`, `ema.`): the one with the most expected names.
+ * Empty if no prefix has more than half of them.
  *
- * @param names of the file's tensors, without wrappers
+ * @param names of the file's tensors, without wrapper prefixes
  * @param expected our names of the network's tensors
- * @throws LocalgradError `invalid-data` when several prefixes hold a whole network each
+ * @throws LocalgradError `invalid-data` when several prefixes contain a complete network
  */
 export function prefixOf(names: Iterable<string>, expected: readonly string[], where: string): string {
   const wanted = new Set(expected);
-  // The first name of a network finds its candidates; one file may hold thousands of tensors, but few of these.
+  // Candidates are found by the network's first name, of which a file contains few even if it has thousands of tensors.
   const anchors = ['conv1.weight', ...expected.slice(0, 1)];
   const found = new Map<string, number>();
   const all = [...names];
@@ -31,14 +31,14 @@ export function prefixOf(names: Iterable<string>, expected: readonly string[], w
     const choice = alike.map(shown).join(' and ');
     throw new LocalgradError(
       'invalid-data',
-      `${where}: contains the network ${alike.length} times, under ${choice}. Keep one of them: python -c "from safetensors.torch import load_file, save_file; p = '${alike[0]}'; save_file({k[len(p):]: v for k, v in load_file('FILE').items() if k.startswith(p)}, 'one.safetensors')".`,
+      `${where}: the file contains the network ${alike.length} times, with the prefixes ${choice}. Keep one of them: python -c "from safetensors.torch import load_file, save_file; p = '${alike[0]}'; save_file({k[len(p):]: v for k, v in load_file('FILE').items() if k.startswith(p)}, 'one.safetensors')".`,
       { where, prefixes: alike },
     );
   }
   return best[0];
 }
 
-/** A file's name of a tensor in a network under `prefix`; undefined for tensors outside it. */
+/** Removes the prefix from a tensor's name; undefined for tensors without the prefix. */
 export function nameUnder(prefix: string, fullName: string): string | undefined {
   const name = withoutWrappers(fullName);
   return name.startsWith(prefix) ? name.slice(prefix.length) : undefined;

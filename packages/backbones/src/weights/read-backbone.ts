@@ -12,10 +12,10 @@ export interface ReadBackbone extends LoadedWeights {
 }
 
 /**
- * Builds the backbone that a file's weights are of, and loads them: from the description in files of ours, else from names
- * and shapes of a CIFAR ResNet's state dict.
+ * Builds the backbone of a weights file and loads the weights. The architecture is read from the description in files
+ * written by localgrad, otherwise inferred from the names and shapes of a CIFAR ResNet's state dict.
  *
- * @param imageSize height and width of images, for files that do not tell; default 32 × 32
+ * @param imageSize height and width of the images, for files without a description; default 32 × 32
  * @throws LocalgradError `invalid-data`, `shape-mismatch`
  */
 export function readBackbone(
@@ -33,10 +33,10 @@ export function readBackbone(
   return { backbone, ...loadWeights(backbone, bytes, where) };
 }
 
-/** Names in every CIFAR ResNet, the first of them also the first of the network. */
+/** Tensor names in every CIFAR ResNet; the first is also the network's first tensor. */
 const landmarks = ['conv1.weight', ...[1, 2, 3].map((stage) => `layer${stage}.0.conv1.weight`), 'fc.weight'];
 
-/** Depth from the number of blocks, widths, channels and classes from shapes, in PyTorch's layouts. */
+/** Infers the depth from the number of blocks, and widths, channels and classes from the shapes in PyTorch's layout. */
 function resnetOf(
   stored: ReadonlyMap<string, StoredTensor>,
   [height, width]: readonly [number, number],
@@ -65,7 +65,7 @@ function resnetOf(
   ) {
     throw new LocalgradError(
       'invalid-data',
-      `${where}: no CIFAR ResNet's state dict: it needs conv1.weight, fc.weight and as many blocks layer1.…, layer2.… and layer3.…, but has ${perStage.join(', ')} of them. Its tensors: ${someOf([...stored.keys()])}.`,
+      `${where}: not the state dict of a CIFAR ResNet: it needs conv1.weight, fc.weight and equal numbers of blocks in layer1, layer2 and layer3, but has ${perStage.join(', ')}. Its tensors: ${someOf([...stored.keys()])}.`,
       { where, blocks: perStage },
     );
   }

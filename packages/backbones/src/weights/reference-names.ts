@@ -1,14 +1,14 @@
-/** How the reference code names what a state dict holds (methods.md §1). */
+/** Tensor names in state dicts of the reference code (docs/methods/networks.md §1). */
 
-/** What `DataParallel` and `torch.compile` put before every name. */
+/** Prefixes added by `DataParallel` and `torch.compile`. */
 const wrappers = /^(?:module\.|_orig_mod\.)+/;
-/** Networks beside the backbone, of InfoPro, DGL and MLAAN. */
+/** Auxiliary networks of InfoPro, DGL and MLAAN. */
 const auxiliary = /^(?:aux_classifier|net_classifier|decoder)_\d+_|^(?:Aug|EMA)_Net\./;
 export function withoutWrappers(name: string): string {
   return name.replace(wrappers, '');
 }
 
-/** Our name of a tensor of the backbone: the same but for MLAAN's classifier. */
+/** Our name of a backbone tensor; differs from the reference name only for MLAAN's classifier. */
 export function backboneName(reference: string): string {
   return reference.replace(/^fc64\./, 'fc.');
 }
@@ -17,15 +17,15 @@ export function isAuxiliary(reference: string): boolean {
   return auxiliary.test(reference);
 }
 
-/** The number of models that `AveragedModel` of `torch.optim.swa_utils` has averaged, beside the wrapped network. */
+/** The counter of averaged models that `AveragedModel` of `torch.optim.swa_utils` stores besides the network. */
 export function isAverageCounter(reference: string): boolean {
   return reference === 'n_averaged';
 }
 
-/** A batch norm counts batches in a tensor that PyTorch reads only where its momentum is None. */
+/** The batch counter of a batch norm, which PyTorch reads only if its momentum is None. */
 const counter = 'num_batches_tracked';
 
-/** Name of the batch norm whose counter a tensor is; undefined for other tensors. */
+/** Name of the batch norm of a counter tensor; undefined for other tensors. */
 export function batchNormOf(reference: string): string | undefined {
   return reference.endsWith(`.${counter}`) ? reference.slice(0, -counter.length - 1) : undefined;
 }

@@ -11,7 +11,9 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import { cifarResNet } from '../resnet.js';
 
-/** Made by `tools/oracles/pytorch-weights.py make`: a wrapped network's state dict, `input` and `logits`. */
+/**
+ * The state dict of a wrapped network with `input` and `logits`; created by `tools/oracles/pytorch-weights.py make`.
+ */
 export function pytorchReference() {
   const bytes = readFileSync(new URL('./fixtures/resnet8-pytorch.safetensors', import.meta.url));
   const { tensors, metadata } = readSafetensors(bytes);
@@ -22,7 +24,7 @@ export function pytorchReference() {
   return { stateDict: { tensors: state, metadata }, images: () => tf.tensor4d(input.data, [3, 8, 8, 3]), logits };
 }
 
-/** The reference's network in ours, with weights of its own. */
+/** Our version of the reference network, with different weights. */
 export function tinyResNet(seed = 1, classes = 5): Backbone {
   const factory = cifarResNet({ depth: 8, widths: [2, 2, 3, 4] });
   return factory.build({ inputShape: [8, 8, 3], classes, scope: createScope(seed) });
@@ -44,7 +46,7 @@ export function largestDifference(a: Float32Array, b: Float32Array): number {
     : Infinity;
 }
 
-/** The file with some tensors changed, added, or (undefined) left out. */
+/** The file with some tensors replaced, added, or (if undefined) removed. */
 export function changed(file: TensorFile, changes: Readonly<Record<string, StoredTensor | undefined>>): Uint8Array {
   const tensors = new Map(file.tensors);
   for (const [name, tensor] of Object.entries(changes)) {

@@ -23,7 +23,7 @@ function thrownBy(act: () => unknown): LocalgradError {
 }
 
 describe("PyTorch's state dicts", () => {
-  it('give the scores that PyTorch gives', () => {
+  it('yield the same class scores as in PyTorch', () => {
     const backbone = tinyResNet();
     expect(largestDifference(scoresOf(backbone, images()), logits)).toBeGreaterThan(0.1);
     const loaded = loadWeights(backbone, writeSafetensors(stateDict));
@@ -31,7 +31,7 @@ describe("PyTorch's state dicts", () => {
     expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
   });
 
-  it('come out as they went in: names, types, order and layouts', async () => {
+  it('are preserved by loading and writing: names, types, order and layouts', async () => {
     const backbone = tinyResNet();
     loadWeights(backbone, writeSafetensors(stateDict));
     const written = readSafetensors(await pytorchFile(backbone)).tensors;
@@ -44,7 +44,7 @@ describe("PyTorch's state dicts", () => {
     }
   });
 
-  it('build their own network', () => {
+  it('are enough to build the network', () => {
     const tensors = new Map([...stateDict.tensors].map(([name, tensor]) => [`_orig_mod.${name}`, tensor]));
     const bytes = writeSafetensors({ tensors, metadata: {} });
     const { backbone } = readBackbone(bytes, { scope: createScope(1), imageSize: [8, 8] });
@@ -52,12 +52,12 @@ describe("PyTorch's state dicts", () => {
     expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
     const noNetwork = changed(stateDict, { 'module.layer2.0.conv1.weight': undefined });
     expect(() => readBackbone(noNetwork, { scope: createScope(1), where: 'x.safetensors' })).toThrow(
-      /x\.safetensors: no CIFAR ResNet's state dict.*has 1, 0, 1/,
+      /x\.safetensors: not the state dict of a CIFAR ResNet.*has 1, 0, 1/,
     );
   });
 
   it.each(['model.', 'net.', 'student.backbone.'])(
-    'lose the prefix %s of the whole network, in the wrapper of an averaged model too',
+    'can have the prefix %s, also inside the wrapper of an averaged model',
     (prefix) => {
       const tensors = new Map(
         [...stateDict.tensors].map(([name, tensor]) => [name.replace('module.', prefix), tensor]),
@@ -73,29 +73,30 @@ describe("PyTorch's state dicts", () => {
     },
   );
 
-  it('of torch.optim.swa_utils.AveragedModel are read without its counter', () => {
+  it('of torch.optim.swa_utils.AveragedModel are read without their counter', () => {
     const bytes = changed(stateDict, { n_averaged: zeros([]) });
     expect(loadWeights(tinyResNet(), bytes)).toMatchObject({ skipped: ['n_averaged'] });
   });
 
-  it('with two networks, as weights and their moving average, are rejected with the way to keep one', () => {
+  it('with two networks (weights and their moving average) are rejected with a command that keeps one', () => {
     const copies = ['model.', 'ema_model.'].flatMap((prefix) =>
       [...stateDict.tensors].map(([name, tensor]) => [name.replace('module.', prefix), tensor] as const),
     );
     const bytes = writeSafetensors({ tensors: new Map(copies), metadata: {} });
-    const message = /contains the network 2 times, under 'model\.' and 'ema_model\.'\. Keep one of them: python -c/;
+    const message =
+      /contains the network 2 times, with the prefixes 'model\.' and 'ema_model\.'\. Keep one of them: python -c/;
     expect(() => loadWeights(tinyResNet(), bytes)).toThrow(message);
     expect(() => readBackbone(bytes, { scope: createScope(1) })).toThrow(message);
   });
 
-  it('with one name twice name both', () => {
+  it('with a duplicate tensor are rejected with both names', () => {
     const bytes = changed(stateDict, { '_orig_mod.fc.bias': zeros([5]) });
     expect(() => loadWeights(tinyResNet(), bytes)).toThrow(
       /duplicate 'fc\.bias': it also appears as '_orig_mod\.fc\.bias'/,
     );
   });
 
-  it('may hold auxiliary networks, which are left out, and the classifier of MLAAN', () => {
+  it('can contain auxiliary networks, which are skipped, and the classifier of MLAAN', () => {
     const { tensors } = stateDict;
     const bytes = changed(stateDict, {
       'module.aux_classifier_1_0.head.0.weight': zeros([1]),
@@ -109,7 +110,7 @@ describe("PyTorch's state dicts", () => {
     expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
   });
 
-  it('that do not fit are told in one error, and change nothing', () => {
+  it('that do not match are reported in one error, and change nothing', () => {
     const backbone = tinyResNet();
     const before = scoresOf(backbone, images());
     const bytes = changed(stateDict, {
@@ -127,13 +128,13 @@ describe("PyTorch's state dicts", () => {
     expect(message).toContain("'fc.weight' has shape [7, 4] instead of [5, 4]");
     expect(message).toContain("unexpected 'layer4.0.conv1.weight' [1, 2]");
     expect(message).toContain("unexpected 'elsewhere.num_batches_tracked'");
-    expect(message).toContain("'layer1.0.bn1.weight' has type I32");
+    expect(message).toContain("'layer1.0.bn1.weight' has type I32; expected a float type");
     expect(scoresOf(backbone, images())).toEqual(before);
   });
 });
 
 describe('our own weights files', () => {
-  it('say what they are of, and come back bit for bit', async () => {
+  it('describe their backbone, and are restored bit-identically', async () => {
     const backbone = tinyResNet(3);
     const normalization = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
     const bytes = await weightsFile(backbone, { normalization });
@@ -159,7 +160,7 @@ describe('our own weights files', () => {
     expect(description).not.toHaveProperty('normalisation');
   });
 
-  it('are known by their shapes where the description is gone', async () => {
+  it('are recognized by their shapes without a description', async () => {
     const backbone = tinyResNet(3);
     const { tensors } = readSafetensors(await weightsFile(backbone));
     const other = tinyResNet(4);
@@ -167,12 +168,12 @@ describe('our own weights files', () => {
     expect(scoresOf(other, images())).toEqual(scoresOf(backbone, images()));
   });
 
-  it('refuse descriptions that say nothing', async () => {
+  it('are rejected for invalid descriptions', async () => {
     const { tensors } = readSafetensors(await weightsFile(tinyResNet()));
     const withText = (localgrad: string) => () =>
       loadWeights(tinyResNet(), writeSafetensors({ tensors, metadata: { localgrad } }), 'x.safetensors');
     expect(withText('{')).toThrow(/x\.safetensors: its metadata 'localgrad' is not JSON/);
-    expect(withText('null')).toThrow(/names no backbone/);
+    expect(withText('null')).toThrow(/has no backbone/);
     expect(withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8]}')).toThrow(/has inputShape \[8,8\]/);
     expect(
       withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8,3],"classes":5,"normalization":{"mean":1}}'),
@@ -190,7 +191,7 @@ describe('our own weights files', () => {
     ],
     ['a wide network', { backbone: { backbone: 'resnet8', width: 4096 } }, /description does not match its tensors/],
     ['wide images', { inputShape: [8, 8, 16_384] }, /description does not match its tensors/],
-  ])('are measured against the tensors before a network is built: %s', async (_, change, message) => {
+  ])('are compared with the number of values before a network is built: %s', async (_, change, message) => {
     const { tensors } = readSafetensors(await weightsFile(tinyResNet()));
     const localgrad = JSON.stringify({
       backbone: { backbone: 'resnet8' },

@@ -4,9 +4,9 @@ import { describe, descriptionKey, type WeightsExtra } from './description.js';
 import { batchCounterAfter } from './reference-names.js';
 
 /**
- * A safetensors file of a backbone's weights and running statistics in our names and layouts (convolutions
- * [height, width, in, out], dense [in, out]). Its metadata `localgrad` is JSON of
- * `{ backbone, inputShape, classes, normalization }`, from which `readBackbone` builds the network again.
+ * Writes a backbone's weights and running statistics to a safetensors file with our names and layouts (convolutions
+ * [height, width, in, out], dense [in, out]). Its metadata `localgrad` is JSON of `{ backbone, inputShape, classes,
+ * normalization }`, from which `readBackbone` rebuilds the network.
  */
 export async function weightsFile(owner: WeightsOwner, extra: WeightsExtra = {}): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
@@ -20,9 +20,9 @@ export async function weightsFile(owner: WeightsOwner, extra: WeightsExtra = {})
 }
 
 /**
- * A safetensors file that is the state dict of the reference network in PyTorch, layouts and all: what
- * `load_state_dict(safetensors.torch.load_file(…), strict=True)` takes. The counters `num_batches_tracked` are 0: PyTorch reads
- * them only for batch norms without momentum.
+ * Writes a safetensors file with the state dict of the reference network in PyTorch, including its layouts, for
+ * `load_state_dict(safetensors.torch.load_file(…), strict=True)`. The counters `num_batches_tracked` are 0; PyTorch
+ * reads them only for batch norms without momentum.
  */
 export async function pytorchFile(owner: WeightsOwner): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
@@ -31,6 +31,6 @@ export async function pytorchFile(owner: WeightsOwner): Promise<Uint8Array> {
     const counter = batchCounterAfter(name);
     if (counter !== undefined) tensors.set(counter, { dtype: 'I64', shape: [], data: Float64Array.of(0) });
   }
-  // `format` is what safetensors' own loaders ask for.
+  // The loaders of safetensors require `format`.
   return writeSafetensors({ tensors, metadata: { format: 'pt' } });
 }

@@ -13,7 +13,7 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
     description,
     automatic: true,
     async probe() {
-      if (!isNode) return { available: false, reason: 'Runs in Node only.', device: '', hardware: false };
+      if (!isNode) return { available: false, reason: 'Available in Node only.', device: '', hardware: false };
       const gpus = wantsGpu ? await nvidiaGpus() : [];
       const device = wantsGpu ? (gpus[0]?.name ?? '') : await cpuName();
       const trial = await tryPackage(packageName);

@@ -10,7 +10,7 @@ describe('why native TensorFlow does not work', () => {
     ['The Node.js native addon module (tfjs_binding.node) can not be found at path: /x', /install script did not run/],
     ['libtensorflow.so.2: cannot open shared object file: No such file', /does not find libtensorflow\.so\.2/],
     ['libcudart.so.11.0: cannot open shared object file: No such file', /libcudart\.so\.11\.0 is missing.*CUDA 11\.2/],
-    ["/lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by y)", /GLIBCXX_3\.4\.32 is not here/],
+    ["/lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by y)", /GLIBCXX_3\.4\.32 is missing/],
     ['util_1.isNullOrUndefined is not a function', /Node 23 removed/],
     ['something else\nat line', /cannot be loaded: something else$/],
   ])('%s', (message, reason) => {
@@ -19,12 +19,12 @@ describe('why native TensorFlow does not work', () => {
     expect(verdict.howToGetIt).toBeTruthy();
   });
 
-  it('tells a crash, and what an illegal instruction means', () => {
+  it('reports a crash, and explains an illegal instruction', () => {
     expect(explainFailure(name, failed('', 'SIGILL')).reason).toMatch(/SIGILL.*lacks instructions/);
     expect(explainFailure(name, failed('', 'SIGSEGV')).reason).toMatch(/SIGSEGV/);
   });
 
-  it('sends GPUs that are too new for CUDA 11.2 to webgpu', () => {
+  it('recommends webgpu for GPUs that are too new for CUDA 11.2', () => {
     const gpu = parseGpu('NVIDIA H100 80GB HBM3, 550.54.15, 9.0, 81559');
     expect(gpu).toEqual({
       name: 'NVIDIA H100 80GB HBM3',
@@ -44,7 +44,7 @@ describe('why native TensorFlow does not work', () => {
     expect(judge('gpu', { ...works, gpu: true }, true, [older]).available).toBe(true);
   });
 
-  it('needs no GPU for the processor', () => {
+  it('does not require a GPU for the processor backend', () => {
     expect(explainAbsence(name, false, []).howToGetIt).toMatch(/setup tensorflow/);
     expect(explainAbsence(name, true, []).reason).toMatch(/No NVIDIA driver/);
     expect(judge(name, { works: true, tensorflow: '2.15.0', gpu: false }, false, []).available).toBe(true);

@@ -1,4 +1,4 @@
-/** What NVIDIA's driver tells of one GPU. */
+/** A GPU as reported by NVIDIA's driver. */
 export interface NvidiaGpu {
   readonly name: string;
   readonly driver: string;
@@ -16,18 +16,18 @@ async function ask(query: string): Promise<string[]> {
   });
 }
 
-/** The machine's NVIDIA GPUs; empty without a driver. */
+/** Lists the machine's NVIDIA GPUs; empty without a driver. */
 export async function nvidiaGpus(): Promise<NvidiaGpu[]> {
   return (await ask('--query-gpu=name,driver_version,compute_cap,memory.total')).map(parseGpu);
 }
 
-/** One line of `nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total`. */
+/** Parses one line of `nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total`. */
 export function parseGpu(line: string): NvidiaGpu {
   const [name = '', driver = '', capability = '', mebibytes = ''] = line.split(',').map((field) => field.trim());
   return { name, driver, computeCapability: Number(capability), memoryBytes: Number(mebibytes) * 2 ** 20 };
 }
 
-/** Bytes of GPU memory that this process holds, as the driver tells; undefined where it tells nothing of it. */
+/** Bytes of GPU memory used by a process, according to the driver; undefined if the driver does not list it. */
 export async function processGpuBytes(pid: number): Promise<number | undefined> {
   const rows = (await ask('--query-compute-apps=pid,used_memory')).map((line) => line.split(',').map(Number));
   const mine = rows.filter(([id]) => id === pid);

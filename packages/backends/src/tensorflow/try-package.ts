@@ -1,7 +1,7 @@
 import { type Trial, tryTensorflow } from '@localgrad/tensorflow-kernels';
 import { findOptional } from '../optional-module.js';
 
-/** Starts a native package in a process of its own; undefined if it is not installed. */
+/** Loads a native package in a separate process; undefined if it is not installed. */
 export async function tryPackage(packageName: string): Promise<Trial | undefined> {
   const folder = await findOptional(packageName);
   return folder === undefined ? undefined : tryTensorflow(folder);

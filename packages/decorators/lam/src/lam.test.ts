@@ -63,7 +63,7 @@ describe('the published tables', () => {
     expect(plan.objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(count);
   });
 
-  it('are those of methods.md §5.4', () => {
+  it('are those of docs/methods/lam.md §3', () => {
     const eight = chains(32, 8) ?? [];
     expect([0, 2, 3, 5, 6].map((module) => text(eight[module]))).toEqual([
       '20 30 32 34',
@@ -188,7 +188,7 @@ describe('a step', () => {
     expect([trained.has(augmented), trained.has(average), trained.has(live)]).toEqual([true, false, true]);
     const now = value(live);
     expect(now).not.toEqual(start);
-    // v + mⁿ·(e − v), here n = 1 (methods.md §9).
+    // v + mⁿ·(e − v), here n = 1 (docs/methods/lam.md §2).
     value(average).forEach((entry, index) => {
       expect(entry).toBeCloseTo(0.75 * (start[index] as number) + 0.25 * (now[index] as number), 6);
     });

@@ -37,8 +37,8 @@ const resnet110Blocks: PublishedTable['chains'] = [
 ];
 
 /**
- * The tables that MLAAN's code uses (methods.md §5.4). Where the stem is a module of its own (16 and 55 modules, as the
- * paper counts) it has the chain of the first block, and the others keep theirs.
+ * The tables that MLAAN's code uses (docs/methods/lam.md §3). Where the stem is a module of its own (16 and 55 modules,
+ * as the paper counts) it has the chain of the first block, and the others keep theirs.
  */
 const tables: Readonly<Record<string, readonly PublishedTable[]>> = {
   resnet32: [

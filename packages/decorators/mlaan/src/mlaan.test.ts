@@ -42,7 +42,7 @@ describe('mlaan', () => {
     expect(mlaan(greedy()).plan(network).method).toBe('mlaan(greedy)');
   });
 
-  it('officialCode sets every switch of methods.md §5.8, and single options override it', () => {
+  it('officialCode sets every switch of docs/methods/mlaan.md §2, and single options override it', () => {
     const same = lam(
       mlm(greedy(), { incompleteWindows: 'skip', finalLoss: 'cascaded', statisticsUpdates: 'perForward' }),
       {

@@ -11,7 +11,8 @@ import { type MlmOptions, mlm, mlmOptionNames } from '@localgrad/mlm';
 export interface MlaanOptions extends MlmOptions, LamOptions {
   /**
    * `clean` (default): every module has both losses, every average moves, statistics are updated once a step.
-   * `officialCode`: what the published training script computes (methods.md §5.2, §5.8). Single options override both.
+   * `officialCode`: what the published training script computes (docs/methods/mlaan.md §2, §3). Single options override
+   * both.
    */
   readonly variant?: 'clean' | 'officialCode';
 }

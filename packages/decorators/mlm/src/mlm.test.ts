@@ -104,7 +104,7 @@ describe('mlm', () => {
   });
 
   it.each<[MlmOptions, number[][]]>([
-    // methods.md §7.1: two forwards of the first and last module, three of the others, one of the stem.
+    // docs/methods/engine.md §4: two forwards of the first and last module, three of the others, one of the stem.
     [{ window: 2, incompleteWindows: 'skip' }, [[1, 2], [3], [3], [3], [2]]],
     [{ window: 3, incompleteWindows: 'skip' }, [[1, 2], [3], [4], [3], [2]]],
     [{ window: 2 }, [[2, 2], [3], [3], [3], [2]]],

@@ -31,7 +31,7 @@ export interface MlmOptions {
   readonly finalLoss?: 'both' | 'cascaded';
   /**
    * Running statistics take in a batch `once` (default), or `perForward`: as often as the reference code, which runs a
-   * module once for itself and once for each window that it is part of (methods.md §7.4).
+   * module once for itself and once for each window that it is part of (docs/methods/engine.md §6).
    */
   readonly statisticsUpdates?: 'once' | 'perForward';
 }

@@ -44,7 +44,7 @@ describe('dgl', () => {
     // By hand: 3·(c² + 2c) + 2·((4c)² + 8c) + 4c·10 + 10.
     const auglocal = [16, 32, 64].map((c) => 3 * (c * c + 2 * c) + 2 * (16 * c * c + 8 * c) + 40 * c + 10);
     expect(headSizes()).toEqual(auglocal);
-    // methods.md §3.4, §2.5.
+    // docs/methods/heads.md §1, §2.
     expect(headSizes({ head: '1c2f' })).toEqual([10_186, 28_170, 46_602]);
     expect(headSizes({ head: 'dgl-128x512' })).toEqual([635_146, 637_194, 641_290]);
     expect(headSizes({ head: '0c2f', featureDimension: 12 })[0]).toBe(16 * 12 + 12 + 120 + 10);

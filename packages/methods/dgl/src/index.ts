@@ -4,14 +4,14 @@ import { type HeadFactoryOptions, headFactory, type NamedHeadFactory } from '@lo
 export interface DglOptions extends HeadFactoryOptions {
   /**
    * Auxiliary head by name: `auglocal-dgl` (default), `dgl-mlp-sr`, `dgl-mlp`, `dgl-cnn`, `dgl-128x512`, `0c1f` … `2c2f`
-   * (methods.md §2.3, §2.5, §3.4); or a head factory of your own.
+   * (docs/methods/heads.md §1, §2); or your own head factory.
    */
   readonly head?: string | NamedHeadFactory;
 }
 
 /**
- * Decoupled Greedy Learning, synchronous (Belilovsky et al., ICML 2020; methods.md §2): every module but the last is
- * trained by the cross-entropy of an auxiliary classifier of its own.
+ * Decoupled Greedy Learning, synchronous (Belilovsky et al., ICML 2020; docs/methods/dgl.md §1): every module but the
+ * last is trained by the cross-entropy of an auxiliary classifier of its own.
  *
  * @throws LocalgradError `unknown-name` for heads and options
  */

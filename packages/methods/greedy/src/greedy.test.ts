@@ -26,7 +26,7 @@ describe('greedy', () => {
       const built = head.factory?.build(context as unknown as HeadContext, scope.scope(head.key));
       return built?.parameters.reduce((sum, parameter) => sum + parameter.size, 0);
     });
-    // methods.md §3.4: 0c1f at 16, 32 channels.
+    // docs/methods/heads.md §1: 0c1f at 16, 32 channels.
     expect(sizes).toEqual([170, 170, 330]);
     expect(plan.objectives.at(-1)?.head.factory).toBeUndefined();
     expect(() => validatePlan(plan, 4)).not.toThrow();

@@ -2,7 +2,8 @@ import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@l
 import { headFactory } from '@localgrad/nn';
 
 /**
- * Greedy supervised learning: every module has the smallest head there is, pooling and one dense layer (methods.md §4.1).
+ * Greedy supervised learning: every module has the smallest head there is, pooling and one dense layer
+ * (docs/methods/greedy.md §1).
  *
  * @param options it has none; anything given is refused (`dgl` takes a head)
  * @throws LocalgradError `unknown-name`

@@ -58,7 +58,7 @@ function reconstructionWeights(options: InfoProOptions, modules: number): number
 }
 
 describe('infopro', () => {
-  it('interpolates over the modules (methods.md §3.2)', () => {
+  it('interpolates over the modules (docs/methods/infopro.md §2)', () => {
     const expected = [5, 4.1667, 3.3333, 2.5, 1.6667, 0.8333];
     const found = reconstructionWeights({ ixx1: 5, ixx2: 0 }, 8);
     expect(found).toHaveLength(6);

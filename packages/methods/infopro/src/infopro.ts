@@ -19,7 +19,7 @@ import {
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {
-  /** Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (methods.md §3.4). */
+  /** Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (docs/methods/heads.md §1). */
   readonly head?: string;
   /** What estimates I(h, y): `softmax` cross-entropy (default) or the supervised contrastive loss (`contrast`). */
   readonly loss?: 'softmax' | 'contrast';
@@ -35,7 +35,7 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
   readonly lambdaIndex?: 'module' | 'stage';
 }
 
-/** InfoPro's own for CIFAR-10, ResNet-32 at 16 modules (methods.md §3.2). */
+/** InfoPro's own for CIFAR-10, ResNet-32 at 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
 const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
@@ -112,7 +112,7 @@ function networkWeights(options: InfoProOptions, modules: number): InfoProWeight
   return { ixx1, ixy1, ixx2, ixy2 };
 }
 
-/** r_k of methods.md §3.2. */
+/** r_k of docs/methods/infopro.md §2. */
 function ratio({ lambdaIndex }: InfoProOptions, { modules }: Network, module: number): number {
   const steps = modules.length - 2;
   if (lambdaIndex !== 'stage') return steps <= 0 ? 0 : module / steps;

@@ -14,7 +14,9 @@ export interface InfoProWeights {
 
 type Row = readonly [ixx1: number, ixy1: number, ixx2: number, ixy2: number];
 
-/** Weights that InfoPro's scripts give for contrastive 1c2f heads (methods.md §3.2), by number of modules. */
+/**
+ * Weights that InfoPro's scripts give for contrastive 1c2f heads (docs/methods/infopro.md §3), by number of modules.
+ */
 const rows: Readonly<Record<string, Readonly<Record<number, Row>>>> = {
   'cifar10-resnet32': { 2: [5, 1, 0, 0], 4: [6, 0, 1, 2], 8: [5, 0, 0, 2], 16: [5, 0.05, 0.2, 0.5] },
   'cifar10-resnet110': { 2: [5, 0.5, 0, 0], 4: [1, 0, 0, 1], 8: [5, 0, 0, 1], 16: [5, 0, 0.5, 1] },

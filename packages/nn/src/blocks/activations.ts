@@ -27,12 +27,12 @@ export function sigmoid(name: string, shape: Shape3): Block {
     apply: (x) => sigmoidOf(x),
     pullBack: (dy, _input, output) => consume(dy, () => mul(dy, mul(output, sub(1, output)))),
     applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
-    // 1 − y, y·(1 − y) and the product live together.
+    // 1 − y, y·(1 − y) and the product are alive at the same time.
     pullBackPeakBytes: (batchSize) => 3 * bytesOf(shape, batchSize),
   });
 }
 
-/** [n, h, w, c] → [n, 1, 1, h·w·c], rows first and channels last. */
+/** [n, h, w, c] → [n, 1, 1, h·w·c], in row-major order with channels last. */
 export function flatten(name: string, shape: Shape3): Block {
   return parameterless({
     name,
@@ -46,7 +46,7 @@ export function flatten(name: string, shape: Shape3): Block {
   });
 }
 
-/** Runs `compute` in a tidy and disposes `dy` after it. */
+/** Runs `compute` in a tidy, then disposes `dy`. */
 export function consume(dy: Tensor4D, compute: () => Tensor4D): Tensor4D {
   const result = tidy(compute);
   dy.dispose();

@@ -32,7 +32,7 @@ const cases: [string, () => Block, ReferenceFunction][] = [
   ['flatten', () => flatten('f', maps), (x) => maps4(rows(x))],
   ['global average pool', () => globalAveragePool('p', maps), (x) => tf.mean(x, [1, 2], true)],
   ['average pool, tiling', () => averagePool('p', maps, 2), (x) => tf.avgPool(x, 2, 2, 'valid')],
-  ['average pool, with a rest', () => averagePool('p', [7, 5, 3], 2), (x) => tf.avgPool(x, 2, 2, 'valid')],
+  ['average pool, with a remainder', () => averagePool('p', [7, 5, 3], 2), (x) => tf.avgPool(x, 2, 2, 'valid')],
   ['adaptive pool, tiling', () => adaptiveAveragePool('p', maps, [3, 2]), (x) => tf.avgPool(x, 2, 2, 'valid')],
   ['max pool', () => maxPool({ name: 'p', inputShape: maps }), (x) => tf.maxPool(x, 3, 2, 1)],
   [
@@ -100,11 +100,12 @@ const cases: [string, () => Block, ReferenceFunction][] = [
 ];
 
 describe.each(cases)('%s', (name, create, reference) => {
-  it('has the gradients of the tape', () => {
+  it('matches the gradients of the tape', () => {
     checkBlock(create(), reference, { batch: 4 });
   });
 
-  // A sum is told on the safe side where no input gradient is wanted; heads, which always want one, check it.
+  // The cost of a sum is an upper bound if no input gradient is requested; heads, which always request one, are checked
+  // exactly.
   if (name.startsWith('sum')) return;
   it('predicts its bytes', () => {
     checkCost(create(), name === 'batch norm' || name === 'sequential' ? 64 : 8, 0.05);
@@ -124,7 +125,7 @@ describe('values from PyTorch', () => {
     expect(apply(adaptiveAveragePool('p', [5, 1, 1], [3, 1]), ramp([5, 1, 1]))).toEqual([0.5, 2, 3.5]);
   });
 
-  it('adaptive pooling of one pixel repeats it', () => {
+  it('adaptive pooling repeats a single pixel', () => {
     expect(apply(adaptiveAveragePool('p', [1, 1, 1], [2, 2]), tf.fill([1, 1, 1, 1], 3))).toEqual([3, 3, 3, 3]);
   });
 
@@ -133,7 +134,7 @@ describe('values from PyTorch', () => {
     expect(apply(maxPool({ name: 'p', inputShape: [4, 4, 1] }), x)).toEqual([-2, -2, -2, -2]);
   });
 
-  it('up-sampling keeps the corners', () => {
+  it('upsampling preserves the corners', () => {
     const found = apply(bilinearUpsample('u', [2, 1, 1], [4, 1]), ramp([2, 1, 1]));
     [0, 1 / 3, 2 / 3, 1].forEach((value, index) => {
       expect(found[index]).toBeCloseTo(value, 6);
@@ -148,14 +149,14 @@ describe('values from PyTorch', () => {
 });
 
 describe('sequential', () => {
-  it('refuses blocks that do not fit, and none', () => {
+  it('rejects incompatible blocks and an empty list', () => {
     expect(() => sequential('net', [relu('a', maps), relu('b', vector)])).toThrow(
-      /'a' gives 6×4×3, but 'b' takes 1×1×5/,
+      /'a' outputs 6×4×3, but 'b' expects 1×1×5/,
     );
     expect(() => sequential('net', [])).toThrow(/no blocks/);
   });
 
-  it('refuses a pass of another block', () => {
+  it('rejects a pass of another block', () => {
     const [a, b] = [relu('a', maps), relu('b', maps)];
     const x = tf.ones([1, ...maps]) as tf.Tensor4D;
     const pass = a.forward(x, trainingMode);
@@ -169,7 +170,7 @@ describe('sequential', () => {
   });
 });
 
-it('frozen parameters get no gradient', () => {
+it('frozen parameters receive no gradient', () => {
   const root = scope();
   const frozen = {
     prefix: '',
@@ -188,13 +189,13 @@ it('frozen parameters get no gradient', () => {
 });
 
 describe('parallelSum', () => {
-  it('refuses blocks whose shapes differ', () => {
+  it('rejects blocks whose shapes differ', () => {
     expect(() => parallelSum('sum', relu('a', maps), relu('b', vector))).toThrow(
       /inputShape of 'a' is 6×4×3, of 'b' 1×1×5/,
     );
   });
 
-  it('sends gradients through frozen weights, but none into them', () => {
+  it('propagates gradients through frozen weights without computing gradients for them', () => {
     const inner = scope();
     const options = { name: 'b', inputShape: maps, channels: 3 };
     const learnable = basicBlock({ ...options, scope: inner.scope('0') });
@@ -213,13 +214,13 @@ describe('parallelSum', () => {
 });
 
 describe('withStatisticsUpdates', () => {
-  // methods.md §9: after one batch with mean s from r = 0.
+  // docs/methods/engine.md §6: after one batch with mean s from r = 0.
   it.each([
     [1, 0.1],
     [2, 0.19],
     [3, 0.271],
     [4, 0.3439],
-  ])('%i updates take in %f of a batch', (updates, share) => {
+  ])('%i updates give a batch the weight %f', (updates, share) => {
     const block = withStatisticsUpdates(batchNorm({ name: 'b', scope: scope(), inputShape: [1, 1, 1] }), updates);
     block.forward(tf.tensor4d([1, 2, 3, 6], [4, 1, 1, 1]), trainingMode).release();
     expect(block.statistics[0]?.value.dataSync()[0]).toBeCloseTo(3 * share, 5);

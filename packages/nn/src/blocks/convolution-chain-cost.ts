@@ -9,7 +9,9 @@ import {
 } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 
-/** The cost of a chain: its forward and VJP replayed on a ledger, for kernels that write into consumed buffers. */
+/**
+ * Computes a chain's cost by replaying its forward pass and VJP on a ledger, for kernels that reuse consumed buffers.
+ */
 export function chainCost(structure: ChainStructure): BlockCost {
   const { units, shortcut, recompute } = structure;
   const projection = typeof shortcut === 'string' ? undefined : shortcut;
@@ -58,7 +60,7 @@ function vjpPeak(
   const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release) => {
     const vectors = vectorPairBytes(unit.norm.channels);
     ledger.take(vectors);
-    // dx and the masked cotangent go into the buffers of dy and x where those are given up.
+    // dx and the masked cotangent reuse the buffers of dy and x if these are released.
     const buffers = (ownsInput ? 2 : 1) - (wantMasked ? 2 : 1);
     if (buffers > 0) ledger.give(bytes(unit) * buffers);
     else ledger.take(-bytes(unit) * buffers);

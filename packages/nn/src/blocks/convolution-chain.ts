@@ -31,7 +31,7 @@ export interface ChainOptions extends ChainStructure {
   readonly replicate: (scope: ParameterScope) => Block;
 }
 
-/** A projection's: its 1×1 convolution costs little, so that its output is made again rather than kept. */
+/** Residual of a projection: its 1×1 convolution is cheap, so its output is recomputed instead of stored. */
 type ProjectionResidual = Omit<UnitResidual, 'z'> & { readonly z?: Tensor4D };
 
 interface Residuals {
@@ -40,10 +40,10 @@ interface Residuals {
 }
 
 /**
- * Convolutions with batch norm in a row, with an optional shortcut: stems, BasicBlock and Bottleneck alike.
+ * A sequence of convolutions with batch norm and an optional shortcut; implements stems, BasicBlock and Bottleneck.
  *
- * The backward holds little more than the residuals: every cotangent is written over a tensor that is no longer
- * needed, and only one recomputed activation is alive at a time.
+ * The backward pass needs little more memory than the residuals: every cotangent overwrites a tensor that is no longer
+ * needed, and at most one recomputed activation is alive at a time.
  */
 export class ConvolutionChain implements FrugalBlock {
   readonly name: string;
@@ -68,12 +68,12 @@ export class ConvolutionChain implements FrugalBlock {
     this.parameters = all.flatMap(unitParameters);
     this.statistics = all.flatMap(unitStatistics);
     this.cost = chainCost(options);
-    // Without a shortcut the last ReLU's mask follows from the convolution's output alone.
+    // Without a shortcut, the last ReLU's mask can be recomputed from the convolution's output.
     this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu && options.recomputeOutput !== true };
     this.replicate = options.replicate;
   }
 
-  /** The same block, weights and all, for callers that do not keep its output for the backward. */
+  /** A view of the same block, sharing its weights, for callers that do not keep its output for the backward pass. */
   withRecomputedOutput(): ConvolutionChain {
     return new ConvolutionChain({ ...this.#structure, recomputeOutput: true });
   }
@@ -120,7 +120,7 @@ export class ConvolutionChain implements FrugalBlock {
     const { masked } = cotangent;
     let shortcutCotangent = masked;
     if (this.#projection !== undefined && masked !== undefined) {
-      // Before the main path: its residual and the masked cotangent go as early as possible.
+      // Runs before the main path, so that its residual and the masked cotangent are freed as early as possible.
       shortcutCotangent = this.#unproject(
         this.#projection,
         { ...(residuals.shortcut as ProjectionResidual), ...(projected === undefined ? {} : { z: projected }) },
@@ -166,7 +166,7 @@ export class ConvolutionChain implements FrugalBlock {
     return { input: dx, parameters: gradients };
   }
 
-  /** What the last ReLU let through, and the projection's convolution where that had to be made again for it. */
+  /** The mask of the last ReLU, and the projection's convolution output if computing the mask required it. */
   #lastMask(
     pass: Pass,
     residuals: Residuals,
@@ -189,7 +189,7 @@ export class ConvolutionChain implements FrugalBlock {
     return { mask, projected };
   }
 
-  /** Backward through one unit's batch norm (and the ReLU after it). Consumes dy. */
+  /** Backward pass through one unit's batch norm (and the ReLU after it). Consumes dy. */
   #throughNorm(
     index: number,
     residuals: Residuals,
@@ -212,7 +212,7 @@ export class ConvolutionChain implements FrugalBlock {
       wantMasked,
     });
     keepNormGradients(unit, gradient, want, gradients);
-    // The recomputation of this unit's activation is behind us: its statistics go with z.
+    // This unit's activation has been recomputed already, so its statistics are freed together with z.
     if (want.release) dispose([statistics.mean, statistics.variance]);
     return gradient;
   }
@@ -244,7 +244,7 @@ export class ConvolutionChain implements FrugalBlock {
     return { residual: rest, output };
   }
 
-  /** Backward through the projection. Consumes g; returns the input's cotangent if it is wanted. */
+  /** Backward pass through the projection. Consumes g; returns the input's cotangent if requested. */
   #unproject(
     unit: ConvolutionUnit,
     { z, statistics }: ProjectionResidual,
@@ -259,7 +259,7 @@ export class ConvolutionChain implements FrugalBlock {
       x: z ?? kernels.conv2d(x, filterOf(unit), unit.geometry),
       normalization: normalization(unit.norm, statistics),
       mask: 'none',
-      // What was made again is ours to overwrite.
+      // A recomputed tensor is owned here and can be overwritten.
       overwriteInput: want.release || this.#structure.recompute,
       wantMasked: false,
     });

@@ -4,18 +4,18 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { normalization, updateRunningStatistics } from './batch-norm-parameters.js';
 import { type ConvolutionUnit, isTrained } from './convolution-unit.js';
 
-/** What a unit's forward leaves for its backward. */
+/** Tensors that a unit's forward pass stores for its backward pass. */
 export interface UnitResidual {
   /** The convolution's output. */
   readonly z: Tensor4D;
   readonly statistics: BatchStatistics;
-  /** The activation after it, where it is kept. */
+  /** The activation after it, if it is stored. */
   readonly y?: Tensor4D;
 }
 
 /**
- * Batch norm after a unit's convolution, with an optional residual and ReLU; in training with the batch's statistics,
- * which the running ones take in. z is kept for the backward; in evaluation nothing is, and z is consumed.
+ * Batch norm after a unit's convolution, with an optional residual and ReLU. Training uses the batch's statistics,
+ * updates the running ones, and stores z for the backward pass; evaluation stores nothing and consumes z.
  */
 export function normalizeUnit(
   unit: ConvolutionUnit,

@@ -11,7 +11,7 @@ import type { Tensor4D } from '@tensorflow/tfjs';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm } from './batch-norm-parameters.js';
 
-/** A convolution without bias followed by batch norm: the brick of which residual networks are built. */
+/** A convolution without bias followed by batch norm, the building block of residual networks. */
 export interface ConvolutionUnit {
   readonly weight: Parameter;
   readonly norm: BatchNormParameters;
@@ -20,17 +20,17 @@ export interface ConvolutionUnit {
   readonly outputShape: Shape3;
 }
 
-/** What a chain is made of. */
+/** Structure of a chain. */
 export interface ChainStructure {
-  /** Convolution + batch norm each; a ReLU stands between them. */
+  /** Convolutions with batch norm, separated by ReLUs. */
   readonly units: readonly ConvolutionUnit[];
-  /** What is added before the last activation: nothing, the input, or its projection. */
+  /** Added before the last activation: nothing, the input, or its projection. */
   readonly shortcut: 'none' | 'identity' | ConvolutionUnit;
-  /** A ReLU at the end. */
+  /** Whether the chain ends with a ReLU. */
   readonly relu: boolean;
-  /** Keep only convolution outputs and recompute batch norm and ReLU in the backward: half the memory. */
+  /** Store only convolution outputs, and recompute batch norm and ReLU in the backward pass: half the memory. */
   readonly recompute: boolean;
-  /** Nobody keeps the output for the backward: its last ReLU's mask is recomputed there. */
+  /** The output is not kept for the backward pass, which recomputes the last ReLU's mask. */
   readonly recomputeOutput?: boolean;
 }
 
@@ -71,7 +71,7 @@ export function convolvedShape(
   if (shape[0] < 1 || shape[1] < 1) {
     throw new LocalgradError(
       'shape-mismatch',
-      `A ${kernelSize}×${kernelSize} window with padding ${padding} does not fit on a map of ${formatShape(inputShape)}.`,
+      `A ${kernelSize}×${kernelSize} window with padding ${padding} does not fit in a feature map of ${formatShape(inputShape)}.`,
       { inputShape, kernelSize, stride, padding },
     );
   }
@@ -98,7 +98,7 @@ export function filterOf({ weight }: ConvolutionUnit): Tensor4D {
   return weight.value as Tensor4D;
 }
 
-/** Frozen parameters get no gradient. */
+/** Whether the parameter receives gradients; false if frozen. */
 export function isTrained(parameter: Parameter): boolean {
   return parameter.kind === 'weight';
 }

@@ -23,7 +23,7 @@ const build = (per: 'element' | 'channel' | 'sample', name = 'drop', rate = 0.25
 const ones = (batch = 40) => tf.ones([batch, ...shape]) as tf.Tensor4D;
 
 describe.each(['element', 'channel', 'sample'] as const)('dropout per %s', (per) => {
-  it('keeps the mean, and drops what belongs together', () => {
+  it('preserves the mean, and drops whole units', () => {
     const [x, block] = [ones(), build(per)];
     const draws = 40;
     let mean = 0;
@@ -41,12 +41,12 @@ describe.each(['element', 'channel', 'sample'] as const)('dropout per %s', (per)
       output.dispose();
     }
     expect(seen).toEqual(new Set([0, Math.fround(4 / 3)]));
-    // Standard deviation of one mask entry: √(rate/(1 − rate)); four of the mean's.
+    // Standard deviation of one mask entry: √(rate/(1 − rate)); tolerance: four standard errors of the mean.
     const entries = draws * 40 * { element: 128, channel: 8, sample: 1 }[per];
     expect(Math.abs(mean - 1)).toBeLessThan(4 * Math.sqrt(1 / 3 / entries));
   });
 
-  it('has the VJP of the mask that its key and full name give', () => {
+  it('computes the VJP with the mask determined by key and full name', () => {
     const block = build(per);
     const x = randomTensor([3, ...shape], createRandom(1)) as tf.Tensor4D;
     const dy = randomTensor([3, ...shape], createRandom(2)) as tf.Tensor4D;
@@ -61,14 +61,14 @@ describe.each(['element', 'channel', 'sample'] as const)('dropout per %s', (per)
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('draws other numbers for another step, part, seed, or name', () => {
+  it('samples different masks for different steps, parts, seeds and names', () => {
     const x = ones(64);
     const draw = (mode: Mode, name?: string) => [...build(per, name).forward(x, mode).output.dataSync()].join();
     const drawn = [draw(noisy(0)), draw(noisy(1)), draw(noisy(0, 1)), draw(noisy(0, 0, 4)), draw(noisy(0), 'other')];
     expect(new Set(drawn).size).toBe(drawn.length);
   });
 
-  it('is the identity in evaluation, and without a key', () => {
+  it('is the identity in evaluation mode and without a noise key', () => {
     const block = build(per);
     const reference = (x: tf.Tensor4D) => tf.clone(x);
     checkBlock(block, reference);
@@ -84,7 +84,7 @@ describe.each(['element', 'channel', 'sample'] as const)('dropout per %s', (per)
 });
 
 describe('stochasticDepth', () => {
-  it('drops samples, and gets noise of its own in a replica', () => {
+  it('drops samples, and uses its own noise in a replica', () => {
     const block = stochasticDepth({ name: 'depth', scope: createScope(1), inputShape: shape, rate: 0.5 });
     const x = ones(64);
     const kept = (one: typeof block) => [...tf.mean(one.forward(x, noisy(1)).output, [1, 2, 3]).dataSync()];
@@ -100,7 +100,7 @@ describe('stochasticDepth', () => {
 });
 
 describe('dropout within a head', () => {
-  it('is the same in every forward of a step, so that gradients are those of the loss', () => {
+  it('uses the same mask in every forward pass of a step, so that gradients match the loss', () => {
     const scope = createScope(2);
     const blocks = [
       flatten('flatten', [2, 2, 3]),
@@ -124,7 +124,7 @@ describe('dropout within a head', () => {
     expect(lossAt(0, 5)).not.toBe(loss.dataSync()[0]);
   });
 
-  it('reaches blocks inside of a sequential', () => {
+  it('is active for blocks inside a sequential', () => {
     const block = sequential('s', [build('element', 'a'), build('element', 'b')]);
     const x = ones(2);
     const values = block.forward(x, noisy(1)).output.dataSync();
@@ -133,7 +133,7 @@ describe('dropout within a head', () => {
   });
 });
 
-it('noiseRandom depends on seed, step, part, and name alone', () => {
+it('noiseRandom depends only on seed, step, part and name', () => {
   const key = { seed: 1, step: 2, part: 3 };
   const draw = (one: typeof key, name = 'a') => noiseRandom(one, name).uniform();
   expect(draw(key)).toBe(draw({ ...key }));

@@ -20,18 +20,18 @@ import type { FrugalBlock } from './vjp-reads.js';
 
 export interface DropoutOptions {
   readonly name: string;
-  /** Scope whose prefix, with the name, identifies the block's random numbers. */
+  /** Scope whose prefix, together with the name, identifies the block's random numbers. */
   readonly scope: ParameterScope;
   readonly inputShape: Shape3;
   /** Probability of dropping a value; in [0, 1). */
   readonly rate: number;
-  /** What is dropped together: single values, a sample's channels, or samples. Default `element`. */
+  /** Unit that is dropped: a single value, a channel of a sample, or a whole sample. Default `element`. */
   readonly per?: 'element' | 'channel' | 'sample';
 }
 
 /**
- * Inverted dropout: in training, drops values at random and scales the others by 1/(1 − rate). The identity in
- * evaluation, and in passes without a noise key. The mask is drawn again in the backward pass instead of being kept.
+ * Inverted dropout: in training, sets random values to 0 and scales the others by 1/(1 − rate). The identity in
+ * evaluation mode and in passes without a noise key. The backward pass regenerates the mask instead of storing it.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -43,7 +43,7 @@ export function dropout(options: DropoutOptions): Block {
   return new Dropout(options);
 }
 
-/** Stochastic depth for the branch of a residual block: drops whole samples. Put it last in the branch. */
+/** Stochastic depth for the branch of a residual block: drops whole samples. Place it at the end of the branch. */
 export function stochasticDepth(options: Omit<DropoutOptions, 'per'>): Block {
   rejectUnknownKeys('stochasticDepth', options, ['name', 'scope', 'inputShape', 'rate']);
   return dropout({ ...options, per: 'sample' });
@@ -58,7 +58,7 @@ class Dropout implements FrugalBlock {
   readonly statistics: readonly Parameter[] = [];
   readonly cost: BlockCost;
   readonly #options: DropoutOptions;
-  /** Identifies the random numbers. */
+  /** Full name, which identifies the block's random numbers. */
   readonly #fullName: string;
   readonly #maskShape: Shape3;
 

@@ -1,4 +1,4 @@
-/** Adds up what is alive and remembers the highest sum: costs are told by replaying a block's allocations on it. */
+/** Tracks allocated bytes and their peak. Costs are computed by replaying a block's allocations on a ledger. */
 export class Ledger {
   #live = 0;
   #peak = 0;
@@ -7,7 +7,7 @@ export class Ledger {
     return this.#live;
   }
 
-  /** Highest sum so far, the start (0) included. */
+  /** Peak so far; at least 0. */
   get peak(): number {
     return this.#peak;
   }
@@ -21,7 +21,7 @@ export class Ledger {
     this.#live -= bytes;
   }
 
-  /** Something that needs `bytes` for a moment. */
+  /** Allocates and immediately frees `bytes`. */
   touch(bytes: number): void {
     this.#peak = Math.max(this.#peak, this.#live + bytes);
   }

@@ -22,7 +22,8 @@ import { gradientBytes } from './sequential.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf, withoutOutput } from './vjp-reads.js';
 
 /**
- * Two blocks on the same input, their outputs added. Only the sum is kept where a block can do without its output.
+ * Applies two blocks to the same input and adds their outputs. Only the sum is kept if a block's VJP does not need its
+ * output.
  *
  * @throws LocalgradError `shape-mismatch` when their inputs or outputs differ
  */
@@ -46,7 +47,7 @@ class ParallelSum implements FrugalBlock {
       if (sameShape(first[side], second[side])) continue;
       throw new LocalgradError(
         'shape-mismatch',
-        `parallelSum '${name}': ${side} of '${first.name}' is ${formatShape(first[side])}, of '${second.name}' ${formatShape(second[side])}; they must agree.`,
+        `parallelSum '${name}': ${side} of '${first.name}' is ${formatShape(first[side])}, of '${second.name}' ${formatShape(second[side])}; they must be equal.`,
         { name, first: first[side], second: second[side] },
       );
     }
@@ -79,7 +80,7 @@ class ParallelSum implements FrugalBlock {
 
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
     const [first, second] = TrainingPass.open<readonly [Pass, Pass]>(this, pass, want.release);
-    // The second keeps its own cotangent: a block may write into the one that it is given.
+    // The second block receives its own copy of the cotangent, because a block may overwrite the one it receives.
     const forSecond = dy.clone();
     const left = this.#first.vjp(first, dy, want);
     if (want.release && vjpReadsOf(this.#first).output) first.output.dispose();
@@ -121,7 +122,7 @@ function parallelCost(first: Block, second: Block): BlockCost {
     vjpPeakBytes: (batchSize, want) => {
       const ledger = new Ledger();
       both.forEach((block, index) => {
-        // While the first is at work dy waits for the second, so that the first cannot write into it.
+        // While the first block runs, dy is kept for the second, so the first cannot reuse its buffer.
         const waiting = index === 0 ? outputBytes(batchSize) : 0;
         ledger.touch(costOf(block).vjpPeakBytes(batchSize, want) + waiting);
         if (want.release) ledger.give(kept(block, batchSize));

@@ -20,14 +20,14 @@ export interface ParameterlessOptions {
   readonly outputShape: Shape3;
   /** Borrows x; the result belongs to the caller. */
   readonly apply: (x: Tensor4D) => Tensor4D;
-  /** Consumes dy; borrows input and output, of which only what `reads` names is sure to be alive. */
+  /** Consumes dy; borrows input and output, of which only those listed in `reads` are guaranteed to be alive. */
   readonly pullBack: (dy: Tensor4D, input: Tensor4D, output: Tensor4D) => Tensor4D;
-  /** What `pullBack` reads besides shapes. Default: both. */
+  /** The tensors that `pullBack` reads, besides shapes. Default: both. */
   readonly reads?: VjpReads;
   readonly multiplyAccumulates?: number;
-  /** Highest bytes while `apply` runs, its output included. */
+  /** Peak bytes of `apply`, including its output. */
   readonly applyPeakBytes: (batchSize: number) => number;
-  /** Highest bytes while `pullBack` runs, over dy. */
+  /** Peak bytes of `pullBack` beyond dy. */
   readonly pullBackPeakBytes: (batchSize: number) => number;
 }
 

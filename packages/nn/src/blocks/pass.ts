@@ -1,7 +1,7 @@
 import { LocalgradError, type Pass } from '@localgrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs';
 
-/** A pass that keeps residuals until it is released. */
+/** A pass that stores residuals until it is released. */
 export class TrainingPass<R> implements Pass {
   readonly input: Tensor4D;
   readonly output: Tensor4D;
@@ -18,21 +18,21 @@ export class TrainingPass<R> implements Pass {
   }
 
   /**
-   * The pass as one of `owner`'s own, with its residuals; with `take` they leave the pass and belong to the caller.
+   * Returns the residuals of a pass of `owner`; with `take`, ownership moves to the caller.
    *
-   * @throws LocalgradError `misuse` for passes of other blocks, of evaluation mode, or released ones
+   * @throws LocalgradError `misuse` for passes of other blocks, passes in evaluation mode, and released passes
    */
   static open<R>(owner: { readonly name: string }, pass: Pass, take: boolean): R {
     if (!(pass instanceof TrainingPass) || pass.#owner !== owner) {
       throw new LocalgradError(
         'misuse',
-        `Block '${owner.name}': vjp needs a pass of this block's own forward in training mode.`,
+        `Block '${owner.name}': vjp requires a pass created by this block's own forward in training mode.`,
         { block: owner.name },
       );
     }
     const residuals = pass.#residuals as { readonly value: R } | undefined;
     if (residuals === undefined) {
-      throw new LocalgradError('misuse', `Block '${owner.name}': vjp after the pass was released.`, {
+      throw new LocalgradError('misuse', `Block '${owner.name}': vjp was called after the pass was released.`, {
         block: owner.name,
       });
     }
@@ -47,7 +47,7 @@ export class TrainingPass<R> implements Pass {
   }
 }
 
-/** A pass that keeps nothing. */
+/** A pass without residuals. */
 export function evaluationPass(input: Tensor4D, output: Tensor4D): Pass {
   return { input, output, release: () => {} };
 }

@@ -21,7 +21,7 @@ describe.each([true, false])('convBatchNormRelu, relu %s', (relu) => {
     [1, 1, 0],
     [1, 2, 0],
     [7, 2, 3],
-  ])('kernel %i, stride %i, padding %i has the gradients of the tape', (kernelSize, stride, padding) => {
+  ])('kernel %i, stride %i, padding %i matches the gradients of the tape', (kernelSize, stride, padding) => {
     const block = convBatchNormRelu({
       ...{ name: 'stem', scope: createScope(1), inputShape: shape, channels: 3 },
       ...{ kernelSize, stride, padding, relu },
@@ -53,7 +53,7 @@ describe.each([
 
   it.each([true, false])('bottleneck, recompute %s', (recompute) => {
     const options = { name: 'b', scope: createScope(2), inputShape: shape, channels, stride, recompute, width: 3 };
-    // With seed 1 a ReLU has its kink 2e-5 away: too near for finite differences in float32.
+    // With seed 1, a ReLU input is 2e-5 from its kink: too close for finite differences in float32.
     checkBlock(
       bottleneck(options),
       (x, values) => {
@@ -80,7 +80,7 @@ it('a stem predicts its bytes', () => {
   checkCost(convBatchNormRelu({ name: 's', scope: createScope(1), inputShape: [16, 16, 3], channels: 8 }));
 });
 
-it('names parameters as PyTorch does', () => {
+it('uses the parameter names of PyTorch', () => {
   const scope = createScope(1);
   const options = { name: 'b', scope: scope.scope('layer2').scope('0'), inputShape: shape, channels: 8, stride: 2 };
   const block = basicBlock(options);
@@ -102,7 +102,7 @@ it('replicates with fresh weights', () => {
 });
 
 describe('batch statistics', () => {
-  it.each([0, 1, 2, 4])('are taken in %i times, the variance unbiased', (updates) => {
+  it.each([0, 1, 2, 4])('update the running statistics %i times, with the unbiased variance', (updates) => {
     const block = convBatchNormRelu({ name: 's', scope: createScope(1), inputShape: shape, channels: 2 });
     const x = randomTensor([3, ...shape], createRandom(1)) as tf.Tensor4D;
     const pass = block.forward(x, { training: true, statisticsUpdates: updates });
@@ -121,7 +121,7 @@ describe('batch statistics', () => {
     pass.release();
   });
 
-  it('give way to the running ones in evaluation', () => {
+  it('are replaced by the running statistics in evaluation mode', () => {
     const block = convBatchNormRelu({ name: 's', scope: createScope(1), inputShape: shape, channels: 2, relu: false });
     const x = randomTensor([3, ...shape], createRandom(1)) as tf.Tensor4D;
     block.forward(x, trainingMode).release();
@@ -134,7 +134,7 @@ describe('batch statistics', () => {
   });
 });
 
-it('refuses what it does not know', () => {
+it('rejects unknown options and invalid values', () => {
   const options = { name: 's', scope: createScope(1), inputShape: shape, channels: 2 };
   expect(() => convBatchNormRelu({ ...options, kernel: 3 } as never)).toThrow(/kernelSize/);
   expect(() => basicBlock({ ...options, stride: 0 })).toThrow(/stride/);

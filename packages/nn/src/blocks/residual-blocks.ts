@@ -11,11 +11,11 @@ export interface ConvBatchNormReluOptions {
   readonly kernelSize?: number;
   /** Default 1. */
   readonly stride?: number;
-  /** Symmetric zero padding; default keeps the size at stride 1. */
+  /** Symmetric zero padding; the default preserves the size at stride 1. */
   readonly padding?: number;
   /** Default true. */
   readonly relu?: boolean;
-  /** Recompute activations in the backward instead of keeping them. Default true. */
+  /** Recompute activations in the backward pass instead of storing them. Default true. */
   readonly recompute?: boolean;
   /** Names of the layers below the scope. Default `conv` and `bn`. */
   readonly names?: readonly [convolution: string, batchNorm: string];
@@ -40,16 +40,16 @@ export interface BasicBlockOptions {
   readonly scope: ParameterScope;
   readonly inputShape: Shape3;
   readonly channels: number;
-  /** Of the first convolution; default 1. */
+  /** Stride of the first convolution; default 1. */
   readonly stride?: number;
-  /** Recompute activations in the backward instead of keeping them. Default true. */
+  /** Recompute activations in the backward pass instead of storing them. Default true. */
   readonly recompute?: boolean;
 }
 
 /**
  * Two 3×3 convolutions with batch norm and a shortcut, ReLU after the sum (He et al., post-activation). The shortcut is
- * the identity where shapes agree, else a 1×1 convolution with batch norm (option B). PyTorch's names: `conv1`, `bn1`,
- * `conv2`, `bn2`, `downsample.0`, `downsample.1`.
+ * the identity if shapes agree, else a 1×1 convolution with batch norm (option B). Parameter names are those of
+ * PyTorch: `conv1`, `bn1`, `conv2`, `bn2`, `downsample.0`, `downsample.1`.
  */
 export function basicBlock(options: BasicBlockOptions): Block {
   const { name, scope, inputShape, channels, stride = 1, recompute = true } = options;

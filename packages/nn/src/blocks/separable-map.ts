@@ -6,7 +6,10 @@ import { parameterless } from './parameterless.js';
 /** Weights of a linear map along one axis, [out][in]. */
 export type AxisMap = readonly (readonly number[])[];
 
-/** A linear map that acts on rows and columns apart: pooling of any bins, bilinear resizing. Exact gradient on any backend. */
+/**
+ * A linear map that is separable into rows and columns: pooling over arbitrary bins, bilinear resizing. Exact gradient
+ * on every backend.
+ */
 export function separableMap(name: string, inputShape: Shape3, rows: AxisMap, columns: AxisMap): Block {
   const [height, width, channels] = inputShape;
   const outputShape: Shape3 = [rows.length, columns.length, channels];

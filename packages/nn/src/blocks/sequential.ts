@@ -21,10 +21,10 @@ import { evaluationPass, TrainingPass } from './pass.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf } from './vjp-reads.js';
 
 /**
- * Blocks one after the other, as one block. An output between two of them is kept until the backward has passed it,
- * or freed in the forward where neither neighbour's VJP reads it.
+ * A sequence of blocks as one block. An intermediate output is stored until the backward pass no longer needs it, or
+ * freed in the forward pass if neither adjacent VJP reads it.
  *
- * @throws LocalgradError `shape-mismatch` when neighbours do not fit, `invalid-option` when there is none
+ * @throws LocalgradError `shape-mismatch` when adjacent shapes differ, `invalid-option` for an empty list
  */
 export function sequential(name: string, blocks: readonly Block[]): Block {
   return new Sequential(name, blocks);
@@ -38,7 +38,7 @@ class Sequential implements FrugalBlock {
   readonly statistics: readonly Parameter[];
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
-  /** By index: is this block's output needed once the next block has run? */
+  /** By block index: whether the block's output is needed after the next block has run. */
   readonly #kept: readonly boolean[];
   readonly #blocks: readonly Block[];
 
@@ -46,14 +46,16 @@ class Sequential implements FrugalBlock {
     const [first] = blocks;
     const last = blocks[blocks.length - 1];
     if (first === undefined || last === undefined) {
-      throw new LocalgradError('invalid-option', `sequential '${name}': no blocks; at least one is needed.`, { name });
+      throw new LocalgradError('invalid-option', `sequential '${name}': no blocks; at least one is required.`, {
+        name,
+      });
     }
     blocks.slice(1).forEach((block, index) => {
       const before = blocks[index] as Block;
       if (!sameShape(before.outputShape, block.inputShape)) {
         throw new LocalgradError(
           'shape-mismatch',
-          `sequential '${name}': '${before.name}' gives ${formatShape(before.outputShape)}, but '${block.name}' takes ${formatShape(block.inputShape)}.`,
+          `sequential '${name}': '${before.name}' outputs ${formatShape(before.outputShape)}, but '${block.name}' expects ${formatShape(block.inputShape)}.`,
           { name, given: before.outputShape, taken: block.inputShape },
         );
       }
@@ -109,13 +111,13 @@ class Sequential implements FrugalBlock {
   }
 
   replicate(scope: ParameterScope): Block {
-    // Each copy names its parameters below a scope of its own: the blocks' own prefixes are not known here.
+    // Each copy gets its own scope, because the prefixes of the original blocks are not known here.
     const copies = this.#blocks.map((block, index) => block.replicate(scope.scope(String(index))));
     return new Sequential(this.name, copies);
   }
 }
 
-/** The first block that a backward has to reach. */
+/** The first block that the backward pass has to reach. */
 function lowestNeeded(blocks: readonly Block[], want: Want): number {
   if (want.input) return 0;
   if (!want.parameters) return blocks.length;
@@ -133,7 +135,7 @@ function keptOutputs(blocks: readonly Block[]): boolean[] {
 function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): BlockCost {
   const last = blocks.length - 1;
   const outputBytes = (block: Block, batchSize: number) => bytesOf(block.outputShape, batchSize);
-  /** Of the outputs between blocks, those that outlive the forward. */
+  /** Bytes of the intermediate outputs that are stored after the forward pass. */
   const keptBytes = (index: number, batchSize: number) =>
     index >= 0 && index < last && kept[index] ? outputBytes(blocks[index] as Block, batchSize) : 0;
   return {

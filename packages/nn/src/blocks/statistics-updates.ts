@@ -2,8 +2,8 @@ import type { Block } from '@localgrad/core';
 import { type FrugalBlock, vjpReadsOf } from './vjp-reads.js';
 
 /**
- * A block whose running statistics take in each training batch `updates` times, as in reference code that runs its
- * forward that often (methods.md §7.4). Weights, statistics and passes are those of `block`.
+ * A view of `block` that updates its running statistics `updates` times per training batch, as in reference code that
+ * runs that many forward passes (docs/methods/engine.md §6). Shares weights, statistics and passes with `block`.
  */
 export function withStatisticsUpdates(block: Block, updates: number): Block {
   const wrapped: FrugalBlock = {

@@ -1,24 +1,24 @@
 import type { Block } from '@localgrad/core';
 
-/** Which of a pass's tensors a block's VJP looks at. */
+/** The tensors of a pass that a block's VJP reads. */
 export interface VjpReads {
   readonly input: boolean;
   readonly output: boolean;
 }
 
-/** A block that says so, so that a composite can free outputs that nobody reads again before the backward begins. */
+/** A block that declares what its VJP reads, so that a composite can free unneeded outputs before the backward pass. */
 export interface FrugalBlock extends Block {
   readonly vjpReads: VjpReads;
-  /** The same block, weights and all, for a caller that does not keep its output for the backward. */
+  /** A view of the same block, sharing its weights, for callers that do not keep its output for the backward pass. */
   withRecomputedOutput?(): Block;
 }
 
-/** What is known of a block; both, where it does not say. */
+/** The declared reads of a block; input and output if it declares none. */
 export function vjpReadsOf(block: Block): VjpReads {
   return (block as Partial<FrugalBlock>).vjpReads ?? { input: true, output: true };
 }
 
-/** A view of a block whose VJP does not read its output, where the block has one; else the block. */
+/** A view of the block whose VJP does not read its output, if available; else the block itself. */
 export function withoutOutput(block: Block): Block {
   return (block as Partial<FrugalBlock>).withRecomputedOutput?.() ?? block;
 }

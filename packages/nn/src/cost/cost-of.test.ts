@@ -19,7 +19,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** The same block, which states no cost. */
+/** The same block without a declared cost. */
 function silent(block: Block): Block {
   const { name, inputShape, outputShape, parameters, statistics } = block;
   return {
@@ -36,7 +36,7 @@ const wants: Want[] = [true, false].flatMap((input) =>
 );
 
 describe('costOf', () => {
-  it('returns the cost that a block states', () => {
+  it('returns the declared cost of a block', () => {
     const block = relu('relu', shape);
     expect(costOf(block)).toBe(block.cost);
   });
@@ -45,7 +45,7 @@ describe('costOf', () => {
     ['convolution', () => conv2d({ name: 'c', scope: createScope(1), inputShape: shape, channels: 6, stride: 2 })],
     ['dense layer', () => dense({ name: 'd', scope: createScope(1), inputShape: [1, 1, 32], units: 16 })],
     ['activation', () => relu('relu', shape)],
-  ] as const)('measures the residuals, outputs and multiply-accumulates of a %s as it states them', (_, create) => {
+  ] as const)('measures the declared residuals, outputs and multiply-accumulates of a %s', (_, create) => {
     const stated = costOf(create());
     const block = silent(create());
     const measured = costOf(block);
@@ -63,7 +63,7 @@ describe('costOf', () => {
     }
   });
 
-  it('measures within composites, and leaves neither tensors, statistics, nor kernels behind', () => {
+  it('measures inside composites, leaks no tensors, and restores statistics and kernels', () => {
     const block = silent(basicBlock({ name: 'b', scope: createScope(1), inputShape: shape, channels: 4, stride: 1 }));
     const composite = sequential('s', [block, relu('relu', shape)]);
     const kernels = currentKernels();
@@ -93,18 +93,18 @@ describe('costOf', () => {
 });
 
 describe('headCostOf', () => {
-  it('measures heads that read labels, near the cost that they state', () => {
+  it('measures heads that read labels, close to their declared cost', () => {
     const stated = createClassifier({ scope: createScope(1), inputShape: shape, classes: 10 });
     const { cost: _, ...head } = stated;
     const [measured, wanted] = [headCostOf(head as Head), headCostOf(stated)];
     expect(measured.multiplyAccumulates).toBe(wanted.multiplyAccumulates);
-    // The reference kernels' temporaries count here.
+    // The measurement includes temporaries of the reference kernels.
     const factor = measured.evaluatePeakBytes(64) / wanted.evaluatePeakBytes(64);
     expect(factor).toBeGreaterThan(0.95);
     expect(factor).toBeLessThan(2.5);
   });
 
-  it('uses targets that the caller creates, and estimates from the input without', () => {
+  it('uses the targets created by the caller, and estimates from the input without them', () => {
     const head = tapeHead({
       ...{ name: 'mse', inputShape: shape, reads: ['images'] },
       fn: (h, { images }) => tf.losses.meanSquaredError(images ?? [], h),

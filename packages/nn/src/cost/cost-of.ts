@@ -20,7 +20,7 @@ import { countMultiplyAccumulates } from './multiply-accumulates.js';
 const blockCosts = new WeakMap<Block, BlockCost>();
 const headCosts = new WeakMap<Head, HeadCost>();
 
-/** The cost that a block states; else measured once, on the current backend and small batches. */
+/** The declared cost of a block; otherwise measured once, on the current backend with small batches. */
 export function costOf(block: Block): BlockCost {
   const known = block.cost ?? blockCosts.get(block) ?? measuredBlockCost(block);
   if (block.cost === undefined) blockCosts.set(block, known);
@@ -31,8 +31,9 @@ export function costOf(block: Block): BlockCost {
 export type CreateTargets = (batchSize: number) => Targets;
 
 /**
- * The cost that a head states; else measured once, on the current backend and small batches. A head that reads targets
- * other than `labels` is measured with those of `createTargets`; without it, its memory is estimated from its input.
+ * The declared cost of a head; otherwise measured once, on the current backend with small batches. A head that reads
+ * targets other than `labels` is measured with those of `createTargets`; without it, memory is estimated from the
+ * input.
  */
 export function headCostOf(head: Head, createTargets?: CreateTargets): HeadCost {
   if (head.cost !== undefined) return head.cost;
@@ -46,7 +47,7 @@ export function headCostOf(head: Head, createTargets?: CreateTargets): HeadCost 
   return cost;
 }
 
-/** Multiply-accumulates of one forward pass for one sample. */
+/** Multiply-accumulates of one forward pass, per sample. */
 export function multiplyAccumulatesOf(owner: Block | Head): number {
   return ('vjp' in owner ? costOf(owner) : headCostOf(owner)).multiplyAccumulates;
 }
@@ -59,7 +60,7 @@ function batchOf(shape: Shape3, batchSize: number): Tensor4D {
   return zeros([batchSize, ...shape]);
 }
 
-/** Lazily measured: most of it is read only where a step's memory is predicted. */
+/** Measured lazily, because most values are only needed to predict a step's memory. */
 function measuredBlockCost(block: Block): BlockCost {
   const vjpPeaks = new Map<string, (batchSize: number) => number>();
   const forwards = lazy(() => {
@@ -103,7 +104,7 @@ function measureForward(block: Block, batchSize: number) {
   return metered((meter) => {
     const pass = block.forward(x, recomputeMode);
     const peakBytes = meter.peakBytes;
-    // An output that shares the input's data takes no bytes.
+    // An output that shares the input's data needs no additional memory.
     const residualBytes = Math.max(0, meter.liveBytes - bytesOf(block.outputShape, batchSize));
     pass.release();
     dispose([pass.output, x]);

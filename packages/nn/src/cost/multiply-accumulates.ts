@@ -1,7 +1,7 @@
 import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import { engine, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs';
 
-/** Multiply-accumulates of one call of a TensorFlow.js kernel, from its inputs' shapes and its output's. */
+/** Computes the multiply-accumulates of a TensorFlow.js kernel call from the shapes of its inputs and output. */
 type Counter = (inputs: NamedTensorMap, output: Tensor) => number;
 
 const convolution: Counter = ({ filter }, output) => {
@@ -32,7 +32,7 @@ const counters: Readonly<Record<string, Counter>> = {
   _FusedMatMul: matrixProduct,
 };
 
-/** Multiply-accumulates of the convolutions and matrix products that `run` executes; other operations count as none. */
+/** Multiply-accumulates of the convolutions and matrix products that `run` executes; other operations count as 0. */
 export function countMultiplyAccumulates(run: () => void): number {
   let count = 0;
   const target = engine();
@@ -44,7 +44,7 @@ export function countMultiplyAccumulates(run: () => void): number {
     if (output !== undefined) count += counters[name]?.(inputs, output) ?? 0;
     return outputs;
   };
-  // Faster kernels need not call those of TensorFlow.js.
+  // Faster kernels may bypass those of TensorFlow.js.
   const restore = registerTrainingKernels(stockKernels);
   try {
     run();

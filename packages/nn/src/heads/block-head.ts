@@ -18,12 +18,12 @@ import { requireTarget } from '../losses/targets.js';
 
 export interface BlockHeadOptions {
   readonly name: string;
-  /** From the module's output to what the loss reads. */
+  /** Blocks from the module's output to the input of the loss. */
   readonly blocks: readonly Block[];
   readonly loss: LossFunction;
 }
 
-/** A head made of blocks and a loss: one forward, one backward, everything freed on the way. */
+/** A head of blocks and a loss, with one forward and one backward pass; tensors are freed as early as possible. */
 export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
   const body = sequential(name, blocks);
   const checkTargets = (targets: Targets): void => {

@@ -15,15 +15,15 @@ import { gradientBytes } from '../blocks/sequential.js';
 import { costOf, headCostOf } from '../cost/cost-of.js';
 
 /**
- * Puts a block before a head: the head reads the block's output, and its gradient flows on through the block.
+ * Places a block before a head: the head reads the block's output, and its gradient propagates through the block.
  *
- * @throws LocalgradError `shape-mismatch` when the head does not take what the block gives
+ * @throws LocalgradError `shape-mismatch` when the block's output does not match the head's input
  */
 export function chainedHead(name: string, chain: Block, head: Head): Head {
   if (!sameShape(chain.outputShape, head.inputShape)) {
     throw new LocalgradError(
       'shape-mismatch',
-      `chainedHead '${name}': '${chain.name}' gives ${formatShape(chain.outputShape)}, but head '${head.name}' takes ${formatShape(head.inputShape)}.`,
+      `chainedHead '${name}': '${chain.name}' outputs ${formatShape(chain.outputShape)}, but head '${head.name}' expects ${formatShape(head.inputShape)}.`,
       { name, given: chain.outputShape, taken: head.inputShape },
     );
   }

@@ -12,7 +12,7 @@ export interface ClassifierOptions {
   readonly name?: string;
 }
 
-/** The end of a residual network: global average pooling, `fc.weight` and `fc.bias`, cross-entropy. */
+/** The classifier of a residual network: global average pooling, `fc.weight` and `fc.bias`, cross-entropy. */
 export function createClassifier({ scope, inputShape, classes, name = 'classifier' }: ClassifierOptions): Head {
   return blockHead({
     name,

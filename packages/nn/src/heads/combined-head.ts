@@ -15,26 +15,27 @@ import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensor
 import { Ledger } from '../blocks/ledger.js';
 import { headCostOf } from '../cost/cost-of.js';
 
-/** One loss of several on the same input. */
+/** One of several losses on the same input. */
 export interface HeadTerm {
   /** Name of the term in logs. */
   readonly name: string;
-  /** Factor on its loss; a finite number > 0. */
+  /** Weight of its loss; a finite number > 0. */
   readonly weight: number;
   readonly head: Head;
 }
 
 /**
- * Several heads on the same input, as one head whose loss is the weighted sum of theirs (InfoPro: reconstruction and
- * classification). Reports each unweighted loss as a term. Predictions and metrics other than the loss are those of the
- * first head that predicts.
+ * Combines several heads on the same input into one head whose loss is the weighted sum of theirs (InfoPro:
+ * reconstruction and classification). Reports each unweighted loss as a term. Predictions and metrics other than the
+ * loss are those of the first head with `predict`.
  *
- * @throws LocalgradError `shape-mismatch` when they read different shapes, `invalid-option` for no terms or bad weights
+ * @throws LocalgradError `shape-mismatch` when their input shapes differ, `invalid-option` for an empty list or invalid
+ *   weights
  */
 export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
   const [first] = terms;
   if (first === undefined) {
-    throw new LocalgradError('invalid-option', `combinedHead '${name}': no terms; at least one is needed.`, { name });
+    throw new LocalgradError('invalid-option', `combinedHead '${name}': no terms; at least one is required.`, { name });
   }
   for (const term of terms) {
     if (!(Number.isFinite(term.weight) && term.weight > 0)) {
@@ -47,7 +48,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     if (!sameShape(term.head.inputShape, first.head.inputShape)) {
       throw new LocalgradError(
         'shape-mismatch',
-        `combinedHead '${name}': '${first.name}' reads ${formatShape(first.head.inputShape)}, '${term.name}' ${formatShape(term.head.inputShape)}; they must agree.`,
+        `combinedHead '${name}': '${first.name}' reads ${formatShape(first.head.inputShape)}, '${term.name}' ${formatShape(term.head.inputShape)}; they must be equal.`,
         { name, first: first.head.inputShape, second: term.head.inputShape },
       );
     }

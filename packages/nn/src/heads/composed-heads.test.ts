@@ -70,7 +70,7 @@ const heads: [string, () => Head, string[]][] = [
 describe.each(heads)('%s', (_, build, termNames) => {
   const request: HeadRequest = { mode: trainingMode, weight: 0.5, input: true, clock: startOfTraining };
 
-  it('gives the gradients of its loss with respect to input and weights, and leaks nothing', () => {
+  it('returns the gradients of its loss with respect to input and weights, and leaks no tensors', () => {
     const head = build();
     perturb(head, createRandom(2));
     const { h, targets } = data();
@@ -129,7 +129,7 @@ describe.each(heads)('%s', (_, build, termNames) => {
   });
 });
 
-it('the loss of a combined head is the weighted sum of its terms', () => {
+it('a combined head has the weighted sum of its terms as loss', () => {
   const { h, targets } = data();
   const { loss, terms } = infoPro().evaluate(h, targets, {
     mode: evaluationMode,
@@ -141,22 +141,22 @@ it('the loss of a combined head is the weighted sum of its terms', () => {
   expect(loss.dataSync()[0]).toBeCloseTo(3 * value('reconstruction') + 0.25 * value('classification'), 4);
 });
 
-it('heads that cannot be put together are refused', () => {
+it('incompatible heads are rejected', () => {
   expect(() => combinedHead('none', [])).toThrow(/no terms/);
   expect(() => combinedHead('zero', [{ name: 'a', weight: 0, head: classifier() }])).toThrow(/'a' has weight 0/);
   const chain = basicBlock({ name: 'c', scope: createScope(1), inputShape: [6, 6, 4], channels: 8, stride: 2 });
-  expect(() => chainedHead('bad', chain, classifier())).toThrow(/gives 3×3×8, but head '1c2f' takes 6×6×4/);
+  expect(() => chainedHead('bad', chain, classifier())).toThrow(/outputs 3×3×8, but head '1c2f' expects 6×6×4/);
   const other = headFactory('0c1f').build({ ...context, inputShape: [3, 3, 4] }, createScope(1));
   const terms = [classifier(), other].map((head, index) => ({ name: `t${index}`, weight: 1, head }));
   expect(() => combinedHead('both', terms)).toThrow(/6×6×4.*3×3×4/s);
 });
 
-it('options of XcYf heads are refused for others', () => {
+it('options of XcYf heads are rejected for other heads', () => {
   expect(() => headFactory('dgl-cnn', { widen: 2 })).toThrow(/'widen'.*1c2f/s);
   expect(() => headFactory('1c2f', { temperature: 1 })).toThrow(/contrast/);
 });
 
-it('composed heads read the targets of their parts, and measure their own loss with the metrics of the one that predicts', () => {
+it('composed heads read the targets of their parts, and report their own loss with the metrics of the predicting part', () => {
   const head = infoPro();
   expect(head.reads).toEqual(['images', 'labels']);
   const chained = leaping();

@@ -12,9 +12,9 @@ export interface DecoderOptions {
 }
 
 /**
- * InfoPro's decoder for small images (methods.md §3.3): bilinear upsampling to the image, 3×3 convolution to 12·widen
- * channels, batch norm, ReLU, 3×3 convolution to the image's channels; mean binary cross-entropy with the augmented
- * image in [0, 1]. Names: `decoder.0`, `decoder.1`, `decoder.3`, as in the reference code.
+ * InfoPro's decoder for small images (docs/methods/heads.md §3): bilinear upsampling to the image, 3×3 convolution to
+ * 12·widen channels, batch norm, ReLU, 3×3 convolution to the image's channels; mean binary cross-entropy with the
+ * augmented image in [0, 1]. Names: `decoder.0`, `decoder.1`, `decoder.3`, as in the reference code.
  */
 export function pixelDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
   rejectUnknownKeys('pixelDecoder', options, ['widen']);

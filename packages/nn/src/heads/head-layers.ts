@@ -7,7 +7,7 @@ import { adaptiveAveragePool } from '../blocks/pooling.js';
 import { convBatchNormRelu } from '../blocks/residual-blocks.js';
 
 /**
- * Puts a head's layers in a row and names them by their place in the PyTorch `nn.Sequential` of the reference code
+ * Builds a head's layers in sequence, named by their index in the PyTorch `nn.Sequential` of the reference code
  * (`head.0.weight`, `head.1.running_mean`, …), where ReLU, pooling and flattening count too.
  */
 export class HeadLayers {
@@ -68,7 +68,7 @@ export class HeadLayers {
     return this.#push(relu(`relu${this.#index++}`, this.#shape));
   }
 
-  /** Channels of the layer last added. */
+  /** Channels of the last added layer. */
   get channels(): number {
     return this.#shape[2];
   }

@@ -46,7 +46,7 @@ describe('parameter counts of the reference code', () => {
 });
 
 describe('headFactory', () => {
-  it('names parameters by their place in the reference sequential', () => {
+  it('names parameters by their index in the reference sequential', () => {
     const names = (name: string) =>
       headFactory(name)
         .build(context([8, 8, 4], [4, 4, 8]), createScope(1))
@@ -58,14 +58,14 @@ describe('headFactory', () => {
     ]);
   });
 
-  it('takes widths, and says its config', () => {
+  it('accepts widths, and records them in its config', () => {
     const factory = headFactory('1c2f', { widen: 2, featureDimension: 12 });
     expect(factory.config).toEqual({ head: '1c2f', widen: 2, featureDimension: 12 });
     const head = factory.build(context([8, 8, 4], [4, 4, 8]), createScope(1));
     expect(size(head)).toBe(9 * 4 * 16 + 32 + 16 * 12 + 12 + 120 + 10);
   });
 
-  it('lists the names it knows', () => {
+  it('lists the known names for an unknown one', () => {
     expect(() => headFactory('1c2')).toThrow(/Did you mean '1c1f'|Did you mean '1c2f'/);
     for (const name of headNames) expect(() => headFactory('none')).toThrow(name);
     expect(() => headFactory('1c2f', { width: 2 } as never)).toThrow(/widen/);
@@ -77,7 +77,7 @@ describe('headFactory', () => {
 const wide = 'dgl-128x512';
 for (const name of headNames) if (name !== wide) describeHead(name);
 
-it('1c2f has the gradients of the tape', () => {
+it('1c2f matches the gradients of the tape', () => {
   const head = headFactory('1c2f', { featureDimension: 6 }).build(context([6, 6, 3], [3, 3, 6]), createScope(1));
   perturb(head, createRandom(1));
   const h = randomTensor([4, 6, 6, 3], createRandom(2)) as tf.Tensor4D;
@@ -103,7 +103,7 @@ it('1c2f has the gradients of the tape', () => {
   });
 });
 
-it('createClassifier makes fc.weight and fc.bias', () => {
+it('createClassifier creates fc.weight and fc.bias', () => {
   const head = createClassifier({ scope: createScope(1), inputShape: [8, 8, 64], classes: 10 });
   expect(head.parameters.map((parameter) => [parameter.name, parameter.shape])).toEqual([
     ['fc.weight', [64, 10]],

@@ -18,15 +18,15 @@ export interface HeadFactoryOptions {
   /** Width of the hidden dense layers of `XcYf` heads, and of the output with `contrast`; default 128. */
   readonly featureDimension?: number;
   /**
-   * `cross-entropy` (default), or `contrast`: the last layer of an `XcYf` head gives features, not class scores, to the
-   * supervised contrastive loss.
+   * `cross-entropy` (default), or `contrast`: the last layer of an `XcYf` head outputs features for the supervised
+   * contrastive loss instead of class scores.
    */
   readonly loss?: 'cross-entropy' | 'contrast';
-  /** Of the contrastive loss; default 0.07. */
+  /** Temperature of the contrastive loss; default 0.07. */
   readonly temperature?: number;
 }
 
-/** A head factory that says what would make it again. */
+/** A head factory with a config that rebuilds it. */
 export interface NamedHeadFactory extends HeadFactory {
   readonly config: JsonObject;
 }
@@ -41,8 +41,8 @@ type Layout = (layers: HeadLayers, context: HeadContext, widths: Widths) => void
 
 /**
  * `XcYf` (InfoPro): X convolutions, pooling, Y dense layers. The first convolution doubles the channels at stride 2
- * unless the module has as many channels as the network's last one: then it keeps channels and size. For CIFAR
- * ResNets that gives 16→32, 32→64, 64→64.
+ * unless the module has as many channels as the network's last one, in which case channels and size stay the same. For
+ * CIFAR ResNets this means 16→32, 32→64, 64→64.
  */
 function infoPro(convolutions: number, denseLayers: number): Layout {
   return (layers, { inputShape, finalShape }, { widen, featureDimension, outputs }) => {
@@ -99,14 +99,14 @@ const layouts: Readonly<Record<string, Layout>> = {
   'auglocal-dgl': dglPerceptron(3, 2, false),
 };
 
-/** The field's names of auxiliary classifiers that `headFactory` knows. */
+/** Names of auxiliary classifiers in the literature, as accepted by `headFactory`. */
 export const headNames: readonly string[] = Object.keys(layouts);
 
 /**
- * An auxiliary head by its name in the literature: a classifier with softmax cross-entropy, or, for `XcYf`, a projection
- * with the supervised contrastive loss.
+ * An auxiliary head by its name in the literature: a classifier with softmax cross-entropy, or, for `XcYf`, a
+ * projection with the supervised contrastive loss.
  *
- * @throws LocalgradError `unknown-name` (the message lists the names), `invalid-option`
+ * @throws LocalgradError `unknown-name` (lists the names), `invalid-option`
  */
 export function headFactory(name: string, options: HeadFactoryOptions = {}): NamedHeadFactory {
   const layout = Object.hasOwn(layouts, name) ? layouts[name] : undefined;

@@ -2,8 +2,8 @@ import type { BackboneFactory } from '@localgrad/core';
 import type { NamedHeadFactory } from './named-heads.js';
 
 /**
- * A backbone whose classifier is replaced, for tasks other than classification. The head's parameters are named
- * `output.…`; those of the original classifier are created, and stay unused.
+ * Replaces a backbone's classifier, for tasks other than classification. The head's parameters are named `output.…`;
+ * those of the original classifier are created but not used.
  */
 export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory): BackboneFactory {
   const name = `${backbone.name}+${head.name}`;

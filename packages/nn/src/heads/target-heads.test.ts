@@ -20,7 +20,7 @@ const context: HeadContext = {
   imageShape: [8, 8, 3],
 };
 
-/** What a head's metrics are before and after some steps of SGD on one batch. */
+/** Metrics of a head before and after some steps of SGD on one batch. */
 function train(head: ReturnType<ReturnType<typeof pixelCrossEntropyHead>['build']>, h: tf.Tensor4D, targets: object) {
   const batch = { ...targets };
   const optimizer = sgd({ learningRate: 0.5, weightDecay: 0 });
@@ -59,12 +59,12 @@ describe('meanSquaredErrorHead', () => {
     expect(head.predict?.(h).shape).toEqual([12, 2]);
   });
 
-  it('names itself and the target where the batch has none', () => {
+  it('reports head and target if the batch lacks the target', () => {
     const head = meanSquaredErrorHead({ target: 'ages' }).build(context, createScope(1));
     const request = { mode: trainingMode, weight: 1, input: false, clock: startOfTraining };
     const h = tf.zeros([2, 4, 4, 6]) as tf.Tensor4D;
     expect(() => head.evaluate(h, { labels: tf.tensor1d([0, 1], 'int32') }, request)).toThrow(
-      "The batch has no target 'ages', which head 'mean-squared-error' reads; it carries: labels.",
+      "The batch has no target 'ages', which head 'mean-squared-error' reads; its targets: labels.",
     );
     expect(() => meanSquaredErrorHead({ target: 'labels' })).toThrow(/'target'/);
   });

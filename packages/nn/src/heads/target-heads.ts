@@ -44,15 +44,15 @@ export function meanSquaredErrorHead(options: RegressionHeadOptions = {}): Named
 }
 
 export interface PixelHeadOptions {
-  /** Classes of a pixel; default: the data set's number of classes. */
+  /** Number of classes per pixel; default: the data set's number of classes. */
   readonly classes?: number;
   /** Name of the target, int32, shape [batch, height, width] of the image; default `masks`. */
   readonly target?: string;
 }
 
 /**
- * Dense prediction: 1×1 convolution to one map per class, bilinear upsampling to the image's size, cross-entropy of
- * every pixel against a named target.
+ * Dense prediction: 1×1 convolution to one map per class, bilinear upsampling to the image's size, per-pixel
+ * cross-entropy against a named target.
  */
 export function pixelCrossEntropyHead(options: PixelHeadOptions = {}): NamedHeadFactory {
   const name = 'pixel-cross-entropy';

@@ -19,12 +19,12 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs';
 
-/** Metric `top5` is reported from this number of classes on. */
+/** Minimum number of classes for which `top5` is reported. */
 const fewestClassesForTop5 = 10;
 
 /**
- * Fraction of rows whose label has the highest score (`accuracy`), and for 10 classes or more one of the five highest
- * (`top5`). Of equal scores the one with the lower index ranks first; a row whose label scores NaN counts as wrong.
+ * Fraction of rows whose label has the highest score (`accuracy`) and, for at least 10 classes, one of the five highest
+ * (`top5`). Ties are ranked by index; a row whose label has the score NaN counts as wrong.
  *
  * @param scores [n, classes]; borrowed
  * @param labels int32 [n]; borrowed
@@ -39,13 +39,13 @@ export function classificationMetrics(scores: Tensor2D, labels: Tensor1D): Reado
   return metrics;
 }
 
-/** Number of classes that rank before each row's label. */
+/** Number of classes ranked above each row's label. */
 function ranksOf(scores: Tensor2D, labels: Tensor1D): Tensor {
   const [rows, classes] = scores.shape;
   const isLabel = equal(oneHot(labels, classes), 1);
   const own = sum(where(isLabel, scores, zerosLike(scores)), 1, true);
   const isEarlier = less(reshape(range(0, classes, 1, 'int32'), [1, classes]), reshape(labels, [rows, 1]));
-  // Not "greater": comparisons with NaN are false.
+  // The condition is negated because comparisons with NaN are false.
   const isHigher = logicalNot(lessEqual(scores, own));
   return sum(logicalOr(isHigher, logicalAnd(equal(scores, own), isEarlier)), 1);
 }

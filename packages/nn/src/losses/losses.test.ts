@@ -89,7 +89,7 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
 ];
 
 describe.each(cases)('%s', (name, loss, create, reference) => {
-  it('has value and gradient of the tape, weighted, and leaks nothing', () => {
+  it('matches the weighted value and gradient of the tape, and leaks no tensors', () => {
     const targets = batchTargets();
     const output = create();
     const wanted = reference(output, targets).dataSync()[0] as number;
@@ -103,7 +103,7 @@ describe.each(cases)('%s', (name, loss, create, reference) => {
     expect(relativeError(result.cotangent, tape)).toBeLessThan(1e-4);
   });
 
-  it('has the gradient of finite differences', () => {
+  it('matches the gradient of finite differences', () => {
     const targets = batchTargets();
     const output = create();
     const { cotangent } = loss.evaluate(output, targets, 1);
@@ -122,7 +122,7 @@ describe.each(cases)('%s', (name, loss, create, reference) => {
     }
   });
 
-  it('says how many bytes it needs', () => {
+  it('predicts its peak bytes', () => {
     const repeat = <T extends tf.Tensor>(x: T) => tf.concat([x, x, x, x, x, x]) as T;
     const targets = Object.fromEntries(
       Object.entries(batchTargets()).map(([key, target]) => [key, repeat(target as tf.Tensor)]),
@@ -132,13 +132,13 @@ describe.each(cases)('%s', (name, loss, create, reference) => {
     const { peak } = meter.peakOf(() => loss.evaluate(output, targets, 1));
     meter.stop();
     const predicted = loss.peakBytes(output.shape.slice(1) as [number, number, number], 30);
-    // What the kernel needs besides its results is not the loss's own.
+    // Temporaries of the kernel are not counted for the loss.
     if (name === 'softmaxCrossEntropy' || name === 'pixelCrossEntropy') expect(predicted).toBe(4 * output.size + 4);
     else expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.1 * predicted + 64);
   });
 });
 
-/** The loss of Khosla et al. literally, with differentiable ops. */
+/** The loss of Khosla et al., implemented literally with differentiable ops. */
 function contrastiveReference(temperature: number, normalize: boolean): Reference {
   return (output, targets) => {
     const raw = rows(output);
@@ -195,21 +195,21 @@ describe('binaryCrossEntropy', () => {
       { labels: tf.tensor1d([0], 'int32'), images: tf.tensor4d([target], [1, 1, 1, 1]) },
       1,
     );
-    // Without the sign of zeros.
+    // Adding 0 removes the sign of zeros.
     return [result.loss, result.cotangent].map((tensor) => (tensor.dataSync()[0] as number) + 0);
   };
 
-  it('counts no logarithm below −100, and stays finite', () => {
+  it('clamps logarithms at −100, and stays finite', () => {
     expect(evaluate(500, 0)).toEqual([100, 1]);
     expect(evaluate(-500, 1)).toEqual([100, -1]);
     expect(evaluate(500, 1)).toEqual([0, 0]);
   });
 
-  it('names the target that is missing, or has another shape', () => {
+  it('reports a target that is missing or has another shape', () => {
     const output = tf.zeros([1, 2, 2, 3]) as tf.Tensor4D;
     const targets = { labels: labels() };
     expect(() => binaryCrossEntropy.evaluate(output, targets, 1)).toThrow(
-      "The batch has no target 'images', which loss 'binaryCrossEntropy' reads; it carries: labels. Create the batches with `withImages`.",
+      "The batch has no target 'images', which loss 'binaryCrossEntropy' reads; its targets: labels. Create the batches with `withImages: true`.",
     );
     const wrong = { labels: labels(), images: tf.zeros([1, 2, 2, 1]) as tf.Tensor4D };
     expect(() => binaryCrossEntropy.evaluate(output, wrong, 1)).toThrow(/1×2×2×3.*1×2×2×1/);
@@ -229,12 +229,12 @@ describe('classificationMetrics', () => {
       ]),
     );
 
-  it('counts exactly, and leaks nothing', () => {
+  it('counts exactly, and leaks no tensors', () => {
     const rows = 7;
     const scores = Array.from({ length: rows }, (_, row) =>
       Array.from({ length: 12 }, (_, column) => (column * 5 + row) % 12),
     );
-    // Rank of a label is the number of classes with a higher score.
+    // The rank of a label is the number of classes with a higher score.
     const classes = [0, 1, 2, 3, 4, 5, 6];
     const ranks = classes.map(
       (label, row) => scores[row]?.filter((score) => score > (scores[row]?.[label] ?? 0)).length ?? 0,
@@ -251,7 +251,7 @@ describe('classificationMetrics', () => {
     tf.dispose([x, y, ...metrics.values()]);
   });
 
-  it('reports top5 from ten classes on', () => {
+  it('reports top5 for ten or more classes', () => {
     expect([...metricsOf([[1, 2, 3]], [2])]).toEqual([['accuracy', 1]]);
   });
 

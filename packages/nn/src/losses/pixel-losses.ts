@@ -29,7 +29,7 @@ const lowestLogarithm = -100;
 /**
  * Mean binary cross-entropy between sigmoid(output) and target `images`, from logits.
  *
- * As in PyTorch's BCELoss no logarithm counts below −100; the gradient is the unclamped σ(z) − t.
+ * As in PyTorch's BCELoss, logarithms are clamped at −100; the gradient is the unclamped σ(z) − t.
  */
 export const binaryCrossEntropy: LossFunction = {
   name: 'binaryCrossEntropy',
@@ -37,7 +37,8 @@ export const binaryCrossEntropy: LossFunction = {
   predicts: false,
   evaluate: (output, targets, weight) => {
     const wanted = targetLike(output, targets, 'images', 'binaryCrossEntropy');
-    // −log σ(z) = softplus(−z), −log(1 − σ(z)) = softplus(z); one tidy each keeps few temporaries alive.
+    // −log σ(z) = softplus(−z), −log(1 − σ(z)) = softplus(z); a separate tidy for each limits the number of live
+    // temporaries.
     const bounded = (logit: Tensor4D) => minimum(softplus(logit), -lowestLogarithm);
     const on = tidy(() => sum(mul(wanted, bounded(neg(output)))));
     const off = tidy(() => sum(mul(sub(1, wanted), bounded(output))));
@@ -52,8 +53,8 @@ export const binaryCrossEntropy: LossFunction = {
 };
 
 /**
- * Mean squared error against the named target: the output's own shape, or [batch, n] for outputs of one pixel. `labels`
- * are compared as one-hot rows, `images` as reconstructions.
+ * Mean squared error against the named target: of the output's shape, or [batch, n] for outputs of one pixel. Target
+ * `labels` is converted to one-hot rows; target `images` is compared as a reconstruction.
  */
 export function meanSquaredError(target = 'values'): LossFunction {
   const isClassification = target === 'labels';

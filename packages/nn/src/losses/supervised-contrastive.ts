@@ -9,15 +9,15 @@ export interface SupervisedContrastiveOptions {
   readonly temperature?: number;
   /** The loss is scaled by temperature / baseTemperature; default 0.07. */
   readonly baseTemperature?: number;
-  /** Bring every row to unit length first. Default true. */
+  /** Normalize every row to unit length first. Default true. */
   readonly normalize?: boolean;
 }
 
 const smallestNorm = 1e-12;
 
 /**
- * Supervised contrastive loss (Khosla et al. 2020) with one view per sample: each sample is pulled to those of its
- * class and pushed from all others. Anchors without a positive add nothing but count in the mean.
+ * Supervised contrastive loss (Khosla et al. 2020) with one view per sample: each sample is attracted to samples of its
+ * class and repelled from all others. Anchors without positives contribute 0 to the mean.
  *
  * Reads [batch, 1, 1, features]. Needs O(batch²) memory.
  */
@@ -37,7 +37,7 @@ export function supervisedContrastive(options: SupervisedContrastiveOptions = {}
         const norms = tf.maximum(tf.norm(rows, 2, 1, true), smallestNorm);
         const z = normalize ? tf.div<tf.Tensor2D>(rows, norms) : rows;
         const { loss, similarityGradient } = contrast(z, labels, temperature, temperature / baseTemperature);
-        // s = z·zᵀ/τ: z stands on both sides.
+        // s = z·zᵀ/τ contains z twice, hence the symmetric sum.
         const both = tf.tidy(() => tf.add<tf.Tensor2D>(similarityGradient, tf.transpose(similarityGradient)));
         let gradient = tf.mul<tf.Tensor2D>(tf.matMul(both, z), weight / temperature);
         if (normalize) {
@@ -55,7 +55,7 @@ export function supervisedContrastive(options: SupervisedContrastiveOptions = {}
   };
 }
 
-/** The loss and its gradient with respect to the similarities s, both times `factor`. */
+/** The loss and its gradient with respect to the similarities s, both scaled by `factor`. */
 function contrast(z: tf.Tensor2D, labels: tf.Tensor1D, temperature: number, factor: number) {
   const batch = z.shape[0];
   const others = tf.sub<tf.Tensor2D>(1, tf.eye(batch));
@@ -63,7 +63,7 @@ function contrast(z: tf.Tensor2D, labels: tf.Tensor1D, temperature: number, fact
     const same = tf.equal(tf.reshape(labels, [batch, 1]), tf.reshape(labels, [1, batch]));
     const positive = tf.mul<tf.Tensor2D>(tf.cast(same, 'float32'), others);
     const count = tf.sum(positive, 1, true);
-    // Rows with positives have shares that sum to one.
+    // In rows with positives, the fractions sum to one.
     return { share: tf.div<tf.Tensor2D>(positive, tf.maximum(count, 1)), anchors: tf.minimum(count, 1) };
   });
   const shifted = tf.tidy(() => {

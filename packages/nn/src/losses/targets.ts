@@ -2,10 +2,10 @@ import { formatShape, LocalgradError, sameShape, type Targets } from '@localgrad
 import { reshape, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 
 /**
- * A target of the batch by name.
+ * Returns a target of the batch by name.
  *
- * @param reader who reads it, for the message: `head 'aux'`, `loss 'meanSquaredError'`
- * @throws LocalgradError `misuse` when the batch does not carry it
+ * @param reader reader of the target, for the message: `head 'aux'`, `loss 'meanSquaredError'`
+ * @throws LocalgradError `misuse` when the batch has no such target
  */
 export function requireTarget<Name extends string>(
   targets: Targets,
@@ -15,10 +15,10 @@ export function requireTarget<Name extends string>(
   const target = targets[name];
   if (target === undefined || target === null) {
     const carried = Object.keys(targets).filter((other) => targets[other] !== undefined);
-    const hint = name === 'images' ? ' Create the batches with `withImages`.' : '';
+    const hint = name === 'images' ? ' Create the batches with `withImages: true`.' : '';
     throw new LocalgradError(
       'misuse',
-      `The batch has no target '${name}', which ${reader} reads; it carries: ${carried.join(', ') || 'none'}.${hint}`,
+      `The batch has no target '${name}', which ${reader} reads; its targets: ${carried.join(', ') || 'none'}.${hint}`,
       { target: name, reader, carried },
     );
   }
@@ -29,7 +29,7 @@ export function requireTarget<Name extends string>(
 export function targetLike(output: Tensor4D, targets: Targets, name: string, loss: string): Tensor4D {
   const target: Tensor = requireTarget(targets, name, `loss '${loss}'`);
   const [batch, height, width, channels] = output.shape;
-  // Rows [batch, n] and columns [batch] stand for maps of one pixel.
+  // Shapes [batch, n] and [batch] correspond to feature maps of one pixel.
   const rows = height === 1 && width === 1 ? [[batch, channels], ...(channels === 1 ? [[batch]] : [])] : [];
   if (![output.shape, ...rows].some((shape) => sameShape(shape, target.shape))) {
     throw new LocalgradError(

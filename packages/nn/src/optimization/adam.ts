@@ -5,7 +5,7 @@ import { type ParameterOptions, parameterConfig, parameterOptionNames, parameter
 import { Slots } from './slots.js';
 
 export interface AdamOptions extends ParameterOptions {
-  /** Kept in the config; schedules start from it. */
+  /** Learning rate without a schedule; stored in the config. */
   readonly learningRate: number;
   /** Decay rates of the moving averages of gradient and squared gradient; default [0.9, 0.999]. */
   readonly betas?: readonly [first: number, second: number];
@@ -84,7 +84,7 @@ function createAdam(name: string, options: AdamOptions, defaultDecay: number, de
   };
 }
 
-/** Number of updates of each parameter; turned into tensors when the state is read. */
+/** Number of updates of each parameter; converted to tensors when the state is read. */
 class UpdateCounts {
   readonly #counts = new Map<string, number>();
   readonly #tensors = new Map<string, Tensor>();

@@ -2,12 +2,12 @@ import { type JsonObject, type Optimizer, unknownName } from '@localgrad/core';
 import { adam, adamw } from './adam.js';
 import { sgd } from './sgd.js';
 
-// Each checks its own options.
+// Each optimizer validates its own options.
 const optimizers: Readonly<Record<string, (options: never) => Optimizer>> = { sgd, adam, adamw };
 
 export const optimizerNames: readonly string[] = Object.keys(optimizers);
 
-/** An optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`. @throws LocalgradError */
+/** Creates an optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`. @throws LocalgradError */
 export function createOptimizer(config: JsonObject): Optimizer {
   const { optimizer, ...options } = config;
   const name = String(optimizer);

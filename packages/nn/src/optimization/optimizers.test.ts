@@ -19,7 +19,7 @@ const copyOf = (state: ReadonlyMap<string, tf.Tensor>) =>
   new Map([...state].map(([name, tensor]) => [name, tf.tensor(tensor.dataSync().slice(), tensor.shape)]));
 
 describe('adam and adamw', () => {
-  it.each(golden.cases)('$optimizer follows PyTorch: $options', ({ optimizer: name, options, weights }) => {
+  it.each(golden.cases)('$optimizer matches PyTorch: $options', ({ optimizer: name, options, weights }) => {
     const create = name === 'adam' ? adam : adamw;
     const optimizer = create(options as unknown as AdamOptions);
     const parameter = new Parameter('w', tf.tensor1d(golden.start));
@@ -37,7 +37,7 @@ describe('adam and adamw', () => {
     parameter.dispose();
   });
 
-  it('count the updates of each parameter, and resume from their state with the same bits', () => {
+  it('count the updates of each parameter, and resume bit-identically from their state', () => {
     for (const create of [adam, adamw]) {
       const options = { learningRate: 0.1, weightDecay: 0.05 };
       const run = (optimizer: Optimizer, parameter: Parameter, from: number, to: number) => {
@@ -83,7 +83,7 @@ describe.each([
     return 1 - (parameter.value.dataSync()[0] ?? Number.NaN);
   };
 
-  it('decays by parameter: rules by name, later ones first, and matrices only where asked', () => {
+  it('applies weight decay per parameter: by rules, where later ones override, and to matrices only if requested', () => {
     const options = {
       learningRate: 0.5,
       weightDecay: 0.1,
@@ -102,7 +102,7 @@ describe.each([
     expect(moved(optimizer, 'theheads.a')).toBe(decay);
   });
 
-  it('scales the rate by parameter', () => {
+  it('scales the learning rate per parameter', () => {
     const rules = { learningRate: 1, weightDecay: 0, parameters: [{ match: '*.slow', learningRateScale: 0.25 }] };
     const optimizer = create(rules);
     const change = (parameterName: string) => {
@@ -113,7 +113,7 @@ describe.each([
     expect(change('a.slow') / change('a.fast')).toBeCloseTo(0.25, 6);
   });
 
-  it('leaves parameters without a gradient alone, and states its bytes', () => {
+  it('does not change parameters without a gradient, and reports its state bytes', () => {
     const optimizer = create({ learningRate: 0.5 });
     const [a, b] = ['a', 'b'].map((parameterName) => new Parameter(parameterName, tf.ones([2, 2])));
     if (a === undefined || b === undefined) throw new Error('two parameters');
@@ -130,7 +130,7 @@ describe.each([
     expect(optimizer.stateBytes(a)).toBeGreaterThanOrEqual(4 * bytesPerValue);
   });
 
-  it('rejects foreign state and wrong rules', () => {
+  it('rejects foreign state and invalid rules', () => {
     const optimizer = create({ learningRate: 0.5 });
     expect(() => optimizer.load(new Map([['speed/a', tf.zeros([1])]]))).toThrow(
       new RegExp(`Optimizer '${name}' has no state 'speed/a'`),

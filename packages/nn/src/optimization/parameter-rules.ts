@@ -2,7 +2,7 @@ import { type JsonObject, type Parameter, rejectUnknownKeys, requireOption } fro
 
 /** Settings for the parameters whose names match. Where several rules match, later ones override earlier ones. */
 export interface ParameterRule {
-  /** Full name, in which `*` stands for any characters: `*.bias`, `heads.*`. */
+  /** Pattern for the full name, in which `*` matches any characters: `*.bias`, `heads.*`. */
   readonly match: string;
   /** Replaces the optimizer's weight decay. */
   readonly weightDecay?: number;
@@ -10,9 +10,11 @@ export interface ParameterRule {
   readonly learningRateScale?: number;
 }
 
-/** Options of every optimizer about single parameters. */
+/** Per-parameter options, accepted by every optimizer. */
 export interface ParameterOptions {
-  /** Weight decay of all parameters, or of matrices and filters only (not of biases and scales). Default `all`. */
+  /**
+   * Apply weight decay to all parameters, or only to matrices and filters (not to biases and scales). Default `all`.
+   */
   readonly decay?: 'all' | 'matrices';
   readonly parameters?: readonly ParameterRule[];
 }
@@ -28,8 +30,8 @@ export interface ParameterSettings {
 export type ParameterSettingsOf = (parameter: Parameter) => ParameterSettings;
 
 /**
- * @param optimizer name for messages
- * @param weightDecay that of parameters without a rule
+ * @param optimizer name used in messages
+ * @param weightDecay weight decay of parameters without a rule
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
 export function parameterSettings(

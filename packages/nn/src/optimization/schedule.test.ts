@@ -40,7 +40,7 @@ describe('epochCosine', () => {
         [11, 0.099814],
       ],
     ],
-  ] as const)('E = %i, lr %f: the published values', (epochs, learningRate, golden) => {
+  ] as const)('matches the published values for E = %i, lr %f', (epochs, learningRate, golden) => {
     const schedule = epochCosine({ learningRate });
     for (const [epoch, rate] of golden) expect(schedule.rate(at(epoch, epochs))).toBeCloseTo(rate, 6);
   });
@@ -73,7 +73,7 @@ describe('createSchedule', () => {
     for (const epoch of [1, 2, 3]) expect(twin.rate(at(epoch, 3))).toBe(schedule.rate(at(epoch, 3)));
   });
 
-  it('names what is allowed', () => {
+  it('lists the allowed names and options', () => {
     expect(() => createSchedule({ schedule: 'cosin', learningRate: 1 })).toThrow(/Did you mean 'cosine'/);
     expect(() => createSchedule({ schedule: 'cosine', learningRate: 1, warm: 0 })).toThrow(/warmup/);
     expect(() => cosine({ learningRate: -1 })).toThrow(/learningRate/);

@@ -1,15 +1,15 @@
 import { type JsonObject, rejectUnknownKeys, requireOption, type Schedule, unknownName } from '@localgrad/core';
 
-/** The same rate throughout. */
+/** A constant learning rate. */
 export function constantRate({ learningRate }: { readonly learningRate: number }): Schedule {
   requireRate('constantRate', learningRate);
   return { config: { schedule: 'constant', learningRate }, rate: () => learningRate };
 }
 
 /**
- * Half a cosine over the epochs, blended in linearly from 0.01 over the first ten (InfoPro and its descendants):
- * c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10.
- * The last epoch's rate is 0.
+ * Half-period cosine decay over the epochs, with a linear warm-up from 0.01 over the first ten (InfoPro and its
+ * descendants): c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10. The last
+ * epoch's rate is 0.
  */
 export function epochCosine({ learningRate }: { readonly learningRate: number }): Schedule {
   requireRate('epochCosine', learningRate);
@@ -28,7 +28,7 @@ export interface CosineOptions {
   readonly warmup?: number;
 }
 
-/** Half a cosine over the steps after a linear warm-up: for short runs. */
+/** Half-period cosine decay over the steps after a linear warm-up; suited to short runs. */
 export function cosine(options: CosineOptions): Schedule {
   rejectUnknownKeys('cosine', options, ['learningRate', 'warmup']);
   const { learningRate, warmup = 0.05 } = options;
@@ -46,7 +46,7 @@ export function cosine(options: CosineOptions): Schedule {
 
 export interface StepDecayOptions {
   readonly learningRate: number;
-  /** First epochs at a lower rate: the rate is multiplied by `factor` at the start of each; default [80, 120]. */
+  /** Epochs (from 1) at whose start the rate is multiplied by `factor`; default [80, 120]. */
   readonly milestones?: readonly number[];
   /** Default 0.1. */
   readonly factor?: number;
@@ -80,7 +80,7 @@ const schedules = {
 
 export const scheduleNames = Object.keys(schedules) as readonly (keyof typeof schedules)[];
 
-/** A schedule from its config, e.g. `{ schedule: 'cosine', learningRate: 0.1 }`. @throws LocalgradError */
+/** Creates a schedule from its config, e.g. `{ schedule: 'cosine', learningRate: 0.1 }`. @throws LocalgradError */
 export function createSchedule(config: JsonObject): Schedule {
   const { schedule, ...options } = config;
   const create = Object.hasOwn(schedules, String(schedule))

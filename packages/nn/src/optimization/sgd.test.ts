@@ -14,7 +14,7 @@ function update(optimizer: Optimizer, parameter: Parameter, gradient: tf.Tensor,
 }
 
 describe('sgd', () => {
-  it.each(fixture.sgd.cases)('follows PyTorch: lr $learningRate, momentum $momentum, nesterov $nesterov', (oracle) => {
+  it.each(fixture.sgd.cases)('matches PyTorch: lr $learningRate, momentum $momentum, nesterov $nesterov', (oracle) => {
     const { weights, ...options } = oracle;
     const optimizer = sgd(options);
     const parameter = new Parameter('w', tf.tensor1d(fixture.sgd.start));
@@ -31,7 +31,7 @@ describe('sgd', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('keeps state by name, which can be moved to another optimizer', () => {
+  it('names its state tensors, which can be loaded into another instance', () => {
     const options = { learningRate: 0.1 };
     const [first, second] = [sgd(options), sgd(options)];
     const [a, b] = [new Parameter('a', tf.ones([2])), new Parameter('b', tf.ones([2]))];
@@ -51,7 +51,7 @@ describe('sgd', () => {
     expect(() => createOptimizer({ optimizer: 'adamm', learningRate: 1 })).toThrow(/Did you mean 'adam'.*sgd/);
   });
 
-  it('has a complete config, and rejects options that contradict each other', () => {
+  it('has a complete config, and rejects inconsistent options', () => {
     expect(sgd({ learningRate: 0.8 }).config).toEqual({
       ...{ optimizer: 'sgd', learningRate: 0.8, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
     });

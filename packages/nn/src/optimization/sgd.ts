@@ -4,13 +4,13 @@ import { type ParameterOptions, parameterConfig, parameterOptionNames, parameter
 import { Slots } from './slots.js';
 
 export interface SgdOptions extends ParameterOptions {
-  /** Kept in the config; schedules start from it. */
+  /** Learning rate without a schedule; stored in the config. */
   readonly learningRate: number;
   /** Default 0.9. */
   readonly momentum?: number;
   /** Default true, as in the methods' reference code. */
   readonly nesterov?: boolean;
-  /** L2 decay added to every gradient, biases and batch norm included. Default 1e-4. */
+  /** L2 weight decay, added to every gradient, including biases and batch norm. Default 1e-4. */
   readonly weightDecay?: number;
 }
 
@@ -52,7 +52,7 @@ export function sgd(options: SgdOptions): Optimizer {
           weightDecay: settings.weightDecay,
         });
         parameter.assign(value);
-        // Without momentum the velocity is the last gradient, which no update reads.
+        // Without momentum, the velocity would be the last gradient, which no update reads.
         if (momentum === 0) velocity.dispose();
         else slots.set(slot, parameter, velocity);
       }

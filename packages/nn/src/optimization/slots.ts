@@ -31,12 +31,12 @@ export class Slots {
     return tensor;
   }
 
-  /** Takes ownership of `tensor`. Does not dispose the one before, which an update has consumed. */
+  /** Takes ownership of `tensor`. Does not dispose the previous one, which the update has consumed. */
   set(slot: string, parameter: Parameter, tensor: Tensor): void {
     this.#tensors.set(`${slot}/${parameter.name}`, keep(tensor));
   }
 
-  /** Replaces everything. Takes ownership. @throws LocalgradError `invalid-data` for other slots */
+  /** Replaces all tensors. Takes ownership. @throws LocalgradError `invalid-data` for other slots */
   load(state: ReadonlyMap<string, Tensor>): void {
     const unknown = [...state.keys()].find((name) => !this.#slots.some((slot) => name.startsWith(`${slot}/`)));
     if (unknown !== undefined) {

@@ -1,6 +1,6 @@
 import type { ParameterScope } from '@localgrad/core';
 
-/** A scope whose weights are frozen: gradients flow through what is built in it, but never into it. */
+/** A scope whose weights are frozen: gradients propagate through its blocks, but its weights receive none. */
 export function frozenScope(scope: ParameterScope): ParameterScope {
   return {
     prefix: scope.prefix,

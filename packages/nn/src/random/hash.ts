@@ -1,6 +1,6 @@
 /**
- * Four 32-bit words from a seed and a text: FNV-1a over the text in four lanes that start apart, each finished with
- * MurmurHash3's avalanche. Not cryptographic; spreads names that differ in one letter.
+ * Hashes a seed and a text to four 32-bit words: FNV-1a in four lanes with different initial values, each finalized
+ * with MurmurHash3's avalanche. Not cryptographic; separates names that differ in one letter.
  */
 export function hashWords(seed: number, text: string): [number, number, number, number] {
   const low = seed | 0;

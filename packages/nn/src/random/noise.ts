@@ -3,20 +3,20 @@ import { hashWords } from './hash.js';
 import { createRandom, type Random } from './random.js';
 
 /**
- * Random numbers of one forward pass for the block or head with this full name. The same key and name give the same
- * numbers: in a repeated forward, and in a resumed run.
+ * Random numbers of one forward pass for the block or head with this full name. Equal keys and names yield equal
+ * numbers, also in a repeated forward pass and in a resumed run.
  */
 export function noiseRandom(key: NoiseKey, name: string): Random {
   return createRandom(key.seed, streamOf(key, name));
 }
 
 /**
- * `value` with the given probability, else 0, for each of `size` entries; seeded like `noiseRandom`. One 32-bit number
- * per entry (xoshiro128++), since masks have as many entries as feature maps.
+ * An array of `size` entries, each `value` with the given probability, else 0; seeded like `noiseRandom`. Uses one
+ * 32-bit number per entry (xoshiro128++), because masks are as large as feature maps.
  */
 export function noiseMask(key: NoiseKey, name: string, size: number, probability: number, value: number): Float32Array {
   let [a, b, c, d] = hashWords(key.seed, `mask/${streamOf(key, name)}`);
-  // The all-zero state never changes.
+  // The all-zero state is a fixed point of the generator.
   if ((a | b | c | d) === 0) a = 1;
   const threshold = probability * 2 ** 32;
   const mask = new Float32Array(size);

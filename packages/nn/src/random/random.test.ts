@@ -12,14 +12,14 @@ beforeAll(async () => {
 const draw = (source: { uniform(): number }, count: number) => Array.from({ length: count }, () => source.uniform());
 
 describe('createRandom', () => {
-  it('repeats itself for a seed and differs between seeds and streams', () => {
+  it('is reproducible for a seed, and differs between seeds and streams', () => {
     expect(draw(createRandom(1), 5)).toEqual(draw(createRandom(1), 5));
     expect(draw(createRandom(1), 5)).not.toEqual(draw(createRandom(2), 5));
     expect(draw(createRandom(1), 5)).not.toEqual(draw(createRandom(1, 'shuffle'), 5));
     expect(draw(createRandom(1), 5)).not.toEqual(draw(createRandom(2 ** 32 + 1), 5));
   });
 
-  it('goes on from a saved state, also through JSON', () => {
+  it('continues from a saved state, also from JSON', () => {
     const random = createRandom(3);
     draw(random, 7);
     random.normal();
@@ -29,7 +29,7 @@ describe('createRandom', () => {
     expect([other.normal(), other.integer(100), other.uniform()]).toEqual(rest);
   });
 
-  it('draws uniforms and normals with the right moments', () => {
+  it('samples uniform and normal numbers with the correct moments', () => {
     const random = createRandom(4);
     const moments = (values: number[]) => {
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -51,7 +51,7 @@ describe('createRandom', () => {
     expect(random.shuffle(['a'])).toEqual(['a']);
   });
 
-  it('refuses seeds and states that are none', () => {
+  it('rejects invalid seeds and states', () => {
     for (const seed of [-1, 1.5, Number.NaN]) expect(() => createRandom(seed)).toThrow(/seed/);
     expect(() => restoreRandom({ algorithm: 'mersenne', words: [] })).toThrow(/xoroshiro128plus/);
     expect(() => createRandom(1).integer(0)).toThrow(/positive/);
@@ -61,7 +61,7 @@ describe('createRandom', () => {
 describe('createScope', () => {
   const noise = (_shape: readonly number[], random: { uniform(): number }) => Float32Array.of(random.uniform());
 
-  it('gives values that depend on seed and full name, not on order', () => {
+  it('initializes values from seed and full name, independent of the order', () => {
     const values = (names: string[], seed = 1) => {
       const scope = createScope(seed);
       return new Map(names.map((name) => [name, scope.parameter(name, [1], noise).value.dataSync()[0]]));
@@ -75,7 +75,7 @@ describe('createScope', () => {
     expect(nested.value.dataSync()[0]).toBe(createScope(1).parameter('a.b.c', [1], noise).value.dataSync()[0]);
   });
 
-  it('knows all its parameters by full name and refuses a name twice', () => {
+  it('lists all parameters by full name, and rejects duplicate names', () => {
     const scope = createScope(1);
     scope.scope('layer1').parameter('weight', [2], ones);
     scope.parameter('running_mean', [2], zeros, 'statistic');
@@ -91,7 +91,7 @@ describe('createScope', () => {
 });
 
 describe('initializers', () => {
-  it('draw from the stated distributions', () => {
+  it('sample from the documented distributions', () => {
     const random = createRandom(1);
     const he = heNormalFanOut([3, 3, 64, 64], random);
     const deviation = Math.sqrt(he.reduce((sum, value) => sum + value * value, 0) / he.length);

@@ -6,13 +6,13 @@ import { hashWords } from './hash.js';
 
 const algorithm = 'xoroshiro128plus';
 
-/** All there is to know of a generator: plain data that can be written to a checkpoint. */
+/** Complete state of a generator, as plain data for checkpoints. */
 export interface RandomState {
   readonly algorithm: string;
   readonly words: readonly number[];
 }
 
-/** A seeded generator whose state can be saved. The same seed gives the same numbers on every machine. */
+/** A seeded generator whose state can be saved. Equal seeds yield equal numbers on every machine. */
 export interface Random extends RandomSource {
   /** Uniform integer in [0, n). */
   integer(n: number): number;
@@ -31,7 +31,7 @@ export function createRandom(seed: number, stream = ''): Random {
   return fromWords(hashWords(seed, stream));
 }
 
-/** A generator that goes on where `state` was taken. @throws LocalgradError `invalid-data` */
+/** Creates a generator that continues from `state`. @throws LocalgradError `invalid-data` */
 export function restoreRandom(state: RandomState): Random {
   if (state.algorithm !== algorithm || state.words.length !== 4 || !state.words.every(Number.isInteger)) {
     throw new LocalgradError(
@@ -44,7 +44,7 @@ export function restoreRandom(state: RandomState): Random {
 }
 
 function fromWords(words: readonly number[]): Random {
-  // The all-zero state is the one from which xoroshiro never leaves.
+  // The all-zero state is a fixed point of xoroshiro.
   const generator = xoroshiro128plusFromState(words.some((word) => word !== 0) ? words : [1, 0, 0, 0]);
   const uniform = (): number => uniformFloat64(generator);
   const integer = (n: number): number => {
@@ -53,7 +53,7 @@ function fromWords(words: readonly number[]): Random {
   };
   return {
     uniform,
-    // Box–Muller; its second value is thrown away so that the state is the generator's words alone.
+    // Box–Muller; its second value is discarded, so that the state consists only of the generator's words.
     normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
     integer,
     shuffle: (items) => {

@@ -2,15 +2,15 @@ import { type Initializer, LocalgradError, Parameter, type ParameterKind, type P
 import { tensor } from '@tensorflow/tfjs';
 import { createRandom } from './random.js';
 
-/** The root of a network's names: a scope that knows every parameter made in it and below it. */
+/** The root scope of a network; lists every parameter created in it and in nested scopes. */
 export interface RootScope extends ParameterScope {
   /** Parameters and statistics by full name, in order of creation. */
   all(): ReadonlyMap<string, Parameter>;
 }
 
 /**
- * A root for parameters. Start values depend on `seed` and the parameter's full name alone, so the order in which
- * blocks are built, and heads that are added, change nothing for the others.
+ * Creates a root scope. Initial values depend only on `seed` and the parameter's full name, not on the order in which
+ * blocks are built or on added heads.
  */
 export function createScope(seed: number): RootScope {
   const parameters = new Map<string, Parameter>();
@@ -18,9 +18,13 @@ export function createScope(seed: number): RootScope {
 
   const create = (fullName: string, shape: readonly number[], initializer: Initializer, kind?: ParameterKind) => {
     if (parameters.has(fullName)) {
-      throw new LocalgradError('misuse', `Parameter '${fullName}' exists already; names must differ within a scope.`, {
-        parameter: fullName,
-      });
+      throw new LocalgradError(
+        'misuse',
+        `Parameter '${fullName}' already exists; names must be unique within a scope.`,
+        {
+          parameter: fullName,
+        },
+      );
     }
     const values = initializer(shape, createRandom(seed, fullName));
     const parameter = new Parameter(fullName, tensor(values, [...shape], 'float32'), kind);

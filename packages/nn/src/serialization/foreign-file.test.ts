@@ -7,7 +7,7 @@ const text = (content: string) => new TextEncoder().encode(content);
 const zip = (name: string) =>
   Buffer.concat([Buffer.from('PK\x03\x04\0\0\x08\x08'), Buffer.alloc(22), Buffer.from(name)]);
 
-describe('files that are no safetensors files', () => {
+describe('foreign file formats', () => {
   it.each<[string, Uint8Array, RegExp]>([
     [
       'net.pth',
@@ -32,7 +32,7 @@ describe('files that are no safetensors files', () => {
     ['net.safetensors', text('\n<html lang="en">'), /HTML page/],
     ['net.safetensors', text('<?xml version="1.0"?><Error><Code>AccessDenied'), /XML document/],
     ['model.json', text('{"modelTopology": {}}'), /JSON document/],
-    ['net.h5', Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a), /HDF5 file, as Keras writes/],
+    ['net.h5', Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a), /HDF5 file, as written by Keras/],
     [
       'net.tar',
       Buffer.concat([Buffer.from('net.safetensors'), Buffer.alloc(242), Buffer.from('ustar\x0000'), Buffer.alloc(248)]),
@@ -40,16 +40,16 @@ describe('files that are no safetensors files', () => {
     ],
     ['net.zst', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3, 4), /compressed with zstd/],
     ['empty.safetensors', new Uint8Array(), /the file is empty/],
-  ])('%s is named for what it is, with what helps', (file, bytes, message) => {
+  ])('%s: the message identifies the format and how to convert it', (file, bytes, message) => {
     expect(() => readSafetensors(bytes, file)).toThrow(message);
     expect(() => readSafetensors(bytes, file)).toThrow(expect.objectContaining({ code: 'invalid-data' }));
   });
 
-  it('puts no file name into a command that a shell or Python would read otherwise', () => {
+  it('inserts a file name into a command only if it needs no quoting in a shell or Python', () => {
     expect(() => readSafetensors(zip('a/data.pkl'), "a'; rm -rf $HOME.pth")).toThrow(/torch\.load\('FILE'/);
   });
 
-  it('leaves a message of its own for bytes of no known format', () => {
+  it('reports bytes of an unknown format with the general message', () => {
     expect(() => readSafetensors(new Uint8Array(64).fill(0xaa), 'x')).toThrow(
       /byte 0: expected the length of a header/,
     );

@@ -1,4 +1,4 @@
-/** The first bytes of formats that are mistaken for safetensors, and a sentence on each. */
+/** Recognizes formats that are mistaken for safetensors by their first bytes, with a message for each. */
 interface ForeignFormat {
   readonly is: (bytes: Uint8Array) => boolean;
   readonly explain: (file: string) => string;
@@ -19,7 +19,7 @@ const both =
 const zip = startsWith(0x50, 0x4b, 0x03, 0x04);
 
 const convert = (file: string) =>
-  `Convert it: python -c "import torch, safetensors.torch; safetensors.torch.save_file(torch.load('${file}', map_location='cpu', weights_only=True), '${stem(file)}.safetensors')". If it holds more than a state dict, save that entry alone: torch.load(…)['state_dict'].`;
+  `Convert it: python -c "import torch, safetensors.torch; safetensors.torch.save_file(torch.load('${file}', map_location='cpu', weights_only=True), '${stem(file)}.safetensors')". If it contains more than a state dict, save only that entry: torch.load(…)['state_dict'].`;
 
 const formats: readonly ForeignFormat[] = [
   {
@@ -28,7 +28,8 @@ const formats: readonly ForeignFormat[] = [
   },
   {
     is: both(zip, (bytes) => textOf(bytes.subarray(0, 512)).includes('data.pkl')),
-    explain: (file) => `this file was written by torch.save, not safetensors (it begins with 'PK'). ${convert(file)}`,
+    explain: (file) =>
+      `this is a PyTorch file written by torch.save, not a safetensors file (it begins with 'PK'). ${convert(file)}`,
   },
   {
     is: both(zip, (bytes) => /\.npy/.test(textOf(bytes.subarray(0, 512)))),
@@ -44,7 +45,7 @@ const formats: readonly ForeignFormat[] = [
     // A pickle: protocol 2 to 5.
     is: (bytes) => bytes[0] === 0x80 && (bytes[1] ?? 0) >= 2 && (bytes[1] ?? 0) <= 5,
     explain: (file) =>
-      `this is a Python pickle, as older versions of torch.save write, not a safetensors file. ${convert(file)}`,
+      `this is a Python pickle, as written by older versions of torch.save, not a safetensors file. ${convert(file)}`,
   },
   {
     is: startsWith(0x1f, 0x8b),
@@ -61,22 +62,22 @@ const formats: readonly ForeignFormat[] = [
   {
     is: beginsAs(/^version https:\/\/git-lfs/),
     explain: (file) =>
-      `this is a Git LFS pointer, not the file itself. Download the content in its repository: git lfs pull --include ${file}`,
+      `this is a Git LFS pointer, not the file itself. Download the content in the file's repository: git lfs pull --include ${file}`,
   },
   {
     is: beginsAs(/^\s*(?:<!doctype html|<html|<head|<!--)/i),
     explain: () =>
-      'this is an HTML page, not a safetensors file: the download saved a web page. Use the link to the raw file (on Hugging Face: …/resolve/main/…, not …/blob/main/…).',
+      'this is an HTML page, not a safetensors file: a web page was downloaded. Use the link to the raw file (on Hugging Face: …/resolve/main/…, not …/blob/main/…).',
   },
   {
     is: beginsAs(/^\s*<\?xml/i),
     explain: () =>
-      'this is an XML document, as servers send it with an error, not a safetensors file. Download it again.',
+      'this is an XML document, probably an error message of a server, not a safetensors file. Download it again.',
   },
   {
     is: startsWith(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a),
     explain: () =>
-      'this is an HDF5 file, as Keras writes, not a safetensors file. Only PyTorch state dicts can be converted.',
+      'this is an HDF5 file, as written by Keras, not a safetensors file. Only PyTorch state dicts can be converted.',
   },
   {
     is: (bytes) => textOf(bytes.subarray(257, 262)) === 'ustar',
@@ -84,7 +85,7 @@ const formats: readonly ForeignFormat[] = [
   },
   {
     is: startsWith(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59),
-    explain: () => 'this is one NumPy array (.npy), not a safetensors file.',
+    explain: () => 'this is a NumPy array (.npy), not a safetensors file.',
   },
   {
     is: startsWith(0x47, 0x47, 0x55, 0x46),
@@ -92,16 +93,16 @@ const formats: readonly ForeignFormat[] = [
   },
   {
     is: beginsAs(/^(?:\ufeff)?\s*[{[]\s*["{[\]}\d-]/),
-    explain: () => 'this is a JSON document, not a safetensors file (such as an index or a config beside the weights).',
+    explain: () => 'this is a JSON document, such as an index or a config, not a safetensors file.',
   },
 ];
 
-/** A sentence on what a file that is no safetensors file is, and what helps; undefined for what is unknown. */
+/** A message that identifies a foreign file format and how to convert it; undefined for unknown formats. */
 export function foreignFile(bytes: Uint8Array, where: string): string | undefined {
   return formats.find(({ is }) => is(bytes))?.explain(commandName(where));
 }
 
-/** The file's name where it needs no quotes in a shell, otherwise a placeholder. */
+/** The file's name if it needs no quotes in a shell, otherwise a placeholder. */
 function commandName(where: string): string {
   return /^[\w./@+-]{1,200}$/.test(where) && !where.startsWith('-') ? where : 'FILE';
 }

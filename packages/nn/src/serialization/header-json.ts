@@ -1,11 +1,12 @@
 /**
- * JSON as the reference reader of safetensors takes it: integers that are exact (as `bigint`; `1.0` and `-0` are none),
- * every name like any other, no lone surrogates, no numbers beyond a double, at most 127 levels.
+ * JSON as accepted by the reference reader of safetensors: exact integers (as `bigint`; `1.0` and `-0` are not
+ * integers), arbitrary keys (including `__proto__`), no lone surrogates, no numbers beyond the range of a double, at
+ * most 127 levels of nesting.
  */
 export type HeaderJson = null | boolean | number | bigint | string | HeaderJson[] | HeaderObject;
 
 export interface HeaderObject {
-  /** In the order of the text; keys may occur twice. */
+  /** In document order; keys may occur more than once. */
   readonly entries: readonly (readonly [key: string, value: HeaderJson])[];
 }
 
@@ -22,7 +23,7 @@ const literals: readonly [string, null | boolean][] = [
   ['false', false],
 ];
 
-/** @throws SyntaxError with the character's position */
+/** @throws SyntaxError with the position of the character */
 export function parseHeaderJson(text: string): HeaderJson {
   const parser = new Parser(text);
   const value = parser.value(0);
@@ -95,7 +96,7 @@ class Parser {
   #string(): string {
     const start = this.#at;
     if (this.#text[start] !== '"') this.#fail('expected a string');
-    // No regular expression: it would run out of stack on a long string.
+    // Not a regular expression, which would overflow the stack on a long string.
     let end = start + 1;
     while (end < this.#text.length && this.#text[end] !== '"') end += this.#text[end] === '\\' ? 2 : 1;
     this.#at = end + 1;
@@ -104,11 +105,11 @@ class Parser {
       text = JSON.parse(this.#text.slice(start, this.#at));
     } catch {
       this.#at = start;
-      return this.#fail('expected a string, found one with an invalid character or escape, or without an end');
+      return this.#fail('expected a string, found one that is unterminated or contains an invalid character or escape');
     }
     if (isWellFormed(text)) return text;
     this.#at = start;
-    return this.#fail('expected a string, found one with half a surrogate pair');
+    return this.#fail('expected a string, found one with a lone surrogate');
   }
 
   #number(): number | bigint {

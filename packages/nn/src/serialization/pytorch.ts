@@ -1,6 +1,6 @@
 /**
- * Moves axes between PyTorch's layouts and ours: convolution weights OIHW ↔ HWIO, dense weights out×in ↔ in×out,
- * activations NCHW ↔ NHWC. Other shapes stay.
+ * Axis permutations between PyTorch's layouts and ours: convolution weights OIHW ↔ HWIO, dense weights out×in ↔ in×out,
+ * activations NCHW ↔ NHWC. Other shapes are unchanged.
  */
 const axes = {
   weightFromPyTorch: new Map([

@@ -3,20 +3,20 @@ import { foreignFile } from './foreign-file.js';
 import { type HeaderJson, type HeaderObject, isHeaderObject, parseHeaderJson } from './header-json.js';
 import { fileTypes, isFileType, otherTypes } from './stored-types.js';
 
-/** A tensor's place in the file. */
+/** A tensor's type, shape and position in the file. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Bytes of the data, from its start. */
+  /** Byte range, relative to the start of the data. */
   readonly range: readonly [from: number, to: number];
 }
 
 export interface SafetensorsHeader {
-  /** In the order of their data. */
+  /** Sorted by position. */
   readonly entries: readonly TensorEntry[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** Where in the file the data starts. */
+  /** Byte offset of the data in the file. */
   readonly dataStart: number;
 }
 
@@ -27,9 +27,10 @@ const maximumHeader = 100_000_000;
 const maximumSize = 2n ** 64n - 1n;
 
 /**
- * Reads and checks a header: the verdict is that of the reference reader (Rust's `safetensors` 0.8). No tensor is read.
+ * Reads and validates a header without reading tensors. Accepts and rejects exactly what the reference reader does
+ * (Rust's `safetensors` 0.8).
  *
- * @param where the file's name, for messages
+ * @param where file name used in messages
  * @throws LocalgradError `invalid-data`
  */
 export function readSafetensorsHeader(bytes: Uint8Array, where: string): SafetensorsHeader {
@@ -54,10 +55,10 @@ export function readSafetensorsHeader(bytes: Uint8Array, where: string): Safeten
   } catch (error) {
     failAsForeign(`byte 8: the header is not JSON: ${(error as Error).message}.`);
   }
-  if (!isHeaderObject(header)) return fail('byte 8: the header is no object.');
+  if (!isHeaderObject(header)) return fail('byte 8: the header is not a JSON object.');
   const metadata = metadataOf(header, fail);
   const tensors = header.entries.filter(([name]) => name !== metadataKey);
-  // Each is checked; of two with one name the last is taken.
+  // Every entry is validated; of entries with equal names, the last one counts.
   const byName = new Map(tensors.map(([name, entry]) => [name, entryOf(name, entry, fail)]));
   const entries = [...byName.values()].sort((a, b) => a.range[0] - b.range[0] || a.range[1] - b.range[1]);
   checkRanges(entries, bytes.length - dataStart, dataStart, fail);
@@ -73,10 +74,10 @@ function only({ entries }: HeaderObject, key: string, failTwice: () => never): H
 function metadataOf(header: HeaderObject, fail: Fail): Record<string, string> {
   const metadata = only(header, metadataKey, () => fail(`the header contains '${metadataKey}' twice.`)) ?? null;
   if (metadata === null) return {};
-  if (!isHeaderObject(metadata)) return fail(`'${metadataKey}' is no object.`);
+  if (!isHeaderObject(metadata)) return fail(`'${metadataKey}' is not a JSON object.`);
   const texts: [string, string][] = [];
   for (const [key, value] of metadata.entries) {
-    if (typeof value !== 'string') return fail(`'${metadataKey}': expected a string as ${shown(key)}.`);
+    if (typeof value !== 'string') return fail(`'${metadataKey}': expected a string for ${shown(key)}.`);
     texts.push([key, value]);
   }
   return Object.fromEntries(texts);
@@ -84,10 +85,10 @@ function metadataOf(header: HeaderObject, fail: Fail): Record<string, string> {
 
 function entryOf(name: string, entry: HeaderJson, fail: Fail): TensorEntry {
   const quoted = shown(name);
-  if (!isHeaderObject(entry)) return fail(`tensor ${quoted} is not described by dtype, shape and data_offsets.`);
+  if (!isHeaderObject(entry)) return fail(`tensor ${quoted} must have dtype, shape and data_offsets.`);
   const problem = (key: string, expected: string): never =>
-    fail(`tensor ${quoted} is not described by dtype, shape and data_offsets: expected ${expected} as ${key}.`);
-  const field = (key: string) => only(entry, key, () => fail(`tensor ${quoted} is described by ${key} twice.`));
+    fail(`tensor ${quoted} must have dtype, shape and data_offsets: expected ${expected} for ${key}.`);
+  const field = (key: string) => only(entry, key, () => fail(`tensor ${quoted} has ${key} twice.`));
   const dtype = field('dtype');
   if (typeof dtype !== 'string') return problem('dtype', 'a type');
   const shape = sizesOf(field('shape'));
@@ -99,7 +100,9 @@ function entryOf(name: string, entry: HeaderJson, fail: Fail): TensorEntry {
   }
   const bytes = sizeOf(dtype, shape);
   if (bytes === undefined) {
-    return fail(`tensor ${quoted} of shape [${shortened(shape.join(', '))}] has no size in whole bytes below 2⁶⁴.`);
+    return fail(
+      `tensor ${quoted} of shape [${shortened(shape.join(', '))}] does not occupy a whole number of bytes below 2⁶⁴.`,
+    );
   }
   if (to - from !== bytes) {
     fail(`tensor ${quoted} of shape [${shortened(shape.join(', '))}] needs ${bytes} bytes, but has ${to - from}.`);
@@ -118,7 +121,10 @@ function sizesOf(value: HeaderJson | undefined): bigint[] | undefined {
   return sizes.length === value.length ? sizes : undefined;
 }
 
-/** Bytes of a tensor; undefined where the product overflows, as the reference multiplies, or is no whole byte. */
+/**
+ * Bytes of a tensor; undefined if the product overflows (multiplied in the order of the reference reader) or is not a
+ * whole number of bytes.
+ */
 function sizeOf(dtype: string, shape: readonly bigint[]): bigint | undefined {
   const bits = isFileType(dtype) ? 8 * fileTypes[dtype].bytes : (otherTypes.get(dtype) ?? 0);
   let count = 1n;
@@ -130,12 +136,12 @@ function sizeOf(dtype: string, shape: readonly bigint[]): bigint | undefined {
   return total > maximumSize || total % 8n !== 0n ? undefined : total / 8n;
 }
 
-/** Tensors must cover the data without holes, overlaps or a rest. */
+/** Checks that the tensors cover the data without gaps, overlaps or trailing bytes. */
 function checkRanges(entries: readonly TensorEntry[], found: number, dataStart: number, fail: Fail): void {
   let end = 0;
   for (const { name, range } of entries) {
     const [from, to] = range;
-    if (from < end) fail(`tensor ${shown(name)} starts at byte ${from} of the data, inside the tensor before it.`);
+    if (from < end) fail(`tensor ${shown(name)} starts at byte ${from} of the data, inside the preceding tensor.`);
     if (from > end) fail(`bytes ${end} to ${from} of the data, before tensor ${shown(name)}, belong to no tensor.`);
     if (to > found) {
       fail(`tensor ${shown(name)} ends at byte ${dataStart + to}, but the file has ${dataStart + found} bytes.`);

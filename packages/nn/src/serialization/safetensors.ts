@@ -4,16 +4,18 @@ import { encode, fileTypes, isFileType, type StoredTensor } from './stored-types
 
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Free text by key. */
+  /** Arbitrary strings by key. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads a safetensors file: an eight-byte length, a JSON header, raw little-endian data. Short floats become F32, short
- * integers I32. Accepts what the reference reader accepts, except tensors in float formats below 16 bits and complex ones.
+ * Reads a safetensors file: an eight-byte length, a JSON header, raw little-endian data. 16-bit floats become F32,
+ * small integers I32. Accepts everything that the reference reader accepts, except complex tensors and floats of less
+ * than 16 bits.
  *
- * @param where the file's name, for messages
- * @throws LocalgradError `invalid-data`; files of `torch.save`, archives and web pages are named, with the command that helps
+ * @param where file name used in messages
+ * @throws LocalgradError `invalid-data`; for `torch.save` files, archives and web pages the message identifies the
+ *   format and how to convert it
  */
 export function readSafetensors(bytes: Uint8Array, where = 'safetensors data'): TensorFile {
   const { entries, metadata, dataStart } = readSafetensorsHeader(bytes, where);
@@ -23,7 +25,7 @@ export function readSafetensors(bytes: Uint8Array, where = 'safetensors data'): 
     const type = fileTypes[dtype];
     const [from, to] = range;
     try {
-      // A copy: the data need not be aligned. (`slice` of a Node Buffer would be none.)
+      // A copy, because the data may be unaligned. (`slice` of a Node Buffer would not copy.)
       const data = type.decode(new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer);
       tensors.set(name, { dtype: type.dtype, shape, data });
     } catch (error) {
@@ -37,7 +39,7 @@ export function readSafetensors(bytes: Uint8Array, where = 'safetensors data'): 
 /** The inverse of `readSafetensors`. @throws LocalgradError `invalid-data` */
 export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   if (tensors.has(metadataKey)) {
-    throw new LocalgradError('invalid-data', `No tensor can be called '${metadataKey}' in a safetensors file.`);
+    throw new LocalgradError('invalid-data', `A tensor in a safetensors file cannot be named '${metadataKey}'.`);
   }
   const header: [string, unknown][] = Object.keys(metadata).length === 0 ? [] : [[metadataKey, metadata]];
   const contents = new Map([...tensors].map(([name, tensor]) => [name, encode(tensor)]));
@@ -47,7 +49,7 @@ export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array 
     header.push([name, { dtype, shape, data_offsets: [offset, offset + size] }]);
     offset += size;
   }
-  // `fromEntries` makes '__proto__' a name like any other.
+  // `fromEntries` treats '__proto__' as an ordinary key.
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const padded = Math.ceil(json.length / 8) * 8;
   const result = new Uint8Array(8 + padded + offset).fill(32, 8, 8 + padded);

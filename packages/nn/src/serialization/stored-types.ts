@@ -1,6 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
 
-/** What a tensor in memory holds: 64-bit integers as doubles, truth values as bytes of 0 and 1. */
+/** Data type of a tensor in memory: 64-bit integers are stored as doubles, booleans as bytes 0 and 1. */
 export type StoredType = 'F32' | 'F64' | 'I32' | 'I64' | 'U8' | 'BOOL';
 
 export interface StoredTensor {
@@ -9,11 +9,11 @@ export interface StoredTensor {
   readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
 }
 
-/** A type as a file has it. Shorter floats and integers become wider types when read, without loss. */
+/** A data type in a file. Smaller floats and integers are widened losslessly when read. */
 interface FileType {
   readonly bytes: number;
   readonly dtype: StoredType;
-  /** @param raw the tensor's own copy of its bytes */
+  /** @param raw copy of the tensor's bytes, owned by the result */
   decode(raw: ArrayBuffer): StoredTensor['data'];
 }
 
@@ -24,7 +24,7 @@ export const fileTypes = {
   BF16: {
     bytes: 2,
     dtype: 'F32',
-    // Its bits are the upper half of a float's.
+    // A bfloat16 is the upper half of a float32.
     decode: (raw) => new Float32Array(Uint32Array.from(new Uint16Array(raw), (bits) => bits << 16).buffer),
   },
   I64: { bytes: 8, dtype: 'I64', decode: (raw) => Float64Array.from(new BigInt64Array(raw), exactNumber) },
@@ -38,7 +38,7 @@ export const fileTypes = {
   BOOL: { bytes: 1, dtype: 'BOOL', decode: (raw) => new Uint8Array(raw) },
 } as const satisfies Record<string, FileType>;
 
-/** Types that the format knows and that are not decoded, with their bits. */
+/** Types of the format that are not supported, with their number of bits. */
 export const otherTypes: ReadonlyMap<string, number> = new Map([
   ['F4', 4],
   ['F6_E2M3', 6],
@@ -55,7 +55,10 @@ export function isFileType(name: string): name is keyof typeof fileTypes {
   return Object.hasOwn(fileTypes, name);
 }
 
-/** The bytes of a tensor as a file has them. @throws LocalgradError `invalid-data` for 64-bit integers that are none */
+/**
+ * Encodes a tensor's values as in a file. @throws LocalgradError `invalid-data` for I64 values that are not safe
+ * integers
+ */
 export function encode({ dtype, data }: StoredTensor): Uint8Array {
   if (dtype !== 'I64') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const integers = new BigInt64Array(data.length);
@@ -70,7 +73,7 @@ export function encode({ dtype, data }: StoredTensor): Uint8Array {
 
 function exactNumber(value: bigint): number {
   const result = Number(value);
-  if (!Number.isSafeInteger(result)) throw new RangeError(`its entry ${value} lies beyond 2⁵³ − 1`);
+  if (!Number.isSafeInteger(result)) throw new RangeError(`its entry ${value} is outside ±(2⁵³ − 1)`);
   return result;
 }
 

@@ -32,21 +32,21 @@ export interface TapeBlockOptions extends TapeParameterOptions {
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
   /**
-   * An ordinary TensorFlow.js function; receives the parameters' tensors in the order of `parameters`. Must be pure: it
-   * runs again in each VJP.
+   * An ordinary TensorFlow.js function; receives the parameters' tensors in the order of `parameters`. Must be pure,
+   * because each VJP runs it again.
    */
   readonly fn: (x: Tensor4D, parameters: readonly Tensor[], context: TapeContext) => Tensor | TapeOutput;
-  /** Builds the block in another scope; without it `replicate` throws `misuse`. */
+  /** Builds a copy of the block in another scope. Without it, `replicate` throws `misuse`. */
   readonly replicate?: (scope: ParameterScope) => Block;
-  /** Multiply-accumulates per sample; default: counted once. */
+  /** Multiply-accumulates per sample; counted once by default. */
   readonly multiplyAccumulates?: number;
-  /** Values that the tape keeps for one sample, to predict memory; default: measured once. */
+  /** Number of values that the tape stores per sample, to predict memory; measured once by default. */
   readonly tapeValues?: number;
 }
 
 /**
- * A block made of a TensorFlow.js function, differentiated by the tape: nothing is kept between forward and backward,
- * and each VJP runs the forward again.
+ * A block defined by a TensorFlow.js function and differentiated by the tape. Stores nothing between forward and
+ * backward pass; each VJP runs the forward pass again.
  */
 export function tapeBlock(options: TapeBlockOptions): Block {
   return new TapeBlock(options);
@@ -107,7 +107,7 @@ class TapeBlock implements Block {
     if (replicate === undefined) {
       throw new LocalgradError(
         'misuse',
-        `tapeBlock '${this.name}' cannot be replicated; give it an option 'replicate': (scope) => Block.`,
+        `tapeBlock '${this.name}' cannot be replicated; pass option 'replicate': (scope) => Block.`,
         { block: this.name },
       );
     }
@@ -120,7 +120,7 @@ class TapeBlock implements Block {
     const returned = this.#options.fn(x, values, context);
     const { output: result, statistics } =
       'output' in returned ? returned : { output: returned, statistics: undefined };
-    // The output has an owner of its own.
+    // The output is owned by the caller.
     const isBorrowed = result === x || values.includes(result) || context.statistics.includes(result);
     const output = (isBorrowed ? clone(result) : result) as Tensor4D;
     if (!sameShape(output.shape, [x.shape[0], ...this.outputShape])) {
@@ -134,7 +134,7 @@ class TapeBlock implements Block {
   }
 }
 
-/** Absent unless the options state it: then it is measured. */
+/** The declared cost; undefined, and therefore measured, if the options do not declare it. */
 function statedCost(options: TapeBlockOptions, parameters: readonly Parameter[]): BlockCost | undefined {
   const { tapeValues, multiplyAccumulates, inputShape, outputShape } = options;
   if (tapeValues === undefined || multiplyAccumulates === undefined) return undefined;

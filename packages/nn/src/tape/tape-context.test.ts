@@ -81,7 +81,7 @@ describe('tapeHead', () => {
     }
   });
 
-  it('keeps running statistics: training moves them, evaluation and repeated forwards read them', () => {
+  it('updates running statistics in training, and reads them in evaluation and repeated forward passes', () => {
     const seen: number[] = [];
     const head = linear({
       statistics: [{ name: 'mean', shape: [3], initializer: ones }],
@@ -128,7 +128,7 @@ describe('tapeHead', () => {
     expect([loss(trainingMode), loss({ ...noisy(1), training: false })]).toEqual([1, 1]);
   });
 
-  it('requires the targets that it reads, and can read images', () => {
+  it('requires the targets it reads, including images', () => {
     const head = linear({
       reads: ['images'],
       fn: (h, { images }) => tf.losses.meanSquaredError(images ?? [], h),
@@ -144,7 +144,7 @@ describe('tapeHead', () => {
     expect(() => evaluate(head, h, trainingMode)).toThrow("no target 'images', which head 'linear' reads");
   });
 
-  it('measures accuracy of its predictions, or what it says itself', () => {
+  it('measures the accuracy of its predictions by default, or its own metrics', () => {
     const h = input();
     const targets = { labels: labels() };
     const before = tf.memory().numTensors;
@@ -157,7 +157,7 @@ describe('tapeHead', () => {
     }).measure?.(h, targets);
     expect([...(own?.keys() ?? [])]).toEqual(['loss', 'largest']);
     expect(value(own?.get('largest'))).toBe(Math.max(...h.dataSync()));
-    // Both heads' two parameters, and four metrics.
+    // Two parameters for each of the two heads, and four metrics.
     expect(tf.memory().numTensors).toBe(before + 4 + 4);
   });
 
@@ -187,7 +187,7 @@ describe('tapeBlock', () => {
       },
     });
 
-  it('updates its statistics once per step, and repeats its noise in the backward pass', () => {
+  it('updates its statistics once per step, and uses the same noise in the backward pass', () => {
     const block = normalize();
     const [x, dy] = [input(), input()];
     const before = tf.memory().numTensors;
@@ -204,7 +204,7 @@ describe('tapeBlock', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('reads its running statistics in evaluation', () => {
+  it('uses its running statistics in evaluation mode', () => {
     const block = normalize();
     block.statistics[0]?.assign(tf.fill([3], 2));
     const x = input();

@@ -14,20 +14,21 @@ export interface TapeRequest<T extends Tensor> {
 export interface TapeGradients<T extends Tensor> {
   /** The function's value; owned by the caller. */
   readonly value: T;
-  /** Zero where the function does not depend on its input. */
+  /** Zero if the function does not depend on its input. */
   readonly input?: Tensor;
-  /** Without the parameters on which the function does not depend. */
+  /** Excludes parameters that the function does not depend on. */
   readonly gradients: Map<Parameter, Tensor>;
 }
 
-/** VJP of `run` by the tape. The caller owns the results. Leaves no other tensor behind. */
+/** Computes the VJP of `run` with the tape. The caller owns the results; all other tensors are disposed. */
 export function tapeGradients<T extends Tensor>(request: TapeRequest<T>): TapeGradients<T> {
   const { x, trained, run, dy, input } = request;
   const sources: Tensor[] = [...(input ? [x] : []), ...trained.map(tensorOf)];
   const gradients = new Map<Parameter, Tensor>();
   const { value, found } = tidy(() => {
     const result = engine().gradients(run, sources, dy, true);
-    // Sources that the result does not depend on have no gradient. Where it *is* the source, dy itself comes back.
+    // Sources that the result does not depend on have no gradient. If the result *is* the source, its gradient is dy
+    // itself.
     const own = result.grads.map((gradient: Tensor | null | undefined) => (gradient === dy ? clone(dy) : gradient));
     return { value: result.value as T, found: own as Tensor[] };
   }) as { value: T; found: (Tensor | null | undefined)[] };
@@ -40,8 +41,8 @@ export function tapeGradients<T extends Tensor>(request: TapeRequest<T>): TapeGr
 }
 
 /**
- * Tensors that a function hands out beside its result, while a tidy or the tape would dispose them. Detached: no gradient
- * flows through them.
+ * Additional tensors that a function returns besides its result, kept from disposal by tidy or the tape. Detached: no
+ * gradient propagates through them.
  */
 export class Extras {
   readonly #kept: Tensor[] = [];
@@ -52,7 +53,7 @@ export class Extras {
     return kept;
   }
 
-  /** Disposes what was kept, save `except`. */
+  /** Disposes the kept tensors except those in `except`. */
   dispose(except: Iterable<Tensor> = []): void {
     const spared = new Set(except);
     for (const tensor of this.#kept) if (!spared.has(tensor)) tensor.dispose();

@@ -20,12 +20,12 @@ import { requireTarget } from '../losses/targets.js';
 import { Extras, tapeGradients } from './tape-gradients.js';
 import { type TapeContext, type TapeParameterOptions, TapeParameters } from './tape-parameters.js';
 
-/** What a head's function receives besides feature map, targets and parameters. */
+/** Context that a head's function receives besides feature map, targets and parameters. */
 export interface TapeHeadContext extends TapeContext {
   readonly clock: Clock;
 }
 
-/** A loss with its parts. */
+/** A loss with its terms. */
 export interface TapeLoss {
   /** A scalar. */
   readonly loss: Tensor;
@@ -39,8 +39,8 @@ export interface TapeHeadOptions extends TapeParameterOptions {
   readonly name: string;
   readonly inputShape: Shape3;
   /**
-   * The loss as an ordinary TensorFlow.js function that returns a scalar; receives the parameters' tensors in the order of
-   * `parameters`. Must read no value back.
+   * The loss as an ordinary TensorFlow.js function that returns a scalar; receives the parameters' tensors in the order
+   * of `parameters`. Must not read values back from the device.
    */
   readonly fn: (
     h: Tensor4D,
@@ -53,8 +53,8 @@ export interface TapeHeadOptions extends TapeParameterOptions {
   /** Output in evaluation mode, class scores [batch, classes] for a classifier. */
   readonly predict?: (h: Tensor4D, parameters: readonly Tensor[], context: TapeContext) => Tensor;
   /**
-   * Metrics besides `loss` in evaluation mode, means over the batch. Default: accuracy (and top5) of `predict`, where it
-   * returns class scores and the head reads `labels`.
+   * Metrics besides `loss` in evaluation mode, averaged over the batch. Default: accuracy (and top5) of `predict`, if
+   * it returns class scores and the head reads `labels`.
    */
   readonly measure?: (
     h: Tensor4D,
@@ -68,7 +68,7 @@ export interface TapeHeadOptions extends TapeParameterOptions {
   readonly tapeValues?: number;
 }
 
-/** A head made of a TensorFlow.js function from a feature map to a scalar loss, differentiated by the tape. */
+/** A head defined by a TensorFlow.js function from a feature map to a scalar loss, differentiated by the tape. */
 export function tapeHead(options: TapeHeadOptions): Head {
   const { name, inputShape, fn, predict, reads = ['labels'] } = options;
   const where = `tapeHead '${name}'`;
@@ -92,7 +92,7 @@ export function tapeHead(options: TapeHeadOptions): Head {
         );
       }
       statistics = result.statistics?.map((tensor) => extras.keep(tensor));
-      // The loss has an owner of its own.
+      // The loss is owned by the caller.
       return values.includes(loss) ? clone(loss) : loss;
     };
     const result = differentiate(run, h, { mode, weight, input });

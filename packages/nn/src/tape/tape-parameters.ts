@@ -10,7 +10,7 @@ import {
 import { add, mul, type Tensor, tidy } from '@tensorflow/tfjs';
 import { noiseRandom } from '../random/noise.js';
 
-/** A parameter that a block or head creates in its scope. */
+/** A parameter to be created in the scope of a block or head. */
 export interface ParameterDeclaration {
   readonly name: string;
   readonly shape: readonly number[];
@@ -19,24 +19,24 @@ export interface ParameterDeclaration {
 
 /** Parameters and statistics of a tape block or head. */
 export interface TapeParameterOptions {
-  /** Where declared parameters and statistics are created; its prefix also names the random numbers. */
+  /** Scope for the declared parameters and statistics; its prefix also identifies the random numbers. */
   readonly scope?: ParameterScope;
   readonly parameters?: readonly (Parameter | ParameterDeclaration)[];
   /**
-   * Running averages, e.g. of batch means. In training `fn` returns the batch's values as `statistics`, in this order, and
-   * the averages follow them; `fn` reads the averages from its context.
+   * Running averages, e.g. of batch means. In training, `fn` returns the batch's values as `statistics`, in this order,
+   * which update the averages; `fn` reads the averages from its context.
    */
   readonly statistics?: readonly (Parameter | ParameterDeclaration)[];
   /** Weight of a batch in the running averages; default 0.1. */
   readonly statisticsMomentum?: number;
 }
 
-/** What `fn` receives besides its input. */
+/** Context that `fn` receives besides its input. */
 export interface TapeContext {
   readonly mode: Mode;
   /**
-   * Random numbers of this step, the same ones in a repeated forward. Absent in evaluation, and in steps without noise:
-   * act without randomness then.
+   * Random numbers of this step; identical in a repeated forward pass. Absent in evaluation mode and in steps without
+   * noise, where `fn` must be deterministic.
    */
   readonly random?: RandomSource;
   /** The running averages; borrowed. */
@@ -51,7 +51,7 @@ export class TapeParameters {
   readonly #fullName: string;
   readonly #momentum: number;
 
-  /** @param where kind and name for messages, `tapeHead 'aux'` */
+  /** @param where kind and name used in messages, e.g. `tapeHead 'aux'` */
   constructor(where: string, name: string, options: TapeParameterOptions) {
     const { scope, parameters = [], statistics = [], statisticsMomentum = 0.1 } = options;
     const create = (one: Parameter | ParameterDeclaration, kind: ParameterKind): Parameter => {
@@ -82,7 +82,7 @@ export class TapeParameters {
     return { mode, statistics, random: noiseRandom(mode.noise, this.#fullName) };
   }
 
-  /** Moves the running averages towards a training batch's values. Borrows `batch`. */
+  /** Updates the running averages with a training batch's values. Borrows `batch`. */
   update(batch: readonly Tensor[] | undefined, mode: Mode): void {
     if (!mode.training) return;
     if ((batch?.length ?? 0) !== this.statistics.length) {

@@ -30,7 +30,7 @@ describe('tapeBlock', () => {
     checkBlock(tapeBlock(options), options.fn);
   });
 
-  it('returns no gradient for frozen parameters, nor for those it does not read', () => {
+  it('returns no gradient for frozen or unused parameters', () => {
     const scope = createScope(1);
     const parameters = [scope.parameter('frozen', [2], ones, 'frozen'), scope.parameter('unread', [2], ones)];
     const fn = (x: tf.Tensor4D, [scale]: readonly tf.Tensor[]) => tf.mul<tf.Tensor4D>(x, scale as tf.Tensor);
@@ -46,7 +46,7 @@ describe('tapeBlock', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('may be the identity, and may ignore its input', () => {
+  it('supports the identity and functions that ignore their input', () => {
     const x = tf.ones([1, ...shape]) as tf.Tensor4D;
     const want = { input: true, parameters: true, release: true };
     const before = tf.memory().numTensors;
@@ -66,7 +66,7 @@ describe('tapeBlock', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('names itself where the shape is wrong, and where it cannot be replicated', () => {
+  it('reports its name for a wrong shape and for an unsupported replication', () => {
     const block = tapeBlock({ name: 't', inputShape: shape, outputShape: [2, 2, 2], fn: (x) => x });
     expect(() => block.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(
       /'t' returned 4×4×2 instead of .* 2×2×2/,
@@ -80,7 +80,7 @@ describe('tapeBlock', () => {
 describe('tapeHead', () => {
   const targets = () => ({ labels: tf.tensor1d([1, 0, 2], 'int32') });
 
-  it('equals the classifier with explicit gradients, weighted', () => {
+  it('matches the weighted gradients of the explicit classifier', () => {
     const classifier = createClassifier({ scope: createScope(1), inputShape: shape, classes: 3 });
     const logits = (h: tf.Tensor4D, [w, b]: readonly tf.Tensor[]) =>
       tf.add<tf.Tensor2D>(tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), w as tf.Tensor2D), b as tf.Tensor);
@@ -104,7 +104,7 @@ describe('tapeHead', () => {
     expect(relativeError(head.predict?.(h) as tf.Tensor, classifier.predict?.(h) as tf.Tensor)).toBeLessThan(1e-5);
   });
 
-  it('returns the loss alone in evaluation, and no cotangent that is not wanted', () => {
+  it('returns only the requested results', () => {
     const head = tapeHead({ name: 't', inputShape: shape, fn: (h) => tf.mean(tf.square(h)) });
     const h = tf.fill([3, ...shape], 2) as tf.Tensor4D;
     const batch = targets();

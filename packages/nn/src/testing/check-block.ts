@@ -6,7 +6,7 @@ import { costOf } from '../cost/cost-of.js';
 import { createRandom, type Random } from '../random/random.js';
 import { LiveBytes } from './live-bytes.js';
 
-/** The block's function in ordinary ops; gets the values of `block.parameters` in their order. */
+/** The block's function in ordinary ops; receives the values of `block.parameters` in order. */
 export type ReferenceFunction = (x: tf.Tensor4D, parameters: readonly tf.Tensor[]) => tf.Tensor4D;
 
 export function randomTensor(shape: readonly number[], random: Random, scale = 1): tf.Tensor {
@@ -15,7 +15,7 @@ export function randomTensor(shape: readonly number[], random: Random, scale = 1
   return tf.tensor(values, [...shape]);
 }
 
-/** Moves every weight off its start value, so that scales of one and shifts of zero hide nothing. */
+/** Perturbs every weight, because scales of one and shifts of zero hide errors. */
 export function perturb(block: Pick<Block, 'parameters'>, random: Random): void {
   for (const parameter of block.parameters) {
     const noise = randomTensor(parameter.shape, random, 0.3);
@@ -24,7 +24,7 @@ export function perturb(block: Pick<Block, 'parameters'>, random: Random): void 
   }
 }
 
-/** Largest difference over the largest entry of the second. */
+/** Largest absolute difference, relative to the largest entry of `wanted`. */
 export function relativeError(found: tf.Tensor, wanted: tf.Tensor): number {
   expect(found.shape).toEqual(wanted.shape);
   const a = found.dataSync();
@@ -46,8 +46,8 @@ export interface CheckOptions {
 }
 
 /**
- * Checks a block's forward and VJP against the tape and finite differences, every combination of what can be wanted,
- * two VJPs of one pass, evaluation, and that nothing leaks.
+ * Checks a block's forward pass and VJP against the tape and finite differences, for every combination of requested
+ * results, two VJPs of one pass, evaluation mode, and tensor leaks.
  */
 export function checkBlock(block: Block, reference: ReferenceFunction, options: CheckOptions = {}): void {
   const { batch = 3, seed = 1, tapeTolerance = 2e-5, differenceTolerance = 2e-2 } = options;
@@ -86,7 +86,7 @@ export function checkBlock(block: Block, reference: ReferenceFunction, options: 
     input?.dispose();
     tf.dispose([...parameters.values()]);
   }
-  // Released: nothing of the pass is left but its output, and releasing again does nothing.
+  // After the release only the output is left, and releasing again has no effect.
   pass.release();
   pass.output.dispose();
   expect(() => block.vjp(pass, dy, wants[0] as Want)).toThrow(/released/);
@@ -118,7 +118,7 @@ function checkDirections(
     return sum;
   };
   const compare = (direction: tf.Tensor, gradient: tf.Tensor, shifted: (amount: number) => number, what: string) => {
-    // A step may cross a kink of a ReLU; shorter ones cross fewer, but drown in float32.
+    // A step may cross the kink of a ReLU; shorter steps cross fewer kinks, but are lost in float32 rounding.
     const differences = [1e-3, 2.5e-4, 6e-5].map((step) => (shifted(step) - shifted(-step)) / (2 * step));
     const wanted = tf.tidy(() => tf.sum(tf.mul(direction, gradient)).dataSync()[0] as number);
     const size = tf.tidy(() => tf.norm(gradient).dataSync()[0] as number);
@@ -155,7 +155,9 @@ function checkDirections(
   });
 }
 
-/** A pass that is dropped without a VJP, one that is wanted for nothing, and evaluation leave nothing but the output. */
+/**
+ * Only the output remains after a pass released without a VJP, a VJP without requested results, and evaluation mode.
+ */
 function checkReleases(block: Block, x: tf.Tensor4D, dy: tf.Tensor4D): void {
   const before = tf.memory().numTensors;
   const dropped = block.forward(x, trainingMode);
@@ -177,14 +179,14 @@ function checkReleases(block: Block, x: tf.Tensor4D, dy: tf.Tensor4D): void {
   expect(() => block.vjp(evaluated, dy, { input: true, parameters: true, release: true })).toThrow(/training/);
 }
 
-/** A tensor with a buffer of its own. */
+/** Copies a tensor into its own buffer. */
 export function copy<T extends tf.Tensor>(tensor: T): T {
   return tf.tensor(tensor.dataSync().slice(), tensor.shape) as T;
 }
 
 /**
- * Checks a block's predicted bytes against measured ones, for kernels without temporaries. `tolerance` is relative to
- * input + output + residuals; vectors of a few channels are below it.
+ * Compares a block's predicted bytes with measured ones, for kernels without temporaries. `tolerance` is relative to
+ * input + output + residuals; small per-channel vectors are below it.
  */
 export function checkCost(block: Block, batch = 4, tolerance = 0.02, mode: Mode = recomputeMode): void {
   const random = createRandom(3, 'cost');

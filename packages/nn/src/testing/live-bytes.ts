@@ -6,7 +6,7 @@ interface Storage {
   delete(id: object): boolean;
 }
 
-/** Counts the bytes of the cpu backend's buffers; unlike `MemoryMeter` it can leave out temporaries of kernels. */
+/** Measures the bytes of the cpu backend's buffers; unlike `MemoryMeter`, it can exclude kernel temporaries. */
 export class LiveBytes {
   live = 0;
   peak = 0;
@@ -34,7 +34,7 @@ export class LiveBytes {
     };
   }
 
-  /** Peak over what is alive at the start of `run`. */
+  /** Peak bytes during `run`, beyond those allocated at its start. */
   peakOf<T>(run: () => T): { result: T; peak: number; settled: number } {
     const start = this.live;
     this.peak = start;
@@ -42,7 +42,7 @@ export class LiveBytes {
     return { result, peak: this.peak - start, settled: this.live - start };
   }
 
-  /** Kernels whose temporaries do not count: what kernels that write into consumed buffers would need. */
+  /** Kernels whose temporaries are not counted, which models kernels that reuse consumed buffers. */
   withoutTemporaries(kernels: TrainingKernels): TrainingKernels {
     const quietly =
       <A extends unknown[], R>(run: (...values: A) => R) =>

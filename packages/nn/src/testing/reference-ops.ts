@@ -12,7 +12,7 @@ export function referenceConvolution(x: tf.Tensor4D, filter: tf.Tensor, stride: 
   return tf.conv2d(x, filter as tf.Tensor4D, stride, padding);
 }
 
-/** A cursor over a list of parameter values, in the order in which blocks name them. */
+/** A cursor over a list of parameter values, in the order of the blocks' parameters. */
 export function taker(values: readonly tf.Tensor[]): () => tf.Tensor {
   let index = 0;
   return () => values[index++] as tf.Tensor;

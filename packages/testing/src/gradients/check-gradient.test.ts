@@ -10,7 +10,7 @@ const at = draw();
 const slope = draw();
 const round = Math.fround;
 
-/** A float32 function with its true gradient: Σ slope·relu(x)²/2 + mean of the slope, with kinks at 0. */
+/** A float32 function with its exact gradient: Σ slope·relu(x)²/2 + mean of the slope, with kinks at 0. */
 const smooth = (x: Float32Array) =>
   x.reduce((sum, value, index) => sum + (slope[index] ?? 0) * Math.max(0, value) ** 2, 0);
 const smoothGradient = at.map((value, index) => 2 * (slope[index] ?? 0) * Math.max(0, value));
@@ -35,13 +35,13 @@ function check(
 }
 
 describe('checkGradient', () => {
-  it('accepts gradients of smooth and of kinked functions, in float32', async () => {
+  it('accepts correct gradients of smooth and kinked functions in float32', async () => {
     await check(smooth, smoothGradient);
     await check(kinked, kinkedGradient);
     await check(bilinear, bilinearGradient);
   });
 
-  it('accepts what rounding hides: a gradient of nearly nothing on a large value', async () => {
+  it('accepts a tiny gradient that is hidden by the rounding of a large value', async () => {
     await check(
       (x) => 1e6 + 1e-6 * smooth(x),
       smoothGradient.map((value) => 1e-6 * value),
@@ -59,17 +59,22 @@ describe('checkGradient', () => {
   });
 
   it.each<[string, GradientCheck['facts'], (value: number) => number, RegExp]>([
-    ['a missing factor 2', {}, (value) => value / 2, /missing factor 2, as from a square/],
-    ['a factor 2 too much', {}, (value) => 2 * value, /factor 2 too much/],
+    ['a missing factor 2', {}, (value) => value / 2, /missing factor 2, as in the derivative of a square/],
+    ['an extra factor 2', {}, (value) => 2 * value, /extra factor 2/],
     ['a wrong sign', {}, (value) => -value, /the sign/],
     ['a missing weight', { weight: 0.25 }, (value) => 4 * value, /'weight' \(0.25\) is missing/],
-    ['a weight applied twice', { weight: 0.25 }, (value) => value / 4, /'weight' \(0.25\) is in the gradient twice/],
+    [
+      'a weight that is applied twice',
+      { weight: 0.25 },
+      (value) => value / 4,
+      /'weight' \(0.25\) is applied twice in the gradient/,
+    ],
     ['a sum instead of a mean', { batch: 16 }, (value) => 16 * value, /not divided by its size \(16\)/],
     ['a mean instead of a sum', { batch: 16 }, (value) => value / 16, /divided by the batch size \(16\)/],
     ['another factor', {}, (value) => value / 3.3, /multiplied by 3.30/],
     ['zero', {}, () => 0, /gradient is zero/],
     ['NaN', {}, () => Number.NaN, /NaN or infinity/],
-  ])('reports %s with numbers and reason', async (_, facts, change, reason) => {
+  ])('reports %s with numbers and the likely reason', async (_, facts, change, reason) => {
     const failure = check(smooth, smoothGradient.map(change), facts);
     await expect(failure).rejects.toThrow(reason);
     await expect(failure).rejects.toThrow(/^weight 'w': the gradient does not match finite differences/);
@@ -77,7 +82,7 @@ describe('checkGradient', () => {
       await expect(failure).rejects.toThrow(/direction 1: differences -?\d.*gradient .*✗/);
   });
 
-  it('reports a transposed gradient, one with a missing term, and one of an unread tensor', async () => {
+  it('reports a transposed gradient, a missing term, and a nonzero gradient of an unused tensor', async () => {
     const swapped = bilinearGradient.map((_, index) => {
       const [block, row, column] = [Math.floor(index / 36), Math.floor(index / 6) % 6, index % 6];
       return bilinearGradient[36 * block + 6 * column + row] ?? 0;
@@ -88,7 +93,7 @@ describe('checkGradient', () => {
     await expect(check(() => 3, bilinearGradient)).rejects.toThrow(/does not depend/);
   });
 
-  it('sees an error of five percent', async () => {
+  it('detects an error of five percent', async () => {
     await expect(
       check(
         smooth,

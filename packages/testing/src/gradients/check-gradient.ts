@@ -1,17 +1,20 @@
 import { createRandom } from '@localgrad/nn';
 import { type Comparison, diagnose, type GradientFacts } from './diagnosis.js';
 
-/** A gradient, and the function that it belongs to. */
+/** A gradient with its function. */
 export interface GradientCheck {
-  /** Names the tensor in messages: `block 'stem': weight 'conv1.weight'`. */
+  /** Name of the tensor in messages: `block 'stem': weight 'conv1.weight'`. */
   readonly label: string;
   readonly shape: readonly number[];
-  /** Where the gradient was taken. */
+  /** Point at which the gradient was computed. */
   readonly at: Float32Array;
   readonly gradient: Float32Array;
-  /** f(a) − f(b), subtracted in float64. */
+  /** Computes f(a) − f(b), subtracted in float64. */
   readonly difference: (a: Float32Array, b: Float32Array) => Promise<number>;
-  /** Size of the float32 numbers of which `difference` is made: a lower bound for its rounding error. */
+  /**
+   * Magnitude of the float32 numbers from which `difference` is computed; determines a lower bound for its rounding
+   * error.
+   */
   readonly magnitude: number;
   readonly facts?: GradientFacts;
 }
@@ -23,20 +26,20 @@ export interface GradientOptions {
   readonly directions?: number;
 }
 
-/** Relative steps. Short ones cross fewer kinks, long ones lose less to rounding. */
+/** Relative step sizes. Small steps cross fewer kinks; large steps suffer less from rounding. */
 const steps = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1] as const;
-/** Steps so short that what a function does there is rounding. */
+/** Steps so small that function differences are only rounding. */
 const noiseSteps = [2e-6, 4e-6, 8e-6] as const;
-/** A step is reliable where rounding stays below this fraction of the gradient's norm. */
+/** A step is reliable if its rounding error is below this fraction of the gradient's norm. */
 const reliableRounding = 0.2;
-/** Longer steps only count where no shorter one is reliable. */
+/** Larger steps are only used if no smaller one is reliable. */
 const longestReliable = 1e-2;
 const float32Epsilon = 2 ** -24;
 
 /**
- * Compares a gradient with central differences along random directions, most of which have to agree. Steps are relative to
- * each coordinate's size; of those that rounding leaves reliable the shortest count, so that kinks and curvature do not
- * matter. Where these or rounding hide the derivative, the gradient has to lie within their error, which is measured.
+ * Compares a gradient with central differences along random directions, most of which must agree. Steps are relative to
+ * each coordinate's magnitude; the smallest steps with reliable rounding are used, so that kinks and curvature do not
+ * matter. If these or rounding hide the derivative, the gradient must lie within their measured error.
  *
  * @throws Error with the numbers and the likely reason
  */
@@ -49,12 +52,12 @@ export async function checkGradient(check: GradientCheck, options: GradientOptio
   throw new Error(describeFailure(check, comparisons, tolerance));
 }
 
-/** Root mean square of single coordinates; 1 where all are 0. */
+/** Root mean square of the coordinates; 1 if all are 0. */
 function typicalSize(at: Float32Array): number {
   return norm(at) / Math.sqrt(at.length) || 1;
 }
 
-/** Random, each coordinate in proportion to its size. */
+/** A random direction, with each coordinate proportional to its magnitude. */
 function directionOf({ label, at }: GradientCheck, seed: string): Float64Array {
   const random = createRandom(0, `direction/${seed}/${label}`);
   const typical = typicalSize(at);
@@ -65,7 +68,7 @@ function moved(at: Float32Array, direction: Float64Array, step: number): Float32
   return at.map((value, index) => value + step * (direction[index] ?? 0));
 }
 
-/** Standard deviation of the function's rounding error, from second differences at steps too short to matter. */
+/** Estimates the standard deviation of the function's rounding error from second differences at negligible steps. */
 async function measureNoise(check: GradientCheck): Promise<number> {
   const { at, difference, magnitude } = check;
   const direction = directionOf(check, 'noise');
@@ -81,14 +84,14 @@ async function measureNoise(check: GradientCheck): Promise<number> {
 async function compare(check: GradientCheck, index: number, tolerance: number, noise: number): Promise<Comparison> {
   const { at, gradient, difference } = check;
   const direction = directionOf(check, String(index));
-  // Of derivatives along such directions: their root mean square is about this.
+  // Approximate root mean square of the derivatives along such directions.
   const scale = norm(gradient) * typicalSize(at);
   const roundingAt = (step: number) => (4 * noise) / step;
   const first = steps.findIndex((step) => step <= longestReliable && roundingAt(step) <= reliableRounding * scale);
   const tried: Comparison[] = [];
   for (const step of first < 0 ? steps : steps.slice(first, first + 4).reverse()) {
     const [ahead, behind] = [moved(at, direction, step), moved(at, direction, -step)];
-    // Of the steps as rounded to float32.
+    // Uses the steps as rounded to float32.
     const predicted = gradient.reduce((sum, value, i) => sum + value * ((ahead[i] ?? 0) - (behind[i] ?? 0)), 0) / step;
     const found = (await difference(ahead, behind)) / step;
     const error = roundingAt(step);
@@ -101,8 +104,8 @@ async function compare(check: GradientCheck, index: number, tolerance: number, n
 }
 
 /**
- * The comparison with the least error, kinks and curvature included: what the derivative changes by between neighboring
- * steps. It is good where the gradient lies within twice that error.
+ * The comparison with the smallest error, including that of kinks and curvature, estimated by the change of the
+ * derivative between neighboring steps. It agrees if the gradient lies within twice that error.
  */
 function mostReliable(tried: readonly Comparison[], allowed: number): Comparison {
   const estimates = tried.map((comparison, index) => {

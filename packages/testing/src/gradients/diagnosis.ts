@@ -1,23 +1,23 @@
-/** What is known about a gradient besides its numbers. */
+/** Facts about a gradient besides its values. */
 export interface GradientFacts {
   readonly batch?: number;
-  /** Factor that the gradient was asked to have. */
+  /** Requested weight of the gradient. */
   readonly weight?: number;
 }
 
-/** A derivative along one direction. */
+/** Two estimates of the derivative along one direction. */
 export interface Comparison {
   readonly direction: Float64Array;
-  /** By finite differences. */
+  /** From finite differences. */
   readonly found: number;
-  /** By the gradient. */
+  /** From the gradient. */
   readonly predicted: number;
   /** Estimated error of `found`. */
   readonly error: number;
   readonly isGood: boolean;
 }
 
-/** The likely reason of a wrong gradient, as a phrase. */
+/** Describes the likely reason for a wrong gradient, as a phrase. */
 export function diagnose(
   shape: readonly number[],
   gradient: Float32Array,
@@ -31,7 +31,7 @@ export function diagnose(
   const predicted = comparisons.map((comparison) => comparison.predicted);
   const isNothing = (values: readonly number[]) =>
     comparisons.every(({ error }, index) => Math.abs(values[index] ?? 0) <= 3 * error);
-  if (gradient.every((value) => value === 0)) return 'the gradient is zero: a missing term, or a path that was cut';
+  if (gradient.every((value) => value === 0)) return 'the gradient is zero: a missing term, or a detached path';
   if (isNothing(found)) return 'the function does not depend on this tensor, but the gradient is not zero';
   const factor = commonFactor(found, predicted);
   if (factor !== undefined) return factorReason(factor, facts);
@@ -56,22 +56,23 @@ function commonFactor(found: readonly number[], predicted: readonly number[]): n
 function factorReason(factor: number, { batch, weight }: GradientFacts): string {
   const isNear = (value: number | undefined) => value !== undefined && Math.abs(factor / value - 1) < 0.05;
   const shown = factor.toPrecision(3);
-  if (isNear(-1)) return 'the sign: the gradient has to be multiplied by −1';
+  if (isNear(-1)) return 'the sign: the gradient must be multiplied by −1';
   if (weight !== undefined && weight !== 1) {
     if (isNear(weight)) return `the factor 'weight' (${weight}) is missing in the gradient`;
-    if (isNear(1 / weight)) return `the factor 'weight' (${weight}) is in the gradient twice, or in the loss`;
+    if (isNear(1 / weight))
+      return `the factor 'weight' (${weight}) is applied twice in the gradient, or also in the loss`;
   }
   if (batch !== undefined && batch > 2) {
     if (isNear(batch)) return `the gradient is divided by the batch size (${batch}), but the function is not a mean`;
     if (isNear(1 / batch))
       return `the function is a mean over the batch, but the gradient is not divided by its size (${batch})`;
   }
-  if (isNear(2)) return 'a missing factor 2, as from a square';
-  if (isNear(0.5)) return 'a factor 2 too much, as from a term that is counted twice';
-  return `a factor: the gradient has to be multiplied by ${shown}`;
+  if (isNear(2)) return 'a missing factor 2, as in the derivative of a square';
+  if (isNear(0.5)) return 'an extra factor 2, as from a term that is counted twice';
+  return `a constant factor: the gradient must be multiplied by ${shown}`;
 }
 
-/** The gradient with its last two axes swapped; absent unless they are equal. */
+/** The gradient with its last two axes swapped; undefined unless they have equal length. */
 function transposed(shape: readonly number[], gradient: Float32Array): Float32Array | undefined {
   const [rows = 1, columns = 1] = shape.slice(-2);
   if (shape.length < 2 || rows !== columns || rows === 1) return undefined;

@@ -8,7 +8,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** A block whose gradients are changed by a mistake. */
+/** A block whose gradients are modified. */
 function spoiled(block: Block, spoil: (gradient: tf.Tensor, of: Parameter | 'input') => tf.Tensor): Block {
   return {
     ...{ name: 'mine', inputShape: block.inputShape, outputShape: block.outputShape },
@@ -34,7 +34,7 @@ const layers = () => {
 };
 
 describe('checkBlockGradients', () => {
-  it('accepts correct gradients, and leaves tensors and weights as they were', async () => {
+  it('accepts correct gradients, leaks no tensors, and restores the weights', async () => {
     const block = layers();
     const values = block.parameters.map(({ value }) => [...value.dataSync()]);
     const before = tf.memory().numTensors;
@@ -43,7 +43,7 @@ describe('checkBlockGradients', () => {
     expect(block.parameters.map(({ value }) => [...value.dataSync()])).toEqual(values);
   });
 
-  it('names block, tensor and mistake', async () => {
+  it('reports block, tensor and mistake', async () => {
     const check = (spoil: Parameters<typeof spoiled>[1]) => checkBlockGradients(spoiled(layers(), spoil), trainingMode);
     await expect(check((gradient, of) => (of === 'input' ? tf.mul(gradient, -1) : gradient))).rejects.toThrow(
       /Block 'mine', input: .*the sign/s,

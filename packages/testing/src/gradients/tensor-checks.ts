@@ -4,10 +4,10 @@ import { randomBatch, randomValues } from '../random-tensors.js';
 import { read, take } from '../trial.js';
 import { checkGradient, type GradientOptions, norm } from './check-gradient.js';
 
-/** Batches on which gradients are checked, until they are right on one: a batch may sit on a kink. */
+/** Maximum number of batches to try: a batch may sit on a kink, so one correct batch suffices. */
 const attempts = 5;
 
-/** @throws the first attempt's error where all fail */
+/** @throws the first attempt's error if all attempts fail */
 async function attempt(check: (seed: number) => Promise<void>): Promise<void> {
   const failures: unknown[] = [];
   for (let seed = 1; seed <= attempts; seed++) {
@@ -21,7 +21,7 @@ async function attempt(check: (seed: number) => Promise<void>): Promise<void> {
   throw failures[0];
 }
 
-/** Checks a block's gradients of input and weights. Statistics stay as they are. @throws Error */
+/** Checks a block's gradients with respect to input and weights. Does not change statistics. @throws Error */
 export async function checkBlockGradients(
   block: Block,
   mode: Mode,
@@ -48,7 +48,7 @@ async function checkBlockOnBatch(
   pass.output.dispose();
   const magnitude = norm(output.map((value, index) => value * (cotangent[index] ?? 0)));
 
-  /** Outputs of one forward. */
+  /** Outputs of one forward pass. */
   const outputsAt = async (image: tf.Tensor4D): Promise<Float32Array> => {
     const one = block.forward(image, quiet);
     one.release();
@@ -83,7 +83,7 @@ async function checkBlockOnBatch(
   }
 }
 
-/** Checks a head's gradients of input and weights. Statistics stay as they are. @throws Error */
+/** Checks a head's gradients with respect to input and weights. Does not change statistics. @throws Error */
 export async function checkHeadGradients(
   head: Head,
   targets: Targets,
@@ -103,7 +103,7 @@ async function checkHeadOnBatch(
   seed: number,
 ): Promise<void> {
   const quiet = { ...mode, statisticsUpdates: 0 };
-  // Not 1, so that a factor that is forgotten shows.
+  // Not 1, so that a missing factor is detected.
   const weight = 0.5;
   const h = randomBatch(head.inputShape, batch, seed);
   const evaluate = (x: tf.Tensor4D, input: boolean) =>
@@ -114,7 +114,7 @@ async function checkHeadOnBatch(
     return Float32Array.of(await take(loss));
   };
   const { loss, terms, input, parameters } = evaluate(h, true);
-  // A loss is a float32 sum over samples, which has rounded more than once.
+  // A loss is a float32 sum over samples, with several roundings.
   const magnitude = 6 * weight * Math.abs(await take(loss));
   const along = (a: Float32Array, b: Float32Array): number => weight * ((a[0] ?? 0) - (b[0] ?? 0));
   const subject = { magnitude, facts: { batch, weight }, options, where: `Head '${head.name}'` };
@@ -154,7 +154,8 @@ async function checkInput(
   along: Along,
 ): Promise<void> {
   const at = await read(x);
-  if (gradient === undefined) throw new Error(`${where}: no cotangent of the input came back, though it was wanted.`);
+  if (gradient === undefined)
+    throw new Error(`${where}: no cotangent of the input was returned, although it was requested.`);
   const check = {
     ...{ label: `${where}, input`, shape: x.shape, at, gradient: await read(gradient), magnitude, facts },
     difference: async (a: Float32Array, b: Float32Array) => along(await valuesAt(a), await valuesAt(b)),
@@ -181,7 +182,7 @@ async function checkParameters(
     };
     const check = {
       ...{ label: `${where}, weight '${parameter.name}'`, shape, at, magnitude, facts },
-      // A weight without a gradient claims to have none.
+      // A weight without a gradient is checked as having gradient zero.
       gradient: gradient === undefined ? new Float32Array(at.length) : await read(gradient),
       difference: async (a: Float32Array, b: Float32Array) => along(await valuesAt(a), await valuesAt(b)),
     };

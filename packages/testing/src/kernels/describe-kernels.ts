@@ -6,7 +6,7 @@ import { drawInputs, type KernelCase } from './kernel-case.js';
 import { kernelCases } from './kernel-cases.js';
 import { relativeError } from './relative-error.js';
 
-/** Kernels on their started backend. */
+/** Kernels with their backend started. */
 export interface StartedKernels {
   readonly kernels: TrainingKernels;
   dispose(): void;
@@ -23,10 +23,10 @@ interface Outcome {
 }
 
 /**
- * Every operation of the kernel contract against the stock reference on the `cpu` backend: results, ownership of
- * arguments, and no tensor left behind.
+ * Compares every operation of the kernel contract with the stock reference on the `cpu` backend: results, ownership of
+ * arguments, and tensor leaks.
  *
- * @param start makes the kernels' backend TensorFlow.js' current one
+ * @param start starts the kernels' backend and makes it the current TensorFlow.js backend
  */
 export function describeTrainingKernels(
   name: string,
@@ -46,9 +46,9 @@ export function describeTrainingKernels(
     }, timeout);
     afterAll(() => started.dispose());
 
-    it('have a case for each operation', () => {
+    it('have a test case for each operation', () => {
       const operations = Object.entries(stockKernels).filter(([, value]) => typeof value === 'function');
-      // Optional: made of two others where a backend has none.
+      // Optional: composed of two other operations on backends without it.
       const all = new Set([...operations.map(([key]) => key), 'batchNormForward']);
       expect(new Set(kernelCases.map(({ kernel }) => kernel))).toEqual(all);
     });
@@ -85,7 +85,7 @@ export function describeTrainingKernels(
   });
 }
 
-/** Runs a case: arguments that it consumes must be disposed, or live on as results; others must not. */
+/** Runs a case: consumed arguments must be disposed or returned as results; others must not. */
 async function outcome(kernels: TrainingKernels, row: KernelCase): Promise<Outcome> {
   const inputs = drawInputs(row);
   const consumed = (row.consumes ?? []).flatMap((key) => inputs[key] ?? []);

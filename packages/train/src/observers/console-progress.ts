@@ -9,7 +9,7 @@ import type {
 } from '../events.js';
 import { formatBytes } from '../memory-check.js';
 
-/** The part of a Node stream that progress needs. */
+/** The part of a Node stream that the progress display uses. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -17,15 +17,15 @@ export interface ProgressStream {
 }
 
 export interface ConsoleProgressOptions {
-  /** Put before every line, e.g. the run's name. */
+  /** Prefix of every line, e.g. the run's name. */
   readonly label?: string;
-  /** Milliseconds between two drawings of the bar. Default 100. */
+  /** Minimum milliseconds between updates of the bar. Default 100. */
   readonly interval?: number;
   /** Clock in milliseconds. */
   readonly now?: () => number;
 }
 
-/** A bar with the time left on a terminal; one plain line per epoch elsewhere. */
+/** Shows a progress bar with the remaining time on a terminal; writes one plain line per epoch elsewhere. */
 export function consoleProgress(stream: ProgressStream, options: ConsoleProgressOptions = {}): Observer {
   const { label = '', interval = 100, now = () => performance.now() } = options;
   const isTerminal = stream.isTTY === true;
@@ -100,7 +100,7 @@ function describeEnd(event: RunEndEvent): string {
     : `${event.status} after ${event.steps} steps: ${event.reason ?? ''}`;
 }
 
-/** The loss of the network's own classifier. Phases may leave it out. */
+/** The loss of the network's own classifier; undefined in phases without it. */
 function lossOf(losses: Losses, classifier: string | undefined): number | undefined {
   return (classifier === undefined ? undefined : losses[classifier]) ?? Object.values(losses).at(-1);
 }

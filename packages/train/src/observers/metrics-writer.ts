@@ -1,10 +1,10 @@
 import type { Observer } from '../events.js';
 
 /**
- * Writes events as JSON lines, steps only where their losses were read. Every line is an object with `type` and `time`
- * (seconds since the run's start).
+ * Writes events as JSON lines; `step-end` events only if they contain losses. Every line is an object with `type` and
+ * `time` (seconds since the start of the run).
  *
- * @param write takes a line with its newline
+ * @param write receives a line including its newline
  */
 export function metricsWriter(write: (line: string) => void): Observer {
   let startedAt = performance.now();

@@ -59,7 +59,7 @@ function recorder(options: { isTTY?: boolean; columns?: number } = {}) {
 }
 
 describe('consoleProgress', () => {
-  it('writes one plain line per stage where there is no terminal', () => {
+  it('writes one plain line per stage if the stream is not a terminal', () => {
     const stream = recorder();
     const observer = consoleProgress(stream, { label: 'dgl' });
     for (const event of run) observer.observe(event);
@@ -70,7 +70,7 @@ describe('consoleProgress', () => {
     );
   });
 
-  it('draws a bar with the time left on a terminal, within its width', () => {
+  it('draws a bar with the remaining time on a terminal, within its width', () => {
     const stream = recorder({ isTTY: true, columns: 60 });
     let clock = 0;
     const observer = consoleProgress(stream, { now: () => (clock += 1000), interval: 0 });
@@ -84,7 +84,7 @@ describe('consoleProgress', () => {
 });
 
 describe('metricsWriter', () => {
-  it('writes every event but the steps without losses, one JSON object a line', () => {
+  it('writes one JSON object per line for each event, omitting steps without losses', () => {
     const lines: string[] = [];
     const observer = metricsWriter((line) => lines.push(line));
     for (const event of run) observer.observe(event);
