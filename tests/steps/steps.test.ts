@@ -22,9 +22,9 @@ interface Rig {
   readonly scope: RootScope;
   /** Predicted peak bytes of a step. */
   predict(): number;
-  /** Runs steps on the same batch; returns the last losses. */
+  /** Runs steps on one batch; returns the last losses. */
   run(steps: number): number[];
-  /** Weights of all parameters, one after the other. */
+  /** Concatenated values of all parameters. */
   weights(): number[];
   dispose(): void;
 }
@@ -116,7 +116,7 @@ describe('training steps on wasm', () => {
     ...headNames.map((head): [string, LocalLearningMethod] => [`dgl with ${head}`, dgl({ head })]),
   ];
 
-  it.each(methods)('%s leaves no tensor behind in 200 steps, and learns', (_, method) => {
+  it.each(methods)('%s leaks no tensors in 200 steps, and learns', (_, method) => {
     const rigged = rig(tinyNet(), method, 4, tinyShape, 10);
     const first = rigged.run(1);
     const tensors = tf.memory().numTensors;
@@ -130,7 +130,7 @@ describe('training steps on wasm', () => {
     rigged.dispose();
   });
 
-  it('keeps heap and tensors flat over 2,000 steps', () => {
+  it('keep heap and number of tensors constant over 2,000 steps', () => {
     const rigged = rig(tinyNet({ blocks: 2 }), dgl({ head: '1c2f' }), 3, tinyShape, 4);
     rigged.run(50);
     const tensors = tf.memory().numTensors;
@@ -141,7 +141,7 @@ describe('training steps on wasm', () => {
     rigged.dispose();
   });
 
-  it('gives the same bits for the same seed, with and without recomputation', () => {
+  it('are bit-identical for equal seeds, with and without recomputation', () => {
     const once = (memory: MemoryPolicy) => {
       const rigged = rig(tinyNet(), dgl(), 3, tinyShape, 10, memory);
       rigged.run(5);
@@ -154,7 +154,7 @@ describe('training steps on wasm', () => {
     expect(once('recompute')).toEqual(straight);
   });
 
-  it('peaks lower with more modules', () => {
+  it('have lower peak memory with more modules', () => {
     const peak = (method: LocalLearningMethod, modules: number) => {
       const rigged = rig(cifarResNet({ depth: 32 }), method, modules, [32, 32, 3], 8);
       const { stepBytes } = rigged.compiled.predict(64);

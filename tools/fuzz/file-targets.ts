@@ -16,11 +16,11 @@ import { readCifar10 } from '../../packages/data/src/cifar10.js';
 import type { Target } from './check.js';
 import { encode, jsonWords } from './words.js';
 
-/** Files that readers find by name in a folder: one of them is replaced by the mutated one. */
+/** A folder whose files readers find by name; one of them is replaced by a mutated file. */
 interface FolderCase {
   readonly name: string;
   readonly words?: readonly string[];
-  /** The mutated file, below the folder. */
+  /** Path of the mutated file in the folder. */
   readonly file: string;
   /** Its content before mutation; default: as `prepare` wrote it. */
   readonly inputs?: readonly Uint8Array[];
@@ -142,7 +142,7 @@ const cases: readonly FolderCase[] = [
   {
     name: 'sweep JSON Lines',
     file: 'tasks.jsonl',
-    // As earlier versions wrote it: with the runs in this file alone.
+    // In the format of earlier versions, which stored the runs only in this file.
     async prepare(folder) {
       await writeSweepIn(folder);
       const file = join(folder, 'sweep.json');
@@ -160,7 +160,7 @@ const cases: readonly FolderCase[] = [
   },
 ];
 
-/** Readers of files, each with a folder of its own. */
+/** Readers of files, each with its own folder. */
 export function fileTargets(root: string): Promise<Target[]> {
   return Promise.all(cases.map((entry, place) => targetOf(entry, join(root, String(place)))));
 }
@@ -168,7 +168,7 @@ export function fileTargets(root: string): Promise<Target[]> {
 async function targetOf({ name, words, file, inputs, prepare, read }: FolderCase, folder: string): Promise<Target> {
   mkdirSync(folder, { recursive: true });
   await prepare?.(folder);
-  // A name's end suffices, where the name is the writer's.
+  // Comparing the end of the name suffices if the writer chooses the name.
   const path = join(folder, readdirSync(folder).find((found) => found.endsWith(file)) ?? file);
   mkdirSync(dirname(path), { recursive: true });
   return {

@@ -71,7 +71,11 @@ describe('validatePlan', () => {
     ['an infinite weight', [objective({ weight: Number.POSITIVE_INFINITY })], /weight Infinity/],
     ['a NaN weight', [objective({ weight: Number.NaN })], /weight NaN/],
     ['a head without factory', [objective({ head: { key: 'a' } })], /'a' without a factory; only 'classifier'/],
-    ['the classifier before the end', [objective({ head: classifierHead })], /classifier on module 0.*last module \(2\)/],
+    [
+      'the classifier before the end',
+      [objective({ head: classifierHead })],
+      /classifier on module 0.*last module \(2\)/,
+    ],
     ['a head on two modules', [objective(), objective({ id: 'b', span: [1, 1] })], /modules 0 and 1/],
     [
       'a head key for two factories',
