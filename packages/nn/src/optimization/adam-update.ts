@@ -24,9 +24,9 @@ export interface AdamUpdate {
 }
 
 /**
- * The update of PyTorch's Adam and AdamW. Without `decoupled` g ← g + weightDecay·p, with it p ← p·(1 −
- * lr·weightDecay); then m ← m + (1 − β₁)(g − m); v ← β₂·v + (1 − β₂)·g²; p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) +
- * ε).
+ * The update of PyTorch's Adam and AdamW. Without `decoupled` g ← g + weightDecay·p, with it
+ * p ← p·(1 − lr·weightDecay); then m ← m + (1 − β₁)(g − m); v ← β₂·v + (1 − β₂)·g²;
+ * p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
  */
 export function adamUpdate(request: AdamUpdateRequest): AdamUpdate {
   const { value, gradient, moments, update, learningRate, epsilon, weightDecay, decoupled } = request;
