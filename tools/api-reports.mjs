@@ -1,4 +1,5 @@
-// Compares the public API of the packages that methods build on with the committed reports. --local: updates the reports.
+// Compares the public API of the packages that methods depend on with the committed reports. --local updates the
+// reports.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -11,7 +12,7 @@ const failed = packages.filter((name) => {
 });
 if (failed.length > 0) {
   console.error(
-    `The public API differs from the report: ${failed.join(', ')}. If intended: npm run api:update, then commit.`,
+    `The public API differs from the report: ${failed.join(', ')}. If intended, run npm run api:update and commit the result.`,
   );
   process.exitCode = 1;
 }

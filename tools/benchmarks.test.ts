@@ -28,14 +28,14 @@ describe('targets', () => {
   const text = readFileSync(join(benchmarks, 'targets.csv'), 'utf8');
   const targets = parseCsv(text.replaceAll('\r\n', '\n'));
 
-  it('are RFC 4180, with their columns', () => {
+  it('are valid RFC 4180 CSV with the expected columns', () => {
     expect(text.split('\r\n')[0]).toBe(columns);
-    // Every line break is one of CRLF.
+    // Every line ends with CRLF.
     expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
     expect(targets.length).toBe(text.split('\r\n').length - 2);
   });
 
-  it('have ids of their own, and say where they are from and how sure they are', () => {
+  it('have unique IDs, a source and an evidence level', () => {
     expect(new Set(targets.map(({ id }) => id)).size).toBe(targets.length);
     for (const { source, evidence } of targets) {
       expect(source).toMatch(/\(arXiv \d{4}\.\d{5}\)/);
@@ -43,7 +43,7 @@ describe('targets', () => {
     }
   });
 
-  it('stand in the README as they are', () => {
+  it('are listed unchanged in the README', () => {
     expect(makeReadme('--check')).toEqual({ status: 0, stderr: '' });
   });
 });
@@ -72,7 +72,7 @@ describe('make-readme', () => {
   };
   const readme = () => readFileSync(join(folder, 'README.md'), 'utf8');
 
-  it('says what was not run', () => {
+  it('marks targets that were not run', () => {
     write([target('a', '7.37', '0.10')]);
     expect(makeReadme('--check', folder).status).toBe(1);
     expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
@@ -82,12 +82,12 @@ describe('make-readme', () => {
   });
 
   it.each([
-    ['the interval holds the published value', '', '7.5,7.2 to 7.8,5', '7.5 (7.2 to 7.8) %, n = 5 | ✅ |'],
-    ['so few runs make no interval', '', '7.5,7.2 to 7.8,2', '| ? |'],
-    ['closer than the published deviation', '0.20', '7.5,7.45 to 7.55,5', '| ✅ |'],
-    ['as far as the published deviation', '0.13', '7.5,,1', '| ❌ +0.13 |'],
-    ['outside of the interval', '', '7.0,6.9 to 7.1,5', '| ❌ −0.37 |'],
-    ['nobody says how much it scatters', '', '7.37,,1', '| ? |'],
+    ['the interval contains the published value', '', '7.5,7.2 to 7.8,5', '7.5 (7.2 to 7.8) %, n = 5 | ✅ |'],
+    ['too few runs for an interval', '', '7.5,7.2 to 7.8,2', '| ? |'],
+    ['within the published deviation', '0.20', '7.5,7.45 to 7.55,5', '| ✅ |'],
+    ['exactly at the published deviation', '0.13', '7.5,,1', '| ❌ +0.13 |'],
+    ['outside the interval', '', '7.0,6.9 to 7.1,5', '| ❌ −0.37 |'],
+    ['without a published deviation', '', '7.37,,1', '| ? |'],
   ])('judges: %s', (_, deviation, ours, expected) => {
     write([target('a', '7.37', deviation)], [`a,${ours},localgrad report x`]);
     expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
@@ -103,7 +103,7 @@ describe('make-readme', () => {
     [[target('a', '7', '')], ['a,7,±1,1,x'], /interval '±1'/],
     [[target('a', '7', '')], ['a,7,,1,'], /command is empty/],
     [[target('a', '7', '')], ['a,7,,1,x', 'a,8,,1,x'], /reproduced\.csv: a: the id is there twice/],
-  ])('refuses %j with %j', (targets, reproduced, message) => {
+  ])('rejects %j with %j', (targets, reproduced, message) => {
     write(targets, reproduced);
     const before = readme();
     const { status, stderr } = makeReadme(folder);
@@ -117,7 +117,7 @@ describe('recipes', () => {
     await tf.setBackend('cpu');
   });
 
-  /** Recipes share few cuts of few networks. */
+  /** Caches networks, because recipes share few partitions of few networks. */
   const networks = new Map<string, Network>();
   const networkOf = ({ backbone, width, modules, partition, stemModule }: NetworkConfig) => {
     const cut = { backbone, width, modules, partition, stemModule };
@@ -135,14 +135,14 @@ describe('recipes', () => {
       const config = condition.config as unknown as RunConfig;
       expect(datasetNames).toContain(config.dataset);
       const network = networkOf(config);
-      // `modules` is what reports call K; with blocks given one by one nothing else compares the two.
+      // `modules` is the K shown in reports; for an explicit partition, nothing else compares the two.
       expect(network.modules.length, condition.name).toBe(config.modules);
       const { objectives } = standardCatalog.method(config.method).plan(network);
       expect(objectives.at(-1)?.span[1], condition.name).toBe(config.modules - 1);
     }
   });
 
-  it('are all in the README', () => {
+  it('are all listed in the README', () => {
     const readme = readFileSync(join(benchmarks, 'README.md'), 'utf8');
     for (const file of readdirSync(recipes)) expect(readme).toContain(`](recipes/${file})`);
   });

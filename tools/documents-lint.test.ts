@@ -46,7 +46,7 @@ describe('documents-lint', () => {
     [
       'a heading that does not exist',
       '[a](docs/engine.md#3-x)',
-      "link 'docs/engine.md#3-x' names a heading that does not exist",
+      "link 'docs/engine.md#3-x' refers to a heading that does not exist",
     ],
     ['a place outside the repository', '[a](../other.md)', "link '../other.md' leaves the repository"],
     ['an image that does not exist', '![a](a.png)', "link 'a.png' does not resolve"],
@@ -55,7 +55,7 @@ describe('documents-lint', () => {
       'As missing.md says.',
       "cites 'missing.md', which is not in the repository",
     ],
-  ])('rejects a page that names %s', (_, text, problem) => {
+  ])('rejects a page that refers to %s', (_, text, problem) => {
     write('README.md', text);
     expect(lint()).toEqual({ status: 1, problems: [`README.md: ${problem}`] });
   });

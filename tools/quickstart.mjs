@@ -1,6 +1,5 @@
-// Builds what the command line needs, without a word on standard output, then hands over to it.
-//   npm run quickstart -- --json        localgrad quickstart --json
-//   npm run localgrad -- doctor         any other command
+// Builds the command line, without printing to standard output, and runs it. npm run quickstart -- --json localgrad
+// quickstart --json npm run localgrad -- doctor any other command
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,9 +23,9 @@ const build = spawnSync(
 );
 if (build.status !== 0) {
   console.error(`${build.stdout ?? ''}${build.stderr ?? ''}`);
-  console.error('The build failed; run `npm ci` first if node_modules is missing or old.');
+  console.error('The build failed. If node_modules is missing or outdated, run `npm ci` first.');
   process.exit(1);
 }
-// npm runs scripts in the repository's root; reports belong where the command was typed.
+// npm runs scripts in the repository's root, but reports belong in the user's working directory.
 const run = spawnSync(process.execPath, [cli, ...command], { cwd: process.env.INIT_CWD ?? root, stdio: 'inherit' });
 process.exit(run.status ?? 1);

@@ -1,5 +1,4 @@
-// All tests, the slow ones included; options of vitest follow.
-//   npm run test:all -- packages/engine
+// Runs all tests, including slow ones; further arguments are passed to vitest. npm run test:all -- packages/engine
 import { spawnSync } from 'node:child_process';
 
 const env = { ...process.env, LOCALGRAD_TESTS: 'all' };

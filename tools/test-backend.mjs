@@ -1,6 +1,6 @@
-// Runs what every backend has to hold on one of them: kernels against the reference, the conformance suites, PyTorch's
-// reference tensors, the laws of steps, a thousand steps without garbage.
-//   npm run test:backend -- tensorflow [--required] [options of vitest]
+// Runs the tests that every backend must pass on one backend: kernels compared with the reference, the conformance
+// suites, PyTorch's reference tensors, training steps, and a thousand steps without leaks. npm run test:backend --
+// tensorflow [--required] [options of vitest]
 import { spawnSync } from 'node:child_process';
 
 const suites = ['tests/backends', 'packages/testing', 'tests/oracles/verify.test.ts', 'tests/steps/literal.test.ts'];
@@ -15,7 +15,7 @@ const run = (program, args, more = {}) => spawnSync(program, args, { encoding: '
 const doctor = run(process.execPath, ['tools/quickstart.mjs', '--pass', 'doctor', '--json']);
 const found = doctor.status === 0 ? JSON.parse(doctor.stdout).backends.find((entry) => entry.name === name) : undefined;
 if (found?.available !== true) {
-  const why = found === undefined ? doctor.stderr.trim() || 'there is no such backend' : found.reason;
+  const why = found === undefined ? doctor.stderr.trim() || 'no such backend' : found.reason;
   console.error(`\nSKIPPED: the tests of backend '${name}' did not run: ${why}\n${found?.howToGetIt ?? ''}\n`);
   process.exit(rest.includes('--required') ? 1 : 0);
 }

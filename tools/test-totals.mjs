@@ -1,4 +1,4 @@
-// Sums what .ci/run left in a folder, prints what failed, and ends with `N passed, N failed` alone on a line.
+// Sums the test reports of .ci/run in a folder, prints the failures, and ends with the line `N passed, N failed`.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -17,7 +17,7 @@ for (const status of suites) {
   const name = status.slice('vitest-'.length, -'.status'.length);
   count(name, join(folder, `vitest-${name}.json`), readFileSync(join(folder, status), 'utf8').trim());
 }
-if (suites.length === 0) failures.push('no suite ran');
+if (suites.length === 0) failures.push('no test suite ran');
 
 /** Adds up one suite's report, test by test. */
 function count(name, file, status) {
@@ -34,14 +34,14 @@ function count(name, file, status) {
       failures.push(`${name}: test ${fullName} (${path})`);
       testFailures++;
     }
-    // A file that cannot even be loaded has no tests to count.
+    // A file that cannot be loaded has no tests to count.
     const isBroken = fileStatus === 'failed' && !assertionResults.some((one) => one.status === 'failed');
     if (!isBroken) continue;
     failures.push(`${name}: file ${path}`);
     testFailures++;
   }
   if (report.numTotalTests === 0 && testFailures === 0) failures.push(`suite '${name}' without a test`);
-  // Unhandled errors and leaks outside of tests fail vitest without failing a test.
+  // Unhandled errors and leaks outside tests fail vitest without failing a test.
   if (status !== '0' && testFailures === 0) failures.push(`suite '${name}' (exit status ${status})`);
 }
 

@@ -45,7 +45,7 @@ describe('test-totals', () => {
     expect(total(['passed lint', 'failed build'], suite)).toEqual({ last: '2 passed, 2 failed', status: 1 });
   });
 
-  it('sums suites, and notices one that left no report', () => {
+  it('sums suites, and reports one without a report file', () => {
     total([], { name: 'native', statuses: ['passed'], exitStatus: 0 });
     const suite = { statuses: ['passed', 'passed'], exitStatus: 0 };
     expect(total([], suite)).toEqual({ last: '3 passed, 0 failed', status: 0 });
@@ -58,7 +58,7 @@ describe('test-totals', () => {
     expect(total([], suite)).toEqual({ last: '0 passed, 1 failed', status: 1 });
   });
 
-  it('fails when the suite fails outside of its tests', () => {
+  it('fails when the suite fails outside its tests', () => {
     expect(total([], { statuses: ['passed'], exitStatus: 1 })).toEqual({ last: '1 passed, 1 failed', status: 1 });
   });
 

@@ -1,4 +1,4 @@
-// Runs turbo with its telemetry switched off; the arguments are turbo's own.
+// Runs turbo with telemetry disabled; passes on all arguments.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -1,4 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
 
-// Silences the banner that TensorFlow.js prints in Node.
+// Suppresses the banner that TensorFlow.js prints in Node.
 tf.enableProdMode();

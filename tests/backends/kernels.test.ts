@@ -2,7 +2,7 @@ import { selectBackend } from '@localgrad/backends';
 import { currentKernels } from '@localgrad/kernels';
 import { describeTrainingKernels } from '@localgrad/testing';
 
-/** `npm run test:backend -- NAME` sets it. */
+/** Set by `npm run test:backend -- NAME`. */
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 
 const start = async () => {

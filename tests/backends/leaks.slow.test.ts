@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
-// A processor that plays a GPU takes half a second for each.
+// A software-emulated GPU needs half a second per step.
 const steps = Number(process.env.LOCALGRAD_TEST_STEPS ?? (name === 'webgpu' ? 60 : 1000));
 
 describe(`${steps} steps on ${name}`, () => {
@@ -20,7 +20,7 @@ describe(`${steps} steps on ${name}`, () => {
   });
   afterAll(() => backend.dispose());
 
-  it('leave no tensor, no byte and no growing process behind', async () => {
+  it('leak no tensors and no bytes, and do not grow the process', async () => {
     const meter = new MemoryMeter();
     const scope = createScope(1);
     const built = cifarResNet({ depth: 8, widths: [4, 4, 8, 8] }).build({ inputShape: [8, 8, 3], classes: 4, scope });
@@ -51,7 +51,7 @@ describe(`${steps} steps on ${name}`, () => {
     expect(last.tensors).toBe(first.tensors);
     expect(last.bytes).toBe(first.bytes);
     expect(last.peak).toBe(first.peak);
-    // A process's resident memory moves a little by itself; one lost buffer of 16 kB in each step would be seen.
+    // A process's resident memory fluctuates slightly; a leak of one 16 kB buffer per step would be detected.
     expect(last.device - first.device, JSON.stringify(states)).toBeLessThan(steps * 1024 * 16);
     meter.detach();
     optimizer.dispose();

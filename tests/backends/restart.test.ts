@@ -18,7 +18,7 @@ afterEach(() => {
   for (const handle of handles.splice(0)) handle.dispose();
 });
 
-/** A small network with its optimizer; each call trains a step and returns the losses. */
+/** Creates a small network with its optimizer; each call trains one step and returns the losses. */
 function createTraining(): () => number[] {
   const scope = createScope(1);
   const built = cifarResNet({ depth: 8, widths: [4, 4, 8, 8] }).build({ inputShape: [8, 8, 3], classes: 4, scope });
@@ -39,7 +39,7 @@ async function straightRun(): Promise<number[][]> {
   return [step(), step(), step()];
 }
 
-describe('a network trains on, bit for bit,', () => {
+describe('training continues bit-identically', () => {
   it.each([
     ['the same number of threads', { threads: 2 }],
     ['one thread', { threads: 1 }],
@@ -52,7 +52,7 @@ describe('a network trains on, bit for bit,', () => {
     const losses = [step()];
     const again = await select('wasm', options);
     losses.push(step());
-    // The first handle does not end the backend of the second.
+    // The first handle does not stop the backend of the second.
     for (const handle of handles.splice(0, handles.length - 1)) handle.dispose();
     losses.push(step());
     expect(losses).toEqual(expected);

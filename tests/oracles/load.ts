@@ -5,11 +5,11 @@ import * as tf from '@tensorflow/tfjs';
 
 export interface Oracle<Metadata> {
   readonly metadata: Metadata;
-  /** Entries in PyTorch's order. */
+  /** Values in PyTorch's order. */
   raw(name: string): Float32Array;
-  /** A weight, gradient or statistic in our layout. */
+  /** A weight, gradient or statistic, converted to our layout. */
   weight(name: string): Float32Array;
-  /** An activation or batch in our layout. */
+  /** An activation or batch, converted to our layout. */
   activation(name: string): { readonly shape: readonly number[]; readonly data: Float32Array };
   labels(name: string): Int32Array;
   names(prefix: string): string[];

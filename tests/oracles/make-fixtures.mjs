@@ -1,6 +1,5 @@
-// Cuts the reference tensors down to what the tests here compare, as fixtures/*.safetensors.
-// Usage: npm run oracles:convert -- FOLDER CONVERTED
-//        node tests/oracles/make-fixtures.mjs FOLDER CONVERTED
+// Extracts the reference tensors that these tests compare, to fixtures/*.safetensors. Usage: npm run oracles:convert --
+// FOLDER CONVERTED node tests/oracles/make-fixtures.mjs FOLDER CONVERTED
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +36,7 @@ function write(file, entries, json) {
   console.log(`${file}: ${entries.length} tensors, ${all.length} bytes`);
 }
 
-// The small network: some cases of the converted file, with the tensors that they use.
+// The small network: selected cases of the converted file, with their tensors.
 const cases = [
   'e2e',
   'greedy_k7',
@@ -64,7 +63,7 @@ writeFileSync(
 copyFileSync(join(converted, 'supcon_sgd_micro.safetensors'), join(target, 'micro.safetensors'));
 
 const full = read('e2e_resnet32.safetensors');
-// Large gradients and one image's features are compared on every nth entry; n has no factor in common with their sides.
+// Of large gradients and one image's features only every nth entry is compared; n is coprime to their dimensions.
 const thin = ({ dtype, bytes }, nth) => {
   const count = Math.ceil(bytes.length / (4 * nth));
   const kept = Buffer.alloc(4 * count);

@@ -29,7 +29,7 @@ describe('the PyTorch reference, ResNet-32 end to end, on wasm', () => {
     const images = tf.tensor4d(data, shape as [number, number, number, number]);
     return { network, compiled, images, targets: { labels: tf.tensor1d(full.labels('input/y'), 'int32') } };
   };
-  /** Relative error over the entries that the fixture holds; `values` are in PyTorch's order. */
+  /** Relative error over the entries in the fixture; `values` are in PyTorch's order. */
   const errorOf = (name: string, values: Float32Array) => {
     const nth = full.metadata.everyNth[name] ?? 1;
     return relativeL2(
@@ -38,7 +38,7 @@ describe('the PyTorch reference, ResNet-32 end to end, on wasm', () => {
     );
   };
 
-  it('agrees in the features of every block, and in the logits', () => {
+  it('matches the features of every block and the logits', () => {
     const { network, images } = setUp();
     let x = images;
     network.backbone.blocks.forEach(({ block }, index) => {
@@ -52,7 +52,7 @@ describe('the PyTorch reference, ResNet-32 end to end, on wasm', () => {
     expect(errorOf('logits', logits)).toBeLessThanOrEqual(TOLERANCE);
   });
 
-  it('agrees in the loss, every gradient, all statistics, and the logits in evaluation after them', () => {
+  it('matches the loss, every gradient, all statistics, and the subsequent logits in evaluation mode', () => {
     const { network, compiled, images, targets } = setUp();
     const errors = new Map<string, number>();
     const { losses } = createExecutor(compiled).step(

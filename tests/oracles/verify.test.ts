@@ -12,7 +12,7 @@ const mini = fixture('mini');
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-verify-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The command's exit code and output. */
+/** Runs the command; returns its exit code and output. */
 async function command(...args: string[]) {
   let stdout = '';
   let stderr = '';
@@ -23,7 +23,7 @@ async function command(...args: string[]) {
   return { code, stdout, stderr };
 }
 
-/** Another backend than those that are everywhere. */
+/** A backend besides those available everywhere. */
 const extra = process.env.LOCALGRAD_TEST_BACKEND;
 /** Plain JavaScript takes half a minute. */
 const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals']] as const) : [];
@@ -34,11 +34,11 @@ describe.each([
   ...slow,
   ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals']] as const)),
 ] as const)('the PyTorch reference on %s, %s', (backend, memory) => {
-  it('agrees in every case of the small network, of the contrastive loss and of SGD', async () => {
+  it('matches every case of the small network, the contrastive loss and SGD', async () => {
     const files = [mini, fixture('micro')];
     const report = await verify({ files, backend, memory, threads: 'auto', tolerance: 1e-4 });
-    // The contrastive gradient cancels: plain JavaScript adds up long float32 sums one by one, and exp of a GPU may be
-    // off by 3 + 2|x| units in the last place (WGSL, "Floating Point Accuracy").
+    // The contrastive gradient involves cancellation: plain JavaScript accumulates long float32 sums sequentially, and
+    // exp on a GPU may be off by 3 + 2|x| units in the last place (WGSL, "Floating Point Accuracy").
     const contrast: Readonly<Record<string, number>> = { cpu: 2e-3, webgpu: 5e-4 };
     const allowed = (name: string) => (name.includes('contrast') ? (contrast[backend] ?? 1e-4) : 1e-4);
     for (const { case: name, maxRelativeError, groups } of report.cases) {
@@ -83,7 +83,7 @@ describe('the command', () => {
     expect(report.cases[0]?.groups.gradients?.maxRelativeError).toBeLessThan(1e-4);
   });
 
-  it('exits with 1 above the tolerance, and says where', async () => {
+  it('exits with 1 above the tolerance, and reports the worst tensor', async () => {
     const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'cpu', '--tolerance', '1e-9');
     expect(code).toBe(1);
     expect(stdout).toMatch(/✗ {2}mini\/e2e/);
@@ -124,29 +124,29 @@ describe('files that cannot be used', () => {
       /truncated|ends at byte/,
     ],
     ['of another kind', () => write(() => {}, { format: 'pt' }), /localgrad-reference.*oracles:convert/s],
-    ['of another version', () => write(() => {}, { version: '7' }), /version 7.*reads 1/s],
+    ['of another version', () => write(() => {}, { version: '7' }), /version 7; supported: 1/],
     ['without JSON', () => write(() => {}, { cases: '{' }), /'cases' is not JSON/],
     ['with an unknown key', () => write(([first]) => Object.assign(first as object, { metod: 1 })), /metod/],
     [
       'with a missing tensor',
       () => write((_, all) => all.delete('weights/conv1.weight')),
-      /names tensor 'weights\/conv1.weight', which is not there/,
+      /refers to tensor 'weights\/conv1.weight', which is missing/,
     ],
     [
-      'with a start value of the wrong shape',
+      'with an initial value of the wrong shape',
       () =>
         write(([first]) =>
           Object.assign((first as unknown as Changed).parameters, { 'conv1.weight': 'weights/fc.weight' }),
         ),
-      /start value of 'conv1.weight' has shape \[16, 10\]/,
+      /initial value of 'conv1.weight' has shape \[16, 10\]/,
     ],
     [
-      'without a start value',
+      'without an initial value',
       () => write(([first]) => delete (first as unknown as Changed).parameters['conv1.weight']),
-      /no start value for 1 parameters.*conv1.weight/,
+      /no initial value for 1 parameters.*conv1.weight/,
     ],
     [
-      'with a start value too many',
+      'with an extra initial value',
       () => write(([first]) => Object.assign((first as unknown as Changed).parameters, { conv9: 'weights/fc.bias' })),
       /'conv9'.*no such parameter/,
     ],
@@ -167,7 +167,7 @@ describe('files that cannot be used', () => {
     expect(JSON.parse(stdout)).toHaveProperty('error.message');
   });
 
-  it('an expected gradient that is not there fails the case', async () => {
+  it('fails a case whose expected gradient does not exist', async () => {
     const expected = { gradients: { 'heads.module9.head.2.weight': 'weights/fc.weight' } };
     const file = write(([first]) => Object.assign(first as object, { expected }));
     const { code, stdout } = await command(file, '--backend', 'cpu');
@@ -175,7 +175,7 @@ describe('files that cannot be used', () => {
     expect(stdout).toContain('heads.module9.head.2.weight');
   });
 
-  it('no case with that name', async () => {
+  it('reports the available cases if none matches', async () => {
     const { code, stderr } = await command(mini, '--only', 'hpff', '--backend', 'cpu');
     expect([code, stderr]).toEqual([2, expect.stringMatching(/No case has 'hpff'.*mini\/mlaan_official/s)]);
   });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => backend.dispose());
 
-/** The network after one training forward: weights and running statistics. */
+/** Weights and running statistics of the network after one training forward pass. */
 function stateDict(): TensorFile {
   const { tensors } = readSafetensors(readFileSync(new URL(`fixtures/${file}`, import.meta.url)));
   const state = [...tensors].flatMap(([name, tensor]) => {
@@ -26,7 +26,7 @@ function stateDict(): TensorFile {
   return { tensors: new Map(state), metadata: {} };
 }
 
-/** Largest difference of scores, as a share of the largest score. */
+/** Largest difference of scores, relative to the largest score. */
 function difference(scores: tf.Tensor, expected: Float32Array): number {
   const values = scores.dataSync<'float32'>();
   expect(values.length).toBe(expected.length);
@@ -34,7 +34,7 @@ function difference(scores: tf.Tensor, expected: Float32Array): number {
   return Math.max(...values.map((value, index) => Math.abs(value - (expected[index] as number)))) / largest;
 }
 
-it("ResNet-32's state dict from PyTorch scores as it does there, here and as a model of TensorFlow.js layers", async () => {
+it("ResNet-32's state dict yields the class scores of PyTorch, as a localgrad network and as a TensorFlow.js layers model", async () => {
   const { backbone } = readBackbone(writeSafetensors(stateDict()), { scope: createScope(1) });
   expect(backbone.config).toEqual({ backbone: 'resnet32' });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 4 }));

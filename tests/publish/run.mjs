@@ -1,5 +1,5 @@
-// Proof that every public package can be published: pack all, look into the tarballs, install them together in an empty
-// project outside of the repository, and use them there as a stranger would.
+// Checks that every public package can be published: packs all packages, inspects the tarballs, installs them together
+// in an empty project outside the repository, and uses them there as an external user would.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ function check(name, isGood, detail = '') {
   if (!isGood) console.error(`✗ ${name}${detail ? `\n${shortened(String(detail))}` : ''}`);
 }
 
-/** Indented, and without the endless lines of minified sources. */
+/** Indents the text and truncates long lines of minified sources. */
 function shortened(text) {
   const lines = text
     .trim()
@@ -32,9 +32,9 @@ function shortened(text) {
 }
 
 const quiet = { ...process.env, NO_UPDATE_NOTIFIER: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
-// What npm tells its scripts is not for the strangers' project.
+// Removes the environment variables that npm sets for its scripts.
 for (const key of Object.keys(quiet)) if (/^npm_(config|package|lifecycle|command)/.test(key)) delete quiet[key];
-// Kept: where packages come from, and where they are cached.
+// Kept: registry and cache settings.
 for (const key of ['npm_config_registry', 'npm_config_cache', 'npm_config_userconfig', 'npm_config_globalconfig']) {
   if (process.env[key] !== undefined) quiet[key] = process.env[key];
 }
@@ -90,7 +90,7 @@ function pack() {
     }
     check(`${entry.name} can be packed`, result.status === 0 && entry.tarball !== undefined, ran(result));
   }
-  // The test's own list decides what is built before it runs.
+  // The dependencies in this list are built before the test runs.
   const listed = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).devDependencies;
   for (const { name } of packages) check(`${name} is listed in tests/publish/package.json`, listed[name] !== undefined);
 }
@@ -111,11 +111,11 @@ function inspectTarballs() {
       Object.entries(manifest[group] ?? {}),
     );
     const unreal = ranges.filter(([, range]) => /^(file|link|workspace|git)|^\*?$|\//.test(range));
-    check(`${name} depends on real ranges`, unreal.length === 0, JSON.stringify(unreal));
+    check(`${name} depends on version ranges`, unreal.length === 0, JSON.stringify(unreal));
     const scripts = ['preinstall', 'install', 'postinstall'].filter((script) => manifest.scripts?.[script]);
-    check(`${name} runs nothing at installation`, scripts.length === 0, scripts.join());
+    check(`${name} has no install scripts`, scripts.length === 0, scripts.join());
     const text = run('tar', ['-xzOf', tarball, '--wildcards', 'package/dist/*.js'], work).stdout;
-    check(`${name} names no path of the machine that built it`, !text.includes(root), root);
+    check(`${name} contains no path of the build machine`, !text.includes(root), root);
     const lint = run(bin('publint'), ['run', tarball, '--strict'], work);
     check(`${name} passes publint`, lint.status === 0, ran(lint));
     const types = run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-emoji'], work);
@@ -145,10 +145,10 @@ function install() {
 function runConsumers() {
   cpSync(join(here, 'consumer'), project, { recursive: true });
   const script = run('node', ['train-one-step.mjs']);
-  check('plain JavaScript trains', script.status === 0, ran(script));
-  check('plain JavaScript trains without a word on standard error', script.stderr === '', script.stderr);
+  check('the packages train from plain JavaScript', script.status === 0, ran(script));
+  check('plain JavaScript training prints nothing to standard error', script.stderr === '', script.stderr);
   const runs = Object.entries(parse(script.stdout)?.runs ?? {});
-  check('plain JavaScript trains five methods', runs.length === 5, script.stdout);
+  check('plain JavaScript training runs five methods', runs.length === 5, script.stdout);
   for (const [name, { losses, steps, peakBytes, testAccuracy }] of runs) {
     const [first, last] = [losses.at(0), losses.at(-1)].map((all) => Object.values(all).reduce((sum, x) => sum + x, 0));
     check(`${name} lowers its losses`, last < first, JSON.stringify(losses));
@@ -167,21 +167,21 @@ function runConsumers() {
     'node',
   ];
   const compile = run(bin('tsc', project), [...options, 'own-method.mts']);
-  // TensorFlow.js' own declarations contradict themselves under strict (tfjs-layers' keras_format): not ours to mend,
-  // and the only files that are let off.
+  // TensorFlow.js' own declarations have errors in strict mode (tfjs-layers' keras_format); errors in these files are
+  // ignored.
   const foreign = /^(node_modules\/@tensorflow\/|\s)/;
   const complaints = compile.stdout.split('\n').filter((line) => line.trim() !== '' && !foreign.test(line));
-  check('TypeScript accepts all our types without skipLibCheck', complaints.length === 0, complaints.join('\n'));
-  check('TypeScript has compiled the consumer', existsSync(join(project, 'own-method.mjs')), ran(compile));
+  check('TypeScript accepts all types without skipLibCheck', complaints.length === 0, complaints.join('\n'));
+  check('TypeScript compiles the consumer', existsSync(join(project, 'own-method.mjs')), ran(compile));
   const own = run('node', ['own-method.mjs']);
-  check("a method of one's own trains", own.status === 0, ran(own));
-  check("a method of one's own trains without a word on standard error", own.stderr === '', own.stderr);
+  check('a custom method trains', own.status === 0, ran(own));
+  check('training a custom method prints nothing to standard error', own.stderr === '', own.stderr);
   const { sums = [], refusal } = parse(own.stdout) ?? {};
-  check("a method of one's own lowers its losses", sums.length === 5 && sums.at(-1) < sums[0], own.stdout);
-  check('errors keep their class and code across packages', refusal === 'invalid-option', own.stdout);
+  check('a custom method lowers its losses', sums.length === 5 && sums.at(-1) < sums[0], own.stdout);
+  check('errors preserve their class and code across packages', refusal === 'invalid-option', own.stdout);
 }
 
-/** Packages outside of the workspaces, as their authors would publish them. */
+/** Packs the packages outside the workspaces, as their authors would publish them. */
 function thirdParties() {
   const folder = join(root, 'examples');
   return readdirSync(folder)
@@ -203,11 +203,11 @@ function installThirdParties() {
   if (files.includes(undefined)) return false;
   const paths = files.map((file) => join(tarballs, file));
   const install = run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...paths]);
-  check('the packages of third parties can be installed', install.status === 0, ran(install));
+  check('the third-party packages can be installed', install.status === 0, ran(install));
   return install.status === 0;
 }
 
-/** Each passes its own test, by its name instead of its folder. */
+/** Runs each package's own tests against the installed package. */
 function runThirdPartySuites() {
   for (const { name, folder, manifest } of thirdParties()) {
     const test = readFileSync(join(folder, 'conformance.test.js'), 'utf8');
@@ -217,11 +217,11 @@ function runThirdPartySuites() {
   }
 }
 
-/** The example of a method is small, and used by name on the command line. */
+/** Checks that the example method is small, and that it works by name on the command line. */
 function runThirdPartyMethod() {
   const example = join(root, 'examples/third-party-method');
   const lines = readFileSync(join(example, 'index.js'), 'utf8').split('\n').length;
-  check('the example of a method has less than 60 lines', lines < 60, String(lines));
+  check('the example method has fewer than 60 lines', lines < 60, String(lines));
   const options = ['--backbone', 'resnet8', '--width', '2', '--modules', '3', '--resize', '8'];
   const few = ['--train-images', '200', '--test-images', '100', '--epochs', '1', '--output', 'example-run', '--json'];
   for (const method of [
@@ -234,7 +234,7 @@ function runThirdPartyMethod() {
   }
   const wrong = run(bin('localgrad', project), ['explain', '--method', 'acme-localgrad-prototypes(temperature: 0)']);
   check(
-    'a wrong option of the example is reported',
+    'an unknown option of the example method is reported',
     wrong.status === 2 && wrong.stderr.includes('temperature'),
     ran(wrong),
   );

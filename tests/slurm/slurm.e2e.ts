@@ -13,11 +13,11 @@ const slurm = join(root, 'tools/slurm/one-node.sh');
 const started = process.getuid?.() === 0 ? spawnSync(slurm, ['start'], { encoding: 'utf8' }) : undefined;
 const missing =
   started === undefined
-    ? 'it needs root'
+    ? 'root is required'
     : started.status === 0
       ? undefined
       : started.stderr.trim() || 'it did not start';
-if (missing !== undefined) console.warn(`\nSKIPPED: no Slurm of one node could be started here: ${missing}\n`);
+if (missing !== undefined) console.warn(`\nSKIPPED: could not start a single-node Slurm: ${missing}\n`);
 
 let folder: string;
 beforeAll(() => {
@@ -58,7 +58,7 @@ async function until(what: string, condition: () => boolean, seconds: number): P
 const resultOf = (into: string, runId: string) => resultIn(join(folder, into, 'runs', runId));
 
 describe.skipIf(missing !== undefined)('a sweep under Slurm', () => {
-  it('survives a killed worker, a requeued element and a second submission, and ends like a straight run', async () => {
+  it('survives a killed worker, a requeued element and a second submission, with the results of an uninterrupted run', async () => {
     const submission = JSON.parse(
       localgrad(
         'sweep',
@@ -85,22 +85,22 @@ describe.skipIf(missing !== undefined)('a sweep under Slurm', () => {
       () => existsSync(join(folder, 'queued', 'runs')) && checkpoints() >= 2,
       120,
     );
-    // One element is killed as a crash would; another goes back into the queue, where Slurm lets it wait for two minutes.
+    // One element is killed like in a crash; another is requeued, for which Slurm waits two minutes.
     spawnSync('pkill', ['-KILL', '-o', '-f', `${folder}/queued`]);
     spawnSync('scontrol', ['requeue', `${submission.jobId}_1`]);
-    await until('the killed run is noticed', () => (status().counts.interrupted ?? 0) > 0, 60);
-    await until('the other elements have ended', () => (status().counts.running ?? 0) === 0, 240);
-    // What the array has lost, a second submission takes up at once; it sends only what is left.
+    await until('detection of the killed run', () => (status().counts.interrupted ?? 0) > 0, 60);
+    await until('completion of the other elements', () => (status().counts.running ?? 0) === 0, 240);
+    // A second submission resumes the lost runs immediately; it submits only unfinished runs.
     const left = 4 - (status().counts.finished ?? 0);
     if (left > 0) {
       const again = JSON.parse(
         localgrad('sweep', 'run', 'experiment.yaml', '--folder', 'queued', '--executor', 'slurm', '--json'),
       );
-      // Elements that were still in the queue may have finished meanwhile.
+      // Elements that were still queued may have finished in the meantime.
       expect(again.runs).toBeLessThanOrEqual(left);
       expect(again.runs).toBeGreaterThanOrEqual(4 - (status().counts.finished ?? 0));
     }
-    await until('everything has finished', () => status().counts.finished === 4, 240);
+    await until('completion of all runs', () => status().counts.finished === 4, 240);
     spawnSync('scancel', ['--me']);
 
     localgrad('sweep', 'run', 'experiment.yaml', '--folder', 'straight', '--executor', 'debug', '--threads', '1');

@@ -25,7 +25,7 @@ type Values = ReadonlyMap<string, Float32Array>;
 interface StepOutcome {
   readonly losses: Values;
   readonly gradients: Values;
-  /** Averages and running statistics after the step, weights of the optimizer not taken. */
+  /** Averages and running statistics after the step, without the optimizer's weights. */
   readonly state: Values;
 }
 
@@ -40,7 +40,7 @@ interface Setting {
   readonly rewrite?: (plan: TrainingPlan) => TrainingPlan;
 }
 
-/** One step of SGD from the same start, whatever the method. */
+/** Runs one SGD step from the same initial state for every method. */
 async function step({
   method,
   modules,
@@ -112,7 +112,10 @@ function norm(values: ArrayLike<number>): number {
   return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
 }
 
-/** Same names, and each within `tolerance` of its norm, or of a thousandth of the largest norm (true zeros). */
+/**
+ * Expects equal names, and values within `tolerance` of their norm, or of a thousandth of the largest norm (for exact
+ * zeros).
+ */
 function expectSame(found: Values, wanted: Values, tolerance: number): void {
   expect([...found.keys()].sort()).toEqual([...wanted.keys()].sort());
   const floor = 1e-3 * Math.max(0, ...[...wanted.values()].map(norm));
@@ -129,8 +132,8 @@ const hosts: Readonly<Record<string, LocalLearningMethod>> = {
   contrast: infopro({ ixx1: 3, ixy1: 0.5, ixx2: 1, ixy2: 2, featureDimension: 5, loss: 'contrast' }),
 };
 
-describe('the engine and the literal procedure of several forwards and backwards', () => {
-  it('have the same losses, gradients, averages and statistics, for random methods, cuts and windows', async () => {
+describe('the engine and the literal procedure', () => {
+  it('compute the same losses, gradients, averages and statistics for random methods, partitions and windows', async () => {
     const configuration = fc.record({
       host: fc.constantFrom(...Object.keys(hosts)),
       modules: fc.integer({ min: 2, max: 6 }),
@@ -145,7 +148,7 @@ describe('the engine and the literal procedure of several forwards and backwards
     await fc.assert(
       fc.asyncProperty(configuration, async ({ host, modules, memory, chains, ...options }) => {
         const windowed = mlm(hosts[host] as LocalLearningMethod, { ...options, statisticsUpdates: 'perForward' });
-        // With nothing but skipped windows no head is left for a chain.
+        // If all windows are skipped, no head is left for a chain.
         const hasHeads = options.incompleteWindows === 'cut' || options.window < modules;
         const style =
           chains === 'ema' ? ({ on: 'all', chain: 'ema' } as const) : { on: chains as 'all', momentum: 0.8 };
@@ -154,7 +157,7 @@ describe('the engine and the literal procedure of several forwards and backwards
         const literal = await step({ method, modules, memory, literal: true });
         expectSame(ours.losses, literal.losses, 1e-5);
         expectSame(ours.gradients, literal.gradients, 1e-4);
-        // The published code runs the stem once, whatever the windows; the literal procedure runs it in each.
+        // The published code runs the stem once for any windows; the literal procedure runs it in each.
         const withoutStem = (state: Values) =>
           new Map([...state].filter(([name]) => options.incompleteWindows === 'cut' || !name.startsWith('bn1.')));
         expectSame(withoutStem(ours.state), withoutStem(literal.state), 1e-4);
@@ -165,14 +168,14 @@ describe('the engine and the literal procedure of several forwards and backwards
 });
 
 describe('laws of composition (docs/methods/engine.md §8)', () => {
-  it.each(Object.keys(hosts))('mlm(%s) with weights 1 and 0 is the host', async (name) => {
+  it.each(Object.keys(hosts))('mlm(%s) with weights 1 and 0 equals the host', async (name) => {
     const host = hosts[name] as LocalLearningMethod;
     const ours = await step({ method: mlm(host, { window: 3, independentWeight: 1, cascadeWeight: 0 }), modules: 5 });
     expect(ours).toEqual(await step({ method: host, modules: 5 }));
   });
 
   it.each([4, 7])(
-    'a window of %i on 4 modules, the last cascaded loss alone, is end-to-end training',
+    'a window of %i on 4 modules with only the last cascaded loss equals end-to-end training',
     async (window) => {
       const method = mlm(greedy(), { window, cascadeWeight: 1 });
       const rewrite = (plan: TrainingPlan) => ({
@@ -185,7 +188,7 @@ describe('laws of composition (docs/methods/engine.md §8)', () => {
     },
   );
 
-  it.each([1, 2, 3])('a cascaded loss over %i modules reaches these, its head, and nothing else', async (window) => {
+  it.each([1, 2, 3])('a cascaded loss over %i modules trains exactly these and its head', async (window) => {
     const blocksOf = ['conv1', 'layer1.0', 'layer1.1', 'layer2.0', 'layer2.1', 'layer3.0', 'layer3.1'];
     for (const end of [0, 2, 4]) {
       const id = `module${end}.cascaded`;
@@ -205,7 +208,7 @@ describe('laws of composition (docs/methods/engine.md §8)', () => {
     }
   });
 
-  it('officialCode: module 0 and the stem learn from the first cascade alone; without it not at all', async () => {
+  it('officialCode: module 0 and the stem are trained only by the first cascaded loss', async () => {
     const official = (cascadeWeight: number) =>
       step({ method: mlaan(greedy(), { variant: 'officialCode', cascadeWeight, independentWeight: 1 }), modules: 6 });
     const { gradients } = await official(0);
@@ -226,7 +229,7 @@ describe('laws of composition (docs/methods/engine.md §8)', () => {
     }
   });
 
-  it('heads that independent and cascaded losses share run once', async () => {
+  it('a head shared by independent and cascaded losses runs once', async () => {
     let evaluations = 0;
     const counting: LocalLearningMethod = {
       ...greedy(),

@@ -25,8 +25,8 @@ describe('the cost of the reference procedure', () => {
   });
   afterAll(() => backend.dispose());
 
-  // Inner modules: 3 (w + 1) units, as docs/methods/engine.md §5 counts the published code. Cut windows at the start
-  // count as well.
+  // Inner modules: 3 (w + 1) units, as docs/methods/engine.md §5 counts the published code, including cut windows at
+  // the start.
   it.each([
     [1, [3, 3, 3, 3, 3, 3], [3, 3, 3, 3, 3, 3]],
     [2, [6, 9, 9, 9, 9, 6], [3, 4, 4, 4, 4, 4]],
@@ -37,7 +37,7 @@ describe('the cost of the reference procedure', () => {
     expect(modules.map(({ unitsOfWork }) => unitsOfWork)).toEqual(own);
   });
 
-  it('repeats nothing where no module lies in two spans', () => {
+  it('repeats nothing if no module belongs to two spans', () => {
     for (const method of [backprop(), greedy()]) {
       const { totals, modules } = describePlan(compile(method, 4).compiled, 4);
       expect(totals.reference.unitsOfWork).toBe(totals.unitsOfWork);
@@ -50,11 +50,11 @@ describe('the cost of the reference procedure', () => {
       compile(mlaan(greedy(), { variant: 'officialCode' }), 15, 32).compiled,
       64,
     );
-    // Module 0: two forwards, one backward (no loss of its own); the last one likewise.
+    // Module 0: two forward passes, one backward pass (no loss of its own); likewise the last one.
     expect(modules.map(({ referenceUnitsOfWork }) => referenceUnitsOfWork)).toEqual([4, ...Array(13).fill(9), 4]);
     expect(totals.unitsOfWork / totals.reference.unitsOfWork).toBeLessThan(0.78);
     expect(totals.predictedPeakBytes).toBeLessThan(totals.reference.predictedPeakBytes);
-    // Only the last chain's average moves.
+    // Only the last chain's average is updated.
     const momenta = objectives.flatMap(({ chain }) => (chain === undefined ? [] : [chain.momentum]));
     expect(momenta).toEqual([...Array(12).fill(1), 0.995]);
   });
@@ -64,7 +64,7 @@ describe('the cost of the reference procedure', () => {
     ['MLM, windows of 2', mlm(greedy())],
     ['MLM, windows of 3', mlm(greedy(), { window: 3 })],
     ['MLAAN', mlaan(greedy())],
-  ])('%s: predicted and measured peak agree within 10 %', (_, method) => {
+  ])('%s: predicted and measured peak memory agree within 10 %', (_, method) => {
     const batchSize = 16;
     const meter = new MemoryMeter();
     const { compiled, scope } = compile(method, 6);

@@ -37,8 +37,8 @@ const methods = [
 ];
 
 /**
- * Uses all that a plan may keep from step to step: values and tensors of the plan, a state of a head, phases that depend
- * on them, and noise on the features that a head reads.
+ * Uses every kind of persistent state: values and tensors of the plan, state of a head, phases that depend on them, and
+ * noise on the features that a head reads.
  */
 function stateful(of: LocalLearningMethod): LocalLearningMethod {
   return {
@@ -77,7 +77,7 @@ function stateful(of: LocalLearningMethod): LocalLearningMethod {
   };
 }
 
-/** Adds noise to the features that the head reads, in an amount that the head keeps as state. */
+/** Adds noise to the features that the head reads, with an amplitude stored as the head's state. */
 function withNoise(objective: Objective): Objective {
   const { key, factory } = objective.head;
   if (factory === undefined) return objective;
@@ -120,7 +120,7 @@ afterAll(() => backend.dispose());
 const epochs = 2;
 const batchesPerEpoch = 4;
 
-/** Stops after the given step with a checkpoint, as a signal makes it, and gives it through bytes to the next attempt. */
+/** Stops after the given steps with a checkpoint, like a signal does, and passes it as bytes to the next attempt. */
 async function run(method: LocalLearningMethod, interruptions: readonly number[]) {
   let checkpoint: TrainingCheckpoint | undefined;
   const metrics: unknown[] = [];
@@ -167,7 +167,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
         observers: [{ observe }],
         signal: stop.signal,
         checkpoints: {
-          // Never due but at the end: what is saved before, the signal has saved.
+          // Only due at the end: earlier checkpoints are saved because of the signal.
           everyEpochs: 1 + epochs,
           save(checkpoint) {
             const { tensors } = readSafetensors(writeSafetensors({ tensors: checkpoint.tensors, metadata: {} }));
@@ -180,7 +180,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
       return { tensors, metrics, peaks, resumptions };
     } catch (error) {
       if (error !== reason) throw error;
-      // Nothing came after the checkpoint, also where the step was an epoch's last: its metrics need not be cut back.
+      // No event follows the checkpoint, even after the last step of an epoch, so no metrics have to be removed.
       expect(saved?.progress.step).toBe(stopAt);
       checkpoint = saved;
     } finally {
@@ -193,11 +193,11 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
 
 describe('an interrupted run', () => {
   it.each(methods.map((method) => [method.name, method] as const))(
-    'equals the straight one bit for bit: %s',
+    'is bit-identical to an uninterrupted run: %s',
     async (name, method) => {
       const straight = await run(method, []);
       const random = createRandom(11, `${name}${JSON.stringify(method.config)}`);
-      // In the middle of the first epoch, at its end, and in the middle of the second.
+      // Interrupted in the middle of the first epoch, at its end, and in the middle of the second.
       const interruptions = [1 + random.integer(3), batchesPerEpoch, batchesPerEpoch + 1 + random.integer(3)];
       const resumed = await run(method, interruptions);
       expect(resumed.resumptions).toBe(interruptions.length);
@@ -206,7 +206,7 @@ describe('an interrupted run', () => {
         expect(Buffer.compare(bytesOf(resumed.tensors.get(key)?.data), bytesOf(data)), key).toBe(0);
       }
       expect(resumed.metrics).toEqual(straight.metrics);
-      // Losses that a checkpoint has read back no longer wait on the device: four bytes each.
+      // Losses that a checkpoint has read back are no longer on the device: four bytes each.
       for (const [epoch, peak] of straight.peaks) {
         expect(Math.abs((resumed.peaks.get(epoch) ?? 0) - peak), `peak of epoch ${epoch}`).toBeLessThan(400);
       }
@@ -214,7 +214,7 @@ describe('an interrupted run', () => {
     },
   );
 
-  it('goes on, with nothing left to do, where its last step was the one at work', async () => {
+  it('resumes and completes when interrupted at its last step', async () => {
     const straight = await run(dgl(), []);
     const resumed = await run(dgl(), [epochs * batchesPerEpoch]);
     expect(resumed.metrics).toEqual(straight.metrics);
@@ -223,7 +223,7 @@ describe('an interrupted run', () => {
     }
   });
 
-  it('is refused where the checkpoint belongs to another method', async () => {
+  it('is rejected if the checkpoint belongs to another method', async () => {
     const scope = createScope(1);
     const build = (method: LocalLearningMethod) => {
       const own = createScope(1);
@@ -235,7 +235,7 @@ describe('an interrupted run', () => {
     const tensors = await captureTensors(build(dgl()), optimizer);
     const { restoreTensors } = await import('@localgrad/train');
     expect(() => restoreTensors(build(backprop()), optimizer, tensors)).toThrow(
-      /another network, method or optimizer: '.*' belongs to nothing/,
+      /another network, method or optimizer: '.*' does not exist in this run/,
     );
     expect(() => restoreTensors(build(mlm(dgl())), optimizer, tensors)).toThrow(/is missing/);
     expect(scope.all().size).toBe(0);

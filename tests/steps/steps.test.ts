@@ -56,7 +56,7 @@ describe('training steps on wasm', () => {
     expectCleanLearning(backend, method, 50);
   });
 
-  it('gives the same bits for the same seed, with and without recomputation', () => {
+  it('are bit-identical for equal seeds, with and without recomputation', () => {
     const once = (memory: MemoryPolicy) => {
       const rigged = rig(tinyNet(), dgl(), 3, tinyShape, 10, memory);
       rigged.run(5);
@@ -69,7 +69,7 @@ describe('training steps on wasm', () => {
     expect(once('recompute')).toEqual(straight);
   });
 
-  it('peaks lower with more modules', () => {
+  it('have lower peak memory with more modules', () => {
     const peak = (method: LocalLearningMethod, modules: number) => {
       const rigged = rig(cifarResNet({ depth: 32 }), method, modules, [32, 32, 3], 8);
       const { stepBytes } = rigged.compiled.predict(64);

@@ -13,7 +13,7 @@ const kills = Number(process.env.LOCALGRAD_TEST_KILLS ?? 50);
 let folder: string;
 beforeAll(() => {
   if (!existsSync(program))
-    throw new Error(`${program} is missing: these tests need a build, npm run test:e2e makes one.`);
+    throw new Error(`${program} is missing: these tests require a build; run npm run test:e2e.`);
   folder = mkdtempSync(join(tmpdir(), 'localgrad-kill-'));
   writeFileSync(
     join(folder, 'experiment.yaml'),
@@ -42,8 +42,8 @@ checkpoints: { everySteps: 7 }
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /**
- * In a group of its own, so that all its processes can be killed at once. Four kills in a row before a first checkpoint
- * would make a run suspect, which here is bad luck and no fault of the run's.
+ * Starts the sweep in its own process group, so that all its processes can be killed at once. Four kills in a row
+ * before the first checkpoint would mark a run as failing, which is not the run's fault here.
  */
 function start(into: string): { child: ChildProcess; ended: Promise<number | null>; complaint: () => string } {
   const child = spawn(
@@ -58,7 +58,7 @@ function start(into: string): { child: ChildProcess; ended: Promise<number | nul
   return { child, ended: new Promise((done) => child.once('exit', done)), complaint: () => text };
 }
 
-/** What each run left, apart from times and what depends on interruptions; also the weights. */
+/** Results of each run, including weights, without times and values that depend on interruptions. */
 function resultsIn(into: string): Map<string, unknown> {
   const runs = join(folder, into, 'runs');
   return new Map(
@@ -75,10 +75,10 @@ function resultsIn(into: string): Map<string, unknown> {
 }
 
 describe('a sweep of processes', () => {
-  it(`that is killed ${kills} times ends like one that is not: nothing lost, nothing done twice`, async () => {
+  it(`that is killed ${kills} times has the results of an uninterrupted one, with no run lost or repeated`, async () => {
     const begun = performance.now();
     const straight = start('straight');
-    // Kills have to meet work, on slow machines too: they come around the time that a sweep takes to begin.
+    // Kills must hit running work, also on slow machines, so their timing follows the time that a sweep takes to start.
     const runs = join(folder, 'straight', 'runs');
     while (straight.child.exitCode === null && !(existsSync(runs) && readdirSync(runs).length > 0)) await delay(10);
     const beginning = performance.now() - begun;
@@ -92,11 +92,11 @@ describe('a sweep of processes', () => {
         ended.then(() => true),
         delay(beginning * (0.85 + 0.45 * random.uniform())).then(() => false),
       ]);
-      // Finished before all kills were done: what is left are kills of the start, which must do no harm either.
+      // If the sweep finishes early, the remaining kills hit the startup, which must not do any harm either.
       if (isEarly) survived++;
       else process.kill(-(child.pid as number), 'SIGKILL');
       await ended;
-      // The workers' pipes may outlive them by a moment.
+      // The workers' pipes may briefly outlive them.
       await delay(20);
     }
     const last = start('killed');
@@ -114,7 +114,8 @@ describe('a sweep of processes', () => {
       const attempts = readdirSync(claims)
         .filter((name) => name.endsWith('.json'))
         .map((name) => JSON.parse(readFileSync(join(claims, name), 'utf8')));
-      // None where the process was killed between writing the summary and giving the run back: finished all the same.
+      // Zero if the process was killed between writing the summary and releasing the run, which is finished
+      // nevertheless.
       const ends = attempts.filter(({ outcome }) => outcome === 'finished');
       expect(ends.length, runId).toBeLessThanOrEqual(1);
       expect(

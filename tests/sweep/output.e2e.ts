@@ -14,7 +14,7 @@ const tiny =
 let folder: string;
 beforeAll(() => {
   if (!existsSync(program))
-    throw new Error(`${program} is missing: these tests need a build, npm run test:e2e makes one.`);
+    throw new Error(`${program} is missing: these tests require a build; run npm run test:e2e.`);
   folder = mkdtempSync(join(tmpdir(), 'localgrad-output-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -28,8 +28,8 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   return new Promise((done) => child.once('exit', (code) => done(code)));
 }
 
-describe.skipIf(process.platform === 'win32')('a process whose output goes nowhere', () => {
-  it('finishes its run after the reader of standard error and output has gone', async () => {
+describe.skipIf(process.platform === 'win32')('a process whose output fails', () => {
+  it('finishes its run after the readers of standard error and output have closed', async () => {
     const child = spawn(process.execPath, trainInto('unread', 4), { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stderr?.once('data', () => {
       child.stderr?.destroy();
@@ -40,7 +40,7 @@ describe.skipIf(process.platform === 'win32')('a process whose output goes nowhe
   }, 120_000);
 
   it.skipIf(!existsSync('/dev/full'))(
-    'finishes its run with a full disk under standard error',
+    'finishes its run if standard error is redirected to a full disk',
     () => {
       const full = openSync('/dev/full', 'w');
       const { status } = spawnSync(process.execPath, trainInto('full', 1), { stdio: ['ignore', 'ignore', full] });
@@ -51,7 +51,7 @@ describe.skipIf(process.platform === 'win32')('a process whose output goes nowhe
   );
 
   it.skipIf(!existsSync('/dev/full'))(
-    'reports a result that standard output did not take',
+    'reports a result that could not be written to standard output',
     () => {
       const full = openSync('/dev/full', 'w');
       const { status, stderr } = spawnSync(process.execPath, [program, '--version'], {
@@ -66,7 +66,7 @@ describe.skipIf(process.platform === 'win32')('a process whose output goes nowhe
     60_000,
   );
 
-  it('stops at a checkpoint when its terminal closes, which may signal that twice', async () => {
+  it('stops at a checkpoint when its terminal closes, even if that is signaled twice', async () => {
     const child = spawn(process.execPath, trainInto('closed', 100_000), { stdio: ['ignore', 'ignore', 'pipe'] });
     let text = '';
     child.stderr?.setEncoding('utf8').on('data', (more: string) => {

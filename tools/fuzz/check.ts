@@ -2,7 +2,7 @@ import { LocalgradError } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn';
 import { mutate } from './mutate.js';
 
-/** A reader, inputs that it accepts, and parts of its format. */
+/** A reader, valid inputs, and fragments of its format. */
 export interface Target {
   readonly name: string;
   readonly inputs: readonly Uint8Array[];
@@ -11,7 +11,7 @@ export interface Target {
   read(bytes: Uint8Array): unknown;
 }
 
-/** What a reader did that it must not. */
+/** Invalid behavior of a reader. */
 export interface Finding {
   readonly index: number;
   readonly problem: string;
@@ -21,12 +21,12 @@ export interface Finding {
 const longestSeconds = 1;
 const longestMessage = 30_000;
 const slackBytes = 128 * 2 ** 20;
-/** Bytes of memory for each byte of a file. */
+/** Maximum bytes of memory per byte of input. */
 const largestFactor = 1000;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern must match control characters
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 
-/** Reads mutated inputs; each depends on the seed and its index alone. Returns the first findings. */
+/** Reads mutated inputs, each determined by the seed and its index. Returns the first findings. */
 export async function findingsOf(target: Target, count: number, seed: number): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (let index = 0; index < count && findings.length < 5; index++) {
@@ -44,7 +44,7 @@ export async function findingsOf(target: Target, count: number, seed: number): P
 async function problemOf(target: Target, bytes: Uint8Array): Promise<string | undefined> {
   const first = await measured(target, bytes);
   if (first.problem !== undefined) return first.problem;
-  // Once more: something else may have been collected or compiled meanwhile.
+  // Measures again, because garbage collection or compilation may have interfered.
   const isSlow = ({ seconds }: Measured) => seconds > longestSeconds;
   const isLarge = ({ memory }: Measured) => memory > slackBytes + largestFactor * bytes.length;
   if (!isSlow(first) && !isLarge(first)) return undefined;

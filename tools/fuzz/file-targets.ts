@@ -132,7 +132,7 @@ const cases: readonly FolderCase[] = [
   {
     name: 'sweep JSON Lines',
     file: 'tasks.jsonl',
-    // As earlier versions wrote it: with the runs in this file alone.
+    // In the format of earlier versions, which stored the runs only in this file.
     async prepare(folder) {
       await writeSweepIn(folder);
       const file = join(folder, 'sweep.json');
@@ -151,7 +151,7 @@ const cases: readonly FolderCase[] = [
   ...datasetCases,
 ];
 
-/** Readers of files, each with a folder of its own. */
+/** Readers of files, each with its own folder. */
 export function fileTargets(root: string): Promise<Target[]> {
   return Promise.all(cases.map((entry, place) => targetOf(entry, join(root, String(place)))));
 }
@@ -159,7 +159,7 @@ export function fileTargets(root: string): Promise<Target[]> {
 async function targetOf({ name, words, file, inputs, prepare, read }: FolderCase, folder: string): Promise<Target> {
   mkdirSync(folder, { recursive: true });
   await prepare?.(folder);
-  // A name's end suffices, where the name is the writer's.
+  // Comparing the end of the name suffices if the writer chooses the name.
   const path = join(folder, readdirSync(folder).find((found) => found.endsWith(file)) ?? file);
   mkdirSync(dirname(path), { recursive: true });
   return {

@@ -1,6 +1,6 @@
 import type { Random } from '@localgrad/nn';
 
-/** Bytes of a mutated input. */
+/** Maximum bytes of a mutated input. */
 const largest = 65_536;
 const interesting = [0, 1, 0x0a, 0x1b, 0x22, 0x25, 0x2c, 0x3c, 0x5b, 0x5c, 0x7b, 0x7f, 0x80, 0xc3, 0xfe, 0xff];
 
@@ -53,7 +53,7 @@ const insertWord: Mutation = (bytes, random, words) => {
   return joined(bytes.subarray(0, at), word, bytes.subarray(at + replaced));
 };
 
-/** A run of digits becomes another number. */
+/** Replaces a run of digits with another number. */
 const replaceNumber: Mutation = (bytes, random) => {
   const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30 && byte <= 0x39;
   const starts = [...bytes.keys()].filter((at) => isDigit(bytes[at]) && !isDigit(bytes[at - 1]));
@@ -78,7 +78,7 @@ const mutations: readonly Mutation[] = [
   replaceNumber,
 ];
 
-/** The input after one to four mutations. @param words parts of the format, put in at random places */
+/** Applies one to four mutations to the input. @param words fragments of the format, inserted at random positions */
 export function mutate(input: Uint8Array, random: Random, words: readonly string[]): Uint8Array {
   let bytes = input;
   for (let left = 1 + random.integer(4); left > 0; left--) {

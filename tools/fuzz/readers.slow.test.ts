@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const targets = (await targetsIn(folder)).filter(({ name }) => name.includes(only));
 
 it.each(targets)(
-  `$name: ${count} mutated inputs are read or rejected with a LocalgradError, in time and memory that follow their size`,
+  `$name: ${count} mutated inputs are read or rejected with a LocalgradError, with time and memory proportional to their size`,
   async (target) => {
     expect(await findingsOf(target, count, seed)).toEqual([]);
   },

@@ -53,7 +53,7 @@ function smallSafetensors(): Uint8Array {
   });
 }
 
-/** Backbones with weights of their own, whose descriptions and names are mutated. */
+/** Weights files of backbones, whose descriptions and names are mutated. */
 async function smallWeights(): Promise<Uint8Array[]> {
   const scope = createScope(1);
   const backbone = cifarResNet({ depth: 8, width: 1 }).build({ inputShape: [8, 8, 1], classes: 2, scope });
@@ -71,7 +71,7 @@ function readWeights(bytes: Uint8Array): void {
   }
 }
 
-/** @param folder for files that readers want to find there */
+/** @param folder folder for files that readers expect */
 export async function targetsIn(folder: string): Promise<Target[]> {
   return [
     {

@@ -1,6 +1,6 @@
-// Turns a folder of reference tensors written by the methods' official PyTorch code into files for `localgrad verify`.
-//   npm run oracles:convert -- IN OUT
-// Cases are recognised by their metadata and tensor names, not by file names. The format: docs/reference-tensors.md.
+// Converts a folder of reference tensors written by the methods' official PyTorch code to files for `localgrad verify`.
+// npm run oracles:convert -- IN OUT Cases are recognized by their metadata and tensor names, not by file names. Format:
+// docs/reference-tensors.md.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { readSafetensors, writeSafetensors } from '../../packages/nn/dist/index.js';
@@ -24,7 +24,7 @@ for (const name of readdirSync(source)
   files.set(basename(name, '.safetensors'), { name, tensors, json: JSON.parse(metadata.json ?? '{}') });
 }
 if (files.size === 0) {
-  console.error(`There is no .safetensors file in ${input}.`);
+  console.error(`Folder ${input} contains no .safetensors files.`);
   process.exit(1);
 }
 
@@ -40,7 +40,7 @@ for (const [stem, file] of files) {
   try {
     const cases = [...trainingCases(context), ...contrastiveCases(context), ...optimizerCases(context)];
     if (cases.length === 0) {
-      console.warn(`${file.name}: no case recognised.`);
+      console.warn(`${file.name}: no case recognized.`);
       problems++;
       continue;
     }

@@ -1,6 +1,6 @@
 import { ourName } from './names.mjs';
 
-/** Which method a case is, from metadata and the names and shapes of its tensors. */
+/** Infers the method of a case from metadata and the names and shapes of its tensors. */
 export function inferMethod({ title, entry, network, own, places }) {
   const auxiliary = new Map();
   for (const [place, before] of places) {
@@ -10,7 +10,7 @@ export function inferMethod({ title, entry, network, own, places }) {
       if (/^(aux_classifier|net_classifier|decoder|Aug_Net|EMA_Net)/.test(inner) && !auxiliary.has(inner))
         auxiliary.set(inner, tensor);
     }
-    // The nearest place that has any is the case's own.
+    // The nearest place with any of them belongs to the case.
     if (auxiliary.size > 0) break;
   }
   const lastBlock = [3, network.perStage - 1];
@@ -79,7 +79,7 @@ function lambdas({ call, local }) {
   return { ixx: [ixx_1, ixx_2], ixy: [ixy_1, ixy_2] };
 }
 
-/** XcYf from the layers of the first module's head. */
+/** Infers XcYf from the layers of the first module's head. */
 function headOf(title, [split], auxiliary, network) {
   const layers = [...auxiliary]
     .filter(
@@ -106,7 +106,7 @@ function headOf(title, [split], auxiliary, network) {
 function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
   const { modules, lam, wx = 0.001, wy = 0.999 } = entry;
   if (modules === undefined || lam === undefined) {
-    throw new Error(`${title}: MLAAN needs 'modules' (last blocks) and 'lam' (leap blocks) in the metadata.`);
+    throw new Error(`${title}: MLAAN requires 'modules' (last blocks) and 'lam' (leap blocks) in the metadata.`);
   }
   const last = modules.at(-1).join('_') === lastBlock.join('_') ? modules : [...modules, lastBlock];
   const ends = last.map((block) => block.join('_'));
@@ -122,13 +122,13 @@ function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
     ...(trainsFirst ? { emaTime: 'beforeStep', statisticsUpdates: 'perForward' } : { variant: 'officialCode' }),
     ...{ momentum, independentWeight: wx, cascadeWeight: wy, leap: lam.slice(0, ends.length - 1) },
   };
-  // The reference also holds chains without a loss, and averages of later chain blocks, that nothing ever reads.
+  // The reference also contains unused chains without a loss and averages of later chain blocks.
   const isEvaluated = (name) => {
     const module = Number(/^heads\.module(\d+)\./.exec(ourName(name, ends))?.[1] ?? first);
     return module >= first && module < ends.length - 1 && !/^EMA_Net\.\d+\.[1-9]/.test(name);
   };
   const scale = Number(/EMA_Net\s*=\s*([\d.]+)\s*\*/.exec(String(entry.note ?? ''))?.[1] ?? 1);
-  // Chains that the file does not hold start as copies of the live blocks.
+  // Chains that are not in the file are initialized as copies of the live blocks.
   const copies = (find) =>
     lam.slice(0, ends.length - 1).flatMap((chain, module) =>
       module < first

@@ -5,7 +5,9 @@ export function ourName(reference, ends) {
   const module = (end) => {
     const index = ends.indexOf(end);
     if (index < 0)
-      throw new Error(`'${reference}' sits on block ${end}, at which no module ends (${ends.join(', ')}).`);
+      throw new Error(
+        `'${reference}' belongs to block ${end}, which is not the last block of a module (${ends.join(', ')}).`,
+      );
     return index;
   };
   let match = /^(Aug|EMA)_Net\.(\d+)\.(\d+)\.(.*)$/.exec(reference);
@@ -22,12 +24,12 @@ export function ourName(reference, ends) {
   return backboneName(reference);
 }
 
-/** A classifier of pooling and one dense layer is `head.2` in InfoPro's names, `fc` in MLAAN's. */
+/** The dense layer after pooling is named `head.2` by InfoPro and `fc` by MLAAN. */
 function layer(rest) {
   return rest.replace(/^fc\./, 'head.2.');
 }
 
-/** A local loss of the metadata → our objective or term. */
+/** Maps a local loss in the metadata to our objective or term. */
 export function ourLoss(reference, ends, hasDecoder, isContrast) {
   let match = /^aux_classifier_\d+_\d+_(\d+)$/.exec(reference);
   if (match) return `module${match[1]}.cascaded`;

@@ -1,4 +1,4 @@
-/** Supervised contrastive losses: rows of all views one under the other, as the loss sees them. */
+/** Supervised contrastive losses, with the rows of all views concatenated. */
 export function contrastiveCases({ stem, file, put }) {
   return (file.json.supcon ?? []).map((entry) => {
     const at = (name) => file.tensors.get(`${entry.i}/${name}`);
@@ -30,7 +30,7 @@ function viewsBelow({ dtype, shape, data }) {
   return { dtype, shape: [views * batch, features], data: rows };
 }
 
-/** Weights of an optimizer over given gradients. */
+/** Weights after optimizer updates with given gradients. */
 export function optimizerCases({ stem, file, put }) {
   return (file.json.sgd ?? []).map((entry, index) => ({
     case: `${stem}/sgd_${index}`,

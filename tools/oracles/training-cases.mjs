@@ -1,7 +1,7 @@
 import { inferMethod } from './methods.mjs';
 import { ourLoss, ourName } from './names.mjs';
 
-/** Steps of networks: those of `cases` in the metadata, or the file as a whole. */
+/** Training steps: those in `cases` of the metadata, or the whole file as one case. */
 export function trainingCases(context) {
   const { stem, file } = context;
   const names = [...file.tensors.keys()];
@@ -16,7 +16,10 @@ export function trainingCases(context) {
 
 function trainingCase(context, { title, prefix, entry }) {
   const { file, files, put } = context;
-  /** Of this case, of this file, or of another file of the folder that the metadata names or that has it. */
+  /**
+   * Searches this case, this file, and other files of the folder that the metadata refers to or that contain the
+   * tensor.
+   */
   const others = [...files.values()].filter((other) => other !== file);
   const named = others.filter(({ name }) => JSON.stringify(entry).includes(`${name.replace('.safetensors', '')} `));
   const note = String(entry.note ?? '');
@@ -38,7 +41,7 @@ function trainingCase(context, { title, prefix, entry }) {
   };
   const use = (name) => {
     const found = find(name);
-    if (found === undefined) throw new Error(`${title}: tensor '${name}' is in no file of the folder.`);
+    if (found === undefined) throw new Error(`${title}: no file of the folder contains tensor '${name}'.`);
     return put(found.full, found.tensor);
   };
   const own = (group) =>
@@ -129,7 +132,7 @@ function trainingCase(context, { title, prefix, entry }) {
   ];
 }
 
-/** `input/x_0` where steps have batches of their own, else `input/x`: as the nearest file that has inputs calls it. */
+/** `input/x_0` if steps have separate batches, else `input/x`, as in the nearest file with inputs. */
 function inputName(places, kind, step) {
   const [place, before] = places.find(([{ tensors }, prefix]) =>
     [...tensors.keys()].some((name) => name.startsWith(`${prefix}input/`)),
@@ -160,7 +163,7 @@ function featureReferences({ put }, file, prefix) {
   return found;
 }
 
-/** Losses of modules: `local` as a map of names, or as a list with terms. */
+/** Local losses: `local` is a map by name, or a list with terms. */
 function localLosses({ local = {} }, { ends, hasDecoder, isContrast }) {
   if (!Array.isArray(local)) {
     return Object.entries(local).flatMap(([name, value]) => {
@@ -180,7 +183,7 @@ function localLosses({ local = {} }, { ends, hasDecoder, isContrast }) {
   });
 }
 
-/** From the text `SGD: lr .02, momentum .9, nesterov, wd 1e-4`, or from an object `sgd`. */
+/** Parses the optimizer from the text `SGD: lr .02, momentum .9, nesterov, wd 1e-4`, or from an object `sgd`. */
 function describeOptimizer(title, entry) {
   const text = [entry.case, entry.optimizer, entry.note].filter((part) => typeof part === 'string').join(' ');
   const read = (pattern) => Number(pattern.exec(text)?.[1] ?? Number.NaN);
@@ -188,7 +191,7 @@ function describeOptimizer(title, entry) {
   const momentum = read(/\bmomentum\s*=?\s*([\d.e-]+\d)/i);
   const weightDecay = entry.weight_decay ?? read(/\b(?:wd|weight[ _]decay)\s*=?\s*([\d.e-]+\d)/i);
   if (![learningRate, momentum, weightDecay].every(Number.isFinite)) {
-    throw new Error(`${title}: its steps need an optimizer, but the metadata names no lr, momentum and wd.`);
+    throw new Error(`${title}: its steps require an optimizer, but the metadata has no lr, momentum and wd.`);
   }
   return { learningRate, momentum, nesterov: /nesterov/i.test(text), weightDecay };
 }
@@ -205,7 +208,7 @@ function describeNetwork(title, places, find) {
   const shapeOf = (name) => find(`weights/${name}`)?.tensor.shape;
   const stem = shapeOf('conv1.weight');
   if (stem === undefined)
-    throw new Error(`${title}: the weights of the network (weights/conv1.weight …) are in no file of the folder.`);
+    throw new Error(`${title}: no file of the folder contains the network's weights (weights/conv1.weight …).`);
   const blocks = [...weightNames].map((name) => /^layer(\d+)\.(\d+)\./.exec(name)).filter(Boolean);
   const stages = Math.max(...blocks.map((match) => Number(match[1])));
   const perStage = Array.from({ length: stages }, (_, stage) =>
@@ -213,12 +216,12 @@ function describeNetwork(title, places, find) {
   );
   if (stages !== 3 || new Set(perStage).size !== 1 || shapeOf('layer1.0.conv3.weight') !== undefined) {
     throw new Error(
-      `${title}: only CIFAR ResNets (three stages of equally many BasicBlocks) can be rebuilt, found ${perStage.join('+')}.`,
+      `${title}: only CIFAR ResNets (three stages with equal numbers of BasicBlocks) are supported, found ${perStage.join('+')}.`,
     );
   }
   const images = find(inputName(places, 'x', 0))?.tensor;
   if (images === undefined)
-    throw new Error(`${title}: the input images (input/x or input/x_0) are in no file of the folder.`);
+    throw new Error(`${title}: no file of the folder contains the input images (input/x or input/x_0).`);
   const [, channels, height, width] = images.shape;
   return {
     backbone: `resnet${6 * perStage[0] + 2}`,

@@ -18,7 +18,7 @@ def cpu_step_bytes(step):
 def allocations(profiler):
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
     clock = "start_ns" if events and hasattr(events[0], "start_ns") else "start_us"
-    # A stable sort: microseconds do not tell neighbours apart, the order in which they were noted does.
+    # A stable sort, because microseconds do not distinguish neighboring events, but their recording order does.
     return [event.nbytes() for event in sorted(events, key=lambda event: getattr(event, clock)())]
 
 

@@ -2,7 +2,10 @@ import type { Random } from '@localgrad/nn';
 import { describe, expect, it } from 'vitest';
 import { type Augmentation, augment } from './augmentation.js';
 
-/** Draws given numbers: rows and columns of the crop's corner in the padded image, then a uniform. */
+/**
+ * A generator that returns the given numbers: row and column of the crop's corner in the padded image, then a uniform
+ * number.
+ */
 function drawing(top: number, left: number, uniform: number): Random {
   const integers = [top, left];
   return {
@@ -23,7 +26,7 @@ function crop(augmentation: Augmentation, top: number, left: number, uniform = 0
 }
 
 describe('augment', () => {
-  it('crops from an image padded with black', () => {
+  it('crops from an image padded with zeros', () => {
     const pad: Augmentation = { pad: 1, padding: 'zero' };
     expect(crop(pad, 1, 1)).toEqual([
       [1, 2, 3],
@@ -47,7 +50,7 @@ describe('augment', () => {
     ]);
   });
 
-  it('crops from an image mirrored at its edge, the edge not repeated', () => {
+  it('crops from an image with reflection padding, without repeating the edge', () => {
     // Padded by 2: 9 8 7 8 9 8 7 / 6 5 4 5 6 5 4 / 3 2 1 2 3 2 1 / 6 5 4 … / 9 8 7 … / 6 5 4 … / 3 2 1 …
     const pad: Augmentation = { pad: 2, padding: 'reflect' };
     expect(crop(pad, 0, 0)).toEqual([
@@ -67,7 +70,7 @@ describe('augment', () => {
     ]);
   });
 
-  it('flips the crop, not the image, for uniforms below ½', () => {
+  it('flips the crop, not the image, for uniform numbers below ½', () => {
     expect(crop({ flip: true }, 0, 0, 0.49)).toEqual([
       [3, 2, 1],
       [6, 5, 4],

@@ -2,17 +2,17 @@ import { rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import type { Random } from '@localgrad/nn';
 import type { SampleValues } from './dataset.js';
 
-/** Random changes of training images (docs/methods/training.md §1). */
+/** Random augmentation of training images (docs/methods/training.md §1). */
 export interface Augmentation {
-  /** Pixels added on each side before a crop of the old size is taken at random. Default 0. */
+  /** Pixels of padding on each side before a random crop of the original size. Default 0. */
   readonly pad?: number;
-  /** What the added pixels hold: black, or the image mirrored at its edge (edge not repeated). Default `zero`. */
+  /** Values of the padding: zeros, or the image reflected at its edge (edge not repeated). Default `zero`. */
   readonly padding?: 'zero' | 'reflect';
-  /** Mirror left and right with probability ½. Default false. */
+  /** Flip horizontally with probability ½. Default false. */
   readonly flip?: boolean;
 }
 
-/** Published recipes (docs/methods/training.md §1). */
+/** Published augmentation recipes (docs/methods/training.md §1). */
 export const augmentations = {
   none: {},
   cifar10: { pad: 4, padding: 'reflect', flip: true },
@@ -35,7 +35,8 @@ export function checkAugmentation(augmentation: Augmentation, [height, width]: S
 }
 
 /**
- * Writes one augmented image to `target`. Draws the same numbers whatever the options, so that streams stay comparable.
+ * Writes one augmented image to `target`. Consumes the same random numbers for all options, so that streams stay
+ * comparable.
  */
 export function augment<T extends SampleValues>(
   source: T,
@@ -68,7 +69,7 @@ export function augment<T extends SampleValues>(
   }
 }
 
-/** Index in the image; −1 for black. */
+/** Index in the image; −1 for zero padding. */
 function locate(index: number, extent: number, padding: 'zero' | 'reflect'): number {
   if (index >= 0 && index < extent) return index;
   if (padding === 'zero') return -1;

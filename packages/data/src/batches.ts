@@ -15,25 +15,25 @@ import { measureNormalization, type Normalization } from './transforms.js';
 
 export interface BatchOptions {
   readonly batchSize: number;
-  /** A new order in each epoch. Default false. */
+  /** Shuffle in each epoch. Default false. */
   readonly shuffle?: boolean;
-  /** Of order and augmentation. Default 0. */
+  /** Seed for order and augmentation. Default 0. */
   readonly seed?: number;
   readonly augmentation?: Augmentation;
   /** Erases a square of every image, after normalization: the mean is what remains. */
   readonly cutout?: Cutout;
-  /** Default: measured on this data set; a test set takes the training set's. */
+  /** Default: measured on this data set. For a test set, pass the training set's. */
   readonly normalization?: Normalization;
-  /** Leave out an incomplete last batch. Default false, as in the methods' reference code. */
+  /** Drop an incomplete last batch. Default false, as in the methods' reference code. */
   readonly dropLast?: boolean;
-  /** Also hand out the augmented images in [0, 1], for decoders. Default false. */
+  /** Also return the augmented images in [0, 1], for decoders. Default false. */
   readonly withImages?: boolean;
 }
 
-/** Where a stream of batches stands: plain data. With the options it says everything about what comes. */
+/** Position in a stream of batches, as plain data. Together with the options it determines all following batches. */
 export interface BatchPosition {
   readonly epoch: number;
-  /** Samples of the epoch that have been handed out. */
+  /** Number of samples of the epoch that have been returned. */
   readonly sample: number;
 }
 
@@ -43,27 +43,27 @@ export interface DataBatch {
   readonly images: tf.Tensor4D;
   readonly targets: Targets;
   readonly size: number;
-  /** Where the stream goes on after this batch. */
+  /** Position after this batch, from which the stream can be resumed. */
   readonly next: BatchPosition;
   dispose(): void;
 }
 
 /**
- * Batches of a data set. Order and augmentation of a sample depend only on seed, epoch and sample: a stream resumed at a
- * position continues with the same batches, and another batch size sees the same augmented images.
+ * Batches of a data set. Order and augmentation depend only on seed, epoch and sample, so that a resumed stream
+ * continues with the same batches, and the augmented images do not depend on the batch size.
  */
 export interface Batches {
   readonly samples: number;
   readonly batchSize: number;
   readonly batchesPerEpoch: number;
   readonly normalization: Normalization;
-  /** The batches of one epoch (from 0), from a sample on. */
+  /** The batches of one epoch (from 0), starting at a sample. */
   epoch(epoch: number, fromSample?: number): Iterable<DataBatch>;
-  /** Epoch after epoch, without end, from a position on. */
+  /** An endless stream of epochs, starting at a position. */
   stream(from?: BatchPosition): Iterable<DataBatch>;
 }
 
-/** @throws LocalgradError `invalid-option`, `invalid-data` (images, labels and size that do not fit together) */
+/** @throws LocalgradError `invalid-option`, `invalid-data` (inconsistent images, labels and size) */
 export function createBatches(dataset: ImageDataset, options: BatchOptions): Batches {
   rejectUnknownKeys('createBatches', options, [
     'batchSize',
@@ -114,7 +114,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
   function assemble(epoch: number, indices: Uint32Array, start: number): DataBatch {
     const size = Math.min(batchSize, usable - start);
     const chosen = indices.subarray(start, start + size);
-    /** The chosen samples' values; `shape` is given for those that augmentation moves. */
+    /** The values of the selected samples; pass `shape` for values to be augmented. */
     const samples = <T extends SampleValues>(values: T, sampleLength: number, shape?: Shape3): T => {
       if (shape === undefined || !isAugmented) return pickSamples(values, sampleLength, chosen);
       const picked = createLike(values, size * sampleLength);
@@ -197,7 +197,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
   };
 }
 
-/** (byte / 255 − mean) / deviation of every byte, by channel. */
+/** Lookup table of (byte / 255 − mean) / deviation for every byte and channel. */
 function normalizationTable({ mean, deviation }: Normalization): Float32Array {
   return Float32Array.from({ length: 256 * mean.length }, (_, index) => {
     const channel = index >> 8;
@@ -205,10 +205,13 @@ function normalizationTable({ mean, deviation }: Normalization): Float32Array {
   });
 }
 
-/** Every byte in [0, 1]. */
+/** Lookup table that maps bytes to [0, 1]. */
 const unitTable = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
-/** Maps every byte by the 256 entries of its channel. A plain loop: `Float32Array.from` with a function is ten times slower. */
+/**
+ * Maps every byte with the 256-entry table of its channel. A plain loop, because `Float32Array.from` with a function is
+ * ten times slower.
+ */
 function lookUp(bytes: Uint8Array, table: Float32Array, channels: number): Float32Array {
   const values = new Float32Array(bytes.length);
   for (let channel = 0; channel < channels; channel++) {

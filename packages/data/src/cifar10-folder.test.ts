@@ -11,7 +11,7 @@ describe("a folder without CIFAR-10's binary files", () => {
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-  /** A folder with these files, each with a few bytes. */
+  /** Creates a folder with these files, a few bytes each. */
   function folderOf(...files: string[]): string {
     const folder = mkdtempSync(join(root, 'folder-'));
     for (const file of files) {
@@ -30,12 +30,12 @@ describe("a folder without CIFAR-10's binary files", () => {
     [
       'the Python version',
       ['data_batch_1', 'test_batch'],
-      /contains the Python version of CIFAR-10; the binary version is needed.*cifar-10-binary\.tar\.gz/,
+      /contains the Python version of CIFAR-10; the binary version is required.*cifar-10-binary\.tar\.gz/,
     ],
     ['the Python archive', ['cifar-10-python.tar.gz'], /the Python version/],
     ['the Python folder', ['cifar-10-batches-py/data_batch_1'], /the Python version/],
     ['the Matlab version', ['data_batch_1.mat'], /the Matlab version/],
-    ['CIFAR-100', ['train.bin', 'test.bin', 'fine_label_names.txt'], /contains CIFAR-100; CIFAR-10 is needed/],
+    ['CIFAR-100', ['train.bin', 'test.bin', 'fine_label_names.txt'], /contains CIFAR-100; CIFAR-10 is required/],
     ["CIFAR-100's folder", ['cifar-100-binary/train.bin'], /contains CIFAR-100/],
     ['images', ['0001.jpg'], /contains image files/],
     ['images by class', ['airplane/0001.png'], /contains image files/],
@@ -43,18 +43,18 @@ describe("a folder without CIFAR-10's binary files", () => {
     [
       'the files in another folder',
       ['data/data_batch_1.bin'],
-      /contains CIFAR-10 in a folder below it.*Give that folder: '.*data'/,
+      /contains CIFAR-10 in a subfolder.*Use that folder: '.*data'/,
     ],
     ['something else', ['readme.txt'], /data_batch_1\.bin was not found: folder '.*' contains 'readme\.txt'/],
     ['nothing', [], /folder '.*' is empty/],
-  ])('but %s: names it, with the command that helps', async (_, files, message) => {
+  ])('but with %s: reports what it contains and the command to run', async (_, files, message) => {
     const folder = folderOf(...files);
     await expect(cifar10({ folder })).rejects.toThrow(message);
     await expect(cifar10({ folder })).rejects.toMatchObject({ code: 'missing-dependency' });
   });
 
-  it('that does not exist or is a file: says so', async () => {
-    await expect(cifar10({ folder: join(root, 'nowhere') })).rejects.toThrow(/There is no folder '.*nowhere'/);
+  it('that does not exist or is a file: reports that', async () => {
+    await expect(cifar10({ folder: join(root, 'nowhere') })).rejects.toThrow(/Folder '.*nowhere' does not exist/);
     const folder = folderOf('cifar-10-binary.tar.gz');
     await expect(cifar10({ folder: join(folder, 'cifar-10-binary.tar.gz') })).rejects.toThrow(/is a file;.*tar -xf/);
   });
@@ -67,7 +67,7 @@ describe("a folder without CIFAR-10's binary files", () => {
     );
   });
 
-  it('but files of the Python version or of CIFAR-100 under its names: names them', async () => {
+  it('but with files of the Python version or of CIFAR-100 under the same names: identifies them', async () => {
     const folder = folderOf('data_batch_1.bin');
     writeFileSync(join(folder, 'data_batch_1.bin'), Uint8Array.of(0x80, 2, 0x7d));
     await expect(cifar10({ folder })).rejects.toThrow(/found a Python pickle, a file of CIFAR-10's Python version/);

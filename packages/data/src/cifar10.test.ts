@@ -27,7 +27,7 @@ describe('CIFAR-10', () => {
     }
   };
 
-  it('reads the files in order and puts channels last', async () => {
+  it('reads the files in order, with channels last', async () => {
     writeAll();
     const { train, test, config } = await readCifar10(folder, 2);
     expect(config).toEqual({ dataset: 'cifar10' });
@@ -40,14 +40,14 @@ describe('CIFAR-10', () => {
     expect([...second.subarray(3 * 101, 3 * 102)]).toEqual([101, 201, 99]);
   });
 
-  it('names file, offset and expectation of what is damaged, and where to get it', async () => {
+  it('reports file, offset and expected content of corrupt files, and where to download them', async () => {
     const damage: [number, Buffer, RegExp][] = [
       [
         2,
         record(3).subarray(0, 100),
         /data_batch_3.bin, byte 100: expected 6146 bytes: 2 records.*found 100.*truncated/,
       ],
-      // Cut between two records: nothing but the count tells.
+      // Truncated between two records, which only the record count reveals.
       [5, record(3), /test_batch.bin, byte 3073: expected 6146 bytes.*found 3073: the file is truncated/],
       [0, Buffer.concat([record(1), record(1), Buffer.alloc(7)]), /data_batch_1.bin, byte 6146: .*end.*7 more bytes/],
       [4, Buffer.concat([record(1), record(11)]), /data_batch_5.bin, byte 3073: expected a label below 10, found 11/],
@@ -64,7 +64,7 @@ describe('CIFAR-10', () => {
     await expect(readCifar10(folder, 2)).rejects.toMatchObject({ code: 'missing-dependency' });
   });
 
-  it('has 50,000 and 10,000 images and takes no fewer', async () => {
+  it('requires exactly 50,000 and 10,000 images', async () => {
     for (const name of names) {
       const file = openSync(path(name), 'w');
       writeSync(file, record(7), 0, RECORD, 9_999 * RECORD);

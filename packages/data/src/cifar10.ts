@@ -10,8 +10,8 @@ const PLANE = SIDE * SIDE;
 const RECORD = 1 + 3 * PLANE;
 
 /**
- * CIFAR-10, 50,000 and 10,000 color images of 32×32, from its binary files in a folder, or in the archive's folder
- * `cifar-10-batches-bin` there.
+ * Loads CIFAR-10 (50,000 training and 10,000 test images, 32×32 color) from its binary files in a folder or in its
+ * subfolder `cifar-10-batches-bin`.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */
@@ -20,9 +20,7 @@ export async function cifar10(options: FolderOptions): Promise<DatasetSplits> {
   return readCifar10(options.folder, 10_000);
 }
 
-/**
- * The files have no header: only the number of records tells a whole file from one that was cut between two of them.
- */
+/** Reads the files. They have no header, so only the number of records reveals a file truncated between two records. */
 export async function readCifar10(given: string, recordsPerFile: number): Promise<DatasetSplits> {
   const folder = await locateCifar10(given);
   const read = async (names: readonly string[]): Promise<ImageDataset> => {
@@ -30,7 +28,7 @@ export async function readCifar10(given: string, recordsPerFile: number): Promis
     const images = new Uint8Array(size * 3 * PLANE);
     const labels = new Uint8Array(size);
     let sample = 0;
-    // One file at a time: all of them beside the images would double the memory.
+    // Reads one file at a time, because all of them together with the images would double the memory.
     for (const name of names) {
       const file = await readDataFile(folder, name, `${howToGetCifar10}.`);
       checkRecords(file, recordsPerFile);
@@ -70,7 +68,7 @@ function checkRecords(file: DataFile, records: number): void {
   }
 }
 
-/** Red, green and blue planes → one pixel after the other. */
+/** Converts red, green and blue planes to interleaved pixels. */
 function interleave(bytes: Uint8Array, from: number, images: Uint8Array, to: number): void {
   for (let channel = 0; channel < 3; channel++) {
     const plane = from + channel * PLANE;

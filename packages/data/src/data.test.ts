@@ -52,7 +52,7 @@ describe('files', () => {
     }
   };
 
-  it('reads IDX files, gzipped or not', async () => {
+  it('reads plain and gzipped IDX files', async () => {
     writeGood();
     const { train } = await fashionMnist({ folder });
     expect(train.imageShape).toEqual([2, 2, 1]);
@@ -76,7 +76,7 @@ describe('files', () => {
     ['half a header', Buffer.from([0, 0, 8]), /byte 3: expected a header of 16 bytes.*dataset-fashion-mnist/],
     ['no images', idx(0x803, [0, 2, 2], []), /byte 4: expected a positive number of images, found 0/],
     ['images without columns', idx(0x803, [2, 2, 0], []), /byte 12: expected a positive number of columns, found 0/],
-  ])('names file, offset and expectation for %s', async (_, content, message) => {
+  ])('reports file, offset and expected content for %s', async (_, content, message) => {
     writeGood();
     rmSync(join(folder, 'train-images-idx3-ubyte.gz'));
     write('train-images-idx3-ubyte', content);
@@ -84,13 +84,13 @@ describe('files', () => {
     rmSync(join(folder, 'train-images-idx3-ubyte'));
   });
 
-  it('refuses broken gzip, wrong labels and missing files', async () => {
+  it('rejects corrupt gzip files, invalid labels and missing files', async () => {
     writeGood();
     write('train-labels-idx1-ubyte', idx(0x801, [2], [3, 10]));
     await expect(fashionMnist({ folder })).rejects.toThrow(/byte 9: expected a label below 10, found 10/);
     writeGood();
     write('t10k-images-idx3-ubyte.gz', gzipSync(Buffer.from('hello')).subarray(0, 12));
-    await expect(fashionMnist({ folder })).rejects.toThrow(/not a whole gzip file/);
+    await expect(fashionMnist({ folder })).rejects.toThrow(/not an intact gzip file/);
     writeGood();
     write('t10k-images-idx3-ubyte.gz', gzipSync(idx(0x803, [2, 2, 1], [1, 2, 3, 4])));
     await expect(fashionMnist({ folder })).rejects.toThrow(
@@ -103,7 +103,7 @@ describe('files', () => {
     await expect(fashionMnist({ folder: file })).rejects.toThrow(/idx1-ubyte' is a file\./);
   });
 
-  it('names gzip without its suffix, zip archives, labels in place of images and the folder below', async () => {
+  it('recognizes gzip without its suffix, zip archives, labels in place of images, and the right subfolder', async () => {
     const name = 'train-images-idx3-ubyte';
     const reading = async (content: Buffer) => {
       const own = mkdtempSync(join(folder, 'own-'));
@@ -117,7 +117,7 @@ describe('files', () => {
     const above = mkdtempSync(join(folder, 'above-'));
     mkdirSync(join(above, 'FashionMNIST', 'raw'), { recursive: true });
     writeFileSync(join(above, 'FashionMNIST', 'raw', `${name}.gz`), '');
-    await expect(fashionMnist({ folder: above })).rejects.toThrow(/FashionMNIST\/raw' contains it: give that folder/);
+    await expect(fashionMnist({ folder: above })).rejects.toThrow(/FashionMNIST\/raw' contains it: use that folder/);
   });
 
   it('stops decompressing at a hundred times the size of a file', async () => {
@@ -137,7 +137,7 @@ describe('files', () => {
 });
 
 describe('transforms', () => {
-  it('pads in the middle, averages areas, interpolates and repeats channels', () => {
+  it('centers when padding, averages areas, interpolates and repeats channels', () => {
     const one: ImageDataset = { ...tiny(1, [2, 2, 1]), images: Uint8Array.from([10, 20, 30, 40]) };
     expect([...padTo(one, 4).images]).toEqual([0, 0, 0, 0, 0, 10, 20, 0, 0, 30, 40, 0, 0, 0, 0, 0]);
     expect([...resizeTo(one, 1).images]).toEqual([25]);
@@ -148,7 +148,7 @@ describe('transforms', () => {
     expect([...resizeTo(three, 2).images]).toEqual([8, 8, 8, 8]);
   });
 
-  it('takes as many of each class', () => {
+  it('takes subsets balanced across classes', () => {
     const subset = take(tiny(30), 6, { seed: 3 });
     expect([...subset.labels].sort()).toEqual([0, 0, 1, 1, 2, 2]);
     expect([...take(tiny(30), 4, { by: 'first' }).labels]).toEqual([0, 1, 2, 0]);
@@ -156,7 +156,7 @@ describe('transforms', () => {
     expect(() => take(tiny(3), 2, { sed: 1 } as never)).toThrow(/Did you mean 'seed'/);
   });
 
-  it('measures mean and deviation by channel', () => {
+  it('measures mean and deviation per channel', () => {
     const two: ImageDataset = { ...tiny(2, [1, 1, 2]), images: Uint8Array.from([0, 51, 255, 51]) };
     const { mean, deviation } = measureNormalization(two);
     expect(mean[0]).toBeCloseTo(0.5, 12);
@@ -165,7 +165,7 @@ describe('transforms', () => {
     expect(deviation[1]).toBeCloseTo(0, 7);
   });
 
-  it('refuses images, labels and sizes that do not fit together', () => {
+  it('rejects inconsistent images, labels and sizes', () => {
     const good = tiny(6);
     for (const [change, message] of [
       [{ labels: Uint8Array.from([0, 1, 2, 3, 0, 1]) }, /labels below 3, found 3 for image 3/],
@@ -195,7 +195,7 @@ describe('batches', () => {
     return values;
   };
 
-  it('go on from any position exactly as they would have', () => {
+  it('continue identically from any position', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 11 }),
@@ -223,7 +223,7 @@ describe('batches', () => {
     );
   });
 
-  it('augment a sample alike whatever the batch size, and differently in each epoch', () => {
+  it('augment a sample independently of the batch size, and differently in each epoch', () => {
     const all = (batchSize: number, epoch: number) =>
       [...createBatches(tiny(8), { ...options, batchSize }).epoch(epoch)].flatMap((batch) => {
         const values = [...batch.images.dataSync()];
@@ -234,7 +234,7 @@ describe('batches', () => {
     expect(all(8, 0)).not.toEqual(all(8, 1));
   });
 
-  it('normalize to mean 0 and deviation 1, keep or drop the rest, and hand out plain images', () => {
+  it('normalize to mean 0 and deviation 1, keep or drop the last batch, and return images in [0, 1]', () => {
     const before = tf.memory().numTensors;
     const batches = createBatches(tiny(8, [4, 4, 3]), { batchSize: 8, withImages: true });
     const [batch] = [...batches.epoch(0)];
@@ -250,7 +250,7 @@ describe('batches', () => {
     expect(createBatches(tiny(8), { batchSize: 3, dropLast: true }).samples).toBe(6);
   });
 
-  it('say what is allowed', async () => {
+  it('report the allowed options and values', async () => {
     expect(() => createBatches(tiny(8), { batchSize: 9 })).toThrow(/1 to 8/);
     expect(() => createBatches(tiny(8), { batchsize: 3 } as never)).toThrow(/Did you mean 'batchSize'/);
     expect(() => createBatches(tiny(8), { batchSize: 2, augmentation: { pad: 4 } })).toThrow(/0 to 3/);
@@ -263,7 +263,7 @@ describe('batches', () => {
     for (const name of ['constructor', 'toString', '__proto__'])
       await expect(loadDataset(name)).rejects.toThrow(/Unknown data set/);
     await expect(loadDataset('cifar10')).rejects.toThrow(/folder/);
-    await expect(loadDataset('fashion-mnist-subset', { folder: 'x' })).rejects.toThrow(/takes no option 'folder'/);
+    await expect(loadDataset('fashion-mnist-subset', { folder: 'x' })).rejects.toThrow(/has no option 'folder'/);
     await expect(loadDataset('fashion-mnist-subset', { channels: 2 as never })).rejects.toThrow(/allowed: 1, 3/);
     const { train, config } = await loadDataset('fashion-mnist-subset', { resize: 16, train: 20, channels: 3 });
     expect(train.imageShape).toEqual([16, 16, 3]);

@@ -1,20 +1,20 @@
 import { type JsonObject, LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn';
 
-/** A target besides the labels, for every sample: regression values, masks. */
+/** A per-sample target besides the labels: regression values, masks. */
 export interface DatasetTarget {
   /** Shape of one sample's target; `[]` for one number. */
   readonly shape: readonly number[];
-  /** size × shape, sample by sample. Batches carry floats as float32 and integers as int32. */
+  /** size × shape values, sample by sample. Batches contain floats as float32 and integers as int32. */
   readonly values: Float32Array | Int32Array | Uint16Array | Uint8Array;
   /**
-   * Whether the first two axes are the image's height and width. Augmentation then moves the target with the image; added
-   * pixels are 0, or mirrored as the image's are.
+   * Whether the first two axes are the image's height and width. If true, augmentation transforms the target together
+   * with the image; padding is 0, or reflected like the image.
    */
   readonly spatial?: boolean;
 }
 
-/** Images in memory, channels last, one byte per value, with labels, other targets, or both. */
+/** Images in memory (channels last, one byte per value) with labels, other targets, or both. */
 export interface ImageDataset {
   readonly name: string;
   readonly classes: readonly string[];
@@ -22,9 +22,9 @@ export interface ImageDataset {
   readonly size: number;
   /** size × height × width × channels. */
   readonly images: Uint8Array;
-  /** Index of the class of each image. Empty, as `classes`, where a data set has other targets only. */
+  /** Class index of each image. Empty, like `classes`, if a data set has only other targets. */
   readonly labels: Uint8Array | Uint16Array | Int32Array;
-  /** Targets by name; batches carry them under the same names. */
+  /** Targets by name; batches contain them under the same names. */
   readonly targets?: Readonly<Record<string, DatasetTarget>>;
 }
 
@@ -35,7 +35,7 @@ export interface DatasetSplits {
   readonly test: ImageDataset;
 }
 
-/** Throws `invalid-data` unless images, labels, targets, shapes and size fit together. */
+/** Throws `invalid-data` unless images, labels, targets, shapes and size are consistent. */
 export function checkDataset(dataset: ImageDataset): void {
   const { name, classes, imageShape, size, images, labels, targets = {} } = dataset;
   const refuse = (expected: string, found: string): never => {
@@ -71,11 +71,14 @@ export function valuesPerSample(shape: readonly number[]): number {
 export interface TakeOptions {
   /** `balanced` (default): balanced across classes; needs labels. `first`: the first images (default without labels). */
   readonly by?: 'balanced' | 'first';
-  /** Draw at random under this seed instead of taking the first ones (of each class). */
+  /** Seed to sample randomly instead of taking the first images (of each class). */
   readonly seed?: number;
 }
 
-/** A subset of `count` images, in the order of the data set. @throws LocalgradError `invalid-option`, `invalid-data` */
+/**
+ * Returns a subset of `count` images, in the order of the data set. @throws LocalgradError `invalid-option`,
+ * `invalid-data`
+ */
 export function take(dataset: ImageDataset, count: number, options: TakeOptions = {}): ImageDataset {
   rejectUnknownKeys('take', options, ['by', 'seed']);
   checkDataset(dataset);
@@ -97,7 +100,7 @@ export function take(dataset: ImageDataset, count: number, options: TakeOptions 
   );
 }
 
-/** Goes round the classes, one image each, until there are enough. */
+/** Selects one image per class in turn, until there are enough. */
 function balanced({ labels, classes }: ImageDataset, order: readonly number[], count: number): number[] {
   const queues = classes.map((): number[] => []);
   for (const index of order) queues[labels[index] as number]?.push(index);
@@ -133,7 +136,7 @@ function pickTargets(targets: Readonly<Record<string, DatasetTarget>>, indices: 
   );
 }
 
-/** The values of the samples with these indices, `length` each, in an array of the same type. */
+/** Copies the values of the samples with these indices, `length` each, to an array of the same type. */
 export function pickSamples<T extends SampleValues>(values: T, length: number, indices: ArrayLike<number>): T {
   const picked = createLike(values, indices.length * length);
   for (let position = 0; position < indices.length; position++) {
@@ -145,7 +148,7 @@ export function pickSamples<T extends SampleValues>(values: T, length: number, i
 
 export type SampleValues = DatasetTarget['values'];
 
-/** A zeroed array of the same type. */
+/** Creates a zero-filled array of the same type. */
 export function createLike<T extends SampleValues>(values: T, length: number): T {
   const create = values.constructor as new (length: number) => T;
   return new create(length);

@@ -36,27 +36,24 @@ describe('the embedded subset of Fashion-MNIST', () => {
   });
   const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-  it.each(['train', 'test'] as const)(
-    'has, for %s, the pixels of the original, as many images of each class',
-    (name) => {
-      const { perClass, pixels, labels, images } = original[name];
-      const split = splits[name];
-      const counts = new Array<number>(10).fill(0);
-      for (const label of split.labels) counts[label] = (counts[label] ?? 0) + 1;
-      expect(counts).toEqual(new Array(10).fill(perClass));
-      expect(split).toMatchObject({ size: 10 * perClass, imageShape: [28, 28, 1] });
-      for (const [index, label, sum, row] of images) {
-        const image = split.images.subarray(index * 784, (index + 1) * 784);
-        expect(split.labels[index]).toBe(label);
-        expect(image.reduce((total, value) => total + value, 0)).toBe(sum);
-        expect([...image.subarray(20 * 28 + 8, 20 * 28 + 20)]).toEqual(row);
-      }
-      expect(sha256(split.images)).toBe(pixels);
-      expect(sha256(Uint8Array.from(split.labels))).toBe(labels);
-    },
-  );
+  it.each(['train', 'test'] as const)('has the original pixels, balanced across classes, in the %s set', (name) => {
+    const { perClass, pixels, labels, images } = original[name];
+    const split = splits[name];
+    const counts = new Array<number>(10).fill(0);
+    for (const label of split.labels) counts[label] = (counts[label] ?? 0) + 1;
+    expect(counts).toEqual(new Array(10).fill(perClass));
+    expect(split).toMatchObject({ size: 10 * perClass, imageShape: [28, 28, 1] });
+    for (const [index, label, sum, row] of images) {
+      const image = split.images.subarray(index * 784, (index + 1) * 784);
+      expect(split.labels[index]).toBe(label);
+      expect(image.reduce((total, value) => total + value, 0)).toBe(sum);
+      expect([...image.subarray(20 * 28 + 8, 20 * 28 + 20)]).toEqual(row);
+    }
+    expect(sha256(split.images)).toBe(pixels);
+    expect(sha256(Uint8Array.from(split.labels))).toBe(labels);
+  });
 
-  it('is shrunk to 16×16 by the mean over 1.75 × 1.75 pixels', () => {
+  it('is downscaled to 16×16 by averaging 1.75 × 1.75 pixels', () => {
     const { train } = splits;
     const small = resizeTo(train, 16);
     // Pixel (8, 8) covers [14, 15.75) of both axes: weights 4/7 and 3/7.

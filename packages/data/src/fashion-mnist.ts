@@ -19,11 +19,11 @@ const HOW_TO_GET_IT =
   "Fashion-MNIST's four IDX files are in Debian's package dataset-fashion-mnist (under /usr/share/datasets/fashion-mnist) and in the repository zalandoresearch/fashion-mnist.";
 
 export interface FolderOptions {
-  /** Where the files are. */
+  /** Folder with the files. */
   readonly folder: string;
 }
 
-/** All of Fashion-MNIST, 60,000 and 10,000 grey images of 28×28, from its IDX files in a folder. */
+/** Loads Fashion-MNIST (60,000 training and 10,000 test images, 28×28 gray) from its IDX files in a folder. */
 export async function fashionMnist(options: FolderOptions): Promise<DatasetSplits> {
   rejectUnknownKeys('fashionMnist', options, ['folder']);
   const read = (prefix: string, imageShape?: Shape3) =>
@@ -44,7 +44,10 @@ export async function fashionMnist(options: FolderOptions): Promise<DatasetSplit
 const SUBSET_SHA256 = '6a08ece108807550b4d9dfb3d2b2e899200db63042d58ea3a575fb18b88fb6be';
 const PIXELS = 28 * 28;
 
-/** 5,000 and 1,000 real images of Fashion-MNIST, as many of each class, that come with this package. */
+/**
+ * Loads the Fashion-MNIST subset included in this package: 5,000 training and 1,000 test images, balanced across
+ * classes.
+ */
 export async function fashionMnistSubset(): Promise<DatasetSplits> {
   const [{ readFile }, { createHash }, { brotliDecompress }, { promisify }, { fileURLToPath }] = await Promise.all([
     import('node:fs/promises'),
@@ -70,7 +73,7 @@ export async function fashionMnistSubset(): Promise<DatasetSplits> {
   if (digest !== SUBSET_SHA256) {
     throw new LocalgradError(
       'invalid-data',
-      `The embedded data set ${path} is damaged: expected sha256 ${SUBSET_SHA256}, found ${digest}. Install the package again.`,
+      `The embedded data set ${path} is corrupt: expected sha256 ${SUBSET_SHA256}, found ${digest}. Reinstall the package.`,
     );
   }
   const view = new DataView(content.buffer, content.byteOffset);
@@ -93,7 +96,7 @@ export async function fashionMnistSubset(): Promise<DatasetSplits> {
   return { config: { dataset: 'fashion-mnist-subset' }, train: split(0), test: split(1) };
 }
 
-/** Undoes the prediction by the mean of the left and upper neighbours (scripts/build-subset.mjs). */
+/** Undoes the prediction from the mean of the left and upper neighbors (scripts/build-subset.mjs). */
 function reconstruct(differences: Uint8Array): Uint8Array {
   const images = new Uint8Array(differences.length);
   for (let at = 0; at < images.length; at++) {

@@ -1,14 +1,17 @@
 import { LocalgradError, shown } from '@localgrad/core';
 
-/** A file's content, unzipped. */
+/** A file's decompressed content. */
 export interface DataFile {
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** A sentence for error messages: where a whole copy comes from. */
+  /** Sentence for error messages: where to get an intact copy. */
   readonly howToGetIt: string;
 }
 
-/** Reads a file, or the gzipped one beside it, which may decompress to a hundred times its size. @throws LocalgradError `missing-dependency`, `invalid-data` */
+/**
+ * Reads a file or its gzipped version, which may decompress to a hundred times its size. @throws LocalgradError
+ * `missing-dependency`, `invalid-data`
+ */
 export async function readDataFile(folder: string, name: string, howToGetIt: string): Promise<DataFile> {
   const [{ readdir, readFile }, { join }, { gunzip }, { promisify }] = await Promise.all([
     import('node:fs/promises'),
@@ -39,13 +42,13 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
         const most = maxOutputLength.toLocaleString('en-US');
         throw new LocalgradError(
           'invalid-data',
-          `${path} decompresses to more than ${most} bytes, far more than images do: the file is damaged. ${howToGetIt}`,
+          `${path} decompresses to more than ${most} bytes, far more than images do: the file is corrupt. ${howToGetIt}`,
           { path, maxOutputLength },
         );
       }
       throw new LocalgradError(
         'invalid-data',
-        `${path} is not a whole gzip file: ${(error as Error).message}. ${howToGetIt}`,
+        `${path} is not an intact gzip file: ${(error as Error).message}. ${howToGetIt}`,
         { path },
         { cause: error },
       );
@@ -57,11 +60,11 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
       ? `Folder ${shown(folder)} ${found.code === 'ENOTDIR' ? 'is a file' : 'does not exist'}.`
       : `Neither ${plain} nor ${name}.gz was found${found.length === 0 ? ': the folder is empty' : ''}.`;
   const below = found instanceof Error ? [] : await subfoldersWith(name, folder, found);
-  const hint = below[0] === undefined ? '' : ` Folder ${shown(below[0])} contains it: give that folder.`;
+  const hint = below[0] === undefined ? '' : ` Folder ${shown(below[0])} contains it: use that folder.`;
   throw new LocalgradError('missing-dependency', `${message}${hint} ${howToGetIt}`, { path: plain });
 }
 
-/** Folders one or two levels below that contain the file or the gzipped one, as `FashionMNIST/raw`. */
+/** Subfolders, up to two levels deep, that contain the file or its gzipped version, e.g. `FashionMNIST/raw`. */
 async function subfoldersWith(name: string, folder: string, children: readonly string[]): Promise<string[]> {
   const [{ readdir }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')]);
   const level = async (path: string) => (await readdir(path).catch(() => [])).slice(0, 100);
@@ -77,7 +80,10 @@ async function subfoldersWith(name: string, folder: string, children: readonly s
   return below;
 }
 
-/** An `invalid-data` error that names file, byte offset (in the unzipped content), expectation, finding and source. */
+/**
+ * Creates an `invalid-data` error with file, byte offset (in the decompressed content), expected and found content, and
+ * source.
+ */
 export function damaged(
   { path, howToGetIt }: Pick<DataFile, 'path' | 'howToGetIt'>,
   offset: number,

@@ -9,7 +9,7 @@ const kinds: ReadonlyMap<number, string> = new Map([
   [IMAGES_MAGIC, ' (images)'],
   [LABELS_MAGIC, ' (labels)'],
 ]);
-/** First two bytes of files that are given as IDX files. */
+/** First two bytes of formats that are mistaken for IDX files. */
 const knownStarts: ReadonlyMap<number, string> = new Map([
   [0x1f8b, " (a gzip file: add '.gz' to its name, or decompress it with gunzip)"],
   [0x504b, ' (a zip archive: unpack it)'],
@@ -21,17 +21,17 @@ export interface IdxOptions {
   readonly images: string;
   /** Name of the file of labels, without `.gz`. */
   readonly labels: string;
-  /** Of the data set. */
+  /** Name of the data set. */
   readonly name: string;
   readonly classes: readonly string[];
   /** A sentence for error messages. */
   readonly howToGetIt: string;
-  /** What the images must measure: a test set as its training set. */
+  /** Required image shape, for a test set that must match its training set. */
   readonly imageShape?: Shape3;
 }
 
 /**
- * Reads a pair of IDX files (the format of MNIST), gzipped or not.
+ * Reads a pair of IDX files (the format of MNIST), plain or gzipped.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */
@@ -48,14 +48,14 @@ export async function readIdx(options: IdxOptions): Promise<ImageDataset> {
   expectLength(images, 16, size * height * width);
   expectLength(labels, 8, labelCount);
   if (labelCount !== size)
-    throw damaged(labels, 4, `${size} labels, as many as images in ${images.path}`, `${labelCount}`);
+    throw damaged(labels, 4, `${size} labels, one for each image in ${images.path}`, `${labelCount}`);
   const values = labels.bytes.subarray(8);
   const wrong = values.findIndex((label) => label >= classes.length);
   if (wrong >= 0) throw damaged(labels, 8 + wrong, `a label below ${classes.length}`, `${values[wrong]}`);
   return { name, classes, imageShape: [height, width, 1], size, images: images.bytes.subarray(16), labels: values };
 }
 
-/** The counts after the magic number, big-endian, which must be positive. */
+/** Reads the counts after the magic number (big-endian), which must be positive. */
 function header(file: DataFile, magic: number, counted: readonly string[]): number[] {
   const { bytes } = file;
   const length = 4 + 4 * counted.length;

@@ -5,15 +5,15 @@ import { checkReaderOptions, namedReaders, type ReaderOptions } from './readers/
 import { padTo, replicateChannels, resizeTo } from './transforms.js';
 
 export interface DatasetOptions extends ReaderOptions {
-  /** Where the files are, for sets that are read from files. */
+  /** Folder with the files, for data sets that are read from files. */
   readonly folder?: string;
   /** Resize images to size×size. */
   readonly resize?: number;
-  /** Pad images with black to size×size. */
+  /** Pad images with zeros to size×size. */
   readonly pad?: number;
-  /** 3: repeat the channel of grey images. */
+  /** 3: repeat the channel of gray images. */
   readonly channels?: 1 | 3;
-  /** Use this many training and test images, as many of each class. */
+  /** Number of training and test images, balanced across classes. */
   readonly train?: number;
   readonly test?: number;
 }
@@ -25,7 +25,7 @@ const loaders: Readonly<
     if (folder !== undefined) {
       throw new LocalgradError(
         'invalid-option',
-        "Data set 'fashion-mnist-subset' takes no option 'folder': it comes with the package. 'fashion-mnist' is read from one.",
+        "Data set 'fashion-mnist-subset' has no option 'folder': it is included in the package. To read files, use 'fashion-mnist'.",
         {
           where: "data set 'fashion-mnist-subset'",
           option: 'folder',
@@ -43,8 +43,8 @@ const loaders: Readonly<
 export const datasetNames: readonly string[] = Object.keys(loaders);
 
 /**
- * Loads a data set by name, and prepares it: takes, resizes, pads, repeats the channel, in this order. Its config and
- * the folder rebuild it: where files lie does not belong to what a run is.
+ * Loads a data set by name and preprocesses it: subset, resize, pad, repeat the channel, in this order. Config and
+ * folder together rebuild it; the folder is not part of the config, because it does not identify a run.
  *
  * @throws LocalgradError
  */

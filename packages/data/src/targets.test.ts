@@ -6,7 +6,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-/** Images whose pixels hold their index, each with its mean as value, and its bytes as mask. */
+/** Images whose pixels are their indices, each with its mean as value and its bytes as mask. */
 function withTargets(size: number): ImageDataset {
   const images = Uint8Array.from({ length: size * 16 }, (_, index) => (index * 37) % 256);
   return {
@@ -25,7 +25,7 @@ function withTargets(size: number): ImageDataset {
 }
 
 describe('targets of a data set', () => {
-  it('reach batches under their names, in the order of the images, with no labels where there are none', () => {
+  it('appear in batches under their names, in the order of the images, and without labels if there are none', () => {
     const before = tf.memory().numTensors;
     const batches = createBatches(withTargets(5), { batchSize: 3, shuffle: true, seed: 2 });
     const seen: number[] = [];
@@ -44,7 +44,7 @@ describe('targets of a data set', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('move with the image under augmentation where they are spatial', () => {
+  it('are augmented with the image if they are spatial', () => {
     const options = {
       batchSize: 6,
       withImages: true,
@@ -57,7 +57,7 @@ describe('targets of a data set', () => {
     }
   });
 
-  it('are taken with their images', () => {
+  it('are included in subsets', () => {
     const taken = take(withTargets(9), 3, { seed: 4 });
     const ages = [...(taken.targets?.ages?.values ?? [])];
     expect(ages).toHaveLength(3);
@@ -66,12 +66,12 @@ describe('targets of a data set', () => {
     expect(() => take(withTargets(9), 3, { by: 'balanced' })).toThrow(/'by' is 'balanced'; allowed: first/);
   });
 
-  it('forbid transforms that would move the image alone', () => {
+  it('forbid transforms that would change only the image', () => {
     expect(() => padTo(withTargets(2), 8)).toThrow(/target 'masks' for each pixel/);
     expect(replicateChannels(withTargets(2), 3).targets?.masks?.shape).toEqual([4, 4]);
   });
 
-  it('must fit the images', () => {
+  it('must match the images', () => {
     const dataset = withTargets(4);
     const wrong = (target: object) => () =>
       createBatches({ ...dataset, targets: { ...dataset.targets, ...target } } as ImageDataset, { batchSize: 2 });
@@ -89,7 +89,7 @@ describe('targets of a data set', () => {
   });
 });
 
-it('labels reach a thousand classes', () => {
+it('labels support a thousand classes', () => {
   const labels = Int32Array.from([0, 300, 999]);
   const classes = Array.from({ length: 1000 }, (_, index) => `class ${index}`);
   const dataset = { name: 'wide', classes, imageShape: [1, 1, 1], size: 3, images: new Uint8Array(3), labels } as const;

@@ -11,7 +11,7 @@ function mapImages(
   if (moved !== undefined && (height !== imageShape[0] || width !== imageShape[1])) {
     throw new LocalgradError(
       'invalid-option',
-      `Data set '${dataset.name}' has target '${moved}' for each pixel, so its images cannot be resized or padded; prepare images and target together.`,
+      `Data set '${dataset.name}' has target '${moved}' for each pixel, so its images cannot be resized or padded separately; preprocess images and target together.`,
       { name: dataset.name, target: moved },
     );
   }
@@ -24,15 +24,15 @@ function mapImages(
   return { ...dataset, imageShape, images };
 }
 
-/** Bytes of a data set's images in memory. */
+/** Maximum bytes of a data set's images in memory. */
 const mostBytes = 2 ** 32;
 
-/** Height and width above which the images of a data set need more than 4 GiB. */
+/** Largest height and width for which the images of a data set fit in 4 GiB. */
 function largestSide({ size, imageShape }: ImageDataset): number {
   return Math.floor(Math.sqrt(mostBytes / (size * imageShape[2])));
 }
 
-/** Puts every image in the middle of a black square, e.g. 28×28 into 32×32. */
+/** Centers every image in a black square, e.g. 28×28 in 32×32. */
 export function padTo(dataset: ImageDataset, size: number): ImageDataset {
   const [height, width, channels] = dataset.imageShape;
   requireOption(
@@ -53,9 +53,9 @@ export function padTo(dataset: ImageDataset, size: number): ImageDataset {
 }
 
 /**
- * Resizes to size×size: shrinking takes the mean over the area that a pixel covers, with fractions of pixels at its
- * edge (28 → 16: 1.75 × 1.75 pixels; 28 → 14: exactly 2 × 2); enlarging interpolates linearly between pixel centers,
- * clamped at the border. Values are rounded to bytes, halves up. Height and width are handled apart, so mixed cases work.
+ * Resizes to size×size. Downscaling averages the area that a pixel covers, including fractions of pixels (28 → 16: 1.75
+ * × 1.75 pixels; 28 → 14: exactly 2 × 2); upscaling interpolates linearly between pixel centers, clamped at the border.
+ * Values are rounded to bytes, halves up. Height and width are processed separately, so mixed cases work.
  */
 export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
   requireOption(
@@ -85,7 +85,7 @@ export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
   });
 }
 
-/** For each new pixel, the old ones that it is made of and their weights, which sum to 1. */
+/** For each new pixel, the contributing old pixels and their weights, which sum to 1. */
 function axisWeights(from: number, to: number): [index: number, weight: number][][] {
   const scale = from / to;
   return Array.from({ length: to }, (_, pixel) => {
@@ -107,7 +107,7 @@ function axisWeights(from: number, to: number): [index: number, weight: number][
   });
 }
 
-/** Repeats the one channel of grey images. */
+/** Repeats the single channel of gray images. */
 export function replicateChannels(dataset: ImageDataset, channels: number): ImageDataset {
   requireOption(Number.isInteger(channels) && channels >= 1, 'replicateChannels', 'channels', channels, 'integers ≥ 1');
   const [height, width, found] = dataset.imageShape;
@@ -117,13 +117,13 @@ export function replicateChannels(dataset: ImageDataset, channels: number): Imag
   });
 }
 
-/** Mean and standard deviation by channel of values in [0, 1]. */
+/** Mean and standard deviation per channel, for values in [0, 1]. */
 export interface Normalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
-/** Published constants (docs/methods/training.md §1). */
+/** Published normalization constants (docs/methods/training.md §1). */
 export const normalizations = {
   cifar10: {
     mean: [125.3 / 255, 123.0 / 255, 113.9 / 255],
@@ -133,7 +133,7 @@ export const normalizations = {
   imagenet: { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] },
 } as const satisfies Record<string, Normalization>;
 
-/** Measures a data set: mean and standard deviation by channel over all its pixels. */
+/** Measures mean and standard deviation per channel over all pixels of a data set. */
 export function measureNormalization({ images, imageShape }: ImageDataset): Normalization {
   const channels = imageShape[2];
   const sums = new Array<number>(channels).fill(0);

@@ -5,7 +5,7 @@ import { LocalgradError } from '@localgrad/core';
 import { extract } from 'tar';
 
 /**
- * Unpacks the vendor's archive of TensorFlow's C library (`libtensorflow-cpu-linux-x86_64-….tar.gz`) into `folder`.
+ * Unpacks the official archive of TensorFlow's C library (`libtensorflow-cpu-linux-x86_64-….tar.gz`) into `folder`.
  *
  * @throws LocalgradError `invalid-data`
  */
@@ -16,7 +16,7 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is no whole .tar.gz archive: ${(error as Error).message}.`,
+      `'${file}' is not an intact .tar.gz archive: ${(error as Error).message}.`,
       { file },
       { cause: error },
     );
@@ -25,7 +25,7 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
   if (!libraries.some((name) => name.startsWith('libtensorflow.'))) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' holds no lib/libtensorflow. Allowed: archives such as libtensorflow-cpu-linux-x86_64-2.9.1.tar.gz.`,
+      `'${file}' contains no lib/libtensorflow. Allowed: archives such as libtensorflow-cpu-linux-x86_64-2.9.1.tar.gz.`,
       { file },
     );
   }

@@ -5,15 +5,17 @@ import { LocalgradError } from '@localgrad/core';
 import nodeApi from 'node-api-headers';
 import { runProgram } from './run-program.js';
 
-/** The version of Node-API for which TensorFlow.js' Node package looks for a binding; every supported Node has it. */
+/**
+ * Node-API version of the binding that TensorFlow.js' Node package loads; supported by every supported Node version.
+ */
 const nodeApiVersion = 8;
 
 /**
- * Links the library into the package (`deps/`) and compiles the package's own binding against it.
+ * Links the library into the package (`deps/`) and compiles the package's binding against it.
  *
- * @param packageFolder of `@tensorflow/tfjs-node`
- * @param libraryFolder with `lib/` and `include/`
- * @throws LocalgradError `missing-dependency` without a C++ compiler, with its words where it fails
+ * @param packageFolder folder of `@tensorflow/tfjs-node`
+ * @param libraryFolder folder with `lib/` and `include/`
+ * @throws LocalgradError `missing-dependency` without a C++ compiler, or with the compiler's output if it fails
  */
 export async function buildBinding(packageFolder: string, libraryFolder: string): Promise<void> {
   const deps = join(packageFolder, 'deps');
@@ -49,7 +51,7 @@ export async function buildBinding(packageFolder: string, libraryFolder: string)
   }
   throw new LocalgradError(
     'missing-dependency',
-    `The binding has to be compiled, and none of ${compilers.join(', ')} is here. Install a C++ compiler (Debian: apt-get install g++).`,
+    `Compiling the binding requires a C++ compiler; none of ${compilers.join(', ')} was found. On Debian: apt-get install g++.`,
   );
 }
 
@@ -64,7 +66,7 @@ function librariesOf(folder: string): string[] {
   return [main, framework].filter((name) => name !== undefined);
 }
 
-/** Whether a library was unpacked whole: folders get their names last. */
+/** Whether a library was unpacked completely, because folders are renamed last. */
 export function isComplete(libraryFolder: string): boolean {
   return existsSync(join(libraryFolder, 'lib')) && existsSync(join(libraryFolder, 'include'));
 }

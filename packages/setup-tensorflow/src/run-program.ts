@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 
 export interface ProgramResult {
-  /** Exit code; 127 where the program is not there. */
+  /** Exit code; 127 if the program was not found. */
   readonly code: number;
   /** Standard output and standard error. */
   readonly output: string;
 }
 
-/** Runs a program without a shell and collects what it prints. */
+/** Runs a program without a shell and collects its output. */
 export function runProgram(program: string, args: readonly string[], folder = process.cwd()): Promise<ProgramResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -13,15 +13,15 @@ import { unpackWheel } from './wheel.js';
 const packageName = '@tensorflow/tfjs-node';
 const packageVersion = '4.22.0';
 
-/** A wheel, and what is taken from it; removed again but for the library. */
+/** Temporary disk space for a wheel and its unpacked files; only the library remains. */
 const neededBytes = 900 * 2 ** 20;
 
 export interface SetupOptions {
   /** `pypi`, or a path or URL of a wheel or an archive. */
   readonly from: string;
-  /** Builds again what works already. */
+  /** Rebuild even if the binding already works. */
   readonly force: boolean;
-  /** Where libraries are kept, for all projects; default: `localgrad` in the user's cache folder. */
+  /** Folder for the libraries, shared by all projects; default: `localgrad` in the user's cache folder. */
   readonly cache?: string | undefined;
 }
 
@@ -35,8 +35,8 @@ export interface SetupReport {
 }
 
 /**
- * Makes `@tensorflow/tfjs-node` work in the project of the working directory where its own installation cannot
- * download: the library comes from elsewhere, the binding is compiled here.
+ * Installs `@tensorflow/tfjs-node` in the project of the working directory if its own download is not available: the
+ * library is obtained from another source, and the binding is compiled locally.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option`
  */
@@ -54,7 +54,7 @@ export async function setUpTensorflow(options: SetupOptions, say: (line: string)
   if (trial?.works !== true) {
     throw new LocalgradError(
       'backend-unavailable',
-      `The binding was built, but does not start: ${trial?.message.split('\n')[0] ?? 'the package is gone'}`,
+      `The binding was built, but does not load: ${trial?.message.split('\n')[0] ?? 'the package is missing'}`,
     );
   }
   return { package: packageName, folder, library, tensorflow: trial.tensorflow, built: true };
@@ -67,11 +67,11 @@ async function ensurePackage(say: (line: string) => void): Promise<string> {
   if (!existsSync(join(project, 'package.json'))) {
     throw new LocalgradError(
       'invalid-option',
-      `'${project}' is no npm project: there is no package.json. Run npm init.`,
+      `'${project}' is not an npm project: it has no package.json. Run npm init.`,
     );
   }
-  say(`Installing ${packageName}@${packageVersion} without its download (package.json stays as it is) …`);
-  // Saved, it would break the next `npm ci` wherever the package's own download is blocked.
+  say(`Installing ${packageName}@${packageVersion} without its download (package.json is not changed) …`);
+  // Saving it would break the next `npm ci` wherever the package's own download is blocked.
   const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
   const { code, output } = await runProgram('npm', [...args, `${packageName}@${packageVersion}`], project);
   const installed = code === 0 ? await findOptional(packageName) : undefined;
@@ -81,7 +81,7 @@ async function ensurePackage(say: (line: string) => void): Promise<string> {
   return installed;
 }
 
-/** Unpacked under another name first, so that an interrupted setup leaves nothing that looks whole. */
+/** Unpacks under a temporary name first, so that an interrupted setup leaves no incomplete library. */
 async function ensureLibrary(source: LibrarySource, cache: string, say: (line: string) => void): Promise<string> {
   const library = join(cache, 'tensorflow', source.id);
   if (isComplete(library)) return library;
@@ -90,7 +90,7 @@ async function ensureLibrary(source: LibrarySource, cache: string, say: (line: s
   if (bavail * bsize < neededBytes) {
     throw new LocalgradError(
       'missing-dependency',
-      `TensorFlow's library needs ${neededBytes / 2 ** 20} MiB in '${dirname(library)}', where ${Math.floor((bavail * bsize) / 2 ** 20)} MiB are free. --cache names another folder.`,
+      `TensorFlow's library needs ${neededBytes / 2 ** 20} MiB in '${dirname(library)}', where only ${Math.floor((bavail * bsize) / 2 ** 20)} MiB are free. Choose another folder with --cache.`,
     );
   }
   const work = await mkdtemp(`${library}.partial-`);

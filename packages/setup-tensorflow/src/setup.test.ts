@@ -29,7 +29,7 @@ async function wheel(name: string, files: Readonly<Record<string, string>>): Pro
 const libraries = { 'tensorflow/libtensorflow_cc.so.2': 'cc', 'tensorflow/libtensorflow_framework.so.2': 'framework' };
 
 describe('a wheel', () => {
-  it('gives its library and the headers of its C interface, nothing else', async () => {
+  it('yields only its library and the headers of its C interface', async () => {
     const file = await wheel('good.whl', {
       ...libraries,
       'tensorflow/include/tensorflow/c/eager/c_api.h': 'header',
@@ -42,57 +42,57 @@ describe('a wheel', () => {
     await expect(readFile(join(target, 'python/keras.py'))).rejects.toThrow();
   });
 
-  it('without the library, or cut short, is refused by name', async () => {
+  it('is rejected if it is truncated or contains no library', async () => {
     const empty = await wheel('empty.whl', { 'tensorflow/python/keras.py': 'python' });
-    await expect(unpackWheel(empty, join(folder, 'a'))).rejects.toThrow(/empty\.whl' holds no libtensorflow_cc/);
+    await expect(unpackWheel(empty, join(folder, 'a'))).rejects.toThrow(/empty\.whl' contains no libtensorflow_cc/);
     const cut = await wheel('cut.whl', libraries);
     await truncate(cut, 60);
-    await expect(unpackWheel(cut, join(folder, 'b'))).rejects.toThrow(/cut\.whl' is no whole wheel/);
+    await expect(unpackWheel(cut, join(folder, 'b'))).rejects.toThrow(/cut\.whl' is not an intact wheel/);
   });
 });
 
 describe('an archive', () => {
-  it('gives its library, or says what it lacks', async () => {
+  it('yields its library, or is rejected without one', async () => {
     const content = join(folder, 'content');
     await mkdir(join(content, 'lib'), { recursive: true });
     await mkdir(join(content, 'include'));
     const file = join(folder, 'libtensorflow.tar.gz');
     await create({ gzip: true, file, cwd: content }, ['lib', 'include']);
-    await expect(unpackArchive(file, join(folder, 'c'))).rejects.toThrow(/holds no lib\/libtensorflow/);
+    await expect(unpackArchive(file, join(folder, 'c'))).rejects.toThrow(/contains no lib\/libtensorflow/);
     await writeFile(join(content, 'lib/libtensorflow.so.2'), 'library');
     await create({ gzip: true, file, cwd: content }, ['lib', 'include']);
     const target = join(folder, 'from-archive');
     await unpackArchive(file, target);
     expect(await readFile(join(target, 'lib/libtensorflow.so.2'), 'utf8')).toBe('library');
     await truncate(file, 50);
-    await expect(unpackArchive(file, join(folder, 'd'))).rejects.toThrow(/no whole \.tar\.gz/);
+    await expect(unpackArchive(file, join(folder, 'd'))).rejects.toThrow(/not an intact \.tar\.gz/);
   });
 });
 
 describe('sources', () => {
-  it('are PyPI, files and URLs; others are refused with what is allowed', async () => {
+  it('are PyPI, files and URLs; others are rejected with the allowed ones', async () => {
     expect(parseSource('pypi').kind).toBe('pypi');
     expect(parseSource('https://example.org/a/libtensorflow-cpu.tar.gz?x=1')).toMatchObject({ kind: 'url' });
-    expect(() => parseSource('nowhere.whl')).toThrow(/there is no such file.*Allowed: pypi/);
+    expect(() => parseSource('nowhere.whl')).toThrow(/the file does not exist.*Allowed: pypi/);
     const file = join(folder, 'library.txt');
     await writeFile(file, '');
-    expect(() => parseSource(file)).toThrow(/ends in none of \.whl/);
+    expect(() => parseSource(file)).toThrow(/does not end in \.whl/);
   });
 
-  it('name the address that cannot be reached', async () => {
+  it('report the address that cannot be reached', async () => {
     const source = parseSource('http://127.0.0.1:9/libtensorflow.tar.gz');
     await expect(fetchLibrary(source, folder)).rejects.toThrow(/Cannot download http:\/\/127\.0\.0\.1:9/);
   });
 });
 
 describe('the binding', () => {
-  it('fails with the compiler’s words and leaves no half of a file', async () => {
+  it('fails with the compiler’s output and leaves no partial file', async () => {
     const [packageFolder, library] = [join(folder, 'package'), join(folder, 'from-archive')];
     await mkdir(join(packageFolder, 'binding'), { recursive: true });
     for (const name of ['tfjs_backend.cc', 'tfjs_binding.cc']) {
       await writeFile(join(packageFolder, 'binding', name), '#error not today\n');
     }
-    await expect(buildBinding(packageFolder, library)).rejects.toThrow(/not today|none of .* is here/s);
+    await expect(buildBinding(packageFolder, library)).rejects.toThrow(/not today|none of .* was found/s);
     await expect(readFile(join(packageFolder, 'lib/napi-v8/tfjs_binding.node'))).rejects.toThrow(/ENOENT/);
   });
 });

@@ -6,13 +6,13 @@ import { pipeline } from 'node:stream/promises';
 import { LocalgradError } from '@localgrad/core';
 import { runProgram } from './run-program.js';
 
-/** The last release whose wheels run on every processor and system that TensorFlow.js 4.22.0 does, and have been tried. */
+/** The last tested release whose wheels run on every processor and system supported by TensorFlow.js 4.22.0. */
 export const wheelRelease = '2.15.0';
 
-/** The Python whose wheel is asked for; the C library in it is the same for all. */
+/** Python version of the requested wheel; the C library is the same in all of them. */
 const pythonTag = '3.11';
 
-/** Where TensorFlow's C library comes from. */
+/** Source of TensorFlow's C library. */
 export type LibrarySource =
   | { readonly kind: 'pypi'; readonly id: string }
   | { readonly kind: 'file'; readonly path: string; readonly id: string }
@@ -23,10 +23,10 @@ export function parseSource(text: string): LibrarySource {
   if (text === 'pypi') return { kind: 'pypi', id: `pypi-${wheelRelease}` };
   const isUrl = /^https?:\/\//.test(text);
   if (!isUrl && !existsSync(text)) {
-    throw refused(text, 'there is no such file');
+    throw refused(text, 'the file does not exist');
   }
   const name = basename(isUrl ? new URL(text).pathname : text);
-  if (!/\.(whl|tar\.gz|tgz)$/.test(name)) throw refused(text, `'${name}' ends in none of .whl, .tar.gz, .tgz`);
+  if (!/\.(whl|tar\.gz|tgz)$/.test(name)) throw refused(text, `'${name}' does not end in .whl, .tar.gz or .tgz`);
   const id = `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;
   return isUrl ? { kind: 'url', url: text, id } : { kind: 'file', path: text, id };
 }
@@ -40,9 +40,9 @@ function refused(text: string, why: string): LocalgradError {
 }
 
 /**
- * Brings the source's file into `folder` and returns its path.
+ * Downloads or locates the source's file and returns its path.
  *
- * @throws LocalgradError `missing-dependency` with what the download said
+ * @throws LocalgradError `missing-dependency` with the output of the failed download
  */
 export async function fetchLibrary(source: LibrarySource, folder: string): Promise<string> {
   if (source.kind === 'file') return source.path;
@@ -50,7 +50,7 @@ export async function fetchLibrary(source: LibrarySource, folder: string): Promi
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new LocalgradError(
       'missing-dependency',
-      `PyPI's wheels of tensorflow-cpu serve Linux on x64 only; this is ${process.platform} on ${process.arch}. Use --from with an archive of libtensorflow for it.`,
+      `PyPI's wheels of tensorflow-cpu support Linux on x64 only; this is ${process.platform} on ${process.arch}. Pass --from with an archive of libtensorflow for this platform.`,
     );
   }
   const python = ['python3', 'python'];
@@ -65,7 +65,7 @@ export async function fetchLibrary(source: LibrarySource, folder: string): Promi
   }
   throw new LocalgradError(
     'missing-dependency',
-    `pip could not bring the wheel of tensorflow-cpu ${wheelRelease}:\n${said}\nWith a wheel or an archive at hand use --from FILE.`,
+    `pip could not download the wheel of tensorflow-cpu ${wheelRelease}:\n${said}\nTo use a local wheel or archive, pass --from FILE.`,
   );
 }
 
@@ -73,7 +73,7 @@ async function download(url: string, folder: string): Promise<string> {
   const target = join(folder, basename(new URL(url).pathname));
   try {
     const response = await fetch(url);
-    if (!response.ok || response.body === null) throw new Error(`the server says ${response.status}`);
+    if (!response.ok || response.body === null) throw new Error(`the server responded with status ${response.status}`);
     await pipeline(Readable.fromWeb(response.body as never), createWriteStream(target));
     return target;
   } catch (error) {

@@ -10,9 +10,9 @@ const library = /^tensorflow\/(libtensorflow_(?:cc|framework)\.(?:so|dylib|\d)[\
 const header = /^tensorflow\/(include\/(?:tensorflow\/c|tensorflow\/core\/platform|tsl|xla\/tsl)\/.+\.(?:h|inc))$/;
 
 /**
- * Unpacks what a binding needs from a wheel of TensorFlow: `lib/` and `include/` below `folder`.
+ * Unpacks the files that a binding needs from a TensorFlow wheel: `lib/` and `include/` below `folder`.
  *
- * @throws LocalgradError `invalid-data` for a damaged wheel, or one without the C library
+ * @throws LocalgradError `invalid-data` for a corrupt wheel, or one without the C library
  */
 export async function unpackWheel(file: string, folder: string): Promise<void> {
   let libraries = 0;
@@ -34,7 +34,7 @@ export async function unpackWheel(file: string, folder: string): Promise<void> {
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is no whole wheel (a zip file): ${(error as Error).message}.`,
+      `'${file}' is not an intact wheel (zip file): ${(error as Error).message}.`,
       { file },
       { cause: error },
     );
@@ -42,7 +42,7 @@ export async function unpackWheel(file: string, folder: string): Promise<void> {
   if (libraries < 2) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' holds no libtensorflow_cc and libtensorflow_framework. Allowed: wheels of tensorflow-cpu 2.12 to 2.15, which carry TensorFlow's C library.`,
+      `'${file}' contains no libtensorflow_cc and libtensorflow_framework. Allowed: wheels of tensorflow-cpu 2.12 to 2.15, which contain TensorFlow's C library.`,
       { file },
     );
   }

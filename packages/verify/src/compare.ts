@@ -12,7 +12,7 @@ import type { TensorReference } from './format.js';
 
 export type Comparison = 'largest-entry' | 'relative-l2';
 
-/** Below this a reference is zero but for rounding (a bias before batch norm), and the difference counts as it is. */
+/** References below this are zero up to rounding (a bias before batch norm), so the absolute difference is used. */
 const nothing = 1e-9;
 const digestHead = 3;
 
@@ -28,7 +28,7 @@ export class ReferenceTensors {
     if (tensor === undefined) {
       throw new LocalgradError(
         'invalid-data',
-        `${this.where}: its metadata names tensor '${name}', which is not there.`,
+        `${this.where}: its metadata refers to tensor '${name}', which is missing.`,
         {
           tensor: name,
         },
@@ -42,7 +42,7 @@ export class ReferenceTensors {
     return { shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
   }
 
-  /** A start value, in our layout. */
+  /** An initial value, in our layout. */
   weight(reference: TensorReference): { shape: readonly number[]; data: Float32Array } {
     const { tensor, scale = 1 } = typeof reference === 'string' ? { tensor: reference } : reference;
     const { shape, data } = weightFromPyTorch(this.floats(tensor));
@@ -54,7 +54,7 @@ export class ReferenceTensors {
   }
 }
 
-/** How far a tensor of ours lies from the reference; infinite where shapes differ. */
+/** Relative error of our tensor; infinite if the shapes differ. */
 export async function tensorError(
   found: tf.Tensor,
   reference: TensorReference,
@@ -90,7 +90,7 @@ export function arrayError(actual: ArrayLike<number>, expected: ArrayLike<number
   return comparison === 'largest-entry' ? largestDifference / largest : Math.sqrt(squaredDifferences / squares);
 }
 
-/** Norm, largest magnitude and samples: each relative to the tensor's largest magnitude, or its norm. */
+/** Norm, largest magnitude and samples: relative to the tensor's norm or largest magnitude. */
 function digestError(values: Float32Array, digest: Float32Array): number {
   const samples = digest.subarray(digestHead);
   const stride = Math.floor(values.length / samples.length);

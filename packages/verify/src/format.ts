@@ -10,8 +10,8 @@ const count = z.int().min(1);
 const blockReference = z.tuple([z.int().min(0), z.int().min(0)]);
 
 /**
- * A tensor of the file, or what is to be made of it: `scale` times its entries; `rows`: it holds the first rows alone;
- * `digest`: it holds [anything, L2 norm, largest magnitude, entries at even strides in PyTorch's order].
+ * Reference to a tensor of the file. `scale`: factor on its entries; `rows`: it contains only the first rows; `digest`:
+ * it contains [ignored, L2 norm, largest magnitude, entries at even strides in PyTorch's order].
  */
 const tensorReference = z.union([
   z.string(),
@@ -36,9 +36,9 @@ const trainingCase = z.strictObject({
     /** Last block of each module, `[stage, index]`. */
     lastBlocks: z.array(blockReference).min(1),
   }),
-  /** An expression, `mlaan(greedy)`, or the JSON config of a method. */
+  /** A method expression, e.g. `mlaan(greedy)`, or the JSON config of a method. */
   method: z.union([z.string(), z.record(z.string(), z.unknown())]),
-  /** Without it one step is run and no weight moves. */
+  /** Without an optimizer, one step is run and no weights are updated. */
   optimizer: z
     .strictObject({
       learningRate: z.number(),
@@ -47,21 +47,21 @@ const trainingCase = z.strictObject({
       weightDecay: z.number().default(0),
     })
     .optional(),
-  /** One batch a step. `images`: normalised. `pixels`: what decoders compare with, bytes or values in [0, 1]. */
+  /** One batch per step. `images`: normalized. `pixels`: targets of decoders, bytes or values in [0, 1]. */
   inputs: z.array(z.strictObject({ images: z.string(), labels: z.string(), pixels: z.string().optional() })).min(1),
-  /** Start values, by our names. Statistics that are not given start at 0 and 1. */
+  /** Initial values, by our names. Omitted statistics start at 0 and 1. */
   parameters: tensors,
   comparison: z.enum(['largest-entry', 'relative-l2']),
   expected: z.strictObject({
     features: tensors.optional(),
     logits: tensorReference.optional(),
-    /** Of the first step, by objective, or by `objective/term`. */
+    /** Losses of the first step, by objective or by `objective/term`. */
     losses: z.record(z.string(), z.number()).optional(),
     gradients: tensors.optional(),
     statistics: tensors.optional(),
-    /** One loss over all steps, by objective. */
+    /** Losses of all steps, by objective. */
     trajectory: z.record(z.string(), z.array(z.number())).optional(),
-    /** Weights, and averages, after the last step. */
+    /** Weights and averages after the last step. */
     weights: tensors.optional(),
     averages: tensors.optional(),
     /** Class scores in evaluation mode after the first step. */
@@ -77,7 +77,7 @@ const lossCase = z.strictObject({
   temperature: z.number(),
   baseTemperature: z.number(),
   labels: z.array(z.int()),
-  /** Rows, before normalization, and the gradient with respect to them. */
+  /** Feature rows before normalization, and the gradient with respect to them. */
   features: z.string(),
   expected: z.strictObject({ loss: z.number(), gradient: z.string() }),
 });
@@ -112,7 +112,7 @@ export interface ReferenceFile {
   readonly cases: readonly ReferenceCase[];
 }
 
-/** @throws LocalgradError `invalid-data` for files that are cut, of another kind, or not as the format says */
+/** @throws LocalgradError `invalid-data` for truncated files, other kinds of files, and invalid metadata */
 export function readReferenceFile(bytes: Uint8Array, where: string): ReferenceFile {
   const file = readSafetensors(bytes, where);
   const fail = (message: string): never => {
@@ -121,10 +121,10 @@ export function readReferenceFile(bytes: Uint8Array, where: string): ReferenceFi
   const { format, version, cases } = file.metadata;
   if (format !== formatName || cases === undefined) {
     fail(
-      `it is a safetensors file, but not one of reference tensors: its metadata must say format '${formatName}' (docs/reference-tensors.md). 'npm run oracles:convert' makes such files from PyTorch's.`,
+      `it is a safetensors file, but not one of reference tensors: its metadata must contain format '${formatName}' (docs/reference-tensors.md). 'npm run oracles:convert' converts PyTorch's tensors.`,
     );
   }
-  if (version !== formatVersion) fail(`it has version ${version} of the format; this program reads ${formatVersion}.`);
+  if (version !== formatVersion) fail(`it has format version ${version}; supported: ${formatVersion}.`);
   let json: unknown;
   try {
     json = JSON.parse(cases as string);
@@ -134,7 +134,7 @@ export function readReferenceFile(bytes: Uint8Array, where: string): ReferenceFi
   const parsed = z.array(caseSchema).min(1).safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    fail(`its metadata 'cases' is not as the format says, at ${issue?.path.join('.')}: ${issue?.message}.`);
+    fail(`its metadata 'cases' is invalid at ${issue?.path.join('.')}: ${issue?.message}.`);
   }
   return { file, cases: parsed.data as ReferenceCase[] };
 }

@@ -1,13 +1,13 @@
-/** What one group of a case came to. */
+/** Result of one group of a case. */
 export interface GroupResult {
-  /** Tensors or numbers compared. */
+  /** Number of compared tensors or numbers. */
   readonly compared: number;
   readonly maxRelativeError: number;
-  /** Where that is. */
+  /** Name of the tensor or number with the largest error. */
   readonly worst: string;
 }
 
-/** Gathers errors by group; the largest of each stays, with its name. */
+/** Collects the largest error of each group, with its name. */
 export class Groups {
   readonly #groups = new Map<string, { compared: number; maxRelativeError: number; worst: string }>();
 

@@ -5,7 +5,7 @@ import { arrayError, numberError, type ReferenceTensors } from './compare.js';
 import type { LossCase, OptimizerCase } from './format.js';
 import { Groups } from './groups.js';
 
-/** A loss on given rows, and its gradient. */
+/** Compares a loss on given rows, and its gradient. */
 export async function runLossCase(spec: LossCase, tensors: ReferenceTensors): Promise<Groups> {
   const groups = new Groups();
   const { shape, data } = tensors.floats(spec.features);
@@ -20,7 +20,7 @@ export async function runLossCase(spec: LossCase, tensors: ReferenceTensors): Pr
   return groups;
 }
 
-/** An optimizer's weights over given gradients. */
+/** Compares the weights after optimizer updates with given gradients. */
 export async function runOptimizerCase(spec: OptimizerCase, tensors: ReferenceTensors): Promise<Groups> {
   const groups = new Groups();
   const { shape, data } = tensors.floats(spec.gradients);

@@ -20,7 +20,7 @@ import { numberError, type ReferenceTensors, tensorError } from './compare.js';
 import type { TrainingCase } from './format.js';
 import { Groups } from './groups.js';
 
-/** Rebuilds network, method and decorators, runs the steps, and compares all that the case expects. */
+/** Rebuilds network, method and decorators, runs the steps, and compares all expected values. */
 export async function runTrainingCase(
   spec: TrainingCase,
   tensors: ReferenceTensors,
@@ -70,7 +70,7 @@ function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: 
   if (missing.length > 0) {
     throw new LocalgradError(
       'invalid-data',
-      `Case '${spec.case}' gives no start value for ${missing.length} parameters of its network and method, ${missing[0]?.name} among them.`,
+      `Case '${spec.case}' has no initial value for ${missing.length} parameters of its network and method, including ${missing[0]?.name}.`,
       { case: spec.case, missing: missing.map(({ name }) => name) },
     );
   }
@@ -79,7 +79,7 @@ function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: 
     if (parameter === undefined) {
       throw new LocalgradError(
         'invalid-data',
-        `Case '${spec.case}' gives a start value for '${name}', but network and method have no such parameter.`,
+        `Case '${spec.case}' has an initial value for '${name}', but network and method have no such parameter.`,
         { case: spec.case, parameter: name },
       );
     }
@@ -87,7 +87,7 @@ function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: 
     if (!sameShape(shape, parameter.shape)) {
       throw new LocalgradError(
         'shape-mismatch',
-        `Case '${spec.case}': start value of '${name}' has shape [${shape.join(', ')}], but the parameter has [${parameter.shape.join(', ')}] (ours; PyTorch's order is turned).`,
+        `Case '${spec.case}': the initial value of '${name}' has shape [${shape.join(', ')}], but the parameter has [${parameter.shape.join(', ')}] (in our layout, converted from PyTorch's).`,
         { case: spec.case, parameter: name, found: shape, expected: parameter.shape },
       );
     }
@@ -95,7 +95,7 @@ function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: 
   }
 }
 
-/** Features and class scores in training mode, before anything has moved. */
+/** Compares features and class scores in training mode, before the first update. */
 async function compareForward(
   spec: TrainingCase,
   network: Network,
@@ -174,7 +174,7 @@ async function runStep(
   dispose();
 }
 
-/** Shows the gradients before `inner` uses them; without one they are disposed. */
+/** Records the gradients before passing them to `inner`; without `inner` they are disposed. */
 function recordingOptimizer(
   inner: Optimizer | undefined,
   record: (name: string, gradient: tf.Tensor) => void,

@@ -13,9 +13,9 @@ export interface VerifyOptions {
   readonly tolerance: number;
   readonly backend: string;
   readonly threads: number | 'auto';
-  /** How steps are run; default `residuals`. */
+  /** Memory policy of the steps; default `residuals`. */
   readonly memory?: MemoryPolicy;
-  /** Cases whose names contain this; all without it. */
+  /** Run only cases whose names contain this text; default: all. */
   readonly only?: string;
 }
 
@@ -37,7 +37,7 @@ export interface VerifyReport {
 /** Runs every case of the files. @throws LocalgradError for files and cases that cannot be run at all */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { files, tolerance, only = '' } = options;
-  // Everything is read before anything is run: a broken file is told at once.
+  // Reads all files before running a case, so that a corrupt file is reported immediately.
   const read = await Promise.all(
     files.map(async (path) => {
       const { file, cases } = readReferenceFile(await bytesOf(path), path);
@@ -57,7 +57,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     }
     if (cases.length === 0) {
       const known = read.flatMap(({ specs }) => specs.map((spec) => spec.case));
-      throw new LocalgradError('invalid-option', `No case has '${only}' in its name; there are: ${known.join(', ')}.`);
+      throw new LocalgradError(
+        'invalid-option',
+        `No case has '${only}' in its name; available cases: ${known.join(', ')}.`,
+      );
     }
     return { backend: backend.name, tolerance, passed: cases.every(({ passed }) => passed), cases };
   } finally {

@@ -1,4 +1,4 @@
-// A method of one's own, in TypeScript, with nothing but the published types: it is type-checked, compiled and run.
+// A custom method in TypeScript that uses only the published types; it is type-checked, compiled and run.
 import { backboneFactory } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import {
@@ -25,7 +25,7 @@ import { createCatalog, type Explanation } from 'localgrad';
 
 tf.enableProdMode();
 
-/** Mean over space, one dense layer, cross-entropy: written as an ordinary TensorFlow.js function. */
+/** Spatial mean, one dense layer, cross-entropy, as an ordinary TensorFlow.js function. */
 const headFactory: HeadFactory = {
   name: 'mean-and-dense',
   build({ inputShape, classes, module }, scope) {
@@ -82,7 +82,7 @@ try {
 backend.dispose();
 console.log(JSON.stringify({ sums, refusal }));
 
-// Types that a user spells out without calling anything.
+// Types that users annotate explicitly.
 export type Used = [TrainingResult, TrainingKernels, WasmRuntime, ImageDataset, Explanation];
 export const functions = {
   train,

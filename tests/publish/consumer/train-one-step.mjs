@@ -1,4 +1,4 @@
-// The packages from plain JavaScript: each method trains a small ResNet for a few steps on the embedded images.
+// Uses the packages from plain JavaScript: each method trains a small ResNet for a few steps on the embedded images.
 // Prints one line of JSON.
 import { backboneFactory } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';

@@ -1,4 +1,4 @@
-// An error of the program's own, while the backend runs.
+// An uncaught error of the program while the backend is running.
 import { selectBackend } from '@localgrad/backends';
 
 await selectBackend('auto');

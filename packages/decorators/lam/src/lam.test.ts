@@ -56,14 +56,14 @@ describe('the published tables', () => {
     [110, 32, 31],
     [110, 54, 53],
     [110, 55, 54],
-  ])('resnet%i, %i modules: a chain for each module but the last, and every one fits', (depth, modules, count) => {
+  ])('resnet%i, %i modules: have a matching chain for each module but the last', (depth, modules, count) => {
     const network = networkOf(depth, { lastBlocks: publishedPartition(`resnet${depth}`, modules) });
     expect(publishedChains(network)).toHaveLength(count);
     const plan = lam(host).plan(network);
     expect(plan.objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(count);
   });
 
-  it('are those of docs/methods/lam.md §3', () => {
+  it('match docs/methods/lam.md §3', () => {
     const eight = chains(32, 8) ?? [];
     expect([0, 2, 3, 5, 6].map((module) => text(eight[module]))).toEqual([
       '20 30 32 34',
@@ -87,14 +87,14 @@ describe('the published tables', () => {
     ]);
   });
 
-  it('hold for their own cut alone', () => {
+  it('apply only to their own partition', () => {
     expect(publishedChains(networkOf(32, { modules: 7 }))).toBeUndefined();
     expect(publishedChains(networkOf(14, { modules: 4 }))).toBeUndefined();
   });
 });
 
 describe('the rule', () => {
-  it('gives the chains of the reference on the small network', () => {
+  it('yields the chains of the reference on the small network', () => {
     const network = networkOf(14, {
       lastBlocks: [
         [1, 0],
@@ -111,7 +111,7 @@ describe('the rule', () => {
     ]);
   });
 
-  it('fits for any depth, cut and length, and ends with the last block', () => {
+  it('yields matching chains for any depth, partition and length, which end with the last block', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 4 }),
@@ -180,7 +180,7 @@ describe('a step', () => {
   const augmented = 'heads.module0.leap.augmented.0.conv1.weight';
   const live = 'layer2.0.conv1.weight';
 
-  it('starts from copies, trains the learnable ones, and moves the averages towards the live blocks', () => {
+  it('starts from copies, trains the learnable ones, and updates the averages from the live blocks', () => {
     const { step, value } = setUp({ momentum: 0.75 });
     const start = value(live);
     expect([value(average), value(augmented)]).toEqual([start, start]);
@@ -194,7 +194,7 @@ describe('a step', () => {
     });
   });
 
-  it('momentum 1 leaves averages alone, 0 copies', () => {
+  it('keeps averages with momentum 1, and copies the live weights with momentum 0', () => {
     const frozen = setUp({ momentum: 1 });
     const start = frozen.value(average);
     frozen.step();
@@ -204,7 +204,7 @@ describe('a step', () => {
     expect(copying.value(average)).toEqual(copying.value(live));
   });
 
-  it('beforeStep takes in the weights from before the step', () => {
+  it('beforeStep averages the weights before the step', () => {
     const { step, value } = setUp({ momentum: 0.5, emaTime: 'beforeStep' });
     const start = value(live);
     step();
@@ -216,7 +216,7 @@ describe('a step', () => {
     });
   });
 
-  it('lastOnly moves the averages of the last chain alone', () => {
+  it('lastOnly updates only the averages of the last chain', () => {
     const { compiled, step, value } = setUp({ momentum: 0.5, emaUpdate: 'lastOnly' });
     const averages = [...compiled.parameters.keys()].filter(
       (name) => name.includes('.ema.') && name.endsWith('conv1.weight'),
@@ -228,7 +228,7 @@ describe('a step', () => {
     expect(moved).not.toHaveLength(0);
   });
 
-  it("the paper's chain is averages alone", () => {
+  it("the paper's chain consists only of averages", () => {
     const { compiled, step } = setUp({ chain: 'ema', on: 'independent' });
     const names = [...compiled.parameters.keys()].filter((name) => name.startsWith('heads.module0.'));
     expect(names.filter((name) => name.includes('.augmented.'))).toEqual([]);
@@ -236,13 +236,13 @@ describe('a step', () => {
     expect([...step()].filter((name) => name.includes('.ema.'))).toEqual([]);
   });
 
-  it('emaTrainable trains the averages too, emaBlocks all gives every block one', () => {
+  it('emaTrainable also trains the averages, and emaBlocks all adds one to every block', () => {
     const { compiled, step } = setUp({ emaTrainable: true, emaBlocks: 'all' });
     expect([...step()].filter((name) => name.startsWith('heads.module0.leap.ema.2.'))).not.toEqual([]);
     expect([...compiled.parameters.values()].some(({ kind }) => kind === 'frozen')).toBe(false);
   });
 
-  it('leaves no tensor behind, and keeps the same plan apart for two networks', () => {
+  it('leaks no tensors, and keeps the state of two networks with the same plan separate', () => {
     const { compiled, step } = setUp({}, mlm(host));
     step();
     const before = tf.memory().numTensors;
@@ -251,7 +251,7 @@ describe('a step', () => {
     for (const parameter of compiled.parameters.values()) parameter.dispose();
   });
 
-  it('chooses heads by role, never the classifier', () => {
+  it('selects heads by role, but never the classifier', () => {
     const network = networkOf(14, { modules: 4 });
     const chained = (on: LamOptions['on'], of = mlm(host)) =>
       lam(of, on === undefined ? {} : { on })
@@ -268,7 +268,7 @@ describe('a step', () => {
   });
 });
 
-/** Stages of two convolutions, the second of which ends with max-pooling; the classifier reads 1×1. */
+/** Stages of two convolutions, the second of which ends with max-pooling; the classifier reads a 1×1 feature map. */
 function poolingBackbone(scope: RootScope): Backbone {
   const blocks = [2, 4, 8].flatMap((channels, stage) => {
     const side = 8 / 2 ** stage;
@@ -295,7 +295,7 @@ describe('a network whose stages end with pooling', () => {
     return { scope, network: createNetwork(poolingBackbone(scope), [1, 1, 1, 1, 1, 1]) };
   };
 
-  it('has chains of every later block that changes the shape', () => {
+  it('has chains with every later block that changes the shape', () => {
     const { network } = setUp();
     expect([0, 1, 2, 3, 4, 5].map((module) => text(ruleChain(network, module, 4)))).toEqual([
       ...['11 20 21 30 31', '20 21 30 31', '21 30 31', '30 31', '31', ''],
@@ -324,7 +324,7 @@ describe('a network whose stages end with pooling', () => {
 });
 
 describe('errors', () => {
-  it('a chain that does not fit names block, expected and found shape', () => {
+  it('reports block, expected and actual shape for a chain that does not fit', () => {
     const network = networkOf(14, { modules: 4 });
     const leap: BlockReference[][] = [[[3, 0]], [[3, 1]], [[3, 1]]];
     expect(() => lam(host, { leap }).plan(network)).toThrow(
@@ -337,7 +337,7 @@ describe('errors', () => {
     expect(() => lam(host, { leap: tooMany }).plan(network)).toThrow(/4 chains, but only 3 modules.*0 \(1,0\), 1 /s);
   });
 
-  it('rejects a method whose heads all use later blocks already, and extends the others', () => {
+  it('rejects a method if all heads already use later blocks, and otherwise extends the remaining heads', () => {
     const network = networkOf(14, { modules: 4 });
     expect(() => lam(lam(host)).plan(network)).toThrow(
       /every head.*already uses blocks.*'leap\+0c1f' of module0: \(2,0\)/s,
@@ -362,7 +362,7 @@ describe('errors', () => {
     expect(() => withLam(options as LamOptions)).toThrow(message);
   });
 
-  it('has a config that says everything', () => {
+  it('has a complete config', () => {
     const options: LamOptions = { momentum: 0.9, leap: [[[2, 0]]] };
     expect(JSON.parse(JSON.stringify(lam(host, options).config))).toEqual({
       decorator: 'lam',

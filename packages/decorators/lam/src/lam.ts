@@ -59,7 +59,9 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
   return { ...plan, method, objectives };
 }
 
-/** The objectives whose heads get a chain. @throws LocalgradError `invalid-option` when the target selects none */
+/**
+ * Selects the objectives whose heads get a chain. @throws LocalgradError `invalid-option` when the target selects none
+ */
 function chooseObjectives(method: string, plan: TrainingPlan, { on }: LamSettings): readonly Objective[] {
   const withHead = plan.objectives.filter(({ head }) => head.factory !== undefined);
   const hasCascaded = withHead.some(({ role }) => role === 'cascaded');
@@ -67,31 +69,31 @@ function chooseObjectives(method: string, plan: TrainingPlan, { on }: LamSetting
   if (target === 'cascaded' && !hasCascaded && withHead.length > 0) {
     throw new LocalgradError(
       'invalid-option',
-      `${method}: option 'on' is 'cascaded', but the method inside has no cascaded losses; put mlm inside, or use independent or all.`,
+      `${method}: option 'on' is 'cascaded', but the wrapped method has no cascaded losses; wrap mlm, or use independent or all.`,
       { on, method },
     );
   }
   const candidates = withHead.filter(({ role }) => target === 'all' || role === target);
-  // A chain that leads to the network's last block leaves no room for a second one.
+  // A head whose chain already leads to the network's last block cannot have a second chain.
   const free = candidates.filter(({ head }) => (head.factory?.borrows ?? []).length === 0);
   if (candidates.length > 0 && free.length === 0) {
     throw new LocalgradError(
       'invalid-option',
-      `${method}: every head that would get a leap chain already uses blocks of the network (${describeBorrowers(candidates)}). Remove one of the two, or choose other heads by option 'on'.`,
+      `${method}: every head that would get a leap chain already uses blocks of the network (${describeBorrowers(candidates)}). Remove one of the two, or select other heads with option 'on'.`,
       { on: target, method, objectives: candidates.map(({ id }) => id) },
     );
   }
   return free;
 }
 
-/** `'leap+0c1f' of module0: (2,0) (3,1)`, the first of them. */
+/** Describes the first of these heads, e.g. `'leap+0c1f' of module0: (2,0) (3,1)`. */
 function describeBorrowers([first, ...others]: readonly Objective[]): string {
   const blocks = first?.head.factory?.borrows?.map(({ reference }) => formatReference(reference)).join(' ');
   const more = others.length === 0 ? '' : `, and ${others.length} more`;
   return `'${first?.head.factory?.name}' of ${first?.id}: ${blocks}${more}`;
 }
 
-/** Modules beyond the heads have no chain: a longer list is a mistake. */
+/** Rejects a list with more chains than modules with heads. */
 function checkLeapLists({ modules }: Network, leap: readonly (readonly BlockReference[])[]): void {
   const needed = modules.length - 1;
   if (leap.length <= needed) return;
@@ -120,7 +122,7 @@ function chainBlocks(network: Network, module: number, { leap, maximumLength }: 
   return resolveChain(network, module, references ?? ruleChain(network, module, maximumLength));
 }
 
-/** @param moves whether the averages of this chain move */
+/** @param moves whether the averages of this chain are updated */
 function chainFactory(
   network: Network,
   module: number,

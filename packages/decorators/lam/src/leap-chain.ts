@@ -11,7 +11,7 @@ import {
 } from '@localgrad/core';
 import { frozenScope, parallelSum, sequential } from '@localgrad/nn';
 
-/** How the blocks of a chain are made. */
+/** Options for building a chain's blocks. */
 export interface ChainStyle {
   readonly chain: 'learnable' | 'ema';
   readonly emaBlocks: 'first' | 'all';
@@ -19,7 +19,7 @@ export interface ChainStyle {
   readonly initialize: 'copy' | 'independent';
 }
 
-/** An averaged copy and the block that it follows. */
+/** An averaged copy and its live block. */
 export interface Twin {
   readonly average: Block;
   readonly live: Block;
@@ -30,20 +30,20 @@ export interface LeapChain {
   readonly twins: readonly Twin[];
 }
 
-/** Has the block at this place of a chain a learnable copy, an averaged one? */
+/** Whether the block at this index of a chain has a learnable copy, and whether it has an averaged one. */
 export function copiesAt({ chain, emaBlocks }: ChainStyle, index: number) {
   return { learnable: chain === 'learnable', averaged: chain === 'ema' || emaBlocks === 'all' || index === 0 };
 }
 
 /**
- * Looks a chain's blocks up and checks that they fit one after the other behind the module.
+ * Resolves a chain's blocks, and checks that their shapes match in sequence after the module.
  *
- * @throws LocalgradError `invalid-option` for unknown blocks, `shape-mismatch` for those that do not fit
+ * @throws LocalgradError `invalid-option` for unknown blocks, `shape-mismatch` for blocks that do not fit
  */
 export function resolveChain(network: Network, module: number, references: readonly BlockReference[]): BackboneBlock[] {
   const where = `lam: leap chain of module ${module} ${network.modules[module]?.name ?? ''} (${network.backbone.name}, ${network.modules.length} modules)`;
   if (references.length === 0) {
-    throw new LocalgradError('invalid-option', `${where} is empty; at least one block is needed.`, { module });
+    throw new LocalgradError('invalid-option', `${where} is empty; at least one block is required.`, { module });
   }
   let shape = network.modules[module]?.outputShape ?? network.imageShape;
   return references.map((reference) => {
@@ -54,7 +54,7 @@ export function resolveChain(network: Network, module: number, references: reado
       const known = network.backbone.blocks.map((candidate) => formatReference(candidate.reference)).join(' ');
       throw new LocalgradError(
         'invalid-option',
-        `${where} names block ${formatReference(reference)}, which does not exist; the blocks are ${known}.`,
+        `${where} contains block ${formatReference(reference)}, which does not exist; allowed: ${known}.`,
         { module, reference },
       );
     }
@@ -70,7 +70,7 @@ export function resolveChain(network: Network, module: number, references: reado
   });
 }
 
-/** Builds the copies: `augmented.<i>.…` is trained by gradient, `ema.<i>.…` follows the live block. */
+/** Builds the copies: `augmented.<i>.…` is trained by gradient, `ema.<i>.…` is a moving average of the live block. */
 export function buildChain(
   name: string,
   live: readonly BackboneBlock[],

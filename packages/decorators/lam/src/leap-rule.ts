@@ -1,11 +1,11 @@
 import { at, type BackboneBlock, type BlockReference, type Network, type Shape3, sameShape } from '@localgrad/core';
 
 /**
- * The rule that generalizes the published tables: the first block of every later stage, then blocks of the last stage,
- * evenly spaced, up to `maximumLength`, the network's very last block at the end.
+ * The rule that generalizes the published tables: the first block of every later stage, then evenly spaced blocks of
+ * the last stage, up to `maximumLength`, ending with the network's last block.
  *
- * Where these do not fit one after the other, because stages end with pooling or the stem changes the number of channels,
- * the chain has all later blocks that change the shape instead of the first ones of stages.
+ * If these shapes do not match in sequence, because stages end with pooling or the stem changes the number of channels,
+ * the chain contains all later blocks that change the shape instead of the first blocks of stages.
  *
  * @returns references in forward order; empty after the last block
  */
@@ -14,7 +14,7 @@ export function ruleChain({ backbone, modules }: Network, module: number, maximu
   const position = last === undefined ? -1 : backbone.blocks.indexOf(last);
   const stage = last?.reference[0] ?? 0;
   const later = backbone.blocks.slice(position + 1);
-  // Without a stem stage of its own the first stage keeps its input's shape: leaping over it is what the tables do.
+  // A stem's chain skips stage 1, which preserves its input's shape, as in the published tables.
   const isFirst = ({ reference: [s, index] }: BackboneBlock) => index === 0 && s > Math.max(stage, 1);
   const byStage = complete(later, later.filter(isFirst), maximumLength);
   const start = last?.block.outputShape ?? backbone.inputShape;
@@ -23,7 +23,10 @@ export function ruleChain({ backbone, modules }: Network, module: number, maximu
   return complete(later, changing, maximumLength).map(({ reference }) => reference);
 }
 
-/** Required blocks and, evenly spaced, others of the last stage, in forward order. The very last block always ends the chain. */
+/**
+ * Adds evenly spaced blocks of the last stage to the required blocks, in forward order. The network's last block always
+ * ends the chain.
+ */
 function complete(
   later: readonly BackboneBlock[],
   required: readonly BackboneBlock[],
@@ -47,7 +50,7 @@ function fits(start: Shape3, chain: readonly BackboneBlock[]): boolean {
   });
 }
 
-/** `count` of the items, evenly spaced, the last one among them. */
+/** Selects `count` evenly spaced items, including the last one. */
 function spread<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, index) => {
     const position = Math.round(((index + 1) * items.length) / count) - 1;

@@ -1,12 +1,12 @@
 import type { BlockReference, Network } from '@localgrad/core';
 
-/** Which blocks stand in the chain of each module, in the order in which they are run. */
+/** The blocks in the chain of each module, in forward order. */
 export type LeapTable = readonly (readonly BlockReference[])[];
 
 interface PublishedTable {
-  /** Last block of each module: the table holds for this cut alone. */
+  /** Last block of each module; the table applies only to this partition. */
   readonly modules: string;
-  /** `n: blocks` = the next n modules have these blocks. */
+  /** `[n, blocks]`: the next n modules have these blocks. */
   readonly chains: readonly (readonly [count: number, blocks: string])[];
 }
 
@@ -37,8 +37,8 @@ const resnet110Blocks: PublishedTable['chains'] = [
 ];
 
 /**
- * The tables that MLAAN's code uses (docs/methods/lam.md §3). Where the stem is a module of its own (16 and 55 modules,
- * as the paper counts) it has the chain of the first block, and the others keep theirs.
+ * The tables of MLAAN's code (docs/methods/lam.md §3). If the stem forms its own module (16 and 55 modules, as counted
+ * in the paper), it has the chain of the first block, and the other chains do not change.
  */
 const tables: Readonly<Record<string, readonly PublishedTable[]>> = {
   resnet32: [
@@ -110,7 +110,7 @@ const tables: Readonly<Record<string, readonly PublishedTable[]>> = {
   ],
 };
 
-/** The published chains for a backbone and cut, one for each module but the last; undefined where there are none. */
+/** The published chains for a backbone and partition, one for each module but the last; undefined if there are none. */
 export function publishedChains({ backbone, modules }: Network): LeapTable | undefined {
   const cut = modules.map(({ members }) => members.at(-1)?.reference.join(',')).join(' ');
   const table = (Object.hasOwn(tables, backbone.name) ? tables[backbone.name] : undefined)?.find(

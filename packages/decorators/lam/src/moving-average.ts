@@ -2,7 +2,7 @@ import type { Block, MovingAverage, Parameter } from '@localgrad/core';
 import { at } from '@localgrad/core';
 import type { Twin } from './leap-chain.js';
 
-/** Weights of averaged copies follow those of the live blocks by name; running statistics are not averaged. */
+/** Moving averages of the live blocks' weights, matched by name; running statistics are not averaged. */
 export function averagesOf(
   twins: readonly Twin[],
   momentum: number,

@@ -4,28 +4,38 @@ import { type BlockReference, rejectUnknownKeys, requireOption } from '@localgra
 export type LamTarget = 'cascaded' | 'independent' | 'all';
 
 export interface LamOptions {
-  /** Default: `cascaded` where the host has cascaded losses (MLAAN's code), else `independent`. */
+  /** Heads that get a chain. Default: `cascaded` if the host has cascaded losses (MLAAN's code), else `independent`. */
   readonly on?: LamTarget;
-  /** Share of the old value that an average keeps in each step, in [0, 1]. Default 0.995. */
+  /** Momentum of the averages: fraction of the previous value kept per step, in [0, 1]. Default 0.995. */
   readonly momentum?: number;
-  /** Which blocks of a learnable chain have an averaged twin beside them, outputs added. Default `first` (MLAAN's code). */
+  /**
+   * Blocks of a learnable chain with an additional averaged copy, whose output is added. Default `first` (MLAAN's
+   * code).
+   */
   readonly emaBlocks?: 'first' | 'all';
-  /** `learnable` (default): copies trained by gradient, with averaged twins. `ema`: averages alone (MLAAN's figures). */
+  /**
+   * `learnable` (default): copies trained by gradient, plus averaged copies. `ema`: averaged copies only (MLAAN's
+   * figures).
+   */
   readonly chain?: 'learnable' | 'ema';
   /**
-   * Blocks of each module's chain: `table` (default) takes the published ones where the backbone and its cut have them
-   * and the rule elsewhere; `rule` always the rule; or one list of `[stage, index]` for each module but the last.
+   * Blocks of each module's chain: `table` (default) uses the published ones if available for the backbone and its
+   * partition, otherwise the rule; `rule` always uses the rule; or a list of `[stage, index]` for each module but the
+   * last.
    */
   readonly leap?: 'table' | 'rule' | readonly (readonly BlockReference[])[];
-  /** Blocks of a chain by the rule, at most (never fewer than the stages need). Default 4. */
+  /** Maximum number of blocks in a chain by the rule (at least as many as the stages require). Default 4. */
   readonly maximumLength?: number;
-  /** How copies start: as the live blocks do (default), or from random values of their own (MLAAN's ImageNet code). */
+  /**
+   * Initial weights of the copies: those of the live blocks (default), or independent random values (MLAAN's ImageNet
+   * code).
+   */
   readonly initialize?: 'copy' | 'independent';
-  /** Averages that move: those of all chains (default), or of the last one alone (MLAAN's CIFAR code). */
+  /** Averages that are updated: those of all chains (default), or only of the last one (MLAAN's CIFAR code). */
   readonly emaUpdate?: 'all' | 'lastOnly';
-  /** Averages take in the weights after the optimizer's step (default), or those before it (MLAAN's code). */
+  /** Whether averages use the weights after the optimizer step (default) or before it (MLAAN's code). */
   readonly emaTime?: 'afterStep' | 'beforeStep';
-  /** The averaged copies are trained by gradient too (MLAAN's InfoPro code). Default false. */
+  /** Also train the averaged copies by gradient (MLAAN's InfoPro code). Default false. */
   readonly emaTrainable?: boolean;
 }
 

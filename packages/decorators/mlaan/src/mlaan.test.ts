@@ -59,7 +59,7 @@ describe('mlaan', () => {
     expect(other.rewritten).not.toContain(true);
   });
 
-  it('has a config of what was given, and a decorator form', () => {
+  it('has a config with the passed options, and a decorator form', () => {
     const options: MlaanOptions = { variant: 'officialCode', window: 3 };
     expect(mlaan(greedy(), options).config).toEqual({ decorator: 'mlaan', of: { method: 'greedy' }, ...options });
     expect(withMlaan(options)(greedy()).config).toEqual(mlaan(greedy(), options).config);

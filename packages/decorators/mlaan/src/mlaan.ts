@@ -10,9 +10,9 @@ import { type MlmOptions, mlm, mlmOptionNames } from '@localgrad/mlm';
 
 export interface MlaanOptions extends MlmOptions, LamOptions {
   /**
-   * `clean` (default): every module has both losses, every average moves, statistics are updated once a step.
-   * `officialCode`: what the published training script computes (docs/methods/mlaan.md §2, §3). Single options override
-   * both.
+   * `clean` (default): every module has both losses, every average is updated, and statistics are updated once per
+   * step. `officialCode`: the computation of the published training script (docs/methods/mlaan.md §2, §3). Individual
+   * options override both.
    */
   readonly variant?: 'clean' | 'officialCode';
 }

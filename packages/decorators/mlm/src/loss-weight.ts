@@ -1,6 +1,6 @@
 import { LocalgradError, type Weight, weightAt } from '@localgrad/core';
 
-/** A factor on losses: a number, or `'from..to'`, which moves evenly from the first to the last step of training. */
+/** Weight of a loss: a number, or `'from..to'`, a linear ramp from the first to the last training step. */
 export type LossWeight = number | `${number}..${number}`;
 
 /** @throws LocalgradError `invalid-option` */
@@ -14,14 +14,14 @@ export function parseLossWeight(where: string, option: string, given: unknown): 
   if (!isValid) {
     throw new LocalgradError(
       'invalid-option',
-      `${where}: option '${option}' is ${JSON.stringify(given)}; allowed: finite numbers ≥ 0, or 'from..to' to move from one to the other over training.`,
+      `${where}: option '${option}' is ${JSON.stringify(given)}; allowed: finite numbers ≥ 0, or 'from..to' for a linear ramp over training.`,
       { option, value: given },
     );
   }
   return from === to ? from : ({ fraction }) => from + (to - from) * fraction;
 }
 
-/** The product of two weights; a constant 0 stays one, so that what is never trained is never evaluated. */
+/** The product of two weights. A constant 0 stays constant, so that untrained losses are never evaluated. */
 export function multiplyWeights(first: Weight, second: Weight): Weight {
   if (first === 0 || second === 0) return 0;
   if (typeof first === 'number' && typeof second === 'number') return first * second;

@@ -36,7 +36,7 @@ const blocks = Array.from(
   (_, index) =>
     ({ reference: [index === 0 ? 0 : 1, index], block: { outputShape: [4, 4, 2] } }) as unknown as BackboneBlock,
 );
-/** Five modules, the stem part of the first. */
+/** Five modules, with the stem in the first one. */
 const network = createNetwork({ blocks } as unknown as Backbone, [2, 1, 1, 1, 1]);
 const objectives = (options?: MlmOptions) => {
   const plan = mlm(host, options).plan(network);
@@ -50,7 +50,7 @@ const objectives = (options?: MlmOptions) => {
   ]);
 };
 
-/** Updates of running statistics per step, by block. */
+/** Number of running-statistics updates per step, by block. */
 function countsOf({ rewriteBlock }: TrainingPlan): number[][] {
   return network.modules.map(({ index: module, members }) =>
     members.map((_, index) => {
@@ -66,7 +66,7 @@ function countsOf({ rewriteBlock }: TrainingPlan): number[][] {
   );
 }
 
-/** A host that updates running statistics three times. */
+/** Makes a host update running statistics three times. */
 function tripling(block: Block, _place: BlockPlace): Block {
   return {
     ...block,
@@ -75,7 +75,7 @@ function tripling(block: Block, _place: BlockPlace): Block {
 }
 
 describe('mlm', () => {
-  it('keeps each loss, and adds one over the window that ends at the same module', () => {
+  it('keeps each loss, and adds a loss over the window that ends at the same module', () => {
     expect(objectives({ window: 3, independentWeight: 0.25, cascadeWeight: 0.75 })).toEqual([
       ['module0', 'independent', '0-0', 0.25, 'module0'],
       ['module0.cascaded', 'cascaded', '0-0', 0.75, 'module0.cascaded'],
@@ -90,7 +90,7 @@ describe('mlm', () => {
     ]);
   });
 
-  it("makes cascaded heads by the host's own factory, or shares the host's", () => {
+  it("builds cascaded heads with the host's factory, or shares the host's heads", () => {
     const separate = mlm(host).plan(network).objectives;
     expect(separate.filter(({ head }) => head.factory === factory)).toHaveLength(8);
     expect(objectives({ heads: 'shared' }).map(([, , , , key]) => key)).toEqual(
@@ -98,7 +98,7 @@ describe('mlm', () => {
     );
   });
 
-  it('leaves out what the reference code leaves out', () => {
+  it('omits the same losses as the reference code', () => {
     const ids = objectives({ window: 3, incompleteWindows: 'skip', finalLoss: 'cascaded' }).map(([id]) => id);
     expect(ids).toEqual(['module2', 'module2.cascaded', 'module3', 'module3.cascaded', 'final.cascaded']);
   });
@@ -109,7 +109,7 @@ describe('mlm', () => {
     [{ window: 3, incompleteWindows: 'skip' }, [[1, 2], [3], [4], [3], [2]]],
     [{ window: 2 }, [[2, 2], [3], [3], [3], [2]]],
     [{ window: 1 }, [[1, 1], [1], [1], [1], [1]]],
-  ])('%j: running statistics as often as the reference code', (options, counts) => {
+  ])('%j: updates running statistics as often as the reference code', (options, counts) => {
     const plan = mlm(host, { ...options, statisticsUpdates: 'perForward' }).plan(network);
     validatePlan(plan, 5);
     expect(countsOf(plan)).toEqual(counts);
@@ -119,7 +119,7 @@ describe('mlm', () => {
     expect(countsOf(nested)).toEqual(counts.map((module) => module.map((count) => (count === 1 ? 3 : 3 * count))));
   });
 
-  it('moves weights over training', () => {
+  it('ramps weights over training', () => {
     const { objectives: all } = mlm(host, { independentWeight: '1..0', cascadeWeight: '0..1' }).plan(network);
     const [independent, cascaded] = all;
     expect(
@@ -130,7 +130,7 @@ describe('mlm', () => {
     ).toEqual([0, 0.25, 1]);
   });
 
-  it('keeps cascaded losses to the phases of the losses that they were made from', () => {
+  it('limits cascaded losses to the phases of their original losses', () => {
     const phases = [{ name: 'first', objectives: ['module0', 'module1'], frozen: [3] }, { name: 'all' }];
     const phased: LocalLearningMethod = {
       ...host,
@@ -146,14 +146,14 @@ describe('mlm', () => {
     expect(skipping.phases?.phases[0]?.objectives).toEqual(['module1', 'module1.cascaded']);
   });
 
-  it('does not put windows on windows', () => {
+  it('does not cascade cascaded losses', () => {
     const plan = mlm(mlm(host)).plan(network);
     validatePlan(plan, 5);
     expect(plan.method).toBe('mlm(mlm(host))');
     expect(new Set(plan.objectives.map(({ id }) => id)).size).toBe(plan.objectives.length);
   });
 
-  it('has a config that says everything, and a decorator form', () => {
+  it('has a complete config, and a decorator form', () => {
     const options = { window: 3, cascadeWeight: '0..1' } as const;
     expect(mlm(host, options).config).toEqual({ decorator: 'mlm', of: { method: 'host' }, ...options });
     expect(withMlm(options)(host)).toMatchObject({ name: 'mlm(host)', config: mlm(host, options).config });

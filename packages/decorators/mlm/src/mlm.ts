@@ -14,24 +14,27 @@ import { withStatisticsUpdates } from '@localgrad/nn';
 import { type LossWeight, multiplyWeights, parseLossWeight } from './loss-weight.js';
 
 export interface MlmOptions {
-  /** Modules that a cascaded loss trains: the one it reads and those before it. Default 2. */
+  /** Number of modules that a cascaded loss trains: the one it reads and those before it. Default 2. */
   readonly window?: number;
-  /** Factor on the host's own losses. Default 0.001 (MLAAN's code). */
+  /** Weight of the host's losses. Default 0.001 (MLAAN's code). */
   readonly independentWeight?: LossWeight;
-  /** Factor on the cascaded losses. Default 0.999 (MLAAN's code). */
+  /** Weight of the cascaded losses. Default 0.999 (MLAAN's code). */
   readonly cascadeWeight?: LossWeight;
-  /** Cascaded losses have heads of their own (default), made by the host's factory, or share the host's. */
+  /** Whether cascaded losses have their own heads, built by the host's factory (default), or share the host's heads. */
   readonly heads?: 'separate' | 'shared';
   /**
-   * Near the input a window has fewer modules than asked for. `cut` (default): it starts at module 0. `skip`: modules
+   * Windows near the input that would start before module 0. `cut` (default): they start at module 0. `skip`: modules
    * without a full window have no loss at all, neither independent nor cascaded (the reference code).
    */
   readonly incompleteWindows?: 'cut' | 'skip';
-  /** On the last module the classifier has both losses (default), or the cascaded one with weight 1 (the reference code). */
+  /**
+   * Losses of the classifier on the last module: both (default), or only the cascaded one, with weight 1 (the reference
+   * code).
+   */
   readonly finalLoss?: 'both' | 'cascaded';
   /**
-   * Running statistics take in a batch `once` (default), or `perForward`: as often as the reference code, which runs a
-   * module once for itself and once for each window that it is part of (docs/methods/engine.md §6).
+   * Update running statistics `once` per batch (default), or `perForward`: as often as the reference code, which runs a
+   * module once on its own path and once for each window that contains it (docs/methods/engine.md §6).
    */
   readonly statisticsUpdates?: 'once' | 'perForward';
 }
@@ -54,8 +57,8 @@ export const mlmOptionNames: readonly string[] = [
 ];
 
 /**
- * Multilaminar local modules (MLAAN, Zhang et al., AAAI 2025): beside each independent loss of the host stands a cascaded
- * one, which trains a window of adjacent modules that ends at the same module.
+ * Multilaminar local modules (MLAAN, Zhang et al., AAAI 2025): adds a cascaded loss to each independent loss of the
+ * host, which trains a window of adjacent modules that ends at the same module.
  *
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
@@ -95,7 +98,7 @@ function readOptions(options: MlmOptions): Settings {
 function rewrite(method: string, plan: TrainingPlan, network: Network, settings: Settings): TrainingPlan {
   const suffix = freeSuffix(plan);
   const objectives = plan.objectives.flatMap((objective) =>
-    // Windows of windows are no part of the method: what is cascaded already stays as it is.
+    // The method has no windows of windows: losses that are already cascaded do not change.
     objective.role === cascadedRole
       ? [objective]
       : withCascade(objective, network.modules.length - 1, suffix, settings),
@@ -114,7 +117,7 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
   };
 }
 
-/** A cascaded loss is active in the phases of the loss that it was made from. */
+/** Activates each cascaded loss in the phases of its original loss. */
 function withCascadedIds(rule: PhaseRule, objectives: readonly Objective[], suffix: string): PhaseRule {
   const known = new Set(objectives.map(({ id }) => id));
   const phases = rule.phases.map((phase) => {
@@ -128,9 +131,9 @@ function withCascadedIds(rule: PhaseRule, objectives: readonly Objective[], suff
 }
 
 /**
- * Forwards of each block in a step of the reference code: one on the independent path and one in each window of several
- * modules (a window of one module is the independent path). The published code runs the stem once, for it has no cut
- * windows; with them each window that starts at the image runs it again.
+ * Number of forward passes of each block per step of the reference code: one on the independent path and one in each
+ * window of several modules (a window of one module is the independent path). The published code runs the stem once,
+ * because it has no cut windows; otherwise each window that starts at the image runs it again.
  */
 function forwardCounts({ modules }: Network, { window, incompleteWindows }: Settings): number[][] {
   const ends = modules
@@ -144,7 +147,7 @@ function forwardCounts({ modules }: Network, { window, incompleteWindows }: Sett
   });
 }
 
-/** `.cascaded`, or with a number where an `mlm` inside has taken it. */
+/** Suffix `.cascaded`, with a number if an inner `mlm` already uses it. */
 function freeSuffix({ objectives }: TrainingPlan): string {
   let suffix = '.cascaded';
   const isTaken = () => objectives.some(({ id }) => id.endsWith(suffix));
@@ -170,7 +173,7 @@ function withCascade(objective: Objective, lastModule: number, suffix: string, s
 }
 
 function cascadedHead({ key, factory }: HeadReference, suffix: string, { heads }: Settings): HeadReference {
-  // Without a factory it is the backbone's classifier, of which there is one.
+  // A head without a factory is the backbone's classifier, which is unique.
   if (factory === undefined) return { key };
   return heads === 'shared' ? { key, factory } : { key: `${key}${suffix}`, factory };
 }

@@ -2,7 +2,7 @@ import { type Backbone, type BackboneBlock, createNetwork, validatePlan } from '
 import { describe, expect, it } from 'vitest';
 import { backprop } from './index.js';
 
-/** Backpropagation looks at the number of modules and at nothing else. */
+/** Backpropagation only uses the number of modules. */
 const network = (modules: number) => {
   const blocks = Array.from(
     { length: modules },
@@ -12,7 +12,7 @@ const network = (modules: number) => {
 };
 
 describe('backprop', () => {
-  it.each([1, 2, 16])('has one loss, which reaches all of %i modules', (modules) => {
+  it.each([1, 2, 16])('has one loss, whose span covers all of %i modules', (modules) => {
     const plan = backprop().plan(network(modules));
     expect(plan.objectives).toHaveLength(1);
     expect(plan.objectives[0]).toMatchObject({ id: 'final', role: 'final', span: [0, modules - 1], weight: 1 });

@@ -1,9 +1,9 @@
 import { finalObjective, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
 
 /**
- * End-to-end backpropagation: one loss, the classifier's, that reaches every module.
+ * End-to-end backpropagation: only the classifier's loss, whose gradient reaches every module.
  *
- * @param options it has none; anything given is refused
+ * @param options none; every key is rejected
  * @throws LocalgradError `unknown-name`
  */
 export function backprop(options: Readonly<Record<string, never>> = {}): LocalLearningMethod {

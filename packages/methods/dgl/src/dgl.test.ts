@@ -14,7 +14,7 @@ const blocks = shapes.map(
 );
 const network = createNetwork({ blocks } as unknown as Backbone, [1, 1, 1, 1]);
 
-/** Parameters of the heads on the first three modules. */
+/** Number of parameters of the heads on the first three modules. */
 function headSizes(options?: DglOptions): (number | undefined)[] {
   const plan = dgl(options).plan(network);
   validatePlan(plan, 4);
@@ -28,7 +28,7 @@ function headSizes(options?: DglOptions): (number | undefined)[] {
 }
 
 describe('dgl', () => {
-  it('trains each module alone, the last one by the classifier', () => {
+  it('trains each module separately, the last one with the classifier', () => {
     const plan = dgl().plan(network);
     expect(plan.objectives.map(({ role, span, weight }) => [role, ...span, weight])).toEqual([
       ['independent', 0, 0, 1],
@@ -40,7 +40,7 @@ describe('dgl', () => {
     expect(plan.objectives.at(-1)?.head).toEqual({ key: 'classifier' });
   });
 
-  it('has the head of the AugLocal code by default, and others by name', () => {
+  it('uses the head of the AugLocal code by default, and others by name', () => {
     // By hand: 3·(c² + 2c) + 2·((4c)² + 8c) + 4c·10 + 10.
     const auglocal = [16, 32, 64].map((c) => 3 * (c * c + 2 * c) + 2 * (16 * c * c + 8 * c) + 40 * c + 10);
     expect(headSizes()).toEqual(auglocal);
@@ -50,7 +50,7 @@ describe('dgl', () => {
     expect(headSizes({ head: '0c2f', featureDimension: 12 })[0]).toBe(16 * 12 + 12 + 120 + 10);
   });
 
-  it('is rebuilt by its config, whatever the head', () => {
+  it('is rebuilt from its config with any head', () => {
     for (const head of headNames) {
       const { config } = dgl({ head });
       const { method, ...options } = JSON.parse(JSON.stringify(config)) as { method: string };
@@ -64,7 +64,7 @@ describe('dgl', () => {
     });
   });
 
-  it('names what it does not know', () => {
+  it('reports unknown options and heads', () => {
     expect(() => dgl({ haed: '1c2f' } as never)).toThrow(/option of dgl 'haed'. Did you mean 'head'\?/);
     expect(() => dgl({ head: '1c4f' })).toThrow(/Unknown head '1c4f'.*auglocal-dgl/);
     expect(() => dgl({ head: '1c2f', featureDimension: 0 })).toThrow(/featureDimension/);

@@ -11,7 +11,7 @@ export interface DglOptions extends HeadFactoryOptions {
 
 /**
  * Decoupled Greedy Learning, synchronous (Belilovsky et al., ICML 2020; docs/methods/dgl.md §1): every module but the
- * last is trained by the cross-entropy of an auxiliary classifier of its own.
+ * last is trained by the cross-entropy of its own auxiliary classifier.
  *
  * @throws LocalgradError `unknown-name` for heads and options
  */

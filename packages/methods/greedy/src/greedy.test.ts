@@ -11,7 +11,7 @@ const blocks = widths.map(
 const network = createNetwork({ blocks } as unknown as Backbone, [1, 1, 1, 1]);
 
 describe('greedy', () => {
-  it('trains each module alone, by the smallest head; the last one by the classifier', () => {
+  it('trains each module separately with the smallest head, and the last one with the classifier', () => {
     const plan = greedy().plan(network);
     expect(plan.objectives.map(({ role, span }) => [role, ...span])).toEqual([
       ['independent', 0, 0],
@@ -32,7 +32,7 @@ describe('greedy', () => {
     expect(() => validatePlan(plan, 4)).not.toThrow();
   });
 
-  it('is backpropagation where there is one module', () => {
+  it('is backpropagation for a single module', () => {
     const { objectives } = greedy().plan(createNetwork({ blocks } as unknown as Backbone, [4]));
     expect(objectives).toHaveLength(1);
     expect(objectives[0]).toMatchObject({ role: 'final', span: [0, 0] });

@@ -2,10 +2,10 @@ import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@l
 import { headFactory } from '@localgrad/nn';
 
 /**
- * Greedy supervised learning: every module has the smallest head there is, pooling and one dense layer
+ * Greedy supervised learning: every module has the smallest auxiliary head, pooling and one dense layer
  * (docs/methods/greedy.md §1).
  *
- * @param options it has none; anything given is refused (`dgl` takes a head)
+ * @param options none; every key is rejected (`dgl` has an option for the head)
  * @throws LocalgradError `unknown-name`
  */
 export function greedy(options: Readonly<Record<string, never>> = {}): LocalLearningMethod {

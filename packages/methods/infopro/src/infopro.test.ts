@@ -21,7 +21,7 @@ function networkOf(modules: number): Network {
   return createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
 }
 
-/** A head as the engine would build it, on small maps that have `channels`. */
+/** Builds a head like the engine does, on small feature maps with `channels`. */
 function build(objective: Objective | undefined, module: number, modules: number, channels = 2) {
   const context: HeadContext = {
     module,
@@ -44,7 +44,7 @@ const batch = () => ({
   },
 });
 
-/** λ1 of each local module that has one, read off the loss of a head without a classifier. */
+/** λ1 of each local module that has one, derived from the loss of a head without a classifier. */
 function reconstructionWeights(options: InfoProOptions, modules: number): number[] {
   const plan = infopro({ ...options, ixy1: 0, ixy2: 0 }).plan(networkOf(modules));
   const local = plan.objectives.slice(0, -1).filter(({ weight }) => weight !== 0);
@@ -69,7 +69,7 @@ describe('infopro', () => {
     for (const [module, value] of [5, 5, 5, 4, 4, 3, 3].entries()) expect(byStage[module]).toBeCloseTo(value, 3);
   });
 
-  it('drops the objective of a module without any weight', () => {
+  it('omits the objective of a module whose weights are 0', () => {
     const plan = infopro({ ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0 }).plan(networkOf(4));
     expect(plan.objectives.map(({ weight }) => weight)).toEqual([1, 1, 0, 1]);
   });
@@ -86,14 +86,14 @@ describe('infopro', () => {
     expect(head.reads).toEqual(['images']);
   });
 
-  it('ixx = 0 with 0c1f heads has the losses of greedy learning', () => {
+  it('has the losses of greedy learning with ixx = 0 and 0c1f heads', () => {
     const [objective] = infopro({ head: '0c1f', ixx1: 0, ixx2: 0, ixy1: 1, ixy2: 1 }).plan(networkOf(4)).objectives;
     const head = build(objective, 0, 4);
     expect(head.parameters.map(({ name }) => name)).toEqual(['heads.head.2.weight', 'heads.head.2.bias']);
     expect(head.reads).toEqual(['labels']);
   });
 
-  it('gives gradients of the weighted sum', () => {
+  it('computes the gradients of the weighted sum', () => {
     const options = { ixx1: 3, ixy1: 0.5, ixx2: 3, ixy2: 0.5, featureDimension: 6 };
     for (const loss of ['softmax', 'contrast'] as const) {
       const [objective] = infopro({ ...options, loss }).plan(networkOf(4)).objectives;
@@ -121,7 +121,7 @@ describe('infopro', () => {
     }
   });
 
-  it('knows the tuned weights of the original', () => {
+  it('has the tuned weights of the original code', () => {
     expect(presetWeights('cifar10-resnet32', 8)).toEqual({ ixx1: 5, ixy1: 0, ixx2: 0, ixy2: 2 });
     expect(presetWeights('stl10-resnet110-balanced', 3)).toEqual({ ixx1: 20, ixy1: 0.5, ixx2: 5, ixy2: 2 });
     expect(infopro({ preset: 'cifar10-resnet32' }).plan(networkOf(16)).objectives).toHaveLength(16);
@@ -133,19 +133,19 @@ describe('infopro', () => {
     [{ loss: 'hinge' }, /softmax, contrast/],
     [{ ixx1: -1 }, /ixx1/],
     [{ preset: 'cifar10' }, /cifar10-resnet32/],
-    [{ preset: 'cifar10-resnet32', ixx1: 1 }, /exclude each other/],
+    [{ preset: 'cifar10-resnet32', ixx1: 1 }, /mutually exclusive/],
     [{ temperature: 1 }, /contrast/],
     [{ lambda: 1 }, /lambdaIndex/],
   ])('refuses %j', (options, message) => {
     expect(() => infopro(options as InfoProOptions)).toThrow(message);
   });
 
-  it('says what it lacks for a network', () => {
+  it('reports missing presets and stages for a network', () => {
     expect(() => infopro({ preset: 'cifar10-resnet32' }).plan(networkOf(5))).toThrow(/5 modules.*2, 4, 8, 16/s);
     expect(() => infopro({ lambdaIndex: 'stage' }).plan(networkOf(3))).toThrow(/stage.*modules/s);
   });
 
-  it('has a config of what was given', () => {
+  it('has a config with the passed options', () => {
     expect(infopro({ ixx1: 1, loss: 'contrast' }).config).toEqual({ method: 'infopro', ixx1: 1, loss: 'contrast' });
   });
 });

@@ -21,30 +21,30 @@ import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 export interface InfoProOptions extends Partial<InfoProWeights> {
   /** Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (docs/methods/heads.md §1). */
   readonly head?: string;
-  /** What estimates I(h, y): `softmax` cross-entropy (default) or the supervised contrastive loss (`contrast`). */
+  /** Estimator of I(h, y): `softmax` cross-entropy (default) or the supervised contrastive loss (`contrast`). */
   readonly loss?: 'softmax' | 'contrast';
   /** Factor on the convolutions of head and decoder; default 1. */
   readonly widen?: number;
   /** Width of the head's hidden layers, and of its output with `contrast`; default 128. */
   readonly featureDimension?: number;
-  /** Of the contrastive loss; default 0.07. */
+  /** Temperature of the contrastive loss; default 0.07. */
   readonly temperature?: number;
-  /** InfoPro's tuned weights by data set and network, instead of ixx1 … ixy2. */
+  /** InfoPro's tuned weights by data set and network; replaces ixx1 … ixy2. */
   readonly preset?: string;
-  /** What the weights are interpolated over: the module's index (default), or its stage's (MLAAN's InfoPro code). */
+  /** Interpolate the weights over the module index (default) or the stage index (MLAAN's InfoPro code). */
   readonly lambdaIndex?: 'module' | 'stage';
 }
 
-/** InfoPro's own for CIFAR-10, ResNet-32 at 16 modules (docs/methods/infopro.md §3). */
+/** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
 const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
 
 /**
  * InfoPro (Wang et al., ICLR 2021): each module but the last minimizes λ1 · reconstruction of its input image + λ2 ·
- * classification, so that it keeps what later modules may need. λ1 falls and λ2 rises from module to module.
+ * classification, which preserves information for later modules. λ1 decreases and λ2 increases from module to module.
  *
- * Needs batches with images in [0, 1] as targets.
+ * Requires batches with images in [0, 1] as targets.
  *
  * @throws LocalgradError `unknown-name`, `invalid-option`
  */
@@ -89,7 +89,7 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     if (given.length > 0) {
       throw new LocalgradError(
         'invalid-option',
-        `infopro: options 'preset' and '${given[0]}' exclude each other; give one.`,
+        `infopro: options 'preset' and '${given[0]}' are mutually exclusive; pass one of them.`,
         { preset, given },
       );
     }
@@ -142,7 +142,7 @@ function localObjective(
     name: `decoder+${classifier.name}`,
     build: (context, scope) => {
       const terms: HeadTerm[] = [];
-      // A term without weight is not built: its network would have no gradient to train by.
+      // A term with weight 0 is not built, because its network would receive no gradient.
       if (weights.reconstruction > 0) {
         const head = pixelDecoder(context, scope, { widen });
         terms.push({ name: 'reconstruction', weight: weights.reconstruction, head });

@@ -1,6 +1,6 @@
 import { LocalgradError, unknownName } from '@localgrad/core';
 
-/** Weights of the first and last local module; those between are interpolated. The names are those of InfoPro's flags. */
+/** Weights of the first and last local module; those in between are interpolated. Named like InfoPro's flags. */
 export interface InfoProWeights {
   /** λ1 of module 0: reconstruction of the input. */
   readonly ixx1: number;
@@ -14,9 +14,7 @@ export interface InfoProWeights {
 
 type Row = readonly [ixx1: number, ixy1: number, ixx2: number, ixy2: number];
 
-/**
- * Weights that InfoPro's scripts give for contrastive 1c2f heads (docs/methods/infopro.md §3), by number of modules.
- */
+/** Weights from InfoPro's scripts for contrastive 1c2f heads (docs/methods/infopro.md §3), by number of modules. */
 const rows: Readonly<Record<string, Readonly<Record<number, Row>>>> = {
   'cifar10-resnet32': { 2: [5, 1, 0, 0], 4: [6, 0, 1, 2], 8: [5, 0, 0, 2], 16: [5, 0.05, 0.2, 0.5] },
   'cifar10-resnet110': { 2: [5, 0.5, 0, 0], 4: [1, 0, 0, 1], 8: [5, 0, 0, 1], 16: [5, 0, 0.5, 1] },
@@ -28,7 +26,7 @@ const rows: Readonly<Record<string, Readonly<Record<number, Row>>>> = {
 
 export const presetNames: readonly string[] = Object.keys(rows);
 
-/** @throws LocalgradError `unknown-name`; `invalid-option` when the preset has no row for so many modules */
+/** @throws LocalgradError `unknown-name`; `invalid-option` when the preset has no weights for this number of modules */
 export function presetWeights(name: string, modules: number): InfoProWeights {
   const table = Object.hasOwn(rows, name) ? rows[name] : undefined;
   if (table === undefined) throw unknownName('InfoPro preset', name, presetNames);
@@ -36,7 +34,7 @@ export function presetWeights(name: string, modules: number): InfoProWeights {
   if (row === undefined) {
     throw new LocalgradError(
       'invalid-option',
-      `infopro: preset '${name}' has no weights for ${modules} modules; it has them for ${Object.keys(table).join(', ')}. Give ixx1, ixy1, ixx2 and ixy2 instead.`,
+      `infopro: preset '${name}' has no weights for ${modules} modules; it has them for ${Object.keys(table).join(', ')}. Pass ixx1, ixy1, ixx2 and ixy2 instead.`,
       { preset: name, modules, known: Object.keys(table).map(Number) },
     );
   }

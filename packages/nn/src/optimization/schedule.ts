@@ -7,9 +7,9 @@ export function constantRate({ learningRate }: { readonly learningRate: number }
 }
 
 /**
- * Half-period cosine decay over the epochs, with a linear warm-up from 0.01 over the first ten (InfoPro and its
- * descendants): c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10. The last
- * epoch's rate is 0.
+ * Half-period cosine decay over the epochs, blended in linearly from 0.01 over the first ten (InfoPro and its descendants):
+ * c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10.
+ * The last epoch's rate is 0.
  */
 export function epochCosine({ learningRate }: { readonly learningRate: number }): Schedule {
   requireRate('epochCosine', learningRate);
