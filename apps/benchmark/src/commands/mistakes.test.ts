@@ -82,7 +82,7 @@ describe('an experiment with a condition that cannot run', () => {
     [
       'a cut that its backbone has not',
       'grid: {modules: [2, 30]}',
-      "condition 'dgl, modules 30' cannot run: Cannot cut 3 blocks and a stem (merged) into 30 modules",
+      "condition 'dgl, modules 30' cannot run: Cannot split 3 blocks and a stem (merged) into 30 modules",
     ],
     [
       'missing weights',
