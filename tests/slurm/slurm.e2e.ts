@@ -89,7 +89,10 @@ describe.skipIf(missing !== undefined)('a sweep under Slurm', () => {
     spawnSync('pkill', ['-KILL', '-o', '-f', `${folder}/queued`]);
     spawnSync('scontrol', ['requeue', `${submission.jobId}_1`]);
     await until('detection of the killed run', () => (status().counts.interrupted ?? 0) > 0, 60);
-    await until('completion of the other elements', () => (status().counts.running ?? 0) === 0, 240);
+    // Between two elements nothing runs for a moment, so that idleness alone does not say that they have completed.
+    const isQuiet = ({ counts }: ReturnType<typeof status>) =>
+      (counts.running ?? 0) === 0 && (counts.finished ?? 0) >= 2;
+    await until('completion of the other elements', () => isQuiet(status()), 240);
     // A second submission resumes the lost runs immediately; it submits only unfinished runs.
     const left = 4 - (status().counts.finished ?? 0);
     if (left > 0) {
