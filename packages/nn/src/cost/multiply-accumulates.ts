@@ -1,4 +1,4 @@
-import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
+import { currentKernels, registerTrainingKernels } from '@localgrad/kernels';
 import { engine, type NamedTensorMap, type Tensor } from '@tensorflow/tfjs';
 
 /** Computes the multiply-accumulates of a TensorFlow.js kernel call from the shapes of its inputs and output. */
@@ -32,20 +32,48 @@ const counters: Readonly<Record<string, Counter>> = {
   _FusedMatMul: matrixProduct,
 };
 
+/** The same for calls of training kernels, which may bypass those of TensorFlow.js. */
+const kernelCounters: Readonly<Record<string, (output: Tensor, first: Tensor, second: Tensor) => number>> = {
+  conv2d: (output, x, filter) => convolution({ x, filter }, output),
+  conv2dInputGradient: (output, dy, filter) => transposedConvolution({ dy, filter }, output),
+  depthwiseConv2d: (output, x, filter) => depthwise({ x, filter }, output),
+  matMul: (output, a) => matrixProduct({ a }, output),
+};
+
 /** Multiply-accumulates of the convolutions and matrix products that `run` executes; other operations count as 0. */
 export function countMultiplyAccumulates(run: () => void): number {
   let count = 0;
+  /** A training kernel is at work, and counts for the operations that it is made of. */
+  let isInside = false;
   const target = engine();
   const runKernel = target.runKernel;
   target.runKernel = <T extends Tensor | Tensor[]>(...call: Parameters<typeof runKernel>): T => {
     const [name, inputs] = call;
     const outputs = runKernel.apply(target, call) as T;
     const [output]: readonly Tensor[] = Array.isArray(outputs) ? outputs : [outputs as Tensor];
-    if (output !== undefined) count += counters[name]?.(inputs, output) ?? 0;
+    if (output !== undefined && !isInside) count += counters[name]?.(inputs, output) ?? 0;
     return outputs;
   };
-  // Faster kernels may bypass those of TensorFlow.js.
-  const restore = registerTrainingKernels(stockKernels);
+  const restore = registerTrainingKernels(
+    new Proxy(currentKernels(), {
+      get(kernels, key) {
+        const value: unknown = Reflect.get(kernels, key);
+        const counter = typeof key === 'string' ? kernelCounters[key] : undefined;
+        if (typeof value !== 'function') return value;
+        if (counter === undefined) return value.bind(kernels);
+        return (first: Tensor, second: Tensor, ...rest: readonly unknown[]): Tensor => {
+          isInside = true;
+          try {
+            const output: Tensor = value.call(kernels, first, second, ...rest);
+            count += counter(output, first, second);
+            return output;
+          } finally {
+            isInside = false;
+          }
+        };
+      },
+    }),
+  );
   try {
     run();
   } finally {
