@@ -46,22 +46,19 @@ describe('a finished run', () => {
     expect((await exported()).tensors).toBeGreaterThan(0);
   });
 
-  it.each(['', 'null', '[]', '{}', '{"testAcc'])(
-    'is trained again if its summary is damaged (%j)',
-    async (content) => {
-      writeFileSync(join(folder, 'summary.json'), content);
-      const { result, problems } = await execute();
-      expect(result?.wasFinished).toBe(false);
-      expect(problems).toEqual([
-        expect.stringMatching(
-          /summary\.json' is damaged: .* The run is repeated; the damaged file is kept as 'summary\.damaged\.json'\./,
-        ),
-      ]);
-      expect(readFileSync(join(folder, 'summary.damaged.json'), 'utf8')).toBe(content);
-      expect((await readSummary(folder))?.testAccuracy).toBe(JSON.parse(summary.toString()).testAccuracy);
-      expect(readFileSync(join(folder, 'weights.safetensors'))).toEqual(weights);
-    },
-  );
+  it.each(['', 'null', '[]', '{}', '{"testAcc'])('is trained again if its summary is damaged (%j)', async (content) => {
+    writeFileSync(join(folder, 'summary.json'), content);
+    const { result, problems } = await execute();
+    expect(result?.wasFinished).toBe(false);
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /summary\.json' is damaged: .* The run is repeated; the damaged file is kept as 'summary\.damaged\.json'\./,
+      ),
+    ]);
+    expect(readFileSync(join(folder, 'summary.damaged.json'), 'utf8')).toBe(content);
+    expect((await readSummary(folder))?.testAccuracy).toBe(JSON.parse(summary.toString()).testAccuracy);
+    expect(readFileSync(join(folder, 'weights.safetensors'))).toEqual(weights);
+  });
 
   it('reports weights that were truncated, changed or removed, and does not export them', async () => {
     const file = join(folder, 'weights.safetensors');

@@ -40,7 +40,7 @@ const execute = (resume: 'auto' | 'never' = 'auto', output = folder) =>
   executeRun({ config, folder: output, resume, trackers: { csv: true } });
 
 describe('executeRun', () => {
-  it.each(['auto', 'never'] as const)("does not change a third-party project (resume: %s)", async (resume) => {
+  it.each(['auto', 'never'] as const)('does not change a third-party project (resume: %s)', async (resume) => {
     const project = {
       'checkpoints/best_model.pt': 'weights',
       'metrics.jsonl': '{"mine":1}\n',
