@@ -81,7 +81,7 @@ describe('localgrad', () => {
 });
 
 describe('doctor', () => {
-  it('tells what is there', async () => {
+  it('lists the available backends', async () => {
     const { json, exitCode, stderr } = await run('doctor', '--json');
     expect(exitCode).toBe(0);
     expect(stderr).toBe('');
@@ -253,7 +253,7 @@ describe('train', () => {
     expect(repeated.testAccuracy).toBe(report.testAccuracy);
   });
 
-  it('leaves nothing behind when the options are wrong', async () => {
+  it('writes nothing if the options are invalid', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'localgrad-train-'));
     const output = join(folder, 'run');
     const { exitCode, stderr } = await run(

@@ -35,7 +35,7 @@ const options: BenchStepOptions = {
 const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
 
 describe('bench step', () => {
-  it('measures in turns and relates to end to end', async () => {
+  it('interleaves the steps and reports ratios to end-to-end training', async () => {
     const lines: string[] = [];
     const report = await benchStep(options, { ...quiet, stderr: { write: (text) => lines.push(text) } });
     expect(report.rows.map(({ method }) => method)).toEqual(['backprop', 'backprop+recompute', 'dgl']);
@@ -84,7 +84,7 @@ describe('bench step', () => {
     expect(literal?.relativeToLiteral).toBeUndefined();
   });
 
-  it('takes the middle', () => {
+  it('computes the median', () => {
     expect(spreadOf([9, 1, 2])).toEqual({ median: 2, min: 1, max: 9 });
     expect(spreadOf([1, 2, 4, 9]).median).toBe(3);
     expect(spreadOf([5]).median).toBe(5);
@@ -128,7 +128,7 @@ describe('stock tape', () => {
     tape.dispose();
   });
 
-  it('learns', () => {
+  it('reduces the loss', () => {
     const scope = createScope(3);
     const { blocks, classifier } = backboneFactory('resnet8', { width: 2 }).build({
       inputShape: [8, 8, 3],

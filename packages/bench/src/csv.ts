@@ -15,7 +15,7 @@ export const environmentColumns = [
   'date',
 ] as const;
 
-/** One line a record, with the environment after it. */
+/** One line per record, followed by the environment. */
 export function csvOf(environment: MeasurementEnvironment, device: string, records: readonly CsvRecord[]): string {
   const { cpu, cores, platform, runtime, tfjs, localgrad, commit, date } = environment;
   const place = { device, cpu, cores, platform, runtime, tfjs, localgrad, commit, date };

@@ -7,7 +7,7 @@ export interface Progress {
   end(): void;
 }
 
-/** Tells how far a measurement is, and how long it will still take. */
+/** Reports the progress of a measurement and the remaining time. */
 export function createProgress(terminal: Terminal, parts: number, now: () => number = Date.now): Progress {
   const { stderr } = terminal;
   const start = now();

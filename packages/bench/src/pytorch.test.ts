@@ -79,7 +79,7 @@ describe('the protocol', () => {
     backend.dispose();
   });
 
-  it('passes on why there is no peer, once', async () => {
+  it('reports once why PyTorch is not available', async () => {
     const failing = interpreter('echo "No PyTorch here." >&2; exit 1');
     const { rows, missing } = await benchStep({ ...options, python: failing }, quiet);
     expect(missing).toEqual([{ name: 'pytorch', reason: expect.stringContaining('No PyTorch here.') }]);
@@ -114,12 +114,12 @@ describe.skipIf(!hasPytorch)('in PyTorch', () => {
     expect(answer.maxRelativeError).toBeLessThan(1e-9);
   });
 
-  it('refuses what it would build otherwise', async () => {
+  it('rejects plans that it cannot build faithfully', async () => {
     expect((await check('infopro', 3)).stderr).toContain("no head 'decoder+1c2f'");
     expect((await check('dgl(head: 1c2f, widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
   });
 
-  it('stands beside ours, in turns', async () => {
+  it('is measured interleaved with our steps', async () => {
     const { rows, missing } = await benchStep({ ...options, methods: ['mlaan(greedy)', 'infopro'] }, quiet);
     expect(rows.map(({ method }) => method)).toEqual([
       ...['backprop', 'backprop+recompute', 'mlaan(greedy)', 'infopro'],

@@ -29,7 +29,7 @@ export function createStockTape(
     const filter = get<tf.Tensor4D>(`${name}.weight`);
     return tf.conv2d(x, filter, stride, (filter.shape[0] - 1) / 2, 'NHWC', 1, 'floor');
   };
-  const normalise = (x: tf.Tensor4D, name: string) => {
+  const normalize = (x: tf.Tensor4D, name: string) => {
     const { mean, variance } = tf.moments(x, [0, 1, 2]);
     return tf.batchNorm4d(
       x,
@@ -41,14 +41,14 @@ export function createStockTape(
     );
   };
   const residualBlock = (x: tf.Tensor4D, name: string, stride: number): tf.Tensor4D => {
-    const inner = tf.relu(normalise(convolve(x, `${name}.conv1`, stride), `${name}.bn1`));
-    const outer = normalise(convolve(inner, `${name}.conv2`, 1), `${name}.bn2`);
+    const inner = tf.relu(normalize(convolve(x, `${name}.conv1`, stride), `${name}.bn1`));
+    const outer = normalize(convolve(inner, `${name}.conv2`, 1), `${name}.bn2`);
     const isProjected = variables.has(`${name}.downsample.0.weight`);
-    const shortcut = isProjected ? normalise(convolve(x, `${name}.downsample.0`, stride), `${name}.downsample.1`) : x;
+    const shortcut = isProjected ? normalize(convolve(x, `${name}.downsample.0`, stride), `${name}.downsample.1`) : x;
     return tf.relu(tf.add<tf.Tensor4D>(outer, shortcut));
   };
   const forward = (images: tf.Tensor4D): tf.Tensor2D => {
-    let x: tf.Tensor4D = tf.relu(normalise(convolve(images, 'conv1', 1), 'bn1'));
+    let x: tf.Tensor4D = tf.relu(normalize(convolve(images, 'conv1', 1), 'bn1'));
     for (let stage = 1; stage <= 3; stage++) {
       for (let index = 0; variables.has(`layer${stage}.${index}.conv1.weight`); index++) {
         x = residualBlock(x, `layer${stage}.${index}`, stage > 1 && index === 0 ? 2 : 1);

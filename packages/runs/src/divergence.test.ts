@@ -68,8 +68,8 @@ describe('divergenceOf', () => {
   });
 });
 
-describe('a run that diverges in its last step', () => {
-  it('is finished, with status diverged and the reason', async () => {
+describe('a run that diverges in the last step', () => {
+  it('finishes with status diverged and the reason', async () => {
     const result = await execute('late', { learningRate: 1e6 });
     expect(result?.summary).toMatchObject({
       status: 'diverged',
@@ -92,7 +92,7 @@ it('marks a healthy run as finished', async () => {
   expect(isDiverged({ ...earlier, epochs: [{ ...earlier.epochs[0], testLoss: null }] })).toBe(true);
 });
 
-describe('initial weights that are not finite', () => {
+describe('non-finite initial weights', () => {
   it.each([
     ['conv1.weight', Number.NaN, "weight 'conv1.weight' contains NaN"],
     ['bn1.running_var', Number.POSITIVE_INFINITY, "running statistic 'bn1.running_var' contains Infinity"],

@@ -1,13 +1,13 @@
 import type { Parameter } from '@localgrad/core';
 import type { EpochRecord } from '@localgrad/train';
 
-/** Why a trained network is not a result: its last evaluation or one of its tensors is NaN or infinite. Null otherwise. */
+/** Why a run counts as diverged: its last evaluation or one of its tensors is NaN or infinite. Null otherwise. */
 export async function divergenceOf(
   epochs: readonly Pick<EpochRecord, 'testLoss' | 'testAccuracy'>[],
   parameters: Iterable<Parameter>,
 ): Promise<string | null> {
   const last = epochs.findLast(({ testLoss }) => testLoss !== undefined);
-  // JSON turns NaN into null: the last record of a resumed run may be one of a checkpoint.
+  // JSON turns NaN into null, and the last record of a resumed run may come from a checkpoint.
   for (const [name, value] of [
     ['loss', last?.testLoss],
     ['accuracy', last?.testAccuracy],
@@ -17,7 +17,7 @@ export async function divergenceOf(
   return nonFiniteParameter(parameters);
 }
 
-/** The first tensor with a value that is NaN or infinite, in words; null where all are finite. */
+/** Describes the first tensor with a NaN or infinite value; null if all values are finite. */
 export async function nonFiniteParameter(parameters: Iterable<Parameter>): Promise<string | null> {
   for (const { name, kind, value } of parameters) {
     const found = (await value.data()).find((entry) => !Number.isFinite(entry));

@@ -3,10 +3,10 @@ import { promisify } from 'node:util';
 import { describeEnvironment, type Environment } from '@localgrad/backends';
 import { version } from './version.js';
 
-/** What a measurement depends on besides its options. */
+/** Versions and hardware that a measurement depends on. */
 export interface MeasurementEnvironment extends Environment {
   readonly localgrad: string;
-  /** Of the repository that the command runs in; null outside of one. A `+` marks uncommitted changes. */
+  /** Commit of the repository that the command runs in; null outside a repository. A `+` marks uncommitted changes. */
   readonly commit: string | null;
   readonly date: string;
 }
@@ -15,7 +15,7 @@ export async function measurementEnvironment(): Promise<MeasurementEnvironment> 
   return {
     ...(await describeEnvironment()),
     localgrad: version,
-    // Bundles for machines without the repository bring its commit along.
+    // Bundles for machines without the repository include its commit.
     commit: process.env.LOCALGRAD_COMMIT || (await commitOf(import.meta.dirname)),
     date: new Date().toISOString(),
   };

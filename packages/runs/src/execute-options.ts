@@ -5,7 +5,7 @@ import type { NameOptions } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import type { TrackerOptions } from './run-trackers.js';
 
-/** How a run is kept, which has no influence on its result. */
+/** Options of a run that do not affect its result. */
 export interface KeepOptions {
   readonly everyEpochs?: number | undefined;
   readonly everySteps?: number | undefined;
@@ -24,18 +24,18 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Receives problems that do not end the run. */
   readonly onProblem?: (message: string) => void;
-  /** A running backend, which is not disposed of here. Default: one is started for this run. */
+  /** A running backend, which the caller disposes. Default: a backend is started for this run. */
   readonly backend?: BackendHandle;
   readonly data?: DatasetSplits;
   /** Where the names in the config are looked up. */
   readonly names?: NameOptions;
-  /** What to do about a different run in the folder, for the error; default: the options of `localgrad train`. */
+  /** Advice for the error about a different run in the folder; default: the options of `localgrad train`. */
   readonly advice?: string;
-  /** Whether an error counts against the run, which may fail only so often. Default: unless the machine is to blame. */
+  /** Whether an error counts as a failure of the run. Default: all errors except failures of the machine. */
   readonly countsAgainstRun?: (error: unknown) => boolean;
 }
 
-/** Whether checkpoints stay after the run has finished. */
+/** Whether to keep checkpoints after the run has finished. */
 export function keepsCheckpoints({ keepLast, keepBest }: KeepOptions = {}): boolean {
   return keepLast !== undefined || keepBest === true;
 }

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
 
-it('sums up what each loss weighs at the end of training', async () => {
+it('summarizes the weight of each loss at the end of training', async () => {
   const config = runConfigSchema.parse({
     ...{ backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 20, batch: 20, epochs: 1 },
     ...{ method: 'mlm(greedy, independentWeight: 1..0.25)', backend: 'cpu' },

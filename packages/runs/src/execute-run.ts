@@ -16,15 +16,15 @@ import { prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { type AttemptOptions, trainIn } from './train-in.js';
 
-/** A run's result; undefined where another process is working on it. */
+/** The result of a run; undefined if another process is working on it. */
 export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished: boolean } | undefined;
 
 /**
- * Runs a config in a folder of its own: `config.yaml` (resolved), `identity.json` (all that the result depends on),
+ * Runs a config in its own folder: `config.yaml` (resolved), `identity.json` (everything that the result depends on),
  * `environment.json`, `metrics.jsonl` (every event), `checkpoints/` while it runs, and at the end `weights.safetensors` (of
  * the backbone) and `summary.json`. A finished run is not repeated; an interrupted one is resumed.
  *
- * @throws LocalgradError `invalid-option` where the folder contains a different run (the message names what differs) or files
+ * @throws LocalgradError `invalid-option` if the folder contains a different run (the message lists the differences) or files
  * that are not localgrad's
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
@@ -49,7 +49,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     const run = await prepareRun(config, data, names);
     for (const notice of run.notices) options.onProblem?.(notice);
     try {
-      // Before anything is written: a run that cannot start leaves no folder behind.
+      // Before anything is written, so that a run that cannot start leaves no folder behind.
       const { optimizer } = run.options;
       const predict = (batch: number) => run.compiled.predict(batch, { optimizer });
       checkMemory(run.compiled, config.batch, backend.availableBytes(), predict);
@@ -81,11 +81,11 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     return { summary, wasFinished: finished !== undefined };
   } catch (error) {
     if (claim.isTakenOver) {
-      // The run is in other hands: that this attempt ends is no failure of the run.
+      // Another process has taken over the run, so the end of this attempt is not a failure of the run.
       await claim.release('stopped', error instanceof Error ? error.message : String(error));
       return undefined;
     }
-    // That this run cannot be here is no failure of the one whose folder it is.
+    // The folder belongs to a different run, which must not be charged with this failure.
     const { countsAgainstRun = (cause) => faultOf(cause) !== 'machine' } = options;
     const isStop = !isOurs || (signal?.aborted === true && error === signal.reason) || !countsAgainstRun(error);
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));

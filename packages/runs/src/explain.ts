@@ -12,14 +12,14 @@ export interface ExplainOptions extends PlanConfig {
   readonly classes: number;
 }
 
-/** Shares of another procedure's units of work and predicted peak bytes. */
+/** Ratios to the units of work and the predicted peak bytes of another procedure. */
 export interface Relation {
   readonly work: number;
   readonly memory: number;
 }
 
 export interface Explanation extends PlanDescription {
-  /** The method with its options, as it was asked for. */
+  /** The method expression as requested. */
   readonly expression: string;
   readonly backbone: string;
   readonly batch: number;
@@ -27,16 +27,16 @@ export interface Explanation extends PlanDescription {
   readonly classes: number;
   readonly memory: string;
   readonly totals: PlanDescription['totals'] & {
-    /** The same backbone end to end, with residuals. */
+    /** End-to-end training of the same backbone, with stored activations. */
     readonly relativeToBackprop: Relation;
-    /** The same plan by the procedure of reference implementations. */
+    /** The same plan with the procedure of reference implementations. */
     readonly relativeToReference: Relation;
   };
 }
 
-/** What a plan will do and cost, before a step is run. */
+/** The losses and predicted cost of a plan, before any step runs. */
 export async function explain(options: ExplainOptions, names: NameOptions = {}): Promise<Explanation> {
-  // Weights have to live somewhere; nothing is computed.
+  // The weights need a backend, but nothing is computed.
   const backend = await selectBackend('cpu');
   try {
     const describe = async (config: PlanConfig) => {

@@ -19,42 +19,42 @@ import type { RunSummary } from './run-summary.js';
 export const weightsFormats = ['pytorch', 'localgrad', 'tfjs-layers'] as const;
 export type WeightsFormat = (typeof weightsFormats)[number];
 
-/** What a run leaves in its folder. */
+/** Files of a finished run. */
 export const runWeightsName = 'weights.safetensors';
 
 export interface ExportOptions {
-  /** A run folder, or a safetensors file: ours, or a CIFAR ResNet's state dict from PyTorch. */
+  /** A run folder or a safetensors file: from localgrad, or the PyTorch state dict of a CIFAR ResNet. */
   readonly source: string;
   readonly format: WeightsFormat;
-  /** A file; for `tfjs-layers` a folder. */
+  /** Path of the file; of a folder for `tfjs-layers`. */
   readonly output: string;
-  /** Height and width of images, for files that do not tell. Default 32 × 32. */
+  /** Height and width of images, for files that do not contain them. Default 32 × 32. */
   readonly imageSize?: readonly [height: number, width: number];
 }
 
 export interface ExportReport {
   readonly source: string;
   readonly format: WeightsFormat;
-  /** What was written. */
+  /** Description of the exported files. */
   readonly files: readonly string[];
   readonly backbone: JsonObject;
   readonly inputShape: readonly number[];
   readonly classes: number;
   /** Tensors of the backbone: weights and running statistics. */
   readonly tensors: number;
-  /** Tensors of auxiliary networks, or outside the prefix, in the source, which were left out. */
+  /** Tensors of the source that were omitted: of auxiliary networks, or without the prefix. */
   readonly skipped: readonly string[];
-  /** Prefix of the network's names in the source, as `model.`, which was dropped; undefined where there was none. */
+  /** Prefix that was removed from the tensor names, e.g. `model.`; undefined if there was none. */
   readonly prefix?: string;
-  /** What images were normalized with, by channel; null where the source does not tell. */
+  /** Normalization of the images by channel; null if the source does not contain it. */
   readonly normalization: InputNormalization | null;
 }
 
-/** Writes a network's weights in another format. @throws LocalgradError */
+/** Exports the weights of a network in another format. @throws LocalgradError */
 export async function exportWeights({ source, format, output, imageSize }: ExportOptions): Promise<ExportReport> {
   await checkOutput(format, output);
   const { bytes, where } = await readSource(source);
-  // Values are moved, nothing is computed.
+  // Values are only moved.
   const backend = await selectBackend('cpu');
   const scope = createScope(0);
   try {
@@ -78,7 +78,7 @@ export async function exportWeights({ source, format, output, imageSize }: Expor
   }
 }
 
-/** By name below the output; the output itself has none. */
+/** By name relative to the output folder; a single output file has none. */
 async function contentsOf(
   { backbone, description }: ReadBackbone,
   format: WeightsFormat,
@@ -88,7 +88,7 @@ async function contentsOf(
   if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
   if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
   const { model, weights } = await layersModelFiles(backbone, extra);
-  // The model last: where it is, its weights are.
+  // The model last: if it exists, so do its weights.
   return [
     ['weights.bin', weights],
     ['model.json', model],
@@ -116,7 +116,7 @@ async function readSource(source: string): Promise<{ bytes: Uint8Array; where: s
   return { bytes, where };
 }
 
-/** What is wrong with a run's weights according to its summary, which has their checksum. */
+/** Problem of a run's weights according to the checksum in its summary. */
 export function weightsProblem(
   bytes: Uint8Array | undefined,
   summary: Pick<RunSummary, 'weights'> | undefined,

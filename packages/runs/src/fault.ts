@@ -2,11 +2,11 @@ import { type ErrorCode, LocalgradError } from '@localgrad/core';
 import { codeOf } from './folder/file-system.js';
 
 /**
- * Who is to blame for an error.
+ * The cause of an error.
  *
  * - `run`: its config, method or training
- * - `machine`: disk, network, backend or a missing file of the machine; another one may succeed
- * - `unknown`: cannot be told by the error, e.g. a TypeError in a plugin or in a broken installation
+ * - `machine`: disk, network, backend or a missing file of the machine; another machine may succeed
+ * - `unknown`: cannot be determined from the error, e.g. a TypeError in a plugin or in a broken installation
  */
 export type Fault = 'run' | 'machine' | 'unknown';
 

@@ -39,7 +39,7 @@ afterEach(() => {
 const execute = (options: Partial<ExecuteOptions> = {}) =>
   executeRun({ config, folder, resume: 'auto', backend, data, keep: { everySteps: 1 }, ...options });
 
-/** Everything that must be the same whatever happened: weights, result, events. */
+/** Everything that must be the same after any fault: weights, result, events. */
 function resultIn(run: string): unknown {
   const summary = JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8'));
   const { testAccuracy, bestTestAccuracy, steps, objectives, weights } = summary;
@@ -53,14 +53,14 @@ function resultIn(run: string): unknown {
   return { testAccuracy, bestTestAccuracy, steps, objectives, weights, events, bits };
 }
 
-/** Files that a run with all its ends leaves. */
+/** Files of a run that has finished and cleaned up. */
 const filesOfAFinishedRun = [
   ...['.localgrad.json', 'claims', 'config.yaml', 'environment.json', 'identity.json'],
   ...['metrics.jsonl', 'summary.json', 'weights.safetensors'],
 ];
 
 describe('a run on a disk with faults', () => {
-  it('resumes to the same bits, or says why not, wherever one call fails once', async () => {
+  it('resumes to the same bits, or reports why not, whichever call fails once', async () => {
     const calls: Call[] = [];
     watchCalls(effects, (call) => void calls.push(call));
     await execute();
@@ -78,7 +78,7 @@ describe('a run on a disk with faults', () => {
       const label = `call ${failing} (${calls[failing]}: ${code})`;
       folder = join(parent, `run-${failing}`);
       mkdirSync(folder);
-      // A hidden file of the system, which nobody may touch.
+      // A hidden file of the system, which must not be touched.
       writeFileSync(join(folder, '.DS_Store'), 'mine');
       let count = 0;
       watchCalls(effects, (call) => {
@@ -88,7 +88,7 @@ describe('a run on a disk with faults', () => {
         await execute();
         survived++;
       } catch (error) {
-        // In words that name file and cause; a bare system error would reach the user with a stack.
+        // The message names file and cause; a bare system error would reach the user with a stack.
         expect(LocalgradError.isInstance(error), `${label}: ${String(error)}`).toBe(true);
         expect(String(error), label).toMatch(/Cannot write '.+': .+\./);
       } finally {
@@ -106,7 +106,7 @@ describe('a run on a disk with faults', () => {
       expect(readFileSync(join(folder, '.DS_Store'), 'utf8')).toBe('mine');
       rmSync(folder, { recursive: true });
     }
-    // Cleaning, hints and clocks may fail without anybody noticing; promises may not.
+    // Cleanup, hints and clocks may fail silently; durability guarantees may not.
     expect(survived).toBeGreaterThan(0);
     expect(survived).toBeLessThan(calls.length / 2);
   }, 600_000);
@@ -126,7 +126,7 @@ describe('a run on a disk with faults', () => {
     expect(readdirSync(folder).sort()).toEqual(filesOfAFinishedRun);
   });
 
-  it('returns the result of a finished run from a file system that is read-only', async () => {
+  it('returns the result of a finished run from a read-only file system', async () => {
     await execute();
     watchCalls(['mkdir', 'write', 'link', 'rename', 'unlink', 'writeSync', 'renameSync'], (call) => {
       throw systemError('EROFS', call);
@@ -137,7 +137,7 @@ describe('a run on a disk with faults', () => {
   });
 
   it.each(['late', 'early'] as const)(
-    'survives a power failure at any time; what it said to be finished is complete (names: %s)',
+    'survives a power failure at any time; a run reported as finished is complete (names: %s)',
     async (order) => {
       await execute();
       const expected = resultIn(folder);
@@ -145,7 +145,7 @@ describe('a run on a disk with faults', () => {
       const disk = new VolatileDisk(folder);
       const crashes: string[] = [];
       disk.watch(() => {
-        // Each leaves a folder as the disk would have it.
+        // Each leaves a folder with the content that reached the disk.
         if (disk.effects % 7 !== 0 && !existsSync(join(folder, 'summary.json'))) return;
         crashes.push(join(parent, `crash-${disk.effects}`));
         disk.copyTo(join(parent, `crash-${disk.effects}`), order);
@@ -173,7 +173,7 @@ describe('a run on a disk with faults', () => {
     600_000,
   );
 
-  it('loses no step that a checkpoint was made of in a power failure', async () => {
+  it('loses no checkpointed step in a power failure', async () => {
     const disk = new VolatileDisk(folder);
     disk.watch(() => {});
     const stop = new AbortController();
@@ -192,7 +192,7 @@ describe('a run on a disk with faults', () => {
   });
 });
 
-/** The machine is gone, and with it the process that was at work. */
+/** Simulates the loss of the machine and its process. */
 function endClaims(run: string): void {
   const claims = join(run, 'claims');
   if (!existsSync(claims)) return;

@@ -39,31 +39,28 @@ const exported = () =>
   exportWeights({ source: folder, format: 'localgrad', output: join(parent, 'exported.safetensors') });
 
 describe('a finished run', () => {
-  it('is returned as it is, without a word', async () => {
+  it('is returned unchanged and without messages', async () => {
     const { result, problems } = await execute();
     expect(result).toMatchObject({ wasFinished: true, summary: { weights: { bytes: weights.length } } });
     expect(problems).toEqual([]);
     expect((await exported()).tensors).toBeGreaterThan(0);
   });
 
-  it.each(['', 'null', '[]', '{}', '{"testAcc'])(
-    'is trained again where its summary is damaged (%j)',
-    async (content) => {
-      writeFileSync(join(folder, 'summary.json'), content);
-      const { result, problems } = await execute();
-      expect(result?.wasFinished).toBe(false);
-      expect(problems).toEqual([
-        expect.stringMatching(
-          /summary\.json' is damaged: .* The run is repeated; the damaged file is kept as 'summary\.damaged\.json'\./,
-        ),
-      ]);
-      expect(readFileSync(join(folder, 'summary.damaged.json'), 'utf8')).toBe(content);
-      expect((await readSummary(folder))?.testAccuracy).toBe(JSON.parse(summary.toString()).testAccuracy);
-      expect(readFileSync(join(folder, 'weights.safetensors'))).toEqual(weights);
-    },
-  );
+  it.each(['', 'null', '[]', '{}', '{"testAcc'])('is trained again if its summary is damaged (%j)', async (content) => {
+    writeFileSync(join(folder, 'summary.json'), content);
+    const { result, problems } = await execute();
+    expect(result?.wasFinished).toBe(false);
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /summary\.json' is damaged: .* The run is repeated; the damaged file is kept as 'summary\.damaged\.json'\./,
+      ),
+    ]);
+    expect(readFileSync(join(folder, 'summary.damaged.json'), 'utf8')).toBe(content);
+    expect((await readSummary(folder))?.testAccuracy).toBe(JSON.parse(summary.toString()).testAccuracy);
+    expect(readFileSync(join(folder, 'weights.safetensors'))).toEqual(weights);
+  });
 
-  it('names weights that were cut, changed or removed, and exports none of them', async () => {
+  it('reports weights that were truncated, changed or removed, and does not export them', async () => {
     const file = join(folder, 'weights.safetensors');
     const expectProblem = async (message: RegExp) => {
       const { result, problems } = await execute();
@@ -83,7 +80,7 @@ describe('a finished run', () => {
     await expectProblem(/it is missing/);
   });
 
-  it('of a version that wrote no checksum is not checked', async () => {
+  it('is not checked if its version wrote no checksum', async () => {
     const { weights: _, ...rest } = JSON.parse(summary.toString());
     writeFileSync(join(folder, 'summary.json'), JSON.stringify(rest));
     truncateSync(join(folder, 'weights.safetensors'), 100);

@@ -16,7 +16,7 @@ export async function checkFinalWeights(folder: string, summary: RunSummary, onP
   onProblem?.(`'${file}' is damaged: ${problem}. The result is not affected; --resume never trains the run again.`);
 }
 
-/** A damaged summary is set aside, and the run is trained again: nobody can tell what its result was. */
+/** Sets a damaged summary aside; the run is then trained again, since its result is unknown. */
 export async function soundSummary(folder: string, onProblem: OnProblem): Promise<RunSummary | undefined> {
   const { summary, problem } = await lookForSummary(folder);
   if (problem === undefined) return summary;

@@ -40,7 +40,7 @@ const execute = (resume: 'auto' | 'never' = 'auto', output = folder) =>
   executeRun({ config, folder: output, resume, trackers: { csv: true } });
 
 describe('executeRun', () => {
-  it.each(['auto', 'never'] as const)("leaves somebody else's project as it is (resume: %s)", async (resume) => {
+  it.each(['auto', 'never'] as const)('does not change a third-party project (resume: %s)', async (resume) => {
     const project = {
       'checkpoints/best_model.pt': 'weights',
       'metrics.jsonl': '{"mine":1}\n',
@@ -67,7 +67,7 @@ describe('executeRun', () => {
     },
   );
 
-  it('names a config.yaml of its own that was damaged', async () => {
+  it('reports its own config.yaml if damaged', async () => {
     await execute();
     put({ 'config.yaml': 'method: [' });
     await expect(execute()).rejects.toMatchObject({
@@ -76,7 +76,7 @@ describe('executeRun', () => {
     });
   });
 
-  it('keeps what a user puts into the folder of a run, through its end and a new start', async () => {
+  it('keeps user files in a run folder when the run finishes and starts over', async () => {
     await execute();
     const mine = { 'checkpoints/best_model.pt': 'weights', 'notes.txt': 'good one', 'draft.partial': 'film' };
     put(mine);
@@ -85,14 +85,14 @@ describe('executeRun', () => {
     expect(readdirSync(join(folder, 'checkpoints'))).toEqual(['best_model.pt']);
   });
 
-  it("does not replace a user's epochs.csv in the folder of a run that wrote none", async () => {
+  it("does not replace the user's epochs.csv in the folder of a run that wrote none", async () => {
     await executeRun({ config, folder, resume: 'auto' });
     put({ 'epochs.csv': 'mine' });
     await expect(execute('never')).rejects.toThrow(/epochs\.csv' was not written by localgrad and is not overwritten/);
     expect(everything()['epochs.csv']).toBe('mine');
   });
 
-  it('resumes in a folder of an earlier version, which has no marker', async () => {
+  it('resumes in a folder of an earlier version without a marker', async () => {
     await execute();
     rmSync(join(folder, '.localgrad.json'));
     expect((await execute())?.wasFinished).toBe(true);
@@ -101,7 +101,7 @@ describe('executeRun', () => {
   });
 
   it.each([['absolute'], ['relative']])(
-    'finishes where the working folder is removed during the run, (output: %s)',
+    'finishes if the working folder is removed during the run (output: %s)',
     async (kind) => {
       const before = process.cwd();
       const working = join(parent, 'working');
@@ -122,7 +122,7 @@ describe('executeRun', () => {
     },
   );
 
-  it('names a working folder that was removed before the command started', async () => {
+  it('reports a working folder that was removed before the command started', async () => {
     vi.spyOn(process, 'cwd').mockImplementation(() => {
       throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT' });
     });

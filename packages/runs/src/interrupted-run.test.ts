@@ -92,7 +92,7 @@ function metrics(): unknown[] {
 const outcomes = async () => (await listAttempts(folder)).map(({ outcome }) => outcome);
 
 describe('a run that is interrupted, or meets another', () => {
-  it('goes on from the checkpoint before, where the metrics of the last one are lost', async () => {
+  it('resumes from the previous checkpoint if the metrics of the last one are lost', async () => {
     await execute().result;
     const straight = metrics();
     await stopAfter(6, { resume: 'never', keep: { everySteps: 1 } });
@@ -104,7 +104,7 @@ describe('a run that is interrupted, or meets another', () => {
     expect(metrics()).toEqual(straight);
   });
 
-  it('loses no work where no checkpoint has its metrics, and glues no line to a torn one', async () => {
+  it('loses no work if no checkpoint has its metrics, and never appends to an incomplete line', async () => {
     await stopAfter(6);
     truncateSync(inFolder('metrics.jsonl'), 300);
     const { result, problems } = execute();
@@ -114,7 +114,7 @@ describe('a run that is interrupted, or meets another', () => {
     expect(steps.slice(-6)).toEqual([7, 8, 9, 10, 11, 12]);
   });
 
-  it('is not finished, where it starts over, until it has finished again', async () => {
+  it('is unfinished after starting over until it finishes again', async () => {
     await execute().result;
     expect(existsSync(inFolder('summary.json'))).toBe(true);
     await stopAfter(2, { resume: 'never' });
@@ -123,7 +123,7 @@ describe('a run that is interrupted, or meets another', () => {
     expect(again).toMatchObject({ wasFinished: false, summary: { resumptions: 1 } });
   });
 
-  it('removes what a process left that was killed between its summary and its end', async () => {
+  it('removes leftovers of a process that was killed right after its summary', async () => {
     await stopAfter(6);
     cpSync(inFolder('checkpoints'), inFolder('left'), { recursive: true });
     await execute().result;
@@ -141,13 +141,13 @@ describe('a run that is interrupted, or meets another', () => {
     killed();
     await execute({ keep: { keepLast: 1 } }).result;
     expect(existsSync(inFolder('checkpoints'))).toBe(true);
-    // This attempt kept them on purpose: whoever asks later for the result only must not remove them.
+    // This attempt kept them on purpose: a later call that only returns the result must not remove them.
     await execute().result;
     expect(existsSync(inFolder('checkpoints'))).toBe(true);
     expect(await outcomes()).toEqual(['stopped', undefined, undefined, 'finished']);
   });
 
-  it('refuses a folder that another run took while this one was made ready, and counts no failure there', async () => {
+  it('rejects a folder that another run claimed during preparation, and counts no failure there', async () => {
     const other = stringify({ ...config, seed: 99 });
     const slow: BackendHandle = {
       ...backend,
@@ -165,7 +165,7 @@ describe('a run that is interrupted, or meets another', () => {
     expect(existsSync(inFolder('metrics.jsonl'))).toBe(false);
   });
 
-  it('keeps its result where the probe fails', async () => {
+  it('keeps its result if the probe fails', async () => {
     vi.mocked(probeModules).mockRejectedValueOnce(new LocalgradError('invalid-data', 'Features are not finite.'));
     const { result, problems } = execute({ config: { ...config, probe: true } });
     expect((await result)?.summary.probes).toBeNull();

@@ -39,7 +39,7 @@ describe('a folder of images as the data set', () => {
     );
   });
 
-  it('takes a path that is no folder for a file of the project', async () => {
+  it('treats a path that is not a folder as a file of the project', async () => {
     await expect(loadData(configOf({ dataset: './absent' }), { project })).rejects.toThrow(
       "There is no file './absent'",
     );

@@ -7,7 +7,7 @@ import { inTermsOfKeys, keyErrorOf } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 
-/** The images of a config. @throws LocalgradError about one key of the config where it is to blame */
+/** The images of a config. @throws LocalgradError with the key of the config, if one is the cause */
 export function loadData(config: RunConfig, names: NameOptions = {}): Promise<DatasetSplits> {
   return inTermsOfKeys(config, async () => {
     const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;

@@ -11,14 +11,14 @@ export interface FinishedRun {
   readonly onProblem?: (message: string) => void;
 }
 
-/** Ends what a process began to end that was killed after it had written the summary. */
+/** Completes the cleanup of a process that was killed after it had written the summary. */
 export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCheckpoints: boolean): Promise<void> {
   try {
     const last = (await listAttempts(folder)).at(-1);
     if (last === undefined || last.isActive || last.outcome === 'finished') return;
     const claim = await Claim.acquire(folder);
     if (claim === undefined) return;
-    // Somebody may have started over, and have been killed, since the look.
+    // Another process may have started over and been killed since the check.
     const isFinished = (await lookForSummary(folder)).summary !== undefined;
     try {
       if (isFinished) await clearAfter(last, claim, folder, keepsCheckpoints);
@@ -26,12 +26,12 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
       await claim.release(isFinished ? 'finished' : 'stopped');
     }
   } catch (error) {
-    // The result is there, also in a folder that may only be read.
+    // The result exists, even if the folder is read-only.
     onProblem?.(`What an interrupted attempt left in '${folder}' stays there: ${(error as Error).message}`);
   }
 }
 
-/** Whoever ended as it should has kept what it was told to keep: nothing is removed after it. */
+/** A process that exits normally has already applied the retention policy, so nothing is removed afterwards. */
 export async function clearAfter(
   attempt: Attempt | undefined,
   claim: Claim,

@@ -84,18 +84,18 @@ async function buildPlanOf(
   }
 }
 
-/** What `train` needs, made from a config, and how to free it. */
+/** Arguments for `train`, built from a config; free them with `dispose`. */
 export interface PreparedRun {
   readonly compiled: CompiledPlan;
   readonly options: TrainOptions;
   /** Of the training images, and so of all that the network will see. */
   readonly normalization: Normalization;
-  /** What the user should know of it, though it ends nothing. */
+  /** Warnings for the user. */
   readonly notices: readonly string[];
   dispose(): void;
 }
 
-/** Builds network, plan, optimizer and batches; the backend runs already. @throws LocalgradError */
+/** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
 export async function prepareRun(
   config: RunConfig,
   data: DatasetSplits,

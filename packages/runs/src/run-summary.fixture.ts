@@ -1,4 +1,4 @@
-/** The least that a summary contains. */
+/** A minimal summary. */
 export function summaryOf(runId: string): object {
   return {
     ...{ formatVersion: 1, runId, config: {}, backend: 'cpu', objectives: [], probes: null },

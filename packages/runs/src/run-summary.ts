@@ -3,7 +3,7 @@ import type { TrainingResult } from '@localgrad/train';
 import { z } from 'zod';
 import type { StateFormat } from './folder/state-file.js';
 
-/** An objective of the run's plan, as `localgrad explain` has it. */
+/** An objective of the run's plan, as shown by `localgrad explain`. */
 export interface SummaryObjective {
   readonly id: string;
   readonly role: ObjectiveRole;
@@ -13,17 +13,17 @@ export interface SummaryObjective {
   readonly weight?: number;
 }
 
-/** What a plan costs, before a step is run. */
+/** Predicted cost of a plan. */
 export interface SummaryCost {
-  /** Weights of the backbone alone: what is left after training. */
+  /** Number of weights of the backbone, which remain after training. */
   readonly backboneParameters: number;
-  /** With those of auxiliary networks. */
+  /** Number of weights, including auxiliary networks. */
   readonly trainedParameters: number;
   /** In forwards of the whole backbone; backprop: 3. Heads included. */
   readonly unitsOfWork: number;
   /** Multiply-accumulates of one training step for one image, heads and backward included. */
   readonly multiplyAccumulatesPerImage: number;
-  /** Bytes at the worst moment of a step: weights, optimizer state and batch included. */
+  /** Predicted peak bytes of a step: weights, optimizer state and batch included. */
   readonly predictedPeakBytes: number;
 }
 
@@ -37,21 +37,21 @@ export interface FileChecksum {
 export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
   /**
-   * `diverged`: training came to its end, but the network is not a result, since its test loss or one of its tensors is NaN
-   * or infinite. Such a run is not repeated, and belongs in no mean. Absent in summaries of versions that did not write it:
+   * `diverged`: training completed, but the network is not a result, since its test loss or one of its tensors is NaN
+   * or infinite. Such a run is not repeated, and is excluded from means. Absent in summaries of versions that did not write it:
    * `isDiverged` covers them.
    */
   readonly status?: 'finished' | 'diverged';
   /** Why the run counts as diverged; null otherwise. */
   readonly divergence?: string | null;
-  /** Hash of all that the result depends on; `identity.json` holds the parts. */
+  /** Hash of everything that the result depends on; `identity.json` contains the parts. */
   readonly runId: string;
   readonly config: JsonObject;
   /** TensorFlow.js backend that the run was on, e.g. `wasm`. */
   readonly backend: string;
   readonly objectives: readonly SummaryObjective[];
   readonly cost: SummaryCost;
-  /** Test accuracy of a linear probe on each module's output, in [0, 1]; null where none was asked for, or it failed. */
+  /** Test accuracy of a linear probe on each module's output, in [0, 1]; null if not requested or failed. */
   readonly probes: readonly number[] | null;
   /** Of `weights.safetensors`; missing in runs of versions that did not write it. */
   readonly weights?: FileChecksum;
@@ -64,7 +64,7 @@ export function isDiverged({ status, epochs }: Partial<Pick<RunSummary, 'status'
   return loss === null;
 }
 
-/** What a run depends on besides its config: `environment.json` in its folder. */
+/** Versions and hardware of a run: `environment.json` in its folder. */
 export interface RunEnvironment {
   readonly localgrad: string;
   readonly commit: string | null;
@@ -75,7 +75,7 @@ export interface RunEnvironment {
 const accuracy = z.number().min(0).max(1).nullable();
 const amount = z.number().min(0);
 
-/** What readers of a summary rely on. Keys beyond it are kept; losses are not checked, since they need not be finite. */
+/** Fields that readers of a summary require. Other keys are kept; losses are not checked, since they may be NaN or infinite. */
 export const summaryFormat = {
   what: 'the summary of a localgrad run',
   schema: z

@@ -24,9 +24,9 @@ import { openTrackers } from './run-trackers.js';
 import { yamlText } from './yaml/yaml-text.js';
 
 export interface AttemptOptions extends ExecuteOptions {
-  /** Its `runId` is the one under which the files of the folder know the run. */
+  /** Its `runId` is the one that the files in the folder use. */
   readonly identity: RunIdentity;
-  /** The folder as the user named it, for messages. */
+  /** The folder as given by the user, for messages. */
   readonly shownFolder: string;
   readonly run: PreparedRun;
   readonly backend: BackendHandle;
@@ -101,7 +101,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     },
   })
     .then((trained) => {
-      // All that the summary stands for reaches the disk before it does.
+      // Everything that the summary describes must reach the disk first.
       metrics.sync();
       return trained;
     })
@@ -134,12 +134,12 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   return summary;
 }
 
-/** The first observer: where another process has taken over the run, this attempt ends before it writes anything more. */
+/** The first observer: if another process has taken over the run, ends this attempt before it writes anything else. */
 function holdObserver(claim: Claim): Observer {
   return { observe: () => claim.assertHeldSync() };
 }
 
-/** Null where the features cannot be probed, which does not affect the rest of the run. */
+/** Null if the probe fails, which does not affect the rest of the run. */
 async function probe(
   { compiled, options }: PreparedRun,
   onProblem: ExecuteOptions['onProblem'],
@@ -170,7 +170,7 @@ function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['co
   };
 }
 
-/** Measured once: short runs one after another should not wait for it. */
+/** Measured once, so that a sequence of short runs does not wait for it. */
 let environment: ReturnType<typeof measurementEnvironment> | undefined;
 
 async function environmentOf({ name, device, threads }: BackendHandle): Promise<object> {

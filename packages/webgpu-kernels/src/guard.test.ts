@@ -43,7 +43,7 @@ describe('a guarded WebGPU backend', () => {
     expect(await backend.read({})).toBe('values');
   });
 
-  it('refuses a buffer that no device of its kind can hold, before it is made', () => {
+  it('rejects a buffer beyond the device limits before creating it', () => {
     const { backend, acquired } = fake();
     expect(() => backend.bufferManager.acquireBuffer(801, 0)).toThrow(
       expect.objectContaining({ code: 'out-of-memory', details: { requestedBytes: 801, limitBytes: 800 } }),
@@ -60,7 +60,7 @@ describe('a guarded WebGPU backend', () => {
     await expect(backend.read({})).rejects.toMatchObject({ code: 'backend-lost' });
   });
 
-  it('tells a full GPU from other errors, and keeps to the first', async () => {
+  it('distinguishes out-of-memory from other errors, and keeps the first error', async () => {
     const full = fake();
     full.report(new GPUOutOfMemoryError('no more'));
     full.report(new Error('a consequence'));

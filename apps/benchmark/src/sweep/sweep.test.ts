@@ -35,7 +35,7 @@ trackers: { csv: true, tensorboard: true }
 `;
 
 describe('localgrad sweep', () => {
-  it('plans, runs, tells, reports, and does nothing twice', async () => {
+  it('plans, runs, shows the status, reports, and repeats no run', async () => {
     await writeFile('small.yaml', experiment);
     const plan = await run('sweep', 'plan', 'small.yaml', '--json');
     expect(plan.exitCode, plan.stderr).toBe(0);
@@ -87,7 +87,7 @@ describe('localgrad sweep', () => {
     expect(page.match(/greedy, K = 3|mlm\(greedy\), K = 3/g)?.length).toBeGreaterThanOrEqual(2);
   });
 
-  it('notes failures, tries again, and says so in the end', async () => {
+  it('records failures, retries, and reports them at the end', async () => {
     await writeFile(
       'failing.yaml',
       experiment

@@ -54,7 +54,7 @@ describe('localgrad worker', () => {
     expect(stdout).toBe('finished 1 runs\n');
   });
 
-  it('leaves it to others where it is told to, and says what is left', async () => {
+  it('exits without waiting on request, and lists the remaining runs', async () => {
     const { tasks } = await prepare(experiment('greedy'));
     claimElsewhere(tasks[0]?.runId as string, 0);
     const { exitCode, stdout } = await run('worker', 'e.yaml', '--task', '0', '--no-wait', '--json');
@@ -114,7 +114,7 @@ describe('localgrad sweep run', () => {
     expect((await run('sweep', 'status', 'e.yaml')).exitCode).toBe(0);
   });
 
-  it('tries runs that failed for good again when it is told to', async () => {
+  it('retries runs that have failed for good with --retry-failed', async () => {
     writeFileSync('e.yaml', experiment('greedy').replace('batch: 20', 'batch: 20, learningRate: 1e30, logEvery: 1'));
     const attempts = async () => {
       const { tasks } = await readSweep('localgrad-sweeps/e');

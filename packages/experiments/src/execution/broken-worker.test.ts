@@ -73,7 +73,7 @@ describe('a worker', () => {
     expect(tasks.flatMap(({ attempts }) => attempts)).toEqual([]);
   });
 
-  it('without the file of a method gives its runs back, and finishes the others', async () => {
+  it('without the file of a method releases its runs, and finishes the others', async () => {
     const missing = join(folder, 'missing-method.mjs');
     const sweep = await prepare(['greedy', missing]);
     const { finished, error } = await work(sweep);
@@ -82,7 +82,7 @@ describe('a worker', () => {
     expect((await readSweepStatus(sweep)).counts).toMatchObject({ finished: 2, waiting: 2, failed: 0 });
   });
 
-  it('on a full disk gives runs back, and after that is fixed the same sweep goes on', async () => {
+  it('on a full disk releases its runs; the sweep resumes once there is space', async () => {
     const sweep = await prepare(['greedy', 'dgl']);
     const { write } = fileSystem;
     vi.spyOn(fileSystem, 'write').mockImplementation(async (handle, bytes, position) => {
@@ -121,7 +121,7 @@ describe('a worker', () => {
     expect((await readSweepStatus(sweep)).counts).toMatchObject({ failed: 1, waiting: 1 });
   });
 
-  it('continues where a failure cannot even be noted', async () => {
+  it('continues if a failure cannot be recorded', async () => {
     const sweep = await prepare([brokenMethod()]);
     vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error('EIO'), { code: 'EIO' }));
     const { error, messages } = await work(sweep, [0]);

@@ -41,7 +41,7 @@ ${body}
 }
 
 describe('runLocally', () => {
-  it('holds it against a run that its workers die before they can claim it', async () => {
+  it('counts a loss against a run whose workers die before they can claim it', async () => {
     const { status, messages, starts } = await runWith(`
       if (start < 4) {
         await tell({ type: 'task-start', index: 1, name: 'poison' });

@@ -14,7 +14,7 @@ export interface ShellListOptions {
   readonly runsPerJob?: number | undefined;
 }
 
-/** One command a line, for `parallel`, `xargs -P`, or a scheduler that takes commands. */
+/** One command per line, for `parallel`, `xargs -P`, or a scheduler that takes commands. */
 export function shellList({ sweep, program, cpus, tasks, runsPerJob = 1 }: ShellListOptions): string {
   const words = workerWords({ program, folder: sweep.folder }, cpus).map(quoted).join(' ');
   return inGroups(tasks, runsPerJob)
@@ -37,8 +37,8 @@ export interface KubernetesOptions extends Resources {
 
 /**
  * A Job with one completion for each index (`completionMode: Indexed`): the run's in `tasks.jsonl`; those of runs that are
- * wanted no more end at once. Pods that fail or are evicted are started again, and go on from the last checkpoint;
- * evictions are not held against them.
+ * wanted no more end at once. Pods that fail or are evicted are restarted, and resume from the last checkpoint;
+ * evictions do not count as failures.
  *
  * @throws LocalgradError `invalid-option`
  */

@@ -180,7 +180,7 @@ describe('a sweep with damaged files of one run', () => {
     },
   );
 
-  it('shows a result whose environment is damaged, and says so', async () => {
+  it('shows a result with a damaged environment, and reports the damage', async () => {
     const sweep = await prepare('a');
     const [task] = sweep.tasks;
     if (task === undefined) throw new Error('no tasks');

@@ -58,14 +58,14 @@ function writeClaim(task: SweepTask, number: number, content: object, secondsOld
 }
 
 describe('a sweep', () => {
-  it('goes seed by seed, and is read as it was written', async () => {
+  it('orders runs seed by seed, and reads back what it wrote', async () => {
     const sweep = await prepare();
     expect(sweep.tasks.map(({ name }) => name)).toEqual(['a, seed 1', 'b, seed 1', 'a, seed 2', 'b, seed 2']);
     expect(await readSweep(folder)).toEqual(sweep);
     await expect(readSweep(join(folder, 'nothing'))).rejects.toThrow(/contains no sweep.*sweep run/);
   });
 
-  it('keeps what is finished when its file grows, and refuses another experiment', async () => {
+  it('keeps finished runs when its file grows, and rejects another experiment', async () => {
     const log: string[] = [];
     await workOn({ sweep: await prepare(), execute: executor(log) });
     const larger = await prepare(
@@ -119,7 +119,7 @@ describe('a sweep', () => {
     expect([...log].sort()).toEqual(sweep.tasks.map(({ name }) => name).sort());
   });
 
-  it('tries failures again, then leaves them and goes on', async () => {
+  it('retries failed runs, then skips them and continues', async () => {
     const sweep = await prepare();
     const log: string[] = [];
     let tries = 0;
@@ -142,7 +142,7 @@ describe('a sweep', () => {
     expect(log).toEqual(['b, seed 1', 'b, seed 2']);
   });
 
-  it('goes on with harmless runs where one kills its workers', async () => {
+  it('continues with the other runs if one kills its workers', async () => {
     const sweep = await prepare();
     const [poison] = sweep.tasks as [SweepTask];
     const dead = { host: 'gone', pid: 1, startTicks: null };
@@ -180,7 +180,7 @@ describe('a sweep', () => {
     expect(study.conditions[1]?.seeds).toEqual([1, 2]);
   });
 
-  it('ends where a run fails before it can note anything', async () => {
+  it('ends if a run fails before it can record anything', async () => {
     const sweep = await prepare();
     const tried: string[] = [];
     const execute = async ({ runId }: SweepTask): Promise<TaskOutcome> => {
@@ -191,7 +191,7 @@ describe('a sweep', () => {
     expect(tried).toHaveLength((1 + sweep.retries) * sweep.tasks.length);
   });
 
-  it('counts failures that came before a run was begun', async () => {
+  it('counts failures before the start of a run', async () => {
     const sweep = await prepare();
     const execute = async (_: SweepTask, runFolder: string): Promise<TaskOutcome> => {
       await noteFailure(runFolder, 'no images');

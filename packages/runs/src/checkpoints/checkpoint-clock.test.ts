@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CheckpointClock } from './checkpoint-clock.js';
 
 describe('CheckpointClock', () => {
-  it('is due after one minute of an attempt, and then every ten', async () => {
+  it('is due after the first minute of an attempt, then every ten minutes', async () => {
     let seconds = 100;
     const clock = new CheckpointClock(() => 1000 * seconds);
     seconds = 159.9;
@@ -30,7 +30,7 @@ describe('CheckpointClock', () => {
     expect(clock.isDue()).toBe(true);
   });
 
-  it('stays due after a save that failed', async () => {
+  it('stays due after a failed save', async () => {
     let seconds = 0;
     const clock = new CheckpointClock(() => 1000 * seconds);
     seconds = 60;

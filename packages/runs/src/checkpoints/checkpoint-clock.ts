@@ -1,17 +1,17 @@
-/** Seconds of an attempt before its first checkpoint: what a process does that is lost every few minutes must not be in vain. */
+/** Seconds of an attempt before its first checkpoint; short, so that a process that is killed every few minutes makes progress. */
 const firstSeconds = 60;
-/** Seconds between two further ones. */
+/** Seconds between later checkpoints. */
 const laterSeconds = 600;
-/** Time between two checkpoints, at least, in terms of the time that one takes: saving costs 5 % at most. */
+/** Minimum time between two checkpoints, as a multiple of the time of one save: saving takes at most 5 %. */
 const leastShare = 20;
 
-/** Decides when to save besides the ends of epochs, so that long epochs and long steps lose little work. */
+/** Decides when to save within epochs, so that an interruption of a long epoch or step loses little work. */
 export class CheckpointClock {
   readonly #now: () => number;
   #last: number;
   #wait = 1000 * firstSeconds;
 
-  /** @param now milliseconds of a clock that is never set back */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
     this.#last = now();
@@ -21,7 +21,7 @@ export class CheckpointClock {
     return this.#now() - this.#last >= this.#wait;
   }
 
-  /** Measures a save, and starts the time to the next one. */
+  /** Measures a save, and restarts the interval to the next one. */
   async around(save: () => Promise<void>): Promise<void> {
     const start = this.#now();
     await save();

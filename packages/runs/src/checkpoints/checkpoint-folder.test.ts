@@ -54,7 +54,7 @@ function open(options: Partial<CheckpointFolderOptions> = {}) {
 
 const damages = ['tensors', 'description', 'version'] as const;
 
-/** As a lost disk block or another version of the program leaves a checkpoint. */
+/** Damages a checkpoint as a lost disk block or another version of the program would. */
 function damage(name: string, kind: (typeof damages)[number]): void {
   const path = join(folder, 'checkpoints', name);
   if (kind === 'tensors') truncateSync(`${path}.safetensors`, 40);
@@ -80,7 +80,7 @@ const stepsIn = (names: readonly string[]) =>
   names.flatMap((name) => (name.endsWith('.json') ? Number(name.slice(5, -5)) : []));
 
 describe('CheckpointFolder', () => {
-  it('gives back what it was given, and the newest', async () => {
+  it('restores what was saved, from the newest checkpoint', async () => {
     const { checkpoints } = open();
     expect(await checkpoints.latest()).toBeUndefined();
     await checkpoints.save(checkpoint(9), { metricsBytes: 5 });
@@ -91,7 +91,7 @@ describe('CheckpointFolder', () => {
     expect(latest?.tensors).toEqual(checkpoint(10).tensors);
   });
 
-  it('keeps the last ones, and the best where asked to', async () => {
+  it('keeps the newest checkpoints, and the best one on request', async () => {
     const { checkpoints, names } = open({ keepLast: 1, keepBest: true });
     for (const [step, accuracy] of [
       [1, 0.5],
@@ -101,14 +101,14 @@ describe('CheckpointFolder', () => {
     ] as const) {
       await checkpoints.save(checkpoint(step, accuracy), { metricsBytes: 0 });
     }
-    // In the middle of an epoch the network is not the one that was tested.
+    // Within an epoch the network differs from the one that was tested.
     await checkpoints.save(checkpoint(5, 0.99, 2), { metricsBytes: 0 });
     expect(names()).toEqual(
       ['00000002', '00000005'].flatMap((step) => [`step-${step}.json`, `step-${step}.safetensors`]),
     );
   });
 
-  it('notices every changed or missing byte, names the file, and takes the one before', async () => {
+  it('detects every changed or missing byte, names the file, and falls back to the previous checkpoint', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom('step-00000002.json', 'step-00000002.safetensors'),
@@ -121,13 +121,13 @@ describe('CheckpointFolder', () => {
           await checkpoints.save(checkpoint(2), { metricsBytes: 2 });
           const path = join(folder, 'checkpoints', file);
           const bytes = readFileSync(path);
-          // The newline that ends the description is no part of it.
+          // The newline at the end of the description is not checked.
           const at = Math.floor(share * (bytes.length - 1));
           if (damage === 'truncate') truncateSync(path, at);
           else writeFileSync(path, Buffer.from(bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))));
           const latest = await checkpoints.latest();
           if (latest?.progress.step === 2) {
-            // White space between the parts of the description says nothing.
+            // White space between the parts of the description has no meaning.
             expect(file.endsWith('.json') && damage === 'flip').toBe(true);
             expect(latest.progress).toEqual(checkpoint(2).progress);
             return;
@@ -141,7 +141,7 @@ describe('CheckpointFolder', () => {
     );
   });
 
-  it('passes over tensors without description, and removes what a killed process left', async () => {
+  it('skips tensors without a description, and removes leftovers of a killed process', async () => {
     const { checkpoints, names } = open();
     await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     const part = join(folder, 'checkpoints', 'step-00000002.safetensors');
@@ -153,7 +153,7 @@ describe('CheckpointFolder', () => {
     expect(names()).toHaveLength(4);
   });
 
-  it('keeps what a run saves that starts over beside later checkpoints that cannot be used', async () => {
+  it('keeps the checkpoints of a run that starts over, despite unusable checkpoints of later steps', async () => {
     const before = open({ keepBest: true });
     for (const step of [90, 100]) await before.checkpoints.save(checkpoint(step, 0.9), { metricsBytes: 1 });
     for (const step of [90, 100]) damage(nameOf(step), 'version');
@@ -169,7 +169,7 @@ describe('CheckpointFolder', () => {
     expect(stepsIn(names())).toEqual([10, 30, 40]);
   });
 
-  it('keeps the last and the best that can be used, whatever is damaged between two attempts', async () => {
+  it('keeps the last and the best usable checkpoint, whichever is damaged between two attempts', async () => {
     const save = fc.record({ stride: fc.integer({ min: 1, max: 3 }), accuracy: fc.integer({ min: 0, max: 4 }) });
     const attempt = fc.record({
       damaged: fc.array(fc.tuple(fc.nat(3), fc.constantFrom(...damages)), { maxLength: 3 }),
@@ -182,7 +182,7 @@ describe('CheckpointFolder', () => {
         fc.array(attempt, { minLength: 2, maxLength: 4 }),
         async (keepLast, keepBest, attempts) => {
           rmSync(join(folder, 'checkpoints'), { recursive: true, force: true });
-          /** Accuracies of what is whole; an accuracy of 0 stands for a checkpoint within an epoch. */
+          /** Accuracies of the complete checkpoints; an accuracy of 0 stands for a checkpoint within an epoch. */
           const whole = new Map<number, number>();
           const newestFirst = () => [...whole.keys()].sort((a, b) => b - a);
           for (const { damaged, saves } of attempts) {
@@ -218,7 +218,7 @@ describe('CheckpointFolder', () => {
     );
   });
 
-  it('uses one that its keeper objects to only where there is no other, and never counts it as one to keep', async () => {
+  it('uses a checkpoint with an objection only if there is no other, and never counts it as one to keep', async () => {
     const { checkpoints } = open();
     for (const step of [10, 20, 30]) await checkpoints.save(checkpoint(step), { metricsBytes: step });
     const short = (bytes: number) => (notes: { metricsBytes: number }) =>
@@ -238,7 +238,7 @@ describe('CheckpointFolder', () => {
     expect(stepsIn(second.names())).toEqual([20, 35]);
   });
 
-  it('refuses checkpoints of another run and of another version', async () => {
+  it('rejects checkpoints of another run or another version', async () => {
     const { checkpoints } = open();
     await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     const other = open({ runId: 'other' });
@@ -262,7 +262,7 @@ describe('CheckpointFolder', () => {
     expect(problems).toEqual([expect.stringMatching(message)]);
   });
 
-  it('leaves files alone that it did not name', async () => {
+  it('does not touch files that it did not write', async () => {
     const { checkpoints, names } = open({ keepLast: 1 });
     await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     const foreign = ['best_model.pt', 'step-1.json', 'step-00000001.txt', 'step-0000000001.json', 'a.partial'];
@@ -276,7 +276,7 @@ describe('CheckpointFolder', () => {
 describe('CheckpointFolder of several attempts', () => {
   const refusal = new Error('taken over');
 
-  it('prefers the newest attempt, and removes what earlier ones left', async () => {
+  it('prefers the newest attempt, and removes the checkpoints of earlier ones', async () => {
     const first = open({ attempt: 1 });
     for (const step of [10, 20, 30]) await first.checkpoints.save(checkpoint(step), { metricsBytes: 1 });
     const second = open({ attempt: 2 });
@@ -291,7 +291,7 @@ describe('CheckpointFolder of several attempts', () => {
   });
 
   it.each(['tensors', 'description', 'cleaning'] as const)(
-    'touches nothing of a successor when it wakes after a sleep before %s',
+    'does not touch the files of its successor when it wakes up before %s',
     async (sleepsBefore) => {
       let isTakenOver = false;
       let checks = 0;
@@ -315,7 +315,7 @@ describe('CheckpointFolder of several attempts', () => {
     },
   );
 
-  it('touches nothing of a successor even if it slept after the last check, and then cleans up', async () => {
+  it('does not touch the files of its successor even if it slept after the last check, and then cleans up', async () => {
     const successor = open({ attempt: 2, keepLast: 1 });
     const { rename } = fileSystem;
     let isAsleep = false;
@@ -339,7 +339,7 @@ describe('CheckpointFolder of several attempts', () => {
     expect((await open({ attempt: 3 }).checkpoints.latest())?.tensors).toEqual(checkpoint(25).tensors);
   });
 
-  it('resumes from checkpoints of versions that did not number attempts', async () => {
+  it('resumes from checkpoints of versions without attempt numbers', async () => {
     await open().checkpoints.save(checkpoint(7), { metricsBytes: 1 });
     const next = open({ attempt: 4, keepLast: 1 });
     expect((await next.checkpoints.latest())?.progress.step).toBe(7);

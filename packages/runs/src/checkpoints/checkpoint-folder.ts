@@ -10,21 +10,21 @@ import { type CheckpointName, checkpointFile, checkpointName, oldestFirst } from
 import { type CheckpointDescription, checkpointFormatVersion, describe, readDescription } from './description.js';
 
 export interface CheckpointFolderOptions {
-  /** Hash of the run's resolved config: checkpoints of other runs are refused. */
+  /** Hash of the run's resolved config: checkpoints of other runs are rejected. */
   readonly runId: string;
-  /** How many of the newest usable checkpoints are kept. Default 2: if one is damaged, there is another before it. */
+  /** How many of the newest usable checkpoints are kept. Default 2: if the last one is damaged, the previous one is used. */
   readonly keepLast?: number;
   /** Also keep the one with the best test accuracy. Default false. */
   readonly keepBest?: boolean;
-  /** Number of the attempt that writes here. It is part of file names, and nothing of later attempts is touched. Default 0. */
+  /** Number of the attempt that writes here. Part of the file names; checkpoints of later attempts are never touched. Default 0. */
   readonly attempt?: number;
   /** Throws if another attempt has taken the run over. Called before every change that others can see. */
   readonly assertHeld?: () => Promise<void>;
-  /** Receives what is wrong with checkpoints that cannot be used, with the file's name. */
+  /** Called with the problem of each unusable checkpoint, including the file name. */
   readonly onProblem?: (message: string) => void;
 }
 
-/** A checkpoint with what its keeper wrote beside it. */
+/** A checkpoint with the notes that were saved with it. */
 export interface StoredCheckpoint<Notes> extends TrainingCheckpoint {
   readonly name: string;
   readonly notes: Notes;
@@ -39,7 +39,7 @@ export class CheckpointFolder<Notes = null> {
   readonly #folder: string;
   readonly #options: CheckpointFolderOptions;
   readonly #attempt: number;
-  /** By name, so that checkpoints are not read again at each save. */
+  /** Cached by name, so that a save does not read all checkpoints again. */
   readonly #standings = new Map<string, Standing>();
 
   constructor(folder: string, options: CheckpointFolderOptions) {
@@ -49,9 +49,9 @@ export class CheckpointFolder<Notes = null> {
   }
 
   /**
-   * Removes older checkpoints that need not be kept, and those of later steps, which training went back behind.
+   * Removes older checkpoints beyond the retention limit, and checkpoints of later steps if training went back.
    *
-   * @param notes plain data that the keeper wants back
+   * @param notes plain data that is returned with the checkpoint
    */
   async save({ progress, tensors }: TrainingCheckpoint, notes: Notes): Promise<void> {
     await createFolder(this.#folder);
@@ -74,9 +74,9 @@ export class CheckpointFolder<Notes = null> {
   }
 
   /**
-   * The newest checkpoint that is whole; undefined if there is none. Damaged ones are reported and skipped.
+   * The newest complete checkpoint; undefined if there is none. Damaged ones are reported and skipped.
    *
-   * @param objectionTo why a whole one should not be used, by its notes; it is used only if there is no other
+   * @param objectionTo returns why a complete checkpoint should not be used, by its notes; it is then used only if there is no other
    */
   async latest(
     objectionTo: (notes: Notes) => string | undefined = () => undefined,
@@ -107,7 +107,7 @@ export class CheckpointFolder<Notes = null> {
     return latest;
   }
 
-  /** Removes all checkpoints, up to those of this attempt: of a run that starts over, or has finished. */
+  /** Removes all checkpoints up to this attempt, when a run starts over or has finished. */
   async clear(): Promise<void> {
     await this.#options.assertHeld?.();
     this.#standings.clear();
@@ -143,7 +143,7 @@ export class CheckpointFolder<Notes = null> {
     return join(this.#folder, `${name}.${extension}`);
   }
 
-  /** Oldest first. Those of later attempts are not this one's business. */
+  /** Oldest first, without those of later attempts. */
   async #candidates(): Promise<CheckpointName[]> {
     const files = (await namesIn(this.#folder)).map(checkpointFile);
     return files
@@ -152,19 +152,19 @@ export class CheckpointFolder<Notes = null> {
       .sort(oldestFirst);
   }
 
-  /** Keeps what the options say of the checkpoints up to the one just saved, and nothing else. */
+  /** Applies the retention options to the checkpoints up to the one just saved. */
   async #clean(saved: CheckpointName): Promise<void> {
     const { keepLast = 2, keepBest = false } = this.#options;
     const kept = new Set<string>();
     let best: { name: string; accuracy: number } | undefined;
     for (const candidate of (await this.#candidates()).reverse()) {
-      // Training that went back behind a checkpoint could not use it, or will make another one.
+      // If training went back to an earlier step, the later checkpoint was unusable or will be replaced.
       if (candidate.step > saved.step || kept.has(candidate.name)) continue;
       if (kept.size >= Math.max(1, keepLast) && !keepBest) break;
       const { isUsable, testAccuracy } = await this.#standingOf(candidate);
       if (!isUsable) continue;
       if (kept.size < Math.max(1, keepLast)) kept.add(candidate.name);
-      // The first of equally good ones.
+      // The first one in case of a tie.
       if (testAccuracy !== undefined && testAccuracy >= (best?.accuracy ?? 0)) {
         best = { name: candidate.name, accuracy: testAccuracy };
       }
@@ -173,7 +173,7 @@ export class CheckpointFolder<Notes = null> {
     await removeCheckpoints(this.#folder, this.#attempt, kept);
   }
 
-  /** One that cannot be used must not take the place of one that can. Bytes of tensors are counted here, not checked. */
+  /** An unusable checkpoint must not displace a usable one. Checks only the size of the tensor file, not its checksum. */
   async #standingOf(candidate: CheckpointName): Promise<Standing> {
     const known = this.#standings.get(candidate.name);
     if (known !== undefined) return known;
@@ -191,8 +191,8 @@ export class CheckpointFolder<Notes = null> {
 }
 
 /**
- * Removes the checkpoints of attempts up to `attempt`, also those that a killed process left incomplete, and the folder if
- * nothing is left in it. Other files stay.
+ * Removes the checkpoints of attempts up to `attempt`, also incomplete ones of a killed process, and the folder if it is then
+ * empty. Does not touch other files.
  */
 export async function removeCheckpoints(
   folder: string,
@@ -204,7 +204,7 @@ export async function removeCheckpoints(
     if (parsed === undefined || parsed.of.attempt > attempt) return [];
     return parsed.kind !== 'partial' && kept.has(parsed.of.name) ? [] : [{ file, ...parsed }];
   });
-  // Descriptions first: tensors without one are no checkpoint.
+  // Descriptions first: tensors without a description do not count as a checkpoint.
   files.sort((a, b) => Number(b.kind === 'description') - Number(a.kind === 'description'));
   for (const { file } of files) await removeFile(join(folder, file));
   if (kept.size > 0) return;
@@ -215,7 +215,7 @@ export async function removeCheckpoints(
   }
 }
 
-/** Whether training can resume from a checkpoint, and how good its network is, where it was tested. */
+/** Whether training can resume from a checkpoint, and its test accuracy, if it was tested. */
 interface Standing {
   readonly isUsable: boolean;
   readonly testAccuracy?: number | undefined;
@@ -224,7 +224,7 @@ interface Standing {
 const rejected: Standing = { isUsable: false };
 
 function standingWith({ batchesDone, records }: TrainingProgress): Standing {
-  // Within an epoch the network is not the one that was tested.
+  // Within an epoch the network differs from the one that was tested.
   return { isUsable: true, testAccuracy: batchesDone === 0 ? records.at(-1)?.testAccuracy : undefined };
 }
 

@@ -1,5 +1,5 @@
 /**
- * A checkpoint by its file name: `step-00000120-000003`, made at step 120 by the third attempt at the run. Names of earlier
+ * A checkpoint's file name: `step-00000120-000003` was saved at step 120 by the third attempt at the run. Names of earlier
  * versions have no attempt; it is then 0.
  */
 export interface CheckpointName {
@@ -13,7 +13,7 @@ export function checkpointName(step: number, attempt: number): CheckpointName {
   return { name: `step-${String(step).padStart(8, '0')}${suffix}`, step, attempt };
 }
 
-/** A file of a checkpoint; undefined for other files, which are somebody else's. */
+/** A file of a checkpoint; undefined for other files, which are not localgrad's. */
 export function checkpointFile(
   file: string,
 ): { readonly of: CheckpointName; readonly kind: 'description' | 'tensors' | 'partial' } | undefined {
@@ -21,12 +21,12 @@ export function checkpointFile(
   if (match === null) return undefined;
   const [, step, attempt, extension, partial] = match;
   const of = checkpointName(Number(step), Number(attempt ?? 0));
-  // Names that are not what this program writes, e.g. with more zeros.
+  // Names that this program does not write, e.g. with more zeros.
   if (!file.startsWith(`${of.name}.`)) return undefined;
   return { of, kind: partial !== undefined ? 'partial' : extension === 'json' ? 'description' : 'tensors' };
 }
 
-/** Later attempts come after earlier ones: an attempt that went back to an earlier step had a reason. */
+/** Later attempts come after earlier ones: an attempt may go back to an earlier step. */
 export function oldestFirst(a: CheckpointName, b: CheckpointName): number {
   return a.attempt - b.attempt || a.step - b.step;
 }

@@ -16,7 +16,7 @@ export interface CheckpointDescription<Notes> {
 const amount = z.number().min(0);
 const count = z.int().min(0);
 
-/** Keys beyond it are kept. */
+/** Unknown keys are kept. */
 const schema = z.looseObject({
   formatVersion: z.literal(checkpointFormatVersion),
   runId: z.string(),
@@ -34,12 +34,12 @@ const schema = z.looseObject({
   notes: z.unknown(),
 });
 
-/** A description as text, with a checksum of everything in it. */
+/** Serializes a description, with a checksum of its content. */
 export function describe<Notes>(description: CheckpointDescription<Notes>): string {
   return `${JSON.stringify({ sha256: sha256(canonicalJson(description)), ...description }, null, 1)}\n`;
 }
 
-/** @returns the description, or what is wrong with it */
+/** @returns the description, or its problem */
 export function readDescription<Notes>(text: string): CheckpointDescription<Notes> | { readonly problem: string } {
   let value: unknown;
   try {

@@ -2,7 +2,7 @@ import { augmentations, type DatasetSplits, type ImageDataset } from '@localgrad
 import { configError } from './config-error.js';
 import type { RunConfig } from './run-config.js';
 
-/** Sizes that must fit the images. @throws LocalgradError about `batch` or `augment` */
+/** Checks the options that depend on the image size and count. @throws LocalgradError about `batch` or `augment` */
 export function checkImages({ batch, augment }: RunConfig, { train }: DatasetSplits): void {
   if (batch > train.size) {
     throw configError('batch', `${batch}; allowed: integers from 1 to ${train.size}, the number of training images.`);

@@ -6,20 +6,20 @@ import { keyErrorOf } from './option-keys.js';
 import { type NameOptions, resolveNames } from './resolve-names.js';
 import type { RunConfig } from './run-config.js';
 
-/** Each key with an expression, and how it is resolved without images or a backend. */
+/** How the expression of each key is resolved, without images or a backend. */
 const checks: Readonly<
   Record<'method' | 'backbone' | 'dataset' | 'optimizer' | 'schedule', (config: RunConfig, catalog: Catalog) => void>
 > = {
   method: ({ method }, catalog) => void catalog.method(method),
   backbone: ({ backbone, width }, catalog) => void catalog.backbone(backbone, { width }),
-  // A data set is read when it is created: only its name is looked up.
+  // Creating a data set reads its files, so only the name is looked up.
   dataset: () => {},
   optimizer: (config, catalog) => optimizerOf(config, catalog).dispose(),
   schedule: (config, catalog) => void scheduleOf(config, catalog),
 };
 
 /**
- * Resolves every name and expression of a config once, so that a wrong one is found before anything runs.
+ * Resolves every name and expression of a config once, so that an invalid one is reported before anything runs.
  *
  * @throws LocalgradError with the config's key
  */

@@ -6,10 +6,10 @@ import type { NameOptions } from './resolve-names.js';
 import type { RunConfig } from './run-config.js';
 
 /**
- * Finds what would end a run, without training: names, expressions, sizes, the plan, initial weights. Needs a running
- * backend, where weights are created for a moment.
+ * Validates a run without training: names, expressions, sizes, the plan, initial weights. Needs a running backend, on which
+ * weights are created temporarily.
  *
- * @throws LocalgradError about one key of the config where it is to blame
+ * @throws LocalgradError with the key of the config, if one is the cause
  */
 export async function checkRun(config: RunConfig, data: DatasetSplits, names: NameOptions = {}): Promise<void> {
   await checkNames(config, names);

@@ -1,9 +1,9 @@
 import { type ErrorCode, LocalgradError } from '@localgrad/core';
 
-/** What is wrong with one key of a config. */
+/** The problem of one key of a config. */
 export interface ConfigProblem {
   readonly key: string;
-  /** Without the key: callers name the flag, or the place in the file, that it came from. */
+  /** Without the key: callers add the flag or the place in the file. */
   readonly problem: string;
 }
 

@@ -3,15 +3,15 @@ import { resolve } from 'node:path';
 import { type JsonObject, parseExpression } from '@localgrad/core';
 import { isFolderPath } from '@localgrad/image-data';
 
-/** A folder of images that stands where the name of a data set does. */
+/** A folder of images, given in place of a data set name. */
 export interface ImageFolder {
-  /** Absolute. */
+  /** Absolute path. */
   readonly folder: string;
   readonly options: JsonObject;
 }
 
 /**
- * The folder that a data-set expression names: `./photos`, `"./my photos"(holdOut: 0.1)`; undefined where it names something
+ * The folder that a data-set expression names: `./photos`, `"./my photos"(holdOut: 0.1)`; undefined if it names something
  * else. Paths of files are modules of the project.
  */
 export function imageFolderOf(expression: string, project: string = process.cwd()): ImageFolder | undefined {

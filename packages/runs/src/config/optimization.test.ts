@@ -35,11 +35,11 @@ describe('optimizerOf', () => {
     expect(optimizer(config)).toMatchObject(expected);
   });
 
-  it('passes no options of sgd to other optimizers', () => {
+  it('does not pass sgd options to other optimizers', () => {
     expect(optimizer({ optimizer: 'own' })).toEqual({ learningRate: 0.1 });
   });
 
-  it('rejects options that would have no effect, and those that are set twice', () => {
+  it('rejects options without an effect, and options that are set twice', () => {
     expect(() => optimizer({ optimizer: 'own', weightDecay: 0.1 })).toThrow(
       "weightDecay: belongs to optimizer 'sgd' and has no effect on 'own'. Options of 'own' go into its expression: \"own(weightDecay: 0.1)\".",
     );
@@ -63,7 +63,7 @@ describe('scheduleOf', () => {
     expect(schedule(config)).toEqual(expected);
   });
 
-  it.each(['constant', 'stepDecay', 'epochCosine'])('rejects a warm-up with %s, which has none', (name) => {
+  it.each(['constant', 'stepDecay', 'epochCosine'])('rejects a warm-up with %s, which does not support it', (name) => {
     expect(() => schedule({ schedule: name, warmup: 0.1 })).toThrow(
       `warmup: schedule '${name}' has no warm-up; allowed with: cosine.`,
     );
@@ -84,7 +84,7 @@ describe('checkNames', () => {
     });
   });
 
-  it('accepts what a catalog of the caller knows', async () => {
+  it("accepts names from the caller's catalog", async () => {
     const config = runConfigSchema.parse({ optimizer: 'own' });
     await checkNames(config, { catalog });
     await expect(checkNames(config, { catalog: createCatalog({}) })).rejects.toThrow(/^method: 'dgl': Unknown method/);

@@ -3,11 +3,11 @@ import { configError } from './config-error.js';
 import type { RunConfig } from './run-config.js';
 
 interface Origin {
-  /** Key of the config that a library function's option comes from. */
+  /** Config key from which an option of a library function is taken. */
   readonly key: keyof RunConfig;
-  /** What the allowed values are. */
+  /** The allowed values, in words. */
   readonly of?: string;
-  /** The option comes from the key even where the config does not have it. */
+  /** Whether the option comes from this key even if the config does not set it. */
   readonly isRequired?: boolean;
 }
 
@@ -24,7 +24,7 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['data set folder', { key: 'dataFolder', isRequired: true }],
 ]);
 
-/** Does something with a config. Errors about options of the functions behind it become errors about the config's keys. */
+/** Runs `body` with a config, and translates errors about options of library functions into errors about config keys. */
 export async function inTermsOfKeys<Result>(
   config: Partial<RunConfig>,
   act: () => Result | Promise<Result>,
@@ -36,7 +36,7 @@ export async function inTermsOfKeys<Result>(
   }
 }
 
-/** An error about a library function's option as one about the key that it comes from; undefined for other errors. */
+/** Translates an error about an option into one about its config key; undefined for other errors. */
 export function keyErrorOf(error: unknown, config: Partial<RunConfig>): LocalgradError | undefined {
   if (!LocalgradError.isInstance(error) || error.code !== 'invalid-option') return undefined;
   const { where, option, allowed } = error.details;

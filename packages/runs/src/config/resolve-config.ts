@@ -3,9 +3,9 @@ import { explainIssues } from '../yaml/issues.js';
 import { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './run-config.js';
 
 /**
- * Fills in the defaults of a config that a program writes.
+ * Fills in the defaults of a config from a program.
  *
- * @throws LocalgradError `invalid-option` that names every wrong key, its value and what is allowed
+ * @throws LocalgradError `invalid-option` that lists every invalid key with its value and the allowed ones
  */
 export function resolveConfig(input: RunConfigInput): RunConfig {
   const parsed = runConfigSchema.safeParse(input);

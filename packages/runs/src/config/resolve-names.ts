@@ -14,7 +14,7 @@ export interface NameOptions extends ProjectOptions {
   readonly catalog?: Catalog | undefined;
 }
 
-/** A catalog that knows all names of a config, and the packages and files behind them. @throws LocalgradError */
+/** A catalog with all names of a config, and the packages and files that they refer to. @throws LocalgradError */
 export function resolveNames(config: CatalogRequest, options: NameOptions = {}): Promise<ProjectCatalog> {
   const { catalog = standardCatalog, project } = options;
   const { method, backbone, optimizer, schedule } = config;

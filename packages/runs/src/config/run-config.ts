@@ -5,7 +5,7 @@ const count = z.int().min(1);
 const rate = z.number().min(0);
 const augmentationNames = Object.keys(augmentations) as [keyof typeof augmentations];
 
-/** Everything that a run depends on. The keys are the same in YAML files and, in kebab-case, as flags. */
+/** All settings of a run. The keys are the same in YAML files and, in kebab-case, as flags. */
 export const runConfigSchema = z.strictObject({
   method: z.string().default('dgl').describe('method expression, e.g. "dgl" or "dgl(head: 1c2f)"'),
   backbone: z
@@ -75,9 +75,9 @@ export const runConfigSchema = z.strictObject({
   logEvery: count.default(20).describe('number of steps between readings of the losses'),
 });
 
-/** A run, resolved: every default is filled in. */
+/** A resolved config: every default is filled in. */
 export type RunConfig = z.output<typeof runConfigSchema>;
-/** What a user writes: any part of it. */
+/** A config as the user writes it: every key is optional. */
 export type RunConfigInput = z.input<typeof runConfigSchema>;
 
 export const runConfigKeys = Object.keys(runConfigSchema.shape) as readonly (keyof RunConfig)[];

@@ -5,7 +5,7 @@ import { runConfigKeys, runConfigSchema } from './run-config.js';
 /**
  * Reads a run's YAML file. Defaults are not filled in.
  *
- * @throws LocalgradError `invalid-data`, with `file:line:column` before everything that is wrong
+ * @throws LocalgradError `invalid-data`, that lists every problem with `file:line:column`
  */
 export async function readRunFile(file: string): Promise<Record<string, unknown>> {
   return parseRunFile(await readText(file), file);

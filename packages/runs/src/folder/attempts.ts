@@ -10,8 +10,8 @@ import { parseState } from './state-file.js';
 /**
  * How an attempt ended. Attempts of killed processes have no end.
  *
- * - `lost`: its process was killed before it could claim the run, which another one noted
- * - `reset`: no attempt, but the wish that those before it be forgotten
+ * - `lost`: its process was killed before it could claim the run; recorded by another process
+ * - `reset`: not an attempt; earlier attempts no longer count
  */
 export type AttemptOutcome = (typeof outcomes)[number];
 
@@ -22,26 +22,26 @@ export interface Attempt {
   readonly number: number;
   readonly owner: ProcessIdentity;
   readonly startedAt: string;
-  /** Step of the last checkpoint that this attempt made. */
+  /** Step of the last checkpoint of this attempt. */
   readonly checkpointStep?: number;
   readonly outcome?: AttemptOutcome;
-  /** Why it failed. */
+  /** Message of its failure. */
   readonly message?: string;
-  /** Its process lives, or gave a sign of life not long ago. */
+  /** Its process is alive, or has sent a recent heartbeat. */
   readonly isActive: boolean;
 }
 
 export interface ClaimContent extends Omit<Attempt, 'number' | 'isActive'> {
   /** Distinguishes claims of one process. */
   readonly key?: string;
-  /** How long the claim lasts without a sign of life, if that is more than others would wait: its steps are long. */
+  /** Seconds for which the claim stays valid without a heartbeat, if its long steps need more than the default. */
   readonly lifetimeSeconds?: number;
 }
 
 export interface ClaimOptions {
-  /** Seconds between two signs of life. Default 5. */
+  /** Seconds between two heartbeats. Default 5. */
   readonly heartbeatSeconds?: number;
-  /** A claim of another host without a sign of life for so long is taken over. Default 60. */
+  /** Seconds without a heartbeat after which a claim of another host is taken over. Default 60. */
   readonly staleSeconds?: number;
 }
 
@@ -59,10 +59,10 @@ const claimFormat = {
   }),
 };
 
-/** A claim that cannot be read, e.g. after a power failure, is one of a process that nothing is known of. */
+/** Stands for a claim that cannot be read, e.g. after a power failure: nothing is known of its process. */
 const unknownOwner: ProcessIdentity = { host: '', pid: 0, startTicks: null };
 
-/** Claims that this process has given back, also where the file could not be made to say so: on a full disk. */
+/** Claims that this process has released, even if the file could not be updated because the disk is full. */
 const released = new Set<string>();
 
 export function noteReleased(file: string, isReleased: boolean): void {
@@ -89,7 +89,7 @@ export async function listAttempts(
 
 async function readClaim(file: string): Promise<ClaimContent> {
   const text = await readIfThere(file);
-  // Taken away by hand while it was read.
+  // Removed by the user while it was read.
   if (text === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
   try {
     const {
@@ -123,17 +123,17 @@ async function isFresh(
   const sign = await modifiedAt(file);
   // Both times are of the same clock, the file server's, whatever this machine's says.
   const now = await serverTime(folder);
-  // A time in the future is no sign of life either: a live owner's next one would have corrected it.
+  // A time in the future does not count either: the next heartbeat of a live owner would have corrected it.
   return sign !== undefined && Math.abs(now - sign) < 1000 * Math.max(staleSeconds, lifetimeSeconds);
 }
 
-/** In milliseconds. Where nothing can be written, e.g. by somebody who only reads, this machine's clock has to do. */
+/** Milliseconds. Falls back to this machine's clock if the folder is read-only. */
 async function serverTime(folder: string): Promise<number> {
   const clock = join(folder, `clock.${randomUUID()}`);
   try {
     const handle = await fileSystem.open(clock, 'wx');
     await fileSystem.write(handle, Buffer.from('.'), 0).finally(() => fileSystem.close(handle));
-    // Where somebody has taken it for a leftover: once more.
+    // Try again if another process removed it as a leftover.
     return (await modifiedAt(clock)) ?? (await serverTime(folder));
   } catch {
     return Date.now();

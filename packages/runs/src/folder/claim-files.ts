@@ -25,8 +25,8 @@ export function highestClaimSync(folder: string): number {
 }
 
 /**
- * Removes what killed processes left half written in a run's folder. Files that are still being written are younger than
- * the one that is compared with, or not much older.
+ * Removes half-written files of killed processes from a run folder. Files that are still being written are younger than
+ * the reference file, or not much older.
  */
 export async function removeLeftovers(runFolder: string, newest: string, leastSecondsOlder: number): Promise<void> {
   const { mtimeMs } = await fileSystem.stat(newest);
@@ -40,14 +40,14 @@ export async function removeLeftovers(runFolder: string, newest: string, leastSe
   }
 }
 
-/** Only files that localgrad named: a `film.partial` in a run's folder belongs to the user. */
+/** Only file names of localgrad: a `film.partial` in a run's folder belongs to the user. */
 function isLeftover(name: string, isClaims: boolean): boolean {
   const [, base = ''] = /^(.+)\.[0-9a-f-]+\.partial$/.exec(name) ?? [];
   if (isClaims) return /^(draft|clock)\.[0-9a-f-]+$/.test(name) || isClaim(base);
   return base === markerName || everyRunFiles.includes(base);
 }
 
-/** Only names that localgrad gives: a `1.json` beside `000001.json` is no claim. */
+/** Only names that localgrad writes: a `1.json` beside `000001.json` is no claim. */
 function isClaim(name: string): boolean {
   return /^\d{6,}\.json$/.test(name) && claimFile(Number.parseInt(name, 10)) === name;
 }

@@ -5,8 +5,8 @@ import { readIfThere, removeFile, syncFile, writeSynced } from './files.js';
 import { explainWriteError } from './write-errors.js';
 
 /**
- * Creates a claim, which only one process can do. Unlike a rename, a hard link never replaces a file; unlike an exclusive
- * create, it brings the content along. File systems without hard links (exFAT, SMB, many FUSE mounts) get an exclusive
+ * Creates a claim; only one process can succeed. Unlike a rename, a hard link never replaces a file; unlike an exclusive
+ * create, it includes the content. File systems without hard links (exFAT, SMB, many FUSE mounts) get an exclusive
  * create: a process that is killed between its two steps leaves an empty claim, which lasts until it is stale.
  *
  * @returns false if another process was faster
@@ -20,9 +20,9 @@ export async function publishClaim(folder: string, file: string, text: string): 
     return true;
   } catch (error) {
     const code = codeOf(error);
-    // Over a network, an answer that was lost makes the second try fail although the first one succeeded.
+    // Over a network, a lost response makes the retry fail although the first attempt succeeded.
     if (code === 'EEXIST') return (await readIfThere(file)) === text;
-    // This process slept for so long that its draft was taken for a leftover.
+    // This process slept so long that its draft was removed as a leftover.
     if (code === 'ENOENT') return false;
     if (isUnsupported(error, ['EPERM', 'EMLINK', 'EXDEV'])) return await createExclusively(file, text);
     throw explainWriteError(file, error);
@@ -37,13 +37,13 @@ async function createExclusively(file: string, text: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
-    // The name was free, and so the file is this process's.
+    // The name was free, so the file belongs to this process.
     await removeFile(file).catch(() => {});
     throw explainWriteError(file, error);
   }
 }
 
-/** Replaces the content of a file that exists: a full disk takes no new file, but mostly a few more bytes in an old one. */
+/** Overwrites an existing file: a full disk rejects new files, but usually accepts a few more bytes in an existing one. */
 export async function overwrite(file: string, text: string): Promise<void> {
   const bytes = Buffer.from(text);
   const handle = await fileSystem.open(file, 'r+');

@@ -55,7 +55,7 @@ async function deadOwner() {
 }
 
 describe('Claim', () => {
-  it('is had by one of many', async () => {
+  it('is acquired by exactly one of many', async () => {
     const claims = await Promise.all(Array.from({ length: 20 }, () => Claim.acquire(folder)));
     const held = claims.filter((claim) => claim !== undefined);
     expect(held).toHaveLength(1);
@@ -66,7 +66,7 @@ describe('Claim', () => {
     await next?.release('finished');
   });
 
-  it('is taken over at once from a process of this machine that is gone', async () => {
+  it('is taken over immediately from a dead process of this machine', async () => {
     writeClaim(1, { owner: await deadOwner() });
     expect((await readRunState(folder)).status).toBe('interrupted');
     const claim = await Claim.acquire(folder);
@@ -74,14 +74,14 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('is taken over from another machine when it gave no sign of life for long', async () => {
+  it('is taken over from another machine after a long time without a heartbeat', async () => {
     writeClaim(1, { owner: elsewhere }, 30);
     expect(await Claim.acquire(folder)).toBeUndefined();
     expect((await readRunState(folder)).status).toBe('running');
     writeClaim(1, { owner: elsewhere }, 90);
     const claim = await Claim.acquire(folder);
     expect(claim?.attempt).toBe(2);
-    // Should the other have slept only: it finds out before it writes anything.
+    // If the other process only slept, it notices before it writes anything.
     writeClaim(3, { owner: elsewhere });
     expect(claim?.isTakenOver).toBe(false);
     await expect(claim?.assertHeld()).rejects.toThrow(/Attempt 2 .* taken over by attempt 3/);
@@ -90,23 +90,23 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('gives signs of life, which the file server stamps', async () => {
+  it('sends heartbeats with the time stamp of the file server', async () => {
     const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.02 });
     const old = new Date(Date.now() - 90_000);
     utimesSync(fileOf(1), old, old);
     await vi.waitFor(() => expect(Date.now() - statSync(fileOf(1)).mtimeMs).toBeLessThan(30_000));
     expect(await listAttempts(folder)).toMatchObject([{ owner: thisProcess(), isActive: true }]);
-    // A heartbeat notices by itself that it comes too late.
+    // A heartbeat detects that it is too late.
     writeClaim(2, { owner: elsewhere });
     await vi.waitFor(() => expect(claim?.isTakenOver).toBe(true));
     await claim?.release('stopped');
     expect((await listAttempts(folder))[0]).toMatchObject({ outcome: 'stopped' });
   });
 
-  it('looks whether it is still held before it is too late, without waiting', async () => {
+  it('checks ownership synchronously before others may take over', async () => {
     const claim = await Claim.acquire(folder);
     writeClaim(2, { owner: elsewhere });
-    // Too early for anybody to take over: the folder need not be looked at.
+    // Too early for a takeover: the folder need not be read.
     expect(() => claim?.assertHeldSync()).not.toThrow();
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 31_000);
     expect(() => claim?.assertHeldSync()).toThrow(/Attempt 1 .* taken over by attempt 2/);
@@ -114,7 +114,7 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('takes what cannot be read, as after a power failure, for a lost attempt', async () => {
+  it('treats an unreadable claim, as after a power failure, as a lost attempt', async () => {
     for (const text of ['', '{', 'null', '{"owner":{}}']) {
       writeClaim(1, text);
       expect((await readRunState(folder)).status).toBe('running');
@@ -126,7 +126,7 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('sweeps away what killed processes left half written, and nothing that is in the making', async () => {
+  it('removes half-written files of killed processes, but no file that is being written', async () => {
     writeClaim(1, { owner: elsewhere, outcome: 'stopped' });
     const leftovers = ['claims/draft.1', 'claims/clock.1', 'claims/000001.json.7.partial', 'summary.json.7.partial'];
     for (const name of leftovers) writeOld(join(folder, name), '', 90);
@@ -139,7 +139,7 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('is looked at by many at the same time', async () => {
+  it('can be read by many processes at the same time', async () => {
     writeClaim(1, { owner: elsewhere });
     const states = await Promise.all(Array.from({ length: 30 }, () => readRunState(folder)));
     expect(new Set(states.map(({ status }) => status))).toEqual(new Set(['running']));
@@ -147,7 +147,7 @@ describe('Claim', () => {
   });
 
   it.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EINVAL'])(
-    'works without hard links, and is still had by one of many (%s)',
+    'works without hard links, and is still acquired by exactly one of many (%s)',
     async (code) => {
       vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error(code), { code }));
       const claims = await Promise.all(Array.from({ length: 20 }, () => Claim.acquire(folder)));
@@ -159,13 +159,13 @@ describe('Claim', () => {
     },
   );
 
-  it('explains other errors of links, and leaves no draft', async () => {
+  it('explains other link errors, and leaves no draft', async () => {
     vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error('EIO'), { code: 'EIO' }));
     await expect(Claim.acquire(folder)).rejects.toThrow(/Cannot write '.*000001\.json': the disk or the network/);
     expect(readdirSync(join(folder, 'claims'))).toEqual([]);
   });
 
-  it('leaves nothing behind where its content cannot be written after an exclusive create', async () => {
+  it('leaves nothing behind if its content cannot be written after an exclusive create', async () => {
     vi.spyOn(fileSystem, 'link').mockRejectedValue(Object.assign(new Error('EPERM'), { code: 'EPERM' }));
     const { write } = fileSystem;
     vi.spyOn(fileSystem, 'write')
@@ -175,7 +175,7 @@ describe('Claim', () => {
     expect(readdirSync(join(folder, 'claims'))).toEqual([]);
   });
 
-  it('is had where the file server reports a link as failed that succeeded', async () => {
+  it('is acquired if the file server reports a successful link as failed', async () => {
     const { link } = fileSystem;
     vi.spyOn(fileSystem, 'link').mockImplementation(async (from, to) => {
       await link(from, to);
@@ -189,7 +189,7 @@ describe('Claim', () => {
   it.each([
     [59, true],
     [61, false],
-    // Dated in the future: its owner's next sign of life would have corrected it.
+    // Dated in the future: the next heartbeat of its owner would have corrected it.
     [-59, true],
     [-61, false],
     [-86_400, false],
@@ -202,16 +202,16 @@ describe('Claim', () => {
   it.each([
     [119, 120, true],
     [121, 120, false],
-    // A lifetime shorter than what everybody waits has no effect.
+    // A lifetime shorter than the default has no effect.
     [59, 30, true],
-    // Nobody waits for longer than a quarter of an hour.
+    // The lifetime is capped at a quarter of an hour.
     [1000, 5000, false],
   ])('%d s old with a lifetime of %d s is active: %s', async (secondsOld, lifetimeSeconds, isActive) => {
     writeClaim(1, { owner: elsewhere, lifetimeSeconds }, secondsOld);
     expect((await listAttempts(folder)).map((attempt) => attempt.isActive)).toEqual([isActive]);
   });
 
-  it('lasts longer where its steps are long', async () => {
+  it('stays valid longer if its steps are long', async () => {
     const claim = await Claim.acquire(folder);
     const start = Date.now();
     claim?.assertHeldSync();
@@ -224,7 +224,7 @@ describe('Claim', () => {
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
     expect(content().lifetimeSeconds).toBe(60);
-    // Written again only when it has doubled.
+    // Rewritten only when it has doubled.
     vi.spyOn(Date, 'now').mockReturnValue(start + 29_000 + 29_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
@@ -241,7 +241,7 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('gives signs of life while the main thread is blocked by a long step', async () => {
+  it('sends heartbeats while a long step blocks the main thread', async () => {
     const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.05 });
     claim?.assertHeldSync();
     // Time for the thread to start, without a turn of this thread's event loop.
@@ -255,24 +255,24 @@ describe('Claim', () => {
       if (statSync(fileOf(1)).mtimeMs > begun - 30_000) signs++;
     }
     expect(signs).toBe(2);
-    // It also sees for the main thread that the run was taken over.
+    // The thread also detects that the run was taken over.
     writeClaim(2, { owner: elsewhere });
     while (claim?.isTakenOver === false && Date.now() - begun < 40_000) Atomics.wait(flag, 0, 0, 50);
     expect(() => claim?.assertHeldSync()).toThrow(/taken over by attempt 2/);
     await claim?.release('stopped');
   }, 60_000);
 
-  it('gives signs from the main thread where those of the other are missing', async () => {
+  it('sends heartbeats from the main thread if the heartbeat thread fails', async () => {
     const open = vi.spyOn(fileSystem, 'open');
     const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.02 });
     open.mockClear();
-    // The last sign seems to be old, whatever the thread does.
+    // The last heartbeat appears old, whatever the thread does.
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 600_000);
     await vi.waitFor(() => expect(open).toHaveBeenCalledWith(fileOf(1), 'r+'));
     await claim?.release('stopped');
   });
 
-  it('that is removed while it is looked at is not active; other errors are not hidden', async () => {
+  it('is not active if it is removed while being read; other errors are not hidden', async () => {
     writeClaim(1, { owner: elsewhere });
     const stat = vi.spyOn(fileSystem, 'stat');
     stat.mockRejectedValueOnce(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }));
@@ -283,7 +283,7 @@ describe('Claim', () => {
     expect(await readRunState(folder)).toMatchObject({ status: 'unreadable' });
   });
 
-  it('gives no signs of life for a main thread that makes no progress', async () => {
+  it('sends no heartbeats if the main thread makes no progress', async () => {
     const start = Date.now();
     vi.spyOn(Date, 'now').mockReturnValue(start - 1_801_000);
     const claim = await Claim.acquire(folder, { heartbeatSeconds: 0.02 });
@@ -299,7 +299,7 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('is numbered after the highest, and names that localgrad does not give are ignored', async () => {
+  it('gets the number after the highest one; foreign file names are ignored', async () => {
     for (const number of [1, 2, 999_999]) writeClaim(number, { owner: elsewhere, outcome: 'stopped' });
     writeOld(join(folder, 'claims', '1.json'), '{}', 0);
     writeOld(join(folder, 'claims', '9000000x.json'), '{}', 0);
@@ -311,7 +311,7 @@ describe('Claim', () => {
     await claim?.release('stopped');
   });
 
-  it('keeps leftovers that are younger than a claim lives', async () => {
+  it('keeps leftovers that are younger than the lifetime of a claim', async () => {
     const claims = join(folder, 'claims');
     mkdirSync(claims, { recursive: true });
     writeOld(join(claims, 'draft.1'), '', 58);
@@ -332,16 +332,16 @@ describe('Claim', () => {
 });
 
 describe('a process', () => {
-  it('is told from a later one with its number, and nothing is said of other machines', () => {
+  it('is distinguished from a later process with the same number; unknown for other machines', () => {
     const own = thisProcess();
     expect(isAlive(own)).toBe(true);
     expect(isAlive({ ...own, host: `${own.host}.other` })).toBeUndefined();
     if (own.startTicks !== null) expect(isAlive({ ...own, startTicks: `${own.startTicks}0` })).toBe(false);
   });
 
-  it('may be another one where the system does not tell its start: then signs of life count', () => {
+  it('cannot be identified without its start time: heartbeats decide', () => {
     expect(isAlive({ ...thisProcess(), startTicks: null })).toBeUndefined();
-    // As with `hidepid`: it is there, or not ours, and nothing can be read of it.
+    // As with `hidepid`: the process exists or is not ours, and its details cannot be read.
     vi.spyOn(process, 'kill').mockImplementation(() => {
       throw Object.assign(new Error('not permitted'), { code: 'EPERM' });
     });
@@ -351,7 +351,7 @@ describe('a process', () => {
 });
 
 describe('readRunState', () => {
-  it('tries failures again, as often as is allowed', async () => {
+  it('retries failures as often as allowed', async () => {
     expect((await readRunState(folder)).status).toBe('waiting');
     writeClaim(1, { owner: elsewhere, outcome: 'failed', message: 'first' });
     expect(await readRunState(folder, { retries: 1 })).toMatchObject({ status: 'interrupted', message: 'first' });
@@ -360,7 +360,7 @@ describe('readRunState', () => {
     expect((await readRunState(folder, { retries: 2 })).status).toBe('interrupted');
   });
 
-  it('does not hold it against a run that its machine was lost, unless it never gets anywhere', async () => {
+  it('does not count a lost machine as a failure, unless the run makes no progress', async () => {
     const owner = await deadOwner();
     for (let number = 1; number <= 4; number++) writeClaim(number, { owner });
     expect((await readRunState(folder, { losses: 4 })).status).toBe('interrupted');
@@ -372,12 +372,12 @@ describe('readRunState', () => {
     expect((await readRunState(folder, { losses: 3 })).status).toBe('interrupted');
   });
 
-  it('gives a run up after four losses, and forgets failures and losses when it is told to', async () => {
+  it('abandons a run after four losses, and forgets failures and losses on request', async () => {
     expect(await noteLoss(folder, 7, 'killed')).toBe(true);
     expect((await listAttempts(folder)).at(-1)).toMatchObject({ outcome: 'lost', message: 'killed' });
     const owner = await deadOwner();
     writeClaim(2, { owner });
-    // Its claim is there: it counts already.
+    // Its claim exists, so it counts already.
     expect(await noteLoss(folder, owner.pid, 'killed')).toBe(true);
     expect(await readRunState(folder)).toMatchObject({ status: 'interrupted', losses: 2 });
     await noteLoss(folder, 7, 'killed');
@@ -392,7 +392,7 @@ describe('readRunState', () => {
     expect((await readRunState(folder, { retries: 0 })).status).toBe('failed');
   });
 
-  it('takes a summary for the end', async () => {
+  it('treats a run with a summary as finished', async () => {
     writeClaim(1, { owner: elsewhere, outcome: 'failed' });
     writeFileSync(join(folder, 'summary.json'), JSON.stringify(summaryOf('abc')));
     expect((await readRunState(folder, { retries: 0 })).status).toBe('finished');

@@ -17,8 +17,8 @@ import { Heartbeat } from './heartbeat.js';
 import { thisProcess } from './process-identity.js';
 
 /**
- * The right to work on a run. Claims are numbered files in the run's folder; whoever creates the next number, which the
- * file system lets only one do, has it, until a higher number is there. Works in folders that several machines share.
+ * Exclusive right to work on a run. Claims are numbered files in the run folder; the file system lets exactly one process
+ * create the next number, and that process owns the run until a higher number exists. Works in shared folders.
  */
 export class Claim {
   readonly #folder: string;
@@ -41,16 +41,16 @@ export class Claim {
     this.#heartbeat = new Heartbeat({ file: this.#file, folder, number, seconds });
     this.#timer = setInterval(() => {
       this.#heartbeat.start();
-      // Only where there is no thread that does it. A missed sign of life is made up for by the next one.
+      // Only without a heartbeat thread. The next heartbeat makes up for a missed one.
       if (Date.now() - this.#heartbeat.lastSign > 2000 * seconds) this.#giveSign().catch(() => {});
     }, 1000 * seconds);
     this.#timer.unref();
   }
 
   /**
-   * Takes a run, unless somebody else works on it: then undefined.
+   * Claims a run; returns undefined if another process is working on it.
    *
-   * @throws LocalgradError `invalid-option` where the disk is full or may not be written to
+   * @throws LocalgradError `invalid-option` if the disk is full or not writable
    */
   static async acquire(runFolder: string, options: ClaimOptions = {}): Promise<Claim | undefined> {
     const folder = claimsFolder(runFolder);
@@ -63,7 +63,7 @@ export class Claim {
     if (!(await publishClaim(folder, file, textOf(content)))) return undefined;
     noteReleased(file, false);
     const claim = new Claim(folder, number, content, options);
-    // Only to save room.
+    // Only to save space.
     await removeLeftovers(runFolder, file, options.staleSeconds ?? defaultStaleSeconds).catch(() => {});
     return claim;
   }
@@ -72,27 +72,26 @@ export class Claim {
     return this.#number;
   }
 
-  /** Known to be in other hands. */
+  /** Whether another process is known to have taken over. */
   get isTakenOver(): boolean {
     this.#look(this.#heartbeat.highest);
     return this.#takenOverBy !== undefined;
   }
 
-  /** @throws LocalgradError `misuse` if another process has taken the run over, since this one gave no sign of life */
+  /** @throws LocalgradError `misuse` if another process has taken the run over, since this one sent no heartbeat */
   async assertHeld(): Promise<void> {
     this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
     this.#refuse();
   }
 
-  /** As `assertHeld`, without waiting. */
+  /** Synchronous `assertHeld`. */
   assertHeldNow(): void {
     this.#look(highestClaimSync(this.#folder));
     this.#refuse();
   }
 
   /**
-   * As `assertHeld`, for those who cannot wait: looks only where the last sign of life is so old that others may think of
-   * taking over.
+   * Synchronous `assertHeld` that reads the folder only if the last heartbeat is so old that others may soon take over.
    */
   assertHeldSync(): void {
     this.#heartbeat.noteProgress();
@@ -102,19 +101,19 @@ export class Claim {
     this.#prolong();
   }
 
-  /** Notes that a checkpoint was made: a process that is killed after it was no failure. */
+  /** Records a checkpoint: a process that is killed after it does not count as a failure. */
   async noteCheckpoint(step: number): Promise<void> {
     await this.#write({ ...this.#content, checkpointStep: step });
   }
 
-  /** Releases the run; also where nothing can be written any more, since whoever holds a run is waited for. */
+  /** Releases the run, even if nothing can be written anymore, so that others do not wait for it. */
   async release(outcome: AttemptOutcome, message?: string): Promise<void> {
     this.#stop();
     const content = { ...this.#content, outcome, ...(message === undefined ? {} : { message }) };
     try {
       await this.#write(content);
     } catch {
-      // A full disk takes no new file, but mostly a few bytes more in one that is there. Without the file the attempt is
+      // A full disk rejects new files, but usually accepts a few more bytes in an existing one. Without the file the attempt is
       // forgotten, which is better than a run that seems to be at work for as long as this process lives.
       await overwrite(this.#file, textOf(content)).catch(() => removeFile(this.#file).catch(() => {}));
     }
@@ -122,7 +121,7 @@ export class Claim {
   }
 
   /**
-   * Should the thread's signs fail, those of the main thread come between steps; others wait accordingly. No longer than
+   * If the heartbeat thread fails, heartbeats are sent between steps, and others wait accordingly. No longer than
    * a quarter of an hour: a machine that slept measures long steps, too.
    */
   #prolong(): void {
@@ -136,11 +135,11 @@ export class Claim {
     this.#heartbeat.stop();
   }
 
-  /** Writes what is there already, so that the file server stamps it with its own clock; `utimes` would bring ours. */
+  /** Rewrites the same content, so that the file server sets the time from its own clock; `utimes` would use ours. */
   async #giveSign(): Promise<void> {
     const handle = await fileSystem.open(this.#file, 'r+');
     await fileSystem.write(handle, Buffer.from('{'), 0).finally(() => fileSystem.close(handle));
-    // After a long sleep this may be the first to run: giving signs again does not mean still having the run.
+    // After a long sleep this may run first: a heartbeat does not prove that the run is still ours.
     this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
     this.#heartbeat.noteSign();
   }
@@ -162,7 +161,7 @@ export class Claim {
 
   #write(content: ClaimContent): Promise<void> {
     this.#content = content;
-    // One that failed must not keep the next from trying.
+    // A failure must not prevent the next attempt.
     this.#writing = this.#writing.catch(() => {}).then(() => writeWhole(this.#file, textOf(content)));
     return this.#writing;
   }

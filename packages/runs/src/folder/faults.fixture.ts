@@ -3,7 +3,7 @@ import { type FileSystem, fileSystem } from './file-system.js';
 
 export type Call = keyof FileSystem;
 
-/** Calls that change something, or make it last. */
+/** Calls that modify files or sync them to disk. */
 export const effects: readonly Call[] = [
   ...(['mkdir', 'open', 'write', 'truncate', 'fsync', 'link', 'rename', 'unlink', 'rmdir'] as const),
   ...(['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'unlinkSync'] as const),
@@ -11,7 +11,7 @@ export const effects: readonly Call[] = [
 
 type AnyCall = (...args: unknown[]) => unknown;
 
-/** Sees every call before it is made; whatever it throws, the call throws. */
+/** Called before each call; the call throws any error that it throws. */
 export function watchCalls(calls: readonly Call[], watch: (call: Call, args: readonly unknown[]) => void): void {
   for (const call of calls) {
     const actual = fileSystem[call] as AnyCall;

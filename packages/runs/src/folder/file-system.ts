@@ -2,7 +2,7 @@ import * as now from 'node:fs';
 import * as later from 'node:fs/promises';
 
 /**
- * Every call that runs and sweeps make to the operating system's files. One mutable object, so that tests can replace
+ * All file system calls of runs and sweeps. One mutable object, so that tests can replace
  * single calls: to fail, to wait, or to record their order.
  */
 export const fileSystem = {
@@ -43,7 +43,7 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
-/** Codes of file systems that do not have a call at all, unlike those of one that failed. */
+/** Error codes of calls that the file system does not support, as opposed to calls that failed. */
 const unsupported = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 export function isUnsupported(error: unknown, more: readonly string[] = []): boolean {
@@ -51,5 +51,5 @@ export function isUnsupported(error: unknown, more: readonly string[] = []): boo
   return code !== undefined && (unsupported.includes(code) || more.includes(code));
 }
 
-/** Further codes of systems that cannot sync folders, e.g. Windows. */
+/** Additional codes of systems that cannot sync folders, e.g. Windows. */
 export const foldersWithoutSync = ['EISDIR', 'EPERM', 'EACCES', 'EBADF'];

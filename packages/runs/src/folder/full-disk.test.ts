@@ -48,7 +48,7 @@ describe('a disk that accepts no more data', () => {
     expect(readdirSync(join(folder, 'claims'))).toEqual([]);
   });
 
-  it('is named when a folder cannot be created', async () => {
+  it('is reported when a folder cannot be created', async () => {
     failWith('EROFS', 'mkdir');
     await expect(createFolder(join(folder, 'x'))).rejects.toThrow(/read-only\. Mount it writable/);
   });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** The same text for equal values: keys sorted at every depth. */
+/** Canonical JSON text of a value: keys are sorted at every depth. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, nested: unknown) =>
     typeof nested === 'object' && nested !== null && !Array.isArray(nested)
@@ -19,7 +19,7 @@ export function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** Size and checksum, kept with whatever refers to a file, so that damage to the file is noticed. */
+/** Size and checksum of a file, stored with a reference to it to detect damage. */
 export function checksumOf(content: Uint8Array): { readonly bytes: number; readonly sha256: string } {
   return { bytes: content.length, sha256: sha256(content) };
 }

@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads';
 
 let nextId = 1;
 
-/** What the thread and its claim share: milliseconds since the epoch, and the highest claim that the thread has seen. */
+/** Memory that the thread shares with its claim: milliseconds since the epoch, and the highest claim that the thread has seen. */
 const fields = { lastSign: 0, lastProgress: 1, patience: 2, highest: 3 } as const;
 
 export interface HeartbeatOptions {
-  /** Claim whose modification time is the sign of life. */
+  /** Claim whose modification time is the heartbeat. */
   readonly file: string;
   /** Folder of all claims on the run. */
   readonly folder: string;
@@ -14,12 +14,12 @@ export interface HeartbeatOptions {
   readonly seconds: number;
 }
 
-/** A process that makes no progress for this long, or for 20 of its longest steps, gives no more signs of life. */
+/** A process without progress for this long, or for 20 of its longest steps, stops sending heartbeats. */
 const leastPatienceSeconds = 1800;
 const patienceInSteps = 20;
 
 /**
- * Signs of life for a claim, from a thread of their own: a training step may block the main thread for minutes. Signs end
+ * Heartbeats for a claim, from a separate thread, since a training step may block the main thread for minutes. They stop
  * when the main thread hangs, so that other machines can take the run over.
  */
 export class Heartbeat {
@@ -43,7 +43,7 @@ export class Heartbeat {
     post({ id: this.#id, shared: this.#shared, fields, ...this.#options });
   }
 
-  /** Milliseconds since the epoch. By the wall clock: that of other machines does not stop while this one sleeps. */
+  /** Milliseconds since the epoch, by the wall clock: the clocks of other machines do not stop while this one sleeps. */
   get lastSign(): number {
     return this.#shared[fields.lastSign] ?? 0;
   }
@@ -58,7 +58,7 @@ export class Heartbeat {
     return this.#longestStep / 1000;
   }
 
-  /** The main thread is working. The step that follows may block it, so that the thread has to be there. */
+  /** Reports progress of the main thread. The next step may block it, so the thread is started here if necessary. */
   noteProgress(): void {
     this.start();
     const now = Date.now();
@@ -69,7 +69,7 @@ export class Heartbeat {
     this.#shared[fields.patience] = Math.max(1000 * leastPatienceSeconds, patienceInSteps * step);
   }
 
-  /** Signs that were given by the main thread, where there is no other. */
+  /** Records a heartbeat that the main thread sent itself. */
   noteSign(): void {
     this.#shared[fields.lastSign] = Date.now();
   }
@@ -81,7 +81,7 @@ export class Heartbeat {
 
 let thread: Worker | undefined;
 
-/** One thread for all claims of the process. Where it cannot be started, claims give their signs themselves. */
+/** One thread for all claims of the process. If it cannot be started, claims send their own heartbeats. */
 function post(message: object): void {
   try {
     if (thread === undefined) {
@@ -98,8 +98,8 @@ function post(message: object): void {
 }
 
 /**
- * The thread. As text, so that it works from sources, from a build and from a bundle alike. It writes what is in the file
- * already, so that the file server stamps it with its own clock; `utimes` would bring this machine's.
+ * Program of the thread, as text, so that it works from sources, a build and a bundle. It rewrites the content of the file,
+ * so that the file server sets the time from its own clock; `utimes` would use this machine's clock.
  */
 const program = `
 const { closeSync, openSync, readdirSync, writeSync } = require('node:fs');

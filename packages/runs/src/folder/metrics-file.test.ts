@@ -16,7 +16,7 @@ const lines = (...steps: number[]) => steps.map((step) => `{"step":${step}}\n`).
 const event = { type: 'epoch-start', epoch: 1, epochs: 1 } as const;
 
 describe('MetricsFile', () => {
-  it('cuts off what came after a checkpoint, and starts anew without one', async () => {
+  it('drops events after the checkpoint, and starts over without one', async () => {
     writeFileSync(file, `${lines(1, 2, 3)}{"st`);
     const metrics = new MetricsFile(file, lines(1, 2).length);
     expect(readFileSync(file, 'utf8')).toBe(lines(1, 2));
@@ -26,7 +26,7 @@ describe('MetricsFile', () => {
     expect(readFileSync(file, 'utf8')).toBe('');
   });
 
-  it('never continues a torn line', () => {
+  it('never appends to an incomplete line', () => {
     for (const [content, kept] of [
       [`${lines(1)}{"ste`, lines(1)],
       [`${lines(1)}${'x'.repeat(200_000)}`, lines(1)],
@@ -42,7 +42,7 @@ describe('MetricsFile', () => {
     }
   });
 
-  it('says what is missing for a checkpoint to go on from', () => {
+  it('reports the missing events of a checkpoint', () => {
     expect(MetricsFile.lossIn(file, 0)).toBeUndefined();
     expect(MetricsFile.lossIn(file, 12)).toMatch(
       /from byte 12 of '.*metrics\.jsonl', which has only 0 in complete lines/,
@@ -50,13 +50,13 @@ describe('MetricsFile', () => {
     writeFileSync(file, lines(1, 2));
     expect(MetricsFile.lossIn(file, lines(1).length)).toBeUndefined();
     expect(MetricsFile.lossIn(file, lines(1, 2).length)).toBeUndefined();
-    // Of another length than the lines had that were there: a checkpoint of another file.
+    // A length that does not end at a line: the checkpoint belongs to another file.
     expect(MetricsFile.lossIn(file, lines(1).length + 1)).toMatch(/has only 11 in complete lines/);
     writeFileSync(file, `${lines(1)}${'\0'.repeat(11)}`);
     expect(MetricsFile.lossIn(file, lines(1, 2).length)).toMatch(/from byte 22 .* has only 11 in/);
   });
 
-  it('keeps the lines of an attempt that was taken over out of its successor’s file', () => {
+  it('does not let an attempt that was taken over write to its successor’s file', () => {
     const first = new MetricsFile(file);
     first.observer().observe(event);
     const kept = readFileSync(file, 'utf8');
@@ -75,7 +75,7 @@ describe('MetricsFile', () => {
     expect(second.bytes).toBe(text.length);
   });
 
-  it('does not replace the file of a successor: the check comes after everything that takes time', () => {
+  it('does not replace the file of its successor: the check comes after all slow operations', () => {
     writeFileSync(file, lines(1));
     const refuse = () => {
       throw new Error('taken over');
@@ -85,7 +85,7 @@ describe('MetricsFile', () => {
     expect(readdirSync(folder)).toEqual(['metrics.jsonl']);
   });
 
-  it('copies files of any size up to the byte that it resumes from', () => {
+  it('copies files of any size up to the byte of the checkpoint', () => {
     const many = Array.from({ length: 20_000 }, (_, step) => `{"step":${step}}\n`).join('');
     writeFileSync(file, `${many}${lines(7)}`);
     new MetricsFile(file, many.length).close();

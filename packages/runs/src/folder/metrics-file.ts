@@ -7,8 +7,8 @@ import { explainWriteError } from './write-errors.js';
 /**
  * Events as JSON lines. Every line reaches the operating system before training continues.
  *
- * Each attempt writes to a file of its own, which replaces the one before it under the same name. An attempt that was
- * taken over while it slept holds the replaced file, and so cannot write into its successor's.
+ * Each attempt writes to its own file, which replaces the previous one under the same name. An attempt that was taken over
+ * while it slept has the replaced file open, and so cannot write to its successor's.
  */
 export class MetricsFile {
   readonly #file: string;
@@ -42,7 +42,7 @@ export class MetricsFile {
     }
   }
 
-  /** What is missing of the bytes that a checkpoint resumes from; undefined if nothing is. */
+  /** Describes missing bytes of those that a checkpoint resumes from; undefined if none are missing. */
   static lossIn(file: string, bytes: number): string | undefined {
     const whole = wholeLineBytes(file, bytes);
     if (whole === bytes) return undefined;
@@ -104,7 +104,7 @@ function copyStart(file: string, to: number, bytes: number): void {
     for (let done = 0; done < bytes; ) {
       const chunk = new Uint8Array(Math.min(chunkBytes, bytes - done));
       const read = fileSystem.readSync(from, chunk, done);
-      // Somebody has cut the file since it was measured.
+      // The file was truncated since it was measured.
       if (read === 0) return;
       writeAll(to, chunk.subarray(0, read), done);
       done += read;
@@ -135,7 +135,7 @@ function removeQuietly(file: string): void {
   }
 }
 
-/** Bytes of the complete lines among the first `limit` bytes; 0 without a file. A power failure may cut a line. */
+/** Bytes of the complete lines among the first `limit` bytes; 0 without a file. A power failure may leave an incomplete line. */
 function wholeLineBytes(file: string, limit: number): number {
   let descriptor: number;
   try {

@@ -4,8 +4,8 @@ import { thisProcess } from './process-identity.js';
 import { lookForSummary } from './run-state.js';
 
 /**
- * Notes a failure that came before the run could be begun, e.g. since its images are not there. It counts like one of the
- * run itself, so that nobody tries forever. Does nothing where another process is at work on the run.
+ * Records a failure before the run could start, e.g. because of missing images. It counts like a failure of the run itself,
+ * so that retries end. Does nothing if another process is working on the run.
  */
 export async function noteFailure(runFolder: string, message: string): Promise<void> {
   const claim = await Claim.acquire(runFolder);
@@ -13,10 +13,10 @@ export async function noteFailure(runFolder: string, message: string): Promise<v
 }
 
 /**
- * Notes that a process of this machine was lost at a run: one that ends before it has claimed the run leaves no trace
- * itself. Does nothing where its claim is there, or the result.
+ * Records that a process of this machine was lost while starting a run: a process that ends before it has claimed the run
+ * leaves no trace itself. Does nothing if its claim or the result exists.
  *
- * @returns whether it counts against the run now; not so where another process is at work on it
+ * @returns whether it counts against the run; false if another process is working on it
  */
 export async function noteLoss(runFolder: string, pid: number, message: string): Promise<boolean> {
   if ((await lookForSummary(runFolder)).summary !== undefined) return true;
@@ -28,7 +28,7 @@ export async function noteLoss(runFolder: string, pid: number, message: string):
   return claim !== undefined;
 }
 
-/** Earlier failures and losses of a run count no more; what is written of them stays. */
+/** Resets the counts of failures and losses of a run; their records stay. */
 export async function forgetFailures(runFolder: string): Promise<void> {
   const claim = await Claim.acquire(runFolder);
   await claim?.release('reset');

@@ -21,7 +21,7 @@ const put = (name: string, content = 'mine') => {
 const contentOf = (name: string) => readFileSync(join(folder, name), 'utf8');
 
 describe('OwnedFolder', () => {
-  it('marks a new folder, and opens it again with the names that it recorded', async () => {
+  it('marks a new folder, and reopens it with the recorded names', async () => {
     const first = await open();
     await first.write('report.html', 'one');
     const second = await open();
@@ -37,7 +37,7 @@ describe('OwnedFolder', () => {
   });
 
   it.each(['.DS_Store', 'Thumbs.db', '._notes', 'lost+found'])(
-    'takes a folder with nothing but %s for empty',
+    'treats a folder that contains only %s as empty',
     async (name) => {
       put(name);
       await open();
@@ -59,7 +59,7 @@ describe('OwnedFolder', () => {
     expect(existsSync(join(folder, markerName))).toBe(false);
   });
 
-  it('names at most three of the files that it found', async () => {
+  it('lists at most three of the files that it found', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) put(name);
     await expect(open()).rejects.toThrow(/contains 'a', 'b', 'c' and 2 more\./);
   });
@@ -87,7 +87,7 @@ describe('OwnedFolder', () => {
     expect(owned.owns('figures.csv')).toBe(false);
   });
 
-  it('keeps the names that another process recorded meanwhile', async () => {
+  it('keeps names that another process recorded in the meantime', async () => {
     const [first, second] = [await open(), await open()];
     await first.record(['a']);
     await second.record(['b']);
@@ -123,7 +123,7 @@ describe('OwnedFolder', () => {
     await (await open()).write('report.html', 'ours');
   });
 
-  it('owns the files of an earlier version that its caller recognizes', async () => {
+  it('owns files of an earlier version that the caller recognizes', async () => {
     put('report.html');
     put('notes.txt');
     const recognize = async (_: string, names: readonly string[]) => ({
@@ -134,7 +134,7 @@ describe('OwnedFolder', () => {
     await expect(owned.write('notes.txt', 'ours')).rejects.toThrow(/notes\.txt' was not written by localgrad/);
   });
 
-  it('inspects without writing', async () => {
+  it('inspects a folder without writing', async () => {
     await OwnedFolder.inspect(folder, { kind: 'report' });
     expect(existsSync(folder)).toBe(false);
   });

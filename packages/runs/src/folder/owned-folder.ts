@@ -26,16 +26,16 @@ const markerSchema = z.object({
 
 type Marker = z.output<typeof markerSchema>;
 
-/** What a folder without a marker is. */
+/** The kind of a folder without a marker. */
 export type Recognition = { readonly files: readonly string[] } | { readonly reason?: string };
 
 export interface OwnedFolderOptions {
-  /** Content of the folder, e.g. `run`, `sweep` or `report`. A folder has one kind for good. */
+  /** Content of the folder, e.g. `run`, `sweep` or `report`. The kind of a folder never changes. */
   readonly kind: string;
   /** Flag that named the folder, for messages. Default `--output`. */
   readonly option?: string | undefined;
   /**
-   * Decides about folders of versions that wrote no marker: returns the files that such a version wrote, or why the folder
+   * Recognizes folders of versions that wrote no marker: returns the files that such a version wrote, or why the folder
    * is not one of them. Default: only folders with a marker are owned.
    */
   readonly recognize?: ((folder: string, names: readonly string[]) => Promise<Recognition>) | undefined;
@@ -58,12 +58,12 @@ const markerPartial = /^\.localgrad\.json\.[0-9a-f-]{36}\.partial$/;
 export class OwnedFolder {
   /** Absolute. */
   readonly path: string;
-  /** As the user named it. */
+  /** Path as given by the user. */
   readonly #shown: string;
   readonly #options: OwnedFolderOptions;
   #files: Set<string>;
   #isMarked: boolean;
-  /** It did not exist, or was empty. */
+  /** Whether the folder did not exist or was empty. */
   #isFree = false;
 
   private constructor(path: string, shown: string, options: OwnedFolderOptions, marker: Marker | undefined) {
@@ -117,7 +117,7 @@ export class OwnedFolder {
 
   /** Creates the folder and its marker, if they do not exist, and records names. @throws LocalgradError as `record` */
   async create(names: readonly string[] = []): Promise<void> {
-    // Where the folder was free, files that exist by now are another process's with the same intention.
+    // If the folder was free, files that exist by now were written by a concurrent localgrad process.
     if (this.#isFree) for (const name of names) this.#files.add(name);
     await this.record(names);
   }
@@ -145,7 +145,7 @@ export class OwnedFolder {
    */
   async record(names: readonly string[]): Promise<void> {
     if (this.#isMarked && names.every((name) => this.owns(name))) return;
-    // Another process may have recorded and written them meanwhile.
+    // Another process may have recorded and written them in the meantime.
     for (const name of (await readMarker(this.path))?.files ?? []) this.#files.add(name);
     const added = names.filter((name) => !this.owns(name));
     for (const name of added) {
@@ -212,7 +212,7 @@ export class OwnedFolder {
   }
 }
 
-/** Undefined if there is none, or one that cannot be read: the folder is then recognized by its other files. */
+/** Undefined if the marker is missing or unreadable: the folder is then recognized by its other files. */
 async function readMarker(folder: string): Promise<Marker | undefined> {
   const text = await readIfThere(join(folder, markerName));
   if (text === undefined) return undefined;

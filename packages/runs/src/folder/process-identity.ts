@@ -1,12 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** Tells one process from all others, also from a later one with the same number. */
+/** Identifies a process uniquely, also among later processes with the same number. */
 export interface ProcessIdentity {
   /** Machine, its boot and its space of process numbers: names alone are often the same, and so are containers' numbers. */
   readonly host: string;
   readonly pid: number;
-  /** Start of the process in ticks since boot, where the system tells it (Linux). */
+  /** Start of the process in ticks since boot, if available (Linux). */
   readonly startTicks: string | null;
 }
 
@@ -15,7 +15,7 @@ export function thisProcess(): ProcessIdentity {
 }
 
 /**
- * Undefined where nothing can be said: of processes of other hosts, and of those whose start the system does not tell
+ * Undefined if unknown: for processes of other hosts, and if the system does not report the start time
  * (macOS, Windows, `hidepid`), since another process may have got the number.
  */
 export function isAlive({ host, pid, startTicks }: ProcessIdentity): boolean | undefined {
@@ -37,7 +37,7 @@ const thisHost = [
   .filter((part) => part !== null)
   .join(' ');
 
-/** Null on systems that do not have it. */
+/** Null on systems without it. */
 function attempt(read: () => string): string | null {
   try {
     return read();
@@ -49,8 +49,8 @@ function attempt(read: () => string): string | null {
 function startTicksOf(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may hold spaces; state is the first field after it, the start time the twentieth. A
-    // zombie holds nothing any more.
+    // The name, in parentheses, may contain spaces; state is the first field after it, the start time the twentieth. A
+    // zombie no longer owns anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? 'ended' : (fields[19] ?? null);
   } catch {

@@ -43,7 +43,7 @@ const resolvedConfig = z.looseObject({
   seed: z.int(),
 });
 
-/** @throws LocalgradError `invalid-option` if the folder is not a run's and not free either; nothing is written */
+/** @throws LocalgradError `invalid-option` if the folder is neither a run folder nor free; writes nothing */
 export function inspectRunFolder(folder: string, option?: string): Promise<OwnedFolder> {
   return OwnedFolder.inspect(folder, { kind: 'run', option, recognize });
 }

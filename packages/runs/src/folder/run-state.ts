@@ -11,30 +11,30 @@ import { readStateFile } from './state-file.js';
  * - `running`: a process is working on it
  * - `failed`: has failed as often as allowed
  * - `interrupted`: was started, and can be resumed
- * - `waiting`: was not started
+ * - `waiting`: has not been started
  * - `unreadable`: its files are damaged, e.g. its summary; workers run it again
  */
 export type RunStatus = 'finished' | 'running' | 'failed' | 'interrupted' | 'waiting' | 'unreadable';
 
 export interface RetryLimits {
-  /** How often a run that failed with an error is tried again. Default 2. */
+  /** Number of retries of a run that failed with an error. Default 2. */
   readonly retries?: number;
-  /** How many processes in a row may be killed at a run without a checkpoint in between. Default 3. */
+  /** Number of processes that may be killed in a row without a new checkpoint. Default 3. */
   readonly losses?: number;
 }
 
 export interface RunState {
   readonly status: RunStatus;
   readonly attempts: readonly Attempt[];
-  /** How many processes in a row were killed at it without a checkpoint in between. */
+  /** Number of processes killed in a row without a new checkpoint. */
   readonly losses: number;
-  /** Message of the last failure, or what is damaged. */
+  /** Message of the last failure, or description of the damage. */
   readonly message?: string;
 }
 
 /**
- * State of a run according to its files; schedulers are not asked. Damaged files are a state too, so that one of them does
- * not hide the other runs of a sweep.
+ * State of a run according to its files, without querying schedulers. Damaged files are a state too, so that they do not
+ * hide the other runs of a sweep.
  */
 export async function readRunState(
   folder: string,
@@ -78,14 +78,14 @@ export async function readSummary(folder: string): Promise<RunSummary | undefine
   return readStateFile(join(folder, runFiles.summary), summaryFormat);
 }
 
-/** As `readSummary`; returns what is wrong with a damaged summary instead of throwing. */
+/** As `readSummary`; returns the problem of a damaged summary instead of throwing. */
 export async function lookForSummary(
   folder: string,
 ): Promise<{ readonly summary?: RunSummary | undefined; readonly problem?: string }> {
   return orProblem(async () => ({ summary: await readSummary(folder) }));
 }
 
-/** Undefined if the run has none. Returns what is wrong with a damaged one. */
+/** Undefined if the run has none. Returns the problem of a damaged one. */
 export async function lookForEnvironment(
   folder: string,
 ): Promise<{ readonly environment?: RunEnvironment | undefined; readonly problem?: string }> {

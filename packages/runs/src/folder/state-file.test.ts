@@ -15,7 +15,7 @@ const put = (name: string, content: string) => writeFileSync(join(folder, name),
 const whole = JSON.stringify(summaryOf('abc'), null, 2);
 
 describe('a summary', () => {
-  it('is read with keys that this version does not know', async () => {
+  it('may contain keys that this version does not know', async () => {
     put('summary.json', JSON.stringify({ ...summaryOf('abc'), later: { more: 1 } }));
     expect(await readSummary(folder)).toMatchObject({ runId: 'abc', later: { more: 1 } });
   });
@@ -48,12 +48,12 @@ describe('a summary', () => {
     });
   });
 
-  it('whose text contains control characters is quoted on one line without them', async () => {
+  it('is quoted on one line without its control characters', async () => {
     put('summary.json', '{"a": \u001b[31m\n\u0007');
     await expect(readSummary(folder)).rejects.toThrow(/^[^\p{Cc}]*$/u);
   });
 
-  it('that is a folder is named', async () => {
+  it('is reported if it is a folder', async () => {
     mkdirSync(join(folder, 'summary.json'));
     expect(await readRunState(folder)).toMatchObject({
       status: 'unreadable',
@@ -63,7 +63,7 @@ describe('a summary', () => {
 });
 
 describe('the state of a run', () => {
-  it('is unreadable where a file takes the place of its claims', async () => {
+  it('is unreadable if its claims folder is a file', async () => {
     put('claims', '');
     expect(await readRunState(folder)).toMatchObject({
       status: 'unreadable',
@@ -71,7 +71,7 @@ describe('the state of a run', () => {
     });
   });
 
-  it('ignores claims with names that localgrad does not give', async () => {
+  it('ignores claims with foreign names', async () => {
     mkdirSync(join(folder, 'claims'));
     for (const name of ['1.json', '0000001.json', '01.json', 'x000001.json', '000001.json.bak'])
       put(`claims/${name}`, '{}');
@@ -83,7 +83,7 @@ describe('the state of a run', () => {
 });
 
 describe('an environment', () => {
-  it('is read, and named where it is damaged', async () => {
+  it('is read, and reported if damaged', async () => {
     expect(await lookForEnvironment(folder)).toEqual({ environment: undefined });
     put('environment.json', JSON.stringify({ localgrad: '0.1.0', commit: null, date: 'today', node: '20' }));
     expect(await lookForEnvironment(folder)).toMatchObject({ environment: { node: '20' } });

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { codeOf } from './file-system.js';
 import { readBytesIfThere } from './files.js';
 
-/** A JSON file in which runs and sweeps keep their state. */
+/** A JSON file with the state of a run or sweep. */
 export interface StateFormat<Schema extends z.ZodType> {
   /** What the file is, for messages, e.g. `the summary of a run`. */
   readonly what: string;
@@ -13,7 +13,7 @@ export interface StateFormat<Schema extends z.ZodType> {
 /**
  * Reads a state file; undefined if it does not exist.
  *
- * @throws LocalgradError `invalid-data` that names the file and what is wrong with it: empty, cut, or something else
+ * @throws LocalgradError `invalid-data` that names the file and the problem: empty, truncated, or other content
  */
 export async function readStateFile<Schema extends z.ZodType>(
   file: string,

@@ -47,7 +47,7 @@ export class VolatileDisk {
     }
   }
 
-  /** What the next boot finds, in another folder. */
+  /** Writes the content after a reboot to another folder. */
   copyTo(target: string, order: NameOrder, folder = this.#root): void {
     mkdirSync(target, { recursive: true });
     const names = order === 'late' ? (this.#names.get(folder) ?? new Map<string, number>()) : namesIn(folder);

@@ -1,7 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import { codeOf } from './file-system.js';
 
-/** Cause and cure by the system's code. */
+/** Cause and remedy by system error code. */
 const causes: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full. Free some space and run the same command again to resume',
   EDQUOT: "the user's disk quota is used up. Free some space and run the same command again to resume",
@@ -14,7 +14,7 @@ const causes: Readonly<Record<string, string>> = {
   EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
 };
 
-/** An error of the file system with its cure, where one is known; any other error as it is. */
+/** Adds the remedy to a file system error if one is known; returns any other error unchanged. */
 export function explainWriteError(file: string, error: unknown): unknown {
   const code = codeOf(error);
   const cause = code === undefined ? undefined : causes[code];

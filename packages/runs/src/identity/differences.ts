@@ -4,7 +4,7 @@ import { defaultOf } from './config-identity.js';
 import type { ImageFingerprint } from './fingerprint.js';
 import type { RunIdentity } from './run-identity.js';
 
-/** What differs between the run of a folder (there) and the one that is asked for (here), one phrase each. */
+/** Differences between the run in a folder (there) and the requested one (here), one phrase each. */
 export function differencesBetween(there: RunIdentity, here: RunIdentity): string[] {
   const version =
     there.schemaVersion === here.schemaVersion
@@ -46,7 +46,7 @@ export function configDifferences(
 function moduleDifferences(there: readonly ExternalModule[], here: readonly ExternalModule[]): string[] {
   return here.flatMap((module) => {
     const before = there.find(({ name }) => name === module.name);
-    // A module that only one of them names differs in the config, too.
+    // A module that only one of them names also differs in the config.
     if (before === undefined || before.hash === module.hash) return [];
     if (module.kind === 'file') return [`file '${module.name}' has changed`];
     const isSame = before.version === module.version;

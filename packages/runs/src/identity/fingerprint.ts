@@ -1,7 +1,7 @@
 import type { DatasetTarget, ImageDataset } from '@localgrad/data';
 import { canonicalJson, sha256 } from '../folder/hash.js';
 
-/** What identifies the images of a data set, as they are fed to training: after selection, resizing and padding. */
+/** Fingerprint of the images of a data set as used in training: after selection, resizing and padding. */
 export interface ImageFingerprint {
   readonly images: number;
   /** Height, width, channels. */
@@ -27,7 +27,7 @@ export function fingerprintOf(dataset: ImageDataset): ImageFingerprint {
     shape: [...imageShape],
     classes: classes.length,
     pixels: sha256(images),
-    // The same labels in another type are the same.
+    // Labels of another data type are equal if their values are.
     labels: hashOfNumbers(Int32Array.from(labels)),
     targets: Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, hashOfTarget(target)])),
   };

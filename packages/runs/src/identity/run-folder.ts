@@ -9,21 +9,21 @@ import { type RunIdentity, readIdentity } from './run-identity.js';
 
 export interface FolderCheck {
   readonly folder: string;
-  /** The folder as the user named it, for messages. */
+  /** The folder as given by the user, for messages. */
   readonly shownFolder?: string | undefined;
   readonly identity: RunIdentity;
-  /** `never`: a different run of this folder will be replaced. */
+  /** `never`: a different run in this folder will be replaced. */
   readonly resume: 'auto' | 'never';
-  /** What to do about a different run; default: the options of `localgrad train`. */
+  /** Advice about a different run, for the error; default: the options of `localgrad train`. */
   readonly advice?: string | undefined;
   readonly onProblem?: ((message: string) => void) | undefined;
 }
 
 /**
- * Compares the run of a folder with the one that is asked for.
+ * Compares the run in a folder with the requested one.
  *
- * @returns the ID under which the folder's files know the run
- * @throws LocalgradError `invalid-option` that names what differs; `invalid-data` where its files are not a run's
+ * @returns the run ID that the files in the folder use
+ * @throws LocalgradError `invalid-option` that lists the differences; `invalid-data` if its files are not those of a run
  */
 export async function checkFolder(check: FolderCheck): Promise<string> {
   const { folder, identity, resume } = check;
@@ -36,13 +36,13 @@ export async function checkFolder(check: FolderCheck): Promise<string> {
   return there.runId;
 }
 
-/** What differs between a run of a folder and the one that is asked for; empty where nothing does, or nothing is there. */
+/** Differences between the run in a folder and the requested one; empty if there are none or the folder has no run. */
 export async function differencesInFolder(folder: string, identity: RunIdentity): Promise<string[]> {
   const there = await readIdentity(join(folder, runFiles.identity));
   return there === undefined ? [] : differencesBetween(there, identity);
 }
 
-/** Runs of versions that did not write `identity.json`: their config is all that is known of them. */
+/** For runs of versions that did not write `identity.json`, only the config is known. */
 function checkConfig(before: Readonly<Record<string, unknown>>, check: FolderCheck): string {
   const { folder, shownFolder = folder, identity, resume, onProblem } = check;
   const parsed = runConfigSchema.safeParse(before);
@@ -67,12 +67,12 @@ function checkConfig(before: Readonly<Record<string, unknown>>, check: FolderChe
   onProblem?.(
     `The run in '${shownFolder}' was started by an earlier version of localgrad and is recognized by its config alone.`,
   );
-  // Under which its checkpoints know it.
+  // The run ID in its checkpoints.
   const { dataFolder: _, ...own } = before;
   return hashOf(own);
 }
 
-/** Inputs from outside of localgrad, which may have changed since. */
+/** External inputs, which may have changed since. */
 function unrecorded({ modules, config, initialWeights }: RunIdentity, hadWeights: boolean): string[] {
   return [
     ...modules.map(({ name, kind }) => `${kind} '${name}'`),

@@ -84,7 +84,7 @@ describe('the identity of a config', () => {
     expect(configIdOf(later.parse({ smoothing: 0.2 }), later)).not.toBe(configIdOf(runConfigSchema.parse({})));
   });
 
-  it('depends on values, not on the order of keys or on where files lie', () => {
+  it('depends on values, not on the order of keys or the location of files', () => {
     const config = configOf({ seed: 3 });
     expect(configIdOf(Object.fromEntries(Object.entries(config).reverse()) as RunConfig)).toBe(configIdOf(config));
     expect(configIdOf({ ...config, dataFolder: '/elsewhere' })).toBe(configIdOf(config));
@@ -146,7 +146,7 @@ describe('differencesBetween', () => {
 describe('a run whose images have changed', () => {
   const changed = () => splits(images('own', 20, 1));
 
-  it('is refused where it is finished, and replaced with resume: never', async () => {
+  it('is rejected if finished, and replaced with resume: never', async () => {
     const first = await execute();
     expect((await execute()).wasFinished).toBe(true);
     await expect(execute({ data: changed() })).rejects.toMatchObject({
@@ -162,7 +162,7 @@ describe('a run whose images have changed', () => {
     await expect(execute()).rejects.toThrow('training images differ');
   });
 
-  it('is not resumed with other images, also not with fewer', async () => {
+  it('is not resumed with other or fewer images', async () => {
     await interrupt();
     await expect(execute({ data: changed() })).rejects.toThrow('training images differ');
     await expect(execute({ data: splits(images('own', 10)) })).rejects.toThrow('training images: 20 there, 10 here');
@@ -183,7 +183,7 @@ describe('a run that uses a file of the project', () => {
     return { config: configOf({ method: './own.mjs' }), names: { project: join(folder, project) } };
   };
 
-  it('is refused when the file has changed', async () => {
+  it('is rejected if the file has changed', async () => {
     const { summary } = await execute(methodFile('before', 1));
     expect(summary?.objectives).toEqual([{ id: 'final', role: 'final', span: [0, 1], weight: 1 }]);
     await expect(execute(methodFile('after', 2))).rejects.toThrow(
@@ -193,7 +193,7 @@ describe('a run that uses a file of the project', () => {
 });
 
 describe('a run with initial weights', () => {
-  it('is refused when the file has changed, and recognized when it has moved', async () => {
+  it('is rejected if the file has changed, and recognized if it has moved', async () => {
     await execute();
     const [weights, moved, other] = ['weights', 'moved', 'other'].map((name) =>
       join(folder, `${name}.safetensors`),
@@ -233,7 +233,7 @@ describe('a run of a version without identity.json', () => {
     }
   };
 
-  it('is recognized by its config, with a notice, where nothing else matters', async () => {
+  it('is recognized by its config, with a notice, if it has no other inputs', async () => {
     const config = configOf();
     await asBefore(config);
     const { notices, summary } = await execute({ config });
@@ -247,12 +247,12 @@ describe('a run of a version without identity.json', () => {
     await expect(execute({ config, data: splits(images('own', 20, 1)) })).rejects.toThrow('training images differ');
   });
 
-  it('is refused where its config differs', async () => {
+  it('is rejected if its config differs', async () => {
     await asBefore(configOf());
     await expect(execute({ config: configOf({ seed: 7 }) })).rejects.toThrow('a different run: seed: 1 there, 7 here.');
   });
 
-  it('is refused where the content of its inputs was not recorded', async () => {
+  it('is rejected if the content of its inputs was not recorded', async () => {
     const catalog = standardCatalog.with({ datasets: { own: () => splits() } });
     const config = configOf({ dataset: 'own' });
     await interrupt({ config, names: { catalog } });

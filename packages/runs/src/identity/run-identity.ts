@@ -11,13 +11,13 @@ import { readStateFile } from '../folder/state-file.js';
 import { runSchemaVersion, withoutDefaults } from './config-identity.js';
 import { fingerprintOf, type ImageFingerprint } from './fingerprint.js';
 
-/** Everything that a run's result depends on: `identity.json` in its folder. */
+/** Everything that the result of a run depends on: `identity.json` in its folder. */
 export interface RunIdentity {
   readonly formatVersion: 1;
-  /** Hash of all that follows. */
+  /** Hash of all other fields. */
   readonly runId: string;
   readonly schemaVersion: number;
-  /** The config without defaults and without the places of files. */
+  /** The config without defaults and without file locations. */
   readonly config: JsonObject;
   /** Packages and files outside of localgrad that the config names. */
   readonly modules: readonly ExternalModule[];
@@ -80,7 +80,7 @@ const schema = z.object({
   initialWeights: hash.nullable(),
 });
 
-/** Reads `identity.json`; undefined where there is none. @throws LocalgradError `invalid-data` where it is damaged */
+/** Reads `identity.json`; undefined if it does not exist. @throws LocalgradError `invalid-data` if it is damaged */
 export function readIdentity(file: string): Promise<RunIdentity | undefined> {
   return readStateFile(file, { what: 'the identity of a localgrad run', schema });
 }

@@ -2,21 +2,21 @@ import { closestFirst, printable, shortened, shown } from '@localgrad/core';
 import { maskCredentials } from '@localgrad/trackers';
 import type { z } from 'zod';
 
-/** One thing that is wrong with a value, and where. */
+/** A problem of a value, with its location. */
 export interface ConfigIssue {
   readonly path: readonly PropertyKey[];
   /** The path ends in a key that should not be there. */
   readonly isKey: boolean;
-  /** The message needs no path before it. */
+  /** Whether the message is complete without the path. */
   readonly isComplete?: boolean;
   readonly message: string;
 }
 
-/** Issues that are explained; each costs a search for similar names. */
+/** Maximum number of issues to explain; each needs a search for similar names. */
 const most = 100;
 
 /**
- * What zod found, with the right keys beside each wrong one.
+ * The issues that zod found, with suggestions for each unknown key.
  *
  * @param allowedKeys of the outermost object, or of the object at a path
  */
@@ -59,7 +59,7 @@ export function unknownKey(key: string, allowed: readonly string[]): string {
 function found(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'no value';
-  // As in a file: with double quotes.
+  // With double quotes, as in a file.
   if (typeof value === 'string') return printable(JSON.stringify(shortened(maskCredentials(value))));
   return maskCredentials(shown(value));
 }

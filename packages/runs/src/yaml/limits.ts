@@ -1,19 +1,19 @@
 import { shortened, shown } from '@localgrad/core';
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
 
-/** Something wrong at a place in the text. */
+/** A problem at a position in the text. */
 export interface Problem {
   readonly offset: number;
   readonly message: string;
 }
 
-/** Levels of collections in each other. */
+/** Maximum nesting depth of collections. */
 const deepest = 64;
 /** Values and keys, a long text counted as several, after aliases are replaced by what they stand for. */
 const mostValues = 100_000;
 const textPerValue = 16;
 
-/** Where collections nest deeper than the composer's recursion allows: looked at before it. */
+/** Position where collections nest deeper than the composer's recursion allows; checked before composing. */
 export function nestingProblem(text: string): Problem | undefined {
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {

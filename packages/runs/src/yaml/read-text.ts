@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { LocalgradError, shown } from '@localgrad/core';
 
-/** Bytes of a YAML file. */
+/** Maximum size of a YAML file in bytes. */
 const largestFile = 2 ** 20;
 
 /**
@@ -49,7 +49,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
 function encodingOf([first, second, third, fourth]: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   if (first === 0xff && second === 0xfe) return 'utf-16le';
   if (first === 0xfe && second === 0xff) return 'utf-16be';
-  // Without a mark the zeros of the first two characters tell.
+  // Without a byte-order mark, zeros in the first two characters indicate the encoding.
   if (first !== 0 && second === 0 && third !== 0 && fourth === 0) return 'utf-16le';
   if (first === 0 && second !== 0 && third === 0 && fourth !== 0) return 'utf-16be';
   return 'utf-8';

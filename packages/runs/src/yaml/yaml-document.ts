@@ -16,11 +16,11 @@ import type { z } from 'zod';
 import { type ConfigIssue, explainIssues } from './issues.js';
 import { contentProblems, isMergeKey, nestingProblem, type Problem } from './limits.js';
 
-/** A YAML file that knows where everything in it stands. */
+/** A YAML file with the position of each value. */
 export interface YamlDocument {
   /** Plain data; an empty file is `{}`. */
   readonly value: Record<string, unknown>;
-  /** Throws everything that is wrong with the file, each with `file:line:column`, in the file's order. */
+  /** Throws an error that lists all problems of the file, each with `file:line:column`, in the file's order. */
   fail(issues: readonly ConfigIssue[]): never;
   /** `file:line:column` of the value at a path, or of the nearest thing above it. */
   at(path: readonly PropertyKey[]): string;
@@ -31,7 +31,7 @@ export interface YamlDocument {
 /**
  * @param file name for messages
  * @param allowedKeys of the outermost mapping, for messages
- * @throws LocalgradError `invalid-data`, with `file:line:column` before everything that is wrong
+ * @throws LocalgradError `invalid-data`, that lists every problem with `file:line:column`
  */
 export function parseYaml(text: string, file: string, allowedKeys: readonly string[]): YamlDocument {
   const lines = new LineCounter();
@@ -64,7 +64,7 @@ export function parseYaml(text: string, file: string, allowedKeys: readonly stri
     fail([{ offset: 0, message: `expected keys and values. Allowed keys: ${allowedKeys.join(', ')}` }]);
   }
   return {
-    // Their number is bounded already.
+    // Their number is already bounded.
     value: (document.toJS({ maxAliasCount: -1 }) ?? {}) as Record<string, unknown>,
     at: (path) => at(offsetOf(document, { path, isKey: false, message: '' })),
     keysAt(path) {
@@ -75,7 +75,7 @@ export function parseYaml(text: string, file: string, allowedKeys: readonly stri
   };
 }
 
-/** Lines of an error. */
+/** Maximum number of lines of an error. */
 const mostMessages = 50;
 
 /** The document's value as a schema reads it. @throws LocalgradError `invalid-data` */
@@ -89,7 +89,7 @@ export function validate<Schema extends z.ZodType>(
   return document.fail(explainIssues(parsed.error, document.value, allowedKeys));
 }
 
-/** The parser's first line without its own position, and what usually is behind it. */
+/** First line of the parser's message without its position, and the usual cause. */
 function explainSyntax(message: string): string {
   const first = shortened(message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '');
   const isColon = first.startsWith('Nested mappings');

@@ -21,7 +21,7 @@ describe('aliases', () => {
     expect(parseRunFile('epochs: &n 3\nbatch: *n\n', 'run.yaml')).toEqual({ epochs: 3, batch: 3 });
   });
 
-  it('without an anchor are placed in the file', () => {
+  it('without an anchor are reported with their position', () => {
     expect(problemsOf('epochs: *n\n')).toEqual([
       "run.yaml:1:9: alias '*n' names no anchor; the file has none before it",
     ]);
@@ -30,11 +30,11 @@ describe('aliases', () => {
     ]);
   });
 
-  it('that contain themselves are placed in the file', () => {
+  it('that contain themselves are reported with their position', () => {
     expect(problemsOf('a: &a\n  b: [*a]\n')).toEqual(["run.yaml:2:7: alias '*a' stands for what contains it"]);
   });
 
-  it('that grow beyond all bounds are rejected', () => {
+  it('with exponential expansion are rejected', () => {
     const levels = Array.from({ length: 30 }, (_, level) => `a${level}: &a${level} [${`*a${level - 1}, `.repeat(9)}]`);
     expect(problemsOf(`a: &a-1 [x]\n${levels.join('\n')}`)[0]).toMatch(/: more than 100,000 values, with what aliases/);
     const texts = `a: &a ${'x'.repeat(100_000)}\nb: [${'*a, '.repeat(1000)}]\n`;
@@ -43,7 +43,7 @@ describe('aliases', () => {
 });
 
 describe('merge keys', () => {
-  it('take over keys that the mapping does not have itself', () => {
+  it('add keys that the mapping does not have itself', () => {
     expect(parseRunFile('<<: {epochs: 2, batch: 20}\nmethod: dgl\nbatch: 8\n', 'run.yaml')).toEqual({
       epochs: 2,
       batch: 8,
@@ -57,7 +57,7 @@ describe('merge keys', () => {
     ]);
   });
 
-  it('lead to the place of a wrong value', () => {
+  it('preserve the position of an invalid value', () => {
     expect(() => parseRunFile('method: dgl\n<<: {epochs: 2, batch: 0}\n', 'run.yaml')).toThrow(
       /^run\.yaml:2:24: batch/,
     );
@@ -81,7 +81,7 @@ describe('limits', () => {
     expect(problemsOf(`a: ${'['.repeat(60)}${']'.repeat(60)}`)).toEqual([]);
   });
 
-  it('keep messages short, and their number small', () => {
+  it('keep messages short and few', () => {
     const long = problemsOf(`a: *${'x'.repeat(100_000)}\n`);
     expect(long[0]?.length).toBeLessThan(400);
     const many = problemsOf(Array.from({ length: 1000 }, (_, index) => `k${index}: *missing`).join('\n'));
@@ -89,12 +89,12 @@ describe('limits', () => {
     expect(many.at(-1)).toBe('run.yaml: and further problems');
   });
 
-  it('explain the first of 30,000 wrong keys', () => {
+  it('explain the first of 30,000 unknown keys', () => {
     const text = Array.from({ length: 30_000 }, (_, index) => `epoch${index}: 1`).join('\n');
     expect(() => parseRunFile(text, 'run.yaml')).toThrow(/^run\.yaml:1:1: unknown key 'epoch0'/);
   }, 20_000);
 
-  it('read 20,000 keys in a moment', () => {
+  it('accept 20,000 keys quickly', () => {
     const text = Array.from({ length: 20_000 }, (_, index) => `k${index}: ${index}`).join('\n');
     expect(problemsOf(text)).toEqual([]);
     expect(problemsOf(`${text}\nk5: 1`)[0]).toMatch(/^run\.yaml:20001:1: Map keys must be unique: 'k5' occurs twice/);
@@ -105,11 +105,11 @@ describe('limits', () => {
     expect(problemsOf('"\\0": 1\n')[0]).toMatch(/^run\.yaml:1:1: '\\x00' contains a control character/);
   });
 
-  it('reject keys that are no texts', () => {
+  it('reject keys that are not strings', () => {
     expect(problemsOf('? [a]\n: 1\n')[0]).toMatch(/^run\.yaml:1:3: a key must be a text/);
   });
 
-  it('say that a value is missing or infinite', () => {
+  it('report a missing or infinite value', () => {
     expect(() => parseRunFile('width:\n', 'run.yaml')).toThrow(/width: .*; found no value$/);
     expect(() => parseRunFile('learningRate: .inf\n', 'run.yaml')).toThrow(/learningRate: .*; found Infinity$/);
   });
@@ -138,7 +138,7 @@ describe('encodings', () => {
     expect(await reading(bytes)).toEqual({ epochs: 2, batch: 20 });
   });
 
-  it('places bytes that are no UTF-8', async () => {
+  it('reports the position of invalid UTF-8 bytes', async () => {
     await expect(reading(Buffer.from('epochs: 2\nmethod: d\xe9l\n', 'latin1'))).rejects.toThrow(
       /run\.yaml:2:10: expected UTF-8 text, found bytes that are none; save the file as UTF-8/,
     );

@@ -53,7 +53,7 @@ describe('thread pool', () => {
     expect([...counter]).toEqual([...ones].map(() => 200));
   });
 
-  it('reports a kernel that fails on any thread, and goes on afterwards', async () => {
+  it('reports a kernel that fails on any thread, and continues afterwards', async () => {
     pool = await createThreadPool(module, functions, memory, { threads: 2 });
     const outside = 2 ** 31;
     for (const bad of [0, COUNT - 1]) {
@@ -66,7 +66,7 @@ describe('thread pool', () => {
     expect(addPieces(element, pool)).toEqual(sums);
   });
 
-  it('says so when a thread has died, instead of waiting for it', async () => {
+  it('reports a dead thread instead of waiting for it', async () => {
     pool = await createThreadPool(module, functions, memory, { threads: 3 });
     await pool.workers[0]?.terminate();
     const error = caught(() => addPieces(element, pool as ThreadPool));
@@ -92,7 +92,7 @@ describe('thread pool', () => {
     await pool.workers[0]?.terminate();
   });
 
-  it('refuses work after it was disposed, unknown kernels, too many pieces', async () => {
+  it('rejects work after disposal, unknown kernels, and too many pieces', async () => {
     pool = await createThreadPool(module, functions, memory, { threads: 2 });
     expect(() => pool?.run('subtract', 2, () => [])).toThrow(/no kernel 'subtract'; it has .*add/);
     expect(() => pool?.run('add', 257, () => [])).toThrow(/at most 256/);
