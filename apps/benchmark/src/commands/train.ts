@@ -30,7 +30,11 @@ export interface TrainReport extends RunSummary {
  *
  * @throws LocalgradError `misuse` where another process is working on the same run
  */
-export async function trainRun(config: RunConfig, terminal: Terminal, options: TrainRunOptions = {}): Promise<TrainReport> {
+export async function trainRun(
+  config: RunConfig,
+  terminal: Terminal,
+  options: TrainRunOptions = {},
+): Promise<TrainReport> {
   const data = await loadData(config);
   const folder = options.output ?? join('localgrad-runs', (await identifyRun(config, data)).runId);
   const result = await executeRun({
