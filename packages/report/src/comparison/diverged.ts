@@ -5,8 +5,8 @@ import type { FinishedRun } from '@localgrad/experiments';
  * JSON stores as null if it is not a finite number.
  */
 export function isDiverged({ summary }: FinishedRun): boolean {
-  const status: unknown = Reflect.get(summary, 'status');
-  if (typeof status === 'string') return status === 'diverged';
+  const { status } = summary;
+  if (status !== undefined) return status === 'diverged';
   const testLoss: unknown = summary.epochs.at(-1)?.testLoss;
   return testLoss !== undefined && !Number.isFinite(testLoss);
 }
