@@ -1,5 +1,5 @@
 import { compilePlan } from '@localgrad/engine';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { numberError } from './compare.js';
 import type { PlanCase } from './format.js';
 import { Groups } from './groups.js';

@@ -15,7 +15,10 @@ import {
   validatePlan,
 } from '@localgrad/core';
 import { compilePlan } from '@localgrad/engine';
-import { bottleneck, convBatchNormRelu, createClassifier, createScope, multiplyAccumulatesOf } from '@localgrad/nn';
+import { bottleneck, convBatchNormRelu } from '@localgrad/nn/blocks';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
+import { createClassifier } from '@localgrad/nn/heads';
+import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { type AugLocalOptions, auglocal } from './index.js';
 

@@ -7,7 +7,9 @@ import {
   type Network,
   type ParameterScope,
 } from '@localgrad/core';
-import { basicBlock, blockHead, HeadLayers, softmaxCrossEntropy } from '@localgrad/nn';
+import { basicBlock } from '@localgrad/nn/blocks';
+import { blockHead, HeadLayers } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 
 /**
  * A classifier of blocks that have the kind and width of the selected layers of the network, with their own weights;
