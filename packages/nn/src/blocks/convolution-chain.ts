@@ -1,6 +1,7 @@
 import type {
   Block,
   BlockCost,
+  BlockGeometry,
   Cotangents,
   Mode,
   Parameter,
@@ -30,6 +31,7 @@ import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 export interface ChainOptions extends ChainStructure {
   readonly name: string;
   readonly replicate: (scope: ParameterScope) => Block;
+  readonly resize?: (scope: ParameterScope, geometry: BlockGeometry) => Block;
 }
 
 /** Residual of a projection: its 1×1 convolution is cheap, so its output is recomputed instead of stored. */
@@ -55,6 +57,7 @@ export class ConvolutionChain implements FrugalBlock {
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
   readonly replicate: (scope: ParameterScope) => Block;
+  readonly resize?: (scope: ParameterScope, geometry: BlockGeometry) => Block;
   readonly #structure: ChainOptions;
   readonly #projection: ConvolutionUnit | undefined;
 
@@ -72,6 +75,7 @@ export class ConvolutionChain implements FrugalBlock {
     // Without a shortcut, the last ReLU's mask can be recomputed from the convolution's output.
     this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu && options.recomputeOutput !== true };
     this.replicate = options.replicate;
+    if (options.resize !== undefined) this.resize = options.resize;
   }
 
   /** A view of the same block, sharing its weights, for callers that do not keep its output for the backward pass. */
