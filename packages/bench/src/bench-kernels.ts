@@ -1,5 +1,5 @@
 import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import type { CsvRecord } from './csv.js';

@@ -2,7 +2,7 @@ import type { BackendHandle } from '@localgrad/backends';
 import { isEndToEnd, startOfTraining } from '@localgrad/core';
 import { type CompiledPlan, createTrainStep, describePlan, type Executor } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
-import { sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
 import { buildPlan } from '@localgrad/runs';
 import { checkMemory } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
