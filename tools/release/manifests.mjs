@@ -5,7 +5,15 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-const common = ['local-learning', 'greedy-learning', 'neural-networks', 'deep-learning', 'tensorflow', 'tensorflow.js', 'tfjs'];
+const common = [
+  'local-learning',
+  'greedy-learning',
+  'neural-networks',
+  'deep-learning',
+  'tensorflow',
+  'tensorflow.js',
+  'tfjs',
+];
 
 /** The folders of the packages that are published. */
 export function publishedFolders() {
@@ -38,7 +46,9 @@ export function projectFields(folder, manifest) {
 export function placeholders() {
   const { repository } = readManifest(root);
   return /\/OWNER\//.test(repository)
-    ? [`"repository" in package.json is still a placeholder (${repository}): set it, then run npm run release:manifests.`]
+    ? [
+        `"repository" in package.json is still a placeholder (${repository}): set it, then run npm run release:manifests.`,
+      ]
     : [];
 }
 
