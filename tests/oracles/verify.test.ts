@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn/serialization';
 import { type VerifyReport, verify } from '@localgrad/verify';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../apps/benchmark/src/command-line.js';

@@ -1,6 +1,6 @@
 import { at } from '@localgrad/core';
 import { currentKernels, type Shape4, stockKernels, type TrainingKernels } from '@localgrad/kernels';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import type { CsvRecord } from './csv.js';
 import { type Spread, spreadOf } from './measure.js';

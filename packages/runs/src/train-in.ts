@@ -3,7 +3,7 @@ import { weightsFile } from '@localgrad/backbones';
 import type { BackendHandle } from '@localgrad/backends';
 import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import { describePlan } from '@localgrad/engine';
-import { multiplyAccumulatesOf } from '@localgrad/nn';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { type Observer, probeModules, train } from '@localgrad/train';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';

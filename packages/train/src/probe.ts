@@ -1,5 +1,5 @@
 import { at, evaluationMode, LocalgradError, type Network } from '@localgrad/core';
-import { requireTarget } from '@localgrad/nn';
+import { requireTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { fitRidge } from './ridge.js';

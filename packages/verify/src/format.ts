@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { readSafetensors, type TensorFile } from '@localgrad/nn';
+import { readSafetensors, type TensorFile } from '@localgrad/nn/serialization';
 import { z } from 'zod';
 
 /** The `format` entry of a file's metadata. */

@@ -14,7 +14,8 @@ import {
   type Targets,
 } from '@localgrad/core';
 import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, predict } from '@localgrad/engine';
-import { createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { numberError, type ReferenceTensors, tensorError } from './compare.js';
 import type { TrainingCase } from './format.js';

@@ -12,7 +12,8 @@ import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
-import { createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
 import { train } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
 import { describePlan } from '@localgrad/engine';
-import { multiplyAccumulatesOf } from '@localgrad/nn';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import {
   buildPlan,
   configIdOf,
