@@ -64,6 +64,11 @@ function buildNetwork({ network }: TrainingCase, scope: ParameterScope): Network
   return createNetwork(built, resolvePartition(built.blocks, { lastBlocks }));
 }
 
+/** `parameter 'a'`, or `3 parameters, including 'a'`. */
+function listed([first, ...others]: readonly string[]): string {
+  return others.length === 0 ? `parameter '${first}'` : `${others.length + 1} parameters, including '${first}'`;
+}
+
 function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: ReferenceTensors): void {
   const missing = [...parameters.values()].filter(
     ({ name, kind }) => kind !== 'statistic' && spec.parameters[name] === undefined,
@@ -71,7 +76,7 @@ function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: 
   if (missing.length > 0) {
     throw new LocalgradError(
       'invalid-data',
-      `Case '${spec.case}' has no initial value for ${missing.length} parameters of its network and method, including ${missing[0]?.name}.`,
+      `Case '${spec.case}' has no initial value for ${listed(missing.map(({ name }) => name))} of its network and method.`,
       { case: spec.case, missing: missing.map(({ name }) => name) },
     );
   }
