@@ -29,7 +29,9 @@ it('is cut by measured memory, and has a predicted step though no block states i
   expect(compiled.predict(16).stepBytes).toBeGreaterThan(4 * 16 * 8 * 8 * 3);
 });
 
-it('trains, with the same random numbers in a second run and others under another seed', async () => {
+it('trains, with the same random numbers in a second run and others under another seed', {
+  timeout: 120_000,
+}, async () => {
   const batch = {
     images: tf.randomNormal([12, 8, 8, 3], 0, 1, 'float32', 1),
     targets: { labels: tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], 'int32') },
@@ -51,7 +53,7 @@ it('trains, with the same random numbers in a second run and others under anothe
   expect(await run(2)).not.toEqual(losses);
 });
 
-it('has the same gradients where activations are recomputed instead of kept', async () => {
+it('has the same gradients where activations are recomputed instead of kept', { timeout: 120_000 }, async () => {
   const batch = {
     images: tf.randomNormal([12, 8, 8, 3], 0, 1, 'float32', 1),
     targets: { labels: tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], 'int32') },

@@ -41,14 +41,14 @@ async function trainStep(compiled, labels) {
 
 const countsOf = (compiled) => [...compiled.parameters.values()].find(({ kind }) => kind === 'state');
 
-it('counts the classes of each batch in state that belongs to the network', async () => {
+it('counts the classes of each batch in state that belongs to the network', { timeout: 60_000 }, async () => {
   const compiled = compile(3);
   await trainStep(compiled, [0, 1, 1, 2]);
   await trainStep(compiled, [1, 1, 1, 1]);
   expect([...(await countsOf(compiled).value.data())]).toEqual([1, 6, 1]);
 });
 
-it('trains with as many classes as ImageNet', async () => {
+it('trains with as many classes as ImageNet', { timeout: 60_000 }, async () => {
   const compiled = compile(1000);
   const losses = await trainStep(compiled, [0, 255, 256, 999]);
   expect(losses.length).toBe(2);

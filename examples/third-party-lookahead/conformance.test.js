@@ -18,7 +18,7 @@ describeMethod('lookahead', () => lookahead(), {
   decorators: { mlm: withMlm() },
 });
 
-it('moves the averages of borrowed blocks, and describes them', async () => {
+it('moves the averages of borrowed blocks, and describes them', { timeout: 60_000 }, async () => {
   const scope = createScope(1);
   const backbone = cifarResNet({ depth: 8, width: 2 }).build({ inputShape: [8, 8, 3], classes: 3, scope });
   const network = createNetwork(backbone, [2, 1, 1]);

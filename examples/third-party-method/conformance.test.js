@@ -55,7 +55,7 @@ it('a missing method and weights that are not finite are reported with their own
   await expect(checkWeights(compiled)).rejects.toThrow(/scale' of head 'unfinished'.*non-finite/s);
 });
 
-it('weights of losses follow the same clock as heads', async () => {
+it('weights of losses follow the same clock as heads', { timeout: 60_000 }, async () => {
   const changesAt = async (weight, step) => {
     const scope = createScope(1);
     const backbone = cifarResNet({ depth: 8, width: 2 }).build({ inputShape: [8, 8, 3], classes: 3, scope });

@@ -4,11 +4,12 @@ import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import type { CsvRecord } from './csv.js';
 import { type Spread, spreadOf } from './measure.js';
-import { type BackendChoice, type BenchmarkReport, measureOn } from './measure-on.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchKernelsOptions extends BackendChoice {
+export interface BenchKernelsOptions extends MeasuredBackend {
   readonly batch: number;
   readonly repeats: number;
 }
@@ -188,11 +189,12 @@ function kernelTasks(batch: number): KernelTask[] {
   return [...convolutions, ...others, update];
 }
 
-export function kernelRecords({ rows, options, backend, kernels }: BenchKernelsReport): CsvRecord[] {
+export function kernelRecords({ rows, options, backend, relaxedSimd, kernels }: BenchKernelsReport): CsvRecord[] {
   return rows.map((row) => ({
     kernel: row.kernel,
     shape: row.shape,
     backend,
+    ...relaxedSimdColumn(relaxedSimd),
     kernels,
     batch: options.batch,
     milliseconds: row.milliseconds.median.toFixed(4),

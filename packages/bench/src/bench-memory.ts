@@ -5,13 +5,14 @@ import { buildPlan } from '@localgrad/runs';
 import { createContestant, recomputeName, withCheckpoints } from './contestants.js';
 import type { CsvRecord } from './csv.js';
 import { highest, withContestants } from './measure.js';
-import { type BackendChoice, type BenchmarkReport, measureOn } from './measure-on.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import type { MeasuredBackend } from './measured-backend.js';
 import { optimizerOf } from './optimization.js';
 import type { MeasuredNetwork } from './options.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchMemoryOptions extends Omit<MeasuredNetwork, 'batch'>, BackendChoice {
+export interface BenchMemoryOptions extends Omit<MeasuredNetwork, 'batch'>, MeasuredBackend {
   readonly methods: readonly string[];
   readonly budgetBytes: number;
   /** Largest batch of a measured step; larger batches are predicted only. */

@@ -4,12 +4,13 @@ import { LocalgradError } from '@localgrad/core';
 import { createContestant, recomputeName } from './contestants.js';
 import type { CsvRecord } from './csv.js';
 import { costOfSteps, type StepCost, takeTurns, withContestants } from './measure.js';
-import { type BackendChoice, type BenchmarkReport, measureOn } from './measure-on.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 import { createProgress, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 'modules'>, BackendChoice {
+export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 'modules'>, MeasuredBackend {
   readonly methods: readonly string[];
   readonly depths: readonly number[];
   /** Numbers of modules; those that exceed the blocks of a depth are omitted there. */
@@ -82,12 +83,13 @@ async function createIfDivisible(
   }
 }
 
-export function scalingRecords({ rows, options, backend }: BenchScalingReport): CsvRecord[] {
+export function scalingRecords({ rows, options, backend, relaxedSimd }: BenchScalingReport): CsvRecord[] {
   return rows.map((row) => ({
     method: row.method,
     backbone: `resnet${row.depth}`,
     modules: row.modules,
     backend,
+    ...relaxedSimdColumn(relaxedSimd),
     batch: options.batch,
     step_ms_median: row.stepMs.median.toFixed(2),
     step_ms_min: row.stepMs.min.toFixed(2),

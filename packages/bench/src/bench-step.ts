@@ -16,6 +16,8 @@ export interface BenchRow extends StepCost {
   readonly backbone: string;
   readonly backend: string;
   readonly threads: number;
+  /** Null if the backend has no such choice. */
+  readonly relaxedSimd: boolean | null;
   readonly batch: number;
   /** Peak bytes without weights, averages, optimizer state and batch. */
   readonly stepBytes: number | null;
@@ -124,6 +126,7 @@ function rowOf(
     backbone,
     backend: contestant.backend,
     threads: Number(contestant.details.threads),
+    relaxedSimd: contestant.relaxedSimd ?? null,
     batch,
     stepBytes: highest(measurements.map(({ stepBytes }) => stepBytes)),
     imagesPerSecond: (1000 * batch) / cost.stepMs.median,

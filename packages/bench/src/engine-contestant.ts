@@ -5,6 +5,7 @@ import { MemoryMeter } from '@localgrad/kernels';
 import { buildPlan } from '@localgrad/runs';
 import { checkMemory } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
+import { usesRelaxedSimd } from './measured-backend.js';
 import { optimizerOf } from './optimization.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 import { randomBatch } from './stock-tape.js';
@@ -50,6 +51,7 @@ export async function engineContestant(
     modules: compiled.network.modules.length,
     isEndToEnd: isEndToEnd(compiled.objectives, compiled.network.modules.length),
     backend: backend.name,
+    relaxedSimd: usesRelaxedSimd(backend),
     details: { threads: backend.threads, device: backend.device },
     predicted: {
       peakBytes: trainStep.predict(batch).peakBytes,

@@ -1,11 +1,6 @@
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import type { BackendHandle } from '@localgrad/backends';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
-
-/** The backend that a benchmark runs on. */
-export interface BackendChoice {
-  readonly backend: string;
-  readonly threads: number | 'auto';
-}
+import { type MeasuredBackend, startMeasuredBackend, usesRelaxedSimd } from './measured-backend.js';
 
 /** Rows of a benchmark, with its options and the environment. */
 export interface BenchmarkReport<Options, Row> {
@@ -13,20 +8,23 @@ export interface BenchmarkReport<Options, Row> {
   /** The processor or GPU that computed. */
   readonly device: string;
   readonly backend: string;
+  /** Whether the backend uses relaxed SIMD; null if it has no such choice. */
+  readonly relaxedSimd: boolean | null;
   readonly options: Options;
   readonly rows: readonly Row[];
 }
 
 /** Starts the backend, measures, and stops the backend, also after an error. @throws LocalgradError */
-export async function measureOn<Options extends BackendChoice, Row>(
+export async function measureOn<Options extends MeasuredBackend, Row>(
   options: Options,
   measure: (backend: BackendHandle) => Promise<readonly Row[]>,
 ): Promise<BenchmarkReport<Options, Row>> {
-  const backend = await selectBackend(options.backend, { threads: options.threads });
+  const backend = await startMeasuredBackend(options);
   try {
     const rows = await measure(backend);
     const environment = await measurementEnvironment();
-    return { environment, device: backend.device, backend: backend.name, options, rows };
+    const { device, name } = backend;
+    return { environment, device, backend: name, relaxedSimd: usesRelaxedSimd(backend), options, rows };
   } finally {
     backend.dispose();
   }

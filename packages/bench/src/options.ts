@@ -1,5 +1,6 @@
 import type { Shape3 } from '@localgrad/core';
 import type { NetworkConfig } from '@localgrad/runs';
+import type { MeasuredBackend } from './measured-backend.js';
 
 /** A network and how its steps run. */
 export interface MeasuredNetwork extends NetworkConfig {
@@ -14,11 +15,9 @@ export interface MeasuredNetwork extends NetworkConfig {
 }
 
 /** Options of `benchStep`. */
-export interface BenchStepOptions extends MeasuredNetwork {
+export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
   /** Method expressions; `backprop` is always measured, as the reference, with and without recomputation. */
   readonly methods: readonly string[];
-  readonly backend: string;
-  readonly threads: number | 'auto';
   /** Number of timed steps per contestant, after `warmup` untimed ones. */
   readonly repeats: number;
   readonly warmup: number;
@@ -47,6 +46,8 @@ export interface Contestant {
   readonly isEndToEnd?: boolean;
   readonly modules: number;
   readonly backend: string;
+  /** Absent for peers, null if the backend has no such choice. */
+  readonly relaxedSimd?: boolean | null;
   readonly details: Readonly<Record<string, string | number>>;
   /** Prediction from the plan; peers have none. */
   readonly predicted?: { readonly peakBytes: number; readonly unitsOfWork: number };

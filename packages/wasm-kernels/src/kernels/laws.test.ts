@@ -173,63 +173,67 @@ describe('consumed arguments', () => {
 });
 
 describe('the number of threads', () => {
-  it('does not change the results of any kernel, bit for bit', async () => {
-    const other = await startWasmKernels(1);
-    const compare = (run: (k: TrainingKernels) => tf.Tensor[]) => {
-      withoutLeak(() => {
-        const [two, one] = [run(kernels), run(other)].map((tensors) =>
-          tensors.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer)),
-        );
-        expect(two?.length).toBe(one?.length);
-        expect(two?.map((bytes, index) => bytes.equals(one?.[index] as Buffer))).not.toContain(false);
-      });
-    };
-    for (const [batch, size, channels] of [
-      [33, 9, 5],
-      [64, 8, 16],
-      [70, 16, 12],
-    ] as const) {
-      const shape: Shape4 = [batch, size, size, channels];
-      const geometry = { stride: 1, padding: 1 };
-      compare((k) => [k.conv2d(normal(shape, 1), normal([3, 3, channels, 8], 2), geometry)]);
-      compare((k) => [
-        k.conv2dFilterGradient(normal(shape, 1), normal(shape, 2), [3, 3, channels, channels], geometry),
-      ]);
-      const strided: Shape4 = [batch, Math.ceil(size / 2), Math.ceil(size / 2), 8];
-      compare((k) => [
-        k.conv2dInputGradient(normal(strided, 1), normal([3, 3, channels, 8], 2), shape, { stride: 2, padding: 1 }),
-      ]);
-      compare((k) => {
-        const x = normal(shape, 1);
-        const { mean, variance } = k.batchStatistics(x);
-        const normalization = {
-          mean,
-          variance,
-          epsilon: 1e-5,
-          scale: tf.ones([channels]),
-          shift: tf.zeros([channels]),
-        } as const;
-        const y = k.batchNormApply(x, normalization as never, normal(shape, 2), true);
-        const gradient = k.batchNormGradient({
-          dy: normal(shape, 3),
-          x,
-          normalization: normalization as never,
-          mask: y,
-          overwriteInput: false,
-          wantMasked: true,
+  it.each([true, false])(
+    'does not change the results of any kernel, bit for bit; relaxed SIMD: %s',
+    async (relaxedSimd) => {
+      const [more, other] = [await startWasmKernels(2, relaxedSimd), await startWasmKernels(1, relaxedSimd)];
+      const compare = (run: (k: TrainingKernels) => tf.Tensor[]) => {
+        withoutLeak(() => {
+          const [two, one] = [run(more), run(other)].map((tensors) =>
+            tensors.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer)),
+          );
+          expect(two?.length).toBe(one?.length);
+          expect(two?.map((bytes, index) => bytes.equals(one?.[index] as Buffer))).not.toContain(false);
         });
-        return [mean, variance, y, gradient.dx, gradient.dScale, gradient.dShift, gradient.masked as tf.Tensor];
-      });
-    }
-    compare((k) => [
-      k.matMul(normal([1, 1, 70, 40], 1).reshape([70, 40]), normal([1, 1, 70, 12], 2).reshape([70, 12]), true, false),
-    ]);
-    other.dispose();
-  });
+      };
+      for (const [batch, size, channels] of [
+        [33, 9, 5],
+        [64, 8, 16],
+        [70, 16, 12],
+      ] as const) {
+        const shape: Shape4 = [batch, size, size, channels];
+        const geometry = { stride: 1, padding: 1 };
+        compare((k) => [k.conv2d(normal(shape, 1), normal([3, 3, channels, 8], 2), geometry)]);
+        compare((k) => [
+          k.conv2dFilterGradient(normal(shape, 1), normal(shape, 2), [3, 3, channels, channels], geometry),
+        ]);
+        const strided: Shape4 = [batch, Math.ceil(size / 2), Math.ceil(size / 2), 8];
+        compare((k) => [
+          k.conv2dInputGradient(normal(strided, 1), normal([3, 3, channels, 8], 2), shape, { stride: 2, padding: 1 }),
+        ]);
+        compare((k) => {
+          const x = normal(shape, 1);
+          const { mean, variance } = k.batchStatistics(x);
+          const normalization = {
+            mean,
+            variance,
+            epsilon: 1e-5,
+            scale: tf.ones([channels]),
+            shift: tf.zeros([channels]),
+          } as const;
+          const y = k.batchNormApply(x, normalization as never, normal(shape, 2), true);
+          const gradient = k.batchNormGradient({
+            dy: normal(shape, 3),
+            x,
+            normalization: normalization as never,
+            mask: y,
+            overwriteInput: false,
+            wantMasked: true,
+          });
+          return [mean, variance, y, gradient.dx, gradient.dScale, gradient.dShift, gradient.masked as tf.Tensor];
+        });
+      }
+      compare((k) => [
+        k.matMul(normal([1, 1, 70, 40], 1).reshape([70, 40]), normal([1, 1, 70, 12], 2).reshape([70, 12]), true, false),
+      ]);
+      more.dispose();
+      other.dispose();
+    },
+  );
 });
 
-/** Kernels on the same heap with another number of threads. */
-async function startWasmKernels(threads: number): Promise<WasmTrainingKernels> {
+/** Further kernels on the same heap. */
+async function startWasmKernels(threads: number, relaxedSimd: boolean): Promise<WasmTrainingKernels> {
   const { createWasmTrainingKernels } = await import('./index.js');
-  return createWasmTrainingKernels(runtime.heap, { threads });
+  return createWasmTrainingKernels(runtime.heap, { threads, relaxedSimd });
 }

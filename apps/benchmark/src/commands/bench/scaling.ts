@@ -71,7 +71,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .option('--warmup-steps <number>', 'untimed steps per method before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
-  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'optimizer', 'backend', 'threads']);
+  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'optimizer', 'backend', 'threads', 'relaxedSimd']);
   addOutputFlags(addAccumulateFlag(command))
     .addHelpText(
       'after',
@@ -80,7 +80,8 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, scalingRecords, scalingFigure);
-        const { width, stemModule, memory, batch, optimizer, backend, threads } = await resolveRunConfig(command);
+        const { width, stemModule, memory, batch, optimizer, backend, threads, relaxedSimd } =
+          await resolveRunConfig(command);
         const { methods, depths, moduleCounts, repeats, warmupSteps: warmup, classes, accumulate } = flags;
         const image = parseShape(flags.image);
         const network = {
@@ -93,6 +94,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
           accumulate,
           backend,
           threads,
+          relaxedSimd,
           classes,
           image,
         };

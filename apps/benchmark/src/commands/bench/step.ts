@@ -154,6 +154,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     'optimizer',
     'backend',
     'threads',
+    'relaxedSimd',
   ]);
   addOutputFlags(addAccumulateFlag(step))
     .addHelpText(
@@ -166,9 +167,32 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, stepRecords, stepFigure);
-        const { backbone, width, modules, partition, stemModule, memory, batch, optimizer, backend, threads } =
-          await resolveRunConfig(step);
-        const network = { backbone, width, modules, partition, stemModule, memory, batch, optimizer, backend, threads };
+        const {
+          backbone,
+          width,
+          modules,
+          partition,
+          stemModule,
+          memory,
+          batch,
+          optimizer,
+          backend,
+          threads,
+          relaxedSimd,
+        } = await resolveRunConfig(step);
+        const network = {
+          backbone,
+          width,
+          modules,
+          partition,
+          stemModule,
+          memory,
+          batch,
+          optimizer,
+          backend,
+          threads,
+          relaxedSimd,
+        };
         const { methods, repeats, warmupSteps, include, classes, accumulate, python } = flags;
         const options = {
           ...network,
