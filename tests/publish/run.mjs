@@ -13,6 +13,7 @@ import {
   passed,
   project,
   ran,
+  readManifest,
   root,
   run,
   tarballs,
