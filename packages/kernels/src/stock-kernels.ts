@@ -27,7 +27,7 @@ export const stockKernels: TrainingKernels = {
   conv2d: (x, filter, { stride, padding }) => tf.conv2d(x, filter, stride, padding),
   // The transposed convolution is the input gradient, under a public name.
   conv2dInputGradient: (dy, filter, inputShape, { stride, padding }) =>
-    tf.conv2dTranspose(dy, filter, [...inputShape] as [number, number, number, number], stride, padding),
+    tf.conv2dTranspose(dy, filter, [...inputShape], stride, padding),
   conv2dFilterGradient,
   depthwiseConv2d,
   depthwiseConv2dInputGradient,
@@ -84,16 +84,16 @@ export function composedFilterGradient(
       [padding, padding],
       [0, 0],
     ]);
-    const cotangent = tf.reshape(dy, [-1, outputs]) as tf.Tensor2D;
+    const cotangent = tf.reshape<tf.Rank.R2>(dy, [-1, outputs]);
     const taps: tf.Tensor2D[] = [];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const end = [batch, row + (outHeight - 1) * stride + 1, column + (outWidth - 1) * stride + 1, inputs];
         const seen = tf.stridedSlice(padded, [0, row, column, 0], end, [1, stride, stride, 1]);
-        taps.push(tf.matMul(tf.reshape(seen, [-1, inputs]) as tf.Tensor2D, cotangent, true, false));
+        taps.push(tf.matMul(tf.reshape<tf.Rank.R2>(seen, [-1, inputs]), cotangent, true, false));
       }
     }
-    return tf.reshape(tf.stack(taps), [...filterShape]) as tf.Tensor4D;
+    return tf.reshape<tf.Rank.R4>(tf.stack(taps), [...filterShape]);
   });
 }
 

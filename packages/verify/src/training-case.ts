@@ -1,4 +1,5 @@
 import {
+  at,
   clockAt,
   LocalgradError,
   type Network,
@@ -152,7 +153,11 @@ async function runStep(
   }
   for (const [name, expected] of Object.entries(spec.expected.trajectory ?? {})) {
     if (expected[step] === undefined) continue;
-    groups.note('trajectory', `${name}, step ${step + 1}`, numberError(await readLoss(name), expected[step] as number));
+    groups.note(
+      'trajectory',
+      `${name}, step ${step + 1}`,
+      numberError(await readLoss(name), at(expected, step, 'loss')),
+    );
   }
   tf.dispose([...gradients.values(), ...losses.values(), ...terms.values()]);
   dispose();
@@ -215,7 +220,7 @@ function batchOf(
   step: number,
   tensors: ReferenceTensors,
 ): { images: tf.Tensor4D; targets: Targets; dispose(): void } {
-  const input = spec.inputs[step] as TrainingCase['inputs'][number];
+  const input = at(spec.inputs, step, 'input');
   const imagesAt = (name: string): tf.Tensor4D => {
     const { shape, data } = tensors.activation(name);
     const values = tensors.stored(name).dtype === 'U8' ? data.map((value) => value / 255) : data;
