@@ -28,7 +28,7 @@ const direction = {
   catalog: [
     ...['core', 'nn', 'backbones', 'data'],
     ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal'],
-    ...['mlm', 'lam', 'mlaan'],
+    ...['mlm', 'lam', 'mlaan', 'man'],
   ],
   'setup-tensorflow': ['core', 'backends'],
   runs: [

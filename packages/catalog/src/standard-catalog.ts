@@ -5,6 +5,7 @@ import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { type InfoProOptions, infopro } from '@localgrad/infopro';
 import { type LamOptions, lam } from '@localgrad/lam';
+import { type ManOptions, man } from '@localgrad/man';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
 import { createCatalog } from './catalog.js';
@@ -46,6 +47,10 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   mlaan: {
     description: 'MLAAN: mlm and lam together.',
     create: (of, options) => mlaan(of, options as MlaanOptions),
+  },
+  man: {
+    description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
+    create: (of, options) => man(of, options as ManOptions),
   },
 };
 

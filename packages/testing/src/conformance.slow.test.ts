@@ -6,6 +6,7 @@ import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { infopro } from '@localgrad/infopro';
 import { withLam } from '@localgrad/lam';
+import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
 import { describeBackbone, describeDecorator, describeMethod } from './index.js';
@@ -25,6 +26,7 @@ describeMethod('auglocal', auglocal, { decorators });
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.
 describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
+describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));

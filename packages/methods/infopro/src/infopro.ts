@@ -31,8 +31,11 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
   readonly temperature?: number;
   /** InfoPro's tuned weights by data set and network; replaces ixx1 … ixy2. */
   readonly preset?: string;
-  /** Interpolate the weights over the module index (default) or the stage index (MLAAN's InfoPro code). */
-  readonly lambdaIndex?: 'module' | 'stage';
+  /**
+   * Interpolate the weights over the module index (default), over the stage of the module (MLAAN's InfoPro code), or over
+   * the stage of the next block (MAN's code).
+   */
+  readonly lambdaIndex?: 'module' | 'stage' | 'nextStage';
 }
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
@@ -78,7 +81,8 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     lambdaIndex = 'module',
   } = options;
   requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
-  requireOption(['module', 'stage'].includes(lambdaIndex), 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage');
+  const isIndex = ['module', 'stage', 'nextStage'].includes(lambdaIndex);
+  requireOption(isIndex, 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
   const given = weightNames.filter((name) => options[name] !== undefined);
   for (const name of given) {
     const value = options[name] as number;
@@ -113,14 +117,16 @@ function networkWeights(options: InfoProOptions, modules: number): InfoProWeight
 }
 
 /** r_k of docs/methods/infopro.md §2. */
-function ratio({ lambdaIndex }: InfoProOptions, { modules }: Network, module: number): number {
+function ratio({ lambdaIndex = 'module' }: InfoProOptions, { modules }: Network, module: number): number {
   const steps = modules.length - 2;
-  if (lambdaIndex !== 'stage') return steps <= 0 ? 0 : module / steps;
-  const stage = modules[module]?.members.at(-1)?.reference[0] ?? 0;
+  if (lambdaIndex === 'module') return steps <= 0 ? 0 : module / steps;
+  const last = modules[module]?.members.at(-1);
+  const block = lambdaIndex === 'stage' ? last : modules[module + 1]?.members[0];
+  const stage = block?.reference[0] ?? 0;
   if (stage > steps) {
     throw new LocalgradError(
       'invalid-option',
-      `infopro: lambdaIndex 'stage' at module ${module}, which ends in stage ${stage}, needs at least ${stage + 2} modules, but there are ${modules.length}; use lambdaIndex 'module'.`,
+      `infopro: lambdaIndex '${lambdaIndex}' is ${stage} at module ${module}, which needs at least ${stage + 2} modules, but there are ${modules.length}; use lambdaIndex 'module'.`,
       { module, stage, modules: modules.length },
     );
   }
