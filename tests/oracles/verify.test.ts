@@ -26,17 +26,19 @@ async function command(...args: string[]) {
 /** A backend besides those available everywhere. */
 const extra = process.env.LOCALGRAD_TEST_BACKEND;
 /** Plain JavaScript takes half a minute. */
-const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals']] as const) : [];
+const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals', 'portable']] as const) : [];
 
 describe.each([
-  ['wasm', 'residuals'],
-  ['wasm', 'recompute'],
+  ['wasm', 'residuals', 'relaxed SIMD'],
+  ['wasm', 'residuals', 'portable'],
+  ['wasm', 'recompute', 'relaxed SIMD'],
   ...slow,
-  ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals']] as const)),
-] as const)('the PyTorch reference on %s, %s', (backend, memory) => {
+  ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals', 'portable']] as const)),
+] as const)('the PyTorch reference on %s, %s, %s', (backend, memory, arithmetic) => {
   it('matches every case of the small network, the contrastive loss and SGD', async () => {
     const files = [mini, fixture('micro')];
-    const report = await verify({ files, backend, memory, threads: 'auto', tolerance: 1e-4 });
+    const relaxedSimd = arithmetic === 'relaxed SIMD';
+    const report = await verify({ files, backend, memory, threads: 'auto', relaxedSimd, tolerance: 1e-4 });
     // The contrastive gradient involves cancellation: plain JavaScript accumulates long float32 sums sequentially, and
     // exp on a GPU may be off by 3 + 2|x| units in the last place (WGSL, "Floating Point Accuracy").
     const contrast: Readonly<Record<string, number>> = { cpu: 2e-3, webgpu: 5e-4 };

@@ -14,6 +14,8 @@ export interface VerifyOptions {
   readonly tolerance: number;
   readonly backend: string;
   readonly threads: number | 'auto';
+  /** Relaxed SIMD on wasm, where the engine supports it. Default true. */
+  readonly relaxedSimd?: boolean;
   /** Memory policy of the steps; default `residuals`. */
   readonly memory?: MemoryPolicy;
   /** Run only cases whose names contain this text; default: all. */
@@ -45,7 +47,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       return { path, specs: cases, tensors: new ReferenceTensors(file, path) };
     }),
   );
-  const backend = await selectBackend(options.backend, { threads: options.threads });
+  const backend = await selectBackend(options.backend, {
+    threads: options.threads,
+    relaxedSimd: options.relaxedSimd ?? true,
+  });
   try {
     const cases: CaseResult[] = [];
     for (const { path, specs, tensors } of read) {
