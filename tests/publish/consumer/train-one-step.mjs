@@ -9,6 +9,7 @@ import { createBatches, fashionMnistSubset, take } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
+import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
 import { man } from '@localgrad/man';
@@ -33,6 +34,7 @@ for (const method of [
   lam(mlm(dgl())),
   mlaan(infopro()),
   man(dgl()),
+  hpff(),
 ]) {
   const scope = createScope(1);
   const backbone = backboneFactory('resnet8').build({ inputShape: images.imageShape, classes: 10, scope });

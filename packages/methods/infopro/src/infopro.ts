@@ -16,6 +16,7 @@ import {
   type NamedHeadFactory,
   pixelDecoder,
 } from '@localgrad/nn/heads';
+import { patchedDecoder } from './patched-decoder.js';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {
@@ -36,12 +37,22 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
    * the stage of the next block (MAN's code).
    */
   readonly lambdaIndex?: 'module' | 'stage' | 'nextStage';
+  /**
+   * Patches per side: the feature map and the image are split into n × n patches, each with a decoder of its own (HPFF).
+   * Default 1.
+   */
+  readonly patches?: number;
+  /** Reconstruction losses of the patches: summed (default, HPFF's code), or their mean. */
+  readonly patchReduction?: 'sum' | 'mean';
 }
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
-const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
+const optionNames = [
+  ...['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'],
+  ...['patches', 'patchReduction'],
+];
 
 /**
  * InfoPro (Wang et al., ICLR 2021): each module but the last minimizes λ1 · reconstruction of its input image + λ2 ·
@@ -79,7 +90,12 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     temperature,
     preset,
     lambdaIndex = 'module',
+    patches = 1,
+    patchReduction = 'sum',
   } = options;
+  requireOption(Number.isInteger(patches) && patches >= 1, 'infopro', 'patches', patches, 'integers ≥ 1');
+  const isReduction = ['sum', 'mean'].includes(patchReduction);
+  requireOption(isReduction, 'infopro', 'patchReduction', patchReduction, 'sum, mean');
   requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
   const isIndex = ['module', 'stage', 'nextStage'].includes(lambdaIndex);
   requireOption(isIndex, 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
@@ -141,7 +157,7 @@ function localObjective(
   module: number,
   weights: { readonly reconstruction: number; readonly classification: number },
   classifier: NamedHeadFactory,
-  { loss = 'softmax', widen = 1 }: InfoProOptions,
+  { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum' }: InfoProOptions,
 ): Objective {
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
   const factory: HeadFactory = {
@@ -150,7 +166,10 @@ function localObjective(
       const terms: HeadTerm[] = [];
       // A term with weight 0 is not built, because its network would receive no gradient.
       if (weights.reconstruction > 0) {
-        const head = pixelDecoder(context, scope, { widen });
+        const head =
+          patches === 1
+            ? pixelDecoder(context, scope, { widen })
+            : patchedDecoder(context, scope, { widen, patches, reduction });
         terms.push({ name: 'reconstruction', weight: weights.reconstruction, head });
       }
       if (weights.classification > 0) {
