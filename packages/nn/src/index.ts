@@ -1,12 +1,18 @@
-export { flatten, relu, sigmoid } from './blocks/activations.js';
+export { flatten, leakyRelu, relu, sigmoid } from './blocks/activations.js';
+export { type AttentionOptions, attention } from './blocks/attention.js';
 export { type BatchNormOptions, batchNorm } from './blocks/batch-norm.js';
+export { type ClassTokenOptions, classToken, firstToken } from './blocks/class-token.js';
 export { type Conv2dOptions, conv2d } from './blocks/conv2d.js';
-export { type DenseOptions, dense } from './blocks/dense.js';
+export { type DenseOptions, dense, positionwiseDense } from './blocks/dense.js';
 export { type DepthwiseConv2dOptions, depthwiseConv2d } from './blocks/depthwise-conv2d.js';
 export { type DropoutOptions, dropout, stochasticDepth } from './blocks/dropout.js';
+export { flattenChannelsFirst } from './blocks/flatten-channels-first.js';
+export { gelu } from './blocks/gelu.js';
 export { globalAveragePool } from './blocks/global-average-pool.js';
 export { type GroupNormOptions, groupNorm } from './blocks/group-norm.js';
+export { type LayerNormOptions, layerNorm } from './blocks/layer-norm.js';
 export { Ledger } from './blocks/ledger.js';
+export { type NormReluConvolutionOptions, normReluConvolution } from './blocks/norm-relu-convolution.js';
 export { parallelSum } from './blocks/parallel-sum.js';
 export { type ParameterlessOptions, parameterless } from './blocks/parameterless.js';
 export { evaluationPass, TrainingPass } from './blocks/pass.js';
@@ -21,6 +27,7 @@ export {
 } from './blocks/residual-blocks.js';
 export { type AxisMap, separableMap } from './blocks/separable-map.js';
 export { sequential } from './blocks/sequential.js';
+export { concatenation, residual } from './blocks/shortcut.js';
 export { withStatisticsUpdates } from './blocks/statistics-updates.js';
 export { type CreateTargets, costOf, headCostOf, multiplyAccumulatesOf } from './cost/cost-of.js';
 export { type BlockHeadOptions, blockHead } from './heads/block-head.js';
@@ -58,7 +65,7 @@ export {
 } from './optimization/schedule.js';
 export { type SgdOptions, sgd } from './optimization/sgd.js';
 export { frozenScope } from './random/frozen-scope.js';
-export { constant, heNormalFanOut, ones, uniformFanIn, zeros } from './random/initializers.js';
+export { constant, heNormalFanOut, normal, ones, truncatedNormal, uniformFanIn, zeros } from './random/initializers.js';
 export { noiseMask, noiseRandom } from './random/noise.js';
 export { createRandom, type Random, type RandomState, restoreRandom } from './random/random.js';
 export { createScope, type RootScope } from './random/scope.js';

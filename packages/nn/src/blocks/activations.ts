@@ -1,5 +1,15 @@
 import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
-import { mul, relu as reluOf, reshape, sigmoid as sigmoidOf, step, sub, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import {
+  leakyRelu as leakyReluOf,
+  mul,
+  relu as reluOf,
+  reshape,
+  sigmoid as sigmoidOf,
+  step,
+  sub,
+  type Tensor4D,
+  tidy,
+} from '@tensorflow/tfjs';
 import { batched } from './convolution-unit.js';
 import { parameterless } from './parameterless.js';
 
@@ -12,6 +22,21 @@ export function relu(name: string, shape: Shape3): Block {
     reads: { input: false, output: true },
     apply: (x) => reluOf(x),
     pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output))),
+    applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
+    pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
+  });
+}
+
+/** max(x, 0) + slope·min(x, 0) with a positive slope. */
+export function leakyRelu(name: string, shape: Shape3, slope = 0.01): Block {
+  return parameterless({
+    name,
+    inputShape: shape,
+    outputShape: shape,
+    // The output has the input's sign.
+    reads: { input: false, output: true },
+    apply: (x) => leakyReluOf(x, slope),
+    pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output, slope))),
     applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
     pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
   });
