@@ -22,8 +22,9 @@ export interface LoadedWeights {
 }
 
 /**
- * Loads weights and running statistics from a safetensors file: written by localgrad, or the state dict of a reference
- * network in PyTorch (`conv1.weight`, `layer1.0.bn1.running_mean`, `fc.weight`; convolutions [out, in, height, width]).
+ * Loads weights and running statistics from a safetensors file: written by localgrad, or the state dict of a network of
+ * torchvision, timm or reference code (`conv1.weight`, `layer1.0.bn1.running_mean`; convolutions [out, in, height,
+ * width]).
  * The layout is detected from the metadata or the shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`), a
  * prefix of the whole network (`model.`, `net.`, `ema.`) and batch-norm counters are removed. Tensors of auxiliary
  * networks are returned as `skipped`.
@@ -43,8 +44,8 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
   const layout = file.metadata[descriptionKey] === undefined ? likelierLayout(parameters, tensors) : 'localgrad';
   const values = new Map<Parameter, Layouted>();
   for (const [name, parameter] of parameters) {
-    const found = tensors.get(name);
     const expected = shapeIn(layout, parameter.shape);
+    const found = asDense(tensors.get(name), expected);
     if (found === undefined) problems.push(`missing '${name}' [${expected.join(', ')}]`);
     else if (found.dtype !== 'F32' && found.dtype !== 'F64')
       problems.push(`'${name}' has type ${found.dtype}; expected a float type`);
@@ -74,6 +75,14 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
     loaded: values.size,
     skipped,
   };
+}
+
+/** A convolution that covers its whole input (timm's VGG) as the dense layer that it is. */
+function asDense(found: StoredTensor | undefined, expected: readonly number[]): StoredTensor | undefined {
+  if (found === undefined || found.shape.length !== 4 || expected.length !== 2) return found;
+  const [outputs = 0, ...inputs] = found.shape;
+  const shape = [outputs, inputs.reduce((product, extent) => product * extent, 1)];
+  return sameShape(shape, expected) ? { ...found, shape } : found;
 }
 
 function listed(problems: readonly string[]): string {

@@ -51,7 +51,7 @@ describe.each(cases)('%s', (_, create, reference) => {
 });
 
 it('residual keeps the output of a body whose VJP reads it', () => {
-  checkBlock(residual('r', leakyRelu('leaky', shape, 0.1)), (x) => tf.add(x, tf.leakyRelu(x, 0.1)));
+  checkBlock(residual('r', leakyRelu('leaky', shape, 0.1)), (x) => tf.add<tf.Tensor4D>(x, tf.leakyRelu(x, 0.1)));
 });
 
 describe('bottleneck with groups', () => {
