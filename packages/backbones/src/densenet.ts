@@ -10,7 +10,6 @@ import {
 import {
   averagePool,
   batchNorm,
-  blockHead,
   concatenation,
   conv2d,
   dense,
@@ -18,8 +17,9 @@ import {
   normReluConvolution,
   relu,
   sequential,
-  softmaxCrossEntropy,
-} from '@localgrad/nn';
+} from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { BlockLine, membersOf } from './block-line.js';
 import { deepest, requireCount } from './check-options.js';
 

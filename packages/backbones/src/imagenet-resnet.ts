@@ -8,7 +8,8 @@ import {
   requireOption,
   type Shape3,
 } from '@localgrad/core';
-import { basicBlock, bottleneck, convBatchNormRelu, createClassifier, maxPool, sequential } from '@localgrad/nn';
+import { basicBlock, bottleneck, convBatchNormRelu, maxPool, sequential } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
 import { BlockLine, membersOf } from './block-line.js';
 import { differing, requireCount } from './check-options.js';
 

@@ -10,7 +10,6 @@ import {
 } from '@localgrad/core';
 import {
   batchNorm,
-  blockHead,
   conv2d,
   dense,
   dropout,
@@ -19,10 +18,10 @@ import {
   maxPool,
   relu,
   sequential,
-  softmaxCrossEntropy,
-  uniformFanIn,
-  zeros,
-} from '@localgrad/nn';
+} from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
+import { uniformFanIn, zeros } from '@localgrad/nn/random';
 import { BlockLine, membersOf } from './block-line.js';
 import { differing, requireCount } from './check-options.js';
 

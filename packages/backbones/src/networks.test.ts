@@ -1,5 +1,6 @@
 import { createNetwork, type ParameterScope, resolvePartition, type Shape3 } from '@localgrad/core';
-import { createScope, multiplyAccumulatesOf } from '@localgrad/nn';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { backboneFactory, backboneNames, type NamedBackboneOptions, namedBackbones } from './index.js';

@@ -13,18 +13,17 @@ import {
 import {
   adaptiveAveragePool,
   batchNorm,
-  blockHead,
   conv2d,
   dense,
   dropout,
   flattenChannelsFirst,
   maxPool,
-  normal,
   relu,
   sequential,
-  softmaxCrossEntropy,
-  zeros,
-} from '@localgrad/nn';
+} from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
+import { normal, zeros } from '@localgrad/nn/random';
 import { BlockLine, membersOf } from './block-line.js';
 import { differing, requireCount } from './check-options.js';
 

@@ -10,7 +10,6 @@ import {
 } from '@localgrad/core';
 import {
   attention,
-  blockHead,
   classToken,
   conv2d,
   dense,
@@ -20,10 +19,10 @@ import {
   positionwiseDense,
   residual,
   sequential,
-  softmaxCrossEntropy,
-  truncatedNormal,
-  zeros,
-} from '@localgrad/nn';
+} from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
+import { truncatedNormal, zeros } from '@localgrad/nn/random';
 import { BlockLine, membersOf } from './block-line.js';
 import { differing, requireCount } from './check-options.js';
 

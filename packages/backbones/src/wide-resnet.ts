@@ -9,7 +9,6 @@ import {
 } from '@localgrad/core';
 import {
   batchNorm,
-  blockHead,
   conv2d,
   dense,
   dropout,
@@ -19,8 +18,9 @@ import {
   relu,
   residual,
   sequential,
-  softmaxCrossEntropy,
-} from '@localgrad/nn';
+} from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { BlockLine, membersOf } from './block-line.js';
 import { deepest, requireCount } from './check-options.js';
 

@@ -13,7 +13,7 @@ import {
   positionwiseDense,
   residual,
   sequential,
-} from '@localgrad/nn';
+} from '@localgrad/nn/blocks';
 import { describeBlock } from './index.js';
 
 // The blocks of ImageNet's networks and of vision transformers, on the current backend.

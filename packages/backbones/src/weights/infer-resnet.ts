@@ -7,7 +7,7 @@ import {
   sameShape,
   shown,
 } from '@localgrad/core';
-import type { StoredTensor } from '@localgrad/nn';
+import type { StoredTensor } from '@localgrad/nn/serialization';
 import { imageNetLayers, imageNetResNet } from '../imagenet-resnet.js';
 import { cifarResNet } from '../resnet.js';
 import { nameUnder, prefixOf } from './prefix.js';

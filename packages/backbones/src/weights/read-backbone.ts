@@ -1,5 +1,5 @@
 import type { Backbone, ParameterScope } from '@localgrad/core';
-import { readSafetensors } from '@localgrad/nn';
+import { readSafetensors } from '@localgrad/nn/serialization';
 import { boundedScope } from './bounded-scope.js';
 import { buildDescribed, readDescription } from './description.js';
 import { inferResNet } from './infer-resnet.js';

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackboneFactory, Shape3 } from '@localgrad/core';
+import { createScope } from '@localgrad/nn/random';
 import {
   activationFromPyTorch,
-  createScope,
   readSafetensors,
   type StoredTensor,
   writeSafetensors,
-} from '@localgrad/nn';
+} from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { denseNetBc } from '../densenet.js';

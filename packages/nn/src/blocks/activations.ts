@@ -2,6 +2,7 @@ import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
 import {
   leakyRelu as leakyReluOf,
   mul,
+  type Rank,
   relu as reluOf,
   reshape,
   sigmoid as sigmoidOf,
@@ -64,8 +65,8 @@ export function flatten(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: [1, 1, sizeOf(shape)],
     reads: { input: false, output: false },
-    apply: (x) => reshape(x, [x.shape[0], 1, 1, sizeOf(shape)]) as Tensor4D,
-    pullBack: (dy) => consume(dy, () => reshape(dy, batched(shape, dy.shape[0])) as Tensor4D),
+    apply: (x) => reshape<Rank.R4>(x, [x.shape[0], 1, 1, sizeOf(shape)]),
+    pullBack: (dy) => consume(dy, () => reshape<Rank.R4>(dy, batched(shape, dy.shape[0]))),
     applyPeakBytes: () => 0,
     pullBackPeakBytes: () => 0,
   });

@@ -59,7 +59,7 @@ describe('bottleneck with groups', () => {
     bottleneck({ name: 'b', scope: createScope(2), inputShape: [6, 5, 8], channels, stride, width: 6, groups: 3 });
 
   const referenceGroups = (x: tf.Tensor4D, filter: tf.Tensor, stride: number) => {
-    const inputs = tf.split(x, 3, 3);
+    const inputs = tf.split<tf.Tensor4D>(x, 3, 3);
     const filters = tf.split(filter, 3, 3);
     return tf.concat(
       inputs.map((input, group) => referenceConvolution(input, filters[group] ?? filter, stride, 1)),
