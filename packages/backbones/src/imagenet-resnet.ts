@@ -70,6 +70,14 @@ export function imageNetResNet(options: ImageNetResNetOptions): BackboneFactory 
   const { bottlenecks } = standard;
   const isPlain = groups === 1 && widthPerGroup === 64;
   requireOption(bottlenecks || isPlain, where, 'groups', groups, `1, since ResNet-${depth} has BasicBlocks`);
+  const isWide = Math.floor((width * widthPerGroup) / 64) >= 1;
+  requireOption(
+    isWide,
+    where,
+    'width',
+    width,
+    `at least ${Math.ceil(64 / widthPerGroup)}, so that a group has a channel`,
+  );
   const { layers = standard.layers } = options;
   const isLayers = layers.length === 4 && layers.every((count) => Number.isInteger(count) && count >= 1);
   requireOption(isLayers, where, 'layers', layers, 'four positive integers: blocks per stage');

@@ -9,7 +9,7 @@ export {
   namedBackbones,
 } from './registry.js';
 export { type CifarResNetOptions, cifarResNet } from './resnet.js';
-export { type PartitionTable, publishedPartition } from './tables.js';
+export { type PartitionTable, partitionTables, publishedPartition } from './tables.js';
 export { type TinyNetOptions, tinyNet } from './tiny-net.js';
 export { type VggOptions, vgg } from './vgg.js';
 export { type VisionTransformerOptions, visionTransformer } from './vision-transformer.js';

@@ -154,6 +154,7 @@ describe('names', () => {
   it.each<[string, NamedBackboneOptions, RegExp]>([
     ['resnet18', { depth: 3 }, /Unknown option of imageNetResNet 'depth'/],
     ['resnext18-32x4d', {}, /'groups' is 32; allowed: 1, since ResNet-18 has BasicBlocks/],
+    ['resnext101-32x8d', { width: 4 }, /at least 8, so that a group has a channel/],
     ['resnext77-32x4d', {}, /'depth' is 77; allowed: 18, 34, 50, 101, 152/],
     ['resnet50', { layers: [1, 1, 0, 1] }, /four positive integers/],
     ['vgg12', {}, /'depth' is 12; allowed: 11, 13, 16, 19/],
