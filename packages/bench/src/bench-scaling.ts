@@ -48,7 +48,7 @@ export async function benchScaling(options: BenchScalingOptions, terminal: Termi
     const progress = createProgress(terminal, options.depths.length * (warmup + repeats));
     const rows: ScalingRow[] = [];
     for (const depth of options.depths) {
-      const network = { ...options, backbone: `resnet${depth}`, modules: 1 };
+      const network = { ...options, backbone: `cifar-resnet${depth}`, modules: 1 };
       const contestants: Contestant[] = [];
       try {
         for (const name of [endToEndMethod, recomputeName])
