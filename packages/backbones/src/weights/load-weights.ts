@@ -4,7 +4,7 @@ import {
   readSafetensors,
   type StoredTensor,
   weightFromPyTorch,
-  weightToPyTorch,
+  weightShapeInPyTorch,
 } from '@localgrad/nn/serialization';
 import { tensor } from '@tensorflow/tfjs';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
@@ -138,5 +138,5 @@ function likelierLayout(
 }
 
 function shapeIn(layout: WeightsLayout, shape: readonly number[]): readonly number[] {
-  return layout === 'localgrad' ? shape : weightToPyTorch({ shape, data: new Float32Array(0) }).shape;
+  return layout === 'localgrad' ? shape : weightShapeInPyTorch(shape);
 }
