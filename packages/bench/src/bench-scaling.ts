@@ -37,53 +37,6 @@ export function benchScaling(options: BenchScalingOptions, terminal: Terminal): 
   });
 }
 
-<<<<<<< HEAD
-/** Time and memory of a step against depth and number of modules; all contestants of one depth take turns. */
-export async function benchScaling(options: BenchScalingOptions, terminal: Terminal): Promise<BenchScalingReport> {
-  const backend = await startMeasuredBackend(options);
-  const { warmup, repeats } = options;
-  try {
-    const progress = createProgress(terminal, options.depths.length * (warmup + repeats));
-    const rows: ScalingRow[] = [];
-    for (const depth of options.depths) {
-      const network = { ...options, backbone: `cifar-resnet${depth}`, modules: 1 };
-      const contestants: Contestant[] = [];
-      try {
-        for (const name of [endToEndMethod, recomputeName])
-          contestants.push(await createContestant(name, network, backend));
-        for (const modules of options.moduleCounts) {
-          for (const method of options.methods) {
-            try {
-              contestants.push(await createContestant(method, { ...network, modules }, backend));
-            } catch (error) {
-              const isTooMany = LocalgradError.isInstance(error) && error.code === 'invalid-option';
-              if (!isTooMany) throw error;
-              terminal.stderr.write(`left out at depth ${depth}: ${method}, K = ${modules}: ${error.message}\n`);
-            }
-          }
-        }
-        const measured = await takeTurns(contestants, { warmup, repeats, signal: terminal.signal }, progress);
-        const plain = contestants.map((contestant, index): Omit<ScalingRow, 'relativeToBackprop'> => {
-          const steps = measured[index] ?? [];
-          return {
-            method: contestant.name,
-            depth,
-            modules: contestant.modules,
-            stepMs: spreadOf(steps.map(({ milliseconds }) => milliseconds)),
-            peakBytes: highest(steps.map(({ peakBytes }) => peakBytes)),
-            predictedPeakBytes: contestant.predicted?.peakBytes ?? null,
-            unitsOfWork: contestant.predicted?.unitsOfWork ?? null,
-          };
-        });
-        const reference = plain[0];
-        for (const row of plain) {
-          const time = row.stepMs.median / (reference?.stepMs.median ?? Number.NaN);
-          const memory = (row.peakBytes ?? Number.NaN) / (reference?.peakBytes ?? Number.NaN);
-          rows.push({ ...row, relativeToBackprop: { time, memory } });
-        }
-      } finally {
-        for (const contestant of contestants) await contestant.close();
-=======
 function measureDepth(
   depth: number,
   options: BenchScalingOptions,
@@ -91,7 +44,7 @@ function measureDepth(
   terminal: Terminal,
   progress: Progress,
 ): Promise<ScalingRow[]> {
-  const network = { ...options, backbone: `resnet${depth}`, modules: 1 };
+  const network = { ...options, backbone: `cifar-resnet${depth}`, modules: 1 };
   return withContestants(async (contestants) => {
     for (const name of [endToEndMethod, recomputeName]) {
       contestants.push(await createContestant(name, network, backend));
@@ -99,7 +52,6 @@ function measureDepth(
     for (const modules of options.moduleCounts) {
       for (const method of options.methods) {
         contestants.push(...(await createIfDivisible(method, { ...network, modules }, depth, backend, terminal)));
->>>>>>> main
       }
     }
     const measured = await takeTurns(contestants, { ...options, signal: terminal.signal }, progress);
