@@ -44,7 +44,7 @@ function measureDepth(
   terminal: Terminal,
   progress: Progress,
 ): Promise<ScalingRow[]> {
-  const network = { ...options, backbone: `resnet${depth}`, modules: 1 };
+  const network = { ...options, backbone: `cifar-resnet${depth}`, modules: 1 };
   return withContestants(async (contestants) => {
     for (const name of [endToEndMethod, recomputeName]) {
       contestants.push(await createContestant(name, network, backend));

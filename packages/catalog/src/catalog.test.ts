@@ -107,7 +107,7 @@ describe('standardCatalog', () => {
   });
 
   it.each<[string, () => unknown, string, string]>([
-    ['a backbone', () => catalog.backbone('resent32'), 'unknown-name', "Did you mean 'resnet32'? Allowed: resnet8, "],
+    ['a backbone', () => catalog.backbone('resent32'), 'unknown-name', "Did you mean 'resnet32'? Allowed: resnet18, "],
     ['a head', () => catalog.head('1c2g'), 'unknown-name', "Unknown head '1c2g'. Did you mean '1c2f'?"],
     ['an optimizer', () => catalog.optimizer('sdg'), 'unknown-name', "Unknown optimizer 'sdg'. Did you mean 'sgd'?"],
     [

@@ -1,4 +1,4 @@
-import { backboneFactory, backboneNames, type NamedBackboneOptions } from '@localgrad/backbones';
+import { backboneFactory, type NamedBackboneOptions, namedBackbones } from '@localgrad/backbones';
 import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/core';
 import { loadDataset } from '@localgrad/data';
 import { type HeadFactoryOptions, headFactory } from '@localgrad/nn/heads';
@@ -12,21 +12,9 @@ const namedBackbone: Factories['backbones'] = (options, { name }) =>
   backboneFactory(name, options as NamedBackboneOptions);
 
 export const backbones: Entries<'backbones'> = Object.fromEntries(
-  backboneNames.map((name): [string, Entry<Factories['backbones']>] => {
-    if (name === 'tiny') {
-      return [name, { description: 'A few residual blocks, for tests and first steps.', create: namedBackbone }];
-    }
-    // `resnet<6n + 2>` exists for every n, besides the depths in publications.
-    return [
-      name,
-      {
-        description: 'CIFAR ResNet of 6n + 2 layers.',
-        create: namedBackbone,
-        pattern: /^resnet\d+$/,
-        options: ['width', 'widths'],
-      },
-    ];
-  }),
+  namedBackbones.flatMap(({ names, ...family }) =>
+    names.map((name): [string, Entry<Factories['backbones']>] => [name, { ...family, create: namedBackbone }]),
+  ),
 );
 
 const namedDataset: Factories['datasets'] = (options, { name }) => loadDataset(name, options);

@@ -43,6 +43,12 @@ function convert({ shape, data }: Layouted, kind: keyof typeof axes): Layouted {
   return { shape: target, data: result };
 }
 
+/** The shape of a weight in PyTorch's layout. */
+export function weightShapeInPyTorch(shape: readonly number[]): readonly number[] {
+  const order = [...axes.weightToPyTorch].find(([rank]) => rank === shape.length)?.[1];
+  return order === undefined ? shape : order.map((axis) => at(shape, axis, 'axis'));
+}
+
 export const weightFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightFromPyTorch');
 export const weightToPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightToPyTorch');
 export const activationFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'activationFromPyTorch');
