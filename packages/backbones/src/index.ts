@@ -1,3 +1,4 @@
+export { type MlpOptions, mlp } from './mlp.js';
 export { backboneFactory, backboneNames, type NamedBackboneOptions } from './registry.js';
 export { type CifarResNetOptions, cifarResNet } from './resnet.js';
 export { type PartitionTable, publishedPartition } from './tables.js';

@@ -1,9 +1,11 @@
 import { type BackboneFactory, unknownName } from '@localgrad/core';
+import { type MlpOptions, mlp } from './mlp.js';
 import { cifarResNet } from './resnet.js';
 import { tinyNet } from './tiny-net.js';
 
 /** Options of all named backbones; each backbone rejects options that do not apply to it. */
-export interface NamedBackboneOptions {
+export interface NamedBackboneOptions extends MlpOptions {
+  /** Channels of the first stage, or units of a hidden layer. */
   readonly width?: number;
   /** ResNets: widths of stem and three stages. */
   readonly widths?: readonly [stem: number, stage1: number, stage2: number, stage3: number];
@@ -20,6 +22,7 @@ export const backboneNames = [
   'resnet44',
   'resnet56',
   'resnet110',
+  'mlp',
   'tiny',
 ] as const;
 
@@ -27,6 +30,7 @@ export const backboneNames = [
 export function backboneFactory(name: string, options: NamedBackboneOptions = {}): BackboneFactory {
   const depth = /^resnet(\d+)$/.exec(name)?.[1];
   if (depth !== undefined) return cifarResNet({ depth: Number(depth), ...options });
+  if (name === 'mlp') return mlp(options);
   if (name === 'tiny') return tinyNet(options);
   throw unknownName('backbone', name, backboneNames);
 }

@@ -6,6 +6,8 @@ import { type InfoProOptions, infopro } from '@localgrad/infopro';
 import { type LamOptions, lam } from '@localgrad/lam';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
+import { type MonoForwardOptions, monoForward } from '@localgrad/mono-forward';
+import { type PredsimOptions, predsim } from '@localgrad/predsim';
 import { createCatalog } from './catalog.js';
 import type { DecoratorFactory, Entry, Factories, FactoryContext } from './factories.js';
 import { backbones, datasets, heads, optimizers, schedules } from './standard-things.js';
@@ -26,6 +28,14 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   infopro: {
     description: 'InfoPro: reconstruction and classification (or contrastive) losses for each module.',
     create: (options) => infopro(options as InfoProOptions),
+  },
+  predsim: {
+    description: 'Local error signals: a local classifier and similarity matching for each module.',
+    create: (options) => predsim(options as PredsimOptions),
+  },
+  'mono-forward': {
+    description: 'Mono-Forward: each module trains with a projection of all its outputs to class scores.',
+    create: (options) => monoForward(options as MonoForwardOptions),
   },
 };
 

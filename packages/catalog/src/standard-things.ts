@@ -22,11 +22,18 @@ type Entries<Name extends keyof Factories> = Readonly<Record<string, Entry<Facto
 const namedBackbone: Factories['backbones'] = (options, { name }) =>
   backboneFactory(name, options as NamedBackboneOptions);
 
+const mlpEntry: Entry<Factories['backbones']> = {
+  description: 'Perceptron of dense layers with batch norm (predsim).',
+  create: namedBackbone,
+  options: ['layers', 'width', 'activation', 'dropout', 'zeroOutput'],
+};
+
 export const backbones: Entries<'backbones'> = Object.fromEntries(
   backboneNames.map((name): [string, Entry<Factories['backbones']>] => {
     if (name === 'tiny') {
       return [name, { description: 'A few residual blocks, for tests and first steps.', create: namedBackbone }];
     }
+    if (name === 'mlp') return [name, mlpEntry];
     // `resnet<6n + 2>` exists for every n, beside the depths that publications use.
     return [
       name,

@@ -6,6 +6,7 @@ export { type DepthwiseConv2dOptions, depthwiseConv2d } from './blocks/depthwise
 export { type DropoutOptions, dropout, stochasticDepth } from './blocks/dropout.js';
 export { globalAveragePool } from './blocks/global-average-pool.js';
 export { type GroupNormOptions, groupNorm } from './blocks/group-norm.js';
+export { leakyRelu } from './blocks/leaky-relu.js';
 export { Ledger } from './blocks/ledger.js';
 export { parallelSum } from './blocks/parallel-sum.js';
 export { type ParameterlessOptions, parameterless } from './blocks/parameterless.js';

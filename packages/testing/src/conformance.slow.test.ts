@@ -1,4 +1,4 @@
-import { cifarResNet } from '@localgrad/backbones';
+import { cifarResNet, mlp } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
@@ -7,6 +7,8 @@ import { infopro } from '@localgrad/infopro';
 import { withLam } from '@localgrad/lam';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
+import { monoForward } from '@localgrad/mono-forward';
+import { predsim } from '@localgrad/predsim';
 import { describeBackbone, describeDecorator, describeMethod } from './index.js';
 
 // The suites run on the backend that is set; on plain JavaScript they take minutes.
@@ -19,6 +21,11 @@ describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemo
 describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
+// Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.
+describeMethod('predsim', () => predsim({ decoderStart: 'uniform', decoderInputs: 64, finalWeight: 1 }), { decorators });
+describeMethod('pred', () => predsim({ loss: 'pred', decoderStart: 'uniform' }), { decorators });
+describeMethod('sim', () => predsim({ loss: 'sim' }), { decorators });
+describeMethod('mono-forward', monoForward, { decorators });
 
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.
@@ -26,3 +33,4 @@ describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
+describeBackbone('mlp', () => mlp({ layers: 3, width: 12, activation: 'leakyRelu', dropout: 0.1 }));
