@@ -1,4 +1,4 @@
-import { at, createNetwork, evaluationMode, type Parameter, resolvePartition, trainingMode } from '@localgrad/core';
+import { at, createNetwork, evaluationMode, get, resolvePartition, trainingMode } from '@localgrad/core';
 import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -25,12 +25,14 @@ describe('mlp', () => {
 
   it('has one block per hidden layer, and one without weights before the output layer', () => {
     const { blocks, classifier } = build({ layers: 2, width: 5 });
-    expect(blocks.map(({ reference, block }) => [...reference, block.outputShape[2], block.parameters.length])).toEqual([
-      [0, 0, 784, 0],
-      [1, 0, 5, 4],
-      [1, 1, 5, 4],
-      [2, 0, 5, 0],
-    ]);
+    expect(blocks.map(({ reference, block }) => [...reference, block.outputShape[2], block.parameters.length])).toEqual(
+      [
+        [0, 0, 784, 0],
+        [1, 0, 5, 4],
+        [1, 1, 5, 4],
+        [2, 0, 5, 0],
+      ],
+    );
     expect(classifier.inputShape).toEqual([1, 1, 5]);
     const network = createNetwork(build({ width: 5 }), resolvePartition(build({ width: 5 }).blocks, { modules: 4 }));
     expect(network.modules.map((module) => module.blocks.length)).toEqual([2, 1, 1, 1]);
@@ -57,15 +59,20 @@ describe('mlp', () => {
     const backbone = build({ layers: 2, width: 6, activation: 'leakyRelu', dropout: 0.3 }, 3);
     const parameters = backbone.blocks.flatMap(({ block }) => [...block.parameters, ...block.statistics]);
     const byName = new Map([...parameters, ...backbone.classifier.parameters].map((one) => [one.name, one]));
-    const valueOf = (name: string): tf.Tensor2D => (byName.get(name) as Parameter).value as tf.Tensor2D;
+    const weightOf = (layer: string): tf.Tensor2D => {
+      const { value, shape } = get(byName, `${layer}.weight`, 'weight');
+      return tf.reshape(value, [at(shape, 0, 'axis'), at(shape, 1, 'axis')]);
+    };
+    const linear = (layer: string, rows: tf.Tensor2D): tf.Tensor2D =>
+      tf.add(tf.matMul(rows, weightOf(layer)), get(byName, `${layer}.bias`, 'bias').value);
     const x: tf.Tensor4D = tf.randomNormal([4, 28, 28, 1], 0, 1, 'float32', 3);
     let rows: tf.Tensor2D = tf.reshape(x, [4, 784]);
     for (const layer of ['layer1.0', 'layer1.1']) {
-      const product = tf.add<tf.Tensor2D>(tf.matMul(rows, valueOf(`${layer}.fc.weight`)), valueOf(`${layer}.fc.bias`));
+      const product = linear(`${layer}.fc`, rows);
       // Running mean 0 and variance 1.
-      rows = tf.leakyRelu(tf.div(product, Math.sqrt(1 + 1e-5)), 0.01);
+      rows = tf.leakyRelu(tf.div<tf.Tensor2D>(product, Math.sqrt(1 + 1e-5)), 0.01);
     }
-    const expected = tf.add(tf.matMul(rows, valueOf('fc.weight')), valueOf('fc.bias')).dataSync();
+    const expected = linear('fc', rows).dataSync();
     const features = backbone.blocks.reduce((h, { block }) => block.forward(h, evaluationMode).output, x);
     const found = backbone.classifier.predict?.(features).dataSync() ?? [];
     expect(found).toHaveLength(12);
@@ -87,14 +94,14 @@ describe('mlp', () => {
     expect(backboneFactory(backbone, options).config).toEqual(config);
   });
 
-  it.each<[object, RegExp]>([
-    [{ layers: 0 }, /'layers' is 0.*1 to 100/],
-    [{ width: 1.5 }, /'width' is 1.5/],
-    [{ activation: 'gelu' }, /relu, leakyRelu/],
-    [{ dropout: 1 }, /numbers in \[0, 1\)/],
-    [{ zeroOutput: 'yes' }, /true, false/],
-    [{ blocks: 3 }, /Unknown option of mlp 'blocks'/],
-  ])('rejects %j', (options, message) => {
-    expect(() => mlp(options as MlpOptions)).toThrow(message);
+  it.each<[string, RegExp]>([
+    ['{ "layers": 0 }', /'layers' is 0.*1 to 100/],
+    ['{ "width": 1.5 }', /'width' is 1.5/],
+    ['{ "activation": "gelu" }', /relu, leakyRelu/],
+    ['{ "dropout": 1 }', /numbers in \[0, 1\)/],
+    ['{ "zeroOutput": "yes" }', /true, false/],
+    ['{ "blocks": 3 }', /Unknown option of mlp 'blocks'/],
+  ])('rejects %s', (options, message) => {
+    expect(() => mlp(JSON.parse(options))).toThrow(message);
   });
 });

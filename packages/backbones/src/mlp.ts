@@ -86,7 +86,11 @@ interface HiddenLayer {
   readonly isFirst: boolean;
 }
 
-function hiddenLayer(name: string, inputShape: Shape3, { scope, width, activation, rate, isFirst }: HiddenLayer): Block {
+function hiddenLayer(
+  name: string,
+  inputShape: Shape3,
+  { scope, width, activation, rate, isFirst }: HiddenLayer,
+): Block {
   const fc = dense({ name: 'fc', scope, layer: 'fc', inputShape, units: width });
   const normalized = batchNorm({ name: 'bn', scope, layer: 'bn', inputShape: fc.outputShape });
   const layers = [fc, normalized, activations[activation](activation, fc.outputShape)];

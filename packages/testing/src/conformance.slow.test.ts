@@ -22,7 +22,9 @@ describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
 // Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.
-describeMethod('predsim', () => predsim({ decoderStart: 'uniform', decoderInputs: 64, finalWeight: 1 }), { decorators });
+describeMethod('predsim', () => predsim({ decoderStart: 'uniform', decoderInputs: 64, finalWeight: 1 }), {
+  decorators,
+});
 describeMethod('pred', () => predsim({ loss: 'pred', decoderStart: 'uniform' }), { decorators });
 describeMethod('sim', () => predsim({ loss: 'sim' }), { decorators });
 describeMethod('mono-forward', monoForward, { decorators });

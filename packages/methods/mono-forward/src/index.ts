@@ -1,4 +1,10 @@
-import { type HeadFactory, independentPlan, type LocalLearningMethod, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import {
+  type HeadFactory,
+  independentPlan,
+  type LocalLearningMethod,
+  rejectUnknownKeys,
+  requireOption,
+} from '@localgrad/core';
 import { blockHead, dense, flatten, globalAveragePool, softmaxCrossEntropy } from '@localgrad/nn';
 
 export interface MonoForwardOptions {

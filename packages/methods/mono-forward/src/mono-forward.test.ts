@@ -59,7 +59,7 @@ describe('mono-forward', () => {
     const weight = at(head.parameters, 0, 'parameter');
     const reference = (x: tf.Tensor, projection: tf.Tensor) => {
       const rows: tf.Tensor2D = features === 'flatten' ? tf.reshape(x, [3, 30]) : tf.mean(x, [1, 2]);
-      const scores = tf.matMul(rows, tf.reshape(projection, weight.shape.slice()) as tf.Tensor2D);
+      const scores = tf.matMul(rows, tf.reshape<tf.Rank.R2>(projection, [head.parameters[0]?.shape[0] ?? 0, 4]));
       return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 4), scores).asScalar();
     };
     const request = { mode: trainingMode, weight: 2, input: true, clock: startOfTraining };
@@ -82,10 +82,10 @@ describe('mono-forward', () => {
     expect(monoForward({ features: 'average' }).config).toEqual({ method: 'mono-forward', features: 'average' });
   });
 
-  it.each<[object, RegExp]>([
-    [{ feature: 'flatten' }, /option of mono-forward 'feature'. Did you mean 'features'/],
-    [{ features: 'maximum' }, /'features' is 'maximum'.*flatten, average/],
-  ])('rejects %j', (options, message) => {
-    expect(() => monoForward(options as MonoForwardOptions)).toThrow(message);
+  it.each<[string, RegExp]>([
+    ['{ "feature": "flatten" }', /option of mono-forward 'feature'. Did you mean 'features'/],
+    ['{ "features": "maximum" }', /'features' is 'maximum'.*flatten, average/],
+  ])('rejects %s', (options, message) => {
+    expect(() => monoForward(JSON.parse(options))).toThrow(message);
   });
 });

@@ -1,4 +1,4 @@
-import { type Block, type Shape3 } from '@localgrad/core';
+import type { Block, Shape3 } from '@localgrad/core';
 import { type AxisMap, adaptiveAveragePool, separableMap } from '@localgrad/nn';
 
 /** Window of the average pooling before the local classifier; the stride is the same. */

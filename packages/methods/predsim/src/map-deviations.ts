@@ -27,8 +27,8 @@ export function describeMaps(maps: tf.Tensor4D): DescribedMaps {
   const degreesOfFreedom = height * width - 1;
   const centered = tf.tidy(() => tf.sub<tf.Tensor4D>(maps, spatialMean(maps)));
   const deviations = tf.tidy(() => {
-    const variances = tf.mul(spatialMean(tf.square(centered)), (height * width) / degreesOfFreedom);
-    return tf.sqrt<tf.Tensor4D>(variances);
+    const variances = tf.mul<tf.Tensor4D>(spatialMean(tf.square(centered)), (height * width) / degreesOfFreedom);
+    return tf.sqrt(variances);
   });
   return {
     rows: tf.reshape(deviations, [batch, channels]),

@@ -1,5 +1,15 @@
 import { cifarResNet } from '@localgrad/backbones';
-import { at, createNetwork, get, type Head, type HeadContext, resolvePartition, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
+import {
+  at,
+  createNetwork,
+  get,
+  type Head,
+  type HeadContext,
+  resolvePartition,
+  type Shape3,
+  startOfTraining,
+  trainingMode,
+} from '@localgrad/core';
 import { createScope } from '@localgrad/nn';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -139,18 +149,18 @@ describe('predsim', () => {
     }
   });
 
-  it.each<[object, RegExp]>([
-    [{ lose: 'sim' }, /option of predsim 'lose'. Did you mean 'loss'/],
-    [{ loss: 'recon' }, /'loss' is 'recon'.*predsim, pred, sim/],
-    [{ beta: 0 }, /'beta' is 0.*between 0 and 1/],
-    [{ beta: 1 }, /use loss 'pred' or 'sim'/],
-    [{ beta: 0.5, loss: 'sim' }, /'beta' is 0.5.*unless loss is 'predsim'/],
-    [{ decoderInputs: 0.5 }, /positive integers/],
-    [{ decoderInputs: 512, loss: 'sim' }, /has no classifier/],
-    [{ decoderStart: 'ones' }, /zeros, uniform/],
-    [{ decoderStart: 'zeros', loss: 'sim' }, /has no classifier/],
-    [{ finalWeight: -1 }, /finite numbers ≥ 0/],
-  ])('rejects %j', (options, message) => {
-    expect(() => predsim(options as PredsimOptions)).toThrow(message);
+  it.each<[string, RegExp]>([
+    ['{ "lose": "sim" }', /option of predsim 'lose'. Did you mean 'loss'/],
+    ['{ "loss": "recon" }', /'loss' is 'recon'.*predsim, pred, sim/],
+    ['{ "beta": 0 }', /'beta' is 0.*between 0 and 1/],
+    ['{ "beta": 1 }', /use loss 'pred' or 'sim'/],
+    ['{ "beta": 0.5, "loss": "sim" }', /'beta' is 0.5.*unless loss is 'predsim'/],
+    ['{ "decoderInputs": 0.5 }', /positive integers/],
+    ['{ "decoderInputs": 512, "loss": "sim" }', /has no classifier/],
+    ['{ "decoderStart": "ones" }', /zeros, uniform/],
+    ['{ "decoderStart": "zeros", "loss": "sim" }', /has no classifier/],
+    ['{ "finalWeight": -1 }', /finite numbers ≥ 0/],
+  ])('rejects %s', (options, message) => {
+    expect(() => predsim(JSON.parse(options))).toThrow(message);
   });
 });

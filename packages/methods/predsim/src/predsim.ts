@@ -1,4 +1,10 @@
-import { finalObjective, independentPlan, type LocalLearningMethod, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import {
+  finalObjective,
+  independentPlan,
+  type LocalLearningMethod,
+  rejectUnknownKeys,
+  requireOption,
+} from '@localgrad/core';
 import { type LocalErrorOptions, localErrorHead } from './local-error-head.js';
 
 export interface PredsimOptions extends Partial<LocalErrorOptions> {
@@ -39,11 +45,19 @@ function checkOptions(options: PredsimOptions): void {
     requireOption(isAllowed, 'predsim', option, options[option], allowed);
   check('loss', losses.includes(loss), losses.join(', '));
   check('beta', beta === undefined || loss === 'predsim', "no value unless loss is 'predsim'");
-  check('beta', beta === undefined || (beta > 0 && beta < 1), "numbers between 0 and 1; for one of the two losses alone use loss 'pred' or 'sim'");
+  check(
+    'beta',
+    beta === undefined || (beta > 0 && beta < 1),
+    "numbers between 0 and 1; for one of the two losses alone use loss 'pred' or 'sim'",
+  );
   for (const option of ['decoderInputs', 'decoderStart'] as const) {
     check(option, options[option] === undefined || loss !== 'sim', "no value with loss 'sim', which has no classifier");
   }
-  check('decoderInputs', decoderInputs === undefined || (Number.isInteger(decoderInputs) && decoderInputs > 0), 'positive integers');
+  check(
+    'decoderInputs',
+    decoderInputs === undefined || (Number.isInteger(decoderInputs) && decoderInputs > 0),
+    'positive integers',
+  );
   check('decoderStart', starts.includes(decoderStart), starts.join(', '));
   check('finalWeight', Number.isFinite(finalWeight) && finalWeight >= 0, 'finite numbers ≥ 0');
 }

@@ -14,7 +14,7 @@ export interface UnitRows {
 export function unitRows(rows: tf.Tensor2D): UnitRows {
   return tf.tidy(() => {
     const centered = tf.sub<tf.Tensor2D>(rows, tf.mean(rows, 1, true));
-    const norms = tf.tidy(() => tf.sqrt<tf.Tensor2D>(tf.sum(tf.square(centered), 1, true)));
+    const norms = tf.tidy(() => tf.sqrt(tf.sum<tf.Tensor2D>(tf.square(centered), 1, true)));
     return { rows: tf.div<tf.Tensor2D>(centered, tf.add(norms, smallestNorm)), norms };
   });
 }
