@@ -1,5 +1,5 @@
 import { at, createNetwork, evaluationMode, get, resolvePartition, trainingMode } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { backboneFactory, type MlpOptions, mlp } from './index.js';

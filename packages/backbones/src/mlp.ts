@@ -9,19 +9,10 @@ import {
   requireOption,
   type Shape3,
 } from '@localgrad/core';
-import {
-  batchNorm,
-  blockHead,
-  dense,
-  dropout,
-  flatten,
-  leakyRelu,
-  relu,
-  sequential,
-  softmaxCrossEntropy,
-  uniformFanIn,
-  zeros,
-} from '@localgrad/nn';
+import { batchNorm, dense, dropout, flatten, leakyRelu, relu, sequential } from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
+import { uniformFanIn, zeros } from '@localgrad/nn/random';
 
 export interface MlpOptions {
   /** Number of hidden layers; default 3. */

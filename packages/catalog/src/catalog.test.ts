@@ -1,6 +1,6 @@
 import type { JsonObject, LocalLearningMethod } from '@localgrad/core';
 import { datasetNames } from '@localgrad/data';
-import { headNames } from '@localgrad/nn';
+import { headNames } from '@localgrad/nn/heads';
 import { describe, expect, it } from 'vitest';
 import { createCatalog } from './catalog.js';
 import { endToEndMethod, standardCatalog } from './standard-catalog.js';

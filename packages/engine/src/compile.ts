@@ -10,7 +10,7 @@ import {
   type TrainingPlan,
   validatePlan,
 } from '@localgrad/core';
-import { sequential } from '@localgrad/nn';
+import { sequential } from '@localgrad/nn/blocks';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
 import { type CompiledHead, groupObjectives, targetsOf } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';

@@ -10,7 +10,7 @@ import {
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { type JsonObject, LocalgradError } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { writeWhole } from './folder/files.js';
 import { sha256 } from './folder/hash.js';
 import { readSummary } from './folder/run-state.js';

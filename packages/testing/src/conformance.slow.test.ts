@@ -1,3 +1,4 @@
+import { auglocal } from '@localgrad/auglocal';
 import { cifarResNet, mlp } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
@@ -21,6 +22,7 @@ describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemo
 describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
+describeMethod('auglocal', auglocal, { decorators });
 // Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.
 describeMethod('predsim', () => predsim({ decoderStart: 'uniform', decoderInputs: 64, finalWeight: 1 }), {
   decorators,

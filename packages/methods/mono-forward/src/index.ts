@@ -5,7 +5,9 @@ import {
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
-import { blockHead, dense, flatten, globalAveragePool, softmaxCrossEntropy } from '@localgrad/nn';
+import { dense, flatten, globalAveragePool } from '@localgrad/nn/blocks';
+import { blockHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 
 export interface MonoForwardOptions {
   /** Values that are projected to class scores: all (`flatten`, default), or the mean of each channel (`average`). */

@@ -1,6 +1,6 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { at, createNetwork, type HeadContext, resolvePartition, startOfTraining, trainingMode } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type MonoForwardOptions, monoForward } from './index.js';

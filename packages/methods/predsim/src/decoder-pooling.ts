@@ -1,5 +1,5 @@
 import type { Block, Shape3 } from '@localgrad/core';
-import { type AxisMap, adaptiveAveragePool, separableMap } from '@localgrad/nn';
+import { type AxisMap, adaptiveAveragePool, separableMap } from '@localgrad/nn/blocks';
 
 /** Window of the average pooling before the local classifier; the stride is the same. */
 export type Window = readonly [height: number, width: number];

@@ -1,14 +1,8 @@
 import type { Block, Head, HeadContext, HeadFactory, ParameterScope } from '@localgrad/core';
-import {
-  blockHead,
-  combinedHead,
-  conv2d,
-  dense,
-  flatten,
-  softmaxCrossEntropy,
-  uniformFanIn,
-  zeros,
-} from '@localgrad/nn';
+import { conv2d, dense, flatten } from '@localgrad/nn/blocks';
+import { blockHead, combinedHead } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
+import { uniformFanIn, zeros } from '@localgrad/nn/random';
 import { decoderPooling } from './decoder-pooling.js';
 import { similarityMatching } from './similarity-matching.js';
 

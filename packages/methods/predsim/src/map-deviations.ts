@@ -1,5 +1,5 @@
 import { evaluationMode, type Shape3, sizeOf } from '@localgrad/core';
-import { globalAveragePool } from '@localgrad/nn';
+import { globalAveragePool } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
 
 /** One row per sample, with the gradient of the way there. */

@@ -10,7 +10,7 @@ import {
   startOfTraining,
   trainingMode,
 } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import fixtures from './fixtures/pytorch.json' with { type: 'json' };

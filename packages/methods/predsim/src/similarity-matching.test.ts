@@ -1,5 +1,5 @@
 import { at, type Shape3 } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import fixtures from './fixtures/pytorch.json' with { type: 'json' };

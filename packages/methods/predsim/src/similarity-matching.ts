@@ -1,4 +1,4 @@
-import { type LossFunction, requireTarget } from '@localgrad/nn';
+import { type LossFunction, requireTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
 import { classSimilarities } from './class-similarities.js';
 import { describeMaps, isDescribedByDeviation } from './map-deviations.js';
