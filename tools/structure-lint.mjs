@@ -27,8 +27,8 @@ const direction = {
   trackers: ['core', 'train'],
   catalog: [
     ...['core', 'nn', 'backbones', 'data'],
-    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal'],
-    ...['mlm', 'lam', 'mlaan'],
+    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal', 'hpff'],
+    ...['mlm', 'lam', 'mlaan', 'man', 'sequential'],
   ],
   'setup-tensorflow': ['core', 'backends'],
   runs: [
@@ -63,6 +63,8 @@ const direction = {
   ],
   testing: ['core', 'kernels', 'nn', 'engine', 'backbones', 'data'],
   'methods/*': ['core', 'nn'],
+  // A configuration of other methods.
+  'methods/hpff': ['core', 'nn', 'dgl', 'infopro', 'mlm'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };
 const required = ['README.md', 'LICENSE', 'tsconfig.json', 'tsup.config.ts'];

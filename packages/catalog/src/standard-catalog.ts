@@ -3,10 +3,13 @@ import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
+import { type HpffOptions, hpff } from '@localgrad/hpff';
 import { type InfoProOptions, infopro } from '@localgrad/infopro';
 import { type LamOptions, lam } from '@localgrad/lam';
+import { type ManOptions, man } from '@localgrad/man';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
+import { type SequentialOptions, sequential } from '@localgrad/sequential';
 import { createCatalog } from './catalog.js';
 import type { DecoratorFactory, Entry, Factories, FactoryContext } from './factories.js';
 import { backbones, datasets, heads, optimizers, schedules } from './standard-things.js';
@@ -32,6 +35,10 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
     description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
     create: (options) => auglocal(options as AugLocalOptions),
   },
+  hpff: {
+    description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
+    create: (options) => hpff(options as HpffOptions),
+  },
 };
 
 const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
@@ -46,6 +53,14 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   mlaan: {
     description: 'MLAAN: mlm and lam together.',
     create: (of, options) => mlaan(of, options as MlaanOptions),
+  },
+  man: {
+    description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
+    create: (of, options) => man(of, options as ManOptions),
+  },
+  sequential: {
+    description: 'Trains the modules of a method one after the other, in phases.',
+    create: (of, options) => sequential(of, options as SequentialOptions),
   },
 };
 

@@ -121,7 +121,7 @@ describe('projectResolver', () => {
     [
       { method: 'dlg' },
       'unknown-name',
-      'mlaan(…), or a package or file of your project (acme-localgrad-own, ./own.mjs).',
+      'sequential(…), or a package or file of your project (acme-localgrad-own, ./own.mjs).',
     ],
     [{ schedule: 'cosin' }, 'unknown-name', "Unknown schedule 'cosin'. Did you mean 'cosine'?"],
   ])('rejects %j', async (request, code, message) => {

@@ -25,6 +25,7 @@ export {
   type ConvBatchNormReluOptions,
   convBatchNormRelu,
 } from './residual-blocks.js';
+export { scaledSum } from './scaled-sum.js';
 export { type AxisMap, separableMap } from './separable-map.js';
 export { sequential } from './sequential.js';
 export { concatenation, residual } from './shortcut.js';
