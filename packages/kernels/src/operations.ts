@@ -26,8 +26,9 @@ export const operations = Object.keys({
   averagePool: true,
   averagePoolGradient: true,
   softmaxCrossEntropy: true,
-  sgdUpdate: true,
-  adamUpdate: true,
+  sgdUpdateAll: true,
+  adamUpdateAll: true,
+  blendAll: true,
 } satisfies Record<Operation, true>) as readonly Operation[];
 
 /** The operations that `kernels` takes from the stock reference. An optional one that is missing is composed from others. */

@@ -34,6 +34,20 @@ export interface BatchStatistics {
   readonly variance: Tensor1D;
 }
 
+/** Running statistics of a batch-norm layer that move towards those of a batch; each of shape [channels]. Borrowed. */
+export interface RunningStatistics {
+  readonly mean: Tensor1D;
+  /** Unbiased (divided by N·H·W − 1). */
+  readonly variance: Tensor1D;
+  /** Fraction of the running values that is kept: r ← kept·r + (1 − kept)·s. */
+  readonly kept: number;
+}
+
+export interface MovedStatistics extends BatchStatistics {
+  /** The running statistics after the batch; present if they were passed. */
+  readonly running?: Omit<RunningStatistics, 'kept'>;
+}
+
 /** Statistics and parameters of one batch-norm layer, each of shape [channels]. */
 export interface Normalization {
   readonly mean: Tensor1D;
@@ -114,6 +128,11 @@ export interface SgdUpdateRequest {
   readonly weightDecay: number;
 }
 
+export interface SgdUpdate {
+  readonly value: Tensor;
+  readonly velocity: Tensor;
+}
+
 export interface AdamUpdateRequest {
   /** Borrowed. */
   readonly value: Tensor;
@@ -137,6 +156,14 @@ export interface AdamUpdate {
   readonly second: Tensor;
 }
 
+/** kept·average + added·value. Borrows both. */
+export interface BlendRequest {
+  readonly average: Tensor;
+  readonly value: Tensor;
+  readonly kept: number;
+  readonly added: number;
+}
+
 /**
  * The operations that dominate the time of a training step: float32, channels last. `stockKernels`, composed from stock
  * TensorFlow.js operations, is the reference; a backend may have faster ones. All run synchronously and read nothing back.
@@ -149,7 +176,14 @@ export interface TrainingKernels {
   readonly name: string;
   /** @param x [n, h, w, ci] @param filter [kh, kw, ci, co] */
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
-  conv2dInputGradient(dy: Tensor4D, filter: Tensor4D, inputShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
+  /** @param added a cotangent of the same input, added to the gradient. Borrowed. */
+  conv2dInputGradient(
+    dy: Tensor4D,
+    filter: Tensor4D,
+    inputShape: Shape4,
+    geometry: ConvolutionGeometry,
+    added?: Tensor4D,
+  ): Tensor4D;
   conv2dFilterGradient(x: Tensor4D, dy: Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   /**
    * A filter of its own for each channel. Output channel c·m + q is made of input channel c.
@@ -169,7 +203,7 @@ export interface TrainingKernels {
     filterShape: Shape4,
     geometry: ConvolutionGeometry,
   ): Tensor4D;
-  batchStatistics(x: Tensor4D): BatchStatistics;
+  batchStatistics(x: Tensor4D, running?: RunningStatistics): MovedStatistics;
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
   batchNormApply(x: Tensor4D, normalization: Normalization, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
   /**
@@ -181,7 +215,8 @@ export interface TrainingKernels {
     normalization: Omit<Normalization, 'mean' | 'variance'>,
     residual: Tensor4D | undefined,
     relu: boolean,
-  ): BatchStatistics & { readonly output: Tensor4D };
+    running?: RunningStatistics,
+  ): MovedStatistics & { readonly output: Tensor4D };
   /** Gradient with batch statistics (they depend on x). */
   batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient;
   /** scale·(x − mean)/√(variance + ε) + shift, with the statistics of each image's groups of neighboring channels. */
@@ -212,11 +247,17 @@ export interface TrainingKernels {
    * @param labels int32 [n]
    */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
-  /** PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v). */
-  sgdUpdate(request: SgdUpdateRequest): { value: Tensor; velocity: Tensor };
   /**
-   * PyTorch's Adam and AdamW: without `decoupled` g ← g + wd·p, with it p ← p·(1 − lr·wd); then m ← m + (1 − β₁)(g − m);
+   * Updates of any number of weights, one result for each request.
+   *
+   * PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v).
+   */
+  sgdUpdateAll(requests: readonly SgdUpdateRequest[]): SgdUpdate[];
+  /**
+   * As `sgdUpdateAll`. PyTorch's Adam and AdamW: without `decoupled` g ← g + wd·p, with it p ← p·(1 − lr·wd); then m ← m + (1 − β₁)(g − m);
    * v ← β₂·v + (1 − β₂)·g²; p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
    */
-  adamUpdate(request: AdamUpdateRequest): AdamUpdate;
+  adamUpdateAll(requests: readonly AdamUpdateRequest[]): AdamUpdate[];
+  /** Moving averages, one result for each request. */
+  blendAll(requests: readonly BlendRequest[]): Tensor[];
 }

@@ -152,18 +152,16 @@ export class ConvolutionChain implements FrugalBlock {
       cotangent.dx.dispose();
       return { parameters: gradients };
     }
-    let dx = kernels.conv2dInputGradient(
+    const input = kernels.conv2dInputGradient(
       cotangent.dx,
       filterOf(first),
       batched(this.inputShape, x.shape[0]),
       first.geometry,
+      shortcut === 'none' ? undefined : shortcutCotangent,
     );
     cotangent.dx.dispose();
-    if (shortcut !== 'none' && shortcutCotangent !== undefined) {
-      dx = kernels.accumulate(dx, shortcutCotangent);
-      shortcutCotangent.dispose();
-    }
-    return { input: dx, parameters: gradients };
+    shortcutCotangent?.dispose();
+    return { input, parameters: gradients };
   }
 
   /** The mask of the last ReLU, and the projection's convolution output if computing the mask required it. */

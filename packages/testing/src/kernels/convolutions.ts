@@ -34,6 +34,14 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
       ],
     },
     {
+      ...{ kernel: 'conv2dInputGradient', label: `${label}, added`, inputs: { dy, filter, added: x } },
+      run: (kernels, { dy: cotangent, filter: weight, added }) => [
+        kernels.conv2dInputGradient(
+          ...([cotangent as tf.Tensor4D, weight as tf.Tensor4D, x, geometry, added as tf.Tensor4D] as const),
+        ),
+      ],
+    },
+    {
       ...{ kernel: 'conv2dFilterGradient', label, inputs: { x, dy } },
       run: (kernels, { x: image, dy: cotangent }) => [
         kernels.conv2dFilterGradient(image as tf.Tensor4D, cotangent as tf.Tensor4D, filter, geometry),

@@ -102,12 +102,13 @@ export function conv2dInputGradient(
   filter: Tensor4D,
   inputShape: Shape4,
   geometry: ConvolutionGeometry,
+  added?: Tensor4D,
 ): Tensor4D {
   const { integers, taps } = measures(inputShape, filter.shape, geometry);
   const [batch, height, width, channels] = inputShape;
   return tiledProduct(backend, {
-    key: 'conv2dInputGradient',
-    inputs: { dy, filterValues: filter },
+    key: `conv2dInputGradient${added === undefined ? '' : ' added'}`,
+    inputs: { dy, filterValues: filter, ...(added === undefined ? {} : { added }) },
     outputShape: inputShape,
     rows: batch * height * width,
     columns: channels,
@@ -143,5 +144,6 @@ export function conv2dInputGradient(
         let tap = k / uniforms.outChannels;
         return filterValues[(tap * uniforms.inChannels + column) * uniforms.outChannels + k % uniforms.outChannels];
       }`,
+    ...(added === undefined ? {} : { finish: (value: string, at: string) => `${value} + added[${at}]` }),
   });
 }

@@ -26,6 +26,8 @@ export interface TiledProduct {
   readonly access: string;
   /** May split the depth over workgroups. */
   readonly splits: boolean;
+  /** WGSL: the result at a place, from the product's value there. Not with `splits`. */
+  readonly finish?: (value: string, at: string) => string;
 }
 
 /**
@@ -55,7 +57,7 @@ export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, prod
       var<workgroup> rowInfo : array<vec4<i32>, ${tileRows}>;
       var<workgroup> depthInfo : array<vec4<i32>, ${tileDepth}>;
       ${access}`,
-    body: body(threads, tileColumns, contiguousA, contiguousB),
+    body: body(threads, tileColumns, contiguousA, contiguousB, product.finish),
   });
   if (parts === 1) return result as Result;
   return sumOfParts<Result>(backend, result, parts, outputShape);
@@ -82,7 +84,13 @@ export function sumOfParts<Result extends Tensor>(
   return total;
 }
 
-function body(threads: number, tileColumns: number, contiguousA: string, contiguousB: string): string {
+function body(
+  threads: number,
+  tileColumns: number,
+  contiguousA: string,
+  contiguousB: string,
+  finish: (value: string, at: string) => string = (value) => value,
+): string {
   const place = (contiguous: boolean, inner: number, outer: number) =>
     contiguous ? [`i % ${inner}`, `i / ${inner}`] : [`i / ${outer}`, `i % ${outer}`];
   const [rowA, depthA] = place(contiguousA === 'row', tileRows, tileDepth);
@@ -129,7 +137,8 @@ function body(threads: number, tileColumns: number, contiguousA: string, contigu
         for (var j = 0; j < 4; j++) {
           let column = columnBase + threadColumn + j;
           if (row < uniforms.rows && column < uniforms.columns) {
-            result[(part * uniforms.rows + row) * uniforms.columns + column] = sums[i][j];
+            let at = (part * uniforms.rows + row) * uniforms.columns + column;
+            result[at] = ${finish('sums[i][j]', 'at')};
           }
         }
       }
