@@ -73,6 +73,31 @@ function order({ cases }: VerifyReport, name: string): number {
   return cases.findIndex((entry) => entry.case === `mini/${name}`);
 }
 
+describe('the plans of published code', () => {
+  it('have the spans and head sizes of AugLocal at every depth', async () => {
+    const report = await verify({
+      ...{ files: [fixture('plans')], backend: 'wasm', threads: 'auto', tolerance: 1e-12, only: 'auglocal' },
+    });
+    expect(report.cases.map(({ case: name, maxRelativeError }) => [name, maxRelativeError])).toEqual(
+      ['resnet32', 'resnet110'].flatMap((backbone) =>
+        [1, 2, 3, 4, 5, 6].map((depth) => [`auglocal/${backbone}_d${depth}`, 0]),
+      ),
+    );
+    expect(report.cases[0]?.groups).toMatchObject({ spans: { compared: 6 }, 'head parameters': { compared: 2 } });
+  }, 120_000);
+
+  it('differ for another depth', async () => {
+    const file = join(folder, 'plans.safetensors');
+    const { metadata } = readSafetensors(readFileSync(fixture('plans')), 'plans');
+    const [first] = JSON.parse(metadata.cases ?? '[]') as Record<string, unknown>[];
+    const cases = JSON.stringify([{ ...first, method: 'auglocal(depth: 2)' }]);
+    writeFileSync(file, writeSafetensors({ tensors: new Map(), metadata: { ...metadata, cases } }));
+    const { code, stdout } = await command(file, '--backend', 'cpu');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ {2}auglocal\/resnet32_d1 +spans .*module13/s);
+  });
+});
+
 describe('the command', () => {
   it('prints groups and errors, and JSON', async () => {
     const text = await command(mini, '--only', 'dgl', '--backend', 'cpu');

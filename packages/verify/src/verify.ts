@@ -6,6 +6,7 @@ import { ReferenceTensors } from './compare.js';
 import { type ReferenceCase, readReferenceFile } from './format.js';
 import type { GroupResult, Groups } from './groups.js';
 import { runLossCase, runOptimizerCase } from './other-cases.js';
+import { runPlanCase } from './plan-case.js';
 import { runTrainingCase } from './training-case.js';
 
 export interface VerifyOptions {
@@ -75,6 +76,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 
 function runCase(spec: ReferenceCase, tensors: ReferenceTensors, memory: MemoryPolicy): Promise<Groups> {
   if (spec.kind === 'training') return runTrainingCase(spec, tensors, memory);
+  if (spec.kind === 'plan') return runPlanCase(spec);
   return spec.kind === 'loss' ? runLossCase(spec, tensors) : runOptimizerCase(spec, tensors);
 }
 

@@ -29,7 +29,7 @@ export function createBatchNorm(
   };
 }
 
-/** What to normalize with: batch statistics, or the running ones. Borrows everything. */
+/** Normalizes by the given batch statistics, or else by the running ones. Borrows everything. */
 export function normalization(norm: BatchNormParameters, statistics?: BatchStatistics): Normalization {
   return {
     mean: statistics?.mean ?? (norm.runningMean.value as Tensor1D),
