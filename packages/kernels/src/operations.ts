@@ -8,6 +8,8 @@ export const operations = Object.keys({
   conv2d: true,
   conv2dInputGradient: true,
   conv2dFilterGradient: true,
+  conv2dStatistics: true,
+  conv2dActivatedFilterGradient: true,
   depthwiseConv2d: true,
   depthwiseConv2dInputGradient: true,
   depthwiseConv2dFilterGradient: true,

@@ -116,7 +116,7 @@ export interface GroupNormGradient {
 }
 
 export interface SgdUpdateRequest {
-  /** Borrowed. */
+  /** Borrowed. Its numbers may change if no other handle shares them: the caller replaces it by the result. */
   readonly value: Tensor;
   /** Consumed. */
   readonly gradient: Tensor;
@@ -134,7 +134,7 @@ export interface SgdUpdate {
 }
 
 export interface AdamUpdateRequest {
-  /** Borrowed. */
+  /** As in `SgdUpdateRequest`. */
   readonly value: Tensor;
   /** Consumed. */
   readonly gradient: Tensor;
@@ -156,9 +156,11 @@ export interface AdamUpdate {
   readonly second: Tensor;
 }
 
-/** kept·average + added·value. Borrows both. */
+/** kept·average + added·value. */
 export interface BlendRequest {
+  /** As the value in `SgdUpdateRequest`. */
   readonly average: Tensor;
+  /** Borrowed. */
   readonly value: Tensor;
   readonly kept: number;
   readonly added: number;
@@ -199,6 +201,21 @@ export interface TrainingKernels {
   ): Tensor4D;
   depthwiseConv2dFilterGradient(
     x: Tensor4D,
+    dy: Tensor4D,
+    filterShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  /** `conv2d`, then `batchStatistics` of its output, in one operation. Optional, as are all that name two operations. */
+  conv2dStatistics?(
+    x: Tensor4D,
+    filter: Tensor4D,
+    geometry: ConvolutionGeometry,
+    running?: RunningStatistics,
+  ): MovedStatistics & { readonly output: Tensor4D };
+  /** `batchNormApply` of x with ReLU, then `conv2dFilterGradient` of the result, in one operation. Optional. */
+  conv2dActivatedFilterGradient?(
+    x: Tensor4D,
+    normalization: Normalization,
     dy: Tensor4D,
     filterShape: Shape4,
     geometry: ConvolutionGeometry,

@@ -15,7 +15,7 @@ import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { normalization } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
-import { filterShape, keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
+import { convolveUnit, filterShape, keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
 import {
   batched,
   type ChainStructure,
@@ -85,24 +85,23 @@ export class ConvolutionChain implements FrugalBlock {
 
   forward(x: Tensor4D, mode: Mode): Pass {
     const { units, shortcut, relu, recompute } = this.#structure;
-    const kernels = currentKernels();
     const residuals: UnitResidual[] = [];
     const last = units.length - 1;
     const drop = !mode.training || recompute;
     let activation = x;
     for (const unit of units.slice(0, last)) {
-      const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
+      const convolved = convolveUnit(unit, activation, mode);
       if (drop && activation !== x) activation.dispose();
-      const { residual, output } = normalizeUnit(unit, z, mode, undefined, true);
+      const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, true);
       activation = output;
       residuals.push(drop ? residual : { ...residual, y: activation });
     }
     const unit = at(units, last, 'unit');
-    const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
+    const convolved = convolveUnit(unit, activation, mode);
     if (drop && activation !== x) activation.dispose();
     const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
     const added = shortcut === 'identity' ? x : projected?.output;
-    const { residual, output } = normalizeUnit(unit, z, mode, added, relu);
+    const { residual, output } = normalizeUnit(unit, convolved, mode, added, relu);
     projected?.output.dispose();
     residuals.push(residual);
     if (!mode.training) return evaluationPass(x, output);
@@ -233,13 +232,19 @@ export class ConvolutionChain implements FrugalBlock {
     const kernels = currentKernels();
     const below = at(this.#structure.units, index - 1, 'unit');
     const { z, y, statistics } = at(residuals.units, index - 1, 'residual');
-    const activation = y ?? kernels.batchNormApply(z, normalization(below.norm, statistics), undefined, true);
+    const norm = normalization(below.norm, statistics);
+    if (y === undefined && kernels.conv2dActivatedFilterGradient !== undefined) {
+      const gradient = kernels.conv2dActivatedFilterGradient(z, norm, dz, filterShape(unit), unit.geometry);
+      gradients.set(unit.weight, gradient);
+      return;
+    }
+    const activation = y ?? kernels.batchNormApply(z, norm, undefined, true);
     gradients.set(unit.weight, kernels.conv2dFilterGradient(activation, dz, filterShape(unit), unit.geometry));
     if (y === undefined) activation.dispose();
   }
 
   #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: ProjectionResidual; output: Tensor4D } {
-    const convolved = currentKernels().conv2d(x, filterOf(unit), unit.geometry);
+    const convolved = convolveUnit(unit, x, mode);
     const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, false);
     if (!mode.training || !this.#structure.recompute) return { residual, output };
     const { z, ...rest } = residual;

@@ -1,8 +1,8 @@
 import type { Mode, Parameter, Want } from '@localgrad/core';
-import { type BatchNormGradient, type BatchStatistics, currentKernels } from '@localgrad/kernels';
+import { type BatchNormGradient, type BatchStatistics, currentKernels, type MovedStatistics } from '@localgrad/kernels';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { assignRunning, normalization, runningStatistics } from './batch-norm-parameters.js';
-import { type ConvolutionUnit, isTrained } from './convolution-unit.js';
+import { type ConvolutionUnit, filterOf, isTrained } from './convolution-unit.js';
 
 /** Tensors that a unit's forward pass stores for its backward pass. */
 export interface UnitResidual {
@@ -13,13 +13,29 @@ export interface UnitResidual {
   readonly y?: Tensor4D;
 }
 
+/** A unit's convolution, with the statistics of its output where the kernels compute them together. */
+export interface Convolved {
+  readonly z: Tensor4D;
+  readonly moved?: MovedStatistics;
+}
+
+export function convolveUnit(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): Convolved {
+  const kernels = currentKernels();
+  if (!mode.training || kernels.conv2dStatistics === undefined) {
+    return { z: kernels.conv2d(x, filterOf(unit), unit.geometry) };
+  }
+  const running = runningStatistics(unit.norm, mode);
+  const { output, ...moved } = kernels.conv2dStatistics(x, filterOf(unit), unit.geometry, running);
+  return { z: output, moved };
+}
+
 /**
  * Batch norm after a unit's convolution, with an optional residual and ReLU. Training uses the batch's statistics,
  * updates the running ones, and stores z for the backward pass; evaluation stores nothing and consumes z.
  */
 export function normalizeUnit(
   unit: ConvolutionUnit,
-  z: Tensor4D,
+  { z, moved: found }: Convolved,
   mode: Mode,
   added: Tensor4D | undefined,
   relu: boolean,
@@ -31,8 +47,9 @@ export function normalizeUnit(
     return { residual: { z, statistics: undefined as never }, output };
   }
   const running = runningStatistics(unit.norm, mode);
-  const forward = kernels.batchNormForward?.(z, normalization(unit.norm), added, relu, running);
-  const { mean, variance, ...moved } = forward ?? kernels.batchStatistics(z, running);
+  const forward =
+    found === undefined ? kernels.batchNormForward?.(z, normalization(unit.norm), added, relu, running) : undefined;
+  const { mean, variance, ...moved } = found ?? forward ?? kernels.batchStatistics(z, running);
   assignRunning(unit.norm, moved);
   const statistics: BatchStatistics = { mean, variance };
   const output = forward?.output ?? kernels.batchNormApply(z, normalization(unit.norm, statistics), added, relu);

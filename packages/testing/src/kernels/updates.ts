@@ -1,4 +1,5 @@
-import type * as tf from '@tensorflow/tfjs';
+import { at } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
 import type { KernelCase } from './kernel-case.js';
 import type { Shape } from './values.js';
 
@@ -58,6 +59,27 @@ export const updateCases: readonly KernelCase[] = [
         )
         .flatMap(({ value, velocity }) => [value, velocity]),
   },
+  ...[true, false].map(
+    (isShared): KernelCase => ({
+      kernel: 'sgdUpdateAll',
+      label: `two updates of five weights${isShared ? ', the first results shared with other handles' : ''}`,
+      inputs: inputsOf(['value', 'gradient', 'later']),
+      consumes: namesOf(['gradient', 'later']),
+      run: (kernels, inputs) => {
+        const rates = { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 };
+        const given = requests(inputs, ['value', 'gradient', 'later']);
+        const first = kernels.sgdUpdateAll(
+          given.map(({ value, gradient }) => ({ value, gradient, velocity: undefined, ...rates })),
+        );
+        const kept = isShared ? first.flatMap(({ value, velocity }) => [value.clone(), velocity.clone()]) : [];
+        const second = kernels.sgdUpdateAll(
+          first.map((update, index) => ({ ...update, gradient: at(given, index, 'request').later, ...rates })),
+        );
+        tf.dispose(first.map(({ value }) => value));
+        return [...kept, ...second.flatMap(({ value, velocity }) => [value, velocity])];
+      },
+    }),
+  ),
   {
     kernel: 'adamUpdateAll',
     label: 'five weights, two settings',

@@ -3,6 +3,7 @@ import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import { conv2dStatistics } from './convolution-statistics.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -22,7 +23,10 @@ export function createWebGpuKernels(backend: WebGpuBackend, storage: FlatStorage
     name: 'webgpu',
     conv2d: (...values) => conv2d(backend, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(backend, ...values),
-    conv2dFilterGradient: (...values) => conv2dFilterGradient(backend, ...values),
+    conv2dFilterGradient: (x, dy, filterShape, geometry) => conv2dFilterGradient(backend, x, dy, filterShape, geometry),
+    conv2dStatistics: (...values) => conv2dStatistics(backend, ...values),
+    conv2dActivatedFilterGradient: (x, normalization, dy, filterShape, geometry) =>
+      conv2dFilterGradient(backend, x, dy, filterShape, geometry, normalization),
     depthwiseConv2d: (...values) => depthwiseConv2d(backend, ...values),
     depthwiseConv2dInputGradient: (...values) => depthwiseConv2dInputGradient(backend, ...values),
     depthwiseConv2dFilterGradient: (...values) => depthwiseConv2dFilterGradient(backend, ...values),

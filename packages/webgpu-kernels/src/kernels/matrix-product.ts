@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { type ProgramRequest, runElementwise, runProgram, type WebGpuBackend } from '../program.js';
 
 /** Rows and depth of a tile; each invocation computes 4×4 results. */
-const tileRows = 64;
+export const tileRows = 64;
 const tileDepth = 16;
 
 /** Workgroups under which a long depth is split, so that more of the device has work. */
@@ -16,6 +16,7 @@ export interface TiledProduct {
   readonly columns: number;
   readonly depth: number;
   readonly integers: Readonly<Record<string, number>>;
+  readonly numbers?: Readonly<Record<string, number>>;
   /** Along what A lies contiguously in memory. */
   readonly contiguousA: 'row' | 'depth';
   readonly contiguousB: 'depth' | 'column';
@@ -36,31 +37,56 @@ export interface TiledProduct {
  * pass adds up.
  */
 export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, product: TiledProduct): Result {
-  const { key, inputs, outputShape, rows, columns, depth, access, contiguousA, contiguousB } = product;
-  const tileColumns = columns <= 16 ? 16 : columns <= 32 ? 32 : 64;
+  const { outputShape } = product;
+  const { parts, ...program } = tiledProgram(product);
+  const result = runProgram<Tensor>(backend, {
+    ...program,
+    outputShape: parts === 1 ? outputShape : [parts, ...outputShape],
+  });
+  if (parts === 1) return result as Result;
+  return sumOfParts<Result>(backend, result, parts, outputShape);
+}
+
+/**
+ * The shader of a product, whose result it calls `result`.
+ *
+ * @param epilogue WGSL: runs in all invocations of a workgroup after they have stored their results `sums`
+ */
+export function tiledProgram(product: TiledProduct, epilogue: Epilogue = { name: '', declarations: '', body: '' }) {
+  const { key, inputs, rows, columns, depth, access, contiguousA, contiguousB, numbers = {} } = product;
+  const tileColumns = tileColumnsOf(columns);
   const threads = (tileRows / 4) * (tileColumns / 4);
   const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);
   const depthTiles = Math.ceil(depth / tileDepth);
   const wanted = product.splits ? Math.min(depthTiles, Math.max(1, Math.floor(enoughWorkgroups / tiles))) : 1;
   const steps = Math.ceil(depthTiles / wanted);
   const parts = Math.ceil(depthTiles / steps);
-  const result = runProgram<Tensor>(backend, {
-    key: `${key} ${tileColumns}`,
+  return {
+    key: `${key} ${tileColumns}${epilogue.name}`,
     inputs,
-    outputShape: parts === 1 ? outputShape : [parts, ...outputShape],
     integers: { rows, columns, depth, steps, parts, ...product.integers },
+    numbers,
     threads,
+    parts,
     workgroups: tiles * parts,
     declarations: `
       var<workgroup> tileA : array<array<f32, ${tileRows}>, ${tileDepth}>;
       var<workgroup> tileB : array<array<f32, ${tileColumns}>, ${tileDepth}>;
       var<workgroup> rowInfo : array<vec4<i32>, ${tileRows}>;
       var<workgroup> depthInfo : array<vec4<i32>, ${tileDepth}>;
-      ${access}`,
-    body: body(threads, tileColumns, contiguousA, contiguousB, product.finish),
-  });
-  if (parts === 1) return result as Result;
-  return sumOfParts<Result>(backend, result, parts, outputShape);
+      ${access}${epilogue.declarations}`,
+    body: `${body(threads, tileColumns, contiguousA, contiguousB, product.finish)}${epilogue.body}`,
+  };
+}
+
+export interface Epilogue {
+  readonly name: string;
+  readonly declarations: string;
+  readonly body: string;
+}
+
+export function tileColumnsOf(columns: number): number {
+  return columns <= 16 ? 16 : columns <= 32 ? 32 : 64;
 }
 
 /** Adds up `parts` arrays that lie one behind the other. Consumes them. */
