@@ -110,7 +110,8 @@ function sourceFiles(folder) {
 function checkManifest(folder, manifest) {
   const path = join(folder, 'package.json');
   const isApp = relative(root, folder).startsWith('apps');
-  const expectedName = isApp ? 'localgrad' : `@localgrad/${folder.split(sep).at(-1)}`;
+  const ownName = folder.split(sep).at(-1);
+  const expectedName = !isApp ? `@localgrad/${ownName}` : ownName === 'benchmark' ? 'localgrad' : ownName;
   if (manifest.name !== expectedName) report(path, `name is '${manifest.name}' instead of '${expectedName}'`);
   if (manifest.type !== 'module') report(path, "type is not 'module'");
   if (manifest.license !== 'Apache-2.0') report(path, "license is not 'Apache-2.0'");

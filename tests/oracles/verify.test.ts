@@ -170,7 +170,7 @@ describe('files that cannot be used', () => {
     [
       'without an initial value',
       () => write(([first]) => delete (first as unknown as Changed).parameters['conv1.weight']),
-      /no initial value for 1 parameters.*conv1.weight/,
+      /no initial value for parameter 'conv1\.weight'/,
     ],
     [
       'with an extra initial value',

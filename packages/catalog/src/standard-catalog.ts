@@ -17,15 +17,15 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
     create: withoutOptions(backprop),
   },
   greedy: {
-    description: 'Each module trains with a linear classifier of its own.',
+    description: 'Each module trains with its own linear classifier.',
     create: withoutOptions(greedy),
   },
   dgl: {
-    description: 'Decoupled Greedy Learning: each module trains with an auxiliary network of its own.',
+    description: 'Decoupled Greedy Learning: each module trains with its own auxiliary network.',
     create: dglWithAnyHead,
   },
   infopro: {
-    description: 'InfoPro: reconstruction and classification (or contrastive) losses for each module.',
+    description: 'InfoPro: reconstruction and classification (or contrastive) losses per module.',
     create: (options) => infopro(options as InfoProOptions),
   },
   auglocal: {
@@ -60,7 +60,7 @@ export const standardCatalog = createCatalog({
   schedules,
 });
 
-/** The expression of end-to-end training: what costs and results of other methods are related to. */
+/** The expression of end-to-end training, the reference for costs and results of other methods. */
 export const endToEndMethod = 'backprop';
 
 function withoutOptions(create: () => LocalLearningMethod): Factories['methods'] {
@@ -73,7 +73,7 @@ function withoutOptions(create: () => LocalLearningMethod): Factories['methods']
   };
 }
 
-/** Heads of this repository take the options that stand beside them; any other head is an expression of its own. */
+/** Options of localgrad's heads are options of dgl; any other head is an expression with its own options. */
 function dglWithAnyHead(options: JsonObject, { catalog }: FactoryContext): LocalLearningMethod {
   const { head, ...others } = options;
   if (typeof head !== 'string' || Object.hasOwn(heads, head)) return dgl(options as DglOptions);

@@ -16,7 +16,7 @@ export const backbones: Entries<'backbones'> = Object.fromEntries(
     if (name === 'tiny') {
       return [name, { description: 'A few residual blocks, for tests and first steps.', create: namedBackbone }];
     }
-    // `resnet<6n + 2>` exists for every n, beside the depths that publications use.
+    // `resnet<6n + 2>` exists for every n, besides the depths in publications.
     return [
       name,
       {
@@ -33,7 +33,7 @@ const namedDataset: Factories['datasets'] = (options, { name }) => loadDataset(n
 
 export const datasets: Entries<'datasets'> = {
   'fashion-mnist-subset': {
-    description: '5,000 training and 1,000 test images of Fashion-MNIST that come with localgrad.',
+    description: '5,000 training and 1,000 test images of Fashion-MNIST, included in localgrad.',
     create: namedDataset,
   },
   'fashion-mnist': {
@@ -109,15 +109,15 @@ export const optimizers: Entries<'optimizers'> = {
 
 export const schedules: Entries<'schedules'> = {
   constant: {
-    description: 'The same learning rate throughout.',
+    description: 'Constant learning rate.',
     ...scheduleOf(['learningRate'], constantRate),
   },
   epochCosine: {
-    description: 'Half a cosine over the epochs after a warm-up of ten epochs (InfoPro).',
+    description: 'Half-period cosine decay over epochs, after a warm-up of ten epochs (InfoPro).',
     ...scheduleOf(['learningRate'], epochCosine),
   },
   cosine: {
-    description: 'Half a cosine over the steps after a linear warm-up.',
+    description: 'Half-period cosine decay over steps, after a linear warm-up.',
     ...scheduleOf(['learningRate', 'warmup'], cosine),
   },
   stepDecay: {

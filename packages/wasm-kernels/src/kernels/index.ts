@@ -20,7 +20,7 @@ import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 export interface KernelOptions {
-  /** More than 1 needs a heap that threads share. */
+  /** Number of threads; more than 1 requires a heap that threads share. */
   readonly threads: number;
   readonly relaxedSimd: boolean;
 }

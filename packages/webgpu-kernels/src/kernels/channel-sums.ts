@@ -3,15 +3,15 @@ import { rectified } from '../missing.js';
 import { type ProgramRequest, runProgram, type WebGpuBackend } from '../program.js';
 import { type ManyRequest, runProgramMany } from '../program-many.js';
 
-/** Rows that one invocation adds up, at least. */
+/** Minimum number of rows per invocation. */
 const rowsEach = 64;
 
-/** Pieces into which the rows are cut, at most. */
+/** Maximum number of pieces of the rows. */
 const mostPieces = 1024;
 
 export interface ChannelSums {
   readonly key: string;
-  /** Each of [rows, channels] or [channels]. */
+  /** Each has the shape [rows, channels] or [channels]. */
   readonly inputs: ProgramRequest['inputs'];
   readonly rows: number;
   readonly channels: number;

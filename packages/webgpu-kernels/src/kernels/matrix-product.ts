@@ -5,7 +5,7 @@ import { type ProgramRequest, runElementwise, runProgram, type WebGpuBackend } f
 export const tileRows = 64;
 const tileDepth = 16;
 
-/** Workgroups under which a long depth is split, so that more of the device has work. */
+/** Number of workgroups below which a long depth is split, to use more of the GPU. */
 const enoughWorkgroups = 256;
 
 export interface TiledProduct {
@@ -21,20 +21,20 @@ export interface TiledProduct {
   readonly contiguousA: 'row' | 'depth';
   readonly contiguousB: 'depth' | 'column';
   /**
-   * WGSL: `rowOf(row) -> vec4<i32>` and `depthOf(k) -> vec4<i32>` (computed once for a tile), `readA(row, k) -> f32` of
-   * such two, and `readB(k, column) -> f32` of two numbers.
+   * WGSL: `rowOf(row) -> vec4<i32>` and `depthOf(k) -> vec4<i32>` (computed once per tile), `readA(row, k) -> f32` of their
+   * results, and `readB(k, column) -> f32` of two indices.
    */
   readonly access: string;
-  /** May split the depth over workgroups. */
+  /** Whether the depth may be split over workgroups. */
   readonly splits: boolean;
   /** WGSL: the result at a place, from the product's value there. Not with `splits`. */
   readonly finish?: (value: string, at: string) => string;
 }
 
 /**
- * rows × depth times depth × columns, both read through functions, so that convolutions need no unfolded images: tiles in
- * workgroup memory, 4×4 results for each invocation, and for long depths (filter gradients) partial products that a second
- * pass adds up.
+ * The product of rows × depth and depth × columns, both read through functions, so that convolutions need no unfolded images.
+ * Tiles are in workgroup memory, each invocation computes 4×4 results, and for long depths (filter gradients) a second pass
+ * adds up partial products.
  */
 export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, product: TiledProduct): Result {
   const { outputShape } = product;
@@ -89,7 +89,7 @@ export function tileColumnsOf(columns: number): number {
   return columns <= 16 ? 16 : columns <= 32 ? 32 : 64;
 }
 
-/** Adds up `parts` arrays that lie one behind the other. Consumes them. */
+/** Adds up `parts` consecutive arrays. Consumes them. */
 export function sumOfParts<Result extends Tensor>(
   backend: WebGpuBackend,
   partial: Tensor,
