@@ -180,10 +180,12 @@ function kernelTasks(batch: number): KernelTask[] {
   const weight = draw([3, 3, 64, 64]);
   const rates = { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 };
   const update: KernelTask = {
-    ...{ kernel: 'sgdUpdate', shape: '3×3×64×64', operations: null, consumed: [weight, weight] },
+    ...{ kernel: 'sgdUpdateAll', shape: '3×3×64×64', operations: null, consumed: [weight, weight] },
     run: (kernels, copies) => {
       const [gradient, velocity] = [at(copies, 0, 'copy'), at(copies, 1, 'copy')];
-      return Object.values(kernels.sgdUpdate({ value: weight, gradient, velocity, ...rates }));
+      return kernels
+        .sgdUpdateAll([{ value: weight, gradient, velocity, ...rates }])
+        .flatMap((result) => [result.value, result.velocity]);
     },
   };
   return [...convolutions, ...others, update];

@@ -1,5 +1,5 @@
-import { LocalgradError, type MovingAverage, type Network, type Parameter, sameShape } from '@localgrad/core';
-import * as tf from '@tensorflow/tfjs';
+import { at, LocalgradError, type MovingAverage, type Network, type Parameter, sameShape } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { type CompiledHead, headPlace } from './heads.js';
 
 /** A moving average with the averaged parameter. */
@@ -43,14 +43,32 @@ function earlierModules({ modules }: Network, module: number): Set<Parameter> {
   return new Set(modules.slice(0, module).flatMap(({ blocks }) => blocks.flatMap((block) => block.parameters)));
 }
 
-/** average ← momentum · average + (1 − momentum) · live */
+/** average ← momentum · average + (1 − momentum) · live, as if one after the other in order. */
 export function moveAverages(averages: readonly HeadAverage[]): void {
-  for (const { average, live, momentum } of averages) {
+  const waiting = new Map<Parameter, HeadAverage>();
+  const flush = () => {
+    blend([...waiting.values()]);
+    waiting.clear();
+  };
+  for (const one of averages) {
+    const { average, live, momentum } = one;
     if (momentum === 1) continue;
-    average.assign(
-      momentum === 0
-        ? live.value.clone()
-        : tf.tidy(() => tf.add(tf.mul(average.value, momentum), tf.mul(live.value, 1 - momentum))),
-    );
+    if (waiting.has(live) || waiting.has(average)) flush();
+    waiting.set(average, one);
   }
+  flush();
+}
+
+/** Averages none of which follows one before it. */
+function blend(averages: readonly HeadAverage[]): void {
+  const copies = averages.filter(({ momentum }) => momentum === 0);
+  const moving = averages.filter(({ momentum }) => momentum !== 0);
+  const requests = moving.map(({ average, live, momentum }) => {
+    return { average: average.value, value: live.value, kept: momentum, added: 1 - momentum };
+  });
+  const blended = requests.length === 0 ? [] : currentKernels().blendAll(requests);
+  const values = [...copies.map(({ live }) => live.value.clone()), ...blended];
+  [...copies, ...moving].forEach(({ average }, index) => {
+    average.assign(at(values, index, 'moving average'));
+  });
 }

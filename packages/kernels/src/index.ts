@@ -5,6 +5,7 @@ export { currentKernels, registerTrainingKernels } from './registry.js';
 export { replaceStockKernels, type StockKernel } from './replace-stock-kernels.js';
 export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
+export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
   AdamUpdate,
@@ -12,14 +13,18 @@ export type {
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
+  BlendRequest,
   ConvolutionGeometry,
   GroupNormGradient,
   GroupNormGradientRequest,
   GroupNormParameters,
   GroupStatistics,
+  MovedStatistics,
   Normalization,
   Padding,
   PoolingGeometry,
+  RunningStatistics,
+  SgdUpdate,
   SgdUpdateRequest,
   Shape4,
   TrainingKernels,

@@ -8,6 +8,8 @@ export const operations = Object.keys({
   conv2d: true,
   conv2dInputGradient: true,
   conv2dFilterGradient: true,
+  conv2dStatistics: true,
+  conv2dActivatedFilterGradient: true,
   depthwiseConv2d: true,
   depthwiseConv2dInputGradient: true,
   depthwiseConv2dFilterGradient: true,
@@ -26,8 +28,9 @@ export const operations = Object.keys({
   averagePool: true,
   averagePoolGradient: true,
   softmaxCrossEntropy: true,
-  sgdUpdate: true,
-  adamUpdate: true,
+  sgdUpdateAll: true,
+  adamUpdateAll: true,
+  blendAll: true,
 } satisfies Record<Operation, true>) as readonly Operation[];
 
 /** The operations that `kernels` takes from the stock reference. A missing optional operation is composed from others. */

@@ -60,11 +60,11 @@ describe('stockKernels', () => {
     expect([a.isDisposed, b.isDisposed]).toEqual([true, false]);
   });
 
-  it('sgdUpdate consumes gradient and velocity', () => {
+  it('sgdUpdateAll consumes gradient and velocity', () => {
     const [value, gradient, velocity] = [tf.ones([2]), tf.ones([2]), tf.ones([2])];
     const before = tf.memory().numTensors;
     const rates = { learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 };
-    stockKernels.sgdUpdate({ value, gradient, velocity, ...rates });
+    stockKernels.sgdUpdateAll([{ value, gradient, velocity, ...rates }]);
     expect([value.isDisposed, gradient.isDisposed, velocity.isDisposed]).toEqual([false, true, true]);
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -5,15 +5,18 @@ import {
   depthwiseConv2dInputGradient,
 } from './stock/depthwise-convolution.js';
 import { groupNorm, groupNormGradient } from './stock/group-norm.js';
-import { adamUpdate, sgdUpdate } from './stock/optimizers.js';
+import { adamUpdateAll, blendAll, sgdUpdateAll } from './stock/optimizers.js';
 import { stockPooling } from './stock/pooling.js';
+import { moveStatistics } from './stock/running-statistics.js';
 import { softmaxCrossEntropy } from './stock/softmax-cross-entropy.js';
 import type {
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
   ConvolutionGeometry,
+  MovedStatistics,
   Normalization,
+  RunningStatistics,
   Shape4,
   TrainingKernels,
 } from './training-kernels.js';
@@ -25,9 +28,14 @@ import type {
 export const stockKernels: TrainingKernels = {
   name: 'stock',
   conv2d: (x, filter, { stride, padding }) => tf.conv2d(x, filter, stride, padding),
-  // The transposed convolution is the input gradient, under a public name.
-  conv2dInputGradient: (dy, filter, inputShape, { stride, padding }) =>
-    tf.conv2dTranspose(dy, filter, [...inputShape], stride, padding),
+  // The transposed convolution is the input gradient: one kernel, with a public name.
+  conv2dInputGradient(dy, filter, [batch, height, width, channels], { stride, padding }, added) {
+    const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], stride, padding);
+    if (added === undefined) return dx;
+    const sum = tf.add<tf.Tensor4D>(dx, added);
+    dx.dispose();
+    return sum;
+  },
   conv2dFilterGradient,
   depthwiseConv2d,
   depthwiseConv2dInputGradient,
@@ -51,8 +59,9 @@ export const stockKernels: TrainingKernels = {
     }),
   ...stockPooling,
   softmaxCrossEntropy,
-  sgdUpdate,
-  adamUpdate,
+  sgdUpdateAll,
+  adamUpdateAll,
+  blendAll,
 };
 
 function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
@@ -97,9 +106,11 @@ export function composedFilterGradient(
   });
 }
 
-function batchStatistics(x: tf.Tensor4D): BatchStatistics {
+function batchStatistics(x: tf.Tensor4D, running?: RunningStatistics): MovedStatistics {
   const { mean, variance } = tf.moments(x, [0, 1, 2]);
-  return { mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+  const statistics: BatchStatistics = { mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+  if (running === undefined) return statistics;
+  return { ...statistics, running: moveStatistics(running, statistics, x.size / x.shape[3]) };
 }
 
 function batchNormApply(

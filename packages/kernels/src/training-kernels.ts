@@ -34,6 +34,20 @@ export interface BatchStatistics {
   readonly variance: Tensor1D;
 }
 
+/** Running statistics of a batch-norm layer that move towards those of a batch; each of shape [channels]. Borrowed. */
+export interface RunningStatistics {
+  readonly mean: Tensor1D;
+  /** Unbiased (divided by N·H·W − 1). */
+  readonly variance: Tensor1D;
+  /** Fraction of the running values that is kept: r ← kept·r + (1 − kept)·s. */
+  readonly kept: number;
+}
+
+export interface MovedStatistics extends BatchStatistics {
+  /** The running statistics after the batch; present if they were passed. */
+  readonly running?: Omit<RunningStatistics, 'kept'>;
+}
+
 /** Statistics and parameters of one batch-norm layer, each of shape [channels]. */
 export interface Normalization {
   readonly mean: Tensor1D;
@@ -102,7 +116,7 @@ export interface GroupNormGradient {
 }
 
 export interface SgdUpdateRequest {
-  /** Borrowed. */
+  /** Borrowed. Its numbers may change if no other handle shares them: the caller replaces it by the result. */
   readonly value: Tensor;
   /** Consumed. */
   readonly gradient: Tensor;
@@ -114,8 +128,13 @@ export interface SgdUpdateRequest {
   readonly weightDecay: number;
 }
 
+export interface SgdUpdate {
+  readonly value: Tensor;
+  readonly velocity: Tensor;
+}
+
 export interface AdamUpdateRequest {
-  /** Borrowed. */
+  /** As in `SgdUpdateRequest`. */
   readonly value: Tensor;
   /** Consumed. */
   readonly gradient: Tensor;
@@ -137,6 +156,16 @@ export interface AdamUpdate {
   readonly second: Tensor;
 }
 
+/** kept·average + added·value. */
+export interface BlendRequest {
+  /** As the value in `SgdUpdateRequest`. */
+  readonly average: Tensor;
+  /** Borrowed. */
+  readonly value: Tensor;
+  readonly kept: number;
+  readonly added: number;
+}
+
 /**
  * The operations that dominate the time of a training step: float32, channels last. `stockKernels`, composed from stock
  * TensorFlow.js operations, is the reference; backends may have faster ones. All run synchronously and never read back.
@@ -149,7 +178,14 @@ export interface TrainingKernels {
   readonly name: string;
   /** @param x [n, h, w, ci] @param filter [kh, kw, ci, co] */
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
-  conv2dInputGradient(dy: Tensor4D, filter: Tensor4D, inputShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
+  /** @param added a cotangent of the same input, added to the gradient. Borrowed. */
+  conv2dInputGradient(
+    dy: Tensor4D,
+    filter: Tensor4D,
+    inputShape: Shape4,
+    geometry: ConvolutionGeometry,
+    added?: Tensor4D,
+  ): Tensor4D;
   conv2dFilterGradient(x: Tensor4D, dy: Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   /**
    * Convolution with separate filters per channel. Output channel c·m + q depends on input channel c.
@@ -169,7 +205,22 @@ export interface TrainingKernels {
     filterShape: Shape4,
     geometry: ConvolutionGeometry,
   ): Tensor4D;
-  batchStatistics(x: Tensor4D): BatchStatistics;
+  /** `conv2d`, then `batchStatistics` of its output, in one operation. Optional, as are all that name two operations. */
+  conv2dStatistics?(
+    x: Tensor4D,
+    filter: Tensor4D,
+    geometry: ConvolutionGeometry,
+    running?: RunningStatistics,
+  ): MovedStatistics & { readonly output: Tensor4D };
+  /** `batchNormApply` of x with ReLU, then `conv2dFilterGradient` of the result, in one operation. Optional. */
+  conv2dActivatedFilterGradient?(
+    x: Tensor4D,
+    normalization: Normalization,
+    dy: Tensor4D,
+    filterShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  batchStatistics(x: Tensor4D, running?: RunningStatistics): MovedStatistics;
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
   batchNormApply(x: Tensor4D, normalization: Normalization, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
   /**
@@ -181,8 +232,9 @@ export interface TrainingKernels {
     normalization: Omit<Normalization, 'mean' | 'variance'>,
     residual: Tensor4D | undefined,
     relu: boolean,
-  ): BatchStatistics & { readonly output: Tensor4D };
-  /** Gradient with batch statistics, which depend on x. */
+    running?: RunningStatistics,
+  ): MovedStatistics & { readonly output: Tensor4D };
+  /** Gradient with batch statistics (they depend on x). */
   batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient;
   /** scale·(x − mean)/√(variance + ε) + shift, with statistics per image and group of neighboring channels. */
   groupNorm(x: Tensor4D, parameters: GroupNormParameters): GroupStatistics & { readonly output: Tensor4D };
@@ -212,11 +264,17 @@ export interface TrainingKernels {
    * @param labels int32 [n]
    */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
-  /** PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v). */
-  sgdUpdate(request: SgdUpdateRequest): { value: Tensor; velocity: Tensor };
   /**
-   * PyTorch's Adam and AdamW: without `decoupled` g ← g + wd·p, with it p ← p·(1 − lr·wd); then m ← m + (1 − β₁)(g − m);
+   * Updates of any number of weights, one result for each request.
+   *
+   * PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v).
+   */
+  sgdUpdateAll(requests: readonly SgdUpdateRequest[]): SgdUpdate[];
+  /**
+   * As `sgdUpdateAll`. PyTorch's Adam and AdamW: without `decoupled` g ← g + wd·p, with it p ← p·(1 − lr·wd); then m ← m + (1 − β₁)(g − m);
    * v ← β₂·v + (1 − β₂)·g²; p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
    */
-  adamUpdate(request: AdamUpdateRequest): AdamUpdate;
+  adamUpdateAll(requests: readonly AdamUpdateRequest[]): AdamUpdate[];
+  /** Moving averages, one result for each request. */
+  blendAll(requests: readonly BlendRequest[]): Tensor[];
 }

@@ -7,3 +7,4 @@ export * from './group-norm';
 export * from './input-gradient';
 export * from './packed-convolution';
 export * from './pooling';
+export * from './updates';

@@ -9,7 +9,26 @@ export interface WebGpuBackend {
     acquireBuffer(size: number, usage: number, ...rest: unknown[]): unknown;
   };
   readonly adapterInfo: unknown;
+  readonly tensorMap: Map<object, BufferData>;
+  readonly commandQueueOwnedIds: WeakSet<object>;
+  readonly commandEncoder: CommandEncoder | null;
   read(dataId: object): Promise<unknown>;
+  readSync(dataId: object): unknown;
+  readToGPU(dataId: object, ...rest: unknown[]): unknown;
+  write(values: null, shape: readonly number[], dtype: DataType): object;
+  makeTensorInfo(shape: readonly number[], dtype: DataType): TensorInfo;
+  uploadToGPU(dataId: object): void;
+  disposeData(dataId: object): boolean;
+  releaseResource(dataId: object): void;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  tensorToBinding(tensor: Pick<Tensor, 'dataId'>): object;
+  recordAndSubmit(
+    program: object,
+    output: Operand,
+    inputs: readonly Operand[],
+    uniforms: readonly { readonly type: 'int32' | 'float32'; readonly data: number[] }[],
+  ): void;
   runWebGPUProgram(
     program: object,
     inputs: readonly Tensor[],
@@ -18,7 +37,31 @@ export interface WebGpuBackend {
   ): TensorInfo;
 }
 
+export type GpuBuffer = object;
+
+/** What the backend knows about a tensor. */
+export interface BufferData {
+  readonly dtype: DataType;
+  readonly shape: readonly number[] | undefined;
+  readonly refCount: number;
+  resource: GpuBuffer | null;
+}
+
+interface CommandEncoder {
+  copyBufferToBuffer(from: GpuBuffer, fromOffset: number, to: GpuBuffer, toOffset: number, size: number): void;
+}
+
+/** A tensor as the backend binds it. */
+export interface Operand {
+  readonly dataId: object;
+  readonly shape: readonly number[];
+  readonly size: number;
+  readonly dtype: DataType;
+}
+
 export interface GpuDevice {
+  createShaderModule(description: { readonly code: string; readonly label: string }): object;
+  createComputePipeline(description: object): object;
   readonly limits: Readonly<Record<string, number>>;
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;

@@ -1,6 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import { type KernelRuntime, registerTrainingKernels, SharedRuntimes } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { FlatStorage } from './flat-storage.js';
 import { guardBackend } from './guard.js';
 import { createWebGpuKernels } from './kernels/index.js';
 import type { WebGpuBackend } from './program.js';
@@ -42,7 +43,8 @@ export async function startWebGpu(): Promise<WebGpuRuntime> {
 }
 
 function createRuntime(backend: tf.KernelBackend & WebGpuBackend): WebGpuRuntime {
-  const kernels = createWebGpuKernels(backend);
+  const storage = new FlatStorage(backend);
+  const kernels = createWebGpuKernels(backend, storage);
   const removeGuard = guardBackend(backend);
   const unregister = registerTrainingKernels(kernels, backend);
   const restore = registerStockOperations(backend);
@@ -60,6 +62,7 @@ function createRuntime(backend: tf.KernelBackend & WebGpuBackend): WebGpuRuntime
       restore();
       unregister();
       removeGuard();
+      storage.dispose();
     },
   };
 }

@@ -25,7 +25,7 @@ function reference(start: number, weightDecay: number, decoupled: boolean): numb
   });
 }
 
-describe('adamUpdate', () => {
+describe('adamUpdateAll', () => {
   it.each([
     ['Adam', 0, false],
     ['Adam with decay', 0.1, false],
@@ -36,7 +36,9 @@ describe('adamUpdate', () => {
     const before = tf.memory().numTensors;
     const found = gradients.map((gradient, index) => {
       const request = { value, gradient: tf.tensor1d([gradient]), moments, update: index + 1 };
-      const result = stockKernels.adamUpdate({ ...request, learningRate, betas, epsilon, weightDecay, decoupled });
+      const rates = { learningRate, betas, epsilon, weightDecay, decoupled };
+      const [result] = stockKernels.adamUpdateAll([{ ...request, ...rates }]);
+      if (result === undefined) throw new Error('No result.');
       value.dispose();
       value = result.value;
       moments = result;

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import type { AdamUpdate, AdamUpdateRequest, SgdUpdateRequest } from '../training-kernels.js';
+import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from '../training-kernels.js';
 
-export function sgdUpdate(request: SgdUpdateRequest): { value: tf.Tensor; velocity: tf.Tensor } {
+export const sgdUpdateAll = (requests: readonly SgdUpdateRequest[]) => requests.map(sgdUpdate);
+export const adamUpdateAll = (requests: readonly AdamUpdateRequest[]) => requests.map(adamUpdate);
+export const blendAll = (requests: readonly BlendRequest[]) => requests.map(blend);
+
+export function blend({ average, value, kept, added }: BlendRequest): tf.Tensor {
+  return tf.tidy(() => tf.add(tf.mul(average, kept), tf.mul(value, added)));
+}
+
+function sgdUpdate(request: SgdUpdateRequest): SgdUpdate {
   const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
   const result = tf.tidy(() => {
     const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
@@ -14,7 +22,7 @@ export function sgdUpdate(request: SgdUpdateRequest): { value: tf.Tensor; veloci
   return result;
 }
 
-export function adamUpdate(request: AdamUpdateRequest): AdamUpdate {
+function adamUpdate(request: AdamUpdateRequest): AdamUpdate {
   const { value, gradient, moments, update, learningRate, epsilon, weightDecay, decoupled } = request;
   const [beta1, beta2] = request.betas;
   const result = tf.tidy(() => {

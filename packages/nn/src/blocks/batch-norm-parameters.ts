@@ -1,6 +1,6 @@
 import type { Initializer, Mode, Parameter, ParameterScope } from '@localgrad/core';
-import type { BatchStatistics, Normalization } from '@localgrad/kernels';
-import { add, mul, type Tensor1D, tidy } from '@tensorflow/tfjs';
+import type { BatchStatistics, MovedStatistics, Normalization, RunningStatistics } from '@localgrad/kernels';
+import type { Tensor1D } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
 
 /** Scale, shift and running statistics of one batch norm, by PyTorch's names. */
@@ -46,23 +46,22 @@ export function normalization(norm: BatchNormParameters, statistics?: BatchStati
 }
 
 /**
- * Blends batch statistics into the running ones `mode.statisticsUpdates` times, in closed form:
- * r ← kⁿ·r + (1 − kⁿ)·s with k = 1 − momentum. As in PyTorch, the running variance is the unbiased one (by count − 1).
- *
- * @param count values per channel: batch · height · width
+ * The running statistics that a forward pass moves; undefined if it moves none. n updates by one batch have a closed form:
+ * r ← kⁿ·r + (1 − kⁿ)·s with k = 1 − momentum.
  */
-export function updateRunningStatistics(
-  norm: BatchNormParameters,
-  statistics: BatchStatistics,
-  count: number,
-  mode: Mode,
-): void {
-  if (mode.statisticsUpdates === 0) return;
-  const kept = (1 - norm.momentum) ** mode.statisticsUpdates;
-  const blend = (parameter: Parameter, batch: Tensor1D, factor: number) =>
-    parameter.assign(tidy(() => add(mul(parameter.value, kept), mul(batch, (1 - kept) * factor))));
-  blend(norm.runningMean, statistics.mean, 1);
-  blend(norm.runningVariance, statistics.variance, count > 1 ? count / (count - 1) : 1);
+export function runningStatistics(norm: BatchNormParameters, mode: Mode): RunningStatistics | undefined {
+  if (mode.statisticsUpdates === 0) return undefined;
+  return {
+    mean: norm.runningMean.value as Tensor1D,
+    variance: norm.runningVariance.value as Tensor1D,
+    kept: (1 - norm.momentum) ** mode.statisticsUpdates,
+  };
+}
+
+export function assignRunning(norm: BatchNormParameters, { running }: Pick<MovedStatistics, 'running'>): void {
+  if (running === undefined) return;
+  norm.runningMean.assign(running.mean);
+  norm.runningVariance.assign(running.variance);
 }
 
 /** Bytes of one layer's batch statistics, or of its two gradients. */

@@ -15,10 +15,11 @@ import {
 import { type BatchStatistics, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import {
+  assignRunning,
   type BatchNormParameters,
   createBatchNorm,
   normalization,
-  updateRunningStatistics,
+  runningStatistics,
   vectorPairBytes,
 } from './batch-norm-parameters.js';
 import { isTrained } from './convolution-unit.js';
@@ -80,8 +81,9 @@ class BatchNorm implements FrugalBlock {
     if (!mode.training) {
       return evaluationPass(x, kernels.batchNormApply(x, normalization(this.#norm), undefined, false));
     }
-    const statistics = kernels.batchStatistics(x);
-    updateRunningStatistics(this.#norm, statistics, x.size / this.#norm.channels, mode);
+    const { mean, variance, ...moved } = kernels.batchStatistics(x, runningStatistics(this.#norm, mode));
+    const statistics: BatchStatistics = { mean, variance };
+    assignRunning(this.#norm, moved);
     const output = kernels.batchNormApply(x, normalization(this.#norm, statistics), undefined, false);
     return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
   }

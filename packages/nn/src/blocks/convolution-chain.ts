@@ -15,7 +15,7 @@ import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { normalization } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
-import { keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
+import { filterShape, keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
 import {
   type ChainStructure,
   type ConvolutionUnit,
@@ -24,7 +24,7 @@ import {
   unitStatistics,
 } from './convolution-unit.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { convolutionFilterGradient, convolutionInputGradient, convolve } from './unit-convolution.js';
+import { convolutionFilterGradient, convolutionInputGradient, convolve, convolveUnit } from './unit-convolution.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 
 export interface ChainOptions extends ChainStructure {
@@ -89,18 +89,18 @@ export class ConvolutionChain implements FrugalBlock {
     const drop = !mode.training || recompute;
     let activation = x;
     for (const unit of units.slice(0, last)) {
-      const z = convolve(unit, activation);
+      const convolved = convolveUnit(unit, activation, mode);
       if (drop && activation !== x) activation.dispose();
-      const { residual, output } = normalizeUnit(unit, z, mode, undefined, true);
+      const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, true);
       activation = output;
       residuals.push(drop ? residual : { ...residual, y: activation });
     }
     const unit = at(units, last, 'unit');
-    const z = convolve(unit, activation);
+    const convolved = convolveUnit(unit, activation, mode);
     if (drop && activation !== x) activation.dispose();
     const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
     const added = shortcut === 'identity' ? x : projected?.output;
-    const { residual, output } = normalizeUnit(unit, z, mode, added, relu);
+    const { residual, output } = normalizeUnit(unit, convolved, mode, added, relu);
     projected?.output.dispose();
     residuals.push(residual);
     if (!mode.training) return evaluationPass(x, output);
@@ -114,7 +114,7 @@ export class ConvolutionChain implements FrugalBlock {
     const gradients = new Map<Parameter, Tensor>();
     const { units, shortcut } = this.#structure;
     const last = units.length - 1;
-    const kernels = currentKernels();
+    const _kernels = currentKernels();
     const x = pass.input;
 
     const { mask, projected } = this.#lastMask(pass, residuals);
@@ -150,13 +150,10 @@ export class ConvolutionChain implements FrugalBlock {
       cotangent.dx.dispose();
       return { parameters: gradients };
     }
-    let dx = convolutionInputGradient(first, cotangent.dx);
+    const input = convolutionInputGradient(first, cotangent.dx, shortcut === 'none' ? undefined : shortcutCotangent);
     cotangent.dx.dispose();
-    if (shortcut !== 'none' && shortcutCotangent !== undefined) {
-      dx = kernels.accumulate(dx, shortcutCotangent);
-      shortcutCotangent.dispose();
-    }
-    return { input: dx, parameters: gradients };
+    shortcutCotangent?.dispose();
+    return { input, parameters: gradients };
   }
 
   /** The mask of the last ReLU, and the projection's convolution output if computing the mask required it. */
@@ -223,13 +220,19 @@ export class ConvolutionChain implements FrugalBlock {
     const kernels = currentKernels();
     const below = at(this.#structure.units, index - 1, 'unit');
     const { z, y, statistics } = at(residuals.units, index - 1, 'residual');
-    const activation = y ?? kernels.batchNormApply(z, normalization(below.norm, statistics), undefined, true);
+    const norm = normalization(below.norm, statistics);
+    if (y === undefined && unit.groups === 1 && kernels.conv2dActivatedFilterGradient !== undefined) {
+      const gradient = kernels.conv2dActivatedFilterGradient(z, norm, dz, filterShape(unit), unit.geometry);
+      gradients.set(unit.weight, gradient);
+      return;
+    }
+    const activation = y ?? kernels.batchNormApply(z, norm, undefined, true);
     gradients.set(unit.weight, convolutionFilterGradient(unit, activation, dz));
     if (y === undefined) activation.dispose();
   }
 
   #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: ProjectionResidual; output: Tensor4D } {
-    const convolved = convolve(unit, x);
+    const convolved = convolveUnit(unit, x, mode);
     const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, false);
     if (!mode.training || !this.#structure.recompute) return { residual, output };
     const { z, ...rest } = residual;

@@ -1,7 +1,7 @@
 import type { Mode, Parameter, Want } from '@localgrad/core';
-import { type BatchNormGradient, type BatchStatistics, currentKernels } from '@localgrad/kernels';
+import { type BatchNormGradient, type BatchStatistics, currentKernels, type MovedStatistics } from '@localgrad/kernels';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
-import { normalization, updateRunningStatistics } from './batch-norm-parameters.js';
+import { assignRunning, normalization, runningStatistics } from './batch-norm-parameters.js';
 import { type ConvolutionUnit, isTrained } from './convolution-unit.js';
 
 /** Tensors that a unit's forward pass stores for its backward pass. */
@@ -13,13 +13,19 @@ export interface UnitResidual {
   readonly y?: Tensor4D;
 }
 
+/** A unit's convolution, with the statistics of its output where the kernels compute them together. */
+export interface Convolved {
+  readonly z: Tensor4D;
+  readonly moved?: MovedStatistics;
+}
+
 /**
  * Batch norm after a unit's convolution, with an optional residual and ReLU. Training uses the batch's statistics,
  * updates the running ones, and stores z for the backward pass; evaluation stores nothing and consumes z.
  */
 export function normalizeUnit(
   unit: ConvolutionUnit,
-  z: Tensor4D,
+  { z, moved: found }: Convolved,
   mode: Mode,
   added: Tensor4D | undefined,
   relu: boolean,
@@ -30,19 +36,14 @@ export function normalizeUnit(
     z.dispose();
     return { residual: { z, statistics: undefined as never }, output };
   }
-  const { statistics, output } = withBatchStatistics(unit, z, added, relu);
-  updateRunningStatistics(unit.norm, statistics, z.size / unit.norm.channels, mode);
+  const running = runningStatistics(unit.norm, mode);
+  const forward =
+    found === undefined ? kernels.batchNormForward?.(z, normalization(unit.norm), added, relu, running) : undefined;
+  const { mean, variance, ...moved } = found ?? forward ?? kernels.batchStatistics(z, running);
+  assignRunning(unit.norm, moved);
+  const statistics: BatchStatistics = { mean, variance };
+  const output = forward?.output ?? kernels.batchNormApply(z, normalization(unit.norm, statistics), added, relu);
   return { residual: { z, statistics }, output };
-}
-
-function withBatchStatistics(unit: ConvolutionUnit, z: Tensor4D, added: Tensor4D | undefined, relu: boolean) {
-  const kernels = currentKernels();
-  if (kernels.batchNormForward !== undefined) {
-    const { output, mean, variance } = kernels.batchNormForward(z, normalization(unit.norm), added, relu);
-    return { statistics: { mean, variance }, output };
-  }
-  const statistics = kernels.batchStatistics(z);
-  return { statistics, output: kernels.batchNormApply(z, normalization(unit.norm, statistics), added, relu) };
 }
 
 export function keepNormGradients(

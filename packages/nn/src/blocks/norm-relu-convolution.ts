@@ -16,10 +16,11 @@ import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Sh
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { heNormalFanOut } from '../random/initializers.js';
 import {
+  assignRunning,
   type BatchNormParameters,
   createBatchNorm,
   normalization,
-  updateRunningStatistics,
+  runningStatistics,
   vectorPairBytes,
 } from './batch-norm-parameters.js';
 import { batched, convolvedShape, filterOf, isTrained } from './convolution-unit.js';
@@ -90,10 +91,7 @@ class NormReluConvolution implements FrugalBlock {
 
   forward(x: Tensor4D, mode: Mode): Pass {
     const kernels = currentKernels();
-    const statistics = mode.training ? kernels.batchStatistics(x) : undefined;
-    if (statistics !== undefined) {
-      updateRunningStatistics(this.#norm, statistics, x.size / this.#norm.channels, mode);
-    }
+    const statistics = mode.training ? this.#batchStatistics(x, mode) : undefined;
     const activation = this.#activation(x, statistics);
     const output = kernels.conv2d(activation, filterOf({ weight: this.#weight }), this.#geometry);
     activation.dispose();
@@ -146,6 +144,13 @@ class NormReluConvolution implements FrugalBlock {
     if (want.input) return dx;
     dx.dispose();
     return undefined;
+  }
+
+  /** The batch's statistics; the running ones follow them. */
+  #batchStatistics(x: Tensor4D, mode: Mode): BatchStatistics {
+    const { mean, variance, ...moved } = currentKernels().batchStatistics(x, runningStatistics(this.#norm, mode));
+    assignRunning(this.#norm, moved);
+    return { mean, variance };
   }
 
   #activation(x: Tensor4D, statistics: BatchStatistics | undefined): Tensor4D {

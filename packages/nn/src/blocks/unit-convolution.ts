@@ -1,7 +1,8 @@
-import { bytesOf } from '@localgrad/core';
+import { bytesOf, type Mode } from '@localgrad/core';
 import { currentKernels, type Shape4 } from '@localgrad/kernels';
 import { concat, dispose, slice, type Tensor4D } from '@tensorflow/tfjs';
-import { filterShape } from './convolution-steps.js';
+import { runningStatistics } from './batch-norm-parameters.js';
+import { type Convolved, filterShape } from './convolution-steps.js';
 import { batched, type ConvolutionUnit, filterOf } from './convolution-unit.js';
 
 /** A unit's convolution. With groups, each group of output channels reads its own group of input channels. */
@@ -13,16 +14,27 @@ export function convolve(unit: ConvolutionUnit, x: Tensor4D): Tensor4D {
   );
 }
 
-export function convolutionInputGradient(unit: ConvolutionUnit, dy: Tensor4D): Tensor4D {
+/** The convolution, with the statistics of its output where the kernels compute both together in training. */
+export function convolveUnit(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): Convolved {
+  const kernels = currentKernels();
+  if (!mode.training || unit.groups > 1 || kernels.conv2dStatistics === undefined) return { z: convolve(unit, x) };
+  const running = runningStatistics(unit.norm, mode);
+  const { output, ...moved } = kernels.conv2dStatistics(x, filterOf(unit), unit.geometry, running);
+  return { z: output, moved };
+}
+
+/** The gradient of a unit's input, plus `added` if given. Borrows its arguments. */
+export function convolutionInputGradient(unit: ConvolutionUnit, dy: Tensor4D, added?: Tensor4D): Tensor4D {
   const kernels = currentKernels();
   const [batch, height, width, channels] = batched(unit.inputShape, dy.shape[0]);
   const shape: Shape4 = [batch, height, width, channels / unit.groups];
-  if (unit.groups === 1) return kernels.conv2dInputGradient(dy, filterOf(unit), shape, unit.geometry);
-  return byGroup(unit.groups, (part) =>
+  if (unit.groups === 1) return kernels.conv2dInputGradient(dy, filterOf(unit), shape, unit.geometry, added);
+  const input = byGroup(unit.groups, (part) =>
     using([part(dy), part(filterOf(unit))], ([dys, filter]) =>
       kernels.conv2dInputGradient(dys, filter, shape, unit.geometry),
     ),
   );
+  return added === undefined ? input : kernels.accumulate(input, added);
 }
 
 export function convolutionFilterGradient(unit: ConvolutionUnit, x: Tensor4D, dy: Tensor4D): Tensor4D {

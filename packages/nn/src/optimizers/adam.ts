@@ -1,4 +1,4 @@
-import { type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { at, type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { keep, scalar, type Tensor } from '@tensorflow/tfjs';
 import { type ParameterOptions, parameterConfig, parameterOptionNames, parameterSettings } from './parameter-rules.js';
@@ -51,24 +51,29 @@ function createAdam(name: string, options: AdamOptions, defaultDecay: number, de
     },
     stateBytes: ({ size }) => 2 * 4 * size + 4,
     update(gradients, context) {
-      for (const { parameter, gradient } of gradients) {
+      const requests = gradients.map(({ parameter, gradient }) => {
         const settings = settingsOf(parameter);
         const [first, second] = [moments.get('first', parameter), moments.get('second', parameter)];
-        const result = currentKernels().adamUpdate({
+        return {
           value: parameter.value,
           gradient,
           moments: first === undefined || second === undefined ? undefined : { first, second },
           update: updates.increment(parameter),
           learningRate: context.learningRate * settings.learningRateScale,
-          betas: [beta1, beta2],
+          betas: [beta1, beta2] as const,
           epsilon,
           weightDecay: settings.weightDecay,
           decoupled,
+        };
+      });
+      currentKernels()
+        .adamUpdateAll(requests)
+        .forEach(({ value, first, second }, index) => {
+          const { parameter } = at(gradients, index, 'gradient');
+          parameter.assign(value);
+          moments.set('first', parameter, first);
+          moments.set('second', parameter, second);
         });
-        parameter.assign(result.value);
-        moments.set('first', parameter, result.first);
-        moments.set('second', parameter, result.second);
-      }
     },
     state: () => new Map([...moments.all, ...updates.tensors()]),
     load(state) {

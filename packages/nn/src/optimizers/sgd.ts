@@ -1,4 +1,4 @@
-import { type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { at, type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { type ParameterOptions, parameterConfig, parameterOptionNames, parameterSettings } from './parameter-rules.js';
 import { Slots } from './slots.js';
@@ -39,10 +39,9 @@ export function sgd(options: SgdOptions): Optimizer {
     config: { optimizer: 'sgd', learningRate, momentum, nesterov, weightDecay, ...parameterConfig(options) },
     stateBytes,
     update(gradients, context) {
-      const kernels = currentKernels();
-      for (const { parameter, gradient } of gradients) {
+      const requests = gradients.map(({ parameter, gradient }) => {
         const settings = settingsOf(parameter);
-        const { value, velocity } = kernels.sgdUpdate({
+        return {
           value: parameter.value,
           gradient,
           velocity: slots.get(slot, parameter),
@@ -50,12 +49,17 @@ export function sgd(options: SgdOptions): Optimizer {
           momentum,
           nesterov,
           weightDecay: settings.weightDecay,
+        };
+      });
+      currentKernels()
+        .sgdUpdateAll(requests)
+        .forEach(({ value, velocity }, index) => {
+          const { parameter } = at(gradients, index, 'gradient');
+          parameter.assign(value);
+          // Without momentum, the velocity would be the last gradient, which no update reads.
+          if (momentum === 0) velocity.dispose();
+          else slots.set(slot, parameter, velocity);
         });
-        parameter.assign(value);
-        // Without momentum, the velocity would be the last gradient, which no update reads.
-        if (momentum === 0) velocity.dispose();
-        else slots.set(slot, parameter, velocity);
-      }
     },
     state: () => slots.all,
     load: (state) => slots.load(state),

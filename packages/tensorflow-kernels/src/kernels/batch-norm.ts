@@ -1,4 +1,12 @@
-import type { BatchNormGradient, BatchStatistics, Normalization, TrainingKernels } from '@localgrad/kernels';
+import {
+  type BatchNormGradient,
+  type BatchStatistics,
+  type MovedStatistics,
+  moveStatistics,
+  type Normalization,
+  type RunningStatistics,
+  type TrainingKernels,
+} from '@localgrad/kernels';
 import {
   dispose,
   ones,
@@ -46,11 +54,16 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     return { output: output as Tensor4D, mean: mean as Tensor1D, variance };
   }
 
-  function batchStatistics(x: Tensor4D): BatchStatistics {
+  function batchStatistics(x: Tensor4D, running?: RunningStatistics): MovedStatistics {
     const [scale, shift] = [ones([x.shape[3]]), zeros([x.shape[3]])] as [Tensor1D, Tensor1D];
     const { output, mean, variance } = train(x, scale, shift, 1);
     dispose([scale, shift, output]);
-    return { mean, variance };
+    return moved({ mean, variance }, x, running);
+  }
+
+  function moved(statistics: BatchStatistics, x: Tensor4D, running: RunningStatistics | undefined): MovedStatistics {
+    if (running === undefined) return statistics;
+    return { ...statistics, running: moveStatistics(running, statistics, x.size / x.shape[3]) };
   }
 
   /** Consumes y. */
@@ -66,9 +79,9 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
   return {
     batchStatistics,
     batchNormApply,
-    batchNormForward(x, { scale, shift, epsilon }, residual, relu) {
+    batchNormForward(x, { scale, shift, epsilon }, residual, relu, running) {
       const { output, ...statistics } = train(x, scale, shift, epsilon);
-      return { ...statistics, output: finish(output, residual, relu) };
+      return { ...moved(statistics, x, running), output: finish(output, residual, relu) };
     },
     batchNormGradient({ dy, x, normalization, mask, overwriteInput, wantMasked }) {
       const { mean, variance, epsilon, scale } = normalization;

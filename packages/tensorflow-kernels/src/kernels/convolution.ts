@@ -15,7 +15,17 @@ type DepthwiseKernels = Pick<
  */
 export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
   const { forward, inputGradient, filterGradient } = operations(run, 'Conv2D');
-  return { conv2d: forward, conv2dInputGradient: inputGradient, conv2dFilterGradient: filterGradient };
+  return {
+    conv2d: forward,
+    conv2dInputGradient(dy, filter, inputShape, geometry, added) {
+      const dx = inputGradient(dy, filter, inputShape, geometry);
+      if (added === undefined) return dx;
+      const sum = run.float<Tensor4D>('AddV2', dx, added);
+      dx.dispose();
+      return sum;
+    },
+    conv2dFilterGradient: filterGradient,
+  };
 }
 
 /** The same for depthwise convolutions. */

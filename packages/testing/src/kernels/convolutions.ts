@@ -1,3 +1,4 @@
+import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import type { KernelCase } from './kernel-case.js';
 
@@ -12,6 +13,59 @@ const convolutions = [
   { x: [2, 5, 5, 8], filter: [3, 3, 8, 8], stride: 1, padding: 0 },
   { x: [1, 11, 11, 3], filter: [7, 7, 3, 6], stride: 2, padding: 3 },
 ] as const;
+
+/** Two operations in one, where kernels have them; else one after the other. */
+function fusedCases({ label, x, filter, dy, geometry }: FusedShapes): KernelCase[] {
+  const [vector, outputs] = [[x[3]], [filter[3]]];
+  const filterShape = filter;
+  return [
+    {
+      kernel: 'conv2dStatistics',
+      label,
+      inputs: { x, filter, mean: outputs, variance: outputs },
+      values: { variance: 'squared' },
+      run: (kernels, inputs) => {
+        const [image, weight] = [inputs.x as tf.Tensor4D, inputs.filter as tf.Tensor4D];
+        const old = { mean: inputs.mean as tf.Tensor1D, variance: inputs.variance as tf.Tensor1D, kept: 0.81 };
+        const fused = kernels.conv2dStatistics?.(image, weight, geometry, old);
+        const output = fused?.output ?? kernels.conv2d(image, weight, geometry);
+        const { mean, variance, running } = fused ?? kernels.batchStatistics(output, old);
+        return [output, mean, variance, ...(running === undefined ? [] : [running.mean, running.variance])];
+      },
+    },
+    {
+      kernel: 'conv2dActivatedFilterGradient',
+      label,
+      inputs: { x, dy, mean: vector, variance: vector, scale: vector, shift: vector },
+      values: { variance: 'squared' },
+      run: (kernels, inputs) => {
+        const [image, cotangent] = [inputs.x as tf.Tensor4D, inputs.dy as tf.Tensor4D];
+        const [mean, variance] = [inputs.mean as tf.Tensor1D, inputs.variance as tf.Tensor1D];
+        const norm = {
+          mean,
+          variance,
+          scale: inputs.scale as tf.Tensor1D,
+          shift: inputs.shift as tf.Tensor1D,
+          epsilon: 0.1,
+        };
+        const fused = kernels.conv2dActivatedFilterGradient?.(image, norm, cotangent, filterShape, geometry);
+        if (fused !== undefined) return [fused];
+        const activation = kernels.batchNormApply(image, norm, undefined, true);
+        const gradient = kernels.conv2dFilterGradient(activation, cotangent, filterShape, geometry);
+        activation.dispose();
+        return [gradient];
+      },
+    },
+  ];
+}
+
+interface FusedShapes {
+  readonly label: string;
+  readonly x: Shape4;
+  readonly filter: Shape4;
+  readonly dy: readonly number[];
+  readonly geometry: ConvolutionGeometry;
+}
 
 export const convolutionCases = convolutions.flatMap(({ x, filter, stride, padding }): KernelCase[] => {
   const geometry = { stride, padding };
@@ -33,6 +87,15 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
         kernels.conv2dInputGradient(cotangent as tf.Tensor4D, weight as tf.Tensor4D, x, geometry),
       ],
     },
+    {
+      ...{ kernel: 'conv2dInputGradient', label: `${label}, added`, inputs: { dy, filter, added: x } },
+      run: (kernels, { dy: cotangent, filter: weight, added }) => [
+        kernels.conv2dInputGradient(
+          ...([cotangent as tf.Tensor4D, weight as tf.Tensor4D, x, geometry, added as tf.Tensor4D] as const),
+        ),
+      ],
+    },
+    ...fusedCases({ label, x, filter, dy, geometry }),
     {
       ...{ kernel: 'conv2dFilterGradient', label, inputs: { x, dy } },
       run: (kernels, { x: image, dy: cotangent }) => [

@@ -3,14 +3,15 @@ import type { KernelCase } from './kernel-case.js';
 import { groupNormCases, normCases } from './normalizations.js';
 import { otherCases } from './others.js';
 import { poolingCases } from './poolings.js';
+import { updateCases } from './updates.js';
 
 /** The input whose NaN and infinities have to come through, by kernel. Statistics of x are only defined for finite x. */
 const carriers: Readonly<Partial<Record<KernelCase['kernel'], string>>> = {
   ...{ conv2d: 'x', conv2dInputGradient: 'dy', conv2dFilterGradient: 'x', batchStatistics: 'x', accumulate: 'b' },
   ...{ batchNormApply: 'residual', batchNormForward: 'residual', matMul: 'a', globalAveragePool: 'x' },
-  ...{ globalAveragePoolGradient: 'dy', softmaxCrossEntropy: 'logits', sgdUpdate: 'gradient' },
+  ...{ globalAveragePoolGradient: 'dy', softmaxCrossEntropy: 'logits', sgdUpdateAll: 'gradient' },
   ...{ depthwiseConv2d: 'x', depthwiseConv2dInputGradient: 'dy', depthwiseConv2dFilterGradient: 'x' },
-  ...{ adamUpdate: 'gradient' },
+  ...{ adamUpdateAll: 'gradient', blendAll: 'value' },
 };
 
 function nonFiniteCases(cases: readonly KernelCase[]): KernelCase[] {
@@ -23,6 +24,14 @@ function nonFiniteCases(cases: readonly KernelCase[]): KernelCase[] {
 
 /** Every training kernel; a new one gets its rows here. */
 export const kernelCases: readonly KernelCase[] = [
-  ...[...convolutionCases, ...depthwiseCases, ...normCases, ...groupNormCases, ...poolingCases, ...otherCases],
-  ...nonFiniteCases([...convolutionCases, ...depthwiseCases, ...normCases, ...otherCases]),
+  ...[
+    ...convolutionCases,
+    ...depthwiseCases,
+    ...normCases,
+    ...groupNormCases,
+    ...poolingCases,
+    ...otherCases,
+    ...updateCases,
+  ],
+  ...nonFiniteCases([...convolutionCases, ...depthwiseCases, ...normCases, ...otherCases, ...updateCases]),
 ];

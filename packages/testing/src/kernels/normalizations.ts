@@ -25,6 +25,17 @@ export const normCases = normShapes.flatMap((x): KernelCase[] => {
       ...{ kernel: 'batchStatistics', label, inputs: { x } },
       run: (kernels, inputs) => Object.values(kernels.batchStatistics(inputs.x as tf.Tensor4D)),
     },
+    {
+      kernel: 'batchStatistics',
+      label: `${label}, running`,
+      inputs: { x, mean: channels, variance: channels },
+      values: { variance: 'squared' },
+      run: (kernels, inputs) => {
+        const running = { mean: inputs.mean as tf.Tensor1D, variance: inputs.variance as tf.Tensor1D, kept: 0.9 };
+        const { mean, variance, running: moved } = kernels.batchStatistics(inputs.x as tf.Tensor4D, running);
+        return [mean, variance, ...(moved === undefined ? [] : [moved.mean, moved.variance])];
+      },
+    },
     ...[
       { residual: false, relu: false },
       { residual: false, relu: true },

@@ -1,3 +1,4 @@
+import type { AdamUpdateRequest } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { KernelCase } from './kernel-case.js';
 
@@ -45,17 +46,19 @@ export const otherCases: KernelCase[] = [
     { first: false, momentum: 0, nesterov: false, weightDecay: 1e-2 },
   ].map(
     ({ first, ...rates }): KernelCase => ({
-      kernel: 'sgdUpdate',
+      kernel: 'sgdUpdateAll',
       label: `${first ? 'first step, ' : ''}${JSON.stringify(rates)}`,
       inputs: { value: [3, 3, 5, 7], gradient: [3, 3, 5, 7], ...(first ? {} : { velocity: [3, 3, 5, 7] }) },
       consumes: ['gradient', 'velocity'],
       run: (kernels, { value, gradient, velocity }) =>
-        Object.values(
-          kernels.sgdUpdate({
-            ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor, velocity, learningRate: 0.1 },
-            ...rates,
-          }),
-        ),
+        kernels
+          .sgdUpdateAll([
+            {
+              ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor, velocity, learningRate: 0.1 },
+              ...rates,
+            },
+          ])
+          .flatMap((update) => [update.value, update.velocity]),
     }),
   ),
   ...[
@@ -65,19 +68,19 @@ export const otherCases: KernelCase[] = [
     { update: 7, weightDecay: 1e-2, decoupled: true },
   ].map(
     (rates): KernelCase => ({
-      kernel: 'adamUpdate',
+      kernel: 'adamUpdateAll',
       label: JSON.stringify(rates),
       inputs: { value: [3, 3, 5, 7], gradient: [3, 3, 5, 7], ...(rates.update === 1 ? {} : adamMoments) },
       values: { second: 'squared' },
       consumes: ['gradient', 'first', 'second'],
       run: (kernels, { value, gradient, first, second }) => {
-        const result = kernels.adamUpdate({
+        const request: AdamUpdateRequest = {
           ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor },
           moments: first === undefined || second === undefined ? undefined : { first, second },
           ...{ learningRate: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
           ...rates,
-        });
-        return [result.value, result.first, result.second];
+        };
+        return kernels.adamUpdateAll([request]).flatMap((update) => [update.value, update.first, update.second]);
       },
     }),
   ),

@@ -1,4 +1,12 @@
-import type { BatchNormGradient, BatchNormGradientRequest, Normalization } from '@localgrad/kernels';
+import {
+  type BatchNormGradient,
+  type BatchNormGradientRequest,
+  type BatchStatistics,
+  type MovedStatistics,
+  type Normalization,
+  type RunningStatistics,
+  runningFactors,
+} from '@localgrad/kernels';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 
@@ -35,8 +43,8 @@ function sums(
   });
 }
 
-/** Mean and biased variance per channel, summed in float64 relative to the first row. */
-export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Tensor1D; variance: Tensor1D } {
+/** Mean and biased variance by channel, summed in float64 around the first row's values. */
+export function batchStatistics(context: KernelContext, x: Tensor4D, running?: RunningStatistics): MovedStatistics {
   const { heap } = context;
   const { rows, channels } = rowsOf(x);
   const pointer = heap.pointer(x);
@@ -58,7 +66,30 @@ export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Te
     means[c] = (origin[c] as number) + shifted;
     variances[c] = Math.max(0, (total[channels + c] as number) / rows - shifted * shifted);
   }
-  return { mean, variance };
+  const statistics = { mean, variance };
+  return running === undefined
+    ? statistics
+    : { ...statistics, running: moveRunning(context, statistics, running, rows) };
+}
+
+/** Few numbers: a plain loop, each product rounded to float32 as kernels do. */
+function moveRunning(
+  context: KernelContext,
+  { mean, variance }: BatchStatistics,
+  running: RunningStatistics,
+  rows: number,
+): { mean: Tensor1D; variance: Tensor1D } {
+  const factors = runningFactors(running.kept, rows);
+  const move = (old: Tensor1D, batch: Tensor1D, factor: number): Tensor1D => {
+    const result = context.heap.allocate<Tensor1D>(old.shape);
+    const [olds, news, results] = context.valuesOf(old, batch, result);
+    const [kept, added] = [Math.fround(running.kept), Math.fround(factor)];
+    results.forEach((_, c) => {
+      results[c] = Math.fround((olds[c] ?? 0) * kept) + Math.fround((news[c] ?? 0) * added);
+    });
+    return result;
+  };
+  return { mean: move(running.mean, mean, factors.mean), variance: move(running.variance, variance, factors.variance) };
 }
 
 /** Writes x ↦ x·scale + shift of a normalization to `pointer`: all scales, then all shifts. */

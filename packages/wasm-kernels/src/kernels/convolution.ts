@@ -2,6 +2,7 @@ import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { convolve, sizeArguments } from './convolve.js';
+import { accumulate } from './elementwise.js';
 
 /** Number of partial filter gradients: few enough to need little memory, enough for the threads of a desktop. */
 const FILTER_GRADIENT_PIECES = 16;
@@ -30,6 +31,18 @@ export function conv2d(
  * otherwise a kernel gathers for each pixel the taps that reach it, without multiplying zeros.
  */
 export function conv2dInputGradient(
+  context: KernelContext,
+  dy: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  inputShape: Shape4,
+  geometry: ConvolutionGeometry,
+  added?: tf.Tensor4D,
+): tf.Tensor4D {
+  const dx = inputGradient(context, dy, filter, inputShape, geometry);
+  return added === undefined ? dx : accumulate(context, dx, added);
+}
+
+function inputGradient(
   context: KernelContext,
   dy: tf.Tensor4D,
   filter: tf.Tensor4D,

@@ -1,8 +1,8 @@
-import { requireLabels, type SgdUpdateRequest, type Shape4 } from '@localgrad/kernels';
+import { requireLabels, type Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 
-export function elementPieces(size: number): ReturnType<typeof pieces> {
+function elementPieces(size: number): ReturnType<typeof pieces> {
   return pieces(size, size < MINIMUM_FOR_THREADS ? 1 : 16, 64);
 }
 
@@ -14,35 +14,6 @@ export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b:
   pool.run('add', parts.count, (piece) => [left, right, to, ...parts.bounds(piece)]);
   if (sum !== a) a.dispose();
   return sum;
-}
-
-export function sgdUpdate(
-  context: KernelContext,
-  request: SgdUpdateRequest,
-): { value: tf.Tensor; velocity: tf.Tensor } {
-  const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
-  const { heap, pool } = context;
-  const next = heap.allocate(value.shape);
-  const reusable = [velocity, gradient].find((tensor) => tensor !== undefined && !heap.shares(tensor));
-  const nextVelocity = reusable ?? heap.allocate(value.shape);
-  const pointers = [value, gradient].map((tensor) => heap.pointer(tensor));
-  const old = velocity === undefined ? 0 : heap.pointer(velocity);
-  const [to, toVelocity] = [heap.pointer(next), heap.pointer(nextVelocity)];
-  const parts = elementPieces(value.size);
-  pool.run('sgd', parts.count, (piece) => [
-    ...pointers,
-    old,
-    to,
-    toVelocity,
-    ...parts.bounds(piece),
-    learningRate,
-    momentum,
-    weightDecay,
-    nesterov ? 1 : 0,
-  ]);
-  if (gradient !== nextVelocity) gradient.dispose();
-  if (velocity !== undefined && velocity !== nextVelocity) velocity.dispose();
-  return { value: next, velocity: nextVelocity };
 }
 
 export function globalAveragePool(context: KernelContext, x: tf.Tensor4D): tf.Tensor2D {

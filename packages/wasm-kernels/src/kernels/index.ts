@@ -4,7 +4,6 @@ import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js
 import { binary as threaded } from '../generated/threaded-simd.js';
 import { createSingleThreadPool, createThreadPool, type KernelFunctions } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
-import { adamUpdate } from './adam.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { createContext } from './context.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
@@ -13,16 +12,11 @@ import {
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
 } from './depthwise-convolution.js';
-import {
-  accumulate,
-  globalAveragePool,
-  globalAveragePoolGradient,
-  sgdUpdate,
-  softmaxCrossEntropy,
-} from './elementwise.js';
+import { accumulate, globalAveragePool, globalAveragePoolGradient, softmaxCrossEntropy } from './elementwise.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { matMul } from './matrix-product.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
+import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 export interface KernelOptions {
@@ -55,7 +49,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     depthwiseConv2d: (...values) => depthwiseConv2d(context, ...values),
     depthwiseConv2dInputGradient: (...values) => depthwiseConv2dInputGradient(context, ...values),
     depthwiseConv2dFilterGradient: (...values) => depthwiseConv2dFilterGradient(context, ...values),
-    batchStatistics: (x) => batchStatistics(context, x),
+    batchStatistics: (...values) => batchStatistics(context, ...values),
     batchNormApply: (...values) => batchNormApply(context, ...values),
     batchNormGradient: (request) => batchNormGradient(context, request),
     groupNorm: (...values) => groupNorm(context, ...values),
@@ -69,8 +63,9 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     averagePool: (...values) => averagePool(context, ...values),
     averagePoolGradient: (...values) => averagePoolGradient(context, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
-    sgdUpdate: (request) => sgdUpdate(context, request),
-    adamUpdate: (request) => adamUpdate(context, request),
+    sgdUpdateAll: (requests) => sgdUpdateAll(context, requests),
+    adamUpdateAll: (requests) => adamUpdateAll(context, requests),
+    blendAll: (requests) => blendAll(context, requests),
     dispose: () => pool.dispose(),
   };
 }

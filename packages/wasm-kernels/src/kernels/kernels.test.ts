@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-cpu';
+import { at } from '@localgrad/core';
 import type { Shape4, TrainingKernels } from '@localgrad/kernels';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWasm, type WasmRuntime } from '../runtime/start.js';
@@ -253,7 +254,8 @@ describe.each([
     for (let step = 0; step < 3; step++) {
       const gradient = noise(103, 20 + step);
       const old = state.value;
-      state = kernels.sgdUpdate({ value: old, gradient: tf.tensor1d(gradient), velocity: state.velocity, ...options });
+      const request = { value: old, gradient: tf.tensor1d(gradient), velocity: state.velocity, ...options };
+      state = at(kernels.sgdUpdateAll([request]), 0, 'update');
       old.dispose();
       for (let i = 0; i < 103; i++) {
         const g = (gradient[i] as number) + 0.01 * (p[i] as number);

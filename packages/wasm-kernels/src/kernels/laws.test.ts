@@ -1,4 +1,5 @@
-import type { Shape4, TrainingKernels } from '@localgrad/kernels';
+import { at } from '@localgrad/core';
+import type { SgdUpdate, SgdUpdateRequest, Shape4, TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -140,6 +141,7 @@ describe('agreement with the backend', () => {
 
 describe('consumed arguments', () => {
   const make = () => normal([2, 3, 3, 4], 5);
+  const update = (request: SgdUpdateRequest): SgdUpdate => at(kernels.sgdUpdateAll([request]), 0, 'update');
 
   it('are overwritten only if no other handle shares their buffer', () => {
     const [a, b] = [make(), make()];
@@ -159,12 +161,12 @@ describe('consumed arguments', () => {
     const kept = gradient.clone();
     const values = kept.dataSync().slice();
     const settings = { learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 };
-    const first = kernels.sgdUpdate({ value, gradient, velocity: undefined, ...settings });
+    const first = update({ value, gradient, velocity: undefined, ...settings });
     expect(gradient.isDisposed).toBe(true);
     expect(runtime.heap.pointer(first.velocity)).not.toBe(runtime.heap.pointer(kept));
     expect(first.value.dataId).not.toBe(value.dataId);
     const held = first.velocity.clone();
-    const second = kernels.sgdUpdate({ value, gradient: make(), velocity: first.velocity, ...settings });
+    const second = update({ value, gradient: make(), velocity: first.velocity, ...settings });
     expect(held.dataSync()).toEqual(values);
     expect(kept.dataSync()).toEqual(values);
     expect(value.dataSync()).toEqual(values);

@@ -1,4 +1,5 @@
-import type { PoolingGeometry, Shape4, TrainingKernels } from '@localgrad/kernels';
+import { at } from '@localgrad/core';
+import type { AdamUpdateRequest, PoolingGeometry, Shape4, TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,7 +96,7 @@ describe('laws of windows, for any shape', () => {
 });
 
 describe('the number of threads', () => {
-  it('does not change pooling, depthwise convolution, group norm or Adam, bit for bit', async () => {
+  it('does not change pooling, depthwise convolution, group norm or updates, bit for bit', async () => {
     const other = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: runtime.facts.relaxedSimd });
     const run = (k: TrainingKernels) => {
       const shape: Shape4 = [40, 12, 12, 8];
@@ -126,9 +127,24 @@ describe('the number of threads', () => {
         k.depthwiseConv2dFilterGradient(x, dy, [3, 3, 8, 1], geometry),
         ...[output, statistics.mean, statistics.variance],
         ...Object.values(k.groupNormGradient({ dy: normal(shape, 4), x, statistics, parameters })),
-        ...Object.values(
-          k.adamUpdate({ value: x, gradient: normal(shape, 5), moments: undefined, update: 1, ...rates }),
-        ),
+        ...k
+          .adamUpdateAll([
+            { value: x, gradient: normal(shape, 5), moments: undefined, update: 1, ...rates },
+            { value: filter, gradient: normal([3, 3, 8, 1], 6), moments: undefined, update: 3, ...rates },
+          ])
+          .flatMap(({ value, first, second }) => [value, first, second]),
+        ...k
+          .sgdUpdateAll(
+            [x, filter].map((value, index) => ({
+              ...{ value, gradient: normal(value.shape as Shape4, 7 + index), velocity: undefined },
+              ...{ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
+            })),
+          )
+          .flatMap(({ value, velocity }) => [value, velocity]),
+        ...k.blendAll([
+          { average: x, value: dy, kept: 0.9, added: 0.1 },
+          { average: filter, value: filter, kept: 0.7, added: 0.3 },
+        ]),
       ];
       return results.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer));
     };
@@ -148,10 +164,11 @@ describe('consumed arguments of Adam', () => {
     const held = tensors.map((tensor) => tensor.clone());
     const before = held.map((tensor) => tensor.dataSync().slice());
     const [value, gradient, first, second] = tensors as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    const result = kernels.adamUpdate({ value, gradient, moments: { first, second }, update: 2, ...rates });
+    const adamUpdate = (request: AdamUpdateRequest) => at(kernels.adamUpdateAll([request]), 0, 'update');
+    const result = adamUpdate({ value, gradient, moments: { first, second }, update: 2, ...rates });
     expect(held.map((tensor) => tensor.dataSync())).toEqual(before);
     expect(tensors.map((tensor) => tensor.isDisposed)).toEqual([false, true, true, true]);
-    const again = kernels.adamUpdate({
+    const again = adamUpdate({
       ...{ value, gradient: normal(shape, 5), moments: { first: result.first, second: result.second }, update: 3 },
       ...rates,
     });

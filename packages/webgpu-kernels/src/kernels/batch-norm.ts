@@ -1,11 +1,20 @@
-import type { BatchNormGradient, BatchNormGradientRequest, BatchStatistics, Normalization } from '@localgrad/kernels';
-import type { Tensor4D } from '@tensorflow/tfjs';
+import { get } from '@localgrad/core';
+import {
+  type BatchNormGradient,
+  type BatchNormGradientRequest,
+  type MovedStatistics,
+  type Normalization,
+  type RunningStatistics,
+  runningFactors,
+} from '@localgrad/kernels';
+import { dispose, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
 import { rectified } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
-import { channelSums, finishSums } from './channel-sums.js';
+import { runProgramMany } from '../program-many.js';
+import { channelSums, finishChannels } from './channel-sums.js';
 
-/** Sums of differences from the first value of a channel, so that a mean far from 0 does not cost precision. */
-export function batchStatistics(backend: WebGpuBackend, x: Tensor4D): BatchStatistics {
+/** Sums of differences from the channel's first value: a mean far from 0 does not cost digits. */
+export function batchStatistics(backend: WebGpuBackend, x: Tensor4D, running?: RunningStatistics): MovedStatistics {
   const channels = x.shape[3];
   const rows = x.size / channels;
   const partial = channelSums(backend, {
@@ -17,11 +26,39 @@ export function batchStatistics(backend: WebGpuBackend, x: Tensor4D): BatchStati
       first = difference;
       second = difference * difference;`,
   });
-  const mean = finishSums(backend, 'mean', partial, 'x[group] + first / uniforms.count', rows, { x });
-  const squares = 'rectified(second / uniforms.count - (first / uniforms.count) * (first / uniforms.count))';
-  const variance = finishSums(backend, 'variance', partial, squares, rows);
+  const vector = [channels];
+  const factors = running === undefined ? undefined : runningFactors(running.kept, rows);
+  const found = finishChannels(backend, {
+    key: `batchStatistics ${running === undefined}`,
+    partial,
+    rows,
+    inputs: running === undefined ? { x } : { x, oldMean: running.mean, oldVariance: running.variance },
+    outputs: {
+      mean: vector,
+      variance: vector,
+      ...(running === undefined ? {} : { newMean: vector, newVariance: vector }),
+    },
+    numbers:
+      running === undefined || factors === undefined
+        ? {}
+        : { kept: running.kept, addedMean: factors.mean, addedVariance: factors.variance },
+    body: `
+      let shifted = first / uniforms.count;
+      let batchMean = x[channel] + shifted;
+      let batchVariance = rectified(second / uniforms.count - shifted * shifted);
+      mean[channel] = batchMean;
+      variance[channel] = batchVariance;
+      ${
+        running === undefined
+          ? ''
+          : `newMean[channel] = uniforms.kept * oldMean[channel] + uniforms.addedMean * batchMean;
+             newVariance[channel] = uniforms.kept * oldVariance[channel] + uniforms.addedVariance * batchVariance;`
+      }`,
+  });
   partial.dispose();
-  return { mean, variance };
+  const statistics = { mean: take(found, 'mean'), variance: take(found, 'variance') };
+  if (running === undefined) return statistics;
+  return { ...statistics, running: { mean: take(found, 'newMean'), variance: take(found, 'newVariance') } };
 }
 
 const normalized = `
@@ -49,53 +86,84 @@ export function batchNormApply(
   });
 }
 
+/** WGSL: sets `passed`, the cotangent behind the ReLU's mask; `at` is the element, `channel` its channel. */
+function maskedCotangent(mask: BatchNormGradientRequest['mask'], recomputed: string): string {
+  if (mask === 'none') return 'let passed = dy[at];';
+  return `let y = ${mask === 'recompute' ? recomputed : 'output[at]'};
+    let passed = select(0.0, dy[at], y > 0.0);`;
+}
+
+/** Vectors that the last pass reads for each channel, in one buffer: WebGPU binds eight at most. */
+const packed = ['mean', 'inverse', 'scale', 'shift', 'dScale', 'dShift'] as const;
+const packedAt = (name: (typeof packed)[number]) => `vectors[${packed.indexOf(name)} * uniforms.channels + channel]`;
+
 export function batchNormGradient(backend: WebGpuBackend, request: BatchNormGradientRequest): BatchNormGradient {
   const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;
   const { mean, variance, epsilon, scale, shift } = normalization;
   const channels = x.shape[3];
   const rows = x.size / channels;
-  let masked = dy;
-  if (mask !== 'none') {
-    const byOutput = mask !== 'recompute';
-    masked = runElementwise<Tensor4D>(backend, {
-      key: `maskedCotangent ${byOutput}`,
-      inputs: byOutput ? { dy, output: mask } : { dy, x, mean, variance, scale, shift },
-      outputShape: x.shape,
-      integers: { channels },
-      numbers: { epsilon },
-      body: `${byOutput ? 'let y = output[index];' : normalized}
-        result[index] = select(0.0, dy[index], y > 0.0);`,
-    });
-    dy.dispose();
-  }
+  const output = typeof mask === 'string' ? {} : { output: mask };
+  const kind = typeof mask === 'string' ? mask : 'output';
   const partial = channelSums(backend, {
-    key: 'batchNormGradient',
-    inputs: { dy: masked, x, mean },
+    key: `batchNormGradient ${kind}`,
+    inputs: { dy, x, mean, ...output, ...(mask === 'recompute' ? { variance, scale, shift } : {}) },
     rows,
     channels,
-    terms: `first = dy[at];
-      second = dy[at] * (x[at] - mean[channel]);`,
+    numbers: { epsilon },
+    terms: `${maskedCotangent(mask, '(x[at] - mean[channel]) * (scale[channel] * inverseSqrt(variance[channel] + uniforms.epsilon)) + shift[channel]')}
+      first = passed;
+      second = passed * (x[at] - mean[channel]);`,
   });
-  const dShift = finishSums(backend, 'dShift', partial, 'first', rows);
-  const inverse = `second * inverseSqrt(variance[group] + ${epsilon})`;
-  const dScale = finishSums(backend, `dScale ${epsilon}`, partial, inverse, rows, { variance });
-  partial.dispose();
-  const dx = runElementwise<Tensor4D>(backend, {
-    key: 'batchNormGradient dx',
-    inputs: { dy: masked, x, mean, variance, scale, dScale, dShift },
-    outputShape: x.shape,
-    integers: { channels },
-    numbers: { epsilon, count: rows },
-    // Mean and variance depend on x too: their two terms project out the constant and the normalized part.
+  const vector = [channels];
+  const found = finishChannels(backend, {
+    key: 'batchNormGradient',
+    partial,
+    rows,
+    inputs: { mean, variance, scale, shift },
+    outputs: { dScale: vector, dShift: vector, vectors: [packed.length, channels] },
+    numbers: { epsilon },
     body: `
-      let channel = index % uniforms.channels;
       let inverse = inverseSqrt(variance[channel] + uniforms.epsilon);
-      let normalizedX = (x[index] - mean[channel]) * inverse;
-      let through = (dShift[channel] + normalizedX * dScale[channel]) / uniforms.count;
-      result[index] = (dy[index] - through) * scale[channel] * inverse;`,
+      dScale[channel] = second * inverse;
+      dShift[channel] = first;
+      ${packedAt('mean')} = mean[channel];
+      ${packedAt('inverse')} = inverse;
+      ${packedAt('scale')} = scale[channel];
+      ${packedAt('shift')} = shift[channel];
+      ${packedAt('dScale')} = second * inverse;
+      ${packedAt('dShift')} = first;`,
   });
+  const vectors = take(found, 'vectors');
+  const results = runProgramMany(backend, {
+    key: `batchNormGradient dx ${kind} ${wantMasked}`,
+    inputs: { dy, x, vectors, ...output },
+    outputs: { dx: x.shape, ...(wantMasked ? { masked: x.shape } : {}) },
+    integers: { channels, elements: x.size },
+    numbers: { count: rows },
+    workgroups: Math.ceil(x.size / 64),
+    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    body: `
+      if (index >= uniforms.elements) { return; }
+      let at = index;
+      let channel = index % uniforms.channels;
+      let inverse = ${packedAt('inverse')};
+      let centered = x[at] - ${packedAt('mean')};
+      ${maskedCotangent(mask, `centered * (${packedAt('scale')} * inverse) + ${packedAt('shift')}`)}
+      let normalizedX = centered * inverse;
+      let through = (${packedAt('dShift')} + normalizedX * ${packedAt('dScale')}) / uniforms.count;
+      dx[at] = (passed - through) * ${packedAt('scale')} * inverse;
+      ${wantMasked ? 'masked[at] = passed;' : ''}`,
+  });
+  dispose([partial, vectors, dy]);
   if (overwriteInput) x.dispose();
-  if (wantMasked) return { dx, dScale, dShift, masked };
-  masked.dispose();
-  return { dx, dScale, dShift };
+  const gradient = {
+    dx: take<Tensor4D>(results, 'dx'),
+    dScale: take<Tensor1D>(found, 'dScale'),
+    dShift: take<Tensor1D>(found, 'dShift'),
+  };
+  return wantMasked ? { ...gradient, masked: take<Tensor4D>(results, 'masked') } : gradient;
+}
+
+function take<T extends Tensor = Tensor1D>(found: Readonly<Record<string, Tensor>>, name: string): T {
+  return get(new Map(Object.entries(found)), name, 'result') as T;
 }

@@ -1,6 +1,7 @@
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
 import { rectified } from '../missing.js';
 import { type ProgramRequest, runProgram, type WebGpuBackend } from '../program.js';
+import { type ManyRequest, runProgramMany } from '../program-many.js';
 
 /** Minimum number of rows per invocation. */
 const rowsEach = 64;
@@ -14,16 +15,17 @@ export interface ChannelSums {
   readonly inputs: ProgramRequest['inputs'];
   readonly rows: number;
   readonly channels: number;
+  readonly numbers?: Readonly<Record<string, number>>;
   /** WGSL: sets `first` and `second` for element `at` (`channel` is its channel). */
   readonly terms: string;
 }
 
 /**
- * Sums of two terms per channel over each piece of the rows, shape [2, pieces, channels]; `finishSums` adds up the pieces.
- * Neighboring invocations of a workgroup read neighboring channels.
+ * Sums of two terms over all rows, for each channel: pieces of rows first, neighbours in a workgroup reading neighbouring
+ * channels. Result of shape [2, pieces, channels], for `finishChannels`.
  */
 export function channelSums(backend: WebGpuBackend, request: ChannelSums): Tensor {
-  const { key, inputs, rows, channels, terms } = request;
+  const { key, inputs, rows, channels, numbers = {}, terms } = request;
   const length = Math.max(rowsEach, Math.ceil(rows / mostPieces));
   const pieces = Math.ceil(rows / length);
   return runProgram(backend, {
@@ -31,6 +33,7 @@ export function channelSums(backend: WebGpuBackend, request: ChannelSums): Tenso
     inputs,
     outputShape: [2, pieces, channels],
     integers: { rows, channels, pieces, pieceLength: length },
+    numbers,
     workgroups: Math.ceil((pieces * channels) / 64),
     body: `
       if (index >= uniforms.pieces * uniforms.channels) { return; }
@@ -52,22 +55,28 @@ export function channelSums(backend: WebGpuBackend, request: ChannelSums): Tenso
   });
 }
 
-/** Adds up the pieces, one workgroup per channel, and computes `value` (WGSL) from the two sums. */
-export function finishSums(
-  backend: WebGpuBackend,
-  key: string,
-  partial: Tensor,
-  value: string,
-  rows: number,
-  more: ProgramRequest['inputs'] = {},
-): Tensor1D {
+export interface ChannelFinish {
+  readonly key: string;
+  /** Of `channelSums`. Borrowed. */
+  readonly partial: Tensor;
+  readonly rows: number;
+  readonly inputs: ProgramRequest['inputs'];
+  readonly outputs: ManyRequest['outputs'];
+  readonly numbers: Readonly<Record<string, number>>;
+  /** WGSL: writes the results of `channel` from its sums `first` and `second`. */
+  readonly body: string;
+}
+
+/** Adds the pieces up, a workgroup for each channel, and makes of the two sums all that a layer needs. */
+export function finishChannels(backend: WebGpuBackend, request: ChannelFinish): Record<string, Tensor> {
+  const { key, partial, rows, inputs, outputs, numbers, body } = request;
   const [, pieces, channels] = partial.shape as [number, number, number];
-  return runProgram<Tensor1D>(backend, {
+  return runProgramMany(backend, {
     key: `${key} finish`,
-    inputs: { pieceSums: partial, ...more },
-    outputShape: [channels],
+    inputs: { pieceSums: partial, ...inputs },
+    outputs,
     integers: { pieces, channels },
-    numbers: { count: rows },
+    numbers: { count: rows, ...numbers },
     workgroups: channels,
     declarations: `${rectified}
       var<workgroup> shares : array<vec2<f32>, 64>;`,
@@ -87,7 +96,7 @@ export function finishSums(
       if (local == 0 && group < uniforms.channels) {
         let first = shares[0].x;
         let second = shares[0].y;
-        result[group] = ${value};
+        ${body}
       }`,
   });
 }

@@ -1,7 +1,8 @@
-import type { ConvolutionGeometry } from '@localgrad/kernels';
+import type { ConvolutionGeometry, Normalization } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
+import { rectified } from '../missing.js';
 import type { WebGpuBackend } from '../program.js';
-import { tiledProduct } from './matrix-product.js';
+import { type TiledProduct, tiledProduct } from './matrix-product.js';
 
 type Shape4 = readonly [number, number, number, number];
 
@@ -34,6 +35,19 @@ const readPixel = `
     return x[at];
   }`;
 
+/** As `batchNormApply` computes it. */
+const readActivated = `${rectified}
+  fn pixelValue(at : i32) -> f32 {
+    if (at < 0) { return 0.0; }
+    let channel = at % uniforms.inChannels;
+    let factor = scale[channel] * inverseSqrt(variance[channel] + uniforms.epsilon);
+    return rectified((x[at] - mean[channel]) * factor + shift[channel]);
+  }`;
+
+function vectorsOf({ mean, variance, scale, shift }: Normalization) {
+  return { mean, variance, scale, shift };
+}
+
 function measures(input: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry) {
   const [batch, inHeight, inWidth, inChannels] = input;
   const [kernelHeight, kernelWidth, , outChannels] = filter;
@@ -49,8 +63,13 @@ function measures(input: Shape4, filter: Shape4, { stride, padding }: Convolutio
 }
 
 export function conv2d(backend: WebGpuBackend, x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D {
+  return tiledProduct(backend, convolutionProduct(x, filter, geometry));
+}
+
+/** The convolution as a product of matrices. */
+export function convolutionProduct(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): TiledProduct {
   const { integers, outputShape, pixels, taps } = measures(x.shape, filter.shape, geometry);
-  return tiledProduct(backend, {
+  return {
     key: 'conv2d',
     inputs: { x, filterValues: filter },
     outputShape,
@@ -66,29 +85,32 @@ export function conv2d(backend: WebGpuBackend, x: Tensor4D, filter: Tensor4D, ge
       fn depthOf(k : i32) -> vec4<i32> { return placeOf(k, uniforms.inChannels); }
       fn readA(row : vec4<i32>, k : vec4<i32>) -> f32 { return pixelValue(pixelAt(row, k)); }
       fn readB(k : i32, column : i32) -> f32 { return filterValues[k * uniforms.outChannels + column]; }`,
-  });
+  };
 }
 
+/** @param activation batch norm and ReLU that x goes through first, computed where x is read */
 export function conv2dFilterGradient(
   backend: WebGpuBackend,
   x: Tensor4D,
   dy: Tensor4D,
   filterShape: Shape4,
   geometry: ConvolutionGeometry,
+  activation?: Normalization,
 ): Tensor4D {
   const { integers, pixels, taps } = measures(x.shape, filterShape, geometry);
   return tiledProduct(backend, {
-    key: 'conv2dFilterGradient',
-    inputs: { x, dy },
+    key: `conv2dFilterGradient${activation === undefined ? '' : ' activated'}`,
+    inputs: activation === undefined ? { x, dy } : { x, dy, ...vectorsOf(activation) },
     outputShape: filterShape,
     rows: taps * integers.inChannels,
     columns: integers.outChannels,
     depth: pixels,
     integers,
+    ...(activation === undefined ? {} : { numbers: { epsilon: activation.epsilon } }),
     contiguousA: 'row',
     contiguousB: 'column',
     splits: true,
-    access: `${coordinates}${readPixel}
+    access: `${coordinates}${activation === undefined ? readPixel : readActivated}
       fn rowOf(row : i32) -> vec4<i32> { return placeOf(row, uniforms.inChannels); }
       fn depthOf(k : i32) -> vec4<i32> { return windowOf(k); }
       fn readA(row : vec4<i32>, k : vec4<i32>) -> f32 { return pixelValue(pixelAt(k, row)); }
@@ -102,12 +124,13 @@ export function conv2dInputGradient(
   filter: Tensor4D,
   inputShape: Shape4,
   geometry: ConvolutionGeometry,
+  added?: Tensor4D,
 ): Tensor4D {
   const { integers, taps } = measures(inputShape, filter.shape, geometry);
   const [batch, height, width, channels] = inputShape;
   return tiledProduct(backend, {
-    key: 'conv2dInputGradient',
-    inputs: { dy, filterValues: filter },
+    key: `conv2dInputGradient${added === undefined ? '' : ' added'}`,
+    inputs: { dy, filterValues: filter, ...(added === undefined ? {} : { added }) },
     outputShape: inputShape,
     rows: batch * height * width,
     columns: channels,
@@ -143,5 +166,6 @@ export function conv2dInputGradient(
         let tap = k / uniforms.outChannels;
         return filterValues[(tap * uniforms.inChannels + column) * uniforms.outChannels + k % uniforms.outChannels];
       }`,
+    ...(added === undefined ? {} : { finish: (value: string, at: string) => `${value} + added[${at}]` }),
   });
 }

@@ -1,30 +1,36 @@
 import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
-import { adamUpdate } from './adam.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import { conv2dStatistics } from './convolution-statistics.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
 } from './depthwise-convolution.js';
-import { accumulate, sgdUpdate } from './elementwise.js';
+import { accumulate } from './elementwise.js';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
+import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
 
-/** Training kernels on the TensorFlow.js WebGPU backend. Matrix products use the stock kernel, which is tiled. */
-export function createWebGpuKernels(backend: WebGpuBackend): TrainingKernels {
+/** Training kernels on TensorFlow.js' WebGPU backend. Its own product of matrices is tiled, and taken as it is. */
+export function createWebGpuKernels(backend: WebGpuBackend, storage: FlatStorage): TrainingKernels {
+  const updates = { backend, storage };
   return {
     name: 'webgpu',
     conv2d: (...values) => conv2d(backend, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(backend, ...values),
-    conv2dFilterGradient: (...values) => conv2dFilterGradient(backend, ...values),
+    conv2dFilterGradient: (x, dy, filterShape, geometry) => conv2dFilterGradient(backend, x, dy, filterShape, geometry),
+    conv2dStatistics: (...values) => conv2dStatistics(backend, ...values),
+    conv2dActivatedFilterGradient: (x, normalization, dy, filterShape, geometry) =>
+      conv2dFilterGradient(backend, x, dy, filterShape, geometry, normalization),
     depthwiseConv2d: (...values) => depthwiseConv2d(backend, ...values),
     depthwiseConv2dInputGradient: (...values) => depthwiseConv2dInputGradient(backend, ...values),
     depthwiseConv2dFilterGradient: (...values) => depthwiseConv2dFilterGradient(backend, ...values),
-    batchStatistics: (x) => batchStatistics(backend, x),
+    batchStatistics: (...values) => batchStatistics(backend, ...values),
     batchNormApply: (...values) => batchNormApply(backend, ...values),
     batchNormGradient: (request) => batchNormGradient(backend, request),
     groupNorm: (...values) => groupNorm(backend, ...values),
@@ -38,7 +44,8 @@ export function createWebGpuKernels(backend: WebGpuBackend): TrainingKernels {
     averagePool: (...values) => averagePool(backend, ...values),
     averagePoolGradient: (...values) => averagePoolGradient(backend, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(backend, ...values),
-    sgdUpdate: (request) => sgdUpdate(backend, request),
-    adamUpdate: (request) => adamUpdate(backend, request),
+    sgdUpdateAll: (requests) => sgdUpdateAll(updates, requests),
+    adamUpdateAll: (requests) => adamUpdateAll(updates, requests),
+    blendAll: (requests) => blendAll(updates, requests),
   };
 }

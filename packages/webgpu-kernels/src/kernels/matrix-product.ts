@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { type ProgramRequest, runElementwise, runProgram, type WebGpuBackend } from '../program.js';
 
 /** Rows and depth of a tile; each invocation computes 4×4 results. */
-const tileRows = 64;
+export const tileRows = 64;
 const tileDepth = 16;
 
 /** Number of workgroups below which a long depth is split, to use more of the GPU. */
@@ -16,7 +16,8 @@ export interface TiledProduct {
   readonly columns: number;
   readonly depth: number;
   readonly integers: Readonly<Record<string, number>>;
-  /** The dimension along which A is contiguous in memory. */
+  readonly numbers?: Readonly<Record<string, number>>;
+  /** Along what A lies contiguously in memory. */
   readonly contiguousA: 'row' | 'depth';
   readonly contiguousB: 'depth' | 'column';
   /**
@@ -26,6 +27,8 @@ export interface TiledProduct {
   readonly access: string;
   /** Whether the depth may be split over workgroups. */
   readonly splits: boolean;
+  /** WGSL: the result at a place, from the product's value there. Not with `splits`. */
+  readonly finish?: (value: string, at: string) => string;
 }
 
 /**
@@ -34,31 +37,56 @@ export interface TiledProduct {
  * adds up partial products.
  */
 export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, product: TiledProduct): Result {
-  const { key, inputs, outputShape, rows, columns, depth, access, contiguousA, contiguousB } = product;
-  const tileColumns = columns <= 16 ? 16 : columns <= 32 ? 32 : 64;
+  const { outputShape } = product;
+  const { parts, ...program } = tiledProgram(product);
+  const result = runProgram<Tensor>(backend, {
+    ...program,
+    outputShape: parts === 1 ? outputShape : [parts, ...outputShape],
+  });
+  if (parts === 1) return result as Result;
+  return sumOfParts<Result>(backend, result, parts, outputShape);
+}
+
+/**
+ * The shader of a product, whose result it calls `result`.
+ *
+ * @param epilogue WGSL: runs in all invocations of a workgroup after they have stored their results `sums`
+ */
+export function tiledProgram(product: TiledProduct, epilogue: Epilogue = { name: '', declarations: '', body: '' }) {
+  const { key, inputs, rows, columns, depth, access, contiguousA, contiguousB, numbers = {} } = product;
+  const tileColumns = tileColumnsOf(columns);
   const threads = (tileRows / 4) * (tileColumns / 4);
   const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);
   const depthTiles = Math.ceil(depth / tileDepth);
   const wanted = product.splits ? Math.min(depthTiles, Math.max(1, Math.floor(enoughWorkgroups / tiles))) : 1;
   const steps = Math.ceil(depthTiles / wanted);
   const parts = Math.ceil(depthTiles / steps);
-  const result = runProgram<Tensor>(backend, {
-    key: `${key} ${tileColumns}`,
+  return {
+    key: `${key} ${tileColumns}${epilogue.name}`,
     inputs,
-    outputShape: parts === 1 ? outputShape : [parts, ...outputShape],
     integers: { rows, columns, depth, steps, parts, ...product.integers },
+    numbers,
     threads,
+    parts,
     workgroups: tiles * parts,
     declarations: `
       var<workgroup> tileA : array<array<f32, ${tileRows}>, ${tileDepth}>;
       var<workgroup> tileB : array<array<f32, ${tileColumns}>, ${tileDepth}>;
       var<workgroup> rowInfo : array<vec4<i32>, ${tileRows}>;
       var<workgroup> depthInfo : array<vec4<i32>, ${tileDepth}>;
-      ${access}`,
-    body: body(threads, tileColumns, contiguousA, contiguousB),
-  });
-  if (parts === 1) return result as Result;
-  return sumOfParts<Result>(backend, result, parts, outputShape);
+      ${access}${epilogue.declarations}`,
+    body: `${body(threads, tileColumns, contiguousA, contiguousB, product.finish)}${epilogue.body}`,
+  };
+}
+
+export interface Epilogue {
+  readonly name: string;
+  readonly declarations: string;
+  readonly body: string;
+}
+
+export function tileColumnsOf(columns: number): number {
+  return columns <= 16 ? 16 : columns <= 32 ? 32 : 64;
 }
 
 /** Adds up `parts` consecutive arrays. Consumes them. */
@@ -82,7 +110,13 @@ export function sumOfParts<Result extends Tensor>(
   return total;
 }
 
-function body(threads: number, tileColumns: number, contiguousA: string, contiguousB: string): string {
+function body(
+  threads: number,
+  tileColumns: number,
+  contiguousA: string,
+  contiguousB: string,
+  finish: (value: string, at: string) => string = (value) => value,
+): string {
   const place = (contiguous: boolean, inner: number, outer: number) =>
     contiguous ? [`i % ${inner}`, `i / ${inner}`] : [`i / ${outer}`, `i % ${outer}`];
   const [rowA, depthA] = place(contiguousA === 'row', tileRows, tileDepth);
@@ -129,7 +163,8 @@ function body(threads: number, tileColumns: number, contiguousA: string, contigu
         for (var j = 0; j < 4; j++) {
           let column = columnBase + threadColumn + j;
           if (row < uniforms.rows && column < uniforms.columns) {
-            result[(part * uniforms.rows + row) * uniforms.columns + column] = sums[i][j];
+            let at = (part * uniforms.rows + row) * uniforms.columns + column;
+            result[at] = ${finish('sums[i][j]', 'at')};
           }
         }
       }

@@ -1,6 +1,7 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { isMissing, missing, missingBits } from '../missing.js';
-import { runElementwise, runProgram, type WebGpuBackend } from '../program.js';
+import type { WebGpuBackend } from '../program.js';
+import { runProgramMany } from '../program-many.js';
 
 /** `isDefined`: the row has no NaN, its largest score is finite, and its label is a class. */
 const rowSums = `
@@ -23,37 +24,40 @@ export function softmaxCrossEntropy(
   weight: number,
 ): { loss: Scalar; gradient: Tensor2D } {
   const [batch, classes] = logits.shape;
-  const inputs = { logits, labels };
-  const gradient = runElementwise<Tensor2D>(backend, {
-    key: 'softmaxCrossEntropy gradient',
-    inputs,
-    outputShape: [batch, classes],
-    integers: { classes, missingBits },
-    numbers: { factor: weight / batch },
-    declarations: isMissing,
-    body: `
-      let row = index / uniforms.classes;
-      ${rowSums}
-      let wanted = select(0.0, 1.0, index % uniforms.classes == label);
-      let gradient = (exp(logits[index] - largest) / total - wanted) * uniforms.factor;
-      result[index] = select(${missing}, gradient, isDefined);`,
-  });
-  const loss = runProgram<Scalar>(backend, {
-    key: 'softmaxCrossEntropy loss',
-    inputs,
-    outputShape: [],
+  const workgroups = Math.ceil((batch * classes) / 64);
+  const { gradient, loss } = runProgramMany(backend, {
+    key: 'softmaxCrossEntropy',
+    inputs: { logits, labels },
+    outputs: { gradient: [batch, classes], loss: [] },
     integers: { classes, batch, missingBits },
-    workgroups: 1,
+    numbers: { factor: weight / batch },
+    workgroups,
     declarations: `${isMissing}
       var<workgroup> shares : array<f32, 64>;
-      var<workgroup> undefinedRows : array<i32, 64>;`,
+      var<workgroup> undefinedRows : array<i32, 64>;
+      struct Row { label : i32, largest : f32, total : f32, isDefined : bool }
+      fn sumsOf(row : i32) -> Row {${rowSums}
+        return Row(label, largest, total, isDefined);
+      }`,
+    // The first workgroup also adds up the loss.
     body: `
+      if (index < uniforms.batch * uniforms.classes) {
+        let sums = sumsOf(index / uniforms.classes);
+        let wanted = select(0.0, 1.0, index % uniforms.classes == sums.label);
+        let value = (exp(logits[index] - sums.largest) / sums.total - wanted) * uniforms.factor;
+        gradient[index] = select(${missing}, value, sums.isDefined);
+      }
       var share = 0.0;
       var undefinedRow = 0;
-      for (var row = local; row < uniforms.batch; row += 64) {
-        ${rowSums}
-        if (isDefined) { share += log(total) + largest - logits[row * uniforms.classes + label]; }
-        else { undefinedRow = 1; }
+      if (group == 0) {
+        for (var row = local; row < uniforms.batch; row += 64) {
+          let sums = sumsOf(row);
+          if (sums.isDefined) {
+            share += log(sums.total) + sums.largest - logits[row * uniforms.classes + sums.label];
+          } else {
+            undefinedRow = 1;
+          }
+        }
       }
       shares[local] = share;
       undefinedRows[local] = undefinedRow;
@@ -65,7 +69,7 @@ export function softmaxCrossEntropy(
         }
         workgroupBarrier();
       }
-      if (local == 0) { result[0] = select(${missing}, shares[0] / f32(uniforms.batch), undefinedRows[0] == 0); }`,
+      if (index == 0) { loss[0] = select(${missing}, shares[0] / f32(uniforms.batch), undefinedRows[0] == 0); }`,
   });
-  return { loss, gradient };
+  return { loss: loss as Scalar, gradient: gradient as Tensor2D };
 }

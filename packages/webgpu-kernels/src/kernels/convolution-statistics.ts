@@ -1,0 +1,147 @@
+import { get } from '@localgrad/core';
+import {
+  type ConvolutionGeometry,
+  type MovedStatistics,
+  type RunningStatistics,
+  runningFactors,
+} from '@localgrad/kernels';
+import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import type { WebGpuBackend } from '../program.js';
+import { runProgramMany } from '../program-many.js';
+import { convolutionProduct } from './convolution.js';
+import { type Epilogue, tileColumnsOf, tiledProgram, tileRows } from './matrix-product.js';
+
+/** Rows of results that the invocations of one workgroup share a column of. */
+const rowGroups = tileRows / 4;
+
+/** WGSL: adds up `partial`, four columns' shares of an invocation, over the rows of a tile; the first invocations get totals. */
+const columnTotals = (columns: number) => `
+  for (var j = 0; j < 4; j++) { columnShares[(threadRow / 4) * ${columns} + threadColumn + j] = partial[j]; }
+  workgroupBarrier();
+  if (local < ${columns}) {
+    total = 0.0;
+    for (var i = 0; i < ${rowGroups}; i++) { total += columnShares[i * ${columns} + local]; }
+  }
+  workgroupBarrier();`;
+
+/**
+ * WGSL: each tile's sum by column, and the sum of its squared differences from the tile's own mean, so that a mean far from
+ * 0 costs no digits.
+ */
+function tileStatistics(columns: number): Epilogue {
+  return {
+    name: ' statistics',
+    declarations: `
+      var<workgroup> columnShares : array<f32, ${rowGroups * columns}>;
+      var<workgroup> columnMeans : array<f32, ${columns}>;`,
+    body: `
+      let count = f32(min(${tileRows}, uniforms.rows - rowBase));
+      var total = 0.0;
+      var partial = vec4<f32>(0.0);
+      for (var i = 0; i < 4; i++) { if (rowBase + threadRow + i < uniforms.rows) { partial += sums[i]; } }
+      ${columnTotals(columns)}
+      let place = (rowBase / ${tileRows}) * uniforms.columns + columnBase + local;
+      let isStored = local < ${columns} && columnBase + local < uniforms.columns && part < uniforms.parts;
+      if (local < ${columns}) { columnMeans[local] = total / count; }
+      if (isStored) { tileSums[place] = total; }
+      workgroupBarrier();
+      let means = vec4<f32>(columnMeans[threadColumn], columnMeans[threadColumn + 1], columnMeans[threadColumn + 2], columnMeans[threadColumn + 3]);
+      partial = vec4<f32>(0.0);
+      for (var i = 0; i < 4; i++) {
+        let difference = sums[i] - means;
+        if (rowBase + threadRow + i < uniforms.rows) { partial += difference * difference; }
+      }
+      ${columnTotals(columns)}
+      if (isStored) { tileSums[rowTiles * uniforms.columns + place] = total; }`,
+  };
+}
+
+/** Convolution whose last step also takes the statistics of its output; a second pass puts the tiles' together. */
+export function conv2dStatistics(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  filter: Tensor4D,
+  geometry: ConvolutionGeometry,
+  running?: RunningStatistics,
+): MovedStatistics & { readonly output: Tensor4D } {
+  const product = convolutionProduct(x, filter, geometry);
+  const { outputShape, rows, columns } = product;
+  const { parts: _, ...program } = tiledProgram(product, tileStatistics(tileColumnsOf(columns)));
+  const tiles = Math.ceil(rows / tileRows);
+  const found = runProgramMany(backend, {
+    ...program,
+    outputs: { result: outputShape, tileSums: [2, tiles, columns] },
+  });
+  const results = new Map(Object.entries(found));
+  const tileSums = get(results, 'tileSums', 'result');
+  const factors = running === undefined ? undefined : runningFactors(running.kept, rows);
+  const vector = [columns];
+  const moved = new Map(
+    Object.entries(
+      runProgramMany(backend, {
+        key: `conv2dStatistics ${running === undefined}`,
+        inputs: {
+          tileSums,
+          ...(running === undefined ? {} : { oldMean: running.mean, oldVariance: running.variance }),
+        },
+        outputs: {
+          ...{ mean: vector, variance: vector },
+          ...(running === undefined ? {} : { newMean: vector, newVariance: vector }),
+        },
+        integers: { rows, tiles, channels: columns },
+        numbers:
+          running === undefined || factors === undefined
+            ? {}
+            : { kept: running.kept, addedMean: factors.mean, addedVariance: factors.variance },
+        workgroups: columns,
+        declarations: 'var<workgroup> shares : array<f32, 64>;',
+        body: putTogether(running !== undefined),
+      }),
+    ),
+  );
+  tileSums.dispose();
+  const take = (name: string) => get(moved, name, 'result') as Tensor1D;
+  const output = get(results, 'result', 'result') as Tensor4D;
+  const statistics = { output, mean: take('mean'), variance: take('variance') };
+  if (running === undefined) return statistics;
+  return { ...statistics, running: { mean: take('newMean'), variance: take('newVariance') } };
+}
+
+/** WGSL: the sum of `share` over a workgroup is `shares[0]` afterwards. */
+const addShares = `
+  shares[local] = share;
+  workgroupBarrier();
+  for (var half = 32; half > 0; half /= 2) {
+    if (local < half) { shares[local] += shares[local + half]; }
+    workgroupBarrier();
+  }`;
+
+/** WGSL, a workgroup for each channel. A tile's differences from the whole mean: those from its own, and that one's. */
+function putTogether(movesRunning: boolean): string {
+  return `
+    let channel = min(group, uniforms.channels - 1);
+    var share = 0.0;
+    for (var tile = local; tile < uniforms.tiles; tile += 64) { share += tileSums[tile * uniforms.channels + channel]; }
+    ${addShares}
+    let batchMean = shares[0] / f32(uniforms.rows);
+    workgroupBarrier();
+    share = 0.0;
+    for (var tile = local; tile < uniforms.tiles; tile += 64) {
+      let count = f32(min(${tileRows}, uniforms.rows - tile * ${tileRows}));
+      let at = tile * uniforms.channels + channel;
+      let difference = tileSums[at] / count - batchMean;
+      share += tileSums[uniforms.tiles * uniforms.channels + at] + count * difference * difference;
+    }
+    ${addShares}
+    if (local == 0 && group < uniforms.channels) {
+      let batchVariance = shares[0] / f32(uniforms.rows);
+      mean[channel] = batchMean;
+      variance[channel] = batchVariance;
+      ${
+        movesRunning
+          ? `newMean[channel] = uniforms.kept * oldMean[channel] + uniforms.addedMean * batchMean;
+             newVariance[channel] = uniforms.kept * oldVariance[channel] + uniforms.addedVariance * batchVariance;`
+          : ''
+      }
+    }`;
+}

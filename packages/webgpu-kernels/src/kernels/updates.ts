@@ -1,0 +1,200 @@
+import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from '@localgrad/kernels';
+import { dispose, type Tensor } from '@tensorflow/tfjs';
+import { alignedLength, type Flat, type FlatStorage } from '../flat-storage.js';
+import type { WebGpuBackend } from '../program.js';
+import { runInPlace } from '../program-many.js';
+
+export interface Updates {
+  readonly backend: WebGpuBackend;
+  readonly storage: FlatStorage;
+}
+
+/** One tensor's share in an update of many. */
+interface Item {
+  /** Tensors that the update replaces: the value, then the optimizer's. Those that are missing start undefined. */
+  readonly state: readonly Tensor[];
+  /** The gradient, or the value that an average follows. */
+  readonly source: Tensor;
+}
+
+interface FlatUpdate {
+  readonly key: string;
+  readonly items: readonly Item[];
+  /** Number of tensors that replace an item's state. */
+  readonly slots: number;
+  readonly numbers: Readonly<Record<string, number>>;
+  /** WGSL: changes `slot(0)` … for one element, given `source[index]`. */
+  readonly body: string;
+}
+
+/**
+ * Updates many tensors in one dispatch: their states lie in one buffer, slot after slot, and the sources are copied into
+ * another. A state that lies so already, since this made it, and that nobody shares is changed in place.
+ *
+ * @returns each item's new state, as views of that buffer
+ */
+function updateFlat({ backend, storage }: Updates, { key, items, slots, numbers, body }: FlatUpdate): Tensor[][] {
+  const offsets: number[] = [];
+  let length = 0;
+  for (const { source } of items) {
+    offsets.push(length);
+    length += alignedLength(source.size);
+  }
+  const flat = stateOf(storage, items, offsets, length, slots);
+  const sources = storage.create(length);
+  items.forEach(({ source }, index) => {
+    storage.copy(source, sources.buffer, offsets[index] ?? 0);
+  });
+  runInPlace(backend, {
+    key,
+    changed: { state: flat.whole },
+    inputs: { sources: sources.whole },
+    elements: length,
+    numbers,
+    body: `let source = sources[index];\n${body.replace(/slot\((\d)\)/g, 'state[$1 * uniforms.elements + index]')}`,
+  });
+  backend.disposeData(sources.whole.dataId);
+  return items.map(({ source }, index) =>
+    Array.from({ length: slots }, (_, slot) => storage.view(flat, slot * length + (offsets[index] ?? 0), source.shape)),
+  );
+}
+
+/** The buffer in which the items' states are, or a new one into which they are copied. */
+function stateOf(
+  storage: FlatStorage,
+  items: readonly Item[],
+  offsets: readonly number[],
+  length: number,
+  slots: number,
+): Flat {
+  const [first] = items.map(({ state: [value] }) => value);
+  const present = first === undefined ? undefined : storage.viewOf(first)?.flat;
+  let count = 0;
+  const fits = items.every(({ state }, index) =>
+    state.every((tensor, slot) => {
+      count++;
+      const view = storage.viewOf(tensor);
+      const offset = slot * length + (offsets[index] ?? 0);
+      return view?.flat === present && view?.offset === offset && storage.isOwned(tensor);
+    }),
+  );
+  if (present !== undefined && fits && present.length === slots * length && present.users === count) return present;
+  const flat = storage.create(slots * length);
+  items.forEach(({ state }, index) => {
+    state.forEach((tensor, slot) => {
+      storage.copy(tensor, flat.buffer, slot * length + (offsets[index] ?? 0));
+    });
+  });
+  return flat;
+}
+
+/** Runs `update` once for all requests with the same key. Results are in the order of the requests. */
+function grouped<Request, Result>(
+  requests: readonly Request[],
+  keyOf: (request: Request) => string,
+  update: (group: readonly Request[]) => readonly Result[],
+): Result[] {
+  const groups = new Map<string, Request[]>();
+  for (const request of requests) {
+    const key = keyOf(request);
+    groups.set(key, [...(groups.get(key) ?? []), request]);
+  }
+  const results = new Map<Request, Result>();
+  for (const group of groups.values()) {
+    const found = update(group);
+    group.forEach((request, index) => {
+      const result = found[index];
+      if (result !== undefined) results.set(request, result);
+    });
+  }
+  return requests.flatMap((request) => results.get(request) ?? []);
+}
+
+export function sgdUpdateAll(updates: Updates, requests: readonly SgdUpdateRequest[]): SgdUpdate[] {
+  const keyOf = ({ velocity, learningRate, momentum, nesterov, weightDecay }: SgdUpdateRequest) =>
+    [velocity === undefined, learningRate, momentum, nesterov, weightDecay].join();
+  return grouped(requests, keyOf, (group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { learningRate, momentum, weightDecay, nesterov } = first;
+    const isFirst = first.velocity === undefined;
+    const found = updateFlat(updates, {
+      key: `sgd ${isFirst} ${nesterov}`,
+      items: group.map(({ value, gradient, velocity }) => {
+        return { state: velocity === undefined ? [value] : [value, velocity], source: gradient };
+      }),
+      slots: 2,
+      numbers: { learningRate, momentum, weightDecay },
+      body: `
+        let value = slot(0);
+        let decayed = source + uniforms.weightDecay * value;
+        let velocity = ${isFirst ? 'decayed' : 'uniforms.momentum * slot(1) + decayed'};
+        let direction = ${nesterov ? 'decayed + uniforms.momentum * velocity' : 'velocity'};
+        slot(1) = velocity;
+        slot(0) = value - uniforms.learningRate * direction;${nesterov || !isFirst ? '' : '\n_ = uniforms.momentum;'}`,
+    });
+    dispose(group.flatMap(({ gradient, velocity }) => [gradient, ...(velocity === undefined ? [] : [velocity])]));
+    return found.flatMap(([value, velocity]) =>
+      value === undefined || velocity === undefined ? [] : [{ value, velocity }],
+    );
+  });
+}
+
+export function adamUpdateAll(updates: Updates, requests: readonly AdamUpdateRequest[]): AdamUpdate[] {
+  const keyOf = ({ moments, update, learningRate, betas, epsilon, weightDecay, decoupled }: AdamUpdateRequest) =>
+    [moments === undefined, update, learningRate, betas, epsilon, weightDecay, decoupled].join();
+  return grouped(requests, keyOf, (group) => {
+    const [any] = group;
+    if (any === undefined) return [];
+    const { moments, update, learningRate, epsilon, weightDecay, decoupled } = any;
+    const [beta1, beta2] = any.betas;
+    const isFirst = moments === undefined;
+    const found = updateFlat(updates, {
+      key: `adam ${isFirst}`,
+      items: group.map(({ value, gradient, moments: old }) => {
+        return { state: old === undefined ? [value] : [value, old.first, old.second], source: gradient };
+      }),
+      slots: 3,
+      numbers: {
+        ...{ decay: decoupled ? 0 : weightDecay, share1: 1 - beta1, share2: 1 - beta2, beta2, epsilon },
+        rate: learningRate / (1 - beta1 ** update),
+        inverseRoot: 1 / Math.sqrt(1 - beta2 ** update),
+        kept: decoupled ? 1 - learningRate * weightDecay : 1,
+      },
+      body: `
+        let value = slot(0);
+        let g = source + uniforms.decay * value;
+        let first = ${isFirst ? 'g * uniforms.share1' : 'slot(1) + uniforms.share1 * (g - slot(1))'};
+        let second = ${isFirst ? '' : 'uniforms.beta2 * slot(2) + '}uniforms.share2 * g * g;
+        let ratio = first / (sqrt(second) * uniforms.inverseRoot + uniforms.epsilon);
+        slot(1) = first;
+        slot(2) = second;
+        slot(0) = uniforms.kept * value - uniforms.rate * ratio;`,
+    });
+    dispose(
+      group.flatMap(({ gradient, moments: old }) => [gradient, ...(old === undefined ? [] : [old.first, old.second])]),
+    );
+    return found.flatMap(([value, first, second]) =>
+      value === undefined || first === undefined || second === undefined ? [] : [{ value, first, second }],
+    );
+  });
+}
+
+export function blendAll(updates: Updates, requests: readonly BlendRequest[]): Tensor[] {
+  return grouped(
+    requests,
+    ({ kept, added }) => [kept, added].join(),
+    (group) => {
+      const [first] = group;
+      if (first === undefined) return [];
+      const { kept, added } = first;
+      return updateFlat(updates, {
+        key: 'blend',
+        items: group.map(({ average, value }) => ({ state: [average], source: value })),
+        slots: 1,
+        numbers: { kept, added },
+        body: 'slot(0) = uniforms.kept * slot(0) + uniforms.added * source;',
+      }).flat();
+    },
+  );
+}

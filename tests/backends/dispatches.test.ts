@@ -1,0 +1,83 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { backprop } from '@localgrad/backprop';
+import { createNetwork, type LocalLearningMethod, resolvePartition, startOfTraining } from '@localgrad/core';
+import { dgl } from '@localgrad/dgl';
+import { compilePlan, createTrainStep } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
+import { mlaan } from '@localgrad/mlaan';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
+import { startWebGpu, type WebGpuRuntime } from '@localgrad/webgpu-kernels';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+interface Dawn {
+  create(flags: readonly string[]): object;
+  readonly globals: object;
+}
+
+/** Dawn's null backend checks every call and computes nothing: dispatches can be counted without a GPU. */
+const dawn: Dawn | undefined = await import('webgpu').catch(() => undefined);
+
+/** Counts dispatches until it is stopped. */
+function countDispatches(): { count: number; stop(): void } {
+  const { GPUComputePassEncoder } = globalThis as unknown as {
+    GPUComputePassEncoder: { prototype: { dispatchWorkgroups(...sizes: number[]): void } };
+  };
+  const { prototype } = GPUComputePassEncoder;
+  const { dispatchWorkgroups } = prototype;
+  const counter = {
+    count: 0,
+    stop() {
+      prototype.dispatchWorkgroups = dispatchWorkgroups;
+    },
+  };
+  prototype.dispatchWorkgroups = function (...sizes) {
+    counter.count++;
+    dispatchWorkgroups.apply(this, sizes);
+  };
+  return counter;
+}
+
+function dispatchesOf(method: LocalLearningMethod, modules: number): number {
+  const scope = createScope(1);
+  const built = cifarResNet({ depth: 32 }).build({ inputShape: [32, 32, 3], classes: 10, scope });
+  const network = createNetwork(built, resolvePartition(built.blocks, { modules }));
+  const compiled = compilePlan(network, method.plan(network), { scope });
+  const step = createTrainStep({ compiled, optimizer: sgd({ learningRate: 0.1 }) });
+  const images = tf.randomNormal<tf.Rank.R4>([2, 32, 32, 3]);
+  const labels = tf.tensor1d([0, 1], 'int32');
+  const run = () => {
+    const { losses, terms } = step.run({ images, targets: { labels } }, startOfTraining);
+    tf.dispose([...losses.values(), ...terms.values()]);
+  };
+  // The first step creates the optimizer's state, the second finds it where the first has put it.
+  run();
+  run();
+  const counter = countDispatches();
+  run();
+  counter.stop();
+  return counter.count;
+}
+
+describe.skipIf(dawn === undefined)('a step of ResNet-32 on webgpu', { timeout: 300_000 }, () => {
+  let runtime: WebGpuRuntime | undefined;
+  beforeAll(async () => {
+    if (dawn === undefined) return;
+    Object.assign(globalThis, dawn.globals);
+    const value = { gpu: dawn.create(['backend=null']) };
+    Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
+    runtime = await startWebGpu();
+  }, 60_000);
+  afterAll(() => runtime?.dispose());
+
+  it.each([
+    ['end to end', backprop(), 1, 320],
+    ['with DGL, K = 16', dgl({ head: '1c2f' }), 16, 700],
+    ['with MLAAN, K = 16', mlaan(greedy()), 16, 2300],
+  ] as const)('%s takes few dispatches', (_, method, modules, most) => {
+    const found = dispatchesOf(method, modules);
+    expect(found).toBeLessThanOrEqual(most);
+    expect(found).toBeGreaterThan(most / 2);
+  });
+});
