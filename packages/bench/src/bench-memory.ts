@@ -86,8 +86,7 @@ async function planOf(method: string, options: BenchMemoryOptions) {
   const network = isRecomputed ? await withCheckpoints({ ...options, batch: 1 }) : options;
   const built = await buildPlan(
     { ...network, method: isRecomputed ? endToEndMethod : method, seed: 1 },
-    options.image,
-    options.classes,
+    { imageShape: options.image, classes: options.classes },
   );
   return { predict: built.compiled.predict, modules: built.network.modules.length, dispose: built.dispose };
 }

@@ -23,7 +23,8 @@ export async function engineContestant(
   backend: BackendHandle,
   { name, create }: StepProcedure = { name: method },
 ): Promise<Contestant> {
-  const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, options.image, options.classes);
+  const { image: imageShape, classes } = options;
+  const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, { imageShape, classes });
   checkMemory(compiled, options.batch, backend.availableBytes());
   const { images, labels } = randomBatch(options.batch, options.image, options.classes);
   const optimizer = sgd({ learningRate: 0.01 });

@@ -75,6 +75,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     config,
     epochsDone: last?.progress.records.length ?? 0,
     startsOver: options.resume === 'never',
+    assertHeld: () => claim.assertHeldNow(),
     onProblem: onProblem ?? (() => {}),
   }).catch((error: unknown) => {
     metrics.close();
@@ -95,6 +96,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
         clock.around(async () => {
           await claim.assertHeld();
           metrics.sync();
+          trackers.sync();
           await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
           await claim.noteCheckpoint(checkpoint.progress.step);
         }),
@@ -103,6 +105,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     .then((trained) => {
       // Everything that the summary describes must reach the disk first.
       metrics.sync();
+      trackers.sync();
       return trained;
     })
     .finally(() => {
@@ -155,8 +158,8 @@ async function probe(
   }
 }
 
-function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['cost'] {
-  const { totals } = describePlan(compiled, batch);
+function costOf({ compiled, options }: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+  const { totals } = describePlan(compiled, batch, { optimizer: options.optimizer, accumulate });
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
   const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);

@@ -53,7 +53,18 @@ export function registerExplain(program: Command, present: Presenter): void {
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', '10')
     .option('--svg <file>', 'also write a drawing');
-  addConfigFlags(command, ['method', 'backbone', 'width', 'modules', 'partition', 'stemModule', 'memory', 'batch'])
+  addConfigFlags(command, [
+    'method',
+    'backbone',
+    'width',
+    'modules',
+    'partition',
+    'stemModule',
+    'memory',
+    'batch',
+    'accumulate',
+    'optimizer',
+  ])
     .addHelpText(
       'after',
       '\nExamples:\n' +

@@ -18,16 +18,18 @@ export function flagOf(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-const booleans: readonly Key[] = ['nesterov', 'probe'];
+const booleans: readonly Key[] = ['extra', 'nesterov', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',
+  'fold',
   'resize',
   'pad',
   'trainImages',
   'testImages',
   'epochs',
   'batch',
+  'accumulate',
   'learningRate',
   'momentum',
   'weightDecay',
@@ -45,7 +47,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
     if (booleans.includes(key)) {
       const isOn = fallback === true;
       command.addOption(
-        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description),
+        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `disable ${field.description}` : field.description),
       );
     } else {
       command.addOption(

@@ -1,3 +1,4 @@
+import { printable } from '@localgrad/core';
 import { describeMessage, type SweepStatus, type WorkerMessage } from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { createLogUpdate } from 'log-update';
@@ -23,7 +24,7 @@ export class SweepProgress {
 
   show(worker: number, message: WorkerMessage): void {
     if (message.type === 'task-start') {
-      this.#workers.set(worker, { name: message.name, step: 0, steps: 0, since: performance.now() });
+      this.#workers.set(worker, { name: printable(message.name), step: 0, steps: 0, since: performance.now() });
     } else if (message.type === 'progress') {
       const own = this.#workers.get(worker);
       if (own !== undefined) Object.assign(own, { step: message.step, steps: message.steps });

@@ -1,4 +1,12 @@
-import { type Backbone, LocalgradError, type ParameterScope, type Shape3, shown } from '@localgrad/core';
+import {
+  type Backbone,
+  type BackboneFactory,
+  type JsonObject,
+  LocalgradError,
+  type ParameterScope,
+  type Shape3,
+  shown,
+} from '@localgrad/core';
 import { readSafetensors, type StoredTensor } from '@localgrad/nn';
 import { cifarResNet } from '../resnet.js';
 import { boundedScope } from './bounded-scope.js';
@@ -16,11 +24,17 @@ export interface ReadBackbone extends LoadedWeights {
  * written by localgrad, otherwise inferred from the names and shapes of a CIFAR ResNet's state dict.
  *
  * @param imageSize height and width of the images, for files without a description; default 32 × 32
+ * @param factoryOf returns the factory of a description's backbone; default: those of this package
  * @throws LocalgradError `invalid-data`, `shape-mismatch`
  */
 export function readBackbone(
   bytes: Uint8Array,
-  options: { readonly scope: ParameterScope; readonly where?: string; readonly imageSize?: readonly [number, number] },
+  options: {
+    readonly scope: ParameterScope;
+    readonly where?: string;
+    readonly imageSize?: readonly [number, number];
+    readonly factoryOf?: (config: JsonObject) => BackboneFactory;
+  },
 ): ReadBackbone {
   const { scope, where = 'safetensors data', imageSize = [32, 32] } = options;
   const file = readSafetensors(bytes, where);
@@ -29,7 +43,7 @@ export function readBackbone(
   const backbone =
     description === undefined
       ? resnetOf(file.tensors, imageSize, bounded, where)
-      : buildDescribed(description, bounded);
+      : buildDescribed(description, bounded, options.factoryOf);
   return { backbone, ...loadWeights(backbone, bytes, where) };
 }
 

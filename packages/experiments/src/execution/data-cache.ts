@@ -1,6 +1,6 @@
 import type { DatasetSplits } from '@localgrad/data';
 import type { RunConfig } from '@localgrad/runs';
-import { canonicalJson, loadData } from '@localgrad/runs';
+import { canonicalJson, dataKeys, loadData } from '@localgrad/runs';
 
 /** Data that configs name; conditions of an experiment mostly share it. What could not be loaded is tried again. */
 export class DataCache {
@@ -13,8 +13,7 @@ export class DataCache {
   }
 
   async of(config: RunConfig): Promise<DatasetSplits> {
-    const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-    const key = canonicalJson({ dataset, dataFolder, resize, pad, trainImages, testImages });
+    const key = canonicalJson(Object.fromEntries(dataKeys.map((name) => [name, config[name]])));
     const before = this.#loaded.get(key);
     if (before !== undefined) return before;
     const splits = await loadData(config);

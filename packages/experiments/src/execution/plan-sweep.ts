@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
-import { describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn';
 import {
   buildPlan,
   configIdOf,
+  describeRun,
   lookForSummary,
   prepareRun,
   type RunConfig,
@@ -139,9 +139,9 @@ function configOf({ config }: PlannedCondition, seed: number): RunConfig {
 
 async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
   const { train: images } = await data.of(config);
-  const plan = await buildPlan(config, images.imageShape, images.classes.length);
+  const plan = await buildPlan(config, images);
   try {
-    const { totals } = describePlan(plan.compiled, config.batch);
+    const { totals } = describeRun(plan, config);
     const forward = plan.compiled.modules.reduce((sum, module) => sum + multiplyAccumulatesOf(module), 0);
     const { unitsOfWork, predictedPeakBytes } = totals;
     return { unitsOfWork, predictedPeakBytes, work: unitsOfWork * forward * images.size * config.epochs };

@@ -1,5 +1,5 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { executeRun, isDiverged, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import { executeRun, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
 import type { TaskOutcome } from '../sweep/work.js';
@@ -84,9 +84,9 @@ export class TaskRunner {
       this.#health.endStreak();
       if (hasStepped) await this.#prove();
       if (result === undefined) return end('busy');
-      const { testAccuracy, divergence } = result.summary;
+      const { testAccuracy, divergence, status } = result.summary;
       // An accuracy of a diverged network is a number without a meaning.
-      return isDiverged(result.summary)
+      return status === 'diverged'
         ? end('finished', { message: `diverged: ${divergence ?? 'the test loss is NaN'}` })
         : end('finished', { testAccuracy });
     } catch (error) {

@@ -41,6 +41,7 @@ export class Claim {
     this.#heartbeat = new Heartbeat({ file: this.#file, folder, number, seconds });
     this.#timer = setInterval(() => {
       this.#heartbeat.start();
+      this.#heartbeat.tick();
       // Only without a heartbeat thread. The next heartbeat makes up for a missed one.
       if (Date.now() - this.#heartbeat.lastSign > 2000 * seconds) this.#giveSign().catch(() => {});
     }, 1000 * seconds);
