@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
-import { explainWriteError } from './write-errors.js';
+import { explainReadError, explainWriteError } from './write-errors.js';
 
 /**
  * A file of lines that grows while a run trains. Every line reaches the operating system before training continues.
@@ -87,11 +87,11 @@ function writeAll(descriptor: number, bytes: Uint8Array, position: number): void
 }
 
 function copyStart(file: string, to: number, bytes: number): void {
-  const from = fileSystem.openSync(file, 'r');
+  const from = readingFrom(file, () => fileSystem.openSync(file, 'r'));
   try {
     for (let done = 0; done < bytes; ) {
       const chunk = new Uint8Array(Math.min(chunkBytes, bytes - done));
-      const read = fileSystem.readSync(from, chunk, done);
+      const read = readingFrom(file, () => fileSystem.readSync(from, chunk, done));
       // The file was truncated since it was measured.
       if (read === 0) return;
       writeAll(to, chunk.subarray(0, read), done);
@@ -99,6 +99,15 @@ function copyStart(file: string, to: number, bytes: number): void {
     }
   } finally {
     fileSystem.closeSync(from);
+  }
+}
+
+/** Explains an error of a read, which is otherwise taken for one of the file that is written. */
+function readingFrom<Result>(file: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw explainReadError(file, error);
   }
 }
 
@@ -130,7 +139,7 @@ export function wholeLineBytes(file: string, limit: number): number {
     descriptor = fileSystem.openSync(file, 'r');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 0;
-    throw error;
+    throw explainReadError(file, error);
   }
   try {
     let end = Math.min(limit, fileSystem.sizeSync(descriptor));
@@ -143,6 +152,8 @@ export function wholeLineBytes(file: string, limit: number): number {
       end = start;
     }
     return 0;
+  } catch (error) {
+    throw explainReadError(file, error);
   } finally {
     fileSystem.closeSync(descriptor);
   }
