@@ -3,6 +3,8 @@ import { codeOf } from './file-system.js';
 
 /** Causes that reading and writing have in common. */
 const shared: Readonly<Record<string, string>> = {
+  ENAMETOOLONG: 'the name is too long for the file system. Choose a shorter one',
+  ELOOP: 'the path contains a loop of symbolic links. Choose another folder',
   ESTALE: 'the file server has replaced it. Run the same command again to resume',
   EMFILE: 'too many files are open. Raise the limit (ulimit -n) or run fewer processes',
   ENFILE: 'too many files are open on this machine. Run fewer processes',
@@ -16,8 +18,6 @@ const causes: Readonly<Record<string, string>> = {
   EACCES: "permission denied. Change the folder's permissions or choose another folder",
   ENOTDIR: 'part of the path is a file, not a folder. Choose another folder',
   EEXIST: 'a file with this name exists. Choose another folder',
-  ENAMETOOLONG: 'the name is too long for the file system. Choose a shorter one',
-  ELOOP: 'the path contains a loop of symbolic links. Choose another folder',
   EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
   ...shared,
 };
