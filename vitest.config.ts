@@ -3,20 +3,27 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+interface Manifest {
+  name: string;
+  exports: Record<string, string | { default: string }>;
+}
+
 /** Tests see the sources of all packages, not their builds. */
-function sourceAliases(): Record<string, string> {
+function sourceAliases(): { find: RegExp; replacement: string }[] {
   const root = import.meta.dirname;
   const folders = ['packages', 'packages/methods', 'packages/decorators'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   );
-  const aliases: Record<string, string> = {};
-  for (const folder of folders) {
-    const manifest = join(folder, 'package.json');
-    if (!existsSync(manifest)) continue;
-    const { name } = JSON.parse(readFileSync(manifest, 'utf8')) as { name: string };
-    aliases[name] = join(folder, 'src/index.ts');
-  }
-  return aliases;
+  return folders
+    .filter((folder) => existsSync(join(folder, 'package.json')))
+    .flatMap((folder) => {
+      const { name, exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+      return Object.entries(exports).flatMap(([subpath, target]) => {
+        if (typeof target === 'string') return [];
+        const source = target.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts');
+        return [{ find: new RegExp(`^${name}${subpath.slice(1)}$`), replacement: join(folder, source) }];
+      });
+    });
 }
 
 /** `*.slow.test.ts` run with `npm run test:all`, and in continuous integration. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Network } from '@localgrad/core';
 import { datasetNames } from '@localgrad/data';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseCsv } from '../packages/bench/src/csv.js';

@@ -25,7 +25,11 @@ const direction = {
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
   statistics: [],
   trackers: ['core', 'train'],
-  catalog: ['core', 'nn', 'backbones', 'data', 'backprop', 'greedy', 'dgl', 'infopro', 'mlm', 'lam', 'mlaan'],
+  catalog: [
+    ...['core', 'nn', 'backbones', 'data'],
+    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal'],
+    ...['mlm', 'lam', 'mlaan'],
+  ],
   'setup-tensorflow': ['core', 'backends'],
   runs: [
     'core',
@@ -61,8 +65,16 @@ const direction = {
   'methods/*': ['core', 'nn'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };
-const required = ['README.md', 'LICENSE', 'src/index.ts', 'tsconfig.json', 'tsup.config.ts'];
+const required = ['README.md', 'LICENSE', 'tsconfig.json', 'tsup.config.ts'];
 const ourName = /^(@localgrad\/[^/]+|localgrad)(\/.+)?$/;
+
+/** The subpaths that each package exports, by its name. */
+const subpathsOf = new Map(
+  packageFolders().map((folder) => {
+    const { name, exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    return [name, Object.keys(exports ?? {})];
+  }),
+);
 
 const problems = [];
 const report = (path, text) => problems.push(`${relative(root, path)}: ${text}`);
@@ -105,8 +117,12 @@ function checkManifest(folder, manifest) {
   if (!manifest.description) report(path, 'has no description');
   if (manifest.sideEffects === undefined) report(path, 'does not declare sideEffects');
   if (manifest.engines?.node !== '>=20.19') report(path, "engines.node is not '>=20.19'");
-  if (Object.keys(manifest.exports?.['.'] ?? {}).join() !== 'types,default') {
-    report(path, "exports['.'] is not { types, default }");
+  const { './package.json': _, ...entries } = manifest.exports ?? {};
+  if (Object.keys(entries).length === 0) report(path, 'exports nothing');
+  for (const [subpath, target] of Object.entries(entries)) {
+    if (Object.keys(target).join() !== 'types,default') report(path, `exports['${subpath}'] is not { types, default }`);
+    const source = join('src', subpath, 'index.ts');
+    if (!existsSync(join(folder, source))) report(path, `exports['${subpath}'] has no ${source}`);
   }
   for (const name of ['dist', '!dist/**/*.map', 'README.md', 'LICENSE']) {
     if (!manifest.files?.includes(name)) report(path, `files lacks '${name}'`);
@@ -170,8 +186,9 @@ function checkSource(folder, manifest, file) {
       if (!isTest) report(file, `'${specifier}' imports its own package by name; use a relative path`);
       continue;
     }
-    if (inside !== undefined && inside !== '/package.json')
-      report(file, `'${specifier}' imports an internal file of a package`);
+    const subpaths = subpathsOf.get(name) ?? ['.'];
+    if (!subpaths.includes(`.${inside ?? ''}`))
+      report(file, `'${specifier}' is not exported; its package exports ${subpaths.join(', ')}`);
     if (!declared[name]) report(file, `'${name}' is not declared in package.json`);
     if (isTest || allowed === undefined) continue;
     if (!allowed.includes(name.replace('@localgrad/', ''))) {

@@ -1,16 +1,10 @@
 // A third-party backbone: a small residual network with stochastic depth. Its blocks are TensorFlow.js functions
 // that state no cost; localgrad measures it.
 import { rejectUnknownKeys, requireOption } from '@localgrad/core';
-import {
-  createClassifier,
-  dropout,
-  heNormalFanOut,
-  parallelSum,
-  sequential,
-  stochasticDepth,
-  tapeBlock,
-  zeros,
-} from '@localgrad/nn';
+import { dropout, parallelSum, sequential, stochasticDepth } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
+import { heNormalFanOut, zeros } from '@localgrad/nn/random';
+import { tapeBlock } from '@localgrad/nn/tape';
 import * as tf from '@tensorflow/tfjs';
 
 const name = 'acme-localgrad-residual';

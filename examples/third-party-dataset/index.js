@@ -1,7 +1,7 @@
 // A third-party data set without classes: a bright square on noise, with its center as regression target and its pixels as
 // mask. Generated from a seed, so that nothing has to be downloaded.
 import { rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 
 const name = 'acme-localgrad-squares';
 

@@ -1,7 +1,9 @@
 // A third-party method whose heads borrow blocks of the backbone: between a module and its classifier stands the first
 // block of the next module, once as a trained copy and once as a moving average of the live block.
 import { independentPlan, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { chainedHead, createClassifier, frozenScope, parallelSum } from '@localgrad/nn';
+import { parallelSum } from '@localgrad/nn/blocks';
+import { chainedHead, createClassifier } from '@localgrad/nn/heads';
+import { frozenScope } from '@localgrad/nn/random';
 
 const name = 'acme-localgrad-lookahead';
 

@@ -4,7 +4,8 @@ import { createNetwork, independentPlan, startOfTraining } from '@localgrad/core
 import { compilePlan, createExecutor } from '@localgrad/engine';
 import { withLam } from '@localgrad/lam';
 import { withMlm } from '@localgrad/mlm';
-import { createScope, tapeHead } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
+import { tapeHead } from '@localgrad/nn/tape';
 import { describeMethod } from '@localgrad/testing';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 // A third-party local-learning method: every module gathers its samples around one prototype for each class.
 import { independentPlan, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { heNormalFanOut, tapeHead } from '@localgrad/nn';
+import { heNormalFanOut } from '@localgrad/nn/random';
+import { tapeHead } from '@localgrad/nn/tape';
 import * as tf from '@tensorflow/tfjs';
 
 const name = 'acme-localgrad-prototypes';

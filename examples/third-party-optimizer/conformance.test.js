@@ -3,7 +3,7 @@ import { selectBackend } from '@localgrad/backends';
 import { clockAt, createNetwork } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { describeOptimizer } from '@localgrad/testing';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';

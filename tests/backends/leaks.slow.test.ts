@@ -5,7 +5,8 @@ import { dgl } from '@localgrad/dgl';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import { mlaan } from '@localgrad/mlaan';
-import { createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 

@@ -4,7 +4,8 @@ import { createNetwork, resolvePartition, startOfTraining } from '@localgrad/cor
 import { dgl } from '@localgrad/dgl';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
 import { describeKernels } from '@localgrad/kernels';
-import { createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, it } from 'vitest';
 

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Parameter } from '@localgrad/core';
-import { activationFromPyTorch, readSafetensors, type StoredTensor, weightFromPyTorch } from '@localgrad/nn';
+import {
+  activationFromPyTorch,
+  readSafetensors,
+  type StoredTensor,
+  weightFromPyTorch,
+} from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 
 export interface Oracle<Metadata> {

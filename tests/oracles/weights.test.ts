@@ -3,7 +3,8 @@ import { layersModelFiles, loadWeights, pytorchFile, readBackbone } from '@local
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { createNetwork, resolvePartition } from '@localgrad/core';
 import { predict } from '@localgrad/engine';
-import { createScope, readSafetensors, type TensorFile, writeSafetensors } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
+import { readSafetensors, type TensorFile, writeSafetensors } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadOracle } from './load.js';

@@ -9,7 +9,7 @@ import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
-import { createRandom, createScope } from '@localgrad/nn';
+import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -7,7 +7,8 @@ import { greedy } from '@localgrad/greedy';
 import { MemoryMeter } from '@localgrad/kernels';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
-import { createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 

@@ -7,7 +7,8 @@ import {
   startOfTraining,
 } from '@localgrad/core';
 import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy } from '@localgrad/engine';
-import { createRandom, createScope, type RootScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createRandom, createScope, type RootScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 
 export interface Rig {

@@ -4,7 +4,7 @@ import { backprop } from '@localgrad/backprop';
 import type { LocalLearningMethod } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
-import { headNames } from '@localgrad/nn';
+import { headNames } from '@localgrad/nn/heads';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectCleanLearning } from './clean-learning.fixture.js';

@@ -6,7 +6,7 @@ import { dgl } from '@localgrad/dgl';
 import type { MemoryPolicy } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { MemoryMeter } from '@localgrad/kernels';
-import { headNames } from '@localgrad/nn';
+import { headNames } from '@localgrad/nn/heads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectCleanLearning } from './clean-learning.fixture.js';
 import { rig, tinyShape } from './rig.fixture.js';

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resultIn, timeless } from './results.js';
 
@@ -58,6 +58,16 @@ function start(into: string): { child: ChildProcess; ended: Promise<number | nul
   return { child, ended: new Promise((done) => child.once('exit', done)), complaint: () => text };
 }
 
+/** The number of attempts at runs that a sweep's processes have begun so far. */
+function attemptsIn(into: string): number {
+  const runs = join(folder, into, 'runs');
+  if (!existsSync(runs)) return 0;
+  return readdirSync(runs)
+    .map((runId) => join(runs, runId, 'claims'))
+    .filter(existsSync)
+    .flatMap((claims) => readdirSync(claims).filter((name) => name.endsWith('.json'))).length;
+}
+
 /** Results of each run, including weights, without times and values that depend on interruptions. */
 function resultsIn(into: string): Map<string, unknown> {
   const runs = join(folder, into, 'runs');
@@ -78,20 +88,24 @@ describe('a sweep of processes', () => {
   it(`that is killed ${kills} times has the results of an uninterrupted one, with no run lost or repeated`, async () => {
     const begun = performance.now();
     const straight = start('straight');
-    // Kills must hit running work, also on slow machines, so their timing follows the time that a sweep takes to start.
-    const runs = join(folder, 'straight', 'runs');
-    while (straight.child.exitCode === null && !(existsSync(runs) && readdirSync(runs).length > 0)) await delay(10);
+    while (straight.child.exitCode === null && attemptsIn('straight') === 0) await delay(10);
     const beginning = performance.now() - begun;
     expect(await straight.ended, straight.complaint()).toBe(0);
+    // Two processes share the runs.
+    const runTime = (performance.now() - begun - beginning) / (attemptsIn('straight') / 2);
 
     const random = createRandom(5, 'kills');
     let survived = 0;
     for (let kill = 0; kill < kills; kill++) {
+      const before = attemptsIn('killed');
       const { child, ended } = start('killed');
-      const isEarly = await Promise.race([
-        ended.then(() => true),
-        delay(beginning * (0.85 + 0.45 * random.uniform())).then(() => false),
-      ]);
+      // Every other kill must hit running work, on busy machines too: it waits until a run has been claimed.
+      const isAtWork = async () => {
+        while (child.exitCode === null && attemptsIn('killed') === before) await delay(5);
+        await delay(0.4 * runTime * random.uniform());
+      };
+      const moment = kill % 2 === 0 ? delay(beginning * (0.3 + 0.8 * random.uniform())) : isAtWork();
+      const isEarly = await Promise.race([ended.then(() => true), moment.then(() => false)]);
       // If the sweep finishes early, the remaining kills hit the startup, which must not do any harm either.
       if (isEarly) survived++;
       else process.kill(-(child.pid as number), 'SIGKILL');

@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import { mutate } from './mutate.js';
 
 /** A reader, valid inputs, and fragments of its format. */

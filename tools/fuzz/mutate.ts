@@ -1,4 +1,4 @@
-import type { Random } from '@localgrad/nn';
+import type { Random } from '@localgrad/nn/random';
 
 /** Maximum bytes of a mutated input. */
 const largest = 65_536;

@@ -1,7 +1,8 @@
 import { cifarResNet, readBackbone, weightsFile } from '@localgrad/backbones';
 import { formatExpression, parseExpression } from '@localgrad/core';
 import { parseExperiment } from '@localgrad/experiments';
-import { createScope, readSafetensors, writeSafetensors } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
+import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import { parseRunFile, runConfigSchema } from '@localgrad/runs';
 import type { Target } from './check.js';
 import { fileTargets } from './file-targets.js';

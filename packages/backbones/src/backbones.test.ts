@@ -1,5 +1,6 @@
 import { createNetwork, LocalgradError, type PartitionSpec, resolvePartition } from '@localgrad/core';
-import { costOf, createScope, multiplyAccumulatesOf } from '@localgrad/nn';
+import { costOf, multiplyAccumulatesOf } from '@localgrad/nn/cost';
+import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { backboneFactory, cifarResNet, type PartitionTable, publishedPartition, tinyNet } from './index.js';
 

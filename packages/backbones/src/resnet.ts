@@ -9,7 +9,8 @@ import {
   requireOption,
   type Shape3,
 } from '@localgrad/core';
-import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
+import { basicBlock, convBatchNormRelu } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
 
 /** Upper limits: larger networks do not fit on any machine, so larger values are typos or come from a corrupt file. */
 const deepest = 2000;

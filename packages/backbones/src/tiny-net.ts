@@ -6,7 +6,8 @@ import {
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
-import { basicBlock, convBatchNormRelu, createClassifier } from '@localgrad/nn';
+import { basicBlock, convBatchNormRelu } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
 
 export interface TinyNetOptions {
   /** Residual blocks after the stem; every second one halves the image. Default 3. */

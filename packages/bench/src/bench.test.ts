@@ -2,7 +2,7 @@ import { backboneFactory } from '@localgrad/backbones';
 import { backprop } from '@localgrad/backprop';
 import { createNetwork, resolvePartition } from '@localgrad/core';
 import { compilePlan, createExecutor } from '@localgrad/engine';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { benchStep } from './bench-step.js';

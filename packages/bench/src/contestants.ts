@@ -1,6 +1,6 @@
 import type { BackendHandle } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { buildNetwork, resolveNames } from '@localgrad/runs';
 import { engineContestant } from './engine-contestant.js';
 import type { Contestant, MeasuredNetwork } from './options.js';

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { backboneFactory } from '@localgrad/backbones';
 import type { Shape3 } from '@localgrad/core';
 import { MemoryMeter } from '@localgrad/kernels';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { registerComposedFilterGradient } from '@localgrad/wasm-kernels';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';

@@ -8,7 +8,7 @@ import {
   type Schedule,
 } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
-import type { NamedHeadFactory } from '@localgrad/nn';
+import type { NamedHeadFactory } from '@localgrad/nn/heads';
 import { doubleOption, needsMethod, unknownThing, wrapsNothing } from './errors.js';
 import {
   type Entry,

@@ -1,6 +1,6 @@
 import type { BackboneFactory, JsonObject, LocalLearningMethod, Optimizer, Schedule } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
-import type { NamedHeadFactory } from '@localgrad/nn';
+import type { NamedHeadFactory } from '@localgrad/nn/heads';
 import type { Catalog } from './catalog.js';
 
 /** Where a factory is called from. */

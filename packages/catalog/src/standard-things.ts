@@ -1,20 +1,9 @@
 import { backboneFactory, backboneNames, type NamedBackboneOptions } from '@localgrad/backbones';
 import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/core';
 import { loadDataset } from '@localgrad/data';
-import {
-  type AdamOptions,
-  adam,
-  adamw,
-  constantRate,
-  cosine,
-  epochCosine,
-  type HeadFactoryOptions,
-  headFactory,
-  type SgdOptions,
-  type StepDecayOptions,
-  sgd,
-  stepDecay,
-} from '@localgrad/nn';
+import { type HeadFactoryOptions, headFactory } from '@localgrad/nn/heads';
+import { type AdamOptions, adam, adamw, type SgdOptions, sgd } from '@localgrad/nn/optimizers';
+import { constantRate, cosine, epochCosine, type StepDecayOptions, stepDecay } from '@localgrad/nn/schedules';
 import type { Entry, Factories } from './factories.js';
 
 type Entries<Name extends keyof Factories> = Readonly<Record<string, Entry<Factories[Name]>>>;

@@ -1,4 +1,4 @@
-import type { Random } from '@localgrad/nn';
+import type { Random } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { type Augmentation, augment } from './augmentation.js';
 

@@ -1,5 +1,5 @@
 import { rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
-import type { Random } from '@localgrad/nn';
+import type { Random } from '@localgrad/nn/random';
 import type { SampleValues } from './dataset.js';
 
 /** Random augmentation of training images (docs/methods/training.md §1). */

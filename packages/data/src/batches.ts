@@ -1,5 +1,5 @@
 import { rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
 import { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';

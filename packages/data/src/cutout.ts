@@ -1,5 +1,5 @@
 import { requireOption, type Shape3 } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 
 /** A square that is erased in every training image (DeVries and Taylor, 2017). */
 export interface Cutout {

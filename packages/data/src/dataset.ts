@@ -1,5 +1,5 @@
 import { type JsonObject, LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 
 /** A per-sample target besides the labels: regression values, masks. */
 export interface DatasetTarget {

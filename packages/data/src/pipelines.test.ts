@@ -1,4 +1,4 @@
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { datasetFromArrays } from './arrays.js';

@@ -1,5 +1,5 @@
 import { rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import { checkDataset, type ImageDataset, pick } from './dataset.js';
 
 export interface SplitOptions {

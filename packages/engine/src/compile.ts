@@ -10,7 +10,8 @@ import {
   type TrainingPlan,
   validatePlan,
 } from '@localgrad/core';
-import { type CreateTargets, sequential } from '@localgrad/nn';
+import { sequential } from '@localgrad/nn/blocks';
+import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
 import { type CompiledHead, groupObjectives, targetsOf } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';

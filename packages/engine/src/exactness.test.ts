@@ -1,5 +1,5 @@
 import type { Objective, Span, TrainingPlan } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import type { Head, Network, Objective, ParameterScope } from '@localgrad/core';
-import { headCostOf } from '@localgrad/nn';
+import { headCostOf } from '@localgrad/nn/cost';
 
 /** A built head and the objectives that read it. */
 export interface CompiledHead {

@@ -1,5 +1,5 @@
 import { at, type Block, bytesOf, type Head } from '@localgrad/core';
-import { costOf, headCostOf } from '@localgrad/nn';
+import { costOf, headCostOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import type { CompiledPhase } from './phases.js';

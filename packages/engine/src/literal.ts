@@ -1,6 +1,6 @@
 import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining, weightAt } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
-import { sequential } from '@localgrad/nn';
+import { sequential } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
 import { checkBatch } from './check-step.js';
 import type { CompiledPlan } from './compile.js';

@@ -8,7 +8,9 @@ import {
   startOfTraining,
   type TrainingPlan,
 } from '@localgrad/core';
-import { conv2d, createClassifier, createScope } from '@localgrad/nn';
+import { conv2d } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkWeights } from './check-weights.js';

@@ -1,5 +1,5 @@
 import { type Clock, clockAt, type PhaseRule, type TrainingPlan } from '@localgrad/core';
-import { sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describePlan } from './description.js';

@@ -7,7 +7,9 @@ import {
   type Parameter,
   type Shape3,
 } from '@localgrad/core';
-import { basicBlock, convBatchNormRelu, createClassifier, type RootScope } from '@localgrad/nn';
+import { basicBlock, convBatchNormRelu } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
+import type { RootScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 
 export const imageShape: Shape3 = [6, 6, 2];

@@ -1,5 +1,5 @@
 import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
-import { costOf, headCostOf } from '@localgrad/nn';
+import { costOf, headCostOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
 import type { CompiledPhase } from './phases.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';

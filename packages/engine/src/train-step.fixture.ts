@@ -7,7 +7,9 @@ import {
   type Optimizer,
   type TrainingPlan,
 } from '@localgrad/core';
-import { conv2d, createClassifier, createRandom, createScope, type RootScope, relu, sequential } from '@localgrad/nn';
+import { conv2d, relu, sequential } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
+import { createRandom, createScope, type RootScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { compilePlan } from './compile.js';
 import { buildNetwork, classes, headFactory, imageShape, type Layer } from './plain-network.fixture.js';

@@ -6,7 +6,8 @@ import {
   startOfTraining,
   type TrainingPlan,
 } from '@localgrad/core';
-import { createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compilePlan } from './compile.js';

@@ -1,5 +1,5 @@
 import { at, type Head, type Want } from '@localgrad/core';
-import { multiplyAccumulatesOf } from '@localgrad/nn';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
 import { predictLiteral } from './literal-prediction.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';

@@ -1,5 +1,5 @@
 import { requireOption } from '@localgrad/core';
-import type { Random } from '@localgrad/nn';
+import type { Random } from '@localgrad/nn/random';
 import type { Geometry, GeometryRule, Region } from './decode.js';
 
 /** Random geometry of training images. */

@@ -1,6 +1,6 @@
 import { rejectUnknownKeys, requireOption, type Targets } from '@localgrad/core';
 import { type BatchPosition, type DataBatch, type Normalization, normalizations } from '@localgrad/data';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { createDecoder, type DecodedImage, type GeometryRule } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';

@@ -1,5 +1,5 @@
 import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import type { RunSummary, SummaryObjective } from '@localgrad/runs';
 import type { EpochRecord } from '@localgrad/train';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { Parameter, type ParameterKind } from '@localgrad/core';
-import { readSafetensors, writeSafetensors } from '@localgrad/nn';
+import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunConfigInput, runConfigSchema } from './config/run-config.js';

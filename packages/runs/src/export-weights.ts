@@ -10,7 +10,7 @@ import {
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { type BackboneFactory, type JsonObject, LocalgradError } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { z } from 'zod';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { writeWhole } from './folder/files.js';

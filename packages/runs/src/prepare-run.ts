@@ -10,7 +10,8 @@ import {
 } from '@localgrad/core';
 import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
-import { costOf, createScope } from '@localgrad/nn';
+import { costOf } from '@localgrad/nn/cost';
+import { createScope } from '@localgrad/nn/random';
 import type { TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { preparationOf } from './config/augmentation.js';

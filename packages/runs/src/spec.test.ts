@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import type { DatasetSplits } from '@localgrad/data';
-import { dropout, sequential } from '@localgrad/nn';
+import { dropout, sequential } from '@localgrad/nn/blocks';
 import { memory } from '@tensorflow/tfjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resolveConfig } from './config/resolve-config.js';

@@ -3,18 +3,10 @@ import { selectBackend } from '@localgrad/backends';
 import { fashionMnistSubset } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { withMlm } from '@localgrad/mlm';
-import {
-  adamw,
-  basicBlock,
-  convBatchNormRelu,
-  createOptimizer,
-  dense,
-  dropout,
-  heNormalFanOut,
-  sgd,
-  stochasticDepth,
-  tapeBlock,
-} from '@localgrad/nn';
+import { basicBlock, convBatchNormRelu, dense, dropout, stochasticDepth } from '@localgrad/nn/blocks';
+import { adamw, createOptimizer, sgd } from '@localgrad/nn/optimizers';
+import { heNormalFanOut } from '@localgrad/nn/random';
+import { tapeBlock } from '@localgrad/nn/tape';
 import * as tf from '@tensorflow/tfjs';
 import { describeBackbone, describeBlock, describeDataset, describeMethod, describeOptimizer } from './index.js';
 

@@ -7,7 +7,8 @@ import {
   trainingMode,
 } from '@localgrad/core';
 import { predict } from '@localgrad/engine';
-import { createRandom, createScope, sequential } from '@localgrad/nn';
+import { sequential } from '@localgrad/nn/blocks';
+import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { checkBlockGradients } from './gradients/tensor-checks.js';

@@ -1,5 +1,6 @@
 import { type Block, evaluationMode, type Mode, type ParameterScope, trainingMode } from '@localgrad/core';
-import { costOf, createRandom, createScope } from '@localgrad/nn';
+import { costOf } from '@localgrad/nn/cost';
+import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { checkBlockGradients } from './gradients/tensor-checks.js';

@@ -6,7 +6,7 @@ import {
   type LocalLearningMethod,
   type MethodDecorator,
 } from '@localgrad/core';
-import { headFactory } from '@localgrad/nn';
+import { headFactory } from '@localgrad/nn/heads';
 import { describe, expect, it } from 'vitest';
 import { describeMethod, type MethodSuiteOptions } from './describe-method.js';
 import { defaultTimeout } from './suite.js';

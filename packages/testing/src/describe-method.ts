@@ -8,7 +8,7 @@ import {
   trainingMode,
   validatePlan,
 } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { checkHeadGradients } from './gradients/tensor-checks.js';

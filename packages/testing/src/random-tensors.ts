@@ -1,5 +1,5 @@
 import type { Parameter } from '@localgrad/core';
-import { createRandom, type Random } from '@localgrad/nn';
+import { createRandom, type Random } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 
 /** Standard normal values; equal for equal seeds and names. */

@@ -20,7 +20,8 @@ import {
   createTrainStep,
   predict,
 } from '@localgrad/engine';
-import { createRandom, createScope, sgd } from '@localgrad/nn';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 
 /** Image shape and number of classes of the trials. */

@@ -1,6 +1,6 @@
 import { type JsonValue, LocalgradError, type Optimizer, type Parameter } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
-import type { StoredTensor } from '@localgrad/nn';
+import type { StoredTensor } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import type { EpochRecord } from './events.js';
 import type { LossLogState } from './loss-log.js';

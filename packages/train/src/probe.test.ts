@@ -1,6 +1,6 @@
 import { backboneFactory } from '@localgrad/backbones';
 import { createNetwork, type Network, resolvePartition } from '@localgrad/core';
-import { createRandom, createScope } from '@localgrad/nn';
+import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BatchSource } from './batch-source.js';

@@ -6,7 +6,7 @@ import {
   type TensorFile,
   weightFromPyTorch,
   weightToPyTorch,
-} from '@localgrad/nn';
+} from '@localgrad/nn/serialization';
 import type * as tf from '@tensorflow/tfjs';
 import type { TensorReference } from './format.js';
 

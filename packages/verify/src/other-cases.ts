@@ -1,5 +1,6 @@
 import { Parameter, startOfTraining } from '@localgrad/core';
-import { sgd, supervisedContrastive } from '@localgrad/nn';
+import { supervisedContrastive } from '@localgrad/nn/losses';
+import { sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { arrayError, numberError, type ReferenceTensors } from './compare.js';
 import type { LossCase, OptimizerCase } from './format.js';

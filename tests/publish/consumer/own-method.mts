@@ -15,7 +15,10 @@ import {
 import { fashionMnistSubset, type ImageDataset } from '@localgrad/data';
 import { type CompiledPlan, compilePlan, createTrainStep, type StepResult } from '@localgrad/engine';
 import { describeKernels, type TrainingKernels } from '@localgrad/kernels';
-import { createScope, requireTarget, sgd, tapeHead, uniformFanIn } from '@localgrad/nn';
+import { requireTarget } from '@localgrad/nn/losses';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createScope, uniformFanIn } from '@localgrad/nn/random';
+import { tapeHead } from '@localgrad/nn/tape';
 import { startTensorflow } from '@localgrad/tensorflow-kernels';
 import { type TrainingResult, train } from '@localgrad/train';
 import { startWasm, type WasmRuntime } from '@localgrad/wasm-kernels';

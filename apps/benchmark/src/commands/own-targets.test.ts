@@ -9,7 +9,7 @@ const dataset = fileURLToPath(new URL('../../../../examples/third-party-dataset/
 
 const method = `
 import { independentPlan } from '@localgrad/core';
-import { meanSquaredErrorHead } from '@localgrad/nn';
+import { meanSquaredErrorHead } from '@localgrad/nn/heads';
 export const method = () => ({
   name: 'own', specVersion: 'v1', config: { method: 'own' },
   plan: (network) => independentPlan('own', network, meanSquaredErrorHead({ outputs: 2 })),
@@ -17,7 +17,7 @@ export const method = () => ({
 
 const backbone = `
 import { cifarResNet } from '@localgrad/backbones';
-import { meanSquaredErrorHead, withOutputHead } from '@localgrad/nn';
+import { meanSquaredErrorHead, withOutputHead } from '@localgrad/nn/heads';
 export const backbone = () => withOutputHead(cifarResNet({ depth: 8, width: 2 }), meanSquaredErrorHead({ outputs: 2 }));`;
 
 let folder: string;

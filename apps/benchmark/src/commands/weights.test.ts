@@ -3,7 +3,8 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cifarResNet, pytorchFile, weightsFile } from '@localgrad/backbones';
-import { createScope, readSafetensors, writeSafetensors } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
+import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import { afterAll, describe, expect, it } from 'vitest';
 import { runCaptured } from '../command-line.fixture.js';
 

@@ -18,7 +18,7 @@ export function flagOf(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-const booleans: readonly Key[] = ['extra', 'nesterov', 'probe'];
+const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',

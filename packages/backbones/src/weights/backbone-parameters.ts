@@ -1,5 +1,5 @@
 import type { Backbone, Network, Parameter } from '@localgrad/core';
-import type { Layouted } from '@localgrad/nn';
+import type { Layouted } from '@localgrad/nn/serialization';
 
 /** A network or backbone whose weights are loaded or written. */
 export type WeightsOwner = Backbone | Network;

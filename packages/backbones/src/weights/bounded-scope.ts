@@ -1,5 +1,5 @@
 import { LocalgradError, type ParameterScope } from '@localgrad/core';
-import type { StoredTensor } from '@localgrad/nn';
+import type { StoredTensor } from '@localgrad/nn/serialization';
 
 /** Number of values by which a network may exceed a file; smaller differences are reported per tensor later. */
 const slack = 1_000_000;

@@ -1,6 +1,6 @@
 import type { Backbone, BackboneFactory } from '@localgrad/core';
 import { type JsonObject, LocalgradError, type ParameterScope, type Shape3, shortened, shown } from '@localgrad/core';
-import type { TensorFile } from '@localgrad/nn';
+import type { TensorFile } from '@localgrad/nn/serialization';
 import { backboneFactory } from '../registry.js';
 
 /** Metadata entry of a weights file that describes the backbone. */

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Backbone, createNetwork, LocalgradError, resolvePartition } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cifarResNet, tinyNet } from '../index.js';

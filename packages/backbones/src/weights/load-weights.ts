@@ -1,5 +1,11 @@
 import { LocalgradError, type Parameter, sameShape, shortened, shown } from '@localgrad/core';
-import { type Layouted, readSafetensors, type StoredTensor, weightFromPyTorch, weightToPyTorch } from '@localgrad/nn';
+import {
+  type Layouted,
+  readSafetensors,
+  type StoredTensor,
+  weightFromPyTorch,
+  weightToPyTorch,
+} from '@localgrad/nn/serialization';
 import { tensor } from '@tensorflow/tfjs';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
 import { descriptionKey, readDescription, type WeightsDescription } from './description.js';

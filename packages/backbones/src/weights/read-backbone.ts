@@ -7,7 +7,7 @@ import {
   type Shape3,
   shown,
 } from '@localgrad/core';
-import { readSafetensors, type StoredTensor } from '@localgrad/nn';
+import { readSafetensors, type StoredTensor } from '@localgrad/nn/serialization';
 import { cifarResNet } from '../resnet.js';
 import { boundedScope } from './bounded-scope.js';
 import { buildDescribed, readDescription } from './description.js';

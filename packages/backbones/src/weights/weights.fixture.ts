@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type Backbone, evaluationMode } from '@localgrad/core';
+import { createScope } from '@localgrad/nn/random';
 import {
   activationFromPyTorch,
-  createScope,
   readSafetensors,
   type StoredTensor,
   type TensorFile,
   writeSafetensors,
-} from '@localgrad/nn';
+} from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import { cifarResNet } from '../resnet.js';
 

@@ -1,5 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
-import { createScope, readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn/serialization';
 import { describe, expect, it } from 'vitest';
 import { backboneParameters } from './backbone-parameters.js';
 import { loadWeights, pytorchFile, readBackbone, weightsFile } from './index.js';

@@ -1,4 +1,4 @@
-import { type StoredTensor, weightToPyTorch, writeSafetensors } from '@localgrad/nn';
+import { type StoredTensor, weightToPyTorch, writeSafetensors } from '@localgrad/nn/serialization';
 import { backboneOf, backboneParameters, valuesOf, type WeightsOwner } from './backbone-parameters.js';
 import { describe, descriptionKey, type WeightsExtra } from './description.js';
 import { batchCounterAfter } from './reference-names.js';

@@ -13,16 +13,10 @@ import {
 import { dgl } from '@localgrad/dgl';
 import { compilePlan, createTrainStep, describePlan } from '@localgrad/engine';
 import { mlm } from '@localgrad/mlm';
-import {
-  convBatchNormRelu,
-  createClassifier,
-  createRandom,
-  createScope,
-  maxPool,
-  type RootScope,
-  sequential,
-  sgd,
-} from '@localgrad/nn';
+import { convBatchNormRelu, maxPool, sequential } from '@localgrad/nn/blocks';
+import { createClassifier } from '@localgrad/nn/heads';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createRandom, createScope, type RootScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';

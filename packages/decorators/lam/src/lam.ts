@@ -12,7 +12,7 @@ import {
   type Objective,
   type TrainingPlan,
 } from '@localgrad/core';
-import { chainedHead } from '@localgrad/nn';
+import { chainedHead } from '@localgrad/nn/heads';
 import { buildChain, copiesAt, resolveChain } from './leap-chain.js';
 import { ruleChain } from './leap-rule.js';
 import { publishedChains } from './leap-tables.js';

@@ -9,7 +9,8 @@ import {
   type ParameterScope,
   sameShape,
 } from '@localgrad/core';
-import { frozenScope, parallelSum, sequential } from '@localgrad/nn';
+import { parallelSum, sequential } from '@localgrad/nn/blocks';
+import { frozenScope } from '@localgrad/nn/random';
 
 /** Options for building a chain's blocks. */
 export interface ChainStyle {

@@ -4,7 +4,7 @@ import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { lam } from '@localgrad/lam';
 import { mlm } from '@localgrad/mlm';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { type MlaanOptions, mlaan, withMlaan } from './index.js';
 

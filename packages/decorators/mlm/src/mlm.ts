@@ -10,7 +10,7 @@ import {
   type TrainingPlan,
   type Weight,
 } from '@localgrad/core';
-import { withStatisticsUpdates } from '@localgrad/nn';
+import { withStatisticsUpdates } from '@localgrad/nn/blocks';
 import { type LossWeight, multiplyWeights, parseLossWeight } from './loss-weight.js';
 
 export interface MlmOptions {

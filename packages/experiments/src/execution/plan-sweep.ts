@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
-import { multiplyAccumulatesOf } from '@localgrad/nn';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import {
   buildPlan,
   configIdOf,
@@ -170,6 +170,7 @@ async function measureSpeed(
 ): Promise<number> {
   const backend = await selectBackend(config.backend, {
     threads: config.threads === 'auto' ? (threads ?? 'auto') : config.threads,
+    relaxedSimd: config.relaxedSimd,
   });
   try {
     const run = await prepareRun({ ...config, epochs: 1 }, data);

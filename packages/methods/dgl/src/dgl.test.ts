@@ -1,5 +1,6 @@
 import { type Backbone, type BackboneBlock, createNetwork, type HeadContext, validatePlan } from '@localgrad/core';
-import { createScope, headNames } from '@localgrad/nn';
+import { headNames } from '@localgrad/nn/heads';
+import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { type DglOptions, dgl } from './index.js';
 

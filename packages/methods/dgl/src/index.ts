@@ -1,5 +1,5 @@
 import { independentPlan, LocalgradError, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
-import { type HeadFactoryOptions, headFactory, type NamedHeadFactory } from '@localgrad/nn';
+import { type HeadFactoryOptions, headFactory, type NamedHeadFactory } from '@localgrad/nn/heads';
 
 export interface DglOptions extends HeadFactoryOptions {
   /**

@@ -1,5 +1,5 @@
 import { type Backbone, type BackboneBlock, createNetwork, type HeadContext, validatePlan } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { greedy } from './index.js';
 

@@ -1,5 +1,5 @@
 import { independentPlan, type LocalLearningMethod, rejectUnknownKeys } from '@localgrad/core';
-import { headFactory } from '@localgrad/nn';
+import { headFactory } from '@localgrad/nn/heads';
 
 /**
  * Greedy supervised learning: every module has the smallest auxiliary head, pooling and one dense layer

@@ -7,7 +7,7 @@ import {
   resolvePartition,
   startOfTraining,
 } from '@localgrad/core';
-import { createScope } from '@localgrad/nn';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type InfoProOptions, infopro, presetWeights } from './index.js';

@@ -15,7 +15,7 @@ import {
   headNames,
   type NamedHeadFactory,
   pixelDecoder,
-} from '@localgrad/nn';
+} from '@localgrad/nn/heads';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {

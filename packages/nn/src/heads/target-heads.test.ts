@@ -1,7 +1,7 @@
 import { type HeadContext, startOfTraining, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sgd } from '../optimization/sgd.js';
+import { sgd } from '../optimizers/sgd.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { randomTensor } from '../testing/check-block.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { readSafetensors, writeSafetensors } from '@localgrad/nn';
+import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
 import { createFolder, namesIn, readBytesIfThere, removeFile, statIfThere, writeWhole } from '../folder/files.js';

@@ -1,4 +1,4 @@
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { checkGradient, type GradientCheck, norm } from './check-gradient.js';
 

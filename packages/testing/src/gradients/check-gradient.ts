@@ -1,4 +1,4 @@
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 import { type Comparison, diagnose, type GradientFacts } from './diagnosis.js';
 
 /** A gradient with its function. */

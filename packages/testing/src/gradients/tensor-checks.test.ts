@@ -1,5 +1,7 @@
 import { type Block, type Head, type HeadContext, type Parameter, trainingMode } from '@localgrad/core';
-import { createClassifier, createScope, dense, headFactory, relu, sequential } from '@localgrad/nn';
+import { dense, relu, sequential } from '@localgrad/nn/blocks';
+import { createClassifier, headFactory } from '@localgrad/nn/heads';
+import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkBlockGradients, checkHeadGradients } from './tensor-checks.js';

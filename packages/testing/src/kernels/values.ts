@@ -1,4 +1,4 @@
-import { createRandom } from '@localgrad/nn';
+import { createRandom } from '@localgrad/nn/random';
 
 export type Shape = readonly number[];
 

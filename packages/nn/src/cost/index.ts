@@ -1,0 +1,1 @@
+export { type CreateTargets, costOf, headCostOf, multiplyAccumulatesOf } from './cost-of.js';

@@ -1,0 +1,4 @@
+export { type AdamOptions, adam, adamw } from './adam.js';
+export { createOptimizer, optimizerNames } from './create-optimizer.js';
+export type { ParameterOptions, ParameterRule } from './parameter-rules.js';
+export { type SgdOptions, sgd } from './sgd.js';

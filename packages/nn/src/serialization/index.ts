@@ -1,0 +1,9 @@
+export {
+  activationFromPyTorch,
+  activationToPyTorch,
+  type Layouted,
+  weightFromPyTorch,
+  weightToPyTorch,
+} from './pytorch.js';
+export { readSafetensors, type TensorFile, writeSafetensors } from './safetensors.js';
+export type { StoredTensor, StoredType } from './stored-types.js';
