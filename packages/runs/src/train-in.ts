@@ -151,7 +151,7 @@ async function probe(
     return await probeModules({ network: compiled.network, batches: options.batches, testBatches });
   } catch (error) {
     if (!LocalgradError.isInstance(error)) throw error;
-    onProblem?.(`The modules could not be probed, the summary says null: ${error.message}`);
+    onProblem?.(`The modules could not be probed, so 'probes' is null in the summary: ${error.message}`);
     return null;
   }
 }

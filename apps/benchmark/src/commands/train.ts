@@ -28,7 +28,7 @@ export interface TrainReport extends RunSummary {
 /**
  * Trains one run in a folder of its own, or resumes it.
  *
- * @throws LocalgradError `misuse` where another process is working on the same run
+ * @throws LocalgradError `misuse` if another process is working on the same run
  */
 export async function trainRun(
   config: RunConfig,

@@ -81,7 +81,7 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
 }
 
 /**
- * Runs a command's work; an error about a key of the config then names the flag that was typed, or the place in the file.
+ * Runs a command's work; errors about a key of the config name the flag that was typed, or the place in the file.
  */
 export async function withFlagNames<Result>(
   work: () => Promise<Result>,
@@ -112,7 +112,7 @@ function parserOf(key: Key): (text: string) => unknown {
   return (text) => text;
 }
 
-/** The text itself where it is no number: the schema's message then shows it. */
+/** A number, or the text itself, which the schema's message then shows. */
 function asNumber(text: string): unknown {
   const value = Number(text);
   return text.trim() !== '' && Number.isFinite(value) ? value : text;

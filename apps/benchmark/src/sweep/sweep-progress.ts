@@ -4,7 +4,7 @@ import { formatSeconds } from '@localgrad/train';
 import { createLogUpdate } from 'log-update';
 import type { TextStream } from '../terminal.js';
 
-/** What workers do, as it happens: on a terminal one line each that changes, elsewhere one line for each run. */
+/** Progress of a sweep: on a terminal one updated line per worker, elsewhere one line per run. */
 export class SweepProgress {
   readonly #stream: TextStream;
   readonly #live: ReturnType<typeof createLogUpdate> | undefined;

@@ -230,8 +230,8 @@ function standingWith({ batchesDone, records }: TrainingProgress): Standing {
 }
 
 function consequence(name: string, used: string | undefined): string {
-  if (used === undefined) return 'There is no other to resume from.';
-  return name === used ? 'It is used all the same: there is no better one.' : `'${used}' is used instead.`;
+  if (used === undefined) return 'No other checkpoint is available.';
+  return name === used ? 'It is used nevertheless, since there is no better one.' : `'${used}' is used instead.`;
 }
 
 function broken(file: string, what: string): LocalgradError {

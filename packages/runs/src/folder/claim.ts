@@ -155,7 +155,7 @@ export class Claim {
     if (this.#takenOverBy === undefined) return;
     throw new LocalgradError(
       'misuse',
-      `Attempt ${this.#number} of this run gave no sign of life and was taken over by attempt ${this.#takenOverBy}; it ends here.`,
+      `Attempt ${this.#number} of this run sent no heartbeat and was taken over by attempt ${this.#takenOverBy}; it ends here.`,
       { folder: this.#folder },
     );
   }
