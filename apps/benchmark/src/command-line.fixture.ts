@@ -1,6 +1,6 @@
 import { runCommandLine } from './command-line.js';
 
-/** Runs a command as it would be typed, and gives what it wrote. */
+/** Runs a command as if it was typed, and returns its output. */
 export async function runCaptured(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const written = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof written) => ({

@@ -19,7 +19,7 @@ import type { Presenter } from './present.js';
 import type { Terminal } from './terminal.js';
 import { version } from './version.js';
 
-/** Characters of an error's message. */
+/** Maximum number of characters of an error message. */
 const longestMessage = 20_000;
 
 // Without it TensorFlow.js prints an advertisement to stderr.
@@ -91,7 +91,7 @@ function leaves(command: Command): Command[] {
 
 function report(error: unknown, program: Command, args: readonly string[], terminal: Terminal, json: boolean): number {
   const fail = (code: string, text: string, details: object, exitCode: number) => {
-    // What was typed or read may be in it.
+    // It may quote user input.
     const message = printable(
       shortened(
         text.replace(/\S{300,}/g, (word) => shortened(word)),
@@ -126,12 +126,12 @@ function report(error: unknown, program: Command, args: readonly string[], termi
   return fail('internal', `unexpected error: ${message}\n${stack ?? ''}`, {}, 1);
 }
 
-/** A failure of the file system or the network: no fault of the program, so that its place there helps nobody. */
+/** A failure of the file system or the network, whose stack trace would not help. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
-/** The right names beside a wrong one. */
+/** The allowed names, for an error about an unknown one. */
 function allowed(error: CommanderError, program: Command, args: readonly string[]): string {
   let command = program;
   for (const arg of args) {

@@ -98,8 +98,7 @@ async function planOf(method: string, options: BenchMemoryOptions): Promise<Pred
   const { accumulate = 1 } = options;
   const { compiled, dispose } = await buildPlan(
     { ...network, method: isRecomputed ? endToEndMethod : method, seed: 1 },
-    options.image,
-    options.classes,
+    { imageShape: options.image, classes: options.classes },
   );
   return {
     modules: compiled.network.modules.length,

@@ -26,7 +26,7 @@ export async function engineContestant(
 ): Promise<Contestant> {
   const { accumulate = 1, batch, image, classes } = options;
   const optimizer = await optimizerOf(options);
-  const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, image, classes);
+  const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, { imageShape: image, classes });
   const executor = create === undefined ? {} : { executor: create };
   const trainStep = createTrainStep({ compiled, optimizer, accumulate, ...executor });
   try {

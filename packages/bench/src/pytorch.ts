@@ -72,7 +72,7 @@ async function describe(name: string, options: BenchStepOptions): Promise<Pytorc
       ? { ...(await withCheckpoints(options)), method: endToEndMethod }
       : { ...options, method: name };
   const { backbone, width, memory, batch, image, classes } = asked;
-  const { compiled, dispose } = await buildPlan({ ...asked, seed: 1 }, image, classes);
+  const { compiled, dispose } = await buildPlan({ ...asked, seed: 1 }, { imageShape: image, classes });
   const description = describePlan(compiled, batch);
   dispose();
   return { ...description, backbone, width, memory, batch, image, classes };

@@ -11,6 +11,7 @@ import {
   validatePlan,
 } from '@localgrad/core';
 import { sequential } from '@localgrad/nn/blocks';
+import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
 import { type CompiledHead, groupObjectives, targetsOf } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';
@@ -25,6 +26,8 @@ export interface CompileOptions {
   readonly memory?: MemoryPolicy;
   /** Names of the targets in each batch. If given, heads that read other targets are rejected. */
   readonly targets?: readonly string[];
+  /** Creates targets like those of the batches, to measure the memory of heads that read others than `labels`. */
+  readonly createTargets?: CreateTargets;
 }
 
 /** A plan with built heads and compiled schedules, to be run by an executor or printed by `explain`. */
@@ -52,6 +55,8 @@ export interface CompiledPlan {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** State that the plan declares. */
   readonly state: StoredPlanState;
+  /** As in the options. */
+  readonly createTargets?: CreateTargets | undefined;
   /** Predicted peak memory of a step with this batch size, over all phases. */
   predict(batchSize: number, options?: PredictionOptions): PeakPrediction;
 }
@@ -106,6 +111,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     averages: resolveAverages(network, all, parameters),
     parameters,
     state,
+    createTargets: options.createTargets,
   };
   return {
     ...compiled,

@@ -12,6 +12,7 @@ import {
 } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
 import type { CompiledHead } from './heads.js';
+import type { PredictionOptions } from './prediction.js';
 import { measurePhase, type PhaseWork } from './work.js';
 
 export interface ModuleDescription {
@@ -107,9 +108,16 @@ export interface PlanDescription {
   };
 }
 
+/** How a plan is trained. Both options affect predicted memory. */
+export type DescribeOptions = Pick<PredictionOptions, 'optimizer' | 'accumulate'>;
+
 /** Predicts the work and memory of a plan without running a step. */
-export function describePlan(compiled: CompiledPlan, batchSize: number): PlanDescription {
-  const work = compiled.phases.map((phase) => measurePhase(compiled, phase, batchSize));
+export function describePlan(
+  compiled: CompiledPlan,
+  batchSize: number,
+  options: DescribeOptions = {},
+): PlanDescription {
+  const work = compiled.phases.map((phase) => measurePhase(compiled, batchSize, { ...options, phase }));
   const highest = (of: (phase: PhaseWork) => number | undefined) => Math.max(...work.map((phase) => of(phase) ?? 0));
   return {
     method: compiled.plan.method,

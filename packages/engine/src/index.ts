@@ -3,6 +3,7 @@ export { type CompiledPlan, type CompileOptions, compilePlan } from './compile.j
 export {
   type ChainBlock,
   type ChainDescription,
+  type DescribeOptions,
   describePlan,
   type ModuleDescription,
   type ObjectiveDescription,

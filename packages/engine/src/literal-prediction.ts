@@ -3,6 +3,7 @@ import { costOf, headCostOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import type { CompiledPhase } from './phases.js';
+import { imageBytes, type PhasePrediction } from './prediction.js';
 
 /** Cost of the procedure of reference implementations; see `createLiteralExecutor`. */
 export interface LiteralPrediction {
@@ -17,12 +18,15 @@ export interface LiteralPrediction {
 }
 
 /** Predicts the work and memory of `createLiteralExecutor` without running it. */
-export function predictLiteral(compiled: CompiledPlan, phase: CompiledPhase, batchSize: number): LiteralPrediction {
-  const domain = new LiteralByteDomain(compiled, phase, batchSize);
+export function predictLiteral(compiled: CompiledPlan, batchSize: number, options: PhasePrediction): LiteralPrediction {
+  const { phase, accumulate = 1 } = options;
+  const partSize = Math.ceil(batchSize / accumulate);
+  const domain = new LiteralByteDomain(compiled, phase, partSize);
   walkLiterally(phase, compiled.modules.length, domain);
   const { forwards, backwards, evaluations } = domain;
-  const { residentBytes, batchBytes } = compiled.predict(batchSize, { phase });
-  return { forwards, backwards, evaluations, peakBytes: domain.peak + residentBytes + batchBytes };
+  const { residentBytes, batchBytes } = compiled.predict(batchSize, options);
+  const partBytes = accumulate > 1 ? imageBytes(compiled, partSize) : 0;
+  return { forwards, backwards, evaluations, peakBytes: domain.peak + partBytes + residentBytes + batchBytes };
 }
 
 /** Represents values by their size in bytes, and passes by the size of their residuals. */
@@ -57,7 +61,7 @@ class LiteralByteDomain implements LiteralDomain<number, number> {
 
   evaluate({ head }: LiteralLoss, module: number, _output: number, wantsCotangent: boolean): number | undefined {
     this.evaluations.push(head);
-    this.#note(headCostOf(head).evaluatePeakBytes(this.batchSize));
+    this.#note(headCostOf(head, this.compiled.createTargets).evaluatePeakBytes(this.batchSize));
     this.#hold(head);
     return wantsCotangent ? this.#take(bytesOf(this.#block(module).outputShape, this.batchSize)) : undefined;
   }

@@ -26,7 +26,13 @@ export interface PredictionOptions {
   readonly phase?: CompiledPhase;
 }
 
-type Predictable = Pick<CompiledPlan, 'network' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads'>;
+/** Options of a prediction for one phase. */
+export type PhasePrediction = PredictionOptions & Required<Pick<PredictionOptions, 'phase'>>;
+
+type Predictable = Pick<
+  CompiledPlan,
+  'network' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads' | 'createTargets'
+>;
 
 /** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
 export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
@@ -62,7 +68,8 @@ export function trainedWeights(
   return [...new Set(weights)];
 }
 
-function imageBytes({ network, reads }: Predictable, batchSize: number): number {
+/** Bytes of the images and labels of a batch. */
+export function imageBytes({ network, reads }: Pick<CompiledPlan, 'network' | 'reads'>, batchSize: number): number {
   return (reads.includes('images') ? 2 : 1) * bytesOf(network.imageShape, batchSize) + 4 * batchSize;
 }
 
@@ -105,7 +112,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
 
   evaluate(module: number, _output: number, arrive: (from: number, cotangent: number) => void): void {
     for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
-      this.#note(module, headCostOf(head).evaluatePeakBytes(this.batchSize));
+      this.#note(module, headCostOf(head, this.compiled.createTargets).evaluatePeakBytes(this.batchSize));
       for (const { start } of objectives) {
         if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }

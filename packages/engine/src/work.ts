@@ -3,6 +3,7 @@ import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
 import { predictLiteral } from './literal-prediction.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
+import type { PhasePrediction } from './prediction.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';
 
 /** Work and memory of a step in one phase. */
@@ -19,12 +20,13 @@ export interface PhaseWork {
   readonly reference: Pick<PhaseWork, 'units' | 'unitsOfWork' | 'peakBytes'>;
 }
 
-export function measurePhase(compiled: CompiledPlan, phase: CompiledPhase, batchSize: number): PhaseWork {
+export function measurePhase(compiled: CompiledPlan, batchSize: number, options: PhasePrediction): PhaseWork {
+  const { phase } = options;
   const domain = new WorkDomain(compiled, phase);
   walkSchedule(phase.schedule, domain);
   const { units, evaluations } = domain;
   const heads = new Map([...phase.heads.values()].flat().map((active) => [active.head, active]));
-  const literal = predictLiteral(compiled, phase, batchSize);
+  const literal = predictLiteral(compiled, batchSize, options);
   const literalUnits = literal.forwards.map((count, module) => count + 2 * (literal.backwards[module] ?? 0));
   const forward =
     sum(compiled.modules.map(multiplyAccumulatesOf)) + multiplyAccumulatesOf(compiled.network.backbone.classifier);
@@ -32,7 +34,7 @@ export function measurePhase(compiled: CompiledPlan, phase: CompiledPhase, batch
     (sum(compiled.modules.map((module, index) => multiplyAccumulatesOf(module) * (counts[index] ?? 0))) +
       sum(evaluated.map((head) => headWork(compiled, head, heads.get(head))))) /
     forward;
-  const { peakBytes, modules } = compiled.predict(batchSize, { phase });
+  const { peakBytes, modules } = compiled.predict(batchSize, options);
   return {
     phase,
     units,

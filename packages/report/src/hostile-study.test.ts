@@ -81,7 +81,7 @@ describe('CSV cells', () => {
 /** The same run after its network diverged. JSON stores NaN as null. */
 function asDiverged(run: FinishedRun): FinishedRun {
   const epochs = run.summary.epochs.map((epoch) => JSON.parse(JSON.stringify({ ...epoch, testLoss: Number.NaN })));
-  return { ...run, summary: { ...run.summary, testAccuracy: 0.1, bestTestAccuracy: 0.1, epochs } };
+  return { ...run, summary: { ...run.summary, status: 'diverged', testAccuracy: 0.1, bestTestAccuracy: 0.1, epochs } };
 }
 
 describe('diverged runs', () => {

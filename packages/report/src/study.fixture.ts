@@ -160,6 +160,7 @@ function summaryOf(
   const accuracies = epochs.map((epoch) => epoch.testAccuracy ?? 0);
   return {
     formatVersion: 1,
+    status: 'finished',
     runId: `${index}-${seed}`,
     config: { ...config, seed },
     backend: 'wasm',

@@ -51,8 +51,8 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written, so that a run that cannot start leaves no folder behind.
-      const { optimizer } = run.options;
-      const predict = (batch: number) => run.compiled.predict(batch, { optimizer });
+      const { optimizer, accumulate = 1 } = run.options;
+      const predict = (batch: number) => run.compiled.predict(batch, { optimizer, accumulate });
       checkMemory(run.compiled, config.batch, backend.availableBytes(), predict);
       await owned.create(everyRunFiles);
       const claim = await Claim.acquire(folder);

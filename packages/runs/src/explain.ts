@@ -1,12 +1,16 @@
 import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import type { Shape3 } from '@localgrad/core';
-import { describePlan, type PlanDescription } from '@localgrad/engine';
+import type { PlanDescription } from '@localgrad/engine';
+import { type OptimizerConfig, runDefaults } from './config/optimization.js';
 import type { NameOptions } from './config/resolve-names.js';
+import { describeRun } from './describe-run.js';
 import { buildPlan, type PlanConfig } from './prepare-run.js';
 
-export interface ExplainOptions extends PlanConfig {
+export interface ExplainOptions extends PlanConfig, Partial<OptimizerConfig> {
   readonly batch: number;
+  /** Micro-batches per step. Default 1. */
+  readonly accumulate?: number;
   /** Height, width, channels. */
   readonly image: Shape3;
   readonly classes: number;
@@ -40,10 +44,13 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
   const backend = await selectBackend('cpu');
   try {
     const describe = async (config: PlanConfig) => {
-      const plan = await buildPlan(config, options.image, options.classes, names);
-      const description = describePlan(plan.compiled, options.batch);
-      plan.dispose();
-      return description;
+      const { image: imageShape, classes } = options;
+      const plan = await buildPlan(config, { imageShape, classes }, names);
+      try {
+        return describeRun(plan, { ...runDefaults, ...options });
+      } finally {
+        plan.dispose();
+      }
     };
     const own = await describe(options);
     const backprop = await describe({ ...options, method: endToEndMethod, memory: 'residuals' });

@@ -9,8 +9,10 @@ import {
   weightsFile,
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
-import { type JsonObject, LocalgradError } from '@localgrad/core';
+import { type BackboneFactory, type JsonObject, LocalgradError } from '@localgrad/core';
 import { createScope } from '@localgrad/nn/random';
+import { z } from 'zod';
+import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { writeWhole } from './folder/files.js';
 import { sha256 } from './folder/hash.js';
 import { readSummary } from './folder/run-state.js';
@@ -51,14 +53,22 @@ export interface ExportReport {
 }
 
 /** Exports the weights of a network in another format. @throws LocalgradError */
-export async function exportWeights({ source, format, output, imageSize }: ExportOptions): Promise<ExportReport> {
+export async function exportWeights(
+  { source, format, output, imageSize }: ExportOptions,
+  names: NameOptions = {},
+): Promise<ExportReport> {
   await checkOutput(format, output);
-  const { bytes, where } = await readSource(source);
+  const { bytes, where, summary } = await readSource(source);
+  const factoryOf = await factoryFor(summary, names);
   // Values are only moved.
   const backend = await selectBackend('cpu');
   const scope = createScope(0);
   try {
-    const read = readBackbone(bytes, { scope, where, ...(imageSize === undefined ? {} : { imageSize }) });
+    const read = readBackbone(bytes, {
+      ...{ scope, where },
+      ...(imageSize === undefined ? {} : { imageSize }),
+      ...(factoryOf === undefined ? {} : { factoryOf }),
+    });
     const contents = await contentsOf(read, format);
     const files: string[] = [];
     for (const [name, content] of contents) {
@@ -78,6 +88,23 @@ export async function exportWeights({ source, format, output, imageSize }: Expor
   }
 }
 
+/**
+ * The factory of a run's backbone, also if it belongs to a package or file of the project. Undefined for files without a
+ * run, and for backbones of localgrad.
+ */
+async function factoryFor(
+  summary: RunSummary | undefined,
+  names: NameOptions,
+): Promise<(() => BackboneFactory) | undefined> {
+  const config = summary === undefined ? undefined : parsedNetwork.safeParse(summary.config).data;
+  if (config === undefined) return undefined;
+  const { backbone, width } = config;
+  const { catalog, modules } = await resolveNames({ backbone }, names);
+  return modules.length === 0 && names.catalog === undefined ? undefined : () => catalog.backbone(backbone, { width });
+}
+
+const parsedNetwork = z.looseObject({ backbone: z.string(), width: z.int().optional() });
+
 /** By name relative to the output folder; a single output file has none. */
 async function contentsOf(
   { backbone, description }: ReadBackbone,
@@ -95,7 +122,14 @@ async function contentsOf(
   ];
 }
 
-async function readSource(source: string): Promise<{ bytes: Uint8Array; where: string }> {
+interface Source {
+  readonly bytes: Uint8Array;
+  readonly where: string;
+  /** Of the run that the weights belong to. */
+  readonly summary?: RunSummary | undefined;
+}
+
+async function readSource(source: string): Promise<Source> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   const where = isFolder ? join(source, runWeightsName) : source;
   let bytes: Uint8Array;
@@ -110,10 +144,11 @@ async function readSource(source: string): Promise<{ bytes: Uint8Array; where: s
       { cause: error },
     );
   }
-  const problem = isFolder ? weightsProblem(bytes, await readSummary(source)) : undefined;
+  const summary = isFolder ? await readSummary(source) : undefined;
+  const problem = weightsProblem(bytes, summary);
   if (problem !== undefined)
     throw new LocalgradError('invalid-data', `'${where}' is damaged: ${problem}.`, { file: where });
-  return { bytes, where };
+  return { bytes, where, summary };
 }
 
 /** Problem of a run's weights according to the checksum in its summary. */
@@ -134,7 +169,7 @@ async function checkOutput(format: WeightsFormat, output: string): Promise<void>
   const allowed = format === 'tfjs-layers' ? 'a folder, for model.json and weights.bin' : 'a file';
   throw new LocalgradError(
     'invalid-option',
-    `--output: '${output}' is there and is ${found.isDirectory() ? 'a folder' : 'a file'}; format ${format} needs ${allowed}.`,
+    `--output: '${output}' exists and is ${found.isDirectory() ? 'a folder' : 'a file'}; format ${format} needs ${allowed}.`,
     { output, format },
   );
 }

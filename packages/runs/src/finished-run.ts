@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
 import { weightsProblem } from './export-weights.js';
-import { fileSystem } from './folder/file-system.js';
+import { codeOf, fileSystem } from './folder/file-system.js';
 import { readBytesIfThere } from './folder/files.js';
 import { runFiles } from './folder/run-folder.js';
-import { lookForSummary } from './folder/run-state.js';
+import { readSummary } from './folder/run-state.js';
 import type { RunSummary } from './run-summary.js';
 
 type OnProblem = ((message: string) => void) | undefined;
@@ -18,9 +19,14 @@ export async function checkFinalWeights(folder: string, summary: RunSummary, onP
 
 /** Sets a damaged summary aside; the run is then trained again, since its result is unknown. */
 export async function soundSummary(folder: string, onProblem: OnProblem): Promise<RunSummary | undefined> {
-  const { summary, problem } = await lookForSummary(folder);
-  if (problem === undefined) return summary;
-  await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
-  onProblem?.(`${problem} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
-  return undefined;
+  try {
+    return await readSummary(folder);
+  } catch (error) {
+    // A file that cannot be read now may contain a result.
+    const isDamaged = [undefined, 'EISDIR'].includes(codeOf(error));
+    if (!LocalgradError.isInstance(error) || !isDamaged) throw error;
+    await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
+    onProblem?.(`${error.message} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
+    return undefined;
+  }
 }

@@ -1,3 +1,4 @@
+export type { PlanImages } from './batch-targets.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
 export { checkRun } from './config/check-run.js';
@@ -6,6 +7,7 @@ export { resolveConfig } from './config/resolve-config.js';
 export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
+export { describeRun } from './describe-run.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
 export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
 export { type ExecuteResult, executeRun } from './execute-run.js';
@@ -40,16 +42,15 @@ export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config
 export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
 export { differencesInFolder } from './identity/run-folder.js';
 export { identifyRun, type RunIdentity } from './identity/run-identity.js';
-export { loadData } from './load-data.js';
+export { dataKeys, loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
 export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
-export {
-  type FileChecksum,
-  isDiverged,
-  type RunEnvironment,
-  type RunSummary,
-  type SummaryCost,
-  type SummaryObjective,
+export type {
+  FileChecksum,
+  RunEnvironment,
+  RunSummary,
+  SummaryCost,
+  SummaryObjective,
 } from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
 export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';

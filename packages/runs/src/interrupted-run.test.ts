@@ -109,7 +109,7 @@ describe('a run that is interrupted, or meets another', () => {
     truncateSync(inFolder('metrics.jsonl'), 300);
     const { result, problems } = execute();
     expect((await result)?.summary).toMatchObject({ resumptions: 1, steps: 12 });
-    expect(problems.join('\n')).toMatch(/events in between are lost\. It is used all the same/);
+    expect(problems.join('\n')).toMatch(/events in between are lost\. It is used nevertheless/);
     const steps = metrics().flatMap((event) => (event as { step?: number }).step ?? []);
     expect(steps.slice(-6)).toEqual([7, 8, 9, 10, 11, 12]);
   });

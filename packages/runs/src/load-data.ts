@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { checkDataset, type DatasetSplits, prepareSplits } from '@localgrad/data';
+import { checkDataset, type DatasetOptions, type DatasetSplits, prepareSplits } from '@localgrad/data';
 import { dataset as imageDataset } from '@localgrad/image-data';
 import { configError } from './config/config-error.js';
 import { imageFolderOf } from './config/image-folder.js';
@@ -22,6 +22,8 @@ export function loadData(config: RunConfig, names: NameOptions = {}): Promise<Da
     if (dataFolder !== undefined) {
       throw configError('dataFolder', `has no effect on '${dataset}', which is the folder itself; omit it.`);
     }
+    const other = Object.keys(readerOptionsOf(config))[0];
+    if (other !== undefined) throw configError(other, `has no effect on '${dataset}', a folder of images; omit it.`);
     // Images are decoded at their final size.
     const decoded = await imageDataset({ ...images.options, folder: images.folder, ...withValues({ size: resize }) });
     return prepareSplits(decoded, withValues(options));
@@ -34,13 +36,26 @@ function withValues(options: Readonly<Record<string, number | undefined>>): Read
   );
 }
 
+/** The keys of a config that `loadData` reads, for caches of data sets. */
+export const dataKeys = [
+  ...(['dataset', 'dataFolder', 'extra', 'fold', 'resize', 'pad', 'trainImages', 'testImages'] as const),
+] satisfies readonly (keyof RunConfig)[];
+
+/** Options of single data sets, where they are set. */
+function readerOptionsOf({ extra, fold }: RunConfig): Pick<DatasetOptions, 'extra' | 'fold'> {
+  return { ...(extra ? { extra } : {}), ...(fold === undefined ? {} : { fold }) };
+}
+
 async function readImages(config: RunConfig, names: NameOptions): Promise<DatasetSplits> {
   const { dataset, dataFolder } = config;
+  const readerOptions = readerOptionsOf(config);
   const { catalog } = await resolveNames({ dataset }, names);
   try {
-    return await catalog.dataset(dataset, { folder: dataFolder });
+    return await catalog.dataset(dataset, { folder: dataFolder, ...readerOptions });
   } catch (error) {
     if (!LocalgradError.isInstance(error)) throw error;
+    const option = Object.keys(readerOptions).find((key) => key === error.details.option || key === error.details.key);
+    if (option !== undefined) throw configError(option, error.message, { code: error.code, cause: error });
     const isFolder = dataFolder !== undefined || error.details.option === 'folder';
     if (!isFolder || error.code === 'unknown-name') throw error;
     throw keyErrorOf(error, config) ?? configError('dataFolder', error.message, { code: error.code, cause: error });

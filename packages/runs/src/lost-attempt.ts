@@ -27,7 +27,7 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
     }
   } catch (error) {
     // The result exists, even if the folder is read-only.
-    onProblem?.(`What an interrupted attempt left in '${folder}' stays there: ${(error as Error).message}`);
+    onProblem?.(`Files of an interrupted attempt in '${folder}' could not be removed: ${(error as Error).message}`);
   }
 }
 

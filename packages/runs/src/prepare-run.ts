@@ -8,11 +8,13 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { augmentations, createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
+import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { TrainOptions } from '@localgrad/train';
+import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
+import { preparationOf } from './config/augmentation.js';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
@@ -49,38 +51,33 @@ function partitionOf({ modules, partition, stemModule }: NetworkConfig, backbone
 export interface BuiltPlan {
   readonly network: Network;
   readonly compiled: CompiledPlan;
+  /** Contains every name of the config. */
+  readonly catalog: Catalog;
   dispose(): void;
 }
 
-export type PlanConfig = NetworkConfig & Pick<RunConfig, 'method' | 'memory' | 'seed'>;
+export type PlanConfig = NetworkConfig &
+  Pick<RunConfig, 'method' | 'memory' | 'seed'> &
+  Partial<Pick<RunConfig, 'optimizer'>>;
 
 /** @throws LocalgradError */
-export function buildPlan(
-  config: PlanConfig,
-  inputShape: Shape3,
-  classes: number,
-  names: NameOptions = {},
-): Promise<BuiltPlan> {
-  return inTermsOfKeys(config, () => buildPlanOf(config, inputShape, classes, names));
+export function buildPlan(config: PlanConfig, images: PlanImages, names: NameOptions = {}): Promise<BuiltPlan> {
+  return inTermsOfKeys(config, () => buildPlanOf(config, images, names));
 }
 
-async function buildPlanOf(
-  config: PlanConfig,
-  inputShape: Shape3,
-  classes: number,
-  names: NameOptions,
-): Promise<BuiltPlan> {
-  const { method: expression, backbone } = config;
-  const { catalog } = await resolveNames({ method: expression, backbone }, names);
+async function buildPlanOf(config: PlanConfig, images: PlanImages, names: NameOptions): Promise<BuiltPlan> {
+  const { method: expression, backbone, optimizer } = config;
+  const { catalog } = await resolveNames({ method: expression, backbone, optimizer }, names);
   const method = catalog.method(expression);
   const scope = createScope(config.seed);
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };
   try {
-    const network = buildNetwork(config, inputShape, classes, scope, catalog);
-    const compiled = compilePlan(network, method.plan(network), { scope, memory: config.memory });
-    return { network, compiled, dispose };
+    const network = buildNetwork(config, images.imageShape, outputsOf(images), scope, catalog);
+    const options = { scope, memory: config.memory, ...targetsOf(images) };
+    const compiled = compilePlan(network, method.plan(network), options);
+    return { network, compiled, catalog, dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -104,45 +101,52 @@ export async function prepareRun(
   data: DatasetSplits,
   names: NameOptions = {},
 ): Promise<PreparedRun> {
-  const { train, test } = data;
-  const { batch, seed, epochs, logEvery } = config;
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
-  const plan = await buildPlan(config, train.imageShape, train.classes.length, { ...names, catalog });
-  const notices: string[] = [];
-  if (config.initialWeights !== undefined) {
-    try {
+  const plan = await buildPlan(config, data.train, { ...names, catalog });
+  const optimizer = await disposingOnError(plan, () => optimizerOf(config, catalog));
+  const dispose = () => {
+    optimizer.dispose();
+    plan.dispose();
+  };
+  return disposingOnError({ dispose }, async () => {
+    const notices: string[] = [];
+    if (config.initialWeights !== undefined) {
       const { initialWeights } = config;
       const { prefix } = await loadInitialWeights(plan, initialWeights);
       if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
-    } catch (error) {
-      plan.dispose();
-      throw error;
     }
+    const { compiled } = plan;
+    const { seed, epochs, logEvery, accumulate } = config;
+    const { batches, testBatches } = batchesOf(config, data, compiled.reads.includes('images'));
+    return {
+      ...{ compiled, normalization: batches.normalization, notices, dispose },
+      options: {
+        ...{ compiled, optimizer, batches, testBatches, epochs, logEvery, accumulate, seed },
+        learningRate: scheduleOf(config, catalog),
+      },
+    };
+  });
+}
+
+function batchesOf(config: RunConfig, { train, test }: DatasetSplits, withImages: boolean) {
+  const { batch: batchSize, seed } = config;
+  const batches = createBatches(train, { ...preparationOf(config), batchSize, shuffle: true, seed, withImages });
+  const { normalization } = batches;
+  return { batches, testBatches: createBatches(test, { batchSize: Math.min(batchSize, test.size), normalization }) };
+}
+
+/** Runs `create`; disposes `owner` if it fails. */
+async function disposingOnError<Result>(
+  owner: { dispose(): void },
+  create: () => Result | Promise<Result>,
+): Promise<Result> {
+  try {
+    return await create();
+  } catch (error) {
+    owner.dispose();
+    throw error;
   }
-  const batches = createBatches(train, {
-    batchSize: batch,
-    shuffle: true,
-    seed,
-    augmentation: augmentations[config.augment],
-    withImages: plan.compiled.reads.includes('images'),
-  });
-  const testBatches = createBatches(test, {
-    batchSize: Math.min(batch, test.size),
-    normalization: batches.normalization,
-  });
-  const optimizer = optimizerOf(config, catalog);
-  const schedule = scheduleOf(config, catalog);
-  return {
-    compiled: plan.compiled,
-    normalization: batches.normalization,
-    notices,
-    options: { compiled: plan.compiled, optimizer, learningRate: schedule, batches, testBatches, epochs, logEvery },
-    dispose() {
-      optimizer.dispose();
-      plan.dispose();
-    },
-  };
 }
 
 /** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */

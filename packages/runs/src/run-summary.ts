@@ -38,10 +38,9 @@ export interface RunSummary extends TrainingResult {
   readonly formatVersion: 1;
   /**
    * `diverged`: training completed, but the network is not a result, since its test loss or one of its tensors is NaN
-   * or infinite. Such a run is not repeated, and is excluded from means. Absent in summaries of versions that did not write it:
-   * `isDiverged` covers them.
+   * or infinite. Such a run is not repeated, and is excluded from means. Added when a summary of an earlier version is read.
    */
-  readonly status?: 'finished' | 'diverged';
+  readonly status: 'finished' | 'diverged';
   /** Why the run counts as diverged; null otherwise. */
   readonly divergence?: string | null;
   /** Hash of everything that the result depends on; `identity.json` contains the parts. */
@@ -57,19 +56,18 @@ export interface RunSummary extends TrainingResult {
   readonly weights?: FileChecksum;
 }
 
-/** Whether a run diverged. Summaries of earlier versions have no status; in them the test loss of such a run is null. */
-export function isDiverged({ status, epochs }: Partial<Pick<RunSummary, 'status' | 'epochs'>>): boolean {
-  if (status !== undefined) return status === 'diverged';
-  const loss: unknown = epochs?.at(-1)?.testLoss;
-  return loss === null;
-}
-
 /** Versions and hardware of a run: `environment.json` in its folder. */
 export interface RunEnvironment {
   readonly localgrad: string;
   readonly commit: string | null;
   readonly date: string;
   readonly [key: string]: unknown;
+}
+
+/** Summaries of earlier versions have no status; in them the test loss of a diverged run is null, JSON's form of NaN. */
+function impliedStatus({ epochs }: { readonly epochs: readonly object[] }): RunSummary['status'] {
+  const last: Readonly<{ testLoss?: unknown }> = epochs.at(-1) ?? {};
+  return last.testLoss === null ? 'diverged' : 'finished';
 }
 
 const accuracy = z.number().min(0).max(1).nullable();
@@ -81,6 +79,7 @@ export const summaryFormat = {
   schema: z
     .looseObject({
       formatVersion: z.literal(1),
+      status: z.enum(['finished', 'diverged']).optional(),
       runId: z.string().min(1),
       config: z.record(z.string(), z.unknown()),
       backend: z.string(),
@@ -105,7 +104,9 @@ export const summaryFormat = {
       resumptions: z.int().min(0),
       epochs: z.array(z.looseObject({ epoch: z.int().min(1), seconds: amount })),
     })
-    .transform((summary) => summary as unknown as RunSummary),
+    .transform(
+      (summary) => ({ ...summary, status: summary.status ?? impliedStatus(summary) }) as unknown as RunSummary,
+    ),
 } satisfies StateFormat<z.ZodType<RunSummary>>;
 
 export const environmentFormat = {

@@ -42,7 +42,7 @@ async function track(startsOver: boolean) {
   const config = runConfigSchema.parse({});
   const onProblem = (message: string) => problems.push(message);
   const owned = await OwnedFolder.open(folder, { kind: 'run' });
-  const run = { folder: owned, runId: 'abc', config, epochsDone: 0, startsOver, onProblem };
+  const run = { folder: owned, runId: 'abc', config, epochsDone: 0, startsOver, onProblem, assertHeld: () => {} };
   const trackers = await openTrackers({ mlflow: url }, run);
   for (const observer of trackers.observers) {
     observer.observe({ type: 'step-end', step: 1, steps: 1, epoch: 1, learningRate: 1, losses: { final: 1 } });

@@ -1,8 +1,9 @@
 import { LocalgradError } from '@localgrad/core';
-import { csvWriter, type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
+import { type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
 import type { Observer } from '@localgrad/train';
 import { z } from 'zod';
 import type { RunConfig } from './config/run-config.js';
+import { EpochsFile } from './folder/epochs-file.js';
 import { removeFile, writeWhole } from './folder/files.js';
 import type { OwnedFolder } from './folder/owned-folder.js';
 import { runFiles } from './folder/run-folder.js';
@@ -25,6 +26,8 @@ export interface TrackerOptions {
 
 export interface Trackers {
   readonly observers: readonly Observer[];
+  /** Returns when all rows have reached the disk: before a checkpoint or a summary relies on them. */
+  sync(): void;
   /** Sends queued data. */
   close(): Promise<void>;
 }
@@ -37,6 +40,8 @@ export interface TrackedRun {
   readonly epochsDone: number;
   /** Whether earlier results of the run are discarded: MLflow then gets a new run. */
   readonly startsOver: boolean;
+  /** Throws if another attempt has taken the run over. Called before a file becomes visible. */
+  readonly assertHeld: () => void;
   readonly onProblem: (message: string) => void;
 }
 
@@ -53,11 +58,18 @@ export async function openTrackers(options: TrackerOptions, run: TrackedRun): Pr
   ]);
   const observers: Observer[] = [];
   if (tensorboard === true) observers.push(tensorboardWriter({ folder: folder.file(runFiles.tensorboard) }));
-  if (csv === true) observers.push(csvWriter(folder.file(runFiles.epochs), { keepRows: epochsDone }));
   const mlflow = server === undefined ? undefined : await openMlflow(server, options, run);
+  const table =
+    csv === true ? await EpochsFile.open(folder.file(runFiles.epochs), epochsDone, run.assertHeld) : undefined;
+  if (table !== undefined) observers.push(table.observer());
+  if (mlflow !== undefined) observers.push(mlflow);
   return {
-    observers: mlflow === undefined ? observers : [...observers, mlflow],
-    close: async () => mlflow?.close(),
+    observers,
+    sync: () => table?.sync(),
+    close: async () => {
+      table?.close();
+      await mlflow?.close();
+    },
   };
 }
 

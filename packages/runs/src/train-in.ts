@@ -73,6 +73,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     config,
     epochsDone: last?.progress.records.length ?? 0,
     startsOver: options.resume === 'never',
+    assertHeld: () => claim.assertHeldNow(),
     onProblem: onProblem ?? (() => {}),
   }).catch((error: unknown) => {
     metrics.close();
@@ -93,6 +94,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
         clock.around(async () => {
           await claim.assertHeld();
           metrics.sync();
+          trackers.sync();
           await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, ...arithmetic });
           await claim.noteCheckpoint(checkpoint.progress.step);
         }),
@@ -101,6 +103,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     .then((trained) => {
       // Everything that the summary describes must reach the disk first.
       metrics.sync();
+      trackers.sync();
       return trained;
     })
     .finally(() => {
@@ -148,13 +151,13 @@ async function probe(
     return await probeModules({ network: compiled.network, batches: options.batches, testBatches });
   } catch (error) {
     if (!LocalgradError.isInstance(error)) throw error;
-    onProblem?.(`The modules could not be probed, the summary says null: ${error.message}`);
+    onProblem?.(`The modules could not be probed, so 'probes' is null in the summary: ${error.message}`);
     return null;
   }
 }
 
-function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['cost'] {
-  const { totals } = describePlan(compiled, batch);
+function costOf({ compiled, options }: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+  const { totals } = describePlan(compiled, batch, { optimizer: options.optimizer, accumulate });
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
   const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);

@@ -2,6 +2,7 @@ import { get, type Head, LocalgradError, type Network } from '@localgrad/core';
 import { forwardNetwork } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
+import { checkedBatches } from './label-check.js';
 import { nextTurn } from './run-setup.js';
 
 export interface EvaluationResult {
@@ -38,7 +39,8 @@ export async function evaluateNetwork(
   let totals: tf.Tensor | undefined;
   let samples = 0;
   try {
-    for await (const batch of batches.epoch(0)) {
+    const readsLabels = (head.reads ?? ['labels']).includes('labels');
+    for await (const batch of readsLabels ? checkedBatches(batches, network.classes, 0) : batches.epoch(0)) {
       const [size] = batch.images.shape;
       const metrics = measureBatch(network, head, batch);
       batch.dispose();

@@ -48,6 +48,35 @@ function setUp(method: LocalLearningMethod, modules: number, seed = 7) {
   return { compiled, optimizer, dispose };
 }
 
+/** Batches whose first one has a label beyond the two classes. */
+function withLabel(source: BatchSource, label: number): BatchSource {
+  return {
+    ...source,
+    *epoch(epoch, fromSample) {
+      for (const batch of source.epoch(epoch, fromSample) as Iterable<OwnedBatch>) {
+        const labels = tf.fill([8], label, 'int32') as tf.Tensor1D;
+        tf.dispose(Object.values(batch.targets).filter((target) => target !== undefined));
+        yield { images: batch.images, targets: { labels }, dispose: () => tf.dispose([batch.images, labels]) };
+      }
+    },
+  };
+}
+
+describe('labels of a batch source', () => {
+  it.each(['batches', 'testBatches'] as const)('are checked against the classes: %s', async (part) => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const before = tf.memory().numTensors;
+    const sources = { batches: toyBatches(16, 8), testBatches: toyBatches(16, 8, 2) };
+    const options = { compiled, optimizer, learningRate: 0.05, epochs: 1, ...sources };
+    const wrong = { ...options, [part]: withLabel(sources[part], 2) };
+    await expect(train(wrong)).rejects.toThrow(
+      'The label of sample 0 of the batch is 2, but the network has 2 classes: labels are 0 to 1.',
+    );
+    if (part === 'batches') expect(tf.memory().numTensors).toBe(before);
+    dispose();
+  });
+});
+
 describe('train', () => {
   it('emits frozen events in order', async () => {
     const { compiled, optimizer, dispose } = setUp(dgl(), 2);

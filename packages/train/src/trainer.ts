@@ -12,6 +12,7 @@ import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
+import { checkedBatches } from './label-check.js';
 import type { LossLog } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
 import { checkOptions, nextTurn, runStart } from './run-setup.js';
@@ -127,13 +128,23 @@ class Training {
     const state = this.#state;
     const { number: epoch, batchesDone } = state.epoch;
     if (batchesDone === 0) this.#emit({ type: 'epoch-start', epoch, epochs });
-    for await (const batch of batches.epoch(epoch - 1, batchesDone * batches.batchSize)) await this.#runBatch(batch);
+    const fromSample = batchesDone * batches.batchSize;
+    for await (const batch of this.#batches(epoch - 1, fromSample)) await this.#runBatch(batch);
     const isEvaluated = epoch % evaluateEvery === 0 || epoch === epochs;
     const evaluation = isEvaluated ? await this.#evaluate(epoch) : undefined;
     const record = this.#record(evaluation);
     state.endEpoch(record);
     this.#emit({ type: 'epoch-end', epochs, ...record });
     if (epoch === epochs || isDue(epoch, checkpoints?.everyEpochs ?? 1) || this.#isSaveDue()) await this.#save();
+  }
+
+  /** Labels are checked if a loss reads them: otherwise they may have another meaning. */
+  #batches(epoch: number, fromSample: number): AsyncIterable<OwnedBatch> | Iterable<OwnedBatch> {
+    const { compiled, batches } = this.#options;
+    const readsLabels = compiled.reads.includes('labels');
+    return readsLabels
+      ? checkedBatches(batches, compiled.network.classes, epoch, fromSample)
+      : batches.epoch(epoch, fromSample);
   }
 
   async #runBatch(batch: OwnedBatch): Promise<void> {

@@ -17,7 +17,7 @@ export function renderDoctor({ environment, backends, selected }: DoctorReport):
   }
   lines.push(
     '',
-    selected === null ? 'No backend is available.' : `Commands use '${selected}' unless --backend says otherwise.`,
+    selected === null ? 'No backend is available.' : `Commands use '${selected}' unless --backend selects another.`,
   );
   return lines.join('\n');
 }
@@ -25,7 +25,9 @@ export function renderDoctor({ environment, backends, selected }: DoctorReport):
 export function registerDoctor(program: Command, present: Presenter): void {
   program
     .command('doctor')
-    .summary('show which backends work here, and how to get the others')
-    .description('Looks at this machine: which TensorFlow.js backends work, which one is taken, what is missing.')
+    .summary('list the available backends, and how to install the others')
+    .description(
+      'Lists the available TensorFlow.js backends, the one that commands use, and how to install the missing ones.',
+    )
     .action(() => present(diagnose, renderDoctor));
 }

@@ -52,8 +52,19 @@ export function registerExplain(program: Command, present: Presenter): void {
     .argument('[file]', 'YAML file of a run, as for train')
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', '10')
-    .option('--svg <file>', 'also write a drawing');
-  addConfigFlags(command, ['method', 'backbone', 'width', 'modules', 'partition', 'stemModule', 'memory', 'batch'])
+    .option('--svg <file>', 'also write a figure');
+  addConfigFlags(command, [
+    'method',
+    'backbone',
+    'width',
+    'modules',
+    'partition',
+    'stemModule',
+    'memory',
+    'batch',
+    'accumulate',
+    'optimizer',
+  ])
     .addHelpText(
       'after',
       '\nExamples:\n' +

@@ -37,7 +37,7 @@ export async function report(path: string, output: string | undefined, terminal:
   };
 }
 
-/** One drawing per method, of its first condition. */
+/** One figure per method, of its first condition. */
 async function planFigures(study: Study, terminal: Terminal): Promise<PlanFigure[]> {
   const configs = new Map<string, RunConfig>();
   for (const { config } of study.conditions) {
@@ -53,13 +53,13 @@ async function planFigures(study: Study, terminal: Terminal): Promise<PlanFigure
       figures.push({ title: `${config.method}, K = ${explanation.modules.length}`, svg: explanationSvg(explanation) });
     } catch (error) {
       if (!LocalgradError.isInstance(error)) throw error;
-      terminal.stderr.write(`localgrad: cannot draw the plan of ${config.method}: ${error.message}\n`);
+      terminal.stderr.write(`localgrad: cannot plot the plan of ${config.method}: ${error.message}\n`);
     }
   }
   return figures;
 }
 
-/** One loss that trains the whole network: there is nothing to draw. */
+/** Whether a single loss trains the whole network, so that a figure would show nothing. */
 function isEndToEnd({ objectives, modules }: Explanation): boolean {
   return objectives.length === 1 && objectives[0]?.span[0] === 0 && objectives[0].span[1] === modules.length - 1;
 }

@@ -28,7 +28,7 @@ export interface TrainReport extends RunSummary {
 /**
  * Trains one run in a folder of its own, or resumes it.
  *
- * @throws LocalgradError `misuse` where another process is working on the same run
+ * @throws LocalgradError `misuse` if another process is working on the same run
  */
 export async function trainRun(
   config: RunConfig,
@@ -57,6 +57,7 @@ export async function trainRun(
 export function renderTrain({
   testAccuracy,
   bestTestAccuracy,
+  testMetrics,
   peakBytes,
   seconds,
   totalSeconds,
@@ -69,7 +70,9 @@ export function renderTrain({
     ...(divergence === null || divergence === undefined
       ? []
       : [`DIVERGED        ${divergence}: the accuracy below is not a result`]),
-    `test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`,
+    ...(testAccuracy === null
+      ? Object.entries(testMetrics ?? {}).map(([name, value]) => `${`test ${name}`.padEnd(16)}${value.toPrecision(4)}`)
+      : [`test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`]),
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
     `run folder      ${folder}${wasFinished ? ' (finished before; --resume never runs it again)' : ''}`,

@@ -18,19 +18,21 @@ export function renderExport(report: ExportReport): string {
 }
 
 export function registerWeights(program: Command, present: Presenter): void {
-  const weights = program.command('weights').summary("take a trained network's weights elsewhere, or from there");
+  const weights = program
+    .command('weights')
+    .summary('export the weights of a trained network, or convert those of another');
   weights
     .command('export')
     .summary('write weights for PyTorch, for localgrad, or as a model of TensorFlow.js layers')
     .description(
-      "Writes the backbone of a run, or of a safetensors file (ours, or a CIFAR ResNet's state dict from PyTorch), in another format. pytorch: a state dict with PyTorch's names and layouts. localgrad: our own, which tells the network, too. tfjs-layers: model.json and weights.bin, for tf.loadLayersModel.",
+      "Writes the backbone of a run or of a safetensors file (from localgrad, or the PyTorch state dict of a CIFAR ResNet) in another format. pytorch: a state dict with PyTorch's names and layouts. localgrad: our own, which also describes the network. tfjs-layers: model.json and weights.bin, for tf.loadLayersModel.",
     )
     .argument('<source>', 'run folder, or .safetensors file')
-    .addOption(new Option('--format <name>', 'what to write').choices([...weightsFormats]).makeOptionMandatory())
+    .addOption(new Option('--format <name>', 'format to write').choices([...weightsFormats]).makeOptionMandatory())
     .requiredOption('--output <path>', 'file to write; for tfjs-layers a folder')
     .option(
       '--image-size <height x width>',
-      'of images, for state dicts, which do not tell (default: 32x32)',
+      'image size, for state dicts, which do not contain it (default: 32x32)',
       imageSize,
     )
     .addHelpText(
@@ -46,7 +48,8 @@ export function registerWeights(program: Command, present: Presenter): void {
 
 function imageSize(text: string): readonly [number, number] {
   const [height, width, ...rest] = text.split(/[x×]/).map(Number);
-  const isCount = (value: number | undefined): value is number => Number.isInteger(value) && (value as number) >= 1;
+  const isCount = (value: number | undefined): value is number =>
+    value !== undefined && Number.isInteger(value) && value >= 1;
   if (!isCount(height) || !isCount(width) || rest.length > 0) {
     throw new InvalidArgumentError('Allowed: height x width, e.g. 32x32.');
   }

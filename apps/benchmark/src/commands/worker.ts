@@ -38,7 +38,7 @@ function reporterFor(terminal: Terminal): (message: WorkerMessage) => void {
 
 function taskIndex(text: string, before: readonly number[] = []): number[] {
   const parts = text.split(',');
-  // `Number('')` would be task 0: what a script passes whose variable is empty.
+  // `Number('')` is 0, so an unset variable in a script would select task 0.
   if (!parts.every((part) => /^\d+$/.test(part))) {
     throw new InvalidArgumentError(`Allowed: whole numbers from 0, separated by commas; found '${text}'.`);
   }
@@ -48,19 +48,19 @@ function taskIndex(text: string, before: readonly number[] = []): number[] {
 export function registerWorker(program: Command, terminal: Terminal, present: Presenter): void {
   program
     .command('worker')
-    .summary('work on the runs of a sweep, beside other workers')
+    .summary('work on the runs of a sweep, alongside other workers')
     .description(
       'Works on a sweep until nothing is left. Any number of workers may do so, on all machines that share the folder:\n' +
-        'each claims a run, resumes it from its last checkpoint, and takes over what others have lost. The exit code is 1\n' +
-        'where a run is not finished in the end.',
+        'each claims a run, resumes it from its last checkpoint, and takes over runs that others have lost. Exit code 1:\n' +
+        'a run is not finished.',
     )
     .argument(
       '<sweep>',
       "folder of the sweep, as written by 'localgrad sweep run' or 'localgrad sweep prepare', or the experiment file",
     )
     .option('--task <index...>', 'only these runs, by index in tasks.jsonl (0,3,5)', taskIndex)
-    .option('--threads <number>', 'threads of runs whose config says auto', wholeNumber)
-    .option('--no-wait', 'end when only runs of other workers are left')
+    .option('--threads <number>', 'number of threads for runs with threads: auto', wholeNumber)
+    .option('--no-wait', 'exit when only runs of other workers are left')
     .action((path: string, flags: WorkerFlags) =>
       present(
         () => work(path, flags, terminal),

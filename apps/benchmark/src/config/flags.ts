@@ -18,16 +18,18 @@ export function flagOf(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-const booleans: readonly Key[] = ['nesterov', 'relaxedSimd', 'probe'];
+const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',
+  'fold',
   'resize',
   'pad',
   'trainImages',
   'testImages',
   'epochs',
   'batch',
+  'accumulate',
   'learningRate',
   'momentum',
   'weightDecay',
@@ -45,7 +47,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
     if (booleans.includes(key)) {
       const isOn = fallback === true;
       command.addOption(
-        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description),
+        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `disable ${field.description}` : field.description),
       );
     } else {
       command.addOption(
@@ -79,7 +81,7 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
 }
 
 /**
- * Runs a command's work; an error about a key of the config then names the flag that was typed, or the place in the file.
+ * Runs a command's work; errors about a key of the config name the flag that was typed, or the place in the file.
  */
 export async function withFlagNames<Result>(
   work: () => Promise<Result>,
@@ -110,7 +112,7 @@ function parserOf(key: Key): (text: string) => unknown {
   return (text) => text;
 }
 
-/** The text itself where it is no number: the schema's message then shows it. */
+/** A number, or the text itself, which the schema's message then shows. */
 function asNumber(text: string): unknown {
   const value = Number(text);
   return text.trim() !== '' && Number.isFinite(value) ? value : text;

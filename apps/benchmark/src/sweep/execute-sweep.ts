@@ -7,7 +7,7 @@ export interface ExecuteOptions extends Omit<SweepExecution, 'signal' | 'onEvent
   readonly file?: string;
 }
 
-/** Runs what is not finished in a sweep, with its progress on the terminal. */
+/** Runs the unfinished runs of a sweep, and shows progress on the terminal. */
 export async function executeSweep(sweep: Sweep, options: ExecuteOptions, terminal: Terminal): Promise<SweepResult> {
   const progress = new SweepProgress(terminal.stderr, await readSweepStatus(sweep));
   try {

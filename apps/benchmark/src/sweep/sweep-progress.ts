@@ -1,9 +1,10 @@
+import { printable } from '@localgrad/core';
 import { describeMessage, type SweepStatus, type WorkerMessage } from '@localgrad/experiments';
 import { formatSeconds } from '@localgrad/train';
 import { createLogUpdate } from 'log-update';
 import type { TextStream } from '../terminal.js';
 
-/** What workers do, as it happens: on a terminal one line each that changes, elsewhere one line for each run. */
+/** Progress of a sweep: on a terminal one updated line per worker, elsewhere one line per run. */
 export class SweepProgress {
   readonly #stream: TextStream;
   readonly #live: ReturnType<typeof createLogUpdate> | undefined;
@@ -23,7 +24,7 @@ export class SweepProgress {
 
   show(worker: number, message: WorkerMessage): void {
     if (message.type === 'task-start') {
-      this.#workers.set(worker, { name: message.name, step: 0, steps: 0, since: performance.now() });
+      this.#workers.set(worker, { name: printable(message.name), step: 0, steps: 0, since: performance.now() });
     } else if (message.type === 'progress') {
       const own = this.#workers.get(worker);
       if (own !== undefined) Object.assign(own, { step: message.step, steps: message.steps });

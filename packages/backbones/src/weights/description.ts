@@ -1,4 +1,4 @@
-import type { Backbone } from '@localgrad/core';
+import type { Backbone, BackboneFactory } from '@localgrad/core';
 import { type JsonObject, LocalgradError, type ParameterScope, type Shape3, shortened, shown } from '@localgrad/core';
 import type { TensorFile } from '@localgrad/nn/serialization';
 import { backboneFactory } from '../registry.js';
@@ -80,8 +80,14 @@ function isNormalization(value: Partial<InputNormalization> | null): boolean {
 }
 
 /** Builds the described backbone with newly initialized weights in `scope`. @throws LocalgradError */
-export function buildDescribed(description: WeightsDescription, scope: ParameterScope): Backbone {
-  const { backbone, inputShape, classes } = description;
-  const { backbone: name, ...options } = backbone;
-  return backboneFactory(name as string, options).build({ inputShape, classes, scope });
+export function buildDescribed(
+  { backbone, inputShape, classes }: WeightsDescription,
+  scope: ParameterScope,
+  factoryOf: (config: JsonObject) => BackboneFactory = ownFactory,
+): Backbone {
+  return factoryOf(backbone).build({ inputShape, classes, scope });
+}
+
+function ownFactory({ backbone: name, ...options }: JsonObject): BackboneFactory {
+  return backboneFactory(String(name), options);
 }

@@ -1,4 +1,4 @@
-import type { Backbone, ParameterScope } from '@localgrad/core';
+import type { Backbone, BackboneFactory, JsonObject, ParameterScope } from '@localgrad/core';
 import { readSafetensors } from '@localgrad/nn/serialization';
 import { boundedScope } from './bounded-scope.js';
 import { buildDescribed, readDescription } from './description.js';
@@ -16,11 +16,17 @@ export interface ReadBackbone extends LoadedWeights {
  *
  * @param imageSize height and width of the images, for files without a description; default 32 × 32, or 224 × 224 for
  *   ImageNet's ResNets
+ * @param factoryOf returns the factory of a description's backbone; default: those of this package
  * @throws LocalgradError `invalid-data`, `shape-mismatch`
  */
 export function readBackbone(
   bytes: Uint8Array,
-  options: { readonly scope: ParameterScope; readonly where?: string; readonly imageSize?: readonly [number, number] },
+  options: {
+    readonly scope: ParameterScope;
+    readonly where?: string;
+    readonly imageSize?: readonly [number, number];
+    readonly factoryOf?: (config: JsonObject) => BackboneFactory;
+  },
 ): ReadBackbone {
   const { scope, where = 'safetensors data', imageSize } = options;
   const file = readSafetensors(bytes, where);
@@ -29,6 +35,6 @@ export function readBackbone(
   const backbone =
     description === undefined
       ? inferResNet(file.tensors, { imageSize, scope: bounded, where })
-      : buildDescribed(description, bounded);
+      : buildDescribed(description, bounded, options.factoryOf);
   return { backbone, ...loadWeights(backbone, bytes, where) };
 }

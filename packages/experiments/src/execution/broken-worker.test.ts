@@ -60,7 +60,7 @@ describe('a worker', () => {
     expect(error).toMatchObject({
       code: 'backend-unavailable',
       message: expect.stringMatching(
-        /^This worker stops: its last 3 runs failed for reasons that are not theirs, and were given back\. The last one: Backend 'tensorflow-gpu'.* Its check found: Backend 'tensorflow-gpu'/,
+        /^This worker stops: its last 3 runs failed for external reasons, and were returned to the sweep\. The last error: Backend 'tensorflow-gpu'.* Its check found: Backend 'tensorflow-gpu'/,
       ),
     });
     expect(messages.filter(({ type }) => type === 'task-end')).toMatchObject([
@@ -91,7 +91,7 @@ describe('a worker', () => {
     });
     const { error } = await work(sweep);
     expect(error).toMatchObject({
-      message: expect.stringMatching(/The last one: Cannot write '.*': the disk is full/),
+      message: expect.stringMatching(/The last error: Cannot write '.*': the disk is full/),
     });
     vi.restoreAllMocks();
     const states = await Promise.all(sweep.tasks.map((task) => readRunState(runFolderOf(sweep, task), { retries: 0 })));
@@ -128,7 +128,7 @@ describe('a worker', () => {
     expect(error).toBeUndefined();
     expect(messages).toContainEqual({
       type: 'problem',
-      message: expect.stringMatching(/^the failure could not be noted: Cannot write /),
+      message: expect.stringMatching(/^the failure could not be recorded: Cannot write /),
     });
   });
 

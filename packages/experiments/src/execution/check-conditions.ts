@@ -83,7 +83,7 @@ async function checkFinished(sweep: Sweep, tasks: SweepStatus['tasks'], data: Da
   );
 }
 
-/** Undefined where the inputs of a finished run are no longer available: then there is nothing to compare with. */
+/** Undefined if the inputs of a finished run are no longer available, so that nothing can be compared. */
 async function currentIdentity(config: RunConfig, data: DataCache): Promise<RunIdentity | undefined> {
   try {
     return await identifyRun(config, await data.of(config));

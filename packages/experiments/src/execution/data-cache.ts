@@ -1,20 +1,19 @@
 import type { DatasetSplits } from '@localgrad/data';
 import type { RunConfig } from '@localgrad/runs';
-import { canonicalJson, loadData } from '@localgrad/runs';
+import { canonicalJson, dataKeys, loadData } from '@localgrad/runs';
 
-/** Data that configs name; conditions of an experiment mostly share it. What could not be loaded is tried again. */
+/** Loaded data sets of configs; most conditions of an experiment share one. A failed load is tried again. */
 export class DataCache {
   readonly #loaded = new Map<string, DatasetSplits>();
   readonly #most: number;
 
-  /** @param most how many data sets are held; one more makes room by letting all go */
+  /** @param most number of data sets to keep in memory; loading another one releases all of them */
   constructor(most = Number.POSITIVE_INFINITY) {
     this.#most = most;
   }
 
   async of(config: RunConfig): Promise<DatasetSplits> {
-    const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-    const key = canonicalJson({ dataset, dataFolder, resize, pad, trainImages, testImages });
+    const key = canonicalJson(Object.fromEntries(dataKeys.map((name) => [name, config[name]])));
     const before = this.#loaded.get(key);
     if (before !== undefined) return before;
     const splits = await loadData(config);

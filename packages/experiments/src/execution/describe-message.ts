@@ -1,8 +1,13 @@
+import { printable } from '@localgrad/core';
 import { formatSeconds } from '@localgrad/train';
 import type { WorkerMessage } from './task-runner.js';
 
-/** One line for a worker's message. */
+/** One line for a worker's message. Names and errors may contain control characters, which are escaped. */
 export function describeMessage(message: Exclude<WorkerMessage, { type: 'progress' }>): string {
+  return printable(lineOf(message));
+}
+
+function lineOf(message: Exclude<WorkerMessage, { type: 'progress' }>): string {
   switch (message.type) {
     case 'task-start':
       return `started   ${message.name}`;

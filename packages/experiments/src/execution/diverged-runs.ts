@@ -1,4 +1,4 @@
-import { isDiverged, readSummary } from '@localgrad/runs';
+import { readSummary } from '@localgrad/runs';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import type { SweepStatus } from '../sweep/sweep-status.js';
 
@@ -18,7 +18,7 @@ export async function divergedRuns(sweep: Sweep, { tasks }: SweepStatus): Promis
     if (status !== 'finished') continue;
     const folder = runFolderOf(sweep, task);
     const summary = await readSummary(folder);
-    if (summary === undefined || !isDiverged(summary)) continue;
+    if (summary?.status !== 'diverged') continue;
     found.push({ index: task.index, name: task.name, folder, message: summary.divergence ?? 'the test loss is NaN' });
   }
   return found;

@@ -9,18 +9,27 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'localgrad-interruption-'));
-  const source = readFileSync(join(import.meta.dirname, 'interruption.ts'), 'utf8');
+  writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
-  writeFileSync(join(folder, 'interruption.mjs'), ts.transpileModule(source, { compilerOptions }).outputText);
+  for (const name of ['interruption', 'signal-thread']) {
+    const source = readFileSync(join(import.meta.dirname, `${name}.ts`), 'utf8');
+    writeFileSync(join(folder, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
+  }
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A program that says when it is ready, with two seconds to end. */
-async function start(body: string): Promise<{ child: ChildProcess; ended: Promise<unknown[]>; said: () => string }> {
+interface Program {
+  readonly child: ChildProcess;
+  readonly ended: Promise<unknown[]>;
+  readonly said: () => string;
+}
+
+/** A program that says when it is ready, with two seconds to end. @param blockedSeconds while its thread is blocked */
+async function start(body: string, blockedSeconds = 60): Promise<Program> {
   const file = join(folder, `program-${Math.random()}.mjs`);
   writeFileSync(
     file,
-    `import { interruption } from './interruption.mjs';\nconst signal = interruption(2);\n${body}\nconsole.log('ready');\n`,
+    `import { interruption } from './interruption.js';\nconst signal = interruption({ seconds: 2, blockedSeconds: ${blockedSeconds} });\n${body}\nsetTimeout(() => console.log('ready'), 1000);\n`,
   );
   const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
@@ -76,4 +85,42 @@ signal.addEventListener('abort', () => {
     child.kill('SIGINT');
     expect(await ended).toEqual([null, 'SIGINT']);
   }, 30_000);
+
+  describe('while the main thread is blocked', () => {
+    /** Blocks as an operation does that waits for a dead thread. */
+    const block = (milliseconds: number) =>
+      `const flag = new Int32Array(new SharedArrayBuffer(4));
+setTimeout(() => Atomics.wait(flag, 0, 0, ${milliseconds}), 1200);
+signal.addEventListener('abort', () => setTimeout(() => process.exit(3), 100));
+${forever}`;
+    const afterBlocking = () => new Promise((resolve) => setTimeout(resolve, 800));
+
+    it('ends the program after the grace period of one signal', async () => {
+      const { child, ended, said } = await start(block(60_000), 4);
+      await afterBlocking();
+      child.kill('SIGINT');
+      expect(await ended).toEqual([null, 'SIGKILL']);
+      expect(said()).toBe(
+        'localgrad: stopping after the current step; a second signal stops at once, without saving it.\n' +
+          'localgrad: the current step did not end within 4 s of the signal; work since the last checkpoint is lost.\n',
+      );
+    }, 30_000);
+
+    it('ends the program at a second signal', async () => {
+      const { child, ended } = await start(block(60_000));
+      await afterBlocking();
+      child.kill('SIGTERM');
+      await afterBlocking();
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([null, 'SIGKILL']);
+    }, 30_000);
+
+    it('lets a step end that ends in time', async () => {
+      const { child, ended, said } = await start(block(2500), 10);
+      await afterBlocking();
+      child.kill('SIGINT');
+      expect(await ended).toEqual([3, null]);
+      expect(said()).toBe('');
+    }, 30_000);
+  });
 });

@@ -20,7 +20,7 @@ export function leftRuns(sweep: Sweep, { tasks }: SweepStatus): LeftRun[] {
   });
 }
 
-/** As many lines as one likes to read. */
+/** One line per run, and the number of runs beyond `most`. */
 export function renderLeft(runs: readonly LeftRun[], most = 10): string[] {
   const lines = runs.slice(0, most).map(({ name, folder, status, message }) => {
     return `${status.padEnd(9)} ${name}${message === undefined ? '' : `: ${message}`} (${folder})`;

@@ -16,11 +16,11 @@ export interface LocalOptions {
   readonly program?: string;
 }
 
-/** Processes that end without a trace in the sweep's files, one after the other: nothing will come of trying again. */
+/** Number of processes in a row that may exit without a trace in the sweep's files before no more are started. */
 const maximumIdleEnds = 3;
 
 /**
- * Runs a sweep in processes of this machine, and starts those again that are killed, until nothing is left to do.
+ * Runs a sweep in processes on this machine until nothing is left; replaces processes that are killed.
  *
  * @throws the signal's reason, when all workers have saved and ended
  */
@@ -55,23 +55,23 @@ async function keepWorking(worker: number, options: LocalOptions, children: Set<
 
 const isStopped = ({ signal }: LocalOptions) => signal?.aborted === true;
 
-/** Held against the run, so that one that kills every worker is given up, and the workers with it. */
+/** Counts against the run, so that a run that kills every worker is abandoned. */
 async function noteLost(index: number, { pid, reason }: WorkerEnd, sweep: Sweep): Promise<boolean> {
   const task = sweep.tasks.find((candidate) => candidate.index === index);
   if (task === undefined || pid === undefined) return false;
   try {
     return await noteLoss(runFolderOf(sweep, task), pid, `its worker ended (${reason})`);
   } catch {
-    // On a full disk. Then it counts as an end without a trace.
+    // E.g. on a full disk. It then counts as an exit without a trace.
     return false;
   }
 }
 
 interface WorkerEnd {
-  /** It said so itself: its exit code tells how its runs went. */
+  /** The worker reported that nothing is left; its exit code describes the outcome of its runs. */
   readonly isDone: boolean;
   readonly hasWorked: boolean;
-  /** Index of the run that it was at. */
+  /** Index of the run that it was working on. */
   readonly lost: number | undefined;
   readonly pid: number | undefined;
   readonly reason: string;
@@ -100,7 +100,7 @@ function runWorker(
       if (message.type === 'task-start') lost = message.index;
       if (message.type === 'task-end') {
         lost = undefined;
-        // A worker that only gives runs back is not started again forever.
+        // A worker that only returns runs must not be restarted forever.
         hasWorked ||= message.outcome !== 'returned';
       }
       onMessage(worker, message);
@@ -111,7 +111,7 @@ function runWorker(
       resolve({ isDone, hasWorked, lost, pid: child.pid, reason });
     };
     child.once('error', (error) => end(error.message));
-    // Later than `exit`: what it said last has arrived.
+    // Later than `exit`: its last messages have arrived.
     child.once('close', (code, killedBy) => {
       const text = complaint.shown;
       end(killedBy ?? `exit code ${code}${text === '' ? '' : `: ${text}`}`);
@@ -119,7 +119,7 @@ function runWorker(
   });
 }
 
-/** What a worker wrote to stderr: the program's own words, or where it has none the last line. */
+/** What a worker wrote to stderr: the program's own message, or the last line if there is none. */
 class Complaint {
   #head = '';
   #tail = '';

@@ -1,6 +1,6 @@
 /**
- * Watches an output stream of the process, so that a reader that goes away (`| head`), a full disk or a closed terminal ends
- * no run: without a listener each would be an uncaught error.
+ * Watches an output stream of the process, so that a reader that exits (`| head`), a full disk or a closed terminal does not
+ * end a run: without a listener, each is an uncaught error.
  */
 export class OutputWatch {
   readonly #stream: NodeJS.WriteStream;
@@ -13,7 +13,7 @@ export class OutputWatch {
     });
   }
 
-  /** Why output was lost; undefined where all was written, and where its reader ended on purpose. */
+  /** Why output was lost; undefined if all of it was written, or if its reader ended on purpose. */
   get lost(): Error | undefined {
     return this.#failure?.code === 'EPIPE' ? undefined : this.#failure;
   }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
+import { at } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
-import { describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import {
   buildPlan,
   configIdOf,
+  describeRun,
   lookForSummary,
   prepareRun,
   type RunConfig,
@@ -24,11 +25,11 @@ import { type ExperimentSource, experimentOf, type SweepPlace } from './prepare-
 export interface PlannedRow {
   readonly name: string;
   readonly runs: number;
-  /** Runs that are finished already. */
+  /** Number of finished runs. */
   readonly finished: number;
   readonly unitsOfWork: number;
   readonly predictedPeakBytes: number;
-  /** Of training steps of one run; null where nothing was measured. */
+  /** Predicted seconds of one run's training steps; null if nothing was measured. */
   readonly predictedSeconds: number | null;
 }
 
@@ -37,14 +38,14 @@ export interface SweepPlan {
   readonly runs: number;
   readonly finished: number;
   readonly rows: readonly PlannedRow[];
-  /** Of training steps, of all runs that are not finished, one after the other. */
+  /** Predicted seconds of the training steps of all unfinished runs, one after the other. */
   readonly predictedSeconds: number | null;
-  /** What the time was predicted from. */
+  /** Basis of the predicted time. */
   readonly basis: string;
 }
 
 export interface PlanOptions {
-  /** Time some steps to predict the time where no run has finished yet. Default true. */
+  /** Measure a few steps to predict the time if no run has finished yet. Default true. */
   readonly measure?: boolean | undefined;
   /** Threads of runs whose config says `auto`. */
   readonly threads?: number | undefined;
@@ -58,10 +59,10 @@ interface Costs {
 }
 
 /**
- * Runs, memory and time of an experiment before it is run. Memory is computed. Time is work over speed: of runs that are
- * finished, each for its own condition, and otherwise of some steps of the first condition, which are made for this.
+ * Runs, memory and time of an experiment before it runs. Memory is computed. Time is work divided by speed; the speed comes
+ * from finished runs, or else from a few steps of the first condition, which are measured here.
  *
- * @throws LocalgradError where the experiment is wrong or a condition cannot run
+ * @throws LocalgradError if the experiment is invalid or a condition cannot run
  */
 export async function planSweep(options: ExperimentSource & SweepPlace & PlanOptions): Promise<SweepPlan> {
   const experiment = await experimentOf(options);
@@ -87,11 +88,16 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   const [first] = experiment.conditions;
   const measured =
     known === undefined && options.measure !== false && first !== undefined
-      ? await measureSpeed(configOf(first, 1), await data.of(configOf(first, 1)), costs[0] as Costs, options.threads)
+      ? await measureSpeed(
+          configOf(first, 1),
+          await data.of(configOf(first, 1)),
+          at(costs, 0, 'costs'),
+          options.threads,
+        )
       : undefined;
   const speed = known ?? measured;
   const rows = experiment.conditions.map(({ name }, index): PlannedRow => {
-    const { unitsOfWork, predictedPeakBytes, work } = costs[index] as Costs;
+    const { unitsOfWork, predictedPeakBytes, work } = at(costs, index, 'costs');
     const own = finished[index] ?? [];
     const seconds = own.length > 0 ? mean(own.map((run) => run.seconds)) : speed === undefined ? null : speed * work;
     return {
@@ -123,7 +129,7 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   };
 }
 
-/** Folder of a run, by its config: as it is in a sweep that exists, else as it will be. */
+/** Folder of a run by its config: in the existing sweep, or where it will be created. */
 async function runFolders(folder: string): Promise<(config: RunConfig) => string> {
   const tasks = existsSync(join(folder, 'sweep.json')) ? (await readSweep(folder)).tasks : [];
   const known = new Map(tasks.map(({ config, runId }) => [configIdOf(config), runId]));
@@ -139,9 +145,9 @@ function configOf({ config }: PlannedCondition, seed: number): RunConfig {
 
 async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
   const { train: images } = await data.of(config);
-  const plan = await buildPlan(config, images.imageShape, images.classes.length);
+  const plan = await buildPlan(config, images);
   try {
-    const { totals } = describePlan(plan.compiled, config.batch);
+    const { totals } = describeRun(plan, config);
     const forward = plan.compiled.modules.reduce((sum, module) => sum + multiplyAccumulatesOf(module), 0);
     const { unitsOfWork, predictedPeakBytes } = totals;
     return { unitsOfWork, predictedPeakBytes, work: unitsOfWork * forward * images.size * config.epochs };
@@ -157,11 +163,11 @@ function secondsPerWork(
 ): number | undefined {
   if (all.length === 0) return undefined;
   const seconds = byCondition.flatMap((runs) => runs.map((run) => run.seconds));
-  const work = byCondition.flatMap((runs, index) => runs.map(() => (costs[index] as Costs).work));
+  const work = byCondition.flatMap((runs, index) => runs.map(() => at(costs, index, 'costs').work));
   return sum(seconds) / sum(work);
 }
 
-/** Some warm steps, thrown away; then as many that are timed. */
+/** Runs a few steps to warm up, and then times the same number. */
 async function measureSpeed(
   config: RunConfig,
   data: DatasetSplits,

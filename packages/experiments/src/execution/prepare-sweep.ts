@@ -18,15 +18,15 @@ export interface SweepPlace {
   readonly command?: string | undefined;
 }
 
-/** @throws LocalgradError `invalid-data` with `file:line:column` before everything that is wrong */
+/** @throws LocalgradError `invalid-data` with `file:line:column` for each problem */
 export async function experimentOf(source: ExperimentSource): Promise<Experiment> {
   return source.experiment ?? readExperiment(source.file);
 }
 
 /**
- * Writes the folder that workers work on, or updates it where the experiment has changed.
+ * Writes the folder that workers work on, or updates it if the experiment has changed.
  *
- * @throws LocalgradError `invalid-option` where the folder contains another experiment
+ * @throws LocalgradError `invalid-option` if the folder contains another experiment
  */
 export async function prepareSweep({ folder, command, ...source }: ExperimentSource & SweepPlace): Promise<Sweep> {
   const experiment = await experimentOf(source);
@@ -34,18 +34,18 @@ export async function prepareSweep({ folder, command, ...source }: ExperimentSou
   return writeSweep(folder ?? defaultSweepFolder(experiment), experiment, { runIdOf: configIdOf, ...kept });
 }
 
-/** An experiment with a place for its sweep, or a sweep that is prepared. */
+/** An experiment with a place for its sweep, or a prepared sweep. */
 export type RunnableSweep =
   | (ExperimentSource & SweepPlace & { readonly sweep?: undefined })
   /** `file`: name of the experiment file, for messages. */
   | { readonly sweep: Sweep; readonly file?: string | undefined; readonly experiment?: undefined };
 
-/** The sweep itself, prepared first where it is described by an experiment. */
+/** The sweep; prepared first if it is described by an experiment. */
 export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
   return source.sweep ?? prepareSweep(source);
 }
 
-/** Gives runs that failed for good as many tries as at the beginning. */
+/** Resets the failure counts of runs that have used up their attempts. */
 export async function retryFailed(sweep: Sweep): Promise<void> {
   const { tasks } = await readSweepStatus(sweep);
   for (const { task, status } of tasks) if (status === 'failed') await forgetFailures(runFolderOf(sweep, task));

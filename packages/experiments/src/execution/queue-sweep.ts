@@ -6,10 +6,10 @@ import { checkConditions } from './check-conditions.js';
 import { preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import type { SweepExecution } from './run-sweep.js';
 
-/** The program as a worker on another machine that shares the file system starts it. */
+/** Command that starts a worker on another machine that shares the file system. */
 const program = [process.execPath, workerProgram()];
 
-/** Submits what is left of a sweep to Slurm as a job array. @throws LocalgradError */
+/** Submits the unfinished runs of a sweep to Slurm as a job array. @throws LocalgradError */
 export async function submitSweep(
   options: RunnableSweep & Omit<SubmitOptions, 'sweep' | 'program'> & Pick<SweepExecution, 'retryFailed'>,
 ): Promise<Submission & { readonly folder: string }> {
@@ -19,7 +19,7 @@ export async function submitSweep(
   return { folder: sweep.folder, ...(await submitToSlurm({ ...options, sweep, program })) };
 }
 
-/** What is left of a sweep as commands, one per line, for `parallel`, `xargs -P` or another scheduler. */
+/** The unfinished runs of a sweep as commands, one per line, for `parallel`, `xargs -P` or another scheduler. */
 export async function sweepCommands(
   options: RunnableSweep & { readonly cpus?: number | undefined; readonly runsPerJob?: number | undefined },
 ): Promise<string> {
@@ -29,7 +29,7 @@ export async function sweepCommands(
   return shellList({ sweep, program, cpus: options.cpus, runsPerJob: options.runsPerJob, tasks: left });
 }
 
-/** A sweep as an indexed Kubernetes Job whose image has the command `localgrad`. */
+/** A sweep as an indexed Kubernetes Job whose image contains the command `localgrad`. */
 export async function sweepJob(
   options: RunnableSweep &
     Omit<KubernetesOptions, 'sweep' | 'folder' | 'image' | 'volumeClaim'> &

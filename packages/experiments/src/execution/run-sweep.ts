@@ -9,7 +9,7 @@ import { preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.
 import { type SweepResult, summarizeSweep } from './sweep-result.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
 
-/** What happens in a sweep, with the worker (from 0) that reports it. */
+/** An event of a sweep, with the worker (from 0) that reports it. */
 export type SweepEvent = WorkerMessage & { readonly worker: number };
 
 export interface SweepExecution {
@@ -19,7 +19,7 @@ export interface SweepExecution {
   readonly processes?: number | undefined;
   /** Threads of runs whose config says `auto`. Default for `local`: cores / processes. */
   readonly threads?: number | undefined;
-  /** Also try runs again that failed for good. */
+  /** Also retry runs that have used up their attempts. */
   readonly retryFailed?: boolean | undefined;
   /** Called before the first run, if any run is left. */
   readonly beforeFirst?: ((sweep: Sweep) => Promise<void>) | undefined;
@@ -28,10 +28,9 @@ export interface SweepExecution {
 }
 
 /**
- * Runs what is not finished of a sweep. Processes that are killed are replaced; call it again to resume a sweep that was
- * interrupted.
+ * Runs the unfinished runs of a sweep. Processes that are killed are replaced; call it again to resume an interrupted sweep.
  *
- * @throws LocalgradError where the experiment is wrong or a condition cannot run, before the first run
+ * @throws LocalgradError before the first run, if the experiment is invalid or a condition cannot run
  * @throws the signal's reason, after all workers have saved
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
@@ -66,7 +65,7 @@ async function runInProcesses(sweep: Sweep, { signal, onEvent, ...options }: Swe
   await runLocally({ sweep, processes, threads, signal, onMessage });
 }
 
-/** Nobody works on a finished run again: cleans up after workers that were killed right after the summary. */
+/** Cleans up after workers that were killed right after the summary, since finished runs are not claimed again. */
 async function endLostAttempts(sweep: Sweep, { tasks }: SweepStatus, { onEvent }: SweepExecution): Promise<void> {
   const onProblem = (message: string) => onEvent?.({ type: 'problem', message, worker: 0 });
   for (const { task, status, attempts } of tasks) {

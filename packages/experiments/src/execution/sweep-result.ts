@@ -10,23 +10,23 @@ export interface RunProblem {
   readonly message: string;
 }
 
-/** What the files of a sweep say about its runs. */
+/** State of a sweep according to its files. */
 export interface SweepResult {
   readonly name: string;
   readonly folder: string;
   readonly runs: number;
   readonly counts: Readonly<Record<RunStatus, number>>;
-  /** Finished runs that diverged; their numbers are not results. */
+  /** Finished runs that diverged; their accuracies are not results. */
   readonly diverged: readonly DivergedRun[];
   /** Runs that failed for good, and why. */
   readonly failures: readonly RunProblem[];
-  /** Runs with damaged files, and what is wrong with them. They are run again. */
+  /** Runs with damaged files, and the damage. They are repeated. */
   readonly unreadable: readonly RunProblem[];
   /** Runs that are neither finished nor failed for good. */
   readonly left: readonly LeftRun[];
 }
 
-/** @param status where it was just read */
+/** @param status if it was just read */
 export async function summarizeSweep(sweep: Sweep, status?: SweepStatus): Promise<SweepResult> {
   const known = status ?? (await readSweepStatus(sweep));
   const withStatus = (wanted: RunStatus) =>

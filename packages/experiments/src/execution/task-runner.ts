@@ -1,12 +1,12 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { executeRun, isDiverged, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import { executeRun, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
 import type { TaskOutcome } from '../sweep/work.js';
 import { DataCache } from './data-cache.js';
 import { brokenWorker, WorkerHealth } from './worker-health.js';
 
-/** What a worker tells of itself. */
+/** Message of a worker. */
 export type WorkerMessage =
   | { readonly type: 'task-start'; readonly index: number; readonly name: string }
   | { readonly type: 'progress'; readonly index: number; readonly step: number; readonly steps: number }
@@ -23,17 +23,17 @@ export type WorkerMessage =
 
 export interface TaskRunnerOptions {
   readonly sweep: Sweep;
-  /** Over configs with `threads: auto`: processes that share a machine share its processors. */
+  /** For configs with `threads: auto`: processes on one machine share its cores. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly report: (message: WorkerMessage) => void;
 }
 
-/** Runs tasks one after the other; backend and images stay as long as the next task wants the same. */
+/** Runs tasks one after the other; keeps backend and images if the next task uses the same. */
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
   #backend: { readonly key: string; readonly handle: BackendHandle } | undefined;
-  /** One: the next run mostly wants the same. */
+  /** One data set, since the next run usually uses the same. */
   readonly #data = new DataCache(1);
   readonly #health = new WorkerHealth();
 
@@ -44,7 +44,7 @@ export class TaskRunner {
   /**
    * Failures of the run are an outcome.
    *
-   * @throws the signal's reason when it is aborted; LocalgradError when nothing that this worker takes works
+   * @throws the signal's reason if it is aborted; LocalgradError if none of this worker's runs work
    */
   async run(task: SweepTask, folder: string): Promise<TaskOutcome> {
     const { sweep, signal, report } = this.#options;
@@ -84,21 +84,21 @@ export class TaskRunner {
       this.#health.endStreak();
       if (hasStepped) await this.#prove();
       if (result === undefined) return end('busy');
-      const { testAccuracy, divergence } = result.summary;
-      // An accuracy of a diverged network is a number without a meaning.
-      return isDiverged(result.summary)
+      const { testAccuracy, divergence, status } = result.summary;
+      // The accuracy of a diverged network has no meaning.
+      return status === 'diverged'
         ? end('finished', { message: `diverged: ${divergence ?? 'the test loss is NaN'}` })
         : end('finished', { testAccuracy });
     } catch (error) {
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);
       const fault = this.#health.judge(error, hasStepped);
-      // Whatever broke may have broken it, too.
+      // The backend may be broken, too.
       if (fault !== 'run') this.dispose();
       if (hasStepped) await this.#prove();
       if (fault === 'run') {
         if (hasStepped) this.#health.endStreak();
-        // Backend, images or plan: the run was not begun, and so could not note it.
+        // Backend, images or plan failed: the run did not start and recorded nothing.
         if ((await countOf(folder)) === attempts) await this.#note(folder, message);
         return end('failed', { message });
       }
@@ -115,7 +115,7 @@ export class TaskRunner {
     this.#backend = undefined;
   }
 
-  /** A step has been made: this worker is sound, and earlier failures were the runs'. */
+  /** After a completed step: the worker works, so earlier failures count against their runs. */
   async #prove(): Promise<void> {
     for (const { folder, message } of this.#health.prove()) await this.#note(folder, message);
   }
@@ -124,9 +124,9 @@ export class TaskRunner {
     try {
       await noteFailure(folder, message);
     } catch (problem) {
-      // A full disk, for instance. The worker still counts for itself, and other runs may be elsewhere.
+      // E.g. a full disk. The worker still counts it, and other runs may be stored elsewhere.
       const why = problem instanceof Error ? problem.message : String(problem);
-      this.#options.report({ type: 'problem', message: `the failure could not be noted: ${why}` });
+      this.#options.report({ type: 'problem', message: `the failure could not be recorded: ${why}` });
     }
   }
 

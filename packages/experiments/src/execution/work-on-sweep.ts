@@ -11,7 +11,7 @@ export interface WorkerOptions {
   readonly tasks?: readonly number[] | undefined;
   /** Threads of runs whose config says `auto`. */
   readonly threads?: number | undefined;
-  /** Wait for runs that other workers are at, to take over what they lose. Default true. */
+  /** Wait for the runs of other workers, to take over those that are lost. Default true. */
   readonly wait?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: WorkerMessage) => void) | undefined;
@@ -23,7 +23,7 @@ export interface WorkerResult {
   readonly finished: number;
   /** Runs among its tasks that are not finished. */
   readonly left: readonly LeftRun[];
-  /** No run is left; with `wait: false`, those that other workers are at do not count. */
+  /** Whether no run is left; with `wait: false`, the runs of other workers do not count. */
   readonly passed: boolean;
 }
 

@@ -1,33 +1,33 @@
 import { LocalgradError } from '@localgrad/core';
 import type { WorkerMessage } from './task-runner.js';
 
-/** Last message of a worker to the process that started it: nothing is left that it could do. */
+/** Last message of a worker to its parent process: nothing is left to do. */
 export interface WorkerDone {
   readonly type: 'done';
 }
 
 const parentVariable = 'LOCALGRAD_PARENT';
 
-/** What a worker finds in its environment when this process listens to it. */
+/** Environment of a worker whose messages this process receives. */
 export function workerEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, [parentVariable]: String(process.pid) };
 }
 
-/** Whether this process was started by one that listens: that it has a channel says nothing, others fork, too. */
+/** Whether the parent process receives messages. A channel alone does not prove it, since other programs also fork. */
 export function hasParent(): boolean {
   return process.send !== undefined && process.env[parentVariable] === String(process.ppid);
 }
 
-/** Resolves when the message is on its way, or cannot be sent: the other process may have ended. */
+/** Resolves when the message has been sent, or cannot be sent because the parent has exited. */
 export function tellParent(message: WorkerMessage | WorkerDone): Promise<void> {
   return new Promise((resolve) => {
     if (!hasParent() || !process.connected || process.send === undefined) return resolve();
-    // Without a listener, a parent that has just ended would be an uncaught error here.
+    // Without a callback, a parent that has just exited would be an uncaught error.
     process.send(message, undefined, undefined, () => resolve());
   });
 }
 
-/** A worker without the process that started it stops at a checkpoint: nobody would see it any more. */
+/** A signal that also aborts when the parent process exits: an orphaned worker stops at a checkpoint. */
 export function withParent(signal: AbortSignal | undefined): AbortSignal {
   const orphan = new AbortController();
   if (hasParent()) {

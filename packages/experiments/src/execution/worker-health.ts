@@ -13,37 +13,37 @@ export interface Suspicion {
   readonly fault: Fault;
 }
 
-/** So many different runs that fail in a row for reasons that are not theirs make a worker stop. */
+/** Number of different runs that must fail in a row for external reasons before a worker stops. */
 const mostRuns = 3;
 
 /**
- * Decides whether failures count against runs or against the worker that tried them. A worker is sound once it has made a
- * step; before that, errors of unknown origin are suspicions. They count against the runs when a step is made, or when a
- * run fails as often as it may while others do not; they count against the worker when several runs in a row fail.
+ * Decides whether failures count against runs or against the worker. A worker is known to work once it has completed a step;
+ * before that, errors of unknown origin are suspicions. They count against the runs after a completed step, or if one run
+ * uses up its attempts while others do not fail; they count against the worker if several runs in a row fail.
  */
 export class WorkerHealth {
   #isSound = false;
   #suspicions: Suspicion[] = [];
   readonly #inARow = new Set<string>();
 
-  /** @param hasStepped the run had made a step */
+  /** @param hasStepped whether the run had completed a step */
   judge(error: unknown, hasStepped: boolean): Fault {
     const fault = faultOf(error);
     return fault === 'unknown' && (hasStepped || this.#isSound) ? 'run' : fault;
   }
 
-  /** A step has been made. Returns the suspicions that turn out to be failures of their runs. */
+  /** Records a completed step. Returns the suspicions that now count against their runs. */
   prove(): readonly Suspicion[] {
     this.#isSound = true;
     return this.#clear(() => true);
   }
 
-  /** A run has come to an end of its own. */
+  /** Records a run that ended for reasons of its own. */
   endStreak(): void {
     this.#inARow.clear();
   }
 
-  /** Returns the suspicions that turn out to be failures of their runs. */
+  /** Returns the suspicions that now count against their runs. */
   suspect(suspicion: Suspicion, retries: number): readonly Suspicion[] {
     const { runId, fault } = suspicion;
     this.#inARow.add(runId);
@@ -64,13 +64,13 @@ export class WorkerHealth {
   }
 }
 
-/** What a worker says that stops since nothing works that it takes. */
+/** The error of a worker that stops because none of its runs work. */
 export async function brokenWorker(sweep: Sweep, task: SweepTask, message: string): Promise<LocalgradError> {
   const problem = (await folderProblem(sweep)) ?? (await backendProblem(task));
   const check = problem === undefined ? 'Its sweep folder and its backend work.' : `Its check found: ${problem}`;
   return new LocalgradError(
     'backend-unavailable',
-    `This worker stops: its last ${mostRuns} runs failed for reasons that are not theirs, and were given back. The last one: ${message} ${check}`,
+    `This worker stops: its last ${mostRuns} runs failed for external reasons, and were returned to the sweep. The last error: ${message} ${check}`,
     { folder: sweep.folder, message, problem },
   );
 }

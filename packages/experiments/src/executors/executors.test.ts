@@ -110,8 +110,8 @@ describe('slurmScript', () => {
     [{ gpus: -1 }, /gpus: -1; allowed: whole numbers from 0 on/],
     [{ minutes: 4 }, /minutes: 4; allowed: at least 5.*two minutes/],
     [{ memory: '8 GB' }, /memory: '8 GB'; allowed: a number with MiB, GiB or TiB/],
-    [{ logFolder: '/a b' }, /cannot be given '--output=\/a b\/%A_%a\.log'.*no spaces/],
-    [{ partition: 'x\n#SBATCH --y' }, /cannot be given/],
+    [{ logFolder: '/a b' }, /does not accept '--output=\/a b\/%A_%a\.log'.*no spaces/],
+    [{ partition: 'x\n#SBATCH --y' }, /does not accept/],
   ])('refuses %j', (wrong, message) => {
     expect(() => slurmScript({ ...script, ...wrong })).toThrow(message);
   });

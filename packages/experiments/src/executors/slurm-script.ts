@@ -22,7 +22,7 @@ export interface SlurmScriptOptions extends SlurmOptions {
   readonly logFolder: string;
 }
 
-/** Slurm signals up to a minute earlier than it is asked to: with less time, jobs would be told to end as they start. */
+/** Slurm signals up to a minute early: with a shorter limit, jobs would be stopped as they start. */
 const leastMinutes = 5;
 
 /**
@@ -63,7 +63,7 @@ export function slurmScript(options: SlurmScriptOptions): string {
   for (const directive of directives) checkDirective(directive);
   return `#!/bin/bash
 ${directives.map((directive) => `#SBATCH ${directive}`).join('\n')}
-# Made by localgrad. Whoever sends it again does no harm: finished runs are not run again.
+# Written by localgrad. Submitting it again is safe: finished runs are not repeated.
 set -u
 tasks=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" ${quoted(taskFile)})
 back_to_the_queue() {
@@ -79,12 +79,12 @@ wait "$worker"
 `;
 }
 
-/** Slurm reads directives up to the next space; it has no sign that protects one everywhere. */
+/** Slurm reads a directive up to the next space, which cannot be escaped in all versions. */
 function checkDirective(directive: string): void {
   if (/^--?[\w@%+=:,./[\]-]+$/.test(directive)) return;
   throw new LocalgradError(
     'invalid-option',
-    `Slurm cannot be given '${directive}': allowed are letters, digits and @ % + = : , . / [ ] - _, no spaces. Choose another folder or name.`,
+    `Slurm does not accept '${directive}': allowed are letters, digits and @ % + = : , . / [ ] - _, no spaces. Choose another folder or name.`,
     { directive },
   );
 }

@@ -14,24 +14,24 @@ export interface SubmitOptions extends SlurmOptions {
   readonly program: readonly string[];
   /** Runs of one element of the array, one after the other. Default 1. */
   readonly runsPerJob?: number | undefined;
-  /** Most elements of an array that this Slurm takes (MaxArraySize). Default 1001; more runs go into larger elements. */
+  /** Maximum number of elements of an array (Slurm's MaxArraySize). Default 1001; further runs go into larger elements. */
   readonly maximumArraySize?: number | undefined;
-  /** Write the script, but send nothing. */
+  /** Write the script, but do not submit it. */
   readonly dryRun?: boolean | undefined;
 }
 
 export interface Submission {
   readonly script: string;
-  /** Null where nothing was sent: a dry run, or nothing left to do. */
+  /** Null if nothing was submitted: a dry run, or nothing left to do. */
   readonly jobId: string | null;
   readonly elements: number;
   readonly runs: number;
 }
 
 /**
- * Sends what is left of a sweep to Slurm, as a job array. What becomes of it is in the sweep's files, not in Slurm's.
+ * Submits the unfinished runs of a sweep to Slurm as a job array. Results are recorded in the sweep's files, not in Slurm.
  *
- * @throws LocalgradError `missing-dependency` without sbatch, `invalid-option` where it refuses, with its own words
+ * @throws LocalgradError `missing-dependency` without sbatch, `invalid-option` with Slurm's message if it rejects the job
  */
 export async function submitToSlurm(options: SubmitOptions): Promise<Submission> {
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
@@ -72,7 +72,7 @@ async function sbatch(script: string): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)('sbatch', ['--parsable', script]);
     // With several clusters: `id;cluster`.
-    return stdout.trim().split(';')[0] as string;
+    return stdout.trim().replace(/;.*$/, '');
   } catch (error) {
     const { code, stderr = '' } = error as NodeJS.ErrnoException & { stderr?: string };
     if (code === 'ENOENT') {

@@ -7,7 +7,7 @@ const mostCombinations = 10_000;
 /** Conditions times seeds. */
 const mostRuns = 100_000;
 
-/** Rejects experiments too large to be meant, before any combination is made. @throws LocalgradError `invalid-data` */
+/** Rejects experiments with an implausible number of runs, before combinations are enumerated. @throws LocalgradError `invalid-data` */
 export function checkCount(document: YamlDocument, input: ExperimentInput): void {
   const sizes = Object.entries({ ...input.factors, ...input.grid }).map(
     ([name, values]) => [name, Object.keys(values).length] as const,

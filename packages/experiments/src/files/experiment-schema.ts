@@ -14,7 +14,7 @@ export const experimentSchema = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "letters, digits, '.', '_' and '-', since it names a folder")
     .describe('name of the experiment and of its folder'),
   title: z.string().optional().describe('heading of the report'),
-  description: z.string().optional().describe('what is asked, and how; shown in the report'),
+  description: z.string().optional().describe('question and method of the experiment; shown in the report'),
   base: config.default({}).describe('config that all runs share; {factor} stands for a value of a factor'),
   factors: z
     .record(z.string(), z.union([z.array(scalar).min(1), z.record(z.string(), scalar)]))

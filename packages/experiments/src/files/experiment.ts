@@ -41,13 +41,13 @@ export interface Experiment {
   readonly checkpoints: ExperimentInput['checkpoints'];
   readonly trackers: ExperimentInput['trackers'];
   readonly retries: number;
-  /** The file as it was written. */
+  /** Text of the file. */
   readonly source: string;
 }
 
 export interface ParseOptions {
   readonly schema: RunSchema;
-  /** Looks at a resolved config as a whole; returns what is wrong with which key. */
+  /** Checks a resolved config as a whole; returns the problem and its key. */
   readonly check?: (config: JsonObject) => Promise<{ readonly key: string; readonly message: string } | undefined>;
 }
 

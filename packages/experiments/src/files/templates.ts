@@ -1,21 +1,21 @@
-/** `{host}` in texts, and nothing but such names in braces. */
+/** A name in braces, e.g. `{host}`. */
 const place = /\{([A-Za-z][\w-]*)\}/g;
 
 /** Names in braces. */
 export function placesIn(text: string): string[] {
-  return [...text.matchAll(place)].map(([, name]) => name as string);
+  return [...text.matchAll(place)].flatMap(([, name]) => name ?? []);
 }
 
-/** Characters of a filled text: texts that name others twice double in each round. */
+/** Maximum number of characters of a filled text: a text that contains another one twice doubles in each round. */
 export const longestText = 10_000;
 
 /**
- * Puts texts into the places of a text, again and again: texts may name others. Undefined where the result would have more
- * than 10,000 characters.
+ * Replaces names in braces by their texts, which may contain further names. Undefined if the result has more than 10,000
+ * characters.
  */
 export function fill(text: string, texts: Readonly<Record<string, string>>): string | undefined {
   let result = text;
-  // As many rounds as there are names: more can only be a circle, whose places then stay and are refused.
+  // One round per name: after that, remaining names are cyclic and are rejected.
   for (let round = 0; round <= Object.keys(texts).length; round++) {
     const filled = result.replace(
       place,

@@ -5,7 +5,7 @@ import { runFolderOf, type Sweep } from './sweep-folder.js';
 /**
  * A sweep with all results so far. Damaged files of a run are listed in `problems`, and cost at most that run.
  *
- * @param commands further ones to show, after those that made the sweep
+ * @param commands further commands to show, after those that created the sweep
  */
 export async function loadStudy(sweep: Sweep, commands: readonly string[] = []): Promise<Study> {
   const runs = new Map<string, FinishedRun[]>();

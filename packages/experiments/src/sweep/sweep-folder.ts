@@ -25,7 +25,7 @@ export interface SweepTask {
 export interface Sweep extends Experiment {
   readonly folder: string;
   readonly formatVersion: number;
-  /** Commands that made it, in order. */
+  /** Commands that created it, in order. */
   readonly commands: readonly string[];
   /** Index of the next run that is added. Indices of runs that are wanted no more are not given again. */
   readonly nextIndex: number;
@@ -64,7 +64,7 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   }
 }
 
-/** Two processes that write one sweep at the same time would give two runs one index. */
+/** Prevents two processes that write one sweep at the same time from assigning an index twice. */
 async function claimFor(path: string, shown: string): Promise<Claim> {
   for (let look = 0; look < 50; look++) {
     const claim = await Claim.acquire(path);

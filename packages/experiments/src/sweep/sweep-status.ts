@@ -10,7 +10,7 @@ export interface SweepStatus {
   readonly counts: Readonly<Record<RunStatus, number>>;
 }
 
-/** What the files say about every run of a sweep. */
+/** State of every run of a sweep according to its files. */
 export async function readSweepStatus(sweep: Sweep): Promise<SweepStatus> {
   const tasks: TaskState[] = [];
   const counts: Record<RunStatus, number> = {

@@ -3,35 +3,35 @@ import { absolutePath, type RunState, readRunState } from '@localgrad/runs';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
 
 /**
- * How a worker's attempt at a run went.
+ * Outcome of a worker's attempt at a run.
  *
- * - `busy`: another process has it
- * - `returned`: the machine is to blame; the run was given back, and no failure counts against it
+ * - `busy`: another process is working on it
+ * - `returned`: the machine failed; the run was released, and no failure counts against it
  */
 export type TaskOutcome = 'finished' | 'failed' | 'busy' | 'returned';
 
 export interface WorkOptions {
   readonly sweep: Sweep;
-  /** Only these, by index in `tasks.jsonl`. Default: all. */
+  /** Only these runs, by index in `tasks.jsonl`. Default: all. */
   readonly tasks?: readonly number[];
-  /** Runs one; claims it, resumes it, and notes failures in its folder. Resolves also for runs that failed. */
+  /** Claims and executes one run, and records failures in its folder. Also resolves for runs that fail. */
   readonly execute: (task: SweepTask, folder: string) => Promise<TaskOutcome>;
-  /** Stay while others are at work, to take up what they may lose. Default true. */
+  /** Wait while other workers are running, to take over runs that they lose. Default true. */
   readonly wait?: boolean;
-  /** Longest time between two looks at what others do; the first ones follow each other faster. Default 5. */
+  /** Maximum seconds between two checks of other workers' runs; the first checks are more frequent. Default 5. */
   readonly pollSeconds?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Short, for most runs of others end soon after the last of one's own; it grows, for a shared folder may be slow. */
+/** Short, because other workers usually finish soon after; it grows, because a shared folder may be slow. */
 const firstPollSeconds = 0.1;
 
 /**
- * Works on a sweep until nothing is left: the loop of every worker, whoever started it. Any number of processes on any
- * number of machines may do so at the same time, in a folder that they share. Runs that have killed their processes come
- * after all others, so that one of them does not keep every new worker from the rest.
+ * The loop of every worker: works on a sweep until nothing is left. Any number of processes on any number of machines may do
+ * so at the same time, in a shared folder. Runs that have killed their processes come last, so that one of them does not
+ * keep every new worker from the others.
  *
- * @returns how many runs this worker finished
+ * @returns number of runs that this worker finished
  */
 export async function workOn(options: WorkOptions): Promise<number> {
   const { execute, wait = true, pollSeconds = 5, signal } = options;
@@ -43,7 +43,7 @@ export async function workOn(options: WorkOptions): Promise<number> {
     let isAnyDone = false;
     for (const task of candidates) {
       signal?.throwIfAborted();
-      // What was before it took a while: others may have been here.
+      // The runs before it took a while: another worker may have claimed it.
       if (!(await work.isOpen(task))) continue;
       const outcome = await execute(task, work.folderOf(task));
       work.note(task, outcome);
@@ -51,7 +51,7 @@ export async function workOn(options: WorkOptions): Promise<number> {
       if (outcome === 'finished') finished++;
     }
     if (work.isDone) return finished;
-    // What failed may be tried again at once; what others hold is waited for.
+    // Failed runs may be retried at once; the runs of other workers are waited for.
     if (isAnyDone) {
       looks = 0;
       continue;
@@ -64,7 +64,7 @@ export async function workOn(options: WorkOptions): Promise<number> {
   }
 }
 
-/** What a worker knows of the runs that it wants. */
+/** A worker's view of the runs of a sweep. */
 class Work {
   readonly #sweep: Sweep;
   /** Absolute: the working folder may be removed meanwhile. */
@@ -73,7 +73,7 @@ class Work {
   /** Finished, or failed for good. */
   readonly #ended = new Set<string>();
   readonly #failures = new Map<string, number>();
-  /** Others were at work when it was last looked. */
+  /** Whether other workers were running at the last check. */
   isAnyRunning = false;
 
   constructor({ sweep, tasks }: WorkOptions) {
@@ -90,7 +90,7 @@ class Work {
     return this.#wanted.every(({ runId }) => this.#ended.has(runId));
   }
 
-  /** Runs that can be taken up, in the order in which they should be. */
+  /** Runs that can be claimed, in the order to try them. */
   async look(): Promise<SweepTask[]> {
     this.isAnyRunning = false;
     const open: { readonly task: SweepTask; readonly losses: number }[] = [];
@@ -109,14 +109,14 @@ class Work {
     if (outcome === 'busy') this.isAnyRunning = true;
     else if (outcome === 'finished') this.#ended.add(runId);
     else {
-      // Also counted here: a failure may have come before anything could be noted, e.g. on a full disk.
+      // Also counted here: a failure may precede any record, e.g. on a full disk.
       const count = (this.#failures.get(runId) ?? 0) + 1;
       this.#failures.set(runId, count);
       if (count > this.#sweep.retries) this.#ended.add(runId);
     }
   }
 
-  /** Undefined where nothing can be done for it now. */
+  /** Undefined if it cannot be worked on now. */
   async #stateOf(task: SweepTask): Promise<RunState | undefined> {
     if (this.#ended.has(task.runId)) return undefined;
     const state = await readRunState(this.folderOf(task), { retries: this.#sweep.retries });

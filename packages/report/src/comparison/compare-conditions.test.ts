@@ -8,6 +8,7 @@ import { compareConditions } from './compare-conditions.js';
 function finished(seed: number, testAccuracy: number | null): FinishedRun {
   const summary: RunSummary = {
     formatVersion: 1,
+    status: 'finished',
     runId: `run-${seed}`,
     config: {},
     backend: 'wasm',

@@ -160,7 +160,7 @@ describe('CheckpointFolder', () => {
     const { checkpoints, problems, names } = open({ keepBest: true });
     expect(await checkpoints.latest()).toBeUndefined();
     expect(problems).toHaveLength(2);
-    for (const problem of problems) expect(problem).toMatch(/format version 99.* There is no other to resume from\.$/);
+    for (const problem of problems) expect(problem).toMatch(/format version 99.* No other checkpoint is available\.$/);
     await checkpoints.save(checkpoint(10, 0.5), { metricsBytes: 1 });
     expect(stepsIn(names())).toEqual([10]);
     await checkpoints.save(checkpoint(20, 0.4), { metricsBytes: 1 });
@@ -197,7 +197,7 @@ describe('CheckpointFolder', () => {
             const inVain = existsSync(join(folder, 'checkpoints')) ? stepsIn(names()).filter((step) => step > at) : [];
             expect((await checkpoints.latest())?.progress.step ?? 0).toBe(at);
             expect(problems).toHaveLength(inVain.length);
-            const consequence = at === 0 ? 'There is no other' : `'${nameOf(at)}' is used instead`;
+            const consequence = at === 0 ? 'No other checkpoint' : `'${nameOf(at)}' is used instead`;
             for (const problem of problems) expect(problem).toContain(consequence);
             for (const { stride, accuracy } of saves) {
               at += stride;
@@ -232,7 +232,7 @@ describe('CheckpointFolder', () => {
     ]);
     const third = open();
     expect((await third.checkpoints.latest(short(5)))?.progress.step).toBe(30);
-    expect(third.problems[0]).toMatch(/wants 30 bytes\. It is used all the same: there is no better one/);
+    expect(third.problems[0]).toMatch(/wants 30 bytes\. It is used nevertheless, since there is no better one/);
     expect(third.problems[1]).toMatch(/wants 20 bytes\. 'step-0+30' is used instead/);
     await second.checkpoints.save(checkpoint(35), { metricsBytes: 9 });
     expect(stepsIn(second.names())).toEqual([20, 35]);

@@ -3,7 +3,7 @@ import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
-import { createFolder, namesIn, readBytesIfThere, removeFile, writeWhole } from '../folder/files.js';
+import { createFolder, namesIn, readBytesIfThere, removeFile, statIfThere, writeWhole } from '../folder/files.js';
 import { checksumOf } from '../folder/hash.js';
 import { explainWriteError } from '../folder/write-errors.js';
 import { type CheckpointName, checkpointFile, checkpointName, oldestFirst } from './checkpoint-name.js';
@@ -180,10 +180,11 @@ export class CheckpointFolder<Notes = null> {
     let standing = rejected;
     try {
       const { progress, tensors } = await this.#describe(candidate);
-      const { size } = await fileSystem.stat(this.#file(candidate, 'safetensors'));
-      if (size === tensors.bytes) standing = standingWith(progress);
+      const found = await statIfThere(this.#file(candidate, 'safetensors'));
+      if (found?.size === tensors.bytes) standing = standingWith(progress);
     } catch (error) {
-      if (!LocalgradError.isInstance(error) && codeOf(error) !== 'ENOENT') throw error;
+      // A checkpoint that cannot be read now may be usable later.
+      if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined) throw error;
     }
     this.#standings.set(candidate.name, standing);
     return standing;
@@ -229,8 +230,8 @@ function standingWith({ batchesDone, records }: TrainingProgress): Standing {
 }
 
 function consequence(name: string, used: string | undefined): string {
-  if (used === undefined) return 'There is no other to resume from.';
-  return name === used ? 'It is used all the same: there is no better one.' : `'${used}' is used instead.`;
+  if (used === undefined) return 'No other checkpoint is available.';
+  return name === used ? 'It is used nevertheless, since there is no better one.' : `'${used}' is used instead.`;
 }
 
 function broken(file: string, what: string): LocalgradError {

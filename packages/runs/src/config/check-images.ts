@@ -1,18 +1,38 @@
-import { augmentations, type DatasetSplits, type ImageDataset } from '@localgrad/data';
+import type { DatasetSplits, ImageDataset } from '@localgrad/data';
+import { preparationOf } from './augmentation.js';
 import { configError } from './config-error.js';
-import type { RunConfig } from './run-config.js';
+import { type RunConfig, runConfigSchema } from './run-config.js';
 
-/** Checks the options that depend on the image size and count. @throws LocalgradError about `batch` or `augment` */
-export function checkImages({ batch, augment }: RunConfig, { train }: DatasetSplits): void {
+/**
+ * Checks the options that depend on the size and number of images.
+ *
+ * @throws LocalgradError about `batch`, `accumulate`, `augment` or `pipeline`
+ */
+export function checkImages(config: RunConfig, { train }: DatasetSplits): void {
+  const { batch, accumulate, augment, pipeline } = config;
   if (batch > train.size) {
     throw configError('batch', `${batch}; allowed: integers from 1 to ${train.size}, the number of training images.`);
   }
-  const { pad = 0 }: { readonly pad?: number } = augmentations[augment];
+  if (accumulate > batch) {
+    throw configError('accumulate', `${accumulate}; allowed: integers from 1 to ${batch}, the batch size.`);
+  }
+  if (pipeline !== undefined && augment !== runConfigSchema.shape.augment.parse(undefined)) {
+    throw configError('augment', `has no effect with pipeline '${pipeline}', which augments images itself; omit it.`);
+  }
+  const { augmentation: { pad = 0 } = {}, normalization } = preparationOf(config);
+  const key = pipeline === undefined ? 'augment' : 'pipeline';
   const side = smallestSide(train);
   if (pad >= side) {
     throw configError(
-      'augment',
-      `'${augment}' shifts images by up to ${pad} pixels, but they have only ${side}; use larger images.`,
+      key,
+      `'${config[key]}' shifts images by up to ${pad} pixels, but they have only ${side}; use larger images.`,
+    );
+  }
+  const [, , channels] = train.imageShape;
+  if (normalization !== undefined && normalization.mean.length !== channels) {
+    throw configError(
+      key,
+      `'${config[key]}' normalizes images of ${normalization.mean.length} channels; those of '${train.name}' have ${channels}.`,
     );
   }
 }

@@ -5,16 +5,19 @@ import { type RunConfig, runConfigSchema } from './run-config.js';
 
 const ofSgd = ['momentum', 'nesterov', 'weightDecay'] as const;
 
+/** The keys that determine the optimizer. */
+export type OptimizerConfig = Pick<RunConfig, 'optimizer' | 'learningRate' | (typeof ofSgd)[number]>;
+
 /**
  * The optimizer of a config. The keys `momentum`, `nesterov` and `weightDecay` belong to `sgd`, whose expression may
  * override their defaults; other optimizers take options in their expression only.
  *
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
-export function optimizerOf(config: RunConfig, catalog: Catalog): Optimizer {
+export function optimizerOf(config: OptimizerConfig, catalog: Catalog): Optimizer {
   const { optimizer, learningRate } = config;
   const { name, options } = parseExpression(optimizer, 'optimizer');
-  const given = ofSgd.filter((key) => config[key] !== defaults[key]);
+  const given = ofSgd.filter((key) => config[key] !== runDefaults[key]);
   const isOwn = (key: string) => Object.hasOwn(options, key);
   const isSgd = name === runConfigSchema.shape.optimizer.parse(undefined);
   const refused = given.find((key) => !isSgd || isOwn(key));
@@ -46,4 +49,5 @@ export function scheduleOf({ schedule, learningRate, warmup }: RunConfig, catalo
   return catalog.schedule(schedule, { learningRate, warmup });
 }
 
-const defaults = runConfigSchema.parse({});
+/** A config with every default. */
+export const runDefaults = runConfigSchema.parse({});

@@ -1,5 +1,5 @@
 import { partitionTables } from '@localgrad/backbones';
-import { augmentations } from '@localgrad/data';
+import { augmentations, pipelineNames } from '@localgrad/data';
 import { z } from 'zod';
 
 const count = z.int().min(1);
@@ -47,6 +47,8 @@ export const runConfigSchema = z.strictObject({
       'data set expression, or a folder of images (./photos); the embedded fashion-mnist-subset needs no files',
     ),
   dataFolder: z.string().optional().describe("folder with the data set's files"),
+  extra: z.boolean().default(false).describe('also train on the additional images (dataset: svhn)'),
+  fold: z.int().min(0).max(9).optional().describe('train on one of the ten published folds (dataset: stl10)'),
   resize: count.optional().describe('resize images to this height and width'),
   pad: count.optional().describe('pad images with black to this height and width'),
   trainImages: count.optional().describe('number of training images to use, balanced across classes'),
@@ -55,12 +57,19 @@ export const runConfigSchema = z.strictObject({
     .enum(augmentationNames)
     .default('none')
     .describe('random crops and flips while training: none, or a recipe by name'),
+  pipeline: z
+    .enum(pipelineNames)
+    .optional()
+    .describe('augmentation and normalization of a publication by name, instead of augment'),
   initialWeights: z
     .string()
     .optional()
     .describe('safetensors file with initial weights of the backbone: from localgrad, or a PyTorch state dict'),
   epochs: count.default(3).describe('number of epochs'),
   batch: count.default(64).describe('batch size'),
+  accumulate: count
+    .default(1)
+    .describe('micro-batches per step: gradients accumulate over them (less memory for the same batch size)'),
   learningRate: rate.default(0.1).describe('peak learning rate'),
   optimizer: z.string().default('sgd').describe('optimizer expression, e.g. "sgd" or "sgd(momentum: 0.8)"'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('SGD momentum'),
@@ -76,7 +85,7 @@ export const runConfigSchema = z.strictObject({
     .lt(1)
     .optional()
     .describe('fraction of steps used for warm-up (schedule: cosine; default: 0.05)'),
-  seed: z.int().min(0).default(1).describe('seed of initialization, data order and augmentation'),
+  seed: z.int().min(0).default(1).describe('seed of initialization, data order, augmentation and dropout'),
   backend: z.string().default('auto').describe('TensorFlow.js backend'),
   threads: z
     .union([z.literal('auto'), count])

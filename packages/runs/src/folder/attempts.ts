@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { claimFile, claimNumbers, claimsFolder } from './claim-files.js';
-import { codeOf, fileSystem } from './file-system.js';
-import { readIfThere, removeFile } from './files.js';
+import { fileSystem } from './file-system.js';
+import { readIfThere, removeFile, statIfThere } from './files.js';
 import { isAlive, type ProcessIdentity } from './process-identity.js';
 import { parseState } from './state-file.js';
 
@@ -143,10 +143,5 @@ async function serverTime(folder: string): Promise<number> {
 }
 
 async function modifiedAt(file: string): Promise<number | undefined> {
-  try {
-    return (await fileSystem.stat(file)).mtimeMs;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return (await statIfThere(file))?.mtimeMs;
 }

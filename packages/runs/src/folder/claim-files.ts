@@ -3,6 +3,7 @@ import { codeOf, fileSystem } from './file-system.js';
 import { namesIn, removeFile } from './files.js';
 import { markerName } from './owned-folder.js';
 import { everyRunFiles } from './run-folder.js';
+import { explainReadError } from './write-errors.js';
 
 export const claimsFolder = (runFolder: string) => join(runFolder, 'claims');
 
@@ -20,7 +21,7 @@ export function highestClaimSync(folder: string): number {
     return numbersOf(fileSystem.readdirSync(folder)).at(-1) ?? 0;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 0;
-    throw error;
+    throw explainReadError(folder, error);
   }
 }
 

@@ -277,9 +277,9 @@ describe('Claim', () => {
     const stat = vi.spyOn(fileSystem, 'stat');
     stat.mockRejectedValueOnce(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }));
     expect(await listAttempts(folder)).toMatchObject([{ isActive: false }]);
-    stat.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
-    await expect(listAttempts(folder)).rejects.toThrow('EIO');
-    stat.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    stat.mockRejectedValueOnce(Object.assign(new Error('input/output error'), { code: 'EIO' }));
+    await expect(listAttempts(folder)).rejects.toThrow('input/output error');
+    stat.mockRejectedValueOnce(Object.assign(new Error('input/output error'), { code: 'EIO' }));
     expect(await readRunState(folder)).toMatchObject({ status: 'unreadable' });
   });
 

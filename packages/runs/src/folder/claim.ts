@@ -41,6 +41,7 @@ export class Claim {
     this.#heartbeat = new Heartbeat({ file: this.#file, folder, number, seconds });
     this.#timer = setInterval(() => {
       this.#heartbeat.start();
+      this.#heartbeat.tick();
       // Only without a heartbeat thread. The next heartbeat makes up for a missed one.
       if (Date.now() - this.#heartbeat.lastSign > 2000 * seconds) this.#giveSign().catch(() => {});
     }, 1000 * seconds);
@@ -154,7 +155,7 @@ export class Claim {
     if (this.#takenOverBy === undefined) return;
     throw new LocalgradError(
       'misuse',
-      `Attempt ${this.#number} of this run gave no sign of life and was taken over by attempt ${this.#takenOverBy}; it ends here.`,
+      `Attempt ${this.#number} of this run sent no heartbeat and was taken over by attempt ${this.#takenOverBy}; it ends here.`,
       { folder: this.#folder },
     );
   }

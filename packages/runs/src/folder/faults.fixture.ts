@@ -9,6 +9,12 @@ export const effects: readonly Call[] = [
   ...(['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'unlinkSync'] as const),
 ];
 
+/** Calls that read files, their names and their sizes. */
+export const reads: readonly Call[] = [
+  ...(['readdir', 'readFile', 'stat', 'open'] as const),
+  ...(['readdirSync', 'openSync', 'readSync', 'sizeSync'] as const),
+];
+
 type AnyCall = (...args: unknown[]) => unknown;
 
 /** Called before each call; the call throws any error that it throws. */

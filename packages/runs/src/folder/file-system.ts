@@ -1,5 +1,6 @@
 import * as now from 'node:fs';
 import * as later from 'node:fs/promises';
+import { LocalgradError } from '@localgrad/core';
 
 /**
  * All file system calls of runs and sweeps. One mutable object, so that tests can replace
@@ -37,10 +38,12 @@ export const fileSystem = {
 
 export type FileSystem = typeof fileSystem;
 
-/** The operating system's code of an error, e.g. `ENOENT`; undefined for other errors. */
+/** The operating system's code of an error or of its explanation, e.g. `ENOENT`; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return code;
+  return LocalgradError.isInstance(error) ? codeOf(error.cause) : undefined;
 }
 
 /** Error codes of calls that the file system does not support, as opposed to calls that failed. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
-import { explainWriteError } from './write-errors.js';
+import { explainReadError, explainWriteError } from './write-errors.js';
 
 /**
  * The absolute form of a path. Taken once at the start of a command: Node's recursive `mkdir` of a relative path never
@@ -135,7 +135,7 @@ export async function namesIn(folder: string): Promise<string[]> {
     return await fileSystem.readdir(folder);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
-    throw error;
+    throw explainReadError(folder, error);
   }
 }
 
@@ -146,7 +146,17 @@ export async function readBytesIfThere(file: string): Promise<Buffer | undefined
   } catch (error) {
     // ENOTDIR: one of its parents is a file.
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
-    throw error;
+    throw explainReadError(file, error);
+  }
+}
+
+/** Modification time and size of a file, or undefined if it does not exist. */
+export async function statIfThere(file: string): Promise<Awaited<ReturnType<typeof fileSystem.stat>> | undefined> {
+  try {
+    return await fileSystem.stat(file);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+    throw explainReadError(file, error);
   }
 }
 

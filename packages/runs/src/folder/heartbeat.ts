@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 let nextId = 1;
 
 /** Memory that the thread shares with its claim: milliseconds since the epoch, and the highest claim that the thread has seen. */
-const fields = { lastSign: 0, lastProgress: 1, patience: 2, highest: 3 } as const;
+const fields = { lastSign: 0, lastProgress: 1, patience: 2, highest: 3, ticks: 4 } as const;
 
 export interface HeartbeatOptions {
   /** Claim whose modification time is the heartbeat. */
@@ -12,15 +12,17 @@ export interface HeartbeatOptions {
   readonly folder: string;
   readonly number: number;
   readonly seconds: number;
+  /** Least number of seconds without progress after which the process counts as hanging. Default 1800. */
+  readonly patienceSeconds?: number;
 }
 
-/** A process without progress for this long, or for 20 of its longest steps, stops sending heartbeats. */
-const leastPatienceSeconds = 1800;
+/** A process without progress for half an hour, or for 20 of its longest steps, stops sending heartbeats. */
 const patienceInSteps = 20;
 
 /**
  * Heartbeats for a claim, from a separate thread, since a training step may block the main thread for minutes. They stop
- * when the main thread hangs, so that other machines can take the run over.
+ * when the main thread makes no progress, so that other machines can take the run over. A main thread that is blocked for
+ * that long waits for something that will never happen, e.g. for a dead thread of its backend: the process is then ended.
  */
 export class Heartbeat {
   readonly #shared = new Float64Array(new SharedArrayBuffer(8 * Object.keys(fields).length));
@@ -33,7 +35,7 @@ export class Heartbeat {
     this.#options = options;
     this.#shared[fields.lastSign] = Date.now();
     this.#shared[fields.lastProgress] = Date.now();
-    this.#shared[fields.patience] = 1000 * leastPatienceSeconds;
+    this.#shared[fields.patience] = this.#leastPatience;
   }
 
   /** Claims that are released at once never need the thread. */
@@ -66,7 +68,17 @@ export class Heartbeat {
     this.#shared[fields.lastProgress] = now;
     if (step <= this.#longestStep) return;
     this.#longestStep = step;
-    this.#shared[fields.patience] = Math.max(1000 * leastPatienceSeconds, patienceInSteps * step);
+    this.#shared[fields.patience] = Math.max(this.#leastPatience, patienceInSteps * step);
+  }
+
+  /** Called at every interval by the main thread, which cannot do so while it is blocked. */
+  tick(): void {
+    this.#shared[fields.ticks] = (this.#shared[fields.ticks] ?? 0) + 1;
+  }
+
+  /** Milliseconds. */
+  get #leastPatience(): number {
+    return 1000 * (this.#options.patienceSeconds ?? 1800);
   }
 
   /** Records a heartbeat that the main thread sent itself. */
@@ -109,7 +121,18 @@ parentPort.on('message', ({ id, shared, fields, file, folder, number, seconds })
   clearInterval(timers.get(id));
   timers.delete(id);
   if (file === undefined) return;
+  // Counts beats instead of time: a machine may sleep in between.
+  let blockedSeconds = 0;
+  let ticks = shared[fields.ticks];
   const beat = () => {
+    blockedSeconds = shared[fields.ticks] === ticks ? blockedSeconds + seconds : 0;
+    ticks = shared[fields.ticks];
+    if (1000 * blockedSeconds > shared[fields.patience]) {
+      try {
+        writeSync(2, 'localgrad: a step has blocked the process for ' + Math.round(blockedSeconds) + ' s and seems to hang, e.g. since a thread of the backend died. The process ends; run the same command again to resume from the last checkpoint.\\n');
+      } catch {}
+      process.kill(process.pid, 'SIGKILL');
+    }
     if (Date.now() - shared[fields.lastProgress] > shared[fields.patience]) return;
     try {
       const descriptor = openSync(file, 'r+');

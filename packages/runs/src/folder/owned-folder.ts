@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { z } from 'zod';
-import { codeOf, fileSystem } from './file-system.js';
+import { codeOf } from './file-system.js';
 import {
   absolutePath,
   createFolder,
   namesIn,
   readIfThere,
   removeFile,
+  statIfThere,
   type WriteOptions,
   writeWhole,
 } from './files.js';
@@ -191,13 +192,7 @@ export class OwnedFolder {
   }
 
   async #exists(name: string): Promise<boolean> {
-    try {
-      await fileSystem.stat(this.file(name));
-      return true;
-    } catch (error) {
-      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return false;
-      throw error;
-    }
+    return (await statIfThere(this.file(name))) !== undefined;
   }
 
   async #mark(): Promise<void> {

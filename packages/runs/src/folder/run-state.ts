@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { z } from 'zod';
 import { environmentFormat, type RunEnvironment, type RunSummary, summaryFormat } from '../run-summary.js';
 import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
 import { codeOf } from './file-system.js';
@@ -73,10 +74,27 @@ async function stateOf(folder: string, limits: RetryLimits, options: ClaimOption
   return state(attempts.length === 0 ? 'waiting' : 'interrupted');
 }
 
-/** Undefined for a run that is not finished. @throws LocalgradError `invalid-data` if the summary is damaged */
+/**
+ * Undefined for a run that is not finished.
+ *
+ * @throws LocalgradError `invalid-data` if the summary is damaged, or was copied from the folder of another run
+ */
 export async function readSummary(folder: string): Promise<RunSummary | undefined> {
-  return readStateFile(join(folder, runFiles.summary), summaryFormat);
+  const file = join(folder, runFiles.summary);
+  const summary = await readStateFile(file, summaryFormat);
+  if (summary === undefined) return undefined;
+  const own = await readStateFile(join(folder, runFiles.identity), identityNote);
+  if (own !== undefined && own.runId !== summary.runId) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${file}' is damaged: it belongs to run ${summary.runId}, but the folder contains run ${own.runId}.`,
+      { file },
+    );
+  }
+  return summary;
 }
+
+const identityNote = { what: 'the identity of a localgrad run', schema: z.looseObject({ runId: z.string() }) };
 
 /** As `readSummary`; returns the problem of a damaged summary instead of throwing. */
 export async function lookForSummary(

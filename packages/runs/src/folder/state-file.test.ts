@@ -48,6 +48,17 @@ describe('a summary', () => {
     });
   });
 
+  it('is rejected if it belongs to another run than the identity beside it', async () => {
+    put('summary.json', whole);
+    put('identity.json', JSON.stringify({ runId: 'def' }));
+    await expect(readSummary(folder)).rejects.toThrow(
+      "summary.json' is damaged: it belongs to run abc, but the folder contains run def.",
+    );
+    expect(await readRunState(folder)).toMatchObject({ status: 'unreadable' });
+    put('identity.json', JSON.stringify({ runId: 'abc' }));
+    expect(await readSummary(folder)).toMatchObject({ runId: 'abc' });
+  });
+
   it('is quoted on one line without its control characters', async () => {
     put('summary.json', '{"a": \u001b[31m\n\u0007');
     await expect(readSummary(folder)).rejects.toThrow(/^[^\p{Cc}]*$/u);

@@ -1,6 +1,15 @@
 import { LocalgradError } from '@localgrad/core';
 import { codeOf } from './file-system.js';
 
+/** Causes that reading and writing have in common. */
+const shared: Readonly<Record<string, string>> = {
+  ENAMETOOLONG: 'the name is too long for the file system. Choose a shorter one',
+  ELOOP: 'the path contains a loop of symbolic links. Choose another folder',
+  ESTALE: 'the file server has replaced it. Run the same command again to resume',
+  EMFILE: 'too many files are open. Raise the limit (ulimit -n) or run fewer processes',
+  ENFILE: 'too many files are open on this machine. Run fewer processes',
+};
+
 /** Cause and remedy by system error code. */
 const causes: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full. Free some space and run the same command again to resume',
@@ -9,9 +18,8 @@ const causes: Readonly<Record<string, string>> = {
   EACCES: "permission denied. Change the folder's permissions or choose another folder",
   ENOTDIR: 'part of the path is a file, not a folder. Choose another folder',
   EEXIST: 'a file with this name exists. Choose another folder',
-  ENAMETOOLONG: 'the name is too long for the file system. Choose a shorter one',
-  ELOOP: 'the path contains a loop of symbolic links. Choose another folder',
   EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
+  ...shared,
 };
 
 /** Adds the remedy to a file system error if one is known; returns any other error unchanged. */
@@ -26,6 +34,26 @@ export function explainWriteError(file: string, error: unknown): unknown {
     { cause: error },
   );
 }
+
+/** Adds the file to a file system error of a read; returns any other error unchanged. */
+export function explainReadError(file: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === undefined || LocalgradError.isInstance(error)) return error;
+  const cause = readCauses[code] ?? `the file system reports ${code}`;
+  return new LocalgradError(
+    'invalid-option',
+    `Cannot read '${shortened(file)}': ${cause}.`,
+    { file, code },
+    { cause: error },
+  );
+}
+
+const readCauses: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied. Change its permissions',
+  EPERM: 'permission denied. Change its permissions',
+  EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
+  ...shared,
+};
 
 /** Readable on one line, however long the path. */
 function shortened(path: string): string {

@@ -20,12 +20,12 @@ interface Measured {
 export function addOutputFlags(command: Command, withFigure = true): Command {
   command
     .option('--output <file>', 'write the rows with the environment to a .csv or .json file')
-    .option('--compare <file>', 'say how the rows differ from those of an earlier .csv file');
-  return withFigure ? command.option('--figure <path>', 'draw them: writes <path>.svg and <path>.png') : command;
+    .option('--compare <file>', 'compare the rows with those of an earlier .csv file');
+  return withFigure ? command.option('--figure <path>', 'also plot the rows to <path>.svg and <path>.png') : command;
 }
 
 /**
- * Complains about files before anything is measured; what it returns writes them afterwards and adds the comparison to
+ * Checks the files before anything is measured. Returns a function that writes them afterwards and adds the comparison to
  * the report.
  *
  * @throws LocalgradError `invalid-option`, `invalid-data`

@@ -69,7 +69,7 @@ export function renderBench(report: BenchReport): string {
   ].join('\n');
 }
 
-/** What the backend's runtime says that it holds, beside the tensors that are counted. */
+/** Memory in use according to the backend's runtime, in addition to the counted tensors. */
 function deviceMemory(rows: BenchReport['rows']): string[] {
   const found = rows.find((row) => row.deviceMemory !== undefined)?.deviceMemory;
   return found === undefined
@@ -77,7 +77,7 @@ function deviceMemory(rows: BenchReport['rows']): string[] {
     : [`\nIn use after the last step, all contestants here together: ${formatBytes(found.bytes)} (${found.method}).`];
 }
 
-/** Each method's step against the procedure of reference code, which runs every window for itself. */
+/** Each method's step relative to the procedure of reference code, which runs every window separately. */
 function besideLiteral(rows: BenchReport['rows']): string[] {
   return rows.flatMap(({ method, relativeToLiteral }, index) =>
     relativeToLiteral === undefined
@@ -89,7 +89,7 @@ function besideLiteral(rows: BenchReport['rows']): string[] {
   );
 }
 
-/** Our end-to-end step against the same step without us. */
+/** The end-to-end step relative to the same step in stock TensorFlow.js. */
 function besideStockTape(rows: BenchReport['rows']): string[] {
   const [own, stock] = [endToEndMethod, 'stock-tape'].map((name) => rows.find(({ method }) => method === name));
   if (own === undefined || stock === undefined || own.peakBytes === null || stock.peakBytes === null) return [];
@@ -100,7 +100,7 @@ function besideStockTape(rows: BenchReport['rows']): string[] {
   ];
 }
 
-/** Each step against the same one in PyTorch. */
+/** Each step relative to the same one in PyTorch. */
 function besidePytorch(rows: BenchReport['rows']): string[] {
   const compared = rows.flatMap(({ method, relativeToPytorch }) =>
     relativeToPytorch === undefined

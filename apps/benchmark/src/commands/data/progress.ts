@@ -1,7 +1,7 @@
 import type { DownloadProgress } from '@localgrad/data';
 import type { Terminal } from '../../terminal.js';
 
-/** One line on standard error that counts bytes; where that is no terminal, one line per tenth of a file. */
+/** Progress in bytes on one line of standard error; without a terminal, one line per tenth of a file. */
 export function progressLine({ stderr }: Terminal): { show(progress: DownloadProgress): void; end(): void } {
   let last = '';
   let isOpen = false;

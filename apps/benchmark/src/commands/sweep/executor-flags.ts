@@ -8,7 +8,7 @@ const ofJobs = ['cpus', 'gpus', 'memory', 'minutes', 'parallelism', 'runsPerJob'
 const ofSlurm = ['partition', 'account', 'slurm', 'maximumArraySize', 'dryRun'] as const;
 const ofKubernetes = ['image', 'volumeClaim', 'mountPath', 'queue'] as const;
 
-/** What would have no effect, by what is asked to run the sweep, and what has one. */
+/** Flags without effect by executor, and the flags to use instead. */
 const foreign: Readonly<Record<string, readonly [flags: readonly Flag[], cure: string]>> = {
   local: [[...ofJobs, ...ofSlurm], 'It has --processes and --threads'],
   debug: [['processes', ...ofJobs, ...ofSlurm], 'It has --threads'],
@@ -20,7 +20,7 @@ const foreign: Readonly<Record<string, readonly [flags: readonly Flag[], cure: s
   kubernetes: [['runsPerJob'], 'An indexed Job has one index for each run'],
 };
 
-/** @throws LocalgradError `invalid-option` for a flag that the executor, or kind of manifest, would not heed */
+/** @throws LocalgradError `invalid-option` for a flag that has no effect on the executor or kind of manifest */
 export function refuseForeignFlags(executor: string, flags: Partial<RunFlags & ManifestFlags>): void {
   const [refused, cure] = foreign[executor] ?? [[], ''];
   const given = refused.filter((flag) => flags[flag] !== undefined);

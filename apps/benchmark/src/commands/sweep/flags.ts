@@ -11,7 +11,7 @@ export interface SweepFlags {
   readonly retryFailed?: boolean;
 }
 
-/** What jobs ask for, in words that all schedulers have. */
+/** Resources of a job, for all schedulers. */
 export interface JobFlags {
   readonly cpus?: number;
   readonly gpus?: number;
@@ -73,7 +73,7 @@ export function addRunFlags(command: Command): Command {
       .option('--processes <number>', 'number of processes at a time (default: one for each core)', wholeNumber)
       .option(
         '--threads <number>',
-        'threads of each, for runs whose config says auto (default: cores / processes)',
+        'number of threads per process, for runs with threads: auto (default: cores / processes)',
         wholeNumber,
       ),
   )
@@ -82,7 +82,7 @@ export function addRunFlags(command: Command): Command {
     .option('--slurm <directive...>', "slurm: further directives, e.g. '--constraint=a100'")
     .option('--maximum-array-size <number>', 'slurm: MaxArraySize (default: 1001)', wholeNumber)
     .option('--dry-run', 'slurm: write the script, submit nothing')
-    .option('--retry-failed', 'also try runs again that failed for good');
+    .option('--retry-failed', 'also retry runs that have used up their attempts');
 }
 
 export function addManifestFlags(command: Command): Command {
@@ -97,7 +97,7 @@ export function addManifestFlags(command: Command): Command {
     .option('--volume-claim <name>', "kubernetes: claim of the volume that pods share (default: 'localgrad')")
     .option(
       '--mount-path <path>',
-      "kubernetes: where it is mounted; the sweep's folder lies in it, under its own name (default: /localgrad)",
+      "kubernetes: mount path of the volume, which contains the sweep's folder under its own name (default: /localgrad)",
     )
     .option('--queue <name>', 'kubernetes: Kueue queue');
 }

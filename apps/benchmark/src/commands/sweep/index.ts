@@ -65,7 +65,7 @@ async function manifest(file: string, { kind, ...flags }: ManifestFlags) {
   return { kind, text };
 }
 
-/** Without flags that were not given: their defaults are the library's. */
+/** Omits flags that were not typed, so that the library's defaults apply. */
 function withValues(flags: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(flags).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
@@ -80,8 +80,8 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
       'Runs every combination of an experiment file. Finished runs are not repeated, interrupted ones are resumed.',
     );
   addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing'))
-    .option('--no-measure', 'do not time some steps to predict the time')
-    .option('--threads <number>', 'threads of runs whose config says auto', wholeNumber)
+    .option('--no-measure', 'do not measure steps to predict the time')
+    .option('--threads <number>', 'number of threads for runs with threads: auto', wholeNumber)
     .action((file: string, { folder, measure, threads }: SweepFlags) =>
       present(() => planSweep({ file, folder, measure, threads }), renderPlan),
     );
@@ -92,7 +92,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
         (report) => `${renderSweep(report)}\nworkers   localgrad worker ${quoted(report.folder)}`,
       ),
   );
-  addRunFlags(sweep.command('run').summary('run what is not finished')).action(
+  addRunFlags(sweep.command('run').summary('run the unfinished runs')).action(
     (file: string, flags: SweepFlags & SlurmFlags) => {
       refuseForeignFlags(flags.executor, flags);
       if (flags.executor !== 'slurm') return present(() => run(file, flags, terminal), renderSweep);

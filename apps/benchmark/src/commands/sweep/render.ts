@@ -4,16 +4,16 @@ import { formatBytes, formatSeconds } from '@localgrad/train';
 import { textTable } from '../../text-table.js';
 
 export interface SweepReport extends Omit<SweepResult, 'left'> {
-  /** Command that tries failed runs again. */
+  /** Command that retries failed runs. */
   readonly retryCommand: string | null;
-  /** False where a run failed for good: the exit code is then 1. */
+  /** False if a run has used up its attempts; the exit code is then 1. */
   readonly passed: boolean;
 }
 
 export interface RunReport extends SweepReport {
   /** Runs that are neither finished nor failed for good. */
   readonly left: readonly LeftRun[];
-  /** False where a run is not finished: the exit code is then 1. */
+  /** False if a run is not finished; the exit code is then 1. */
   readonly passed: boolean;
 }
 
