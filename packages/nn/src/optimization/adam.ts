@@ -1,4 +1,4 @@
-import { type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { at, type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { keep, scalar, type Tensor } from '@tensorflow/tfjs';
 import { type ParameterOptions, parameterConfig, parameterOptionNames, parameterSettings } from './parameter-rules.js';
@@ -105,8 +105,7 @@ class UpdateCounts {
   load(entries: readonly (readonly [string, Tensor])[]): void {
     this.dispose();
     for (const [key, tensor] of entries) {
-      const [count = 0] = tensor.dataSync();
-      this.#counts.set(key.slice(counts.length + 1), count);
+      this.#counts.set(key.slice(counts.length + 1), at(tensor.dataSync(), 0, `value in state '${key}'`));
       tensor.dispose();
     }
   }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { at } from '@localgrad/core';
 
 let nextId = 1;
 
@@ -45,12 +46,12 @@ export class Heartbeat {
 
   /** Milliseconds since the epoch, by the wall clock: the clocks of other machines do not stop while this one sleeps. */
   get lastSign(): number {
-    return this.#shared[fields.lastSign] ?? 0;
+    return at(this.#shared, fields.lastSign, 'shared field');
   }
 
   /** Highest claim that the thread has seen; 0 before its first look. */
   get highest(): number {
-    return this.#shared[fields.highest] ?? 0;
+    return at(this.#shared, fields.highest, 'shared field');
   }
 
   /** Longest time between two calls of `noteProgress`, in seconds. */
@@ -62,7 +63,7 @@ export class Heartbeat {
   noteProgress(): void {
     this.start();
     const now = Date.now();
-    const step = now - (this.#shared[fields.lastProgress] ?? now);
+    const step = now - at(this.#shared, fields.lastProgress, 'shared field');
     this.#shared[fields.lastProgress] = now;
     if (step <= this.#longestStep) return;
     this.#longestStep = step;
