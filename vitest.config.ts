@@ -37,7 +37,7 @@ export default defineConfig({
       'apps/**/src/**/*.test.{ts,tsx}',
       'apps/*/templates/**/*.test.ts',
       'tests/*/*.test.ts',
-      'tools/**/*.test.ts',
+      'tools/**/*.test.{ts,mjs}',
     ],
     exclude: ['**/node_modules/**', '**/dist/**', ...slowTests],
     pool: 'forks',

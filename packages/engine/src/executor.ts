@@ -144,7 +144,6 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   #give(gradients: ReadonlyMap<Parameter, tf.Tensor>): void {
-    if (gradients.size === 0) return;
     const group = [...gradients].map(([parameter, gradient]) => ({ parameter, gradient: tf.keep(gradient) }));
     const complete = this.#shared.complete(group);
     if (complete.length > 0) this.#setting.options.onGradients(complete);

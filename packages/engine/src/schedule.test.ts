@@ -190,6 +190,46 @@ describe('compileSchedule', () => {
     expect(interior.map(({ op }) => op)).toEqual(['forward', 'send', 'finish']);
   });
 
+  it('frees each output directly after the last instruction that reads it, and each exactly once', () => {
+    fc.assert(
+      fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
+        const schedule = compileSchedule(spans, modules, memory, new Set(chosen));
+        const lastReads = new Map<number, number>();
+        const recomputed = new Set<number>();
+        schedule.forEach(({ op, module, ...rest }, position) => {
+          if (op === 'free') return;
+          const repeats = op === 'forward' && 'repeat' in rest && rest.repeat;
+          if (repeats) recomputed.add(module);
+          // Every instruction but `evaluate` reads its module's input, which is the output of the module before.
+          if (op !== 'evaluate' && module > 0) lastReads.set(module - 1, position);
+          // A recomputed pass has an output of its own.
+          if (!recomputed.has(module)) lastReads.set(module, position);
+        });
+        const freed = schedule.flatMap(({ op, module }, position) => (op === 'free' ? [{ module, position }] : []));
+        expect(freed.map(({ module }) => module).sort()).toEqual([...lastReads.keys()].sort());
+        for (const { module, position } of freed) {
+          const before = schedule.findLastIndex(({ op }, index) => index < position && op !== 'free');
+          expect(lastReads.get(module)).toBe(before);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('depends on the set of spans, not on their order', () => {
+    fc.assert(
+      fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
+        const frozen = new Set(chosen);
+        const sorted = [...spans].sort(([a, b], [c, d]) => a - c || b - d);
+        const schedule = compileSchedule(sorted, modules, memory, frozen);
+        expect(compileSchedule(spans, modules, memory, frozen)).toEqual(schedule);
+        expect(compileSchedule([...sorted].reverse(), modules, memory, frozen)).toEqual(schedule);
+        expect(compileSchedule([...sorted, ...spans], modules, memory, frozen)).toEqual(schedule);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('is plain backpropagation for one span over all modules', () => {
     const ops = compileSchedule([[0, 2]], 3).filter(({ op }) => op !== 'free');
     expect(ops.map(({ op, module }) => `${op} ${module}`)).toEqual([

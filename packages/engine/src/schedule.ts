@@ -1,4 +1,4 @@
-import type { Span } from '@localgrad/core';
+import { at, type Span } from '@localgrad/core';
 
 /**
  * `residuals` stores activations for the backward pass; `recompute` stores module outputs only and recomputes
@@ -67,7 +67,7 @@ export function compileSchedule(
   for (let time = 0; time <= end; time++) {
     const backward = backwardAt(time, trained, last, frozen);
     const needed = new Set(backward.map((instruction) => instruction.module));
-    const isOpen = (last[time] ?? -1) >= time;
+    const isOpen = at(last, time, 'module') >= time;
     const keep = isOpen && (memory === 'residuals' || needed.has(time));
     instructions.push({ op: 'forward', module: time, keep, repeat: false });
     if (spans.some(([, to]) => to === time)) instructions.push({ op: 'evaluate', module: time });
@@ -136,8 +136,8 @@ function withFrees(instructions: readonly Instruction[], modules: number): Instr
       if (output >= 0) lastUse[output] = position;
     };
     if (op === 'forward') {
+      // What it creates itself is read later: by the next module, or by the heads of the last one.
       if (instruction.repeat) isRepeated[module] = true;
-      else uses(module);
       uses(module - 1);
     } else if (op === 'evaluate') {
       uses(module);

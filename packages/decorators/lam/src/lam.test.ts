@@ -1,4 +1,4 @@
-import { cifarResNet, imageNetResNet, publishedPartition } from '@localgrad/backbones';
+import { cifarResNet } from '@localgrad/backbones';
 import {
   type Backbone,
   type BlockReference,
@@ -18,9 +18,8 @@ import { createClassifier } from '@localgrad/nn/heads';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createRandom, createScope, type RootScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type LamOptions, lam, publishedChains, ruleChain, withLam } from './index.js';
+import { type LamOptions, lam, ruleChain } from './index.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -37,111 +36,7 @@ function networkOf(
   return createNetwork(backbone, resolvePartition(backbone.blocks, spec));
 }
 
-const text = (blocks: readonly BlockReference[] | undefined) => blocks?.map((block) => block.join('')).join(' ');
-
-describe('the published tables', () => {
-  const chains = (depth: number, modules: number) =>
-    publishedChains(networkOf(depth, { lastBlocks: publishedPartition(`resnet${depth}`, modules) }));
-
-  it.each([
-    [32, 8, 7],
-    [32, 15, 14],
-    [32, 16, 15],
-    [110, 32, 31],
-    [110, 54, 53],
-    [110, 55, 54],
-  ])('resnet%i, %i modules: have a matching chain for each module but the last', (depth, modules, count) => {
-    const network = networkOf(depth, { lastBlocks: publishedPartition(`resnet${depth}`, modules) });
-    expect(publishedChains(network)).toHaveLength(count);
-    const plan = lam(host).plan(network);
-    expect(plan.objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(count);
-  });
-
-  it.each([
-    [34, 16],
-    [101, 33],
-    [152, 50],
-  ])('ImageNet’s resnet%i, %i modules: have a chain that fits for each module but the last', (depth, modules) => {
-    const factory = imageNetResNet({ depth, width: 1 });
-    const backbone = factory.build({ inputShape: [32, 32, 3], classes: 3, scope: createScope(1) });
-    const lastBlocks = publishedPartition(factory.name, modules, 'mlaan');
-    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { lastBlocks }));
-    expect(publishedChains(network)).toHaveLength(modules - 1);
-    const { objectives } = lam(host).plan(network);
-    expect(objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(modules - 1);
-  });
-
-  it('match docs/methods/lam.md §3', () => {
-    const eight = chains(32, 8) ?? [];
-    expect([0, 2, 3, 5, 6].map((module) => text(eight[module]))).toEqual([
-      '20 30 32 34',
-      '20 30 33 34',
-      '30 32 33 34',
-      '32 33 34',
-      '33 34',
-    ]);
-    expect(chains(32, 16)?.slice(1)).toEqual(chains(32, 15));
-    expect([10, 11, 12, 13].map((module) => text(chains(32, 15)?.[module]))).toEqual([
-      '31 32 34',
-      '32 33 34',
-      '33 34',
-      '34',
-    ]);
-    expect([10, 21, 25, 30].map((module) => text(chains(110, 32)?.[module]))).toEqual([
-      '20 30 32 317',
-      '30 33 34 317',
-      '38 317',
-      '317',
-    ]);
-  });
-
-  it('apply only to their own partition', () => {
-    expect(publishedChains(networkOf(32, { modules: 7 }))).toBeUndefined();
-    expect(publishedChains(networkOf(14, { modules: 4 }))).toBeUndefined();
-  });
-});
-
-describe('the rule', () => {
-  it('yields the chains of the reference on the small network', () => {
-    const network = networkOf(14, {
-      lastBlocks: [
-        [1, 0],
-        [1, 1],
-        [2, 0],
-        [2, 1],
-        [3, 0],
-        [3, 1],
-      ],
-    });
-    expect([0, 1, 2, 3, 4, 5].map((module) => text(ruleChain(network, module, 4)))).toEqual([
-      ...['20 30 31', '20 30 31', '30 31', '30 31', '31'],
-      '',
-    ]);
-  });
-
-  it('yields matching chains for any depth, partition and length, which end with the last block', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 4 }),
-        fc.integer({ min: 2, max: 13 }),
-        fc.integer({ min: 1, max: 6 }),
-        (n, k, length) => {
-          const depth = 6 * n + 2;
-          const network = networkOf(depth, { modules: Math.min(k, 3 * n) });
-          const plan = lam(host, { leap: 'rule', maximumLength: length }).plan(network);
-          for (const { span, head } of plan.objectives.slice(0, -1)) {
-            const chain = ruleChain(network, span[1], length);
-            expect(head.factory?.borrows?.map(({ reference }) => reference)).toEqual(chain);
-            expect(chain.at(-1)).toEqual([3, n - 1]);
-            expect(new Set(chain.map(String)).size).toBe(chain.length);
-            expect(chain.length).toBeLessThanOrEqual(Math.max(length, 3));
-          }
-        },
-      ),
-      { numRuns: 40 },
-    );
-  });
-});
+const text = (blocks: readonly BlockReference[]) => blocks.map((block) => block.join('')).join(' ');
 
 /** Gradient descent without momentum or decay. */
 function plainDescent(onUpdate: (name: string) => void): Optimizer {
@@ -189,7 +84,9 @@ describe('a step', () => {
   const live = 'layer2.0.conv1.weight';
 
   it('starts from copies, trains the learnable ones, and updates the averages from the live blocks', () => {
-    const { step, value } = setUp({ momentum: 0.75 });
+    const { compiled, step, value } = setUp({ momentum: 0.75 });
+    const averages = [...compiled.parameters.keys()].filter((name) => name.startsWith('heads.module0.leap.ema.'));
+    expect(averages.every((name) => name.startsWith('heads.module0.leap.ema.0.'))).toBe(true);
     const start = value(live);
     expect([value(average), value(augmented)]).toEqual([start, start]);
     const trained = step();
@@ -250,6 +147,30 @@ describe('a step', () => {
     expect([...compiled.parameters.values()].some(({ kind }) => kind === 'frozen')).toBe(false);
   });
 
+  it('copies running statistics as well, unless its copies are initialized independently', () => {
+    for (const initialize of ['copy', 'independent'] as const) {
+      const scope = createScope(3);
+      const network = networkOf(14, { modules: 4 }, scope);
+      for (const { block } of network.backbone.blocks) {
+        for (const statistic of block.statistics) statistic.assign(tf.fill([...statistic.shape], 3));
+      }
+      const { parameters } = compilePlan(network, lam(host, { initialize }).plan(network), { scope });
+      const copies = (kind: string) => {
+        const names = [...parameters.keys()].filter((name) => name.startsWith(`heads.module0.leap.${kind}.0.`));
+        return names.map((name) => [
+          String(parameters.get(name)?.value.dataSync()),
+          String(parameters.get(name.replace(`heads.module0.leap.${kind}.0`, 'layer2.0'))?.value.dataSync()),
+        ]);
+      };
+      for (const kind of ['augmented', 'ema']) {
+        const isEqual = copies(kind).map(([copy, original]) => copy === original);
+        expect(isEqual.length).toBeGreaterThan(4);
+        expect(isEqual.every(Boolean)).toBe(initialize === 'copy');
+      }
+      for (const parameter of parameters.values()) parameter.dispose();
+    }
+  });
+
   it('leaks no tensors, and keeps the state of two networks with the same plan separate', () => {
     const { compiled, step } = setUp({}, mlm(host));
     step();
@@ -257,22 +178,6 @@ describe('a step', () => {
     step();
     expect(tf.memory().numTensors).toBe(before);
     for (const parameter of compiled.parameters.values()) parameter.dispose();
-  });
-
-  it('selects heads by role, but never the classifier', () => {
-    const network = networkOf(14, { modules: 4 });
-    const chained = (on: LamOptions['on'], of = mlm(host)) =>
-      lam(of, on === undefined ? {} : { on })
-        .plan(network)
-        .objectives.filter(({ head }) => head.factory?.borrows !== undefined)
-        .map(({ id }) => id);
-    const cascaded = [0, 1, 2].map((module) => `module${module}.cascaded`);
-    const independent = [0, 1, 2].map((module) => `module${module}`);
-    expect(chained(undefined)).toEqual(cascaded);
-    expect(chained('independent')).toEqual(independent);
-    expect(chained('all')).toEqual([0, 1, 2].flatMap((module) => [`module${module}`, `module${module}.cascaded`]));
-    expect(chained(undefined, host)).toEqual(independent);
-    expect(() => chained('cascaded', host)).toThrow(/no cascaded losses.*independent/s);
   });
 });
 
@@ -328,56 +233,5 @@ describe('a network whose stages end with pooling', () => {
     expect(losses.at(-1)).toBeLessThan(0.6 * (losses[0] ?? 0));
     const chained = describePlan(compiled, 6).objectives.filter(({ chain }) => chain !== undefined);
     expect(chained).toHaveLength(5);
-  });
-});
-
-describe('errors', () => {
-  it('reports block, expected and actual shape for a chain that does not fit', () => {
-    const network = networkOf(14, { modules: 4 });
-    const leap: BlockReference[][] = [[[3, 0]], [[3, 1]], [[3, 1]]];
-    expect(() => lam(host, { leap }).plan(network)).toThrow(
-      /module 0 \(1,0\).*\(3,0\) expects 4×4×4, but receives 8×8×2/s,
-    );
-    expect(() => lam(host, { leap: [[[4, 0]], [], []] }).plan(network)).toThrow(/\(4,0\).*does not exist.*\(3,1\)/s);
-    expect(() => lam(host, { leap: [[]] }).plan(network)).toThrow(/module 0.*empty/s);
-    expect(() => lam(host, { leap: [] }).plan(network)).toThrow(/0 chains.*module 0 \(1,0\)/s);
-    const tooMany = Array.from({ length: 4 }, () => [[2, 0]] as const);
-    expect(() => lam(host, { leap: tooMany }).plan(network)).toThrow(/4 chains, but only 3 modules.*0 \(1,0\), 1 /s);
-  });
-
-  it('rejects a method if all heads already use later blocks, and otherwise extends the remaining heads', () => {
-    const network = networkOf(14, { modules: 4 });
-    expect(() => lam(lam(host)).plan(network)).toThrow(
-      /every head.*already uses blocks.*'leap\+0c1f' of module0: \(2,0\)/s,
-    );
-    const plan = lam(lam(mlm(host), { on: 'independent' }), { on: 'all' }).plan(network);
-    expect(plan.objectives.slice(0, 4).map(({ head }) => head.key)).toEqual([
-      ...['module0.leap', 'module0.cascaded.leap', 'module1.leap', 'module1.cascaded.leap'],
-    ]);
-  });
-
-  it.each<[object, RegExp]>([
-    [{ momentum: 2 }, /momentum.*0 to 1/s],
-    [{ momentum: '0.9' }, /momentum/],
-    [{ on: 'final' }, /cascaded, independent, all/],
-    [{ emaBlocks: 'last' }, /first, all/],
-    [{ maximumLength: 0 }, /maximumLength/],
-    [{ leap: 'paper' }, /table, rule/],
-    [{ leap: [[[1]]] }, /leap/],
-    [{ moment: 0.9 }, /momentum/],
-  ])('refuses %j', (options, message) => {
-    expect(() => lam(host, options as LamOptions)).toThrow(message);
-    expect(() => withLam(options as LamOptions)).toThrow(message);
-  });
-
-  it('has a complete config', () => {
-    const options: LamOptions = { momentum: 0.9, leap: [[[2, 0]]] };
-    expect(JSON.parse(JSON.stringify(lam(host, options).config))).toEqual({
-      decorator: 'lam',
-      of: host.config,
-      momentum: 0.9,
-      leap: [[[2, 0]]],
-    });
-    expect(withLam(options)(host).name).toBe('lam(dgl)');
   });
 });

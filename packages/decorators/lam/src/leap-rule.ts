@@ -10,15 +10,13 @@ import { at, type BackboneBlock, type BlockReference, type Network, type Shape3,
  * @returns references in forward order; empty after the last block
  */
 export function ruleChain({ backbone, modules }: Network, module: number, maximumLength: number): BlockReference[] {
-  const last = modules[module]?.members.at(-1);
-  const position = last === undefined ? -1 : backbone.blocks.indexOf(last);
-  const stage = last?.reference[0] ?? 0;
-  const later = backbone.blocks.slice(position + 1);
+  const { members } = at(modules, module, 'module');
+  const last = at(members, members.length - 1, 'block of the module');
+  const later = backbone.blocks.slice(backbone.blocks.indexOf(last) + 1);
   // A stem's chain skips stage 1, which preserves its input's shape, as in the published tables.
-  const isFirst = ({ reference: [s, index] }: BackboneBlock) => index === 0 && s > Math.max(stage, 1);
+  const isFirst = ({ reference: [stage, index] }: BackboneBlock) => index === 0 && stage > 1;
   const byStage = complete(later, later.filter(isFirst), maximumLength);
-  const start = last?.block.outputShape ?? backbone.inputShape;
-  if (fits(start, byStage)) return byStage.map(({ reference }) => reference);
+  if (fits(last.block.outputShape, byStage)) return byStage.map(({ reference }) => reference);
   const changing = later.filter(({ block }) => !sameShape(block.inputShape, block.outputShape));
   return complete(later, changing, maximumLength).map(({ reference }) => reference);
 }

@@ -1,4 +1,4 @@
-import type { BlockReference, Network } from '@localgrad/core';
+import { at, type BlockReference, type Network } from '@localgrad/core';
 
 /** The blocks in the chain of each module, in forward order. */
 export type LeapTable = readonly (readonly BlockReference[])[];
@@ -121,7 +121,7 @@ export function publishedChains({ backbone, modules }: Network): LeapTable | und
 
 function parseBlocks(text: string): BlockReference[] {
   return text.split(' ').map((entry) => {
-    const [stage = 0, index = 0] = entry.split(',').map(Number);
-    return [stage, index];
+    const numbers = entry.split(',').map(Number);
+    return [at(numbers, 0, 'stage'), at(numbers, 1, 'index')];
   });
 }

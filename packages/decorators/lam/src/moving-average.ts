@@ -1,5 +1,4 @@
-import type { Block, MovingAverage, Parameter } from '@localgrad/core';
-import { at } from '@localgrad/core';
+import { at, type MovingAverage } from '@localgrad/core';
 import type { Twin } from './leap-chain.js';
 
 /** Moving averages of the live blocks' weights, matched by name; running statistics are not averaged. */
@@ -9,16 +8,11 @@ export function averagesOf(
   when: MovingAverage['when'],
 ): readonly MovingAverage[] {
   return twins.flatMap(({ average, live }) => {
-    const averages = averaged(average);
-    return averaged(live).map(({ name }, index) => ({
-      average: at(averages, index, 'averaged parameter'),
+    return live.parameters.map(({ name }, index) => ({
+      average: at(average.parameters, index, 'averaged parameter'),
       live: name,
       momentum,
       when,
     }));
   });
-}
-
-function averaged(block: Block): Parameter[] {
-  return block.parameters.filter(({ kind }) => kind !== 'statistic');
 }

@@ -3,6 +3,7 @@ import {
   type BackboneBlock,
   type Block,
   type BlockPlace,
+  type Clock,
   clockAt,
   createNetwork,
   endOfTraining,
@@ -34,7 +35,10 @@ const host: LocalLearningMethod = {
 const blocks = Array.from(
   { length: 6 },
   (_, index) =>
-    ({ reference: [index === 0 ? 0 : 1, index], block: { outputShape: [4, 4, 2] } }) as unknown as BackboneBlock,
+    ({
+      reference: index === 0 ? [0, 0] : [1, index - 1],
+      block: { outputShape: [4, 4, 2] },
+    }) as unknown as BackboneBlock,
 );
 /** Five modules, with the stem in the first one. */
 const network = createNetwork({ blocks } as unknown as Backbone, [2, 1, 1, 1, 1]);
@@ -90,6 +94,12 @@ describe('mlm', () => {
     ]);
   });
 
+  it('has the weights of the published code by default', () => {
+    expect(new Set(objectives().map(([, role, , weight]) => `${role} ${weight}`))).toEqual(
+      new Set(['independent 0.001', 'cascaded 0.999', 'final 0.001']),
+    );
+  });
+
   it("builds cascaded heads with the host's factory, or shares the host's heads", () => {
     const separate = mlm(host).plan(network).objectives;
     expect(separate.filter(({ head }) => head.factory === factory)).toHaveLength(8);
@@ -101,13 +111,23 @@ describe('mlm', () => {
   it('omits the same losses as the reference code', () => {
     const ids = objectives({ window: 3, incompleteWindows: 'skip', finalLoss: 'cascaded' }).map(([id]) => id);
     expect(ids).toEqual(['module2', 'module2.cascaded', 'module3', 'module3.cascaded', 'final.cascaded']);
+    // The only loss of the classifier keeps its weight, whatever the weight of the other cascaded losses.
+    const weights = objectives({ window: 3, finalLoss: 'cascaded', cascadeWeight: 0.75 });
+    expect(weights.at(-1)).toEqual(['final.cascaded', 'cascaded', '2-4', 1, 'classifier']);
+    expect(weights.at(-2)?.[3]).toBe(0.75);
+    // The classifier has its loss even if the window is wider than the network.
+    expect(objectives({ window: 6, incompleteWindows: 'skip', finalLoss: 'cascaded' })).toEqual([
+      ['final.cascaded', 'cascaded', '0-4', 1, 'classifier'],
+    ]);
   });
 
   it.each<[MlmOptions, number[][]]>([
     // docs/methods/engine.md §4: two forwards of the first and last module, three of the others, one of the stem.
     [{ window: 2, incompleteWindows: 'skip' }, [[1, 2], [3], [3], [3], [2]]],
     [{ window: 3, incompleteWindows: 'skip' }, [[1, 2], [3], [4], [3], [2]]],
+    [{ window: 6, incompleteWindows: 'skip' }, [[1, 2], [2], [2], [2], [2]]],
     [{ window: 2 }, [[2, 2], [3], [3], [3], [2]]],
+    [{ window: 3 }, [[3, 3], [4], [4], [3], [2]]],
     [{ window: 1 }, [[1, 1], [1], [1], [1], [1]]],
   ])('%j: updates running statistics as often as the reference code', (options, counts) => {
     const plan = mlm(host, { ...options, statisticsUpdates: 'perForward' }).plan(network);
@@ -117,6 +137,38 @@ describe('mlm', () => {
     const tripled: LocalLearningMethod = { ...host, plan: (net) => ({ ...host.plan(net), rewriteBlock: tripling }) };
     const nested = mlm(tripled, { ...options, statisticsUpdates: 'perForward' }).plan(network);
     expect(countsOf(nested)).toEqual(counts.map((module) => module.map((count) => (count === 1 ? 3 : 3 * count))));
+  });
+
+  it('does not wrap blocks that run once per step', () => {
+    const plan = mlm(host, { window: 2, incompleteWindows: 'skip', statisticsUpdates: 'perForward' }).plan(network);
+    const block = { replicate: () => {} } as unknown as Block;
+    expect(plan.rewriteBlock?.(block, { module: 0, index: 0 })).toBe(block);
+    expect(plan.rewriteBlock?.(block, { module: 1, index: 0 })).not.toBe(block);
+    expect(() => plan.rewriteBlock?.(block, { module: 5, index: 0 })).toThrow(/no module 5; there are 5/);
+    expect(() => plan.rewriteBlock?.(block, { module: 1, index: 1 })).toThrow(/no block of the module 1; there are 1/);
+  });
+
+  it('keeps constant weights constant, so that losses with weight 0 are never evaluated', () => {
+    const ramping: LocalLearningMethod = {
+      ...host,
+      plan: (net) => {
+        const plan = host.plan(net);
+        const [first, second, ...others] = plan.objectives;
+        if (first === undefined || second === undefined) throw new Error('two losses');
+        const weighted = [
+          { ...first, weight: ({ fraction }: Clock) => fraction },
+          { ...second, weight: 0 },
+        ];
+        return { ...plan, objectives: [...weighted, ...others] };
+      },
+    };
+    const weightsOf = (options: MlmOptions) =>
+      mlm(ramping, options)
+        .plan(network)
+        .objectives.slice(0, 6)
+        .map(({ weight }) => (typeof weight === 'number' ? weight : 'ramp'));
+    expect(weightsOf({ independentWeight: 0, cascadeWeight: '0..1' })).toEqual([0, 'ramp', 0, 0, 0, 'ramp']);
+    expect(weightsOf({ independentWeight: 1, cascadeWeight: '0.5..0.5' })).toEqual(['ramp', 'ramp', 0, 0, 1, 0.5]);
   });
 
   it('ramps weights over training', () => {
@@ -150,7 +202,17 @@ describe('mlm', () => {
     const plan = mlm(mlm(host)).plan(network);
     validatePlan(plan, 5);
     expect(plan.method).toBe('mlm(mlm(host))');
-    expect(new Set(plan.objectives.map(({ id }) => id)).size).toBe(plan.objectives.length);
+    const first = ['module0', 'module0.cascaded2', 'module0.cascaded'];
+    expect(plan.objectives.map(({ id }) => id).slice(0, 4)).toEqual([...first, 'module1']);
+    expect(plan.objectives).toHaveLength(15);
+    const nested = mlm(mlm(mlm(host))).plan(network);
+    validatePlan(nested, 5);
+    expect(nested.objectives.map(({ id }) => id).slice(0, 4)).toEqual([
+      'module0',
+      'module0.cascaded3',
+      ...first.slice(1),
+    ]);
+    expect(nested.objectives).toHaveLength(20);
   });
 
   it('has a complete config, and a decorator form', () => {
@@ -166,8 +228,11 @@ describe('mlm', () => {
     [{ cascadeWeight: '1..' }, /cascadeWeight/],
     [{ cascadeWeight: '1..2..3' }, /cascadeWeight/],
     [{ heads: 'both' }, /separate, shared/],
+    [{ incompleteWindows: 'drop' }, /'incompleteWindows' is 'drop'; allowed: cut, skip/],
+    [{ finalLoss: 'none' }, /'finalLoss' is 'none'; allowed: both, cascaded/],
+    [{ statisticsUpdates: 'twice' }, /'statisticsUpdates' is 'twice'; allowed: once, perForward/],
     [{ windows: 2 }, /windows.*window/s],
-  ])('refuses %j', (options, message) => {
+  ])('rejects %j', (options, message) => {
     expect(() => mlm(host, options as MlmOptions)).toThrow(message);
     expect(() => withMlm(options as MlmOptions)).toThrow(message);
   });

@@ -1,4 +1,5 @@
 import {
+  at,
   type HeadReference,
   type LocalLearningMethod,
   type MethodDecorator,
@@ -111,7 +112,7 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
     ...rewritten,
     rewriteBlock: (block, place) => {
       const inner = plan.rewriteBlock?.(block, place) ?? block;
-      const count = counts[place.module]?.[place.index] ?? 1;
+      const count = at(at(counts, place.module, 'module'), place.index, 'block of the module');
       return count === 1 ? inner : withStatisticsUpdates(inner, count);
     },
   };

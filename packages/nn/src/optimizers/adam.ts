@@ -110,8 +110,7 @@ class UpdateCounts {
   load(entries: readonly (readonly [string, Tensor])[]): void {
     this.dispose();
     for (const [key, tensor] of entries) {
-      const [count = 0] = tensor.dataSync();
-      this.#counts.set(key.slice(counts.length + 1), count);
+      this.#counts.set(key.slice(counts.length + 1), at(tensor.dataSync(), 0, `value in state '${key}'`));
       tensor.dispose();
     }
   }

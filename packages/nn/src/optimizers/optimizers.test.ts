@@ -59,6 +59,35 @@ describe('adam and adamw', () => {
     }
   });
 
+  it('restart from a state without one of the two moments, as if it were not there', () => {
+    const run = (optimizer: Optimizer) => {
+      const parameter = new Parameter('a', tf.tensor1d([1, 2]));
+      step(optimizer, 0.1, [parameter, tf.tensor1d([3, -4])]);
+      return parameter.value.dataSync();
+    };
+    for (const create of [adam, adamw]) {
+      const optimizer = create({ learningRate: 0.1 });
+      optimizer.load(new Map([['first/a', tf.tensor1d([5, 5])]]));
+      expect(run(optimizer)).toEqual(run(create({ learningRate: 0.1 })));
+    }
+  });
+
+  it.each([
+    [{ betas: [-0.5, 0.9] }, /'betas' is .*two numbers in \[0, 1\)/],
+    [{ betas: [0.9] }, /'betas'/],
+    [{ betas: 0.9 }, /'betas'/],
+    [{ epsilon: -1e-8 }, /'epsilon' is .*numbers ≥ 0/],
+    [{ epsilon: Number.POSITIVE_INFINITY }, /'epsilon'/],
+    [{ epsilon: Number.NaN }, /'epsilon'/],
+  ])('reject %j', (options, message) => {
+    expect(() => adam({ learningRate: 0.1, ...options } as AdamOptions)).toThrow(message);
+  });
+
+  it('accept the smallest betas and epsilon', () => {
+    const { config } = adam({ learningRate: 0.1, betas: [0, 0], epsilon: 0 });
+    expect(config).toMatchObject({ betas: [0, 0], epsilon: 0 });
+  });
+
   it('have a config that rebuilds them', () => {
     for (const optimizer of [
       adam({ learningRate: 0.1, betas: [0.8, 0.9] }),
@@ -130,6 +159,52 @@ describe.each([
     expect(optimizer.stateBytes(a)).toBeGreaterThanOrEqual(4 * bytesPerValue);
   });
 
+  it.each([-1e-9, -1, Number.NaN, Number.POSITIVE_INFINITY])('rejects a learning rate or decay of %f', (value) => {
+    expect(() => create({ learningRate: value })).toThrow(/'learningRate' is .*numbers ≥ 0/);
+    expect(() => create({ learningRate: 1, weightDecay: value })).toThrow(/'weightDecay' is .*numbers ≥ 0/);
+  });
+
+  it('has its rules in its config, and nothing for those that are not given', () => {
+    const rules = { decay: 'matrices', parameters: [{ match: '*.bias', learningRateScale: 2 }] } as const;
+    const { config } = create({ learningRate: 0, weightDecay: 0 });
+    expect(config).toMatchObject({ optimizer: name, learningRate: 0, weightDecay: 0 });
+    expect(Object.keys(config)).not.toContain('decay');
+    expect(Object.keys(config)).not.toContain('parameters');
+    expect(create({ learningRate: 0, weightDecay: 0, ...rules }).config).toStrictEqual({ ...config, ...rules });
+  });
+
+  it('owns its state: reading it, loading it and disposing it leak no tensors', () => {
+    const start = tf.memory().numTensors;
+    const parameter = new Parameter('a', tf.ones([2]));
+    const optimizer = create({ learningRate: 0.5 });
+    const update = () => step(optimizer, 0.5, [parameter, tf.ones([2])]);
+    update();
+    const updated = tf.memory().numTensors;
+    const saved = copyOf(optimizer.state());
+    const read = tf.memory().numTensors;
+    optimizer.state();
+    expect(tf.memory().numTensors).toBe(read);
+    update();
+    expect(tf.memory().numTensors - saved.size).toBe(updated);
+    optimizer.load(saved);
+    expect(tf.memory().numTensors).toBe(updated);
+    optimizer.state();
+    optimizer.dispose();
+    parameter.dispose();
+    expect(tf.memory().numTensors).toBe(start);
+    expect([...optimizer.state()]).toEqual([]);
+  });
+
+  it('forgets its own state when another one is loaded', () => {
+    const [a, b] = [new Parameter('a', tf.ones([2])), new Parameter('b', tf.ones([2]))];
+    const other = create({ learningRate: 0.5 });
+    step(other, 0.5, [b, tf.ones([2])]);
+    const optimizer = create({ learningRate: 0.5 });
+    step(optimizer, 0.5, [a, tf.ones([2])]);
+    optimizer.load(copyOf(other.state()));
+    expect([...optimizer.state().keys()]).toEqual([...other.state().keys()]);
+  });
+
   it('rejects foreign state and invalid rules', () => {
     const optimizer = create({ learningRate: 0.5 });
     expect(() => optimizer.load(new Map([['speed/a', tf.zeros([1])]]))).toThrow(
@@ -138,6 +213,10 @@ describe.each([
     const wrong = [{ match: 'a', weightDecay: -1 }];
     expect(() => create({ learningRate: 1, parameters: wrong })).toThrow(/parameters\[0\].*'weightDecay' is -1/);
     expect(() => create({ learningRate: 1, parameters: [{ match: 'a', rate: 1 } as never] })).toThrow(/'rate'/);
+    expect(() => create({ learningRate: 1, parameters: [{ match: '' }] })).toThrow(/parameters\[0\].*'match'/);
+    expect(() => create({ learningRate: 1, parameters: [{} as never] })).toThrow(/parameters\[0\].*'match'/);
+    expect(() => create({ learningRate: 1, parameters: {} as never })).toThrow(/'parameters' is .*a list of rules/);
+    expect(() => createOptimizer({ optimizer: 'constructor', learningRate: 1 })).toThrow(/constructor.*adamw/);
     expect(() => create({ learningRate: 1, decay: 'some' } as never)).toThrow(
       /'decay' is 'some'; allowed: all, matrices/,
     );

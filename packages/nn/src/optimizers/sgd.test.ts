@@ -57,6 +57,19 @@ describe('sgd', () => {
     });
     expect(() => sgd({ learningRate: 0.1, momentum: 0, nesterov: true })).toThrow(/nesterov/);
     expect(() => sgd({ learningRate: 0.1, momentum: 1 })).toThrow(/momentum/);
+    expect(() => sgd({ learningRate: 0.1, momentum: -0.5 })).toThrow(/momentum/);
     expect(() => sgd({ learningRate: 0.1, decoy: 1 } as never)).toThrow(/weightDecay/);
+  });
+
+  it('has neither Nesterov momentum nor state without momentum', () => {
+    const optimizer = sgd({ learningRate: 0.1, momentum: 0 });
+    expect(optimizer.config).toMatchObject({ momentum: 0, nesterov: false });
+    const parameter = new Parameter('w', tf.ones([3]));
+    expect(optimizer.stateBytes(parameter)).toBe(0);
+    update(optimizer, parameter, tf.ones([3]), 0.1);
+    expect([...optimizer.state()]).toEqual([]);
+    expect(() => optimizer.load(new Map([['velocity/w', tf.ones([3])]]))).toThrow(
+      /'sgd' has no state 'velocity\/w'; allowed: none/,
+    );
   });
 });

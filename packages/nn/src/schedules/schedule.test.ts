@@ -1,6 +1,6 @@
 import { clockAt } from '@localgrad/core';
 import { describe, expect, it } from 'vitest';
-import { constantRate, cosine, createSchedule, epochCosine, stepDecay } from './schedule.js';
+import { constantRate, cosine, createSchedule, epochCosine, type StepDecayOptions, stepDecay } from './schedule.js';
 
 const at = (epoch: number, epochs: number) => clockAt(epoch - 1, epochs, 1);
 
@@ -54,11 +54,49 @@ it('cosine warms up, peaks and ends near zero', () => {
   expect(cosine({ learningRate: 0.1, warmup: 0 }).rate(clockAt(0, 1, 10))).toBe(0.1);
 });
 
+it('cosine is 0 after the last step, however short the decay', () => {
+  const after = (warmup: number, steps: number) => cosine({ learningRate: 1, warmup }).rate(clockAt(steps, 1, steps));
+  expect(after(0.05, 100)).toBe(0);
+  // One step of decay; none at all.
+  expect(after(0.5, 2)).toBe(0);
+  expect(after(0.9, 1)).toBe(1);
+});
+
+it.each([-0.5, 1, 1.5, Number.NaN])('cosine rejects a warm-up of %f of the steps', (warmup) => {
+  expect(() => cosine({ learningRate: 0.1, warmup })).toThrow(/'warmup' is .*numbers in \[0, 1\)/);
+});
+
 it('stepDecay multiplies at its milestones', () => {
   const schedule = stepDecay({ learningRate: 1 });
   expect([79, 80, 119, 120].map((epoch) => schedule.rate(at(epoch, 160)))).toEqual(
     [1, 0.1, 0.1, 0.01].map((value) => expect.closeTo(value, 12)),
   );
+});
+
+it('stepDecay can decay from the first epoch on', () => {
+  expect(stepDecay({ learningRate: 1, milestones: [1], factor: 0.5 }).rate(at(1, 2))).toBe(0.5);
+});
+
+it.each([
+  [{ factor: 0 }, /'factor' is 0.*numbers > 0/],
+  [{ factor: -0.5 }, /'factor'/],
+  [{ milestones: [0] }, /'milestones'.*a list of epochs, from 1/],
+  [{ milestones: [-1] }, /'milestones'/],
+  [{ milestones: [2, 2.5] }, /'milestones'/],
+  [{ milestones: 2 }, /'milestones'/],
+  [{ gamma: 0.5 }, /'gamma'.*factor/],
+])('stepDecay rejects %j', (options, message) => {
+  expect(() => stepDecay({ learningRate: 1, ...options } as StepDecayOptions)).toThrow(message);
+});
+
+describe.each(Object.entries({ constantRate, epochCosine, cosine, stepDecay }))('%s', (_, create) => {
+  it.each([-1, -1e-9, Number.NaN, Number.POSITIVE_INFINITY])('rejects a learning rate of %f', (learningRate) => {
+    expect(() => create({ learningRate })).toThrow(/'learningRate' is .*numbers ≥ 0/);
+  });
+
+  it('accepts a learning rate of 0', () => {
+    expect(create({ learningRate: 0 }).config).toMatchObject({ learningRate: 0 });
+  });
 });
 
 describe('createSchedule', () => {
@@ -75,6 +113,7 @@ describe('createSchedule', () => {
 
   it('lists the allowed names and options', () => {
     expect(() => createSchedule({ schedule: 'cosin', learningRate: 1 })).toThrow(/Did you mean 'cosine'/);
+    expect(() => createSchedule({ schedule: 'constructor', learningRate: 1 })).toThrow(/constructor.*stepDecay/);
     expect(() => createSchedule({ schedule: 'cosine', learningRate: 1, warm: 0 })).toThrow(/warmup/);
     expect(() => cosine({ learningRate: -1 })).toThrow(/learningRate/);
     expect(() => stepDecay({ learningRate: 1, milestones: [0.5] })).toThrow(/milestones/);

@@ -108,6 +108,68 @@ describe('CheckpointFolder', () => {
     );
   });
 
+  it('keeps the last two by default, at least one, and the best by its last record', async () => {
+    const plain = open();
+    for (const step of [1, 2, 3]) await plain.checkpoints.save(checkpoint(step, 1 / step), { metricsBytes: 0 });
+    expect(stepsIn(plain.names())).toEqual([2, 3]);
+    const none = open({ keepLast: 0 });
+    for (const step of [4, 5]) await none.checkpoints.save(checkpoint(step), { metricsBytes: 0 });
+    expect(stepsIn(none.names())).toEqual([5]);
+    const best = open({ keepLast: 1, keepBest: true });
+    const { progress, tensors } = checkpoint(6, 0.9);
+    const [record] = progress.records;
+    const worse = record === undefined ? [] : [record, { ...record, testAccuracy: 0.1 }];
+    await best.checkpoints.save({ tensors, progress: { ...progress, records: worse } }, { metricsBytes: 0 });
+    for (const step of [7, 8]) await best.checkpoints.save(checkpoint(step, 0.9 - step / 10), { metricsBytes: 0 });
+    expect(stepsIn(best.names())).toEqual([7, 8]);
+  });
+
+  it('names what is wrong with an unusable checkpoint', async () => {
+    const { checkpoints, problems } = open();
+    await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    await checkpoints.save(checkpoint(2), { metricsBytes: 2 });
+    const tensors = join(folder, 'checkpoints', 'step-00000002.safetensors');
+    const bytes = readFileSync(tensors);
+    writeFileSync(tensors, Buffer.from(bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))));
+    expect((await checkpoints.latest())?.progress.step).toBe(1);
+    expect(problems.pop()).toMatch(/2\.safetensors' cannot be used: it has \d+ of \d+ bytes, and its checksum/);
+    rmSync(tensors);
+    expect((await checkpoints.latest())?.progress.step).toBe(1);
+    expect(problems.pop()).toMatch(/2\.safetensors' cannot be used: it is missing/);
+    const gone = Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+    vi.spyOn(fileSystem, 'readFile').mockRejectedValueOnce(gone);
+    expect((await checkpoints.latest())?.progress.step).toBe(1);
+    expect(problems.pop()).toMatch(/2\.json' cannot be used: it is missing/);
+  });
+
+  it('does not hide that a checkpoint cannot be read', async () => {
+    await open().checkpoints.save(checkpoint(1), { metricsBytes: 1 });
+    const failing = Object.assign(new Error('EIO'), { code: 'EIO' });
+    vi.spyOn(fileSystem, 'readFile').mockRejectedValueOnce(failing);
+    await expect(open().checkpoints.latest()).rejects.toThrow(/Cannot read/);
+    const stat = vi.spyOn(fileSystem, 'stat').mockRejectedValueOnce(failing);
+    await expect(open().checkpoints.save(checkpoint(2), { metricsBytes: 1 })).rejects.toThrow(/Cannot read/);
+    // Missing tensors make a checkpoint unusable.
+    stat.mockRejectedValueOnce(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }));
+    const { checkpoints, names } = open({ keepLast: 3 });
+    await checkpoints.save(checkpoint(3), { metricsBytes: 1 });
+    expect(stepsIn(names())).toEqual([1, 3]);
+  });
+
+  it('removes descriptions before tensors, and its folder when it is empty', async () => {
+    const { checkpoints } = open();
+    const [unlink, rmdir] = [vi.spyOn(fileSystem, 'unlink'), vi.spyOn(fileSystem, 'rmdir')];
+    for (const step of [1, 2]) await checkpoints.save(checkpoint(step), { metricsBytes: 1 });
+    expect(rmdir).not.toHaveBeenCalled();
+    await checkpoints.clear();
+    const extensions = unlink.mock.calls.map(([file]) => file.split('.').at(-1));
+    expect(extensions).toEqual(['json', 'json', 'safetensors', 'safetensors']);
+    expect(existsSync(join(folder, 'checkpoints'))).toBe(false);
+    await expect(checkpoints.clear()).resolves.toBeUndefined();
+    rmdir.mockRejectedValueOnce(Object.assign(new Error('EACCES'), { code: 'EACCES' }));
+    await expect(checkpoints.clear()).rejects.toThrow(/permission denied/);
+  });
+
   it('detects every changed or missing byte, names the file, and falls back to the previous checkpoint', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -236,6 +298,11 @@ describe('CheckpointFolder', () => {
     expect(third.problems[1]).toMatch(/wants 20 bytes\. 'step-0+30' is used instead/);
     await second.checkpoints.save(checkpoint(35), { metricsBytes: 9 });
     expect(stepsIn(second.names())).toEqual([20, 35]);
+    // One that is used all the same counts again.
+    const fourth = open();
+    expect((await fourth.checkpoints.latest(short(5)))?.progress.step).toBe(35);
+    await fourth.checkpoints.save(checkpoint(40), { metricsBytes: 9 });
+    expect(stepsIn(fourth.names())).toEqual([35, 40]);
   });
 
   it('rejects checkpoints of another run or another version', async () => {
@@ -287,6 +354,12 @@ describe('CheckpointFolder of several attempts', () => {
       'step-00000020-000001.json',
       'step-00000025-000002.json',
     ]);
+    expect((await open({ attempt: 3 }).checkpoints.latest())?.name).toBe('step-00000025-000002');
+    // An overtaken attempt does not use its successor's.
+    expect((await first.checkpoints.latest())?.name).toBe('step-00000020-000001');
+    // Some file systems list names in no order.
+    const { readdir } = fileSystem;
+    vi.spyOn(fileSystem, 'readdir').mockImplementation(async (path) => (await readdir(path)).reverse());
     expect((await open({ attempt: 3 }).checkpoints.latest())?.name).toBe('step-00000025-000002');
   });
 

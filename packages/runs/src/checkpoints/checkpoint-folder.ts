@@ -3,7 +3,7 @@ import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
-import { createFolder, namesIn, readBytesIfThere, removeFile, statIfThere, writeWhole } from '../folder/files.js';
+import { namesIn, readBytesIfThere, removeFile, statIfThere, writeWhole } from '../folder/files.js';
 import { checksumOf } from '../folder/hash.js';
 import { explainWriteError } from '../folder/write-errors.js';
 import { type CheckpointName, checkpointFile, checkpointName, oldestFirst } from './checkpoint-name.js';
@@ -54,7 +54,6 @@ export class CheckpointFolder<Notes = null> {
    * @param notes plain data that is returned with the checkpoint
    */
   async save({ progress, tensors }: TrainingCheckpoint, notes: Notes): Promise<void> {
-    await createFolder(this.#folder);
     const saved = checkpointName(progress.step, this.#attempt);
     const bytes = writeSafetensors({ tensors, metadata: { format: 'localgrad-checkpoint' } });
     const { runId, assertHeld } = this.#options;
@@ -95,7 +94,8 @@ export class CheckpointFolder<Notes = null> {
         doubtful.push(candidate);
         throw misfit(this.#file(candidate, 'json'), objection);
       } catch (error) {
-        if (!LocalgradError.isInstance(error)) throw error;
+        // A checkpoint that cannot be read now may be usable later: starting over would lose it.
+        if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined) throw error;
         this.#standings.set(candidate.name, rejected);
         problems.push({ name: candidate.name, message: error.message });
       }

@@ -15,10 +15,15 @@ export async function claimNumbers(folder: string): Promise<number[]> {
   return numbersOf(await namesIn(folder));
 }
 
-/** The highest number in a folder, without waiting. */
+/** The highest number in a folder; 0 if it has no claim. */
+export async function highestClaim(folder: string): Promise<number> {
+  return highestOf(await namesIn(folder));
+}
+
+/** `highestClaim`, without waiting. */
 export function highestClaimSync(folder: string): number {
   try {
-    return numbersOf(fileSystem.readdirSync(folder)).at(-1) ?? 0;
+    return highestOf(fileSystem.readdirSync(folder));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 0;
     throw explainReadError(folder, error);
@@ -58,4 +63,8 @@ function numbersOf(names: readonly string[]): number[] {
     .filter(isClaim)
     .map((name) => Number.parseInt(name, 10))
     .sort((a, b) => a - b);
+}
+
+function highestOf(names: readonly string[]): number {
+  return numbersOf(names).at(-1) ?? 0;
 }

@@ -220,15 +220,15 @@ describe('Claim', () => {
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
     expect(content().lifetimeSeconds).toBeUndefined();
-    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 15_000);
+    vi.spyOn(Date, 'now').mockReturnValue(start + 14_000 + 15_100);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
-    expect(content().lifetimeSeconds).toBe(60);
+    expect(content().lifetimeSeconds).toBe(61);
     // Rewritten only when it has doubled.
     vi.spyOn(Date, 'now').mockReturnValue(start + 29_000 + 29_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(1);
-    expect(content().lifetimeSeconds).toBe(60);
+    expect(content().lifetimeSeconds).toBe(61);
     vi.spyOn(Date, 'now').mockReturnValue(start + 58_000 + 50_000);
     claim?.assertHeldSync();
     await claim?.noteCheckpoint(2);

@@ -9,7 +9,7 @@ import {
   listAttempts,
   noteReleased,
 } from './attempts.js';
-import { claimFile, claimNumbers, claimsFolder, highestClaimSync, removeLeftovers } from './claim-files.js';
+import { claimFile, claimsFolder, highestClaim, highestClaimSync, removeLeftovers } from './claim-files.js';
 import { overwrite, publishClaim } from './claim-writing.js';
 import { fileSystem } from './file-system.js';
 import { createFolder, removeFile, writeWhole } from './files.js';
@@ -81,7 +81,7 @@ export class Claim {
 
   /** @throws LocalgradError `misuse` if another process has taken the run over, since this one sent no heartbeat */
   async assertHeld(): Promise<void> {
-    this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
+    this.#look(await highestClaim(this.#folder));
     this.#refuse();
   }
 
@@ -141,7 +141,7 @@ export class Claim {
     const handle = await fileSystem.open(this.#file, 'r+');
     await fileSystem.write(handle, Buffer.from('{'), 0).finally(() => fileSystem.close(handle));
     // After a long sleep this may run first: a heartbeat does not prove that the run is still ours.
-    this.#look((await claimNumbers(this.#folder)).at(-1) ?? 0);
+    this.#look(await highestClaim(this.#folder));
     this.#heartbeat.noteSign();
   }
 

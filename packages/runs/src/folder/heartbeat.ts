@@ -64,7 +64,7 @@ export class Heartbeat {
   noteProgress(): void {
     this.start();
     const now = Date.now();
-    const step = now - (this.#shared[fields.lastProgress] ?? now);
+    const step = now - (this.#shared[fields.lastProgress] ?? 0);
     this.#shared[fields.lastProgress] = now;
     if (step <= this.#longestStep) return;
     this.#longestStep = step;
