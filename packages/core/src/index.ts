@@ -81,3 +81,4 @@ export {
   type TensorStateDeclaration,
   type ValueStateDeclaration,
 } from './state.js';
+export { readProblem } from './system-error.js';
