@@ -267,7 +267,7 @@ describe('train', () => {
       output,
     );
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('Cannot split 3 blocks and a stem (merged) into 9 modules');
+    expect(stderr).toContain('--modules: 9; allowed: 1 to 3, or 4 with the stem as a module of its own');
     expect(await readdir(folder)).toEqual([]);
     const large = [
       '--backbone',

@@ -13,9 +13,10 @@ import { type Command, Option } from 'commander';
 
 type Key = keyof RunConfig;
 
-/** `learningRate` → `learning-rate` */
+/** `learningRate` → `learning-rate`, `nesterov` → `no-nesterov` */
 export function flagOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return key === 'nesterov' ? `no-${name}` : name;
 }
 
 const booleans: readonly Key[] = ['nesterov', 'probe'];
@@ -45,7 +46,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
     if (booleans.includes(key)) {
       const isOn = fallback === true;
       command.addOption(
-        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description),
+        new Option(`--${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description),
       );
     } else {
       command.addOption(
@@ -75,7 +76,8 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
   const messages = explainIssues(parsed.error, merged, runConfigKeys).map(
     ({ path, message }) => `--${flagOf(String(path[0]))}: ${message}`,
   );
-  throw new LocalgradError('invalid-option', messages.join('\n'), { problems: messages });
+  const problems = [...new Set(messages)];
+  throw new LocalgradError('invalid-option', problems.join('\n'), { problems });
 }
 
 /**

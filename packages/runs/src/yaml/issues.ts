@@ -63,8 +63,17 @@ function found(value: unknown): string {
   return maskCredentials(shown(value));
 }
 
+/** Types in a reader's words. */
+const nouns: Readonly<Record<string, string>> = {
+  record: 'keys and values',
+  object: 'keys and values',
+  array: 'a list',
+  int: 'an integer',
+};
+
 /** The expected value alone: of `Invalid input: expected number, received string`, only `expected number`. */
 function expectation(message: string): string {
   const text = message.replace(/^Invalid (?:input|option): |^Too (?:small|big): /, '').replace(/, received \w+$/, '');
-  return text.charAt(0).toLowerCase() + text.slice(1);
+  const words = text.replace(/\b[Ee]xpected (record|object|array|int)\b/, (_, type: string) => `expected ${nouns[type]}`);
+  return words.charAt(0).toLowerCase() + words.slice(1);
 }

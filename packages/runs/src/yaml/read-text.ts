@@ -40,7 +40,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   };
   if (bytes.length > largestFile) fail('1:1', `the file has more than ${largestSize}, the limit; is it a YAML file?`);
   const encoding = encodingOf(bytes);
-  const decode = (fatal: boolean) => new TextDecoder(encoding, { fatal }).decode(bytes);
+  const decode = (fatal: boolean) => new TextDecoder(encoding, { fatal }).decode(bytes).replace(/\r(?!\n)/g, '\n');
   try {
     return decode(true);
   } catch {
