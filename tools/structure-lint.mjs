@@ -25,7 +25,11 @@ const direction = {
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
   statistics: [],
   trackers: ['core', 'train'],
-  catalog: ['core', 'nn', 'backbones', 'data', 'backprop', 'greedy', 'dgl', 'infopro', 'mlm', 'lam', 'mlaan'],
+  catalog: [
+    ...['core', 'nn', 'backbones', 'data'],
+    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal'],
+    ...['mlm', 'lam', 'mlaan'],
+  ],
   'setup-tensorflow': ['core', 'backends'],
   runs: [
     'core',

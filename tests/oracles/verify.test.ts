@@ -26,17 +26,19 @@ async function command(...args: string[]) {
 /** A backend besides those available everywhere. */
 const extra = process.env.LOCALGRAD_TEST_BACKEND;
 /** Plain JavaScript takes half a minute. */
-const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals']] as const) : [];
+const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals', 'portable']] as const) : [];
 
 describe.each([
-  ['wasm', 'residuals'],
-  ['wasm', 'recompute'],
+  ['wasm', 'residuals', 'relaxed SIMD'],
+  ['wasm', 'residuals', 'portable'],
+  ['wasm', 'recompute', 'relaxed SIMD'],
   ...slow,
-  ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals']] as const)),
-] as const)('the PyTorch reference on %s, %s', (backend, memory) => {
+  ...(extra === undefined || extra === 'wasm' ? [] : ([[extra, 'residuals', 'portable']] as const)),
+] as const)('the PyTorch reference on %s, %s, %s', (backend, memory, arithmetic) => {
   it('matches every case of the small network, the contrastive loss and SGD', async () => {
     const files = [mini, fixture('micro')];
-    const report = await verify({ files, backend, memory, threads: 'auto', tolerance: 1e-4 });
+    const relaxedSimd = arithmetic === 'relaxed SIMD';
+    const report = await verify({ files, backend, memory, threads: 'auto', relaxedSimd, tolerance: 1e-4 });
     // The contrastive gradient involves cancellation: plain JavaScript accumulates long float32 sums sequentially, and
     // exp on a GPU may be off by 3 + 2|x| units in the last place (WGSL, "Floating Point Accuracy").
     const contrast: Readonly<Record<string, number>> = { cpu: 2e-3, webgpu: 5e-4 };
@@ -70,6 +72,31 @@ describe.each([
 function order({ cases }: VerifyReport, name: string): number {
   return cases.findIndex((entry) => entry.case === `mini/${name}`);
 }
+
+describe('the plans of published code', () => {
+  it('have the spans and head sizes of AugLocal at every depth', async () => {
+    const report = await verify({
+      ...{ files: [fixture('plans')], backend: 'wasm', threads: 'auto', tolerance: 1e-12, only: 'auglocal' },
+    });
+    expect(report.cases.map(({ case: name, maxRelativeError }) => [name, maxRelativeError])).toEqual(
+      ['resnet32', 'resnet110'].flatMap((backbone) =>
+        [1, 2, 3, 4, 5, 6].map((depth) => [`auglocal/${backbone}_d${depth}`, 0]),
+      ),
+    );
+    expect(report.cases[0]?.groups).toMatchObject({ spans: { compared: 6 }, 'head parameters': { compared: 2 } });
+  }, 120_000);
+
+  it('differ for another depth', async () => {
+    const file = join(folder, 'plans.safetensors');
+    const { metadata } = readSafetensors(readFileSync(fixture('plans')), 'plans');
+    const [first] = JSON.parse(metadata.cases ?? '[]') as Record<string, unknown>[];
+    const cases = JSON.stringify([{ ...first, method: 'auglocal(depth: 2)' }]);
+    writeFileSync(file, writeSafetensors({ tensors: new Map(), metadata: { ...metadata, cases } }));
+    const { code, stdout } = await command(file, '--backend', 'cpu');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ {2}auglocal\/resnet32_d1 +spans .*module13/s);
+  });
+});
 
 describe('the command', () => {
   it('prints groups and errors, and JSON', async () => {

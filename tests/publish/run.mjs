@@ -96,9 +96,11 @@ function pack() {
 }
 
 function inspectTarballs() {
-  for (const { name, files, tarball } of packages) {
+  for (const { name, folder, files, tarball } of packages) {
     if (tarball === undefined) continue;
-    for (const file of ['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']) {
+    const { './package.json': _, ...entries } = readManifest(folder).exports;
+    const targets = Object.values(entries).flatMap(({ types, default: code }) => [types.slice(2), code.slice(2)]);
+    for (const file of ['package.json', 'README.md', 'LICENSE', ...targets]) {
       check(`${name} contains ${file}`, files.includes(file), files.join('\n'));
     }
     const strangers = files.filter((file) =>

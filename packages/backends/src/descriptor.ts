@@ -3,7 +3,10 @@ import type { JsonObject } from '@localgrad/core';
 export interface BackendOptions {
   /** Number of threads, if the backend supports threads; default `auto`. */
   readonly threads?: number | 'auto';
-  /** Fused multiply-adds on wasm: faster, but results vary between processors. Default false. */
+  /**
+   * Fused multiply-adds (relaxed SIMD) on wasm, where the engine supports them: faster, but the last bits of results vary
+   * between machines. Default true.
+   */
   readonly relaxedSimd?: boolean;
 }
 

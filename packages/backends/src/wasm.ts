@@ -17,13 +17,13 @@ export const wasm: BackendDescriptor = {
       };
     }
     const { detectWasm } = await import('@localgrad/wasm-kernels');
-    const { simd, threads } = await detectWasm();
+    const { simd, relaxedSimd, threads } = await detectWasm();
     const reason = simd
-      ? `SIMD training kernels on ${threads} ${threads === 1 ? 'thread' : 'threads'}.`
+      ? `${relaxedSimd ? 'Relaxed-SIMD' : 'SIMD'} training kernels on ${threads} ${threads === 1 ? 'thread' : 'threads'}${relaxedSimd ? '' : '; this engine does not support relaxed SIMD, which is faster'}.`
       : 'Works, but without SIMD training is about ten times slower.';
     return { available: true, reason, device, hardware: true };
   },
-  async start({ threads = 'auto', relaxedSimd = false }) {
+  async start({ threads = 'auto', relaxedSimd = true }) {
     const { startWasm } = await import('@localgrad/wasm-kernels');
     const { facts, heap, dispose } = await startWasm({ threads, relaxedSimd });
     const { threads: used, ...others } = facts;

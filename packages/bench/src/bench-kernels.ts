@@ -1,16 +1,14 @@
-import { selectBackend } from '@localgrad/backends';
 import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import { createRandom } from '@localgrad/nn/random';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import type { CsvRecord } from './csv.js';
 import { type Spread, spreadOf } from './measure.js';
+import { type MeasuredBackend, relaxedSimdColumn, startMeasuredBackend, usesRelaxedSimd } from './measured-backend.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchKernelsOptions {
-  readonly backend: string;
-  readonly threads: number | 'auto';
+export interface BenchKernelsOptions extends MeasuredBackend {
   readonly batch: number;
   readonly repeats: number;
 }
@@ -29,6 +27,8 @@ export interface BenchKernelsReport {
   readonly environment: MeasurementEnvironment;
   readonly device: string;
   readonly backend: string;
+  /** Null if the backend has no such choice. */
+  readonly relaxedSimd: boolean | null;
   readonly kernels: string;
   readonly options: BenchKernelsOptions;
   readonly rows: readonly KernelRow[];
@@ -46,7 +46,7 @@ interface KernelTask {
 
 /** Training kernels at the shapes of ResNet-32 on 32×32 images, against stock TensorFlow.js on the same backend. */
 export async function benchKernels(options: BenchKernelsOptions, terminal: Terminal): Promise<BenchKernelsReport> {
-  const backend = await selectBackend(options.backend, { threads: options.threads });
+  const backend = await startMeasuredBackend(options);
   try {
     const tasks = kernelTasks(options.batch);
     const progress = createProgress(terminal, tasks.length);
@@ -78,7 +78,9 @@ export async function benchKernels(options: BenchKernelsOptions, terminal: Termi
     }
     progress.end();
     const environment = await measurementEnvironment();
-    return { environment, device: backend.device, backend: backend.name, kernels: own.name, options, rows };
+    const relaxedSimd = usesRelaxedSimd(backend);
+    const { device, name } = backend;
+    return { environment, device, backend: name, relaxedSimd, kernels: own.name, options, rows };
   } finally {
     backend.dispose();
   }
@@ -192,11 +194,12 @@ function kernelTasks(batch: number): KernelTask[] {
   return [...convolutions, ...others, update];
 }
 
-export function kernelRecords({ rows, options, backend, kernels }: BenchKernelsReport): CsvRecord[] {
+export function kernelRecords({ rows, options, backend, relaxedSimd, kernels }: BenchKernelsReport): CsvRecord[] {
   return rows.map((row) => ({
     kernel: row.kernel,
     shape: row.shape,
     backend,
+    ...relaxedSimdColumn(relaxedSimd),
     kernels,
     batch: options.batch,
     milliseconds: row.milliseconds.median.toFixed(4),

@@ -1,21 +1,19 @@
-import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import { createContestant, recomputeName } from './contestants.js';
 import type { CsvRecord } from './csv.js';
 import { highest, type Spread, spreadOf, takeTurns } from './measure.js';
+import { type MeasuredBackend, relaxedSimdColumn, startMeasuredBackend, usesRelaxedSimd } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 'modules'> {
+export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 'modules'>, MeasuredBackend {
   readonly methods: readonly string[];
   readonly depths: readonly number[];
   /** Numbers of modules; those that a depth is too small for are left out there. */
   readonly moduleCounts: readonly number[];
-  readonly backend: string;
-  readonly threads: number | 'auto';
   readonly repeats: number;
   readonly warmup: number;
 }
@@ -36,13 +34,15 @@ export interface BenchScalingReport {
   readonly environment: MeasurementEnvironment;
   readonly device: string;
   readonly backend: string;
+  /** Null if the backend has no such choice. */
+  readonly relaxedSimd: boolean | null;
   readonly options: BenchScalingOptions;
   readonly rows: readonly ScalingRow[];
 }
 
 /** Time and memory of a step against depth and number of modules; all contestants of one depth take turns. */
 export async function benchScaling(options: BenchScalingOptions, terminal: Terminal): Promise<BenchScalingReport> {
-  const backend = await selectBackend(options.backend, { threads: options.threads });
+  const backend = await startMeasuredBackend(options);
   const { warmup, repeats } = options;
   try {
     const progress = createProgress(terminal, options.depths.length * (warmup + repeats));
@@ -89,18 +89,20 @@ export async function benchScaling(options: BenchScalingOptions, terminal: Termi
     }
     progress.end();
     const environment = await measurementEnvironment();
-    return { environment, device: backend.device, backend: backend.name, options, rows };
+    const relaxedSimd = usesRelaxedSimd(backend);
+    return { environment, device: backend.device, backend: backend.name, relaxedSimd, options, rows };
   } finally {
     backend.dispose();
   }
 }
 
-export function scalingRecords({ rows, options, backend }: BenchScalingReport): CsvRecord[] {
+export function scalingRecords({ rows, options, backend, relaxedSimd }: BenchScalingReport): CsvRecord[] {
   return rows.map((row) => ({
     method: row.method,
     backbone: `resnet${row.depth}`,
     modules: row.modules,
     backend,
+    ...relaxedSimdColumn(relaxedSimd),
     batch: options.batch,
     step_ms_median: row.stepMs.median.toFixed(2),
     step_ms_min: row.stepMs.min.toFixed(2),

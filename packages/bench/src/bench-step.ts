@@ -1,4 +1,4 @@
-import { type MemoryInUse, selectBackend } from '@localgrad/backends';
+import type { MemoryInUse } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { createLiteralExecutor } from '@localgrad/engine';
@@ -6,6 +6,7 @@ import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/
 import { createContestant, recomputeName } from './contestants.js';
 import { engineContestant } from './engine-contestant.js';
 import { highest, spreadOf, takeTurns } from './measure.js';
+import { startMeasuredBackend } from './measured-backend.js';
 import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
 import { startStockTape } from './peers.js';
 import { createProgress } from './progress.js';
@@ -18,6 +19,8 @@ export interface BenchRow {
   readonly modules: number;
   readonly backend: string;
   readonly threads: number;
+  /** Null if the backend has no such choice. */
+  readonly relaxedSimd: boolean | null;
   readonly batch: number;
   readonly stepMs: { readonly median: number; readonly min: number; readonly max: number };
   readonly peakBytes: number | null;
@@ -57,7 +60,7 @@ export interface BenchReport {
 
 /** Times training steps. Contestants take turns, so that a machine that gets slower does so for all. */
 export async function benchStep(options: BenchStepOptions, terminal: Terminal): Promise<BenchReport> {
-  const backend = await selectBackend(options.backend, { threads: options.threads });
+  const backend = await startMeasuredBackend(options);
   const contestants: Contestant[] = [];
   const missing: { name: string; reason: string }[] = [];
   try {
@@ -128,6 +131,7 @@ function rowOf(
     modules: contestant.modules,
     backend: contestant.backend,
     threads: Number(contestant.details.threads),
+    relaxedSimd: contestant.relaxedSimd ?? null,
     batch,
     stepMs,
     peakBytes: highest(measurements.map(({ peakBytes }) => peakBytes)),

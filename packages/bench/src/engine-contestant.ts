@@ -6,6 +6,7 @@ import { sgd } from '@localgrad/nn/optimizers';
 import { buildPlan } from '@localgrad/runs';
 import { checkMemory } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
+import { usesRelaxedSimd } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 import { randomBatch } from './stock-tape.js';
 
@@ -43,6 +44,7 @@ export async function engineContestant(
     modules: compiled.network.modules.length,
     isEndToEnd: isEndToEnd(compiled.objectives, compiled.network.modules.length),
     backend: backend.name,
+    relaxedSimd: usesRelaxedSimd(backend),
     details: { threads: backend.threads, device: backend.device },
     predicted: {
       peakBytes: compiled.predict(options.batch).peakBytes,

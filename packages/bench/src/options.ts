@@ -1,5 +1,6 @@
 import type { Shape3 } from '@localgrad/core';
 import type { NetworkConfig } from '@localgrad/runs';
+import type { MeasuredBackend } from './measured-backend.js';
 
 /** A network and how its steps are run. */
 export interface MeasuredNetwork extends NetworkConfig {
@@ -10,11 +11,9 @@ export interface MeasuredNetwork extends NetworkConfig {
 }
 
 /** What `bench step` measures. */
-export interface BenchStepOptions extends MeasuredNetwork {
+export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
   /** Method expressions; `backprop` is always measured, as the reference, with and without recomputation. */
   readonly methods: readonly string[];
-  readonly backend: string;
-  readonly threads: number | 'auto';
   /** Timed steps of each contestant, after `warmup` untimed ones. */
   readonly repeats: number;
   readonly warmup: number;
@@ -43,6 +42,8 @@ export interface Contestant {
   readonly isEndToEnd?: boolean;
   readonly modules: number;
   readonly backend: string;
+  /** Absent for peers, null if the backend has no such choice. */
+  readonly relaxedSimd?: boolean | null;
   readonly details: Readonly<Record<string, string | number>>;
   /** What the plan says before a step is run; peers have none. */
   readonly predicted?: { readonly peakBytes: number; readonly unitsOfWork: number };

@@ -1,5 +1,6 @@
 import type { BenchReport } from './bench-step.js';
 import type { CsvRecord } from './csv.js';
+import { relaxedSimdColumn } from './measured-backend.js';
 
 /** The rows of `bench step` as records for a CSV file. */
 export function stepRecords({ rows }: BenchReport): CsvRecord[] {
@@ -10,6 +11,7 @@ export function stepRecords({ rows }: BenchReport): CsvRecord[] {
     modules: row.modules,
     backend: row.backend,
     threads: row.threads,
+    ...relaxedSimdColumn(row.relaxedSimd),
     batch: row.batch,
     step_ms_median: row.stepMs.median.toFixed(2),
     step_ms_min: row.stepMs.min.toFixed(2),

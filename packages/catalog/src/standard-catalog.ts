@@ -1,3 +1,4 @@
+import { type AugLocalOptions, auglocal } from '@localgrad/auglocal';
 import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { type DglOptions, dgl } from '@localgrad/dgl';
@@ -26,6 +27,10 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   infopro: {
     description: 'InfoPro: reconstruction and classification (or contrastive) losses for each module.',
     create: (options) => infopro(options as InfoProOptions),
+  },
+  auglocal: {
+    description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
+    create: (options) => auglocal(options as AugLocalOptions),
   },
 };
 

@@ -77,6 +77,15 @@ export interface BlockCost {
   vjpPeakBytes(batchSize: number, want: Want): number;
 }
 
+/** Shape of a block of the same kind; see `Block.resize`. */
+export interface BlockGeometry {
+  readonly name: string;
+  readonly inputShape: Shape3;
+  /** Channels of its output. */
+  readonly channels: number;
+  readonly stride: number;
+}
+
 /** A differentiable piece of a network with an explicit forward pass and vector-Jacobian product. */
 export interface Block {
   readonly name: string;
@@ -101,4 +110,10 @@ export interface Block {
 
   /** The same architecture with newly initialized weights in `scope`. */
   replicate(scope: ParameterScope): Block;
+
+  /**
+   * A block of the same kind with other shapes and newly initialized weights in `scope`, for auxiliary networks that
+   * imitate later blocks. Optional.
+   */
+  resize?(scope: ParameterScope, geometry: BlockGeometry): Block;
 }

@@ -9,6 +9,7 @@ export {
 export {
   type Block,
   type BlockCost,
+  type BlockGeometry,
   type Cotangents,
   evaluationMode,
   type Mode,

@@ -43,8 +43,9 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     return { summary: finished, wasFinished: true };
   }
 
+  const { threads, relaxedSimd } = config;
   const backend =
-    options.backend ?? (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads: config.threads })));
+    options.backend ?? (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd })));
   try {
     const run = await prepareRun(config, data, names);
     for (const notice of run.notices) options.onProblem?.(notice);

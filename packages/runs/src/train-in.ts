@@ -5,6 +5,7 @@ import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@local
 import { describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { type Observer, probeModules, train } from '@localgrad/train';
+import { type Arithmetic, arithmeticDifference, arithmeticOf } from './arithmetic.js';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
@@ -33,9 +34,8 @@ export interface AttemptOptions extends ExecuteOptions {
   readonly owned: OwnedFolder;
 }
 
-interface CheckpointNotes {
+interface CheckpointNotes extends Arithmetic {
   readonly metricsBytes: number;
-  readonly backend: string;
 }
 
 /** Trains from the newest valid checkpoint to the summary. */
@@ -63,11 +63,9 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const metricsPath = join(folder, runFiles.metrics);
   const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
-  if (last !== undefined && last.notes.backend !== backend.name) {
-    onProblem?.(
-      `Run ${runId} was started on backend '${last.notes.backend}' and is resumed on '${backend.name}': its result will not be bit-identical.`,
-    );
-  }
+  const arithmetic = arithmeticOf(backend);
+  const difference = last === undefined ? undefined : arithmeticDifference(last.notes, arithmetic);
+  if (difference !== undefined) onProblem?.(`Run ${runId} ${difference}: its result will not be bit-identical.`);
   const metrics = new MetricsFile(metricsPath, last?.notes.metricsBytes, () => claim.assertHeldNow());
   const trackers = await openTrackers(options.trackers ?? {}, {
     folder: owned,
@@ -95,7 +93,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
         clock.around(async () => {
           await claim.assertHeld();
           metrics.sync();
-          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, backend: backend.name });
+          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, ...arithmetic });
           await claim.noteCheckpoint(checkpoint.progress.step);
         }),
     },
@@ -173,7 +171,7 @@ function costOf({ compiled }: PreparedRun, { batch }: RunConfig): RunSummary['co
 /** Measured once, so that a sequence of short runs does not wait for it. */
 let environment: ReturnType<typeof measurementEnvironment> | undefined;
 
-async function environmentOf({ name, device, threads }: BackendHandle): Promise<object> {
+async function environmentOf({ name, device, threads, facts }: BackendHandle): Promise<object> {
   environment ??= measurementEnvironment();
-  return { ...(await environment), date: new Date().toISOString(), backend: name, device, threads };
+  return { ...(await environment), date: new Date().toISOString(), backend: name, device, threads, facts };
 }

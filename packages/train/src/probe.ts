@@ -79,8 +79,8 @@ function addMoments(before: Moments | undefined, features: tf.Tensor2D, labels: 
   const crossed: tf.Tensor2D = tf.matMul(features, targets, true);
   if (before === undefined) return { products, targets: crossed };
   const next = {
-    products: tf.add(before.products, products) as tf.Tensor2D,
-    targets: tf.add(before.targets, crossed) as tf.Tensor2D,
+    products: tf.add<tf.Tensor2D>(before.products, products),
+    targets: tf.add<tf.Tensor2D>(before.targets, crossed),
   };
   tf.dispose([before.products, before.targets]);
   return next;
@@ -130,12 +130,12 @@ function pooled(x: tf.Tensor4D): tf.Tensor2D {
     for (let column = 0; column < columns; column++) {
       const top = Math.floor((row * height) / rows);
       const left = Math.floor((column * width) / columns);
-      const size = [
+      const size: [number, number, number, number] = [
         batch,
         Math.floor(((row + 1) * height) / rows) - top,
         Math.floor(((column + 1) * width) / columns) - left,
         channels,
-      ] as [number, number, number, number];
+      ];
       parts.push(tf.mean(tf.slice4d(x, [0, top, left, 0], size), [1, 2]));
     }
   }

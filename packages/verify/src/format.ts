@@ -24,20 +24,23 @@ const tensorReference = z.union([
 ]);
 const tensors = z.record(z.string(), tensorReference);
 
+const network = z.strictObject({
+  backbone: z.string(),
+  widths: z.array(count).length(4).optional(),
+  imageShape: z.tuple([count, count, count]),
+  classes: count,
+  /** Last block of each module, `[stage, index]`. */
+  lastBlocks: z.array(blockReference).min(1),
+});
+/** A method expression, e.g. `mlaan(greedy)`, or the JSON config of a method. */
+const method = z.union([z.string(), z.record(z.string(), z.unknown())]);
+
 const trainingCase = z.strictObject({
   case: z.string(),
   kind: z.literal('training'),
   source: z.string().optional(),
-  network: z.strictObject({
-    backbone: z.string(),
-    widths: z.array(count).length(4).optional(),
-    imageShape: z.tuple([count, count, count]),
-    classes: count,
-    /** Last block of each module, `[stage, index]`. */
-    lastBlocks: z.array(blockReference).min(1),
-  }),
-  /** A method expression, e.g. `mlaan(greedy)`, or the JSON config of a method. */
-  method: z.union([z.string(), z.record(z.string(), z.unknown())]),
+  network,
+  method,
   /** Without an optimizer, one step is run and no weights are updated. */
   optimizer: z
     .strictObject({
@@ -66,6 +69,22 @@ const trainingCase = z.strictObject({
     averages: tensors.optional(),
     /** Class scores in evaluation mode after the first step. */
     evaluationLogits: tensorReference.optional(),
+  }),
+});
+
+const planCase = z.strictObject({
+  case: z.string(),
+  kind: z.literal('plan'),
+  source: z.string().optional(),
+  network,
+  method,
+  expected: z.strictObject({
+    /** First and last trained module of each objective. */
+    spans: z.record(z.string(), z.tuple([z.int().min(0), z.int().min(0)])).optional(),
+    /** Number of parameters of the heads, by objective. */
+    headParameters: z.record(z.string(), count).optional(),
+    /** Number of parameters of all heads but the network's classifier. */
+    allHeadParameters: count.optional(),
   }),
 });
 
@@ -99,9 +118,11 @@ const optimizerCase = z.strictObject({
   expected: z.strictObject({ weights: z.string() }),
 });
 
-const caseSchema = z.discriminatedUnion('kind', [trainingCase, lossCase, optimizerCase]);
+const caseSchema = z.discriminatedUnion('kind', [trainingCase, planCase, lossCase, optimizerCase]);
 
 export type TrainingCase = z.output<typeof trainingCase>;
+export type PlanCase = z.output<typeof planCase>;
+export type NetworkSpec = z.output<typeof network>;
 export type LossCase = z.output<typeof lossCase>;
 export type OptimizerCase = z.output<typeof optimizerCase>;
 export type ReferenceCase = z.output<typeof caseSchema>;

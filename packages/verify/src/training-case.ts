@@ -1,15 +1,9 @@
-import { cifarResNet } from '@localgrad/backbones';
-import { projectResolver, standardCatalog } from '@localgrad/catalog';
 import {
   clockAt,
-  createNetwork,
-  type JsonObject,
   LocalgradError,
   type Network,
   type Optimizer,
-  type ParameterScope,
   recomputeMode,
-  resolvePartition,
   sameShape,
   type Targets,
 } from '@localgrad/core';
@@ -20,6 +14,7 @@ import * as tf from '@tensorflow/tfjs';
 import { numberError, type ReferenceTensors, tensorError } from './compare.js';
 import type { TrainingCase } from './format.js';
 import { Groups } from './groups.js';
+import { buildNetwork, loadMethod } from './subject.js';
 
 /** Rebuilds network, method and decorators, runs the steps, and compares all expected values. */
 export async function runTrainingCase(
@@ -30,10 +25,8 @@ export async function runTrainingCase(
   const scope = createScope(1);
   const groups = new Groups();
   try {
-    const network = buildNetwork(spec, scope);
-    const expression = spec.method as string | JsonObject;
-    const { catalog } = await projectResolver().extend(standardCatalog, { method: expression });
-    const method = catalog.method(expression);
+    const network = buildNetwork(spec.network, scope);
+    const method = await loadMethod(spec.method);
     const compiled = compilePlan(network, method.plan(network), { scope, memory });
     assignStart(spec, compiled, tensors);
     const optimizer = spec.optimizer === undefined ? undefined : sgd(spec.optimizer);
@@ -47,21 +40,6 @@ export async function runTrainingCase(
     for (const parameter of scope.all().values()) parameter.dispose();
   }
   return groups;
-}
-
-function buildNetwork({ network }: TrainingCase, scope: ParameterScope): Network {
-  const { backbone, widths, imageShape, classes, lastBlocks } = network;
-  const [, depth] = /^resnet(\d+)$/.exec(backbone) ?? [];
-  if (depth === undefined) {
-    throw new LocalgradError('invalid-data', `Backbone '${backbone}' cannot be rebuilt; allowed: resnet8, resnet14, …`);
-  }
-  const [stem = 16, first = 16, second = 32, third = 64] = widths ?? [];
-  const built = cifarResNet({ depth: Number(depth), widths: [stem, first, second, third] }).build({
-    inputShape: imageShape,
-    classes,
-    scope,
-  });
-  return createNetwork(built, resolvePartition(built.blocks, { lastBlocks }));
 }
 
 function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: ReferenceTensors): void {

@@ -6,6 +6,7 @@ import { ReferenceTensors } from './compare.js';
 import { type ReferenceCase, readReferenceFile } from './format.js';
 import type { GroupResult, Groups } from './groups.js';
 import { runLossCase, runOptimizerCase } from './other-cases.js';
+import { runPlanCase } from './plan-case.js';
 import { runTrainingCase } from './training-case.js';
 
 export interface VerifyOptions {
@@ -13,6 +14,8 @@ export interface VerifyOptions {
   readonly tolerance: number;
   readonly backend: string;
   readonly threads: number | 'auto';
+  /** Relaxed SIMD on wasm, where the engine supports it. Default true. */
+  readonly relaxedSimd?: boolean;
   /** Memory policy of the steps; default `residuals`. */
   readonly memory?: MemoryPolicy;
   /** Run only cases whose names contain this text; default: all. */
@@ -44,7 +47,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       return { path, specs: cases, tensors: new ReferenceTensors(file, path) };
     }),
   );
-  const backend = await selectBackend(options.backend, { threads: options.threads });
+  const backend = await selectBackend(options.backend, {
+    threads: options.threads,
+    relaxedSimd: options.relaxedSimd ?? true,
+  });
   try {
     const cases: CaseResult[] = [];
     for (const { path, specs, tensors } of read) {
@@ -70,6 +76,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 
 function runCase(spec: ReferenceCase, tensors: ReferenceTensors, memory: MemoryPolicy): Promise<Groups> {
   if (spec.kind === 'training') return runTrainingCase(spec, tensors, memory);
+  if (spec.kind === 'plan') return runPlanCase(spec);
   return spec.kind === 'loss' ? runLossCase(spec, tensors) : runOptimizerCase(spec, tensors);
 }
 

@@ -1,5 +1,6 @@
 // Uses the packages from plain JavaScript: each method trains a small ResNet for a few steps on the embedded images.
 // Prints one line of JSON.
+import { auglocal } from '@localgrad/auglocal';
 import { backboneFactory } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
@@ -23,7 +24,7 @@ const { train: images } = await fashionMnistSubset();
 const batches = createBatches(take(images, 40), { batchSize: 20, shuffle: true, seed: 1, withImages: true });
 
 const runs = {};
-for (const method of [backprop(), greedy(), dgl(), lam(mlm(dgl())), mlaan(infopro())]) {
+for (const method of [backprop(), greedy(), dgl(), auglocal({ depth: 1 }), lam(mlm(dgl())), mlaan(infopro())]) {
   const scope = createScope(1);
   const backbone = backboneFactory('resnet8').build({ inputShape: images.imageShape, classes: 10, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));

@@ -74,6 +74,7 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
       (text) => (text === 'auto' ? text : wholeNumber(text)),
       1,
     )
+    .option('--no-relaxed-simd', 'without: relaxed SIMD on wasm')
     .option('--output <folder>', 'folder of the runs and the report', defaultFolder)
     .action((flags: QuickstartOptions) => present(() => quickstart(flags, terminal), renderQuickstart));
 }

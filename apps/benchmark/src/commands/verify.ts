@@ -31,6 +31,7 @@ interface Flags {
   readonly tolerance: number;
   readonly backend: string;
   readonly threads: number | 'auto';
+  readonly relaxedSimd: boolean;
   readonly memory: 'residuals' | 'recompute';
   readonly only?: string;
 }
@@ -49,6 +50,7 @@ export function registerVerify(program: Command, present: Presenter): void {
     )
     .option('--backend <name>', 'TensorFlow.js backend', 'wasm')
     .option('--threads <number>', 'threads of the backend', threadCount, 'auto')
+    .option('--no-relaxed-simd', 'without: relaxed SIMD on wasm')
     .addHelpText('after', '\nExample:\n  localgrad verify reference/mini.safetensors --only mlaan')
     .action((files: string[], flags: Flags) => present(() => verify({ files, ...flags }), renderVerify));
 }

@@ -19,7 +19,7 @@ export function flagOf(key: string): string {
   return key === 'nesterov' ? `no-${name}` : name;
 }
 
-const booleans: readonly Key[] = ['nesterov', 'probe'];
+const booleans: readonly Key[] = ['nesterov', 'relaxedSimd', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',

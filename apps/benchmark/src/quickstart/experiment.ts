@@ -11,6 +11,8 @@ export interface QuickstartSettings {
   readonly epochs: number;
   readonly backend: string;
   readonly threads: number | 'auto';
+  /** Default true. */
+  readonly relaxedSimd?: boolean;
   /** Number of images. Default: all. */
   readonly trainImages?: number;
   readonly testImages?: number;
@@ -19,12 +21,13 @@ export interface QuickstartSettings {
 /** Reads the experiment file that this package ships, with some of its keys replaced. */
 export async function quickstartExperiment(settings: QuickstartSettings): Promise<Experiment> {
   const file = join(dirname(createRequire(import.meta.url).resolve('localgrad/package.json')), 'quickstart.yaml');
-  const { seeds, epochs, backend, threads, trainImages, testImages } = settings;
+  const { seeds, epochs, backend, threads, relaxedSimd = true, trainImages, testImages } = settings;
   let source = await readFile(file, 'utf8');
   for (const [key, value] of Object.entries({ seeds, epochs, backend, threads }))
     source = withValue(source, key, String(value));
-  const images = Object.entries({ trainImages, testImages }).filter(([, count]) => count !== undefined);
-  source = source.replace(/^base:\n/m, (line) => line + images.map(([key, count]) => `  ${key}: ${count}\n`).join(''));
+  const more = Object.entries({ trainImages, testImages, ...(relaxedSimd ? {} : { relaxedSimd }) });
+  const lines = more.flatMap(([key, value]) => (value === undefined ? [] : [`  ${key}: ${value}\n`]));
+  source = source.replace(/^base:\n/m, (line) => line + lines.join(''));
   return parseExperiment(source, 'quickstart.yaml', { schema: runConfigSchema });
 }
 

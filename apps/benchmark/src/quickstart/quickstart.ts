@@ -45,10 +45,11 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
 }
 
 /** The command that repeats this, for the report. */
-function commandOf({ seeds, epochs, backend, threads, output }: QuickstartOptions): string {
+function commandOf({ seeds, epochs, backend, threads, relaxedSimd = true, output }: QuickstartOptions): string {
   const flags = { seeds, epochs, backend, threads, output };
   return [
     'localgrad quickstart',
     ...Object.entries(flags).map(([name, value]) => `--${name} ${quoted(String(value))}`),
+    ...(relaxedSimd ? [] : ['--no-relaxed-simd']),
   ].join(' ');
 }

@@ -17,7 +17,7 @@ export async function warmUp({ conditions }: Pick<Sweep, 'conditions'>): Promise
 async function warmUpRun(config: RunConfig): Promise<void> {
   const data = await loadData(config);
   const few = take(data.train, Math.min(steps * config.batch, data.train.size), { by: 'first' });
-  const backend = await selectBackend(config.backend, { threads: config.threads });
+  const backend = await selectBackend(config.backend, { threads: config.threads, relaxedSimd: config.relaxedSimd });
   try {
     const run = await prepareRun({ ...config, epochs: 1 }, { ...data, train: few, test: few });
     try {

@@ -170,6 +170,7 @@ async function measureSpeed(
 ): Promise<number> {
   const backend = await selectBackend(config.backend, {
     threads: config.threads === 'auto' ? (threads ?? 'auto') : config.threads,
+    relaxedSimd: config.relaxedSimd,
   });
   try {
     const run = await prepareRun({ ...config, epochs: 1 }, data);

@@ -130,12 +130,12 @@ export class TaskRunner {
     }
   }
 
-  async #backendOf({ backend, threads }: RunConfig): Promise<BackendHandle> {
+  async #backendOf({ backend, threads, relaxedSimd }: RunConfig): Promise<BackendHandle> {
     const own = threads === 'auto' ? (this.#options.threads ?? threads) : threads;
-    const key = `${backend} ${own}`;
+    const key = `${backend} ${own} ${relaxedSimd}`;
     if (this.#backend?.key !== key) {
       this.dispose();
-      this.#backend = { key, handle: await selectBackend(backend, { threads: own }) };
+      this.#backend = { key, handle: await selectBackend(backend, { threads: own, relaxedSimd }) };
     }
     return this.#backend.handle;
   }

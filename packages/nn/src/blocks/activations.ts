@@ -1,5 +1,15 @@
 import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
-import { mul, relu as reluOf, reshape, sigmoid as sigmoidOf, step, sub, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import {
+  mul,
+  type Rank,
+  relu as reluOf,
+  reshape,
+  sigmoid as sigmoidOf,
+  step,
+  sub,
+  type Tensor4D,
+  tidy,
+} from '@tensorflow/tfjs';
 import { batched } from './convolution-unit.js';
 import { parameterless } from './parameterless.js';
 
@@ -39,8 +49,8 @@ export function flatten(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: [1, 1, sizeOf(shape)],
     reads: { input: false, output: false },
-    apply: (x) => reshape(x, [x.shape[0], 1, 1, sizeOf(shape)]) as Tensor4D,
-    pullBack: (dy) => consume(dy, () => reshape(dy, batched(shape, dy.shape[0])) as Tensor4D),
+    apply: (x) => reshape<Rank.R4>(x, [x.shape[0], 1, 1, sizeOf(shape)]),
+    pullBack: (dy) => consume(dy, () => reshape<Rank.R4>(dy, batched(shape, dy.shape[0]))),
     applyPeakBytes: () => 0,
     pullBackPeakBytes: () => 0,
   });

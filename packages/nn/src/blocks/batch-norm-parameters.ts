@@ -29,7 +29,7 @@ export function createBatchNorm(
   };
 }
 
-/** What to normalize with: batch statistics, or the running ones. Borrows everything. */
+/** Normalizes by the given batch statistics, or else by the running ones. Borrows everything. */
 export function normalization(norm: BatchNormParameters, statistics?: BatchStatistics): Normalization {
   return {
     mean: statistics?.mean ?? (norm.runningMean.value as Tensor1D),
@@ -41,8 +41,8 @@ export function normalization(norm: BatchNormParameters, statistics?: BatchStati
 }
 
 /**
- * Takes batch statistics into the running ones `mode.statisticsUpdates` times, in closed form:
- * r ← kⁿ·r + (1 − kⁿ)·s with k = 1 − momentum. As in PyTorch the running variance is the unbiased one (by count − 1).
+ * Blends batch statistics into the running ones `mode.statisticsUpdates` times, in closed form:
+ * r ← kⁿ·r + (1 − kⁿ)·s with k = 1 − momentum. As in PyTorch, the running variance is the unbiased one (by count − 1).
  *
  * @param count values per channel: batch · height · width
  */

@@ -33,7 +33,7 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
   /** Weight of a batch in the running statistics. Default 0.1. */
   readonly momentum?: number;
-  /** Name of the layer below the scope; default: parameters sit directly in the scope. */
+  /** Name of the layer below the scope. By default, the parameters sit directly in the scope. */
   readonly layer?: string;
 }
 

@@ -1,4 +1,4 @@
-import { type BlockCost, bytesOf, type Want } from '@localgrad/core';
+import { at, type BlockCost, bytesOf, type Want } from '@localgrad/core';
 import { vectorPairBytes } from './batch-norm-parameters.js';
 import {
   type ChainStructure,
@@ -40,7 +40,7 @@ export function chainCost(structure: ChainStructure): BlockCost {
         ledger.take(unitOutputBytes(projection, batchSize));
         if (recompute) ledger.give(unitOutputBytes(projection, batchSize));
       }
-      ledger.take(unitOutputBytes(units[units.length - 1] as ConvolutionUnit, batchSize));
+      ledger.take(unitOutputBytes(at(units, units.length - 1, 'unit'), batchSize));
       return ledger.peak;
     },
     vjpPeakBytes: (batchSize, want) => vjpPeak(structure, projection, batchSize, want),
@@ -56,7 +56,7 @@ function vjpPeak(
   const { units, shortcut, recompute, relu, recomputeOutput = false } = structure;
   const ledger = new Ledger();
   const bytes = (unit: ConvolutionUnit) => unitOutputBytes(unit, batchSize);
-  const inputBytes = bytesOf((units[0] as ConvolutionUnit).inputShape, batchSize);
+  const inputBytes = bytesOf(at(units, 0, 'unit').inputShape, batchSize);
   const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release) => {
     const vectors = vectorPairBytes(unit.norm.channels);
     ledger.take(vectors);
@@ -75,15 +75,15 @@ function vjpPeak(
   const wantMasked = shortcut === 'identity' ? want.input : shortcut !== 'none';
   const remakesProjection = projection !== undefined && recompute;
   if (relu && recomputeOutput && shortcut !== 'none') {
-    const outputBytes = bytes(units[last] as ConvolutionUnit);
+    const outputBytes = bytes(at(units, last, 'unit'));
     if (remakesProjection) ledger.take(bytes(projection));
     if (projection !== undefined) ledger.take(outputBytes);
     ledger.take(outputBytes);
     if (projection !== undefined) ledger.give(outputBytes);
-    throughNorm(units[last] as ConvolutionUnit, wantMasked);
+    throughNorm(at(units, last, 'unit'), wantMasked);
     ledger.give(outputBytes);
   } else {
-    throughNorm(units[last] as ConvolutionUnit, wantMasked);
+    throughNorm(at(units, last, 'unit'), wantMasked);
     if (remakesProjection) ledger.take(bytes(projection));
   }
   if (projection !== undefined) {
@@ -93,8 +93,8 @@ function vjpPeak(
     ledger.give(bytes(projection));
   }
   for (let index = last; index > 0; index--) {
-    const unit = units[index] as ConvolutionUnit;
-    const below = units[index - 1] as ConvolutionUnit;
+    const unit = at(units, index, 'unit');
+    const below = at(units, index - 1, 'unit');
     if (want.parameters && isTrained(unit.weight)) {
       if (recompute) ledger.take(bytes(below));
       filterGradient(unit);
@@ -105,7 +105,7 @@ function vjpPeak(
     throughNorm(below, false);
     if (want.release && !recompute) ledger.give(bytes(below));
   }
-  filterGradient(units[0] as ConvolutionUnit);
+  filterGradient(at(units, 0, 'unit'));
   if (want.input) ledger.take(inputBytes);
   return ledger.peak;
 }

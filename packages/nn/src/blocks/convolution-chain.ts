@@ -1,6 +1,7 @@
 import type {
   Block,
   BlockCost,
+  BlockGeometry,
   Cotangents,
   Mode,
   Parameter,
@@ -9,6 +10,7 @@ import type {
   Shape3,
   Want,
 } from '@localgrad/core';
+import { at } from '@localgrad/core';
 import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { normalization } from './batch-norm-parameters.js';
@@ -29,6 +31,7 @@ import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 export interface ChainOptions extends ChainStructure {
   readonly name: string;
   readonly replicate: (scope: ParameterScope) => Block;
+  readonly resize?: (scope: ParameterScope, geometry: BlockGeometry) => Block;
 }
 
 /** Residual of a projection: its 1×1 convolution is cheap, so its output is recomputed instead of stored. */
@@ -54,6 +57,7 @@ export class ConvolutionChain implements FrugalBlock {
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
   readonly replicate: (scope: ParameterScope) => Block;
+  readonly resize?: (scope: ParameterScope, geometry: BlockGeometry) => Block;
   readonly #structure: ChainOptions;
   readonly #projection: ConvolutionUnit | undefined;
 
@@ -63,14 +67,15 @@ export class ConvolutionChain implements FrugalBlock {
     this.#structure = options;
     this.#projection = typeof shortcut === 'string' ? undefined : shortcut;
     const all = this.#projection === undefined ? units : [...units, this.#projection];
-    this.inputShape = (units[0] as ConvolutionUnit).inputShape;
-    this.outputShape = (units[units.length - 1] as ConvolutionUnit).outputShape;
+    this.inputShape = at(units, 0, 'unit').inputShape;
+    this.outputShape = at(units, units.length - 1, 'unit').outputShape;
     this.parameters = all.flatMap(unitParameters);
     this.statistics = all.flatMap(unitStatistics);
     this.cost = chainCost(options);
     // Without a shortcut, the last ReLU's mask can be recomputed from the convolution's output.
     this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu && options.recomputeOutput !== true };
     this.replicate = options.replicate;
+    if (options.resize !== undefined) this.resize = options.resize;
   }
 
   /** A view of the same block, sharing its weights, for callers that do not keep its output for the backward pass. */
@@ -92,7 +97,7 @@ export class ConvolutionChain implements FrugalBlock {
       activation = output;
       residuals.push(drop ? residual : { ...residual, y: activation });
     }
-    const unit = units[last] as ConvolutionUnit;
+    const unit = at(units, last, 'unit');
     const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
     if (drop && activation !== x) activation.dispose();
     const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
@@ -131,7 +136,7 @@ export class ConvolutionChain implements FrugalBlock {
       );
     }
     for (let index = last; index > 0; index--) {
-      const unit = units[index] as ConvolutionUnit;
+      const unit = at(units, index, 'unit');
       this.#filterGradient(index, residuals, cotangent.dx, want, gradients);
       const below = kernels.conv2dInputGradient(
         cotangent.dx,
@@ -144,7 +149,7 @@ export class ConvolutionChain implements FrugalBlock {
       cotangent = this.#throughNorm(index - 1, residuals, below, kept ?? 'recompute', want, gradients);
       if (want.release) kept?.dispose();
     }
-    const first = units[0] as ConvolutionUnit;
+    const first = at(units, 0, 'unit');
     if (want.parameters && isTrained(first.weight)) {
       gradients.set(first.weight, kernels.conv2dFilterGradient(x, cotangent.dx, filterShape(first), first.geometry));
     }
@@ -176,8 +181,8 @@ export class ConvolutionChain implements FrugalBlock {
     if (shortcut === 'none') return { mask: 'recompute' };
     if (this.vjpReads.output) return { mask: pass.output };
     const kernels = currentKernels();
-    const unit = units[units.length - 1] as ConvolutionUnit;
-    const { z, statistics } = residuals.units[units.length - 1] as UnitResidual;
+    const unit = at(units, units.length - 1, 'unit');
+    const { z, statistics } = at(residuals.units, units.length - 1, 'residual');
     const norm = normalization(unit.norm, statistics);
     if (this.#projection === undefined) return { mask: kernels.batchNormApply(z, norm, pass.input, true) };
     const kept = residuals.shortcut as ProjectionResidual;
@@ -199,8 +204,8 @@ export class ConvolutionChain implements FrugalBlock {
     gradients: Map<Parameter, Tensor>,
   ): BatchNormGradient {
     const { units, shortcut } = this.#structure;
-    const unit = units[index] as ConvolutionUnit;
-    const { z, statistics } = residuals.units[index] as UnitResidual;
+    const unit = at(units, index, 'unit');
+    const { z, statistics } = at(residuals.units, index, 'residual');
     const isLast = index === units.length - 1;
     const wantMasked = isLast && (shortcut === 'identity' ? want.input : shortcut !== 'none');
     const gradient = currentKernels().batchNormGradient({
@@ -225,11 +230,11 @@ export class ConvolutionChain implements FrugalBlock {
     want: Want,
     gradients: Map<Parameter, Tensor>,
   ): void {
-    const unit = this.#structure.units[index] as ConvolutionUnit;
+    const unit = at(this.#structure.units, index, 'unit');
     if (!want.parameters || !isTrained(unit.weight)) return;
     const kernels = currentKernels();
-    const below = this.#structure.units[index - 1] as ConvolutionUnit;
-    const { z, y, statistics } = residuals.units[index - 1] as UnitResidual;
+    const below = at(this.#structure.units, index - 1, 'unit');
+    const { z, y, statistics } = at(residuals.units, index - 1, 'residual');
     const activation = y ?? kernels.batchNormApply(z, normalization(below.norm, statistics), undefined, true);
     gradients.set(unit.weight, kernels.conv2dFilterGradient(activation, dz, filterShape(unit), unit.geometry));
     if (y === undefined) activation.dispose();

@@ -13,7 +13,16 @@ import {
   type Want,
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
-import { add, ones, reshape, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
+import {
+  add,
+  ones,
+  type Rank,
+  reshape,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+} from '@tensorflow/tfjs';
 import { uniformFanIn } from '../random/initializers.js';
 import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
@@ -32,7 +41,7 @@ export interface DenseOptions {
   readonly initializer?: Initializer;
   /** Default: U(±1/√fanIn). */
   readonly biasInitializer?: Initializer;
-  /** Name of the layer below the scope; default: weights sit directly in the scope. */
+  /** Name of the layer below the scope. By default, the parameters sit directly in the scope. */
   readonly layer?: string;
 }
 
@@ -139,20 +148,20 @@ class Dense implements FrugalBlock {
 
 /** [n, 1, 1, c] → [n, c]; another handle on the same data. */
 export function asRows(x: Tensor4D): Tensor2D {
-  return reshape(x, [x.shape[0], x.shape[3]]) as Tensor2D;
+  return reshape<Rank.R2>(x, [x.shape[0], x.shape[3]]);
 }
 
 /** [n, c] → [n, 1, 1, c]; another handle on the same data. */
 export function asMaps(x: Tensor2D): Tensor4D {
-  return reshape(x, [x.shape[0], 1, 1, x.shape[1]]) as Tensor4D;
+  return reshape<Rank.R4>(x, [x.shape[0], 1, 1, x.shape[1]]);
 }
 
 /** Sums over rows as a matrix product: `sum` over leading axes makes a transposed copy first. Borrows its argument. */
 export function columnSums(rows: Tensor2D): Tensor1D {
-  const weights = ones([1, rows.shape[0]]) as Tensor2D;
+  const weights = ones<Rank.R2>([1, rows.shape[0]]);
   const sums = currentKernels().matMul(weights, rows, false, false);
   weights.dispose();
-  const result = reshape(sums, [rows.shape[1]]) as Tensor1D;
+  const result = reshape<Rank.R1>(sums, [rows.shape[1]]);
   sums.dispose();
   return result;
 }

@@ -28,7 +28,7 @@ export interface GroupNormOptions {
   readonly groups: number;
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;
-  /** Name of the layer below the scope; default: parameters sit directly in the scope. */
+  /** Name of the layer below the scope. By default, the parameters sit directly in the scope. */
   readonly layer?: string;
 }
 

@@ -28,7 +28,7 @@ export function adaptiveAveragePool(name: string, inputShape: Shape3, outputSize
   return separableMap(name, inputShape, adaptiveBins(height, outputSize[0]), adaptiveBins(width, outputSize[1]));
 }
 
-/** Means over size×size windows side by side; what is left over at the right and the bottom is dropped. */
+/** Means over adjacent size×size windows. Rows and columns that do not fill a window are dropped, as in PyTorch's AvgPool2d. */
 export function averagePool(name: string, inputShape: Shape3, size: number): Block {
   const [height, width] = inputShape;
   requireOption(
@@ -41,7 +41,7 @@ export function averagePool(name: string, inputShape: Shape3, size: number): Blo
   return windowMeans(name, inputShape, [Math.floor(height / size), Math.floor(width / size)], [size, size]);
 }
 
-/** Means over windows without padding; what no window reaches at the right and the bottom is dropped. */
+/** Means over windows without padding. Rows and columns that no window reaches are dropped. */
 function windowMeans(name: string, inputShape: Shape3, outputSize: readonly [number, number], size: Pair): Block {
   const outputShape: Shape3 = [...outputSize, inputShape[2]];
   const geometry: PoolingGeometry = { window: size, stride: size, padding: symmetric(0) };
@@ -70,8 +70,8 @@ export interface MaxPoolOptions {
 }
 
 /**
- * Maxima over windows; the defaults are those of the ImageNet stem. As in PyTorch the gradient goes to the first maximum of
- * each window, and NaN propagates.
+ * Maxima over windows. The defaults are those of the stem of an ImageNet ResNet. As in PyTorch, the gradient goes to the
+ * first maximum of each window, and NaN propagates.
  */
 export function maxPool(options: MaxPoolOptions): Block {
   const { name, inputShape, size = 3, stride = 2, padding = 1 } = options;

@@ -101,6 +101,18 @@ it('replicates with fresh weights', () => {
   expect(relativeError(its?.value as tf.Tensor, mine?.value as tf.Tensor)).toBeGreaterThan(0.1);
 });
 
+it('resizes to another geometry of the same kind', () => {
+  const geometry = { name: 'aux', inputShape: [8, 8, 6] as Shape3, channels: 12, stride: 2 };
+  const basic = basicBlock({ name: 'b', scope: createScope(1), inputShape: shape, channels: 4 });
+  const smaller = basic.resize?.(createScope(2), geometry);
+  expect([smaller?.name, smaller?.inputShape, smaller?.outputShape]).toEqual(['aux', [8, 8, 6], [4, 4, 12]]);
+  const wide = bottleneck({ name: 'b', scope: createScope(1), inputShape: shape, channels: 4, width: 2 });
+  const scope = createScope(2);
+  expect(wide.resize?.(scope, geometry).outputShape).toEqual([4, 4, 12]);
+  // The ratio of inner width to channels stays.
+  expect(scope.all().get('conv2.weight')?.shape).toEqual([3, 3, 6, 6]);
+});
+
 describe('batch statistics', () => {
   it.each([0, 1, 2, 4])('update the running statistics %i times, with the unbiased variance', (updates) => {
     const block = convBatchNormRelu({ name: 's', scope: createScope(1), inputShape: shape, channels: 2 });

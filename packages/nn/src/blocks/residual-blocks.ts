@@ -70,6 +70,7 @@ export function basicBlock(options: BasicBlockOptions): Block {
     relu: true,
     recompute,
     replicate: (other) => basicBlock({ ...options, scope: other }),
+    resize: (other, geometry) => basicBlock({ ...options, ...geometry, scope: other }),
   });
 }
 
@@ -108,6 +109,8 @@ export function bottleneck(options: BottleneckOptions): Block {
     relu: true,
     recompute,
     replicate: (other) => bottleneck({ ...options, scope: other }),
+    resize: (other, geometry) =>
+      bottleneck({ ...options, ...geometry, scope: other, width: (width * geometry.channels) / channels }),
   });
 }
 

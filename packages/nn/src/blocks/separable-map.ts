@@ -1,5 +1,5 @@
 import { type Block, bytesOf, type Shape3 } from '@localgrad/core';
-import { matMul, reshape, type Tensor, type Tensor4D, tensor2d, tidy } from '@tensorflow/tfjs';
+import { matMul, type Rank, reshape, type Tensor, type Tensor4D, tensor2d, tidy } from '@tensorflow/tfjs';
 import { consume } from './activations.js';
 import { parameterless } from './parameterless.js';
 
@@ -37,7 +37,7 @@ function applyAxes(x: Tensor4D, rows: AxisMap, columns: AxisMap, transposed: boo
   const newWidth = transposed ? (columns[0]?.length ?? 0) : columns.length;
   const tall: Tensor = matMul(rowMatrix, reshape(x, [batch, height, width * channels]), transposed, false);
   const wide: Tensor = matMul(columnMatrix, reshape(tall, [batch * newHeight, width, channels]), transposed, false);
-  return reshape(wide, [batch, newHeight, newWidth, channels]) as Tensor4D;
+  return reshape<Rank.R4>(wide, [batch, newHeight, newWidth, channels]);
 }
 
 function asMatrix(map: AxisMap) {

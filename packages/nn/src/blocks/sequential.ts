@@ -1,4 +1,5 @@
 import {
+  at,
   type Block,
   type BlockCost,
   bytesOf,
@@ -51,7 +52,7 @@ class Sequential implements FrugalBlock {
       });
     }
     blocks.slice(1).forEach((block, index) => {
-      const before = blocks[index] as Block;
+      const before = at(blocks, index, 'block');
       if (!sameShape(before.outputShape, block.inputShape)) {
         throw new LocalgradError(
           'shape-mismatch',
@@ -93,8 +94,8 @@ class Sequential implements FrugalBlock {
     const lowest = lowestNeeded(this.#blocks, want);
     let cotangent: Tensor4D | undefined = dy;
     for (let index = passes.length - 1; index >= 0; index--) {
-      const block = this.#blocks[index] as Block;
-      const inner = passes[index] as Pass;
+      const block = at(this.#blocks, index, 'block');
+      const inner = at(passes, index, 'pass');
       if (index >= lowest && cotangent !== undefined) {
         const inputWanted = index > lowest || want.input;
         const result: Cotangents = block.vjp(inner, cotangent, { ...want, input: inputWanted });
@@ -137,7 +138,7 @@ function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): Blo
   const outputBytes = (block: Block, batchSize: number) => bytesOf(block.outputShape, batchSize);
   /** Bytes of the intermediate outputs that are stored after the forward pass. */
   const keptBytes = (index: number, batchSize: number) =>
-    index >= 0 && index < last && kept[index] ? outputBytes(blocks[index] as Block, batchSize) : 0;
+    index >= 0 && index < last && kept[index] ? outputBytes(at(blocks, index, 'block'), batchSize) : 0;
   return {
     get multiplyAccumulates() {
       return blocks.reduce((sum, block) => sum + costOf(block).multiplyAccumulates, 0);
@@ -161,7 +162,7 @@ function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): Blo
       const ledger = new Ledger();
       const lowest = lowestNeeded(blocks, want);
       for (let index = last; index >= 0; index--) {
-        const block = blocks[index] as Block;
+        const block = at(blocks, index, 'block');
         if (index >= lowest) {
           const inner = { ...want, input: index > lowest || want.input };
           ledger.touch(costOf(block).vjpPeakBytes(batchSize, inner));

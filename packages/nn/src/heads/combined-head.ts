@@ -3,6 +3,7 @@ import {
   endOfTraining,
   evaluationMode,
   formatShape,
+  get,
   type Head,
   type HeadRequest,
   LocalgradError,
@@ -93,7 +94,7 @@ function evaluateTerms(terms: readonly HeadTerm[], h: Tensor4D, targets: Targets
   }
   const loss = tidy(() =>
     terms
-      .map(({ name, weight }) => mul<Scalar>(values.get(name) as Scalar, weight))
+      .map(({ name, weight }) => mul<Scalar>(get(values, name, 'term'), weight))
       .reduce((sum, value) => add<Scalar>(sum, value)),
   );
   return { loss, terms: values, parameters, ...(input === undefined ? {} : { input }) };

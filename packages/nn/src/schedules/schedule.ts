@@ -71,23 +71,22 @@ export function stepDecay(options: StepDecayOptions): Schedule {
   };
 }
 
-const schedules = {
-  constant: constantRate,
-  epochCosine,
-  cosine,
-  stepDecay,
-} as const;
+const schedules = new Map<string, (options: never) => Schedule>([
+  ['constant', constantRate],
+  ['epochCosine', epochCosine],
+  ['cosine', cosine],
+  ['stepDecay', stepDecay],
+]);
 
-export const scheduleNames = Object.keys(schedules) as readonly (keyof typeof schedules)[];
+export const scheduleNames: readonly string[] = [...schedules.keys()];
 
 /** Creates a schedule from its config, e.g. `{ schedule: 'cosine', learningRate: 0.1 }`. @throws LocalgradError */
 export function createSchedule(config: JsonObject): Schedule {
   const { schedule, ...options } = config;
-  const create = Object.hasOwn(schedules, String(schedule))
-    ? (schedules[schedule as keyof typeof schedules] as (options: JsonObject) => Schedule)
-    : undefined;
+  const create = schedules.get(String(schedule));
   if (create === undefined) throw unknownName('schedule', String(schedule), scheduleNames);
-  return create(options);
+  // Each schedule checks its options.
+  return create(options as never);
 }
 
 function halfCosine(learningRate: number, fraction: number): number {

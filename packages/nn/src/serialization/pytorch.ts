@@ -1,3 +1,5 @@
+import { at } from '@localgrad/core';
+
 /**
  * Axis permutations between PyTorch's layouts and ours: convolution weights OIHW ↔ HWIO, dense weights out×in ↔ in×out,
  * activations NCHW ↔ NHWC. Other shapes are unchanged.
@@ -24,21 +26,19 @@ function convert({ shape, data }: Layouted, kind: keyof typeof axes): Layouted {
   const order: readonly number[] | undefined = axes[kind].get(shape.length as never);
   if (order === undefined) return { shape, data };
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
-  const target = order.map((axis) => shape[axis] as number);
+  const target = order.map((axis) => at(shape, axis, 'axis'));
+  const steps = order.map((axis) => at(strides, axis, 'axis'));
   const result = new Float32Array(data.length);
-  const position = new Array<number>(target.length).fill(0);
-  for (let index = 0; index < result.length; index++) {
-    let source = 0;
-    order.forEach((axis, place) => {
-      source += (position[place] as number) * (strides[axis] as number);
-    });
-    result[index] = data[source] as number;
-    for (let place = target.length - 1; place >= 0; place--) {
-      position[place] = (position[place] as number) + 1;
-      if ((position[place] as number) < (target[place] as number)) break;
-      position[place] = 0;
+  let index = 0;
+  const copy = (axis: number, source: number): void => {
+    if (axis === target.length) {
+      result[index++] = at(data, source, 'value');
+      return;
     }
-  }
+    const step = at(steps, axis, 'axis');
+    for (let place = 0; place < at(target, axis, 'axis'); place++) copy(axis + 1, source + place * step);
+  };
+  copy(0, 0);
   return { shape: target, data: result };
 }
 

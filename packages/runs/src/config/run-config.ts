@@ -68,6 +68,10 @@ export const runConfigSchema = z.strictObject({
     .union([z.literal('auto'), count])
     .default('auto')
     .describe('number of backend threads'),
+  relaxedSimd: z
+    .boolean()
+    .default(true)
+    .describe('relaxed SIMD on wasm, where the engine supports it: faster, but bits of results vary between machines'),
   probe: z
     .boolean()
     .default(false)

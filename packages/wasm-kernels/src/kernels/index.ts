@@ -28,12 +28,12 @@ import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 export interface KernelOptions {
   /** More than 1 needs a heap that threads share. */
   readonly threads: number;
-  readonly relaxedSimd?: boolean;
+  readonly relaxedSimd: boolean;
 }
 
 /** Compiles the kernels onto a heap and starts their threads. */
 export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelOptions): Promise<WasmTrainingKernels> {
-  const { threads, relaxedSimd = false } = options;
+  const { threads, relaxedSimd } = options;
   const binary = heap.shared ? (relaxedSimd ? threadedRelaxed : threaded) : relaxedSimd ? relaxed : simd;
   const module = await WebAssembly.compile(Uint8Array.from(atob(binary), (character) => character.charCodeAt(0)));
   const { memory } = heap;

@@ -72,19 +72,24 @@ const cases: Case[] = [
   { x: [2, 5, 5, 8], co: 8, k: 3, stride: 1, padding: 0 },
 ];
 
-describe.each([1, 2])('wasm training kernels, %i threads', (threads) => {
+describe.each([
+  [1, true],
+  [2, true],
+  [2, false],
+])('wasm training kernels, %i threads, relaxed SIMD: %s', (threads, relaxedSimd) => {
   let runtime: WasmRuntime;
   let kernels: TrainingKernels;
 
   beforeAll(async () => {
-    runtime = await startWasm({ threads });
+    runtime = await startWasm({ threads, relaxedSimd });
     kernels = runtime.kernels;
   });
   afterAll(() => runtime.dispose());
 
-  it('runs with the threads that were asked for', () => {
+  it('runs with the threads and the variant that were asked for', () => {
     expect(runtime.facts.reason).toBeUndefined();
     expect(runtime.facts.threads).toBe(threads);
+    expect(runtime.facts.relaxedSimd).toBe(relaxedSimd);
     expect(kernels.name).toBe('wasm-simd');
   });
 

@@ -173,11 +173,11 @@ describe('consumed arguments', () => {
 });
 
 describe('numbers of threads', () => {
-  it('do not change a bit of any kernel', async () => {
-    const other = await startWasmKernels(1);
+  it.each([true, false])('do not change a bit of any kernel; relaxed SIMD: %s', async (relaxedSimd) => {
+    const [more, other] = [await startWasmKernels(2, relaxedSimd), await startWasmKernels(1, relaxedSimd)];
     const compare = (run: (k: TrainingKernels) => tf.Tensor[]) => {
       withoutLeak(() => {
-        const [two, one] = [run(kernels), run(other)].map((tensors) =>
+        const [two, one] = [run(more), run(other)].map((tensors) =>
           tensors.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer)),
         );
         expect(two?.length).toBe(one?.length);
@@ -224,12 +224,13 @@ describe('numbers of threads', () => {
     compare((k) => [
       k.matMul(normal([1, 1, 70, 40], 1).reshape([70, 40]), normal([1, 1, 70, 12], 2).reshape([70, 12]), true, false),
     ]);
+    more.dispose();
     other.dispose();
   });
 });
 
-/** Kernels on the same heap with another number of threads. */
-async function startWasmKernels(threads: number): Promise<WasmTrainingKernels> {
+/** Further kernels on the same heap. */
+async function startWasmKernels(threads: number, relaxedSimd: boolean): Promise<WasmTrainingKernels> {
   const { createWasmTrainingKernels } = await import('./index.js');
-  return createWasmTrainingKernels(runtime.heap, { threads });
+  return createWasmTrainingKernels(runtime.heap, { threads, relaxedSimd });
 }

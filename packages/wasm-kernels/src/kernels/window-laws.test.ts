@@ -96,7 +96,7 @@ describe('laws of windows, for any shape', () => {
 
 describe('numbers of threads', () => {
   it('do not change a bit of pooling, depthwise convolution, group norm or Adam', async () => {
-    const other = await createWasmTrainingKernels(runtime.heap, { threads: 1 });
+    const other = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: runtime.facts.relaxedSimd });
     const run = (k: TrainingKernels) => {
       const shape: Shape4 = [40, 12, 12, 8];
       const [x, dy] = [normal(shape, 1), normal(shape, 2)];

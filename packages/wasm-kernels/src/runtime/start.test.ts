@@ -30,7 +30,7 @@ function inputGradient(): number[] {
 describe('startWasm', () => {
   it('starts the threaded build on a heap that threads share', async () => {
     const { facts, heap, kernels } = await start({ threads: 2 });
-    expect(facts).toEqual({ build: 'threaded-simd', threads: 2, simd: true, relaxedSimd: false });
+    expect(facts).toEqual({ build: 'threaded-simd', threads: 2, simd: true, relaxedSimd: true });
     expect(heap.shared).toBe(true);
     expect(currentKernels()).toBe(kernels);
   });
@@ -47,6 +47,33 @@ describe('startWasm', () => {
       return [mean, variance, dw].map(values);
     };
     expect(await once(1)).toEqual(await once(2));
+  });
+
+  it.each([
+    [{}, true],
+    [{ relaxedSimd: true }, true],
+    [{ relaxedSimd: false }, false],
+    [{ simd: false }, false],
+    [{ simd: false, relaxedSimd: true }, false],
+  ])('with %j uses relaxed SIMD: %s', async (options, expected) => {
+    expect((await start({ threads: 1, ...options })).facts.relaxedSimd).toBe(expected);
+  });
+
+  it('with relaxed SIMD rounds a product and a sum once, without it twice', async () => {
+    const rounded = async (relaxedSimd: boolean) => {
+      const { kernels } = await start({ threads: 1, relaxedSimd });
+      // (1 + 2⁻¹²)² is 1 + 2⁻¹¹ + 2⁻²⁴, whose last term is lost if the product is rounded to 24 bits before 1 is subtracted.
+      const factor = 1 + 2 ** -12;
+      const x = tf.tensor4d([factor, -1], [1, 1, 1, 2]);
+      const filter = tf.tensor4d(
+        [factor, 1].flatMap((value) => new Array<number>(8).fill(value)),
+        [1, 1, 2, 8],
+      );
+      return values(kernels.conv2d(x, filter, { stride: 1, padding: 0 }))[0];
+    };
+    const twice = 2 ** -11;
+    expect(await rounded(false)).toBe(twice);
+    expect([twice, twice + 2 ** -24]).toContain(await rounded(true));
   });
 
   it('rejects a tensor that the heap cannot hold, and loses nothing', async () => {

@@ -1,4 +1,4 @@
-import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import {
   type KernelRuntime,
   registerTrainingKernels,
@@ -20,7 +20,10 @@ export interface WasmOptions {
   readonly threads?: number | 'auto';
   /** Use SIMD if it is available; `false` shows what a machine without it does. Default true. */
   readonly simd?: boolean;
-  /** Fused multiply-adds: faster, but results differ between processors. Default false. */
+  /**
+   * Fused multiply-adds (relaxed SIMD) where the engine supports them: faster, but the last bits of results differ from those
+   * without, and between processors. Default true.
+   */
   readonly relaxedSimd?: boolean;
   /** Largest size of the heap. Default 4 GiB, the most that WebAssembly can address. */
   readonly limitBytes?: number;
@@ -127,7 +130,7 @@ async function startKernels(build: Build, heap: WasmHeap, options: KernelOptions
 
 function settingsOf(options: WasmOptions, features: WasmFeatures): Settings {
   rejectUnknownKeys('startWasm', options, ['threads', 'simd', 'relaxedSimd', 'limitBytes']);
-  const { threads = 'auto', relaxedSimd = false, limitBytes = maximumHeapBytes } = options;
+  const { threads = 'auto', simd = true, relaxedSimd = true, limitBytes = maximumHeapBytes } = options;
   requireOption(
     threads === 'auto' || (Number.isInteger(threads) && threads >= 1 && threads <= 64),
     'startWasm',
@@ -135,13 +138,8 @@ function settingsOf(options: WasmOptions, features: WasmFeatures): Settings {
     threads,
     "'auto' or an integer from 1 to 64",
   );
-  if (relaxedSimd && !features.relaxedSimd) {
-    throw new LocalgradError(
-      'backend-unavailable',
-      'Relaxed SIMD is not available here. Node 22 has it; Node 20 needs --experimental-wasm-relaxed-simd.',
-    );
-  }
-  return { threads, simd: features.simd && options.simd !== false, relaxedSimd, limitBytes };
+  const usesSimd = simd && features.simd;
+  return { threads, simd: usesSimd, relaxedSimd: usesSimd && relaxedSimd && features.relaxedSimd, limitBytes };
 }
 
 function fits(present: Settings, wanted: Settings): boolean {

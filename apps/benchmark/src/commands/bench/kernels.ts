@@ -40,12 +40,12 @@ export function registerBenchKernels(bench: Command, terminal: Terminal, present
     .summary('each training kernel against stock TensorFlow.js')
     .description("Times the backend's training kernels at the shapes of ResNet-32, in turns with stock operations.")
     .option('--repeats <number>', 'timed runs of each', wholeNumber, 10);
-  addConfigFlags(command, ['batch', 'backend', 'threads']);
+  addConfigFlags(command, ['batch', 'backend', 'threads', 'relaxedSimd']);
   addOutputFlags(command, false).action((flags: Flags) =>
     present(async () => {
       const finish = await prepareOutput(flags, kernelRecords);
-      const { batch, backend, threads } = await resolveRunConfig(command);
-      return finish(await benchKernels({ batch, backend, threads, repeats: flags.repeats }, terminal));
+      const { batch, backend, threads, relaxedSimd } = await resolveRunConfig(command);
+      return finish(await benchKernels({ batch, backend, threads, relaxedSimd, repeats: flags.repeats }, terminal));
     }, renderBenchKernels),
   );
 }

@@ -70,7 +70,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .option('--warmup-steps <number>', 'untimed steps of each before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
-  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'backend', 'threads']);
+  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'backend', 'threads', 'relaxedSimd']);
   addOutputFlags(command)
     .addHelpText(
       'after',
@@ -79,7 +79,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, scalingRecords, scalingFigure);
-        const { width, stemModule, memory, batch, backend, threads } = await resolveRunConfig(command);
+        const { width, stemModule, memory, batch, backend, threads, relaxedSimd } = await resolveRunConfig(command);
         const { methods, depths, moduleCounts, repeats, warmupSteps: warmup, classes } = flags;
         const image = parseShape(flags.image);
         const network = {
@@ -90,6 +90,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
           batch,
           backend,
           threads,
+          relaxedSimd,
           classes,
           image,
         };

@@ -152,6 +152,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     'batch',
     'backend',
     'threads',
+    'relaxedSimd',
   ]);
   addOutputFlags(step)
     .addHelpText(
@@ -164,9 +165,20 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, stepRecords, stepFigure);
-        const { backbone, width, modules, partition, stemModule, memory, batch, backend, threads } =
+        const { backbone, width, modules, partition, stemModule, memory, batch, backend, threads, relaxedSimd } =
           await resolveRunConfig(step);
-        const network = { backbone, width, modules, partition, stemModule, memory, batch, backend, threads };
+        const network = {
+          backbone,
+          width,
+          modules,
+          partition,
+          stemModule,
+          memory,
+          batch,
+          backend,
+          threads,
+          relaxedSimd,
+        };
         const { methods, repeats, warmupSteps, include, classes, python } = flags;
         const options = {
           ...network,

@@ -1,0 +1,56 @@
+import {
+  at,
+  type Block,
+  type BlockGeometry,
+  formatReference,
+  type HeadFactory,
+  type Network,
+  type ParameterScope,
+} from '@localgrad/core';
+import { basicBlock } from '@localgrad/nn/blocks';
+import { blockHead, HeadLayers } from '@localgrad/nn/heads';
+import { softmaxCrossEntropy } from '@localgrad/nn/losses';
+
+/**
+ * A classifier of blocks that have the kind and width of the selected layers of the network, with their own weights;
+ * then global average pooling, batch norm if requested, and a dense layer.
+ */
+export function auxiliaryNet(network: Network, layers: readonly number[], batchNorm: boolean): HeadFactory {
+  const imitated = layers.map((layer) => at(network.backbone.blocks, layer, 'layer'));
+  const name = `auglocal ${imitated.map(({ reference }) => formatReference(reference)).join(' ')}`;
+  return {
+    name,
+    build: ({ inputShape, classes }, scope) => {
+      const blocks: Block[] = [];
+      let shape = inputShape;
+      let size = inputShape[0];
+      let halvings = 0;
+      for (const [index, { block }] of imitated.entries()) {
+        halvings += Math.round(Math.log2(size / block.outputShape[0]));
+        size = block.outputShape[0];
+        // A block halves the size at most once; what remains is left to the next blocks.
+        const stride = halvings >= 1 ? 2 : 1;
+        halvings -= stride - 1;
+        const geometry = {
+          name: `block${index}`,
+          inputShape: shape,
+          // Behind a decorator's blocks, the input may already be wider than an early layer.
+          channels: Math.max(shape[2], block.outputShape[2]),
+          stride,
+        };
+        const imitation = imitate(block, scope.scope('blocks').scope(String(index)), geometry);
+        blocks.push(imitation);
+        shape = imitation.outputShape;
+      }
+      const end = new HeadLayers(scope, shape).globalPool();
+      if (batchNorm) end.batchNorm();
+      end.dense(classes);
+      return blockHead({ name, blocks: [...blocks, ...end.blocks], loss: softmaxCrossEntropy });
+    },
+  };
+}
+
+/** A block of the same kind with another geometry; a BasicBlock if the kind has only one geometry. */
+function imitate(block: Block, scope: ParameterScope, geometry: BlockGeometry): Block {
+  return block.resize?.(scope, geometry) ?? basicBlock({ ...geometry, scope });
+}

@@ -1,0 +1,2 @@
+export { type AugLocalOptions, auglocal } from './auglocal.js';
+export { auxiliaryDepth, selectLayers } from './selection.js';

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { type Arithmetic, arithmeticDifference, arithmeticOf } from './arithmetic.js';
+
+describe('arithmeticOf', () => {
+  it('states whether the wasm backend uses relaxed SIMD', () => {
+    expect(arithmeticOf({ name: 'wasm', facts: { simd: true, relaxedSimd: true } })).toEqual({
+      backend: 'wasm',
+      relaxedSimd: true,
+    });
+    expect(arithmeticOf({ name: 'cpu', facts: {} })).toEqual({ backend: 'cpu' });
+  });
+});
+
+describe('arithmeticDifference', () => {
+  const relaxed: Arithmetic = { backend: 'wasm', relaxedSimd: true };
+  const portable: Arithmetic = { backend: 'wasm', relaxedSimd: false };
+  const earlier: Arithmetic = { backend: 'wasm' };
+
+  it.each<[string, Arithmetic, Arithmetic, string | undefined]>([
+    ['the same variant', relaxed, relaxed, undefined],
+    ['no relaxed SIMD, as in earlier versions', earlier, portable, undefined],
+    ['relaxed SIMD afterwards', earlier, relaxed, 'was started without relaxed SIMD and is resumed with it'],
+    ['relaxed SIMD before', relaxed, portable, 'was started with relaxed SIMD and is resumed without it'],
+    ['another backend', relaxed, { backend: 'cpu' }, "was started on backend 'wasm' and is resumed on 'cpu'"],
+  ])('for %s', (_, before, now, expected) => {
+    expect(arithmeticDifference(before, now)).toBe(expected);
+  });
+});
