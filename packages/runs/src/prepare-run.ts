@@ -2,6 +2,7 @@ import { type LoadedWeights, loadWeights, publishedPartition } from '@localgrad/
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
+  LocalgradError,
   type Network,
   type ParameterScope,
   type PartitionSpec,

@@ -128,7 +128,10 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
           withFlagNames(
             async () => {
               if (flags.mlflow === undefined && flags.mlflowExperiment !== undefined) {
-                throw new LocalgradError('invalid-option', '--mlflow-experiment: has no effect without --mlflow <url>.');
+                throw new LocalgradError(
+                  'invalid-option',
+                  '--mlflow-experiment: has no effect without --mlflow <url>.',
+                );
               }
               return trainRun(await resolveRunConfig(command, file), terminal, {
                 output: flags.output,

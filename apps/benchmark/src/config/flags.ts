@@ -45,9 +45,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
     const help = `${field.description ?? ''}${fallback === undefined ? '' : ` (default: ${String(fallback)})`}`;
     if (booleans.includes(key)) {
       const isOn = fallback === true;
-      command.addOption(
-        new Option(`--${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description),
-      );
+      command.addOption(new Option(`--${flagOf(key)}`, isOn ? `without: ${field.description}` : field.description));
     } else {
       command.addOption(
         new Option(`--${flagOf(key)} <${numbers.includes(key) ? 'number' : 'value'}>`, help).argParser(parserOf(key)),

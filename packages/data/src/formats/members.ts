@@ -1,5 +1,5 @@
 import { LocalgradError, shortened } from '@localgrad/core';
-import { type DataFile, damaged } from '../files.js';
+import { type DataFile, damaged, unreadable } from '../files.js';
 import type { FileOrigin } from './byte-reader.js';
 import { withFile } from './open-stream.js';
 import { tarEntries } from './tar.js';

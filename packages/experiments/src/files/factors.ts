@@ -54,7 +54,11 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
     const labels = levels.map(({ label }) => label);
     const broken = labels.find((label) => /[\n\t]/.test(label));
     if (broken !== undefined) {
-      issues.push({ path, isKey: true, message: `label ${JSON.stringify(broken)} of '${name}' contains a line break or a tab` });
+      issues.push({
+        path,
+        isKey: true,
+        message: `label ${JSON.stringify(broken)} of '${name}' contains a line break or a tab`,
+      });
     }
     const twice = labels.find((label, index) => labels.indexOf(label) < index);
     if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });

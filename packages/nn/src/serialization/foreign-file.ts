@@ -61,7 +61,8 @@ const formats: readonly ForeignFormat[] = [
   },
   {
     is: startsWith(0x42, 0x5a, 0x68),
-    explain: (file) => `this file is compressed with bzip2. Decompress it: bzip2 -dc ${file} > ${stem(file)}.safetensors`,
+    explain: (file) =>
+      `this file is compressed with bzip2. Decompress it: bzip2 -dc ${file} > ${stem(file)}.safetensors`,
   },
   {
     is: beginsAs(/^version https:\/\/git-lfs/),

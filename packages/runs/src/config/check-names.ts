@@ -26,8 +26,8 @@ const checks: Readonly<
  */
 export async function checkNames(config: RunConfig, names: NameOptions = {}): Promise<void> {
   const { backend } = config;
-  if (!['auto', ...backendNames].includes(backend)) {
-    const cause = unknownName('backend', backend, ['auto', ...backendNames]);
+  if (!backendNames.includes(backend)) {
+    const cause = unknownName('backend', backend, backendNames);
     throw configError('backend', cause.message, { code: cause.code, cause });
   }
   for (const [key, check] of Object.entries(checks)) {

@@ -74,6 +74,9 @@ const nouns: Readonly<Record<string, string>> = {
 /** The expected value alone: of `Invalid input: expected number, received string`, only `expected number`. */
 function expectation(message: string): string {
   const text = message.replace(/^Invalid (?:input|option): |^Too (?:small|big): /, '').replace(/, received \w+$/, '');
-  const words = text.replace(/\b[Ee]xpected (record|object|array|int)\b/, (_, type: string) => `expected ${nouns[type]}`);
+  const words = text.replace(
+    /\b[Ee]xpected (record|object|array|int)\b/,
+    (_, type: string) => `expected ${nouns[type]}`,
+  );
   return words.charAt(0).toLowerCase() + words.slice(1);
 }

@@ -148,7 +148,7 @@ describe('encodings', () => {
     expect(await reading(Buffer.from(text.replaceAll('\n', '\r')))).toEqual({ epochs: 2, batch: 20 });
   });
 
-  it('rejects a second document, in words that are not the parser\'s', async () => {
+  it("rejects a second document, in words that are not the parser's", async () => {
     await expect(reading(Buffer.from('epochs: 2\n---\nepochs: 3\n'))).rejects.toThrow(
       "run.yaml:2:1: a file must contain one document; remove everything from the line '---' on",
     );
