@@ -65,7 +65,7 @@ describe('run file', () => {
 describe('flags', () => {
   it('exist for every key of the config', () => {
     const command = addConfigFlags(new Command());
-    const flags = command.options.map((option) => option.long?.replace('--no-', '--'));
+    const flags = command.options.map((option) => option.long);
     expect(flags).toEqual(runConfigKeys.map((key) => `--${flagOf(key)}`));
   });
 

@@ -5,6 +5,8 @@ import { SweepProgress } from './sweep-progress.js';
 export interface ExecuteOptions extends Omit<SweepExecution, 'signal' | 'onEvent'> {
   /** Name of the experiment file, for messages. */
   readonly file?: string;
+  /** Whether the sweep comes from `checkedSweep`. */
+  readonly isChecked?: boolean;
 }
 
 /** Runs what is not finished in a sweep, with its progress on the terminal. */

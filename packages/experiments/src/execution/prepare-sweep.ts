@@ -51,7 +51,13 @@ async function writingOf({
 export type RunnableSweep =
   | (ExperimentSource & SweepPlace & { readonly sweep?: undefined })
   /** `file`: name of the experiment file, for messages. */
-  | { readonly sweep: Sweep; readonly file?: string | undefined; readonly experiment?: undefined };
+  | {
+      readonly sweep: Sweep;
+      readonly file?: string | undefined;
+      readonly experiment?: undefined;
+      /** Whether `checkedSweep` returned it, so that its conditions are not checked again. */
+      readonly isChecked?: boolean | undefined;
+    };
 
 /** The sweep itself, prepared first where it is described by an experiment. */
 export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
@@ -67,7 +73,7 @@ export async function checkedSweep(source: RunnableSweep): Promise<{ sweep: Swee
   const writing = source.sweep === undefined ? await writingOf(source) : undefined;
   const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
   const status = await readSweepStatus(sweep);
-  await checkConditions(sweep, status, source.file);
+  if (source.sweep === undefined || source.isChecked !== true) await checkConditions(sweep, status, source.file);
   return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }
 
