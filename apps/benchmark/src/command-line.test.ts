@@ -74,7 +74,7 @@ describe('localgrad', () => {
     const { stdout, exitCode } = await run('explain', '--modules', '99', '--json');
     expect(exitCode).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({
-      error: { code: 'invalid-option', message: expect.stringContaining('into 99 modules') },
+      error: { code: 'invalid-option', message: expect.stringContaining('--modules: 99; allowed: 1 to 15') },
     });
   });
 });

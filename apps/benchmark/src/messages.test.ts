@@ -33,6 +33,11 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
       '--dataset cifar10',
       /--data-folder: not given; allowed: a folder with cifar-10-binary\.tar\.gz, cifar-10-python\.tar\.gz or its unpacked files\.\n$/,
     ],
+    ['--modules 9', /--modules: 9; allowed: 1 to 3, or 4 with the stem as a module of its own\.\n$/],
+    ['--partition 1,1', /--partition: 1,1; allowed: integers ≥ 1 that sum to the 4 blocks, the stem included\.\n$/],
+    ['--mlflow-experiment x', /--mlflow-experiment: has no effect without --mlflow <url>\.\n$/],
+    ['--no-nesterov --optimizer adam', /--no-nesterov: belongs to optimizer 'sgd' and has no effect on 'adam'/],
+    ['--data-folder= --dataset cifar10', /--data-folder is empty: perhaps an unset variable\. Give a value\.\n$/],
     ['--data-folder x', /--data-folder: 'x'; allowed: no folder for 'fashion-mnist-subset'/],
     ['--mlflow localhost:5000', /'--mlflow <url>'.*Allowed: an http or https address, e\.g\. http:\/\/localhost:5000/],
   ])('%s', async (flags, message) => {

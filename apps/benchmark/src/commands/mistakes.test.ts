@@ -89,6 +89,7 @@ describe('an experiment with a condition that cannot run', () => {
       'grid: {initialWeights: [absent.safetensors]}',
       "initialWeights: cannot read 'absent.safetensors'",
     ],
+    ['an unknown backend', 'grid: {backend: [cpu, none]}', "backend: Unknown backend 'none'. Allowed: auto,"],
     ['images that are too small', 'grid: {augment: [none, cifar10], resize: [4]}', "augment: 'cifar10' shifts images"],
   ])('is found by plan and run before anything runs: %s', async (_, line, message) => {
     const { file, folder } = await write(

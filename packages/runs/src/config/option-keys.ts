@@ -18,7 +18,7 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['cifarResNet width', { key: 'width' }],
   ['cifarResNet depth', { key: 'backbone', of: 'the number after resnet' }],
   ['tinyNet width', { key: 'width' }],
-  ['partition modules', { key: 'modules', of: 'as many as the backbone has blocks' }],
+  ['partition modules', { key: 'modules' }],
   ['partition sizes', { key: 'partition' }],
   ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
