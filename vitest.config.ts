@@ -35,6 +35,7 @@ export default defineConfig({
     include: [
       'packages/**/src/**/*.test.{ts,tsx}',
       'apps/**/src/**/*.test.{ts,tsx}',
+      'apps/*/templates/**/*.test.ts',
       'tests/*/*.test.ts',
       'tools/**/*.test.ts',
     ],

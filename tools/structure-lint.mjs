@@ -27,8 +27,8 @@ const direction = {
   trackers: ['core', 'train'],
   catalog: [
     ...['core', 'nn', 'backbones', 'data'],
-    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal'],
-    ...['mlm', 'lam', 'mlaan'],
+    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal', 'hpff'],
+    ...['mlm', 'lam', 'mlaan', 'man', 'sequential'],
   ],
   'setup-tensorflow': ['core', 'backends'],
   runs: [
@@ -63,6 +63,8 @@ const direction = {
   ],
   testing: ['core', 'kernels', 'nn', 'engine', 'backbones', 'data'],
   'methods/*': ['core', 'nn'],
+  // A configuration of other methods.
+  'methods/hpff': ['core', 'nn', 'dgl', 'infopro', 'mlm'],
   'decorators/*': ['core', 'nn', 'mlm', 'lam'],
 };
 const required = ['README.md', 'LICENSE', 'tsconfig.json', 'tsup.config.ts'];
@@ -110,7 +112,8 @@ function sourceFiles(folder) {
 function checkManifest(folder, manifest) {
   const path = join(folder, 'package.json');
   const isApp = relative(root, folder).startsWith('apps');
-  const expectedName = isApp ? 'localgrad' : `@localgrad/${folder.split(sep).at(-1)}`;
+  const ownName = folder.split(sep).at(-1);
+  const expectedName = !isApp ? `@localgrad/${ownName}` : ownName === 'benchmark' ? 'localgrad' : ownName;
   if (manifest.name !== expectedName) report(path, `name is '${manifest.name}' instead of '${expectedName}'`);
   if (manifest.type !== 'module') report(path, "type is not 'module'");
   if (manifest.license !== 'Apache-2.0') report(path, "license is not 'Apache-2.0'");

@@ -29,7 +29,9 @@ it('is cut by measured memory, and has a predicted step though no block states i
   expect(compiled.predict(16).stepBytes).toBeGreaterThan(4 * 16 * 8 * 8 * 3);
 });
 
-it('trains, with the same random numbers in a second run and others under another seed', async () => {
+it('trains, with the same random numbers in a second run and others under another seed', {
+  timeout: 120_000,
+}, async () => {
   const batch = {
     images: tf.randomNormal([12, 8, 8, 3], 0, 1, 'float32', 1),
     targets: { labels: tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], 'int32') },
@@ -51,7 +53,7 @@ it('trains, with the same random numbers in a second run and others under anothe
   expect(await run(2)).not.toEqual(losses);
 });
 
-it('has the same gradients where activations are recomputed instead of kept', async () => {
+it('has the same gradients where activations are recomputed instead of kept', { timeout: 120_000 }, async () => {
   const batch = {
     images: tf.randomNormal([12, 8, 8, 3], 0, 1, 'float32', 1),
     targets: { labels: tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], 'int32') },
@@ -69,4 +71,22 @@ it('has the same gradients where activations are recomputed instead of kept', as
   expect(kept.size).toBeGreaterThan(10);
   expect(await gradientsOf('recompute', 3)).toEqual(kept);
   expect(await gradientsOf('residuals', 4)).not.toEqual(kept);
+});
+
+it('weight decay is masked to filters and matrices by parameter', async () => {
+  const scope = createScope(1);
+  residualNetwork({ width: 4 }).build({ inputShape: [8, 8, 3], classes: 3, scope });
+  const parameters = [...scope.all().values()].filter(({ kind }) => kind === 'weight');
+  for (const parameter of parameters) parameter.assign(tf.ones(parameter.shape));
+  const optimizer = adamw({
+    ...{ learningRate: 1, weightDecay: 0.1, decay: 'matrices' },
+    parameters: [{ match: 'stem.*', learningRateScale: 0.5 }],
+  });
+  const gradients = parameters.map((parameter) => ({ parameter, gradient: tf.zeros(parameter.shape) }));
+  optimizer.update(gradients, { learningRate: 1, clock: startOfTraining });
+  for (const { name, shape, value } of parameters) {
+    const decay = shape.length < 2 ? 0 : name.startsWith('stem.') ? 0.05 : 0.1;
+    expect((await value.data())[0], name).toBeCloseTo(1 - decay, 6);
+  }
+  optimizer.dispose();
 });

@@ -67,3 +67,13 @@ describe('tasks without classes', { timeout: 120_000 }, () => {
     expect(testMetrics.accuracy).toBeGreaterThan(0.9);
   });
 });
+
+it('a data set has more classes than a byte can number', async () => {
+  const { train: images } = await squares({ train: 40, test: 1 });
+  const classes = Array.from({ length: 1000 }, (_, label) => `class ${label}`);
+  const labels = Uint16Array.from({ length: 40 }, (_, index) => 999 - index);
+  const batches = createBatches({ ...images, classes, labels }, { batchSize: 40 });
+  const [batch] = batches.epoch(1);
+  expect([...(await batch.targets.labels.data())].sort((a, b) => b - a)).toEqual([...labels]);
+  expect(Object.keys(batch.targets).sort()).toEqual(['labels', 'masks', 'values']);
+});

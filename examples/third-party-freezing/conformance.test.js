@@ -8,13 +8,15 @@ import { createScope } from '@localgrad/nn/random';
 import { describeDecorator } from '@localgrad/testing';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import freezing from './index.js';
+import freezing, { decorator } from './index.js';
 
 await selectBackend('wasm');
 
 describeDecorator('freezing', () => freezing({ every: 2 }));
 
-it('freezes module after module: weights, statistics and optimizer state stay, and less memory is needed', async () => {
+it('freezes module after module: weights, statistics and optimizer state stay, and less memory is needed', {
+  timeout: 60_000,
+}, async () => {
   const scope = createScope(1);
   const backbone = cifarResNet({ depth: 8, width: 4 }).build({ inputShape: [8, 8, 3], classes: 3, scope });
   const network = createNetwork(backbone, [2, 1, 1]);
@@ -53,4 +55,9 @@ it('freezes module after module: weights, statistics and optimizer state stay, a
   expect(compiled.state.values()).toEqual({ frozen: 2 });
   const bytes = compiled.phases.map((one) => compiled.predict(32, { phase: one }).stepBytes);
   expect(bytes[2]).toBeLessThan(bytes[0]);
+});
+
+it('is a decorator by the name of the package', () => {
+  const method = dgl({ head: '0c1f' });
+  expect(decorator(method, { every: 3 }).config).toEqual(freezing({ every: 3 })(method).config);
 });

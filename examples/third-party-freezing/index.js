@@ -20,6 +20,9 @@ export default function freezing(options = {}) {
   });
 }
 
+/** The decorator by the name of this package: `acme-localgrad-freezing(dgl, every: 2)`. */
+export const decorator = (method, options) => freezing(options)(method);
+
 function freezeModules(plan, modules, every) {
   if (plan.phases !== undefined) {
     throw new LocalgradError('invalid-plan', `${name} cannot wrap '${plan.method}', which has phases of its own.`);

@@ -2,6 +2,7 @@ import { cifarResNet } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { clockAt, createNetwork } from '@localgrad/core';
 import { compilePlan, createTrainStep, describePlan } from '@localgrad/engine';
+import { withLam } from '@localgrad/lam';
 import { withMlm } from '@localgrad/mlm';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
@@ -17,7 +18,7 @@ describeMethod('lookahead', () => lookahead(), {
   decorators: { mlm: withMlm() },
 });
 
-it('moves the averages of borrowed blocks, and describes them', async () => {
+it('moves the averages of borrowed blocks, and describes them', { timeout: 60_000 }, async () => {
   const scope = createScope(1);
   const backbone = cifarResNet({ depth: 8, width: 2 }).build({ inputShape: [8, 8, 3], classes: 3, scope });
   const network = createNetwork(backbone, [2, 1, 1]);
@@ -33,4 +34,13 @@ it('moves the averages of borrowed blocks, and describes them', async () => {
   tf.dispose([...losses.values()]);
   const [moved, now] = [await average.value.data(), await live.value.data()];
   for (const [index, value] of moved.entries()) expect(value).toBeCloseTo(0.5 * before[index] + 0.5 * now[index], 6);
+});
+
+it('is rejected by lam, which names the head and the blocks that it already uses', () => {
+  const scope = createScope(1);
+  const backbone = cifarResNet({ depth: 8, width: 2 }).build({ inputShape: [8, 8, 3], classes: 3, scope });
+  const network = createNetwork(backbone, [2, 1, 1]);
+  expect(() => withLam()(lookahead()).plan(network)).toThrow(
+    /every head that would get a leap chain already uses blocks of the network \('lookahead' of module0: \(2,0\)/,
+  );
 });

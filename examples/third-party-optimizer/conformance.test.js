@@ -17,7 +17,7 @@ describeOptimizer('lion', () => lion({ learningRate: 0.02 }), {
   steps: 200,
 });
 
-it('trains with gradients accumulated over micro-batches', async () => {
+it('trains with gradients accumulated over micro-batches', { timeout: 60_000 }, async () => {
   const scope = createScope(1);
   const backbone = cifarResNet({ depth: 8, width: 4 }).build({ inputShape: [8, 8, 3], classes: 2, scope });
   const network = createNetwork(backbone, [2, 2]);

@@ -30,7 +30,26 @@ const augLocal = {
   ],
 };
 
-const cases = Object.entries(augLocal).flatMap(([backbone, rows]) =>
+/** Trained parameters of MAN on ResNet-32 with 8 and 15 modules (docs/methods/man.md §4). */
+const manHost = 'infopro(head: 2c2f, ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, lambdaIndex: nextStage)';
+const momentumNetworks = [
+  [8, '1,0 1,2 1,4 2,1 2,3 3,0 3,2 3,4', 1107661],
+  [15, '1,0 1,1 1,2 1,3 1,4 2,0 2,1 2,2 2,3 2,4 3,0 3,1 3,2 3,3 3,4', 1813504],
+].map(([modules, cuts, trainedParameters]) => ({
+  case: `man/resnet32_k${modules}`,
+  kind: 'plan',
+  source: 'MAN, official code',
+  network: {
+    backbone: 'resnet32',
+    imageShape: [32, 32, 3],
+    classes: 10,
+    lastBlocks: cuts.split(' ').map((cut) => cut.split(',').map(Number)),
+  },
+  method: `man(${manHost}, scale: none)`,
+  expected: { trainedParameters },
+}));
+
+const augmentedNetworks = Object.entries(augLocal).flatMap(([backbone, rows]) =>
   rows.map(([first, all], index) => {
     const depth = index + 1;
     const lastBlocks = everyLayer(backbone);
@@ -54,6 +73,7 @@ const cases = Object.entries(augLocal).flatMap(([backbone, rows]) =>
   }),
 );
 
+const cases = [...augmentedNetworks, ...momentumNetworks];
 const metadata = { format: 'localgrad-reference', version: '1', cases: JSON.stringify(cases) };
 const header = Buffer.from(JSON.stringify({ __metadata__: metadata }));
 const length = Buffer.alloc(8);

@@ -74,14 +74,15 @@ function order({ cases }: VerifyReport, name: string): number {
 }
 
 describe('the plans of published code', () => {
-  it('have the spans and head sizes of AugLocal at every depth', async () => {
+  it('have the spans and head sizes of AugLocal at every depth, and the trained parameters of MAN', async () => {
     const report = await verify({
-      ...{ files: [fixture('plans')], backend: 'wasm', threads: 'auto', tolerance: 1e-12, only: 'auglocal' },
+      ...{ files: [fixture('plans')], backend: 'wasm', threads: 'auto', tolerance: 1e-12 },
     });
+    const depths = ['resnet32', 'resnet110'].flatMap((backbone) =>
+      [1, 2, 3, 4, 5, 6].map((depth) => `auglocal/${backbone}_d${depth}`),
+    );
     expect(report.cases.map(({ case: name, maxRelativeError }) => [name, maxRelativeError])).toEqual(
-      ['resnet32', 'resnet110'].flatMap((backbone) =>
-        [1, 2, 3, 4, 5, 6].map((depth) => [`auglocal/${backbone}_d${depth}`, 0]),
-      ),
+      [...depths, 'man/resnet32_k8', 'man/resnet32_k15'].map((name) => [name, 0]),
     );
     expect(report.cases[0]?.groups).toMatchObject({ spans: { compared: 6 }, 'head parameters': { compared: 2 } });
   }, 120_000);
@@ -170,7 +171,7 @@ describe('files that cannot be used', () => {
     [
       'without an initial value',
       () => write(([first]) => delete (first as unknown as Changed).parameters['conv1.weight']),
-      /no initial value for 1 parameters.*conv1.weight/,
+      /no initial value for parameter 'conv1\.weight'/,
     ],
     [
       'with an extra initial value',

@@ -1,82 +1,51 @@
 // Checks that every public package can be published: packs all packages, inspects the tarballs, installs them together
 // in an empty project outside the repository, and uses them there as an external user would.
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { measureAlone } from './alone.mjs';
+import {
+  bin,
+  check,
+  failures,
+  here,
+  packages,
+  parse,
+  passed,
+  project,
+  ran,
+  readManifest,
+  root,
+  run,
+  tarballs,
+  work,
+} from './harness.mjs';
+import {
+  installThirdParties,
+  resolveThirdParties,
+  runThirdPartyMethod,
+  runThirdPartySuites,
+  trainWithThirdParties,
+} from './third-parties.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '../..');
-const work = mkdtempSync(join(tmpdir(), 'localgrad-publish-'));
-const tarballs = join(work, 'tarballs');
-const project = join(work, 'project');
-mkdirSync(tarballs);
-mkdirSync(project);
-
-let passed = 0;
-const failures = [];
-function check(name, isGood, detail = '') {
-  if (isGood) passed++;
-  else failures.push(name);
-  if (!isGood) console.error(`✗ ${name}${detail ? `\n${shortened(String(detail))}` : ''}`);
-}
-
-/** Indents the text and truncates long lines of minified sources. */
-function shortened(text) {
-  const lines = text
-    .trim()
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  return lines.map((line) => `    ${line.slice(0, 300)}`).join('\n');
-}
-
-const quiet = { ...process.env, NO_UPDATE_NOTIFIER: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
-// Removes the environment variables that npm sets for its scripts.
-for (const key of Object.keys(quiet)) if (/^npm_(config|package|lifecycle|command)/.test(key)) delete quiet[key];
-// Kept: registry and cache settings.
-for (const key of ['npm_config_registry', 'npm_config_cache', 'npm_config_userconfig', 'npm_config_globalconfig']) {
-  if (process.env[key] !== undefined) quiet[key] = process.env[key];
-}
-function run(command, args, cwd = project) {
-  const result = spawnSync(command, args, { cwd, env: quiet, encoding: 'utf8', maxBuffer: 1 << 26 });
-  return { status: result.status, stdout: result.stdout ?? '', stderr: result.stderr ?? String(result.error ?? '') };
-}
-const ran = ({ status, stdout, stderr }) => `exit status ${status}\n${stdout.slice(-3000)}\n${stderr.slice(-3000)}`;
-const bin = (name, base = root) => join(base, 'node_modules/.bin', name);
-
-const packages = publicPackages();
 pack();
 inspectTarballs();
+for (const name of ['@localgrad/statistics', '@localgrad/trackers', '@localgrad/dgl']) measureAlone(name);
 if (install()) {
   runConsumers();
   runInstalledCommand();
   if (installThirdParties()) {
     runThirdPartySuites();
     runThirdPartyMethod();
+    resolveThirdParties();
+    trainWithThirdParties();
   }
 }
 if (process.env.LOCALGRAD_KEEP === undefined) rmSync(work, { recursive: true, force: true });
 else console.log(`Kept: ${work}`);
 
 for (const failure of failures) console.log(`failed: ${failure}`);
-console.log(`Publishing ${packages.length} packages: ${passed} checks passed, ${failures.length} failed.`);
+console.log(`Publishing ${packages.length} packages: ${passed()} checks passed, ${failures.length} failed.`);
 process.exit(failures.length === 0 ? 0 : 1);
-
-function publicPackages() {
-  const parents = ['packages', 'packages/methods', 'packages/decorators', 'apps'].map((name) => join(root, name));
-  return parents.flatMap((parent) =>
-    readdirSync(parent, { withFileTypes: true }).flatMap((entry) => {
-      const folder = join(parent, entry.name);
-      try {
-        const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-        return manifest.private ? [] : [{ folder, name: manifest.name, version: manifest.version }];
-      } catch {
-        return [];
-      }
-    }),
-  );
-}
 
 function pack() {
   for (const entry of packages) {
@@ -150,7 +119,7 @@ function runConsumers() {
   check('the packages train from plain JavaScript', script.status === 0, ran(script));
   check('plain JavaScript training prints nothing to standard error', script.stderr === '', script.stderr);
   const runs = Object.entries(parse(script.stdout)?.runs ?? {});
-  check('plain JavaScript training runs five methods', runs.length === 5, script.stdout);
+  check('plain JavaScript training runs six methods', runs.length === 6, script.stdout);
   for (const [name, { losses, steps, peakBytes, testAccuracy }] of runs) {
     const [first, last] = [losses.at(0), losses.at(-1)].map((all) => Object.values(all).reduce((sum, x) => sum + x, 0));
     check(`${name} lowers its losses`, last < first, JSON.stringify(losses));
@@ -183,65 +152,6 @@ function runConsumers() {
   check('errors preserve their class and code across packages', refusal === 'invalid-option', own.stdout);
 }
 
-/** Packs the packages outside the workspaces, as their authors would publish them. */
-function thirdParties() {
-  const folder = join(root, 'examples');
-  return readdirSync(folder)
-    .filter((name) => name.startsWith('third-party-'))
-    .map((name) => ({ name, folder: join(folder, name), manifest: readManifest(join(folder, name)) }));
-}
-
-function readManifest(folder) {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-}
-
-function installThirdParties() {
-  const files = thirdParties().map(({ name, folder }) => {
-    const packed = run('npm', ['pack', '--json', '--pack-destination', tarballs], folder);
-    const file = parse(packed.stdout)?.[0]?.filename;
-    check(`${name} can be packed`, file !== undefined, ran(packed));
-    return file;
-  });
-  if (files.includes(undefined)) return false;
-  const paths = files.map((file) => join(tarballs, file));
-  const install = run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...paths]);
-  check('the third-party packages can be installed', install.status === 0, ran(install));
-  return install.status === 0;
-}
-
-/** Runs each package's own tests against the installed package. */
-function runThirdPartySuites() {
-  for (const { name, folder, manifest } of thirdParties()) {
-    const test = readFileSync(join(folder, 'conformance.test.js'), 'utf8');
-    writeFileSync(join(project, `${name}.test.js`), test.replace("'./index.js'", `'${manifest.name}'`));
-    const suite = run(bin('vitest', project), ['run', `${name}.test.js`]);
-    check(`${name} passes its suite`, suite.status === 0, ran(suite));
-  }
-}
-
-/** Checks that the example method is small, and that it works by name on the command line. */
-function runThirdPartyMethod() {
-  const example = join(root, 'examples/third-party-method');
-  const lines = readFileSync(join(example, 'index.js'), 'utf8').split('\n').length;
-  check('the example method has fewer than 60 lines', lines < 60, String(lines));
-  const options = ['--backbone', 'resnet8', '--width', '2', '--modules', '3', '--resize', '8'];
-  const few = ['--train-images', '200', '--test-images', '100', '--epochs', '1', '--output', 'example-run', '--json'];
-  for (const method of [
-    'acme-localgrad-prototypes',
-    'lam(mlm(acme-localgrad-prototypes(temperature: 0.2), window: 3))',
-  ]) {
-    rmSync(join(project, 'example-run'), { recursive: true, force: true });
-    const trained = run(bin('localgrad', project), ['train', ...options, ...few, '--method', method]);
-    check(`localgrad train --method '${method}' works`, parse(trained.stdout)?.testAccuracy > 0, ran(trained));
-  }
-  const wrong = run(bin('localgrad', project), ['explain', '--method', 'acme-localgrad-prototypes(temperature: 0)']);
-  check(
-    'an unknown option of the example method is reported',
-    wrong.status === 2 && wrong.stderr.includes('temperature'),
-    ran(wrong),
-  );
-}
-
 function runInstalledCommand() {
   const command = bin('localgrad', project);
   const help = run(command, ['--help']);
@@ -252,12 +162,4 @@ function runInstalledCommand() {
   check('localgrad doctor finds the wasm backend', selected === 'wasm', ran(doctor));
   const explain = run(command, ['explain', '--backbone', 'resnet32', '--modules', '16', '--method', 'dgl', '--json']);
   check('localgrad explain --json prints the plan', parse(explain.stdout)?.modules?.length === 16, ran(explain));
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -61,7 +61,7 @@ describe('localgrad', () => {
     expect(backbone.stderr).toMatch(/6n \+ 2/);
     const method = await run('explain', '--method', 'dlg');
     expect(method.stderr).toMatch(
-      /^localgrad: Unknown method 'dlg'\. Did you mean 'dgl'\? Allowed: backprop, greedy, .*mlaan\(…\), or a package or file of your project \(acme-localgrad-own, \.\/own\.mjs\)\.\n$/,
+      /^localgrad: Unknown method 'dlg'\. Did you mean 'dgl'\? Allowed: backprop, greedy, .*\(…\), or a package or file of your project \(acme-localgrad-own, \.\/own\.mjs\)\.\n$/,
     );
     const methodOption = await run('explain', '--method', 'greedy(head: 1c2f)');
     expect(methodOption.stderr).toContain("Method 'greedy' has no options; found 'head'.");

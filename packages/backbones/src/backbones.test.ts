@@ -4,8 +4,13 @@ import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
 import { backboneFactory, cifarResNet, type PartitionTable, publishedPartition, tinyNet } from './index.js';
 
-const build = (name: string) =>
-  backboneFactory(name).build({ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) });
+const build = (name: string) => {
+  // Narrow versions of ImageNet's ResNets have the same blocks.
+  const isImageNets = /^res(?:net(?:34|101|152)$|next)/.test(name);
+  return backboneFactory(name, isImageNets ? { width: 8 } : {}).build({
+    ...{ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) },
+  });
+};
 
 describe('CIFAR ResNets', () => {
   it.each([
@@ -140,6 +145,21 @@ describe('published partitions', () => {
     ['resnet110', 2, '15,39', 'infopro-balanced-stl10'],
     ['resnet110', 3, '9,11,34', 'infopro-balanced-stl10'],
     ['resnet110', 4, '7,8,12,27', 'infopro-balanced-stl10'],
+    ['resnet101', 2, '4,29'],
+    ['resnet152', 2, '9,41'],
+    ['resnext101-32x8d', 2, '6,27', 'infopro'],
+    ['resnext101-32x8d', 2, '4,29', 'man'],
+    ['resnet34', 17, `stem,${ones(16)}`],
+    ['resnet34', 16, ones(16)],
+    ['resnet101', 34, `stem,${ones(33)}`, 'auglocal'],
+    ['resnet101', 33, ones(33), 'mlaan'],
+    ['resnet152', 50, ones(50), 'mlaan'],
+    ['resnet101', 4, '6,10,8,9', 'man++'],
+    ['resnet152', 4, '10,15,12,13', 'man++'],
+    ['resnet34', 4, '4,4,5,3'],
+    ['resnet101', 4, '8,9,8,8', 'hpff'],
+    ['resnet101', 8, '4,5,4,4,4,4,4,4'],
+    ['vit-tiny', 4, '3,3,3,3'],
   ])('%s into %i modules: %s', (name, modules, printed, table?: PartitionTable) => {
     const [first, ...rest] = printed.split(',');
     const expected = [first === 'stem' ? 1 : Number(first) + 1, ...rest.map(Number)];
@@ -178,6 +198,10 @@ describe('published partitions', () => {
   it('lists the available partitions and tables', () => {
     expect(() => publishedPartition('resnet32', 5)).toThrow(/resnet32 \(2, 3, 4, 8, 15, 16\)/);
     expect(() => publishedPartition('resnet8', 2)).toThrow(/resnet110 \(2, 3, 4, 8, 16, 32, 54, 55\)/);
+    expect(() => publishedPartition('resnet101', 4)).toThrow(/tables man\+\+ and hpff have different partitions/);
+    expect(() => publishedPartition('resnet34', 5, 'hpff')).toThrow(
+      /Table 'hpff' has.*resnet34 \(4\); resnet101 \(4, 8\)/,
+    );
     expect(() => publishedPartition('resnet32', 2, 'infopo' as PartitionTable)).toThrow(/Did you mean 'infopro'/);
     expect(() => sizes('resnet32', { modules: 17 })).toThrow(LocalgradError);
     expect(() => sizes('resnet32', { modules: 17 })).toThrow(/1 to 15.*or 16/);

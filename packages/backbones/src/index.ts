@@ -1,5 +1,17 @@
-export { backboneFactory, backboneNames, type NamedBackboneOptions } from './registry.js';
+export { type DenseNetBcOptions, denseNetBc } from './densenet.js';
+export { type ImageNetResNetOptions, imageNetResNet } from './imagenet-resnet.js';
+export { type LocalLossVggOptions, localLossVgg } from './local-loss-vgg.js';
+export {
+  backboneFactory,
+  backboneNames,
+  type NamedBackboneOptions,
+  type NamedBackbones,
+  namedBackbones,
+} from './registry.js';
 export { type CifarResNetOptions, cifarResNet } from './resnet.js';
-export { type PartitionTable, publishedPartition } from './tables.js';
+export { type PartitionTable, partitionTables, publishedPartition } from './tables.js';
 export { type TinyNetOptions, tinyNet } from './tiny-net.js';
+export { type VggOptions, vgg } from './vgg.js';
+export { type VisionTransformerOptions, visionTransformer } from './vision-transformer.js';
 export * from './weights/index.js';
+export { type WideResNetOptions, wideResNet } from './wide-resnet.js';

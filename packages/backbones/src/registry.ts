@@ -1,32 +1,34 @@
-import { type BackboneFactory, unknownName } from '@localgrad/core';
-import { cifarResNet } from './resnet.js';
-import { tinyNet } from './tiny-net.js';
+import { type BackboneFactory, rejectUnknownKeys, unknownName } from '@localgrad/core';
+import { families, type NamedBackboneOptions } from './families.js';
 
-/** Options of all named backbones; each backbone rejects options that do not apply to it. */
-export interface NamedBackboneOptions {
-  readonly width?: number;
-  /** ResNets: widths of stem and three stages. */
-  readonly widths?: readonly [stem: number, stage1: number, stage2: number, stage3: number];
-  /** `tiny`: number of residual blocks. */
-  readonly blocks?: number;
+export type { NamedBackboneOptions } from './families.js';
+
+/** Describes the backbones of a kind by name, for lists and help. */
+export interface NamedBackbones {
+  readonly names: readonly string[];
+  /** The kind also has other names of this form. */
+  readonly pattern: RegExp;
+  /** One line. */
+  readonly description: string;
+  /** Names of the options. */
+  readonly options: readonly string[];
 }
 
-/** Names accepted by `backboneFactory`, in addition to any other `resnet<6n+2>`. */
-export const backboneNames = [
-  'resnet8',
-  'resnet14',
-  'resnet20',
-  'resnet32',
-  'resnet44',
-  'resnet56',
-  'resnet110',
-  'tiny',
-] as const;
+/** The kinds of backbones of `backboneFactory`. */
+export const namedBackbones: readonly NamedBackbones[] = families.map(({ names, pattern, description, options }) => ({
+  ...{ names, pattern, description, options },
+}));
 
-/** Creates a backbone factory by name, e.g. `resnet32` or `tiny`. @throws LocalgradError `unknown-name` */
+/** Names accepted by `backboneFactory`, in addition to others of the same forms (`resnet<6n+2>`, `wide-resnet-40-4`). */
+export const backboneNames: readonly string[] = families.flatMap(({ names }) => names);
+
+/** Creates a backbone factory by name, e.g. `resnet32` or `vgg13`. @throws LocalgradError `unknown-name`, `invalid-option` */
 export function backboneFactory(name: string, options: NamedBackboneOptions = {}): BackboneFactory {
-  const depth = /^resnet(\d+)$/.exec(name)?.[1];
-  if (depth !== undefined) return cifarResNet({ depth: Number(depth), ...options });
-  if (name === 'tiny') return tinyNet(options);
+  for (const { pattern, where, options: allowed, create } of families) {
+    const match = pattern.exec(name);
+    if (match === null) continue;
+    rejectUnknownKeys(where, options, allowed);
+    return create(options, match.slice(1).map(Number), name);
+  }
   throw unknownName('backbone', name, backboneNames);
 }

@@ -11,6 +11,7 @@ import {
 } from '@localgrad/core';
 import { basicBlock, convBatchNormRelu } from '@localgrad/nn/blocks';
 import { createClassifier } from '@localgrad/nn/heads';
+import { imageNetResNetDepths } from './imagenet-resnet.js';
 
 /** Upper limits: larger networks do not fit on any machine, so larger values are typos or come from a corrupt file. */
 const deepest = 2000;
@@ -28,7 +29,7 @@ export interface CifarResNetOptions {
 /**
  * ResNet for small images (docs/methods/networks.md §1): 3×3 stem, three stages of n BasicBlocks, the second and third
  * with stride 2, projection shortcuts (option B), global average pooling and a dense classifier. Parameters have
- * PyTorch's names.
+ * PyTorch's names. The names of ResNet-50 and -152 start with `cifar-`, because those without it are ImageNet's.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -60,7 +61,7 @@ export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
       ? `positive integers up to ${widest}`
       : `positive integers up to ${4 * widest} (stem and three stages)`,
   );
-  const name = `resnet${depth}`;
+  const name = imageNetResNetDepths.includes(depth) ? `cifar-resnet${depth}` : `resnet${depth}`;
   const isStandard = widths.join() === '16,16,32,64';
   const config = { backbone: name, ...(isStandard ? {} : { widths: [...widths] }) };
   return {

@@ -17,7 +17,7 @@ export const cpu: BackendDescriptor = {
   },
   async start() {
     if (!(await tf.setBackend('cpu'))) {
-      throw new LocalgradError('backend-unavailable', "TensorFlow.js' cpu backend could not be started.");
+      throw new LocalgradError('backend-unavailable', 'The cpu backend of TensorFlow.js could not be started.');
     }
     const free = await freeMemoryBytes();
     return {

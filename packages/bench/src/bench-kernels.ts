@@ -1,10 +1,11 @@
-import { currentKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { at } from '@localgrad/core';
+import { currentKernels, type Shape4, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import { createRandom } from '@localgrad/nn/random';
-import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import type { CsvRecord } from './csv.js';
 import { type Spread, spreadOf } from './measure.js';
-import { type MeasuredBackend, relaxedSimdColumn, startMeasuredBackend, usesRelaxedSimd } from './measured-backend.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
@@ -17,87 +18,82 @@ export interface KernelRow {
   readonly kernel: string;
   readonly shape: string;
   readonly milliseconds: Spread;
-  /** 10⁹ floating-point operations a second, where the operation has a count. */
+  /** 10⁹ floating-point operations per second; null if they are not counted. */
   readonly gigaflops: number | null;
-  /** Median time over that of stock TensorFlow.js on the same backend; null where stock cannot do it there. */
+  /** Median time relative to stock TensorFlow.js on the same backend; null if that lacks the kernel. */
   readonly relativeToStock: number | null;
 }
 
-export interface BenchKernelsReport {
-  readonly environment: MeasurementEnvironment;
-  readonly device: string;
-  readonly backend: string;
-  /** Null if the backend has no such choice. */
-  readonly relaxedSimd: boolean | null;
+export interface BenchKernelsReport extends BenchmarkReport<BenchKernelsOptions, KernelRow> {
+  /** Name of the training kernels. */
   readonly kernels: string;
-  readonly options: BenchKernelsOptions;
-  readonly rows: readonly KernelRow[];
 }
 
 interface KernelTask {
   readonly kernel: string;
   readonly shape: string;
   readonly operations: number | null;
-  /** What the kernel consumes: copied before the clock starts. */
-  readonly consumed?: readonly tf.Tensor[];
-  /** Runs once and returns what has to be disposed; the first is read to know when it is done. */
-  run(kernels: TrainingKernels, copies: readonly tf.Tensor[]): tf.Tensor[];
+  /** Tensors that the kernel consumes; copied before the clock starts. */
+  readonly consumed?: readonly tf.Tensor4D[];
+  /** Runs once and returns the results to dispose; reading the first one shows that the kernel has finished. */
+  run(kernels: TrainingKernels, copies: readonly tf.Tensor4D[]): tf.Tensor[];
 }
 
-/** Training kernels at the shapes of ResNet-32 on 32×32 images, against stock TensorFlow.js on the same backend. */
+/** Compares training kernels at the shapes of ResNet-32 on 32×32 images with stock TensorFlow.js on the same backend. */
 export async function benchKernels(options: BenchKernelsOptions, terminal: Terminal): Promise<BenchKernelsReport> {
-  const backend = await startMeasuredBackend(options);
-  try {
+  let kernels = stockKernels;
+  const report = await measureOn(options, async () => {
+    kernels = currentKernels();
     const tasks = kernelTasks(options.batch);
     const progress = createProgress(terminal, tasks.length);
-    const own = currentKernels();
     const rows: KernelRow[] = [];
     for (const task of tasks) {
       terminal.signal?.throwIfAborted();
-      const times = { own: [] as number[], stock: [] as number[] };
-      const canStock = own !== stockKernels && (await works(task, stockKernels));
-      for (let repeat = 0; repeat <= options.repeats; repeat++) {
-        const mine = await timed(task, own);
-        const theirs = canStock ? await timed(task, stockKernels) : Number.NaN;
-        // The first run compiles shaders and fills pools.
-        if (repeat > 0) times.own.push(mine);
-        if (repeat > 0) times.stock.push(theirs);
-      }
-      const milliseconds = spreadOf(times.own);
-      const relative = milliseconds.median / spreadOf(times.stock).median;
-      const { kernel, shape, operations } = task;
-      const gigaflops = operations === null ? null : operations / milliseconds.median / 1e6;
-      rows.push({
-        kernel,
-        shape,
-        milliseconds,
-        gigaflops,
-        relativeToStock: Number.isFinite(relative) ? relative : null,
-      });
-      progress.done(`${kernel} ${shape}`);
+      rows.push(await measureTask(task, kernels, options.repeats));
+      progress.done(`${task.kernel} ${task.shape}`);
     }
     progress.end();
-    const environment = await measurementEnvironment();
-    const relaxedSimd = usesRelaxedSimd(backend);
-    const { device, name } = backend;
-    return { environment, device, backend: name, relaxedSimd, kernels: own.name, options, rows };
-  } finally {
-    backend.dispose();
+    return rows;
+  });
+  return { ...report, kernels: kernels.name };
+}
+
+async function measureTask(task: KernelTask, own: TrainingKernels, repeats: number): Promise<KernelRow> {
+  const ownTimes: number[] = [];
+  const stockTimes: number[] = [];
+  const canStock = own !== stockKernels && (await works(task, stockKernels));
+  for (let repeat = 0; repeat <= repeats; repeat++) {
+    const mine = await timed(task, own);
+    const theirs = canStock ? await timed(task, stockKernels) : Number.NaN;
+    // The first run compiles shaders and fills pools.
+    if (repeat === 0) continue;
+    ownTimes.push(mine);
+    stockTimes.push(theirs);
   }
+  const milliseconds = spreadOf(ownTimes);
+  const relative = milliseconds.median / spreadOf(stockTimes).median;
+  const { kernel, shape, operations } = task;
+  return {
+    kernel,
+    shape,
+    milliseconds,
+    gigaflops: operations === null ? null : operations / milliseconds.median / 1e6,
+    relativeToStock: Number.isFinite(relative) ? relative : null,
+  };
 }
 
 async function timed(task: KernelTask, kernels: TrainingKernels): Promise<number> {
-  const copies = (task.consumed ?? []).map((tensor) => tf.tidy(() => tf.add(tensor, 0)));
+  const copies = (task.consumed ?? []).map((tensor) => tf.tidy(() => tf.add<tf.Tensor4D>(tensor, 0)));
   for (const copy of copies) await finished(copy);
   const start = performance.now();
   const results = task.run(kernels, copies);
-  await finished(results[0] as tf.Tensor);
+  await finished(at(results, 0, 'result'));
   const milliseconds = performance.now() - start;
   tf.dispose(results);
   return milliseconds;
 }
 
-/** Waits for what is queued. Of large results one number is read: reading is not what is timed. */
+/** Waits until a tensor is computed. Reads one value of large tensors only, since the read is not to be timed. */
 async function finished(tensor: tf.Tensor): Promise<void> {
   if (tensor.size <= 1024) {
     await tensor.data();
@@ -108,7 +104,7 @@ async function finished(tensor: tf.Tensor): Promise<void> {
   probe.dispose();
 }
 
-/** Native TensorFlow.js, for one, has no convolution with numbers for padding. */
+/** Whether kernels support a task: native TensorFlow.js, for example, has no convolution with numeric padding. */
 async function works(task: KernelTask, kernels: TrainingKernels): Promise<boolean> {
   try {
     await timed(task, kernels);
@@ -120,13 +116,9 @@ async function works(task: KernelTask, kernels: TrainingKernels): Promise<boolea
 
 function kernelTasks(batch: number): KernelTask[] {
   const random = createRandom(1);
-  const draw = (shape: readonly number[]) => {
-    const size = shape.reduce((product, length) => product * length, 1);
-    return tf.tensor(
-      Float32Array.from({ length: size }, () => random.normal()),
-      [...shape],
-    );
-  };
+  const values = (shape: readonly number[]) =>
+    Float32Array.from({ length: shape.reduce((product, length) => product * length, 1) }, () => random.normal());
+  const draw = (shape: Shape4) => tf.tensor4d(values(shape), [...shape]);
   const layers = [
     { size: 32, from: 3, to: 16, kernel: 3, stride: 1 },
     { size: 32, from: 16, to: 16, kernel: 3, stride: 1 },
@@ -137,11 +129,11 @@ function kernelTasks(batch: number): KernelTask[] {
   ];
   const convolutions = layers.flatMap(({ size, from, to, kernel, stride }): KernelTask[] => {
     const geometry = { stride, padding: (kernel - 1) / 2 };
-    const inputShape = [batch, size, size, from] as const;
-    const filterShape = [kernel, kernel, from, to] as const;
-    const x = draw(inputShape) as tf.Tensor4D;
-    const filter = draw(filterShape) as tf.Tensor4D;
-    const dy = draw([batch, size / stride, size / stride, to]) as tf.Tensor4D;
+    const inputShape: Shape4 = [batch, size, size, from];
+    const filterShape: Shape4 = [kernel, kernel, from, to];
+    const x = draw(inputShape);
+    const filter = draw(filterShape);
+    const dy = draw([batch, size / stride, size / stride, to]);
     const shape = `${size}×${size}, ${from} to ${to}, ${kernel}×${kernel}${stride === 1 ? '' : `, stride ${stride}`}`;
     const operations = 2 * kernel * kernel * from * to * batch * (size / stride) ** 2;
     return [
@@ -160,9 +152,9 @@ function kernelTasks(batch: number): KernelTask[] {
     { size: 32, channels: 16 },
     { size: 8, channels: 64 },
   ].flatMap(({ size, channels }): KernelTask[] => {
-    const x = draw([batch, size, size, channels]) as tf.Tensor4D;
-    const vector = () => draw([channels]) as tf.Tensor1D;
-    const variance = tf.ones([channels]) as tf.Tensor1D;
+    const x = draw([batch, size, size, channels]);
+    const vector = () => tf.tensor1d(values([channels]));
+    const variance = tf.ones<tf.Rank.R1>([channels]);
     const normalization = { mean: vector(), variance, epsilon: 1e-5, scale: vector(), shift: vector() };
     const shape = `${size}×${size}×${channels}`;
     const operations = null;
@@ -177,9 +169,10 @@ function kernelTasks(batch: number): KernelTask[] {
       },
       {
         ...{ kernel: 'batchNormGradient, ReLU', shape, operations, consumed: [x] },
-        run: (kernels, [dy]) => {
+        run: (kernels, copies) => {
+          const dy = at(copies, 0, 'copy');
           const request = { x, normalization, overwriteInput: false, wantMasked: false };
-          return Object.values(kernels.batchNormGradient({ ...request, dy: dy as tf.Tensor4D, mask: 'recompute' }));
+          return Object.values(kernels.batchNormGradient({ ...request, dy, mask: 'recompute' }));
         },
       },
     ];
@@ -188,8 +181,10 @@ function kernelTasks(batch: number): KernelTask[] {
   const rates = { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 };
   const update: KernelTask = {
     ...{ kernel: 'sgdUpdate', shape: '3×3×64×64', operations: null, consumed: [weight, weight] },
-    run: (kernels, [gradient, velocity]) =>
-      Object.values(kernels.sgdUpdate({ value: weight, gradient: gradient as tf.Tensor, velocity, ...rates })),
+    run: (kernels, copies) => {
+      const [gradient, velocity] = [at(copies, 0, 'copy'), at(copies, 1, 'copy')];
+      return Object.values(kernels.sgdUpdate({ value: weight, gradient, velocity, ...rates }));
+    },
   };
   return [...convolutions, ...others, update];
 }

@@ -1,113 +1,124 @@
-import { selectBackend } from '@localgrad/backends';
+import type { BackendHandle } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
-import { buildPlan, type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
+import type { PeakPrediction } from '@localgrad/engine';
+import { buildPlan } from '@localgrad/runs';
 import { createContestant, recomputeName, withCheckpoints } from './contestants.js';
 import type { CsvRecord } from './csv.js';
-import { highest } from './measure.js';
+import { highest, withContestants } from './measure.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import type { MeasuredBackend } from './measured-backend.js';
+import { optimizerOf } from './optimization.js';
 import type { MeasuredNetwork } from './options.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchMemoryOptions extends Omit<MeasuredNetwork, 'batch'> {
+export interface BenchMemoryOptions extends Omit<MeasuredNetwork, 'batch'>, MeasuredBackend {
   readonly methods: readonly string[];
-  readonly backend: string;
-  readonly threads: number | 'auto';
   readonly budgetBytes: number;
-  /** Largest batch of a measured step: what is beyond it rests on the prediction alone. */
+  /** Largest batch of a measured step; larger batches are predicted only. */
   readonly measureUpTo: number;
 }
 
 export interface MemoryRow {
   readonly method: string;
   readonly modules: number;
-  /** Largest batch whose predicted peak fits, times what the measured step took more than predicted; 0: none. */
+  /** Largest batch whose predicted peak, corrected by the measured step, fits the budget; 0 if none does. */
   readonly largestBatch: number;
   readonly relativeToBackprop: number;
-  /** Of weights, averages and optimizer state, whatever the batch. */
+  /** Bytes of weights, averages and optimizer state, for any batch. */
   readonly residentBytes: number;
   readonly bytesPerImage: number;
-  /** A real step, at the largest batch or the largest that is measured. */
+  /** A real step with the largest batch, but at most `measureUpTo`. */
   readonly measured: { readonly batch: number; readonly peakBytes: number; readonly predictedBytes: number } | null;
   /** Predicted peaks, for figures. */
   readonly curve: readonly { readonly batch: number; readonly peakBytes: number }[];
 }
 
-export interface BenchMemoryReport {
-  readonly environment: MeasurementEnvironment;
-  readonly device: string;
-  readonly backend: string;
-  readonly options: BenchMemoryOptions;
-  readonly rows: readonly MemoryRow[];
-}
+export type BenchMemoryReport = BenchmarkReport<BenchMemoryOptions, MemoryRow>;
 
-/** The largest batch that fits a budget, by method: from the plan's prediction, which a real step corrects. */
-export async function benchMemory(options: BenchMemoryOptions, terminal: Terminal): Promise<BenchMemoryReport> {
-  const backend = await selectBackend(options.backend, { threads: options.threads });
-  try {
+/** Finds the largest batch that fits a budget, for each method, from the plan's prediction and a real step. */
+export function benchMemory(options: BenchMemoryOptions, terminal: Terminal): Promise<BenchMemoryReport> {
+  return measureOn(options, async (backend) => {
     const methods = [...new Set([endToEndMethod, recomputeName, ...options.methods])];
     const progress = createProgress(terminal, methods.length);
     const rows: MemoryRow[] = [];
     for (const method of methods) {
       terminal.signal?.throwIfAborted();
-      const plan = await planOf(method, options);
-      const { predict, modules } = plan;
-      const predictedLargest = largestFitting((batch) => predict(batch).peakBytes, options.budgetBytes);
-      const { residentBytes, peakBytes: one } = predict(1);
-      const batch = Math.min(predictedLargest, options.measureUpTo);
-      const curve = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048].map((size) => ({
-        batch: size,
-        peakBytes: predict(size).peakBytes,
-      }));
-      const bytesPerImage = (predict(65).peakBytes - one) / 64;
-      const predictedBytes = predict(Math.max(1, batch)).peakBytes;
-      const measured =
-        batch === 0
-          ? null
-          : { batch, predictedBytes, peakBytes: await measurePeak(method, { ...options, batch }, backend) };
-      // Kernels that need temporaries of their own take more than the plan predicts.
-      const excess = Math.max(1, (measured?.peakBytes ?? 0) / predictedBytes);
-      const largestBatch = largestFitting((size) => excess * predict(size).peakBytes, options.budgetBytes);
-      plan.dispose();
-      const reference = rows[0]?.largestBatch ?? largestBatch;
-      const relativeToBackprop = largestBatch / reference;
-      rows.push({ method, modules, largestBatch, relativeToBackprop, residentBytes, bytesPerImage, measured, curve });
+      const row = await memoryOf(method, options, backend);
+      const reference = rows[0]?.largestBatch ?? row.largestBatch;
+      rows.push({ ...row, relativeToBackprop: row.largestBatch / reference });
       progress.done(method);
     }
     progress.end();
-    const environment = await measurementEnvironment();
-    return { environment, device: backend.device, backend: backend.name, options, rows };
-  } finally {
-    backend.dispose();
-  }
+    return rows;
+  });
 }
 
-async function planOf(method: string, options: BenchMemoryOptions) {
+const curveBatches = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
+
+async function memoryOf(
+  method: string,
+  options: BenchMemoryOptions,
+  backend: BackendHandle,
+): Promise<Omit<MemoryRow, 'relativeToBackprop'>> {
+  const { budgetBytes, measureUpTo, accumulate = 1 } = options;
+  const plan = await planOf(method, options);
+  const { predict, modules } = plan;
+  const largestWithin = (factor: number) => {
+    const largest = largestFitting((size) => factor * predict(size).peakBytes, budgetBytes);
+    // Each micro-batch needs at least one image.
+    return largest < accumulate ? 0 : largest;
+  };
+  const batch = Math.min(largestWithin(1), Math.max(measureUpTo, accumulate));
+  const { residentBytes, peakBytes: one } = predict(1);
+  const bytesPerImage = (predict(65).peakBytes - one) / 64;
+  const curve = curveBatches.map((size) => ({ batch: size, peakBytes: predict(size).peakBytes }));
+  const predictedBytes = predict(Math.max(1, batch)).peakBytes;
+  const measured =
+    batch === 0
+      ? null
+      : { batch, predictedBytes, peakBytes: await measurePeak(method, { ...options, batch }, backend) };
+  // Temporaries inside kernels are not predicted.
+  const excess = Math.max(1, (measured?.peakBytes ?? 0) / predictedBytes);
+  const largestBatch = largestWithin(excess);
+  plan.dispose();
+  return { method, modules, largestBatch, residentBytes, bytesPerImage, measured, curve };
+}
+
+interface PredictablePlan {
+  readonly modules: number;
+  predict(batch: number): PeakPrediction;
+  dispose(): void;
+}
+
+async function planOf(method: string, options: BenchMemoryOptions): Promise<PredictablePlan> {
   const isRecomputed = method === recomputeName;
   const network = isRecomputed ? await withCheckpoints({ ...options, batch: 1 }) : options;
-  const built = await buildPlan(
+  const optimizer = await optimizerOf(options);
+  const { accumulate = 1 } = options;
+  const { compiled, dispose } = await buildPlan(
     { ...network, method: isRecomputed ? endToEndMethod : method, seed: 1 },
     options.image,
     options.classes,
   );
-  return { predict: built.compiled.predict, modules: built.network.modules.length, dispose: built.dispose };
+  return {
+    modules: compiled.network.modules.length,
+    predict: (batch) => compiled.predict(batch, { optimizer, accumulate }),
+    dispose,
+  };
 }
 
-/** The second step's peak: from then on optimizer state is there. */
-async function measurePeak(
-  method: string,
-  options: MeasuredNetwork,
-  backend: Parameters<typeof createContestant>[2],
-): Promise<number> {
-  const contestant = await createContestant(method, options, backend);
-  try {
+/** Peak bytes of two steps; the second one includes the optimizer state from its start. */
+function measurePeak(method: string, options: MeasuredNetwork, backend: BackendHandle): Promise<number> {
+  return withContestants(async (contestants) => {
+    const contestant = await createContestant(method, options, backend);
+    contestants.push(contestant);
     const peaks = [await contestant.step(), await contestant.step()].map(({ peakBytes }) => peakBytes);
     return highest(peaks) ?? Number.NaN;
-  } finally {
-    await contestant.close();
-  }
+  });
 }
 
-/** Peaks grow with the batch: the largest batch whose peak is within the budget. */
+/** The largest batch whose peak is within the budget; peaks must grow with the batch. */
 export function largestFitting(peakBytes: (batch: number) => number, budget: number): number {
   if (peakBytes(1) > budget) return 0;
   let [fits, tooLarge] = [1, 2];

@@ -1,98 +1,85 @@
+import type { BackendHandle } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
-import { type MeasurementEnvironment, measurementEnvironment } from '@localgrad/runs';
 import { createContestant, recomputeName } from './contestants.js';
 import type { CsvRecord } from './csv.js';
-import { highest, type Spread, spreadOf, takeTurns } from './measure.js';
-import { type MeasuredBackend, relaxedSimdColumn, startMeasuredBackend, usesRelaxedSimd } from './measured-backend.js';
+import { costOfSteps, type StepCost, takeTurns, withContestants } from './measure.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
-import { createProgress } from './progress.js';
+import { createProgress, type Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 'modules'>, MeasuredBackend {
   readonly methods: readonly string[];
   readonly depths: readonly number[];
-  /** Numbers of modules; those that a depth is too small for are left out there. */
+  /** Numbers of modules; those that exceed the blocks of a depth are omitted there. */
   readonly moduleCounts: readonly number[];
   readonly repeats: number;
   readonly warmup: number;
 }
 
-export interface ScalingRow {
-  readonly method: string;
+export interface ScalingRow extends StepCost {
   readonly depth: number;
-  readonly modules: number;
-  readonly stepMs: Spread;
-  readonly peakBytes: number | null;
-  readonly predictedPeakBytes: number | null;
-  readonly unitsOfWork: number | null;
-  /** Over end-to-end training at the same depth. */
+  /** Relative to end-to-end training at the same depth. */
   readonly relativeToBackprop: { readonly time: number; readonly memory: number };
 }
 
-export interface BenchScalingReport {
-  readonly environment: MeasurementEnvironment;
-  readonly device: string;
-  readonly backend: string;
-  /** Null if the backend has no such choice. */
-  readonly relaxedSimd: boolean | null;
-  readonly options: BenchScalingOptions;
-  readonly rows: readonly ScalingRow[];
+export type BenchScalingReport = BenchmarkReport<BenchScalingOptions, ScalingRow>;
+
+/** Measures time and memory of a step by depth and number of modules; all contestants of a depth take turns. */
+export function benchScaling(options: BenchScalingOptions, terminal: Terminal): Promise<BenchScalingReport> {
+  return measureOn(options, async (backend) => {
+    const progress = createProgress(terminal, options.depths.length * (options.warmup + options.repeats));
+    const rows: ScalingRow[] = [];
+    for (const depth of options.depths) rows.push(...(await measureDepth(depth, options, backend, terminal, progress)));
+    return rows;
+  });
 }
 
-/** Time and memory of a step against depth and number of modules; all contestants of one depth take turns. */
-export async function benchScaling(options: BenchScalingOptions, terminal: Terminal): Promise<BenchScalingReport> {
-  const backend = await startMeasuredBackend(options);
-  const { warmup, repeats } = options;
-  try {
-    const progress = createProgress(terminal, options.depths.length * (warmup + repeats));
-    const rows: ScalingRow[] = [];
-    for (const depth of options.depths) {
-      const network = { ...options, backbone: `resnet${depth}`, modules: 1 };
-      const contestants: Contestant[] = [];
-      try {
-        for (const name of [endToEndMethod, recomputeName])
-          contestants.push(await createContestant(name, network, backend));
-        for (const modules of options.moduleCounts) {
-          for (const method of options.methods) {
-            try {
-              contestants.push(await createContestant(method, { ...network, modules }, backend));
-            } catch (error) {
-              const isTooMany = LocalgradError.isInstance(error) && error.code === 'invalid-option';
-              if (!isTooMany) throw error;
-              terminal.stderr.write(`left out at depth ${depth}: ${method}, K = ${modules}: ${error.message}\n`);
-            }
-          }
-        }
-        const measured = await takeTurns(contestants, { warmup, repeats, signal: terminal.signal }, progress);
-        const plain = contestants.map((contestant, index): Omit<ScalingRow, 'relativeToBackprop'> => {
-          const steps = measured[index] ?? [];
-          return {
-            method: contestant.name,
-            depth,
-            modules: contestant.modules,
-            stepMs: spreadOf(steps.map(({ milliseconds }) => milliseconds)),
-            peakBytes: highest(steps.map(({ peakBytes }) => peakBytes)),
-            predictedPeakBytes: contestant.predicted?.peakBytes ?? null,
-            unitsOfWork: contestant.predicted?.unitsOfWork ?? null,
-          };
-        });
-        const reference = plain[0];
-        for (const row of plain) {
-          const time = row.stepMs.median / (reference?.stepMs.median ?? Number.NaN);
-          const memory = (row.peakBytes ?? Number.NaN) / (reference?.peakBytes ?? Number.NaN);
-          rows.push({ ...row, relativeToBackprop: { time, memory } });
-        }
-      } finally {
-        for (const contestant of contestants) await contestant.close();
+function measureDepth(
+  depth: number,
+  options: BenchScalingOptions,
+  backend: BackendHandle,
+  terminal: Terminal,
+  progress: Progress,
+): Promise<ScalingRow[]> {
+  const network = { ...options, backbone: `cifar-resnet${depth}`, modules: 1 };
+  return withContestants(async (contestants) => {
+    for (const name of [endToEndMethod, recomputeName]) {
+      contestants.push(await createContestant(name, network, backend));
+    }
+    for (const modules of options.moduleCounts) {
+      for (const method of options.methods) {
+        contestants.push(...(await createIfDivisible(method, { ...network, modules }, depth, backend, terminal)));
       }
     }
-    progress.end();
-    const environment = await measurementEnvironment();
-    const relaxedSimd = usesRelaxedSimd(backend);
-    return { environment, device: backend.device, backend: backend.name, relaxedSimd, options, rows };
-  } finally {
-    backend.dispose();
+    const measured = await takeTurns(contestants, { ...options, signal: terminal.signal }, progress);
+    const costs = contestants.map((contestant, index) => costOfSteps(contestant, measured[index] ?? []));
+    const [first] = costs;
+    return costs.map((cost) => {
+      const time = cost.stepMs.median / (first?.stepMs.median ?? Number.NaN);
+      const memory = (cost.peakBytes ?? Number.NaN) / (first?.peakBytes ?? Number.NaN);
+      return { ...cost, depth, relativeToBackprop: { time, memory } };
+    });
+  });
+}
+
+/** The contestant, or none, with a message, if the network has too few blocks for its modules. */
+async function createIfDivisible(
+  method: string,
+  network: MeasuredNetwork,
+  depth: number,
+  backend: BackendHandle,
+  terminal: Terminal,
+): Promise<Contestant[]> {
+  try {
+    return [await createContestant(method, network, backend)];
+  } catch (error) {
+    const isTooMany = LocalgradError.isInstance(error) && error.code === 'invalid-option';
+    if (!isTooMany) throw error;
+    terminal.stderr.write(`left out at depth ${depth}: ${method}, K = ${network.modules}: ${error.message}\n`);
+    return [];
   }
 }
 

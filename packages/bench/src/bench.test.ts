@@ -1,6 +1,6 @@
 import { backboneFactory } from '@localgrad/backbones';
 import { backprop } from '@localgrad/backprop';
-import { createNetwork, resolvePartition } from '@localgrad/core';
+import { at, createNetwork, resolvePartition } from '@localgrad/core';
 import { compilePlan, createExecutor } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { benchStep } from './bench-step.js';
 import { csvOf } from './csv.js';
 import { spreadOf } from './measure.js';
-import type { BenchStepOptions } from './options.js';
+import type { BenchStepOptions, PeerName } from './options.js';
 import { splitMethods } from './split-methods.js';
 import { stepRecords } from './step-csv.js';
 import { createStockTape, randomBatch } from './stock-tape.js';
@@ -34,8 +34,8 @@ const options: BenchStepOptions = {
 
 const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
 
-describe('bench step', () => {
-  it('interleaves the steps and reports ratios to end-to-end training', async () => {
+describe('benchStep', () => {
+  it('interleaves the steps, and reports ratios to end-to-end training', async () => {
     const lines: string[] = [];
     const report = await benchStep(options, { ...quiet, stderr: { write: (text) => lines.push(text) } });
     expect(report.rows.map(({ method }) => method)).toEqual(['backprop', 'backprop+recompute', 'dgl']);
@@ -61,7 +61,7 @@ describe('bench step', () => {
     for (const row of rows) expect(row.split(',')).toHaveLength(header.split(',').length);
   });
 
-  it('counts the same peak whatever else is alive', async () => {
+  it('counts the same peak with other contestants alive', async () => {
     const alone = await benchStep({ ...options, methods: [], include: [], repeats: 2 }, quiet);
     const beside = await benchStep({ ...options, methods: ['greedy', 'dgl'], include: [], repeats: 2 }, quiet);
     expect(beside.rows[0]?.peakBytes).toBe(alone.rows[0]?.peakBytes);
@@ -71,7 +71,8 @@ describe('bench step', () => {
     const methods = ['mlm(greedy, window: 3)', 'mlaan(infopro(ixx1: 1, ixx2: 1))'];
     const { rows } = await benchStep({ ...options, methods, include: ['literal'], repeats: 2 }, quiet);
     expect(rows.map(({ method }) => method)).toEqual([
-      ...['backprop', 'backprop+recompute'],
+      'backprop',
+      'backprop+recompute',
       ...methods.flatMap((name) => [name, `literal ${name}`]),
     ]);
     const [, , own, literal] = rows;
@@ -84,13 +85,36 @@ describe('bench step', () => {
     expect(literal?.relativeToLiteral).toBeUndefined();
   });
 
+  it('predicts and measures with the requested optimizer and accumulation', async () => {
+    const small = { ...options, methods: [], include: [], repeats: 2 };
+    const { rows } = await benchStep(small, quiet);
+    const adam = await benchStep({ ...small, optimizer: 'adam' }, quiet);
+    const [plain, withAdam] = [at(rows, 0, 'row'), at(adam.rows, 0, 'row')];
+    // Adam has two state values per weight, SGD one.
+    expect(withAdam.predictedPeakBytes).toBeGreaterThan(plain.predictedPeakBytes ?? Number.NaN);
+    expect(withAdam.peakBytes).toBeGreaterThan(plain.peakBytes ?? Number.NaN);
+    const large = { ...small, batch: 32 };
+    const whole = at((await benchStep(large, quiet)).rows, 0, 'row');
+    const parts = at((await benchStep({ ...large, accumulate: 4 }, quiet)).rows, 0, 'row');
+    expect(parts.predictedPeakBytes).toBeLessThan(whole.predictedPeakBytes ?? Number.NaN);
+    expect(parts.peakBytes).toBeLessThan(whole.peakBytes ?? Number.NaN);
+    expect(parts.unitsOfWork).toBe(whole.unitsOfWork);
+  });
+
+  it('reports peers as missing if they cannot measure the optimizer', async () => {
+    const include: PeerName[] = ['stock-tape', 'pytorch'];
+    const { missing } = await benchStep({ ...options, methods: [], include, optimizer: 'adam' }, quiet);
+    expect(missing.map(({ name }) => name)).toEqual(include);
+    for (const { reason } of missing) expect(reason).toMatch(/'sgd' without accumulation only; found optimizer 'adam'/);
+  });
+
   it('computes the median', () => {
     expect(spreadOf([9, 1, 2])).toEqual({ median: 2, min: 1, max: 9 });
     expect(spreadOf([1, 2, 4, 9]).median).toBe(3);
     expect(spreadOf([5]).median).toBe(5);
   });
 
-  it('splits methods outside parentheses', () => {
+  it('splits lists of methods outside parentheses', () => {
     expect(splitMethods('dgl(head: 1c2f, widen: 2), greedy backprop')).toEqual([
       'dgl(head: 1c2f, widen: 2)',
       'greedy',
@@ -102,7 +126,7 @@ describe('bench step', () => {
 describe('stock tape', () => {
   beforeAll(() => tf.setBackend('cpu'));
 
-  it('computes the same losses as the engine end to end, step after step', () => {
+  it('computes the loss of end-to-end training on the engine, at every step', () => {
     const scope = createScope(3);
     const backbone = backboneFactory('resnet8', { width: 2 }).build({ inputShape: [8, 8, 3], classes: 10, scope });
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 1 }));
@@ -122,7 +146,7 @@ describe('stock tape', () => {
     expect(first.dataSync()[0]).toBeCloseTo(expected, 5);
     expect(second.dataSync()[0]).toBeCloseTo(expected, 5);
     tf.dispose([first, second]);
-    // The optimizer's slots are made at the first step, one for each weight.
+    // The first step creates the optimizer's slots, one per weight.
     const weights = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight').length;
     expect(tf.memory().numTensors - before).toBe(weights);
     tape.dispose();

@@ -2,26 +2,26 @@ import { readFile } from 'node:fs/promises';
 import { LocalgradError, readProblem } from '@localgrad/core';
 import { type CsvRecord, environmentColumns, parseCsv } from './csv.js';
 
-/** What tells rows apart, in any benchmark. */
+/** Columns that identify a row, in any benchmark. */
 const keys = ['method', 'kernel', 'shape', 'backbone', 'modules', 'backend', 'threads', 'batch', 'budget_bytes'];
 
-/** What is compared, as new over old. */
+/** Compared columns, as new ÷ old. */
 const measures = ['step_ms_median', 'milliseconds', 'peak_bytes', 'largest_batch'];
 
 export interface ComparedRow {
   readonly row: Readonly<Record<string, string>>;
-  /** New over old, by measure; empty where the old file has no such row. */
+  /** New ÷ old, by measure; empty if the old file has no such row. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
 export interface Comparison {
   readonly file: string;
   readonly rows: readonly ComparedRow[];
-  /** What else is not the same: `cpu: A → B`. */
+  /** Differences in the environment: `cpu: A → B`. */
   readonly differences: readonly string[];
 }
 
-/** @throws LocalgradError `invalid-data` for a file that is not one of ours */
+/** @throws LocalgradError `invalid-data` for a file that `localgrad bench` did not write */
 export async function readEarlier(file: string): Promise<Record<string, string>[]> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new LocalgradError('invalid-data', `--compare '${file}': ${readProblem(error)}.`, { file }, { cause: error });
@@ -30,7 +30,7 @@ export async function readEarlier(file: string): Promise<Record<string, string>[
   if (rows.length === 0 || !measures.some((name) => name in (rows[0] ?? {}))) {
     throw new LocalgradError(
       'invalid-data',
-      `--compare '${file}': no rows with any of ${measures.join(', ')}. Allowed: .csv files that localgrad bench wrote.`,
+      `--compare '${file}': no rows with any of ${measures.join(', ')}. Allowed: .csv files written by localgrad bench.`,
       { file },
     );
   }
@@ -65,11 +65,11 @@ export function renderComparison({ file, rows, differences }: Comparison): strin
   const lines = rows.map(({ row, ratios }) => {
     const name = [row.method ?? row.kernel, row.shape, row.backbone, row.modules && `K = ${row.modules}`, row.backend];
     const parts = Object.entries(ratios).map(([measure, ratio]) => `${measure} ${ratio.toFixed(3)} ×`);
-    return `  ${name.filter(Boolean).join(', ')}: ${parts.join(', ') || 'no such row there'}`;
+    return `  ${name.filter(Boolean).join(', ')}: ${parts.join(', ') || 'no such row in the file'}`;
   });
   return [
-    `\nAgainst ${file} (now over then):`,
+    `\nCompared with ${file} (new ÷ old):`,
     ...lines,
-    ...(differences.length === 0 ? [] : [`  Not the same: ${differences.join('; ')}`]),
+    ...(differences.length === 0 ? [] : [`  Different environment: ${differences.join('; ')}`]),
   ].join('\n');
 }

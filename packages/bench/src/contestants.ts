@@ -5,10 +5,10 @@ import { buildNetwork, resolveNames } from '@localgrad/runs';
 import { engineContestant } from './engine-contestant.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 
-/** End-to-end training with gradient checkpointing: what local learning's memory has to be held against. */
+/** End-to-end training with activation recomputation, the baseline for the memory of local learning. */
 export const recomputeName = `${endToEndMethod}+recompute`;
 
-/** About √blocks segments, each recomputed from its input: the cut that needs least (Chen et al. 2016, §3). */
+/** About √blocks segments, each recomputed from its input: the cut with the least memory (Chen et al. 2016, §3). */
 export async function withCheckpoints<Options extends MeasuredNetwork>(options: Options): Promise<Options> {
   const { catalog } = await resolveNames({ backbone: options.backbone });
   const scope = createScope(1);
@@ -25,7 +25,7 @@ export async function withCheckpoints<Options extends MeasuredNetwork>(options: 
   return { ...options, partition: 'even', modules, memory: 'recompute' };
 }
 
-/** A method, or end-to-end training with recomputation, by its name. */
+/** Creates a method, or end-to-end training with recomputation, by its name. */
 export async function createContestant(
   name: string,
   options: MeasuredNetwork,

@@ -2,7 +2,7 @@ import type { MeasurementEnvironment } from '@localgrad/runs';
 
 export type CsvRecord = Readonly<Record<string, string | number | null>>;
 
-/** The columns that say what was measured on. They stand in every line, so that files can be put together. */
+/** Columns of the environment. They are repeated in every line, so that files can be concatenated. */
 export const environmentColumns = [
   'device',
   'cpu',
@@ -32,7 +32,7 @@ function field(value: string | number): string {
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Reads what `csvOf` writes: the first line names the columns. */
+/** Reads the output of `csvOf`; the first line names the columns. */
 export function parseCsv(text: string): Record<string, string>[] {
   const lines: string[][] = [[]];
   for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {

@@ -5,7 +5,7 @@ import type { BenchReport } from './bench-step.js';
 
 const mebibytes = (bytes: number) => bytes / 2 ** 20;
 
-/** End-to-end training is the same in any cut. */
+/** Omits the number of modules for end-to-end training, which does not depend on it. */
 function rowName(method: string, modules: number): string {
   return modules === 1 || /^(pytorch )?backprop/.test(method) ? method : `${method}, K = ${modules}`;
 }

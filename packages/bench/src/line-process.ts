@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { LocalgradError } from '@localgrad/core';
 
-/** A child process that answers each line with one line of JSON, and idles in between. */
+/** A child process that answers each line with one line of JSON, and waits in between. */
 export class LineProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
@@ -18,22 +18,22 @@ export class LineProcess {
     this.#child.on('error', (error) => {
       this.#errors += error.message;
     });
-    // A child that has died answers no request; the next read says so.
+    // A child that has exited answers no request; the next read reports it.
     this.#child.stdin.on('error', () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** The next line. @throws LocalgradError `backend-unavailable` when the process ends instead */
+  /** Reads the next line. @throws LocalgradError `backend-unavailable` if the process exits instead */
   async read<T>(): Promise<T> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) {
+    const line = await this.#lines.next();
+    if (line.done === true) {
       const reason = this.#errors.trim().split('\n').at(-1) ?? '';
       throw new LocalgradError(
         'backend-unavailable',
-        `${this.#name} ended: ${reason === '' ? 'without a message' : reason}`,
+        reason === '' ? `${this.#name} exited without a message.` : `${this.#name} exited: ${reason}`,
       );
     }
-    return JSON.parse(value as string) as T;
+    return JSON.parse(line.value) as T;
   }
 
   request<T>(line: string): Promise<T> {

@@ -7,7 +7,7 @@ export interface Turns {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One step of each in turn, so that a machine that gets slower does so for all. */
+/** Runs one step of each contestant in turn, so that a machine that becomes slower does so for all. */
 export async function takeTurns(
   contestants: readonly Contestant[],
   { warmup, repeats, signal }: Turns,
@@ -24,6 +24,42 @@ export async function takeTurns(
   }
   progress.end();
   return measured;
+}
+
+/** Passes a list for the contestants that `measure` creates, and closes them afterwards, also after an error. */
+export async function withContestants<Result>(
+  measure: (contestants: Contestant[]) => Promise<Result>,
+): Promise<Result> {
+  const contestants: Contestant[] = [];
+  try {
+    return await measure(contestants);
+  } finally {
+    for (const contestant of contestants) await contestant.close();
+  }
+}
+
+/** Measured and predicted cost of the steps of one contestant. */
+export interface StepCost {
+  readonly method: string;
+  readonly modules: number;
+  readonly stepMs: Spread;
+  /** Highest measured peak; null if it cannot be counted. */
+  readonly peakBytes: number | null;
+  /** Predicted `peakBytes`; null for peers. */
+  readonly predictedPeakBytes: number | null;
+  /** Forward passes, weight gradients and input gradients, each 1 for the whole backbone. */
+  readonly unitsOfWork: number | null;
+}
+
+export function costOfSteps({ name, modules, predicted }: Contestant, steps: readonly StepMeasurement[]): StepCost {
+  return {
+    method: name,
+    modules,
+    stepMs: spreadOf(steps.map(({ milliseconds }) => milliseconds)),
+    peakBytes: highest(steps.map(({ peakBytes }) => peakBytes)),
+    predictedPeakBytes: predicted?.peakBytes ?? null,
+    unitsOfWork: predicted?.unitsOfWork ?? null,
+  };
 }
 
 export interface Spread {

@@ -2,19 +2,23 @@ import type { Shape3 } from '@localgrad/core';
 import type { NetworkConfig } from '@localgrad/runs';
 import type { MeasuredBackend } from './measured-backend.js';
 
-/** A network and how its steps are run. */
+/** A network and how its steps run. */
 export interface MeasuredNetwork extends NetworkConfig {
   readonly memory: 'residuals' | 'recompute';
   readonly batch: number;
+  /** Expression of the optimizer; default `sgd`. */
+  readonly optimizer?: string;
+  /** Micro-batches per step (gradient accumulation); default 1. */
+  readonly accumulate?: number;
   readonly image: Shape3;
   readonly classes: number;
 }
 
-/** What `bench step` measures. */
+/** Options of `benchStep`. */
 export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
   /** Method expressions; `backprop` is always measured, as the reference, with and without recomputation. */
   readonly methods: readonly string[];
-  /** Timed steps of each contestant, after `warmup` untimed ones. */
+  /** Number of timed steps per contestant, after `warmup` untimed ones. */
   readonly repeats: number;
   readonly warmup: number;
   readonly include: readonly PeerName[];
@@ -22,30 +26,30 @@ export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
   readonly python?: string;
 }
 
-/** What can be measured beside the methods. */
+/** Other implementations that can be measured with the methods. */
 export type PeerName = 'literal' | 'stock-tape' | 'pytorch';
 export const peerNames: readonly PeerName[] = ['literal', 'stock-tape', 'pytorch'];
 
 /** One timed step. */
 export interface StepMeasurement {
   readonly milliseconds: number;
-  /** Highest bytes of live tensors: weights, optimizer state and batch included. Null where it cannot be counted. */
+  /** Peak bytes of live tensors, including weights, optimizer state and batch; null if they cannot be counted. */
   readonly peakBytes: number | null;
-  /** The same without weights, averages, optimizer state and batch: what the step itself needs. */
+  /** The same without weights, averages, optimizer state and batch. */
   readonly stepBytes: number | null;
 }
 
-/** Something whose steps can be timed one by one, so that contestants can take turns. */
+/** A training procedure with steps that can be timed one by one, so that contestants can take turns. */
 export interface Contestant {
   readonly name: string;
-  /** Whether every gradient reaches through all modules: the reference procedure has nothing to repeat then. */
+  /** Whether every gradient passes through all modules, so that the reference procedure repeats nothing. */
   readonly isEndToEnd?: boolean;
   readonly modules: number;
   readonly backend: string;
   /** Absent for peers, null if the backend has no such choice. */
   readonly relaxedSimd?: boolean | null;
   readonly details: Readonly<Record<string, string | number>>;
-  /** What the plan says before a step is run; peers have none. */
+  /** Prediction from the plan; peers have none. */
   readonly predicted?: { readonly peakBytes: number; readonly unitsOfWork: number };
   step(): Promise<StepMeasurement>;
   close(): Promise<void>;

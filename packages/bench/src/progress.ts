@@ -1,7 +1,7 @@
 import type { Terminal } from './terminal.js';
 
 export interface Progress {
-  /** One of the parts is done. */
+  /** Reports that one part has finished. */
   done(label: string): void;
   /** Clears the line. */
   end(): void;

@@ -7,6 +7,7 @@ import { describePlan, type PlanDescription } from '@localgrad/engine';
 import { buildPlan } from '@localgrad/runs';
 import { recomputeName, withCheckpoints } from './contestants.js';
 import { LineProcess } from './line-process.js';
+import { requirePeerOptimization } from './optimization.js';
 import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
 
 interface Greeting {
@@ -14,28 +15,29 @@ interface Greeting {
   readonly details: Readonly<Record<string, string | number>>;
 }
 
-/** What `benchmarks/peers/pytorch_step.py` builds: the keys of `localgrad explain --json` that it reads, and the width. */
+/** Input of `benchmarks/peers/pytorch_step.py`: the keys of `localgrad explain --json` that it reads, and the width. */
 type PytorchPlan = PlanDescription &
   Pick<BenchStepOptions, 'backbone' | 'width' | 'memory' | 'batch' | 'image' | 'classes'>;
 
 /**
- * A method's step in PyTorch, in a process of its own: the same blocks, heads and chains, built from the plan, by the
- * procedure of reference code. On CUDA where our backend computes on a GPU and PyTorch sees one.
+ * A method's step in PyTorch, in a separate process: the same blocks, heads and chains, built from the plan, with the
+ * procedure of reference code. Uses CUDA if the backend computes on a GPU and PyTorch finds one.
  *
  * @param name a method expression, or end-to-end training with recomputation
- * @throws LocalgradError `missing-dependency` without the script, `backend-unavailable` without PyTorch and for plans
- *   that it cannot build
+ * @throws LocalgradError `missing-dependency` without the script; `backend-unavailable` without PyTorch, and for plans
+ *   that it cannot build; `invalid-option` for another optimizer or accumulation
  */
 export async function startPytorch(
   name: string,
   options: BenchStepOptions,
   backend: BackendHandle,
 ): Promise<Contestant> {
+  requirePeerOptimization('pytorch', options);
   const script = findUpwards('benchmarks/peers/pytorch_step.py');
   if (script === undefined) {
     throw new LocalgradError(
       'missing-dependency',
-      'benchmarks/peers/pytorch_step.py is in the repository, but not in the npm package.',
+      'The PyTorch peer requires benchmarks/peers/pytorch_step.py, which is in the repository, but not in the npm package.',
     );
   }
   const plan = await describe(name, options);
@@ -59,7 +61,7 @@ export async function startPytorch(
   }
 }
 
-/** The row of a method's step in PyTorch. */
+/** Name of the row of a method's step in PyTorch. */
 export function pytorchName(method: string, isLiteral: boolean): string {
   return isLiteral ? `pytorch literal ${method}` : `pytorch ${method}`;
 }
@@ -76,7 +78,7 @@ async function describe(name: string, options: BenchStepOptions): Promise<Pytorc
   return { ...description, backbone, width, memory, batch, image, classes };
 }
 
-/** Where several losses train a module, reference code runs it once for each. */
+/** Whether several losses train a module, which reference code then runs once for each. */
 function isRepeated({ objectives }: PlanDescription): boolean {
   return objectives.length > 1 && objectives.some(({ span: [from, to] }) => from < to);
 }

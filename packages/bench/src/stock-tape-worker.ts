@@ -16,7 +16,7 @@ interface Request {
   readonly classes: number;
 }
 
-/** Stock TensorFlow.js on its wasm backend, with the one kernel that it lacks composed from its own operations. */
+/** Stock TensorFlow.js on its wasm backend, with the one missing kernel composed from stock operations. */
 export async function startStockTapeStep({ backbone, width, batch, image, classes }: Request) {
   await tf.setBackend('wasm');
   registerComposedFilterGradient();

@@ -1,7 +1,7 @@
 import { LocalgradError, type Parameter, type Shape3 } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 
-/** One training step of a network that is written as TensorFlow.js users write them. */
+/** One training step of a network in ordinary TensorFlow.js code. */
 export interface StockTape {
   /** Forward, `tf.variableGrads`, momentum update. @returns the loss before the update; owned by the caller */
   step(images: tf.Tensor4D, labels: tf.Tensor1D): tf.Scalar;
@@ -9,9 +9,9 @@ export interface StockTape {
 }
 
 /**
- * A CIFAR ResNet as an ordinary function of `tf.Variable`s, differentiated by the tape: what training costs without
- * localgrad. Takes copies of a backbone's weights by their names, so that both compute the same. Running statistics are
- * not updated, which spares it some work.
+ * A CIFAR ResNet as an ordinary function of `tf.Variable`s, differentiated by the tape: the cost of training without
+ * localgrad. Copies the weights of a backbone by name, so that both compute the same. Running statistics are not updated,
+ * which saves some work.
  */
 export function createStockTape(
   weights: readonly Parameter[],
@@ -22,7 +22,10 @@ export function createStockTape(
   const get = <T extends tf.Tensor>(name: string): T => {
     const variable = variables.get(name);
     if (variable === undefined)
-      throw new LocalgradError('misuse', `The stock tape knows CIFAR ResNets only; there is no weight '${name}'.`);
+      throw new LocalgradError(
+        'misuse',
+        `stock-tape supports CIFAR ResNets only; this backbone has no weight '${name}'.`,
+      );
     return variable as unknown as T;
   };
   const convolve = (x: tf.Tensor4D, name: string, stride: number) => {
@@ -33,8 +36,8 @@ export function createStockTape(
     const { mean, variance } = tf.moments(x, [0, 1, 2]);
     return tf.batchNorm4d(
       x,
-      mean as tf.Tensor1D,
-      variance as tf.Tensor1D,
+      mean.as1D(),
+      variance.as1D(),
       get<tf.Tensor1D>(`${name}.bias`),
       get<tf.Tensor1D>(`${name}.weight`),
       1e-5,
@@ -54,13 +57,13 @@ export function createStockTape(
         x = residualBlock(x, `layer${stage}.${index}`, stage > 1 && index === 0 ? 2 : 1);
       }
     }
-    return tf.add(tf.matMul(tf.mean(x, [1, 2]) as tf.Tensor2D, get<tf.Tensor2D>('fc.weight')), get('fc.bias'));
+    return tf.add(tf.matMul(tf.mean<tf.Tensor2D>(x, [1, 2]), get<tf.Tensor2D>('fc.weight')), get('fc.bias'));
   };
   return {
     step(images, labels) {
       const { value, grads } = tf.variableGrads(() => {
         const scores = forward(images);
-        return tf.losses.softmaxCrossEntropy(tf.oneHot(labels, scores.shape[1]), scores) as tf.Scalar;
+        return tf.losses.softmaxCrossEntropy<tf.Tensor, tf.Scalar>(tf.oneHot(labels, scores.shape[1]), scores);
       });
       optimizer.applyGradients(grads as tf.NamedTensorMap as never);
       tf.dispose(grads);
@@ -73,14 +76,14 @@ export function createStockTape(
   };
 }
 
-/** Random images and labels; the same for the same seed. */
+/** Random images and labels; equal in every call. */
 export function randomBatch(
   batch: number,
   image: Shape3,
   classes: number,
 ): { images: tf.Tensor4D; labels: tf.Tensor1D } {
   return {
-    images: tf.randomNormal([batch, ...image], 0, 1, 'float32', 1) as tf.Tensor4D,
-    labels: tf.tidy(() => tf.cast(tf.randomUniform([batch], 0, classes, 'float32', 2), 'int32') as tf.Tensor1D),
+    images: tf.randomNormal<tf.Rank.R4>([batch, ...image], 0, 1, 'float32', 1),
+    labels: tf.tidy(() => tf.cast(tf.randomUniform<tf.Rank.R1>([batch], 0, classes, 'float32', 2), 'int32')),
   };
 }

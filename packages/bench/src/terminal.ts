@@ -1,6 +1,6 @@
 import type { ProgressStream } from '@localgrad/train';
 
-/** Where a benchmark reports its progress, and what may end it early. */
+/** Output for progress, and a signal that ends a benchmark early. */
 export interface Terminal {
   readonly stderr: ProgressStream;
   readonly signal?: AbortSignal;

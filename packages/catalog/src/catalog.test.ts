@@ -38,7 +38,7 @@ describe('method', () => {
       'mlaan(infopro)',
       { decorator: 'mlaan', of: { method: 'infopro' }, variant: 'officialCode' },
     ],
-  ])('creates %s, and its config creates it again', (text, name, config) => {
+  ])('creates %s, and recreates it from its config', (text, name, config) => {
     const method = catalog.method(text);
     expect(method.name).toBe(name);
     expect(method.config).toEqual(config);
@@ -75,7 +75,7 @@ describe('method', () => {
 });
 
 describe('standardCatalog', () => {
-  it('describes every entry in one line', () => {
+  it('has a one-line description for every entry', () => {
     for (const table of [
       'methods',
       'decorators',
@@ -107,7 +107,7 @@ describe('standardCatalog', () => {
   });
 
   it.each<[string, () => unknown, string, string]>([
-    ['a backbone', () => catalog.backbone('resent32'), 'unknown-name', "Did you mean 'resnet32'? Allowed: resnet8, "],
+    ['a backbone', () => catalog.backbone('resent32'), 'unknown-name', "Did you mean 'resnet32'? Allowed: resnet18, "],
     ['a head', () => catalog.head('1c2g'), 'unknown-name', "Unknown head '1c2g'. Did you mean '1c2f'?"],
     ['an optimizer', () => catalog.optimizer('sdg'), 'unknown-name', "Unknown optimizer 'sdg'. Did you mean 'sgd'?"],
     [
@@ -126,18 +126,18 @@ describe('standardCatalog', () => {
       'an option that is set twice',
       () => catalog.backbone('resnet8(width: 2)', { width: 4 }),
       'invalid-option',
-      "'width' is set twice: in the backbone 'resnet8(width: 2)' and on its own.",
+      "'width' is set twice: in the backbone 'resnet8(width: 2)' and separately.",
     ],
     ['a wrapped backbone', () => catalog.backbone('resnet8(tiny)'), 'invalid-option', 'takes options only'],
   ])('rejects %s', (_, create, code, message) => {
     expect(create).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
   });
 
-  it('knows every data set of the data package', () => {
+  it('contains every data set of the data package', () => {
     expect([...catalog.names('datasets')].sort()).toEqual([...datasetNames].sort());
   });
 
-  it('rejects an unknown data set when it is asked for', async () => {
+  it('rejects an unknown data set with the allowed names', async () => {
     await expect(catalog.dataset('photographs')).rejects.toThrow(/^Unknown data set 'photographs'\. Allowed: .*stl10/);
   });
 });
@@ -149,7 +149,7 @@ describe('with', () => {
     config: { method: 'own', ...options },
   });
 
-  it('extends a catalog and leaves the original as it was', () => {
+  it('returns an extended catalog without changing the original', () => {
     const extended = catalog.with({ methods: { own } });
     expect(extended.method('mlm(own(depth: 2))').config).toEqual({
       decorator: 'mlm',
@@ -159,7 +159,7 @@ describe('with', () => {
     expect(() => catalog.method('own')).toThrow(/Unknown method 'own'/);
   });
 
-  it('replaces an entry and starts from nothing', () => {
+  it('replaces an entry, and extends an empty catalog', () => {
     const replaced = createCatalog({}).with({ methods: { dgl: { description: 'Mine.', create: own } } });
     expect(replaced.method('dgl').name).toBe('own');
     expect(replaced.entry('methods', 'dgl')?.description).toBe('Mine.');
@@ -167,7 +167,7 @@ describe('with', () => {
     expect(() => replaced.backbone('resnet8')).toThrow('Allowed: none.');
   });
 
-  it('makes heads usable in dgl by their names', () => {
+  it('makes new heads available to dgl by name', () => {
     const extended = catalog.with({ heads: { wide: () => ({ ...catalog.head('1c2f(widen: 3)'), name: 'wide' }) } });
     const method = extended.method('dgl(head: wide)');
     expect(method.config).toEqual({ method: 'dgl', head: 'wide' });

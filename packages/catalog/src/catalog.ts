@@ -21,19 +21,19 @@ import {
 } from './factories.js';
 import { type MethodRequest, requestOf } from './method-config.js';
 
-/** Options from elsewhere than the expression, such as the config key `learningRate`; `undefined` is none. */
+/** Options in addition to those of the expression, such as the config key `learningRate`; `undefined` values are ignored. */
 export type MoreOptions = Readonly<Record<string, JsonObject[string] | undefined>>;
 
-/** Names → things. A value: `with` returns an extended copy. */
+/** Creates things by name. Immutable: `with` returns an extended copy. */
 export interface Catalog {
-  /** A catalog with further entries; an entry with a known name replaces the old one. */
+  /** Returns a catalog with additional entries; an entry with a known name replaces the old one. */
   with(tables: Tables): Catalog;
-  /** Names in a table, in its order. */
+  /** The names in a table, in order. */
   names(table: TableName): readonly string[];
-  /** What a table says of a name. */
+  /** The entry of a name; undefined if the table lacks it. */
   entry<Name extends TableName>(table: Name, name: string): Entry<Factories[Name]> | undefined;
   /**
-   * A method from its expression (`lam(mlm(dgl, window: 3))`) or its config
+   * Creates a method from its expression (`lam(mlm(dgl, window: 3))`) or its config
    * (`{ decorator: 'mlm', of: { method: 'dgl' }, window: 3 }`).
    *
    * @throws LocalgradError `unknown-name`, `invalid-option`; so do all others

@@ -2,7 +2,7 @@ import { LocalgradError, unknownName } from '@localgrad/core';
 import type { Catalog } from './catalog.js';
 import { labels, type TableName } from './factories.js';
 
-/** An error for a name that is in no table; methods and decorators are listed together. */
+/** An error for an unknown name; lists methods and decorators together. */
 export function unknownThing(catalog: Catalog, table: TableName, name: string, more = ''): LocalgradError {
   const isMethod = table === 'methods' || table === 'decorators';
   const decorators = isMethod ? catalog.names('decorators') : [];
@@ -23,7 +23,7 @@ export function needsMethod(catalog: Catalog, name: string): LocalgradError {
   );
 }
 
-/** An error for a method that was given another one to wrap. */
+/** An error for a method that is used as a decorator. */
 export function wrapsNothing(catalog: Catalog, name: string, of: string): LocalgradError {
   const decorators = catalog.names('decorators');
   return new LocalgradError(
@@ -33,11 +33,11 @@ export function wrapsNothing(catalog: Catalog, name: string, of: string): Localg
   );
 }
 
-/** An error for an option that stands in an expression and elsewhere. */
+/** An error for an option that is set both in an expression and outside of it. */
 export function doubleOption(label: string, expression: string, option: string): LocalgradError {
   return new LocalgradError(
     'invalid-option',
-    `'${option}' is set twice: in the ${label} '${expression}' and on its own. Remove one of them.`,
+    `'${option}' is set twice: in the ${label} '${expression}' and separately. Remove one of them.`,
     { expression, option },
   );
 }

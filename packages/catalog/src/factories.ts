@@ -3,11 +3,11 @@ import type { DatasetSplits } from '@localgrad/data';
 import type { NamedHeadFactory } from '@localgrad/nn/heads';
 import type { Catalog } from './catalog.js';
 
-/** Where a factory is called from. */
+/** Context of a factory call. */
 export interface FactoryContext {
-  /** Name by which the factory was found: `resnet26`. */
+  /** Name in the expression: `resnet26`. */
   readonly name: string;
-  /** For factories that resolve names in their options, as `dgl(head: …)` does. */
+  /** Resolves names in options, such as `dgl(head: …)`. */
   readonly catalog: Catalog;
 }
 
@@ -21,12 +21,12 @@ export type DecoratorFactory = (
   context: FactoryContext,
 ) => LocalLearningMethod;
 
-/** The factory of each kind of thing, by the name of its table. */
+/** Types of the factories, by table name. */
 export interface Factories {
   readonly methods: Factory<LocalLearningMethod>;
   readonly decorators: DecoratorFactory;
   readonly backbones: Factory<BackboneFactory>;
-  /** The one kind that may be asynchronous, since it reads files. */
+  /** May be asynchronous, since it reads files. */
   readonly datasets: Factory<DatasetSplits | Promise<DatasetSplits>>;
   readonly heads: Factory<NamedHeadFactory>;
   readonly optimizers: Factory<Optimizer>;
@@ -36,24 +36,24 @@ export interface Factories {
 /** Name of a table. */
 export type TableName = keyof Factories;
 
-/** What a table says of a name. */
+/** Entry of a table. */
 export interface Entry<Create> {
   /** One line, for lists and help. */
   readonly description: string;
   readonly create: Create;
-  /** The entry also stands for other names of this form: `/^resnet\d+$/`. */
+  /** Further names that the entry matches: `/^resnet\d+$/`. */
   readonly pattern?: RegExp;
-  /** Names of its options, where the catalog's users need them: for help and messages. */
+  /** Names of its options, for help and messages. */
   readonly options?: readonly string[];
 }
 
-/** Name → factory, with or without a description. */
+/** Factories by name, with or without a description. */
 export type Table<Create> = Readonly<Record<string, Create | Entry<Create>>>;
 
 /** The tables that a catalog is created from. */
 export type Tables = { readonly [Name in TableName]?: Table<Factories[Name]> };
 
-/** What messages call a thing of each table. */
+/** Nouns for messages, by table name. */
 export const labels: Readonly<Record<TableName, string>> = {
   methods: 'method',
   decorators: 'decorator',

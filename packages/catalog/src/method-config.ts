@@ -1,13 +1,13 @@
 import { type JsonObject, type JsonValue, LocalgradError } from '@localgrad/core';
 
-/** A method by name, before it is created: what expressions and configs have in common. */
+/** A method by name, before it is created; parsed from an expression or a config. */
 export interface MethodRequest {
   readonly name: string;
   readonly of?: MethodRequest;
   readonly options: JsonObject;
 }
 
-/** `{ decorator: 'mlm', of: { method: 'dgl' }, window: 3 }` → name, options, and what it wraps. */
+/** `{ decorator: 'mlm', of: { method: 'dgl' }, window: 3 }` → name, options, and the wrapped method. */
 export function requestOf(config: JsonValue | undefined): MethodRequest {
   if (typeof config !== 'object' || config === null || isList(config)) throw wrongConfig(config);
   const { method, decorator, of, ...options } = config;

@@ -3,10 +3,13 @@ import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
+import { type HpffOptions, hpff } from '@localgrad/hpff';
 import { type InfoProOptions, infopro } from '@localgrad/infopro';
 import { type LamOptions, lam } from '@localgrad/lam';
+import { type ManOptions, man } from '@localgrad/man';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
+import { type SequentialOptions, sequential } from '@localgrad/sequential';
 import { createCatalog } from './catalog.js';
 import type { DecoratorFactory, Entry, Factories, FactoryContext } from './factories.js';
 import { backbones, datasets, heads, optimizers, schedules } from './standard-things.js';
@@ -17,20 +20,24 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
     create: withoutOptions(backprop),
   },
   greedy: {
-    description: 'Each module trains with a linear classifier of its own.',
+    description: 'Each module trains with its own linear classifier.',
     create: withoutOptions(greedy),
   },
   dgl: {
-    description: 'Decoupled Greedy Learning: each module trains with an auxiliary network of its own.',
+    description: 'Decoupled Greedy Learning: each module trains with its own auxiliary network.',
     create: dglWithAnyHead,
   },
   infopro: {
-    description: 'InfoPro: reconstruction and classification (or contrastive) losses for each module.',
+    description: 'InfoPro: reconstruction and classification (or contrastive) losses per module.',
     create: (options) => infopro(options as InfoProOptions),
   },
   auglocal: {
     description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
     create: (options) => auglocal(options as AugLocalOptions),
+  },
+  hpff: {
+    description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
+    create: (options) => hpff(options as HpffOptions),
   },
 };
 
@@ -47,6 +54,14 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
     description: 'MLAAN: mlm and lam together.',
     create: (of, options) => mlaan(of, options as MlaanOptions),
   },
+  man: {
+    description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
+    create: (of, options) => man(of, options as ManOptions),
+  },
+  sequential: {
+    description: 'Trains the modules of a method one after the other, in phases.',
+    create: (of, options) => sequential(of, options as SequentialOptions),
+  },
 };
 
 /** Every method, decorator, backbone, data set, head, optimizer and schedule of localgrad. */
@@ -60,7 +75,7 @@ export const standardCatalog = createCatalog({
   schedules,
 });
 
-/** The expression of end-to-end training: what costs and results of other methods are related to. */
+/** The expression of end-to-end training, the reference for costs and results of other methods. */
 export const endToEndMethod = 'backprop';
 
 function withoutOptions(create: () => LocalLearningMethod): Factories['methods'] {
@@ -73,7 +88,7 @@ function withoutOptions(create: () => LocalLearningMethod): Factories['methods']
   };
 }
 
-/** Heads of this repository take the options that stand beside them; any other head is an expression of its own. */
+/** Options of localgrad's heads are options of dgl; any other head is an expression with its own options. */
 function dglWithAnyHead(options: JsonObject, { catalog }: FactoryContext): LocalLearningMethod {
   const { head, ...others } = options;
   if (typeof head !== 'string' || Object.hasOwn(heads, head)) return dgl(options as DglOptions);

@@ -1,4 +1,4 @@
-import { backboneFactory, backboneNames, type NamedBackboneOptions } from '@localgrad/backbones';
+import { backboneFactory, type NamedBackboneOptions, namedBackbones } from '@localgrad/backbones';
 import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/core';
 import { loadDataset } from '@localgrad/data';
 import { type HeadFactoryOptions, headFactory } from '@localgrad/nn/heads';
@@ -12,28 +12,16 @@ const namedBackbone: Factories['backbones'] = (options, { name }) =>
   backboneFactory(name, options as NamedBackboneOptions);
 
 export const backbones: Entries<'backbones'> = Object.fromEntries(
-  backboneNames.map((name): [string, Entry<Factories['backbones']>] => {
-    if (name === 'tiny') {
-      return [name, { description: 'A few residual blocks, for tests and first steps.', create: namedBackbone }];
-    }
-    // `resnet<6n + 2>` exists for every n, beside the depths that publications use.
-    return [
-      name,
-      {
-        description: 'CIFAR ResNet of 6n + 2 layers.',
-        create: namedBackbone,
-        pattern: /^resnet\d+$/,
-        options: ['width', 'widths'],
-      },
-    ];
-  }),
+  namedBackbones.flatMap(({ names, ...family }) =>
+    names.map((name): [string, Entry<Factories['backbones']>] => [name, { ...family, create: namedBackbone }]),
+  ),
 );
 
 const namedDataset: Factories['datasets'] = (options, { name }) => loadDataset(name, options);
 
 export const datasets: Entries<'datasets'> = {
   'fashion-mnist-subset': {
-    description: '5,000 training and 1,000 test images of Fashion-MNIST that come with localgrad.',
+    description: '5,000 training and 1,000 test images of Fashion-MNIST, included in localgrad.',
     create: namedDataset,
   },
   'fashion-mnist': {
@@ -109,15 +97,15 @@ export const optimizers: Entries<'optimizers'> = {
 
 export const schedules: Entries<'schedules'> = {
   constant: {
-    description: 'The same learning rate throughout.',
+    description: 'Constant learning rate.',
     ...scheduleOf(['learningRate'], constantRate),
   },
   epochCosine: {
-    description: 'Half a cosine over the epochs after a warm-up of ten epochs (InfoPro).',
+    description: 'Half-period cosine decay over epochs, after a warm-up of ten epochs (InfoPro).',
     ...scheduleOf(['learningRate'], epochCosine),
   },
   cosine: {
-    description: 'Half a cosine over the steps after a linear warm-up.',
+    description: 'Half-period cosine decay over steps, after a linear warm-up.',
     ...scheduleOf(['learningRate', 'warmup'], cosine),
   },
   stepDecay: {

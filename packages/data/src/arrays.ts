@@ -1,7 +1,7 @@
 import { LocalgradError, type Shape3 } from '@localgrad/core';
 import { checkDataset, type ImageDataset } from './dataset.js';
 
-/** Images of a program. */
+/** Images in memory. */
 export interface ArrayImages {
   readonly name?: string;
   /** Names of the classes. Default: `0`, `1`, … up to the largest label. */
@@ -13,9 +13,9 @@ export interface ArrayImages {
 }
 
 /**
- * A data set from arrays, checked. Numbers from 0 to 1 become bytes, rounded.
+ * Creates a data set from arrays, and checks it. Numbers from 0 to 1 are rounded to bytes.
  *
- * @throws LocalgradError `invalid-data` that names what does not fit together
+ * @throws LocalgradError `invalid-data` if images, labels and shape are inconsistent
  */
 export function datasetFromArrays(options: ArrayImages): ImageDataset {
   const { name = 'arrays', imageShape, images, labels } = options;

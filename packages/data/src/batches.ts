@@ -20,7 +20,7 @@ export interface BatchOptions {
   /** Seed for order and augmentation. Default 0. */
   readonly seed?: number;
   readonly augmentation?: Augmentation;
-  /** Erases a square of every image, after normalization: the mean is what remains. */
+  /** Replaces a square of every image by the mean (zero after normalization). */
   readonly cutout?: Cutout;
   /** Default: measured on this data set. For a test set, pass the training set's. */
   readonly normalization?: Normalization;

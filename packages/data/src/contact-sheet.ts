@@ -5,16 +5,16 @@ import type { ByteImage } from './png.js';
 export interface ContactSheetOptions {
   /** Images per class. Default 10. */
   readonly columns?: number;
-  /** Classes shown, from the first on. Default 20. */
+  /** Number of classes. Default 20. */
   readonly rows?: number;
 }
 
 const gap = 2;
 const background = 0x80;
-/** Smaller images are enlarged by a whole factor to at least this side. */
+/** Minimum side of an image; smaller ones are enlarged by an integer factor. */
 const smallestSide = 48;
 
-/** The first images of each class, one row per class, on gray: a look at a data set. */
+/** Draws the first images of each class on gray, one row per class. */
 export function contactSheet(dataset: ImageDataset, options: ContactSheetOptions = {}): ByteImage {
   rejectUnknownKeys('contactSheet', options, ['columns', 'rows']);
   const { columns = 10, rows = 20 } = options;

@@ -10,9 +10,9 @@ export interface ConvertReport {
 
 /**
  * Writes a data set as PNG files, `train/<class>/00001.png` and `test/…`: lossless, readable by every tool and as an image folder.
- * The folder appears under its name when it is complete.
+ * The folder gets its final name when it is complete.
  *
- * @throws LocalgradError `invalid-option` when the folder exists
+ * @throws LocalgradError `invalid-option` if the folder exists
  */
 export async function convertToFolder({ train, test }: DatasetSplits, output: string): Promise<ConvertReport> {
   const { access, mkdir, rename, rm } = await import('node:fs/promises');
@@ -21,7 +21,7 @@ export async function convertToFolder({ train, test }: DatasetSplits, output: st
     () => false,
   );
   if (isThere) {
-    throw new LocalgradError('invalid-option', `'${output}' exists already. Choose another --output.`, { output });
+    throw new LocalgradError('invalid-option', `'${output}' already exists. Choose another --output.`, { output });
   }
   const partial = `${output}.part-${process.pid}`;
   try {
@@ -39,7 +39,7 @@ async function writeImages(dataset: ImageDataset, folder: string): Promise<void>
   const { mkdir, writeFile } = await import('node:fs/promises');
   const [height, width, channels] = dataset.imageShape;
   const length = height * width * channels;
-  // Numbers keep the order of the classes, whatever their names.
+  // The number keeps the order of the classes for any names.
   const digits = `${dataset.classes.length - 1}`.length;
   const folders = dataset.classes.map((name, label) => {
     const safe = name.replace(/[^\p{Letter}\p{Number} _-]/gu, '-');

@@ -3,7 +3,7 @@ import { createRandom } from '@localgrad/nn/random';
 
 /** A square that is erased in every training image (DeVries and Taylor, 2017). */
 export interface Cutout {
-  /** Height and width in pixels; where the square leaves the image, less is erased. */
+  /** Height and width in pixels; the square is clipped at the border of the image. */
   readonly size: number;
 }
 

@@ -1,6 +1,6 @@
 import type { FetchOptions, FetchReport } from './store/fetch-dataset.js';
 
-// Node's file system is loaded when it is needed: the rest of this package runs in browsers.
+// Node's file system is loaded on demand, since the rest of this package runs in browsers.
 
 /**
  * Makes the files of a data set available in a folder, each with the published hash: existing files are kept, missing ones

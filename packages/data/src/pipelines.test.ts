@@ -22,7 +22,7 @@ function toyImages() {
 }
 
 describe('datasetFromArrays', () => {
-  it('takes bytes or numbers from 0 to 1, in one array or one per image', () => {
+  it('accepts bytes or numbers from 0 to 1, in one array or one per image', () => {
     const bytes = datasetFromArrays({ imageShape: [1, 2, 1], images: Uint8Array.of(0, 255, 51, 1), labels: [1, 0] });
     const numbers = datasetFromArrays({
       imageShape: [1, 2, 1],
@@ -33,7 +33,7 @@ describe('datasetFromArrays', () => {
     expect(bytes.classes).toEqual(['0', '1']);
   });
 
-  it('names what does not fit together', () => {
+  it('reports inconsistent arrays by name', () => {
     const create = (images: Uint8Array | Float32Array, labels: number[]) => () =>
       datasetFromArrays({ name: 'mine', imageShape: [1, 2, 1], images, labels });
     expect(create(new Uint8Array(3), [0, 0])).toThrow(/'mine': expected 2 images of 1×2×1 \(4 values\), found 3/);
@@ -43,7 +43,7 @@ describe('datasetFromArrays', () => {
 });
 
 describe('splits', () => {
-  it('hold out the same fraction of every class, the same images under a seed', () => {
+  it('hold out the same fraction of every class, and the same images for a seed', () => {
     const dataset = toyImages();
     const { train, heldOut } = holdOut(dataset, 0.25, { seed: 5 });
     const count = (labels: ArrayLike<number>) =>
@@ -57,7 +57,7 @@ describe('splits', () => {
     expect(() => holdOut(dataset, 1)).toThrow(/between 0 and 1/);
   });
 
-  it('take as many of every class, or name the smallest class', () => {
+  it('select equally many images per class, or report the smallest class', () => {
     const four = takePerClass(toyImages(), 4, { seed: 1 });
     expect([...four.labels].sort()).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
     expect(() => takePerClass(toyImages(), 5)).toThrow(/1 to 4, the size of the smallest class/);
@@ -65,8 +65,8 @@ describe('splits', () => {
 });
 
 describe('pipelines', () => {
-  it('crop and flip uniformly, as RandomCrop and RandomHorizontalFlip of torchvision', () => {
-    // A pixel's place tells crop and flip: 9 × 9 corners, two directions.
+  it('crop and flip uniformly, like RandomCrop and RandomHorizontalFlip of torchvision', () => {
+    // The position of a pixel determines crop and flip: 9 × 9 corners, two directions.
     const source = Uint8Array.from({ length: 32 * 32 }, (_, index) => (index === 16 * 32 + 10 ? 1 : 0));
     const target = new Uint8Array(32 * 32);
     const counts = new Map<number, number>();
@@ -102,7 +102,7 @@ describe('pipelines', () => {
     expect(() => pipelineBatches(splits, 'shvn' as never, { batchSize: 6 })).toThrow(/Unknown pipeline.*svhn/);
   });
 
-  it('cutout erases the same square in a resumed stream, to the mean in both forms', async () => {
+  it('cutout erases the same square in a resumed stream, with the mean in normalized and plain images', async () => {
     const dataset = toyImages();
     const options = { batchSize: 4, shuffle: true, seed: 8, cutout: { size: 4 }, withImages: true };
     const batches = createBatches(dataset, options);

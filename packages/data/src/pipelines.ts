@@ -5,15 +5,15 @@ import type { Cutout } from './cutout.js';
 import type { DatasetSplits } from './dataset.js';
 import { measureNormalization, type Normalization, normalizations } from './transforms.js';
 
-/** How a publication prepares the images of a data set. */
+/** Preparation of a data set's images in a publication. */
 export interface Pipeline {
-  /** Where it is from. */
+  /** The publication. */
   readonly source: string;
-  /** Of training images. */
+  /** Augmentation of training images. */
   readonly augmentation: Augmentation;
-  /** Of training images, after augmentation and normalization. */
+  /** Cutout of training images, after augmentation and normalization. */
   readonly cutout?: Cutout;
-  /** Constants, or measured on the training images. */
+  /** Normalization constants, or `measured` on the training images. */
   readonly normalization: Normalization | 'measured';
 }
 
@@ -66,11 +66,11 @@ export type PipelineName = keyof typeof pipelines;
 export const pipelineNames: readonly string[] = Object.keys(pipelines);
 
 export type PipelineBatchOptions = Pick<BatchOptions, 'batchSize' | 'seed' | 'dropLast' | 'withImages'> & {
-  /** Of test images. Default: `batchSize`, or all test images where there are fewer. */
+  /** Batch size of test images. Default: `batchSize`, or all test images if there are fewer. */
   readonly testBatchSize?: number;
 };
 
-/** Training batches (shuffled, augmented) and test batches of a data set, prepared by a pipeline or its name. @throws LocalgradError */
+/** Creates training batches (shuffled, augmented) and test batches with a pipeline or its name. @throws LocalgradError */
 export function pipelineBatches(
   { train, test }: DatasetSplits,
   pipeline: Pipeline | PipelineName,

@@ -8,7 +8,7 @@ export interface ByteImage {
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** A PNG file: 8 bits per channel, gray or color, without filters. */
+/** Encodes a PNG file: 8 bits per channel, gray or color, without filters. */
 export async function encodePng({ height, width, channels, bytes }: ByteImage): Promise<Uint8Array> {
   const { deflateSync } = await import('node:zlib');
   const line = width * channels;

@@ -3,7 +3,7 @@ import { createRandom } from '@localgrad/nn/random';
 import { checkDataset, type ImageDataset, pick } from './dataset.js';
 
 export interface SplitOptions {
-  /** Seed of the choice within each class. Default 0. */
+  /** Seed of the selection within each class. Default 0. */
   readonly seed?: number;
 }
 
@@ -14,8 +14,8 @@ export interface SplitIndices {
 }
 
 /**
- * Splits each class alike: `fraction` of its samples, rounded, is held out, chosen at random under `seed`. A class of two or more
- * keeps and gives at least one.
+ * Splits each class: `fraction` of its samples, rounded, is held out, sampled with `seed`. Both parts contain at least one sample
+ * of a class with two or more.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -30,7 +30,7 @@ export function stratifiedSplit(labels: ArrayLike<number>, classes: number, frac
   return { kept: all.filter((index) => !held.has(index)), heldOut: all.filter((index) => held.has(index)) };
 }
 
-/** Splits a data set in two, stratified by class: the rest, and the fraction that is held out. @throws LocalgradError */
+/** Splits a data set, stratified by class, into the rest and the held-out fraction. @throws LocalgradError */
 export function holdOut(
   dataset: ImageDataset,
   fraction: number,
@@ -42,7 +42,7 @@ export function holdOut(
   return { train: pick(dataset, kept), heldOut: pick(dataset, heldOut) };
 }
 
-/** `count` images of every class, chosen at random under a seed, in the order of the data set. @throws LocalgradError */
+/** Selects `count` images per class, sampled with a seed, in the order of the data set. @throws LocalgradError */
 export function takePerClass(dataset: ImageDataset, count: number, options: SplitOptions = {}): ImageDataset {
   rejectUnknownKeys('takePerClass', options, ['seed']);
   checkDataset(dataset);

@@ -10,15 +10,15 @@ import { parquetFolder } from './parquet.js';
 export interface ImageDataOptions extends LoadImagesOptions {
   /** Folder with Parquet files, with one folder of images per class, or with ImageNet's archives. */
   readonly folder: string;
-  /** Fraction of each class that is held out as test images where there are none. Default 0.2. */
+  /** Fraction of each class held out as test images if the folder has none. Default 0.2. */
   readonly holdOut?: number;
-  /** Seed of the images that are held out. Default 0. */
+  /** Seed that selects the held-out images. Default 0. */
   readonly seed?: number;
-  /** Parquet: column of labels. */
+  /** Parquet: name of the label column. */
   readonly labels?: string;
 }
 
-/** Finds the images of a folder, in whichever layout, without decoding them. @throws LocalgradError */
+/** Finds the images of a folder in any supported layout, without decoding them. @throws LocalgradError */
 export async function openImages(options: Omit<ImageDataOptions, keyof LoadImagesOptions>): Promise<EncodedSplits> {
   const { folder, holdOut, seed, labels } = options;
   const isFolder = await stat(folder).then(
@@ -34,12 +34,12 @@ export async function openImages(options: Omit<ImageDataOptions, keyof LoadImage
   return isImagenetFolder(names) ? imagenet({ folder }) : imageFolder({ folder, ...split });
 }
 
-/** Side of images of different sizes where none is given. */
+/** Default size for images of different sizes. */
 const defaultSize = 64;
 
 /**
- * The images of a folder, decoded into memory: a data set for `createBatches`, and, as the package's export `dataset`, for
- * configs. Images of different sizes are resized to `size`, 64 where none is given.
+ * Decodes the images of a folder into memory: a data set for `createBatches` and, as the package's export `dataset`, for
+ * configs. Images of different sizes are resized to `size`, default 64.
  *
  * @throws LocalgradError `invalid-option`, `missing-dependency`, `invalid-data`
  */
@@ -72,14 +72,14 @@ export async function dataset(options: ImageDataOptions): Promise<DatasetSplits>
   }
 }
 
-/** Whether the name of a data set is the path of a folder: it starts with `./`, `../` or `/`, or with a drive. */
+/** Whether the name of a data set is a path: it starts with `./`, `../`, `/` or a drive. */
 export function isFolderPath(name: string): boolean {
   return /^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\])/.test(name) || name === '.' || name === '..';
 }
 
 /**
- * A data set by name, or the images of a folder by path (`./photos`), prepared alike. For a folder, `resize` is the `size` of
- * the decoded images.
+ * Loads a data set by name, or the images of a folder by path (`./photos`), with the same preparation. For a folder, `resize`
+ * is the `size` of the decoded images.
  *
  * @throws LocalgradError
  */

@@ -11,7 +11,7 @@ export interface Region {
   readonly height: number;
 }
 
-/** What is done with an image after decoding, in this order. */
+/** Operations on a decoded image, in this order. */
 export interface Geometry {
   readonly region?: Region;
   /** Height and width after resizing, bilinear with antialiasing, as PIL and torchvision do. */
@@ -31,13 +31,13 @@ export interface DecodedImage {
   readonly bytes: Uint8Array;
 }
 
-/** Chooses the geometry from the size of the decoded image. */
+/** Determines the geometry from the size of the decoded image. */
 export type GeometryRule = (height: number, width: number) => Geometry;
 
-/** Without a rule, the whole image. */
+/** The default: the whole image. */
 export type Decoder = (content: Uint8Array, location: string, rule?: GeometryRule) => Promise<DecodedImage>;
 
-/** More pixels than this are a damaged or hostile file. */
+/** Maximum number of pixels; files with more are damaged or malicious. */
 const mostPixels = 2 ** 28;
 
 /**

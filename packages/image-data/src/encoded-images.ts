@@ -1,13 +1,13 @@
-/** Labeled images in a compressed form, decoded when they are needed. */
+/** Labeled images in compressed form, decoded on demand. */
 export interface EncodedImages {
   readonly name: string;
   readonly classes: readonly string[];
   readonly size: number;
   /** Class of each image. */
   readonly labels: Int32Array;
-  /** The content of an image file. */
+  /** Returns the content of an image file. */
   read(index: number): Promise<Uint8Array>;
-  /** Where an image is, for messages. */
+  /** Returns the location of an image, for messages. */
   locate(index: number): string;
 }
 

@@ -10,13 +10,13 @@ export interface CropOptions {
   readonly area?: readonly [number, number];
   /** Width / height, lower and upper bound. Default [3/4, 4/3]. */
   readonly ratio?: readonly [number, number];
-  /** Mirror left and right with probability ½. Default true. */
+  /** Flip horizontally with probability ½. Default true. */
   readonly flip?: boolean;
 }
 
 /**
  * A random rectangle with torchvision's distribution (RandomResizedCrop): area uniform, ratio log-uniform, position uniform;
- * after ten rectangles that do not fit, the largest central one within the bounds of the ratio.
+ * after ten rectangles that do not fit, it is the largest central one within the bounds of the ratio.
  */
 export function randomRegion(
   height: number,
@@ -40,7 +40,7 @@ export function randomRegion(
   return { top: (height - h) >> 1, left: (width - w) >> 1, height: h, width: w };
 }
 
-/** The rule for one training image. */
+/** The geometry of one training image. */
 export function trainingGeometry({ size, flip = true, ...bounds }: CropOptions, random: Random): GeometryRule {
   return (height, width) => {
     const region = randomRegion(height, width, random, bounds);
@@ -61,7 +61,7 @@ export function centralGeometry(size: number, shorter = size): GeometryRule {
   };
 }
 
-/** As Python rounds. */
+/** Rounds half to even, as Python does. */
 function roundHalfToEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

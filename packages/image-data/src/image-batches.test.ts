@@ -30,7 +30,7 @@ async function samplesOf(source: EncodedImages, changes: Partial<ImageBatchOptio
 }
 
 describe('createImageBatches', () => {
-  it('yields the same bits for any number of workers and any batch size, and when resumed', async () => {
+  it('yields the same bits for any number of workers and batch size, and after resuming', async () => {
     const source = await photos();
     const before = tf.memory().numTensors;
     const expected = await samplesOf(source, { workers: 1, ahead: 1 });
@@ -42,7 +42,7 @@ describe('createImageBatches', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('changes order and crops with epoch and seed', async () => {
+  it('changes order and crops in each epoch and with the seed', async () => {
     const source = await photos();
     const first = await samplesOf(source, {});
     expect(await samplesOf(source, {}, 2)).not.toEqual(first);
@@ -51,7 +51,7 @@ describe('createImageBatches', () => {
     expect(unshuffled.labels).toEqual([...source.labels]);
   });
 
-  it('streams over epochs from a position, with normalized and plain images', async () => {
+  it('streams across epochs from a position, with normalized and plain images', async () => {
     const source = await photos();
     const batches = createImageBatches(source, {
       ...options,
@@ -77,12 +77,12 @@ describe('createImageBatches', () => {
     expect(batches).toMatchObject({ samples: 6, batchesPerEpoch: 2 });
   });
 
-  it('names options that are not allowed', async () => {
+  it('rejects invalid options by name', async () => {
     const source = await photos();
     const create = (changes: object) => () => createImageBatches(source, { ...options, ...changes });
     expect(create({ batchSize: 7 })).toThrow(/batchSize.*1 to 6/);
     expect(create({ worker: 2 })).toThrow(/Did you mean 'workers'/);
-    expect(create({ shorter: 20 })).toThrow(/where augmentation crops at random/);
+    expect(create({ shorter: 20 })).toThrow(/with augmentation, which crops at random/);
     expect(create({ augmentation: undefined, shorter: 5 })).toThrow(/integers ≥ 10/);
   });
 });
@@ -129,14 +129,14 @@ describe('randomRegion', () => {
     };
   };
 
-  it('has the areas and ratios of torchvision', () => {
+  it('has the area and ratio distributions of torchvision', () => {
     const areas = regions.map((region) => (region.width * region.height) / (width * height));
     const ratios = regions.map((region) => region.width / region.height);
     expect(kolmogorovDistance(areas, cumulativeOf('area'))).toBeLessThan(critical + 1 / grid);
     expect(kolmogorovDistance(ratios, cumulativeOf('ratio'))).toBeLessThan(critical + 1 / grid);
   });
 
-  it('places them uniformly inside the image', () => {
+  it('has uniform positions inside the image', () => {
     const tops = regions.map((region) => (region.top + 0.5) / (height - region.height + 1));
     const lefts = regions.map((region) => (region.left + 0.5) / (width - region.width + 1));
     for (const values of [tops, lefts]) {
@@ -148,7 +148,7 @@ describe('randomRegion', () => {
     }
   });
 
-  it('falls back to the central rectangle where none fits', () => {
+  it('falls back to the central rectangle if none fits', () => {
     expect(randomRegion(10, 1000, createRandom(1))).toEqual({ top: 0, left: 493, height: 10, width: 13 });
     expect(randomRegion(1000, 10, createRandom(1))).toEqual({ top: 493, left: 0, height: 13, width: 10 });
   });

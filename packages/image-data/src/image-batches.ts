@@ -11,27 +11,27 @@ export interface ImageBatchOptions {
   readonly batchSize: number;
   /** Height and width of the images, e.g. 224. */
   readonly size: number;
-  /** Shorter side before the central square is taken, e.g. 256. Default: `size`. Without `augmentation` only. */
+  /** Length of the shorter side before the central crop, e.g. 256. Default: `size`. Not with `augmentation`. */
   readonly shorter?: number;
-  /** Random crops and flips of training images; `{}` is the ImageNet recipe. Default: the central square. */
+  /** Random crops and flips of training images; `{}` is the ImageNet recipe. Default: a central crop. */
   readonly augmentation?: Omit<CropOptions, 'size'>;
-  /** A new order in each epoch. Default false. */
+  /** Shuffle in each epoch. Default false. */
   readonly shuffle?: boolean;
   /** Seed of order and augmentation. Default 0. */
   readonly seed?: number;
-  /** Default: ImageNet's constants. */
+  /** Default: the constants of ImageNet. */
   readonly normalization?: Normalization;
-  /** Omit an incomplete last batch. Default false. */
+  /** Drop an incomplete last batch. Default false. */
   readonly dropLast?: boolean;
   /** Also yield the augmented images in [0, 1], for decoders. Default false. */
   readonly withImages?: boolean;
-  /** Images decoded at once. Default 4. Changes no bit of the batches. */
+  /** Number of images decoded at the same time; does not affect the result. Default 4. */
   readonly workers?: number;
-  /** Batches decoded ahead: bounds the memory. Default 2. */
+  /** Number of batches decoded in advance; bounds memory. Default 2. */
   readonly ahead?: number;
 }
 
-/** Batches decoded while training goes on. As `Batches` of `@localgrad/data`, but asynchronous. */
+/** Batches that are decoded in the background during training: the asynchronous form of `Batches` of `@localgrad/data`. */
 export interface ImageBatches {
   readonly samples: number;
   readonly batchSize: number;
@@ -42,8 +42,8 @@ export interface ImageBatches {
 }
 
 /**
- * Batches of images that are decoded ahead by a bounded number of workers. Order and augmentation of a sample depend only on seed,
- * epoch and sample: any number of workers, any batch size and a resumed stream see the same images.
+ * Creates batches of images that a bounded number of workers decodes in advance. Order and augmentation depend only on seed,
+ * epoch and sample: they are equal for any number of workers, any batch size, and after resuming.
  *
  * @throws LocalgradError `invalid-option`; while iterating `missing-dependency`, `invalid-data`
  */
@@ -149,5 +149,5 @@ function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
   requireOption(isCount(workers) && workers <= 256, where, 'workers', workers, 'integers from 1 to 256');
   requireOption(isCount(ahead), where, 'ahead', ahead, 'integers ≥ 1');
   const isAlone = shorter === undefined || augmentation === undefined;
-  requireOption(isAlone, where, 'shorter', shorter, 'undefined where augmentation crops at random');
+  requireOption(isAlone, where, 'shorter', shorter, 'undefined with augmentation, which crops at random');
 }

@@ -15,7 +15,7 @@ const root = mkdtempSync(join(tmpdir(), 'localgrad-images-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 describe('createDecoder', () => {
-  it.each(Object.keys(expectations.images))('decodes %s to the pixels of PIL', async (path) => {
+  it.each(Object.keys(expectations.images))('decodes %s to the same pixels as PIL', async (path) => {
     const decode = await createDecoder(3);
     const { height, width, bytes } = await decode(readFileSync(fixture('folder', path)), path);
     expect([height, width, 3]).toEqual(expectations.images[path]?.shape);
@@ -23,7 +23,7 @@ describe('createDecoder', () => {
     expect(headerSize(readFileSync(fixture('folder', path)))).toEqual([height, width]);
   });
 
-  it('resizes and crops as PIL does, within 4 of 255 and 0.75 on average', async () => {
+  it('resizes and crops like PIL, within 4 of 255 and 0.75 on average', async () => {
     const decode = await createDecoder(3);
     const photo = readFileSync(fixture('resize', 'photo.png'));
     const center = await decode(photo, 'photo', centralGeometry(32, 48));
@@ -41,7 +41,7 @@ describe('createDecoder', () => {
     }
   });
 
-  it('names the image that cannot be decoded', async () => {
+  it('reports the location of an image that cannot be decoded', async () => {
     const decode = await createDecoder(3);
     const jpeg = readFileSync(fixture('folder', 'cat', 'photo.jpg'));
     const cases = [Buffer.from('<html>not found</html>'), jpeg.subarray(0, jpeg.length / 2), Buffer.alloc(0)];
@@ -54,7 +54,7 @@ describe('createDecoder', () => {
 });
 
 describe('imageFolder', () => {
-  it('holds out images of each class where there is no test folder, the same ones under a seed', async () => {
+  it('holds out images of each class if there is no test folder, the same ones for a seed', async () => {
     const { train, test } = await imageFolder({ folder: fixture('folder'), holdOut: 0.4 });
     expect(train.classes).toEqual(['cat', 'dog']);
     expect([...train.labels, ...test.labels].sort().join('')).toBe('00011111');
@@ -76,7 +76,7 @@ describe('imageFolder', () => {
     await expect(imageFolder({ folder })).rejects.toThrow(/class 'cow' has no training images\. Allowed: cat, dog/);
   });
 
-  it('names folders without classes, classes without images, and missing folders', async () => {
+  it('reports folders without classes, classes without images, and missing folders', async () => {
     mkdirSync(join(root, 'empty', 'cat'), { recursive: true });
     await expect(imageFolder({ folder: join(root, 'empty') })).rejects.toThrow(/cat contains no images \(\.jpg/);
     await expect(imageFolder({ folder: join(root, 'empty', 'cat') })).rejects.toThrow(/one folder of images per class/);
@@ -85,7 +85,7 @@ describe('imageFolder', () => {
     await expect(openImages({ folder: join(root, 'nowhere') })).rejects.toThrow(/There is no folder/);
   });
 
-  it('becomes a data set in memory, with the same bits for any number of workers', async () => {
+  it('loads a data set into memory, with the same bits for any number of workers', async () => {
     const load = (workers: number) => dataset({ folder: fixture('folder'), size: 12, workers });
     const [one, four] = [await load(1), await load(4)];
     expect(one.config).toEqual({ dataset: 'images', size: 12 });
@@ -107,18 +107,21 @@ describe('imageFolder', () => {
 });
 
 describe('parquetFolder', () => {
-  it.each(['snappy', 'zstd', 'gzip'])('reads the images and labels that pyarrow wrote with %s', async (compression) => {
-    const { train, test } = await dataset({ folder: fixture(`parquet-${compression}`) });
-    expect(train.classes).toEqual(['airplane', 'automobile', 'bird']);
-    for (const [part, found] of Object.entries({ train, test })) {
-      const expected = expectations.parquet[compression]?.[part as 'train' | 'test'];
-      expect([found.size, ...found.imageShape]).toEqual(expected?.shape);
-      expect([...found.labels]).toEqual(expected?.labels);
-      expect(hashOf(found.images)).toBe(expected?.sha256);
-    }
-  });
+  it.each(['snappy', 'zstd', 'gzip'])(
+    'reads images and labels written by pyarrow with %s compression',
+    async (compression) => {
+      const { train, test } = await dataset({ folder: fixture(`parquet-${compression}`) });
+      expect(train.classes).toEqual(['airplane', 'automobile', 'bird']);
+      for (const [part, found] of Object.entries({ train, test })) {
+        const expected = expectations.parquet[compression]?.[part as 'train' | 'test'];
+        expect([found.size, ...found.imageShape]).toEqual(expected?.shape);
+        expect([...found.labels]).toEqual(expected?.labels);
+        expect(hashOf(found.images)).toBe(expected?.sha256);
+      }
+    },
+  );
 
-  it('names damaged files, and columns that are missing', async () => {
+  it('reports damaged files and missing columns by name', async () => {
     const folder = join(root, 'parquet');
     mkdirSync(folder);
     const name = 'train-00000-of-00001.parquet';
@@ -139,7 +142,7 @@ describe('parquetFolder', () => {
 describe('imagenet', () => {
   const archives = ['ILSVRC2012_img_train.tar', 'ILSVRC2012_img_val.tar', 'ILSVRC2012_devkit_t12.tar.gz'];
 
-  it('reads images and labels from the archives without unpacking', async () => {
+  it('reads images and labels from the archives without unpacking them', async () => {
     const { train, test } = await openImages({ folder: fixture('imagenet') });
     expect(train.classes).toEqual(['n01440764', 'n01443537']);
     expect([...train.labels]).toEqual([0, 0, 1, 1]);
@@ -178,7 +181,7 @@ describe('imagenet', () => {
 });
 
 describe('inOrder', () => {
-  it('yields in order, with no more than the given number at work or waiting', async () => {
+  it('yields results in order, with a bounded number in progress or waiting', async () => {
     let running = 0;
     let most = 0;
     let started = 0;
@@ -200,7 +203,7 @@ describe('inOrder', () => {
     expect(most).toBe(3);
   });
 
-  it('throws the error of the result that is taken', async () => {
+  it('throws the error of a result when that result is consumed', async () => {
     const fail = async (index: number) => {
       if (index === 2) throw new Error('third');
       return index;
@@ -215,7 +218,7 @@ describe('inOrder', () => {
 });
 
 describe('loadImages', () => {
-  it('refuses images that do not fit into memory', async () => {
+  it('rejects images that do not fit into memory', async () => {
     const { train } = await openImages({ folder: fixture('folder') });
     const large = { ...train, size: 100_000 };
     await expect(loadImages(large, { size: 224 })).rejects.toThrow(

@@ -11,17 +11,17 @@ const testNames = ['test', 'val', 'valid', 'validation', 'testing'];
 
 export interface ImageFolderOptions {
   /**
-   * Folder with one folder per class, or with `train` and `test` (or `val`) folders of that form. File names are sorted: the
-   * order does not depend on the machine.
+   * Folder with one folder per class, or with `train` and `test` (or `val`) folders of that form. Files are sorted by name, so
+   * that their order does not depend on the machine.
    */
   readonly folder: string;
-  /** Fraction of each class that is held out as test images where there is no test folder. Default 0.2. */
+  /** Fraction of each class held out as test images if there is no test folder. Default 0.2. */
   readonly holdOut?: number;
-  /** Seed of the images that are held out. Default 0. */
+  /** Seed that selects the held-out images. Default 0. */
   readonly seed?: number;
 }
 
-/** The images of a folder. Images are read when they are needed. @throws LocalgradError `missing-dependency`, `invalid-data` */
+/** Finds the images of a folder; they are read on demand. @throws LocalgradError `missing-dependency`, `invalid-data` */
 export async function imageFolder({ folder, holdOut = 0.2, seed = 0 }: ImageFolderOptions): Promise<EncodedSplits> {
   const names = await subfolders(folder);
   const trainName = trainNames.find((name) => names.includes(name));
@@ -36,7 +36,7 @@ export async function imageFolder({ folder, holdOut = 0.2, seed = 0 }: ImageFold
   return { train: pickEncoded(all, kept), test: pickEncoded(all, heldOut) };
 }
 
-/** One folder per class; with `classes`, exactly those. */
+/** Reads one folder per class; if `classes` are given, exactly those. */
 async function readClasses(folder: string, known?: readonly string[]): Promise<EncodedImages> {
   const classes = await subfolders(folder);
   if (classes.length === 0) {

@@ -4,7 +4,7 @@ import { damaged, matlabStructs, readArchiveMembers } from '@localgrad/data';
 
 const devkit = 'ILSVRC2012_devkit_t12.tar.gz';
 
-/** WordNet ids of the classes of ImageNet's validation images, in order, from the development kit. */
+/** WordNet IDs of the classes of ImageNet's validation images, in order, from the development kit. */
 export async function validationClasses(folder: string, howToGetIt: string): Promise<readonly string[]> {
   const path = join(folder, devkit);
   const files = await readArchiveMembers({ path, howToGetIt }, ['meta.mat', 'ILSVRC2012_validation_ground_truth.txt']);

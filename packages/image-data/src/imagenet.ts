@@ -18,12 +18,12 @@ export function isImagenetFolder(names: readonly string[]): boolean {
 export interface ImagenetOptions {
   /**
    * Folder with `ILSVRC2012_img_train.tar`, `ILSVRC2012_img_val.tar` and `ILSVRC2012_devkit_t12.tar.gz`. Nothing is unpacked:
-   * headers are read once, images when they are needed.
+   * headers are read once, images on demand.
    */
   readonly folder: string;
 }
 
-/** ImageNet from its official archives. @throws LocalgradError `missing-dependency`, `invalid-data` */
+/** Opens ImageNet from its official archives. @throws LocalgradError `missing-dependency`, `invalid-data` */
 export async function imagenet({ folder }: ImagenetOptions): Promise<EncodedSplits> {
   const train = await indexTrain(join(folder, trainArchive));
   const classes = [...new Set(train.map(({ group }) => group))].sort();
@@ -35,7 +35,7 @@ export async function imagenet({ folder }: ImagenetOptions): Promise<EncodedSpli
   };
 }
 
-/** An image in an archive: where its bytes are, and the WordNet id of its class. */
+/** Position of an image in an archive, and the WordNet ID of its class. */
 interface Place {
   readonly name: string;
   readonly group: string;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('fixtures', import.meta.url));
 
-/** What PIL decodes (scripts/image_fixtures.py). */
+/** Pixels decoded by PIL (scripts/image_fixtures.py). */
 export interface Expected {
   readonly shape: readonly number[];
   readonly sha256: string;

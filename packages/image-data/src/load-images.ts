@@ -6,15 +6,15 @@ import { centralGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
 
 export interface LoadImagesOptions {
-  /** Shorter side resized to it, central square taken. Default: as they are; then all images must have one size. */
+  /** Resizes the shorter side to this and crops the central square. Default: no change; all images must have the same size. */
   readonly size?: number;
   /** 3: color (default); 1: gray. */
   readonly channels?: Channels;
-  /** Images decoded at once. Default 4. Changes no pixel. */
+  /** Number of images decoded at the same time; does not affect the result. Default 4. */
   readonly workers?: number;
 }
 
-/** In the details of the error for images that need a size. */
+/** Value of `reason` in the details of the error for images of different sizes. */
 export const differentSizes = 'different sizes';
 
 const mostBytes = 2 ** 32;

@@ -18,7 +18,7 @@ export async function* inOrder<T>(
     try {
       return await work(index);
     } finally {
-      // The place of this one goes to the next in line.
+      // Starts the next one in place of this one.
       const resume = waiting.shift();
       if (resume === undefined) running--;
       else resume();
@@ -28,7 +28,7 @@ export async function* inOrder<T>(
   for (let index = 0; index < count; index++) {
     while (next < count && next < index + Math.max(ahead, 1)) {
       const promise = start(next++);
-      // The error is thrown when the result is taken.
+      // The error is thrown when the result is consumed.
       promise.catch(() => {});
       pending.push(promise);
     }

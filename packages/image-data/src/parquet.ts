@@ -9,9 +9,9 @@ import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-i
 export interface ParquetOptions {
   /** Folder with Parquet files named as on Hugging Face: `train-00000-of-00001.parquet`, `test-…` or `validation-…`. */
   readonly folder: string;
-  /** Column of labels. Default: the only one of `label`, `labels`, `fine_label`, or the one with names of classes. */
+  /** Name of the label column. Default: the only one of `label`, `labels`, `fine_label`, or the one with class names. */
   readonly labels?: string;
-  /** Fraction held out as test images where there is no test file. Default 0.2. */
+  /** Fraction held out as test images if there is no test file. Default 0.2. */
   readonly holdOut?: number;
   readonly seed?: number;
 }
@@ -40,7 +40,7 @@ export async function parquetFolder(options: ParquetOptions): Promise<EncodedSpl
   return { train: pickEncoded(train, kept), test: pickEncoded(train, heldOut) };
 }
 
-/** Reads files one row group after the other. */
+/** Reads files one row group at a time. */
 async function readParquet(
   paths: readonly string[],
   labelColumn: string | undefined,
@@ -107,13 +107,13 @@ async function readParquet(
 interface Columns {
   readonly image: string;
   readonly label: string;
-  /** Names of the classes, from the metadata that Hugging Face writes. */
+  /** Class names, from the metadata of Hugging Face. */
   readonly names?: readonly string[];
 }
 
 function chooseColumns(path: string, metadata: FileMetaData, wanted: string | undefined): Columns {
   const [root, ...rest] = metadata.schema;
-  // Columns at the top: an image column is a group with its two fields after it.
+  // Top-level columns: an image column is a group, followed by its two fields.
   const columns: string[] = [];
   for (let at = 0, left = root?.num_children ?? 0; left > 0 && at < rest.length; left--) {
     columns.push(rest[at]?.name ?? '');

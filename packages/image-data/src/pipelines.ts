@@ -1,9 +1,9 @@
 import { type Normalization, normalizations } from '@localgrad/data';
 import type { ImageBatchOptions } from './image-batches.js';
 
-/** How a publication prepares photographs. */
+/** Preparation of photographs in a publication. */
 export interface ImagePipeline {
-  /** Where it is from. */
+  /** The publication. */
   readonly source: string;
   readonly normalization: Normalization;
   /** Options of `createImageBatches` for training and test images. */

@@ -4,7 +4,7 @@ import { LocalgradError } from '@localgrad/core';
 
 type Sharp = typeof import('sharp')['default'];
 
-/** The decoder, an optional peer. @throws LocalgradError `missing-dependency` */
+/** Loads the decoder, an optional peer. @throws LocalgradError `missing-dependency` */
 export async function loadSharp(): Promise<Sharp> {
   try {
     return await importSharp();
@@ -18,7 +18,7 @@ export async function loadSharp(): Promise<Sharp> {
   }
 }
 
-/** From this package's surroundings; then, for a command that is installed globally, from the user's project. */
+/** Resolves it from this package or, for a globally installed command, from the user's project. */
 async function importSharp(): Promise<Sharp> {
   try {
     const { default: sharp } = await import('sharp');

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { damaged, type FileOrigin, type SequentialReader } from '@localgrad/data';
 
-/** Reads a part of a file in order; skipping reads nothing, so that the headers of large archives are found quickly. */
+/** Reads a part of a file sequentially; skipping reads nothing, so that the headers of large archives are found quickly. */
 export class TarFileReader implements SequentialReader {
   readonly origin: FileOrigin;
   readonly #file: FileHandle;

@@ -3,19 +3,19 @@ import { operations, stockOperations } from './operations.js';
 import { currentEntry } from './registry.js';
 import { stockKernels } from './stock-kernels.js';
 
-/** Which kernels the current backend uses. */
+/** The kernels that the current backend uses. */
 export interface KernelDescription {
   /** Name of the TensorFlow.js backend. */
   readonly backend: string;
   /** Name of its kernels: `stock` if none are registered. */
   readonly name: string;
-  /** Operations of the contract with kernels of their own. */
+  /** Operations of the contract with dedicated kernels. */
   readonly own: readonly string[];
   /** Operations that come from the stock reference. */
   readonly stock: readonly string[];
 }
 
-/** Lists the operations of the current backend by where they come from; leaves out optional ones that it lacks. */
+/** Lists the operations of the current backend by origin; omits optional ones that it lacks. */
 export function describeKernels(): KernelDescription {
   const entry = currentEntry();
   const kernels = entry?.kernels ?? stockKernels;

@@ -1,11 +1,11 @@
 import type { JsonObject } from '@localgrad/core';
 import type { TrainingKernels } from './training-kernels.js';
 
-/** A backend that runs with training kernels: what `startWasm`, `startWebGpu` and `startTensorflow` return. */
+/** A running backend with training kernels; returned by `startWasm`, `startWebGpu` and `startTensorflow`. */
 export interface KernelRuntime {
   /** Name of the TensorFlow.js backend. */
   readonly name: string;
-  /** Registered for the backend; `stockKernels` where it cannot run others. */
+  /** The kernels registered for the backend; `stockKernels` if it cannot run others. */
   readonly kernels: TrainingKernels;
   /** Facts for logs: build, threads, versions, limits. */
   readonly facts: JsonObject;

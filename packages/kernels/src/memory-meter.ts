@@ -28,7 +28,7 @@ export class MemoryMeter {
   #peak = 0;
   #isAttached = true;
 
-  /** Starts counting tensors that are created from now on. @throws LocalgradError `misuse` for a backend without known storage */
+  /** Starts counting new tensors. @throws LocalgradError `misuse` for a backend without known storage */
   constructor() {
     this.#storage = storageOf(tf.backend());
     this.#original = { set: this.#storage.set, delete: this.#storage.delete };

@@ -3,7 +3,7 @@ import type { TrainingKernels } from './training-kernels.js';
 
 export type Operation = Exclude<keyof TrainingKernels, 'name'>;
 
-/** The operations of the contract, the optional ones included. */
+/** The operations of the contract, including optional ones. */
 export const operations = Object.keys({
   conv2d: true,
   conv2dInputGradient: true,
@@ -30,7 +30,7 @@ export const operations = Object.keys({
   adamUpdate: true,
 } satisfies Record<Operation, true>) as readonly Operation[];
 
-/** The operations that `kernels` takes from the stock reference. An optional one that is missing is composed from others. */
+/** The operations that `kernels` takes from the stock reference. A missing optional operation is composed from others. */
 export function stockOperations(kernels: TrainingKernels): Operation[] {
   return operations.filter((name) => kernels[name] !== undefined && kernels[name] === stockKernels[name]);
 }

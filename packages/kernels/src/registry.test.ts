@@ -14,7 +14,7 @@ const holder = () => tf.backend() as object as Record<symbol, unknown>;
 const property = Symbol.for('localgrad.kernels');
 
 describe('registerTrainingKernels', () => {
-  it('registers for one backend instance, and restores what was there before', () => {
+  it('registers kernels for one backend instance, and restores the previous ones', () => {
     expect(currentKernels()).toBe(stockKernels);
     const [elsewhere, outer, inner] = [named('elsewhere'), named('outer'), named('inner')];
     registerTrainingKernels(elsewhere, {});

@@ -7,13 +7,13 @@ import type { TrainingKernels } from './training-kernels.js';
 /** Version of the `TrainingKernels` contract. Increase it with every change that existing kernels or callers break on. */
 export const contractVersion = 1;
 
-/** On the backend object and under a global symbol, so that all copies of this package in a project share it. */
+/** Key on the backend object: a global symbol, so that all copies of this package in a project share the registry. */
 const property = Symbol.for('localgrad.kernels');
 
 interface Entry {
   readonly version: number;
   readonly kernels: TrainingKernels;
-  /** Listed here by the copy that registers: another copy has a reference of its own to compare with. */
+  /** Listed by the copy that registers the kernels, since each copy has its own stock reference to compare with. */
   readonly stock: readonly string[];
 }
 
@@ -22,9 +22,9 @@ interface KernelHolder {
 }
 
 /**
- * Makes blocks use `kernels` on one backend instance; defaults to the current backend.
+ * Registers kernels for one backend instance, by default the current one; blocks then use them.
  *
- * @returns a function that restores what was registered before, unless other kernels have replaced these meanwhile
+ * @returns restores the previous registration, unless other kernels have replaced these meanwhile
  * @throws LocalgradError `misuse` if an incompatible copy of this package has registered kernels there
  */
 export function registerTrainingKernels(kernels: TrainingKernels, backend: object = currentBackend()): () => void {
@@ -38,7 +38,7 @@ export function registerTrainingKernels(kernels: TrainingKernels, backend: objec
 }
 
 /**
- * The kernels of the current backend: those registered for it, else `stockKernels`.
+ * The kernels registered for the current backend, or `stockKernels`.
  *
  * @throws LocalgradError `misuse` if an incompatible copy of this package has registered kernels there
  */

@@ -7,7 +7,7 @@ export type StockKernel = (call: any) => TensorInfo;
 /**
  * Replaces kernels that TensorFlow.js registered for a backend, by name.
  *
- * @returns a function that restores those that nobody else has replaced meanwhile
+ * @returns restores the kernels that have not been replaced again meanwhile
  */
 export function replaceStockKernels(backendName: string, kernels: Readonly<Record<string, StockKernel>>): () => void {
   const replaced = Object.entries(kernels).map(([kernelName, kernelFunc]) => {

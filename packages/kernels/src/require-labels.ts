@@ -1,6 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
 
-/** @throws LocalgradError `invalid-data` if a label is not one of 0 … classes − 1 */
+/** Checks labels. @throws LocalgradError `invalid-data` unless all are integers from 0 to classes − 1 */
 export function requireLabels(labels: ArrayLike<number>, classes: number): void {
   for (let index = 0; index < labels.length; index++) {
     const label = labels[index] ?? Number.NaN;

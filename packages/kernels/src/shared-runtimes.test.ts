@@ -25,7 +25,7 @@ describe('SharedRuntimes', () => {
     expect(start).toHaveBeenCalledTimes(2);
   });
 
-  it('keeps backends apart', () => {
+  it('shares no runtime between backends', () => {
     const { dispose, start } = runtime();
     const [runtimes, other] = [new SharedRuntimes(), {}];
     const first = runtimes.share({}, start);

@@ -9,7 +9,7 @@ interface Shared<Runtime> {
 export class SharedRuntimes<Runtime extends KernelRuntime> {
   readonly #shared = new WeakMap<object, Shared<Runtime>>();
 
-  /** The runtime of a backend, if there is one. Borrowed. */
+  /** The runtime of a backend; undefined if it has none. Borrowed. */
   get(backend: object): Runtime | undefined {
     return this.#shared.get(backend)?.runtime;
   }
@@ -35,7 +35,7 @@ export class SharedRuntimes<Runtime extends KernelRuntime> {
     };
   }
 
-  /** Disposes a backend's runtime whoever uses it; their handles' `dispose` has no effect afterwards. */
+  /** Disposes a backend's runtime even if it is in use; `dispose` of its handles then has no effect. */
   stop(backend: object): void {
     const shared = this.#shared.get(backend);
     this.#shared.delete(backend);

@@ -12,7 +12,7 @@ describe.each([
   [3, 2, 1],
   [1, 2, 0],
 ])('filter gradient, kernel %i, stride %i, padding %i', (size, stride, padding) => {
-  it('equals the kernel when composed of matrix products', () => {
+  it('is equal if composed from matrix products', () => {
     const x = normal<tf.Rank.R4>([2, 5, 6, 3], 1);
     const shape = [size, size, 3, 4] as const;
     const dy = normal<tf.Rank.R4>(tf.conv2d(x, tf.ones<tf.Rank.R4>([...shape]), stride, padding).shape, 2);
@@ -39,7 +39,7 @@ describe('stockKernels', () => {
     ['recompute', true, false],
     ['recompute', false, true],
   ] as const)(
-    'batchNormGradient consumes dy, and x if told to: mask %s, overwriteInput %s, wantMasked %s',
+    'batchNormGradient consumes dy, and x with overwriteInput: mask %s, overwriteInput %s, wantMasked %s',
     (mask, overwriteInput, wantMasked) => {
       const x = normal<tf.Rank.R4>([2, 3, 3, 3], 3);
       const dy = normal<tf.Rank.R4>(x.shape, 4);

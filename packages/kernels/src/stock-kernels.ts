@@ -19,15 +19,15 @@ import type {
 } from './training-kernels.js';
 
 /**
- * The reference: every operation composed from stock TensorFlow.js operations, so that it runs on every backend. It needs
- * temporaries that dedicated kernels do not; ownership of arguments and results is the same.
+ * The reference: every operation composed from stock TensorFlow.js operations, for every backend. It needs more temporaries
+ * than dedicated kernels; ownership of arguments and results is the same.
  */
 export const stockKernels: TrainingKernels = {
   name: 'stock',
   conv2d: (x, filter, { stride, padding }) => tf.conv2d(x, filter, stride, padding),
-  // The transposed convolution is the input gradient: one kernel, with a public name.
+  // The transposed convolution is the input gradient, under a public name.
   conv2dInputGradient: (dy, filter, inputShape, { stride, padding }) =>
-    tf.conv2dTranspose(dy, filter, [...inputShape] as [number, number, number, number], stride, padding),
+    tf.conv2dTranspose(dy, filter, [...inputShape], stride, padding),
   conv2dFilterGradient,
   depthwiseConv2d,
   depthwiseConv2dInputGradient,
@@ -68,7 +68,7 @@ function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shap
     ) as tf.Tensor4D;
 }
 
-/** For backends without the kernel (wasm): one matrix product for each tap of the filter. */
+/** For backends without the kernel (wasm): one matrix product per tap of the filter. */
 export function composedFilterGradient(
   x: tf.Tensor4D,
   dy: tf.Tensor4D,
@@ -84,16 +84,16 @@ export function composedFilterGradient(
       [padding, padding],
       [0, 0],
     ]);
-    const cotangent = tf.reshape(dy, [-1, outputs]) as tf.Tensor2D;
+    const cotangent = tf.reshape<tf.Rank.R2>(dy, [-1, outputs]);
     const taps: tf.Tensor2D[] = [];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         const end = [batch, row + (outHeight - 1) * stride + 1, column + (outWidth - 1) * stride + 1, inputs];
         const seen = tf.stridedSlice(padded, [0, row, column, 0], end, [1, stride, stride, 1]);
-        taps.push(tf.matMul(tf.reshape(seen, [-1, inputs]) as tf.Tensor2D, cotangent, true, false));
+        taps.push(tf.matMul(tf.reshape<tf.Rank.R2>(seen, [-1, inputs]), cotangent, true, false));
       }
     }
-    return tf.reshape(tf.stack(taps), [...filterShape]) as tf.Tensor4D;
+    return tf.reshape<tf.Rank.R4>(tf.stack(taps), [...filterShape]);
   });
 }
 
@@ -130,7 +130,7 @@ function batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient
     const normalized = tf.mul(tf.sub(x, mean), inverseDeviation);
     const dShift = tf.sum<tf.Tensor1D>(masked, axes);
     const dScale = tf.sum<tf.Tensor1D>(tf.mul(masked, normalized), axes);
-    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    // Mean and variance depend on x too: their two terms project out the constant and the normalized part.
     const through = tf.div(tf.add(dShift, tf.mul(normalized, dScale)), count);
     const dx = tf.mul<tf.Tensor4D>(tf.sub(masked, through), tf.mul(scale, inverseDeviation));
     return wantMasked ? { dx, dScale, dShift, masked } : { dx, dScale, dShift };

@@ -9,13 +9,13 @@ export interface ConvolutionGeometry {
   readonly padding: number;
 }
 
-/** Windows of a pooling operation. Each of them must reach at least one cell of the map. */
+/** Windows of a pooling operation. Each must contain at least one cell of the map. */
 export interface PoolingGeometry {
   readonly window: readonly [height: number, width: number];
   readonly stride: readonly [height: number, width: number];
   /**
-   * Cells around the map that count as missing: never as zeros. `bottom` and `right` only decide the size of the output,
-   * ⌊(size + padding − window) / stride⌋ + 1; they are negative where the last windows end before the map.
+   * Padding cells, which count as missing, never as zeros. `bottom` and `right` only determine the size of the output,
+   * ⌊(size + padding − window) / stride⌋ + 1; they are negative if the last windows end before the map does.
    */
   readonly padding: Padding;
 }
@@ -50,12 +50,12 @@ export interface BatchNormGradientRequest {
   readonly x: Tensor4D;
   readonly normalization: Normalization;
   /**
-   * Where a ReLU passes the gradient on: `none` (there is no ReLU), `recompute` (where the output computed from x,
-   * without a residual, is positive), or the output tensor itself (where it is positive; borrowed).
+   * Mask of a ReLU: `none` (no ReLU), `recompute` (positive values of the output computed from x, without a residual), or
+   * the output tensor itself (its positive values; borrowed).
    */
   readonly mask: 'none' | 'recompute' | Tensor4D;
   readonly overwriteInput: boolean;
-  /** Also return the masked dy: the cotangent of a residual that was added before the ReLU. */
+  /** Whether to return the masked dy too: the cotangent of a residual that was added before the ReLU. */
   readonly wantMasked: boolean;
 }
 
@@ -78,7 +78,7 @@ export interface GroupNormParameters {
   readonly shift: Tensor1D;
 }
 
-/** Statistics of each image's groups, each of shape [batch, groups]. */
+/** Statistics per image and group, each of shape [batch, groups]. */
 export interface GroupStatistics {
   readonly mean: Tensor2D;
   /** Biased (divided by the number of values in a group). */
@@ -121,13 +121,13 @@ export interface AdamUpdateRequest {
   readonly gradient: Tensor;
   /** Moving averages of gradient and squared gradient. Consumed; undefined before the first update. */
   readonly moments: { readonly first: Tensor; readonly second: Tensor } | undefined;
-  /** Number of this update, from 1. */
+  /** Index of this update, from 1. */
   readonly update: number;
   readonly learningRate: number;
   readonly betas: readonly [first: number, second: number];
   readonly epsilon: number;
   readonly weightDecay: number;
-  /** Decay the value itself (AdamW) instead of adding the decay to the gradient (Adam). */
+  /** Whether to decay the value itself (AdamW) instead of adding the decay to the gradient (Adam). */
   readonly decoupled: boolean;
 }
 
@@ -139,10 +139,10 @@ export interface AdamUpdate {
 
 /**
  * The operations that dominate the time of a training step: float32, channels last. `stockKernels`, composed from stock
- * TensorFlow.js operations, is the reference; a backend may have faster ones. All run synchronously and read nothing back.
+ * TensorFlow.js operations, is the reference; backends may have faster ones. All run synchronously and never read back.
  *
- * "Consumed" arguments are disposed by the kernel or live on as its result; a kernel writes into a consumed buffer only
- * if no other handle shares it. Everything returned belongs to the caller.
+ * "Consumed" arguments are disposed by the kernel or reused as its result; a kernel overwrites a consumed buffer only if no
+ * other handle shares it. The caller owns all results.
  */
 export interface TrainingKernels {
   /** For logs. */
@@ -152,7 +152,7 @@ export interface TrainingKernels {
   conv2dInputGradient(dy: Tensor4D, filter: Tensor4D, inputShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   conv2dFilterGradient(x: Tensor4D, dy: Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   /**
-   * A filter of its own for each channel. Output channel c·m + q is made of input channel c.
+   * Convolution with separate filters per channel. Output channel c·m + q depends on input channel c.
    *
    * @param x [n, h, w, c] @param filter [kh, kw, c, m]
    */
@@ -173,8 +173,8 @@ export interface TrainingKernels {
   /** act(scale·(x − mean)/√(variance + ε) + shift + residual), act = ReLU or identity. */
   batchNormApply(x: Tensor4D, normalization: Normalization, residual: Tensor4D | undefined, relu: boolean): Tensor4D;
   /**
-   * `batchStatistics`, then `batchNormApply` with them, in one operation. Optional: callers fall back to the two above,
-   * which are always required.
+   * `batchStatistics` and `batchNormApply` in one operation. Optional: callers fall back to the two above, which are
+   * required.
    */
   batchNormForward?(
     x: Tensor4D,
@@ -182,9 +182,9 @@ export interface TrainingKernels {
     residual: Tensor4D | undefined,
     relu: boolean,
   ): BatchStatistics & { readonly output: Tensor4D };
-  /** Gradient with batch statistics (they depend on x). */
+  /** Gradient with batch statistics, which depend on x. */
   batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient;
-  /** scale·(x − mean)/√(variance + ε) + shift, with the statistics of each image's groups of neighboring channels. */
+  /** scale·(x − mean)/√(variance + ε) + shift, with statistics per image and group of neighboring channels. */
   groupNorm(x: Tensor4D, parameters: GroupNormParameters): GroupStatistics & { readonly output: Tensor4D };
   groupNormGradient(request: GroupNormGradientRequest): GroupNormGradient;
   /** a + b. Consumes a, borrows b. */
@@ -197,11 +197,11 @@ export interface TrainingKernels {
   /** Largest value of each window; NaN if the window contains one. */
   maxPool(x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
   /**
-   * Adds each window's dy to its first largest value in row-major order, as PyTorch does. If the window contains NaN, to a
-   * value that is not finite (in PyTorch and in the reference the last NaN). Borrows dy and x, the forward pass's input.
+   * Adds dy of each window to its first largest value in row-major order, as PyTorch does. If the window contains NaN, to a
+   * non-finite value (in PyTorch and the reference, the last NaN). Borrows dy and x, the input of the forward pass.
    */
   maxPoolGradient(dy: Tensor4D, x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
-  /** Mean of each window's cells; padding does not count (PyTorch's `count_include_pad=False`). */
+  /** Mean over the cells of each window; padding does not count (PyTorch's `count_include_pad=False`). */
   averagePool(x: Tensor4D, geometry: PoolingGeometry): Tensor4D;
   /** Borrows dy. */
   averagePoolGradient(dy: Tensor4D, inputShape: Shape4, geometry: PoolingGeometry): Tensor4D;

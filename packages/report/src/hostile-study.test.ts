@@ -107,7 +107,7 @@ describe('diverged runs', () => {
     expect(html).not.toMatch(/NaN|undefined/);
   });
 
-  it('of all seeds leave no number, also if the summary says so by its status', async () => {
+  it('of all seeds leave no number, even if only the status of the summary reports it', async () => {
     const study = withCondition(small(), 1, ({ runs }) => ({
       runs: runs.map((run) => ({ ...run, summary: { ...run.summary, ...{ status: 'diverged' } } })),
     }));

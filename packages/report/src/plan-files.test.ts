@@ -11,7 +11,7 @@ const svg = (name: string) =>
 const plans = ['dgl(head: 1c2f), K = 4', 'mlm(dgl), K = 4'].map((title) => ({ title, svg: svg(title) }));
 const study = syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 1, seeds: 1 });
 
-it('names files of plans by number and title, whatever the title has', () => {
+it('names files of plans by number and title, for any characters in the title', () => {
   const titles = ['dgl(head: 1c2f), K = 4', '../<x>', '…', 'a'.repeat(100)];
   expect(planFilesOf(titles.map((title) => ({ title, svg: '' }))).map(({ id }) => id)).toEqual([
     'plan-1-dgl-head-1c2f-k-4',
@@ -44,7 +44,7 @@ it('writes plans as files, links them from Markdown and page, and opens one', as
   expect(part).toContain('<summary>mlm(dgl), K = 4</summary>');
 });
 
-it('removes plans of an older report, and nothing of others', async () => {
+it('removes plans of an earlier report, and no other files', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'localgrad-plans-'));
   await writeReport(study, folder, { planFigures: plans });
   const figures = join(folder, 'figures');

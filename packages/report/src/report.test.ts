@@ -116,10 +116,10 @@ describe('the report of a study', () => {
     expect(cells).toHaveLength(11);
     const columns = cells.map((line) => line.split('&').length);
     expect(new Set(columns).size).toBe(1);
-    // Groups span as many columns as there are.
+    // Groups span all their columns.
     const spans = groups.split('&').map((cell) => Number(/multicolumn\{(\d)\}/.exec(cell)?.[1] ?? 1));
     expect(spans.reduce((sum, span) => sum + span, 0)).toBe(columns[0]);
-    // One rule between the hosts, one before what has none.
+    // One rule between the hosts, one before the rows without a host.
     expect(made.latex.match(/\\midrule/g)).toHaveLength(3);
     expect(made.latex).toContain('$\\pm$');
     expect(made.latex).not.toMatch(/[−±×–\u00a0]/);
@@ -158,7 +158,7 @@ it('escapes texts of the study in every format', async () => {
 });
 
 it('reports an average effect that no single setting shows', async () => {
-  // Differences that are the same everywhere, in noise that is shared by all conditions of a seed.
+  // Equal differences in all settings, with noise that all conditions of a seed share.
   const study = withRuns(syntheticStudy({ hosts: ['DGL', 'InfoPro'], modules: [4, 8] }), ({ seed, summary }) => ({
     testAccuracy: 0.7 + 0.1 * (seed - 2) + (String(summary.config.method).startsWith('mlm') ? 0.02 + 0.001 * seed : 0),
   }));
@@ -198,7 +198,7 @@ describe('incomplete studies', () => {
     expect(html).not.toMatch(/NaN|undefined/);
   });
 
-  it('without a finished run: say so, and remove figures of an earlier report', async () => {
+  it('without a finished run: state it, and remove figures of an earlier report', async () => {
     const study = small();
     const folder = await mkdtemp(join(tmpdir(), 'localgrad-report-'));
     await writeReport(study, folder);

@@ -3,7 +3,7 @@ import { createRandom } from '@localgrad/nn/random';
 import type { RunSummary, SummaryObjective } from '@localgrad/runs';
 import type { EpochRecord } from '@localgrad/train';
 
-/** What a made-up study has. */
+/** Options of a synthetic study. */
 export interface SyntheticOptions {
   readonly hosts?: readonly string[];
   readonly modules?: readonly number[];
@@ -30,7 +30,7 @@ const decorators = [
   { label: 'MLAAN', gain: 0.022, bytes: 1.4, work: 2, window: true },
 ] as const;
 
-/** A study made up by formulas and a seeded generator: no network was trained. */
+/** A synthetic study from formulas and a seeded generator; no network was trained. */
 export function syntheticStudy({
   hosts = ['DGL', 'InfoPro'],
   modules = [4, 8],

@@ -1,4 +1,4 @@
-import { type LoadedWeights, loadWeights, publishedPartition } from '@localgrad/backbones';
+import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
@@ -41,6 +41,8 @@ export function buildNetwork(
 function partitionOf({ modules, partition, stemModule }: NetworkConfig, backbone: string): PartitionSpec {
   if (Array.isArray(partition)) return { sizes: partition };
   if (partition === 'published') return { lastBlocks: publishedPartition(backbone, modules) };
+  const table = partitionTables.find((one) => partition === `published:${one}`);
+  if (table !== undefined) return { lastBlocks: publishedPartition(backbone, modules, table) };
   return { modules, strategy: partition as 'even', ...(stemModule === undefined ? {} : { stemModule }) };
 }
 

@@ -54,7 +54,7 @@ describe('bootstrapInterval', () => {
   const values = [0.1, 0.5, 0.2, 0.9, 0.4];
 
   it('repeats for a seed and differs between seeds', () => {
-    // So few resamples that two seeds do not come to the same of so few possible means.
+    // With more resamples, two seeds could yield the same of the few possible means.
     const drawn = (seed: number) => bootstrapInterval(values, { seed, resamples: 50 });
     expect(drawn(1)).toEqual(drawn(1));
     expect(drawn(2)).not.toEqual(drawn(1));

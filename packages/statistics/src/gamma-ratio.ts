@@ -1,12 +1,12 @@
 /** Coefficients of x⁻ⁱ in Γ(x + ½) / (√x · Γ(x)), by Stirling's series. */
 const series = [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304, 39325 / 33554432];
-/** From here on the series is exact to the last digits of a double. */
+/** From this x on, the series is exact to the last digits of a double. */
 const largeEnough = 40;
 
 /**
  * Γ(x + ½) / Γ(x) for x > 0, to about 1e-15 relative.
  *
- * The ratio itself, since a difference of two logarithms of Γ loses digits as x grows.
+ * Computes the ratio directly, since a difference of two logarithms of Γ loses precision as x grows.
  */
 export function gammaRatio(x: number): number {
   let steps = 1;

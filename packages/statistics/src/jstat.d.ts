@@ -1,4 +1,4 @@
-/** What is used of jstat, which ships no types. */
+/** The functions of jstat that are used here; it ships no types. */
 declare module 'jstat' {
   const library: {
     readonly jStat: {

@@ -19,7 +19,7 @@ function expectNear(actual: number | null | undefined, expected: number | null |
 }
 
 describe('meanInterval', () => {
-  it('contains the mean, and more confidence is wider', () => {
+  it('contains the mean, and widens with the confidence level', () => {
     fc.assert(
       fc.property(sample, confidence, (values, share) => {
         const { mean, low, high } = meanInterval(values, { confidence: share });
@@ -78,7 +78,7 @@ describe('bootstrapInterval', () => {
 });
 
 describe('welchTest, pairedTest and hedgesG', () => {
-  it('only change signs when the samples change places', () => {
+  it('change only their signs when the samples are swapped', () => {
     fc.assert(
       fc.property(sample, sample, (a, b) => {
         const [one, other] = [welchTest(a, b), welchTest(b, a)];
@@ -117,7 +117,7 @@ describe('welchTest, pairedTest and hedgesG', () => {
 describe('holm', () => {
   const pValues = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 20 });
 
-  it('is between p and the Bonferroni correction, and keeps the order', () => {
+  it('lies between p and the Bonferroni correction, and preserves the order', () => {
     fc.assert(
       fc.property(pValues, (values) => {
         const adjusted = holm(values);

@@ -62,7 +62,7 @@ const statistics: Record<string, (sample: readonly number[]) => number> = {
   },
 };
 
-// A bound is a quantile of 10 000 draws: over ten seeds the farthest was 3.5 % of the width from scipy's, of 200 000.
+// A bound is a quantile of 10 000 samples: over ten seeds, the largest deviation from scipy's (200 000) was 3.5 % of the width.
 it.each(fixture.bootstrap)(
   'has the BCa interval of scipy within 5 % of its width: $statistic, $confidence',
   (expected) => {

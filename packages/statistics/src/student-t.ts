@@ -14,10 +14,10 @@ export function twoSidedTail(t: number, degreesOfFreedom: number): number {
   const a = degreesOfFreedom / 2;
   const x = degreesOfFreedom / (degreesOfFreedom + square);
   const complement = square / (degreesOfFreedom + square);
-  // x^a by log1p: where t is small, x is too close to 1 for its own logarithm.
+  // x^a by log1p: for small t, x is too close to 1 for its logarithm.
   const power = Math.exp(-a * Math.log1p(square / degreesOfFreedom));
   const factor = (power * Math.sqrt(complement) * gammaRatio(a)) / Math.sqrt(Math.PI);
-  // On the other side of the mean the fraction converges slowly, and the complement is not small.
+  // Above the mean, the fraction converges slowly, and the complement is not small.
   if (x < (a + 1) / (a + 2.5)) return (factor / a) * betaFraction(x, a, 0.5);
   return 1 - 2 * factor * betaFraction(complement, 0.5, a);
 }
@@ -29,7 +29,7 @@ export function twoSidedTail(t: number, degreesOfFreedom: number): number {
  */
 export function criticalValue(confidence: number, degreesOfFreedom: number): number {
   const tail = 1 - confidence;
-  // Newton's steps from the normal quantile, which is below: the tail is convex, so that none goes too far.
+  // Newton steps from the normal quantile, a lower bound; the tail is convex, so that no step overshoots.
   let t = normalQuantile(1 - tail / 2);
   for (let step = 0; step < 200; step++) {
     const change = (twoSidedTail(t, degreesOfFreedom) - tail) / (2 * density(t, degreesOfFreedom));

@@ -1,13 +1,13 @@
 import type { DataType, KernelBackend, Tensor } from '@tensorflow/tfjs';
 
-/** One attribute of a TensorFlow operation, as the native binding takes it. */
+/** One attribute of a TensorFlow operation, in the format of the native binding. */
 export interface OperationAttribute {
   readonly name: string;
   readonly type: number;
   readonly value: unknown;
 }
 
-/** The parts of TensorFlow.js' Node backend that kernels use: it executes any operation of TensorFlow eagerly. */
+/** The parts of the TensorFlow.js Node backend that kernels use; it executes any TensorFlow operation eagerly. */
 export interface NativeBackend extends KernelBackend {
   readonly isGPUPackage: boolean;
   readonly isUsingGpuDevice: boolean;

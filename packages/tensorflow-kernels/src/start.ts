@@ -6,7 +6,7 @@ import { createTensorflowKernels } from './kernels/index.js';
 import type { NativeBackend } from './native-backend.js';
 
 export interface TensorflowOptions {
-  /** Threads of one operation; `auto`: one per core, or those that TensorFlow already runs with. Default `auto`. */
+  /** Number of threads per operation; `auto`: one per core, or those of a running TensorFlow. Default `auto`. */
   readonly threads?: number | 'auto';
   /**
    * Package to import, or the URL of its entry file: `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`. Default
@@ -32,9 +32,9 @@ const runtimes = new SharedRuntimes<TensorflowRuntime>();
 let threadsInUse: number | undefined;
 
 /**
- * Makes native TensorFlow the current backend, with training kernels made of TensorFlow's own operations.
+ * Makes native TensorFlow the current backend, with training kernels built from TensorFlow operations.
  *
- * A backend that already runs is shared. `dispose` removes the kernels; the library stays loaded.
+ * A running backend is shared. `dispose` removes the kernels; the library stays loaded.
  *
  * @throws LocalgradError `backend-unavailable`; `misuse` if TensorFlow already runs with another number of threads
  */
@@ -54,7 +54,7 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
   if (tf.findBackend(backendName) === null) {
     throw new LocalgradError(
       'backend-unavailable',
-      `${module} uses another copy of TensorFlow.js than this program (${tf.version.tfjs}): install both in the same project, in one version.`,
+      `${module} uses a different copy of TensorFlow.js than this program (${tf.version.tfjs}). Install both in the same project, with the same version.`,
     );
   }
   if (!(await tf.setBackend(backendName))) {
@@ -72,14 +72,14 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
   });
 }
 
-/** TensorFlow reads the number of its threads once, when it starts. */
+/** Sets the number of threads, which TensorFlow reads once, at start-up. */
 async function setThreads(threads: number | 'auto'): Promise<number> {
   const { availableParallelism } = await import('node:os');
   const wanted = threads === 'auto' ? (threadsInUse ?? availableParallelism()) : threads;
   if (threadsInUse !== undefined && threadsInUse !== wanted) {
     throw new LocalgradError(
       'misuse',
-      `TensorFlow runs in this process with ${threadsInUse} threads already, and cannot change to ${wanted}.`,
+      `TensorFlow already runs with ${threadsInUse} threads in this process, and cannot change to ${wanted}.`,
     );
   }
   threadsInUse = wanted;

@@ -1,12 +1,12 @@
 import { quietEnvironment, restoreUtility } from './compatibility.js';
 
-/** Result of starting a native package in a process of its own. */
+/** Result of starting a native package in a separate process. */
 export type Trial =
   | { readonly works: true; readonly tensorflow: string; readonly gpu: boolean }
   | { readonly works: false; readonly message: string; readonly signal?: string | undefined };
 
 /**
- * Starts a native package in a process of its own: a library that does not fit may end the process that loads it.
+ * Starts a native package in a separate process, since an incompatible library may crash the process that loads it.
  *
  * @param folder of the installed package, `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu`
  */

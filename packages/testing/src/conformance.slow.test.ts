@@ -4,10 +4,13 @@ import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
+import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { withLam } from '@localgrad/lam';
+import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
+import { withSequential } from '@localgrad/sequential';
 import { describeBackbone, describeDecorator, describeMethod } from './index.js';
 
 // The suites run on the backend that is set; on plain JavaScript they take minutes.
@@ -21,10 +24,13 @@ describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
 describeMethod('auglocal', auglocal, { decorators });
+describeMethod('hpff', () => hpff({ featureDimension: 8 }), { decorators });
 
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.
 describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
+describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
+describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));

@@ -192,7 +192,8 @@ export function describeMethod(
       const { losses, accuracy } = await trainTrial(trial, steps);
       trial.dispose();
       const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-      expect(mean(losses.slice(-5)), 'last losses vs. first losses').toBeLessThan(0.7 * mean(losses.slice(0, 5)));
+      const trained = losses.filter((loss) => loss !== undefined);
+      expect(mean(trained.slice(-5)), 'last losses vs. first losses').toBeLessThan(0.7 * mean(trained.slice(0, 5)));
       expect(accuracy, 'accuracy of the plain backbone').toBeGreaterThan(0.6);
     });
 
@@ -210,9 +211,9 @@ export function describeMethod(
 
     it.each(Object.entries({ identity, ...decorators }))('works inside %s', async (_, decorate) => {
       const trial = createTrial(decorate(create()));
-      const { losses } = await trainTrial(trial, 3);
+      const { totals } = await trainTrial(trial, 3);
       trial.dispose();
-      expect(losses.every(Number.isFinite)).toBe(true);
+      expect(totals.every(Number.isFinite)).toBe(true);
     });
   });
 }

@@ -141,9 +141,11 @@ export async function take(scalar: tf.Tensor): Promise<number> {
 }
 
 export interface Training {
-  /** The last module's loss in each step. */
-  readonly losses: readonly number[];
-  /** Number of tensors alive after each step. */
+  /** The classifier's loss in each step; undefined in phases that do not train it. */
+  readonly losses: readonly (number | undefined)[];
+  /** Sum of all losses in each step. */
+  readonly totals: readonly number[];
+  /** Number of tensors alive after each step, without the optimizer's state, which grows when a phase trains new weights. */
   readonly tensors: readonly number[];
   /** Weights, averages and statistics at the end. */
   readonly parameters: Readings;
@@ -173,16 +175,19 @@ export async function trainTrial(
   const optimizer = sgd({ learningRate, momentum: 0.9 });
   if (resume !== undefined) restore(compiled, optimizer, resume);
   const trainStep = createTrainStep({ compiled, optimizer });
-  const losses: number[] = [];
+  const losses: (number | undefined)[] = [];
+  const totals: number[] = [];
   const tensors: number[] = [];
   for (let step = (resume?.step ?? 0) + 1; step <= last; step++) {
     const batch = createTrialBatch(step);
     const result = trainStep.run(batch, clockAt(step - 1, 1, steps));
     const final = result.losses.get(classifierObjective(compiled.objectives)?.id ?? '');
-    losses.push(final === undefined ? Number.NaN : ((await final.data())[0] as number));
+    losses.push(final === undefined ? undefined : (await final.data())[0]);
+    const all = await readAll(result.losses);
+    totals.push([...all.values()].reduce((sum, [value = Number.NaN]) => sum + value, 0));
     tf.dispose([...result.losses.values(), ...result.terms.values()]);
     disposeBatch(batch);
-    tensors.push(tf.memory().numTensors);
+    tensors.push(tf.memory().numTensors - optimizer.state().size);
   }
   const parameters = await readAll([...compiled.parameters].map(([name, { value }]) => [name, value] as const));
   const state = await readAll(optimizer.state());
@@ -197,6 +202,7 @@ export async function trainTrial(
   const correct = wanted.filter((label, index) => label === found[index]).length;
   return {
     losses,
+    totals,
     tensors,
     parameters,
     optimizer: state,

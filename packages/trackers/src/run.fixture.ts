@@ -1,6 +1,6 @@
 import type { TrainingEvent } from '@localgrad/train';
 
-/** Events of a run of two epochs of four steps, of which the steps before `from` were done by an earlier process. */
+/** Events of a run of two epochs with four steps each; an earlier process ran the steps before `from`. */
 export function runEvents(from = 0): TrainingEvent[] {
   const losses = (step: number) => ({ module0: 2 / step, 'final, classifier': 1 / step });
   const epochs = [1, 2].flatMap((epoch): TrainingEvent[] => {

@@ -85,6 +85,8 @@ const planCase = z.strictObject({
     headParameters: z.record(z.string(), count).optional(),
     /** Number of parameters of all heads but the network's classifier. */
     allHeadParameters: count.optional(),
+    /** Number of trained parameters of the network and all heads. */
+    trainedParameters: count.optional(),
   }),
 });
 

@@ -28,6 +28,11 @@ export async function runPlanCase({ network: spec, method: expression, expected 
       const all = sizes.reduce((sum, size) => sum + size, 0);
       groups.note('head parameters', 'all heads', numberError(all, expected.allHeadParameters));
     }
+    if (expected.trainedParameters !== undefined) {
+      const trained = [...compiled.parameters.values()].filter(({ kind }) => kind === 'weight');
+      const all = trained.reduce((sum, { size }) => sum + size, 0);
+      groups.note('trained parameters', 'all', numberError(all, expected.trainedParameters));
+    }
   } finally {
     for (const parameter of scope.all().values()) parameter.dispose();
   }

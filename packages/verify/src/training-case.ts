@@ -1,4 +1,5 @@
 import {
+  at,
   clockAt,
   LocalgradError,
   type Network,
@@ -42,6 +43,11 @@ export async function runTrainingCase(
   return groups;
 }
 
+/** `parameter 'a'`, or `3 parameters, including 'a'`. */
+function listed([first, ...others]: readonly string[]): string {
+  return others.length === 0 ? `parameter '${first}'` : `${others.length + 1} parameters, including '${first}'`;
+}
+
 function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: ReferenceTensors): void {
   const missing = [...parameters.values()].filter(
     ({ name, kind }) => kind !== 'statistic' && spec.parameters[name] === undefined,
@@ -49,7 +55,7 @@ function assignStart(spec: TrainingCase, { parameters }: CompiledPlan, tensors: 
   if (missing.length > 0) {
     throw new LocalgradError(
       'invalid-data',
-      `Case '${spec.case}' has no initial value for ${missing.length} parameters of its network and method, including ${missing[0]?.name}.`,
+      `Case '${spec.case}' has no initial value for ${listed(missing.map(({ name }) => name))} of its network and method.`,
       { case: spec.case, missing: missing.map(({ name }) => name) },
     );
   }
@@ -147,7 +153,11 @@ async function runStep(
   }
   for (const [name, expected] of Object.entries(spec.expected.trajectory ?? {})) {
     if (expected[step] === undefined) continue;
-    groups.note('trajectory', `${name}, step ${step + 1}`, numberError(await readLoss(name), expected[step] as number));
+    groups.note(
+      'trajectory',
+      `${name}, step ${step + 1}`,
+      numberError(await readLoss(name), at(expected, step, 'loss')),
+    );
   }
   tf.dispose([...gradients.values(), ...losses.values(), ...terms.values()]);
   dispose();
@@ -210,7 +220,7 @@ function batchOf(
   step: number,
   tensors: ReferenceTensors,
 ): { images: tf.Tensor4D; targets: Targets; dispose(): void } {
-  const input = spec.inputs[step] as TrainingCase['inputs'][number];
+  const input = at(spec.inputs, step, 'input');
   const imagesAt = (name: string): tf.Tensor4D => {
     const { shape, data } = tensors.activation(name);
     const values = tensors.stored(name).dtype === 'U8' ? data.map((value) => value / 255) : data;

@@ -4,7 +4,7 @@ import { multiplyAdd } from './lanes';
 // dy [n, oh, ow, co], dx [n, h, w, ci], w [k, k, co, ci]: the filter with its channels swapped.
 //
 // Each pixel gathers only the taps that reach it, so that a stride costs no multiplications with zeros. Pixels of a row
-// that are a stride apart have the same taps and read neighbouring dy: four of them × eight channels share a tile.
+// that are a stride apart have the same taps and read neighboring dy: four of them × eight channels share a tile.
 export function inputGradient(
   dy: usize, w: usize, dx: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
   outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,

@@ -4,7 +4,7 @@ import type { WebGpuBackend } from './program.js';
 
 class GPUOutOfMemoryError extends Error {}
 
-/** A backend whose device fails when it is told to. */
+/** A backend with a device that fails on demand. */
 function fake() {
   let lose: (info: { reason: string; message: string }) => void = () => {};
   let report: (event: { error: Error }) => void = () => {};
@@ -36,7 +36,7 @@ function fake() {
 }
 
 describe('a guarded WebGPU backend', () => {
-  it('works while nothing fails', async () => {
+  it('creates buffers and reads as usual while nothing fails', async () => {
     const { backend, acquired } = fake();
     backend.bufferManager.acquireBuffer(800, 0);
     expect(acquired).toEqual([800]);
@@ -51,7 +51,7 @@ describe('a guarded WebGPU backend', () => {
     expect(acquired).toEqual([]);
   });
 
-  it('throws at the next buffer and the next reading once the device is lost', async () => {
+  it('throws at the next buffer and the next read after the device is lost', async () => {
     const { backend, lose } = fake();
     lose({ reason: 'unknown', message: 'driver reset' });
     await Promise.resolve();
@@ -66,14 +66,14 @@ describe('a guarded WebGPU backend', () => {
     full.report(new Error('a consequence'));
     await expect(full.backend.read({})).rejects.toMatchObject({
       code: 'out-of-memory',
-      message: expect.stringMatching(/3\.0 MiB in use: no more.*smaller batches/),
+      message: expect.stringMatching(/3\.0 MiB in use: no more.*a smaller batch/),
     });
     const wrong = fake();
     wrong.report(new Error('invalid bind group'));
     await expect(wrong.backend.read({})).rejects.toMatchObject({ code: 'backend-lost' });
   });
 
-  it('is as before once the guard is removed', async () => {
+  it('behaves as before after the guard is removed', async () => {
     const { backend, acquired, removeGuard, report, lose } = fake();
     removeGuard();
     report(new Error('invalid bind group'));

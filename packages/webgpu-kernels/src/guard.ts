@@ -4,11 +4,11 @@ import type { WebGpuBackend } from './program.js';
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /**
- * Turns errors of the GPU into exceptions. WebGPU reports an error long after the call that caused it, as an event:
- * without a guard a step on a lost device yields zeros. From now on every new buffer and every read throws the first
- * error that was reported, and a buffer beyond the device's limits is rejected before it is created.
+ * Turns GPU errors into exceptions. WebGPU reports an error as an event, long after the call that caused it; without the
+ * guard, a step on a lost device yields zeros. With it, every new buffer and every read throws the first reported error,
+ * and a buffer beyond the device limits is rejected before it is created.
  *
- * @returns a function that removes the guard
+ * @returns removes the guard
  */
 export function guardBackend(backend: WebGpuBackend): () => void {
   const { device, bufferManager } = backend;
@@ -16,7 +16,7 @@ export function guardBackend(backend: WebGpuBackend): () => void {
   void device.lost.then(({ reason, message }) => {
     failure ??= new LocalgradError(
       'backend-lost',
-      `The GPU device was lost (${reason}): ${message || 'the driver gives no reason'}. Start the program again; what was saved before is whole.`,
+      `The GPU device was lost (${reason}): ${message || 'the driver reports no reason'}. Start the program again; files saved before are intact.`,
     );
   });
   const listen = ({ error }: { readonly error: Error }) => {
@@ -24,10 +24,10 @@ export function guardBackend(backend: WebGpuBackend): () => void {
     failure ??= isMemory
       ? new LocalgradError(
           'out-of-memory',
-          `The GPU ran out of memory with ${mebibytes(bufferManager.numBytesUsed)} in use: ${error.message}. Use smaller batches, more modules or the recompute policy.`,
+          `The GPU ran out of memory with ${mebibytes(bufferManager.numBytesUsed)} in use: ${error.message}. Use a smaller batch, more modules, or the recompute executor.`,
           { usedBytes: bufferManager.numBytesUsed },
         )
-      : new LocalgradError('backend-lost', `The GPU reports an error: ${error.message}`);
+      : new LocalgradError('backend-lost', `The GPU reported an error: ${error.message}`);
   };
   device.addEventListener('uncapturederror', listen);
   const check = () => {
@@ -43,7 +43,7 @@ export function guardBackend(backend: WebGpuBackend): () => void {
     if (size > largest) {
       throw new LocalgradError(
         'out-of-memory',
-        `A tensor of ${mebibytes(size)} is larger than this GPU's largest buffer, ${mebibytes(largest)}. Use smaller batches.`,
+        `A tensor of ${mebibytes(size)} exceeds the largest buffer of this GPU, ${mebibytes(largest)}. Use a smaller batch.`,
         { requestedBytes: size, limitBytes: largest },
       );
     }

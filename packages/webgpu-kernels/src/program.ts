@@ -1,6 +1,6 @@
 import { type DataType, engine, type Tensor, type TensorInfo } from '@tensorflow/tfjs';
 
-/** The parts of TensorFlow.js' WebGPU backend that kernels use. */
+/** The parts of the TensorFlow.js WebGPU backend that kernels use. */
 export interface WebGpuBackend {
   readonly device: GpuDevice;
   readonly bufferManager: {
@@ -26,23 +26,23 @@ export interface GpuDevice {
 }
 
 export interface ProgramRequest {
-  /** Tells apart shaders whose code differs; what only uniforms change shares one. */
+  /** Cache key: distinguishes shaders with different code. Programs that differ in uniforms only share a key. */
   readonly key: string;
-  /** Storage buffers by the names that the code reads them under. */
+  /** Storage buffers by their names in the code. */
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly outputShape: readonly number[];
   readonly integers?: Readonly<Record<string, number>>;
   readonly numbers?: Readonly<Record<string, number>>;
-  /** Invocations of a workgroup; default 64. */
+  /** Number of invocations per workgroup; default 64. */
   readonly threads?: number;
   readonly workgroups: number;
   /** Declarations before `main`. */
   readonly declarations?: string;
-  /** Body of `main`; `index` is the invocation's number, `group` its workgroup's, `local` its number in that. */
+  /** Body of `main`; `index` is the invocation's index, `group` its workgroup's, `local` its index in the workgroup. */
   readonly body: string;
 }
 
-/** Runs one shader; nothing is read back. The result belongs to the caller. */
+/** Runs one shader, without reading back. The caller owns the result. */
 export function runProgram<Result extends Tensor>(backend: WebGpuBackend, request: ProgramRequest): Result {
   const { key, inputs, outputShape, integers = {}, numbers = {}, threads = 64, workgroups } = request;
   const fields = (values: object, type: string) => Object.keys(values).map((name) => `${name} : ${type}, `);
@@ -70,7 +70,7 @@ export function runProgram<Result extends Tensor>(backend: WebGpuBackend, reques
   return engine().makeTensorFromTensorInfo(info) as Result;
 }
 
-/** A shader that computes each element of its result by itself. */
+/** Runs a shader that computes each element of its result independently. */
 export function runElementwise<Result extends Tensor>(
   backend: WebGpuBackend,
   request: Omit<ProgramRequest, 'workgroups' | 'threads'>,

@@ -14,17 +14,17 @@ export type WebGpuFacts = {
 
 export interface WebGpuRuntime extends KernelRuntime {
   readonly facts: WebGpuFacts;
-  /** Bytes of the buffers that the backend has allocated on the GPU. */
+  /** Bytes of GPU buffers that the backend has allocated. */
   allocatedBytes(): number;
 }
 
 const runtimes = new SharedRuntimes<WebGpuRuntime>();
 
 /**
- * Makes TensorFlow.js' WebGPU backend the current one, with our training kernels and a guard that turns errors of the GPU
- * into exceptions. `navigator.gpu` must exist: browsers have it; in Node the package `webgpu` (Dawn) provides one.
+ * Makes the TensorFlow.js WebGPU backend the current one, with training kernels and a guard that turns GPU errors into
+ * exceptions. Requires `navigator.gpu`: browsers provide it; in Node the package `webgpu` (Dawn) does.
  *
- * A backend that already runs is shared. `dispose` leaves the backend to TensorFlow.js, as it was before.
+ * A running backend is shared. `dispose` removes kernels and guard; the backend stays registered.
  *
  * @throws LocalgradError `backend-unavailable`
  */
@@ -33,8 +33,8 @@ export async function startWebGpu(): Promise<WebGpuRuntime> {
   if (tf.findBackendFactory('webgpu') === null || !(await tf.setBackend('webgpu'))) {
     throw new LocalgradError(
       'backend-unavailable',
-      "TensorFlow.js' WebGPU backend could not be started. Is @tensorflow/tfjs-backend-webgpu installed beside the " +
-        `same @tensorflow/tfjs (${tf.version.tfjs}), and is there a navigator.gpu?`,
+      `The WebGPU backend of TensorFlow.js could not be started. It requires @tensorflow/tfjs-backend-webgpu ${tf.version.tfjs}, ` +
+        'the version of @tensorflow/tfjs in this project, and navigator.gpu.',
     );
   }
   const backend = tf.backend();

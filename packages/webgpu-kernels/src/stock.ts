@@ -3,7 +3,7 @@ import type { TensorInfo } from '@tensorflow/tfjs';
 import { isMissing } from './missing.js';
 import { runElementwise, type WebGpuBackend } from './program.js';
 
-/** As TensorFlow.js computes them, but for NaN, of which its own kernels make 0 and Infinity. */
+/** As in TensorFlow.js, except that NaN propagates; the stock kernels return 0 and Infinity for it. */
 const functions: Readonly<Record<string, string>> = {
   Sigmoid: 'value = 1.0 / (1.0 + exp(-value));',
   Softplus: `
@@ -12,7 +12,7 @@ const functions: Readonly<Record<string, string>> = {
     else if (value <= threshold) { value = log(exp(value) + 1.0); }`,
 };
 
-/** Makes TensorFlow.js' sigmoid and softplus keep NaN. Returns a function that restores the original ones. */
+/** Replaces the TensorFlow.js sigmoid and softplus by versions that propagate NaN. Returns a function that restores them. */
 export function registerStockOperations(backend: WebGpuBackend): () => void {
   const kernels = Object.entries(functions).map(([name, body]) => {
     const kernel = ({ inputs }: { inputs: { x: TensorInfo } }) =>

@@ -9,8 +9,10 @@ import { createBatches, fashionMnistSubset, take } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
+import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
+import { man } from '@localgrad/man';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
 import { sgd } from '@localgrad/nn/optimizers';
@@ -24,7 +26,16 @@ const { train: images } = await fashionMnistSubset();
 const batches = createBatches(take(images, 40), { batchSize: 20, shuffle: true, seed: 1, withImages: true });
 
 const runs = {};
-for (const method of [backprop(), greedy(), dgl(), auglocal({ depth: 1 }), lam(mlm(dgl())), mlaan(infopro())]) {
+for (const method of [
+  backprop(),
+  greedy(),
+  dgl(),
+  auglocal({ depth: 1 }),
+  lam(mlm(dgl())),
+  mlaan(infopro()),
+  man(dgl()),
+  hpff(),
+]) {
   const scope = createScope(1);
   const backbone = backboneFactory('resnet8').build({ inputShape: images.imageShape, classes: 10, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));

@@ -17,7 +17,7 @@ export function renderDoctor({ environment, backends, selected }: DoctorReport):
   }
   lines.push(
     '',
-    selected === null ? 'No backend works here.' : `Commands use '${selected}' unless --backend says otherwise.`,
+    selected === null ? 'No backend is available.' : `Commands use '${selected}' unless --backend says otherwise.`,
   );
   return lines.join('\n');
 }

@@ -4,7 +4,7 @@ import { type Backbone, createNetwork, LocalgradError, resolvePartition } from '
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cifarResNet, tinyNet } from '../index.js';
+import { cifarResNet, imageNetResNet, tinyNet } from '../index.js';
 import { backboneParameters } from './backbone-parameters.js';
 import { type LayersModelFiles, layersModelFiles } from './index.js';
 import { largestDifference, scoresOf, tinyResNet } from './weights.fixture.js';
@@ -75,5 +75,8 @@ describe('models of TensorFlow.js layers', () => {
     const error = await layersModelFiles(other).catch((reason: unknown) => reason);
     expect(LocalgradError.isInstance(error) && error.code).toBe('invalid-option');
     expect(String(error)).toMatch(/'vgg16' cannot be written .* allowed: CIFAR ResNets/);
+    const factory = imageNetResNet({ depth: 18, width: 1 });
+    const imageNets = factory.build({ inputShape: [32, 32, 3], classes: 2, scope: createScope(1) });
+    await expect(layersModelFiles(imageNets)).rejects.toThrow(/'resnet18' cannot be written/);
   });
 });

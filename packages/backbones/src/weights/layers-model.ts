@@ -1,10 +1,12 @@
 import { type Backbone, type Block, LocalgradError, type Parameter } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
+import { imageNetResNetDepths } from '../imagenet-resnet.js';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
 import { describe, descriptionKey, type WeightsExtra } from './description.js';
 
-/** The backbones supported by `build`. */
-const known = /^(?:resnet\d+|tiny)$/;
+/** The backbones supported by `build`, and others whose names have the same form. */
+const known = /^(?:(?:cifar-)?resnet\d+|tiny)$/;
+const unsupported = new Set(imageNetResNetDepths.map((depth) => `resnet${depth}`));
 /** Epsilon of PyTorch's batch norm, which ours uses too. */
 const epsilon = 1e-5;
 
@@ -26,7 +28,7 @@ export interface LayersModelFiles {
  */
 export async function layersModelFiles(owner: WeightsOwner, extra: WeightsExtra = {}): Promise<LayersModelFiles> {
   const backbone = backboneOf(owner);
-  if (!known.test(backbone.name) || backbone.config.backbone !== backbone.name) {
+  if (!known.test(backbone.name) || unsupported.has(backbone.name) || backbone.config.backbone !== backbone.name) {
     throw new LocalgradError(
       'invalid-option',
       `Backbone '${backbone.name}' cannot be written as a model of TensorFlow.js layers; allowed: CIFAR ResNets (resnet8, resnet14, resnet20, …). Its weights can be written in the formats localgrad and pytorch.`,

@@ -4,7 +4,7 @@ import {
   readSafetensors,
   type StoredTensor,
   weightFromPyTorch,
-  weightToPyTorch,
+  weightShapeInPyTorch,
 } from '@localgrad/nn/serialization';
 import { tensor } from '@tensorflow/tfjs';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
@@ -28,8 +28,9 @@ export interface LoadedWeights {
 }
 
 /**
- * Loads weights and running statistics from a safetensors file: written by localgrad, or the state dict of a reference
- * network in PyTorch (`conv1.weight`, `layer1.0.bn1.running_mean`, `fc.weight`; convolutions [out, in, height, width]).
+ * Loads weights and running statistics from a safetensors file: written by localgrad, or the state dict of a network of
+ * torchvision, timm or reference code (`conv1.weight`, `layer1.0.bn1.running_mean`; convolutions [out, in, height,
+ * width]).
  * The layout is detected from the metadata or the shapes. Prefixes of wrapped models (`module.`, `_orig_mod.`), a
  * prefix of the whole network (`model.`, `net.`, `ema.`) and batch-norm counters are removed. Tensors of auxiliary
  * networks are returned as `skipped`.
@@ -49,8 +50,8 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
   const layout = file.metadata[descriptionKey] === undefined ? likelierLayout(parameters, tensors) : 'localgrad';
   const values = new Map<Parameter, Layouted>();
   for (const [name, parameter] of parameters) {
-    const found = tensors.get(name);
     const expected = shapeIn(layout, parameter.shape);
+    const found = asDense(tensors.get(name), expected);
     if (found === undefined) problems.push(`missing '${name}' [${expected.join(', ')}]`);
     else if (found.dtype !== 'F32' && found.dtype !== 'F64')
       problems.push(`'${name}' has type ${found.dtype}; expected a float type`);
@@ -80,6 +81,14 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
     loaded: values.size,
     skipped,
   };
+}
+
+/** A convolution that covers its whole input (timm's VGG) as the dense layer that it is. */
+function asDense(found: StoredTensor | undefined, expected: readonly number[]): StoredTensor | undefined {
+  if (found === undefined || found.shape.length !== 4 || expected.length !== 2) return found;
+  const [outputs = 0, ...inputs] = found.shape;
+  const shape = [outputs, inputs.reduce((product, extent) => product * extent, 1)];
+  return sameShape(shape, expected) ? { ...found, shape } : found;
 }
 
 function listed(problems: readonly string[]): string {
@@ -129,5 +138,5 @@ function likelierLayout(
 }
 
 function shapeIn(layout: WeightsLayout, shape: readonly number[]): readonly number[] {
-  return layout === 'localgrad' ? shape : weightToPyTorch({ shape, data: new Float32Array(0) }).shape;
+  return layout === 'localgrad' ? shape : weightShapeInPyTorch(shape);
 }

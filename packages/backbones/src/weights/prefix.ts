@@ -12,7 +12,7 @@ import { backboneName, withoutWrappers } from './reference-names.js';
 export function prefixOf(names: Iterable<string>, expected: readonly string[], where: string): string {
   const wanted = new Set(expected);
   // Candidates are found by the network's first name, of which a file contains few even if it has thousands of tensors.
-  const anchors = ['conv1.weight', ...expected.slice(0, 1)];
+  const anchors = ['conv1.weight', 'conv_proj.weight', ...expected.slice(0, 1)];
   const found = new Map<string, number>();
   const all = [...names];
   for (const name of all) {

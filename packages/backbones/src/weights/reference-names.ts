@@ -1,4 +1,4 @@
-/** Tensor names in state dicts of the reference code (docs/methods/networks.md §1). */
+/** Tensor names in state dicts of torchvision, timm and the reference code (docs/methods/networks.md §1). */
 
 /** Prefixes added by `DataParallel` and `torch.compile`. */
 const wrappers = /^(?:module\.|_orig_mod\.)+/;
@@ -8,9 +8,33 @@ export function withoutWrappers(name: string): string {
   return name.replace(wrappers, '');
 }
 
-/** Our name of a backbone tensor; differs from the reference name only for MLAAN's classifier. */
+/** Names that differ from ours: patterns of names in state dicts, and what to replace the match with. */
+const renamed: readonly (readonly [pattern: RegExp, ours: string])[] = [
+  // MLAAN's classifier.
+  [/^fc64\./, 'fc.'],
+  // torchvision's vision transformers.
+  [/^conv_proj\./, 'patch_embed.proj.'],
+  [/^class_token$/, 'cls_token'],
+  [/^encoder\.pos_embedding$/, 'pos_embed'],
+  [/^encoder\.ln\./, 'norm.'],
+  [/^heads\.head\./, 'head.'],
+  [/^encoder\.layers\.encoder_layer_(\d+)\.ln_([12])\./, 'blocks.$1.norm$2.'],
+  [/^encoder\.layers\.encoder_layer_(\d+)\.self_attention\.in_proj_/, 'blocks.$1.attn.qkv.'],
+  [/^encoder\.layers\.encoder_layer_(\d+)\.self_attention\.out_proj\./, 'blocks.$1.attn.proj.'],
+  [/^encoder\.layers\.encoder_layer_(\d+)\.mlp\.(?:0|linear_1)\./, 'blocks.$1.mlp.fc1.'],
+  [/^encoder\.layers\.encoder_layer_(\d+)\.mlp\.(?:3|linear_2)\./, 'blocks.$1.mlp.fc2.'],
+  // timm's VGG.
+  [/^pre_logits\.fc1\./, 'classifier.0.'],
+  [/^pre_logits\.fc2\./, 'classifier.3.'],
+  [/^head\.fc\./, 'classifier.6.'],
+  // DenseNets in torchvision's published files.
+  [/(\.denselayer\d+\.(?:norm|conv))\.([12])\./, '$1$2.'],
+];
+
+/** Our name of a backbone tensor in a state dict of torchvision, timm or a reference implementation. */
 export function backboneName(reference: string): string {
-  return reference.replace(/^fc64\./, 'fc.');
+  const rule = renamed.find(([pattern]) => pattern.test(reference));
+  return rule === undefined ? reference : reference.replace(rule[0], rule[1]);
 }
 
 export function isAuxiliary(reference: string): boolean {

@@ -53,7 +53,7 @@ describe("PyTorch's state dicts", () => {
     expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
     const noNetwork = changed(stateDict, { 'module.layer2.0.conv1.weight': undefined });
     expect(() => readBackbone(noNetwork, { scope: createScope(1), where: 'x.safetensors' })).toThrow(
-      /x\.safetensors: not the state dict of a CIFAR ResNet.*has 1, 0, 1/,
+      /x\.safetensors: not the state dict of a ResNet.*has 1, 0, 1, 0/,
     );
   });
 

@@ -1,12 +1,12 @@
 import { LocalgradError } from '@localgrad/core';
 import { type Factories, labels, type TableName } from '../factories.js';
 
-/** What a package or file exports for one kind of thing. */
+/** The export that a package or file needs for one kind of thing. */
 interface Contract {
-  /** Name of the export; a default export serves too, except for decorators. */
+  /** Name of the export; a default export is accepted too, except for decorators. */
   readonly export: string;
   readonly signature: string;
-  /** Members that a created thing has, by type. */
+  /** Required members of a created thing, with their types. */
   readonly members: Readonly<Record<string, 'function' | 'string' | 'object'>>;
 }
 
@@ -48,7 +48,7 @@ const contracts: Readonly<Record<TableName, Contract>> = {
 type AnyFunction = (...values: readonly unknown[]) => unknown;
 type Exports = Readonly<Record<string, unknown>>;
 
-/** The factory of a kind that a module exports, with a check of what it creates; undefined where it exports none. */
+/** The factory that a module exports for a kind of thing, which checks its results; undefined if it exports none. */
 export function exportedFactory<Name extends TableName>(
   table: Name,
   name: string,
@@ -68,7 +68,7 @@ export function exportedFactory<Name extends TableName>(
   return checked as Factories[Name];
 }
 
-/** An error for a module without an export of a kind. */
+/** An error for a module that does not export this kind of thing. */
 export function noExport(table: TableName, name: string, exports: Exports): LocalgradError {
   const { export: own, signature } = contracts[table];
   const found = Object.keys(exports).join(', ') || 'nothing';

@@ -4,18 +4,18 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A package or file outside of localgrad whose code a run uses. */
+/** A package or file outside of localgrad that a run uses. */
 export interface ExternalModule {
   /** As written: `acme-localgrad-own`, `./own.mjs`. */
   readonly name: string;
   readonly kind: 'package' | 'file';
-  /** Of the package; null for files. */
+  /** Version of the package; null for files. */
   readonly version: string | null;
   /** SHA-256 of its content: all files of the package, or the file and the files that it imports by relative paths. */
   readonly hash: string;
 }
 
-/** Describes what `name` refers to. @param url where it was found */
+/** Describes a package or file. @param url its resolved location */
 export async function describeModule(name: string, url: string): Promise<ExternalModule> {
   const entry = await realpath(fileURLToPath(url));
   if (/^[./]/.test(name) || name === fileURLToPath(url)) {
@@ -61,10 +61,10 @@ async function packageFiles(root: string): Promise<string[]> {
 
 const relativeImport = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"](\.{1,2}\/[^'"\n]+)['"]/g;
 
-/** A file and those that it imports by relative paths, directly or not. */
+/** A file and all files that it imports by relative paths, directly or indirectly. */
 async function importedFiles(entry: string): Promise<string[]> {
   const found = new Set([entry]);
-  // A set that grows while it is walked: each file once.
+  // The set grows while it is iterated; each file is visited once.
   for (const file of found) {
     const text = await readFile(file, 'utf8');
     for (const [, specifier = ''] of text.matchAll(relativeImport)) {
@@ -80,7 +80,7 @@ async function hashOfFiles(root: string, files: readonly string[]): Promise<stri
   const named = files.map((file) => [relative(root, file).replaceAll(sep, '/'), file] as const);
   for (const [name, file] of named.sort(([a], [b]) => (a < b ? -1 : 1))) {
     const content = await readFile(file);
-    // Lengths keep the boundaries: two files must not hash like one that joins them.
+    // With lengths, two files cannot have the same hash as their concatenation.
     hash.update(`${name.length} ${name} ${content.length}\n`).update(content);
   }
   return hash.digest('hex');

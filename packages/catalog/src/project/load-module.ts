@@ -5,23 +5,23 @@ import { LocalgradError } from '@localgrad/core';
 import { resolve as resolveImport } from 'import-meta-resolve';
 import { describeModule, type ExternalModule } from './external-module.js';
 
-/** What a package or file of a project exports, and what identifies it. */
+/** The exports of a package or file of a project, and its identity. */
 export interface LoadedModule {
   readonly exports: Readonly<Record<string, unknown>>;
   readonly module: ExternalModule;
 }
 
-/** Names of packages have a dash or a scope and names of files a slash or a dot; those of localgrad may have dashes. */
+/** Whether a name may be a package (dash or scope) or file (slash or dot); names of localgrad may contain dashes too. */
 export function isExternalName(name: string): boolean {
   return /[-/.\\]/.test(name);
 }
 
-/** By URL. Node imports a module once, so the hash belongs to the content as it was then. */
+/** Modules by URL. Node imports a module once, so the hash is that of the imported content. */
 const loaded = new Map<string, Promise<LoadedModule>>();
 
 /**
- * Imports a package or file from the user's project, not from where this program is installed: the project has its own
- * versions of the localgrad packages.
+ * Imports a package or file from the user's project instead of the installation of this program, since the project has its
+ * own versions of the localgrad packages.
  *
  * @param label kind of thing, for messages
  * @throws LocalgradError `missing-dependency`, `invalid-option`
@@ -32,7 +32,7 @@ export async function loadModule(name: string, project: string, label: string): 
   if (before !== undefined) return { ...(await before), module: { ...(await before).module, name } };
   const loading = importModule(name, url);
   loaded.set(url, loading);
-  // What cannot be imported may be repaired and tried again.
+  // After a failure, the module may be repaired and imported again.
   loading.catch(() => loaded.delete(url));
   return loading;
 }
@@ -61,14 +61,14 @@ function locate(name: string, project: string, label: string): string {
     throw new LocalgradError('missing-dependency', message, where);
   }
   try {
-    // As `import` in a file of the project would: packages may offer nothing to `require`.
+    // Resolves as `import` in a file of the project does, since a package may not support `require`.
     return resolveImport(name, pathToFileURL(join(project, 'package.json')).href);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new LocalgradError(
       'missing-dependency',
       code === 'ERR_MODULE_NOT_FOUND'
-        ? `'${name}' is neither a ${label} of localgrad nor a package that is installed in ${project}. If it is a package, install it: npm install ${name}.`
+        ? `'${name}' is neither a ${label} of localgrad nor a package installed in ${project}. If it is a package, install it: npm install ${name}.`
         : `Package '${name}' in ${project} cannot be resolved: ${messageOf(cause)}`,
       where,
       { cause },

@@ -66,7 +66,7 @@ describe('projectResolver', () => {
     expect(catalog.method(method)).toMatchObject({ name, config });
   });
 
-  it('resolves every other kind alike, with options', async () => {
+  it('resolves every other kind of thing, with options', async () => {
     const { catalog, modules } = await extend({
       backbone: 'acme-things(width: 4)',
       dataset: 'acme-things',
@@ -84,7 +84,7 @@ describe('projectResolver', () => {
     ]);
   });
 
-  it('resolves heads that methods name', async () => {
+  it('resolves heads in the options of methods', async () => {
     const { catalog } = await extend({ method: 'mlm(dgl(head: "acme-things(width: 3)"))' });
     expect(catalog.method('dgl(head: "acme-things(width: 3)")').config).toEqual({
       method: 'dgl',
@@ -92,7 +92,7 @@ describe('projectResolver', () => {
     });
   });
 
-  it('imports nothing for names of the catalog', async () => {
+  it('imports nothing for names in the catalog', async () => {
     const { catalog, modules } = await extend({ method: 'mlaan(dgl(head: dgl-cnn))', dataset: 'fashion-mnist-subset' });
     expect(catalog).toBe(standardCatalog);
     expect(modules).toEqual([]);
@@ -121,14 +121,14 @@ describe('projectResolver', () => {
     [
       { method: 'dlg' },
       'unknown-name',
-      'mlaan(…), or a package or file of your project (acme-localgrad-own, ./own.mjs).',
+      'sequential(…), or a package or file of your project (acme-localgrad-own, ./own.mjs).',
     ],
     [{ schedule: 'cosin' }, 'unknown-name', "Unknown schedule 'cosin'. Did you mean 'cosine'?"],
   ])('rejects %j', async (request, code, message) => {
     await expect(extend(request)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });
 
-  it('checks what a module creates, and names the module', async () => {
+  it('checks the things that a module creates, and names the module in errors', async () => {
     const old = (await extend({ method: 'acme-old' })).catalog;
     expect(() => old.method('acme-old')).toThrow(
       "The method that 'acme-old' creates has specVersion 'v0'; this version of localgrad supports 'v1'.",
@@ -140,7 +140,7 @@ describe('projectResolver', () => {
     await expect(odd.dataset('acme-odd')).rejects.toThrow("The data set that 'acme-odd' creates is 3.");
   });
 
-  it('explains a decorator without a method and a method that wraps', async () => {
+  it('rejects a decorator without a method, and a method used as a decorator', async () => {
     const { catalog } = await extend({ method: 'mlm(@acme/deco)' });
     expect(() => catalog.method('mlm(@acme/deco)')).toThrow("'@acme/deco' is a decorator and needs a method");
     const wrapping = (await extend({ method: 'acme-own(dgl)' })).catalog;
@@ -148,7 +148,7 @@ describe('projectResolver', () => {
   });
 });
 
-it('takes names with dashes, scopes and paths for packages and files', () => {
+it('isExternalName accepts names with dashes, scopes and paths', () => {
   expect(['dgl', 'mlaan', 'backprop'].some(isExternalName)).toBe(false);
   expect(['acme-own', '@acme/deco', './here.mjs'].every(isExternalName)).toBe(true);
 });
@@ -156,7 +156,7 @@ it('takes names with dashes, scopes and paths for packages and files', () => {
 describe('describeModule', () => {
   const describeFile = (name: string) => describeModule(`./${name}`, `file://${join(project, name)}`);
 
-  it('changes with the file and with what it imports by relative paths', async () => {
+  it('hashes a file and all files that it imports by relative paths', async () => {
     await write('hash/main.mjs', "import { width } from './helper.mjs';\nexport default () => width;");
     await write('hash/helper.mjs', "export * from './main.mjs';\nexport const width = 1;");
     const before = await describeFile('hash/main.mjs');
@@ -170,7 +170,7 @@ describe('describeModule', () => {
     expect(await describeFile('hash/main.mjs')).toEqual(after);
   });
 
-  it('covers all files of a package, but not its dependencies', async () => {
+  it('hashes all files of a package, but not its dependencies', async () => {
     await addPackage('acme-hash', "export { method } from './lib/method.js';");
     await write('node_modules/acme-hash/lib/method.js', 'export const method = 1;');
     await write('node_modules/acme-hash/lib/package.json', '{ "type": "module" }');

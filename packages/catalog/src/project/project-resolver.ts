@@ -7,7 +7,7 @@ import { exportedFactory, noExport } from './contracts.js';
 import type { ExternalModule } from './external-module.js';
 import { isExternalName, type LoadedModule, loadModule } from './load-module.js';
 
-/** Expressions that a catalog shall be able to resolve, by kind. */
+/** Expressions to resolve, by kind. */
 export interface CatalogRequest {
   /** An expression, or a method's config. */
   readonly method?: string | JsonObject | undefined;
@@ -18,17 +18,16 @@ export interface CatalogRequest {
   readonly schedule?: string | undefined;
 }
 
-/** A catalog that knows the packages and files of a project that a request names. */
+/** A catalog extended by packages and files of a project. */
 export interface ProjectCatalog {
   readonly catalog: Catalog;
-  /** Those packages and files, by name. */
+  /** The packages and files that were imported, by name. */
   readonly modules: readonly ExternalModule[];
 }
 
 export interface ProjectResolver {
   /**
-   * Imports the packages and files that the request names and that the catalog does not know, and returns a catalog that
-   * knows them.
+   * Imports the packages and files in a request that the catalog does not contain, and returns a catalog extended by them.
    *
    * @throws LocalgradError `unknown-name`, `missing-dependency`, `invalid-option`
    */
@@ -36,13 +35,13 @@ export interface ProjectResolver {
 }
 
 export interface ProjectOptions {
-  /** Folder whose packages and files can be named. Default: the working directory. */
+  /** Folder from which names are resolved. Default: the working directory. */
   readonly project?: string | undefined;
 }
 
 /**
- * Resolves names of npm packages (`acme-localgrad-own`) and files (`./own.mjs`, quoted where they have spaces or
- * parentheses) from a project's folder, for all kinds of things alike.
+ * Resolves names of npm packages (`acme-localgrad-own`) and files (`./own.mjs`, quoted if they contain spaces or parentheses)
+ * from the folder of a project, for all kinds of things.
  */
 export function projectResolver({ project = process.cwd() }: ProjectOptions = {}): ProjectResolver {
   return {
@@ -51,7 +50,7 @@ export function projectResolver({ project = process.cwd() }: ProjectOptions = {}
       let extended = catalog;
       for (const { table, name } of namesOf(request)) {
         if (extended.entry(table, name) !== undefined) continue;
-        // The catalog itself explains a method without its decorator's parentheses, and the reverse.
+        // The catalog reports methods that are used as decorators, and decorators without a method.
         if (isMethodTable(table) && extended.entry(otherOf(table), name) !== undefined) continue;
         if (!isExternalName(name)) {
           throw unknownThing(
@@ -71,7 +70,7 @@ export function projectResolver({ project = process.cwd() }: ProjectOptions = {}
   };
 }
 
-/** A catalog entry for what a module exports. */
+/** A catalog entry for the export of a module. */
 function tablesOf(table: TableName, name: string, { exports }: LoadedModule): Tables {
   const entries = (kind: TableName) => {
     const create = exportedFactory(kind, name, exports);
@@ -113,7 +112,7 @@ function namesOf({ method, ...others }: CatalogRequest): NamedThing[] {
   return names;
 }
 
-/** A method, what it wraps, and the heads that both name. */
+/** A method, the methods that it wraps, and the heads in their options. */
 function methodNames({ name, of, options }: MethodRequest): NamedThing[] {
   const { head } = options;
   return [

@@ -1,15 +1,15 @@
 import { type DataFile, damaged } from '../files.js';
 
-/** A file for error messages: its path, and where a whole copy comes from. */
+/** A file for error messages: its path, and the source of an intact copy. */
 export type FileOrigin = Pick<DataFile, 'path' | 'howToGetIt'>;
 
-/** Bytes that are read in order. `ByteReader` reads a stream; a reader of a file can skip without reading. */
+/** Sequential reader of bytes. `ByteReader` reads a stream; a reader of a file can skip without reading. */
 export interface SequentialReader {
   readonly origin: FileOrigin;
   /** Bytes read so far. */
   readonly offset: number;
   isAtEnd(): Promise<boolean>;
-  /** Exactly `length` bytes. @throws LocalgradError `invalid-data` when the end comes before */
+  /** Reads exactly `length` bytes. @throws LocalgradError `invalid-data` if the content ends before */
   read(length: number, what: string): Promise<Uint8Array>;
   skip(length: number, what: string): Promise<void>;
   /** Reads to the end. */
@@ -18,7 +18,7 @@ export interface SequentialReader {
 
 const allocatedAtOnce = 2 ** 20;
 
-/** Reads a stream of bytes in order, and knows its offset. Holds one chunk beside what was asked for. */
+/** Reads a stream of bytes sequentially, and counts its offset. Keeps one chunk in memory besides the requested bytes. */
 export class ByteReader implements SequentialReader {
   readonly origin: FileOrigin;
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -40,7 +40,7 @@ export class ByteReader implements SequentialReader {
     return !(await this.#fill());
   }
 
-  /** Exactly `length` bytes, in memory of their own. @throws LocalgradError `invalid-data` when the stream ends before */
+  /** Reads exactly `length` bytes into new memory. @throws LocalgradError `invalid-data` if the stream ends before */
   async read(length: number, what: string): Promise<Uint8Array> {
     if (length > allocatedAtOnce) return this.#collect(length, what);
     const bytes = new Uint8Array(length);
@@ -60,7 +60,7 @@ export class ByteReader implements SequentialReader {
     for await (const _ of this.slice(length, what));
   }
 
-  /** Reads to the end: checksums of compressed streams are checked there. */
+  /** Reads to the end, where checksums of compressed streams are verified. */
   async drain(): Promise<void> {
     while (await this.#fill()) {
       this.#offset += this.#chunk.length;
@@ -68,7 +68,7 @@ export class ByteReader implements SequentialReader {
     }
   }
 
-  /** The next `length` bytes in pieces as they arrive, e.g. for a decompressor. */
+  /** Yields the next `length` bytes in pieces as they arrive, e.g. for a decompressor. */
   async *slice(length: number, what: string): AsyncGenerator<Uint8Array> {
     let left = length;
     while (left > 0) {

@@ -8,7 +8,7 @@ const UINT32 = 6;
 const INT8 = 1;
 const INT32 = 5;
 
-/** Number types of elements: bytes per value, and how a value is read. */
+/** Number types of elements: bytes per value, and a function that reads a value. */
 const numberTypes: ReadonlyMap<number, { readonly bytes: number; get(view: DataView, at: number): number }> = new Map([
   [1, { bytes: 1, get: (view, at) => view.getInt8(at) }],
   [2, { bytes: 1, get: (view, at) => view.getUint8(at) }],
@@ -28,15 +28,15 @@ export interface MatlabMatrix {
   readonly valueBytes: number;
   /** Number of values. */
   readonly length: number;
-  /** Reads the next `target.length` values. MATLAB stores whole numbers in fewer bytes where they fit. */
+  /** Reads the next `target.length` values. MATLAB stores whole numbers in as few bytes as possible. */
   readInto(target: Uint8Array | Float64Array): Promise<void>;
-  /** A damage at the current place, for checks of the values. */
+  /** Creates an error for the current offset, for checks of the values. */
   damage(expected: string, found: string): Error;
 }
 
 /**
- * The numeric variables of a MATLAB file, version 5 to 7 (little-endian; compressed or not), in order. Consume one before
- * asking for the next.
+ * The numeric variables of a MATLAB file, version 5 to 7 (little-endian; compressed or not), in order. Consume each one before
+ * requesting the next.
  *
  * @throws LocalgradError `invalid-data` that names file, offset and expectation
  */
@@ -90,7 +90,7 @@ async function readMatrix(reader: ByteReader, size: number): Promise<MatlabMatri
     const expected = `${dimensions.join('×')} values of '${name}'`;
     throw damaged(reader.origin, tagAt, expected, `${dataBytes} bytes of type ${type} in a variable of ${size}`);
   }
-  // A small element holds up to four bytes in its tag.
+  // A small element contains up to four bytes in its tag.
   const values = small === undefined ? reader : new ByteReader(once(small), reader.origin);
   return {
     name,

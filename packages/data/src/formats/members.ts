@@ -7,24 +7,24 @@ import { tarEntries } from './tar.js';
 /** Files of archives that are read into memory as a whole. */
 const mostMemberBytes = 2 ** 28;
 
-/** A form in which a data set is distributed: an archive, or the folder that unpacking it gives. */
+/** A distribution of a data set: an archive, or its unpacked folder. */
 export interface Distribution {
   /** Names of the archive, e.g. `cifar-10-python.tar.gz`. */
   readonly archives: readonly string[];
   /** Name of the folder in the archive. */
   readonly inner: string;
-  /** Names of the files that are needed, and the bytes each may have at most. */
+  /** Names of the required files, with the maximum size of each in bytes. */
   readonly members: Readonly<Record<string, number>>;
 }
 
-/** A distribution that was found: the archive, or the folder with the files. */
+/** A distribution on disk: the archive, or the folder with the files. */
 export interface Found {
   readonly distribution: Distribution;
   readonly path: string;
   readonly isArchive: boolean;
 }
 
-/** Looks for distributions in a folder, or at the path of an archive; the first one that is complete. */
+/** Finds the first complete distribution in a folder, or at the path of an archive. */
 export async function findDistribution(
   path: string,
   distributions: readonly Distribution[],
@@ -47,9 +47,9 @@ export async function findDistribution(
 }
 
 /**
- * Reads the files of a distribution one at a time, in the order in which they are found, and passes each to `visit`.
+ * Reads the files of a distribution one at a time, in the order of the archive, and passes each to `visit`.
  *
- * @throws LocalgradError `invalid-data`: a file is missing, occurs twice or is larger than it can be
+ * @throws LocalgradError `invalid-data`: a file is missing, occurs twice or exceeds its maximum size
  */
 export async function visitMembers(
   { distribution, path, isArchive }: Found,

@@ -5,7 +5,7 @@ import { ByteReader, type FileOrigin } from './byte-reader.js';
 const chunkBytes = 2 ** 18;
 
 /**
- * Opens a file for reading in order; a gzip file, recognized by its first two bytes, is decompressed on the way.
+ * Opens a file for sequential reading; decompresses a gzip file, which is recognized by its first two bytes.
  * The file is closed when `read` returns or throws.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`

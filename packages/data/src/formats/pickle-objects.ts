@@ -12,7 +12,7 @@ export type PickleValue =
   | PickleValue[]
   | Map<PickleValue, PickleValue>;
 
-/** A numpy array, C order. */
+/** A numpy array in C order. */
 export class NumpyArray {
   readonly shape: readonly number[];
   /** As numpy writes it: `u1`, `i8`. */
@@ -32,7 +32,7 @@ const allowed = new Set(
     .concat(['numpy.ndarray', 'numpy.dtype', '_codecs.encode']),
 );
 
-/** A global that the file names, or an object whose state is still to come. */
+/** A global in the file, or an object whose state follows. */
 export class Pending {
   readonly name: string;
   array: NumpyArray | undefined;
@@ -50,7 +50,7 @@ export class Pending {
 
 type Fail = (expected: string, found: string) => LocalgradError;
 
-/** The object that a call makes. */
+/** Creates the object of a call. */
 export function construct(callee: PickleValue, values: PickleValue, fail: Fail): PickleValue {
   if (!(callee instanceof Pending) || !Array.isArray(values))
     throw fail('a call of a known function', 'something else');
@@ -61,7 +61,7 @@ export function construct(callee: PickleValue, values: PickleValue, fail: Fail):
     return dtype;
   }
   if (callee.name === '_codecs.encode') {
-    // How protocol 2 of Python 3 writes bytes.
+    // The form of bytes in protocol 2 of Python 3.
     if (typeof values[0] !== 'string' || values[1] !== 'latin1')
       throw fail('bytes as Latin-1 text', textOf(values[1] ?? null));
     return Uint8Array.from(values[0], (character) => character.charCodeAt(0));
@@ -102,7 +102,7 @@ function numpyArray(
   return new NumpyArray(extents, type, content);
 }
 
-/** A value in a message or name. Nested values are not written out: they may contain themselves. */
+/** Formats a value for a message or name; nested values, which may contain themselves, are abbreviated. */
 export function textOf(value: PickleValue): string {
   if (typeof value === 'string') return shortened(value);
   return typeof value === 'object' && value !== null ? 'something else' : `${value}`;

@@ -6,8 +6,8 @@ const mark = Symbol('mark');
 type Slot = PickleValue | typeof mark;
 
 /**
- * Reads the plain data and numpy arrays of a pickle, protocols 0 to 5 without the text opcodes. Runs nothing: any other class
- * or function that the file names is an error.
+ * Reads the plain data and numpy arrays of a pickle, protocols 0 to 5 without the text opcodes. Executes nothing: any other class
+ * or function in the file is an error.
  *
  * @throws LocalgradError `invalid-data` that names file, offset and expectation
  */
@@ -196,7 +196,7 @@ class PickleReader {
 
 type Operation = (reader: PickleReader, at: number) => void;
 
-/** What opcodes do; their names in Python's pickletools. */
+/** Effects of the opcodes, with their names in Python's pickletools. */
 const operations: ReadonlyMap<number, Operation> = new Map(
   Object.entries<Operation>({
     // PROTO, FRAME

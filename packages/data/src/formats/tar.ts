@@ -6,7 +6,7 @@ const BLOCK = 512;
 /** Headers of long names and extended attributes are read into memory. */
 const mostHeaderBytes = 2 ** 20;
 
-/** A file in a tar archive. Read it before the next one is asked for; what is not read is skipped. */
+/** A file in a tar archive. Read it before requesting the next one; unread content is skipped. */
 export interface TarEntry {
   readonly name: string;
   readonly size: number;
@@ -17,7 +17,7 @@ export interface TarEntry {
 
 /**
  * The files of a tar archive (ustar, pax, GNU long names), in order, without unpacking anything. Directories and links are
- * skipped; a name that leads out of the archive is an error.
+ * skipped; a path that leads out of the archive is an error.
  *
  * @throws LocalgradError `invalid-data` that names archive, offset and expectation
  */
@@ -56,7 +56,7 @@ export async function* tarEntries(reader: SequentialReader): AsyncGenerator<TarE
       checkName(name, reader, start);
       yield { name, size, offset, read: () => reader.read(size, shown(name)) };
     }
-    // Content that the consumer left unread, then the padding.
+    // Skips unread content and the padding.
     const end = offset + Math.ceil(size / BLOCK) * BLOCK;
     await reader.skip(end - reader.offset, shown(name));
   }
@@ -134,7 +134,7 @@ function octal(field: Uint8Array): number | undefined {
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
 }
 
-/** Up to the first zero byte. */
+/** Decodes text up to the first zero byte. */
 function text(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));

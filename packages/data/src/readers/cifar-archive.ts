@@ -17,8 +17,8 @@ export async function findCifar(name: CifarName, folder: string): Promise<Found 
 }
 
 /**
- * CIFAR-10 or CIFAR-100, 50,000 and 10,000 color images of 32×32, from an archive, without unpacking it, or from the folder that
- * unpacking it gives; binary or Python version. CIFAR-100 has its 100 fine labels.
+ * Reads CIFAR-10 or CIFAR-100, 50,000 and 10,000 color images of 32×32, from an archive, without unpacking it, or from its
+ * unpacked folder; binary or Python version. CIFAR-100 has its 100 fine labels.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */
@@ -57,7 +57,7 @@ function emptyPart(size: number): Part {
   return { size, images: new Uint8Array(size * imageBytes), labels: new Uint8Array(size) };
 }
 
-/** Which images a file holds: the `index`-th share `of` several. */
+/** The images in a file: the `index`-th part `of` several. */
 function placeOf({ train, test }: CifarVersion, member: string) {
   const files = member === test ? [test] : train;
   const part: 'train' | 'test' = member === test ? 'test' : 'train';

@@ -5,7 +5,7 @@ import type { CifarVersion } from './cifar-versions.js';
 
 const imageBytes = 32 * 32 * 3;
 
-/** Labels of a file's images, and where the planes of each image start. */
+/** Labels of the images in a file, and offsets of their planes. */
 export interface CifarRecords {
   readonly labels: ArrayLike<number>;
   readonly pixels: Uint8Array;

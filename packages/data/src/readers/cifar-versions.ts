@@ -2,7 +2,7 @@ import type { Distribution } from '../formats/members.js';
 
 export type CifarName = 'cifar10' | 'cifar100';
 
-/** A form in which CIFAR is distributed. */
+/** A distribution of CIFAR. */
 export interface CifarVersion {
   readonly distribution: Distribution;
   readonly format: 'binary' | 'python';

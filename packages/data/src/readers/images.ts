@@ -1,6 +1,6 @@
 import type { Shape3 } from '@localgrad/core';
 
-/** Planes of channels, row-major (CIFAR) → one pixel after the other. */
+/** Planes of channels, row-major (CIFAR) → interleaved pixels. */
 export function interleavePlanes(
   source: Uint8Array,
   from: number,
@@ -16,7 +16,7 @@ export function interleavePlanes(
   }
 }
 
-/** Planes of channels, column-major (MATLAB, STL-10) → one pixel after the other, row by row. */
+/** Planes of channels, column-major (MATLAB, STL-10) → interleaved pixels, row by row. */
 export function transposePlanes(
   source: Uint8Array,
   from: number,

@@ -7,7 +7,7 @@ import { kmnist, mnist } from './mnist.js';
 import { stl10 } from './stl10.js';
 import { svhn } from './svhn.js';
 
-/** Options of single data sets. */
+/** Options of individual data sets. */
 export interface ReaderOptions {
   /** `svhn`: append the 531,131 images of `extra` to the training set. */
   readonly extra?: boolean;
@@ -16,7 +16,7 @@ export interface ReaderOptions {
 }
 
 interface NamedReader {
-  /** The files of the folder, for messages. */
+  /** Files in the folder, for messages. */
   readonly files: string;
   readonly options?: readonly (keyof ReaderOptions)[];
   read(folder: string, options: ReaderOptions): Promise<DatasetSplits>;
@@ -66,7 +66,7 @@ export const namedReaders: Readonly<Record<string, Loader>> = Object.fromEntries
   ]),
 );
 
-/** Where `localgrad data fetch` has put the files. */
+/** The folder of the files that `localgrad data fetch` downloaded. */
 async function fetchedFolder(name: string): Promise<string | undefined> {
   const { access } = await import('node:fs/promises');
   const folder = await datasetFolder(name);
@@ -76,7 +76,7 @@ async function fetchedFolder(name: string): Promise<string | undefined> {
   );
 }
 
-/** Throws `invalid-option` when a data set is given another's option. */
+/** Throws `invalid-option` if an option belongs to another data set. */
 export function checkReaderOptions(name: string, options: ReaderOptions): void {
   for (const key of ['extra', 'fold'] as const) {
     if (options[key] !== undefined && !readers[name]?.options?.includes(key)) {

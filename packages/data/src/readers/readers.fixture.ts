@@ -7,7 +7,7 @@ import type { ImageDataset } from '../dataset.js';
 
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 
-/** What numpy and scipy read from a file (scripts/reader_fixtures.py). */
+/** Content of a file as read by numpy and scipy (scripts/reader_fixtures.py). */
 export interface Expectation {
   readonly shape: readonly number[];
   readonly sha256: string;
@@ -20,13 +20,13 @@ export const expectations: Expectations = JSON.parse(readFileSync(join(fixtures,
 export const folds: readonly (readonly number[])[] = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8'))
   .stl10.folds;
 
-/** A data set in the form of an expectation. */
+/** Converts a data set to the form of an expectation. */
 export function summarize({ size, imageShape, images, labels }: ImageDataset): Expectation {
   const sha256 = createHash('sha256').update(images).digest('hex');
   return { shape: [size, ...imageShape], sha256, labels: [...labels] };
 }
 
-/** A temporary folder with fixtures under the names that the data sets have. */
+/** Creates a temporary folder with fixtures under the names of the original files. */
 export function folderOf(files: Readonly<Record<string, string>>): { folder: string; dispose(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'localgrad-readers-'));
   for (const [name, fixture] of Object.entries(files)) copyFileSync(join(fixtures, fixture), join(folder, name));

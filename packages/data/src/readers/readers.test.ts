@@ -52,7 +52,7 @@ describe('readers of the original formats', () => {
     expect(summarize(test)).toEqual(expectations.cifar100?.test);
   });
 
-  it('SVHN: reads what scipy wrote, compressed bytes and plain doubles, with and without extra', async () => {
+  it('SVHN: reads files written by scipy, compressed bytes and plain doubles, with and without extra', async () => {
     const files = ['train', 'test', 'extra'].map((part) => `${part}_32x32`);
     for (const [key, suffix] of [
       ['svhn-compressed', '.mat'],
@@ -113,7 +113,7 @@ describe('damaged files', () => {
     return readCifar('cifar10', folder, trainSize);
   }
 
-  /** Puts a text into a header and corrects its checksum. */
+  /** Writes a text into a header, and corrects its checksum. */
   function patchHeader(content: Buffer, header: number, at: number, text: string): Buffer {
     content.write(text, header + at, 'latin1');
     content.fill(0x20, header + 148, header + 156);
@@ -149,18 +149,18 @@ describe('damaged files', () => {
       (c) => c.fill(10, 512 + 3073, 512 + 3074),
       /binary\.tar\.gz: cifar-10-batches-bin\/test_batch\.bin, byte 3073: expected a label below 10, found 10/,
     ],
-  ])('archive with %s: names file, offset and expectation', async (_, change, message) => {
+  ])('archive with %s: reports file, offset and expected content', async (_, change, message) => {
     const reading = readTar(change);
     await expect(reading).rejects.toThrow(message);
     await expect(reading).rejects.toThrow(/University of Toronto/);
     await expect(reading).rejects.toMatchObject({ code: 'invalid-data' });
   });
 
-  it('archive with another number of records: names the file', async () => {
+  it('archive with another number of records: reports the file', async () => {
     await expect(readTar((c) => c, 15)).rejects.toThrow(/byte 6146: expected 9219 bytes: 3 records of 3073.*truncated/);
   });
 
-  it('gzip stream that is truncated or changed: names the offset that was reached', async () => {
+  it('truncated or changed gzip stream: reports the offset', async () => {
     const whole = fixtureBytes('cifar10-binary.tar.gz');
     const flipped = Buffer.from(whole);
     // The checksum in the last eight bytes no longer fits.
@@ -171,7 +171,7 @@ describe('damaged files', () => {
     }
   });
 
-  it('SVHN: version, count, labels, truncation', async () => {
+  it('SVHN: rejects another version, count, labels and truncation', async () => {
     const plain = fixtureBytes('train_32x32_plain.mat');
     const read = (content: Uint8Array, counts = svhnCounts) => {
       writeFileSync(join(folder, 'train_32x32.mat'), content);

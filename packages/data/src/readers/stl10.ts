@@ -34,8 +34,8 @@ const distribution: Distribution = {
 };
 
 /**
- * STL-10, 5,000 and 8,000 labeled color images of 96×96, from its archive, without unpacking it, or from the unpacked files. The
- * unlabeled images are skipped.
+ * Reads STL-10, 5,000 and 8,000 labeled color images of 96×96, from its archive, without unpacking it, or from the unpacked
+ * files. Skips the unlabeled images.
  *
  * @throws LocalgradError `invalid-option`, `missing-dependency`, `invalid-data`
  */

@@ -17,12 +17,12 @@ export interface SvhnOptions {
   readonly extra?: boolean;
 }
 
-/** Images per file as published. */
+/** Published number of images per file. */
 const published = { train: 73_257, test: 26_032, extra: 531_131 };
 
 /**
- * SVHN, 73,257 and 26,032 color images of 32×32 house numbers, from its MATLAB files. Class `0` is the digit 0, which the files
- * label as 10. Images are transposed while they are read: no second copy is in memory.
+ * Reads SVHN, 73,257 and 26,032 color images of 32×32 house numbers, from its MATLAB files. Class `0` is the digit 0, which the
+ * files label as 10. Images are transposed while they are read, without a second copy in memory.
  *
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */

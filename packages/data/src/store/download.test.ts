@@ -45,7 +45,7 @@ const expectComplete = () => {
 };
 
 describe('downloadFile', () => {
-  it('downloads a file and reports its progress', async () => {
+  it('downloads a file, and reports progress', async () => {
     server.answer(serve(content));
     const progress: number[] = [];
     await downloadFile(file(), path, { ...fast, onProgress: ({ received }) => void progress.push(received) });
@@ -53,20 +53,20 @@ describe('downloadFile', () => {
     expect(progress.at(-1)).toBe(content.length);
   });
 
-  it('resumes where the connection was dropped or stalled', async () => {
+  it('resumes after a dropped or stalled connection', async () => {
     server.answer(sendPart(content, 100_000, 'drop'), sendPart(content, 50_000, 'stall'), serve(content));
     await downloadFile(file(), path, fast);
     expectComplete();
     expect(server.ranges).toEqual([undefined, 'bytes=100000-', 'bytes=150000-']);
   });
 
-  it('starts again where the server ignores ranges', async () => {
+  it('starts over if the server ignores ranges', async () => {
     server.answer(sendPart(content, 100_000, 'drop'), (_, response) => response.end(content));
     await downloadFile(file(), path, fast);
     expectComplete();
   });
 
-  it('starts again where the content changed between two parts', async () => {
+  it('starts over if the content changed between two parts', async () => {
     const old = content.map((byte) => byte ^ 1);
     server.answer(sendPart(old, 100_000, 'drop', '"old"'), serve(content, '"new"'));
     await downloadFile(file(), path, fast);
@@ -74,7 +74,7 @@ describe('downloadFile', () => {
     expect(server.ranges).toEqual([undefined, 'bytes=100000-']);
   });
 
-  it('starts again once where the changed content has no validator to tell', async () => {
+  it('starts over once if the content changed without a validator', async () => {
     const old = content.map((byte) => byte ^ 1);
     server.answer(sendPart(old, 100_000, 'drop'), serve(content));
     await downloadFile(file(), path, fast);
@@ -87,13 +87,13 @@ describe('downloadFile', () => {
     ['less', (response) => response.writeHead(200, { 'content-length': 1000 }).end(content)],
     ['another part', (response) => response.writeHead(206, { 'content-range': 'bytes 7-299999/300000' }).end(content)],
     ['a number that is none', (response) => response.writeHead(503, 'Busy').end('later')],
-  ])('ends in an error when a server declares %s than it sends, leaving no file', async (_, answer) => {
+  ])('throws and leaves no file if a server declares %s than it sends', async (_, answer) => {
     server.answer((_, response) => answer(response));
     await expect(downloadFile(file(), path, fast)).rejects.toMatchObject({ code: 'invalid-data' });
     expect(existsSync(path)).toBe(false);
   });
 
-  it('ends in an error with both hashes when the content is another, leaving nothing', async () => {
+  it('throws an error with both hashes, and leaves nothing, if the content differs', async () => {
     server.answer(serve(Uint8Array.from([1, 2, 3])));
     const downloading = downloadFile(file(), path, fast);
     await expect(downloading).rejects.toThrow(
@@ -102,7 +102,7 @@ describe('downloadFile', () => {
     expect(readdirSync(join(path, '..'))).toEqual([]);
   });
 
-  it('takes the next URL when one fails', async () => {
+  it('uses the next URL if one fails', async () => {
     server.answer(serve(content));
     const urls = ['http://127.0.0.1:1/set.bin', `${server.url}set.bin`];
     await downloadFile({ ...file(), urls }, path, fast);
@@ -111,7 +111,7 @@ describe('downloadFile', () => {
     await expect(nowhere).rejects.toThrow(/127\.0\.0\.1:1.*3 times in a row.*--from-dir/);
   });
 
-  it('stops when it is aborted, and resumes later', async () => {
+  it('stops when aborted, and resumes later', async () => {
     const controller = new AbortController();
     server.answer(sendPart(content, 100_000, 'stall'), serve(content));
     const options = { ...fast, stallTimeout: 60_000, signal: controller.signal };
@@ -127,7 +127,7 @@ describe('downloadFile', () => {
 });
 
 describe('withLock', () => {
-  it('lets one process in, and takes over from one that no longer runs', async () => {
+  it('admits one process, and takes over the lock of one that no longer runs', async () => {
     const lock = join(root, 'lock');
     await withLock(lock, async () => {
       await expect(withLock(lock, async () => 1)).rejects.toThrow(/Another process is downloading/);
@@ -139,7 +139,7 @@ describe('withLock', () => {
 });
 
 describe('kill -9 in the middle of fetchDataset', () => {
-  it('leaves no file under the final name; the same call resumes', { timeout: 60_000 }, async () => {
+  it('leaves no file under the final name, and the same call resumes', { timeout: 60_000 }, async () => {
     const folder = join(root, 'killed');
     mkdirSync(folder);
     const program = join(folder, 'fetch.mjs');

@@ -6,14 +6,14 @@ import { requestFrom } from './request.js';
 import type { SourceFile } from './sources.js';
 
 export interface DownloadOptions {
-  /** Milliseconds without a byte before a connection is given up. Default 30,000. */
+  /** Milliseconds without a byte after which a connection is closed. Default 30,000. */
   readonly stallTimeout?: number;
-  /** Attempts in a row without a new byte. Default 5. */
+  /** Maximum number of consecutive attempts without a new byte. Default 5. */
   readonly attempts?: number;
   /** Milliseconds before the first retry; doubles with each retry. Default 1,000. */
   readonly retryDelay?: number;
   readonly signal?: AbortSignal;
-  /** Called as bytes arrive; `total` is what the server declares. */
+  /** Called as bytes arrive; `total` is the size that the server declares. */
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
@@ -23,10 +23,10 @@ export interface DownloadProgress {
   readonly total: number | undefined;
 }
 
-/** Beside a partial file: what it is a part of. */
+/** Stored next to a partial file: the origin of its content. */
 interface PartialState {
   readonly url: string;
-  /** ETag or date of the content: a changed file is not continued. */
+  /** ETag or date of the content; downloads of changed files start over. */
   readonly validator: string | undefined;
 }
 
@@ -34,7 +34,7 @@ interface PartialState {
  * Downloads a file next to its final path, resumes after an interruption, compares the hash, and renames it only then. The final
  * path never has other content.
  *
- * @throws LocalgradError `invalid-data`: no URL yields the content; what is left allows the next call to resume
+ * @throws LocalgradError `invalid-data`: no URL yields the content; the partial file allows the next call to resume
  */
 export async function downloadFile(file: SourceFile, path: string, options: DownloadOptions = {}): Promise<void> {
   const problems: string[] = [];
@@ -70,7 +70,7 @@ async function downloadFrom(url: string, file: SourceFile, path: string, options
         return;
       }
       await removePartial(partial);
-      // A file that changed between two parts is fetched once more as a whole.
+      // A file that changed between two parts is downloaded once more as a whole.
       if (before > 0 && !isRestarted) {
         isRestarted = true;
         continue;
@@ -89,10 +89,10 @@ async function downloadFrom(url: string, file: SourceFile, path: string, options
   }
 }
 
-/** What another attempt would not change. */
+/** An error that another attempt would not fix. */
 class FinalError extends Error {}
 
-/** Appends what is missing to the partial file. */
+/** Appends the missing bytes to the partial file. */
 async function receive(url: string, file: SourceFile, partial: string, options: DownloadOptions): Promise<void> {
   const state = await readState(partial, url);
   if (state === undefined) await removePartial(partial);

@@ -13,7 +13,7 @@ afterAll(() => {
 });
 
 describe('fetchDataset', () => {
-  it('names what is missing offline, with the URL and the way around', async () => {
+  it('reports missing files offline, with the URL and the alternative', async () => {
     const folder = join(root, 'offline');
     const fetching = fetchDataset('cifar10', { folder, offline: true });
     await expect(fetching).rejects.toMatchObject({ code: 'missing-dependency' });
@@ -34,7 +34,7 @@ describe('fetchDataset', () => {
     expect(readdirSync(folder)).toEqual(['cifar-10-binary.tar.gz']);
   });
 
-  it('copies from a folder, and leaves nothing of a file with other content', async () => {
+  it('copies from a folder, and leaves no part of a file with other content', async () => {
     const [from, folder] = [join(root, 'from'), join(root, 'to')];
     mkdirSync(from);
     writeFileSync(join(from, 'stl10_binary.tar.gz'), 'not the archive');
@@ -47,7 +47,7 @@ describe('fetchDataset', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("keeps Fashion-MNIST's files that are available, and asks for extra only when told", async () => {
+  it('keeps available files of Fashion-MNIST, and downloads extra only on request', async () => {
     const folder = '/usr/share/datasets/fashion-mnist';
     if (existsSync(folder)) {
       const target = join(root, 'fashion');
@@ -61,7 +61,7 @@ describe('fetchDataset', () => {
     ]);
   });
 
-  it('puts files into the cache folder, where loadDataset finds them', async () => {
+  it('stores files in the cache folder, where loadDataset finds them', async () => {
     vi.stubEnv('LOCALGRAD_CACHE', join(root, 'cache'));
     expect(datasetFolder('cifar100')).toBe(join(root, 'cache', 'datasets', 'cifar100'));
     await expect(loadDataset('cifar100')).rejects.toThrow(/needs option 'folder'.*localgrad data fetch cifar100/);

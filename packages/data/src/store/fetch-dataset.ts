@@ -8,11 +8,11 @@ import { withLock } from './lock.js';
 import { datasetSource, type SourceFile } from './sources.js';
 
 export interface FetchOptions extends DownloadOptions {
-  /** Where the files go. Default: `datasetFolder(name)`. */
+  /** Folder of the files. Default: `datasetFolder(name)`. */
   readonly folder?: string;
   /** Copy the files from this folder instead of downloading them. */
   readonly fromDir?: string;
-  /** Only check what is there. Default false. */
+  /** Only check existing files. Default false. */
   readonly offline?: boolean;
   /** Include optional files (`extra` of SVHN). Default false. */
   readonly optional?: boolean;
@@ -32,7 +32,7 @@ export interface FetchReport {
   readonly files: readonly FetchedFile[];
 }
 
-/** Where the files of a data set are kept: `LOCALGRAD_CACHE`, or `localgrad` in the user's cache folder. */
+/** The folder of a data set's files: `LOCALGRAD_CACHE`, or `localgrad` in the user's cache folder. */
 export function datasetFolder(name: string): string {
   const { LOCALGRAD_CACHE, XDG_CACHE_HOME } = process.env;
   const cache = LOCALGRAD_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'localgrad');
@@ -40,7 +40,7 @@ export function datasetFolder(name: string): string {
 }
 
 /**
- * Makes the files of a data set available in a folder, each with the published hash: what is there is kept, the rest is
+ * Makes the files of a data set available in a folder, each with the published hash: existing files are kept, missing ones are
  * downloaded (or copied). One process at a time; an interrupted call resumes.
  *
  * @throws LocalgradError `unknown-name`, `missing-dependency` (offline), `invalid-data`, `misuse` (another process)
@@ -75,7 +75,7 @@ async function provide(dataset: string, file: SourceFile, path: string, options:
   if (options.offline === true) {
     throw new LocalgradError(
       'missing-dependency',
-      `${path} was not found, and --offline forbids to download it. Get ${name} (MD5 ${md5}) from ${file.urls[0]}, then run localgrad data fetch ${dataset} --from-dir <its folder>.`,
+      `${path} was not found, and --offline prevents its download. Get ${name} (MD5 ${md5}) from ${file.urls[0]}, then run localgrad data fetch ${dataset} --from-dir <its folder>.`,
       { path, urls: file.urls },
     );
   }

@@ -3,13 +3,13 @@ import { hostname } from 'node:os';
 import { LocalgradError } from '@localgrad/core';
 
 const heartbeat = 5_000;
-/** A lock without a sign of life for this long is abandoned. */
+/** Milliseconds without a heartbeat after which a lock is abandoned. */
 const abandonedAfter = 60_000;
 
 /**
  * Runs `work` while this process alone holds the lock file. A lock of a process that no longer runs is taken over.
  *
- * @throws LocalgradError `misuse` when another process holds it
+ * @throws LocalgradError `misuse` if another process holds it
  */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   await acquire(path);
@@ -53,7 +53,7 @@ async function isHeld(path: string): Promise<boolean> {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // No such process. An owner that is just writing its file is given the benefit of the doubt.
+    // No such process. A recent file may belong to an owner that is still writing it.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

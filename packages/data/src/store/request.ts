@@ -1,17 +1,17 @@
 /** The answer to a request for the rest of a file. */
 export interface FileResponse {
-  /** Offset of the first byte that comes: 0 where the server does not resume. */
+  /** Offset of the first byte in the answer; 0 if the server does not resume. */
   readonly start: number;
-  /** Bytes of the whole file as declared; undefined where the server does not say. */
+  /** Declared size of the whole file in bytes; undefined if the server does not declare it. */
   readonly total: number | undefined;
   readonly validator: string | undefined;
-  /** Nothing is missing. */
+  /** Whether the file is already complete. */
   readonly isComplete: boolean;
   readonly chunks: AsyncIterable<Uint8Array>;
   close(): void;
 }
 
-/** Requests a file from an offset on. A connection without a byte for `stallTimeout` milliseconds is closed. */
+/** Requests a file from an offset on. Closes a connection without a byte for `stallTimeout` milliseconds. */
 export async function requestFrom(
   url: string,
   start: number,
@@ -36,7 +36,7 @@ export async function requestFrom(
   try {
     const response = await fetch(url, {
       headers: {
-        // Compressed transport would change lengths and offsets.
+        // Compression would change lengths and offsets.
         'accept-encoding': 'identity',
         ...(start > 0
           ? { range: `bytes=${start}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
@@ -66,7 +66,7 @@ export async function requestFrom(
 
 function interpret(response: Response, start: number): Omit<FileResponse, 'chunks' | 'close'> {
   const { status, headers } = response;
-  // A weak ETag does not promise equal bytes.
+  // A weak ETag does not guarantee equal bytes.
   const tag = headers.get('etag');
   const validator = (tag?.startsWith('W/') ? undefined : tag) ?? headers.get('last-modified') ?? undefined;
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
@@ -84,7 +84,7 @@ function interpret(response: Response, start: number): Omit<FileResponse, 'chunk
   return { start: 0, total: length === null ? undefined : Number(length), validator, isComplete: false };
 }
 
-/** Says what `fetch failed` hides. */
+/** The cause behind `fetch failed`. */
 function readable(error: unknown, signal: AbortSignal): Error {
   if (signal.aborted && signal.reason instanceof Error && signal.reason.name !== 'AbortError') return signal.reason;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;

@@ -1,17 +1,17 @@
 import { unknownName } from '@localgrad/core';
 
-/** A file as its authors publish it. */
+/** A file as published by its authors. */
 export interface SourceFile {
   readonly name: string;
-  /** Where to download it; tried in order. */
+  /** URLs, tried in order. */
   readonly urls: readonly string[];
-  /** MD5 of the whole file, as published. */
+  /** Published MD5 hash of the whole file. */
   readonly md5: string;
-  /** Downloaded only when asked for. */
+  /** Whether it is downloaded on request only. */
   readonly optional?: boolean;
 }
 
-/** Where a data set is from. */
+/** Origin of a data set. */
 export interface DatasetSource {
   readonly description: string;
   readonly homepage: string;

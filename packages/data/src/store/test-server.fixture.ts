@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A local server whose behavior each request can change. */
+/** A local server with configurable behavior per request. */
 export interface TestServer {
   readonly url: string;
-  /** Ranges that were requested, in order; undefined for the whole file. */
+  /** Requested ranges, in order; undefined for the whole file. */
   readonly ranges: (string | undefined)[];
-  /** Answers of the next requests; the last one stays. */
+  /** Answers to the next requests; the last one is repeated. */
   answer(...handlers: Handler[]): void;
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export async function startServer(): Promise<TestServer> {
   };
 }
 
-/** Serves content with ranges, as a good server does; `tag` is its ETag. */
+/** Serves content with correct ranges; `tag` is its ETag. */
 export function serve(content: Uint8Array, tag = '"1"'): Handler {
   return (request, response) => {
     const start = startOf(request, tag, content);
@@ -53,7 +53,7 @@ export function serve(content: Uint8Array, tag = '"1"'): Handler {
   };
 }
 
-/** Sends `bytes` of what is asked for, then drops the connection, or waits forever. */
+/** Sends `bytes` of the requested content, then drops the connection or waits forever. */
 export function sendPart(content: Uint8Array, bytes: number, then: 'drop' | 'stall', tag = '"1"'): Handler {
   return (request, response) => {
     const start = startOf(request, tag, content);

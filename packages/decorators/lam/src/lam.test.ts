@@ -1,4 +1,4 @@
-import { cifarResNet, publishedPartition } from '@localgrad/backbones';
+import { cifarResNet, imageNetResNet, publishedPartition } from '@localgrad/backbones';
 import {
   type Backbone,
   type BlockReference,
@@ -55,6 +55,20 @@ describe('the published tables', () => {
     expect(publishedChains(network)).toHaveLength(count);
     const plan = lam(host).plan(network);
     expect(plan.objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(count);
+  });
+
+  it.each([
+    [34, 16],
+    [101, 33],
+    [152, 50],
+  ])('ImageNet’s resnet%i, %i modules: have a chain that fits for each module but the last', (depth, modules) => {
+    const factory = imageNetResNet({ depth, width: 1 });
+    const backbone = factory.build({ inputShape: [32, 32, 3], classes: 3, scope: createScope(1) });
+    const lastBlocks = publishedPartition(factory.name, modules, 'mlaan');
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { lastBlocks }));
+    expect(publishedChains(network)).toHaveLength(modules - 1);
+    const { objectives } = lam(host).plan(network);
+    expect(objectives.filter(({ head }) => head.factory?.borrows !== undefined)).toHaveLength(modules - 1);
   });
 
   it('match docs/methods/lam.md §3', () => {

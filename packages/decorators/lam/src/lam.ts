@@ -14,7 +14,7 @@ import {
 } from '@localgrad/core';
 import { chainedHead } from '@localgrad/nn/heads';
 import { buildChain, copiesAt, resolveChain } from './leap-chain.js';
-import { ruleChain } from './leap-rule.js';
+import { nextBlock, ruleChain } from './leap-rule.js';
 import { publishedChains } from './leap-tables.js';
 import { averagesOf } from './moving-average.js';
 import { type LamOptions, type LamSettings, readLamOptions } from './options.js';
@@ -118,6 +118,8 @@ function chainBlocks(network: Network, module: number, { leap, maximumLength }: 
     }
   } else if (leap === 'table') {
     references = publishedChains(network)?.[module];
+  } else if (leap === 'next') {
+    references = nextBlock(network, module);
   }
   return resolveChain(network, module, references ?? ruleChain(network, module, maximumLength));
 }

@@ -9,7 +9,7 @@ import {
   type ParameterScope,
   sameShape,
 } from '@localgrad/core';
-import { parallelSum, sequential } from '@localgrad/nn/blocks';
+import { parallelSum, scaledSum, sequential } from '@localgrad/nn/blocks';
 import { frozenScope } from '@localgrad/nn/random';
 
 /** Options for building a chain's blocks. */
@@ -18,6 +18,7 @@ export interface ChainStyle {
   readonly emaBlocks: 'first' | 'all';
   readonly emaTrainable: boolean;
   readonly initialize: 'copy' | 'independent';
+  readonly scale: 'none' | 'learned';
 }
 
 /** An averaged copy and its live block. */
@@ -71,7 +72,10 @@ export function resolveChain(network: Network, module: number, references: reado
   });
 }
 
-/** Builds the copies: `augmented.<i>.…` is trained by gradient, `ema.<i>.…` is a moving average of the live block. */
+/**
+ * Builds the copies: `augmented.<i>.…` is trained by gradient, `ema.<i>.…` is a moving average of the live block,
+ * `scale.<i>.weight` weights their sum.
+ */
 export function buildChain(
   name: string,
   live: readonly BackboneBlock[],
@@ -90,7 +94,10 @@ export function buildChain(
     const augmented = learnable ? copy('augmented') : undefined;
     const average = averaged ? copy('ema') : undefined;
     if (average !== undefined) twins.push({ average, live: block });
-    if (augmented !== undefined && average !== undefined) return parallelSum(block.name, augmented, average);
+    if (augmented !== undefined && average !== undefined) {
+      if (style.scale === 'none') return parallelSum(block.name, augmented, average);
+      return scaledSum(block.name, augmented, average, scope.scope('scale').scope(String(index)));
+    }
     return augmented ?? average ?? copy('augmented');
   });
   const [only] = blocks;

@@ -23,6 +23,11 @@ export function ruleChain({ backbone, modules }: Network, module: number, maximu
   return complete(later, changing, maximumLength).map(({ reference }) => reference);
 }
 
+/** The block after a module; none after the last module. */
+export function nextBlock({ modules }: Network, module: number): BlockReference[] {
+  return (modules[module + 1]?.members ?? []).slice(0, 1).map(({ reference }) => reference);
+}
+
 /**
  * Adds evenly spaced blocks of the last stage to the required blocks, in forward order. The network's last block always
  * ends the chain.

@@ -20,10 +20,10 @@ export interface LamOptions {
   readonly chain?: 'learnable' | 'ema';
   /**
    * Blocks of each module's chain: `table` (default) uses the published ones if available for the backbone and its
-   * partition, otherwise the rule; `rule` always uses the rule; or a list of `[stage, index]` for each module but the
-   * last.
+   * partition, otherwise the rule; `rule` always uses the rule; `next` uses only the block after the module (MAN); or a
+   * list of `[stage, index]` for each module but the last.
    */
-  readonly leap?: 'table' | 'rule' | readonly (readonly BlockReference[])[];
+  readonly leap?: 'table' | 'rule' | 'next' | readonly (readonly BlockReference[])[];
   /** Maximum number of blocks in a chain by the rule (at least as many as the stages require). Default 4. */
   readonly maximumLength?: number;
   /**
@@ -31,6 +31,11 @@ export interface LamOptions {
    * code).
    */
   readonly initialize?: 'copy' | 'independent';
+  /**
+   * Sum of a learnable and an averaged copy: `none` (default) adds their outputs; `learned` weights them by s and 2 − s
+   * with a trained number s per block, initially 1 (MAN++).
+   */
+  readonly scale?: 'none' | 'learned';
   /** Averages that are updated: those of all chains (default), or only of the last one (MLAAN's CIFAR code). */
   readonly emaUpdate?: 'all' | 'lastOnly';
   /** Whether averages use the weights after the optimizer step (default) or before it (MLAAN's code). */
@@ -43,7 +48,7 @@ export type LamSettings = Required<Omit<LamOptions, 'on'>> & Pick<LamOptions, 'o
 
 export const lamOptionNames: readonly string[] = [
   ...['on', 'momentum', 'emaBlocks', 'chain', 'leap', 'maximumLength', 'initialize'],
-  ...['emaUpdate', 'emaTime', 'emaTrainable'],
+  ...['scale', 'emaUpdate', 'emaTime', 'emaTrainable'],
 ];
 
 const choices: Readonly<Record<string, readonly string[]>> = {
@@ -51,6 +56,7 @@ const choices: Readonly<Record<string, readonly string[]>> = {
   emaBlocks: ['first', 'all'],
   chain: ['learnable', 'ema'],
   initialize: ['copy', 'independent'],
+  scale: ['none', 'learned'],
   emaUpdate: ['all', 'lastOnly'],
   emaTime: ['afterStep', 'beforeStep'],
 };
@@ -73,16 +79,17 @@ export function readLamOptions(options: LamOptions): LamSettings {
   const isLength = Number.isInteger(maximumLength) && maximumLength >= 1;
   requireOption(isLength, 'lam', 'maximumLength', maximumLength, 'integers ≥ 1');
   requireOption(typeof emaTrainable === 'boolean', 'lam', 'emaTrainable', emaTrainable, 'true, false');
-  requireOption(isLeap(leap), 'lam', 'leap', leap, 'table, rule, or for each module a list of [stage, index]');
+  requireOption(isLeap(leap), 'lam', 'leap', leap, 'table, rule, next, or for each module a list of [stage, index]');
   return {
-    ...{ emaBlocks: 'first', chain: 'learnable', initialize: 'copy', emaUpdate: 'all', emaTime: 'afterStep' },
+    ...{ emaBlocks: 'first', chain: 'learnable', initialize: 'copy', scale: 'none', emaUpdate: 'all' },
+    emaTime: 'afterStep',
     ...options,
     ...{ momentum, leap, maximumLength, emaTrainable },
   };
 }
 
 function isLeap(leap: unknown): boolean {
-  if (leap === 'table' || leap === 'rule') return true;
+  if (leap === 'table' || leap === 'rule' || leap === 'next') return true;
   const isReference = (entry: unknown) => Array.isArray(entry) && entry.length === 2 && entry.every(Number.isInteger);
   return Array.isArray(leap) && leap.every((chain) => Array.isArray(chain) && chain.every(isReference));
 }

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { PoolingGeometry, Shape4 } from '../training-kernels.js';
 import { outputSize, spreadTap, type Tap, tapReader, tapsOf } from './taps.js';
 
-// Composed tap by tap, for any backend: TensorFlow.js' own pooling ignores NaN on some backends, and its gradients differ where values tie
-// or none of them is positive.
+// Composed tap by tap, for any backend: stock pooling ignores NaN on some backends, and its gradients differ for ties and for
+// windows without a positive value.
 
 export function maxPool(x: tf.Tensor4D, geometry: PoolingGeometry): tf.Tensor4D {
   return tf.tidy(() => largest(x, geometry).value);
@@ -21,7 +21,7 @@ export function maxPoolGradient(dy: tf.Tensor4D, x: tf.Tensor4D, geometry: Pooli
   });
 }
 
-/** The largest value of each window, and the index of the tap that sees it. */
+/** The largest value of each window, and the index of its tap. */
 function largest(x: tf.Tensor4D, geometry: PoolingGeometry): { value: tf.Tensor4D; tapIndex: tf.Tensor4D } {
   const read = tapReader(x, geometry, Number.NEGATIVE_INFINITY);
   const taps = tapsOf(geometry);
@@ -37,7 +37,7 @@ function largest(x: tf.Tensor4D, geometry: PoolingGeometry): { value: tf.Tensor4
   return { value, tapIndex };
 }
 
-/** For each window whether the tap is the first one on the map: it counts even if all values are −∞. */
+/** For each window, whether the tap is its first one on the map; that one counts even if all values are −∞. */
 function isFirstTap({ row, column }: Tap, geometry: PoolingGeometry, [, height, width]: Shape4): tf.Tensor4D {
   const { stride, padding } = geometry;
   const [outHeight, outWidth] = outputSize(geometry, height, width);
@@ -63,7 +63,7 @@ export function averagePoolGradient(dy: tf.Tensor4D, inputShape: Shape4, geometr
   });
 }
 
-/** Cells of each window that lie on the map: [1, outHeight, outWidth, 1]. */
+/** Number of cells of each window on the map, [1, outHeight, outWidth, 1]. */
 function cellCounts(geometry: PoolingGeometry, [, height, width]: Shape4): tf.Tensor4D {
   const { window, stride, padding } = geometry;
   const [outHeight, outWidth] = outputSize(geometry, height, width);

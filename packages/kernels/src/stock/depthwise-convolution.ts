@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { ConvolutionGeometry, Shape4 } from '../training-kernels.js';
 import { spreadTap, type Tap, tapReader, tapsOf, type Windows } from './taps.js';
 
-// Composed tap by tap: not every backend has the gradients, nor all of them square strides with symmetric padding.
+// Composed tap by tap: some backends lack the gradients, or strides with symmetric padding.
 
 export function depthwiseConv2d(x: tf.Tensor4D, filter: tf.Tensor4D, geometry: ConvolutionGeometry): tf.Tensor4D {
   return tf.tidy(() => {
@@ -62,7 +62,7 @@ function windowsOf([height, width]: Shape4, { stride, padding }: ConvolutionGeom
   };
 }
 
-/** [channels, multiplier] of one tap. */
+/** The filter values of one tap, [channels, multiplier]. */
 function weightsAt(filter: tf.Tensor4D, { row, column }: Tap): tf.Tensor2D {
   const [, , channels, multiplier] = filter.shape;
   return tf.reshape(tf.slice(filter, [row, column, 0, 0], [1, 1, channels, multiplier]), [channels, multiplier]);

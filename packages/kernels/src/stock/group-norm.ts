@@ -30,7 +30,7 @@ export function groupNormGradient(request: GroupNormGradientRequest): GroupNormG
     const dShift = tf.sum<tf.Tensor1D>(dy, [0, 1, 2]);
     const dScale = tf.sum<tf.Tensor1D>(tf.mul(dy, tf.reshape(normalized, x.shape)), [0, 1, 2]);
     const scaled = byGroups(tf.mul<tf.Tensor4D>(dy, scale), groups);
-    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    // Mean and variance depend on x too: their two terms project out the constant and the normalized part.
     const constant = tf.mean(scaled, [1, 3], true);
     const along = tf.mul(normalized, tf.mean(tf.mul(scaled, normalized), [1, 3], true));
     const dx = tf.mul(tf.sub(tf.sub(scaled, constant), along), inverseDeviation);
@@ -40,7 +40,7 @@ export function groupNormGradient(request: GroupNormGradientRequest): GroupNormG
   return result;
 }
 
-/** [n, h·w, groups, channels of a group] */
+/** Reshapes to [n, h·w, groups, channels per group]. */
 function byGroups(x: tf.Tensor4D, groups: number): tf.Tensor4D {
   const [batch, height, width, channels] = x.shape;
   return tf.reshape(x, [batch, height * width, groups, channels / groups]);

@@ -11,7 +11,7 @@ const betas = [0.8, 0.95] as const;
 const epsilon = 1e-3;
 const gradients = [0.5, -2, 0.25, 3];
 
-/** The updates of torch.optim.Adam and AdamW on one number, in float64. */
+/** The updates of torch.optim.Adam and AdamW for one number, in float64. */
 function reference(start: number, weightDecay: number, decoupled: boolean): number[] {
   let [p, m, v] = [start, 0, 0];
   return gradients.map((gradient, index) => {

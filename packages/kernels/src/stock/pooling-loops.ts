@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { PoolingGeometry, Shape4 } from '../training-kernels.js';
 import { outputSize } from './taps.js';
 
-// For the cpu backend, whose values lie in memory: there a loop takes a fraction of the time of composed operations.
+// For the cpu backend, whose values are in memory: a loop takes a fraction of the time of composed operations.
 
-/** Cells of one window and channel, by their places in the map, in row-major order. */
+/** Indices in the map of the cells of one window and channel, in row-major order. */
 type Visit = (output: number, cells: readonly number[]) => void;
 
 function eachWindow([batch, height, width, channels]: Shape4, geometry: PoolingGeometry, visit: Visit): void {
@@ -38,7 +38,7 @@ function outputShape(
   return [batch, ...outputSize(geometry, height, width), channels];
 }
 
-/** Place of the first largest value, or of the last NaN. */
+/** Index of the first largest value, or of the last NaN. */
 function largestOf(values: Float32Array, cells: readonly number[]): number {
   let taken = cells[0] as number;
   for (const cell of cells) {

@@ -24,7 +24,7 @@ interface Pooled {
   readonly meanGradient: number[];
 }
 
-/** PyTorch's loops (aten/src/ATen/native/cpu/MaxPoolKernel.cpp and AvgPoolKernel.cpp), written down again. */
+/** PyTorch's loops (aten/src/ATen/native/cpu/MaxPoolKernel.cpp and AvgPoolKernel.cpp), rewritten. */
 function pool(x: ArrayLike<number>, dy: (index: number) => number, shape: Shape4, geometry: PoolingGeometry): Pooled {
   const { window, stride, padding } = geometry;
   const [batch, height, width, channels] = shape;

@@ -7,7 +7,7 @@ export function softmaxCrossEntropy(
   weight: number,
 ): { loss: tf.Scalar; gradient: tf.Tensor2D } {
   const [batch, classes] = logits.shape;
-  // There the values lie in memory; elsewhere reading them would wait for the device.
+  // On the cpu backend the values are in memory; on others, reading them would wait for the device.
   if (tf.getBackend() === 'cpu') requireLabels(labels.dataSync(), classes);
   return tf.tidy(() => {
     const oneHot = tf.cast(tf.oneHot(labels, classes), 'float32');

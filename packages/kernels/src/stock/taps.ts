@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Padding, Shape4 } from '../training-kernels.js';
 
-/** How windows lie on a map. */
+/** Positions of windows on a map. */
 export interface Windows {
   readonly window: readonly [height: number, width: number];
   readonly stride: readonly [height: number, width: number];
   readonly padding: Padding;
 }
 
-/** One cell of a window, by its row and column there. */
+/** One cell of a window, by its row and column in the window. */
 export interface Tap {
   readonly row: number;
   readonly column: number;
@@ -29,7 +29,7 @@ export function outputSize({ window, stride, padding }: Windows, height: number,
   ];
 }
 
-/** A function that cuts out of x what all windows see at one tap: [n, outHeight, outWidth, c]; `fill` outside of x. */
+/** A function that returns the values of x at one tap of all windows, [n, outHeight, outWidth, c]; `fill` outside of x. */
 export function tapReader(x: tf.Tensor4D, windows: Windows, fill: number): (tap: Tap) => tf.Tensor4D {
   const { window, stride, padding } = windows;
   const [batch, height, width, channels] = x.shape;
@@ -42,7 +42,7 @@ export function tapReader(x: tf.Tensor4D, windows: Windows, fill: number): (tap:
   };
 }
 
-/** The adjoint of `tapReader`: puts one value for each window on the cell that it sees at a tap, and 0 elsewhere. */
+/** The adjoint of `tapReader`: writes one value per window to its cell at a tap, and 0 elsewhere. */
 export function spreadTap(values: tf.Tensor4D, { row, column }: Tap, windows: Windows, [, height, width]: Shape4) {
   const { stride, padding } = windows;
   const [batch, outHeight, outWidth, channels] = values.shape;
@@ -60,7 +60,7 @@ export function spreadTap(values: tf.Tensor4D, { row, column }: Tap, windows: Wi
   return place(map, row - padding.top, column - padding.left, height, width, 0);
 }
 
-/** A map of the given size, on which x begins at row `top` and column `left`; x is cropped, and `fill` is elsewhere. */
+/** A map of the given size with x at row `top` and column `left`, cropped to fit; all other cells are `fill`. */
 function place(x: tf.Tensor4D, top: number, left: number, height: number, width: number, fill: number): tf.Tensor4D {
   const [batch, rows, columns, channels] = x.shape;
   if (top === 0 && left === 0 && rows === height && columns === width) return x;

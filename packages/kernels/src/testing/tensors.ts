@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** A tensor of reproducible normal numbers. */
+/** A tensor of reproducible normally distributed values. */
 export function normal<Rank extends tf.Rank>(shape: number[], seed: number): tf.Tensor<Rank> {
   return tf.randomNormal<Rank>(shape as tf.ShapeMap[Rank], 0, 1, 'float32', seed);
 }

@@ -67,6 +67,9 @@ describe('infopro', () => {
     const byStage = reconstructionWeights({ ixx1: 6, ixx2: 0, lambdaIndex: 'stage' }, 8);
     // Modules end in stages 1 1 1 2 2 3 3: r = stage / 6.
     for (const [module, value] of [5, 5, 5, 4, 4, 3, 3].entries()) expect(byStage[module]).toBeCloseTo(value, 3);
+    const byNext = reconstructionWeights({ ixx1: 6, ixx2: 0, lambdaIndex: 'nextStage' }, 8);
+    // The blocks after them are in stages 1 1 2 2 2 3 3.
+    for (const [module, value] of [5, 5, 4, 4, 4, 3, 3].entries()) expect(byNext[module]).toBeCloseTo(value, 3);
   });
 
   it('omits the objective of a module whose weights are 0', () => {
@@ -143,6 +146,7 @@ describe('infopro', () => {
   it('reports missing presets and stages for a network', () => {
     expect(() => infopro({ preset: 'cifar10-resnet32' }).plan(networkOf(5))).toThrow(/5 modules.*2, 4, 8, 16/s);
     expect(() => infopro({ lambdaIndex: 'stage' }).plan(networkOf(3))).toThrow(/stage.*modules/s);
+    expect(() => infopro({ lambdaIndex: 'nextStage' }).plan(networkOf(4))).toThrow(/'nextStage' is 3 at module 2/);
   });
 
   it('has a config with the passed options', () => {

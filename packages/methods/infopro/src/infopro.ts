@@ -16,6 +16,7 @@ import {
   type NamedHeadFactory,
   pixelDecoder,
 } from '@localgrad/nn/heads';
+import { patchedDecoder } from './patched-decoder.js';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {
@@ -31,14 +32,27 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
   readonly temperature?: number;
   /** InfoPro's tuned weights by data set and network; replaces ixx1 … ixy2. */
   readonly preset?: string;
-  /** Interpolate the weights over the module index (default) or the stage index (MLAAN's InfoPro code). */
-  readonly lambdaIndex?: 'module' | 'stage';
+  /**
+   * Interpolate the weights over the module index (default), over the stage of the module (MLAAN's InfoPro code), or over
+   * the stage of the next block (MAN's code).
+   */
+  readonly lambdaIndex?: 'module' | 'stage' | 'nextStage';
+  /**
+   * Patches per side: the feature map and the image are split into n × n patches, each with a decoder of its own (HPFF).
+   * Default 1.
+   */
+  readonly patches?: number;
+  /** Reconstruction losses of the patches: summed (default, HPFF's code), or their mean. */
+  readonly patchReduction?: 'sum' | 'mean';
 }
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
-const optionNames = ['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'];
+const optionNames = [
+  ...['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'],
+  ...['patches', 'patchReduction'],
+];
 
 /**
  * InfoPro (Wang et al., ICLR 2021): each module but the last minimizes λ1 · reconstruction of its input image + λ2 ·
@@ -76,9 +90,15 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     temperature,
     preset,
     lambdaIndex = 'module',
+    patches = 1,
+    patchReduction = 'sum',
   } = options;
+  requireOption(Number.isInteger(patches) && patches >= 1, 'infopro', 'patches', patches, 'integers ≥ 1');
+  const isReduction = ['sum', 'mean'].includes(patchReduction);
+  requireOption(isReduction, 'infopro', 'patchReduction', patchReduction, 'sum, mean');
   requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
-  requireOption(['module', 'stage'].includes(lambdaIndex), 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage');
+  const isIndex = ['module', 'stage', 'nextStage'].includes(lambdaIndex);
+  requireOption(isIndex, 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
   const given = weightNames.filter((name) => options[name] !== undefined);
   for (const name of given) {
     const value = options[name] as number;
@@ -113,14 +133,16 @@ function networkWeights(options: InfoProOptions, modules: number): InfoProWeight
 }
 
 /** r_k of docs/methods/infopro.md §2. */
-function ratio({ lambdaIndex }: InfoProOptions, { modules }: Network, module: number): number {
+function ratio({ lambdaIndex = 'module' }: InfoProOptions, { modules }: Network, module: number): number {
   const steps = modules.length - 2;
-  if (lambdaIndex !== 'stage') return steps <= 0 ? 0 : module / steps;
-  const stage = modules[module]?.members.at(-1)?.reference[0] ?? 0;
+  if (lambdaIndex === 'module') return steps <= 0 ? 0 : module / steps;
+  const last = modules[module]?.members.at(-1);
+  const block = lambdaIndex === 'stage' ? last : modules[module + 1]?.members[0];
+  const stage = block?.reference[0] ?? 0;
   if (stage > steps) {
     throw new LocalgradError(
       'invalid-option',
-      `infopro: lambdaIndex 'stage' at module ${module}, which ends in stage ${stage}, needs at least ${stage + 2} modules, but there are ${modules.length}; use lambdaIndex 'module'.`,
+      `infopro: lambdaIndex '${lambdaIndex}' is ${stage} at module ${module}, which needs at least ${stage + 2} modules, but there are ${modules.length}; use lambdaIndex 'module'.`,
       { module, stage, modules: modules.length },
     );
   }
@@ -135,7 +157,7 @@ function localObjective(
   module: number,
   weights: { readonly reconstruction: number; readonly classification: number },
   classifier: NamedHeadFactory,
-  { loss = 'softmax', widen = 1 }: InfoProOptions,
+  { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum' }: InfoProOptions,
 ): Objective {
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
   const factory: HeadFactory = {
@@ -144,7 +166,10 @@ function localObjective(
       const terms: HeadTerm[] = [];
       // A term with weight 0 is not built, because its network would receive no gradient.
       if (weights.reconstruction > 0) {
-        const head = pixelDecoder(context, scope, { widen });
+        const head =
+          patches === 1
+            ? pixelDecoder(context, scope, { widen })
+            : patchedDecoder(context, scope, { widen, patches, reduction });
         terms.push({ name: 'reconstruction', weight: weights.reconstruction, head });
       }
       if (weights.classification > 0) {

@@ -1,5 +1,6 @@
 import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
 import {
+  leakyRelu as leakyReluOf,
   mul,
   type Rank,
   relu as reluOf,
@@ -22,6 +23,21 @@ export function relu(name: string, shape: Shape3): Block {
     reads: { input: false, output: true },
     apply: (x) => reluOf(x),
     pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output))),
+    applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
+    pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
+  });
+}
+
+/** max(x, 0) + slope·min(x, 0) with a positive slope. */
+export function leakyRelu(name: string, shape: Shape3, slope = 0.01): Block {
+  return parameterless({
+    name,
+    inputShape: shape,
+    outputShape: shape,
+    // The output has the input's sign.
+    reads: { input: false, output: true },
+    apply: (x) => leakyReluOf(x, slope),
+    pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output, slope))),
     applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
     pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
   });

@@ -1,4 +1,4 @@
-import type { Mode, Parameter, ParameterScope } from '@localgrad/core';
+import type { Initializer, Mode, Parameter, ParameterScope } from '@localgrad/core';
 import type { BatchStatistics, Normalization } from '@localgrad/kernels';
 import { add, mul, type Tensor1D, tidy } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
@@ -14,15 +14,20 @@ export interface BatchNormParameters {
   readonly runningVariance: Parameter;
 }
 
-/** The defaults are PyTorch's. */
+/** The default epsilon and momentum are PyTorch's; scales start at 1. */
 export function createBatchNorm(
   scope: ParameterScope,
   channels: number,
-  { epsilon = 1e-5, momentum = 0.1 }: { readonly epsilon?: number; readonly momentum?: number } = {},
+  options: {
+    readonly epsilon?: number;
+    readonly momentum?: number;
+    readonly scaleInitializer?: Initializer | undefined;
+  } = {},
 ): BatchNormParameters {
+  const { epsilon = 1e-5, momentum = 0.1, scaleInitializer = ones } = options;
   return {
     ...{ channels, epsilon, momentum },
-    scale: scope.parameter('weight', [channels], ones),
+    scale: scope.parameter('weight', [channels], scaleInitializer),
     shift: scope.parameter('bias', [channels], zeros),
     runningMean: scope.parameter('running_mean', [channels], zeros, 'statistic'),
     runningVariance: scope.parameter('running_var', [channels], ones, 'statistic'),

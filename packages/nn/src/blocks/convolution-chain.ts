@@ -15,17 +15,16 @@ import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { normalization } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
-import { filterShape, keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
+import { keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
 import {
-  batched,
   type ChainStructure,
   type ConvolutionUnit,
-  filterOf,
   isTrained,
   unitParameters,
   unitStatistics,
 } from './convolution-unit.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import { convolutionFilterGradient, convolutionInputGradient, convolve } from './unit-convolution.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 
 export interface ChainOptions extends ChainStructure {
@@ -85,20 +84,19 @@ export class ConvolutionChain implements FrugalBlock {
 
   forward(x: Tensor4D, mode: Mode): Pass {
     const { units, shortcut, relu, recompute } = this.#structure;
-    const kernels = currentKernels();
     const residuals: UnitResidual[] = [];
     const last = units.length - 1;
     const drop = !mode.training || recompute;
     let activation = x;
     for (const unit of units.slice(0, last)) {
-      const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
+      const z = convolve(unit, activation);
       if (drop && activation !== x) activation.dispose();
       const { residual, output } = normalizeUnit(unit, z, mode, undefined, true);
       activation = output;
       residuals.push(drop ? residual : { ...residual, y: activation });
     }
     const unit = at(units, last, 'unit');
-    const z = kernels.conv2d(activation, filterOf(unit), unit.geometry);
+    const z = convolve(unit, activation);
     if (drop && activation !== x) activation.dispose();
     const projected = this.#projection === undefined ? undefined : this.#project(this.#projection, x, mode);
     const added = shortcut === 'identity' ? x : projected?.output;
@@ -138,12 +136,7 @@ export class ConvolutionChain implements FrugalBlock {
     for (let index = last; index > 0; index--) {
       const unit = at(units, index, 'unit');
       this.#filterGradient(index, residuals, cotangent.dx, want, gradients);
-      const below = kernels.conv2dInputGradient(
-        cotangent.dx,
-        filterOf(unit),
-        batched(unit.inputShape, x.shape[0]),
-        unit.geometry,
-      );
+      const below = convolutionInputGradient(unit, cotangent.dx);
       cotangent.dx.dispose();
       const kept = residuals.units[index - 1]?.y;
       cotangent = this.#throughNorm(index - 1, residuals, below, kept ?? 'recompute', want, gradients);
@@ -151,18 +144,13 @@ export class ConvolutionChain implements FrugalBlock {
     }
     const first = at(units, 0, 'unit');
     if (want.parameters && isTrained(first.weight)) {
-      gradients.set(first.weight, kernels.conv2dFilterGradient(x, cotangent.dx, filterShape(first), first.geometry));
+      gradients.set(first.weight, convolutionFilterGradient(first, x, cotangent.dx));
     }
     if (!want.input) {
       cotangent.dx.dispose();
       return { parameters: gradients };
     }
-    let dx = kernels.conv2dInputGradient(
-      cotangent.dx,
-      filterOf(first),
-      batched(this.inputShape, x.shape[0]),
-      first.geometry,
-    );
+    let dx = convolutionInputGradient(first, cotangent.dx);
     cotangent.dx.dispose();
     if (shortcut !== 'none' && shortcutCotangent !== undefined) {
       dx = kernels.accumulate(dx, shortcutCotangent);
@@ -186,7 +174,7 @@ export class ConvolutionChain implements FrugalBlock {
     const norm = normalization(unit.norm, statistics);
     if (this.#projection === undefined) return { mask: kernels.batchNormApply(z, norm, pass.input, true) };
     const kept = residuals.shortcut as ProjectionResidual;
-    const projected = kept.z ?? kernels.conv2d(pass.input, filterOf(this.#projection), this.#projection.geometry);
+    const projected = kept.z ?? convolve(this.#projection, pass.input);
     const shortcutNorm = normalization(this.#projection.norm, kept.statistics);
     const added = kernels.batchNormApply(projected, shortcutNorm, undefined, false);
     const mask = kernels.batchNormApply(z, norm, added, true);
@@ -236,12 +224,12 @@ export class ConvolutionChain implements FrugalBlock {
     const below = at(this.#structure.units, index - 1, 'unit');
     const { z, y, statistics } = at(residuals.units, index - 1, 'residual');
     const activation = y ?? kernels.batchNormApply(z, normalization(below.norm, statistics), undefined, true);
-    gradients.set(unit.weight, kernels.conv2dFilterGradient(activation, dz, filterShape(unit), unit.geometry));
+    gradients.set(unit.weight, convolutionFilterGradient(unit, activation, dz));
     if (y === undefined) activation.dispose();
   }
 
   #project(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): { residual: ProjectionResidual; output: Tensor4D } {
-    const convolved = currentKernels().conv2d(x, filterOf(unit), unit.geometry);
+    const convolved = convolve(unit, x);
     const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, false);
     if (!mode.training || !this.#structure.recompute) return { residual, output };
     const { z, ...rest } = residual;
@@ -258,10 +246,9 @@ export class ConvolutionChain implements FrugalBlock {
     want: Want,
     gradients: Map<Parameter, Tensor>,
   ): Tensor4D | undefined {
-    const kernels = currentKernels();
-    const gradient = kernels.batchNormGradient({
+    const gradient = currentKernels().batchNormGradient({
       dy: g,
-      x: z ?? kernels.conv2d(x, filterOf(unit), unit.geometry),
+      x: z ?? convolve(unit, x),
       normalization: normalization(unit.norm, statistics),
       mask: 'none',
       // A recomputed tensor is owned here and can be overwritten.
@@ -271,11 +258,9 @@ export class ConvolutionChain implements FrugalBlock {
     keepNormGradients(unit, gradient, want, gradients);
     if (want.release) dispose([statistics.mean, statistics.variance]);
     if (want.parameters && isTrained(unit.weight)) {
-      gradients.set(unit.weight, kernels.conv2dFilterGradient(x, gradient.dx, filterShape(unit), unit.geometry));
+      gradients.set(unit.weight, convolutionFilterGradient(unit, x, gradient.dx));
     }
-    const dx = want.input
-      ? kernels.conv2dInputGradient(gradient.dx, filterOf(unit), batched(unit.inputShape, x.shape[0]), unit.geometry)
-      : undefined;
+    const dx = want.input ? convolutionInputGradient(unit, gradient.dx) : undefined;
     gradient.dx.dispose();
     return dx;
   }

@@ -1,6 +1,7 @@
 import {
   bytesOf,
   formatShape,
+  type Initializer,
   LocalgradError,
   type Parameter,
   type ParameterScope,
@@ -16,6 +17,8 @@ export interface ConvolutionUnit {
   readonly weight: Parameter;
   readonly norm: BatchNormParameters;
   readonly geometry: ConvolutionGeometry;
+  /** Groups of channels that are convolved separately; 1 for an ordinary convolution. */
+  readonly groups: number;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
 }
@@ -43,17 +46,22 @@ export interface ConvolutionUnitOptions {
   readonly kernelSize: number;
   readonly stride: number;
   readonly padding: number;
+  /** Divides the channels of input and output. Default 1. */
+  readonly groups?: number;
+  /** Of the batch norm's scale. Default: ones. */
+  readonly scaleInitializer?: Initializer;
 }
 
 export function createConvolutionUnit(options: ConvolutionUnitOptions): ConvolutionUnit {
-  const { scope, names, inputShape, channels, kernelSize, stride, padding } = options;
+  const { scope, names, inputShape, channels, kernelSize, stride, padding, groups = 1, scaleInitializer } = options;
   const geometry = { stride, padding };
   return {
     weight: scope
       .scope(names[0])
-      .parameter('weight', [kernelSize, kernelSize, inputShape[2], channels], heNormalFanOut),
-    norm: createBatchNorm(scope.scope(names[1]), channels),
+      .parameter('weight', [kernelSize, kernelSize, inputShape[2] / groups, channels], heNormalFanOut),
+    norm: createBatchNorm(scope.scope(names[1]), channels, { scaleInitializer }),
     geometry,
+    groups,
     inputShape,
     outputShape: convolvedShape(inputShape, channels, kernelSize, geometry),
   };
@@ -94,7 +102,7 @@ export function unitOutputBytes(unit: ConvolutionUnit, batchSize: number): numbe
   return bytesOf(unit.outputShape, batchSize);
 }
 
-export function filterOf({ weight }: ConvolutionUnit): Tensor4D {
+export function filterOf({ weight }: Pick<ConvolutionUnit, 'weight'>): Tensor4D {
   return weight.value as Tensor4D;
 }
 

@@ -1,6 +1,7 @@
 import {
   type Block,
   type BlockCost,
+  bytesOf,
   type Cotangents,
   type Initializer,
   type Mode,
@@ -24,15 +25,16 @@ import {
   type Tensor4D,
 } from '@tensorflow/tfjs';
 import { uniformFanIn } from '../random/initializers.js';
-import { isTrained } from './convolution-unit.js';
+import { batched, isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
+import { matrixOf, vectorOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
 export interface DenseOptions {
   readonly name: string;
   readonly scope: ParameterScope;
-  /** Must be 1×1×c. */
+  /** 1×1×c for `dense`. */
   readonly inputShape: Shape3;
   readonly units: number;
   /** Default true. */
@@ -45,11 +47,11 @@ export interface DenseOptions {
   readonly layer?: string;
 }
 
+const denseKeys = ['name', 'scope', 'inputShape', 'units', 'bias', 'initializer', 'biasInitializer', 'layer'];
+
 /** A fully connected layer on [batch, 1, 1, c]: `weight` [in, out], `bias` [out]. */
 export function dense(options: DenseOptions): Block {
-  rejectUnknownKeys('dense', options, [
-    ...['name', 'scope', 'inputShape', 'units', 'bias', 'initializer', 'biasInitializer', 'layer'],
-  ]);
+  rejectUnknownKeys('dense', options, denseKeys);
   const { inputShape, units } = options;
   requireOption(
     inputShape[0] === 1 && inputShape[1] === 1,
@@ -59,6 +61,14 @@ export function dense(options: DenseOptions): Block {
     '1×1×c; flatten or pool first',
   );
   requireOption(Number.isInteger(units) && units > 0, 'dense', 'units', units, 'positive integers');
+  return new Dense(options);
+}
+
+/** A fully connected layer on every position (pixel or token) by itself: `dense` for maps of any height and width. */
+export function positionwiseDense(options: DenseOptions): Block {
+  const { units } = options;
+  rejectUnknownKeys('positionwiseDense', options, denseKeys);
+  requireOption(Number.isInteger(units) && units > 0, 'positionwiseDense', 'units', units, 'positive integers');
   return new Dense(options);
 }
 
@@ -82,36 +92,38 @@ class Dense implements FrugalBlock {
     this.name = name;
     this.#options = options;
     this.inputShape = inputShape;
-    this.outputShape = [1, 1, units];
+    const [height, width] = inputShape;
+    const positions = height * width;
+    this.outputShape = [height, width, units];
     this.#weight = scope.parameter('weight', [fanIn, units], initializer);
     this.#bias = bias ? scope.parameter('bias', [units], biasInitializer) : undefined;
     this.parameters = this.#bias === undefined ? [this.#weight] : [this.#weight, this.#bias];
     const biasTrained = this.#bias !== undefined && isTrained(this.#bias);
     this.cost = {
-      multiplyAccumulates: fanIn * units,
+      multiplyAccumulates: positions * fanIn * units,
       residualBytes: () => 0,
-      forwardPeakBytes: (batchSize) => (bias ? 2 : 1) * 4 * batchSize * units,
+      forwardPeakBytes: (batchSize) => (bias ? 2 : 1) * bytesOf(this.outputShape, batchSize),
       vjpPeakBytes: (batchSize, want) => {
         const ledger = new Ledger();
         if (want.parameters && isTrained(this.#weight)) ledger.take(4 * fanIn * units);
-        if (want.parameters && biasTrained) ledger.take(columnSumsBytes(batchSize, units));
-        if (want.parameters && biasTrained) ledger.give(4 * batchSize);
-        if (want.input) ledger.take(4 * batchSize * fanIn);
+        if (want.parameters && biasTrained) ledger.take(columnSumsBytes(batchSize * positions, units));
+        if (want.parameters && biasTrained) ledger.give(4 * batchSize * positions);
+        if (want.input) ledger.take(bytesOf(inputShape, batchSize));
         return ledger.peak;
       },
     };
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
-    const rows = asRows(x);
-    const product = currentKernels().matMul(rows, this.#weight.value as Tensor2D, false, false);
+    const rows = positionsOf(x);
+    const product = currentKernels().matMul(rows, matrixOf(this.#weight), false, false);
     rows.dispose();
     let result = product;
     if (this.#bias !== undefined) {
-      result = add<Tensor2D>(product, this.#bias.value as Tensor1D);
+      result = add<Tensor2D>(product, vectorOf(this.#bias));
       product.dispose();
     }
-    const output = asMaps(result);
+    const output: Tensor4D = reshape(result, batched(this.outputShape, x.shape[0]));
     result.dispose();
     return mode.training ? new TrainingPass(this, x, output, null, () => {}) : evaluationPass(x, output);
   }
@@ -120,10 +132,10 @@ class Dense implements FrugalBlock {
     TrainingPass.open<null>(this, pass, want.release);
     const gradients = new Map<Parameter, Tensor>();
     const kernels = currentKernels();
-    const cotangent = asRows(dy);
+    const cotangent = positionsOf(dy);
     dy.dispose();
     if (want.parameters && isTrained(this.#weight)) {
-      const rows = asRows(pass.input);
+      const rows = positionsOf(pass.input);
       gradients.set(this.#weight, kernels.matMul(rows, cotangent, true, false));
       rows.dispose();
     }
@@ -134,9 +146,9 @@ class Dense implements FrugalBlock {
       cotangent.dispose();
       return { parameters: gradients };
     }
-    const product = kernels.matMul(cotangent, this.#weight.value as Tensor2D, false, true);
+    const product = kernels.matMul(cotangent, matrixOf(this.#weight), false, true);
     cotangent.dispose();
-    const input = asMaps(product);
+    const input: Tensor4D = reshape(product, pass.input.shape);
     product.dispose();
     return { input, parameters: gradients };
   }
@@ -149,6 +161,11 @@ class Dense implements FrugalBlock {
 /** [n, 1, 1, c] → [n, c]; another handle on the same data. */
 export function asRows(x: Tensor4D): Tensor2D {
   return reshape<Rank.R2>(x, [x.shape[0], x.shape[3]]);
+}
+
+/** [n, h, w, c] → [n·h·w, c]; another handle on the same data. */
+function positionsOf(x: Tensor4D): Tensor2D {
+  return reshape(x, [-1, x.shape[3]]);
 }
 
 /** [n, c] → [n, 1, 1, c]; another handle on the same data. */

@@ -1,4 +1,12 @@
-import { type Block, type ParameterScope, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
+import {
+  type Block,
+  type Initializer,
+  type ParameterScope,
+  rejectUnknownKeys,
+  requireOption,
+  type Shape3,
+} from '@localgrad/core';
+import { ones, zeros } from '../random/initializers.js';
 import { ConvolutionChain } from './convolution-chain.js';
 import { type ConvolutionUnit, createConvolutionUnit } from './convolution-unit.js';
 
@@ -44,6 +52,8 @@ export interface BasicBlockOptions {
   readonly stride?: number;
   /** Recompute activations in the backward pass instead of storing them. Default true. */
   readonly recompute?: boolean;
+  /** Start the scale of the last batch norm at 0, so that the block starts as its shortcut. Default false. */
+  readonly zeroInitialize?: boolean;
 }
 
 /**
@@ -53,7 +63,7 @@ export interface BasicBlockOptions {
  */
 export function basicBlock(options: BasicBlockOptions): Block {
   const { name, scope, inputShape, channels, stride = 1, recompute = true } = options;
-  rejectUnknownKeys('basicBlock', options, ['name', 'scope', 'inputShape', 'channels', 'stride', 'recompute']);
+  rejectUnknownKeys('basicBlock', options, basicBlockKeys);
   checkGeometry('basicBlock', channels, stride);
   const shared = { scope, channels, kernelSize: 3, padding: 1 };
   const first = createConvolutionUnit({ ...shared, names: ['conv1', 'bn1'], inputShape, stride });
@@ -62,6 +72,7 @@ export function basicBlock(options: BasicBlockOptions): Block {
     names: ['conv2', 'bn2'],
     inputShape: first.outputShape,
     stride: 1,
+    scaleInitializer: lastScale(options),
   });
   return new ConvolutionChain({
     name,
@@ -77,14 +88,19 @@ export function basicBlock(options: BasicBlockOptions): Block {
 export interface BottleneckOptions extends BasicBlockOptions {
   /** Channels of the 3×3 convolution; default a quarter of `channels`. */
   readonly width?: number;
+  /** Groups of the 3×3 convolution, as in ResNeXt; divides `width`. Default 1. */
+  readonly groups?: number;
 }
 
 /** 1×1, 3×3 (with the stride) and 1×1 convolutions with batch norm and a shortcut as in `basicBlock`. */
 export function bottleneck(options: BottleneckOptions): Block {
-  const { name, scope, inputShape, channels, stride = 1, recompute = true, width = channels / 4 } = options;
-  rejectUnknownKeys('bottleneck', options, ['name', 'scope', 'inputShape', 'channels', 'stride', 'recompute', 'width']);
+  const { name, scope, inputShape, channels, stride = 1, recompute = true } = options;
+  const { width = channels / 4, groups = 1 } = options;
+  rejectUnknownKeys('bottleneck', options, [...basicBlockKeys, 'width', 'groups']);
   checkGeometry('bottleneck', channels, stride);
   requireOption(Number.isInteger(width) && width > 0, 'bottleneck', 'width', width, 'positive integers');
+  const divides = Number.isInteger(groups) && groups > 0 && width % groups === 0;
+  requireOption(divides, 'bottleneck', 'groups', groups, `divisors of the width, ${width}`);
   const narrow = { scope, channels: width };
   const first = createConvolutionUnit({
     ...narrow,
@@ -96,11 +112,11 @@ export function bottleneck(options: BottleneckOptions): Block {
   });
   const second = createConvolutionUnit({
     ...{ ...narrow, names: ['conv2', 'bn2'], inputShape: first.outputShape },
-    ...{ kernelSize: 3, stride, padding: 1 },
+    ...{ kernelSize: 3, stride, padding: 1, groups },
   });
   const third = createConvolutionUnit({
     ...{ scope, channels, names: ['conv3', 'bn3'], inputShape: second.outputShape },
-    ...{ kernelSize: 1, stride: 1, padding: 0 },
+    ...{ kernelSize: 1, stride: 1, padding: 0, scaleInitializer: lastScale(options) },
   });
   return new ConvolutionChain({
     name,
@@ -112,6 +128,12 @@ export function bottleneck(options: BottleneckOptions): Block {
     resize: (other, geometry) =>
       bottleneck({ ...options, ...geometry, scope: other, width: (width * geometry.channels) / channels }),
   });
+}
+
+const basicBlockKeys = ['name', 'scope', 'inputShape', 'channels', 'stride', 'recompute', 'zeroInitialize'];
+
+function lastScale({ zeroInitialize = false }: BasicBlockOptions): Initializer {
+  return zeroInitialize ? zeros : ones;
 }
 
 function createShortcut(

@@ -25,10 +25,16 @@ import { type FrugalBlock, type VjpReads, vjpReadsOf } from './vjp-reads.js';
  * A sequence of blocks as one block. An intermediate output is stored until the backward pass no longer needs it, or
  * freed in the forward pass if neither adjacent VJP reads it.
  *
+ * @param replicate builds a copy with the original's parameter names below the new scope; by default each member's
+ *   names are prefixed with its index, because the scopes of the members are not known
  * @throws LocalgradError `shape-mismatch` when adjacent shapes differ, `invalid-option` for an empty list
  */
-export function sequential(name: string, blocks: readonly Block[]): Block {
-  return new Sequential(name, blocks);
+export function sequential(
+  name: string,
+  blocks: readonly Block[],
+  replicate?: (scope: ParameterScope) => Block,
+): Block {
+  return new Sequential(name, blocks, replicate);
 }
 
 class Sequential implements FrugalBlock {
@@ -42,8 +48,9 @@ class Sequential implements FrugalBlock {
   /** By block index: whether the block's output is needed after the next block has run. */
   readonly #kept: readonly boolean[];
   readonly #blocks: readonly Block[];
+  readonly #replicate: ((scope: ParameterScope) => Block) | undefined;
 
-  constructor(name: string, blocks: readonly Block[]) {
+  constructor(name: string, blocks: readonly Block[], replicate?: (scope: ParameterScope) => Block) {
     const [first] = blocks;
     const last = blocks[blocks.length - 1];
     if (first === undefined || last === undefined) {
@@ -63,6 +70,7 @@ class Sequential implements FrugalBlock {
     });
     this.name = name;
     this.#blocks = blocks;
+    this.#replicate = replicate;
     this.inputShape = first.inputShape;
     this.outputShape = last.outputShape;
     this.parameters = blocks.flatMap((block) => block.parameters);
@@ -112,6 +120,7 @@ class Sequential implements FrugalBlock {
   }
 
   replicate(scope: ParameterScope): Block {
+    if (this.#replicate !== undefined) return this.#replicate(scope);
     // Each copy gets its own scope, because the prefixes of the original blocks are not known here.
     const copies = this.#blocks.map((block, index) => block.replicate(scope.scope(String(index))));
     return new Sequential(this.name, copies);

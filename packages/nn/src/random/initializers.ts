@@ -13,6 +13,22 @@ export function uniformFanIn(fanIn: number): Initializer {
   return (shape, random) => fill(shape, () => bound * (2 * random.uniform() - 1));
 }
 
+/** N(0, deviation²). */
+export function normal(deviation: number): Initializer {
+  return (shape, random) => fill(shape, () => deviation * random.normal());
+}
+
+/** N(0, deviation²), redrawn outside of ±2: vision transformers' initial weights (PyTorch's `trunc_normal_`). */
+export function truncatedNormal(deviation: number): Initializer {
+  return (shape, random) =>
+    fill(shape, () => {
+      for (;;) {
+        const value = deviation * random.normal();
+        if (Math.abs(value) <= 2) return value;
+      }
+    });
+}
+
 export function constant(value: number): Initializer {
   return (shape) => fill(shape, () => value);
 }

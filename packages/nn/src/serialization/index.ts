@@ -3,6 +3,7 @@ export {
   activationToPyTorch,
   type Layouted,
   weightFromPyTorch,
+  weightShapeInPyTorch,
   weightToPyTorch,
 } from './pytorch.js';
 export { readSafetensors, type TensorFile, writeSafetensors } from './safetensors.js';

@@ -38,8 +38,15 @@ function convert({ shape, data }: Layouted, kind: keyof typeof axes): Layouted {
     const step = at(steps, axis, 'axis');
     for (let place = 0; place < at(target, axis, 'axis'); place++) copy(axis + 1, source + place * step);
   };
-  copy(0, 0);
+  // Callers that ask for the shape alone pass no data.
+  if (data.length > 0) copy(0, 0);
   return { shape: target, data: result };
+}
+
+/** The shape of a weight in PyTorch's layout. */
+export function weightShapeInPyTorch(shape: readonly number[]): readonly number[] {
+  const order = [...axes.weightToPyTorch].find(([rank]) => rank === shape.length)?.[1];
+  return order === undefined ? shape : order.map((axis) => at(shape, axis, 'axis'));
 }
 
 export const weightFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightFromPyTorch');

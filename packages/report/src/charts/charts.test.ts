@@ -15,7 +15,7 @@ describe('barChart', () => {
     { name: '<b> & "x"', value: 1, text: '1 MiB' },
   ];
 
-  it('draws every bar with its name, text and color, also if names are equal', async () => {
+  it('draws every bar with its name, text and color, even if names are equal', async () => {
     const svg = await renderSvg(barChart({ title: 'Memory', subtitle: 'less is better', bars }));
     expect(svg.match(/>same</g)).toHaveLength(2);
     expect(svg).toContain('&lt;b&gt; &amp; "x"');
@@ -41,7 +41,7 @@ describe('seriesChart', () => {
 });
 
 describe('chartFrame', () => {
-  it('puts charts into one drawing that renders as PNG, whatever control characters labels contain', async () => {
+  it('combines charts in one drawing that renders as PNG, even with control characters in labels', async () => {
     const bar = barChart({
       title: 'A\u001b[31m',
       subtitle: '\u0000',

@@ -10,7 +10,7 @@ const line = (label: string, ...points: [x: number, y: number][]) => ({
 });
 const by = (labels: readonly LineLabel[]) => [...labels].sort((a, b) => a.line - b.line);
 
-/** A text covers what is right of its x, and half its rows above and below its y. */
+/** A text covers the area to the right of its x, and half its rows above and below its y. */
 function overlaps(a: LineLabel, b: LineLabel): boolean {
   const wide = (label: LineLabel) => 7 * Math.max(...label.text.map(({ length }) => length));
   const tall = 6.5 * (a.text.length + b.text.length);
@@ -18,7 +18,7 @@ function overlaps(a: LineLabel, b: LineLabel): boolean {
 }
 
 describe('names of lines', () => {
-  it('stand where their lines end, without a leader where there is room', () => {
+  it('are placed at the ends of their lines, without a leader if there is room', () => {
     const [short, long] = by(
       placeLineLabels([line('a', [0, 90], [60, 40]), line('b', [0, 180], [250, 150])], width, height),
     );
@@ -29,7 +29,7 @@ describe('names of lines', () => {
     expect(long?.x).toBeGreaterThan(width);
   });
 
-  it('move apart where lines end close to each other, and those that have moved are led to', () => {
+  it('move apart if lines end close to each other, with leaders to the moved ones', () => {
     const ends = [90, 92, 94, 96, 98];
     const labels = placeLineLabels(
       ends.map((y, index) => line(`line ${index}`, [0, 150], [width, y])),
@@ -48,7 +48,7 @@ describe('names of lines', () => {
     expect(labels.some(({ leader }) => leader !== null)).toBe(true);
   });
 
-  it('leave free what other lines have drawn', () => {
+  it('do not cover other lines', () => {
     const [short] = by(
       placeLineLabels([line('short', [0, 90], [80, 60]), line('long', [0, 62], [250, 58])], width, height),
     );
@@ -57,14 +57,14 @@ describe('names of lines', () => {
     expect(short?.leader).toEqual({ x: 80, y: 60 });
   });
 
-  it('break between words into rows of like length, and are never cut', () => {
+  it('wrap between words into rows of similar length, and are never truncated', () => {
     expect(rowsOf('end to end')).toEqual(['end to end']);
     expect(rowsOf('end to end, 12 epochs')).toEqual(['end to end,', '12 epochs']);
     expect(rowsOf('mlaan(infopro(head: x, y: z))').join(' ')).toBe('mlaan(infopro(head: x, y: z))');
   });
 });
 
-it('gives what is taller more room', () => {
+it('gives taller items more room', () => {
   const placed = spread([{ y: 50, size: 2 }, { y: 50 }], 10, [0, 100]);
   expect(placed.map(({ at }) => at)).toEqual([45, 60]);
 });

@@ -98,7 +98,7 @@ function labelAt({ line, text, end }: Ending, x: number, y: number): LineLabel {
   return { line, text, x, y, leader: isMoved ? end : null };
 }
 
-/** Positions to the right of the end of a line, at, above or below its height; last, beside the panel. */
+/** Candidate positions to the right of the end of a line: at, above or below its height and, last, beside the panel. */
 function candidates({ x, y }: { readonly x: number; readonly y: number }, width: number): [number, number][] {
   const heights = Array.from({ length: 51 }, (_, at) => y + 4 * (at % 2 === 0 ? at / 2 : -(at + 1) / 2));
   return [x + distance, x + 3 * distance, width + distance].flatMap((left) =>

@@ -32,7 +32,7 @@ function finished(seed: number, testAccuracy: number | null): FinishedRun {
   return { folder: `runs/${seed}`, seed, summary, environment: null };
 }
 
-/** Seeds count from 1; null stands for a run without a test set. */
+/** Seeds count from 1; null is a run without a test set. */
 function condition(labels: Record<string, string>, accuracies: readonly (number | null)[]): Condition {
   const key = Object.values(labels).join('-');
   const runs = accuracies.map((accuracy, index) => finished(index + 1, accuracy));
@@ -65,7 +65,7 @@ function study(overrides: Partial<Study> = {}): Study {
 }
 
 describe('compareConditions', () => {
-  it('tests each condition against the one that differs in the factor alone', () => {
+  it('tests each condition against the one that differs only in the factor', () => {
     const { byFactor } = compareConditions(study(), 'testAccuracy');
     const tests = [welchTest(added.DGL, plain.DGL), welchTest(added.InfoPro, plain.InfoPro)];
     const adjusted = holm(tests.map(({ p }) => p ?? Number.NaN));
@@ -84,7 +84,7 @@ describe('compareConditions', () => {
     expect(byFactor[0]?.paired).toEqual(pairedTest(added.DGL, plain.DGL.slice(0, 3)));
   });
 
-  it('tests all others against the reference, as a family of its own', () => {
+  it('tests all others against the reference, as a separate family', () => {
     const { byReference } = compareConditions(study(), 'testAccuracy', { confidence: 0.9 });
     const others = [plain.DGL, added.DGL, plain.InfoPro, added.InfoPro];
     const tests = others.map((values) => welchTest(values, endToEnd, { confidence: 0.9 }));
@@ -93,7 +93,7 @@ describe('compareConditions', () => {
     expect(byReference.map(({ adjustedP }) => adjustedP)).toEqual(holm(tests.map(({ p }) => p ?? Number.NaN)));
   });
 
-  it('takes the measure that is asked for, of the runs that have it', () => {
+  it('compares the requested measure, over the runs that have it', () => {
     const conditions = [condition({ add: 'none' }, [0.5, null, 0.6]), condition({ add: 'MLM' }, [0.75, 0.8, 0.7])];
     const { byFactor } = compareConditions(
       study({ conditions, factors: ['add'], reference: null }),
@@ -104,7 +104,7 @@ describe('compareConditions', () => {
     expect(byFactor[0]?.welch).toEqual(welchTest([0.76, 0.8 + 2 / 100, 0.7 + 3 / 100], [0.51, 0.6 + 3 / 100]));
   });
 
-  it('has no p for fewer than two runs, which do not count in the family', () => {
+  it('has no p value for fewer than two runs, which do not count in the family', () => {
     const conditions = [
       condition({ add: 'none' }, plain.DGL),
       condition({ add: 'MLM' }, added.DGL),
@@ -118,13 +118,13 @@ describe('compareConditions', () => {
     expect(none).toMatchObject({ runs: [0, 4], adjustedP: null, welch: null, effect: null, paired: null });
   });
 
-  it('is empty where a study compares nothing', () => {
+  it('is empty if a study compares nothing', () => {
     const comparisons = compareConditions(study({ compare: null, reference: null }), 'testAccuracy');
     const families = { byFactor: [], byReference: [], byPart: [] };
     expect(comparisons).toEqual({ measure: 'testAccuracy', confidence: 0.95, ...families });
   });
 
-  it('tests a value that is made of others against each of these, all else equal', () => {
+  it('tests a value that combines others against each of these, all else equal', () => {
     const both = [0.83, 0.82, 0.81];
     const conditions = [
       ...study().conditions,
@@ -141,7 +141,7 @@ describe('compareConditions', () => {
     expect(byPart.map(({ adjustedP }) => adjustedP)).toEqual(holm(tests.map(({ p }) => p ?? Number.NaN)));
   });
 
-  it('does not test runs that are the same, seed by seed', () => {
+  it('does not test conditions with identical runs for each seed', () => {
     const conditions = [...study().conditions, condition({ host: 'recomputed' }, endToEnd)];
     const { byReference } = compareConditions(study({ conditions }), 'testAccuracy');
     const same = byReference.at(-1);
@@ -151,7 +151,7 @@ describe('compareConditions', () => {
     expect(byReference.slice(0, -1)).toEqual(without);
   });
 
-  it('refuses names that the study does not have, and baselines that are ambiguous', () => {
+  it('rejects unknown names and ambiguous baselines', () => {
     const compare = (overrides: Partial<Study>) => () => compareConditions(study(overrides), 'testAccuracy');
     expect(compare({ compare: { factor: 'adds', baseline: 'none' } })).toThrow("Unknown factor to compare 'adds'");
     expect(compare({ compare: { factor: 'add', baseline: 'nothing' } })).toThrow("Unknown baseline of factor 'add'");
@@ -162,7 +162,7 @@ describe('compareConditions', () => {
 });
 
 describe('averageEffects', () => {
-  it('is the paired test of the means over settings, by the seeds that all settings have', () => {
+  it('is the paired test of the means over settings, for the seeds of all settings', () => {
     const [effect, ...others] = averageEffects(study(), 'testAccuracy');
     expect(others).toEqual([]);
     expect(effect).toMatchObject({ value: 'MLM', settings: 2, seeds: [1, 2, 3] });
@@ -174,7 +174,7 @@ describe('averageEffects', () => {
     expect(effect?.adjustedP).toBeCloseTo(expected.p ?? Number.NaN, 12);
   });
 
-  it('has nothing to say without a rule, and no test without shared seeds', () => {
+  it('is empty without a rule, and has no test without shared seeds', () => {
     expect(averageEffects(study({ compare: null }), 'testAccuracy')).toEqual([]);
     const { conditions } = study();
     const apart = conditions.map((one, index) =>

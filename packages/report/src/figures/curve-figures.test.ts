@@ -18,7 +18,7 @@ const specs = (figure: Figure | null) => (figure?.panels ?? []).map(({ spec }) =
 const valuesOf = ({ layer }: DrawnSpec) => layer[1]?.data.values as { label: string; x: number; y: number }[];
 const axesOf = ({ layer }: DrawnSpec) => layer[1]?.encoding as DrawnSpec['layer'][number]['encoding'];
 
-/** Two hosts for three epochs, and end to end for twelve beside them. */
+/** Two hosts for three epochs, and end-to-end training for twelve. */
 function uneven(): Study {
   const short = syntheticStudy({ epochs: 3, seeds: 2 });
   const long = syntheticStudy({ epochs: 12, seeds: 2 }).conditions.find(({ name }) => name === 'end to end');
@@ -47,7 +47,7 @@ describe('curves', () => {
     }
   });
 
-  it('by epoch: let three epochs fill their panel next to one of twelve', () => {
+  it('by epoch: fill a panel with three epochs next to one with twelve', () => {
     const ends = specs(learningCurves(panels)).map((spec) => axesOf(spec).x.scale.domain);
     expect(ends).toEqual([...Array.from({ length: 4 }, () => [1, 3]), [1, 12]]);
   });
@@ -57,7 +57,7 @@ describe('linear separability', () => {
   const view = viewOf(syntheticStudy({ epochs: 2, seeds: 2 }));
   const figure = separabilityCurves(view, panelsOf(view));
 
-  it('is drawn by depth: a network of one module has its point at the end', () => {
+  it('is drawn by depth, with the point of a network of one module at the end', () => {
     const all = specs(figure).flatMap(valuesOf);
     expect(Math.min(...all.map(({ x }) => x))).toBe(1 / 8);
     const whole = all.filter(({ label }) => label === 'end to end');
@@ -82,7 +82,7 @@ describe('linear separability', () => {
     ]);
   });
 
-  it('replaces a reference with one probe by the same training cut into modules, under its own name', () => {
+  it('replaces a reference with one probe by the same training cut into modules, under that name', () => {
     const labels = specs(figure).map((spec) => new Set(valuesOf(spec).map(({ label }) => label)));
     for (const of of labels.slice(0, -1)) {
       expect(of).toContain('end to end recomputed');
@@ -92,7 +92,7 @@ describe('linear separability', () => {
     expect(figure?.caption).toContain('“end to end recomputed” is shown instead of “end to end”');
   });
 
-  it('keeps the reference if the other one was trained for longer', () => {
+  it('keeps the reference if the other condition was trained for longer', () => {
     const conditions = view.study.conditions.map((condition) =>
       condition.name === 'end to end recomputed'
         ? { ...condition, config: { ...condition.config, epochs: 9 } }

@@ -7,7 +7,7 @@ import { panelsOf } from '../panels.js';
 import { syntheticStudy } from '../study.fixture.js';
 
 describe('the Pareto front', () => {
-  it('leaves out what something else beats in one and equals in the other', () => {
+  it('omits points that another one beats in one coordinate and equals in the other', () => {
     const points = [
       { x: 3, y: 0.9 },
       { x: 1, y: 0.7 },
@@ -40,7 +40,7 @@ describe('labels at the ends of lines', () => {
       domain,
     ).map((end) => end.at);
 
-  it('move apart around their middle, and only where they must', () => {
+  it('move apart around their middle, and only if they must', () => {
     expect(at([5, 5, 9], [0, 10])).toEqual([4.5, 5.5, 9]);
     expect(at([5, 5, 5.2, 6.2], [0, 10]).map((y) => Math.round(100 * y) / 100)).toEqual([3.85, 4.85, 5.85, 6.85]);
   });
@@ -51,7 +51,7 @@ describe('labels at the ends of lines', () => {
   });
 });
 
-it('puts labels of points that lie close beside each other where they do not overlap', () => {
+it('places labels of neighboring points so that they do not overlap', () => {
   const points = Array.from({ length: 6 }, (_, index) => ({
     x: 120 + 3 * index,
     y: 100 + 4 * index,
@@ -72,7 +72,7 @@ describe('panels', () => {
   const view = viewOf(syntheticStudy({ epochs: 2 }));
   const panels = panelsOf(view);
 
-  it('hold six lines at most, with the reference in each, and every condition once', () => {
+  it('contain at most six lines, with the reference in each, and every condition once', () => {
     for (const { lines } of panels) {
       expect(lines.length).toBeLessThanOrEqual(6);
       expect(lines.filter(({ row }) => row.isReference)).toHaveLength(1);
@@ -85,7 +85,7 @@ describe('panels', () => {
     ]);
   });
 
-  it('give a value of the compared factor one color everywhere', () => {
+  it('use one color per value of the compared factor', () => {
     const colors = panels.flatMap(({ lines }) =>
       lines.filter(({ label }) => label === 'MLAAN').map(({ color }) => color),
     );
@@ -93,7 +93,7 @@ describe('panels', () => {
     expect(new Set(colors).size).toBe(1);
   });
 
-  it('split where a factor has many values', () => {
+  it('split if a factor has many values', () => {
     const study = syntheticStudy({ hosts: ['A', 'B', 'C', 'D'], modules: [4], epochs: 1, seeds: 1 });
     const split = panelsOf(viewOf({ ...study, compare: { factor: 'host', baseline: 'A' }, factors: ['host'] }));
     expect(Math.max(...split.map(({ lines }) => lines.length))).toBe(6);

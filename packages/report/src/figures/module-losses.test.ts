@@ -3,7 +3,7 @@ import { viewOf } from '../condition-rows.js';
 import { syntheticStudy } from '../study.fixture.js';
 import { moduleLosses } from './module-losses.js';
 
-/** The synthetic study, where losses of single modules beside windows are as by guessing, of ten classes. */
+/** The synthetic study, with losses of single modules next to windows as high as by guessing among ten classes. */
 function studyWith(weightOf: ((isIdle: boolean) => number) | null) {
   const study = syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 2, seeds: 2 });
   return {
@@ -42,7 +42,7 @@ function drawn(weightOf: ((isIdle: boolean) => number) | null) {
 }
 
 describe('losses by module', () => {
-  it('with a small weight do not determine the axis, and their weight is given', () => {
+  it('with a small weight do not determine the axis, and are labeled with it', () => {
     const { most, kinds, caption, rows, descriptions } = drawn((isIdle) => (isIdle ? 0.001 : 0.999));
     expect(most).toBeLessThan(1.5);
     expect(kinds[0]).toEqual(['one module', 'classifier']);

@@ -29,7 +29,7 @@ describe('ReportFolder', () => {
     expect(await names(folder)).toEqual(['.DS_Store', reportMarkerName, 'a.md']);
   });
 
-  it('rejects a folder with files of its own and leaves it unchanged', async () => {
+  it('rejects a folder with other files, and leaves it unchanged', async () => {
     await writeFile(join(folder, 'results.csv'), 'mine');
     await expect(write(folder, ['results.csv', 'ours'])).rejects.toThrow(
       /contains 'results.csv' and is not marked as a localgrad report/,
@@ -39,7 +39,7 @@ describe('ReportFolder', () => {
     expect(await readFile(join(folder, 'results.csv'), 'utf8')).toBe('mine');
   });
 
-  it('rejects files that changed since, or that the user added under a name of the report, before it writes', async () => {
+  it('rejects changed files, and files that the user added under a name of the report, before it writes', async () => {
     await write(folder, ['a.md', '1'], ['b.md', '1']);
     await writeFile(join(folder, 'b.md'), 'edited');
     await writeFile(join(folder, 'c.md'), 'mine');
@@ -74,7 +74,7 @@ describe('ReportFolder', () => {
     expect(await readFile(join(folder, 'b.md'), 'utf8')).toBe('2');
   });
 
-  it('ignores paths of an edited marker that lead out of the folder', async () => {
+  it('ignores paths in an edited marker that lead out of the folder', async () => {
     const report = join(folder, 'report');
     await write(report, ['a.md', '1']);
     await writeFile(join(folder, 'victim'), '1');

@@ -4,7 +4,7 @@ import { LocalgradError } from '@localgrad/core';
 import { writeAtomically } from './atomic-file.js';
 import { contentHash, readMarker, reportMarkerName, type WrittenFiles, writeMarker } from './marker.js';
 
-/** Files that operating systems create in folders on their own. */
+/** Files that operating systems create in folders. */
 const systemFiles = /^(\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.directory|\.nfs.*)$/i;
 
 /**
@@ -12,7 +12,7 @@ const systemFiles = /^(\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.directory|\.nf
  * in the marker, and that did not change since, are replaced or removed.
  */
 export class ReportFolder {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
   readonly #shown: string;
   #written: WrittenFiles;
@@ -55,7 +55,7 @@ export class ReportFolder {
       if (isKnown && !files.has(name)) stale.push(name);
     }
     if (changed.length > 0) throw changedFiles(this.#shown, changed);
-    // Whatever is interrupted from here on, every file has one of the recorded contents.
+    // An interruption from here on leaves every file with one of the recorded contents.
     const either = new Map(this.#written);
     for (const [name, hashes] of next) either.set(name, [...(either.get(name) ?? []), ...hashes]);
     await writeMarker(this.path, either);
@@ -65,7 +65,7 @@ export class ReportFolder {
     this.#written = next;
   }
 
-  /** Undefined if there is no such file. */
+  /** Reads a file; undefined if it does not exist. */
   async #hashOf(name: string): Promise<string | undefined> {
     try {
       return contentHash(await readFile(join(this.path, name)));

@@ -58,7 +58,7 @@ describe.each([
   ['dark', '#161d27'],
 ] as const)('colors of series on %s ground', (theme, ground) => {
   const colors = seriesColors[theme];
-  it('can be told apart by every eye', () => {
+  it('are distinguishable with every color vision deficiency', () => {
     for (const [name, eyes] of Object.entries(sight)) {
       // A just noticeable difference is about 2.3 (Mahy et al. 1994).
       const least = name === 'tritanopia' ? 9 : 12;
@@ -69,12 +69,12 @@ describe.each([
     }
   });
 
-  it('can be read as text', () => {
+  it('are readable as text', () => {
     for (const color of colors) expect(contrast(color, ground)).toBeGreaterThanOrEqual(4.5);
   });
 });
 
-it('replaces the colors of a figure by those of the page', () => {
+it('replaces the colors of a figure with those of the page', () => {
   expect(withPageColors(`<path stroke="${seriesColors.light[5]}" fill="${paper}"/>`)).toBe(
     '<path stroke="var(--series-5)" fill="var(--paper)"/>',
   );

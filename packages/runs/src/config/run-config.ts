@@ -1,3 +1,4 @@
+import { partitionTables } from '@localgrad/backbones';
 import { augmentations } from '@localgrad/data';
 import { z } from 'zod';
 
@@ -11,13 +12,26 @@ export const runConfigSchema = z.strictObject({
   backbone: z
     .string()
     .default('resnet32')
-    .describe('backbone expression, e.g. resnet14, resnet32, "resnet32(width: 8)"'),
-  width: count.max(4096).optional().describe("channels of the backbone's first stage (CIFAR ResNets: 16)"),
+    .describe('backbone expression, e.g. resnet32, "resnet32(width: 8)", vgg13, vit-tiny'),
+  width: count
+    .max(4096)
+    .optional()
+    .describe("channels of the backbone's first stage (CIFAR ResNets: 16, ImageNet's: 64)"),
   modules: count.default(4).describe('number of gradient-isolated modules, K'),
   partition: z
-    .union([z.enum(['even', 'balanced-memory', 'published']), z.array(count).min(1).max(1000)])
+    .union([
+      z.enum([
+        'even',
+        'balanced-memory',
+        'published',
+        ...partitionTables.map((table) => `published:${table}` as const),
+      ]),
+      z.array(count).min(1).max(1000),
+    ])
     .default('even')
-    .describe('how blocks are cut into modules: even, balanced-memory, published, or blocks per module (1,3,3)'),
+    .describe(
+      'how blocks are cut into modules: even, balanced-memory, published, published:hpff (of a paper), or blocks per module (1,3,3)',
+    ),
   stemModule: z
     .enum(['merged', 'own'])
     .optional()

@@ -33,13 +33,13 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     return outputs[0] as Tensor4D;
   };
 
-  /** Normalizes by the batch's statistics and hands these out. */
+  /** Normalizes by the batch statistics, and returns them. */
   function train(x: Tensor4D, scale: Tensor1D, shift: Tensor1D, epsilon: number) {
     const none = tensor1d([], 'float32');
     const inputs = [x, scale, shift, none, none];
     const [output, mean, unbiased, ...reserved] = run.many('FusedBatchNormV3', inputs, attributes(epsilon, true), 6);
     const count = x.size / x.shape[3];
-    // The operation hands out the unbiased variance. (Its reserved outputs mean different things on CPU and GPU.)
+    // The operation returns the unbiased variance. (Its reserved outputs differ in meaning between CPU and GPU.)
     const factor = scalar(Math.max(count - 1, 1) / count);
     const variance = run.float<Tensor1D>('Mul', unbiased as Tensor, factor);
     dispose([none, factor, unbiased as Tensor, ...reserved]);
@@ -78,7 +78,7 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
         masked = replace(dy, run.float<Tensor4D>('ReluGrad', dy, output));
         if (output !== mask) output.dispose();
       }
-      // cuDNN keeps the inverse deviation where the CPU's kernel keeps the variance.
+      // cuDNN returns the inverse deviation where the CPU kernel returns the variance.
       const spread = run.backend.isUsingGpuDevice ? tidy(() => rsqrt(variance.add(epsilon))) : variance;
       const inputs = [masked, x, scale, mean, spread];
       const [dx, dScale, dShift, ...unused] = run.many('FusedBatchNormGradV2', inputs, attributes(epsilon, true), 5);

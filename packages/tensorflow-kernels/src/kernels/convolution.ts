@@ -10,8 +10,8 @@ type DepthwiseKernels = Pick<
 
 /**
  * Conv2D and its two gradients. Where TensorFlow has no name for the padding (stride 2, as in PyTorch), the images are
- * padded first: its EXPLICIT padding goes past oneDNN to gradients that take two to three times as long, and that wrote
- * outside their memory in 2.15 on AVX-512.
+ * padded first: EXPLICIT padding bypasses oneDNN, which makes gradients two to three times slower, and in TensorFlow 2.15
+ * on AVX-512 they wrote out of bounds.
  */
 export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
   const { forward, inputGradient, filterGradient } = operations(run, 'Conv2D');

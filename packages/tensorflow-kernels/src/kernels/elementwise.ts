@@ -27,7 +27,7 @@ export function elementwiseKernels(run: OperationRunner): ElementwiseKernels {
       dispose([losses, gradient]);
       return { loss, gradient: weighted };
     },
-    // Raw operations: five hundred updates of small weights a step cost more in TensorFlow.js than in TensorFlow.
+    // Raw operations: with five hundred updates of small weights per step, TensorFlow.js costs more time than TensorFlow.
     sgdUpdate({ value, gradient, velocity, learningRate, momentum, nesterov, weightDecay }) {
       const sum = (a: Tensor, b: Tensor, factor: number): Tensor => {
         const number = scalar(factor);

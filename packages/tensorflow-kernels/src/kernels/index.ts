@@ -5,7 +5,7 @@ import { convolutionKernels, depthwiseKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
 import { poolingKernels } from './pooling.js';
 
-/** Training kernels made of TensorFlow's own operations. What is not listed is as good in stock TensorFlow.js. */
+/** Training kernels built from TensorFlow operations. Stock TensorFlow.js is as good for operations that are not listed. */
 export function createTensorflowKernels(backend: NativeBackend): TrainingKernels {
   const run = new OperationRunner(backend);
   return {

@@ -5,8 +5,8 @@ import type { OperationRunner } from '../native-backend.js';
 type PoolingKernels = Pick<TrainingKernels, 'maxPool' | 'maxPoolGradient' | 'averagePool' | 'averagePoolGradient'>;
 
 /**
- * TensorFlow's pooling on images that are padded first: it has no name for symmetric padding, and ignores NaN, whose places
- * are therefore looked for beside it.
+ * TensorFlow's pooling, on images that are padded first since it has no symmetric padding. It ignores NaN, for which there is
+ * a separate test.
  */
 export function poolingKernels(run: OperationRunner): PoolingKernels {
   const attributes = ({ window, stride }: PoolingGeometry) => [
@@ -17,7 +17,7 @@ export function poolingKernels(run: OperationRunner): PoolingKernels {
     run.attribute('data_format', 'STRING', 'NHWC'),
   ];
   const maxPoolOf = (x: Tensor4D, geometry: PoolingGeometry) => run.one<Tensor4D>('MaxPool', [x], attributes(geometry));
-  /** Where x is NaN, `there`; elsewhere x, or `elsewhere`. */
+  /** `there` where x is NaN; x, or `elsewhere`, at all other positions. */
   const select = (isMissing: Tensor, there: Tensor, elsewhere: Tensor) =>
     run.one<Tensor4D>('SelectV2', [isMissing, there, elsewhere], [run.type('T', 'float32')]);
   const missingIn = (x: Tensor) => run.float('IsNan', x);
@@ -64,7 +64,7 @@ export function poolingKernels(run: OperationRunner): PoolingKernels {
   };
 }
 
-/** Whether the geometry only adds cells to the map, and leaves none out. */
+/** Whether the geometry only adds cells to the feature map, and omits none. */
 function isPadding({ padding }: PoolingGeometry): boolean {
   return Object.values(padding).every((cells) => cells >= 0);
 }
@@ -88,7 +88,7 @@ function frame(x: Tensor4D, geometry: PoolingGeometry, fill: number): Tensor4D {
   );
 }
 
-/** The map without its frame. Consumes its argument. */
+/** The map without its padding. Consumes its argument. */
 function inside(framed: Tensor4D, geometry: PoolingGeometry, inputShape: Shape4): Tensor4D {
   if (!isPadded(geometry)) return framed;
   const { top, left } = geometry.padding;
@@ -97,7 +97,7 @@ function inside(framed: Tensor4D, geometry: PoolingGeometry, inputShape: Shape4)
   return map;
 }
 
-/** Cells of a window by those of them that lie on the map, [1, outHeight, outWidth, 1]; undefined if all of them do. */
+/** Window size ÷ number of its cells on the map, [1, outHeight, outWidth, 1]; undefined if all cells are on the map. */
 function paddingFactors(
   geometry: PoolingGeometry,
   [, outHeight, outWidth]: Shape4,

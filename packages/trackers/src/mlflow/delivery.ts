@@ -41,7 +41,7 @@ export class Delivery {
   #end: End | undefined;
   #dropped = 0;
   #working: Promise<void> | undefined;
-  /** Nothing more can or should be sent. */
+  /** Whether sending has stopped for good. */
   #isOver = false;
 
   constructor(run: DeliveredRun, client: MlflowClient, retrier: Retrier) {
@@ -68,7 +68,7 @@ export class Delivery {
     this.#work();
   }
 
-  /** Waits until everything is sent, at most `milliseconds`, and reports what was not. */
+  /** Waits until everything is sent, at most `milliseconds`, and reports unsent data. */
   async close(milliseconds: number): Promise<void> {
     const isDown = this.#retrier.lastFailure?.isUnreachable === true;
     this.#retrier.end();
@@ -99,7 +99,7 @@ export class Delivery {
     if (this.#isOver || this.#working !== undefined) return;
     this.#working = this.#deliver()
       .catch((error: unknown) => {
-        // Given up while closing, which reports what was not sent; or nothing more can succeed.
+        // Abandoned while closing, which reports unsent data; or no further request can succeed.
         this.#isOver = true;
         const isGivenUp = this.#retrier.isStopped || (error instanceof MlflowFailure && error.isTransient);
         if (!isGivenUp) this.#run.onProblem(`MLflow receives no further data of this run: ${messageOf(error)}.`);

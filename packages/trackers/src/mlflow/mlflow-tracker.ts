@@ -39,7 +39,7 @@ export interface MlflowOptions {
 
 export interface MlflowTracker extends Observer {
   /**
-   * Waits until everything is sent, at most `milliseconds` (default 10 000), and reports what was not to `onProblem`. Does
+   * Waits until everything is sent, at most `milliseconds` (default 10 000), and reports unsent data to `onProblem`. Does
    * not wait for a server that cannot be reached.
    */
   close(milliseconds?: number): Promise<void>;
@@ -123,7 +123,7 @@ function authorizationOf(url: URL, { token, credentials }: MlflowOptions): strin
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-/** Percent signs that encode nothing stand for themselves. */
+/** Decodes percent encoding; keeps percent signs that encode nothing. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -132,7 +132,7 @@ function decoded(text: string): string {
   }
 }
 
-/** An error thrown by a callback in the background would end the process. */
+/** Calls a callback and reports its errors, which would otherwise end the process. */
 function guarded(callback: (text: string) => void): (text: string) => void {
   return (text) => {
     try {

@@ -131,7 +131,7 @@ describe('mlflowTracker', () => {
     ['is away', () => server.stop()],
     ['never answers', async () => breakWith('hang')],
     ['always fails', async () => breakWith(503)],
-  ])('neither delays nor ends a run whose server %s, and says what was not sent', async (_, break_) => {
+  ])('neither delays nor ends a run whose server %s, and reports what was not sent', async (_, break_) => {
     await break_();
     const tracker = trackerOf({ retryDelay: 10_000 });
     const startedAt = performance.now();
@@ -190,7 +190,7 @@ describe('mlflowTracker', () => {
     expect(problems[1]).toContain('26 values of metrics');
   });
 
-  it('respects the limits of a batch and reports what it had to change', async () => {
+  it('respects the limits of a batch, and reports changed names and values', async () => {
     const parameters = Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`p${index}`, 'é'.repeat(5999)]));
     const losses = Object.fromEntries(Array.from({ length: 2500 }, (_, index) => [`module${index}`, index]));
     const step: TrainingEvent = { type: 'step-end', step: 1, steps: 1, epoch: 1, learningRate: 1, losses };

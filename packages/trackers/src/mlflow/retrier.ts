@@ -63,7 +63,7 @@ export class Retrier {
 
   /**
    * Ends the current pause; the next ones are short again. From now on a server that cannot be reached three times in a
-   * row, or once if it was down before, is given up.
+   * row, or once if it was down before, is abandoned.
    */
   end(): void {
     this.#isEnding = true;

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { KeyValue, Metric } from './client.js';
 
 /**
- * What happens to a request: an answer with this status, a connection that is cut before or after the request was
- * carried out, no answer at all, an answer of another shape, or one that never ends.
+ * Fault of a request: an answer with this status, a connection that is cut before or after the request was processed, no
+ * answer, an answer of another shape, or an endless answer.
  */
 export type Fault = 500 | 503 | 429 | 'cut-before' | 'cut-after' | 'hang' | 'null' | 'html' | 'endless';
 
@@ -18,7 +18,7 @@ interface StoredRun {
   readonly tags: Map<string, string>;
 }
 
-/** A request's fields; what is there depends on the path. */
+/** Fields of a request; which are present depends on the path. */
 type Body = Partial<Record<'name' | 'run_id' | 'experiment_id' | 'run_name' | 'status' | 'filter', string>> & {
   start_time?: number;
   end_time?: number;
@@ -42,12 +42,12 @@ class Refusal extends Error {
 export class MlflowServer {
   readonly experiments = new Map<string, string>();
   readonly runs = new Map<string, StoredRun>();
-  /** Paths in the order of their arrival, with the fault that met them. */
+  /** Paths in order of arrival, with their faults. */
   readonly requests: string[] = [];
   readonly authorizations = new Set<string | undefined>();
-  /** Of endless answers. */
+  /** Bytes sent in endless answers. */
   sentBytes = 0;
-  /** Of the next requests, one each. */
+  /** Faults of the next requests, one each. */
   faults: (Fault | undefined)[] = [];
   readonly #server = createServer((request, response) => void this.#handle(request, response));
 
@@ -147,7 +147,7 @@ export class MlflowServer {
       if (value.length > 6000) refuse('Value too long.');
       if ((run.params.get(key) ?? value) !== value) refuse('Changing param values is not allowed.');
     }
-    // The same value twice is one, as in MLflow's table.
+    // Equal values are stored once, as in MLflow.
     const known = new Set(run.metrics.map((metric) => JSON.stringify(metric)));
     run.metrics.push(...metrics.filter((metric) => !known.has(JSON.stringify(metric))));
     for (const [key, value] of pairs(params)) run.params.set(key, value);
@@ -162,7 +162,7 @@ export class MlflowServer {
   }
 }
 
-/** As fast as the client reads. */
+/** Sends as fast as the client reads. */
 function sendEndlessly(response: ServerResponse, onChunk: () => void): void {
   const send = () => {
     while (!response.destroyed) {

@@ -3,7 +3,7 @@ import type { Histogram } from './histogram.js';
 import type { PngHeader } from './png-header.js';
 import { MessageEncoder } from './protobuf.js';
 
-/** When something happened. */
+/** Time of an event. */
 export interface EventTime {
   /** Seconds since 1970. */
   readonly wallTime: number;

@@ -2,7 +2,7 @@ const wireTypes = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as c
 
 /**
  * Encodes a protocol buffer message (https://protobuf.dev/programming-guides/encoding/), as far as event files need.
- * Fields are to be added by ascending number. Like `proto3`, numbers that are zero are left out.
+ * Fields must be added in ascending order. As in `proto3`, zeros are omitted.
  */
 export class MessageEncoder {
   readonly #bytes: number[] = [];
@@ -19,7 +19,7 @@ export class MessageEncoder {
     return this.#key(field, 'fixed64').#append(doubles([value]));
   }
 
-  /** A float that is written also when it is zero: a member of a `oneof`. */
+  /** Adds a float even if it is zero, as for a member of a `oneof`. */
   chosenFloat(field: number, value: number): this {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
@@ -52,7 +52,7 @@ export class MessageEncoder {
 
   #varint(value: number): this {
     let rest = value;
-    // Not with bitwise operators, which would cut steps off at 32 bits.
+    // Bitwise operators would truncate steps to 32 bits.
     for (; rest >= 128; rest = Math.floor(rest / 128)) this.#bytes.push((rest % 128) + 128);
     this.#bytes.push(rest);
     return this;

@@ -85,7 +85,7 @@ describe('tensorboardWriter', () => {
     expect([1, 2, 3].map((count) => file.includes(`weights/${count}`))).toEqual([true, true, false]);
   });
 
-  it('reports what is wrong with an image, a histogram or a step', () => {
+  it('reports the problem of an invalid image, histogram or step', () => {
     const writer = tensorboardWriter({ folder });
     expect(() => writer.addImage('map', text('GIF89a'), 0)).toThrow("Image 'map' is not a PNG file (6 bytes)");
     expect(() => writer.addHistogram('w', [1, Number.NaN], 0)).toThrow("Histogram 'w' has NaN at index 1");

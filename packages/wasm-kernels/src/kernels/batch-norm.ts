@@ -3,7 +3,7 @@ import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 
 const PIECES = 32;
-/** Rows per piece come in multiples of this, so that pieces are worth a thread's while. */
+/** Rows per piece are a multiple of this, so that each piece is worth waking a thread. */
 const QUANTUM = 128;
 
 function rowsOf(x: Tensor4D): { rows: number; channels: number } {
@@ -11,7 +11,7 @@ function rowsOf(x: Tensor4D): { rows: number; channels: number } {
   return { rows: x.size / channels, channels };
 }
 
-/** Runs a kernel that fills sums of two kinds by channel for each piece of the rows, and adds the pieces up. */
+/** Runs a kernel that computes two sums per channel over each piece of the rows, and adds up the pieces. */
 function sums(
   context: KernelContext,
   kernel: string,
@@ -35,7 +35,7 @@ function sums(
   });
 }
 
-/** Mean and biased variance by channel, summed in float64 around the first row's values. */
+/** Mean and biased variance per channel, summed in float64 relative to the first row. */
 export function batchStatistics(context: KernelContext, x: Tensor4D): { mean: Tensor1D; variance: Tensor1D } {
   const { heap } = context;
   const { rows, channels } = rowsOf(x);
@@ -107,7 +107,7 @@ export function batchNormApply(
 
 /**
  * With x̂ = (x − mean)/σ and g = masked dy over N rows: dShift = Σg, dScale = Σg·x̂, and
- * dx = scale/σ·(g − dShift/N − x̂·dScale/N), which is k0·g + k1·x + k2 by channel.
+ * dx = scale/σ·(g − dShift/N − x̂·dScale/N), which is k0·g + k1·x + k2 per channel.
  */
 export function batchNormGradient(context: KernelContext, request: BatchNormGradientRequest): BatchNormGradient {
   const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;

@@ -2,10 +2,10 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { KernelPool } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
 
-/** Elements below which one thread is done before the others have woken up. */
+/** Number of elements below which one thread finishes before the others wake up. */
 export const MINIMUM_FOR_THREADS = 16_384;
 
-/** What every kernel needs: the heap, the threads, and views of numbers on the heap. */
+/** Shared by all kernels: the heap, the threads, and views of numbers on the heap. */
 export interface KernelContext {
   readonly heap: WasmHeap;
   readonly pool: KernelPool;
@@ -17,8 +17,8 @@ export interface KernelContext {
   integers(pointer: number, length: number): Int32Array;
   values(tensor: Tensor): Float32Array;
   /**
-   * Views of several tensors. A tensor of another backend moves to the heap when it is first used, which may make it
-   * grow: all views are taken after all tensors are there.
+   * Views of several tensors. A tensor of another backend moves to the heap on first use, which may grow the heap; all
+   * views are therefore created after all tensors have moved.
    */
   valuesOf<Tensors extends readonly Tensor[]>(...tensors: Tensors): { [Index in keyof Tensors]: Float32Array };
 }

@@ -3,9 +3,9 @@ import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { convolve, sizeArguments } from './convolve.js';
 
-/** Partial filter gradients: few enough to stay small, many enough for the threads of a desktop. */
+/** Number of partial filter gradients: few enough to need little memory, enough for the threads of a desktop. */
 const FILTER_GRADIENT_PIECES = 16;
-/** Images are split finely enough for uneven threads, coarsely enough to be worth a call. */
+/** Number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const IMAGE_PIECES = 32;
 
 export function conv2d(
@@ -26,8 +26,8 @@ export function conv2d(
 }
 
 /**
- * dx for a dy. At stride 1 this is the convolution of dy with the filter turned by 180°, its channels swapped; otherwise
- * a kernel that gathers for each pixel the taps that reach it, and multiplies no zeros.
+ * Input gradient dx from dy. At stride 1 it is the convolution of dy with the filter rotated by 180°, its channels swapped;
+ * otherwise a kernel gathers for each pixel the taps that reach it, without multiplying zeros.
  */
 export function conv2dInputGradient(
   context: KernelContext,
@@ -95,7 +95,7 @@ export function conv2dFilterGradient(
   });
 }
 
-/** [kh, kw, ci, co] → [kh, kw, co, ci]. Filters are small: plain loops do. */
+/** [kh, kw, ci, co] → [kh, kw, co, ci]. Filters are small, so plain loops suffice. */
 function swapChannels(context: KernelContext, filter: tf.Tensor4D): tf.Tensor4D {
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filter.shape;
   const result = context.heap.allocate<tf.Tensor4D>([kernelHeight, kernelWidth, outChannels, inChannels]);

@@ -2,11 +2,11 @@ import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 
-/** Each piece has a band of padded rows of its own, so that their number bounds the scratch memory. */
+/** Maximum number of pieces; it bounds the scratch memory, since each piece has its own band of padded rows. */
 const PIECES = 32;
-/** Aim for bands that stay in the second-level cache beside a tile of the filter. */
+/** Target size of a band: it fits into the L2 cache together with a tile of the filter. */
 const BAND_FLOATS = 24_576;
-/** Output channels of one tile of a packed filter. */
+/** Output channels per tile of a packed filter. */
 const LANES = 8;
 
 export interface ConvolutionProblem {
@@ -20,11 +20,11 @@ export interface ConvolutionProblem {
   readonly outputShape: Shape4;
   readonly stride: number;
   readonly padding: number;
-  /** The filter is [kh, kw, out, in] and is to be turned by 180°: the input gradient at stride 1. */
+  /** Whether the filter is [kh, kw, out, in] and is rotated by 180°: the input gradient at stride 1. */
   readonly isTurned: boolean;
 }
 
-/** The arguments with which every convolution kernel (assembly/) is told the shapes, in their order. */
+/** The shape arguments of every convolution kernel (assembly/), in order. */
 export function sizeArguments(
   [, height, width, inChannels]: Shape4,
   [, outHeight, outWidth, outChannels]: Shape4,
@@ -37,8 +37,8 @@ export function sizeArguments(
 }
 
 /**
- * Convolution by our own kernel, into `y`. It is as quick as the backend's XNNPACK on one thread and quicker on more,
- * since the backend's threads spin on the cores after each convolution; nor does it cache packed filters.
+ * Convolution by our own kernel, into `y`. It is as fast as the backend's XNNPACK on one thread and faster on more, since
+ * the backend's threads spin on the cores after each convolution. It does not cache packed filters.
  */
 export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const { heap, pool } = context;

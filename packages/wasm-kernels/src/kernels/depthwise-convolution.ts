@@ -3,7 +3,7 @@ import type { Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { sizeArguments } from './convolve.js';
 
-/** Partial filter gradients. */
+/** Number of partial filter gradients. */
 const FILTER_GRADIENT_PIECES = 16;
 
 function imagePieces([batch, height, width, channels]: Shape4, most = 32): ReturnType<typeof pieces> {

@@ -74,7 +74,7 @@ export function globalAveragePoolGradient(context: KernelContext, dy: tf.Tensor2
   return dx;
 }
 
-/** Mean over the batch of −log softmax(logits)[label], and weight × its gradient. Few numbers: plain loops in float64. */
+/** Mean over the batch of −log softmax(logits)[label], and weight × its gradient. Few values, so plain loops in float64 suffice. */
 export function softmaxCrossEntropy(
   context: KernelContext,
   logits: tf.Tensor2D,

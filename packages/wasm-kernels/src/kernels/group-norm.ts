@@ -7,7 +7,7 @@ import type {
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 
-/** Sizes of a problem, and the arguments that tell a kernel which images and sizes it is about. */
+/** Sizes of a problem, and the kernel arguments for a range of images. */
 function measures(x: Tensor4D, groups: number) {
   const [batch, height, width, channels] = x.shape;
   const positions = height * width;
@@ -45,7 +45,7 @@ export function groupNorm(
       for (let n = 0; n < batch; n++) {
         const image = n * positions * channels;
         const at = 2 * n * channels;
-        // By channel, around the first value: a mean far from 0 does not cost digits.
+        // Per channel, relative to the first value, so that a mean far from 0 does not cost precision.
         const shifted = (c: number) => (totals[at + c] as number) / positions;
         const channelMean = (c: number) => (values[image + c] as number) + shifted(c);
         const channelVariance = (c: number) =>

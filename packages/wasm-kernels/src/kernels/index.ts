@@ -26,7 +26,7 @@ import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './po
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 export interface KernelOptions {
-  /** More than 1 needs a heap that threads share. */
+  /** Number of threads; more than 1 requires a heap that threads share. */
   readonly threads: number;
   readonly relaxedSimd: boolean;
 }

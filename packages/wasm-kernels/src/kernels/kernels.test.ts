@@ -4,7 +4,7 @@ import type { Shape4, TrainingKernels } from '@localgrad/kernels';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWasm, type WasmRuntime } from '../runtime/start.js';
 
-/** Values with a fixed seed, so that a failure can be repeated. */
+/** Values from a fixed seed, so that failures are reproducible. */
 function noise(size: number, seed: number): Float32Array {
   let state = seed >>> 0;
   return Float32Array.from({ length: size }, () => {
@@ -13,7 +13,7 @@ function noise(size: number, seed: number): Float32Array {
   });
 }
 
-/** Plain convolution in float64: the reference of everything below. */
+/** Plain convolution in float64: the reference for all tests below. */
 function convolve(
   visit: (x: number, w: number, y: number) => void,
   [n, h, w, ci]: Shape4,
@@ -86,111 +86,124 @@ describe.each([
   });
   afterAll(() => runtime.dispose());
 
-  it('runs with the threads and the variant that were asked for', () => {
+  it('runs with the requested number of threads and variant', () => {
     expect(runtime.facts.reason).toBeUndefined();
     expect(runtime.facts.threads).toBe(threads);
     expect(runtime.facts.relaxedSimd).toBe(relaxedSimd);
     expect(kernels.name).toBe('wasm-simd');
   });
 
-  it.each(cases)('convolution and its gradients: %j', ({ x: xShape, co, k, stride, padding }) => {
-    const before = tf.memory().numTensors;
-    const wShape: Shape4 = [k, k, xShape[3], co];
-    const out = (size: number) => Math.floor((size + 2 * padding - k) / stride) + 1;
-    const yShape: Shape4 = [xShape[0], out(xShape[1]), out(xShape[2]), co];
-    const [xs, ws, ds] = [xShape, wShape, yShape].map((shape, index) =>
-      noise(
-        shape.reduce((a, b) => a * b, 1),
-        index + 1,
-      ),
-    ) as [Float32Array, Float32Array, Float32Array];
-    const y = new Float64Array(ds.length);
-    const dx = new Float64Array(xs.length);
-    const dw = new Float64Array(ws.length);
-    convolve(
-      (atX, atW, atY) => {
-        y[atY] = (y[atY] as number) + (xs[atX] as number) * (ws[atW] as number);
-        dx[atX] = (dx[atX] as number) + (ds[atY] as number) * (ws[atW] as number);
-        dw[atW] = (dw[atW] as number) + (ds[atY] as number) * (xs[atX] as number);
-      },
-      xShape,
-      wShape,
-      yShape,
-      stride,
-      padding,
-    );
-    const geometry = { stride, padding };
-    tf.tidy(() => {
-      const x = tf.tensor4d(xs, [...xShape]);
-      const w = tf.tensor4d(ws, [...wShape]);
-      const dy = tf.tensor4d(ds, [...yShape]);
-      closeTo(kernels.conv2d(x, w, geometry).dataSync(), y);
-      closeTo(kernels.conv2dInputGradient(dy, w, xShape, geometry).dataSync(), dx);
-      closeTo(kernels.conv2dFilterGradient(x, dy, wShape, geometry).dataSync(), dw);
-    });
-    expect(tf.memory().numTensors).toBe(before);
-  });
-
-  it.each([1, 3, 4, 8, 10, 16, 30, 64])('batch norm over %i channels, each mask', (channels) => {
-    const shape: Shape4 = [3, 7, 9, channels];
-    const rows = 3 * 7 * 9;
-    const mean0 = 30; // far from 0 on purpose
-    const xs = noise(rows * channels, 4).map((value) => value + mean0);
-    const rs = noise(rows * channels, 5);
-    const ds = noise(rows * channels, 6);
-    const gs = noise(channels, 7);
-    const bs = noise(channels, 8);
-    const epsilon = 1e-5;
-    for (const mode of ['none', 'recompute', 'output'] as const) {
+  it.each(cases)(
+    'convolves, with both gradients, as the float64 reference does: %j',
+    ({ x: xShape, co, k, stride, padding }) => {
       const before = tf.memory().numTensors;
-      const used = runtime.heap.usedBytes();
-      const expected = referenceBatchNorm(
-        xs,
-        mode === 'output' ? rs : undefined,
-        ds,
-        gs,
-        bs,
-        channels,
-        epsilon,
-        mode !== 'none',
+      const wShape: Shape4 = [k, k, xShape[3], co];
+      const out = (size: number) => Math.floor((size + 2 * padding - k) / stride) + 1;
+      const yShape: Shape4 = [xShape[0], out(xShape[1]), out(xShape[2]), co];
+      const [xs, ws, ds] = [xShape, wShape, yShape].map((shape, index) =>
+        noise(
+          shape.reduce((a, b) => a * b, 1),
+          index + 1,
+        ),
+      ) as [Float32Array, Float32Array, Float32Array];
+      const y = new Float64Array(ds.length);
+      const dx = new Float64Array(xs.length);
+      const dw = new Float64Array(ws.length);
+      convolve(
+        (atX, atW, atY) => {
+          y[atY] = (y[atY] as number) + (xs[atX] as number) * (ws[atW] as number);
+          dx[atX] = (dx[atX] as number) + (ds[atY] as number) * (ws[atW] as number);
+          dw[atW] = (dw[atW] as number) + (ds[atY] as number) * (xs[atX] as number);
+        },
+        xShape,
+        wShape,
+        yShape,
+        stride,
+        padding,
       );
+      const geometry = { stride, padding };
       tf.tidy(() => {
-        const x = tf.tensor4d(xs, [...shape]);
-        const { mean, variance } = kernels.batchStatistics(x);
-        closeTo(mean.dataSync(), expected.mean, 1e-6);
-        closeTo(variance.dataSync(), expected.variance, 1e-5);
-        const normalization = { mean, variance, epsilon, scale: tf.tensor1d(gs), shift: tf.tensor1d(bs) };
-        const residual = mode === 'output' ? tf.tensor4d(rs, [...shape]) : undefined;
-        const y = kernels.batchNormApply(x, normalization, residual, mode !== 'none');
-        closeTo(y.dataSync(), expected.y, 2e-5);
-        const mask = mode === 'output' ? y : mode;
-        const dy = tf.tensor4d(ds, [...shape]);
-        const shared = dy.clone();
-        const kept = kernels.batchNormGradient({ dy, x, normalization, mask, overwriteInput: false, wantMasked: true });
-        closeTo(shared.dataSync(), ds, 0);
-        closeTo(x.dataSync(), xs, 0);
-        closeTo(kept.dx.dataSync(), expected.dx, 1e-4);
-        closeTo(kept.dScale.dataSync(), expected.dScale, 1e-4);
-        closeTo(kept.dShift.dataSync(), expected.dShift, 1e-5);
-        closeTo(kept.masked?.dataSync() ?? [], expected.masked, 0);
-        const own = tf.tensor4d(ds, [...shape]);
-        const again = kernels.batchNormGradient({
-          dy: own,
-          x,
-          normalization,
-          mask,
-          overwriteInput: true,
-          wantMasked: true,
-        });
-        closeTo(again.dx.dataSync(), expected.dx, 1e-4);
-        expect(x.isDisposed || again.dx === x).toBe(true);
+        const x = tf.tensor4d(xs, [...xShape]);
+        const w = tf.tensor4d(ws, [...wShape]);
+        const dy = tf.tensor4d(ds, [...yShape]);
+        closeTo(kernels.conv2d(x, w, geometry).dataSync(), y);
+        closeTo(kernels.conv2dInputGradient(dy, w, xShape, geometry).dataSync(), dx);
+        closeTo(kernels.conv2dFilterGradient(x, dy, wShape, geometry).dataSync(), dw);
       });
       expect(tf.memory().numTensors).toBe(before);
-      expect(runtime.heap.usedBytes()).toBe(used);
-    }
-  });
+    },
+  );
 
-  it('adds, pools, multiplies, takes cross-entropy and SGD steps', () => {
+  it.each([1, 3, 4, 8, 10, 16, 30, 64])(
+    'normalizes batches of %i channels, with each ReLU mask, as the float64 reference does',
+    (channels) => {
+      const shape: Shape4 = [3, 7, 9, channels];
+      const rows = 3 * 7 * 9;
+      const mean0 = 30; // far from 0 on purpose
+      const xs = noise(rows * channels, 4).map((value) => value + mean0);
+      const rs = noise(rows * channels, 5);
+      const ds = noise(rows * channels, 6);
+      const gs = noise(channels, 7);
+      const bs = noise(channels, 8);
+      const epsilon = 1e-5;
+      for (const mode of ['none', 'recompute', 'output'] as const) {
+        const before = tf.memory().numTensors;
+        const used = runtime.heap.usedBytes();
+        const expected = referenceBatchNorm(
+          xs,
+          mode === 'output' ? rs : undefined,
+          ds,
+          gs,
+          bs,
+          channels,
+          epsilon,
+          mode !== 'none',
+        );
+        tf.tidy(() => {
+          const x = tf.tensor4d(xs, [...shape]);
+          const { mean, variance } = kernels.batchStatistics(x);
+          closeTo(mean.dataSync(), expected.mean, 1e-6);
+          closeTo(variance.dataSync(), expected.variance, 1e-5);
+          const normalization = { mean, variance, epsilon, scale: tf.tensor1d(gs), shift: tf.tensor1d(bs) };
+          const residual = mode === 'output' ? tf.tensor4d(rs, [...shape]) : undefined;
+          const y = kernels.batchNormApply(x, normalization, residual, mode !== 'none');
+          closeTo(y.dataSync(), expected.y, 2e-5);
+          const mask = mode === 'output' ? y : mode;
+          const dy = tf.tensor4d(ds, [...shape]);
+          const shared = dy.clone();
+          const kept = kernels.batchNormGradient({
+            dy,
+            x,
+            normalization,
+            mask,
+            overwriteInput: false,
+            wantMasked: true,
+          });
+          closeTo(shared.dataSync(), ds, 0);
+          closeTo(x.dataSync(), xs, 0);
+          closeTo(kept.dx.dataSync(), expected.dx, 1e-4);
+          closeTo(kept.dScale.dataSync(), expected.dScale, 1e-4);
+          closeTo(kept.dShift.dataSync(), expected.dShift, 1e-5);
+          closeTo(kept.masked?.dataSync() ?? [], expected.masked, 0);
+          const own = tf.tensor4d(ds, [...shape]);
+          const again = kernels.batchNormGradient({
+            dy: own,
+            x,
+            normalization,
+            mask,
+            overwriteInput: true,
+            wantMasked: true,
+          });
+          closeTo(again.dx.dataSync(), expected.dx, 1e-4);
+          expect(x.isDisposed || again.dx === x).toBe(true);
+        });
+        expect(tf.memory().numTensors).toBe(before);
+        expect(runtime.heap.usedBytes()).toBe(used);
+      }
+    },
+  );
+
+  it('computes sums, pooling, products, cross-entropy and SGD updates as the float64 reference does', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       const [a, b] = [noise(1003, 1), noise(1003, 2)];

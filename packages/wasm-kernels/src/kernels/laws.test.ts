@@ -45,7 +45,7 @@ function shapes(c: Convolution): { x: Shape4; w: Shape4; y: Shape4 } {
 
 const normal = (shape: Shape4, seed: number) => tf.randomNormal([...shape], 0, 1, 'float32', seed) as tf.Tensor4D;
 
-/** ⟨a, b⟩ in float64, and the sum of the terms' sizes, which its rounding error goes with. */
+/** ⟨a, b⟩ in float64, and the sum of the absolute values of its terms, to which its rounding error is proportional. */
 function inner(a: tf.Tensor, b: tf.Tensor): { value: number; scale: number } {
   const [left, right] = [a.dataSync(), b.dataSync()];
   let value = 0;
@@ -58,7 +58,7 @@ function inner(a: tf.Tensor, b: tf.Tensor): { value: number; scale: number } {
   return { value, scale };
 }
 
-/** Runs a body inside tf.tidy, and checks that neither tensors nor heap bytes are left. */
+/** Runs a body inside tf.tidy, and checks that it leaks neither tensors nor heap bytes. */
 function withoutLeak(body: () => void): void {
   const [tensors, bytes] = [tf.memory().numTensors, runtime.heap.usedBytes()];
   tf.tidy(body);
@@ -111,7 +111,7 @@ describe('laws of convolution', () => {
 });
 
 describe('agreement with the backend', () => {
-  it('convolves as XNNPACK does, on bands of rows too', () => {
+  it('convolves as XNNPACK does, with one or several bands of rows', () => {
     const cases: [Shape4, Shape4, number, number][] = [
       [[2, 70, 66, 16], [3, 3, 16, 12], 1, 1],
       [[1, 64, 64, 40], [5, 5, 40, 9], 2, 2],
@@ -126,7 +126,7 @@ describe('agreement with the backend', () => {
     }
   });
 
-  it('treats a filter that changes in place as the filter it now is', () => {
+  it('uses the new values of a filter that was changed in place', () => {
     const x = normal([1, 4, 4, 3], 1);
     const w = normal([3, 3, 3, 8], 2);
     const before = kernels.conv2d(x, w, { stride: 1, padding: 1 });
@@ -141,7 +141,7 @@ describe('agreement with the backend', () => {
 describe('consumed arguments', () => {
   const make = () => normal([2, 3, 3, 4], 5);
 
-  it('are written to only if no other handle shares them', () => {
+  it('are overwritten only if no other handle shares their buffer', () => {
     const [a, b] = [make(), make()];
     const kept = a.clone();
     const values = kept.dataSync().slice();
@@ -154,7 +154,7 @@ describe('consumed arguments', () => {
     tf.dispose([b, kept, again]);
   });
 
-  it('of SGD: the velocity of a shared gradient is a buffer of its own, the new value a new one', () => {
+  it('of SGD are not overwritten if the gradient is shared: velocity and new value get new buffers', () => {
     const [value, gradient] = [make(), make()];
     const kept = gradient.clone();
     const values = kept.dataSync().slice();
@@ -172,61 +172,64 @@ describe('consumed arguments', () => {
   });
 });
 
-describe('numbers of threads', () => {
-  it.each([true, false])('do not change a bit of any kernel; relaxed SIMD: %s', async (relaxedSimd) => {
-    const [more, other] = [await startWasmKernels(2, relaxedSimd), await startWasmKernels(1, relaxedSimd)];
-    const compare = (run: (k: TrainingKernels) => tf.Tensor[]) => {
-      withoutLeak(() => {
-        const [two, one] = [run(more), run(other)].map((tensors) =>
-          tensors.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer)),
-        );
-        expect(two?.length).toBe(one?.length);
-        expect(two?.map((bytes, index) => bytes.equals(one?.[index] as Buffer))).not.toContain(false);
-      });
-    };
-    for (const [batch, size, channels] of [
-      [33, 9, 5],
-      [64, 8, 16],
-      [70, 16, 12],
-    ] as const) {
-      const shape: Shape4 = [batch, size, size, channels];
-      const geometry = { stride: 1, padding: 1 };
-      compare((k) => [k.conv2d(normal(shape, 1), normal([3, 3, channels, 8], 2), geometry)]);
-      compare((k) => [
-        k.conv2dFilterGradient(normal(shape, 1), normal(shape, 2), [3, 3, channels, channels], geometry),
-      ]);
-      const strided: Shape4 = [batch, Math.ceil(size / 2), Math.ceil(size / 2), 8];
-      compare((k) => [
-        k.conv2dInputGradient(normal(strided, 1), normal([3, 3, channels, 8], 2), shape, { stride: 2, padding: 1 }),
-      ]);
-      compare((k) => {
-        const x = normal(shape, 1);
-        const { mean, variance } = k.batchStatistics(x);
-        const normalization = {
-          mean,
-          variance,
-          epsilon: 1e-5,
-          scale: tf.ones([channels]),
-          shift: tf.zeros([channels]),
-        } as const;
-        const y = k.batchNormApply(x, normalization as never, normal(shape, 2), true);
-        const gradient = k.batchNormGradient({
-          dy: normal(shape, 3),
-          x,
-          normalization: normalization as never,
-          mask: y,
-          overwriteInput: false,
-          wantMasked: true,
+describe('the number of threads', () => {
+  it.each([true, false])(
+    'does not change the results of any kernel, bit for bit; relaxed SIMD: %s',
+    async (relaxedSimd) => {
+      const [more, other] = [await startWasmKernels(2, relaxedSimd), await startWasmKernels(1, relaxedSimd)];
+      const compare = (run: (k: TrainingKernels) => tf.Tensor[]) => {
+        withoutLeak(() => {
+          const [two, one] = [run(more), run(other)].map((tensors) =>
+            tensors.map((tensor) => Buffer.from(tensor.dataSync().slice().buffer)),
+          );
+          expect(two?.length).toBe(one?.length);
+          expect(two?.map((bytes, index) => bytes.equals(one?.[index] as Buffer))).not.toContain(false);
         });
-        return [mean, variance, y, gradient.dx, gradient.dScale, gradient.dShift, gradient.masked as tf.Tensor];
-      });
-    }
-    compare((k) => [
-      k.matMul(normal([1, 1, 70, 40], 1).reshape([70, 40]), normal([1, 1, 70, 12], 2).reshape([70, 12]), true, false),
-    ]);
-    more.dispose();
-    other.dispose();
-  });
+      };
+      for (const [batch, size, channels] of [
+        [33, 9, 5],
+        [64, 8, 16],
+        [70, 16, 12],
+      ] as const) {
+        const shape: Shape4 = [batch, size, size, channels];
+        const geometry = { stride: 1, padding: 1 };
+        compare((k) => [k.conv2d(normal(shape, 1), normal([3, 3, channels, 8], 2), geometry)]);
+        compare((k) => [
+          k.conv2dFilterGradient(normal(shape, 1), normal(shape, 2), [3, 3, channels, channels], geometry),
+        ]);
+        const strided: Shape4 = [batch, Math.ceil(size / 2), Math.ceil(size / 2), 8];
+        compare((k) => [
+          k.conv2dInputGradient(normal(strided, 1), normal([3, 3, channels, 8], 2), shape, { stride: 2, padding: 1 }),
+        ]);
+        compare((k) => {
+          const x = normal(shape, 1);
+          const { mean, variance } = k.batchStatistics(x);
+          const normalization = {
+            mean,
+            variance,
+            epsilon: 1e-5,
+            scale: tf.ones([channels]),
+            shift: tf.zeros([channels]),
+          } as const;
+          const y = k.batchNormApply(x, normalization as never, normal(shape, 2), true);
+          const gradient = k.batchNormGradient({
+            dy: normal(shape, 3),
+            x,
+            normalization: normalization as never,
+            mask: y,
+            overwriteInput: false,
+            wantMasked: true,
+          });
+          return [mean, variance, y, gradient.dx, gradient.dScale, gradient.dShift, gradient.masked as tf.Tensor];
+        });
+      }
+      compare((k) => [
+        k.matMul(normal([1, 1, 70, 40], 1).reshape([70, 40]), normal([1, 1, 70, 12], 2).reshape([70, 12]), true, false),
+      ]);
+      more.dispose();
+      other.dispose();
+    },
+  );
 });
 
 /** Further kernels on the same heap. */

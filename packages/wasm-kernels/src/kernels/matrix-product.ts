@@ -4,8 +4,8 @@ import { swapMatrix } from './convolution.js';
 import { convolve } from './convolve.js';
 
 /**
- * a·b with optional transposes, by the convolution kernels: a product is a 1×1 convolution whose pixels are the rows of
- * a, and aᵀ·b is that convolution's filter gradient. The matrices of heads are small, so that one thread does it.
+ * a·b with optional transposes, computed by the convolution kernels: the product is a 1×1 convolution whose pixels are the
+ * rows of a, and aᵀ·b is the filter gradient of that convolution. The matrices of heads are small, so one thread suffices.
  */
 export function matMul(
   context: KernelContext,

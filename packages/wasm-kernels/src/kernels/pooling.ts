@@ -2,7 +2,7 @@ import type { PoolingGeometry, Shape4 } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 
-/** The sizes as the kernels of assembly/pooling.ts take them. */
+/** The size arguments of the kernels in assembly/pooling.ts. */
 function sizes(
   [, height, width, channels]: Shape4,
   [outHeight, outWidth]: readonly [number, number],

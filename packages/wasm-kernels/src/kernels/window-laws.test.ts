@@ -49,7 +49,7 @@ function near(found: number, wanted: number, scale: number): void {
   expect(Math.abs(found - wanted)).toBeLessThanOrEqual(1e-5 * Math.max(1, scale));
 }
 
-/** Runs a body inside tf.tidy, and checks that neither tensors nor heap bytes are left. */
+/** Runs a body inside tf.tidy, and checks that it leaks neither tensors nor heap bytes. */
 function withoutLeak(body: () => void): void {
   const before = [tf.memory().numTensors, runtime.heap.usedBytes()];
   tf.tidy(body);
@@ -57,7 +57,7 @@ function withoutLeak(body: () => void): void {
 }
 
 describe('laws of windows, for any shape', () => {
-  it('⟨pool(x), dy⟩ = ⟨x, poolGradient(dy)⟩ for means and for maxima', () => {
+  it('⟨pool(x), dy⟩ = ⟨x, poolGradient(dy)⟩ for average and max pooling', () => {
     fc.assert(
       fc.property(problems, ({ batch, height, width, channels, seed, ...geometry }) => {
         withoutLeak(() => {
@@ -94,8 +94,8 @@ describe('laws of windows, for any shape', () => {
   }, 60_000);
 });
 
-describe('numbers of threads', () => {
-  it('do not change a bit of pooling, depthwise convolution, group norm or Adam', async () => {
+describe('the number of threads', () => {
+  it('does not change pooling, depthwise convolution, group norm or Adam, bit for bit', async () => {
     const other = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: runtime.facts.relaxedSimd });
     const run = (k: TrainingKernels) => {
       const shape: Shape4 = [40, 12, 12, 8];
@@ -141,7 +141,7 @@ describe('numbers of threads', () => {
 });
 
 describe('consumed arguments of Adam', () => {
-  it('are written to only if no other handle shares them', () => {
+  it('are overwritten only if no other handle shares their buffer', () => {
     const shape = [2, 3, 3, 4];
     const rates = { learningRate: 0.1, betas: [0.9, 0.99] as const, epsilon: 1e-8, weightDecay: 0, decoupled: false };
     const tensors = [1, 2, 3, 4].map((seed) => normal(shape, seed));

@@ -21,7 +21,7 @@ afterEach(() => {
   pool = undefined;
 });
 
-/** y = a + b by the kernel `add`, one element a piece; y lies after a and b. */
+/** y = a + b by the kernel `add`, one element per piece; y is stored after a and b. */
 function addPieces(run: (piece: number) => readonly number[], target: ThreadPool): Float32Array {
   const all = new Float32Array(memory.buffer, 0, 3 * COUNT);
   for (let i = 0; i < 2 * COUNT; i++) all[i] = i;
@@ -43,7 +43,7 @@ function caught(run: () => void): LocalgradError {
 }
 
 describe('thread pool', () => {
-  it.each([2, 3, 5])('does every piece once on %i threads, many times over', async (threads) => {
+  it.each([2, 3, 5])('runs every piece exactly once on %i threads, in many calls', async (threads) => {
     pool = await createThreadPool(module, functions, memory, { threads });
     expect(pool.threads).toBe(threads);
     for (let round = 0; round < 200; round++) expect(addPieces(element, pool)).toEqual(sums);
@@ -74,8 +74,8 @@ describe('thread pool', () => {
     expect(error.message).toMatch(/thread .* died .*'add': it ended with code 1/);
   });
 
-  it('gives up on a piece that is never finished', async () => {
-    // Here the kernel is a short pause, in which the worker takes the other piece; there it adds for seconds.
+  it('reports a piece that is not finished within the timeout', async () => {
+    // In this thread the kernel is a short pause, in which the worker takes the other piece; the worker adds for seconds.
     const pause = () => {
       const start = Date.now();
       while (Date.now() - start < 500);
@@ -87,8 +87,8 @@ describe('thread pool', () => {
     const run = () => pool?.run('sumArrays', 2, () => [0, 64, 2 ** 31 - 1, 0, 0, 4]);
     const error = caught(run);
     expect(error.code).toBe('backend-lost');
-    expect(error.message).toContain('nothing was done for 0.05 s');
-    expect(caught(run).message).toContain('nothing was done');
+    expect(error.message).toContain('no progress for 0.05 s');
+    expect(caught(run).message).toContain('no progress');
     await pool.workers[0]?.terminate();
   });
 

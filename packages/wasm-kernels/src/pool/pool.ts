@@ -5,17 +5,17 @@ import { blockBytes, control, maximumArguments, maximumPieces, spins, stop, work
 /** A compiled kernel module's functions; arguments are numbers and byte offsets. */
 export type KernelFunctions = Readonly<Record<string, (...values: number[]) => void>>;
 
-/** Runs one kernel on pieces of the work, on all threads, and returns when all are done. */
+/** Runs one kernel on pieces of the work, on all threads, and returns when all pieces are done. */
 export interface KernelPool {
   readonly threads: number;
   /**
-   * Calls `kernel(...argumentsOf(piece))` for each piece 0 … pieces − 1, in any order and on any thread. Pieces must not
-   * depend on each other; then results do not depend on the threads.
+   * Calls `kernel(...argumentsOf(piece))` for each piece 0 … pieces − 1, in any order and on any thread. Pieces must
+   * be independent of each other, so that results do not depend on the threads.
    *
    * @throws LocalgradError `misuse` after `dispose`, `backend-lost` if a thread died or a kernel failed
    */
   run(kernel: string, pieces: number, argumentsOf: (piece: number) => readonly number[]): void;
-  /** Ends the threads. */
+  /** Stops the threads. */
   dispose(): void;
 }
 
@@ -35,13 +35,13 @@ export function createSingleThreadPool(functions: KernelFunctions): KernelPool {
 }
 
 export interface ThreadPoolOptions {
-  /** Including the caller's. */
+  /** Number of threads, including the caller's. */
   readonly threads: number;
-  /** Without progress for so long, a thread counts as dead. Default two minutes: longer than any piece of work. */
+  /** Milliseconds without progress after which a thread counts as dead. Default two minutes: longer than any piece takes. */
   readonly timeoutMilliseconds?: number;
 }
 
-/** Threads that share the heap and do not keep the process alive. */
+/** Creates threads that share the heap and do not keep the process alive. */
 export async function createThreadPool(
   module: WebAssembly.Module,
   functions: KernelFunctions,
@@ -108,7 +108,7 @@ export async function createThreadPool(
         Atomics.add(words, control.done, 1);
       }
       if (!waitForAll(words, pieces, timeoutMilliseconds)) {
-        failure = `nothing was done for ${timeoutMilliseconds / 1000} s`;
+        failure = `no progress for ${timeoutMilliseconds / 1000} s`;
         throw deadError(kernel, failure);
       }
       if (Atomics.exchange(words, control.failed, 0) !== 0) {
@@ -155,13 +155,16 @@ async function start(words: Int32Array, workers: number, failure: () => string |
   while (Atomics.load(words, control.ready) < workers) {
     if (failure() !== undefined || Date.now() - started > 30_000) {
       const reason = failure() ?? 'no answer in 30 s';
-      throw new LocalgradError('backend-unavailable', `The kernels' threads did not start: ${reason}.`);
+      throw new LocalgradError(
+        'backend-unavailable',
+        `The threads of the wasm kernels could not be started: ${reason}.`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-/** False if no piece was finished for too long. */
+/** False if no piece was finished within the timeout. */
 function waitForAll(words: Int32Array, pieces: number, timeoutMilliseconds: number): boolean {
   let progress = 0;
   let since = Date.now();
@@ -173,18 +176,24 @@ function waitForAll(words: Int32Array, pieces: number, timeoutMilliseconds: numb
       progress = done;
       since = Date.now();
     }
-    // Workers wake this thread only for the last piece; the time-out is for those that never finish.
+    // Workers wake this thread only after the last piece; the timeout detects pieces that never finish.
     Atomics.wait(words, control.done, done, Math.min(100, timeoutMilliseconds));
     if (Date.now() - since > timeoutMilliseconds) return false;
   }
 }
 
 function disposedError(kernel: string): LocalgradError {
-  return new LocalgradError('misuse', `The wasm kernels were disposed; '${kernel}' cannot run.`, { kernel });
+  return new LocalgradError('misuse', `Kernel '${kernel}' cannot run: the wasm kernels have been disposed.`, {
+    kernel,
+  });
 }
 
 function deadError(kernel: string, reason: string): LocalgradError {
-  return new LocalgradError('backend-lost', `A thread of the wasm kernels died before or in '${kernel}': ${reason}.`, {
-    kernel,
-  });
+  return new LocalgradError(
+    'backend-lost',
+    `A thread of the wasm kernels died before or during '${kernel}': ${reason}.`,
+    {
+      kernel,
+    },
+  );
 }

@@ -1,22 +1,22 @@
 /**
- * Layout of the shared block through which a pool talks to its workers: 32-bit control words, then each piece's
- * arguments as doubles.
+ * Layout of the block of shared memory between a pool and its workers: 32-bit control words, then the arguments of each
+ * piece as doubles.
  */
 export const control = {
-  /** Goes up with each call; workers sleep on it. */
+  /** Incremented with each call; workers wait on it. */
   generation: 0,
-  /** Pieces that nobody has taken; whoever counts it down from a positive value owns that piece. */
+  /** Number of pieces that are not yet taken; the thread that decrements it from a positive value takes that piece. */
   left: 1,
-  /** Pieces that are done; the caller sleeps on it. */
+  /** Number of completed pieces; the caller waits on it. */
   done: 2,
-  /** Workers that have started. */
+  /** Number of workers that have started. */
   ready: 3,
-  /** Index of the kernel among the names, or `stop`. */
+  /** Index of the kernel in the list of names, or `stop`. */
   kernel: 4,
   pieces: 5,
   /** Arguments of each piece. */
   arguments: 6,
-  /** Set when a kernel threw. */
+  /** Set when a kernel throws. */
   failed: 7,
   words: 8,
 } as const;
@@ -26,15 +26,15 @@ export const maximumArguments = 20;
 export const stop = -1;
 export const blockBytes = control.words * 4 + maximumPieces * maximumArguments * 8;
 
-/** Looks before a thread sleeps: about 20 µs, the pause between two kernels of a step. */
+/** Polls before a thread sleeps: about 20 µs, the time between two kernels of a step. */
 export const spins = 4_000;
 
 /**
- * The workers' program: a plain string, so that bundlers need no second file.
+ * The program of the workers, as a string so that bundlers need no second file.
  *
- * A piece's number, its kernel and its arguments are read after the piece was taken: the caller writes them before it
- * offers pieces, and offers new ones only when all old ones are done. So a worker that wakes late finds nothing, or
- * takes part in the next call.
+ * A worker takes a piece before it reads the piece's number, kernel and arguments: the caller writes them before it
+ * publishes the pieces, and publishes new ones only after all old ones are done. A worker that wakes late therefore finds
+ * no piece, or takes part in the next call.
  */
 export const workerSource = `
 const { workerData } = require('node:worker_threads');

@@ -5,9 +5,9 @@ import { instantiateThreadedBuild } from './threaded-build.js';
 /** A running build of TensorFlow.js' wasm backend. */
 export interface Build {
   readonly name: 'threaded-simd' | 'simd' | 'plain';
-  /** Why a slower build runs than was asked for. */
+  /** Why a slower build than the requested one is running. */
   readonly reason?: string;
-  /** Why a thread of the backend is dead, if one is. */
+  /** Why a thread of the backend died; undefined if all are alive. */
   failure(): string | undefined;
   /** Restores the registration of the backend in TensorFlow.js. */
   undo(): void;
@@ -15,11 +15,11 @@ export interface Build {
 
 type Factory = () => tf.KernelBackend | Promise<tf.KernelBackend>;
 
-/** What importing TensorFlow.js' wasm backend registers. */
+/** The factory that importing the TensorFlow.js wasm backend registers. */
 let stockFactory: Factory | undefined;
 
 /**
- * Makes the wasm backend the current one: with threads if there are several and they can be started.
+ * Makes the wasm backend the current one: multi-threaded if more than one thread is requested and they can be started.
  *
  * @throws LocalgradError `backend-unavailable`
  */
@@ -35,7 +35,7 @@ export async function startBuild(threads: number, simd: boolean): Promise<Build>
       const undo = await replaceBackend(() => backend, stock);
       return { name: 'threaded-simd', failure, undo };
     } catch (error) {
-      reason = `The threaded build could not be started, so that one thread is used: ${(error as Error).message}`;
+      reason = `Using one thread: the threaded build could not be started: ${(error as Error).message}`;
     }
   }
   if (tf.findBackendFactory('wasm') !== stock) {
@@ -53,9 +53,10 @@ async function startPlainBuild(stock: Factory): Promise<Build> {
   try {
     return {
       name: 'plain',
-      reason: 'Without SIMD the training kernels of this package cannot run; stock operations are composed instead.',
+      reason:
+        'The training kernels of this package require SIMD; without it, everything is composed from stock operations.',
       failure: () => undefined,
-      // Never the instance that may be running: it has SIMD.
+      // Always a new instance: one that is already running has SIMD.
       undo: await replaceBackend(stock, stock),
     };
   } finally {
@@ -63,7 +64,7 @@ async function startPlainBuild(stock: Factory): Promise<Build> {
   }
 }
 
-/** Registers another wasm backend and makes it the current one; the function that is returned goes back to `stock`. */
+/** Registers another wasm backend and makes it the current one; the returned function restores `stock`. */
 async function replaceBackend(factory: Factory, stock: Factory): Promise<() => void> {
   const before = tf.getBackend();
   withdraw();
@@ -74,20 +75,20 @@ async function replaceBackend(factory: Factory, stock: Factory): Promise<() => v
     const isCurrent = tf.engine().backendName === 'wasm';
     if (tf.engine().registry.wasm === backend) withdraw();
     if (tf.findBackendFactory('wasm') === null) tf.registerBackend('wasm', stock, 2);
-    // TensorFlow.js cannot choose by itself: its choice, the stock wasm backend, starts asynchronously.
+    // TensorFlow.js cannot choose a backend itself: it would choose the stock wasm backend, which starts asynchronously.
     if (isCurrent) void tf.setBackend(tf.engine().registry[before] === undefined ? 'cpu' : before);
   };
 }
 
 /**
- * Takes the wasm backend out of TensorFlow.js. Its threads end, but its memory remains as long as tensors use it: they
- * move to another backend when they are used there.
+ * Removes the wasm backend from TensorFlow.js. Its threads stop, but its memory remains as long as tensors use it: they
+ * move to another backend when they are next used.
  */
 function withdraw(): void {
   const backend = tf.engine().registry.wasm as (tf.KernelBackend & Partial<StockBackend>) | undefined;
   if (backend !== undefined) {
     const { wasm } = backend;
-    // Otherwise TensorFlow.js lets go of the heap, and with it of the values of live tensors.
+    // Otherwise TensorFlow.js releases the heap, and with it the values of live tensors.
     backend.dispose = () => wasm?.PThread?.terminateAllThreads();
   }
   if (tf.findBackendFactory('wasm') !== null) tf.removeBackend('wasm');

@@ -1,4 +1,4 @@
-/** `i8x16.splat, i8x16.popcnt` and `i8x16.relaxed_swizzle` in the smallest modules that use them. */
+/** The smallest modules that use `i8x16.splat, i8x16.popcnt` and `i8x16.relaxed_swizzle`. */
 const simdProbe = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
@@ -10,15 +10,15 @@ const relaxedSimdProbe = new Uint8Array([
 export interface WasmFeatures {
   readonly simd: boolean;
   readonly relaxedSimd: boolean;
-  /** Threads that `auto` takes: one per core, at most 8; 1 in browsers. */
+  /** Number of threads for `auto`: one per core, at most 8; 1 in browsers. */
   readonly threads: number;
 }
 
 const isNode = typeof process === 'object' && process.versions?.node !== undefined;
 
 /**
- * Detects what this runtime's WebAssembly supports. Starts nothing; in Node 20 it turns on V8's support for relaxed SIMD,
- * which Node 22 and browsers have by default.
+ * Detects the WebAssembly features of this runtime, without starting a backend. In Node 20 it enables V8's support for relaxed
+ * SIMD, which Node 22 and browsers have by default.
  */
 export async function detectWasm(): Promise<WasmFeatures> {
   const cores = isNode ? (await import('node:os')).availableParallelism() : 1;

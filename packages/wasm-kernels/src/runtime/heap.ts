@@ -1,29 +1,29 @@
 import { LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 
-/** The heap of TensorFlow.js' wasm backend, as our kernels see it: byte offsets instead of tensors. */
+/** The heap of the TensorFlow.js wasm backend, addressed by byte offsets instead of tensors. */
 export interface WasmHeap {
   readonly memory: WebAssembly.Memory;
-  /** Other threads can see it. */
+  /** Whether threads share the heap. */
   readonly shared: boolean;
-  /** Byte offset of a tensor's values. */
+  /** Byte offset of the values of a tensor. */
   pointer(tensor: tf.Tensor): number;
-  /** True if other handles share the tensor's buffer, so that it must not be overwritten. */
+  /** Whether other handles share the buffer of the tensor, which then must not be overwritten. */
   shares(tensor: tf.Tensor): boolean;
-  /** An uninitialized tensor on the heap. */
+  /** Creates an uninitialized tensor on the heap. */
   allocate<T extends tf.Tensor>(shape: readonly number[], dtype?: 'float32' | 'int32'): T;
   /** @throws LocalgradError `out-of-memory` */
   malloc(bytes: number): number;
   free(pointer: number): void;
-  /** Bytes handed out by malloc and not freed: tensors, kernels' scratch memory, packed weights. */
+  /** Allocated bytes: tensors, scratch memory of kernels, packed weights. */
   usedBytes(): number;
-  /** What the heap may still grow to hold. */
+  /** Bytes that can still be allocated. */
   availableBytes(): number;
   /** Removes the guard. */
   close(): void;
 }
 
-/** WebAssembly's 32-bit address space, which is also what the backend's build allows. */
+/** The 32-bit address space of WebAssembly, which is also the limit of the backend's build. */
 export const maximumHeapBytes = 2 ** 32;
 
 interface EmscriptenModule {
@@ -41,13 +41,14 @@ interface WasmBackend {
 }
 
 /**
- * Opens the heap of the running wasm backend, and guards it: the backend does not check the result of its malloc, so that
- * past 4 GiB it silently overwrites tensors (16 tensors of 256 MiB show it).
+ * Opens the heap of the running wasm backend, and guards it: the backend does not check the result of malloc, and beyond
+ * 4 GiB silently overwrites tensors (16 tensors of 256 MiB reproduce it).
  *
- * Every operation allocates its result: one that would wait for a dead thread of the backend throws there instead.
+ * Every operation allocates its result; if a thread of the backend has died, the allocation throws, where the operation
+ * would wait for that thread forever.
  *
- * @param limitBytes largest number of bytes that may be allocated in total
- * @param failure why a thread of the backend is dead, if one is
+ * @param limitBytes maximum of allocated bytes
+ * @param failure why a thread of the backend died; undefined if all are alive
  */
 export function openHeap(
   limitBytes: number = maximumHeapBytes,
@@ -55,7 +56,10 @@ export function openHeap(
 ): WasmHeap {
   const backend = tf.backend() as unknown as WasmBackend;
   if (tf.getBackend() !== 'wasm' || backend.wasm === undefined) {
-    throw new LocalgradError('misuse', `The wasm kernels need the wasm backend, but '${tf.getBackend()}' is running.`);
+    throw new LocalgradError(
+      'misuse',
+      `The wasm kernels require the backend 'wasm'; the current backend is '${tf.getBackend()}'.`,
+    );
   }
   const module = backend.wasm;
   const memory = (): WebAssembly.Memory => (module.wasmMemory ?? module.asm.memory) as WebAssembly.Memory;
@@ -91,7 +95,7 @@ export function openHeap(
 function lostError(reason: string): LocalgradError {
   return new LocalgradError(
     'backend-lost',
-    `A thread of the wasm backend died: ${reason}. Start the backend again; tensors that exist can still be read.`,
+    `A thread of the wasm backend died: ${reason}. Start the backend again; existing tensors can still be read.`,
   );
 }
 
@@ -102,7 +106,7 @@ interface Guard {
 
 const guards = new WeakMap<EmscriptenModule, Guard>();
 
-/** Counts what malloc hands out, and throws where the backend would write to address 0 or wait for a dead thread. */
+/** Counts allocated bytes, and throws where the backend would write to address 0 or wait for a dead thread. */
 function guardAllocations(module: EmscriptenModule, limitBytes: number, failure: () => string | undefined): Guard {
   const known = guards.get(module);
   if (known !== undefined) return known;
@@ -113,12 +117,12 @@ function guardAllocations(module: EmscriptenModule, limitBytes: number, failure:
   const refuse = (bytes: number): never => {
     throw new LocalgradError(
       'out-of-memory',
-      `The wasm heap is exhausted: ${bytes} bytes were asked for, ${used} of ${limitBytes} bytes are in use. ` +
+      `The wasm heap is exhausted: ${bytes} bytes were requested, and ${used} of ${limitBytes} bytes are in use. ` +
         'Use a smaller batch, more modules, or the recompute executor.',
       { requestedBytes: bytes, usedBytes: used, limitBytes },
     );
   };
-  // Emscripten replaces module._malloc by a stub of its own at the first call, so that both names must be set.
+  // Emscripten replaces module._malloc by its own stub on the first call, so both names must be set.
   module._malloc = (bytes) => {
     const reason = failure();
     if (reason !== undefined) throw lostError(reason);

@@ -1,10 +1,10 @@
 const events = ['uncaughtException', 'unhandledRejection'] as const;
 
 /**
- * Runs something, and takes off the process the handlers of fatal errors that it leaves there.
+ * Calls a function, and removes the fatal-error handlers that it installs on the process.
  *
- * Emscripten's start-up code in TensorFlow.js' wasm builds installs handlers that throw again: any later error of the
- * program then ends it with exit code 7, behind a hundred kilobytes of minified source.
+ * The Emscripten start-up code of the TensorFlow.js wasm builds installs handlers that rethrow: any later error then ends
+ * the program with exit code 7, after printing a hundred kilobytes of minified source.
  */
 export async function withoutFatalErrorHandlers<T>(run: () => Promise<T>): Promise<T> {
   if (typeof process === 'undefined' || typeof process.listeners !== 'function') return run();
@@ -20,7 +20,7 @@ export async function withoutFatalErrorHandlers<T>(run: () => Promise<T>): Promi
   }
 }
 
-/** Somebody else's handler, installed meanwhile, stays. */
+/** Whether a handler is Emscripten's; others that are installed meanwhile stay. */
 function isFromEmscripten(listener: unknown): boolean {
   return /^function\s*\((ex|reason)\)\s*\{\s*(if\s*\(!\(ex instanceof ExitStatus\)\)\s*\{?\s*)?throw (ex|reason)/.test(
     String(listener),

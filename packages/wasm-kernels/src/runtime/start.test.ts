@@ -28,14 +28,14 @@ function inputGradient(): number[] {
 
 // Order matters: threads first, as in a fresh process, where only the stock factory is registered.
 describe('startWasm', () => {
-  it('starts the threaded build on a heap that threads share', async () => {
+  it('starts the threaded build, with a heap that threads share', async () => {
     const { facts, heap, kernels } = await start({ threads: 2 });
     expect(facts).toEqual({ build: 'threaded-simd', threads: 2, simd: true, relaxedSimd: true });
     expect(heap.shared).toBe(true);
     expect(currentKernels()).toBe(kernels);
   });
 
-  it('gives the same bits on one and on two threads', async () => {
+  it('computes the same bits on one thread and on two', async () => {
     const once = async (threads: number) => {
       const { kernels } = await start({ threads });
       const x = tf.tensor4d(
@@ -76,7 +76,7 @@ describe('startWasm', () => {
     expect([twice, twice + 2 ** -24]).toContain(await rounded(true));
   });
 
-  it('rejects a tensor that the heap cannot hold, and loses nothing', async () => {
+  it('rejects a tensor that exceeds the heap, and keeps all others', async () => {
     const { heap } = await start({ threads: 2, limitBytes: 64 * 2 ** 20 });
     const kept = tf.ones([1024]);
     const before = heap.usedBytes();
@@ -88,7 +88,7 @@ describe('startWasm', () => {
     }
     expect(LocalgradError.isInstance(caught) && caught.code).toBe('out-of-memory');
     expect((caught as LocalgradError).message).toMatch(
-      /83886080 bytes were asked for, \d+ of 67108864 bytes are in use/,
+      /83886080 bytes were requested, and \d+ of 67108864 bytes are in use/,
     );
     expect(heap.usedBytes()).toBeLessThanOrEqual(before + 4096);
     expect(kept.dataSync().every((value) => value === 1)).toBe(true);
@@ -101,7 +101,7 @@ describe('startWasm', () => {
 });
 
 describe('a second startWasm', () => {
-  it.each([1, 2])('shares the backend that runs with the same settings: %i threads', async (threads) => {
+  it.each([1, 2])('shares the running backend if the settings are the same: %i threads', async (threads) => {
     const first = await start({ threads });
     const backend = tf.backend();
     const tensor = tf.tensor1d([1, 2, 3]);
@@ -116,7 +116,7 @@ describe('a second startWasm', () => {
     expect(() => first.kernels.batchStatistics(tf.ones([1, 2, 2, 3]))).toThrow();
   });
 
-  it('shares the backend of a start that is under way', async () => {
+  it('shares the backend of a start in progress', async () => {
     const [first, second] = await Promise.all([start({ threads: 2 }), start({ threads: 2 })]);
     expect(second.heap).toBe(first.heap);
     expect(second.kernels).toBe(first.kernels);
@@ -126,7 +126,7 @@ describe('a second startWasm', () => {
     [1, 2],
     [2, 1],
     [2, 3],
-  ])('moves tensors when it replaces %i threads by %i', async (before, after) => {
+  ])('moves tensors when it replaces a backend with %i threads by one with %i', async (before, after) => {
     const first = await start({ threads: before });
     const [x, y] = [tf.tensor1d([1, 2, 3]), tf.tensor1d([4, 5, 6])];
     const alias = x.clone();
@@ -167,7 +167,7 @@ describe('WasmRuntime.dispose', () => {
     },
   );
 
-  it('goes back to the backend that was current before, with tensors on either side', async () => {
+  it('restores the previous backend, and moves tensors of both', async () => {
     await tf.setBackend('cpu');
     const older = tf.tensor1d([1, 2, 3]);
     const runtime = await startWasm({ threads: 2 });
@@ -177,14 +177,14 @@ describe('WasmRuntime.dispose', () => {
     expect(values(tf.add(older, newer))).toEqual([5, 7, 9]);
   });
 
-  it('starts again with SIMD after a start without', async () => {
+  it('allows a start with SIMD after one without', async () => {
     (await startWasm({ simd: false })).dispose();
     const { facts } = await start({ threads: 1 });
     expect(facts.build).toBe('simd');
     expect(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')).toBe(true);
   });
 
-  it('reports a thread of the stock backend that died, and starts again', async () => {
+  it('reports a dead thread of the stock backend, and allows a new start', async () => {
     await start({ threads: 2 });
     const backend = tf.backend() as unknown as {
       wasm: { PThread: { unusedWorkers: Thread[]; runningWorkers: Thread[] } };

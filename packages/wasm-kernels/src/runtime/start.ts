@@ -16,16 +16,16 @@ import { maximumHeapBytes, openHeap, type WasmHeap } from './heap.js';
 import { withoutFatalErrorHandlers } from './process-listeners.js';
 
 export interface WasmOptions {
-  /** Threads of the backend and of our kernels; `auto`: one per core, at most 8, or those of a running backend. Default `auto`. */
+  /** Number of threads; `auto`: one per core, at most 8, or those of the running backend. Default `auto`. */
   readonly threads?: number | 'auto';
-  /** Use SIMD if it is available; `false` shows what a machine without it does. Default true. */
+  /** Use SIMD if it is available; `false` behaves like a machine without it. Default true. */
   readonly simd?: boolean;
   /**
    * Fused multiply-adds (relaxed SIMD) where the engine supports them: faster, but the last bits of results differ from those
    * without, and between processors. Default true.
    */
   readonly relaxedSimd?: boolean;
-  /** Largest size of the heap. Default 4 GiB, the most that WebAssembly can address. */
+  /** Maximum size of the heap in bytes. Default 4 GiB, the limit of WebAssembly. */
   readonly limitBytes?: number;
 }
 
@@ -34,14 +34,14 @@ export type WasmFacts = {
   readonly threads: number;
   readonly simd: boolean;
   readonly relaxedSimd: boolean;
-  /** Why a slower build runs than the options ask for. */
+  /** Why a slower build than the requested one is running. */
   readonly reason?: string;
 };
 
 export interface WasmRuntime extends KernelRuntime {
   readonly facts: WasmFacts;
   readonly heap: WasmHeap;
-  /** Without SIMD these are `stockKernels`. */
+  /** The training kernels; `stockKernels` without SIMD. */
   readonly kernels: TrainingKernels;
 }
 
@@ -53,18 +53,18 @@ interface Settings {
 }
 
 const runtimes = new SharedRuntimes<WasmRuntime>();
-/** Starts wait for each other. */
+/** Serializes starts. */
 let pending: Promise<unknown> = Promise.resolve();
 let running:
   | { readonly backend: object; readonly build: Build; readonly settings: Settings & { readonly threads: number } }
   | undefined;
 
 /**
- * Makes TensorFlow.js' wasm backend the current one, with threads, our training kernels, the gradients that it lacks, and
- * a guard at the end of its heap.
+ * Makes the TensorFlow.js wasm backend the current one, with threads, training kernels, the gradients that it lacks, and a
+ * memory guard.
  *
- * A backend that already runs with the same settings is shared. Other settings replace it: its earlier handles end, and
- * tensors on it move to the new backend when they are used.
+ * A running backend with the same settings is shared. Different settings replace it: earlier handles become invalid, and
+ * its tensors move to the new backend when they are next used.
  *
  * @throws LocalgradError `backend-unavailable`, `invalid-option`
  */

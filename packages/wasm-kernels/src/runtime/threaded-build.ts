@@ -1,6 +1,6 @@
 import type * as WasmBackendModule from '@tensorflow/tfjs-backend-wasm';
 
-/** What `BackendWasm` expects of an instantiated module. */
+/** The parts of an instantiated module that `BackendWasm` uses. */
 interface ThreadedModule {
   cwrap(name: string, returns: string | null, parameters: readonly string[]): (...values: number[]) => number;
   PThread?: { unusedWorkers?: Thread[]; runningWorkers?: Thread[] };
@@ -15,20 +15,20 @@ interface Thread {
   onerror?: unknown;
 }
 
-/** A backend with threads of its own. */
+/** A multi-threaded backend. */
 export interface ThreadedBackend {
   readonly backend: WasmBackendModule.BackendWasm;
-  /** Why a thread is dead, if one is: the backend would wait for it for ever. */
+  /** Why a thread died; undefined if all are alive. The backend would wait forever for a dead thread. */
   failure(): string | undefined;
 }
 
 type Factory = (options: { locateFile(path: string): string; mainScriptUrlOrBlob: string }) => Promise<ThreadedModule>;
 
 /**
- * Instantiates the threaded build of TensorFlow.js' wasm backend in Node, which upstream only starts in browsers.
+ * Instantiates the threaded build of the TensorFlow.js wasm backend in Node; upstream starts it in browsers only.
  *
- * Rests on files inside @tensorflow/tfjs-backend-wasm 4.22.0, pinned exactly; whoever calls falls back to the plain
- * build if they are not as expected.
+ * Depends on files inside @tensorflow/tfjs-backend-wasm 4.22.0, pinned exactly; callers fall back to the single-threaded
+ * build if the files are not as expected.
  */
 export async function instantiateThreadedBuild(threads: number): Promise<ThreadedBackend> {
   const [{ createRequire }, path, fs, { default: os }] = await Promise.all([
@@ -47,11 +47,11 @@ export async function instantiateThreadedBuild(threads: number): Promise<Threade
   };
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'localgrad-wasm-'));
   const worker = path.join(temporary, 'worker.cjs');
-  // The file exports the worker's source with its line breaks inside a string literal unescaped.
+  // The file exports the worker's source as a string literal with unescaped line breaks.
   fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
   const { cpus } = os;
   try {
-    // A static initializer sizes the thread pool at half the number of processors that it sees.
+    // A static initializer sets the size of the thread pool to half the number of processors.
     os.cpus = () => Array.from({ length: 2 * threads }, () => cpus()[0] as ReturnType<typeof cpus>[number]);
     const module = await factory({
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),
@@ -59,10 +59,10 @@ export async function instantiateThreadedBuild(threads: number): Promise<Threade
     });
     let failure: string | undefined;
     for (const thread of [...(module.PThread?.unusedWorkers ?? []), ...(module.PThread?.runningWorkers ?? [])]) {
-      // Emscripten refs a worker whenever it hands it a thread, which would keep the process alive for ever.
+      // Emscripten refs a worker whenever it assigns a thread to it, which would keep the process alive.
       thread.ref = () => {};
       thread.unref?.();
-      // In place of Emscripten's handler, which throws where nobody can catch it.
+      // Replaces Emscripten's handler, which throws where the error cannot be caught.
       thread.onerror = () => {};
       thread.on('error', ({ message }) => {
         failure ??= message;

@@ -4,7 +4,7 @@ type Conv2DInfo = tf.backend_util.Conv2DInfo;
 
 /**
  * dW as a convolution: of x with its batch and channels swapped, by dy with batch as channels, dilated by the stride.
- * x is padded or cropped first so that the output has exactly the filter's size.
+ * x is padded or cropped first, so that the output has exactly the size of the filter.
  */
 export function composedFilterGradient(
   x: tf.Tensor4D,
@@ -23,7 +23,7 @@ export function composedFilterGradient(
   }) as tf.Tensor4D;
 }
 
-/** dx as a convolution of dy, with zeros put between its entries for a stride, by the turned filter. */
+/** dx as a convolution of dy, with zeros between its entries for strides above 1, with the rotated filter. */
 export function composedInputGradient(
   dy: tf.Tensor4D,
   filter: tf.Tensor4D,
@@ -45,7 +45,7 @@ export function composedInputGradient(
   }) as tf.Tensor4D;
 }
 
-/** The window of the given size that starts `top` rows above and `left` columns before x, zero outside of x. */
+/** The window of the given size that starts `top` rows above and `left` columns left of x; zero outside of x. */
 function frame(x: tf.Tensor4D, top: number, left: number, height: number, width: number): tf.Tensor4D {
   const [batch, , , channels] = x.shape;
   const cropped = tf.slice(

@@ -30,7 +30,7 @@ function geometryOf({ attrs }: DepthwiseCall, inputShape: number[], filterShape:
   );
 }
 
-/** The gradients of depthwise convolution: by the training kernels, else (dilations, TensorFlow's `same`) by plain loops. */
+/** Gradients of depthwise convolution: by the training kernels or, with dilations or TensorFlow's `same`, by plain loops. */
 export function depthwiseKernels(kernels: TrainingKernels | undefined): Readonly<Record<string, StockKernel>> {
   return {
     DepthwiseConv2dNativeBackpropFilter: (call: DepthwiseCall) => {

@@ -6,7 +6,7 @@ interface ExtremumCall {
   readonly backend: { typedArrayFromHeap(info: tf.TensorInfo): ArrayLike<number> };
 }
 
-/** Maximum and Minimum as the backend has them, but for NaN in the second argument, which the backend ignores. */
+/** The backend's Maximum and Minimum, except that NaN in the second argument propagates; the backend ignores it. */
 export function extremaKernels(): Record<string, StockKernel> {
   const names = ['Maximum', 'Minimum'];
   return Object.fromEntries(names.map((name) => [name, propagating(tf.getKernel(name, 'wasm').kernelFunc)]));

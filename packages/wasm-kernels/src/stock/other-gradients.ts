@@ -4,7 +4,7 @@ function values(info: tf.TensorInfo | undefined): Float32Array {
   return tf.backend().readSync((info as tf.TensorInfo).dataId) as Float32Array;
 }
 
-/** The gradient of gather: rows of x are added up by segment; negative segments are dropped. */
+/** The gradient of gather: adds up rows of x by segment; drops negative segments. */
 export function unsortedSegmentSum(call: {
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
   readonly attrs: { readonly numSegments: number };

@@ -15,8 +15,8 @@ interface PoolingCall {
 type PoolingKernel = (call: PoolingCall) => tf.TensorInfo;
 
 /**
- * TensorFlow.js' pooling and its gradients by the training kernels. The backend's own gradient of max-pool is wrong where no
- * value of a window is positive, and its pooling ignores NaN.
+ * TensorFlow.js pooling and its gradients by the training kernels. The backend's own max-pool gradient is wrong if no value
+ * of a window is positive, and its pooling ignores NaN.
  */
 export function poolingKernels(kernels: TrainingKernels = stockKernels): Readonly<Record<string, PoolingKernel>> {
   return {
@@ -41,7 +41,10 @@ export function poolingKernels(kernels: TrainingKernels = stockKernels): Readonl
 
 function floats(info: tf.TensorInfo | undefined): tf.Tensor4D {
   if (info?.dtype !== 'float32') {
-    throw new LocalgradError('misuse', `Pooling on wasm needs float32, but received ${info?.dtype}. Cast it first.`);
+    throw new LocalgradError(
+      'misuse',
+      `Pooling on wasm requires float32, but received ${info?.dtype}. Cast the tensor first.`,
+    );
   }
   return info as tf.Tensor4D;
 }
@@ -52,7 +55,7 @@ function geometryOf({ attrs }: PoolingCall, x: tf.Tensor4D): PoolingGeometry {
   const { top, left } = info.padInfo;
   const window = [info.filterHeight, info.filterWidth] as const;
   const stride = [info.strideHeight, info.strideWidth] as const;
-  // What is missing behind the map follows from the size of the output, which depends on the rounding.
+  // The padding after the map follows from the size of the output, which depends on the rounding.
   const bottom = (info.outHeight - 1) * stride[0] + window[0] - info.inHeight - top;
   const right = (info.outWidth - 1) * stride[1] + window[1] - info.inWidth - left;
   return { window, stride, padding: { top, bottom, left, right } };

@@ -18,20 +18,20 @@ interface ConvolutionAttributes {
 
 type KernelArguments = { inputs: Record<string, tf.TensorInfo>; attrs: ConvolutionAttributes };
 
-/** Wraps a tensor info of a kernel call in a handle of its own. */
+/** Wraps a tensor info of a kernel call in a new tensor handle. */
 function handle<T extends tf.Tensor>(info: tf.TensorInfo | undefined): T {
   return info as unknown as T;
 }
 
-/** What `registerTrainingGradients` replaced, to be put back. */
+/** The kernels that `registerTrainingGradients` replaced, to restore them later. */
 export interface Registration {
   unregister(): void;
 }
 
 /**
- * Registers on the wasm backend the kernels without which `tf.variableGrads` cannot train a CNN there
- * (Conv2DBackpropFilter, depthwise gradients, UnsortedSegmentSum), a quicker Conv2DBackpropInput, pooling with right
- * gradients, extrema that keep NaN, and an Identity that shares its buffer instead of copying it.
+ * Registers on the wasm backend the kernels that `tf.variableGrads` needs to train a CNN (Conv2DBackpropFilter, depthwise
+ * gradients, UnsortedSegmentSum), a faster Conv2DBackpropInput, pooling with correct gradients, extrema that propagate
+ * NaN, and an Identity that shares its buffer instead of copying it.
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
@@ -80,8 +80,8 @@ export function registerTrainingGradients(kernels?: TrainingKernels): Registrati
 }
 
 /**
- * Only the missing filter gradient, composed from stock operations: stock TensorFlow.js with the least that lets it
- * train. The baseline of benchmarks.
+ * Registers only the missing filter gradient, composed from stock operations: the minimum with which stock TensorFlow.js can
+ * train a CNN. The baseline of benchmarks.
  */
 export function registerComposedFilterGradient(): Registration {
   return replaceKernels({

@@ -30,7 +30,7 @@ const variants: Variant[] = [
   { stride: 2, pad: 0, size: 6, kernel: 1 },
 ];
 
-/** Convolution, depthwise convolution and an embedding, with gradients for everything; the same on every backend. */
+/** Convolution, depthwise convolution and an embedding, with all gradients; for every backend. */
 function gradients({ stride, pad, size, kernel }: Variant): Float32Array[] {
   return tf.tidy(() => {
     const inputs = [
@@ -79,7 +79,7 @@ describe('tf.grads on wasm', () => {
     },
   );
 
-  it('does so without our kernels too, composed from stock operations', () => {
+  it('agrees with cpu without SIMD kernels too, composed from stock operations', () => {
     const registration = registerTrainingGradients();
     variants.forEach((variant, index) => {
       expectClose(gradients(variant), expected[index] as Float32Array[]);
@@ -121,25 +121,28 @@ describe('tf.grads on wasm', () => {
       },
     );
 
-    // Not compared with the cpu backend, whose gradient divides by the whole window at the borders and is not the mean's.
+    // Not compared with the cpu backend, whose gradient divides by the whole window at the borders, which is wrong.
     it.each([
       [2, 2, 'valid'],
       [3, 2, 'same'],
       [3, 1, 1],
-    ] as const)('averages have the adjoint as gradient: window %i, stride %i, padding %s', (size, stride, pad) => {
-      tf.tidy(() => {
-        const apply = (input: tf.Tensor) => tf.avgPool(input as tf.Tensor4D, size, stride, pad);
-        const input = noise([2, 7, 6, 5], 1);
-        const output = apply(input);
-        const dy = noise(output.shape, 3);
-        const forward = tf.sum(tf.mul(output, dy)).dataSync()[0] as number;
-        const backward = tf.sum(tf.mul(input, tf.grad(apply)(input, dy))).dataSync()[0] as number;
-        expect(backward).toBeCloseTo(forward, 3);
-      });
-    });
+    ] as const)(
+      'has the adjoint as gradient of average pooling: window %i, stride %i, padding %s',
+      (size, stride, pad) => {
+        tf.tidy(() => {
+          const apply = (input: tf.Tensor) => tf.avgPool(input as tf.Tensor4D, size, stride, pad);
+          const input = noise([2, 7, 6, 5], 1);
+          const output = apply(input);
+          const dy = noise(output.shape, 3);
+          const forward = tf.sum(tf.mul(output, dy)).dataSync()[0] as number;
+          const backward = tf.sum(tf.mul(input, tf.grad(apply)(input, dy))).dataSync()[0] as number;
+          expect(backward).toBeCloseTo(forward, 3);
+        });
+      },
+    );
   });
 
-  it('keeps NaN in pooling and extrema', () => {
+  it('propagates NaN in pooling and extrema', () => {
     const values = tf.tidy(() => {
       const x = tf.tensor4d([1, Number.NaN, 2, 3], [1, 2, 2, 1]);
       const [a, b] = [tf.tensor1d([1, Number.NaN, 3]), tf.tensor1d([Number.NaN, 1, 2])];
@@ -151,7 +154,7 @@ describe('tf.grads on wasm', () => {
     expect(values).toEqual([[missing], [missing], [missing, missing, 3], [missing, missing, 2]]);
   });
 
-  it('puts back what it replaced', () => {
+  it('restores the kernels that it replaced', () => {
     const before = tf.getKernel('Conv2DBackpropFilter', 'wasm');
     const registration: Registration = registerComposedFilterGradient();
     expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).not.toBe(before);
@@ -160,7 +163,7 @@ describe('tf.grads on wasm', () => {
     expect(tf.getKernel('Conv2DBackpropFilter', 'wasm')).toBe(before);
   });
 
-  it('keeps a kernel that has replaced its own', () => {
+  it('keeps a kernel that replaced one of its own meanwhile', () => {
     const registration = registerComposedFilterGradient();
     const name = { kernelName: 'Conv2DBackpropFilter', backendName: 'wasm' };
     const before = tf.getKernel(name.kernelName, name.backendName);

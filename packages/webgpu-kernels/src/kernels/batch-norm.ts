@@ -4,7 +4,7 @@ import { rectified } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { channelSums, finishSums } from './channel-sums.js';
 
-/** Sums of differences from the channel's first value: a mean far from 0 does not cost digits. */
+/** Sums of differences from the first value of a channel, so that a mean far from 0 does not cost precision. */
 export function batchStatistics(backend: WebGpuBackend, x: Tensor4D): BatchStatistics {
   const channels = x.shape[3];
   const rows = x.size / channels;
@@ -86,7 +86,7 @@ export function batchNormGradient(backend: WebGpuBackend, request: BatchNormGrad
     outputShape: x.shape,
     integers: { channels },
     numbers: { epsilon, count: rows },
-    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    // Mean and variance depend on x too: their two terms project out the constant and the normalized part.
     body: `
       let channel = index % uniforms.channels;
       let inverse = inverseSqrt(variance[channel] + uniforms.epsilon);

@@ -2,15 +2,15 @@ import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
 import { rectified } from '../missing.js';
 import { type ProgramRequest, runProgram, type WebGpuBackend } from '../program.js';
 
-/** Rows that one invocation adds up, at least. */
+/** Minimum number of rows per invocation. */
 const rowsEach = 64;
 
-/** Pieces into which the rows are cut, at most. */
+/** Maximum number of pieces of the rows. */
 const mostPieces = 1024;
 
 export interface ChannelSums {
   readonly key: string;
-  /** Each of [rows, channels] or [channels]. */
+  /** Each has the shape [rows, channels] or [channels]. */
   readonly inputs: ProgramRequest['inputs'];
   readonly rows: number;
   readonly channels: number;
@@ -19,8 +19,8 @@ export interface ChannelSums {
 }
 
 /**
- * Sums of two terms over all rows, for each channel: pieces of rows first, neighbours in a workgroup reading neighbouring
- * channels. Result of shape [2, pieces, channels], for `finishSums`.
+ * Sums of two terms per channel over each piece of the rows, shape [2, pieces, channels]; `finishSums` adds up the pieces.
+ * Neighboring invocations of a workgroup read neighboring channels.
  */
 export function channelSums(backend: WebGpuBackend, request: ChannelSums): Tensor {
   const { key, inputs, rows, channels, terms } = request;
@@ -52,7 +52,7 @@ export function channelSums(backend: WebGpuBackend, request: ChannelSums): Tenso
   });
 }
 
-/** Adds the pieces up, a workgroup for each channel, and makes of the two sums what `value` says (WGSL). */
+/** Adds up the pieces, one workgroup per channel, and computes `value` (WGSL) from the two sums. */
 export function finishSums(
   backend: WebGpuBackend,
   key: string,

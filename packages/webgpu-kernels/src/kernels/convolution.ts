@@ -5,7 +5,7 @@ import { tiledProduct } from './matrix-product.js';
 
 type Shape4 = readonly [number, number, number, number];
 
-/** Where an output pixel's window begins in the image, and one place of the filter. */
+/** WGSL: the start of an output pixel's window in the image, and one position of the filter. */
 const coordinates = `
   fn windowOf(pixel : i32) -> vec4<i32> {
     let perImage = uniforms.outHeight * uniforms.outWidth;

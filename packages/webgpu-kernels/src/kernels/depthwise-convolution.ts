@@ -3,7 +3,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { sumOfParts } from './matrix-product.js';
 
-/** Pieces into which the rows of outputs are cut for the filter gradient, at most. */
+/** Maximum number of pieces of the output rows in the filter gradient. */
 const mostPieces = 64;
 
 function measures(input: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry) {
@@ -88,7 +88,7 @@ export function depthwiseConv2dInputGradient(
   });
 }
 
-/** Partial sums over pieces of the rows of outputs, then their sum. */
+/** Partial sums over pieces of the output rows, then their sum. */
 export function depthwiseConv2dFilterGradient(
   backend: WebGpuBackend,
   x: Tensor4D,

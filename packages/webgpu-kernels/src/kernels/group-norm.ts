@@ -12,7 +12,7 @@ function integersOf(x: Tensor4D, groups: number) {
   return { batch, positions: height * width, channels, groups, groupChannels: channels / groups };
 }
 
-/** Where an element of x is, and which group's numbers belong to it. */
+/** WGSL: the position of an element of x, and its group. */
 const place = `
   let channel = index % uniforms.channels;
   let image = index / (uniforms.channels * uniforms.positions);
@@ -23,7 +23,7 @@ export function groupNorm(
   x: Tensor4D,
   { groups, epsilon, scale, shift }: GroupNormParameters,
 ): GroupStatistics & { readonly output: Tensor4D } {
-  // Around the first value: a mean far from 0 does not cost digits.
+  // Relative to the first value, so that a mean far from 0 does not cost precision.
   const mean = groupMeans(backend, 'mean', { x }, x, groups, 'x[at] - x[first]', 'x[first] + value');
   const squares = '(x[at] - mean[which]) * (x[at] - mean[which])';
   const variance = groupMeans(backend, 'variance', { x, mean }, x, groups, squares, 'value');
@@ -40,7 +40,7 @@ export function groupNorm(
   return { output, mean, variance };
 }
 
-/** Means over each image's groups of a term of their elements (WGSL, element `at` of the group `which`), one workgroup each. */
+/** Means of a term (WGSL, element `at` of group `which`) over each group of each image, one workgroup per group. */
 function groupMeans(
   backend: WebGpuBackend,
   key: string,
@@ -59,7 +59,7 @@ function groupMeans(
     workgroups: integers.batch * groups,
     declarations: 'var<workgroup> shares : array<f32, 64>;',
     body: `
-      // Where the device has more workgroups than there are groups, the last ones repeat the last group.
+      // Workgroups beyond the number of groups repeat the last group.
       let which = min(group, uniforms.batch * uniforms.groups - 1);
       let size = uniforms.positions * uniforms.groupChannels;
       let start = (which / uniforms.groups) * uniforms.positions * uniforms.channels;
@@ -89,7 +89,7 @@ export function groupNormGradient(backend: WebGpuBackend, request: GroupNormGrad
   const integers = integersOf(x, groups);
   const { batch, channels } = integers;
   const common = { integers, numbers: { epsilon } };
-  // Σ dy and Σ dy·x̂ of each image's channels.
+  // Σ dy and Σ dy·x̂ per image and channel.
   const sums = runElementwise<Tensor>(backend, {
     key: 'groupNormGradient sums',
     inputs: { dy, x, mean, variance },
@@ -141,7 +141,7 @@ export function groupNormGradient(backend: WebGpuBackend, request: GroupNormGrad
     inputs: { dy, x, mean, variance, scale, through },
     outputShape: x.shape,
     ...common,
-    // The mean and the variance depend on x too: their two terms project out the constant and the normalized part.
+    // Mean and variance depend on x too: their two terms project out the constant and the normalized part.
     body: `${place}
       let inverse = inverseSqrt(variance[which] + uniforms.epsilon);
       let normalizedX = (x[index] - mean[which]) * inverse;

@@ -14,7 +14,7 @@ import { groupNorm, groupNormGradient } from './group-norm.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 
-/** Training kernels on TensorFlow.js' WebGPU backend. Its own product of matrices is tiled, and taken as it is. */
+/** Training kernels on the TensorFlow.js WebGPU backend. Matrix products use the stock kernel, which is tiled. */
 export function createWebGpuKernels(backend: WebGpuBackend): TrainingKernels {
   return {
     name: 'webgpu',

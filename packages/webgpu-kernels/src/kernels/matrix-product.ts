@@ -5,7 +5,7 @@ import { type ProgramRequest, runElementwise, runProgram, type WebGpuBackend } f
 const tileRows = 64;
 const tileDepth = 16;
 
-/** Workgroups under which a long depth is split, so that more of the device has work. */
+/** Number of workgroups below which a long depth is split, to use more of the GPU. */
 const enoughWorkgroups = 256;
 
 export interface TiledProduct {
@@ -16,22 +16,22 @@ export interface TiledProduct {
   readonly columns: number;
   readonly depth: number;
   readonly integers: Readonly<Record<string, number>>;
-  /** Along what A lies contiguously in memory. */
+  /** The dimension along which A is contiguous in memory. */
   readonly contiguousA: 'row' | 'depth';
   readonly contiguousB: 'depth' | 'column';
   /**
-   * WGSL: `rowOf(row) -> vec4<i32>` and `depthOf(k) -> vec4<i32>` (computed once for a tile), `readA(row, k) -> f32` of
-   * such two, and `readB(k, column) -> f32` of two numbers.
+   * WGSL: `rowOf(row) -> vec4<i32>` and `depthOf(k) -> vec4<i32>` (computed once per tile), `readA(row, k) -> f32` of their
+   * results, and `readB(k, column) -> f32` of two indices.
    */
   readonly access: string;
-  /** May split the depth over workgroups. */
+  /** Whether the depth may be split over workgroups. */
   readonly splits: boolean;
 }
 
 /**
- * rows × depth times depth × columns, both read through functions, so that convolutions need no unfolded images: tiles in
- * workgroup memory, 4×4 results for each invocation, and for long depths (filter gradients) partial products that a second
- * pass adds up.
+ * The product of rows × depth and depth × columns, both read through functions, so that convolutions need no unfolded images.
+ * Tiles are in workgroup memory, each invocation computes 4×4 results, and for long depths (filter gradients) a second pass
+ * adds up partial products.
  */
 export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, product: TiledProduct): Result {
   const { key, inputs, outputShape, rows, columns, depth, access, contiguousA, contiguousB } = product;
@@ -61,7 +61,7 @@ export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, prod
   return sumOfParts<Result>(backend, result, parts, outputShape);
 }
 
-/** Adds up `parts` arrays that lie one behind the other. Consumes them. */
+/** Adds up `parts` consecutive arrays. Consumes them. */
 export function sumOfParts<Result extends Tensor>(
   backend: WebGpuBackend,
   partial: Tensor,

@@ -3,7 +3,7 @@ import type { Tensor4D } from '@tensorflow/tfjs';
 import { isMissing } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 
-/** Sizes of the map, of the output and of the windows. */
+/** Sizes of the feature map, the output and the windows. */
 function integers(
   [, height, width, channels]: Shape4,
   [outHeight, outWidth]: readonly [number, number],
@@ -23,7 +23,7 @@ function outputSize([, height, width]: Shape4, { window, stride, padding }: Pool
 }
 
 const declarations = `${isMissing}
-  // First row, first column, last row and last column of a window that are on the map.
+  // First row, first column, last row and last column of the part of a window that lies on the map.
   fn cellsOf(row : i32, column : i32) -> vec4<i32> {
     let start = vec2<i32>(row * uniforms.strideHeight - uniforms.top, column * uniforms.strideWidth - uniforms.left);
     let size = vec2<i32>(uniforms.windowHeight, uniforms.windowWidth);
@@ -31,7 +31,7 @@ const declarations = `${isMissing}
       max(start, vec2<i32>(0)), min(start + size, vec2<i32>(uniforms.height, uniforms.width)) - vec2<i32>(1));
   }`;
 
-/** Where the element of an output is. */
+/** WGSL: the position of an element of the output. */
 const outputPlace = `
   let channel = index % uniforms.channels;
   let column = (index / uniforms.channels) % uniforms.outWidth;
@@ -43,7 +43,7 @@ const outputPlace = `
 const valueAt = (row: string, column: string) =>
   `x[(start + ${row} * uniforms.width + ${column}) * uniforms.channels + channel]`;
 
-/** Sets `best` to the bits of a window's largest value: NaN survives as bits even where it does not as a number. */
+/** Sets `best` to the bits of a window's largest value: as bits, NaN survives where it may not as a number. */
 const findLargest = `
   var best = bitcast<u32>(${valueAt('cells.x', 'cells.y')});
   var bestCell = cells.x * uniforms.width + cells.y;
@@ -70,7 +70,7 @@ export function maxPool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGe
   });
 }
 
-/** Each cell asks the windows that see it whether it is the one that they take. */
+/** For each cell, adds up dy of the windows whose maximum it is. */
 export function maxPoolGradient(
   backend: WebGpuBackend,
   dy: Tensor4D,
@@ -111,7 +111,7 @@ export function averagePoolGradient(
   });
 }
 
-/** For each cell of the map: visits the windows that see it, in order, and adds up what they give. */
+/** For each cell of the map, visits the windows that contain it, in order, and adds up their contributions. */
 function gather(
   backend: WebGpuBackend,
   key: string,

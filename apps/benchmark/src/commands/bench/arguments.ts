@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export function wholeNumber(text: string): number {
   const value = Number(text);
@@ -8,6 +8,12 @@ export function wholeNumber(text: string): number {
 
 export function wholeNumbers(text: string): number[] {
   return text.split(/[\s,]+/).map(wholeNumber);
+}
+
+/** Flag for gradient accumulation in the measured steps. */
+export function addAccumulateFlag(command: Command): Command {
+  const flag = new Option('--accumulate <number>', 'micro-batches per step (gradient accumulation)');
+  return command.addOption(flag.argParser(wholeNumber).default(1));
 }
 
 /** `512MiB`, `4 GB`, `1e9` */

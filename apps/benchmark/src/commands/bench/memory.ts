@@ -6,13 +6,13 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
-import { byteCount, wholeNumber } from './arguments.js';
+import { addAccumulateFlag, byteCount, wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 export function renderBenchMemory(report: BenchMemoryReport): string {
   const { options, backend, rows } = report;
   return [
-    `${options.backbone}, images ${options.image.join('×')}, backend ${backend}: what fits into ${formatBytes(options.budgetBytes)}`,
+    `${options.backbone}, images ${options.image.join('×')}, backend ${backend}: largest batch within ${formatBytes(options.budgetBytes)}`,
     placeLine(report),
     '',
     textTable(
@@ -40,6 +40,7 @@ interface Flags extends OutputFlags {
   readonly methods: string[];
   readonly image: string;
   readonly classes: number;
+  readonly accumulate: number;
   readonly budget: number;
   readonly measureUpTo: number;
 }
@@ -51,13 +52,23 @@ export function registerBenchMemory(bench: Command, terminal: Terminal, present:
     .description(
       'Finds the largest batch that fits a budget, for each method and for end-to-end training with and without recomputation, from predicted peaks; runs real steps to correct the prediction.',
     )
-    .option('--budget <bytes>', 'what a step may take, weights included', byteCount, byteCount('512MiB'))
+    .option('--budget <bytes>', 'memory budget of a step, including weights', byteCount, byteCount('512MiB'))
     .option('--methods <list>', 'method expressions', splitMethods, ['dgl'])
     .option('--measure-up-to <batch>', 'largest batch of a real step', wholeNumber, 128)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
-  addConfigFlags(command, ['backbone', 'width', 'modules', 'partition', 'stemModule', 'memory', 'backend', 'threads']);
-  addOutputFlags(command)
+  addConfigFlags(command, [
+    'backbone',
+    'width',
+    'modules',
+    'partition',
+    'stemModule',
+    'memory',
+    'optimizer',
+    'backend',
+    'threads',
+  ]);
+  addOutputFlags(addAccumulateFlag(command))
     .addHelpText(
       'after',
       '\nExample:\n  localgrad bench memory --budget 256MiB --backbone resnet32 --modules 16 --methods "dgl(head: 1c2f) mlaan(greedy)" --figure memory',
@@ -65,12 +76,12 @@ export function registerBenchMemory(bench: Command, terminal: Terminal, present:
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, memoryRecords, memoryFigure);
-        const { backbone, width, modules, partition, stemModule, memory, backend, threads } =
+        const { backbone, width, modules, partition, stemModule, memory, optimizer, backend, threads } =
           await resolveRunConfig(command);
-        const network = { backbone, width, modules, partition, stemModule, memory, backend, threads };
-        const { methods, budget, measureUpTo, classes } = flags;
+        const network = { backbone, width, modules, partition, stemModule, memory, optimizer, backend, threads };
+        const { methods, budget, measureUpTo, classes, accumulate } = flags;
         const image = parseShape(flags.image);
-        const options = { ...network, methods, budgetBytes: budget, measureUpTo, classes, image };
+        const options = { ...network, methods, budgetBytes: budget, measureUpTo, classes, accumulate, image };
         return finish(await benchMemory(options, terminal));
       }, renderBenchMemory),
     );

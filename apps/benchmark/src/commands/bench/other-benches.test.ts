@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BenchMemoryReport, compare, createProgress, csvOf, largestFitting, parseCsv } from '@localgrad/bench';
+import { at } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCaptured } from '../../command-line.fixture.js';
@@ -21,7 +22,7 @@ async function bench(...args: string[]) {
 const tiny = ['--width', '2', '--image', '8x8x3', '--backend', 'cpu'];
 
 describe('bench memory', () => {
-  it('finds the largest batch whose step fits, and a real step agrees; writes table, rows and picture', async () => {
+  it('finds the largest batch that fits, which a real step confirms; writes table, rows and figure', async () => {
     const [output, figure] = [join(folder, 'memory.csv'), join(folder, 'memory')];
     const network = [
       '--backbone',
@@ -66,13 +67,26 @@ describe('bench memory', () => {
     expect((await readFile(`${figure}.png`)).subarray(1, 4).toString()).toBe('PNG');
   });
 
-  it('finds the largest fitting batch of any budget', () => {
+  it('counts the state of the requested optimizer, and micro-batches instead of the batch', async () => {
+    const flags = [...tiny, '--budget', '1MB', '--measure-up-to', '4', '--methods', 'backprop', '--json'];
+    const rowOf = async (...more: string[]) => {
+      const { stdout } = await bench('memory', ...flags, ...more);
+      const { rows }: BenchMemoryReport = JSON.parse(stdout);
+      return at(rows, 0, 'row');
+    };
+    const [plain, adam, parts] = [await rowOf(), await rowOf('--optimizer', 'adam'), await rowOf('--accumulate', '4')];
+    expect(adam.residentBytes).toBeGreaterThan(plain.residentBytes);
+    expect(parts.largestBatch).toBeGreaterThan(plain.largestBatch);
+    expect(parts.measured?.batch).toBe(4);
+  }, 60_000);
+
+  it('finds the largest fitting batch for any budget', () => {
     for (const budget of [0, 9, 10, 11, 55, 1000]) {
       expect(largestFitting((batch) => 3 + 7 * batch, budget)).toBe(Math.max(0, Math.floor((budget - 3) / 7)));
     }
   });
 
-  it('reads budgets', () => {
+  it('parses budgets', () => {
     expect([byteCount('512MiB'), byteCount('1.5 kB'), byteCount('4g'), byteCount('1e6')]).toEqual([
       512 * 2 ** 20,
       1500,
@@ -84,7 +98,7 @@ describe('bench memory', () => {
 });
 
 describe('bench scaling', () => {
-  it('measures depths times modules, leaves out what cannot be cut, and compares with an earlier file', async () => {
+  it('measures each depth with each number of modules, omits impossible cuts, and compares with an earlier file', async () => {
     const output = join(folder, 'scaling.csv');
     const flags = [
       '--depths',
@@ -121,7 +135,7 @@ describe('bench scaling', () => {
 });
 
 describe('bench kernels', () => {
-  it('times each kernel against stock operations and leaves no tensor', async () => {
+  it('compares the time of each kernel with stock operations, without leaking tensors', async () => {
     const { code, stdout } = await bench(
       'kernels',
       '--backend',
@@ -150,7 +164,7 @@ describe('files of rows', () => {
   const environment = { cpu: 'a "fast", one', cores: 2, platform: 'p', runtime: 'r', memoryBytes: 1, tfjs: 't' };
   const place = { ...environment, localgrad: 'l', commit: null, date: 'd' };
 
-  it('are read as they were written', () => {
+  it('are read as they were written, with quotes and line breaks', () => {
     const records = [
       { method: 'mlaan(greedy, window: 3)', modules: 4, step_ms_median: '2.5', peak_bytes: null },
       { method: 'line\nbreak', modules: 1, step_ms_median: '1', peak_bytes: 7 },
@@ -166,7 +180,7 @@ describe('files of rows', () => {
     expect(read[1]).toMatchObject({ method: 'line\nbreak', peak_bytes: '7', commit: '' });
   });
 
-  it('are compared row by row, with what else differs', () => {
+  it('are compared row by row, with differences in the environment', () => {
     const now = [
       { method: 'dgl', modules: 4, step_ms_median: '3' },
       { method: 'new', modules: 4, step_ms_median: '3' },
@@ -184,7 +198,7 @@ describe('files of rows', () => {
 });
 
 describe('progress', () => {
-  it('says how long it will still take', () => {
+  it('reports the remaining time', () => {
     const lines: string[] = [];
     let time = 0;
     const terminal = { stdout: { write: () => {} }, stderr: { write: (text: string) => lines.push(text) } };

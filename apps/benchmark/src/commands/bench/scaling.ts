@@ -6,7 +6,7 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
-import { wholeNumber, wholeNumbers } from './arguments.js';
+import { addAccumulateFlag, wholeNumber, wholeNumbers } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 export function renderBenchScaling(report: BenchScalingReport): string {
@@ -54,6 +54,7 @@ interface Flags extends OutputFlags {
   readonly moduleCounts: number[];
   readonly image: string;
   readonly classes: number;
+  readonly accumulate: number;
   readonly repeats: number;
   readonly warmupSteps: number;
 }
@@ -61,17 +62,17 @@ interface Flags extends OutputFlags {
 export function registerBenchScaling(bench: Command, terminal: Terminal, present: Presenter): void {
   const command = bench
     .command('scaling')
-    .summary('time and memory against depth and number of modules')
+    .summary('time and memory by depth and number of modules')
     .description('Times steps of CIFAR ResNets of growing depth, cut into growing numbers of modules, in turns.')
     .option('--depths <list>', 'depths 6n + 2 of CIFAR ResNets', wholeNumbers, [8, 20, 32, 56, 110])
     .option('--module-counts <list>', 'numbers of modules', wholeNumbers, [4, 16])
     .option('--methods <list>', 'method expressions', splitMethods, ['dgl(head:1c2f)'])
-    .option('--repeats <number>', 'timed steps of each', wholeNumber, 5)
-    .option('--warmup-steps <number>', 'untimed steps of each before them', wholeNumber, 2)
+    .option('--repeats <number>', 'timed steps per method', wholeNumber, 5)
+    .option('--warmup-steps <number>', 'untimed steps per method before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
-  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'backend', 'threads', 'relaxedSimd']);
-  addOutputFlags(command)
+  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'optimizer', 'backend', 'threads', 'relaxedSimd']);
+  addOutputFlags(addAccumulateFlag(command))
     .addHelpText(
       'after',
       '\nExample:\n  localgrad bench scaling --depths 8,32,110 --module-counts 4,16 --batch 32 --figure scaling',
@@ -79,8 +80,9 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, scalingRecords, scalingFigure);
-        const { width, stemModule, memory, batch, backend, threads, relaxedSimd } = await resolveRunConfig(command);
-        const { methods, depths, moduleCounts, repeats, warmupSteps: warmup, classes } = flags;
+        const { width, stemModule, memory, batch, optimizer, backend, threads, relaxedSimd } =
+          await resolveRunConfig(command);
+        const { methods, depths, moduleCounts, repeats, warmupSteps: warmup, classes, accumulate } = flags;
         const image = parseShape(flags.image);
         const network = {
           width,
@@ -88,6 +90,8 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
           stemModule,
           memory,
           batch,
+          optimizer,
+          accumulate,
           backend,
           threads,
           relaxedSimd,

@@ -15,7 +15,7 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
-import { wholeNumber } from './arguments.js';
+import { addAccumulateFlag, wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 export function renderBench(report: BenchReport): string {
@@ -117,6 +117,7 @@ interface Flags extends OutputFlags {
   readonly methods: string[];
   readonly image: string;
   readonly classes: number;
+  readonly accumulate: number;
   readonly repeats: number;
   readonly warmupSteps: number;
   readonly include: PeerName[];
@@ -138,8 +139,8 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     )
     .option('--include <list>', `also measure: ${peerNames.join(', ')}`, splitPeers, [])
     .option('--python <path>', 'interpreter with PyTorch (default: LOCALGRAD_PYTHON, or python3)')
-    .option('--repeats <number>', 'timed steps of each', wholeNumber, 10)
-    .option('--warmup-steps <number>', 'untimed steps of each before them', wholeNumber, 2)
+    .option('--repeats <number>', 'timed steps per method', wholeNumber, 10)
+    .option('--warmup-steps <number>', 'untimed steps per method before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
   addConfigFlags(step, [
@@ -150,11 +151,12 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     'stemModule',
     'memory',
     'batch',
+    'optimizer',
     'backend',
     'threads',
     'relaxedSimd',
   ]);
-  addOutputFlags(step)
+  addOutputFlags(addAccumulateFlag(step))
     .addHelpText(
       'after',
       '\nExamples:\n' +
@@ -165,8 +167,19 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, stepRecords, stepFigure);
-        const { backbone, width, modules, partition, stemModule, memory, batch, backend, threads, relaxedSimd } =
-          await resolveRunConfig(step);
+        const {
+          backbone,
+          width,
+          modules,
+          partition,
+          stemModule,
+          memory,
+          batch,
+          optimizer,
+          backend,
+          threads,
+          relaxedSimd,
+        } = await resolveRunConfig(step);
         const network = {
           backbone,
           width,
@@ -175,11 +188,12 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
           stemModule,
           memory,
           batch,
+          optimizer,
           backend,
           threads,
           relaxedSimd,
         };
-        const { methods, repeats, warmupSteps, include, classes, python } = flags;
+        const { methods, repeats, warmupSteps, include, classes, accumulate, python } = flags;
         const options = {
           ...network,
           methods,
@@ -187,13 +201,14 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
           warmup: warmupSteps,
           include,
           classes,
+          accumulate,
           image: parseShape(flags.image),
           ...(python === undefined ? {} : { python }),
         };
         return finish(await benchStep(options, terminal));
       }, renderBench),
     );
-  // Started by `bench step --include stock-tape`: stock TensorFlow.js in a process of its own.
+  // Started by `bench step --include stock-tape`: stock TensorFlow.js in a separate process.
   bench.command('stock-tape-worker <request>', { hidden: true }).action(async (request: string) => {
     const { runStockTapeWorker } = await import('@localgrad/bench');
     await runStockTapeWorker(request, terminal.stdout);

@@ -28,7 +28,7 @@ export async function checkData(
     await writeFile(output, png, { flag: 'wx' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const problem = code === 'EEXIST' ? 'exists already. Choose another --output' : `cannot be written: ${message}`;
+    const problem = code === 'EEXIST' ? 'already exists. Choose another --output' : `cannot be written: ${message}`;
     throw new LocalgradError('invalid-option', `'${output}' ${problem}.`, { output });
   }
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };

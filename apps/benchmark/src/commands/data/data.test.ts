@@ -67,7 +67,7 @@ describe('localgrad data', () => {
     expect([...pixels.subarray((2 * 502 + 2) * 3, (2 * 502 + 2) * 3 + 3)]).toEqual([...train.images.subarray(0, 3)]);
     const again = await data('check', photos, '--size', '24', '--output', output);
     expect(again.exitCode).toBe(2);
-    expect(again.stderr).toMatch(/exists already\. Choose another --output/);
+    expect(again.stderr).toMatch(/already exists\. Choose another --output/);
   });
 
   it('convert writes PNG files that read back as the same pixels', async () => {
@@ -84,7 +84,7 @@ describe('localgrad data', () => {
       original.train.images.subarray(firstTrouser * 49, (firstTrouser + 1) * 49),
     );
     expect(train.classes.slice(0, 2)).toEqual(['0-T-shirt-top', '1-Trouser']);
-    expect((await data('convert', photos, '--output', output)).stderr).toMatch(/exists already/);
+    expect((await data('convert', photos, '--output', output)).stderr).toMatch(/already exists/);
   });
 
   it('train runs on a folder of images', { timeout: 120_000 }, async () => {

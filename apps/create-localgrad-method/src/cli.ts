@@ -1,0 +1,44 @@
+import { Command, Option } from 'commander';
+import { createPackage, RequestError } from './create-package.js';
+import { type Kind, kinds, type Language, languages } from './kinds.js';
+
+interface Flags {
+  readonly kind: Kind;
+  readonly language: Language;
+  readonly name?: string;
+}
+
+const program = new Command('npm create localgrad-method')
+  .usage('<folder> [-- options]')
+  .description('Starts a package with a local-learning method, decorator, backbone or data set of your own.')
+  .argument('<folder>', 'new or empty folder; its name is the package’s name')
+  .addOption(new Option('--kind <kind>', 'what the package offers').choices(kinds).default('method'))
+  .addOption(new Option('--language <language>', 'language of the code').choices(languages).default('typescript'))
+  .option('--name <name>', 'the package’s name on npm, e.g. @acme/localgrad-prototypes')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  npm create localgrad-method localgrad-prototypes
+  npm create localgrad-method localgrad-photos -- --kind dataset --language javascript`,
+  )
+  .action((folder: string, { kind, language, name }: Flags) => {
+    const created = createPackage({ folder, kind, language, ...(name === undefined ? {} : { name }) });
+    const build = language === 'typescript' ? 'npm run build          # into dist/\n  ' : '';
+    process.stdout.write(`Created ${created.name} in ${folder}: ${created.files.join(', ')}
+
+Next:
+  cd ${folder}
+  npm install
+  npm test               # passes already; then make src/index.${language === 'typescript' ? 'ts' : 'js'} yours
+  ${build}cd .. && npx localgrad train --modules 4 ${created.use}
+`);
+  });
+
+try {
+  program.parse();
+} catch (error) {
+  if (!(error instanceof RequestError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

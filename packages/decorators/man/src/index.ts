@@ -1,0 +1,1 @@
+export { type ManOptions, man, withMan } from './man.js';

@@ -1,0 +1,82 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { createNetwork, type Network, type PartitionSpec, resolvePartition } from '@localgrad/core';
+import { compilePlan } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
+import { type InfoProOptions, infopro } from '@localgrad/infopro';
+import { lam } from '@localgrad/lam';
+import { mlm } from '@localgrad/mlm';
+import { createScope } from '@localgrad/nn/random';
+import { describe, expect, it } from 'vitest';
+import { type ManOptions, man, withMan } from './index.js';
+
+function resNet32(spec: PartitionSpec): Network {
+  const scope = createScope(1);
+  const backbone = cifarResNet({ depth: 32 }).build({ inputShape: [32, 32, 3], classes: 10, scope });
+  return createNetwork(backbone, resolvePartition(backbone.blocks, spec));
+}
+
+const compiled = (network: Network, method: ReturnType<typeof man>) =>
+  compilePlan(network, method.plan(network), { scope: createScope(2) });
+
+/** Number of trained parameters. */
+function trainedCount(network: Network, method: ReturnType<typeof man>): number {
+  const parameters = [...compiled(network, method).parameters.values()];
+  return parameters.reduce((sum, { kind, size }) => sum + (kind === 'weight' ? size : 0), 0);
+}
+
+/** The host of the published code: classifier 2c2f and decoder, weighted by the stage of the next block. */
+const published: InfoProOptions = { head: '2c2f', ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, lambdaIndex: 'nextStage' };
+
+describe('man', () => {
+  it('puts the next block in front of each head: trained and averaged, initialized independently, with a scale', () => {
+    const network = resNet32({ modules: 8 });
+    const { objectives } = man(greedy()).plan(network);
+    expect(
+      objectives.map(({ head }) => head.factory?.borrows?.map(({ reference, as }) => [...reference, ...as])),
+    ).toEqual([
+      ...['1,1', '1,3', '2,0', '2,2', '2,4', '3,1', '3,3'].map((block) => [
+        [...block.split(',').map(Number), 'trained-copy', 'averaged-copy'],
+      ]),
+      undefined,
+    ]);
+    const { parameters } = compiled(network, man(greedy()));
+    const value = (name: string) => [...(parameters.get(name)?.value.dataSync() ?? [])];
+    const names = ['layer1.1', 'heads.module0.leap.augmented.0', 'heads.module0.leap.ema.0'];
+    const [live, trained, averaged] = names.map((name) => value(`${name}.conv1.weight`).slice(0, 9).join());
+    expect(new Set([live, trained, averaged]).size).toBe(3);
+    expect(value('heads.module0.leap.scale.0.weight')).toEqual([1]);
+  });
+
+  it('is a configuration of lam', () => {
+    const network = resNet32({ modules: 4 });
+    const same = lam(mlm(greedy()), {
+      ...{ on: 'independent', leap: 'next', scale: 'learned', initialize: 'independent', momentum: 0.9 },
+    });
+    const shown = (method: ReturnType<typeof man>) =>
+      method.plan(network).objectives.map(({ head, ...rest }) => [rest, head.key, head.factory?.borrows]);
+    expect(shown(man(mlm(greedy()), { momentum: 0.9 }))).toEqual(shown(same));
+    expect(man(mlm(greedy())).plan(network).method).toBe('man(mlm(greedy))');
+  });
+
+  it('trains as many parameters as the published code (docs/methods/man.md §4)', () => {
+    const sum = man(infopro(published), { scale: 'none' });
+    expect(trainedCount(resNet32({ modules: 8 }), sum)).toBe(1_107_661);
+    expect(trainedCount(resNet32({ modules: 15 }), sum)).toBe(1_813_504);
+    // MAN++ reads the stem through a contrastive 1c2f head, which has 5,942 parameters more.
+    expect(trainedCount(resNet32({ modules: 16 }), man(infopro(published))) + 5_942).toBe(1_845_690);
+  });
+
+  it('has a config with the passed options, and a decorator form', () => {
+    const options: ManOptions = { momentum: 0.99, scale: 'none' };
+    expect(man(greedy(), options).config).toEqual({ decorator: 'man', of: { method: 'greedy' }, ...options });
+    expect(withMan(options)(greedy()).config).toEqual(man(greedy(), options).config);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ scale: 'fixed' }, /none, learned/],
+    [{ momentum: 2 }, /momentum/],
+    [{ leap: 'rule' }, /option of man 'leap'/],
+  ])('rejects %j', (options, message) => {
+    expect(() => man(greedy(), options)).toThrow(message);
+  });
+});

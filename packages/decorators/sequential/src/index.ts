@@ -1,0 +1,1 @@
+export { type SequentialOptions, sequential, withSequential } from './sequential.js';

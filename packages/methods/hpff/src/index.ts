@@ -1,0 +1,1 @@
+export { type HpffOptions, hpff } from './hpff.js';

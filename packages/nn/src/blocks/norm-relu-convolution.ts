@@ -1,0 +1,187 @@
+import {
+  type Block,
+  type BlockCost,
+  bytesOf,
+  type Cotangents,
+  type Mode,
+  type Parameter,
+  type ParameterScope,
+  type Pass,
+  rejectUnknownKeys,
+  requireOption,
+  type Shape3,
+  type Want,
+} from '@localgrad/core';
+import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Shape4 } from '@localgrad/kernels';
+import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import { heNormalFanOut } from '../random/initializers.js';
+import {
+  type BatchNormParameters,
+  createBatchNorm,
+  normalization,
+  updateRunningStatistics,
+  vectorPairBytes,
+} from './batch-norm-parameters.js';
+import { batched, convolvedShape, filterOf, isTrained } from './convolution-unit.js';
+import { Ledger } from './ledger.js';
+import { evaluationPass, TrainingPass } from './pass.js';
+import type { FrugalBlock } from './vjp-reads.js';
+
+export interface NormReluConvolutionOptions {
+  readonly name: string;
+  readonly scope: ParameterScope;
+  readonly inputShape: Shape3;
+  readonly channels: number;
+  /** Default 3. */
+  readonly kernelSize?: number;
+  /** Default 1. */
+  readonly stride?: number;
+  /** Symmetric zero padding; the default preserves the size at stride 1. */
+  readonly padding?: number;
+  /** Names of the layers below the scope. Default `bn` and `conv`. */
+  readonly names?: readonly [batchNorm: string, convolution: string];
+}
+
+/**
+ * Batch norm, ReLU and a convolution without bias: the unit of pre-activation networks (DenseNet, Wide ResNet). Stores
+ * only the batch statistics; the backward pass recomputes the activation.
+ */
+export function normReluConvolution(options: NormReluConvolutionOptions): Block {
+  const { channels, kernelSize = 3, stride = 1, padding = (kernelSize - 1) / 2 } = options;
+  rejectUnknownKeys('normReluConvolution', options, [
+    ...['name', 'scope', 'inputShape', 'channels', 'kernelSize', 'stride', 'padding', 'names'],
+  ]);
+  const isCount = (value: number) => Number.isInteger(value) && value > 0;
+  requireOption(isCount(channels), 'normReluConvolution', 'channels', channels, 'positive integers');
+  requireOption(isCount(stride), 'normReluConvolution', 'stride', stride, 'positive integers');
+  requireOption(Number.isInteger(padding) && padding >= 0, 'normReluConvolution', 'padding', padding, 'integers ≥ 0');
+  return new NormReluConvolution(options);
+}
+
+class NormReluConvolution implements FrugalBlock {
+  readonly vjpReads = { input: true, output: false };
+  readonly name: string;
+  readonly inputShape: Shape3;
+  readonly outputShape: Shape3;
+  readonly parameters: readonly Parameter[];
+  readonly statistics: readonly Parameter[];
+  readonly cost: BlockCost;
+  readonly #options: NormReluConvolutionOptions;
+  readonly #geometry: ConvolutionGeometry;
+  readonly #filterShape: Shape4;
+  readonly #norm: BatchNormParameters;
+  readonly #weight: Parameter;
+
+  constructor(options: NormReluConvolutionOptions) {
+    const { name, scope, inputShape, channels, kernelSize = 3, stride = 1, names = ['bn', 'conv'] } = options;
+    const { padding = (kernelSize - 1) / 2 } = options;
+    this.name = name;
+    this.#options = options;
+    this.#geometry = { stride, padding };
+    this.#filterShape = [kernelSize, kernelSize, inputShape[2], channels];
+    this.inputShape = inputShape;
+    this.outputShape = convolvedShape(inputShape, channels, kernelSize, this.#geometry);
+    this.#norm = createBatchNorm(scope.scope(names[0]), inputShape[2]);
+    this.#weight = scope.scope(names[1]).parameter('weight', this.#filterShape, heNormalFanOut);
+    this.parameters = [this.#norm.scale, this.#norm.shift, this.#weight];
+    this.statistics = [this.#norm.runningMean, this.#norm.runningVariance];
+    this.cost = this.#cost();
+  }
+
+  forward(x: Tensor4D, mode: Mode): Pass {
+    const kernels = currentKernels();
+    const statistics = mode.training ? kernels.batchStatistics(x) : undefined;
+    if (statistics !== undefined) {
+      updateRunningStatistics(this.#norm, statistics, x.size / this.#norm.channels, mode);
+    }
+    const activation = this.#activation(x, statistics);
+    const output = kernels.conv2d(activation, filterOf({ weight: this.#weight }), this.#geometry);
+    activation.dispose();
+    if (statistics === undefined) return evaluationPass(x, output);
+    return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
+  }
+
+  vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    const statistics = TrainingPass.open<BatchStatistics>(this, pass, want.release);
+    const parameters = new Map<Parameter, Tensor>();
+    const input = this.#pullBack(pass.input, dy, statistics, want, parameters);
+    if (want.release) disposeStatistics(statistics);
+    return input === undefined ? { parameters } : { input, parameters };
+  }
+
+  replicate(scope: ParameterScope): Block {
+    return new NormReluConvolution({ ...this.#options, scope });
+  }
+
+  /** Consumes dy; adds the gradients to `gradients`, and returns the input's cotangent if requested. */
+  #pullBack(
+    x: Tensor4D,
+    dy: Tensor4D,
+    statistics: BatchStatistics,
+    want: Want,
+    gradients: Map<Parameter, Tensor>,
+  ): Tensor4D | undefined {
+    const kernels = currentKernels();
+    if (want.parameters && isTrained(this.#weight)) {
+      const activation = this.#activation(x, statistics);
+      const gradient = kernels.conv2dFilterGradient(activation, dy, this.#filterShape, this.#geometry);
+      gradients.set(this.#weight, gradient);
+      activation.dispose();
+    }
+    if (!want.input && !this.#wantsNorm(want)) {
+      dy.dispose();
+      return undefined;
+    }
+    const filter = filterOf({ weight: this.#weight });
+    const below = kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, x.shape[0]), this.#geometry);
+    dy.dispose();
+    const { dx, dScale, dShift } = kernels.batchNormGradient({
+      ...{ dy: below, x, normalization: normalization(this.#norm, statistics) },
+      ...{ mask: 'recompute', overwriteInput: false, wantMasked: false },
+    });
+    for (const [parameter, gradient] of [[this.#norm.scale, dScale] as const, [this.#norm.shift, dShift] as const]) {
+      if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);
+      else gradient.dispose();
+    }
+    if (want.input) return dx;
+    dx.dispose();
+    return undefined;
+  }
+
+  #activation(x: Tensor4D, statistics: BatchStatistics | undefined): Tensor4D {
+    return currentKernels().batchNormApply(x, normalization(this.#norm, statistics), undefined, true);
+  }
+
+  #wantsNorm(want: Want): boolean {
+    return want.parameters && (isTrained(this.#norm.scale) || isTrained(this.#norm.shift));
+  }
+
+  #cost(): BlockCost {
+    const [height, width] = this.outputShape;
+    const channels = this.inputShape[2];
+    const inputBytes = (batchSize: number) => bytesOf(this.inputShape, batchSize);
+    return {
+      multiplyAccumulates: height * width * this.#weight.size,
+      residualBytes: () => vectorPairBytes(channels),
+      forwardPeakBytes: (batchSize) =>
+        vectorPairBytes(channels) + inputBytes(batchSize) + bytesOf(this.outputShape, batchSize),
+      vjpPeakBytes: (batchSize, want) => {
+        const ledger = new Ledger();
+        if (want.parameters && isTrained(this.#weight)) {
+          ledger.take(inputBytes(batchSize) + 4 * this.#weight.size);
+          ledger.give(inputBytes(batchSize));
+        }
+        if (!want.input && !this.#wantsNorm(want)) return ledger.peak;
+        ledger.take(inputBytes(batchSize));
+        ledger.give(bytesOf(this.outputShape, batchSize));
+        // dx reuses the buffer of its cotangent.
+        ledger.take(vectorPairBytes(channels));
+        return ledger.peak;
+      },
+    };
+  }
+}
+
+function disposeStatistics({ mean, variance }: BatchStatistics): void {
+  dispose([mean, variance]);
+}

@@ -1,0 +1,20 @@
+import { backboneFactory, type NamedBackboneOptions } from '@localgrad/backbones';
+import { selectBackend } from '@localgrad/backends';
+import type { Shape3 } from '@localgrad/core';
+import { describeBackbone } from './index.js';
+
+// Narrow versions of the papers' networks, on the current backend.
+await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
+
+const image: Shape3 = [16, 16, 3];
+const networks: [string, NamedBackboneOptions, Shape3?][] = [
+  ['resnet18', { width: 4, layers: [1, 1, 1, 1] }, [33, 40, 3]],
+  ['resnext50-32x4d', { width: 16, layers: [1, 1, 1, 1] }, [33, 33, 3]],
+  ['vgg8b', { width: 2, hidden: 8, activation: 'leaky-relu' }],
+  ['densenet-bc-10-4', {}],
+  ['wide-resnet-10-1', {}],
+  ['vit', { width: 8, heads: 2, depth: 2, patch: 8, patchNorm: true }],
+];
+for (const [name, options, inputShape = image] of networks) {
+  describeBackbone(name, () => backboneFactory(name, options), { inputShape });
+}
