@@ -1,4 +1,5 @@
-// Writes the tables of README.md: published numbers (targets.csv) beside ours (results/reproduced.csv, if there is one).
+// Writes the tables of README.md: published numbers (targets.csv) beside ours (results/reproduced.csv, if there is one), with
+// the command that runs each (commands.csv, if there is one).
 //   node make-readme.mjs [--check] [folder]
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ const targetColumns = [
 ];
 const reproducedColumns = ['id', 'value', 'interval', 'n', 'command'];
 
+const commandColumns = ['id', 'command', 'missing'];
+
 const options = process.argv.slice(2);
 const folder = options.find((option) => !option.startsWith('--')) ?? import.meta.dirname;
 const isCheck = options.includes('--check');
@@ -21,8 +24,11 @@ const problems = [];
 const targets = readTable('targets.csv', targetColumns);
 const measured = readTable('results/reproduced.csv', reproducedColumns, false);
 const reproduced = new Map(measured.map((row) => [row.id, row]));
+const commands = readTable('commands.csv', commandColumns, false);
+const howToRun = new Map(commands.map((row) => [row.id, row]));
 checkTargets();
 checkReproduced();
+checkCommands();
 if (problems.length > 0) fail(problems);
 
 const path = join(folder, 'README.md');
@@ -37,13 +43,14 @@ function tables() {
   const groups = groupBy(targets, headingOf);
   const verdicts = targets.map((target) => verdictOf(target, reproduced.get(target.id)));
   const count = (sign) => verdicts.filter((verdict) => verdict.startsWith(sign)).length;
-  const summary = `${targets.length} published numbers; ${reproduced.size} run here, of which ${count('✅')} reproduced (✅), ${count('❌')} not (❌), ${count('?')} open (?).`;
+  const runnable = targets.filter(({ id }) => commandOf(id) !== '').length;
+  const summary = `${targets.length} published numbers, ${runnable} with a command that runs them; ${reproduced.size} run here, of which ${count('✅')} reproduced (✅), ${count('❌')} not (❌), ${count('?')} open (?).`;
   return [summary, '', ...[...groups].flatMap(([heading, rows]) => groupOf(heading, rows))].join('\n');
 }
 
 function groupOf(heading, rows) {
   const distinct = (values) => [...new Set(values.filter((value) => value !== ''))];
-  const commands = distinct(rows.map(({ id }) => reproduced.get(id)?.command ?? ''));
+  const numbered = distinct(rows.map(({ id }) => commandOf(id)));
   const epochs = distinct(rows.map((row) => row.epochs));
   const sources = distinct(rows.map(({ source, evidence }) => `${source} (${evidence})`));
   return [
@@ -51,12 +58,25 @@ function groupOf(heading, rows) {
     '',
     `${epochs.length > 0 ? `${epochs.join(', ')} epochs. ` : ''}Source: ${sources.join('; ')}.`,
     '',
-    '| target | published | ours | Reproduced |',
-    '|---|---|---|---|',
-    ...rows.map((row) => `| ${[nameOf(row), publishedOf(row), oursOf(row), reproducedOf(row)].join(' | ')} |`),
+    '| target | published | ours | Reproduced | Run |',
+    '|---|---|---|---|---|',
+    ...rows.map(
+      (row) => `| ${[nameOf(row), publishedOf(row), oursOf(row), reproducedOf(row), runOf(row)].join(' | ')} |`,
+    ),
     '',
-    ...(commands.length > 0 ? [...commands.map((command) => `- \`${command}\``), ''] : []),
+    ...(numbered.length > 0 ? [...numbered.map((command, index) => `${index + 1}. \`${command}\``), ''] : []),
   ];
+
+  /** Number of the command in the list below the table, or what is missing. */
+  function runOf({ id }) {
+    const command = commandOf(id);
+    return command === '' ? howToRun.get(id)?.missing || '–' : numbered.indexOf(command) + 1;
+  }
+}
+
+/** The command of the measured value, or else of `commands.csv`. */
+function commandOf(id) {
+  return reproduced.get(id)?.command ?? howToRun.get(id)?.command ?? '';
 }
 
 function headingOf({ id, dataset, backbone }) {
@@ -137,6 +157,19 @@ function checkReproduced() {
       report(`interval '${interval}' is not empty and not like '7.1 to 7.6'`);
     }
     if (command === '') report('command is empty: a number needs the command that makes it');
+  }
+}
+
+function checkCommands() {
+  const known = new Set(targets.map(({ id }) => id));
+  const seen = new Set();
+  for (const { id, command, missing } of commands) {
+    const report = (text) => problems.push(`commands.csv: ${id}: ${text}`);
+    if (seen.has(id)) report('duplicate ID');
+    seen.add(id);
+    if (!known.has(id)) report('no target has this ID');
+    if ((command === '') === (missing === '')) report("exactly one of 'command' and 'missing' is required");
+    if (missing.includes('|')) report("'missing' contains a '|', which would break the tables");
   }
 }
 

@@ -11,6 +11,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseCsv } from '../packages/bench/src/csv.js';
 import { standardCatalog } from '../packages/catalog/src/index.js';
 import { readExperiment } from '../packages/experiments/src/execution/experiment-file.js';
+import { resolveConfig } from '../packages/runs/src/config/resolve-config.js';
 import type { RunConfig } from '../packages/runs/src/config/run-config.js';
 import { buildNetwork, type NetworkConfig } from '../packages/runs/src/prepare-run.js';
 
@@ -72,12 +73,39 @@ describe('make-readme', () => {
   };
   const readme = () => readFileSync(join(folder, 'README.md'), 'utf8');
 
+  it('lists commands, and what is missing', () => {
+    write([target('a', '7', ''), target('b', '8', ''), target('c', '9', ''), target('d', '9', '')]);
+    const rows = ['id,command,missing', 'a,localgrad train,', 'b,,a backbone', 'c,localgrad train,', ''];
+    writeFileSync(join(folder, 'commands.csv'), rows.join('\r\n'));
+    expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
+    expect(readme()).toContain('4 published numbers, 2 with a command that runs them');
+    expect(readme().match(/not run \| – \| .* \|/g)).toEqual([
+      'not run | – | 1 |',
+      'not run | – | a backbone |',
+      'not run | – | 1 |',
+      'not run | – | – |',
+    ]);
+    expect(readme()).toContain('\n1. `localgrad train`\n');
+  });
+
+  it.each([
+    ['e,localgrad train,', /commands\.csv: e: no target has this ID/],
+    ['a,,', /exactly one of 'command' and 'missing'/],
+    ['a,localgrad train,a backbone', /exactly one of 'command' and 'missing'/],
+  ])('rejects the command %s', (row, message) => {
+    write([target('a', '7', '')]);
+    writeFileSync(join(folder, 'commands.csv'), ['id,command,missing', row, ''].join('\r\n'));
+    expect(makeReadme(folder)).toEqual({ status: 1, stderr: expect.stringMatching(message) });
+  });
+
   it('marks targets that were not run', () => {
     write([target('a', '7.37', '0.10')]);
     expect(makeReadme('--check', folder).status).toBe(1);
     expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
     expect(readme()).toContain('| DGL, K = 8: test error | 7.37 ± 0.10 % | not run | – |');
-    expect(readme()).toMatch(/^Above\n[\s\S]*1 published numbers; 0 run here[\s\S]*\nBelow\n$/);
+    expect(readme()).toMatch(
+      /^Above\n[\s\S]*1 published numbers, 0 with a command that runs them; 0 run here[\s\S]*\nBelow\n$/,
+    );
     expect(makeReadme('--check', folder).status).toBe(0);
   });
 
@@ -92,7 +120,7 @@ describe('make-readme', () => {
     write([target('a', '7.37', deviation)], [`a,${ours},localgrad report x`]);
     expect(makeReadme(folder)).toEqual({ status: 0, stderr: '' });
     expect(readme()).toContain(expected);
-    expect(readme()).toContain('- `localgrad report x`');
+    expect(readme()).toContain('1. `localgrad report x`');
   });
 
   it.each([
@@ -111,6 +139,50 @@ describe('make-readme', () => {
     expect(readme()).toBe(before);
   });
 });
+
+describe('commands', () => {
+  const commands = parseCsv(readFileSync(join(benchmarks, 'commands.csv'), 'utf8').replaceAll('\r\n', '\n'));
+  const known = [...new Set(commands.map(({ command = '' }) => command))].filter((command) => command !== '');
+
+  it('exist for every target, or what is missing is named', () => {
+    const targets = parseCsv(readFileSync(join(benchmarks, 'targets.csv'), 'utf8').replaceAll('\r\n', '\n'));
+    expect(commands.map(({ id }) => id)).toEqual(targets.map(({ id }) => id));
+    for (const { id, command, missing } of commands) expect([command, missing].filter(Boolean), id).toHaveLength(1);
+  });
+
+  it.each(known)('%s', (command) => {
+    const { words, options } = parseCommand(command);
+    if (words[1] === 'sweep') {
+      expect(words.slice(0, 3)).toEqual(['localgrad', 'sweep', 'run']);
+      expect(readdirSync(recipes)).toContain(words[3]?.replace('benchmarks/recipes/', ''));
+      return;
+    }
+    const { methods, image, repeats, warmupSteps, ...config } = options;
+    if (words[1] === 'bench') {
+      expect(words).toEqual(['localgrad', 'bench', 'step']);
+      for (const method of String(methods).split(' / ')) standardCatalog.method(method);
+    } else expect(words).toEqual(['localgrad', 'train']);
+    const { dataset, method, backbone, schedule, optimizer } = resolveConfig(config);
+    expect(datasetNames).toContain(dataset);
+    standardCatalog.method(method);
+    standardCatalog.backbone(backbone);
+    standardCatalog.schedule(schedule, { learningRate: 0.1 });
+    standardCatalog.optimizer(optimizer, { learningRate: 0.1 });
+  });
+});
+
+/** Words and flags of a command line, with flags in the form of config keys and their values. */
+function parseCommand(command: string) {
+  const [before = '', ...flags] = command.split(' --');
+  const options = flags.map((flag): [string, unknown] => {
+    const [name = '', ...rest] = flag.split(' ');
+    const key = name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    const text = rest.join(' ').replace(/^"(.*)"$/, '$1');
+    if (key === 'partition' && text.includes(',')) return [key, text.split(',').map(Number)];
+    return [key, text !== '' && Number.isFinite(Number(text)) ? Number(text) : text];
+  });
+  return { words: before.split(' '), options: Object.fromEntries(options) };
+}
 
 describe('recipes', () => {
   beforeAll(async () => {

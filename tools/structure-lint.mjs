@@ -27,7 +27,7 @@ const direction = {
   trackers: ['core', 'train'],
   catalog: [
     ...['core', 'nn', 'backbones', 'data'],
-    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal', 'hpff'],
+    ...['backprop', 'greedy', 'dgl', 'infopro', 'auglocal', 'hpff', 'predsim', 'mono-forward'],
     ...['mlm', 'lam', 'mlaan', 'man', 'sequential'],
   ],
   'setup-tensorflow': ['core', 'backends'],

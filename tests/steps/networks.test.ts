@@ -17,7 +17,7 @@ describe('training steps of the papers’ networks on wasm', () => {
     ['resnet18', { width: 16 }, 64],
     ['resnext50-32x4d', { width: 16, layers: [1, 1, 1, 1] }, 64],
     ['vgg13', { width: 8, hidden: 32, dropout: 0.2 }, 32],
-    ['vgg8b', { width: 8, hidden: 32, activation: 'leaky-relu' }, 32],
+    ['vgg8b', { width: 8, hidden: 32, activation: 'leakyRelu' }, 32],
     ['densenet-bc-16-12', {}, 32],
     ['wide-resnet-10-2', {}, 32],
     ['vit', { width: 48, heads: 3, depth: 4, patch: 4 }, 32],

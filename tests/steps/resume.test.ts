@@ -6,6 +6,7 @@ import {
   type HeadFactory,
   type LocalLearningMethod,
   type Objective,
+  type Optimizer,
   resolvePartition,
 } from '@localgrad/core';
 import { createBatches, fashionMnistSubset, type ImageDataset, resizeTo, take } from '@localgrad/data';
@@ -16,7 +17,7 @@ import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
-import { sgd } from '@localgrad/nn/optimizers';
+import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
 import { createRandom, createScope } from '@localgrad/nn/random';
 import { cosine } from '@localgrad/nn/schedules';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
@@ -124,7 +125,11 @@ const epochs = 2;
 const batchesPerEpoch = 4;
 
 /** Stops after the given steps with a checkpoint, like a signal does, and passes it as bytes to the next attempt. */
-async function run(method: LocalLearningMethod, interruptions: readonly number[]) {
+async function run(
+  method: LocalLearningMethod,
+  interruptions: readonly number[],
+  createOptimizer: () => Optimizer = () => sgd({ learningRate: 0.1 }),
+) {
   let checkpoint: TrainingCheckpoint | undefined;
   const metrics: unknown[] = [];
   const peaks = new Map<number, number>();
@@ -137,7 +142,7 @@ async function run(method: LocalLearningMethod, interruptions: readonly number[]
     });
     const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 4 }));
     const compiled = compilePlan(network, method.plan(network), { scope });
-    const optimizer = sgd({ learningRate: 0.1 });
+    const optimizer = createOptimizer();
     const batches = createBatches(training, {
       batchSize: 12,
       shuffle: true,
@@ -216,6 +221,22 @@ describe('an interrupted run', () => {
       expect(straight.tensors.size).toBeGreaterThan(50);
     },
   );
+
+  it.each([
+    ['adam', () => adam({ learningRate: 0.01 })],
+    ['adamw', () => adamw({ learningRate: 0.01 })],
+  ] as const)('is bit-identical to an uninterrupted run with optimizer %s', async (_, createOptimizer) => {
+    const straight = await run(dgl(), [], createOptimizer);
+    const resumed = await run(dgl(), [2, batchesPerEpoch + 1], createOptimizer);
+    expect([...resumed.tensors.keys()]).toEqual([...straight.tensors.keys()]);
+    expect([...straight.tensors.keys()].filter((key) => key.startsWith('optimizer/updates/')).length).toBeGreaterThan(
+      9,
+    );
+    for (const [key, { data }] of straight.tensors) {
+      expect(Buffer.compare(bytesOf(resumed.tensors.get(key)?.data), bytesOf(data)), key).toBe(0);
+    }
+    expect(resumed.metrics).toEqual(straight.metrics);
+  });
 
   it('resumes and completes when interrupted at its last step', async () => {
     const straight = await run(dgl(), []);

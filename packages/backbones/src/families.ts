@@ -2,6 +2,7 @@ import { type BackboneFactory, LocalgradError } from '@localgrad/core';
 import { denseNetBc } from './densenet.js';
 import { type ImageNetResNetOptions, imageNetResNet, imageNetResNetDepths } from './imagenet-resnet.js';
 import { type LocalLossVggOptions, localLossVgg } from './local-loss-vgg.js';
+import { type MlpOptions, mlp } from './mlp.js';
 import { type CifarResNetOptions, cifarResNet } from './resnet.js';
 import { type TinyNetOptions, tinyNet } from './tiny-net.js';
 import { type VggOptions, vgg, vggDepths } from './vgg.js';
@@ -10,14 +11,20 @@ import { type WideResNetOptions, wideResNet } from './wide-resnet.js';
 
 /** Options of all named backbones; each backbone rejects options that do not apply to it. */
 export type NamedBackboneOptions = Partial<
-  Omit<CifarResNetOptions, 'depth'> &
-    Omit<ImageNetResNetOptions, 'depth' | 'groups' | 'widthPerGroup'> &
+  {
+    /** ResNets for ImageNet: blocks of each stage. Perceptrons: number of hidden layers. */
+    readonly layers: NonNullable<ImageNetResNetOptions['layers'] | MlpOptions['layers']>;
+  } & Omit<CifarResNetOptions, 'depth'> &
+    Omit<ImageNetResNetOptions, 'depth' | 'layers' | 'groups' | 'widthPerGroup'> &
     Omit<VggOptions, 'depth'> &
     Omit<LocalLossVggOptions, 'depth'> &
     Pick<WideResNetOptions, 'dropout'> &
     VisionTransformerOptions &
+    Omit<MlpOptions, 'layers'> &
     TinyNetOptions
 >;
+
+type ImageNetOptions = Omit<ImageNetResNetOptions, 'depth'>;
 
 /** Backbones of one kind. */
 interface Family {
@@ -41,7 +48,7 @@ export const families: readonly Family[] = [
     description: 'ResNet for ImageNet, with a 7×7 stem and four stages.',
     options: ['width', 'layers', 'zeroInitialize'],
     where: 'imageNetResNet',
-    create: (options, [depth = 0]) => imageNetResNet({ ...options, depth }),
+    create: (options, [depth = 0]) => imageNetResNet({ ...(options as ImageNetOptions), depth }),
   },
   {
     names: ['resnext50-32x4d', 'resnext101-32x8d'],
@@ -50,7 +57,7 @@ export const families: readonly Family[] = [
     options: ['width', 'layers', 'zeroInitialize'],
     where: 'imageNetResNet',
     create: (options, [depth = 0, groups = 0, widthPerGroup = 0]) =>
-      imageNetResNet({ ...options, depth, groups, widthPerGroup }),
+      imageNetResNet({ ...(options as ImageNetOptions), depth, groups, widthPerGroup }),
   },
   {
     names: [8, 14, 20, 32, 44, 56, 110].map((depth) => `resnet${depth}`),
@@ -118,6 +125,14 @@ export const families: readonly Family[] = [
       }
       return visionTransformer({ ...options, width, heads });
     },
+  },
+  {
+    names: ['mlp'],
+    pattern: /^mlp$/,
+    description: 'Perceptron of dense layers with batch norm (predsim).',
+    options: ['layers', 'width', 'activation', 'dropout', 'zeroOutput'],
+    where: 'mlp',
+    create: (options) => mlp(options as MlpOptions),
   },
   {
     names: ['tiny'],

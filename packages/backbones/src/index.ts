@@ -1,6 +1,7 @@
 export { type DenseNetBcOptions, denseNetBc } from './densenet.js';
 export { type ImageNetResNetOptions, imageNetResNet } from './imagenet-resnet.js';
 export { type LocalLossVggOptions, localLossVgg } from './local-loss-vgg.js';
+export { type MlpOptions, mlp } from './mlp.js';
 export {
   backboneFactory,
   backboneNames,

@@ -31,7 +31,7 @@ const layouts: Readonly<Record<number, readonly (number | 'M')[]>> = {
   11: [1, 1, 1, 2, 'M', 2, 4, 'M', 4, 4, 'M', 4, 'M'],
 };
 
-type Activation = 'relu' | 'leaky-relu';
+type Activation = 'relu' | 'leakyRelu';
 
 export interface LocalLossVggOptions {
   /** 8 (VGG8b) or 11 (VGG11b). */
@@ -40,7 +40,7 @@ export interface LocalLossVggOptions {
   readonly width?: number;
   /** Units of the hidden layer. Default 1024. */
   readonly hidden?: number;
-  /** `relu` (default) for end-to-end training and prediction losses; `leaky-relu` (slope 0.01) where similarities are used. */
+  /** `relu` (default) for end-to-end training and prediction losses; `leakyRelu` (slope 0.01) where similarities are used. */
   readonly activation?: Activation;
   /** Dropout between layers: whole channels after convolutions, values after the hidden layer; in [0, 1). Default 0. */
   readonly dropout?: number;
@@ -65,7 +65,7 @@ export function localLossVgg(options: LocalLossVggOptions): BackboneFactory {
   }
   requireCount(where, 'width', width, 4096);
   requireCount(where, 'hidden', hidden);
-  requireOption(['relu', 'leaky-relu'].includes(activation), where, 'activation', activation, 'relu, leaky-relu');
+  requireOption(['relu', 'leakyRelu'].includes(activation), where, 'activation', activation, 'relu, leakyRelu');
   requireOption(rate >= 0 && rate < 1, where, 'dropout', rate, 'numbers in [0, 1)');
   const name = `vgg${depth}b`;
   const chosen = { width, hidden, activation, dropout: rate, zeroOutput };

@@ -83,7 +83,7 @@ describe('networks', () => {
     ['resnext50-32x4d', { width: 32, layers: [1, 1, 1, 1] }],
     ['cifar-resnet50', { width: 2 }],
     ['vgg11', { width: 2, hidden: 4, batchNorm: true, dropout: 0 }],
-    ['vgg8b', { width: 2, hidden: 4, activation: 'leaky-relu', dropout: 0.2, zeroOutput: true }],
+    ['vgg8b', { width: 2, hidden: 4, activation: 'leakyRelu', dropout: 0.2, zeroOutput: true }],
     ['wide-resnet-10-1', { dropout: 0.3 }],
     ['densenet-bc-10-4', {}],
     ['vit-tiny', { depth: 1, patch: 8, patchNorm: true }],

@@ -9,6 +9,8 @@ import { type LamOptions, lam } from '@localgrad/lam';
 import { type ManOptions, man } from '@localgrad/man';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
+import { type MonoForwardOptions, monoForward } from '@localgrad/mono-forward';
+import { type PredsimOptions, predsim } from '@localgrad/predsim';
 import { type SequentialOptions, sequential } from '@localgrad/sequential';
 import { createCatalog } from './catalog.js';
 import type { DecoratorFactory, Entry, Factories, FactoryContext } from './factories.js';
@@ -38,6 +40,14 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   hpff: {
     description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
     create: (options) => hpff(options as HpffOptions),
+  },
+  predsim: {
+    description: 'Local error signals: a local classifier and similarity matching for each module.',
+    create: (options) => predsim(options as PredsimOptions),
+  },
+  'mono-forward': {
+    description: 'Mono-Forward: each module trains with a projection of all its outputs to class scores.',
+    create: (options) => monoForward(options as MonoForwardOptions),
   },
 };
 

@@ -12,12 +12,13 @@ export interface Augmentation {
   readonly flip?: boolean;
 }
 
-/** Published augmentation recipes (docs/methods/training.md §1). */
+/** Published augmentation recipes (docs/methods/training.md §1; Fashion-MNIST's is predsim's). */
 export const augmentations = {
   none: {},
   cifar10: { pad: 4, padding: 'reflect', flip: true },
   svhn: { pad: 2, padding: 'zero', flip: false },
   stl10: { pad: 4, padding: 'zero', flip: true },
+  'fashion-mnist': { pad: 2, padding: 'zero', flip: true },
 } as const satisfies Record<string, Augmentation>;
 
 export function checkAugmentation(augmentation: Augmentation, [height, width]: Shape3): void {

@@ -55,7 +55,7 @@ export const pipelines = {
   },
   'predsim-fashion-mnist': {
     source: predsim,
-    augmentation: { pad: 2, padding: 'zero', flip: true },
+    augmentation: augmentations['fashion-mnist'],
     normalization: digit(0.286, 0.353),
   },
   'predsim-kmnist': { source: predsim, augmentation: {}, normalization: digit(0.1904, 0.3475) },

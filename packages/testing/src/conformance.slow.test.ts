@@ -1,5 +1,5 @@
 import { auglocal } from '@localgrad/auglocal';
-import { cifarResNet } from '@localgrad/backbones';
+import { cifarResNet, mlp } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
@@ -10,6 +10,8 @@ import { withLam } from '@localgrad/lam';
 import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
+import { monoForward } from '@localgrad/mono-forward';
+import { predsim } from '@localgrad/predsim';
 import { withSequential } from '@localgrad/sequential';
 import { describeBackbone, describeDecorator, describeMethod } from './index.js';
 
@@ -25,6 +27,13 @@ describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decora
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
 describeMethod('auglocal', auglocal, { decorators });
 describeMethod('hpff', () => hpff({ featureDimension: 8 }), { decorators });
+// Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.
+describeMethod('predsim', () => predsim({ decoderStart: 'uniform', decoderInputs: 64, finalWeight: 1 }), {
+  decorators,
+});
+describeMethod('pred', () => predsim({ loss: 'pred', decoderStart: 'uniform' }), { decorators });
+describeMethod('sim', () => predsim({ loss: 'sim' }), { decorators });
+describeMethod('mono-forward', monoForward, { decorators });
 
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.
@@ -34,3 +43,4 @@ describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
+describeBackbone('mlp', () => mlp({ layers: 3, width: 12, activation: 'leakyRelu', dropout: 0.1 }));

@@ -1,4 +1,4 @@
-import { type JsonValue, LocalgradError, type Optimizer, type Parameter } from '@localgrad/core';
+import { type JsonValue, LocalgradError, type Optimizer, type Parameter, sameShape } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
@@ -122,7 +122,7 @@ export function restoreTensors(
   for (const [name, parameter] of compiled.parameters) {
     const tensor = tensors.get(`${parameters}${name}`);
     if (tensor === undefined) problems.push(`'${name}' is missing`);
-    else if (tensor.shape.join() !== parameter.shape.join()) problems.push(shapeProblem(name, tensor, parameter.shape));
+    else if (!sameShape(tensor.shape, parameter.shape)) problems.push(shapeProblem(name, tensor, parameter.shape));
     else assignments.push([parameter, tensor]);
   }
   const state: (readonly [string, StoredTensor])[] = [];
@@ -131,7 +131,8 @@ export function restoreTensors(
     const name = key.startsWith(slots) ? key.slice(slots.length) : undefined;
     const parameter = name === undefined ? undefined : compiled.parameters.get(name.slice(name.indexOf('/') + 1));
     if (name === undefined || parameter === undefined) problems.push(`'${key}' does not exist in this run`);
-    else if (tensor.shape.join() === parameter.shape.join()) state.push([name, tensor]);
+    // An optimizer's state for a weight has its shape, or is a number: Adam counts updates.
+    else if (tensor.shape.length === 0 || sameShape(tensor.shape, parameter.shape)) state.push([name, tensor]);
     else problems.push(shapeProblem(key, tensor, parameter.shape));
   }
   if (problems.length > 0) {

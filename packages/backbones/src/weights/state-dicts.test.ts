@@ -62,7 +62,7 @@ describe.each<[string, BackboneFactory]>([
   ['timm-vgg', vgg11(false)],
   ['timm-vit', vit],
   ['wide-resnet', wideResNet({ depth: 10, widen: 1 })],
-  ['local-loss-vgg', localLossVgg({ depth: 8, width: 2, hidden: 6, activation: 'leaky-relu' })],
+  ['local-loss-vgg', localLossVgg({ depth: 8, width: 2, hidden: 6, activation: 'leakyRelu' })],
 ])('state dict of %s', (name, factory) => {
   it('loads, bare and in a wrapped model, and reproduces the scores', () => {
     const { state, inputShape, images, logits, classes } = fixture(name);

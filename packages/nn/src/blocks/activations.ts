@@ -1,4 +1,4 @@
-import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
+import { type Block, bytesOf, requireOption, type Shape3, sizeOf } from '@localgrad/core';
 import {
   leakyRelu as leakyReluOf,
   mul,
@@ -30,6 +30,7 @@ export function relu(name: string, shape: Shape3): Block {
 
 /** max(x, 0) + slope·min(x, 0) with a positive slope. */
 export function leakyRelu(name: string, shape: Shape3, slope = 0.01): Block {
+  requireOption(slope > 0 && slope < 1, 'leakyRelu', 'slope', slope, 'numbers between 0 and 1');
   return parameterless({
     name,
     inputShape: shape,
