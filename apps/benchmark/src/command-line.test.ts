@@ -74,7 +74,7 @@ describe('localgrad', () => {
     const { stdout, exitCode } = await run('explain', '--modules', '99', '--json');
     expect(exitCode).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({
-      error: { code: 'invalid-option', message: expect.stringContaining('into 99 modules') },
+      error: { code: 'invalid-option', message: expect.stringContaining('--modules: 99; allowed: 1 to 15') },
     });
   });
 });
@@ -266,7 +266,7 @@ describe('train', () => {
       output,
     );
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('Cannot split 3 blocks and a stem (merged) into 9 modules');
+    expect(stderr).toContain('--modules: 9; allowed: 1 to 3, or 4 with the stem as a module of its own');
     expect(await readdir(folder)).toEqual([]);
     const large = [
       '--backbone',

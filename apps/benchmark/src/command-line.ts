@@ -43,12 +43,27 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const program = createProgram(terminal, present);
   program.hook('preAction', (_, action) => {
     json = action.opts().json === true;
+    rejectEmptyValues(action);
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     return report(error, program, args, terminal, json);
+  }
+}
+
+/** Empty values are unset variables of a shell, not the wish to use the current folder. @throws LocalgradError */
+function rejectEmptyValues(command: Command): void {
+  const given = Object.entries(command.opts()).map(([key, value]) => ({ name: `--${flagOf(key)}`, value }));
+  const positional = command.registeredArguments.map((argument, index) => ({
+    name: `Argument '${argument.name()}'`,
+    value: command.args[index],
+  }));
+  for (const { name, value } of [...given, ...positional]) {
+    if (value !== '') continue;
+    const hint = name === '--output' || name === '--folder' ? `Name a folder, or omit ${name}` : 'Give a value';
+    throw new LocalgradError('invalid-option', `${name} is empty: perhaps an unset variable. ${hint}.`);
   }
 }
 
@@ -110,7 +125,7 @@ function report(error: unknown, program: Command, args: readonly string[], termi
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') return 2;
     const message = error.message.replace(/^error: /, '');
-    return fail('usage', `${message}\n${allowed(error, program, args)}`, {}, 2);
+    return fail('usage', `${message}${allowed(error, program, args)}`, {}, 2);
   }
   if (terminal.signal?.aborted === true && error === terminal.signal.reason) {
     return fail('interrupted', 'interrupted; everything written so far is complete.', {}, 130);
@@ -121,7 +136,11 @@ function report(error: unknown, program: Command, args: readonly string[], termi
     const message = found === undefined ? error.message : `--${flagOf(found.key)}: ${found.problem}`;
     return fail(error.code, message, error.details, isUsage ? 2 : 1);
   }
-  if (isSystemError(error)) return fail('system', `${error.message}.`, { code: error.code }, 1);
+  if (isSystemError(error)) {
+    const isFolderGone = error.syscall === 'uv_cwd';
+    const problem = isFolderGone ? 'The current folder no longer exists. Change to another folder' : error.message;
+    return fail('system', `${problem}.`, { code: error.code }, 1);
+  }
   const { stack, message } = error instanceof Error ? error : new Error(String(error));
   return fail('internal', `unexpected error: ${message}\n${stack ?? ''}`, {}, 1);
 }
@@ -131,7 +150,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
-/** The allowed names, for an error about an unknown one. */
+/** What is allowed instead: the allowed names for a wrong one, the choices of a missing option. */
 function allowed(error: CommanderError, program: Command, args: readonly string[]): string {
   let command = program;
   for (const arg of args) {
@@ -140,11 +159,17 @@ function allowed(error: CommanderError, program: Command, args: readonly string[
     command = next;
   }
   const path = command === program ? '' : ` ${args.slice(0, depth(command)).join(' ')}`;
-  const names =
-    error.code === 'commander.unknownCommand' || command.commands.length > 0
-      ? `Commands: ${command.commands.map((candidate) => candidate.name()).join(', ')}.`
-      : `Options: ${command.options.map((option) => option.long).join(', ')}.`;
-  return `${names} See localgrad${path} --help.`;
+  const help = `See localgrad${path} --help.`;
+  if (error.code === 'commander.unknownCommand' || command.commands.length > 0) {
+    return `\nCommands: ${command.commands.map((candidate) => candidate.name()).join(', ')}. ${help}`;
+  }
+  if (error.code === 'commander.unknownOption') {
+    return `\nOptions: ${command.options.map((option) => option.long).join(', ')}. ${help}`;
+  }
+  const choices = command.options.find(({ flags }) => error.message.includes(`'${flags}'`))?.argChoices;
+  const isNamed = choices === undefined || error.message.includes('Allowed choices');
+  const end = error.message.endsWith('.') ? ' ' : '. ';
+  return isNamed ? `${end}${help}` : `${end}Allowed: ${choices.join(', ')}. ${help}`;
 }
 
 function depth(command: Command): number {

@@ -27,12 +27,17 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
       /--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4; use larger images\.\n$/,
     ],
     ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+\.\n$/],
-    ['--width 100000', /--width: too big: expected number to be <=4096; found 100000\n$/],
+    ['--width 100000', /--width: expected number to be <=4096; found 100000\n$/],
     ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],
     [
       '--dataset cifar10',
       /--data-folder: not given; allowed: a folder with cifar-10-binary\.tar\.gz, cifar-10-python\.tar\.gz or its unpacked files\.\n$/,
     ],
+    ['--modules 9', /--modules: 9; allowed: 1 to 3, or 4 with the stem as a module of its own\.\n$/],
+    ['--partition 1,1', /--partition: 1,1; allowed: integers ≥ 1 that sum to the 4 blocks, the stem included\.\n$/],
+    ['--mlflow-experiment x', /--mlflow-experiment: has no effect without --mlflow <url>\.\n$/],
+    ['--no-nesterov --optimizer adam', /--no-nesterov: belongs to optimizer 'sgd' and has no effect on 'adam'/],
+    ['--data-folder= --dataset cifar10', /--data-folder is empty: perhaps an unset variable\. Give a value\.\n$/],
     ['--data-folder x', /--data-folder: 'x'; allowed: no folder for 'fashion-mnist-subset'/],
     ['--mlflow localhost:5000', /'--mlflow <url>'.*Allowed: an http or https address, e\.g\. http:\/\/localhost:5000/],
   ])('%s', async (flags, message) => {
@@ -64,8 +69,8 @@ describe('what no machine could hold is rejected at once', () => {
     ['explain --classes 2147483648', /--classes: '2147483648'; allowed: integers from 2 to 1000000/],
     ['explain --image 1e9x1e9x3', /--image: '1e9x1e9x3'; allowed: height x width x channels, each from 1 to 16384/],
     ['train --threads 100000 --backend wasm', /--threads: 100000; allowed: 'auto' or an integer from 1 to 64/],
-    ['train --seed 9007199254740992', /--seed: too big: expected int to be <=9007199254740991/],
-    ['train --partition ONES', /--partition: .{1,500}\n$/],
+    ['train --seed 9007199254740992', /--seed: expected an integer to be <=9007199254740991/],
+    ['train --partition ONES', /--partition: .{1,1500}\n$/],
   ])('%s', async (command, message) => {
     const ones = `${'1,'.repeat(20_000)}1`;
     const [name = '', ...flags] = command.replace('ONES', ones).split(' ');

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
 import { type CsvRecord, environmentColumns, parseCsv } from './csv.js';
 
 /** Columns that identify a row, in any benchmark. */
@@ -23,8 +23,8 @@ export interface Comparison {
 
 /** @throws LocalgradError `invalid-data` for a file that `localgrad bench` did not write */
 export async function readEarlier(file: string): Promise<Record<string, string>[]> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new LocalgradError('invalid-data', `--compare '${file}': ${error.message}.`, { file }, { cause: error });
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new LocalgradError('invalid-data', `--compare '${file}': ${readProblem(error)}.`, { file }, { cause: error });
   });
   const rows = parseCsv(text);
   if (rows.length === 0 || !measures.some((name) => name in (rows[0] ?? {}))) {

@@ -22,6 +22,7 @@ describe('messages about names and options', () => {
     expect(unknownName('method', 'infopro', allowed).message).toBe(
       "Unknown method 'infopro'. Allowed: backprop, greedy, dgl.",
     );
+    expect(unknownName('method', 'DGL', allowed).message).toMatch(/^Unknown method 'DGL'\. Did you mean 'dgl'\?/);
     expect(closestFirst('dgi', allowed)).toEqual(['dgl', 'greedy', 'backprop']);
     expect(allowed).toEqual(['backprop', 'greedy', 'dgl']);
   });

@@ -113,12 +113,14 @@ export function requireOption(
   }
 }
 
+/** Number of letters that differ, whatever their case. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const isSame = a[row - 1]?.toLowerCase() === b[column - 1]?.toLowerCase();
+      const substitution = (previous[column - 1] ?? 0) + (isSame ? 0 : 1);
       current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
     }
     previous = current;

@@ -82,3 +82,4 @@ export {
   type TensorStateDeclaration,
   type ValueStateDeclaration,
 } from './state.js';
+export { readProblem } from './system-error.js';

@@ -69,11 +69,12 @@ export function resolvePartition(
   }
   const [least, most] = stemModule === 'own' ? [2, body + 1] : [1, body];
   if (!Number.isInteger(modules) || modules < least || modules > most) {
+    const own = stemModule === 'merged' ? `, or ${body + 1} with the stem as a module of its own` : '';
+    const allowed = `${least} to ${most}${own}`;
     throw new LocalgradError(
       'invalid-option',
-      `Cannot split ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${least} to ${most}` +
-        `${stemModule === 'merged' ? `, or ${body + 1} with the stem as a module of its own` : ''}.`,
-      { modules, least, most, stemModule },
+      `Cannot split ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${allowed}.`,
+      { where: 'partition', option: 'modules', allowed, modules, least, most, stemModule },
     );
   }
   const own = stemModule === 'own' ? 1 : 0;
@@ -146,10 +147,11 @@ function balancedSizes(blocks: readonly BackboneBlock[], modules: number, costOf
 export function checkPartition(blocks: readonly BackboneBlock[], sizes: readonly number[]): Partition {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (sizes.length === 0 || sizes.some((size) => !Number.isInteger(size) || size < 1) || total !== blocks.length) {
+    const allowed = `integers ≥ 1 that sum to the ${blocks.length} blocks, the stem included`;
     throw new LocalgradError(
       'invalid-option',
-      `Partition sizes [${sizes.join(', ')}] sum to ${total}; allowed: integers ≥ 1 that sum to the ${blocks.length} blocks, the stem included.`,
-      { sizes: [...sizes], blocks: blocks.length },
+      `Partition sizes [${sizes.join(', ')}] sum to ${total}; allowed: ${allowed}.`,
+      { where: 'partition', option: 'sizes', allowed, sizes: [...sizes], blocks: blocks.length },
     );
   }
   return [...sizes];

@@ -59,6 +59,15 @@ describe("a folder without CIFAR-10's binary files", () => {
     await expect(cifar10({ folder: join(folder, 'cifar-10-binary.tar.gz') })).rejects.toThrow(/is a file;.*tar -xf/);
   });
 
+  it('that contains a folder in place of a file: reports that, without system error codes', async () => {
+    const folder = folderOf('data_batch_1.bin/x', 'data_batch_2.bin', 'data_batch_3.bin', 'test_batch.bin');
+    await expect(cifar10({ folder })).rejects.toThrow(
+      /data_batch_1\.bin cannot be read: it is a folder; a file is required\. Download/,
+    );
+    const nested = folderOf('cifar-10-binary.tar.gz/x');
+    await expect(cifar10({ folder: nested })).rejects.toThrow(/cifar-10-binary\.tar\.gz/);
+  });
+
   it("but with the archive's folder: reads the files there", async () => {
     const files = ['test_batch', ...[1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}`)];
     const folder = folderOf(...files.map((name) => `cifar-10-batches-bin/${name}.bin`));

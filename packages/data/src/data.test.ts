@@ -6,6 +6,7 @@ import type { Targets } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pickSamples } from './dataset.js';
 import {
   type BatchOptions,
   createBatches,
@@ -146,6 +147,12 @@ describe('transforms', () => {
     const three: ImageDataset = { ...tiny(1, [3, 3, 1]), images: Uint8Array.from([9, 9, 9, 9, 0, 9, 9, 9, 9]) };
     // Each new pixel covers 1.5 × 1.5 old ones: a quarter of the black one is in each.
     expect([...resizeTo(three, 2).images]).toEqual([8, 8, 8, 8]);
+  });
+
+  it('takes samples of a Node.js Buffer as plain bytes, without its deprecated constructor', () => {
+    const picked = pickSamples(Buffer.from([1, 2, 3, 4]), 2, [1, 0]);
+    expect(picked).toEqual(Uint8Array.of(3, 4, 1, 2));
+    expect(Buffer.isBuffer(picked)).toBe(false);
   });
 
   it('takes subsets balanced across classes', () => {

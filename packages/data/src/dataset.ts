@@ -148,8 +148,8 @@ export function pickSamples<T extends SampleValues>(values: T, length: number, i
 
 export type SampleValues = DatasetTarget['values'];
 
-/** Creates a zero-filled array of the same type. */
+/** Creates a zero-filled array of the same type; a `Uint8Array` for a Node.js `Buffer`, whose constructor is deprecated. */
 export function createLike<T extends SampleValues>(values: T, length: number): T {
-  const create = values.constructor as new (length: number) => T;
+  const create = (values instanceof Uint8Array ? Uint8Array : values.constructor) as new (length: number) => T;
   return new create(length);
 }

@@ -1,4 +1,4 @@
-import { LocalgradError, shown } from '@localgrad/core';
+import { LocalgradError, readProblem, shown } from '@localgrad/core';
 
 /** A file's decompressed content. */
 export interface DataFile {
@@ -26,12 +26,7 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
       bytes = await readFile(path);
     } catch (error) {
       if ((error as { code?: string }).code === 'ENOENT' || (error as { code?: string }).code === 'ENOTDIR') continue;
-      throw new LocalgradError(
-        'invalid-data',
-        `${path} cannot be read: ${(error as Error).message}.`,
-        { path },
-        { cause: error },
-      );
+      throw unreadable({ path, howToGetIt }, error);
     }
     if (!path.endsWith('.gz')) return { path, bytes, howToGetIt };
     const maxOutputLength = 100 * bytes.length + 2 ** 20;
@@ -92,4 +87,13 @@ export function damaged(
 ): LocalgradError {
   const message = `${path}, byte ${offset}: expected ${expected}, found ${found}. ${howToGetIt}`;
   return new LocalgradError('invalid-data', message, { path, offset, expected, found });
+}
+
+/** An error for a file that exists but cannot be read. */
+export function unreadable(
+  { path, howToGetIt }: Pick<DataFile, 'path' | 'howToGetIt'>,
+  error: unknown,
+): LocalgradError {
+  const message = `${path} cannot be read: ${readProblem(error)}. ${howToGetIt}`;
+  return new LocalgradError('invalid-data', message, { path }, { cause: error });
 }

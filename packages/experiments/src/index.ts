@@ -8,7 +8,13 @@ export { runLocally } from './execution/local-executor.js';
 export { defaultSweepFolder, openSweep } from './execution/open-sweep.js';
 export { OutputWatch } from './execution/output-watch.js';
 export { type PlanOptions, planSweep, type SweepPlan } from './execution/plan-sweep.js';
-export { type ExperimentSource, prepareSweep, type RunnableSweep, type SweepPlace } from './execution/prepare-sweep.js';
+export {
+  checkedSweep,
+  type ExperimentSource,
+  prepareSweep,
+  type RunnableSweep,
+  type SweepPlace,
+} from './execution/prepare-sweep.js';
 export { submitSweep, sweepCommands, sweepJob } from './execution/queue-sweep.js';
 export { runSweep, type SweepEvent, type SweepExecution } from './execution/run-sweep.js';
 export { type SweepResult, summarizeSweep } from './execution/sweep-result.js';

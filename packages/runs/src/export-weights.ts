@@ -9,7 +9,7 @@ import {
   weightsFile,
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
-import { type BackboneFactory, type JsonObject, LocalgradError } from '@localgrad/core';
+import { type BackboneFactory, type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
 import { createScope } from '@localgrad/nn/random';
 import { z } from 'zod';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
@@ -139,7 +139,7 @@ async function readSource(source: string): Promise<Source> {
     const hint = isFolder ? ` A run writes it when it has finished; is '${source}' the folder of such a run?` : '';
     throw new LocalgradError(
       'invalid-data',
-      `Cannot read '${where}': ${(error as Error).message}.${hint}`,
+      `Cannot read '${where}': ${readProblem(error)}.${hint}`,
       { source, file: where },
       { cause: error },
     );

@@ -2,6 +2,7 @@ import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } 
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   createNetwork,
+  LocalgradError,
   type Network,
   type ParameterScope,
   type PartitionSpec,
@@ -151,10 +152,21 @@ async function disposingOnError<Result>(
 
 /** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
 export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<LoadedWeights> {
-  const loaded = loadWeights(network, await readInitialWeights(file), file);
+  const bytes = await readInitialWeights(file);
+  const loaded = inTermsOfWeights(() => loadWeights(network, bytes, file));
   const problem = await nonFiniteParameter(compiled.parameters.values());
   if (problem !== null) {
     throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
   }
   return loaded;
+}
+
+/** Errors about a weights file as errors about its config key. */
+function inTermsOfWeights<Result>(act: () => Result): Result {
+  try {
+    return act();
+  } catch (cause) {
+    if (!LocalgradError.isInstance(cause)) throw cause;
+    throw configError('initialWeights', cause.message, { code: cause.code, cause });
+  }
 }

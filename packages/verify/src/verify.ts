@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { selectBackend } from '@localgrad/backends';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
 import type { MemoryPolicy } from '@localgrad/engine';
 import { ReferenceTensors } from './compare.js';
 import { type ReferenceCase, readReferenceFile } from './format.js';
@@ -84,6 +84,6 @@ async function bytesOf(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new LocalgradError('invalid-data', `Cannot read '${file}': ${(error as Error).message}.`, { file });
+    throw new LocalgradError('invalid-data', `Cannot read '${file}': ${readProblem(error)}.`, { file });
   }
 }

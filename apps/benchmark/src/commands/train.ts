@@ -129,8 +129,14 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
       present(
         async () =>
           withFlagNames(
-            async () =>
-              trainRun(await resolveRunConfig(command, file), terminal, {
+            async () => {
+              if (flags.mlflow === undefined && flags.mlflowExperiment !== undefined) {
+                throw new LocalgradError(
+                  'invalid-option',
+                  '--mlflow-experiment: has no effect without --mlflow <url>.',
+                );
+              }
+              return trainRun(await resolveRunConfig(command, file), terminal, {
                 output: flags.output,
                 resume: flags.resume,
                 trackers: {
@@ -145,7 +151,8 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
                   keepLast: flags.keepLast,
                   keepBest: flags.keepBest,
                 },
-              }),
+              });
+            },
             command,
             file,
           ),

@@ -40,11 +40,9 @@ describe('run file', () => {
 
   it('names every wrong value where it stands', () => {
     expect(problemsOf('method: dgl\nepochs: many\nbatch: 0\npartition: odd\n')).toEqual([
-      'run.yaml:2:9: epochs: invalid input: expected number, received string; found "many"',
-      'run.yaml:3:8: batch: too small: expected number to be >=1; found 0',
-      expect.stringMatching(
-        /^run\.yaml:4:12: partition: invalid option: expected one of .*balanced-memory.*found "odd"$/,
-      ),
+      'run.yaml:2:9: epochs: expected number; found "many"',
+      'run.yaml:3:8: batch: expected number to be >=1; found 0',
+      expect.stringMatching(/^run\.yaml:4:12: partition: expected one of .*balanced-memory.*found "odd"$/),
     ]);
   });
 
@@ -58,14 +56,16 @@ describe('run file', () => {
   });
 
   it('says that a file is not there', async () => {
-    await expect(readRunFile('no-such-file.yaml')).rejects.toThrow(/Cannot read 'no-such-file\.yaml': ENOENT/);
+    await expect(readRunFile('no-such-file.yaml')).rejects.toThrow(
+      /Cannot read 'no-such-file\.yaml': it does not exist/,
+    );
   });
 });
 
 describe('flags', () => {
   it('exist for every key of the config', () => {
     const command = addConfigFlags(new Command());
-    const flags = command.options.map((option) => option.long?.replace('--no-', '--'));
+    const flags = command.options.map((option) => option.long);
     expect(flags).toEqual(runConfigKeys.map((key) => `--${flagOf(key)}`));
   });
 
@@ -79,12 +79,10 @@ describe('flags', () => {
   });
 
   it('name the flag that is wrong, its value and what is allowed', async () => {
-    await expect(parse(['--epochs', 'many'])).rejects.toThrow(
-      '--epochs: invalid input: expected number, received string; found "many"',
-    );
+    await expect(parse(['--epochs', 'many'])).rejects.toThrow('--epochs: expected number; found "many"');
     await expect(parse(['--learning-rate', '-1'])).rejects.toThrow(
-      '--learning-rate: too small: expected number to be >=0; found -1',
+      '--learning-rate: expected number to be >=0; found -1',
     );
-    await expect(parse(['--memory', 'none'])).rejects.toThrow(/--memory: invalid option: .*residuals.*recompute/);
+    await expect(parse(['--memory', 'none'])).rejects.toThrow(/--memory: expected one of .*residuals.*recompute/);
   });
 });

@@ -13,9 +13,15 @@ import { type Command, Option } from 'commander';
 
 type Key = keyof RunConfig;
 
-/** `learningRate` → `learning-rate` */
+/** `learningRate` → `learning-rate`, `nesterov` → `no-nesterov` */
 export function flagOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const name = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return isOnByDefault(key) ? `no-${name}` : name;
+}
+
+function isOnByDefault(key: string): boolean {
+  const fields: Readonly<Record<string, { safeParse(value: unknown): { data?: unknown } }>> = runConfigSchema.shape;
+  return fields[key]?.safeParse(undefined).data === true;
 }
 
 const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'probe'];
@@ -46,9 +52,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
     const help = `${field.description ?? ''}${fallback === undefined ? '' : ` (default: ${String(fallback)})`}`;
     if (booleans.includes(key)) {
       const isOn = fallback === true;
-      command.addOption(
-        new Option(`--${isOn ? 'no-' : ''}${flagOf(key)}`, isOn ? `disable ${field.description}` : field.description),
-      );
+      command.addOption(new Option(`--${flagOf(key)}`, isOn ? `disable ${field.description}` : field.description));
     } else {
       command.addOption(
         new Option(`--${flagOf(key)} <${numbers.includes(key) ? 'number' : 'value'}>`, help).argParser(parserOf(key)),
@@ -77,7 +81,8 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
   const messages = explainIssues(parsed.error, merged, runConfigKeys).map(
     ({ path, message }) => `--${flagOf(String(path[0]))}: ${message}`,
   );
-  throw new LocalgradError('invalid-option', messages.join('\n'), { problems: messages });
+  const problems = [...new Set(messages)];
+  throw new LocalgradError('invalid-option', problems.join('\n'), { problems });
 }
 
 /**

@@ -31,7 +31,7 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   const start = performance.now();
   const { output: folder, ...settings } = options;
   const experiment = await quickstartExperiment(settings);
-  const sweep = await prepareSweep({ experiment, folder, command: commandOf(options) });
+  const sweep = await prepareSweep({ experiment, folder, option: '--output', command: commandOf(options) });
   const { counts, runs } = await executeSweep(sweep, { executor: 'debug', beforeFirst: warmUp }, terminal);
   const { files } = await report(folder, undefined, terminal);
   return {

@@ -5,6 +5,8 @@ import { SweepProgress } from './sweep-progress.js';
 export interface ExecuteOptions extends Omit<SweepExecution, 'signal' | 'onEvent'> {
   /** Name of the experiment file, for messages. */
   readonly file?: string;
+  /** Whether the sweep comes from `checkedSweep`. */
+  readonly isChecked?: boolean;
 }
 
 /** Runs the unfinished runs of a sweep, and shows progress on the terminal. */

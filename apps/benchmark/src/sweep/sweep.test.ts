@@ -115,9 +115,8 @@ describe('localgrad sweep', () => {
     await writeFile('uncut.yaml', experiment.replace('modules: 3', 'modules: 3, partition: published'));
     const { exitCode, stderr } = await run('sweep', 'run', 'uncut.yaml', '--folder', 'uncut');
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/uncut\.yaml:3:17: condition 'none' cannot run: .*no partition of resnet14 into 3 modules/);
-    const status = JSON.parse((await run('sweep', 'status', 'uncut', '--json')).stdout);
-    expect(status.counts).toMatchObject({ waiting: 6, failed: 0 });
+    expect(stderr).toMatch(/uncut\.yaml:3:17: condition 'none' cannot run: .*partition of resnet14 into 3 modules/);
+    expect((await run('sweep', 'status', 'uncut')).stderr).toContain("'uncut' contains no sweep");
   });
 
   it('stops where its backend is not available, and counts no failure of a run', async () => {

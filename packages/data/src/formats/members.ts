@@ -1,5 +1,5 @@
 import { LocalgradError, shortened } from '@localgrad/core';
-import { type DataFile, damaged } from '../files.js';
+import { type DataFile, damaged, unreadable } from '../files.js';
 import type { FileOrigin } from './byte-reader.js';
 import { withFile } from './open-stream.js';
 import { tarEntries } from './tar.js';
@@ -76,8 +76,12 @@ export async function visitMembers(
     const [{ readFile, stat }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')]);
     for (const name of Object.keys(members)) {
       const file = join(path, name);
-      accept(name, (await stat(file)).size, 0);
-      visit(name, { path: file, bytes: await readFile(file), howToGetIt });
+      const origin = { path: file, howToGetIt };
+      const fail = (error: unknown): never => {
+        throw unreadable(origin, error);
+      };
+      accept(name, (await stat(file).catch(fail)).size, 0);
+      visit(name, { ...origin, bytes: await readFile(file).catch(fail) });
     }
   }
   const [first] = missing;

@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { damaged } from '../files.js';
+import { damaged, unreadable } from '../files.js';
 import { ByteReader, type FileOrigin } from './byte-reader.js';
 
 const chunkBytes = 2 ** 18;
@@ -14,13 +14,14 @@ export async function withFile<T>(origin: FileOrigin, read: (reader: ByteReader)
   const { open } = await import('node:fs/promises');
   const { path, howToGetIt } = origin;
   const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
-    const message = isMissing ? `${path} was not found.` : `${path} cannot be read: ${error.message}.`;
-    throw new LocalgradError(isMissing ? 'missing-dependency' : 'invalid-data', `${message} ${howToGetIt}`, { path });
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw unreadable(origin, error);
+    throw new LocalgradError('missing-dependency', `${path} was not found. ${howToGetIt}`, { path });
   });
   try {
     const start = new Uint8Array(2);
-    await file.read(start, 0, 2, 0);
+    await file.read(start, 0, 2, 0).catch((error: unknown) => {
+      throw unreadable(origin, error);
+    });
     const stream = file.createReadStream({ start: 0, autoClose: false, highWaterMark: chunkBytes });
     const isGzip = start[0] === 0x1f && start[1] === 0x8b;
     return await read(new ByteReader(isGzip ? decompress(stream, origin, 'gzip') : stream, origin));

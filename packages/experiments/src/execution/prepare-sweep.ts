@@ -1,7 +1,8 @@
 import { configIdOf, forgetFailures } from '@localgrad/runs';
 import type { Experiment } from '../files/experiment.js';
-import { runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
-import { readSweepStatus } from '../sweep/sweep-status.js';
+import { draftSweep, runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
+import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { checkConditions } from './check-conditions.js';
 import { readExperiment } from './experiment-file.js';
 import { defaultSweepFolder } from './open-sweep.js';
 
@@ -14,6 +15,8 @@ export type ExperimentSource =
 export interface SweepPlace {
   /** Default: `localgrad-sweeps/<name>`. */
   readonly folder?: string | undefined;
+  /** Flag that names the folder, for messages. Default `--folder`. */
+  readonly option?: string | undefined;
   /** Command that repeats the sweep, for its report. */
   readonly command?: string | undefined;
 }
@@ -28,21 +31,50 @@ export async function experimentOf(source: ExperimentSource): Promise<Experiment
  *
  * @throws LocalgradError `invalid-option` if the folder contains another experiment
  */
-export async function prepareSweep({ folder, command, ...source }: ExperimentSource & SweepPlace): Promise<Sweep> {
+export async function prepareSweep(source: ExperimentSource & SweepPlace): Promise<Sweep> {
+  return writeSweep(...(await writingOf(source)));
+}
+
+/** Arguments of `writeSweep`. */
+async function writingOf({
+  folder,
+  option,
+  command,
+  ...source
+}: ExperimentSource & SweepPlace): Promise<Parameters<typeof writeSweep>> {
   const experiment = await experimentOf(source);
   const kept = command === undefined ? {} : { command };
-  return writeSweep(folder ?? defaultSweepFolder(experiment), experiment, { runIdOf: configIdOf, ...kept });
+  return [folder ?? defaultSweepFolder(experiment), experiment, { runIdOf: configIdOf, option, ...kept }];
 }
 
 /** An experiment with a place for its sweep, or a prepared sweep. */
 export type RunnableSweep =
   | (ExperimentSource & SweepPlace & { readonly sweep?: undefined })
   /** `file`: name of the experiment file, for messages. */
-  | { readonly sweep: Sweep; readonly file?: string | undefined; readonly experiment?: undefined };
+  | {
+      readonly sweep: Sweep;
+      readonly file?: string | undefined;
+      readonly experiment?: undefined;
+      /** Whether `checkedSweep` returned it, so that its conditions are not checked again. */
+      readonly isChecked?: boolean | undefined;
+    };
 
 /** The sweep; prepared first if it is described by an experiment. */
 export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
   return source.sweep ?? prepareSweep(source);
+}
+
+/**
+ * The sweep itself with the state of its runs. Its conditions are checked before its folder is written.
+ *
+ * @throws LocalgradError where the experiment is wrong or a condition cannot run
+ */
+export async function checkedSweep(source: RunnableSweep): Promise<{ sweep: Sweep; status: SweepStatus }> {
+  const writing = source.sweep === undefined ? await writingOf(source) : undefined;
+  const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
+  const status = await readSweepStatus(sweep);
+  if (source.sweep === undefined || source.isChecked !== true) await checkConditions(sweep, status, source.file);
+  return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }
 
 /** Resets the failure counts of runs that have used up their attempts. */

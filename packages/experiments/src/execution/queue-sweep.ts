@@ -2,8 +2,7 @@ import { type KubernetesOptions, kubernetesJob, shellList } from '../executors/m
 import { type Submission, type SubmitOptions, submitToSlurm } from '../executors/submit-slurm.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
 import { workerProgram } from '../worker-program.js';
-import { checkConditions } from './check-conditions.js';
-import { preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
+import { checkedSweep, preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import type { SweepExecution } from './run-sweep.js';
 
 /** Command that starts a worker on another machine that shares the file system. */
@@ -13,8 +12,7 @@ const program = [process.execPath, workerProgram()];
 export async function submitSweep(
   options: RunnableSweep & Omit<SubmitOptions, 'sweep' | 'program'> & Pick<SweepExecution, 'retryFailed'>,
 ): Promise<Submission & { readonly folder: string }> {
-  const sweep = await preparedSweep(options);
-  await checkConditions(sweep, await readSweepStatus(sweep), options.file);
+  const { sweep } = await checkedSweep(options);
   if (options.retryFailed === true) await retryFailed(sweep);
   return { folder: sweep.folder, ...(await submitToSlurm({ ...options, sweep, program })) };
 }

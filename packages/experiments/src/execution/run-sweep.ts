@@ -3,9 +3,8 @@ import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { workOn } from '../sweep/work.js';
-import { checkConditions } from './check-conditions.js';
 import { runLocally } from './local-executor.js';
-import { preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
+import { checkedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import { type SweepResult, summarizeSweep } from './sweep-result.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
 
@@ -34,9 +33,7 @@ export interface SweepExecution {
  * @throws the signal's reason, after all workers have saved
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
-  const sweep = await preparedSweep(options);
-  const before = await readSweepStatus(sweep);
-  await checkConditions(sweep, before, options.file);
+  const { sweep, status: before } = await checkedSweep(options);
   if (options.retryFailed === true) await retryFailed(sweep);
   if (before.counts.finished < before.tasks.length) await options.beforeFirst?.(sweep);
   if (options.executor === 'debug') await runHere(sweep, options);

@@ -134,7 +134,11 @@ describe('experiment file', () => {
       /^e\.yaml:3:3: unknown key 'epoch'\. Did you mean 'epochs'\? Allowed: method, modules, epochs$/,
     ],
     ['name: a\nbase:\n  seed: 3\n', /^e\.yaml:3:3: 'seed' is not given here: list seeds under 'seeds'/],
-    ['name: a\ngrid:\n  modules: [1, 0]\n', /^e\.yaml:3:16: modules: too small: .*; found 0/],
+    [
+      'name: a\nbase: {method: "{host}"}\nfactors:\n  host: {"a\\nb": dgl, c: greedy}\n',
+      /^e\.yaml:4:3: label "a\\nb" of 'host' contains a line break or a tab/,
+    ],
+    ['name: a\ngrid:\n  modules: [1, 0]\n', /^e\.yaml:3:16: modules: .*; found 0/],
     ['name: a\nbase:\n  epochs: many\n', /^e\.yaml:3:11: epochs: .*found "many"/],
     ['name: a\ninclude:\n  - { name: b }\n  - { name: c, modules: x }\n', /^e\.yaml:4:25: modules: .*found "x"/],
     ['name: a\ninclude:\n  - { modules: 2 }\n', /^e\.yaml:3:5: .*needs a name/],

@@ -52,6 +52,14 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
       issues.push({ path, isKey: true, message: `'${name}' is a factor already; name it in one place` });
     }
     const labels = levels.map(({ label }) => label);
+    const broken = labels.find((label) => /[\n\t]/.test(label));
+    if (broken !== undefined) {
+      issues.push({
+        path,
+        isKey: true,
+        message: `label ${JSON.stringify(broken)} of '${name}' contains a line break or a tab`,
+      });
+    }
     const twice = labels.find((label, index) => labels.indexOf(label) < index);
     if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
   }

@@ -38,6 +38,8 @@ export interface WriteSweepOptions {
   readonly runIdOf: (config: JsonObject) => string;
   /** Kept for the report. */
   readonly command?: string;
+  /** Flag that names the folder, for messages. Default `--folder`. */
+  readonly option?: string | undefined;
 }
 
 /** Folder of a run of a sweep. */
@@ -54,7 +56,7 @@ export function runFolderOf(sweep: Pick<Sweep, 'folder'>, { runId }: Pick<SweepT
  * `misuse` if another process is writing the sweep
  */
 export async function writeSweep(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
-  const owned = await OwnedFolder.inspect(folder, { kind: 'sweep', option: '--folder', recognize });
+  const owned = await inspect(folder, options);
   await owned.create(Object.values(sweepFiles));
   const claim = await claimFor(owned.path, folder);
   try {
@@ -62,6 +64,20 @@ export async function writeSweep(folder: string, experiment: Experiment, options
   } finally {
     await claim.release('finished');
   }
+}
+
+/**
+ * The sweep that `writeSweep` would write, with the runs that the folder contains; writes nothing.
+ *
+ * @throws LocalgradError as `writeSweep` does
+ */
+export async function draftSweep(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
+  await inspect(folder, options);
+  return draft(folder, experiment, options);
+}
+
+function inspect(folder: string, { option = '--folder' }: WriteSweepOptions): Promise<OwnedFolder> {
+  return OwnedFolder.inspect(folder, { kind: 'sweep', option, recognize });
 }
 
 /** Prevents two processes that write one sweep at the same time from assigning an index twice. */
@@ -78,13 +94,7 @@ async function claimFor(path: string, shown: string): Promise<Claim> {
   );
 }
 
-async function update(
-  owned: OwnedFolder,
-  folder: string,
-  experiment: Experiment,
-  options: WriteSweepOptions,
-  claim: Claim,
-): Promise<Sweep> {
+async function draft(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
   const before = await sweepIn(folder);
   if (before !== undefined && before.name !== experiment.name) {
     throw new LocalgradError(
@@ -100,14 +110,18 @@ async function update(
   const tasks = pairsOf(experiment).map(
     (pair): SweepTask => ({ ...known.take(options.runIdOf(pair.config)), ...pair }),
   );
-  const sweep: Sweep = {
-    folder,
-    formatVersion: sweepFormatVersion,
-    ...experiment,
-    commands,
-    nextIndex: known.nextIndex,
-    tasks,
-  };
+  return { folder, formatVersion: sweepFormatVersion, ...experiment, commands, nextIndex: known.nextIndex, tasks };
+}
+
+async function update(
+  owned: OwnedFolder,
+  folder: string,
+  experiment: Experiment,
+  options: WriteSweepOptions,
+  claim: Claim,
+): Promise<Sweep> {
+  const sweep = await draft(folder, experiment, options);
+  const { tasks } = sweep;
   const { folder: _, ...description } = sweep;
   const identities = tasks.map(({ index, runId }) => ({ index, runId }));
   const beforeVisible = () => claim.assertHeld();

@@ -60,6 +60,11 @@ const formats: readonly ForeignFormat[] = [
     explain: (file) => `this file is compressed with xz. Decompress it: xz -dc ${file} > ${stem(file)}.safetensors`,
   },
   {
+    is: startsWith(0x42, 0x5a, 0x68),
+    explain: (file) =>
+      `this file is compressed with bzip2. Decompress it: bzip2 -dc ${file} > ${stem(file)}.safetensors`,
+  },
+  {
     is: beginsAs(/^version https:\/\/git-lfs/),
     explain: (file) =>
       `this is a Git LFS pointer, not the file itself. Download the content in the file's repository: git lfs pull --include ${file}`,

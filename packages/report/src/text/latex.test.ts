@@ -27,14 +27,14 @@ const latin = String.fromCharCode(...Array.from({ length: 0x17f - 0xa1 }, (_, in
 const typesettable = (text: string) => [...text].filter((character) => untypesettable(character).length === 0).join('');
 
 /** The log of pdfLaTeX, which must succeed. */
-async function compiled(table: string): Promise<string> {
+async function compiled(table: string, graphicx = '\\usepackage{graphicx}'): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'localgrad-latex-'));
   try {
     await writeFile(join(folder, 'report.tex'), table);
-    const packages = '\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\usepackage{graphicx}';
+    const packages = '\\usepackage[T1]{fontenc}\\usepackage{booktabs}';
     await writeFile(
       join(folder, 'main.tex'),
-      `\\documentclass{article}${packages}\\begin{document}\\input{report.tex}\\end{document}\n`,
+      `\\documentclass{article}${packages}${graphicx}\\begin{document}\\input{report.tex}\\end{document}\n`,
     );
     const { status, stdout } = spawnSync('pdflatex', ['-interaction=nonstopmode', '-halt-on-error', 'main.tex'], {
       cwd: folder,
@@ -77,6 +77,11 @@ describe.skipIf(!engine)('report.tex', { timeout: 120_000 }, () => {
   it('compiles with every typesettable character, and fits the page', async () => {
     const log = await compiled(latexOf(viewOf(studyWithNames([greek, symbols, ascii, typesettable(latin)]))));
     expect(log).not.toMatch(/Overfull|Missing character|undefined/);
+  });
+
+  it('compiles without graphicx, at its own width', async () => {
+    const log = await compiled(latexOf(viewOf(studyWithNames(['β₁ = 0.9, window ≥ 2']))), '');
+    expect(log).not.toMatch(/Missing character|undefined/);
   });
 
   it('continues long tables in further ones', async () => {

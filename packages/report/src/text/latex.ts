@@ -18,7 +18,7 @@ interface LatexColumn {
 export function latexOf(view: StudyView): string {
   const tables = chunksOf(view.rows, mostRows).map((rows, index) => tableOf(view, rows, index));
   const text = [
-    '% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}, \\usepackage{graphicx}',
+    '% \\usepackage[T1]{fontenc}, \\usepackage{booktabs}; \\usepackage{graphicx} scales tables that are wider than the page',
     ...tables.flatMap(({ lines }) => lines),
     '',
   ].join('\n');
@@ -45,6 +45,8 @@ function tableOf(view: StudyView, rows: readonly ConditionRow[], index: number) 
     '  \\setlength{\\tabcolsep}{4pt}',
     `  \\caption{${latexText(caption)}}`,
     `  \\label{tab:${view.study.name.replaceAll(/[^A-Za-z0-9]+/g, '-')}${index === 0 ? '' : `-${index + 1}`}}`,
+    // Without graphicx, tables keep their width.
+    '  \\providecommand{\\resizebox}[3]{#3}',
     // Only if it is too wide.
     '  \\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%',
     `  \\begin{tabular}{${columns.map(({ isText }) => (isText ? 'l' : 'r')).join('')}}`,
@@ -128,7 +130,10 @@ function blockOf(row: ConditionRow | undefined, { study }: StudyView): string {
 function captionOf({ study, rows, finished, wanted }: StudyView): string {
   const marked = rows.some(({ diverged }) => diverged.length > 0) ? ` ${divergedMark} omits diverged runs.` : '';
   const counts = [...new Set(rows.map(({ condition }) => condition.runs.length))].sort((a, b) => a - b);
-  const runs = counts.length === 1 ? `${counts[0]} runs each` : `${counts[0]} to ${counts.at(-1)} runs each`;
+  const runs =
+    counts.length === 1
+      ? `${counts[0]} ${counts[0] === 1 ? 'run' : 'runs'} each`
+      : `${counts[0]} to ${counts.at(-1)} runs each`;
   const state = finished === wanted ? '' : ` ${finished} of ${wanted} runs have finished.`;
   const tests =
     study.compare === null && study.reference === null

@@ -1,5 +1,6 @@
+import { backendNames } from '@localgrad/backends';
 import type { Catalog } from '@localgrad/catalog';
-import { LocalgradError, shown } from '@localgrad/core';
+import { LocalgradError, shown, unknownName } from '@localgrad/core';
 import { configError, configProblemOf } from './config-error.js';
 import { optimizerOf, scheduleOf } from './optimization.js';
 import { keyErrorOf } from './option-keys.js';
@@ -24,6 +25,11 @@ const checks: Readonly<
  * @throws LocalgradError with the config's key
  */
 export async function checkNames(config: RunConfig, names: NameOptions = {}): Promise<void> {
+  const { backend } = config;
+  if (!backendNames.includes(backend)) {
+    const cause = unknownName('backend', backend, backendNames);
+    throw configError('backend', cause.message, { code: cause.code, cause });
+  }
   for (const [key, check] of Object.entries(checks)) {
     const text = config[key as keyof typeof checks];
     try {

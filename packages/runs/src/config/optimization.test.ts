@@ -43,6 +43,9 @@ describe('optimizerOf', () => {
     expect(() => optimizer({ optimizer: 'own', weightDecay: 0.1 })).toThrow(
       "weightDecay: belongs to optimizer 'sgd' and has no effect on 'own'. Options of 'own' go into its expression: \"own(weightDecay: 0.1)\".",
     );
+    expect(() => optimizer({ optimizer: 'adam', momentum: 0.5 })).toThrow(
+      "momentum: belongs to optimizer 'sgd' and has no effect on 'adam'. Options of 'adam': learningRate, betas, epsilon, weightDecay, decay, parameters.",
+    );
     expect(() => optimizer({ optimizer: 'sgd(momentum: 0.5)', momentum: 0.6 })).toThrow(
       "momentum: also set in the optimizer 'sgd(momentum: 0.5)'; remove one of them.",
     );

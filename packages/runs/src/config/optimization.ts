@@ -22,12 +22,11 @@ export function optimizerOf(config: OptimizerConfig, catalog: Catalog): Optimize
   const isSgd = name === runConfigSchema.shape.optimizer.parse(undefined);
   const refused = given.find((key) => !isSgd || isOwn(key));
   if (refused !== undefined) {
-    const example = `${name}(${refused}: ${config[refused]})`;
     throw configError(
       refused,
       isSgd
         ? `also set in the optimizer '${optimizer}'; remove one of them.`
-        : `belongs to optimizer 'sgd' and has no effect on '${name}'. Options of '${name}' go into its expression: "${example}".`,
+        : `belongs to optimizer 'sgd' and has no effect on '${name}'.${otherPlace(name, refused, config, catalog)}`,
     );
   }
   if (!isSgd) return catalog.optimizer(optimizer, { learningRate });
@@ -36,6 +35,13 @@ export function optimizerOf(config: OptimizerConfig, catalog: Catalog): Optimize
   const own = { momentum: config.momentum, nesterov, weightDecay: config.weightDecay };
   const more = Object.fromEntries(Object.entries(own).filter(([key]) => !isOwn(key)));
   return catalog.optimizer(optimizer, { learningRate, ...more });
+}
+
+/** Where an option of an optimizer other than `sgd` is set, unless the optimizer does not have it. */
+function otherPlace(name: string, key: (typeof ofSgd)[number], config: OptimizerConfig, catalog: Catalog): string {
+  const options = catalog.entry('optimizers', name)?.options;
+  if (options?.includes(key) === false) return ` Options of '${name}': ${options.join(', ')}.`;
+  return ` Options of '${name}' go into its expression: "${name}(${key}: ${config[key]})".`;
 }
 
 /** The learning-rate schedule of a config. @throws LocalgradError `invalid-option`, `unknown-name` */

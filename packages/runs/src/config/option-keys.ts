@@ -22,6 +22,8 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['localLossVgg width', { key: 'width' }],
   ['visionTransformer width', { key: 'width' }],
   ['tinyNet width', { key: 'width' }],
+  ['partition modules', { key: 'modules' }],
+  ['partition sizes', { key: 'partition' }],
   ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
   ['data set test images', { key: 'testImages', of: 'the number of images in the data set' }],

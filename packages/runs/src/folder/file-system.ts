@@ -1,5 +1,6 @@
 import * as now from 'node:fs';
 import * as later from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 
 /**
@@ -7,7 +8,7 @@ import { LocalgradError } from '@localgrad/core';
  * single calls: to fail, to wait, or to record their order.
  */
 export const fileSystem = {
-  mkdir: (folder: string) => later.mkdir(folder, { recursive: true }),
+  mkdir: makeFolders,
   readdir: (folder: string) => later.readdir(folder),
   readFile: (file: string): Promise<Buffer> => later.readFile(file),
   stat: (path: string) => later.stat(path),
@@ -56,3 +57,34 @@ export function isUnsupported(error: unknown, more: readonly string[] = []): boo
 
 /** Additional codes of systems that cannot sync folders, e.g. Windows. */
 export const foldersWithoutSync = ['EISDIR', 'EPERM', 'EACCES', 'EBADF'];
+
+/**
+ * Creates a folder and its parents. Unlike Node.js's recursive `mkdir`, it also ends where the system does not find a
+ * parent that exists, as in /proc.
+ *
+ * @param folder an absolute path
+ * @returns the first folder that was created
+ */
+async function makeFolders(folder: string): Promise<string | undefined> {
+  try {
+    return await makeOne(folder);
+  } catch (error) {
+    const parent = dirname(folder);
+    if (codeOf(error) !== 'ENOENT' || parent === folder) throw error;
+    const first = await makeFolders(parent);
+    const last = await makeOne(folder);
+    return first ?? last;
+  }
+}
+
+/** @returns the folder, or undefined if it exists */
+async function makeOne(folder: string): Promise<string | undefined> {
+  try {
+    await later.mkdir(folder);
+    return folder;
+  } catch (error) {
+    const found = await later.stat(folder).catch(() => undefined);
+    if (found?.isDirectory() === true) return undefined;
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
 import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
 import { explainReadError, explainWriteError } from './write-errors.js';
 
@@ -41,7 +41,7 @@ export async function createFolder(folder: string): Promise<void> {
     if (LocalgradError.isInstance(explained)) throw explained;
     throw new LocalgradError(
       'invalid-option',
-      `Cannot create folder '${folder}': ${error instanceof Error ? error.message : String(error)}.`,
+      `Cannot create folder '${folder}': ${codeOf(error) === 'ENOENT' ? 'the file system does not allow it there' : readProblem(error)}. Choose another folder.`,
       { folder, code: codeOf(error) },
       { cause: error },
     );

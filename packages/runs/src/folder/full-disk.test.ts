@@ -17,6 +17,15 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+it.runIf(process.platform === 'linux')(
+  'a folder that cannot be created in /proc is reported, without a hang',
+  async () => {
+    await expect(createFolder('/proc/localgrad/run')).rejects.toThrow(
+      "Cannot create folder '/proc/localgrad/run': the file system does not allow it there. Choose another folder.",
+    );
+  },
+);
+
 function failWith(code: string, ...calls: (keyof FileSystem)[]): void {
   for (const call of calls) {
     vi.spyOn(fileSystem, call).mockImplementation(() => {

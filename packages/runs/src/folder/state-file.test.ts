@@ -68,7 +68,7 @@ describe('a summary', () => {
     mkdirSync(join(folder, 'summary.json'));
     expect(await readRunState(folder)).toMatchObject({
       status: 'unreadable',
-      message: expect.stringMatching(/EISDIR/),
+      message: expect.stringMatching(/Cannot read '.*summary\.json': it is a folder; a file is required\./),
     });
   });
 });

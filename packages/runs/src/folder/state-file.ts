@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
 import type { z } from 'zod';
 import { codeOf } from './file-system.js';
 import { readBytesIfThere } from './files.js';
@@ -24,7 +24,8 @@ export async function readStateFile<Schema extends z.ZodType>(
     bytes = await readBytesIfThere(file);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    throw damaged(file, `it cannot be read (${codeOf(error)})`, error);
+    const problem = readProblem(error);
+    throw new LocalgradError('invalid-data', `Cannot read '${file}': ${problem}.`, { file, problem }, { cause: error });
   }
   return bytes === undefined ? undefined : parseState(bytes, file, format);
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ExternalModule } from '@localgrad/catalog';
-import type { JsonObject } from '@localgrad/core';
+import { type JsonObject, readProblem } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { z } from 'zod';
 import { configError } from '../config/config-error.js';
@@ -53,7 +53,7 @@ export async function readInitialWeights(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (cause) {
-    const problem = `cannot read '${file}': ${(cause as Error).message}.`;
+    const problem = `cannot read '${file}': ${readProblem(cause)}.`;
     throw configError('initialWeights', problem, { code: 'invalid-data', cause });
   }
 }

@@ -38,15 +38,15 @@ export function explainIssues(
       (at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key],
       input,
     );
-    return [{ path: issue.path, isKey: false, message: `${describe(issue)}; found ${found(value)}` }];
+    const message =
+      value === undefined ? `required, but missing; ${describe(issue)}` : `${describe(issue)}; found ${found(value)}`;
+    return [{ path: issue.path, isKey: false, message }];
   });
 }
 
 function describe(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'invalid_union') return lowerFirst(shortened(issue.message, 500));
-  const options = new Set(
-    issue.errors.flat().map((option) => lowerFirst(option.message.replace(/, received .*$/, ''))),
-  );
+  if (issue.code !== 'invalid_union') return expectation(shortened(issue.message, 500));
+  const options = new Set(issue.errors.flat().map(({ message }) => expectation(message)));
   return [...options].join(', or ');
 }
 
@@ -57,13 +57,26 @@ export function unknownKey(key: string, allowed: readonly string[]): string {
 }
 
 function found(value: unknown): string {
-  if (value === undefined) return 'nothing';
   if (value === null) return 'no value';
   // With double quotes, as in a file.
   if (typeof value === 'string') return printable(JSON.stringify(shortened(maskCredentials(value))));
   return maskCredentials(shown(value));
 }
 
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+/** Types in a reader's words. */
+const nouns: Readonly<Record<string, string>> = {
+  record: 'keys and values',
+  object: 'keys and values',
+  array: 'a list',
+  int: 'an integer',
+};
+
+/** The expected value alone: of `Invalid input: expected number, received string`, only `expected number`. */
+function expectation(message: string): string {
+  const text = message.replace(/^Invalid (?:input|option): |^Too (?:small|big): /, '').replace(/, received \w+$/, '');
+  const words = text.replace(
+    /\b[Ee]xpected (record|object|array|int)\b/,
+    (_, type: string) => `expected ${nouns[type]}`,
+  );
+  return words.charAt(0).toLowerCase() + words.slice(1);
 }

@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { LocalgradError, shown } from '@localgrad/core';
+import { createReadStream } from 'node:fs';
+import { LocalgradError, readProblem, shown } from '@localgrad/core';
 
 /** Maximum size of a YAML file in bytes. */
 const largestFile = 2 ** 20;
@@ -12,18 +12,23 @@ const largestFile = 2 ** 20;
 export async function readText(file: string): Promise<string> {
   let bytes: Uint8Array;
   try {
-    const { size } = await stat(file);
-    if (size > largestFile) throw new Error(`it has ${size.toLocaleString('en-US')} bytes; allowed: ${largestSize}`);
-    bytes = await readFile(file);
+    bytes = await readStart(file);
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `Cannot read ${shown(file)}: ${(error as Error).message}.`,
+      `Cannot read ${shown(file)}: ${readProblem(error)}.`,
       { file },
       { cause: error },
     );
   }
   return decodeText(bytes, file);
+}
+
+/** Reads up to one byte more than the limit: a device may never end. */
+async function readStart(file: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of createReadStream(file, { end: largestFile })) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 const largestSize = `${largestFile.toLocaleString('en-US')} bytes`;
@@ -33,9 +38,9 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   const fail = (place: string, problem: string): never => {
     throw new LocalgradError('invalid-data', `${file}:${place}: ${problem}`, { file });
   };
-  if (bytes.length > largestFile) fail('1:1', `the file has ${bytes.length} bytes; allowed: ${largestSize}`);
+  if (bytes.length > largestFile) fail('1:1', `the file has more than ${largestSize}, the limit; is it a YAML file?`);
   const encoding = encodingOf(bytes);
-  const decode = (fatal: boolean) => new TextDecoder(encoding, { fatal }).decode(bytes);
+  const decode = (fatal: boolean) => new TextDecoder(encoding, { fatal }).decode(bytes).replace(/\r(?!\n)/g, '\n');
   try {
     return decode(true);
   } catch {

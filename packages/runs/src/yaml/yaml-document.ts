@@ -92,6 +92,9 @@ export function validate<Schema extends z.ZodType>(
 /** First line of the parser's message without its position, and the usual cause. */
 function explainSyntax(message: string): string {
   const first = shortened(message.split('\n')[0]?.replace(/ at line .*$/, '') ?? '');
+  if (first.startsWith('Source contains multiple documents')) {
+    return "a file must contain one document; remove everything from the line '---' on";
+  }
   const isColon = first.startsWith('Nested mappings');
   return isColon ? `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"` : first;
 }

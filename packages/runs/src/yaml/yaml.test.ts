@@ -144,9 +144,19 @@ describe('encodings', () => {
     );
   });
 
+  it('reads line ends of old Macs', async () => {
+    expect(await reading(Buffer.from(text.replaceAll('\n', '\r')))).toEqual({ epochs: 2, batch: 20 });
+  });
+
+  it("rejects a second document, in words that are not the parser's", async () => {
+    await expect(reading(Buffer.from('epochs: 2\n---\nepochs: 3\n'))).rejects.toThrow(
+      "run.yaml:2:1: a file must contain one document; remove everything from the line '---' on",
+    );
+  });
+
   it('rejects files above a megabyte without reading them', async () => {
     await expect(reading(new Uint8Array(2 ** 20 + 1).fill(32))).rejects.toThrow(
-      /it has 1,048,577 bytes; allowed: 1,048,576 bytes/,
+      /the file has more than 1,048,576 bytes, the limit/,
     );
   });
 });

@@ -1,4 +1,5 @@
 import {
+  checkedSweep,
   experimentJsonSchema,
   openSweep,
   planSweep,
@@ -37,10 +38,14 @@ import {
 } from './render.js';
 
 async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
-  const sweep = await prepareSweep(placeOf(file, flags));
+  const { sweep } = await checkedSweep(placeOf(file, flags));
   const { processes, threads, retryFailed } = flags;
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
-  const result = await executeSweep(sweep, { file, executor, processes, threads, retryFailed }, terminal);
+  const result = await executeSweep(
+    sweep,
+    { file, isChecked: true, executor, processes, threads, retryFailed },
+    terminal,
+  );
   return { ...reportOf(result, sweep), left: result.left, passed: result.counts.finished === result.runs };
 }
 
