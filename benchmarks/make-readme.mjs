@@ -9,8 +9,18 @@ const fewestRuns = 3;
 const begin = '<!-- targets: begin (make-readme.mjs) -->';
 const end = '<!-- targets: end -->';
 const targetColumns = [
-  ...['id', 'dataset', 'backbone', 'modules', 'method', 'metric', 'value', 'deviation', 'unit', 'epochs'],
-  ...['source', 'evidence'],
+  'id',
+  'dataset',
+  'backbone',
+  'modules',
+  'method',
+  'metric',
+  'value',
+  'deviation',
+  'unit',
+  'epochs',
+  'source',
+  'evidence',
 ];
 const reproducedColumns = ['id', 'value', 'interval', 'n', 'command'];
 

@@ -79,7 +79,9 @@ it('weight decay is masked to filters and matrices by parameter', async () => {
   const parameters = [...scope.all().values()].filter(({ kind }) => kind === 'weight');
   for (const parameter of parameters) parameter.assign(tf.ones(parameter.shape));
   const optimizer = adamw({
-    ...{ learningRate: 1, weightDecay: 0.1, decay: 'matrices' },
+    learningRate: 1,
+    weightDecay: 0.1,
+    decay: 'matrices',
     parameters: [{ match: 'stem.*', learningRateScale: 0.5 }],
   });
   const gradients = parameters.map((parameter) => ({ parameter, gradient: tf.zeros(parameter.shape) }));

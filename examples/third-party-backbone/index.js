@@ -13,7 +13,10 @@ const name = 'acme-localgrad-residual';
 function convolution(blockName, scope, inputShape, channels, stride = 1) {
   const outputShape = [Math.ceil(inputShape[0] / stride), Math.ceil(inputShape[1] / stride), channels];
   return tapeBlock({
-    ...{ name: blockName, scope, inputShape, outputShape },
+    name: blockName,
+    scope,
+    inputShape,
+    outputShape,
     parameters: [
       { name: 'weight', shape: [3, 3, inputShape[2], channels], initializer: heNormalFanOut },
       { name: 'bias', shape: [channels], initializer: zeros },

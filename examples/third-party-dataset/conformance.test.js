@@ -37,7 +37,9 @@ async function metricsOf(head, epochs) {
   const splits = await load();
   const scope = createScope(1);
   const backbone = withOutputHead(cifarResNet({ depth: 8, width: 4 }), head).build({
-    ...{ inputShape: splits.train.imageShape, classes: 1, scope },
+    inputShape: splits.train.imageShape,
+    classes: 1,
+    scope,
   });
   const network = createNetwork(backbone, [2, 2]);
   const plan = independentPlan('acme', network, head);
@@ -46,7 +48,10 @@ async function metricsOf(head, epochs) {
   const batches = createBatches(splits.train, { batchSize: 16, shuffle: true });
   const { normalization } = batches;
   return train({
-    ...{ compiled, epochs, optimizer: adam({ learningRate: 0.01 }), learningRate: 0.01 },
+    compiled,
+    epochs,
+    optimizer: adam({ learningRate: 0.01 }),
+    learningRate: 0.01,
     batches: asynchronous(batches),
     testBatches: createBatches(splits.test, { batchSize: 32, normalization }),
   });

@@ -27,7 +27,12 @@ function draw(part, size, side, seed) {
     );
   }
   return {
-    ...{ name, classes: [], imageShape: [side, side, 1], size, images, labels: new Uint8Array(0) },
+    name,
+    classes: [],
+    imageShape: [side, side, 1],
+    size,
+    images,
+    labels: new Uint8Array(0),
     targets: {
       values: { shape: [2], values: centers },
       masks: { shape: [side, side], values: masks, spatial: true },

@@ -32,7 +32,9 @@ export default function attentionHead(options = {}) {
       const channels = inputShape[2];
       const counts = scope.parameter('counts', [classes], zeros, 'state');
       const head = tapeHead({
-        ...{ name, scope, inputShape },
+        name,
+        scope,
+        inputShape,
         parameters: [
           { name: 'query', shape: [channels], initializer: zeros },
           { name: 'weight', shape: [channels, classes], initializer: heNormalFanOut },

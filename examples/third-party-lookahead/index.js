@@ -19,7 +19,9 @@ function lookahead(next, momentum) {
       const chain = parallelSum('next', trained, averaged);
       const classifier = createClassifier({ scope, inputShape: block.outputShape, classes });
       const averages = averaged.parameters.map((average, index) => ({
-        ...{ average, live: block.parameters[index].name, momentum },
+        average,
+        live: block.parameters[index].name,
+        momentum,
         when: 'afterUpdate',
       }));
       return { ...chainedHead('lookahead', chain, classifier), averages };

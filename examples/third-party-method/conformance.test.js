@@ -44,7 +44,9 @@ it('a missing method and weights that are not finite are reported with their own
   };
   const head = ({ inputShape }, scope) =>
     tapeHead({
-      ...{ name: 'unfinished', scope, inputShape },
+      name: 'unfinished',
+      scope,
+      inputShape,
       parameters: [{ name: 'scale', shape: [], initializer: zeros }],
       fn: (h, _, [scale]) => tf.mul(tf.mean(h), scale),
     });

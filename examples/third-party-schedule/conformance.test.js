@@ -43,7 +43,9 @@ it('sets the rate of each step in training, with scaled rates and masked decay',
   const backbone = cifarResNet({ depth: 8, width: 2 }).build({ inputShape: images.imageShape, classes: 10, scope });
   const network = createNetwork(backbone, [2, 2]);
   const optimizer = adamw({
-    ...{ learningRate: 0.01, weightDecay: 0.1, decay: 'matrices' },
+    learningRate: 0.01,
+    weightDecay: 0.1,
+    decay: 'matrices',
     parameters: [{ match: 'heads.*', learningRateScale: 0 }],
   });
   const compiled = compilePlan(network, greedy().plan(network), { scope });
@@ -57,7 +59,12 @@ it('sets the rate of each step in training, with scaled rates and masked decay',
   const rates = [];
   const batches = createBatches(take(images, 40), { batchSize: 10, shuffle: true, seed: 1 });
   await train({
-    ...{ compiled, optimizer, batches, testBatches: batches, epochs: 2, logEvery: 1 },
+    compiled,
+    optimizer,
+    batches,
+    testBatches: batches,
+    epochs: 2,
+    logEvery: 1,
     learningRate: restarts({ learningRate: 0.01 }),
     observers: [{ observe: (event) => event.type === 'step-end' && rates.push(event.learningRate) }],
   });

@@ -59,18 +59,26 @@ const binary: readonly [string, (a: tf.Tensor, b: tf.Tensor) => tf.Tensor, (a: n
 const elementwise: StockCase[] = [
   ...unary.map(
     ([operation, apply, element]): StockCase => ({
-      ...{ operation, label: '', inputs: [map], element },
+      operation,
+      label: '',
+      inputs: [map],
+      element,
       run: ([x]) => apply(x as tf.Tensor),
     }),
   ),
   ...binary.map(
     ([operation, apply, element]): StockCase => ({
-      ...{ operation, label: '', inputs: [map, map], element },
+      operation,
+      label: '',
+      inputs: [map, map],
+      element,
       run: ([a, b]) => apply(a as tf.Tensor, b as tf.Tensor),
     }),
   ),
   {
-    ...{ operation: 'where', label: '', inputs: [map, map, map] },
+    operation: 'where',
+    label: '',
+    inputs: [map, map, map],
     element: (c, a, b) => (c > 0 ? a : b),
     run: ([c, a, b]) => tf.where(tf.greater(c as tf.Tensor, 0), a as tf.Tensor, b as tf.Tensor),
   },
@@ -91,7 +99,10 @@ const filtering = (
   filter: Shape,
   run: (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor,
 ): StockCase => ({
-  ...{ operation, label, inputs: [map, filter], finite: [1] },
+  operation,
+  label,
+  inputs: [map, filter],
+  finite: [1],
   run: ([x, w]) => run(x as tf.Tensor4D, w as tf.Tensor4D),
 });
 

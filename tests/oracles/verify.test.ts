@@ -76,7 +76,10 @@ function order({ cases }: VerifyReport, name: string): number {
 describe('the plans of published code', () => {
   it('have the spans and head sizes of AugLocal at every depth, and the trained parameters of MAN', async () => {
     const report = await verify({
-      ...{ files: [fixture('plans')], backend: 'wasm', threads: 'auto', tolerance: 1e-12 },
+      files: [fixture('plans')],
+      backend: 'wasm',
+      threads: 'auto',
+      tolerance: 1e-12,
     });
     const depths = ['resnet32', 'resnet110'].flatMap((backbone) =>
       [1, 2, 3, 4, 5, 6].map((depth) => `auglocal/${backbone}_d${depth}`),

@@ -83,7 +83,12 @@ export function trainWithThirdParties() {
     method: 'acme-localgrad-freezing(dgl(head: "acme-localgrad-attention(adjustment: 0.5)"))',
     optimizer: 'acme-localgrad-lion(weightDecay: 0.01)',
     schedule: 'acme-localgrad-restarts(cycles: 2)',
-    ...{ 'learning-rate': 0.003, modules: 3, resize: 8, 'train-images': 200, 'test-images': 100, epochs: 2 },
+    'learning-rate': 0.003,
+    modules: 3,
+    resize: 8,
+    'train-images': 200,
+    'test-images': 100,
+    epochs: 2,
     output: 'example-run',
   }).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
   const trained = run(bin('localgrad', project), ['train', ...args, '--json']);

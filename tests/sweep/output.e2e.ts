@@ -21,7 +21,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const trainInto = (name: string, epochs: number) => [
   program,
-  ...['train', ...tiny, '--epochs', String(epochs), '--output', join(folder, name)],
+  'train',
+  ...tiny,
+  '--epochs',
+  String(epochs),
+  '--output',
+  join(folder, name),
 ];
 
 function exitOf(child: ChildProcess): Promise<number | null> {

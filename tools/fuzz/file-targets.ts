@@ -44,8 +44,16 @@ function writeCifar(folder: string): void {
 }
 
 const progress = {
-  ...{ step: 3, epoch: 1, batchesDone: 3, losses: { count: 1, sums: { final: 2.5 } }, records: [] },
-  ...{ seconds: 1, totalSeconds: 1, epochSeconds: 1, epochPeakBytes: 10, peakBytes: 10 },
+  step: 3,
+  epoch: 1,
+  batchesDone: 3,
+  losses: { count: 1, sums: { final: 2.5 } },
+  records: [],
+  seconds: 1,
+  totalSeconds: 1,
+  epochSeconds: 1,
+  epochPeakBytes: 10,
+  peakBytes: 10,
 };
 
 async function writeCheckpoint(folder: string): Promise<void> {
@@ -57,17 +65,34 @@ const readCheckpoints = (folder: string) =>
   new CheckpointFolder(folder, { runId: 'run', onProblem: () => {} }).latest();
 
 const summary = {
-  ...{ formatVersion: 1, runId: '3f2a', config: { method: 'dgl' }, backend: 'cpu', objectives: [], probes: null },
+  formatVersion: 1,
+  runId: '3f2a',
+  config: { method: 'dgl' },
+  backend: 'cpu',
+  objectives: [],
+  probes: null,
   cost: {
-    ...{ backboneParameters: 1, trainedParameters: 1, unitsOfWork: 3 },
-    ...{ multiplyAccumulatesPerImage: 1, predictedPeakBytes: 1 },
+    backboneParameters: 1,
+    trainedParameters: 1,
+    unitsOfWork: 3,
+    multiplyAccumulatesPerImage: 1,
+    predictedPeakBytes: 1,
   },
-  ...{ testAccuracy: 0.5, bestTestAccuracy: 0.5, seconds: 1, totalSeconds: 1, peakBytes: 1, steps: 1 },
-  ...{ resumptions: 0, epochs: [] },
+  testAccuracy: 0.5,
+  bestTestAccuracy: 0.5,
+  seconds: 1,
+  totalSeconds: 1,
+  peakBytes: 1,
+  steps: 1,
+  resumptions: 0,
+  epochs: [],
 };
 const claim = {
-  ...{ owner: { host: 'elsewhere', pid: 7, startTicks: '1' }, startedAt: '2026-01-01T00:00:00.000Z' },
-  ...{ checkpointStep: 3, outcome: 'failed', message: 'x' },
+  owner: { host: 'elsewhere', pid: 7, startTicks: '1' },
+  startedAt: '2026-01-01T00:00:00.000Z',
+  checkpointStep: 3,
+  outcome: 'failed',
+  message: 'x',
 };
 const metrics = ['run-start', 'epoch-start', 'step-end', 'epoch-end'].map((type) => JSON.stringify({ type, step: 1 }));
 

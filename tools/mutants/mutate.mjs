@@ -42,7 +42,11 @@ function mutant(source, start, end, text) {
   const to = next < 0 ? whole.length : next;
   const onOneLine = (lines) => lines.trim().replace(/\s+/g, ' ');
   return {
-    ...{ file, line: source.getLineAndCharacterOfPosition(start).line + 1, start, end, text },
+    file,
+    line: source.getLineAndCharacterOfPosition(start).line + 1,
+    start,
+    end,
+    text,
     before: onOneLine(whole.slice(from, to)),
     after: onOneLine(whole.slice(from, start) + text + whole.slice(end, to)),
   };

@@ -25,8 +25,16 @@ async function run({ tests, mutants, rounds }) {
   const vitest = await createVitest(
     'test',
     {
-      ...{ root, watch: false, isolate: false, pool: 'forks', maxWorkers: 1, fileParallelism: false },
-      ...{ testTimeout, hookTimeout: testTimeout, coverage: { enabled: false }, cache: false },
+      root,
+      watch: false,
+      isolate: false,
+      pool: 'forks',
+      maxWorkers: 1,
+      fileParallelism: false,
+      testTimeout,
+      hookTimeout: testTimeout,
+      coverage: { enabled: false },
+      cache: false,
       runner: fileURLToPath(new URL('runner.mjs', import.meta.url)),
       sequence: { sequencer: GivenOrder },
       reporters: [reporter],

@@ -59,7 +59,8 @@ function session(tests, mutants, rounds, report) {
   let limit = startSeconds;
   const child = fork(fileURLToPath(new URL('session.mjs', import.meta.url)), [], {
     // Its own process group: the worker of a hanging vitest ends with it.
-    ...{ detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const end = () => {
     try {

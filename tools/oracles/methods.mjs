@@ -18,8 +18,14 @@ export function inferMethod({ title, entry, network, own, places }) {
   const hasHeads = own('grad').some((name) => /^(aux_classifier|net_classifier|decoder)_/.test(name));
   if (!isLeaping && !hasHeads) {
     return {
-      ...{ config: 'backprop', ends: [lastBlock.join('_')], lastBlocks: [lastBlock], finalLoss: 'final' },
-      ...{ hasDecoder: false, isContrast: false, auxiliaryNames: [], copies: () => [] },
+      config: 'backprop',
+      ends: [lastBlock.join('_')],
+      lastBlocks: [lastBlock],
+      finalLoss: 'final',
+      hasDecoder: false,
+      isContrast: false,
+      auxiliaryNames: [],
+      copies: () => [],
       isEvaluated: () => true,
     };
   }
@@ -60,11 +66,20 @@ function localMethod({ title, entry, auxiliary, network, own, lastBlock }) {
         method: 'infopro',
         ...options,
         loss: head.isContrast ? 'contrast' : 'softmax',
-        ...{ ixx1: ixx[0], ixy1: ixy[0], ixx2: ixx[1], ixy2: ixy[1] },
+        ixx1: ixx[0],
+        ixy1: ixy[0],
+        ixx2: ixx[1],
+        ixy2: ixy[1],
       };
   return {
-    ...{ config, ends, lastBlocks: ends.map(reference), finalLoss: 'final' },
-    ...{ hasDecoder, isContrast: head.isContrast, copies: () => [], isEvaluated: () => true },
+    config,
+    ends,
+    lastBlocks: ends.map(reference),
+    finalLoss: 'final',
+    hasDecoder,
+    isContrast: head.isContrast,
+    copies: () => [],
+    isEvaluated: () => true,
     auxiliaryNames: [...auxiliary.keys()].filter((name) => hasDecoder || !name.startsWith('decoder_')),
   };
 }
@@ -120,7 +135,10 @@ function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
     decorator: 'mlaan',
     of: { method: 'greedy' },
     ...(trainsFirst ? { emaTime: 'beforeStep', statisticsUpdates: 'perForward' } : { variant: 'officialCode' }),
-    ...{ momentum, independentWeight: wx, cascadeWeight: wy, leap: lam.slice(0, ends.length - 1) },
+    momentum,
+    independentWeight: wx,
+    cascadeWeight: wy,
+    leap: lam.slice(0, ends.length - 1),
   };
   // The reference also contains unused chains without a loss and averages of later chain blocks.
   const isEvaluated = (name) => {
@@ -148,7 +166,12 @@ function mlaanMethod({ title, entry, auxiliary, own, lastBlock }) {
           ),
     );
   return {
-    ...{ config, ends, lastBlocks: ends.map(reference), hasDecoder: false, isContrast: false, copies },
+    config,
+    ends,
+    lastBlocks: ends.map(reference),
+    hasDecoder: false,
+    isContrast: false,
+    copies,
     finalLoss: trainsFirst ? 'final' : 'final.cascaded',
     auxiliaryNames: [...auxiliary.keys()].filter(isEvaluated),
     isEvaluated,

@@ -8,7 +8,9 @@ const build = (name: string) => {
   // Narrow versions of ImageNet's ResNets have the same blocks.
   const isImageNets = /^res(?:net(?:34|101|152)$|next)/.test(name);
   return backboneFactory(name, isImageNets ? { width: 8 } : {}).build({
-    ...{ inputShape: [32, 32, 3], classes: 10, scope: createScope(1) },
+    inputShape: [32, 32, 3],
+    classes: 10,
+    scope: createScope(1),
   });
 };
 

@@ -97,7 +97,11 @@ function denseLayerBody(name: string, growth: number, inputShape: Shape3, scope:
   const members = membersOf(inputShape, [
     (shape) =>
       normReluConvolution({
-        ...{ name: 'bottleneck', scope, inputShape: shape, channels: 4 * growth, kernelSize: 1 },
+        name: 'bottleneck',
+        scope,
+        inputShape: shape,
+        channels: 4 * growth,
+        kernelSize: 1,
         names: ['norm1', 'conv1'],
       }),
     (shape) =>
@@ -111,7 +115,11 @@ function transition(name: string, inputShape: Shape3, scope: ParameterScope): Bl
   const members = membersOf(inputShape, [
     (shape) =>
       normReluConvolution({
-        ...{ name: 'convolution', scope, inputShape: shape, channels: Math.floor(shape[2] / 2), kernelSize: 1 },
+        name: 'convolution',
+        scope,
+        inputShape: shape,
+        channels: Math.floor(shape[2] / 2),
+        kernelSize: 1,
         names: ['norm', 'conv'],
       }),
     (shape) => averagePool('pool', shape, 2),

@@ -134,7 +134,13 @@ function imageNetStem(channels: number, inputShape: Shape3, scope: ParameterScop
   const members = membersOf(inputShape, [
     (shape) =>
       convBatchNormRelu({
-        ...{ name: 'conv', scope, inputShape: shape, channels, kernelSize: 7, stride: 2, padding: 3 },
+        name: 'conv',
+        scope,
+        inputShape: shape,
+        channels,
+        kernelSize: 7,
+        stride: 2,
+        padding: 3,
         names: ['conv1', 'bn1'],
       }),
     (shape) => maxPool({ name: 'maxpool', inputShape: shape }),

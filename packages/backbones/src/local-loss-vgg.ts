@@ -82,8 +82,12 @@ export function localLossVgg(options: LocalLossVggOptions): BackboneFactory {
           (shape) => dropout({ name: 'dropout', scope: scope.scope('classifier'), inputShape: shape, rate }),
           (shape) =>
             dense({
-              ...{ name: 'layer_out', scope: scope.scope('classifier'), inputShape: shape, units: classes },
-              ...{ layer: 'layer_out', initializer: zeroOutput ? zeros : uniformFanIn(hidden) },
+              name: 'layer_out',
+              scope: scope.scope('classifier'),
+              inputShape: shape,
+              units: classes,
+              layer: 'layer_out',
+              initializer: zeroOutput ? zeros : uniformFanIn(hidden),
             }),
         ]),
         loss: softmaxCrossEntropy,
@@ -120,8 +124,12 @@ function createBlocks(
     const isFirst = layer === 0;
     const name = `features.${layer}`;
     const options = {
-      ...{ name, scope: scope.scope('features').scope(String(layer)), activation },
-      ...{ channels: entry * width, pools, rate: isFirst ? 0 : rate },
+      name,
+      scope: scope.scope('features').scope(String(layer)),
+      activation,
+      channels: entry * width,
+      pools,
+      rate: isFirst ? 0 : rate,
       large: isFirst && inputShape[0] > 64,
     };
     line.add(isFirst ? [0, 0] : [position.stage, position.index++], (shape) =>
@@ -155,7 +163,12 @@ function convolutionBlock(options: ConvolutionBlockOptions): Block {
     ...(pools ? [pooled] : []),
     (shape) =>
       conv2d({
-        ...{ name: 'encoder', layer: 'encoder', scope, inputShape: shape, channels, initializer },
+        name: 'encoder',
+        layer: 'encoder',
+        scope,
+        inputShape: shape,
+        channels,
+        initializer,
         ...(large ? { kernelSize: 7, stride: 2 } : {}),
       }),
     (shape) => batchNorm({ name: 'bn', scope, inputShape: shape, layer: 'bn' }),

@@ -120,7 +120,9 @@ describe('networks', () => {
     ] as const) {
       const options = name === 'vit' ? { width: 8, heads: 2, patch: 8 } : {};
       const { blocks } = backboneFactory(name, options).build({
-        ...{ inputShape: cifar, classes: 3, scope: unfilled(createScope(1)) },
+        inputShape: cifar,
+        classes: 3,
+        scope: unfilled(createScope(1)),
       });
       const block = blocks[index]?.block;
       const copy = block?.replicate(unfilled(createScope(2)).scope('copy'));
@@ -183,7 +185,9 @@ describe('names', () => {
 it('every network can be cut into one module per block', () => {
   for (const name of ['resnet18', 'vgg13', 'densenet-bc-10-4', 'wide-resnet-10-1', 'vgg8b']) {
     const { blocks, ...backbone } = backboneFactory(name).build({
-      ...{ inputShape: cifar, classes: 3, scope: unfilled(createScope(1)) },
+      inputShape: cifar,
+      classes: 3,
+      scope: unfilled(createScope(1)),
     });
     const partition = resolvePartition(blocks, { modules: blocks.length });
     expect(createNetwork({ ...backbone, blocks }, partition).modules).toHaveLength(blocks.length);

@@ -16,7 +16,10 @@ export interface NamedBackbones {
 
 /** The kinds of backbones of `backboneFactory`. */
 export const namedBackbones: readonly NamedBackbones[] = families.map(({ names, pattern, description, options }) => ({
-  ...{ names, pattern, description, options },
+  names,
+  pattern,
+  description,
+  options,
 }));
 
 /** Names accepted by `backboneFactory`, in addition to others of the same forms (`resnet<6n+2>`, `wide-resnet-40-4`). */

@@ -127,8 +127,12 @@ function vggBlock(options: VggBlockOptions): Block {
   const members = membersOf(inputShape, [
     (shape) =>
       conv2d({
-        ...{ name: 'conv', scope, inputShape: shape, channels },
-        ...{ biasInitializer: zeros, layer: String(layer) },
+        name: 'conv',
+        scope,
+        inputShape: shape,
+        channels,
+        biasInitializer: zeros,
+        layer: String(layer),
       }),
     ...(norm ? [(shape: Shape3) => batchNorm({ name: 'bn', scope, inputShape: shape, layer: String(layer + 1) })] : []),
     (shape) => relu('relu', shape),
@@ -146,8 +150,13 @@ function createVggClassifier(
 ): Head {
   const layer = (index: number, units: number) => (shape: Shape3) =>
     dense({
-      ...{ name: `fc${index}`, scope, inputShape: shape, units, layer: String(index) },
-      ...{ initializer: normal(0.01), biasInitializer: zeros },
+      name: `fc${index}`,
+      scope,
+      inputShape: shape,
+      units,
+      layer: String(index),
+      initializer: normal(0.01),
+      biasInitializer: zeros,
     });
   const drop = (index: number) => (shape: Shape3) =>
     dropout({ name: `dropout${index}`, scope, inputShape: shape, rate });

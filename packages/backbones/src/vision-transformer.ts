@@ -92,8 +92,13 @@ export function visionTransformer(options: VisionTransformerOptions): BackboneFa
           (shape) => layerNorm({ name: 'norm', scope, inputShape: shape, layer: 'norm' }),
           (shape) =>
             dense({
-              ...{ name: 'head', scope, inputShape: shape, units: classes, layer: 'head' },
-              ...{ initializer: truncatedNormal(deviation), biasInitializer: zeros },
+              name: 'head',
+              scope,
+              inputShape: shape,
+              units: classes,
+              layer: 'head',
+              initializer: truncatedNormal(deviation),
+              biasInitializer: zeros,
             }),
         ]),
         loss: softmaxCrossEntropy,
@@ -125,9 +130,16 @@ function patchEmbedding(options: PatchEmbeddingOptions): Block {
   const members = membersOf(inputShape, [
     (shape) =>
       conv2d({
-        ...{ name: 'proj', layer: 'proj', scope: embedding, inputShape: shape, channels: width },
-        ...{ kernelSize: patch, stride: patch, padding: 0 },
-        ...{ initializer: truncatedNormal(1 / Math.sqrt(patch * patch * channels)), biasInitializer: zeros },
+        name: 'proj',
+        layer: 'proj',
+        scope: embedding,
+        inputShape: shape,
+        channels: width,
+        kernelSize: patch,
+        stride: patch,
+        padding: 0,
+        initializer: truncatedNormal(1 / Math.sqrt(patch * patch * channels)),
+        biasInitializer: zeros,
       }),
     ...(patchNorm
       ? [(shape: Shape3) => layerNorm({ name: 'norm', layer: 'norm', scope: embedding, inputShape: shape })]
@@ -150,8 +162,13 @@ function transformerBlock(options: TransformerBlockOptions): Block {
   const width = inputShape[2];
   const layer = (under: string, layerName: string, units: number) => (shape: Shape3) =>
     positionwiseDense({
-      ...{ name: layerName, layer: layerName, scope: scope.scope(under), inputShape: shape, units },
-      ...{ initializer: truncatedNormal(deviation), biasInitializer: zeros },
+      name: layerName,
+      layer: layerName,
+      scope: scope.scope(under),
+      inputShape: shape,
+      units,
+      initializer: truncatedNormal(deviation),
+      biasInitializer: zeros,
     });
   const norm = (layerName: string) => (shape: Shape3) =>
     layerNorm({ name: layerName, layer: layerName, scope, inputShape: shape });

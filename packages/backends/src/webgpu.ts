@@ -87,7 +87,9 @@ export const webgpu: BackendDescriptor = {
     if (!('adapter' in found)) return { available: false, device: '', hardware: false, ...found };
     if (isNode && (await importOptional(library)) === undefined) {
       return {
-        ...{ available: false, device: found.name, hardware: found.hardware },
+        available: false,
+        device: found.name,
+        hardware: found.hardware,
         reason: `${library} is not installed.`,
         howToGetIt: `${install}.`,
       };

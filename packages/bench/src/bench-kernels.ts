@@ -139,11 +139,15 @@ function kernelTasks(batch: number): KernelTask[] {
     return [
       { kernel: 'conv2d', shape, operations, run: (kernels) => [kernels.conv2d(x, filter, geometry)] },
       {
-        ...{ kernel: 'conv2dInputGradient', shape, operations },
+        kernel: 'conv2dInputGradient',
+        shape,
+        operations,
         run: (kernels) => [kernels.conv2dInputGradient(dy, filter, inputShape, geometry)],
       },
       {
-        ...{ kernel: 'conv2dFilterGradient', shape, operations },
+        kernel: 'conv2dFilterGradient',
+        shape,
+        operations,
         run: (kernels) => [kernels.conv2dFilterGradient(x, dy, filterShape, geometry)],
       },
     ];
@@ -160,15 +164,22 @@ function kernelTasks(batch: number): KernelTask[] {
     const operations = null;
     return [
       {
-        ...{ kernel: 'batchStatistics', shape, operations },
+        kernel: 'batchStatistics',
+        shape,
+        operations,
         run: (kernels) => Object.values(kernels.batchStatistics(x)),
       },
       {
-        ...{ kernel: 'batchNormApply, residual, ReLU', shape, operations },
+        kernel: 'batchNormApply, residual, ReLU',
+        shape,
+        operations,
         run: (kernels) => [kernels.batchNormApply(x, normalization, x, true)],
       },
       {
-        ...{ kernel: 'batchNormGradient, ReLU', shape, operations, consumed: [x] },
+        kernel: 'batchNormGradient, ReLU',
+        shape,
+        operations,
+        consumed: [x],
         run: (kernels, copies) => {
           const dy = at(copies, 0, 'copy');
           const request = { x, normalization, overwriteInput: false, wantMasked: false };
@@ -180,7 +191,10 @@ function kernelTasks(batch: number): KernelTask[] {
   const weight = draw([3, 3, 64, 64]);
   const rates = { learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 };
   const update: KernelTask = {
-    ...{ kernel: 'sgdUpdateAll', shape: '3×3×64×64', operations: null, consumed: [weight, weight] },
+    kernel: 'sgdUpdateAll',
+    shape: '3×3×64×64',
+    operations: null,
+    consumed: [weight, weight],
     run: (kernels, copies) => {
       const [gradient, velocity] = [at(copies, 0, 'copy'), at(copies, 1, 'copy')];
       return kernels

@@ -98,7 +98,13 @@ export function scalingFigure(report: BenchScalingReport): ChartSpec {
     hasLegend: boolean,
   ) =>
     seriesChart({
-      ...{ title, subtitle, names, hasLegend, x: 'depth', xValues: options.depths, height: 230 },
+      title,
+      subtitle,
+      names,
+      hasLegend,
+      x: 'depth',
+      xValues: options.depths,
+      height: 230,
       lines: rows.map((row) => ({ name: rowName(row.method, row.modules), x: row.depth, y: amountOf(row) })),
     });
   return chartFrame({

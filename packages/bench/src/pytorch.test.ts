@@ -122,8 +122,13 @@ describe.skipIf(!hasPytorch)('in PyTorch', () => {
   it('is measured interleaved with our steps', async () => {
     const { rows, missing } = await benchStep({ ...options, methods: ['mlaan(greedy)', 'infopro'] }, quiet);
     expect(rows.map(({ method }) => method)).toEqual([
-      ...['backprop', 'backprop+recompute', 'mlaan(greedy)', 'infopro'],
-      ...['pytorch backprop', 'pytorch backprop+recompute', 'pytorch literal mlaan(greedy)'],
+      'backprop',
+      'backprop+recompute',
+      'mlaan(greedy)',
+      'infopro',
+      'pytorch backprop',
+      'pytorch backprop+recompute',
+      'pytorch literal mlaan(greedy)',
     ]);
     expect(missing).toEqual([{ name: 'pytorch infopro', reason: expect.stringContaining('decoder') }]);
     const [backprop, , mlaan, , peer, , literal] = rows;

@@ -101,7 +101,10 @@ describe('standardCatalog', () => {
     expect(optimizer.config).toMatchObject({ optimizer: 'sgd', learningRate: 0.1, momentum: 0.5 });
     optimizer.dispose();
     expect(catalog.schedule('stepDecay(milestones: [2, 3])', { learningRate: 1 }).config).toEqual({
-      ...{ schedule: 'stepDecay', learningRate: 1, milestones: [2, 3], factor: 0.1 },
+      schedule: 'stepDecay',
+      learningRate: 1,
+      milestones: [2, 3],
+      factor: 0.1,
     });
     expect((await catalog.dataset('fashion-mnist-subset(train: 20)')).train.size).toBe(20);
   });

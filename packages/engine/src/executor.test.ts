@@ -21,7 +21,10 @@ function sumHead(onEvaluate: (mode: Mode, call: number) => void = () => {}): Hea
       const factor = scope.parameter('factor', [1], () => Float32Array.of(1));
       let calls = 0;
       return {
-        ...{ name: 'sum', inputShape, parameters: [factor], statistics: [] },
+        name: 'sum',
+        inputShape,
+        parameters: [factor],
+        statistics: [],
         evaluate: (h, _targets, { mode, weight, input }) => {
           onEvaluate(mode, calls++);
           return {
@@ -227,8 +230,11 @@ describe('a module that is recomputed', () => {
     const calls: Call[] = [];
     let start = 0;
     const observed = (block: Block, place: string): Block => ({
-      ...{ name: block.name, inputShape: block.inputShape, outputShape: block.outputShape },
-      ...{ parameters: block.parameters, statistics: block.statistics },
+      name: block.name,
+      inputShape: block.inputShape,
+      outputShape: block.outputShape,
+      parameters: block.parameters,
+      statistics: block.statistics,
       forward: (x, mode) => {
         calls.push({ place, mode, live: tf.memory().numTensors - start });
         return block.forward(x, mode);

@@ -36,7 +36,12 @@ export function plainModules(scope: RootScope): Network {
   const blocks = [0, 1, 2].map((index): { reference: BlockReference; block: Block } => {
     const inputShape = [6, 6, widths[index] ?? 0] as const;
     const convolution = conv2d({
-      ...{ name: `b${index}`, scope, layer: `b${index}`, inputShape, channels: widths[index + 1] ?? 0, bias: true },
+      name: `b${index}`,
+      scope,
+      layer: `b${index}`,
+      inputShape,
+      channels: widths[index + 1] ?? 0,
+      bias: true,
     });
     const block = sequential(`b${index}`, [convolution, relu(`relu${index}`, convolution.outputShape)]);
     return { reference: [1, index], block };

@@ -35,7 +35,11 @@ describe('walkSchedule', () => {
   it('adds a cotangent that was sent on to those of the module, and keeps it there', () => {
     const send: Instruction = { op: 'send', module: 1, from: 0, keep: true };
     expect(walk([...two, send, finish, { op: 'finish', module: 0, weights: true }], [0, 1])).toEqual([
-      ...['vjp1(copy(d0))', 'vjp1(d1+d0)', 'release pass1', 'vjp0(dx)', 'release pass0'],
+      'vjp1(copy(d0))',
+      'vjp1(d1+d0)',
+      'release pass1',
+      'vjp0(dx)',
+      'release pass0',
     ]);
   });
 

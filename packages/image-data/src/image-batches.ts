@@ -138,8 +138,17 @@ function writeValues(bytes: Uint8Array, target: Float32Array, at: number, { mean
 function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
   const where = 'createImageBatches';
   rejectUnknownKeys(where, options, [
-    ...['batchSize', 'size', 'shorter', 'augmentation', 'shuffle', 'seed', 'normalization', 'dropLast', 'withImages'],
-    ...['workers', 'ahead'],
+    'batchSize',
+    'size',
+    'shorter',
+    'augmentation',
+    'shuffle',
+    'seed',
+    'normalization',
+    'dropLast',
+    'withImages',
+    'workers',
+    'ahead',
   ]);
   const { batchSize, size, shorter, augmentation, workers = 4, ahead = 2 } = options;
   const isCount = (value: number) => Number.isInteger(value) && value >= 1;

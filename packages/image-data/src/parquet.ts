@@ -61,7 +61,12 @@ async function readParquet(
       for (const { num_rows } of metadata.row_groups) {
         const rowEnd = rowStart + Number(num_rows);
         const rows = await parquetReadObjects({
-          ...{ file, metadata, compressors, rowStart, rowEnd, utf8: false },
+          file,
+          metadata,
+          compressors,
+          rowStart,
+          rowEnd,
+          utf8: false,
           columns: [columns.image, columns.label],
         });
         for (const [index, row] of rows.entries()) {

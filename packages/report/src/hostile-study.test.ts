@@ -109,7 +109,7 @@ describe('diverged runs', () => {
 
   it('of all seeds leave no number, even if only the status of the summary reports it', async () => {
     const study = withCondition(small(), 1, ({ runs }) => ({
-      runs: runs.map((run) => ({ ...run, summary: { ...run.summary, ...{ status: 'diverged' } } })),
+      runs: runs.map((run) => ({ ...run, summary: { ...run.summary, status: 'diverged' } })),
     }));
     const written = await texts(study);
     expect(written['report.html']).toContain('<td>diverged</td>');

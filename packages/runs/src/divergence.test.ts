@@ -24,8 +24,16 @@ afterAll(() => {
 });
 
 const base: RunConfigInput = {
-  ...{ backbone: 'resnet8', width: 2, modules: 2, resize: 8, trainImages: 40, testImages: 20, batch: 20, epochs: 1 },
-  ...{ backend: 'wasm', threads: 1 },
+  backbone: 'resnet8',
+  width: 2,
+  modules: 2,
+  resize: 8,
+  trainImages: 40,
+  testImages: 20,
+  batch: 20,
+  epochs: 1,
+  backend: 'wasm',
+  threads: 1,
 };
 
 function execute(name: string, more: RunConfigInput = {}) {

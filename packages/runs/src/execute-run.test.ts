@@ -7,8 +7,15 @@ import { executeRun } from './execute-run.js';
 
 it('summarizes the weight of each loss at the end of training', async () => {
   const config = runConfigSchema.parse({
-    ...{ backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 20, batch: 20, epochs: 1 },
-    ...{ method: 'mlm(greedy, independentWeight: 1..0.25)', backend: 'cpu' },
+    backbone: 'tiny',
+    modules: 2,
+    resize: 8,
+    trainImages: 40,
+    testImages: 20,
+    batch: 20,
+    epochs: 1,
+    method: 'mlm(greedy, independentWeight: 1..0.25)',
+    backend: 'cpu',
   });
   const folder = join(await mkdtemp(join(tmpdir(), 'localgrad-run-')), 'run');
   const result = await executeRun({ config, folder, resume: 'never' });

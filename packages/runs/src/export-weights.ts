@@ -65,7 +65,8 @@ export async function exportWeights(
   const scope = createScope(0);
   try {
     const read = readBackbone(bytes, {
-      ...{ scope, where },
+      scope,
+      where,
       ...(imageSize === undefined ? {} : { imageSize }),
       ...(factoryOf === undefined ? {} : { factoryOf }),
     });
@@ -78,7 +79,14 @@ export async function exportWeights(
     }
     const { config, inputShape, classes } = read.backbone;
     return {
-      ...{ source, format, files, backbone: config, inputShape, classes, tensors: read.loaded, skipped: read.skipped },
+      source,
+      format,
+      files,
+      backbone: config,
+      inputShape,
+      classes,
+      tensors: read.loaded,
+      skipped: read.skipped,
       ...(read.prefix === undefined ? {} : { prefix: read.prefix }),
       normalization: read.description?.normalization ?? null,
     };

@@ -13,8 +13,17 @@ import { VolatileDisk } from './folder/volatile-disk.fixture.js';
 import { loadData } from './load-data.js';
 
 const config = runConfigSchema.parse({
-  ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 20, testImages: 20 },
-  ...{ epochs: 1, batch: 10, logEvery: 1, backend: 'wasm', threads: 1 },
+  method: 'greedy',
+  backbone: 'tiny',
+  modules: 2,
+  resize: 8,
+  trainImages: 20,
+  testImages: 20,
+  epochs: 1,
+  batch: 10,
+  logEvery: 1,
+  backend: 'wasm',
+  threads: 1,
 });
 
 let backend: BackendHandle;
@@ -55,8 +64,14 @@ function resultIn(run: string): unknown {
 
 /** Files of a run that has finished and cleaned up. */
 const filesOfAFinishedRun = [
-  ...['.localgrad.json', 'claims', 'config.yaml', 'environment.json', 'identity.json'],
-  ...['metrics.jsonl', 'summary.json', 'weights.safetensors'],
+  '.localgrad.json',
+  'claims',
+  'config.yaml',
+  'environment.json',
+  'identity.json',
+  'metrics.jsonl',
+  'summary.json',
+  'weights.safetensors',
 ];
 
 describe('a run on a disk with faults', () => {

@@ -8,8 +8,15 @@ import { exportWeights } from './export-weights.js';
 import { readSummary } from './folder/run-state.js';
 
 const config = runConfigSchema.parse({
-  ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 20 },
-  ...{ epochs: 1, batch: 20, backend: 'cpu' },
+  method: 'greedy',
+  backbone: 'tiny',
+  modules: 2,
+  resize: 8,
+  trainImages: 40,
+  testImages: 20,
+  epochs: 1,
+  batch: 20,
+  backend: 'cpu',
 });
 
 let parent: string;

@@ -6,8 +6,15 @@ import { runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
 
 const config = runConfigSchema.parse({
-  ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 20 },
-  ...{ epochs: 1, batch: 20, backend: 'cpu' },
+  method: 'greedy',
+  backbone: 'tiny',
+  modules: 2,
+  resize: 8,
+  trainImages: 40,
+  testImages: 20,
+  epochs: 1,
+  batch: 20,
+  backend: 'cpu',
 });
 
 let parent: string;

@@ -121,9 +121,19 @@ export async function prepareRun(
     const { seed, epochs, logEvery, accumulate } = config;
     const { batches, testBatches } = batchesOf(config, data, compiled.reads.includes('images'));
     return {
-      ...{ compiled, normalization: batches.normalization, notices, dispose },
+      compiled,
+      normalization: batches.normalization,
+      notices,
+      dispose,
       options: {
-        ...{ compiled, optimizer, batches, testBatches, epochs, logEvery, accumulate, seed },
+        compiled,
+        optimizer,
+        batches,
+        testBatches,
+        epochs,
+        logEvery,
+        accumulate,
+        seed,
         learningRate: scheduleOf(config, catalog),
       },
     };

@@ -12,8 +12,17 @@ import { type Call, reads, systemError, watchCalls } from './folder/faults.fixtu
 import { loadData } from './load-data.js';
 
 const config = resolveConfig({
-  ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 20, testImages: 20 },
-  ...{ epochs: 1, batch: 10, logEvery: 1, backend: 'wasm', threads: 1 },
+  method: 'greedy',
+  backbone: 'tiny',
+  modules: 2,
+  resize: 8,
+  trainImages: 20,
+  testImages: 20,
+  epochs: 1,
+  batch: 10,
+  logEvery: 1,
+  backend: 'wasm',
+  threads: 1,
 });
 const codes = ['EIO', 'EACCES', 'ESTALE'] as const;
 
@@ -36,8 +45,14 @@ afterEach(() => {
 
 const execute = (folder: string, options: Partial<ExecuteOptions> = {}) =>
   executeRun({
-    ...{ config, folder, resume: 'auto', backend, data },
-    ...{ keep: { everySteps: 1 }, trackers: { csv: true }, ...options },
+    config,
+    folder,
+    resume: 'auto',
+    backend,
+    data,
+    keep: { everySteps: 1 },
+    trackers: { csv: true },
+    ...options,
   });
 
 const bitsOf = (folder: string) => readFileSync(join(folder, 'weights.safetensors')).toString('base64');

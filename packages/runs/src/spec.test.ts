@@ -40,8 +40,18 @@ const names = { catalog };
 
 const configOf = (input: RunConfigInput = {}) =>
   resolveConfig({
-    ...{ backbone: 'noisy', method: 'greedy', modules: 2, resize: 8, trainImages: 40, testImages: 20 },
-    ...{ batch: 10, epochs: 2, logEvery: 1, backend: 'wasm', threads: 1, ...input },
+    backbone: 'noisy',
+    method: 'greedy',
+    modules: 2,
+    resize: 8,
+    trainImages: 40,
+    testImages: 20,
+    batch: 10,
+    epochs: 2,
+    logEvery: 1,
+    backend: 'wasm',
+    threads: 1,
+    ...input,
   });
 
 let backend: BackendHandle;

@@ -27,10 +27,17 @@ export async function buildBinding(packageFolder: string, libraryFolder: string)
   const partial = `${target}.${process.pid}.partial`;
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(packageFolder, 'binding', name));
   const args = [
-    ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${nodeApiVersion}`, '-DBUILDING_NODE_EXTENSION'],
+    '-std=c++17',
+    '-O2',
+    '-fPIC',
+    '-shared',
+    `-DNAPI_VERSION=${nodeApiVersion}`,
+    '-DBUILDING_NODE_EXTENSION',
     ...[join(packageFolder, 'binding'), join(libraryFolder, 'include'), nodeApi.include_dir].map((path) => `-I${path}`),
     ...sources,
-    ...['-o', partial, `-L${join(libraryFolder, 'lib')}`],
+    '-o',
+    partial,
+    `-L${join(libraryFolder, 'lib')}`,
     ...librariesOf(libraryFolder).map((name) => join(libraryFolder, 'lib', name)),
     '-Wl,-rpath,$ORIGIN/../../deps/lib',
     ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),

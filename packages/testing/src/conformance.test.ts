@@ -28,7 +28,11 @@ describeBlock('dropout', (scope) => dropout({ name: 'drop', scope, inputShape: s
 describeBlock('stochasticDepth', (scope) => stochasticDepth({ name: 'depth', scope, inputShape: shape, rate: 0.3 }));
 const tape = (scope: Parameters<typeof dense>[0]['scope']): ReturnType<typeof tapeBlock> =>
   tapeBlock({
-    ...{ name: 'tape', scope, inputShape: shape, outputShape: shape, replicate: tape },
+    name: 'tape',
+    scope,
+    inputShape: shape,
+    outputShape: shape,
+    replicate: tape,
     parameters: [{ name: 'weight', shape: [1, 1, 4, 4], initializer: heNormalFanOut }],
     fn: (x, [weight]) => tf.tanh(tf.conv2d(x, weight as tf.Tensor4D, 1, 'same')),
   });

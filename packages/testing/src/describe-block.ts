@@ -192,7 +192,11 @@ export function describeBlock(
 function withoutCost(block: Block): Block {
   const { name, inputShape, outputShape, parameters, statistics } = block;
   return {
-    ...{ name, inputShape, outputShape, parameters, statistics },
+    name,
+    inputShape,
+    outputShape,
+    parameters,
+    statistics,
     forward: (x, mode) => block.forward(x, mode),
     vjp: (pass, dy, want) => block.vjp(pass, dy, want),
     replicate: (scope) => block.replicate(scope),

@@ -41,7 +41,9 @@ export function describeDataset(
 
     it('has test images with the shape, classes and targets of the training images', () => {
       const kind = ({ classes, imageShape, targets = {}, labels }: ImageDataset) => ({
-        ...{ classes, imageShape, isLabeled: labels.length > 0 },
+        classes,
+        imageShape,
+        isLabeled: labels.length > 0,
         targets: Object.entries(targets).map(([key, { shape, spatial = false }]) => [key, [...shape], spatial]),
       });
       expect(kind(splits.test)).toEqual(kind(splits.train));

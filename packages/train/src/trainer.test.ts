@@ -343,7 +343,11 @@ describe('train', () => {
     const run = async (more: Partial<TrainOptions>) => {
       const { compiled, optimizer, dispose } = setUp(dgl(), 2);
       const { epochs } = await train({
-        ...{ compiled, optimizer, learningRate: 0.05, batches: toyBatches(24, 8), epochs: 1 },
+        compiled,
+        optimizer,
+        learningRate: 0.05,
+        batches: toyBatches(24, 8),
+        epochs: 1,
         ...more,
       });
       dispose();

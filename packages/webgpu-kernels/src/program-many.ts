@@ -91,7 +91,8 @@ function compile(
   const buffers = [...Object.keys(written), ...Object.keys(read)];
   const fields = [
     // The backend's own: NaN, infinity, and for each buffer its length and a stride.
-    ...['NAN : f32', 'INFINITY : f32'],
+    'NAN : f32',
+    'INFINITY : f32',
     ...buffers.flatMap((_, index) => [`length${index} : i32`, `stride${index} : i32`]),
     ...Object.keys(integers).map((name) => `${name} : i32`),
     ...Object.keys(numbers).map((name) => `${name} : f32`),

@@ -5,8 +5,17 @@ import { expect, it } from 'vitest';
 import { runCaptured as run } from '../command-line.fixture.js';
 
 const keys = {
-  ...{ backbone: 'resnet8', width: 2, modules: 2, resize: 8, trainImages: 40, testImages: 20, batch: 20, epochs: 1 },
-  ...{ learningRate: 1e6, backend: 'wasm', threads: 1 },
+  backbone: 'resnet8',
+  width: 2,
+  modules: 2,
+  resize: 8,
+  trainImages: 40,
+  testImages: 20,
+  batch: 20,
+  epochs: 1,
+  learningRate: 1e6,
+  backend: 'wasm',
+  threads: 1,
 };
 
 it('train ends with exit code 3 where the last step makes the test loss NaN', async () => {

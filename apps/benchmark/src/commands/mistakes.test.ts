@@ -6,12 +6,37 @@ import { describe, expect, it } from 'vitest';
 import { runCaptured as run } from '../command-line.fixture.js';
 
 const tiny = [
-  ...['--backbone', 'resnet8', '--width', '2', '--modules', '2', '--resize', '8', '--train-images', '40'],
-  ...['--test-images', '20', '--batch', '20', '--epochs', '1', '--backend', 'cpu'],
+  '--backbone',
+  'resnet8',
+  '--width',
+  '2',
+  '--modules',
+  '2',
+  '--resize',
+  '8',
+  '--train-images',
+  '40',
+  '--test-images',
+  '20',
+  '--batch',
+  '20',
+  '--epochs',
+  '1',
+  '--backend',
+  'cpu',
 ];
 const base = {
-  ...{ backbone: 'resnet8', width: 2, modules: 2, resize: 8, trainImages: 40, testImages: 20, epochs: 1, batch: 20 },
-  ...{ method: '{host}', threads: 1, backend: 'cpu' },
+  backbone: 'resnet8',
+  width: 2,
+  modules: 2,
+  resize: 8,
+  trainImages: 40,
+  testImages: 20,
+  epochs: 1,
+  batch: 20,
+  method: '{host}',
+  threads: 1,
+  backend: 'cpu',
 };
 const newFolder = () => mkdtemp(join(tmpdir(), 'localgrad-mistakes-'));
 

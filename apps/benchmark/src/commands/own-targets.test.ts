@@ -30,15 +30,35 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const at = (name: string) => join(folder, name);
 const flags = () => [
-  ...['--dataset', `"${dataset}"(train: 60, test: 20)`, '--batch', '20', '--epochs', '2', '--modules', '2'],
-  ...['--backend', 'wasm', '--threads', '1', '--learning-rate', '0.01'],
+  '--dataset',
+  `"${dataset}"(train: 60, test: 20)`,
+  '--batch',
+  '20',
+  '--epochs',
+  '2',
+  '--modules',
+  '2',
+  '--backend',
+  'wasm',
+  '--threads',
+  '1',
+  '--learning-rate',
+  '0.01',
 ];
 
 describe('a third-party data set with its own targets', { timeout: 120_000 }, () => {
   it('trains from the command line, and its weights can be exported', async () => {
     const trained = await runCaptured(
-      ...['train', ...flags(), '--backbone', at('backbone.mjs'), '--method', at('method.mjs')],
-      ...['--output', at('run'), '--accumulate', '2'],
+      'train',
+      ...flags(),
+      '--backbone',
+      at('backbone.mjs'),
+      '--method',
+      at('method.mjs'),
+      '--output',
+      at('run'),
+      '--accumulate',
+      '2',
     );
     expect(trained.stderr).not.toContain('localgrad:');
     expect(trained.exitCode).toBe(0);

@@ -38,8 +38,15 @@ describe('localgrad weights export', () => {
     const first = await exported(await runFolder(), '--format', 'pytorch', '--output', there, '--json');
     expect(first.stderr).toBe('');
     expect(JSON.parse(first.stdout)).toEqual({
-      ...{ source: at('run'), format: 'pytorch', files: [there], backbone: config, inputShape: [16, 12, 3] },
-      ...{ classes: 5, tensors: 47, skipped: [], normalization },
+      source: at('run'),
+      format: 'pytorch',
+      files: [there],
+      backbone: config,
+      inputShape: [16, 12, 3],
+      classes: 5,
+      tensors: 47,
+      skipped: [],
+      normalization,
     });
     expect(new Uint8Array(await readFile(there))).toEqual(await pytorchFile(backbone));
 

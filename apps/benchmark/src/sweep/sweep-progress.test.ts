@@ -9,7 +9,12 @@ describe('SweepProgress', () => {
     const progress = new SweepProgress(stream, { tasks: [], counts });
     progress.show(0, { type: 'task-start', index: 0, name: 'red\u001b[31m' });
     progress.show(0, {
-      ...{ type: 'task-end', index: 0, name: 'red\u001b[31m', outcome: 'failed', seconds: 1, message: 'bell\u0007' },
+      type: 'task-end',
+      index: 0,
+      name: 'red\u001b[31m',
+      outcome: 'failed',
+      seconds: 1,
+      message: 'bell\u0007',
     });
     progress.end();
     const text = written.join('');

@@ -95,7 +95,12 @@ class LayersNetwork {
       padded = layer.apply(x) as tf.SymbolicTensor;
     }
     const convolution = tf.layers.conv2d({
-      ...{ name, filters, kernelSize, strides: stride, padding: 'valid', useBias: false },
+      name,
+      filters,
+      kernelSize,
+      strides: stride,
+      padding: 'valid',
+      useBias: false,
       kernelInitializer: 'zeros',
     });
     const convolved = this.#apply(convolution, padded, [`${name}.weight`]);

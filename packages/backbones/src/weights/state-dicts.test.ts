@@ -94,7 +94,9 @@ it.each(['torchvision-resnext', 'torchvision-vgg-bn', 'torchvision-densenet', 't
   'pytorchFile writes the names, shapes and values of %s',
   async (name) => {
     const factories: Record<string, BackboneFactory> = {
-      ...{ 'torchvision-resnext': resnext50, 'torchvision-vgg-bn': vgg11(true), 'timm-vit': vit },
+      'torchvision-resnext': resnext50,
+      'torchvision-vgg-bn': vgg11(true),
+      'timm-vit': vit,
       'torchvision-densenet': denseNetBc({ depth: 10, growth: 4 }),
     };
     const { state, inputShape, classes } = fixture(name);

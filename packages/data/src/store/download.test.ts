@@ -156,7 +156,11 @@ describe('kill -9 in the middle of fetchDataset', () => {
           console.log(report.files[0].state);`,
         resolveDir: folder,
       },
-      ...{ bundle: true, platform: 'node', format: 'esm', outfile: program, logLevel: 'error' },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: program,
+      logLevel: 'error',
       alias: { '@localgrad/core': core },
     });
     const partial = join(folder, 'data', 'set.bin.part');

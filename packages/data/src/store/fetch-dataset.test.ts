@@ -47,7 +47,7 @@ describe('fetchDataset', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('keeps available files of Fashion-MNIST, and downloads extra only on request', async () => {
+  it('keeps available files of Fashion-MNIST, as Debian packs them too, and downloads extra only on request', async () => {
     const folder = '/usr/share/datasets/fashion-mnist';
     if (existsSync(folder)) {
       const target = join(root, 'fashion');

@@ -5,7 +5,7 @@ import { LocalgradError } from '@localgrad/core';
 import { type DownloadOptions, downloadFile } from './download.js';
 import { md5OfFile } from './hash.js';
 import { withLock } from './lock.js';
-import { datasetSource, type SourceFile } from './sources.js';
+import { datasetSource, hasPublishedContent, type SourceFile } from './sources.js';
 
 export interface FetchOptions extends DownloadOptions {
   /** Folder of the files. Default: `datasetFolder(name)`. */
@@ -64,7 +64,7 @@ async function provide(dataset: string, file: SourceFile, path: string, options:
   const existing = await sizeIfFile(path);
   if (existing !== undefined) {
     const found = await md5OfFile(path);
-    if (found === md5) return { name, path, bytes: existing, md5, state: 'present' };
+    if (hasPublishedContent(file, found)) return { name, path, bytes: existing, md5: found, state: 'present' };
     throw new LocalgradError(
       'invalid-data',
       `${path} is not the published file: expected MD5 ${md5}, found ${found} (${existing} bytes). Delete or rename it, then run localgrad data fetch ${dataset} again.`,
@@ -84,22 +84,23 @@ async function provide(dataset: string, file: SourceFile, path: string, options:
 }
 
 /** Copies through a temporary file: an interrupted copy leaves nothing under the final name. */
-async function copy({ name, md5 }: SourceFile, from: string, path: string): Promise<FetchedFile> {
+async function copy(file: SourceFile, from: string, path: string): Promise<FetchedFile> {
+  const { name, md5 } = file;
   const bytes = await sizeIfFile(from);
   if (bytes === undefined) throw new LocalgradError('missing-dependency', `${from} was not found.`, { path: from });
   const partial = `${path}.copy`;
   try {
     await copyFile(from, partial);
     const found = await md5OfFile(partial);
-    if (found !== md5) {
+    if (!hasPublishedContent(file, found)) {
       const message = `${from} is not the published file: expected MD5 ${md5}, found ${found} (${bytes} bytes).`;
       throw new LocalgradError('invalid-data', message, { path: from, expected: md5, found });
     }
     await rename(partial, path);
+    return { name, path, bytes, md5: found, state: 'copied' };
   } finally {
     await rm(partial, { force: true });
   }
-  return { name, path, bytes, md5, state: 'copied' };
 }
 
 async function sizeIfFile(path: string): Promise<number | undefined> {

@@ -7,6 +7,8 @@ export interface SourceFile {
   readonly urls: readonly string[];
   /** Published MD5 hash of the whole file. */
   readonly md5: string;
+  /** Hashes of the same content as distributions pack it. */
+  readonly repackedMd5?: readonly string[];
   /** Whether it is downloaded on request only. */
   readonly optional?: boolean;
 }
@@ -39,6 +41,14 @@ const idx = (trainImages: string, trainLabels: string, testImages: string, testL
 });
 const cifarCitation = 'Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009';
 const toronto = ['https://www.cs.toronto.edu/~kriz/'];
+
+/** Debian's package dataset-fashion-mnist, which compresses the files again. */
+const debianFashionMnist = idx(
+  'cf8536b0aa1a6ac5fa3f23001093305c',
+  '10bea18fdb374794d4bb42e356e600c9',
+  'f78720b4224f21cce2f2ccf2d7a94c9a',
+  '0d30e22e447f3c33dab9ed536400ac01',
+);
 
 /** Data sets that can be downloaded. ImageNet is distributed to registered users only. */
 export const datasetSources: Readonly<Record<string, DatasetSource>> = {
@@ -123,7 +133,7 @@ export const datasetSources: Readonly<Record<string, DatasetSource>> = {
         'bef4ecab320f06d8554ea6380940ec79',
         'bb300cfdad3c16e7a12a480ee83cd310',
       ),
-    ),
+    ).map((file) => ({ ...file, repackedMd5: [debianFashionMnist[file.name] ?? ''] })),
   },
 };
 
@@ -132,4 +142,9 @@ export function datasetSource(name: string): DatasetSource {
   const source = Object.hasOwn(datasetSources, name) ? datasetSources[name] : undefined;
   if (source === undefined) throw unknownName('data set', name, Object.keys(datasetSources));
   return source;
+}
+
+/** Whether a file with this MD5 hash has the published content. */
+export function hasPublishedContent({ md5, repackedMd5 = [] }: SourceFile, found: string): boolean {
+  return found === md5 || repackedMd5.includes(found);
 }

@@ -124,7 +124,11 @@ describe('the rule', () => {
       ],
     });
     expect([0, 1, 2, 3, 4, 5].map((module) => text(ruleChain(network, module, 4)))).toEqual([
-      ...['20 30 31', '20 30 31', '30 31', '30 31', '31'],
+      '20 30 31',
+      '20 30 31',
+      '30 31',
+      '30 31',
+      '31',
       '',
     ]);
   });
@@ -152,7 +156,10 @@ describe('the rule', () => {
       ] as const),
     );
     expect([0, 1, 2, 3].map((module) => text(ruleChain(network, module, 3)))).toEqual([
-      ...['20 30 33', '30 32 33', '30 32 33', '31 32 33'],
+      '20 30 33',
+      '30 32 33',
+      '30 32 33',
+      '31 32 33',
     ]);
   });
 
@@ -164,7 +171,12 @@ describe('the rule', () => {
   it('spreads the remaining blocks of a chain evenly over the last stage', () => {
     const network = networkOf(32, { modules: 4 });
     expect([1, 2, 3, 4, 5, 6, 9].map((length) => text(ruleChain(network, 0, length)))).toEqual([
-      ...['20 30 34', '20 30 34', '20 30 34', '20 30 32 34', '20 30 31 33 34', '20 30 31 32 33 34'],
+      '20 30 34',
+      '20 30 34',
+      '20 30 34',
+      '20 30 32 34',
+      '20 30 31 33 34',
+      '20 30 31 32 33 34',
       '20 30 31 32 33 34',
     ]);
   });
@@ -328,7 +340,10 @@ describe('errors', () => {
     expect(() => lam(lam(host)).plan(networkOf(14, { modules: 2 }))).toThrow(/of module0: [(),0-9 ]*\)\. Remove/);
     const plan = lam(lam(mlm(host), { on: 'independent' }), { on: 'all' }).plan(network);
     expect(plan.objectives.slice(0, 4).map(({ head }) => head.key)).toEqual([
-      ...['module0.leap', 'module0.cascaded.leap', 'module1.leap', 'module1.cascaded.leap'],
+      'module0.leap',
+      'module0.cascaded.leap',
+      'module1.leap',
+      'module1.cascaded.leap',
     ]);
   });
 

@@ -188,10 +188,16 @@ function poolingBackbone(scope: RootScope): Backbone {
     const before = [3, 2, 4][stage] ?? 0;
     const place = scope.scope(`stage${stage + 1}`);
     const first = convBatchNormRelu({
-      ...{ name: `stage${stage + 1}.0`, scope: place.scope('0'), inputShape: [side, side, before], channels },
+      name: `stage${stage + 1}.0`,
+      scope: place.scope('0'),
+      inputShape: [side, side, before],
+      channels,
     });
     const second = convBatchNormRelu({
-      ...{ name: 'conv', scope: place.scope('1'), inputShape: first.outputShape, channels },
+      name: 'conv',
+      scope: place.scope('1'),
+      inputShape: first.outputShape,
+      channels,
     });
     const pool = maxPool({ name: 'pool', inputShape: second.outputShape, size: 2, padding: 0 });
     const ending = sequential(`stage${stage + 1}.1`, [second, pool]);
@@ -211,7 +217,12 @@ describe('a network whose stages end with pooling', () => {
   it('has chains with every later block that changes the shape', () => {
     const { network } = setUp();
     expect([0, 1, 2, 3, 4, 5].map((module) => text(ruleChain(network, module, 4)))).toEqual([
-      ...['11 20 21 30 31', '20 21 30 31', '21 30 31', '30 31', '31', ''],
+      '11 20 21 30 31',
+      '20 21 30 31',
+      '21 30 31',
+      '30 31',
+      '31',
+      '',
     ]);
   });
 

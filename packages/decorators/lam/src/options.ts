@@ -47,8 +47,17 @@ export interface LamOptions {
 export type LamSettings = Required<Omit<LamOptions, 'on'>> & Pick<LamOptions, 'on'>;
 
 export const lamOptionNames: readonly string[] = [
-  ...['on', 'momentum', 'emaBlocks', 'chain', 'leap', 'maximumLength', 'initialize'],
-  ...['scale', 'emaUpdate', 'emaTime', 'emaTrainable'],
+  'on',
+  'momentum',
+  'emaBlocks',
+  'chain',
+  'leap',
+  'maximumLength',
+  'initialize',
+  'scale',
+  'emaUpdate',
+  'emaTime',
+  'emaTrainable',
 ];
 
 const choices: Readonly<Record<string, readonly string[]>> = {
@@ -81,10 +90,17 @@ export function readLamOptions(options: LamOptions): LamSettings {
   requireOption(typeof emaTrainable === 'boolean', 'lam', 'emaTrainable', emaTrainable, 'true, false');
   requireOption(isLeap(leap), 'lam', 'leap', leap, 'table, rule, next, or for each module a list of [stage, index]');
   return {
-    ...{ emaBlocks: 'first', chain: 'learnable', initialize: 'copy', scale: 'none', emaUpdate: 'all' },
+    emaBlocks: 'first',
+    chain: 'learnable',
+    initialize: 'copy',
+    scale: 'none',
+    emaUpdate: 'all',
     emaTime: 'afterStep',
     ...options,
-    ...{ momentum, leap, maximumLength, emaTrainable },
+    momentum,
+    leap,
+    maximumLength,
+    emaTrainable,
   };
 }
 

@@ -50,7 +50,11 @@ describe('man', () => {
   it('is a configuration of lam', () => {
     const network = resNet32({ modules: 4 });
     const same = lam(mlm(greedy()), {
-      ...{ on: 'independent', leap: 'next', scale: 'learned', initialize: 'independent', momentum: 0.9 },
+      on: 'independent',
+      leap: 'next',
+      scale: 'learned',
+      initialize: 'independent',
+      momentum: 0.9,
     });
     const shown = (method: ReturnType<typeof man>) =>
       method.plan(network).objectives.map(({ head, ...rest }) => [rest, head.key, head.factory?.borrows]);

@@ -46,7 +46,9 @@ describe('mlaan', () => {
     const same = lam(
       mlm(greedy(), { incompleteWindows: 'skip', finalLoss: 'cascaded', statisticsUpdates: 'perForward' }),
       {
-        ...{ on: 'cascaded', emaUpdate: 'lastOnly', emaTime: 'beforeStep' },
+        on: 'cascaded',
+        emaUpdate: 'lastOnly',
+        emaTime: 'beforeStep',
       },
     );
     const official = shown(mlaan(greedy(), { variant: 'officialCode' }));

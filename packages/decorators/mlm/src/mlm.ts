@@ -54,7 +54,13 @@ interface Settings {
 export const cascadedRole = 'cascaded';
 
 export const mlmOptionNames: readonly string[] = [
-  ...['window', 'independentWeight', 'cascadeWeight', 'heads', 'incompleteWindows', 'finalLoss', 'statisticsUpdates'],
+  'window',
+  'independentWeight',
+  'cascadeWeight',
+  'heads',
+  'incompleteWindows',
+  'finalLoss',
+  'statisticsUpdates',
 ];
 
 /**

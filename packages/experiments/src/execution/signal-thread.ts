@@ -29,13 +29,19 @@ export class SignalThread {
   start(): void {
     const { SIGINT, SIGTERM, SIGHUP } = constants.signals;
     const workerData = {
-      ...{ shared: this.#shared, fields, patienceInSteps, leastSeconds: this.#leastSeconds },
+      shared: this.#shared,
+      fields,
+      patienceInSteps,
+      leastSeconds: this.#leastSeconds,
       signals: { SIGINT, SIGTERM, SIGHUP },
     };
     try {
       const execArgv = ['--no-deprecation'];
       const thread = new Worker(program, {
-        ...{ eval: true, workerData, execArgv, resourceLimits: { maxOldGenerationSizeMb: 32 } },
+        eval: true,
+        workerData,
+        execArgv,
+        resourceLimits: { maxOldGenerationSizeMb: 32 },
       });
       thread.on('error', () => {});
       thread.unref();

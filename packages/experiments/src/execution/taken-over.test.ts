@@ -16,8 +16,16 @@ afterEach(() => {
 describe('a run that was taken over while its machine slept', () => {
   it('is left to the other at the next event: nothing more is written, and no failure is counted', async () => {
     const config = runConfigSchema.parse({
-      ...{ method: 'greedy', backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 20 },
-      ...{ epochs: 3, batch: 20, backend: 'wasm', threads: 1 },
+      method: 'greedy',
+      backbone: 'tiny',
+      modules: 2,
+      resize: 8,
+      trainImages: 40,
+      testImages: 20,
+      epochs: 3,
+      batch: 20,
+      backend: 'wasm',
+      threads: 1,
     });
     const seen: string[] = [];
     const asleep = {

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { WorkerHealth } from './worker-health.js';
 
 const suspicion = (runId: string, fault: 'machine' | 'unknown' = 'unknown') => ({
-  ...{ runId, folder: `runs/${runId}`, message: 'no luck', fault },
+  runId,
+  folder: `runs/${runId}`,
+  message: 'no luck',
+  fault,
 });
 const bug = new TypeError('x is not a function');
 

@@ -14,7 +14,12 @@ export interface SweepStatus {
 export async function readSweepStatus(sweep: Sweep): Promise<SweepStatus> {
   const tasks: TaskState[] = [];
   const counts: Record<RunStatus, number> = {
-    ...{ finished: 0, running: 0, failed: 0, interrupted: 0, waiting: 0, unreadable: 0 },
+    finished: 0,
+    running: 0,
+    failed: 0,
+    interrupted: 0,
+    waiting: 0,
+    unreadable: 0,
   };
   for (const task of sweep.tasks) {
     const state = await readRunState(runFolderOf(sweep, task), { retries: sweep.retries });

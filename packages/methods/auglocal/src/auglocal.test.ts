@@ -119,24 +119,20 @@ describe('auglocal', () => {
   it('builds blocks of the published widths: one stride of 2 per block, carried over to the next', () => {
     const widths = (module: number) => shapesOf(everyLayer, module, [32, 32, 16], { depth: 3 });
     expect(widths(0)).toEqual([
-      ...[
-        [16, 16],
-        [16, 16],
-        [16, 32],
-        [32, 32],
-        [32, 64],
-        [64, 64],
-      ],
+      [16, 16],
+      [16, 16],
+      [16, 32],
+      [32, 32],
+      [32, 64],
+      [64, 64],
     ]);
     expect(shapesOf(everyLayer, 3, [32, 32, 16], { depth: 3 })).toEqual([
-      ...[
-        [16, 32],
-        [32, 32],
-        [32, 64],
-        [64, 64],
-        [64, 64],
-        [64, 64],
-      ],
+      [16, 32],
+      [32, 32],
+      [32, 64],
+      [64, 64],
+      [64, 64],
+      [64, 64],
     ]);
   });
 
@@ -160,19 +156,21 @@ describe('auglocal', () => {
     };
     const bottlenecks = line(({ outputShape: inputShape }, index, scope) =>
       bottleneck({
-        ...{ name: `block${index}`, scope, inputShape },
-        ...{ channels: index < 3 ? 16 : 32, width: index < 3 ? 8 : 16, stride: index === 3 ? 2 : 1 },
+        name: `block${index}`,
+        scope,
+        inputShape,
+        channels: index < 3 ? 16 : 32,
+        width: index < 3 ? 8 : 16,
+        stride: index === 3 ? 2 : 1,
       }),
     );
     expect(shapesOf(bottlenecks, 0, [16, 16, 4], { depth: 2 })).toEqual([
-      ...[
-        [4, 8],
-        [8, 8],
-        [8, 16],
-        [16, 16],
-        [16, 16],
-        [16, 32],
-      ],
+      [4, 8],
+      [8, 8],
+      [8, 16],
+      [16, 16],
+      [16, 16],
+      [16, 32],
     ]);
     const plain = line(({ outputShape: inputShape }, index, scope) =>
       convBatchNormRelu({ name: `conv${index}`, scope, inputShape, channels: 4 }),

@@ -33,7 +33,10 @@ describe('hpff', () => {
       ['final.cascaded', 'cascaded', 2, 3, 0.999, undefined],
     ]);
     expect(shown(hpff({ ixy2: 0.1, window: 3 }), 4).map(([id]) => id)).toEqual([
-      ...['module2', 'module2.cascaded', 'final', 'final.cascaded'],
+      'module2',
+      'module2.cascaded',
+      'final',
+      'final.cascaded',
     ]);
   });
 

@@ -50,8 +50,15 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
 const optionNames = [
-  ...['head', 'loss', 'widen', 'featureDimension', 'temperature', 'preset', 'lambdaIndex'],
-  ...['patches', 'patchReduction'],
+  'head',
+  'loss',
+  'widen',
+  'featureDimension',
+  'temperature',
+  'preset',
+  'lambdaIndex',
+  'patches',
+  'patchReduction',
 ];
 
 /**

@@ -10,7 +10,12 @@ beforeAll(async () => {
 });
 
 const context: HeadContext = {
-  ...{ module: 1, modules: 4, inputShape: [5, 4, 2], finalShape: [2, 2, 8], classes: 3, imageShape: [9, 8, 3] },
+  module: 1,
+  modules: 4,
+  inputShape: [5, 4, 2],
+  finalShape: [2, 2, 8],
+  classes: 3,
+  imageShape: [9, 8, 3],
 };
 const request = { mode: recomputeMode, weight: 1, input: true, clock: startOfTraining };
 const batch = () => ({

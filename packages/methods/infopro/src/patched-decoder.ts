@@ -107,7 +107,10 @@ function cropBlock(name: string, inputShape: Shape3, { top, left, height, width 
 function onPatch(decoder: Head, { top, left }: Patch, shape: Shape3): Head {
   const { name, inputShape, parameters, statistics } = decoder;
   return {
-    ...{ name, inputShape, parameters, statistics },
+    name,
+    inputShape,
+    parameters,
+    statistics,
     ...(decoder.reads === undefined ? {} : { reads: decoder.reads }),
     cost: {
       get multiplyAccumulates() {

@@ -26,7 +26,9 @@ export function createBatchNorm(
 ): BatchNormParameters {
   const { epsilon = 1e-5, momentum = 0.1, scaleInitializer = ones } = options;
   return {
-    ...{ channels, epsilon, momentum },
+    channels,
+    epsilon,
+    momentum,
     scale: scope.parameter('weight', [channels], scaleInitializer),
     shift: scope.parameter('bias', [channels], zeros),
     runningMean: scope.parameter('running_mean', [channels], zeros, 'statistic'),

@@ -15,7 +15,10 @@ export function conv2d(options: Conv2dOptions): Block {
   const { biasInitializer = uniformFanIn(kernelSize * kernelSize * inputShape[2]) } = options;
   const weightShape: Shape4 = [kernelSize, kernelSize, inputShape[2], channels];
   return new ConvolutionBlock(options, {
-    ...{ channels, weightShape, initializer, biasInitializer },
+    channels,
+    weightShape,
+    initializer,
+    biasInitializer,
     forward: (x, weight, geometry) => currentKernels().conv2d(x, weight, geometry),
     weightGradient: (x, dy, geometry) => currentKernels().conv2dFilterGradient(x, dy, weightShape, geometry),
     inputGradient: (dy, weight, shape, geometry) => currentKernels().conv2dInputGradient(dy, weight, shape, geometry),

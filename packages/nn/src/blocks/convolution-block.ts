@@ -41,8 +41,16 @@ export interface ConvolutionOptions {
 }
 
 export const convolutionOptionNames = [
-  ...['name', 'scope', 'inputShape', 'kernelSize', 'stride', 'padding', 'bias'],
-  ...['initializer', 'biasInitializer', 'layer'],
+  'name',
+  'scope',
+  'inputShape',
+  'kernelSize',
+  'stride',
+  'padding',
+  'bias',
+  'initializer',
+  'biasInitializer',
+  'layer',
 ] as const;
 
 /** What distinguishes one kind of convolution from another. */

@@ -26,7 +26,10 @@ export function depthwiseConv2d(options: DepthwiseConv2dOptions): Block {
   const weightShape: Shape4 = [kernelSize, kernelSize, 1, channels];
   const filterShape: Shape4 = [kernelSize, kernelSize, inputShape[2], multiplier];
   return new ConvolutionBlock(options, {
-    ...{ channels, weightShape, initializer, biasInitializer },
+    channels,
+    weightShape,
+    initializer,
+    biasInitializer,
     forward: (x, weight, geometry) => {
       const filter = reshape<Rank.R4>(weight, [...filterShape]);
       const output = currentKernels().depthwiseConv2d(x, filter, geometry);

@@ -50,7 +50,14 @@ export interface NormReluConvolutionOptions {
 export function normReluConvolution(options: NormReluConvolutionOptions): Block {
   const { channels, kernelSize = 3, stride = 1, padding = (kernelSize - 1) / 2 } = options;
   rejectUnknownKeys('normReluConvolution', options, [
-    ...['name', 'scope', 'inputShape', 'channels', 'kernelSize', 'stride', 'padding', 'names'],
+    'name',
+    'scope',
+    'inputShape',
+    'channels',
+    'kernelSize',
+    'stride',
+    'padding',
+    'names',
   ]);
   const isCount = (value: number) => Number.isInteger(value) && value > 0;
   requireOption(isCount(channels), 'normReluConvolution', 'channels', channels, 'positive integers');
@@ -134,8 +141,12 @@ class NormReluConvolution implements FrugalBlock {
     const below = kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, x.shape[0]), this.#geometry);
     dy.dispose();
     const { dx, dScale, dShift } = kernels.batchNormGradient({
-      ...{ dy: below, x, normalization: normalization(this.#norm, statistics) },
-      ...{ mask: 'recompute', overwriteInput: false, wantMasked: false },
+      dy: below,
+      x,
+      normalization: normalization(this.#norm, statistics),
+      mask: 'recompute',
+      overwriteInput: false,
+      wantMasked: false,
     });
     for (const [parameter, gradient] of [[this.#norm.scale, dScale] as const, [this.#norm.shift, dShift] as const]) {
       if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);

@@ -23,8 +23,14 @@ describe.each([true, false])('convBatchNormRelu, relu %s', (relu) => {
     [7, 2, 3],
   ])('kernel %i, stride %i, padding %i matches the gradients of the tape', (kernelSize, stride, padding) => {
     const block = convBatchNormRelu({
-      ...{ name: 'stem', scope: createScope(1), inputShape: shape, channels: 3 },
-      ...{ kernelSize, stride, padding, relu },
+      name: 'stem',
+      scope: createScope(1),
+      inputShape: shape,
+      channels: 3,
+      kernelSize,
+      stride,
+      padding,
+      relu,
     });
     checkBlock(block, (x, values) => {
       const [filter, scale, shift] = values as [tf.Tensor, tf.Tensor, tf.Tensor];
@@ -85,8 +91,15 @@ it('uses the parameter names of PyTorch', () => {
   const options = { name: 'b', scope: scope.scope('layer2').scope('0'), inputShape: shape, channels: 8, stride: 2 };
   const block = basicBlock(options);
   expect(block.parameters.map((parameter) => parameter.name.replace('layer2.0.', ''))).toEqual([
-    ...['conv1.weight', 'bn1.weight', 'bn1.bias', 'conv2.weight', 'bn2.weight', 'bn2.bias'],
-    ...['downsample.0.weight', 'downsample.1.weight', 'downsample.1.bias'],
+    'conv1.weight',
+    'bn1.weight',
+    'bn1.bias',
+    'conv2.weight',
+    'bn2.weight',
+    'bn2.bias',
+    'downsample.0.weight',
+    'downsample.1.weight',
+    'downsample.1.bias',
   ]);
   expect(block.statistics.map((parameter) => parameter.name)).toContain('layer2.0.downsample.1.running_var');
   expect(costOf(block).multiplyAccumulates).toBe(3 * 3 * (9 * 4 * 8 + 9 * 8 * 8 + 4 * 8));

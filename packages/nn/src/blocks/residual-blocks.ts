@@ -34,7 +34,16 @@ export function convBatchNormRelu(options: ConvBatchNormReluOptions): Block {
   const { name, scope, inputShape, channels, kernelSize = 3, stride = 1, relu = true, recompute = true } = options;
   const { padding = (kernelSize - 1) / 2, names = ['conv', 'bn'] } = options;
   rejectUnknownKeys('convBatchNormRelu', options, [
-    ...['name', 'scope', 'inputShape', 'channels', 'kernelSize', 'stride', 'padding', 'relu', 'recompute', 'names'],
+    'name',
+    'scope',
+    'inputShape',
+    'channels',
+    'kernelSize',
+    'stride',
+    'padding',
+    'relu',
+    'recompute',
+    'names',
   ]);
   checkGeometry('convBatchNormRelu', channels, stride);
   requireOption(Number.isInteger(padding) && padding >= 0, 'convBatchNormRelu', 'padding', padding, 'integers ≥ 0');
@@ -111,12 +120,23 @@ export function bottleneck(options: BottleneckOptions): Block {
     padding: 0,
   });
   const second = createConvolutionUnit({
-    ...{ ...narrow, names: ['conv2', 'bn2'], inputShape: first.outputShape },
-    ...{ kernelSize: 3, stride, padding: 1, groups },
+    ...narrow,
+    names: ['conv2', 'bn2'],
+    inputShape: first.outputShape,
+    kernelSize: 3,
+    stride,
+    padding: 1,
+    groups,
   });
   const third = createConvolutionUnit({
-    ...{ scope, channels, names: ['conv3', 'bn3'], inputShape: second.outputShape },
-    ...{ kernelSize: 1, stride: 1, padding: 0, scaleInitializer: lastScale(options) },
+    scope,
+    channels,
+    names: ['conv3', 'bn3'],
+    inputShape: second.outputShape,
+    kernelSize: 1,
+    stride: 1,
+    padding: 0,
+    scaleInitializer: lastScale(options),
   });
   return new ConvolutionChain({
     name,
@@ -144,8 +164,13 @@ function createShortcut(
 ): 'identity' | ConvolutionUnit {
   if (stride === 1 && inputShape[2] === channels) return 'identity';
   return createConvolutionUnit({
-    ...{ scope: scope.scope('downsample'), names: ['0', '1'], inputShape },
-    ...{ channels, kernelSize: 1, stride, padding: 0 },
+    scope: scope.scope('downsample'),
+    names: ['0', '1'],
+    inputShape,
+    channels,
+    kernelSize: 1,
+    stride,
+    padding: 0,
   });
 }
 

@@ -23,7 +23,11 @@ beforeAll(async () => {
 function silent(block: Block): Block {
   const { name, inputShape, outputShape, parameters, statistics } = block;
   return {
-    ...{ name, inputShape, outputShape, parameters, statistics },
+    name,
+    inputShape,
+    outputShape,
+    parameters,
+    statistics,
     forward: (x, mode) => block.forward(x, mode),
     vjp: (pass, dy, want) => block.vjp(pass, dy, want),
     replicate: (scope) => silent(block.replicate(scope)),
@@ -81,7 +85,10 @@ describe('costOf', () => {
   it('measures a tape block', () => {
     const scope = createScope(1);
     const block = tapeBlock({
-      ...{ name: 't', scope, inputShape: shape, outputShape: shape },
+      name: 't',
+      scope,
+      inputShape: shape,
+      outputShape: shape,
       parameters: [{ name: 'w', shape: [1, 1, 4, 4], initializer: heNormalFanOut }],
       fn: (x, [w]) => tf.relu(tf.conv2d(x, w as tf.Tensor4D, 1, 'same')),
     });
@@ -106,7 +113,9 @@ describe('headCostOf', () => {
 
   it('uses the targets created by the caller, and estimates from the input without them', () => {
     const head = tapeHead({
-      ...{ name: 'mse', inputShape: shape, reads: ['images'] },
+      name: 'mse',
+      inputShape: shape,
+      reads: ['images'],
       fn: (h, { images }) => tf.losses.meanSquaredError(images ?? [], h),
     });
     expect(headCostOf(head).evaluatePeakBytes(2)).toBe(8 * 4 * 2 * 256);

@@ -24,7 +24,11 @@ export function pixelDecoder(context: HeadContext, scope: ParameterScope, option
   const layers = scope.scope('decoder');
   const upsample = bilinearUpsample('upsample', context.inputShape, [height, width]);
   const hidden = conv2d({
-    ...{ name: 'conv0', scope: layers, layer: '0', inputShape: upsample.outputShape, channels: 12 * widen },
+    name: 'conv0',
+    scope: layers,
+    layer: '0',
+    inputShape: upsample.outputShape,
+    channels: 12 * widen,
   });
   const norm = batchNorm({ name: 'bn1', scope: layers, layer: '1', inputShape: hidden.outputShape });
   const output = conv2d({ name: 'conv3', scope: layers, layer: '3', inputShape: hidden.outputShape, channels });

@@ -53,8 +53,13 @@ describe('headFactory', () => {
         .parameters.map((parameter) => parameter.name);
     expect(names('0c1f')).toEqual(['head.2.weight', 'head.2.bias']);
     expect(names('1c2f')).toEqual([
-      ...['head.0.weight', 'head.1.weight', 'head.1.bias'],
-      ...['head.5.weight', 'head.5.bias', 'head.7.weight', 'head.7.bias'],
+      'head.0.weight',
+      'head.1.weight',
+      'head.1.bias',
+      'head.5.weight',
+      'head.5.bias',
+      'head.7.weight',
+      'head.7.bias',
     ]);
   });
 

@@ -65,8 +65,13 @@ export function pixelCrossEntropyHead(options: PixelHeadOptions = {}): NamedHead
       const { classes = context.classes } = options;
       requireOption(Number.isInteger(classes) && classes > 1, name, 'classes', classes, 'integers from 2');
       const scores = conv2d({
-        ...{ name: 'scores', scope, layer: 'scores', inputShape },
-        ...{ channels: classes, kernelSize: 1, padding: 0 },
+        name: 'scores',
+        scope,
+        layer: 'scores',
+        inputShape,
+        channels: classes,
+        kernelSize: 1,
+        padding: 0,
       });
       const [height, width] = imageShape;
       return blockHead({

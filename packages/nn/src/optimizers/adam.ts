@@ -28,7 +28,7 @@ export function adamw(options: AdamOptions): Optimizer {
 const counts = 'updates';
 
 function createAdam(name: string, options: AdamOptions, defaultDecay: number, decoupled: boolean): Optimizer {
-  rejectUnknownKeys(name, options, [...['learningRate', 'betas', 'epsilon', 'weightDecay'], ...parameterOptionNames]);
+  rejectUnknownKeys(name, options, ['learningRate', 'betas', 'epsilon', 'weightDecay', ...parameterOptionNames]);
   const { learningRate, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = defaultDecay } = options;
   requireOption(Number.isFinite(learningRate) && learningRate >= 0, name, 'learningRate', learningRate, 'numbers ≥ 0');
   requireOption(
@@ -46,7 +46,11 @@ function createAdam(name: string, options: AdamOptions, defaultDecay: number, de
   const updates = new UpdateCounts();
   return {
     config: {
-      ...{ optimizer: name, learningRate, betas: [beta1, beta2], epsilon, weightDecay },
+      optimizer: name,
+      learningRate,
+      betas: [beta1, beta2],
+      epsilon,
+      weightDecay,
       ...parameterConfig(options),
     },
     stateBytes: ({ size }) => 2 * 4 * size + 4,

@@ -53,7 +53,11 @@ describe('sgd', () => {
 
   it('has a complete config, and rejects inconsistent options', () => {
     expect(sgd({ learningRate: 0.8 }).config).toEqual({
-      ...{ optimizer: 'sgd', learningRate: 0.8, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
+      optimizer: 'sgd',
+      learningRate: 0.8,
+      momentum: 0.9,
+      nesterov: true,
+      weightDecay: 1e-4,
     });
     expect(() => sgd({ learningRate: 0.1, momentum: 0, nesterov: true })).toThrow(/nesterov/);
     expect(() => sgd({ learningRate: 0.1, momentum: 1 })).toThrow(/momentum/);

@@ -23,10 +23,7 @@ const slot = 'velocity';
  * @throws LocalgradError `invalid-option`
  */
 export function sgd(options: SgdOptions): Optimizer {
-  rejectUnknownKeys('sgd', options, [
-    ...['learningRate', 'momentum', 'nesterov', 'weightDecay'],
-    ...parameterOptionNames,
-  ]);
+  rejectUnknownKeys('sgd', options, ['learningRate', 'momentum', 'nesterov', 'weightDecay', ...parameterOptionNames]);
   const { learningRate, momentum = 0.9, nesterov = momentum > 0, weightDecay = 1e-4 } = options;
   requireOption(Number.isFinite(learningRate) && learningRate >= 0, 'sgd', 'learningRate', learningRate, 'numbers ≥ 0');
   requireOption(momentum >= 0 && momentum < 1, 'sgd', 'momentum', momentum, 'numbers in [0, 1)');

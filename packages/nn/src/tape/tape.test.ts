@@ -85,7 +85,10 @@ describe('tapeHead', () => {
     const logits = (h: tf.Tensor4D, [w, b]: readonly tf.Tensor[]) =>
       tf.add<tf.Tensor2D>(tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), w as tf.Tensor2D), b as tf.Tensor);
     const head = tapeHead({
-      ...{ name: 'tape', inputShape: shape, parameters: classifier.parameters, predict: logits },
+      name: 'tape',
+      inputShape: shape,
+      parameters: classifier.parameters,
+      predict: logits,
       fn: (h, { labels }, values) =>
         tf.losses.softmaxCrossEntropy(tf.oneHot(labels ?? [], 3), logits(h, values)) as tf.Scalar,
     });

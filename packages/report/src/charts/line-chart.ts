@@ -44,7 +44,14 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
   const { xDomain, yDomain, xFormat } = axes;
   const points = lines.flatMap(({ label, color, shape, dash, points: own }) =>
     own.map(({ x, y, low, high }) => ({
-      ...{ label, x, y, low, high, shape, stroke: colorOf(color), pattern: patterns[dash % patterns.length] },
+      label,
+      x,
+      y,
+      low,
+      high,
+      shape,
+      stroke: colorOf(color),
+      pattern: patterns[dash % patterns.length],
       isMarked: own.length <= mostPoints,
     })),
   );
@@ -54,7 +61,9 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
     title: axes.x,
     scale: { domain: xDomain, nice: false, zero: false },
     axis: {
-      ...{ grid: false, tickCount: 5, labelFlush: false },
+      grid: false,
+      tickCount: 5,
+      labelFlush: false,
       ...(xFormat === 'd' ? { tickMinStep: 1 } : {}),
       ...(xFormat === null ? {} : { format: xFormat }),
     },
@@ -105,15 +114,23 @@ function labels(lines: readonly ChartLine[], { xDomain, yDomain }: Omit<LineChar
     panelWidth,
     panelHeight,
   ).map(({ line, text, x, y, leader }) => ({
-    ...{ text, x, y, stroke: colorOf(placed[line]?.color ?? 0) },
+    text,
+    x,
+    y,
+    stroke: colorOf(placed[line]?.color ?? 0),
     // Center of the first row.
     top: y - (rowHeight * (text.length - 1)) / 2,
     ...(leader === null ? {} : { fromX: leader.x + 4, fromY: leader.y, toX: x - 2 }),
   }));
   const pixels = (field: string) => ({ field, type: 'quantitative', scale: null, axis: null });
   const text = {
-    ...{ type: 'text', align: 'left', baseline: 'middle', limit: 260 },
-    ...{ fontSize: labelSize, fontWeight: 'bold', lineHeight: rowHeight },
+    type: 'text',
+    align: 'left',
+    baseline: 'middle',
+    limit: 260,
+    fontSize: labelSize,
+    fontWeight: 'bold',
+    lineHeight: rowHeight,
   };
   const encoding = { x: pixels('x'), y: pixels('top'), text: { field: 'text' } };
   const color = { field: 'stroke', type: 'nominal', scale: null };

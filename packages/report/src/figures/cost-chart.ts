@@ -32,7 +32,9 @@ export function costChart(
   const down = (value: number) => height * (1 - (value - yDomain[0]) / (yDomain[1] - yDomain[0]));
   const labels = placeLabels(
     points.map(({ x, y, low, high, text }) => ({
-      ...{ x: across(x), y: down(y), text },
+      x: across(x),
+      y: down(y),
+      text,
       whisker: low === null || high === null ? null : [down(high), down(low)],
     })),
     panelWidth,

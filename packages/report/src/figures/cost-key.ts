@@ -29,7 +29,10 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
     40 + characterWidth * Math.max(...entries.map(({ text }) => text.length)),
   );
   const values = entries.map(({ text, line, isHead }, index) => ({
-    ...{ text, isHead, shape: line.shape, stroke: colorOf(line.color) },
+    text,
+    isHead,
+    shape: line.shape,
+    stroke: colorOf(line.color),
     x: 6 + width * Math.floor(index / perColumn),
     textX: (isHead ? 18 : 26) + width * Math.floor(index / perColumn),
     y: 8 + rowHeight * (index % perColumn),
@@ -49,7 +52,9 @@ export function costKey(rows: readonly ConditionRow[], lines: ReadonlyMap<string
           data: { values: values.filter(({ isHead }) => isHead) },
           mark: { type: 'point', filled: true, size: 62, opacity: 1 },
           encoding: {
-            ...{ x: pixels('x'), y: pixels('y'), color: color },
+            x: pixels('x'),
+            y: pixels('y'),
+            color: color,
             shape: { field: 'shape', type: 'nominal', scale: null },
           },
         },

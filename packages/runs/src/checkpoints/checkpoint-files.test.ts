@@ -6,18 +6,20 @@ import { describe, readDescription } from './description.js';
 group('names of checkpoints', () => {
   it('are sorted by attempt, then by step', () => {
     const names = [
-      ...[checkpointName(30, 1), checkpointName(10, 2), checkpointName(20, 1), checkpointName(5, 0)],
-      ...[checkpointName(40, 2), checkpointName(100_000_000, 1)],
+      checkpointName(30, 1),
+      checkpointName(10, 2),
+      checkpointName(20, 1),
+      checkpointName(5, 0),
+      checkpointName(40, 2),
+      checkpointName(100_000_000, 1),
     ];
     expect(names.sort(oldestFirst).map(({ step, attempt }) => [attempt, step])).toEqual([
-      ...[
-        [0, 5],
-        [1, 20],
-        [1, 30],
-        [1, 100_000_000],
-        [2, 10],
-        [2, 40],
-      ],
+      [0, 5],
+      [1, 20],
+      [1, 30],
+      [1, 100_000_000],
+      [2, 10],
+      [2, 40],
     ]);
   });
 
@@ -28,15 +30,23 @@ group('names of checkpoints', () => {
     expect(kindOf('step-00000120-000003.json.0a-1f.partial')).toBe('partial');
     expect(kindOf('step-00000120-000003.safetensors.0a-1f.partial')).toBe('partial');
     expect(checkpointFile('step-00000120-000003.json')?.of).toEqual({
-      ...{ name: 'step-00000120-000003', step: 120, attempt: 3 },
+      name: 'step-00000120-000003',
+      step: 120,
+      attempt: 3,
     });
   });
 });
 
 group('the description of a checkpoint', () => {
   const progress = {
-    ...{ step: 0, epoch: 1, batchesDone: 0, losses: {}, records: [{ epoch: 1 }] },
-    ...{ seconds: 0, totalSeconds: 0.5, resumptions: 0 },
+    step: 0,
+    epoch: 1,
+    batchesDone: 0,
+    losses: {},
+    records: [{ epoch: 1 }],
+    seconds: 0,
+    totalSeconds: 0.5,
+    resumptions: 0,
   };
   const whole = { formatVersion: 1, runId: 'abc', tensors: { bytes: 0, sha256: '' }, progress, notes: null };
   const read = (description: object) =>

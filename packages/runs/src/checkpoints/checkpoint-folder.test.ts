@@ -67,7 +67,10 @@ function damage(name: string, kind: (typeof damages)[number]): void {
 }
 
 const whole = {
-  ...{ formatVersion: 1, runId: 'abc', tensors: { bytes: 1, sha256: '' }, notes: null },
+  formatVersion: 1,
+  runId: 'abc',
+  tensors: { bytes: 1, sha256: '' },
+  notes: null,
   progress: checkpoint(1).progress,
 };
 

@@ -14,8 +14,14 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const epoch = (number: number): TrainingEvent => ({
-  ...{ type: 'epoch-end', epoch: number, epochs: 3, losses: { final: 0.5 }, learningRate: 1, seconds: 1 },
-  ...{ imagesPerSecond: 1, peakBytes: 1 },
+  type: 'epoch-end',
+  epoch: number,
+  epochs: 3,
+  losses: { final: 0.5 },
+  learningRate: 1,
+  seconds: 1,
+  imagesPerSecond: 1,
+  peakBytes: 1,
 });
 const epochsIn = (text: string) =>
   text

@@ -1,4 +1,4 @@
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { LocalgradError } from '@localgrad/core';
 import type { z } from 'zod';
 import { codeOf } from './file-system.js';
 import { readBytesIfThere } from './files.js';
@@ -23,9 +23,8 @@ export async function readStateFile<Schema extends z.ZodType>(
   try {
     bytes = await readBytesIfThere(file);
   } catch (error) {
-    if (codeOf(error) === undefined) throw error;
-    const problem = readProblem(error);
-    throw new LocalgradError('invalid-data', `Cannot read '${file}': ${problem}.`, { file, problem }, { cause: error });
+    if (codeOf(error) === undefined || !(error instanceof Error)) throw error;
+    throw new LocalgradError('invalid-data', error.message, { file }, { cause: error });
   }
   return bytes === undefined ? undefined : parseState(bytes, file, format);
 }

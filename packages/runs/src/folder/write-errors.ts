@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
 import { codeOf } from './file-system.js';
 
 /** Causes that reading and writing have in common. */
@@ -40,7 +40,7 @@ export function explainWriteError(file: string, error: unknown): unknown {
 export function explainReadError(file: string, error: unknown): unknown {
   const code = codeOf(error);
   if (code === undefined || LocalgradError.isInstance(error)) return error;
-  const cause = readCauses[code] ?? `the file system reports ${code}`;
+  const cause = readCauses[code] ?? readProblem(error);
   return new LocalgradError(
     'invalid-option',
     `Cannot read '${shortened(file)}': ${cause}.`,

@@ -96,7 +96,11 @@ describe('differencesBetween', () => {
   const hash = (letter: string) => letter.repeat(64);
   const set = { images: 20, shape: [8, 8, 1], classes: 2, pixels: hash('a'), labels: hash('b'), targets: {} };
   const identity: RunIdentity = {
-    ...{ formatVersion: 1, runId: 'a'.repeat(12), schemaVersion: 1, config: { batch: 32 }, initialWeights: null },
+    formatVersion: 1,
+    runId: 'a'.repeat(12),
+    schemaVersion: 1,
+    config: { batch: 32 },
+    initialWeights: null,
     modules: [
       { name: './own.mjs', kind: 'file', version: null, hash: hash('c') },
       { name: 'acme', kind: 'package', version: '1.0.0', hash: hash('d') },

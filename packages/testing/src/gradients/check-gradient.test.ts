@@ -29,7 +29,12 @@ function check(
   precision: (value: number) => number = round,
 ): Promise<void> {
   return checkGradient({
-    ...{ label: "weight 'w'", shape, at, gradient, facts, magnitude: Math.abs(f(at)) },
+    label: "weight 'w'",
+    shape,
+    at,
+    gradient,
+    facts,
+    magnitude: Math.abs(f(at)),
     difference: async (a, b) => precision(f(a)) - precision(f(b)),
   });
 }

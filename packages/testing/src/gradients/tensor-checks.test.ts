@@ -13,8 +13,11 @@ beforeAll(async () => {
 /** A block whose gradients are modified. */
 function spoiled(block: Block, spoil: (gradient: tf.Tensor, of: Parameter | 'input') => tf.Tensor): Block {
   return {
-    ...{ name: 'mine', inputShape: block.inputShape, outputShape: block.outputShape },
-    ...{ parameters: block.parameters, statistics: block.statistics },
+    name: 'mine',
+    inputShape: block.inputShape,
+    outputShape: block.outputShape,
+    parameters: block.parameters,
+    statistics: block.statistics,
     forward: (x, mode) => block.forward(x, mode),
     vjp: (pass, dy, want) => {
       const { input, parameters } = block.vjp(pass, dy, want);
@@ -65,7 +68,9 @@ describe('checkHeadGradients', () => {
 
   it('accepts correct gradients of classifiers, convolutional and contrastive heads', async () => {
     const context: HeadContext = {
-      ...{ module: 0, modules: 2, classes: 3 },
+      module: 0,
+      modules: 2,
+      classes: 3,
       inputShape: [4, 4, 4],
       finalShape: [2, 2, 8],
       imageShape: [4, 4, 3],

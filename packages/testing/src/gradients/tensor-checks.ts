@@ -157,7 +157,12 @@ async function checkInput(
   if (gradient === undefined)
     throw new Error(`${where}: no cotangent of the input was returned, although it was requested.`);
   const check = {
-    ...{ label: `${where}, input`, shape: x.shape, at, gradient: await read(gradient), magnitude, facts },
+    label: `${where}, input`,
+    shape: x.shape,
+    at,
+    gradient: await read(gradient),
+    magnitude,
+    facts,
     difference: async (a: Float32Array, b: Float32Array) => along(await valuesAt(a), await valuesAt(b)),
   };
   await checkGradient(check, options);
@@ -181,7 +186,11 @@ async function checkParameters(
       return found;
     };
     const check = {
-      ...{ label: `${where}, weight '${parameter.name}'`, shape, at, magnitude, facts },
+      label: `${where}, weight '${parameter.name}'`,
+      shape,
+      at,
+      magnitude,
+      facts,
       // A weight without a gradient is checked as having gradient zero.
       gradient: gradient === undefined ? new Float32Array(at.length) : await read(gradient),
       difference: async (a: Float32Array, b: Float32Array) => along(await valuesAt(a), await valuesAt(b)),

@@ -76,19 +76,25 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
   const label = `${x.join('×')} by ${filter.join('×')}, stride ${stride}, padding ${padding}`;
   return [
     {
-      ...{ kernel: 'conv2d', label, inputs: { x, filter } },
+      kernel: 'conv2d',
+      label,
+      inputs: { x, filter },
       run: (kernels, { x: image, filter: weight }) => [
         kernels.conv2d(image as tf.Tensor4D, weight as tf.Tensor4D, geometry),
       ],
     },
     {
-      ...{ kernel: 'conv2dInputGradient', label, inputs: { dy, filter } },
+      kernel: 'conv2dInputGradient',
+      label,
+      inputs: { dy, filter },
       run: (kernels, { dy: cotangent, filter: weight }) => [
         kernels.conv2dInputGradient(cotangent as tf.Tensor4D, weight as tf.Tensor4D, x, geometry),
       ],
     },
     {
-      ...{ kernel: 'conv2dInputGradient', label: `${label}, added`, inputs: { dy, filter, added: x } },
+      kernel: 'conv2dInputGradient',
+      label: `${label}, added`,
+      inputs: { dy, filter, added: x },
       run: (kernels, { dy: cotangent, filter: weight, added }) => [
         kernels.conv2dInputGradient(
           ...([cotangent as tf.Tensor4D, weight as tf.Tensor4D, x, geometry, added as tf.Tensor4D] as const),
@@ -97,7 +103,9 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
     },
     ...fusedCases({ label, x, filter, dy, geometry }),
     {
-      ...{ kernel: 'conv2dFilterGradient', label, inputs: { x, dy } },
+      kernel: 'conv2dFilterGradient',
+      label,
+      inputs: { x, dy },
       run: (kernels, { x: image, dy: cotangent }) => [
         kernels.conv2dFilterGradient(image as tf.Tensor4D, cotangent as tf.Tensor4D, filter, geometry),
       ],
@@ -121,19 +129,25 @@ export const depthwiseCases = depthwiseConvolutions.flatMap(({ x, filter, stride
   const label = `${x.join('×')} by ${filter.join('×')}, stride ${stride}, padding ${padding}`;
   return [
     {
-      ...{ kernel: 'depthwiseConv2d', label, inputs: { x, filter } },
+      kernel: 'depthwiseConv2d',
+      label,
+      inputs: { x, filter },
       run: (kernels, inputs) => [
         kernels.depthwiseConv2d(inputs.x as tf.Tensor4D, inputs.filter as tf.Tensor4D, geometry),
       ],
     },
     {
-      ...{ kernel: 'depthwiseConv2dInputGradient', label, inputs: { dy, filter } },
+      kernel: 'depthwiseConv2dInputGradient',
+      label,
+      inputs: { dy, filter },
       run: (kernels, inputs) => [
         kernels.depthwiseConv2dInputGradient(inputs.dy as tf.Tensor4D, inputs.filter as tf.Tensor4D, x, geometry),
       ],
     },
     {
-      ...{ kernel: 'depthwiseConv2dFilterGradient', label, inputs: { x, dy } },
+      kernel: 'depthwiseConv2dFilterGradient',
+      label,
+      inputs: { x, dy },
       run: (kernels, inputs) => [
         kernels.depthwiseConv2dFilterGradient(inputs.x as tf.Tensor4D, inputs.dy as tf.Tensor4D, filter, geometry),
       ],

@@ -51,7 +51,9 @@ export function describeTrainingKernels(
       // Optional: composed of two other operations on backends without them.
       const all = new Set([
         ...operations.map(([key]) => key),
-        ...['batchNormForward', 'conv2dStatistics', 'conv2dActivatedFilterGradient'],
+        'batchNormForward',
+        'conv2dStatistics',
+        'conv2dActivatedFilterGradient',
       ]);
       expect(new Set(kernelCases.map(({ kernel }) => kernel))).toEqual(all);
     });

@@ -7,11 +7,23 @@ import { updateCases } from './updates.js';
 
 /** The input whose NaN and infinities have to come through, by kernel. Statistics of x are only defined for finite x. */
 const carriers: Readonly<Partial<Record<KernelCase['kernel'], string>>> = {
-  ...{ conv2d: 'x', conv2dInputGradient: 'dy', conv2dFilterGradient: 'x', batchStatistics: 'x', accumulate: 'b' },
-  ...{ batchNormApply: 'residual', batchNormForward: 'residual', matMul: 'a', globalAveragePool: 'x' },
-  ...{ globalAveragePoolGradient: 'dy', softmaxCrossEntropy: 'logits', sgdUpdateAll: 'gradient' },
-  ...{ depthwiseConv2d: 'x', depthwiseConv2dInputGradient: 'dy', depthwiseConv2dFilterGradient: 'x' },
-  ...{ adamUpdateAll: 'gradient', blendAll: 'value' },
+  conv2d: 'x',
+  conv2dInputGradient: 'dy',
+  conv2dFilterGradient: 'x',
+  batchStatistics: 'x',
+  accumulate: 'b',
+  batchNormApply: 'residual',
+  batchNormForward: 'residual',
+  matMul: 'a',
+  globalAveragePool: 'x',
+  globalAveragePoolGradient: 'dy',
+  softmaxCrossEntropy: 'logits',
+  sgdUpdateAll: 'gradient',
+  depthwiseConv2d: 'x',
+  depthwiseConv2dInputGradient: 'dy',
+  depthwiseConv2dFilterGradient: 'x',
+  adamUpdateAll: 'gradient',
+  blendAll: 'value',
 };
 
 function nonFiniteCases(cases: readonly KernelCase[]): KernelCase[] {
@@ -24,14 +36,12 @@ function nonFiniteCases(cases: readonly KernelCase[]): KernelCase[] {
 
 /** Every training kernel; a new one gets its rows here. */
 export const kernelCases: readonly KernelCase[] = [
-  ...[
-    ...convolutionCases,
-    ...depthwiseCases,
-    ...normCases,
-    ...groupNormCases,
-    ...poolingCases,
-    ...otherCases,
-    ...updateCases,
-  ],
+  ...convolutionCases,
+  ...depthwiseCases,
+  ...normCases,
+  ...groupNormCases,
+  ...poolingCases,
+  ...otherCases,
+  ...updateCases,
   ...nonFiniteCases([...convolutionCases, ...depthwiseCases, ...normCases, ...otherCases, ...updateCases]),
 ];

@@ -22,7 +22,9 @@ export const normCases = normShapes.flatMap((x): KernelCase[] => {
   const vectors = { scale: channels, shift: channels };
   return [
     {
-      ...{ kernel: 'batchStatistics', label, inputs: { x } },
+      kernel: 'batchStatistics',
+      label,
+      inputs: { x },
       run: (kernels, inputs) => Object.values(kernels.batchStatistics(inputs.x as tf.Tensor4D)),
     },
     {
@@ -53,7 +55,9 @@ export const normCases = normShapes.flatMap((x): KernelCase[] => {
       }),
     ),
     {
-      ...{ kernel: 'batchNormForward', label: `${label}, residual, ReLU`, inputs: { x, ...vectors, residual: x } },
+      kernel: 'batchNormForward',
+      label: `${label}, residual, ReLU`,
+      inputs: { x, ...vectors, residual: x },
       run: (kernels, { x: image, scale, shift, residual }) => {
         const norm = { scale: scale as tf.Tensor1D, shift: shift as tf.Tensor1D, epsilon: 1e-5 };
         const fused = kernels.batchNormForward?.(image as tf.Tensor4D, norm, residual as tf.Tensor4D, true);
@@ -104,17 +108,25 @@ export const groupNormCases = groupNorms.flatMap(({ x, groups }): KernelCase[] =
   const vectors = { scale: [x[3]], shift: [x[3]] };
   return [
     {
-      ...{ kernel: 'groupNorm', label, inputs: { x, ...vectors } },
+      kernel: 'groupNorm',
+      label,
+      inputs: { x, ...vectors },
       run: (kernels, inputs) => {
         const [scale, shift] = [inputs.scale as tf.Tensor1D, inputs.shift as tf.Tensor1D];
         const { output, mean, variance } = kernels.groupNorm(inputs.x as tf.Tensor4D, {
-          ...{ groups, epsilon: 1e-5, scale, shift },
+          groups,
+          epsilon: 1e-5,
+          scale,
+          shift,
         });
         return [output, mean, variance];
       },
     },
     {
-      ...{ kernel: 'groupNormGradient', label, inputs: { dy: x, x, scale: vectors.scale }, consumes: ['dy'] },
+      kernel: 'groupNormGradient',
+      label,
+      inputs: { dy: x, x, scale: vectors.scale },
+      consumes: ['dy'],
       run: (kernels, inputs) => {
         const image = inputs.x as tf.Tensor4D;
         const grouped = tf.reshape(image, [x[0], x[1] * x[2], groups, x[3] / groups]);

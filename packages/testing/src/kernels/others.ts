@@ -6,7 +6,10 @@ const adamMoments = { first: [3, 3, 5, 7], second: [3, 3, 5, 7] };
 
 export const otherCases: KernelCase[] = [
   {
-    ...{ kernel: 'accumulate', label: '3×5×7×3', inputs: { a: [3, 5, 7, 3], b: [3, 5, 7, 3] }, consumes: ['a'] },
+    kernel: 'accumulate',
+    label: '3×5×7×3',
+    inputs: { a: [3, 5, 7, 3], b: [3, 5, 7, 3] },
+    consumes: ['a'],
     run: (kernels, { a, b }) => [kernels.accumulate(a as tf.Tensor, b as tf.Tensor)],
   },
   ...[false, true].flatMap((transposeA) =>
@@ -20,11 +23,15 @@ export const otherCases: KernelCase[] = [
     ),
   ),
   {
-    ...{ kernel: 'globalAveragePool', label: '3×5×7×6', inputs: { x: [3, 5, 7, 6] } },
+    kernel: 'globalAveragePool',
+    label: '3×5×7×6',
+    inputs: { x: [3, 5, 7, 6] },
     run: (kernels, { x }) => [kernels.globalAveragePool(x as tf.Tensor4D)],
   },
   {
-    ...{ kernel: 'globalAveragePoolGradient', label: '3×5×7×6', inputs: { dy: [3, 6] } },
+    kernel: 'globalAveragePoolGradient',
+    label: '3×5×7×6',
+    inputs: { dy: [3, 6] },
     run: (kernels, { dy }) => [kernels.globalAveragePoolGradient(dy as tf.Tensor2D, [3, 5, 7, 6])],
   },
   ...[1, 0.25].map(
@@ -54,7 +61,10 @@ export const otherCases: KernelCase[] = [
         kernels
           .sgdUpdateAll([
             {
-              ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor, velocity, learningRate: 0.1 },
+              value: value as tf.Tensor,
+              gradient: gradient as tf.Tensor,
+              velocity,
+              learningRate: 0.1,
               ...rates,
             },
           ])
@@ -75,9 +85,12 @@ export const otherCases: KernelCase[] = [
       consumes: ['gradient', 'first', 'second'],
       run: (kernels, { value, gradient, first, second }) => {
         const request: AdamUpdateRequest = {
-          ...{ value: value as tf.Tensor, gradient: gradient as tf.Tensor },
+          value: value as tf.Tensor,
+          gradient: gradient as tf.Tensor,
           moments: first === undefined || second === undefined ? undefined : { first, second },
-          ...{ learningRate: 0.01, betas: [0.9, 0.999], epsilon: 1e-8 },
+          learningRate: 0.01,
+          betas: [0.9, 0.999],
+          epsilon: 1e-8,
           ...rates,
         };
         return kernels.adamUpdateAll([request]).flatMap((update) => [update.value, update.first, update.second]);

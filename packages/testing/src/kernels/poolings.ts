@@ -31,21 +31,33 @@ export const poolingCases = poolings.flatMap(({ x, geometry }) => {
     const label = `${shape}, ${kind}`;
     return [
       {
-        ...{ kernel: 'maxPool', label, inputs: { x }, values: { x: kind } },
+        kernel: 'maxPool',
+        label,
+        inputs: { x },
+        values: { x: kind },
         run: (kernels, inputs) => [kernels.maxPool(inputs.x as tf.Tensor4D, geometry)],
       },
       {
-        ...{ kernel: 'maxPoolGradient', label, inputs: { dy, x }, values: { x: kind } },
+        kernel: 'maxPoolGradient',
+        label,
+        inputs: { dy, x },
+        values: { x: kind },
         run: (kernels, inputs) => [
           kernels.maxPoolGradient(inputs.dy as tf.Tensor4D, inputs.x as tf.Tensor4D, geometry),
         ],
       },
       {
-        ...{ kernel: 'averagePool', label, inputs: { x }, values: { x: kind } },
+        kernel: 'averagePool',
+        label,
+        inputs: { x },
+        values: { x: kind },
         run: (kernels, inputs) => [kernels.averagePool(inputs.x as tf.Tensor4D, geometry)],
       },
       {
-        ...{ kernel: 'averagePoolGradient', label, inputs: { dy }, values: { dy: kind } },
+        kernel: 'averagePoolGradient',
+        label,
+        inputs: { dy },
+        values: { dy: kind },
         run: (kernels, inputs) => [kernels.averagePoolGradient(inputs.dy as tf.Tensor4D, x, geometry)],
       },
     ];

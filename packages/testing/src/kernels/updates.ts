@@ -38,7 +38,10 @@ export const updateCases: readonly KernelCase[] = [
         .sgdUpdateAll(
           requests(inputs, ['value', 'gradient', 'velocity']).map((request, index) => ({
             ...request,
-            ...{ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: index % 2 === 0 ? 1e-2 : 0 },
+            learningRate: 0.1,
+            momentum: 0.9,
+            nesterov: true,
+            weightDecay: index % 2 === 0 ? 1e-2 : 0,
           })),
         )
         .flatMap(({ value, velocity }) => [value, velocity]),
@@ -91,14 +94,13 @@ export const updateCases: readonly KernelCase[] = [
         .adamUpdateAll(
           requests(inputs, ['value', 'gradient', 'first', 'second']).map(({ first, second, ...request }, index) => ({
             ...request,
-            ...{
-              moments: { first, second },
-              update: 3 + index,
-              learningRate: 0.01,
-              betas: [0.9, 0.999],
-              epsilon: 1e-8,
-            },
-            ...{ weightDecay: index % 2 === 0 ? 1e-2 : 0, decoupled: true },
+            moments: { first, second },
+            update: 3 + index,
+            learningRate: 0.01,
+            betas: [0.9, 0.999],
+            epsilon: 1e-8,
+            weightDecay: index % 2 === 0 ? 1e-2 : 0,
+            decoupled: true,
           })),
         )
         .flatMap(({ value, first, second }) => [value, first, second]),

@@ -102,7 +102,9 @@ describe('the number of threads', () => {
       const shape: Shape4 = [40, 12, 12, 8];
       const [x, dy] = [normal(shape, 1), normal(shape, 2)];
       const windows: PoolingGeometry = {
-        ...{ window: [3, 3], stride: [1, 1], padding: { top: 1, bottom: 1, left: 1, right: 1 } },
+        window: [3, 3],
+        stride: [1, 1],
+        padding: { top: 1, bottom: 1, left: 1, right: 1 },
       };
       const geometry = { stride: 1, padding: 1 };
       const filter = normal([3, 3, 8, 1], 3);
@@ -121,11 +123,16 @@ describe('the number of threads', () => {
         decoupled: true,
       };
       const results: tf.Tensor[] = [
-        ...[k.maxPool(x, windows), k.maxPoolGradient(dy, x, windows), k.averagePool(x, windows)],
-        ...[k.averagePoolGradient(dy, shape, windows), k.depthwiseConv2d(x, filter, geometry)],
+        k.maxPool(x, windows),
+        k.maxPoolGradient(dy, x, windows),
+        k.averagePool(x, windows),
+        k.averagePoolGradient(dy, shape, windows),
+        k.depthwiseConv2d(x, filter, geometry),
         k.depthwiseConv2dInputGradient(dy, filter, shape, geometry),
         k.depthwiseConv2dFilterGradient(x, dy, [3, 3, 8, 1], geometry),
-        ...[output, statistics.mean, statistics.variance],
+        output,
+        statistics.mean,
+        statistics.variance,
         ...Object.values(k.groupNormGradient({ dy: normal(shape, 4), x, statistics, parameters })),
         ...k
           .adamUpdateAll([
@@ -136,8 +143,13 @@ describe('the number of threads', () => {
         ...k
           .sgdUpdateAll(
             [x, filter].map((value, index) => ({
-              ...{ value, gradient: normal(value.shape as Shape4, 7 + index), velocity: undefined },
-              ...{ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 },
+              value,
+              gradient: normal(value.shape as Shape4, 7 + index),
+              velocity: undefined,
+              learningRate: 0.1,
+              momentum: 0.9,
+              nesterov: true,
+              weightDecay: 1e-4,
             })),
           )
           .flatMap(({ value, velocity }) => [value, velocity]),
@@ -169,7 +181,10 @@ describe('consumed arguments of Adam', () => {
     expect(held.map((tensor) => tensor.dataSync())).toEqual(before);
     expect(tensors.map((tensor) => tensor.isDisposed)).toEqual([false, true, true, true]);
     const again = adamUpdate({
-      ...{ value, gradient: normal(shape, 5), moments: { first: result.first, second: result.second }, update: 3 },
+      value,
+      gradient: normal(shape, 5),
+      moments: { first: result.first, second: result.second },
+      update: 3,
       ...rates,
     });
     expect(again.first).toBe(result.first);

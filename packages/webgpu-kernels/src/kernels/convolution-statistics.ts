@@ -85,7 +85,8 @@ export function conv2dStatistics(
           ...(running === undefined ? {} : { oldMean: running.mean, oldVariance: running.variance }),
         },
         outputs: {
-          ...{ mean: vector, variance: vector },
+          mean: vector,
+          variance: vector,
           ...(running === undefined ? {} : { newMean: vector, newVariance: vector }),
         },
         integers: { rows, tiles, channels: columns },

@@ -10,8 +10,17 @@ function integers(
   { window, stride, padding }: PoolingGeometry,
 ) {
   return {
-    ...{ height, width, channels, outHeight, outWidth, windowHeight: window[0], windowWidth: window[1] },
-    ...{ strideHeight: stride[0], strideWidth: stride[1], top: padding.top, left: padding.left },
+    height,
+    width,
+    channels,
+    outHeight,
+    outWidth,
+    windowHeight: window[0],
+    windowWidth: window[1],
+    strideHeight: stride[0],
+    strideWidth: stride[1],
+    top: padding.top,
+    left: padding.left,
   };
 }
 

@@ -156,7 +156,11 @@ export function adamUpdateAll(updates: Updates, requests: readonly AdamUpdateReq
       }),
       slots: 3,
       numbers: {
-        ...{ decay: decoupled ? 0 : weightDecay, share1: 1 - beta1, share2: 1 - beta2, beta2, epsilon },
+        decay: decoupled ? 0 : weightDecay,
+        share1: 1 - beta1,
+        share2: 1 - beta2,
+        beta2,
+        epsilon,
         rate: learningRate / (1 - beta1 ** update),
         inverseRoot: 1 / Math.sqrt(1 - beta2 ** update),
         kept: decoupled ? 1 - learningRate * weightDecay : 1,
