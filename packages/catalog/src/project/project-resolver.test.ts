@@ -35,6 +35,7 @@ beforeAll(async () => {
   await addPackage('@acme/both', `export const method = (options) => ${own('both')};`, {
     exports: { '.': { default: './index.js' } },
   });
+  await mkdir(join(project, 'photos'));
   await addPackage('acme-empty', 'export const nothing = 3;');
   await addPackage('acme-old', `export default (options) => ${own('acme-old', 'v0')};`);
   await addPackage('acme-odd', 'export default () => 3;');
@@ -124,6 +125,7 @@ describe('projectResolver', () => {
       'sequential(…), or a package or file of your project (acme-localgrad-own, ./own.mjs).',
     ],
     [{ schedule: 'cosin' }, 'unknown-name', "Unknown schedule 'cosin'. Did you mean 'cosine'?"],
+    [{ dataset: 'photos' }, 'unknown-name', './own.mjs); there is also ./photos, if you mean that.'],
   ])('rejects %j', async (request, code, message) => {
     await expect(extend(request)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type JsonObject, parseExpression } from '@localgrad/core';
 import type { Catalog } from '../catalog.js';
 import { unknownThing } from '../errors.js';
@@ -53,11 +55,12 @@ export function projectResolver({ project = process.cwd() }: ProjectOptions = {}
         // The catalog reports methods that are used as decorators, and decorators without a method.
         if (isMethodTable(table) && extended.entry(otherOf(table), name) !== undefined) continue;
         if (!isExternalName(name)) {
+          const there = existsSync(join(project, name)) ? `; there is also ./${name}, if you mean that` : '';
           throw unknownThing(
             extended,
             table,
             name,
-            ', or a package or file of your project (acme-localgrad-own, ./own.mjs)',
+            `, or a package or file of your project (acme-localgrad-own, ./own.mjs)${there}`,
           );
         }
         const module = await loadModule(name, project, labels[table]);

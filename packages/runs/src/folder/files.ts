@@ -37,11 +37,12 @@ export async function createFolder(folder: string): Promise<void> {
     const first = await fileSystem.mkdir(path);
     if (first !== undefined) for (const above of foldersAbove(path, first)) await syncFolder(above);
   } catch (error) {
-    const explained = explainWriteError(folder, error);
+    const isImpossible = codeOf(error) === 'ENOENT';
+    const explained = isImpossible ? error : explainWriteError(folder, error);
     if (LocalgradError.isInstance(explained)) throw explained;
     throw new LocalgradError(
       'invalid-option',
-      `Cannot create folder '${folder}': ${codeOf(error) === 'ENOENT' ? 'the file system does not allow it there' : readProblem(error)}. Choose another folder.`,
+      `Cannot create folder '${folder}': ${isImpossible ? 'the file system does not allow it there' : readProblem(error)}. Choose another folder.`,
       { folder, code: codeOf(error) },
       { cause: error },
     );

@@ -17,6 +17,7 @@ const causes: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only. Mount it writable or choose another folder',
   EACCES: "permission denied. Change the folder's permissions or choose another folder",
   ENOTDIR: 'part of the path is a file, not a folder. Choose another folder',
+  ENOENT: 'its folder does not exist, or accepts no files. Choose another folder',
   EISDIR: 'it is a folder. Choose the name of a file',
   EEXIST: 'a file with this name exists. Choose another folder',
   EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
