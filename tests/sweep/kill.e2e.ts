@@ -102,7 +102,7 @@ describe('a sweep of processes', () => {
       // Every other kill must hit running work, on busy machines too: it waits until a run has been claimed.
       const isAtWork = async () => {
         while (child.exitCode === null && attemptsIn('killed') === before) await delay(5);
-        await delay(0.4 * runTime * random.uniform());
+        await delay(0.5 * runTime * random.uniform());
       };
       const moment = kill % 2 === 0 ? delay(beginning * (0.3 + 0.8 * random.uniform())) : isAtWork();
       const isEarly = await Promise.race([ended.then(() => true), moment.then(() => false)]);
