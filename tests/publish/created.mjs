@@ -12,7 +12,9 @@ export function createPackages() {
   create(line.split(' ').slice(3));
   for (const options of [
     ['localgrad-fading', '--kind', 'decorator', '--language', 'javascript'],
+    ['localgrad-fading-too', '--kind', 'decorator'],
     ['localgrad-net', '--kind', 'backbone'],
+    ['localgrad-lines-too', '--kind', 'dataset'],
     ['localgrad-lines', '--kind', 'dataset', '--language', 'javascript'],
   ]) {
     create(options);

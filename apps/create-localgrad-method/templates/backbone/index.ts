@@ -1,16 +1,10 @@
-import {
-  type BackboneBlock,
-  type BackboneFactory,
-  type JsonObject,
-  rejectUnknownKeys,
-  requireOption,
-} from '@localgrad/core';
+import { type BackboneBlock, type BackboneFactory, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { convBatchNormRelu } from '@localgrad/nn/blocks';
 import { createClassifier } from '@localgrad/nn/heads';
 
 const name = 'localgrad-template';
 
-export interface BackboneOptions extends JsonObject {
+export interface BackboneOptions {
   /** Channels of the first stage; each further stage has twice as many. Default 16. */
   readonly width?: number;
   /** Stages of two blocks; each but the first halves height and width. Default 3. */

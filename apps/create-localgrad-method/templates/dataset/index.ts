@@ -1,11 +1,11 @@
-import { type JsonObject, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import type { DatasetSplits, ImageDataset } from '@localgrad/data';
 import { createRandom } from '@localgrad/nn/random';
 
 const name = 'localgrad-template';
 const classes = ['rising', 'falling', 'flat'];
 
-export interface DatasetOptions extends JsonObject {
+export interface DatasetOptions {
   /** Number of training images. Default 600. */
   readonly train?: number;
   /** Number of test images. Default 150. */

@@ -1,6 +1,5 @@
 import {
   type Clock,
-  type JsonObject,
   type LocalLearningMethod,
   type MethodDecorator,
   rejectUnknownKeys,
@@ -10,7 +9,7 @@ import {
 
 const name = 'localgrad-template';
 
-export interface DecoratorOptions extends JsonObject {
+export interface DecoratorOptions {
   /** Weight of the local losses at the end of training, relative to their weight at its start. Default 0.1. */
   readonly final?: number;
 }
