@@ -46,6 +46,10 @@ function nextVersions() {
       return new Map();
     }
     const { releases } = JSON.parse(readFileSync(file, 'utf8'));
+    const early = releases.filter(({ oldVersion, newVersion }) => /^0\./.test(oldVersion) && !/^0\./.test(newVersion));
+    if (early.length > 0) {
+      problems.push(`${early.length} packages would become 1.0.0, e.g. ${early[0].name}: see .changeset/README.md`);
+    }
     return new Map(releases.map(({ name, newVersion }) => [name, newVersion]));
   } finally {
     rmSync(place, { recursive: true, force: true });
