@@ -13,16 +13,9 @@ import {
   type Want,
 } from '@localgrad/core';
 import { type BatchStatistics, currentKernels } from '@localgrad/kernels';
-import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
-import {
-  assignRunning,
-  type BatchNormParameters,
-  createBatchNorm,
-  normalization,
-  runningStatistics,
-  vectorPairBytes,
-} from './batch-norm-parameters.js';
-import { isTrained } from './convolution-unit.js';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { type BatchNormParameters, createBatchNorm, normalization, vectorPairBytes } from './batch-norm-parameters.js';
+import { disposeStatistics, keepNormGradients, takeBatchStatistics } from './norm-steps.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
@@ -81,9 +74,7 @@ class BatchNorm implements FrugalBlock {
     if (!mode.training) {
       return evaluationPass(x, kernels.batchNormApply(x, normalization(this.#norm), undefined, false));
     }
-    const { mean, variance, ...moved } = kernels.batchStatistics(x, runningStatistics(this.#norm, mode));
-    const statistics: BatchStatistics = { mean, variance };
-    assignRunning(this.#norm, moved);
+    const statistics = takeBatchStatistics(this.#norm, x, mode);
     const output = kernels.batchNormApply(x, normalization(this.#norm, statistics), undefined, false);
     return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
   }
@@ -100,11 +91,7 @@ class BatchNorm implements FrugalBlock {
     });
     if (want.release) disposeStatistics(statistics);
     const parameters = new Map<Parameter, Tensor>();
-    const { scale, shift } = this.#norm;
-    if (want.parameters && isTrained(scale)) parameters.set(scale, dScale);
-    else dScale.dispose();
-    if (want.parameters && isTrained(shift)) parameters.set(shift, dShift);
-    else dShift.dispose();
+    keepNormGradients(this.#norm, { dScale, dShift }, want, parameters);
     if (want.input) return { input: dx, parameters };
     dx.dispose();
     return { parameters };
@@ -113,8 +100,4 @@ class BatchNorm implements FrugalBlock {
   replicate(scope: ParameterScope): Block {
     return new BatchNorm({ ...this.#options, scope });
   }
-}
-
-function disposeStatistics({ mean, variance }: BatchStatistics): void {
-  dispose([mean, variance]);
 }

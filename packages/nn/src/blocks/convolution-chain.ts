@@ -15,7 +15,7 @@ import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { normalization } from './batch-norm-parameters.js';
 import { chainCost } from './convolution-chain-cost.js';
-import { filterShape, keepNormGradients, normalizeUnit, type UnitResidual } from './convolution-steps.js';
+import { filterShape, normalizeUnit, type UnitResidual } from './convolution-steps.js';
 import {
   type ChainStructure,
   type ConvolutionUnit,
@@ -23,6 +23,7 @@ import {
   unitParameters,
   unitStatistics,
 } from './convolution-unit.js';
+import { keepNormGradients } from './norm-steps.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { convolutionFilterGradient, convolutionInputGradient, convolve, convolveUnit } from './unit-convolution.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
@@ -201,7 +202,7 @@ export class ConvolutionChain implements FrugalBlock {
       overwriteInput: want.release,
       wantMasked,
     });
-    keepNormGradients(unit, gradient, want, gradients);
+    keepNormGradients(unit.norm, gradient, want, gradients);
     // This unit's activation has been recomputed already, so its statistics are freed together with z.
     if (want.release) dispose([statistics.mean, statistics.variance]);
     return gradient;
@@ -258,7 +259,7 @@ export class ConvolutionChain implements FrugalBlock {
       overwriteInput: want.release || this.#structure.recompute,
       wantMasked: false,
     });
-    keepNormGradients(unit, gradient, want, gradients);
+    keepNormGradients(unit.norm, gradient, want, gradients);
     if (want.release) dispose([statistics.mean, statistics.variance]);
     if (want.parameters && isTrained(unit.weight)) {
       gradients.set(unit.weight, convolutionFilterGradient(unit, x, gradient.dx));

@@ -1,8 +1,8 @@
-import type { Mode, Parameter, Want } from '@localgrad/core';
-import { type BatchNormGradient, type BatchStatistics, currentKernels, type MovedStatistics } from '@localgrad/kernels';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Mode } from '@localgrad/core';
+import { type BatchStatistics, currentKernels, type MovedStatistics } from '@localgrad/kernels';
+import type { Tensor4D } from '@tensorflow/tfjs';
 import { assignRunning, normalization, runningStatistics } from './batch-norm-parameters.js';
-import { type ConvolutionUnit, isTrained } from './convolution-unit.js';
+import type { ConvolutionUnit } from './convolution-unit.js';
 
 /** Tensors that a unit's forward pass stores for its backward pass. */
 export interface UnitResidual {
@@ -44,21 +44,6 @@ export function normalizeUnit(
   const statistics: BatchStatistics = { mean, variance };
   const output = forward?.output ?? kernels.batchNormApply(z, normalization(unit.norm, statistics), added, relu);
   return { residual: { z, statistics }, output };
-}
-
-export function keepNormGradients(
-  { norm }: ConvolutionUnit,
-  { dScale, dShift }: BatchNormGradient,
-  want: Want,
-  gradients: Map<Parameter, Tensor>,
-): void {
-  for (const [parameter, gradient] of [
-    [norm.scale, dScale],
-    [norm.shift, dShift],
-  ] as const) {
-    if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);
-    else gradient.dispose();
-  }
 }
 
 export function filterShape({ weight }: ConvolutionUnit): [number, number, number, number] {

@@ -13,18 +13,12 @@ import {
   type Want,
 } from '@localgrad/core';
 import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Shape4 } from '@localgrad/kernels';
-import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { heNormalFanOut } from '../random/initializers.js';
-import {
-  assignRunning,
-  type BatchNormParameters,
-  createBatchNorm,
-  normalization,
-  runningStatistics,
-  vectorPairBytes,
-} from './batch-norm-parameters.js';
+import { type BatchNormParameters, createBatchNorm, normalization, vectorPairBytes } from './batch-norm-parameters.js';
 import { batched, convolvedShape, filterOf, isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
+import { disposeStatistics, keepNormGradients, takeBatchStatistics } from './norm-steps.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
@@ -98,7 +92,7 @@ class NormReluConvolution implements FrugalBlock {
 
   forward(x: Tensor4D, mode: Mode): Pass {
     const kernels = currentKernels();
-    const statistics = mode.training ? this.#batchStatistics(x, mode) : undefined;
+    const statistics = mode.training ? takeBatchStatistics(this.#norm, x, mode) : undefined;
     const activation = this.#activation(x, statistics);
     const output = kernels.conv2d(activation, filterOf({ weight: this.#weight }), this.#geometry);
     activation.dispose();
@@ -148,20 +142,10 @@ class NormReluConvolution implements FrugalBlock {
       overwriteInput: false,
       wantMasked: false,
     });
-    for (const [parameter, gradient] of [[this.#norm.scale, dScale] as const, [this.#norm.shift, dShift] as const]) {
-      if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);
-      else gradient.dispose();
-    }
+    keepNormGradients(this.#norm, { dScale, dShift }, want, gradients);
     if (want.input) return dx;
     dx.dispose();
     return undefined;
-  }
-
-  /** The batch's statistics; the running ones follow them. */
-  #batchStatistics(x: Tensor4D, mode: Mode): BatchStatistics {
-    const { mean, variance, ...moved } = currentKernels().batchStatistics(x, runningStatistics(this.#norm, mode));
-    assignRunning(this.#norm, moved);
-    return { mean, variance };
   }
 
   #activation(x: Tensor4D, statistics: BatchStatistics | undefined): Tensor4D {
@@ -196,8 +180,4 @@ class NormReluConvolution implements FrugalBlock {
       },
     };
   }
-}
-
-function disposeStatistics({ mean, variance }: BatchStatistics): void {
-  dispose([mean, variance]);
 }

@@ -1,0 +1,32 @@
+import type { Mode, Parameter, Want } from '@localgrad/core';
+import { type BatchNormGradient, type BatchStatistics, currentKernels } from '@localgrad/kernels';
+import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import { assignRunning, type BatchNormParameters, runningStatistics } from './batch-norm-parameters.js';
+import { isTrained } from './convolution-unit.js';
+
+/** The statistics of a batch in training; the running ones follow them. */
+export function takeBatchStatistics(norm: BatchNormParameters, x: Tensor4D, mode: Mode): BatchStatistics {
+  const { mean, variance, ...moved } = currentKernels().batchStatistics(x, runningStatistics(norm, mode));
+  assignRunning(norm, moved);
+  return { mean, variance };
+}
+
+export function disposeStatistics({ mean, variance }: BatchStatistics): void {
+  dispose([mean, variance]);
+}
+
+/** Adds the wanted gradients of scale and shift to `gradients`, and disposes the others. */
+export function keepNormGradients(
+  norm: BatchNormParameters,
+  { dScale, dShift }: Pick<BatchNormGradient, 'dScale' | 'dShift'>,
+  want: Want,
+  gradients: Map<Parameter, Tensor>,
+): void {
+  for (const [parameter, gradient] of [
+    [norm.scale, dScale],
+    [norm.shift, dShift],
+  ] as const) {
+    if (want.parameters && isTrained(parameter)) gradients.set(parameter, gradient);
+    else gradient.dispose();
+  }
+}
