@@ -38,7 +38,7 @@ export const spins = 4_000;
  */
 export const workerSource = `
 const { workerData } = require('node:worker_threads');
-const { module, memory, block, names } = workerData;
+const { module, memory, block, names, thread } = workerData;
 const functions = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error('abort'); } } }).exports;
 const words = new Int32Array(block, 0, ${control.words});
 const values = new Float64Array(block, ${control.words * 4});
@@ -53,7 +53,7 @@ for (;;) {
   for (let left; (left = Atomics.sub(words, ${control.left}, 1)) > 0; ) {
     const start = (words[${control.pieces}] - left) * ${maximumArguments};
     try {
-      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]));
+      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]), thread);
     } catch {
       Atomics.store(words, ${control.failed}, 1);
     }
