@@ -10,6 +10,7 @@ import {
 import {
   dispose,
   ones,
+  type Rank,
   rsqrt,
   scalar,
   type Tensor,
@@ -55,7 +56,8 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
   }
 
   function batchStatistics(x: Tensor4D, running?: RunningStatistics): MovedStatistics {
-    const [scale, shift] = [ones([x.shape[3]]), zeros([x.shape[3]])] as [Tensor1D, Tensor1D];
+    const scale = ones<Rank.R1>([x.shape[3]]);
+    const shift = zeros<Rank.R1>([x.shape[3]]);
     const { output, mean, variance } = train(x, scale, shift, 1);
     dispose([scale, shift, output]);
     return moved({ mean, variance }, x, running);
