@@ -110,7 +110,7 @@ export function tapeHead(options: TapeHeadOptions): Head {
     const dy = scalar(weight);
     const { value: loss, input: dx, gradients } = tapeGradients<Scalar>({ x: h, trained, run, dy, input });
     dy.dispose();
-    return { loss, parameters: gradients, ...(dx === undefined ? {} : { input: dx as Tensor4D }) };
+    return { loss, parameters: gradients, ...(dx === undefined ? {} : { input: dx }) };
   };
 
   const scoresOf = (h: Tensor4D, score: NonNullable<typeof predict>): Tensor =>
