@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import type { BackendDescriptor, ProbeResult } from './descriptor.js';
 import { importOptional } from './optional-module.js';
 
@@ -47,7 +47,7 @@ async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'd
   try {
     gpu = await gpuOf();
   } catch (error) {
-    const message = (error as Error).message.split('\n')[0] ?? '';
+    const message = messageOf(error).split('\n')[0] ?? '';
     const library = /version `(GLIBC(?:XX)?_[\d.]+)' not found/.exec(message)?.[1];
     return library === undefined
       ? { reason: `The package webgpu cannot be loaded: ${message}`, howToGetIt: install }

@@ -19,6 +19,7 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
+export { errorCodeOf, messageOf } from './caught.js';
 export { at, get } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { extract } from 'tar';
 
 /**
@@ -16,7 +16,7 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is not an intact .tar.gz archive: ${(error as Error).message}.`,
+      `'${file}' is not an intact .tar.gz archive: ${messageOf(error)}.`,
       { file },
       { cause: error },
     );

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { instantiateThreadedBuild } from './threaded-build.js';
 
@@ -35,7 +35,7 @@ export async function startBuild(threads: number, simd: boolean): Promise<Build>
       const undo = await replaceBackend(() => backend, stock);
       return { name: 'threaded-simd', failure, undo };
     } catch (error) {
-      reason = `Using one thread: the threaded build could not be started: ${(error as Error).message}`;
+      reason = `Using one thread: the threaded build could not be started: ${messageOf(error)}`;
     }
   }
   if (tf.findBackendFactory('wasm') !== stock) {
