@@ -187,6 +187,8 @@ function checkSource(folder, manifest, file) {
   const isTest = /\.(test|test-d|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
   const lines = text.split('\n').length - 1;
   if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
+  if (!isTest && /\bmkdir(?:Sync)?\([^;]*\brecursive:/.test(text))
+    report(file, "creates folders with Node's recursive mkdir, which may never return; use @localgrad/core/folders");
   const { dependencies, peerDependencies, devDependencies } = manifest;
   const published = { ...dependencies, ...peerDependencies };
   const declared = isTest ? { ...published, ...devDependencies } : published;

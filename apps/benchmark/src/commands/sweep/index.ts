@@ -15,7 +15,7 @@ import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
 import { executeSweep } from '../../sweep/execute-sweep.js';
 import type { Terminal } from '../../terminal.js';
-import { wholeNumber } from '../../whole-number.js';
+import { threadCount } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
 import {
   addFolderFlags,
@@ -86,7 +86,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     );
   addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing'))
     .option('--no-measure', 'do not measure steps to predict the time')
-    .option('--threads <number>', 'number of threads for runs with threads: auto', wholeNumber)
+    .option('--threads <number>', 'number of threads for runs with threads: auto', threadCount)
     .action((file: string, { folder, measure, threads }: SweepFlags) =>
       present(() => planSweep({ file, folder, measure, threads }), renderPlan),
     );
