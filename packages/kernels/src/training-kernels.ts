@@ -1,4 +1,5 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { StepRecorder } from './step-recorder.js';
 
 /** Shape of a four-dimensional tensor: [batch, height, width, channels], or of a filter [kh, kw, ci, co]. */
 export type Shape4 = readonly [number, number, number, number];
@@ -176,6 +177,8 @@ export interface BlendRequest {
 export interface TrainingKernels {
   /** For logs. */
   readonly name: string;
+  /** Records whole steps. Optional. */
+  readonly recorder?: StepRecorder;
   /** @param x [n, h, w, ci] @param filter [kh, kw, ci, co] */
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
   /** @param added a cotangent of the same input, added to the gradient. Borrowed. */

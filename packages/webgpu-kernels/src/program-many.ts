@@ -1,4 +1,5 @@
 import { type DataType, engine, type Tensor, util } from '@tensorflow/tfjs';
+import type { ComputePipeline } from './gpu.js';
 import type { Operand, ProgramRequest, WebGpuBackend } from './program.js';
 
 export interface ManyRequest extends Omit<ProgramRequest, 'outputShape'> {
@@ -12,7 +13,7 @@ export interface InPlaceRequest extends Omit<ProgramRequest, 'outputShape' | 'wo
   readonly elements: number;
 }
 
-const pipelines = new WeakMap<object, Map<string, object>>();
+const pipelines = new WeakMap<object, Map<string, ComputePipeline>>();
 
 /** Runs one shader with several results, which TensorFlow.js' programs cannot have. They belong to the caller. */
 export function runProgramMany(backend: WebGpuBackend, request: ManyRequest): Record<string, Tensor> {
@@ -61,7 +62,7 @@ function record(
   for (const { dataId } of Object.values(read)) backend.uploadToGPU(dataId);
   const [output, ...others] = Object.values(written);
   if (output === undefined) return;
-  const known = pipelines.get(backend) ?? new Map<string, object>();
+  const known = pipelines.get(backend) ?? new Map<string, ComputePipeline>();
   pipelines.set(backend, known);
   const types = Object.values(read).map(({ dtype }) => dtype);
   const wholeKey = `localgrad ${key} ${types.join(' ')}`;
@@ -69,9 +70,9 @@ function record(
   known.set(wholeKey, pipeline);
   const most = backend.device.limits.maxComputeWorkgroupsPerDimension ?? 65_535;
   const columns = Math.min(workgroups, most);
-  const dispatch = [columns, Math.ceil(workgroups / columns), 1];
+  const dispatch = [columns, Math.ceil(workgroups / columns), 1] as const;
   backend.recordAndSubmit(
-    { shaderKey: wholeKey, pipeline, dispatch },
+    { shaderKey: wholeKey, pipeline, dispatch, written: Object.keys(written).length },
     output,
     [...others, ...Object.values(read)],
     [
@@ -87,7 +88,7 @@ function compile(
   written: Readonly<Record<string, Operand>>,
   read: Readonly<Record<string, Operand>>,
   threads: number,
-): object {
+): ComputePipeline {
   const buffers = [...Object.keys(written), ...Object.keys(read)];
   const fields = [
     // The backend's own: NaN, infinity, and for each buffer its length and a stride.
