@@ -4,11 +4,11 @@ import { currentKernels } from './registry.js';
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** A step with static shapes, which can be recorded once and replayed. */
-export interface RecordableStep {
+export interface RecordableStep<Results extends NamedTensors = NamedTensors> {
   /**
    * Runs the step with ordinary operations, which never read back. Borrows the inputs; the caller owns the results.
    */
-  run(inputs: NamedTensors): NamedTensors;
+  run(inputs: NamedTensors): Results;
   /** The tensors that persist between steps, and that the step reads and replaces or changes; always in the same order. */
   state(): readonly Tensor[];
   /**
@@ -25,9 +25,9 @@ export type RecordingStatus =
   | { readonly mode: 'ordinary'; readonly reason: string };
 
 /** A step that runs ordinarily until two consecutive steps were equal, and is then replayed. */
-export interface RecordedStep {
+export interface RecordedStep<Results extends NamedTensors = NamedTensors> {
   /** Runs one step. Borrows the inputs, whose shapes never change; the caller owns the results. */
-  run(inputs: NamedTensors): NamedTensors;
+  run(inputs: NamedTensors): Results;
   readonly status: RecordingStatus;
   /** Releases the buffers of the recording. */
   dispose(): void;
@@ -35,19 +35,26 @@ export interface RecordedStep {
 
 /** Records steps on a backend. */
 export interface StepRecorder {
-  recordStep(step: RecordableStep): RecordedStep;
+  recordStep<Results extends NamedTensors>(step: RecordableStep<Results>): RecordedStep<Results>;
   /**
    * Runs code of a step that computes numbers for `sgdUpdateAll` and `adamUpdateAll`. Before each replay it runs again,
    * and these kernels then only take the new numbers.
    */
   repeat(update: () => void): void;
-  /** Declares that the values of a tensor are computed on the host. Before each replay they are computed again. */
-  recompute(tensor: Tensor, values: () => Float32Array): void;
+  /** See the function of this name. */
+  computedTensor(values: () => Float32Array, shape: readonly number[]): Tensor;
+  /**
+   * Declares that the running step cannot be recorded: a replay would not repeat what its code does now. Has no effect
+   * while the values of a computed tensor are computed.
+   *
+   * @param reason continues `The step is not recorded because …`
+   */
+  refuse(reason: string): void;
 }
 
 /** A tensor of values that the host computes for this step, such as a dropout mask; computed again in recorded steps. */
 export function computedTensor<T extends Tensor>(values: () => Float32Array, shape: readonly number[]): T {
-  const result: Tensor = tensor(values(), [...shape], 'float32');
-  currentKernels().recorder?.recompute(result, values);
+  const { recorder } = currentKernels();
+  const result = recorder?.computedTensor(values, shape) ?? tensor(values(), [...shape], 'float32');
   return result as T;
 }

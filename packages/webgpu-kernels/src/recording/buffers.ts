@@ -2,10 +2,10 @@ import { at, get } from '@localgrad/core';
 import { type GpuBuffer, usage } from '../gpu.js';
 import { dataOf, type WebGpuBackend } from '../program.js';
 import type { Arena } from './arena.js';
-import { type LeanOperations, placesOf } from './copies.js';
+import type { LeanOperations } from './copies.js';
 import { type MemoryPlan, planMemory, resolvePlace } from './memory-plan.js';
 import { findHomes, type Move, orderMoves, type StateHomes } from './state-moves.js';
-import type { Place, StepTrace } from './trace.js';
+import { type Place, placesOf, type StepTrace } from './trace.js';
 import { roundUp } from './uniforms.js';
 
 export interface BufferPart {

@@ -1,5 +1,5 @@
 import { at } from '@localgrad/core';
-import type { Copy, Dispatch, Operation, Place, StepTrace } from './trace.js';
+import { type Copy, type Dispatch, type Operation, type Place, placesOf, type StepTrace } from './trace.js';
 import { roundUp } from './uniforms.js';
 
 /** The operations of a step without the copies that are not needed. */
@@ -50,10 +50,6 @@ export function usesOf(operations: readonly (Operation | undefined)[]): Map<obje
     }
   });
   return uses;
-}
-
-export function placesOf(operation: Operation): readonly Place[] {
-  return operation.kind === 'copy' ? [operation.to, operation.from] : operation.places;
 }
 
 /** WebGPU forbids a dispatch to read one part of a buffer and to write another. */

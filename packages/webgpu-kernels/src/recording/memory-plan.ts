@@ -1,6 +1,6 @@
 import { at, get } from '@localgrad/core';
-import { type LeanOperations, placesOf } from './copies.js';
-import type { Place, StepTrace } from './trace.js';
+import type { LeanOperations } from './copies.js';
+import { type Place, placesOf, type StepTrace } from './trace.js';
 
 /** Buffers for the temporary tensors of a step. */
 export interface MemoryPlan {

@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { currentKernels, type RecordableStep, type RecordedStep } from '@localgrad/kernels';
+import { currentKernels, type NamedTensors, type RecordableStep, type RecordedStep } from '@localgrad/kernels';
 import { getBackend } from '@tensorflow/tfjs';
 
 /**
@@ -14,7 +14,7 @@ import { getBackend } from '@tensorflow/tfjs';
  *
  * @throws LocalgradError `misuse` on other backends
  */
-export function recordStep(step: RecordableStep): RecordedStep {
+export function recordStep<Results extends NamedTensors>(step: RecordableStep<Results>): RecordedStep<Results> {
   const { recorder } = currentKernels();
   if (recorder === undefined) {
     throw new LocalgradError(

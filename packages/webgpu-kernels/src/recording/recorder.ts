@@ -1,5 +1,5 @@
 import type { NamedTensors, RecordableStep, RecordedStep, RecordingStatus, StepRecorder } from '@localgrad/kernels';
-import type { Tensor } from '@tensorflow/tfjs';
+import { type Tensor, tensor } from '@tensorflow/tfjs';
 import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
 import { Arena, flush, trimPool } from './arena.js';
@@ -40,7 +40,7 @@ export class WebGpuRecorder implements StepRecorder {
     return this.#refresh;
   }
 
-  recordStep(step: RecordableStep): RecordedStep {
+  recordStep<Results extends NamedTensors>(step: RecordableStep<Results>): RecordedStep<Results> {
     return new StatefulStep(this, step);
   }
 
@@ -49,11 +49,16 @@ export class WebGpuRecorder implements StepRecorder {
     else this.log.repeat(update);
   }
 
-  recompute(tensor: Tensor, values: () => Float32Array): void {
-    this.log?.recompute(tensor, values);
+  computedTensor(values: () => Float32Array, shape: readonly number[]): Tensor {
+    const { log } = this;
+    return log === undefined ? tensor(values(), [...shape], 'float32') : log.compute(values, shape);
   }
 
-  trace(step: RecordableStep, inputs: NamedTensors) {
+  refuse(reason: string): void {
+    this.log?.refuse(reason);
+  }
+
+  trace<Results extends NamedTensors>(step: RecordableStep<Results>, inputs: NamedTensors) {
     return this.#tracer.trace(step, inputs);
   }
 
@@ -64,21 +69,26 @@ export class WebGpuRecorder implements StepRecorder {
     return new Recording({ backend: this.#backend, storage: this.#storage, arena: this.#arena }, trace, links);
   }
 
-  replay(recording: Recording, inputs: NamedTensors, step: RecordableStep): NamedTensors {
+  replay<Results extends NamedTensors>(
+    recording: Recording,
+    inputs: NamedTensors,
+    step: RecordableStep<Results>,
+  ): Results {
     this.#refresh = recording.refresh();
     try {
       for (const update of recording.trace.repeated) update();
     } finally {
       this.#refresh = undefined;
     }
-    return recording.replay(inputs, step.state(), step.numbers?.() ?? {});
+    // Results have the names, shapes and types of the recorded step's.
+    return recording.replay(inputs, step.state(), step.numbers?.() ?? {}) as Results;
   }
 }
 
 /** A step that is traced until it repeats itself, and then replayed. */
-class StatefulStep implements RecordedStep {
+class StatefulStep<Results extends NamedTensors> implements RecordedStep<Results> {
   readonly #recorder: WebGpuRecorder;
-  readonly #step: RecordableStep;
+  readonly #step: RecordableStep<Results>;
   #previous: StepTrace | undefined;
   #recording: Recording | undefined;
   #reason: string | undefined;
@@ -89,7 +99,7 @@ class StatefulStep implements RecordedStep {
   readonly #varied = new Set<string>();
   #links: readonly NumberLink[] = [];
 
-  constructor(recorder: WebGpuRecorder, step: RecordableStep) {
+  constructor(recorder: WebGpuRecorder, step: RecordableStep<Results>) {
     this.#recorder = recorder;
     this.#step = step;
   }
@@ -103,7 +113,7 @@ class StatefulStep implements RecordedStep {
     return { mode: 'recorded', dispatches: recording.dispatches, arenaBytes, peakBytes };
   }
 
-  run(inputs: NamedTensors): NamedTensors {
+  run(inputs: NamedTensors): Results {
     const step = this.#step;
     if (this.#reason !== undefined) return step.run(inputs);
     const recording = this.#recording;
@@ -128,7 +138,7 @@ class StatefulStep implements RecordedStep {
     this.#previous = undefined;
   }
 
-  #trace(inputs: NamedTensors): NamedTensors {
+  #trace(inputs: NamedTensors): Results {
     const { results, trace } = this.#recorder.trace(this.#step, inputs);
     const previous = this.#previous;
     this.#previous = trace;

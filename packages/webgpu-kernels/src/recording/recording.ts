@@ -61,10 +61,11 @@ export class Recording {
   /** Whether a step can be replayed: its state is where the recording left it, and its constants exist. */
   isCurrent(state: readonly Tensor[]): boolean {
     const { storage, backend } = this.#places;
-    const { after } = this.trace;
+    const { after, usedState } = this.trace;
+    const used = state.filter((_, index) => usedState[index]);
     return (
-      state.length === after.length &&
-      state.every((tensor, index) => {
+      state.length === usedState.length &&
+      used.every((tensor, index) => {
         const { root, offset } = at(after, index, 'state');
         const view = storage.viewOf(tensor);
         return view === undefined

@@ -55,9 +55,11 @@ export interface StepTrace {
   readonly created: ReadonlySet<object>;
   readonly inputs: ReadonlyMap<string, Place>;
   readonly outputs: ReadonlyMap<string, Place & Pick<Tensor, 'shape' | 'dtype'>>;
-  /** Places of the persistent tensors before and after the step. */
+  /** Places, before and after the step, of the state that its operations use. */
   readonly before: readonly Place[];
   readonly after: readonly Place[];
+  /** For each tensor of the state, whether the operations use it. */
+  readonly usedState: readonly boolean[];
   readonly numbers: Readonly<Record<string, number>>;
   /** Code to be repeated before each replay, and the groups of its kernel calls, in order. */
   readonly repeated: readonly (() => void)[];
@@ -66,6 +68,7 @@ export interface StepTrace {
   readonly problem: string | undefined;
 }
 
-export function isCreated({ created }: StepTrace, root: object): boolean {
-  return created.has(root);
+/** The parts of buffers that an operation uses. */
+export function placesOf(operation: Operation): readonly Place[] {
+  return operation.kind === 'copy' ? [operation.to, operation.from] : operation.places;
 }

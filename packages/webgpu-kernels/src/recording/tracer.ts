@@ -1,10 +1,10 @@
 import { at } from '@localgrad/core';
 import type { NamedTensors, RecordableStep } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
-import { util } from '@tensorflow/tfjs';
+import { tensor, util } from '@tensorflow/tfjs';
 import type { FlatStorage } from '../flat-storage.js';
 import { dataOf, type GpuProgram, type Operand, type UniformField, type WebGpuBackend } from '../program.js';
-import type { Operation, Place, StepTrace, UpdateGroup, Upload } from './trace.js';
+import { type Operation, type Place, placesOf, type StepTrace, type UpdateGroup, type Upload } from './trace.js';
 import { packUniforms, type UniformBlock } from './uniforms.js';
 
 /** A tensor, or a flat buffer, whose size only its owner knows. */
@@ -26,10 +26,15 @@ export class Tracer {
     return this.#log;
   }
 
-  trace(step: RecordableStep, inputs: NamedTensors): { readonly results: NamedTensors; readonly trace: StepTrace } {
+  trace<Results extends NamedTensors>(
+    step: RecordableStep<Results>,
+    inputs: NamedTensors,
+  ): { readonly results: Results; readonly trace: StepTrace } {
     const log = new Log(this.#backend, this.#storage);
     const numbers = step.numbers?.() ?? {};
     const before = step.state().map((tensor) => log.placeOf(tensor));
+    // On the device, the parts of an input are computed there, from the input of each replay.
+    for (const { dataId } of Object.values(inputs)) this.#backend.uploadToGPU(dataId);
     this.#log = log;
     const stop = log.listen();
     try {
@@ -67,6 +72,7 @@ export class Log {
   #uniforms: UniformBlock = { bytes: new ArrayBuffer(0), offsets: [] };
   #isRepeating = false;
   #isUpdating = false;
+  #isComputing = false;
 
   constructor(backend: WebGpuBackend, storage: FlatStorage) {
     this.#backend = backend;
@@ -119,8 +125,19 @@ export class Log {
     };
   }
 
-  recompute({ dataId }: Handle, values: () => Float32Array): void {
-    this.#computed.set(dataId, values);
+  compute(values: () => Float32Array, shape: readonly number[]): Tensor {
+    this.#isComputing = true;
+    try {
+      const result = tensor(values(), [...shape], 'float32');
+      this.#computed.set(result.dataId, values);
+      return result;
+    } finally {
+      this.#isComputing = false;
+    }
+  }
+
+  refuse(reason: string): void {
+    if (!this.#isComputing) this.fail(reason);
   }
 
   repeat(update: () => void): void {
@@ -168,6 +185,10 @@ export class Log {
       return [name, { ...this.placeOf(tensor), shape: tensor.shape, dtype: tensor.dtype }] as const;
     });
     const created = new Set([...this.#bytes.keys()].filter((root) => this.#isCreated(root)));
+    if (before.length !== after.length) this.fail('it creates state');
+    const used = new Set(this.#operations.flatMap((operation) => placesOf(operation)).map(({ root }) => root));
+    const isUsed = (_: Place, index: number) =>
+      [before[index], after[index]].some((place) => place !== undefined && used.has(place.root));
     const places = [...after, ...outputs.map(([, place]) => place)];
     this.#checkSurvivors(created, new Set(places.map(({ root }) => root)));
     return {
@@ -177,8 +198,9 @@ export class Log {
       created,
       inputs: inputPlaces,
       outputs: new Map(outputs),
-      before,
-      after,
+      before: before.filter(isUsed),
+      after: after.filter(isUsed),
+      usedState: before.map(isUsed),
       numbers,
       repeated: this.#repeated,
       updates: this.#updates,
