@@ -44,7 +44,10 @@ function createTraining(name, recordSteps, batch) {
   const method = standardCatalog.method(name);
   const scope = createScope(1);
   const backbone = backboneFactory(options.backbone, {}).build({ inputShape: [32, 32, 3], classes: 10, scope });
-  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: name === 'backprop' ? 1 : modules }));
+  const network = createNetwork(
+    backbone,
+    resolvePartition(backbone.blocks, { modules: name === 'backprop' ? 1 : modules }),
+  );
   const compiled = compilePlan(network, method.plan(network), { scope });
   const optimizer = sgd({ learningRate: 0.1 });
   const learningRate = cosine({ learningRate: 0.1 });

@@ -40,7 +40,10 @@ export function createTraining(options: TrainingOptions) {
       images: tf.tensor4d(values, [size, side, side, 3]),
       targets: {
         labels: tf.tensor1d(labels, 'int32'),
-        images: tf.tensor4d(values.map((value) => 1 / (1 + Math.exp(-value))), [size, side, side, 3]),
+        images: tf.tensor4d(
+          values.map((value) => 1 / (1 + Math.exp(-value))),
+          [size, side, side, 3],
+        ),
       },
     };
   };

@@ -1,5 +1,11 @@
 import { type Clock, LocalgradError, type NoiseKey, weightAt } from '@localgrad/core';
-import { currentKernels, type NamedTensors, type RecordedStep, type RecordingStatus, type StepRecorder } from '@localgrad/kernels';
+import {
+  currentKernels,
+  type NamedTensors,
+  type RecordedStep,
+  type RecordingStatus,
+  type StepRecorder,
+} from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import type { CompiledPhase } from './phases.js';

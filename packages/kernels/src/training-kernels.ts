@@ -35,7 +35,10 @@ export interface BatchStatistics {
   readonly variance: Tensor1D;
 }
 
-/** Running statistics of a batch-norm layer that move towards those of a batch; each of shape [channels]. Borrowed. */
+/**
+ * Running statistics of a batch-norm layer that move towards those of a batch; each of shape [channels]. Borrowed. Their
+ * numbers may change if no other handle shares them: the caller replaces them by the result.
+ */
 export interface RunningStatistics {
   readonly mean: Tensor1D;
   /** Unbiased (divided by N·H·W − 1). */
