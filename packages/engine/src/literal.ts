@@ -55,8 +55,8 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
   }
 
   evaluate({ objective, head }: LiteralLoss, _module: number, output: tf.Tensor4D, input: boolean) {
-    const { clock = startOfTraining, scale = 1 } = this.options;
-    const weight = weightAt(objective.weight, clock) * scale;
+    const { scale = 1, headClock: clock = this.options.clock ?? startOfTraining } = this.options;
+    const weight = weightAt(objective.weight, this.options.clock ?? startOfTraining) * scale;
     const result = head.evaluate(output, this.batch.targets, { mode: this.#mode(1), weight, input, clock });
     this.losses.set(objective.id, tf.keep(result.loss));
     for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, tf.keep(value));
