@@ -60,7 +60,7 @@ const direction = {
   ],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
   report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
-  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
+  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'predsim'],
   bench: [
     'core',
     'kernels',

@@ -14,8 +14,17 @@ export interface Targets {
   readonly labels?: Tensor1D;
   /** Augmented images before normalization, values in [0, 1], shape [batch, height, width, channels]. */
   readonly images?: Tensor4D;
+  /**
+   * Input of the module whose output the head reads, shape [batch, ...moduleInputShape]: the output of the module before,
+   * or the normalized images. Provided by the engine for heads that read it, never by batches. A constant: no gradient
+   * propagates to it.
+   */
+  readonly moduleInput?: Tensor4D;
   readonly [name: string]: Tensor | undefined;
 }
+
+/** Name of the target that contains the module's input; see `Targets`. */
+export const moduleInputTarget = 'moduleInput';
 
 export interface HeadRequest {
   readonly mode: Mode;
@@ -52,7 +61,10 @@ export interface Head {
   readonly statistics: readonly Parameter[];
   /** Declared cost; measured if absent. */
   readonly cost?: HeadCost;
-  /** Names of the targets that the head reads; batches must contain them. Default: `labels`. */
+  /**
+   * Names of the targets that the head reads. Batches must contain them, except `moduleInput`, which the engine provides.
+   * Default: `labels`.
+   */
   readonly reads?: readonly string[];
   /** Parameters of kind `state` that persist between steps; stored in checkpoints. */
   readonly state?: readonly Parameter[];
@@ -89,6 +101,8 @@ export interface HeadContext {
   readonly modules: number;
   /** Shape of that output. */
   readonly inputShape: Shape3;
+  /** Shape of the input of that module, which heads may read as target `moduleInput`. */
+  readonly moduleInputShape: Shape3;
   /** Shape of the last module's output; heads may adapt their width to it. */
   readonly finalShape: Shape3;
   readonly classes: number;

@@ -42,6 +42,7 @@ export type {
   MovingAverage,
   Targets,
 } from './head.js';
+export { moduleInputTarget } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';

@@ -1,8 +1,9 @@
 import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
-import { costOf, headCostOf } from '@localgrad/nn/cost';
+import { costOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
+import { costOfHead } from './heads.js';
 import type { CompiledPhase } from './phases.js';
-import { type ScheduleDomain, walkSchedule } from './walk.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
 export interface PeakPrediction {
   /** Peak memory in bytes: the sum of the three values below. */
@@ -110,10 +111,10 @@ class ByteDomain implements ScheduleDomain<number, number> {
     return this.#take(this.#outputBytes(module));
   }
 
-  evaluate(module: number, _output: number, arrive: (from: number, cotangent: number) => void): void {
-    for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
-      this.#note(module, headCostOf(head, this.compiled.createTargets).evaluatePeakBytes(this.batchSize));
-      for (const { start } of objectives) {
+  evaluate(module: number, _read: HeadInputs<number>, arrive: (from: number, cotangent: number) => void): void {
+    for (const active of this.phase.heads.get(module) ?? []) {
+      this.#note(module, costOfHead(active, this.compiled).evaluatePeakBytes(this.batchSize));
+      for (const { start } of active.objectives) {
         if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }
     }
