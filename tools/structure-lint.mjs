@@ -20,6 +20,7 @@ const direction = {
   engine: ['core', 'kernels', 'nn'],
   backends: ['core', 'kernels', 'wasm-kernels', 'webgpu-kernels', 'tensorflow-kernels'],
   backbones: ['core', 'nn'],
+  layers: ['core', 'kernels', 'nn'],
   data: ['core', 'nn'],
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
