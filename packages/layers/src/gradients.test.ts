@@ -1,7 +1,7 @@
 import { type LayersModel, setBackend, Variable } from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fromLayersModel } from './index.js';
-import { bindingsOf } from './layers-backbone.js';
+import { originOf } from './layers-backbone.js';
 import {
   batchFor,
   difference,
@@ -23,7 +23,7 @@ function compare(model: LayersModel, tolerance = 1e-4): number {
   const byTape = gradientsByTape(model, batch);
   expect(difference(byBlocks.loss, byTape.loss)).toBeLessThan(1e-5);
   let compared = 0;
-  for (const { layer, index, parameter } of bindingsOf(own.network.backbone) ?? []) {
+  for (const { layer, index, parameter } of originOf(own.network.backbone)?.bindings ?? []) {
     const variable = layer.weights[index];
     const gradient = byBlocks.gradients.get(parameter);
     const value = variable?.read();

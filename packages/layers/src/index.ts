@@ -6,4 +6,4 @@ export {
   type LayersBackboneSource,
   layersBackbone,
 } from './layers-backbone.js';
-export { writeWeights } from './write-weights.js';
+export { trainedLayersModel, writeWeights } from './write-weights.js';

@@ -35,6 +35,8 @@ export interface LayersBackboneSource extends LayersBackboneOptions {
   readonly model: LayersModel;
   /** Default: reads the model's weights. */
   readonly readWeight?: WeightSource['readWeight'];
+  /** Creates the model again, to write weights into it; owned by the caller. Without it, `trainedLayersModel` returns nothing. */
+  readonly restore?: () => Promise<LayersModel>;
   /** Name and config of the backbone; the default names the model. */
   readonly name?: string;
   readonly config?: JsonObject;
@@ -46,11 +48,17 @@ export interface LayersBackboneFactory extends BackboneFactory {
   readonly classes: number;
 }
 
-const bindings = new WeakMap<Backbone, readonly Binding[]>();
+/** Where the parameters of a backbone come from. */
+export interface BackboneOrigin {
+  readonly bindings: readonly Binding[];
+  readonly restore: (() => Promise<LayersModel>) | undefined;
+}
 
-/** The parameters of a backbone with the layers that they belong to; undefined for other backbones. */
-export function bindingsOf(backbone: Backbone): readonly Binding[] | undefined {
-  return bindings.get(backbone);
+const origins = new WeakMap<Backbone, BackboneOrigin>();
+
+/** The origin of a backbone that was built from a model of layers; undefined for other backbones. */
+export function originOf(backbone: Backbone): BackboneOrigin | undefined {
+  return origins.get(backbone);
 }
 
 /**
@@ -81,7 +89,7 @@ export function layersBackbone(source: LayersBackboneSource): LayersBackboneFact
         statistics,
       });
       const backbone: Backbone = { name, config, inputShape, classes, blocks, classifier };
-      bindings.set(backbone, created);
+      origins.set(backbone, { bindings: created, restore: source.restore });
       return backbone;
     },
   };

@@ -2,7 +2,7 @@ import { type Backbone, LocalgradError } from '@localgrad/core';
 import { LayersModel, reshape } from '@tensorflow/tfjs';
 import type { Layer } from './layer-graph.js';
 import { shapeOf, weightName } from './layer-weights.js';
-import { bindingsOf } from './layers-backbone.js';
+import { originOf } from './layers-backbone.js';
 
 /**
  * Copies the weights and moving statistics of a backbone into a model with its layers.
@@ -11,14 +11,14 @@ import { bindingsOf } from './layers-backbone.js';
  *   or weights, before anything is written
  */
 export function writeWeights(backbone: Backbone, model: LayersModel): void {
-  const bindings = bindingsOf(backbone);
-  if (bindings === undefined) {
+  const origin = originOf(backbone);
+  if (origin === undefined) {
     throw new LocalgradError('misuse', `Backbone '${backbone.name}' was not built from a model of layers.`, {
       backbone: backbone.name,
     });
   }
   const layers = new Map(allLayers(model).map((layer) => [layer.name, layer]));
-  const writes = bindings.map(({ layer, index, parameter }) => {
+  const writes = origin.bindings.map(({ layer, index, parameter }) => {
     const variable = layers.get(layer.name)?.weights[index];
     const own = layer.weights[index];
     const expected = own === undefined ? [] : shapeOf(own);
@@ -38,6 +38,16 @@ export function writeWeights(backbone: Backbone, model: LayersModel): void {
     };
   });
   for (const write of writes) write();
+}
+
+/**
+ * A new model with the layers and the current weights of a backbone; owned by the caller. Undefined for backbones that were
+ * not read from the files of a model.
+ */
+export async function trainedLayersModel(backbone: Backbone): Promise<LayersModel | undefined> {
+  const model = await originOf(backbone)?.restore?.();
+  if (model !== undefined) writeWeights(backbone, model);
+  return model;
 }
 
 /** The layers of a model, and those of nested models. */
