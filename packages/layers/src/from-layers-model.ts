@@ -57,8 +57,7 @@ export function fromLayersModel(model: LayersModel, options: FromLayersModelOpti
     ...(statistics === undefined ? {} : { statistics }),
     ...(isNumber ? {} : { cuts }),
   });
-  const { inputShape, classes } = factory;
-  const backbone = factory.build({ inputShape, classes, scope });
+  const backbone = factory.build({ ...factory.images, scope });
   const partition = isNumber
     ? resolvePartition(backbone.blocks, { modules: cuts }, costOf)
     : partitionAt(

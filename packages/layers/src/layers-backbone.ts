@@ -37,15 +37,15 @@ export interface LayersBackboneSource extends LayersBackboneOptions {
   readonly readWeight?: WeightSource['readWeight'];
   /** Creates the model again, to write weights into it; owned by the caller. Without it, `trainedLayersModel` returns nothing. */
   readonly restore?: () => Promise<LayersModel>;
-  /** Name and config of the backbone; the default names the model. */
+  /** Name of the backbone; default: `layers/` and the model's name. */
   readonly name?: string;
+  /** From which a user of the backbone rebuilds it; the default names the model. */
   readonly config?: JsonObject;
 }
 
 /** A factory whose backbones have a fixed input shape and number of classes. */
 export interface LayersBackboneFactory extends BackboneFactory {
-  readonly inputShape: Shape3;
-  readonly classes: number;
+  readonly images: Required<BackboneFactory>['images'];
 }
 
 /** Where the parameters of a backbone come from. */
@@ -73,15 +73,15 @@ export function layersBackbone(source: LayersBackboneSource): LayersBackboneFact
   const segments = segmentsOf(graph, cuts);
   const inputShape = imageShape(model.name, graph.inputShape);
   const [classes = 0] = at(graph.nodes, graph.nodes.length - 1, 'layer').shape;
-  const { name = model.name, config = { backbone: 'layers-model', model: model.name } } = source;
+  const images = { inputShape, classes };
+  const { name = `layers/${model.name}`, config = { backbone: 'layers-model', model: model.name } } = source;
   const readWeight = source.readWeight ?? ((variable) => variable.read().clone());
   return {
     name,
     config,
-    inputShape,
-    classes,
+    images,
     build: (options) => {
-      requireShapes(model.name, { inputShape, classes }, options);
+      requireShapes(model.name, images, options);
       const created: Binding[] = [];
       const weights: WeightSource = { readWeight, onCreated: (binding) => created.push(binding) };
       const { blocks, classifier } = buildSegments(segments, inputShape, options.scope, {

@@ -53,7 +53,7 @@ describe('readLayersModel', () => {
     const factory = read.backbone();
     expect(tf.memory().numTensors).toBe(before);
     const scope = createScope(1);
-    const backbone = factory.build({ inputShape: factory.inputShape, classes: 3, scope });
+    const backbone = factory.build({ ...factory.images, scope });
     expect(tf.memory().numTensors).toBe(before + scope.all().size);
     for (const parameter of scope.all().values()) parameter.assign(tf.mul(parameter.value, 0.5));
     const trained = await trainedLayersModel(backbone);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
-import { io, type LayersModel, loadLayersModel, tensor } from '@tensorflow/tfjs';
+import { getBackend, io, type LayersModel, loadLayersModel, setBackend, tensor } from '@tensorflow/tfjs';
 import { layerGraph } from '../layer-graph.js';
 import { type LayerVariable, shapeOf } from '../layer-weights.js';
 import { type LayersBackboneFactory, type LayersBackboneOptions, layersBackbone } from '../layers-backbone.js';
@@ -92,6 +92,8 @@ async function loadFrom(
     weightSpecs: manifest.flatMap((group) => group.weights),
     weightData: weights.map((content) => Uint8Array.from(content).buffer),
   };
+  // Without a backend, TensorFlow.js would start one of its choice.
+  if (!getBackend()) await setBackend('cpu');
   try {
     return await loadLayersModel(io.fromMemory(artifacts));
   } catch (cause) {
