@@ -137,7 +137,7 @@ function requireShapes(
   if (!sameShape(own.inputShape, given.inputShape)) {
     throw new LocalgradError(
       'shape-mismatch',
-      `Model '${model}' reads images of ${formatShape(own.inputShape)}, but those of the data set are ${formatShape(given.inputShape)}.`,
+      `Model '${model}' reads images of ${formatShape(own.inputShape)}, but those of the data set are ${formatShape(given.inputShape)}; resize or pad them.`,
       { model, expected: own.inputShape, found: given.inputShape },
     );
   }

@@ -20,7 +20,7 @@ const optionNames = ['cuts', 'statistics'] as const;
 
 /** @throws LocalgradError `invalid-data`, `invalid-option` */
 export async function loadLayersModel(name: string, project: string): Promise<LoadedLayersModel> {
-  const file = await readLayersModel(resolve(project, name));
+  const file = await readLayersModel(resolve(project, name), name);
   return {
     entry: {
       description: `From '${name}'.`,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
 import { getBackend, io, type LayersModel, loadLayersModel, setBackend, tensor } from '@tensorflow/tfjs';
 import { layerGraph } from '../layer-graph.js';
@@ -29,15 +29,16 @@ export interface LayersModelFile {
  * Reads a model of TensorFlow.js layers: `model.json` and its weight files, which lie in the same folder. Executes no code of
  * the files: layers of unknown classes are an error. The model occupies no tensors until it is built or loaded.
  *
+ * @param file name in messages; default: the path
  * @throws LocalgradError `invalid-data` for unreadable, truncated and inconsistent files, graph models and unknown layers
  */
-export async function readLayersModel(file: string): Promise<LayersModelFile> {
-  const bytes = await readModelFile(file, file);
+export async function readLayersModel(path: string, file = path): Promise<LayersModelFile> {
+  const bytes = await readModelFile(path, file, file);
   const json = parseModelJson(new TextDecoder().decode(bytes), file);
   const hash = createHash('sha256').update(`${bytes.length}\n`).update(bytes);
   const weights: Uint8Array[] = [];
   for (const group of json.manifest) {
-    for (const content of await readGroup(group, file)) {
+    for (const content of await readGroup(group, path, file)) {
       hash.update(`${content.length}\n`).update(content);
       weights.push(content);
     }
@@ -45,7 +46,7 @@ export async function readLayersModel(file: string): Promise<LayersModelFile> {
   const load = () => loadFrom(json, weights, file);
   const { model, values } = await withoutTensors(await load());
   return {
-    file,
+    file: path,
     sha256: hash.digest('hex'),
     load,
     backbone: (options = {}, config) =>
@@ -59,18 +60,19 @@ export async function readLayersModel(file: string): Promise<LayersModelFile> {
   };
 }
 
-async function readModelFile(path: string, file: string): Promise<Uint8Array> {
+/** @param name of the file itself, @param file of the model that names it; both for messages */
+async function readModelFile(path: string, name: string, file: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    const what = path === file ? `'${file}'` : `'${path}', which '${basename(file)}' names`;
+    const what = name === file ? `'${file}'` : `'${name}', which '${file}' names`;
     throw new LocalgradError('invalid-data', `Cannot read ${what}: ${readProblem(cause)}.`, { file: path }, { cause });
   }
 }
 
 /** The files of a group, which together have the size of its weights. */
-async function readGroup({ paths, weights }: WeightGroup, file: string): Promise<Uint8Array[]> {
-  const contents = await Promise.all(paths.map((path) => readModelFile(join(dirname(file), path), file)));
+async function readGroup({ paths, weights }: WeightGroup, model: string, file: string): Promise<Uint8Array[]> {
+  const contents = await Promise.all(paths.map((path) => readModelFile(join(dirname(model), path), path, file)));
   const expected = weights.reduce((sum, entry) => sum + storedBytes(entry), 0);
   const found = contents.reduce((sum, { length }) => sum + length, 0);
   if (found !== expected) {
