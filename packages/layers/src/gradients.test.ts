@@ -8,6 +8,7 @@ import {
   gradientsByBlocks,
   gradientsByTape,
   mobileNet,
+  recurrent,
   sequentialCnn,
 } from './models.fixture.js';
 
@@ -53,5 +54,9 @@ describe('gradients equal those of the tape', () => {
 
   it('functional network: inverted residual, excitation, concatenation', { timeout: 60_000 }, () => {
     expect(compare(mobileNet())).toBe(28);
+  });
+
+  it('recurrent network: rows of images, both directions', { timeout: 60_000 }, () => {
+    expect(compare(recurrent())).toBe(13);
   });
 });

@@ -82,6 +82,27 @@ export function mobileNet(): tf.LayersModel {
   return model;
 }
 
+/** A network that reads the rows of gray images of 6×5 one after the other. */
+export function recurrent(): tf.LayersModel {
+  const { layers } = tf;
+  const model = tf.sequential({
+    name: 'recurrent',
+    layers: [
+      layers.bidirectional({
+        name: 'rows',
+        inputShape: [6, 5],
+        layer: layers.gru({ units: 4, returnSequences: true, recurrentInitializer: 'glorotNormal' }),
+        mergeMode: 'concat',
+      }),
+      layers.batchNormalization({ name: 'norm' }),
+      layers.lstm({ name: 'last', units: 4, recurrentInitializer: 'glorotNormal' }),
+      layers.dense({ name: 'scores', units: 3, activation: 'softmax' }),
+    ],
+  });
+  randomize(model);
+  return model;
+}
+
 /** Replaces constant initial values, which would hide mistakes. */
 export function randomize(model: tf.LayersModel): void {
   let seed = 0;
@@ -144,7 +165,8 @@ export function gradientsByBlocks({ backbone }: Network, { images, labels }: Bat
 export function gradientsByTape(model: tf.LayersModel, { images, labels }: Batch) {
   const loss = () =>
     tf.tidy(() => {
-      const output = model.apply(images, { training: true });
+      const shape = (model.inputs[0]?.shape ?? []).slice(1).map(Number);
+      const output = model.apply(images.reshape([images.shape[0], ...shape]), { training: true });
       if (!(output instanceof tf.Tensor)) throw new Error('The model returned several tensors.');
       const chosen = output.mul(tf.oneHot(labels, output.shape[1] ?? 0)).sum(1);
       return chosen.log().neg().mean().asScalar();

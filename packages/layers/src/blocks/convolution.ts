@@ -24,8 +24,13 @@ function geometryOf(context: LayerContext): Geometry | undefined {
     config.pair('strides', 1),
     config.pair('dilationRate', 1),
   ];
+  if (dilation[0] !== 1 || dilation[1] !== 1) {
+    throw context.unsupported(
+      `has the dilation rate ${dilation.join('×')}, for which TensorFlow.js has no gradient; allowed: 1`,
+    );
+  }
   const isSquare = kernelSize[0] === kernelSize[1] && strides[0] === strides[1];
-  if (!isSquare || dilation[0] !== 1 || dilation[1] !== 1) return undefined;
+  if (!isSquare) return undefined;
   const padding = config.text('padding', 'valid') === 'same' ? samePadding(inputShape, kernelSize, strides) : noPadding;
   const common = uniformPadding(padding);
   const geometry = { kernelSize: kernelSize[0], stride: strides[0] };
@@ -34,7 +39,7 @@ function geometryOf(context: LayerContext): Geometry | undefined {
   return { before: [zeros], inputShape: zeros.outputShape, padding: 0, ...geometry };
 }
 
-/** Conv2D. Oblong filters and strides, and dilated ones, run on the tape. */
+/** Conv2D. Oblong filters and strides run on the tape. */
 export function convolutionBlocks(context: LayerContext): Block[] {
   const geometry = geometryOf(context);
   if (geometry === undefined) return [layerOnTape(context)];
