@@ -39,5 +39,7 @@ export interface BackboneOptions {
 export interface BackboneFactory {
   readonly name: string;
   readonly config: JsonObject;
+  /** The only images and classes that the backbone supports. Default: any. */
+  readonly images?: Pick<BackboneOptions, 'inputShape' | 'classes'>;
   build(options: BackboneOptions): Backbone;
 }
