@@ -1,13 +1,14 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
 /**
  * Finds the folder of an optional package: in the user's project (the working directory and its parents), else next to
  * this package. Undefined if it is not installed, and in browsers. Checks the file system directly, because Node caches
  * failed resolutions.
  */
 export async function findOptional(name: string): Promise<string | undefined> {
-  if (typeof process !== 'object' || process.versions?.node === undefined) return undefined;
-  const { existsSync } = await import('node:fs');
-  const { dirname, join } = await import('node:path');
-  const { fileURLToPath } = await import('node:url');
   for (const base of [process.cwd(), dirname(fileURLToPath(import.meta.url))]) {
     for (let folder = base; ; folder = dirname(folder)) {
       const candidate = join(folder, 'node_modules', ...name.split('/'));
@@ -22,8 +23,6 @@ export async function findOptional(name: string): Promise<string | undefined> {
 export async function entryOf(name: string): Promise<string | undefined> {
   const folder = await findOptional(name);
   if (folder === undefined) return undefined;
-  const { createRequire } = await import('node:module');
-  const { pathToFileURL } = await import('node:url');
   return pathToFileURL(createRequire(import.meta.url).resolve(folder)).href;
 }
 

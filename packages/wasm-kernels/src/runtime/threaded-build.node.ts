@@ -1,11 +1,9 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
 import type * as WasmBackendModule from '@tensorflow/tfjs-backend-wasm';
-
-/** The parts of an instantiated module that `BackendWasm` uses. */
-interface ThreadedModule {
-  cwrap(name: string, returns: string | null, parameters: readonly string[]): (...values: number[]) => number;
-  PThread?: { unusedWorkers?: Thread[]; runningWorkers?: Thread[] };
-  tfjs?: object;
-}
+import { addFunctions, type ThreadedBackend, type ThreadedModule } from './threaded-module.js';
 
 interface Thread {
   ref?(): void;
@@ -15,14 +13,10 @@ interface Thread {
   onerror?: unknown;
 }
 
-/** A multi-threaded backend. */
-export interface ThreadedBackend {
-  readonly backend: WasmBackendModule.BackendWasm;
-  /** Why a thread died; undefined if all are alive. The backend would wait forever for a dead thread. */
-  failure(): string | undefined;
-}
-
-type Factory = (options: { locateFile(path: string): string; mainScriptUrlOrBlob: string }) => Promise<ThreadedModule>;
+type Factory = (options: {
+  locateFile(path: string): string;
+  mainScriptUrlOrBlob: string;
+}) => Promise<ThreadedModule<Thread>>;
 
 /**
  * Instantiates the threaded build of the TensorFlow.js wasm backend in Node; upstream starts it in browsers only.
@@ -30,13 +24,7 @@ type Factory = (options: { locateFile(path: string): string; mainScriptUrlOrBlob
  * Depends on files inside @tensorflow/tfjs-backend-wasm 4.22.0, pinned exactly; callers fall back to the single-threaded
  * build if the files are not as expected.
  */
-export async function instantiateThreadedBuild(threads: number): Promise<ThreadedBackend> {
-  const [{ createRequire }, path, fs, { default: os }] = await Promise.all([
-    import('node:module'),
-    import('node:path'),
-    import('node:fs'),
-    import('node:os'),
-  ]);
+export async function instantiateThreadedBuild(threads: number, _paths?: string): Promise<ThreadedBackend> {
   const require = createRequire(import.meta.url);
   const { BackendWasm } = (await import('@tensorflow/tfjs-backend-wasm')) as typeof WasmBackendModule;
   const folder = path.join(path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
@@ -74,14 +62,7 @@ export async function instantiateThreadedBuild(threads: number): Promise<Threade
         failure ??= `it ended with code ${code}`;
       });
     }
-    module.tfjs = {
-      init: module.cwrap('init', null, []),
-      initWithThreadsCount: module.cwrap('init_with_threads_count', null, ['number']),
-      getThreadsCount: module.cwrap('get_threads_count', 'number', []),
-      registerTensor: module.cwrap('register_tensor', null, ['number', 'number', 'number']),
-      disposeData: module.cwrap('dispose_data', null, ['number']),
-      dispose: module.cwrap('dispose', null, []),
-    };
+    addFunctions(module);
     return { backend: new BackendWasm(module as never), failure: () => failure };
   } finally {
     os.cpus = cpus;

@@ -1,5 +1,5 @@
 import { type Trial, tryTensorflow } from '@localgrad/tensorflow-kernels';
-import { findOptional } from '../optional-module.js';
+import { findOptional } from '../optional-module.node.js';
 
 /** Loads a native package in a separate process; undefined if it is not installed. */
 export async function tryPackage(packageName: string): Promise<Trial | undefined> {

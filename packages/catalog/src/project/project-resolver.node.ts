@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type JsonObject, parseExpression } from '@localgrad/core';
-import type { Catalog } from '../catalog.js';
+import { parseExpression } from '@localgrad/core';
 import { unknownThing } from '../errors.js';
 import { type Factories, labels, type TableName, type Tables } from '../factories.js';
 import { type MethodRequest, requestOf } from '../method-config.js';
@@ -9,38 +8,7 @@ import { exportedFactory, noExport } from './contracts.js';
 import type { ExternalModule } from './external-module.js';
 import { isLayersModel, loadLayersModel } from './layers-model.js';
 import { isExternalName, type LoadedModule, loadModule } from './load-module.js';
-
-/** Expressions to resolve, by kind. */
-export interface CatalogRequest {
-  /** An expression, or a method's config. */
-  readonly method?: string | JsonObject | undefined;
-  readonly backbone?: string | undefined;
-  readonly dataset?: string | undefined;
-  readonly head?: string | undefined;
-  readonly optimizer?: string | undefined;
-  readonly schedule?: string | undefined;
-}
-
-/** A catalog extended by packages and files of a project. */
-export interface ProjectCatalog {
-  readonly catalog: Catalog;
-  /** The packages and files that were imported, by name. */
-  readonly modules: readonly ExternalModule[];
-}
-
-export interface ProjectResolver {
-  /**
-   * Imports the packages and files in a request that the catalog does not contain, and returns a catalog extended by them.
-   *
-   * @throws LocalgradError `unknown-name`, `missing-dependency`, `invalid-option`
-   */
-  extend(catalog: Catalog, request: CatalogRequest): Promise<ProjectCatalog>;
-}
-
-export interface ProjectOptions {
-  /** Folder from which names are resolved. Default: the working directory. */
-  readonly project?: string | undefined;
-}
+import type { CatalogRequest, ProjectOptions, ProjectResolver } from './project-catalog.js';
 
 /**
  * Resolves names of npm packages (`acme-localgrad-own`) and files (`./own.mjs`, quoted if they contain spaces or parentheses)
