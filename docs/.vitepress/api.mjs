@@ -32,10 +32,24 @@ const app = await Application.bootstrapWithPlugins({
   useCodeBlocks: true,
   parametersFormat: 'table',
   interfacePropertiesFormat: 'table',
+  classPropertiesFormat: 'table',
   typeDeclarationFormat: 'table',
   validation: { notDocumented: true, notExported: false, invalidLink: true },
   packagesRequiringDocumentation: ['@localgrad/core', '@localgrad/nn', '@localgrad/engine', '@localgrad/train'],
   requiredToBeDocumented: ['Variable', 'Function', 'Class', 'Interface', 'Property', 'Method', 'Accessor', 'TypeAlias'],
+  // Members of types within a declaration, whose own comment describes them.
+  intentionallyNotDocumented: [
+    ...['lastBlocks', 'sizes'].map((name) => `@localgrad/core.PartitionSpec.__type.${name}`),
+    ...['op', 'module', 'keep', 'repeat', 'from', 'weights', 'sendTo'].map(
+      (name) => `@localgrad/engine.Instruction.__type.${name}`,
+    ),
+    ...['unitsOfWork', 'predictedPeakBytes'].map(
+      (name) => `@localgrad/engine.PlanDescription.totals.__type.reference.__type.${name}`,
+    ),
+    ...['output', 'pass'].map((name) => `@localgrad/engine.ScheduleDomain.forward.__type.${name}`),
+    '@localgrad/nn/random.Random.shuffle.T.__type.length',
+    ...['id', 'sum', 'count'].map((name) => `@localgrad/train.LossLogState.epoch.__type.${name}`),
+  ],
   treatValidationWarningsAsErrors: true,
   logLevel: 'Warn',
 });

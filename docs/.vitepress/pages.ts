@@ -8,7 +8,7 @@ export const root = resolve(import.meta.dirname, '../..');
 const pagePatterns = [
   /^(README|CONTRIBUTING|SECURITY)\.md$/,
   /^docs\/.+\.md$/,
-  /^(packages|apps|examples)\/([\w-]+\/){1,2}README\.md$/,
+  /^(packages|apps|examples)\/([\w-]+\/){0,2}README\.md$/,
   /^benchmarks\/(?!results\/).+\.md$/,
 ];
 

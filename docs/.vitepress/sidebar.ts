@@ -26,13 +26,18 @@ function item(path: string, text = titleOf(path)): Item {
 
 const guide = (name: string, text?: string) => item(`docs/${name}.md`, text);
 
-function group(text: string, items: Item[], collapsed?: boolean): Item {
-  return { text, items, ...(collapsed === undefined ? {} : { collapsed }) };
+function group(text: string, items: Item[]): Item {
+  return { text, items };
 }
 
-function pagesOf(folder: string, isListed: (name: string) => boolean = () => true): Item[] {
+/** A group that is closed at first. It has a link, because VitePress puts one button into another otherwise. */
+function closedGroup(text: string, link: string, items: Item[]): Item {
+  return { text, link, items, collapsed: true };
+}
+
+function pagesOf(folder: string): Item[] {
   return readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.md') && name !== 'README.md' && isListed(name))
+    .filter((name) => name.endsWith('.md') && name !== 'README.md')
     .map((name) => item(`${folder}/${name}`));
 }
 
@@ -73,20 +78,22 @@ export function sidebar(): DefaultTheme.Sidebar {
       ]),
       group('Extend', [guide('write-a-method'), guide('extend'), item('examples/README.md'), guide('programs/README')]),
       group('Methods', [
-        item('docs/methods/README.md', 'Specification'),
-        group('Method cards', [...readmesOf('packages/methods'), ...readmesOf('packages/decorators')], true),
-        group('Specification by topic', pagesOf('docs/methods'), true),
+        closedGroup('Method cards', '/methods/#3-method-cards', [
+          ...readmesOf('packages/methods'),
+          ...readmesOf('packages/decorators'),
+        ]),
+        closedGroup('Specification', '/methods/', pagesOf('docs/methods')),
       ]),
       group('Evidence', [
         guide('results'),
         item('benchmarks/README.md'),
         guide('reference-tensors'),
-        group('Decisions', [item('docs/decisions/README.md', 'All decisions'), ...pagesOf('docs/decisions')], true),
+        closedGroup('Decisions', '/decisions/', pagesOf('docs/decisions')),
       ]),
       group('Reference', [
         item('apps/benchmark/README.md', 'Command line'),
         { text: 'API', link: '/api/' },
-        group('Packages', readmesOf('packages'), true),
+        closedGroup('Packages', '/#packages', readmesOf('packages')),
         guide('support'),
         item('CONTRIBUTING.md'),
       ]),

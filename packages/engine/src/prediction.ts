@@ -4,6 +4,7 @@ import type { CompiledPlan } from './compile.js';
 import type { CompiledPhase } from './phases.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';
 
+/** Predicted peak memory of a training step. */
 export interface PeakPrediction {
   /** Peak memory in bytes: the sum of the three values below. */
   readonly peakBytes: number;
@@ -17,6 +18,7 @@ export interface PeakPrediction {
   readonly modules: readonly number[];
 }
 
+/** What a prediction assumes about a step. */
 export interface PredictionOptions {
   /** Default: an optimizer with one state value per weight. */
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;

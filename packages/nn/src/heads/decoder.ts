@@ -6,6 +6,7 @@ import { bilinearUpsample } from '../blocks/pooling.js';
 import { binaryCrossEntropy } from '../losses/pixel-losses.js';
 import { blockHead } from './block-head.js';
 
+/** Options of `pixelDecoder`. */
 export interface DecoderOptions {
   /** Factor on the 12 hidden channels; default 1. */
   readonly widen?: number;
