@@ -63,10 +63,8 @@ process.exit(problems.length === 0 ? 0 : 1);
 async function check(tab, page, look, width) {
   await tab.goto(`${address}/${page}`, { waitUntil: 'load' });
   await tab.evaluate(axe);
-  const violations = await tab.evaluate(
-    'axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`))',
-  );
-  for (const violation of violations) problems.push(`${page}, ${look}: ${violation}`);
+  const { violations } = await tab.evaluate('axe.run(document)');
+  for (const { id, nodes } of violations) problems.push(`${page}, ${look}: ${id}: ${nodes[0].html.slice(0, 160)}`);
   const extent = await tab.evaluate('document.documentElement.scrollWidth');
   if (extent > width) problems.push(`${page}, ${look}: is ${extent} pixels wide on a screen of ${width}`);
   if (values.screenshots !== undefined) {

@@ -41,12 +41,12 @@ it('costs.svg shows the predicted costs of the plans', { timeout: 60_000 }, asyn
     ...(await Promise.all(shown.map(async (method) => ({ name: method, explanation: await explainMethod(method) })))),
     { name: 'backprop, recomputed', explanation: await explainMethod('backprop', 'recompute') },
   ];
-  const bars = (title: string, subtitle: string, valueOf: (explanation: Explanation) => readonly [number, string]) =>
+  const bars = (title: string, subtitle: string, measure: (explanation: Explanation) => readonly [number, string]) =>
     barChart({
       title,
       subtitle,
       bars: rows.map(({ name, explanation }) => {
-        const [value, text] = valueOf(explanation);
+        const [value, text] = measure(explanation);
         return { name, value, text, color: name.startsWith('backprop') ? 0 : 2 };
       }),
     });

@@ -1,6 +1,6 @@
 import type { Theme } from 'vitepress';
 import DefaultTheme from 'vitepress/theme';
-import Playground from './Playground.vue';
+import { Playground } from './playground';
 import './style.css';
 
 const theme: Theme = {
