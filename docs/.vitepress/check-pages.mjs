@@ -1,5 +1,5 @@
 // Opens the built site in Chromium: axe finds nothing, and no page is wider than its screen.
-//   node docs/.vitepress/check-pages.mjs [--screenshots FOLDER] [PAGE …]
+//   node docs/.vitepress/check-pages.mjs [--all] [--screenshots FOLDER] [PAGE …]     default: a page of each kind
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ import puppeteer from 'puppeteer-core';
 
 const site = join(dirname(fileURLToPath(import.meta.url)), 'dist');
 const { values, positionals } = parseArgs({
-  options: { screenshots: { type: 'string' } },
+  options: { all: { type: 'boolean', default: false }, screenshots: { type: 'string' } },
   allowPositionals: true,
 });
 const candidates = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -28,7 +28,20 @@ const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 const all = readdirSync(site, { recursive: true })
   .map((name) => name.split(sep).join('/'))
   .filter((name) => name.endsWith('.html') && !name.startsWith('playground/'));
-const pages = positionals.length > 0 ? positionals : all;
+const kinds = [
+  ...[
+    'index',
+    'local-learning',
+    'memory',
+    'results',
+    'troubleshooting',
+    'playground',
+    'methods/dgl',
+    'decisions/index',
+  ],
+  ...['packages/methods/dgl/index', 'apps/benchmark/index', 'api/@localgrad/train'],
+].map((name) => `${name}.html`);
+const pages = positionals.length > 0 ? positionals : values.all ? all : kinds;
 
 const server = createServer((request, response) => {
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);

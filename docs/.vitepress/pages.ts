@@ -29,7 +29,8 @@ export function excludedFiles(): string[] {
 
 /** Path of a page in the site: pages of `docs/` are at the top, and a README is the index of its folder. */
 export function sitePath(path: string): string {
-  return path.replace(/^docs\//, '').replace(/(^|\/)README\.md$/, '$1index.md');
+  const page = path.startsWith('docs/') ? path.slice('docs/'.length) : path;
+  return page.endsWith('README.md') ? `${page.slice(0, -'README.md'.length)}index.md` : page;
 }
 
 /**

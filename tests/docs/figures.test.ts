@@ -25,7 +25,7 @@ const methods = {
   mlaan: 'mlaan(dgl)',
 } as const;
 
-const explainMethod = (method: string, memory = 'residuals'): Promise<Explanation> =>
+const explainMethod = (method: string, memory: 'residuals' | 'recompute' = 'residuals'): Promise<Explanation> =>
   explain({
     ...{ method, memory, backbone: 'resnet14', modules: 4, partition: 'even', seed: 1 },
     ...{ batch: 64, image: [32, 32, 3], classes: 10 },
