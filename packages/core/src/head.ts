@@ -26,15 +26,19 @@ export interface Targets {
 /** Name of the target that contains the module's input; see `Targets`. */
 export const moduleInputTarget = 'moduleInput';
 
+/** What a head is to compute in one evaluation. */
 export interface HeadRequest {
+  /** Mode of the head's forward pass. */
   readonly mode: Mode;
   /** Factor on all returned gradients (not on the losses). */
   readonly weight: number;
   /** Compute the cotangent of the input. */
   readonly input: boolean;
+  /** Position in training, for scheduled values. */
   readonly clock: Clock;
 }
 
+/** Result of one evaluation of a head. */
 export interface HeadResult {
   /** The unweighted loss. Owned by the caller. */
   readonly loss: Scalar;
@@ -48,6 +52,7 @@ export interface HeadResult {
 
 /** Cost of a head, in the units of BlockCost. */
 export interface HeadCost {
+  /** Multiply-accumulates of one evaluation without its backward pass, per sample. */
   readonly multiplyAccumulates: number;
   /** Peak bytes during `evaluate` beyond the input. */
   evaluatePeakBytes(batchSize: number): number;
@@ -55,9 +60,13 @@ export interface HeadCost {
 
 /** An auxiliary network (head) with its loss, applied to a module's output. */
 export interface Head {
+  /** Name of the head, for messages, logs and `explain`. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample of the feature map that the head reads. */
   readonly inputShape: Shape3;
+  /** Weights and frozen parameters, in forward order. */
   readonly parameters: readonly Parameter[];
+  /** Running statistics, in forward order. */
   readonly statistics: readonly Parameter[];
   /** Declared cost; measured if absent. */
   readonly cost?: HeadCost;
@@ -105,12 +114,15 @@ export interface HeadContext {
   readonly moduleInputShape: Shape3;
   /** Shape of the last module's output; heads may adapt their width to it. */
   readonly finalShape: Shape3;
+  /** Number of classes of the data set. */
   readonly classes: number;
+  /** Image shape [height, width, channels]. */
   readonly imageShape: Shape3;
 }
 
 /** A block of the backbone that a head uses between the module's output and its own layers. */
 export interface BorrowedBlock {
+  /** Stage and index of the block. */
   readonly reference: BlockReference;
   /** Name of the live block, `layer3.0`. */
   readonly live: string;
@@ -126,5 +138,6 @@ export interface HeadFactory {
   readonly name: string;
   /** Blocks of the backbone that the heads use, in forward order; shown by `explain`. Default: none. */
   readonly borrows?: readonly BorrowedBlock[];
+  /** Builds a head. @param scope scope in which the head's weights are created */
   build(context: HeadContext, scope: ParameterScope): Head;
 }

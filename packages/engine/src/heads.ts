@@ -13,9 +13,13 @@ import * as tf from '@tensorflow/tfjs';
 
 /** A built head and the objectives that read it. */
 export interface CompiledHead {
+  /** Key of the head in its plan. */
   readonly key: string;
+  /** Index of the module whose output the head reads. */
   readonly module: number;
+  /** The built head. */
   readonly head: Head;
+  /** The objectives that read the head's loss. */
   readonly objectives: readonly Objective[];
 }
 

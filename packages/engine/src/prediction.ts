@@ -5,6 +5,7 @@ import { costOfHead } from './heads.js';
 import type { CompiledPhase } from './phases.js';
 import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
+/** Predicted peak memory of a training step. */
 export interface PeakPrediction {
   /** Peak memory in bytes: the sum of the three values below. */
   readonly peakBytes: number;
@@ -18,6 +19,7 @@ export interface PeakPrediction {
   readonly modules: readonly number[];
 }
 
+/** What a prediction assumes about a step. */
 export interface PredictionOptions {
   /** Default: an optimizer with one state value per weight. */
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
