@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const experiment = (earlyStopping: object | undefined, epochs = 3) =>
+const experiment = (earlyStopping: { graceEpochs: number; peers: number } | undefined, epochs = 3) =>
   createExperiment({
     name: 'search',
     base: {
