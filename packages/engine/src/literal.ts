@@ -7,6 +7,7 @@ import type { CompiledPlan } from './compile.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import { moveAverages } from './moving-averages.js';
 import type { CompiledPhase } from './phases.js';
+import { scaled } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
 
 /**
@@ -95,7 +96,10 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
       moveAverages(this.compiled.averages.filter(({ head, when }) => when === 'beforeUpdate' && active.has(head)));
     }
     this.options.onGradients(
-      [...this.#gradients].map(([parameter, gradient]) => ({ parameter, gradient: tf.keep(gradient) })),
+      [...this.#gradients].map(([parameter, gradient]) => {
+        const { scale = 1 } = this.phase.shared.get(parameter) ?? {};
+        return { parameter, gradient: tf.keep(scaled(gradient, scale)) };
+      }),
     );
   }
 

@@ -179,8 +179,10 @@ function withCascade(objective: Objective, lastModule: number, suffix: string, s
   return [{ ...objective, weight: multiplyWeights(objective.weight, independent) }, cascaded];
 }
 
-function cascadedHead({ key, factory }: HeadReference, suffix: string, { heads }: Settings): HeadReference {
+function cascadedHead(head: HeadReference, suffix: string, { heads }: Settings): HeadReference {
+  const { key, factory, shares } = head;
   // A head without a factory is the backbone's classifier, which is unique.
-  if (factory === undefined) return { key };
-  return heads === 'shared' ? { key, factory } : { key: `${key}${suffix}`, factory };
+  if (factory === undefined || heads === 'shared') return head;
+  const own = shares === undefined ? {} : { shares: { ...shares, key: `${shares.key}${suffix}` } };
+  return { key: `${key}${suffix}`, factory, ...own };
 }

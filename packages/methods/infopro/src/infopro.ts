@@ -1,6 +1,7 @@
 import {
   finalObjective,
   type HeadFactory,
+  type HeadFactoryTerm,
   LocalgradError,
   type LocalLearningMethod,
   type Network,
@@ -8,14 +9,7 @@ import {
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
-import {
-  combinedHead,
-  type HeadTerm,
-  headFactory,
-  headNames,
-  type NamedHeadFactory,
-  pixelDecoder,
-} from '@localgrad/nn/heads';
+import { combinedHead, headFactory, headNames, type NamedHeadFactory, pixelDecoder } from '@localgrad/nn/heads';
 import { patchedDecoder } from './patched-decoder.js';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
@@ -167,22 +161,25 @@ function localObjective(
   { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum' }: InfoProOptions,
 ): Objective {
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
+  const decoder: HeadFactory = {
+    name: 'decoder',
+    build: (context, scope) =>
+      patches === 1
+        ? pixelDecoder(context, scope, { widen })
+        : patchedDecoder(context, scope, { widen, patches, reduction }),
+  };
+  const all: readonly HeadFactoryTerm[] = [
+    { name: 'reconstruction', weight: weights.reconstruction, isClassification: false, factory: decoder },
+    { name: classification, weight: weights.classification, isClassification: true, factory: classifier },
+  ];
+  // A term with weight 0 is not built, because its network would receive no gradient.
+  const terms = all.filter(({ weight }) => weight > 0);
   const factory: HeadFactory = {
     name: `decoder+${classifier.name}`,
-    build: (context, scope) => {
-      const terms: HeadTerm[] = [];
-      // A term with weight 0 is not built, because its network would receive no gradient.
-      if (weights.reconstruction > 0) {
-        const head =
-          patches === 1
-            ? pixelDecoder(context, scope, { widen })
-            : patchedDecoder(context, scope, { widen, patches, reduction });
-        terms.push({ name: 'reconstruction', weight: weights.reconstruction, head });
-      }
-      if (weights.classification > 0) {
-        terms.push({ name: classification, weight: weights.classification, head: classifier.build(context, scope) });
-      }
-      return combinedHead(terms.map(({ head }) => head.name).join('+'), terms);
+    terms,
+    build(context, scope) {
+      const built = terms.map((term) => ({ ...term, head: term.factory.build(context, scope) }));
+      return combinedHead(built.map(({ head }) => head.name).join('+'), built);
     },
   };
   const key = `module${module}`;
