@@ -118,6 +118,11 @@ export interface HeadContext {
   readonly classes: number;
   /** Image shape [height, width, channels]. */
   readonly imageShape: Shape3;
+  /**
+   * Scope of weights that the head shares with others, if its reference says so: the first head creates them, the others
+   * receive the same. Statistics and state in this scope belong to each head.
+   */
+  readonly shared?: ParameterScope;
 }
 
 /** A block of the backbone that a head uses between the module's output and its own layers. */
@@ -132,12 +137,25 @@ export interface BorrowedBlock {
   readonly momentum?: number;
 }
 
+/** One of several losses of a head. */
+export interface HeadFactoryTerm {
+  /** Name of the loss in logs. */
+  readonly name: string;
+  /** A finite number > 0. */
+  readonly weight: number;
+  /** Whether the loss is about the labels, rather than e.g. the image. */
+  readonly isClassification: boolean;
+  readonly factory: HeadFactory;
+}
+
 /** Builds heads of one kind. Host methods provide it, so that decorators can build further heads of the same kind. */
 export interface HeadFactory {
   /** Name of the head in the literature, e.g. `1c2f`. */
   readonly name: string;
   /** Blocks of the backbone that the heads use, in forward order; shown by `explain`. Default: none. */
   readonly borrows?: readonly BorrowedBlock[];
+  /** The weighted losses that the heads add up, if there are several; for decorators that change only some of them. */
+  readonly terms?: readonly HeadFactoryTerm[];
   /** Builds a head. @param scope scope in which the head's weights are created */
   build(context: HeadContext, scope: ParameterScope): Head;
 }
