@@ -20,6 +20,7 @@ const direction = {
   engine: ['core', 'kernels', 'nn'],
   backends: ['core', 'kernels', 'wasm-kernels', 'webgpu-kernels', 'tensorflow-kernels'],
   backbones: ['core', 'nn'],
+  layers: ['core', 'kernels', 'nn'],
   data: ['core', 'nn'],
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
@@ -29,6 +30,7 @@ const direction = {
     'core',
     'nn',
     'backbones',
+    'layers',
     'data',
     'backprop',
     'greedy',
@@ -52,6 +54,7 @@ const direction = {
     'engine',
     'backends',
     'backbones',
+    'layers',
     'data',
     'image-data',
     'train',
@@ -60,7 +63,7 @@ const direction = {
   ],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
   report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
-  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
+  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'predsim'],
   bench: [
     'core',
     'kernels',
@@ -190,6 +193,8 @@ function checkSource(folder, manifest, file) {
   const isTest = /\.(test|test-d|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
   const lines = text.split('\n').length - 1;
   if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
+  if (!isTest && /\bmkdir(?:Sync)?\([^;]*\brecursive:/.test(text))
+    report(file, "creates folders with Node's recursive mkdir, which may never return; use @localgrad/core/folders");
   const { dependencies, peerDependencies, devDependencies } = manifest;
   const published = { ...dependencies, ...peerDependencies };
   const declared = isTest ? { ...published, ...devDependencies } : published;

@@ -31,5 +31,5 @@ export async function entryOf(name: string): Promise<string | undefined> {
  */
 export async function importOptional<Module>(name: string): Promise<Module | undefined> {
   const entry = await entryOf(name);
-  return entry === undefined ? undefined : ((await import(/* @vite-ignore */ entry)) as Module);
+  return entry === undefined ? undefined : import(/* @vite-ignore */ entry);
 }

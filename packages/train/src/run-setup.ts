@@ -27,7 +27,7 @@ const optionNames = [
 export function checkOptions(options: TrainOptions): void {
   rejectUnknownKeys('train', options, optionNames);
   const { epochs, logEvery = 1, evaluateEvery = 1, accumulate = 1, batches, checkpoints = {} } = options;
-  const { everyEpochs = 1, everySteps = 1 } = checkpoints as Partial<CheckpointPolicy>;
+  const { everyEpochs = 1, everySteps = 1 }: Partial<CheckpointPolicy> = checkpoints;
   for (const [name, value] of Object.entries({
     epochs,
     logEvery,

@@ -6,12 +6,13 @@ import { type Factories, labels, type TableName, type Tables } from '../factorie
 import { type MethodRequest, requestOf } from '../method-config.js';
 import { exportedFactory, noExport } from './contracts.js';
 import type { ExternalModule } from './external-module.js';
+import { isLayersModel, loadLayersModel } from './layers-model.js';
 import { isExternalName, type LoadedModule, loadModule } from './load-module.js';
 import type { CatalogRequest, ProjectOptions, ProjectResolver } from './project-catalog.js';
 
 /**
  * Resolves names of npm packages (`acme-localgrad-own`) and files (`./own.mjs`, quoted if they contain spaces or parentheses)
- * from the folder of a project, for all kinds of things.
+ * from the folder of a project, for all kinds of things. As backbones, models of TensorFlow.js layers (`./model.json`) too.
  */
 export function projectResolver({ project = process.cwd() }: ProjectOptions = {}): ProjectResolver {
   return {
@@ -30,6 +31,12 @@ export function projectResolver({ project = process.cwd() }: ProjectOptions = {}
             name,
             `, or a package or file of your project (acme-localgrad-own, ./own.mjs)${there}`,
           );
+        }
+        if (table === 'backbones' && isLayersModel(name)) {
+          const { entry, module } = await loadLayersModel(name, project);
+          extended = extended.with({ backbones: { [name]: entry } });
+          found.set(name, module);
+          continue;
         }
         const module = await loadModule(name, project, labels[table]);
         extended = extended.with(tablesOf(table, name, module));

@@ -46,7 +46,7 @@ export interface PoolThread {
 
 /**
  * The program of the workers, as a string so that bundlers need no second file. Reads the constants `module`, `memory`, `block`
- * and `names` of `ThreadData`.
+ * and `names` of `ThreadData`, and `thread`, the number of its thread, from 1 on: 0 is the caller's.
  *
  * A worker takes a piece before it reads the piece's number, kernel and arguments: the caller writes them before it
  * publishes the pieces, and publishes new ones only after all old ones are done. A worker that wakes late therefore finds
@@ -67,7 +67,7 @@ for (;;) {
   for (let left; (left = Atomics.sub(words, ${control.left}, 1)) > 0; ) {
     const start = (words[${control.pieces}] - left) * ${maximumArguments};
     try {
-      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]));
+      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]), thread);
     } catch {
       Atomics.store(words, ${control.failed}, 1);
     }

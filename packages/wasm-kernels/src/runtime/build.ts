@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { filesHint, threadObstacle, withStockFiles } from './platform.node.js';
 import { instantiateThreadedBuild } from './threaded-build.node.js';
@@ -39,7 +39,7 @@ export async function startBuild(threads: number, simd: boolean, paths?: string)
       const undo = await replaceBackend(() => backend, stock, paths);
       return { name: 'threaded-simd', failure, undo };
     } catch (error) {
-      reason = `Using one thread: the threaded build could not be started: ${(error as Error).message}`;
+      reason = `Using one thread: the threaded build could not be started: ${messageOf(error)}`;
     }
   }
   if (tf.findBackendFactory('wasm') !== stock) {

@@ -29,18 +29,21 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
   const { BackendWasm } = (await import('@tensorflow/tfjs-backend-wasm')) as typeof WasmBackendModule;
   const folder = path.join(path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
   const script = path.join(folder, 'tfjs-backend-wasm-threaded-simd.js');
-  const factory = require(script) as Factory;
-  const { wasmWorkerContents } = require(path.join(folder, 'tfjs-backend-wasm-threaded-simd.worker.js')) as {
-    wasmWorkerContents: string;
-  };
+  const factory: Factory = require(script);
+  const { wasmWorkerContents }: { wasmWorkerContents: string } = require(
+    path.join(folder, 'tfjs-backend-wasm-threaded-simd.worker.js'),
+  );
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'localgrad-wasm-'));
   const worker = path.join(temporary, 'worker.cjs');
   // The file exports the worker's source as a string literal with unescaped line breaks.
   fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
   const { cpus } = os;
+  const processors = Array.from({ length: 2 * threads }, () => cpus())
+    .flat()
+    .slice(0, 2 * threads);
   try {
     // A static initializer sets the size of the thread pool to half the number of processors.
-    os.cpus = () => Array.from({ length: 2 * threads }, () => cpus()[0] as ReturnType<typeof cpus>[number]);
+    os.cpus = () => processors;
     const module = await factory({
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),
       mainScriptUrlOrBlob: script,
