@@ -89,7 +89,7 @@ function metrics(): unknown[] {
 
 const outcomes = async () => (await listAttempts(folder)).map(({ outcome }) => outcome);
 
-describe('a run that is interrupted, or meets another', () => {
+describe('an interrupted run', () => {
   it('resumes from the previous checkpoint if the metrics of the last one are lost', async () => {
     await execute().result;
     const straight = metrics();

@@ -139,7 +139,7 @@ describe('infopro', () => {
     [{ preset: 'cifar10-resnet32', ixx1: 1 }, /mutually exclusive/],
     [{ temperature: 1 }, /contrast/],
     [{ lambda: 1 }, /lambdaIndex/],
-  ])('refuses %j', (options, message) => {
+  ])('rejects options %j', (options, message) => {
     expect(() => infopro(options as InfoProOptions)).toThrow(message);
   });
 
