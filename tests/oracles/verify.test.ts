@@ -70,6 +70,26 @@ describe.each([
   });
 });
 
+describe('the PyTorch reference of methods in their own form', () => {
+  it.each(['residuals', 'recompute'] as const)(
+    'matches InfoPro with feature reconstruction, predsim and its similarities, %s',
+    async (memory) => {
+      const how = { backend: extra ?? 'wasm', memory, threads: 'auto', tolerance: 1e-4 } as const;
+      const { cases } = await verify({ files: [fixture('methods')], ...how });
+      expect(cases.map((entry) => entry.case)).toEqual([
+        'methods/infopro_features',
+        'methods/predsim',
+        'methods/similarity_maps',
+        'methods/similarity_flat',
+      ]);
+      for (const { case: name, maxRelativeError, groups } of cases) {
+        expect(maxRelativeError, `${name} ${JSON.stringify(groups)}`).toBeLessThanOrEqual(1e-4);
+      }
+    },
+    60_000,
+  );
+});
+
 function order({ cases }: VerifyReport, name: string): number {
   return cases.findIndex((entry) => entry.case === `mini/${name}`);
 }

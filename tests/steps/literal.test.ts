@@ -130,6 +130,7 @@ const hosts: Readonly<Record<string, LocalLearningMethod>> = {
   dgl: dgl({ head: '1c2f', featureDimension: 5 }),
   infopro: infopro({ ixx1: 3, ixy1: 0.5, ixx2: 1, ixy2: 2, featureDimension: 5 }),
   contrast: infopro({ ixx1: 3, ixy1: 0.5, ixx2: 1, ixy2: 2, featureDimension: 5, loss: 'contrast' }),
+  features: infopro({ ixx1: 3, ixy1: 0.5, ixx2: 1, ixy2: 2, featureDimension: 5, reconstruct: 'input' }),
 };
 
 describe('the engine and the literal procedure', () => {

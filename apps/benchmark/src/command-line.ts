@@ -71,7 +71,8 @@ function rejectEmptyValues(command: Command): void {
   }
 }
 
-function createProgram(terminal: Terminal, present: Presenter): Command {
+/** The command line with all of its commands, before any arguments are parsed. */
+export function createProgram(terminal: Terminal, present: Presenter): Command {
   const program = new Command('localgrad')
     .description('Supervised local learning on TensorFlow.js: train, compare, explain and measure.')
     .version(version, '-V, --version', 'print the version')

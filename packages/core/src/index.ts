@@ -37,11 +37,13 @@ export type {
   HeadContext,
   HeadCost,
   HeadFactory,
+  HeadFactoryTerm,
   HeadRequest,
   HeadResult,
   MovingAverage,
   Targets,
 } from './head.js';
+export { moduleInputTarget } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
@@ -67,6 +69,7 @@ export {
   type ObjectiveRole,
   type Phase,
   type PhaseRule,
+  type SharedWeightsReference,
   type Span,
   type StepContext,
   type TrainingPlan,

@@ -100,7 +100,7 @@ describe('diverged runs', () => {
     expect(html).toMatch(new RegExp(`${(100 * mean).toFixed(2)} ± [\\d.]+\u00a0% †`));
     expect(html).toContain('12 of 12 runs finished');
     expect(written['report.md']).toContain('3, 1 diverged');
-    expect(written['report.tex']).toMatch(/\\textdagger\{\} omits diverged runs/);
+    expect(written['report.tex']).toMatch(/\\textdagger\{\} omits runs that diverged or were stopped early/);
     const header = written['results.csv']?.split('\n')[0]?.split(',') ?? [];
     expect(header).toContain('diverged_seeds');
     expect(written['runs.csv']?.match(/,diverged,/g)).toHaveLength(1);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError, messageOf } from '@localgrad/core';
+import { createFolders } from '@localgrad/core/folders';
 import { extract } from 'tar';
 
 /**
@@ -10,7 +10,7 @@ import { extract } from 'tar';
  * @throws LocalgradError `invalid-data`
  */
 export async function unpackArchive(file: string, folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await createFolders(folder);
   try {
     await extract({ file, cwd: folder, strict: true });
   } catch (error) {

@@ -5,10 +5,13 @@ import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { fitRidge } from './ridge.js';
 import { nextTurn } from './run-setup.js';
 
+/** Options of `probeModules`. */
 export interface ProbeOptions {
+  /** The trained network; not changed. */
   readonly network: Network;
   /** Images to fit the probes to; the first epoch is used. */
   readonly batches: BatchSource;
+  /** Held-out images to measure the accuracy on. */
   readonly testBatches: BatchSource;
   /**
    * Ridge added to the diagonal of XᵀX, relative to the diagonal's mean; X contains the features and a one for the

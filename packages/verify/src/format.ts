@@ -90,18 +90,25 @@ const planCase = z.strictObject({
   }),
 });
 
-const lossCase = z.strictObject({
+const commonOfLosses = {
   case: z.string(),
   kind: z.literal('loss'),
   source: z.string().optional(),
-  loss: z.literal('supervised-contrastive'),
-  temperature: z.number(),
-  baseTemperature: z.number(),
   labels: z.array(z.int()),
-  /** Feature rows before normalization, and the gradient with respect to them. */
+  /** Features before normalization, and the gradient with respect to them. */
   features: z.string(),
   expected: z.strictObject({ loss: z.number(), gradient: z.string() }),
-});
+};
+
+const lossCase = z.discriminatedUnion('loss', [
+  z.strictObject({
+    ...commonOfLosses,
+    loss: z.literal('supervised-contrastive'),
+    temperature: z.number(),
+    baseTemperature: z.number(),
+  }),
+  z.strictObject({ ...commonOfLosses, loss: z.literal('similarity-matching'), classes: count }),
+]);
 
 const optimizerCase = z.strictObject({
   case: z.string(),

@@ -12,6 +12,8 @@ export interface SubmitOptions extends SlurmOptions {
   readonly sweep: Sweep;
   /** Program and first arguments of a worker. */
   readonly program: readonly string[];
+  /** Only these runs, by index. Default: all. */
+  readonly tasks?: readonly number[] | undefined;
   /** Runs of one element of the array, one after the other. Default 1. */
   readonly runsPerJob?: number | undefined;
   /** Maximum number of elements of an array (Slurm's MaxArraySize). Default 1001; further runs go into larger elements. */
@@ -36,9 +38,10 @@ export interface Submission {
 export async function submitToSlurm(options: SubmitOptions): Promise<Submission> {
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
   const { tasks } = await readSweepStatus(sweep);
-  const left = tasks
-    .filter(({ status }) => status === 'waiting' || status === 'interrupted' || status === 'unreadable')
-    .map(({ task }) => task.index);
+  const left = tasks.flatMap(({ status, task: { index } }) => {
+    const isOpen = status === 'waiting' || status === 'interrupted' || status === 'unreadable';
+    return isOpen && options.tasks?.includes(index) !== false ? [index] : [];
+  });
   const folder = resolve(sweep.folder);
   const logFolder = join(folder, 'slurm');
   await createFolder(logFolder);

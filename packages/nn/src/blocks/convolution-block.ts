@@ -22,8 +22,11 @@ import type { FrugalBlock } from './vjp-reads.js';
 
 /** What all convolutions take. */
 export interface ConvolutionOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Default 3. */
   readonly kernelSize?: number;

@@ -21,9 +21,13 @@ import { vectorOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `groupNorm`. */
 export interface GroupNormOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Number of groups of channels; divides the channels. 1 is layer norm over a whole image, one per channel instance norm. */
   readonly groups: number;

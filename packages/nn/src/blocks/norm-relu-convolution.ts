@@ -23,10 +23,15 @@ import { filterOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `normReluConvolution`. */
 export interface NormReluConvolutionOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Number of output channels. */
   readonly channels: number;
   /** Default 3. */
   readonly kernelSize?: number;

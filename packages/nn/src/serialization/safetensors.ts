@@ -2,7 +2,9 @@ import { LocalgradError, messageOf, shown } from '@localgrad/core';
 import { metadataKey, readSafetensorsHeader } from './safetensors-header.js';
 import { encode, fileTypes, isFileType, type StoredTensor } from './stored-types.js';
 
+/** Contents of a safetensors file. */
 export interface TensorFile {
+  /** Tensors by name. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Arbitrary strings by key. */
   readonly metadata: Readonly<Record<string, string>>;

@@ -22,6 +22,7 @@ import { type TapeContext, type TapeParameterOptions, TapeParameters } from './t
 
 /** Context that a head's function receives besides feature map, targets and parameters. */
 export interface TapeHeadContext extends TapeContext {
+  /** Position in training, for scheduled values. */
   readonly clock: Clock;
 }
 
@@ -36,7 +37,9 @@ export interface TapeLoss {
 }
 
 export interface TapeHeadOptions extends TapeParameterOptions {
+  /** Name of the head, for messages, logs and `explain`. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample of the feature map that the head reads. */
   readonly inputShape: Shape3;
   /**
    * The loss as an ordinary TensorFlow.js function that returns a scalar; receives the parameters' tensors in the order

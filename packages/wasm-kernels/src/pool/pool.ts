@@ -1,6 +1,6 @@
-import type { Worker } from 'node:worker_threads';
 import { LocalgradError } from '@localgrad/core';
-import { blockBytes, control, maximumArguments, maximumPieces, spins, stop, workerSource } from './worker.js';
+import { startThreads } from './threads.node.js';
+import { blockBytes, control, maximumArguments, maximumPieces, type PoolThread, spins, stop } from './worker.js';
 
 /** A compiled kernel module's functions; arguments are numbers and byte offsets. */
 export type KernelFunctions = Readonly<Record<string, (...values: number[]) => void>>;
@@ -48,25 +48,15 @@ export async function createThreadPool(
   functions: KernelFunctions,
   memory: WebAssembly.Memory,
   { threads, timeoutMilliseconds = 120_000 }: ThreadPoolOptions,
-): Promise<KernelPool & { readonly workers: readonly Worker[] }> {
-  const { Worker } = await import('node:worker_threads');
+): Promise<KernelPool & { readonly workers: readonly PoolThread[] }> {
   const block = new SharedArrayBuffer(blockBytes);
   const words = new Int32Array(block, 0, control.words);
   const values = new Float64Array(block, control.words * 4);
   const names = kernelNames(functions);
   let failure: string | undefined;
   let isDisposed = false;
-  const workers = Array.from({ length: threads - 1 }, (_, index) => {
-    const workerData = { module, memory, block, names, thread: index + 1 };
-    const worker = new Worker(workerSource, { eval: true, workerData });
-    worker.on('error', (error) => {
-      failure ??= error.message;
-    });
-    worker.on('exit', (code) => {
-      if (!isDisposed) failure ??= `it ended with code ${code}`;
-    });
-    worker.unref();
-    return worker;
+  const workers = startThreads(threads - 1, { module, memory, block, names }, (reason) => {
+    if (!isDisposed) failure ??= reason;
   });
   const wake = () => {
     Atomics.add(words, control.generation, 1);
