@@ -144,7 +144,7 @@ describe('submitToSlurm', () => {
     writeFileSync(join(bin, 'sbatch'), '#!/bin/sh\necho "invalid partition specified: x" >&2\nexit 1\n');
     chmodSync(join(bin, 'sbatch'), 0o755);
     await expect(submitToSlurm({ sweep, program: ['localgrad'] })).rejects.toThrow(
-      /refuses .*job-.*\.sh: invalid partition specified: x/,
+      /rejects .*job-.*\.sh: invalid partition specified: x/,
     );
     expect(existsSync(join(sweep.folder, 'slurm', 'jobs.jsonl'))).toBe(false);
   });
