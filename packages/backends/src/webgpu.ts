@@ -1,9 +1,12 @@
 import { LocalgradError } from '@localgrad/core';
 import type { BackendDescriptor, ProbeResult } from './descriptor.js';
-import { importOptional } from './optional-module.js';
+import { findOptional, importOptional } from './optional-module.js';
+import { isVulkanMissing } from './vulkan.js';
 
 const library = '@tensorflow/tfjs-backend-webgpu';
 const install = `\`npm install ${library}@4.22.0 webgpu@0.6.2\``;
+const onLinux =
+  'On Linux install libvulkan1 and the driver of the GPU; for tests without a GPU set VK_ICD_FILENAMES to the vk_swiftshader_icd.json of Debian’s package chromium-common.';
 const isNode = typeof process === 'object' && process.versions?.node !== undefined;
 
 interface Adapter {
@@ -28,9 +31,13 @@ interface Found {
   readonly hardware: boolean;
 }
 
+function knownGpu(): Gpu | undefined {
+  return (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
+}
+
 /** The WebGPU entry point (`navigator.gpu`): the browser's, or in Node that of Dawn from the package `webgpu`. */
 async function gpuOf(): Promise<Gpu | undefined> {
-  const known = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
+  const known = knownGpu();
   if (known !== undefined || !isNode) return known;
   const dawn = await importOptional<{ create(flags: string[]): Gpu; globals: object }>('webgpu');
   if (dawn === undefined) return undefined;
@@ -44,6 +51,9 @@ async function gpuOf(): Promise<Gpu | undefined> {
 /** Finds a GPU adapter, or the reason why none is available. */
 async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'device' | 'hardware'>> {
   let gpu: Gpu | undefined;
+  if (isNode && knownGpu() === undefined && isVulkanMissing() && (await findOptional('webgpu')) !== undefined) {
+    return { reason: 'The Vulkan loader, libvulkan.so.1, was not found.', howToGetIt: onLinux };
+  }
   try {
     gpu = await gpuOf();
   } catch (error) {
@@ -68,8 +78,7 @@ async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'd
   if (adapter === null) {
     return {
       reason: 'Dawn found no GPU adapter: no Vulkan, Metal or D3D12 driver responds.',
-      howToGetIt:
-        'On Linux install libvulkan1 and the driver of the GPU; for tests without a GPU set VK_ICD_FILENAMES to the vk_swiftshader_icd.json of Debian’s package chromium-common.',
+      howToGetIt: onLinux,
     };
   }
   const { vendor, architecture, device, description } = adapter.info;
