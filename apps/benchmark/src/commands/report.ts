@@ -5,7 +5,7 @@ import { explanationSvg, type PlanFigure, type ReportFiles, writeReport } from '
 import { type Explanation, explain, loadData, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Command } from 'commander';
 import type { Presenter } from '../present.js';
-import type { Terminal } from '../terminal.js';
+import { type Terminal, warn } from '../terminal.js';
 
 export interface ReportReport {
   readonly name: string;
@@ -26,7 +26,7 @@ export async function report(path: string, output: string | undefined, terminal:
   const study = await loadStudy(sweep, [
     `localgrad report ${quoted(isElsewhere ? folder : defaultSweepFolder(sweep))}`,
   ]);
-  for (const problem of study.problems ?? []) terminal.stderr.write(`localgrad: ${problem}\n`);
+  for (const problem of study.problems ?? []) warn(terminal, problem);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     name: study.name,
@@ -53,7 +53,7 @@ async function planFigures(study: Study, terminal: Terminal): Promise<PlanFigure
       figures.push({ title: `${config.method}, K = ${explanation.modules.length}`, svg: explanationSvg(explanation) });
     } catch (error) {
       if (!LocalgradError.isInstance(error)) throw error;
-      terminal.stderr.write(`localgrad: cannot plot the plan of ${config.method}: ${error.message}\n`);
+      warn(terminal, `cannot plot the plan of ${config.method}: ${error.message}`);
     }
   }
   return figures;
