@@ -45,7 +45,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
   try {
     const describe = async (config: PlanConfig) => {
       const { image: imageShape, classes } = options;
-      const plan = await buildPlan(config, { imageShape, classes }, names);
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
         return describeRun(plan, { ...runDefaults, ...options });
       } finally {
