@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { createFolders } from '@localgrad/core/folders';
 import { extract, type ReadEntry } from 'tar';
 
@@ -16,7 +16,7 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is not an intact .tar.gz archive: ${(error as Error).message}.`,
+      `'${file}' is not an intact .tar.gz archive: ${messageOf(error)}.`,
       { file },
       { cause: error },
     );

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { createFolders } from '@localgrad/core/folders';
 import * as yauzl from 'yauzl';
 
@@ -34,7 +34,7 @@ export async function unpackWheel(file: string, folder: string): Promise<void> {
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is not an intact wheel (zip file): ${(error as Error).message}.`,
+      `'${file}' is not an intact wheel (zip file): ${messageOf(error)}.`,
       { file },
       { cause: error },
     );

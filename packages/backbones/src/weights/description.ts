@@ -1,5 +1,13 @@
 import type { Backbone, BackboneFactory } from '@localgrad/core';
-import { type JsonObject, LocalgradError, type ParameterScope, type Shape3, shortened, shown } from '@localgrad/core';
+import {
+  type JsonObject,
+  LocalgradError,
+  messageOf,
+  type ParameterScope,
+  type Shape3,
+  shortened,
+  shown,
+} from '@localgrad/core';
 import type { TensorFile } from '@localgrad/nn/serialization';
 import { backboneFactory } from '../registry.js';
 
@@ -48,7 +56,7 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
   try {
     description = JSON.parse(text);
   } catch (error) {
-    fail(`is not JSON: ${shortened((error as Error).message)}`);
+    fail(`is not JSON: ${shortened(messageOf(error))}`);
   }
   const { backbone, inputShape, classes } = description ?? {};
   const isCount = (value: unknown, most: number) =>

@@ -7,19 +7,22 @@ import ts from 'typescript';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../../../..');
+const runtime = join(root, 'packages/wasm-kernels/src/runtime');
 const sources = {
   heartbeat: join(import.meta.dirname, 'heartbeat.ts'),
-  'threaded-build': join(root, 'packages/wasm-kernels/src/runtime/threaded-build.ts'),
+  'threaded-build.node': join(runtime, 'threaded-build.node.ts'),
+  'threaded-module': join(runtime, 'threaded-module.ts'),
 };
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'localgrad-dead-thread-'));
+  writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
   for (const [name, file] of Object.entries(sources)) {
     const { outputText } = ts.transpileModule(readFileSync(file, 'utf8'), { compilerOptions });
-    writeFileSync(join(folder, `${name}.mjs`), outputText);
+    writeFileSync(join(folder, `${name}.js`), outputText);
   }
   writeFileSync(join(folder, '000001.json'), '{}');
 });
@@ -30,8 +33,8 @@ it('a process whose stock wasm backend waits for a thread that died is ended by 
   writeFileSync(
     join(folder, 'program.mjs'),
     `import * as tf from '@tensorflow/tfjs';
-import { Heartbeat } from './heartbeat.mjs';
-import { instantiateThreadedBuild } from './threaded-build.mjs';
+import { Heartbeat } from './heartbeat.js';
+import { instantiateThreadedBuild } from './threaded-build.node.js';
 
 const { backend } = await instantiateThreadedBuild(2);
 // The package has registered the build without threads.

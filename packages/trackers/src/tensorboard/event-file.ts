@@ -1,5 +1,6 @@
 import { appendFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCodeOf } from '@localgrad/core';
 import { createFoldersSync } from '@localgrad/core/folders';
 import { versionEvent } from './event.js';
 import { frameRecord } from './record.js';
@@ -22,7 +23,7 @@ export function createEventFile(folder: string, host: string, wallTime: number):
       return new EventFile(path);
     } catch (error) {
       // Created meanwhile by another process.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (errorCodeOf(error) !== 'EEXIST') throw error;
     }
   }
 }

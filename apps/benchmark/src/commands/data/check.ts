@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, readProblem } from '@localgrad/core';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
 import { textTable } from '../../text-table.js';
 import { type OpenFlags, openData } from './open.js';
@@ -27,8 +27,8 @@ export async function checkData(
   try {
     await writeFile(output, png, { flag: 'wx' });
   } catch (error) {
-    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const problem = isThere ? 'already exists. Choose another --output' : `cannot be written: ${readProblem(error)}`;
+    const isTaken = errorCodeOf(error) === 'EEXIST';
+    const problem = isTaken ? 'already exists. Choose another --output' : `cannot be written: ${readProblem(error)}`;
     throw new LocalgradError('invalid-option', `'${output}' ${problem}.`, { output });
   }
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };
