@@ -52,6 +52,11 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     const colored = await train('--method', '\u001b[31mdgl');
     expect(colored.stderr).toContain("'\\x1b[31mdgl'");
     expect(colored.stderr).not.toContain('\u001b');
+    const escaped = join(folder, 'a\u001b[31mb');
+    const { stdout } = await runCaptured('train', ...tiny, '--output', escaped);
+    expect(stdout).toContain('a\\x1b[31mb');
+    expect(stdout).not.toContain('\u001b');
+    await rm(escaped, { recursive: true });
     const flag = await train('--\u001b[2J');
     expect(flag.stderr).toContain("unknown option '--\\x1b[2J'");
     for (const flags of [

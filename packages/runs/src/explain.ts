@@ -49,7 +49,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const only = catalog.backbone(expression, { width }).images;
     const { image: imageShape = only?.inputShape ?? [32, 32, 3], classes = only?.classes ?? 10 } = options;
     const describe = async (config: PlanConfig) => {
-      const plan = await buildPlan(config, { imageShape, classes }, names);
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
         return describeRun(plan, { ...runDefaults, ...options });
       } finally {

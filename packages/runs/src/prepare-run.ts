@@ -65,16 +65,25 @@ export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
   Partial<Pick<RunConfig, 'optimizer'>>;
 
-/** @throws LocalgradError */
-export function buildPlan(config: PlanConfig, images: PlanImages, names: NameOptions = {}): Promise<BuiltPlan> {
-  return inTermsOfKeys(config, () => buildPlanOf(config, images, names));
+export interface BuildOptions extends NameOptions {
+  /** Leave all weights 0, where the plan is only described. Default false. */
+  readonly zeros?: boolean;
 }
 
-async function buildPlanOf(config: PlanConfig, images: PlanImages, names: NameOptions): Promise<BuiltPlan> {
+/** @throws LocalgradError */
+export function buildPlan(config: PlanConfig, images: PlanImages, options: BuildOptions = {}): Promise<BuiltPlan> {
+  return inTermsOfKeys(config, () => buildPlanOf(config, images, options));
+}
+
+async function buildPlanOf(
+  config: PlanConfig,
+  images: PlanImages,
+  { zeros = false, ...names }: BuildOptions,
+): Promise<BuiltPlan> {
   const { method: expression, backbone, optimizer } = config;
   const { catalog } = await resolveNames({ method: expression, backbone, optimizer }, names);
   const method = catalog.method(expression);
-  const scope = createScope(config.seed, { mostValues });
+  const scope = createScope(config.seed, { mostValues, zeros });
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };

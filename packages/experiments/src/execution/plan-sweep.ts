@@ -149,7 +149,7 @@ function configOf({ config }: PlannedCondition, seed: number): RunConfig {
 
 async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
   const { train: images } = await data.of(config);
-  const plan = await buildPlan(config, images);
+  const plan = await buildPlan(config, images, { zeros: true });
   try {
     const { totals } = describeRun(plan, config);
     const forward = plan.compiled.modules.reduce((sum, module) => sum + multiplyAccumulatesOf(module), 0);

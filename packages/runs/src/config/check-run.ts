@@ -14,7 +14,7 @@ import type { RunConfig } from './run-config.js';
 export async function checkRun(config: RunConfig, data: DatasetSplits, names: NameOptions = {}): Promise<void> {
   await checkNames(config, names);
   checkImages(config, data);
-  const plan = await buildPlan(config, data.train, names);
+  const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {
     if (config.initialWeights !== undefined) await loadInitialWeights(plan, config.initialWeights);
   } finally {
