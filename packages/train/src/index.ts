@@ -11,6 +11,7 @@ export {
 export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export type {
   EpochEndEvent,
+  RecordingEvent,
   EpochRecord,
   EpochStartEvent,
   EvaluationEndEvent,
