@@ -11,7 +11,7 @@ afterAll(() => backend?.dispose());
 const factory = cifarResNet({ depth: 8, widths: [4, 4, 8, 8] });
 const small = { factory, modules: 3, side: 8, batch: 2 };
 
-const locals = ['greedy', 'dgl(head: 1c2f)', 'predsim', 'infopro', 'auglocal', 'hpff', 'mono-forward'];
+const locals = ['greedy', 'dgl(head: 1c2f)', 'predsim', 'infopro', 'auglocal(depth: 1)', 'hpff', 'mono-forward'];
 const decorated = ['greedy', 'dgl(head: 1c2f)', 'predsim', 'infopro'].flatMap((method) =>
   ['mlm', 'lam', 'mlaan', 'man', 'sequential'].map((decorator) => `${decorator}(${method})`),
 );

@@ -11,12 +11,12 @@ export {
 export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export type {
   EpochEndEvent,
-  RecordingEvent,
   EpochRecord,
   EpochStartEvent,
   EvaluationEndEvent,
   Losses,
   Observer,
+  RecordingEvent,
   RunEndEvent,
   RunStartEvent,
   StepEndEvent,
