@@ -8,6 +8,11 @@ export interface BackendOptions {
    * between machines. Default true.
    */
   readonly relaxedSimd?: boolean;
+  /**
+   * URL of the folder with the .wasm files of `@tensorflow/tfjs-backend-wasm/dist`, for wasm in browsers. Default: where the
+   * bundler puts them.
+   */
+  readonly wasmPaths?: string;
 }
 
 /** Memory currently used by a backend. */
@@ -52,6 +57,8 @@ export interface BackendDescriptor {
   readonly description: string;
   /** Whether `auto` may select it. */
   readonly automatic: boolean;
+  /** Whether it computes on the processor. Of several that do, `auto` selects the one that a measurement found faster. */
+  readonly processor: boolean;
   /** Checks availability without starting the backend. */
   probe(): Promise<ProbeResult>;
   /** Makes it the current backend of TensorFlow.js and registers its training kernels. */

@@ -17,8 +17,11 @@ import type { PeakPrediction } from './prediction.js';
 import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
 import type { Batch, Executor, StepResult } from './step.js';
 
+/** Options of `createTrainStep`. */
 export interface TrainStepOptions {
+  /** The plan to train, from `compilePlan`. */
   readonly compiled: CompiledPlan;
+  /** Turns the gradients into updates. */
   readonly optimizer: Optimizer;
   /** Default: `createExecutor`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
@@ -38,6 +41,7 @@ export interface TrainStepOptions {
   readonly recordSteps?: boolean;
 }
 
+/** Losses and settings of one training step. */
 export interface TrainStepResult extends StepResult {
   /** Learning rate of this step. */
   readonly learningRate: number;
@@ -45,6 +49,7 @@ export interface TrainStepResult extends StepResult {
   readonly phase: string;
 }
 
+/** A training step of a compiled plan. */
 export interface TrainStep {
   /**
    * Runs one training step: forward pass, losses, gradients, update, moving averages, hooks.

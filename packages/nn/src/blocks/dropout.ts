@@ -19,10 +19,13 @@ import { noiseMask } from '../random/noise.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `dropout` and `stochasticDepth`. */
 export interface DropoutOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
   /** Scope whose prefix, together with the name, identifies the block's random numbers. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Probability of dropping a value; in [0, 1). */
   readonly rate: number;

@@ -12,8 +12,11 @@ import { noiseRandom } from '../random/noise.js';
 
 /** A parameter to be created in the scope of a block or head. */
 export interface ParameterDeclaration {
+  /** Name of the parameter within the scope. */
   readonly name: string;
+  /** Shape of the parameter. */
   readonly shape: readonly number[];
+  /** Initial values. */
   readonly initializer: Initializer;
 }
 
@@ -21,6 +24,7 @@ export interface ParameterDeclaration {
 export interface TapeParameterOptions {
   /** Scope for the declared parameters and statistics; its prefix also identifies the random numbers. */
   readonly scope?: ParameterScope;
+  /** Weights and frozen parameters that `fn` receives, in this order. Default: none. */
   readonly parameters?: readonly (Parameter | ParameterDeclaration)[];
   /**
    * Running averages, e.g. of batch means. In training, `fn` returns the batch's values as `statistics`, in this order,
@@ -33,6 +37,7 @@ export interface TapeParameterOptions {
 
 /** Context that `fn` receives besides its input. */
 export interface TapeContext {
+  /** Mode of the forward pass. */
   readonly mode: Mode;
   /**
    * Random numbers of this step; identical in a repeated forward pass. Absent in evaluation mode and in steps without
