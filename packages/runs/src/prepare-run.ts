@@ -131,7 +131,7 @@ export async function prepareRun(
       if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     }
     const { compiled } = plan;
-    const { seed, epochs, logEvery, accumulate } = config;
+    const { seed, epochs, logEvery, accumulate, recordSteps } = config;
     const { batches, testBatches } = batchesOf(config, data, compiled.reads.includes('images'));
     return {
       compiled,
@@ -147,6 +147,7 @@ export async function prepareRun(
         logEvery,
         accumulate,
         seed,
+        recordSteps,
         learningRate: scheduleOf(config, catalog),
       },
     };

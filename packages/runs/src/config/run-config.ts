@@ -95,6 +95,10 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('relaxed SIMD on wasm, where the engine supports it: faster, but bits of results vary between machines'),
+  recordSteps: z
+    .boolean()
+    .default(true)
+    .describe('recorded steps on webgpu: the same results with less work on the CPU'),
   probe: z
     .boolean()
     .default(false)
