@@ -34,6 +34,13 @@ export async function openImages(options: Omit<ImageDataOptions, keyof LoadImage
   return isImagenetFolder(names) ? imagenet({ folder }) : imageFolder({ folder, ...split });
 }
 
+/** @throws LocalgradError `invalid-data` */
+export function requireTestImages(folder: string, { test }: EncodedSplits): void {
+  if (test.size > 0) return;
+  const message = `Folder '${folder}' has no test images: no class has two images, so none can be held out. Add images, or a folder 'test'.`;
+  throw new LocalgradError('invalid-data', message, { folder });
+}
+
 /** Default size for images of different sizes. */
 const defaultSize = 64;
 
@@ -48,10 +55,7 @@ export async function dataset(options: ImageDataOptions): Promise<DatasetSplits>
   const { folder, holdOut, seed, labels, ...load } = options;
   const open = Object.fromEntries(Object.entries({ holdOut, seed, labels }).filter(([, value]) => value !== undefined));
   const images = await openImages({ folder, ...open });
-  if (images.test.size === 0) {
-    const message = `Folder '${folder}' has no test images: no class has two images, so none can be held out. Add images, or a folder 'test'.`;
-    throw new LocalgradError('invalid-data', message, { folder });
-  }
+  requireTestImages(folder, images);
   const decode = async (how: LoadImagesOptions): Promise<DatasetSplits> => {
     const { workers: _, ...identity } = how;
     return {
