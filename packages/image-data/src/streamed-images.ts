@@ -1,8 +1,8 @@
-import { LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
-import { balancedIndices, type ImageDataset, measureNormalization, type Normalization } from '@localgrad/data';
+import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
+import { type ImageDataset, measureNormalization, type Normalization } from '@localgrad/data';
 import { openImages, requireTestImages } from './dataset.js';
 import { type Channels, createDecoder } from './decode.js';
-import { type EncodedImages, pickEncoded } from './encoded-images.js';
+import { type EncodedImages, takeEncoded } from './encoded-images.js';
 import { centralGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
 
@@ -52,14 +52,7 @@ export async function streamImages(options: StreamOptions): Promise<StreamedSpli
   return { train: streamed(images.train, 'train'), test: streamed(images.test, 'test') };
 }
 
-function takeEncoded(images: EncodedImages, part: 'train' | 'test', count: number | undefined): EncodedImages {
-  if (count === undefined) return images;
-  const isAllowed = Number.isInteger(count) && count >= 1 && count <= images.size;
-  requireOption(isAllowed, `data set '${images.name}'`, `${part} images`, count, `1 to ${images.size}`);
-  return pickEncoded(images, balancedIndices(images, count));
-}
-
-/** Number of images that `sampleImages` decodes at most. */
+/** Number of images that represent a set. */
 const mostSampled = 1000;
 
 /** Indices of at most 1,000 images, spread evenly. */

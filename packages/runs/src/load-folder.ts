@@ -23,8 +23,8 @@ export async function loadFolder({ folder, options }: ImageFolder, config: Folde
   const { resize, pad, trainImages, testImages } = config;
   const counts = withValues({ train: trainImages, test: testImages });
   if (await isDecodedDuringTraining(folder, options, config)) return stream(folder, options, config, counts);
-  const decoded = await decodeImages({ ...options, folder, ...withValues({ size: resize }) });
-  return prepareSplits(decoded, { ...withValues({ pad }), ...counts });
+  const decoded = await decodeImages({ ...options, folder, ...withValues({ size: resize }), ...counts });
+  return prepareSplits(decoded, withValues({ pad }));
 }
 
 async function isDecodedDuringTraining(folder: string, options: JsonObject, config: FolderConfig): Promise<boolean> {
