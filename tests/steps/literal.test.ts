@@ -163,7 +163,7 @@ describe('the engine and the literal procedure', () => {
           new Map([...state].filter(([name]) => options.incompleteWindows === 'cut' || !name.startsWith('bn1.')));
         expectSame(withoutStem(ours.state), withoutStem(literal.state), 1e-4);
       }),
-      { numRuns: 30 },
+      { numRuns: process.env.LOCALGRAD_TESTS === 'all' ? 30 : 10 },
     );
   });
 });

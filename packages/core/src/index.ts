@@ -19,6 +19,7 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
+export { errorCodeOf, messageOf } from './caught.js';
 export { at, get } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export {
@@ -36,6 +37,7 @@ export type {
   HeadContext,
   HeadCost,
   HeadFactory,
+  HeadFactoryTerm,
   HeadRequest,
   HeadResult,
   MovingAverage,
@@ -67,6 +69,7 @@ export {
   type ObjectiveRole,
   type Phase,
   type PhaseRule,
+  type SharedWeightsReference,
   type Span,
   type StepContext,
   type TrainingPlan,

@@ -20,9 +20,11 @@ import { type PeakPrediction, type PredictionOptions, predictPeak } from './pred
 import { rewriteBlocks } from './rewrite-blocks.js';
 import type { MemoryPolicy } from './schedule.js';
 
+/** Options of `compilePlan`. */
 export interface CompileOptions {
   /** Scope for the heads' weights (under `heads.<key>`) and the plan's state (under `state.<name>`). */
   readonly scope: ParameterScope;
+  /** Whether activations are stored or recomputed. Default `residuals`. */
   readonly memory?: MemoryPolicy;
   /** Names of the targets in each batch. If given, heads that read other targets are rejected. */
   readonly targets?: readonly string[];
@@ -32,8 +34,11 @@ export interface CompileOptions {
 
 /** A plan with built heads and compiled schedules, to be run by an executor or printed by `explain`. */
 export interface CompiledPlan {
+  /** The network that the plan trains. */
   readonly network: Network;
+  /** The plan that was compiled. */
   readonly plan: TrainingPlan;
+  /** Whether activations are stored or recomputed. */
   readonly memory: MemoryPolicy;
   /** One block per module, used in training steps. */
   readonly modules: readonly Block[];

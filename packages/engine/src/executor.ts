@@ -129,7 +129,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   /** Evaluates a head; checks its first result. */
   #run(active: ActiveHead, { output: h, input: moduleInput }: HeadInputs<tf.Tensor4D>, weight: number): HeadResult {
     const { compiled, batch, options, checked } = this.#setting;
-    const { clock = startOfTraining, noise } = options;
+    const { noise, headClock: clock = options.clock ?? startOfTraining } = options;
     const mode: Mode = { training: true, statisticsUpdates: 1, ...(noise === undefined ? {} : { noise }) };
     const input = active.objectives.some(({ start }) => start !== undefined);
     const targets = headTargets(active.head, batch.targets, moduleInput);

@@ -4,18 +4,24 @@ import {
   moduleInputTarget,
   type Network,
   type Objective,
+  type Parameter,
   type ParameterScope,
   type Shape3,
   type Targets,
 } from '@localgrad/core';
 import { type CreateTargets, headCostOf } from '@localgrad/nn/cost';
 import * as tf from '@tensorflow/tfjs';
+import { sharedScope } from './shared-scope.js';
 
 /** A built head and the objectives that read it. */
 export interface CompiledHead {
+  /** Key of the head in its plan. */
   readonly key: string;
+  /** Index of the module whose output the head reads. */
   readonly module: number;
+  /** The built head. */
   readonly head: Head;
+  /** The objectives that read the head's loss. */
   readonly objectives: readonly Objective[];
 }
 
@@ -80,11 +86,19 @@ export function groupObjectives(
     if (group === undefined) byKey.set(objective.head.key, [objective]);
     else group.push(objective);
   }
+  const common = new Map<string, Map<string, Parameter>>();
+  const sharedBy = ({ head: { shares } }: Objective, key: string): ParameterScope | undefined => {
+    if (shares === undefined) return undefined;
+    const known = common.get(shares.key) ?? new Map<string, Parameter>();
+    common.set(shares.key, known);
+    return sharedScope(scope.scope(shares.key), scope.scope(key), known);
+  };
   const result = new Map<number, CompiledHead[]>();
   for (const [key, group] of byKey) {
     const [first] = group;
     const module = first.span[1];
-    const compiled = { key, module, head: buildHead(first, module, network, scope.scope(key)), objectives: group };
+    const head = buildHead(first, module, network, { own: scope.scope(key), shared: sharedBy(first, key) });
+    const compiled = { key, module, head, objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
   // Heads with the highest peak memory run first, while no other head's cotangent is stored.
@@ -93,7 +107,12 @@ export function groupObjectives(
   return result;
 }
 
-function buildHead(objective: Objective, module: number, network: Network, scope: ParameterScope): Head {
+interface HeadScopes {
+  readonly own: ParameterScope;
+  readonly shared: ParameterScope | undefined;
+}
+
+function buildHead(objective: Objective, module: number, network: Network, { own, shared }: HeadScopes): Head {
   const { factory } = objective.head;
   if (factory === undefined) return network.backbone.classifier;
   return factory.build(
@@ -105,7 +124,8 @@ function buildHead(objective: Objective, module: number, network: Network, scope
       finalShape: shapeBetween(network, network.modules.length - 1),
       classes: network.classes,
       imageShape: network.imageShape,
+      ...(shared === undefined ? {} : { shared }),
     },
-    scope,
+    own,
   );
 }

@@ -18,7 +18,7 @@ export type { HeadAverage } from './moving-averages.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
 export type { PeakPrediction, PredictionOptions } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
-export type { SharedWeights } from './shared-weights.js';
+export type { SharedWeight, SharedWeights } from './shared-weights.js';
 export type { Batch, Executor, StepOptions, StepResult } from './step.js';
 export { createTrainStep, type TrainStep, type TrainStepOptions, type TrainStepResult } from './train-step.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';

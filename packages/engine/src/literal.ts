@@ -8,6 +8,7 @@ import { headTargets } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import { moveAverages } from './moving-averages.js';
 import type { CompiledPhase } from './phases.js';
+import { scaled } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
 import type { HeadInputs } from './walk.js';
 
@@ -62,8 +63,8 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     { output, input: moduleInput }: Required<HeadInputs<tf.Tensor4D>>,
     input: boolean,
   ) {
-    const { clock = startOfTraining, scale = 1 } = this.options;
-    const weight = weightAt(objective.weight, clock) * scale;
+    const { scale = 1, headClock: clock = this.options.clock ?? startOfTraining } = this.options;
+    const weight = weightAt(objective.weight, this.options.clock ?? startOfTraining) * scale;
     const targets = headTargets(head, this.batch.targets, moduleInput);
     const result = head.evaluate(output, targets, { mode: this.#mode(1), weight, input, clock });
     this.losses.set(objective.id, tf.keep(result.loss));
@@ -103,7 +104,10 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
       moveAverages(this.compiled.averages.filter(({ head, when }) => when === 'beforeUpdate' && active.has(head)));
     }
     this.options.onGradients(
-      [...this.#gradients].map(([parameter, gradient]) => ({ parameter, gradient: tf.keep(gradient) })),
+      [...this.#gradients].map(([parameter, gradient]) => {
+        const { scale = 1 } = this.phase.shared.get(parameter) ?? {};
+        return { parameter, gradient: tf.keep(scaled(gradient, scale)) };
+      }),
     );
   }
 

@@ -19,16 +19,21 @@ export interface ActiveObjective extends Objective {
 
 /** A head with its active objectives in a phase. */
 export interface ActiveHead extends CompiledHead {
+  /** The objectives that are active in the phase. */
   readonly objectives: readonly ActiveObjective[];
 }
 
 /** A phase with its schedule. */
 export interface CompiledPhase {
+  /** Name of the phase. */
   readonly name: string;
+  /** Indices of the frozen modules. */
   readonly frozen: ReadonlySet<number>;
+  /** The active objectives, in the plan's order. */
   readonly objectives: readonly ActiveObjective[];
   /** Heads by module index, each evaluated once per step. */
   readonly heads: ReadonlyMap<number, readonly ActiveHead[]>;
+  /** Instructions of one step. */
   readonly schedule: readonly Instruction[];
   /** Weights that receive gradients from several heads or modules. */
   readonly shared: SharedWeights;

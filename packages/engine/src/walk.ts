@@ -26,10 +26,13 @@ export interface ScheduleDomain<Value, Pass> {
   evaluate(module: number, read: HeadInputs<Value>, arrive: (from: number, cotangent: Value) => void): void;
   /** Consumes the cotangent. Returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, want: Want): Value | undefined;
+  /** A second value with the content of a cotangent. */
   copy(cotangent: Value): Value;
   /** Consumes both. */
   add(sum: Value, cotangent: Value): Value;
+  /** Consumes a pass without a VJP. */
   release(module: number, pass: Pass): void;
+  /** Consumes a module output, a cotangent or the output of a recomputation. */
   free(value: Value): void;
 }
 

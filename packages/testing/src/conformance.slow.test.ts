@@ -43,6 +43,16 @@ describeMethod('mono-forward', monoForward, { decorators });
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.
 describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
+describeDecorator('lam, lean', () => withLam({ chainPool: 2, emaBlocks: 'none', share: 'stage' }), {
+  decorators: { mlm: withMlm() },
+});
+describeDecorator(
+  'lam, shared averages',
+  () => withLam({ share: 'stage', shareScale: 'sum', part: 'classification' }),
+  {
+    decorators: { mlm: withMlm() },
+  },
+);
 describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
 describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });

@@ -68,7 +68,7 @@ export function describeMethod(
       const method = create();
       expect(method.specVersion).toBe('v1');
       expect(() => parseExpression(method.name)).not.toThrow();
-      const config = JSON.parse(JSON.stringify(method.config)) as JsonObject;
+      const config: JsonObject = JSON.parse(JSON.stringify(method.config));
       expect(config).toEqual(method.config);
       if (fromConfig !== undefined) expect(fromConfig(config).config).toEqual(method.config);
     });

@@ -5,6 +5,7 @@ import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { checkedBatches } from './label-check.js';
 import { nextTurn } from './run-setup.js';
 
+/** Metrics of the plain network on a set of images. */
 export interface EvaluationResult {
   /**
    * Metrics by name, averaged over all samples: `loss`, for classifiers `accuracy`, and any others that the head
@@ -13,7 +14,9 @@ export interface EvaluationResult {
   readonly metrics: Readonly<Record<string, number>>;
   /** Fraction of correctly classified samples; null if the head is not a classifier. */
   readonly accuracy: number | null;
+  /** Mean loss of the classifier. */
   readonly loss: number;
+  /** Number of evaluated samples. */
   readonly samples: number;
   /** Present if a metric is not finite: the network has diverged, and its other metrics are meaningless. */
   readonly diverged?: true;

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { readSafetensors, type TensorFile } from '@localgrad/nn/serialization';
 import { z } from 'zod';
 
@@ -159,7 +159,7 @@ export function readReferenceFile(bytes: Uint8Array, where: string): ReferenceFi
   try {
     json = JSON.parse(cases as string);
   } catch (error) {
-    fail(`its metadata 'cases' is not JSON: ${(error as Error).message}.`);
+    fail(`its metadata 'cases' is not JSON: ${messageOf(error)}.`);
   }
   const parsed = z.array(caseSchema).min(1).safeParse(json);
   if (!parsed.success) {

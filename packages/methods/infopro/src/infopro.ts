@@ -1,6 +1,7 @@
 import {
   finalObjective,
   type HeadFactory,
+  type HeadFactoryTerm,
   LocalgradError,
   type LocalLearningMethod,
   type Network,
@@ -11,7 +12,6 @@ import {
 import {
   combinedHead,
   featureDecoder,
-  type HeadTerm,
   headFactory,
   headNames,
   type NamedHeadFactory,
@@ -176,24 +176,27 @@ function localObjective(
   classifier: NamedHeadFactory,
   { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum', reconstruct }: InfoProOptions,
 ): Objective {
-  const decoder = reconstruct === 'input' ? featureDecoder : pixelDecoder;
+  const wholeDecoder = reconstruct === 'input' ? featureDecoder : pixelDecoder;
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
+  const decoder: HeadFactory = {
+    name: 'decoder',
+    build: (context, scope) =>
+      patches === 1
+        ? wholeDecoder(context, scope, { widen })
+        : patchedDecoder(context, scope, { widen, patches, reduction, reconstruct }),
+  };
+  const all: readonly HeadFactoryTerm[] = [
+    { name: 'reconstruction', weight: weights.reconstruction, isClassification: false, factory: decoder },
+    { name: classification, weight: weights.classification, isClassification: true, factory: classifier },
+  ];
+  // A term with weight 0 is not built, because its network would receive no gradient.
+  const terms = all.filter(({ weight }) => weight > 0);
   const factory: HeadFactory = {
     name: `decoder+${classifier.name}`,
-    build: (context, scope) => {
-      const terms: HeadTerm[] = [];
-      // A term with weight 0 is not built, because its network would receive no gradient.
-      if (weights.reconstruction > 0) {
-        const head =
-          patches === 1
-            ? decoder(context, scope, { widen })
-            : patchedDecoder(context, scope, { widen, patches, reduction, reconstruct });
-        terms.push({ name: 'reconstruction', weight: weights.reconstruction, head });
-      }
-      if (weights.classification > 0) {
-        terms.push({ name: classification, weight: weights.classification, head: classifier.build(context, scope) });
-      }
-      return combinedHead(terms.map(({ head }) => head.name).join('+'), terms);
+    terms,
+    build(context, scope) {
+      const built = terms.map((term) => ({ ...term, head: term.factory.build(context, scope) }));
+      return combinedHead(built.map(({ head }) => head.name).join('+'), built);
     },
   };
   const key = `module${module}`;

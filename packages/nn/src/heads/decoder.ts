@@ -15,6 +15,7 @@ import type { LossFunction } from '../losses/loss-function.js';
 import { binaryCrossEntropy, meanSquaredError } from '../losses/pixel-losses.js';
 import { blockHead } from './block-head.js';
 
+/** Options of `pixelDecoder`. */
 export interface DecoderOptions {
   /** Factor on the 12 hidden channels; default 1. */
   readonly widen?: number;
