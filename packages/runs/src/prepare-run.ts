@@ -10,13 +10,12 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
+import type { Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
-import { preparationOf } from './config/augmentation.js';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
@@ -25,6 +24,8 @@ import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { nonFiniteParameter } from './divergence.js';
 import { readInitialWeights } from './identity/run-identity.js';
+import { createRunBatches } from './run-batches.js';
+import type { RunSplits } from './run-images.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
 
@@ -110,11 +111,7 @@ export interface PreparedRun {
 }
 
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
-export async function prepareRun(
-  config: RunConfig,
-  data: DatasetSplits,
-  names: NameOptions = {},
-): Promise<PreparedRun> {
+export async function prepareRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<PreparedRun> {
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, data.train, { ...names, catalog });
@@ -132,7 +129,7 @@ export async function prepareRun(
     }
     const { compiled } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const { batches, testBatches } = batchesOf(config, data, compiled.reads.includes('images'));
+    const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
       normalization: batches.normalization,
@@ -152,13 +149,6 @@ export async function prepareRun(
       },
     };
   });
-}
-
-function batchesOf(config: RunConfig, { train, test }: DatasetSplits, withImages: boolean) {
-  const { batch: batchSize, seed } = config;
-  const batches = createBatches(train, { ...preparationOf(config), batchSize, shuffle: true, seed, withImages });
-  const { normalization } = batches;
-  return { batches, testBatches: createBatches(test, { batchSize: Math.min(batchSize, test.size), normalization }) };
 }
 
 /** Runs `create`; disposes `owner` if it fails. */
