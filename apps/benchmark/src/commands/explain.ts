@@ -16,17 +16,22 @@ interface ExplainReport extends Explanation {
 
 /** `32x32x3` @throws LocalgradError `invalid-option` */
 export function parseShape(text: string): Shape3 {
-  const shape = text.split(/[x×]/).map(Number);
+  const extents = text.split(/[x×]/).map(Number);
+  const isExtent = (extent: number) => Number.isInteger(extent) && extent >= 1 && extent <= largestExtent;
+  const [height, width, channels] = extents;
   if (
-    shape.length !== 3 ||
-    !shape.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= largestExtent)
+    height === undefined ||
+    width === undefined ||
+    channels === undefined ||
+    extents.length !== 3 ||
+    !extents.every(isExtent)
   ) {
     throw new LocalgradError(
       'invalid-option',
       `--image: ${shown(text)}; allowed: height x width x channels, each from 1 to ${largestExtent}, e.g. 32x32x3.`,
     );
   }
-  return shape as unknown as Shape3;
+  return [height, width, channels];
 }
 
 async function withFigure(explanation: Explanation, file: string | undefined): Promise<ExplainReport> {

@@ -19,9 +19,13 @@ import { disposeStatistics, keepNormGradients, takeBatchStatistics, takeBiasedSt
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `batchNorm`. */
 export interface BatchNormOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;
