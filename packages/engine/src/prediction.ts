@@ -121,7 +121,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
       for (const { start } of active.objectives) {
         if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }
-      this.#hold(head.parameters);
+      this.#hold(active.head.parameters);
     }
   }
 
