@@ -45,7 +45,7 @@ for (const { index, blocks } of own.network.modules) {
   console.log(`module ${index}: ${blocks.map(({ name }) => name).join(', ')}`);
 }
 
-const data = await loadDataset('fashion-mnist-subset', { resize: 14, train: 1000, test: 200 });
+const data = await loadDataset('fashion-mnist-subset', { resize: 14, train: 600, test: 200 });
 const batches = createBatches(data.train, { batchSize: 50, shuffle: true, seed: 1 });
 const testBatches = createBatches(data.test, { batchSize: 200, normalization: batches.normalization });
 const { testAccuracy } = await train({
