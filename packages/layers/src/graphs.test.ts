@@ -140,6 +140,7 @@ describe('unsupported models', () => {
       ],
     });
   const cases: readonly (readonly [string, () => tf.LayersModel, RegExp])[] = [
+    ['no layers', () => tf.sequential({ name: 'own' }), /^Model 'own' is not supported: it has no layers\.$/],
     [
       'two inputs',
       () => {
