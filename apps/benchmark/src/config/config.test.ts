@@ -66,7 +66,9 @@ describe('flags', () => {
   it('exist for every key of the config', () => {
     const command = addConfigFlags(new Command());
     const flags = command.options.map((option) => option.long);
-    expect(flags).toEqual(runConfigKeys.map((key) => `--${flagOf(key)}`));
+    expect(flags).toEqual(
+      runConfigKeys.flatMap((key) => (key === 'backbone' ? ['--backbone', '--model'] : [`--${flagOf(key)}`])),
+    );
   });
 
   it('override the file, which overrides the defaults', async () => {
