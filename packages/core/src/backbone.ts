@@ -52,6 +52,8 @@ export interface BackboneFactory {
   readonly name: string;
   /** Plain data that rebuilds the factory. */
   readonly config: JsonObject;
+  /** The only images and classes that the backbone supports. Default: any. */
+  readonly images?: Pick<BackboneOptions, 'inputShape' | 'classes'>;
   /** Builds the network with new weights. @throws LocalgradError `invalid-option` for image shapes that do not fit */
   build(options: BackboneOptions): Backbone;
 }

@@ -14,8 +14,17 @@ export interface Targets {
   readonly labels?: Tensor1D;
   /** Augmented images before normalization, values in [0, 1], shape [batch, height, width, channels]. */
   readonly images?: Tensor4D;
+  /**
+   * Input of the module whose output the head reads, shape [batch, ...moduleInputShape]: the output of the module before,
+   * or the normalized images. Provided by the engine for heads that read it, never by batches. A constant: no gradient
+   * propagates to it.
+   */
+  readonly moduleInput?: Tensor4D;
   readonly [name: string]: Tensor | undefined;
 }
+
+/** Name of the target that contains the module's input; see `Targets`. */
+export const moduleInputTarget = 'moduleInput';
 
 /** What a head is to compute in one evaluation. */
 export interface HeadRequest {
@@ -61,7 +70,10 @@ export interface Head {
   readonly statistics: readonly Parameter[];
   /** Declared cost; measured if absent. */
   readonly cost?: HeadCost;
-  /** Names of the targets that the head reads; batches must contain them. Default: `labels`. */
+  /**
+   * Names of the targets that the head reads. Batches must contain them, except `moduleInput`, which the engine provides.
+   * Default: `labels`.
+   */
   readonly reads?: readonly string[];
   /** Parameters of kind `state` that persist between steps; stored in checkpoints. */
   readonly state?: readonly Parameter[];
@@ -98,12 +110,19 @@ export interface HeadContext {
   readonly modules: number;
   /** Shape of that output. */
   readonly inputShape: Shape3;
+  /** Shape of the input of that module, which heads may read as target `moduleInput`. */
+  readonly moduleInputShape: Shape3;
   /** Shape of the last module's output; heads may adapt their width to it. */
   readonly finalShape: Shape3;
   /** Number of classes of the data set. */
   readonly classes: number;
   /** Image shape [height, width, channels]. */
   readonly imageShape: Shape3;
+  /**
+   * Scope of weights that the head shares with others, if its reference says so: the first head creates them, the others
+   * receive the same. Statistics and state in this scope belong to each head.
+   */
+  readonly shared?: ParameterScope;
 }
 
 /** A block of the backbone that a head uses between the module's output and its own layers. */
@@ -118,12 +137,25 @@ export interface BorrowedBlock {
   readonly momentum?: number;
 }
 
+/** One of several losses of a head. */
+export interface HeadFactoryTerm {
+  /** Name of the loss in logs. */
+  readonly name: string;
+  /** A finite number > 0. */
+  readonly weight: number;
+  /** Whether the loss is about the labels, rather than e.g. the image. */
+  readonly isClassification: boolean;
+  readonly factory: HeadFactory;
+}
+
 /** Builds heads of one kind. Host methods provide it, so that decorators can build further heads of the same kind. */
 export interface HeadFactory {
   /** Name of the head in the literature, e.g. `1c2f`. */
   readonly name: string;
   /** Blocks of the backbone that the heads use, in forward order; shown by `explain`. Default: none. */
   readonly borrows?: readonly BorrowedBlock[];
+  /** The weighted losses that the heads add up, if there are several; for decorators that change only some of them. */
+  readonly terms?: readonly HeadFactoryTerm[];
   /** Builds a head. @param scope scope in which the head's weights are created */
   build(context: HeadContext, scope: ParameterScope): Head;
 }

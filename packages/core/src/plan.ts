@@ -25,6 +25,15 @@ export interface HeadReference {
   readonly key: string;
   /** Absent for the backbone's own classifier (key `classifier`). */
   readonly factory?: HeadFactory;
+  /** Weights that the head has in common with heads on other modules: those with an equal `shares.key`. */
+  readonly shares?: SharedWeightsReference;
+}
+
+/** A set of weights that several heads have in common; see `HeadContext.shared`. */
+export interface SharedWeightsReference {
+  readonly key: string;
+  /** Gradient of a shared weight: the sum over the heads that are evaluated in a step, or their mean. */
+  readonly scale: 'sum' | 'mean';
 }
 
 /** A loss on the output of module `span[1]`, whose gradient propagates back to module `span[0]`. */

@@ -13,7 +13,7 @@ import {
 import { sequential } from '@localgrad/nn/blocks';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
-import { type CompiledHead, groupObjectives, targetsOf } from './heads.js';
+import { batchTargetsOf, type CompiledHead, groupObjectives } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';
 import { type CompiledPhase, compilePhases, phaseAt } from './phases.js';
 import { type PeakPrediction, type PredictionOptions, predictPeak } from './prediction.js';
@@ -52,7 +52,7 @@ export interface CompiledPlan {
   readonly phases: readonly [CompiledPhase, ...CompiledPhase[]];
   /** The phase of a step. */
   phaseAt(clock: Clock): CompiledPhase;
-  /** Names of the required targets. */
+  /** Names of the targets that batches must contain. */
   readonly reads: readonly string[];
   /** Moving averages of the heads, with the averaged parameters. */
   readonly averages: readonly HeadAverage[];
@@ -112,7 +112,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     objectives,
     heads,
     phases,
-    reads: [...new Set(all.flatMap(({ head }) => targetsOf(head)))],
+    reads: [...new Set(all.flatMap(({ head }) => batchTargetsOf(head)))],
     averages: resolveAverages(network, all, parameters),
     parameters,
     state,

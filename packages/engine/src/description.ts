@@ -6,6 +6,7 @@ import {
   type Objective,
   type ObjectiveRole,
   type Parameter,
+  type SharedWeightsReference,
   type Span,
   startOfTraining,
   weightAt,
@@ -47,6 +48,8 @@ export interface ObjectiveDescription {
   readonly head: string;
   /** Objectives with equal keys share the head. */
   readonly headKey: string;
+  /** The set of weights that the head shares with heads on other modules. */
+  readonly shares?: SharedWeightsReference;
   /** Weight at the start of training. */
   readonly weight: number;
   /** Weight at the end of training, if it is scheduled. */
@@ -200,6 +203,7 @@ function describeObjective(compiled: CompiledPlan, objective: Objective, head: H
     span,
     head: head.name,
     headKey: objective.head.key,
+    ...(objective.head.shares === undefined ? {} : { shares: objective.head.shares }),
     weight: start,
     ...(start === end ? {} : { weightAtEnd: end }),
     parameters: weightCount(head.parameters),

@@ -7,7 +7,7 @@ import {
   type PlanState,
   type TrainingPlan,
 } from '@localgrad/core';
-import type { CompiledHead } from './heads.js';
+import { type CompiledHead, readsModuleInput } from './heads.js';
 import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
 import { findSharedWeights, type SharedWeights } from './shared-weights.js';
 
@@ -71,7 +71,10 @@ export function compilePhases(
       if (present.length > 0) activeHeads.set(module, present);
     }
     const spans = active.map(({ span }) => span);
-    const schedule = compileSchedule(spans, network.modules.length, memory, frozen);
+    const readers = [...activeHeads].flatMap(([module, group]) =>
+      group.some(({ head }) => readsModuleInput(head)) ? [module] : [],
+    );
+    const schedule = compileSchedule(spans, network.modules.length, memory, frozen, new Set(readers));
     const isTrained = (module: number) =>
       !frozen.has(module) && spans.some(([from, to]) => from <= module && module <= to);
     const shared = findSharedWeights(network, [...activeHeads.values()].flat(), frozen, isTrained);

@@ -1,8 +1,9 @@
 import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
-import { costOf, headCostOf } from '@localgrad/nn/cost';
+import { costOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
+import { costOfHead } from './heads.js';
 import type { CompiledPhase } from './phases.js';
-import { type ScheduleDomain, walkSchedule } from './walk.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
 /** Predicted peak memory of a training step. */
 export interface PeakPrediction {
@@ -92,6 +93,8 @@ class ByteDomain implements ScheduleDomain<number, number> {
   readonly images = 0;
   readonly highest: number[];
   #live = 0;
+  /** Number of gradients that each shared weight has received. */
+  readonly #received = new Map<Parameter, number>();
 
   constructor(
     readonly compiled: Predictable,
@@ -112,12 +115,13 @@ class ByteDomain implements ScheduleDomain<number, number> {
     return this.#take(this.#outputBytes(module));
   }
 
-  evaluate(module: number, _output: number, arrive: (from: number, cotangent: number) => void): void {
-    for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
-      this.#note(module, headCostOf(head, this.compiled.createTargets).evaluatePeakBytes(this.batchSize));
-      for (const { start } of objectives) {
+  evaluate(module: number, _read: HeadInputs<number>, arrive: (from: number, cotangent: number) => void): void {
+    for (const active of this.phase.heads.get(module) ?? []) {
+      this.#note(module, costOfHead(active, this.compiled).evaluatePeakBytes(this.batchSize));
+      for (const { start } of active.objectives) {
         if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }
+      this.#hold(active.head.parameters);
     }
   }
 
@@ -125,6 +129,7 @@ class ByteDomain implements ScheduleDomain<number, number> {
     const block = this.#block(module);
     this.#note(module, costOf(block).vjpPeakBytes(this.batchSize, want));
     this.free(cotangent);
+    if (want.parameters) this.#hold(block.parameters);
     return want.input ? this.#take(bytesOf(block.inputShape, this.batchSize)) : undefined;
   }
 
@@ -143,6 +148,18 @@ class ByteDomain implements ScheduleDomain<number, number> {
 
   free(bytes: number): void {
     this.#live -= bytes;
+  }
+
+  /** The sum of the gradients of a shared weight stays until all have arrived. */
+  #hold(parameters: readonly Parameter[]): void {
+    for (const parameter of parameters) {
+      const { gradients } = this.phase.shared.get(parameter) ?? { gradients: 1 };
+      if (gradients < 2) continue;
+      const count = (this.#received.get(parameter) ?? 0) + 1;
+      this.#received.set(parameter, count);
+      if (count === 1) this.#take(4 * parameter.size);
+      else if (count === gradients) this.free(4 * parameter.size);
+    }
   }
 
   #take(bytes: number): number {

@@ -3,11 +3,19 @@ import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { ActiveHead } from './phases.js';
 
+/** How the gradients of a shared weight are combined. */
+export interface SharedWeight {
+  /** Number of gradients per step; 0 if the weight belongs to a frozen module. */
+  readonly gradients: number;
+  /** Factor on their sum. */
+  readonly scale: number;
+}
+
 /**
  * Weights that receive gradients from several owners in one step: heads may use a live block of the network, or each
- * other's layers. Maps each weight to its number of gradients; 0 if it belongs to a frozen module.
+ * other's layers.
  */
-export type SharedWeights = ReadonlyMap<Parameter, number>;
+export type SharedWeights = ReadonlyMap<Parameter, SharedWeight>;
 
 /** @param isTrained whether the phase computes the weight gradients of a module */
 export function findSharedWeights(
@@ -17,9 +25,13 @@ export function findSharedWeights(
   isTrained: (module: number) => boolean,
 ): SharedWeights {
   const counts = new Map<Parameter, number>();
-  for (const { head } of heads) {
+  const means = new Set<Parameter>();
+  for (const { head, objectives } of heads) {
+    const isMean = objectives.some((objective) => objective.head.shares?.scale === 'mean');
     for (const parameter of head.parameters) {
-      if (parameter.kind === 'weight') counts.set(parameter, (counts.get(parameter) ?? 0) + 1);
+      if (parameter.kind !== 'weight') continue;
+      counts.set(parameter, (counts.get(parameter) ?? 0) + 1);
+      if (isMean) means.add(parameter);
     }
   }
   for (const { index, blocks } of modules) {
@@ -30,7 +42,11 @@ export function findSharedWeights(
       counts.set(parameter, frozen.has(index) ? 0 : count + (isTrained(index) ? 1 : 0));
     }
   }
-  return new Map([...counts].filter(([, count]) => count !== 1));
+  return new Map(
+    [...counts].flatMap(([parameter, gradients]): [Parameter, SharedWeight][] =>
+      gradients === 1 ? [] : [[parameter, { gradients, scale: means.has(parameter) ? 1 / gradients : 1 }]],
+    ),
+  );
 }
 
 /** Accumulates the gradients of shared weights until all owners have contributed. */
@@ -48,14 +64,14 @@ export class SharedGradients {
     return gradients.flatMap((one) => {
       const expected = this.#shared.get(one.parameter);
       if (expected === undefined) return [one];
-      if (expected === 0) {
+      if (expected.gradients === 0) {
         one.gradient.dispose();
         return [];
       }
       const { gradient, count } = this.#add(one);
-      if (count < expected) return [];
+      if (count < expected.gradients) return [];
       this.#waiting.delete(one.parameter);
-      return [{ parameter: one.parameter, gradient }];
+      return [{ parameter: one.parameter, gradient: scaled(gradient, expected.scale) }];
     });
   }
 
@@ -69,4 +85,12 @@ export class SharedGradients {
     this.#waiting.set(parameter, next);
     return next;
   }
+}
+
+/** Takes and returns ownership. */
+export function scaled(gradient: tf.Tensor, scale: number): tf.Tensor {
+  if (scale === 1) return gradient;
+  const result = tf.keep(tf.mul(gradient, scale));
+  gradient.dispose();
+  return result;
 }

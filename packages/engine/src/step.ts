@@ -13,6 +13,8 @@ export interface Batch {
 export interface StepOptions {
   /** Determines the phase and scheduled weights. Default: the start of training. */
   readonly clock?: Clock;
+  /** The clock that heads receive. Default: `clock`. */
+  readonly headClock?: Clock;
   /** Key of the step's random numbers. If absent, blocks and heads run without noise. */
   readonly noise?: NoiseKey;
   /** Factor on all gradients: the micro-batch's fraction of the batch. Default 1. */

@@ -1,4 +1,5 @@
 export { checkConditions } from './execution/check-conditions.js';
+export { chosenConditions } from './execution/chosen-conditions.js';
 export { describeMessage } from './execution/describe-message.js';
 export { type DivergedRun, divergedRuns } from './execution/diverged-runs.js';
 export { createExperiment, readExperiment } from './execution/experiment-file.js';
@@ -24,5 +25,6 @@ export { hasParent, tellParent, withParent } from './execution/worker-channel.js
 export * from './executors/index.js';
 export { quoted } from './executors/shell.js';
 export * from './files/index.js';
-export type { ComparisonRule, Condition, FinishedRun, Study } from './results/study.js';
+export { combineStudies, type StudyPart } from './results/combine-studies.js';
+export type { ComparisonRule, Condition, FinishedRun, StoppedRun, Study } from './results/study.js';
 export * from './sweep/index.js';

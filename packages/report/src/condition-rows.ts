@@ -1,5 +1,5 @@
 import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
-import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
+import type { Condition, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
 import { bootstrapInterval, meanInterval } from '@localgrad/statistics';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 import { type ConditionComparison, compareConditions, comparePairs } from './comparison/compare-conditions.js';
@@ -48,7 +48,9 @@ export interface ConditionRow {
   readonly isReference: boolean;
   /** Finished runs whose network is unusable. Every mean, interval and test omits them. */
   readonly diverged: readonly FinishedRun[];
-  /** Requested seeds without a finished run. */
+  /** Runs that were stopped early. Every mean, interval and test omits them. */
+  readonly stopped: readonly StoppedRun[];
+  /** Requested seeds without a finished or stopped run. */
   readonly missing: readonly number[];
   /** Test accuracy after the last epoch. */
   readonly last: Accuracy | null;
@@ -74,7 +76,7 @@ export interface StudyView {
   readonly recomputed: ConditionRow | null;
   /** Number of finished runs, diverged ones included. */
   readonly finished: number;
-  /** Number of requested runs. */
+  /** Number of requested runs, without those that were stopped early. */
   readonly wanted: number;
   /** Effect of each value of the compared factor, averaged over all settings of the other factors. */
   readonly effects: readonly AverageEffect[];
@@ -102,7 +104,7 @@ export function viewOf(study: Study): StudyView {
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
   const rows = study.conditions.map((whole, index): ConditionRow => {
-    const { seeds, key } = whole;
+    const { seeds, key, stopped = [] } = whole;
     const diverged = whole.runs.filter(isDiverged);
     const runs = whole.runs.filter((run) => !diverged.includes(run));
     const condition = { ...whole, runs };
@@ -112,7 +114,8 @@ export function viewOf(study: Study): StudyView {
       condition,
       isReference: key === study.reference,
       diverged,
-      missing: seeds.filter((seed) => !whole.runs.some((run) => run.seed === seed)),
+      stopped,
+      missing: seeds.filter((seed) => ![...whole.runs, ...stopped].some((run) => run.seed === seed)),
       last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
       best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),

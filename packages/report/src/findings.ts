@@ -3,7 +3,7 @@ import { finishedRuns, type StudyView } from './condition-rows.js';
 import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
 import type { Finding } from './finding.js';
 import { reach } from './reach-finding.js';
-import { divergedMark } from './results-table.js';
+import { omissionMark } from './results-table.js';
 import { counted, seedsOf } from './text/wording.js';
 
 /** The results of the study in sentences. */
@@ -11,12 +11,14 @@ export function findings(view: StudyView): Finding[] {
   if (view.finished === 0) {
     return [
       { text: `No run has finished yet; ${counted(view.wanted, 'run')} planned.`, details: [] },
+      ...stoppedEarly(view),
       ...unreadable(view),
     ];
   }
   return [
     ...unfinished(view),
     ...diverged(view),
+    ...stoppedEarly(view),
     ...unreadable(view),
     ...withoutTestSet(view),
     ...helpOfValues(view),
@@ -53,10 +55,25 @@ function diverged({ rows }: StudyView): Finding[] {
   if (count === 0) return [];
   return [
     {
-      text: `${counted(count, 'run')} diverged: ${count === 1 ? 'its' : 'their'} weights or losses are not finite numbers. Every mean, interval and test omits diverged runs, so the marked means of these conditions (${divergedMark}) are too favorable.`,
+      text: `${counted(count, 'run')} diverged: ${count === 1 ? 'its' : 'their'} weights or losses are not finite numbers. Every mean, interval and test omits diverged runs, so the marked means of these conditions (${omissionMark}) are too favorable.`,
       details: affected.map(
         (row) =>
           `${row.condition.name}: ${row.diverged.length} of ${finishedRuns(row)} finished runs (${seedsOf(row.diverged.map(({ seed }) => seed))})`,
+      ),
+    },
+  ];
+}
+
+/** As loudly: the worst runs of a condition are missing from its mean. */
+function stoppedEarly({ rows }: StudyView): Finding[] {
+  const affected = rows.filter(({ stopped }) => stopped.length > 0);
+  const count = affected.reduce((sum, { stopped }) => sum + stopped.length, 0);
+  if (count === 0) return [];
+  return [
+    {
+      text: `${counted(count, 'run')} ${count === 1 ? 'was' : 'were'} stopped early by the rule of the sweep. Every mean, interval and test omits them, so the marked means of these conditions (${omissionMark}) are too favorable.`,
+      details: affected.flatMap(({ condition, stopped }) =>
+        stopped.map(({ seed, reason }) => `${condition.name}, seed ${seed}: ${reason}`),
       ),
     },
   ];

@@ -14,4 +14,5 @@ export {
 export { explanationSvg } from './explain/figure.js';
 export { weightText } from './explain/labels.js';
 export type { PlanFigure } from './plan-files.js';
+export { type ConditionResult, type RunResult, type StudyResults, studyResults } from './study-results.js';
 export { type ReportFiles, type ReportOptions, writeReport } from './write-report.js';

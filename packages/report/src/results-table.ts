@@ -66,13 +66,14 @@ export function factorsToShow({ study, rows }: StudyView): string[] {
   return isTold ? [] : used;
 }
 
-/** Marks a mean that omits diverged runs. */
-export const divergedMark = '†';
+/** Marks a mean that omits diverged or stopped runs. */
+export const omissionMark = '†';
 
-/** The accuracy of a condition, marked if some of its runs diverged. */
-export function accuracyCellOf({ diverged }: ConditionRow, accuracy: Accuracy | null): string {
-  if (diverged.length === 0) return accuracyCell(accuracy);
-  return accuracy === null ? 'diverged' : `${accuracyCell(accuracy)} ${divergedMark}`;
+/** The accuracy of a condition, marked if it omits runs that diverged or were stopped. */
+export function accuracyCellOf({ diverged, stopped }: ConditionRow, accuracy: Accuracy | null): string {
+  if (diverged.length + stopped.length === 0) return accuracyCell(accuracy);
+  if (accuracy !== null) return `${accuracyCell(accuracy)} ${omissionMark}`;
+  return diverged.length > 0 ? 'diverged' : 'stopped early';
 }
 
 /** `88.12 ± 0.40 %`: the mean and half of its t interval. */
@@ -98,5 +99,9 @@ export function differenceCell(difference: Difference | null): string {
 function runsCell(row: ConditionRow): string {
   const finished = finishedRuns(row);
   const count = row.missing.length === 0 ? String(finished) : `${finished} of ${finished + row.missing.length}`;
-  return row.diverged.length === 0 ? count : `${count}, ${row.diverged.length} diverged`;
+  const omitted = [
+    ...(row.diverged.length === 0 ? [] : [`${row.diverged.length} diverged`]),
+    ...(row.stopped.length === 0 ? [] : [`${row.stopped.length} stopped`]),
+  ];
+  return [count, ...omitted].join(', ');
 }

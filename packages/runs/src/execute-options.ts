@@ -3,6 +3,7 @@ import type { DatasetSplits } from '@localgrad/data';
 import type { Observer } from '@localgrad/train';
 import type { NameOptions } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import type { StopRule } from './early-stop.js';
 import type { TrackerOptions } from './run-trackers.js';
 
 /** Options of a run that do not affect its result. */
@@ -31,6 +32,8 @@ export interface ExecuteOptions {
   readonly names?: NameOptions;
   /** Advice for the error about a different run in the folder; default: the options of `localgrad train`. */
   readonly advice?: string;
+  /** Ends the run early: `executeRun` then throws `RunStopped`, and the run can be resumed. */
+  readonly stopRule?: StopRule | undefined;
   /** Whether an error counts as a failure of the run. Default: all errors except failures of the machine. */
   readonly countsAgainstRun?: (error: unknown) => boolean;
 }

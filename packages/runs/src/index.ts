@@ -8,6 +8,7 @@ export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { describeRun } from './describe-run.js';
+export { type EarlyStop, RunStopped, readEarlyStop, type StopRule } from './early-stop.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
 export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
 export { type ExecuteResult, executeRun } from './execute-run.js';
@@ -53,6 +54,6 @@ export type {
   SummaryObjective,
 } from './run-summary.js';
 export type { TrackerOptions } from './run-trackers.js';
-export { type ConfigIssue, explainIssues, unknownKey } from './yaml/issues.js';
+export { type ConfigIssue, explainIssues, issueText, unknownKey } from './yaml/issues.js';
 export { readText } from './yaml/read-text.js';
 export { parseYaml, validate, type YamlDocument } from './yaml/yaml-document.js';

@@ -10,6 +10,7 @@ import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { divergenceOf } from './divergence.js';
+import { RunStopped, stopObserver, stopText } from './early-stop.js';
 import { measurementEnvironment } from './environment.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import type { Claim } from './folder/claim.js';
@@ -58,6 +59,8 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   }
   const write = (name: string, content: string | Uint8Array) =>
     owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
+  // A run that is resumed after it was stopped is an ordinary run again.
+  await owned.remove(runFiles.stopped);
   await write(runFiles.identity, `${JSON.stringify(identity, null, 2)}\n`);
   await write(runFiles.config, yamlText(config));
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
@@ -80,11 +83,19 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     throw error;
   });
   const clock = new CheckpointClock();
+  const stopping = new AbortController();
+  const stopObservers = options.stopRule === undefined ? [] : [stopObserver(options.stopRule, stopping)];
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
-    observers: [holdObserver(claim), metrics.observer(), ...trackers.observers, ...(options.observers ?? [])],
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    observers: [
+      holdObserver(claim),
+      metrics.observer(),
+      ...trackers.observers,
+      ...(options.observers ?? []),
+      ...stopObservers,
+    ],
+    signal: AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]),
     ...(last === undefined ? {} : { resume: last }),
     checkpoints: {
       ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),
@@ -105,6 +116,10 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
       metrics.sync();
       trackers.sync();
       return trained;
+    })
+    .catch(async (error: unknown) => {
+      if (error instanceof RunStopped) await write(runFiles.stopped, stopText(error.stop));
+      throw error;
     })
     .finally(() => {
       metrics.close();

@@ -25,6 +25,7 @@ describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemo
 describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
+describeMethod('infopro of features', () => infopro({ featureDimension: 8, reconstruct: 'input' }), { decorators });
 describeMethod('auglocal', auglocal, { decorators });
 describeMethod('hpff', () => hpff({ featureDimension: 8 }), { decorators });
 // Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.
@@ -38,6 +39,16 @@ describeMethod('mono-forward', monoForward, { decorators });
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.
 describeDecorator('lam', withLam, { decorators: { mlm: withMlm() } });
+describeDecorator('lam, lean', () => withLam({ chainPool: 2, emaBlocks: 'none', share: 'stage' }), {
+  decorators: { mlm: withMlm() },
+});
+describeDecorator(
+  'lam, shared averages',
+  () => withLam({ share: 'stage', shareScale: 'sum', part: 'classification' }),
+  {
+    decorators: { mlm: withMlm() },
+  },
+);
 describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
 describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });

@@ -1,5 +1,5 @@
-import { get, type Head, LocalgradError, type Network } from '@localgrad/core';
-import { forwardNetwork } from '@localgrad/engine';
+import { get, type Head, LocalgradError, moduleInputTarget, type Network } from '@localgrad/core';
+import { forwardBlocks } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { checkedBatches } from './label-check.js';
@@ -81,9 +81,14 @@ function measureBatch(
   head: Head & Required<Pick<Head, 'measure'>>,
   { images, targets }: OwnedBatch,
 ): ReadonlyMap<string, tf.Scalar> {
-  const features = forwardNetwork(network, images);
-  const metrics = head.measure(features, targets);
-  if (features !== images) features.dispose();
+  const readsInput = head.reads?.includes(moduleInputTarget) === true;
+  const cut = readsInput ? network.modules.length - 1 : 0;
+  const blocksOf = (modules: Network['modules']) => modules.flatMap(({ blocks }) => blocks);
+  const input = forwardBlocks(blocksOf(network.modules.slice(0, cut)), images);
+  const features = forwardBlocks(blocksOf(network.modules.slice(cut)), input);
+  const metrics = head.measure(features, readsInput ? { ...targets, moduleInput: input } : targets);
+  if (features !== input) features.dispose();
+  if (input !== images) input.dispose();
   if (metrics.has('loss')) return metrics;
   tf.dispose([...metrics.values()]);
   throw new LocalgradError('misuse', `Method 'measure' of head '${head.name}' returned no 'loss'.`, {

@@ -35,7 +35,7 @@ const cells = 2;
  */
 export async function probeModules(options: ProbeOptions): Promise<number[]> {
   const { network, batches, testBatches, ridge = 1e-3 } = options;
-  const moments = network.modules.map(() => undefined as Moments | undefined);
+  const moments: (Moments | undefined)[] = network.modules.map(() => undefined);
   const weights: tf.Tensor2D[] = [];
   const counts: tf.Tensor[] = [];
   try {

@@ -1,11 +1,4 @@
-import {
-  classifierObjective,
-  clockAt,
-  type Head,
-  LocalgradError,
-  type Optimizer,
-  type Schedule,
-} from '@localgrad/core';
+import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
 import { type CompiledPlan, checkWeights, createTrainStep, type Executor, type TrainStep } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -267,8 +260,4 @@ function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
 function freeze(value: object): void {
   for (const nested of Object.values(value)) if (typeof nested === 'object' && nested !== null) freeze(nested);
   Object.freeze(value);
-}
-
-function messageOf(error: unknown): string {
-  return LocalgradError.isInstance(error) || error instanceof Error ? error.message : String(error);
 }

@@ -1,14 +1,31 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { defaultSweepFolder, loadStudy, openSweep, quoted, type Study } from '@localgrad/experiments';
-import { explanationSvg, type PlanFigure, type ReportFiles, writeReport } from '@localgrad/report';
+import {
+  combineStudies,
+  defaultSweepFolder,
+  loadStudy,
+  openSweep,
+  quoted,
+  type Study,
+  type StudyPart,
+  type Sweep,
+} from '@localgrad/experiments';
+import {
+  explanationSvg,
+  type PlanFigure,
+  type ReportFiles,
+  type StudyResults,
+  studyResults,
+  writeReport,
+} from '@localgrad/report';
 import { type Explanation, explain, loadData, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Command } from 'commander';
 import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
+import { addSetFlag } from './sweep/flags.js';
 
-export interface ReportReport {
-  readonly name: string;
+/** The results as data, and where their report is. */
+export interface ReportReport extends StudyResults {
   readonly folder: string;
   /** Runs with a result, and planned runs. */
   readonly finished: number;
@@ -16,25 +33,57 @@ export interface ReportReport {
   readonly files: ReportFiles;
 }
 
-/** Writes the report of a sweep from its current files; the sweep may still be running. */
-export async function report(path: string, output: string | undefined, terminal: Terminal): Promise<ReportReport> {
-  const sweep = await openSweep(path);
-  const { folder } = sweep;
-  const target = output ?? join(folder, 'report');
-  // The command that repeats it elsewhere, wherever this copy is.
-  const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
-  const study = await loadStudy(sweep, [
-    `localgrad report ${quoted(isElsewhere ? folder : defaultSweepFolder(sweep))}`,
-  ]);
-  for (const problem of study.problems ?? []) terminal.stderr.write(`localgrad: ${problem}\n`);
+export interface ReportFlags {
+  readonly output?: string | undefined;
+  readonly set?: readonly string[] | undefined;
+}
+
+/** Writes one report of sweeps from their current files; the sweeps may still be running. */
+export async function report(
+  paths: readonly string[],
+  { output, set }: ReportFlags,
+  terminal: Terminal,
+): Promise<ReportReport> {
+  const sweeps: Sweep[] = [];
+  for (const path of paths) sweeps.push(await openSweep(path, set));
+  const target = output ?? defaultTarget(sweeps);
+  const { study, notices } = combineStudies(await partsOf(sweeps));
+  for (const text of [...notices, ...(study.problems ?? [])]) terminal.stderr.write(`localgrad: ${text}\n`);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
-    name: study.name,
+    ...studyResults(study),
     folder: target,
     finished: study.conditions.reduce((sum, { runs }) => sum + runs.length, 0),
     runs: study.conditions.reduce((sum, { seeds }) => sum + seeds.length, 0),
     files,
   };
+}
+
+function defaultTarget(sweeps: readonly Sweep[]): string {
+  const [only, another] = sweeps;
+  if (only !== undefined && another === undefined) return join(only.folder, 'report');
+  throw new LocalgradError(
+    'invalid-option',
+    'A report of several sweeps needs a folder of its own: add --output FOLDER.',
+  );
+}
+
+/** The study of each sweep; sweeps with the same name are labeled with their folders. */
+async function partsOf(sweeps: readonly Sweep[]): Promise<StudyPart[]> {
+  const names = sweeps.map(({ name }) => name);
+  // The command that repeats it elsewhere, wherever this copy is.
+  const folders = sweeps.map((sweep) => {
+    const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
+    return quoted(isElsewhere ? sweep.folder : defaultSweepFolder(sweep));
+  });
+  const command = `localgrad report ${folders.join(' ')}${sweeps.length > 1 ? ' --output report' : ''}`;
+  const parts: StudyPart[] = [];
+  for (const sweep of sweeps) {
+    const isUnique = names.filter((name) => name === sweep.name).length === 1;
+    const commands = sweep === sweeps.at(-1) ? [command] : [];
+    parts.push({ label: isUnique ? sweep.name : basename(sweep.folder), study: await loadStudy(sweep, commands) });
+  }
+  return parts;
 }
 
 /** One figure per method, of its first condition. */
@@ -75,16 +124,16 @@ function renderReport({ finished, runs, files }: ReportReport): string {
 }
 
 export function registerReport(program: Command, terminal: Terminal, present: Presenter): void {
-  program
+  const command = program
     .command('report')
-    .summary('write the report of a sweep: tables with confidence intervals, tests, figures')
+    .summary('write the report of one or more sweeps: tables with confidence intervals, tests, figures')
     .description(
       'Writes one self-contained page, and the same content as Markdown, LaTeX and CSV with figures as SVG and PNG. Works ' +
-        'while the sweep is running, too: unfinished runs are listed as missing.',
+        'while the sweep is running, too: unfinished runs are listed as missing. With --json, also prints all results.',
     )
-    .argument('<sweep>', 'folder of the sweep, or its experiment file')
-    .option('--output <folder>', "folder of the report (default: 'report' in the folder of the sweep)")
-    .action((path: string, flags: { output?: string }) =>
-      present(() => report(path, flags.output, terminal), renderReport),
-    );
+    .argument('<sweep...>', 'folders of sweeps, or their experiment files')
+    .option('--output <folder>', "folder of the report (default for one sweep: 'report' in its folder)");
+  addSetFlag(command).action((paths: string[], flags: ReportFlags) =>
+    present(() => report(paths, flags, terminal), renderReport),
+  );
 }

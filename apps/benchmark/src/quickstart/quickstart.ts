@@ -33,7 +33,7 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   const experiment = await quickstartExperiment(settings);
   const sweep = await prepareSweep({ experiment, folder, option: '--output', command: commandOf(options) });
   const { counts, runs } = await executeSweep(sweep, { executor: 'debug', beforeFirst: warmUp }, terminal);
-  const { files } = await report(folder, undefined, terminal);
+  const { files } = await report([folder], {}, terminal);
   return {
     ...(await quickstartResults(await loadStudy(sweep))),
     folder,

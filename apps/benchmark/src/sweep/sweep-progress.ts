@@ -17,8 +17,8 @@ export class SweepProgress {
   constructor(stream: TextStream, { tasks, counts }: SweepStatus) {
     this.#stream = stream;
     this.#total = tasks.length;
-    this.#finished = counts.finished;
-    this.#before = counts.finished;
+    this.#finished = counts.finished + counts.stopped;
+    this.#before = this.#finished;
     this.#live = stream.isTTY === true ? createLogUpdate(stream as unknown as NodeJS.WriteStream) : undefined;
   }
 
@@ -30,7 +30,7 @@ export class SweepProgress {
       if (own !== undefined) Object.assign(own, { step: message.step, steps: message.steps });
     } else {
       if (message.type === 'task-end') this.#workers.delete(worker);
-      if (message.type === 'task-end' && message.outcome === 'finished') this.#finished++;
+      if (message.type === 'task-end' && ['finished', 'stopped'].includes(message.outcome)) this.#finished++;
       if (message.type !== 'task-end' || message.outcome !== 'busy') this.#line(describeMessage(message));
     }
     this.#draw();

@@ -87,6 +87,47 @@ describe('localgrad sweep', () => {
     expect(page.match(/greedy, K = 3|mlm\(greedy\), K = 3/g)?.length).toBeGreaterThanOrEqual(2);
   });
 
+  it('runs chosen conditions with replaced values in a folder of their own, and reports both sweeps together', async () => {
+    const trial = ['small.yaml', '--set', 'trainImages=20', '--set', 'seeds=1'];
+    const { exitCode, stdout, stderr } = await run(
+      ...['sweep', 'run', ...trial, '--only', 'end *', '--executor', 'debug', '--json'],
+    );
+    expect(exitCode, stderr).toBe(0);
+    const folder = 'localgrad-sweeps/small+trainImages=20+seeds=1';
+    expect(JSON.parse(stdout)).toMatchObject({
+      folder,
+      runs: 3,
+      counts: { finished: 1, waiting: 2 },
+      left: [],
+      passed: true,
+    });
+    const plan = JSON.parse((await run('sweep', 'plan', ...trial, '--only', 'end to end', '--json')).stdout);
+    expect(plan).toMatchObject({ runs: 1, finished: 1 });
+    expect(JSON.parse((await run('sweep', 'status', ...trial, '--json')).stdout)).toMatchObject({ folder });
+
+    const one = JSON.parse((await run('report', ...trial, '--json')).stdout);
+    expect(one).toMatchObject({ finished: 1, runs: 3, folder: `${folder}/report` });
+    const whole = 'localgrad-sweeps/small';
+    expect((await run('report', whole, folder)).stderr).toContain('add --output FOLDER');
+    const both = JSON.parse((await run('report', whole, folder, '--output', 'both', '--json')).stdout);
+    expect([both.finished, both.conditions.length]).toEqual([7, 6]);
+    const [first] = both.conditions;
+    expect(first).toMatchObject({ name: 'small: none', labels: { sweep: 'small', add: 'none' } });
+    expect(first.testAccuracy.mean).toBeCloseTo((first.runs[0].testAccuracy + first.runs[1].testAccuracy) / 2);
+    expect(await readFile('both/report.html', 'utf8')).toContain(`localgrad report ${whole} ${folder} --output report`);
+  });
+
+  it('names the flag in errors about replaced values and chosen conditions', async () => {
+    const wrong = await run('sweep', 'run', 'small.yaml', '--set', 'epoch=1');
+    expect(wrong.stderr).toMatch(/--set epoch=1: unknown key 'epoch'\. Did you mean 'epochs'\?/);
+    const { stderr } = await run('sweep', 'run', 'small.yaml', '--set', 'add=mlm(dgl)', '--only', 'LAM');
+    expect(stderr).toContain("--set add=mlm(dgl): unknown key 'add'");
+    expect((await run('sweep', 'run', 'small.yaml', '--only', 'LAM')).stderr).toContain("Unknown condition 'LAM'");
+    expect((await run('sweep', 'status', 'localgrad-sweeps/small', '--set', 'seeds=1')).stderr).toContain(
+      '--set has no effect',
+    );
+  });
+
   it('records failures, retries, and reports them at the end', async () => {
     await writeFile(
       'failing.yaml',

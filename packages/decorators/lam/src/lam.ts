@@ -1,19 +1,24 @@
 import {
+  at,
   type BackboneBlock,
   type BlockReference,
   type BorrowedBlock,
   formatReference,
+  type Head,
   type HeadFactory,
+  type HeadFactoryTerm,
+  type HeadReference,
   type JsonObject,
   LocalgradError,
   type LocalLearningMethod,
   type MethodDecorator,
   type Network,
   type Objective,
+  type SharedWeightsReference,
   type TrainingPlan,
 } from '@localgrad/core';
-import { chainedHead } from '@localgrad/nn/heads';
-import { buildChain, copiesAt, resolveChain } from './leap-chain.js';
+import { chainedHead, combinedHead } from '@localgrad/nn/heads';
+import { buildChain, checkPool, copiesAt, resolveChain } from './leap-chain.js';
 import { nextBlock, ruleChain } from './leap-rule.js';
 import { publishedChains } from './leap-tables.js';
 import { averagesOf } from './moving-average.js';
@@ -46,14 +51,23 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
   const chosen = new Set(chooseObjectives(method, plan, settings));
   const lastChained = Math.max(...[...chosen].map(({ span }) => span[1]));
   if (typeof settings.leap !== 'string') checkLeapLists(network, settings.leap);
-  const factories = new Map<string, HeadFactory>();
+  const heads = new Map<string, HeadReference>();
+  const sharing = new Sharing(settings);
   const withChain = (objective: Objective): Objective => {
     const { key, factory } = objective.head;
     if (factory === undefined) return objective;
-    const moves = settings.emaUpdate === 'all' || objective.span[1] === lastChained;
-    const chained = factories.get(key) ?? chainFactory(network, objective.span[1], factory, settings, moves);
-    factories.set(key, chained);
-    return { ...objective, head: { key: `${key}.leap`, factory: chained } };
+    const chained = heads.get(key) ?? chainedReference(objective, factory);
+    heads.set(key, chained);
+    return { ...objective, head: chained };
+  };
+  const chainedReference = ({ head: { key }, role, span }: Objective, inner: HeadFactory): HeadReference => {
+    const live = chainBlocks(network, span[1], settings);
+    checkPool(at(network.modules, span[1], 'module'), live, settings.chainPool);
+    const { shares, isFirst } = sharing.of(live, `${role} ${inner.name}`);
+    // Shared averages move once per step.
+    const moves = isFirst && (settings.emaUpdate === 'all' || span[1] === lastChained);
+    const chained = chainFactory(live, inner, settings, moves);
+    return { key: `${key}.leap`, factory: chained, ...(shares === undefined ? {} : { shares }) };
   };
   const objectives = plan.objectives.map((objective) => (chosen.has(objective) ? withChain(objective) : objective));
   return { ...plan, method, objectives };
@@ -124,17 +138,42 @@ function chainBlocks(network: Network, module: number, { leap, maximumLength }: 
   return resolveChain(network, module, references ?? ruleChain(network, module, maximumLength));
 }
 
+/** Assigns chains to sets of common weights. */
+class Sharing {
+  readonly #settings: LamSettings;
+  readonly #keys = new Map<string, string>();
+
+  constructor(settings: LamSettings) {
+    this.#settings = settings;
+  }
+
+  /** @param loss chains before different losses have different weights */
+  of(
+    live: readonly BackboneBlock[],
+    loss: string,
+  ): { readonly shares?: SharedWeightsReference; readonly isFirst: boolean } {
+    const { share, shareScale: scale } = this.#settings;
+    if (share === 'none') return { isFirst: true };
+    const blocks = live.map(({ reference }) => formatReference(reference)).join('');
+    const id = `${blocks} ${live[0]?.block.inputShape.join('x')} ${loss}`;
+    const known = this.#keys.get(id);
+    const key = known ?? `leap${this.#keys.size}`;
+    this.#keys.set(id, key);
+    return { shares: { key, scale }, isFirst: known === undefined };
+  }
+}
+
 /** @param moves whether the averages of this chain are updated */
 function chainFactory(
-  network: Network,
-  module: number,
+  live: readonly BackboneBlock[],
   inner: HeadFactory,
   settings: LamSettings,
   moves: boolean,
 ): HeadFactory {
-  const live = chainBlocks(network, module, settings);
-  const name = `leap+${inner.name}`;
+  const { chainPool, momentum, part } = settings;
+  const name = `leap${chainPool === 1 ? '' : `/${chainPool}`}+${inner.name}`;
   const when = settings.emaTime === 'afterStep' ? 'afterUpdate' : 'beforeUpdate';
+  const terms = part === 'classification' ? inner.terms : undefined;
   return {
     name,
     borrows: live.map(({ reference, block }, index): BorrowedBlock => {
@@ -143,15 +182,35 @@ function chainFactory(
         reference,
         live: block.name,
         as: [...(learnable ? ['trained-copy' as const] : []), ...(averaged ? ['averaged-copy' as const] : [])],
-        ...(averaged ? { momentum: moves ? settings.momentum : 1 } : {}),
+        ...(averaged ? { momentum: moves ? momentum : 1 } : {}),
       };
     }),
-    build: (context, scope) => {
+    build: ({ shared, ...context }, own) => {
+      const scope = shared ?? own;
       const { block, twins } = buildChain(name, live, settings, scope);
-      const end = inner.build({ ...context, inputShape: block.outputShape }, scope.scope('end'));
-      const head = chainedHead(name, block, end);
+      const behindChain = (factory: HeadFactory) =>
+        chainedHead(name, block, factory.build({ ...context, inputShape: block.outputShape }, scope.scope('end')));
+      const head =
+        terms === undefined
+          ? behindChain(inner)
+          : splitHead(name, terms, behindChain, (factory) => factory.build(context, own));
       if (!moves) return head;
-      return { ...head, averages: [...(head.averages ?? []), ...averagesOf(twins, settings.momentum, when)] };
+      return { ...head, averages: [...(head.averages ?? []), ...averagesOf(twins, momentum, when)] };
     },
   };
+}
+
+/** One head of several losses, of which only those about the labels read through the chain. */
+function splitHead(
+  name: string,
+  terms: readonly HeadFactoryTerm[],
+  behindChain: (factory: HeadFactory) => Head,
+  direct: (factory: HeadFactory) => Head,
+): Head {
+  return combinedHead(
+    name,
+    terms.map(({ name: term, weight, isClassification, factory }) => {
+      return { name: term, weight, head: isClassification ? behindChain(factory) : direct(factory) };
+    }),
+  );
 }

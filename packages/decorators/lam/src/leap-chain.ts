@@ -5,20 +5,23 @@ import {
   formatReference,
   formatShape,
   LocalgradError,
+  type Module,
   type Network,
   type ParameterScope,
+  type Shape3,
   sameShape,
 } from '@localgrad/core';
-import { parallelSum, scaledSum, sequential } from '@localgrad/nn/blocks';
+import { averagePool, parallelSum, scaledSum, sequential } from '@localgrad/nn/blocks';
 import { frozenScope } from '@localgrad/nn/random';
 
 /** Options for building a chain's blocks. */
 export interface ChainStyle {
   readonly chain: 'learnable' | 'ema';
-  readonly emaBlocks: 'first' | 'all';
+  readonly emaBlocks: 'none' | 'first' | 'all';
   readonly emaTrainable: boolean;
   readonly initialize: 'copy' | 'independent';
   readonly scale: 'none' | 'learned';
+  readonly chainPool: number;
 }
 
 /** An averaged copy and its live block. */
@@ -34,7 +37,8 @@ export interface LeapChain {
 
 /** Whether the block at this index of a chain has a learnable copy, and whether it has an averaged one. */
 export function copiesAt({ chain, emaBlocks }: ChainStyle, index: number) {
-  return { learnable: chain === 'learnable', averaged: chain === 'ema' || emaBlocks === 'all' || index === 0 };
+  const isFirst = emaBlocks === 'first' && index === 0;
+  return { learnable: chain === 'learnable', averaged: chain === 'ema' || emaBlocks === 'all' || isFirst };
 }
 
 /**
@@ -83,11 +87,11 @@ export function buildChain(
   scope: ParameterScope,
 ): LeapChain {
   const twins: Twin[] = [];
-  const blocks = live.map(({ block }, index) => {
+  const blocks = resized(live, style.chainPool).map(({ block, replicate }, index) => {
     const { learnable, averaged } = copiesAt(style, index);
     const copy = (kind: 'augmented' | 'ema'): Block => {
       const place = scope.scope(kind).scope(String(index));
-      const made = block.replicate(kind === 'ema' && !style.emaTrainable ? frozenScope(place) : place);
+      const made = replicate(kind === 'ema' && !style.emaTrainable ? frozenScope(place) : place);
       if (style.initialize === 'copy') copyValues(block, made);
       return made;
     };
@@ -100,8 +104,58 @@ export function buildChain(
     }
     return augmented ?? average ?? copy('augmented');
   });
-  const [only] = blocks;
-  return { block: blocks.length === 1 && only !== undefined ? only : sequential(name, blocks), twins };
+  const [first] = live;
+  const all =
+    style.chainPool === 1 || first === undefined
+      ? blocks
+      : [averagePool(`${name}.pool`, first.block.inputShape, style.chainPool), ...blocks];
+  const [only] = all;
+  return { block: all.length === 1 && only !== undefined ? only : sequential(name, all), twins };
+}
+
+/** How each block of a chain is copied: as it is, or for inputs that are smaller by a factor. */
+function resized(live: readonly BackboneBlock[], factor: number) {
+  return live.map(({ block }) => {
+    if (factor === 1) return { block, replicate: (place: ParameterScope) => block.replicate(place) };
+    const { name, outputShape } = block;
+    const [height, width, channels] = block.inputShape;
+    const inputShape: Shape3 = [height / factor, width / factor, channels];
+    const geometry = { name, inputShape, channels: outputShape[2], stride: strideOf(block) };
+    return {
+      block,
+      replicate(place: ParameterScope): Block {
+        const made = block.resize?.(place, geometry);
+        if (made !== undefined) return made;
+        throw notResizable(block);
+      },
+    };
+  });
+}
+
+const strideOf = ({ inputShape, outputShape }: Block) => inputShape[0] / outputShape[0];
+
+const notResizable = ({ name }: Block) =>
+  new LocalgradError(
+    'invalid-option',
+    `lam: option 'chainPool' needs blocks that exist for other resolutions, which '${name}' does not (its 'resize' is missing); use chainPool: 1.`,
+    { block: name },
+  );
+
+/** @throws LocalgradError `invalid-option` where the maps of a module cannot be pooled before its chain */
+export function checkPool({ name }: Module, live: readonly BackboneBlock[], chainPool: number): void {
+  const [first] = live;
+  if (chainPool === 1 || first === undefined) return;
+  const missing = live.find(({ block }) => block.resize === undefined);
+  if (missing !== undefined) throw notResizable(missing.block);
+  const [height, width] = first.block.inputShape;
+  const stride = live.reduce((product, { block }) => product * strideOf(block), 1);
+  const isWhole = [height, width].every((side) => side % (chainPool * stride) === 0);
+  if (isWhole) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `lam: option 'chainPool' is ${chainPool}, but the chain after module ${name} reduces maps of ${height}×${width} by ${stride}; chainPool × ${stride} must divide both sides.`,
+    { chainPool, module: name, height, width, stride },
+  );
 }
 
 function copyValues(from: Block, to: Block): void {

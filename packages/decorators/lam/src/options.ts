@@ -1,4 +1,4 @@
-import { type BlockReference, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { type BlockReference, LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
 
 /** Which heads get a chain; the classifier never does. */
 export type LamTarget = 'cascaded' | 'independent' | 'all';
@@ -10,9 +10,9 @@ export interface LamOptions {
   readonly momentum?: number;
   /**
    * Blocks of a learnable chain with an additional averaged copy, whose output is added. Default `first` (MLAAN's
-   * code).
+   * code). `none` is not published: the pilot in docs/methods/lean-mlaan.md found no effect of the averages.
    */
-  readonly emaBlocks?: 'first' | 'all';
+  readonly emaBlocks?: 'none' | 'first' | 'all';
   /**
    * `learnable` (default): copies trained by gradient, plus averaged copies. `ema`: averaged copies only (MLAAN's
    * figures).
@@ -42,6 +42,23 @@ export interface LamOptions {
   readonly emaTime?: 'afterStep' | 'beforeStep';
   /** Also train the averaged copies by gradient (MLAAN's InfoPro code). Default false. */
   readonly emaTrainable?: boolean;
+  /**
+   * Side p of the windows over which a chain's input is averaged first, so that its blocks run at 1/p² of the cost.
+   * Default 1: no pooling. Not published.
+   */
+  readonly chainPool?: number;
+  /**
+   * `stage`: chains with the same blocks, input shape and loss have one set of weights, the head's own layers included;
+   * batch statistics stay separate. Default `none`. Not published.
+   */
+  readonly share?: 'none' | 'stage';
+  /** Gradients of shared weights: their mean over the heads (default), or their sum. */
+  readonly shareScale?: 'mean' | 'sum';
+  /**
+   * Losses of a head that read through the chain: all (default, MLAAN), or only those about the labels (InfoPro: not the
+   * reconstruction). Not published.
+   */
+  readonly part?: 'all' | 'classification';
 }
 
 export type LamSettings = Required<Omit<LamOptions, 'on'>> & Pick<LamOptions, 'on'>;
@@ -58,26 +75,34 @@ export const lamOptionNames: readonly string[] = [
   'emaUpdate',
   'emaTime',
   'emaTrainable',
+  'chainPool',
+  'share',
+  'shareScale',
+  'part',
 ];
 
 const choices: Readonly<Record<string, readonly string[]>> = {
   on: ['cascaded', 'independent', 'all'],
-  emaBlocks: ['first', 'all'],
+  emaBlocks: ['none', 'first', 'all'],
   chain: ['learnable', 'ema'],
   initialize: ['copy', 'independent'],
   scale: ['none', 'learned'],
   emaUpdate: ['all', 'lastOnly'],
   emaTime: ['afterStep', 'beforeStep'],
+  share: ['none', 'stage'],
+  shareScale: ['mean', 'sum'],
+  part: ['all', 'classification'],
 };
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
 export function readLamOptions(options: LamOptions): LamSettings {
   rejectUnknownKeys('lam', options, [...lamOptionNames]);
   for (const [name, allowed] of Object.entries(choices)) {
-    const value = (options as Readonly<Record<string, unknown>>)[name];
-    if (value !== undefined) requireOption(allowed.includes(value as string), 'lam', name, value, allowed.join(', '));
+    const value: unknown = Reflect.get(options, name);
+    const isAllowed = value === undefined || allowed.some((one) => one === value);
+    requireOption(isAllowed, 'lam', name, value, allowed.join(', '));
   }
-  const { momentum = 0.995, leap = 'table', maximumLength = 4, emaTrainable = false } = options;
+  const { momentum = 0.995, leap = 'table', maximumLength = 4, emaTrainable = false, chainPool = 1 } = options;
   requireOption(
     typeof momentum === 'number' && momentum >= 0 && momentum <= 1,
     'lam',
@@ -87,6 +112,8 @@ export function readLamOptions(options: LamOptions): LamSettings {
   );
   const isLength = Number.isInteger(maximumLength) && maximumLength >= 1;
   requireOption(isLength, 'lam', 'maximumLength', maximumLength, 'integers ≥ 1');
+  requireOption(Number.isInteger(chainPool) && chainPool >= 1, 'lam', 'chainPool', chainPool, 'integers ≥ 1');
+  checkAverages(options);
   requireOption(typeof emaTrainable === 'boolean', 'lam', 'emaTrainable', emaTrainable, 'true, false');
   requireOption(isLeap(leap), 'lam', 'leap', leap, 'table, rule, next, or for each module a list of [stage, index]');
   return {
@@ -96,12 +123,33 @@ export function readLamOptions(options: LamOptions): LamSettings {
     scale: 'none',
     emaUpdate: 'all',
     emaTime: 'afterStep',
+    share: 'none',
+    shareScale: 'mean',
+    part: 'all',
     ...options,
+    chainPool,
     momentum,
     leap,
     maximumLength,
     emaTrainable,
   };
+}
+
+/** Rejects options of averages together with `emaBlocks: 'none'`, which leaves no average. */
+function checkAverages({ emaBlocks, chain, scale, emaTrainable }: LamOptions): void {
+  if (emaBlocks !== 'none') return;
+  const other =
+    chain === 'ema'
+      ? "chain: 'ema', which has only averaged copies"
+      : scale === 'learned'
+        ? "scale: 'learned', which weights averaged copies"
+        : emaTrainable === true
+          ? 'emaTrainable: true, which trains averaged copies'
+          : undefined;
+  if (other === undefined) return;
+  throw new LocalgradError('invalid-option', `lam: emaBlocks: 'none' excludes ${other}; remove one of the two.`, {
+    emaBlocks,
+  });
 }
 
 function isLeap(leap: unknown): boolean {

@@ -1,6 +1,7 @@
 import {
   at,
   type HeadReference,
+  LocalgradError,
   type LocalLearningMethod,
   type MethodDecorator,
   type Network,
@@ -8,6 +9,7 @@ import {
   type PhaseRule,
   rejectUnknownKeys,
   requireOption,
+  type Span,
   type TrainingPlan,
   type Weight,
 } from '@localgrad/core';
@@ -17,6 +19,16 @@ import { type LossWeight, multiplyWeights, parseLossWeight } from './loss-weight
 export interface MlmOptions {
   /** Number of modules that a cascaded loss trains: the one it reads and those before it. Default 2. */
   readonly window?: number;
+  /**
+   * Boundaries that windows do not cross: only those of the network (default), or those of stages, before which activations
+   * are larger: a window then contains only modules whose blocks all belong to the stage of its last block. Not published.
+   */
+  readonly within?: 'network' | 'stage';
+  /**
+   * Whether windows follow each other from the network's end without overlap, and only their last modules have losses.
+   * Default false. Not published.
+   */
+  readonly prune?: boolean;
   /** Weight of the host's losses. Default 0.001 (MLAAN's code). */
   readonly independentWeight?: LossWeight;
   /** Weight of the cascaded losses. Default 0.999 (MLAAN's code). */
@@ -42,6 +54,8 @@ export interface MlmOptions {
 
 interface Settings {
   readonly window: number;
+  readonly within: 'network' | 'stage';
+  readonly prune: boolean;
   readonly independent: Weight;
   readonly cascade: Weight;
   readonly heads: 'separate' | 'shared';
@@ -55,6 +69,8 @@ export const cascadedRole = 'cascaded';
 
 export const mlmOptionNames: readonly string[] = [
   'window',
+  'within',
+  'prune',
   'independentWeight',
   'cascadeWeight',
   'heads',
@@ -91,6 +107,9 @@ function readOptions(options: MlmOptions): Settings {
   const { window = 2, independentWeight = 0.001, cascadeWeight = 0.999 } = options;
   const { heads = 'separate', incompleteWindows = 'cut', finalLoss = 'both', statisticsUpdates = 'once' } = options;
   requireOption(Number.isInteger(window) && window >= 1, 'mlm', 'window', window, 'integers ≥ 1');
+  const { within = 'network', prune = false } = options;
+  requireOption(['network', 'stage'].includes(within), 'mlm', 'within', within, 'network, stage');
+  requireOption(typeof prune === 'boolean', 'mlm', 'prune', prune, 'true, false');
   requireOption(['separate', 'shared'].includes(heads), 'mlm', 'heads', heads, 'separate, shared');
   const isKnown = ['cut', 'skip'].includes(incompleteWindows);
   requireOption(isKnown, 'mlm', 'incompleteWindows', incompleteWindows, 'cut, skip');
@@ -99,21 +118,29 @@ function readOptions(options: MlmOptions): Settings {
   requireOption(isCount, 'mlm', 'statisticsUpdates', statisticsUpdates, 'once, perForward');
   const independent = parseLossWeight('mlm', 'independentWeight', independentWeight);
   const cascade = parseLossWeight('mlm', 'cascadeWeight', cascadeWeight);
-  return { window, independent, cascade, heads, incompleteWindows, finalLoss, statisticsUpdates };
+  if (prune && incompleteWindows === 'skip') {
+    throw new LocalgradError(
+      'invalid-option',
+      "mlm: options 'prune' and incompleteWindows: 'skip' together would leave modules near the input without any loss; remove one of the two.",
+      { prune, incompleteWindows },
+    );
+  }
+  return { window, within, prune, independent, cascade, heads, incompleteWindows, finalLoss, statisticsUpdates };
 }
 
 function rewrite(method: string, plan: TrainingPlan, network: Network, settings: Settings): TrainingPlan {
   const suffix = freeSuffix(plan);
+  const windows = windowsOf(network, settings);
   const objectives = plan.objectives.flatMap((objective) =>
     // The method has no windows of windows: losses that are already cascaded do not change.
     objective.role === cascadedRole
       ? [objective]
-      : withCascade(objective, network.modules.length - 1, suffix, settings),
+      : withCascade(objective, network.modules.length - 1, suffix, windows, settings),
   );
   const phases = plan.phases === undefined ? {} : { phases: withCascadedIds(plan.phases, objectives, suffix) };
   const rewritten = { ...plan, ...phases, method, objectives };
   if (settings.statisticsUpdates === 'once') return rewritten;
-  const counts = forwardCounts(network, settings);
+  const counts = forwardCounts(network, windows, settings);
   return {
     ...rewritten,
     rewriteBlock: (block, place) => {
@@ -142,16 +169,42 @@ function withCascadedIds(rule: PhaseRule, objectives: readonly Objective[], suff
  * window of several modules (a window of one module is the independent path). The published code runs the stem once,
  * because it has no cut windows; otherwise each window that starts at the image runs it again.
  */
-function forwardCounts({ modules }: Network, { window, incompleteWindows }: Settings): number[][] {
-  const ends = modules
-    .map(({ index }) => index)
-    .filter((end) => end > 0 && (incompleteWindows === 'cut' || end >= window - 1 || end === modules.length - 1));
-  const windows = window === 1 ? [] : ends.map((end) => [Math.max(0, end - window + 1), end] as const);
+function forwardCounts({ modules }: Network, windows: Windows, { incompleteWindows }: Settings): number[][] {
+  const several = [...windows.values()].filter(({ span: [from, to] }) => from < to).map(({ span }) => span);
   return modules.map(({ index, members }) => {
-    const inWindows = windows.filter(([from, to]) => from <= index && index <= to).length;
-    const stem = incompleteWindows === 'skip' ? 0 : windows.filter(([from]) => from === 0).length;
+    const inWindows = several.filter(([from, to]) => from <= index && index <= to).length;
+    const stem = incompleteWindows === 'skip' ? 0 : several.filter(([from]) => from === 0).length;
     return members.map(({ reference }) => 1 + (reference[0] === 0 ? stem : inWindows));
   });
+}
+
+interface Window {
+  readonly span: Span;
+  readonly isComplete: boolean;
+}
+
+/** Windows by the module where they end. */
+type Windows = ReadonlyMap<number, Window>;
+
+/** Modules without a window have no losses. */
+function windowsOf({ modules }: Network, { window, within, prune, incompleteWindows }: Settings): Windows {
+  const lastModule = modules.length - 1;
+  const windowAt = (to: number): Window => {
+    const { members } = at(modules, to, 'module');
+    const stage = at(members, members.length - 1, 'block of the module').reference[0];
+    const isInside = (module: number) =>
+      within === 'network' || at(modules, module, 'module').members.every(({ reference }) => reference[0] === stage);
+    let from = to;
+    while (from > 0 && to - from + 1 < window && isInside(to) && isInside(from - 1)) from--;
+    return { span: [from, to], isComplete: to - from + 1 === window };
+  };
+  const windows = new Map<number, Window>();
+  for (let to = lastModule; to >= 0; ) {
+    const found = windowAt(to);
+    if (incompleteWindows === 'cut' || found.isComplete || to === lastModule) windows.set(to, found);
+    to = prune ? found.span[0] - 1 : to - 1;
+  }
+  return windows;
 }
 
 /** Suffix `.cascaded`, with a number if an inner `mlm` already uses it. */
@@ -162,16 +215,22 @@ function freeSuffix({ objectives }: TrainingPlan): string {
   return suffix;
 }
 
-function withCascade(objective: Objective, lastModule: number, suffix: string, settings: Settings): Objective[] {
-  const { window, independent, cascade, incompleteWindows, finalLoss } = settings;
+function withCascade(
+  objective: Objective,
+  lastModule: number,
+  suffix: string,
+  windows: Windows,
+  settings: Settings,
+): Objective[] {
+  const { independent, cascade, finalLoss } = settings;
   const [from, to] = objective.span;
-  const isLast = to === lastModule;
-  if (incompleteWindows === 'skip' && to < window - 1 && !isLast) return [];
-  const isOnlyCascaded = isLast && finalLoss === 'cascaded';
+  const found = windows.get(to);
+  if (found === undefined) return [];
+  const isOnlyCascaded = to === lastModule && finalLoss === 'cascaded';
   const cascaded: Objective = {
     id: `${objective.id}${suffix}`,
     role: cascadedRole,
-    span: [Math.min(from, Math.max(0, to - window + 1)), to],
+    span: [Math.min(from, found.span[0]), to],
     weight: isOnlyCascaded ? objective.weight : multiplyWeights(objective.weight, cascade),
     head: cascadedHead(objective.head, suffix, settings),
   };
@@ -179,8 +238,10 @@ function withCascade(objective: Objective, lastModule: number, suffix: string, s
   return [{ ...objective, weight: multiplyWeights(objective.weight, independent) }, cascaded];
 }
 
-function cascadedHead({ key, factory }: HeadReference, suffix: string, { heads }: Settings): HeadReference {
+function cascadedHead(head: HeadReference, suffix: string, { heads }: Settings): HeadReference {
+  const { key, factory, shares } = head;
   // A head without a factory is the backbone's classifier, which is unique.
-  if (factory === undefined) return { key };
-  return heads === 'shared' ? { key, factory } : { key: `${key}${suffix}`, factory };
+  if (factory === undefined || heads === 'shared') return head;
+  const own = shares === undefined ? {} : { shares: { ...shares, key: `${shares.key}${suffix}` } };
+  return { key: `${key}${suffix}`, factory, ...own };
 }

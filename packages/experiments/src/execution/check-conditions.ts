@@ -12,7 +12,7 @@ import {
 } from '@localgrad/runs';
 import { type Experiment, placesIn } from '../files/experiment.js';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
-import type { SweepStatus } from '../sweep/sweep-status.js';
+import { isEnded, type SweepStatus } from '../sweep/sweep-status.js';
 import { DataCache } from './data-cache.js';
 
 /**
@@ -25,7 +25,9 @@ import { DataCache } from './data-cache.js';
 export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus, file?: string): Promise<void> {
   const data = new DataCache();
   await checkFinished(sweep, tasks, data);
-  const left = new Set(tasks.flatMap(({ status, task }) => (status === 'finished' ? [] : [task.condition])));
+  const left = new Set(
+    tasks.flatMap(({ status, task }) => (isEnded(status) && status !== 'failed' ? [] : [task.condition])),
+  );
   const conditions = sweep.conditions.filter(({ key }) => left.has(key));
   if (conditions.length === 0) return;
   const backend = await selectBackend('cpu');
@@ -42,7 +44,7 @@ export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus, file
  * @throws LocalgradError with one line for each condition that cannot run, each with its place in the file
  */
 export async function checkConfigs(
-  { conditions, source }: Pick<Experiment, 'conditions' | 'source'>,
+  { conditions, source, overrides }: Pick<Experiment, 'conditions' | 'source' | 'overrides'>,
   file: string,
   data: DataCache,
 ): Promise<void> {
@@ -53,7 +55,7 @@ export async function checkConfigs(
       await checkRun(config, await data.of(config));
     } catch (error) {
       if (!LocalgradError.isInstance(error)) throw error;
-      const place = placesIn(source, file)(name, configProblemOf(error)?.key ?? 'method');
+      const place = placesIn(source, file, overrides)(name, configProblemOf(error)?.key ?? 'method');
       problems.push({ line: `${place}: condition '${name}' cannot run: ${error.message}`, error });
     }
   }

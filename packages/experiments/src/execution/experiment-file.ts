@@ -5,9 +5,13 @@ import type { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
 import type { experimentSchema } from '../files/experiment-schema.js';
 
-/** Reads an experiment file. Names are resolved once, so that a wrong one is found before the first run. */
-export async function readExperiment(file: string): Promise<Experiment> {
-  return parseExperiment(await readText(file), file, { schema: runConfigSchema, check: checkConfig });
+/**
+ * Reads an experiment file. Names are resolved once, so that a wrong one is found before the first run.
+ *
+ * @param overrides values that replace some of the file's, as `path=value`
+ */
+export async function readExperiment(file: string, overrides: readonly string[] = []): Promise<Experiment> {
+  return parseExperiment(await readText(file), file, { schema: runConfigSchema, check: checkConfig, overrides });
 }
 
 /**

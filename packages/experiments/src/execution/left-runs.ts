@@ -1,22 +1,25 @@
 import type { RunStatus } from '@localgrad/runs';
-import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import { conditionNameOf, runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import type { SweepStatus } from '../sweep/sweep-status.js';
 
-/** A run that is not finished. */
+/** A run that is neither finished nor stopped early. */
 export interface LeftRun {
   readonly index: number;
   readonly name: string;
+  /** Name of its condition. */
+  readonly condition: string;
   readonly folder: string;
-  readonly status: Exclude<RunStatus, 'finished'>;
+  readonly status: Exclude<RunStatus, 'finished' | 'stopped'>;
   /** Why it failed. */
   readonly message?: string;
 }
 
 export function leftRuns(sweep: Sweep, { tasks }: SweepStatus): LeftRun[] {
   return tasks.flatMap(({ task, status, message }): LeftRun[] => {
-    if (status === 'finished') return [];
+    if (status === 'finished' || status === 'stopped') return [];
     const why = message === undefined ? {} : { message };
-    return [{ index: task.index, name: task.name, folder: runFolderOf(sweep, task), status, ...why }];
+    const condition = conditionNameOf(sweep, task);
+    return [{ index: task.index, name: task.name, condition, folder: runFolderOf(sweep, task), status, ...why }];
   });
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { noteLoss } from '@localgrad/runs';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
-import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { isEnded, readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { workerProgram } from '../worker-program.js';
 import type { WorkerMessage } from './task-runner.js';
 import { type WorkerDone, workerEnvironment } from './worker-channel.js';
@@ -10,6 +10,8 @@ export interface LocalOptions {
   readonly sweep: Sweep;
   readonly processes: number;
   readonly threads: number;
+  /** Only these runs, by index. Default: all. */
+  readonly tasks?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onMessage: (worker: number, message: WorkerMessage) => void;
   /** File of the program that workers run, started as `program worker FOLDER --threads N`. Default: that of this package. */
@@ -26,10 +28,9 @@ const maximumIdleEnds = 3;
  */
 export async function runLocally(options: LocalOptions): Promise<SweepStatus> {
   const { sweep, signal } = options;
-  const unfinished = await readSweepStatus(sweep);
-  const { waiting, interrupted, running, unreadable } = unfinished.counts;
-  const left = waiting + interrupted + running + unreadable;
-  const workers = Math.min(options.processes, left);
+  const { tasks } = await readSweepStatus(sweep);
+  const left = tasks.filter(({ task, status }) => !isEnded(status) && options.tasks?.includes(task.index) !== false);
+  const workers = Math.min(options.processes, left.length);
   const children = new Set<ChildProcess>();
   const stop = () => {
     for (const child of children) child.kill('SIGTERM');
@@ -79,11 +80,12 @@ interface WorkerEnd {
 
 function runWorker(
   worker: number,
-  { sweep, threads, onMessage, program = workerProgram() }: LocalOptions,
+  { sweep, threads, tasks, onMessage, program = workerProgram() }: LocalOptions,
   children: Set<ChildProcess>,
 ): Promise<WorkerEnd> {
   return new Promise((resolve) => {
-    const child: ChildProcess = fork(program, ['worker', sweep.folder, '--threads', String(threads)], {
+    const only = tasks === undefined ? [] : ['--task', tasks.join(',')];
+    const child: ChildProcess = fork(program, ['worker', ...only, '--threads', String(threads), sweep.folder], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: workerEnvironment(),
     });

@@ -1,15 +1,35 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import { hashOf } from '@localgrad/runs';
+import type { Experiment } from '../files/experiment.js';
 import { readSweep, type Sweep } from '../sweep/sweep-folder.js';
 import { readExperiment } from './experiment-file.js';
 
-/** Where the sweep of an experiment is kept, unless another folder is named. */
-export function defaultSweepFolder({ name }: { readonly name: string }): string {
-  return join('localgrad-sweeps', name);
+/**
+ * Where the sweep of an experiment is kept, unless another folder is named. An experiment with other values than its file has
+ * a folder of its own (`ablation+epochs=1`), so that a trial does not replace the sweep of the file.
+ */
+export function defaultSweepFolder({ name, overrides = [] }: Pick<Experiment, 'name'> & Partial<Experiment>): string {
+  if (overrides.length === 0) return join('localgrad-sweeps', name);
+  const readable = overrides.join('+');
+  const isPlain = /^[\w.=+,-]{1,60}$/.test(readable);
+  return join('localgrad-sweeps', `${name}+${isPlain ? readable : hashOf(overrides)}`);
 }
 
-/** Reads a sweep by its folder, or by the experiment file that was run with the default folder. */
-export async function openSweep(path: string): Promise<Sweep> {
+/**
+ * Reads a sweep by its folder, or by the experiment file that was run with the default folder.
+ *
+ * @param overrides of the experiment file, as for `readExperiment`
+ */
+export async function openSweep(path: string, overrides: readonly string[] = []): Promise<Sweep> {
   const found = await stat(path).catch(() => undefined);
-  return readSweep(found?.isFile() ? defaultSweepFolder(await readExperiment(path)) : path);
+  if (found?.isFile()) return readSweep(defaultSweepFolder(await readExperiment(path, overrides)));
+  if (overrides.length > 0) {
+    throw new LocalgradError(
+      'invalid-option',
+      `--set has no effect on '${path}', which is not an experiment file; omit it, or name the file.`,
+    );
+  }
+  return readSweep(path);
 }

@@ -18,6 +18,7 @@ import { train } from '@localgrad/train';
 import type { PlannedCondition } from '../files/experiment.js';
 import { readSweep, runFolderOf } from '../sweep/sweep-folder.js';
 import { checkConfigs } from './check-conditions.js';
+import { chosenConditions } from './chosen-conditions.js';
 import { DataCache } from './data-cache.js';
 import { defaultSweepFolder } from './open-sweep.js';
 import { type ExperimentSource, experimentOf, type SweepPlace } from './prepare-sweep.js';
@@ -45,6 +46,8 @@ export interface SweepPlan {
 }
 
 export interface PlanOptions {
+  /** Only conditions with these names; `*` and `?` stand for any text and any character. Default: all. */
+  readonly only?: readonly string[] | undefined;
   /** Measure a few steps to predict the time if no run has finished yet. Default true. */
   readonly measure?: boolean | undefined;
   /** Threads of runs whose config says `auto`. */
@@ -65,8 +68,9 @@ interface Costs {
  * @throws LocalgradError if the experiment is invalid or a condition cannot run
  */
 export async function planSweep(options: ExperimentSource & SweepPlace & PlanOptions): Promise<SweepPlan> {
-  const experiment = await experimentOf(options);
-  const folderOf = await runFolders(options.folder ?? defaultSweepFolder(experiment));
+  const whole = await experimentOf(options);
+  const experiment = { ...whole, conditions: chosenConditions(whole.conditions, options.only) };
+  const folderOf = await runFolders(options.folder ?? defaultSweepFolder(whole));
   const data = new DataCache();
   const costs: Costs[] = [];
   const backend = await selectBackend('cpu');

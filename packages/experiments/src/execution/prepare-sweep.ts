@@ -3,13 +3,19 @@ import type { Experiment } from '../files/experiment.js';
 import { draftSweep, runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { checkConditions } from './check-conditions.js';
+import { chosenConditions } from './chosen-conditions.js';
 import { readExperiment } from './experiment-file.js';
 import { defaultSweepFolder } from './open-sweep.js';
 
 /** An experiment, or the file that describes it. */
 export type ExperimentSource =
-  | { readonly file: string; readonly experiment?: undefined }
-  | { readonly experiment: Experiment; readonly file?: undefined };
+  | {
+      readonly file: string;
+      readonly experiment?: undefined;
+      /** Values that replace some of the file's, as `path=value`. */
+      readonly overrides?: readonly string[] | undefined;
+    }
+  | { readonly experiment: Experiment; readonly file?: undefined; readonly overrides?: undefined };
 
 /** Where an experiment's sweep is kept. */
 export interface SweepPlace {
@@ -23,7 +29,7 @@ export interface SweepPlace {
 
 /** @throws LocalgradError `invalid-data` with `file:line:column` for each problem */
 export async function experimentOf(source: ExperimentSource): Promise<Experiment> {
-  return source.experiment ?? readExperiment(source.file);
+  return source.experiment ?? readExperiment(source.file, source.overrides);
 }
 
 /**
@@ -65,20 +71,29 @@ export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
 }
 
 /**
- * The sweep itself with the state of its runs. Its conditions are checked before its folder is written.
+ * The sweep itself with the state of its runs. Its conditions (`only` those that match) are checked before its folder is
+ * written.
  *
  * @throws LocalgradError where the experiment is wrong or a condition cannot run
  */
-export async function checkedSweep(source: RunnableSweep): Promise<{ sweep: Sweep; status: SweepStatus }> {
+export async function checkedSweep(
+  source: RunnableSweep & { readonly only?: readonly string[] | undefined },
+): Promise<{ sweep: Sweep; status: SweepStatus }> {
   const writing = source.sweep === undefined ? await writingOf(source) : undefined;
   const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
   const status = await readSweepStatus(sweep);
-  if (source.sweep === undefined || source.isChecked !== true) await checkConditions(sweep, status, source.file);
+  const conditions = chosenConditions(sweep.conditions, source.only);
+  if (source.sweep === undefined || source.isChecked !== true) {
+    await checkConditions({ ...sweep, conditions }, status, source.file);
+  }
   return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }
 
-/** Resets the failure counts of runs that have used up their attempts. */
-export async function retryFailed(sweep: Sweep): Promise<void> {
+/** Resets the failure counts of runs that have used up their attempts. @param chosen indices of runs; default: all */
+export async function retryFailed(sweep: Sweep, chosen?: readonly number[]): Promise<void> {
   const { tasks } = await readSweepStatus(sweep);
-  for (const { task, status } of tasks) if (status === 'failed') await forgetFailures(runFolderOf(sweep, task));
+  for (const { task, status } of tasks) {
+    if (status !== 'failed' || chosen?.includes(task.index) === false) continue;
+    await forgetFailures(runFolderOf(sweep, task));
+  }
 }

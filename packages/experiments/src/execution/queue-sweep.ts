@@ -1,7 +1,8 @@
 import { type KubernetesOptions, kubernetesJob, shellList } from '../executors/manifest.js';
 import { type Submission, type SubmitOptions, submitToSlurm } from '../executors/submit-slurm.js';
-import { readSweepStatus } from '../sweep/sweep-status.js';
+import { isEnded, readSweepStatus } from '../sweep/sweep-status.js';
 import { workerProgram } from '../worker-program.js';
+import { chosenTasks } from './chosen-conditions.js';
 import { checkedSweep, preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import type { SweepExecution } from './run-sweep.js';
 
@@ -10,20 +11,29 @@ const program = [process.execPath, workerProgram()];
 
 /** Submits the unfinished runs of a sweep to Slurm as a job array. @throws LocalgradError */
 export async function submitSweep(
-  options: RunnableSweep & Omit<SubmitOptions, 'sweep' | 'program'> & Pick<SweepExecution, 'retryFailed'>,
+  options: RunnableSweep &
+    Omit<SubmitOptions, 'sweep' | 'program' | 'tasks'> &
+    Pick<SweepExecution, 'retryFailed' | 'only'>,
 ): Promise<Submission & { readonly folder: string }> {
   const { sweep } = await checkedSweep(options);
-  if (options.retryFailed === true) await retryFailed(sweep);
-  return { folder: sweep.folder, ...(await submitToSlurm({ ...options, sweep, program })) };
+  const tasks = chosenTasks(sweep, options.only);
+  if (options.retryFailed === true) await retryFailed(sweep, tasks);
+  return { folder: sweep.folder, ...(await submitToSlurm({ ...options, sweep, program, tasks })) };
 }
 
 /** The unfinished runs of a sweep as commands, one per line, for `parallel`, `xargs -P` or another scheduler. */
 export async function sweepCommands(
-  options: RunnableSweep & { readonly cpus?: number | undefined; readonly runsPerJob?: number | undefined },
+  options: RunnableSweep & { readonly cpus?: number | undefined; readonly runsPerJob?: number | undefined } & Pick<
+      SweepExecution,
+      'only'
+    >,
 ): Promise<string> {
   const sweep = await preparedSweep(options);
   const { tasks } = await readSweepStatus(sweep);
-  const left = tasks.filter(({ status }) => status !== 'finished' && status !== 'failed').map(({ task }) => task.index);
+  const chosen = chosenTasks(sweep, options.only);
+  const left = tasks.flatMap(({ status, task: { index } }) =>
+    isEnded(status) || chosen?.includes(index) === false ? [] : [index],
+  );
   return shellList({ sweep, program, cpus: options.cpus, runsPerJob: options.runsPerJob, tasks: left });
 }
 

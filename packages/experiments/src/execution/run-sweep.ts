@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
-import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { isEnded, readSweepStatus, type SweepStatus, type TaskState } from '../sweep/sweep-status.js';
 import { workOn } from '../sweep/work.js';
+import { chosenTasks } from './chosen-conditions.js';
 import { runLocally } from './local-executor.js';
 import { checkedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import { type SweepResult, summarizeSweep } from './sweep-result.js';
@@ -18,6 +19,8 @@ export interface SweepExecution {
   readonly processes?: number | undefined;
   /** Threads of runs whose config says `auto`. Default for `local`: cores / processes. */
   readonly threads?: number | undefined;
+  /** Run only conditions with these names; `*` and `?` stand for any text and any character. Default: all. */
+  readonly only?: readonly string[] | undefined;
   /** Also retry runs that have used up their attempts. */
   readonly retryFailed?: boolean | undefined;
   /** Called before the first run, if any run is left. */
@@ -34,32 +37,43 @@ export interface SweepExecution {
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
   const { sweep, status: before } = await checkedSweep(options);
-  if (options.retryFailed === true) await retryFailed(sweep);
-  if (before.counts.finished < before.tasks.length) await options.beforeFirst?.(sweep);
-  if (options.executor === 'debug') await runHere(sweep, options);
-  else await runInProcesses(sweep, options);
+  const tasks = chosenTasks(sweep, options.only);
+  if (options.retryFailed === true) await retryFailed(sweep, tasks);
+  const isLeft = ({ task, status }: TaskState) => !isEnded(status) && tasks?.includes(task.index) !== false;
+  if (before.tasks.some(isLeft)) await options.beforeFirst?.(sweep);
+  if (options.executor === 'debug') await runHere(sweep, options, tasks);
+  else await runInProcesses(sweep, options, tasks);
   const status = await readSweepStatus(sweep);
   await endLostAttempts(sweep, status, options);
   return summarizeSweep(sweep, status);
 }
 
-async function runHere(sweep: Sweep, { threads, signal, onEvent }: SweepExecution): Promise<void> {
+async function runHere(
+  sweep: Sweep,
+  { threads, signal, onEvent }: SweepExecution,
+  tasks: readonly number[] | undefined,
+): Promise<void> {
   const report = (message: WorkerMessage) => onEvent?.({ ...message, worker: 0 });
   const runner = new TaskRunner({ sweep, threads, signal, report });
   try {
     const stop = signal === undefined ? {} : { signal };
-    await workOn({ sweep, execute: (task, folder) => runner.run(task, folder), ...stop });
+    const chosen = tasks === undefined ? {} : { tasks };
+    await workOn({ sweep, execute: (task, folder) => runner.run(task, folder), ...stop, ...chosen });
   } finally {
     runner.dispose();
   }
 }
 
-async function runInProcesses(sweep: Sweep, { signal, onEvent, ...options }: SweepExecution): Promise<void> {
+async function runInProcesses(
+  sweep: Sweep,
+  { signal, onEvent, ...options }: SweepExecution,
+  tasks: readonly number[] | undefined,
+): Promise<void> {
   const cores = availableParallelism();
   const processes = options.processes ?? Math.max(1, Math.floor(cores / (options.threads ?? 1)));
   const threads = options.threads ?? Math.max(1, Math.floor(cores / processes));
   const onMessage = (worker: number, message: WorkerMessage) => onEvent?.({ ...message, worker });
-  await runLocally({ sweep, processes, threads, signal, onMessage });
+  await runLocally({ sweep, processes, threads, tasks, signal, onMessage });
 }
 
 /** Cleans up after workers that were killed right after the summary, since finished runs are not claimed again. */

@@ -1,11 +1,13 @@
 import type { RunStatus } from '@localgrad/runs';
-import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import { conditionNameOf, runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { type DivergedRun, divergedRuns } from './diverged-runs.js';
 import { type LeftRun, leftRuns } from './left-runs.js';
 
 export interface RunProblem {
   readonly name: string;
+  /** Name of its condition. */
+  readonly condition: string;
   readonly folder: string;
   readonly message: string;
 }
@@ -18,6 +20,8 @@ export interface SweepResult {
   readonly counts: Readonly<Record<RunStatus, number>>;
   /** Finished runs that diverged; their accuracies are not results. */
   readonly diverged: readonly DivergedRun[];
+  /** Runs that were stopped early, and why; they are not results either. */
+  readonly stopped: readonly RunProblem[];
   /** Runs that failed for good, and why. */
   readonly failures: readonly RunProblem[];
   /** Runs with damaged files, and the damage. They are repeated. */
@@ -31,7 +35,16 @@ export async function summarizeSweep(sweep: Sweep, status?: SweepStatus): Promis
   const known = status ?? (await readSweepStatus(sweep));
   const withStatus = (wanted: RunStatus) =>
     known.tasks.flatMap(({ task, status: found, message }) =>
-      found === wanted ? [{ name: task.name, folder: runFolderOf(sweep, task), message: message ?? 'unknown' }] : [],
+      found === wanted
+        ? [
+            {
+              name: task.name,
+              condition: conditionNameOf(sweep, task),
+              folder: runFolderOf(sweep, task),
+              message: message ?? 'unknown',
+            },
+          ]
+        : [],
     );
   return {
     name: sweep.name,
@@ -39,6 +52,7 @@ export async function summarizeSweep(sweep: Sweep, status?: SweepStatus): Promis
     runs: known.tasks.length,
     counts: known.counts,
     diverged: await divergedRuns(sweep, known),
+    stopped: withStatus('stopped'),
     failures: withStatus('failed'),
     unreadable: withStatus('unreadable'),
     left: leftRuns(sweep, known).filter((run) => run.status !== 'failed'),

@@ -1,9 +1,18 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import { executeRun, listAttempts, noteFailure, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import {
+  executeRun,
+  listAttempts,
+  noteFailure,
+  type RunConfig,
+  RunStopped,
+  runConfigSchema,
+  type StopRule,
+} from '@localgrad/runs';
 import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
 import type { TaskOutcome } from '../sweep/work.js';
 import { DataCache } from './data-cache.js';
+import { MedianRule } from './median-rule.js';
 import { brokenWorker, WorkerHealth } from './worker-health.js';
 
 /** Message of a worker. */
@@ -78,6 +87,7 @@ export class TaskRunner {
           },
         ],
         signal,
+        stopRule: this.#stopRuleOf(task),
         onProblem: (message) => report({ type: 'problem', message }),
         countsAgainstRun: (error) => this.#health.judge(error, hasStepped) === 'run',
       });
@@ -90,6 +100,7 @@ export class TaskRunner {
         ? end('finished', { message: `diverged: ${divergence ?? 'the test loss is NaN'}` })
         : end('finished', { testAccuracy });
     } catch (error) {
+      if (error instanceof RunStopped) return end('stopped', { message: error.message });
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);
       const fault = this.#health.judge(error, hasStepped);
@@ -113,6 +124,13 @@ export class TaskRunner {
   dispose(): void {
     this.#backend?.handle.dispose();
     this.#backend = undefined;
+  }
+
+  #stopRuleOf(task: SweepTask): StopRule | undefined {
+    const { sweep } = this.#options;
+    if (sweep.earlyStopping === null) return undefined;
+    const rule = new MedianRule(sweep, sweep.earlyStopping, task);
+    return (record) => rule.judge(record);
   }
 
   /** After a completed step: the worker works, so earlier failures count against their runs. */

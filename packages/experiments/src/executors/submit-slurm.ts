@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { LocalgradError } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import { createFolder, readIfThere, writeWhole } from '@localgrad/runs';
 import type { Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
@@ -12,6 +12,8 @@ export interface SubmitOptions extends SlurmOptions {
   readonly sweep: Sweep;
   /** Program and first arguments of a worker. */
   readonly program: readonly string[];
+  /** Only these runs, by index. Default: all. */
+  readonly tasks?: readonly number[] | undefined;
   /** Runs of one element of the array, one after the other. Default 1. */
   readonly runsPerJob?: number | undefined;
   /** Maximum number of elements of an array (Slurm's MaxArraySize). Default 1001; further runs go into larger elements. */
@@ -36,9 +38,10 @@ export interface Submission {
 export async function submitToSlurm(options: SubmitOptions): Promise<Submission> {
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
   const { tasks } = await readSweepStatus(sweep);
-  const left = tasks
-    .filter(({ status }) => status === 'waiting' || status === 'interrupted' || status === 'unreadable')
-    .map(({ task }) => task.index);
+  const left = tasks.flatMap(({ status, task: { index } }) => {
+    const isOpen = status === 'waiting' || status === 'interrupted' || status === 'unreadable';
+    return isOpen && options.tasks?.includes(index) !== false ? [index] : [];
+  });
   const folder = resolve(sweep.folder);
   const logFolder = join(folder, 'slurm');
   await createFolder(logFolder);
@@ -74,8 +77,7 @@ async function sbatch(script: string): Promise<string> {
     // With several clusters: `id;cluster`.
     return stdout.trim().replace(/;.*$/, '');
   } catch (error) {
-    const { code, stderr = '' } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === 'ENOENT') {
+    if (errorCodeOf(error) === 'ENOENT') {
       throw new LocalgradError(
         'missing-dependency',
         `There is no 'sbatch' here. Run this where Slurm is, or send ${script} from there.`,
@@ -83,9 +85,10 @@ async function sbatch(script: string): Promise<string> {
         { cause: error },
       );
     }
+    const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     throw new LocalgradError(
       'invalid-option',
-      `Slurm refuses ${script}: ${stderr.trim() || (error as Error).message}`,
+      `Slurm rejects ${script}: ${output || messageOf(error)}`,
       { script },
       { cause: error },
     );

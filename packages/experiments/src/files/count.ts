@@ -2,23 +2,25 @@ import { shortened } from '@localgrad/core';
 import type { YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
 
-/** Combinations of factors and grid, those included that `exclude` leaves out. */
+/** Combinations of factors, grid and samples, those included that `exclude` leaves out. */
 const mostCombinations = 10_000;
 /** Conditions times seeds. */
 const mostRuns = 100_000;
 
 /** Rejects experiments with an implausible number of runs, before combinations are enumerated. @throws LocalgradError `invalid-data` */
 export function checkCount(document: YamlDocument, input: ExperimentInput): void {
-  const sizes = Object.entries({ ...input.factors, ...input.grid }).map(
-    ([name, values]) => [name, Object.keys(values).length] as const,
-  );
+  const sizes = Object.entries({ ...input.factors, ...input.grid }).map(([name, values]): [string, number] => [
+    name,
+    Object.keys(values).length,
+  ]);
+  if (input.search !== undefined) sizes.push(['samples', input.search.samples]);
   const combinations = sizes.reduce((product, [, size]) => product * size, 1);
   const fail = (path: string, message: string): never =>
     document.fail([{ path: [path], isKey: true, isComplete: true, message }]);
   if (combinations > mostCombinations) {
     const parts = shortened(sizes.map(([name, size]) => `${name}: ${count(size)}`).join(', '));
     fail(
-      Object.keys(input.grid).length > 0 ? 'grid' : 'factors',
+      input.search !== undefined ? 'search' : Object.keys(input.grid).length > 0 ? 'grid' : 'factors',
       `${count(combinations)} combinations (${parts}); allowed: ${count(mostCombinations)}. Remove values, or split the experiment into several files`,
     );
   }

@@ -1,6 +1,7 @@
 import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
-import { combinations, type Factor } from './factors.js';
+import { combinations, type Factor, type Level } from './factors.js';
+import { type Sample, samplesOf } from './search.js';
 
 /** A condition before its config is resolved, with the place in the file that each key comes from. */
 export interface Draft {
@@ -11,29 +12,45 @@ export interface Draft {
   readonly placeOf: (key: string) => readonly PropertyKey[];
 }
 
-/** Every combination of factors and grid that is not excluded. */
+/** Every combination of factors, grid and samples that is not excluded. */
 export function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
   checkLabels(document, input, factors);
   const isLeftOut = (labels: Readonly<Record<string, string>>) =>
     input.exclude.some((rule) => Object.entries(rule).every(([name, label]) => labels[name] === String(label)));
-  return combinations(factors).flatMap((levels): Draft[] => {
+  const samples = samplesOf(document, input);
+  return combinations(factors).flatMap((levels) => {
     const labels = Object.fromEntries(levels.map(({ factor, label }) => [factor.name, label]));
-    if (isLeftOut(labels)) return [];
-    const chosen = levels.filter(({ factor }) => factor.kind === 'grid');
-    const texts = levels.filter(({ factor }) => factor.kind === 'text');
-    const indices = Object.fromEntries(chosen.map(({ factor, index }) => [factor.name, index]));
-    return [
-      {
-        name:
-          levels.map(({ factor, label }) => (factor.kind === 'grid' ? `${factor.name} ${label}` : label)).join(', ') ||
-          input.name,
-        labels,
-        config: { ...input.base, ...Object.fromEntries(chosen.map(({ factor, value }) => [factor.name, value])) },
-        texts: Object.fromEntries(texts.map(({ factor, value }) => [factor.name, String(value)])),
-        placeOf: (key) => (indices[key] === undefined ? ['base', key] : ['grid', key, indices[key]]),
-      },
-    ];
+    return isLeftOut(labels) ? [] : samples.map((sample) => gridDraft(input, levels, labels, sample));
   });
+}
+
+function gridDraft(
+  { base, name }: ExperimentInput,
+  levels: readonly Level[],
+  labels: Draft['labels'],
+  sample: Sample,
+): Draft {
+  const chosen = levels.filter(({ factor }) => factor.kind === 'grid');
+  const texts = levels.filter(({ factor }) => factor.kind === 'text');
+  const indices = Object.fromEntries(chosen.map(({ factor, index }) => [factor.name, index]));
+  const parts = [
+    ...levels.map(({ factor, label }) => (factor.kind === 'grid' ? `${factor.name} ${label}` : label)),
+    ...Object.entries(sample.labels).map(([factor, label]) => `${factor} ${label}`),
+  ];
+  return {
+    name: parts.join(', ') || name,
+    labels: { ...labels, ...sample.labels },
+    config: {
+      ...base,
+      ...Object.fromEntries(chosen.map(({ factor, value }) => [factor.name, value])),
+      ...sample.config,
+    },
+    texts: { ...Object.fromEntries(texts.map(({ factor, value }) => [factor.name, String(value)])), ...sample.texts },
+    placeOf: (key) => {
+      if (Object.hasOwn(sample.config, key)) return ['search', 'ranges', key];
+      return indices[key] === undefined ? ['base', key] : ['grid', key, indices[key]];
+    },
+  };
 }
 
 /** The conditions beside the grid. */

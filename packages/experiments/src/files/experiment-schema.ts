@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Seeds of a condition. */
 const mostSeeds = 10_000;
 
+/** Samples of a random search. */
+const mostSamples = 10_000;
+
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const count = z.int().min(1);
 const config = z.record(z.string(), z.unknown());
@@ -24,6 +27,29 @@ export const experimentSchema = z.strictObject({
     .record(z.string(), z.array(z.unknown()).min(1))
     .default({})
     .describe('values of config keys, all combined with each other and with the factors'),
+  search: z
+    .strictObject({
+      samples: count.max(mostSamples).describe('number of samples; each is combined with all factors'),
+      seed: z.int().min(0).default(1).describe('seed of the drawn values'),
+      ranges: z
+        .record(
+          z.string(),
+          z.union([
+            z.strictObject({
+              from: z.number(),
+              to: z.number(),
+              scale: z.enum(['linear', 'log']).default('linear'),
+              step: z.number().positive().optional(),
+            }),
+            z.array(scalar).min(1),
+          ]),
+        )
+        .describe(
+          'by config key or {place} of a text: from, to and scale (linear, log) or step; or a list to choose from',
+        ),
+    })
+    .optional()
+    .describe('random search: values that are drawn from ranges, reproducibly'),
   exclude: z
     .array(z.record(z.string(), scalar))
     .max(1000)
@@ -52,6 +78,14 @@ export const experimentSchema = z.strictObject({
     .optional()
     .describe('which comparison the report makes, within equal values of all other factors'),
   reference: z.string().optional().describe('name of the included condition that stands for end-to-end training'),
+  earlyStopping: z
+    .strictObject({
+      rule: z.literal('median').default('median'),
+      graceEpochs: count.describe('epochs that every run completes'),
+      peers: count.default(4).describe('how many other runs must have reached the epoch'),
+    })
+    .optional()
+    .describe('stops runs whose best test accuracy is below the median of the other runs at the same epoch'),
   checkpoints: z
     .strictObject({
       everyEpochs: count.optional(),

@@ -1,4 +1,4 @@
-import { type JsonObject, type LocalgradError, shortened, shown } from '@localgrad/core';
+import { type JsonObject, shortened, shown } from '@localgrad/core';
 import {
   type ConfigIssue,
   explainIssues,
@@ -13,6 +13,8 @@ import { checkCount } from './count.js';
 import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
+import { withOverrides } from './overrides.js';
+import { searchFactors, textRanges } from './search.js';
 import { placesIn as bracesIn, fill, longestText } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
@@ -40,13 +42,21 @@ export interface Experiment {
   readonly reference: string | null;
   readonly checkpoints: ExperimentInput['checkpoints'];
   readonly trackers: ExperimentInput['trackers'];
+  readonly earlyStopping: EarlyStopping | null;
   readonly retries: number;
   /** Text of the file. */
   readonly source: string;
+  /** Values that replace some of the file's, as `path=value`. */
+  readonly overrides: readonly string[];
 }
+
+/** When hopeless runs are stopped. */
+export type EarlyStopping = NonNullable<ExperimentInput['earlyStopping']>;
 
 export interface ParseOptions {
   readonly schema: RunSchema;
+  /** Values that replace some of the file's, as `path=value`: `epochs=1`, `seeds=2`, `grid.modules=[4,8]`. */
+  readonly overrides?: readonly string[] | undefined;
   /** Checks a resolved config as a whole; returns the problem and its key. */
   readonly check?: (config: JsonObject) => Promise<{ readonly key: string; readonly message: string } | undefined>;
 }
@@ -58,7 +68,7 @@ export interface ParseOptions {
  * @throws LocalgradError `invalid-data` with `file:line:column` before everything that is wrong
  */
 export async function parseExperiment(text: string, file: string, options: ParseOptions): Promise<Experiment> {
-  const document = parseYaml(text, file, experimentKeys);
+  const document = withOverrides(parseYaml(text, file, experimentKeys), options.overrides ?? []);
   const nested = (path: readonly PropertyKey[]) => nestedKeys[String(path[0])] ?? experimentKeys;
   const input = validate(document, experimentSchema, nested);
   checkKeys(document, input, options.schema);
@@ -85,23 +95,27 @@ export async function parseExperiment(text: string, file: string, options: Parse
     name: input.name,
     title: input.title ?? input.name,
     description: input.description ?? '',
-    factors: factors.map(({ name }) => name),
+    factors: [...factors.map(({ name }) => name), ...searchFactors(input)],
     conditions,
     seeds: [...new Set(seeds)],
     compare: compareOf(document, input, factors),
     reference: referenceOf(document, input, conditions),
     checkpoints: input.checkpoints,
     trackers: input.trackers,
+    earlyStopping: input.earlyStopping ?? null,
     retries: input.retries,
     source: text,
+    overrides: options.overrides ?? [],
   };
 }
 
-const { compare, checkpoints, trackers } = experimentSchema.shape;
+const { compare, checkpoints, trackers, search, earlyStopping } = experimentSchema.shape;
 const nestedKeys: Readonly<Record<string, readonly string[]>> = {
   compare: Object.keys(compare.unwrap().shape),
   checkpoints: Object.keys(checkpoints.unwrap().shape),
   trackers: Object.keys(trackers.unwrap().shape),
+  search: Object.keys(search.unwrap().shape),
+  earlyStopping: Object.keys(earlyStopping.unwrap().shape),
 };
 
 /** Wrong keys that are looked at; each costs a search for similar names. */
@@ -127,6 +141,9 @@ function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSc
   };
   look(input.base, ['base']);
   look(input.grid, ['grid']);
+  const texts = textRanges(input);
+  const ranges = Object.entries(input.search?.ranges ?? {}).filter(([name]) => !texts.has(name));
+  look(Object.fromEntries(ranges), ['search', 'ranges']);
   for (const [index, entry] of input.include.entries()) look(entry, ['include', index], ['name']);
   if (issues.length > 0) document.fail(issues);
 }
@@ -218,8 +235,12 @@ function rejectRepetitions(
  *
  * @param text an experiment file that was parsed without an error
  */
-export function placesIn(text: string, file: string): (condition: string, key: string) => string {
-  const document = parseYaml(text, file, experimentKeys);
+export function placesIn(
+  text: string,
+  file: string,
+  overrides: readonly string[] = [],
+): (condition: string, key: string) => string {
+  const document = withOverrides(parseYaml(text, file, experimentKeys), overrides);
   const input = experimentSchema.parse(document.value);
   const drafts = [...gridDrafts(document, input, factorsOf(document, input)), ...includeDrafts(document, input)];
   const known = new Map(drafts.map((draft) => [draft.name, draft]));
@@ -246,12 +267,12 @@ function referenceOf(
   const found = conditions.find(({ name }) => name === reference);
   if (found !== undefined) return found.key;
   const names = conditions.map(({ name }) => `'${name}'`).join(', ');
-  throw document.fail([
+  return document.fail([
     {
       path: ['reference'],
       isKey: false,
       isComplete: true,
       message: `there is no condition '${reference}'. Allowed: ${names}`,
     },
-  ]) as unknown as LocalgradError;
+  ]);
 }

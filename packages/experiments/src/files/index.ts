@@ -1,5 +1,6 @@
 export { type ConfigIssue, explainIssues, parseYaml, readText, validate, type YamlDocument } from '@localgrad/runs';
 export {
+  type EarlyStopping,
   type Experiment,
   type ParseOptions,
   type PlannedCondition,

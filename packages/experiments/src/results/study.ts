@@ -9,6 +9,18 @@ export interface FinishedRun {
   readonly environment: RunEnvironment | null;
 }
 
+/** A run that the sweep's rule ended early: not a result. */
+export interface StoppedRun {
+  readonly folder: string;
+  readonly seed: number;
+  /** Last epoch, from 1. */
+  readonly epoch: number;
+  /** Best test accuracy up to there, in [0, 1]. */
+  readonly testAccuracy: number;
+  /** A sentence with the numbers that decided. */
+  readonly reason: string;
+}
+
 /** One row of an ablation: everything except the seed is fixed. */
 export interface Condition {
   /** Identifies the condition in its study. */
@@ -21,6 +33,8 @@ export interface Condition {
   readonly config: JsonObject;
   /** Finished runs, in the order of seeds. */
   readonly runs: readonly FinishedRun[];
+  /** Runs that were stopped early; default: none. */
+  readonly stopped?: readonly StoppedRun[];
   /** Requested seeds. */
   readonly seeds: readonly number[];
 }

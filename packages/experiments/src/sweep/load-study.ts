@@ -1,6 +1,7 @@
-import { lookForEnvironment, lookForSummary } from '@localgrad/runs';
-import type { FinishedRun, Study } from '../results/study.js';
+import { lookForEnvironment, lookForSummary, readEarlyStop } from '@localgrad/runs';
+import type { FinishedRun, StoppedRun, Study } from '../results/study.js';
 import { runFolderOf, type Sweep } from './sweep-folder.js';
+import { limitsOf } from './sweep-status.js';
 
 /**
  * A sweep with all results so far. Damaged files of a run are listed in `problems`, and cost at most that run.
@@ -9,12 +10,21 @@ import { runFolderOf, type Sweep } from './sweep-folder.js';
  */
 export async function loadStudy(sweep: Sweep, commands: readonly string[] = []): Promise<Study> {
   const runs = new Map<string, FinishedRun[]>();
+  const stopped = new Map<string, StoppedRun[]>();
+  const { stopRule: rule } = limitsOf(sweep);
   const problems: string[] = [];
   for (const task of sweep.tasks) {
     const folder = runFolderOf(sweep, task);
     const { summary, problem } = await lookForSummary(folder);
     if (problem !== undefined) problems.push(`Run '${task.name}' is missing: ${problem}`);
-    if (summary === undefined) continue;
+    if (summary === undefined) {
+      const stop = rule === undefined ? undefined : await readEarlyStop(folder, rule);
+      if (stop === undefined) continue;
+      const { epoch, testAccuracy, reason } = stop;
+      const own = stopped.get(task.condition) ?? [];
+      stopped.set(task.condition, [...own, { folder, seed: task.seed, epoch, testAccuracy, reason }]);
+      continue;
+    }
     const { environment = null, problem: unknown } = await lookForEnvironment(folder);
     if (unknown !== undefined) problems.push(`The environment of run '${task.name}' is unknown: ${unknown}`);
     const own = runs.get(task.condition) ?? [];
@@ -31,6 +41,11 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     source,
     commands: [...sweep.commands, ...commands],
     problems,
-    conditions: sweep.conditions.map((condition) => ({ ...condition, seeds, runs: runs.get(condition.key) ?? [] })),
+    conditions: sweep.conditions.map((condition) => ({
+      ...condition,
+      seeds,
+      runs: runs.get(condition.key) ?? [],
+      stopped: stopped.get(condition.key) ?? [],
+    })),
   };
 }

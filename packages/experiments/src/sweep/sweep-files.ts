@@ -37,6 +37,8 @@ const descriptionSchema = z.looseObject({
   reference: z.string().nullable(),
   checkpoints: experimentSchema.shape.checkpoints,
   trackers: experimentSchema.shape.trackers,
+  /** Missing, like `overrides`, in folders of earlier versions. */
+  earlyStopping: experimentSchema.shape.earlyStopping.unwrap().nullable().default(null),
   retries: index,
   commands: z.array(z.string()),
   /** Missing in folders of earlier versions, whose indices have no gaps. */
@@ -44,6 +46,7 @@ const descriptionSchema = z.looseObject({
   /** In the order of the runs: seed by seed, and for each seed the conditions. Earlier versions: in `tasks.jsonl` only. */
   tasks: z.array(z.object({ index, runId })).optional(),
   source: z.string().optional(),
+  overrides: z.array(z.string()).default([]),
 });
 
 type Description = z.output<typeof descriptionSchema>;

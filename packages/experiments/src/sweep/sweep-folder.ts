@@ -47,6 +47,11 @@ export function runFolderOf(sweep: Pick<Sweep, 'folder'>, { runId }: Pick<SweepT
   return join(sweep.folder, 'runs', runId);
 }
 
+/** Name of the condition of a run. */
+export function conditionNameOf({ conditions }: Pick<Sweep, 'conditions'>, task: SweepTask): string {
+  return conditions.find(({ key }) => key === task.condition)?.name ?? task.name;
+}
+
 /**
  * Writes an experiment into a folder that processes can work on. A folder of the same experiment is brought up to date:
  * runs that are in it stay, since a run is named by what it depends on, and keep their indices. `sweep.json` is written in

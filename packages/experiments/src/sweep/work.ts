@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { absolutePath, type RunState, readRunState } from '@localgrad/runs';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
+import { isEnded, limitsOf } from './sweep-status.js';
 
 /**
  * Outcome of a worker's attempt at a run.
  *
+ * - `stopped`: ended early by the sweep's rule
  * - `busy`: another process is working on it
  * - `returned`: the machine failed; the run was released, and no failure counts against it
  */
-export type TaskOutcome = 'finished' | 'failed' | 'busy' | 'returned';
+export type TaskOutcome = 'finished' | 'stopped' | 'failed' | 'busy' | 'returned';
 
 export interface WorkOptions {
   readonly sweep: Sweep;
@@ -107,7 +109,7 @@ class Work {
 
   note({ runId }: SweepTask, outcome: TaskOutcome): void {
     if (outcome === 'busy') this.isAnyRunning = true;
-    else if (outcome === 'finished') this.#ended.add(runId);
+    else if (outcome === 'finished' || outcome === 'stopped') this.#ended.add(runId);
     else {
       // Also counted here: a failure may precede any record, e.g. on a full disk.
       const count = (this.#failures.get(runId) ?? 0) + 1;
@@ -119,8 +121,8 @@ class Work {
   /** Undefined if it cannot be worked on now. */
   async #stateOf(task: SweepTask): Promise<RunState | undefined> {
     if (this.#ended.has(task.runId)) return undefined;
-    const state = await readRunState(this.folderOf(task), { retries: this.#sweep.retries });
-    if (state.status === 'finished' || state.status === 'failed') this.#ended.add(task.runId);
+    const state = await readRunState(this.folderOf(task), limitsOf(this.#sweep));
+    if (isEnded(state.status)) this.#ended.add(task.runId);
     else if (state.status === 'running') this.isAnyRunning = true;
     else return state;
     return undefined;

@@ -16,6 +16,7 @@ import { add, type Rank, reshape, type Tensor, type Tensor1D, type Tensor4D } fr
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import { columnSums, columnSumsBytes } from './dense.js';
 import { Ledger } from './ledger.js';
+import { filterOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
@@ -143,7 +144,7 @@ export class ConvolutionBlock implements FrugalBlock {
   }
 
   get #filter(): Tensor4D {
-    return this.#weight.value as Tensor4D;
+    return filterOf(this.#weight);
   }
 
   #vjpPeakBytes(batchSize: number, want: Want): number {

@@ -13,7 +13,8 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
-import { clone, mul, type Tensor4D, tensor4d } from '@tensorflow/tfjs';
+import { computedTensor } from '@localgrad/kernels';
+import { clone, mul, type Tensor4D } from '@tensorflow/tfjs';
 import { noiseMask } from '../random/noise.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
@@ -104,7 +105,7 @@ class Dropout implements FrugalBlock {
     if (noise === undefined || keep === 1) return clone(x);
     const shape: [number, number, number, number] = [x.shape[0], ...this.#maskShape];
     const size = shape.reduce((product, extent) => product * extent, 1);
-    const mask = tensor4d(noiseMask(noise, this.#fullName, size, keep, 1 / keep), shape);
+    const mask = computedTensor<Tensor4D>(() => noiseMask(noise, this.#fullName, size, keep, 1 / keep), shape);
     const result = mul<Tensor4D>(x, mask);
     mask.dispose();
     return result;

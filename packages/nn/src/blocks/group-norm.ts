@@ -13,10 +13,11 @@ import {
   type Want,
 } from '@localgrad/core';
 import { currentKernels, type GroupNormParameters, type GroupStatistics } from '@localgrad/kernels';
-import { dispose, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
+import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
 import { vectorPairBytes } from './batch-norm-parameters.js';
 import { isTrained } from './convolution-unit.js';
+import { vectorOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
@@ -109,7 +110,7 @@ class GroupNorm implements FrugalBlock {
   /** Borrows the tensors. */
   #kernelParameters(): GroupNormParameters {
     const { groups, epsilon = 1e-5 } = this.#options;
-    return { groups, epsilon, scale: this.#scale.value as Tensor1D, shift: this.#shift.value as Tensor1D };
+    return { groups, epsilon, scale: vectorOf(this.#scale), shift: vectorOf(this.#shift) };
   }
 }
 

@@ -16,9 +16,10 @@ import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Sh
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm, normalization, vectorPairBytes } from './batch-norm-parameters.js';
-import { batched, convolvedShape, filterOf, isTrained } from './convolution-unit.js';
+import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { disposeStatistics, keepNormGradients, takeBatchStatistics } from './norm-steps.js';
+import { filterOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
@@ -99,7 +100,7 @@ class NormReluConvolution implements FrugalBlock {
     const kernels = currentKernels();
     const statistics = mode.training ? takeBatchStatistics(this.#norm, x, mode) : undefined;
     const activation = this.#activation(x, statistics);
-    const output = kernels.conv2d(activation, filterOf({ weight: this.#weight }), this.#geometry);
+    const output = kernels.conv2d(activation, filterOf(this.#weight), this.#geometry);
     activation.dispose();
     if (statistics === undefined) return evaluationPass(x, output);
     return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
@@ -136,7 +137,7 @@ class NormReluConvolution implements FrugalBlock {
       dy.dispose();
       return undefined;
     }
-    const filter = filterOf({ weight: this.#weight });
+    const filter = filterOf(this.#weight);
     const below = kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, x.shape[0]), this.#geometry);
     dy.dispose();
     const { dx, dScale, dShift } = kernels.batchNormGradient({

@@ -102,7 +102,7 @@ class TapeBlock implements Block {
     const run = () => this.#run(x, mode).output;
     const { value, input, gradients } = tapeGradients({ x, trained, run, dy, input: want.input });
     dispose([value, dy]);
-    return input === undefined ? { parameters: gradients } : { input: input as Tensor4D, parameters: gradients };
+    return input === undefined ? { parameters: gradients } : { input, parameters: gradients };
   }
 
   replicate(scope: ParameterScope): Block {

@@ -84,7 +84,8 @@ export class TapeParameters {
   context(mode: Mode): TapeContext {
     const statistics = this.statistics.map(tensorOf);
     if (!mode.training || mode.noise === undefined) return { mode, statistics };
-    return { mode, statistics, random: noiseRandom(mode.noise, this.#fullName) };
+    const { noise } = mode;
+    return { mode, statistics, random: onFirstUse(() => noiseRandom(noise, this.#fullName)) };
   }
 
   /** Updates the running averages with a training batch's values. Borrows `batch`. */
@@ -109,4 +110,14 @@ export class TapeParameters {
 
 export function tensorOf(parameter: Parameter): Tensor {
   return parameter.value;
+}
+
+/** A generator that is created when the first number is drawn: most functions draw none. */
+function onFirstUse(create: () => RandomSource): RandomSource {
+  let source: RandomSource | undefined;
+  const created = () => {
+    source ??= create();
+    return source;
+  };
+  return { uniform: () => created().uniform(), normal: () => created().normal() };
 }

@@ -9,7 +9,7 @@ const glossary = [
   {
     name: 'Test accuracy',
     value:
-      'Accuracy of the network without auxiliary networks on test images. “Last epoch” is the result of training. “Best epoch” selects the epoch on the test set and is biased upward; it is shown because publications often report it, and is never mixed with the other. † marks means that omit diverged runs.',
+      'Accuracy of the network without auxiliary networks on test images. “Last epoch” is the result of training. “Best epoch” selects the epoch on the test set and is biased upward; it is shown because publications often report it, and is never mixed with the other. † marks means that omit runs that diverged or were stopped early.',
   },
   {
     name: '95 % CI',

@@ -5,6 +5,7 @@ import { Scroll } from './parts.js';
 /** Every run with a link to its folder, after the missing ones. */
 export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: string) => string | null }) {
   const unfinished = view.rows.filter(({ missing }) => missing.length > 0);
+  const stopped = view.rows.flatMap((row) => row.stopped.map((stop) => ({ name: row.condition.name, ...stop })));
   return (
     <>
       {unfinished.length > 0 && (
@@ -14,6 +15,18 @@ export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: strin
             {unfinished.map(({ condition, missing }) => (
               <li>
                 {condition.name}: {seedsOf(missing)}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {stopped.length > 0 && (
+        <>
+          <p>Stopped early:</p>
+          <ul>
+            {stopped.map(({ name, seed, reason }) => (
+              <li>
+                {name}, seed {seed}: {reason}
               </li>
             ))}
           </ul>

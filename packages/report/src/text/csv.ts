@@ -8,11 +8,11 @@ export function resultsCsv(view: StudyView): string {
   return csvOf(view.rows.map((row) => conditionRecord(row, view)));
 }
 
-/** One row per finished run, diverged ones included. */
+/** One row per finished run, those that diverged or were stopped early included: `status` distinguishes them. */
 export function runsCsv(view: StudyView): string {
   return csvOf(
-    view.rows.flatMap((row) =>
-      [...row.condition.runs, ...row.diverged].map((run): CsvRecord => {
+    view.rows.flatMap((row) => [
+      ...[...row.condition.runs, ...row.diverged].map((run): CsvRecord => {
         const { seed, summary, environment } = run;
         const { cost } = summary;
         return {
@@ -38,9 +38,20 @@ export function runsCsv(view: StudyView): string {
           localgrad: environment?.localgrad ?? null,
           commit: environment?.commit ?? null,
           date: environment?.date ?? null,
+          note: summary.divergence ?? null,
         };
       }),
-    ),
+      ...row.stopped.map(
+        ({ seed, epoch, testAccuracy, reason }): CsvRecord => ({
+          ...identity(row, view),
+          seed,
+          status: 'stopped',
+          epochs: epoch,
+          best_test_accuracy: testAccuracy,
+          note: reason,
+        }),
+      ),
+    ]),
   );
 }
 
@@ -49,6 +60,7 @@ function conditionRecord(row: ConditionRow, view: StudyView): CsvRecord {
     ...identity(row, view),
     runs: row.condition.runs.length,
     missing_seeds: row.missing.join(' '),
+    stopped_seeds: row.stopped.map(({ seed }) => seed).join(' '),
     diverged_seeds: row.diverged.map(({ seed }) => seed).join(' '),
     ...accuracyRecord('test_accuracy', row.last),
     ...accuracyRecord('best_test_accuracy', row.best),
@@ -90,7 +102,7 @@ function differenceRecord(name: string, difference: Difference | null): CsvRecor
 }
 
 function csvOf(records: readonly CsvRecord[]): string {
-  const header = Object.keys(records[0] ?? {});
+  const header = [...new Set(records.flatMap((record) => Object.keys(record)))];
   const lines = records.map((record) => header.map((name) => record[name] ?? null));
   return `${[header, ...lines].map((line) => line.map(csvField).join(',')).join('\n')}\n`;
 }

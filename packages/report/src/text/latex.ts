@@ -1,5 +1,5 @@
 import type { ConditionRow, Difference, StudyView } from '../condition-rows.js';
-import { accuracyCellOf, differenceCell, divergedMark, durationCell, factorsToShow, none } from '../results-table.js';
+import { accuracyCellOf, differenceCell, durationCell, factorsToShow, none, omissionMark } from '../results-table.js';
 import { latexText, untypesettable } from './escape.js';
 import { bytes, pValue } from './wording.js';
 
@@ -128,7 +128,9 @@ function blockOf(row: ConditionRow | undefined, { study }: StudyView): string {
 }
 
 function captionOf({ study, rows, finished, wanted }: StudyView): string {
-  const marked = rows.some(({ diverged }) => diverged.length > 0) ? ` ${divergedMark} omits diverged runs.` : '';
+  const marked = rows.some(({ diverged, stopped }) => diverged.length + stopped.length > 0)
+    ? ` ${omissionMark} omits runs that diverged or were stopped early.`
+    : '';
   const counts = [...new Set(rows.map(({ condition }) => condition.runs.length))].sort((a, b) => a - b);
   const runs =
     counts.length === 1

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { z } from 'zod';
+import { readEarlyStop } from '../early-stop.js';
 import { environmentFormat, type RunEnvironment, type RunSummary, summaryFormat } from '../run-summary.js';
 import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
 import { codeOf } from './file-system.js';
@@ -9,19 +10,22 @@ import { readStateFile } from './state-file.js';
 
 /**
  * - `finished`: has a summary
+ * - `stopped`: was ended early by the sweep's rule; its checkpoint is kept
  * - `running`: a process is working on it
  * - `failed`: has failed as often as allowed
  * - `interrupted`: was started, and can be resumed
  * - `waiting`: has not been started
  * - `unreadable`: its files are damaged, e.g. its summary; workers run it again
  */
-export type RunStatus = 'finished' | 'running' | 'failed' | 'interrupted' | 'waiting' | 'unreadable';
+export type RunStatus = 'finished' | 'stopped' | 'running' | 'failed' | 'interrupted' | 'waiting' | 'unreadable';
 
 export interface RetryLimits {
   /** Number of retries of a run that failed with an error. Default 2. */
   readonly retries?: number;
   /** Number of processes that may be killed in a row without a new checkpoint. Default 3. */
   readonly losses?: number;
+  /** Rule of early stopping: runs that it has stopped are not resumed. Default: none. */
+  readonly stopRule?: string;
 }
 
 export interface RunState {
@@ -29,7 +33,7 @@ export interface RunState {
   readonly attempts: readonly Attempt[];
   /** Number of processes killed in a row without a new checkpoint. */
   readonly losses: number;
-  /** Message of the last failure, or description of the damage. */
+  /** Message of the last failure, description of the damage, or why the run was stopped. */
   readonly message?: string;
 }
 
@@ -66,6 +70,8 @@ async function stateOf(folder: string, limits: RetryLimits, options: ClaimOption
   const { summary, problem } = await lookForSummary(folder);
   if (summary !== undefined) return { status: 'finished', attempts, losses: 0 };
   if (attempts.at(-1)?.isActive === true) return state('running');
+  const stop = limits.stopRule === undefined ? undefined : await readEarlyStop(folder, limits.stopRule);
+  if (stop !== undefined) return state('stopped', stop.reason);
   if (failures.length > (limits.retries ?? 2)) return state('failed');
   if (losses > (limits.losses ?? 3)) {
     return state('failed', `the run was killed ${losses} times in a row before its first checkpoint`);

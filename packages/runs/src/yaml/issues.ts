@@ -12,6 +12,11 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
+/** Message of an issue, with its path where the message does not name it. */
+export function issueText({ path, isKey, isComplete, message }: ConfigIssue): string {
+  return isKey || isComplete === true || path.length === 0 ? message : `${path.join('.')}: ${message}`;
+}
+
 /** Maximum number of issues to explain; each needs a search for similar names. */
 const most = 100;
 
@@ -35,7 +40,7 @@ export function explainIssues(
       }));
     }
     const value = issue.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key],
+      (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
       input,
     );
     const message =

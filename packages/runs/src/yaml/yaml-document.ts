@@ -13,7 +13,7 @@ import {
   parseDocument,
 } from 'yaml';
 import type { z } from 'zod';
-import { type ConfigIssue, explainIssues } from './issues.js';
+import { type ConfigIssue, explainIssues, issueText } from './issues.js';
 import { contentProblems, isMergeKey, nestingProblem, type Problem } from './limits.js';
 
 /** A YAML file with the position of each value. */
@@ -65,13 +65,13 @@ export function parseYaml(text: string, file: string, allowedKeys: readonly stri
   }
   return {
     // Their number is already bounded.
-    value: (document.toJS({ maxAliasCount: -1 }) ?? {}) as Record<string, unknown>,
+    value: document.toJS({ maxAliasCount: -1 }) ?? {},
     at: (path) => at(offsetOf(document, { path, isKey: false, message: '' })),
     keysAt(path) {
       const node = document.getIn(path, true);
       return isMap(node) ? node.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : [])) : [];
     },
-    fail: (issues) => fail(issues.map((issue) => ({ offset: offsetOf(document, issue), message: describe(issue) }))),
+    fail: (issues) => fail(issues.map((issue) => ({ offset: offsetOf(document, issue), message: issueText(issue) }))),
   };
 }
 
@@ -97,10 +97,6 @@ function explainSyntax(message: string): string {
   }
   const isColon = first.startsWith('Nested mappings');
   return isColon ? `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"` : first;
-}
-
-function describe({ path, isKey, isComplete, message }: ConfigIssue): string {
-  return isKey || isComplete === true || path.length === 0 ? message : `${path.join('.')}: ${message}`;
 }
 
 /** Offset of the key, or of the value, that an issue is about. */

@@ -17,7 +17,7 @@ const foreign: Readonly<Record<string, readonly [flags: readonly Flag[], cure: s
     ['gpus', 'memory', 'minutes', 'parallelism', ...ofKubernetes],
     'A list has --cpus and --runs-per-job; the rest is up to what runs it',
   ],
-  kubernetes: [['runsPerJob'], 'An indexed Job has one index for each run'],
+  kubernetes: [['runsPerJob', 'only'], 'An indexed Job has one index for each run'],
 };
 
 /** @throws LocalgradError `invalid-option` for a flag that has no effect on the executor or kind of manifest */

@@ -1,8 +1,10 @@
 import { quoted } from '@localgrad/experiments';
 import { type Command, Option } from 'commander';
-import { wholeNumber } from '../../whole-number.js';
+import { threadCount, wholeNumber } from '../../whole-number.js';
 
 export interface SweepFlags {
+  readonly set?: readonly string[];
+  readonly only?: readonly string[];
   readonly folder?: string;
   readonly executor: 'debug' | 'local' | 'slurm';
   readonly processes?: number;
@@ -29,7 +31,7 @@ export interface SlurmFlags extends JobFlags {
   readonly dryRun?: boolean;
 }
 
-export interface ManifestFlags extends JobFlags, Pick<SweepFlags, 'folder'> {
+export interface ManifestFlags extends JobFlags, Pick<SweepFlags, 'folder' | 'set' | 'only'> {
   readonly kind: 'kubernetes' | 'shell';
   readonly image?: string;
   readonly volumeClaim?: string;
@@ -38,20 +40,49 @@ export interface ManifestFlags extends JobFlags, Pick<SweepFlags, 'folder'> {
 }
 
 /** Where a sweep comes from and goes to, with the command that repeats it. */
-export function placeOf(file: string, { folder }: Pick<SweepFlags, 'folder'>) {
-  const words = ['localgrad', 'sweep', 'run', file, ...(folder === undefined ? [] : ['--folder', folder])];
-  return { file, folder, command: words.map(quoted).join(' ') };
+export function placeOf(file: string, { folder, set = [] }: Pick<SweepFlags, 'folder' | 'set'>) {
+  const settings = set.flatMap((text) => ['--set', text]);
+  const place = folder === undefined ? [] : ['--folder', folder];
+  const words = ['localgrad', 'sweep', 'run', file, ...settings, ...place];
+  return { file, folder, overrides: set, command: words.map(quoted).join(' ') };
+}
+
+/** Adds `--set`, which replaces values of an experiment file. */
+export function addSetFlag(command: Command): Command {
+  return command.option(
+    '--set <key=value>',
+    'replace a value of the file: a key of every run (epochs=1) or of the file (seeds=2, grid.modules=[4,8]); repeatable',
+    collected,
+  );
+}
+
+/** Adds `--only`, which limits a command to some conditions. */
+export function addOnlyFlag(command: Command): Command {
+  return command.option(
+    '--only <condition>',
+    "only conditions with this name; '*' and '?' stand for any text and any character; repeatable",
+    collected,
+  );
+}
+
+function collected(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 export function addFolderFlags(command: Command): Command {
-  return command
-    .argument('<file>', 'experiment file (YAML)')
-    .option('--folder <folder>', 'folder of the sweep (default: localgrad-sweeps/<name>)');
+  return addSetFlag(
+    command
+      .argument('<file>', 'experiment file (YAML)')
+      .option(
+        '--folder <folder>',
+        'folder of the sweep (default: localgrad-sweeps/<name>; with --set: localgrad-sweeps/<name>+<values>)',
+      ),
+  );
 }
 
 export function addJobFlags(command: Command): Command {
   return command
-    .option('--cpus <number>', 'processor cores of a job, and threads of its runs (default: 1)', wholeNumber)
+    .option('--cpus <number>', 'processor cores of a job, and threads of its runs (default: 1)', threadCount)
     .option('--gpus <number>', 'GPUs of a job', wholeNumber)
     .option('--memory <size>', 'main memory of a job, e.g. 8GiB')
     .option('--minutes <number>', 'time limit of a job in minutes', wholeNumber)
@@ -61,7 +92,7 @@ export function addJobFlags(command: Command): Command {
 
 export function addRunFlags(command: Command): Command {
   return addJobFlags(
-    addFolderFlags(command)
+    addOnlyFlag(addFolderFlags(command))
       .addOption(
         new Option(
           '--executor <name>',
@@ -74,7 +105,7 @@ export function addRunFlags(command: Command): Command {
       .option(
         '--threads <number>',
         'number of threads per process, for runs with threads: auto (default: cores / processes)',
-        wholeNumber,
+        threadCount,
       ),
   )
     .option('--partition <name>', 'slurm: partition')
@@ -87,7 +118,7 @@ export function addRunFlags(command: Command): Command {
 
 export function addManifestFlags(command: Command): Command {
   return addJobFlags(
-    addFolderFlags(command).addOption(
+    addOnlyFlag(addFolderFlags(command)).addOption(
       new Option('--kind <name>', 'kubernetes: an indexed Job; shell: one command per line')
         .choices(['kubernetes', 'shell'])
         .makeOptionMandatory(),

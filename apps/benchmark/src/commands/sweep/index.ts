@@ -1,5 +1,6 @@
 import {
   checkedSweep,
+  chosenConditions,
   experimentJsonSchema,
   openSweep,
   planSweep,
@@ -15,12 +16,14 @@ import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
 import { executeSweep } from '../../sweep/execute-sweep.js';
 import type { Terminal } from '../../terminal.js';
-import { wholeNumber } from '../../whole-number.js';
+import { threadCount } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
 import {
   addFolderFlags,
   addManifestFlags,
+  addOnlyFlag,
   addRunFlags,
+  addSetFlag,
   type ManifestFlags,
   placeOf,
   type SlurmFlags,
@@ -38,15 +41,19 @@ import {
 } from './render.js';
 
 async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
-  const { sweep } = await checkedSweep(placeOf(file, flags));
-  const { processes, threads, retryFailed } = flags;
+  const { processes, threads, retryFailed, only } = flags;
+  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only });
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
   const result = await executeSweep(
     sweep,
-    { file, isChecked: true, executor, processes, threads, retryFailed },
+    { file, isChecked: true, executor, processes, threads, retryFailed, only },
     terminal,
   );
-  return { ...reportOf(result, sweep), left: result.left, passed: result.counts.finished === result.runs };
+  const chosen = new Set(chosenConditions(sweep.conditions, only).map(({ name }) => name));
+  const isChosen = ({ condition }: { readonly condition: string }) => chosen.has(condition);
+  const left = result.left.filter(isChosen);
+  const passed = left.length === 0 && !result.failures.some(isChosen);
+  return { ...reportOf(result, sweep), left, passed };
 }
 
 async function prepare(file: string, flags: SweepFlags): Promise<SweepReport> {
@@ -54,18 +61,18 @@ async function prepare(file: string, flags: SweepFlags): Promise<SweepReport> {
   return reportOf(await summarizeSweep(sweep), sweep);
 }
 
-async function status(path: string): Promise<StatusReport> {
-  const sweep = await openSweep(path);
+async function status(path: string, set: readonly string[] | undefined): Promise<StatusReport> {
+  const sweep = await openSweep(path, set);
   const found = await readSweepStatus(sweep);
   return { ...reportOf(await summarizeSweep(sweep, found), sweep), tasks: found.tasks };
 }
 
-async function manifest(file: string, { kind, ...flags }: ManifestFlags) {
-  const { folder, image, volumeClaim, mountPath, queue, ...job } = flags;
-  const place = placeOf(file, { ...(folder === undefined ? {} : { folder }) });
+async function manifest(file: string, { kind, only, ...flags }: ManifestFlags) {
+  const { folder, set, image, volumeClaim, mountPath, queue, ...job } = flags;
+  const place = placeOf(file, { ...(folder === undefined ? {} : { folder }), ...(set === undefined ? {} : { set }) });
   const text =
     kind === 'shell'
-      ? await sweepCommands({ ...place, ...job })
+      ? await sweepCommands({ ...place, ...job, only })
       : await sweepJob({ ...place, ...job, ...withValues({ image, volumeClaim, mountPath, queue }) });
   return { kind, text };
 }
@@ -84,11 +91,11 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     .description(
       'Runs every combination of an experiment file. Finished runs are not repeated, interrupted ones are resumed.',
     );
-  addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing'))
+  addOnlyFlag(addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing')))
     .option('--no-measure', 'do not measure steps to predict the time')
-    .option('--threads <number>', 'number of threads for runs with threads: auto', wholeNumber)
-    .action((file: string, { folder, measure, threads }: SweepFlags) =>
-      present(() => planSweep({ file, folder, measure, threads }), renderPlan),
+    .option('--threads <number>', 'number of threads for runs with threads: auto', threadCount)
+    .action((file: string, { folder, measure, threads, set, only }: SweepFlags) =>
+      present(() => planSweep({ file, folder, measure, threads, overrides: set, only }), renderPlan),
     );
   addFolderFlags(sweep.command('prepare').summary('write the folder that workers work on; runs nothing')).action(
     (file: string, flags: SweepFlags) =>
@@ -114,11 +121,12 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
       ({ text }) => text.trimEnd(),
     );
   });
-  sweep
-    .command('status')
-    .summary('show the state of every run, from the files of the sweep')
-    .argument('<sweep>', 'folder of the sweep, or its experiment file')
-    .action((path: string) => present(() => status(path), renderStatus));
+  addSetFlag(
+    sweep
+      .command('status')
+      .summary('show the state of every run, from the files of the sweep')
+      .argument('<sweep>', 'folder of the sweep, or its experiment file'),
+  ).action((path: string, { set }: Pick<SweepFlags, 'set'>) => present(() => status(path, set), renderStatus));
   sweep
     .command('schema')
     .summary('print the JSON Schema of experiment files, for editors')

@@ -26,11 +26,12 @@ export function reportOf({ left: _, ...result }: SweepResult, { commands }: Swee
 }
 
 export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'>>): string {
-  const { folder, runs, counts, diverged, failures, unreadable, retryCommand, left } = report;
+  const { folder, runs, counts, diverged, stopped, failures, unreadable, retryCommand, left } = report;
   const parts = Object.entries(counts).flatMap(([status, count]) => (count === 0 ? [] : [`${count} ${status}`]));
   return [
     `${runs} runs: ${parts.join(', ')}`,
     ...diverged.map(({ name, message, folder: run }) => `DIVERGED  ${name}: ${message} (${run}); left out of means`),
+    ...stopped.map(({ name, message }) => `stopped   ${name}: ${message}; left out of means`),
     ...failures.map(({ name, message, folder: run }) => `failed    ${name}: ${message} (${run})`),
     ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
     // Runs that are left include those with damaged files.

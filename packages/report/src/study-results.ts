@@ -1,0 +1,145 @@
+import type { JsonObject } from '@localgrad/core';
+import type { ComparisonRule, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
+import type { EpochRecord } from '@localgrad/train';
+import {
+  type Accuracy,
+  type ConditionRow,
+  confidence,
+  type Difference,
+  type Estimate,
+  viewOf,
+} from './condition-rows.js';
+import type { Finding } from './finding.js';
+import { findings } from './findings.js';
+import { presentable } from './presentable.js';
+
+/** One finished run. Bytes, seconds, accuracies in [0, 1]. */
+export interface RunResult {
+  readonly seed: number;
+  /** Runs that diverged are omitted from every mean, interval and test. */
+  readonly status: 'finished' | 'diverged';
+  readonly runId: string;
+  readonly backend: string;
+  /** After the last epoch. */
+  readonly testAccuracy: number | null;
+  readonly bestTestAccuracy: number | null;
+  /** Training steps, without evaluation. */
+  readonly seconds: number;
+  readonly totalSeconds: number;
+  readonly peakBytes: number;
+  readonly predictedPeakBytes: number;
+  readonly steps: number;
+  readonly resumptions: number;
+  /** Test accuracy of a linear probe on each module. */
+  readonly probes: readonly number[] | null;
+  readonly epochs: readonly EpochRecord[];
+  readonly environment: FinishedRun['environment'];
+}
+
+/** The results of one condition. */
+export interface ConditionResult {
+  /** From 1, as in the tables and figures of a report. */
+  readonly number: number;
+  readonly key: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly config: JsonObject;
+  readonly isReference: boolean;
+  readonly testAccuracy: Accuracy | null;
+  /** Selected on the test set, so biased upward. */
+  readonly bestTestAccuracy: Accuracy | null;
+  readonly seconds: Estimate | null;
+  /** Highest of its runs. */
+  readonly peakBytes: number | null;
+  readonly unitsOfWork: number | null;
+  /** Of a whole run. */
+  readonly multiplyAccumulates: number | null;
+  readonly toBaseline: Difference | null;
+  readonly toReference: Difference | null;
+  readonly runs: readonly RunResult[];
+  /** Runs that the sweep's rule ended early: no results, and omitted from every mean. */
+  readonly stopped: readonly Omit<StoppedRun, 'folder'>[];
+  /** Requested seeds without a result. */
+  readonly missingSeeds: readonly number[];
+}
+
+/** Everything that a report contains, as data. */
+export interface StudyResults {
+  readonly name: string;
+  readonly title: string;
+  readonly factors: readonly string[];
+  readonly compare: ComparisonRule | null;
+  /** Key of the reference condition. */
+  readonly reference: string | null;
+  /** Level of all intervals. */
+  readonly confidence: number;
+  readonly findings: readonly Finding[];
+  readonly conditions: readonly ConditionResult[];
+  /** Damaged files of single runs, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** The results of a study as plain data for programs. Credentials in texts are masked. */
+export function studyResults(study: Study): StudyResults {
+  const view = viewOf(presentable(study));
+  const { name, title, factors, compare, reference, problems = [] } = view.study;
+  return {
+    name,
+    title,
+    factors,
+    compare,
+    reference,
+    confidence,
+    findings: findings(view),
+    conditions: view.rows.map(conditionResult),
+    problems,
+  };
+}
+
+function conditionResult(row: ConditionRow): ConditionResult {
+  const { number, isReference, seconds, peakBytes, unitsOfWork, toBaseline, toReference, condition } = row;
+  const { key, name, labels, config } = condition;
+  return {
+    number,
+    key,
+    name,
+    labels,
+    config,
+    isReference,
+    testAccuracy: row.last,
+    bestTestAccuracy: row.best,
+    seconds,
+    peakBytes,
+    unitsOfWork,
+    multiplyAccumulates: row.work,
+    toBaseline,
+    toReference,
+    runs: [
+      ...condition.runs.map((run) => runResult(run, 'finished')),
+      ...row.diverged.map((run) => runResult(run, 'diverged')),
+    ],
+    stopped: row.stopped.map(({ folder: _, ...stop }) => stop),
+    missingSeeds: row.missing,
+  };
+}
+
+function runResult({ seed, summary, environment }: FinishedRun, status: RunResult['status']): RunResult {
+  const { runId, backend, testAccuracy, bestTestAccuracy, seconds, totalSeconds, peakBytes, steps } = summary;
+  return {
+    seed,
+    status,
+    runId,
+    backend,
+    testAccuracy,
+    bestTestAccuracy,
+    seconds,
+    totalSeconds,
+    peakBytes,
+    predictedPeakBytes: summary.cost.predictedPeakBytes,
+    steps,
+    resumptions: summary.resumptions,
+    probes: summary.probes,
+    epochs: summary.epochs,
+    environment,
+  };
+}
