@@ -70,6 +70,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('your-baseline'),
         guide('your-model'),
         guide('ablations'),
+        guide('results-as-data'),
         guide('memory'),
         guide('determinism'),
         guide('backends'),
