@@ -41,6 +41,7 @@ const direction = {
     'mlm',
     'lam',
     'mlaan',
+    'lean-mlaan',
     'man',
     'sequential',
   ],

@@ -6,6 +6,7 @@ import { greedy } from '@localgrad/greedy';
 import { type HpffOptions, hpff } from '@localgrad/hpff';
 import { type InfoProOptions, infopro } from '@localgrad/infopro';
 import { type LamOptions, lam } from '@localgrad/lam';
+import { type LeanMlaanOptions, leanMlaan } from '@localgrad/lean-mlaan';
 import { type ManOptions, man } from '@localgrad/man';
 import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
 import { type MlmOptions, mlm } from '@localgrad/mlm';
@@ -63,6 +64,10 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   mlaan: {
     description: 'MLAAN: mlm and lam together.',
     create: (of, options) => mlaan(of, options as MlaanOptions),
+  },
+  'lean-mlaan': {
+    description: 'Lean MLAAN: pooled chains without averages, and a last window that costs no memory. Not published.',
+    create: (of, options) => leanMlaan(of, options as LeanMlaanOptions),
   },
   man: {
     description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
