@@ -20,6 +20,7 @@ const direction = {
   engine: ['core', 'kernels', 'nn'],
   backends: ['core', 'kernels', 'wasm-kernels', 'webgpu-kernels', 'tensorflow-kernels'],
   backbones: ['core', 'nn'],
+  layers: ['core', 'kernels', 'nn'],
   data: ['core', 'nn'],
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
@@ -29,6 +30,7 @@ const direction = {
     'core',
     'nn',
     'backbones',
+    'layers',
     'data',
     'backprop',
     'greedy',
@@ -53,6 +55,7 @@ const direction = {
     'engine',
     'backends',
     'backbones',
+    'layers',
     'data',
     'image-data',
     'train',
@@ -61,7 +64,7 @@ const direction = {
   ],
   experiments: ['core', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'trackers', 'runs'],
   report: ['core', 'engine', 'train', 'statistics', 'trackers', 'runs', 'experiments'],
-  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog'],
+  verify: ['core', 'kernels', 'nn', 'engine', 'backends', 'backbones', 'data', 'train', 'catalog', 'predsim'],
   bench: [
     'core',
     'kernels',
@@ -98,8 +101,9 @@ const report = (path, text) => problems.push(`${relative(root, path)}: ${text}`)
 
 for (const folder of packageFolders()) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  for (const file of required) if (!existsSync(join(folder, file))) report(join(folder, file), 'is missing');
-  checkManifest(folder, manifest);
+  const files = manifest.private === true ? ['README.md'] : required;
+  for (const file of files) if (!existsSync(join(folder, file))) report(join(folder, file), 'is missing');
+  if (manifest.private !== true) checkManifest(folder, manifest);
   checkReadme(folder);
   for (const file of sourceFiles(join(folder, 'src'))) checkSource(folder, manifest, file);
 }
@@ -138,7 +142,9 @@ function checkManifest(folder, manifest) {
   const { './package.json': _, ...entries } = manifest.exports ?? {};
   if (Object.keys(entries).length === 0) report(path, 'exports nothing');
   for (const [subpath, target] of Object.entries(entries)) {
-    if (Object.keys(target).join() !== 'types,default') report(path, `exports['${subpath}'] is not { types, default }`);
+    const conditions = Object.keys(target).join();
+    if (!['types,default', 'types,browser,default'].includes(conditions))
+      report(path, `exports['${subpath}'] is not { types, default } or { types, browser, default }`);
     const source = join('src', subpath, 'index.ts');
     if (!existsSync(join(folder, source))) report(path, `exports['${subpath}'] has no ${source}`);
   }
@@ -188,6 +194,8 @@ function checkSource(folder, manifest, file) {
   const isTest = /\.(test|test-d|fixture)\.tsx?$/.test(file) || relative(folder, file).split(sep).includes('testing');
   const lines = text.split('\n').length - 1;
   if (!isTest && lines > maximumLines) report(file, `has ${lines} lines, more than ${maximumLines}`);
+  if (!isTest && /\bmkdir(?:Sync)?\([^;]*\brecursive:/.test(text))
+    report(file, "creates folders with Node's recursive mkdir, which may never return; use @localgrad/core/folders");
   const { dependencies, peerDependencies, devDependencies } = manifest;
   const published = { ...dependencies, ...peerDependencies };
   const declared = isTest ? { ...published, ...devDependencies } : published;

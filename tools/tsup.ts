@@ -1,15 +1,49 @@
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
 
 /** Build configuration of all packages. */
-export const library = (entry: string[] = ['src/index.ts']) =>
-  defineConfig({
-    entry,
-    format: ['esm'],
-    dts: true,
-    sourcemap: true,
-    // JavaScript and types are built separately, because running the code needs no types.
-    clean: false,
-    treeshake: true,
-    target: 'node20',
-    tsconfig: 'tsconfig.json',
-  });
+export const library = (entry: string[] = ['src/index.ts']) => defineConfig({ ...common, entry });
+
+/**
+ * Build configuration of packages whose index has a second build for browsers, `dist/index.browser.js`: there, each module
+ * `name.node.ts` is replaced by `name.browser.ts`, and importing a module of Node throws an error that says so.
+ */
+export const isomorphicLibrary = () =>
+  defineConfig([
+    { ...common, entry: ['src/index.ts'] },
+    // Both builds have the same types.
+    ...(process.argv.includes('--dts-only') ? [] : [browserBuild]),
+  ]);
+
+const common: Options = {
+  format: ['esm'],
+  dts: true,
+  sourcemap: true,
+  // JavaScript and types are built separately, because running the code needs no types.
+  clean: false,
+  treeshake: true,
+  target: 'node20',
+  tsconfig: 'tsconfig.json',
+};
+
+const browserBuild: Options = {
+  ...common,
+  entry: { 'index.browser': 'src/index.ts' },
+  dts: false,
+  target: 'es2022',
+  platform: 'browser',
+  removeNodeProtocol: false,
+  esbuildPlugins: [
+    {
+      name: 'browser-modules',
+      setup(build) {
+        build.onResolve({ filter: /\.node\.js$/ }, ({ path, resolveDir }) =>
+          build.resolve(path.replace(/\.node\.js$/, '.browser.js'), { resolveDir, kind: 'import-statement' }),
+        );
+        build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'node-only' }));
+        build.onLoad({ filter: /.*/, namespace: 'node-only' }, ({ path }) => ({
+          contents: `throw new Error(${JSON.stringify(`This function uses ${path}, which is available in Node only.`)});`,
+        }));
+      },
+    },
+  ],
+};

@@ -25,8 +25,9 @@ async function command(...args: string[]) {
 
 /** A backend besides those available everywhere. */
 const extra = process.env.LOCALGRAD_TEST_BACKEND;
+const isSlow = process.env.LOCALGRAD_TESTS === 'all';
 /** Plain JavaScript takes half a minute. */
-const slow = process.env.LOCALGRAD_TESTS === 'all' ? ([['cpu', 'residuals', 'portable']] as const) : [];
+const slow = isSlow ? ([['cpu', 'residuals', 'portable']] as const) : [];
 
 describe.each([
   ['wasm', 'residuals', 'relaxed SIMD'],
@@ -69,6 +70,26 @@ describe.each([
   });
 });
 
+describe('the PyTorch reference of methods in their own form', () => {
+  it.each(['residuals', 'recompute'] as const)(
+    'matches InfoPro with feature reconstruction, predsim and its similarities, %s',
+    async (memory) => {
+      const how = { backend: extra ?? 'wasm', memory, threads: 'auto', tolerance: 1e-4 } as const;
+      const { cases } = await verify({ files: [fixture('methods')], ...how });
+      expect(cases.map((entry) => entry.case)).toEqual([
+        'methods/infopro_features',
+        'methods/predsim',
+        'methods/similarity_maps',
+        'methods/similarity_flat',
+      ]);
+      for (const { case: name, maxRelativeError, groups } of cases) {
+        expect(maxRelativeError, `${name} ${JSON.stringify(groups)}`).toBeLessThanOrEqual(1e-4);
+      }
+    },
+    60_000,
+  );
+});
+
 function order({ cases }: VerifyReport, name: string): number {
   return cases.findIndex((entry) => entry.case === `mini/${name}`);
 }
@@ -77,11 +98,12 @@ describe('the plans of published code', () => {
   it('have the spans and head sizes of AugLocal at every depth, and the trained parameters of MAN', async () => {
     const report = await verify({
       files: [fixture('plans')],
+      ...(isSlow ? {} : { only: 'resnet32' }),
       backend: 'wasm',
       threads: 'auto',
       tolerance: 1e-12,
     });
-    const depths = ['resnet32', 'resnet110'].flatMap((backbone) =>
+    const depths = (isSlow ? ['resnet32', 'resnet110'] : ['resnet32']).flatMap((backbone) =>
       [1, 2, 3, 4, 5, 6].map((depth) => `auglocal/${backbone}_d${depth}`),
     );
     expect(report.cases.map(({ case: name, maxRelativeError }) => [name, maxRelativeError])).toEqual(

@@ -56,9 +56,9 @@ export function rig(
     run(steps) {
       let last: number[] = [];
       for (let step = 0; step < steps; step++) {
-        const { losses } = trainStep.run({ images, targets: { labels } }, startOfTraining);
+        const { losses, terms } = trainStep.run({ images, targets: { labels } }, startOfTraining);
         last = [...losses.values()].map((loss) => loss.dataSync()[0] as number);
-        for (const loss of losses.values()) loss.dispose();
+        tf.dispose([...losses.values(), ...terms.values()]);
       }
       return last;
     },

@@ -5,6 +5,7 @@ import type { LocalLearningMethod } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import type { MemoryPolicy } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
+import { infopro } from '@localgrad/infopro';
 import { MemoryMeter } from '@localgrad/kernels';
 import { headNames } from '@localgrad/nn/heads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,6 +27,8 @@ describe('training steps on wasm', () => {
     [4, greedy(), 'residuals', 1],
     [16, greedy(), 'residuals', 1],
     [16, dgl({ head: '1c2f' }), 'residuals', 1],
+    [16, infopro({ reconstruct: 'input' }), 'residuals', 1],
+    [4, infopro({ reconstruct: 'input' }), 'recompute', 1],
     [4, backprop(), 'recompute', 1],
     [1, backprop(), 'residuals', 4],
     [4, greedy(), 'residuals', 3],

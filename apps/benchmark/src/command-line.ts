@@ -36,8 +36,8 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   let exitCode = 0;
   const present: Presenter = async (work, render) => {
     const result = await work();
-    if ((result as { passed?: boolean }).passed === false) exitCode = 1;
-    if ((result as { status?: string }).status === 'diverged') exitCode = 3;
+    if (holds(result, 'passed', false)) exitCode = 1;
+    if (holds(result, 'status', 'diverged')) exitCode = 3;
     terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
   };
   const program = createProgram(terminal, present);
@@ -51,6 +51,10 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   } catch (error) {
     return report(error, program, args, terminal, json);
   }
+}
+
+function holds(result: unknown, key: string, value: unknown): boolean {
+  return typeof result === 'object' && result !== null && Reflect.get(result, key) === value;
 }
 
 /** Empty values are unset variables of a shell, not the wish to use the current folder. @throws LocalgradError */
@@ -67,7 +71,8 @@ function rejectEmptyValues(command: Command): void {
   }
 }
 
-function createProgram(terminal: Terminal, present: Presenter): Command {
+/** The command line with all of its commands, before any arguments are parsed. */
+export function createProgram(terminal: Terminal, present: Presenter): Command {
   const program = new Command('localgrad')
     .description('Supervised local learning on TensorFlow.js: train, compare, explain and measure.')
     .version(version, '-V, --version', 'print the version')

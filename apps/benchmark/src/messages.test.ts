@@ -69,6 +69,11 @@ describe('what no machine could hold is rejected at once', () => {
     ['explain --classes 2147483648', /--classes: '2147483648'; allowed: integers from 2 to 1000000/],
     ['explain --image 1e9x1e9x3', /--image: '1e9x1e9x3'; allowed: height x width x channels, each from 1 to 16384/],
     ['train --threads 100000 --backend wasm', /--threads: 100000; allowed: 'auto' or an integer from 1 to 64/],
+    ['sweep plan x.yaml --threads 9999', /'--threads <number>'.*It must be at most 1024, not '9999'\./],
+    ['sweep run x.yaml --threads 9999', /'--threads <number>'.*It must be at most 1024, not '9999'\./],
+    ['sweep run x.yaml --executor slurm --cpus 9999', /'--cpus <number>'.*It must be at most 1024, not '9999'\./],
+    ['worker x --threads 9999', /'--threads <number>'.*It must be at most 1024, not '9999'\./],
+    ['verify x --threads 9999', /'--threads <number>'.*It must be at most 1024, not '9999'\./],
     ['train --seed 9007199254740992', /--seed: expected an integer to be <=9007199254740991/],
     ['train --partition ONES', /--partition: .{1,1500}\n$/],
   ])('%s', async (command, message) => {

@@ -7,3 +7,18 @@ export function wholeNumber(text: string): number {
     throw new InvalidArgumentError(`It must be a whole number from 1 on, not '${text}'.`);
   return value;
 }
+
+/** More than any machine has, and few enough to be rejected before a backend starts. */
+const mostThreads = 1024;
+
+/** A flag's value that has to be a number of threads. */
+export function threadCount(text: string): number {
+  const value = wholeNumber(text);
+  if (value > mostThreads) throw new InvalidArgumentError(`It must be at most ${mostThreads}, not '${text}'.`);
+  return value;
+}
+
+/** A flag's value that has to be a number of threads, or `auto`. */
+export function threadCountOrAuto(text: string): number | 'auto' {
+  return text === 'auto' ? text : threadCount(text);
+}

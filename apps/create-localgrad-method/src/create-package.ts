@@ -50,11 +50,18 @@ export function createPackage(request: PackageRequest): CreatedPackage {
   const files = filesOf({ name, kind, language });
   for (const [path, text] of files) {
     const file = join(folder, path);
-    mkdirSync(dirname(file), { recursive: true });
+    createFolder(dirname(file));
     writeFileSync(file, text, { flag: 'wx' });
   }
   const built = `./${request.folder.replace(/^\.\//, '').replace(/\/+$/, '')}/${entryOf(language)}`;
   return { name, kind, language, folder, files: [...files.keys()], use: descriptions[kind].use(quoted(built)) };
+}
+
+/** Node's recursive `mkdir` never returns where the file system rejects a folder although its parent exists, as in /proc. */
+function createFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  createFolder(dirname(folder));
+  mkdirSync(folder);
 }
 
 /** Quoted where an expression of localgrad requires it, escaped for the double quotes of the shell around it. */

@@ -43,7 +43,7 @@ export function manifestOf({ name, kind, language }: PackageDescription): object
 /** The range that this package itself was tested with. */
 function rangeOf(name: string): readonly [string, string] {
   const manifest = readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8');
-  const { devDependencies } = JSON.parse(manifest) as { devDependencies: Record<string, string> };
+  const { devDependencies }: { devDependencies: Record<string, string> } = JSON.parse(manifest);
   const range = devDependencies[name];
   if (range === undefined) throw new Error(`${name} is missing in this package's devDependencies`);
   return [name, range];

@@ -1,4 +1,4 @@
-import { createNetwork, LocalgradError, type PartitionSpec, resolvePartition } from '@localgrad/core';
+import { type Backbone, createNetwork, LocalgradError, type PartitionSpec, resolvePartition } from '@localgrad/core';
 import { costOf, multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import { describe, expect, it } from 'vitest';
@@ -121,7 +121,13 @@ describe('CIFAR ResNets', () => {
 const ones = (count: number) => Array(count).fill(1).join();
 
 describe('published partitions', () => {
-  const sizes = (name: string, spec: PartitionSpec) => resolvePartition(build(name).blocks, spec);
+  const networks = new Map<string, Backbone>();
+  const network = (name: string) => {
+    const found = networks.get(name) ?? build(name);
+    networks.set(name, found);
+    return found;
+  };
+  const sizes = (name: string, spec: PartitionSpec) => resolvePartition(network(name).blocks, spec);
 
   /**
    * Blocks per module without the stem, as listed in docs/methods/networks.md §2; 'stem' if it forms its own module.
@@ -182,7 +188,7 @@ describe('published partitions', () => {
   });
 
   it('balances memory better than the even strategy', () => {
-    const backbone = build('resnet110');
+    const backbone = network('resnet110');
     const largest = (partition: readonly number[]) =>
       Math.max(
         ...createNetwork(backbone, partition).modules.map((module) =>

@@ -1,8 +1,8 @@
 import {
+  at,
   type Backbone,
   type BackboneBlock,
   type BackboneFactory,
-  type Block,
   LocalgradError,
   type ParameterScope,
   rejectUnknownKeys,
@@ -69,7 +69,7 @@ export function cifarResNet(options: CifarResNetOptions): BackboneFactory {
     config,
     build({ inputShape, classes, scope }): Backbone {
       const blocks = residualBlocks((depth - 2) / 6, widths, inputShape, scope);
-      const last = blocks.at(-1) as BackboneBlock;
+      const last = at(blocks, blocks.length - 1, 'block');
       const classifier = createClassifier({ scope, inputShape: last.block.outputShape, classes });
       return { name, config, inputShape, classes, blocks, classifier };
     },
@@ -87,7 +87,7 @@ function residualBlocks(
   const blocks: BackboneBlock[] = [{ reference: [0, 0], block: stem }];
   stages.forEach((channels, stage) => {
     for (let index = 0; index < perStage; index++) {
-      const before = blocks.at(-1)?.block as Block;
+      const before = at(blocks, blocks.length - 1, 'block').block;
       const name = `layer${stage + 1}.${index}`;
       const block = basicBlock({
         name,

@@ -1,8 +1,8 @@
 import {
+  at,
   type Backbone,
   type BackboneBlock,
   type BackboneFactory,
-  type Block,
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
@@ -42,7 +42,7 @@ export function tinyNet(options: TinyNetOptions = {}): BackboneFactory {
       const stem = convBatchNormRelu({ name: 'stem', scope, inputShape, channels: width, names: ['conv1', 'bn1'] });
       const blocks: BackboneBlock[] = [{ reference: [0, 0], block: stem }];
       for (let index = 0; index < count; index++) {
-        const before = blocks.at(-1)?.block as Block;
+        const before = at(blocks, blocks.length - 1, 'block').block;
         const name = `layer1.${index}`;
         const block = basicBlock({
           name,
@@ -53,7 +53,7 @@ export function tinyNet(options: TinyNetOptions = {}): BackboneFactory {
         });
         blocks.push({ reference: [1, index], block });
       }
-      const inputOfClassifier = (blocks.at(-1) as BackboneBlock).block.outputShape;
+      const inputOfClassifier = at(blocks, blocks.length - 1, 'block').block.outputShape;
       const classifier = createClassifier({ scope, inputShape: inputOfClassifier, classes });
       return { name: 'tiny', config, inputShape, classes, blocks, classifier };
     },

@@ -1,7 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { BackendDescriptor } from './descriptor.js';
-import { cpuName, freeMemoryBytes, residentMemory } from './environment.js';
+import { cpuName, freeMemoryBytes, residentMemory } from './system.node.js';
 
 export const cpu: BackendDescriptor = {
   name: 'cpu',
@@ -11,7 +11,7 @@ export const cpu: BackendDescriptor = {
     return {
       available: true,
       reason: 'Plain JavaScript; for tests of tiny shapes.',
-      device: await cpuName(),
+      device: cpuName(),
       hardware: true,
     };
   },
@@ -19,13 +19,12 @@ export const cpu: BackendDescriptor = {
     if (!(await tf.setBackend('cpu'))) {
       throw new LocalgradError('backend-unavailable', 'The cpu backend of TensorFlow.js could not be started.');
     }
-    const free = await freeMemoryBytes();
     return {
       threads: 1,
-      device: await cpuName(),
+      device: cpuName(),
       hardware: true,
       facts: { build: 'javascript' },
-      availableBytes: free,
+      availableBytes: freeMemoryBytes,
       memoryInUse: residentMemory,
       dispose() {},
     };

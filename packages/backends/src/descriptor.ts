@@ -8,6 +8,11 @@ export interface BackendOptions {
    * between machines. Default true.
    */
   readonly relaxedSimd?: boolean;
+  /**
+   * URL of the folder with the .wasm files of `@tensorflow/tfjs-backend-wasm/dist`, for wasm in browsers. Default: where the
+   * bundler puts them.
+   */
+  readonly wasmPaths?: string;
 }
 
 /** Memory currently used by a backend. */

@@ -1,13 +1,8 @@
 import { LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
-import { cpu } from './cpu.js';
 import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
-import { describeEnvironment, type Environment } from './environment.js';
-import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
-import { wasm } from './wasm.js';
-import { webgpu } from './webgpu.js';
-
-/** Backends in the order in which `auto` tries them. */
-const descriptors: readonly BackendDescriptor[] = [tensorflowGpu, webgpu, tensorflow, wasm, cpu];
+import { descriptors } from './descriptors.node.js';
+import type { Environment } from './environment.js';
+import { describeEnvironment } from './system.node.js';
 
 export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ name }) => name)];
 
@@ -18,7 +13,7 @@ export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ na
  * @throws LocalgradError `unknown-name`, `backend-unavailable`
  */
 export async function selectBackend(name = 'auto', options: BackendOptions = {}): Promise<BackendHandle> {
-  rejectUnknownKeys('selectBackend', options, ['threads', 'relaxedSimd']);
+  rejectUnknownKeys('selectBackend', options, ['threads', 'relaxedSimd', 'wasmPaths']);
   if (name !== 'auto') {
     const descriptor = descriptors.find((candidate) => candidate.name === name);
     if (descriptor === undefined) throw unknownName('backend', name, backendNames);

@@ -1,12 +1,12 @@
 import type { BackendDescriptor } from './descriptor.js';
-import { cpuName } from './environment.js';
+import { cpuName } from './system.node.js';
 
 export const wasm: BackendDescriptor = {
   name: 'wasm',
   description: 'WebAssembly with SIMD training kernels and threads: runs everywhere, installed from npm only',
   automatic: true,
   async probe() {
-    const device = await cpuName();
+    const device = cpuName();
     if (typeof WebAssembly !== 'object') {
       return {
         available: false,
@@ -23,13 +23,14 @@ export const wasm: BackendDescriptor = {
       : 'Works, but without SIMD training is about ten times slower.';
     return { available: true, reason, device, hardware: true };
   },
-  async start({ threads = 'auto', relaxedSimd = true }) {
+  async start({ threads = 'auto', relaxedSimd = true, wasmPaths }) {
     const { startWasm } = await import('@localgrad/wasm-kernels');
-    const { facts, heap, dispose } = await startWasm({ threads, relaxedSimd });
+    const files = wasmPaths === undefined ? {} : { wasmPaths };
+    const { facts, heap, dispose } = await startWasm({ threads, relaxedSimd, ...files });
     const { threads: used, ...others } = facts;
     return {
       threads: used,
-      device: await cpuName(),
+      device: cpuName(),
       hardware: true,
       facts: others,
       availableBytes: () => heap.availableBytes(),

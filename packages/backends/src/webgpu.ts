@@ -1,26 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
-import type { BackendDescriptor, ProbeResult } from './descriptor.js';
-import { importOptional } from './optional-module.js';
-
-const library = '@tensorflow/tfjs-backend-webgpu';
-const install = `\`npm install ${library}@4.22.0 webgpu@0.6.2\``;
-const isNode = typeof process === 'object' && process.versions?.node !== undefined;
-
-interface Adapter {
-  readonly info: {
-    readonly vendor: string;
-    readonly architecture: string;
-    readonly device: string;
-    readonly description: string;
-    readonly isFallbackAdapter?: boolean;
-  };
-  readonly isFallbackAdapter?: boolean;
-  readonly limits: Readonly<Record<string, number>>;
-}
-
-interface Gpu {
-  requestAdapter(options?: object): Promise<Adapter | null>;
-}
+import type { BackendDescriptor } from './descriptor.js';
+import type { Absence, Adapter } from './gpu.js';
+import { findGpu, loadLibrary, noAdapter } from './gpu.node.js';
 
 interface Found {
   readonly adapter: Adapter;
@@ -28,50 +9,12 @@ interface Found {
   readonly hardware: boolean;
 }
 
-/** The WebGPU entry point (`navigator.gpu`): the browser's, or in Node that of Dawn from the package `webgpu`. */
-async function gpuOf(): Promise<Gpu | undefined> {
-  const known = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
-  if (known !== undefined || !isNode) return known;
-  const dawn = await importOptional<{ create(flags: string[]): Gpu; globals: object }>('webgpu');
-  if (dawn === undefined) return undefined;
-  Object.assign(globalThis, dawn.globals);
-  const gpu = dawn.create([]);
-  // TensorFlow.js reads `navigator.gpu` while its backend is imported.
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-  return gpu;
-}
-
 /** Finds a GPU adapter, or the reason why none is available. */
-async function findAdapter(): Promise<Found | Omit<ProbeResult, 'available' | 'device' | 'hardware'>> {
-  let gpu: Gpu | undefined;
-  try {
-    gpu = await gpuOf();
-  } catch (error) {
-    const message = (error as Error).message.split('\n')[0] ?? '';
-    const library = /version `(GLIBC(?:XX)?_[\d.]+)' not found/.exec(message)?.[1];
-    return library === undefined
-      ? { reason: `The package webgpu cannot be loaded: ${message}`, howToGetIt: install }
-      : {
-          reason: `The package webgpu requires ${library}, which this system lacks.`,
-          howToGetIt: `Install the version that localgrad was tested with: ${install}.`,
-        };
-  }
-  if (gpu === undefined) {
-    return isNode
-      ? { reason: 'The package webgpu (Dawn for Node) is not installed.', howToGetIt: `${install}.` }
-      : {
-          reason: 'This browser does not support WebGPU.',
-          howToGetIt: 'Use a current Chrome, Edge, Firefox or Safari.',
-        };
-  }
+async function findAdapter(): Promise<Found | Absence> {
+  const gpu = await findGpu();
+  if (!('requestAdapter' in gpu)) return gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter === null) {
-    return {
-      reason: 'Dawn found no GPU adapter: no Vulkan, Metal or D3D12 driver responds.',
-      howToGetIt:
-        'On Linux install libvulkan1 and the driver of the GPU; for tests without a GPU set VK_ICD_FILENAMES to the vk_swiftshader_icd.json of Debian’s package chromium-common.',
-    };
-  }
+  if (adapter === null) return noAdapter;
   const { vendor, architecture, device, description } = adapter.info;
   const isFallback = adapter.info.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false;
   const name = [vendor, device || architecture, description].filter((part) => part).join(' ');
@@ -85,14 +28,9 @@ export const webgpu: BackendDescriptor = {
   async probe() {
     const found = await findAdapter();
     if (!('adapter' in found)) return { available: false, device: '', hardware: false, ...found };
-    if (isNode && (await importOptional(library)) === undefined) {
-      return {
-        available: false,
-        device: found.name,
-        hardware: found.hardware,
-        reason: `${library} is not installed.`,
-        howToGetIt: `${install}.`,
-      };
+    const absence = await loadLibrary();
+    if (absence !== undefined) {
+      return { available: false, device: found.name, hardware: found.hardware, ...absence };
     }
     const kind = found.hardware ? 'A GPU' : 'Software emulation of a GPU: correct, but much slower than wasm';
     const limit = (found.adapter.limits.maxBufferSize ?? 0) / 2 ** 20;
@@ -106,8 +44,7 @@ export const webgpu: BackendDescriptor = {
   async start() {
     const found = await findAdapter();
     if (!('adapter' in found)) throw new LocalgradError('backend-unavailable', found.reason);
-    // Imported from the user's project, so that it shares the project's TensorFlow.js.
-    if (isNode) await importOptional(library);
+    await loadLibrary();
     const { startWebGpu } = await import('@localgrad/webgpu-kernels');
     const { facts, allocatedBytes, dispose } = await startWebGpu();
     return {

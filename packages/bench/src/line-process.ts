@@ -33,7 +33,7 @@ export class LineProcess {
         reason === '' ? `${this.#name} exited without a message.` : `${this.#name} exited: ${reason}`,
       );
     }
-    return JSON.parse(line.value) as T;
+    return JSON.parse(line.value);
   }
 
   request<T>(line: string): Promise<T> {

@@ -40,7 +40,7 @@ export async function startStockTapeStep({ backbone, width, batch, image, classe
 
 /** Answers each line with one measured step. */
 export async function runStockTapeWorker(request: string, output: { write(text: string): unknown }): Promise<void> {
-  const step = await startStockTapeStep(JSON.parse(request) as Request);
+  const step = await startStockTapeStep(JSON.parse(request));
   const answer = (value: object) => output.write(`${JSON.stringify(value)}\n`);
   answer({ backend: 'wasm', details: { threads: 1, device: 'stock TensorFlow.js' } });
   for await (const _ of createInterface({ input: process.stdin })) answer(await step());

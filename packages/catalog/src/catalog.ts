@@ -18,6 +18,7 @@ import {
   type Table,
   type TableName,
   type Tables,
+  tableNames,
 } from './factories.js';
 import { type MethodRequest, requestOf } from './method-config.js';
 
@@ -59,9 +60,8 @@ class TableCatalog implements Catalog {
   }
 
   with(tables: Tables): Catalog {
-    const names = new Set([...Object.keys(this.#tables), ...Object.keys(tables)] as TableName[]);
     return new TableCatalog(
-      Object.fromEntries([...names].map((name) => [name, { ...this.#tables[name], ...tables[name] }])),
+      Object.fromEntries(tableNames.map((name) => [name, { ...this.#tables[name], ...tables[name] }])),
     );
   }
 

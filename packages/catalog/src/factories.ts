@@ -36,6 +36,17 @@ export interface Factories {
 /** Name of a table. */
 export type TableName = keyof Factories;
 
+/** All tables. */
+export const tableNames: readonly TableName[] = [
+  'methods',
+  'decorators',
+  'backbones',
+  'datasets',
+  'heads',
+  'optimizers',
+  'schedules',
+];
+
 /** Entry of a table. */
 export interface Entry<Create> {
   /** One line, for lists and help. */

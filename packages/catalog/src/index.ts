@@ -10,11 +10,6 @@ export type {
   Tables,
 } from './factories.js';
 export type { ExternalModule } from './project/external-module.js';
-export {
-  type CatalogRequest,
-  type ProjectCatalog,
-  type ProjectOptions,
-  type ProjectResolver,
-  projectResolver,
-} from './project/project-resolver.js';
+export type { CatalogRequest, ProjectCatalog, ProjectOptions, ProjectResolver } from './project/project-catalog.js';
+export { projectResolver } from './project/project-resolver.node.js';
 export { endToEndMethod, standardCatalog } from './standard-catalog.js';

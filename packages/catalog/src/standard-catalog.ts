@@ -1,21 +1,22 @@
-import { type AugLocalOptions, auglocal } from '@localgrad/auglocal';
+import { auglocal } from '@localgrad/auglocal';
 import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
-import { type HpffOptions, hpff } from '@localgrad/hpff';
-import { type InfoProOptions, infopro } from '@localgrad/infopro';
-import { type LamOptions, lam } from '@localgrad/lam';
-import { type LeanMlaanOptions, leanMlaan } from '@localgrad/lean-mlaan';
-import { type ManOptions, man } from '@localgrad/man';
-import { type MlaanOptions, mlaan } from '@localgrad/mlaan';
-import { type MlmOptions, mlm } from '@localgrad/mlm';
-import { type MonoForwardOptions, monoForward } from '@localgrad/mono-forward';
-import { type PredsimOptions, predsim } from '@localgrad/predsim';
-import { type SequentialOptions, sequential } from '@localgrad/sequential';
+import { hpff } from '@localgrad/hpff';
+import { infopro } from '@localgrad/infopro';
+import { lam } from '@localgrad/lam';
+import { leanMlaan } from '@localgrad/lean-mlaan';
+import { man } from '@localgrad/man';
+import { mlaan } from '@localgrad/mlaan';
+import { mlm } from '@localgrad/mlm';
+import { monoForward } from '@localgrad/mono-forward';
+import { predsim } from '@localgrad/predsim';
+import { sequential } from '@localgrad/sequential';
 import { createCatalog } from './catalog.js';
 import type { DecoratorFactory, Entry, Factories, FactoryContext } from './factories.js';
 import { backbones, datasets, heads, optimizers, schedules } from './standard-things.js';
+import { uncheckedOptions } from './unchecked-options.js';
 
 const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   backprop: {
@@ -32,50 +33,50 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   },
   infopro: {
     description: 'InfoPro: reconstruction and classification (or contrastive) losses per module.',
-    create: (options) => infopro(options as InfoProOptions),
+    create: (options) => infopro(uncheckedOptions(options)),
   },
   auglocal: {
     description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
-    create: (options) => auglocal(options as AugLocalOptions),
+    create: (options) => auglocal(uncheckedOptions(options)),
   },
   hpff: {
     description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
-    create: (options) => hpff(options as HpffOptions),
+    create: (options) => hpff(uncheckedOptions(options)),
   },
   predsim: {
     description: 'Local error signals: a local classifier and similarity matching for each module.',
-    create: (options) => predsim(options as PredsimOptions),
+    create: (options) => predsim(uncheckedOptions(options)),
   },
   'mono-forward': {
     description: 'Mono-Forward: each module trains with a projection of all its outputs to class scores.',
-    create: (options) => monoForward(options as MonoForwardOptions),
+    create: (options) => monoForward(uncheckedOptions(options)),
   },
 };
 
 const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   mlm: {
     description: 'Adds losses that train windows of adjacent modules.',
-    create: (of, options) => mlm(of, options as MlmOptions),
+    create: (of, options) => mlm(of, uncheckedOptions(options)),
   },
   lam: {
     description: 'Extends auxiliary networks with copies of later blocks and their moving averages.',
-    create: (of, options) => lam(of, options as LamOptions),
+    create: (of, options) => lam(of, uncheckedOptions(options)),
   },
   mlaan: {
     description: 'MLAAN: mlm and lam together.',
-    create: (of, options) => mlaan(of, options as MlaanOptions),
+    create: (of, options) => mlaan(of, uncheckedOptions(options)),
   },
   'lean-mlaan': {
     description: 'Lean MLAAN: pooled chains without averages, and a last window that costs no memory. Not published.',
-    create: (of, options) => leanMlaan(of, options as LeanMlaanOptions),
+    create: (of, options) => leanMlaan(of, uncheckedOptions(options)),
   },
   man: {
     description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
-    create: (of, options) => man(of, options as ManOptions),
+    create: (of, options) => man(of, uncheckedOptions(options)),
   },
   sequential: {
     description: 'Trains the modules of a method one after the other, in phases.',
-    create: (of, options) => sequential(of, options as SequentialOptions),
+    create: (of, options) => sequential(of, uncheckedOptions(options)),
   },
 };
 
@@ -104,9 +105,10 @@ function withoutOptions(create: () => LocalLearningMethod): Factories['methods']
 }
 
 /** Options of localgrad's heads are options of dgl; any other head is an expression with its own options. */
-function dglWithAnyHead(options: JsonObject, { catalog }: FactoryContext): LocalLearningMethod {
-  const { head, ...others } = options;
-  if (typeof head !== 'string' || Object.hasOwn(heads, head)) return dgl(options as DglOptions);
-  const method = dgl({ ...(others as DglOptions), head: catalog.head(head) });
+function dglWithAnyHead(given: JsonObject, { catalog }: FactoryContext): LocalLearningMethod {
+  const { head, ...others } = given;
+  if (typeof head !== 'string' || Object.hasOwn(heads, head)) return dgl(uncheckedOptions(given));
+  const options = uncheckedOptions<DglOptions>(others);
+  const method = dgl({ ...options, head: catalog.head(head) });
   return { ...method, config: { ...method.config, head } };
 }

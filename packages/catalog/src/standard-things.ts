@@ -1,15 +1,15 @@
-import { backboneFactory, type NamedBackboneOptions, namedBackbones } from '@localgrad/backbones';
+import { backboneFactory, namedBackbones } from '@localgrad/backbones';
 import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/core';
 import { loadDataset } from '@localgrad/data';
-import { type HeadFactoryOptions, headFactory } from '@localgrad/nn/heads';
-import { type AdamOptions, adam, adamw, type SgdOptions, sgd } from '@localgrad/nn/optimizers';
+import { headFactory } from '@localgrad/nn/heads';
+import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
 import { constantRate, cosine, epochCosine, type StepDecayOptions, stepDecay } from '@localgrad/nn/schedules';
 import type { Entry, Factories } from './factories.js';
+import { uncheckedOptions } from './unchecked-options.js';
 
 type Entries<Name extends keyof Factories> = Readonly<Record<string, Entry<Factories[Name]>>>;
 
-const namedBackbone: Factories['backbones'] = (options, { name }) =>
-  backboneFactory(name, options as NamedBackboneOptions);
+const namedBackbone: Factories['backbones'] = (options, { name }) => backboneFactory(name, uncheckedOptions(options));
 
 export const backbones: Entries<'backbones'> = Object.fromEntries(
   namedBackbones.flatMap(({ names, ...family }) =>
@@ -73,24 +73,24 @@ const headDescriptions: Readonly<Record<string, string>> = {
 export const heads: Entries<'heads'> = Object.fromEntries(
   Object.entries(headDescriptions).map(([name, description]): [string, Entry<Factories['heads']>] => [
     name,
-    { description, create: (options) => headFactory(name, options as HeadFactoryOptions) },
+    { description, create: (options) => headFactory(name, uncheckedOptions(options)) },
   ]),
 );
 
 export const optimizers: Entries<'optimizers'> = {
   sgd: {
     description: 'Stochastic gradient descent with Nesterov momentum and L2 weight decay.',
-    create: (options) => sgd(options as unknown as SgdOptions),
+    create: (options) => sgd(uncheckedOptions(options)),
     options: ['learningRate', 'momentum', 'nesterov', 'weightDecay', 'decay', 'parameters'],
   },
   adam: {
     description: 'Adam with L2 weight decay, as in PyTorch.',
-    create: (options) => adam(options as unknown as AdamOptions),
+    create: (options) => adam(uncheckedOptions(options)),
     options: ['learningRate', 'betas', 'epsilon', 'weightDecay', 'decay', 'parameters'],
   },
   adamw: {
     description: 'AdamW: Adam with decoupled weight decay, as in PyTorch.',
-    create: (options) => adamw(options as unknown as AdamOptions),
+    create: (options) => adamw(uncheckedOptions(options)),
     options: ['learningRate', 'betas', 'epsilon', 'weightDecay', 'decay', 'parameters'],
   },
 };
@@ -122,7 +122,7 @@ function scheduleOf<Options>(
     options: names,
     create: (options: JsonObject, { name }) => {
       rejectUnknownKeys(`schedule '${name}'`, options, names);
-      return create(options as Options);
+      return create(uncheckedOptions(options));
     },
   };
 }

@@ -28,9 +28,11 @@ export interface NoiseKey {
   readonly part: number;
 }
 
+/** A training forward pass: batch statistics, one update of the running statistics. */
 export const trainingMode: Mode = { training: true, statisticsUpdates: 1 };
 /** Repeats a training forward pass without updating running statistics. */
 export const recomputeMode: Mode = { training: true, statisticsUpdates: 0 };
+/** A forward pass with running statistics, without residuals or noise. */
 export const evaluationMode: Mode = { training: false, statisticsUpdates: 0 };
 
 /**
@@ -40,12 +42,15 @@ export const evaluationMode: Mode = { training: false, statisticsUpdates: 0 };
  * `forward`, who keeps it alive until the pass is released. `residuals` belong to the pass.
  */
 export interface Pass {
+  /** Shape [batch, ...inputShape]. */
   readonly input: Tensor4D;
+  /** Shape [batch, ...outputShape]. */
   readonly output: Tensor4D;
   /** Disposes the tensors that the pass still owns (never input or output). Safe to call more than once. */
   release(): void;
 }
 
+/** The results that a VJP computes. */
 export interface Want {
   /** Compute the cotangent of the input. */
   readonly input: boolean;
@@ -55,6 +60,7 @@ export interface Want {
   readonly release: boolean;
 }
 
+/** Results of a VJP. */
 export interface Cotangents {
   /** Present if requested; owned by the caller. */
   readonly input?: Tensor4D;
@@ -79,17 +85,23 @@ export interface BlockCost {
 
 /** Shape of a block of the same kind; see `Block.resize`. */
 export interface BlockGeometry {
+  /** Name of the new block. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Channels of its output. */
   readonly channels: number;
+  /** Stride in both directions. */
   readonly stride: number;
 }
 
 /** A differentiable piece of a network with an explicit forward pass and vector-Jacobian product. */
 export interface Block {
+  /** Name of the block, unique in its network; its random numbers derive from it. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Shape [height, width, channels] of one sample's output. */
   readonly outputShape: Shape3;
   /** Weights and frozen parameters, in forward order. */
   readonly parameters: readonly Parameter[];
@@ -98,7 +110,7 @@ export interface Block {
   /** Declared cost; measured if absent. */
   readonly cost?: BlockCost;
 
-  /** @param x shape [batch, ...inputShape]; borrowed */
+  /** Runs the block on a batch. @param x shape [batch, ...inputShape]; borrowed */
   forward(x: Tensor4D, mode: Mode): Pass;
 
   /**

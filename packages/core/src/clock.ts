@@ -6,6 +6,7 @@ export interface Clock {
   readonly steps: number;
   /** Epoch of this step, from 1. */
   readonly epoch: number;
+  /** Total number of epochs in the run. */
   readonly epochs: number;
   /** `step / steps`, in [0, 1). */
   readonly fraction: number;

@@ -38,6 +38,7 @@ const marker = Symbol.for('localgrad.error');
  * characters are escaped.
  */
 export class LocalgradError extends Error {
+  /** Kind of error, for programs; `invalid-option`, `shape-mismatch`, … */
   readonly code: ErrorCode;
   /** Machine-readable details: offending value, file, offset, allowed names, predicted bytes, … */
   readonly details: Readonly<Record<string, unknown>>;

@@ -1,15 +1,18 @@
 import { LocalgradError } from './errors.js';
 import { printable, shortened, shown } from './shown.js';
 
+/** Value of an option in an expression. */
 export type OptionValue = string | number | boolean | readonly OptionValue[];
 
 /**
  * A name with options, as written on the command line and in files: `resnet32(width: 8)`, `lam(mlm(dgl), leap: [[1, 3]])`.
  */
 export interface Expression {
+  /** Name of a method, backbone, …, or the path or package that provides it. */
   readonly name: string;
   /** What a decorator wraps. */
   readonly of?: Expression;
+  /** Options by name, in the order in which they were written. */
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 

@@ -14,18 +14,31 @@ export interface Targets {
   readonly labels?: Tensor1D;
   /** Augmented images before normalization, values in [0, 1], shape [batch, height, width, channels]. */
   readonly images?: Tensor4D;
+  /**
+   * Input of the module whose output the head reads, shape [batch, ...moduleInputShape]: the output of the module before,
+   * or the normalized images. Provided by the engine for heads that read it, never by batches. A constant: no gradient
+   * propagates to it.
+   */
+  readonly moduleInput?: Tensor4D;
   readonly [name: string]: Tensor | undefined;
 }
 
+/** Name of the target that contains the module's input; see `Targets`. */
+export const moduleInputTarget = 'moduleInput';
+
+/** What a head is to compute in one evaluation. */
 export interface HeadRequest {
+  /** Mode of the head's forward pass. */
   readonly mode: Mode;
   /** Factor on all returned gradients (not on the losses). */
   readonly weight: number;
   /** Compute the cotangent of the input. */
   readonly input: boolean;
+  /** Position in training, for scheduled values. */
   readonly clock: Clock;
 }
 
+/** Result of one evaluation of a head. */
 export interface HeadResult {
   /** The unweighted loss. Owned by the caller. */
   readonly loss: Scalar;
@@ -39,6 +52,7 @@ export interface HeadResult {
 
 /** Cost of a head, in the units of BlockCost. */
 export interface HeadCost {
+  /** Multiply-accumulates of one evaluation without its backward pass, per sample. */
   readonly multiplyAccumulates: number;
   /** Peak bytes during `evaluate` beyond the input. */
   evaluatePeakBytes(batchSize: number): number;
@@ -46,13 +60,20 @@ export interface HeadCost {
 
 /** An auxiliary network (head) with its loss, applied to a module's output. */
 export interface Head {
+  /** Name of the head, for messages, logs and `explain`. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample of the feature map that the head reads. */
   readonly inputShape: Shape3;
+  /** Weights and frozen parameters, in forward order. */
   readonly parameters: readonly Parameter[];
+  /** Running statistics, in forward order. */
   readonly statistics: readonly Parameter[];
   /** Declared cost; measured if absent. */
   readonly cost?: HeadCost;
-  /** Names of the targets that the head reads; batches must contain them. Default: `labels`. */
+  /**
+   * Names of the targets that the head reads. Batches must contain them, except `moduleInput`, which the engine provides.
+   * Default: `labels`.
+   */
   readonly reads?: readonly string[];
   /** Parameters of kind `state` that persist between steps; stored in checkpoints. */
   readonly state?: readonly Parameter[];
@@ -89,9 +110,13 @@ export interface HeadContext {
   readonly modules: number;
   /** Shape of that output. */
   readonly inputShape: Shape3;
+  /** Shape of the input of that module, which heads may read as target `moduleInput`. */
+  readonly moduleInputShape: Shape3;
   /** Shape of the last module's output; heads may adapt their width to it. */
   readonly finalShape: Shape3;
+  /** Number of classes of the data set. */
   readonly classes: number;
+  /** Image shape [height, width, channels]. */
   readonly imageShape: Shape3;
   /**
    * Scope of weights that the head shares with others, if its reference says so: the first head creates them, the others
@@ -102,6 +127,7 @@ export interface HeadContext {
 
 /** A block of the backbone that a head uses between the module's output and its own layers. */
 export interface BorrowedBlock {
+  /** Stage and index of the block. */
   readonly reference: BlockReference;
   /** Name of the live block, `layer3.0`. */
   readonly live: string;
@@ -130,5 +156,6 @@ export interface HeadFactory {
   readonly borrows?: readonly BorrowedBlock[];
   /** The weighted losses that the heads add up, if there are several; for decorators that change only some of them. */
   readonly terms?: readonly HeadFactoryTerm[];
+  /** Builds a head. @param scope scope in which the head's weights are created */
   build(context: HeadContext, scope: ParameterScope): Head;
 }

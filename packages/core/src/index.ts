@@ -19,6 +19,7 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
+export { errorCodeOf, messageOf } from './caught.js';
 export { at, get } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export {
@@ -42,6 +43,7 @@ export type {
   MovingAverage,
   Targets,
 } from './head.js';
+export { moduleInputTarget } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';

@@ -8,6 +8,7 @@ import type { TrainingPlan } from './plan.js';
  * `specVersion` lets later versions of core accept methods written for this version.
  */
 export interface LocalLearningMethod {
+  /** Version of the specification that the method implements. */
   readonly specVersion: 'v1';
   /** An expression: `dgl`, `mlm(dgl)`. */
   readonly name: string;
@@ -15,6 +16,7 @@ export interface LocalLearningMethod {
    * Plain data that rebuilds the method: `{ method: 'dgl', head: '1c2f' }`, `{ decorator: 'mlm', of: {…}, window: 2 }`.
    */
   readonly config: JsonObject;
+  /** Plans the losses for a network. @throws LocalgradError `invalid-option` if the method does not fit the network */
   plan(network: Network): TrainingPlan;
 }
 

@@ -7,20 +7,29 @@ import type { Shape3 } from './shapes.js';
 
 /** Consecutive backbone blocks that are trained together. */
 export interface Module {
+  /** Index of the module, from 0. */
   readonly index: number;
   /** Name of its last block. */
   readonly name: string;
+  /** Blocks of the module with their positions in the backbone. */
   readonly members: readonly BackboneBlock[];
+  /** The same blocks alone. */
   readonly blocks: readonly Block[];
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Shape [height, width, channels] of one sample's output. */
   readonly outputShape: Shape3;
 }
 
 /** A backbone partitioned into modules; the input of a method. */
 export interface Network {
+  /** The backbone that was partitioned. */
   readonly backbone: Backbone;
+  /** Modules from the image to the classifier. */
   readonly modules: readonly Module[];
+  /** Number of classes of the classifier. */
   readonly classes: number;
+  /** Image shape [height, width, channels]. */
   readonly imageShape: Shape3;
 }
 

@@ -5,14 +5,17 @@ import type { Parameter } from './parameter.js';
 
 /** The gradient of one weight. */
 export interface ParameterGradient {
+  /** The weight that the gradient belongs to. */
   readonly parameter: Parameter;
   /** Has the parameter's shape; owned by the receiver. */
   readonly gradient: Tensor;
 }
 
+/** Input of an optimizer update besides the gradients. */
 export interface UpdateContext {
   /** Learning rate of this step; an optimizer may scale it per parameter. */
   readonly learningRate: number;
+  /** Clock of the step. */
   readonly clock: Clock;
 }
 
@@ -24,6 +27,7 @@ export interface UpdateContext {
  * weight that does not appear keeps its value and state.
  */
 export interface Optimizer {
+  /** Plain data that rebuilds the optimizer. */
   readonly config: JsonObject;
   /**
    * Receive all gradients of a step in one call (e.g. to clip by global norm), at the cost of storing them all. Default
@@ -38,6 +42,7 @@ export interface Optimizer {
   state(): ReadonlyMap<string, Tensor>;
   /** Replaces the state. Takes ownership of the tensors. @throws LocalgradError `invalid-data` for unknown names */
   load(state: ReadonlyMap<string, Tensor>): void;
+  /** Disposes the state tensors. */
   dispose(): void;
 }
 
@@ -45,5 +50,6 @@ export interface Optimizer {
 export interface Schedule {
   /** Plain data that rebuilds the schedule. */
   readonly config: JsonObject;
+  /** Learning rate of the step at this position in training. */
   rate(clock: Clock): number;
 }

@@ -18,8 +18,11 @@ export type ParameterKind = 'weight' | 'frozen' | 'statistic' | 'state';
  * Every update stores a *new* tensor, because backends cache packed weights by data ID.
  */
 export class Parameter {
+  /** Full name, e.g. `layer1.0.conv1.weight`. */
   readonly name: string;
+  /** Whether the parameter is trained, frozen, a running statistic or state. */
   readonly kind: ParameterKind;
+  /** Shape of the tensor. */
   readonly shape: readonly number[];
   #value: Tensor;
 
@@ -36,6 +39,7 @@ export class Parameter {
     return this.#value;
   }
 
+  /** Number of values. */
   get size(): number {
     return this.shape.reduce((product, extent) => product * extent, 1);
   }
@@ -55,6 +59,7 @@ export class Parameter {
     old.dispose();
   }
 
+  /** Disposes the tensor. The parameter must not be used afterwards. */
   dispose(): void {
     this.#value.dispose();
   }

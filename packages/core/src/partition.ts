@@ -27,6 +27,7 @@ export type PartitionSpec =
   /** Explicit: blocks per module, the stem included. */
   | { readonly sizes: readonly number[] };
 
+/** How `resolvePartition` divides the blocks among a given number of modules. */
 export type PartitionStrategy = 'even' | 'balanced-memory';
 
 type CostOf = (block: Block) => BlockCost;

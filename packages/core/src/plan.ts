@@ -21,6 +21,7 @@ export type Weight = number | ((clock: Clock) => number);
  * Reference to a head by key: objectives on the same module with equal keys share one head, which is evaluated once.
  */
 export interface HeadReference {
+  /** Identifies the head in its plan; prefix of the names of its parameters. */
   readonly key: string;
   /** Absent for the backbone's own classifier (key `classifier`). */
   readonly factory?: HeadFactory;
@@ -37,10 +38,15 @@ export interface SharedWeightsReference {
 
 /** A loss on the output of module `span[1]`, whose gradient propagates back to module `span[0]`. */
 export interface Objective {
+  /** Name of the objective, unique in the plan; the key of its loss in logs. */
   readonly id: string;
+  /** Role of the objective in its method. */
   readonly role: ObjectiveRole;
+  /** The modules that the loss trains. */
   readonly span: Span;
+  /** Factor on the gradient of the loss; scheduled if it is a function. */
   readonly weight: Weight;
+  /** The auxiliary network that computes the loss. */
   readonly head: HeadReference;
 }
 
@@ -56,7 +62,9 @@ export interface StepContext {
 
 /** Changes parameters or state after the optimizer step. */
 export interface AfterStepHook {
+  /** Name of the hook, for messages. */
   readonly name: string;
+  /** Runs after the update of each step. May change parameters and state, but must not read tensors back. */
   afterStep(context: StepContext): void;
 }
 
@@ -66,6 +74,7 @@ export interface AfterStepHook {
  * statistics do not change, and no weight gradients are computed for it.
  */
 export interface Phase {
+  /** Name of the phase, unique in the plan. */
   readonly name: string;
   /** Ids of the active objectives; default: all. */
   readonly objectives?: readonly string[];
@@ -83,7 +92,9 @@ export interface PhaseRule {
 
 /** Position of a block: module index, and index of the block within the module. */
 export interface BlockPlace {
+  /** Index of the module, from 0. */
   readonly module: number;
+  /** Index of the block in its module, from 0. */
   readonly index: number;
 }
 
@@ -91,7 +102,9 @@ export interface BlockPlace {
 export interface TrainingPlan {
   /** The method's name as an expression. */
   readonly method: string;
+  /** The losses, in the order in which they are reported; at least one. */
   readonly objectives: readonly Objective[];
+  /** Hooks that run after each optimizer step, in this order. */
   readonly hooks: readonly AfterStepHook[];
   /** Default: one phase in which everything is active. */
   readonly phases?: PhaseRule;
@@ -112,6 +125,7 @@ export function finalObjective(modules: number, from: number = modules - 1): Obj
   return { id: 'final', role: 'final', span: [from, modules - 1], weight: 1, head: classifierHead };
 }
 
+/** The weight of a loss at a position in training. */
 export function weightAt(weight: Weight, clock: Clock): number {
   return typeof weight === 'number' ? weight : weight(clock);
 }

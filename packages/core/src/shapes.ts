@@ -11,6 +11,7 @@ export function bytesOf(shape: Shape3, batchSize: number): number {
   return 4 * batchSize * sizeOf(shape);
 }
 
+/** Whether two shapes have the same rank and extents. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }

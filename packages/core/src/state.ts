@@ -4,14 +4,19 @@ import type { Initializer, Parameter } from './parameter.js';
 
 /** A tensor that persists between the steps of a plan. */
 export interface TensorStateDeclaration {
+  /** Name of the state, unique in the plan. */
   readonly name: string;
+  /** Shape of the tensor. */
   readonly shape: readonly number[];
+  /** Initial values. */
   readonly initializer: Initializer;
 }
 
 /** A JSON value that persists between the steps of a plan. */
 export interface ValueStateDeclaration {
+  /** Name of the state, unique in the plan. */
   readonly name: string;
+  /** Value at the start of training. */
   readonly initial: JsonValue;
 }
 

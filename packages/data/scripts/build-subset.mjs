@@ -1,10 +1,10 @@
-// Writes assets/fashion-mnist-subset.bin.br: the first images of each class, in file order, of the full data set.
+// Writes assets/fashion-mnist-subset.bin.gz: the first images of each class, in file order, of the full data set.
 // Usage: node scripts/build-subset.mjs FOLDER   (a folder with the four IDX files, gzipped or not)
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync, constants, gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('Usage: node scripts/build-subset.mjs FOLDER');
@@ -49,13 +49,7 @@ header.writeUInt32LE(train.labels.length, 8);
 header.writeUInt32LE(test.labels.length, 12);
 const body = Buffer.concat([train.labels, test.labels, predict(train.images), predict(test.images)]);
 const file = Buffer.concat([header, body]);
-const packed = brotliCompressSync(file, {
-  params: {
-    [constants.BROTLI_PARAM_QUALITY]: 11,
-    [constants.BROTLI_PARAM_LGWIN]: 24,
-    [constants.BROTLI_PARAM_SIZE_HINT]: file.length,
-  },
-});
-const target = join(dirname(fileURLToPath(import.meta.url)), '../assets/fashion-mnist-subset.bin.br');
+const packed = gzipSync(file, { level: 9, memLevel: 9 });
+const target = join(dirname(fileURLToPath(import.meta.url)), '../assets/fashion-mnist-subset.bin.gz');
 writeFileSync(target, packed);
 console.log(`${packed.length} bytes, sha256 of the content ${createHash('sha256').update(file).digest('hex')}`);

@@ -12,10 +12,11 @@ export interface ConvertReport {
  * Writes a data set as PNG files, `train/<class>/00001.png` and `test/…`: lossless, readable by every tool and as an image folder.
  * The folder gets its final name when it is complete.
  *
- * @throws LocalgradError `invalid-option` if the folder exists
+ * @throws LocalgradError `invalid-option` if the folder exists or cannot be created
  */
 export async function convertToFolder({ train, test }: DatasetSplits, output: string): Promise<ConvertReport> {
-  const { access, mkdir, rename, rm } = await import('node:fs/promises');
+  const { access, rename, rm } = await import('node:fs/promises');
+  const { createFolders, folderError } = await import('@localgrad/core/folders');
   const isThere = await access(output).then(
     () => true,
     () => false,
@@ -25,7 +26,9 @@ export async function convertToFolder({ train, test }: DatasetSplits, output: st
   }
   const partial = `${output}.part-${process.pid}`;
   try {
-    await mkdir(partial, { recursive: true });
+    await createFolders(partial).catch((error: unknown) => {
+      throw folderError(output, error);
+    });
     await writeImages(train, `${partial}/train`);
     await writeImages(test, `${partial}/test`);
     await rename(partial, output);
@@ -36,7 +39,8 @@ export async function convertToFolder({ train, test }: DatasetSplits, output: st
 }
 
 async function writeImages(dataset: ImageDataset, folder: string): Promise<void> {
-  const { mkdir, writeFile } = await import('node:fs/promises');
+  const { writeFile } = await import('node:fs/promises');
+  const { createFolders } = await import('@localgrad/core/folders');
   const [height, width, channels] = dataset.imageShape;
   const length = height * width * channels;
   // The number keeps the order of the classes for any names.
@@ -45,7 +49,7 @@ async function writeImages(dataset: ImageDataset, folder: string): Promise<void>
     const safe = name.replace(/[^\p{Letter}\p{Number} _-]/gu, '-');
     return `${folder}/${`${label}`.padStart(digits, '0')}-${safe}`;
   });
-  for (const path of folders) await mkdir(path, { recursive: true });
+  for (const path of folders) await createFolders(path);
   for (let index = 0; index < dataset.size; index++) {
     const bytes = dataset.images.subarray(index * length, (index + 1) * length);
     const file = await encodePng({ height, width, channels: channels === 1 ? 1 : 3, bytes });

@@ -1,6 +1,7 @@
 import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
 import type { DatasetSplits, ImageDataset } from './dataset.js';
 import { readIdx } from './idx.js';
+import { readAsset } from './read-asset.node.js';
 
 export const fashionClasses = [
   'T-shirt/top',
@@ -49,31 +50,23 @@ const PIXELS = 28 * 28;
  * classes.
  */
 export async function fashionMnistSubset(): Promise<DatasetSplits> {
-  const [{ readFile }, { createHash }, { brotliDecompress }, { promisify }, { fileURLToPath }] = await Promise.all([
-    import('node:fs/promises'),
-    import('node:crypto'),
-    import('node:zlib'),
-    import('node:util'),
-    import('node:url'),
-  ]);
-  const location = new URL('../assets/fashion-mnist-subset.bin.br', import.meta.url);
-  const path = fileURLToPath(location);
-  let content: Uint8Array;
+  const location = new URL('../assets/fashion-mnist-subset.bin.gz', import.meta.url);
+  let content: Uint8Array<ArrayBuffer>;
   try {
-    content = await promisify(brotliDecompress)(await readFile(location));
+    content = await decompressed(await readAsset(location));
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `The embedded data set ${path} cannot be read: ${(error as Error).message}.`,
+      `The embedded data set ${location.href} cannot be read: ${(error as Error).message}.`,
       {},
       { cause: error },
     );
   }
-  const digest = createHash('sha256').update(content).digest('hex');
-  if (digest !== SUBSET_SHA256) {
+  const digest = await sha256(content);
+  if (digest !== undefined && digest !== SUBSET_SHA256) {
     throw new LocalgradError(
       'invalid-data',
-      `The embedded data set ${path} is corrupt: expected sha256 ${SUBSET_SHA256}, found ${digest}. Reinstall the package.`,
+      `The embedded data set ${location.href} is corrupt: expected sha256 ${SUBSET_SHA256}, found ${digest}. Reinstall the package.`,
     );
   }
   const view = new DataView(content.buffer, content.byteOffset);
@@ -94,6 +87,20 @@ export async function fashionMnistSubset(): Promise<DatasetSplits> {
     labels: labels[index] as Uint8Array,
   });
   return { config: { dataset: 'fashion-mnist-subset' }, train: split(0), test: split(1) };
+}
+
+/** Some web servers mark `.gz` files as compressed in transfer, and browsers have then decompressed them. */
+async function decompressed(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Undefined in pages without a secure context, which have no `crypto.subtle`; gzip has a checksum of its own. */
+async function sha256(content: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  if (globalThis.crypto.subtle === undefined) return undefined;
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Undoes the prediction from the mean of the left and upper neighbors (scripts/build-subset.mjs). */

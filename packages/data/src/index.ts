@@ -15,7 +15,7 @@ export {
   take,
 } from './dataset.js';
 export { type FolderOptions, fashionClasses, fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
-export { datasetFolder, fetchDataset } from './fetch.js';
+export { datasetFolder, fetchDataset } from './fetch.node.js';
 export { damaged } from './files.js';
 export type { FileOrigin, SequentialReader } from './formats/byte-reader.js';
 export { matlabStructs } from './formats/mat5-structs.js';

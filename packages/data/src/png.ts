@@ -10,7 +10,6 @@ const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** Encodes a PNG file: 8 bits per channel, gray or color, without filters. */
 export async function encodePng({ height, width, channels, bytes }: ByteImage): Promise<Uint8Array> {
-  const { deflateSync } = await import('node:zlib');
   const line = width * channels;
   const rows = new Uint8Array(height * (line + 1));
   for (let row = 0; row < height; row++) rows.set(bytes.subarray(row * line, (row + 1) * line), row * (line + 1) + 1);
@@ -19,7 +18,7 @@ export async function encodePng({ height, width, channels, bytes }: ByteImage): 
   view.setUint32(0, width);
   view.setUint32(4, height);
   header.set([8, channels === 3 ? 2 : 0], 8);
-  const chunks = [chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', new Uint8Array(0))];
+  const chunks = [chunk('IHDR', header), chunk('IDAT', await deflate(rows)), chunk('IEND', new Uint8Array(0))];
   const file = new Uint8Array(signature.length + chunks.reduce((sum, { length }) => sum + length, 0));
   file.set(signature);
   let offset = signature.length;
@@ -28,6 +27,11 @@ export async function encodePng({ height, width, channels, bytes }: ByteImage): 
     offset += part.length;
   }
   return file;
+}
+
+async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** Length, type, content, CRC-32 of type and content. */

@@ -30,6 +30,11 @@ function wholeBatch(batch: Batch): BatchPart {
   return { samples: batch.images.shape[0], with: (use) => use(batch) };
 }
 
+/** The batches of a step that receives one or several. */
+export function listOf(batch: Batch | readonly Batch[]): readonly Batch[] {
+  return isList(batch) ? batch : [batch];
+}
+
 function isList(batch: Batch | readonly Batch[]): batch is readonly Batch[] {
   return Array.isArray(batch);
 }

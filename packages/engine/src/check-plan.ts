@@ -7,7 +7,7 @@ import {
   sameShape,
   type TrainingPlan,
 } from '@localgrad/core';
-import { type CompiledHead, headPlace, targetsOf } from './heads.js';
+import { batchTargetsOf, type CompiledHead, headPlace, targetsOf } from './heads.js';
 
 /**
  * Detects mistakes in heads and methods before the first step. @throws LocalgradError `invalid-plan`, `shape-mismatch`
@@ -54,7 +54,7 @@ function checkAverages(head: Head, fail: (code: 'invalid-plan', problem: string)
 /** @param provided names of the targets in each batch */
 export function checkTargets(network: Network, heads: readonly CompiledHead[], provided: readonly string[]): void {
   for (const compiled of heads) {
-    const missing = targetsOf(compiled.head).find((name) => !provided.includes(name));
+    const missing = batchTargetsOf(compiled.head).find((name) => !provided.includes(name));
     if (missing === undefined) continue;
     throw new LocalgradError(
       'invalid-plan',

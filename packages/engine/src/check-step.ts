@@ -1,7 +1,7 @@
 import { formatShape, type HeadResult, LocalgradError, type Parameter, sameShape } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
-import { type CompiledHead, headPlace, targetsOf } from './heads.js';
+import { batchTargetsOf, type CompiledHead, headPlace } from './heads.js';
 import type { CompiledPhase } from './phases.js';
 import type { Batch } from './step.js';
 
@@ -23,7 +23,7 @@ export function checkBatch(
   }
   for (const group of heads.values()) {
     for (const compiled of group) {
-      for (const name of targetsOf(compiled.head)) {
+      for (const name of batchTargetsOf(compiled.head)) {
         const target = targets[name];
         const where = `The ${headPlace(compiled, network)} reads the target '${name}'`;
         const details = { method: plan.method, head: compiled.head.name, module: compiled.module, target: name };

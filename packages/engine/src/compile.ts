@@ -13,16 +13,18 @@ import {
 import { sequential } from '@localgrad/nn/blocks';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
-import { type CompiledHead, groupObjectives, targetsOf } from './heads.js';
+import { batchTargetsOf, type CompiledHead, groupObjectives } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';
 import { type CompiledPhase, compilePhases, phaseAt } from './phases.js';
 import { type PeakPrediction, type PredictionOptions, predictPeak } from './prediction.js';
 import { rewriteBlocks } from './rewrite-blocks.js';
 import type { MemoryPolicy } from './schedule.js';
 
+/** Options of `compilePlan`. */
 export interface CompileOptions {
   /** Scope for the heads' weights (under `heads.<key>`) and the plan's state (under `state.<name>`). */
   readonly scope: ParameterScope;
+  /** Whether activations are stored or recomputed. Default `residuals`. */
   readonly memory?: MemoryPolicy;
   /** Names of the targets in each batch. If given, heads that read other targets are rejected. */
   readonly targets?: readonly string[];
@@ -32,8 +34,11 @@ export interface CompileOptions {
 
 /** A plan with built heads and compiled schedules, to be run by an executor or printed by `explain`. */
 export interface CompiledPlan {
+  /** The network that the plan trains. */
   readonly network: Network;
+  /** The plan that was compiled. */
   readonly plan: TrainingPlan;
+  /** Whether activations are stored or recomputed. */
   readonly memory: MemoryPolicy;
   /** One block per module, used in training steps. */
   readonly modules: readonly Block[];
@@ -47,7 +52,7 @@ export interface CompiledPlan {
   readonly phases: readonly [CompiledPhase, ...CompiledPhase[]];
   /** The phase of a step. */
   phaseAt(clock: Clock): CompiledPhase;
-  /** Names of the required targets. */
+  /** Names of the targets that batches must contain. */
   readonly reads: readonly string[];
   /** Moving averages of the heads, with the averaged parameters. */
   readonly averages: readonly HeadAverage[];
@@ -107,7 +112,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     objectives,
     heads,
     phases,
-    reads: [...new Set(all.flatMap(({ head }) => targetsOf(head)))],
+    reads: [...new Set(all.flatMap(({ head }) => batchTargetsOf(head)))],
     averages: resolveAverages(network, all, parameters),
     parameters,
     state,

@@ -16,10 +16,13 @@ import type { CompiledHead } from './heads.js';
 import type { PredictionOptions } from './prediction.js';
 import { measurePhase, type PhaseWork } from './work.js';
 
+/** A module and its cost. */
 export interface ModuleDescription {
+  /** Index of the module, from 0. */
   readonly index: number;
   /** Last block, e.g. `(1,0)`. */
   readonly name: string;
+  /** Names of the blocks, e.g. `(1,0)`. */
   readonly blocks: readonly string[];
   /** `[stage, index]` of the same blocks. */
   readonly references: readonly BlockReference[];
@@ -33,10 +36,15 @@ export interface ModuleDescription {
   readonly predictedBytes: number;
 }
 
+/** An objective, its head and the weights that it trains. */
 export interface ObjectiveDescription {
+  /** Name of the objective. */
   readonly id: string;
+  /** Role of the objective in its method. */
   readonly role: ObjectiveRole;
+  /** The modules that the loss trains. */
   readonly span: Span;
+  /** Name of the head. */
   readonly head: string;
   /** Objectives with equal keys share the head. */
   readonly headKey: string;
@@ -60,6 +68,7 @@ export interface ObjectiveDescription {
 
 /** A copy of a block in a head. */
 export interface ChainBlock {
+  /** Stage and index of the copied block. */
   readonly reference: BlockReference;
   /** Name of the live block, `layer3.0`. */
   readonly live: string;
@@ -71,6 +80,7 @@ export interface ChainBlock {
 
 /** Copies of blocks between a module's output and the head's own layers. */
 export interface ChainDescription {
+  /** The copied blocks, in forward order. */
   readonly blocks: readonly ChainBlock[];
   /** Momentum of the averages; 1 if no average is updated. */
   readonly momentum: number;
@@ -78,6 +88,7 @@ export interface ChainDescription {
 
 /** Cost of one phase of training. */
 export interface PhaseDescription {
+  /** Name of the phase. */
   readonly name: string;
   /** Ids of the active objectives. */
   readonly objectives: readonly string[];
@@ -87,20 +98,27 @@ export interface PhaseDescription {
   readonly modules: readonly number[];
   /** Work in units of one forward pass of the whole backbone, including heads. */
   readonly unitsOfWork: number;
+  /** Predicted peak memory of a step of the phase, in bytes. */
   readonly predictedPeakBytes: number;
 }
 
+/** A plan with its cost, as printed by `explain`. */
 export interface PlanDescription {
+  /** The method as an expression. */
   readonly method: string;
+  /** Modules from the image to the classifier. */
   readonly modules: readonly ModuleDescription[];
+  /** Objectives in the plan's order. */
   readonly objectives: readonly ObjectiveDescription[];
   /** Present if the plan divides training into phases. */
   readonly phases?: readonly PhaseDescription[];
   /** Maximum values over all phases. */
   readonly totals: {
+    /** Number of weights of the network and its heads. */
     readonly parameters: number;
     /** Work in units of one forward pass of the whole backbone, including heads (end-to-end training: 3). */
     readonly unitsOfWork: number;
+    /** Predicted peak memory of a step, in bytes; the maximum over all phases. */
     readonly predictedPeakBytes: number;
     /**
      * The same plan run by the procedure of reference implementations: every window runs its own forward and backward

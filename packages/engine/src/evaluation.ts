@@ -1,4 +1,4 @@
-import { evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import { type Block, evaluationMode, LocalgradError, type Network } from '@localgrad/core';
 import type * as tf from '@tensorflow/tfjs';
 
 /**
@@ -8,11 +8,24 @@ import type * as tf from '@tensorflow/tfjs';
  * @returns owned by the caller
  */
 export function forwardNetwork(network: Network, images: tf.Tensor4D): tf.Tensor4D {
-  let x = images;
-  for (const { block } of network.backbone.blocks) {
+  return forwardBlocks(
+    network.backbone.blocks.map(({ block }) => block),
+    images,
+  );
+}
+
+/**
+ * Output of the last of several blocks in evaluation mode.
+ *
+ * @param input borrowed
+ * @returns owned by the caller; the input itself if there are no blocks
+ */
+export function forwardBlocks(blocks: readonly Block[], input: tf.Tensor4D): tf.Tensor4D {
+  let x = input;
+  for (const block of blocks) {
     const pass = block.forward(x, evaluationMode);
     pass.release();
-    if (x !== images) x.dispose();
+    if (x !== input) x.dispose();
     x = pass.output;
   }
   return x;

@@ -13,11 +13,12 @@ import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { checkBatch, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
+import { headTargets } from './heads.js';
 import { moveAverages } from './moving-averages.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
-import { type ScheduleDomain, walkSchedule } from './walk.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
 /** Creates an executor that runs a compiled plan's schedule. */
 export function createExecutor(compiled: CompiledPlan): Executor {
@@ -46,6 +47,8 @@ interface StepSetting {
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
 }
+
+type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
 
 /** One step on tensors. */
 class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
@@ -76,8 +79,8 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     return x;
   }
 
-  evaluate(module: number, output: tf.Tensor4D, arrive: (from: number, cotangent: tf.Tensor4D) => void): void {
-    for (const active of this.#setting.phase.heads.get(module) ?? []) this.#evaluateHead(active, output, arrive);
+  evaluate(module: number, read: HeadInputs<tf.Tensor4D>, arrive: Arrive): void {
+    for (const active of this.#setting.phase.heads.get(module) ?? []) this.#evaluateHead(active, read, arrive);
   }
 
   vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want): tf.Tensor4D | undefined {
@@ -104,12 +107,12 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     output.dispose();
   }
 
-  #evaluateHead(active: ActiveHead, output: tf.Tensor4D, arrive: (from: number, cotangent: tf.Tensor4D) => void): void {
+  #evaluateHead(active: ActiveHead, read: HeadInputs<tf.Tensor4D>, arrive: Arrive): void {
     const { options, losses, terms } = this.#setting;
     const { clock = startOfTraining, scale = 1 } = options;
     const weights = active.objectives.map((objective) => weightAt(objective.weight, clock));
     const weight = weights.reduce((sum, value) => sum + value, 0);
-    const result = this.#run(active, output, weight * scale);
+    const result = this.#run(active, read, weight * scale);
     active.objectives.forEach(({ id, start }, index) => {
       losses.set(id, keepCopy(result.loss));
       for (const [term, value] of result.terms ?? []) terms.set(`${id}/${term}`, keepCopy(value));
@@ -124,12 +127,13 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   /** Evaluates a head; checks its first result. */
-  #run(active: ActiveHead, h: tf.Tensor4D, weight: number): HeadResult {
+  #run(active: ActiveHead, { output: h, input: moduleInput }: HeadInputs<tf.Tensor4D>, weight: number): HeadResult {
     const { compiled, batch, options, checked } = this.#setting;
-    const { clock = startOfTraining, noise } = options;
+    const { noise, headClock: clock = options.clock ?? startOfTraining } = options;
     const mode: Mode = { training: true, statisticsUpdates: 1, ...(noise === undefined ? {} : { noise }) };
     const input = active.objectives.some(({ start }) => start !== undefined);
-    const evaluate = () => active.head.evaluate(h, batch.targets, { mode, weight, input, clock });
+    const targets = headTargets(active.head, batch.targets, moduleInput);
+    const evaluate = () => active.head.evaluate(h, targets, { mode, weight, input, clock });
     if (checked.has(active.key)) return evaluate();
     const result = evaluateChecked(compiled, active, h, input, evaluate);
     checked.add(active.key);

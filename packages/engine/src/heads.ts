@@ -1,12 +1,27 @@
-import type { Head, Network, Objective, Parameter, ParameterScope } from '@localgrad/core';
-import { headCostOf } from '@localgrad/nn/cost';
+import {
+  type Head,
+  type HeadCost,
+  moduleInputTarget,
+  type Network,
+  type Objective,
+  type Parameter,
+  type ParameterScope,
+  type Shape3,
+  type Targets,
+} from '@localgrad/core';
+import { type CreateTargets, headCostOf } from '@localgrad/nn/cost';
+import * as tf from '@tensorflow/tfjs';
 import { sharedScope } from './shared-scope.js';
 
 /** A built head and the objectives that read it. */
 export interface CompiledHead {
+  /** Key of the head in its plan. */
   readonly key: string;
+  /** Index of the module whose output the head reads. */
   readonly module: number;
+  /** The built head. */
   readonly head: Head;
+  /** The objectives that read the head's loss. */
   readonly objectives: readonly Objective[];
 }
 
@@ -18,6 +33,45 @@ export function headPlace({ key, module, head }: Omit<CompiledHead, 'objectives'
 /** Names of the targets that a head reads. */
 export function targetsOf({ reads = ['labels'] }: Head): readonly string[] {
   return reads;
+}
+
+/** Names of the targets that a head reads from the batch. */
+export function batchTargetsOf(head: Head): readonly string[] {
+  return targetsOf(head).filter((name) => name !== moduleInputTarget);
+}
+
+export function readsModuleInput(head: Head): boolean {
+  return targetsOf(head).includes(moduleInputTarget);
+}
+
+/** The targets for a head: those of the batch, and the module's input if the head reads it. */
+export function headTargets(head: Head, targets: Targets, moduleInput: tf.Tensor4D | undefined): Targets {
+  return moduleInput !== undefined && readsModuleInput(head) ? { ...targets, moduleInput } : targets;
+}
+
+/** The cost of a head; measured on targets like those that it reads, unless it is declared. */
+export function costOfHead(
+  { head, module }: Pick<CompiledHead, 'head' | 'module'>,
+  { network, createTargets }: { readonly network: Network; readonly createTargets?: CreateTargets | undefined },
+): HeadCost {
+  if (!readsModuleInput(head)) return headCostOf(head, createTargets);
+  const onlyLabels = batchTargetsOf(head).every((name) => name === 'labels');
+  const create = createTargets ?? (onlyLabels ? createLabels : undefined);
+  if (create === undefined) return headCostOf(head);
+  const shape = shapeBetween(network, module - 1);
+  return headCostOf(head, (batchSize) => ({
+    ...create(batchSize),
+    moduleInput: tf.zeros<tf.Rank.R4>([batchSize, ...shape]),
+  }));
+}
+
+function createLabels(batchSize: number) {
+  return { labels: tf.zeros<tf.Rank.R1>([batchSize], 'int32') };
+}
+
+/** Shape of a module's output; of the images for module −1. */
+function shapeBetween({ modules, imageShape }: Network, module: number): Shape3 {
+  return modules[module]?.outputShape ?? imageShape;
 }
 
 /** Builds each head once, and groups the objectives that share it. */
@@ -61,13 +115,13 @@ interface HeadScopes {
 function buildHead(objective: Objective, module: number, network: Network, { own, shared }: HeadScopes): Head {
   const { factory } = objective.head;
   if (factory === undefined) return network.backbone.classifier;
-  const at = (index: number) => network.modules[index]?.outputShape ?? network.imageShape;
   return factory.build(
     {
       module,
       modules: network.modules.length,
-      inputShape: at(module),
-      finalShape: at(network.modules.length - 1),
+      inputShape: shapeBetween(network, module),
+      moduleInputShape: shapeBetween(network, module - 1),
+      finalShape: shapeBetween(network, network.modules.length - 1),
       classes: network.classes,
       imageShape: network.imageShape,
       ...(shared === undefined ? {} : { shared }),

@@ -10,7 +10,7 @@ export {
   type PhaseDescription,
   type PlanDescription,
 } from './description.js';
-export { forwardNetwork, predict } from './evaluation.js';
+export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
 export { createExecutor } from './executor.js';
 export type { CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
@@ -21,4 +21,4 @@ export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule
 export type { SharedWeight, SharedWeights } from './shared-weights.js';
 export type { Batch, Executor, StepOptions, StepResult } from './step.js';
 export { createTrainStep, type TrainStep, type TrainStepOptions, type TrainStepResult } from './train-step.js';
-export { type ScheduleDomain, walkSchedule } from './walk.js';
+export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';

@@ -1,9 +1,11 @@
 import { at, type Block, bytesOf, type Head } from '@localgrad/core';
-import { costOf, headCostOf } from '@localgrad/nn/cost';
+import { costOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
+import { costOfHead } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import type { CompiledPhase } from './phases.js';
 import { imageBytes, type PhasePrediction } from './prediction.js';
+import type { HeadInputs } from './walk.js';
 
 /** Cost of the procedure of reference implementations; see `createLiteralExecutor`. */
 export interface LiteralPrediction {
@@ -59,9 +61,14 @@ class LiteralByteDomain implements LiteralDomain<number, number> {
     };
   }
 
-  evaluate({ head }: LiteralLoss, module: number, _output: number, wantsCotangent: boolean): number | undefined {
+  evaluate(
+    { head }: LiteralLoss,
+    module: number,
+    _read: HeadInputs<number>,
+    wantsCotangent: boolean,
+  ): number | undefined {
     this.evaluations.push(head);
-    this.#note(headCostOf(head, this.compiled.createTargets).evaluatePeakBytes(this.batchSize));
+    this.#note(costOfHead({ head, module }, this.compiled).evaluatePeakBytes(this.batchSize));
     this.#hold(head);
     return wantsCotangent ? this.#take(bytesOf(this.#block(module).outputShape, this.batchSize)) : undefined;
   }

@@ -1,5 +1,6 @@
 import { at, type Head, type Objective, type Span } from '@localgrad/core';
 import type { CompiledPhase } from './phases.js';
+import type { HeadInputs } from './walk.js';
 
 /** A loss in the reference procedure: a head shared by two losses is evaluated once per loss. */
 export interface LiteralLoss {
@@ -25,8 +26,13 @@ export interface LiteralDomain<Value, Pass> {
    */
   readonly alwaysRepeats: boolean;
   forward(module: number, input: Value): { readonly output: Value; readonly pass: Pass };
-  /** Evaluates one loss. Returns the cotangent of the output, if requested. */
-  evaluate(loss: LiteralLoss, module: number, output: Value, wantsCotangent: boolean): Value | undefined;
+  /** Evaluates one loss on a module's output. Returns the cotangent of the output, if requested. */
+  evaluate(
+    loss: LiteralLoss,
+    module: number,
+    read: Required<HeadInputs<Value>>,
+    wantsCotangent: boolean,
+  ): Value | undefined;
   add(sum: Value, cotangent: Value): Value;
   /** Consumes the cotangent; returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, wantsInput: boolean): Value | undefined;
@@ -36,7 +42,12 @@ export interface LiteralDomain<Value, Pass> {
 
 interface Run<Value, Pass> {
   readonly path: LiteralPath;
-  readonly steps: readonly { readonly module: number; readonly output: Value; readonly pass: Pass }[];
+  readonly steps: readonly {
+    readonly module: number;
+    readonly input: Value;
+    readonly output: Value;
+    readonly pass: Pass;
+  }[];
 }
 
 /**
@@ -106,7 +117,7 @@ function forward<Value, Pass>(
   const steps = [];
   for (let module = from; module <= to; module++) {
     const { output, pass } = domain.forward(module, input);
-    steps.push({ module, output, pass });
+    steps.push({ module, input, output, pass });
     input = output;
   }
   return { path, steps };
@@ -114,10 +125,10 @@ function forward<Value, Pass>(
 
 /** Sums the cotangents of a path's losses. */
 function evaluate<Value, Pass>({ path, steps }: Run<Value, Pass>, domain: LiteralDomain<Value, Pass>) {
-  const { output, module } = at(steps, steps.length - 1, 'step of a path');
+  const { input, output, module } = at(steps, steps.length - 1, 'step of a path');
   let sum: Value | undefined;
   for (const loss of path.losses) {
-    const cotangent = domain.evaluate(loss, module, output, path.isTrained);
+    const cotangent = domain.evaluate(loss, module, { input, output }, path.isTrained);
     if (cotangent !== undefined) sum = sum === undefined ? cotangent : domain.add(sum, cotangent);
   }
   return sum;

@@ -4,11 +4,13 @@ import { sequential } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
 import { checkBatch } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
+import { headTargets } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import { moveAverages } from './moving-averages.js';
 import type { CompiledPhase } from './phases.js';
 import { scaled } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
+import type { HeadInputs } from './walk.js';
 
 /**
  * Executor that follows the procedure of reference implementations, for comparison: every span runs its own forward and
@@ -55,10 +57,16 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     return { output: pass.output, pass };
   }
 
-  evaluate({ objective, head }: LiteralLoss, _module: number, output: tf.Tensor4D, input: boolean) {
-    const { clock = startOfTraining, scale = 1 } = this.options;
-    const weight = weightAt(objective.weight, clock) * scale;
-    const result = head.evaluate(output, this.batch.targets, { mode: this.#mode(1), weight, input, clock });
+  evaluate(
+    { objective, head }: LiteralLoss,
+    _module: number,
+    { output, input: moduleInput }: Required<HeadInputs<tf.Tensor4D>>,
+    input: boolean,
+  ) {
+    const { scale = 1, headClock: clock = this.options.clock ?? startOfTraining } = this.options;
+    const weight = weightAt(objective.weight, this.options.clock ?? startOfTraining) * scale;
+    const targets = headTargets(head, this.batch.targets, moduleInput);
+    const result = head.evaluate(output, targets, { mode: this.#mode(1), weight, input, clock });
     this.losses.set(objective.id, tf.keep(result.loss));
     for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, tf.keep(value));
     this.#collect(result.parameters);

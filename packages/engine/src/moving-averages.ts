@@ -6,6 +6,7 @@ import { type CompiledHead, headPlace } from './heads.js';
 export interface HeadAverage extends Omit<MovingAverage, 'live'> {
   /** Key of the head that owns it; the average is updated in steps that evaluate this head. */
   readonly head: string;
+  /** The averaged parameter. */
   readonly live: Parameter;
 }
 

@@ -7,7 +7,7 @@ import {
   type PlanState,
   type TrainingPlan,
 } from '@localgrad/core';
-import type { CompiledHead } from './heads.js';
+import { type CompiledHead, readsModuleInput } from './heads.js';
 import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
 import { findSharedWeights, type SharedWeights } from './shared-weights.js';
 
@@ -19,16 +19,21 @@ export interface ActiveObjective extends Objective {
 
 /** A head with its active objectives in a phase. */
 export interface ActiveHead extends CompiledHead {
+  /** The objectives that are active in the phase. */
   readonly objectives: readonly ActiveObjective[];
 }
 
 /** A phase with its schedule. */
 export interface CompiledPhase {
+  /** Name of the phase. */
   readonly name: string;
+  /** Indices of the frozen modules. */
   readonly frozen: ReadonlySet<number>;
+  /** The active objectives, in the plan's order. */
   readonly objectives: readonly ActiveObjective[];
   /** Heads by module index, each evaluated once per step. */
   readonly heads: ReadonlyMap<number, readonly ActiveHead[]>;
+  /** Instructions of one step. */
   readonly schedule: readonly Instruction[];
   /** Weights that receive gradients from several heads or modules. */
   readonly shared: SharedWeights;
@@ -66,7 +71,10 @@ export function compilePhases(
       if (present.length > 0) activeHeads.set(module, present);
     }
     const spans = active.map(({ span }) => span);
-    const schedule = compileSchedule(spans, network.modules.length, memory, frozen);
+    const readers = [...activeHeads].flatMap(([module, group]) =>
+      group.some(({ head }) => readsModuleInput(head)) ? [module] : [],
+    );
+    const schedule = compileSchedule(spans, network.modules.length, memory, frozen, new Set(readers));
     const isTrained = (module: number) =>
       !frozen.has(module) && spans.some(([from, to]) => from <= module && module <= to);
     const shared = findSharedWeights(network, [...activeHeads.values()].flat(), frozen, isTrained);

@@ -1,9 +1,11 @@
 import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
-import { costOf, headCostOf } from '@localgrad/nn/cost';
+import { costOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
+import { costOfHead } from './heads.js';
 import type { CompiledPhase } from './phases.js';
-import { type ScheduleDomain, walkSchedule } from './walk.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
+/** Predicted peak memory of a training step. */
 export interface PeakPrediction {
   /** Peak memory in bytes: the sum of the three values below. */
   readonly peakBytes: number;
@@ -17,6 +19,7 @@ export interface PeakPrediction {
   readonly modules: readonly number[];
 }
 
+/** What a prediction assumes about a step. */
 export interface PredictionOptions {
   /** Default: an optimizer with one state value per weight. */
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
@@ -112,13 +115,13 @@ class ByteDomain implements ScheduleDomain<number, number> {
     return this.#take(this.#outputBytes(module));
   }
 
-  evaluate(module: number, _output: number, arrive: (from: number, cotangent: number) => void): void {
-    for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
-      this.#note(module, headCostOf(head, this.compiled.createTargets).evaluatePeakBytes(this.batchSize));
-      for (const { start } of objectives) {
+  evaluate(module: number, _read: HeadInputs<number>, arrive: (from: number, cotangent: number) => void): void {
+    for (const active of this.phase.heads.get(module) ?? []) {
+      this.#note(module, costOfHead(active, this.compiled).evaluatePeakBytes(this.batchSize));
+      for (const { start } of active.objectives) {
         if (start !== undefined) arrive(start, this.#take(this.#outputBytes(module)));
       }
-      this.#hold(head.parameters);
+      this.#hold(active.head.parameters);
     }
   }
 

@@ -2,7 +2,7 @@ import type { Span, Want } from '@localgrad/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
-import { type ScheduleDomain, walkSchedule } from './walk.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
 const network = fc.integer({ min: 1, max: 7 }).chain((modules) =>
   fc.record({
@@ -48,8 +48,9 @@ class SetDomain implements ScheduleDomain<Alive, object> {
     return this.#create('output', []);
   }
 
-  evaluate(module: number, output: Alive, arrive: (from: number, cotangent: Alive) => void) {
+  evaluate(module: number, { output, input }: HeadInputs<Alive>, arrive: (from: number, cotangent: Alive) => void) {
     expect(this.alive.has(output)).toBe(true);
+    if (input !== undefined && module > 0) expect(this.alive.has(input)).toBe(true);
     this.spans.forEach((span, index) => {
       const start = trainedStart(span, this.frozen);
       if (span[1] === module && start !== undefined) arrive(start, this.#create('cotangent', [index]));
@@ -193,15 +194,16 @@ describe('compileSchedule', () => {
   it('frees each output directly after the last instruction that reads it, and each exactly once', () => {
     fc.assert(
       fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
-        const schedule = compileSchedule(spans, modules, memory, new Set(chosen));
+        const readers = new Set(chosen.slice(1));
+        const schedule = compileSchedule(spans, modules, memory, new Set(chosen), readers);
         const lastReads = new Map<number, number>();
         const recomputed = new Set<number>();
         schedule.forEach(({ op, module, ...rest }, position) => {
           if (op === 'free') return;
           const repeats = op === 'forward' && 'repeat' in rest && rest.repeat;
           if (repeats) recomputed.add(module);
-          // Every instruction but `evaluate` reads its module's input, which is the output of the module before.
-          if (op !== 'evaluate' && module > 0) lastReads.set(module - 1, position);
+          // Every instruction reads its module's input, the output of the module before; `evaluate` for some heads only.
+          if ((op !== 'evaluate' || readers.has(module)) && module > 0) lastReads.set(module - 1, position);
           // A recomputed pass has an output of its own.
           if (!recomputed.has(module)) lastReads.set(module, position);
         });

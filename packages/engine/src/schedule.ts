@@ -13,8 +13,11 @@ export type MemoryPolicy = 'residuals' | 'recompute';
 export type Instruction =
   /** Run a module. `keep`: store its pass for VJPs. `repeat`: a recomputation that does not update statistics. */
   | { readonly op: 'forward'; readonly module: number; readonly keep: boolean; readonly repeat: boolean }
-  /** Evaluate the heads on a module's output; fills the slots (module, from) of their objectives. */
-  | { readonly op: 'evaluate'; readonly module: number }
+  /**
+   * Evaluate the heads on a module's output; fills the slots (module, from) of their objectives. `readsInput`: a head
+   * also reads the module's input.
+   */
+  | { readonly op: 'evaluate'; readonly module: number; readonly readsInput: boolean }
   /**
    * Input-VJP of slot (module, from) into slot (module − 1, from). `keep`: the cotangent is kept for the weight-VJP;
    * false for frozen modules, which have none.
@@ -49,12 +52,14 @@ export function trainedStart([from, to]: Span, frozen: ReadonlySet<number>): num
  * Frozen modules have no weight-VJP, and a gradient stops above the frozen modules at the lower end of its span.
  *
  * @param spans spans of the objectives, valid for `modules`
+ * @param inputReaders modules with a head that reads the module's input
  */
 export function compileSchedule(
   spans: readonly Span[],
   modules: number,
   memory: MemoryPolicy = 'residuals',
   frozen: ReadonlySet<number> = new Set(),
+  inputReaders: ReadonlySet<number> = new Set(),
 ): Instruction[] {
   const trained = spans.flatMap((span): Span[] => {
     const start = trainedStart(span, frozen);
@@ -70,7 +75,9 @@ export function compileSchedule(
     const isOpen = at(last, time, 'module') >= time;
     const keep = isOpen && (memory === 'residuals' || needed.has(time));
     instructions.push({ op: 'forward', module: time, keep, repeat: false });
-    if (spans.some(([, to]) => to === time)) instructions.push({ op: 'evaluate', module: time });
+    if (spans.some(([, to]) => to === time)) {
+      instructions.push({ op: 'evaluate', module: time, readsInput: inputReaders.has(time) });
+    }
     if (memory === 'residuals') instructions.push(...backward);
     else instructions.push(...withRecomputation(backward, time));
   }
@@ -141,6 +148,7 @@ function withFrees(instructions: readonly Instruction[], modules: number): Instr
       uses(module - 1);
     } else if (op === 'evaluate') {
       uses(module);
+      if (instruction.readsInput) uses(module - 1);
     } else {
       uses(module - 1);
       // A repeated pass creates its own output.

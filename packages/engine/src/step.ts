@@ -1,6 +1,7 @@
 import type { Clock, NoiseKey, ParameterGradient, Targets } from '@localgrad/core';
 import type * as tf from '@tensorflow/tfjs';
 
+/** Images and targets of one step. */
 export interface Batch {
   /** Normalized, shape [batch, ...imageShape]. Borrowed. */
   readonly images: tf.Tensor4D;
@@ -8,9 +9,12 @@ export interface Batch {
   readonly targets: Targets;
 }
 
+/** Options of one execution of the schedule. */
 export interface StepOptions {
   /** Determines the phase and scheduled weights. Default: the start of training. */
   readonly clock?: Clock;
+  /** The clock that heads receive. Default: `clock`. */
+  readonly headClock?: Clock;
   /** Key of the step's random numbers. If absent, blocks and heads run without noise. */
   readonly noise?: NoiseKey;
   /** Factor on all gradients: the micro-batch's fraction of the batch. Default 1. */
@@ -24,6 +28,7 @@ export interface StepOptions {
   onGradients(gradients: readonly ParameterGradient[]): void;
 }
 
+/** Losses of one step. */
 export interface StepResult {
   /** Unweighted loss of each active objective, by id. Owned by the caller. */
   readonly losses: ReadonlyMap<string, tf.Scalar>;
@@ -31,6 +36,7 @@ export interface StepResult {
   readonly terms: ReadonlyMap<string, tf.Scalar>;
 }
 
+/** Runs the schedule of a compiled plan. */
 export interface Executor {
   /** Computes one forward pass, all losses and all gradients. Disposes all intermediate tensors. */
   step(batch: Batch, options: StepOptions): StepResult;

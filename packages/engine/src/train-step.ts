@@ -1,22 +1,28 @@
 import {
+  at,
   type Clock,
   LocalgradError,
-  type NoiseKey,
   type Optimizer,
   type ParameterGradient,
   requireOption,
   type Schedule,
+  startOfTraining,
 } from '@localgrad/core';
+import type { RecordingStatus, StepRecorder } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { accumulateResults, GradientBuffer, splitBatch } from './accumulation.js';
+import { accumulateResults, type BatchPart, GradientBuffer, listOf, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { createExecutor } from './executor.js';
 import { moveAverages } from './moving-averages.js';
 import type { PeakPrediction } from './prediction.js';
+import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
 import type { Batch, Executor, StepResult } from './step.js';
 
+/** Options of `createTrainStep`. */
 export interface TrainStepOptions {
+  /** The plan to train, from `compilePlan`. */
   readonly compiled: CompiledPlan;
+  /** Turns the gradients into updates. */
   readonly optimizer: Optimizer;
   /** Default: `createExecutor`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
@@ -29,8 +35,14 @@ export interface TrainStepOptions {
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads. Default 0. */
   readonly seed?: number;
+  /**
+   * Replay recorded steps where the backend can record them (webgpu): the same numbers with a fraction of the work on the
+   * host. Steps that cannot be recorded run ordinarily; see `recording`. Default true.
+   */
+  readonly recordSteps?: boolean;
 }
 
+/** Losses and settings of one training step. */
 export interface TrainStepResult extends StepResult {
   /** Learning rate of this step. */
   readonly learningRate: number;
@@ -38,6 +50,7 @@ export interface TrainStepResult extends StepResult {
   readonly phase: string;
 }
 
+/** A training step of a compiled plan. */
 export interface TrainStep {
   /**
    * Runs one training step: forward pass, losses, gradients, update, moving averages, hooks.
@@ -47,6 +60,10 @@ export interface TrainStep {
   run(batch: Batch | readonly Batch[], clock: Clock): TrainStepResult;
   /** Predicted peak memory of a step, over all phases, with this optimizer and accumulation. */
   predict(batchSize: number): PeakPrediction;
+  /** How the last step ran, on backends that record steps; else undefined. */
+  readonly recording: RecordingStatus | undefined;
+  /** Releases recordings. A step can be run again. */
+  dispose(): void;
 }
 
 /**
@@ -54,7 +71,7 @@ export interface TrainStep {
  * `invalid-option`
  */
 export function createTrainStep(options: TrainStepOptions): TrainStep {
-  const { compiled, optimizer, accumulate = 1, seed = 0 } = options;
+  const { compiled, optimizer, accumulate = 1, seed = 0, recordSteps = true } = options;
   requireOption(
     Number.isInteger(accumulate) && accumulate >= 1,
     'train step',
@@ -64,47 +81,78 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   );
   const rateAt = learningRateOf(options);
   const executor = (options.executor ?? createExecutor)(compiled);
+  const now: StepNow = { clock: startOfTraining, learningRate: 0 };
+  const run = ({ parts, scales }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
+    const buffer = new GradientBuffer();
+    const update = (gradients: readonly ParameterGradient[]) => {
+      const apply = () => optimizer.update(gradients, { ...now });
+      if (recorder === undefined) apply();
+      else recorder.repeat(apply);
+    };
+    try {
+      const results = parts.map((part, index) => {
+        const isLast = index === parts.length - 1;
+        const scale = at(scales, index, 'micro-batch');
+        const onGradients = (gradients: readonly ParameterGradient[]) => {
+          // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
+          if (isLast && optimizer.needsWholeStep !== true) update(buffer.take(gradients));
+          else buffer.add(gradients);
+        };
+        const how = { scale, movesAverages: isLast, onGradients, ...momentOf(now, seed, index, recorder) };
+        const result = part.with((micro) => executor.step(micro, how));
+        if (isLast && optimizer.needsWholeStep === true) update(buffer.takeAll());
+        return { result, scale };
+      });
+      moveAveragesAfterUpdate(compiled, now.clock);
+      return accumulateResults(results);
+    } finally {
+      buffer.dispose();
+    }
+  };
+  const optimizerState = () => optimizer.state().values();
+  const recorded = recordSteps ? new RecordedSteps({ compiled, optimizerState, now, run }) : undefined;
   return {
     run(batch, clock) {
       const learningRate = rateAt(clock);
-      const parts = splitBatch(batch, accumulate);
-      const buffer = new GradientBuffer();
+      Object.assign(now, { clock, learningRate });
+      const split = splitWhole(batch, accumulate);
       const { name: phase } = compiled.phaseAt(clock);
-      try {
-        const samples = parts.reduce((sum, part) => sum + part.samples, 0);
-        const results = parts.map((part, index) => {
-          const isLast = index === parts.length - 1;
-          const scale = part.samples / samples;
-          const update = (gradients: readonly ParameterGradient[]) =>
-            optimizer.update(gradients, { learningRate, clock });
-          const onGradients = (gradients: readonly ParameterGradient[]) => {
-            // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
-            if (isLast && optimizer.needsWholeStep !== true) update(buffer.take(gradients));
-            else buffer.add(gradients);
-          };
-          const noise: NoiseKey = { seed, step: clock.step, part: index };
-          const how = { clock, noise, scale, movesAverages: isLast, onGradients };
-          const result = part.with((micro) => executor.step(micro, how));
-          if (isLast && optimizer.needsWholeStep === true) update(buffer.takeAll());
-          return { result, scale };
-        });
-        afterUpdate(compiled, clock, phase);
-        return { ...accumulateResults(results), learningRate, phase };
-      } finally {
-        buffer.dispose();
-      }
+      const result = recorded === undefined ? run(split, undefined) : recorded.run(split);
+      runHooks(compiled, clock);
+      return { ...result, learningRate, phase };
+    },
+    get recording() {
+      return recorded?.status;
     },
     predict: (batchSize) => compiled.predict(batchSize, { optimizer, accumulate }),
+    dispose: () => recorded?.dispose(),
   };
 }
 
-/** Updates the averages of the evaluated heads, and runs the plan's hooks. */
-function afterUpdate(compiled: CompiledPlan, clock: Clock, phaseName: string): void {
-  const phase = compiled.phases.find(({ name }) => name === phaseName);
-  const active = new Set([...(phase?.heads.values() ?? [])].flat().map(({ key }) => key));
+interface SplitBatch extends StepBatches {
+  readonly parts: readonly BatchPart[];
+}
+
+function splitWhole(batch: Batch | readonly Batch[], accumulate: number): SplitBatch {
+  const parts = splitBatch(batch, accumulate);
+  const samples = parts.reduce((sum, part) => sum + part.samples, 0);
+  return { parts, scales: parts.map((part) => part.samples / samples), batches: listOf(batch) };
+}
+
+/** Clock and key of the random numbers of a step. */
+function momentOf(now: StepNow, seed: number, part: number, recorder: StepRecorder | undefined) {
+  const { clock } = now;
+  if (recorder === undefined) return { clock, noise: { seed, step: clock.step, part } };
+  return { clock, headClock: watchedClock(now, recorder), noise: watchedNoise(now, seed, part, recorder) };
+}
+
+function moveAveragesAfterUpdate(compiled: CompiledPlan, clock: Clock): void {
+  const active = new Set([...compiled.phaseAt(clock).heads.values()].flat().map(({ key }) => key));
   moveAverages(compiled.averages.filter(({ head, when }) => when === 'afterUpdate' && active.has(head)));
-  const { parameters, state } = compiled;
-  for (const hook of compiled.plan.hooks) tf.tidy(() => hook.afterStep({ clock, parameters, state }));
+}
+
+function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
+  for (const hook of plan.hooks) tf.tidy(() => hook.afterStep({ clock, parameters, state }));
 }
 
 function learningRateOf({ learningRate, optimizer }: TrainStepOptions): (clock: Clock) => number {

@@ -3,7 +3,7 @@ import type { Instruction } from './schedule.js';
 import { type ScheduleDomain, walkSchedule } from './walk.js';
 
 const forward: Instruction = { op: 'forward', module: 0, keep: true, repeat: false };
-const evaluate: Instruction = { op: 'evaluate', module: 0 };
+const evaluate: Instruction = { op: 'evaluate', module: 0, readsInput: false };
 
 /** A domain of strings that records what it is asked to do. `arrives`: slots that a head fills. */
 function walk(schedule: readonly Instruction[], arrives: readonly number[] = []) {
@@ -12,7 +12,7 @@ function walk(schedule: readonly Instruction[], arrives: readonly number[] = [])
     images: 'images',
     forward: (module, input) => ({ output: `out${module}(${input})`, pass: `pass${module}` }),
     passThrough: (module, input) => `out${module}(${input})`,
-    evaluate: (_module, _output, arrive) => {
+    evaluate: (_module, _read, arrive) => {
       for (const from of arrives) arrive(from, `d${from}`);
     },
     vjp: (module, _pass, cotangent, { input }) => {
@@ -29,7 +29,7 @@ function walk(schedule: readonly Instruction[], arrives: readonly number[] = [])
 }
 
 const finish: Instruction = { op: 'finish', module: 1, weights: true };
-const two: Instruction[] = [forward, { ...forward, module: 1 }, { op: 'evaluate', module: 1 }];
+const two: Instruction[] = [forward, { ...forward, module: 1 }, { op: 'evaluate', module: 1, readsInput: false }];
 
 describe('walkSchedule', () => {
   it('adds a cotangent that was sent on to those of the module, and keeps it there', () => {
@@ -71,7 +71,7 @@ describe('walkSchedule', () => {
         images: '',
         forward: () => ({ output: 'out', pass: 'pass' }),
         passThrough: () => 'out',
-        evaluate: (_module, _output, arrive) => arrive(0, 'd0'),
+        evaluate: (_module, _read, arrive) => arrive(0, 'd0'),
         vjp: () => undefined,
         copy: (cotangent) => cotangent,
         add: (sum) => sum,

@@ -1,6 +1,13 @@
 import { LocalgradError, type Want } from '@localgrad/core';
 import type { Instruction } from './schedule.js';
 
+/** The feature maps that the heads on a module read. */
+export interface HeadInputs<Value> {
+  readonly output: Value;
+  /** Input of the module; present if a head reads it. */
+  readonly input?: Value;
+}
+
 /**
  * Domain over which a schedule is interpreted: tensors (execution), bytes (prediction), units of work (description).
  * The walker owns passes and values, and passes each exactly once to `release`, `free`, `add` or `vjp`.
@@ -16,13 +23,16 @@ export interface ScheduleDomain<Value, Pass> {
    * Evaluates the heads on a module's output. `arrive` receives the cotangent of the losses whose gradients stop at
    * `from`.
    */
-  evaluate(module: number, output: Value, arrive: (from: number, cotangent: Value) => void): void;
+  evaluate(module: number, read: HeadInputs<Value>, arrive: (from: number, cotangent: Value) => void): void;
   /** Consumes the cotangent. Returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, want: Want): Value | undefined;
+  /** A second value with the content of a cotangent. */
   copy(cotangent: Value): Value;
   /** Consumes both. */
   add(sum: Value, cotangent: Value): Value;
+  /** Consumes a pass without a VJP. */
   release(module: number, pass: Pass): void;
+  /** Consumes a module output, a cotangent or the output of a recomputation. */
   free(value: Value): void;
 }
 
@@ -56,7 +66,7 @@ class Walk<Value, Pass> {
         this.#forward(module, instruction.keep, instruction.repeat);
         break;
       case 'evaluate':
-        this.#domain.evaluate(module, this.#output(module), (from, cotangent) => this.#arrive(module, from, cotangent));
+        this.#evaluate(module, instruction.readsInput);
         break;
       case 'send':
         this.#send(module, instruction.from, instruction.keep);
@@ -82,6 +92,12 @@ class Walk<Value, Pass> {
     const { output, pass } = this.#domain.forward(module, input, repeat);
     this.#passes.set(module, repeat ? { pass, repeated: output } : { pass });
     if (!repeat) this.#outputs.set(module, output);
+  }
+
+  #evaluate(module: number, readsInput: boolean): void {
+    const output = this.#output(module);
+    const read = readsInput ? { output, input: this.#output(module - 1) } : { output };
+    this.#domain.evaluate(module, read, (from, cotangent) => this.#arrive(module, from, cotangent));
   }
 
   #send(module: number, from: number, keep: boolean): void {

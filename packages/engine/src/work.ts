@@ -4,7 +4,7 @@ import type { CompiledPlan } from './compile.js';
 import { predictLiteral } from './literal-prediction.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import type { PhasePrediction } from './prediction.js';
-import { type ScheduleDomain, walkSchedule } from './walk.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
 /** Work and memory of a step in one phase. */
 export interface PhaseWork {
@@ -84,7 +84,7 @@ class WorkDomain implements ScheduleDomain<'value', 'pass'> {
     return 'value' as const;
   }
 
-  evaluate(module: number, _output: 'value', arrive: (from: number, cotangent: 'value') => void): void {
+  evaluate(module: number, _read: HeadInputs<'value'>, arrive: (from: number, cotangent: 'value') => void): void {
     for (const { head, objectives } of this.phase.heads.get(module) ?? []) {
       this.evaluations.push(head);
       for (const { start } of objectives) if (start !== undefined) arrive(start, 'value');

@@ -5,6 +5,14 @@ export { currentKernels, registerTrainingKernels } from './registry.js';
 export { replaceStockKernels, type StockKernel } from './replace-stock-kernels.js';
 export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
+export {
+  computedTensor,
+  type NamedTensors,
+  type RecordableStep,
+  type RecordedStep,
+  type RecordingStatus,
+  type StepRecorder,
+} from './step-recorder.js';
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 
 /** The part of a backend's data storage that the meter hooks into. */
 interface Storage {
-  set(dataId: object, value: unknown): void;
+  set(dataId: object, value: StoredData): void;
   delete(dataId: object): boolean;
 }
 
@@ -34,7 +34,7 @@ export class MemoryMeter {
     this.#original = { set: this.#storage.set, delete: this.#storage.delete };
     const { set, delete: remove } = this.#original;
     this.#storage.set = (dataId, value) => {
-      this.#account(dataId, bytesOfData(value as StoredData));
+      this.#account(dataId, bytesOfData(value));
       set.call(this.#storage, dataId, value);
     };
     this.#storage.delete = (dataId) => {

@@ -1,7 +1,7 @@
 import { stockKernels } from './stock-kernels.js';
 import type { TrainingKernels } from './training-kernels.js';
 
-export type Operation = Exclude<keyof TrainingKernels, 'name'>;
+export type Operation = Exclude<keyof TrainingKernels, 'name' | 'recorder'>;
 
 /** The operations of the contract, including optional ones. */
 export const operations = Object.keys({

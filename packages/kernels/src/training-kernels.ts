@@ -1,4 +1,5 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { StepRecorder } from './step-recorder.js';
 
 /** Shape of a four-dimensional tensor: [batch, height, width, channels], or of a filter [kh, kw, ci, co]. */
 export type Shape4 = readonly [number, number, number, number];
@@ -34,7 +35,10 @@ export interface BatchStatistics {
   readonly variance: Tensor1D;
 }
 
-/** Running statistics of a batch-norm layer that move towards those of a batch; each of shape [channels]. Borrowed. */
+/**
+ * Running statistics of a batch-norm layer that move towards those of a batch; each of shape [channels]. Borrowed. Their
+ * numbers may change if no other handle shares them: the caller replaces them by the result.
+ */
 export interface RunningStatistics {
   readonly mean: Tensor1D;
   /** Unbiased (divided by N·H·W − 1). */
@@ -176,6 +180,8 @@ export interface BlendRequest {
 export interface TrainingKernels {
   /** For logs. */
   readonly name: string;
+  /** Records whole steps. Optional. */
+  readonly recorder?: StepRecorder;
   /** @param x [n, h, w, ci] @param filter [kh, kw, ci, co] */
   conv2d(x: Tensor4D, filter: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
   /** @param added a cotangent of the same input, added to the gradient. Borrowed. */

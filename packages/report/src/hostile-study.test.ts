@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const small = () => syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 2, seeds: 3 });
+const small = () => syntheticStudy({ hosts: ['DGL'], modules: [4], additions: 2, epochs: 2, seeds: 3 });
 
 function withCondition(study: Study, at: number, change: (condition: Condition) => Partial<Condition>): Study {
   const conditions = study.conditions.map((condition, index) =>
@@ -98,7 +98,7 @@ describe('diverged runs', () => {
     expect(html).toContain('1 of 3 finished runs (seed 2)');
     expect(html).toContain('<td>3, 1 diverged</td>');
     expect(html).toMatch(new RegExp(`${(100 * mean).toFixed(2)} ± [\\d.]+\u00a0% †`));
-    expect(html).toContain('18 of 18 runs finished');
+    expect(html).toContain('12 of 12 runs finished');
     expect(written['report.md']).toContain('3, 1 diverged');
     expect(written['report.tex']).toMatch(/\\textdagger\{\} omits runs that diverged or were stopped early/);
     const header = written['results.csv']?.split('\n')[0]?.split(',') ?? [];
@@ -125,6 +125,6 @@ describe('damaged files of runs', () => {
     const written = await texts({ ...study, problems: [problem] });
     expect(written['report.html']).toContain('1 file of runs cannot be read.');
     expect(written['report.html']).toContain(problem);
-    expect(written['report.md']).toContain('17 of 18 runs have finished');
+    expect(written['report.md']).toContain('11 of 12 runs have finished');
   });
 });

@@ -9,7 +9,7 @@ import { writeReport } from './write-report.js';
 const svg = (name: string) =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30" role="img" aria-labelledby="title"><title id="title">${name}</title><text x="9" y="20">${name}</text></svg>`;
 const plans = ['dgl(head: 1c2f), K = 4', 'mlm(dgl), K = 4'].map((title) => ({ title, svg: svg(title) }));
-const study = syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 1, seeds: 1 });
+const study = syntheticStudy({ hosts: ['DGL'], modules: [4], additions: 1, epochs: 1, seeds: 1 });
 
 it('names files of plans by number and title, for any characters in the title', () => {
   const titles = ['dgl(head: 1c2f), K = 4', '../<x>', '…', 'a'.repeat(100)];

@@ -7,6 +7,8 @@ import type { EpochRecord } from '@localgrad/train';
 export interface SyntheticOptions {
   readonly hosts?: readonly string[];
   readonly modules?: readonly number[];
+  /** Number of decorators around each host, itself included. Default: all four. */
+  readonly additions?: number;
   readonly seeds?: number;
   readonly epochs?: number;
 }
@@ -34,12 +36,15 @@ const decorators = [
 export function syntheticStudy({
   hosts = ['DGL', 'InfoPro'],
   modules = [4, 8],
+  additions = decorators.length,
   seeds = 3,
   epochs = 6,
 }: SyntheticOptions = {}): Study {
   const recipes = [
     ...hosts.flatMap((host, index) =>
-      modules.flatMap((count) => decorators.map((decorator) => localRecipe(host, index, decorator, count))),
+      modules.flatMap((count) =>
+        decorators.slice(0, additions).map((decorator) => localRecipe(host, index, decorator, count)),
+      ),
     ),
     endToEnd('end to end', 1, 'residuals', 40e6, 3),
     endToEnd('end to end recomputed', 8, 'recompute', 14e6, 4),

@@ -3,7 +3,7 @@ import { endToEndMethod } from '@localgrad/catalog';
 import type { Shape3 } from '@localgrad/core';
 import type { PlanDescription } from '@localgrad/engine';
 import { type OptimizerConfig, runDefaults } from './config/optimization.js';
-import type { NameOptions } from './config/resolve-names.js';
+import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { describeRun } from './describe-run.js';
 import { buildPlan, type PlanConfig } from './prepare-run.js';
 
@@ -11,9 +11,10 @@ export interface ExplainOptions extends PlanConfig, Partial<OptimizerConfig> {
   readonly batch: number;
   /** Micro-batches per step. Default 1. */
   readonly accumulate?: number;
-  /** Height, width, channels. */
-  readonly image: Shape3;
-  readonly classes: number;
+  /** Height, width, channels. Default: those of the backbone if it supports no other ones, else 32×32×3. */
+  readonly image?: Shape3;
+  /** Default: those of the backbone if it supports no other number, else 10. */
+  readonly classes?: number;
 }
 
 /** Ratios to the units of work and the predicted peak bytes of another procedure. */
@@ -43,8 +44,11 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
   // The weights need a backend, but nothing is computed.
   const backend = await selectBackend('cpu');
   try {
+    const { backbone: expression, width } = options;
+    const { catalog } = await resolveNames({ backbone: expression }, names);
+    const only = catalog.backbone(expression, { width }).images;
+    const { image: imageShape = only?.inputShape ?? [32, 32, 3], classes = only?.classes ?? 10 } = options;
     const describe = async (config: PlanConfig) => {
-      const { image: imageShape, classes } = options;
       const plan = await buildPlan(config, { imageShape, classes }, names);
       try {
         return describeRun(plan, { ...runDefaults, ...options });
@@ -52,24 +56,24 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
         plan.dispose();
       }
     };
-    const own = await describe(options);
+    const described = await describe(options);
     const backprop = await describe({ ...options, method: endToEndMethod, memory: 'residuals' });
     const relate = (other: { readonly unitsOfWork: number; readonly predictedPeakBytes: number }): Relation => ({
-      work: own.totals.unitsOfWork / other.unitsOfWork,
-      memory: own.totals.predictedPeakBytes / other.predictedPeakBytes,
+      work: described.totals.unitsOfWork / other.unitsOfWork,
+      memory: described.totals.predictedPeakBytes / other.predictedPeakBytes,
     });
     return {
       expression: options.method,
       backbone: options.backbone,
       batch: options.batch,
-      image: options.image,
-      classes: options.classes,
+      image: imageShape,
+      classes,
       memory: options.memory,
-      ...own,
+      ...described,
       totals: {
-        ...own.totals,
+        ...described.totals,
         relativeToBackprop: relate(backprop.totals),
-        relativeToReference: relate(own.totals.reference),
+        relativeToReference: relate(described.totals.reference),
       },
     };
   } finally {

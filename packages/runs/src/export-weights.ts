@@ -6,11 +6,14 @@ import {
   pytorchFile,
   type ReadBackbone,
   readBackbone,
+  type WeightsExtra,
   weightsFile,
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
-import { type BackboneFactory, type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
+import { type Backbone, type BackboneFactory, type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
+import { trainedLayersModel } from '@localgrad/layers';
 import { createScope } from '@localgrad/nn/random';
+import { type LayersModelFiles, saveLayersModel } from '@localgrad/nn/serialization';
 import { z } from 'zod';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { writeWhole } from './folder/files.js';
@@ -122,12 +125,28 @@ async function contentsOf(
   const extra = normalization === undefined ? {} : { normalization };
   if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
   if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
-  const { model, weights } = await layersModelFiles(backbone, extra);
+  const { model, weights } = (await ownLayersModel(backbone, extra)) ?? (await layersModelFiles(backbone, extra));
   // The model last: if it exists, so do its weights.
   return [
     ['weights.bin', weights],
     ['model.json', model],
   ];
+}
+
+/** The user's model with the weights of the backbone; undefined for other backbones. */
+async function ownLayersModel(backbone: Backbone, extra: WeightsExtra): Promise<LayersModelFiles | undefined> {
+  const model = await trainedLayersModel(backbone);
+  if (model === undefined) return undefined;
+  try {
+    const { config, inputShape, classes } = backbone;
+    model.setUserDefinedMetadata({
+      ...model.getUserDefinedMetadata(),
+      localgrad: { backbone: config, inputShape, classes, ...extra },
+    });
+    return await saveLayersModel(model);
+  } finally {
+    model.dispose();
+  }
 }
 
 interface Source {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
-import { probeModules, type TrainingEvent } from '@localgrad/train';
+import * as training from '@localgrad/train';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { runConfigSchema } from './config/run-config.js';
@@ -21,11 +21,6 @@ import type { ExecuteOptions } from './execute-options.js';
 import { executeRun } from './execute-run.js';
 import { listAttempts } from './folder/attempts.js';
 import { loadData } from './load-data.js';
-
-vi.mock('@localgrad/train', async (original) => {
-  const actual = await original<typeof import('@localgrad/train')>();
-  return { ...actual, probeModules: vi.fn(actual.probeModules) };
-});
 
 const config = runConfigSchema.parse({
   backbone: 'tiny',
@@ -52,7 +47,10 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'localgrad-execute-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const inFolder = (name: string) => join(folder, name);
 
@@ -73,7 +71,7 @@ function execute(options: Partial<ExecuteOptions> = {}) {
 /** Stops after a step, as a signal does. */
 async function stopAfter(step: number, options: Partial<ExecuteOptions> = {}) {
   const stop = new AbortController();
-  const observe = (event: TrainingEvent) => {
+  const observe = (event: training.TrainingEvent) => {
     if (event.type === 'step-end' && event.step === step) stop.abort(new Error('stopped by the test'));
   };
   const { result } = execute({ ...options, observers: [{ observe }], signal: stop.signal });
@@ -166,7 +164,8 @@ describe('a run that is interrupted, or meets another', () => {
   });
 
   it('keeps its result if the probe fails', async () => {
-    vi.mocked(probeModules).mockRejectedValueOnce(new LocalgradError('invalid-data', 'Features are not finite.'));
+    const failure = new LocalgradError('invalid-data', 'Features are not finite.');
+    vi.spyOn(training, 'probeModules').mockRejectedValueOnce(failure);
     const { result, problems } = execute({ config: { ...config, probe: true } });
     expect((await result)?.summary.probes).toBeNull();
     expect(problems).toEqual([expect.stringMatching(/could not be probed.*Features are not finite/)]);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { messageOf } from '@localgrad/core';
 import { removeCheckpoints } from './checkpoints/checkpoint-folder.js';
 import { type Attempt, listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
@@ -27,7 +28,7 @@ export async function endLostAttempt({ folder, onProblem }: FinishedRun, keepsCh
     }
   } catch (error) {
     // The result exists, even if the folder is read-only.
-    onProblem?.(`Files of an interrupted attempt in '${folder}' could not be removed: ${(error as Error).message}`);
+    onProblem?.(`Files of an interrupted attempt in '${folder}' could not be removed: ${messageOf(error)}`);
   }
 }
 

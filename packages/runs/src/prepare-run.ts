@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
@@ -26,6 +27,9 @@ import { nonFiniteParameter } from './divergence.js';
 import { readInitialWeights } from './identity/run-identity.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
+
+/** Largest number of weights of a run: they are created in memory, and no backend of most machines could train more. */
+const mostValues = Math.min(2 ** 30, Math.floor(totalmem() / Float32Array.BYTES_PER_ELEMENT));
 
 /** The network of a config, with fresh weights in `scope`. @throws LocalgradError */
 export function buildNetwork(
@@ -70,7 +74,7 @@ async function buildPlanOf(config: PlanConfig, images: PlanImages, names: NameOp
   const { method: expression, backbone, optimizer } = config;
   const { catalog } = await resolveNames({ method: expression, backbone, optimizer }, names);
   const method = catalog.method(expression);
-  const scope = createScope(config.seed);
+  const scope = createScope(config.seed, { mostValues });
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
+import { createFolders } from '@localgrad/core/folders';
 import { extract } from 'tar';
 
 /**
@@ -10,13 +10,13 @@ import { extract } from 'tar';
  * @throws LocalgradError `invalid-data`
  */
 export async function unpackArchive(file: string, folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await createFolders(folder);
   try {
     await extract({ file, cwd: folder, strict: true });
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is not an intact .tar.gz archive: ${(error as Error).message}.`,
+      `'${file}' is not an intact .tar.gz archive: ${messageOf(error)}.`,
       { file },
       { cause: error },
     );

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { createFolders } from '@localgrad/core/folders';
 import nodeApi from 'node-api-headers';
 import { runProgram } from './run-program.js';
 
@@ -22,7 +23,7 @@ export async function buildBinding(packageFolder: string, libraryFolder: string)
   await rm(deps, { recursive: true, force: true });
   await symlink(libraryFolder, deps, 'dir');
   const folder = join(packageFolder, 'lib', `napi-v${nodeApiVersion}`);
-  await mkdir(folder, { recursive: true });
+  await createFolders(folder);
   const target = join(folder, 'tfjs_binding.node');
   const partial = `${target}.${process.pid}.partial`;
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(packageFolder, 'binding', name));

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, rename, rm, statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findOptional, tryTensorflow } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
+import { createFolders, folderError } from '@localgrad/core/folders';
 import { unpackArchive } from './archive.js';
 import { buildBinding, isComplete } from './binding.js';
 import { runProgram } from './run-program.js';
@@ -85,7 +86,9 @@ async function ensurePackage(say: (line: string) => void): Promise<string> {
 async function ensureLibrary(source: LibrarySource, cache: string, say: (line: string) => void): Promise<string> {
   const library = join(cache, 'tensorflow', source.id);
   if (isComplete(library)) return library;
-  await mkdir(dirname(library), { recursive: true });
+  await createFolders(dirname(library)).catch((error: unknown) => {
+    throw folderError(dirname(library), error);
+  });
   const { bavail, bsize } = await statfs(dirname(library));
   if (bavail * bsize < neededBytes) {
     throw new LocalgradError(

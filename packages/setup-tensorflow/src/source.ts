@@ -3,7 +3,7 @@ import { createWriteStream, existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { runProgram } from './run-program.js';
 
 /** The last tested release whose wheels run on every processor and system supported by TensorFlow.js 4.22.0. */
@@ -77,7 +77,7 @@ async function download(url: string, folder: string): Promise<string> {
     await pipeline(Readable.fromWeb(response.body as never), createWriteStream(target));
     return target;
   } catch (error) {
-    const cause = (error as { cause?: Error }).cause?.message ?? (error as Error).message;
+    const cause = messageOf(error instanceof Error ? (error.cause ?? error) : error);
     throw new LocalgradError('missing-dependency', `Cannot download ${url}: ${cause}.`, { url }, { cause: error });
   }
 }

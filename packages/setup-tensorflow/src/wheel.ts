@@ -1,8 +1,8 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
+import { createFolders } from '@localgrad/core/folders';
 import * as yauzl from 'yauzl';
 
 /** The C library, and the headers that its C interface includes. */
@@ -24,7 +24,7 @@ export async function unpackWheel(file: string, folder: string): Promise<void> {
         const path = name === undefined ? header.exec(entry.fileName)?.[1] : `lib/${name}`;
         if (path === undefined) continue;
         const target = join(folder, path);
-        await mkdir(dirname(target), { recursive: true });
+        await createFolders(dirname(target));
         await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target));
         if (name !== undefined) libraries++;
       }
@@ -34,7 +34,7 @@ export async function unpackWheel(file: string, folder: string): Promise<void> {
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
-      `'${file}' is not an intact wheel (zip file): ${(error as Error).message}.`,
+      `'${file}' is not an intact wheel (zip file): ${messageOf(error)}.`,
       { file },
       { cause: error },
     );

@@ -59,7 +59,13 @@ export class OperationRunner {
     return this.one<Result>(name, inputs, [this.type('T', 'float32')]);
   }
 
-  many(name: string, inputs: readonly Tensor[], attributes: readonly OperationAttribute[], outputs: number): Tensor[] {
-    return this.backend.executeMultipleOutputs(name, attributes, inputs, outputs);
+  /** @returns the operation's outputs, whose ranks `Results` states */
+  many<Results extends readonly Tensor[] = Tensor[]>(
+    name: string,
+    inputs: readonly Tensor[],
+    attributes: readonly OperationAttribute[],
+    outputs: number,
+  ): Results {
+    return this.backend.executeMultipleOutputs(name, attributes, inputs, outputs) as unknown as Results;
   }
 }

@@ -22,7 +22,7 @@ export async function tryTensorflow(folder: string): Promise<Trial> {
     const env = { ...quietEnvironment, ...process.env };
     execFile(process.execPath, ['-e', script], { timeout: 120_000, env }, (error, stdout, stderr) => {
       const last = stdout.trim().split('\n').at(-1) ?? '';
-      if (last.startsWith('{')) resolve(JSON.parse(last) as Trial);
+      if (last.startsWith('{')) resolve(JSON.parse(last));
       else resolve({ works: false, message: stderr.trim() || String(error), signal: error?.signal ?? undefined });
     });
   });

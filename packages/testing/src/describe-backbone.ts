@@ -1,4 +1,5 @@
 import {
+  at,
   type BackboneFactory,
   type Block,
   createNetwork,
@@ -114,7 +115,7 @@ export function describeBackbone(
     it('repeats a forward pass bit-identically', async () => {
       const { backbone } = build();
       const x = draw(6);
-      const first = backbone.blocks[0]?.block as Block;
+      const first = at(backbone.blocks, 0, 'block').block;
       const run = () => read(first.forward(x, trainingMode).output);
       expect(distance(await run(), await run())).toBe(0);
     });

@@ -1,4 +1,5 @@
 import {
+  at,
   identity,
   type JsonObject,
   type LocalLearningMethod,
@@ -12,7 +13,7 @@ import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { checkHeadGradients } from './gradients/tensor-checks.js';
-import { perturb } from './random-tensors.js';
+import { perturb, randomBatch } from './random-tensors.js';
 import { defaultTimeout, type GradientSuiteOptions, useBackend } from './suite.js';
 import {
   createTrial,
@@ -67,7 +68,7 @@ export function describeMethod(
       const method = create();
       expect(method.specVersion).toBe('v1');
       expect(() => parseExpression(method.name)).not.toThrow();
-      const config = JSON.parse(JSON.stringify(method.config)) as JsonObject;
+      const config: JsonObject = JSON.parse(JSON.stringify(method.config));
       expect(config).toEqual(method.config);
       if (fromConfig !== undefined) expect(fromConfig(config).config).toEqual(method.config);
     });
@@ -122,16 +123,15 @@ export function describeMethod(
     it('has heads with correct gradients, with and without noise', async () => {
       const trial = createTrial(create());
       const batch = createTrialBatch(2, 8);
-      for (const { head } of [...trial.compiled.heads.values()].flat()) {
+      const shapes = trial.compiled.modules.map((block) => block.inputShape);
+      for (const { head, module } of [...trial.compiled.heads.values()].flat()) {
         perturb(head.parameters, createRandom(1));
-        await checkHeadGradients(head, batch.targets, 8, trainingMode, gradients);
-        await checkHeadGradients(
-          head,
-          batch.targets,
-          8,
-          { ...trainingMode, noise: { seed: 3, step: 1, part: 0 } },
-          gradients,
-        );
+        const moduleInput = randomBatch(at(shapes, module, 'module'), 8, 3);
+        const targets = { ...batch.targets, moduleInput };
+        await checkHeadGradients(head, targets, 8, trainingMode, gradients);
+        const noisy = { ...trainingMode, noise: { seed: 3, step: 1, part: 0 } };
+        await checkHeadGradients(head, targets, 8, noisy, gradients);
+        moduleInput.dispose();
       }
       disposeBatch(batch);
       trial.dispose();

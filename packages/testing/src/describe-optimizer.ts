@@ -59,7 +59,7 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
 
     it('has a JSON config, and is rebuilt from it', () => {
       const { config } = create();
-      const plain = JSON.parse(JSON.stringify(config)) as JsonObject;
+      const plain: JsonObject = JSON.parse(JSON.stringify(config));
       expect(plain).toEqual(config);
       if (fromConfig !== undefined) expect(fromConfig(plain).config).toEqual(config);
     });

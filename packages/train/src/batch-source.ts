@@ -12,6 +12,7 @@ export interface BatchSource {
   readonly samples: number;
   /** Samples per full batch. */
   readonly batchSize: number;
+  /** Batches per epoch; the last one may be smaller. */
   readonly batchesPerEpoch: number;
   /**
    * The batches of one epoch (from 0). The same epoch always yields the same batches in the same order. The caller

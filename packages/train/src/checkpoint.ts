@@ -16,14 +16,19 @@ export interface TrainingProgress {
   readonly epoch: number;
   /** Completed batches of that epoch. */
   readonly batchesDone: number;
+  /** Losses logged in the unfinished epoch. */
   readonly losses: LossLogState;
   /** Records of the completed epochs. */
   readonly records: readonly StoredRecord[];
+  /** Seconds of training steps since the start of the run. */
   readonly seconds: number;
+  /** Seconds since the start of the run, including evaluation, without interruptions. */
   readonly totalSeconds: number;
   /** Seconds of training steps in the unfinished epoch. */
   readonly epochSeconds: number;
+  /** Peak bytes of live tensors during the steps of the unfinished epoch. */
   readonly epochPeakBytes: number;
+  /** Peak bytes of live tensors during all steps. */
   readonly peakBytes: number;
   /** Number of times the run was resumed before. */
   readonly resumptions: number;
@@ -33,7 +38,9 @@ export interface TrainingProgress {
 
 /** Evaluation metrics may be NaN or infinite; only non-finite training losses stop a run. */
 export type StoredRecord = Omit<EpochRecord, 'testLoss' | 'testMetrics'> & {
+  /** Loss of the evaluation, if there was one. */
   readonly testLoss?: StoredNumber;
+  /** All metrics of the evaluation by name, if there was one. */
   readonly testMetrics?: Readonly<Record<string, StoredNumber>>;
 };
 
@@ -62,7 +69,9 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
  * auxiliary networks, moving averages, running statistics, state of heads and plan) and `optimizer/<slot>/<name>`.
  */
 export interface TrainingCheckpoint {
+  /** Position of the run. */
   readonly progress: TrainingProgress;
+  /** Tensors by name. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 

@@ -1,10 +1,11 @@
-import { get, type Head, LocalgradError, type Network } from '@localgrad/core';
-import { forwardNetwork } from '@localgrad/engine';
+import { get, type Head, LocalgradError, moduleInputTarget, type Network } from '@localgrad/core';
+import { forwardBlocks } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { checkedBatches } from './label-check.js';
 import { nextTurn } from './run-setup.js';
 
+/** Metrics of the plain network on a set of images. */
 export interface EvaluationResult {
   /**
    * Metrics by name, averaged over all samples: `loss`, for classifiers `accuracy`, and any others that the head
@@ -13,7 +14,9 @@ export interface EvaluationResult {
   readonly metrics: Readonly<Record<string, number>>;
   /** Fraction of correctly classified samples; null if the head is not a classifier. */
   readonly accuracy: number | null;
+  /** Mean loss of the classifier. */
   readonly loss: number;
+  /** Number of evaluated samples. */
   readonly samples: number;
   /** Present if a metric is not finite: the network has diverged, and its other metrics are meaningless. */
   readonly diverged?: true;
@@ -78,9 +81,14 @@ function measureBatch(
   head: Head & Required<Pick<Head, 'measure'>>,
   { images, targets }: OwnedBatch,
 ): ReadonlyMap<string, tf.Scalar> {
-  const features = forwardNetwork(network, images);
-  const metrics = head.measure(features, targets);
-  if (features !== images) features.dispose();
+  const readsInput = head.reads?.includes(moduleInputTarget) === true;
+  const cut = readsInput ? network.modules.length - 1 : 0;
+  const blocksOf = (modules: Network['modules']) => modules.flatMap(({ blocks }) => blocks);
+  const input = forwardBlocks(blocksOf(network.modules.slice(0, cut)), images);
+  const features = forwardBlocks(blocksOf(network.modules.slice(cut)), input);
+  const metrics = head.measure(features, readsInput ? { ...targets, moduleInput: input } : targets);
+  if (features !== input) features.dispose();
+  if (input !== images) input.dispose();
   if (metrics.has('loss')) return metrics;
   tf.dispose([...metrics.values()]);
   throw new LocalgradError('misuse', `Method 'measure' of head '${head.name}' returned no 'loss'.`, {

@@ -5,37 +5,53 @@ export type Losses = Readonly<Record<string, number>>;
 
 /** Emitted before the first step. */
 export interface RunStartEvent {
+  /** Discriminates the events. */
   readonly type: 'run-start';
+  /** The method as an expression. */
   readonly method: string;
+  /** Name of the backbone. */
   readonly backbone: string;
+  /** Number of modules. */
   readonly modules: number;
   /** ID of the objective of the network's own classifier. */
   readonly classifier?: string;
+  /** Name of the TensorFlow.js backend. */
   readonly backend: string;
+  /** Total number of epochs. */
   readonly epochs: number;
+  /** Optimizer steps per epoch. */
   readonly stepsPerEpoch: number;
+  /** Samples per full batch. */
   readonly batchSize: number;
   /** Number of weights, including auxiliary networks. */
   readonly parameters: number;
+  /** Predicted peak memory of a step, in bytes. */
   readonly predictedPeakBytes: number;
   /** Number of completed steps when resuming. */
   readonly resumedAtStep?: number;
 }
 
+/** Emitted before the first step of an epoch. */
 export interface EpochStartEvent {
+  /** Discriminates the events. */
   readonly type: 'epoch-start';
   /** From 1, as in all events. */
   readonly epoch: number;
+  /** Total number of epochs. */
   readonly epochs: number;
 }
 
 /** Emitted after the optimizer and the plan's hooks. */
 export interface StepEndEvent {
+  /** Discriminates the events. */
   readonly type: 'step-end';
   /** Number of completed steps since the start of the run. */
   readonly step: number;
+  /** Total number of steps in the run. */
   readonly steps: number;
+  /** Epoch of the step, from 1. */
   readonly epoch: number;
+  /** Learning rate of the step. */
   readonly learningRate: number;
   /** Present once per logging interval. */
   readonly losses?: Losses;
@@ -43,35 +59,52 @@ export interface StepEndEvent {
   readonly terms?: Losses;
 }
 
+/** Emitted after an evaluation of the test batches. */
 export interface EvaluationEndEvent extends EvaluationResult {
+  /** Discriminates the events. */
   readonly type: 'evaluation-end';
+  /** Epoch after which the network was evaluated, from 1. */
   readonly epoch: number;
+  /** Seconds of the evaluation. */
   readonly seconds: number;
 }
 
 export interface EpochEndEvent extends EpochRecord {
+  /** Discriminates the events. */
   readonly type: 'epoch-end';
+  /** Total number of epochs. */
   readonly epochs: number;
 }
 
 /** The last event of every run, including failed ones. */
 export interface RunEndEvent {
+  /** Discriminates the events. */
   readonly type: 'run-end';
+  /** `aborted`: stopped by the signal. `failed`: ended by an error. */
   readonly status: 'completed' | 'aborted' | 'failed';
   /** Reason why the run ended, unless it completed. */
   readonly reason?: string;
+  /** Number of completed steps. */
   readonly steps: number;
+  /** Accuracy of the last evaluation, in [0, 1]; null if there was none, or if the network is not a classifier. */
   readonly testAccuracy: number | null;
+  /** Highest accuracy of all evaluations that did not diverge; null if there was none. */
   readonly bestTestAccuracy: number | null;
+  /** All metrics of the last evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
   /** Present if a metric of the last evaluation is not finite. */
   readonly diverged?: true;
+  /** Seconds of training steps, without evaluation. */
   readonly seconds: number;
+  /** Seconds including evaluation. */
   readonly totalSeconds: number;
+  /** Peak bytes of live tensors during training steps. */
   readonly peakBytes: number;
+  /** Number of times the run was resumed from a checkpoint. */
   readonly resumptions: number;
 }
 
+/** The events of a run, in the order of the loop described in README.md. */
 export type TrainingEvent =
   | RunStartEvent
   | EpochStartEvent
@@ -82,6 +115,7 @@ export type TrainingEvent =
 
 /** Summary of a completed epoch. */
 export interface EpochRecord {
+  /** Epoch, from 1. */
   readonly epoch: number;
   /** Means over the epoch's steps, by objective. */
   readonly losses: Losses;
@@ -89,10 +123,13 @@ export interface EpochRecord {
   readonly learningRate: number;
   /** Seconds of training steps, without evaluation. */
   readonly seconds: number;
+  /** Training images per second, without evaluation. */
   readonly imagesPerSecond: number;
   /** Peak bytes of live tensors during the epoch's steps. */
   readonly peakBytes: number;
+  /** Accuracy of the epoch's evaluation, in [0, 1], if there was one and the network is a classifier. */
   readonly testAccuracy?: number;
+  /** Loss of the epoch's evaluation, if there was one. */
   readonly testLoss?: number;
   /** All metrics of the evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
@@ -105,5 +142,6 @@ export interface EpochRecord {
  * an observer stops the run, so that e.g. an unwritable metrics file is noticed immediately.
  */
 export interface Observer {
+  /** Called with each event, in order. */
   observe(event: TrainingEvent): void;
 }

@@ -12,12 +12,17 @@ export interface LossReading {
 
 /** State of a log as plain data, so that a resumed epoch ends with the same means. */
 export interface LossLogState {
+  /** First step of the current logging interval. */
   readonly firstStep: number;
+  /** Number of steps in the current logging interval. */
   readonly steps: number;
   /** Values logged since the previous read, in step order. May contain NaN or infinity. */
   readonly pending: readonly {
+    /** ID of the objective, or `objective/term`. */
     readonly id: string;
+    /** Whether the values belong to a term. */
     readonly isTerm: boolean;
+    /** Values in step order. */
     readonly values: readonly StoredNumber[];
   }[];
   /** Sums over the epoch of the values that have been read. */

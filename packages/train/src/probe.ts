@@ -5,10 +5,13 @@ import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { fitRidge } from './ridge.js';
 import { nextTurn } from './run-setup.js';
 
+/** Options of `probeModules`. */
 export interface ProbeOptions {
+  /** The trained network; not changed. */
   readonly network: Network;
   /** Images to fit the probes to; the first epoch is used. */
   readonly batches: BatchSource;
+  /** Held-out images to measure the accuracy on. */
   readonly testBatches: BatchSource;
   /**
    * Ridge added to the diagonal of XᵀX, relative to the diagonal's mean; X contains the features and a one for the
@@ -32,7 +35,7 @@ const cells = 2;
  */
 export async function probeModules(options: ProbeOptions): Promise<number[]> {
   const { network, batches, testBatches, ridge = 1e-3 } = options;
-  const moments = network.modules.map(() => undefined as Moments | undefined);
+  const moments: (Moments | undefined)[] = network.modules.map(() => undefined);
   const weights: tf.Tensor2D[] = [];
   const counts: tf.Tensor[] = [];
   try {

@@ -2,7 +2,9 @@
 export type StoredNumber = number | 'NaN' | 'Infinity' | '-Infinity';
 
 export function storedNumber(value: number): StoredNumber {
-  return Number.isFinite(value) ? value : (String(value) as StoredNumber);
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? 'Infinity' : '-Infinity';
 }
 
 /** @param value null in checkpoints written before NaN and infinity were distinguished */

@@ -1,11 +1,4 @@
-import {
-  classifierObjective,
-  clockAt,
-  type Head,
-  LocalgradError,
-  type Optimizer,
-  type Schedule,
-} from '@localgrad/core';
+import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
 import { type CompiledPlan, checkWeights, createTrainStep, type Executor, type TrainStep } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -19,19 +12,25 @@ import { checkOptions, nextTurn, runStart } from './run-setup.js';
 import { RunState } from './run-state.js';
 import { Stopwatch } from './stopwatch.js';
 
+/** Options of `train`. */
 export interface TrainOptions {
+  /** The plan to train, from `compilePlan`. */
   readonly compiled: CompiledPlan;
+  /** Turns the gradients into updates. */
   readonly optimizer: Optimizer;
   /** A constant learning rate, or a schedule. */
   readonly learningRate: number | Schedule;
+  /** Training batches. */
   readonly batches: BatchSource;
   /** Evaluated after each epoch, if given. */
   readonly testBatches?: BatchSource;
+  /** Number of epochs. */
   readonly epochs: number;
   /** Number of steps between reads of the losses. Default 20; the losses are always read at the end of an epoch. */
   readonly logEvery?: number;
   /** Number of epochs between evaluations. Default 1; the last epoch is always evaluated. */
   readonly evaluateEvery?: number;
+  /** Receivers of the run's events. Default: none. */
   readonly observers?: readonly Observer[];
   /** Bytes that the backend can still allocate; a batch size that needs more is rejected before the first step. */
   readonly availableBytes?: number;
@@ -40,6 +39,7 @@ export interface TrainOptions {
    * signal's reason. After the last step of an epoch, the evaluation still runs.
    */
   readonly signal?: AbortSignal;
+  /** When checkpoints are saved, and how. Default: none are saved. */
   readonly checkpoints?: CheckpointPolicy;
   /** Resumes from this checkpoint. On the same backend the result is bit-identical to that of an uninterrupted run. */
   readonly resume?: TrainingCheckpoint;
@@ -51,9 +51,11 @@ export interface TrainOptions {
   readonly seed?: number;
 }
 
+/** Result of a completed run. */
 export interface TrainingResult {
   /** Accuracy of the plain backbone after the last epoch; null without test batches, or if it is not a classifier. */
   readonly testAccuracy: number | null;
+  /** Highest test accuracy of all evaluations that did not diverge; null as above. */
   readonly bestTestAccuracy: number | null;
   /** All metrics of the last evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
@@ -65,7 +67,9 @@ export interface TrainingResult {
   readonly totalSeconds: number;
   /** Peak bytes of live tensors during a training step, including weights, optimizer state and batch. */
   readonly peakBytes: number;
+  /** Number of steps of the run, including those before it was resumed. */
   readonly steps: number;
+  /** Records of all epochs. */
   readonly epochs: readonly EpochRecord[];
   /** Number of times the run was resumed from a checkpoint. */
   readonly resumptions: number;
@@ -256,8 +260,4 @@ function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
 function freeze(value: object): void {
   for (const nested of Object.values(value)) if (typeof nested === 'object' && nested !== null) freeze(nested);
   Object.freeze(value);
-}
-
-function messageOf(error: unknown): string {
-  return LocalgradError.isInstance(error) || error instanceof Error ? error.message : String(error);
 }

@@ -64,7 +64,7 @@ export async function tensorError(
 ): Promise<number> {
   const { tensor, rows, digest = false } = typeof reference === 'string' ? { tensor: reference } : reference;
   const toPyTorch = kind === 'weight' ? weightToPyTorch : activationToPyTorch;
-  const values = toPyTorch({ shape: found.shape, data: (await found.data()) as Float32Array }).data;
+  const values = toPyTorch({ shape: found.shape, data: await found.data<'float32'>() }).data;
   const expected = tensors.floats(tensor).data;
   if (digest) return digestError(values, expected);
   const actual = rows === undefined ? values : values.subarray(0, (values.length / (found.shape[0] ?? 1)) * rows);

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { readSafetensors, type TensorFile } from '@localgrad/nn/serialization';
 import { z } from 'zod';
 
@@ -90,18 +90,25 @@ const planCase = z.strictObject({
   }),
 });
 
-const lossCase = z.strictObject({
+const commonOfLosses = {
   case: z.string(),
   kind: z.literal('loss'),
   source: z.string().optional(),
-  loss: z.literal('supervised-contrastive'),
-  temperature: z.number(),
-  baseTemperature: z.number(),
   labels: z.array(z.int()),
-  /** Feature rows before normalization, and the gradient with respect to them. */
+  /** Features before normalization, and the gradient with respect to them. */
   features: z.string(),
   expected: z.strictObject({ loss: z.number(), gradient: z.string() }),
-});
+};
+
+const lossCase = z.discriminatedUnion('loss', [
+  z.strictObject({
+    ...commonOfLosses,
+    loss: z.literal('supervised-contrastive'),
+    temperature: z.number(),
+    baseTemperature: z.number(),
+  }),
+  z.strictObject({ ...commonOfLosses, loss: z.literal('similarity-matching'), classes: count }),
+]);
 
 const optimizerCase = z.strictObject({
   case: z.string(),
@@ -152,7 +159,7 @@ export function readReferenceFile(bytes: Uint8Array, where: string): ReferenceFi
   try {
     json = JSON.parse(cases as string);
   } catch (error) {
-    fail(`its metadata 'cases' is not JSON: ${(error as Error).message}.`);
+    fail(`its metadata 'cases' is not JSON: ${messageOf(error)}.`);
   }
   const parsed = z.array(caseSchema).min(1).safeParse(json);
   if (!parsed.success) {

@@ -1,24 +1,31 @@
 import { Parameter, startOfTraining } from '@localgrad/core';
-import { supervisedContrastive } from '@localgrad/nn/losses';
+import { type LossFunction, supervisedContrastive } from '@localgrad/nn/losses';
 import { sgd } from '@localgrad/nn/optimizers';
+import { similarityMatching } from '@localgrad/predsim';
 import * as tf from '@tensorflow/tfjs';
-import { arrayError, numberError, type ReferenceTensors } from './compare.js';
+import { arrayError, numberError, type ReferenceTensors, tensorError } from './compare.js';
 import type { LossCase, OptimizerCase } from './format.js';
 import { Groups } from './groups.js';
 
-/** Compares a loss on given rows, and its gradient. */
+/** Compares a loss on given features, and its gradient. */
 export async function runLossCase(spec: LossCase, tensors: ReferenceTensors): Promise<Groups> {
   const groups = new Groups();
-  const { shape, data } = tensors.floats(spec.features);
-  const { temperature, baseTemperature } = spec;
-  const rows = tf.tensor4d(data, [shape[0] ?? 0, 1, 1, shape[1] ?? 0]);
+  const { shape, data } = tensors.activation(spec.features);
+  const [size = 0, height = 1, width = 1, channels = 0] = shape.length === 2 ? [shape[0], 1, 1, shape[1]] : shape;
+  const features = tf.tensor4d(data, [size, height, width, channels]);
   const labels = tf.tensor1d(Int32Array.from(spec.labels), 'int32');
-  const { loss, cotangent } = supervisedContrastive({ temperature, baseTemperature }).evaluate(rows, { labels }, 1);
+  const { loss, cotangent } = lossOf(spec).evaluate(features, { labels }, 1);
   groups.note('losses', 'loss', numberError((await loss.data())[0], spec.expected.loss));
-  const gradient = arrayError(await cotangent.data(), tensors.floats(spec.expected.gradient).data, 'largest-entry');
-  groups.note('gradients', 'features', gradient);
-  tf.dispose([rows, labels, loss, cotangent]);
+  const error = await tensorError(cotangent, spec.expected.gradient, tensors, 'largest-entry', 'activation');
+  groups.note('gradients', 'features', error);
+  tf.dispose([features, labels, loss, cotangent]);
   return groups;
+}
+
+function lossOf(spec: LossCase): LossFunction {
+  if (spec.loss === 'similarity-matching') return similarityMatching(spec.classes);
+  const { temperature, baseTemperature } = spec;
+  return supervisedContrastive({ temperature, baseTemperature });
 }
 
 /** Compares the weights after optimizer updates with given gradients. */

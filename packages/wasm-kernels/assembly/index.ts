@@ -8,3 +8,6 @@ export * from './input-gradient';
 export * from './packed-convolution';
 export * from './pooling';
 export * from './updates';
+export * from './winograd-convolution';
+export * from './winograd-filter-gradient';
+export { winogradFilter } from './winograd-transforms';

@@ -1,5 +1,7 @@
-// Compiles assembly/ to WebAssembly, in three variants, and embeds the binaries as modules under src/generated/.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+// Compiles assembly/ to WebAssembly, in four variants, and embeds the binaries as modules under src/generated/, together with
+// the scripts of the threaded TensorFlow.js backend.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
@@ -45,3 +47,22 @@ for (const [name, flags] of Object.entries(variants)) {
   );
   console.log(`${name}: ${binary.length} bytes`);
 }
+
+// Browsers start the threads of the backend from the text of its scripts, which a bundler must not minify.
+const require = createRequire(import.meta.url);
+const stock = join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
+const script = readFileSync(join(stock, 'tfjs-backend-wasm-threaded-simd.js'), 'utf8');
+for (const needle of ['navigator["hardwareConcurrency"]', 'pthreadPoolSize=8', 'var WasmBackendModuleThreadedSimd']) {
+  if (!script.includes(needle)) throw new Error(`The threaded backend of TensorFlow.js has no ${needle}.`);
+}
+const { wasmWorkerContents } = require(join(stock, 'tfjs-backend-wasm-threaded-simd.worker.js'));
+writeFileSync(
+  join(generated, 'threaded-backend.ts'),
+  [
+    '/** Scripts of @tensorflow/tfjs-backend-wasm (Apache-2.0), copied by scripts/build-wasm.mjs. */',
+    `export const script = ${JSON.stringify(script)};`,
+    // The file contains a string literal with unescaped line breaks.
+    `export const workerScript = ${JSON.stringify(wasmWorkerContents.replace(/\n/g, '\\n'))};`,
+    '',
+  ].join('\n'),
+);

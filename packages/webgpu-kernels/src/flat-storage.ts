@@ -1,5 +1,6 @@
-import { engine, type Tensor, util } from '@tensorflow/tfjs';
-import type { BufferData, GpuBuffer, WebGpuBackend } from './program.js';
+import { type DataType, engine, type Tensor, util } from '@tensorflow/tfjs';
+import type { GpuBuffer } from './gpu.js';
+import type { BufferData, WebGpuBackend } from './program.js';
 
 /** Numbers by which a view's offset is aligned: 256 bytes, WebGPU's default for storage buffers. */
 const alignment = 64;
@@ -101,29 +102,39 @@ export class FlatStorage {
   }
 
   /** A tensor that is part of a flat buffer. */
-  view<T extends Tensor>(flat: Flat, offset: number, shape: readonly number[]): T {
+  view<T extends Tensor>(flat: Flat, offset: number, shape: readonly number[], dtype: DataType = 'float32'): T {
     const backend = this.#backend;
-    const dataId = backend.write(null, [...shape], 'float32');
+    const dataId = backend.write(null, [...shape], dtype);
     const data = this.#data(dataId);
     data.resource = flat.buffer;
     this.#views.set(data, { flat, offset, size: util.sizeFromShape([...shape]) });
     flat.users++;
-    return engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype: 'float32' }) as T;
+    return engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype }) as T;
   }
 
-  /** Copies a tensor's numbers, after what is queued, into a place of a buffer. */
-  copy(tensor: Pick<Tensor, 'dataId' | 'size'>, buffer: GpuBuffer, offset: number): void {
+  /**
+   * Copies a tensor's numbers, after the queued commands, to an offset (in numbers) of the buffer of `target`, which has
+   * been uploaded.
+   */
+  copy(tensor: Pick<Tensor, 'dataId' | 'size'>, target: Pick<Tensor, 'dataId'>, offset: number): void {
     const backend = this.#backend;
     const { dataId, size } = tensor;
     backend.uploadToGPU(dataId);
     const from = this.viewOf(tensor)?.offset ?? 0;
     backend.ensureCommandEncoderReady();
     backend.endComputePassEncoder();
-    const source = this.#data(dataId).resource;
-    backend.commandEncoder?.copyBufferToBuffer(source as GpuBuffer, 4 * from, buffer, 4 * offset, 4 * size);
+    const [source, destination] = [this.#data(dataId).resource, this.#data(target.dataId).resource];
+    if (source === null || destination === null) throw new Error('The backend has lost a buffer.');
+    backend.commandEncoder?.copyBufferToBuffer(source, 4 * from, destination, 4 * offset, 4 * size);
     // Its buffer is given back when the copy has been submitted.
     backend.commandQueueOwnedIds.add(dataId);
+    this.onCopy?.(tensor, target, offset);
   }
+
+  /** Called after each copy, while a step is traced. */
+  onCopy:
+    | ((tensor: Pick<Tensor, 'dataId' | 'size'>, target: Pick<Tensor, 'dataId'>, offset: number) => void)
+    | undefined;
 
   /** Restores the backend. Views must not be used afterwards. */
   dispose(): void {
@@ -137,9 +148,9 @@ export class FlatStorage {
     const view = data === undefined ? undefined : this.#views.get(data);
     if (data === undefined || view === undefined) return undefined;
     const shape = data.shape ?? [];
-    const copy = backend.write(null, shape, 'float32');
+    const copy = backend.write(null, shape, data.dtype);
     backend.uploadToGPU(copy);
-    this.copy({ dataId, size: view.size }, this.#data(copy).resource as GpuBuffer, 0);
+    this.copy({ dataId, size: view.size }, { dataId: copy }, 0);
     backend.commandQueueOwnedIds.add(copy);
     return copy;
   }

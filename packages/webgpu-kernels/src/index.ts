@@ -1,4 +1,7 @@
+export type { NamedTensors, RecordableStep, RecordedStep, RecordingStatus } from '@localgrad/kernels';
+export type { GpuDevice } from './gpu.js';
 export { guardBackend } from './guard.js';
 export { createWebGpuKernels } from './kernels/index.js';
-export type { GpuDevice, WebGpuBackend } from './program.js';
+export type { WebGpuBackend } from './program.js';
+export { recordStep } from './recording/record-step.js';
 export { startWebGpu, type WebGpuFacts, type WebGpuRuntime } from './start.js';

@@ -1,9 +1,12 @@
 import { type DataType, engine, type Tensor, util } from '@tensorflow/tfjs';
-import type { Operand, ProgramRequest, WebGpuBackend } from './program.js';
+import type { ComputePipeline } from './gpu.js';
+import { dataOf, type Operand, type ProgramRequest, type WebGpuBackend } from './program.js';
 
 export interface ManyRequest extends Omit<ProgramRequest, 'outputShape'> {
   /** Shapes of the results, by the names that the code writes them under. Inputs and results: at most eight buffers. */
   readonly outputs: Readonly<Record<string, readonly number[]>>;
+  /** Buffers that the code changes in place, by name. */
+  readonly changed?: Readonly<Record<string, Tensor>> | undefined;
 }
 
 export interface InPlaceRequest extends Omit<ProgramRequest, 'outputShape' | 'workgroups'> {
@@ -12,7 +15,7 @@ export interface InPlaceRequest extends Omit<ProgramRequest, 'outputShape' | 'wo
   readonly elements: number;
 }
 
-const pipelines = new WeakMap<object, Map<string, object>>();
+const pipelines = new WeakMap<object, Map<string, ComputePipeline>>();
 
 /** Runs one shader with several results, which TensorFlow.js' programs cannot have. They belong to the caller. */
 export function runProgramMany(backend: WebGpuBackend, request: ManyRequest): Record<string, Tensor> {
@@ -24,14 +27,15 @@ export function runProgramMany(backend: WebGpuBackend, request: ManyRequest): Re
   const written = infos.map(([name, { dataId, shape, dtype }]) => {
     return [name, operand({ dataId, size: util.sizeFromShape(shape), dtype })] as const;
   });
-  record(backend, request, Object.fromEntries(written));
+  const changed = changedOperands(backend, request.changed ?? {});
+  record(backend, request, Object.fromEntries([...written, ...changed]));
   return Object.fromEntries(infos.map(([name, info]) => [name, engine().makeTensorFromTensorInfo(info) as Tensor]));
 }
 
 /** Runs an elementwise shader that changes buffers in place. */
 export function runInPlace(backend: WebGpuBackend, request: InPlaceRequest): void {
-  const { changed, elements, integers, body } = request;
-  const written = Object.entries(changed).map(([name, tensor]) => [name, operand(tensor)] as const);
+  const { elements, integers, body } = request;
+  const written = changedOperands(backend, request.changed);
   record(
     backend,
     {
@@ -42,6 +46,21 @@ export function runInPlace(backend: WebGpuBackend, request: InPlaceRequest): voi
     },
     Object.fromEntries(written),
   );
+}
+
+/** Whether each of these tensors is the only handle of its numbers, so that they may be changed in place. */
+export function isUnshared(backend: WebGpuBackend, tensors: readonly Tensor[]): boolean {
+  return tensors.every(({ dataId }) => dataOf(backend, dataId)?.refCount === 1);
+}
+
+function changedOperands(backend: WebGpuBackend, changed: Readonly<Record<string, Tensor>>) {
+  return Object.entries(changed).map(([name, tensor]) => {
+    backend.uploadToGPU(tensor.dataId);
+    const data = dataOf(backend, tensor.dataId);
+    // Values cached by a read would be outdated.
+    if (data !== undefined) data.values = null;
+    return [name, operand(tensor)] as const;
+  });
 }
 
 /** Flat: shapes are no business of these shaders. */
@@ -61,7 +80,7 @@ function record(
   for (const { dataId } of Object.values(read)) backend.uploadToGPU(dataId);
   const [output, ...others] = Object.values(written);
   if (output === undefined) return;
-  const known = pipelines.get(backend) ?? new Map<string, object>();
+  const known = pipelines.get(backend) ?? new Map<string, ComputePipeline>();
   pipelines.set(backend, known);
   const types = Object.values(read).map(({ dtype }) => dtype);
   const wholeKey = `localgrad ${key} ${types.join(' ')}`;
@@ -69,9 +88,9 @@ function record(
   known.set(wholeKey, pipeline);
   const most = backend.device.limits.maxComputeWorkgroupsPerDimension ?? 65_535;
   const columns = Math.min(workgroups, most);
-  const dispatch = [columns, Math.ceil(workgroups / columns), 1];
+  const dispatch = [columns, Math.ceil(workgroups / columns), 1] as const;
   backend.recordAndSubmit(
-    { shaderKey: wholeKey, pipeline, dispatch },
+    { shaderKey: wholeKey, pipeline, dispatch, written: Object.keys(written).length },
     output,
     [...others, ...Object.values(read)],
     [
@@ -87,7 +106,7 @@ function compile(
   written: Readonly<Record<string, Operand>>,
   read: Readonly<Record<string, Operand>>,
   threads: number,
-): object {
+): ComputePipeline {
   const buffers = [...Object.keys(written), ...Object.keys(read)];
   const fields = [
     // The backend's own: NaN, infinity, and for each buffer its length and a stride.

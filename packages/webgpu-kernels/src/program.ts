@@ -1,17 +1,26 @@
 import { type DataType, engine, type Tensor, type TensorInfo } from '@tensorflow/tfjs';
+import type { CommandEncoder, ComputePipeline, GpuBuffer, GpuDevice } from './gpu.js';
 
 /** The parts of the TensorFlow.js WebGPU backend that kernels use. */
 export interface WebGpuBackend {
   readonly device: GpuDevice;
   readonly bufferManager: {
+    numFreeBuffers: number;
     readonly numBytesUsed: number;
-    readonly numBytesAllocated: number;
-    acquireBuffer(size: number, usage: number, ...rest: unknown[]): unknown;
+    numBytesAllocated: number;
+    /** Buffers of the pool, by size and usage. */
+    readonly freeBuffers: Map<string, GpuBuffer[]>;
+    acquireBuffer(size: number, usage: number, ...rest: unknown[]): GpuBuffer;
+    releaseBuffer(buffer: GpuBuffer, reuse?: boolean): void;
   };
   readonly adapterInfo: unknown;
   readonly tensorMap: Map<object, BufferData>;
   readonly commandQueueOwnedIds: WeakSet<object>;
   readonly commandEncoder: CommandEncoder | null;
+  /** The next number of a tensor's data: they ascend. */
+  nextDataId(): number;
+  submitQueue(): void;
+  makeUniforms(fields: readonly UniformField[]): object;
   read(dataId: object): Promise<unknown>;
   readSync(dataId: object): unknown;
   readToGPU(dataId: object, ...rest: unknown[]): unknown;
@@ -24,20 +33,35 @@ export interface WebGpuBackend {
   endComputePassEncoder(): void;
   tensorToBinding(tensor: Pick<Tensor, 'dataId'>): object;
   recordAndSubmit(
-    program: object,
+    program: GpuProgram,
     output: Operand,
     inputs: readonly Operand[],
-    uniforms: readonly { readonly type: 'int32' | 'float32'; readonly data: number[] }[],
+    uniforms?: readonly UniformField[],
   ): void;
   runWebGPUProgram(
     program: object,
     inputs: readonly Tensor[],
     dtype: DataType,
-    uniforms?: readonly { readonly type: 'int32' | 'float32'; readonly data: number[] }[],
+    uniforms?: readonly UniformField[],
   ): TensorInfo;
 }
 
-export type GpuBuffer = object;
+/** A shader that is ready to be dispatched. */
+export interface GpuProgram {
+  readonly shaderKey: string;
+  readonly pipeline: ComputePipeline;
+  /** Number of workgroups along x, y and z. */
+  readonly dispatch: readonly [number, number, number];
+  /** Number of buffers that it writes: the output and the first of its inputs. Default 1, as TensorFlow.js' programs. */
+  readonly written?: number;
+  /** Set for programs that read pixels. */
+  readonly pixelsOpType?: unknown;
+}
+
+export interface UniformField {
+  readonly type: 'int32' | 'float32' | 'uint32';
+  data: readonly number[];
+}
 
 /** What the backend knows about a tensor. */
 export interface BufferData {
@@ -45,10 +69,13 @@ export interface BufferData {
   readonly shape: readonly number[] | undefined;
   readonly refCount: number;
   resource: GpuBuffer | null;
+  /** Values on the host: not uploaded yet, or cached by a read. */
+  values?: ArrayLike<number> | null;
 }
 
-interface CommandEncoder {
-  copyBufferToBuffer(from: GpuBuffer, fromOffset: number, to: GpuBuffer, toOffset: number, size: number): void;
+/** What the backend knows about a tensor; undefined after its disposal. `tensorMap.get` alone would ask other backends. */
+export function dataOf({ tensorMap }: WebGpuBackend, dataId: object): BufferData | undefined {
+  return tensorMap.has(dataId) ? tensorMap.get(dataId) : undefined;
 }
 
 /** A tensor as the backend binds it. */
@@ -57,15 +84,6 @@ export interface Operand {
   readonly shape: readonly number[];
   readonly size: number;
   readonly dtype: DataType;
-}
-
-export interface GpuDevice {
-  createShaderModule(description: { readonly code: string; readonly label: string }): object;
-  createComputePipeline(description: object): object;
-  readonly limits: Readonly<Record<string, number>>;
-  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
-  addEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
-  removeEventListener(type: 'uncapturederror', listener: (event: { readonly error: Error }) => void): void;
 }
 
 export interface ProgramRequest {

@@ -16,17 +16,22 @@ interface ExplainReport extends Explanation {
 
 /** `32x32x3` @throws LocalgradError `invalid-option` */
 export function parseShape(text: string): Shape3 {
-  const shape = text.split(/[x×]/).map(Number);
+  const extents = text.split(/[x×]/).map(Number);
+  const isExtent = (extent: number) => Number.isInteger(extent) && extent >= 1 && extent <= largestExtent;
+  const [height, width, channels] = extents;
   if (
-    shape.length !== 3 ||
-    !shape.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= largestExtent)
+    height === undefined ||
+    width === undefined ||
+    channels === undefined ||
+    extents.length !== 3 ||
+    !extents.every(isExtent)
   ) {
     throw new LocalgradError(
       'invalid-option',
       `--image: ${shown(text)}; allowed: height x width x channels, each from 1 to ${largestExtent}, e.g. 32x32x3.`,
     );
   }
-  return shape as unknown as Shape3;
+  return [height, width, channels];
 }
 
 async function withFigure(explanation: Explanation, file: string | undefined): Promise<ExplainReport> {
@@ -50,8 +55,8 @@ export function registerExplain(program: Command, present: Presenter): void {
         'follow, units of work and predicted peak memory. Trains nothing.',
     )
     .argument('[file]', 'YAML file of a run, as for train')
-    .option('--image <shape>', 'height x width x channels', '32x32x3')
-    .option('--classes <number>', 'number of classes', '10')
+    .option('--image <shape>', "height x width x channels (default: the model's, else 32x32x3)")
+    .option('--classes <number>', "number of classes (default: the model's, else 10)")
     .option('--svg <file>', 'also write a figure');
   addConfigFlags(command, [
     'method',
@@ -71,18 +76,21 @@ export function registerExplain(program: Command, present: Presenter): void {
         '  localgrad explain --backbone resnet32 --modules 16 --method dgl\n' +
         '  localgrad explain --backbone resnet32 --modules 8 --method "mlaan(infopro)" --svg mlaan.svg',
     )
-    .action((file: string | undefined, flags: { image: string; classes: string; svg?: string }) =>
+    .action((file: string | undefined, flags: { image?: string; classes?: string; svg?: string }) =>
       present(async () => {
         const config = await resolveRunConfig(command, file);
-        const classes = Number(flags.classes);
-        if (!Number.isInteger(classes) || classes < 2 || classes > mostClasses) {
+        const classes = flags.classes === undefined ? undefined : Number(flags.classes);
+        if (classes !== undefined && (!Number.isInteger(classes) || classes < 2 || classes > mostClasses)) {
           throw new LocalgradError(
             'invalid-option',
             `--classes: ${shown(flags.classes)}; allowed: integers from 2 to ${mostClasses}.`,
           );
         }
-        const image = parseShape(flags.image);
-        const explanation = await withFlagNames(() => explain({ ...config, image, classes }), command, file);
+        const images = {
+          ...(flags.image === undefined ? {} : { image: parseShape(flags.image) }),
+          ...(classes === undefined ? {} : { classes }),
+        };
+        const explanation = await withFlagNames(() => explain({ ...config, ...images }), command, file);
         return withFigure(explanation, flags.svg);
       }, renderReport),
     );

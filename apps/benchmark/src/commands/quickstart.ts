@@ -4,7 +4,7 @@ import type { Presenter } from '../present.js';
 import { type QuickstartOptions, type QuickstartReport, quickstart } from '../quickstart/quickstart.js';
 import type { Terminal } from '../terminal.js';
 import { textTable } from '../text-table.js';
-import { wholeNumber } from '../whole-number.js';
+import { threadCountOrAuto, wholeNumber } from '../whole-number.js';
 
 const defaultFolder = 'localgrad-quickstart';
 
@@ -71,7 +71,7 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
     .option(
       '--threads <number>',
       'threads of the backend, or auto; a network this small gains nothing from more than one',
-      (text) => (text === 'auto' ? text : wholeNumber(text)),
+      threadCountOrAuto,
       1,
     )
     .option('--no-relaxed-simd', 'without: relaxed SIMD on wasm')

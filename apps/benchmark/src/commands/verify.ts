@@ -2,6 +2,7 @@ import { type VerifyReport, verify } from '@localgrad/verify';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 import { textTable } from '../text-table.js';
+import { threadCountOrAuto } from '../whole-number.js';
 
 export function renderVerify({ backend, tolerance, cases }: VerifyReport): string {
   const failed = cases.filter(({ passed }) => !passed);
@@ -49,7 +50,7 @@ export function registerVerify(program: Command, present: Presenter): void {
       new Option('--memory <policy>', 'how steps are run').choices(['residuals', 'recompute']).default('residuals'),
     )
     .option('--backend <name>', 'TensorFlow.js backend', 'wasm')
-    .option('--threads <number>', 'threads of the backend', threadCount, 'auto')
+    .option('--threads <number>', 'threads of the backend', threadCountOrAuto, 'auto')
     .option('--no-relaxed-simd', 'without: relaxed SIMD on wasm')
     .addHelpText('after', '\nExample:\n  localgrad verify reference/mini.safetensors --only mlaan')
     .action((files: string[], flags: Flags) => present(() => verify({ files, ...flags }), renderVerify));
@@ -58,12 +59,5 @@ export function registerVerify(program: Command, present: Presenter): void {
 function positiveNumber(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('Allowed: numbers > 0.');
-  return value;
-}
-
-function threadCount(text: string): number | 'auto' {
-  if (text === 'auto') return 'auto';
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Allowed: integers ≥ 1, or 'auto'.");
   return value;
 }

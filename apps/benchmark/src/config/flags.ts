@@ -10,6 +10,7 @@ import {
   runConfigSchema,
 } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
+import { addModelFlag, backboneOfModel, isModelTyped } from './model-flag.js';
 
 type Key = keyof RunConfig;
 
@@ -47,6 +48,7 @@ const numbers: readonly Key[] = [
 /** Adds a flag for each of the keys to a command. */
 export function addConfigFlags(command: Command, keys: readonly Key[] = runConfigKeys): Command {
   for (const key of keys) {
+    if (key === 'backbone') addModelFlag(command);
     const field = runConfigSchema.shape[key];
     const fallback = field.safeParse(undefined).data;
     const help = `${field.description ?? ''}${fallback === undefined ? '' : ` (default: ${String(fallback)})`}`;
@@ -75,6 +77,8 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
       return source === undefined || source === 'default' ? [] : [[key, command.getOptionValue(key) as unknown]];
     }),
   );
+  const model = backboneOfModel(command);
+  if (model !== undefined) given.backbone = model;
   const merged = { ...base, ...(file === undefined ? {} : await readRunFile(file)), ...given };
   const parsed = runConfigSchema.safeParse(merged);
   if (parsed.success) return parsed.data;
@@ -104,6 +108,7 @@ export async function withFlagNames<Result>(
 }
 
 async function placeOf(key: string, command: Command, file: string | undefined): Promise<string> {
+  if (key === 'backbone' && isModelTyped(command)) return '--model';
   const isTyped = command.getOptionValueSource(key) === 'cli';
   if (isTyped || file === undefined) return `--${flagOf(key)}`;
   const document = parseYaml(await readText(file), file, runConfigKeys);

@@ -112,7 +112,7 @@ async function seedResult({ folder, seed, summary }: FinishedRun): Promise<SeedR
   const classifier = objectives.find(({ role }) => role === 'final')?.id ?? '';
   const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
   const trainingLoss = lines.flatMap((line) => {
-    const event = JSON.parse(line) as TrainingEvent;
+    const event: TrainingEvent = JSON.parse(line);
     const loss = event.type === 'step-end' ? event.losses?.[classifier] : undefined;
     return event.type === 'step-end' && loss !== undefined ? [{ step: event.step, loss }] : [];
   });

@@ -1,5 +1,13 @@
 import type { Backbone, BackboneFactory } from '@localgrad/core';
-import { type JsonObject, LocalgradError, type ParameterScope, type Shape3, shortened, shown } from '@localgrad/core';
+import {
+  type JsonObject,
+  LocalgradError,
+  messageOf,
+  type ParameterScope,
+  type Shape3,
+  shortened,
+  shown,
+} from '@localgrad/core';
 import type { TensorFile } from '@localgrad/nn/serialization';
 import { backboneFactory } from '../registry.js';
 
@@ -48,7 +56,7 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
   try {
     description = JSON.parse(text);
   } catch (error) {
-    fail(`is not JSON: ${shortened((error as Error).message)}`);
+    fail(`is not JSON: ${shortened(messageOf(error))}`);
   }
   const { backbone, inputShape, classes } = description ?? {};
   const isCount = (value: unknown, most: number) =>
@@ -79,13 +87,25 @@ function isNormalization(value: Partial<InputNormalization> | null): boolean {
   return isNumbers(value?.mean) && isNumbers(value?.deviation);
 }
 
-/** Builds the described backbone with newly initialized weights in `scope`. @throws LocalgradError */
+/** Builds the described backbone with newly initialized weights in `scope`. @throws LocalgradError with the file */
 export function buildDescribed(
   { backbone, inputShape, classes }: WeightsDescription,
   scope: ParameterScope,
+  where: string,
   factoryOf: (config: JsonObject) => BackboneFactory = ownFactory,
 ): Backbone {
-  return factoryOf(backbone).build({ inputShape, classes, scope });
+  try {
+    return factoryOf(backbone).build({ inputShape, classes, scope });
+  } catch (error) {
+    // Without the file, the message would read like one about the user's own options.
+    if (!LocalgradError.isInstance(error) || error.message.startsWith(`${where}: `)) throw error;
+    throw new LocalgradError(
+      'invalid-data',
+      `${where}: its metadata '${descriptionKey}' describes no network: ${error.message}`,
+      { where },
+      { cause: error },
+    );
+  }
 }
 
 function ownFactory({ backbone: name, ...options }: JsonObject): BackboneFactory {

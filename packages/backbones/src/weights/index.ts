@@ -1,6 +1,7 @@
+export type { LayersModelFiles } from '@localgrad/nn/serialization';
 export type { WeightsOwner } from './backbone-parameters.js';
 export type { InputNormalization, WeightsDescription, WeightsExtra } from './description.js';
-export { type LayersModelFiles, layersModelFiles } from './layers-model.js';
+export { layersModelFiles } from './layers-model.js';
 export { type LoadedWeights, loadWeights, type WeightsLayout } from './load-weights.js';
 export { type ReadBackbone, readBackbone } from './read-backbone.js';
 export { backboneName } from './reference-names.js';

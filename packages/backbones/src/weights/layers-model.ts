@@ -1,4 +1,5 @@
 import { type Backbone, type Block, LocalgradError, type Parameter } from '@localgrad/core';
+import { type LayersModelFiles, saveLayersModel } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import { imageNetResNetDepths } from '../imagenet-resnet.js';
 import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
@@ -9,14 +10,6 @@ const known = /^(?:(?:cifar-)?resnet\d+|tiny)$/;
 const unsupported = new Set(imageNetResNetDepths.map((depth) => `resnet${depth}`));
 /** Epsilon of PyTorch's batch norm, which ours uses too. */
 const epsilon = 1e-5;
-
-/** A network in the format of `tf.loadLayersModel`. */
-export interface LayersModelFiles {
-  /** `model.json`; refers to `weights.bin` for the weights. */
-  readonly model: string;
-  /** `weights.bin` */
-  readonly weights: Uint8Array;
-}
 
 /**
  * A trained backbone as a functional model of TensorFlow.js layers, for inference: convolutions, batch norms with the
@@ -38,7 +31,7 @@ export async function layersModelFiles(owner: WeightsOwner, extra: WeightsExtra 
   const model = new LayersNetwork(backbone).build();
   try {
     model.setUserDefinedMetadata({ [descriptionKey]: describe(backbone, extra) });
-    return await filesOf(model);
+    return await saveLayersModel(model);
   } finally {
     model.dispose();
   }
@@ -129,24 +122,4 @@ class LayersNetwork {
 /** Stride of a block; on feature maps of one pixel, all strides are equivalent. */
 function strideOf({ inputShape, outputShape }: Block): number {
   return outputShape[0] < inputShape[0] || outputShape[1] < inputShape[1] ? 2 : 1;
-}
-
-async function filesOf(model: tf.LayersModel): Promise<LayersModelFiles> {
-  let saved: tf.io.ModelArtifacts | undefined;
-  await model.save(
-    tf.io.withSaveHandler(async (artifacts) => {
-      saved = artifacts;
-      return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
-    }),
-  );
-  const { weightSpecs = [], weightData = new ArrayBuffer(0), modelTopology, userDefinedMetadata } = saved ?? {};
-  const json: tf.io.ModelJSON = {
-    modelTopology: modelTopology as object,
-    format: 'layers-model',
-    generatedBy: saved?.generatedBy ?? '',
-    convertedBy: null as unknown as string,
-    weightsManifest: [{ paths: ['weights.bin'], weights: weightSpecs }],
-    userDefinedMetadata: userDefinedMetadata as NonNullable<tf.io.ModelJSON['userDefinedMetadata']>,
-  };
-  return { model: JSON.stringify(json), weights: new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData)) };
 }

@@ -35,6 +35,6 @@ export function readBackbone(
   const backbone =
     description === undefined
       ? inferResNet(file.tensors, { imageSize, scope: bounded, where })
-      : buildDescribed(description, bounded, options.factoryOf);
+      : buildDescribed(description, bounded, where, options.factoryOf);
   return { backbone, ...loadWeights(backbone, bytes, where) };
 }

@@ -188,7 +188,12 @@ describe('our own weights files', () => {
     [
       'widths of 100,000',
       { backbone: { backbone: 'resnet8', widths: [2, 2, 3, 100_000] } },
-      /allowed: positive integers/,
+      /^x\.safetensors: its metadata 'localgrad' describes no network: cifarResNet: .*allowed: positive integers/,
+    ],
+    [
+      'an unknown network',
+      { backbone: { backbone: 'constructor' } },
+      /^x\.safetensors: its metadata 'localgrad' describes no network: Unknown backbone 'constructor'/,
     ],
     ['a wide network', { backbone: { backbone: 'resnet8', width: 4096 } }, /description does not match its tensors/],
     ['wide images', { inputShape: [8, 8, 16_384] }, /description does not match its tensors/],
@@ -201,7 +206,8 @@ describe('our own weights files', () => {
       ...change,
     });
     const scope = createScope(1);
-    expect(() => readBackbone(writeSafetensors({ tensors, metadata: { localgrad } }), { scope })).toThrow(message);
+    const bytes = writeSafetensors({ tensors, metadata: { localgrad } });
+    expect(() => readBackbone(bytes, { scope, where: 'x.safetensors' })).toThrow(message);
     const made = [...scope.all().values()].reduce((sum, { size }) => sum + size, 0);
     expect(made).toBeLessThan(2_000_000);
   });

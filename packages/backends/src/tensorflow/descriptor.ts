@@ -1,11 +1,9 @@
 import type { BackendDescriptor } from '../descriptor.js';
-import { cpuName, freeMemoryBytes, residentMemory } from '../environment.js';
-import { entryOf } from '../optional-module.js';
+import { entryOf } from '../optional-module.node.js';
+import { cpuName, freeMemoryBytes, residentMemory } from '../system.node.js';
 import { explainAbsence, judge } from './diagnose.js';
 import { nvidiaGpus, processGpuBytes } from './nvidia.js';
-import { tryPackage } from './try-package.js';
-
-const isNode = typeof process === 'object' && process.versions?.node !== undefined;
+import { tryPackage } from './try-package.node.js';
 
 function native(name: string, packageName: string, wantsGpu: boolean, description: string): BackendDescriptor {
   return {
@@ -13,9 +11,8 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
     description,
     automatic: true,
     async probe() {
-      if (!isNode) return { available: false, reason: 'Available in Node only.', device: '', hardware: false };
       const gpus = wantsGpu ? await nvidiaGpus() : [];
-      const device = wantsGpu ? (gpus[0]?.name ?? '') : await cpuName();
+      const device = wantsGpu ? (gpus[0]?.name ?? '') : cpuName();
       const trial = await tryPackage(packageName);
       const verdict =
         trial === undefined ? explainAbsence(packageName, wantsGpu, gpus) : judge(packageName, trial, wantsGpu, gpus);
@@ -30,14 +27,14 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
       const [gpu] = wantsGpu ? await nvidiaGpus() : [];
       return {
         threads: facts.threads,
-        device: gpu?.name ?? (await cpuName()),
+        device: gpu?.name ?? cpuName(),
         hardware: true,
         facts: {
           tensorflow: facts.tensorflow,
           gpu: facts.gpu,
           ...(gpu === undefined ? {} : { driver: gpu.driver }),
         },
-        availableBytes: gpu === undefined ? await freeMemoryBytes() : () => gpu.memoryBytes,
+        availableBytes: gpu === undefined ? freeMemoryBytes : () => gpu.memoryBytes,
         async memoryInUse() {
           const bytes = wantsGpu ? await processGpuBytes(process.pid) : undefined;
           return bytes === undefined ? residentMemory() : { bytes, method: 'nvidia-smi, this process' };

@@ -82,9 +82,10 @@ export function noExport(table: TableName, name: string, exports: Exports): Loca
 
 function check(table: TableName, name: string, thing: unknown): unknown {
   const { members, signature } = contracts[table];
-  const given = (typeof thing === 'object' && thing !== null ? thing : {}) as Exports;
+  const memberOf = (key: string): unknown =>
+    typeof thing === 'object' && thing !== null ? Reflect.get(thing, key) : undefined;
   const missing = Object.entries(members).flatMap(([key, type]) =>
-    typeof given[key] === type && given[key] !== null ? [] : [`'${key}' (${type})`],
+    typeof memberOf(key) === type && memberOf(key) !== null ? [] : [`'${key}' (${type})`],
   );
   if (missing.length > 0) {
     const found = typeof thing === 'object' && thing !== null ? `lacks ${missing.join(', ')}` : `is ${String(thing)}`;
@@ -95,11 +96,12 @@ function check(table: TableName, name: string, thing: unknown): unknown {
     );
   }
   const isMethod = table === 'methods' || table === 'decorators';
-  if (isMethod && given.specVersion !== 'v1') {
+  const specVersion = memberOf('specVersion');
+  if (isMethod && specVersion !== 'v1') {
     throw new LocalgradError(
       'invalid-option',
-      `The ${labels[table]} that '${name}' creates has specVersion '${String(given.specVersion)}'; this version of localgrad supports 'v1'. Another version of the package may support it.`,
-      { name, specVersion: given.specVersion },
+      `The ${labels[table]} that '${name}' creates has specVersion '${String(specVersion)}'; this version of localgrad supports 'v1'. Another version of the package may support it.`,
+      { name, specVersion },
     );
   }
   return thing;

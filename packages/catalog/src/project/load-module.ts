@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { LocalgradError } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import { resolve as resolveImport } from 'import-meta-resolve';
 import { describeModule, type ExternalModule } from './external-module.js';
 
@@ -40,9 +40,10 @@ export async function loadModule(name: string, project: string, label: string): 
 async function importModule(name: string, url: string): Promise<LoadedModule> {
   try {
     const module = await describeModule(name, url);
-    return { exports: (await import(/* @vite-ignore */ url)) as LoadedModule['exports'], module };
+    const exports: LoadedModule['exports'] = await import(/* @vite-ignore */ url);
+    return { exports, module };
   } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    const isMissing = errorCodeOf(cause) === 'ERR_MODULE_NOT_FOUND';
     throw new LocalgradError(
       isMissing ? 'missing-dependency' : 'invalid-option',
       `'${name}' cannot be imported: ${messageOf(cause)}`,
@@ -64,18 +65,13 @@ function locate(name: string, project: string, label: string): string {
     // Resolves as `import` in a file of the project does, since a package may not support `require`.
     return resolveImport(name, pathToFileURL(join(project, 'package.json')).href);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
     throw new LocalgradError(
       'missing-dependency',
-      code === 'ERR_MODULE_NOT_FOUND'
+      errorCodeOf(cause) === 'ERR_MODULE_NOT_FOUND'
         ? `'${name}' is neither a ${label} of localgrad nor a package installed in ${project}. If it is a package, install it: npm install ${name}.`
         : `Package '${name}' in ${project} cannot be resolved: ${messageOf(cause)}`,
       where,
       { cause },
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { standardCatalog } from '../standard-catalog.js';
 import { describeModule } from './external-module.js';
 import { isExternalName } from './load-module.js';
-import { type CatalogRequest, projectResolver } from './project-resolver.js';
+import type { CatalogRequest } from './project-catalog.js';
+import { projectResolver } from './project-resolver.node.js';
 
 let project = '';
 const write = async (name: string, content: string) => {

@@ -1,7 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import { cifar10 } from '../cifar10.js';
 import type { DatasetSplits } from '../dataset.js';
-import { datasetFolder } from '../fetch.js';
+import { datasetFolder } from '../fetch.node.js';
 import { findCifar, readCifar } from './cifar-archive.js';
 import { kmnist, mnist } from './mnist.js';
 import { stl10 } from './stl10.js';

@@ -145,7 +145,7 @@ describe('kill -9 in the middle of fetchDataset', () => {
     const program = join(folder, 'fetch.mjs');
     const entry = fileURLToPath(new URL('fetch-dataset.ts', import.meta.url));
     const sources = fileURLToPath(new URL('sources.ts', import.meta.url));
-    const core = fileURLToPath(new URL('../../../core/src/index.ts', import.meta.url));
+    const core = fileURLToPath(new URL('../../../core/src', import.meta.url));
     const source = { description: '', homepage: '', license: '', citation: '', files: [file()] };
     await build({
       stdin: {
@@ -161,7 +161,7 @@ describe('kill -9 in the middle of fetchDataset', () => {
       format: 'esm',
       outfile: program,
       logLevel: 'error',
-      alias: { '@localgrad/core': core },
+      alias: { '@localgrad/core': join(core, 'index.ts'), '@localgrad/core/folders': join(core, 'folders/index.ts') },
     });
     const partial = join(folder, 'data', 'set.bin.part');
     const run = (): { child: ChildProcess; output: Promise<string> } => {

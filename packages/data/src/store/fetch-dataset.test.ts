@@ -44,7 +44,19 @@ describe('fetchDataset', () => {
     await expect(fetchDataset('cifar10', { folder, fromDir: from })).rejects.toThrow(
       /cifar-10-binary\.tar\.gz was not found/,
     );
-    expect(readdirSync(folder)).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('removes the folders that it created after a failure, and explains folders that cannot be created', async () => {
+    const options = { fromDir: join(root, 'nothing') };
+    mkdirSync(join(root, 'existing'));
+    const folder = join(root, 'existing', 'a', 'b');
+    await expect(fetchDataset('cifar10', { folder, ...options })).rejects.toThrow(/was not found/);
+    expect(readdirSync(join(root, 'existing'))).toEqual([]);
+    writeFileSync(join(root, 'file'), '');
+    const impossible = fetchDataset('cifar10', { folder: join(root, 'file'), ...options });
+    await expect(impossible).rejects.toThrow(/^Cannot create folder '.*file': a file with this name exists\. Choose/);
+    await expect(impossible).rejects.toMatchObject({ code: 'invalid-option' });
   });
 
   it('keeps available files of Fashion-MNIST, as Debian packs them too, and downloads extra only on request', async () => {

@@ -1,7 +1,8 @@
-import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { createFolders, folderError, removeFolders } from '@localgrad/core/folders';
 import { type DownloadOptions, downloadFile } from './download.js';
 import { md5OfFile } from './hash.js';
 import { withLock } from './lock.js';
@@ -43,20 +44,33 @@ export function datasetFolder(name: string): string {
  * Makes the files of a data set available in a folder, each with the published hash: existing files are kept, missing ones are
  * downloaded (or copied). One process at a time; an interrupted call resumes.
  *
- * @throws LocalgradError `unknown-name`, `missing-dependency` (offline), `invalid-data`, `misuse` (another process)
+ * @throws LocalgradError `unknown-name`, `missing-dependency` (offline), `invalid-data`, `invalid-option` (the folder
+ * cannot be created), `misuse` (another process)
  */
 export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<FetchReport> {
   const source = datasetSource(name);
   const { folder = datasetFolder(name), offline = false } = options;
   const wanted = source.files.filter((file) => file.optional !== true || options.optional === true);
-  if (!offline) await mkdir(folder, { recursive: true });
   const work = async (): Promise<FetchedFile[]> => {
     const files: FetchedFile[] = [];
     for (const file of wanted) files.push(await provide(name, file, join(folder, file.name), options));
     return files;
   };
-  const files = offline ? await work() : await withLock(join(folder, '.localgrad-fetch.lock'), work);
+  const files = offline ? await work() : await inFolder(folder, work);
   return { dataset: name, folder, files };
+}
+
+/** Runs `work` in a folder that this process alone writes to. A folder without files is removed after a failure. */
+async function inFolder<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+  const created = await createFolders(folder).catch((error: unknown) => {
+    throw folderError(folder, error);
+  });
+  try {
+    return await withLock(join(folder, '.localgrad-fetch.lock'), work);
+  } catch (error) {
+    await removeFolders(folder, created);
+    throw error;
+  }
 }
 
 async function provide(dataset: string, file: SourceFile, path: string, options: FetchOptions): Promise<FetchedFile> {

@@ -98,8 +98,9 @@ const choices: Readonly<Record<string, readonly string[]>> = {
 export function readLamOptions(options: LamOptions): LamSettings {
   rejectUnknownKeys('lam', options, [...lamOptionNames]);
   for (const [name, allowed] of Object.entries(choices)) {
-    const value = (options as Readonly<Record<string, unknown>>)[name];
-    if (value !== undefined) requireOption(allowed.includes(value as string), 'lam', name, value, allowed.join(', '));
+    const value: unknown = Reflect.get(options, name);
+    const isAllowed = value === undefined || allowed.some((one) => one === value);
+    requireOption(isAllowed, 'lam', name, value, allowed.join(', '));
   }
   const { momentum = 0.995, leap = 'table', maximumLength = 4, emaTrainable = false, chainPool = 1 } = options;
   requireOption(

@@ -43,7 +43,8 @@ async function start(body: string, blockedSeconds = 60): Promise<Program> {
 
 const forever = 'setInterval(() => {}, 1000);';
 
-describe('interruption', () => {
+// The programs mostly wait, so they do it at the same time.
+describe.concurrent('interruption', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'ends a program that hangs after one %s',
     async (name) => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { LocalgradError } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import { createFolder, readIfThere, writeWhole } from '@localgrad/runs';
 import type { Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
@@ -77,8 +77,7 @@ async function sbatch(script: string): Promise<string> {
     // With several clusters: `id;cluster`.
     return stdout.trim().replace(/;.*$/, '');
   } catch (error) {
-    const { code, stderr = '' } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === 'ENOENT') {
+    if (errorCodeOf(error) === 'ENOENT') {
       throw new LocalgradError(
         'missing-dependency',
         `There is no 'sbatch' here. Run this where Slurm is, or send ${script} from there.`,
@@ -86,9 +85,10 @@ async function sbatch(script: string): Promise<string> {
         { cause: error },
       );
     }
+    const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     throw new LocalgradError(
       'invalid-option',
-      `Slurm refuses ${script}: ${stderr.trim() || (error as Error).message}`,
+      `Slurm rejects ${script}: ${output || messageOf(error)}`,
       { script },
       { cause: error },
     );

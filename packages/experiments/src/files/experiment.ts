@@ -1,4 +1,4 @@
-import { type JsonObject, type LocalgradError, shortened, shown } from '@localgrad/core';
+import { type JsonObject, shortened, shown } from '@localgrad/core';
 import {
   type ConfigIssue,
   explainIssues,
@@ -267,12 +267,12 @@ function referenceOf(
   const found = conditions.find(({ name }) => name === reference);
   if (found !== undefined) return found.key;
   const names = conditions.map(({ name }) => `'${name}'`).join(', ');
-  throw document.fail([
+  return document.fail([
     {
       path: ['reference'],
       isKey: false,
       isComplete: true,
       message: `there is no condition '${reference}'. Allowed: ${names}`,
     },
-  ]) as unknown as LocalgradError;
+  ]);
 }

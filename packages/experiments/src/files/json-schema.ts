@@ -4,13 +4,13 @@ import { experimentSchema } from './experiment-schema.js';
 
 /** The JSON Schema of experiment files, with the keys of run configs in their places; for editors. */
 export function experimentJsonSchema(): object {
-  const own = z.toJSONSchema(experimentSchema, { io: 'input' }) as { properties: Record<string, object> };
-  const run = z.toJSONSchema(runConfigSchema.omit({ seed: true }).partial(), { io: 'input' }) as {
-    properties: Record<string, object>;
-  };
+  const own = z.toJSONSchema(experimentSchema, { io: 'input' });
+  const run = z.toJSONSchema(runConfigSchema.omit({ seed: true }).partial(), { io: 'input' });
+  const { properties: parts = {} } = own;
+  const { base, grid, include } = parts;
   const texts = Object.fromEntries(
     // A text with a place in it stands for any value until its factor is put in.
-    Object.entries(run.properties).map(([key, schema]) => [
+    Object.entries(run.properties ?? {}).map(([key, schema]) => [
       key,
       { anyOf: [schema, { type: 'string', pattern: '\\{.+\\}' }] },
     ]),
@@ -22,14 +22,19 @@ export function experimentJsonSchema(): object {
   return {
     ...own,
     properties: {
-      ...own.properties,
-      base: { ...own.properties.base, ...config },
-      grid: { ...own.properties.grid, type: 'object', properties: lists, additionalProperties: false },
+      ...parts,
+      base: { ...objectOf(base), ...config },
+      grid: { ...objectOf(grid), type: 'object', properties: lists, additionalProperties: false },
       include: {
-        ...own.properties.include,
+        ...objectOf(include),
         type: 'array',
         items: { ...config, properties: { name: { type: 'string' }, ...texts }, required: ['name'] },
       },
     },
   };
+}
+
+/** A schema may also be a truth value, which has no keys. */
+function objectOf(schema: object | boolean | undefined): object {
+  return typeof schema === 'object' ? schema : {};
 }

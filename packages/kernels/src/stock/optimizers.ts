@@ -5,8 +5,13 @@ export const sgdUpdateAll = (requests: readonly SgdUpdateRequest[]) => requests.
 export const adamUpdateAll = (requests: readonly AdamUpdateRequest[]) => requests.map(adamUpdate);
 export const blendAll = (requests: readonly BlendRequest[]) => requests.map(blend);
 
-export function blend({ average, value, kept, added }: BlendRequest): tf.Tensor {
-  return tf.tidy(() => tf.add(tf.mul(average, kept), tf.mul(value, added)));
+export function blend<Kind extends tf.Tensor>({
+  average,
+  value,
+  kept,
+  added,
+}: BlendRequest & { readonly average: Kind }): Kind {
+  return tf.tidy(() => tf.add<Kind>(tf.mul(average, kept), tf.mul(value, added)));
 }
 
 function sgdUpdate(request: SgdUpdateRequest): SgdUpdate {

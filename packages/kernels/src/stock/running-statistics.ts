@@ -1,4 +1,3 @@
-import type { Tensor1D } from '@tensorflow/tfjs';
 import type { BatchStatistics, RunningStatistics } from '../training-kernels.js';
 import { blend } from './optimizers.js';
 
@@ -16,7 +15,7 @@ export function runningFactors(kept: number, count: number): { readonly mean: nu
 export function moveStatistics({ mean, variance, kept }: RunningStatistics, batch: BatchStatistics, count: number) {
   const added = runningFactors(kept, count);
   return {
-    mean: blend({ average: mean, value: batch.mean, kept, added: added.mean }) as Tensor1D,
-    variance: blend({ average: variance, value: batch.variance, kept, added: added.variance }) as Tensor1D,
+    mean: blend({ average: mean, value: batch.mean, kept, added: added.mean }),
+    variance: blend({ average: variance, value: batch.variance, kept, added: added.variance }),
   };
 }

@@ -22,7 +22,15 @@ function headSizes(options?: DglOptions): (number | undefined)[] {
   const scope = createScope(1);
   return plan.objectives.slice(0, -1).map(({ head }, module) => {
     const inputShape = shapes[module];
-    const context = { module, modules: 4, inputShape, finalShape: [8, 8, 64], classes: 10, imageShape: [32, 32, 3] };
+    const context = {
+      module,
+      modules: 4,
+      inputShape,
+      moduleInputShape: inputShape,
+      finalShape: [8, 8, 64],
+      classes: 10,
+      imageShape: [32, 32, 3],
+    };
     const built = head.factory?.build(context as unknown as HeadContext, scope.scope(head.key));
     return built?.parameters.reduce((sum, parameter) => sum + parameter.size, 0);
   });

@@ -22,7 +22,15 @@ describe('greedy', () => {
     const scope = createScope(1);
     const sizes = plan.objectives.slice(0, -1).map(({ head }, module) => {
       const inputShape = network.modules[module]?.outputShape;
-      const context = { module, modules: 4, inputShape, finalShape: [8, 8, 64], classes: 10, imageShape: [8, 8, 3] };
+      const context = {
+        module,
+        modules: 4,
+        inputShape,
+        moduleInputShape: inputShape,
+        finalShape: [8, 8, 64],
+        classes: 10,
+        imageShape: [8, 8, 3],
+      };
       const built = head.factory?.build(context as unknown as HeadContext, scope.scope(head.key));
       return built?.parameters.reduce((sum, parameter) => sum + parameter.size, 0);
     });

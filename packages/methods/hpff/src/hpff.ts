@@ -5,7 +5,7 @@ import { cascadedRole, type MlmOptions, mlm } from '@localgrad/mlm';
 
 export interface HpffOptions
   extends Pick<MlmOptions, 'window' | 'independentWeight' | 'cascadeWeight'>,
-    Pick<InfoProOptions, 'ixx1' | 'ixy1' | 'ixx2' | 'ixy2' | 'patches' | 'patchReduction'> {
+    Pick<InfoProOptions, 'ixx1' | 'ixy1' | 'ixx2' | 'ixy2' | 'patches' | 'patchReduction' | 'reconstruct'> {
   /** Classifier of both kinds of heads: 0c1f, 0c2f, 1c1f, 1c2f, 1c3f, 2c2f (default). */
   readonly head?: string;
   /** Factor on the convolutions of heads and decoders; default 1. */
@@ -16,7 +16,7 @@ export interface HpffOptions
 
 const mlmNames = ['window', 'independentWeight', 'cascadeWeight'] as const;
 const headNames = ['head', 'widen', 'featureDimension'] as const;
-const infoProNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2', 'patches', 'patchReduction'] as const;
+const infoProNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2', 'patches', 'patchReduction', 'reconstruct'] as const;
 
 /** Values of the published code (docs/methods/hpff.md). */
 const defaults = { head: '2c2f', ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, patches: 2 };
@@ -25,7 +25,7 @@ const defaults = { head: '2c2f', ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, patches: 
  * HPFF (Su et al., arXiv 2407.05638): each module but the first has a classifier of its own, and each window of modules
  * has a classifier and a decoder of patches at its end. `mlm` with two kinds of heads: those of `dgl` and of `infopro`.
  *
- * Requires batches with images in [0, 1] as targets.
+ * Requires batches with images in [0, 1] as targets, unless `reconstruct` is `input`.
  *
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */

@@ -7,6 +7,7 @@ import {
   resolvePartition,
   startOfTraining,
 } from '@localgrad/core';
+import { compilePlan } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -27,6 +28,7 @@ function build(objective: Objective | undefined, module: number, modules: number
     module,
     modules,
     inputShape: [4, 4, channels],
+    moduleInputShape: [8, 8, 3],
     finalShape: [2, 2, 8],
     classes: 3,
     imageShape: [8, 8, 3],
@@ -89,6 +91,24 @@ describe('infopro', () => {
     expect(head.reads).toEqual(['images']);
   });
 
+  it('reconstructs the input of the module on request, without images in the batch', () => {
+    const network = networkOf(4);
+    for (const patches of [1, 2]) {
+      const compiled = compilePlan(network, infopro({ reconstruct: 'input', patches }).plan(network), {
+        scope: createScope(2),
+        targets: ['labels'],
+      });
+      expect(compiled.reads).toEqual(['labels']);
+      const outputs = network.modules.slice(0, -1).map(({ index }) => {
+        const [head] = compiled.heads.get(index) ?? [];
+        return head?.head.parameters.filter(({ name }) => name.endsWith('decoder.3.bias')).map(({ size }) => size);
+      });
+      // Module 0 receives images, modules 1 and 2 end in stages 1 and 2.
+      const channels = [3, ...network.modules.slice(0, 2).map(({ outputShape }) => outputShape[2])];
+      expect(outputs).toEqual(channels.map((count) => Array.from({ length: patches ** 2 }, () => count)));
+    }
+  });
+
   it('has the losses of greedy learning with ixx = 0 and 0c1f heads', () => {
     const [objective] = infopro({ head: '0c1f', ixx1: 0, ixx2: 0, ixy1: 1, ixy2: 1 }).plan(networkOf(4)).objectives;
     const head = build(objective, 0, 4);
@@ -139,6 +159,7 @@ describe('infopro', () => {
     [{ preset: 'cifar10-resnet32', ixx1: 1 }, /mutually exclusive/],
     [{ temperature: 1 }, /contrast/],
     [{ lambda: 1 }, /lambdaIndex/],
+    [{ reconstruct: 'features' }, /image, input/],
   ])('refuses %j', (options, message) => {
     expect(() => infopro(options as InfoProOptions)).toThrow(message);
   });

@@ -9,7 +9,14 @@ import {
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
-import { combinedHead, headFactory, headNames, type NamedHeadFactory, pixelDecoder } from '@localgrad/nn/heads';
+import {
+  combinedHead,
+  featureDecoder,
+  headFactory,
+  headNames,
+  type NamedHeadFactory,
+  pixelDecoder,
+} from '@localgrad/nn/heads';
 import { patchedDecoder } from './patched-decoder.js';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
@@ -38,6 +45,11 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
   readonly patches?: number;
   /** Reconstruction losses of the patches: summed (default, HPFF's code), or their mean. */
   readonly patchReduction?: 'sum' | 'mean';
+  /**
+   * What the decoders reconstruct: the `image` (default), by binary cross-entropy, or the `input` of the module, the
+   * features that it receives, by mean squared error (docs/methods/infopro.md §5).
+   */
+  readonly reconstruct?: 'image' | 'input';
 }
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
@@ -53,13 +65,14 @@ const optionNames = [
   'lambdaIndex',
   'patches',
   'patchReduction',
+  'reconstruct',
 ];
 
 /**
- * InfoPro (Wang et al., ICLR 2021): each module but the last minimizes λ1 · reconstruction of its input image + λ2 ·
+ * InfoPro (Wang et al., ICLR 2021): each module but the last minimizes λ1 · reconstruction of the image + λ2 ·
  * classification, which preserves information for later modules. λ1 decreases and λ2 increases from module to module.
  *
- * Requires batches with images in [0, 1] as targets.
+ * Requires batches with images in [0, 1] as targets, unless `reconstruct` is `input`.
  *
  * @throws LocalgradError `unknown-name`, `invalid-option`
  */
@@ -93,10 +106,13 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     lambdaIndex = 'module',
     patches = 1,
     patchReduction = 'sum',
+    reconstruct = 'image',
   } = options;
   requireOption(Number.isInteger(patches) && patches >= 1, 'infopro', 'patches', patches, 'integers ≥ 1');
   const isReduction = ['sum', 'mean'].includes(patchReduction);
   requireOption(isReduction, 'infopro', 'patchReduction', patchReduction, 'sum, mean');
+  const isReconstruction = ['image', 'input'].includes(reconstruct);
+  requireOption(isReconstruction, 'infopro', 'reconstruct', reconstruct, 'image, input');
   requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
   const isIndex = ['module', 'stage', 'nextStage'].includes(lambdaIndex);
   requireOption(isIndex, 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
@@ -158,15 +174,16 @@ function localObjective(
   module: number,
   weights: { readonly reconstruction: number; readonly classification: number },
   classifier: NamedHeadFactory,
-  { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum' }: InfoProOptions,
+  { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum', reconstruct }: InfoProOptions,
 ): Objective {
+  const wholeDecoder = reconstruct === 'input' ? featureDecoder : pixelDecoder;
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
   const decoder: HeadFactory = {
     name: 'decoder',
     build: (context, scope) =>
       patches === 1
-        ? pixelDecoder(context, scope, { widen })
-        : patchedDecoder(context, scope, { widen, patches, reduction }),
+        ? wholeDecoder(context, scope, { widen })
+        : patchedDecoder(context, scope, { widen, patches, reduction, reconstruct }),
   };
   const all: readonly HeadFactoryTerm[] = [
     { name: 'reconstruction', weight: weights.reconstruction, isClassification: false, factory: decoder },

@@ -1,5 +1,5 @@
 import { type HeadContext, recomputeMode, startOfTraining } from '@localgrad/core';
-import { pixelDecoder } from '@localgrad/nn/heads';
+import { featureDecoder, pixelDecoder } from '@localgrad/nn/heads';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ const context: HeadContext = {
   module: 1,
   modules: 4,
   inputShape: [5, 4, 2],
+  moduleInputShape: [8, 8, 3],
   finalShape: [2, 2, 8],
   classes: 3,
   imageShape: [9, 8, 3],
@@ -54,6 +55,21 @@ describe('patchedDecoder', () => {
     expect(scalarOf(loss)).toBeCloseTo(sum, 5);
     const mean = patchedDecoder(context, createScope(1), { widen: 1, patches: 2, reduction: 'mean' });
     expect(scalarOf(mean.evaluate(h, { images }, request).loss)).toBeCloseTo(sum / 4, 5);
+  });
+
+  it('reconstructs patches of the input of the module', () => {
+    const { h, images: moduleInput } = batch();
+    const features = { ...context, moduleInputShape: context.imageShape };
+    const options = { widen: 1, patches: 2, reduction: 'sum', reconstruct: 'input' } as const;
+    const head = patchedDecoder(features, createScope(1), options);
+    const { terms } = head.evaluate(h, { moduleInput }, request);
+    const shapes = { inputShape: [2, 2, 2], moduleInputShape: [4, 4, 3] } as const;
+    const alone = featureDecoder({ ...context, ...shapes }, createScope(1).scope('patch0'));
+    const part = tf.slice(h, [0, 0, 0, 0], [3, 2, 2, 2]);
+    const target = tf.slice(moduleInput, [0, 0, 0, 0], [3, 4, 4, 3]);
+    const { loss } = alone.evaluate(part, { moduleInput: target }, request);
+    expect(scalarOf(terms?.get('patch0'))).toBeCloseTo(scalarOf(loss), 6);
+    expect(head.reads).toEqual(['moduleInput']);
   });
 
   it('leaks no tensors, and reads images', () => {

@@ -5,12 +5,13 @@ import {
   type Head,
   type HeadContext,
   LocalgradError,
+  moduleInputTarget,
   type ParameterScope,
   type Shape3,
 } from '@localgrad/core';
 import { parameterless } from '@localgrad/nn/blocks';
 import { headCostOf } from '@localgrad/nn/cost';
-import { chainedHead, combinedHead, type HeadTerm, pixelDecoder } from '@localgrad/nn/heads';
+import { chainedHead, combinedHead, featureDecoder, type HeadTerm, pixelDecoder } from '@localgrad/nn/heads';
 import { requireTarget } from '@localgrad/nn/losses';
 import { pad, slice, type Tensor4D } from '@tensorflow/tfjs';
 
@@ -19,6 +20,8 @@ export interface PatchedDecoderOptions {
   /** Patches per side. */
   readonly patches: number;
   readonly reduction: 'sum' | 'mean';
+  /** Default `image`. */
+  readonly reconstruct?: 'image' | 'input' | undefined;
 }
 
 /** Rows and columns of a patch. */
@@ -30,17 +33,21 @@ interface Patch {
 }
 
 /**
- * A decoder of its own for each of n × n patches of the feature map, which reconstructs the same patch of the image
- * (HPFF; docs/methods/hpff.md §3). The losses of the patches are summed or averaged.
+ * A decoder of its own for each of n × n patches of the feature map, which reconstructs the same patch of the image, or
+ * of the module's input (HPFF; docs/methods/hpff.md §3). The losses of the patches are summed or averaged.
  *
  * @throws LocalgradError `shape-mismatch` when the map has fewer than n rows or columns
  */
 export function patchedDecoder(
   context: HeadContext,
   scope: ParameterScope,
-  { widen, patches, reduction }: PatchedDecoderOptions,
+  { widen, patches, reduction, reconstruct }: PatchedDecoderOptions,
 ): Head {
-  const { inputShape, imageShape } = context;
+  const { inputShape } = context;
+  const [create, target, wholeShape] =
+    reconstruct === 'input'
+      ? ([featureDecoder, moduleInputTarget, context.moduleInputShape] as const)
+      : ([pixelDecoder, 'images', context.imageShape] as const);
   if (Math.min(inputShape[0], inputShape[1]) < patches) {
     throw new LocalgradError(
       'shape-mismatch',
@@ -49,16 +56,15 @@ export function patchedDecoder(
     );
   }
   const maps = patchesOf(inputShape, patches);
-  const images = patchesOf(imageShape, patches);
-  const terms = images.flatMap((image, index): HeadTerm[] => {
+  const terms = patchesOf(wholeShape, patches).flatMap((wanted, index): HeadTerm[] => {
     const map = maps[index];
     if (map === undefined) return [];
     const name = `patch${index}`;
     const crop = cropBlock(`${name}.crop`, inputShape, map);
-    const patchShape: Shape3 = [image.height, image.width, imageShape[2]];
-    const inner = { ...context, inputShape: crop.outputShape, imageShape: patchShape };
-    const decoder = pixelDecoder(inner, scope.scope(name), { widen });
-    const head = chainedHead(name, crop, onPatch(decoder, image, patchShape));
+    const patchShape: Shape3 = [wanted.height, wanted.width, wholeShape[2]];
+    const shapes = { inputShape: crop.outputShape, imageShape: patchShape, moduleInputShape: patchShape };
+    const decoder = create({ ...context, ...shapes }, scope.scope(name), { widen });
+    const head = chainedHead(name, crop, onPatch(decoder, target, wanted, patchShape));
     return [{ name, weight: reduction === 'sum' ? 1 : 1 / patches ** 2, head }];
   });
   return combinedHead('patched-decoder', terms);
@@ -103,8 +109,8 @@ function cropBlock(name: string, inputShape: Shape3, { top, left, height, width 
   });
 }
 
-/** The same head on a patch of the target images. */
-function onPatch(decoder: Head, { top, left }: Patch, shape: Shape3): Head {
+/** The same head on a patch of its target. */
+function onPatch(decoder: Head, target: 'images' | 'moduleInput', { top, left }: Patch, shape: Shape3): Head {
   const { name, inputShape, parameters, statistics } = decoder;
   return {
     name,
@@ -119,10 +125,10 @@ function onPatch(decoder: Head, { top, left }: Patch, shape: Shape3): Head {
       evaluatePeakBytes: (batchSize) => headCostOf(decoder).evaluatePeakBytes(batchSize) + bytesOf(shape, batchSize),
     },
     evaluate: (h, targets, request) => {
-      const whole = requireTarget(targets, 'images', `head '${name}'`);
-      const images = slice(whole, [0, top, left, 0], [whole.shape[0], ...shape]);
-      const result = decoder.evaluate(h, { ...targets, images }, request);
-      images.dispose();
+      const whole = requireTarget(targets, target, `head '${name}'`);
+      const patch = slice(whole, [0, top, left, 0], [whole.shape[0], ...shape]);
+      const result = decoder.evaluate(h, { ...targets, [target]: patch }, request);
+      patch.dispose();
       return result;
     },
   };

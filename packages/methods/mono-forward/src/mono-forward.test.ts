@@ -24,6 +24,7 @@ function buildHead(options: MonoForwardOptions) {
     module: 0,
     modules: 3,
     inputShape,
+    moduleInputShape: [8, 8, 3],
     finalShape: inputShape,
     classes: 4,
     imageShape: [8, 8, 3],

@@ -34,6 +34,7 @@ function buildHead(options: PredsimOptions, inputShape: Shape3, classes: number)
     module: 0,
     modules: 3,
     inputShape,
+    moduleInputShape: [8, 8, 3],
     finalShape: inputShape,
     classes,
     imageShape: [8, 8, 3],

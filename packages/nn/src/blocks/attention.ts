@@ -2,7 +2,9 @@ import { type Block, bytesOf, requireOption, type Shape3 } from '@localgrad/core
 import { AttentionOperation } from './attention-operation.js';
 import { parameterless } from './parameterless.js';
 
+/** Options of `attention`. */
 export interface AttentionOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
   /** 1 × tokens × 3d: queries, keys and values side by side, each with the heads one after the other. */
   readonly inputShape: Shape3;

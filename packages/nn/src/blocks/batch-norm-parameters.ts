@@ -1,7 +1,7 @@
 import type { Initializer, Mode, Parameter, ParameterScope } from '@localgrad/core';
 import type { BatchStatistics, MovedStatistics, Normalization, RunningStatistics } from '@localgrad/kernels';
-import type { Tensor1D } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
+import { vectorOf } from './parameter-values.js';
 
 /** Scale, shift and running statistics of one batch norm, by PyTorch's names. */
 export interface BatchNormParameters {
@@ -39,11 +39,11 @@ export function createBatchNorm(
 /** Normalizes by the given batch statistics, or else by the running ones. Borrows everything. */
 export function normalization(norm: BatchNormParameters, statistics?: BatchStatistics): Normalization {
   return {
-    mean: statistics?.mean ?? (norm.runningMean.value as Tensor1D),
-    variance: statistics?.variance ?? (norm.runningVariance.value as Tensor1D),
+    mean: statistics?.mean ?? vectorOf(norm.runningMean),
+    variance: statistics?.variance ?? vectorOf(norm.runningVariance),
     epsilon: norm.epsilon,
-    scale: norm.scale.value as Tensor1D,
-    shift: norm.shift.value as Tensor1D,
+    scale: vectorOf(norm.scale),
+    shift: vectorOf(norm.shift),
   };
 }
 
@@ -54,8 +54,8 @@ export function normalization(norm: BatchNormParameters, statistics?: BatchStati
 export function runningStatistics(norm: BatchNormParameters, mode: Mode): RunningStatistics | undefined {
   if (mode.statisticsUpdates === 0) return undefined;
   return {
-    mean: norm.runningMean.value as Tensor1D,
-    variance: norm.runningVariance.value as Tensor1D,
+    mean: vectorOf(norm.runningMean),
+    variance: vectorOf(norm.runningVariance),
     kept: (1 - norm.momentum) ** mode.statisticsUpdates,
   };
 }

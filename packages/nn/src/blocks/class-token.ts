@@ -31,8 +31,11 @@ import { parameterless } from './parameterless.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `classToken`. */
 export interface ClassTokenOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
   /** Patch embeddings: height × width × c. */
   readonly inputShape: Shape3;

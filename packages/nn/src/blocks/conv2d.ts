@@ -5,6 +5,7 @@ import { ConvolutionBlock, type ConvolutionOptions, convolutionOptionNames } fro
 
 /** `initializer` defaults to He normal by fan-out. */
 export interface Conv2dOptions extends ConvolutionOptions {
+  /** Number of output channels. */
   readonly channels: number;
 }
 

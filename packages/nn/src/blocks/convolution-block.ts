@@ -16,13 +16,17 @@ import { add, type Rank, reshape, type Tensor, type Tensor1D, type Tensor4D } fr
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import { columnSums, columnSumsBytes } from './dense.js';
 import { Ledger } from './ledger.js';
+import { filterOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
 /** What all convolutions take. */
 export interface ConvolutionOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Default 3. */
   readonly kernelSize?: number;
@@ -140,7 +144,7 @@ export class ConvolutionBlock implements FrugalBlock {
   }
 
   get #filter(): Tensor4D {
-    return this.#weight.value as Tensor4D;
+    return filterOf(this.#weight);
   }
 
   #vjpPeakBytes(batchSize: number, want: Want): number {

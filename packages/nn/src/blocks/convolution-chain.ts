@@ -123,11 +123,12 @@ export class ConvolutionChain implements FrugalBlock {
     if (typeof mask === 'object' && mask !== pass.output) mask.dispose();
     const { masked } = cotangent;
     let shortcutCotangent = masked;
-    if (this.#projection !== undefined && masked !== undefined) {
+    const { shortcut: kept } = residuals;
+    if (this.#projection !== undefined && kept !== undefined && masked !== undefined) {
       // Runs before the main path, so that its residual and the masked cotangent are freed as early as possible.
       shortcutCotangent = this.#unproject(
         this.#projection,
-        { ...(residuals.shortcut as ProjectionResidual), ...(projected === undefined ? {} : { z: projected }) },
+        { ...kept, ...(projected === undefined ? {} : { z: projected }) },
         x,
         masked,
         want,
@@ -170,8 +171,10 @@ export class ConvolutionChain implements FrugalBlock {
     const unit = at(units, units.length - 1, 'unit');
     const { z, statistics } = at(residuals.units, units.length - 1, 'residual');
     const norm = normalization(unit.norm, statistics);
-    if (this.#projection === undefined) return { mask: kernels.batchNormApply(z, norm, pass.input, true) };
-    const kept = residuals.shortcut as ProjectionResidual;
+    const { shortcut: kept } = residuals;
+    if (this.#projection === undefined || kept === undefined) {
+      return { mask: kernels.batchNormApply(z, norm, pass.input, true) };
+    }
     const projected = kept.z ?? convolve(this.#projection, pass.input);
     const shortcutNorm = normalization(this.#projection.norm, kept.statistics);
     const added = kernels.batchNormApply(projected, shortcutNorm, undefined, false);

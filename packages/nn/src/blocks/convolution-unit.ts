@@ -8,7 +8,6 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { ConvolutionGeometry } from '@localgrad/kernels';
-import type { Tensor4D } from '@tensorflow/tfjs';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm } from './batch-norm-parameters.js';
 
@@ -100,10 +99,6 @@ export function unitMultiplyAccumulates({ weight, outputShape }: ConvolutionUnit
 
 export function unitOutputBytes(unit: ConvolutionUnit, batchSize: number): number {
   return bytesOf(unit.outputShape, batchSize);
-}
-
-export function filterOf({ weight }: Pick<ConvolutionUnit, 'weight'>): Tensor4D {
-  return weight.value as Tensor4D;
 }
 
 /** Whether the parameter receives gradients; false if frozen. */

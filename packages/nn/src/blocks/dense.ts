@@ -31,11 +31,15 @@ import { matrixOf, vectorOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `dense` and `positionwiseDense`. */
 export interface DenseOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
   /** 1×1×c for `dense`. */
   readonly inputShape: Shape3;
+  /** Number of outputs. */
   readonly units: number;
   /** Default true. */
   readonly bias?: boolean;

@@ -13,15 +13,19 @@ import {
   type Shape3,
   type Want,
 } from '@localgrad/core';
-import { clone, mul, type Tensor4D, tensor4d } from '@tensorflow/tfjs';
+import { computedTensor } from '@localgrad/kernels';
+import { clone, mul, type Tensor4D } from '@tensorflow/tfjs';
 import { noiseMask } from '../random/noise.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `dropout` and `stochasticDepth`. */
 export interface DropoutOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
   /** Scope whose prefix, together with the name, identifies the block's random numbers. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Probability of dropping a value; in [0, 1). */
   readonly rate: number;
@@ -101,7 +105,7 @@ class Dropout implements FrugalBlock {
     if (noise === undefined || keep === 1) return clone(x);
     const shape: [number, number, number, number] = [x.shape[0], ...this.#maskShape];
     const size = shape.reduce((product, extent) => product * extent, 1);
-    const mask = tensor4d(noiseMask(noise, this.#fullName, size, keep, 1 / keep), shape);
+    const mask = computedTensor<Tensor4D>(() => noiseMask(noise, this.#fullName, size, keep, 1 / keep), shape);
     const result = mul<Tensor4D>(x, mask);
     mask.dispose();
     return result;

@@ -13,16 +13,21 @@ import {
   type Want,
 } from '@localgrad/core';
 import { currentKernels, type GroupNormParameters, type GroupStatistics } from '@localgrad/kernels';
-import { dispose, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
+import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
 import { vectorPairBytes } from './batch-norm-parameters.js';
 import { isTrained } from './convolution-unit.js';
+import { vectorOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `groupNorm`. */
 export interface GroupNormOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Number of groups of channels; divides the channels. 1 is layer norm over a whole image, one per channel instance norm. */
   readonly groups: number;
@@ -105,7 +110,7 @@ class GroupNorm implements FrugalBlock {
   /** Borrows the tensors. */
   #kernelParameters(): GroupNormParameters {
     const { groups, epsilon = 1e-5 } = this.#options;
-    return { groups, epsilon, scale: this.#scale.value as Tensor1D, shift: this.#shift.value as Tensor1D };
+    return { groups, epsilon, scale: vectorOf(this.#scale), shift: vectorOf(this.#shift) };
   }
 }
 

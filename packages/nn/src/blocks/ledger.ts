@@ -3,6 +3,7 @@ export class Ledger {
   #live = 0;
   #peak = 0;
 
+  /** Bytes that are allocated now. */
   get live(): number {
     return this.#live;
   }
@@ -12,11 +13,13 @@ export class Ledger {
     return this.#peak;
   }
 
+  /** Allocates `bytes`. */
   take(bytes: number): void {
     this.#live += bytes;
     this.#peak = Math.max(this.#peak, this.#live);
   }
 
+  /** Frees `bytes`. */
   give(bytes: number): void {
     this.#live -= bytes;
   }

@@ -16,16 +16,22 @@ import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Sh
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm, normalization, vectorPairBytes } from './batch-norm-parameters.js';
-import { batched, convolvedShape, filterOf, isTrained } from './convolution-unit.js';
+import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { disposeStatistics, keepNormGradients, takeBatchStatistics } from './norm-steps.js';
+import { filterOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
+/** Options of `normReluConvolution`. */
 export interface NormReluConvolutionOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Number of output channels. */
   readonly channels: number;
   /** Default 3. */
   readonly kernelSize?: number;
@@ -94,7 +100,7 @@ class NormReluConvolution implements FrugalBlock {
     const kernels = currentKernels();
     const statistics = mode.training ? takeBatchStatistics(this.#norm, x, mode) : undefined;
     const activation = this.#activation(x, statistics);
-    const output = kernels.conv2d(activation, filterOf({ weight: this.#weight }), this.#geometry);
+    const output = kernels.conv2d(activation, filterOf(this.#weight), this.#geometry);
     activation.dispose();
     if (statistics === undefined) return evaluationPass(x, output);
     return new TrainingPass<BatchStatistics>(this, x, output, statistics, disposeStatistics);
@@ -131,7 +137,7 @@ class NormReluConvolution implements FrugalBlock {
       dy.dispose();
       return undefined;
     }
-    const filter = filterOf({ weight: this.#weight });
+    const filter = filterOf(this.#weight);
     const below = kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, x.shape[0]), this.#geometry);
     dy.dispose();
     const { dx, dScale, dShift } = kernels.batchNormGradient({

@@ -1,6 +1,6 @@
 import type { Mode, Parameter, Want } from '@localgrad/core';
 import { type BatchNormGradient, type BatchStatistics, currentKernels } from '@localgrad/kernels';
-import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import { add, dispose, mul, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { assignRunning, type BatchNormParameters, runningStatistics } from './batch-norm-parameters.js';
 import { isTrained } from './convolution-unit.js';
 
@@ -8,6 +8,21 @@ import { isTrained } from './convolution-unit.js';
 export function takeBatchStatistics(norm: BatchNormParameters, x: Tensor4D, mode: Mode): BatchStatistics {
   const { mean, variance, ...moved } = currentKernels().batchStatistics(x, runningStatistics(norm, mode));
   assignRunning(norm, moved);
+  return { mean, variance };
+}
+
+/** As `takeBatchStatistics`, but the running variance follows the biased one of the batch. */
+export function takeBiasedStatistics(norm: BatchNormParameters, x: Tensor4D, mode: Mode): BatchStatistics {
+  const { mean, variance } = currentKernels().batchStatistics(x);
+  const { kept } = runningStatistics(norm, mode) ?? { kept: 1 };
+  if (kept < 1) {
+    for (const [parameter, value] of [
+      [norm.runningMean, mean],
+      [norm.runningVariance, variance],
+    ] as const) {
+      parameter.assign(tidy(() => add(mul(parameter.value, kept), mul(value, 1 - kept))));
+    }
+  }
   return { mean, variance };
 }
 

@@ -15,8 +15,11 @@ import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 
 /** A function of a feature map, with its derivative. */
 export interface ParameterlessOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Shape [height, width, channels] of one sample's output. */
   readonly outputShape: Shape3;
   /** Borrows x; the result belongs to the caller. */
   readonly apply: (x: Tensor4D) => Tensor4D;
@@ -24,6 +27,7 @@ export interface ParameterlessOptions {
   readonly pullBack: (dy: Tensor4D, input: Tensor4D, output: Tensor4D) => Tensor4D;
   /** The tensors that `pullBack` reads, besides shapes. Default: both. */
   readonly reads?: VjpReads;
+  /** Multiply-accumulates per sample. Default 0. */
   readonly multiplyAccumulates?: number;
   /** Peak bytes of `apply`, including its output. */
   readonly applyPeakBytes: (batchSize: number) => number;

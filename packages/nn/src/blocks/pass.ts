@@ -3,7 +3,9 @@ import type { Tensor4D } from '@tensorflow/tfjs';
 
 /** A pass that stores residuals until it is released. */
 export class TrainingPass<R> implements Pass {
+  /** Borrowed from its owner, who keeps it alive until the pass is released. */
   readonly input: Tensor4D;
+  /** Owned by the caller of `forward`, who keeps it alive until the pass is released. */
   readonly output: Tensor4D;
   readonly #owner: object;
   readonly #dispose: (residuals: R) => void;

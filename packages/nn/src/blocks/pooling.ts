@@ -58,8 +58,11 @@ function windowMeans(name: string, inputShape: Shape3, outputSize: readonly [num
   });
 }
 
+/** Options of `maxPool`. */
 export interface MaxPoolOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
   /** Default 3. */
   readonly size?: number;

@@ -75,7 +75,7 @@ describe.each([
   });
 
   it.each([true, false])('predicts its bytes, recompute %s', (recompute) => {
-    const inputShape: Shape3 = [16, 16, 8];
+    const inputShape: Shape3 = [8, 8, 8];
     const shared = { name: 'b', inputShape, channels: 2 * channels, stride, recompute };
     checkCost(basicBlock({ ...shared, scope: createScope(2) }));
     checkCost(bottleneck({ ...shared, scope: createScope(2), width: 4 }));

@@ -10,10 +10,15 @@ import { ones, zeros } from '../random/initializers.js';
 import { ConvolutionChain } from './convolution-chain.js';
 import { type ConvolutionUnit, createConvolutionUnit } from './convolution-unit.js';
 
+/** Options of `convBatchNormRelu`. */
 export interface ConvBatchNormReluOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Number of output channels. */
   readonly channels: number;
   /** Default 3. */
   readonly kernelSize?: number;
@@ -52,10 +57,15 @@ export function convBatchNormRelu(options: ConvBatchNormReluOptions): Block {
   return new ConvolutionChain({ name, units: [unit], shortcut: 'none', relu, recompute, replicate });
 }
 
+/** Options of `basicBlock`. */
 export interface BasicBlockOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Number of output channels. */
   readonly channels: number;
   /** Stride of the first convolution; default 1. */
   readonly stride?: number;
@@ -94,6 +104,7 @@ export function basicBlock(options: BasicBlockOptions): Block {
   });
 }
 
+/** Options of `bottleneck`. */
 export interface BottleneckOptions extends BasicBlockOptions {
   /** Channels of the 3×3 convolution; default a quarter of `channels`. */
   readonly width?: number;

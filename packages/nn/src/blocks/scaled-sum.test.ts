@@ -45,7 +45,7 @@ describe.each([1, 2])('scaledSum of residual blocks, stride %i', (stride) => {
 
   it('predicts its bytes', () => {
     const scope = createScope(2);
-    const options = { name: 'b', inputShape: [16, 16, 8] as Shape3, channels: 8 * stride, stride };
+    const options = { name: 'b', inputShape: [8, 8, 8] as Shape3, channels: 8 * stride, stride };
     const [first, second] = ['0', '1'].map((name) => basicBlock({ ...options, scope: scope.scope(name) }));
     if (first === undefined || second === undefined) throw new Error('no blocks');
     checkCost(scaledSum('sum', first, second, scope.scope('scale')));

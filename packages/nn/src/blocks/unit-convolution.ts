@@ -3,14 +3,15 @@ import { currentKernels, type Shape4 } from '@localgrad/kernels';
 import { concat, dispose, slice, type Tensor4D } from '@tensorflow/tfjs';
 import { runningStatistics } from './batch-norm-parameters.js';
 import { type Convolved, filterShape } from './convolution-steps.js';
-import { batched, type ConvolutionUnit, filterOf } from './convolution-unit.js';
+import { batched, type ConvolutionUnit } from './convolution-unit.js';
+import { filterOf } from './parameter-values.js';
 
 /** A unit's convolution. With groups, each group of output channels reads its own group of input channels. */
 export function convolve(unit: ConvolutionUnit, x: Tensor4D): Tensor4D {
   const kernels = currentKernels();
-  if (unit.groups === 1) return kernels.conv2d(x, filterOf(unit), unit.geometry);
+  if (unit.groups === 1) return kernels.conv2d(x, filterOf(unit.weight), unit.geometry);
   return byGroup(unit.groups, (part) =>
-    using([part(x), part(filterOf(unit))], ([xs, filter]) => kernels.conv2d(xs, filter, unit.geometry)),
+    using([part(x), part(filterOf(unit.weight))], ([xs, filter]) => kernels.conv2d(xs, filter, unit.geometry)),
   );
 }
 
@@ -19,7 +20,7 @@ export function convolveUnit(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): Co
   const kernels = currentKernels();
   if (!mode.training || unit.groups > 1 || kernels.conv2dStatistics === undefined) return { z: convolve(unit, x) };
   const running = runningStatistics(unit.norm, mode);
-  const { output, ...moved } = kernels.conv2dStatistics(x, filterOf(unit), unit.geometry, running);
+  const { output, ...moved } = kernels.conv2dStatistics(x, filterOf(unit.weight), unit.geometry, running);
   return { z: output, moved };
 }
 
@@ -28,9 +29,9 @@ export function convolutionInputGradient(unit: ConvolutionUnit, dy: Tensor4D, ad
   const kernels = currentKernels();
   const [batch, height, width, channels] = batched(unit.inputShape, dy.shape[0]);
   const shape: Shape4 = [batch, height, width, channels / unit.groups];
-  if (unit.groups === 1) return kernels.conv2dInputGradient(dy, filterOf(unit), shape, unit.geometry, added);
+  if (unit.groups === 1) return kernels.conv2dInputGradient(dy, filterOf(unit.weight), shape, unit.geometry, added);
   const input = byGroup(unit.groups, (part) =>
-    using([part(dy), part(filterOf(unit))], ([dys, filter]) =>
+    using([part(dy), part(filterOf(unit.weight))], ([dys, filter]) =>
       kernels.conv2dInputGradient(dys, filter, shape, unit.geometry),
     ),
   );

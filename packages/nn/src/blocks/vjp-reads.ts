@@ -15,10 +15,14 @@ export interface FrugalBlock extends Block {
 
 /** The declared reads of a block; input and output if it declares none. */
 export function vjpReadsOf(block: Block): VjpReads {
-  return (block as Partial<FrugalBlock>).vjpReads ?? { input: true, output: true };
+  return isFrugal(block) ? block.vjpReads : { input: true, output: true };
 }
 
 /** A view of the block whose VJP does not read its output, if available; else the block itself. */
 export function withoutOutput(block: Block): Block {
-  return (block as Partial<FrugalBlock>).withRecomputedOutput?.() ?? block;
+  return (isFrugal(block) ? block.withRecomputedOutput?.() : undefined) ?? block;
+}
+
+function isFrugal(block: Block): block is FrugalBlock {
+  return 'vjpReads' in block;
 }

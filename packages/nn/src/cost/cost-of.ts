@@ -13,7 +13,7 @@ import {
   type Want,
 } from '@localgrad/core';
 import { MemoryMeter } from '@localgrad/kernels';
-import { dispose, type Tensor1D, type Tensor4D, zeros } from '@tensorflow/tfjs';
+import { dispose, type Rank, type Tensor4D, zeros } from '@tensorflow/tfjs';
 import { affineInBatchSize } from './affine.js';
 import { countMultiplyAccumulates } from './multiply-accumulates.js';
 
@@ -53,7 +53,7 @@ export function multiplyAccumulatesOf(owner: Block | Head): number {
 }
 
 function labels(batchSize: number): Targets {
-  return { labels: zeros([batchSize], 'int32') as Tensor1D };
+  return { labels: zeros<Rank.R1>([batchSize], 'int32') };
 }
 
 function batchOf(shape: Shape3, batchSize: number): Tensor4D {

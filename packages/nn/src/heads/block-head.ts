@@ -16,10 +16,13 @@ import { costOf } from '../cost/cost-of.js';
 import type { LossFunction } from '../losses/loss-function.js';
 import { requireTarget } from '../losses/targets.js';
 
+/** Options of `blockHead`. */
 export interface BlockHeadOptions {
+  /** Name of the head, for messages, logs and `explain`. */
   readonly name: string;
   /** Blocks from the module's output to the input of the loss. */
   readonly blocks: readonly Block[];
+  /** Computes the loss from the last block's output. */
   readonly loss: LossFunction;
 }
 

@@ -4,9 +4,13 @@ import { globalAveragePool } from '../blocks/global-average-pool.js';
 import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
 import { blockHead } from './block-head.js';
 
+/** Options of `createClassifier`. */
 export interface ClassifierOptions {
+  /** Scope in which the weights are created. */
   readonly scope: ParameterScope;
+  /** Shape [height, width, channels] of one sample of the feature map. */
   readonly inputShape: Shape3;
+  /** Number of classes. */
   readonly classes: number;
   /** Default `classifier`. */
   readonly name?: string;

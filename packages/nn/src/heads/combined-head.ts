@@ -22,6 +22,7 @@ export interface HeadTerm {
   readonly name: string;
   /** Weight of its loss; a finite number > 0. */
   readonly weight: number;
+  /** The head that computes the term. */
   readonly head: Head;
 }
 

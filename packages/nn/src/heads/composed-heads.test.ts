@@ -30,6 +30,7 @@ const context: HeadContext = {
   module: 0,
   modules: 4,
   inputShape: [6, 6, 4],
+  moduleInputShape: [8, 8, 3],
   finalShape: [3, 3, 8],
   classes: 5,
   imageShape: [8, 8, 3],

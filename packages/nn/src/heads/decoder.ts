@@ -1,11 +1,21 @@
-import { type Head, type HeadContext, type ParameterScope, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import {
+  type Head,
+  type HeadContext,
+  moduleInputTarget,
+  type ParameterScope,
+  rejectUnknownKeys,
+  requireOption,
+  type Shape3,
+} from '@localgrad/core';
 import { relu } from '../blocks/activations.js';
 import { batchNorm } from '../blocks/batch-norm.js';
 import { conv2d } from '../blocks/conv2d.js';
 import { bilinearUpsample } from '../blocks/pooling.js';
-import { binaryCrossEntropy } from '../losses/pixel-losses.js';
+import type { LossFunction } from '../losses/loss-function.js';
+import { binaryCrossEntropy, meanSquaredError } from '../losses/pixel-losses.js';
 import { blockHead } from './block-head.js';
 
+/** Options of `pixelDecoder`. */
 export interface DecoderOptions {
   /** Factor on the 12 hidden channels; default 1. */
   readonly widen?: number;
@@ -17,12 +27,31 @@ export interface DecoderOptions {
  * augmented image in [0, 1]. Names: `decoder.0`, `decoder.1`, `decoder.3`, as in the reference code.
  */
 export function pixelDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
-  rejectUnknownKeys('pixelDecoder', options, ['widen']);
+  return decoder('pixelDecoder', context, scope, options, context.imageShape, binaryCrossEntropy);
+}
+
+/**
+ * The decoder of `pixelDecoder`, which reconstructs the module's input instead of the image: mean squared error with
+ * target `moduleInput` (docs/methods/infopro.md §5).
+ */
+export function featureDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
+  const loss = meanSquaredError(moduleInputTarget);
+  return decoder('featureDecoder', context, scope, options, context.moduleInputShape, loss);
+}
+
+function decoder(
+  where: string,
+  { inputShape }: HeadContext,
+  scope: ParameterScope,
+  options: DecoderOptions,
+  [height, width, channels]: Shape3,
+  loss: LossFunction,
+): Head {
+  rejectUnknownKeys(where, options, ['widen']);
   const { widen = 1 } = options;
-  requireOption(Number.isInteger(widen) && widen > 0, 'pixelDecoder', 'widen', widen, 'positive integers');
-  const [height, width, channels] = context.imageShape;
+  requireOption(Number.isInteger(widen) && widen > 0, where, 'widen', widen, 'positive integers');
   const layers = scope.scope('decoder');
-  const upsample = bilinearUpsample('upsample', context.inputShape, [height, width]);
+  const upsample = bilinearUpsample('upsample', inputShape, [height, width]);
   const hidden = conv2d({
     name: 'conv0',
     scope: layers,
@@ -35,6 +64,6 @@ export function pixelDecoder(context: HeadContext, scope: ParameterScope, option
   return blockHead({
     name: 'decoder',
     blocks: [upsample, hidden, norm, relu('relu2', hidden.outputShape), output],
-    loss: binaryCrossEntropy,
+    loss,
   });
 }

@@ -10,7 +10,15 @@ import { LiveBytes } from '../testing/live-bytes.js';
 import { headFactory } from './named-heads.js';
 
 export function context(inputShape: Shape3, finalShape: Shape3 = [8, 8, 64]): HeadContext {
-  return { module: 0, modules: 4, inputShape, finalShape, classes: 10, imageShape: [32, 32, 3] };
+  return {
+    module: 0,
+    modules: 4,
+    inputShape,
+    moduleInputShape: inputShape,
+    finalShape,
+    classes: 10,
+    imageShape: [32, 32, 3],
+  };
 }
 
 /** What holds for every named head, on the current backend. */

@@ -11,6 +11,7 @@ import { convBatchNormRelu } from '../blocks/residual-blocks.js';
  * (`head.0.weight`, `head.1.running_mean`, …), where ReLU, pooling and flattening count too.
  */
 export class HeadLayers {
+  /** The layers added so far, in forward order. */
   readonly blocks: Block[] = [];
   readonly #scope: ParameterScope;
   #shape: Shape3;
@@ -46,24 +47,29 @@ export class HeadLayers {
     return this.#push(globalAveragePool(name, this.#shape));
   }
 
+  /** Adds average pooling to `size` × `size`. */
   adaptivePool(size: number): this {
     return this.#push(adaptiveAveragePool(`pool${this.#index++}`, this.#shape, [size, size]));
   }
 
+  /** Adds flattening to a vector. */
   flatten(): this {
     return this.#push(flatten(`flatten${this.#index++}`, this.#shape));
   }
 
+  /** Adds a dense layer. */
   dense(units: number, bias = true): this {
     const layer = String(this.#index++);
     return this.#push(dense({ name: `fc${layer}`, scope: this.#scope, inputShape: this.#shape, units, bias, layer }));
   }
 
+  /** Adds batch normalization. */
   batchNorm(): this {
     const layer = String(this.#index++);
     return this.#push(batchNorm({ name: `bn${layer}`, scope: this.#scope, inputShape: this.#shape, layer }));
   }
 
+  /** Adds a ReLU. */
   relu(): this {
     return this.#push(relu(`relu${this.#index++}`, this.#shape));
   }

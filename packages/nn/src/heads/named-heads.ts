@@ -12,6 +12,7 @@ import { supervisedContrastive } from '../losses/supervised-contrastive.js';
 import { blockHead } from './block-head.js';
 import { HeadLayers } from './head-layers.js';
 
+/** Options of `headFactory`. */
 export interface HeadFactoryOptions {
   /** Factor on the widths of the convolutions of `XcYf` heads; default 1. */
   readonly widen?: number;
@@ -28,6 +29,7 @@ export interface HeadFactoryOptions {
 
 /** A head factory with a config that rebuilds it. */
 export interface NamedHeadFactory extends HeadFactory {
+  /** Plain data that rebuilds the factory. */
   readonly config: JsonObject;
 }
 

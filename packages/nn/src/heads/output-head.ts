@@ -19,6 +19,7 @@ export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory
         module: 0,
         modules: 1,
         inputShape,
+        moduleInputShape: options.inputShape,
         finalShape: inputShape,
         classes,
         imageShape: options.inputShape,

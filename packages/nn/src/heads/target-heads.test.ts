@@ -15,6 +15,7 @@ const context: HeadContext = {
   module: 0,
   modules: 1,
   inputShape: [4, 4, 6],
+  moduleInputShape: [8, 8, 3],
   finalShape: [4, 4, 6],
   classes: 3,
   imageShape: [8, 8, 3],

@@ -8,6 +8,7 @@ import { pixelCrossEntropy } from '../losses/softmax-cross-entropy.js';
 import { blockHead } from './block-head.js';
 import type { NamedHeadFactory } from './named-heads.js';
 
+/** Options of `meanSquaredErrorHead`. */
 export interface RegressionHeadOptions {
   /** Values per sample; default 1. */
   readonly outputs?: number;
@@ -43,6 +44,7 @@ export function meanSquaredErrorHead(options: RegressionHeadOptions = {}): Named
   };
 }
 
+/** Options of `pixelCrossEntropyHead`. */
 export interface PixelHeadOptions {
   /** Number of classes per pixel; default: the data set's number of classes. */
   readonly classes?: number;

@@ -1,6 +1,7 @@
 import type { Shape3, Targets } from '@localgrad/core';
 import type { Scalar, Tensor4D } from '@tensorflow/tfjs';
 
+/** A loss and its cotangent. */
 export interface LossResult {
   /** The unweighted loss. Owned by the caller. */
   readonly loss: Scalar;
@@ -10,6 +11,7 @@ export interface LossResult {
 
 /** A loss on a network's last feature map, with its gradient. */
 export interface LossFunction {
+  /** Name of the loss, for messages and configs. */
   readonly name: string;
   /** Names of the targets that `evaluate` and `metrics` read. */
   readonly reads: readonly string[];
@@ -19,6 +21,7 @@ export interface LossFunction {
    */
   readonly predicts: boolean;
   /** @param output [batch, height, width, channels], [batch, 1, 1, classes] for classifiers; borrowed */
+  /** Evaluates the loss. @param output shape [batch, height, width, channels]; borrowed @param weight factor on the cotangent, not on the loss */
   evaluate(output: Tensor4D, targets: Targets, weight: number): LossResult;
   /** Metrics besides the loss, averaged over the batch. Owned by the caller. @param output borrowed */
   metrics?(output: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar>;

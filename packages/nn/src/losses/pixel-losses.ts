@@ -1,4 +1,4 @@
-import { bytesOf, type Targets } from '@localgrad/core';
+import { bytesOf, moduleInputTarget, type Targets } from '@localgrad/core';
 import {
   add,
   dispose,
@@ -54,14 +54,14 @@ export const binaryCrossEntropy: LossFunction = {
 
 /**
  * Mean squared error against the named target: of the output's shape, or [batch, n] for outputs of one pixel. Target
- * `labels` is converted to one-hot rows; target `images` is compared as a reconstruction.
+ * `labels` is converted to one-hot rows; targets `images` and `moduleInput` are reconstructions.
  */
 export function meanSquaredError(target = 'values'): LossFunction {
   const isClassification = target === 'labels';
   return {
     name: 'meanSquaredError',
     reads: [target],
-    predicts: target !== 'images',
+    predicts: target !== 'images' && target !== moduleInputTarget,
     evaluate: (output, targets, weight) =>
       tidy(() => {
         const wanted = isClassification

@@ -4,6 +4,7 @@ import { asMaps, asRows } from '../blocks/dense.js';
 import type { LossFunction } from './loss-function.js';
 import { requireTarget } from './targets.js';
 
+/** Options of `supervisedContrastive`. */
 export interface SupervisedContrastiveOptions {
   /** τ; default 0.07. */
   readonly temperature?: number;

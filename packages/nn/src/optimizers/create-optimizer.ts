@@ -5,6 +5,7 @@ import { sgd } from './sgd.js';
 // Each optimizer validates its own options.
 const optimizers: Readonly<Record<string, (options: never) => Optimizer>> = { sgd, adam, adamw };
 
+/** Names that `createOptimizer` accepts. */
 export const optimizerNames: readonly string[] = Object.keys(optimizers);
 
 /** Creates an optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`. @throws LocalgradError */

@@ -16,6 +16,7 @@ export interface ParameterOptions {
    * Apply weight decay to all parameters, or only to matrices and filters (not to biases and scales). Default `all`.
    */
   readonly decay?: 'all' | 'matrices';
+  /** Rules for single parameters; later rules override earlier ones. Default: none. */
   readonly parameters?: readonly ParameterRule[];
 }
 

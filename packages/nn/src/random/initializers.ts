@@ -29,11 +29,14 @@ export function truncatedNormal(deviation: number): Initializer {
     });
 }
 
+/** Sets all values to `value`. */
 export function constant(value: number): Initializer {
   return (shape) => fill(shape, () => value);
 }
 
+/** Sets all values to 0. */
 export const zeros: Initializer = constant(0);
+/** Sets all values to 1. */
 export const ones: Initializer = constant(1);
 
 function fill(shape: readonly number[], draw: () => number): Float32Array {

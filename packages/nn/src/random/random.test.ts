@@ -88,6 +88,17 @@ describe('createScope', () => {
       expect(LocalgradError.isInstance(error) && error.code).toBe('misuse');
     }
   });
+
+  it('rejects more values than allowed before they are initialized', () => {
+    const scope = createScope(1, { mostValues: 1000 });
+    scope.scope('layer1').parameter('weight', [30, 30], ones);
+    expect(() =>
+      scope.scope('layer2').parameter('weight', [101], () => {
+        throw new Error('initialized');
+      }),
+    ).toThrow(/^The network has more than 1,000 weights, the limit \(reached at 'layer2\.weight' of shape \[101\]\)/);
+    expect([...scope.all().keys()]).toEqual(['layer1.weight']);
+  });
 });
 
 describe('initializers', () => {

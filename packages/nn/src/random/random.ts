@@ -8,7 +8,9 @@ const algorithm = 'xoroshiro128plus';
 
 /** Complete state of a generator, as plain data for checkpoints. */
 export interface RandomState {
+  /** Name of the generator; a state of another algorithm is rejected. */
   readonly algorithm: string;
+  /** The words of the generator's state, as 32-bit integers. */
   readonly words: readonly number[];
 }
 
@@ -18,6 +20,7 @@ export interface Random extends RandomSource {
   integer(n: number): number;
   /** Shuffles in place (Fisher–Yates) and returns its argument. */
   shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T;
+  /** The complete state, from which `restoreRandom` continues the sequence. */
   getState(): RandomState;
 }
 

@@ -8,12 +8,20 @@ export interface RootScope extends ParameterScope {
   all(): ReadonlyMap<string, Parameter>;
 }
 
+export interface ScopeOptions {
+  /** Largest number of values of all parameters together; default unlimited. */
+  readonly mostValues?: number;
+}
+
 /**
  * Creates a root scope. Initial values depend only on `seed` and the parameter's full name, not on the order in which
  * blocks are built or on added heads.
+ *
+ * @throws LocalgradError `invalid-option` from `parameter`, before the value that exceeds `mostValues` is allocated
  */
-export function createScope(seed: number): RootScope {
+export function createScope(seed: number, { mostValues = Number.POSITIVE_INFINITY }: ScopeOptions = {}): RootScope {
   const parameters = new Map<string, Parameter>();
+  let count = 0;
   createRandom(seed);
 
   const create = (fullName: string, shape: readonly number[], initializer: Initializer, kind?: ParameterKind) => {
@@ -24,6 +32,14 @@ export function createScope(seed: number): RootScope {
         {
           parameter: fullName,
         },
+      );
+    }
+    count += shape.reduce((product, extent) => product * extent, 1);
+    if (count > mostValues) {
+      throw new LocalgradError(
+        'invalid-option',
+        `The network has more than ${mostValues.toLocaleString('en-US')} weights, the limit (reached at '${fullName}' of shape [${shape.join(', ')}]). Choose a smaller width, fewer layers or a smaller head.`,
+        { parameter: fullName, mostValues },
       );
     }
     const values = initializer(shape, createRandom(seed, fullName));

@@ -22,7 +22,9 @@ export function epochCosine({ learningRate }: { readonly learningRate: number })
   };
 }
 
+/** Options of `cosine`. */
 export interface CosineOptions {
+  /** Peak learning rate. */
   readonly learningRate: number;
   /** Fraction of the steps used for linear warm-up; default 0.05. */
   readonly warmup?: number;
@@ -44,7 +46,9 @@ export function cosine(options: CosineOptions): Schedule {
   };
 }
 
+/** Options of `stepDecay`. */
 export interface StepDecayOptions {
+  /** Learning rate before the first milestone. */
   readonly learningRate: number;
   /** Epochs (from 1) at whose start the rate is multiplied by `factor`; default [80, 120]. */
   readonly milestones?: readonly number[];
@@ -78,6 +82,7 @@ const schedules = new Map<string, (options: never) => Schedule>([
   ['stepDecay', stepDecay],
 ]);
 
+/** Names that `createSchedule` accepts. */
 export const scheduleNames: readonly string[] = [...schedules.keys()];
 
 /** Creates a schedule from its config, e.g. `{ schedule: 'cosine', learningRate: 0.1 }`. @throws LocalgradError */

@@ -1,3 +1,4 @@
+export { type LayersModelFiles, saveLayersModel } from './layers-model.js';
 export {
   activationFromPyTorch,
   activationToPyTorch,

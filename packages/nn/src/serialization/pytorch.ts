@@ -17,8 +17,11 @@ const axes = {
   activationToPyTorch: new Map([[4, [0, 3, 1, 2]]]),
 } as const satisfies Record<string, ReadonlyMap<number, readonly number[]>>;
 
+/** Values of a tensor in row-major order. */
 export interface Layouted {
+  /** Shape of the tensor. */
   readonly shape: readonly number[];
+  /** Values in row-major order. */
   readonly data: Float32Array;
 }
 
@@ -49,7 +52,11 @@ export function weightShapeInPyTorch(shape: readonly number[]): readonly number[
   return order === undefined ? shape : order.map((axis) => at(shape, axis, 'axis'));
 }
 
+/** Converts a weight: [out, in, height, width] to [height, width, in, out], [out, in] to [in, out]. Other ranks are unchanged. */
 export const weightFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightFromPyTorch');
+/** The inverse of `weightFromPyTorch`. */
 export const weightToPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'weightToPyTorch');
+/** Converts activations: [batch, channels, height, width] to [batch, height, width, channels]. */
 export const activationFromPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'activationFromPyTorch');
+/** The inverse of `activationFromPyTorch`. */
 export const activationToPyTorch = (tensor: Layouted): Layouted => convert(tensor, 'activationToPyTorch');

@@ -1,4 +1,4 @@
-import { LocalgradError, printable, shortened, shown } from '@localgrad/core';
+import { LocalgradError, messageOf, printable, shortened, shown } from '@localgrad/core';
 import { foreignFile } from './foreign-file.js';
 import { type HeaderJson, type HeaderObject, isHeaderObject, parseHeaderJson } from './header-json.js';
 import { fileTypes, isFileType, otherTypes } from './stored-types.js';
@@ -53,7 +53,7 @@ export function readSafetensorsHeader(bytes: Uint8Array, where: string): Safeten
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(8, dataStart));
     header = parseHeaderJson(text);
   } catch (error) {
-    failAsForeign(`byte 8: the header is not JSON: ${(error as Error).message}.`);
+    failAsForeign(`byte 8: the header is not JSON: ${messageOf(error)}.`);
   }
   if (!isHeaderObject(header)) return fail('byte 8: the header is not a JSON object.');
   const metadata = metadataOf(header, fail);

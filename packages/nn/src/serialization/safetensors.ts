@@ -1,8 +1,10 @@
-import { LocalgradError, shown } from '@localgrad/core';
+import { LocalgradError, messageOf, shown } from '@localgrad/core';
 import { metadataKey, readSafetensorsHeader } from './safetensors-header.js';
 import { encode, fileTypes, isFileType, type StoredTensor } from './stored-types.js';
 
+/** Contents of a safetensors file. */
 export interface TensorFile {
+  /** Tensors by name. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Arbitrary strings by key. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -29,7 +31,7 @@ export function readSafetensors(bytes: Uint8Array, where = 'safetensors data'): 
       const data = type.decode(new Uint8Array(bytes.subarray(dataStart + from, dataStart + to)).buffer);
       tensors.set(name, { dtype: type.dtype, shape, data });
     } catch (error) {
-      const message = `${where}: tensor ${shown(name)} of type ${dtype} cannot be read: ${(error as Error).message}.`;
+      const message = `${where}: tensor ${shown(name)} of type ${dtype} cannot be read: ${messageOf(error)}.`;
       throw new LocalgradError('invalid-data', message, { where });
     }
   }

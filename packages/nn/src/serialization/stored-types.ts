@@ -3,9 +3,13 @@ import { LocalgradError } from '@localgrad/core';
 /** Data type of a tensor in memory: 64-bit integers are stored as doubles, booleans as bytes 0 and 1. */
 export type StoredType = 'F32' | 'F64' | 'I32' | 'I64' | 'U8' | 'BOOL';
 
+/** A tensor as stored in files. */
 export interface StoredTensor {
+  /** Type of the values. */
   readonly dtype: StoredType;
+  /** Shape of the tensor. */
   readonly shape: readonly number[];
+  /** Values in row-major order. */
   readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
 }
 

@@ -28,8 +28,11 @@ export interface TapeOutput {
 }
 
 export interface TapeBlockOptions extends TapeParameterOptions {
+  /** Name of the block, unique in its network. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample's input. */
   readonly inputShape: Shape3;
+  /** Shape [height, width, channels] of one sample's output. */
   readonly outputShape: Shape3;
   /**
    * An ordinary TensorFlow.js function; receives the parameters' tensors in the order of `parameters`. Must be pure,
@@ -99,7 +102,7 @@ class TapeBlock implements Block {
     const run = () => this.#run(x, mode).output;
     const { value, input, gradients } = tapeGradients({ x, trained, run, dy, input: want.input });
     dispose([value, dy]);
-    return input === undefined ? { parameters: gradients } : { input: input as Tensor4D, parameters: gradients };
+    return input === undefined ? { parameters: gradients } : { input, parameters: gradients };
   }
 
   replicate(scope: ParameterScope): Block {

@@ -15,7 +15,7 @@ export interface TapeGradients<T extends Tensor> {
   /** The function's value; owned by the caller. */
   readonly value: T;
   /** Zero if the function does not depend on its input. */
-  readonly input?: Tensor;
+  readonly input?: Tensor4D;
   /** Excludes parameters that the function does not depend on. */
   readonly gradients: Map<Parameter, Tensor>;
 }
@@ -37,7 +37,8 @@ export function tapeGradients<T extends Tensor>(request: TapeRequest<T>): TapeGr
     if (gradient) gradients.set(parameter, gradient);
   });
   if (!input) return { value, gradients };
-  return { value, input: found[0] ?? zerosLike(x), gradients };
+  const [own] = found;
+  return { value, input: own ? (own as Tensor4D) : zerosLike(x), gradients };
 }
 
 /**

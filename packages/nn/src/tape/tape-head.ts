@@ -22,6 +22,7 @@ import { type TapeContext, type TapeParameterOptions, TapeParameters } from './t
 
 /** Context that a head's function receives besides feature map, targets and parameters. */
 export interface TapeHeadContext extends TapeContext {
+  /** Position in training, for scheduled values. */
   readonly clock: Clock;
 }
 
@@ -36,7 +37,9 @@ export interface TapeLoss {
 }
 
 export interface TapeHeadOptions extends TapeParameterOptions {
+  /** Name of the head, for messages, logs and `explain`. */
   readonly name: string;
+  /** Shape [height, width, channels] of one sample of the feature map that the head reads. */
   readonly inputShape: Shape3;
   /**
    * The loss as an ordinary TensorFlow.js function that returns a scalar; receives the parameters' tensors in the order
@@ -110,11 +113,11 @@ export function tapeHead(options: TapeHeadOptions): Head {
     const dy = scalar(weight);
     const { value: loss, input: dx, gradients } = tapeGradients<Scalar>({ x: h, trained, run, dy, input });
     dy.dispose();
-    return { loss, parameters: gradients, ...(dx === undefined ? {} : { input: dx as Tensor4D }) };
+    return { loss, parameters: gradients, ...(dx === undefined ? {} : { input: dx }) };
   };
 
-  const predictions = (h: Tensor4D): Tensor | undefined =>
-    predict && tidy(() => predict(h, own.values(), own.context(evaluationMode)));
+  const scoresOf = (h: Tensor4D, score: NonNullable<typeof predict>): Tensor =>
+    tidy(() => score(h, own.values(), own.context(evaluationMode)));
 
   const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
     const request = { mode: evaluationMode, weight: 1, input: false, clock: endOfTraining };
@@ -132,12 +135,12 @@ export function tapeHead(options: TapeHeadOptions): Head {
       });
       return new Map([['loss', loss], ...metrics]);
     }
-    const scores = reads.includes('labels') ? predictions(h) : undefined;
-    const isClassifier = scores?.rank === 2 && targets.labels !== undefined;
-    const metrics = isClassifier
-      ? classificationMetrics(scores as Tensor2D, requireTarget(targets, 'labels', where))
-      : [];
-    scores?.dispose();
+    if (predict === undefined || !reads.includes('labels') || targets.labels === undefined) {
+      return new Map([['loss', loss]]);
+    }
+    const scores = scoresOf(h, predict);
+    const metrics = isMatrix(scores) ? classificationMetrics(scores, targets.labels) : [];
+    scores.dispose();
     return new Map([['loss', loss], ...metrics]);
   };
 
@@ -151,12 +154,15 @@ export function tapeHead(options: TapeHeadOptions): Head {
     reads,
     evaluate,
     measure,
-    ...(predict === undefined ? {} : { predict: (h) => predictions(h) as Tensor }),
+    ...(predict === undefined ? {} : { predict: (h) => scoresOf(h, predict) }),
   };
 }
 
+const isScalar = (value: Tensor): value is Scalar => value.rank === 0;
+const isMatrix = (value: Tensor): value is Tensor2D => value.rank === 2;
+
 function asScalar(what: string, value: Tensor): Scalar {
-  if (value.rank === 0) return value as Scalar;
+  if (isScalar(value)) return value;
   throw new LocalgradError(
     'shape-mismatch',
     `${what} of shape ${formatShape(value.shape)}; it must be a scalar, e.g. the mean over the batch.`,

@@ -12,8 +12,11 @@ import { noiseRandom } from '../random/noise.js';
 
 /** A parameter to be created in the scope of a block or head. */
 export interface ParameterDeclaration {
+  /** Name of the parameter within the scope. */
   readonly name: string;
+  /** Shape of the parameter. */
   readonly shape: readonly number[];
+  /** Initial values. */
   readonly initializer: Initializer;
 }
 
@@ -21,6 +24,7 @@ export interface ParameterDeclaration {
 export interface TapeParameterOptions {
   /** Scope for the declared parameters and statistics; its prefix also identifies the random numbers. */
   readonly scope?: ParameterScope;
+  /** Weights and frozen parameters that `fn` receives, in this order. Default: none. */
   readonly parameters?: readonly (Parameter | ParameterDeclaration)[];
   /**
    * Running averages, e.g. of batch means. In training, `fn` returns the batch's values as `statistics`, in this order,
@@ -33,6 +37,7 @@ export interface TapeParameterOptions {
 
 /** Context that `fn` receives besides its input. */
 export interface TapeContext {
+  /** Mode of the forward pass. */
   readonly mode: Mode;
   /**
    * Random numbers of this step; identical in a repeated forward pass. Absent in evaluation mode and in steps without
@@ -79,7 +84,8 @@ export class TapeParameters {
   context(mode: Mode): TapeContext {
     const statistics = this.statistics.map(tensorOf);
     if (!mode.training || mode.noise === undefined) return { mode, statistics };
-    return { mode, statistics, random: noiseRandom(mode.noise, this.#fullName) };
+    const { noise } = mode;
+    return { mode, statistics, random: onFirstUse(() => noiseRandom(noise, this.#fullName)) };
   }
 
   /** Updates the running averages with a training batch's values. Borrows `batch`. */
@@ -104,4 +110,14 @@ export class TapeParameters {
 
 export function tensorOf(parameter: Parameter): Tensor {
   return parameter.value;
+}
+
+/** A generator that is created when the first number is drawn: most functions draw none. */
+function onFirstUse(create: () => RandomSource): RandomSource {
+  let source: RandomSource | undefined;
+  const created = () => {
+    source ??= create();
+    return source;
+  };
+  return { uniform: () => created().uniform(), normal: () => created().normal() };
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { createFolders } from '@localgrad/core/folders';
 
 /**
  * Writes a file completely or not at all, and creates its folder.
@@ -11,7 +12,7 @@ import { LocalgradError } from '@localgrad/core';
 export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
   const partial = `${file}.${randomUUID()}.partial`;
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await createFolders(dirname(file));
     const handle = await open(partial, 'wx');
     try {
       await handle.writeFile(content);

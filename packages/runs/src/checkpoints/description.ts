@@ -49,7 +49,7 @@ export function readDescription<Notes>(text: string): CheckpointDescription<Note
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { problem: 'it is not a description' };
-  const { sha256: checksum, ...description } = value as Readonly<Record<string, unknown>>;
+  const { sha256: checksum, ...description }: Readonly<Record<string, unknown>> = { ...value };
   if (checksum !== sha256(canonicalJson(description))) return { problem: 'its checksum does not match its content' };
   const { formatVersion } = description;
   if (formatVersion !== checkpointFormatVersion) {

@@ -1,14 +1,14 @@
 import * as now from 'node:fs';
 import * as later from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { createFolders } from '@localgrad/core/folders';
 
 /**
  * All file system calls of runs and sweeps. One mutable object, so that tests can replace
  * single calls: to fail, to wait, or to record their order.
  */
 export const fileSystem = {
-  mkdir: makeFolders,
+  mkdir: createFolders,
   readdir: (folder: string) => later.readdir(folder),
   readFile: (file: string): Promise<Buffer> => later.readFile(file),
   stat: (path: string) => later.stat(path),
@@ -57,34 +57,3 @@ export function isUnsupported(error: unknown, more: readonly string[] = []): boo
 
 /** Additional codes of systems that cannot sync folders, e.g. Windows. */
 export const foldersWithoutSync = ['EISDIR', 'EPERM', 'EACCES', 'EBADF'];
-
-/**
- * Creates a folder and its parents. Unlike Node.js's recursive `mkdir`, it also ends where the system does not find a
- * parent that exists, as in /proc.
- *
- * @param folder an absolute path
- * @returns the first folder that was created
- */
-async function makeFolders(folder: string): Promise<string | undefined> {
-  try {
-    return await makeOne(folder);
-  } catch (error) {
-    const parent = dirname(folder);
-    if (codeOf(error) !== 'ENOENT' || parent === folder) throw error;
-    const first = await makeFolders(parent);
-    const last = await makeOne(folder);
-    return first ?? last;
-  }
-}
-
-/** @returns the folder, or undefined if it exists */
-async function makeOne(folder: string): Promise<string | undefined> {
-  try {
-    await later.mkdir(folder);
-    return folder;
-  } catch (error) {
-    const found = await later.stat(folder).catch(() => undefined);
-    if (found?.isDirectory() === true) return undefined;
-    throw error;
-  }
-}

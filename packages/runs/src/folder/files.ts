@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { LocalgradError } from '@localgrad/core';
+import { folderError } from '@localgrad/core/folders';
 import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
 import { explainReadError, explainWriteError } from './write-errors.js';
 
 /**
- * The absolute form of a path. Taken once at the start of a command: Node's recursive `mkdir` of a relative path never
- * returns after its working folder has been removed.
+ * The absolute form of a path. Taken once at the start of a command, since its working folder may be removed later.
  *
  * @throws LocalgradError `invalid-option` if the path is relative and the working folder no longer exists
  */
@@ -37,15 +37,8 @@ export async function createFolder(folder: string): Promise<void> {
     const first = await fileSystem.mkdir(path);
     if (first !== undefined) for (const above of foldersAbove(path, first)) await syncFolder(above);
   } catch (error) {
-    const isImpossible = codeOf(error) === 'ENOENT';
-    const explained = isImpossible ? error : explainWriteError(folder, error);
-    if (LocalgradError.isInstance(explained)) throw explained;
-    throw new LocalgradError(
-      'invalid-option',
-      `Cannot create folder '${folder}': ${isImpossible ? 'the file system does not allow it there' : readProblem(error)}. Choose another folder.`,
-      { folder, code: codeOf(error) },
-      { cause: error },
-    );
+    const explained = codeOf(error) === 'ENOENT' ? error : explainWriteError(folder, error);
+    throw LocalgradError.isInstance(explained) ? explained : folderError(folder, error);
   }
 }
 

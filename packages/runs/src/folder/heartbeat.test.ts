@@ -12,17 +12,18 @@ beforeAll(() => {
   const source = readFileSync(join(import.meta.dirname, 'heartbeat.ts'), 'utf8');
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
   writeFileSync(join(folder, 'heartbeat.mjs'), ts.transpileModule(source, { compilerOptions }).outputText);
-  writeFileSync(join(folder, '000001.json'), '{}');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a program with a heartbeat that has a patience of a second. */
 async function run(body: string): Promise<{ end: unknown[]; said: string }> {
-  const file = join(folder, `program-${Math.random()}.mjs`);
-  const options = { file: join(folder, '000001.json'), folder, number: 1, seconds: 0.2, patienceSeconds: 1 };
+  const own = mkdtempSync(join(folder, 'run-'));
+  writeFileSync(join(own, '000001.json'), '{}');
+  const file = join(own, 'program.mjs');
+  const options = { file: join(own, '000001.json'), folder: own, number: 1, seconds: 0.2, patienceSeconds: 1 };
   writeFileSync(
     file,
-    `import { Heartbeat } from './heartbeat.mjs';
+    `import { Heartbeat } from '../heartbeat.mjs';
 const heartbeat = new Heartbeat(${JSON.stringify(options)});
 heartbeat.start();
 setInterval(() => heartbeat.tick(), 200);
@@ -41,7 +42,8 @@ process.exit(3);
   return { end: await once(child, 'close'), said };
 }
 
-describe('a heartbeat', () => {
+// The programs mostly wait, so they do it at the same time.
+describe.concurrent('a heartbeat', () => {
   it('ends a process whose main thread waits for something that never happens', async () => {
     const { end, said } = await run('block(60_000);');
     expect(end).toEqual([null, 'SIGKILL']);

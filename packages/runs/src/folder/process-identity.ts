@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { errorCodeOf } from '@localgrad/core';
 
 /** Identifies a process uniquely, also among later processes with the same number. */
 export interface ProcessIdentity {
@@ -23,7 +24,7 @@ export function isAlive({ host, pid, startTicks }: ProcessIdentity): boolean | u
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    if (errorCodeOf(error) === 'ESRCH') return false;
   }
   const ticks = startTicks === null ? null : startTicksOf(pid);
   return ticks === null ? undefined : startTicks === ticks;

@@ -40,7 +40,7 @@ export function explainIssues(
       }));
     }
     const value = issue.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key],
+      (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
       input,
     );
     const message =

@@ -1,5 +1,5 @@
 import { shortened, shown } from '@localgrad/core';
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
 
 /** A problem at a position in the text. */
 export interface Problem {
@@ -129,7 +129,7 @@ class Walk {
   }
 
   #report(node: unknown, message: string): void {
-    const offset = (node as Node | null)?.range?.[0] ?? 0;
+    const offset = (isNode(node) ? node.range?.[0] : undefined) ?? 0;
     this.problems.push({ offset, message });
   }
 }

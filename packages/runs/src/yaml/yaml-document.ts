@@ -65,7 +65,7 @@ export function parseYaml(text: string, file: string, allowedKeys: readonly stri
   }
   return {
     // Their number is already bounded.
-    value: (document.toJS({ maxAliasCount: -1 }) ?? {}) as Record<string, unknown>,
+    value: document.toJS({ maxAliasCount: -1 }) ?? {},
     at: (path) => at(offsetOf(document, { path, isKey: false, message: '' })),
     keysAt(path) {
       const node = document.getIn(path, true);

@@ -1,5 +1,4 @@
 import {
-  type BatchNormGradient,
   type BatchStatistics,
   type MovedStatistics,
   moveStatistics,
@@ -10,6 +9,7 @@ import {
 import {
   dispose,
   ones,
+  type Rank,
   rsqrt,
   scalar,
   type Tensor,
@@ -26,6 +26,9 @@ type BatchNormKernels = Pick<
   'batchStatistics' | 'batchNormApply' | 'batchNormForward' | 'batchNormGradient'
 >;
 
+/** An image or its gradient, two vectors by channel, and reserved outputs. */
+type Outputs = readonly [Tensor4D, Tensor1D, Tensor1D, ...Tensor[]];
+
 /** FusedBatchNormV3 and its gradient, where stock TensorFlow.js composes them from a dozen operations. */
 export function batchNormKernels(run: OperationRunner): BatchNormKernels {
   const attributes = (epsilon: number, isTraining: boolean) => [
@@ -36,26 +39,33 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     run.attribute('is_training', 'BOOL', isTraining),
   ];
   const normalized = (x: Tensor4D, { mean, variance, epsilon, scale, shift }: Normalization): Tensor4D => {
-    const outputs = run.many('FusedBatchNormV3', [x, scale, shift, mean, variance], attributes(epsilon, false), 6);
-    dispose(outputs.slice(1));
-    return outputs[0] as Tensor4D;
+    const inputs = [x, scale, shift, mean, variance];
+    const [output, ...others] = run.many<Outputs>('FusedBatchNormV3', inputs, attributes(epsilon, false), 6);
+    dispose(others);
+    return output;
   };
 
   /** Normalizes by the batch statistics, and returns them. */
   function train(x: Tensor4D, scale: Tensor1D, shift: Tensor1D, epsilon: number) {
     const none = tensor1d([], 'float32');
     const inputs = [x, scale, shift, none, none];
-    const [output, mean, unbiased, ...reserved] = run.many('FusedBatchNormV3', inputs, attributes(epsilon, true), 6);
+    const [output, mean, unbiased, ...reserved] = run.many<Outputs>(
+      'FusedBatchNormV3',
+      inputs,
+      attributes(epsilon, true),
+      6,
+    );
     const count = x.size / x.shape[3];
     // The operation returns the unbiased variance. (Its reserved outputs differ in meaning between CPU and GPU.)
     const factor = scalar(Math.max(count - 1, 1) / count);
-    const variance = run.float<Tensor1D>('Mul', unbiased as Tensor, factor);
-    dispose([none, factor, unbiased as Tensor, ...reserved]);
-    return { output: output as Tensor4D, mean: mean as Tensor1D, variance };
+    const variance = run.float<Tensor1D>('Mul', unbiased, factor);
+    dispose([none, factor, unbiased, ...reserved]);
+    return { output, mean, variance };
   }
 
   function batchStatistics(x: Tensor4D, running?: RunningStatistics): MovedStatistics {
-    const [scale, shift] = [ones([x.shape[3]]), zeros([x.shape[3]])] as [Tensor1D, Tensor1D];
+    const scale = ones<Rank.R1>([x.shape[3]]);
+    const shift = zeros<Rank.R1>([x.shape[3]]);
     const { output, mean, variance } = train(x, scale, shift, 1);
     dispose([scale, shift, output]);
     return moved({ mean, variance }, x, running);
@@ -94,12 +104,17 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
       // cuDNN returns the inverse deviation where the CPU kernel returns the variance.
       const spread = run.backend.isUsingGpuDevice ? tidy(() => rsqrt(variance.add(epsilon))) : variance;
       const inputs = [masked, x, scale, mean, spread];
-      const [dx, dScale, dShift, ...unused] = run.many('FusedBatchNormGradV2', inputs, attributes(epsilon, true), 5);
+      const [dx, dScale, dShift, ...unused] = run.many<Outputs>(
+        'FusedBatchNormGradV2',
+        inputs,
+        attributes(epsilon, true),
+        5,
+      );
       dispose(unused);
       if (spread !== variance) spread.dispose();
       if (overwriteInput) x.dispose();
       if (!wantMasked) masked.dispose();
-      const gradients = { dx, dScale, dShift } as BatchNormGradient;
+      const gradients = { dx, dScale, dShift };
       return wantMasked ? { ...gradients, masked } : gradients;
     },
   };

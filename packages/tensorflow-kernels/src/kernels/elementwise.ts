@@ -22,7 +22,7 @@ export function elementwiseKernels(run: OperationRunner): ElementwiseKernels {
         throw error;
       }
       const [losses, gradient] = outputs as [Tensor, Tensor2D];
-      const loss = losses.mean() as Scalar;
+      const loss = losses.mean<Scalar>();
       const weighted = mul<Tensor2D>(gradient, weight / logits.shape[0]);
       dispose([losses, gradient]);
       return { loss, gradient: weighted };

@@ -72,6 +72,7 @@ describe('checkHeadGradients', () => {
       modules: 2,
       classes: 3,
       inputShape: [4, 4, 4],
+      moduleInputShape: [8, 8, 3],
       finalShape: [2, 2, 8],
       imageShape: [4, 4, 3],
     };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { messageOf } from '@localgrad/core';
 import type { Batch, KeyValue, Metric, MlflowClient, MlflowStatus } from './client.js';
 import { MlflowFailure } from './failure.js';
 import { batchLimits, inBatches } from './limits.js';
@@ -113,7 +114,7 @@ export class Delivery {
   async #deliver(): Promise<void> {
     const runId = this.#isDescribed && this.#runId !== undefined ? this.#runId : await this.#begin();
     while (this.#metrics.length > 0) {
-      this.#sending = inBatches(this.#metrics.slice(0, batchLimits.metrics), batchLimits.metrics)[0] as Metric[];
+      this.#sending = inBatches(this.#metrics.slice(0, batchLimits.metrics), batchLimits.metrics)[0] ?? [];
       this.#metrics.splice(0, this.#sending.length);
       await this.#send(runId, { metrics: this.#sending });
       this.#sending = [];
@@ -161,8 +162,4 @@ export class Delivery {
       this.#run.onProblem(`MLflow rejects ${kinds.join(', ')}: ${error.message}.`);
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

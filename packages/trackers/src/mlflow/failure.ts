@@ -1,3 +1,4 @@
+import { errorCodeOf, messageOf } from '@localgrad/core';
 /** Why a request failed. */
 export class MlflowFailure extends Error {
   /** The same request may succeed later: the server is unreachable, busy or broken. */
@@ -32,8 +33,8 @@ export class MlflowFailure extends Error {
 
 /** Converts what `fetch` throws; the reason is usually in its cause. */
 export function connectionFailure(error: unknown): MlflowFailure {
-  const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };
-  const reason = cause?.code ?? cause?.message ?? message ?? String(error);
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const reason = errorCodeOf(cause) ?? messageOf(cause);
   return new MlflowFailure(`it cannot be reached (${reason})`, { isTransient: true, isUnreachable: true });
 }
 

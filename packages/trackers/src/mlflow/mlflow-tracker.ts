@@ -1,4 +1,4 @@
-import { requireOption } from '@localgrad/core';
+import { messageOf, requireOption } from '@localgrad/core';
 import type { Observer, RunEndEvent } from '@localgrad/train';
 import { maskCredentials } from '../credentials.js';
 import { scalarsOf } from '../scalars.js';
@@ -138,13 +138,13 @@ function guarded(callback: (text: string) => void): (text: string) => void {
     try {
       callback(text);
     } catch (error) {
-      process.emitWarning(
-        `A callback of mlflowTracker failed: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      process.emitWarning(`A callback of mlflowTracker failed: ${messageOf(error)}`);
     }
   };
 }
 
 function jsonNumber(value: number): Metric['value'] {
-  return Number.isFinite(value) ? value : (String(value) as Metric['value']);
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? 'Infinity' : '-Infinity';
 }

@@ -1,5 +1,7 @@
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCodeOf } from '@localgrad/core';
+import { createFoldersSync } from '@localgrad/core/folders';
 import { versionEvent } from './event.js';
 import { frameRecord } from './record.js';
 
@@ -11,7 +13,7 @@ import { frameRecord } from './record.js';
  * @param wallTime seconds since 1970
  */
 export function createEventFile(folder: string, host: string, wallTime: number): EventFile {
-  mkdirSync(folder, { recursive: true });
+  createFoldersSync(folder);
   const taken = readdirSync(folder).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0));
   let seconds = Math.max(Math.floor(wallTime), ...taken.map((second) => second + 1));
   for (; ; seconds++) {
@@ -21,7 +23,7 @@ export function createEventFile(folder: string, host: string, wallTime: number):
       return new EventFile(path);
     } catch (error) {
       // Created meanwhile by another process.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (errorCodeOf(error) !== 'EEXIST') throw error;
     }
   }
 }

@@ -11,11 +11,15 @@ import { formatBytes } from '../memory-check.js';
 
 /** The part of a Node stream that the progress display uses. */
 export interface ProgressStream {
+  /** Whether the stream is a terminal, on which the bar is redrawn. */
   readonly isTTY?: boolean;
+  /** Width of the terminal in characters. */
   readonly columns?: number;
+  /** Writes text. */
   write(text: string): unknown;
 }
 
+/** Options of `consoleProgress`. */
 export interface ConsoleProgressOptions {
   /** Prefix of every line, e.g. the run's name. */
   readonly label?: string;

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { convolve, sizeArguments } from './convolve.js';
 import { accumulate } from './elementwise.js';
+import { suitsWinograd, winogradFilterGradient } from './winograd.js';
 
 /** Number of partial filter gradients: few enough to need little memory, enough for the threads of a desktop. */
 const FILTER_GRADIENT_PIECES = 16;
@@ -88,10 +89,12 @@ export function conv2dFilterGradient(
 ): tf.Tensor4D {
   const { heap, pool } = context;
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filterShape;
+  const dw = heap.allocate<tf.Tensor4D>(filterShape);
+  const problem = { inputShape: x.shape, outputShape: dy.shape, kernelHeight, kernelWidth, stride, padding };
+  if (suitsWinograd(problem) && winogradFilterGradient(context, x, dy, dw, problem)) return dw;
   const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, stride, padding);
   const size = kernelHeight * kernelWidth * inChannels * outChannels;
   const images = pieces(x.shape[0], FILTER_GRADIENT_PIECES);
-  const dw = heap.allocate<tf.Tensor4D>(filterShape);
   return context.scratch(4 * size * images.count, (partial) => {
     const [from, cotangent] = [heap.pointer(x), heap.pointer(dy)];
     pool.run('filterGradient', images.count, (piece) => [

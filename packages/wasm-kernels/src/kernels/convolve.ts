@@ -1,28 +1,15 @@
 import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
+import type { ConvolutionProblem } from './convolution-problem.js';
+import { suitsWinograd, winogradConvolve } from './winograd.js';
 
-/** Maximum number of pieces; it bounds the scratch memory, since each piece has its own band of padded rows. */
+/** Maximum number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const PIECES = 32;
 /** Target size of a band: it fits into the L2 cache together with a tile of the filter. */
 const BAND_FLOATS = 24_576;
 /** Output channels per tile of a packed filter. */
 const LANES = 8;
-
-export interface ConvolutionProblem {
-  readonly x: Tensor;
-  /** [batch, height, width, channels] */
-  readonly inputShape: Shape4;
-  readonly filter: Tensor;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** [batch, height, width, channels] */
-  readonly outputShape: Shape4;
-  readonly stride: number;
-  readonly padding: number;
-  /** Whether the filter is [kh, kw, out, in] and is rotated by 180°: the input gradient at stride 1. */
-  readonly isTurned: boolean;
-}
 
 /** The shape arguments of every convolution kernel (assembly/), in order. */
 export function sizeArguments(
@@ -36,11 +23,17 @@ export function sizeArguments(
   return [height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, stride, padding];
 }
 
+/** Convolution into `y`. */
+export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
+  if (suitsWinograd(problem) && winogradConvolve(context, problem, y)) return;
+  directConvolve(context, problem, y);
+}
+
 /**
- * Convolution by our own kernel, into `y`. It is as fast as the backend's XNNPACK on one thread and faster on more, since
+ * Convolution by its definition. It is as fast as the backend's XNNPACK on one thread and faster on more, since
  * the backend's threads spin on the cores after each convolution. It does not cache packed filters.
  */
-export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
+function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const { heap, pool } = context;
   const { x, filter, inputShape, outputShape, kernelHeight, kernelWidth, stride, padding, isTurned } = problem;
   const [batch, , width, inChannels] = inputShape;
@@ -52,17 +45,18 @@ export function convolve(context: KernelContext, problem: ConvolutionProblem, y:
   const band = Math.min(outHeight, Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / stride) + 1));
   const bandBytes = padding === 0 ? 0 : 4 * rowFloats * ((band - 1) * stride + kernelHeight);
   const images = pieces(batch, PIECES);
-  context.scratch(packedBytes + bandBytes * images.count, (packed) => {
+  context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {
     const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];
     pool.run('packFilter', 1, () => [weights, packed, taps, inChannels, outChannels, isTurned ? 1 : 0]);
     pool.run('convolve', images.count, (piece) => [
       from,
       packed,
       to,
-      packed + packedBytes + bandBytes * piece,
+      packed + packedBytes,
       ...images.bounds(piece),
       ...sizes,
       band,
+      bandBytes,
     ]);
   });
 }

@@ -1,6 +1,6 @@
-import type { Worker } from 'node:worker_threads';
 import { LocalgradError } from '@localgrad/core';
-import { blockBytes, control, maximumArguments, maximumPieces, spins, stop, workerSource } from './worker.js';
+import { startThreads } from './threads.node.js';
+import { blockBytes, control, maximumArguments, maximumPieces, type PoolThread, spins, stop } from './worker.js';
 
 /** A compiled kernel module's functions; arguments are numbers and byte offsets. */
 export type KernelFunctions = Readonly<Record<string, (...values: number[]) => void>>;
@@ -9,8 +9,9 @@ export type KernelFunctions = Readonly<Record<string, (...values: number[]) => v
 export interface KernelPool {
   readonly threads: number;
   /**
-   * Calls `kernel(...argumentsOf(piece))` for each piece 0 … pieces − 1, in any order and on any thread. Pieces must
-   * be independent of each other, so that results do not depend on the threads.
+   * Calls `kernel(...argumentsOf(piece), thread)` for each piece 0 … pieces − 1, in any order and on any thread. Pieces must
+   * be independent of each other, so that results do not depend on the threads; `thread`, 0 … threads − 1, is for scratch
+   * memory that pieces of one thread share.
    *
    * @throws LocalgradError `misuse` after `dispose`, `backend-lost` if a thread died or a kernel failed
    */
@@ -26,7 +27,7 @@ export function createSingleThreadPool(functions: KernelFunctions): KernelPool {
     run(kernel, pieces, argumentsOf) {
       if (isDisposed) throw disposedError(kernel);
       const call = find(functions, kernel);
-      for (let piece = 0; piece < pieces; piece++) call(...argumentsOf(piece));
+      for (let piece = 0; piece < pieces; piece++) call(...argumentsOf(piece), 0);
     },
     dispose() {
       isDisposed = true;
@@ -47,24 +48,15 @@ export async function createThreadPool(
   functions: KernelFunctions,
   memory: WebAssembly.Memory,
   { threads, timeoutMilliseconds = 120_000 }: ThreadPoolOptions,
-): Promise<KernelPool & { readonly workers: readonly Worker[] }> {
-  const { Worker } = await import('node:worker_threads');
+): Promise<KernelPool & { readonly workers: readonly PoolThread[] }> {
   const block = new SharedArrayBuffer(blockBytes);
   const words = new Int32Array(block, 0, control.words);
   const values = new Float64Array(block, control.words * 4);
   const names = kernelNames(functions);
   let failure: string | undefined;
   let isDisposed = false;
-  const workers = Array.from({ length: threads - 1 }, () => {
-    const worker = new Worker(workerSource, { eval: true, workerData: { module, memory, block, names } });
-    worker.on('error', (error) => {
-      failure ??= error.message;
-    });
-    worker.on('exit', (code) => {
-      if (!isDisposed) failure ??= `it ended with code ${code}`;
-    });
-    worker.unref();
-    return worker;
+  const workers = startThreads(threads - 1, { module, memory, block, names }, (reason) => {
+    if (!isDisposed) failure ??= reason;
   });
   const wake = () => {
     Atomics.add(words, control.generation, 1);
@@ -88,7 +80,7 @@ export async function createThreadPool(
       const call = find(functions, kernel);
       if (failure !== undefined) throw deadError(kernel, failure);
       if (pieces === 1) {
-        call(...argumentsOf(0));
+        call(...argumentsOf(0), 0);
         return;
       }
       const length = writeArguments(values, pieces, argumentsOf);
@@ -101,7 +93,7 @@ export async function createThreadPool(
       for (let left = Atomics.sub(words, control.left, 1); left > 0; left = Atomics.sub(words, control.left, 1)) {
         const at = (pieces - left) * maximumArguments;
         try {
-          call(...values.subarray(at, at + length));
+          call(...values.subarray(at, at + length), 0);
         } catch {
           Atomics.store(words, control.failed, 1);
         }

@@ -29,16 +29,30 @@ export const blockBytes = control.words * 4 + maximumPieces * maximumArguments *
 /** Polls before a thread sleeps: about 20 µs, the time between two kernels of a step. */
 export const spins = 4_000;
 
+/** What a worker needs to run kernels. */
+export interface ThreadData {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Shared memory with the layout of `control`. */
+  readonly block: SharedArrayBuffer;
+  /** Names of the kernels, by index. */
+  readonly names: readonly string[];
+}
+
+/** A thread of a pool. */
+export interface PoolThread {
+  terminate(): unknown;
+}
+
 /**
- * The program of the workers, as a string so that bundlers need no second file.
+ * The program of the workers, as a string so that bundlers need no second file. Reads the constants `module`, `memory`, `block`
+ * and `names` of `ThreadData`, and `thread`, the number of its thread, from 1 on: 0 is the caller's.
  *
  * A worker takes a piece before it reads the piece's number, kernel and arguments: the caller writes them before it
  * publishes the pieces, and publishes new ones only after all old ones are done. A worker that wakes late therefore finds
  * no piece, or takes part in the next call.
  */
-export const workerSource = `
-const { workerData } = require('node:worker_threads');
-const { module, memory, block, names } = workerData;
+export const workerProgram = `
 const functions = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error('abort'); } } }).exports;
 const words = new Int32Array(block, 0, ${control.words});
 const values = new Float64Array(block, ${control.words * 4});
@@ -53,7 +67,7 @@ for (;;) {
   for (let left; (left = Atomics.sub(words, ${control.left}, 1)) > 0; ) {
     const start = (words[${control.pieces}] - left) * ${maximumArguments};
     try {
-      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]));
+      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]), thread);
     } catch {
       Atomics.store(words, ${control.failed}, 1);
     }

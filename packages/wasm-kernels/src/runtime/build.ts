@@ -1,6 +1,7 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
-import { instantiateThreadedBuild } from './threaded-build.js';
+import { filesHint, threadObstacle, withStockFiles } from './platform.node.js';
+import { instantiateThreadedBuild } from './threaded-build.node.js';
 
 /** A running build of TensorFlow.js' wasm backend. */
 export interface Build {
@@ -21,32 +22,35 @@ let stockFactory: Factory | undefined;
 /**
  * Makes the wasm backend the current one: multi-threaded if more than one thread is requested and they can be started.
  *
+ * @param paths URL of the folder with the backend's .wasm files, in browsers
  * @throws LocalgradError `backend-unavailable`
  */
-export async function startBuild(threads: number, simd: boolean): Promise<Build> {
+export async function startBuild(threads: number, simd: boolean, paths?: string): Promise<Build> {
   await import('@tensorflow/tfjs-backend-wasm');
   stockFactory ??= tf.findBackendFactory('wasm');
   const stock = stockFactory;
-  if (!simd) return startPlainBuild(stock);
+  if (!simd) return withStockFiles(paths, () => startPlainBuild(stock, paths));
   let reason: string | undefined;
   if (threads > 1) {
     try {
-      const { backend, failure } = await instantiateThreadedBuild(threads);
-      const undo = await replaceBackend(() => backend, stock);
+      const obstacle = threadObstacle();
+      if (obstacle !== undefined) throw new Error(obstacle);
+      const { backend, failure } = await instantiateThreadedBuild(threads, paths);
+      const undo = await replaceBackend(() => backend, stock, paths);
       return { name: 'threaded-simd', failure, undo };
     } catch (error) {
-      reason = `Using one thread: the threaded build could not be started: ${(error as Error).message}`;
+      reason = `Using one thread: the threaded build could not be started: ${messageOf(error)}`;
     }
   }
   if (tf.findBackendFactory('wasm') !== stock) {
     withdraw();
     tf.registerBackend('wasm', stock, 2);
   }
-  await activate();
+  await withStockFiles(paths, () => activate(paths));
   return { name: 'simd', ...(reason === undefined ? {} : { reason }), failure: () => undefined, undo() {} };
 }
 
-async function startPlainBuild(stock: Factory): Promise<Build> {
+async function startPlainBuild(stock: Factory, paths: string | undefined): Promise<Build> {
   const flag = 'WASM_HAS_SIMD_SUPPORT';
   const before = await tf.env().getAsync(flag);
   tf.env().set(flag, false);
@@ -57,7 +61,7 @@ async function startPlainBuild(stock: Factory): Promise<Build> {
         'The training kernels of this package require SIMD; without it, everything is composed from stock operations.',
       failure: () => undefined,
       // Always a new instance: one that is already running has SIMD.
-      undo: await replaceBackend(stock, stock),
+      undo: await replaceBackend(stock, stock, paths),
     };
   } finally {
     tf.env().set(flag, before);
@@ -65,11 +69,11 @@ async function startPlainBuild(stock: Factory): Promise<Build> {
 }
 
 /** Registers another wasm backend and makes it the current one; the returned function restores `stock`. */
-async function replaceBackend(factory: Factory, stock: Factory): Promise<() => void> {
+async function replaceBackend(factory: Factory, stock: Factory, paths: string | undefined): Promise<() => void> {
   const before = tf.getBackend();
   withdraw();
   tf.registerBackend('wasm', factory, 2);
-  await activate();
+  await activate(paths);
   const backend = tf.backend();
   return () => {
     const isCurrent = tf.engine().backendName === 'wasm';
@@ -98,7 +102,7 @@ interface StockBackend {
   readonly wasm: { readonly PThread?: { terminateAllThreads(): void } };
 }
 
-async function activate(): Promise<void> {
+async function activate(paths: string | undefined): Promise<void> {
   let isReady = false;
   let cause: unknown;
   try {
@@ -110,7 +114,7 @@ async function activate(): Promise<void> {
   if (!isReady) {
     throw new LocalgradError(
       'backend-unavailable',
-      'The wasm backend of TensorFlow.js could not be started.',
+      `The wasm backend of TensorFlow.js could not be started.${filesHint(paths)}`,
       {},
       { cause },
     );

@@ -27,6 +27,11 @@ export interface WasmOptions {
   readonly relaxedSimd?: boolean;
   /** Maximum size of the heap in bytes. Default 4 GiB, the limit of WebAssembly. */
   readonly limitBytes?: number;
+  /**
+   * URL of the folder with the .wasm files of `@tensorflow/tfjs-backend-wasm/dist`, relative to the page or worker. Default:
+   * where the bundler puts them. Has no effect in Node.
+   */
+  readonly wasmPaths?: string;
 }
 
 export type WasmFacts = {
@@ -50,6 +55,7 @@ interface Settings {
   readonly simd: boolean;
   readonly relaxedSimd: boolean;
   readonly limitBytes: number;
+  readonly wasmPaths?: string;
 }
 
 const runtimes = new SharedRuntimes<WasmRuntime>();
@@ -87,7 +93,9 @@ async function start(options: WasmOptions): Promise<WasmRuntime> {
   }
   if (running !== undefined) runtimes.stop(running.backend);
   const threads = settings.threads === 'auto' ? features.threads : settings.threads;
-  const build = await withoutFatalErrorHandlers(() => startBuild(settings.simd ? threads : 1, settings.simd));
+  const build = await withoutFatalErrorHandlers(() =>
+    startBuild(settings.simd ? threads : 1, settings.simd, settings.wasmPaths),
+  );
   const backend = tf.backend();
   const runtime = await createRuntime(build, { ...settings, threads });
   running = { backend, build, settings: { ...settings, threads } };
@@ -129,8 +137,8 @@ async function startKernels(build: Build, heap: WasmHeap, options: KernelOptions
 }
 
 function settingsOf(options: WasmOptions, features: WasmFeatures): Settings {
-  rejectUnknownKeys('startWasm', options, ['threads', 'simd', 'relaxedSimd', 'limitBytes']);
-  const { threads = 'auto', simd = true, relaxedSimd = true, limitBytes = maximumHeapBytes } = options;
+  rejectUnknownKeys('startWasm', options, ['threads', 'simd', 'relaxedSimd', 'limitBytes', 'wasmPaths']);
+  const { threads = 'auto', simd = true, relaxedSimd = true, limitBytes = maximumHeapBytes, wasmPaths } = options;
   requireOption(
     threads === 'auto' || (Number.isInteger(threads) && threads >= 1 && threads <= 64),
     'startWasm',
@@ -139,7 +147,13 @@ function settingsOf(options: WasmOptions, features: WasmFeatures): Settings {
     "'auto' or an integer from 1 to 64",
   );
   const usesSimd = simd && features.simd;
-  return { threads, simd: usesSimd, relaxedSimd: usesSimd && relaxedSimd && features.relaxedSimd, limitBytes };
+  return {
+    threads,
+    simd: usesSimd,
+    relaxedSimd: usesSimd && relaxedSimd && features.relaxedSimd,
+    limitBytes,
+    ...(wasmPaths === undefined ? {} : { wasmPaths }),
+  };
 }
 
 function fits(present: Settings, wanted: Settings): boolean {

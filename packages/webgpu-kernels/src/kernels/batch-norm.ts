@@ -1,17 +1,17 @@
 import { get } from '@localgrad/core';
-import {
-  type BatchNormGradient,
-  type BatchNormGradientRequest,
-  type MovedStatistics,
-  type Normalization,
-  type RunningStatistics,
-  runningFactors,
+import type {
+  BatchNormGradient,
+  BatchNormGradientRequest,
+  MovedStatistics,
+  Normalization,
+  RunningStatistics,
 } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
 import { rectified } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { runProgramMany } from '../program-many.js';
 import { channelSums, finishChannels } from './channel-sums.js';
+import { runningUpdate } from './running-statistics.js';
 
 /** Sums of differences from the channel's first value: a mean far from 0 does not cost digits. */
 export function batchStatistics(backend: WebGpuBackend, x: Tensor4D, running?: RunningStatistics): MovedStatistics {
@@ -27,38 +27,25 @@ export function batchStatistics(backend: WebGpuBackend, x: Tensor4D, running?: R
       second = difference * difference;`,
   });
   const vector = [channels];
-  const factors = running === undefined ? undefined : runningFactors(running.kept, rows);
+  const moving = runningUpdate(backend, running, rows);
   const found = finishChannels(backend, {
-    key: `batchStatistics ${running === undefined}`,
+    key: `batchStatistics ${moving.key}`,
     partial,
     rows,
-    inputs: running === undefined ? { x } : { x, oldMean: running.mean, oldVariance: running.variance },
-    outputs: {
-      mean: vector,
-      variance: vector,
-      ...(running === undefined ? {} : { newMean: vector, newVariance: vector }),
-    },
-    numbers:
-      running === undefined || factors === undefined
-        ? {}
-        : { kept: running.kept, addedMean: factors.mean, addedVariance: factors.variance },
+    inputs: { x, ...moving.inputs },
+    outputs: { mean: vector, variance: vector, ...moving.outputs },
+    changed: moving.changed,
+    numbers: moving.numbers,
     body: `
       let shifted = first / uniforms.count;
       let batchMean = x[channel] + shifted;
       let batchVariance = rectified(second / uniforms.count - shifted * shifted);
       mean[channel] = batchMean;
-      variance[channel] = batchVariance;
-      ${
-        running === undefined
-          ? ''
-          : `newMean[channel] = uniforms.kept * oldMean[channel] + uniforms.addedMean * batchMean;
-             newVariance[channel] = uniforms.kept * oldVariance[channel] + uniforms.addedVariance * batchVariance;`
-      }`,
+      variance[channel] = batchVariance;${moving.body}`,
   });
   partial.dispose();
-  const statistics = { mean: take(found, 'mean'), variance: take(found, 'variance') };
-  if (running === undefined) return statistics;
-  return { ...statistics, running: { mean: take(found, 'newMean'), variance: take(found, 'newVariance') } };
+  const results = new Map(Object.entries(found));
+  return { mean: take(found, 'mean'), variance: take(found, 'variance'), ...moving.take(results) };
 }
 
 const normalized = `

@@ -62,6 +62,8 @@ export interface ChannelFinish {
   readonly rows: number;
   readonly inputs: ProgramRequest['inputs'];
   readonly outputs: ManyRequest['outputs'];
+  /** Buffers that are changed in place. */
+  readonly changed?: ManyRequest['changed'];
   readonly numbers: Readonly<Record<string, number>>;
   /** WGSL: writes the results of `channel` from its sums `first` and `second`. */
   readonly body: string;
@@ -69,12 +71,13 @@ export interface ChannelFinish {
 
 /** Adds the pieces up, a workgroup for each channel, and makes of the two sums all that a layer needs. */
 export function finishChannels(backend: WebGpuBackend, request: ChannelFinish): Record<string, Tensor> {
-  const { key, partial, rows, inputs, outputs, numbers, body } = request;
+  const { key, partial, rows, inputs, outputs, changed, numbers, body } = request;
   const [, pieces, channels] = partial.shape as [number, number, number];
   return runProgramMany(backend, {
     key: `${key} finish`,
     inputs: { pieceSums: partial, ...inputs },
     outputs,
+    changed,
     integers: { pieces, channels },
     numbers: { count: rows, ...numbers },
     workgroups: channels,

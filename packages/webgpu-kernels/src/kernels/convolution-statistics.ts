@@ -1,15 +1,11 @@
 import { get } from '@localgrad/core';
-import {
-  type ConvolutionGeometry,
-  type MovedStatistics,
-  type RunningStatistics,
-  runningFactors,
-} from '@localgrad/kernels';
+import type { ConvolutionGeometry, MovedStatistics, RunningStatistics } from '@localgrad/kernels';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import type { WebGpuBackend } from '../program.js';
 import { runProgramMany } from '../program-many.js';
 import { convolutionProduct } from './convolution.js';
 import { type Epilogue, tileColumnsOf, tiledProgram, tileRows } from './matrix-product.js';
+import { runningUpdate } from './running-statistics.js';
 
 /** Rows of results that the invocations of one workgroup share a column of. */
 const rowGroups = tileRows / 4;
@@ -74,38 +70,27 @@ export function conv2dStatistics(
   });
   const results = new Map(Object.entries(found));
   const tileSums = get(results, 'tileSums', 'result');
-  const factors = running === undefined ? undefined : runningFactors(running.kept, rows);
+  const moving = runningUpdate(backend, running, rows);
   const vector = [columns];
   const moved = new Map(
     Object.entries(
       runProgramMany(backend, {
-        key: `conv2dStatistics ${running === undefined}`,
-        inputs: {
-          tileSums,
-          ...(running === undefined ? {} : { oldMean: running.mean, oldVariance: running.variance }),
-        },
-        outputs: {
-          mean: vector,
-          variance: vector,
-          ...(running === undefined ? {} : { newMean: vector, newVariance: vector }),
-        },
+        key: `conv2dStatistics ${moving.key}`,
+        inputs: { tileSums, ...moving.inputs },
+        outputs: { mean: vector, variance: vector, ...moving.outputs },
+        changed: moving.changed,
         integers: { rows, tiles, channels: columns },
-        numbers:
-          running === undefined || factors === undefined
-            ? {}
-            : { kept: running.kept, addedMean: factors.mean, addedVariance: factors.variance },
+        numbers: moving.numbers,
         workgroups: columns,
         declarations: 'var<workgroup> shares : array<f32, 64>;',
-        body: putTogether(running !== undefined),
+        body: putTogether(moving.body),
       }),
     ),
   );
   tileSums.dispose();
   const take = (name: string) => get(moved, name, 'result') as Tensor1D;
   const output = get(results, 'result', 'result') as Tensor4D;
-  const statistics = { output, mean: take('mean'), variance: take('variance') };
-  if (running === undefined) return statistics;
-  return { ...statistics, running: { mean: take('newMean'), variance: take('newVariance') } };
+  return { output, mean: take('mean'), variance: take('variance'), ...moving.take(moved) };
 }
 
 /** WGSL: the sum of `share` over a workgroup is `shares[0]` afterwards. */
@@ -118,7 +103,7 @@ const addShares = `
   }`;
 
 /** WGSL, a workgroup for each channel. A tile's differences from the whole mean: those from its own, and that one's. */
-function putTogether(movesRunning: boolean): string {
+function putTogether(moveRunning: string): string {
   return `
     let channel = min(group, uniforms.channels - 1);
     var share = 0.0;
@@ -138,11 +123,6 @@ function putTogether(movesRunning: boolean): string {
       let batchVariance = shares[0] / f32(uniforms.rows);
       mean[channel] = batchMean;
       variance[channel] = batchVariance;
-      ${
-        movesRunning
-          ? `newMean[channel] = uniforms.kept * oldMean[channel] + uniforms.addedMean * batchMean;
-             newVariance[channel] = uniforms.kept * oldVariance[channel] + uniforms.addedVariance * batchVariance;`
-          : ''
-      }
+      ${moveRunning}
     }`;
 }

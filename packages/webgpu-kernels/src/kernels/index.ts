@@ -1,6 +1,7 @@
-import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { type StepRecorder, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
+import { WebGpuRecorder } from '../recording/recorder.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
 import { conv2dStatistics } from './convolution-statistics.js';
@@ -17,10 +18,15 @@ import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
 
 /** Training kernels on TensorFlow.js' WebGPU backend. Its own product of matrices is tiled, and taken as it is. */
-export function createWebGpuKernels(backend: WebGpuBackend, storage: FlatStorage): TrainingKernels {
-  const updates = { backend, storage };
+export function createWebGpuKernels(
+  backend: WebGpuBackend,
+  storage: FlatStorage,
+): TrainingKernels & { readonly recorder: StepRecorder } {
+  const recorder = new WebGpuRecorder(backend, storage);
+  const updates = { backend, storage, recorder };
   return {
     name: 'webgpu',
+    recorder,
     conv2d: (...values) => conv2d(backend, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(backend, ...values),
     conv2dFilterGradient: (x, dy, filterShape, geometry) => conv2dFilterGradient(backend, x, dy, filterShape, geometry),

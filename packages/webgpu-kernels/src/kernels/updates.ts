@@ -1,12 +1,15 @@
+import { at, get } from '@localgrad/core';
 import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from '@localgrad/kernels';
-import { dispose, type Tensor } from '@tensorflow/tfjs';
+import { dispose, type Tensor, tensor } from '@tensorflow/tfjs';
 import { alignedLength, type Flat, type FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
 import { runInPlace } from '../program-many.js';
+import type { WebGpuRecorder } from '../recording/recorder.js';
 
 export interface Updates {
   readonly backend: WebGpuBackend;
   readonly storage: FlatStorage;
+  readonly recorder: WebGpuRecorder;
 }
 
 /** One tensor's share in an update of many. */
@@ -43,7 +46,7 @@ function updateFlat({ backend, storage }: Updates, { key, items, slots, numbers,
   const flat = stateOf(storage, items, offsets, length, slots);
   const sources = storage.create(length);
   items.forEach(({ source }, index) => {
-    storage.copy(source, sources.buffer, offsets[index] ?? 0);
+    storage.copy(source, sources.whole, offsets[index] ?? 0);
   });
   runInPlace(backend, {
     key,
@@ -82,7 +85,7 @@ function stateOf(
   const flat = storage.create(slots * length);
   items.forEach(({ state }, index) => {
     state.forEach((tensor, slot) => {
-      storage.copy(tensor, flat.buffer, slot * length + (offsets[index] ?? 0));
+      storage.copy(tensor, flat.whole, slot * length + (offsets[index] ?? 0));
     });
   });
   return flat;
@@ -92,80 +95,120 @@ function stateOf(
 function grouped<Request, Result>(
   requests: readonly Request[],
   keyOf: (request: Request) => string,
-  update: (group: readonly Request[]) => readonly Result[],
+  update: (group: readonly Request[], indices: readonly number[]) => readonly Result[],
 ): Result[] {
-  const groups = new Map<string, Request[]>();
-  for (const request of requests) {
+  const groups = new Map<string, number[]>();
+  requests.forEach((request, index) => {
     const key = keyOf(request);
-    groups.set(key, [...(groups.get(key) ?? []), request]);
-  }
-  const results = new Map<Request, Result>();
-  for (const group of groups.values()) {
-    const found = update(group);
-    group.forEach((request, index) => {
-      const result = found[index];
-      if (result !== undefined) results.set(request, result);
+    groups.set(key, [...(groups.get(key) ?? []), index]);
+  });
+  const results = new Map<number, Result>();
+  for (const indices of groups.values()) {
+    const group = indices.map((index) => at(requests, index, 'request'));
+    update(group, indices).forEach((result, index) => {
+      results.set(at(indices, index, 'request'), result);
     });
   }
-  return requests.flatMap((request) => results.get(request) ?? []);
+  return requests.map((_, index) => get(results, index, 'result of request'));
+}
+
+/** Updates whose numbers may differ between steps: a recorded step takes them anew before each replay. */
+interface ChangingUpdate<Request, Result> {
+  readonly requests: readonly Request[];
+  /** Whether two requests can be updated by one dispatch, with the same numbers. */
+  readonly isSame: (request: Request, other: Request) => boolean;
+  readonly keyOf: (request: Request) => string;
+  readonly numbersOf: (request: Request) => Readonly<Record<string, number>>;
+  /** The result of a request whose tensors a replay updates in place. */
+  readonly unchanged: (request: Request) => Result;
+  readonly run: (
+    group: readonly Request[],
+    first: Request,
+    numbers: Readonly<Record<string, number>>,
+  ) => readonly Result[];
+}
+
+function updateAll<Request, Result>({ recorder }: Updates, update: ChangingUpdate<Request, Result>): Result[] {
+  const { requests, isSame, keyOf, numbersOf, unchanged, run } = update;
+  if (recorder.refresh !== undefined) {
+    recorder.refresh.take(requests, numbersOf, isSame);
+    return requests.map(unchanged);
+  }
+  const runGroups = (report: (indices: readonly number[], names: readonly string[]) => void) =>
+    grouped(requests, keyOf, (group, indices) => {
+      const first = at(group, 0, 'request');
+      const numbers = numbersOf(first);
+      const results = run(group, first, numbers);
+      report(indices, Object.keys(numbers));
+      return results;
+    });
+  return recorder.log === undefined ? runGroups(() => {}) : recorder.log.update(runGroups);
 }
 
 export function sgdUpdateAll(updates: Updates, requests: readonly SgdUpdateRequest[]): SgdUpdate[] {
-  const keyOf = ({ velocity, learningRate, momentum, nesterov, weightDecay }: SgdUpdateRequest) =>
-    [velocity === undefined, learningRate, momentum, nesterov, weightDecay].join();
-  return grouped(requests, keyOf, (group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const { learningRate, momentum, weightDecay, nesterov } = first;
-    const isFirst = first.velocity === undefined;
-    const found = updateFlat(updates, {
-      key: `sgd ${isFirst} ${nesterov}`,
-      items: group.map(({ value, gradient, velocity }) => {
-        return { state: velocity === undefined ? [value] : [value, velocity], source: gradient };
-      }),
-      slots: 2,
-      numbers: { learningRate, momentum, weightDecay },
-      body: `
+  return updateAll<SgdUpdateRequest, SgdUpdate>(updates, {
+    requests,
+    keyOf: ({ velocity, learningRate, momentum, nesterov, weightDecay }) =>
+      [velocity === undefined, learningRate, momentum, nesterov, weightDecay].join(),
+    isSame: (one, other) =>
+      one.learningRate === other.learningRate &&
+      one.momentum === other.momentum &&
+      one.weightDecay === other.weightDecay &&
+      one.nesterov === other.nesterov,
+    numbersOf: ({ learningRate, momentum, weightDecay }) => ({ learningRate, momentum, weightDecay }),
+    unchanged: ({ value, velocity }) => ({ value, velocity: velocity ?? tensor([]) }),
+    run(group, first, numbers) {
+      const { nesterov } = first;
+      const isFirst = first.velocity === undefined;
+      const found = updateFlat(updates, {
+        key: `sgd ${isFirst} ${nesterov}`,
+        items: group.map(({ value, gradient, velocity }) => {
+          return { state: velocity === undefined ? [value] : [value, velocity], source: gradient };
+        }),
+        slots: 2,
+        numbers,
+        body: `
         let value = slot(0);
         let decayed = source + uniforms.weightDecay * value;
         let velocity = ${isFirst ? 'decayed' : 'uniforms.momentum * slot(1) + decayed'};
         let direction = ${nesterov ? 'decayed + uniforms.momentum * velocity' : 'velocity'};
         slot(1) = velocity;
         slot(0) = value - uniforms.learningRate * direction;${nesterov || !isFirst ? '' : '\n_ = uniforms.momentum;'}`,
-    });
-    dispose(group.flatMap(({ gradient, velocity }) => [gradient, ...(velocity === undefined ? [] : [velocity])]));
-    return found.flatMap(([value, velocity]) =>
-      value === undefined || velocity === undefined ? [] : [{ value, velocity }],
-    );
+      });
+      dispose(group.flatMap(({ gradient, velocity }) => [gradient, ...(velocity === undefined ? [] : [velocity])]));
+      return found.flatMap(([value, velocity]) =>
+        value === undefined || velocity === undefined ? [] : [{ value, velocity }],
+      );
+    },
   });
 }
 
 export function adamUpdateAll(updates: Updates, requests: readonly AdamUpdateRequest[]): AdamUpdate[] {
-  const keyOf = ({ moments, update, learningRate, betas, epsilon, weightDecay, decoupled }: AdamUpdateRequest) =>
-    [moments === undefined, update, learningRate, betas, epsilon, weightDecay, decoupled].join();
-  return grouped(requests, keyOf, (group) => {
-    const [any] = group;
-    if (any === undefined) return [];
-    const { moments, update, learningRate, epsilon, weightDecay, decoupled } = any;
-    const [beta1, beta2] = any.betas;
-    const isFirst = moments === undefined;
-    const found = updateFlat(updates, {
-      key: `adam ${isFirst}`,
-      items: group.map(({ value, gradient, moments: old }) => {
-        return { state: old === undefined ? [value] : [value, old.first, old.second], source: gradient };
-      }),
-      slots: 3,
-      numbers: {
-        decay: decoupled ? 0 : weightDecay,
-        share1: 1 - beta1,
-        share2: 1 - beta2,
-        beta2,
-        epsilon,
-        rate: learningRate / (1 - beta1 ** update),
-        inverseRoot: 1 / Math.sqrt(1 - beta2 ** update),
-        kept: decoupled ? 1 - learningRate * weightDecay : 1,
-      },
-      body: `
+  return updateAll<AdamUpdateRequest, AdamUpdate>(updates, {
+    requests,
+    keyOf: ({ moments, update, learningRate, betas, epsilon, weightDecay, decoupled }) =>
+      [moments === undefined, update, learningRate, betas, epsilon, weightDecay, decoupled].join(),
+    isSame: (one, other) =>
+      one.update === other.update &&
+      one.learningRate === other.learningRate &&
+      one.betas.join() === other.betas.join() &&
+      one.epsilon === other.epsilon &&
+      one.weightDecay === other.weightDecay &&
+      one.decoupled === other.decoupled,
+    numbersOf: adamNumbers,
+    unchanged: ({ value, moments }) => {
+      return { value, first: moments?.first ?? tensor([]), second: moments?.second ?? tensor([]) };
+    },
+    run(group, any, numbers) {
+      const isFirst = any.moments === undefined;
+      const found = updateFlat(updates, {
+        key: `adam ${isFirst}`,
+        items: group.map(({ value, gradient, moments: old }) => {
+          return { state: old === undefined ? [value] : [value, old.first, old.second], source: gradient };
+        }),
+        slots: 3,
+        numbers,
+        body: `
         let value = slot(0);
         let g = source + uniforms.decay * value;
         let first = ${isFirst ? 'g * uniforms.share1' : 'slot(1) + uniforms.share1 * (g - slot(1))'};
@@ -174,14 +217,32 @@ export function adamUpdateAll(updates: Updates, requests: readonly AdamUpdateReq
         slot(1) = first;
         slot(2) = second;
         slot(0) = uniforms.kept * value - uniforms.rate * ratio;`,
-    });
-    dispose(
-      group.flatMap(({ gradient, moments: old }) => [gradient, ...(old === undefined ? [] : [old.first, old.second])]),
-    );
-    return found.flatMap(([value, first, second]) =>
-      value === undefined || first === undefined || second === undefined ? [] : [{ value, first, second }],
-    );
+      });
+      dispose(
+        group.flatMap(({ gradient, moments: old }) => [
+          gradient,
+          ...(old === undefined ? [] : [old.first, old.second]),
+        ]),
+      );
+      return found.flatMap(([value, first, second]) =>
+        value === undefined || first === undefined || second === undefined ? [] : [{ value, first, second }],
+      );
+    },
   });
+}
+
+function adamNumbers({ update, learningRate, betas, epsilon, weightDecay, decoupled }: AdamUpdateRequest) {
+  const [beta1, beta2] = betas;
+  return {
+    decay: decoupled ? 0 : weightDecay,
+    share1: 1 - beta1,
+    share2: 1 - beta2,
+    beta2,
+    epsilon,
+    rate: learningRate / (1 - beta1 ** update),
+    inverseRoot: 1 / Math.sqrt(1 - beta2 ** update),
+    kept: decoupled ? 1 - learningRate * weightDecay : 1,
+  };
 }
 
 export function blendAll(updates: Updates, requests: readonly BlendRequest[]): Tensor[] {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { LocalgradError } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
 import { textTable } from '../../text-table.js';
 import { type OpenFlags, openData } from './open.js';
@@ -27,8 +27,8 @@ export async function checkData(
   try {
     await writeFile(output, png, { flag: 'wx' });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const problem = code === 'EEXIST' ? 'already exists. Choose another --output' : `cannot be written: ${message}`;
+    const isTaken = errorCodeOf(error) === 'EEXIST';
+    const problem = isTaken ? 'already exists. Choose another --output' : `cannot be written: ${messageOf(error)}`;
     throw new LocalgradError('invalid-option', `'${output}' ${problem}.`, { output });
   }
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };

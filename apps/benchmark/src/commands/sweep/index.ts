@@ -16,7 +16,7 @@ import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
 import { executeSweep } from '../../sweep/execute-sweep.js';
 import type { Terminal } from '../../terminal.js';
-import { wholeNumber } from '../../whole-number.js';
+import { threadCount } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
 import {
   addFolderFlags,
@@ -93,7 +93,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     );
   addOnlyFlag(addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing')))
     .option('--no-measure', 'do not measure steps to predict the time')
-    .option('--threads <number>', 'number of threads for runs with threads: auto', wholeNumber)
+    .option('--threads <number>', 'number of threads for runs with threads: auto', threadCount)
     .action((file: string, { folder, measure, threads, set, only }: SweepFlags) =>
       present(() => planSweep({ file, folder, measure, threads, overrides: set, only }), renderPlan),
     );

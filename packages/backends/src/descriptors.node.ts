@@ -1,0 +1,8 @@
+import { cpu } from './cpu.js';
+import type { BackendDescriptor } from './descriptor.js';
+import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
+import { wasm } from './wasm.js';
+import { webgpu } from './webgpu.js';
+
+/** Backends in the order in which `auto` tries them. */
+export const descriptors: readonly BackendDescriptor[] = [tensorflowGpu, webgpu, tensorflow, wasm, cpu];

@@ -1,0 +1,3 @@
+export { createFolders, createFoldersSync } from './create-folders.js';
+export { folderError } from './folder-error.js';
+export { removeFolders } from './remove-folders.js';

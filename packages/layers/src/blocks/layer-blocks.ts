@@ -1,0 +1,54 @@
+import type { Block } from '@localgrad/core';
+import { activationBlocks, boundedRelu } from './activations.js';
+import { convolutionBlocks, depthwiseBlocks, separableBlocks } from './convolution.js';
+import { batchNormBlocks, denseBlocks, dropoutBlocks } from './dense.js';
+import type { LayerBlocks, LayerContext } from './layer-context.js';
+import { globalPoolingBlocks, poolingBlocks } from './pooling.js';
+import { reshapeBlocks, zeroPaddingBlocks } from './shapes.js';
+import { layerOnTape } from './tape-layer.js';
+
+/** Layers with blocks of their own, by class; all others run on the tape. */
+const ownBlocks: Readonly<Record<string, LayerBlocks>> = {
+  Conv2D: convolutionBlocks,
+  DepthwiseConv2D: depthwiseBlocks,
+  SeparableConv2D: separableBlocks,
+  Dense: denseBlocks,
+  BatchNormalization: batchNormBlocks,
+  Dropout: dropoutBlocks,
+  MaxPooling2D: poolingBlocks('max'),
+  AveragePooling2D: poolingBlocks('average'),
+  GlobalMaxPooling2D: globalPoolingBlocks('max'),
+  GlobalAveragePooling2D: globalPoolingBlocks('average'),
+  Flatten: reshapeBlocks,
+  Reshape: reshapeBlocks,
+  ZeroPadding2D: zeroPaddingBlocks,
+  ReLU: reluBlocks,
+  Softmax: (context) => (context.node.omitsSoftmax ? [] : [layerOnTape(context)]),
+  Activation: (context) =>
+    context.node.omitsSoftmax
+      ? []
+      : activationBlocks(context, context.config.text('activation', 'linear'), context.name, context.inputShape),
+};
+
+/** The blocks that compute a layer, in sequence; none for the identity. @throws LocalgradError `invalid-option` */
+export function layerBlocks(context: LayerContext): Block[] {
+  requireNoPenalties(context);
+  return ownBlocks[context.config.className]?.(context) ?? [layerOnTape(context)];
+}
+
+/** ReLU with an optional upper bound. */
+function reluBlocks(context: LayerContext): Block[] {
+  const { name, config, inputShape } = context;
+  if (config.has('maxValue')) return [boundedRelu(name, inputShape, config.number('maxValue'))];
+  return activationBlocks(context, 'relu', name, inputShape);
+}
+
+/** Local losses contain no penalties of layers, and updates no constraints. */
+function requireNoPenalties(context: LayerContext): void {
+  const found = Object.keys(context.node.layer.getConfig()).find(
+    (key) => /(?:Regularizer|Constraint)$/.test(key) && context.config.has(key),
+  );
+  if (found === undefined) return;
+  const advice = found.endsWith('Regularizer') ? '; remove it, and use weight decay' : '; remove it';
+  throw context.unsupported(`has the option ${found}, which local training does not apply${advice}`);
+}

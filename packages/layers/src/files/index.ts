@@ -1,0 +1,1 @@
+export { type LayersModelFile, readLayersModel } from './read-layers-model.js';

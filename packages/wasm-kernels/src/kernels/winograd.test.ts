@@ -1,0 +1,146 @@
+import type { Shape4, TrainingKernels } from '@localgrad/kernels';
+import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startWasm, type WasmRuntime } from '../runtime/start.js';
+import { suitsWinograd } from './winograd.js';
+
+interface Problem {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly padding: number;
+  readonly seed: number;
+}
+
+const channels = fc.constantFrom(8, 16, 24);
+const problems: fc.Arbitrary<Problem> = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 5 }),
+    height: fc.integer({ min: 3, max: 13 }),
+    width: fc.integer({ min: 3, max: 13 }),
+    inChannels: channels,
+    outChannels: channels,
+    padding: fc.integer({ min: 0, max: 2 }),
+    seed: fc.integer({ min: 0, max: 1000 }),
+  })
+  .filter((problem) => suitsWinograd({ ...shapesOf(problem), ...filterSize, stride: 1, padding: problem.padding }));
+
+const filterSize = { kernelHeight: 3, kernelWidth: 3 };
+
+function shapesOf(problem: Problem): { inputShape: Shape4; outputShape: Shape4; filterShape: Shape4 } {
+  const { batch, height, width, inChannels, outChannels, padding } = problem;
+  return {
+    inputShape: [batch, height, width, inChannels],
+    outputShape: [batch, height + 2 * padding - 2, width + 2 * padding - 2, outChannels],
+    filterShape: [3, 3, inChannels, outChannels],
+  };
+}
+
+let runtime: WasmRuntime | undefined;
+afterEach(() => {
+  runtime?.dispose();
+  runtime = undefined;
+});
+
+async function start(threads: number, relaxedSimd: boolean): Promise<TrainingKernels> {
+  runtime = await startWasm({ threads, relaxedSimd });
+  return runtime.kernels;
+}
+
+const normal = (shape: Shape4, seed: number) => tf.randomNormal([...shape], 0, 1, 'float32', seed) as tf.Tensor4D;
+
+/** Calls `term` for each product of a convolution, with the offsets of its image, filter and output values. */
+function forEachTerm(problem: Problem, term: (image: number, filter: number, output: number) => void): void {
+  const { inputShape, outputShape } = shapesOf(problem);
+  const [batch, height, width, inChannels] = inputShape;
+  const [, outHeight, outWidth, outChannels] = outputShape;
+  for (let output = 0; output < batch * outHeight * outWidth; output++) {
+    const ow = output % outWidth;
+    const oh = Math.floor(output / outWidth) % outHeight;
+    const n = Math.floor(output / outWidth / outHeight);
+    for (let tap = 0; tap < 9; tap++) {
+      const ih = oh + Math.floor(tap / 3) - problem.padding;
+      const iw = ow + (tap % 3) - problem.padding;
+      if (ih < 0 || ih >= height || iw < 0 || iw >= width) continue;
+      for (let ci = 0; ci < inChannels; ci++) {
+        const image = ((n * height + ih) * width + iw) * inChannels + ci;
+        for (let co = 0; co < outChannels; co++) {
+          term(image, (tap * inChannels + ci) * outChannels + co, output * outChannels + co);
+        }
+      }
+    }
+  }
+}
+
+/** y, dx and dw in float64, by their definitions. */
+function reference(problem: Problem, x: ArrayLike<number>, w: ArrayLike<number>, dy: ArrayLike<number>) {
+  const [y, dx, dw] = [new Float64Array(dy.length), new Float64Array(x.length), new Float64Array(w.length)];
+  forEachTerm(problem, (image, filter, output) => {
+    y[output] = Number(y[output]) + Number(x[image]) * Number(w[filter]);
+    dx[image] = Number(dx[image]) + Number(dy[output]) * Number(w[filter]);
+    dw[filter] = Number(dw[filter]) + Number(x[image]) * Number(dy[output]);
+  });
+  return [y, dx, dw];
+}
+
+/** The largest difference, relative to the root mean square of what is expected. */
+function relativeError(actual: ArrayLike<number>, expected: Float64Array): number {
+  const scale = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0) / expected.length);
+  return expected.reduce((most, value, index) => Math.max(most, Math.abs(Number(actual[index]) - value)), 0) / scale;
+}
+
+describe.each([true, false])('convolutions in fewer multiplications; relaxed SIMD: %s', (relaxedSimd) => {
+  it.each([1, 2])(
+    'agree with float64 for any shape, with their gradients, on %s threads',
+    async (threads) => {
+      const kernels = await start(threads, relaxedSimd);
+      fc.assert(
+        fc.property(problems, (problem) => {
+          tf.tidy(() => {
+            const { inputShape, outputShape, filterShape } = shapesOf(problem);
+            const geometry = { stride: 1, padding: problem.padding };
+            const x = normal(inputShape, problem.seed);
+            const w = normal(filterShape, problem.seed + 1);
+            const dy = normal(outputShape, problem.seed + 2);
+            const expected = reference(problem, x.dataSync(), w.dataSync(), dy.dataSync());
+            const actual = [
+              kernels.conv2d(x, w, geometry),
+              kernels.conv2dInputGradient(dy, w, inputShape, geometry),
+              kernels.conv2dFilterGradient(x, dy, filterShape, geometry),
+            ].map((tensor) => tensor.dataSync());
+            for (const [index, values] of expected.entries()) {
+              expect(relativeError(actual[index] ?? [], values)).toBeLessThan(5e-6);
+            }
+          });
+        }),
+        { numRuns: 25 },
+      );
+    },
+    60_000,
+  );
+});
+
+describe('suitsWinograd', () => {
+  const shapes = { inputShape: [1, 8, 8, 16], outputShape: [1, 8, 8, 16] } as const;
+  const problem = { ...shapes, ...filterSize, stride: 1, padding: 1 };
+
+  it('accepts 3×3 filters at stride 1 whose channels fill vectors', () => {
+    expect(suitsWinograd(problem)).toBe(true);
+  });
+
+  it.each([
+    ['another stride', { stride: 2 }],
+    ['another filter', { kernelHeight: 1, kernelWidth: 1, padding: 0 }],
+    ['images with three channels', { inputShape: [1, 8, 8, 3] as const }],
+    ['ten output channels', { outputShape: [1, 8, 8, 10] as const }],
+    [
+      'one output pixel, of the four of a tile',
+      { inputShape: [1, 3, 3, 16], outputShape: [1, 1, 1, 16], padding: 0 } as const,
+    ],
+  ])('leaves %s to the direct kernels', (_, other) => {
+    expect(suitsWinograd({ ...problem, ...other })).toBe(false);
+  });
+});

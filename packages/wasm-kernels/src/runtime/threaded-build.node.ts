@@ -1,0 +1,71 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import type * as WasmBackendModule from '@tensorflow/tfjs-backend-wasm';
+import { addFunctions, type ThreadedBackend, type ThreadedModule } from './threaded-module.js';
+
+interface Thread {
+  ref?(): void;
+  unref?(): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'exit', listener: (code: number) => void): void;
+  onerror?: unknown;
+}
+
+type Factory = (options: {
+  locateFile(path: string): string;
+  mainScriptUrlOrBlob: string;
+}) => Promise<ThreadedModule<Thread>>;
+
+/**
+ * Instantiates the threaded build of the TensorFlow.js wasm backend in Node; upstream starts it in browsers only.
+ *
+ * Depends on files inside @tensorflow/tfjs-backend-wasm 4.22.0, pinned exactly; callers fall back to the single-threaded
+ * build if the files are not as expected.
+ */
+export async function instantiateThreadedBuild(threads: number, _paths?: string): Promise<ThreadedBackend> {
+  const require = createRequire(import.meta.url);
+  const { BackendWasm } = (await import('@tensorflow/tfjs-backend-wasm')) as typeof WasmBackendModule;
+  const folder = path.join(path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
+  const script = path.join(folder, 'tfjs-backend-wasm-threaded-simd.js');
+  const factory: Factory = require(script);
+  const { wasmWorkerContents }: { wasmWorkerContents: string } = require(
+    path.join(folder, 'tfjs-backend-wasm-threaded-simd.worker.js'),
+  );
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'localgrad-wasm-'));
+  const worker = path.join(temporary, 'worker.cjs');
+  // The file exports the worker's source as a string literal with unescaped line breaks.
+  fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
+  const { cpus } = os;
+  const processors = Array.from({ length: 2 * threads }, () => cpus())
+    .flat()
+    .slice(0, 2 * threads);
+  try {
+    // A static initializer sets the size of the thread pool to half the number of processors.
+    os.cpus = () => processors;
+    const module = await factory({
+      locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),
+      mainScriptUrlOrBlob: script,
+    });
+    let failure: string | undefined;
+    for (const thread of [...(module.PThread?.unusedWorkers ?? []), ...(module.PThread?.runningWorkers ?? [])]) {
+      // Emscripten refs a worker whenever it assigns a thread to it, which would keep the process alive.
+      thread.ref = () => {};
+      thread.unref?.();
+      // Replaces Emscripten's handler, which throws where the error cannot be caught.
+      thread.onerror = () => {};
+      thread.on('error', ({ message }) => {
+        failure ??= message;
+      });
+      thread.on('exit', (code) => {
+        failure ??= `it ended with code ${code}`;
+      });
+    }
+    addFunctions(module);
+    return { backend: new BackendWasm(module as never), failure: () => failure };
+  } finally {
+    os.cpus = cpus;
+    fs.rmSync(temporary, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,41 @@
+import { cifarResNet } from '@localgrad/backbones';
+import type { BackendHandle } from '@localgrad/backends';
+import { standardCatalog } from '@localgrad/catalog';
+import { afterAll, describe, expect, it } from 'vitest';
+import { startGpu } from './software-gpu.fixture.js';
+import { createTraining, type TrainingOptions } from './training.fixture.js';
+
+const backend: BackendHandle | undefined = await startGpu();
+afterAll(() => backend?.dispose());
+
+const factory = cifarResNet({ depth: 14, widths: [4, 4, 8, 8] });
+const small = { factory, modules: 3, side: 8, batch: 4 };
+
+const locals = ['greedy', 'dgl(head: 1c2f)', 'predsim', 'infopro', 'auglocal', 'hpff', 'mono-forward'];
+const decorated = ['greedy', 'dgl(head: 1c2f)', 'predsim', 'infopro'].flatMap((method) =>
+  ['mlm', 'lam', 'mlaan', 'man', 'sequential'].map((decorator) => `${decorator}(${method})`),
+);
+
+/** Runs the same steps ordinarily and recorded, and compares every loss, weight and state bit for bit. */
+async function expectEqual(options: TrainingOptions, steps: number): Promise<void> {
+  const ordinary = createTraining({ ...options, recordSteps: false });
+  const recorded = createTraining(options);
+  try {
+    for (let index = 0; index < steps; index++) {
+      const expected = await ordinary.losses(index);
+      expect(await recorded.losses(index), `losses of step ${index}`).toEqual(expected);
+    }
+    expect(recorded.step.recording).toMatchObject({ mode: 'recorded' });
+    const [expected, found] = [await ordinary.state(), await recorded.state()];
+    for (const [name, values] of expected) expect(found.get(name), name).toEqual(values);
+  } finally {
+    ordinary.dispose();
+    recorded.dispose();
+  }
+}
+
+describe.skipIf(backend === undefined)('recorded steps equal ordinary ones', { timeout: 600_000 }, () => {
+  it.each(['backprop', ...locals, ...decorated])('%s', async (method) => {
+    await expectEqual({ ...small, method: standardCatalog.method(method) }, 20);
+  });
+});

@@ -1,0 +1,87 @@
+import {
+  type BackboneFactory,
+  clockAt,
+  createNetwork,
+  type LocalLearningMethod,
+  type Optimizer,
+  resolvePartition,
+} from '@localgrad/core';
+import { compilePlan, createTrainStep, type TrainStepOptions } from '@localgrad/engine';
+import { sgd } from '@localgrad/nn/optimizers';
+import { createRandom, createScope } from '@localgrad/nn/random';
+import * as tf from '@tensorflow/tfjs';
+
+export interface TrainingOptions extends Partial<TrainStepOptions> {
+  readonly factory: BackboneFactory;
+  readonly method: LocalLearningMethod;
+  readonly modules: number;
+  readonly side: number;
+  readonly batch: number;
+  readonly createOptimizer?: () => Optimizer;
+}
+
+const steps = 24;
+
+/** A training run on random batches, which differ from step to step. */
+export function createTraining(options: TrainingOptions) {
+  const { factory, method, modules, side, createOptimizer = () => sgd({ learningRate: 0.05 }), ...others } = options;
+  const scope = createScope(3);
+  const backbone = factory.build({ inputShape: [side, side, 3], classes: 4, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+  const compiled = compilePlan(network, method.plan(network), { scope });
+  const optimizer = createOptimizer();
+  const learningRate = { config: {}, rate: ({ fraction }: { readonly fraction: number }) => 0.05 * (1 - fraction) };
+  const step = createTrainStep({ compiled, optimizer, learningRate, ...others });
+  const createBatch = (index: number, size: number) => {
+    const random = createRandom(index, 'batch');
+    const values = Float32Array.from({ length: size * side * side * 3 }, () => random.normal());
+    const labels = Int32Array.from({ length: size }, () => random.integer(4));
+    return {
+      images: tf.tensor4d(values, [size, side, side, 3]),
+      targets: {
+        labels: tf.tensor1d(labels, 'int32'),
+        images: tf.tensor4d(
+          values.map((value) => 1 / (1 + Math.exp(-value))),
+          [size, side, side, 3],
+        ),
+      },
+    };
+  };
+  const runStep = (index: number, size = options.batch) => {
+    const batch = createBatch(index, size);
+    const result = step.run(batch, clockAt(index, 1, steps));
+    tf.dispose([batch.images, ...Object.values(batch.targets)]);
+    return result;
+  };
+  return {
+    compiled,
+    optimizer,
+    step,
+    runStep,
+    /** Runs a step. @returns its losses and terms */
+    async losses(index: number, size?: number): Promise<Record<string, number>> {
+      const { losses, terms } = runStep(index, size);
+      const found: Record<string, number> = {};
+      for (const [name, scalar] of [...losses, ...terms]) {
+        found[name] = (await scalar.data())[0] ?? Number.NaN;
+        scalar.dispose();
+      }
+      return found;
+    },
+    /** All parameters and the optimizer's state. */
+    async state(): Promise<Map<string, Float32Array>> {
+      const tensors = [
+        ...[...compiled.parameters].map(([name, { value }]) => [name, value] as const),
+        ...optimizer.state(),
+      ];
+      const found = new Map<string, Float32Array>();
+      for (const [name, tensor] of tensors) found.set(name, Float32Array.from(await tensor.data()));
+      return found;
+    },
+    dispose() {
+      step.dispose();
+      optimizer.dispose();
+      for (const parameter of scope.all().values()) parameter.dispose();
+    },
+  };
+}
