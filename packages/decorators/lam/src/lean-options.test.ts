@@ -126,6 +126,10 @@ describe('chainPool', () => {
     expect(pooled.totals.predictedPeakBytes).toBeLessThan(full.totals.predictedPeakBytes);
     expect(pooled.totals.parameters).toBe(full.totals.parameters);
     expect(pooled.objectives[0]?.head).toBe('leap/2+0c1f');
+    // Averaged copies have no weight gradient, at the pooled size too: what pooling saves is a fraction of both.
+    const plain = description({ emaBlocks: 'none' }).totals.unitsOfWork;
+    const lean = description({ emaBlocks: 'none', chainPool: 2 }).totals.unitsOfWork;
+    expect((pooled.totals.unitsOfWork - lean) / (full.totals.unitsOfWork - plain)).toBeCloseTo(1 / 4, 6);
   });
 
   it.each<[LamOptions, object, RegExp]>([

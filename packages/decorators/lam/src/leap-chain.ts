@@ -1,10 +1,10 @@
 import {
+  at,
   type BackboneBlock,
   type Block,
   type BlockReference,
   formatReference,
   formatShape,
-  get,
   LocalgradError,
   type Module,
   type Network,
@@ -118,21 +118,38 @@ function pooling(name: string, live: readonly BackboneBlock[], size: number) {
     return { pool: [], copyBlock: (block: Block, place: ParameterScope) => block.replicate(place) };
   }
   const pool = averagePool(`${name}.pool`, first.block.inputShape, size);
-  const shapes = new Map<Block, Shape3>();
-  let shape = pool.outputShape;
-  for (const { block } of live) {
-    shapes.set(block, shape);
-    const stride = strideOf(block);
-    shape = [Math.ceil(shape[0] / stride), Math.ceil(shape[1] / stride), block.outputShape[2]];
-  }
+  const shapes = pooledShapes(live, size);
   const copyBlock = (block: Block, place: ParameterScope): Block => {
-    const inputShape = get(shapes, block, 'block of the chain');
+    const inputShape = at(
+      shapes,
+      live.findIndex((one) => one.block === block),
+      'shape in the chain',
+    );
     const geometry = { name: block.name, inputShape, channels: block.outputShape[2], stride: strideOf(block) };
     const made = block.resize?.(place, geometry);
     if (made === undefined) throw notResizable(block);
     return made;
   };
   return { pool: [pool], copyBlock };
+}
+
+/** Input shapes of the blocks of a chain after pooling, and the shape of its output. */
+function pooledShapes(live: readonly BackboneBlock[], size: number): Shape3[] {
+  const [height = 0, width = 0, channels = 0] = live[0]?.block.inputShape ?? [];
+  const shapes: Shape3[] = [[height / size, width / size, channels]];
+  for (const { block } of live) {
+    const [rows, columns] = at(shapes, shapes.length - 1, 'shape');
+    const stride = strideOf(block);
+    shapes.push([Math.ceil(rows / stride), Math.ceil(columns / stride), block.outputShape[2]]);
+  }
+  return shapes;
+}
+
+/** Work of the copy of a block after pooling, as a fraction of the live block's. */
+export function workAt(live: readonly BackboneBlock[], index: number, size: number): number {
+  const [rows, columns] = at(pooledShapes(live, size), index + 1, 'shape in the chain');
+  const [height, width] = at(live, index, 'block of the chain').block.outputShape;
+  return (rows * columns) / (height * width);
 }
 
 const strideOf = ({ inputShape, outputShape }: Block) => Math.round(inputShape[0] / outputShape[0]);
