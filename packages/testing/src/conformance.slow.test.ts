@@ -7,6 +7,7 @@ import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { withLam } from '@localgrad/lam';
+import { withLeanMlaan } from '@localgrad/lean-mlaan';
 import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
@@ -56,6 +57,8 @@ describeDecorator(
 describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
 describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
+
+describeDecorator('lean-mlaan', withLeanMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
 describeBackbone('mlp', () => mlp({ layers: 3, width: 12, activation: 'leakyRelu', dropout: 0.1 }));

@@ -24,6 +24,7 @@ export const runConfigSchema = z.strictObject({
       z.enum([
         'even',
         'balanced-memory',
+        'balanced-peak',
         'published',
         ...partitionTables.map((table) => `published:${table}` as const),
       ]),
@@ -31,7 +32,7 @@ export const runConfigSchema = z.strictObject({
     ])
     .default('even')
     .describe(
-      'how blocks are cut into modules: even, balanced-memory, published, published:hpff (of a paper), or blocks per module (1,3,3)',
+      'how blocks are cut into modules: even, balanced-memory (by activations), balanced-peak (heads and chains count, too), published, published:hpff (of a paper), or blocks per module (1,3,3)',
     ),
   stemModule: z
     .enum(['merged', 'own'])
@@ -41,6 +42,10 @@ export const runConfigSchema = z.strictObject({
     .enum(['residuals', 'recompute'])
     .default('residuals')
     .describe('residuals stores activations, recompute recomputes them (less memory, more time)'),
+  memoryBudget: z
+    .string()
+    .optional()
+    .describe('choose modules, partition and recomputation for the least work within this peak memory, e.g. 256MiB'),
   dataset: z
     .string()
     .default('fashion-mnist-subset')
