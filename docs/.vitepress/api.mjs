@@ -47,6 +47,8 @@ const app = await Application.bootstrapWithPlugins({
       (name) => `@localgrad/engine.PlanDescription.totals.__type.reference.__type.${name}`,
     ),
     ...['output', 'pass'].map((name) => `@localgrad/engine.ScheduleDomain.forward.__type.${name}`),
+    // From another package's type, in an intersection.
+    '@localgrad/train.RecordingEvent.__type.mode',
     '@localgrad/nn/random.Random.shuffle.T.__type.length',
     ...['id', 'sum', 'count'].map((name) => `@localgrad/train.LossLogState.epoch.__type.${name}`),
   ],

@@ -110,6 +110,7 @@ export interface RunEndEvent {
  * Results are the same bits.
  */
 export type RecordingEvent = Exclude<RecordingStatus, { readonly mode: 'tracing' }> & {
+  /** Discriminates the events. */
   readonly type: 'recording';
   /** The first step that runs so, from 1. */
   readonly step: number;
