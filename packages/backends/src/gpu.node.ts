@@ -1,3 +1,4 @@
+import { messageOf } from '@localgrad/core';
 import { type Absence, type Gpu, providedGpu } from './gpu.js';
 import { findOptional, importOptional } from './optional-module.node.js';
 import { isVulkanMissing } from './vulkan.node.js';
@@ -25,7 +26,7 @@ export async function findGpu(): Promise<Gpu | Absence> {
     Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
     return gpu;
   } catch (error) {
-    return explain((error as Error).message.split('\n')[0] ?? '');
+    return explain(messageOf(error).split('\n')[0] ?? '');
   }
 }
 

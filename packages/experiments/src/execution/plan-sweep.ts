@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import { at } from '@localgrad/core';
-import type { DatasetSplits } from '@localgrad/data';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import {
   buildPlan,
@@ -11,6 +10,7 @@ import {
   lookForSummary,
   prepareRun,
   type RunConfig,
+  type RunSplits,
   type RunSummary,
   runConfigSchema,
 } from '@localgrad/runs';
@@ -174,7 +174,7 @@ function secondsPerWork(
 /** Runs a few steps to warm up, and then times the same number. */
 async function measureSpeed(
   config: RunConfig,
-  data: DatasetSplits,
+  data: RunSplits,
   costs: Costs,
   threads: number | undefined,
 ): Promise<number> {

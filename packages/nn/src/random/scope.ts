@@ -8,6 +8,7 @@ export interface RootScope extends ParameterScope {
   all(): ReadonlyMap<string, Parameter>;
 }
 
+/** Options of `createScope`. */
 export interface ScopeOptions {
   /** Largest number of values of all parameters together; default unlimited. */
   readonly mostValues?: number;
