@@ -49,7 +49,7 @@ export const targets = [
       'moving-average',
       'options',
     ),
-    tests: in_('packages/decorators/lam/src', 'lam-plan.test', 'lam.test'),
+    tests: in_('packages/decorators/lam/src', 'lam-plan.test', 'lam.test', 'lean-options.test', 'next-block.test'),
   },
   {
     name: 'schedule',
