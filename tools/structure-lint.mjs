@@ -43,6 +43,7 @@ const direction = {
     'mlm',
     'lam',
     'mlaan',
+    'lean-mlaan',
     'man',
     'sequential',
   ],

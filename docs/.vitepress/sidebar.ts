@@ -68,7 +68,9 @@ export function sidebar(): DefaultTheme.Sidebar {
       ]),
       group('Guides', [
         guide('your-baseline'),
+        guide('your-model'),
         guide('ablations'),
+        guide('results-as-data'),
         guide('memory'),
         guide('determinism'),
         guide('backends'),

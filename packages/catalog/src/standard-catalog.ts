@@ -6,6 +6,7 @@ import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
+import { leanMlaan } from '@localgrad/lean-mlaan';
 import { man } from '@localgrad/man';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
@@ -64,6 +65,10 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   mlaan: {
     description: 'MLAAN: mlm and lam together.',
     create: (of, options) => mlaan(of, uncheckedOptions(options)),
+  },
+  'lean-mlaan': {
+    description: 'Lean MLAAN: pooled chains without averages, and a last window that costs no memory. Not published.',
+    create: (of, options) => leanMlaan(of, uncheckedOptions(options)),
   },
   man: {
     description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',

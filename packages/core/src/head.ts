@@ -135,6 +135,8 @@ export interface BorrowedBlock {
   readonly as: readonly ('trained-copy' | 'averaged-copy' | 'live')[];
   /** Momentum of the averaged copy; 1 keeps its initial weights. */
   readonly momentum?: number;
+  /** Work of a copy as a fraction of the live block's, if it runs on smaller maps. Default 1. */
+  readonly work?: number;
 }
 
 /** One of several losses of a head. */
@@ -145,6 +147,7 @@ export interface HeadFactoryTerm {
   readonly weight: number;
   /** Whether the loss is about the labels, rather than e.g. the image. */
   readonly isClassification: boolean;
+  /** Builds the head of the loss. */
   readonly factory: HeadFactory;
 }
 

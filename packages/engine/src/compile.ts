@@ -74,12 +74,7 @@ export interface CompiledPlan {
  */
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
   const { scope, memory = 'residuals' } = options;
-  if (memory !== 'residuals' && memory !== 'recompute') {
-    throw new LocalgradError(
-      'invalid-option',
-      `Unknown memory policy '${String(memory)}'; allowed: residuals, recompute.`,
-    );
-  }
+  checkPolicy(memory, network.modules.length);
   validatePlan(plan, network.modules.length);
   const objectives = plan.objectives.filter((objective) => objective.weight !== 0);
   if (objectives.length === 0) {
@@ -123,6 +118,17 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     phaseAt: (clock) => phaseAt(plan, phases, clock, state),
     predict: (batchSize, how) => predictPeak(compiled, batchSize, how),
   };
+}
+
+function checkPolicy(memory: MemoryPolicy, modules: number): void {
+  if (memory === 'residuals' || memory === 'recompute') return;
+  const list: readonly unknown[] = Array.isArray(memory?.recompute) ? memory.recompute : [memory];
+  const wrong = list.find((module) => !Number.isInteger(module) || Number(module) < 0 || Number(module) >= modules);
+  if (wrong === undefined) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `Unknown memory policy '${String(wrong)}'; allowed: residuals, recompute, or { recompute } with module indices from 0 to ${modules - 1}.`,
+  );
 }
 
 /** Creates the plan's state tensors, by declared name. */

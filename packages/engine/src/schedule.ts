@@ -2,9 +2,9 @@ import { at, type Span } from '@localgrad/core';
 
 /**
  * `residuals` stores activations for the backward pass; `recompute` stores module outputs only and recomputes
- * activations.
+ * activations; a list of module indices recomputes those of these modules.
  */
-export type MemoryPolicy = 'residuals' | 'recompute';
+export type MemoryPolicy = 'residuals' | 'recompute' | { readonly recompute: readonly number[] };
 
 /**
  * An instruction. Cotangents are stored in slots: slot (module, from) contains the gradient with respect to the output
@@ -67,19 +67,20 @@ export function compileSchedule(
   });
   const last = Array.from({ length: modules }, (_, module) => lastReader(trained, module));
   const end = Math.max(...spans.map(([, to]) => to));
+  const isRecomputed = (module: number) =>
+    typeof memory === 'string' ? memory === 'recompute' : memory.recompute.includes(module);
   const instructions: Instruction[] = [];
 
   for (let time = 0; time <= end; time++) {
     const backward = backwardAt(time, trained, last, frozen);
     const needed = new Set(backward.map((instruction) => instruction.module));
     const isOpen = at(last, time, 'module') >= time;
-    const keep = isOpen && (memory === 'residuals' || needed.has(time));
+    const keep = isOpen && (!isRecomputed(time) || needed.has(time));
     instructions.push({ op: 'forward', module: time, keep, repeat: false });
     if (spans.some(([, to]) => to === time)) {
       instructions.push({ op: 'evaluate', module: time, readsInput: inputReaders.has(time) });
     }
-    if (memory === 'residuals') instructions.push(...backward);
-    else instructions.push(...withRecomputation(backward, time));
+    instructions.push(...withRecomputation(backward, time, isRecomputed));
   }
   return withFrees(instructions, modules);
 }
@@ -119,16 +120,20 @@ function startsAt(spans: readonly Span[], module: number): number[] {
   return [...new Set(starts)].sort((a, b) => a - b);
 }
 
-function withRecomputation(backward: readonly Backward[], time: number): Instruction[] {
+function withRecomputation(
+  backward: readonly Backward[],
+  time: number,
+  isRecomputed: (module: number) => boolean,
+): Instruction[] {
   const result: Instruction[] = [];
   let open = time;
   for (const instruction of backward) {
     const { module } = instruction;
-    if (module !== open) result.push({ op: 'forward', module, keep: true, repeat: true });
+    if (module !== open && isRecomputed(module)) result.push({ op: 'forward', module, keep: true, repeat: true });
     open = module;
     result.push(instruction);
     const isLast = backward.findLast((other) => other.module === module) === instruction;
-    if (isLast && instruction.op === 'send') result.push({ op: 'drop', module });
+    if (isLast && instruction.op === 'send' && isRecomputed(module)) result.push({ op: 'drop', module });
   }
   return result;
 }

@@ -54,7 +54,9 @@ function headWork({ network }: CompiledPlan, head: Head, active: ActiveHead | un
   const isFrozen = head.parameters.some(({ kind }) => kind === 'frozen');
   const borrows = active?.objectives[0]?.head.factory?.borrows ?? [];
   const live = new Map(network.backbone.blocks.map(({ block }) => [block.name, multiplyAccumulatesOf(block)]));
-  const averaged = borrows.filter(({ as }) => as.includes('averaged-copy')).map((block) => live.get(block.live) ?? 0);
+  const averaged = borrows
+    .filter(({ as }) => as.includes('averaged-copy'))
+    .map(({ live: name, work = 1 }) => work * (live.get(name) ?? 0));
   return 3 * multiplyAccumulatesOf(head) - (isFrozen ? sum(averaged) : 0);
 }
 

@@ -1,7 +1,8 @@
 import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
-import type { Shape3 } from '@localgrad/core';
+import { LocalgradError, type Shape3 } from '@localgrad/core';
 import type { PlanDescription } from '@localgrad/engine';
+import type { BudgetChoice } from './budget/memory-budget.js';
 import { type OptimizerConfig, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { describeRun } from './describe-run.js';
@@ -31,12 +32,20 @@ export interface Explanation extends PlanDescription {
   readonly image: Shape3;
   readonly classes: number;
   readonly memory: string;
+  /** How `memoryBudget` was met. */
+  readonly budget?: ExplainedBudget;
   readonly totals: PlanDescription['totals'] & {
     /** End-to-end training of the same backbone, with stored activations. */
     readonly relativeToBackprop: Relation;
     /** The same plan with the procedure of reference implementations. */
     readonly relativeToReference: Relation;
   };
+}
+
+/** The choice within a memory budget, next to end-to-end training with planned recomputation. */
+export interface ExplainedBudget extends BudgetChoice {
+  /** Null if end-to-end training does not fit. */
+  readonly endToEnd: BudgetChoice | null;
 }
 
 /** The losses and predicted cost of a plan, before any step runs. */
@@ -48,16 +57,32 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const { catalog } = await resolveNames({ backbone: expression }, names);
     const only = catalog.backbone(expression, { width }).images;
     const { image: imageShape = only?.inputShape ?? [32, 32, 3], classes = only?.classes ?? 10 } = options;
+    const budgetOf = async (config: PlanConfig): Promise<BudgetChoice | null> => {
+      const plan = await buildPlan(config, { imageShape, classes }, names).catch((error: unknown) => {
+        if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
+        throw error;
+      });
+      plan?.dispose();
+      return plan?.budget ?? null;
+    };
     const describe = async (config: PlanConfig) => {
-      const plan = await buildPlan(config, { imageShape, classes }, names);
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
-        return describeRun(plan, { ...runDefaults, ...options });
+        return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget };
       } finally {
         plan.dispose();
       }
     };
-    const described = await describe(options);
-    const backprop = await describe({ ...options, method: endToEndMethod, memory: 'residuals' });
+    const { description: described, budget } = await describe(options);
+    const { memoryBudget: _, ...fixed } = options;
+    const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
+    const { description: backprop } = await describe({
+      ...fixed,
+      ...cuts,
+      method: endToEndMethod,
+      memory: runDefaults.memory,
+    });
+    const endToEnd = budget === undefined ? null : await budgetOf({ ...options, method: endToEndMethod });
     const relate = (other: { readonly unitsOfWork: number; readonly predictedPeakBytes: number }): Relation => ({
       work: described.totals.unitsOfWork / other.unitsOfWork,
       memory: described.totals.predictedPeakBytes / other.predictedPeakBytes,
@@ -70,6 +95,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       classes,
       memory: options.memory,
       ...described,
+      ...(budget === undefined ? {} : { budget: { ...budget, endToEnd } }),
       totals: {
         ...described.totals,
         relativeToBackprop: relate(backprop.totals),

@@ -1,4 +1,5 @@
 export type { PlanImages } from './batch-targets.js';
+export type { BudgetChoice } from './budget/memory-budget.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
 export { checkRun } from './config/check-run.js';
@@ -12,7 +13,7 @@ export { type EarlyStop, RunStopped, readEarlyStop, type StopRule } from './earl
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
 export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
 export { type ExecuteResult, executeRun } from './execute-run.js';
-export { type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';
+export { type ExplainedBudget, type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';
 export { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from './export-weights.js';
 export { type Fault, faultOf } from './fault.js';
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
@@ -46,6 +47,7 @@ export { identifyRun, type RunIdentity } from './identity/run-identity.js';
 export { dataKeys, loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
 export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
+export { areStreamed, type RunImages, type RunSplits } from './run-images.js';
 export type {
   FileChecksum,
   RunEnvironment,

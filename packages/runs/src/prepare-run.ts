@@ -2,29 +2,37 @@ import { totalmem } from 'node:os';
 import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
+  type Backbone,
   createNetwork,
   LocalgradError,
+  type LocalLearningMethod,
   type Network,
   type ParameterScope,
+  type Partition,
   type PartitionSpec,
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
 import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
-import { type CompiledPlan, compilePlan } from '@localgrad/engine';
+import { compilePlan, type CompiledPlan, type MemoryPolicy } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
-import type { TrainOptions } from '@localgrad/train';
+import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
+import { budgetBytesOf, chooseWithinBudget, type BudgetChoice } from './budget/memory-budget.js';
+import { TrialPlans } from './budget/trial-plans.js';
 import { preparationOf } from './config/augmentation.js';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
-import { optimizerOf, scheduleOf } from './config/optimization.js';
+import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './config/optimization.js';
 import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { nonFiniteParameter } from './divergence.js';
+import { canonicalJson } from './folder/hash.js';
 import { readInitialWeights } from './identity/run-identity.js';
+import { createRunBatches } from './run-batches.js';
+import type { RunSplits } from './run-images.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
 
@@ -39,9 +47,18 @@ export function buildNetwork(
   scope: ParameterScope,
   catalog: Catalog = standardCatalog,
 ): Network {
-  const factory = catalog.backbone(config.backbone, { width: config.width });
-  const backbone = factory.build({ inputShape, classes, scope });
+  const backbone = buildBackbone(config, inputShape, classes, scope, catalog);
   return createNetwork(backbone, resolvePartition(backbone.blocks, partitionOf(config, backbone.name), costOf));
+}
+
+function buildBackbone(
+  { backbone, width }: NetworkConfig,
+  inputShape: Shape3,
+  classes: number,
+  scope: ParameterScope,
+  catalog: Catalog,
+): Backbone {
+  return catalog.backbone(backbone, { width }).build({ inputShape, classes, scope });
 }
 
 function partitionOf({ modules, partition, stemModule }: NetworkConfig, backbone: string): PartitionSpec {
@@ -58,34 +75,95 @@ export interface BuiltPlan {
   readonly compiled: CompiledPlan;
   /** Contains every name of the config. */
   readonly catalog: Catalog;
+  /** How the network was cut, if `memoryBudget` says so. */
+  readonly budget?: BudgetChoice;
   dispose(): void;
 }
 
 export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
-  Partial<Pick<RunConfig, 'optimizer'>>;
+  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | keyof OptimizerConfig>>;
 
-/** @throws LocalgradError */
-export function buildPlan(config: PlanConfig, images: PlanImages, names: NameOptions = {}): Promise<BuiltPlan> {
-  return inTermsOfKeys(config, () => buildPlanOf(config, images, names));
+export interface BuildOptions extends NameOptions {
+  /** Leave all weights 0, where the plan is only described. Default false. */
+  readonly zeros?: boolean;
 }
 
-async function buildPlanOf(config: PlanConfig, images: PlanImages, names: NameOptions): Promise<BuiltPlan> {
+/** @throws LocalgradError */
+export function buildPlan(config: PlanConfig, images: PlanImages, options: BuildOptions = {}): Promise<BuiltPlan> {
+  return inTermsOfKeys(config, () => buildPlanOf(config, images, options));
+}
+
+async function buildPlanOf(
+  config: PlanConfig,
+  images: PlanImages,
+  { zeros = false, ...names }: BuildOptions,
+): Promise<BuiltPlan> {
   const { method: expression, backbone, optimizer } = config;
   const { catalog } = await resolveNames({ method: expression, backbone, optimizer }, names);
   const method = catalog.method(expression);
-  const scope = createScope(config.seed, { mostValues });
+  const scope = createScope(config.seed, { mostValues, zeros });
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };
   try {
-    const network = buildNetwork(config, images.imageShape, outputsOf(images), scope, catalog);
-    const options = { scope, memory: config.memory, ...targetsOf(images) };
-    const compiled = compilePlan(network, method.plan(network), options);
-    return { network, compiled, catalog, dispose };
+    const created = buildBackbone(config, images.imageShape, outputsOf(images), scope, catalog);
+    const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
+    const network = createNetwork(created, partition);
+    const compiled = compilePlan(network, method.plan(network), { scope, memory, ...targetsOf(images) });
+    return { network, compiled, catalog, dispose, ...(budget === undefined ? {} : { budget }) };
   } catch (error) {
     dispose();
     throw error;
+  }
+}
+
+interface Cuts {
+  readonly partition: Partition;
+  readonly memory: MemoryPolicy;
+  readonly budget?: BudgetChoice;
+}
+
+interface CutSetting {
+  readonly config: PlanConfig;
+  readonly method: LocalLearningMethod;
+  readonly images: PlanImages;
+  readonly catalog: Catalog;
+}
+
+/** The modules of a network, and which of them are recomputed: as the config says, or by predicted peaks. */
+function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSetting): Cuts {
+  const { memoryBudget, memory, modules } = config;
+  if (memoryBudget === undefined && config.partition !== 'balanced-peak') {
+    return { partition: resolvePartition(backbone.blocks, partitionOf(config, backbone.name), costOf), memory };
+  }
+  const { batch, accumulate, ...optimization } = { ...runDefaults, ...config };
+  const optimizer = optimizerOf(optimization, catalog);
+  try {
+    const trials = new TrialPlans({ backbone, method, batch, accumulate, optimizer, ...targetsOf(images) });
+    if (memoryBudget !== undefined) {
+      checkAlone(config);
+      const budget = chooseWithinBudget(trials, backbone.blocks, budgetBytesOf(memoryBudget), formatBytes);
+      return { partition: budget.partition, memory: budget.memory, budget };
+    }
+    const start = resolvePartition(
+      backbone.blocks,
+      { ...partitionOf({ ...config, partition: 'balanced-memory' }, backbone.name) },
+      costOf,
+    );
+    const balanced = trials.balance(start);
+    if (balanced === undefined) throw trials.problem ?? configError('modules', `${modules}; the method has no plan.`);
+    return { partition: balanced.partition, memory };
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+/** Rejects keys that the budget decides. */
+function checkAlone(config: PlanConfig): void {
+  for (const key of ['modules', 'partition', 'stemModule', 'memory'] as const) {
+    if (canonicalJson(config[key] ?? null) === canonicalJson(runDefaults[key] ?? null)) continue;
+    throw configError(key, 'has no effect with memoryBudget, which chooses it; remove one of the two.');
   }
 }
 
@@ -101,11 +179,7 @@ export interface PreparedRun {
 }
 
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
-export async function prepareRun(
-  config: RunConfig,
-  data: DatasetSplits,
-  names: NameOptions = {},
-): Promise<PreparedRun> {
+export async function prepareRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<PreparedRun> {
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, data.train, { ...names, catalog });
@@ -115,7 +189,7 @@ export async function prepareRun(
     plan.dispose();
   };
   return disposingOnError({ dispose }, async () => {
-    const notices: string[] = [];
+    const notices: string[] = plan.budget === undefined ? [] : [`memoryBudget: ${plan.budget.reason}`];
     if (config.initialWeights !== undefined) {
       const { initialWeights } = config;
       const { prefix } = await loadInitialWeights(plan, initialWeights);
@@ -123,7 +197,7 @@ export async function prepareRun(
     }
     const { compiled } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const { batches, testBatches } = batchesOf(config, data, compiled.reads.includes('images'));
+    const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
       normalization: batches.normalization,
@@ -143,13 +217,6 @@ export async function prepareRun(
       },
     };
   });
-}
-
-function batchesOf(config: RunConfig, { train, test }: DatasetSplits, withImages: boolean) {
-  const { batch: batchSize, seed } = config;
-  const batches = createBatches(train, { ...preparationOf(config), batchSize, shuffle: true, seed, withImages });
-  const { normalization } = batches;
-  return { batches, testBatches: createBatches(test, { batchSize: Math.min(batchSize, test.size), normalization }) };
 }
 
 /** Runs `create`; disposes `owner` if it fails. */

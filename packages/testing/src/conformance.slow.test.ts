@@ -7,6 +7,7 @@ import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { withLam } from '@localgrad/lam';
+import { withLeanMlaan } from '@localgrad/lean-mlaan';
 import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
@@ -25,7 +26,11 @@ describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemo
 describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
-describeMethod('infopro of features', () => infopro({ featureDimension: 8, reconstruct: 'input' }), { decorators });
+describeMethod(
+  'infopro of features',
+  () => infopro({ featureDimension: 8, reconstruct: 'input', ixx1: 0.5, ixy1: 0.5 }),
+  { decorators },
+);
 describeMethod('auglocal', auglocal, { decorators });
 describeMethod('hpff', () => hpff({ featureDimension: 8 }), { decorators });
 // Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.
@@ -52,6 +57,8 @@ describeDecorator(
 describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
 describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
+
+describeDecorator('lean-mlaan', withLeanMlaan, { decorators: { mlm: withMlm() } });
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
 describeBackbone('mlp', () => mlp({ layers: 3, width: 12, activation: 'leakyRelu', dropout: 0.1 }));

@@ -12,6 +12,7 @@ import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
 import { lam } from '@localgrad/lam';
+import { leanMlaan } from '@localgrad/lean-mlaan';
 import { man } from '@localgrad/man';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
@@ -33,6 +34,7 @@ for (const method of [
   auglocal({ depth: 1 }),
   lam(mlm(dgl())),
   mlaan(infopro()),
+  leanMlaan(dgl()),
   man(dgl()),
   hpff(),
 ]) {

@@ -66,6 +66,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     'partition',
     'stemModule',
     'memory',
+    'memoryBudget',
     'batch',
     'accumulate',
     'optimizer',

@@ -48,7 +48,6 @@ const numbers: readonly Key[] = [
 /** Adds a flag for each of the keys to a command. */
 export function addConfigFlags(command: Command, keys: readonly Key[] = runConfigKeys): Command {
   for (const key of keys) {
-    if (key === 'backbone') addModelFlag(command);
     const field = runConfigSchema.shape[key];
     const fallback = field.safeParse(undefined).data;
     const help = `${field.description ?? ''}${fallback === undefined ? '' : ` (default: ${String(fallback)})`}`;
@@ -60,6 +59,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
         new Option(`--${flagOf(key)} <${numbers.includes(key) ? 'number' : 'value'}>`, help).argParser(parserOf(key)),
       );
     }
+    if (key === 'backbone') addModelFlag(command);
   }
   return command;
 }

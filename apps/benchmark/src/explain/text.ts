@@ -20,6 +20,7 @@ export function renderExplain(explanation: Explanation): string {
     lossTable(explanation),
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
+    ...budgetLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');
@@ -131,6 +132,17 @@ function phaseLines({ phases = [], objectives }: Explanation): string[] {
     'Phases: parts of training in which only some losses are active, or some modules are frozen. Units and peaks above and',
     'below are the highest of all phases.',
     table,
+  ];
+}
+
+function budgetLines({ budget, expression }: Explanation): string[] {
+  if (budget === undefined) return [];
+  const { endToEnd, isEndToEnd } = budget;
+  const other = endToEnd === null ? 'no plan fits.' : endToEnd.reason;
+  return [
+    '',
+    `Within the memory budget, ${expression}: ${budget.reason}`,
+    ...(isEndToEnd ? [] : [`End to end: ${other}`]),
   ];
 }
 

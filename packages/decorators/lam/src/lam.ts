@@ -18,7 +18,7 @@ import {
   type TrainingPlan,
 } from '@localgrad/core';
 import { chainedHead, combinedHead } from '@localgrad/nn/heads';
-import { buildChain, checkPool, copiesAt, resolveChain } from './leap-chain.js';
+import { buildChain, checkPool, copiesAt, resolveChain, workAt } from './leap-chain.js';
 import { nextBlock, ruleChain } from './leap-rule.js';
 import { publishedChains } from './leap-tables.js';
 import { averagesOf } from './moving-average.js';
@@ -183,6 +183,7 @@ function chainFactory(
         live: block.name,
         as: [...(learnable ? ['trained-copy' as const] : []), ...(averaged ? ['averaged-copy' as const] : [])],
         ...(averaged ? { momentum: moves ? momentum : 1 } : {}),
+        ...(chainPool === 1 ? {} : { work: workAt(live, index, chainPool) }),
       };
     }),
     build: ({ shared, ...context }, own) => {

@@ -126,14 +126,29 @@ describe('chainPool', () => {
     expect(pooled.totals.predictedPeakBytes).toBeLessThan(full.totals.predictedPeakBytes);
     expect(pooled.totals.parameters).toBe(full.totals.parameters);
     expect(pooled.objectives[0]?.head).toBe('leap/2+0c1f');
+    // Averaged copies have no weight gradient, at the pooled size too: what pooling saves is a fraction of both.
+    const plain = description({ emaBlocks: 'none' }).totals.unitsOfWork;
+    const lean = description({ emaBlocks: 'none', chainPool: 2 }).totals.unitsOfWork;
+    expect((pooled.totals.unitsOfWork - lean) / (full.totals.unitsOfWork - plain)).toBeCloseTo(1 / 4, 6);
   });
 
   it.each<[LamOptions, object, RegExp]>([
     [{ chainPool: 0 }, {}, /chainPool.*integers ≥ 1/],
-    [{ chainPool: 3 }, {}, /'chainPool' is 3, but the chain after module \(0,0\) reduces maps of 8×8 by 4/],
-    [{ chainPool: 4 }, {}, /chainPool × 4 must divide both sides/],
+    [
+      { chainPool: 3 },
+      {},
+      /'chainPool' is 3, but the chain after module \(0,0\) reduces maps of 8×8 by 4; allowed: divisors/,
+    ],
+    [{ chainPool: 4 }, {}, /allowed: divisors of both sides up to a 4th of them/],
   ])('rejects %j', (options, more, message) => {
     expect(() => setUp(options, more)).toThrow(message);
+  });
+
+  it('runs on maps that the strides ahead do not divide, like the network itself', () => {
+    // Maps of 6×6 become 3×3 by pooling, and 2×2 by the stride of stage 3.
+    const { headOf } = setUp({ chainPool: 2 }, { side: 12, modules: 3 });
+    const { input } = evaluate(headOf(1), tf.randomNormal<tf.Rank.R4>([4, 6, 6, 4], 0, 1, 'float32', 4));
+    expect(input?.shape).toEqual([4, 6, 6, 4]);
   });
 
   it('rejects blocks without other resolutions', () => {

@@ -1,4 +1,5 @@
 import {
+  at,
   type BackboneBlock,
   type Block,
   type BlockReference,
@@ -87,11 +88,12 @@ export function buildChain(
   scope: ParameterScope,
 ): LeapChain {
   const twins: Twin[] = [];
-  const blocks = resized(live, style.chainPool).map(({ block, replicate }, index) => {
+  const { pool, copyBlock } = pooling(name, live, style.chainPool);
+  const blocks = live.map(({ block }, index) => {
     const { learnable, averaged } = copiesAt(style, index);
     const copy = (kind: 'augmented' | 'ema'): Block => {
       const place = scope.scope(kind).scope(String(index));
-      const made = replicate(kind === 'ema' && !style.emaTrainable ? frozenScope(place) : place);
+      const made = copyBlock(block, kind === 'ema' && !style.emaTrainable ? frozenScope(place) : place);
       if (style.initialize === 'copy') copyValues(block, made);
       return made;
     };
@@ -104,35 +106,53 @@ export function buildChain(
     }
     return augmented ?? average ?? copy('augmented');
   });
-  const [first] = live;
-  const all =
-    style.chainPool === 1 || first === undefined
-      ? blocks
-      : [averagePool(`${name}.pool`, first.block.inputShape, style.chainPool), ...blocks];
+  const all = [...pool, ...blocks];
   const [only] = all;
   return { block: all.length === 1 && only !== undefined ? only : sequential(name, all), twins };
 }
 
-/** How each block of a chain is copied: as it is, or for inputs that are smaller by a factor. */
-function resized(live: readonly BackboneBlock[], factor: number) {
-  return live.map(({ block }) => {
-    if (factor === 1) return { block, replicate: (place: ParameterScope) => block.replicate(place) };
-    const { name, outputShape } = block;
-    const [height, width, channels] = block.inputShape;
-    const inputShape: Shape3 = [height / factor, width / factor, channels];
-    const geometry = { name, inputShape, channels: outputShape[2], stride: strideOf(block) };
-    return {
-      block,
-      replicate(place: ParameterScope): Block {
-        const made = block.resize?.(place, geometry);
-        if (made !== undefined) return made;
-        throw notResizable(block);
-      },
-    };
-  });
+/** The pooling before a chain, if any, and how its blocks are copied: as they are, or for the smaller maps. */
+function pooling(name: string, live: readonly BackboneBlock[], size: number) {
+  const [first] = live;
+  if (size === 1 || first === undefined) {
+    return { pool: [], copyBlock: (block: Block, place: ParameterScope) => block.replicate(place) };
+  }
+  const pool = averagePool(`${name}.pool`, first.block.inputShape, size);
+  const shapes = pooledShapes(live, size);
+  const copyBlock = (block: Block, place: ParameterScope): Block => {
+    const inputShape = at(
+      shapes,
+      live.findIndex((one) => one.block === block),
+      'shape in the chain',
+    );
+    const geometry = { name: block.name, inputShape, channels: block.outputShape[2], stride: strideOf(block) };
+    const made = block.resize?.(place, geometry);
+    if (made === undefined) throw notResizable(block);
+    return made;
+  };
+  return { pool: [pool], copyBlock };
 }
 
-const strideOf = ({ inputShape, outputShape }: Block) => inputShape[0] / outputShape[0];
+/** Input shapes of the blocks of a chain after pooling, and the shape of its output. */
+function pooledShapes(live: readonly BackboneBlock[], size: number): Shape3[] {
+  const [height = 0, width = 0, channels = 0] = live[0]?.block.inputShape ?? [];
+  const shapes: Shape3[] = [[height / size, width / size, channels]];
+  for (const { block } of live) {
+    const [rows, columns] = at(shapes, shapes.length - 1, 'shape');
+    const stride = strideOf(block);
+    shapes.push([Math.ceil(rows / stride), Math.ceil(columns / stride), block.outputShape[2]]);
+  }
+  return shapes;
+}
+
+/** Work of the copy of a block after pooling, as a fraction of the live block's. */
+export function workAt(live: readonly BackboneBlock[], index: number, size: number): number {
+  const [rows, columns] = at(pooledShapes(live, size), index + 1, 'shape in the chain');
+  const [height, width] = at(live, index, 'block of the chain').block.outputShape;
+  return (rows * columns) / (height * width);
+}
+
+const strideOf = ({ inputShape, outputShape }: Block) => Math.round(inputShape[0] / outputShape[0]);
 
 const notResizable = ({ name }: Block) =>
   new LocalgradError(
@@ -149,11 +169,10 @@ export function checkPool({ name }: Module, live: readonly BackboneBlock[], chai
   if (missing !== undefined) throw notResizable(missing.block);
   const [height, width] = first.block.inputShape;
   const stride = live.reduce((product, { block }) => product * strideOf(block), 1);
-  const isWhole = [height, width].every((side) => side % (chainPool * stride) === 0);
-  if (isWhole) return;
+  if ([height, width].every((side) => side % chainPool === 0 && side / chainPool >= stride)) return;
   throw new LocalgradError(
     'invalid-option',
-    `lam: option 'chainPool' is ${chainPool}, but the chain after module ${name} reduces maps of ${height}×${width} by ${stride}; chainPool × ${stride} must divide both sides.`,
+    `lam: option 'chainPool' is ${chainPool}, but the chain after module ${name} reduces maps of ${height}×${width} by ${stride}; allowed: divisors of both sides up to a ${stride}th of them.`,
     { chainPool, module: name, height, width, stride },
   );
 }

@@ -1,5 +1,6 @@
 import { partitionTables } from '@localgrad/backbones';
 import { augmentations, pipelineNames } from '@localgrad/data';
+import { imagePipelines } from '@localgrad/image-data';
 import { z } from 'zod';
 
 const count = z.int().min(1);
@@ -23,6 +24,7 @@ export const runConfigSchema = z.strictObject({
       z.enum([
         'even',
         'balanced-memory',
+        'balanced-peak',
         'published',
         ...partitionTables.map((table) => `published:${table}` as const),
       ]),
@@ -30,7 +32,7 @@ export const runConfigSchema = z.strictObject({
     ])
     .default('even')
     .describe(
-      'how blocks are cut into modules: even, balanced-memory, published, published:hpff (of a paper), or blocks per module (1,3,3)',
+      'how blocks are cut into modules: even, balanced-memory (by activations), balanced-peak (heads and chains count, too), published, published:hpff (of a paper), or blocks per module (1,3,3)',
     ),
   stemModule: z
     .enum(['merged', 'own'])
@@ -40,6 +42,10 @@ export const runConfigSchema = z.strictObject({
     .enum(['residuals', 'recompute'])
     .default('residuals')
     .describe('residuals stores activations, recompute recomputes them (less memory, more time)'),
+  memoryBudget: z
+    .string()
+    .optional()
+    .describe('choose modules, partition and recomputation for the least work within this peak memory, e.g. 256MiB'),
   dataset: z
     .string()
     .default('fashion-mnist-subset')
@@ -58,9 +64,16 @@ export const runConfigSchema = z.strictObject({
     .default('none')
     .describe('random crops and flips while training: none, or a recipe by name'),
   pipeline: z
-    .enum(pipelineNames)
+    .enum([...pipelineNames, ...Object.keys(imagePipelines)])
     .optional()
     .describe('augmentation and normalization of a publication by name, instead of augment'),
+  decode: z
+    .enum(['auto', 'before', 'during'])
+    .default('auto')
+    .describe(
+      'when images of a folder are decoded: before training (into memory), during it, or auto: before if they fit in 4 GiB',
+    ),
+  decodeWorkers: count.max(256).default(4).describe('number of images decoded at the same time during training'),
   initialWeights: z
     .string()
     .optional()

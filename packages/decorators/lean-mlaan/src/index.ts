@@ -1,0 +1,1 @@
+export { type LeanMlaanOptions, leanMlaan, withLeanMlaan } from './lean-mlaan.js';
