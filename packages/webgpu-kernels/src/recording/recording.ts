@@ -113,10 +113,10 @@ export class Recording {
     });
     for (const { from, to, bytes } of buffers.moves) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
     backend.device.queue.submit([encoder.finish()]);
-    // Values cached by earlier reads are outdated.
+    // Values cached by earlier reads are outdated; those of tensors that no step has used yet are only on the host.
     for (const { dataId } of state) {
       const data = dataOf(backend, dataId);
-      if (data !== undefined) data.values = null;
+      if (data?.resource != null) data.values = null;
     }
     return Object.fromEntries(results);
   }
