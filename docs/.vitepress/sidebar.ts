@@ -69,6 +69,7 @@ export function sidebar(): DefaultTheme.Sidebar {
       group('Guides', [
         guide('your-baseline'),
         guide('ablations'),
+        guide('results-as-data'),
         guide('memory'),
         guide('determinism'),
         guide('backends'),
