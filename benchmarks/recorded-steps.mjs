@@ -1,9 +1,9 @@
 // What a recorded step costs the host, against the ordinary one, and the memory of both; on Dawn's null device, which checks
 // every call and computes nothing, so that no GPU is needed. Linux.
-//   node benchmarks/recorded-steps.mjs [--batch 128] [--timed-batch 16] [--modules 16] [--backbone resnet32] [--repeats 20] [--methods LIST]
+//   node benchmarks/recorded-steps.mjs [--batch 128] [--timed-batch 16] [--modules 16] [--backbone resnet32] [--turns 10] [--methods LIST]
 //     [--output FILE.csv]
 // CPU time is that of the main thread; it hardly depends on the batch size, so it is measured with small batches: the null
-// device has 512 MiB. Steps of both kinds take turns. Batches are uploaded in each step, and losses are read at its end.
+// device has 512 MiB. Medians of turns of both kinds. Batches are uploaded in each step, and losses are read at its end.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { backboneFactory } from '@localgrad/backbones';
@@ -23,12 +23,12 @@ const { values: options } = parseArgs({
     'timed-batch': { type: 'string', default: '16' },
     modules: { type: 'string', default: '16' },
     backbone: { type: 'string', default: 'resnet32' },
-    repeats: { type: 'string', default: '20' },
+    turns: { type: 'string', default: '10' },
     methods: { type: 'string', default: 'backprop;dgl(head: 1c2f);mlaan(greedy)' },
     output: { type: 'string' },
   },
 });
-const { modules, repeats } = { modules: Number(options.modules), repeats: Number(options.repeats) };
+const { modules, turns } = { modules: Number(options.modules), turns: Number(options.turns) };
 const [memoryBatch, timedBatch] = [Number(options.batch), Number(options['timed-batch'])];
 const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(1);
 /** Milliseconds of the main thread. */
@@ -54,7 +54,7 @@ function createTraining(name, recordSteps, batch) {
   const trainStep = createTrainStep({ compiled, optimizer, learningRate, recordSteps });
   const values = new Float32Array(batch * 32 * 32 * 3).fill(0.5);
   let steps = 0;
-  let cpu = 0;
+  let cpu = [];
   return {
     trainStep,
     async step() {
@@ -63,16 +63,17 @@ function createTraining(name, recordSteps, batch) {
       const targets = compiled.reads.includes('images') ? { labels, images } : { labels };
       const start = cpuTime();
       const { losses, terms } = trainStep.run({ images, targets }, clockAt(steps++, 100, 100));
-      cpu += cpuTime() - start;
+      cpu.push(cpuTime() - start);
       tf.dispose([images, labels]);
       await [...losses.values()].at(-1).data();
       tf.dispose([...losses.values(), ...terms.values()]);
       await device.queue.onSubmittedWorkDone();
     },
+    /** Median milliseconds of the steps since the last call. */
     takeCpu() {
-      const spent = cpu;
-      cpu = 0;
-      return spent;
+      const sorted = cpu.sort((a, b) => a - b);
+      cpu = [];
+      return sorted[Math.floor(sorted.length / 2)];
     },
     dispose() {
       trainStep.dispose();
@@ -114,12 +115,12 @@ for (const name of options.methods.split(';')) {
     for (let step = 0; step < 6; step++) await training.step();
     training.takeCpu();
   }
-  for (let step = 0; step < repeats; step++) {
-    await ordinary.step();
-    // A recorded step is short; more of them make its mean as precise.
-    for (let more = 0; more < 5; more++) await recorded.step();
+  for (let turn = 0; turn < turns; turn++) {
+    // As in training, most steps follow one of their own kind.
+    for (let step = 0; step < 3; step++) await ordinary.step();
+    for (let step = 0; step < 9; step++) await recorded.step();
   }
-  const [ordinaryMs, recordedMs] = [ordinary.takeCpu() / repeats, recorded.takeCpu() / repeats / 5];
+  const [ordinaryMs, recordedMs] = [ordinary.takeCpu(), recorded.takeCpu()];
   rows.push({
     method: name,
     dispatches: recording.dispatches,

@@ -73,7 +73,7 @@ describe('make-readme', () => {
   };
   const readme = () => readFileSync(join(folder, 'README.md'), 'utf8');
 
-  it('lists commands, and what is missing', () => {
+  it('lists the commands, and what the other targets lack', () => {
     write([target('a', '7', ''), target('b', '8', ''), target('c', '9', ''), target('d', '9', '')]);
     const rows = ['id,command,missing', 'a,localgrad train,', 'b,,a backbone', 'c,localgrad train,', ''];
     writeFileSync(join(folder, 'commands.csv'), rows.join('\r\n'));
@@ -144,7 +144,7 @@ describe('commands', () => {
   const commands = parseCsv(readFileSync(join(benchmarks, 'commands.csv'), 'utf8').replaceAll('\r\n', '\n'));
   const known = [...new Set(commands.map(({ command = '' }) => command))].filter((command) => command !== '');
 
-  it('exist for every target, or what is missing is named', () => {
+  it('exist for every target, or a statement of what is missing', () => {
     const targets = parseCsv(readFileSync(join(benchmarks, 'targets.csv'), 'utf8').replaceAll('\r\n', '\n'));
     expect(commands.map(({ id }) => id)).toEqual(targets.map(({ id }) => id));
     for (const { id, command, missing } of commands) expect([command, missing].filter(Boolean), id).toHaveLength(1);
@@ -199,7 +199,7 @@ describe('recipes', () => {
     return network;
   };
 
-  it.each(readdirSync(recipes))('%s can be run', async (file) => {
+  it.each(readdirSync(recipes))('%s builds its network and plan', async (file) => {
     const experiment = await readExperiment(join(recipes, file));
     expect(`${experiment.name}.yaml`).toBe(file);
     expect(experiment.description).not.toBe('');

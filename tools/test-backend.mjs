@@ -19,5 +19,6 @@ if (found?.available !== true) {
   console.error(`\nSKIPPED: the tests of backend '${name}' did not run: ${why}\n${found?.howToGetIt ?? ''}\n`);
   process.exit(rest.includes('--required') ? 1 : 0);
 }
+// Its own process for each file: a process has one GPU, and one native TensorFlow.
 const env = { ...process.env, LOCALGRAD_TESTS: 'all', LOCALGRAD_TEST_BACKEND: name };
-process.exit(run('npx', ['vitest', 'run', ...suites, ...options], { env, stdio: 'inherit' }).status ?? 1);
+process.exit(run('npx', ['vitest', 'run', '--isolate', ...suites, ...options], { env, stdio: 'inherit' }).status ?? 1);

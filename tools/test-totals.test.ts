@@ -62,7 +62,7 @@ describe('test-totals', () => {
     expect(total([], { statuses: ['passed'], exitStatus: 1 })).toEqual({ last: '1 passed, 1 failed', status: 1 });
   });
 
-  it('fails when there is no report at all', () => {
+  it('fails without reports', () => {
     expect(total(['passed lint'])).toEqual({ last: '1 passed, 1 failed', status: 1 });
   });
 });

@@ -13,7 +13,11 @@ export default defineConfig({
   preview: { headers },
   worker: { format: 'es' },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  optimizeDeps: { exclude: ['@localgrad/data', '@localgrad/wasm-kernels'] },
+  optimizeDeps: {
+    // Bundled at the start: dependencies that are found later reload the page.
+    entries: ['index.html', 'src/worker/worker.ts'],
+    exclude: ['@localgrad/data', '@localgrad/wasm-kernels'],
+  },
   // The worker contains TensorFlow.js; the page itself is small.
   build: { chunkSizeWarningLimit: 2_500 },
 });

@@ -40,7 +40,7 @@ const app = await Application.bootstrapWithPlugins({
   // Members of types within a declaration, whose own comment describes them.
   intentionallyNotDocumented: [
     ...['lastBlocks', 'sizes'].map((name) => `@localgrad/core.PartitionSpec.__type.${name}`),
-    ...['op', 'module', 'keep', 'repeat', 'from', 'weights', 'sendTo'].map(
+    ...['op', 'module', 'keep', 'repeat', 'readsInput', 'from', 'weights', 'sendTo'].map(
       (name) => `@localgrad/engine.Instruction.__type.${name}`,
     ),
     ...['unitsOfWork', 'predictedPeakBytes'].map(

@@ -55,10 +55,10 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const address = `http://127.0.0.1:${server.address().port}`;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const browser = await puppeteer.launch({ executablePath: chromium, args: ['--no-sandbox'] });
-const problems = [];
+let problems = 0;
 for (const { look, width, scheme } of looks) {
   const tab = await browser.newPage();
-  tab.on('pageerror', (error) => problems.push(`${tab.url()}, ${look}: ${error.message}`));
+  tab.on('pageerror', (error) => report(`${tab.url()}, ${look}: ${error.message}`));
   await tab.emulateMediaFeatures([
     { name: 'prefers-color-scheme', value: scheme },
     { name: 'prefers-reduced-motion', value: 'reduce' },
@@ -69,17 +69,21 @@ for (const { look, width, scheme } of looks) {
 }
 await browser.close();
 server.close();
-for (const problem of problems) console.error(problem);
-console.log(`${pages.length} pages in ${looks.length} looks, ${problems.length} problems.`);
-process.exit(problems.length === 0 ? 0 : 1);
+console.log(`${pages.length} pages in ${looks.length} looks, ${problems} problems.`);
+process.exit(problems === 0 ? 0 : 1);
+
+function report(problem) {
+  console.error(problem);
+  problems++;
+}
 
 async function check(tab, page, look, width) {
   await tab.goto(`${address}/${page}`, { waitUntil: 'load' });
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate('axe.run(document)');
-  for (const { id, nodes } of violations) problems.push(`${page}, ${look}: ${id}: ${nodes[0].html.slice(0, 160)}`);
+  for (const { id, nodes } of violations) report(`${page}, ${look}: ${id}: ${nodes[0].html.slice(0, 160)}`);
   const extent = await tab.evaluate('document.documentElement.scrollWidth');
-  if (extent > width) problems.push(`${page}, ${look}: is ${extent} pixels wide on a screen of ${width}`);
+  if (extent > width) report(`${page}, ${look}: is ${extent} pixels wide on a screen of ${width}`);
   if (values.screenshots !== undefined) {
     const name = page.replaceAll('/', '-').replace('.html', '');
     await tab.screenshot({ path: join(values.screenshots, `${name}-${look}.png`), fullPage: true });

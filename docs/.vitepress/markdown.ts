@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { MarkdownRenderer } from 'vitepress';
-import { resolveLink } from './pages';
+import { resolveLink, root } from './pages';
 
 /** Resolves links between files of the repository. */
 export function linksBetweenFiles(markdown: MarkdownRenderer): void {
@@ -23,4 +25,15 @@ export function wideFigures(markdown: MarkdownRenderer): void {
     const label = markdown.utils.escapeHtml(token.content);
     return `<span class="plan" role="group" tabindex="0" aria-label="${label}">${drawn}</span>`;
   };
+}
+
+/** Shows the plan of a method or decorator before the first code of its card. npm could not show the image. */
+export function plansOnCards(markdown: MarkdownRenderer): void {
+  markdown.core.ruler.before('normalize', 'plans-on-cards', (state) => {
+    const [, kind, name] = /packages\/(methods|decorators)\/([\w-]+)\/README\.md$/.exec(state.env.realPath ?? '') ?? [];
+    if (name === undefined || !existsSync(join(root, `docs/images/plans/${name}.svg`))) return;
+    const plan = `Plan of ${kind === 'methods' ? name : `${name}(dgl)`} for a ResNet-14 in four modules: one line per loss`;
+    const image = `![${plan}](../../../docs/images/plans/${name}.svg)`;
+    state.src = state.src.replace(/\n\n(?=```)/, () => `\n\n${image}\n\n`);
+  });
 }

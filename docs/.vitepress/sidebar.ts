@@ -68,6 +68,7 @@ export function sidebar(): DefaultTheme.Sidebar {
       ]),
       group('Guides', [
         guide('your-baseline'),
+        guide('your-model'),
         guide('ablations'),
         guide('results-as-data'),
         guide('memory'),

@@ -66,6 +66,7 @@ const slow =
 
 describe.skipIf(dawn === undefined)('a step of ResNet-32 on webgpu', { timeout: 300_000 }, () => {
   let runtime: WebGpuRuntime | undefined;
+  const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
   beforeAll(async () => {
     if (dawn === undefined) return;
     Object.assign(globalThis, dawn.globals);
@@ -73,7 +74,11 @@ describe.skipIf(dawn === undefined)('a step of ResNet-32 on webgpu', { timeout: 
     Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
     runtime = await startWebGpu();
   }, 60_000);
-  afterAll(() => runtime?.dispose());
+  afterAll(() => {
+    runtime?.dispose();
+    if (navigator === undefined) Reflect.deleteProperty(globalThis, 'navigator');
+    else Object.defineProperty(globalThis, 'navigator', navigator);
+  });
 
   it.each([['end to end', backprop(), 1, 320], ['with DGL, K = 16', dgl({ head: '1c2f' }), 16, 700], ...slow] as const)(
     '%s takes few dispatches',

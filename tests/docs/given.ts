@@ -9,6 +9,7 @@ const readers: Readonly<Record<string, string>> = {
   images: 'Uint8Array',
   inputShape: "import('@localgrad/core').Shape3",
   missing: '() => never',
+  model: "import('@tensorflow/tfjs').LayersModel",
   myKernels: "import('@localgrad/kernels').TrainingKernels",
   network: "import('@localgrad/core').Network",
   ownMethod: "(options: import('@localgrad/core').JsonObject) => import('@localgrad/core').LocalLearningMethod",

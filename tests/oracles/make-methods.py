@@ -1,7 +1,7 @@
 """Writes fixtures/methods.safetensors: InfoPro with feature reconstruction and predsim, in PyTorch, float64.
 
 The networks and losses are written out here in plain PyTorch functions, independent of localgrad's code
-(docs/methods/infopro.md, predsim.md). Usage: python tests/oracles/make-methods.py
+(docs/methods/infopro.md, docs/methods/predsim.md). Usage: python tests/oracles/make-methods.py
 """
 
 import json

@@ -126,18 +126,18 @@ describe('the plans of published code', () => {
 
 describe('the command', () => {
   it('prints groups and errors, and JSON', async () => {
-    const text = await command(mini, '--only', 'dgl', '--backend', 'cpu');
+    const text = await command(mini, '--only', 'dgl', '--backend', 'wasm');
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(/✓ {2}mini\/dgl_k4 +features/);
-    expect(text.stdout).toContain("1 cases agree with their references on 'cpu' to 0.0001.");
-    const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'cpu', '--json');
+    expect(text.stdout).toContain("1 cases agree with their references on 'wasm' to 0.0001.");
+    const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'wasm', '--json');
     const report = JSON.parse(stdout) as VerifyReport;
     expect([code, report.cases.length, report.cases[0]?.case]).toEqual([0, 1, 'mini/e2e']);
     expect(report.cases[0]?.groups.gradients?.maxRelativeError).toBeLessThan(1e-4);
   });
 
   it('exits with 1 above the tolerance, and reports the worst tensor', async () => {
-    const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'cpu', '--tolerance', '1e-9');
+    const { code, stdout } = await command(mini, '--only', 'e2e', '--backend', 'wasm', '--tolerance', '1e-9');
     expect(code).toBe(1);
     expect(stdout).toMatch(/✗ {2}mini\/e2e/);
     expect(stdout).toContain('1 of 1 cases differ');
@@ -223,7 +223,7 @@ describe('files that cannot be used', () => {
   it('fails a case whose expected gradient does not exist', async () => {
     const expected = { gradients: { 'heads.module9.head.2.weight': 'weights/fc.weight' } };
     const file = write(([first]) => Object.assign(first as object, { expected }));
-    const { code, stdout } = await command(file, '--backend', 'cpu');
+    const { code, stdout } = await command(file, '--backend', 'wasm');
     expect(code).toBe(1);
     expect(stdout).toContain('heads.module9.head.2.weight');
   });

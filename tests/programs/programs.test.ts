@@ -32,6 +32,12 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     'mlm(own) ./own-method.mjs',
   ],
   'run.mjs': [/^run [0-9a-f]{12}: finished, test accuracy [\d.]+, resumed 1 time$/],
+  'own-model.mjs': [
+    /^module 0: stem_relu/,
+    /^module 1: /,
+    /^module 2: /,
+    /^test accuracy (0\.\d{3}), of model\.evaluate \1$/,
+  ],
   'sweep.mjs': [
     /^6 runs, at most \d+ bytes$/,
     ...['greedy, seed 1', 'dgl, seed 1', 'end to end, seed 1'].map((name) => `finished ${name}`),

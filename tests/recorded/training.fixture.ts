@@ -61,22 +61,15 @@ export function createTraining(options: TrainingOptions) {
     /** Runs a step. @returns its losses and terms */
     async losses(index: number, size?: number): Promise<Record<string, number>> {
       const { losses, terms } = runStep(index, size);
-      const found: Record<string, number> = {};
-      for (const [name, scalar] of [...losses, ...terms]) {
-        found[name] = (await scalar.data())[0] ?? Number.NaN;
-        scalar.dispose();
-      }
-      return found;
+      const scalars = new Map([...losses, ...terms]);
+      const found = await valuesOf(scalars);
+      tf.dispose([...scalars.values()]);
+      return Object.fromEntries([...found].map(([name, [value]]) => [name, value ?? Number.NaN]));
     },
     /** All parameters and the optimizer's state. */
-    async state(): Promise<Map<string, Float32Array>> {
-      const tensors = [
-        ...[...compiled.parameters].map(([name, { value }]) => [name, value] as const),
-        ...optimizer.state(),
-      ];
-      const found = new Map<string, Float32Array>();
-      for (const [name, tensor] of tensors) found.set(name, Float32Array.from(await tensor.data()));
-      return found;
+    state(): Promise<Map<string, Float32Array>> {
+      const parameters = [...compiled.parameters].map(([name, { value }]) => [name, value] as const);
+      return valuesOf(new Map([...parameters, ...optimizer.state()]));
     },
     dispose() {
       step.dispose();
@@ -84,4 +77,9 @@ export function createTraining(options: TrainingOptions) {
       for (const parameter of scope.all().values()) parameter.dispose();
     },
   };
+}
+
+async function valuesOf(tensors: ReadonlyMap<string, tf.Tensor>): Promise<Map<string, Float32Array>> {
+  const entries = [...tensors].map(async ([name, tensor]) => [name, Float32Array.from(await tensor.data())] as const);
+  return new Map(await Promise.all(entries));
 }

@@ -21,7 +21,7 @@ describe('training steps of the papers’ networks on wasm', () => {
     ['densenet-bc-16-12', {}, 32],
     ['wide-resnet-10-2', {}, 32],
     ['vit', { width: 48, heads: 3, depth: 4, patch: 4 }, 32],
-  ])('%s %o: predicted and measured peak memory agree within 10 %, and no tensor stays', (name, options, size) => {
+  ])('%s %o: predicted and measured peak memory agree within 10 %, and no tensor is left', (name, options, size) => {
     for (const [modules, method] of [[1, backprop()] as const, [3, dgl({ head: '1c2f' })] as const]) {
       const meter = new MemoryMeter();
       const rigged = rig(backboneFactory(name, options), method, modules, [size, size, 3], 8);

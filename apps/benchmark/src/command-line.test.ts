@@ -48,7 +48,7 @@ describe('localgrad', () => {
     expect((await run('--version')).stdout).toBe(`${version}\n`);
   });
 
-  it('answers wrong usage with the right names and exit code 2, without a stack', async () => {
+  it('reports wrong usage with the allowed names and exit code 2, without a stack trace', async () => {
     const option = await run('train', '--epoch', '3');
     expect(option.exitCode).toBe(2);
     expect(option.stderr).toMatch(/unknown option '--epoch'[\s\S]*--epochs/);
@@ -186,7 +186,7 @@ describe('explain', () => {
     expect(totals.relativeToReference.memory).toBeLessThan(1);
   });
 
-  it('draws a figure, the same each time, and says where', async () => {
+  it('writes the same figure each time, and prints its path', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'localgrad-explain-'));
     const file = join(folder, 'new', 'plan.svg');
     const draw = () =>

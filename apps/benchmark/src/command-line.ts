@@ -38,7 +38,8 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     const result = await work();
     if (holds(result, 'passed', false)) exitCode = 1;
     if (holds(result, 'status', 'diverged')) exitCode = 3;
-    terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : render(result)}\n`);
+    // Names of folders, classes and tensors may contain control characters.
+    terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : printable(render(result))}\n`);
   };
   const program = createProgram(terminal, present);
   program.hook('preAction', (_, action) => {

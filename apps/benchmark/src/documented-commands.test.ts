@@ -90,9 +90,10 @@ describe('files in the documentation', () => {
     expect(files.length).toBeGreaterThan(3);
   });
 
-  it.each(files)('%s is an experiment or a run', async (place, text) => {
-    if (!/^factors:/m.test(text)) return expect(parseRunFile(text, place)).toHaveProperty('method');
-    const { conditions } = await parseExperiment(text, place, { schema: runConfigSchema });
+  it.each(files)('%s is an experiment, a part of one, or a run', async (place, text) => {
+    if (/^method:/m.test(text)) return expect(parseRunFile(text, place)).toHaveProperty('method');
+    const whole = /^name:/m.test(text) ? text : `name: whole\nbase: { method: dgl }\n${text}`;
+    const { conditions } = await parseExperiment(whole, place, { schema: runConfigSchema });
     return expect(conditions.length).toBeGreaterThan(1);
   });
 });

@@ -48,10 +48,15 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('without control characters, and without repeating a long value', async () => {
+  it('escape control characters, and shorten long values', async () => {
     const colored = await train('--method', '\u001b[31mdgl');
     expect(colored.stderr).toContain("'\\x1b[31mdgl'");
     expect(colored.stderr).not.toContain('\u001b');
+    const escaped = join(folder, 'a\u001b[31mb');
+    const { stdout } = await runCaptured('train', ...tiny, '--output', escaped);
+    expect(stdout).toContain('a\\x1b[31mb');
+    expect(stdout).not.toContain('\u001b');
+    await rm(escaped, { recursive: true });
     const flag = await train('--\u001b[2J');
     expect(flag.stderr).toContain("unknown option '--\\x1b[2J'");
     for (const flags of [
@@ -64,7 +69,7 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
   });
 });
 
-describe('what no machine could hold is rejected at once', () => {
+describe('sizes that no machine can hold are rejected before any work', () => {
   it.each<[string, RegExp]>([
     ['explain --classes 2147483648', /--classes: '2147483648'; allowed: integers from 2 to 1000000/],
     ['explain --image 1e9x1e9x3', /--image: '1e9x1e9x3'; allowed: height x width x channels, each from 1 to 16384/],
@@ -93,12 +98,12 @@ describe('what no machine could hold is rejected at once', () => {
   });
 });
 
-describe('files of the cases', () => {
+describe('damaged input files', () => {
   it.each<[string, string, RegExp]>([
     ['an alias without an anchor', 'epochs: *n\n', /run\.yaml:1:9: alias '\*n' names no anchor/],
     ['a circle', 'a: &a [*a]\n', /run\.yaml:1:8: alias '\*a' stands for what contains it/],
     ['deep nesting', `a: ${'['.repeat(100_000)}`, /run\.yaml:1:\d+: more than 64 levels of nesting/],
-  ])('%s: an error with its place, exit code 1', async (_, text, message) => {
+  ])('%s are reported with their position and exit code 1', async (_, text, message) => {
     const file = join(folder, 'run.yaml');
     await writeFile(file, text);
     const { exitCode, stderr, stdout } = await runCaptured('train', file, '--json');

@@ -1,3 +1,5 @@
+import { printable } from '@localgrad/core';
+
 /** The part of a Node stream that commands use. */
 export interface TextStream {
   readonly isTTY?: boolean;
@@ -11,4 +13,9 @@ export interface Terminal {
   readonly stderr: TextStream;
   /** Asks for an early end. */
   readonly signal?: AbortSignal;
+}
+
+/** Writes a message to stderr; it may quote files and names with control characters. */
+export function warn({ stderr }: Terminal, message: string): void {
+  stderr.write(`localgrad: ${printable(message)}\n`);
 }

@@ -44,7 +44,7 @@ describe('createPackage', () => {
     }
   });
 
-  it('names the package as told, and its folder in the command that uses it', () => {
+  it('uses the given package name, and shows its folder in the command to run', () => {
     const created = createPackage({ folder: join(place, 'a folder'), name: '@acme/localgrad-own' });
     expect(created.name).toBe('@acme/localgrad-own');
     expect(created.use).toContain(`\\"./`);
@@ -70,7 +70,7 @@ describe('createPackage', () => {
     ['no name', { folder: '' }, /has no name/],
     ['an unknown kind', { folder: 'own', kind: 'optimizer' as Kind }, /Unknown kind 'optimizer'. Allowed: method/],
     ['an unknown language', { folder: 'own', language: 'coffee' as Language }, /Allowed: typescript, javascript/],
-  ])('refuses %s and writes nothing', (_, request, message) => {
+  ])('rejects %s and writes nothing', (_, request, message) => {
     const folder = request.folder === '' ? '' : join(place, request.folder);
     expect(() => createPackage({ ...request, folder })).toThrow(message);
     expect(readdirSync(place)).toEqual([]);

@@ -147,7 +147,7 @@ describe('names', () => {
     }
   });
 
-  it('of ResNet-50 and -152 are ImageNet’s; those of CIFAR’s have a prefix', () => {
+  it('resnet50 and resnet152 are ImageNet’s; CIFAR’s have the prefix cifar-', () => {
     expect(backboneFactory('resnet50').config).toEqual({ backbone: 'resnet50' });
     expect(backboneFactory('cifar-resnet152').name).toBe('cifar-resnet152');
     expect(backboneFactory('cifar-resnet32').name).toBe('resnet32');
@@ -170,7 +170,7 @@ describe('names', () => {
     ['vit-tiny', { width: 8 }, /Unknown option of visionTransformer 'width'/],
     ['vgg13b', { width: 0 }, /allowed: 8, 11/],
     ['vit-tny', {}, /Did you mean 'vit-tiny'/],
-  ])('%s %o is rejected', (name, options, message) => {
+  ])('%s with options %o is rejected', (name, options, message) => {
     expect(() => backboneFactory(name, options)).toThrow(message);
   });
 

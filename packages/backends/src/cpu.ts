@@ -7,6 +7,7 @@ export const cpu: BackendDescriptor = {
   name: 'cpu',
   description: 'plain JavaScript: the numeric reference for tiny shapes, about a hundred times slower than wasm',
   automatic: false,
+  processor: true,
   async probe() {
     return {
       available: true,

@@ -57,6 +57,8 @@ export interface BackendDescriptor {
   readonly description: string;
   /** Whether `auto` may select it. */
   readonly automatic: boolean;
+  /** Whether it computes on the processor. Of several that do, `auto` selects the one that a measurement found faster. */
+  readonly processor: boolean;
   /** Checks availability without starting the backend. */
   probe(): Promise<ProbeResult>;
   /** Makes it the current backend of TensorFlow.js and registers its training kernels. */

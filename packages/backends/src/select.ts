@@ -1,4 +1,7 @@
-import { LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
+import { at, LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
+import { choose, describeTimes, inOrder, type StepTimesStore } from './choice/choose.js';
+import { measureStep } from './choice/measure-step.js';
+import { stepTimesStore } from './choice/step-times.node.js';
 import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
 import { descriptors } from './descriptors.node.js';
 import type { Environment } from './environment.js';
@@ -9,7 +12,8 @@ export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ na
 /**
  * Starts a backend and makes it the current one.
  *
- * @param name `auto` selects the first available backend
+ * @param name `auto` selects a GPU's backend if there is one, and else the fastest of the processor's. If several of these are
+ * available, a piece of training is measured on each, once per machine; the times are kept in the user's cache folder.
  * @throws LocalgradError `unknown-name`, `backend-unavailable`
  */
 export async function selectBackend(name = 'auto', options: BackendOptions = {}): Promise<BackendHandle> {
@@ -26,17 +30,52 @@ export async function selectBackend(name = 'auto', options: BackendOptions = {})
     }
     return start(descriptor, options, 'requested by name');
   }
-  const refusals: string[] = [];
-  for (const descriptor of descriptors.filter(({ automatic }) => automatic)) {
-    const { available, reason, hardware } = await descriptor.probe();
-    // An emulated GPU is only meant for tests.
-    if (available && hardware) {
-      const others = refusals.length === 0 ? '' : ` (${refusals.join('; ')})`;
-      return start(descriptor, options, `the fastest available${others}`);
-    }
-    refusals.push(`${descriptor.name}: ${reason}`);
+  return startFastest(options);
+}
+
+async function startFastest(options: BackendOptions): Promise<BackendHandle> {
+  const candidates = await probeAutomatic();
+  const store = stepTimesStore(options);
+  const choice = choose(candidates, await store.read());
+  if (choice === undefined) {
+    const reasons = candidates.map(({ descriptor, probe }) => `${descriptor.name}: ${probe.reason}`);
+    throw new LocalgradError('backend-unavailable', `No backend is available. ${reasons.join(' ')}`);
   }
-  throw new LocalgradError('backend-unavailable', `No backend is available. ${refusals.join(' ')}`);
+  const { names, times } = choice.measure ? await measure(choice.names, options, store) : choice;
+  const [first] = names;
+  const chosen = candidates.findIndex(({ descriptor }) => descriptor.name === first);
+  const refusals = candidates
+    .slice(0, chosen)
+    .filter(({ descriptor }) => !names.includes(descriptor.name))
+    .map(({ descriptor, probe }) => `${descriptor.name}: ${probe.reason}`);
+  const facts = [...(times === undefined ? [] : [describeTimes(names, times)]), ...refusals];
+  const reason = `the fastest available${facts.length === 0 ? '' : ` (${facts.join('; ')})`}`;
+  return start(at(candidates, chosen, 'backend').descriptor, options, reason);
+}
+
+async function probeAutomatic(): Promise<{ descriptor: BackendDescriptor; probe: ProbeResult }[]> {
+  const probes: { descriptor: BackendDescriptor; probe: ProbeResult }[] = [];
+  for (const descriptor of descriptors.filter(({ automatic }) => automatic)) {
+    const probe = await descriptor.probe();
+    probes.push({ descriptor, probe });
+    // What comes after a GPU is never selected.
+    if (probe.available && probe.hardware && !descriptor.processor) break;
+  }
+  return probes;
+}
+
+async function measure(names: readonly string[], options: BackendOptions, store: StepTimesStore) {
+  const times: Record<string, number> = {};
+  for (const descriptor of descriptors.filter(({ name }) => names.includes(name))) {
+    const handle = await descriptor.start(options);
+    try {
+      times[descriptor.name] = measureStep();
+    } finally {
+      handle.dispose();
+    }
+  }
+  await store.write(times);
+  return inOrder(names, times);
 }
 
 async function start(descriptor: BackendDescriptor, options: BackendOptions, reason: string): Promise<BackendHandle> {
@@ -52,8 +91,10 @@ export interface BackendDiagnosis extends ProbeResult {
 export interface DoctorReport {
   readonly environment: Environment;
   readonly backends: readonly BackendDiagnosis[];
-  /** The backend that `auto` selects; null if none is available. */
+  /** The backend that `auto` selects; null if none is available, or if `auto` has yet to measure which one is faster. */
   readonly selected: string | null;
+  /** Backends that `auto` will measure when it is first used, to select the fastest. */
+  readonly toMeasure: readonly string[];
 }
 
 /** Lists available and missing backends, and how to install the missing ones. Starts no backend. */
@@ -65,7 +106,14 @@ export async function diagnose(): Promise<DoctorReport> {
       ...(await descriptor.probe()),
     })),
   );
-  const automatic = new Set(descriptors.filter((entry) => entry.automatic).map(({ name }) => name));
-  const selected = backends.find(({ name, available, hardware }) => available && hardware && automatic.has(name));
-  return { environment: await describeEnvironment(), backends, selected: selected?.name ?? null };
+  const candidates = descriptors.flatMap((descriptor, index) =>
+    descriptor.automatic ? [{ descriptor, probe: at(backends, index, 'backend') }] : [],
+  );
+  const choice = choose(candidates, await stepTimesStore({}).read());
+  return {
+    environment: await describeEnvironment(),
+    backends,
+    selected: choice === undefined || choice.measure ? null : (choice.names[0] ?? null),
+    toMeasure: choice?.measure === true ? choice.names : [],
+  };
 }

@@ -5,6 +5,7 @@ export const wasm: BackendDescriptor = {
   name: 'wasm',
   description: 'WebAssembly with SIMD training kernels and threads: runs everywhere, installed from npm only',
   automatic: true,
+  processor: true,
   async probe() {
     const device = cpuName();
     if (typeof WebAssembly !== 'object') {

@@ -25,6 +25,7 @@ export const webgpu: BackendDescriptor = {
   name: 'webgpu',
   description: 'any modern GPU through Vulkan, Metal or Direct3D, without CUDA, with WGSL training kernels',
   automatic: true,
+  processor: false,
   async probe() {
     const found = await findAdapter();
     if (!('adapter' in found)) return { available: false, device: '', hardware: false, ...found };

@@ -56,7 +56,7 @@ describe('parseExpression', () => {
     ['lam(dgl, leap: ])', 16, /expected a value for 'leap', found '\]'/],
     ['mlm("./own.mjs)', 5, /expected a method name, found "\.\/own\.mjs\) without an end/],
     ['""', 1, /expected a method name, found '""'/],
-  ])('says where %j goes wrong', (text, column, message) => {
+  ])('reports the position of the mistake in %j', (text, column, message) => {
     let error: unknown;
     try {
       parseExpression(text);

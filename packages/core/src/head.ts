@@ -147,6 +147,7 @@ export interface HeadFactoryTerm {
   readonly weight: number;
   /** Whether the loss is about the labels, rather than e.g. the image. */
   readonly isClassification: boolean;
+  /** Builds the head of the loss. */
   readonly factory: HeadFactory;
 }
 

@@ -31,6 +31,7 @@ export interface HeadReference {
 
 /** A set of weights that several heads have in common; see `HeadContext.shared`. */
 export interface SharedWeightsReference {
+  /** Identifies the weights in their plan. */
   readonly key: string;
   /** Gradient of a shared weight: the sum over the heads that are evaluated in a step, or their mean. */
   readonly scale: 'sum' | 'mean';

@@ -7,6 +7,9 @@ const causes: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   ENAMETOOLONG: 'the name is too long for the file system',
   ELOOP: 'the path contains a loop of symbolic links',
+  ENOSPC: 'the disk is full',
+  EDQUOT: "the user's disk quota is used up",
+  EROFS: 'the file system is read-only',
   EMFILE: 'too many files are open',
   EIO: 'the disk or the network reports an input/output error',
   ENXIO: 'it is a device or a socket; a file is required',
@@ -14,7 +17,7 @@ const causes: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: 'the name contains a NUL character',
 };
 
-/** Why a file could not be read, in plain words if the cause is known; otherwise the message of the error. */
+/** Why a file could not be read or written, in plain words if the cause is known; otherwise the message of the error. */
 export function readProblem(error: unknown): string {
   // An empty name is an unset variable of a shell.
   if (error instanceof Error && 'path' in error && error.path === '') return 'the name is empty';

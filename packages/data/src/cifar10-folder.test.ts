@@ -47,19 +47,19 @@ describe("a folder without CIFAR-10's binary files", () => {
     ],
     ['something else', ['readme.txt'], /data_batch_1\.bin was not found: folder '.*' contains 'readme\.txt'/],
     ['nothing', [], /folder '.*' is empty/],
-  ])('but with %s: reports what it contains and the command to run', async (_, files, message) => {
+  ])('is reported with its contents and the command to run: %s', async (_, files, message) => {
     const folder = folderOf(...files);
     await expect(cifar10({ folder })).rejects.toThrow(message);
     await expect(cifar10({ folder })).rejects.toMatchObject({ code: 'missing-dependency' });
   });
 
-  it('that does not exist or is a file: reports that', async () => {
+  it('is reported as missing, or as a file', async () => {
     await expect(cifar10({ folder: join(root, 'nowhere') })).rejects.toThrow(/Folder '.*nowhere' does not exist/);
     const folder = folderOf('cifar-10-binary.tar.gz');
     await expect(cifar10({ folder: join(folder, 'cifar-10-binary.tar.gz') })).rejects.toThrow(/is a file;.*tar -xf/);
   });
 
-  it('that contains a folder in place of a file: reports that, without system error codes', async () => {
+  it('is reported without system error codes if a file is a folder', async () => {
     const folder = folderOf('data_batch_1.bin/x', 'data_batch_2.bin', 'data_batch_3.bin', 'test_batch.bin');
     await expect(cifar10({ folder })).rejects.toThrow(
       /data_batch_1\.bin cannot be read: it is a folder; a file is required\. Download/,
@@ -68,7 +68,7 @@ describe("a folder without CIFAR-10's binary files", () => {
     await expect(cifar10({ folder: nested })).rejects.toThrow(/cifar-10-binary\.tar\.gz/);
   });
 
-  it("but with the archive's folder: reads the files there", async () => {
+  it('is read through the folder of the extracted archive in it', async () => {
     const files = ['test_batch', ...[1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}`)];
     const folder = folderOf(...files.map((name) => `cifar-10-batches-bin/${name}.bin`));
     await expect(cifar10({ folder })).rejects.toThrow(
@@ -76,7 +76,7 @@ describe("a folder without CIFAR-10's binary files", () => {
     );
   });
 
-  it('but with files of the Python version or of CIFAR-100 under the same names: identifies them', async () => {
+  it('is recognized as the Python version, or as CIFAR-100 under the same names', async () => {
     const folder = folderOf('data_batch_1.bin');
     writeFileSync(join(folder, 'data_batch_1.bin'), Uint8Array.of(0x80, 2, 0x7d));
     await expect(cifar10({ folder })).rejects.toThrow(/found a Python pickle, a file of CIFAR-10's Python version/);

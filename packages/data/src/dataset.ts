@@ -96,14 +96,22 @@ export function take(dataset: ImageDataset, count: number, options: TakeOptions 
   if (seed !== undefined) createRandom(seed, 'take').shuffle(order);
   return pick(
     dataset,
-    (by === 'first' ? order.slice(0, count) : balanced(dataset, order, count)).sort((a, b) => a - b),
+    by === 'first' ? order.slice(0, count).sort((a, b) => a - b) : balancedIndices(dataset, count, order),
   );
 }
 
-/** Selects one image per class in turn, until there are enough. */
-function balanced({ labels, classes }: ImageDataset, order: readonly number[], count: number): number[] {
+/**
+ * Selects one image per class in turn, until there are enough. Returns the indices in the order of the data set.
+ *
+ * @param order order of the selection; default: that of the data set
+ */
+export function balancedIndices(
+  { labels, classes }: Pick<ImageDataset, 'labels' | 'classes'>,
+  count: number,
+  order: ArrayLike<number> = Array.from(labels, (_, index) => index),
+): number[] {
   const queues = classes.map((): number[] => []);
-  for (const index of order) queues[labels[index] as number]?.push(index);
+  for (const index of Array.from(order)) queues[labels[index] as number]?.push(index);
   const chosen: number[] = [];
   for (let round = 0; chosen.length < count; round++) {
     for (const queue of queues) {
@@ -111,7 +119,7 @@ function balanced({ labels, classes }: ImageDataset, order: readonly number[], c
       if (index !== undefined && chosen.length < count) chosen.push(index);
     }
   }
-  return chosen;
+  return chosen.sort((a, b) => a - b);
 }
 
 /** The samples with these indices, in their order. */

@@ -12,5 +12,5 @@ export async function datasetFolder(_name: string): Promise<string> {
 }
 
 function nodeOnly(name: string): LocalgradError {
-  return new LocalgradError('misuse', `${name} keeps files in a folder, which requires Node; in browsers, use fetch.`);
+  return new LocalgradError('misuse', `${name} keeps files in a folder, which requires Node.`);
 }

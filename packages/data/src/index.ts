@@ -1,12 +1,13 @@
 export { datasetFromArrays } from './arrays.js';
-export { type Augmentation, augmentations } from './augmentation.js';
+export { type Augmentation, augment, augmentations, checkAugmentation } from './augmentation.js';
 export { type Batches, type BatchOptions, type BatchPosition, createBatches, type DataBatch } from './batches.js';
 export { cifar10 } from './cifar10.js';
 export { type ClassCount, classCounts } from './class-counts.js';
 export { type ContactSheetOptions, contactSheet } from './contact-sheet.js';
-export { type ConvertReport, convertToFolder } from './convert.js';
-export type { Cutout } from './cutout.js';
+export { type ConvertReport, convertToFolder } from './convert.node.js';
+export { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
 export {
+  balancedIndices,
   checkDataset,
   type DatasetSplits,
   type DatasetTarget,

@@ -134,7 +134,10 @@ export const normalizations = {
 } as const satisfies Record<string, Normalization>;
 
 /** Measures mean and standard deviation per channel over all pixels of a data set. */
-export function measureNormalization({ images, imageShape }: ImageDataset): Normalization {
+export function measureNormalization({
+  images,
+  imageShape,
+}: Pick<ImageDataset, 'images' | 'imageShape'>): Normalization {
   const channels = imageShape[2];
   const sums = new Array<number>(channels).fill(0);
   const squares = new Array<number>(channels).fill(0);

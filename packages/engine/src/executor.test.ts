@@ -148,7 +148,7 @@ describe('a step', () => {
     expect(gradients.size).toBe(12);
   });
 
-  it('gives heads the noise key of the step, if there is one', () => {
+  it('passes the noise key of the step to heads, if it has one', () => {
     const modes: Mode[] = [];
     const factory = sumHead((mode) => modes.push(mode));
     step([{ id: 'a', span: [0, 0] }], {}, factory);

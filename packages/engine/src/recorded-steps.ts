@@ -17,10 +17,10 @@ export interface StepNow {
   learningRate: number;
 }
 
-/** The batch of a step as it was passed, its micro-batches' fractions of it, and its tensors. */
+/** The batch of a step as it was passed, and its micro-batches. */
 export interface StepBatches {
   readonly batches: readonly Batch[];
-  readonly scales: readonly number[];
+  readonly parts: readonly { readonly samples: number }[];
 }
 
 interface Setting<Input extends StepBatches> {
@@ -92,7 +92,7 @@ export class RecordedSteps<Input extends StepBatches> {
     return recorder.recordStep({
       run: () => packResult(run(present(this.#input), recorder)),
       state: () => [...parameters.map(({ value }) => value), ...optimizerState()],
-      numbers: () => scheduledWeights(compiled.phaseAt(now.clock), now.clock, present(this.#input).scales),
+      numbers: () => scheduledWeights(compiled.phaseAt(now.clock), now.clock, present(this.#input).parts),
     });
   }
 
@@ -109,14 +109,19 @@ export class RecordedSteps<Input extends StepBatches> {
   }
 }
 
-/** The weights of losses that change with the clock, as heads receive them. */
-function scheduledWeights({ heads }: CompiledPhase, clock: Clock, scales: readonly number[]): Record<string, number> {
+/** The weights of losses that change with the clock, as heads receive them, and divided by the samples of a mean. */
+function scheduledWeights({ heads }: CompiledPhase, clock: Clock, parts: StepBatches['parts']): Record<string, number> {
   const numbers: Record<string, number> = {};
+  const total = parts.reduce((sum, { samples }) => sum + samples, 0);
   for (const { key, objectives } of [...heads.values()].flat()) {
     if (objectives.every(({ weight }) => typeof weight === 'number')) continue;
     const weights = objectives.map(({ weight }) => weightAt(weight, clock));
-    const sum = weights.reduce((total, weight) => total + weight, 0);
-    for (const scale of scales) numbers[`weight of ${key} × ${scale}`] = sum * scale;
+    const sum = weights.reduce((all, weight) => all + weight, 0);
+    parts.forEach(({ samples }, part) => {
+      const weight = sum * (samples / total);
+      numbers[`weight of ${key} in part ${part}`] = weight;
+      numbers[`weight of ${key} in part ${part} per sample`] = weight / samples;
+    });
     if (objectives.length === 1) continue;
     weights.forEach((weight, index) => {
       numbers[`share ${index} of ${key}`] = sum === 0 ? 0 : weight / sum;

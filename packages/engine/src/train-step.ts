@@ -1,5 +1,4 @@
 import {
-  at,
   type Clock,
   LocalgradError,
   type Optimizer,
@@ -82,7 +81,8 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   const rateAt = learningRateOf(options);
   const executor = (options.executor ?? createExecutor)(compiled);
   const now: StepNow = { clock: startOfTraining, learningRate: 0 };
-  const run = ({ parts, scales }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
+  const run = ({ parts }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
+    const samples = parts.reduce((sum, part) => sum + part.samples, 0);
     const buffer = new GradientBuffer();
     const update = (gradients: readonly ParameterGradient[]) => {
       const apply = () => optimizer.update(gradients, { ...now });
@@ -92,7 +92,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
     try {
       const results = parts.map((part, index) => {
         const isLast = index === parts.length - 1;
-        const scale = at(scales, index, 'micro-batch');
+        const scale = part.samples / samples;
         const onGradients = (gradients: readonly ParameterGradient[]) => {
           // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
           if (isLast && optimizer.needsWholeStep !== true) update(buffer.take(gradients));
@@ -115,7 +115,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
     run(batch, clock) {
       const learningRate = rateAt(clock);
       Object.assign(now, { clock, learningRate });
-      const split = splitWhole(batch, accumulate);
+      const split = { parts: splitBatch(batch, accumulate), batches: listOf(batch) };
       const { name: phase } = compiled.phaseAt(clock);
       const result = recorded === undefined ? run(split, undefined) : recorded.run(split);
       runHooks(compiled, clock);
@@ -131,12 +131,6 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
 
 interface SplitBatch extends StepBatches {
   readonly parts: readonly BatchPart[];
-}
-
-function splitWhole(batch: Batch | readonly Batch[], accumulate: number): SplitBatch {
-  const parts = splitBatch(batch, accumulate);
-  const samples = parts.reduce((sum, part) => sum + part.samples, 0);
-  return { parts, scales: parts.map((part) => part.samples / samples), batches: listOf(batch) };
 }
 
 /** Clock and key of the random numbers of a step. */

@@ -3,6 +3,7 @@ import type { Instruction } from './schedule.js';
 
 /** The feature maps that the heads on a module read. */
 export interface HeadInputs<Value> {
+  /** Output of the module. */
   readonly output: Value;
   /** Input of the module; present if a head reads it. */
   readonly input?: Value;

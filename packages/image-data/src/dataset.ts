@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
 import { type DatasetOptions, type DatasetSplits, loadDataset, prepareSplits } from '@localgrad/data';
-import type { EncodedSplits } from './encoded-images.js';
+import { type EncodedSplits, takeEncoded } from './encoded-images.js';
 import { imageFolder } from './image-folder.js';
 import { imagenet, isImagenetFolder } from './imagenet.js';
 import { differentSizes, type LoadImagesOptions, loadImages } from './load-images.js';
@@ -16,10 +16,16 @@ export interface ImageDataOptions extends LoadImagesOptions {
   readonly seed?: number;
   /** Parquet: name of the label column. */
   readonly labels?: string;
+  /** Number of training images to use, balanced across classes; others are not decoded. Default: all. */
+  readonly train?: number;
+  /** Number of test images to use. */
+  readonly test?: number;
 }
 
 /** Finds the images of a folder in any supported layout, without decoding them. @throws LocalgradError */
-export async function openImages(options: Omit<ImageDataOptions, keyof LoadImagesOptions>): Promise<EncodedSplits> {
+export async function openImages(
+  options: Omit<ImageDataOptions, keyof LoadImagesOptions | 'train' | 'test'>,
+): Promise<EncodedSplits> {
   const { folder, holdOut, seed, labels } = options;
   const isFolder = await stat(folder).then(
     (found) => found.isDirectory(),
@@ -34,6 +40,13 @@ export async function openImages(options: Omit<ImageDataOptions, keyof LoadImage
   return isImagenetFolder(names) ? imagenet({ folder }) : imageFolder({ folder, ...split });
 }
 
+/** @throws LocalgradError `invalid-data` */
+export function requireTestImages(folder: string, { test }: EncodedSplits): void {
+  if (test.size > 0) return;
+  const message = `Folder '${folder}' has no test images: no class has two images, so none can be held out. Add images, or a folder 'test'.`;
+  throw new LocalgradError('invalid-data', message, { folder });
+}
+
 /** Default size for images of different sizes. */
 const defaultSize = 64;
 
@@ -44,18 +57,27 @@ const defaultSize = 64;
  * @throws LocalgradError `invalid-option`, `missing-dependency`, `invalid-data`
  */
 export async function dataset(options: ImageDataOptions): Promise<DatasetSplits> {
-  rejectUnknownKeys('image data', options, ['folder', 'holdOut', 'seed', 'labels', 'size', 'channels', 'workers']);
-  const { folder, holdOut, seed, labels, ...load } = options;
+  rejectUnknownKeys('image data', options, [
+    'folder',
+    'holdOut',
+    'seed',
+    'labels',
+    'size',
+    'channels',
+    'workers',
+    'train',
+    'test',
+  ]);
+  const { folder, holdOut, seed, labels, train, test, ...load } = options;
   const open = Object.fromEntries(Object.entries({ holdOut, seed, labels }).filter(([, value]) => value !== undefined));
-  const images = await openImages({ folder, ...open });
-  if (images.test.size === 0) {
-    const message = `Folder '${folder}' has no test images: no class has two images, so none can be held out. Add images, or a folder 'test'.`;
-    throw new LocalgradError('invalid-data', message, { folder });
-  }
+  const all = await openImages({ folder, ...open });
+  requireTestImages(folder, all);
+  const images = { train: takeEncoded(all.train, 'train', train), test: takeEncoded(all.test, 'test', test) };
+  const counts = { ...(train === undefined ? {} : { train }), ...(test === undefined ? {} : { test }) };
   const decode = async (how: LoadImagesOptions): Promise<DatasetSplits> => {
     const { workers: _, ...identity } = how;
     return {
-      config: { dataset: 'images', ...open, ...identity },
+      config: { dataset: 'images', ...open, ...counts, ...identity },
       train: await loadImages(images.train, how),
       test: await loadImages(images.test, how),
     };

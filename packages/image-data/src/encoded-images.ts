@@ -1,3 +1,6 @@
+import { requireOption } from '@localgrad/core';
+import { balancedIndices } from '@localgrad/data';
+
 /** Labeled images in compressed form, decoded on demand. */
 export interface EncodedImages {
   readonly name: string;
@@ -28,4 +31,12 @@ export function pickEncoded(images: EncodedImages, indices: readonly number[]): 
     read: (index) => images.read(original(index)),
     locate: (index) => images.locate(original(index)),
   };
+}
+
+/** A number of images, balanced across classes; all if undefined. @throws LocalgradError `invalid-option` */
+export function takeEncoded(images: EncodedImages, part: 'train' | 'test', count: number | undefined): EncodedImages {
+  if (count === undefined) return images;
+  const isAllowed = Number.isInteger(count) && count >= 1 && count <= images.size;
+  requireOption(isAllowed, `data set '${images.name}'`, `${part} images`, count, `1 to ${images.size}`);
+  return pickEncoded(images, balancedIndices(images, count));
 }

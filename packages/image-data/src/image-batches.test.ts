@@ -1,11 +1,13 @@
+import { type Batches, createBatches } from '@localgrad/data';
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openImages } from './dataset.js';
 import type { EncodedImages } from './encoded-images.js';
 import { randomRegion } from './geometry.js';
-import { createImageBatches, type ImageBatchOptions } from './image-batches.js';
+import { createImageBatches, type ImageBatches, type ImageBatchOptions } from './image-batches.js';
 import { fixture } from './images.fixture.js';
+import { loadImages } from './load-images.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -77,11 +79,32 @@ describe('createImageBatches', () => {
     expect(batches).toMatchObject({ samples: 6, batchesPerEpoch: 2 });
   });
 
+  it('has the bits of createBatches for images in memory, with shifts, cutout and gray images', async () => {
+    const source = await photos();
+    const augmented = { augmentation: { pad: 3, padding: 'reflect', flip: true }, cutout: { size: 5 } } as const;
+    const normalization = { mean: [0.4], deviation: [0.3] };
+    const common = { batchSize: 4, shuffle: true, seed: 9, withImages: true, normalization };
+    const memory = createBatches(await loadImages(source, { size: 12, channels: 1 }), { ...common, ...augmented });
+    const { augmentation: shift, cutout } = augmented;
+    const streamed = createImageBatches(source, { ...common, size: 12, channels: 1, shift, cutout });
+    const valuesOf = async (batches: Batches | ImageBatches) => {
+      const values: number[][] = [];
+      for await (const { images, targets, dispose } of batches.epoch(1)) {
+        values.push([...(await images.data())], [...((await targets.images?.data()) ?? [])]);
+        dispose();
+      }
+      return values;
+    };
+    expect(await valuesOf(streamed)).toEqual(await valuesOf(memory));
+  });
+
   it('rejects invalid options by name', async () => {
     const source = await photos();
     const create = (changes: object) => () => createImageBatches(source, { ...options, ...changes });
     expect(create({ batchSize: 7 })).toThrow(/batchSize.*1 to 6/);
     expect(create({ worker: 2 })).toThrow(/Did you mean 'workers'/);
+    expect(create({ shift: {} })).toThrow(/with augmentation, which crops at random/);
+    expect(create({ channels: 1 })).toThrow(/mean and deviation of 1 channels/);
     expect(create({ shorter: 20 })).toThrow(/with augmentation, which crops at random/);
     expect(create({ augmentation: undefined, shorter: 5 })).toThrow(/integers ≥ 10/);
   });

@@ -1,8 +1,20 @@
-import { rejectUnknownKeys, requireOption, type Targets } from '@localgrad/core';
-import { type BatchPosition, type DataBatch, type Normalization, normalizations } from '@localgrad/data';
+import { rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
+import {
+  type Augmentation,
+  augment,
+  type BatchPosition,
+  type Cutout,
+  checkAugmentation,
+  checkCutout,
+  type DataBatch,
+  erase,
+  erasedRectangle,
+  type Normalization,
+  normalizations,
+} from '@localgrad/data';
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
-import { createDecoder, type DecodedImage, type GeometryRule } from './decode.js';
+import { type Channels, createDecoder, type GeometryRule } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';
 import { type CropOptions, centralGeometry, trainingGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
@@ -15,6 +27,12 @@ export interface ImageBatchOptions {
   readonly shorter?: number;
   /** Random crops and flips of training images; `{}` is the ImageNet recipe. Default: a central crop. */
   readonly augmentation?: Omit<CropOptions, 'size'>;
+  /** Random shifts and flips after the central crop, with the bits of `createBatches`. Not with `augmentation`. */
+  readonly shift?: Augmentation;
+  /** Replaces a square of every image by the mean (zero after normalization). */
+  readonly cutout?: Cutout;
+  /** 3: color (default); 1: gray. */
+  readonly channels?: Channels;
   /** Shuffle in each epoch. Default false. */
   readonly shuffle?: boolean;
   /** Seed of order and augmentation. Default 0. */
@@ -49,7 +67,9 @@ export interface ImageBatches {
  */
 export function createImageBatches(source: EncodedImages, options: ImageBatchOptions): ImageBatches {
   checkOptions(source, options);
-  const { batchSize, size, shuffle = false, seed = 0, dropLast = false } = options;
+  const { batchSize, size, shuffle = false, seed = 0, dropLast = false, channels = 3, shift, cutout } = options;
+  const imageShape: Shape3 = [size, size, channels];
+  const length = size * size * channels;
   const { normalization = normalizations.imagenet, workers = 4, ahead = 2 } = options;
   const usable = dropLast ? Math.floor(source.size / batchSize) * batchSize : source.size;
   const central = centralGeometry(size, options.shorter);
@@ -59,6 +79,13 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
     return trainingGeometry({ ...options.augmentation, size }, createRandom(seed, `augment/${epoch}/${sample}`));
   };
 
+  const shifted = (bytes: Uint8Array, epoch: number, sample: number): Uint8Array => {
+    if (shift === undefined) return bytes;
+    const target = new Uint8Array(length);
+    augment(bytes, target, imageShape, shift, createRandom(seed, `augment/${epoch}/${sample}`));
+    return target;
+  };
+
   async function* epochBatches(epoch: number, fromSample = 0): AsyncGenerator<DataBatch> {
     requireOption(Number.isInteger(epoch) && epoch >= 0, 'epoch', 'epoch', epoch, 'integers ≥ 0');
     const isPosition = Number.isInteger(fromSample) && fromSample >= 0 && fromSample <= usable;
@@ -66,41 +93,56 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
     const order = Uint32Array.from({ length: source.size }, (_, index) => index);
     if (shuffle) createRandom(seed, `order/${epoch}`).shuffle(order);
     const chosen = order.subarray(fromSample, usable);
-    const decode = await createDecoder(3);
+    const decode = await createDecoder(channels);
     const decoded = inOrder(chosen.length, workers, ahead * batchSize, async (position) => {
       const sample = chosen[position] ?? 0;
-      return decode(await source.read(sample), source.locate(sample), ruleFor(epoch, sample));
+      const { bytes } = await decode(await source.read(sample), source.locate(sample), ruleFor(epoch, sample));
+      return shifted(bytes, epoch, sample);
     });
-    let batch: DecodedImage[] = [];
+    let batch: Uint8Array[] = [];
     let start = fromSample;
     for await (const image of decoded) {
       batch.push(image);
       if (batch.length < batchSize && start + batch.length < usable) continue;
       const end = start + batch.length;
-      const labels = Int32Array.from(order.subarray(start, end), (sample) => source.labels[sample] ?? 0);
       const next = end >= usable ? { epoch: epoch + 1, sample: 0 } : { epoch, sample: end };
-      yield assemble(batch, labels, next);
+      yield assemble(batch, order.subarray(start, end), epoch, next);
       batch = [];
       start = end;
     }
   }
 
-  function assemble(batch: readonly DecodedImage[], labels: Int32Array, next: BatchPosition): DataBatch {
-    const shape: [number, number, number, number] = [batch.length, size, size, 3];
-    const values = new Float32Array(batch.length * size * size * 3);
-    for (const [index, { bytes }] of batch.entries())
-      writeValues(bytes, values, index * size * size * 3, normalization);
-    const images = tf.tensor4d(values, shape);
-    const labelTensor = tf.tensor1d(labels, 'int32');
+  /** Values of a batch, with the erased squares filled. */
+  const valuesOf = (
+    batch: readonly Uint8Array[],
+    samples: Uint32Array,
+    epoch: number,
+    of: Normalization,
+    fill: readonly number[],
+  ): tf.Tensor4D => {
+    const values = new Float32Array(batch.length * length);
+    for (const [index, bytes] of batch.entries()) {
+      writeValues(bytes, values, index * length, of);
+      if (cutout === undefined) continue;
+      const rectangle = erasedRectangle(cutout, imageShape, seed, epoch, samples[index] ?? 0);
+      erase(values, index * length, imageShape, rectangle, fill);
+    }
+    return tf.tensor4d(values, [batch.length, ...imageShape]);
+  };
+
+  function assemble(batch: readonly Uint8Array[], samples: Uint32Array, epoch: number, next: BatchPosition): DataBatch {
+    const { mean } = normalization;
+    const zeros = mean.map(() => 0);
+    const images = valuesOf(batch, samples, epoch, normalization, zeros);
+    const plain = { mean: zeros, deviation: mean.map(() => 1) };
     const targets: Targets = {
-      labels: labelTensor,
-      ...(options.withImages ? { images: plainImages(batch, shape) } : {}),
+      labels: tf.tensor1d(
+        Int32Array.from(samples, (sample) => source.labels[sample] ?? 0),
+        'int32',
+      ),
+      ...(options.withImages ? { images: valuesOf(batch, samples, epoch, plain, mean) } : {}),
     };
-    const dispose = () => {
-      images.dispose();
-      labelTensor.dispose();
-      targets.images?.dispose();
-    };
+    const dispose = () => tf.dispose([images, ...Object.values(targets).filter((target) => target !== undefined)]);
     return { images, targets, size: batch.length, next, dispose };
   }
 
@@ -117,21 +159,14 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
   };
 }
 
-const none: Normalization = { mean: [0, 0, 0], deviation: [1, 1, 1] };
-
-function plainImages(batch: readonly DecodedImage[], shape: [number, number, number, number]): tf.Tensor4D {
-  const length = shape[1] * shape[2] * shape[3];
-  const values = new Float32Array(batch.length * length);
-  for (const [index, { bytes }] of batch.entries()) writeValues(bytes, values, index * length, none);
-  return tf.tensor4d(values, shape);
-}
-
 /** (byte / 255 − mean) / deviation. */
 function writeValues(bytes: Uint8Array, target: Float32Array, at: number, { mean, deviation }: Normalization): void {
-  for (let channel = 0; channel < 3; channel++) {
+  const channels = mean.length;
+  for (let channel = 0; channel < channels; channel++) {
     const [center = 0, scale = 1] = [mean[channel], deviation[channel]];
     const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - center) / scale);
-    for (let index = channel; index < bytes.length; index += 3) target[at + index] = table[bytes[index] ?? 0] ?? 0;
+    for (let index = channel; index < bytes.length; index += channels)
+      target[at + index] = table[bytes[index] ?? 0] ?? 0;
   }
 }
 
@@ -142,6 +177,9 @@ function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
     'size',
     'shorter',
     'augmentation',
+    'shift',
+    'cutout',
+    'channels',
     'shuffle',
     'seed',
     'normalization',
@@ -159,4 +197,18 @@ function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
   requireOption(isCount(ahead), where, 'ahead', ahead, 'integers ≥ 1');
   const isAlone = shorter === undefined || augmentation === undefined;
   requireOption(isAlone, where, 'shorter', shorter, 'undefined with augmentation, which crops at random');
+  const { shift, cutout, channels = 3, normalization } = options;
+  requireOption(channels === 1 || channels === 3, where, 'channels', channels, '1, 3');
+  const isOneKind = shift === undefined || augmentation === undefined;
+  requireOption(isOneKind, where, 'shift', shift, 'undefined with augmentation, which crops at random');
+  if (shift !== undefined) checkAugmentation(shift, [size, size, channels]);
+  if (cutout !== undefined) checkCutout(cutout, [size, size, channels]);
+  const found = (normalization ?? normalizations.imagenet).mean.length;
+  requireOption(
+    found === channels,
+    where,
+    'normalization',
+    normalization,
+    `mean and deviation of ${channels} channels`,
+  );
 }

@@ -4,6 +4,14 @@ export { type CropOptions, randomRegion } from './geometry.js';
 export { createImageBatches, type ImageBatches, type ImageBatchOptions } from './image-batches.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { type ImagenetOptions, imagenet } from './imagenet.js';
-export { type LoadImagesOptions, loadImages } from './load-images.js';
+export { type LoadImagesOptions, loadImages, mostBytes } from './load-images.js';
 export { type ParquetOptions, parquetFolder } from './parquet.js';
-export { type ImagePipeline, imagenetPipeline } from './pipelines.js';
+export { type ImagePipeline, imagenetPipeline, imagePipelines } from './pipelines.js';
+export {
+  measureStreamed,
+  type StreamedImages,
+  type StreamedSplits,
+  type StreamOptions,
+  sampleIndices,
+  streamImages,
+} from './streamed-images.js';

@@ -17,7 +17,8 @@ export interface LoadImagesOptions {
 /** Value of `reason` in the details of the error for images of different sizes. */
 export const differentSizes = 'different sizes';
 
-const mostBytes = 2 ** 32;
+/** Maximum bytes of decoded images in memory. */
+export const mostBytes = 2 ** 32;
 
 /** Decodes all images into memory. @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option` */
 export async function loadImages(source: EncodedImages, options: LoadImagesOptions = {}): Promise<ImageDataset> {
@@ -61,7 +62,7 @@ function checkMemory({ name, size }: EncodedImages, imageBytes: number): void {
   const gigabytes = ((size * imageBytes) / 2 ** 30).toFixed(1);
   throw new LocalgradError(
     'invalid-data',
-    `${name}: ${size} images of ${imageBytes} bytes take ${gigabytes} GiB of memory, more than 4. Choose a smaller size, or use createImageBatches, which decodes while it trains.`,
+    `${name}: ${size} images of ${imageBytes} bytes take ${gigabytes} GiB of memory, more than 4. Choose a smaller size, or decode them during training (decode: during, or createImageBatches).`,
     { size, imageBytes },
   );
 }

@@ -18,3 +18,6 @@ export const imagenetPipeline: ImagePipeline = {
   train: { size: 224, augmentation: {} },
   test: { size: 224, shorter: 256 },
 };
+
+/** Pipelines of photographs by name. */
+export const imagePipelines = { imagenet: imagenetPipeline } as const satisfies Record<string, ImagePipeline>;

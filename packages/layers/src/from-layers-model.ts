@@ -49,7 +49,21 @@ export interface LayersNetwork {
  * @throws LocalgradError `invalid-option` for unsupported layers, graphs and cuts; `unknown-name` for unknown cuts
  */
 export function fromLayersModel(model: LayersModel, options: FromLayersModelOptions): LayersNetwork {
-  const { cuts, statistics, scope = createScope(0) } = options;
+  const { scope = createScope(0) } = options;
+  const dispose = () => {
+    for (const parameter of scope.all().values()) parameter.dispose();
+  };
+  try {
+    const network = networkOf(model, { ...options, scope });
+    return { network, scope, writeWeights: (target = model) => writeWeights(network.backbone, target), dispose };
+  } catch (error) {
+    if (options.scope === undefined) dispose();
+    throw error;
+  }
+}
+
+function networkOf(model: LayersModel, options: FromLayersModelOptions & { readonly scope: RootScope }): Network {
+  const { cuts, statistics, scope } = options;
   const isNumber = typeof cuts === 'number';
   if (!isNumber) requireOption(Array.isArray(cuts), 'fromLayersModel', 'cuts', cuts, 'a number or names of layers');
   const factory = layersBackbone({
@@ -64,14 +78,7 @@ export function fromLayersModel(model: LayersModel, options: FromLayersModelOpti
         backbone.blocks.map(({ block }) => block.name),
         cuts,
       );
-  return {
-    network: createNetwork(backbone, partition),
-    scope,
-    writeWeights: (target = model) => writeWeights(backbone, target),
-    dispose: () => {
-      for (const parameter of scope.all().values()) parameter.dispose();
-    },
-  };
+  return createNetwork(backbone, partition);
 }
 
 /** Blocks per module; blocks are named after their last layers. */

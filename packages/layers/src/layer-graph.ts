@@ -38,17 +38,20 @@ export interface LayerGraph {
  *   layer
  */
 export function layerGraph(model: LayersModel): LayerGraph {
+  // Other than their types say, both are missing in an empty sequential model.
+  const { inputs = [], outputs = [] } = model;
+  if (inputs.length === 0) throw unsupported(model.name, 'it has no layers');
   for (const [side, tensors] of [
-    ['inputs', model.inputs],
-    ['outputs', model.outputs],
+    ['inputs', inputs],
+    ['outputs', outputs],
   ] as const) {
     if (tensors.length === 1) continue;
     const names = tensors.map(({ sourceLayer }) => `'${sourceLayer.name}'`).join(', ');
     throw unsupported(model.name, `it has ${tensors.length} ${side} (${names}); expected one`, { side });
   }
-  const input = at(model.inputs, 0, 'input');
+  const input = at(inputs, 0, 'input');
   const reader = new GraphReader(model.name);
-  reader.read(at(model.outputs, 0, 'output'), new Map([[input.id, modelInput]]));
+  reader.read(at(outputs, 0, 'output'), new Map([[input.id, modelInput]]));
   return { model: model.name, inputShape: reader.sizesOf(input), nodes: reader.nodes };
 }
 

@@ -35,17 +35,12 @@ function train(own: LayersNetwork, method: LocalLearningMethod, model: tf.Layers
   return losses;
 }
 
-/**
- * Loss and accuracy of the model itself, by `model.evaluate`; then class probabilities. On `cpu`, because dense layers of
- * TensorFlow.js do not run on `wasm`.
- */
-async function evaluate(model: tf.LayersModel, images: tf.Tensor4D, labels: tf.Tensor1D) {
-  await tf.setBackend('cpu');
+/** Loss and accuracy of the model itself, by `model.evaluate`; then class probabilities. */
+function evaluate(model: tf.LayersModel, images: tf.Tensor4D, labels: tf.Tensor1D) {
   model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
   const results = model.evaluate(images, labels.cast('float32'));
   const [loss = Number.NaN, accuracy = Number.NaN] = [results].flat().map((result) => result.dataSync()[0]);
-  const probabilities = [...[model.predict(images)].flat()].flatMap((one) => Array.from(one.dataSync()));
-  await tf.setBackend('wasm');
+  const probabilities = [model.predict(images)].flat().flatMap((one) => Array.from(one.dataSync()));
   return { loss, accuracy, probabilities };
 }
 
@@ -76,12 +71,12 @@ describe('a model of layers', () => {
       const own = fromLayersModel(model, { cuts: 3 });
       expect(own.network.modules).toHaveLength(3);
       const { images, labels } = batchFor(model, 30, 6);
-      const before = await evaluate(model, images, labels);
+      const before = evaluate(model, images, labels);
       const losses = train(own, methods[method]?.() ?? dgl(), model, 15);
       expect(losses.at(-1)).toBeLessThan(0.95 * (losses[0] ?? 0));
-      expect(await evaluate(model, images, labels)).toEqual(before);
+      expect(evaluate(model, images, labels)).toEqual(before);
       own.writeWeights();
-      const { loss, accuracy, probabilities } = await evaluate(model, images, labels);
+      const { loss, accuracy, probabilities } = evaluate(model, images, labels);
       const scores = scoresOf(own, images);
       const predicted = tf.equal(scores.argMax(1), labels).cast('float32').mean().dataSync()[0];
       expect(accuracy).toBeCloseTo(predicted ?? 0, 6);
@@ -98,16 +93,16 @@ describe('a model of layers', () => {
     own.dispose();
   });
 
-  it('writes into another model with the same layers, and into no other', async () => {
+  it('writes into another model with the same layers, and into no other', () => {
     const own = fromLayersModel(sequentialCnn(), { cuts: 2 });
     const other = sequentialCnn();
     other.setWeights(other.weights.map((weight) => tf.zeros(weight.shape.map(Number))));
     own.writeWeights(other);
     const { images, labels } = batchFor(other, 3);
-    const { probabilities } = await evaluate(other, images, labels);
+    const { probabilities } = evaluate(other, images, labels);
     expect(difference(tf.softmax(scoresOf(own, images)), tf.tensor1d(probabilities))).toBeLessThan(1e-6);
     expect(() => own.writeWeights(mobileNet())).toThrow(
-      "Model 'mobile' does not have the layers of 'cnn': weight 'kernel' of layer 'conv1' has shape [3, 3, 3, 4]; found no such weight.",
+      "Model 'mobile' does not have the layers of 'layers/cnn': weight 'kernel' of layer 'conv1' has shape [3, 3, 3, 4]; found no such weight.",
     );
     own.dispose();
   });

@@ -1,5 +1,5 @@
 import { type Backbone, LocalgradError } from '@localgrad/core';
-import { LayersModel, reshape } from '@tensorflow/tfjs';
+import { LayersModel, mul, reshape, tidy } from '@tensorflow/tfjs';
 import type { Layer } from './layer-graph.js';
 import { shapeOf, weightName } from './layer-weights.js';
 import { originOf } from './layers-backbone.js';
@@ -32,7 +32,8 @@ export function writeWeights(backbone: Backbone, model: LayersModel): void {
       );
     }
     return () => {
-      const value = reshape(parameter.value, expected);
+      // A copy: kernels of wasm reject a bias whose data another shape has been given to.
+      const value = tidy(() => mul(reshape(parameter.value, expected), 1));
       variable.write(value);
       value.dispose();
     };

@@ -50,7 +50,7 @@ describe('credentials', () => {
 });
 
 describe('control characters', () => {
-  it('in names, labels and texts break no file of the report', async () => {
+  it('are replaced in names, labels and texts of every file', async () => {
     const evil = 'a\u0000b\u001b[31m\u0007\u009b\ud800\uffff';
     const study = withCondition(small(), 1, ({ labels }) => ({
       name: `x${evil}\ny`,
@@ -66,7 +66,7 @@ describe('control characters', () => {
 });
 
 describe('CSV cells', () => {
-  it('that begin like a formula get an apostrophe, and numbers stay numbers', async () => {
+  it('get an apostrophe if they begin like a formula, and numbers stay numbers', async () => {
     const names = ['=cmd()', '+1', '-x', '@sum'];
     const study = small();
     const written = await texts({
@@ -107,7 +107,7 @@ describe('diverged runs', () => {
     expect(html).not.toMatch(/NaN|undefined/);
   });
 
-  it('of all seeds leave no number, even if only the status of the summary reports it', async () => {
+  it('leave no number if all seeds diverged, even if only the status of the summary reports it', async () => {
     const study = withCondition(small(), 1, ({ runs }) => ({
       runs: runs.map((run) => ({ ...run, summary: { ...run.summary, status: 'diverged' } })),
     }));

@@ -168,7 +168,7 @@ it('reports an average effect that no single setting shows', async () => {
 });
 
 describe('incomplete studies', () => {
-  it('with one seed: state that there is no interval and no test', async () => {
+  it('state that one seed has no interval and no test', async () => {
     const { html, results } = await report(syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 3, seeds: 1 }));
     expect(html).toContain('with one run. Without an interval');
     expect(html).toContain('not tested, as one side has fewer than two runs');
@@ -176,7 +176,7 @@ describe('incomplete studies', () => {
     expect(results).not.toMatch(/NaN|undefined/);
   });
 
-  it('without comparison rule, reference and probes: omit their parts', async () => {
+  it('omit the parts of a missing comparison rule, reference and probes', async () => {
     const { html, files } = await report(
       withRuns({ ...small(), compare: null, reference: null }, () => ({ probes: null })),
     );
@@ -184,7 +184,7 @@ describe('incomplete studies', () => {
     expect(files.figures).toHaveLength(8);
   });
 
-  it('without a test set: show costs only', async () => {
+  it('show only costs without a test set', async () => {
     const { html, files } = await report(
       withRuns(small(), ({ summary }) => ({
         testAccuracy: null,
@@ -198,7 +198,7 @@ describe('incomplete studies', () => {
     expect(html).not.toMatch(/NaN|undefined/);
   });
 
-  it('without a finished run: state it, and remove figures of an earlier report', async () => {
+  it('state that no run has finished, and remove figures of an earlier report', async () => {
     const study = small();
     const folder = await mkdtemp(join(tmpdir(), 'localgrad-report-'));
     await writeReport(study, folder);
@@ -209,7 +209,7 @@ describe('incomplete studies', () => {
     expect(await readdir(join(folder, 'figures'))).toEqual([]);
   });
 
-  it('with a missing run: list it in findings, table and runs', async () => {
+  it('count a missing run in findings, table and runs', async () => {
     const study = small();
     const [first, ...others] = study.conditions;
     const { html, markdown } = await report({

@@ -1,9 +1,9 @@
 import type { BackendHandle } from '@localgrad/backends';
-import type { DatasetSplits } from '@localgrad/data';
 import type { Observer } from '@localgrad/train';
 import type { NameOptions } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import type { StopRule } from './early-stop.js';
+import type { RunSplits } from './run-images.js';
 import type { TrackerOptions } from './run-trackers.js';
 
 /** Options of a run that do not affect its result. */
@@ -27,7 +27,7 @@ export interface ExecuteOptions {
   readonly onProblem?: (message: string) => void;
   /** A running backend, which the caller disposes. Default: a backend is started for this run. */
   readonly backend?: BackendHandle;
-  readonly data?: DatasetSplits;
+  readonly data?: RunSplits;
   /** Where the names in the config are looked up. */
   readonly names?: NameOptions;
   /** Advice for the error about a different run in the folder; default: the options of `localgrad train`. */

@@ -66,7 +66,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       return plan?.budget ?? null;
     };
     const describe = async (config: PlanConfig) => {
-      const plan = await buildPlan(config, { imageShape, classes }, names);
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
         return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget };
       } finally {

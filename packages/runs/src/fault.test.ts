@@ -20,7 +20,7 @@ describe('faultOf', () => {
     ['unknown', new TypeError('x is not a function')],
     ['unknown', Object.assign(new Error('module'), { code: 'ERR_MODULE_NOT_FOUND' })],
     ['unknown', 'text'],
-  ] as const)('blames the %s (%#)', (fault, error) => {
+  ] as const)('attributes an error to the %s (%#)', (fault, error) => {
     expect(faultOf(error)).toBe(fault);
   });
 });

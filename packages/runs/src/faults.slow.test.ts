@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import type { DatasetSplits } from '@localgrad/data';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runConfigSchema } from './config/run-config.js';
 import type { ExecuteOptions } from './execute-options.js';
@@ -11,6 +10,7 @@ import { executeRun } from './execute-run.js';
 import { type Call, effects, systemError, watchCalls } from './folder/faults.fixture.js';
 import { VolatileDisk } from './folder/volatile-disk.fixture.js';
 import { loadData } from './load-data.js';
+import type { RunSplits } from './run-images.js';
 
 const config = runConfigSchema.parse({
   method: 'greedy',
@@ -27,7 +27,7 @@ const config = runConfigSchema.parse({
 });
 
 let backend: BackendHandle;
-let data: DatasetSplits;
+let data: RunSplits;
 beforeAll(async () => {
   backend = await selectBackend('wasm', { threads: 1 });
   data = await loadData(config);

@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import type { DatasetSplits } from '@localgrad/data';
 import * as training from '@localgrad/train';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -21,6 +20,7 @@ import type { ExecuteOptions } from './execute-options.js';
 import { executeRun } from './execute-run.js';
 import { listAttempts } from './folder/attempts.js';
 import { loadData } from './load-data.js';
+import type { RunSplits } from './run-images.js';
 
 const config = runConfigSchema.parse({
   backbone: 'tiny',
@@ -36,7 +36,7 @@ const config = runConfigSchema.parse({
 });
 
 let backend: BackendHandle;
-let data: DatasetSplits;
+let data: RunSplits;
 beforeAll(async () => {
   backend = await selectBackend('wasm', { threads: 1 });
   data = await loadData(config);
@@ -89,7 +89,7 @@ function metrics(): unknown[] {
 
 const outcomes = async () => (await listAttempts(folder)).map(({ outcome }) => outcome);
 
-describe('a run that is interrupted, or meets another', () => {
+describe('an interrupted run', () => {
   it('resumes from the previous checkpoint if the metrics of the last one are lost', async () => {
     await execute().result;
     const straight = metrics();

@@ -1,44 +1,40 @@
 import { LocalgradError } from '@localgrad/core';
 import { checkDataset, type DatasetOptions, type DatasetSplits, prepareSplits } from '@localgrad/data';
-import { dataset as imageDataset } from '@localgrad/image-data';
 import { configError } from './config/config-error.js';
 import { imageFolderOf } from './config/image-folder.js';
 import { inTermsOfKeys, keyErrorOf } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import { loadFolder, withValues } from './load-folder.js';
+import type { RunSplits } from './run-images.js';
 
 /** The images of a config. @throws LocalgradError with the key of the config, if one is the cause */
-export function loadData(config: RunConfig, names: NameOptions = {}): Promise<DatasetSplits> {
+export function loadData(config: RunConfig, names: NameOptions = {}): Promise<RunSplits> {
   return inTermsOfKeys(config, async () => {
-    const { dataset, dataFolder, resize, pad, trainImages, testImages } = config;
-    const options = { pad, train: trainImages, test: testImages };
+    const { dataset, dataFolder, decode, resize, pad, trainImages, testImages } = config;
+    const options = { resize, pad, train: trainImages, test: testImages };
     const images = imageFolderOf(dataset, names.project);
     if (images === undefined) {
+      if (decode !== 'auto')
+        throw configError('decode', `has no effect on '${dataset}', which is not a folder of images; omit it.`);
       const splits = await readImages(config, names);
       checkDataset(splits.train);
       checkDataset(splits.test);
-      return prepareSplits(splits, withValues({ resize, ...options }));
+      return prepareSplits(splits, withValues(options));
     }
     if (dataFolder !== undefined) {
       throw configError('dataFolder', `has no effect on '${dataset}', which is the folder itself; omit it.`);
     }
     const other = Object.keys(readerOptionsOf(config))[0];
     if (other !== undefined) throw configError(other, `has no effect on '${dataset}', a folder of images; omit it.`);
-    // Images are decoded at their final size.
-    const decoded = await imageDataset({ ...images.options, folder: images.folder, ...withValues({ size: resize }) });
-    return prepareSplits(decoded, withValues(options));
+    return loadFolder(images, config);
   });
-}
-
-function withValues(options: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> {
-  return Object.fromEntries(
-    Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-  );
 }
 
 /** The keys of a config that `loadData` reads, for caches of data sets. */
 export const dataKeys = [
   ...(['dataset', 'dataFolder', 'extra', 'fold', 'resize', 'pad', 'trainImages', 'testImages'] as const),
+  ...(['decode', 'pipeline'] as const),
 ] satisfies readonly (keyof RunConfig)[];
 
 /** Options of single data sets, where they are set. */

@@ -14,12 +14,12 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
-import { type CompiledPlan, compilePlan, type MemoryPolicy } from '@localgrad/engine';
+import { compilePlan, type CompiledPlan, type MemoryPolicy } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
-import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
+import { budgetBytesOf, chooseWithinBudget, type BudgetChoice } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
 import { preparationOf } from './config/augmentation.js';
 import { checkImages } from './config/check-images.js';
@@ -31,6 +31,8 @@ import type { RunConfig } from './config/run-config.js';
 import { nonFiniteParameter } from './divergence.js';
 import { canonicalJson } from './folder/hash.js';
 import { readInitialWeights } from './identity/run-identity.js';
+import { createRunBatches } from './run-batches.js';
+import type { RunSplits } from './run-images.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
 
@@ -82,16 +84,25 @@ export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
   Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | keyof OptimizerConfig>>;
 
-/** @throws LocalgradError */
-export function buildPlan(config: PlanConfig, images: PlanImages, names: NameOptions = {}): Promise<BuiltPlan> {
-  return inTermsOfKeys(config, () => buildPlanOf(config, images, names));
+export interface BuildOptions extends NameOptions {
+  /** Leave all weights 0, where the plan is only described. Default false. */
+  readonly zeros?: boolean;
 }
 
-async function buildPlanOf(config: PlanConfig, images: PlanImages, names: NameOptions): Promise<BuiltPlan> {
+/** @throws LocalgradError */
+export function buildPlan(config: PlanConfig, images: PlanImages, options: BuildOptions = {}): Promise<BuiltPlan> {
+  return inTermsOfKeys(config, () => buildPlanOf(config, images, options));
+}
+
+async function buildPlanOf(
+  config: PlanConfig,
+  images: PlanImages,
+  { zeros = false, ...names }: BuildOptions,
+): Promise<BuiltPlan> {
   const { method: expression, backbone, optimizer } = config;
   const { catalog } = await resolveNames({ method: expression, backbone, optimizer }, names);
   const method = catalog.method(expression);
-  const scope = createScope(config.seed, { mostValues });
+  const scope = createScope(config.seed, { mostValues, zeros });
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   };
@@ -168,11 +179,7 @@ export interface PreparedRun {
 }
 
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
-export async function prepareRun(
-  config: RunConfig,
-  data: DatasetSplits,
-  names: NameOptions = {},
-): Promise<PreparedRun> {
+export async function prepareRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<PreparedRun> {
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, data.train, { ...names, catalog });
@@ -189,8 +196,8 @@ export async function prepareRun(
       if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     }
     const { compiled } = plan;
-    const { seed, epochs, logEvery, accumulate } = config;
-    const { batches, testBatches } = batchesOf(config, data, compiled.reads.includes('images'));
+    const { seed, epochs, logEvery, accumulate, recordSteps } = config;
+    const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
       normalization: batches.normalization,
@@ -205,17 +212,11 @@ export async function prepareRun(
         logEvery,
         accumulate,
         seed,
+        recordSteps,
         learningRate: scheduleOf(config, catalog),
       },
     };
   });
-}
-
-function batchesOf(config: RunConfig, { train, test }: DatasetSplits, withImages: boolean) {
-  const { batch: batchSize, seed } = config;
-  const batches = createBatches(train, { ...preparationOf(config), batchSize, shuffle: true, seed, withImages });
-  const { normalization } = batches;
-  return { batches, testBatches: createBatches(test, { batchSize: Math.min(batchSize, test.size), normalization }) };
 }
 
 /** Runs `create`; disposes `owner` if it fails. */

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import type { DatasetSplits } from '@localgrad/data';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from './config/resolve-config.js';
 import type { ExecuteOptions } from './execute-options.js';
 import { executeRun } from './execute-run.js';
 import { type Call, reads, systemError, watchCalls } from './folder/faults.fixture.js';
 import { loadData } from './load-data.js';
+import type { RunSplits } from './run-images.js';
 
 const config = resolveConfig({
   method: 'greedy',
@@ -27,7 +27,7 @@ const config = resolveConfig({
 const codes = ['EIO', 'EACCES', 'ESTALE'] as const;
 
 let backend: BackendHandle;
-let data: DatasetSplits;
+let data: RunSplits;
 beforeAll(async () => {
   backend = await selectBackend('wasm', { threads: 1 });
   data = await loadData(config);

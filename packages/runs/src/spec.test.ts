@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
-import type { DatasetSplits } from '@localgrad/data';
+import { type DatasetSplits, loadDataset } from '@localgrad/data';
 import { dropout, sequential } from '@localgrad/nn/blocks';
 import { memory } from '@tensorflow/tfjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -58,7 +58,7 @@ let backend: BackendHandle;
 let data: DatasetSplits;
 beforeAll(async () => {
   backend = await selectBackend('wasm', { threads: 1 });
-  data = await loadData(configOf());
+  data = await loadDataset('fashion-mnist-subset', { resize: 8, train: 40, test: 20 });
 });
 afterAll(() => backend.dispose());
 

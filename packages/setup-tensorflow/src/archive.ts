@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalgradError, messageOf } from '@localgrad/core';
 import { createFolders } from '@localgrad/core/folders';
-import { extract } from 'tar';
+import { extract, type ReadEntry } from 'tar';
 
 /**
  * Unpacks the official archive of TensorFlow's C library (`libtensorflow-cpu-linux-x86_64-….tar.gz`) into `folder`.
@@ -12,7 +12,7 @@ import { extract } from 'tar';
 export async function unpackArchive(file: string, folder: string): Promise<void> {
   await createFolders(folder);
   try {
-    await extract({ file, cwd: folder, strict: true });
+    await extract({ file, cwd: folder, strict: true, onReadEntry: dropSpecialBits });
   } catch (error) {
     throw new LocalgradError(
       'invalid-data',
@@ -29,4 +29,9 @@ export async function unpackArchive(file: string, folder: string): Promise<void>
       { file },
     );
   }
+}
+
+/** A library needs no setuid, setgid or sticky bit, and no write permission for others. */
+function dropSpecialBits(entry: ReadEntry): void {
+  if (entry.mode !== undefined) entry.mode &= 0o755;
 }

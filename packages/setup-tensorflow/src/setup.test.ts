@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -66,6 +66,22 @@ describe('an archive', () => {
     expect(await readFile(join(target, 'lib/libtensorflow.so.2'), 'utf8')).toBe('library');
     await truncate(file, 50);
     await expect(unpackArchive(file, join(folder, 'd'))).rejects.toThrow(/not an intact \.tar\.gz/);
+  });
+
+  it.skipIf(process.platform === 'win32')('is unpacked without setuid, setgid and sticky bits', async () => {
+    const content = join(folder, 'special');
+    await mkdir(join(content, 'lib'), { recursive: true });
+    const library = join(content, 'lib/libtensorflow.so.2');
+    await writeFile(library, 'library');
+    await chmod(library, 0o6777);
+    await chmod(join(content, 'lib'), 0o1777);
+    const file = join(folder, 'special.tar.gz');
+    await create({ gzip: true, file, cwd: content }, ['lib']);
+    const target = join(folder, 'from-special');
+    await unpackArchive(file, target);
+    const modeOf = async (path: string) => (await stat(join(target, path))).mode & 0o7777;
+    expect(await modeOf('lib/libtensorflow.so.2')).toBe(0o755);
+    expect(await modeOf('lib')).toBe(0o755);
   });
 });
 

@@ -26,7 +26,11 @@ describeMethod('backprop', backprop, { decorators: { mlm: withMlm() }, savesMemo
 describeMethod('greedy', greedy, { decorators });
 describeMethod('dgl', () => dgl({ head: '1c2f', featureDimension: 8 }), { decorators });
 describeMethod('infopro', () => infopro({ featureDimension: 8 }), { decorators });
-describeMethod('infopro of features', () => infopro({ featureDimension: 8, reconstruct: 'input' }), { decorators });
+describeMethod(
+  'infopro of features',
+  () => infopro({ featureDimension: 8, reconstruct: 'input', ixx1: 0.5, ixy1: 0.5 }),
+  { decorators },
+);
 describeMethod('auglocal', auglocal, { decorators });
 describeMethod('hpff', () => hpff({ featureDimension: 8 }), { decorators });
 // Batches of the trials are small, and a local classifier of zeros has no gradient for the features at first.

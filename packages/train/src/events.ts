@@ -1,3 +1,4 @@
+import type { RecordingStatus } from '@localgrad/kernels';
 import type { EvaluationResult } from './evaluation.js';
 
 /** Losses by objective ID: unweighted means over the steps since the previous read. */
@@ -104,9 +105,20 @@ export interface RunEndEvent {
   readonly resumptions: number;
 }
 
+/**
+ * How steps run on a backend that records them: emitted when they become recorded, or turn out not to be recordable.
+ * Results are the same bits.
+ */
+export type RecordingEvent = Exclude<RecordingStatus, { readonly mode: 'tracing' }> & {
+  readonly type: 'recording';
+  /** The first step that runs so, from 1. */
+  readonly step: number;
+};
+
 /** The events of a run, in the order of the loop described in README.md. */
 export type TrainingEvent =
   | RunStartEvent
+  | RecordingEvent
   | EpochStartEvent
   | StepEndEvent
   | EvaluationEndEvent

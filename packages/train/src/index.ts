@@ -16,6 +16,7 @@ export type {
   EvaluationEndEvent,
   Losses,
   Observer,
+  RecordingEvent,
   RunEndEvent,
   RunStartEvent,
   StepEndEvent,

@@ -21,6 +21,7 @@ const optionNames = [
   'executor',
   'accumulate',
   'seed',
+  'recordSteps',
 ] as const satisfies readonly (keyof TrainOptions)[];
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */

@@ -1,6 +1,6 @@
 import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
 import { type CompiledPlan, checkWeights, createTrainStep, type Executor, type TrainStep } from '@localgrad/engine';
-import { MemoryMeter } from '@localgrad/kernels';
+import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
@@ -49,6 +49,8 @@ export interface TrainOptions {
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads (dropout). Default 0. */
   readonly seed?: number;
+  /** Replay recorded steps on backends that record them (webgpu); see `createTrainStep`. Default true. */
+  readonly recordSteps?: boolean;
 }
 
 /** Result of a completed run. */
@@ -73,6 +75,8 @@ export interface TrainingResult {
   readonly epochs: readonly EpochRecord[];
   /** Number of times the run was resumed from a checkpoint. */
   readonly resumptions: number;
+  /** How steps ran; present on backends that record steps, unless there were too few steps to record one. */
+  readonly recording?: RecordingStatus;
 }
 
 /**
@@ -92,6 +96,7 @@ class Training {
   readonly #step: TrainStep;
   readonly #state: RunState;
   readonly #meter: MemoryMeter;
+  #recording: RecordingStatus | undefined;
 
   constructor(options: TrainOptions) {
     const { compiled, batches, availableBytes, testBatches, resume } = options;
@@ -122,9 +127,11 @@ class Training {
     } finally {
       state.losses.dispose();
       this.#meter.detach();
+      this.#step.dispose();
     }
     this.#end('completed');
-    return { ...state.summary(), epochs: state.records };
+    const recording = this.#recording === undefined ? {} : { recording: this.#recording };
+    return { ...state.summary(), epochs: state.records, ...recording };
   }
 
   async #runEpoch(): Promise<void> {
@@ -179,7 +186,18 @@ class Training {
     batch.dispose();
     state.losses.add(state.step, { losses, terms });
     state.training.stop();
-    state.epoch.peakBytes = Math.max(state.epoch.peakBytes, this.#meter.peakBytes);
+    const { recording } = this.#step;
+    const arenaBytes = recording?.mode === 'recorded' ? recording.arenaBytes : 0;
+    state.epoch.peakBytes = Math.max(state.epoch.peakBytes, this.#meter.peakBytes + arenaBytes);
+    this.#reportRecording(recording);
+  }
+
+  /** Steps of a rare kind, as the last one of an epoch, may still be traced after others are recorded. */
+  #reportRecording(recording: RecordingStatus | undefined): void {
+    if (recording === undefined || recording.mode === 'tracing') return;
+    const isNew = recording.mode !== this.#recording?.mode;
+    this.#recording = recording;
+    if (isNew) this.#emit({ type: 'recording', step: this.#state.step, ...recording });
   }
 
   async #evaluate(epoch: number): Promise<EvaluationResult | undefined> {

@@ -48,7 +48,7 @@ export interface CommandEncoder {
 export interface ComputePass {
   setPipeline(pipeline: ComputePipeline): void;
   setBindGroup(index: number, group: BindGroup): void;
-  dispatchWorkgroups(x: number, y: number, z: number): void;
+  dispatchWorkgroups(x: number, y?: number, z?: number): void;
   end(): void;
 }
 

@@ -31,7 +31,7 @@ it('train ends with exit code 3 where the last step makes the test loss NaN', as
   expect(JSON.parse(again.stdout)).toMatchObject({ status: 'diverged', wasFinished: true });
 });
 
-it('a sweep names the runs that diverged', async () => {
+it('a sweep lists the runs that diverged', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'localgrad-diverged-'));
   const file = join(folder, 'two.yaml');
   const base = JSON.stringify({ ...keys, method: '{host}' });

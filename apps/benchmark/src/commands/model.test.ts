@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBatches } from '@localgrad/data';
 import { saveLayersModel } from '@localgrad/nn/serialization';
-import { loadData, resolveConfig } from '@localgrad/runs';
+import { areStreamed, executeRun, loadData, resolveConfig } from '@localgrad/runs';
+import type { TrainingEvent } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCaptured } from '../command-line.fixture.js';
@@ -82,7 +83,9 @@ describe('localgrad train --model', () => {
     const weightData = Uint8Array.from(await readFile('trained/weights.bin')).buffer;
     const artifacts = { modelTopology, weightSpecs: weightsManifest[0].weights, weightData };
     const model = await tf.loadLayersModel(tf.io.fromMemory(artifacts));
-    const { test } = await loadData(resolveConfig(images));
+    const data = await loadData(resolveConfig(images));
+    if (areStreamed(data)) throw new Error('The images are not in memory.');
+    const { test } = data;
     const [batch] = createBatches(test, { batchSize: test.size, normalization }).epoch(0);
     if (batch?.targets.labels === undefined) throw new Error('There are no labels.');
     model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] });
@@ -115,6 +118,31 @@ describe('localgrad train --model', () => {
     await writeFile('model/weights.bin', weights);
     expect(exitCode).not.toBe(0);
     expect(stderr).toContain("Folder 'again' contains a different run: file './model/model.json' has changed.");
+  });
+
+  it('resumes an interrupted run bit for bit', { timeout }, async () => {
+    const config = resolveConfig({
+      ...images,
+      backbone: './model/model.json',
+      method: 'mlaan(dgl(head: 0c1f))',
+      modules: 2,
+      batch: 20,
+      epochs: 2,
+      backend: 'cpu',
+    });
+    await executeRun({ config, folder: 'straight', resume: 'auto' });
+    const stop = new AbortController();
+    const observe = (event: TrainingEvent) => {
+      if (event.type === 'epoch-end' && event.epoch === 1) stop.abort(new Error('stopped'));
+    };
+    const interrupted = { config, folder: 'resumed', resume: 'auto', observers: [{ observe }] } as const;
+    await expect(executeRun({ ...interrupted, signal: stop.signal })).rejects.toThrow('stopped');
+    const result = await executeRun({ config, folder: 'resumed', resume: 'auto' });
+    expect(result?.summary.resumptions).toBe(1);
+    const [straight, resumed] = await Promise.all(
+      ['straight', 'resumed'].map((run) => readFile(join(run, 'weights.safetensors'))),
+    );
+    expect(resumed).toEqual(straight);
   });
 
   it('explains the model with its own images and classes', { timeout }, async () => {

@@ -21,7 +21,7 @@ import {
 import { type Explanation, explain, loadData, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import type { Command } from 'commander';
 import type { Presenter } from '../present.js';
-import type { Terminal } from '../terminal.js';
+import { type Terminal, warn } from '../terminal.js';
 import { addSetFlag } from './sweep/flags.js';
 
 /** The results as data, and where their report is. */
@@ -48,7 +48,7 @@ export async function report(
   for (const path of paths) sweeps.push(await openSweep(path, set));
   const target = output ?? defaultTarget(sweeps);
   const { study, notices } = combineStudies(await partsOf(sweeps));
-  for (const text of [...notices, ...(study.problems ?? [])]) terminal.stderr.write(`localgrad: ${text}\n`);
+  for (const text of [...notices, ...(study.problems ?? [])]) warn(terminal, text);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
     ...studyResults(study),
@@ -102,7 +102,7 @@ async function planFigures(study: Study, terminal: Terminal): Promise<PlanFigure
       figures.push({ title: `${config.method}, K = ${explanation.modules.length}`, svg: explanationSvg(explanation) });
     } catch (error) {
       if (!LocalgradError.isInstance(error)) throw error;
-      terminal.stderr.write(`localgrad: cannot plot the plan of ${config.method}: ${error.message}\n`);
+      warn(terminal, `cannot plot the plan of ${config.method}: ${error.message}`);
     }
   }
   return figures;

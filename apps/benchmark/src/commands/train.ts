@@ -7,7 +7,7 @@ import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { httpUrl } from '../http-url.js';
 import type { Presenter } from '../present.js';
-import type { Terminal } from '../terminal.js';
+import { type Terminal, warn } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
 
 export interface TrainRunOptions {
@@ -46,7 +46,7 @@ export async function trainRun(
     ...(options.trackers === undefined ? {} : { trackers: options.trackers }),
     observers: [consoleProgress(terminal.stderr)],
     signal: terminal.signal,
-    onProblem: (message) => void terminal.stderr.write(`localgrad: ${message}\n`),
+    onProblem: (message) => warn(terminal, message),
   });
   if (result === undefined) {
     throw new LocalgradError('misuse', `Another process is working on the run in '${folder}'.`, { folder });

@@ -57,7 +57,7 @@ describe('localgrad weights export', () => {
     expect(new Uint8Array(await readFile(back))).toEqual(await weightsFile(backbone));
   });
 
-  it('drops the prefix of a whole network, and says so', async () => {
+  it('removes the prefix that all names share, and reports it', async () => {
     const { tensors, metadata } = readSafetensors(await pytorchFile(backbone));
     const prefixed = new Map([...tensors].map(([name, tensor]) => [`model.${name}`, tensor]));
     await writeFile(at('prefixed.safetensors'), writeSafetensors({ tensors: prefixed, metadata }));
@@ -83,7 +83,7 @@ describe('localgrad weights export', () => {
     expect((await readFile(at('web', 'weights.bin'))).length).toBe(bytes);
   });
 
-  it('says what is wrong with source, format and output, and writes nothing then', async () => {
+  it('reports a wrong source, format or output, and writes nothing', async () => {
     const nothing = ['--format', 'pytorch', '--output', at('nothing.safetensors')] as const;
     const noFile = await exported(at('elsewhere.safetensors'), ...nothing);
     expect(noFile.code).toBe(1);

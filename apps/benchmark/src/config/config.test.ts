@@ -55,7 +55,7 @@ describe('run file', () => {
     expect(problemsOf('- dgl\n')[0]).toMatch(/^run\.yaml:1:1: expected keys and values/);
   });
 
-  it('says that a file is not there', async () => {
+  it('reports a missing file', async () => {
     await expect(readRunFile('no-such-file.yaml')).rejects.toThrow(
       /Cannot read 'no-such-file\.yaml': it does not exist/,
     );
@@ -66,10 +66,12 @@ describe('flags', () => {
   it('exist for every key of the config', () => {
     const command = addConfigFlags(new Command());
     const flags = command.options.map((option) => option.long);
-    expect(flags).toEqual(runConfigKeys.map((key) => `--${flagOf(key)}`));
+    expect(flags).toEqual(
+      runConfigKeys.flatMap((key) => (key === 'backbone' ? ['--backbone', '--model'] : [`--${flagOf(key)}`])),
+    );
   });
 
-  it('go over the file, which goes over the defaults', async () => {
+  it('override the file, which overrides the defaults', async () => {
     const config = await parse(['--batch', '8', '--partition', '1,3', '--no-nesterov', '--threads', 'auto'], {
       batch: 4,
       epochs: 9,
@@ -78,7 +80,7 @@ describe('flags', () => {
     expect(await parse([])).toEqual(runConfigSchema.parse({}));
   });
 
-  it('name the flag that is wrong, its value and what is allowed', async () => {
+  it('are rejected with their name, value and the allowed values', async () => {
     await expect(parse(['--epochs', 'many'])).rejects.toThrow('--epochs: expected number; found "many"');
     await expect(parse(['--learning-rate', '-1'])).rejects.toThrow(
       '--learning-rate: expected number to be >=0; found -1',

@@ -25,7 +25,7 @@ function isOnByDefault(key: string): boolean {
   return fields[key]?.safeParse(undefined).data === true;
 }
 
-const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'probe'];
+const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'recordSteps', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',
@@ -48,7 +48,6 @@ const numbers: readonly Key[] = [
 /** Adds a flag for each of the keys to a command. */
 export function addConfigFlags(command: Command, keys: readonly Key[] = runConfigKeys): Command {
   for (const key of keys) {
-    if (key === 'backbone') addModelFlag(command);
     const field = runConfigSchema.shape[key];
     const fallback = field.safeParse(undefined).data;
     const help = `${field.description ?? ''}${fallback === undefined ? '' : ` (default: ${String(fallback)})`}`;
@@ -60,6 +59,7 @@ export function addConfigFlags(command: Command, keys: readonly Key[] = runConfi
         new Option(`--${flagOf(key)} <${numbers.includes(key) ? 'number' : 'value'}>`, help).argParser(parserOf(key)),
       );
     }
+    if (key === 'backbone') addModelFlag(command);
   }
   return command;
 }

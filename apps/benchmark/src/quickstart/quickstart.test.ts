@@ -94,7 +94,7 @@ describe('quickstart', () => {
     ]);
   });
 
-  it('leaves other files alone: a report goes only into a folder of its own', async () => {
+  it('writes its report only into a folder of its own, and does not touch other files', async () => {
     const sweep = join(folder, 'sweep');
     const own = join(folder, 'own');
     await mkdir(own);

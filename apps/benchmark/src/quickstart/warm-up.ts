@@ -1,7 +1,7 @@
 import { selectBackend } from '@localgrad/backends';
 import { take } from '@localgrad/data';
 import type { Sweep } from '@localgrad/experiments';
-import { loadData, prepareRun, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import { areStreamed, loadData, prepareRun, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import { train } from '@localgrad/train';
 
 const steps = 5;
@@ -16,6 +16,7 @@ export async function warmUp({ conditions }: Pick<Sweep, 'conditions'>): Promise
 
 async function warmUpRun(config: RunConfig): Promise<void> {
   const data = await loadData(config);
+  if (areStreamed(data)) return;
   const few = take(data.train, Math.min(steps * config.batch, data.train.size), { by: 'first' });
   const backend = await selectBackend(config.backend, { threads: config.threads, relaxedSimd: config.relaxedSimd });
   try {

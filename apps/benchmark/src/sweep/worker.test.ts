@@ -137,14 +137,14 @@ describe('localgrad sweep run', () => {
     [['run', '--executor', 'slurm', '--processes', '2'], /--processes: 'slurm' has no use for it\. Jobs have --cpus/],
     [['manifest', '--kind', 'kubernetes', '--runs-per-job', '2'], /--runs-per-job: 'kubernetes' .* one index for each/],
     [['manifest', '--kind', 'shell', '--image', 'x'], /--image: 'shell' has no use for it/],
-  ])('refuses what would have no effect: %j', async ([command, ...flags], message) => {
+  ])('rejects flags without effect: %j', async ([command, ...flags], message) => {
     writeFileSync('e.yaml', experiment('greedy'));
     const { exitCode, stderr } = await run('sweep', command as string, 'e.yaml', ...(flags as string[]));
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(message);
   });
 
-  it('prints a Kubernetes Job for the folder that it is told', async () => {
+  it('prints a Kubernetes Job for the given folder', async () => {
     writeFileSync('e.yaml', experiment('greedy'));
     const { stdout } = await run('sweep', 'manifest', 'e.yaml', '--kind', 'kubernetes', '--folder', 'some/where');
     expect(stdout).toContain('exec localgrad worker /localgrad/where --threads 1');

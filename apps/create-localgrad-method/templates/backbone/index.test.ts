@@ -8,6 +8,6 @@ await selectBackend('wasm');
 // The contract of a backbone: matching shapes, unique names, the same function for every partition, correct gradients.
 describeBackbone('localgrad-template', () => backbone({ width: 4, stages: 2 }));
 
-it('refuses a width that is not a positive integer', () => {
+it('rejects a width that is not a positive integer', () => {
   expect(() => backbone({ width: 0 })).toThrow(/width/);
 });

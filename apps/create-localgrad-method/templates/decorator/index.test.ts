@@ -9,6 +9,6 @@ await selectBackend('wasm');
 // The contract of a decorator: a config that contains the wrapped method's, valid plans and correct gradients.
 describeDecorator('localgrad-template', () => withDecorator({ final: 0.5 }));
 
-it('refuses a negative final weight', () => {
+it('rejects a negative final weight', () => {
   expect(() => decorator(dgl(), { final: -1 })).toThrow(/final/);
 });

@@ -13,6 +13,6 @@ describeMethod('localgrad-template', () => method({ smoothing: 0.2 }), {
   decorators: { mlm: withMlm(), lam: withLam() },
 });
 
-it('refuses a smoothing that is not in its range', () => {
+it('rejects a smoothing outside its range', () => {
   expect(() => method({ smoothing: 1 })).toThrow(/smoothing/);
 });

@@ -5,6 +5,8 @@ import { decodePictures } from './decode.js';
 import type { Picture } from './read-folder.js';
 
 export interface Pictures {
+  /** False until the pictures of the last visit have been looked for. */
+  readonly isReady: boolean;
   readonly images: OwnImages | undefined;
   /** What is being done, or what went wrong. */
   readonly message: string;
@@ -15,13 +17,16 @@ export interface Pictures {
 export function usePictures(): Pictures {
   const [images, setImages] = useState<OwnImages>();
   const [message, setMessage] = useState('');
+  const [isReady, setIsReady] = useState(false);
   useEffect(() => {
-    loadImages().then(
-      (stored) => {
-        if (stored !== undefined) setImages(stored);
-      },
-      () => setMessage('This browser keeps no pictures between visits.'),
-    );
+    loadImages()
+      .then(
+        (stored) => {
+          if (stored !== undefined) setImages(stored);
+        },
+        () => setMessage('This browser keeps no pictures between visits.'),
+      )
+      .finally(() => setIsReady(true));
   }, []);
   const read = useCallback(async (pictures: readonly Picture[], size: number) => {
     try {
@@ -36,5 +41,5 @@ export function usePictures(): Pictures {
       setMessage(error instanceof Error ? error.message : String(error));
     }
   }, []);
-  return { images, message, read };
+  return { isReady, images, message, read };
 }

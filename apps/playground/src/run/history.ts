@@ -5,19 +5,27 @@ export const emptyHistory: History = { steps: 0, losses: [], epochs: [] };
 /** Most points of losses that are kept; a run of any length takes the same memory. */
 const mostPoints = 600;
 
-/** Appends points of losses; beyond the limit, halves their number by averaging neighbors. */
+/** Appends points of losses; beyond the limit, averages neighbors to half of it, evenly over the steps. */
 export function withLosses(points: readonly LossPoint[], more: readonly LossPoint[]): readonly LossPoint[] {
   const all = [...points, ...more];
+  const last = all.at(-1)?.step ?? 0;
   if (all.length <= mostPoints) return all;
-  const halved: LossPoint[] = [];
-  for (let index = 0; index + 1 < all.length; index += 2) {
-    const [first, second] = all.slice(index, index + 2);
-    if (first === undefined || second === undefined) break;
-    halved.push({ step: second.step, losses: average(first.losses, second.losses) });
+  const width = last / (mostPoints / 2);
+  const bins = new Map<number, { step: number; steps: number; sums: Record<string, number> }>();
+  let before = 0;
+  for (const { step, losses } of all) {
+    const position = Math.floor((step - 1) / width);
+    const bin = bins.get(position) ?? { step, steps: 0, sums: {} };
+    // A point is a mean over the steps since the previous one.
+    const steps = step - before;
+    for (const [id, value] of Object.entries(losses)) bin.sums[id] = (bin.sums[id] ?? 0) + steps * value;
+    bin.steps += steps;
+    bin.step = step;
+    bins.set(position, bin);
+    before = step;
   }
-  return all.length % 2 === 0 ? halved : [...halved, ...all.slice(-1)];
-}
-
-function average(a: LossPoint['losses'], b: LossPoint['losses']): LossPoint['losses'] {
-  return Object.fromEntries(Object.entries(b).map(([id, value]) => [id, (value + (a[id] ?? value)) / 2]));
+  return [...bins.values()].map(({ step, steps, sums }) => ({
+    step,
+    losses: Object.fromEntries(Object.entries(sums).map(([id, sum]) => [id, sum / steps])),
+  }));
 }

@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { Pictures } from '../pictures/use-pictures.js';
 import type { Suggestion } from '../settings/completion.js';
 import type { Settings } from '../settings/settings.js';
-import type { OwnImages, Reply, Request } from '../worker/protocol.js';
+import type { Reply, Request } from '../worker/protocol.js';
 import { download } from './download.js';
 import { nextView, openingView, type RunView } from './view.js';
 
@@ -14,8 +15,8 @@ export interface Run {
   send(request: Request): void;
 }
 
-/** A run in a worker of its own; undefined settings: none. */
-export function useRun(settings: Settings, index: number, images: OwnImages | undefined): Run {
+/** A run in a worker of its own, if there is one of this index. It is opened again when its settings or pictures change. */
+export function useRun(settings: Settings, index: number, { images, isReady }: Pictures): Run {
   const isUsed = index < settings.runs.length;
   const [view, setView] = useState<RunView>(openingView);
   const [names, setNames] = useState<readonly Suggestion[]>([]);
@@ -44,11 +45,11 @@ export function useRun(settings: Settings, index: number, images: OwnImages | un
   const { shared, runs } = settings;
   const wanted = JSON.stringify([shared, runs[index], runs.length]);
   useEffect(() => {
-    if (!isUsed) return;
+    if (!isUsed || !isReady) return;
     const request: Request = { type: 'open', settings, index, images };
     const timer = setTimeout(() => worker.current?.postMessage(request), typingDelay);
     return () => clearTimeout(timer);
-  }, [wanted, images, isUsed]);
+  }, [wanted, images, isUsed, isReady]);
 
   const send = useCallback((request: Request) => worker.current?.postMessage(request), []);
   return { view, names, send };

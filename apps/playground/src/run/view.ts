@@ -43,8 +43,11 @@ export function nextView(view: RunView, reply: Reply): RunView {
       }
       return { ...view, status: reply.status };
     }
-    case 'error':
-      return { ...view, error: reply.message };
+    case 'error': {
+      // What cannot be opened has no plan; one that is shown would be that of earlier settings.
+      const { plan, ...rest } = view;
+      return { ...rest, ...(view.status === 'opening' || plan === undefined ? {} : { plan }), error: reply.message };
+    }
     default:
       return view;
   }

@@ -1,11 +1,13 @@
-import { defaultShared, fixedSettings, type Settings } from './settings.js';
+import { defaultShared, fixedSettings, type RunSettings, type Settings } from './settings.js';
 
 /** The experiment file that repeats the runs on a machine: `localgrad sweep run playground.yaml`. */
-export function experimentFile({ shared, runs }: Settings): string {
-  const { dataset, trainImages, testImages, threads, backend, relaxedSimd, ...rest } = shared;
+export function experimentFile({ shared, runs: [first, ...others] }: Settings): string {
+  const { dataset, trainImages, testImages, threads, backend, relaxedSimd, seed, ...rest } = shared;
   const isOwn = dataset === 'own';
   const { warmup, logEvery, schedule, momentum, nesterov, weightDecay } = fixedSettings;
-  const base: Record<string, string | number | boolean> = {
+  const base = {
+    method: '{method}',
+    ...(first === undefined ? {} : { modules: first.modules }),
     ...rest,
     dataset: isOwn ? './pictures' : dataset,
     ...(isOwn || trainImages === defaultShared.trainImages ? {} : { trainImages }),
@@ -21,14 +23,18 @@ export function experimentFile({ shared, runs }: Settings): string {
     'name: playground',
     'title: Runs from the localgrad playground',
     'base:',
-    ...Object.entries(base).map(
-      ([key, value]) => `  ${key}: ${typeof value === 'string' ? JSON.stringify(value) : value}`,
+    ...Object.entries(base).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`),
+    ...(first === undefined ? [] : ['factors:', `  method: { ${nameOf(first, 0)}: ${JSON.stringify(first.method)} }`]),
+    ...(others.length === 0 ? [] : ['include:']),
+    ...others.map(
+      (run, index) =>
+        `  - { name: ${nameOf(run, index + 1)}, method: ${JSON.stringify(run.method)}, modules: ${run.modules} }`,
     ),
-    'include:',
-    ...runs.map(
-      ({ method, modules }, index) =>
-        `  - { name: ${JSON.stringify(`${'AB'[index]}: ${method}, K = ${modules}`)}, method: ${JSON.stringify(method)}, modules: ${modules} }`,
-    ),
+    `seeds: [${seed}]`,
     '',
   ].join('\n');
+}
+
+function nameOf({ method, modules }: RunSettings, index: number): string {
+  return JSON.stringify(`${'AB'[index]}: ${method}, K = ${modules}`);
 }

@@ -12,8 +12,8 @@ import { Toolbar } from './toolbar.js';
 export function App({ initial }: { readonly initial: Settings }) {
   const [settings, setSettings] = useState(initial);
   const pictures = usePictures();
-  const first = useRun(settings, 0, pictures.images);
-  const second = useRun(settings, 1, pictures.images);
+  const first = useRun(settings, 0, pictures);
+  const second = useRun(settings, 1, pictures);
   const runs = [first, second].slice(0, settings.runs.length);
   const isRunning = runs.some(({ view }) => view.status === 'running');
 

@@ -69,7 +69,8 @@ export function Chart({ title, series, height, width: end, xLabel, bounds, forma
         {series.map(({ name, color, isDashed, points }) => (
           <g key={name} style={{ color }}>
             <path class={isDashed ? 'line dashed' : 'line'} d={pathOf(points, x, y)} />
-            {hasDots && points.map(([at, value]) => <circle key={at} class="dot" cx={x(at)} cy={y(value)} r="3" />)}
+            {(hasDots === true || points.length === 1) &&
+              points.map(([at, value]) => <circle key={at} class="dot" cx={x(at)} cy={y(value)} r="3" />)}
           </g>
         ))}
       </svg>

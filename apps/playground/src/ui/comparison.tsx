@@ -51,24 +51,33 @@ export function Comparison({ settings: { shared, runs }, views }: ComparisonProp
 }
 
 function MemoryBars({ runs, views }: { readonly runs: Settings['runs']; readonly views: readonly RunView[] }) {
+  // Predicted for each run: its modules may differ.
   const endToEnd = views.find(({ plan }) => plan !== undefined)?.plan?.endToEnd.peakBytes;
   const rows = [
     ...(endToEnd === undefined
       ? []
-      : [{ name: 'End to end', color: 'var(--muted)', bytes: endToEnd, isMeasured: false }]),
+      : [{ name: 'End to end', color: 'var(--muted)', bytes: endToEnd, isMeasured: false, endToEnd }]),
     ...runs.flatMap(({ method, modules }, index) => {
       const { plan, history } = views[index] ?? {};
       const measured = history?.epochs.at(-1)?.peakBytes;
       const peak = measured ?? plan?.description.totals.predictedPeakBytes;
       if (peak === undefined) return [];
       const name = `${runNames[index]}: ${method}, K = ${modules}`;
-      return [{ name, color: runColors[index] ?? '', bytes: peak, isMeasured: measured !== undefined }];
+      return [
+        {
+          name,
+          color: runColors[index] ?? '',
+          bytes: peak,
+          isMeasured: measured !== undefined,
+          endToEnd: plan?.endToEnd.peakBytes,
+        },
+      ];
     }),
   ];
   const most = Math.max(...rows.map((row) => row.bytes), 1);
   return (
     <ul class="bars">
-      {rows.map(({ name, color, bytes: peak, isMeasured }) => (
+      {rows.map(({ name, color, bytes: peak, isMeasured, endToEnd: reference }) => (
         <li key={name}>
           <span class="name">{name}</span>
           <span class="track">
@@ -76,7 +85,7 @@ function MemoryBars({ runs, views }: { readonly runs: Settings['runs']; readonly
           </span>
           <span class="amount">
             {bytes(peak)} <small>{isMeasured ? 'measured' : 'predicted'}</small>
-            {endToEnd !== undefined && peak !== endToEnd && <small>, {times(peak / endToEnd)}</small>}
+            {reference !== undefined && peak !== reference && <small>, {times(peak / reference)}</small>}
           </span>
         </li>
       ))}

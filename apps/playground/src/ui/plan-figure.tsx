@@ -4,14 +4,20 @@ import { moduleColor } from './colors.js';
 import { loss, percent } from './format.js';
 
 /** The plan as a table: modules are columns, losses are rows, and a bar covers the modules that a loss trains. */
-export function PlanFigure({ view }: { readonly view: RunView }) {
+export function PlanFigure({ view, label }: { readonly view: RunView; readonly label: string }) {
   const { plan, history } = view;
-  if (plan === undefined) return <p class="hint">The plan appears when the backend has started.</p>;
+  if (plan === undefined) {
+    return (
+      <p class="hint">
+        {view.status === 'failed' ? 'There is no plan.' : 'The plan appears when the backend has started.'}
+      </p>
+    );
+  }
   const { modules, objectives } = plan.description;
   const latest = history.losses.at(-1)?.losses ?? {};
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: wide tables scroll, also by keyboard.
-    <section class="scroll" aria-label="Plan" tabIndex={0}>
+    <section class="scroll" aria-label={label} tabIndex={0}>
       <table class="plan" style={{ '--modules': String(modules.length) }}>
         <caption class="visually-hidden">
           Losses of the plan, the modules that each trains, and their latest values

@@ -4,6 +4,7 @@ import type { RunSettings } from '../settings/settings.js';
 import type { Status } from '../worker/protocol.js';
 import { runColors, runNames } from './colors.js';
 import { Button, NumberField } from './fields.js';
+import { bytes, whole } from './format.js';
 import { LossChart } from './loss-chart.js';
 import { MethodField } from './method-field.js';
 import { Metrics } from './metrics.js';
@@ -101,7 +102,7 @@ export function RunCard({ run, index, settings, isDisabled, onChange, onRemove }
         value={Math.min(step, Math.max(history.steps, 1))}
       />
       <h3>What each loss trains</h3>
-      <PlanFigure view={view} />
+      <PlanFigure view={view} label={`Plan of run ${letter}`} />
       <h3>Losses</h3>
       <LossChart view={view} />
       <footer>
@@ -111,7 +112,9 @@ export function RunCard({ run, index, settings, isDisabled, onChange, onRemove }
         <Button isDisabled={!hasWeights} onClick={() => send({ type: 'export', format: 'pytorch' })}>
           Weights for PyTorch
         </Button>
-        <span class="hint">{view.tensors > 0 && `${view.tensors} tensors`}</span>
+        <span class="hint" data-testid={`${id}-memory`}>
+          {view.tensors > 0 && `${whole(view.tensors)} tensors, ${bytes(view.bytesInUse)} in use`}
+        </span>
       </footer>
     </section>
   );

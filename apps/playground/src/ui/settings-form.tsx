@@ -12,7 +12,7 @@ export interface SettingsFormProps {
 }
 
 const datasets = [
-  ['fashion-mnist-subset', 'Fashion-MNIST, 10 classes'],
+  ['fashion-mnist-subset', 'Fashion-MNIST'],
   ['own', 'My own pictures'],
 ] as const;
 

@@ -7,6 +7,11 @@ export async function imagesOf(shared: SharedSettings, own: OwnImages | undefine
   const { dataset, resize, trainImages, testImages } = shared;
   if (dataset === 'own') {
     if (own === undefined) throw new Error('Drop a folder of pictures first: one folder per class.');
+    if (own.size !== resize) {
+      throw new Error(
+        `The pictures were read as ${own.size} × ${own.size} pixels. Drop the folder again to use ${resize}.`,
+      );
+    }
     return ownSplits(own);
   }
   return loadDataset(dataset, { resize, train: trainImages, test: testImages });

@@ -106,6 +106,7 @@ export class Session {
     const gate = new Gate(() => void this.#reachGate());
     const ended = this.#runToEnd(controller.signal, gate).catch((error: unknown) => {
       if (controller.signal.aborted) return;
+      this.#training = undefined;
       this.#post({ type: 'error', message: error instanceof Error ? error.message : String(error) });
       this.#post({ type: 'status', status: 'failed' });
     });

@@ -10,6 +10,7 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
     name,
     description,
     automatic: true,
+    processor: !wantsGpu,
     async probe() {
       const gpus = wantsGpu ? await nvidiaGpus() : [];
       const device = wantsGpu ? (gpus[0]?.name ?? '') : cpuName();
@@ -45,12 +46,7 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
   };
 }
 
-export const tensorflow = native(
-  'tensorflow',
-  '@tensorflow/tfjs-node',
-  false,
-  'native TensorFlow on the processor: the fastest without a GPU',
-);
+export const tensorflow = native('tensorflow', '@tensorflow/tfjs-node', false, 'native TensorFlow on the processor');
 
 export const tensorflowGpu = native(
   'tensorflow-gpu',

@@ -4,8 +4,6 @@ import { readProblem } from '../system-error.js';
 const causes: Readonly<Record<string, string>> = {
   ENOENT: 'the file system does not allow it there',
   EEXIST: 'a file with this name exists',
-  ENOSPC: 'the disk is full',
-  EROFS: 'the file system is read-only',
 };
 
 /** An `invalid-option` error for a folder that could not be created, with the cause in plain words. */

@@ -127,7 +127,7 @@ describe('downloadFile', () => {
 });
 
 describe('withLock', () => {
-  it('admits one process, and takes over the lock of one that no longer runs', async () => {
+  it('runs one process at a time, and takes over the lock of an ended one', async () => {
     const lock = join(root, 'lock');
     await withLock(lock, async () => {
       await expect(withLock(lock, async () => 1)).rejects.toThrow(/Another process is downloading/);

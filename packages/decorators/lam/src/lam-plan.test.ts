@@ -91,7 +91,7 @@ describe('the published tables', () => {
     ['resnet34', [3, 4, 6, 3], ['20 21 30 40 42', '21 30 40 42', '31 40 41', '41 41 42', '41 42']],
     ['resnet101', [3, 4, 23, 3], ['20 30 40 42', '30 40 41', '40 41', '41 42']],
     ['resnet152', [3, 8, 36, 3], ['20 30 40 42', '30 40 41', '40 41', '41 42']],
-  ] as const)('%s: have a chain for each block but the last', (name, perStage, expected) => {
+  ] as const)('have a chain for each block but the last: %s', (name, perStage, expected) => {
     const references = perStage.flatMap((count, stage) =>
       Array.from({ length: count }, (_, index): BlockReference => [stage + 1, index]),
     );

@@ -72,7 +72,7 @@ describe('mlaan', () => {
     [{ window: 0 }, /window/],
     [{ momentum: 2 }, /momentum/],
     [{ cascade: 2 }, /option of mlaan.*cascadeWeight/s],
-  ])('refuses %j', (options, message) => {
+  ])('rejects options %j', (options, message) => {
     expect(() => mlaan(greedy(), options as MlaanOptions)).toThrow(message);
   });
 });

@@ -54,7 +54,7 @@ function brokenMethod(): string {
 }
 
 describe('a worker', () => {
-  it('whose backend is missing stops after three runs, and none of them has spent an attempt', async () => {
+  it('stops after three runs if its backend is missing, and returns them without counting an attempt', async () => {
     const sweep = await prepare(['greedy', 'dgl'], 'tensorflow-gpu');
     const { error, messages } = await work(sweep);
     expect(error).toMatchObject({
@@ -73,7 +73,7 @@ describe('a worker', () => {
     expect(tasks.flatMap(({ attempts }) => attempts)).toEqual([]);
   });
 
-  it('without the file of a method releases its runs, and finishes the others', async () => {
+  it('releases runs whose method file is missing, and finishes the others', async () => {
     const missing = join(folder, 'missing-method.mjs');
     const sweep = await prepare(['greedy', missing]);
     const { finished, error } = await work(sweep);
@@ -82,7 +82,7 @@ describe('a worker', () => {
     expect((await readSweepStatus(sweep)).counts).toMatchObject({ finished: 2, waiting: 2, failed: 0 });
   });
 
-  it('on a full disk releases its runs; the sweep resumes once there is space', async () => {
+  it('releases its runs when the disk is full; the sweep resumes once there is space', async () => {
     const sweep = await prepare(['greedy', 'dgl']);
     const { write } = fileSystem;
     vi.spyOn(fileSystem, 'write').mockImplementation(async (handle, bytes, position) => {
@@ -114,7 +114,7 @@ describe('a worker', () => {
     }
   });
 
-  it('counts them too when there is nothing else to try', async () => {
+  it('counts failures caused by a bug in a plugin when no other run is left', async () => {
     const sweep = await prepare([brokenMethod()]);
     const { error } = await work(sweep, [0]);
     expect(error).toBeUndefined();

@@ -24,14 +24,31 @@ interface Program {
   readonly said: () => string;
 }
 
-/** A program that says when it is ready, with two seconds to end. @param blockedSeconds while its thread is blocked */
-async function start(body: string, blockedSeconds = 60): Promise<Program> {
+/** A version of Node without the flag through which a thread receives signals. */
+const withoutInternals = `const threads = require('node:worker_threads');
+threads.Worker = class extends threads.Worker {
+  constructor(program, options) {
+    super(program, { ...options, execArgv: [] });
+  }
+};
+require('node:module').syncBuiltinESMExports();
+`;
+
+/**
+ * A program that says when it is ready, with two seconds to end.
+ *
+ * @param blockedSeconds while its thread is blocked
+ * @param preload program that runs before it
+ */
+async function start(body: string, blockedSeconds = 60, preload = ''): Promise<Program> {
   const file = join(folder, `program-${Math.random()}.mjs`);
   writeFileSync(
     file,
     `import { interruption } from './interruption.js';\nconst signal = interruption({ seconds: 2, blockedSeconds: ${blockedSeconds} });\n${body}\nsetTimeout(() => console.log('ready'), 1000);\n`,
   );
-  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const preloaded = join(folder, `preload-${Math.random()}.cjs`);
+  writeFileSync(preloaded, preload);
+  const child = spawn(process.execPath, ['--require', preloaded, file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   child.stderr.setEncoding('utf8').on('data', (more: string) => {
     text += more;
@@ -87,14 +104,34 @@ signal.addEventListener('abort', () => {
     expect(await ended).toEqual([null, 'SIGINT']);
   }, 30_000);
 
+  it('is left to the main thread where Node delivers signals to no other thread', async () => {
+    const { child, ended, said } = await start(forever, 60, withoutInternals);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([130, null]);
+    expect(said()).toBe('localgrad: nothing ended within 2 s of the signal; work since the last checkpoint is lost.\n');
+  }, 30_000);
+
+  it('ends at once after a second signal also there', async () => {
+    const { child, ended, said } = await start(
+      `${forever}\nsignal.addEventListener('abort', () => console.log('aborted'));`,
+      60,
+      withoutInternals,
+    );
+    child.kill('SIGINT');
+    if (child.stdout !== null) await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    expect(await ended).toEqual([null, 'SIGINT']);
+    expect(said()).toBe('');
+  }, 30_000);
+
   describe('while the main thread is blocked', () => {
     /** Blocks as an operation does that waits for a dead thread. */
     const block = (milliseconds: number) =>
       `const flag = new Int32Array(new SharedArrayBuffer(4));
-setTimeout(() => Atomics.wait(flag, 0, 0, ${milliseconds}), 1200);
+setTimeout(() => Atomics.wait(flag, 0, 0, ${milliseconds}), 3000);
 signal.addEventListener('abort', () => setTimeout(() => process.exit(3), 100));
 ${forever}`;
-    const afterBlocking = () => new Promise((resolve) => setTimeout(resolve, 800));
+    const afterBlocking = () => new Promise((resolve) => setTimeout(resolve, 2500));
 
     it('ends the program after the grace period of one signal', async () => {
       const { child, ended, said } = await start(block(60_000), 4);
@@ -105,7 +142,7 @@ ${forever}`;
         'localgrad: stopping after the current step; a second signal stops at once, without saving it.\n' +
           'localgrad: the current step did not end within 4 s of the signal; work since the last checkpoint is lost.\n',
       );
-    }, 30_000);
+    }, 60_000);
 
     it('ends the program at a second signal', async () => {
       const { child, ended } = await start(block(60_000));
@@ -114,14 +151,14 @@ ${forever}`;
       await afterBlocking();
       child.kill('SIGTERM');
       expect(await ended).toEqual([null, 'SIGKILL']);
-    }, 30_000);
+    }, 60_000);
 
     it('lets a step end that ends in time', async () => {
-      const { child, ended, said } = await start(block(2500), 10);
+      const { child, ended, said } = await start(block(2000), 10);
       await afterBlocking();
       child.kill('SIGINT');
       expect(await ended).toEqual([3, null]);
       expect(said()).toBe('');
-    }, 30_000);
+    }, 60_000);
   });
 });

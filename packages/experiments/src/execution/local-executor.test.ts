@@ -59,7 +59,7 @@ describe('runLocally', () => {
     expect(messages.filter(({ type }) => type === 'problem')).toHaveLength(4);
   });
 
-  it('gives up where workers end without a trace, whatever their exit code, and says why in their own words', async () => {
+  it('stops when workers end without claiming a run, whatever their exit code, and reports their last error', async () => {
     const { status, messages, starts } = await runWith(`
       console.error('a warning\\nlocalgrad: the images are not there. Fetch them\\n    at some.place');
       process.exit(0);`);

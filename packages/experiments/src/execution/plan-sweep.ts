@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import { at } from '@localgrad/core';
-import type { DatasetSplits } from '@localgrad/data';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import {
   buildPlan,
@@ -11,6 +10,7 @@ import {
   lookForSummary,
   prepareRun,
   type RunConfig,
+  type RunSplits,
   type RunSummary,
   runConfigSchema,
 } from '@localgrad/runs';
@@ -149,7 +149,7 @@ function configOf({ config }: PlannedCondition, seed: number): RunConfig {
 
 async function costOf(config: RunConfig, data: DataCache): Promise<Costs> {
   const { train: images } = await data.of(config);
-  const plan = await buildPlan(config, images);
+  const plan = await buildPlan(config, images, { zeros: true });
   try {
     const { totals } = describeRun(plan, config);
     const forward = plan.compiled.modules.reduce((sum, module) => sum + multiplyAccumulatesOf(module), 0);
@@ -174,7 +174,7 @@ function secondsPerWork(
 /** Runs a few steps to warm up, and then times the same number. */
 async function measureSpeed(
   config: RunConfig,
-  data: DatasetSplits,
+  data: RunSplits,
   costs: Costs,
   threads: number | undefined,
 ): Promise<number> {

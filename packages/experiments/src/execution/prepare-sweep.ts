@@ -25,6 +25,8 @@ export interface SweepPlace {
   readonly option?: string | undefined;
   /** Command that repeats the sweep, for its report. */
   readonly command?: string | undefined;
+  /** Receives a warning if the folder's sweep had runs that the experiment does not have. */
+  readonly onProblem?: ((message: string) => void) | undefined;
 }
 
 /** @throws LocalgradError `invalid-data` with `file:line:column` for each problem */
@@ -46,11 +48,12 @@ async function writingOf({
   folder,
   option,
   command,
+  onProblem,
   ...source
 }: ExperimentSource & SweepPlace): Promise<Parameters<typeof writeSweep>> {
   const experiment = await experimentOf(source);
   const kept = command === undefined ? {} : { command };
-  return [folder ?? defaultSweepFolder(experiment), experiment, { runIdOf: configIdOf, option, ...kept }];
+  return [folder ?? defaultSweepFolder(experiment), experiment, { runIdOf: configIdOf, option, onProblem, ...kept }];
 }
 
 /** An experiment with a place for its sweep, or a prepared sweep. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
-import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
+import { readSweep, runFolderOf, type Sweep, sweepHash } from '../sweep/sweep-folder.js';
 import { isEnded, readSweepStatus, type SweepStatus, type TaskState } from '../sweep/sweep-status.js';
 import { workOn } from '../sweep/work.js';
 import { chosenTasks } from './chosen-conditions.js';
@@ -45,6 +45,7 @@ export async function runSweep(options: RunnableSweep & SweepExecution): Promise
   else await runInProcesses(sweep, options, tasks);
   const status = await readSweepStatus(sweep);
   await endLostAttempts(sweep, status, options);
+  await reportReplacement(sweep, options);
   return summarizeSweep(sweep, status);
 }
 
@@ -74,6 +75,14 @@ async function runInProcesses(
   const threads = options.threads ?? Math.max(1, Math.floor(cores / processes));
   const onMessage = (worker: number, message: WorkerMessage) => onEvent?.({ ...message, worker });
   await runLocally({ sweep, processes, threads, tasks, signal, onMessage });
+}
+
+/** Two experiments of one name have one folder: the later one replaces the sweep of the earlier one. */
+async function reportReplacement(sweep: Sweep, { onEvent }: SweepExecution): Promise<void> {
+  const now = await readSweep(sweep.folder);
+  if (sweepHash(now) === sweepHash(sweep)) return;
+  const message = `Another command changed the sweep in '${sweep.folder}' in the meantime. If it runs another experiment of the name '${sweep.name}', rename one of them or choose another --folder; then run this command again.`;
+  onEvent?.({ type: 'problem', message, worker: 0 });
 }
 
 /** Cleans up after workers that were killed right after the summary, since finished runs are not claimed again. */

@@ -14,8 +14,8 @@ const patienceInSteps = 4;
  * Watches signals from a thread of its own, since a main thread that is blocked within an operation sees none. If the main
  * thread does not wake up in time after a signal, or at a second one, the thread ends the process.
  *
- * Node delivers signals to other threads only through an internal binding. Where that is unavailable, signals have no effect
- * until the operation has ended.
+ * Node delivers signals to other threads only through an internal binding, which this thread alone can load, through a flag
+ * that Node 20 to 24 have. Without it, the main thread handles signals between its operations, as in any program.
  */
 export class SignalThread {
   readonly #shared = new Float64Array(new SharedArrayBuffer(8 * Object.keys(fields).length));
@@ -36,11 +36,10 @@ export class SignalThread {
       signals: { SIGINT, SIGTERM, SIGHUP },
     };
     try {
-      const execArgv = ['--no-deprecation'];
       const thread = new Worker(program, {
         eval: true,
         workerData,
-        execArgv,
+        execArgv: ['--expose-internals', '--no-warnings'],
         resourceLimits: { maxOldGenerationSizeMb: 32 },
       });
       thread.on('error', () => {});
@@ -68,7 +67,7 @@ const program = `
 const { writeSync } = require('node:fs');
 const { workerData } = require('node:worker_threads');
 const { shared, fields, patienceInSteps, leastSeconds, signals } = workerData;
-const { Signal } = process.binding('signal_wrap');
+const { Signal } = require('internal/test/binding').internalBinding('signal_wrap');
 const say = (text) => {
   try {
     writeSync(2, 'localgrad: ' + text + '\\n');

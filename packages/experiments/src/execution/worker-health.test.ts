@@ -11,7 +11,7 @@ const suspicion = (runId: string, fault: 'machine' | 'unknown' = 'unknown') => (
 const bug = new TypeError('x is not a function');
 
 describe('WorkerHealth', () => {
-  it('blames an unknown error on the run once the worker has made a step', () => {
+  it('attributes an unknown error to the run once the worker has completed a step', () => {
     const health = new WorkerHealth();
     expect(health.judge(bug, false)).toBe('unknown');
     expect(health.judge(bug, true)).toBe('run');

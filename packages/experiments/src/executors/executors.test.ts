@@ -43,7 +43,7 @@ const script = {
 } as const;
 
 describe('slurmScript', () => {
-  it('asks for what it is told to, in the words of Slurm', () => {
+  it('requests the given resources with the flags of Slurm', () => {
     const text = slurmScript({
       ...script,
       gpus: 1,
@@ -112,13 +112,13 @@ describe('slurmScript', () => {
     [{ memory: '8 GB' }, /memory: '8 GB'; allowed: a number with MiB, GiB or TiB/],
     [{ logFolder: '/a b' }, /does not accept '--output=\/a b\/%A_%a\.log'.*no spaces/],
     [{ partition: 'x\n#SBATCH --y' }, /does not accept/],
-  ])('refuses %j', (wrong, message) => {
+  ])('rejects %j', (wrong, message) => {
     expect(() => slurmScript({ ...script, ...wrong })).toThrow(message);
   });
 });
 
 describe('submitToSlurm', () => {
-  it('sends what is left, in as many elements as the array may have, and notes the job', async () => {
+  it('submits the remaining runs, with at most the allowed array size, and records the job', async () => {
     const bin = join(folder, 'bin');
     mkdirSync(bin);
     writeFileSync(join(bin, 'sbatch'), '#!/bin/sh\necho "4711;cluster"\n');
@@ -136,7 +136,7 @@ describe('submitToSlurm', () => {
     expect(JSON.parse(jobs)).toMatchObject({ jobId: '4711', runs: 5 });
   });
 
-  it('says what Slurm says, and that there is none', async () => {
+  it('reports the message of Slurm, or that sbatch is missing', async () => {
     const bin = join(folder, 'bin');
     mkdirSync(bin);
     process.env.PATH = bin;
@@ -144,7 +144,7 @@ describe('submitToSlurm', () => {
     writeFileSync(join(bin, 'sbatch'), '#!/bin/sh\necho "invalid partition specified: x" >&2\nexit 1\n');
     chmodSync(join(bin, 'sbatch'), 0o755);
     await expect(submitToSlurm({ sweep, program: ['localgrad'] })).rejects.toThrow(
-      /refuses .*job-.*\.sh: invalid partition specified: x/,
+      /rejects .*job-.*\.sh: invalid partition specified: x/,
     );
     expect(existsSync(join(sweep.folder, 'slurm', 'jobs.jsonl'))).toBe(false);
   });
@@ -204,7 +204,7 @@ describe('words', () => {
     );
   });
 
-  it('go into groups that hold all of them, in order', () => {
+  it('are split into groups that contain all of them, in order', () => {
     fc.assert(
       fc.property(fc.array(fc.nat()), fc.integer({ min: 1, max: 9 }), (items, size) => {
         const groups = inGroups(items, size);

@@ -93,7 +93,7 @@ describe('experiment file', () => {
     ]);
   });
 
-  it('says where the file sets a key of a condition', async () => {
+  it('returns where the file sets a key of a condition', async () => {
     const text =
       'name: e\nbase: { method: "{m}", epochs: 2 }\nfactors: { m: [a] }\ngrid:\n  modules: [1, 2]\ninclude:\n  - { name: x, method: c, epochs: 3 }\n';
     await parse(text);
@@ -174,7 +174,7 @@ describe('experiment file', () => {
       'name: a\ninclude:\n  - { name: x, method: greedy }\n  - { name: x, method: infopro }\nreference: x\n',
       /^e\.yaml:4:\d+: there are two conditions 'x'/,
     ],
-  ])('says what is wrong, where, and what is right: %j', async (text, expected) => {
+  ])('reports what is wrong, where, and what is allowed: %j', async (text, expected) => {
     const problems = await problemsOf(text);
     expect(
       problems.some((problem) => expected.test(problem)),
@@ -186,7 +186,7 @@ describe('experiment file', () => {
     expect(await problemsOf('name: a\nbase:\n  epoch: 3\n  methods: x\n')).toHaveLength(2);
   });
 
-  it('asks the program about whole configs', async () => {
+  it('passes complete configs to the check of the program', async () => {
     const check = async ({ method }: { readonly method?: unknown }) =>
       method === 'wrong' ? { key: 'method', message: 'no such method' } : undefined;
     await expect(
@@ -208,7 +208,7 @@ describe('limits of an experiment', () => {
     expect((await parse(`${base}factors: { host: [a] }\nseeds: [20240101]\n`)).seeds).toEqual([20240101]);
   });
 
-  it('reject a grid of 180,000 conditions with its count, before any is made', async () => {
+  it('reject a grid of 180,000 conditions with its count, before creating any', async () => {
     const grid = `grid: { modules: ${list(300)}, epochs: ${list(300)} }\n`;
     expect(await problemsOf(`${base}factors: { host: [a, b] }\n${grid}`)).toEqual([
       expect.stringMatching(

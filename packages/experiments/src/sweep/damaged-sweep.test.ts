@@ -57,7 +57,7 @@ describe('a sweep folder', () => {
     expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(whole.split('\n').length);
   });
 
-  it('of an earlier version is read and brought up to date, with its indices', async () => {
+  it('written by an earlier version is read and updated, and keeps its indices', async () => {
     const before = await prepareAsEarlierVersion();
     expect(await readSweep(folder)).toEqual(before);
     const after = await prepare('c, b');
@@ -71,7 +71,7 @@ describe('a sweep folder', () => {
     ['cut within a line', (text: string) => text.slice(0, -20), /tasks\.jsonl:4' is damaged: it is not JSON/],
     ['of something else', () => '{}\n{}\n{}\n{}\n', /tasks\.jsonl:1' is damaged: it is not a run of a localgrad sweep/],
   ])(
-    'of an earlier version whose tasks.jsonl is %s is rejected, and nothing is renumbered',
+    'written by an earlier version is rejected if its tasks.jsonl is %s, and nothing is renumbered',
     async (_, damage, message) => {
       await prepareAsEarlierVersion();
       const file = join(folder, 'tasks.jsonl');
@@ -89,7 +89,7 @@ describe('a sweep folder', () => {
     ['{}', /formatVersion: format version undefined; this program reads 1/],
     ['{"formatVersion":2}', /format version 2; this program reads 1/],
     ['[', /it is not JSON/],
-  ])('whose sweep.json is %j is named as damaged, by readers and writers', async (content, message) => {
+  ])('is reported as damaged by readers and writers if its sweep.json is %j', async (content, message) => {
     await prepare();
     writeFileSync(join(folder, 'sweep.json'), content);
     await expect(readSweep(folder)).rejects.toThrow(message);
@@ -104,7 +104,7 @@ describe('a sweep folder', () => {
       'an index of 7, and 4 as the next one',
       (tasks: { index: number }[]) => [{ ...tasks[0], index: 7 }, ...tasks.slice(1)],
     ],
-  ])('whose description contradicts itself is rejected: %s', async (problem, change) => {
+  ])('is rejected if its description contradicts itself: %s', async (problem, change) => {
     await prepare();
     const file = join(folder, 'sweep.json');
     const description = JSON.parse(readFileSync(file, 'utf8'));
@@ -129,7 +129,7 @@ describe('a sweep folder', () => {
     }
   });
 
-  it('gives no index twice where two processes write it at the same time', async () => {
+  it('assigns no index twice if two processes write it at the same time', async () => {
     await prepare();
     const [one, two] = await Promise.all([prepare('a, b, c'), prepare('a, b, d')]);
     const indices = new Map([...one.tasks, ...two.tasks].map(({ name, index }) => [name, index]));

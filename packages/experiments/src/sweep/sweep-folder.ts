@@ -40,6 +40,8 @@ export interface WriteSweepOptions {
   readonly command?: string;
   /** Flag that names the folder, for messages. Default `--folder`. */
   readonly option?: string | undefined;
+  /** Called if the sweep in the folder had runs that the experiment does not have, as that of another experiment does. */
+  readonly onProblem?: ((message: string) => void) | undefined;
 }
 
 /** Folder of a run of a sweep. */
@@ -78,7 +80,7 @@ export async function writeSweep(folder: string, experiment: Experiment, options
  */
 export async function draftSweep(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
   await inspect(folder, options);
-  return draft(folder, experiment, options);
+  return (await draft(folder, experiment, options)).sweep;
 }
 
 function inspect(folder: string, { option = '--folder' }: WriteSweepOptions): Promise<OwnedFolder> {
@@ -99,7 +101,13 @@ async function claimFor(path: string, shown: string): Promise<Claim> {
   );
 }
 
-async function draft(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Sweep> {
+interface Draft {
+  readonly sweep: Sweep;
+  /** Runs of the sweep in the folder that the experiment does not have. */
+  readonly dropped: readonly SweepTask[];
+}
+
+async function draft(folder: string, experiment: Experiment, options: WriteSweepOptions): Promise<Draft> {
   const before = await sweepIn(folder);
   if (before !== undefined && before.name !== experiment.name) {
     throw new LocalgradError(
@@ -115,7 +123,10 @@ async function draft(folder: string, experiment: Experiment, options: WriteSweep
   const tasks = pairsOf(experiment).map(
     (pair): SweepTask => ({ ...known.take(options.runIdOf(pair.config)), ...pair }),
   );
-  return { folder, formatVersion: sweepFormatVersion, ...experiment, commands, nextIndex: known.nextIndex, tasks };
+  const { nextIndex } = known;
+  const sweep = { folder, formatVersion: sweepFormatVersion, ...experiment, commands, nextIndex, tasks };
+  const kept = new Set(tasks.map(({ index }) => index));
+  return { sweep, dropped: (before?.tasks ?? []).filter(({ index }) => !kept.has(index)) };
 }
 
 async function update(
@@ -125,7 +136,7 @@ async function update(
   options: WriteSweepOptions,
   claim: Claim,
 ): Promise<Sweep> {
-  const sweep = await draft(folder, experiment, options);
+  const { sweep, dropped } = await draft(folder, experiment, options);
   const { tasks } = sweep;
   const { folder: _, ...description } = sweep;
   const identities = tasks.map(({ index, runId }) => ({ index, runId }));
@@ -136,6 +147,13 @@ async function update(
   await owned.write(sweepFiles.source, experiment.source, { beforeVisible });
   const lines = tasks.map((task) => `${JSON.stringify(task)}\n`).join('');
   await owned.write(sweepFiles.tasks, lines, { beforeVisible });
+  const [first] = dropped;
+  if (first !== undefined) {
+    const runs = dropped.length === 1 ? '1 run' : `${dropped.length} runs`;
+    options.onProblem?.(
+      `'${folder}' had ${runs} that the experiment does not have, e.g. '${first.name}'. The results stay in the folder, and are not reported. If they belong to another experiment of this name, rename one of them or choose another ${options.option ?? '--folder'}.`,
+    );
+  }
   return sweep;
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@localgrad/core';
@@ -36,6 +36,11 @@ function executor(log: string[], work: (task: SweepTask) => Promise<void> = asyn
     const claim = await Claim.acquire(runFolder);
     if (claim === undefined) return 'busy';
     try {
+      // Another worker may have finished it between the look and the claim.
+      if (existsSync(join(runFolder, 'summary.json'))) {
+        await claim.release('stopped');
+        return 'busy';
+      }
       await work(task);
       log.push(task.name);
       writeFileSync(join(runFolder, 'summary.json'), JSON.stringify(summaryOf(task.runId)));
@@ -95,6 +100,22 @@ describe('a sweep', () => {
     const log: string[] = [];
     await workOn({ sweep: third, execute: executor(log), tasks: [6, 0] });
     expect(log).toEqual(['b, seed 1', 'c, seed 1']);
+  });
+
+  it('warns that it replaces runs, as of another experiment of the same name', async () => {
+    const problems: string[] = [];
+    const onProblem = (message: string) => void problems.push(message);
+    const write = async (methods: string) => {
+      const text = `name: e\nbase: { method: "{m}" }\nfactors: { m: [${methods}] }\nseeds: 2\n`;
+      await writeSweep(folder, await experiment(text), { runIdOf: hashOf, onProblem });
+    };
+    await write('a, b');
+    await write('a, b, c');
+    expect(problems).toEqual([]);
+    await write('b, d');
+    expect(problems).toEqual([
+      expect.stringMatching(/had 4 runs that the experiment does not have, e\.g\. 'a, seed 1'\..*rename one of them/),
+    ]);
   });
 
   it('keeps the folders of its runs when a later version names new ones differently', async () => {

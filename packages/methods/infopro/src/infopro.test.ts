@@ -160,7 +160,7 @@ describe('infopro', () => {
     [{ temperature: 1 }, /contrast/],
     [{ lambda: 1 }, /lambdaIndex/],
     [{ reconstruct: 'features' }, /image, input/],
-  ])('refuses %j', (options, message) => {
+  ])('rejects options %j', (options, message) => {
     expect(() => infopro(options as InfoProOptions)).toThrow(message);
   });
 

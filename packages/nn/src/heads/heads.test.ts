@@ -40,7 +40,7 @@ describe('parameter counts of the reference code', () => {
     ['dgl-mlp', 3 * (4096 + 64 + 128) + 650],
     ['dgl-cnn', 2 * (9 * 256 + 32) + 32 + 650],
     ['auglocal-dgl', 3 * (256 + 32) + 2 * (4096 + 128) + 650],
-  ] as const)('%s at 16 channels', (name, count) => {
+  ] as const)('match for %s at 16 channels', (name, count) => {
     expect(size(headFactory(name).build(context([32, 32, 16]), createScope(1)))).toBe(count);
   });
 });

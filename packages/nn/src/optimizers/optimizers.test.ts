@@ -195,7 +195,7 @@ describe.each([
     expect([...optimizer.state()]).toEqual([]);
   });
 
-  it('forgets its own state when another one is loaded', () => {
+  it('replaces its state when another one is loaded', () => {
     const [a, b] = [new Parameter('a', tf.ones([2])), new Parameter('b', tf.ones([2]))];
     const other = create({ learningRate: 0.5 });
     step(other, 0.5, [b, tf.ones([2])]);

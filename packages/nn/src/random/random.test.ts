@@ -89,6 +89,11 @@ describe('createScope', () => {
     }
   });
 
+  it('leaves values 0 on request', () => {
+    const scope = createScope(1, { zeros: true });
+    expect([...scope.parameter('weight', [2, 2], ones).value.dataSync()]).toEqual([0, 0, 0, 0]);
+  });
+
   it('rejects more values than allowed before they are initialized', () => {
     const scope = createScope(1, { mostValues: 1000 });
     scope.scope('layer1').parameter('weight', [30, 30], ones);

@@ -31,7 +31,7 @@ describe('barChart', () => {
 });
 
 describe('seriesChart', () => {
-  it('draws a limit and a legend on request', async () => {
+  it('shows a limit and a legend on request', async () => {
     const options = { title: 'T', subtitle: 's', x: 'batch', height: 200, names: ['one', 'two'], lines: points };
     expect(await renderSvg(seriesChart(options))).not.toContain('stroke-dasharray="5,4"');
     const svg = await renderSvg(seriesChart({ ...options, limit: 4, hasLegend: true, yDomain: [0, 10] }));

@@ -64,7 +64,7 @@ describe('names of lines', () => {
   });
 });
 
-it('gives taller items more room', () => {
+it('reserves more space for taller items', () => {
   const placed = spread([{ y: 50, size: 2 }, { y: 50 }], 10, [0, 100]);
   expect(placed.map(({ at }) => at)).toEqual([45, 60]);
 });

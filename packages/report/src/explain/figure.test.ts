@@ -18,7 +18,7 @@ describe('the figure', () => {
     ['resnet110', 55, 'mlm(greedy, independentWeight: 0.5..0.001)'],
     ['resnet110', 55, 'mlaan(greedy)'],
     ['resnet32', 8, 'backprop'],
-  ])('of %s in %i modules, %s: has no overlapping parts', async (backbone, modules, method) => {
+  ])('has no overlapping parts for %s in %i modules with %s', async (backbone, modules, method) => {
     const explanation = await explainRun({ backbone, modules, method, width: 2, batch: 2 });
     const { columns, columnWidth, hasUprightNames, rows, heads, classifier, width, height, network } = layOut(
       explanation,

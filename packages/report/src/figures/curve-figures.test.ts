@@ -36,7 +36,7 @@ describe('curves', () => {
   it.each([
     ['epoch', learningCurves],
     ['compute', equalComputeCurves],
-  ] as const)('by %s: fit x to the lines of each panel and share one accuracy range', (_, figureOf) => {
+  ] as const)('fit x to the lines of each panel and share one accuracy range, by %s', (_, figureOf) => {
     const drawn = specs(figureOf(panels));
     expect(drawn).toHaveLength(5);
     for (const spec of drawn) {
@@ -47,7 +47,7 @@ describe('curves', () => {
     }
   });
 
-  it('by epoch: fill a panel with three epochs next to one with twelve', () => {
+  it('fill a panel with three epochs next to one with twelve', () => {
     const ends = specs(learningCurves(panels)).map((spec) => axesOf(spec).x.scale.domain);
     expect(ends).toEqual([...Array.from({ length: 4 }, () => [1, 3]), [1, 12]]);
   });

@@ -40,7 +40,7 @@ describe('labels at the ends of lines', () => {
       domain,
     ).map((end) => end.at);
 
-  it('move apart around their middle, and only if they must', () => {
+  it('move apart around their middle only if they overlap', () => {
     expect(at([5, 5, 9], [0, 10])).toEqual([4.5, 5.5, 9]);
     expect(at([5, 5, 5.2, 6.2], [0, 10]).map((y) => Math.round(100 * y) / 100)).toEqual([3.85, 4.85, 5.85, 6.85]);
   });

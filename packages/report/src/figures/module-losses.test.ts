@@ -42,7 +42,7 @@ function drawn(weightOf: ((isIdle: boolean) => number) | null) {
 }
 
 describe('losses by module', () => {
-  it('with a small weight do not determine the axis, and are labeled with it', () => {
+  it('do not determine the axis if their weight is small, and are labeled with it', () => {
     const { most, kinds, caption, rows, descriptions } = drawn((isIdle) => (isIdle ? 0.001 : 0.999));
     expect(most).toBeLessThan(1.5);
     expect(kinds[0]).toEqual(['one module', 'classifier']);
@@ -55,14 +55,14 @@ describe('losses by module', () => {
     expect(descriptions[1]).toContain('one module, weight 0.001 at module 0: 2.303');
   });
 
-  it('with a large weight determine the axis', () => {
+  it('determine the axis if their weight is large', () => {
     const { most, kinds, caption } = drawn((isIdle) => (isIdle ? 0.5 : 1));
     expect(most).toBeGreaterThan(Math.log(10));
     expect(kinds[1]).toEqual(['one module, weight 0.5', 'window of modules', 'classifier']);
     expect(caption).not.toContain('do not determine the axis');
   });
 
-  it('of runs without recorded weights: windows determine the axis, and the caption says why', () => {
+  it('are scaled to windows in runs without recorded weights, as the caption states', () => {
     const { most, kinds, caption } = drawn(null);
     expect(most).toBeLessThan(1.5);
     expect(kinds[1]).toEqual(['one module ↑', 'window of modules', 'classifier']);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
-import { createFolders } from '@localgrad/core/folders';
+import { LocalgradError, readProblem } from '@localgrad/core';
+import { createFolders, folderError } from '@localgrad/core/folders';
 
 /**
  * Writes a file completely or not at all, and creates its folder.
@@ -10,9 +10,12 @@ import { createFolders } from '@localgrad/core/folders';
  * @throws LocalgradError `invalid-option` if the file cannot be written
  */
 export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
+  const folder = dirname(file);
+  await createFolders(folder).catch((error: unknown) => {
+    throw folderError(folder, error);
+  });
   const partial = `${file}.${randomUUID()}.partial`;
   try {
-    await createFolders(dirname(file));
     const handle = await open(partial, 'wx');
     try {
       await handle.writeFile(content);
@@ -23,7 +26,11 @@ export async function writeAtomically(file: string, content: string | Uint8Array
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true }).catch(() => {});
-    const message = `Cannot write '${file}': ${error instanceof Error ? error.message : String(error)}.`;
-    throw new LocalgradError('invalid-option', message, { file }, { cause: error });
+    throw new LocalgradError(
+      'invalid-option',
+      `Cannot write '${file}': ${readProblem(error)}.`,
+      { file },
+      { cause: error },
+    );
   }
 }

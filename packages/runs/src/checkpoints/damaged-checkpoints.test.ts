@@ -22,7 +22,7 @@ const whole = {
 };
 
 describe('CheckpointFolder', () => {
-  it('names what is wrong with an unusable checkpoint', async () => {
+  it('reports why a checkpoint cannot be used', async () => {
     const { checkpoints, problems } = open();
     await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     await checkpoints.save(checkpoint(2), { metricsBytes: 2 });
@@ -40,7 +40,7 @@ describe('CheckpointFolder', () => {
     expect(problems.pop()).toMatch(/2\.json' cannot be used: it is missing/);
   });
 
-  it('does not hide that a checkpoint cannot be read', async () => {
+  it('rejects with the error of the file system if a checkpoint cannot be read', async () => {
     await open().checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     const failing = Object.assign(new Error('EIO'), { code: 'EIO' });
     vi.spyOn(fileSystem, 'readFile').mockRejectedValueOnce(failing);
@@ -152,7 +152,7 @@ describe('CheckpointFolder', () => {
     );
   });
 
-  it('uses a checkpoint with an objection only if there is no other, and never counts it as one to keep', async () => {
+  it('uses a checkpoint that does not fit only if no other exists, and does not count it among those to keep', async () => {
     const { checkpoints } = open();
     for (const step of [10, 20, 30]) await checkpoints.save(checkpoint(step), { metricsBytes: step });
     const short = (bytes: number) => (notes: { metricsBytes: number }) =>
@@ -193,7 +193,7 @@ describe('CheckpointFolder', () => {
     [withChecksum({ formatVersion: 1, runId: 'abc' }), /it is not a description \(tensors: /],
     [withChecksum({ ...whole, progress: null }), /it is not a description \(progress: /],
     [withChecksum({ ...whole, tensors: { bytes: -1, sha256: '' } }), /it is not a description \(tensors\.bytes: /],
-  ])('names a description that is something else, and uses the one before (%#)', async (text, message) => {
+  ])('reports a description of another kind, and uses the previous checkpoint (%#)', async (text, message) => {
     const { checkpoints, problems } = open();
     await checkpoints.save(checkpoint(1), { metricsBytes: 1 });
     writeFileSync(pathOf('step-00000002.json'), text);

@@ -1,13 +1,22 @@
 import { augmentations, type BatchOptions, type Pipeline, pipelines } from '@localgrad/data';
+import { type ImagePipeline, imagePipelines } from '@localgrad/image-data';
 import type { RunConfig } from './run-config.js';
 
 const published: Readonly<Record<string, Pipeline>> = pipelines;
+const ofPhotographs: Readonly<Record<string, ImagePipeline>> = imagePipelines;
+
+/** The config's `pipeline` if it crops photographs while they are decoded. */
+export function photographPipelineOf({ pipeline = '' }: Pick<RunConfig, 'pipeline'>): ImagePipeline | undefined {
+  return Object.hasOwn(ofPhotographs, pipeline) ? ofPhotographs[pipeline] : undefined;
+}
 
 /** Augmentation and normalization of the training images: of the config's `pipeline`, or by `augment`. */
 export function preparationOf({
   augment,
   pipeline: name,
 }: Pick<RunConfig, 'augment' | 'pipeline'>): Pick<BatchOptions, 'augmentation' | 'cutout' | 'normalization'> {
+  const photographs = photographPipelineOf({ pipeline: name });
+  if (photographs !== undefined) return { augmentation: {}, normalization: photographs.normalization };
   const pipeline = name === undefined ? undefined : published[name];
   if (pipeline === undefined) return { augmentation: augmentations[augment] };
   const { augmentation, cutout, normalization } = pipeline;

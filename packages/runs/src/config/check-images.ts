@@ -1,5 +1,5 @@
-import type { DatasetSplits, ImageDataset } from '@localgrad/data';
-import { preparationOf } from './augmentation.js';
+import { isStreamed, type RunImages, type RunSplits } from '../run-images.js';
+import { photographPipelineOf, preparationOf } from './augmentation.js';
 import { configError } from './config-error.js';
 import { type RunConfig, runConfigSchema } from './run-config.js';
 
@@ -8,10 +8,16 @@ import { type RunConfig, runConfigSchema } from './run-config.js';
  *
  * @throws LocalgradError about `batch`, `accumulate`, `augment` or `pipeline`
  */
-export function checkImages(config: RunConfig, { train }: DatasetSplits): void {
+export function checkImages(config: RunConfig, { train }: RunSplits): void {
   const { batch, accumulate, augment, pipeline } = config;
   if (batch > train.size) {
     throw configError('batch', `${batch}; allowed: integers from 1 to ${train.size}, the number of training images.`);
+  }
+  if (photographPipelineOf(config) !== undefined && !isStreamed(train)) {
+    throw configError(
+      'pipeline',
+      `'${pipeline}' crops photographs while it decodes them, but '${train.name}' is in memory; use a folder of images as the dataset.`,
+    );
   }
   if (accumulate > batch) {
     throw configError('accumulate', `${accumulate}; allowed: integers from 1 to ${batch}, the batch size.`);
@@ -37,6 +43,6 @@ export function checkImages(config: RunConfig, { train }: DatasetSplits): void {
   }
 }
 
-function smallestSide({ imageShape: [height, width] }: ImageDataset): number {
+function smallestSide({ imageShape: [height, width] }: RunImages): number {
   return Math.min(height, width);
 }

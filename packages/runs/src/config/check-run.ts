@@ -1,5 +1,5 @@
-import type { DatasetSplits } from '@localgrad/data';
 import { buildPlan, loadInitialWeights } from '../prepare-run.js';
+import type { RunSplits } from '../run-images.js';
 import { checkImages } from './check-images.js';
 import { checkNames } from './check-names.js';
 import type { NameOptions } from './resolve-names.js';
@@ -11,10 +11,10 @@ import type { RunConfig } from './run-config.js';
  *
  * @throws LocalgradError with the key of the config, if one is the cause
  */
-export async function checkRun(config: RunConfig, data: DatasetSplits, names: NameOptions = {}): Promise<void> {
+export async function checkRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<void> {
   await checkNames(config, names);
   checkImages(config, data);
-  const plan = await buildPlan(config, data.train, names);
+  const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {
     if (config.initialWeights !== undefined) await loadInitialWeights(plan, config.initialWeights);
   } finally {

@@ -1,5 +1,6 @@
 import { partitionTables } from '@localgrad/backbones';
 import { augmentations, pipelineNames } from '@localgrad/data';
+import { imagePipelines } from '@localgrad/image-data';
 import { z } from 'zod';
 
 const count = z.int().min(1);
@@ -63,9 +64,16 @@ export const runConfigSchema = z.strictObject({
     .default('none')
     .describe('random crops and flips while training: none, or a recipe by name'),
   pipeline: z
-    .enum(pipelineNames)
+    .enum([...pipelineNames, ...Object.keys(imagePipelines)])
     .optional()
     .describe('augmentation and normalization of a publication by name, instead of augment'),
+  decode: z
+    .enum(['auto', 'before', 'during'])
+    .default('auto')
+    .describe(
+      'when images of a folder are decoded: before training (into memory), during it, or auto: before if they fit in 4 GiB',
+    ),
+  decodeWorkers: count.max(256).default(4).describe('number of images decoded at the same time during training'),
   initialWeights: z
     .string()
     .optional()
@@ -100,6 +108,10 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('relaxed SIMD on wasm, where the engine supports it: faster, but bits of results vary between machines'),
+  recordSteps: z
+    .boolean()
+    .default(true)
+    .describe('recorded steps on webgpu: the same results with less work on the CPU'),
   probe: z
     .boolean()
     .default(false)

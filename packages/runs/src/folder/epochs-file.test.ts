@@ -64,7 +64,7 @@ it('is out of reach for an attempt that was taken over', async () => {
   for (const table of [sleeper, successor]) table.close();
 });
 
-it('gets its name only while the run is held', async () => {
+it('is renamed only while the run is claimed', async () => {
   (await open(0)).close();
   const opened = EpochsFile.open(file, 0, () => {
     throw new Error('taken over');

@@ -62,7 +62,7 @@ describe('a disk that accepts no more data', () => {
     await expect(createFolder(join(folder, 'x'))).rejects.toThrow(/read-only\. Mount it writable/);
   });
 
-  it('still lets an attempt release its claim, by overwriting the file that exists', async () => {
+  it('allows an attempt to release its claim, by overwriting the existing file', async () => {
     const claim = await Claim.acquire(folder);
     failNewFiles('ENOSPC');
     await expect(claim?.noteCheckpoint(3)).rejects.toThrow(/disk is full/);

@@ -35,7 +35,7 @@ function startedHeartbeat() {
 }
 
 describe('Heartbeat', () => {
-  it('tells the thread once which claim it belongs to, and when to stop', () => {
+  it('sends the thread its claim once, and when to stop', () => {
     const heartbeat = new Heartbeat(options);
     heartbeat.stop();
     expect(messages()).toEqual([]);

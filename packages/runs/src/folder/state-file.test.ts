@@ -15,7 +15,7 @@ const put = (name: string, content: string) => writeFileSync(join(folder, name),
 const whole = JSON.stringify(summaryOf('abc'), null, 2);
 
 describe('a summary', () => {
-  it('may contain keys that this version does not know', async () => {
+  it('may contain unknown keys', async () => {
     put('summary.json', JSON.stringify({ ...summaryOf('abc'), later: { more: 1 } }));
     expect(await readSummary(folder)).toMatchObject({ runId: 'abc', later: { more: 1 } });
   });
@@ -35,7 +35,7 @@ describe('a summary', () => {
     [JSON.stringify({ ...summaryOf('abc'), runId: '' }), /runId: /],
     [JSON.stringify({ ...summaryOf('abc'), steps: null }), /steps: /],
     [JSON.stringify({ ...summaryOf('abc'), weights: { bytes: 1, sha256: 'x' } }), /weights\.sha256: /],
-  ])('that is damaged is named with what is wrong, and is no finished run (%#)', async (content, message) => {
+  ])('is reported with its damage, and not counted as a finished run (%#)', async (content, message) => {
     put('summary.json', content);
     await expect(readSummary(folder)).rejects.toMatchObject({
       code: 'invalid-data',

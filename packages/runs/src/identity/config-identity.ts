@@ -9,14 +9,14 @@ import { canonicalJson, hashOf } from '../folder/hash.js';
  */
 export const runSchemaVersion = 1;
 
-/** Locations of files are not part of a run's identity. */
-const places: readonly string[] = ['dataFolder'];
+/** Locations of files, and keys that change no bit of the result, are not part of a run's identity. */
+const ignored: readonly string[] = ['dataFolder', 'decodeWorkers'];
 
 /** The keys of a config that differ from their defaults. */
 export function withoutDefaults(config: object, schema: z.ZodObject = runConfigSchema): JsonObject {
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => {
-      if (value === undefined || places.includes(key)) return false;
+      if (value === undefined || ignored.includes(key)) return false;
       return canonicalJson(value) !== canonicalJson(defaultOf(key, schema));
     }),
   );

@@ -1,5 +1,7 @@
-import type { DatasetTarget, ImageDataset } from '@localgrad/data';
+import type { DatasetTarget } from '@localgrad/data';
+import { type StreamedImages, sampleIndices } from '@localgrad/image-data';
 import { canonicalJson, sha256 } from '../folder/hash.js';
+import { isStreamed, type RunImages } from '../run-images.js';
 
 /** Fingerprint of the images of a data set as used in training: after selection, resizing and padding. */
 export interface ImageFingerprint {
@@ -7,7 +9,7 @@ export interface ImageFingerprint {
   /** Height, width, channels. */
   readonly shape: readonly number[];
   readonly classes: number;
-  /** SHA-256 of all pixels. */
+  /** SHA-256 of all pixels; of the files of at most 1,000 images, spread evenly, if they are decoded during training. */
   readonly pixels: string;
   /** SHA-256 of all labels. */
   readonly labels: string;
@@ -16,23 +18,30 @@ export interface ImageFingerprint {
 }
 
 /** Runs of a sweep share loaded data sets: each is hashed once. */
-const known = new WeakMap<ImageDataset, ImageFingerprint>();
+const known = new WeakMap<RunImages, ImageFingerprint>();
 
-export function fingerprintOf(dataset: ImageDataset): ImageFingerprint {
+export async function fingerprintOf(dataset: RunImages): Promise<ImageFingerprint> {
   const before = known.get(dataset);
   if (before !== undefined) return before;
-  const { size, imageShape, classes, images, labels, targets = {} } = dataset;
+  const { size, imageShape, classes, labels } = dataset;
+  const targets = isStreamed(dataset) ? {} : (dataset.targets ?? {});
   const fingerprint: ImageFingerprint = {
     images: size,
     shape: [...imageShape],
     classes: classes.length,
-    pixels: sha256(images),
+    pixels: isStreamed(dataset) ? await hashOfFiles(dataset) : sha256(dataset.images),
     // Labels of another data type are equal if their values are.
     labels: hashOfNumbers(Int32Array.from(labels)),
     targets: Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, hashOfTarget(target)])),
   };
   known.set(dataset, fingerprint);
   return fingerprint;
+}
+
+async function hashOfFiles({ encoded, ...images }: StreamedImages): Promise<string> {
+  const hashes: string[] = [];
+  for (const index of sampleIndices(images)) hashes.push(sha256(await encoded.read(index)));
+  return sha256(canonicalJson(hashes));
 }
 
 function hashOfTarget({ shape, spatial = false, values }: DatasetTarget): string {

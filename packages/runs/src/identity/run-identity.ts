@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { ExternalModule } from '@localgrad/catalog';
 import { type JsonObject, readProblem } from '@localgrad/core';
-import type { DatasetSplits } from '@localgrad/data';
 import { z } from 'zod';
 import { configError } from '../config/config-error.js';
 import { type NameOptions, resolveNames } from '../config/resolve-names.js';
 import type { RunConfig } from '../config/run-config.js';
 import { hashOf, sha256 } from '../folder/hash.js';
 import { readStateFile } from '../folder/state-file.js';
+import type { RunSplits } from '../run-images.js';
 import { runSchemaVersion, withoutDefaults } from './config-identity.js';
 import { fingerprintOf, type ImageFingerprint } from './fingerprint.js';
 
@@ -28,11 +28,7 @@ export interface RunIdentity {
 }
 
 /** Identifies a run by content. @throws LocalgradError where a file that the config names cannot be read */
-export async function identifyRun(
-  config: RunConfig,
-  data: DatasetSplits,
-  names: NameOptions = {},
-): Promise<RunIdentity> {
+export async function identifyRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<RunIdentity> {
   const { modules } = await resolveNames(config, names);
   // The content of the weights counts, not their path.
   const { initialWeights: _, ...own } = withoutDefaults(config);
@@ -40,8 +36,8 @@ export async function identifyRun(
     schemaVersion: runSchemaVersion,
     config: own,
     modules,
-    training: fingerprintOf(data.train),
-    test: fingerprintOf(data.test),
+    training: await fingerprintOf(data.train),
+    test: await fingerprintOf(data.test),
     initialWeights:
       config.initialWeights === undefined ? null : sha256(await readInitialWeights(config.initialWeights)),
   };

@@ -62,6 +62,9 @@ export function consoleProgress(stream: ProgressStream, options: ConsoleProgress
       if (event.losses !== undefined) loss = lossOf(event.losses, classifier);
       if (isTerminal) draw(event);
     },
+    recording: (event) => {
+      if (event.mode === 'ordinary') line(`steps are not recorded, which would be faster, because ${event.reason}`);
+    },
     'epoch-end': (event) => line(describeEpoch(event, classifier)),
     'run-end': (event) => line(describeEnd(event)),
   };

@@ -55,11 +55,11 @@ describe('startWasm', () => {
     [{ relaxedSimd: false }, false],
     [{ simd: false }, false],
     [{ simd: false, relaxedSimd: true }, false],
-  ])('with %j uses relaxed SIMD: %s', async (options, expected) => {
+  ])('sets relaxed SIMD by its options: %j yields %s', async (options, expected) => {
     expect((await start({ threads: 1, ...options })).facts.relaxedSimd).toBe(expected);
   });
 
-  it('with relaxed SIMD rounds a product and a sum once, without it twice', async () => {
+  it('rounds a product and a sum once with relaxed SIMD, and twice without', async () => {
     const rounded = async (relaxedSimd: boolean) => {
       const { kernels } = await start({ threads: 1, relaxedSimd });
       // (1 + 2⁻¹²)² is 1 + 2⁻¹¹ + 2⁻²⁴, whose last term is lost if the product is rounded to 24 bits before 1 is subtracted.

@@ -32,9 +32,7 @@ export async function instantiateThreadedBuild(threads: number, paths?: string):
   const [main = '', worker = ''] = urls;
   const files = wasmFiles(paths);
   try {
-    const { default: factory } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ main)) as {
-      default: Factory;
-    };
+    const { default: factory }: { default: Factory } = await import(/* @vite-ignore */ /* webpackIgnore: true */ main);
     const started = factory({
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : files['tfjs-backend-wasm-threaded-simd.wasm']),
       mainScriptUrlOrBlob: scriptOf(source),

@@ -18,6 +18,9 @@ type Factory = (options: {
   mainScriptUrlOrBlob: string;
 }) => Promise<ThreadedModule<Thread>>;
 
+/** Used on systems that do not list their processors. */
+const unknownProcessor = { model: '', speed: 0, times: { user: 0, nice: 0, sys: 0, idle: 0, irq: 0 } };
+
 /**
  * Instantiates the threaded build of the TensorFlow.js wasm backend in Node; upstream starts it in browsers only.
  *
@@ -38,12 +41,10 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
   // The file exports the worker's source as a string literal with unescaped line breaks.
   fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
   const { cpus } = os;
-  const processors = Array.from({ length: 2 * threads }, () => cpus())
-    .flat()
-    .slice(0, 2 * threads);
+  const [processor = unknownProcessor] = cpus();
   try {
     // A static initializer sets the size of the thread pool to half the number of processors.
-    os.cpus = () => processors;
+    os.cpus = () => Array.from({ length: 2 * threads }, () => processor);
     const module = await factory({
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),
       mainScriptUrlOrBlob: script,

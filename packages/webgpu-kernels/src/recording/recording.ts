@@ -96,7 +96,10 @@ export class Recording {
       if (pipeline !== current) pass.setPipeline(pipeline);
       current = pipeline;
       pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+      const [x, y, z] = workgroups;
+      // Each argument costs.
+      if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+      else pass.dispatchWorkgroups(x, y, z);
     }
     pass.end();
     const flat = storage.create(Math.max(1, this.#resultLength));

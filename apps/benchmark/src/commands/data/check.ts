@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, readProblem } from '@localgrad/core';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
 import { textTable } from '../../text-table.js';
 import { type OpenFlags, openData } from './open.js';
@@ -28,7 +28,7 @@ export async function checkData(
     await writeFile(output, png, { flag: 'wx' });
   } catch (error) {
     const isTaken = errorCodeOf(error) === 'EEXIST';
-    const problem = isTaken ? 'already exists. Choose another --output' : `cannot be written: ${messageOf(error)}`;
+    const problem = isTaken ? 'already exists. Choose another --output' : `cannot be written: ${readProblem(error)}`;
     throw new LocalgradError('invalid-option', `'${output}' ${problem}.`, { output });
   }
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };

@@ -15,7 +15,7 @@ import {
 import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
 import { executeSweep } from '../../sweep/execute-sweep.js';
-import type { Terminal } from '../../terminal.js';
+import { type Terminal, warn } from '../../terminal.js';
 import { threadCount } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
 import {
@@ -42,7 +42,8 @@ import {
 
 async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
   const { processes, threads, retryFailed, only } = flags;
-  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only });
+  const onProblem = (message: string) => warn(terminal, message);
+  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only, onProblem });
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
   const result = await executeSweep(
     sweep,
@@ -56,8 +57,9 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
   return { ...reportOf(result, sweep), left, passed };
 }
 
-async function prepare(file: string, flags: SweepFlags): Promise<SweepReport> {
-  const sweep = await prepareSweep(placeOf(file, flags));
+async function prepare(file: string, flags: SweepFlags, terminal: Terminal): Promise<SweepReport> {
+  const onProblem = (message: string) => warn(terminal, message);
+  const sweep = await prepareSweep({ ...placeOf(file, flags), onProblem });
   return reportOf(await summarizeSweep(sweep), sweep);
 }
 
@@ -100,7 +102,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
   addFolderFlags(sweep.command('prepare').summary('write the folder that workers work on; runs nothing')).action(
     (file: string, flags: SweepFlags) =>
       present(
-        () => prepare(file, flags),
+        () => prepare(file, flags, terminal),
         (report) => `${renderSweep(report)}\nworkers   localgrad worker ${quoted(report.folder)}`,
       ),
   );
