@@ -38,12 +38,10 @@ export function chooseWithinBudget(
   budgetBytes: number,
   show: (bytes: number) => string,
 ): BudgetChoice {
-  const whole = trials.measure([blocks.length]);
-  const trial =
+  const { best, lowest } =
     trials.measure(evenly(blocks, 2))?.isEndToEnd === true
       ? firstFit(recomputations(trials, blocks), budgetBytes)
       : leastWork(trials, blocks, budgetBytes);
-  const { best, lowest = whole } = trial;
   if (best === undefined) {
     if (lowest === undefined) throw trials.problem ?? configError('memoryBudget', 'the method has no plan.');
     throw configError(
@@ -88,11 +86,11 @@ function* recomputations(trials: TrialPlans, blocks: readonly BackboneBlock[]): 
   }
 }
 
-/** A local method in each number of modules, as they are cut by default and balanced by predicted peaks. */
+/** A local method in each number of modules from 2: in one module it would be end-to-end training. */
 function leastWork(trials: TrialPlans, blocks: readonly BackboneBlock[], budgetBytes: number): Found {
   let best: Trial | undefined;
   let lowest: Trial | undefined;
-  for (let modules = 1; modules <= blocks.length; modules++) {
+  for (let modules = 2; modules <= blocks.length; modules++) {
     if (modules > fewModules && best !== undefined) break;
     for (const trial of cuts(trials, blocks, modules, budgetBytes)) {
       if (trial.peakBytes < (lowest?.peakBytes ?? Number.POSITIVE_INFINITY)) lowest = trial;
