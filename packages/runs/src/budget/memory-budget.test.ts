@@ -1,11 +1,11 @@
 import { selectBackend } from '@localgrad/backends';
-import type { DatasetSplits } from '@localgrad/data';
 import { train } from '@localgrad/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunConfigInput, runConfigSchema } from '../config/run-config.js';
 import { explain } from '../explain.js';
 import { loadData } from '../load-data.js';
 import { buildPlan, prepareRun } from '../prepare-run.js';
+import type { RunSplits } from '../run-images.js';
 import { budgetBytesOf } from './memory-budget.js';
 
 const common: RunConfigInput = {
@@ -19,7 +19,7 @@ const common: RunConfigInput = {
 const configOf = (more: RunConfigInput) =>
   runConfigSchema.parse({ ...common, epochs: 1, backend: 'wasm', threads: 1, ...more });
 
-let data: DatasetSplits;
+let data: RunSplits;
 let backend: Awaited<ReturnType<typeof selectBackend>>;
 beforeAll(async () => {
   backend = await selectBackend('wasm', { threads: 1 });
