@@ -1,5 +1,4 @@
 import { selectBackend } from '@localgrad/backends';
-import type { DatasetSplits } from '@localgrad/data';
 import { train } from '@localgrad/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunConfigInput, runConfigSchema } from '../config/run-config.js';
@@ -19,7 +18,7 @@ const common: RunConfigInput = {
 const configOf = (more: RunConfigInput) =>
   runConfigSchema.parse({ ...common, epochs: 1, backend: 'wasm', threads: 1, ...more });
 
-let data: DatasetSplits;
+let data: Awaited<ReturnType<typeof loadData>>;
 let backend: Awaited<ReturnType<typeof selectBackend>>;
 beforeAll(async () => {
   backend = await selectBackend('wasm', { threads: 1 });
