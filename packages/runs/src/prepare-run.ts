@@ -14,12 +14,12 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
-import { compilePlan, type CompiledPlan, type MemoryPolicy } from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, type MemoryPolicy } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
-import { budgetBytesOf, chooseWithinBudget, type BudgetChoice } from './budget/memory-budget.js';
+import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
 import { preparationOf } from './config/augmentation.js';
 import { checkImages } from './config/check-images.js';
