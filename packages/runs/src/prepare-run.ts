@@ -13,7 +13,7 @@ import {
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
-import { createBatches, type DatasetSplits, type Normalization } from '@localgrad/data';
+import type { Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan, type MemoryPolicy } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
@@ -21,7 +21,6 @@ import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
-import { preparationOf } from './config/augmentation.js';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './config/optimization.js';
