@@ -179,7 +179,8 @@ function parseCommand(command: string) {
     const key = name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
     const text = rest.join(' ').replace(/^"(.*)"$/, '$1');
     if (key === 'partition' && text.includes(',')) return [key, text.split(',').map(Number)];
-    return [key, text !== '' && Number.isFinite(Number(text)) ? Number(text) : text];
+    if (text === '') return [key, true];
+    return [key, Number.isFinite(Number(text)) ? Number(text) : text];
   });
   return { words: before.split(' '), options: Object.fromEntries(options) };
 }

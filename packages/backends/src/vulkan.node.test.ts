@@ -9,7 +9,10 @@ function loaderSays(message: string): void {
 }
 
 describe.runIf(process.platform === 'linux')('the Vulkan loader', () => {
-  afterEach(() => vi.restoreAllMocks());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
 
   it.each([
     ['libvulkan.so.1: cannot open shared object file: No such file or directory', true],
@@ -21,6 +24,7 @@ describe.runIf(process.platform === 'linux')('the Vulkan loader', () => {
   });
 
   it('is reported without loading Dawn, which would print a warning, where it is missing', async () => {
+    vi.stubGlobal('navigator', undefined);
     loaderSays('libvulkan.so.1: cannot open shared object file: No such file or directory');
     expect(await webgpu.probe()).toMatchObject({
       available: false,
