@@ -2,6 +2,7 @@ import type { BackendHandle, MemoryInUse } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { at, LocalgradError } from '@localgrad/core';
 import { createLiteralExecutor } from '@localgrad/engine';
+import { currentKernels } from '@localgrad/kernels';
 import { createContestant, recomputeName } from './contestants.js';
 import { engineContestant } from './engine-contestant.js';
 import { costOfSteps, highest, type StepCost, takeTurns, withContestants } from './measure.js';
@@ -27,6 +28,8 @@ export interface BenchRow extends StepCost {
   readonly relativeToBackprop: Ratios;
   /** Relative to the procedure of reference code, if that was measured for this method. */
   readonly relativeToLiteral?: Ratios;
+  /** Relative to the same steps without a recording, if those were measured. */
+  readonly relativeToOrdinary?: Ratios;
   /** Relative to PyTorch's step of this method, with the literal procedure if the method needs one. */
   readonly relativeToPytorch?: Ratios;
 }
@@ -49,18 +52,32 @@ interface MissingPeer {
   readonly reason: string;
 }
 
+/** A step is recorded after two equal ones; the first creates the optimizer's state. */
+const stepsUntilRecorded = 5;
+
 /** Times training steps. Contestants take turns, so that a machine that becomes slower does so for all. */
 export async function benchStep(options: BenchStepOptions, terminal: Terminal): Promise<BenchReport> {
   const missing: MissingPeer[] = [];
   const report = await measureOn(options, (backend) =>
     withContestants(async (contestants) => {
-      await addMethods(contestants, options, backend);
-      await addPeers(contestants, options, backend, (peer) => {
+      const reportMissing = (peer: MissingPeer) => {
         missing.push(peer);
         terminal.stderr.write(`MISSING ${peer.name}: ${peer.reason}\n`);
-      });
-      const progress = createProgress(terminal, options.warmup + options.repeats);
-      const measured = await takeTurns(contestants, { ...options, signal: terminal.signal }, progress);
+      };
+      const records = currentKernels().recorder !== undefined;
+      const wantsOrdinary = options.include.includes('ordinary');
+      if (wantsOrdinary && !records) {
+        reportMissing({
+          name: 'ordinary',
+          reason: `Backend '${backend.name}' does not record steps: all of them are ordinary.`,
+        });
+      }
+      await addMethods(contestants, options, backend, wantsOrdinary && records);
+      await addPeers(contestants, options, backend, reportMissing);
+      const warmup = records ? Math.max(stepsUntilRecorded, options.warmup) : options.warmup;
+      const progress = createProgress(terminal, warmup + options.repeats);
+      const turns = { repeats: options.repeats, warmup, signal: terminal.signal };
+      const measured = await takeTurns(contestants, turns, progress);
       const deviceMemory = await backend.memoryInUse();
       const rows = contestants.map((contestant, index): BenchRow => {
         const row = rowOf(contestant, measured[index] ?? [], options);
@@ -76,10 +93,19 @@ function methodsOf(options: BenchStepOptions): Set<string> {
   return new Set([endToEndMethod, recomputeName, ...options.methods]);
 }
 
-async function addMethods(contestants: Contestant[], options: BenchStepOptions, backend: BackendHandle): Promise<void> {
+async function addMethods(
+  contestants: Contestant[],
+  options: BenchStepOptions,
+  backend: BackendHandle,
+  withOrdinary: boolean,
+): Promise<void> {
   for (const method of methodsOf(options)) {
     const contestant = await createContestant(method, options, backend);
     contestants.push(contestant);
+    if (withOrdinary && method !== recomputeName) {
+      const procedure = { name: ordinaryName(method), recordSteps: false };
+      contestants.push(await engineContestant(method, options, backend, procedure));
+    }
     if (options.include.includes('literal') && contestant.isEndToEnd !== true) {
       const procedure = { name: literalName(method), create: createLiteralExecutor };
       contestants.push(await engineContestant(method, options, backend, procedure));
@@ -134,6 +160,11 @@ function rowOf(
   };
 }
 
+/** Name of the row of a method's steps that are not recorded. */
+function ordinaryName(method: string): string {
+  return `ordinary ${method}`;
+}
+
 /** Name of the row of a method's literal procedure. */
 function literalName(method: string): string {
   return `literal ${method}`;
@@ -142,11 +173,13 @@ function literalName(method: string): string {
 function relate(row: BenchRow, backprop: BenchRow, rows: readonly BenchRow[]): BenchRow {
   const find = (...names: string[]) => rows.find(({ method }) => names.includes(method));
   const literal = find(literalName(row.method));
+  const ordinary = find(ordinaryName(row.method));
   const pytorch = find(pytorchName(row.method, false), pytorchName(row.method, true));
   return {
     ...row,
     relativeToBackprop: ratios(row, backprop),
     ...(literal === undefined ? {} : { relativeToLiteral: ratios(row, literal) }),
+    ...(ordinary === undefined ? {} : { relativeToOrdinary: ratios(row, ordinary) }),
     ...(pytorch === undefined ? {} : { relativeToPytorch: ratios(row, pytorch) }),
   };
 }

@@ -85,6 +85,12 @@ describe('benchStep', () => {
     expect(literal?.relativeToLiteral).toBeUndefined();
   });
 
+  it('says that steps are ordinary anyway, on a backend that does not record them', async () => {
+    const { rows, missing } = await benchStep({ ...options, methods: [], include: ['ordinary'], repeats: 1 }, quiet);
+    expect(rows.map(({ method }) => method)).toEqual(['backprop', 'backprop+recompute']);
+    expect(missing).toEqual([{ name: 'ordinary', reason: expect.stringContaining('does not record steps') }]);
+  });
+
   it('predicts and measures with the requested optimizer and accumulation', async () => {
     const small = { ...options, methods: [], include: [], repeats: 2 };
     const { rows } = await benchStep(small, quiet);

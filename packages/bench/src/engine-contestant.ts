@@ -15,6 +15,8 @@ export interface StepProcedure {
   readonly name: string;
   /** Default: the engine's executor. */
   readonly create?: (compiled: CompiledPlan) => Executor;
+  /** Whether steps are recorded where the backend can. Default true. */
+  readonly recordSteps?: boolean;
 }
 
 /** A method's step in this process, on localgrad's engine unless another procedure is given. */
@@ -22,13 +24,13 @@ export async function engineContestant(
   method: string,
   options: MeasuredNetwork,
   backend: BackendHandle,
-  { name, create }: StepProcedure = { name: method },
+  { name, create, recordSteps = true }: StepProcedure = { name: method },
 ): Promise<Contestant> {
   const { accumulate = 1, batch, image, classes } = options;
   const optimizer = await optimizerOf(options);
   const { compiled, dispose } = await buildPlan({ ...options, method, seed: 1 }, { imageShape: image, classes });
   const executor = create === undefined ? {} : { executor: create };
-  const trainStep = createTrainStep({ compiled, optimizer, accumulate, ...executor });
+  const trainStep = createTrainStep({ compiled, optimizer, accumulate, recordSteps, ...executor });
   try {
     checkMemory(compiled, batch, backend.availableBytes(), trainStep.predict);
   } catch (error) {
@@ -67,9 +69,12 @@ export async function engineContestant(
       const milliseconds = performance.now() - start;
       meter.detach();
       for (const scalar of [...losses.values(), ...terms.values()]) scalar.dispose();
-      return { milliseconds, peakBytes: resting + meter.peakBytes, stepBytes: meter.peakBytes };
+      const { recording } = trainStep;
+      const stepBytes = meter.peakBytes + (recording?.mode === 'recorded' ? recording.arenaBytes : 0);
+      return { milliseconds, peakBytes: resting + stepBytes, stepBytes };
     },
     async close() {
+      trainStep.dispose();
       optimizer.dispose();
       images.dispose();
       tf.dispose(Object.values(targets));

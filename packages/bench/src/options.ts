@@ -26,9 +26,9 @@ export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
   readonly python?: string;
 }
 
-/** Other implementations that can be measured with the methods. */
-export type PeerName = 'literal' | 'stock-tape' | 'pytorch';
-export const peerNames: readonly PeerName[] = ['literal', 'stock-tape', 'pytorch'];
+/** Other implementations that can be measured with the methods; `ordinary` are steps that are not recorded. */
+export type PeerName = 'literal' | 'ordinary' | 'stock-tape' | 'pytorch';
+export const peerNames: readonly PeerName[] = ['literal', 'ordinary', 'stock-tape', 'pytorch'];
 
 /** One timed step. */
 export interface StepMeasurement {

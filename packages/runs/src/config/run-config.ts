@@ -107,7 +107,7 @@ export const runConfigSchema = z.strictObject({
   relaxedSimd: z
     .boolean()
     .default(true)
-    .describe('relaxed SIMD on wasm, where the engine supports it: faster, but bits of results vary between machines'),
+    .describe('fused multiply-adds (relaxed SIMD) on wasm, which are faster but make the last bits of results depend on the machine'),
   recordSteps: z
     .boolean()
     .default(true)

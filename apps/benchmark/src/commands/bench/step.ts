@@ -62,6 +62,7 @@ export function renderBench(report: BenchReport): string {
     ),
     ...deviceMemory(rows),
     ...besideLiteral(rows),
+    ...besideOrdinary(rows),
     ...besideStockTape(rows),
     ...besidePytorch(rows),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
@@ -85,6 +86,18 @@ function besideLiteral(rows: BenchReport['rows']): string[] {
       : [
           `${index === 1 ? '\n' : ''}${method} here, against its literal procedure: ${relativeToLiteral.time.toFixed(3)} × the time, ` +
             `${relativeToLiteral.memory?.toFixed(3)} × the memory (${relativeToLiteral.stepMemory?.toFixed(3)} × without weights).`,
+        ],
+  );
+}
+
+/** Each recorded step relative to the same one without a recording. */
+function besideOrdinary(rows: BenchReport['rows']): string[] {
+  return rows.flatMap(({ method, relativeToOrdinary }, index) =>
+    relativeToOrdinary === undefined
+      ? []
+      : [
+          `${index === 0 ? '\n' : ''}${method} recorded, against its ordinary step: ${relativeToOrdinary.time.toFixed(3)} × the time, ` +
+            `${relativeToOrdinary.memory?.toFixed(3)} × the memory (${relativeToOrdinary.stepMemory?.toFixed(3)} × without weights).`,
         ],
   );
 }
