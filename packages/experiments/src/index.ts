@@ -5,6 +5,7 @@ export { type DivergedRun, divergedRuns } from './execution/diverged-runs.js';
 export { createExperiment, readExperiment } from './execution/experiment-file.js';
 export { interruption } from './execution/interruption.js';
 export { type LeftRun, leftRuns, renderLeft } from './execution/left-runs.js';
+export { loadStudyParts } from './execution/load-study-parts.js';
 export { runLocally } from './execution/local-executor.js';
 export { defaultSweepFolder, openSweep } from './execution/open-sweep.js';
 export { OutputWatch } from './execution/output-watch.js';

@@ -1,15 +1,6 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import {
-  combineStudies,
-  defaultSweepFolder,
-  loadStudy,
-  openSweep,
-  quoted,
-  type Study,
-  type StudyPart,
-  type Sweep,
-} from '@localgrad/experiments';
+import { combineStudies, loadStudyParts, openSweep, type Study, type Sweep } from '@localgrad/experiments';
 import {
   explanationSvg,
   type PlanFigure,
@@ -47,7 +38,7 @@ export async function report(
   const sweeps: Sweep[] = [];
   for (const path of paths) sweeps.push(await openSweep(path, set));
   const target = output ?? defaultTarget(sweeps);
-  const { study, notices } = combineStudies(await partsOf(sweeps));
+  const { study, notices } = combineStudies(await loadStudyParts(sweeps));
   for (const text of [...notices, ...(study.problems ?? [])]) warn(terminal, text);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
   return {
@@ -66,24 +57,6 @@ function defaultTarget(sweeps: readonly Sweep[]): string {
     'invalid-option',
     'A report of several sweeps needs a folder of its own: add --output FOLDER.',
   );
-}
-
-/** The study of each sweep; sweeps with the same name are labeled with their folders. */
-async function partsOf(sweeps: readonly Sweep[]): Promise<StudyPart[]> {
-  const names = sweeps.map(({ name }) => name);
-  // The command that repeats it elsewhere, wherever this copy is.
-  const folders = sweeps.map((sweep) => {
-    const isElsewhere = sweep.commands.some((command) => command.includes(' --folder '));
-    return quoted(isElsewhere ? sweep.folder : defaultSweepFolder(sweep));
-  });
-  const command = `localgrad report ${folders.join(' ')}${sweeps.length > 1 ? ' --output report' : ''}`;
-  const parts: StudyPart[] = [];
-  for (const sweep of sweeps) {
-    const isUnique = names.filter((name) => name === sweep.name).length === 1;
-    const commands = sweep === sweeps.at(-1) ? [command] : [];
-    parts.push({ label: isUnique ? sweep.name : basename(sweep.folder), study: await loadStudy(sweep, commands) });
-  }
-  return parts;
 }
 
 /** One figure per method, of its first condition. */

@@ -61,10 +61,10 @@ export function renderBench(report: BenchReport): string {
       ['left', 'right', 'left', ...new Array<'right'>(11).fill('right')],
     ),
     ...deviceMemory(rows),
-    ...besideLiteral(rows),
-    ...besideOrdinary(rows),
+    ...beside(rows, 'relativeToLiteral', 'here, against its literal procedure'),
+    ...beside(rows, 'relativeToOrdinary', 'recorded, against its ordinary step'),
     ...besideStockTape(rows),
-    ...besidePytorch(rows),
+    ...beside(rows, 'relativeToPytorch', "here, against PyTorch's"),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
     ...comparisonLines(report),
   ].join('\n');
@@ -78,28 +78,18 @@ function deviceMemory(rows: BenchReport['rows']): string[] {
     : [`\nIn use after the last step, all contestants here together: ${formatBytes(found.bytes)} (${found.method}).`];
 }
 
-/** Each method's step relative to the procedure of reference code, which runs every window separately. */
-function besideLiteral(rows: BenchReport['rows']): string[] {
-  return rows.flatMap(({ method, relativeToLiteral }, index) =>
-    relativeToLiteral === undefined
-      ? []
-      : [
-          `${index === 1 ? '\n' : ''}${method} here, against its literal procedure: ${relativeToLiteral.time.toFixed(3)} × the time, ` +
-            `${relativeToLiteral.memory?.toFixed(3)} × the memory (${relativeToLiteral.stepMemory?.toFixed(3)} × without weights).`,
-        ],
-  );
-}
+type RelativeTo = 'relativeToLiteral' | 'relativeToOrdinary' | 'relativeToPytorch';
 
-/** Each recorded step relative to the same one without a recording. */
-function besideOrdinary(rows: BenchReport['rows']): string[] {
-  return rows.flatMap(({ method, relativeToOrdinary }, index) =>
-    relativeToOrdinary === undefined
-      ? []
-      : [
-          `${index === 0 ? '\n' : ''}${method} recorded, against its ordinary step: ${relativeToOrdinary.time.toFixed(3)} × the time, ` +
-            `${relativeToOrdinary.memory?.toFixed(3)} × the memory (${relativeToOrdinary.stepMemory?.toFixed(3)} × without weights).`,
-        ],
-  );
+/** A line for each step that was measured beside another one of the same method. */
+function beside(rows: BenchReport['rows'], key: RelativeTo, words: string): string[] {
+  const lines = rows.flatMap(({ method, [key]: ratios }) => {
+    if (ratios === undefined) return [];
+    const [time, memory, stepMemory] = [ratios.time, ratios.memory, ratios.stepMemory].map((ratio) =>
+      ratio?.toFixed(3),
+    );
+    return [`${method} ${words}: ${time} × the time, ${memory} × the memory (${stepMemory} × without weights).`];
+  });
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 /** The end-to-end step relative to the same step in stock TensorFlow.js. */
@@ -111,19 +101,6 @@ function besideStockTape(rows: BenchReport['rows']): string[] {
   return [
     `\nEnd to end here, against stock TensorFlow.js: ${time.toFixed(3)} × the time, ${memory.toFixed(3)} × the memory.`,
   ];
-}
-
-/** Each step relative to the same one in PyTorch. */
-function besidePytorch(rows: BenchReport['rows']): string[] {
-  const compared = rows.flatMap(({ method, relativeToPytorch }) =>
-    relativeToPytorch === undefined
-      ? []
-      : [
-          `${method} here, against PyTorch's: ${relativeToPytorch.time.toFixed(3)} × the time, ` +
-            `${relativeToPytorch.memory?.toFixed(3)} × the memory (${relativeToPytorch.stepMemory?.toFixed(3)} × without weights).`,
-        ],
-  );
-  return compared.length === 0 ? [] : ['', ...compared];
 }
 
 interface Flags extends OutputFlags {
@@ -180,35 +157,13 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, stepRecords, stepFigure);
-        const {
-          backbone,
-          width,
-          modules,
-          partition,
-          stemModule,
-          memory,
-          batch,
-          optimizer,
-          backend,
-          threads,
-          relaxedSimd,
-        } = await resolveRunConfig(step);
-        const network = {
-          backbone,
-          width,
-          modules,
-          partition,
-          stemModule,
-          memory,
-          batch,
-          optimizer,
-          backend,
-          threads,
-          relaxedSimd,
-        };
+        const config = await resolveRunConfig(step);
+        const { backbone, width, modules, partition, stemModule } = config;
+        const { memory, batch, optimizer, backend, threads, relaxedSimd } = config;
         const { methods, repeats, warmupSteps, include, classes, accumulate, python } = flags;
         const options = {
-          ...network,
+          ...{ backbone, width, modules, partition, stemModule },
+          ...{ memory, batch, optimizer, backend, threads, relaxedSimd },
           methods,
           repeats,
           warmup: warmupSteps,
