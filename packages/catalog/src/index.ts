@@ -12,4 +12,4 @@ export type {
 export type { ExternalModule } from './project/external-module.js';
 export type { CatalogRequest, ProjectCatalog, ProjectOptions, ProjectResolver } from './project/project-catalog.js';
 export { projectResolver } from './project/project-resolver.node.js';
-export { endToEndMethod, standardCatalog } from './standard-catalog.js';
+export { defaultMethod, endToEndMethod, standardCatalog } from './standard-catalog.js';

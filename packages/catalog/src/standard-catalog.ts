@@ -94,6 +94,9 @@ export const standardCatalog = createCatalog({
 /** The expression of end-to-end training, the reference for costs and results of other methods. */
 export const endToEndMethod = 'backprop';
 
+/** The expression of the method that commands use unless another is named. */
+export const defaultMethod = 'dgl';
+
 function withoutOptions(create: () => LocalLearningMethod): Factories['methods'] {
   return (options, { name }) => {
     const [key] = Object.keys(options);

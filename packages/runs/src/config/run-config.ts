@@ -1,4 +1,5 @@
 import { partitionTables } from '@localgrad/backbones';
+import { defaultMethod } from '@localgrad/catalog';
 import { augmentations, pipelineNames } from '@localgrad/data';
 import { imagePipelines } from '@localgrad/image-data';
 import { z } from 'zod';
@@ -9,7 +10,7 @@ const augmentationNames = Object.keys(augmentations) as [keyof typeof augmentati
 
 /** All settings of a run. The keys are the same in YAML files and, in kebab-case, as flags. */
 export const runConfigSchema = z.strictObject({
-  method: z.string().default('dgl').describe('method expression, e.g. "dgl" or "dgl(head: 1c2f)"'),
+  method: z.string().default(defaultMethod).describe('method expression, e.g. "dgl" or "dgl(head: 1c2f)"'),
   backbone: z
     .string()
     .default('resnet32')
@@ -107,7 +108,9 @@ export const runConfigSchema = z.strictObject({
   relaxedSimd: z
     .boolean()
     .default(true)
-    .describe('fused multiply-adds (relaxed SIMD) on wasm, which are faster but make the last bits of results depend on the machine'),
+    .describe(
+      'fused multiply-adds (relaxed SIMD) on wasm, which are faster but make the last bits of results depend on the machine',
+    ),
   recordSteps: z
     .boolean()
     .default(true)

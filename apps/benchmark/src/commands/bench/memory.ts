@@ -1,4 +1,5 @@
 import { type BenchMemoryReport, benchMemory, memoryFigure, memoryRecords, splitMethods } from '@localgrad/bench';
+import { defaultMethod } from '@localgrad/catalog';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
@@ -53,7 +54,7 @@ export function registerBenchMemory(bench: Command, terminal: Terminal, present:
       'Finds the largest batch that fits a budget, for each method and for end-to-end training with and without recomputation, from predicted peaks; runs real steps to correct the prediction.',
     )
     .option('--budget <bytes>', 'memory budget of a step, including weights', byteCount, byteCount('512MiB'))
-    .option('--methods <list>', 'method expressions', splitMethods, ['dgl'])
+    .option('--methods <list>', 'method expressions', splitMethods, [defaultMethod])
     .option('--measure-up-to <batch>', 'largest batch of a real step', wholeNumber, 128)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);

@@ -7,7 +7,7 @@ import {
   stepFigure,
   stepRecords,
 } from '@localgrad/bench';
-import { endToEndMethod } from '@localgrad/catalog';
+import { defaultMethod, endToEndMethod } from '@localgrad/catalog';
 import { formatBytes } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
@@ -125,7 +125,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
       '--methods <list>',
       'method expressions, separated by spaces or by commas outside parentheses',
       splitMethods,
-      ['dgl'],
+      [defaultMethod],
     )
     .option('--include <list>', `also measure: ${peerNames.join(', ')}`, splitPeers, [])
     .option('--python <path>', 'interpreter with PyTorch (default: LOCALGRAD_PYTHON, or python3)')
