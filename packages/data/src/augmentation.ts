@@ -51,21 +51,44 @@ export function augment<T extends SampleValues>(
   const top = random.integer(2 * pad + 1) - pad;
   const left = random.integer(2 * pad + 1) - pad;
   const isFlipped = random.uniform() < 0.5 && flip;
-  const columns = new Int32Array(width);
-  for (let column = 0; column < width; column++) {
-    columns[column] = locate((isFlipped ? width - 1 - column : column) + left, width, padding);
-  }
+  const columns = Int32Array.from({ length: width }, (_, column) =>
+    locate((isFlipped ? width - 1 - column : column) + left, width, padding),
+  );
+  // Without a flip, columns first … last − 1 are one stretch of the source.
+  const first = isFlipped ? width : Math.max(0, -left);
+  const last = isFlipped ? width : Math.min(width, width - left);
   for (let row = 0; row < height; row++) {
     const y = locate(row + top, height, padding);
-    const start = y * width;
-    let to = row * width * channels;
-    for (let column = 0; column < width; column++) {
-      const x = columns[column] as number;
-      const isBlack = y < 0 || x < 0;
-      const from = (start + x) * channels;
-      for (let channel = 0; channel < channels; channel++, to++) {
-        target[to] = isBlack ? 0 : (source[from + channel] as number);
-      }
+    const to = row * width * channels;
+    if (y < 0) {
+      target.fill(0, to, to + width * channels);
+      continue;
+    }
+    const from = y * width * channels;
+    if (first < last) {
+      const stretch = source.subarray(from + (first + left) * channels, from + (last + left) * channels);
+      target.set(stretch, to + first * channels);
+    }
+    copyColumns(source, from, target, to, columns, 0, first, channels);
+    copyColumns(source, from, target, to, columns, last, width, channels);
+  }
+}
+
+/** Columns start … end − 1 of a row; column −1 of the source is black. */
+function copyColumns(
+  source: SampleValues,
+  from: number,
+  target: SampleValues,
+  to: number,
+  columns: Int32Array,
+  start: number,
+  end: number,
+  channels: number,
+): void {
+  for (let column = start; column < end; column++) {
+    const x = columns[column] as number;
+    for (let channel = 0; channel < channels; channel++) {
+      target[to + column * channels + channel] = x < 0 ? 0 : (source[from + x * channels + channel] as number);
     }
   }
 }
