@@ -87,9 +87,13 @@ function copyColumns(
 ): void {
   for (let column = start; column < end; column++) {
     const x = columns[column] as number;
-    for (let channel = 0; channel < channels; channel++) {
-      target[to + column * channels + channel] = x < 0 ? 0 : (source[from + x * channels + channel] as number);
+    const at = to + column * channels;
+    if (x < 0) {
+      target.fill(0, at, at + channels);
+      continue;
     }
+    const offset = from + x * channels - at;
+    for (let index = at; index < at + channels; index++) target[index] = source[offset + index] as number;
   }
 }
 
