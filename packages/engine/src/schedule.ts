@@ -4,7 +4,13 @@ import { at, type Span } from '@localgrad/core';
  * `residuals` stores activations for the backward pass; `recompute` stores module outputs only and recomputes
  * activations; a list of module indices recomputes those of these modules.
  */
-export type MemoryPolicy = 'residuals' | 'recompute' | { readonly recompute: readonly number[] };
+export type MemoryPolicy =
+  | 'residuals'
+  | 'recompute'
+  | {
+      /** Indices of the modules whose activations are recomputed. */
+      readonly recompute: readonly number[];
+    };
 
 /**
  * An instruction. Cotangents are stored in slots: slot (module, from) contains the gradient with respect to the output

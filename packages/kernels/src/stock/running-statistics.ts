@@ -12,7 +12,11 @@ export function runningFactors(kept: number, count: number): { readonly mean: nu
 }
 
 /** The running statistics after a batch, composed from stock operations. */
-export function moveStatistics({ mean, variance, kept }: RunningStatistics, batch: BatchStatistics, count: number) {
+export function moveStatistics(
+  { mean, variance, kept }: RunningStatistics,
+  batch: BatchStatistics,
+  count: number,
+): Omit<RunningStatistics, 'kept'> {
   const added = runningFactors(kept, count);
   return {
     mean: blend({ average: mean, value: batch.mean, kept, added: added.mean }),
