@@ -84,8 +84,14 @@ describe('doctor', () => {
     const { json, exitCode, stderr } = await run('doctor', '--json');
     expect(exitCode).toBe(0);
     expect(stderr).toBe('');
-    const { backends, selected } = json() as unknown as { backends: { name: string }[]; selected: string };
-    expect(backends.map(({ name }) => name)).toContain(selected);
+    const { backends, selected, toMeasure } = json() as unknown as {
+      backends: { name: string }[];
+      selected: string | null;
+      toMeasure: string[];
+    };
+    const choice = selected === null ? toMeasure : [selected];
+    expect(choice).not.toEqual([]);
+    expect(backends.map(({ name }) => name)).toEqual(expect.arrayContaining(choice));
     for (const backend of backends) {
       expect(backend).toEqual(
         expect.objectContaining({
@@ -97,7 +103,8 @@ describe('doctor', () => {
         }),
       );
     }
-    expect((await run('doctor')).stdout).toContain(`✓ ${selected}`);
+    const { stdout } = await run('doctor');
+    for (const name of choice) expect(stdout).toContain(`✓ ${name}`);
   });
 });
 

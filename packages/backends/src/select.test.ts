@@ -1,10 +1,17 @@
 import { currentKernels, describeKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { backendNames, diagnose, selectBackend } from './index.js';
+import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
+
+afterEach(() => vi.restoreAllMocks());
 
 describe('selectBackend', () => {
   it('auto selects the backend that diagnose reports, and explains why', async () => {
+    // Native TensorFlow, where it is installed, does not stay in the process of other tests.
+    for (const native of [tensorflow, tensorflowGpu]) {
+      vi.spyOn(native, 'probe').mockResolvedValue({ available: false, reason: 'left out', device: '', hardware: true });
+    }
     const { selected, backends } = await diagnose();
     const handle = await selectBackend('auto', { threads: 1 });
     expect(handle.name).toBe(selected);
