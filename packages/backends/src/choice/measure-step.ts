@@ -76,6 +76,7 @@ class Block {
   }
 
   dispose(): void {
-    tf.dispose([this.#x, this.#weights, this.#velocities.filter((velocity) => velocity !== undefined)]);
+    tf.dispose([this.#x, ...this.#weights]);
+    for (const velocity of this.#velocities) velocity?.dispose();
   }
 }
