@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
-import { createFolders } from '@localgrad/core/folders';
+import { cacheFolder, createFolders } from '@localgrad/core/folders';
 import { version } from '@tensorflow/tfjs';
 import type { BackendOptions } from '../descriptor.js';
 import { cpuName } from '../system.node.js';
@@ -10,8 +10,7 @@ import type { StepTimes, StepTimesStore } from './choose.js';
 
 /** Measurements are kept in the user's cache folder (`LOCALGRAD_CACHE` names another), one for each set of circumstances. */
 export function stepTimesStore({ threads = 'auto', relaxedSimd = true }: BackendOptions): StepTimesStore {
-  const { LOCALGRAD_CACHE, XDG_CACHE_HOME } = process.env;
-  const folder = LOCALGRAD_CACHE ?? join(XDG_CACHE_HOME ?? join(os.homedir(), '.cache'), 'localgrad');
+  const folder = cacheFolder();
   const file = join(folder, 'step-times.json');
   const node = process.versions.node.split('.')[0];
   const circumstances = JSON.stringify([

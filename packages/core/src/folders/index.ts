@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache-folder.js';
 export { createFolders, createFoldersSync } from './create-folders.js';
 export { folderError } from './folder-error.js';
 export { removeFolders } from './remove-folders.js';

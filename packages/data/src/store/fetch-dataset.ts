@@ -1,8 +1,7 @@
 import { copyFile, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { createFolders, folderError, removeFolders } from '@localgrad/core/folders';
+import { cacheFolder, createFolders, folderError, removeFolders } from '@localgrad/core/folders';
 import { type DownloadOptions, downloadFile } from './download.js';
 import { md5OfFile } from './hash.js';
 import { withLock } from './lock.js';
@@ -33,11 +32,9 @@ export interface FetchReport {
   readonly files: readonly FetchedFile[];
 }
 
-/** The folder of a data set's files: `LOCALGRAD_CACHE`, or `localgrad` in the user's cache folder. */
+/** The folder of a data set's files, in `cacheFolder()`. */
 export function datasetFolder(name: string): string {
-  const { LOCALGRAD_CACHE, XDG_CACHE_HOME } = process.env;
-  const cache = LOCALGRAD_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'localgrad');
-  return join(cache, 'datasets', name);
+  return join(cacheFolder(), 'datasets', name);
 }
 
 /**

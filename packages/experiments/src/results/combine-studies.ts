@@ -83,7 +83,7 @@ function bySeed<Run extends { readonly seed: number }>(runs: readonly Run[]): Ru
   return [...known.values()].sort((a, b) => a.seed - b.seed);
 }
 
-/** Whether two different conditions could not be told apart. */
+/** Whether two different conditions could not be distinguished. */
 function hasTwins(conditions: readonly Condition[]): boolean {
   const isRepeated = (keys: readonly string[]) => new Set(keys).size < keys.length;
   const labeledOnes = conditions.filter(({ labels }) => Object.keys(labels).length > 0);

@@ -53,13 +53,12 @@ export function suitsWinograd({ inputShape, outputShape, kernelHeight, kernelWid
 export function winogradConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): boolean {
   const { heap, pool } = context;
   const { x, filter, inputShape, outputShape, padding, isTurned } = problem;
-  const [batch, height, width, inChannels] = inputShape;
-  const [, outHeight, outWidth, outChannels] = outputShape;
+  const [batch, , , inChannels] = inputShape;
+  const outChannels = outputShape[3];
   const filterFloats = POSITIONS * inChannels * outChannels;
-  const block = blockOf(inChannels + outChannels);
-  const scratchFloats = scratchOf(width, inChannels, outChannels, block);
+  const blocks = blocksOf({ inputShape, outputShape, padding });
   const images = pieces(batch, PIECES);
-  return context.scratch(4 * (filterFloats + pool.threads * scratchFloats) + FLAG_BYTES, (flag) => {
+  return context.scratch(4 * (filterFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
     const transformed = flag + FLAG_BYTES;
     const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];
@@ -73,25 +72,15 @@ export function winogradConvolve(context: KernelContext, problem: ConvolutionPro
       ...groups.bounds(piece),
     ]);
     const scratch = transformed + 4 * filterFloats;
-    const sizes = [
-      height,
-      width,
-      inChannels,
-      outHeight,
-      outWidth,
-      outChannels,
-      padding,
-      block,
-      flag,
-      4 * scratchFloats,
-    ];
     pool.run('winogradConvolve', images.count, (piece) => [
       from,
       transformed,
       to,
       scratch,
       ...images.bounds(piece),
-      ...sizes,
+      ...blocks.sizes,
+      flag,
+      4 * blocks.scratchFloats,
     ]);
     return context.integers(flag, 1)[0] === 0;
   });
@@ -106,36 +95,25 @@ export function winogradFilterGradient(
   { inputShape, outputShape, padding }: Sizes,
 ): boolean {
   const { heap, pool } = context;
-  const [batch, height, width, inChannels] = inputShape;
-  const [, outHeight, outWidth, outChannels] = outputShape;
+  const [batch, , , inChannels] = inputShape;
+  const outChannels = outputShape[3];
   const sumFloats = POSITIONS * inChannels * outChannels;
-  const block = blockOf(inChannels + outChannels);
-  const scratchFloats = scratchOf(width, inChannels, outChannels, block);
+  const blocks = blocksOf({ inputShape, outputShape, padding });
   const images = pieces(batch, Math.max(MINIMUM_SUMS, Math.min(MAXIMUM_SUMS, Math.floor(SUM_FLOATS / sumFloats))));
-  return context.scratch(4 * (images.count * sumFloats + pool.threads * scratchFloats) + FLAG_BYTES, (flag) => {
+  return context.scratch(4 * (images.count * sumFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
     const sums = flag + FLAG_BYTES;
     const [from, cotangent, to] = [heap.pointer(x), heap.pointer(dy), heap.pointer(dw)];
     const scratch = sums + 4 * images.count * sumFloats;
-    const sizes = [
-      height,
-      width,
-      inChannels,
-      outHeight,
-      outWidth,
-      outChannels,
-      padding,
-      block,
-      flag,
-      4 * scratchFloats,
-    ];
     pool.run('winogradFilterGradient', images.count, (piece) => [
       from,
       cotangent,
       sums + 4 * sumFloats * piece,
       scratch,
       ...images.bounds(piece),
-      ...sizes,
+      ...blocks.sizes,
+      flag,
+      4 * blocks.scratchFloats,
     ]);
     const parts = pieces(dw.size, 16, 64);
     pool.run('sumArrays', parts.count, (piece) => [sums, to, images.count, sumFloats, ...parts.bounds(piece)]);
@@ -147,13 +125,18 @@ function tileCount(outHeight: number, outWidth: number): number {
   return Math.ceil(outHeight / 2) * Math.ceil(outWidth / 2);
 }
 
-/** Tiles that pass at a time: a multiple of four. */
-function blockOf(channels: number): number {
-  const fitting = Math.floor(BLOCK_FLOATS / (POSITIONS * channels));
-  return Math.max(MINIMUM_BLOCK, Math.min(64, fitting)) & ~3;
-}
-
-/** Floats of a thread's scratch memory: a row of zeros, and transformed tiles of both sides. */
-function scratchOf(width: number, inChannels: number, outChannels: number, block: number): number {
-  return width * inChannels + POSITIONS * (block * (inChannels + outChannels) + 2 * LINE_FLOATS);
+/**
+ * The size arguments of the kernels in assembly/, of which the last is the number of tiles that pass at a time, and the floats
+ * of a thread's scratch memory: a row of zeros, and the transformed tiles of both sides.
+ */
+function blocksOf({ inputShape, outputShape, padding }: Pick<Sizes, 'inputShape' | 'outputShape' | 'padding'>) {
+  const [, height, width, inChannels] = inputShape;
+  const [, outHeight, outWidth, outChannels] = outputShape;
+  const fitting = Math.floor(BLOCK_FLOATS / (POSITIONS * (inChannels + outChannels)));
+  // A multiple of four.
+  const block = Math.max(MINIMUM_BLOCK, Math.min(64, fitting)) & ~3;
+  return {
+    sizes: [height, width, inChannels, outHeight, outWidth, outChannels, padding, block],
+    scratchFloats: width * inChannels + POSITIONS * (block * (inChannels + outChannels) + 2 * LINE_FLOATS),
+  };
 }
