@@ -60,6 +60,18 @@ describe('downloadFile', () => {
     expect(server.ranges).toEqual([undefined, 'bytes=100000-', 'bytes=150000-']);
   });
 
+  it('takes a busy thread for no stalled connection', async () => {
+    // The server runs in this thread: the answer waits in the socket when the client's timer is due.
+    server.answer((request, response) => {
+      const end = performance.now() + 600;
+      while (performance.now() < end);
+      serve(content)(request, response);
+    });
+    await downloadFile(file(), path, fast);
+    expectComplete();
+    expect(server.ranges).toEqual([undefined]);
+  });
+
   it('starts over if the server ignores ranges', async () => {
     server.answer(sendPart(content, 100_000, 'drop'), (_, response) => response.end(content));
     await downloadFile(file(), path, fast);

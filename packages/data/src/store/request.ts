@@ -11,6 +11,9 @@ export interface FileResponse {
   close(): void;
 }
 
+/** Milliseconds to read what arrived while the thread was busy. */
+const READING_TIME = 50;
+
 /** Requests a file from an offset on. Closes a connection without a byte for `stallTimeout` milliseconds. */
 export async function requestFrom(
   url: string,
@@ -22,17 +25,14 @@ export async function requestFrom(
   const controller = new AbortController();
   const abort = () => controller.abort(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
-  let timer = setTimeout(() => {}, 0);
-  const expectSoon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => controller.abort(new Error(`no data for ${stallTimeout / 1000} seconds`)), stallTimeout);
-  };
+  const watch = watchForStall(stallTimeout, () =>
+    controller.abort(new Error(`no data for ${stallTimeout / 1000} seconds`)),
+  );
   const close = () => {
-    clearTimeout(timer);
+    watch.stop();
     signal?.removeEventListener('abort', abort);
     controller.abort();
   };
-  expectSoon();
   try {
     const response = await fetch(url, {
       headers: {
@@ -45,7 +45,7 @@ export async function requestFrom(
       signal: controller.signal,
     });
     const found = interpret(response, start);
-    return { ...found, chunks: chunksOf(response, expectSoon), close };
+    return { ...found, chunks: chunksOf(response, watch.sawData), close };
   } catch (error) {
     close();
     throw readable(error, controller.signal);
@@ -62,6 +62,20 @@ export async function requestFrom(
       throw readable(error, controller.signal);
     }
   }
+}
+
+/** Calls `onStall` once `milliseconds` have passed without a call of `sawData`. */
+function watchForStall(milliseconds: number, onStall: () => void): { sawData(): void; stop(): void } {
+  let timer: NodeJS.Timeout;
+  const sawData = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      // A thread that was busy runs its timers before it reads what arrived meanwhile: let it read first.
+      timer = setTimeout(onStall, READING_TIME);
+    }, milliseconds);
+  };
+  sawData();
+  return { sawData, stop: () => clearTimeout(timer) };
 }
 
 function interpret(response: Response, start: number): Omit<FileResponse, 'chunks' | 'close'> {
