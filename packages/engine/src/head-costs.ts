@@ -1,16 +1,20 @@
-import type { Network, Objective, ParameterScope } from '@localgrad/core';
+import type { Network, Objective, Optimizer, ParameterScope } from '@localgrad/core';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { groupObjectives } from './heads.js';
-import { holdsGradients, type PredictionOptions, residentOf } from './prediction.js';
+import { holdsGradients, residentOf } from './prediction.js';
 import { type HeadLoad, headLoadOf } from './step-bytes.js';
 import { headWork } from './work.js';
 
 /** Options of `costOfHeads`. */
-export interface HeadCostOptions extends Omit<PredictionOptions, 'phase'> {
+export interface HeadCostOptions {
+  /** Default: an optimizer with one state value per weight. */
+  readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'> | undefined;
+  /** Micro-batches per step. Default 1. */
+  readonly accumulate?: number | undefined;
   /** Scope for the heads' weights. */
   readonly scope: ParameterScope;
   /** Creates targets like those of the batches. */
-  readonly createTargets?: CreateTargets;
+  readonly createTargets?: CreateTargets | undefined;
 }
 
 /** Cost of the heads on one module. */

@@ -55,7 +55,13 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
 }
 
 /** Whether all gradients of a step are stored until its end. */
-export function holdsGradients({ accumulate = 1, optimizer }: PredictionOptions): boolean {
+export function holdsGradients({
+  accumulate = 1,
+  optimizer,
+}: {
+  readonly accumulate?: number | undefined;
+  readonly optimizer?: Pick<Optimizer, 'needsWholeStep'> | undefined;
+}): boolean {
   return accumulate > 1 || optimizer?.needsWholeStep === true;
 }
 

@@ -4,8 +4,7 @@ import {
   createNetwork,
   LocalgradError,
   type LocalLearningMethod,
-  Parameter,
-  type ParameterScope,
+  type Parameter,
   type Partition,
 } from '@localgrad/core';
 import {
@@ -15,7 +14,7 @@ import {
   type MemoryPolicy,
   type PredictionOptions,
 } from '@localgrad/engine';
-import { zeros } from '@tensorflow/tfjs';
+import { blankScope } from './blank-scope.js';
 
 /** A way to cut and store a network, with its predicted cost. */
 export interface Trial {
@@ -38,11 +37,14 @@ export interface TrialOptions extends Omit<CompileOptions, 'scope' | 'memory'>, 
 
 /** Predicts the cost of plans of one method on one backbone. Their heads have no values, and are freed at once. */
 export class TrialPlans {
-  readonly #options: TrialOptions;
   readonly #known = new Map<string, Trial | LocalgradError>();
 
-  constructor(options: TrialOptions) {
-    this.#options = options;
+  constructor(readonly options: TrialOptions) {}
+
+  /** Whether the method trains end to end. */
+  get isEndToEnd(): boolean {
+    const { length } = this.options.backbone.blocks;
+    return this.measure(length < 2 ? [length] : [length >> 1, length - (length >> 1)])?.isEndToEnd === true;
   }
 
   /** Number of plans so far. */
@@ -82,7 +84,7 @@ export class TrialPlans {
   }
 
   #attempt(partition: Partition, memory: MemoryPolicy): Trial | LocalgradError {
-    const { backbone, method, batch, optimizer, accumulate, ...more } = this.#options;
+    const { backbone, method, batch, optimizer, accumulate, ...more } = this.options;
     const created: Parameter[] = [];
     try {
       const network = createNetwork(backbone, partition);
@@ -113,18 +115,4 @@ function neighborsOf({ partition, modules }: Trial): Partition[] {
   return [peak - 1, peak + 1]
     .filter((other) => other >= 0 && other < partition.length)
     .map((other) => partition.map((size, module) => size + (module === other ? 1 : 0) - (module === peak ? 1 : 0)));
-}
-
-/** A scope whose parameters are zero. */
-function blankScope(prefix: string, created: Parameter[]): ParameterScope {
-  const full = (name: string) => (prefix === '' ? name : `${prefix}.${name}`);
-  return {
-    prefix,
-    scope: (name) => blankScope(full(name), created),
-    parameter(name, shape, _initializer, kind) {
-      const parameter = new Parameter(full(name), zeros([...shape]), kind);
-      created.push(parameter);
-      return parameter;
-    },
-  };
 }
