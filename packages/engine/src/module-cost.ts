@@ -24,7 +24,8 @@ export interface ModuleCost {
 /** Cost of a module. @param blocks the blocks of `module`, which runs them in sequence */
 export function moduleCostOf(module: Block, blocks: readonly Block[], batchSize: number): ModuleCost {
   const cost = costOf(module);
-  const known = new Map<string, number>();
+  const vjpPeaks = new Map<number, number>();
+  let work: number | undefined;
   return {
     inputBytes: bytesOf(module.inputShape, batchSize),
     outputBytes: bytesOf(module.outputShape, batchSize),
@@ -32,13 +33,14 @@ export function moduleCostOf(module: Block, blocks: readonly Block[], batchSize:
     forwardPeakBytes: cost.forwardPeakBytes(batchSize),
     passingPeakBytes: passingPeak(blocks, batchSize),
     vjpPeakBytes: (want) => {
-      const key = `${want.input} ${want.parameters} ${want.release}`;
-      const bytes = known.get(key) ?? cost.vjpPeakBytes(batchSize, want);
-      known.set(key, bytes);
+      const key = (want.input ? 1 : 0) + (want.parameters ? 2 : 0) + (want.release ? 4 : 0);
+      const bytes = vjpPeaks.get(key) ?? cost.vjpPeakBytes(batchSize, want);
+      vjpPeaks.set(key, bytes);
       return bytes;
     },
     get multiplyAccumulates() {
-      return cost.multiplyAccumulates;
+      work ??= cost.multiplyAccumulates;
+      return work;
     },
     parameters: module.parameters,
   };

@@ -4,6 +4,8 @@ import type { Trial, TrialPlans } from './trial-plans.js';
 
 /** More modules than these are compared only if fewer do not fit. */
 const fewModules = 12;
+/** Of more modules that can be recomputed, all or none are. */
+const fewReopened = 3;
 /** Networks of at most this many blocks are cut in all ways. */
 const fewBlocks = 8;
 
@@ -17,7 +19,9 @@ export function* comparedCuts(trials: TrialPlans, budgetBytes: number): Generato
   const fewest = trials.isEndToEnd ? 1 : Math.min(2, blocks.length);
   for (let modules = fewest; modules <= blocks.length; modules++) {
     if (modules > fewModules && isFound) return;
-    for (const trial of blocks.length <= fewBlocks ? allCuts(trials, modules) : someCuts(trials, modules, budgetBytes)) {
+    for (const trial of blocks.length <= fewBlocks
+      ? allCuts(trials, modules)
+      : someCuts(trials, modules, budgetBytes)) {
       isFound ||= trial.peakBytes <= budgetBytes;
       yield trial;
     }
@@ -38,10 +42,17 @@ function someCuts(trials: TrialPlans, modules: number, budgetBytes: number): Tri
   return [...plain, ...(moved === undefined ? [] : [moved])].flatMap((trial) => withRecomputation(trials, trial));
 }
 
+/** The plan, and the same modules with recomputation of all or, if there are few of them, of some. */
 function withRecomputation(trials: TrialPlans, trial: Trial | undefined): Trial[] {
   if (trial === undefined) return [];
-  const again = trials.measure(trial.partition, 'recompute');
-  return again === undefined ? [trial] : [trial, again];
+  const { partition, reopened } = trial;
+  const choices = reopened.length <= fewReopened ? subsetsOf(reopened).slice(1) : [reopened];
+  return [trial, ...choices.flatMap((recompute) => trials.measure(partition, { recompute }) ?? [])];
+}
+
+/** All subsets, the empty one first. */
+function subsetsOf(list: readonly number[]): number[][] {
+  return list.reduce<number[][]>((subsets, item) => [...subsets, ...subsets.map((one) => [...one, item])], [[]]);
 }
 
 /** All ordered lists of this many sizes ≥ 1 with this sum. */

@@ -2,7 +2,7 @@ import { createNetwork, LocalgradError, type Parameter } from '@localgrad/core';
 import { costOfHeads, type HeadCostOptions } from '@localgrad/engine';
 import { blankScope } from './blank-scope.js';
 import { endToEndCuts } from './end-to-end-cuts.js';
-import { type Cuts, type CutState, type FoundCut, followCut, leastWork, lowestPeak } from './least-work.js';
+import { type CutState, type Cuts, type FoundCut, followCut, leastWork, lowestPeak } from './least-work.js';
 import { localCuts } from './local-cuts.js';
 import { LocalHeads } from './local-heads.js';
 import { PartCosts } from './part-costs.js';
@@ -38,9 +38,11 @@ export class CutModel {
     return cuts && reference && same && new CutModel(cuts, reference, same);
   }
 
-  /** The cut with the least work whose peak is at most `limitBytes`. */
-  leastWork(limitBytes: number): FoundCut | undefined {
-    return leastWork(this.#cuts, limitBytes - this.#constantBytes);
+  /** The cut with the least work whose peak is at most `limitBytes`. @param known plans that may fit */
+  leastWork(limitBytes: number, known: readonly Trial[]): FoundCut | undefined {
+    const fitting = known.filter((trial) => trial.peakBytes <= limitBytes && this.agrees(trial));
+    const enough = Math.min(...fitting.map(({ unitsOfWork }) => unitsOfWork)) * this.#unit * (1 + 1e-9);
+    return leastWork(this.#cuts, limitBytes - this.#constantBytes, enough);
   }
 
   lowestPeak(): FoundCut | undefined {
@@ -81,7 +83,12 @@ function local(options: TrialOptions): Cuts<CutState> | undefined {
 /** Most modules that a local loss trains, where each block is a module. */
 function windowOf({ backbone, method }: TrialOptions): number | undefined {
   try {
-    const { objectives, phases } = method.plan(createNetwork(backbone, backbone.blocks.map(() => 1)));
+    const { objectives, phases } = method.plan(
+      createNetwork(
+        backbone,
+        backbone.blocks.map(() => 1),
+      ),
+    );
     const last = backbone.blocks.length - 1;
     const isLocal = objectives.some(({ span }) => span[1] < last);
     if (!isLocal || phases !== undefined) return undefined;

@@ -1,5 +1,5 @@
 import type { HeadsCost, ModuleCost } from '@localgrad/engine';
-import type { Cuts, CutState, NextModule } from './least-work.js';
+import type { CutState, Cuts, NextModule } from './least-work.js';
 import type { PartCosts } from './part-costs.js';
 
 /**
@@ -13,6 +13,9 @@ export function endToEndCuts(parts: PartCosts, classifier: HeadsCost): Cuts<CutS
     start: stateAt(0),
     blocks,
     fixed: 'stacked',
+    comparesTies: false,
+    mostFixedBytes: Number.POSITIVE_INFINITY,
+    leastWorkFrom: (position) => parts.trainingWorkFrom(position),
     *next({ position }) {
       for (let end = position + 1; end <= blocks; end++) {
         const cost = parts.of(position, end);

@@ -28,6 +28,12 @@ export interface Cuts<State extends CutState> {
    * modules are.
    */
   readonly fixed: 'stacked' | 'resident';
+  /** Whether the peaks of cuts with the same work are compared; false where that takes long. */
+  readonly comparesTies: boolean;
+  /** At least as many fixed bytes as any cut has. */
+  readonly mostFixedBytes: number;
+  /** No more multiply-accumulates than any cut of the blocks from `position`. */
+  leastWorkFrom(position: number): number;
   next(state: State): Iterable<NextModule<State>>;
 }
 
@@ -53,9 +59,38 @@ interface Label {
 
 const nothing: Label = { work: 0, fixedBytes: 0, peakBytes: 0, modules: 0, position: 0, isRecomputed: false };
 
-/** The cut with the least work whose peak is at most `limit`; of several, one with the fewest modules. */
-export function leastWork<State extends CutState>(cuts: Cuts<State>, limit: number): FoundCut | undefined {
-  return search(cuts, limit, (label) => [label.work, label.modules, totalOf(cuts, label)], limit);
+/**
+ * The cut with the least work whose peak is at most `limit`; of several, the one with the lowest peak, or, if these are
+ * not compared, with the fewest modules.
+ *
+ * @param enoughWork work of a cut that is known to fit
+ */
+export function leastWork<State extends CutState>(
+  cuts: Cuts<State>,
+  limit: number,
+  enoughWork = Number.POSITIVE_INFINITY,
+): FoundCut | undefined {
+  const rank = ({ work, modules }: Label) => [work, modules];
+  if (cuts.fixed === 'stacked') return search(cuts, { limit, ample: limit, rank });
+  // Fixed bytes are few in most methods: if the best cut without them fits with them, then it is the best cut.
+  const light = search(withoutFixedBytes(cuts), { limit, ample: limit, mostWork: enoughWork, rank });
+  const first = light && followCut(cuts, light.partition, light.recompute);
+  // Peaks below this fit with any fixed bytes.
+  const ample = Math.max(0, limit - cuts.mostFixedBytes);
+  const isFitting = first !== undefined && first.peakBytes <= limit;
+  const found = isFitting ? first : search(cuts, { limit, ample, mostWork: enoughWork, rank });
+  if (found === undefined || !cuts.comparesTies) return found;
+  const mostWork = found.work * (1 + 1e-12);
+  return search(cuts, { limit, ample: 0, mostWork, rank: (label) => [totalOf(cuts, label), label.modules] });
+}
+
+function withoutFixedBytes<State extends CutState>(cuts: Cuts<State>): Cuts<State> {
+  return {
+    ...cuts,
+    *next(state) {
+      for (const module of cuts.next(state)) yield { ...module, fixedBytes: 0 };
+    },
+  };
 }
 
 /** The cut with the lowest peak. */
@@ -66,7 +101,8 @@ export function lowestPeak<State extends CutState>(cuts: Cuts<State>): FoundCut 
       for (const module of cuts.next(state)) yield { ...module, work: 0 };
     },
   };
-  return search(ignoringWork, Number.POSITIVE_INFINITY, (label) => [totalOf(cuts, label), label.modules], 0);
+  const limit = Number.POSITIVE_INFINITY;
+  return search(ignoringWork, { limit, ample: 0, rank: (label) => [totalOf(cuts, label), label.modules] });
 }
 
 /** A given cut; undefined if it is none of `cuts`. */
@@ -92,18 +128,24 @@ function totalOf<State extends CutState>({ fixed }: Cuts<State>, { fixedBytes, p
   return fixed === 'resident' ? fixedBytes + peakBytes : peakBytes;
 }
 
+interface SearchOptions {
+  /** Bytes. */
+  readonly limit: number;
+  /** Multiply-accumulates. Default: unlimited. */
+  readonly mostWork?: number;
+  /** Peak bytes up to which no difference matters. */
+  readonly ample: number;
+  /** Order of the results; the first one is returned. */
+  rank(label: Label): readonly number[];
+}
+
 /**
  * Keeps, for each state, the cuts that no other cut of the same blocks beats in work, fixed bytes and peak. All three only
  * grow by further modules, and by the same amounts for equal states, so that no other cut can lead to a better result.
- *
- * @param rank order of the results; the first one is returned
- * @param ample peak up to which no difference matters, where fixed bytes are stacked
  */
 function search<State extends CutState>(
   cuts: Cuts<State>,
-  limit: number,
-  rank: (label: Label) => readonly number[],
-  ample: number,
+  { limit, mostWork = Number.POSITIVE_INFINITY, ample, rank }: SearchOptions,
 ): FoundCut | undefined {
   const byPosition = Array.from({ length: cuts.blocks }, () => new Map<string, { state: State; labels: Label[] }>());
   byPosition[0]?.set(cuts.start.key, { state: cuts.start, labels: [nothing] });
@@ -127,7 +169,7 @@ function search<State extends CutState>(
   return best === undefined ? undefined : { ...describe(best), peakBytes: totalOf(cuts, best) };
 
   function isWithin(label: Label): boolean {
-    return totalOf(cuts, label) <= limit;
+    return totalOf(cuts, label) <= limit && label.work + cuts.leastWorkFrom(label.position) <= mostWork;
   }
 }
 
@@ -137,7 +179,7 @@ function extend<State extends CutState>(
   { to, isRecomputed, work, fixedBytes, peakBytes }: NextModule<State>,
   ample: number,
 ): Label {
-  const peak = fixed === 'stacked' ? Math.max(ample, before.fixedBytes + peakBytes) : peakBytes;
+  const peak = Math.max(ample, fixed === 'stacked' ? before.fixedBytes + peakBytes : peakBytes);
   return {
     work: before.work + work,
     fixedBytes: before.fixedBytes + fixedBytes,

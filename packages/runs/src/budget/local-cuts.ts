@@ -7,7 +7,7 @@ import {
   predictBytes,
   unitsOf,
 } from '@localgrad/engine';
-import type { Cuts, CutState, NextModule } from './least-work.js';
+import type { CutState, Cuts, NextModule } from './least-work.js';
 import type { LocalHeads, ModuleHeads } from './local-heads.js';
 import type { PartCosts } from './part-costs.js';
 
@@ -35,6 +35,9 @@ export function localCuts(parts: PartCosts, heads: LocalHeads, window: number): 
     start: stateOf([], 0, 'inner'),
     blocks,
     fixed: 'resident',
+    comparesTies: window === 1,
+    mostFixedBytes: mostFixedBytes(),
+    leastWorkFrom: (position) => parts.trainingWorkFrom(position),
     *next({ open, position, next }) {
       const ends = Array.from({ length: blocks - position }, (_, index) => position + 1 + index).filter(
         (end) => next === 'any' || (end === blocks) === (next === 'last'),
@@ -53,12 +56,28 @@ export function localCuts(parts: PartCosts, heads: LocalHeads, window: number): 
     },
   };
 
+  /** Each block is the last one of at most one module. */
+  function mostFixedBytes(): number {
+    const byEnd = Array.from({ length: blocks - 1 }, (_, index) => index + 1).map((end) =>
+      parts.firstOfEachShape(end).flatMap((start) => {
+        const open = start > 0 && window > 1 ? [{ start: start - 1 }] : [];
+        return followersOf(end).map((following) => headsOf(open, start, end, following)?.cost.fixedBytes ?? 0);
+      }),
+    );
+    return byEnd.reduce((sum, bytes) => sum + Math.max(0, ...bytes), 0);
+  }
+
   function followersOf(end: number): readonly LocalState['next'][] {
     if (end === blocks || !heads.dependOnEnd) return ['any'];
     return end === blocks - 1 ? ['last'] : ['last', 'inner'];
   }
 
-  function headsOf(open: readonly CutModule[], start: number, end: number, following: LocalState['next']) {
+  function headsOf(
+    open: readonly Pick<CutModule, 'start'>[],
+    start: number,
+    end: number,
+    following: LocalState['next'],
+  ) {
     const isBeforeLast = end < blocks && (following === 'last' || end === blocks - 1);
     return heads.at({ before: open.map((module) => module.start), start, end, isBeforeLast });
   }
@@ -92,18 +111,19 @@ class Schedules {
   constructor(readonly window: number) {}
 
   of(modules: readonly CutModule[], isLast: boolean): readonly Instruction[] {
-    const spans = modules.flatMap(({ heads }, index) => {
-      const depths = new Set(heads.depths.flat());
-      return [...depths].map((depth): Span => [Math.max(0, index - depth), index]);
-    });
-    const recompute = modules.flatMap(({ isRecomputed }, index) => (isRecomputed ? [index] : []));
-    const key = `${spans.join(';')} ${recompute.join()} ${modules.length} ${isLast}`;
-    const known = this.#known.get(key) ?? this.#compile(spans, recompute, modules.length, isLast);
+    let key = isLast ? 'last' : '';
+    for (const { heads, isRecomputed } of modules) key += isRecomputed ? `;r${heads.depths}` : `;${heads.depths}`;
+    const known = this.#known.get(key) ?? this.#compile(modules, isLast);
     this.#known.set(key, known);
     return known;
   }
 
-  #compile(spans: readonly Span[], recompute: number[], count: number, isLast: boolean): readonly Instruction[] {
+  #compile(modules: readonly CutModule[], isLast: boolean): readonly Instruction[] {
+    const count = modules.length;
+    const spans = modules.flatMap(({ heads }, index) =>
+      heads.losses.flat().map((depth): Span => [startOf(index, depth), index]),
+    );
+    const recompute = modules.flatMap(({ isRecomputed }, index) => (isRecomputed ? [index] : []));
     // Later losses, which train the same modules.
     const later = isLast ? 0 : this.window - 1;
     const following = Array.from({ length: later }, (_, index): Span => {
@@ -117,10 +137,15 @@ class Schedules {
   }
 }
 
+/** Gradients that go further down than these modules have gone already; what is left stops at the module itself. */
+function startOf(index: number, depth: number): number {
+  return depth <= index ? index - depth : index;
+}
+
 function loadsOf({ heads }: CutModule, index: number): readonly HeadLoad[] {
   return heads.cost.loads.map((load, head) => ({
     ...load,
-    starts: at(heads.depths, head, 'head').map((depth) => Math.max(0, index - depth)),
+    starts: at(heads.losses, head, 'head').map((depth) => startOf(index, depth)),
   }));
 }
 

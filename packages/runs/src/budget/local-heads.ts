@@ -1,4 +1,10 @@
-import { type Backbone, createNetwork, LocalgradError, type LocalLearningMethod, type Parameter } from '@localgrad/core';
+import {
+  type Backbone,
+  createNetwork,
+  LocalgradError,
+  type LocalLearningMethod,
+  type Parameter,
+} from '@localgrad/core';
 import { costOfHeads, type HeadCostOptions, type HeadsCost } from '@localgrad/engine';
 import { blankScope } from './blank-scope.js';
 
@@ -6,7 +12,9 @@ import { blankScope } from './blank-scope.js';
 export interface ModuleHeads {
   readonly cost: HeadsCost;
   /** For each head and each of its losses, the number of modules before this one that the loss also trains. */
-  readonly depths: readonly (readonly number[])[];
+  readonly losses: readonly (readonly number[])[];
+  /** The same numbers as text. */
+  readonly depths: string;
 }
 
 /** A module among others. */
@@ -70,8 +78,8 @@ export class LocalHeads {
       const objectives = plan.objectives.filter(({ span, weight }) => span[1] === module && weight !== 0);
       if (objectives.some(({ head }) => head.shares !== undefined)) return undefined;
       const cost = costOfHeads(network, objectives, partSize, { ...how, scope: blankScope('', created) });
-      const depths = cost.loads.map(({ starts: from }) => from.map((one) => module - (one ?? module)));
-      return { cost, depths };
+      const losses = cost.loads.map(({ starts: from }) => from.map((one) => module - (one ?? module)));
+      return { cost, losses, depths: losses.join(' ') };
     } catch (error) {
       if (LocalgradError.isInstance(error)) return undefined;
       throw error;

@@ -5,7 +5,7 @@ import type { FoundCut } from './least-work.js';
 import type { Trial, TrialPlans } from './trial-plans.js';
 
 /** How a network is cut and stored to stay within a number of bytes. */
-export interface BudgetChoice extends Omit<Trial, 'modules'> {
+export interface BudgetChoice extends Omit<Trial, 'modules' | 'reopened'> {
   readonly budgetBytes: number;
   /** Whether no other cut and recomputation does less work within the budget; else the best of `compared` plans. */
   readonly isOptimal: boolean;
@@ -52,7 +52,7 @@ export function chooseWithinBudget(
       { code: 'out-of-memory' },
     );
   }
-  const { modules: _, ...chosen } = best;
+  const { modules: _modules, reopened: _reopened, ...chosen } = best;
   const among = isOptimal ? 'of all plans' : `of ${trials.count} plans`;
   const reason = `${describe(best)}: ${best.unitsOfWork.toFixed(2)} units of work, the least ${among} that stay within ${show(budgetBytes)} (predicted peak ${show(best.peakBytes)}).`;
   return { ...chosen, budgetBytes, isOptimal, compared: trials.count, reason };
@@ -63,7 +63,7 @@ function modeled(model: CutModel, trials: TrialPlans, budgetBytes: number): Tria
   const measured: Trial[] = [];
   let limit = budgetBytes;
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
-    const trial = measure(trials, model.leastWork(limit) ?? model.lowestPeak());
+    const trial = measure(trials, model.leastWork(limit, samples(trials)) ?? model.lowestPeak());
     if (trial === undefined) break;
     measured.push(trial);
     const excess = trial.peakBytes - budgetBytes;
@@ -82,7 +82,7 @@ function measure(trials: TrialPlans, cut: FoundCut | undefined): Trial | undefin
 /** Plans that show whether a model holds. */
 function samples(trials: TrialPlans): Trial[] {
   const { blocks } = trials.options.backbone;
-  return [3, 5]
+  return [2, 3, 5, 9]
     .filter((modules) => modules <= blocks.length)
     .flatMap((modules) => [evenly(blocks.length, modules), balanced(blocks, modules)])
     .flatMap((partition) => trials.measure(partition, trials.isEndToEnd ? { recompute: [0] } : 'residuals') ?? []);

@@ -22,4 +22,15 @@ export class PartCosts {
     this.#known.set(key, cost);
     return cost;
   }
+
+  /** Multiply-accumulates of a forward and backward pass of the blocks from `position`. */
+  trainingWorkFrom(position: number): number {
+    return position >= this.blocks.length ? 0 : 3 * this.of(position, this.blocks.length).multiplyAccumulates;
+  }
+
+  /** For each shape of an input of the blocks before `end`, the first block that has it. */
+  firstOfEachShape(end: number): number[] {
+    const shapes = this.blocks.slice(0, end).map(({ block }) => block.inputShape.join('x'));
+    return [...shapes.keys()].filter((start) => start === 0 || shapes.indexOf(at(shapes, start, 'shape')) === start);
+  }
 }

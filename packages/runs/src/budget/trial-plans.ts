@@ -8,6 +8,7 @@ import {
   type Partition,
 } from '@localgrad/core';
 import {
+  type CompiledPlan,
   type CompileOptions,
   compilePlan,
   describePlan,
@@ -25,6 +26,8 @@ export interface Trial {
   readonly peakBytes: number;
   /** Peak bytes of a step while each module is running. */
   readonly modules: readonly number[];
+  /** Indices of the modules that a later loss trains, too: those that can be recomputed. */
+  readonly reopened: readonly number[];
   /** Whether every gradient reaches through the whole network. */
   readonly isEndToEnd: boolean;
 }
@@ -94,11 +97,15 @@ export class TrialPlans {
         ...(optimizer === undefined ? {} : { optimizer }),
         ...(accumulate === undefined ? {} : { accumulate }),
       };
+      checkTrained(compiled, plan.method);
       const { peakBytes, modules } = compiled.predict(batch, how);
       const { unitsOfWork } = describePlan(compiled, batch, how).totals;
       const last = partition.length - 1;
       const isEndToEnd = compiled.objectives.every(({ span: [from, to] }) => from === 0 && to === last);
-      return { partition, memory, unitsOfWork, peakBytes, modules, isEndToEnd };
+      const reopened = modules.flatMap((_, module) =>
+        compiled.objectives.some(({ span: [from, to] }) => from <= module && module < to) ? [module] : [],
+      );
+      return { partition, memory, unitsOfWork, peakBytes, modules, reopened, isEndToEnd };
     } catch (error) {
       if (LocalgradError.isInstance(error)) return error;
       throw error;
@@ -115,4 +122,16 @@ function neighborsOf({ partition, modules }: Trial): Partition[] {
   return [peak - 1, peak + 1]
     .filter((other) => other >= 0 && other < partition.length)
     .map((other) => partition.map((size, module) => size + (module === other ? 1 : 0) - (module === peak ? 1 : 0)));
+}
+
+/** @throws LocalgradError about modules near the input that have no loss in this partition */
+function checkTrained({ objectives, modules }: CompiledPlan, method: string): void {
+  const untrained = modules.findIndex(
+    (_, module) => !objectives.some(({ span: [from, to] }) => from <= module && module <= to),
+  );
+  if (untrained < 0) return;
+  throw new LocalgradError(
+    'invalid-plan',
+    `${method}: no loss trains module ${untrained} of ${modules.length} in any of the partitions that were tried.`,
+  );
 }
