@@ -1,7 +1,6 @@
 import { at, type Clock, LocalgradError } from '@localgrad/core';
 import {
   type Batch,
-  type CompiledPlan,
   createPartStep,
   endStep,
   learningRateOf,

@@ -50,7 +50,7 @@ export interface PartStep {
 
 /** Creates a training step of some adjacent modules, for executors that run modules at different times. */
 export function createPartStep(options: PartStepOptions): PartStep {
-  const { compiled, optimizer, accumulate = 1, seed = 0 } = options;
+  const { optimizer, accumulate = 1, seed = 0 } = options;
   const isCount = Number.isInteger(accumulate) && accumulate >= 1;
   requireOption(isCount, 'train step', 'accumulate', accumulate, 'integers ≥ 1');
   const executor = partExecutor(options);
