@@ -5,6 +5,7 @@ import {
   endStep,
   learningRateOf,
   type PartStep,
+  type PeakPrediction,
   type StepMemory,
   type TrainStep,
   type TrainStepOptions,
@@ -33,6 +34,13 @@ type Result = Pick<TrainStepResult, 'losses' | 'terms'>;
 
 class AsynchronousStep implements TrainStep {
   readonly recording = undefined;
+  /** A property, because callers pass it on without the step. */
+  readonly predict = (batchSize: number): PeakPrediction => {
+    const { compiled, optimizer, accumulate = 1 } = this.#options;
+    const { bytes } = describeBuffers(compiled, this.#rules, batchSize);
+    const step = compiled.predict(batchSize, { optimizer, accumulate });
+    return { ...step, peakBytes: step.peakBytes + bytes, batchBytes: step.batchBytes + bytes };
+  };
   readonly memory: StepMemory;
   readonly #options: TrainStepOptions;
   readonly #rules: AsynchronousOptions;
@@ -83,13 +91,6 @@ class AsynchronousStep implements TrainStep {
     }
     endStep(compiled, clock, (module) => trained.has(module));
     return { ...result, learningRate, phase };
-  }
-
-  predict(batchSize: number) {
-    const { compiled, optimizer, accumulate = 1 } = this.#options;
-    const { bytes } = describeBuffers(compiled, this.#rules, batchSize);
-    const step = compiled.predict(batchSize, { optimizer, accumulate });
-    return { ...step, peakBytes: step.peakBytes + bytes, batchBytes: step.batchBytes + bytes };
   }
 
   dispose(): void {
