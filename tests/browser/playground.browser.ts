@@ -53,7 +53,8 @@ describe.skipIf(obstacle !== undefined)('the playground', () => {
       expect(await violations()).toEqual([]);
       await method.press('Backspace');
       await method.press('Escape');
-      await reached(page, 'ready');
+      // The unfinished expression had failed.
+      await page.waitForFunction(() => document.querySelectorAll('.status.ready').length === 2);
       await click(page, 'Train');
       await reached(page, 'finished');
       expect(await violations()).toEqual([]);
