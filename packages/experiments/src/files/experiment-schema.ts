@@ -27,6 +27,12 @@ export const experimentSchema = z.strictObject({
     .record(z.string(), z.array(z.unknown()).min(1))
     .default({})
     .describe('values of config keys, all combined with each other and with the factors'),
+  tune: z
+    .record(z.string(), z.array(z.unknown()).min(2))
+    .default({})
+    .describe(
+      'values of config keys that every condition may choose from, included ones too; reports show the best by mean test accuracy',
+    ),
   search: z
     .strictObject({
       samples: count.max(mostSamples).describe('number of samples; each is combined with all factors'),
