@@ -5,6 +5,7 @@ import { isEnded, readSweepStatus, type SweepStatus, type TaskState } from '../s
 import { workOn } from '../sweep/work.js';
 import { chosenTasks } from './chosen-conditions.js';
 import { runLocally } from './local-executor.js';
+import { blockedIn } from './median-rule.js';
 import { checkedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import { type SweepResult, summarizeSweep } from './sweep-result.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
@@ -59,7 +60,13 @@ async function runHere(
   try {
     const stop = signal === undefined ? {} : { signal };
     const chosen = tasks === undefined ? {} : { tasks };
-    await workOn({ sweep, execute: (task, folder) => runner.run(task, folder), ...stop, ...chosen });
+    await workOn({
+      sweep,
+      execute: (task, folder) => runner.run(task, folder),
+      isBlocked: blockedIn(sweep),
+      ...stop,
+      ...chosen,
+    });
   } finally {
     runner.dispose();
   }

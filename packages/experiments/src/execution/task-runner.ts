@@ -4,9 +4,9 @@ import {
   listAttempts,
   noteFailure,
   type RunConfig,
+  RunPaused,
   RunStopped,
   runConfigSchema,
-  type StopRule,
 } from '@localgrad/runs';
 import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
@@ -69,6 +69,7 @@ export class TaskRunner {
     try {
       attempts = await countOf(folder);
       const config = runConfigSchema.parse(task.config);
+      const rule = await MedianRule.of(sweep, task);
       const result = await executeRun({
         config,
         folder,
@@ -87,7 +88,7 @@ export class TaskRunner {
           },
         ],
         signal,
-        stopRule: this.#stopRuleOf(task),
+        stopRule: rule === undefined ? undefined : (epoch) => rule.judge(epoch),
         onProblem: (message) => report({ type: 'problem', message }),
         countsAgainstRun: (error) => this.#health.judge(error, hasStepped) === 'run',
       });
@@ -101,6 +102,7 @@ export class TaskRunner {
         : end('finished', { testAccuracy });
     } catch (error) {
       if (error instanceof RunStopped) return end('stopped', { message: error.message });
+      if (error instanceof RunPaused) return end('paused', { message: error.message });
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);
       const fault = this.#health.judge(error, hasStepped);
@@ -124,13 +126,6 @@ export class TaskRunner {
   dispose(): void {
     this.#backend?.handle.dispose();
     this.#backend = undefined;
-  }
-
-  #stopRuleOf(task: SweepTask): StopRule | undefined {
-    const { sweep } = this.#options;
-    if (sweep.earlyStopping === null) return undefined;
-    const rule = new MedianRule(sweep, sweep.earlyStopping, task);
-    return (record) => rule.judge(record);
   }
 
   /** After a completed step: the worker works, so earlier failures count against their runs. */

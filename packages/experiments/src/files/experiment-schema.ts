@@ -88,10 +88,10 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       rule: z.literal('median').default('median'),
       graceEpochs: count.describe('epochs that every run completes'),
-      peers: count.default(4).describe('how many other runs must have reached the epoch'),
+      peers: count.default(4).describe('how many earlier runs must have reached the epoch'),
     })
     .optional()
-    .describe('stops runs whose best test accuracy is below the median of the other runs at the same epoch'),
+    .describe('stops runs whose best test accuracy is below the median of the earlier runs at the same epoch'),
   checkpoints: z
     .strictObject({
       everyEpochs: count.optional(),
