@@ -15,7 +15,10 @@ export const targets = [
       'heartbeat-writes.test',
       'claim-clock.test',
       'full-disk.test',
+      'run-state.test',
+      'claim-links.test',
       'claim.test',
+      'claim-lifetime.test',
     ),
   },
   {
@@ -49,7 +52,15 @@ export const targets = [
       'moving-average',
       'options',
     ),
-    tests: in_('packages/decorators/lam/src', 'lam-plan.test', 'lam.test', 'lean-options.test', 'next-block.test'),
+    tests: in_(
+      'packages/decorators/lam/src',
+      'leap-rule.test',
+      'leap-tables.test',
+      'lam-plan.test',
+      'lam.test',
+      'lean-options.test',
+      'next-block.test',
+    ),
   },
   {
     name: 'schedule',
