@@ -39,7 +39,7 @@ export const targets = [
   {
     name: 'mlm',
     files: in_('packages/decorators/mlm/src', 'mlm', 'loss-weight'),
-    tests: in_('packages/decorators/mlm/src', 'mlm.test'),
+    tests: in_('packages/decorators/mlm/src', 'mlm.test', 'windows.test'),
   },
   {
     name: 'lam',
@@ -77,6 +77,7 @@ export const targets = [
       'schedule.test',
       'phases.test',
       'train-step.test',
+      'shared-weights.test',
       'mistakes.test',
       'exactness.test',
     ),
