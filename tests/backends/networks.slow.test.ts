@@ -16,7 +16,7 @@ const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 const networks: readonly (readonly [string, NamedBackboneOptions, number])[] = [
   ['resnet18', { width: 4 }, 32],
   ['resnet50', { width: 4, layers: [1, 1, 1, 1] }, 32],
-  ['resnext50-32x4d', { width: 8, layers: [1, 1, 1, 1] }, 32],
+  ['resnext50-32x4d', { width: 16, layers: [1, 1, 1, 1] }, 32],
   ['vgg13', { width: 2, hidden: 8 }, 32],
   ['vgg8b', { width: 2, hidden: 8 }, 32],
   ['densenet-bc-16-12', {}, 8],
