@@ -18,7 +18,7 @@ export interface ModuleHeads {
 }
 
 /** A module among others. */
-export interface ModulePlace {
+interface ModulePlace {
   /** First blocks of the modules directly before. */
   readonly before: readonly number[];
   readonly start: number;
@@ -28,7 +28,7 @@ export interface ModulePlace {
   readonly isBeforeLast: boolean;
 }
 
-export interface LocalHeadsOptions extends Omit<HeadCostOptions, 'scope'> {
+interface LocalHeadsOptions extends Omit<HeadCostOptions, 'scope'> {
   readonly backbone: Backbone;
   readonly method: LocalLearningMethod;
   /** Size of a micro-batch. */
