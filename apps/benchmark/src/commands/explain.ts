@@ -68,6 +68,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     'memoryBudget',
     'batch',
     'accumulate',
+    'asynchronous',
     'optimizer',
   ])
     .addHelpText(

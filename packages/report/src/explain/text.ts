@@ -21,6 +21,7 @@ export function explanationText(explanation: Explanation): string {
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
     ...budgetLines(explanation),
+    ...asynchronyLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');
@@ -143,6 +144,33 @@ function budgetLines({ budget, expression }: Explanation): string[] {
     '',
     `Within the memory budget, ${expression}: ${budget.reason}`,
     ...(isEndToEnd ? [] : [`End to end: ${other}`]),
+  ];
+}
+
+function asynchronyLines({ asynchrony }: Explanation): string[] {
+  if (asynchrony === undefined) return [];
+  const { buffers, bytes, timing } = asynchrony;
+  const table = textTable(
+    ['module', 'updates per batch', 'age of its batches', 'repeated', 'batches stored', 'with targets', 'bytes'],
+    timing.map(({ module, updatesPerBatch, meanAge, repeated }) => {
+      const buffer = buffers.find((one) => one.module === module);
+      return [
+        String(module),
+        updatesPerBatch.toFixed(2),
+        meanAge.toFixed(1),
+        `${(100 * repeated).toFixed(0)} %`,
+        String(buffer?.slots ?? 0),
+        buffer?.targets.join(' ') ?? '',
+        formatBytes(buffer?.bytes ?? 0),
+      ];
+    }),
+    ['right', 'right', 'right', 'right', 'right', 'left', 'right'],
+  );
+  return [
+    '',
+    'Replay buffers: each module but the last stores outputs, from which the next one reads at its own pace. Ages in batches; simulated.',
+    table,
+    `The buffers need at most ${formatBytes(bytes)}, which is part of the peak below.`,
   ];
 }
 
