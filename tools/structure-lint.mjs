@@ -24,6 +24,7 @@ const direction = {
   data: ['core', 'nn'],
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
+  pipeline: ['core', 'kernels', 'nn', 'engine', 'backends', 'train'],
   statistics: [],
   trackers: ['core', 'train'],
   catalog: [
@@ -59,6 +60,7 @@ const direction = {
     'data',
     'image-data',
     'train',
+    'pipeline',
     'catalog',
     'trackers',
   ],

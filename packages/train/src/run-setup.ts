@@ -22,6 +22,7 @@ const optionNames = [
   'accumulate',
   'seed',
   'recordSteps',
+  'pipeline',
 ] as const satisfies readonly (keyof TrainOptions)[];
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
