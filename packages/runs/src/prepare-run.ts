@@ -30,6 +30,7 @@ import type { RunConfig } from './config/run-config.js';
 import { nonFiniteParameter } from './divergence.js';
 import { canonicalJson } from './folder/hash.js';
 import { readInitialWeights } from './identity/run-identity.js';
+import { runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
@@ -196,6 +197,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
     }
     const { compiled } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
+    const pipeline = await runPipeline(config, compiled, data.train, names);
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
@@ -213,6 +215,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
         seed,
         recordSteps,
         learningRate: scheduleOf(config, catalog),
+        ...(pipeline === undefined ? {} : { pipeline }),
       },
     };
   });
