@@ -4,6 +4,7 @@ import { weightText } from '@localgrad/report';
 import type { Explanation, Relation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import { textTable } from '../text-table.js';
+import { pipelineLines } from './pipeline-text.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
@@ -21,6 +22,7 @@ export function renderExplain(explanation: Explanation): string {
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
     ...budgetLines(explanation),
+    ...pipelineLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');
