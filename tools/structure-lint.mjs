@@ -25,6 +25,7 @@ const direction = {
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
   pipeline: ['core', 'kernels', 'nn', 'engine', 'backends', 'train'],
+  asynchronous: ['core', 'nn', 'engine'],
   statistics: [],
   trackers: ['core', 'train'],
   catalog: [
@@ -61,6 +62,7 @@ const direction = {
     'image-data',
     'train',
     'pipeline',
+    'asynchronous',
     'catalog',
     'trackers',
   ],

@@ -1,12 +1,11 @@
 import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
-import type { PlanDescription } from '@localgrad/engine';
 import type { BudgetChoice } from './budget/memory-budget.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
-import { describeRun } from './describe-run.js';
+import { describeRun, type RunDescription } from './describe-run.js';
 import { type ExplainedPipeline, explainPipeline } from './pipeline/explain-pipeline.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './prepare-run.js';
 
@@ -29,7 +28,7 @@ export interface Relation {
   readonly memory: number;
 }
 
-export interface Explanation extends PlanDescription {
+export interface Explanation extends RunDescription {
   /** The method expression as requested. */
   readonly expression: string;
   readonly backbone: string;
@@ -41,7 +40,7 @@ export interface Explanation extends PlanDescription {
   readonly budget?: ExplainedBudget;
   /** How the plan is divided among `workers` or by `placement`, if there are several. */
   readonly pipeline?: ExplainedPipeline;
-  readonly totals: PlanDescription['totals'] & {
+  readonly totals: RunDescription['totals'] & {
     /** End-to-end training of the same backbone, with stored activations. */
     readonly relativeToBackprop: Relation;
     /** The same plan with the procedure of reference implementations. */
@@ -65,10 +64,12 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const only = catalog.backbone(expression, { width }).images;
     const { image: imageShape = only?.inputShape ?? [32, 32, 3], classes = only?.classes ?? 10 } = options;
     const budgetOf = async (config: PlanConfig): Promise<BudgetChoice | null> => {
-      const plan = await buildPlan(config, { imageShape, classes }, names).catch((error: unknown) => {
-        if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
-        throw error;
-      });
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true }).catch(
+        (error: unknown) => {
+          if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
+          throw error;
+        },
+      );
       plan?.dispose();
       return plan?.budget ?? null;
     };
@@ -82,7 +83,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       }
     };
     const { description: described, budget, pipeline } = await describe(options);
-    const { memoryBudget: _, workers: __, placement: ___, ...fixed } = options;
+    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, ...fixed } = options;
     const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
     const { description: backprop } = await describe({
       ...fixed,

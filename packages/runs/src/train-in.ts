@@ -10,7 +10,7 @@ import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { divergenceOf } from './divergence.js';
-import { RunStopped, stopObserver, stopText } from './early-stop.js';
+import { RunStopped, StopWatch, stopText } from './early-stop.js';
 import { measurementEnvironment } from './environment.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import type { Claim } from './folder/claim.js';
@@ -20,7 +20,7 @@ import type { OwnedFolder } from './folder/owned-folder.js';
 import { runFiles } from './folder/run-folder.js';
 import type { RunIdentity } from './identity/run-identity.js';
 import { checkpointsIn } from './lost-attempt.js';
-import type { PreparedRun } from './prepare-run.js';
+import { type PreparedRun, predictionOf } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { openTrackers } from './run-trackers.js';
 import { yamlText } from './yaml/yaml-text.js';
@@ -83,8 +83,9 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     throw error;
   });
   const clock = new CheckpointClock();
-  const stopping = new AbortController();
-  const stopObservers = options.stopRule === undefined ? [] : [stopObserver(options.stopRule, stopping)];
+  const stopWatches = options.stopRule === undefined ? [] : [new StopWatch(options.stopRule, config.epochs)];
+  // A process that was killed may have left before it had decided, or recorded its decision.
+  for (const watch of stopWatches) watch.judge(last?.progress.records.length ?? 0);
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
@@ -93,9 +94,12 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
       metrics.observer(),
       ...trackers.observers,
       ...(options.observers ?? []),
-      ...stopObservers,
+      ...stopWatches,
     ],
-    signal: AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]),
+    signal: AbortSignal.any([
+      ...stopWatches.map((watch) => watch.signal),
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]),
     ...(last === undefined ? {} : { resume: last }),
     checkpoints: {
       ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),
@@ -171,7 +175,8 @@ async function probe(
   }
 }
 
-function costOf({ compiled, options }: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+function costOf(run: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+  const { compiled, options } = run;
   const { totals } = describePlan(compiled, batch, { optimizer: options.optimizer, accumulate });
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
@@ -182,7 +187,7 @@ function costOf({ compiled, options }: PreparedRun, { batch, accumulate }: RunCo
     trainedParameters: totals.parameters,
     unitsOfWork: totals.unitsOfWork,
     multiplyAccumulatesPerImage: totals.unitsOfWork * forward,
-    predictedPeakBytes: totals.predictedPeakBytes,
+    predictedPeakBytes: predictionOf(run)(batch).peakBytes,
   };
 }
 

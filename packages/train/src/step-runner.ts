@@ -21,6 +21,8 @@ export interface StepRunner {
   readonly depth: number;
   /** Number of started steps that have not been taken by `next`. */
   readonly pending: number;
+  /** What the step keeps between steps besides weights and optimizer state; see `TrainStep`. */
+  readonly memory: TrainStep['memory'];
   predict(batchSize: number): PeakPrediction;
   /** Called once, before weights are restored: starts to measure memory. */
   open(): void;
@@ -34,12 +36,13 @@ export interface StepRunner {
 
 /** @throws LocalgradError `invalid-option` */
 export function createStepRunner(options: TrainOptions): StepRunner {
-  const { pipeline, executor } = options;
+  const { pipeline } = options;
   if (pipeline === undefined) return new LocalRunner(options);
-  if (executor === undefined) return new PipelineRunner(options, pipeline);
+  const unused = (['executor', 'createStep'] as const).find((name) => options[name] !== undefined);
+  if (unused === undefined) return new PipelineRunner(options, pipeline);
   throw new LocalgradError(
     'invalid-option',
-    "train: option 'executor' has no effect on the workers of a pipeline; omit one of the two.",
+    `train: option '${unused}' has no effect on the workers of a pipeline; omit one of the two.`,
   );
 }
 
@@ -51,11 +54,16 @@ class LocalRunner implements StepRunner {
   readonly #ended: EndedStep[] = [];
 
   constructor(options: TrainOptions) {
-    this.#step = createTrainStep(options);
+    const { createStep = createTrainStep } = options;
+    this.#step = createStep(options);
   }
 
   get pending(): number {
     return this.#ended.length;
+  }
+
+  get memory(): TrainStep['memory'] {
+    return this.#step.memory;
   }
 
   predict(batchSize: number): PeakPrediction {
@@ -92,6 +100,7 @@ class LocalRunner implements StepRunner {
 /** Runs steps on the workers of a pipeline. */
 class PipelineRunner implements StepRunner {
   readonly depth: number;
+  readonly memory = undefined;
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** Learning rates of the pending steps. */

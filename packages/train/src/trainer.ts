@@ -1,5 +1,11 @@
 import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
-import { type CompiledPlan, checkWeights, type Executor } from '@localgrad/engine';
+import {
+  type CompiledPlan,
+  checkWeights,
+  type Executor,
+  type TrainStep,
+  type TrainStepOptions,
+} from '@localgrad/engine';
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
@@ -47,6 +53,8 @@ export interface TrainOptions {
   readonly resume?: TrainingCheckpoint;
   /** Executor that runs the steps. Default: `createExecutor` of `@localgrad/engine`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
+  /** Creates the training step, e.g. `asynchronous()` of `@localgrad/asynchronous`. Default: `createTrainStep`. */
+  readonly createStep?: (options: TrainStepOptions) => TrainStep;
   /** Micro-batches per step; see `createTrainStep`. Default 1. */
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads (dropout). Default 0. */
@@ -120,7 +128,7 @@ class Training {
     try {
       // Before tensors are restored, so that they count like created ones.
       this.#steps.open();
-      if (resume !== undefined) restoreRun(compiled, optimizer, resume);
+      if (resume !== undefined) restoreRun(compiled, optimizer, resume, this.#steps.memory);
       await checkWeights(compiled);
       this.#emit(runStart(this.#options, this.#steps.predict(batches.batchSize).peakBytes));
       signal?.throwIfAborted();
@@ -261,8 +269,10 @@ class Training {
     const { compiled, optimizer, checkpoints } = this.#options;
     if (checkpoints === undefined) return;
     await this.#steps.update();
-    const progress = await this.#state.progress();
-    await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer) });
+    const { memory } = this.#steps;
+    const values = memory === undefined ? {} : { stepMemory: memory.values() };
+    const progress = { ...(await this.#state.progress()), ...values };
+    await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer, memory) });
   }
 
   /** @param step number of steps that have ended, or that will have when the started ones have */

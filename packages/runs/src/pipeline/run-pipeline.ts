@@ -26,9 +26,12 @@ export async function runPipeline(
   { catalog = standardCatalog, project }: NameOptions,
 ): Promise<Pipeline | undefined> {
   if (!isPipelined(config)) return undefined;
-  const { workers, placement, threads, relaxedSimd, backend } = config;
+  const { workers, placement, threads, relaxedSimd, backend, asynchronous } = config;
   if (workers > 1 && placement !== undefined) {
     throw configError('workers', `${workers}, but placement '${placement}' already assigns the modules; remove one.`);
+  }
+  if (asynchronous !== 'none') {
+    throw configError('asynchronous', `'${asynchronous}' trains in one process; remove it, or workers and placement.`);
   }
   if (catalog !== standardCatalog) {
     throw configError('workers', 'worker threads know the standard catalog and the packages of the project only.');

@@ -1,6 +1,6 @@
 import type { ExplainedCut, Explanation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
-import { textTable } from '../text-table.js';
+import { textTable } from '../text/text-table.js';
 
 /** How a plan is divided among workers: what crosses each cut, and each worker's share. */
 export function pipelineLines({ pipeline }: Explanation): string[] {
