@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom } from '@localgrad/nn/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { timeless } from './results.js';
@@ -21,24 +22,35 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Trains in a process of its own, which is killed after some milliseconds if it has not ended. @returns its exit code */
-function train(output: string, workers: readonly string[], killAfter?: number): Promise<number | null> {
+/** Trains in a process of its own. @param kill called with the process while it runs @returns its exit code */
+function train(
+  output: string,
+  workers: readonly string[],
+  kill?: (child: ChildProcess) => void,
+): Promise<number | null> {
   const child = spawn(process.execPath, [program, 'train', ...settings, '--output', output, ...workers], {
     cwd: folder,
     stdio: 'ignore',
   });
-  const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
-  return new Promise((done) =>
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      done(code);
-    }),
-  );
+  kill?.(child);
+  return new Promise((done) => child.once('exit', done));
+}
+
+/** Kills a process some milliseconds after it has written an event. */
+async function killLater(child: ChildProcess, output: string, milliseconds: number): Promise<void> {
+  const file = join(folder, output, 'metrics.jsonl');
+  const events = () => (existsSync(file) ? readFileSync(file, 'utf8').length : 0);
+  const before = events();
+  while (child.exitCode === null && events() <= before) await delay(20);
+  await delay(milliseconds);
+  child.kill('SIGKILL');
 }
 
 /** Weights and events of a finished run, without times and memory. */
 function resultOf(output: string): unknown {
-  const lines = readFileSync(join(folder, output, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  const lines = readFileSync(join(folder, output, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
   const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   return {
     weights: readFileSync(join(folder, output, 'weights.safetensors')).toString('base64'),
@@ -51,16 +63,10 @@ describe('a run on several workers', () => {
     expect(await train('sequential', [])).toBe(0);
     const random = createRandom(11);
     const placements = [['--workers', '2'], ['--placement', '0 1-3'], ['--workers', '4'], [], ['--workers', '3']];
-    let kills = 0;
-    let code: number | null = null;
-    for (let attempt = 0; code !== 0; attempt++) {
-      expect(attempt).toBeLessThan(40);
-      // A start takes seconds on a busy machine; later attempts have more time, so that the run ends.
-      const killAfter = 2000 + 400 * attempt + random.integer(4000);
-      code = await train('killed', placements[attempt % placements.length] ?? [], killAfter);
-      if (code === null) kills++;
+    for (const workers of placements) {
+      await train('killed', workers, (child) => void killLater(child, 'killed', random.integer(1500)));
     }
-    expect(kills).toBeGreaterThan(0);
+    expect(await train('killed', ['--workers', '2'])).toBe(0);
     expect(resultOf('killed')).toEqual(resultOf('sequential'));
   });
 });
