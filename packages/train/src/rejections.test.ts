@@ -93,6 +93,13 @@ describe('train', () => {
     const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 };
     await expect(train({ ...options, epoch: 2 } as never)).rejects.toThrow(/option of train 'epoch'.*epochs/);
     await expect(train({ ...options, epochs: 0 })).rejects.toThrow(/'epochs' is 0; allowed: integers ≥ 1/);
+    const pipeline: StepPipeline = {
+      ...{ depth: 1, predict: compiled.predict, start: missing, submit: missing, next: missing, gather: missing },
+      stop: missing,
+    };
+    await expect(train({ ...options, pipeline, executor: createLiteralExecutor })).rejects.toThrow(
+      /option 'executor' has no effect on the workers of a pipeline/,
+    );
     dispose();
   });
 });

@@ -10,7 +10,7 @@ import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork, recordOfEvaluation, requireMeasure } from './evaluation.js';
-import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
+import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
 import { checkedBatches } from './label-check.js';
 import type { LossLog } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
@@ -298,9 +298,4 @@ function isDue(count: number, every: number | undefined): boolean {
 /** Omits terms if no head reports any. */
 function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
   return Object.keys(terms).length === 0 ? { losses } : { losses, terms };
-}
-
-function freeze(value: object): void {
-  for (const nested of Object.values(value)) if (typeof nested === 'object' && nested !== null) freeze(nested);
-  Object.freeze(value);
 }
