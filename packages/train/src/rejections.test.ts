@@ -1,11 +1,14 @@
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
+import { createLiteralExecutor } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BatchSource, type OwnedBatch, type TrainingEvent, train } from './index.js';
+import { type BatchSource, type OwnedBatch, type StepPipeline, type TrainingEvent, train } from './index.js';
 import { setUp, toyBatches } from './trainer.fixture.js';
 
 beforeAll(() => tf.setBackend('cpu'));
+
+const missing = () => Promise.reject(new Error('not started'));
 
 /** Batches whose first one has a label beyond the two classes. */
 function withLabel(source: BatchSource, label: number): BatchSource {

@@ -116,8 +116,8 @@ class Training {
     const { compiled, batches, availableBytes, testBatches, resume } = options;
     this.#options = options;
     this.#steps = createStepRunner(options);
-    if (availableBytes !== undefined)
-      checkMemory(compiled, batches.batchSize, availableBytes, (size) => this.#steps.predict(size));
+    const predict = (size: number) => this.#steps.predict(size);
+    if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, predict);
     if (testBatches !== undefined) requireMeasure(this.#finalHead());
     this.#state = new RunState(compiled, resume?.progress);
   }
@@ -194,9 +194,8 @@ class Training {
   async #endSteps(pending: number): Promise<void> {
     while (this.#steps.pending > pending) {
       const step = await this.#steps.next();
-      const { training } = this.#state;
-      training.stop();
-      if (this.#steps.pending > 0) training.start();
+      this.#state.training.stop();
+      if (this.#steps.pending > 0) this.#state.training.start();
       await this.#endStep(step);
     }
   }
