@@ -44,6 +44,17 @@ describe.skipIf(obstacle !== undefined)('the playground', () => {
         return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
       };
       expect(await violations()).toEqual([]);
+      // With the suggestions open.
+      const method = page.getByRole('combobox', { name: 'Method' }).first();
+      await method.press('End');
+      await method.press('ArrowLeft');
+      await method.press(',');
+      await page.getByRole('option').first().waitFor();
+      expect(await violations()).toEqual([]);
+      await method.press('Backspace');
+      await method.press('Escape');
+      // The unfinished expression had failed.
+      await page.waitForFunction(() => document.querySelectorAll('.status.ready').length === 2);
       await click(page, 'Train');
       await reached(page, 'finished');
       expect(await violations()).toEqual([]);
@@ -157,8 +168,16 @@ describe.skipIf(obstacle !== undefined)('the playground', () => {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     expect(await method.inputValue()).toBe('mlm(greedy)');
+    await page.keyboard.type(', wi');
+    const options = page.getByRole('option');
+    expect(await options.locator('code').allTextContents()).toEqual(['window:', 'within:']);
+    await page.keyboard.press('ArrowDown');
+    expect(await method.getAttribute('aria-activedescendant')).toBe(await options.first().getAttribute('id'));
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('2');
+    expect(await method.inputValue()).toBe('mlm(greedy, window: 2)');
     await page.waitForFunction(() => document.querySelectorAll('.plan tbody tr').length === 8);
-    expect(new URL(page.url()).searchParams.get('method')).toBe('mlm(greedy)');
+    expect(new URL(page.url()).searchParams.get('method')).toBe('mlm(greedy, window: 2)');
     await page.getByRole('button', { name: 'Train' }).focus();
     await page.keyboard.press('Enter');
     await reached(page, 'training');

@@ -16,15 +16,15 @@ export interface Playground {
   close(): Promise<void>;
 }
 
-/** Builds the playground as it is published, and serves it with cross-origin isolation. */
-export async function startPlayground(): Promise<Playground> {
+/** Builds the playground as it is published, and serves it, by default with the headers of cross-origin isolation. */
+export async function startPlayground({ isolated = true } = {}): Promise<Playground> {
   const folder = mkdtempSync(join(tmpdir(), 'localgrad-playground-'));
   await build({
     root: join(import.meta.dirname, '../../apps/playground'),
     logLevel: 'silent',
     build: { outDir: folder, emptyOutDir: true },
   });
-  const [browser, site] = await Promise.all([launchChromium(), serve(folder, { isolated: true })]);
+  const [browser, site] = await Promise.all([launchChromium(), serve(folder, { isolated })]);
   const complaints: string[] = [];
   return {
     browser,

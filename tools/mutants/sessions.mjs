@@ -1,9 +1,17 @@
 import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { processorSeconds } from './processor-time.mjs';
 
 const controlEvery = 25;
+/** Seconds of processor time of a round: the first one also starts vitest; later ones may take a multiple of it. */
 const startSeconds = 240;
 const leastSeconds = 40;
+/** Seconds by the clock after which a round that waits, and computes hardly anything, has ended. */
+const waitingSeconds = 120;
+const leastShare = 0.01;
 
 /**
  * Verdict on one mutant: killed by a failing test, by an endless loop or wait, by a crash; or survived.
@@ -55,13 +63,17 @@ function session(tests, mutants, rounds, report) {
   let position = 0;
   let modules = 0;
   let failure;
-  let started = Date.now();
   let limit = startSeconds;
+  const folder = mkdtempSync(join(tmpdir(), 'localgrad-mutants-'));
   const child = fork(fileURLToPath(new URL('session.mjs', import.meta.url)), [], {
     // Its own process group: the worker of a hanging vitest ends with it.
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: { ...process.env, TMPDIR: folder },
   });
+  const used = () => processorSeconds(child.pid) ?? performance.now() / 1000;
+  let started = used();
+  let seen = { used: started, at: Date.now() };
   const end = () => {
     try {
       process.kill(-child.pid, 'SIGKILL');
@@ -84,8 +96,11 @@ function session(tests, mutants, rounds, report) {
       end();
     };
     const timer = setInterval(() => {
-      if (Date.now() - started > 1000 * limit) stop('timeout');
-    }, 500);
+      const now = used();
+      const waited = (Date.now() - seen.at) / 1000;
+      if (now - started > limit || (waited > waitingSeconds && now - seen.used < leastShare * waited)) stop('timeout');
+      if (waited > waitingSeconds) seen = { used: now, at: Date.now() };
+    }, 1000);
     child.on('message', ({ round, passed, test, message }) => {
       if (round !== rounds[position]) return;
       if (!passed) failure ??= { state: 'killed', by: test ?? message };
@@ -99,8 +114,9 @@ function session(tests, mutants, rounds, report) {
       }
       if (isControl) commit();
       else pending.set(Number(round), failure ?? { state: 'survived' });
-      if (position === 0) limit = Math.max(leastSeconds, (8 * (Date.now() - started)) / 1000);
-      started = Date.now();
+      if (position === 0) limit = Math.max(leastSeconds, 8 * (used() - started));
+      started = used();
+      seen = { used: started, at: Date.now() };
       position++;
       modules = 0;
       failure = undefined;
@@ -110,6 +126,7 @@ function session(tests, mutants, rounds, report) {
       clearInterval(timer);
       process.off('exit', end);
       end();
+      rmSync(folder, { recursive: true, force: true });
       settle(isControlled);
     });
     child.send({ tests, mutants, rounds });

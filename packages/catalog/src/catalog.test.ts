@@ -1,4 +1,4 @@
-import type { JsonObject, LocalLearningMethod } from '@localgrad/core';
+import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { datasetNames } from '@localgrad/data';
 import { headNames } from '@localgrad/nn/heads';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +6,34 @@ import { createCatalog } from './catalog.js';
 import { endToEndMethod, standardCatalog } from './standard-catalog.js';
 
 const catalog = standardCatalog;
+
+describe('option names of the standard catalog', () => {
+  const written = (table: 'methods' | 'decorators', name: string, option: string) =>
+    table === 'methods' ? `${name}("${option}": nonsense)` : `${name}(greedy, "${option}": nonsense)`;
+  const errorOf = (expression: string): LocalgradError | undefined => {
+    try {
+      catalog.method(expression);
+    } catch (error) {
+      if (LocalgradError.isInstance(error)) return error;
+      throw error;
+    }
+    return undefined;
+  };
+  const entries = (['methods', 'decorators'] as const).flatMap((table) =>
+    catalog.names(table).map((name) => [table, name, catalog.entry(table, name)?.options ?? []] as const),
+  );
+
+  it.each(entries)('%s: %s takes the options that its entry lists, and no others', (table, name, options) => {
+    const unknown = errorOf(written(table, name, 'no such option'));
+    expect(unknown?.code).toBe('unknown-name');
+    const { allowed = [] } = unknown?.details ?? {};
+    expect(options).toEqual(expect.arrayContaining(Array.isArray(allowed) ? allowed : []));
+    for (const option of options) {
+      const message = errorOf(written(table, name, option))?.message ?? '';
+      expect(message).not.toMatch(/Unknown option|has no options/);
+    }
+  });
+});
 
 describe('method', () => {
   it.each<[string, string, JsonObject]>([

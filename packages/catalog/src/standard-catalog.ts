@@ -5,11 +5,11 @@ import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
-import { lam } from '@localgrad/lam';
+import { lam, lamOptionNames } from '@localgrad/lam';
 import { leanMlaan } from '@localgrad/lean-mlaan';
 import { man } from '@localgrad/man';
 import { mlaan } from '@localgrad/mlaan';
-import { mlm } from '@localgrad/mlm';
+import { mlm, mlmOptionNames } from '@localgrad/mlm';
 import { monoForward } from '@localgrad/mono-forward';
 import { predsim } from '@localgrad/predsim';
 import { sequential } from '@localgrad/sequential';
@@ -30,26 +30,61 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   dgl: {
     description: 'Decoupled Greedy Learning: each module trains with its own auxiliary network.',
     create: dglWithAnyHead,
+    options: ['head', 'widen', 'featureDimension'],
   },
   infopro: {
     description: 'InfoPro: reconstruction and classification (or contrastive) losses per module.',
     create: (options) => infopro(uncheckedOptions(options)),
+    options: [
+      'ixx1',
+      'ixy1',
+      'ixx2',
+      'ixy2',
+      'head',
+      'loss',
+      'widen',
+      'featureDimension',
+      'temperature',
+      'preset',
+      'lambdaIndex',
+      'patches',
+      'patchReduction',
+      'reconstruct',
+    ],
   },
   auglocal: {
     description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
     create: (options) => auglocal(uncheckedOptions(options)),
+    options: ['depth', 'pyramid', 'form'],
   },
   hpff: {
     description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
     create: (options) => hpff(uncheckedOptions(options)),
+    options: [
+      'window',
+      'independentWeight',
+      'cascadeWeight',
+      'head',
+      'widen',
+      'featureDimension',
+      'ixx1',
+      'ixy1',
+      'ixx2',
+      'ixy2',
+      'patches',
+      'patchReduction',
+      'reconstruct',
+    ],
   },
   predsim: {
     description: 'Local error signals: a local classifier and similarity matching for each module.',
     create: (options) => predsim(uncheckedOptions(options)),
+    options: ['loss', 'beta', 'decoderInputs', 'decoderStart', 'finalWeight'],
   },
   'mono-forward': {
     description: 'Mono-Forward: each module trains with a projection of all its outputs to class scores.',
     create: (options) => monoForward(uncheckedOptions(options)),
+    options: ['features'],
   },
 };
 
@@ -57,26 +92,32 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   mlm: {
     description: 'Adds losses that train windows of adjacent modules.',
     create: (of, options) => mlm(of, uncheckedOptions(options)),
+    options: mlmOptionNames,
   },
   lam: {
     description: 'Extends auxiliary networks with copies of later blocks and their moving averages.',
     create: (of, options) => lam(of, uncheckedOptions(options)),
+    options: lamOptionNames,
   },
   mlaan: {
     description: 'MLAAN: mlm and lam together.',
     create: (of, options) => mlaan(of, uncheckedOptions(options)),
+    options: ['variant', ...mlmOptionNames, ...lamOptionNames],
   },
   'lean-mlaan': {
     description: 'Lean MLAAN: pooled chains without averages, and a last window that costs no memory. Not published.',
     create: (of, options) => leanMlaan(of, uncheckedOptions(options)),
+    options: ['chainPool', 'maximumLength', 'finalWindow', 'insideWeight', 'share', 'part'],
   },
   man: {
     description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
     create: (of, options) => man(of, uncheckedOptions(options)),
+    options: ['momentum', 'scale', 'on', 'initialize', 'emaTime'],
   },
   sequential: {
     description: 'Trains the modules of a method one after the other, in phases.',
     create: (of, options) => sequential(of, uncheckedOptions(options)),
+    options: ['lengths'],
   },
 };
 

@@ -1,4 +1,5 @@
-import { type Difference, type RowPair, type StudyView, significance } from './condition-rows.js';
+import type { Difference, RowPair, StudyView } from './condition-rows.js';
+import { significance } from './estimates.js';
 import { differenceText, type Finding, settingOf, valuesOf, verdictOf } from './finding.js';
 import { counted, listed } from './text/wording.js';
 

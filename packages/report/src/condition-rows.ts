@@ -1,31 +1,11 @@
 import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
 import type { Condition, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
-import { bootstrapInterval, meanInterval } from '@localgrad/statistics';
+import { type Choice, withChoices } from './choices.js';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 import { type ConditionComparison, compareConditions, comparePairs } from './comparison/compare-conditions.js';
 import { isDiverged } from './comparison/diverged.js';
 import { workOf } from './compute.js';
-
-/** Confidence level of all intervals in a report. */
-export const confidence = 0.95;
-/** Adjusted p values below this are called a difference. */
-export const significance = 0.05;
-
-/** A mean over seeds. Bounds are null for a single seed. */
-export interface Estimate {
-  readonly n: number;
-  readonly mean: number;
-  readonly standardDeviation: number | null;
-  /** Student's t interval. */
-  readonly low: number | null;
-  readonly high: number | null;
-}
-
-/** Mean accuracy, in [0, 1]. */
-export interface Accuracy extends Estimate {
-  /** BCa bootstrap bounds, which assume no normal distribution. */
-  readonly bootstrap: readonly [low: number, high: number] | null;
-}
+import { type Accuracy, accuracyOf, confidence, type Estimate, estimateOf, known } from './estimates.js';
 
 /** Difference of mean accuracies to another condition. */
 export interface Difference {
@@ -69,12 +49,15 @@ export interface ConditionRow {
 
 /** A study with everything that is computed from its runs. */
 export interface StudyView {
+  /** With one condition for each setting; see `choices`. */
   readonly study: Study;
+  /** What each setting could choose from; empty if nothing is chosen. */
+  readonly choices: readonly Choice[];
   readonly rows: readonly ConditionRow[];
   readonly reference: ConditionRow | null;
   /** End-to-end training with activation recomputation, if the study has it. */
   readonly recomputed: ConditionRow | null;
-  /** Number of finished runs, diverged ones included. */
+  /** Number of finished runs, diverged ones and those of values that were not chosen included. */
   readonly finished: number;
   /** Number of requested runs, without those that were stopped early. */
   readonly wanted: number;
@@ -99,15 +82,16 @@ export interface RowPair {
 const computeTolerance = 1.05;
 
 /** Computes everything that a report contains. */
-export function viewOf(study: Study): StudyView {
+export function viewOf(whole: Study): StudyView {
+  const { study, choices } = withChoices(whole);
   const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', { confidence });
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
-  const rows = study.conditions.map((whole, index): ConditionRow => {
-    const { seeds, key, stopped = [] } = whole;
-    const diverged = whole.runs.filter(isDiverged);
-    const runs = whole.runs.filter((run) => !diverged.includes(run));
-    const condition = { ...whole, runs };
+  const rows = study.conditions.map((given, index): ConditionRow => {
+    const { key, stopped = [] } = given;
+    const diverged = given.runs.filter(isDiverged);
+    const runs = given.runs.filter((run) => !diverged.includes(run));
+    const condition = { ...given, runs };
     const summaries = runs.map(({ summary }) => summary);
     return {
       number: index + 1,
@@ -115,7 +99,7 @@ export function viewOf(study: Study): StudyView {
       isReference: key === study.reference,
       diverged,
       stopped,
-      missing: seeds.filter((seed) => ![...whole.runs, ...stopped].some((run) => run.seed === seed)),
+      missing: missingSeeds(given),
       last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
       best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
@@ -128,11 +112,12 @@ export function viewOf(study: Study): StudyView {
   });
   return {
     study,
+    choices,
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,
     recomputed: rows.find((row) => !row.isReference && isRecomputed(row)) ?? null,
-    finished: sum(rows.map(finishedRuns)),
-    wanted: sum(rows.map((row) => finishedRuns(row) + row.missing.length)),
+    finished: sum(whole.conditions.map(({ runs }) => runs.length)),
+    wanted: sum(whole.conditions.map((condition) => condition.runs.length + missingSeeds(condition).length)),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),
@@ -156,6 +141,10 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
     const [best] = affordable.sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
     return best === undefined ? [] : [[condition, best.condition]];
   });
+}
+
+function missingSeeds({ seeds, runs, stopped = [] }: Condition): number[] {
+  return seeds.filter((seed) => ![...runs, ...stopped].some((run) => run.seed === seed));
 }
 
 function rowPairs(rows: readonly ConditionRow[], comparisons: readonly ConditionComparison[]): RowPair[] {
@@ -182,6 +171,12 @@ function differenceOf({ against, welch, adjustedP, effect }: ConditionComparison
   return { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null };
 }
 
+/** Values that a condition chose, by factor. */
+export function chosenOf({ condition }: ConditionRow, { choices }: StudyView): Readonly<Record<string, string>> {
+  const candidates = choices.flatMap((choice) => choice.candidates);
+  return candidates.find(({ key }) => key === condition.key)?.values ?? {};
+}
+
 /** Labels of a condition except one factor, e.g. `host DGL, modules 8`; may be empty. */
 export function labelsBeside({ condition }: ConditionRow, { factors }: Study, factor: string | null): string {
   const others = factors.filter((name) => name !== factor && condition.labels[name] !== undefined);
@@ -203,26 +198,6 @@ export function finishedRuns({ condition, diverged }: ConditionRow): number {
 
 function isRecomputed(row: ConditionRow): boolean {
   return isEndToEnd(row) && row.condition.config.memory === 'recompute';
-}
-
-/** Mean with its t interval; null without values. */
-export function estimateOf(values: readonly number[]): Estimate | null {
-  if (values.length === 0) return null;
-  const { n, mean, standardDeviation, low, high } = meanInterval(values, { confidence });
-  return { n, mean, standardDeviation, low, high };
-}
-
-function accuracyOf(shares: readonly (number | null)[]): Accuracy | null {
-  const values = known(shares);
-  const estimate = estimateOf(values);
-  if (estimate === null) return null;
-  const { low, high } = bootstrapInterval(values, { confidence, seed: 1 });
-  return { ...estimate, bootstrap: low === null || high === null ? null : [low, high] };
-}
-
-/** Omits null and undefined. */
-export function known<T>(values: readonly (T | null | undefined)[]): T[] {
-  return values.filter((value): value is T => value !== null && value !== undefined);
 }
 
 function sum(values: readonly number[]): number {

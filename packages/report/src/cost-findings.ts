@@ -1,6 +1,7 @@
-import { paretoFront } from './charts/pareto.js';
-import { type ConditionRow, isEndToEnd, known, type StudyView } from './condition-rows.js';
+import { type ConditionRow, isEndToEnd, type StudyView } from './condition-rows.js';
+import { known, significance } from './estimates.js';
 import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf, verdictOf } from './finding.js';
+import { frontierOf } from './frontier.js';
 import { bytes, capital, counted, duration, listed, operations, percent, times } from './text/wording.js';
 
 /** Costs of conditions relative to the reference, and to the reference with activation recomputation. */
@@ -89,21 +90,27 @@ export function equalCompute(view: StudyView): Finding[] {
   ];
 }
 
-/** Pareto fronts of accuracy and each kind of cost, for whole runs. */
+/** Pareto fronts of accuracy and each kind of cost, for whole runs, and what of them is certain. */
 export function worthTheirCost({ rows }: StudyView): Finding[] {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length < 2) return [];
   const details = costKinds.flatMap(({ name, amountOf, wordsOf }) => {
-    const points = tested.flatMap((row) => {
-      const x = amountOf(row);
-      return x === null || row.last === null ? [] : [{ row, x, y: row.last.mean }];
+    const { front, certain, beaten, tests } = frontierOf(tested, amountOf);
+    if (front.length === 0) return [];
+    const shown = front.map((row) => {
+      const mark = tests > 0 && certain.includes(row) ? ' ✓' : '';
+      return `${row.condition.name} (${wordsOf(amountOf(row) ?? 0)}, ${percent(row.last?.mean ?? null)})${mark}`;
     });
-    const front = paretoFront(points).map(({ row, x, y }) => `${row.condition.name} (${wordsOf(x)}, ${percent(y)})`);
-    return front.length === 0 ? [] : [`by ${name}: ${listed(front)}`];
+    const open = tested.filter((row) => !front.includes(row) && !beaten.some((one) => one.row === row));
+    const isOpen =
+      tests === 0 || open.length === 0
+        ? ''
+        : `. May belong to it: ${listed(open.map(({ condition }) => condition.name))}`;
+    return [`by ${name}: ${listed(shown)}${isOpen}`];
   });
   return [
     {
-      text: 'Pareto fronts: no other condition has an equal or higher mean at a lower cost. From the lowest cost to the highest:',
+      text: `Pareto fronts: no other condition has an equal or higher mean at a lower cost. From the lowest cost to the highest; ✓: significantly more accurate than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Those that are not named are less accurate, significantly, than one that costs no more.`,
       details,
     },
   ];

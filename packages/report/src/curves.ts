@@ -1,5 +1,6 @@
 import { workUntil } from './compute.js';
-import { type ConditionRow, type Estimate, estimateOf, known } from './condition-rows.js';
+import type { ConditionRow } from './condition-rows.js';
+import { type Estimate, estimateOf, known } from './estimates.js';
 
 /** A point of a learning curve: mean over the seeds that have it. */
 export interface CurvePoint extends Estimate {

@@ -1,4 +1,5 @@
-import { type ConditionRow, type Difference, labelsBeside, type StudyView, significance } from './condition-rows.js';
+import { type ConditionRow, type Difference, labelsBeside, type StudyView } from './condition-rows.js';
+import { significance } from './estimates.js';
 import { points, pSentence, signed } from './text/wording.js';
 
 /** A sentence computed from the results, with its details. */

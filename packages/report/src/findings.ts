@@ -4,7 +4,7 @@ import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
 import type { Finding } from './finding.js';
 import { reach } from './reach-finding.js';
 import { omissionMark } from './results-table.js';
-import { counted, seedsOf } from './text/wording.js';
+import { counted, listed, percent, seedsOf } from './text/wording.js';
 
 /** The results of the study in sentences. */
 export function findings(view: StudyView): Finding[] {
@@ -20,6 +20,7 @@ export function findings(view: StudyView): Finding[] {
     ...diverged(view),
     ...stoppedEarly(view),
     ...unreadable(view),
+    ...chosen(view),
     ...withoutTestSet(view),
     ...helpOfValues(view),
     ...combinedWithParts(view),
@@ -39,6 +40,23 @@ function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
     {
       text: `The study is incomplete: ${finished} of ${counted(wanted, 'run')} have finished, ${each} per condition. Missing and failed runs are listed under Runs and omitted from every mean.`,
       details: [],
+    },
+  ];
+}
+
+/** The choice is made on the test set, so the means are biased upward; the number of values is the same for all. */
+function chosen({ study: { tune = [] }, choices }: StudyView): Finding[] {
+  if (choices.length === 0) return [];
+  return [
+    {
+      text: `Each condition may choose ${listed(tune)}: the report shows the value with the highest mean test accuracy after the last epoch. The choice is made on the test set, so these means are biased upward; all conditions choose from the same values.`,
+      details: choices.map(({ setting, candidates }) => {
+        const words = candidates.map(
+          ({ values, testAccuracy, isChosen }) =>
+            `${Object.values(values).join(', ')} ${percent(testAccuracy?.mean ?? null)}${isChosen ? ' (chosen)' : ''}`,
+        );
+        return `${setting}: ${words.join('; ')}`;
+      }),
     },
   ];
 }

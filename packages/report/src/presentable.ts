@@ -4,13 +4,14 @@ import { printable, printableLine } from './text/printable.js';
 
 /** A study whose texts can be shown anywhere: without control characters, and with masked credentials. */
 export function presentable(study: Study): Study {
-  const { name, title, description, factors, conditions, compare, source, commands, problems = [] } = study;
+  const { name, title, description, factors, tune = [], conditions, compare, source, commands, problems = [] } = study;
   return {
     ...study,
     name: lineOf(name),
     title: lineOf(title),
     description: textOf(description),
     factors: factors.map(lineOf),
+    tune: tune.map(lineOf),
     conditions: conditions.map(presentableCondition),
     compare: compare === null ? null : { factor: lineOf(compare.factor), baseline: lineOf(compare.baseline) },
     source: textOf(source),
@@ -20,10 +21,11 @@ export function presentable(study: Study): Study {
 }
 
 function presentableCondition(condition: Condition): Condition {
-  const { name, labels } = condition;
+  const { name, setting, labels } = condition;
   return {
     ...condition,
     name: lineOf(name),
+    ...(setting === undefined ? {} : { setting: lineOf(setting) }),
     labels: Object.fromEntries(Object.entries(labels).map(([factor, label]) => [lineOf(factor), lineOf(label)])),
   };
 }

@@ -1,11 +1,5 @@
-import {
-  type Accuracy,
-  type ConditionRow,
-  type Difference,
-  type Estimate,
-  finishedRuns,
-  type StudyView,
-} from './condition-rows.js';
+import { type ConditionRow, chosenOf, type Difference, finishedRuns, type StudyView } from './condition-rows.js';
+import type { Accuracy, Estimate } from './estimates.js';
 import { bytes, duration, percent, pValue, signed } from './text/wording.js';
 
 /** A column of the table of results. */
@@ -34,6 +28,11 @@ export function resultColumns(view: StudyView): ResultColumn[] {
       title: factor,
       isText: true,
       text: ({ condition }) => condition.labels[factor] ?? none,
+    })),
+    (study.tune ?? []).map((key) => ({
+      title: `${key}, chosen`,
+      isText: true,
+      text: (row) => chosenOf(row, view)[key] ?? none,
     })),
     { title: 'Test accuracy, last epoch (95 % CI)', isText: false, text: (row) => accuracyCellOf(row, row.last) },
     { title: 'Peak memory', isText: false, text: ({ peakBytes }) => bytes(peakBytes) },

@@ -1,14 +1,9 @@
 import type { JsonObject } from '@localgrad/core';
 import type { ComparisonRule, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
 import type { EpochRecord } from '@localgrad/train';
-import {
-  type Accuracy,
-  type ConditionRow,
-  confidence,
-  type Difference,
-  type Estimate,
-  viewOf,
-} from './condition-rows.js';
+import type { Choice } from './choices.js';
+import { type ConditionRow, type Difference, viewOf } from './condition-rows.js';
+import { type Accuracy, confidence, type Estimate } from './estimates.js';
 import type { Finding } from './finding.js';
 import { findings } from './findings.js';
 import { presentable } from './presentable.js';
@@ -74,7 +69,10 @@ export interface StudyResults {
   /** Level of all intervals. */
   readonly confidence: number;
   readonly findings: readonly Finding[];
+  /** One for each setting: the best of the values that it could choose from. */
   readonly conditions: readonly ConditionResult[];
+  /** What each setting could choose from (`tune`); empty if nothing is chosen. */
+  readonly choices: readonly Choice[];
   /** Damaged files of single runs, one sentence each. */
   readonly problems: readonly string[];
 }
@@ -92,6 +90,7 @@ export function studyResults(study: Study): StudyResults {
     confidence,
     findings: findings(view),
     conditions: view.rows.map(conditionResult),
+    choices: view.choices,
     problems,
   };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import type { EpochRecord, Observer } from '@localgrad/train';
+import type { Observer, TrainingEvent } from '@localgrad/train';
 import { z } from 'zod';
 import { runFiles } from './folder/run-folder.js';
 import { readStateFile } from './folder/state-file.js';
@@ -21,8 +21,14 @@ const stopFormat = {
 /** Why and when a run was stopped early: `stopped.json` in its folder. */
 export type EarlyStop = Readonly<Omit<z.output<typeof stopFormat.schema>, 'formatVersion'>>;
 
-/** Decides after an epoch whether a run ends there; not called after the last one. */
-export type StopRule = (record: EpochRecord) => EarlyStop | undefined;
+/** A rule that cannot decide yet: the run is saved and released until it can. */
+export interface Pause {
+  /** The earlier run, and the epoch that it has to reach. */
+  readonly awaits: string;
+}
+
+/** Decides after an epoch, and when a run is resumed, whether it ends there, or waits; not called after the last epoch. */
+export type StopRule = (epoch: number) => EarlyStop | Pause | undefined;
 
 /** Thrown by `executeRun` when its `stopRule` has ended the run. Its checkpoint stays. */
 export class RunStopped extends Error {
@@ -35,15 +41,46 @@ export class RunStopped extends Error {
   }
 }
 
-/** Aborts training after the epoch in which the rule says so; the checkpoint of that epoch is saved first. */
-export function stopObserver(rule: StopRule, controller: AbortController): Observer {
-  return {
-    observe(event) {
-      if (event.type !== 'epoch-end' || event.epoch === event.epochs) return;
-      const stop = rule(event);
-      if (stop !== undefined) controller.abort(new RunStopped(stop));
-    },
-  };
+/** Thrown by `executeRun` when its `stopRule` cannot decide yet. The run can be resumed from its checkpoint. */
+export class RunPaused extends Error {
+  constructor({ awaits }: Pause) {
+    super(`waits for ${awaits}`);
+    this.name = 'RunPaused';
+  }
+}
+
+/** Whether a rule ended an attempt, which is no failure of the run. */
+export function isRuleEnd(error: unknown): error is RunStopped | RunPaused {
+  return error instanceof RunStopped || error instanceof RunPaused;
+}
+
+/** Aborts training as the rule decides; the checkpoint of the epoch is saved first. */
+export class StopWatch implements Observer {
+  readonly #rule: StopRule;
+  readonly #epochs: number;
+  readonly #controller = new AbortController();
+
+  /** @param epochs number of epochs of the whole run */
+  constructor(rule: StopRule, epochs: number) {
+    this.#rule = rule;
+    this.#epochs = epochs;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** @param epoch number of completed epochs */
+  judge(epoch: number): void {
+    if (epoch === 0 || epoch >= this.#epochs) return;
+    const verdict = this.#rule(epoch);
+    if (verdict === undefined) return;
+    this.#controller.abort('awaits' in verdict ? new RunPaused(verdict) : new RunStopped(verdict));
+  }
+
+  observe(event: TrainingEvent): void {
+    if (event.type === 'epoch-end') this.judge(event.epoch);
+  }
 }
 
 export function stopText(stop: EarlyStop): string {

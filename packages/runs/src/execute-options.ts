@@ -32,7 +32,7 @@ export interface ExecuteOptions {
   readonly names?: NameOptions;
   /** Advice for the error about a different run in the folder; default: the options of `localgrad train`. */
   readonly advice?: string;
-  /** Ends the run early: `executeRun` then throws `RunStopped`, and the run can be resumed. */
+  /** Ends or pauses the run: `executeRun` then throws `RunStopped` or `RunPaused`, and the run can be resumed. */
   readonly stopRule?: StopRule | undefined;
   /** Whether an error counts as a failure of the run. Default: all errors except failures of the machine. */
   readonly countsAgainstRun?: (error: unknown) => boolean;

@@ -1,7 +1,7 @@
 import { selectBackend } from '@localgrad/backends';
 import { checkMemory } from '@localgrad/train';
 import { inTermsOfKeys } from './config/option-keys.js';
-import { RunStopped } from './early-stop.js';
+import { isRuleEnd } from './early-stop.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import { faultOf } from './fault.js';
 import { checkFinalWeights, soundSummary } from './finished-run.js';
@@ -27,7 +27,7 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  *
  * @throws LocalgradError `invalid-option` if the folder contains a different run (the message lists the differences) or files
  * that are not localgrad's
- * @throws RunStopped if the `stopRule` ends it early
+ * @throws RunStopped if the `stopRule` ends it early, RunPaused if the rule cannot decide yet
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
   const { config, resume, names = {} } = given;
@@ -90,7 +90,7 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
     }
     // The folder belongs to a different run, which must not be charged with this failure.
     const { countsAgainstRun = (cause) => faultOf(cause) !== 'machine' } = options;
-    const isAborted = error instanceof RunStopped || (signal?.aborted === true && error === signal.reason);
+    const isAborted = isRuleEnd(error) || (signal?.aborted === true && error === signal.reason);
     const isStop = !isOurs || isAborted || !countsAgainstRun(error);
     await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
     throw error;

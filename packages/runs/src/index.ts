@@ -9,7 +9,7 @@ export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
 export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { describeRun } from './describe-run.js';
-export { type EarlyStop, RunStopped, readEarlyStop, type StopRule } from './early-stop.js';
+export { type EarlyStop, type Pause, RunPaused, RunStopped, readEarlyStop, type StopRule } from './early-stop.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
 export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
 export { type ExecuteResult, executeRun } from './execute-run.js';

@@ -10,7 +10,7 @@ import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { divergenceOf } from './divergence.js';
-import { RunStopped, stopObserver, stopText } from './early-stop.js';
+import { RunStopped, StopWatch, stopText } from './early-stop.js';
 import { measurementEnvironment } from './environment.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import type { Claim } from './folder/claim.js';
@@ -83,8 +83,9 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     throw error;
   });
   const clock = new CheckpointClock();
-  const stopping = new AbortController();
-  const stopObservers = options.stopRule === undefined ? [] : [stopObserver(options.stopRule, stopping)];
+  const stopWatches = options.stopRule === undefined ? [] : [new StopWatch(options.stopRule, config.epochs)];
+  // A process that was killed may have left before it had decided, or recorded its decision.
+  for (const watch of stopWatches) watch.judge(last?.progress.records.length ?? 0);
   const result = await train({
     ...run.options,
     availableBytes: backend.availableBytes(),
@@ -93,9 +94,12 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
       metrics.observer(),
       ...trackers.observers,
       ...(options.observers ?? []),
-      ...stopObservers,
+      ...stopWatches,
     ],
-    signal: AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]),
+    signal: AbortSignal.any([
+      ...stopWatches.map((watch) => watch.signal),
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]),
     ...(last === undefined ? {} : { resume: last }),
     checkpoints: {
       ...(keep.everyEpochs === undefined ? {} : { everyEpochs: keep.everyEpochs }),

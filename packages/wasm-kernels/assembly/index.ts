@@ -5,6 +5,7 @@ export * from './elementwise';
 export * from './filter-gradient';
 export * from './group-norm';
 export * from './input-gradient';
+export { matrixProduct } from './matrix-product';
 export * from './packed-convolution';
 export * from './pooling';
 export * from './updates';

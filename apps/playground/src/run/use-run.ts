@@ -21,6 +21,7 @@ export function useRun(settings: Settings, index: number, { images, isReady }: P
   const [view, setView] = useState<RunView>(openingView);
   const [names, setNames] = useState<readonly Suggestion[]>([]);
   const worker = useRef<Worker>();
+  const isOpened = useRef(false);
 
   useEffect(() => {
     if (!isUsed) return;
@@ -37,6 +38,7 @@ export function useRun(settings: Settings, index: number, { images, isReady }: P
     return () => {
       created.terminate();
       worker.current = undefined;
+      isOpened.current = false;
       setView(openingView);
     };
   }, [isUsed]);
@@ -47,7 +49,11 @@ export function useRun(settings: Settings, index: number, { images, isReady }: P
   useEffect(() => {
     if (!isUsed || !isReady) return;
     const request: Request = { type: 'open', settings, index, images };
-    const timer = setTimeout(() => worker.current?.postMessage(request), typingDelay);
+    const open = () => {
+      isOpened.current = true;
+      worker.current?.postMessage(request);
+    };
+    const timer = setTimeout(open, isOpened.current ? typingDelay : 0);
     return () => clearTimeout(timer);
   }, [wanted, images, isUsed, isReady]);
 

@@ -58,8 +58,8 @@ describe('the experiment file', () => {
 
 describe('completion', () => {
   const names: readonly Suggestion[] = [
-    { name: 'dgl', kind: 'method', description: '' },
-    { name: 'mlm', kind: 'decorator', description: '' },
+    { name: 'dgl', kind: 'method', description: '', options: ['head', 'widen'] },
+    { name: 'mlm', kind: 'decorator', description: '', options: ['window', 'within'] },
     { name: 'mlaan', kind: 'decorator', description: '' },
     { name: 'dgl-mlp', kind: 'head', description: '' },
   ];
@@ -73,7 +73,21 @@ describe('completion', () => {
     ['|', ['dgl', 'mlm', 'mlaan']],
     ['ml|', ['mlm', 'mlaan']],
     ['mlm(d|)', ['dgl']],
-    ['mlm(dgl, |)', []],
+    ['mlm(|)', ['dgl', 'mlm', 'mlaan']],
+    ['mlm(dgl, |)', ['window', 'within']],
+    ['mlm(dgl, wi|', ['window', 'within']],
+    ['mlm(dgl, wi|, window: 2)', ['within']],
+    ['mlm(dgl, window: 2,|)', ['within']],
+    ['mlm(dgl, w|indow: 2)', ['window', 'within']],
+    ['mlm(dgl, window: |)', []],
+    ['mlm(dgl, leap: [[1, |]])', []],
+    ['mlm(dgl(head: "x, y"), |', ['window', 'within']],
+    ['mlm(dgl(head: "x, |"))', []],
+    ['mlm(dgl(head: "x, |', []],
+    ['mlm(dgl(|), window: 2)', ['head', 'widen']],
+    ['mlm(dgl(h|), window: 2)', ['head']],
+    ['mlaan(dgl, |)', []],
+    ['own(|)', ['dgl', 'mlm', 'mlaan']],
     ['dgl(head: |)', ['dgl-mlp']],
     ['dgl(head: d|', ['dgl-mlp']],
     ['x|', []],
@@ -86,6 +100,18 @@ describe('completion', () => {
     const [mlm] = completion.suggestions;
     if (mlm === undefined) throw new Error('Nothing was suggested.');
     expect(accept(clean, completion, mlm)).toEqual({ text: 'mlm()', cursor: 4 });
+  });
+
+  it('writes the colon of an accepted option, once', () => {
+    const accepted = (text: string) => {
+      const { clean, completion } = at(text);
+      const [first] = completion.suggestions;
+      if (first === undefined) throw new Error('Nothing was suggested.');
+      return accept(clean, completion, first);
+    };
+    expect(accepted('mlm(dgl, wi|)')).toEqual({ text: 'mlm(dgl, window: )', cursor: 17 });
+    expect(accepted('mlm(dgl,|)')).toEqual({ text: 'mlm(dgl, window: )', cursor: 17 });
+    expect(accepted('mlm(dgl, w|: 3)')).toEqual({ text: 'mlm(dgl, window: 3)', cursor: 15 });
   });
 
   it('wraps a method in a decorator, and unwraps it', () => {

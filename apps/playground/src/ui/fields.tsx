@@ -48,7 +48,7 @@ export function NumberField({ id, label, value, range, onChange }: NumberFieldPr
   );
 }
 
-interface SelectFieldProps<Value extends string> {
+export interface SelectFieldProps<Value extends string> {
   readonly id: string;
   readonly label: string;
   readonly value: Value;

@@ -11,7 +11,9 @@ export interface MethodFieldProps {
   onChange(value: string): void;
 }
 
-/** A method expression, with a list of names that can be written at the cursor. */
+const endings: Readonly<Record<Suggestion['kind'], string>> = { method: '', decorator: '(…)', head: '', option: ':' };
+
+/** A method expression, with a list of the names and options that can be written at the cursor. */
 export function MethodField({ id, label, value, names, isInvalid, describedBy, onChange }: MethodFieldProps) {
   const input = useRef<HTMLInputElement>(null);
   const [completion, setCompletion] = useState<Completion>();
@@ -31,7 +33,8 @@ export function MethodField({ id, label, value, names, isInvalid, describedBy, o
     if (completion === undefined) return;
     const { text, cursor } = accept(value, completion, suggestion);
     onChange(text);
-    if (suggestion.kind === 'decorator') suggest(text, cursor);
+    // A method inside the decorator, or a head after `head:`.
+    if (suggestion.kind === 'decorator' || suggestion.kind === 'option') suggest(text, cursor);
     else close();
     requestAnimationFrame(() => {
       input.current?.focus();
@@ -75,7 +78,7 @@ export function MethodField({ id, label, value, names, isInvalid, describedBy, o
         onKeyDown={onKeyDown}
         onBlur={close}
       />
-      <div id={`${id}-names`} role="listbox" aria-label="Names" class="names" hidden={!isOpen}>
+      <div id={`${id}-names`} role="listbox" aria-label="Suggestions" class="names" hidden={!isOpen}>
         {shown.map((suggestion, index) => (
           // biome-ignore lint/a11y/useFocusableInteractive: focus stays in the text field, which names the active option.
           <div
@@ -89,7 +92,7 @@ export function MethodField({ id, label, value, names, isInvalid, describedBy, o
               choose(suggestion);
             }}
           >
-            <code>{suggestion.kind === 'decorator' ? `${suggestion.name}(…)` : suggestion.name}</code>
+            <code>{`${suggestion.name}${endings[suggestion.kind]}`}</code>
             <span>{suggestion.description}</span>
           </div>
         ))}

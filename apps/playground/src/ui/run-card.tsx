@@ -51,6 +51,7 @@ export function RunCard({ run, index, settings, isDisabled, onChange, onRemove }
         {plan !== undefined && (
           <span class="device" title={plan.backend.reason}>
             {plan.backend.name}, {plan.backend.threads} {plan.backend.threads === 1 ? 'thread' : 'threads'}
+            {plan.backend.reason !== undefined && <span class="visually-hidden">: {plan.backend.reason}</span>}
           </span>
         )}
         {onRemove !== undefined && (

@@ -1,6 +1,7 @@
+import type { ComponentChildren } from 'preact';
 import type { Pictures } from '../pictures/use-pictures.js';
 import { backbones, type SharedSettings } from '../settings/settings.js';
-import { NumberField, SelectField } from './fields.js';
+import { NumberField, SelectField, type SelectFieldProps } from './fields.js';
 import { PicturesField } from './pictures-field.js';
 
 export interface SettingsFormProps {
@@ -22,6 +23,8 @@ const backends = [
   ['webgpu', 'WebGPU'],
 ] as const;
 
+const threadCounts = ['auto', '1', '2', '4', '8'].map((value): [string, string] => [value, value]);
+
 /** The settings that both runs share. */
 export function SettingsForm({ shared, pictures, isDisabled, onChange }: SettingsFormProps) {
   const number = (
@@ -36,66 +39,62 @@ export function SettingsForm({ shared, pictures, isDisabled, onChange }: Setting
       onChange={(value) => onChange({ [range]: value })}
     />
   );
+  const choice = <Key extends 'dataset' | 'backbone' | 'backend'>(
+    key: Key,
+    label: string,
+    options: SelectFieldProps<SharedSettings[Key]>['options'],
+  ) => (
+    <SelectField
+      id={key}
+      label={label}
+      value={shared[key]}
+      options={options}
+      onChange={(value) => onChange({ [key]: value })}
+    />
+  );
   const isOwn = shared.dataset === 'own';
   return (
     <fieldset class="panel settings" disabled={isDisabled}>
       <legend class="visually-hidden">Settings of both runs</legend>
-      <div class="group">
-        <h2>Images</h2>
-        <div class="row">
-          <SelectField
-            id="dataset"
-            label="Data set"
-            value={shared.dataset}
-            options={datasets}
-            onChange={(dataset) => onChange({ dataset })}
-          />
-          {number('resize', 'Size')}
-          {!isOwn && number('trainImages', 'Images')}
-        </div>
-      </div>
-      <div class="group">
-        <h2>Network</h2>
-        <div class="row">
-          <SelectField
-            id="backbone"
-            label="Backbone"
-            value={shared.backbone}
-            options={backbones.map((name) => [name, name])}
-            onChange={(backbone) => onChange({ backbone })}
-          />
-          {number('width', 'Width')}
-        </div>
-      </div>
-      <div class="group">
-        <h2>Training</h2>
-        <div class="row">
-          {number('epochs', 'Epochs')}
-          {number('batch', 'Batch')}
-          {number('learningRate', 'Rate')}
-          {number('seed', 'Seed')}
-        </div>
-      </div>
-      <div class="group">
-        <h2>Device</h2>
-        <div class="row">
-          <SelectField
-            id="backend"
-            label="Backend"
-            value={shared.backend}
-            options={backends}
-            onChange={(backend) => onChange({ backend })}
-          />
-          <SelectField
-            id="threads"
-            label="Threads"
-            value={String(shared.threads)}
-            options={['auto', '1', '2', '4', '8'].map((value) => [value, value])}
-            onChange={(value) => onChange({ threads: value === 'auto' ? value : Number(value) })}
-          />
-        </div>
-      </div>
+      <Group title="Images">
+        {choice('dataset', 'Data set', datasets)}
+        {number('resize', 'Size')}
+        {!isOwn && number('trainImages', 'Images')}
+      </Group>
+      <Group title="Network">
+        {choice(
+          'backbone',
+          'Backbone',
+          backbones.map((name) => [name, name]),
+        )}
+        {number('width', 'Width')}
+      </Group>
+      <Group title="Training">
+        {number('epochs', 'Epochs')}
+        {number('batch', 'Batch')}
+        {number('learningRate', 'Rate')}
+        {number('seed', 'Seed')}
+      </Group>
+      <Group title="Device">
+        {choice('backend', 'Backend', backends)}
+        <SelectField
+          id="threads"
+          label="Threads"
+          value={String(shared.threads)}
+          options={threadCounts}
+          onChange={(value) => onChange({ threads: value === 'auto' ? value : Number(value) })}
+        />
+      </Group>
       {isOwn && <PicturesField pictures={pictures} size={shared.resize} />}
     </fieldset>
+  );
+}
+
+function Group({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+  return (
+    <div class="group">
+      <h2>{title}</h2>
+      <div class="row">{children}</div>
+    </div>
   );
 }

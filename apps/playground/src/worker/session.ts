@@ -41,8 +41,11 @@ export class Session {
     await this.#stop();
     this.#opened = undefined;
     this.#post({ type: 'status', status: 'opening' });
+    // Images load while the backend starts. A failure of theirs is reported once it has.
+    const loading = imagesOf(settings.shared, images);
+    loading.catch(() => {});
     const backend = await this.#startBackend(settings);
-    const data = await imagesOf(settings.shared, images);
+    const data = await loading;
     const { description, endToEnd } = describeRun(settings, index, data);
     const { name, threads, facts } = backend;
     const reason = typeof facts.reason === 'string' ? { reason: facts.reason } : {};

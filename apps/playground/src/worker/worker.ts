@@ -44,10 +44,9 @@ async function handle(request: Request): Promise<void> {
 function allNames(): Suggestion[] {
   const kinds = { methods: 'method', decorators: 'decorator', heads: 'head' } as const;
   return (['methods', 'decorators', 'heads'] as const).flatMap((table) =>
-    standardCatalog.names(table).map((name) => ({
-      name,
-      kind: kinds[table],
-      description: standardCatalog.entry(table, name)?.description ?? '',
-    })),
+    standardCatalog.names(table).map((name) => {
+      const { description = '', options = [] } = standardCatalog.entry(table, name) ?? {};
+      return { name, kind: kinds[table], description, options };
+    }),
   );
 }

@@ -1,15 +1,20 @@
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hashOf, readEarlyStop } from '@localgrad/runs';
+import { setTimeout } from 'node:timers/promises';
+import { at } from '@localgrad/core';
+import { Claim, hashOf, noteFailure, readEarlyStop } from '@localgrad/runs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadStudy } from '../sweep/load-study.js';
-import { runFolderOf } from '../sweep/sweep-folder.js';
+import { summaryOf } from '../sweep/summary.fixture.js';
+import { runFolderOf, type SweepTask } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
+import { type TaskOutcome, workOn } from '../sweep/work.js';
 import { createExperiment } from './experiment-file.js';
-import { curveOf, MedianRule } from './median-rule.js';
+import { blockedIn, MedianRule } from './median-rule.js';
 import { openSweep } from './open-sweep.js';
 import { prepareSweep } from './prepare-sweep.js';
+import { curveOf } from './run-curve.js';
 import { runSweep } from './run-sweep.js';
 
 let folder: string;
@@ -40,49 +45,147 @@ function writeCurve(run: string, accuracies: readonly number[]): void {
 }
 
 describe('the median rule', () => {
-  const prepared = async () => {
-    const sweep = await prepareSweep({ experiment: await experiment({ graceEpochs: 2, peers: 3 }), folder });
+  const prepared = async (rule: { graceEpochs: number; peers: number }) => {
+    const sweep = await prepareSweep({ experiment: await experiment(rule), folder });
     const runs = sweep.tasks.map((task) => runFolderOf(sweep, task));
-    const judge = (index: number, epoch: number) => {
-      const task = sweep.tasks[index];
-      if (task === undefined || sweep.earlyStopping === null) throw new Error('no rule');
-      return new MedianRule(sweep, sweep.earlyStopping, task).judge({ epoch });
+    const judge = async (index: number, epoch: number) => {
+      const rule = await MedianRule.of(sweep, at(sweep.tasks, index, 'tasks'));
+      return rule?.judge(epoch);
     };
     return { runs, judge };
   };
 
-  it('stops a run whose best accuracy is below the median of the others at the same epoch', async () => {
-    const { runs, judge } = await prepared();
+  it('stops a run whose best accuracy is below the median of the earlier runs at the same epoch', async () => {
+    const { runs, judge } = await prepared({ graceEpochs: 2, peers: 2 });
     for (const [index, curve] of [
       [0.5, 0.6],
       [0.4, 0.5, 0.9],
-      [0.3, 0.2, 0.9],
-      [0.29, 0.25],
+      [0.3, 0.55, 0.9],
+      [0.54, 0.25],
     ].entries()) {
-      writeCurve(runs[index] ?? '', curve);
+      writeCurve(at(runs, index, 'runs'), curve);
     }
-    expect(judge(0, 2)).toBeUndefined();
-    // 0.5 against the median of 0.6, 0.3 and 0.29.
-    expect(judge(1, 2)).toBeUndefined();
-    expect(judge(2, 2)).toMatchObject({
+    // Too few earlier runs, whatever the later ones have reached.
+    expect(await judge(0, 2)).toBeUndefined();
+    expect(await judge(1, 2)).toBeUndefined();
+    // 0.55 against the median of 0.6 and 0.5.
+    expect(await judge(2, 2)).toBeUndefined();
+    expect(await judge(3, 1)).toBeUndefined();
+    expect(await judge(3, 2)).toMatchObject({
       epoch: 2,
-      testAccuracy: 0.3,
-      reason: '30.00 % after epoch 2, below the median of 3 other runs (50.00 %)',
+      testAccuracy: 0.54,
+      reason: '54.00 % after epoch 2, below the median of 3 earlier runs (55.00 %)',
     });
-    expect(judge(3, 2)).toMatchObject({ testAccuracy: 0.29 });
   });
 
-  it('waits for the grace epochs and for enough other runs, and ignores a line that is being written', async () => {
-    const { runs, judge } = await prepared();
+  it('waits until the earlier runs have reached the epoch or have ended, and ignores a line that is being written', async () => {
+    const { runs, judge } = await prepared({ graceEpochs: 2, peers: 2 });
     for (const run of runs.slice(0, 3)) writeCurve(run, [0.5, 0.6]);
-    writeCurve(runs[3] ?? '', [0.1, 0.1]);
-    expect(judge(3, 1)).toBeUndefined();
-    expect(judge(3, 2)).toMatchObject({ testAccuracy: 0.1 });
-    writeCurve(runs[2] ?? '', [0.5]);
-    expect(judge(3, 2)).toBeUndefined();
-    appendFileSync(join(runs[2] ?? '', 'metrics.jsonl'), '{"type":"epoch-end","epoch":2,"testAcc');
-    expect(curveOf(runs[2] ?? '')).toEqual([0.5]);
-    expect(judge(3, 2)).toBeUndefined();
+    writeCurve(at(runs, 3, 'runs'), [0.1, 0.1]);
+    expect(await judge(3, 2)).toMatchObject({ testAccuracy: 0.1 });
+    const third = at(runs, 2, 'runs');
+    writeCurve(third, [0.5]);
+    expect(await judge(3, 2)).toEqual({ awaits: "epoch 2 of 'learningRate 0, seed 1'" });
+    appendFileSync(join(third, 'metrics.jsonl'), '{"type":"epoch-end","epoch":2,"testAcc');
+    expect(curveOf(third)).toEqual([0.5]);
+    expect(await judge(3, 2)).toHaveProperty('awaits');
+    // A run that failed for good will never get there.
+    for (let failures = 0; failures < 3; failures++) await noteFailure(third, 'broken');
+    expect(await judge(3, 2)).toMatchObject({ reason: expect.stringContaining('2 earlier runs') });
+  });
+
+  it('decides at the first epoch that fails the rule, also after the run was trained for longer', async () => {
+    const rule = { graceEpochs: 2, peers: 2 };
+    const { runs, judge } = await prepared(rule);
+    for (const run of runs.slice(0, 2)) writeCurve(run, [0.5, 0.6, 0.6]);
+    const third = at(runs, 2, 'runs');
+    writeCurve(third, [0.5, 0.5, 0.9]);
+    const verdict = await judge(2, 3);
+    expect(verdict).toMatchObject({ epoch: 2 });
+    // Later runs are compared with it as far as the rule let it get.
+    writeFileSync(join(third, 'stopped.json'), JSON.stringify({ formatVersion: 1, ...verdict }));
+    expect(curveOf(third, hashOf({ rule: 'median', ...rule }))).toEqual([0.5, 0.5]);
+    writeCurve(at(runs, 3, 'runs'), [0.6, 0.6, 0.6]);
+    expect(await judge(3, 3)).toBeUndefined();
+  });
+});
+
+describe('workers under the median rule', () => {
+  const rule = { graceEpochs: 2, peers: 2 };
+  // Accuracies by epoch, as if the runs were trained.
+  const curves = [
+    [0.5, 0.6, 0.6],
+    [0.4, 0.5, 0.5],
+    [0.5, 0.52, 0.6],
+    [0.6, 0.7, 0.7],
+  ];
+
+  /** Trains by copying a curve; loses its claim's process now and then if `killed`. */
+  const runWith = async (into: string, workers: number, killed: () => boolean) => {
+    const sweep = await prepareSweep({ experiment: await experiment(rule), folder: into });
+    const attempts: string[] = [];
+    const execute = async (task: SweepTask, run: string): Promise<TaskOutcome> => {
+      mkdirSync(run, { recursive: true });
+      const claim = await Claim.acquire(run);
+      if (claim === undefined) return 'busy';
+      attempts.push(task.name);
+      const judge = (await MedianRule.of(sweep, task)) ?? { judge: () => undefined };
+      const curve = at(curves, task.index, 'curves');
+      for (let epoch = curveOf(run).length; ; epoch++) {
+        const verdict = epoch === 0 || epoch === curve.length ? undefined : judge.judge(epoch);
+        if (verdict !== undefined && 'awaits' in verdict) {
+          await claim.release('stopped');
+          return 'paused';
+        }
+        if (verdict !== undefined) {
+          writeFileSync(join(run, 'stopped.json'), JSON.stringify({ formatVersion: 1, ...verdict }));
+          await claim.release('stopped');
+          return 'stopped';
+        }
+        if (epoch === curve.length) break;
+        await setTimeout(Math.random() * 10);
+        writeCurve(run, curve.slice(0, epoch + 1));
+        if (killed()) {
+          await claim.release('stopped');
+          return 'returned';
+        }
+      }
+      writeFileSync(join(run, 'summary.json'), JSON.stringify(summaryOf(task.runId)));
+      await claim.release('finished');
+      return 'finished';
+    };
+    const options = { sweep, execute, isBlocked: blockedIn(sweep), pollSeconds: 0.01 };
+    await Promise.all(Array.from({ length: workers }, () => workOn(options)));
+    const { tasks } = await readSweepStatus(sweep);
+    return { attempts, states: tasks.map(({ status, message }) => [status, message]) };
+  };
+
+  it('stop the same runs for any number of workers, with interruptions, too', { timeout: 60_000 }, async () => {
+    const { states, attempts } = await runWith(join(folder, 'one'), 1, () => false);
+    expect(states.map(([status]) => status)).toEqual(['finished', 'finished', 'stopped', 'finished']);
+    expect(attempts).toHaveLength(4);
+    for (let round = 0; round < 4; round++) {
+      let kills = 2;
+      const killed = () => Math.random() < 0.3 && kills-- > 0;
+      const { states: shared } = await runWith(join(folder, `four-${round}`), 4, killed);
+      expect(shared).toEqual(states);
+    }
+  });
+
+  it('leave a run that waits for one that nobody works on', { timeout: 30_000 }, async () => {
+    const sweep = await prepareSweep({ experiment: await experiment(rule), folder });
+    const [first, , third] = sweep.tasks;
+    if (first === undefined || third === undefined) throw new Error('no tasks');
+    const run = runFolderOf(sweep, third);
+    mkdirSync(run, { recursive: true });
+    writeCurve(run, [0.5, 0.5]);
+    await (await Claim.acquire(run))?.release('stopped');
+    const execute = async (): Promise<TaskOutcome> => {
+      throw new Error('The run is blocked.');
+    };
+    const options = { sweep, execute, isBlocked: blockedIn(sweep), tasks: [third.index], pollSeconds: 0.01 };
+    expect(await workOn({ ...options, patienceSeconds: 0.05 })).toBe(0);
+    expect((await readSweepStatus(sweep)).counts).toMatchObject({ interrupted: 1, waiting: 3 });
   });
 });
 
@@ -99,8 +202,8 @@ describe('early stopping', () => {
     expect(first.counts).toMatchObject({ finished: 2, stopped: 2, waiting: 0, interrupted: 0 });
     expect(first.left).toEqual([]);
     expect(first.stopped.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/after epoch 2, below the median of 2 other runs/),
-      expect.stringMatching(/after epoch 2, below the median of 3 other runs/),
+      expect.stringMatching(/after epoch 2, below the median of 2 earlier runs/),
+      expect.stringMatching(/after epoch 2, below the median of 3 earlier runs/),
     ]);
     const sweep = await openSweep(folder);
     const { conditions } = await loadStudy(sweep);

@@ -1,79 +1,104 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { codeOf, type EarlyStop, hashOf } from '@localgrad/runs';
-import type { EpochRecord } from '@localgrad/train';
-import { z } from 'zod';
+import { type EarlyStop, hashOf, type Pause, readRunState } from '@localgrad/runs';
 import type { EarlyStopping } from '../files/experiment.js';
 import { runFolderOf, type Sweep, type SweepTask } from '../sweep/sweep-folder.js';
+import { isEnded, limitsOf } from '../sweep/sweep-status.js';
+import { curveOf, hasEndedBy } from './run-curve.js';
 
-/** Best test accuracy up to each epoch, from epoch 1. */
-type Curve = readonly number[];
+type Runs = Pick<Sweep, 'folder' | 'tasks' | 'retries' | 'earlyStopping'>;
+
+interface Peer {
+  readonly name: string;
+  readonly folder: string;
+  /** Will never get further: no worker works on it any more. */
+  readonly hasEnded: boolean;
+}
 
 /**
- * The median rule: a run ends if its best test accuracy so far is below the median of those of the other runs at the same
- * epoch. Runs with another number of epochs do not count, since their learning rates differ; runs that were stopped do, or the
- * median would rise with every stop.
+ * The median rule: a run ends after the first epoch at which its best test accuracy so far is below the median of those of
+ * earlier runs. Earlier means: of a smaller index. So the runs that end depend on accuracies alone, not on the number of
+ * workers or on the order in which they finish; the price is that a run waits until all earlier ones have reached its epoch
+ * or have ended. Runs with another number of epochs do not count, since their learning rates differ; runs that were stopped
+ * do as far as they got, or the median would rise with every stop.
  */
 export class MedianRule {
   readonly #rule: EarlyStopping;
+  readonly #id: string;
   readonly #folder: string;
-  /** Folders of the runs to compare with. */
-  readonly #peers: readonly string[];
+  readonly #epochs: number;
+  readonly #peers: readonly Peer[];
 
-  constructor(sweep: Pick<Sweep, 'folder' | 'tasks'>, rule: EarlyStopping, task: SweepTask) {
+  private constructor(rule: EarlyStopping, folder: string, epochs: number, peers: readonly Peer[]) {
     this.#rule = rule;
-    this.#folder = runFolderOf(sweep, task);
-    this.#peers = sweep.tasks
-      .filter(({ runId, config }) => runId !== task.runId && config.epochs === task.config.epochs)
-      .map((peer) => runFolderOf(sweep, peer));
+    this.#id = hashOf(rule);
+    this.#folder = folder;
+    this.#epochs = epochs;
+    this.#peers = peers;
   }
 
-  /** Why the run ends after this epoch, if it does. Its metrics file already contains the epoch. */
-  judge({ epoch }: Pick<EpochRecord, 'epoch'>): EarlyStop | undefined {
-    const { graceEpochs, peers } = this.#rule;
-    const own = epoch < graceEpochs ? undefined : curveOf(this.#folder)[epoch - 1];
-    if (own === undefined) return undefined;
-    const others = this.#peers.flatMap((folder) => curveOf(folder)[epoch - 1] ?? []);
-    if (others.length < peers) return undefined;
+  /** The sweep's rule for one of its runs; undefined if it has none. */
+  static async of(sweep: Runs, task: SweepTask): Promise<MedianRule | undefined> {
+    const { earlyStopping } = sweep;
+    if (earlyStopping === null) return undefined;
+    const earlier = sweep.tasks.filter(
+      ({ index, config }) => index < task.index && config.epochs === task.config.epochs,
+    );
+    const peers = earlier.map(async (peer): Promise<Peer> => {
+      const folder = runFolderOf(sweep, peer);
+      const { status } = await readRunState(folder, limitsOf(sweep));
+      return { name: peer.name, folder, hasEnded: isEnded(status) };
+    });
+    return new MedianRule(
+      earlyStopping,
+      runFolderOf(sweep, task),
+      Number(task.config.epochs),
+      await Promise.all(peers),
+    );
+  }
+
+  /**
+   * Why the run ends, or what it waits for. Its metrics file already contains the epoch.
+   *
+   * @param completed number of epochs that it has completed
+   */
+  judge(completed: number): EarlyStop | Pause | undefined {
+    const { graceEpochs, peers: least } = this.#rule;
+    if (completed < graceEpochs || this.#peers.length < least) return undefined;
+    const own = curveOf(this.#folder);
+    // In this order: the curve of a run that has ended is complete.
+    const peers = this.#peers.map(({ name, folder, hasEnded }) => {
+      return { name, isComplete: hasEnded || hasEndedBy(folder, this.#id), curve: curveOf(folder, this.#id) };
+    });
+    for (let epoch = graceEpochs; epoch <= completed; epoch++) {
+      const accuracy = own[epoch - 1];
+      if (accuracy === undefined) return undefined;
+      const late = peers.find(({ isComplete, curve }) => !isComplete && curve.length < epoch);
+      if (late !== undefined) return { awaits: `epoch ${epoch} of '${late.name}'` };
+      const others = peers.flatMap(({ curve }) => curve[epoch - 1] ?? []);
+      const stop = this.#compare(epoch, accuracy, others);
+      if (stop !== undefined) return stop;
+    }
+    return undefined;
+  }
+
+  /** Whether the run, as far as it has got, waits for an earlier one. */
+  get isUndecided(): boolean {
+    const verdict = this.judge(Math.min(curveOf(this.#folder).length, this.#epochs - 1));
+    return verdict !== undefined && 'awaits' in verdict;
+  }
+
+  #compare(epoch: number, own: number, others: readonly number[]): EarlyStop | undefined {
+    if (others.length < this.#rule.peers) return undefined;
     const middle = median(others);
     if (own >= middle) return undefined;
     const percent = (accuracy: number) => `${(100 * accuracy).toFixed(2)} %`;
-    const reason = `${percent(own)} after epoch ${epoch}, below the median of ${others.length} other runs (${percent(middle)})`;
-    return { rule: hashOf(this.#rule), epoch, testAccuracy: own, reason };
+    const reason = `${percent(own)} after epoch ${epoch}, below the median of ${others.length} earlier runs (${percent(middle)})`;
+    return { rule: this.#id, epoch, testAccuracy: own, reason };
   }
 }
 
-/** The curve of a run according to its metrics so far; empty if it has not started. */
-export function curveOf(folder: string): Curve {
-  const best: number[] = [];
-  for (const line of linesOf(join(folder, 'metrics.jsonl'))) {
-    if (!line.includes('"epoch-end"')) continue;
-    const accuracy = accuracyIn(line);
-    if (accuracy === undefined) continue;
-    best.push(Math.max(accuracy, best.at(-1) ?? 0));
-  }
-  return best;
-}
-
-const record = z.object({ testAccuracy: z.number() });
-
-/** Synchronous, like the observer that asks. A file that another process replaces at this moment counts as missing. */
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8').split('\n');
-  } catch (error) {
-    if (codeOf(error) === undefined) throw error;
-    return [];
-  }
-}
-
-/** Undefined for a line that is still being written, and for an epoch without an evaluation. */
-function accuracyIn(line: string): number | undefined {
-  try {
-    return record.safeParse(JSON.parse(line)).data?.testAccuracy;
-  } catch {
-    return undefined;
-  }
+/** Whether a run of the sweep, as far as it has got, waits for an earlier one. */
+export function blockedIn(sweep: Runs): (task: SweepTask) => Promise<boolean> {
+  return async (task) => (await MedianRule.of(sweep, task))?.isUndecided ?? false;
 }
 
 function median(values: readonly number[]): number {

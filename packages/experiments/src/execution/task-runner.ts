@@ -1,12 +1,12 @@
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { type BackendHandle, mostThreads, selectBackend } from '@localgrad/backends';
 import {
   executeRun,
   listAttempts,
   noteFailure,
   type RunConfig,
+  RunPaused,
   RunStopped,
   runConfigSchema,
-  type StopRule,
 } from '@localgrad/runs';
 import type { Observer } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
@@ -69,6 +69,7 @@ export class TaskRunner {
     try {
       attempts = await countOf(folder);
       const config = runConfigSchema.parse(task.config);
+      const rule = await MedianRule.of(sweep, task);
       const result = await executeRun({
         config,
         folder,
@@ -87,7 +88,7 @@ export class TaskRunner {
           },
         ],
         signal,
-        stopRule: this.#stopRuleOf(task),
+        stopRule: rule === undefined ? undefined : (epoch) => rule.judge(epoch),
         onProblem: (message) => report({ type: 'problem', message }),
         countsAgainstRun: (error) => this.#health.judge(error, hasStepped) === 'run',
       });
@@ -101,6 +102,7 @@ export class TaskRunner {
         : end('finished', { testAccuracy });
     } catch (error) {
       if (error instanceof RunStopped) return end('stopped', { message: error.message });
+      if (error instanceof RunPaused) return end('paused', { message: error.message });
       if (signal?.aborted === true) throw error;
       const message = error instanceof Error ? error.message : String(error);
       const fault = this.#health.judge(error, hasStepped);
@@ -126,13 +128,6 @@ export class TaskRunner {
     this.#backend = undefined;
   }
 
-  #stopRuleOf(task: SweepTask): StopRule | undefined {
-    const { sweep } = this.#options;
-    if (sweep.earlyStopping === null) return undefined;
-    const rule = new MedianRule(sweep, sweep.earlyStopping, task);
-    return (record) => rule.judge(record);
-  }
-
   /** After a completed step: the worker works, so earlier failures count against their runs. */
   async #prove(): Promise<void> {
     for (const { folder, message } of this.#health.prove()) await this.#note(folder, message);
@@ -149,7 +144,9 @@ export class TaskRunner {
   }
 
   async #backendOf({ backend, threads, relaxedSimd }: RunConfig): Promise<BackendHandle> {
-    const own = threads === 'auto' ? (this.#options.threads ?? threads) : threads;
+    const { threads: shared } = this.#options;
+    // A share of the machine's cores may be more than the backend can use.
+    const own = threads === 'auto' && shared !== undefined ? Math.min(shared, await mostThreads(backend)) : threads;
     const key = `${backend} ${own} ${relaxedSimd}`;
     if (this.#backend?.key !== key) {
       this.dispose();

@@ -3,6 +3,7 @@ import type { Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
 import { workOn } from '../sweep/work.js';
 import { type LeftRun, leftRuns } from './left-runs.js';
+import { blockedIn } from './median-rule.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
 
 export interface WorkerOptions {
@@ -42,6 +43,7 @@ export async function workOnSweep(options: WorkerOptions): Promise<WorkerResult>
       sweep,
       wait,
       execute: (task, runFolder) => runner.run(task, runFolder),
+      isBlocked: blockedIn(sweep),
       ...(signal === undefined ? {} : { signal }),
       ...(tasks === undefined ? {} : { tasks }),
     });

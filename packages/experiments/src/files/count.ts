@@ -9,10 +9,9 @@ const mostRuns = 100_000;
 
 /** Rejects experiments with an implausible number of runs, before combinations are enumerated. @throws LocalgradError `invalid-data` */
 export function checkCount(document: YamlDocument, input: ExperimentInput): void {
-  const sizes = Object.entries({ ...input.factors, ...input.grid }).map(([name, values]): [string, number] => [
-    name,
-    Object.keys(values).length,
-  ]);
+  const sizes = Object.entries({ ...input.factors, ...input.grid, ...input.tune }).map(
+    ([name, values]): [string, number] => [name, Object.keys(values).length],
+  );
   if (input.search !== undefined) sizes.push(['samples', input.search.samples]);
   const combinations = sizes.reduce((product, [, size]) => product * size, 1);
   const fail = (path: string, message: string): never =>
@@ -24,7 +23,8 @@ export function checkCount(document: YamlDocument, input: ExperimentInput): void
       `${count(combinations)} combinations (${parts}); allowed: ${count(mostCombinations)}. Remove values, or split the experiment into several files`,
     );
   }
-  const conditions = combinations + input.include.length;
+  const choices = Object.values(input.tune).reduce((product, values) => product * values.length, 1);
+  const conditions = combinations + input.include.length * choices;
   const seeds = typeof input.seeds === 'number' ? input.seeds : input.seeds.length;
   if (conditions * seeds > mostRuns) {
     fail(

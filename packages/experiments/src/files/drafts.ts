@@ -1,6 +1,6 @@
 import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
-import { combinations, type Factor, type Level } from './factors.js';
+import { combinations, type Factor, type Level, tunedFactors } from './factors.js';
 import { type Sample, samplesOf } from './search.js';
 
 /** A condition before its config is resolved, with the place in the file that each key comes from. */
@@ -10,10 +10,35 @@ export interface Draft {
   readonly config: Readonly<Record<string, unknown>>;
   readonly texts: Readonly<Record<string, string>>;
   readonly placeOf: (key: string) => readonly PropertyKey[];
+  /** Name without the values that conditions choose from; undefined if there is no choice. */
+  readonly setting?: string;
+}
+
+/** All conditions of an experiment, each with every combination of the values that it may choose from. */
+export function draftsOf(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
+  const drafts = [...gridDrafts(document, input, factors), ...includeDrafts(document, input)];
+  const tuned = tunedFactors(document, input);
+  if (tuned.length === 0) return drafts;
+  return drafts.flatMap((draft) => combinations(tuned).map((levels) => tunedDraft(draft, levels)));
+}
+
+function tunedDraft(draft: Draft, levels: readonly Level[]): Draft {
+  const indices = new Map(levels.map(({ factor, index }) => [factor.name, index]));
+  return {
+    ...draft,
+    setting: draft.name,
+    name: [draft.name, ...levels.map(({ factor, label }) => `${factor.name} ${label}`)].join(', '),
+    labels: { ...draft.labels, ...Object.fromEntries(levels.map(({ factor, label }) => [factor.name, label])) },
+    config: { ...draft.config, ...Object.fromEntries(levels.map(({ factor, value }) => [factor.name, value])) },
+    placeOf: (key) => {
+      const index = indices.get(key);
+      return index === undefined ? draft.placeOf(key) : ['tune', key, index];
+    },
+  };
 }
 
 /** Every combination of factors, grid and samples that is not excluded. */
-export function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
+function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): Draft[] {
   checkLabels(document, input, factors);
   const isLeftOut = (labels: Readonly<Record<string, string>>) =>
     input.exclude.some((rule) => Object.entries(rule).every(([name, label]) => labels[name] === String(label)));
@@ -54,7 +79,7 @@ function gridDraft(
 }
 
 /** The conditions beside the grid. */
-export function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] {
+function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] {
   return input.include.map(({ name, ...config }, index): Draft => {
     if (typeof name !== 'string' || name === '') {
       const message = `an included condition needs a name; found ${JSON.stringify(name) ?? 'none'}`;

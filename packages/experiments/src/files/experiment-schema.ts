@@ -27,6 +27,12 @@ export const experimentSchema = z.strictObject({
     .record(z.string(), z.array(z.unknown()).min(1))
     .default({})
     .describe('values of config keys, all combined with each other and with the factors'),
+  tune: z
+    .record(z.string(), z.array(z.unknown()).min(2))
+    .default({})
+    .describe(
+      'values of config keys that every condition may choose from, included ones too; reports show the best by mean test accuracy',
+    ),
   search: z
     .strictObject({
       samples: count.max(mostSamples).describe('number of samples; each is combined with all factors'),
@@ -82,10 +88,10 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       rule: z.literal('median').default('median'),
       graceEpochs: count.describe('epochs that every run completes'),
-      peers: count.default(4).describe('how many other runs must have reached the epoch'),
+      peers: count.default(4).describe('how many earlier runs must have reached the epoch'),
     })
     .optional()
-    .describe('stops runs whose best test accuracy is below the median of the other runs at the same epoch'),
+    .describe('stops runs whose best test accuracy is below the median of the earlier runs at the same epoch'),
   checkpoints: z
     .strictObject({
       everyEpochs: count.optional(),

@@ -10,7 +10,7 @@ import {
 } from '@localgrad/runs';
 import type { z } from 'zod';
 import { checkCount } from './count.js';
-import { type Draft, gridDrafts, includeDrafts, labelProblem } from './drafts.js';
+import { type Draft, draftsOf, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
 import { withOverrides } from './overrides.js';
@@ -27,6 +27,8 @@ export interface PlannedCondition {
   readonly labels: Readonly<Record<string, string>>;
   /** Resolved: defaults are filled in. Without `seed`. */
   readonly config: JsonObject;
+  /** Name without the values that it may choose from; conditions with equal settings are one row of a report. */
+  readonly setting?: string | undefined;
 }
 
 /** An experiment file, resolved. */
@@ -35,6 +37,8 @@ export interface Experiment {
   readonly title: string;
   readonly description: string;
   readonly factors: readonly string[];
+  /** Those of them that conditions choose from. */
+  readonly tune: readonly string[];
   readonly conditions: readonly PlannedCondition[];
   readonly seeds: readonly number[];
   readonly compare: { readonly factor: string; readonly baseline: string } | null;
@@ -74,7 +78,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
   checkKeys(document, input, options.schema);
   checkCount(document, input);
   const factors = factorsOf(document, input);
-  const drafts = [...gridDrafts(document, input, factors), ...includeDrafts(document, input)];
+  const drafts = draftsOf(document, input, factors);
   const conditions: PlannedCondition[] = [];
   const issues: ConfigIssue[] = [];
   for (const draft of drafts) {
@@ -95,7 +99,8 @@ export async function parseExperiment(text: string, file: string, options: Parse
     name: input.name,
     title: input.title ?? input.name,
     description: input.description ?? '',
-    factors: [...factors.map(({ name }) => name), ...searchFactors(input)],
+    factors: [...factors.map(({ name }) => name), ...searchFactors(input), ...Object.keys(input.tune)],
+    tune: Object.keys(input.tune),
     conditions,
     seeds: [...new Set(seeds)],
     compare: compareOf(document, input, factors),
@@ -141,6 +146,7 @@ function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSc
   };
   look(input.base, ['base']);
   look(input.grid, ['grid']);
+  look(input.tune, ['tune']);
   const texts = textRanges(input);
   const ranges = Object.entries(input.search?.ranges ?? {}).filter(([name]) => !texts.has(name));
   look(Object.fromEntries(ranges), ['search', 'ranges']);
@@ -197,7 +203,8 @@ async function resolve(
       ],
     };
   }
-  return { key: hashOf(resolved), name: draft.name, labels: draft.labels, config: resolved };
+  const { name, labels, setting } = draft;
+  return { key: hashOf(resolved), name, labels, config: resolved, ...(setting === undefined ? {} : { setting }) };
 }
 
 /** Conditions with the same config would count the same runs twice; conditions with the same name are ambiguous. */
@@ -242,7 +249,7 @@ export function placesIn(
 ): (condition: string, key: string) => string {
   const document = withOverrides(parseYaml(text, file, experimentKeys), overrides);
   const input = experimentSchema.parse(document.value);
-  const drafts = [...gridDrafts(document, input, factorsOf(document, input)), ...includeDrafts(document, input)];
+  const drafts = draftsOf(document, input, factorsOf(document, input));
   const known = new Map(drafts.map((draft) => [draft.name, draft]));
   return (condition, key) => document.at(known.get(condition)?.placeOf(key) ?? []);
 }
@@ -264,9 +271,10 @@ function referenceOf(
   conditions: readonly PlannedCondition[],
 ): string | null {
   if (reference === undefined) return null;
-  const found = conditions.find(({ name }) => name === reference);
+  const nameOf = ({ name, setting }: PlannedCondition) => setting ?? name;
+  const found = conditions.find((condition) => nameOf(condition) === reference);
   if (found !== undefined) return found.key;
-  const names = conditions.map(({ name }) => `'${name}'`).join(', ');
+  const names = [...new Set(conditions.map(nameOf))].map((name) => `'${name}'`).join(', ');
   return document.fail([
     {
       path: ['reference'],

@@ -18,6 +18,28 @@ export interface Level {
   readonly index: number;
 }
 
+/** Values of config keys that every condition is run with, and may choose from. */
+export function tunedFactors(document: YamlDocument, { tune, factors, grid, include }: ExperimentInput): Factor[] {
+  const issues: ConfigIssue[] = [];
+  const tuned = Object.entries(tune).map(([name, values]): Factor => {
+    const path = ['tune', name];
+    if (Object.hasOwn(factors, name) || Object.hasOwn(grid, name)) {
+      issues.push({ path, isKey: true, message: `'${name}' is a factor already; name it in one place` });
+    }
+    for (const [index, condition] of include.entries()) {
+      if (!Object.hasOwn(condition, name)) continue;
+      const message = `'${name}' is chosen by each condition ('tune'), included ones too; remove it here or there`;
+      issues.push({ path: ['include', index, name], isKey: true, message });
+    }
+    const factor = gridFactor([name, values]);
+    const twice = repeatedLabel(factor);
+    if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
+    return factor;
+  });
+  if (issues.length > 0) document.fail(issues);
+  return tuned;
+}
+
 /** Those of `factors`, then those of `grid`, in the order of the file. */
 export function factorsOf(document: YamlDocument, input: ExperimentInput): Factor[] {
   const texts = Object.entries(input.factors).map(([name, values]): Factor => {
@@ -29,10 +51,7 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
         });
     return { name, kind: 'text', levels };
   });
-  const grid = Object.entries(input.grid).map(([name, values]): Factor => {
-    const levels = values.map((value) => ({ label: typeof value === 'string' ? value : JSON.stringify(value), value }));
-    return { name, kind: 'grid', levels };
-  });
+  const grid = Object.entries(input.grid).map(gridFactor);
   const used = new Set(
     [...Object.values(input.base), ...texts.flatMap(({ levels }) => levels.map(({ value }) => value))].flatMap(
       (value) => (typeof value === 'string' ? placesIn(value) : []),
@@ -60,11 +79,21 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
         message: `label ${JSON.stringify(broken)} of '${name}' contains a line break or a tab`,
       });
     }
-    const twice = labels.find((label, index) => labels.indexOf(label) < index);
+    const twice = repeatedLabel({ levels });
     if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
   }
   if (issues.length > 0) document.fail(issues);
   return [...texts, ...grid];
+}
+
+function gridFactor([name, values]: readonly [string, readonly unknown[]]): Factor {
+  const levels = values.map((value) => ({ label: typeof value === 'string' ? value : JSON.stringify(value), value }));
+  return { name, kind: 'grid', levels };
+}
+
+function repeatedLabel({ levels }: Pick<Factor, 'levels'>): string | undefined {
+  const labels = levels.map(({ label }) => label);
+  return labels.find((label, index) => labels.indexOf(label) < index);
 }
 
 /** Every combination of values; the last factor changes fastest. One empty combination without factors. */

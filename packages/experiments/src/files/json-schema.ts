@@ -7,7 +7,7 @@ export function experimentJsonSchema(): object {
   const own = z.toJSONSchema(experimentSchema, { io: 'input' });
   const run = z.toJSONSchema(runConfigSchema.omit({ seed: true }).partial(), { io: 'input' });
   const { properties: parts = {} } = own;
-  const { base, grid, include } = parts;
+  const { base, grid, tune, include } = parts;
   const texts = Object.fromEntries(
     // A text with a place in it stands for any value until its factor is put in.
     Object.entries(run.properties ?? {}).map(([key, schema]) => [
@@ -25,6 +25,7 @@ export function experimentJsonSchema(): object {
       ...parts,
       base: { ...objectOf(base), ...config },
       grid: { ...objectOf(grid), type: 'object', properties: lists, additionalProperties: false },
+      tune: { ...objectOf(tune), type: 'object', properties: lists, additionalProperties: false },
       include: {
         ...objectOf(include),
         type: 'array',

@@ -88,10 +88,11 @@ function pathsOf({ text, path }: Override, value: Record<string, unknown>): (rea
       `--set ${text}: a path starts with a key of the file. Allowed: ${experimentKeys.join(', ')}.`,
     );
   }
-  if (mappingAt(value, ['grid', key]) !== undefined) {
+  const list = ['grid', 'tune'].find((place) => mappingAt(value, [place, key]) !== undefined);
+  if (list !== undefined) {
     throw new LocalgradError(
       'invalid-option',
-      `--set ${text}: the file lists several values of '${key}' under grid. Use --set 'grid.${key}=[…]'.`,
+      `--set ${text}: the file lists several values of '${key}' under ${list}. Use --set '${list}.${key}=[…]'.`,
     );
   }
   const included = Array.isArray(value.include) ? value.include : [];

@@ -38,6 +38,7 @@ export function combineStudies(parts: readonly StudyPart[]): {
     name: names.join('+'),
     title: [...new Set(studies.map(({ title }) => title))].join(' / '),
     description: [...new Set(studies.map(({ description }) => description))].join('\n\n'),
+    tune: [...new Set(studies.flatMap(({ tune = [] }) => tune))],
     factors: isAmbiguous ? [partFactor, ...factors] : [...factors],
     conditions: conditions.map(({ condition, label }) => (isAmbiguous ? labeled(condition, label) : condition)),
     compare: agreed('comparisons', known(studies.map(({ compare }) => compare)), (rule: ComparisonRule) => rule),
@@ -94,7 +95,13 @@ function hasTwins(conditions: readonly Condition[]): boolean {
 }
 
 function labeled(condition: Condition, label: string): Condition {
-  return { ...condition, name: `${label}: ${condition.name}`, labels: { ...condition.labels, [partFactor]: label } };
+  const { name, setting, labels } = condition;
+  return {
+    ...condition,
+    name: `${label}: ${name}`,
+    ...(setting === undefined ? {} : { setting: `${label}: ${setting}` }),
+    labels: { ...labels, [partFactor]: label },
+  };
 }
 
 function known<Value>(values: readonly (Value | null)[]): Value[] {

@@ -27,6 +27,8 @@ export interface Condition {
   readonly key: string;
   /** Readable, e.g. `DGL + MLM, K = 8`. */
   readonly name: string;
+  /** Name without the values that it may choose from. Of the conditions with one setting, a report shows the best. */
+  readonly setting?: string | undefined;
   /** Value of every factor of the study that the condition has, e.g. `{ host: 'DGL', add: 'MLM', modules: '8' }`. */
   readonly labels: Readonly<Record<string, string>>;
   /** Resolved, without the seed. */
@@ -54,6 +56,8 @@ export interface Study {
   readonly description: string;
   /** Names of the factors in the order of the columns. */
   readonly factors: readonly string[];
+  /** Factors that conditions choose from; default: none. */
+  readonly tune?: readonly string[];
   readonly conditions: readonly Condition[];
   readonly compare: ComparisonRule | null;
   /** Key of the condition for end-to-end training, if any. */

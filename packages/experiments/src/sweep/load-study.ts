@@ -30,12 +30,13 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     const own = runs.get(task.condition) ?? [];
     runs.set(task.condition, [...own, { folder, seed: task.seed, summary, environment }]);
   }
-  const { name, title, description, factors, compare, reference, source, seeds } = sweep;
+  const { name, title, description, factors, tune, compare, reference, source, seeds } = sweep;
   return {
     name,
     title,
     description,
     factors,
+    tune,
     compare,
     reference,
     source,

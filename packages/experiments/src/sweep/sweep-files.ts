@@ -30,9 +30,18 @@ const descriptionSchema = z.looseObject({
   description: z.string(),
   factors: z.array(z.string()),
   conditions: z
-    .array(z.object({ key: z.string(), name: z.string(), labels: z.record(z.string(), z.string()), config }))
+    .array(
+      z.object({
+        key: z.string(),
+        name: z.string(),
+        labels: z.record(z.string(), z.string()),
+        config,
+        setting: z.string().optional(),
+      }),
+    )
     .min(1),
   seeds: z.array(index).min(1),
+  tune: z.array(z.string()).default([]),
   compare: z.object({ factor: z.string(), baseline: z.string() }).nullable(),
   reference: z.string().nullable(),
   checkpoints: experimentSchema.shape.checkpoints,

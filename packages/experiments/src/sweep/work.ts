@@ -7,10 +7,11 @@ import { isEnded, limitsOf } from './sweep-status.js';
  * Outcome of a worker's attempt at a run.
  *
  * - `stopped`: ended early by the sweep's rule
+ * - `paused`: it waits for earlier runs, so that the rule can decide
  * - `busy`: another process is working on it
  * - `returned`: the machine failed; the run was released, and no failure counts against it
  */
-export type TaskOutcome = 'finished' | 'stopped' | 'failed' | 'busy' | 'returned';
+export type TaskOutcome = 'finished' | 'stopped' | 'paused' | 'failed' | 'busy' | 'returned';
 
 export interface WorkOptions {
   readonly sweep: Sweep;
@@ -18,6 +19,10 @@ export interface WorkOptions {
   readonly tasks?: readonly number[];
   /** Claims and executes one run, and records failures in its folder. Also resolves for runs that fail. */
   readonly execute: (task: SweepTask, folder: string) => Promise<TaskOutcome>;
+  /** Whether a run cannot be continued before earlier runs have got further. Default: none waits. */
+  readonly isBlocked?: (task: SweepTask) => Promise<boolean>;
+  /** Seconds without a running run after which blocked runs are left. Default 60: a worker may be about to start one. */
+  readonly patienceSeconds?: number;
   /** Wait while other workers are running, to take over runs that they lose. Default true. */
   readonly wait?: boolean;
   /** Maximum seconds between two checks of other workers' runs; the first checks are more frequent. Default 5. */
@@ -36,10 +41,11 @@ const firstPollSeconds = 0.1;
  * @returns number of runs that this worker finished
  */
 export async function workOn(options: WorkOptions): Promise<number> {
-  const { execute, wait = true, pollSeconds = 5, signal } = options;
+  const { execute, wait = true, pollSeconds = 5, patienceSeconds = 60, signal } = options;
   const work = new Work(options);
   let finished = 0;
   let looks = 0;
+  let lastRunning = performance.now();
   for (;;) {
     const candidates = await work.look();
     let isAnyDone = false;
@@ -56,9 +62,12 @@ export async function workOn(options: WorkOptions): Promise<number> {
     // Failed runs may be retried at once; the runs of other workers are waited for.
     if (isAnyDone) {
       looks = 0;
+      lastRunning = performance.now();
       continue;
     }
-    if (!work.isAnyRunning || !wait) return finished;
+    if (work.isAnyRunning) lastRunning = performance.now();
+    const isHopeless = !work.isAnyBlocked || performance.now() - lastRunning > 1000 * patienceSeconds;
+    if (!wait || (!work.isAnyRunning && isHopeless)) return finished;
     const seconds = Math.min(pollSeconds, firstPollSeconds * 1.5 ** looks++);
     await delay(1000 * seconds, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
       throw signal?.aborted === true ? signal.reason : error;
@@ -75,11 +84,15 @@ class Work {
   /** Finished, or failed for good. */
   readonly #ended = new Set<string>();
   readonly #failures = new Map<string, number>();
+  readonly #isBlocked: (task: SweepTask) => Promise<boolean>;
   /** Whether other workers were running at the last check. */
   isAnyRunning = false;
+  /** Whether a run waited for earlier ones at the last check. */
+  isAnyBlocked = false;
 
-  constructor({ sweep, tasks }: WorkOptions) {
+  constructor({ sweep, tasks, isBlocked = async () => false }: WorkOptions) {
     this.#sweep = sweep;
+    this.#isBlocked = isBlocked;
     this.#folder = absolutePath(sweep.folder);
     this.#wanted = tasks === undefined ? sweep.tasks : sweep.tasks.filter(({ index }) => tasks.includes(index));
   }
@@ -95,11 +108,16 @@ class Work {
   /** Runs that can be claimed, in the order to try them. */
   async look(): Promise<SweepTask[]> {
     this.isAnyRunning = false;
+    this.isAnyBlocked = false;
     const open: { readonly task: SweepTask; readonly losses: number }[] = [];
     for (const task of this.#wanted) {
       const state = await this.#stateOf(task);
-      if (state !== undefined) open.push({ task, losses: state.losses });
+      if (state === undefined) continue;
+      // Only a run that was started can be blocked.
+      if (state.attempts.length > 0 && (await this.#isBlocked(task))) this.isAnyBlocked = true;
+      else open.push({ task, losses: state.losses });
     }
+    if (this.isAnyBlocked) await this.#lookAtOthers();
     return open.sort((a, b) => a.losses - b.losses).map(({ task }) => task);
   }
 
@@ -110,11 +128,19 @@ class Work {
   note({ runId }: SweepTask, outcome: TaskOutcome): void {
     if (outcome === 'busy') this.isAnyRunning = true;
     else if (outcome === 'finished' || outcome === 'stopped') this.#ended.add(runId);
-    else {
+    else if (outcome !== 'paused') {
       // Also counted here: a failure may precede any record, e.g. on a full disk.
       const count = (this.#failures.get(runId) ?? 0) + 1;
       this.#failures.set(runId, count);
       if (count > this.#sweep.retries) this.#ended.add(runId);
+    }
+  }
+
+  /** Blocked runs may wait for runs that are not this worker's. */
+  async #lookAtOthers(): Promise<void> {
+    for (const task of this.#sweep.tasks) {
+      if (this.isAnyRunning) return;
+      if (!this.#wanted.includes(task)) await this.#stateOf(task);
     }
   }
 

@@ -1,4 +1,5 @@
-import type { Accuracy, ConditionRow, Difference, StudyView } from '../condition-rows.js';
+import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
+import type { Accuracy } from '../estimates.js';
 import { csvField } from './escape.js';
 
 type CsvRecord = Readonly<Record<string, string | number | null>>;
@@ -74,9 +75,12 @@ function conditionRecord(row: ConditionRow, view: StudyView): CsvRecord {
   };
 }
 
-function identity({ number, condition }: ConditionRow, { study }: StudyView): CsvRecord {
+function identity(row: ConditionRow, view: StudyView): CsvRecord {
+  const { number, condition } = row;
+  const { study } = view;
+  const chosen = (study.tune ?? []).map((name) => [`chosen_${name}`, chosenOf(row, view)[name] ?? null]);
   const factors = study.factors.map((factor) => [`factor_${factor}`, condition.labels[factor] ?? null]);
-  return { number, condition: condition.key, name: condition.name, ...Object.fromEntries(factors) };
+  return { number, condition: condition.key, name: condition.name, ...Object.fromEntries([...factors, ...chosen]) };
 }
 
 function accuracyRecord(name: string, accuracy: Accuracy | null): CsvRecord {

@@ -1,4 +1,4 @@
-import type { ConditionRow, Difference, StudyView } from '../condition-rows.js';
+import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
 import { accuracyCellOf, differenceCell, durationCell, factorsToShow, none, omissionMark } from '../results-table.js';
 import { latexText, untypesettable } from './escape.js';
 import { bytes, pValue } from './wording.js';
@@ -89,6 +89,14 @@ function columnsOf(view: StudyView): LatexColumn[] {
         title: factor,
         isText: true,
         text: ({ condition }) => condition.labels[factor] ?? none,
+      }),
+    ),
+    ...(study.tune ?? []).map(
+      (name): LatexColumn => ({
+        group: '',
+        title: `${name}, chosen`,
+        isText: true,
+        text: (row) => chosenOf(row, view)[name] ?? none,
       }),
     ),
     {

@@ -102,7 +102,7 @@ export const runConfigSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('seed of initialization, data order, augmentation and dropout'),
   backend: z.string().default('auto').describe('TensorFlow.js backend'),
   threads: z
-    .union([z.literal('auto'), count])
+    .union([z.literal('auto'), count.max(1024)])
     .default('auto')
     .describe('number of backend threads'),
   relaxedSimd: z

@@ -125,14 +125,6 @@ function swapChannels(context: KernelContext, filter: tf.Tensor4D): tf.Tensor4D 
   return result;
 }
 
-/** The transpose of a small matrix. */
-export function swapMatrix(context: KernelContext, matrix: tf.Tensor2D): tf.Tensor2D {
-  const [rows, columns] = matrix.shape;
-  const result = context.heap.allocate<tf.Tensor2D>([columns, rows]);
-  swap(context.values(matrix), context.values(result), 0, rows, columns);
-  return result;
-}
-
 function swap(source: Float32Array, target: Float32Array, start: number, rows: number, columns: number): void {
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {

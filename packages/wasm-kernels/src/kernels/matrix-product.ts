@@ -1,42 +1,57 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { KernelContext } from './context.js';
-import { swapMatrix } from './convolution.js';
-import { convolve } from './convolve.js';
+import { type KernelContext, pieces } from './context.js';
+
+/** Blocks of the inner dimension, of rows and of columns, as in assembly/matrix-product.ts. */
+const DEPTH = 256;
+const HEIGHT = 128;
+const WIDTH = 128;
+/** Columns per tile. */
+const LANES = 8;
+/** Number of pieces: enough to balance threads, few enough that little is packed twice. */
+const PIECES = 16;
+/** Narrower pieces would read every row of a for little work. */
+const MINIMUM_COLUMNS = 64;
+/** Rows of a piece where all columns fit into one. */
+const MINIMUM_ROWS = 32;
+/** Number of multiply-accumulates below which one thread finishes before the others wake up. */
+const MINIMUM_PRODUCTS_FOR_THREADS = 2 ** 18;
 
 /**
- * a·b with optional transposes, computed by the convolution kernels: the product is a 1×1 convolution whose pixels are the
- * rows of a, and aᵀ·b is the filter gradient of that convolution. The matrices of heads are small, so one thread suffices.
+ * a·b with optional transposes. Threads share the rows and, where these are few, the columns; each sum is computed by one
+ * thread in the order of the inner dimension, so that the number of threads does not change a bit.
  */
 export function matMul(
-  context: KernelContext,
+  { heap, pool, scratch }: KernelContext,
   a: tf.Tensor2D,
   b: tf.Tensor2D,
   transposeA: boolean,
   transposeB: boolean,
 ): tf.Tensor2D {
-  const right = transposeB ? swapMatrix(context, b) : b;
-  const product = transposeA ? transposedProduct(context, a, right) : plainProduct(context, a, right);
-  if (right !== b) right.dispose();
-  return product;
-}
-
-function plainProduct(context: KernelContext, a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  const [rows, inner] = a.shape;
-  const columns = b.shape[1];
-  const product = context.heap.allocate<tf.Tensor2D>([rows, columns]);
-  const shapes = { inputShape: [1, 1, rows, inner], outputShape: [1, 1, rows, columns] } as const;
-  const geometry = { kernelHeight: 1, kernelWidth: 1, stride: 1, padding: 0, isTurned: false };
-  convolve(context, { x: a, filter: b, ...shapes, ...geometry }, product);
-  return product;
-}
-
-/** aᵀ·b */
-function transposedProduct(context: KernelContext, a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  const { heap, pool } = context;
-  const [inner, rows] = a.shape;
-  const columns = b.shape[1];
+  const [rows, inner] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
+  const columns = transposeB ? b.shape[0] : b.shape[1];
   const product = heap.allocate<tf.Tensor2D>([rows, columns]);
-  const pointers = [a, b, product].map((tensor) => heap.pointer(tensor));
-  pool.run('filterGradient', 1, () => [...pointers, 0, 1, 1, inner, rows, 1, inner, columns, 1, 1, 1, 0]);
-  return product;
+  const [left, right, to] = [heap.pointer(a), heap.pointer(b), heap.pointer(product)];
+  const wanted = rows * inner * columns < MINIMUM_PRODUCTS_FOR_THREADS ? 1 : PIECES;
+  const minimumRows = columns < 2 * MINIMUM_COLUMNS ? MINIMUM_ROWS : HEIGHT;
+  const rowParts = pieces(rows, wanted, wanted === 1 ? 1 : minimumRows);
+  const columnParts = pieces(columns, Math.ceil(wanted / rowParts.count), wanted === 1 ? LANES : MINIMUM_COLUMNS);
+  const panelWidth = Math.min(WIDTH, LANES * Math.ceil(columns / LANES)) + (transposeA ? Math.min(HEIGHT, rows) : 0);
+  const panelBytes = 4 * Math.min(DEPTH, inner) * panelWidth;
+  return scratch(panelBytes * pool.threads, (panels) => {
+    pool.run('matrixProduct', rowParts.count * columnParts.count, (piece) => [
+      left,
+      right,
+      to,
+      panels,
+      ...rowParts.bounds(Math.floor(piece / columnParts.count)),
+      ...columnParts.bounds(piece % columnParts.count),
+      rows,
+      inner,
+      columns,
+      transposeA ? 1 : 0,
+      transposeB ? 1 : 0,
+      panelBytes,
+    ]);
+    return product;
+  });
 }

@@ -1,0 +1,116 @@
+import type { Condition, Study } from '@localgrad/experiments';
+import { describe, expect, it } from 'vitest';
+import { withChoices } from './choices.js';
+import { viewOf } from './condition-rows.js';
+import { findings } from './findings.js';
+import { frontierOf } from './frontier.js';
+import { resultColumns } from './results-table.js';
+import { syntheticStudy } from './study.fixture.js';
+import { studyResults } from './study-results.js';
+import { resultsCsv } from './text/csv.js';
+
+const whole = syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 1, seeds: 4 });
+
+/** The study with two values of a key for each condition; `gains` are what the second adds to the accuracy. */
+function tuned(gains: readonly number[]): Study {
+  const conditions = whole.conditions.flatMap((condition, index): Condition[] =>
+    ['0.1', '0.03'].map((rate, place) => ({
+      ...condition,
+      key: `${condition.key}-${rate}`,
+      name: `${condition.name}, learningRate ${rate}`,
+      setting: condition.name,
+      labels: { ...condition.labels, learningRate: rate },
+      runs: condition.runs.map((run) => shifted(run, place * (gains[index] ?? 0))),
+    })),
+  );
+  return {
+    ...whole,
+    factors: [...whole.factors, 'learningRate'],
+    tune: ['learningRate'],
+    conditions,
+    reference: `${whole.reference}-0.1`,
+  };
+}
+
+function shifted(run: Condition['runs'][number], gain: number): Condition['runs'][number] {
+  const { summary } = run;
+  return { ...run, summary: { ...summary, testAccuracy: (summary.testAccuracy ?? 0) + gain } };
+}
+
+describe('withChoices', () => {
+  const study = tuned([0.02, -0.02, 0, -0.01, 0.01, -0.01]);
+  const rates = ['0.03', '0.1', '0.1', '0.1', '0.03', '0.1'];
+
+  it('keeps the value with the highest mean of each setting, the first of equal ones', () => {
+    const { study: chosen, choices } = withChoices(study);
+    expect(chosen.conditions.map(({ key, name }) => [key, name])).toEqual(
+      whole.conditions.map(({ key, name }, index) => [`${key}-${rates[index]}`, name]),
+    );
+    expect(chosen.factors).toEqual(whole.factors);
+    expect(choices.map(({ candidates }) => candidates.filter(({ isChosen }) => isChosen).length)).toEqual(
+      rates.map(() => 1),
+    );
+  });
+
+  it('moves the reference to the value that its setting chose, and compares across choices', () => {
+    const view = viewOf(study);
+    expect(view.reference?.condition.key).toBe(`${whole.reference}-0.03`);
+    const mlm = view.rows.find(({ condition }) => condition.labels.add === 'MLM');
+    expect(mlm?.toBaseline?.against).toBe('condition-0-0.03');
+  });
+
+  it('shows the chosen value in tables and data, and all values in a sentence', () => {
+    const view = viewOf(study);
+    const column = resultColumns(view).find(({ title }) => title === 'learningRate, chosen');
+    expect(view.rows.map((row) => column?.text(row))).toEqual(rates);
+    const [header, first] = resultsCsv(view).split('\n');
+    expect(header?.split(',')).toContain('chosen_learningRate');
+    expect(first).toContain(',0.03,');
+    const sentence = findings(view).find(({ text }) => text.startsWith('Each condition may choose learningRate'));
+    expect(sentence?.details).toHaveLength(whole.conditions.length);
+    expect(sentence?.details[0]).toMatch(/^DGL, K = 4: 0\.1 [\d.]+\s%; 0\.03 [\d.]+\s% \(chosen\)$/);
+    expect(studyResults(study).choices[0]?.candidates.map(({ values }) => values)).toEqual([
+      { learningRate: '0.1' },
+      { learningRate: '0.03' },
+    ]);
+  });
+
+  it('leaves a study without choices as it is', () => {
+    expect(withChoices(whole)).toEqual({ study: whole, choices: [] });
+  });
+});
+
+describe('frontierOf', () => {
+  /** Conditions with these costs and accuracies; runs differ by `spread`. */
+  const rowsOf = (points: readonly (readonly [cost: number, accuracy: number])[], spread: number) => {
+    const [pattern] = whole.conditions;
+    const conditions = points.map(([cost, accuracy], index): Condition => {
+      const runs = (pattern?.runs ?? []).map((run, seed) => {
+        const testAccuracy = accuracy + (seed % 2 === 0 ? spread : -spread);
+        return { ...run, summary: { ...run.summary, testAccuracy, peakBytes: cost } };
+      });
+      return { key: String(index), name: `p${index}`, labels: {}, config: {}, seeds: [1, 2, 3, 4], runs };
+    });
+    return viewOf({ ...whole, conditions, factors: [], compare: null, reference: null }).rows;
+  };
+  const points = [
+    [1, 0.7],
+    [2, 0.8],
+    [3, 0.6],
+    [4, 0.801],
+  ] as const;
+  const names = (rows: readonly { readonly condition: Condition }[]) => rows.map(({ condition }) => condition.name);
+
+  it('is certain where every condition that costs no more is significantly less accurate', () => {
+    const { front, certain, beaten, tests } = frontierOf(rowsOf(points, 0.001), ({ peakBytes }) => peakBytes);
+    expect(names(front)).toEqual(['p0', 'p1', 'p3']);
+    expect(names(certain)).toEqual(['p0', 'p1']);
+    expect(beaten.map(({ row, by }) => [row.condition.name, by.condition.name])).toEqual([['p2', 'p1']]);
+    expect(tests).toBe(6);
+  });
+
+  it('leaves open what runs do not separate', () => {
+    const { certain, beaten } = frontierOf(rowsOf(points, 0.3), ({ peakBytes }) => peakBytes);
+    expect([names(certain), beaten]).toEqual([['p0'], []]);
+  });
+});

@@ -1,0 +1,66 @@
+import type { Condition, Study } from '@localgrad/experiments';
+import { measured } from './comparison/compare-conditions.js';
+import { type Estimate, estimateOf, known } from './estimates.js';
+
+/** A setting of a study with the values that it could choose from. */
+export interface Choice {
+  /** Name without those values. */
+  readonly setting: string;
+  /** In the order of the study. */
+  readonly candidates: readonly {
+    /** Key of the condition. */
+    readonly key: string;
+    /** `{ learningRate: '0.1' }` */
+    readonly values: Readonly<Record<string, string>>;
+    readonly isChosen: boolean;
+    /** Test accuracy after the last epoch, without diverged runs; null without runs. */
+    readonly testAccuracy: Estimate | null;
+  }[];
+}
+
+/**
+ * A study in which every setting has one condition: the one with the highest mean test accuracy after the last epoch among
+ * the values that it may choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with
+ * different choices are compared.
+ */
+export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
+  const { tune = [] } = study;
+  if (tune.length === 0) return { study, choices: [] };
+  const bySetting = new Map<string, Condition[]>();
+  for (const condition of study.conditions) {
+    const setting = condition.setting ?? condition.name;
+    bySetting.set(setting, [...(bySetting.get(setting) ?? []), condition]);
+  }
+  const valuesOf = ({ labels }: Condition) =>
+    Object.fromEntries(tune.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])));
+  const chosen = new Map<string, Condition>();
+  const choices = [...bySetting].map(([setting, conditions]): Choice => {
+    const accuracies = conditions.map(({ runs }) => estimateOf([...measured(runs, 'testAccuracy').values()]));
+    const best = Math.max(...known(accuracies).map(({ mean }) => mean));
+    const index = Math.max(
+      0,
+      accuracies.findIndex((accuracy) => accuracy?.mean === best),
+    );
+    const candidates = conditions.map((condition, place) => {
+      const isChosen = place === index;
+      if (isChosen) chosen.set(setting, withoutLabels(condition, setting, tune));
+      return { key: condition.key, values: valuesOf(condition), isChosen, testAccuracy: accuracies[place] ?? null };
+    });
+    return { setting, candidates };
+  });
+  const reference = choices.find(({ candidates }) => candidates.some(({ key }) => key === study.reference));
+  return {
+    study: {
+      ...study,
+      factors: study.factors.filter((factor) => !tune.includes(factor)),
+      conditions: [...chosen.values()],
+      reference: reference?.candidates.find(({ isChosen }) => isChosen)?.key ?? null,
+    },
+    choices,
+  };
+}
+
+function withoutLabels(condition: Condition, setting: string, tune: readonly string[]): Condition {
+  const labels = Object.entries(condition.labels).filter(([factor]) => !tune.includes(factor));
+  return { ...condition, name: setting, labels: Object.fromEntries(labels) };
+}
