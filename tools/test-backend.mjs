@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 
 const suites = ['tests/backends', 'packages/testing', 'tests/oracles/verify.test.ts', 'tests/steps/literal.test.ts'];
 const [name, ...rest] = process.argv.slice(2);
+if (name === 'webgpu') suites.push('tests/recorded');
 if (name === undefined || name.startsWith('-')) {
   console.error('Usage: npm run test:backend -- NAME [--required] [options of vitest]');
   process.exit(2);

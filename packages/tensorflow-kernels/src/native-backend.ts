@@ -42,7 +42,7 @@ export interface NativeBackend extends KernelBackend {
   readonly isGPUPackage: boolean;
   readonly isUsingGpuDevice: boolean;
   readonly binding: NativeBinding;
-  readonly tensorMap: { get(dataId: object): NativeData | undefined };
+  readonly tensorMap: { get(dataId: object): NativeData | undefined; set(dataId: object, data: NativeData): void };
   disposeData(dataId: object, force?: boolean): boolean;
   /** Makes a tensor of an output. */
   createOutputTensor(output: NativeOutput): Tensor;

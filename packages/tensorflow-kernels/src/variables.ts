@@ -68,6 +68,8 @@ export class Variables {
     const variable = this.#unused.pop() ?? this.#create();
     this.#run.none('AssignVariableOp', [variable, tensor], this.#type);
     this.#variables.set(tensor.dataId, variable);
+    // Meters count it from now on, like the new tensor that other backends would create.
+    this.#run.backend.tensorMap.set(tensor.dataId, this.#run.dataOf(tensor));
     return variable;
   }
 
