@@ -1,11 +1,10 @@
 import { type RecordedStepFacts, recordedStep } from '@localgrad/bench';
 import { LocalgradError, type Shape3, shown } from '@localgrad/core';
-import { explanationSvg } from '@localgrad/report';
+import { explanationSvg, explanationText } from '@localgrad/report';
 import { type Explanation, explain, writeWhole } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
-import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
 
 const largestExtent = 16_384;
@@ -54,7 +53,7 @@ function recordedLines({ recorded }: ExplainReport): string[] {
 
 function renderReport(report: ExplainReport): string {
   return [
-    renderExplain(report),
+    explanationText(report),
     ...recordedLines(report),
     ...(report.svg === undefined ? [] : ['', `Figure written to ${report.svg}`]),
   ].join('\n');
@@ -83,6 +82,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     'memoryBudget',
     'batch',
     'accumulate',
+    'asynchronous',
     'optimizer',
     'backend',
   ])
@@ -109,7 +109,7 @@ export function registerExplain(program: Command, present: Presenter): void {
         const explanation = await withFlagNames(() => explain({ ...config, ...images }), command, file);
         const { image: shape, classes: count } = explanation;
         const recorded =
-          config.backend === 'webgpu'
+          config.backend === 'webgpu' && config.asynchronous === undefined
             ? { recorded: await recordedStep({ ...config, image: shape, classes: count }) }
             : {};
         return withFigure({ ...explanation, ...recorded }, flags.svg);
