@@ -45,6 +45,7 @@ export default defineConfig({
     isolate: false,
     // Vitest would leave a core idle.
     maxWorkers: availableParallelism(),
+    globalSetup: ['tools/vitest-temporary.ts'],
     setupFiles: ['tools/vitest-setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 60_000,

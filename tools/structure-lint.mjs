@@ -24,6 +24,7 @@ const direction = {
   data: ['core', 'nn'],
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
+  asynchronous: ['core', 'nn', 'engine'],
   statistics: [],
   trackers: ['core', 'train'],
   catalog: [
@@ -59,6 +60,7 @@ const direction = {
     'data',
     'image-data',
     'train',
+    'asynchronous',
     'catalog',
     'trackers',
   ],

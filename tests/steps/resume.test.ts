@@ -1,5 +1,4 @@
 import { cifarResNet } from '@localgrad/backbones';
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import {
   createNetwork,
@@ -9,7 +8,6 @@ import {
   type Optimizer,
   resolvePartition,
 } from '@localgrad/core';
-import { createBatches, fashionMnistSubset, type ImageDataset, resizeTo, take } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
@@ -19,11 +17,17 @@ import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
 import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
 import { createRandom, createScope } from '@localgrad/nn/random';
-import { cosine } from '@localgrad/nn/schedules';
-import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
-import { captureTensors, type TrainingCheckpoint, type TrainingEvent, train } from '@localgrad/train';
+import { captureTensors } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  batchesPerEpoch,
+  epochs,
+  expectSameBits,
+  type InterruptionSetting,
+  interruptionSetting,
+  runInterrupted,
+} from './interrupted-run.fixture.js';
 
 const hosts: readonly (() => LocalLearningMethod)[] = [greedy, dgl, infopro];
 const decorators: readonly ((method: LocalLearningMethod) => LocalLearningMethod)[] = [
@@ -114,95 +118,15 @@ function withNoise(objective: Objective): Objective {
   return { ...objective, head: { key, factory: noisy } };
 }
 
-let backend: BackendHandle;
-let training: ImageDataset;
-let testing: ImageDataset;
+let setting: InterruptionSetting;
 
 beforeAll(async () => {
-  backend = await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm', { threads: 2 });
-  const splits = await fashionMnistSubset();
-  training = resizeTo(take(splits.train, 40), 8);
-  testing = resizeTo(take(splits.test, 20), 8);
+  setting = await interruptionSetting();
 });
-afterAll(() => backend.dispose());
+afterAll(() => setting.backend.dispose());
 
-const epochs = 2;
-const batchesPerEpoch = 4;
-
-/** Stops after the given steps with a checkpoint, like a signal does, and passes it as bytes to the next attempt. */
-async function run(
-  method: LocalLearningMethod,
-  interruptions: readonly number[],
-  createOptimizer: () => Optimizer = () => sgd({ learningRate: 0.1 }),
-) {
-  let checkpoint: TrainingCheckpoint | undefined;
-  const metrics: unknown[] = [];
-  const peaks = new Map<number, number>();
-  for (const stopAt of [...interruptions, undefined]) {
-    const scope = createScope(5);
-    const backbone = cifarResNet({ depth: 14, widths: [4, 4, 8, 8] }).build({
-      inputShape: training.imageShape,
-      classes: 10,
-      scope,
-    });
-    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 4 }));
-    const compiled = compilePlan(network, method.plan(network), { scope });
-    const optimizer = createOptimizer();
-    const batches = createBatches(training, {
-      batchSize: 12,
-      shuffle: true,
-      seed: 3,
-      augmentation: { pad: 1, flip: true },
-      withImages: compiled.reads.includes('images'),
-    });
-    const stop = new AbortController();
-    const reason = new Error('stopped by the test');
-    let saved: TrainingCheckpoint | undefined;
-    const observe = (event: TrainingEvent) => {
-      if (event.type === 'step-end' && event.step === stopAt) stop.abort(reason);
-      const { seconds, totalSeconds, imagesPerSecond, peakBytes, ...rest } = event as unknown as Record<
-        string,
-        unknown
-      >;
-      if (event.type !== 'run-start' && event.type !== 'run-end') metrics.push(rest);
-      if (event.type === 'epoch-end') peaks.set(event.epoch, event.peakBytes);
-    };
-    try {
-      const { resumptions } = await train({
-        compiled,
-        optimizer,
-        learningRate: cosine({ learningRate: 0.1 }),
-        batches,
-        testBatches: createBatches(testing, { batchSize: 10, normalization: batches.normalization }),
-        epochs,
-        seed: 21,
-        logEvery: 3,
-        observers: [{ observe }],
-        signal: stop.signal,
-        checkpoints: {
-          // Only due at the end: earlier checkpoints are saved because of the signal.
-          everyEpochs: 1 + epochs,
-          save(checkpoint) {
-            const { tensors } = readSafetensors(writeSafetensors({ tensors: checkpoint.tensors, metadata: {} }));
-            saved = { progress: JSON.parse(JSON.stringify(checkpoint.progress)), tensors };
-          },
-        },
-        ...(checkpoint === undefined ? {} : { resume: checkpoint }),
-      });
-      const tensors = await captureTensors(compiled, optimizer);
-      return { tensors, metrics, peaks, resumptions };
-    } catch (error) {
-      if (error !== reason) throw error;
-      // No event follows the checkpoint, even after the last step of an epoch, so no metrics have to be removed.
-      expect(saved?.progress.step).toBe(stopAt);
-      checkpoint = saved;
-    } finally {
-      optimizer.dispose();
-      for (const parameter of scope.all().values()) parameter.dispose();
-    }
-  }
-  throw new Error('unreachable');
-}
+const run = (method: LocalLearningMethod, interruptions: readonly number[], createOptimizer?: () => Optimizer) =>
+  runInterrupted(setting, { method, interruptions, ...(createOptimizer === undefined ? {} : { createOptimizer }) });
 
 describe('an interrupted run', () => {
   it.each(methods.map((method) => [method.name, method] as const))(
@@ -214,10 +138,7 @@ describe('an interrupted run', () => {
       const interruptions = [1 + random.integer(3), batchesPerEpoch, batchesPerEpoch + 1 + random.integer(3)];
       const resumed = await run(method, interruptions);
       expect(resumed.resumptions).toBe(interruptions.length);
-      expect([...resumed.tensors.keys()]).toEqual([...straight.tensors.keys()]);
-      for (const [key, { data }] of straight.tensors) {
-        expect(Buffer.compare(bytesOf(resumed.tensors.get(key)?.data), bytesOf(data)), key).toBe(0);
-      }
+      expectSameBits(resumed.tensors, straight.tensors);
       expect(resumed.metrics).toEqual(straight.metrics);
       // Losses that a checkpoint has read back are no longer on the device: four bytes each.
       for (const [epoch, peak] of straight.peaks) {
@@ -233,13 +154,10 @@ describe('an interrupted run', () => {
   ] as const)('is bit-identical to an uninterrupted run with optimizer %s', async (_, createOptimizer) => {
     const straight = await run(dgl(), [], createOptimizer);
     const resumed = await run(dgl(), [2, batchesPerEpoch + 1], createOptimizer);
-    expect([...resumed.tensors.keys()]).toEqual([...straight.tensors.keys()]);
+    expectSameBits(resumed.tensors, straight.tensors);
     expect([...straight.tensors.keys()].filter((key) => key.startsWith('optimizer/updates/')).length).toBeGreaterThan(
       9,
     );
-    for (const [key, { data }] of straight.tensors) {
-      expect(Buffer.compare(bytesOf(resumed.tensors.get(key)?.data), bytesOf(data)), key).toBe(0);
-    }
     expect(resumed.metrics).toEqual(straight.metrics);
   });
 
@@ -247,9 +165,7 @@ describe('an interrupted run', () => {
     const straight = await run(dgl(), []);
     const resumed = await run(dgl(), [epochs * batchesPerEpoch]);
     expect(resumed.metrics).toEqual(straight.metrics);
-    for (const [key, { data }] of straight.tensors) {
-      expect(Buffer.compare(bytesOf(resumed.tensors.get(key)?.data), bytesOf(data)), key).toBe(0);
-    }
+    expectSameBits(resumed.tensors, straight.tensors);
   });
 
   it('is rejected if the checkpoint belongs to another method', async () => {
@@ -270,7 +186,3 @@ describe('an interrupted run', () => {
     expect(scope.all().size).toBe(0);
   });
 });
-
-function bytesOf(data: ArrayBufferView | undefined): Buffer {
-  return data === undefined ? Buffer.alloc(0) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-}

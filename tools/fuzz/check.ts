@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import { LocalgradError } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
 import { mutate } from './mutate.js';
@@ -26,10 +27,30 @@ const largestFactor = 1000;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern must match control characters
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 
-/** Reads mutated inputs, each determined by the seed and its index. Returns the first findings. */
+/**
+ * Reads mutated inputs, each determined by the seed and its index. Returns the first findings. An input that takes 30 s of
+ * processor time ends the process, with a message.
+ */
 export async function findingsOf(target: Target, count: number, seed: number): Promise<Finding[]> {
+  const progress = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { name: target.name, seed, progress };
+  const watchdog = new Worker(new URL('./watchdog.mjs', import.meta.url), { workerData });
+  try {
+    return await findingsIn(target, count, seed, (index) => Atomics.store(progress, 0, index + 1));
+  } finally {
+    await watchdog.terminate();
+  }
+}
+
+async function findingsIn(
+  target: Target,
+  count: number,
+  seed: number,
+  onInput: (index: number) => void,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (let index = 0; index < count && findings.length < 5; index++) {
+    onInput(index);
     const random = createRandom(seed, `${target.name}/${index}`);
     const input = target.inputs[index % target.inputs.length] ?? new Uint8Array();
     const bytes = mutate(input, random, target.words);

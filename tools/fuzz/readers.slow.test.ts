@@ -11,12 +11,15 @@ const only = process.env.LOCALGRAD_FUZZ_READER ?? '';
 
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const targets = (await targetsIn(folder)).filter(({ name }) => name.includes(only));
+const all = await targetsIn(folder);
+const named = all.filter(({ name }) => name === only);
+const targets = named.length > 0 ? named : all.filter(({ name }) => name.includes(only));
 
 it.each(targets)(
   `$name: ${count} mutated inputs are read or rejected with a LocalgradError, with time and memory proportional to their size`,
   async (target) => {
     expect(await findingsOf(target, count, seed)).toEqual([]);
   },
-  60_000 + 60 * count,
+  // Wall time would give false verdicts on a busy machine; a thread watches each input's processor time.
+  0,
 );

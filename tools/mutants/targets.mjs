@@ -15,7 +15,10 @@ export const targets = [
       'heartbeat-writes.test',
       'claim-clock.test',
       'full-disk.test',
+      'run-state.test',
+      'claim-links.test',
       'claim.test',
+      'claim-lifetime.test',
     ),
   },
   {
@@ -36,7 +39,7 @@ export const targets = [
   {
     name: 'mlm',
     files: in_('packages/decorators/mlm/src', 'mlm', 'loss-weight'),
-    tests: in_('packages/decorators/mlm/src', 'mlm.test'),
+    tests: in_('packages/decorators/mlm/src', 'mlm.test', 'windows.test'),
   },
   {
     name: 'lam',
@@ -49,7 +52,15 @@ export const targets = [
       'moving-average',
       'options',
     ),
-    tests: in_('packages/decorators/lam/src', 'lam-plan.test', 'lam.test', 'lean-options.test', 'next-block.test'),
+    tests: in_(
+      'packages/decorators/lam/src',
+      'leap-rule.test',
+      'leap-tables.test',
+      'lam-plan.test',
+      'lam.test',
+      'lean-options.test',
+      'next-block.test',
+    ),
   },
   {
     name: 'schedule',
@@ -66,6 +77,7 @@ export const targets = [
       'schedule.test',
       'phases.test',
       'train-step.test',
+      'shared-weights.test',
       'mistakes.test',
       'exactness.test',
     ),

@@ -8,17 +8,17 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-/** More than any machine has, and few enough to be rejected before a backend starts. */
-const mostThreads = 1024;
+/** More than any machine has, and few enough to be rejected before anything starts. */
+const most = 1024;
 
-/** A flag's value that has to be a number of threads. */
-export function threadCount(text: string): number {
+/** A flag's value that has to be a number of threads or processes. */
+export function parallelCount(text: string): number {
   const value = wholeNumber(text);
-  if (value > mostThreads) throw new InvalidArgumentError(`It must be at most ${mostThreads}, not '${text}'.`);
+  if (value > most) throw new InvalidArgumentError(`It must be at most ${most}, not '${text}'.`);
   return value;
 }
 
 /** A flag's value that has to be a number of threads, or `auto`. */
 export function threadCountOrAuto(text: string): number | 'auto' {
-  return text === 'auto' ? text : threadCount(text);
+  return text === 'auto' ? text : parallelCount(text);
 }

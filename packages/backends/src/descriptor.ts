@@ -59,6 +59,8 @@ export interface BackendDescriptor {
   readonly automatic: boolean;
   /** Whether it computes on the processor. Of several that do, `auto` selects the one that a measurement found faster. */
   readonly processor: boolean;
+  /** Largest number of threads; default: no limit. */
+  readonly mostThreads?: number;
   /** Checks availability without starting the backend. */
   probe(): Promise<ProbeResult>;
   /** Makes it the current backend of TensorFlow.js and registers its training kernels. */

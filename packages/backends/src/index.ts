@@ -1,6 +1,7 @@
 export type { Trial } from '@localgrad/tensorflow-kernels';
 export type { BackendDescriptor, BackendHandle, BackendOptions, MemoryInUse, ProbeResult } from './descriptor.js';
 export type { Environment } from './environment.js';
+export { mostThreads } from './most-threads.js';
 export { findOptional } from './optional-module.node.js';
 export { type BackendDiagnosis, backendNames, type DoctorReport, diagnose, selectBackend } from './select.js';
 export { describeEnvironment } from './system.node.js';

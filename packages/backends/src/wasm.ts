@@ -6,6 +6,7 @@ export const wasm: BackendDescriptor = {
   description: 'WebAssembly with SIMD training kernels and threads: runs everywhere, installed from npm only',
   automatic: true,
   processor: true,
+  mostThreads: 64,
   async probe() {
     const device = cpuName();
     if (typeof WebAssembly !== 'object') {

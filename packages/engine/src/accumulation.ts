@@ -1,7 +1,7 @@
 import { get, LocalgradError, type Parameter, type ParameterGradient } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import type { Batch, StepResult } from './step.js';
+import type { Batch, Executor, StepOptions, StepResult } from './step.js';
 
 /** A micro-batch, sliced from the batch when it is used. */
 export interface BatchPart {
@@ -59,7 +59,7 @@ function useSlice<Result>(
 }
 
 /** Accumulates gradients over the micro-batches of a step. */
-export class GradientBuffer {
+class GradientBuffer {
   readonly #held = new Map<Parameter, tf.Tensor>();
 
   /** Takes ownership of the gradients. */
@@ -97,10 +97,43 @@ export class GradientBuffer {
   }
 }
 
+/** How the micro-batches of a step are run. */
+export interface PartsRun {
+  readonly executor: Executor;
+  /** Takes ownership of the gradients. */
+  readonly update: (gradients: readonly ParameterGradient[]) => void;
+  /** Whether `update` receives all gradients of the step in one call. */
+  readonly needsWholeStep: boolean;
+  /** Clock and random numbers of a micro-batch. */
+  readonly momentOf: (part: number) => Pick<StepOptions, 'clock' | 'headClock' | 'noise'>;
+}
+
+/** Runs the micro-batches of a step, and updates weights as soon as their gradients are complete. */
+export function runParts(parts: readonly BatchPart[], { executor, update, needsWholeStep, momentOf }: PartsRun) {
+  const samples = parts.reduce((sum, part) => sum + part.samples, 0);
+  const buffer = new GradientBuffer();
+  try {
+    const results = parts.map((part, index) => {
+      const isLast = index === parts.length - 1;
+      const scale = part.samples / samples;
+      const onGradients = (gradients: readonly ParameterGradient[]) => {
+        // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
+        if (isLast && !needsWholeStep) update(buffer.take(gradients));
+        else buffer.add(gradients);
+      };
+      const how = { scale, movesAverages: isLast, onGradients, ...momentOf(index) };
+      const result = part.with((micro) => executor.step(micro, how));
+      if (isLast && needsWholeStep) update(buffer.takeAll());
+      return { result, scale };
+    });
+    return accumulateResults(results);
+  } finally {
+    buffer.dispose();
+  }
+}
+
 /** Averages losses and terms over the samples of a step. Disposes those of the parts. */
-export function accumulateResults(
-  parts: readonly { readonly result: StepResult; readonly scale: number }[],
-): StepResult {
+function accumulateResults(parts: readonly { readonly result: StepResult; readonly scale: number }[]): StepResult {
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only.result;
   return { losses: weightedSums(parts, 'losses'), terms: weightedSums(parts, 'terms') };

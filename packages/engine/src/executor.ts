@@ -37,7 +37,8 @@ export function createExecutor(compiled: CompiledPlan): Executor {
   };
 }
 
-interface StepSetting {
+/** What the tensors of one step belong to. */
+export interface StepSetting {
   readonly compiled: CompiledPlan;
   readonly phase: CompiledPhase;
   readonly batch: Batch;
@@ -46,13 +47,16 @@ interface StepSetting {
   readonly terms: Map<string, tf.Scalar>;
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
+  /** Index of the module that reads the batch. Default 0. */
+  readonly first?: number;
 }
 
 type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
 
 /** One step on tensors. */
-class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
+export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   readonly images: tf.Tensor4D;
+  readonly first: number;
   readonly #setting: StepSetting;
   readonly #shared: SharedGradients;
 
@@ -60,6 +64,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     this.#setting = setting;
     this.#shared = new SharedGradients(setting.phase.shared);
     this.images = setting.batch.images;
+    this.first = setting.first ?? 0;
   }
 
   forward(module: number, input: tf.Tensor4D, repeat: boolean): { output: tf.Tensor4D; pass: Pass } {

@@ -12,13 +12,25 @@ export {
 } from './description.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
 export { createExecutor } from './executor.js';
+export { costOfHeads, type HeadCostOptions, type HeadsCost } from './head-costs.js';
 export type { CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
+export { type ModuleCost, moduleCostOf } from './module-cost.js';
 export type { HeadAverage } from './moving-averages.js';
+export { createPartStep, endStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
 export type { PeakPrediction, PredictionOptions } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
 export type { SharedWeight, SharedWeights } from './shared-weights.js';
 export type { Batch, Executor, StepOptions, StepResult } from './step.js';
-export { createTrainStep, type TrainStep, type TrainStepOptions, type TrainStepResult } from './train-step.js';
+export { type HeadLoad, predictBytes, type StepBytes, type StepLoad } from './step-bytes.js';
+export {
+  createTrainStep,
+  learningRateOf,
+  type StepMemory,
+  type TrainStep,
+  type TrainStepOptions,
+  type TrainStepResult,
+} from './train-step.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
+export { unitsOf } from './work.js';

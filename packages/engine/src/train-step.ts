@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type JsonValue,
   LocalgradError,
   type Optimizer,
   type ParameterGradient,
@@ -9,7 +10,7 @@ import {
 } from '@localgrad/core';
 import type { RecordingStatus, StepRecorder } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { accumulateResults, type BatchPart, GradientBuffer, listOf, splitBatch } from './accumulation.js';
+import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { createExecutor } from './executor.js';
 import { moveAverages } from './moving-averages.js';
@@ -61,8 +62,20 @@ export interface TrainStep {
   predict(batchSize: number): PeakPrediction;
   /** How the last step ran, on backends that record steps; else undefined. */
   readonly recording: RecordingStatus | undefined;
-  /** Releases recordings. A step can be run again. */
+  /** What the step keeps between steps besides weights and optimizer state. Default: nothing. Stored in checkpoints. */
+  readonly memory?: StepMemory;
+  /** Releases recordings and memory. A step can be run again. */
   dispose(): void;
+}
+
+/** State of a train step. */
+export interface StepMemory {
+  /** JSON values. */
+  values(): JsonValue;
+  /** Tensors by name; borrowed, valid until the next step. */
+  tensors(): ReadonlyMap<string, tf.Tensor>;
+  /** Replaces the state. Takes ownership of the tensors. @throws LocalgradError `invalid-data` */
+  load(values: JsonValue, tensors: ReadonlyMap<string, tf.Tensor>): void;
 }
 
 /**
@@ -82,32 +95,19 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   const executor = (options.executor ?? createExecutor)(compiled);
   const now: StepNow = { clock: startOfTraining, learningRate: 0 };
   const run = ({ parts }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
-    const samples = parts.reduce((sum, part) => sum + part.samples, 0);
-    const buffer = new GradientBuffer();
     const update = (gradients: readonly ParameterGradient[]) => {
       const apply = () => optimizer.update(gradients, { ...now });
       if (recorder === undefined) apply();
       else recorder.repeat(apply);
     };
-    try {
-      const results = parts.map((part, index) => {
-        const isLast = index === parts.length - 1;
-        const scale = part.samples / samples;
-        const onGradients = (gradients: readonly ParameterGradient[]) => {
-          // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
-          if (isLast && optimizer.needsWholeStep !== true) update(buffer.take(gradients));
-          else buffer.add(gradients);
-        };
-        const how = { scale, movesAverages: isLast, onGradients, ...momentOf(now, seed, index, recorder) };
-        const result = part.with((micro) => executor.step(micro, how));
-        if (isLast && optimizer.needsWholeStep === true) update(buffer.takeAll());
-        return { result, scale };
-      });
-      moveAveragesAfterUpdate(compiled, now.clock);
-      return accumulateResults(results);
-    } finally {
-      buffer.dispose();
-    }
+    const result = runParts(parts, {
+      executor,
+      update,
+      needsWholeStep: optimizer.needsWholeStep === true,
+      momentOf: (part) => momentOf(now, seed, part, recorder),
+    });
+    moveAveragesAfterUpdate(compiled, now.clock);
+    return result;
   };
   const optimizerState = () => optimizer.state().values();
   const recorded = recordSteps ? new RecordedSteps({ compiled, optimizerState, now, run }) : undefined;
@@ -140,16 +140,26 @@ function momentOf(now: StepNow, seed: number, part: number, recorder: StepRecord
   return { clock, headClock: watchedClock(now, recorder), noise: watchedNoise(now, seed, part, recorder) };
 }
 
-function moveAveragesAfterUpdate(compiled: CompiledPlan, clock: Clock): void {
-  const active = new Set([...compiled.phaseAt(clock).heads.values()].flat().map(({ key }) => key));
+/** @param isTrained whether a module was trained in the step; default: all modules of the phase */
+export function moveAveragesAfterUpdate(
+  compiled: CompiledPlan,
+  clock: Clock,
+  isTrained: (module: number) => boolean = () => true,
+): void {
+  const heads = [...compiled.phaseAt(clock).heads.values()].flat().filter(({ module }) => isTrained(module));
+  const active = new Set(heads.map(({ key }) => key));
   moveAverages(compiled.averages.filter(({ head, when }) => when === 'afterUpdate' && active.has(head)));
 }
 
-function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
+export function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
   for (const hook of plan.hooks) tf.tidy(() => hook.afterStep({ clock, parameters, state }));
 }
 
-function learningRateOf({ learningRate, optimizer }: TrainStepOptions): (clock: Clock) => number {
+/** The learning rate by the clock. @throws LocalgradError `invalid-option` where there is none */
+export function learningRateOf({
+  learningRate,
+  optimizer,
+}: Pick<TrainStepOptions, 'learningRate' | 'optimizer'>): (clock: Clock) => number {
   if (typeof learningRate === 'object') return (clock) => learningRate.rate(clock);
   const rate = learningRate ?? optimizer.config.learningRate;
   if (typeof rate === 'number') return () => rate;

@@ -16,6 +16,8 @@ export interface HeadInputs<Value> {
 export interface ScheduleDomain<Value, Pass> {
   /** Input of the first module; never freed. */
   readonly images: Value;
+  /** Index of the module that reads `images`. Default 0. */
+  readonly first?: number;
   /** A forward pass that is kept for VJPs. `repeat`: a recomputation. */
   forward(module: number, input: Value, repeat: boolean): { readonly output: Value; readonly pass: Pass };
   /** A forward pass that keeps only its output. */
@@ -149,7 +151,7 @@ class Walk<Value, Pass> {
   }
 
   #output(module: number): Value {
-    if (module < 0) return this.#domain.images;
+    if (module < (this.#domain.first ?? 0)) return this.#domain.images;
     const output = this.#outputs.get(module);
     if (output === undefined) throw missing(`output of module ${module}`);
     return output;

@@ -5,7 +5,7 @@ import { type EncodedSplits, takeEncoded } from './encoded-images.js';
 import { imageFolder } from './image-folder.js';
 import { imagenet, isImagenetFolder } from './imagenet.js';
 import { differentSizes, type LoadImagesOptions, loadImages } from './load-images.js';
-import { parquetFolder } from './parquet.js';
+import { parquetFolder } from './parquet/parquet.js';
 
 export interface ImageDataOptions extends LoadImagesOptions {
   /** Folder with Parquet files, with one folder of images per class, or with ImageNet's archives. */

@@ -57,7 +57,7 @@ export interface StudyView {
   readonly reference: ConditionRow | null;
   /** End-to-end training with activation recomputation, if the study has it. */
   readonly recomputed: ConditionRow | null;
-  /** Number of finished runs, diverged ones included. */
+  /** Number of finished runs, diverged ones and those of values that were not chosen included. */
   readonly finished: number;
   /** Number of requested runs, without those that were stopped early. */
   readonly wanted: number;
@@ -88,7 +88,7 @@ export function viewOf(whole: Study): StudyView {
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
   const rows = study.conditions.map((given, index): ConditionRow => {
-    const { seeds, key, stopped = [] } = given;
+    const { key, stopped = [] } = given;
     const diverged = given.runs.filter(isDiverged);
     const runs = given.runs.filter((run) => !diverged.includes(run));
     const condition = { ...given, runs };
@@ -99,7 +99,7 @@ export function viewOf(whole: Study): StudyView {
       isReference: key === study.reference,
       diverged,
       stopped,
-      missing: seeds.filter((seed) => ![...given.runs, ...stopped].some((run) => run.seed === seed)),
+      missing: missingSeeds(given),
       last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
       best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
@@ -116,8 +116,8 @@ export function viewOf(whole: Study): StudyView {
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,
     recomputed: rows.find((row) => !row.isReference && isRecomputed(row)) ?? null,
-    finished: sum(rows.map(finishedRuns)),
-    wanted: sum(rows.map((row) => finishedRuns(row) + row.missing.length)),
+    finished: sum(whole.conditions.map(({ runs }) => runs.length)),
+    wanted: sum(whole.conditions.map((condition) => condition.runs.length + missingSeeds(condition).length)),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),
@@ -141,6 +141,10 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
     const [best] = affordable.sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
     return best === undefined ? [] : [[condition, best.condition]];
   });
+}
+
+function missingSeeds({ seeds, runs, stopped = [] }: Condition): number[] {
+  return seeds.filter((seed) => ![...runs, ...stopped].some((run) => run.seed === seed));
 }
 
 function rowPairs(rows: readonly ConditionRow[], comparisons: readonly ConditionComparison[]): RowPair[] {

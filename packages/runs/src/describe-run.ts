@@ -1,17 +1,42 @@
+import { type BuffersDescription, describeBuffers, type ModuleTiming, timingOf } from '@localgrad/asynchronous';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
 import { type OptimizerConfig, optimizerOf } from './config/optimization.js';
 import type { RunConfig } from './config/run-config.js';
 import type { BuiltPlan } from './prepare-run.js';
 
-/** Predicted work and memory of a run's plan, with its own optimizer and micro-batches. @throws LocalgradError */
+/** Replay buffers, and how often and on which batches modules train. */
+export interface AsynchronyDescription extends BuffersDescription {
+  readonly timing: readonly ModuleTiming[];
+}
+
+export interface RunDescription extends PlanDescription {
+  /** Present for asynchronous training. */
+  readonly asynchrony?: AsynchronyDescription;
+}
+
+/**
+ * Predicted work and memory of a run's plan, with its own optimizer, micro-batches and replay buffers. Units of work are those of
+ * a step in which every module trains once.
+ *
+ * @throws LocalgradError
+ */
 export function describeRun(
-  { compiled, catalog }: Pick<BuiltPlan, 'compiled' | 'catalog'>,
-  config: OptimizerConfig & Pick<RunConfig, 'batch' | 'accumulate'>,
-): PlanDescription {
-  const { batch, accumulate } = config;
+  { compiled, catalog, asynchrony: options }: Pick<BuiltPlan, 'compiled' | 'catalog' | 'asynchrony'>,
+  config: OptimizerConfig & Pick<RunConfig, 'batch' | 'accumulate' | 'seed'>,
+): RunDescription {
+  const { batch, accumulate, seed } = config;
   const optimizer = optimizerOf(config, catalog);
   try {
-    return describePlan(compiled, batch, { optimizer, accumulate });
+    const description = describePlan(compiled, batch, { optimizer, accumulate });
+    if (options === undefined) return description;
+    const buffers = describeBuffers(compiled, options, batch);
+    const timing = timingOf({ ...options, modules: compiled.modules.length, seed });
+    const predictedPeakBytes = description.totals.predictedPeakBytes + buffers.bytes;
+    return {
+      ...description,
+      totals: { ...description.totals, predictedPeakBytes },
+      asynchrony: { ...buffers, timing },
+    };
   } finally {
     optimizer.dispose();
   }

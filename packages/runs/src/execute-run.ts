@@ -13,7 +13,7 @@ import { checkFolder } from './identity/run-folder.js';
 import { identifyRun } from './identity/run-identity.js';
 import { loadData } from './load-data.js';
 import { clearAfter, endLostAttempt } from './lost-attempt.js';
-import { prepareRun } from './prepare-run.js';
+import { predictionOf, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { type AttemptOptions, trainIn } from './train-in.js';
 
@@ -53,9 +53,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written, so that a run that cannot start leaves no folder behind.
-      const { optimizer, accumulate = 1 } = run.options;
-      const predict = (batch: number) => run.compiled.predict(batch, { optimizer, accumulate });
-      checkMemory(run.compiled, config.batch, backend.availableBytes(), predict);
+      checkMemory(run.compiled, config.batch, backend.availableBytes(), predictionOf(run));
       await owned.create(everyRunFiles);
       const claim = await Claim.acquire(folder);
       if (claim === undefined) return undefined;

@@ -1,11 +1,10 @@
 import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
-import type { PlanDescription } from '@localgrad/engine';
 import type { BudgetChoice } from './budget/memory-budget.js';
 import { type OptimizerConfig, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
-import { describeRun } from './describe-run.js';
+import { describeRun, type RunDescription } from './describe-run.js';
 import { buildPlan, type PlanConfig } from './prepare-run.js';
 
 export interface ExplainOptions extends PlanConfig, Partial<OptimizerConfig> {
@@ -24,7 +23,7 @@ export interface Relation {
   readonly memory: number;
 }
 
-export interface Explanation extends PlanDescription {
+export interface Explanation extends RunDescription {
   /** The method expression as requested. */
   readonly expression: string;
   readonly backbone: string;
@@ -34,7 +33,7 @@ export interface Explanation extends PlanDescription {
   readonly memory: string;
   /** How `memoryBudget` was met. */
   readonly budget?: ExplainedBudget;
-  readonly totals: PlanDescription['totals'] & {
+  readonly totals: RunDescription['totals'] & {
     /** End-to-end training of the same backbone, with stored activations. */
     readonly relativeToBackprop: Relation;
     /** The same plan with the procedure of reference implementations. */
@@ -58,10 +57,12 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const only = catalog.backbone(expression, { width }).images;
     const { image: imageShape = only?.inputShape ?? [32, 32, 3], classes = only?.classes ?? 10 } = options;
     const budgetOf = async (config: PlanConfig): Promise<BudgetChoice | null> => {
-      const plan = await buildPlan(config, { imageShape, classes }, names).catch((error: unknown) => {
-        if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
-        throw error;
-      });
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true }).catch(
+        (error: unknown) => {
+          if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
+          throw error;
+        },
+      );
       plan?.dispose();
       return plan?.budget ?? null;
     };
@@ -74,7 +75,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       }
     };
     const { description: described, budget } = await describe(options);
-    const { memoryBudget: _, ...fixed } = options;
+    const { memoryBudget: _, asynchronous: __, ...fixed } = options;
     const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
     const { description: backprop } = await describe({
       ...fixed,

@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { type AsynchronousOptions, asynchronous } from '@localgrad/asynchronous';
 import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
@@ -14,13 +15,14 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import { type CompiledPlan, compilePlan, type MemoryPolicy } from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
+import { asynchronyOf } from './config/asynchrony.js';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './config/optimization.js';
@@ -76,12 +78,14 @@ export interface BuiltPlan {
   readonly catalog: Catalog;
   /** How the network was cut, if `memoryBudget` says so. */
   readonly budget?: BudgetChoice;
+  /** Options of asynchronous training, if the config says so. */
+  readonly asynchrony?: AsynchronousOptions;
   dispose(): void;
 }
 
 export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
-  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | keyof OptimizerConfig>>;
+  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | 'asynchronous' | keyof OptimizerConfig>>;
 
 export interface BuildOptions extends NameOptions {
   /** Leave all weights 0, where the plan is only described. Default false. */
@@ -110,7 +114,12 @@ async function buildPlanOf(
     const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
     const network = createNetwork(created, partition);
     const compiled = compilePlan(network, method.plan(network), { scope, memory, ...targetsOf(images) });
-    return { network, compiled, catalog, dispose, ...(budget === undefined ? {} : { budget }) };
+    const asynchrony = asynchronyOf(config, compiled);
+    const choices = {
+      ...(budget === undefined ? {} : { budget }),
+      ...(asynchrony === undefined ? {} : { asynchrony }),
+    };
+    return { network, compiled, catalog, dispose, ...choices };
   } catch (error) {
     dispose();
     throw error;
@@ -142,7 +151,7 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
     const trials = new TrialPlans({ backbone, method, batch, accumulate, optimizer, ...targetsOf(images) });
     if (memoryBudget !== undefined) {
       checkAlone(config);
-      const budget = chooseWithinBudget(trials, backbone.blocks, budgetBytesOf(memoryBudget), formatBytes);
+      const budget = chooseWithinBudget(trials, budgetBytesOf(memoryBudget), formatBytes);
       return { partition: budget.partition, memory: budget.memory, budget };
     }
     const start = resolvePartition(
@@ -177,6 +186,19 @@ export interface PreparedRun {
   dispose(): void;
 }
 
+/** Predicts the memory of a run's steps by batch size. */
+export function predictionOf({ options }: PreparedRun): TrainStep['predict'] {
+  const { createStep = createTrainStep } = options;
+  return (batch) => {
+    const step = createStep(options);
+    try {
+      return step.predict(batch);
+    } finally {
+      step.dispose();
+    }
+  };
+}
+
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
 export async function prepareRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<PreparedRun> {
   checkImages(config, data);
@@ -194,7 +216,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
       const { prefix } = await loadInitialWeights(plan, initialWeights);
       if (prefix !== undefined) notices.push(`${initialWeights}: the prefix '${prefix}' of its tensors was dropped.`);
     }
-    const { compiled } = plan;
+    const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
@@ -213,6 +235,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
         seed,
         recordSteps,
         learningRate: scheduleOf(config, catalog),
+        ...(asynchrony === undefined ? {} : { createStep: asynchronous(asynchrony) }),
       },
     };
   });

@@ -20,7 +20,7 @@ import type { OwnedFolder } from './folder/owned-folder.js';
 import { runFiles } from './folder/run-folder.js';
 import type { RunIdentity } from './identity/run-identity.js';
 import { checkpointsIn } from './lost-attempt.js';
-import type { PreparedRun } from './prepare-run.js';
+import { type PreparedRun, predictionOf } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { openTrackers } from './run-trackers.js';
 import { yamlText } from './yaml/yaml-text.js';
@@ -175,7 +175,8 @@ async function probe(
   }
 }
 
-function costOf({ compiled, options }: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+function costOf(run: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+  const { compiled, options } = run;
   const { totals } = describePlan(compiled, batch, { optimizer: options.optimizer, accumulate });
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
@@ -186,7 +187,7 @@ function costOf({ compiled, options }: PreparedRun, { batch, accumulate }: RunCo
     trainedParameters: totals.parameters,
     unitsOfWork: totals.unitsOfWork,
     multiplyAccumulatesPerImage: totals.unitsOfWork * forward,
-    predictedPeakBytes: totals.predictedPeakBytes,
+    predictedPeakBytes: predictionOf(run)(batch).peakBytes,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type JsonValue, LocalgradError, type Optimizer, type Parameter, sameShape } from '@localgrad/core';
-import type { CompiledPlan } from '@localgrad/engine';
+import type { CompiledPlan, StepMemory } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import type { EpochRecord } from './events.js';
@@ -34,6 +34,8 @@ export interface TrainingProgress {
   readonly resumptions: number;
   /** JSON values of the plan's declared state. */
   readonly state?: Readonly<Record<string, JsonValue>>;
+  /** JSON values of the step's memory, if it has one. */
+  readonly stepMemory?: JsonValue;
 }
 
 /** Evaluation metrics may be NaN or infinite; only non-finite training losses stop a run. */
@@ -66,7 +68,8 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
 
 /**
  * Everything needed to resume a run bit-identically. Tensors are named `parameters/<name>` (weights of backbone and
- * auxiliary networks, moving averages, running statistics, state of heads and plan) and `optimizer/<slot>/<name>`.
+ * auxiliary networks, moving averages, running statistics, state of heads and plan), `optimizer/<slot>/<name>`, and
+ * `step/<name>` where the step has a memory, as asynchronous training does.
  */
 export interface TrainingCheckpoint {
   /** Position of the run. */
@@ -92,12 +95,18 @@ export interface CheckpointPolicy {
 
 const parameters = 'parameters/';
 const slots = 'optimizer/';
+const ofStep = 'step/';
 
 /** Copies all tensors of a run to typed arrays. */
-export async function captureTensors(compiled: CompiledPlan, optimizer: Optimizer): Promise<Map<string, StoredTensor>> {
+export async function captureTensors(
+  compiled: CompiledPlan,
+  optimizer: Optimizer,
+  memory?: StepMemory,
+): Promise<Map<string, StoredTensor>> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, { value }] of compiled.parameters) tensors.set(`${parameters}${name}`, await stored(value));
   for (const [name, value] of optimizer.state()) tensors.set(`${slots}${name}`, await stored(value));
+  for (const [name, value] of memory?.tensors() ?? []) tensors.set(`${ofStep}${name}`, await stored(value));
   return tensors;
 }
 
@@ -110,9 +119,24 @@ export function restoreRun(
   compiled: CompiledPlan,
   optimizer: Optimizer,
   { progress, tensors }: TrainingCheckpoint,
+  memory?: StepMemory,
 ): void {
-  restoreTensors(compiled, optimizer, tensors);
+  const [ownTensors, stepTensors] = memory === undefined ? [tensors, new Map()] : splitTensors(tensors);
+  restoreTensors(compiled, optimizer, ownTensors);
   compiled.state.restore(progress.state ?? {});
+  memory?.load(progress.stepMemory ?? {}, mapTensors(stepTensors));
+}
+
+/** Tensors of the run, and those of the step's memory without their prefix. */
+function splitTensors(tensors: TrainingCheckpoint['tensors']) {
+  const isOfStep = ([name]: readonly [string, StoredTensor]) => name.startsWith(ofStep);
+  const rest = [...tensors].filter((entry) => !isOfStep(entry));
+  const own = [...tensors].filter(isOfStep).map(([name, tensor]) => [name.slice(ofStep.length), tensor] as const);
+  return [new Map(rest), new Map(own)] as const;
+}
+
+function mapTensors(tensors: TrainingCheckpoint['tensors']): Map<string, tf.Tensor> {
+  return new Map([...tensors].map(([name, tensor]) => [name, restored(tensor)]));
 }
 
 /**
@@ -157,12 +181,15 @@ export function restoreTensors(
 
 async function stored(tensor: tf.Tensor): Promise<StoredTensor> {
   // A copy, because some backends return their own memory, which later steps overwrite.
-  const data = Float32Array.from(await tensor.data<'float32'>());
-  return { dtype: 'F32', shape: [...tensor.shape], data };
+  const values = await tensor.data();
+  const shape = [...tensor.shape];
+  if (tensor.dtype === 'int32') return { dtype: 'I32', shape, data: new Int32Array(values) };
+  return { dtype: 'F32', shape, data: new Float32Array(values) };
 }
 
-function restored({ data, shape }: StoredTensor): tf.Tensor {
-  return tf.tensor(Float32Array.from(data as Float32Array), [...shape], 'float32');
+function restored({ dtype, data, shape }: StoredTensor): tf.Tensor {
+  if (dtype === 'I32') return tf.tensor(new Int32Array(data), [...shape], 'int32');
+  return tf.tensor(new Float32Array(data), [...shape], 'float32');
 }
 
 function shapeProblem(name: string, { shape }: StoredTensor, expected: readonly number[]): string {

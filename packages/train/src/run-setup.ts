@@ -19,6 +19,7 @@ const optionNames = [
   'checkpoints',
   'resume',
   'executor',
+  'createStep',
   'accumulate',
   'seed',
   'recordSteps',

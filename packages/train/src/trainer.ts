@@ -1,5 +1,12 @@
 import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
-import { type CompiledPlan, checkWeights, createTrainStep, type Executor, type TrainStep } from '@localgrad/engine';
+import {
+  type CompiledPlan,
+  checkWeights,
+  createTrainStep,
+  type Executor,
+  type TrainStep,
+  type TrainStepOptions,
+} from '@localgrad/engine';
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
@@ -45,6 +52,8 @@ export interface TrainOptions {
   readonly resume?: TrainingCheckpoint;
   /** Executor that runs the steps. Default: `createExecutor` of `@localgrad/engine`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
+  /** Creates the training step, e.g. `asynchronous()` of `@localgrad/asynchronous`. Default: `createTrainStep`. */
+  readonly createStep?: (options: TrainStepOptions) => TrainStep;
   /** Micro-batches per step; see `createTrainStep`. Default 1. */
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads (dropout). Default 0. */
@@ -99,9 +108,9 @@ class Training {
   #recording: RecordingStatus | undefined;
 
   constructor(options: TrainOptions) {
-    const { compiled, batches, availableBytes, testBatches, resume } = options;
+    const { compiled, batches, availableBytes, testBatches, resume, createStep = createTrainStep } = options;
     this.#options = options;
-    this.#step = createTrainStep(options);
+    this.#step = createStep(options);
     if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, this.#step.predict);
     if (testBatches !== undefined) requireMeasure(this.#finalHead());
     this.#state = new RunState(compiled, resume?.progress);
@@ -113,7 +122,7 @@ class Training {
     const state = this.#state;
     try {
       // Measured by the meter, so that restored tensors count like created ones.
-      if (resume !== undefined) restoreRun(compiled, optimizer, resume);
+      if (resume !== undefined) restoreRun(compiled, optimizer, resume, this.#step.memory);
       await checkWeights(compiled);
       this.#emit(runStart(this.#options, this.#step.predict(batches.batchSize).peakBytes));
       signal?.throwIfAborted();
@@ -236,8 +245,10 @@ class Training {
   async #save(): Promise<void> {
     const { compiled, optimizer, checkpoints } = this.#options;
     if (checkpoints === undefined) return;
-    const progress = await this.#state.progress();
-    await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer) });
+    const { memory } = this.#step;
+    const values = memory === undefined ? {} : { stepMemory: memory.values() };
+    const progress = { ...(await this.#state.progress()), ...values };
+    await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer, memory) });
   }
 
   #isSaveDue(): boolean {

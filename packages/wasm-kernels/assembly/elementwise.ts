@@ -13,6 +13,20 @@ export function add(a: usize, b: usize, y: usize, start: i32, end: i32): void {
   }
 }
 
+// y = min(max(x, low), high), and NaN for NaN.
+export function clamp(x: usize, y: usize, start: i32, end: i32, low: f32, high: f32): void {
+  const least = f32x4.splat(low), most = f32x4.splat(high);
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const at = (<usize>i) << 2;
+    v128.store(y + at, f32x4.min(most, f32x4.max(least, v128.load(x + at))));
+  }
+  for (; i < end; i++) {
+    const at = (<usize>i) << 2;
+    store<f32>(y + at, min<f32>(high, max<f32>(low, load<f32>(x + at))));
+  }
+}
+
 // y = Σ over `count` arrays of `size` elements that lie one behind the other from x on, in that order, for elements
 // start … end − 1.
 export function sumArrays(x: usize, y: usize, count: i32, size: i32, start: i32, end: i32): void {

@@ -1,10 +1,19 @@
 import { replaceStockKernels } from '@localgrad/kernels';
-import type { TensorInfo } from '@tensorflow/tfjs';
-import { isMissing } from './missing.js';
-import { runElementwise, type WebGpuBackend } from './program.js';
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import { isMissing, missing, missingBits } from './missing.js';
+import { runElementwise, runProgram, type WebGpuBackend } from './program.js';
 
-/** As in TensorFlow.js, except that NaN propagates; the stock kernels return 0 and Infinity for it. */
+/** WGSL bodies for values other than NaN, as in TensorFlow.js. */
 const functions: Readonly<Record<string, string>> = {
+  Exp: 'value = exp(value);',
+  // Shaders return a finite number for log(0).
+  Log: `
+    if (value == 0.0) { value = bitcast<f32>(uniforms.minusInfinityBits); }
+    else if (value < 0.0) { value = ${missing}; }
+    else { value = log(value); }`,
+  Relu6: 'value = clamp(value, 0.0, 6.0);',
+  Elu: 'if (value < 0.0) { value = exp(value) - 1.0; }',
+  Selu: 'value = select(1.0507009873554805 * value, 1.7580993408473768 * (exp(value) - 1.0), value < 0.0);',
   Sigmoid: 'value = 1.0 / (1.0 + exp(-value));',
   Softplus: `
     let threshold = 13.942385; // −log ε − 2 of float32
@@ -12,7 +21,66 @@ const functions: Readonly<Record<string, string>> = {
     else if (value <= threshold) { value = log(exp(value) + 1.0); }`,
 };
 
-/** Replaces the TensorFlow.js sigmoid and softplus by versions that propagate NaN. Returns a function that restores them. */
+const minusInfinityBits = 0xff800000;
+
+/** Along the last axis, one workgroup per row; a row with NaN or +∞, or of −∞ alone, becomes NaN. */
+function softmax(backend: WebGpuBackend, logits: Tensor): TensorInfo {
+  const classes = logits.shape.at(-1) ?? 1;
+  return runProgram(backend, {
+    key: 'softmax',
+    inputs: { logits },
+    outputShape: logits.shape,
+    integers: { rows: logits.size / Math.max(1, classes), classes, missingBits },
+    workgroups: logits.size / Math.max(1, classes),
+    declarations: `${isMissing}
+      var<workgroup> shares : array<f32, 64>;
+      var<workgroup> missingScores : array<i32, 64>;`,
+    body: `
+      let start = group * uniforms.classes;
+      var largest = logits[min(start, uniforms.rows * uniforms.classes - 1)];
+      var missingScore = 0;
+      if (group < uniforms.rows) {
+        for (var i = local; i < uniforms.classes; i += 64) {
+          let score = logits[start + i];
+          if (isMissing(score)) { missingScore = 1; }
+          largest = max(largest, score);
+        }
+      }
+      shares[local] = largest;
+      missingScores[local] = missingScore;
+      workgroupBarrier();
+      for (var half = 32; half > 0; half /= 2) {
+        if (local < half) {
+          shares[local] = max(shares[local], shares[local + half]);
+          missingScores[local] += missingScores[local + half];
+        }
+        workgroupBarrier();
+      }
+      largest = shares[0];
+      let isDefined = missingScores[0] == 0 && (bitcast<u32>(largest) & 0x7fffffffu) < 0x7f800000u;
+      workgroupBarrier();
+      var share = 0.0;
+      if (group < uniforms.rows) {
+        for (var i = local; i < uniforms.classes; i += 64) { share += exp(logits[start + i] - largest); }
+      }
+      shares[local] = share;
+      workgroupBarrier();
+      for (var half = 32; half > 0; half /= 2) {
+        if (local < half) { shares[local] += shares[local + half]; }
+        workgroupBarrier();
+      }
+      if (group < uniforms.rows) {
+        for (var i = local; i < uniforms.classes; i += 64) {
+          result[start + i] = select(${missing}, exp(logits[start + i] - largest) / shares[0], isDefined);
+        }
+      }`,
+  });
+}
+
+/**
+ * Replaces kernels of TensorFlow.js that return 0, infinity or other numbers for NaN by versions that propagate it.
+ * `tf.logSoftmax` calls the logarithm. Returns a function that restores them.
+ */
 export function registerStockOperations(backend: WebGpuBackend): () => void {
   const kernels = Object.entries(functions).map(([name, body]) => {
     const kernel = ({ inputs }: { inputs: { x: TensorInfo } }) =>
@@ -20,6 +88,7 @@ export function registerStockOperations(backend: WebGpuBackend): () => void {
         key: name,
         inputs: { x: inputs.x as never },
         outputShape: inputs.x.shape,
+        integers: { missingBits, minusInfinityBits },
         declarations: isMissing,
         body: `
           var value = x[index];
@@ -29,5 +98,8 @@ export function registerStockOperations(backend: WebGpuBackend): () => void {
       });
     return [name, kernel] as const;
   });
-  return replaceStockKernels('webgpu', Object.fromEntries(kernels));
+  return replaceStockKernels('webgpu', {
+    ...Object.fromEntries(kernels),
+    Softmax: ({ inputs }: { inputs: { logits: TensorInfo } }) => softmax(backend, inputs.logits as never),
+  });
 }

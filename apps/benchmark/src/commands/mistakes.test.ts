@@ -115,6 +115,11 @@ describe('an experiment with a condition that cannot run', () => {
       "initialWeights: cannot read 'absent.safetensors'",
     ],
     ['an unknown backend', 'grid: {backend: [cpu, none]}', "backend: Unknown backend 'none'. Allowed: auto,"],
+    [
+      'more threads than the backend has',
+      'grid: {threads: [1, 65], backend: [wasm]}',
+      "sweep.yaml:5:21: condition 'dgl, threads 65, backend wasm' cannot run: threads: 65; allowed with backend 'wasm': 1 to 64, or auto.",
+    ],
     ['images that are too small', 'grid: {augment: [none, cifar10], resize: [4]}', "augment: 'cifar10' shifts images"],
   ])('is found by plan and run before anything runs: %s', async (_, line, message) => {
     const { file, folder } = await write(
@@ -127,6 +132,31 @@ describe('an experiment with a condition that cannot run', () => {
     expect(swept.stderr).toContain(message);
     expect(swept.stderr).not.toContain('started');
     expect(existsSync(folder)).toBe(false);
+  });
+
+  it('is found for --threads beyond the limit of its backend', async () => {
+    const text = JSON.stringify({ ...base, threads: 'auto', backend: 'wasm' });
+    const { file, folder } = await write(`name: late\nbase: ${text}\nfactors: { host: [dgl] }\nseeds: 1\n`);
+    for (const command of [
+      ['sweep', 'plan', file, '--no-measure', '--threads', '65'],
+      ['sweep', 'run', file, '--folder', folder, '--threads', '65'],
+    ]) {
+      const { stderr, exitCode } = await run(...command);
+      expect(stderr).toMatch(
+        /sweep\.yaml:2:\d+: condition 'dgl' cannot run: backend: 'wasm' does not start with 65 threads; allowed: 1 to 64\./,
+      );
+      expect(exitCode).toBeGreaterThan(0);
+    }
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it.each([
+    ['--processes', '100000'],
+    ['--threads', '1025'],
+  ])('is not looked for with %s %s', async (flag, value) => {
+    const { file } = await write(`name: late\nbase: ${JSON.stringify(base)}\nfactors: { host: [dgl] }\n`);
+    const { stderr } = await run('sweep', 'run', file, flag, value);
+    expect(stderr).toContain(`It must be at most 1024, not '${value}'.`);
   });
 
   it('names every condition that cannot run', async () => {

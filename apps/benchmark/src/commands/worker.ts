@@ -12,7 +12,7 @@ import {
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Presenter } from '../present.js';
 import type { Terminal } from '../terminal.js';
-import { threadCount } from '../whole-number.js';
+import { parallelCount } from '../whole-number.js';
 
 interface WorkerFlags {
   readonly task?: readonly number[];
@@ -59,7 +59,7 @@ export function registerWorker(program: Command, terminal: Terminal, present: Pr
       "folder of the sweep, as written by 'localgrad sweep run' or 'localgrad sweep prepare', or the experiment file",
     )
     .option('--task <index...>', 'only these runs, by index in tasks.jsonl (0,3,5)', taskIndex)
-    .option('--threads <number>', 'number of threads for runs with threads: auto', threadCount)
+    .option('--threads <number>', 'number of threads for runs with threads: auto', parallelCount)
     .option('--no-wait', 'exit when only runs of other workers are left')
     .action((path: string, flags: WorkerFlags) =>
       present(

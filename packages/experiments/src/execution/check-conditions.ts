@@ -19,10 +19,18 @@ import { DataCache } from './data-cache.js';
  * Finds what would go wrong later, before the first run: checks each condition that has runs left, and compares the inputs
  * of finished runs (images, method files, initial weights) with those that are there now.
  *
- * @param file name of the experiment file, for messages; default: its copy in the sweep's folder
+ * @param options `file`: name of the experiment file, for messages; default: its copy in the sweep's folder. `threads`: of runs
+ * whose config says `auto`.
  * @throws LocalgradError that names every condition that cannot run, or finished runs with other inputs
  */
-export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus, file?: string): Promise<void> {
+export async function checkConditions(
+  sweep: Sweep,
+  { tasks }: SweepStatus,
+  {
+    file = join(sweep.folder, 'experiment.yaml'),
+    threads,
+  }: { readonly file?: string | undefined; readonly threads?: number | undefined } = {},
+): Promise<void> {
   const data = new DataCache();
   await checkFinished(sweep, tasks, data);
   const left = new Set(
@@ -32,7 +40,7 @@ export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus, file
   if (conditions.length === 0) return;
   const backend = await selectBackend('cpu');
   try {
-    await checkConfigs({ ...sweep, conditions }, file ?? join(sweep.folder, 'experiment.yaml'), data);
+    await checkConfigs({ ...sweep, conditions }, { file, threads }, data);
   } finally {
     backend.dispose();
   }
@@ -45,14 +53,14 @@ export async function checkConditions(sweep: Sweep, { tasks }: SweepStatus, file
  */
 export async function checkConfigs(
   { conditions, source, overrides }: Pick<Experiment, 'conditions' | 'source' | 'overrides'>,
-  file: string,
+  { file, threads }: { readonly file: string; readonly threads: number | undefined },
   data: DataCache,
 ): Promise<void> {
   const problems: { readonly line: string; readonly error: LocalgradError }[] = [];
   for (const { name, config: json } of conditions) {
     const config = runConfigSchema.parse({ ...json, seed: 1 });
     try {
-      await checkRun(config, await data.of(config));
+      await checkRun(config, await data.of(config), { threads });
     } catch (error) {
       if (!LocalgradError.isInstance(error)) throw error;
       const place = placesIn(source, file, overrides)(name, configProblemOf(error)?.key ?? 'method');

@@ -75,7 +75,7 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   const costs: Costs[] = [];
   const backend = await selectBackend('cpu');
   try {
-    await checkConfigs(experiment, options.file ?? experiment.name, data);
+    await checkConfigs(experiment, { file: options.file ?? experiment.name, threads: options.threads }, data);
     for (const condition of experiment.conditions) costs.push(await costOf(configOf(condition, 1), data));
   } finally {
     backend.dispose();

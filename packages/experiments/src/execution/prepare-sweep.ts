@@ -80,14 +80,14 @@ export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
  * @throws LocalgradError where the experiment is wrong or a condition cannot run
  */
 export async function checkedSweep(
-  source: RunnableSweep & { readonly only?: readonly string[] | undefined },
+  source: RunnableSweep & { readonly only?: readonly string[] | undefined; readonly threads?: number | undefined },
 ): Promise<{ sweep: Sweep; status: SweepStatus }> {
   const writing = source.sweep === undefined ? await writingOf(source) : undefined;
   const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
   const status = await readSweepStatus(sweep);
   const conditions = chosenConditions(sweep.conditions, source.only);
   if (source.sweep === undefined || source.isChecked !== true) {
-    await checkConditions({ ...sweep, conditions }, status, source.file);
+    await checkConditions({ ...sweep, conditions }, status, { file: source.file, threads: source.threads });
   }
   return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }

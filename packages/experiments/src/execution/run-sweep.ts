@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { requireOption } from '@localgrad/core';
 import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
 import { readSweep, runFolderOf, type Sweep, sweepHash } from '../sweep/sweep-folder.js';
 import { isEnded, readSweepStatus, type SweepStatus, type TaskState } from '../sweep/sweep-status.js';
@@ -9,6 +10,9 @@ import { blockedIn } from './median-rule.js';
 import { checkedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
 import { type SweepResult, summarizeSweep } from './sweep-result.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
+
+/** More would exhaust the memory or the process ids of any machine. */
+const mostProcesses = 1024;
 
 /** An event of a sweep, with the worker (from 0) that reports it. */
 export type SweepEvent = WorkerMessage & { readonly worker: number };
@@ -77,6 +81,13 @@ async function runInProcesses(
   { signal, onEvent, ...options }: SweepExecution,
   tasks: readonly number[] | undefined,
 ): Promise<void> {
+  requireOption(
+    options.processes === undefined || options.processes <= mostProcesses,
+    'runSweep',
+    'processes',
+    options.processes,
+    `1 to ${mostProcesses}`,
+  );
   const cores = availableParallelism();
   const processes = options.processes ?? Math.max(1, Math.floor(cores / (options.threads ?? 1)));
   const threads = options.threads ?? Math.max(1, Math.floor(cores / processes));

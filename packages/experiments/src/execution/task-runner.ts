@@ -1,4 +1,4 @@
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { type BackendHandle, mostThreads, selectBackend } from '@localgrad/backends';
 import {
   executeRun,
   listAttempts,
@@ -144,7 +144,9 @@ export class TaskRunner {
   }
 
   async #backendOf({ backend, threads, relaxedSimd }: RunConfig): Promise<BackendHandle> {
-    const own = threads === 'auto' ? (this.#options.threads ?? threads) : threads;
+    const { threads: shared } = this.#options;
+    // A share of the machine's cores may be more than the backend can use.
+    const own = threads === 'auto' && shared !== undefined ? Math.min(shared, await mostThreads(backend)) : threads;
     const key = `${backend} ${own} ${relaxedSimd}`;
     if (this.#backend?.key !== key) {
       this.dispose();

@@ -35,7 +35,12 @@ const rowsOf = (csv: string) =>
   );
 
 describe('CSV files', () => {
-  const view = viewOf(flawedStudy());
+  const study = flawedStudy();
+  const conditions = study.conditions.map((condition) => ({
+    ...condition,
+    labels: { ...condition.labels, learningRate: '0.1' },
+  }));
+  const view = viewOf({ ...study, conditions, tune: ['learningRate'] });
   const runs = runsCsv(view);
 
   it.each([
@@ -46,7 +51,7 @@ describe('CSV files', () => {
     const tables = [start.slice(start.indexOf('Both start with')).split('Further columns')[0], own.split('\n\n')[1]];
     const cells = tables.flatMap((table = '') => [...table.matchAll(/^\| (`.*?) \|/gm)].map(([, cell = '']) => cell));
     const documented = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, column = '']) => column));
-    const columns = (rowsOf(csv)[0] ?? []).map((column) => column.replace(/^factor_.*/, 'factor_…'));
+    const columns = (rowsOf(csv)[0] ?? []).map((column) => column.replace(/^(factor|chosen)_.*/, '$1_…'));
     expect([...new Set(columns)].sort()).toEqual(documented.sort());
   });
 

@@ -1,3 +1,4 @@
+import { parseAsynchronous } from '@localgrad/asynchronous';
 import { backendNames } from '@localgrad/backends';
 import type { Catalog } from '@localgrad/catalog';
 import { LocalgradError, shown, unknownName } from '@localgrad/core';
@@ -9,7 +10,10 @@ import type { RunConfig } from './run-config.js';
 
 /** How the expression of each key is resolved, without images or a backend. */
 const checks: Readonly<
-  Record<'method' | 'backbone' | 'dataset' | 'optimizer' | 'schedule', (config: RunConfig, catalog: Catalog) => void>
+  Record<
+    'method' | 'backbone' | 'dataset' | 'optimizer' | 'schedule' | 'asynchronous',
+    (config: RunConfig, catalog: Catalog) => void
+  >
 > = {
   method: ({ method }, catalog) => void catalog.method(method),
   backbone: ({ backbone, width }, catalog) => void catalog.backbone(backbone, { width }),
@@ -17,6 +21,7 @@ const checks: Readonly<
   dataset: () => {},
   optimizer: (config, catalog) => optimizerOf(config, catalog).dispose(),
   schedule: (config, catalog) => void scheduleOf(config, catalog),
+  asynchronous: ({ asynchronous }) => void parseAsynchronous(asynchronous),
 };
 
 /**

@@ -2,6 +2,7 @@ import { buildPlan, loadInitialWeights } from '../prepare-run.js';
 import type { RunSplits } from '../run-images.js';
 import { checkImages } from './check-images.js';
 import { checkNames } from './check-names.js';
+import { checkThreads } from './check-threads.js';
 import type { NameOptions } from './resolve-names.js';
 import type { RunConfig } from './run-config.js';
 
@@ -9,10 +10,16 @@ import type { RunConfig } from './run-config.js';
  * Validates a run without training: names, expressions, sizes, the plan, initial weights. Needs a running backend, on which
  * weights are created temporarily.
  *
+ * @param options `threads`: number of threads if the config says `auto`
  * @throws LocalgradError with the key of the config, if one is the cause
  */
-export async function checkRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<void> {
+export async function checkRun(
+  config: RunConfig,
+  data: RunSplits,
+  { threads, ...names }: NameOptions & { readonly threads?: number | undefined } = {},
+): Promise<void> {
   await checkNames(config, names);
+  await checkThreads(config, threads);
   checkImages(config, data);
   const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {

@@ -84,6 +84,12 @@ export const runConfigSchema = z.strictObject({
   accumulate: count
     .default(1)
     .describe('micro-batches per step: gradients accumulate over them (less memory for the same batch size)'),
+  asynchronous: z
+    .string()
+    .default('none')
+    .describe(
+      'train modules asynchronously from replay buffers, e.g. "buffer: 2, sampling: lifo, reuse: 3, order: random, slow: 3@2"; none: synchronously',
+    ),
   learningRate: rate.default(0.1).describe('peak learning rate'),
   optimizer: z.string().default('sgd').describe('optimizer expression, e.g. "sgd" or "sgd(momentum: 0.8)"'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('SGD momentum'),
@@ -102,7 +108,7 @@ export const runConfigSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('seed of initialization, data order, augmentation and dropout'),
   backend: z.string().default('auto').describe('TensorFlow.js backend'),
   threads: z
-    .union([z.literal('auto'), count])
+    .union([z.literal('auto'), count.max(1024)])
     .default('auto')
     .describe('number of backend threads'),
   relaxedSimd: z

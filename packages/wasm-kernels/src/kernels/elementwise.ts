@@ -16,6 +16,15 @@ export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b:
   return sum;
 }
 
+export function clamp<T extends tf.Tensor>(context: KernelContext, x: T, low: number, high: number): T {
+  const { heap, pool } = context;
+  const y = heap.allocate<T>(x.shape);
+  const [from, to] = [heap.pointer(x), heap.pointer(y)];
+  const parts = elementPieces(x.size);
+  pool.run('clamp', parts.count, (piece) => [from, to, ...parts.bounds(piece), low, high]);
+  return y;
+}
+
 export function globalAveragePool(context: KernelContext, x: tf.Tensor4D): tf.Tensor2D {
   const { heap, pool } = context;
   const [batch, height, width, channels] = x.shape;

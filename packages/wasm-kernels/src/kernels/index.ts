@@ -12,7 +12,7 @@ import {
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
 } from './depthwise-convolution.js';
-import { accumulate, globalAveragePool, globalAveragePoolGradient, softmaxCrossEntropy } from './elementwise.js';
+import { accumulate, clamp, globalAveragePool, globalAveragePoolGradient, softmaxCrossEntropy } from './elementwise.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { matMul } from './matrix-product.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
@@ -55,6 +55,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     groupNorm: (...values) => groupNorm(context, ...values),
     groupNormGradient: (request) => groupNormGradient(context, request),
     accumulate: (a, b) => accumulate(context, a, b),
+    clamp: (x, low, high) => clamp(context, x, low, high),
     matMul: (...values) => matMul(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),

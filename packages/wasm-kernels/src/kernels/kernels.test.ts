@@ -4,52 +4,7 @@ import { at } from '@localgrad/core';
 import type { Shape4, TrainingKernels } from '@localgrad/kernels';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWasm, type WasmRuntime } from '../runtime/start.js';
-
-/** Values from a fixed seed, so that failures are reproducible. */
-function noise(size: number, seed: number): Float32Array {
-  let state = seed >>> 0;
-  return Float32Array.from({ length: size }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 32) * 2 - 1;
-  });
-}
-
-/** Plain convolution in float64: the reference for all tests below. */
-function convolve(
-  visit: (x: number, w: number, y: number) => void,
-  [n, h, w, ci]: Shape4,
-  [kh, kw, , co]: Shape4,
-  [, oh, ow]: Shape4,
-  stride: number,
-  padding: number,
-): void {
-  for (let b = 0; b < n; b++)
-    for (let r = 0; r < oh; r++)
-      for (let c = 0; c < ow; c++)
-        for (let i = 0; i < kh; i++)
-          for (let j = 0; j < kw; j++) {
-            const ih = r * stride + i - padding;
-            const iw = c * stride + j - padding;
-            if (ih < 0 || ih >= h || iw < 0 || iw >= w) continue;
-            for (let p = 0; p < ci; p++)
-              for (let q = 0; q < co; q++)
-                visit(
-                  ((b * h + ih) * w + iw) * ci + p,
-                  ((i * kw + j) * ci + p) * co + q,
-                  ((b * oh + r) * ow + c) * co + q,
-                );
-          }
-}
-
-function closeTo(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 2e-6): void {
-  expect(actual.length).toBe(expected.length);
-  let largest = 0;
-  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i] as number));
-  let worst = 0;
-  for (let i = 0; i < expected.length; i++)
-    worst = Math.max(worst, Math.abs((actual[i] as number) - (expected[i] as number)));
-  expect(worst / (largest || 1)).toBeLessThanOrEqual(tolerance);
-}
+import { closeTo, convolve, noise, referenceBatchNorm } from './kernels.fixture.js';
 
 interface Case {
   readonly x: Shape4;
@@ -204,6 +159,20 @@ describe.each([
     },
   );
 
+  it('clamps values, and propagates NaN of either sign', () => {
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const values = noise(1003, 1);
+      values.set([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY], 500);
+      const x = tf.tensor1d(values);
+      const differences = tf.add(tf.sub(x, x), x).dataSync();
+      expect(tf.relu(tf.add(tf.sub(x, x), x)).dataSync()).toEqual(differences.map((value) => Math.max(value, 0)));
+      const clipped = values.map((value) => Math.min(Math.max(value, -0.5), 0.25));
+      expect(tf.clipByValue(x, -0.5, 0.25).dataSync()).toEqual(clipped);
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('computes sums, pooling, products, cross-entropy and SGD updates as the float64 reference does', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
@@ -269,49 +238,3 @@ describe.each([
     expect(tf.memory().numTensors).toBe(before);
   });
 });
-
-function referenceBatchNorm(
-  xs: Float32Array,
-  residual: Float32Array | undefined,
-  ds: Float32Array,
-  gs: Float32Array,
-  bs: Float32Array,
-  channels: number,
-  epsilon: number,
-  relu: boolean,
-) {
-  const rows = xs.length / channels;
-  const zeros = () => new Float64Array(channels);
-  const [mean, variance, dScale, dShift] = [zeros(), zeros(), zeros(), zeros()] as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
-  const add = (target: Float64Array, index: number, value: number) => {
-    target[index] = (target[index] as number) + value;
-  };
-  for (const [i, value] of xs.entries()) add(mean, i % channels, value / rows);
-  for (const [i, value] of xs.entries())
-    add(variance, i % channels, (value - (mean[i % channels] as number)) ** 2 / rows);
-  const inverse = variance.map((value) => 1 / Math.sqrt(value + epsilon));
-  const hat = Float64Array.from(
-    xs,
-    (value, i) => (value - (mean[i % channels] as number)) * (inverse[i % channels] as number),
-  );
-  const y = hat.map((value, i) => {
-    const sum = value * (gs[i % channels] as number) + (bs[i % channels] as number) + (residual?.[i] ?? 0);
-    return relu ? Math.max(0, sum) : sum;
-  });
-  const masked = Float64Array.from(ds, (value, i) => (relu && !((y[i] as number) > 0) ? 0 : value));
-  masked.forEach((value, i) => {
-    add(dShift, i % channels, value);
-    add(dScale, i % channels, value * (hat[i] as number));
-  });
-  const dx = masked.map((value, i) => {
-    const c = i % channels;
-    const inner = value - (dShift[c] as number) / rows - ((hat[i] as number) * (dScale[c] as number)) / rows;
-    return (gs[c] as number) * (inverse[c] as number) * inner;
-  });
-  return { mean, variance, y, masked, dx, dScale, dShift };
-}

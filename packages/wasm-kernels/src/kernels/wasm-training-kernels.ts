@@ -1,4 +1,5 @@
 import type { TrainingKernels } from '@localgrad/kernels';
+import type { Tensor } from '@tensorflow/tfjs';
 
 /**
  * Training kernels on the heap of the wasm backend, for any shape. Buffers that other handles share are never written to.
@@ -8,6 +9,8 @@ import type { TrainingKernels } from '@localgrad/kernels';
 export interface WasmTrainingKernels extends TrainingKernels {
   readonly name: 'wasm-simd';
   readonly threads: number;
+  /** min(max(x, low), high); NaN propagates. */
+  clamp<T extends Tensor>(x: T, low: number, high: number): T;
   /** Stops the threads. */
   dispose(): void;
 }

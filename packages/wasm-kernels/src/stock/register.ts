@@ -1,5 +1,7 @@
-import { replaceStockKernels, type StockKernel, type TrainingKernels } from '@localgrad/kernels';
+import { replaceStockKernels, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
+import { clampKernels } from './clamps.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseKernels } from './depthwise.js';
 import { extremaKernels } from './extrema.js';
@@ -30,12 +32,12 @@ export interface Registration {
 
 /**
  * Registers on the wasm backend the kernels that `tf.variableGrads` needs to train a CNN (Conv2DBackpropFilter, depthwise
- * gradients, UnsortedSegmentSum), a faster Conv2DBackpropInput, pooling with correct gradients, extrema that propagate
- * NaN, and an Identity that shares its buffer instead of copying it.
+ * gradients, UnsortedSegmentSum), a faster Conv2DBackpropInput, pooling with correct gradients, extrema and clamps that
+ * propagate NaN, and an Identity that shares its buffer instead of copying it.
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
-export function registerTrainingGradients(kernels?: TrainingKernels): Registration {
+export function registerTrainingGradients(kernels?: WasmTrainingKernels): Registration {
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
       const x = handle<tf.Tensor4D>(inputs.x);
@@ -75,6 +77,7 @@ export function registerTrainingGradients(kernels?: TrainingKernels): Registrati
     UnsortedSegmentSum: unsortedSegmentSum,
     ...poolingKernels(kernels),
     ...extremaKernels(),
+    ...clampKernels(kernels),
     Identity: identity,
   });
 }

@@ -1,6 +1,6 @@
 import { quoted } from '@localgrad/experiments';
 import { type Command, Option } from 'commander';
-import { threadCount, wholeNumber } from '../../whole-number.js';
+import { parallelCount, wholeNumber } from '../../whole-number.js';
 
 export interface SweepFlags {
   readonly set?: readonly string[];
@@ -82,7 +82,7 @@ export function addFolderFlags(command: Command): Command {
 
 export function addJobFlags(command: Command): Command {
   return command
-    .option('--cpus <number>', 'processor cores of a job, and threads of its runs (default: 1)', threadCount)
+    .option('--cpus <number>', 'processor cores of a job, and threads of its runs (default: 1)', parallelCount)
     .option('--gpus <number>', 'GPUs of a job', wholeNumber)
     .option('--memory <size>', 'main memory of a job, e.g. 8GiB')
     .option('--minutes <number>', 'time limit of a job in minutes', wholeNumber)
@@ -101,11 +101,11 @@ export function addRunFlags(command: Command): Command {
           .choices(['local', 'debug', 'slurm'])
           .default('local'),
       )
-      .option('--processes <number>', 'number of processes at a time (default: one for each core)', wholeNumber)
+      .option('--processes <number>', 'number of processes at a time (default: one for each core)', parallelCount)
       .option(
         '--threads <number>',
         'number of threads per process, for runs with threads: auto (default: cores / processes)',
-        threadCount,
+        parallelCount,
       ),
   )
     .option('--partition <name>', 'slurm: partition')

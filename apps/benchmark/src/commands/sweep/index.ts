@@ -16,7 +16,7 @@ import type { Command } from 'commander';
 import type { Presenter } from '../../present.js';
 import { executeSweep } from '../../sweep/execute-sweep.js';
 import { type Terminal, warn } from '../../terminal.js';
-import { threadCount } from '../../whole-number.js';
+import { parallelCount } from '../../whole-number.js';
 import { refuseForeignFlags } from './executor-flags.js';
 import {
   addFolderFlags,
@@ -43,7 +43,7 @@ import {
 async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
   const { processes, threads, retryFailed, only } = flags;
   const onProblem = (message: string) => warn(terminal, message);
-  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only, onProblem });
+  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only, threads, onProblem });
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
   const result = await executeSweep(
     sweep,
@@ -95,7 +95,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     );
   addOnlyFlag(addFolderFlags(sweep.command('plan').summary('list runs, predicted memory and time; runs nothing')))
     .option('--no-measure', 'do not measure steps to predict the time')
-    .option('--threads <number>', 'number of threads for runs with threads: auto', threadCount)
+    .option('--threads <number>', 'number of threads for runs with threads: auto', parallelCount)
     .action((file: string, { folder, measure, threads, set, only }: SweepFlags) =>
       present(() => planSweep({ file, folder, measure, threads, overrides: set, only }), renderPlan),
     );

@@ -1,14 +1,14 @@
 import { type BlockReference, formatReference } from '@localgrad/core';
 import type { ModuleDescription, ObjectiveDescription } from '@localgrad/engine';
-import { weightText } from '@localgrad/report';
 import type { Explanation, Relation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
-import { textTable } from '../text-table.js';
+import { textTable } from '../text/text-table.js';
+import { weightText } from './labels.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
 /** The explanation as text: tables of modules, losses, chains and costs. */
-export function renderExplain(explanation: Explanation): string {
+export function explanationText(explanation: Explanation): string {
   const { expression, backbone, batch, image, modules } = explanation;
   return [
     `${expression} on ${backbone}, images ${image.join('×')}, batch ${batch}, ${modules.length} modules`,
@@ -21,6 +21,7 @@ export function renderExplain(explanation: Explanation): string {
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
     ...budgetLines(explanation),
+    ...asynchronyLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');
@@ -72,7 +73,7 @@ function reachText(modules: readonly ModuleDescription[], { span: [from, to], ch
 }
 
 /** `(1,0)`, `(1,0) (1,1)`, `(1,0) … (2,3), 9 blocks`; the stem by its name. */
-export function blockRange(references: readonly BlockReference[]): string {
+function blockRange(references: readonly BlockReference[]): string {
   const names = references.map((reference) => (reference[0] === 0 ? 'stem' : formatReference(reference)));
   if (names.length <= 2) return names.join(' ');
   return `${names[0]} … ${names.at(-1)}, ${names.length} blocks`;
@@ -143,6 +144,33 @@ function budgetLines({ budget, expression }: Explanation): string[] {
     '',
     `Within the memory budget, ${expression}: ${budget.reason}`,
     ...(isEndToEnd ? [] : [`End to end: ${other}`]),
+  ];
+}
+
+function asynchronyLines({ asynchrony }: Explanation): string[] {
+  if (asynchrony === undefined) return [];
+  const { buffers, bytes, timing } = asynchrony;
+  const table = textTable(
+    ['module', 'updates per batch', 'age of its batches', 'repeated', 'batches stored', 'with targets', 'bytes'],
+    timing.map(({ module, updatesPerBatch, meanAge, repeated }) => {
+      const buffer = buffers.find((one) => one.module === module);
+      return [
+        String(module),
+        updatesPerBatch.toFixed(2),
+        meanAge.toFixed(1),
+        `${(100 * repeated).toFixed(0)} %`,
+        String(buffer?.slots ?? 0),
+        buffer?.targets.join(' ') ?? '',
+        formatBytes(buffer?.bytes ?? 0),
+      ];
+    }),
+    ['right', 'right', 'right', 'right', 'right', 'left', 'right'],
+  );
+  return [
+    '',
+    'Replay buffers: each module but the last stores outputs, from which the next one reads at its own pace. Ages in batches; simulated.',
+    table,
+    `The buffers need at most ${formatBytes(bytes)}, which is part of the peak below.`,
   ];
 }
 

@@ -4,7 +4,8 @@ import { LocalgradError } from '@localgrad/core';
 import { stratifiedSplit } from '@localgrad/data';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
+import { type EncodedImages, type EncodedSplits, pickEncoded } from '../encoded-images.js';
+import { checkContent, checkFooter } from './check-parquet.js';
 
 export interface ParquetOptions {
   /** Folder with Parquet files named as on Hugging Face: `train-00000-of-00001.parquet`, `test-…` or `validation-…`. */
@@ -54,8 +55,10 @@ async function readParquet(
     starts.push({ path, first: images.length });
     try {
       const file = await asyncBufferFromFile(path);
+      await inFile(path, () => checkFooter(file));
       const metadata = await parquetMetadataAsync(file);
       const columns = chooseColumns(path, metadata, labelColumn);
+      await inFile(path, () => checkContent(file, metadata, [columns.image, columns.label]));
       classes ??= columns.names;
       let rowStart = 0;
       for (const { num_rows } of metadata.row_groups) {
@@ -107,6 +110,17 @@ async function readParquet(
     locate,
     read: async (index) => images[index] ?? new Uint8Array(0),
   };
+}
+
+/** Adds the path to an error about a file's content. */
+async function inFile(path: string, check: () => Promise<void>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    const message = `${path}: expected a Parquet file, found ${error.message}.`;
+    throw new LocalgradError(error.code, message, { path }, { cause: error });
+  }
 }
 
 interface Columns {

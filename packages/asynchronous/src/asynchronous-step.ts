@@ -1,0 +1,137 @@
+import { at, type Clock, LocalgradError } from '@localgrad/core';
+import {
+  type Batch,
+  createPartStep,
+  endStep,
+  learningRateOf,
+  type PartStep,
+  type PeakPrediction,
+  type StepMemory,
+  type TrainStep,
+  type TrainStepOptions,
+  type TrainStepResult,
+} from '@localgrad/engine';
+import * as tf from '@tensorflow/tfjs';
+import { bufferTargets, describeBuffers } from './buffer-bytes.js';
+import { checkLocal } from './check-local.js';
+import { type AsynchronousOptions, resolveAsynchronous } from './options.js';
+import { AsynchronousSchedule, type Turn } from './schedule.js';
+import { StoredBatches, storedBatch } from './stored-batches.js';
+
+/**
+ * Asynchronous training of a plan with local losses, simulated in one process: pass the result as `createStep` to `train`.
+ * Each module reads its inputs from a replay buffer, which the module before it fills at its own pace.
+ *
+ * @throws LocalgradError `invalid-option` for the options; the created function also `invalid-plan` for losses that train several
+ *   modules
+ */
+export function asynchronous(options: AsynchronousOptions = {}): (step: TrainStepOptions) => TrainStep {
+  const rules = resolveAsynchronous(options);
+  return (step) => new AsynchronousStep(step, rules);
+}
+
+type Result = Pick<TrainStepResult, 'losses' | 'terms'>;
+
+class AsynchronousStep implements TrainStep {
+  readonly recording = undefined;
+  /** A property, because callers pass it on without the step. */
+  readonly predict = (batchSize: number): PeakPrediction => {
+    const { compiled, optimizer, accumulate = 1 } = this.#options;
+    const { bytes } = describeBuffers(compiled, this.#rules, batchSize);
+    const step = compiled.predict(batchSize, { optimizer, accumulate });
+    return { ...step, peakBytes: step.peakBytes + bytes, batchBytes: step.batchBytes + bytes };
+  };
+  readonly memory: StepMemory;
+  readonly #options: TrainStepOptions;
+  readonly #rules: AsynchronousOptions;
+  readonly #rateAt: (clock: Clock) => number;
+  readonly #schedule: AsynchronousSchedule;
+  readonly #stored = new StoredBatches();
+  readonly #parts: readonly PartStep[];
+  /** Outputs of the turn that runs now, one per micro-batch. */
+  #outputs: Batch[] = [];
+
+  constructor(options: TrainStepOptions, rules: AsynchronousOptions) {
+    const { compiled, optimizer, executor, seed = 0 } = options;
+    const modules = compiled.modules.length;
+    if (executor !== undefined) {
+      throw new LocalgradError(
+        'invalid-option',
+        "Asynchronous training has its own executor; remove option 'executor'.",
+      );
+    }
+    checkLocal(compiled, optimizer);
+    this.#options = options;
+    this.#rules = resolveAsynchronous(rules, modules);
+    this.#rateAt = learningRateOf(options);
+    this.#schedule = new AsynchronousSchedule({ ...rules, modules, seed });
+    this.#parts = compiled.modules.map((_, module) => this.#partOf(module));
+    this.memory = {
+      values: () => this.#schedule.state(),
+      tensors: () => this.#stored.tensors(),
+      load: (values, tensors) => {
+        this.#schedule.restore(values);
+        this.#stored.load(tensors);
+      },
+    };
+  }
+
+  run(batch: Batch | readonly Batch[], clock: Clock): TrainStepResult {
+    const { compiled } = this.#options;
+    const { name: phase, schedule } = compiled.phaseAt(clock);
+    const learningRate = this.#rateAt(clock);
+    const active = new Set(schedule.map(({ module }) => module));
+    const trained = new Set<number>();
+    const result = { losses: new Map<string, tf.Scalar>(), terms: new Map<string, tf.Scalar>() };
+    for (const turn of this.#schedule.round((module) => active.has(module))) {
+      const { losses, terms } = this.#take(turn, batch, { clock, learningRate });
+      keepLast(result.losses, losses);
+      keepLast(result.terms, terms);
+      trained.add(turn.module);
+    }
+    endStep(compiled, clock, (module) => trained.has(module));
+    return { ...result, learningRate, phase };
+  }
+
+  dispose(): void {
+    this.#stored.dispose();
+  }
+
+  #take({ module, read, write, step }: Turn, batch: Batch | readonly Batch[], now: PartTime): Result {
+    this.#outputs = [];
+    const input = read === undefined ? batch : this.#stored.get(module - 1, read);
+    const result = at(this.#parts, module, 'module').run(input, { ...now, step });
+    if (write !== undefined) this.#stored.set(module, write, this.#outputs);
+    return result;
+  }
+
+  #partOf(module: number): PartStep {
+    const { compiled, optimizer, accumulate = 1, seed = 0 } = this.#options;
+    const names = bufferTargets(compiled, module);
+    const isLast = module === compiled.modules.length - 1;
+    const onOutput = (output: tf.Tensor4D, { targets }: Batch) => {
+      this.#outputs.push(storedBatch(output, targets, names));
+    };
+    return createPartStep({
+      compiled,
+      optimizer,
+      accumulate,
+      seed,
+      modules: [module, module],
+      ...(isLast ? {} : { onOutput }),
+    });
+  }
+}
+
+interface PartTime {
+  readonly clock: Clock;
+  readonly learningRate: number;
+}
+
+/** Replaces the scalars of a module that has trained before in the same round. */
+function keepLast(all: Map<string, tf.Scalar>, scalars: ReadonlyMap<string, tf.Scalar>): void {
+  for (const [id, scalar] of scalars) {
+    tf.dispose(all.get(id) ?? []);
+    all.set(id, scalar);
+  }
+}

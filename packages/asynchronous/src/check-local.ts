@@ -1,0 +1,55 @@
+import { LocalgradError, type Optimizer, type Parameter } from '@localgrad/core';
+import type { CompiledPhase, CompiledPlan } from '@localgrad/engine';
+
+/**
+ * Checks that the modules of a plan can be trained at different times: each loss trains one module, and no weight is trained
+ * by losses on several.
+ *
+ * @throws LocalgradError `invalid-plan` that names the loss, `invalid-option` for optimizers that need all gradients at once
+ */
+export function checkLocal(compiled: CompiledPlan, optimizer?: Pick<Optimizer, 'needsWholeStep'>): void {
+  const { plan } = compiled;
+  for (const phase of compiled.phases) {
+    for (const { id, span, start } of phase.objectives) {
+      const [, to] = span;
+      if (start === undefined || start === to) continue;
+      throw new LocalgradError(
+        'invalid-plan',
+        `Asynchronous training needs losses that train one module each, but loss '${id}' of '${plan.method}' trains modules ` +
+          `${start} to ${to}. Use a method with local losses only, e.g. dgl, or train synchronously.`,
+        { method: plan.method, loss: id, span },
+      );
+    }
+    checkWeights(compiled, phase);
+  }
+  if (optimizer?.needsWholeStep === true) {
+    throw new LocalgradError(
+      'invalid-option',
+      'Asynchronous training updates each module at its own time, but the optimizer needs all gradients of a step at once.',
+    );
+  }
+}
+
+/** Rejects weights that receive gradients on several modules. */
+function checkWeights({ network, plan }: CompiledPlan, { shared, heads }: CompiledPhase): void {
+  const all = [...heads.values()].flat();
+  for (const [parameter, { gradients }] of shared) {
+    if (gradients < 2) continue;
+    const owns = (owner: { readonly parameters: readonly Parameter[] }) => owner.parameters.includes(parameter);
+    const users = all.filter(({ head }) => owns(head));
+    const modules = new Set([
+      ...users.map(({ module }) => module),
+      ...network.modules.filter(({ blocks }) => blocks.some(owns)).map(({ index }) => index),
+    ]);
+    const [user] = users;
+    if (modules.size < 2 || user === undefined) continue;
+    const loss = user.objectives[0]?.id ?? user.key;
+    throw new LocalgradError(
+      'invalid-plan',
+      `Asynchronous training needs losses that train one module each, but loss '${loss}' of '${plan.method}' on module ` +
+        `${user.module} trains '${parameter.name}' together with losses on modules ${[...modules].join(', ')}. Use heads ` +
+        'with weights of their own, or train synchronously.',
+      { method: plan.method, loss, parameter: parameter.name },
+    );
+  }
+}

@@ -1,0 +1,18 @@
+import { cifarResNet } from '@localgrad/backbones';
+import { type BlockReference, createNetwork, type Network, resolvePartition } from '@localgrad/core';
+import { dgl } from '@localgrad/dgl';
+import { createScope, type RootScope } from '@localgrad/nn/random';
+
+export const host = dgl({ head: '0c1f' });
+
+export function networkOf(
+  depth: number,
+  spec: Parameters<typeof resolvePartition>[1],
+  scope: RootScope = createScope(1),
+): Network {
+  const backbone = cifarResNet({ depth, widths: [2, 2, 4, 8] }).build({ inputShape: [8, 8, 3], classes: 3, scope });
+  return createNetwork(backbone, resolvePartition(backbone.blocks, spec));
+}
+
+/** `20 30 31` for the blocks (2,0), (3,0) and (3,1). */
+export const text = (blocks: readonly BlockReference[] | undefined) => blocks?.map((block) => block.join('')).join(' ');

@@ -1,0 +1,32 @@
+import { type AsynchronousOptions, checkLocal, describeBuffers, parseAsynchronous } from '@localgrad/asynchronous';
+import { LocalgradError, shown } from '@localgrad/core';
+import type { CompiledPlan } from '@localgrad/engine';
+import { configError } from './config-error.js';
+import type { RunConfig } from './run-config.js';
+
+/** The keys that asynchronous training depends on. */
+export type AsynchronyConfig = Partial<Pick<RunConfig, 'asynchronous' | 'memoryBudget'>>;
+
+/**
+ * Options of asynchronous training; undefined for synchronous training.
+ *
+ * @param compiled the plan to train
+ * @throws LocalgradError about the key `asynchronous` where its expression is wrong, or the plan cannot be trained so
+ */
+export function asynchronyOf(config: AsynchronyConfig, compiled: CompiledPlan): AsynchronousOptions | undefined {
+  const { asynchronous = 'none', memoryBudget } = config;
+  try {
+    const options = parseAsynchronous(asynchronous);
+    if (options === undefined) return undefined;
+    if (memoryBudget !== undefined) {
+      throw new LocalgradError('invalid-option', 'memoryBudget does not count replay buffers; remove one of the two.');
+    }
+    checkLocal(compiled);
+    // Rejects slow modules that the network does not have.
+    describeBuffers(compiled, options, 1);
+    return options;
+  } catch (error) {
+    if (!LocalgradError.isInstance(error)) throw error;
+    throw configError('asynchronous', `${shown(asynchronous)}: ${error.message}`, { code: error.code, cause: error });
+  }
+}
