@@ -53,6 +53,7 @@ function closure(start) {
     if (places.has(place)) continue;
     places.add(place);
     const entry = lock[place]?.link === true ? lock[lock[place].resolved] : lock[place];
+    if (entry === undefined) throw new Error(`${place} is not in package-lock.json: run npm install.`);
     const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {}, optionalDependencies = {} } = entry;
     const isWanted = (name) => peerDependenciesMeta[name]?.optional !== true;
     for (const name of [...Object.keys(dependencies), ...Object.keys(peerDependencies).filter(isWanted)]) {
