@@ -1,5 +1,6 @@
 import { at, bytesOf, type Optimizer, type Parameter } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
+import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
 import { headLoadOf, predictBytes } from './step-bytes.js';
@@ -33,7 +34,7 @@ export type PhasePrediction = PredictionOptions & Required<Pick<PredictionOption
 
 type Predictable = Pick<
   CompiledPlan,
-  'network' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads' | 'createTargets'
+  'network' | 'range' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads' | 'createTargets'
 >;
 
 /** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
@@ -80,9 +81,13 @@ export function trainedWeights(
   return [...new Set(weights)];
 }
 
-/** Bytes of the images and labels of a batch. */
-export function imageBytes({ network, reads }: Pick<CompiledPlan, 'network' | 'reads'>, batchSize: number): number {
-  return (reads.includes('images') ? 2 : 1) * bytesOf(network.imageShape, batchSize) + 4 * batchSize;
+/** Bytes of the input and labels of a batch, and of its images in [0, 1] if a loss reads them. */
+export function imageBytes(
+  { network, range, reads }: Pick<CompiledPlan, 'network' | 'range' | 'reads'>,
+  batchSize: number,
+): number {
+  const images = reads.includes('images') ? bytesOf(network.imageShape, batchSize) : 0;
+  return bytesOf(shapeBetween(network, range[0] - 1), batchSize) + images + 4 * batchSize;
 }
 
 /** Bytes of a parameter with its optimizer state. */
@@ -99,7 +104,7 @@ function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: num
   const heads = new Map(
     [...phase.heads].map(([module, group]) => [module, group.map((active) => headLoadOf(active, compiled, batchSize))]),
   );
-  return predictBytes({ modules, heads, shared: phase.shared }, phase.schedule).modules;
+  return predictBytes({ modules, heads, shared: phase.shared }, phase.schedule, compiled.range[0]).modules;
 }
 
 function sum(values: readonly number[]): number {

@@ -48,9 +48,9 @@ export interface StepBytes {
   readonly times: readonly number[];
 }
 
-/** Interprets a schedule over byte counts instead of tensors. */
-export function predictBytes(load: StepLoad, schedule: readonly Instruction[]): StepBytes {
-  const domain = new ByteDomain(load);
+/** Interprets a schedule over byte counts instead of tensors. @param first the module that reads the batch */
+export function predictBytes(load: StepLoad, schedule: readonly Instruction[], first = 0): StepBytes {
+  const domain = new ByteDomain(load, first);
   walkSchedule(schedule, domain);
   return domain;
 }
@@ -65,7 +65,10 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   /** Number of gradients that each shared weight has received. */
   readonly #received = new Map<Parameter, number>();
 
-  constructor(readonly load: StepLoad) {
+  constructor(
+    readonly load: StepLoad,
+    readonly first: number,
+  ) {
     this.modules = load.modules.map(() => 0);
     this.times = load.modules.map(() => 0);
   }
