@@ -22,12 +22,15 @@ async function settingsOf(command: string): Promise<readonly RunConfig[]> {
   }
   const { methods, image: _image, repeats: _repeats, warmupSteps: _steps, ...config } = options;
   if (words[1] !== 'bench') return [resolveConfig(config)];
-  return String(methods).split(' / ').map((method) => resolveConfig({ ...config, method }));
+  return String(methods)
+    .split(' / ')
+    .map((method) => resolveConfig({ ...config, method }));
 }
 
 function imagesOf(command: string, { dataset }: RunConfig): Pick<Parameters<typeof explain>[0], 'image' | 'classes'> {
-  const { image } = parseCommand(command).options;
-  if (image === '96x96x3') return { image: [96, 96, 3], classes: 10 };
+  const { words, options } = parseCommand(command);
+  if (options.image === '96x96x3') return { image: [96, 96, 3], classes: 10 };
+  if (words[1] === 'bench') return { image: [32, 32, 3], classes: 10 };
   const known = images[dataset];
   if (known === undefined) throw new Error(`no image shape for ${dataset}`);
   return known;
@@ -40,7 +43,8 @@ describe('every command for a published number', () => {
     for (const config of settings) {
       const { modules, objectives, totals } = await explain({ ...config, ...imagesOf(command, config) });
       // Each module is trained by a loss.
-      for (const { index } of modules) expect(objectives.some(({ span: [from, to] }) => from <= index && index <= to)).toBe(true);
+      for (const { index } of modules)
+        expect(objectives.some(({ span: [from, to] }) => from <= index && index <= to)).toBe(true);
       if (Array.isArray(config.partition)) expect(modules.map(({ blocks }) => blocks.length)).toEqual(config.partition);
       expect(totals.unitsOfWork).toBeGreaterThanOrEqual(2.9);
       expect(totals.predictedPeakBytes).toBeGreaterThan(4 * totals.parameters);
