@@ -109,7 +109,7 @@ export function registerExplain(program: Command, present: Presenter): void {
         const explanation = await withFlagNames(() => explain({ ...config, ...images }), command, file);
         const { image: shape, classes: count } = explanation;
         const recorded =
-          config.backend === 'webgpu' && config.asynchronous === undefined
+          config.backend === 'webgpu' && config.asynchronous === 'none'
             ? { recorded: await recordedStep({ ...config, image: shape, classes: count }) }
             : {};
         return withFigure({ ...explanation, ...recorded }, flags.svg);
