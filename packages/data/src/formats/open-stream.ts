@@ -11,9 +11,13 @@ const chunkBytes = 2 ** 18;
  * @throws LocalgradError `missing-dependency`, `invalid-data`
  */
 export async function withFile<T>(origin: FileOrigin, read: (reader: ByteReader) => Promise<T>): Promise<T> {
-  const { open } = await import('node:fs/promises');
+  const [{ open }, { rejectDevice }] = await Promise.all([
+    import('node:fs/promises'),
+    import('@localgrad/core/folders'),
+  ]);
   const { path, howToGetIt } = origin;
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+  const opened = rejectDevice(path).then(() => open(path));
+  const file = await opened.catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw unreadable(origin, error);
     throw new LocalgradError('missing-dependency', `${path} was not found. ${howToGetIt}`, { path });
   });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -112,6 +112,12 @@ describe('damaged files', () => {
     writeFileSync(join(folder, 'cifar-10-binary.tar.gz'), gzipSync(change(Buffer.from(tar))));
     return readCifar('cifar10', folder, trainSize);
   }
+
+  it.runIf(existsSync('/dev/zero'))('rejects a device instead of an archive, which never ends', async () => {
+    const own = mkdtempSync(join(folder, 'device-'));
+    symlinkSync('/dev/zero', join(own, 'cifar-10-binary.tar.gz'));
+    await expect(readCifar('cifar10', own, 10)).rejects.toThrow(/a device, a pipe or a socket/);
+  });
 
   /** Writes a text into a header, and corrects its checksum. */
   function patchHeader(content: Buffer, header: number, at: number, text: string): Buffer {
