@@ -25,7 +25,9 @@ const direction = {
   'image-data': ['core', 'nn', 'data'],
   train: ['core', 'kernels', 'nn', 'engine', 'data'],
   asynchronous: ['core', 'nn', 'engine'],
+  pipeline: ['core', 'kernels', 'nn', 'engine', 'backends', 'train'],
   statistics: [],
+  'pipeline-simulator': [],
   trackers: ['core', 'train'],
   catalog: [
     'core',
@@ -61,6 +63,7 @@ const direction = {
     'image-data',
     'train',
     'asynchronous',
+    'pipeline',
     'catalog',
     'trackers',
   ],

@@ -6,6 +6,7 @@ import {
   learningRateOf,
   type PartStep,
   type PeakPrediction,
+  partOf,
   type StepMemory,
   type TrainStep,
   type TrainStepOptions,
@@ -109,17 +110,11 @@ class AsynchronousStep implements TrainStep {
     const { compiled, optimizer, accumulate = 1, seed = 0 } = this.#options;
     const names = bufferTargets(compiled, module);
     const isLast = module === compiled.modules.length - 1;
-    const onOutput = (output: tf.Tensor4D, { targets }: Batch) => {
-      this.#outputs.push(storedBatch(output, targets, names));
+    const onOutput = ({ images, targets }: Batch) => {
+      this.#outputs.push(storedBatch(images, targets, names));
     };
-    return createPartStep({
-      compiled,
-      optimizer,
-      accumulate,
-      seed,
-      modules: [module, module],
-      ...(isLast ? {} : { onOutput }),
-    });
+    const part = partOf(compiled, [module, module]);
+    return createPartStep({ compiled: part, optimizer, accumulate, seed, ...(isLast ? {} : { onOutput }) });
   }
 }
 

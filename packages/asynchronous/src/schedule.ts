@@ -19,7 +19,7 @@ export interface Turn {
   readonly module: number;
   /** Slot of the previous module's buffer that it reads; undefined for the first module, which reads the data. */
   readonly read: number | undefined;
-  /** Slot of its own buffer that its output goes to; undefined for the last module. */
+  /** Slot of its own buffer that its output goes to; undefined for the last module that trains. */
   readonly write: number | undefined;
   /** Number of times that the module has trained before. */
   readonly step: number;
@@ -57,12 +57,12 @@ export class AsynchronousSchedule {
   /**
    * The turns of one round. Each is decided when the previous one has been taken, so take them all.
    *
-   * @param isActive whether a module trains at all in this phase of training; others skip their turns
+   * @param isActive whether a module runs at all in this phase of training; others skip their turns
    */
   *round(isActive: (module: number) => boolean = () => true): Generator<Turn> {
     do {
       const module = nextTurn(this.#turnRules, this.#turns);
-      const turn = isActive(module) ? this.#take(module) : undefined;
+      const turn = isActive(module) ? this.#take(module, isActive(module + 1)) : undefined;
       this.#turns[module] = at(this.#turns, module, 'module') + 1;
       if (turn !== undefined) yield turn;
     } while (nextTurn(this.#turnRules, this.#turns) !== 0);
@@ -94,15 +94,19 @@ export class AsynchronousSchedule {
     this.#batches = newBatches;
   }
 
-  /** The module's turn; undefined if it has nothing to read. */
-  #take(module: number): Turn | undefined {
+  /**
+   * The module's turn; undefined if it has nothing to read.
+   *
+   * @param isRead whether the next module trains in this phase, too
+   */
+  #take(module: number, isRead: boolean): Turn | undefined {
     const read = module === 0 ? undefined : this.#read(module - 1);
     if (module > 0 && read === undefined) return undefined;
     const batch =
       read === undefined ? at(this.#turns, 0, 'module') : at(at(this.#batches, module - 1, 'buffer'), read, 'slot');
     const step = at(this.#steps, module, 'module');
     this.#steps[module] = step + 1;
-    const write = this.#buffers[module]?.write();
+    const write = isRead ? this.#buffers[module]?.write() : undefined;
     if (write !== undefined) at(this.#batches, module, 'buffer')[write] = batch;
     return { module, read, write, step, batch };
   }

@@ -1,17 +1,17 @@
 import { formatShape, type HeadResult, LocalgradError, type Parameter, sameShape } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
-import { batchTargetsOf, type CompiledHead, headPlace } from './heads.js';
+import { batchTargetsOf, type CompiledHead, headPlace, shapeBetween } from './heads.js';
 import type { CompiledPhase } from './phases.js';
 import type { Batch } from './step.js';
 
 /** @throws LocalgradError `misuse` for a missing target, `shape-mismatch` for wrong shapes */
 export function checkBatch(
-  { network, plan }: CompiledPlan,
+  { network, plan, range }: CompiledPlan,
   { heads }: CompiledPhase,
   { images, targets }: Batch,
 ): void {
-  const expected = [images.shape[0] ?? 0, ...network.imageShape];
+  const expected = [images.shape[0] ?? 0, ...shapeBetween(network, range[0] - 1)];
   const [size] = expected;
   if (!sameShape(images.shape, expected)) {
     throw new LocalgradError(

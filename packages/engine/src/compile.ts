@@ -6,6 +6,7 @@ import {
   type Objective,
   type Parameter,
   type ParameterScope,
+  type Span,
   StoredPlanState,
   type TrainingPlan,
   validatePlan,
@@ -40,6 +41,8 @@ export interface CompiledPlan {
   readonly plan: TrainingPlan;
   /** Whether activations are stored or recomputed. */
   readonly memory: MemoryPolicy;
+  /** The modules that its steps run: all, unless it is a part of another plan (`partOf`). */
+  readonly range: Span;
   /** One block per module, used in training steps. */
   readonly modules: readonly Block[];
   /** The blocks of each module, used in training steps. */
@@ -102,6 +105,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     network,
     plan,
     memory,
+    range: [0, network.modules.length - 1] as const,
     modules,
     moduleBlocks,
     objectives,

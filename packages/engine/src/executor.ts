@@ -20,8 +20,18 @@ import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
 import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
+/** Options of `createExecutor`. */
+export interface ExecutorOptions {
+  /**
+   * Receives what the modules after a part of a plan read: the output of its last module, and the targets of the
+   * micro-batch. Called once per micro-batch, before the part's own losses; not in phases that end within the part.
+   * Borrowed.
+   */
+  readonly onOutput?: (batch: Batch) => void;
+}
+
 /** Creates an executor that runs a compiled plan's schedule. */
-export function createExecutor(compiled: CompiledPlan): Executor {
+export function createExecutor(compiled: CompiledPlan, { onOutput }: ExecutorOptions = {}): Executor {
   const checked = new Set<string>();
   return {
     step(batch, options) {
@@ -29,16 +39,15 @@ export function createExecutor(compiled: CompiledPlan): Executor {
       checkBatch(compiled, phase, batch);
       const losses = new Map<string, tf.Scalar>();
       const terms = new Map<string, tf.Scalar>();
-      const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked });
+      const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, onOutput });
       // The tidy only cleans up after errors: the walk itself disposes every tensor as early as possible.
-      tf.tidy(() => walkSchedule(phase.schedule, domain));
+      tf.tidy(() => walkSchedule(phase.schedule, domain, compiled.range[0]));
       return { losses, terms };
     },
   };
 }
 
-/** What the tensors of one step belong to. */
-export interface StepSetting {
+interface StepSetting {
   readonly compiled: CompiledPlan;
   readonly phase: CompiledPhase;
   readonly batch: Batch;
@@ -47,16 +56,14 @@ export interface StepSetting {
   readonly terms: Map<string, tf.Scalar>;
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
-  /** Index of the module that reads the batch. Default 0. */
-  readonly first?: number;
+  readonly onOutput: ExecutorOptions['onOutput'];
 }
 
 type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
 
 /** One step on tensors. */
-export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
+class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   readonly images: tf.Tensor4D;
-  readonly first: number;
   readonly #setting: StepSetting;
   readonly #shared: SharedGradients;
 
@@ -64,11 +71,11 @@ export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     this.#setting = setting;
     this.#shared = new SharedGradients(setting.phase.shared);
     this.images = setting.batch.images;
-    this.first = setting.first ?? 0;
   }
 
   forward(module: number, input: tf.Tensor4D, repeat: boolean): { output: tf.Tensor4D; pass: Pass } {
     const pass = this.#block(module).forward(input, this.#mode(module, repeat));
+    if (!repeat) this.#passOn(module, pass.output);
     return { output: pass.output, pass };
   }
 
@@ -81,6 +88,7 @@ export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
       if (x !== input) x.dispose();
       x = pass.output;
     }
+    this.#passOn(module, x);
     return x;
   }
 
@@ -110,6 +118,11 @@ export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
 
   free(output: tf.Tensor4D): void {
     output.dispose();
+  }
+
+  #passOn(module: number, output: tf.Tensor4D): void {
+    const { compiled, phase, batch, onOutput } = this.#setting;
+    if (phase.continues && module === compiled.range[1]) onOutput?.({ images: output, targets: batch.targets });
   }
 
   #evaluateHead(active: ActiveHead, read: HeadInputs<tf.Tensor4D>, arrive: Arrive): void {

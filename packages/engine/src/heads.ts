@@ -70,7 +70,7 @@ function createLabels(batchSize: number) {
 }
 
 /** Shape of a module's output; of the images for module −1. */
-function shapeBetween({ modules, imageShape }: Network, module: number): Shape3 {
+export function shapeBetween({ modules, imageShape }: Network, module: number): Shape3 {
   return modules[module]?.outputShape ?? imageShape;
 }
 

@@ -11,10 +11,11 @@ export {
   type PlanDescription,
 } from './description.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
-export { createExecutor } from './executor.js';
-export type { CompiledHead } from './heads.js';
+export { createExecutor, type ExecutorOptions } from './executor.js';
+export { batchTargetsOf, type CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
 export type { HeadAverage } from './moving-averages.js';
+export { partOf } from './part.js';
 export { createPartStep, endStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
 export type { PeakPrediction, PredictionOptions } from './prediction.js';

@@ -35,6 +35,8 @@ export interface CompiledPhase {
   readonly heads: ReadonlyMap<number, readonly ActiveHead[]>;
   /** Instructions of one step. */
   readonly schedule: readonly Instruction[];
+  /** Whether modules after the plan's range run in this phase; only in a part of a plan. */
+  readonly continues: boolean;
   /** Weights that receive gradients from several heads or modules. */
   readonly shared: SharedWeights;
 }
@@ -78,7 +80,7 @@ export function compilePhases(
     const isTrained = (module: number) =>
       !frozen.has(module) && spans.some(([from, to]) => from <= module && module <= to);
     const shared = findSharedWeights(network, [...activeHeads.values()].flat(), frozen, isTrained);
-    return { name: phase.name, frozen, objectives: active, heads: activeHeads, schedule, shared };
+    return { name: phase.name, frozen, objectives: active, heads: activeHeads, schedule, continues: false, shared };
   });
 }
 

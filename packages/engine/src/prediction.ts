@@ -1,7 +1,7 @@
 import { at, type Block, bytesOf, type Optimizer, type Parameter, type Want } from '@localgrad/core';
 import { costOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
-import { costOfHead } from './heads.js';
+import { costOfHead, shapeBetween } from './heads.js';
 import type { CompiledPhase } from './phases.js';
 import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
@@ -34,7 +34,7 @@ export type PhasePrediction = PredictionOptions & Required<Pick<PredictionOption
 
 type Predictable = Pick<
   CompiledPlan,
-  'network' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads' | 'createTargets'
+  'network' | 'range' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads' | 'createTargets'
 >;
 
 /** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
@@ -71,9 +71,13 @@ export function trainedWeights(
   return [...new Set(weights)];
 }
 
-/** Bytes of the images and labels of a batch. */
-export function imageBytes({ network, reads }: Pick<CompiledPlan, 'network' | 'reads'>, batchSize: number): number {
-  return (reads.includes('images') ? 2 : 1) * bytesOf(network.imageShape, batchSize) + 4 * batchSize;
+/** Bytes of the input and labels of a batch, and of its images in [0, 1] if a loss reads them. */
+export function imageBytes(
+  { network, range, reads }: Pick<CompiledPlan, 'network' | 'range' | 'reads'>,
+  batchSize: number,
+): number {
+  const images = reads.includes('images') ? bytesOf(network.imageShape, batchSize) : 0;
+  return bytesOf(shapeBetween(network, range[0] - 1), batchSize) + images + 4 * batchSize;
 }
 
 function residentOf(parameter: Parameter, optimizer: PredictionOptions['optimizer']): number {
@@ -84,7 +88,7 @@ function residentOf(parameter: Parameter, optimizer: PredictionOptions['optimize
 
 function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: number): readonly number[] {
   const domain = new ByteDomain(compiled, phase, batchSize);
-  walkSchedule(phase.schedule, domain);
+  walkSchedule(phase.schedule, domain, compiled.range[0]);
   return domain.highest;
 }
 

@@ -23,7 +23,7 @@ export interface PhaseWork {
 export function measurePhase(compiled: CompiledPlan, batchSize: number, options: PhasePrediction): PhaseWork {
   const { phase } = options;
   const domain = new WorkDomain(compiled, phase);
-  walkSchedule(phase.schedule, domain);
+  walkSchedule(phase.schedule, domain, compiled.range[0]);
   const { units, evaluations } = domain;
   const heads = new Map([...phase.heads.values()].flat().map((active) => [active.head, active]));
   const literal = predictLiteral(compiled, batchSize, options);

@@ -23,6 +23,7 @@ const optionNames = [
   'accumulate',
   'seed',
   'recordSteps',
+  'pipeline',
 ] as const satisfies readonly (keyof TrainOptions)[];
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */

@@ -19,7 +19,7 @@ declare const optimizer: Optimizer;
 declare const batch: Batch;
 
 // Executors are interchangeable.
-expectTypeOf(createExecutor).toEqualTypeOf<(compiled: CompiledPlan) => Executor>();
+expectTypeOf(createExecutor).toExtend<(compiled: CompiledPlan) => Executor>();
 expectTypeOf(createLiteralExecutor).toEqualTypeOf<(compiled: CompiledPlan) => Executor>();
 expectTypeOf<TrainOptions['executor']>().toEqualTypeOf<((compiled: CompiledPlan) => Executor) | undefined>();
 

@@ -1,22 +1,17 @@
 import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
-import {
-  type CompiledPlan,
-  checkWeights,
-  createTrainStep,
-  type Executor,
-  type TrainStep,
-  type TrainStepOptions,
-} from '@localgrad/engine';
-import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
+import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } from '@localgrad/engine';
+import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
-import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
+import { type EvaluationResult, evaluateNetwork, recordOfEvaluation, requireMeasure } from './evaluation.js';
 import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
 import { checkedBatches } from './label-check.js';
-import type { LossLog } from './loss-log.js';
+import { withoutEmpty } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
 import { checkOptions, nextTurn, runStart } from './run-setup.js';
 import { RunState } from './run-state.js';
+import type { StepPipeline } from './step-pipeline.js';
+import { createStepRunner, type EndedStep, type StepRunner } from './step-runner.js';
 import { Stopwatch } from './stopwatch.js';
 
 /** Options of `train`. */
@@ -53,13 +48,18 @@ export interface TrainOptions {
   /** Executor that runs the steps. Default: `createExecutor` of `@localgrad/engine`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
   /** Creates the training step, e.g. `asynchronous()` of `@localgrad/asynchronous`. Default: `createTrainStep`. */
-  readonly createStep?: (options: TrainStepOptions) => TrainStep;
+  readonly createStep?: typeof createTrainStep;
   /** Micro-batches per step; see `createTrainStep`. Default 1. */
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads (dropout). Default 0. */
   readonly seed?: number;
   /** Replay recorded steps on backends that record them (webgpu); see `createTrainStep`. Default true. */
   readonly recordSteps?: boolean;
+  /**
+   * Trains groups of modules on several workers at the same time, with the same bits; see `createPipeline` of
+   * `@localgrad/pipeline`. The plan receives the weights of the workers before evaluations and checkpoints, and at the end.
+   */
+  readonly pipeline?: StepPipeline;
 }
 
 /** Result of a completed run. */
@@ -102,41 +102,41 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 /** A training run. */
 class Training {
   readonly #options: TrainOptions;
-  readonly #step: TrainStep;
+  readonly #steps: StepRunner;
   readonly #state: RunState;
-  readonly #meter: MemoryMeter;
   #recording: RecordingStatus | undefined;
 
   constructor(options: TrainOptions) {
-    const { compiled, batches, availableBytes, testBatches, resume, createStep = createTrainStep } = options;
+    const { compiled, batches, availableBytes, testBatches, resume } = options;
     this.#options = options;
-    this.#step = createStep(options);
-    if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, this.#step.predict);
+    this.#steps = createStepRunner(options);
+    if (availableBytes !== undefined)
+      checkMemory(compiled, batches.batchSize, availableBytes, (size) => this.#steps.predict(size));
     if (testBatches !== undefined) requireMeasure(this.#finalHead());
     this.#state = new RunState(compiled, resume?.progress);
-    this.#meter = new MemoryMeter();
   }
 
   async run(): Promise<TrainingResult> {
     const { compiled, optimizer, batches, epochs, resume, signal } = this.#options;
     const state = this.#state;
     try {
-      // Measured by the meter, so that restored tensors count like created ones.
-      if (resume !== undefined) restoreRun(compiled, optimizer, resume, this.#step.memory);
+      // Before tensors are restored, so that they count like created ones.
+      this.#steps.open();
+      if (resume !== undefined) restoreRun(compiled, optimizer, resume, this.#steps.memory);
       await checkWeights(compiled);
-      this.#emit(runStart(this.#options, this.#step.predict(batches.batchSize).peakBytes));
+      this.#emit(runStart(this.#options, this.#steps.predict(batches.batchSize).peakBytes));
       signal?.throwIfAborted();
       while (state.epoch.number <= epochs) {
         await this.#runEpoch();
         signal?.throwIfAborted();
       }
+      await this.#steps.update();
     } catch (error) {
       this.#end(signal?.aborted === true && error === signal.reason ? 'aborted' : 'failed', messageOf(error));
       throw error;
     } finally {
       state.losses.dispose();
-      this.#meter.detach();
-      this.#step.dispose();
+      await this.#steps.close();
     }
     this.#end('completed');
     const recording = this.#recording === undefined ? {} : { recording: this.#recording };
@@ -150,6 +150,7 @@ class Training {
     if (batchesDone === 0) this.#emit({ type: 'epoch-start', epoch, epochs });
     const fromSample = batchesDone * batches.batchSize;
     for await (const batch of this.#batches(epoch - 1, fromSample)) await this.#runBatch(batch);
+    await this.#endSteps(0);
     const isEvaluated = epoch % evaluateEvery === 0 || epoch === epochs;
     const evaluation = isEvaluated ? await this.#evaluate(epoch) : undefined;
     const record = this.#record(evaluation);
@@ -168,37 +169,52 @@ class Training {
   }
 
   async #runBatch(batch: OwnedBatch): Promise<void> {
+    const { batches, epochs } = this.#options;
+    const state = this.#state;
+    const step = state.step + this.#steps.pending;
+    try {
+      // A checkpoint is saved, and a run is stopped, when all steps that were started have ended.
+      if (this.#steps.pending > 0 && this.#isSaveDue(step)) await this.#endSteps(0);
+    } catch (error) {
+      batch.dispose();
+      throw error;
+    }
+    state.training.start();
+    await this.#steps.start(batch, clockAt(step, epochs, batches.batchesPerEpoch));
+    await this.#endSteps(this.#steps.depth - 1);
+  }
+
+  /** Waits until at most `pending` steps have not ended. */
+  async #endSteps(pending: number): Promise<void> {
+    while (this.#steps.pending > pending) {
+      const step = await this.#steps.next();
+      const { training } = this.#state;
+      training.stop();
+      if (this.#steps.pending > 0) training.start();
+      await this.#endStep(step);
+    }
+  }
+
+  async #endStep(ended: EndedStep): Promise<void> {
     const { batches, epochs, logEvery = 20, signal } = this.#options;
-    const { epoch, losses } = this.#state;
-    this.#runStep(batch);
+    const state = this.#state;
+    const { epoch, losses } = state;
+    state.learningRate = ended.learningRate;
+    state.step++;
+    losses.add(state.step, ended);
+    epoch.peakBytes = Math.max(epoch.peakBytes, ended.peakBytes);
+    this.#reportRecording(ended.recording);
     epoch.batchesDone++;
     const isLast = epoch.batchesDone === batches.batchesPerEpoch;
     const reading = losses.steps === logEvery || isLast ? withoutEmpty(await losses.read()) : {};
-    const { step, learningRate } = this.#state;
+    const { step, learningRate } = state;
     const steps = epochs * batches.batchesPerEpoch;
     this.#emit({ type: 'step-end', step, steps, epoch: epoch.number, learningRate, ...reading });
     await nextTurn();
     // Checkpoints at the end of an epoch include the evaluation, so a run stops there only after it.
-    if (isLast) return;
+    if (isLast || this.#steps.pending > 0) return;
     if (this.#isSaveDue()) await this.#save();
     signal?.throwIfAborted();
-  }
-
-  #runStep(batch: OwnedBatch): void {
-    const { batches, epochs } = this.#options;
-    const state = this.#state;
-    state.training.start();
-    this.#meter.reset();
-    const { losses, terms, learningRate } = this.#step.run(batch, clockAt(state.step, epochs, batches.batchesPerEpoch));
-    state.learningRate = learningRate;
-    state.step++;
-    batch.dispose();
-    state.losses.add(state.step, { losses, terms });
-    state.training.stop();
-    const { recording } = this.#step;
-    const arenaBytes = recording?.mode === 'recorded' ? recording.arenaBytes : 0;
-    state.epoch.peakBytes = Math.max(state.epoch.peakBytes, this.#meter.peakBytes + arenaBytes);
-    this.#reportRecording(recording);
   }
 
   /** Steps of a rare kind, as the last one of an epoch, may still be traced after others are recorded. */
@@ -212,6 +228,7 @@ class Training {
   async #evaluate(epoch: number): Promise<EvaluationResult | undefined> {
     const { compiled, testBatches } = this.#options;
     if (testBatches === undefined) return undefined;
+    await this.#steps.update();
     const watch = new Stopwatch().start();
     const result = await evaluateNetwork(compiled.network, testBatches, this.#finalHead());
     this.#emit({ type: 'evaluation-end', epoch, seconds: watch.stop().seconds, ...result });
@@ -245,17 +262,17 @@ class Training {
   async #save(): Promise<void> {
     const { compiled, optimizer, checkpoints } = this.#options;
     if (checkpoints === undefined) return;
-    const { memory } = this.#step;
-    const values = memory === undefined ? {} : { stepMemory: memory.values() };
-    const progress = { ...(await this.#state.progress()), ...values };
+    await this.#steps.update();
+    const { memory } = this.#steps;
+    const stepMemory = memory === undefined ? {} : { stepMemory: memory.values() };
+    const progress = { ...(await this.#state.progress()), ...stepMemory };
     await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer, memory) });
   }
 
-  #isSaveDue(): boolean {
+  /** @param step number of steps that have ended, or that will have when the started ones have */
+  #isSaveDue(step = this.#state.step): boolean {
     const { signal, checkpoints } = this.#options;
-    return (
-      signal?.aborted === true || isDue(this.#state.step, checkpoints?.everySteps) || checkpoints?.isDue?.() === true
-    );
+    return signal?.aborted === true || isDue(step, checkpoints?.everySteps) || checkpoints?.isDue?.() === true;
   }
 
   #end(status: RunEndEvent['status'], reason?: string): void {
@@ -268,22 +285,8 @@ class Training {
   }
 }
 
-function recordOfEvaluation({ accuracy, loss, metrics, diverged }: EvaluationResult) {
-  return {
-    ...(accuracy === null ? {} : { testAccuracy: accuracy }),
-    testLoss: loss,
-    testMetrics: metrics,
-    ...(diverged === undefined ? {} : { diverged }),
-  };
-}
-
 function isDue(count: number, every: number | undefined): boolean {
   return every !== undefined && count % every === 0;
-}
-
-/** Omits terms if no head reports any. */
-function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
-  return Object.keys(terms).length === 0 ? { losses } : { losses, terms };
 }
 
 function freeze(value: object): void {

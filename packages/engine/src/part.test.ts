@@ -1,0 +1,106 @@
+import { type Clock, clockAt, type TrainingPlan } from '@localgrad/core';
+import { adam } from '@localgrad/nn/optimizers';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type CompiledPlan, createExecutor, createTrainStep, partOf } from './index.js';
+import type { Batch } from './step.js';
+import { compileFour, randomBatch } from './train-step.fixture.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const steps = 5;
+const snapshot = ({ parameters }: CompiledPlan) =>
+  [...parameters].map(([name, { value }]) => [name, String(value.dataSync())] as const);
+
+/** A copy of a batch that the caller owns. */
+function copyOf({ images, targets }: Batch): Batch {
+  const copies = Object.entries(targets).flatMap(([name, target]) =>
+    target === undefined ? [] : [[name, target.clone()] as const],
+  );
+  return { images: tf.keep(images.clone()), targets: Object.fromEntries(copies.map(([n, t]) => [n, tf.keep(t)])) };
+}
+
+/** Trains the parts one after the other in each step. @returns losses of each step by objective */
+function trainInParts(compiled: CompiledPlan, ranges: readonly (readonly [number, number])[], accumulate: number) {
+  const outputs: Batch[] = [];
+  const parts = ranges.map((range) => {
+    const part = partOf(compiled, range);
+    const executor = (one: CompiledPlan) =>
+      createExecutor(one, { onOutput: (output) => void outputs.push(copyOf(output)) });
+    return createTrainStep({ compiled: part, optimizer: adam({ learningRate: 0.01 }), executor, accumulate, seed: 3 });
+  });
+  return Array.from({ length: steps }, (_, step) => {
+    const batch = randomBatch(step);
+    let inputs: readonly Batch[] | Batch = batch;
+    const losses: Record<string, number> = {};
+    for (const part of parts) {
+      if (Array.isArray(inputs) && inputs.length === 0) break;
+      const result = part.run(inputs, clockAt(step, 1, steps));
+      for (const [id, loss] of result.losses) losses[id] = loss.dataSync()[0] ?? Number.NaN;
+      inputs = outputs.splice(0);
+    }
+    return losses;
+  });
+}
+
+/** The first half of training trains module 0 alone, the second all but module 0. */
+function inHalves(plan: TrainingPlan): TrainingPlan {
+  const phases = [
+    { name: 'first', objectives: ['module0'] },
+    { name: 'second', objectives: plan.objectives.slice(1).map(({ id }) => id), frozen: [0] },
+  ];
+  const phaseAt = ({ fraction }: Clock) => (fraction < 0.5 ? 'first' : 'second');
+  return { ...plan, phases: { phases, phaseAt } };
+}
+
+describe('partOf', () => {
+  it.each([
+    ['two parts', undefined, 1],
+    ['two parts with micro-batches', undefined, 3],
+    ['phases that end within the first part', inHalves, 1],
+  ] as const)('trains the same bits as the whole plan: %s', (_, change, accumulate) => {
+    const whole = compileFour(change);
+    const expected = trainInParts(whole.compiled, [[0, 3]], accumulate);
+    for (const ranges of [
+      [
+        [0, 1],
+        [2, 3],
+      ],
+      [
+        [0, 0],
+        [1, 2],
+        [3, 3],
+      ],
+    ] as const) {
+      const { compiled } = compileFour(change);
+      expect(trainInParts(compiled, ranges, accumulate)).toEqual(expected);
+      expect(snapshot(compiled)).toEqual(snapshot(whole.compiled));
+    }
+  });
+
+  it('contains the parameters of its modules and heads, each of the plan in one part', () => {
+    const { compiled } = compileFour();
+    const names = ([first, last]: readonly [number, number]) => [...partOf(compiled, [first, last]).parameters.keys()];
+    expect([...names([0, 1]), ...names([2, 3])].sort()).toEqual([...compiled.parameters.keys()].sort());
+    expect(names([3, 3]).every((name) => /^(b3|fc)\./.test(name))).toBe(true);
+  });
+
+  it('predicts less memory than the whole plan, and its input in place of images', () => {
+    const { compiled } = compileFour();
+    const part = partOf(compiled, [2, 3]);
+    const whole = compiled.predict(8);
+    expect(part.predict(8).batchBytes).toBe(4 * 8 * (6 * 6 * 3 + 1));
+    expect(part.predict(8).residentBytes + partOf(compiled, [0, 1]).predict(8).residentBytes).toBe(whole.residentBytes);
+    expect(part.predict(8).modules.slice(0, 2)).toEqual([0, 0]);
+  });
+
+  it('rejects a batch whose images are not the output of the module before', () => {
+    const { compiled } = compileFour();
+    const step = createTrainStep({ compiled: partOf(compiled, [2, 3]), optimizer: adam({ learningRate: 0.01 }) });
+    expect(() => step.run(randomBatch(1), clockAt(0, 1, steps))).toThrow(
+      /must have images of shape \[8, 6, 6, 3\], but has \[8, 6, 6, 2\]/,
+    );
+  });
+});

@@ -1,0 +1,149 @@
+import { at, LocalgradError, type Optimizer, requireOption, type Span } from '@localgrad/core';
+import { type CompiledPlan, describePlan } from '@localgrad/engine';
+import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
+import { type Crossing, crossingsOf } from './crossings.js';
+import { formatPlacement, modulesText, type Placement, rangeText } from './placement.js';
+
+/** Groups of modules that only a gradient, an average or shared weights keep together, from first to last. */
+export function indivisibleGroups(compiled: CompiledPlan): Span[] {
+  const starts = [0, ...crossingsOf(compiled).flatMap(({ cut, isFree }) => (isFree ? [cut] : []))];
+  const { length } = compiled.network.modules;
+  return starts.map((start, index) => [start, (starts[index + 1] ?? length) - 1]);
+}
+
+/**
+ * Divides the modules of a plan among workers at free cuts, so that the worker with the most predicted work has as little as
+ * possible.
+ *
+ * @param workers number of workers
+ * @throws LocalgradError `invalid-option` if there are not enough free cuts
+ */
+export function balancedPlacement(compiled: CompiledPlan, workers: number): Placement {
+  requireOption(Number.isInteger(workers) && workers >= 1, 'pipeline', 'workers', workers, 'integers ≥ 1');
+  const groups = indivisibleGroups(compiled);
+  requireOption(
+    workers <= groups.length,
+    'pipeline',
+    'workers',
+    workers,
+    groups.length === 1
+      ? `1, because nothing can be divided: ${reasonOf(compiled, 1)}`
+      : `1 to ${groups.length}, because '${compiled.plan.method}' can be divided into modules ${groups.map(rangeText).join(', ')} only`,
+  );
+  const work = moduleWork(compiled);
+  const loads = groups.map(([first, last]) => sum(work.slice(first, last + 1)));
+  return bestDivision(loads, workers).map(([first, last], index) => ({
+    worker: `worker${index}`,
+    range: [at(groups, first, 'group')[0], at(groups, last, 'group')[1]],
+  }));
+}
+
+/** Predicted multiply-accumulates per sample and step of each module with the heads on its output. */
+export function moduleWork(compiled: CompiledPlan): number[] {
+  const units = describePlan(compiled, 1).modules.map(({ unitsOfWork }) => unitsOfWork);
+  return compiled.modules.map((module, index) => {
+    const heads = compiled.heads.get(index) ?? [];
+    const own = multiplyAccumulatesOf(module) * at(units, index, 'module');
+    return own + 3 * sum(heads.map(({ head }) => multiplyAccumulatesOf(head)));
+  });
+}
+
+/** Divides loads into consecutive ranges whose largest sum is minimal. */
+function bestDivision(loads: readonly number[], parts: number): Span[] {
+  if (parts === 1) return [[0, loads.length - 1]];
+  // highest[p][end]: the least possible largest sum of the first `end` loads in p + 1 ranges; starts: where the last one starts.
+  let highest = loads.map((_, index) => sum(loads.slice(0, index + 1)));
+  const starts: number[][] = [];
+  for (let part = 1; part < parts; part++) {
+    const before = highest;
+    const from: number[] = [];
+    highest = loads.map((_, end) => {
+      let best = Number.POSITIVE_INFINITY;
+      for (let start = part; start <= end; start++) {
+        const value = Math.max(at(before, start - 1, 'load'), sum(loads.slice(start, end + 1)));
+        if (value >= best) continue;
+        best = value;
+        from[end] = start;
+      }
+      return best;
+    });
+    starts.push(from);
+  }
+  const ranges: Span[] = [];
+  let end = loads.length - 1;
+  for (const from of starts.reverse()) {
+    const start = at(from, end, 'range');
+    ranges.unshift([start, end]);
+    end = start - 1;
+  }
+  return [[0, end], ...ranges];
+}
+
+/**
+ * Checks that workers can train a plan at the same time, with the bits of sequential training.
+ *
+ * @throws LocalgradError `invalid-option` that names what crosses a cut, and the placements that are possible
+ */
+export function checkDivisible(compiled: CompiledPlan, placement: Placement): void {
+  const starts = new Set(placement.slice(1).map(({ range }) => range[0]));
+  const crossing = crossingsOf(compiled).find(({ cut, isFree }) => starts.has(cut) && !isFree);
+  if (crossing === undefined) {
+    if (placement.length > 1) checkHooks(compiled);
+    return;
+  }
+  const groups = indivisibleGroups(compiled);
+  const allowed =
+    groups.length === 1
+      ? 'one worker'
+      : `cuts before ${groups
+          .slice(1)
+          .map(([first]) => `module ${first}`)
+          .join(', ')}, e.g. '${groups.map(rangeText).join(' ')}'`;
+  throw new LocalgradError(
+    'invalid-option',
+    `placement '${formatPlacement(placement)}': ${reasonText(compiled, crossing)}; allowed: ${allowed}.`,
+    { where: 'placement', option: 'placement', cut: crossing.cut, allowed },
+  );
+}
+
+/** An optimizer that needs all gradients at once belongs to one worker. @throws LocalgradError `invalid-option` */
+export function checkOptimizer({ needsWholeStep }: Optimizer, workers: number): void {
+  if (needsWholeStep !== true || workers === 1) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `pipeline: the optimizer needs the gradients of all modules in one call, so ${workers} workers cannot update theirs alone; allowed: 1 worker.`,
+    { workers },
+  );
+}
+
+function checkHooks({ plan }: CompiledPlan): void {
+  const [hook] = plan.hooks;
+  if (hook === undefined) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `pipeline: hook '${hook.name}' of '${plan.method}' may read the weights of all modules after each step; allowed: 1 worker.`,
+    { hook: hook.name },
+  );
+}
+
+function reasonOf(compiled: CompiledPlan, cut: number): string {
+  const crossing = crossingsOf(compiled).find((one) => one.cut === cut);
+  return crossing === undefined ? 'the network has one module' : reasonText(compiled, crossing);
+}
+
+/** Why a cut is not free. */
+function reasonText({ plan, objectives }: CompiledPlan, { cut, gradients, followed, shared }: Crossing): string {
+  const loss = objectives.find(({ id }) => id === gradients[0]);
+  if (loss !== undefined) {
+    return `the loss '${loss.id}' of '${plan.method}' trains ${modulesText(loss.span)}, so its gradient crosses the cut before module ${cut}`;
+  }
+  const [average] = followed;
+  if (average !== undefined) {
+    return `head '${average.head}' on module ${average.module} averages '${average.live}' of module ${average.liveModule} after each step, across the cut before module ${cut}`;
+  }
+  return `'${shared[0]}' is used on both sides of the cut before module ${cut}`;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

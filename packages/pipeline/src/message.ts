@@ -1,0 +1,102 @@
+import { type Clock, LocalgradError, type Targets } from '@localgrad/core';
+import type { Batch } from '@localgrad/engine';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn/serialization';
+import * as tf from '@tensorflow/tfjs';
+
+/** Tensors of one micro-batch by name: `images`, or activations in their place, and `targets/<name>`. */
+export type BatchData = ReadonlyMap<string, StoredTensor>;
+
+/** What the stream through the workers contains: each message reaches all of them, in order. */
+export type Message =
+  /** A training step; without micro-batches if it ends in an earlier part. */
+  | {
+      readonly kind: 'step';
+      readonly clock: Clock;
+      readonly learningRate: number;
+      readonly parts: readonly BatchData[];
+    }
+  /** Report weights and optimizer state as they are after all steps so far. */
+  | { readonly kind: 'gather' }
+  /** The last message. */
+  | { readonly kind: 'end' };
+
+const images = 'images';
+const targets = 'targets/';
+
+/** A message as a safetensors file: its micro-batches as tensors, the rest as metadata. */
+export function encodeMessage(message: Message): Uint8Array {
+  if (message.kind !== 'step') return writeSafetensors({ tensors: new Map(), metadata: { message: json(message) } });
+  const { parts, ...rest } = message;
+  const tensors = new Map(
+    parts.flatMap((part, index) => [...part].map(([name, tensor]) => [`${index}/${name}`, tensor] as const)),
+  );
+  return writeSafetensors({ tensors, metadata: { message: json({ ...rest, parts: parts.length }) } });
+}
+
+/** The inverse of `encodeMessage`. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  const { tensors, metadata } = readSafetensors(bytes, 'message between workers');
+  const { parts, ...rest } = JSON.parse(metadata.message ?? '{}');
+  if (rest.kind !== 'step') return rest;
+  return {
+    ...rest,
+    parts: Array.from({ length: parts }, (_, index) => {
+      const own = [...tensors].filter(([name]) => name.startsWith(`${index}/`));
+      return new Map(own.map(([name, tensor]) => [name.slice(`${index}/`.length), tensor]));
+    }),
+  };
+}
+
+function json(value: object): string {
+  return JSON.stringify(value);
+}
+
+/** Copies a batch from the backend. @param names of the targets that are needed */
+export function dataOf(batch: Batch, names: readonly string[]): BatchData {
+  const wanted = names.flatMap((name) => {
+    const target = batch.targets[name];
+    return target === undefined ? [] : [[`${targets}${name}`, storedTensor(target)] as const];
+  });
+  return new Map([[images, storedTensor(batch.images)], ...wanted]);
+}
+
+/** A batch with new tensors, which `dispose` frees. */
+export function batchOf(data: BatchData): Batch & { dispose(): void } {
+  const input = data.get(images);
+  if (input === undefined) throw new LocalgradError('invalid-data', 'A message between workers has no activations.');
+  const tensor = tf.tensor4d(valuesOf(input), shape4(input.shape), 'float32');
+  const named = Object.fromEntries(
+    [...data].flatMap(([name, stored]) =>
+      name.startsWith(targets) ? [[name.slice(targets.length), tensorOf(stored)] as const] : [],
+    ),
+  );
+  const own: Targets = named;
+  return { images: tensor, targets: own, dispose: () => tf.dispose([tensor, ...Object.values(named)]) };
+}
+
+const storedTypes: Readonly<Record<string, StoredTensor['dtype']>> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
+
+/** Copies a tensor from the backend. */
+function storedTensor(tensor: tf.Tensor): StoredTensor {
+  const dtype = storedTypes[tensor.dtype];
+  if (dtype === undefined) {
+    throw new LocalgradError(
+      'invalid-data',
+      `A target of type ${tensor.dtype} cannot be sent to a worker; allowed: ${Object.keys(storedTypes).join(', ')}.`,
+    );
+  }
+  return { dtype, shape: tensor.shape, data: tensor.dataSync() };
+}
+
+function tensorOf(stored: StoredTensor): tf.Tensor {
+  const dtype = stored.dtype === 'F32' ? 'float32' : stored.dtype === 'I32' ? 'int32' : 'bool';
+  return tf.tensor(valuesOf(stored), [...stored.shape], dtype);
+}
+
+function valuesOf({ data }: StoredTensor): Float32Array | Int32Array | Uint8Array {
+  return data instanceof Float64Array ? Float32Array.from(data) : data;
+}
+
+function shape4([batch = 0, height = 0, width = 0, channels = 0]: readonly number[]): [number, number, number, number] {
+  return [batch, height, width, channels];
+}

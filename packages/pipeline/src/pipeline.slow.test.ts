@@ -1,0 +1,167 @@
+import { join } from 'node:path';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleProgram } from './bundle.fixture.js';
+import { createPipeline } from './index.js';
+import { build, type FixtureConfig } from './plan.fixture.js';
+import { type FixtureRun, runFixture, textOf } from './run.fixture.js';
+
+let bundle: Awaited<ReturnType<typeof bundleProgram>>;
+let backend: BackendHandle;
+beforeAll(async () => {
+  bundle = await bundleProgram(join(import.meta.dirname, 'worker.fixture.ts'));
+  backend = await selectBackend('wasm', { threads: 1 });
+}, 120_000);
+afterAll(async () => {
+  backend.dispose();
+  bundle.remove();
+  await tf.setBackend('cpu');
+});
+
+const patience = 120_000;
+const dropout = 'wide-resnet-10-1(dropout: 0.3)';
+
+/** Trains in this thread and on workers, and compares every bit. */
+async function expectSame(config: FixtureConfig, placement: string | number, options: Partial<FixtureRun> = {}) {
+  const sequential = await runFixture({ config, ...options });
+  const pipelined = await runFixture({ config, workers: { placement, program: bundle.program }, ...options });
+  expect(pipelined.events).toEqual(sequential.events);
+  expect(pipelined.tensors).toEqual(sequential.tensors);
+  expect(sequential.tensors.length).toBeGreaterThan(10);
+}
+
+describe('a pipeline of worker threads trains the same bits as one thread, and reports the same events', () => {
+  it.each<[string, string | number]>([
+    ['greedy', 2],
+    ['dgl', '0@a 1@b 2@c 3@d'],
+    ['infopro', 3],
+    ['predsim', '0 1-3'],
+    ['mono-forward', '0-2 3'],
+    ['auglocal', 2],
+    ['hpff', '0-1 2-3'],
+    ['lam(dgl, emaBlocks: none)', 4],
+    ['lean-mlaan(infopro)', 2],
+    ['sequential(dgl)', 3],
+    ['mlaan(dgl)', 1],
+    ['backprop', '0-3'],
+  ])(
+    '%s on %s',
+    async (method, placement) => expectSame({ method, backbone: 'resnet14(width: 4)' }, placement),
+    patience,
+  );
+
+  it('with dropout', async () => expectSame({ method: 'dgl', backbone: dropout }, 3), patience);
+
+  it(
+    'with micro-batches',
+    async () => expectSame({ method: 'infopro', backbone: dropout }, 2, { accumulate: 3 }),
+    patience,
+  );
+
+  it(
+    'with recomputed activations and Adam',
+    async () => expectSame({ method: 'dgl', memory: 'recompute', optimizer: 'adam' }, 2),
+    patience,
+  );
+
+  it(
+    'with a checkpoint every 3 steps',
+    async () => expectSame({ method: 'dgl' }, 2, { checkpoints: { everySteps: 3, save: () => {} } }),
+    patience,
+  );
+});
+
+describe('checkpoints of a pipeline', () => {
+  const config = { method: 'sequential(infopro)', optimizer: 'adam' };
+  /** Runs with a checkpoint every 3 steps. */
+  const run = (placement?: string | number, resume?: FixtureRun['resume']) => {
+    const saved: NonNullable<FixtureRun['resume']>[] = [];
+    const options: Partial<FixtureRun> = {
+      checkpoints: { everySteps: 3, save: (checkpoint) => void saved.push(checkpoint) },
+      ...(resume === undefined ? {} : { resume }),
+      ...(placement === undefined ? {} : { workers: { placement, program: bundle.program } }),
+    };
+    return runFixture({ config, ...options }).then(({ tensors }) => ({ tensors, saved }));
+  };
+
+  it(
+    'are those of sequential training, and resume with any number of workers',
+    async () => {
+      const sequential = await run();
+      const pipelined = await run(4);
+      const stepsOf = ({ saved }: typeof sequential) => saved.map(({ progress }) => progress.step);
+      expect(stepsOf(pipelined)).toEqual([3, 5, 6, 9, 10]);
+      expect(stepsOf(pipelined)).toEqual(stepsOf(sequential));
+      expect(pipelined.saved.map(({ tensors }) => textOf(tensors))).toEqual(
+        sequential.saved.map(({ tensors }) => textOf(tensors)),
+      );
+      for (const [placement, checkpoint] of [
+        [undefined, pipelined.saved[0]],
+        [2, pipelined.saved[2]],
+        ['0 1-3', sequential.saved[3]],
+      ] as const) {
+        expect((await run(placement, checkpoint)).tensors).toEqual(sequential.tensors);
+      }
+    },
+    2 * patience,
+  );
+
+  it(
+    'are saved when a signal stops the run',
+    async () => {
+      const stop = new AbortController();
+      const reason = new Error('enough');
+      const saved: NonNullable<FixtureRun['resume']>[] = [];
+      const stopped = runFixture({
+        config,
+        workers: { placement: 2, program: bundle.program },
+        signal: stop.signal,
+        observers: [{ observe: (event) => void (event.type === 'step-end' && event.step === 2 && stop.abort(reason)) }],
+        checkpoints: { save: (checkpoint) => void saved.push(checkpoint) },
+      });
+      await expect(stopped).rejects.toBe(reason);
+      expect(saved).toHaveLength(1);
+      expect((await run(3, saved[0])).tensors).toEqual((await run()).tensors);
+    },
+    2 * patience,
+  );
+});
+
+describe('a worker that fails', () => {
+  it.each([
+    ['exit', /^Worker 'b' \(modules 2 to 3\) has ended: its thread ended with exit code 3\.$/, 'backend-lost'],
+    ['error', /^Worker 'b' \(modules 2 to 3\) has ended: the optimizer is broken\.$/, 'backend-lost'],
+  ] as const)(
+    'ends the run and the other workers: %s',
+    async (how, message, code) => {
+      const config = { method: 'dgl', death: { step: 4, how } };
+      const failed = runFixture({ config, workers: { placement: '0-1@a 2-3@b', program: bundle.program } });
+      await expect(failed).rejects.toThrow(expect.objectContaining({ message: expect.stringMatching(message), code }));
+    },
+    patience,
+  );
+
+  it(
+    'reports its error with its code',
+    async () => {
+      const { compiled, optimizer } = build({ method: 'dgl' });
+      const pipeline = createPipeline({
+        compiled,
+        placement: 2,
+        program: bundle.program,
+        config: { method: 'unknown' },
+      });
+      const tensors = new Map();
+      await pipeline.start({ compiled, optimizer, batchSize: 2, accumulate: 1, seed: 1, tensors });
+      await expect(pipeline.next()).rejects.toThrow(
+        expect.objectContaining({
+          code: 'unknown-name',
+          message: expect.stringMatching(/^Worker 'worker\d'.*Unknown method 'unknown'/),
+        }),
+      );
+      await pipeline.stop();
+    },
+    patience,
+  );
+});

@@ -1,0 +1,144 @@
+import { at, LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { type Batch, type CompiledPlan, type PeakPrediction, partOf } from '@localgrad/engine';
+import type { StoredTensor } from '@localgrad/nn/serialization';
+import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train';
+import { balancedPlacement, checkDivisible, checkOptimizer } from './divide.js';
+import { dataOf } from './message.js';
+import { checkPlacement, type Placement, parsePlacement } from './placement.js';
+import { RunningWorkers, type WorkerStart } from './running-workers.js';
+import type { WorkerBackend } from './worker-thread.js';
+
+/** Options of `createPipeline`. */
+export interface PipelineOptions {
+  /** The whole plan, as `train` receives it. */
+  readonly compiled: CompiledPlan;
+  /**
+   * Which worker trains which modules: groups such as `0-3 4-7`, or the number of workers, among which the modules are divided
+   * by predicted work.
+   */
+  readonly placement: string | number | Placement;
+  /** The program of the workers: a module that calls `runWorker`. */
+  readonly program: URL;
+  /** Received by the function that the program passes to `runWorker`; anything that `structuredClone` copies. */
+  readonly config?: unknown;
+  /** The backend of each worker. Default: wasm with one thread. */
+  readonly backend?: WorkerBackend;
+}
+
+/** A pipeline of worker threads, for option `pipeline` of `train`. */
+export interface Pipeline extends StepPipeline {
+  /** The groups of modules, from the image to the classifier. */
+  readonly placement: Placement;
+}
+
+/** Messages that a worker may be ahead of the next one. */
+const slots = 2;
+
+/**
+ * Divides the modules of a plan among worker threads, each with a backend and an optimizer of its own. While one worker trains
+ * its modules on a batch, the one before it trains on the next batch. Nothing is computed with older weights than in
+ * sequential training, so the results are the same bits.
+ *
+ * Threads start when `train` starts the pipeline, and end with it.
+ *
+ * @throws LocalgradError `invalid-option` for a placement that separates modules which a gradient, an average or shared
+ *   weights connect, and for plans with hooks
+ */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  rejectUnknownKeys('createPipeline', options, ['compiled', 'placement', 'program', 'config', 'backend']);
+  const { compiled, backend = {} } = options;
+  rejectUnknownKeys('createPipeline backend', backend, ['name', 'threads', 'relaxedSimd']);
+  const { name = 'wasm' } = backend;
+  requireOption(name === 'wasm' || name === 'cpu', 'createPipeline', 'backend', name, 'wasm, cpu');
+  const placement = placementOf(options.placement, compiled);
+  checkDivisible(compiled, placement);
+  return new ThreadPipeline(options, placement);
+}
+
+/** The groups of a placement that is given as text, as the number of workers, or as groups. @throws LocalgradError */
+export function placementOf(placement: PipelineOptions['placement'], compiled: CompiledPlan): Placement {
+  const { length } = compiled.network.modules;
+  if (typeof placement === 'number') return balancedPlacement(compiled, placement);
+  if (typeof placement === 'string') return parsePlacement(placement, length);
+  checkPlacement(placement, length);
+  return placement;
+}
+
+class ThreadPipeline implements Pipeline {
+  readonly placement: Placement;
+  readonly depth: number;
+  readonly #options: PipelineOptions;
+  readonly #parts: readonly CompiledPlan[];
+  /** Those at the start, some of which no worker changes. */
+  #tensors: ReadonlyMap<string, StoredTensor> = new Map();
+  #running: RunningWorkers | undefined;
+
+  constructor(options: PipelineOptions, placement: Placement) {
+    this.#options = options;
+    this.placement = placement;
+    this.depth = slots * placement.length;
+    this.#parts = placement.map(({ range }) => partOf(options.compiled, range));
+  }
+
+  predict(batchSize: number, options: Pick<PipelineStart, 'optimizer' | 'accumulate'>): PeakPrediction {
+    const predictions = this.#parts.map((part) => part.predict(batchSize, options));
+    return predictions.reduce((highest, one) => (one.peakBytes > highest.peakBytes ? one : highest));
+  }
+
+  async start({ compiled, optimizer, batchSize, accumulate, seed, tensors }: PipelineStart): Promise<void> {
+    const { program, config, backend = {} } = this.#options;
+    if (compiled !== this.#options.compiled) {
+      throw new LocalgradError('misuse', 'train received another plan than its pipeline.');
+    }
+    if (this.#running !== undefined) throw new LocalgradError('misuse', 'The pipeline is running already.');
+    checkOptimizer(optimizer, this.placement.length);
+    const starts = this.placement.map((group, index): WorkerStart => {
+      const part = at(this.#parts, index, 'part');
+      const inputBytes = slots * messageBytes(part, batchSize);
+      return { ...group, config, backend, accumulate, seed, tensors: tensorsOf(part, tensors), inputBytes };
+    });
+    this.#tensors = tensors;
+    this.#running = new RunningWorkers(program, starts);
+  }
+
+  async submit(batch: Batch, { clock, learningRate }: Parameters<StepPipeline['submit']>[1]): Promise<void> {
+    await Promise.all([batch.images.data(), ...Object.values(batch.targets).map((target) => target?.data())]);
+    const parts = [dataOf(batch, this.#options.compiled.reads)];
+    await this.#run.send({ kind: 'step', clock, learningRate, parts });
+  }
+
+  next(): Promise<PipelineStep> {
+    return this.#run.nextStep();
+  }
+
+  async gather(): Promise<ReadonlyMap<string, StoredTensor>> {
+    await this.#run.send({ kind: 'gather' });
+    return new Map([...this.#tensors, ...(await this.#run.nextTensors())]);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop();
+  }
+
+  get #run(): RunningWorkers {
+    if (this.#running === undefined) throw new LocalgradError('misuse', 'The pipeline is not running.');
+    return this.#running;
+  }
+}
+
+/** The tensors of a checkpoint that belong to the parameters of a part. */
+function tensorsOf(
+  { parameters }: CompiledPlan,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): Map<string, StoredTensor> {
+  // `parameters/<name>` and `optimizer/<slot>/<name>`.
+  const isOwn = (key: string) => parameters.has(key.replace(/^(parameters|optimizer\/[^/]+)\//, ''));
+  return new Map([...tensors].filter(([key]) => isOwn(key)));
+}
+
+/** Bytes of a message with a full batch; those with targets of unknown size may be larger. */
+function messageBytes(part: CompiledPlan, batchSize: number): number {
+  return part.predict(batchSize).batchBytes + 4096;
+}

@@ -1,0 +1,41 @@
+import { standardCatalog } from '@localgrad/catalog';
+import { createNetwork, type Optimizer, resolvePartition } from '@localgrad/core';
+import { compilePlan, type MemoryPolicy } from '@localgrad/engine';
+import { createScope } from '@localgrad/nn/random';
+
+/** What main program and workers build their plan from. */
+export interface FixtureConfig {
+  readonly method: string;
+  readonly backbone?: string;
+  readonly modules?: number;
+  readonly memory?: MemoryPolicy;
+  readonly optimizer?: string;
+  readonly seed?: number;
+  /** Ends the thread of the last module, or throws an error, at this step. */
+  readonly death?: { readonly step: number; readonly how: 'exit' | 'error' };
+}
+
+export const imageShape = [8, 8, 2] as const;
+export const classes = 3;
+
+/** A small network with a plan and an optimizer. */
+export function build(config: FixtureConfig) {
+  const { method, backbone: name = 'tiny', modules = 4, memory = 'residuals', optimizer = 'sgd', seed = 7 } = config;
+  const scope = createScope(seed);
+  const backbone = standardCatalog.backbone(name).build({ inputShape: imageShape, classes, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+  const compiled = compilePlan(network, standardCatalog.method(method).plan(network), { scope, memory });
+  return { compiled, optimizer: dying(standardCatalog.optimizer(optimizer, { learningRate: 0.05 }), config), scope };
+}
+
+function dying(optimizer: Optimizer, { death }: FixtureConfig): Optimizer {
+  if (death === undefined) return optimizer;
+  const update: Optimizer['update'] = (gradients, context) => {
+    if (context.clock.step === death.step && gradients.some(({ parameter }) => parameter.name.startsWith('fc.'))) {
+      if (death.how === 'exit') process.exit(3);
+      throw new Error('the optimizer is broken');
+    }
+    optimizer.update(gradients, context);
+  };
+  return Object.assign(Object.create(optimizer), { update });
+}

@@ -1,0 +1,90 @@
+/// <reference lib="es2024.sharedmemory" />
+
+/** Positions of the counters in front of the data: bytes written and read so far, modulo 2³². */
+const written = 0;
+const read = 1;
+const headerBytes = 8;
+
+/**
+ * A stream of bytes between two threads of a process, through shared memory of a fixed size: one writes, the other reads.
+ * Messages may be larger than the memory.
+ */
+export class SharedRing {
+  /** Send this to the other thread, and create a ring on it there. */
+  readonly memory: SharedArrayBuffer;
+  readonly #counters: Int32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.#counters = new Int32Array(memory, 0, 2);
+    this.#bytes = new Uint8Array(memory, headerBytes);
+  }
+
+  /** A ring with new memory. */
+  static withCapacity(bytes: number): SharedRing {
+    return new SharedRing(new SharedArrayBuffer(headerBytes + bytes));
+  }
+
+  /** Writes all bytes; blocks the thread while the ring is full. */
+  write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const before = Atomics.load(this.#counters, read);
+      const count = this.#writeSome(bytes.subarray(done));
+      done += count;
+      if (count === 0) Atomics.wait(this.#counters, read, before);
+    }
+  }
+
+  /** Like `write`, without blocking the thread. */
+  async writeLater(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const before = Atomics.load(this.#counters, read);
+      const count = this.#writeSome(bytes.subarray(done));
+      done += count;
+      if (count === 0) await Atomics.waitAsync(this.#counters, read, before).value;
+    }
+  }
+
+  /** Fills an array; blocks the thread until all bytes have been written. */
+  read(into: Uint8Array): void {
+    for (let done = 0; done < into.length; ) {
+      const before = Atomics.load(this.#counters, written);
+      const count = this.#readSome(into.subarray(done));
+      done += count;
+      if (count === 0) Atomics.wait(this.#counters, written, before);
+    }
+  }
+
+  #writeSome(bytes: Uint8Array): number {
+    const start = Atomics.load(this.#counters, written);
+    const used = (start - Atomics.load(this.#counters, read)) >>> 0;
+    const count = Math.min(bytes.length, this.#bytes.length - used);
+    this.#copy(start, count, (place, from, to) => this.#bytes.set(bytes.subarray(from, to), place));
+    this.#advance(written, start, count);
+    return count;
+  }
+
+  #readSome(into: Uint8Array): number {
+    const start = Atomics.load(this.#counters, read);
+    const available = (Atomics.load(this.#counters, written) - start) >>> 0;
+    const count = Math.min(into.length, available);
+    this.#copy(start, count, (place, from, to) => into.set(this.#bytes.subarray(place, place + to - from), from));
+    this.#advance(read, start, count);
+    return count;
+  }
+
+  /** Calls `copy` for the one or two pieces of the memory that contain `count` bytes. */
+  #copy(start: number, count: number, copy: (place: number, from: number, to: number) => void): void {
+    const place = (start >>> 0) % this.#bytes.length;
+    const first = Math.min(count, this.#bytes.length - place);
+    if (first > 0) copy(place, 0, first);
+    if (count > first) copy(0, first, count);
+  }
+
+  #advance(counter: typeof written | typeof read, start: number, count: number): void {
+    if (count === 0) return;
+    Atomics.store(this.#counters, counter, (start + count) | 0);
+    Atomics.notify(this.#counters, counter);
+  }
+}

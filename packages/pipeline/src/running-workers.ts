@@ -1,0 +1,79 @@
+import { at, type LocalgradError } from '@localgrad/core';
+import type { StoredTensor } from '@localgrad/nn/serialization';
+import type { PipelineStep } from '@localgrad/train';
+import { patientRingSender, type Sender } from './channel.js';
+import { encodeMessage, type Message } from './message.js';
+import { SharedRing } from './ring.js';
+import { WorkerThread } from './thread.js';
+import type { ThreadStart } from './worker-thread.js';
+
+/** A worker's thread before it is connected. */
+export interface WorkerStart extends Omit<ThreadStart, 'input' | 'output'> {
+  /** Capacity of the connection to this worker. */
+  readonly inputBytes: number;
+}
+
+/** The threads of a running pipeline: messages go to the first one, and reports come from all. */
+export class RunningWorkers {
+  readonly #threads: readonly WorkerThread[];
+  readonly #first: Sender;
+  #failure: LocalgradError | undefined;
+  /** Rejects when a worker fails. */
+  readonly #failed: Promise<never>;
+  #reject: (error: LocalgradError) => void = () => {};
+
+  constructor(program: URL, starts: readonly WorkerStart[]) {
+    this.#failed = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    // Senders wait for it; without them, the error arrives with the reports.
+    this.#failed.catch(() => {});
+    const rings = starts.map(({ inputBytes }) => SharedRing.withCapacity(inputBytes));
+    this.#first = patientRingSender(at(rings, 0, 'ring'));
+    this.#threads = starts.map(({ inputBytes: _, ...start }, index) => {
+      const output = rings[index + 1]?.memory;
+      const connected = {
+        ...start,
+        input: at(rings, index, 'ring').memory,
+        ...(output === undefined ? {} : { output }),
+      };
+      return new WorkerThread(program, connected, (error) => this.#fail(error));
+    });
+  }
+
+  /** Sends a message to all workers. @throws LocalgradError if a worker has failed */
+  async send(message: Message): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    await Promise.race([this.#first.send(encodeMessage(message)), this.#failed]);
+  }
+
+  /** The combined report of the next step. */
+  async nextStep(): Promise<PipelineStep> {
+    const steps = await Promise.all(this.#threads.map((thread) => thread.nextStep()));
+    return {
+      losses: new Map(steps.flatMap(({ losses }) => losses)),
+      terms: new Map(steps.flatMap(({ terms }) => terms)),
+      peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
+    };
+  }
+
+  /** The tensors of all workers, after a message that requests them. */
+  async nextTensors(): Promise<ReadonlyMap<string, StoredTensor>> {
+    const parts = await Promise.all(this.#threads.map((thread) => thread.nextTensors()));
+    return new Map(parts.flatMap((part) => [...part]));
+  }
+
+  /** Lets the workers finish the steps that they have received, and ends them. */
+  async stop(): Promise<void> {
+    if (this.#failure === undefined) await this.send({ kind: 'end' }).catch(() => {});
+    await Promise.all(this.#threads.map((thread) => thread.exit));
+  }
+
+  /** The first failure of a worker ends all others, which would wait for it forever. */
+  #fail(error: LocalgradError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#reject(error);
+    for (const thread of this.#threads) thread.abandon(error);
+  }
+}

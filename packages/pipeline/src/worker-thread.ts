@@ -1,0 +1,67 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { type BackendOptions, selectBackend } from '@localgrad/backends';
+import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
+import type { StoredTensor } from '@localgrad/nn/serialization';
+import { enableProdMode } from '@tensorflow/tfjs';
+import { ringReceiver, ringSender } from './channel.js';
+import { type Report, runPart, type WorkerPlan } from './part-worker.js';
+import type { PlacedGroup } from './placement.js';
+import { SharedRing } from './ring.js';
+
+/** The backend of each worker. */
+export interface WorkerBackend extends Pick<BackendOptions, 'relaxedSimd'> {
+  /** Default `wasm`. */
+  readonly name?: 'wasm' | 'cpu';
+  /** Threads of each worker's backend. Default 1. */
+  readonly threads?: number;
+}
+
+/** What a thread receives when it starts. */
+export interface ThreadStart extends PlacedGroup {
+  readonly config: unknown;
+  readonly backend: WorkerBackend;
+  readonly accumulate: number;
+  readonly seed: number;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly input: SharedArrayBuffer;
+  readonly output?: SharedArrayBuffer;
+}
+
+/** What a thread sends to the main program. */
+export type ThreadReport =
+  | Report
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failure'; readonly code: string | undefined; readonly message: string };
+
+/**
+ * The program of a worker thread of a pipeline: builds the plan and trains the worker's modules until the main program
+ * ends.
+ *
+ * @param build builds the plan and the optimizer of the main program, from the `config` that `createPipeline` received.
+ *   Initial weights do not matter: the worker receives those of the main program.
+ * @throws LocalgradError `misuse` outside of a worker of `createPipeline`
+ */
+export async function runWorker<Config>(build: (config: Config) => WorkerPlan | Promise<WorkerPlan>): Promise<void> {
+  const port = parentPort;
+  if (port === null || workerData?.kind !== 'localgrad pipeline') {
+    throw new LocalgradError('misuse', 'runWorker runs in the worker threads of createPipeline only.');
+  }
+  const start: ThreadStart & { readonly config: Config } = workerData.start;
+  const report = (message: ThreadReport) => port.postMessage(message);
+  try {
+    enableProdMode();
+    const { name = 'wasm', threads = 1, relaxedSimd = true } = start.backend;
+    const backend = await selectBackend(name, { threads, relaxedSimd });
+    const { compiled, optimizer } = await build(start.config);
+    const { range, accumulate, seed, tensors, output } = start;
+    await runPart({
+      ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
+      input: ringReceiver(new SharedRing(start.input)),
+      ...(output === undefined ? {} : { output: ringSender(new SharedRing(output)) }),
+    });
+    backend.dispose();
+    report({ kind: 'done' });
+  } catch (error) {
+    report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error) });
+  }
+}

@@ -1,0 +1,174 @@
+import { type Clock, LocalgradError } from '@localgrad/core';
+import {
+  createTrainStep,
+  type PeakPrediction,
+  type StepMemory,
+  type StepResult,
+  type TrainStep,
+} from '@localgrad/engine';
+import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
+import * as tf from '@tensorflow/tfjs';
+import type { OwnedBatch } from './batch-source.js';
+import { captureTensors, restoreTensors } from './checkpoint.js';
+import type { StepPipeline } from './step-pipeline.js';
+import type { TrainOptions } from './trainer.js';
+
+/** A step that has ended. */
+export interface EndedStep extends StepResult {
+  readonly learningRate: number;
+  /** Peak bytes of live tensors during the step. */
+  readonly peakBytes: number;
+  readonly recording?: RecordingStatus | undefined;
+}
+
+/** Runs the steps of a run: here, or in a pipeline. Steps end in the order in which they were started. */
+export interface StepRunner {
+  /** Largest number of started steps that have not been taken by `next`. */
+  readonly depth: number;
+  /** Number of started steps that have not been taken by `next`. */
+  readonly pending: number;
+  /** What steps keep besides weights and optimizer state. */
+  readonly memory?: StepMemory | undefined;
+  predict(batchSize: number): PeakPrediction;
+  /** Called once, before weights are restored: starts to measure memory. */
+  open(): void;
+  /** Starts a step. Takes ownership of the batch. */
+  start(batch: OwnedBatch, clock: Clock): Promise<void>;
+  next(): Promise<EndedStep>;
+  /** Makes the plan's weights and the optimizer's state those after the last step; none may be pending. */
+  update(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws LocalgradError `invalid-option` */
+export function createStepRunner(options: TrainOptions): StepRunner {
+  const { pipeline, executor, createStep } = options;
+  if (pipeline === undefined) return new LocalRunner(options);
+  if (executor === undefined && createStep === undefined) return new PipelineRunner(options, pipeline);
+  throw new LocalgradError(
+    'invalid-option',
+    `train: option '${executor === undefined ? 'createStep' : 'executor'}' has no effect on the workers of a pipeline; omit one of the two.`,
+  );
+}
+
+/** Runs each step when it is started. */
+class LocalRunner implements StepRunner {
+  readonly depth = 1;
+  readonly #step: TrainStep;
+  #meter: MemoryMeter | undefined;
+  readonly #ended: EndedStep[] = [];
+
+  constructor(options: TrainOptions) {
+    const { createStep = createTrainStep } = options;
+    this.#step = createStep(options);
+  }
+
+  get memory(): StepMemory | undefined {
+    return this.#step.memory;
+  }
+
+  get pending(): number {
+    return this.#ended.length;
+  }
+
+  predict(batchSize: number): PeakPrediction {
+    return this.#step.predict(batchSize);
+  }
+
+  open(): void {
+    this.#meter = new MemoryMeter();
+  }
+
+  async start(batch: OwnedBatch, clock: Clock): Promise<void> {
+    this.#meter?.reset();
+    const { losses, terms, learningRate } = this.#step.run(batch, clock);
+    batch.dispose();
+    const { recording } = this.#step;
+    const arenaBytes = recording?.mode === 'recorded' ? recording.arenaBytes : 0;
+    this.#ended.push({ losses, terms, learningRate, peakBytes: (this.#meter?.peakBytes ?? 0) + arenaBytes, recording });
+  }
+
+  async next(): Promise<EndedStep> {
+    const [step] = this.#ended.splice(0, 1);
+    if (step === undefined) throw new LocalgradError('misuse', 'No step has been started.');
+    return step;
+  }
+
+  async update(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#meter?.detach();
+    this.#step.dispose();
+  }
+}
+
+/** Runs steps on the workers of a pipeline. */
+class PipelineRunner implements StepRunner {
+  readonly depth: number;
+  readonly #options: TrainOptions;
+  readonly #pipeline: StepPipeline;
+  /** Learning rates of the pending steps. */
+  readonly #rates: number[] = [];
+  #isUpToDate = true;
+  #isStarted = false;
+
+  constructor(options: TrainOptions, pipeline: StepPipeline) {
+    this.#options = options;
+    this.#pipeline = pipeline;
+    this.depth = pipeline.depth;
+  }
+
+  get pending(): number {
+    return this.#rates.length;
+  }
+
+  predict(batchSize: number): PeakPrediction {
+    const { optimizer, accumulate = 1 } = this.#options;
+    return this.#pipeline.predict(batchSize, { optimizer, accumulate });
+  }
+
+  /** The workers measure their own memory. */
+  open(): void {}
+
+  /** Threads start with the first step, so that a run that has none left starts none. */
+  async #startWorkers(): Promise<void> {
+    this.#isStarted = true;
+    const { compiled, optimizer, batches, accumulate = 1, seed = 0 } = this.#options;
+    const tensors = await captureTensors(compiled, optimizer);
+    await this.#pipeline.start({ compiled, optimizer, batchSize: batches.batchSize, accumulate, seed, tensors });
+  }
+
+  async start(batch: OwnedBatch, clock: Clock): Promise<void> {
+    const { learningRate: given } = this.#options;
+    const learningRate = typeof given === 'number' ? given : given.rate(clock);
+    try {
+      if (!this.#isStarted) await this.#startWorkers();
+      await this.#pipeline.submit(batch, { clock, learningRate });
+    } finally {
+      batch.dispose();
+    }
+    this.#rates.push(learningRate);
+    this.#isUpToDate = false;
+  }
+
+  async next(): Promise<EndedStep> {
+    const { losses, terms, peakBytes } = await this.#pipeline.next();
+    const [learningRate = Number.NaN] = this.#rates.splice(0, 1);
+    return { losses: scalarsOf(losses), terms: scalarsOf(terms), learningRate, peakBytes };
+  }
+
+  async update(): Promise<void> {
+    if (this.#isUpToDate) return;
+    const { compiled, optimizer } = this.#options;
+    restoreTensors(compiled, optimizer, await this.#pipeline.gather());
+    this.#isUpToDate = true;
+  }
+
+  close(): Promise<void> {
+    return this.#pipeline.stop();
+  }
+}
+
+function scalarsOf(values: ReadonlyMap<string, number>): Map<string, tf.Scalar> {
+  return new Map([...values].map(([id, value]) => [id, tf.scalar(value)]));
+}
