@@ -1,4 +1,4 @@
-import { at, type Clock, LocalgradError } from '@localgrad/core';
+import { at, type Clock, type JsonValue, LocalgradError } from '@localgrad/core';
 import {
   type Batch,
   createPartStep,
@@ -47,6 +47,8 @@ class AsynchronousStep implements TrainStep {
   readonly #rules: AsynchronousOptions;
   readonly #rateAt: (clock: Clock) => number;
   readonly #schedule: AsynchronousSchedule;
+  /** State of the schedule before the first step. */
+  readonly #start: JsonValue;
   readonly #stored = new StoredBatches();
   readonly #parts: readonly PartStep[];
   /** Outputs of the turn that runs now, one per micro-batch. */
@@ -66,6 +68,7 @@ class AsynchronousStep implements TrainStep {
     this.#rules = resolveAsynchronous(rules, modules);
     this.#rateAt = learningRateOf(options);
     this.#schedule = new AsynchronousSchedule({ ...rules, modules, seed });
+    this.#start = this.#schedule.state();
     this.#parts = compiled.modules.map((_, module) => this.#partOf(module));
     this.memory = {
       values: () => this.#schedule.state(),
@@ -96,12 +99,13 @@ class AsynchronousStep implements TrainStep {
 
   dispose(): void {
     this.#stored.dispose();
+    this.#schedule.restore(this.#start);
   }
 
-  #take({ module, read, write, step }: Turn, batch: Batch | readonly Batch[], now: PartTime): Result {
+  #take({ module, read, write, repetition }: Turn, batch: Batch | readonly Batch[], now: PartTime): Result {
     this.#outputs = [];
     const input = read === undefined ? batch : this.#stored.get(module - 1, read);
-    const result = at(this.#parts, module, 'module').run(input, { ...now, step });
+    const result = at(this.#parts, module, 'module').run(input, { ...now, repetition });
     if (write !== undefined) this.#stored.set(module, write, this.#outputs);
     return result;
   }

@@ -25,8 +25,11 @@ export interface PartMoment {
   readonly clock: Clock;
   /** Learning rate of the update. */
   readonly learningRate: number;
-  /** Number of steps that the part has completed, which selects its random numbers. */
-  readonly step: number;
+  /**
+   * Number of times that the part has been trained before in the same step: selects other random numbers. Default 0, with
+   * which they are those of a step of the whole plan.
+   */
+  readonly repetition?: number;
 }
 
 /** A training step of some adjacent modules. */
@@ -47,13 +50,16 @@ export function createPartStep(options: PartStepOptions): PartStep {
   requireOption(isCount, 'train step', 'accumulate', accumulate, 'integers ≥ 1');
   const executor = createExecutor(compiled, onOutput === undefined ? {} : { onOutput });
   return {
-    run: (batch, { clock, learningRate, step }) =>
-      runParts(splitBatch(batch, accumulate), {
+    run(batch, { clock, learningRate, repetition = 0 }) {
+      const parts = splitBatch(batch, accumulate);
+      const first = repetition * Math.max(accumulate, parts.length);
+      return runParts(parts, {
         executor,
         update: (gradients) => optimizer.update(gradients, { clock, learningRate }),
         needsWholeStep: optimizer.needsWholeStep === true,
-        momentOf: (part) => ({ clock, noise: { seed, step, part } }),
-      }),
+        momentOf: (part) => ({ clock, noise: { seed, step: clock.step, part: first + part } }),
+      });
+    },
   };
 }
 
