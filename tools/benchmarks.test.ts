@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Network } from '@localgrad/core';
 import { datasetNames } from '@localgrad/data';
 import { createScope } from '@localgrad/nn/random';
@@ -14,8 +13,8 @@ import { readExperiment } from '../packages/experiments/src/execution/experiment
 import { resolveConfig } from '../packages/runs/src/config/resolve-config.js';
 import type { RunConfig } from '../packages/runs/src/config/run-config.js';
 import { buildNetwork, type NetworkConfig } from '../packages/runs/src/prepare-run.js';
+import { benchmarks, knownCommands, parseCommand, readCommands } from './benchmark-commands.fixture.js';
 
-const benchmarks = fileURLToPath(new URL('../benchmarks', import.meta.url));
 const script = join(benchmarks, 'make-readme.mjs');
 const recipes = join(benchmarks, 'recipes');
 const columns = 'id,dataset,backbone,modules,method,metric,value,deviation,unit,epochs,source,evidence';
@@ -141,8 +140,8 @@ describe('make-readme', () => {
 });
 
 describe('commands', () => {
-  const commands = parseCsv(readFileSync(join(benchmarks, 'commands.csv'), 'utf8').replaceAll('\r\n', '\n'));
-  const known = [...new Set(commands.map(({ command = '' }) => command))].filter((command) => command !== '');
+  const commands = readCommands();
+  const known = knownCommands();
 
   it('exist for every target, or a statement of what is missing', () => {
     const targets = parseCsv(readFileSync(join(benchmarks, 'targets.csv'), 'utf8').replaceAll('\r\n', '\n'));
@@ -170,20 +169,6 @@ describe('commands', () => {
     standardCatalog.optimizer(optimizer, { learningRate: 0.1 });
   });
 });
-
-/** Words and flags of a command line, with flags in the form of config keys and their values. */
-function parseCommand(command: string) {
-  const [before = '', ...flags] = command.split(' --');
-  const options = flags.map((flag): [string, unknown] => {
-    const [name = '', ...rest] = flag.split(' ');
-    const key = name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-    const text = rest.join(' ').replace(/^"(.*)"$/, '$1');
-    if (key === 'partition' && text.includes(',')) return [key, text.split(',').map(Number)];
-    if (text === '') return [key, true];
-    return [key, Number.isFinite(Number(text)) ? Number(text) : text];
-  });
-  return { words: before.split(' '), options: Object.fromEntries(options) };
-}
 
 describe('recipes', () => {
   beforeAll(async () => {

@@ -96,6 +96,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         item('apps/benchmark/README.md', 'Command line'),
         { text: 'API', link: '/api/' },
         closedGroup('Packages', '/#packages', readmesOf('packages')),
+        guide('install-sizes'),
         guide('support'),
         item('CONTRIBUTING.md'),
       ]),

@@ -29,14 +29,23 @@ const leastShare = 0.01;
  */
 export async function judge(tests, mutants, report) {
   let every = controlEvery;
+  let why = '';
   for (let open = [...mutants.keys()]; open.length > 0; ) {
     const judged = new Set();
-    const isControlled = await session(tests, mutants, roundsOf(open, every), (index, verdict) => {
-      judged.add(index);
-      report(mutants[index], verdict);
-    });
+    const isControlled = await session(
+      tests,
+      mutants,
+      roundsOf(open, every),
+      (index, verdict) => {
+        judged.add(index);
+        report(mutants[index], verdict);
+      },
+      (reason) => {
+        why = reason;
+      },
+    );
     if (!isControlled && judged.size === 0 && every === 1) {
-      throw new Error(`The unchanged tests fail, or do not end: ${tests.join(', ')}.`);
+      throw new Error(`The unchanged tests fail, or do not end: ${why}. Tests: ${tests.join(', ')}.`);
     }
     open = open.filter((index) => !judged.has(index));
     every = isControlled ? controlEvery : 1;
@@ -57,7 +66,7 @@ function roundsOf(indices, every) {
  *
  * @returns whether all controls so far have passed
  */
-function session(tests, mutants, rounds, report) {
+function session(tests, mutants, rounds, report, complain) {
   let isControlled = true;
   let pending = new Map();
   let position = 0;
@@ -91,7 +100,10 @@ function session(tests, mutants, rounds, report) {
       if (round !== undefined && !round.startsWith('control')) {
         commit();
         report(Number(round), { state });
-      } else if (round !== undefined) isControlled = false;
+      } else if (round !== undefined) {
+        isControlled = false;
+        complain(state);
+      }
       position = rounds.length;
       end();
     };
@@ -103,11 +115,12 @@ function session(tests, mutants, rounds, report) {
     }, 1000);
     child.on('message', ({ round, passed, test, message }) => {
       if (round !== rounds[position]) return;
-      if (!passed) failure ??= { state: 'killed', by: test ?? message };
+      if (!passed) failure ??= { state: 'killed', by: test ?? message, message };
       if (++modules < tests.length) return;
       const isControl = round.startsWith('control');
       if (isControl && failure !== undefined) {
         isControlled = false;
+        complain(`${failure.by}: ${failure.message}`);
         position = rounds.length;
         end();
         return;

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { outdatedSizes } from './install-sizes.mjs';
 import { placeholders, projectFields, publishedFolders, readManifest, root } from './manifests.mjs';
 
 const problems = [];
@@ -15,6 +16,8 @@ const rows = folders.map((folder) => {
   checkFiles(folder, manifest, files);
   return { name: manifest.name, version: next.get(manifest.name) ?? manifest.version, files, size, unpackedSize };
 });
+const outdated = outdatedSizes();
+if (outdated !== undefined) problems.push(outdated);
 const lint = run('npm', ['run', '--silent', 'lint:package']);
 if (lint.status !== 0) problems.push(`publint or attw:\n${lint.stdout}${lint.stderr}`);
 

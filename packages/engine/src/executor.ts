@@ -41,13 +41,14 @@ export function createExecutor(compiled: CompiledPlan, { onOutput }: ExecutorOpt
       const terms = new Map<string, tf.Scalar>();
       const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, onOutput });
       // The tidy only cleans up after errors: the walk itself disposes every tensor as early as possible.
-      tf.tidy(() => walkSchedule(phase.schedule, domain, compiled.range[0]));
+      tf.tidy(() => walkSchedule(phase.schedule, domain));
       return { losses, terms };
     },
   };
 }
 
-interface StepSetting {
+/** What the tensors of one step belong to. */
+export interface StepSetting {
   readonly compiled: CompiledPlan;
   readonly phase: CompiledPhase;
   readonly batch: Batch;
@@ -56,14 +57,17 @@ interface StepSetting {
   readonly terms: Map<string, tf.Scalar>;
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
-  readonly onOutput: ExecutorOptions['onOutput'];
+  readonly onOutput?: ExecutorOptions['onOutput'];
+  /** Index of the module that reads the batch. Default: the first of the plan's range. */
+  readonly first?: number;
 }
 
 type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
 
 /** One step on tensors. */
-class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
+export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   readonly images: tf.Tensor4D;
+  readonly first: number;
   readonly #setting: StepSetting;
   readonly #shared: SharedGradients;
 
@@ -71,6 +75,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     this.#setting = setting;
     this.#shared = new SharedGradients(setting.phase.shared);
     this.images = setting.batch.images;
+    this.first = setting.first ?? setting.compiled.range[0];
   }
 
   forward(module: number, input: tf.Tensor4D, repeat: boolean): { output: tf.Tensor4D; pass: Pass } {

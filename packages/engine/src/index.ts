@@ -12,8 +12,10 @@ export {
 } from './description.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
 export { createExecutor, type ExecutorOptions } from './executor.js';
+export { costOfHeads, type HeadCostOptions, type HeadsCost } from './head-costs.js';
 export { batchTargetsOf, type CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
+export { type ModuleCost, moduleCostOf } from './module-cost.js';
 export type { HeadAverage } from './moving-averages.js';
 export { partOf } from './part.js';
 export { createPartStep, endStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
@@ -22,6 +24,7 @@ export type { PeakPrediction, PredictionOptions } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
 export type { SharedWeight, SharedWeights } from './shared-weights.js';
 export type { Batch, Executor, StepOptions, StepResult } from './step.js';
+export { type HeadLoad, predictBytes, type StepBytes, type StepLoad } from './step-bytes.js';
 export {
   createTrainStep,
   learningRateOf,
@@ -31,3 +34,4 @@ export {
   type TrainStepResult,
 } from './train-step.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
+export { unitsOf } from './work.js';

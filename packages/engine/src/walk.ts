@@ -16,6 +16,8 @@ export interface HeadInputs<Value> {
 export interface ScheduleDomain<Value, Pass> {
   /** Input of the first module; never freed. */
   readonly images: Value;
+  /** Index of the module that reads `images`. Default 0. */
+  readonly first?: number;
   /** A forward pass that is kept for VJPs. `repeat`: a recomputation. */
   forward(module: number, input: Value, repeat: boolean): { readonly output: Value; readonly pass: Pass };
   /** A forward pass that keeps only its output. */
@@ -37,17 +39,9 @@ export interface ScheduleDomain<Value, Pass> {
   free(value: Value): void;
 }
 
-/**
- * Interprets a schedule over a domain; the only implementation of the instructions.
- *
- * @param first the module whose input is the domain's `images`
- */
-export function walkSchedule<Value, Pass>(
-  schedule: readonly Instruction[],
-  domain: ScheduleDomain<Value, Pass>,
-  first = 0,
-): void {
-  const walk = new Walk(domain, first);
+/** Interprets a schedule over a domain; the only implementation of the instructions. */
+export function walkSchedule<Value, Pass>(schedule: readonly Instruction[], domain: ScheduleDomain<Value, Pass>): void {
+  const walk = new Walk(domain);
   for (const instruction of schedule) walk.execute(instruction);
 }
 
@@ -60,14 +54,12 @@ interface OpenPass<Value, Pass> {
 /** The live values of one step. */
 class Walk<Value, Pass> {
   readonly #domain: ScheduleDomain<Value, Pass>;
-  readonly #first: number;
   readonly #passes = new Map<number, OpenPass<Value, Pass>>();
   readonly #outputs = new Map<number, Value>();
   readonly #slots = new Map<number, Map<number, Value>>();
 
-  constructor(domain: ScheduleDomain<Value, Pass>, first: number) {
+  constructor(domain: ScheduleDomain<Value, Pass>) {
     this.#domain = domain;
-    this.#first = first;
   }
 
   execute(instruction: Instruction): void {
@@ -159,7 +151,7 @@ class Walk<Value, Pass> {
   }
 
   #output(module: number): Value {
-    if (module < this.#first) return this.#domain.images;
+    if (module < (this.#domain.first ?? 0)) return this.#domain.images;
     const output = this.#outputs.get(module);
     if (output === undefined) throw missing(`output of module ${module}`);
     return output;

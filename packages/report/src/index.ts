@@ -13,6 +13,8 @@ export {
 } from './comparison/compare-conditions.js';
 export { explanationSvg } from './explain/figure.js';
 export { weightText } from './explain/labels.js';
+export { explanationText } from './explain/text.js';
 export type { PlanFigure } from './plan-files.js';
 export { type ConditionResult, type RunResult, type StudyResults, studyResults } from './study-results.js';
+export { type Alignment, textTable } from './text/text-table.js';
 export { type ReportFiles, type ReportOptions, writeReport } from './write-report.js';

@@ -57,10 +57,12 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const only = catalog.backbone(expression, { width }).images;
     const { image: imageShape = only?.inputShape ?? [32, 32, 3], classes = only?.classes ?? 10 } = options;
     const budgetOf = async (config: PlanConfig): Promise<BudgetChoice | null> => {
-      const plan = await buildPlan(config, { imageShape, classes }, names).catch((error: unknown) => {
-        if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
-        throw error;
-      });
+      const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true }).catch(
+        (error: unknown) => {
+          if (LocalgradError.isInstance(error) && error.code === 'out-of-memory') return undefined;
+          throw error;
+        },
+      );
       plan?.dispose();
       return plan?.budget ?? null;
     };

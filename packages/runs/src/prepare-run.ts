@@ -151,7 +151,7 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
     const trials = new TrialPlans({ backbone, method, batch, accumulate, optimizer, ...targetsOf(images) });
     if (memoryBudget !== undefined) {
       checkAlone(config);
-      const budget = chooseWithinBudget(trials, backbone.blocks, budgetBytesOf(memoryBudget), formatBytes);
+      const budget = chooseWithinBudget(trials, budgetBytesOf(memoryBudget), formatBytes);
       return { partition: budget.partition, memory: budget.memory, budget };
     }
     const start = resolvePartition(

@@ -1,11 +1,5 @@
 import { type Clock, LocalgradError } from '@localgrad/core';
-import {
-  createTrainStep,
-  type PeakPrediction,
-  type StepMemory,
-  type StepResult,
-  type TrainStep,
-} from '@localgrad/engine';
+import { createTrainStep, type PeakPrediction, type StepResult, type TrainStep } from '@localgrad/engine';
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { OwnedBatch } from './batch-source.js';
@@ -27,8 +21,8 @@ export interface StepRunner {
   readonly depth: number;
   /** Number of started steps that have not been taken by `next`. */
   readonly pending: number;
-  /** What steps keep besides weights and optimizer state. */
-  readonly memory?: StepMemory | undefined;
+  /** What the step keeps between steps besides weights and optimizer state; see `TrainStep`. */
+  readonly memory: TrainStep['memory'];
   predict(batchSize: number): PeakPrediction;
   /** Called once, before weights are restored: starts to measure memory. */
   open(): void;
@@ -42,12 +36,13 @@ export interface StepRunner {
 
 /** @throws LocalgradError `invalid-option` */
 export function createStepRunner(options: TrainOptions): StepRunner {
-  const { pipeline, executor, createStep } = options;
+  const { pipeline } = options;
   if (pipeline === undefined) return new LocalRunner(options);
-  if (executor === undefined && createStep === undefined) return new PipelineRunner(options, pipeline);
+  const unused = (['executor', 'createStep'] as const).find((name) => options[name] !== undefined);
+  if (unused === undefined) return new PipelineRunner(options, pipeline);
   throw new LocalgradError(
     'invalid-option',
-    `train: option '${executor === undefined ? 'createStep' : 'executor'}' has no effect on the workers of a pipeline; omit one of the two.`,
+    `train: option '${unused}' has no effect on the workers of a pipeline; omit one of the two.`,
   );
 }
 
@@ -63,12 +58,12 @@ class LocalRunner implements StepRunner {
     this.#step = createStep(options);
   }
 
-  get memory(): StepMemory | undefined {
-    return this.#step.memory;
-  }
-
   get pending(): number {
     return this.#ended.length;
+  }
+
+  get memory(): TrainStep['memory'] {
+    return this.#step.memory;
   }
 
   predict(batchSize: number): PeakPrediction {
@@ -105,6 +100,7 @@ class LocalRunner implements StepRunner {
 /** Runs steps on the workers of a pipeline. */
 class PipelineRunner implements StepRunner {
   readonly depth: number;
+  readonly memory = undefined;
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** Learning rates of the pending steps. */

@@ -1,9 +1,8 @@
 import { LocalgradError, type Shape3, shown } from '@localgrad/core';
-import { explanationSvg } from '@localgrad/report';
+import { explanationSvg, explanationText } from '@localgrad/report';
 import { type Explanation, explain, writeWhole } from '@localgrad/runs';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
-import { renderExplain } from '../explain/text.js';
 import type { Presenter } from '../present.js';
 
 const largestExtent = 16_384;
@@ -41,7 +40,7 @@ async function withFigure(explanation: Explanation, file: string | undefined): P
 }
 
 function renderReport(report: ExplainReport): string {
-  return [renderExplain(report), ...(report.svg === undefined ? [] : ['', `Figure written to ${report.svg}`])].join(
+  return [explanationText(report), ...(report.svg === undefined ? [] : ['', `Figure written to ${report.svg}`])].join(
     '\n',
   );
 }

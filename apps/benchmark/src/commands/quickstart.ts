@@ -1,9 +1,9 @@
+import { textTable } from '@localgrad/report';
 import { formatBytes, formatSeconds } from '@localgrad/train';
 import type { Command } from 'commander';
 import type { Presenter } from '../present.js';
 import { type QuickstartOptions, type QuickstartReport, quickstart } from '../quickstart/quickstart.js';
 import type { Terminal } from '../terminal.js';
-import { textTable } from '../text-table.js';
 import { threadCountOrAuto, wholeNumber } from '../whole-number.js';
 
 const defaultFolder = 'localgrad-quickstart';

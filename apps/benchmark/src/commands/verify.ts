@@ -1,7 +1,7 @@
+import { textTable } from '@localgrad/report';
 import { type VerifyReport, verify } from '@localgrad/verify';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
-import { textTable } from '../text-table.js';
 import { threadCountOrAuto } from '../whole-number.js';
 
 export function renderVerify({ backend, tolerance, cases }: VerifyReport): string {

@@ -24,18 +24,18 @@ export function complete(text: string, cursor: number, names: readonly Suggestio
   const from = /[\w./-]*$/.exec(text.slice(0, cursor))?.index ?? cursor;
   const to = cursor + (/^[\w./-]*/.exec(text.slice(cursor))?.[0].length ?? 0);
   const typed = text.slice(from, cursor).toLowerCase();
-  const suggestions = allowedAt(text, from, to, names).filter(
+  const suggestions = allowedAt(text, from, names).filter(
     ({ name }) => name.toLowerCase() !== typed && name.toLowerCase().startsWith(typed),
   );
   return { from, to, suggestions };
 }
 
-function allowedAt(text: string, from: number, to: number, names: readonly Suggestion[]): readonly Suggestion[] {
+function allowedAt(text: string, from: number, names: readonly Suggestion[]): readonly Suggestion[] {
   const before = text.slice(0, from).trimEnd();
   if (/\bhead\s*:$/.test(before)) return names.filter(({ kind }) => kind === 'head');
   const begins = names.filter(({ kind }) => kind === 'method' || kind === 'decorator');
   if (before === '') return begins;
-  const call = enclosingCall(text, from, to);
+  const call = enclosingCall(text, from);
   if (call === undefined) return [];
   const owner = begins.find(({ name }) => name === call.name);
   const options = (owner?.options ?? [])

@@ -12,28 +12,35 @@ interface Bracket {
   readonly options: string[];
 }
 
-const token = /"(?:[^"\\]|\\.)*"?|[\w./-]+\s*:?|[()[\]]/g;
+const token = /"(?:[^"\\]|\\.)*("|$)|[\w./-]+(\s*:)?|[()[\]]/g;
 
 /**
- * The innermost parentheses that contain the position from `from` to `to`; undefined outside of any, within a list or within
+ * The innermost parentheses that contain a position, at which a word may begin; undefined outside of any, within a list or within
  * quotes. The expression need not be complete.
  */
-export function enclosingCall(text: string, from: number, to: number): EnclosingCall | undefined {
+export function enclosingCall(text: string, from: number): EnclosingCall | undefined {
   const open: Bracket[] = [];
-  let found: Bracket | undefined;
-  let isFound = false;
+  const before = [...text.slice(0, from).matchAll(token)];
   let word = '';
-  for (const { 0: part, index } of [...text.matchAll(token), { 0: '', index: Number.POSITIVE_INFINITY }]) {
-    if (!isFound && index >= from) {
-      isFound = true;
-      found = open.at(-1);
-    }
-    if (part.startsWith('"') && index < from && (index + part.length > from || !/.["]$/.test(part))) return undefined;
-    if (part === '(' || part === '[') open.push({ opening: part, name: word, options: [] });
-    else if (part === ')' || part === ']') open.pop();
-    else if (part.endsWith(':') && index !== from) open.at(-1)?.options.push(part.slice(0, -1).trim());
+  for (const { 0: part, 1: quote } of before) {
+    // A string that does not end before the position.
+    if (quote === '') return undefined;
+    step(open, part, word);
     word = part.startsWith('"') ? part.slice(1, -1) : part;
-    if (isFound && index >= to && found !== undefined && !open.includes(found)) break;
   }
-  return found?.opening === '(' ? found : undefined;
+  const found = open.at(-1);
+  if (found?.opening !== '(') return undefined;
+  // Options after the position, up to the closing parenthesis.
+  for (const { 0: part, index } of text.slice(from).matchAll(token)) {
+    if (index > 0 || !part.endsWith(':')) step(open, part, '');
+    if (!open.includes(found)) break;
+  }
+  return found;
+}
+
+/** Follows brackets, and collects option names within them. */
+function step(open: Bracket[], part: string, word: string): void {
+  if (part === '(' || part === '[') open.push({ opening: part, name: word, options: [] });
+  else if (part === ')' || part === ']') open.pop();
+  else if (part.endsWith(':')) open.at(-1)?.options.push(part.slice(0, -1).trim());
 }

@@ -1,21 +1,22 @@
-import { type BackboneBlock, type Partition, resolvePartition } from '@localgrad/core';
-import { costOf } from '@localgrad/nn/cost';
 import { configError } from '../config/config-error.js';
+import { balanced, comparedCuts, evenly } from './compared-cuts.js';
+import { CutModel } from './cut-model.js';
+import type { FoundCut } from './least-work.js';
 import type { Trial, TrialPlans } from './trial-plans.js';
 
 /** How a network is cut and stored to stay within a number of bytes. */
-export interface BudgetChoice extends Omit<Trial, 'modules'> {
+export interface BudgetChoice extends Omit<Trial, 'modules' | 'reopened'> {
   readonly budgetBytes: number;
-  /** Number of plans that were compared. */
+  /** Whether no other cut and recomputation does less work within the budget; else the best of `compared` plans. */
+  readonly isOptimal: boolean;
+  /** Number of plans that were compiled. */
   readonly compared: number;
   /** One sentence. */
   readonly reason: string;
 }
 
-/** More modules than these are considered only if fewer do not fit. */
-const fewModules = 12;
-/** Segments of a recomputed part that are tried. */
-const mostSegments = 24;
+/** Tightened limits for models that differ from the engine. */
+const mostAttempts = 8;
 
 /** `256MiB` → bytes. @throws LocalgradError about `memoryBudget` */
 export function budgetBytesOf(text: string): number {
@@ -27,119 +28,90 @@ export function budgetBytesOf(text: string): number {
 }
 
 /**
- * The least work whose predicted peak is within a budget. A local method is cut into more modules, balanced by their
- * predicted peaks; end-to-end training recomputes as few of its first blocks as possible, in segments.
+ * The least work whose predicted peak is within a budget, over all cuts into modules, and all choices of modules to recompute:
+ * exact wherever the cost of a plan follows from its modules (`CutModel`), and otherwise the best of some plans.
  *
- * @throws LocalgradError about `memoryBudget` with the lowest peak that was found
+ * @throws LocalgradError about `memoryBudget` with the smallest budget that a plan meets
  */
 export function chooseWithinBudget(
   trials: TrialPlans,
-  blocks: readonly BackboneBlock[],
   budgetBytes: number,
   show: (bytes: number) => string,
 ): BudgetChoice {
-  const { best, lowest } =
-    trials.measure(evenly(blocks, 2))?.isEndToEnd === true
-      ? firstFit(recomputations(trials, blocks), budgetBytes)
-      : leastWork(trials, blocks, budgetBytes);
+  const model = CutModel.of(trials);
+  const found = model === undefined ? [] : modeled(model, trials, budgetBytes);
+  const isOptimal = model !== undefined && [...samples(trials), ...found].every((trial) => model.agrees(trial));
+  const candidates = isOptimal ? found : [...found, ...comparedCuts(trials, budgetBytes)];
+  const [best] = candidates.filter(({ peakBytes }) => peakBytes <= budgetBytes).sort(byWork);
   if (best === undefined) {
+    const [lowest] = candidates.sort((a, b) => a.peakBytes - b.peakBytes);
     if (lowest === undefined) throw trials.problem ?? configError('memoryBudget', 'the method has no plan.');
     throw configError(
       'memoryBudget',
-      `no plan needs at most ${show(budgetBytes)}: the lowest predicted peak is ${show(lowest.peakBytes)}, with ${describe(lowest)}. Use a smaller batch, more micro-batches (accumulate), or a larger budget.`,
+      `no plan needs at most ${show(budgetBytes)}: the lowest predicted peak is ${show(lowest.peakBytes)}, with ${describe(lowest)}. Use a budget of at least ${smallestBudget(lowest.peakBytes)}, a smaller batch, or more micro-batches (accumulate).`,
       { code: 'out-of-memory' },
     );
   }
-  const { modules: _, ...chosen } = best;
-  const reason = `${describe(best)}: ${best.unitsOfWork.toFixed(2)} units of work, the least of ${trials.count} plans that stay within ${show(budgetBytes)} (predicted peak ${show(best.peakBytes)}).`;
-  return { ...chosen, budgetBytes, compared: trials.count, reason };
+  const { modules: _modules, reopened: _reopened, ...chosen } = best;
+  const among = isOptimal ? 'of all plans' : `of ${trials.count} plans`;
+  const reason = `${describe(best)}: ${best.unitsOfWork.toFixed(2)} units of work, the least ${among} that stay within ${show(budgetBytes)} (predicted peak ${show(best.peakBytes)}).`;
+  return { ...chosen, budgetBytes, isOptimal, compared: trials.count, reason };
 }
 
-interface Found {
-  readonly best?: Trial | undefined;
-  /** The lowest peak, whether it fits or not. */
-  readonly lowest?: Trial | undefined;
-}
-
-/** Of trials in the order of their work. */
-function firstFit(trials: Iterable<Trial>, budgetBytes: number): Found {
-  let lowest: Trial | undefined;
-  for (const trial of trials) {
-    if (trial.peakBytes <= budgetBytes) return { best: trial, lowest };
-    if (trial.peakBytes < (lowest?.peakBytes ?? Number.POSITIVE_INFINITY)) lowest = trial;
+/** The model's choice as a compiled plan, or its plan with the lowest peak if nothing fits. */
+function modeled(model: CutModel, trials: TrialPlans, budgetBytes: number): Trial[] {
+  const measured: Trial[] = [];
+  let limit = budgetBytes;
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    const trial = measure(trials, model.leastWork(limit, samples(trials)) ?? model.lowestPeak());
+    if (trial === undefined) break;
+    measured.push(trial);
+    const excess = trial.peakBytes - budgetBytes;
+    if (excess <= 0) break;
+    limit -= excess;
   }
-  return { lowest };
+  return measured;
 }
 
-/** End-to-end training that recomputes the first blocks: ever more of them, in each number of segments. */
-function* recomputations(trials: TrialPlans, blocks: readonly BackboneBlock[]): Generator<Trial> {
-  for (let recomputed = 0; recomputed <= blocks.length; recomputed++) {
-    const kept = blocks.length - recomputed;
-    const options: Trial[] = [];
-    for (let segments = Math.min(1, recomputed); segments <= Math.min(recomputed, mostSegments); segments++) {
-      const prefix = segments === 0 ? [] : balanced(blocks.slice(0, recomputed), segments);
-      const partition = kept === 0 ? prefix : [...prefix, kept];
-      const trial = trials.measure(partition, { recompute: prefix.map((_, module) => module) });
-      if (trial !== undefined) options.push(trial);
-    }
-    yield* options.sort((a, b) => a.peakBytes - b.peakBytes);
-  }
+function measure(trials: TrialPlans, cut: FoundCut | undefined): Trial | undefined {
+  if (cut === undefined) return undefined;
+  const { partition, recompute } = cut;
+  return trials.measure(partition, trials.isEndToEnd || recompute.length > 0 ? { recompute } : 'residuals');
 }
 
-/** A local method in each number of modules from 2: in one module it would be end-to-end training. */
-function leastWork(trials: TrialPlans, blocks: readonly BackboneBlock[], budgetBytes: number): Found {
-  let best: Trial | undefined;
-  let lowest: Trial | undefined;
-  for (let modules = 2; modules <= blocks.length; modules++) {
-    if (modules > fewModules && best !== undefined) break;
-    for (const trial of cuts(trials, blocks, modules, budgetBytes)) {
-      if (trial.peakBytes < (lowest?.peakBytes ?? Number.POSITIVE_INFINITY)) lowest = trial;
-      if (trial.peakBytes > budgetBytes) continue;
-      const isBetter =
-        best === undefined ||
-        trial.unitsOfWork < best.unitsOfWork ||
-        (trial.unitsOfWork === best.unitsOfWork && trial.peakBytes < best.peakBytes);
-      if (isBetter) best = trial;
-    }
-  }
-  return { best, lowest };
+/** Plans that show whether a model holds. */
+function samples(trials: TrialPlans): Trial[] {
+  const { blocks } = trials.options.backbone;
+  return [2, 3, 5, 9]
+    .filter((modules) => modules <= blocks.length)
+    .flatMap((modules) => [evenly(blocks.length, modules), balanced(blocks, modules)])
+    .flatMap((partition) => trials.measure(partition, trials.isEndToEnd ? { recompute: [0] } : 'residuals') ?? []);
 }
 
-function cuts(trials: TrialPlans, blocks: readonly BackboneBlock[], modules: number, budgetBytes: number): Trial[] {
-  const byBytes = balanced(blocks, modules);
-  const plain = [evenly(blocks, modules), byBytes].flatMap((sizes) => trials.measure(sizes) ?? []);
-  const found = plain.some(({ peakBytes }) => peakBytes <= budgetBytes)
-    ? plain
-    : [...plain, ...listed(trials.balance(byBytes))];
-  // Windows of several modules can be recomputed as well; other plans store one module at a time.
-  return found.flatMap((trial) => [trial, ...listed(trials.measure(trial.partition, 'recompute'))]);
+function byWork(a: Trial, b: Trial): number {
+  return a.unitsOfWork - b.unitsOfWork || a.peakBytes - b.peakBytes;
 }
 
-function listed<Item>(item: Item | undefined): Item[] {
-  return item === undefined ? [] : [item];
-}
-
-function evenly(blocks: readonly BackboneBlock[], modules: number): Partition {
-  const base = Math.floor(blocks.length / modules);
-  const extra = blocks.length % modules;
-  return Array.from({ length: modules }, (_, index) => base + (index >= modules - extra ? 1 : 0));
-}
-
-/** Balanced by the blocks' own activations; the first block counts like any other. */
-export function balanced(blocks: readonly BackboneBlock[], modules: number): Partition {
-  if (modules === 1) return [blocks.length];
-  if (modules === blocks.length) return blocks.map(() => 1);
-  return resolvePartition(blocks, { modules, strategy: 'balanced-memory' }, costOf);
+/** As the option is written, rounded up. */
+function smallestBudget(bytes: number): string {
+  const [power, unit] = bytes < 1024 ** 2 ? [1, 'KiB'] : [2, 'MiB'];
+  return `${Math.ceil((100 * bytes) / 1024 ** power) / 100}${unit}`;
 }
 
 function describe({ partition, memory, isEndToEnd }: Trial): string {
-  const sizes = partition.join(', ');
-  if (!isEndToEnd) {
-    const again = memory === 'recompute' ? ', recomputed' : '';
-    return `${partition.length} ${partition.length === 1 ? 'module' : 'modules'} of ${sizes} blocks${again}`;
+  const recomputed = typeof memory === 'string' ? [] : memory.recompute;
+  if (isEndToEnd && recomputed.length === 0) return 'all activations stored';
+  if (isEndToEnd) {
+    const sizes = partition.map((size, module) => (recomputed.includes(module) ? `${size}r` : String(size)));
+    const total = partition.reduce((sum, size) => sum + size, 0);
+    const prefix = recomputed.every((module, index) => module === index);
+    if (!prefix) return `${recomputed.length} of ${partition.length} segments recomputed (blocks ${sizes.join(', ')})`;
+    const blocks = partition.slice(0, recomputed.length).join(', ');
+    const segments = recomputed.length === 1 ? 'segment' : `${recomputed.length} segments`;
+    return `the first ${segments} recomputed (${blocks} of the ${total} blocks)`;
   }
-  const recomputed = typeof memory === 'string' ? 0 : memory.recompute.length;
-  if (recomputed === 0) return 'all activations stored';
-  const blocks = partition.slice(0, recomputed).join(', ');
-  return `the first ${recomputed === 1 ? 'segment' : `${recomputed} segments`} recomputed (${blocks} of the ${partition.reduce((sum, size) => sum + size, 0)} blocks)`;
+  const every = memory === 'recompute' || recomputed.length === partition.length;
+  const some = recomputed.length === 0 ? '' : `, modules ${recomputed.join(', ')} recomputed`;
+  const again = every ? ', recomputed' : some;
+  return `${partition.length} ${partition.length === 1 ? 'module' : 'modules'} of ${partition.join(', ')} blocks${again}`;
 }

@@ -4,18 +4,18 @@ import {
   createNetwork,
   LocalgradError,
   type LocalLearningMethod,
-  Parameter,
-  type ParameterScope,
+  type Parameter,
   type Partition,
 } from '@localgrad/core';
 import {
+  type CompiledPlan,
   type CompileOptions,
   compilePlan,
   describePlan,
   type MemoryPolicy,
   type PredictionOptions,
 } from '@localgrad/engine';
-import { zeros } from '@tensorflow/tfjs';
+import { blankScope } from './blank-scope.js';
 
 /** A way to cut and store a network, with its predicted cost. */
 export interface Trial {
@@ -26,6 +26,8 @@ export interface Trial {
   readonly peakBytes: number;
   /** Peak bytes of a step while each module is running. */
   readonly modules: readonly number[];
+  /** Indices of the modules that a later loss trains, too: those that can be recomputed. */
+  readonly reopened: readonly number[];
   /** Whether every gradient reaches through the whole network. */
   readonly isEndToEnd: boolean;
 }
@@ -38,11 +40,14 @@ export interface TrialOptions extends Omit<CompileOptions, 'scope' | 'memory'>, 
 
 /** Predicts the cost of plans of one method on one backbone. Their heads have no values, and are freed at once. */
 export class TrialPlans {
-  readonly #options: TrialOptions;
   readonly #known = new Map<string, Trial | LocalgradError>();
 
-  constructor(options: TrialOptions) {
-    this.#options = options;
+  constructor(readonly options: TrialOptions) {}
+
+  /** Whether the method trains end to end. */
+  get isEndToEnd(): boolean {
+    const { length } = this.options.backbone.blocks;
+    return this.measure(length < 2 ? [length] : [length >> 1, length - (length >> 1)])?.isEndToEnd === true;
   }
 
   /** Number of plans so far. */
@@ -82,7 +87,7 @@ export class TrialPlans {
   }
 
   #attempt(partition: Partition, memory: MemoryPolicy): Trial | LocalgradError {
-    const { backbone, method, batch, optimizer, accumulate, ...more } = this.#options;
+    const { backbone, method, batch, optimizer, accumulate, ...more } = this.options;
     const created: Parameter[] = [];
     try {
       const network = createNetwork(backbone, partition);
@@ -92,11 +97,15 @@ export class TrialPlans {
         ...(optimizer === undefined ? {} : { optimizer }),
         ...(accumulate === undefined ? {} : { accumulate }),
       };
+      checkTrained(compiled, plan.method);
       const { peakBytes, modules } = compiled.predict(batch, how);
       const { unitsOfWork } = describePlan(compiled, batch, how).totals;
       const last = partition.length - 1;
       const isEndToEnd = compiled.objectives.every(({ span: [from, to] }) => from === 0 && to === last);
-      return { partition, memory, unitsOfWork, peakBytes, modules, isEndToEnd };
+      const reopened = modules.flatMap((_, module) =>
+        compiled.objectives.some(({ span: [from, to] }) => from <= module && module < to) ? [module] : [],
+      );
+      return { partition, memory, unitsOfWork, peakBytes, modules, reopened, isEndToEnd };
     } catch (error) {
       if (LocalgradError.isInstance(error)) return error;
       throw error;
@@ -115,16 +124,14 @@ function neighborsOf({ partition, modules }: Trial): Partition[] {
     .map((other) => partition.map((size, module) => size + (module === other ? 1 : 0) - (module === peak ? 1 : 0)));
 }
 
-/** A scope whose parameters are zero. */
-function blankScope(prefix: string, created: Parameter[]): ParameterScope {
-  const full = (name: string) => (prefix === '' ? name : `${prefix}.${name}`);
-  return {
-    prefix,
-    scope: (name) => blankScope(full(name), created),
-    parameter(name, shape, _initializer, kind) {
-      const parameter = new Parameter(full(name), zeros([...shape]), kind);
-      created.push(parameter);
-      return parameter;
-    },
-  };
+/** @throws LocalgradError about modules near the input that have no loss in this partition */
+function checkTrained({ objectives, modules }: CompiledPlan, method: string): void {
+  const untrained = modules.findIndex(
+    (_, module) => !objectives.some(({ span: [from, to] }) => from <= module && module <= to),
+  );
+  if (untrained < 0) return;
+  throw new LocalgradError(
+    'invalid-plan',
+    `${method}: no loss trains module ${untrained} of ${modules.length} in any of the partitions that were tried.`,
+  );
 }

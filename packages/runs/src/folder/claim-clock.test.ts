@@ -30,13 +30,13 @@ async function acquired(): Promise<Claim> {
 }
 
 /** Memory that a started claim shares with its thread. */
-function sharedMemory(): { shared: Float64Array; fields: Record<'highest' | 'lastSign', number> } {
+function sharedMemory(): { shared: Float64Array; fields: Record<'highest' | 'lastSign' | 'ticks', number> } {
   return post.mock.lastCall?.[0] ?? expect.fail('no message');
 }
 
 /** Waits for file operations in the background. */
 async function until(condition: () => boolean): Promise<void> {
-  for (let count = 0; count < 500 && !condition(); count++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let count = 0; count < 2000 && !condition(); count++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBe(true);
 }
 
@@ -122,6 +122,30 @@ describe('Claim', () => {
     vi.setSystemTime(begin + 30_001);
     expect(() => claim.assertHeldSync()).toThrow(/Attempt 1 .* taken over by attempt 2/);
     expect(read).toHaveBeenCalledTimes(1);
+    await claim.release('stopped');
+  });
+
+  it('counts its intervals, from which the thread sees that the main thread runs', async () => {
+    const claim = await acquired();
+    for (const count of [1, 2, 3]) {
+      vi.advanceTimersByTime(5000);
+      const { shared, fields } = sharedMemory();
+      expect(shared[fields.ticks]).toBe(count);
+    }
+    await claim.release('stopped');
+  });
+
+  it('lives longer once four of its longest steps take a minute', async () => {
+    const claim = await acquired();
+    const begin = Date.now();
+    const lifetimeAfter = async (time: number): Promise<unknown> => {
+      vi.setSystemTime(begin + time);
+      claim.assertHeldSync();
+      await claim.noteCheckpoint(1);
+      return JSON.parse(readFileSync(fileOf(1), 'utf8')).lifetimeSeconds;
+    };
+    expect(await lifetimeAfter(14_750)).toBeUndefined();
+    expect(await lifetimeAfter(14_750 + 15_000)).toBe(60);
     await claim.release('stopped');
   });
 

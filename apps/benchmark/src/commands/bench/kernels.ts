@@ -1,9 +1,9 @@
 import { type BenchKernelsReport, benchKernels, kernelRecords } from '@localgrad/bench';
+import { textTable } from '@localgrad/report';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
-import { textTable } from '../../text-table.js';
 import { wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 

@@ -1,11 +1,11 @@
 import { type BenchMemoryReport, benchMemory, memoryFigure, memoryRecords, splitMethods } from '@localgrad/bench';
 import { defaultMethod } from '@localgrad/catalog';
+import { textTable } from '@localgrad/report';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
-import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, byteCount, wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';

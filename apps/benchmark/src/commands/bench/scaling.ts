@@ -1,10 +1,10 @@
 import { type BenchScalingReport, benchScaling, scalingFigure, scalingRecords, splitMethods } from '@localgrad/bench';
+import { textTable } from '@localgrad/report';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
-import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, wholeNumber, wholeNumbers } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';

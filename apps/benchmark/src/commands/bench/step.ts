@@ -8,12 +8,12 @@ import {
   stepRecords,
 } from '@localgrad/bench';
 import { defaultMethod, endToEndMethod } from '@localgrad/catalog';
+import { textTable } from '@localgrad/report';
 import { formatBytes } from '@localgrad/train';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
-import { textTable } from '../../text-table.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, wholeNumber } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { errorCodeOf, LocalgradError, readProblem } from '@localgrad/core';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
-import { textTable } from '../../text-table.js';
+import { textTable } from '@localgrad/report';
 import { type OpenFlags, openData } from './open.js';
 
 interface CheckedPart {

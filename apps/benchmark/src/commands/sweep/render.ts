@@ -1,7 +1,7 @@
 import type { LeftRun, Submission, Sweep, SweepPlan, SweepResult, SweepStatus } from '@localgrad/experiments';
 import { quoted, renderLeft } from '@localgrad/experiments';
+import { textTable } from '@localgrad/report';
 import { formatBytes, formatSeconds } from '@localgrad/train';
-import { textTable } from '../../text-table.js';
 
 export interface SweepReport extends Omit<SweepResult, 'left'> {
   /** Command that retries failed runs. */

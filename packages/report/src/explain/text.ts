@@ -1,14 +1,14 @@
 import { type BlockReference, formatReference } from '@localgrad/core';
 import type { ModuleDescription, ObjectiveDescription } from '@localgrad/engine';
-import { weightText } from '@localgrad/report';
 import type { Explanation, Relation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
-import { textTable } from '../text-table.js';
+import { textTable } from '../text/text-table.js';
+import { weightText } from './labels.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
 /** The explanation as text: tables of modules, losses, chains and costs. */
-export function renderExplain(explanation: Explanation): string {
+export function explanationText(explanation: Explanation): string {
   const { expression, backbone, batch, image, modules } = explanation;
   return [
     `${expression} on ${backbone}, images ${image.join('×')}, batch ${batch}, ${modules.length} modules`,
@@ -73,7 +73,7 @@ function reachText(modules: readonly ModuleDescription[], { span: [from, to], ch
 }
 
 /** `(1,0)`, `(1,0) (1,1)`, `(1,0) … (2,3), 9 blocks`; the stem by its name. */
-export function blockRange(references: readonly BlockReference[]): string {
+function blockRange(references: readonly BlockReference[]): string {
   const names = references.map((reference) => (reference[0] === 0 ? 'stem' : formatReference(reference)));
   if (names.length <= 2) return names.join(' ');
   return `${names[0]} … ${names.at(-1)}, ${names.length} blocks`;

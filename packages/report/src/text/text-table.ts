@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 
-type Alignment = 'left' | 'right';
+export type Alignment = 'left' | 'right';
 
 /** A table of plain text: a rule under the header, no other lines. */
 export function textTable(

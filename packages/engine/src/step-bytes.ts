@@ -1,0 +1,151 @@
+import { at, type Parameter, type Want } from '@localgrad/core';
+import type { CompiledPlan } from './compile.js';
+import { costOfHead } from './heads.js';
+import type { ModuleCost } from './module-cost.js';
+import type { ActiveHead } from './phases.js';
+import type { Instruction } from './schedule.js';
+import type { SharedWeights } from './shared-weights.js';
+import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
+
+/** A head on a module, as far as the memory of a step depends on it. */
+export interface HeadLoad {
+  /** Peak bytes of an evaluation beyond its input. */
+  readonly evaluatePeakBytes: number;
+  /** For each objective, the lowest module that it trains; undefined if all of them are frozen. */
+  readonly starts: readonly (number | undefined)[];
+  /** Parameters of the head. */
+  readonly parameters: readonly Parameter[];
+}
+
+/** The memory of an active head. */
+export function headLoadOf(
+  active: ActiveHead,
+  compiled: Pick<CompiledPlan, 'network' | 'createTargets'>,
+  batchSize: number,
+): HeadLoad {
+  return {
+    evaluatePeakBytes: costOfHead(active, compiled).evaluatePeakBytes(batchSize),
+    starts: active.objectives.map(({ start }) => start),
+    parameters: active.head.parameters,
+  };
+}
+
+/** What the memory of a step's activations depends on, besides its schedule. */
+export interface StepLoad {
+  /** Costs of the modules. */
+  readonly modules: readonly ModuleCost[];
+  /** Heads by module, in the order in which they are evaluated. */
+  readonly heads: ReadonlyMap<number, readonly HeadLoad[]>;
+  /** Weights that receive several gradients. */
+  readonly shared: SharedWeights;
+}
+
+/** Peaks of the activations of a step, in bytes. */
+export interface StepBytes {
+  /** Peak while each module is running. */
+  readonly modules: readonly number[];
+  /** Peak from the forward pass of each module up to that of the next one. */
+  readonly times: readonly number[];
+}
+
+/** Interprets a schedule over byte counts instead of tensors. @param first the module that reads the batch */
+export function predictBytes(load: StepLoad, schedule: readonly Instruction[], first = 0): StepBytes {
+  const domain = new ByteDomain(load, first);
+  walkSchedule(schedule, domain);
+  return domain;
+}
+
+/** Represents values by their size in bytes, and passes by the size of their residuals. */
+class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
+  readonly images = 0;
+  readonly modules: number[];
+  readonly times: number[];
+  #live = 0;
+  #time = 0;
+  /** Number of gradients that each shared weight has received. */
+  readonly #received = new Map<Parameter, number>();
+
+  constructor(
+    readonly load: StepLoad,
+    readonly first: number,
+  ) {
+    this.modules = load.modules.map(() => 0);
+    this.times = load.modules.map(() => 0);
+  }
+
+  forward(module: number, _input: number, repeat: boolean): { output: number; pass: number } {
+    if (!repeat) this.#time = module;
+    const { forwardPeakBytes, outputBytes, residualBytes } = this.#cost(module);
+    this.#note(module, forwardPeakBytes);
+    return { output: this.#take(outputBytes), pass: this.#take(residualBytes) };
+  }
+
+  passThrough(module: number): number {
+    this.#time = module;
+    this.#note(module, this.#cost(module).passingPeakBytes);
+    return this.#take(this.#cost(module).outputBytes);
+  }
+
+  evaluate(module: number, _read: HeadInputs<number>, arrive: (from: number, cotangent: number) => void): void {
+    for (const { evaluatePeakBytes, starts, parameters } of this.load.heads.get(module) ?? []) {
+      this.#note(module, evaluatePeakBytes);
+      for (const start of starts) {
+        if (start !== undefined) arrive(start, this.#take(this.#cost(module).outputBytes));
+      }
+      this.#hold(parameters);
+    }
+  }
+
+  vjp(module: number, _pass: number, cotangent: number, want: Want): number | undefined {
+    const cost = this.#cost(module);
+    this.#note(module, cost.vjpPeakBytes(want));
+    this.free(cotangent);
+    if (want.parameters) this.#hold(cost.parameters);
+    return want.input ? this.#take(cost.inputBytes) : undefined;
+  }
+
+  copy(cotangent: number): number {
+    return this.#take(cotangent);
+  }
+
+  add(sum: number, cotangent: number): number {
+    this.free(cotangent);
+    return sum;
+  }
+
+  release(_module: number, pass: number): void {
+    this.free(pass);
+  }
+
+  free(bytes: number): void {
+    this.#live -= bytes;
+  }
+
+  /** The sum of the gradients of a shared weight stays until all have arrived. */
+  #hold(parameters: readonly Parameter[]): void {
+    if (this.load.shared.size === 0) return;
+    for (const parameter of parameters) {
+      const { gradients } = this.load.shared.get(parameter) ?? { gradients: 1 };
+      if (gradients < 2) continue;
+      const count = (this.#received.get(parameter) ?? 0) + 1;
+      this.#received.set(parameter, count);
+      if (count === 1) this.#take(4 * parameter.size);
+      else if (count === gradients) this.free(4 * parameter.size);
+    }
+  }
+
+  #take(bytes: number): number {
+    this.#live += bytes;
+    return bytes;
+  }
+
+  #note(module: number, extra: number): void {
+    const bytes = this.#live + extra;
+    this.modules[module] = Math.max(this.modules[module] ?? 0, bytes);
+    this.times[this.#time] = Math.max(this.times[this.#time] ?? 0, bytes);
+  }
+
+  #cost(module: number): ModuleCost {
+    return at(this.load.modules, module, 'module');
+  }
+}
