@@ -22,7 +22,9 @@ async function settingsOf(command: string): Promise<readonly RunConfig[]> {
   }
   const { methods, image: _image, repeats: _repeats, warmupSteps: _steps, ...config } = options;
   if (words[1] !== 'bench') return [resolveConfig(config)];
-  return String(methods).split(' / ').map((method) => resolveConfig({ ...config, method }));
+  return String(methods)
+    .split(' / ')
+    .map((method) => resolveConfig({ ...config, method }));
 }
 
 function imagesOf(command: string, { dataset }: RunConfig): Pick<Parameters<typeof explain>[0], 'image' | 'classes'> {
@@ -40,7 +42,8 @@ describe('every command for a published number', () => {
     for (const config of settings) {
       const { modules, objectives, totals } = await explain({ ...config, ...imagesOf(command, config) });
       // Each module is trained by a loss.
-      for (const { index } of modules) expect(objectives.some(({ span: [from, to] }) => from <= index && index <= to)).toBe(true);
+      for (const { index } of modules)
+        expect(objectives.some(({ span: [from, to] }) => from <= index && index <= to)).toBe(true);
       if (Array.isArray(config.partition)) expect(modules.map(({ blocks }) => blocks.length)).toEqual(config.partition);
       expect(totals.unitsOfWork).toBeGreaterThanOrEqual(2.9);
       expect(totals.predictedPeakBytes).toBeGreaterThan(4 * totals.parameters);

@@ -72,6 +72,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('ablations'),
         guide('results-as-data'),
         guide('memory'),
+        guide('parallel'),
         guide('determinism'),
         guide('backends'),
         guide('data'),

@@ -55,6 +55,8 @@ const optionsOf: Readonly<Record<string, string>> = {
 export const readersFiles: Readonly<Record<string, string>> = {
   'packages/src/index.ts':
     "import type { LocalLearningMethod } from '@localgrad/core';\nexport declare const myMethod: () => LocalLearningMethod;\n",
+  'packages/pipeline/build.d.mts':
+    "import type { WorkerPlan } from '@localgrad/pipeline';\nexport declare const build: (config: { modules: number }) => WorkerPlan;\n",
 };
 
 /** Declarations of the names above that the code uses and does not declare, in one line. */

@@ -13,6 +13,7 @@ import { checkFolder } from './identity/run-folder.js';
 import { identifyRun } from './identity/run-identity.js';
 import { loadData } from './load-data.js';
 import { clearAfter, endLostAttempt } from './lost-attempt.js';
+import { checkWorkerBackend } from './pipeline/run-pipeline.js';
 import { predictionOf, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { type AttemptOptions, trainIn } from './train-in.js';
@@ -49,6 +50,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   const backend =
     options.backend ?? (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd })));
   try {
+    checkWorkerBackend(config, backend.name);
     const run = await prepareRun(config, data, names);
     for (const notice of run.notices) options.onProblem?.(notice);
     try {

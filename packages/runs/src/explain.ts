@@ -2,12 +2,17 @@ import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
 import type { BudgetChoice } from './budget/memory-budget.js';
-import { type OptimizerConfig, runDefaults } from './config/optimization.js';
+import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
+import type { RunConfig } from './config/run-config.js';
 import { describeRun, type RunDescription } from './describe-run.js';
-import { buildPlan, type PlanConfig } from './prepare-run.js';
+import { type ExplainedPipeline, explainPipeline } from './pipeline/explain-pipeline.js';
+import { type BuiltPlan, buildPlan, type PlanConfig } from './prepare-run.js';
 
-export interface ExplainOptions extends PlanConfig, Partial<OptimizerConfig> {
+export interface ExplainOptions
+  extends PlanConfig,
+    Partial<OptimizerConfig>,
+    Partial<Pick<RunConfig, 'workers' | 'placement'>> {
   readonly batch: number;
   /** Micro-batches per step. Default 1. */
   readonly accumulate?: number;
@@ -33,6 +38,8 @@ export interface Explanation extends RunDescription {
   readonly memory: string;
   /** How `memoryBudget` was met. */
   readonly budget?: ExplainedBudget;
+  /** How the plan is divided among `workers` or by `placement`, if there are several. */
+  readonly pipeline?: ExplainedPipeline;
   readonly totals: RunDescription['totals'] & {
     /** End-to-end training of the same backbone, with stored activations. */
     readonly relativeToBackprop: Relation;
@@ -69,13 +76,14 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const describe = async (config: PlanConfig) => {
       const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
-        return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget };
+        const pipeline = pipelineOf(plan, { ...runDefaults, ...config });
+        return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget, pipeline };
       } finally {
         plan.dispose();
       }
     };
-    const { description: described, budget } = await describe(options);
-    const { memoryBudget: _, asynchronous: __, ...fixed } = options;
+    const { description: described, budget, pipeline } = await describe(options);
+    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, ...fixed } = options;
     const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
     const { description: backprop } = await describe({
       ...fixed,
@@ -97,6 +105,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       memory: options.memory,
       ...described,
       ...(budget === undefined ? {} : { budget: { ...budget, endToEnd } }),
+      ...(pipeline === undefined ? {} : { pipeline }),
       totals: {
         ...described.totals,
         relativeToBackprop: relate(backprop.totals),
@@ -105,5 +114,14 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     };
   } finally {
     backend.dispose();
+  }
+}
+
+function pipelineOf({ compiled, catalog }: BuiltPlan, config: RunConfig): ExplainedPipeline | undefined {
+  const optimizer = optimizerOf(config, catalog);
+  try {
+    return explainPipeline(compiled, { ...config, optimizer });
+  } finally {
+    optimizer.dispose();
   }
 }

@@ -32,6 +32,7 @@ import type { RunConfig } from './config/run-config.js';
 import { nonFiniteParameter } from './divergence.js';
 import { canonicalJson } from './folder/hash.js';
 import { readInitialWeights } from './identity/run-identity.js';
+import { runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
@@ -188,7 +189,8 @@ export interface PreparedRun {
 
 /** Predicts the memory of a run's steps by batch size. */
 export function predictionOf({ options }: PreparedRun): TrainStep['predict'] {
-  const { createStep = createTrainStep } = options;
+  const { createStep = createTrainStep, pipeline, optimizer, accumulate = 1 } = options;
+  if (pipeline !== undefined) return (batch) => pipeline.predict(batch, { optimizer, accumulate });
   return (batch) => {
     const step = createStep(options);
     try {
@@ -218,6 +220,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
+    const pipeline = await runPipeline(config, compiled, data.train, names);
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
@@ -235,6 +238,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
         seed,
         recordSteps,
         learningRate: scheduleOf(config, catalog),
+        ...(pipeline === undefined ? {} : { pipeline }),
         ...(asynchrony === undefined ? {} : { createStep: asynchronous(asynchrony) }),
       },
     };

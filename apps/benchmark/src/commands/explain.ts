@@ -70,12 +70,15 @@ export function registerExplain(program: Command, present: Presenter): void {
     'accumulate',
     'asynchronous',
     'optimizer',
+    'workers',
+    'placement',
   ])
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  localgrad explain --backbone resnet32 --modules 16 --method dgl\n' +
-        '  localgrad explain --backbone resnet32 --modules 8 --method "mlaan(infopro)" --svg mlaan.svg',
+        '  localgrad explain --backbone resnet32 --modules 8 --method "mlaan(infopro)" --svg mlaan.svg\n' +
+        '  localgrad explain --backbone resnet32 --modules 8 --workers 2',
     )
     .action((file: string | undefined, flags: { image?: string; classes?: string; svg?: string }) =>
       present(async () => {

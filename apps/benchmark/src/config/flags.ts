@@ -29,6 +29,7 @@ const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'recordSte
 const numbers: readonly Key[] = [
   'width',
   'modules',
+  'workers',
   'fold',
   'resize',
   'pad',

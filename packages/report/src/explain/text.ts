@@ -4,6 +4,7 @@ import type { Explanation, Relation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import { textTable } from '../text/text-table.js';
 import { weightText } from './labels.js';
+import { pipelineLines } from './pipeline-text.js';
 
 const count = (value: number) => value.toLocaleString('en-US');
 
@@ -22,6 +23,7 @@ export function explanationText(explanation: Explanation): string {
     ...phaseLines(explanation),
     ...budgetLines(explanation),
     ...asynchronyLines(explanation),
+    ...pipelineLines(explanation),
     '',
     ...totalLines(explanation),
   ].join('\n');

@@ -24,6 +24,7 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['tinyNet width', { key: 'width' }],
   ['partition modules', { key: 'modules' }],
   ['partition sizes', { key: 'partition' }],
+  ['pipeline workers', { key: 'workers' }],
   ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
   ['data set test images', { key: 'testImages', of: 'the number of images in the data set' }],

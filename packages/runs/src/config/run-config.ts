@@ -110,12 +110,24 @@ export const runConfigSchema = z.strictObject({
   threads: z
     .union([z.literal('auto'), count.max(1024)])
     .default('auto')
-    .describe('number of backend threads'),
+    .describe('number of backend threads; of each worker, if there are several (auto: 1)'),
   relaxedSimd: z
     .boolean()
     .default(true)
     .describe(
       'fused multiply-adds (relaxed SIMD) on wasm, which are faster but make the last bits of results depend on the machine',
+    ),
+  workers: count
+    .max(256)
+    .default(1)
+    .describe(
+      'number of worker threads that train groups of modules at the same time (backend: wasm), with the same results',
+    ),
+  placement: z
+    .string()
+    .optional()
+    .describe(
+      'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by predicted work',
     ),
   recordSteps: z
     .boolean()

@@ -10,7 +10,7 @@ import { canonicalJson, hashOf } from '../folder/hash.js';
 export const runSchemaVersion = 1;
 
 /** Locations of files, and keys that change no bit of the result, are not part of a run's identity. */
-const ignored: readonly string[] = ['dataFolder', 'decodeWorkers'];
+const ignored: readonly string[] = ['dataFolder', 'decodeWorkers', 'workers', 'placement'];
 
 /** The keys of a config that differ from their defaults. */
 export function withoutDefaults(config: object, schema: z.ZodObject = runConfigSchema): JsonObject {

@@ -1,0 +1,113 @@
+import { standardCatalog } from '@localgrad/catalog';
+import { formatPlacement } from '@localgrad/pipeline';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { resolveConfig } from '../config/resolve-config.js';
+import type { RunConfigInput } from '../config/run-config.js';
+import { explain } from '../explain.js';
+import { configIdOf } from '../identity/config-identity.js';
+import { buildPlan } from '../prepare-run.js';
+import { withoutValues } from './part-config.js';
+import { checkWorkerBackend, runPipeline } from './run-pipeline.js';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const images = { imageShape: [8, 8, 1], classes: 3 } as const;
+const base: RunConfigInput = { backbone: 'tiny', modules: 4, method: 'dgl' };
+
+async function pipelineOf(input: RunConfigInput, names = {}) {
+  const config = resolveConfig({ ...base, ...input });
+  const plan = await buildPlan(config, images);
+  try {
+    return await runPipeline(config, plan.compiled, images, names);
+  } finally {
+    plan.dispose();
+  }
+}
+
+describe('runPipeline', () => {
+  it('divides the modules of a run by number of workers or by placement', async () => {
+    expect(await pipelineOf({})).toBeUndefined();
+    const placed = async (input: RunConfigInput) => formatPlacement((await pipelineOf(input))?.placement ?? []);
+    expect(await placed({ workers: 4 })).toBe('0 1 2 3');
+    expect(await placed({ placement: '0-2@a 3@b' })).toBe('0-2@a 3@b');
+  });
+
+  it.each<[RunConfigInput, string, RegExp]>([
+    [{ workers: 5 }, 'workers', /^5; allowed: 1 to 4, because 'dgl' can be divided into modules 0, 1, 2, 3 only/],
+    [{ workers: 2, method: 'backprop' }, 'workers', /allowed: 1, because nothing can be divided/],
+    [{ placement: '0-1 3' }, 'placement', /^'0-1 3': module 2 is in no group/],
+    [{ placement: '0-1 2-3', method: 'mlm(dgl)' }, 'placement', /^'0-1 2-3': the loss 'module2.cascaded'/],
+    [{ placement: '0-1 2-3', workers: 2 }, 'workers', /placement '0-1 2-3' already assigns the modules/],
+    [{ workers: 2, asynchronous: 'buffer: 2' }, 'asynchronous', /trains in one process/],
+  ])('rejects %j by its key', async (input, key, problem) => {
+    await expect(pipelineOf(input)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'invalid-option',
+        details: expect.objectContaining({ key, problem: expect.stringMatching(problem) }),
+      }),
+    );
+  });
+
+  it('rejects catalogs that worker threads cannot receive', async () => {
+    await expect(pipelineOf({ workers: 2 }, { catalog: standardCatalog.with({}) })).rejects.toThrow(
+      /worker threads know the standard catalog and the packages of the project only/,
+    );
+  });
+});
+
+describe('workers and placement', () => {
+  it('are no part of the identity', () => {
+    const ids = [{}, { workers: 3 }, { placement: '0-1 2-3' }].map((input) => configIdOf(resolveConfig(input)));
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it('need a backend that each thread can start', () => {
+    const config = resolveConfig({ workers: 2 });
+    expect(() => checkWorkerBackend(config, 'wasm')).not.toThrow();
+    expect(() => checkWorkerBackend(resolveConfig({}), 'webgpu')).not.toThrow();
+    expect(() => checkWorkerBackend(config, 'webgpu')).toThrow(
+      /^workers: worker threads need backend wasm or cpu, but the run's is 'webgpu'/,
+    );
+  });
+
+  it('send workers the names and types of targets without their values', () => {
+    const values = new Float32Array(20);
+    const sent = withoutValues({
+      ...images,
+      labels: Uint8Array.of(1, 2, 0),
+      targets: { depth: { shape: [2], values } },
+    });
+    expect(sent).toEqual({
+      ...images,
+      labels: Uint8Array.of(1),
+      targets: { depth: { shape: [2], values: new Float32Array() } },
+    });
+    expect(withoutValues(images)).toEqual(images);
+  });
+});
+
+describe('explain', () => {
+  const explained = async (input: RunConfigInput) =>
+    (await explain({ ...resolveConfig({ ...base, ...input }), image: [8, 8, 1], classes: 3 })).pipeline;
+
+  it('lists what crosses each cut, and the share of each worker', async () => {
+    expect(await explained({})).toBeUndefined();
+    const { cuts = [], workers = [], problem } = (await explained({ workers: 2, batch: 10 })) ?? {};
+    expect(problem).toBeNull();
+    expect(cuts.map(({ cut, isFree }) => [cut, isFree])).toEqual([1, 2, 3].map((cut) => [cut, true]));
+    const [height, width, channels] = cuts[0]?.activation ?? [0, 0, 0];
+    expect(cuts[0]?.forwardBytes).toBe(4 * 10 * height * width * channels + 4 * 10);
+    expect(workers.reduce((sum, { work }) => sum + work, 0)).toBeCloseTo(1);
+    expect(workers.flatMap(({ modules }) => modules)).toEqual([0, expect.any(Number), expect.any(Number), 3]);
+    expect(workers.every(({ predictedPeakBytes }) => predictedPeakBytes > 1000)).toBe(true);
+  });
+
+  it('says why a plan cannot be divided', async () => {
+    const { cuts = [], workers, problem } = (await explained({ placement: '0 1-3', method: 'mlm(dgl)' })) ?? {};
+    expect([cuts.length, workers]).toEqual([3, []]);
+    expect(problem).toMatch(/its gradient crosses the cut before module 1/);
+  });
+});
