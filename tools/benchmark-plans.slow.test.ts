@@ -28,8 +28,9 @@ async function settingsOf(command: string): Promise<readonly RunConfig[]> {
 }
 
 function imagesOf(command: string, { dataset }: RunConfig): Pick<Parameters<typeof explain>[0], 'image' | 'classes'> {
-  const { image } = parseCommand(command).options;
-  if (image === '96x96x3') return { image: [96, 96, 3], classes: 10 };
+  const { words, options } = parseCommand(command);
+  if (options.image === '96x96x3') return { image: [96, 96, 3], classes: 10 };
+  if (words[1] === 'bench') return { image: [32, 32, 3], classes: 10 };
   const known = images[dataset];
   if (known === undefined) throw new Error(`no image shape for ${dataset}`);
   return known;

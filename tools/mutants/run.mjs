@@ -78,7 +78,7 @@ async function main() {
       });
     }
   }
-  const isEnough = printTable(rows, leastScore);
+  const isEnough = printTable(rows, leastScore, Number(values.sample) > 0);
   return isEnough && obsolete.length === 0;
 }
 

@@ -8,7 +8,7 @@ import { processorSeconds } from './processor-time.mjs';
 const controlEvery = 25;
 /** Seconds of processor time of a round: the first one also starts vitest; later ones may take a multiple of it. */
 const startSeconds = 240;
-const leastSeconds = 40;
+const leastSeconds = 10;
 /** Seconds by the clock after which a round that waits, and computes hardly anything, has ended. */
 const waitingSeconds = 120;
 const leastShare = 0.01;
@@ -127,7 +127,7 @@ function session(tests, mutants, rounds, report, complain) {
       }
       if (isControl) commit();
       else pending.set(Number(round), failure ?? { state: 'survived' });
-      if (position === 0) limit = Math.max(leastSeconds, 8 * (used() - started));
+      if (position === 0) limit = Math.max(leastSeconds, 4 * (used() - started));
       started = used();
       seen = { used: started, at: Date.now() };
       position++;

@@ -12,7 +12,7 @@ const causes: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   EMFILE: 'too many files are open',
   EIO: 'the disk or the network reports an input/output error',
-  ENXIO: 'it is a device or a socket; a file is required',
+  ENXIO: 'it is a device, a pipe or a socket; a file is required',
   ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
   ERR_INVALID_ARG_VALUE: 'the name contains a NUL character',
 };

@@ -13,8 +13,9 @@ export interface DataFile {
  * `missing-dependency`, `invalid-data`
  */
 export async function readDataFile(folder: string, name: string, howToGetIt: string): Promise<DataFile> {
-  const [{ readdir, readFile }, { join }, { gunzip }, { promisify }] = await Promise.all([
+  const [{ readdir }, { readWholeFile }, { join }, { gunzip }, { promisify }] = await Promise.all([
     import('node:fs/promises'),
+    import('@localgrad/core/folders'),
     import('node:path'),
     import('node:zlib'),
     import('node:util'),
@@ -23,7 +24,7 @@ export async function readDataFile(folder: string, name: string, howToGetIt: str
   for (const path of [plain, `${plain}.gz`]) {
     let bytes: Uint8Array;
     try {
-      bytes = await readFile(path);
+      bytes = await readWholeFile(path);
     } catch (error) {
       if ((error as { code?: string }).code === 'ENOENT' || (error as { code?: string }).code === 'ENOTDIR') continue;
       throw unreadable({ path, howToGetIt }, error);

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type InputNormalization,
@@ -11,6 +11,7 @@ import {
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { type Backbone, type BackboneFactory, type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { trainedLayersModel } from '@localgrad/layers';
 import { createScope } from '@localgrad/nn/random';
 import { type LayersModelFiles, saveLayersModel } from '@localgrad/nn/serialization';
@@ -161,7 +162,7 @@ async function readSource(source: string): Promise<Source> {
   const where = isFolder ? join(source, runWeightsName) : source;
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(where);
+    bytes = await readWholeFile(where);
   } catch (error) {
     const hint = isFolder ? ` A run writes it when it has finished; is '${source}' the folder of such a run?` : '';
     throw new LocalgradError(

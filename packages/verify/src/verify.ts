@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError, readProblem } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import type { MemoryPolicy } from '@localgrad/engine';
 import { ReferenceTensors } from './compare.js';
 import { type ReferenceCase, readReferenceFile } from './format.js';
@@ -82,7 +82,7 @@ function runCase(spec: ReferenceCase, tensors: ReferenceTensors, memory: MemoryP
 
 async function bytesOf(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await readWholeFile(file);
   } catch (error) {
     throw new LocalgradError('invalid-data', `Cannot read '${file}': ${readProblem(error)}.`, { file });
   }

@@ -49,7 +49,8 @@ function block(a: usize, rowBytes: usize, packed: usize, c: usize, outBytes: usi
   }
 }
 
-// Four rows × eight columns. Where there are fewer rows, the last one is computed more than once.
+// Four rows × eight columns. Where there are fewer rows, the last one is computed more than once. In V8, an unrolled loop and tiles of five
+// or six rows take 1.4 to 2 times as long: they spill registers.
 function tile(a: usize, rowBytes: usize, b: usize, c: usize, outBytes: usize, rows: i32, depth: i32, lanes: i32, isFirst: bool): void {
   let p0 = a;
   let p1 = rows > 1 ? p0 + rowBytes : p0;
@@ -66,30 +67,7 @@ function tile(a: usize, rowBytes: usize, b: usize, c: usize, outBytes: usize, ro
     s30 = get(c3, lanes); s31 = get(c3 + 16, lanes - 4);
   }
   const stop = p0 + ((<usize>depth) << 2);
-  const stopPairs = p0 + ((<usize>(depth & -2)) << 2);
-  while (p0 < stopPairs) {
-    let b0 = v128.load(b), b1 = v128.load(b, 16);
-    let v = v128.load32_splat(p0);
-    s00 = multiplyAdd(v, b0, s00); s01 = multiplyAdd(v, b1, s01);
-    v = v128.load32_splat(p1);
-    s10 = multiplyAdd(v, b0, s10); s11 = multiplyAdd(v, b1, s11);
-    v = v128.load32_splat(p2);
-    s20 = multiplyAdd(v, b0, s20); s21 = multiplyAdd(v, b1, s21);
-    v = v128.load32_splat(p3);
-    s30 = multiplyAdd(v, b0, s30); s31 = multiplyAdd(v, b1, s31);
-    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
-    v = v128.load32_splat(p0, 4);
-    s00 = multiplyAdd(v, b0, s00); s01 = multiplyAdd(v, b1, s01);
-    v = v128.load32_splat(p1, 4);
-    s10 = multiplyAdd(v, b0, s10); s11 = multiplyAdd(v, b1, s11);
-    v = v128.load32_splat(p2, 4);
-    s20 = multiplyAdd(v, b0, s20); s21 = multiplyAdd(v, b1, s21);
-    v = v128.load32_splat(p3, 4);
-    s30 = multiplyAdd(v, b0, s30); s31 = multiplyAdd(v, b1, s31);
-    p0 += 8; p1 += 8; p2 += 8; p3 += 8;
-    b += 64;
-  }
-  if (p0 < stop) {
+  while (p0 < stop) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let v = v128.load32_splat(p0);
     s00 = multiplyAdd(v, b0, s00); s01 = multiplyAdd(v, b1, s01);
@@ -99,6 +77,8 @@ function tile(a: usize, rowBytes: usize, b: usize, c: usize, outBytes: usize, ro
     s20 = multiplyAdd(v, b0, s20); s21 = multiplyAdd(v, b1, s21);
     v = v128.load32_splat(p3);
     s30 = multiplyAdd(v, b0, s30); s31 = multiplyAdd(v, b1, s31);
+    p0 += 4; p1 += 4; p2 += 4; p3 += 4;
+    b += 32;
   }
   put(c, s00, s01, lanes);
   put(c1, s10, s11, lanes);

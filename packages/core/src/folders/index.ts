@@ -1,4 +1,5 @@
 export { cacheFolder } from './cache-folder.js';
 export { createFolders, createFoldersSync } from './create-folders.js';
 export { folderError } from './folder-error.js';
+export { readWholeFile } from './read-whole-file.js';
 export { removeFolders } from './remove-folders.js';

@@ -73,7 +73,11 @@ export async function visitMembers(
       }
     });
   } else {
-    const [{ readFile, stat }, { join }] = await Promise.all([import('node:fs/promises'), import('node:path')]);
+    const [{ stat }, { readWholeFile }, { join }] = await Promise.all([
+      import('node:fs/promises'),
+      import('@localgrad/core/folders'),
+      import('node:path'),
+    ]);
     for (const name of Object.keys(members)) {
       const file = join(path, name);
       const origin = { path: file, howToGetIt };
@@ -81,7 +85,7 @@ export async function visitMembers(
         throw unreadable(origin, error);
       };
       accept(name, (await stat(file).catch(fail)).size, 0);
-      visit(name, { ...origin, bytes: await readFile(file).catch(fail) });
+      visit(name, { ...origin, bytes: await readWholeFile(file).catch(fail) });
     }
   }
   const [first] = missing;

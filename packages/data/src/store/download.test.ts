@@ -21,7 +21,9 @@ import { sendPart, serve, startServer, type TestServer } from './test-server.fix
 
 const content = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 31 + (index >> 8)) & 255);
 const md5 = createHash('md5').update(content).digest('hex');
-const fast: DownloadOptions = { retryDelay: 5, attempts: 3, stallTimeout: 300 };
+const fast: DownloadOptions = { retryDelay: 5, attempts: 3, stallTimeout: 20_000 };
+/** For connections that stall, or must not seem to. */
+const impatient: DownloadOptions = { ...fast, stallTimeout: 300 };
 
 let server: TestServer;
 let root: string;
@@ -55,7 +57,7 @@ describe('downloadFile', () => {
 
   it('resumes after a dropped or stalled connection', async () => {
     server.answer(sendPart(content, 100_000, 'drop'), sendPart(content, 50_000, 'stall'), serve(content));
-    await downloadFile(file(), path, fast);
+    await downloadFile(file(), path, impatient);
     expectComplete();
     expect(server.ranges).toEqual([undefined, 'bytes=100000-', 'bytes=150000-']);
   });
@@ -67,7 +69,7 @@ describe('downloadFile', () => {
       while (performance.now() < end);
       serve(content)(request, response);
     });
-    await downloadFile(file(), path, fast);
+    await downloadFile(file(), path, impatient);
     expectComplete();
     expect(server.ranges).toEqual([undefined]);
   });
@@ -126,9 +128,9 @@ describe('downloadFile', () => {
   it('stops when aborted, and resumes later', async () => {
     const controller = new AbortController();
     server.answer(sendPart(content, 100_000, 'stall'), serve(content));
-    const options = { ...fast, stallTimeout: 60_000, signal: controller.signal };
     const downloading = downloadFile(file(), path, {
-      ...options,
+      ...fast,
+      signal: controller.signal,
       onProgress: () => controller.abort(new Error('enough')),
     });
     await expect(downloading).rejects.toThrow('enough');

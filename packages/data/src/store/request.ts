@@ -11,8 +11,8 @@ export interface FileResponse {
   close(): void;
 }
 
-/** Milliseconds to read what arrived while the thread was busy. */
-const READING_TIME = 50;
+/** Number of parts in which a connection's time without data passes. */
+const PARTS = 10;
 
 /** Requests a file from an offset on. Closes a connection without a byte for `stallTimeout` milliseconds. */
 export async function requestFrom(
@@ -64,18 +64,20 @@ export async function requestFrom(
   }
 }
 
-/** Calls `onStall` once `milliseconds` have passed without a call of `sawData`. */
+/**
+ * Calls `onStall` once `milliseconds` have passed without a call of `sawData`. They pass in parts, after each of which the
+ * thread reads what has arrived: of the time in which it is busy, or does not run at all, at most one part counts.
+ */
 function watchForStall(milliseconds: number, onStall: () => void): { sawData(): void; stop(): void } {
-  let timer: NodeJS.Timeout;
+  let left = 0;
   const sawData = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      // A thread that was busy runs its timers before it reads what arrived meanwhile: let it read first.
-      timer = setTimeout(onStall, READING_TIME);
-    }, milliseconds);
+    left = PARTS + 1;
   };
   sawData();
-  return { sawData, stop: () => clearTimeout(timer) };
+  const timer = setInterval(() => {
+    if (--left === 0) onStall();
+  }, milliseconds / PARTS);
+  return { sawData, stop: () => clearInterval(timer) };
 }
 
 function interpret(response: Response, start: number): Omit<FileResponse, 'chunks' | 'close'> {

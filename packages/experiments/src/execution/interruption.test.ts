@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -77,7 +78,7 @@ describe.concurrent('interruption', () => {
 
   it('leaves a program time that ends by itself', async () => {
     const { child, ended, said } = await start(
-      `${forever}\nsignal.addEventListener('abort', () => setTimeout(() => process.exit(3), 500));`,
+      `${forever}\nsignal.addEventListener('abort', () => setTimeout(() => process.exit(3), 50));`,
     );
     child.kill('SIGINT');
     expect(await ended).toEqual([3, null]);
@@ -127,18 +128,22 @@ signal.addEventListener('abort', () => {
   describe('while the main thread is blocked', () => {
     /** Blocks as an operation does that waits for a dead thread. */
     const block = (milliseconds: number) =>
-      `const flag = new Int32Array(new SharedArrayBuffer(4));
-setTimeout(() => Atomics.wait(flag, 0, 0, ${milliseconds}), 3000);
+      `import { writeSync } from 'node:fs';
+const flag = new Int32Array(new SharedArrayBuffer(4));
+setTimeout(() => {
+  writeSync(1, 'blocked');
+  Atomics.wait(flag, 0, 0, ${milliseconds});
+}, 3000);
 signal.addEventListener('abort', () => setTimeout(() => process.exit(3), 100));
 ${forever}`;
-    const afterBlocking = () => new Promise((resolve) => setTimeout(resolve, 2500));
+    const said = (stream: Readable | null) => (stream === null ? expect.fail('no stream') : once(stream, 'data'));
 
     it('ends the program after the grace period of one signal', async () => {
-      const { child, ended, said } = await start(block(60_000), 4);
-      await afterBlocking();
+      const { child, ended, said: text } = await start(block(60_000), 4);
+      await said(child.stdout);
       child.kill('SIGINT');
       expect(await ended).toEqual([null, 'SIGKILL']);
-      expect(said()).toBe(
+      expect(text()).toBe(
         'localgrad: stopping after the current step; a second signal stops at once, without saving it.\n' +
           'localgrad: the current step did not end within 4 s of the signal; work since the last checkpoint is lost.\n',
       );
@@ -146,19 +151,20 @@ ${forever}`;
 
     it('ends the program at a second signal', async () => {
       const { child, ended } = await start(block(60_000));
-      await afterBlocking();
+      await said(child.stdout);
+      const noticed = said(child.stderr);
       child.kill('SIGTERM');
-      await afterBlocking();
+      await noticed;
       child.kill('SIGTERM');
       expect(await ended).toEqual([null, 'SIGKILL']);
     }, 60_000);
 
     it('lets a step end that ends in time', async () => {
-      const { child, ended, said } = await start(block(2000), 10);
-      await afterBlocking();
+      const { child, ended, said: text } = await start(block(2000), 10);
+      await said(child.stdout);
       child.kill('SIGINT');
       expect(await ended).toEqual([3, null]);
-      expect(said()).toBe('');
+      expect(text()).toBe('');
     }, 60_000);
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { getBackend, io, type LayersModel, loadLayersModel, setBackend, tensor } from '@tensorflow/tfjs';
 import { layerGraph } from '../layer-graph.js';
 import { type LayerVariable, shapeOf } from '../layer-weights.js';
@@ -63,7 +63,7 @@ export async function readLayersModel(path: string, file = path): Promise<Layers
 /** @param name of the file itself, @param file of the model that names it; both for messages */
 async function readModelFile(path: string, name: string, file: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readWholeFile(path);
   } catch (cause) {
     const what = name === file ? `'${file}'` : `'${name}', which '${file}' names`;
     throw new LocalgradError('invalid-data', `Cannot read ${what}: ${readProblem(cause)}.`, { file: path }, { cause });

@@ -51,8 +51,10 @@ function withRecomputation(trials: TrialPlans, trial: Trial | undefined): Trial[
 }
 
 /** All subsets, the empty one first. */
-function subsetsOf(list: readonly number[]): number[][] {
-  return list.reduce<number[][]>((subsets, item) => [...subsets, ...subsets.map((one) => [...one, item])], [[]]);
+export function subsetsOf(list: readonly number[]): number[][] {
+  const [first, ...others] = list;
+  if (first === undefined) return [[]];
+  return subsetsOf(others).flatMap((subset) => [subset, [first, ...subset]]);
 }
 
 /** All ordered lists of this many sizes ≥ 1 with this sum. */

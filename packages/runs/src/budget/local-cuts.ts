@@ -60,7 +60,8 @@ export function localCuts(parts: PartCosts, heads: LocalHeads, window: number): 
   function mostFixedBytes(): number {
     const byEnd = Array.from({ length: blocks - 1 }, (_, index) => index + 1).map((end) =>
       parts.firstOfEachShape(end).flatMap((start) => {
-        const open = start > 0 && window > 1 ? [{ start: start - 1 }] : [];
+        const before = Math.min(start, window - 1);
+        const open = Array.from({ length: before }, (_, index) => ({ start: start - before + index }));
         return followersOf(end).map((following) => headsOf(open, start, end, following)?.cost.fixedBytes ?? 0);
       }),
     );

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { ExternalModule } from '@localgrad/catalog';
 import { type JsonObject, readProblem } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { z } from 'zod';
 import { configError } from '../config/config-error.js';
 import { type NameOptions, resolveNames } from '../config/resolve-names.js';
@@ -47,7 +47,7 @@ export async function identifyRun(config: RunConfig, data: RunSplits, names: Nam
 /** @throws LocalgradError about the key `initialWeights` */
 export async function readInitialWeights(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await readWholeFile(file);
   } catch (cause) {
     const problem = `cannot read '${file}': ${readProblem(cause)}.`;
     throw configError('initialWeights', problem, { code: 'invalid-data', cause });

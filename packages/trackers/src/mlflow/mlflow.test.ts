@@ -1,5 +1,5 @@
 import type { TrainingEvent } from '@localgrad/train';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runEvents } from '../run.fixture.js';
 import { allowedKey, inBatches } from './limits.js';
 import { type MlflowOptions, mlflowTracker } from './mlflow-tracker.js';
@@ -118,7 +118,7 @@ describe('mlflowTracker', () => {
     await server.stop();
     const tracker = trackerOf();
     for (const event of named) tracker.observe(event);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitFor(() => expect(problems).toHaveLength(1), { timeout: 20_000 });
     server = new MlflowServer();
     await server.start(port);
     await tracker.close();
@@ -136,9 +136,9 @@ describe('mlflowTracker', () => {
     const tracker = trackerOf({ retryDelay: 10_000 });
     const startedAt = performance.now();
     for (const event of named) tracker.observe(event);
-    expect(performance.now() - startedAt).toBeLessThan(100);
     await tracker.close(50);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    // A retry would take twice as long.
+    expect(performance.now() - startedAt).toBeLessThan(5000);
     expect(problems.at(-1)).toMatch(
       /^Not sent to MLflow: the run itself, its parameters and tags, 26 values of metrics, the run's end \(FINISHED\)/,
     );
@@ -159,12 +159,12 @@ describe('mlflowTracker', () => {
 
   it('does not wait at the end for a server that is down', async () => {
     await server.stop();
-    const tracker = trackerOf({ retryDelay: 500 });
+    const tracker = trackerOf({ retryDelay: 20_000 });
     for (const event of named) tracker.observe(event);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await vi.waitFor(() => expect(problems).toHaveLength(1), { timeout: 20_000 });
     const startedAt = performance.now();
     await tracker.close();
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     expect(problems.at(-1)).toMatch(/^Not sent to MLflow: the run itself, .*cannot be reached \(ECONNREFUSED\)/);
     expect(problems).toHaveLength(2);
   });

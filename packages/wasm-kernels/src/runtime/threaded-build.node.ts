@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import type * as WasmBackendModule from '@tensorflow/tfjs-backend-wasm';
+import { withShorterSpin } from './shorter-spin.js';
 import { addFunctions, type ThreadedBackend, type ThreadedModule } from './threaded-module.js';
 
 interface Thread {
@@ -14,6 +15,7 @@ interface Thread {
 }
 
 type Factory = (options: {
+  wasmBinary: Uint8Array;
   locateFile(path: string): string;
   mainScriptUrlOrBlob: string;
 }) => Promise<ThreadedModule<Thread>>;
@@ -46,6 +48,7 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
     // A static initializer sets the size of the thread pool to half the number of processors.
     os.cpus = () => Array.from({ length: 2 * threads }, () => processor);
     const module = await factory({
+      wasmBinary: withShorterSpin(fs.readFileSync(path.join(folder, 'tfjs-backend-wasm-threaded-simd.wasm'))),
       locateFile: (file) => (file.endsWith('.worker.js') ? worker : path.join(folder, file)),
       mainScriptUrlOrBlob: script,
     });
