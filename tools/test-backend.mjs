@@ -1,6 +1,6 @@
 // Runs the tests that every backend must pass on one backend: kernels compared with the reference, the conformance
-// suites, PyTorch's reference tensors, training steps, and a thousand steps without leaks. npm run test:backend --
-// tensorflow [--required] [options of vitest]
+// suites, PyTorch's reference tensors, training steps, a thousand steps without leaks, and on webgpu a few recorded steps.
+// npm run test:backend -- tensorflow [--required] [options of vitest]
 import { spawnSync } from 'node:child_process';
 
 const suites = ['tests/backends', 'packages/testing', 'tests/oracles/verify.test.ts', 'tests/steps/literal.test.ts'];
@@ -9,6 +9,7 @@ if (name === undefined || name.startsWith('-')) {
   console.error('Usage: npm run test:backend -- NAME [--required] [options of vitest]');
   process.exit(2);
 }
+if (name === 'webgpu') suites.push('tests/recorded/program.test.ts', 'tests/recorded/equality.slow.test.ts');
 const options = rest.filter((argument) => argument !== '--required');
 const run = (program, args, more = {}) => spawnSync(program, args, { encoding: 'utf8', ...more });
 

@@ -28,6 +28,9 @@ def parse():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=2, help="untimed steps before them, one more at least")
     parser.add_argument("--tf32", action="store_true", help="let CUDA round products to 10 bits, as PyTorch does by default")
+    parser.add_argument("--compile", action="store_true", help="compile modules and heads with TorchInductor, in the warm-up")
+    parser.add_argument("--channels-last", action="store_true", help="store images and filters with channels last")
+    parser.add_argument("--cuda-graphs", action="store_true", help="capture a step as a CUDA graph, and replay it")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--serve", action="store_true", help="steps on request, one for each line of standard input")
     mode.add_argument("--self-check", action="store_true", help="weights against the plan, gradients against autograd")
@@ -64,7 +67,7 @@ sys.dont_write_bytecode = True
 from pytorch_peer.errors import PeerError  # noqa: E402
 from pytorch_peer.memory import CudaStepBytes, cpu_step_bytes  # noqa: E402
 from pytorch_peer.network import Network, weights_of  # noqa: E402
-from pytorch_peer.procedure import LiteralStep  # noqa: E402
+from pytorch_peer.procedure import GraphStep, LiteralStep  # noqa: E402
 from pytorch_peer.self_check import check_gradients  # noqa: E402
 
 
@@ -78,12 +81,20 @@ class Contestant:
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         if self.device.index is not None:
             torch.cuda.set_device(self.device)
+        if arguments.cuda_graphs and self.device.type != "cuda":
+            raise PeerError("has no CUDA device here, which --cuda-graphs needs.")
         self.network = Network(plan).to(self.device)
         self.batch = arguments.batch or plan["batch"]
         height, width, channels = plan["image"]
         images = torch.randn(self.batch, channels, height, width, device=self.device)
         labels = torch.randint(plan["classes"], (self.batch,), device=self.device)
-        self.procedure = LiteralStep(self.network, images, labels, plan["memory"] == "recompute")
+        if arguments.channels_last:
+            self.network, images = (one.to(memory_format=torch.channels_last) for one in (self.network, images))
+        if arguments.compile:
+            for part in (*self.network.parts, *self.network.heads.values()):
+                part.compile()
+        step = GraphStep if arguments.cuda_graphs else LiteralStep
+        self.procedure = step(self.network, images, labels, plan["memory"] == "recompute")
         self.is_cuda = self.device.type == "cuda"
         self.step_bytes = None
         self.is_warm = False
@@ -119,6 +130,9 @@ class Contestant:
                 "framework": f"PyTorch {torch.__version__}",
                 "device": torch.cuda.get_device_name(self.device) if self.is_cuda else "cpu",
                 "threads": torch.get_num_threads(),
+                "compile": int(arguments.compile),
+                "channelsLast": int(arguments.channels_last),
+                "cudaGraphs": int(arguments.cuda_graphs),
                 "tf32": int(arguments.tf32 and self.is_cuda),
                 "memory": "torch.cuda.max_memory_allocated" if self.is_cuda else "PyTorch's CPU allocator",
             },

@@ -9,7 +9,7 @@ import { parseExperiment } from '@localgrad/experiments';
 import { readSafetensors } from '@localgrad/nn/serialization';
 import { loadData, prepareRun, runConfigSchema } from '@localgrad/runs';
 import { captureTensors, train } from '@localgrad/train';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { obstacle } from './chromium.js';
 import { click, type Playground, reached, type StoredRun, startPlayground, storedRun } from './playground.fixture.js';
@@ -49,7 +49,7 @@ describe.skipIf(obstacle !== undefined)('the playground', () => {
       await method.press('End');
       await method.press('ArrowLeft');
       await method.press(',');
-      await page.getByRole('option').first().waitFor();
+      await suggestions(page).first().waitFor();
       expect(await violations()).toEqual([]);
       await method.press('Backspace');
       await method.press('Escape');
@@ -169,7 +169,7 @@ describe.skipIf(obstacle !== undefined)('the playground', () => {
     await page.keyboard.press('Enter');
     expect(await method.inputValue()).toBe('mlm(greedy)');
     await page.keyboard.type(', wi');
-    const options = page.getByRole('option');
+    const options = suggestions(page);
     expect(await options.locator('code').allTextContents()).toEqual(['window:', 'within:']);
     await page.keyboard.press('ArrowDown');
     expect(await method.getAttribute('aria-activedescendant')).toBe(await options.first().getAttribute('id'));
@@ -234,6 +234,10 @@ async function pictureFolder(): Promise<string> {
     }
   }
   return folder;
+}
+
+function suggestions(page: Page): Locator {
+  return page.getByRole('listbox', { name: 'Suggestions' }).getByRole('option');
 }
 
 async function downloaded(page: Page, button: string): Promise<Buffer> {

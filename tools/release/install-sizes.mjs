@@ -32,7 +32,7 @@ export function installSizes() {
 export function outdatedSizes({ rows, tensorflow: bytes } = installSizes()) {
   const text = existsSync(page) ? readFileSync(page, 'utf8') : '';
   const found = new Map(
-    [...text.matchAll(/^\| `([^`]+)` \| ([\d.]+) MB \| ([\d.]+) MB \|$/gm)].map(([, name, ...sizes]) => [name, sizes]),
+    [...text.matchAll(/^\| `([^`]+)` \| ([\d.]+) \| ([\d.]+) \|$/gm)].map(([, name, ...sizes]) => [name, sizes]),
   );
   const differs = (written, now) =>
     Math.abs(written * 1e6 - now) > 20_000 && Math.abs(written * 1e6 - now) > tolerance * now;
@@ -53,6 +53,7 @@ function closure(start) {
     if (places.has(place)) continue;
     places.add(place);
     const entry = lock[place]?.link === true ? lock[lock[place].resolved] : lock[place];
+    if (entry === undefined) throw new Error(`${place} is not in package-lock.json: run npm install.`);
     const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {}, optionalDependencies = {} } = entry;
     const isWanted = (name) => peerDependenciesMeta[name]?.optional !== true;
     for (const name of [...Object.keys(dependencies), ...Object.keys(peerDependencies).filter(isWanted)]) {
@@ -93,7 +94,7 @@ function folderBytes(folder) {
 }
 
 function document({ rows, tensorflow: bytes }) {
-  const megabytes = (size) => `${(size / 1e6).toFixed(2)} MB`;
+  const megabytes = (size) => (size / 1e6).toFixed(2);
   const line = ({ name, own, total }) => `| \`${name}\` | ${megabytes(own)} | ${megabytes(total)} |`;
   return `# Install sizes
 
@@ -101,7 +102,7 @@ Megabytes on disk. "With dependencies" is everything that \`npm install\` adds f
 as a peer dependency (last row). Bundlers take less: all packages are ES modules without side effects.
 
 | package | itself | with dependencies |
-|---|---|---|
+|---|--:|--:|
 ${[...rows, { name: tensorflow, own: bytes, total: bytes }].map(line).join('\n')}
 
 \`npm run release:dry\` reports when a number is more than 10 % off; \`node tools/release/install-sizes.mjs --write\` measures them again after

@@ -82,10 +82,15 @@ class LiteralStep:
                 torch._foreach_mul_(averages, momentum)
                 torch._foreach_add_(averages, live, alpha=1 - momentum)
 
-    def run(self):
-        """@returns the last loss, as a number: the step is over when it can be read"""
+    def launch(self):
+        """@returns the last loss, which stays on the device"""
         loss = self.gradients()
         self.update()
+        return loss
+
+    def run(self):
+        """@returns the last loss, as a number: the step is over when it can be read"""
+        loss = self.launch()
         # Not at the start: gradients of the last step are no part of what rests.
         self.optimizer.zero_grad(set_to_none=True)
         return loss.item()
@@ -95,3 +100,28 @@ class LiteralStep:
         state = [value for slots in self.optimizer.state.values() for value in slots.values() if torch.is_tensor(value)]
         kept = [*self.network.parameters(), *self.network.buffers(), *state, self.images, self.labels]
         return sum(tensor.numel() * tensor.element_size() for tensor in kept)
+
+
+class GraphStep(LiteralStep):
+    """The same step, captured as a CUDA graph at its first run, and replayed from then on."""
+
+    graph = None
+
+    def run(self):
+        if self.graph is None:
+            self.capture()
+        self.graph.replay()
+        return self.loss.item()
+
+    def capture(self):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        # Libraries choose their kernels, and the optimizer makes its state, before the capture.
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.launch()
+                self.optimizer.zero_grad(set_to_none=True)
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.loss = self.launch()

@@ -7,7 +7,7 @@ import { createContestant, recomputeName } from './contestants.js';
 import { engineContestant } from './engine-contestant.js';
 import { costOfSteps, highest, type StepCost, takeTurns, withContestants } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
-import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
+import { type BenchStepOptions, type Contestant, pytorchVariants, type StepMeasurement } from './options.js';
 import { startStockTape } from './peers.js';
 import { createProgress } from './progress.js';
 import { pytorchName, startPytorch } from './pytorch.js';
@@ -131,14 +131,16 @@ async function addPeers(
   if (options.include.includes('stock-tape')) {
     contestants.push(...(await tryTo('stock-tape', () => startStockTape(options))));
   }
-  if (!options.include.includes('pytorch')) return;
-  const endToEnd = await tryTo('pytorch', () => startPytorch(endToEndMethod, options, backend));
-  contestants.push(...endToEnd);
-  if (endToEnd.length === 0) return;
-  const others = [...methodsOf(options)].filter((method) => method !== endToEndMethod);
-  // Started together: loading PyTorch takes seconds, and nothing is computed yet.
-  const started = others.map((method) => tryTo(`pytorch ${method}`, () => startPytorch(method, options, backend)));
-  contestants.push(...(await Promise.all(started)).flat());
+  for (const variant of pytorchVariants.filter((name) => options.include.includes(name))) {
+    const start = (method: string) => () => startPytorch(method, options, backend, variant);
+    const endToEnd = await tryTo(variant, start(endToEndMethod));
+    contestants.push(...endToEnd);
+    if (endToEnd.length === 0) continue;
+    const others = [...methodsOf(options)].filter((method) => method !== endToEndMethod);
+    // Started together: loading PyTorch takes seconds, and nothing is computed yet.
+    const started = others.map((method) => tryTo(`${variant} ${method}`, start(method)));
+    contestants.push(...(await Promise.all(started)).flat());
+  }
 }
 
 function rowOf(

@@ -7,6 +7,7 @@ export { type CsvRecord, csvOf, parseCsv } from './csv.js';
 export { memoryFigure, scalingFigure, stepFigure } from './figures.js';
 export { type BenchStepOptions, type PeerName, peerNames } from './options.js';
 export { createProgress } from './progress.js';
+export { type RecordedStepFacts, recordedStep } from './recorded-step.js';
 export { splitMethods } from './split-methods.js';
 export { stepRecords } from './step-csv.js';
 export { runStockTapeWorker } from './stock-tape-process.js';

@@ -27,8 +27,17 @@ export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
 }
 
 /** Other implementations that can be measured with the methods; `ordinary` are steps that are not recorded. */
-export type PeerName = 'literal' | 'ordinary' | 'stock-tape' | 'pytorch';
-export const peerNames: readonly PeerName[] = ['literal', 'ordinary', 'stock-tape', 'pytorch'];
+export type PeerName = 'literal' | 'ordinary' | 'stock-tape' | PytorchVariant;
+
+/** Ways in which PyTorch runs the same step: eager, compiled by TorchInductor, with channels last, as a CUDA graph. */
+export type PytorchVariant = 'pytorch' | 'pytorch-compile' | 'pytorch-channels-last' | 'pytorch-cuda-graphs';
+export const pytorchVariants: readonly PytorchVariant[] = [
+  'pytorch',
+  'pytorch-compile',
+  'pytorch-channels-last',
+  'pytorch-cuda-graphs',
+];
+export const peerNames: readonly PeerName[] = ['literal', 'ordinary', 'stock-tape', ...pytorchVariants];
 
 /** One timed step. */
 export interface StepMeasurement {

@@ -76,6 +76,15 @@ describe('the protocol', () => {
     const local = await startPytorch('dgl', { ...options, python: interpreter(greeting) }, backend);
     await local.close();
     expect(local.name).toBe('pytorch dgl');
+    const other = await startPytorch(
+      'dgl',
+      { ...options, python: interpreter(greeting) },
+      backend,
+      'pytorch-channels-last',
+    );
+    await other.close();
+    expect(other.name).toBe('pytorch-channels-last dgl');
+    expect(readFileSync(join(folder, 'arguments'), 'utf8').trim()).toMatch(/--threads 1 --channels-last$/);
     backend.dispose();
   });
 

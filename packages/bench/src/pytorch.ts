@@ -8,7 +8,7 @@ import { buildPlan } from '@localgrad/runs';
 import { recomputeName, withCheckpoints } from './contestants.js';
 import { LineProcess } from './line-process.js';
 import { requirePeerOptimization } from './optimization.js';
-import type { BenchStepOptions, Contestant, StepMeasurement } from './options.js';
+import type { BenchStepOptions, Contestant, PytorchVariant, StepMeasurement } from './options.js';
 
 interface Greeting {
   readonly backend: string;
@@ -24,6 +24,7 @@ type PytorchPlan = PlanDescription &
  * procedure of reference code. Uses CUDA if the backend computes on a GPU and PyTorch finds one.
  *
  * @param name a method expression, or end-to-end training with recomputation
+ * @param variant how PyTorch runs it
  * @throws LocalgradError `missing-dependency` without the script; `backend-unavailable` without PyTorch, and for plans
  *   that it cannot build; `invalid-option` for another optimizer or accumulation
  */
@@ -31,8 +32,9 @@ export async function startPytorch(
   name: string,
   options: BenchStepOptions,
   backend: BackendHandle,
+  variant: PytorchVariant = 'pytorch',
 ): Promise<Contestant> {
-  requirePeerOptimization('pytorch', options);
+  requirePeerOptimization(variant, options);
   const script = findUpwards('benchmarks/peers/pytorch_step.py');
   if (script === undefined) {
     throw new LocalgradError(
@@ -44,11 +46,12 @@ export async function startPytorch(
   const python = options.python ?? process.env.LOCALGRAD_PYTHON ?? 'python3';
   const isOnGpu = backend.hardware && ['webgpu', 'tensorflow-gpu'].includes(backend.name);
   const where = isOnGpu ? ['--device', 'auto'] : ['--device', 'cpu', '--threads', String(backend.threads)];
-  const child = new LineProcess('pytorch', python, [script, '--serve', ...where]);
+  const how = variant === 'pytorch' ? [] : [variant.replace('pytorch-', '--')];
+  const child = new LineProcess(variant, python, [script, '--serve', ...where, ...how]);
   try {
     const { backend: computedBy, details } = await child.request<Greeting>(JSON.stringify(plan));
     return {
-      name: pytorchName(name, isRepeated(plan)),
+      name: pytorchName(name, isRepeated(plan), variant),
       modules: plan.modules.length,
       backend: computedBy,
       details,
@@ -62,8 +65,8 @@ export async function startPytorch(
 }
 
 /** Name of the row of a method's step in PyTorch. */
-export function pytorchName(method: string, isLiteral: boolean): string {
-  return isLiteral ? `pytorch literal ${method}` : `pytorch ${method}`;
+export function pytorchName(method: string, isLiteral: boolean, variant: PytorchVariant = 'pytorch'): string {
+  return isLiteral ? `${variant} literal ${method}` : `${variant} ${method}`;
 }
 
 async function describe(name: string, options: BenchStepOptions): Promise<PytorchPlan> {

@@ -3,7 +3,8 @@ import { type KernelRuntime, registerTrainingKernels, SharedRuntimes } from '@lo
 import * as tf from '@tensorflow/tfjs';
 import { prepareProcess } from './compatibility.js';
 import { createTensorflowKernels } from './kernels/index.js';
-import type { NativeBackend } from './native-backend.js';
+import { type NativeBackend, OperationRunner } from './native-backend.js';
+import { Variables } from './variables.js';
 
 export interface TensorflowOptions {
   /** Number of threads per operation; `auto`: one per core, or those of a running TensorFlow. Default `auto`. */
@@ -62,12 +63,19 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
   }
   const backend = tf.backend() as NativeBackend;
   return runtimes.share(backend, () => {
-    const kernels = createTensorflowKernels(backend);
+    const run = new OperationRunner(backend);
+    const variables = new Variables(run);
+    const kernels = createTensorflowKernels(run, variables);
+    const unregister = registerTrainingKernels(kernels, backend);
     return {
       name: backendName,
       kernels,
       facts: { tensorflow: backend.binding.TF_Version, threads: used, gpu: backend.isUsingGpuDevice },
-      dispose: registerTrainingKernels(kernels, backend),
+      dispose() {
+        unregister();
+        variables.dispose();
+        run.constants.dispose();
+      },
     };
   });
 }

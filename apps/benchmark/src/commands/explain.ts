@@ -1,6 +1,8 @@
+import { type RecordedStepFacts, recordedStep } from '@localgrad/bench';
 import { LocalgradError, type Shape3, shown } from '@localgrad/core';
 import { explanationSvg, explanationText } from '@localgrad/report';
 import { type Explanation, explain, writeWhole } from '@localgrad/runs';
+import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import type { Presenter } from '../present.js';
@@ -8,8 +10,9 @@ import type { Presenter } from '../present.js';
 const largestExtent = 16_384;
 const mostClasses = 1_000_000;
 
-/** An explanation with the path of its figure. */
+/** An explanation with the path of its figure, and what the webgpu backend records. */
 interface ExplainReport extends Explanation {
+  readonly recorded?: RecordedStepFacts;
   readonly svg?: string;
 }
 
@@ -33,16 +36,27 @@ export function parseShape(text: string): Shape3 {
   return [height, width, channels];
 }
 
-async function withFigure(explanation: Explanation, file: string | undefined): Promise<ExplainReport> {
+async function withFigure(explanation: ExplainReport, file: string | undefined): Promise<ExplainReport> {
   if (file === undefined) return explanation;
   await writeWhole(file, explanationSvg(explanation));
   return { ...explanation, svg: file };
 }
 
+function recordedLines({ recorded }: ExplainReport): string[] {
+  if (recorded === undefined) return [];
+  const text =
+    recorded.mode === 'ordinary'
+      ? `Not recorded on WebGPU: ${recorded.reason}.`
+      : `Recorded on WebGPU: ${recorded.dispatches} dispatches; arena ${formatBytes(recorded.arenaBytes)} for at most ${formatBytes(recorded.peakBytes)} of temporary tensors at once.`;
+  return ['', text];
+}
+
 function renderReport(report: ExplainReport): string {
-  return [explanationText(report), ...(report.svg === undefined ? [] : ['', `Figure written to ${report.svg}`])].join(
-    '\n',
-  );
+  return [
+    explanationText(report),
+    ...recordedLines(report),
+    ...(report.svg === undefined ? [] : ['', `Figure written to ${report.svg}`]),
+  ].join('\n');
 }
 
 export function registerExplain(program: Command, present: Presenter): void {
@@ -72,6 +86,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     'optimizer',
     'workers',
     'placement',
+    'backend',
   ])
     .addHelpText(
       'after',
@@ -95,7 +110,12 @@ export function registerExplain(program: Command, present: Presenter): void {
           ...(classes === undefined ? {} : { classes }),
         };
         const explanation = await withFlagNames(() => explain({ ...config, ...images }), command, file);
-        return withFigure(explanation, flags.svg);
+        const { image: shape, classes: count } = explanation;
+        const recorded =
+          config.backend === 'webgpu' && config.asynchronous === 'none'
+            ? { recorded: await recordedStep({ ...config, image: shape, classes: count }) }
+            : {};
+        return withFigure({ ...explanation, ...recorded }, flags.svg);
       }, renderReport),
     );
 }

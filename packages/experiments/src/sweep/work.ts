@@ -57,6 +57,8 @@ export async function workOn(options: WorkOptions): Promise<number> {
       work.note(task, outcome);
       isAnyDone ||= outcome !== 'busy';
       if (outcome === 'finished') finished++;
+      // A run that waits comes before those below it as soon as it can continue.
+      if (outcome === 'paused' || (outcome !== 'busy' && work.isAnyBlocked)) break;
     }
     if (work.isDone) return finished;
     // Failed runs may be retried at once; the runs of other workers are waited for.

@@ -1,9 +1,9 @@
 import {
   type BatchStatistics,
   type MovedStatistics,
-  moveStatistics,
   type Normalization,
   type RunningStatistics,
+  runningFactors,
   type TrainingKernels,
 } from '@localgrad/kernels';
 import {
@@ -11,11 +11,9 @@ import {
   ones,
   type Rank,
   rsqrt,
-  scalar,
   type Tensor,
   type Tensor1D,
   type Tensor4D,
-  tensor1d,
   tidy,
   zeros,
 } from '@tensorflow/tfjs';
@@ -30,7 +28,7 @@ type BatchNormKernels = Pick<
 type Outputs = readonly [Tensor4D, Tensor1D, Tensor1D, ...Tensor[]];
 
 /** FusedBatchNormV3 and its gradient, where stock TensorFlow.js composes them from a dozen operations. */
-export function batchNormKernels(run: OperationRunner): BatchNormKernels {
+export function batchNormKernels(run: OperationRunner, blendAll: TrainingKernels['blendAll']): BatchNormKernels {
   const attributes = (epsilon: number, isTraining: boolean) => [
     run.type('T', 'float32'),
     run.type('U', 'float32'),
@@ -46,34 +44,51 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
   };
 
   /** Normalizes by the batch statistics, and returns them. */
-  function train(x: Tensor4D, scale: Tensor1D, shift: Tensor1D, epsilon: number) {
-    const none = tensor1d([], 'float32');
-    const inputs = [x, scale, shift, none, none];
-    const [output, mean, unbiased, ...reserved] = run.many<Outputs>(
-      'FusedBatchNormV3',
-      inputs,
-      attributes(epsilon, true),
-      6,
-    );
+  function train(
+    x: Tensor4D,
+    scale: Tensor1D,
+    shift: Tensor1D,
+    epsilon: number,
+    running: RunningStatistics | undefined,
+  ): MovedStatistics & { readonly output: Tensor4D } {
+    // cuDNN does not return the variance, but a reserved output of a meaning of its own.
+    const { isUsingGpuDevice } = run.backend;
+    const moves = running !== undefined && running.kept > 0 && !isUsingGpuDevice;
+    const none = run.constants.empty();
+    const old = moves ? [running.mean, running.variance] : [none, none];
+    const factor = run.attribute('exponential_avg_factor', 'FLOAT', moves ? 1 - running.kept : 1);
+    const [output, newMean, newVariance, mean, variance, unused] = run.many<
+      [Tensor4D, Tensor1D, Tensor1D, Tensor1D, Tensor1D, Tensor]
+    >('FusedBatchNormV3', [x, scale, shift, ...old], [...attributes(epsilon, true), factor], 6);
+    unused.dispose();
+    if (!isUsingGpuDevice) {
+      if (running !== undefined) return { output, mean, variance, running: { mean: newMean, variance: newVariance } };
+      dispose([newMean, newVariance]);
+      return { output, mean, variance };
+    }
     const count = x.size / x.shape[3];
-    // The operation returns the unbiased variance. (Its reserved outputs differ in meaning between CPU and GPU.)
-    const factor = scalar(Math.max(count - 1, 1) / count);
-    const variance = run.float<Tensor1D>('Mul', unbiased, factor);
-    dispose([none, factor, unbiased, ...reserved]);
-    return { output, mean, variance };
+    const biased = run.scaled(newVariance, Math.max(count - 1, 1) / count);
+    dispose([mean, variance, newVariance]);
+    return { output, ...moved({ mean: newMean, variance: biased }, count, running) };
+  }
+
+  function moved(batch: BatchStatistics, count: number, running: RunningStatistics | undefined): MovedStatistics {
+    if (running === undefined) return batch;
+    const { mean, variance, kept } = running;
+    const added = runningFactors(kept, count);
+    const [newMean, newVariance] = blendAll([
+      { average: mean, value: batch.mean, kept, added: added.mean },
+      { average: variance, value: batch.variance, kept, added: added.variance },
+    ]) as [Tensor1D, Tensor1D];
+    return { ...batch, running: { mean: newMean, variance: newVariance } };
   }
 
   function batchStatistics(x: Tensor4D, running?: RunningStatistics): MovedStatistics {
     const scale = ones<Rank.R1>([x.shape[3]]);
     const shift = zeros<Rank.R1>([x.shape[3]]);
-    const { output, mean, variance } = train(x, scale, shift, 1);
+    const { output, ...statistics } = train(x, scale, shift, 1, running);
     dispose([scale, shift, output]);
-    return moved({ mean, variance }, x, running);
-  }
-
-  function moved(statistics: BatchStatistics, x: Tensor4D, running: RunningStatistics | undefined): MovedStatistics {
-    if (running === undefined) return statistics;
-    return { ...statistics, running: moveStatistics(running, statistics, x.size / x.shape[3]) };
+    return statistics;
   }
 
   /** Consumes y. */
@@ -90,8 +105,8 @@ export function batchNormKernels(run: OperationRunner): BatchNormKernels {
     batchStatistics,
     batchNormApply,
     batchNormForward(x, { scale, shift, epsilon }, residual, relu, running) {
-      const { output, ...statistics } = train(x, scale, shift, epsilon);
-      return { ...moved(statistics, x, running), output: finish(output, residual, relu) };
+      const { output, ...statistics } = train(x, scale, shift, epsilon, running);
+      return { ...statistics, output: finish(output, residual, relu) };
     },
     batchNormGradient({ dy, x, normalization, mask, overwriteInput, wantMasked }) {
       const { mean, variance, epsilon, scale } = normalization;

@@ -1,5 +1,5 @@
 import type { ConvolutionGeometry, TrainingKernels } from '@localgrad/kernels';
-import { pad, slice, type Tensor, type Tensor4D, tensor1d } from '@tensorflow/tfjs';
+import { pad, slice, type Tensor4D } from '@tensorflow/tfjs';
 import type { OperationAttribute, OperationRunner } from '../native-backend.js';
 
 type ConvolutionKernels = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
@@ -68,18 +68,17 @@ function operations(run: OperationRunner, name: 'Conv2D' | 'DepthwiseConv2dNativ
         run.one<Tensor4D>(name, [image, filter], attributes(geometry.stride, padding)),
       ),
     filterGradient: (x, dy, filterShape, geometry) =>
-      withPadding(x, filterShape, geometry, (image, padding) =>
-        withShape(filterShape, (shape) =>
-          run.one<Tensor4D>(`${name}BackpropFilter`, [image, shape, dy], attributes(geometry.stride, padding)),
-        ),
-      ),
+      withPadding(x, filterShape, geometry, (image, padding) => {
+        const inputs = [image, run.constants.integers(filterShape), dy];
+        return run.one<Tensor4D>(`${name}BackpropFilter`, inputs, attributes(geometry.stride, padding));
+      }),
     inputGradient(dy, filter, inputShape, geometry) {
       const [batch, height, width, channels] = inputShape;
       const padding = namedPadding(filter.shape, geometry);
       const border = padding === undefined ? geometry.padding : 0;
-      const dx: Tensor4D = withShape([batch, height + 2 * border, width + 2 * border, channels], (shape) =>
-        run.one<Tensor4D>(`${name}BackpropInput`, [shape, filter, dy], attributes(geometry.stride, padding ?? 'VALID')),
-      );
+      const padded = [batch, height + 2 * border, width + 2 * border, channels];
+      const inputs = [run.constants.integers(padded), filter, dy];
+      const dx = run.one<Tensor4D>(`${name}BackpropInput`, inputs, attributes(geometry.stride, padding ?? 'VALID'));
       if (border === 0) return dx;
       const inside: Tensor4D = slice(dx, [0, border, border, 0], [...inputShape]);
       dx.dispose();
@@ -108,12 +107,5 @@ function withPadding<Result>(
   const padded = pad(x, [[0, 0], border, border, [0, 0]]);
   const result = use(padded, 'VALID');
   padded.dispose();
-  return result;
-}
-
-function withShape<Result>(values: readonly number[], use: (shape: Tensor) => Result): Result {
-  const shape = tensor1d([...values], 'int32');
-  const result = use(shape);
-  shape.dispose();
   return result;
 }

@@ -1,20 +1,23 @@
 import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
-import { type NativeBackend, OperationRunner } from '../native-backend.js';
+import type { OperationRunner } from '../native-backend.js';
+import type { Variables } from '../variables.js';
 import { batchNormKernels } from './batch-norm.js';
 import { convolutionKernels, depthwiseKernels } from './convolution.js';
 import { elementwiseKernels } from './elementwise.js';
 import { poolingKernels } from './pooling.js';
+import { updateKernels } from './updates.js';
 
 /** Training kernels built from TensorFlow operations. Stock TensorFlow.js is as good for operations that are not listed. */
-export function createTensorflowKernels(backend: NativeBackend): TrainingKernels {
-  const run = new OperationRunner(backend);
+export function createTensorflowKernels(run: OperationRunner, variables: Variables): TrainingKernels {
+  const updates = updateKernels(run, variables);
   return {
     ...stockKernels,
     ...convolutionKernels(run),
     ...depthwiseKernels(run),
-    ...batchNormKernels(run),
+    ...batchNormKernels(run, updates.blendAll),
     ...poolingKernels(run),
     ...elementwiseKernels(run),
-    name: backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
+    ...updates,
+    name: run.backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
   };
 }

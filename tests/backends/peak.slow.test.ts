@@ -1,0 +1,72 @@
+import { mlp } from '@localgrad/backbones';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { backprop } from '@localgrad/backprop';
+import {
+  type BackboneFactory,
+  createNetwork,
+  type Optimizer,
+  resolvePartition,
+  startOfTraining,
+} from '@localgrad/core';
+import { compilePlan, createTrainStep } from '@localgrad/engine';
+import { MemoryMeter } from '@localgrad/kernels';
+import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
+import { createScope } from '@localgrad/nn/random';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** Set by `npm run test:backend -- NAME`. */
+const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
+
+let backend: BackendHandle;
+beforeAll(async () => {
+  backend = await selectBackend(name);
+});
+afterAll(() => backend.dispose());
+
+/** Measured over predicted peak memory of the first three steps. */
+function peaks(factory: BackboneFactory, optimizer: Optimizer): number[] {
+  const scope = createScope(3);
+  const backbone = factory.build({ inputShape: [16, 16, 3], classes: 10, scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 1 }));
+  const compiled = compilePlan(network, backprop().plan(network), { scope });
+  const step = createTrainStep({ compiled, optimizer });
+  // As in a training run, weights exist before memory is measured.
+  const meter = new MemoryMeter();
+  const images = tf.randomNormal<tf.Rank.R4>([16, 16, 16, 3]);
+  const labels = tf.tensor1d(
+    [...new Array(16).keys()].map((index) => index % 10),
+    'int32',
+  );
+  const ratios = [1, 2, 3].map(() => {
+    meter.reset();
+    const { losses, terms } = step.run({ images, targets: { labels } }, startOfTraining);
+    tf.dispose([...losses.values(), ...terms.values()]);
+    return meter.peakBytes / step.predict(16).peakBytes;
+  });
+  optimizer.dispose();
+  tf.dispose([images, labels]);
+  for (const parameter of scope.all().values()) parameter.dispose();
+  expect(meter.liveBytes).toBe(0);
+  meter.detach();
+  return ratios;
+}
+
+const optimizers = {
+  sgd: () => sgd({ learningRate: 0.01, weightDecay: 1e-4 }),
+  adam: () => adam({ learningRate: 1e-3 }),
+  'adam with weight decay': () => adam({ learningRate: 1e-3, weightDecay: 1e-4 }),
+  adamw: () => adamw({ learningRate: 1e-3 }),
+};
+
+describe(`peak memory on ${name}`, { timeout: 120_000 }, () => {
+  it.each(Object.entries(optimizers))('a perceptron with %s reaches the prediction, and not more', (_, create) => {
+    const [first, ...later] = peaks(mlp({ layers: 3, width: 512 }), create());
+    // Optimizers create their state in the first step, some during it.
+    expect(first).toBeLessThan(1.03);
+    for (const ratio of later) {
+      expect(ratio).toBeLessThan(1.03);
+      expect(ratio).toBeGreaterThan(0.97);
+    }
+  });
+});
