@@ -24,7 +24,10 @@ function build({ modules }) {
 function images(size, seed) {
   const random = createRandom(seed);
   const labels = Uint8Array.from({ length: size }, (_, index) => index % 2);
-  const pixels = Uint8Array.from({ length: size * 64 }, (_, at) => 100 * (Math.floor(at / 64) % 2) + random.integer(100));
+  const pixels = Uint8Array.from(
+    { length: size * 64 },
+    (_, at) => 100 * (Math.floor(at / 64) % 2) + random.integer(100),
+  );
   return { name: 'brightness', classes: ['dark', 'bright'], imageShape: [8, 8, 1], size, images: pixels, labels };
 }
 

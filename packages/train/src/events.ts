@@ -158,3 +158,9 @@ export interface Observer {
   /** Called with each event, in order. */
   observe(event: TrainingEvent): void;
 }
+
+/** Freezes an event and everything in it. */
+export function freeze(value: object): void {
+  for (const nested of Object.values(value)) if (typeof nested === 'object' && nested !== null) freeze(nested);
+  Object.freeze(value);
+}

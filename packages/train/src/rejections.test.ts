@@ -1,11 +1,14 @@
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
+import { createLiteralExecutor } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BatchSource, type OwnedBatch, type TrainingEvent, train } from './index.js';
+import { type BatchSource, type OwnedBatch, type StepPipeline, type TrainingEvent, train } from './index.js';
 import { setUp, toyBatches } from './trainer.fixture.js';
 
 beforeAll(() => tf.setBackend('cpu'));
+
+const missing = () => Promise.reject(new Error('not started'));
 
 /** Batches whose first one has a label beyond the two classes. */
 function withLabel(source: BatchSource, label: number): BatchSource {
@@ -93,6 +96,13 @@ describe('train', () => {
     const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 };
     await expect(train({ ...options, epoch: 2 } as never)).rejects.toThrow(/option of train 'epoch'.*epochs/);
     await expect(train({ ...options, epochs: 0 })).rejects.toThrow(/'epochs' is 0; allowed: integers ≥ 1/);
+    const pipeline: StepPipeline = {
+      ...{ depth: 1, predict: compiled.predict, start: missing, submit: missing, next: missing, gather: missing },
+      stop: missing,
+    };
+    await expect(train({ ...options, pipeline, executor: createLiteralExecutor })).rejects.toThrow(
+      /option 'executor' has no effect on the workers of a pipeline/,
+    );
     dispose();
   });
 });

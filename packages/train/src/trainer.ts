@@ -4,7 +4,7 @@ import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork, recordOfEvaluation, requireMeasure } from './evaluation.js';
-import type { EpochRecord, Observer, RunEndEvent, TrainingEvent } from './events.js';
+import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
 import { checkedBatches } from './label-check.js';
 import { withoutEmpty } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
@@ -110,8 +110,8 @@ class Training {
     const { compiled, batches, availableBytes, testBatches, resume } = options;
     this.#options = options;
     this.#steps = createStepRunner(options);
-    if (availableBytes !== undefined)
-      checkMemory(compiled, batches.batchSize, availableBytes, (size) => this.#steps.predict(size));
+    const predict = (size: number) => this.#steps.predict(size);
+    if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, predict);
     if (testBatches !== undefined) requireMeasure(this.#finalHead());
     this.#state = new RunState(compiled, resume?.progress);
   }
@@ -188,9 +188,8 @@ class Training {
   async #endSteps(pending: number): Promise<void> {
     while (this.#steps.pending > pending) {
       const step = await this.#steps.next();
-      const { training } = this.#state;
-      training.stop();
-      if (this.#steps.pending > 0) training.start();
+      this.#state.training.stop();
+      if (this.#steps.pending > 0) this.#state.training.start();
       await this.#endStep(step);
     }
   }
@@ -287,9 +286,4 @@ class Training {
 
 function isDue(count: number, every: number | undefined): boolean {
   return every !== undefined && count % every === 0;
-}
-
-function freeze(value: object): void {
-  for (const nested of Object.values(value)) if (typeof nested === 'object' && nested !== null) freeze(nested);
-  Object.freeze(value);
 }
