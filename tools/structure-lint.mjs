@@ -27,6 +27,7 @@ const direction = {
   pipeline: ['core', 'kernels', 'nn', 'engine', 'backends', 'train'],
   asynchronous: ['core', 'nn', 'engine'],
   statistics: [],
+  'pipeline-simulator': [],
   trackers: ['core', 'train'],
   catalog: [
     'core',

@@ -1,7 +1,13 @@
-import { cifarResNet } from '@localgrad/backbones';
+import { cifarResNet, mlp } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { clockAt, createNetwork, type LocalLearningMethod, resolvePartition } from '@localgrad/core';
+import {
+  type BackboneFactory,
+  clockAt,
+  createNetwork,
+  type LocalLearningMethod,
+  resolvePartition,
+} from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import { type Batch, compilePlan, createTrainStep, type TrainStep, type TrainStepOptions } from '@localgrad/engine';
 import { infopro } from '@localgrad/infopro';
@@ -27,9 +33,14 @@ const batchSize = 6;
 const steps = 5;
 
 /** A network of four modules, with a step of its own. */
-function rig(method: LocalLearningMethod, createStep: (options: TrainStepOptions) => TrainStep, accumulate = 1) {
+function rig(
+  method: LocalLearningMethod,
+  createStep: (options: TrainStepOptions) => TrainStep,
+  accumulate = 1,
+  factory: BackboneFactory = cifarResNet({ depth: 8, widths: [2, 2, 3, 3] }),
+) {
   const scope = createScope(3);
-  const backbone = cifarResNet({ depth: 8, widths: [2, 2, 3, 3] }).build({ inputShape: [8, 8, 1], classes: 4, scope });
+  const backbone = factory.build({ inputShape: [8, 8, 1], classes: 4, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 4 }));
   const compiled = compilePlan(network, method.plan(network), { scope });
   const optimizer = sgd({ learningRate: 0.1, momentum: 0.9 });
@@ -97,6 +108,30 @@ describe('asynchronous', () => {
     expect(actual.weights()).toEqual(expected.weights());
     expected.dispose();
     actual.dispose();
+  });
+
+  it('computes the same bits with dropout, also where modules begin to train later', () => {
+    const network = mlp({ layers: 4, width: 8, dropout: 0.3 });
+    for (const method of [dgl({ head: '0c2f' }), sequential(dgl({ head: '0c2f' }))]) {
+      const expected = rig(method, createTrainStep, 2, network);
+      const losses = train(expected.step);
+      const actual = rig(method, asynchronous(), 2, network);
+      expect(train(actual.step)).toEqual(losses);
+      expect(actual.weights()).toEqual(expected.weights());
+      expected.dispose();
+      actual.dispose();
+    }
+  });
+
+  it('starts again after it is disposed', () => {
+    const { step, dispose } = rig(dgl(), asynchronous({ bufferSize: 2, order: 'random' }));
+    const before = step.memory?.values();
+    train(step);
+    expect(step.memory?.values()).not.toEqual(before);
+    step.dispose();
+    expect(step.memory?.values()).toEqual(before);
+    expect(Object.keys(train(step)[0] ?? {})).toEqual(['module0']);
+    dispose();
   });
 
   it('trains a slow module in every second step only', () => {

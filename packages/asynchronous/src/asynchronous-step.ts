@@ -1,4 +1,4 @@
-import { at, type Clock, LocalgradError } from '@localgrad/core';
+import { at, type Clock, type JsonValue, LocalgradError } from '@localgrad/core';
 import {
   type Batch,
   createPartStep,
@@ -6,6 +6,7 @@ import {
   learningRateOf,
   type PartStep,
   type PeakPrediction,
+  partOf,
   type StepMemory,
   type TrainStep,
   type TrainStepOptions,
@@ -46,6 +47,8 @@ class AsynchronousStep implements TrainStep {
   readonly #rules: AsynchronousOptions;
   readonly #rateAt: (clock: Clock) => number;
   readonly #schedule: AsynchronousSchedule;
+  /** State of the schedule before the first step. */
+  readonly #start: JsonValue;
   readonly #stored = new StoredBatches();
   readonly #parts: readonly PartStep[];
   /** Outputs of the turn that runs now, one per micro-batch. */
@@ -65,6 +68,7 @@ class AsynchronousStep implements TrainStep {
     this.#rules = resolveAsynchronous(rules, modules);
     this.#rateAt = learningRateOf(options);
     this.#schedule = new AsynchronousSchedule({ ...rules, modules, seed });
+    this.#start = this.#schedule.state();
     this.#parts = compiled.modules.map((_, module) => this.#partOf(module));
     this.memory = {
       values: () => this.#schedule.state(),
@@ -95,12 +99,13 @@ class AsynchronousStep implements TrainStep {
 
   dispose(): void {
     this.#stored.dispose();
+    this.#schedule.restore(this.#start);
   }
 
-  #take({ module, read, write, step }: Turn, batch: Batch | readonly Batch[], now: PartTime): Result {
+  #take({ module, read, write, repetition }: Turn, batch: Batch | readonly Batch[], now: PartTime): Result {
     this.#outputs = [];
     const input = read === undefined ? batch : this.#stored.get(module - 1, read);
-    const result = at(this.#parts, module, 'module').run(input, { ...now, step });
+    const result = at(this.#parts, module, 'module').run(input, { ...now, repetition });
     if (write !== undefined) this.#stored.set(module, write, this.#outputs);
     return result;
   }
@@ -109,17 +114,11 @@ class AsynchronousStep implements TrainStep {
     const { compiled, optimizer, accumulate = 1, seed = 0 } = this.#options;
     const names = bufferTargets(compiled, module);
     const isLast = module === compiled.modules.length - 1;
-    const onOutput = (output: tf.Tensor4D, { targets }: Batch) => {
-      this.#outputs.push(storedBatch(output, targets, names));
+    const onOutput = ({ images, targets }: Batch) => {
+      this.#outputs.push(storedBatch(images, targets, names));
     };
-    return createPartStep({
-      compiled,
-      optimizer,
-      accumulate,
-      seed,
-      modules: [module, module],
-      ...(isLast ? {} : { onOutput }),
-    });
+    const part = partOf(compiled, [module, module]);
+    return createPartStep({ compiled: part, optimizer, accumulate, seed, ...(isLast ? {} : { onOutput }) });
   }
 }
 

@@ -28,7 +28,7 @@ describe('AsynchronousSchedule', () => {
       fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 5 }), (modules, bufferSize) => {
         turnsOf({ modules, bufferSize }, 7).forEach((turns, round) => {
           expect(turns.map(({ module }) => module)).toEqual([...Array(modules).keys()]);
-          for (const { batch, step } of turns) expect([batch, step]).toEqual([round, round]);
+          for (const { batch, repetition } of turns) expect([batch, repetition]).toEqual([round, 0]);
         });
       }),
     );
@@ -81,13 +81,13 @@ describe('AsynchronousSchedule', () => {
       fc.property(anyOptions, (options) => {
         const written = new Map<string, number>();
         const reads = new Map<string, number>();
-        const steps = new Map<number, number>();
         turnsOf(options, 12).forEach((turns, round) => {
+          const taken = new Map<number, number>();
           expect(turns[0]).toMatchObject({ module: 0, batch: round });
           expect(turns.filter(({ module }) => module === 0)).toHaveLength(1);
-          for (const { module, read, write, batch, step } of turns) {
-            expect(step).toBe(steps.get(module) ?? 0);
-            steps.set(module, step + 1);
+          for (const { module, read, write, batch, repetition } of turns) {
+            expect(repetition).toBe(taken.get(module) ?? 0);
+            taken.set(module, repetition + 1);
             if (module > 0) {
               const place = `${module - 1}/${read}`;
               expect(batch).toBe(written.get(place));

@@ -19,10 +19,10 @@ export interface Turn {
   readonly module: number;
   /** Slot of the previous module's buffer that it reads; undefined for the first module, which reads the data. */
   readonly read: number | undefined;
-  /** Slot of its own buffer that its output goes to; undefined for the last module. */
+  /** Slot of its own buffer that its output goes to; undefined for the last module that trains. */
   readonly write: number | undefined;
-  /** Number of times that the module has trained before. */
-  readonly step: number;
+  /** Number of times that the module has trained before in the same round. */
+  readonly repetition: number;
   /** Index of the batch of data that it trains on, from 0. */
   readonly batch: number;
 }
@@ -38,7 +38,6 @@ export class AsynchronousSchedule {
   readonly #turnRules: TurnRules;
   readonly #bufferRules: BufferRules;
   readonly #turns: number[];
-  readonly #steps: number[];
   #buffers: ReplayBuffer[];
   /** Index of the batch in each slot, by module. */
   #batches: number[][];
@@ -49,7 +48,6 @@ export class AsynchronousSchedule {
     this.#turnRules = { modules, seed, order, slow };
     this.#bufferRules = { bufferSize, sampling, maxReuse };
     this.#turns = Array.from({ length: modules }, () => 0);
-    this.#steps = Array.from({ length: modules }, () => 0);
     this.#buffers = Array.from({ length: modules - 1 }, () => new ReplayBuffer(this.#bufferRules));
     this.#batches = Array.from({ length: modules - 1 }, () => []);
   }
@@ -57,14 +55,18 @@ export class AsynchronousSchedule {
   /**
    * The turns of one round. Each is decided when the previous one has been taken, so take them all.
    *
-   * @param isActive whether a module trains at all in this phase of training; others skip their turns
+   * @param isActive whether a module runs at all in this phase of training; others skip their turns
    */
   *round(isActive: (module: number) => boolean = () => true): Generator<Turn> {
+    const taken = this.#turns.map(() => 0);
     do {
       const module = nextTurn(this.#turnRules, this.#turns);
-      const turn = isActive(module) ? this.#take(module) : undefined;
+      const turn = isActive(module) ? this.#take(module, isActive(module + 1)) : undefined;
       this.#turns[module] = at(this.#turns, module, 'module') + 1;
-      if (turn !== undefined) yield turn;
+      if (turn === undefined) continue;
+      const repetition = at(taken, module, 'module');
+      taken[module] = repetition + 1;
+      yield { ...turn, repetition };
     } while (nextTurn(this.#turnRules, this.#turns) !== 0);
   }
 
@@ -72,7 +74,6 @@ export class AsynchronousSchedule {
   state(): JsonObject {
     return {
       turns: [...this.#turns],
-      steps: [...this.#steps],
       buffers: this.#buffers.map((buffer, index) => {
         return { ...buffer.state(), batches: [...at(this.#batches, index, 'buffer')] };
       }),
@@ -81,30 +82,30 @@ export class AsynchronousSchedule {
 
   /** @throws LocalgradError `invalid-data` where the state belongs to another schedule; nothing is changed in that case */
   restore(state: JsonValue): void {
-    const { turns, steps, buffers } = objectOf(state);
+    const { turns, buffers } = objectOf(state);
     const { modules } = this.#turnRules;
     const newTurns = countsOf(turns, modules);
-    const newSteps = countsOf(steps, modules);
     const stored = listOf(buffers, modules - 1).map(objectOf);
     const states = stored.map((one) => bufferStateOf(one, this.#bufferRules));
     const newBatches = stored.map(({ batches }, index) => countsOf(batches, at(states, index, 'buffer').reads.length));
     this.#turns.splice(0, modules, ...newTurns);
-    this.#steps.splice(0, modules, ...newSteps);
     this.#buffers = states.map((one) => new ReplayBuffer(this.#bufferRules, one));
     this.#batches = newBatches;
   }
 
-  /** The module's turn; undefined if it has nothing to read. */
-  #take(module: number): Turn | undefined {
+  /**
+   * The module's turn; undefined if it has nothing to read.
+   *
+   * @param isRead whether the next module trains in this phase, too
+   */
+  #take(module: number, isRead: boolean): Omit<Turn, 'repetition'> | undefined {
     const read = module === 0 ? undefined : this.#read(module - 1);
     if (module > 0 && read === undefined) return undefined;
     const batch =
       read === undefined ? at(this.#turns, 0, 'module') : at(at(this.#batches, module - 1, 'buffer'), read, 'slot');
-    const step = at(this.#steps, module, 'module');
-    this.#steps[module] = step + 1;
-    const write = this.#buffers[module]?.write();
+    const write = isRead ? this.#buffers[module]?.write() : undefined;
     if (write !== undefined) at(this.#batches, module, 'buffer')[write] = batch;
-    return { module, read, write, step, batch };
+    return { module, read, write, batch };
   }
 
   #read(buffer: number): number | undefined {

@@ -56,11 +56,11 @@ export class StoredBatches {
   }
 }
 
-/** A batch of a module's output with copies of some targets, which share their memory. Takes ownership of the output. */
+/** A copy of a module's output and of some targets, which shares their memory. */
 export function storedBatch(output: tf.Tensor4D, targets: Targets, names: readonly string[]): Batch {
   const kept = entriesOf(targets).filter(([name]) => names.includes(name));
   const copies = kept.map(([name, target]): [string, tf.Tensor] => [name, tf.keep(target.clone())]);
-  return { images: output, targets: Object.fromEntries(copies) };
+  return { images: tf.keep(output.clone()), targets: Object.fromEntries(copies) };
 }
 
 function keyOf(module: number, slot: number): string {

@@ -47,8 +47,7 @@ export function createExecutor(compiled: CompiledPlan, { onOutput }: ExecutorOpt
   };
 }
 
-/** What the tensors of one step belong to. */
-export interface StepSetting {
+interface StepSetting {
   readonly compiled: CompiledPlan;
   readonly phase: CompiledPhase;
   readonly batch: Batch;
@@ -57,15 +56,13 @@ export interface StepSetting {
   readonly terms: Map<string, tf.Scalar>;
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
-  readonly onOutput?: ExecutorOptions['onOutput'];
-  /** Index of the module that reads the batch. Default: the first of the plan's range. */
-  readonly first?: number;
+  readonly onOutput: ExecutorOptions['onOutput'];
 }
 
 type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
 
 /** One step on tensors. */
-export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
+class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   readonly images: tf.Tensor4D;
   readonly first: number;
   readonly #setting: StepSetting;
@@ -75,7 +72,7 @@ export class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     this.#setting = setting;
     this.#shared = new SharedGradients(setting.phase.shared);
     this.images = setting.batch.images;
-    this.first = setting.first ?? setting.compiled.range[0];
+    this.first = setting.compiled.range[0];
   }
 
   forward(module: number, input: tf.Tensor4D, repeat: boolean): { output: tf.Tensor4D; pass: Pass } {

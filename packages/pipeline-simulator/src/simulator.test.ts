@@ -90,11 +90,7 @@ describe('all strategies', () => {
         const sum = (withHeads: boolean) =>
           modules.reduce(
             (total, one) =>
-              total +
-              one.forwardSeconds +
-              one.backwardSeconds +
-              one.updateSeconds +
-              (withHeads ? one.headSeconds : 0),
+              total + one.forwardSeconds + one.backwardSeconds + one.updateSeconds + (withHeads ? one.headSeconds : 0),
             0,
           );
         for (const forecast of compareStrategies(modules, { workers: 1, bandwidth: 1, latency: 1 }, options)) {
@@ -205,17 +201,21 @@ describe('pipelines over micro-batches', () => {
 describe('balancedStages', () => {
   it('finds the cut whose longest group is shortest', () => {
     fc.assert(
-      fc.property(fc.array(seconds, { minLength: 1, maxLength: 7 }), fc.integer({ min: 1, max: 7 }), (times, wanted) => {
-        const count = Math.min(wanted, times.length);
-        const modules = times.map((forwardSeconds) => ({ ...module, forwardSeconds }));
-        const timeOf = (group: readonly ModuleCost[]) => group.reduce((sum, one) => sum + one.forwardSeconds, 0);
-        const stages = balancedStages(modules, count, ({ forwardSeconds }) => forwardSeconds);
-        expect(stages.flat()).toEqual(modules);
-        expect(stages).toHaveLength(count);
-        expect(stages.every((stage) => stage.length > 0)).toBe(true);
-        const best = Math.min(...cuts(modules, count).map((groups) => Math.max(...groups.map(timeOf))));
-        expect(Math.max(...stages.map(timeOf))).toBeCloseTo(best, 9);
-      }),
+      fc.property(
+        fc.array(seconds, { minLength: 1, maxLength: 7 }),
+        fc.integer({ min: 1, max: 7 }),
+        (times, wanted) => {
+          const count = Math.min(wanted, times.length);
+          const modules = times.map((forwardSeconds) => ({ ...module, forwardSeconds }));
+          const timeOf = (group: readonly ModuleCost[]) => group.reduce((sum, one) => sum + one.forwardSeconds, 0);
+          const stages = balancedStages(modules, count, ({ forwardSeconds }) => forwardSeconds);
+          expect(stages.flat()).toEqual(modules);
+          expect(stages).toHaveLength(count);
+          expect(stages.every((stage) => stage.length > 0)).toBe(true);
+          const best = Math.min(...cuts(modules, count).map((groups) => Math.max(...groups.map(timeOf))));
+          expect(Math.max(...stages.map(timeOf))).toBeCloseTo(best, 9);
+        },
+      ),
     );
   });
 });
@@ -223,9 +223,9 @@ describe('balancedStages', () => {
 /** All ways to cut a list into adjacent, nonempty groups. */
 function cuts<T>(list: readonly T[], count: number): T[][][] {
   if (count === 1) return [[[...list]]];
-  return list.slice(0, list.length - count + 1).flatMap((_, index) =>
-    cuts(list.slice(index + 1), count - 1).map((rest) => [list.slice(0, index + 1), ...rest]),
-  );
+  return list
+    .slice(0, list.length - count + 1)
+    .flatMap((_, index) => cuts(list.slice(index + 1), count - 1).map((rest) => [list.slice(0, index + 1), ...rest]));
 }
 
 describe('simulate', () => {

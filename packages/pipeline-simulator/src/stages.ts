@@ -48,6 +48,6 @@ export function balancedStages(
 }
 
 /** Sum of a cost over a stage's modules. */
-export function total(stage: Stage, valueOf: (module: ModuleCost) => number): number {
-  return stage.reduce((sum, module) => sum + valueOf(module), 0);
+export function total(stage: Stage, costOf: (module: ModuleCost) => number): number {
+  return stage.reduce((sum, module) => sum + costOf(module), 0);
 }

@@ -93,6 +93,7 @@ describe('a run with the key asynchronous', () => {
     [{ asynchronous: 'buffer: x' }, "asynchronous: 'buffer: x': buffer: 'x'; allowed: integers ≥ 1."],
     [{ asynchronous: 'slow: 3@2' }, "option 'slow' is 3; allowed: module indices from 0 to 2."],
     [{ asynchronous, method: 'mlm(dgl)' }, "loss '"],
+    [{ asynchronous, workers: 2 }, 'it is simulated in one process'],
     [
       { asynchronous, memoryBudget: '1GiB', modules: runConfigSchema.parse({}).modules },
       'memoryBudget does not count replay buffers',

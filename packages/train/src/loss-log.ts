@@ -156,6 +156,11 @@ export class LossLog {
   }
 }
 
+/** Omits terms if no head reports any. */
+export function withoutEmpty({ losses, terms }: LossReading): { losses: Losses; terms?: Losses } {
+  return Object.keys(terms).length === 0 ? { losses } : { losses, terms };
+}
+
 /** Distinguishes objectives and terms with equal names. */
 const seriesKey = (id: string, isTerm: boolean) => `${isTerm ? 'term' : 'loss'}:${id}`;
 const idOf = (key: string) => key.slice(5);

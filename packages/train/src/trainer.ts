@@ -1,18 +1,12 @@
 import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
-import {
-  type CompiledPlan,
-  checkWeights,
-  type Executor,
-  type TrainStep,
-  type TrainStepOptions,
-} from '@localgrad/engine';
+import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } from '@localgrad/engine';
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork, recordOfEvaluation, requireMeasure } from './evaluation.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
 import { checkedBatches } from './label-check.js';
-import type { LossLog } from './loss-log.js';
+import { withoutEmpty } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
 import { checkOptions, nextTurn, runStart } from './run-setup.js';
 import { RunState } from './run-state.js';
@@ -54,7 +48,7 @@ export interface TrainOptions {
   /** Executor that runs the steps. Default: `createExecutor` of `@localgrad/engine`. */
   readonly executor?: (compiled: CompiledPlan) => Executor;
   /** Creates the training step, e.g. `asynchronous()` of `@localgrad/asynchronous`. Default: `createTrainStep`. */
-  readonly createStep?: (options: TrainStepOptions) => TrainStep;
+  readonly createStep?: typeof createTrainStep;
   /** Micro-batches per step; see `createTrainStep`. Default 1. */
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads (dropout). Default 0. */
@@ -269,8 +263,8 @@ class Training {
     if (checkpoints === undefined) return;
     await this.#steps.update();
     const { memory } = this.#steps;
-    const values = memory === undefined ? {} : { stepMemory: memory.values() };
-    const progress = { ...(await this.#state.progress()), ...values };
+    const stepMemory = memory === undefined ? {} : { stepMemory: memory.values() };
+    const progress = { ...(await this.#state.progress()), ...stepMemory };
     await checkpoints.save({ progress, tensors: await captureTensors(compiled, optimizer, memory) });
   }
 
@@ -292,9 +286,4 @@ class Training {
 
 function isDue(count: number, every: number | undefined): boolean {
   return every !== undefined && count % every === 0;
-}
-
-/** Omits terms if no head reports any. */
-function withoutEmpty({ losses, terms }: Awaited<ReturnType<LossLog['read']>>) {
-  return Object.keys(terms).length === 0 ? { losses } : { losses, terms };
 }

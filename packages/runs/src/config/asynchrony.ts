@@ -5,7 +5,7 @@ import { configError } from './config-error.js';
 import type { RunConfig } from './run-config.js';
 
 /** The keys that asynchronous training depends on. */
-export type AsynchronyConfig = Partial<Pick<RunConfig, 'asynchronous' | 'memoryBudget'>>;
+export type AsynchronyConfig = Partial<Pick<RunConfig, 'asynchronous' | 'memoryBudget' | 'workers' | 'placement'>>;
 
 /**
  * Options of asynchronous training; undefined for synchronous training.
@@ -14,12 +14,16 @@ export type AsynchronyConfig = Partial<Pick<RunConfig, 'asynchronous' | 'memoryB
  * @throws LocalgradError about the key `asynchronous` where its expression is wrong, or the plan cannot be trained so
  */
 export function asynchronyOf(config: AsynchronyConfig, compiled: CompiledPlan): AsynchronousOptions | undefined {
-  const { asynchronous = 'none', memoryBudget } = config;
+  const { asynchronous = 'none', memoryBudget, workers = 1, placement } = config;
   try {
     const options = parseAsynchronous(asynchronous);
     if (options === undefined) return undefined;
     if (memoryBudget !== undefined) {
       throw new LocalgradError('invalid-option', 'memoryBudget does not count replay buffers; remove one of the two.');
+    }
+    if (workers > 1 || placement !== undefined) {
+      const problem = 'it is simulated in one process, without workers or a placement; remove one of the two.';
+      throw new LocalgradError('invalid-option', problem);
     }
     checkLocal(compiled);
     // Rejects slow modules that the network does not have.
