@@ -12,7 +12,7 @@ import { standardCatalog } from '../packages/catalog/src/index.js';
 import { readExperiment } from '../packages/experiments/src/execution/experiment-file.js';
 import { resolveConfig } from '../packages/runs/src/config/resolve-config.js';
 import type { RunConfig } from '../packages/runs/src/config/run-config.js';
-import { buildNetwork, type NetworkConfig } from '../packages/runs/src/prepare-run.js';
+import { buildNetwork, buildPlan } from '../packages/runs/src/prepare-run.js';
 import { benchmarks, knownCommands, parseCommand, readCommands } from './benchmark-commands.fixture.js';
 
 const script = join(benchmarks, 'make-readme.mjs');
@@ -177,11 +177,23 @@ describe('recipes', () => {
 
   /** Caches networks, because recipes share few partitions of few networks. */
   const networks = new Map<string, Network>();
-  const networkOf = ({ backbone, width, modules, partition, stemModule }: NetworkConfig) => {
+  const networkOf = async (config: RunConfig) => {
+    const { backbone, width, modules, partition, stemModule, method } = config;
     const cut = { backbone, width, modules, partition, stemModule };
-    const key = JSON.stringify(cut);
-    const network = networks.get(key) ?? buildNetwork(cut, [32, 32, 3], 10, createScope(1));
+    // The cuts of equal peaks depend on the method's heads.
+    const key = JSON.stringify(partition === 'balanced-peak' ? { ...cut, method } : cut);
+    const network = networks.get(key) ?? (await build(config));
     networks.set(key, network);
+    return network;
+  };
+  const build = async (config: RunConfig) => {
+    if (config.partition !== 'balanced-peak') return buildNetwork(config, [32, 32, 3], 10, createScope(1));
+    const { network, dispose } = await buildPlan(
+      { ...config, seed: 1 },
+      { imageShape: [32, 32, 3], classes: 10 },
+      { zeros: true },
+    );
+    dispose();
     return network;
   };
 
@@ -192,7 +204,7 @@ describe('recipes', () => {
     for (const condition of experiment.conditions) {
       const config = condition.config as unknown as RunConfig;
       expect(datasetNames).toContain(config.dataset);
-      const network = networkOf(config);
+      const network = await networkOf(config);
       // `modules` is the K shown in reports; for an explicit partition, nothing else compares the two.
       expect(network.modules.length, condition.name).toBe(config.modules);
       const { objectives } = standardCatalog.method(config.method).plan(network);

@@ -53,7 +53,9 @@ export async function recordedStep(options: MeasuredNetwork & { readonly method:
   }
 }
 
+/** Keeps the device that the process already has: Dawn does not survive a second one. */
 async function provideNullDevice(): Promise<void> {
+  if ((globalThis as { navigator?: { gpu?: object } }).navigator?.gpu !== undefined) return;
   const folder = await findOptional('webgpu');
   if (folder === undefined) {
     throw new LocalgradError(
