@@ -71,6 +71,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('your-model'),
         guide('ablations'),
         guide('results-as-data'),
+        guide('frontier'),
         guide('memory'),
         guide('parallel'),
         guide('determinism'),
