@@ -12,6 +12,7 @@ const sources = {
   heartbeat: join(import.meta.dirname, 'heartbeat.ts'),
   'threaded-build.node': join(runtime, 'threaded-build.node.ts'),
   'threaded-module': join(runtime, 'threaded-module.ts'),
+  'shorter-spin': join(runtime, 'shorter-spin.ts'),
 };
 
 let folder: string;

@@ -41,7 +41,7 @@ describe('runPipeline', () => {
     [{ placement: '0-1 3' }, 'placement', /^'0-1 3': module 2 is in no group/],
     [{ placement: '0-1 2-3', method: 'mlm(dgl)' }, 'placement', /^'0-1 2-3': the loss 'module2.cascaded'/],
     [{ placement: '0-1 2-3', workers: 2 }, 'workers', /placement '0-1 2-3' already assigns the modules/],
-    [{ workers: 2, asynchronous: 'buffer: 2' }, 'asynchronous', /trains in one process/],
+    [{ workers: 2, asynchronous: 'buffer: 2' }, 'asynchronous', /simulated in one process/],
   ])('rejects %j by its key', async (input, key, problem) => {
     await expect(pipelineOf(input)).rejects.toThrow(
       expect.objectContaining({
