@@ -103,7 +103,7 @@ describe('downloadFile', () => {
     ['a number that is none', (response) => response.writeHead(503, 'Busy').end('later')],
   ])('throws and leaves no file if a server declares %s than it sends', async (_, answer) => {
     server.answer((_, response) => answer(response));
-    await expect(downloadFile(file(), path, fast)).rejects.toMatchObject({ code: 'invalid-data' });
+    await expect(downloadFile(file(), path, impatient)).rejects.toMatchObject({ code: 'invalid-data' });
     expect(existsSync(path)).toBe(false);
   });
 

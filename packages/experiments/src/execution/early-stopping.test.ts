@@ -1,40 +1,25 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { at } from '@localgrad/core';
-import { Claim, hashOf, noteFailure, readEarlyStop } from '@localgrad/runs';
+import { createRandom } from '@localgrad/nn/random';
+import { Claim, hashOf, noteFailure } from '@localgrad/runs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadStudy } from '../sweep/load-study.js';
 import { summaryOf } from '../sweep/summary.fixture.js';
 import { runFolderOf, type SweepTask } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
 import { type TaskOutcome, workOn } from '../sweep/work.js';
-import { createExperiment } from './experiment-file.js';
+import { experiment } from './early-stopping.fixture.js';
 import { blockedIn, MedianRule } from './median-rule.js';
-import { openSweep } from './open-sweep.js';
 import { prepareSweep } from './prepare-sweep.js';
 import { curveOf } from './run-curve.js';
-import { runSweep } from './run-sweep.js';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'localgrad-early-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const experiment = (earlyStopping: { graceEpochs: number; peers: number } | undefined, epochs = 3) =>
-  createExperiment({
-    name: 'search',
-    base: {
-      ...{ method: 'backprop', backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 100 },
-      ...{ batch: 20, epochs, backend: 'cpu', momentum: 0 },
-    },
-    // The first two learn; the last ones do not move.
-    grid: { learningRate: [0.3, 0.2, 0, 1e-9] },
-    seeds: 1,
-    ...(earlyStopping === undefined ? {} : { earlyStopping }),
-  });
 
 function writeCurve(run: string, accuracies: readonly number[]): void {
   mkdirSync(run, { recursive: true });
@@ -165,8 +150,9 @@ describe('workers under the median rule', () => {
     expect(states.map(([status]) => status)).toEqual(['finished', 'finished', 'stopped', 'finished']);
     expect(attempts).toHaveLength(4);
     for (let round = 0; round < 4; round++) {
+      const random = createRandom(round);
       let kills = 2;
-      const killed = () => Math.random() < 0.3 && kills-- > 0;
+      const killed = () => random.uniform() < 0.3 && kills-- > 0;
       const { states: shared } = await runWith(join(folder, `four-${round}`), 4, killed);
       expect(shared).toEqual(states);
     }
@@ -186,48 +172,5 @@ describe('workers under the median rule', () => {
     const options = { sweep, execute, isBlocked: blockedIn(sweep), tasks: [third.index], pollSeconds: 0.01 };
     expect(await workOn({ ...options, patienceSeconds: 0.05 })).toBe(0);
     expect((await readSweepStatus(sweep)).counts).toMatchObject({ interrupted: 1, waiting: 3 });
-  });
-});
-
-describe('early stopping', () => {
-  it('ends hopeless runs, records why, and resumes them where the rule is dropped', { timeout: 120_000 }, async () => {
-    const rule = { graceEpochs: 2, peers: 2 };
-    const source = await experiment(rule);
-    const outcomes: string[] = [];
-    const onEvent = (event: { readonly type: string; readonly outcome?: string }) => {
-      if (event.type === 'task-end') outcomes.push(event.outcome ?? '');
-    };
-    const first = await runSweep({ experiment: source, folder, executor: 'debug', onEvent });
-    expect(outcomes).toEqual(['finished', 'finished', 'stopped', 'stopped']);
-    expect(first.counts).toMatchObject({ finished: 2, stopped: 2, waiting: 0, interrupted: 0 });
-    expect(first.left).toEqual([]);
-    expect(first.stopped.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/after epoch 2, below the median of 2 earlier runs/),
-      expect.stringMatching(/after epoch 2, below the median of 3 earlier runs/),
-    ]);
-    const sweep = await openSweep(folder);
-    const { conditions } = await loadStudy(sweep);
-    expect(conditions.map(({ runs, stopped }) => [runs.length, stopped?.length])).toEqual([
-      [1, 0],
-      [1, 0],
-      [0, 1],
-      [0, 1],
-    ]);
-    const run = first.stopped[0]?.folder ?? '';
-    expect(await readEarlyStop(run, hashOf({ rule: 'median', ...rule }))).toMatchObject({ epoch: 2 });
-
-    // Nothing is left under the same rule; without it, the runs are resumed after their second epoch.
-    outcomes.length = 0;
-    await runSweep({ experiment: source, folder, executor: 'debug', onEvent });
-    expect(outcomes).toEqual([]);
-    const second = await runSweep({ experiment: await experiment(undefined), folder, executor: 'debug', onEvent });
-    expect(outcomes).toEqual(['finished', 'finished']);
-    expect(second.counts).toMatchObject({ finished: 4, stopped: 0 });
-    expect(existsSync(join(run, 'stopped.json'))).toBe(false);
-    const events = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
-      .split('\n')
-      .filter((line) => line.includes('epoch-end'));
-    expect(events).toHaveLength(3);
-    expect((await readSweepStatus(await openSweep(folder))).counts.finished).toBe(4);
   });
 });

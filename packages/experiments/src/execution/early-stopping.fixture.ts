@@ -1,0 +1,15 @@
+import { createExperiment } from './experiment-file.js';
+
+/** Four runs of one network, of which the first two learn and the last two do not. */
+export const experiment = (earlyStopping: { graceEpochs: number; peers: number } | undefined, epochs = 3) =>
+  createExperiment({
+    name: 'search',
+    base: {
+      ...{ method: 'backprop', backbone: 'tiny', modules: 2, resize: 8, trainImages: 40, testImages: 100 },
+      ...{ batch: 20, epochs, backend: 'cpu', momentum: 0 },
+    },
+    // The first two learn; the last ones do not move.
+    grid: { learningRate: [0.3, 0.2, 0, 1e-9] },
+    seeds: 1,
+    ...(earlyStopping === undefined ? {} : { earlyStopping }),
+  });
