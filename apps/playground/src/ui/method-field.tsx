@@ -32,14 +32,17 @@ export function MethodField({ id, label, value, names, isInvalid, describedBy, o
   const choose = (suggestion: Suggestion) => {
     if (completion === undefined) return;
     const { text, cursor } = accept(value, completion, suggestion);
+    // At once, not when the text is rendered: the next character may be typed before.
+    const field = input.current;
+    if (field !== null) {
+      field.value = text;
+      field.focus();
+      field.setSelectionRange(cursor, cursor);
+    }
     onChange(text);
     // A method inside the decorator, or a head after `head:`.
     if (suggestion.kind === 'decorator' || suggestion.kind === 'option') suggest(text, cursor);
     else close();
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(cursor, cursor);
-    });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const chosen = shown[active];
