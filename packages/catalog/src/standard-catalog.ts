@@ -3,8 +3,8 @@ import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
-import { hpff } from '@localgrad/hpff';
-import { infopro } from '@localgrad/infopro';
+import { hpff, hpffOptionNames } from '@localgrad/hpff';
+import { infoProOptionNames, infopro } from '@localgrad/infopro';
 import { lam, lamOptionNames } from '@localgrad/lam';
 import { leanMlaan } from '@localgrad/lean-mlaan';
 import { man } from '@localgrad/man';
@@ -35,22 +35,7 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   infopro: {
     description: 'InfoPro: reconstruction and classification (or contrastive) losses per module.',
     create: (options) => infopro(uncheckedOptions(options)),
-    options: [
-      'ixx1',
-      'ixy1',
-      'ixx2',
-      'ixy2',
-      'head',
-      'loss',
-      'widen',
-      'featureDimension',
-      'temperature',
-      'preset',
-      'lambdaIndex',
-      'patches',
-      'patchReduction',
-      'reconstruct',
-    ],
+    options: infoProOptionNames,
   },
   auglocal: {
     description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
@@ -60,21 +45,7 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   hpff: {
     description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
     create: (options) => hpff(uncheckedOptions(options)),
-    options: [
-      'window',
-      'independentWeight',
-      'cascadeWeight',
-      'head',
-      'widen',
-      'featureDimension',
-      'ixx1',
-      'ixy1',
-      'ixx2',
-      'ixy2',
-      'patches',
-      'patchReduction',
-      'reconstruct',
-    ],
+    options: hpffOptionNames,
   },
   predsim: {
     description: 'Local error signals: a local classifier and similarity matching for each module.',

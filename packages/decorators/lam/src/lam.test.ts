@@ -1,16 +1,4 @@
-import { cifarResNet } from '@localgrad/backbones';
-import {
-  type Backbone,
-  type BlockReference,
-  clockAt,
-  createNetwork,
-  type Network,
-  type Optimizer,
-  resolvePartition,
-  type Shape3,
-  startOfTraining,
-} from '@localgrad/core';
-import { dgl } from '@localgrad/dgl';
+import { type Backbone, clockAt, createNetwork, type Optimizer, type Shape3, startOfTraining } from '@localgrad/core';
 import { compilePlan, createTrainStep, describePlan } from '@localgrad/engine';
 import { mlm } from '@localgrad/mlm';
 import { convBatchNormRelu, maxPool, sequential } from '@localgrad/nn/blocks';
@@ -20,23 +8,11 @@ import { createRandom, createScope, type RootScope } from '@localgrad/nn/random'
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type LamOptions, lam, ruleChain } from './index.js';
+import { host, networkOf, text } from './lam-plan.fixture.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
-
-const host = dgl({ head: '0c1f' });
-
-function networkOf(
-  depth: number,
-  spec: Parameters<typeof resolvePartition>[1],
-  scope: RootScope = createScope(1),
-): Network {
-  const backbone = cifarResNet({ depth, widths: [2, 2, 4, 8] }).build({ inputShape: [8, 8, 3], classes: 3, scope });
-  return createNetwork(backbone, resolvePartition(backbone.blocks, spec));
-}
-
-const text = (blocks: readonly BlockReference[]) => blocks.map((block) => block.join('')).join(' ');
 
 /** Gradient descent without momentum or decay. */
 function plainDescent(onUpdate: (name: string) => void): Optimizer {

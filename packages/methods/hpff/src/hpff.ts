@@ -17,6 +17,8 @@ export interface HpffOptions
 const mlmNames = ['window', 'independentWeight', 'cascadeWeight'] as const;
 const headNames = ['head', 'widen', 'featureDimension'] as const;
 const infoProNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2', 'patches', 'patchReduction', 'reconstruct'] as const;
+/** Names of the options, e.g. for completion. */
+export const hpffOptionNames: readonly string[] = [...mlmNames, ...headNames, ...infoProNames];
 
 /** Values of the published code (docs/methods/hpff.md). */
 const defaults = { head: '2c2f', ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, patches: 2 };
@@ -30,7 +32,7 @@ const defaults = { head: '2c2f', ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, patches: 
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
 export function hpff(options: HpffOptions = {}): LocalLearningMethod {
-  rejectUnknownKeys('hpff', options, [...mlmNames, ...headNames, ...infoProNames]);
+  rejectUnknownKeys('hpff', options, hpffOptionNames);
   const settings = { ...defaults, ...options };
   const windows = mlm(dgl(pick(settings, headNames)), {
     ...pick(options, mlmNames),

@@ -1,1 +1,1 @@
-export { type HpffOptions, hpff } from './hpff.js';
+export { type HpffOptions, hpff, hpffOptionNames } from './hpff.js';

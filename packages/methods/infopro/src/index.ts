@@ -1,2 +1,2 @@
-export { type InfoProOptions, infopro } from './infopro.js';
+export { type InfoProOptions, infoProOptionNames, infopro } from './infopro.js';
 export { type InfoProWeights, presetNames, presetWeights } from './presets.js';

@@ -55,7 +55,8 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
 const weightNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2'] as const;
-const optionNames = [
+/** Names of the options, e.g. for completion. */
+export const infoProOptionNames: readonly string[] = [
   'head',
   'loss',
   'widen',
@@ -66,6 +67,7 @@ const optionNames = [
   'patches',
   'patchReduction',
   'reconstruct',
+  ...weightNames,
 ];
 
 /**
@@ -95,7 +97,7 @@ export function infopro(options: InfoProOptions = {}): LocalLearningMethod {
 }
 
 function readOptions(options: InfoProOptions): NamedHeadFactory {
-  rejectUnknownKeys('infopro', options, [...optionNames, ...weightNames]);
+  rejectUnknownKeys('infopro', options, infoProOptionNames);
   const {
     head = '1c2f',
     loss = 'softmax',
