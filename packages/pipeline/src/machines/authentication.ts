@@ -24,7 +24,6 @@ export async function authenticateCaller(connection: Connection, token: string):
   await connection.send(own);
   if (!isEqual(await connection.receive(), proofOf(token, 'caller', theirs, own))) {
     await connection.send(rejection);
-    await connection.close();
     throw new ConnectionLost('its token is another one');
   }
   await connection.send(proofOf(token, 'listener', own, theirs));

@@ -115,8 +115,8 @@ export class Listener {
         },
       });
     } catch (error) {
-      connection.destroy();
       this.#report(from, reasonOf(error));
+      await connection.close();
     } finally {
       clearTimeout(timer);
       this.#strangers.delete(socket);
