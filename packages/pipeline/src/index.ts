@@ -5,6 +5,7 @@ export { balancedPlacement, checkDivisible, indivisibleGroups, moduleWork } from
 export type { LinkLimits } from './machines/connection.js';
 export { MachineGroup, type MachineGroupOptions } from './machines/group.js';
 export { type Address, addressText, type Facts } from './machines/hello.js';
+export { findMember, type Member, type MemberOptions } from './machines/member.js';
 export type { Security, TlsFiles } from './machines/security.js';
 export { type ServeOptions, serveWorker } from './machines/served-worker.js';
 export type { WorkerPlan } from './part-worker.js';

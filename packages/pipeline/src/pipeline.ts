@@ -55,13 +55,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { name = 'wasm' } = backend;
   requireOption(name === 'wasm' || name === 'cpu', 'createPipeline', 'backend', name, 'wasm, cpu');
   const placement = placementOf(options.placement, compiled);
-  requireOption(
-    machines === undefined || machines.ranks === placement.length,
-    'createPipeline',
-    'placement',
-    formatPlacement(placement),
-    `${machines?.ranks} groups, one for each machine`,
-  );
+  if (machines !== undefined) checkMachines(placement, machines.ranks);
   checkDivisible(compiled, placement);
   return new ThreadPipeline(options, placement);
 }
@@ -73,6 +67,18 @@ export function placementOf(placement: PipelineOptions['placement'], compiled: C
   if (typeof placement === 'string') return parsePlacement(placement, length);
   checkPlacement(placement, length);
   return placement;
+}
+
+/** @throws LocalgradError `invalid-option` */
+function checkMachines(placement: Placement, machines: number): void {
+  const { length } = placement;
+  if (length === machines) return;
+  const allowed = `${machines}, one for each machine`;
+  throw new LocalgradError(
+    'invalid-option',
+    `placement '${formatPlacement(placement)}': ${length} groups; allowed: ${allowed}.`,
+    { where: 'placement', option: 'placement', groups: length, allowed },
+  );
 }
 
 class ThreadPipeline implements Pipeline {

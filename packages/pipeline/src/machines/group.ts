@@ -25,7 +25,7 @@ export class MachineGroup {
   readonly ranks: number;
   readonly #thread: Worker;
   readonly #onProgress: (text: string) => void;
-  readonly #lost = new AbortController();
+  readonly #ending = new AbortController();
   readonly #hasOpened = new Deferred<number>();
   readonly #hasJoined = new Deferred();
   readonly #hasClosed = new Deferred();
@@ -51,9 +51,9 @@ export class MachineGroup {
     this.#thread.on('exit', () => this.#hasClosed.resolve());
   }
 
-  /** Aborts when a machine is lost, with the error as its reason. */
+  /** Aborts when a machine is lost or interrupted, with the error as its reason. */
   get signal(): AbortSignal {
-    return this.#lost.signal;
+    return this.#ending.signal;
   }
 
   /** Waits until all machines have joined. @throws LocalgradError if one does not, or cannot take part */
@@ -98,7 +98,13 @@ export class MachineGroup {
     else if (event.kind === 'stranger') this.#onProgress(event.problem);
     else if (event.kind === 'failure') this.#fail(event.code, event.message);
     else if (event.kind === 'joined') this.#join(event);
-    else if (event.kind === 'answer') this.#workers[event.rank - 1]?.handle(event.answer);
+    else if (event.kind === 'answer') this.#hear(event);
+  }
+
+  #hear({ rank, answer }: HubEvent & { kind: 'answer' }): void {
+    if (answer.kind === 'interrupted') {
+      this.#ending.abort(new LocalgradError('backend-lost', `Rank ${rank} was interrupted.`, { rank }));
+    } else this.#workers[rank - 1]?.handle(answer);
   }
 
   #join({ rank, from }: HubEvent & { kind: 'joined' }): void {
@@ -114,7 +120,7 @@ export class MachineGroup {
     this.#hasOpened.reject(error);
     this.#hasJoined.reject(error);
     this.#tell(error);
-    this.#lost.abort(error);
+    this.#ending.abort(error);
   }
 
   #tell(error: LocalgradError): void {
@@ -135,7 +141,7 @@ class RemoteWorker implements RunningWorker {
 
   handle(answer: Exclude<Answer, Failure>): void {
     if (answer.kind === 'report') this.#events.onReport(answer.report);
-    else this.#hasEnded.resolve();
+    else if (answer.kind === 'done') this.#hasEnded.resolve();
   }
 
   fail(error: LocalgradError): void {

@@ -30,7 +30,12 @@ export interface Failure {
 }
 
 /** From another rank to rank 0. */
-export type Answer = { readonly kind: 'report'; readonly report: Report } | { readonly kind: 'done' } | Failure;
+export type Answer =
+  | { readonly kind: 'report'; readonly report: Report }
+  | { readonly kind: 'done' }
+  /** Somebody asks this machine to end: rank 0 saves the run and ends it everywhere. */
+  | { readonly kind: 'interrupted' }
+  | Failure;
 
 /** From the main thread of rank 0 to its hub. */
 export type HubCommand =

@@ -32,6 +32,8 @@ export interface ServeOptions {
   readonly limits?: LinkLimits;
   /** Adapts the `config` of rank 0 to this machine, e.g. its folders. */
   readonly adapt?: (config: unknown) => unknown;
+  /** Asks rank 0 to save and end the run. */
+  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
@@ -49,7 +51,8 @@ export async function serveWorker(options: ServeOptions): Promise<void> {
   try {
     await worker.run();
   } catch (error) {
-    throw LocalgradError.isInstance(error)
+    const isInterruption = options.signal?.aborted === true && error === options.signal.reason;
+    throw isInterruption || LocalgradError.isInstance(error)
       ? error
       : new LocalgradError(codeOf(error), messageOf(error), { rank: options.rank }, { cause: error });
   } finally {
@@ -72,7 +75,7 @@ class ServedWorker {
   }
 
   async run(): Promise<void> {
-    const { rank, ranks, first, own, listenOn, security, limits, onProgress } = this.#options;
+    const { rank, ranks, first, own, listenOn, security, limits, signal, onProgress } = this.#options;
     if (rank < ranks - 1) {
       this.#listener = await Listener.open({
         ...{ port: own.port, host: listenOn, security },
@@ -83,7 +86,15 @@ class ServedWorker {
     }
     this.#control = await this.#call('control', 'Rank 0', first);
     onProgress?.(`Rank ${rank} of ${ranks} has joined rank 0 (${addressText(first)}).`);
-    await Promise.race([this.#follow(this.#control), this.#failed.promise]);
+    const control = this.#control;
+    const interrupt = () => void control.send(encode({ kind: 'interrupted' })).catch((error) => this.#fail(error));
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', interrupt, { once: true });
+    try {
+      await Promise.race([this.#follow(control), this.#failed.promise]);
+    } finally {
+      signal?.removeEventListener('abort', interrupt);
+    }
   }
 
   async close(): Promise<void> {
@@ -175,10 +186,10 @@ class ServedWorker {
   }
 
   #call(purpose: 'control' | 'data', name: string, address: Address): Promise<Connection> {
-    const { rank, ranks, own, facts, security, limits } = this.#options;
+    const { rank, ranks, own, facts, security, limits, signal } = this.#options;
     const port = this.#listener?.port;
     const options: CallOptions = {
-      ...{ name, address, security },
+      ...{ name, address, security, signal },
       hello: { purpose, rank, ranks, facts, ...(port === undefined ? {} : { address: { host: own.host, port } }) },
       ...(limits === undefined ? {} : { limits }),
     };
