@@ -50,7 +50,7 @@ export class Connection {
     stream.on('drain', () => this.#writable.open());
     stream.on('end', () => this.#lose('its connection was closed'));
     stream.on('close', () => this.#lose('its connection was closed'));
-    stream.on('error', ({ message }) => this.#lose(`its connection failed (${message})`));
+    stream.on('error', (error: NodeJS.ErrnoException) => this.#lose(problemOf(error)));
     this.#heartbeat = setInterval(() => this.#sendHeartbeat(), 1000 * Math.min(1, silence / 4));
     this.#heartbeat.unref();
   }
@@ -157,4 +157,9 @@ export class Connection {
     this.#writable.open();
     return this.#lost;
   }
+}
+
+/** A process that ends may close its connections in any of these ways. */
+function problemOf({ code = '', message }: NodeJS.ErrnoException): string {
+  return ['ECONNRESET', 'EPIPE'].includes(code) ? 'its connection was closed' : `its connection failed (${message})`;
 }

@@ -28,6 +28,12 @@ interface Member {
   isDone: boolean;
 }
 
+/** From the worker of rank 0 to that of rank 1. */
+interface Stream {
+  readonly ring: SharedRing;
+  connection?: Connection;
+}
+
 /** Milliseconds in which the reason for a lost connection arrives on another one. */
 const graceMilliseconds = 1000;
 
@@ -42,7 +48,7 @@ export class Hub {
   #listener: Listener | undefined;
   #joinTimer: NodeJS.Timeout | undefined;
   #strangers = 0;
-  #stream: { readonly ring: SharedRing; connection?: Connection } | undefined;
+  #stream: Stream | undefined;
   #hasEnded = false;
 
   constructor(options: HubOptions, emit: (event: HubEvent) => void) {
@@ -96,7 +102,7 @@ export class Hub {
       }
       stream.connection = connection;
       await caller.accept();
-      await this.#passOn(stream.ring, connection);
+      await this.#passOn(stream, connection);
       return;
     }
     if (this.#members.has(rank) || this.#hasEnded) {
@@ -143,10 +149,10 @@ export class Hub {
     }
   }
 
-  /** Sends the messages in a ring to rank 1. */
-  async #passOn(ring: SharedRing, connection: Connection): Promise<void> {
+  /** Sends the messages of a stream to rank 1. */
+  async #passOn(stream: Stream, connection: Connection): Promise<void> {
     const send = async () => {
-      const receiver = patientRingReceiver(ring);
+      const receiver = patientRingReceiver(stream.ring);
       for (;;) await connection.send(await receiver.receive());
     };
     try {
@@ -155,7 +161,7 @@ export class Hub {
     } catch (error) {
       await delay(graceMilliseconds);
       const member = this.#members.get(1);
-      if (member === undefined || member.isDone || this.#hasEnded) return;
+      if (member === undefined || member.isDone || this.#stream !== stream) return;
       this.#fail({ code: 'backend-lost', message: lost(member, error) });
     }
   }

@@ -60,7 +60,7 @@ export class Listener {
       { ...settings, ...tls, requestCert: true, rejectUnauthorized: true, handshakeTimeout: 1000 * patience },
       (socket) => void this.#meet(socket),
     );
-    server.on('tlsClientError', (error, socket) => this.#report(socket.remoteAddress, `TLS: ${error.message}`));
+    server.on('tlsClientError', (error, socket) => this.#report(hostOf(socket), `TLS: ${error.message}`));
     this.#server = server;
   }
 
@@ -83,12 +83,12 @@ export class Listener {
       });
       this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
     });
-    this.#server.on('error', (error) => this.#report(undefined, error.message));
+    this.#server.on('error', (error) => this.#report('an unknown address', error.message));
   }
 
   /** Never throws: whatever a caller does, others can still call. */
   async #meet(socket: Socket): Promise<void> {
-    const from = socket.remoteAddress ?? 'unknown address';
+    const from = hostOf(socket);
     if (this.#strangers.size >= mostStrangers) {
       socket.destroy();
       return;
@@ -123,7 +123,12 @@ export class Listener {
     }
   }
 
-  #report(from: string | undefined, problem: string): void {
-    this.#options.onStranger?.(`A caller from ${from ?? 'an unknown address'} was turned away: ${problem}.`);
+  #report(from: string, problem: string): void {
+    this.#options.onStranger?.(`A caller from ${from} was turned away: ${problem}.`);
   }
+}
+
+/** Address of the other end; one of IPv4 as usual, although the system may show it as one of IPv6. */
+function hostOf({ remoteAddress = 'an unknown address' }: Socket): string {
+  return remoteAddress.replace(/^::ffff:/, '');
 }

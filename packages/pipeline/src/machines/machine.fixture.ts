@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
+import type { TrainingEvent } from '@localgrad/train';
 import { MachineGroup, serveWorker } from '../index.js';
 import type { FixtureConfig } from '../plan.fixture.js';
 import { runFixture } from '../run.fixture.js';
@@ -39,12 +40,21 @@ const security = { token, tls };
 const program = new URL(settings.program);
 const onProgress = (text: string) => process.stderr.write(`${text}\n`);
 
+function reportEpoch(event: TrainingEvent): void {
+  if (event.type === 'epoch-end') process.stderr.write(`epoch ${event.epoch}\n`);
+}
+
 async function runFirst(): Promise<void> {
   const machines = await MachineGroup.open({ ranks, port: first.port, security, limits, facts, onProgress });
   let failure: unknown;
   try {
     const backend = await selectBackend('wasm', { threads: 1 });
-    const { tensors, events } = await runFixture({ config, epochs, workers: { placement, program, machines } });
+    const { tensors, events } = await runFixture({
+      config,
+      epochs,
+      workers: { placement, program, machines },
+      ...(epochs === 2 ? {} : { observers: [{ observe: reportEpoch }] }),
+    });
     backend.dispose();
     const result: MachineResult = { tensors: createHash('sha256').update(tensors.join('\n')).digest('hex'), events };
     process.stdout.write(JSON.stringify(result));

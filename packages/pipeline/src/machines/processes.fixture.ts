@@ -10,7 +10,7 @@ export function bundleMachines() {
   return bundlePrograms({
     worker: join(import.meta.dirname, '../worker.fixture.ts'),
     machine: join(import.meta.dirname, 'machine.fixture.ts'),
-    'link-thread': join(import.meta.dirname, 'link-thread.ts'),
+    'link-thread': join(import.meta.dirname, '../link-thread.ts'),
   });
 }
 

@@ -4,13 +4,14 @@ import { patientRingReceiver, patientRingSender } from '../channel.js';
 import { SharedRing } from '../ring.js';
 import { errorCodes, WorkerThread } from '../thread.js';
 import { type CallOptions, call } from './call.js';
-import type { Connection, LinkLimits } from './connection.js';
+import { type Connection, defaultLimits, type LinkLimits } from './connection.js';
 import { Deferred } from './deferred.js';
 import { type Address, addressText, decode, encode, type Facts, refusalOf } from './hello.js';
 import { ConnectionLost, reasonOf } from './link-error.js';
 import { type Caller, Listener } from './listener.js';
 import type { Answer, Order } from './messages.js';
 import { checkToken, type Security } from './security.js';
+import { StallWatch } from './stall-watch.js';
 
 /** Options of `serveWorker`. */
 export interface ServeOptions {
@@ -129,8 +130,11 @@ class ServedWorker {
   async #train({ start, previous }: Order & { kind: 'start' }, control: Connection): Promise<void> {
     const { rank, program, first, adapt = (config) => config } = this.#options;
     const { inputBytes, outputBytes, ...own } = start;
+    // Those of an earlier start.
+    for (const connection of this.#data.splice(0)) connection.destroy();
     const input = SharedRing.withCapacity(inputBytes);
     const output = this.#listener === undefined ? undefined : SharedRing.withCapacity(outputBytes);
+    const watch = this.#watchWorker();
     const answer = (value: Answer) => void control.send(encode(value)).catch((error) => this.#fail(error));
     const thread = new WorkerThread(
       program,
@@ -140,12 +144,18 @@ class ServedWorker {
         input: input.memory,
         ...(output === undefined ? {} : { output: output.memory }),
       },
-      { onReport: (report) => answer({ kind: 'report', report }), onFailure: (error) => this.#fail(error) },
+      {
+        onReport: (report) => {
+          watch.remove();
+          answer({ kind: 'report', report });
+        },
+        onFailure: (error) => this.#fail(error),
+      },
     );
     this.#thread = thread;
     const source = await this.#call('data', `Rank ${rank - 1}`, previous ?? first);
     this.#data.push(source);
-    this.#watch(rank - 1, moveFrom(source, input), thread);
+    this.#watch(rank - 1, moveFrom(source, input, watch), thread);
     if (output !== undefined) {
       const { connection } = await this.#nextCaller.promise;
       this.#nextCaller = new Deferred();
@@ -153,9 +163,14 @@ class ServedWorker {
       this.#watch(rank + 1, moveTo(connection, output), thread);
     }
     await thread.exit;
-    if (!thread.isDone) return;
-    answer({ kind: 'done' });
-    await Promise.all(this.#data.splice(0).map((connection) => connection.close()));
+    watch.stop();
+    if (thread.isDone) answer({ kind: 'done' });
+  }
+
+  #watchWorker(): StallWatch {
+    const { rank, limits: { stall = defaultLimits.stall } = {} } = this.#options;
+    const problem = `The queue of rank ${rank} is full: its worker has answered no message for ${stall} s.`;
+    return new StallWatch(stall, () => this.#fail(new LocalgradError('backend-lost', problem, { rank })));
   }
 
   /** A lost connection is a failure unless the worker has received its last message, or rank 0 gives the reason. */
@@ -198,9 +213,13 @@ class ServedWorker {
 }
 
 /** Passes on what arrives from the previous rank. @throws ConnectionLost */
-async function moveFrom(source: Connection, input: SharedRing): Promise<void> {
+async function moveFrom(source: Connection, input: SharedRing, watch: StallWatch): Promise<void> {
   const sender = patientRingSender(input);
-  for (;;) await sender.send(await source.receive());
+  for (;;) {
+    const message = await source.receive();
+    watch.add();
+    await sender.send(message);
+  }
 }
 
 /** Sends what the worker has for the next rank. @throws ConnectionLost */

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Hub } from './hub.js';
-import type { HubCommand } from './messages.js';
+import { Hub } from './machines/hub.js';
+import type { HubCommand } from './machines/messages.js';
 
 // The program of the thread that has the connections of rank 0.
 const hub = new Hub(workerData, (event) => parentPort?.postMessage(event));
