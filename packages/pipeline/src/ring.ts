@@ -26,6 +26,11 @@ export class SharedRing {
     return new SharedRing(new SharedArrayBuffer(headerBytes + bytes));
   }
 
+  /** Whether everything that was written has been read. */
+  get isEmpty(): boolean {
+    return Atomics.load(this.#counters, written) === Atomics.load(this.#counters, read);
+  }
+
   /** Writes all bytes; blocks the thread while the ring is full. */
   write(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {

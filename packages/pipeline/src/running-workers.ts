@@ -1,4 +1,4 @@
-import { at, LocalgradError } from '@localgrad/core';
+import { at, get, LocalgradError } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStep } from '@localgrad/train';
 import { patientRingSender, type Sender } from './channel.js';
@@ -8,10 +8,10 @@ import type { Report } from './part-worker.js';
 import { ReportQueue } from './report-queue.js';
 import { SharedRing } from './ring.js';
 import { type RunningWorker, type WorkerEvents, WorkerThread } from './thread.js';
-import type { ThreadStart } from './worker-thread.js';
+import { connectStart, type Wire, type WiredStart } from './wire.js';
 
 /** A worker before it is connected. */
-export interface WorkerStart extends Omit<ThreadStart, 'input' | 'output'> {
+export interface WorkerStart extends Omit<WiredStart, 'input' | 'output'> {
   /** Capacity of the connection to this worker. */
   readonly inputBytes: number;
 }
@@ -40,19 +40,19 @@ export class RunningWorkers {
         onFailure: (error) => this.#fail(error),
       }),
     );
-    const rings = starts.map(({ inputBytes }) => SharedRing.withCapacity(inputBytes));
-    this.#first = patientRingSender(at(rings, 0, 'ring'));
-    const local = machines === undefined ? starts : starts.slice(0, 1);
-    const threads = local.map(({ inputBytes: _, ...start }, index) => {
-      const output = rings[index + 1]?.memory;
-      const connected = {
-        ...start,
-        input: at(rings, index, 'ring').memory,
-        ...(output === undefined ? {} : { output }),
-      };
-      return new WorkerThread(program, connected, at(events, index, 'worker'));
-    });
-    const remote = machines?.start(starts.slice(1), at(rings, 1, 'ring').memory, events.slice(1)) ?? [];
+    const { wires, wired } = wire(starts);
+    const isLocal = (worker: number) => machines === undefined || worker === 0;
+    const memories = new Map(
+      wires.flatMap(({ from, to, bytes }, index) =>
+        isLocal(from) || isLocal(to) ? [[index, SharedRing.withCapacity(bytes).memory] as const] : [],
+      ),
+    );
+    const memoryOf = (index: number) => get(memories, index, 'wire');
+    this.#first = patientRingSender(new SharedRing(memoryOf(0)));
+    const threads = wired
+      .slice(0, machines === undefined ? wired.length : 1)
+      .map((start, index) => new WorkerThread(program, connectStart(start, memoryOf), at(events, index, 'worker')));
+    const remote = machines?.start(wired.slice(1), wires, memories, events.slice(1)) ?? [];
     this.#workers = [...threads, ...remote];
   }
 
@@ -102,4 +102,13 @@ export class RunningWorkers {
     for (const reports of this.#reports) reports.fail(error);
     for (const worker of this.#workers) worker.abandon();
   }
+}
+
+/** The wires of a pipeline, and the workers that they connect. The first one is from the main program. */
+function wire(starts: readonly WorkerStart[]): { wires: Wire[]; wired: WiredStart[] } {
+  const wires = starts.map(({ inputBytes }, index) => ({ from: Math.max(0, index - 1), to: index, bytes: inputBytes }));
+  const wired = starts.map(({ inputBytes: _, ...start }, index) => {
+    return { ...start, input: index, ...(index + 1 < starts.length ? { output: index + 1 } : {}) };
+  });
+  return { wires, wired };
 }

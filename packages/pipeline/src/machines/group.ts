@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { at, type ErrorCode, LocalgradError, messageOf } from '@localgrad/core';
-import type { WorkerStart } from '../running-workers.js';
 import type { RunningWorker, WorkerEvents } from '../thread.js';
+import type { Wire, WiredStart } from '../wire.js';
 import { Deferred } from './deferred.js';
 import type { HubOptions } from './hub.js';
-import type { Answer, Failure, HubCommand, HubEvent, RemoteStart } from './messages.js';
+import type { Answer, Failure, HubCommand, HubEvent } from './messages.js';
 import { checkToken } from './security.js';
 
 /** Options of `openMachineGroup`. */
@@ -62,21 +62,22 @@ export class MachineGroup {
   }
 
   /**
-   * Starts the workers of all ranks but the first.
+   * Starts the workers of all ranks but the first; once.
    *
-   * @param stream ring of messages from the worker of rank 0
+   * @param wires of the whole run
+   * @param memories of the wires between rank 0 and others, by index
    * @param events one for each worker
    */
-  start(starts: readonly WorkerStart[], stream: SharedArrayBuffer, events: readonly WorkerEvents[]): RunningWorker[] {
+  start(
+    starts: readonly WiredStart[],
+    wires: readonly Wire[],
+    memories: ReadonlyMap<number, SharedArrayBuffer>,
+    events: readonly WorkerEvents[],
+  ): RunningWorker[] {
+    if (this.#workers.length > 0) throw new LocalgradError('misuse', 'The machines of a run can be started once.');
     const workers = starts.map((_, index) => new RemoteWorker(at(events, index, 'worker')));
     this.#workers = workers;
-    this.#send({
-      kind: 'start',
-      starts: starts.map((start, index): RemoteStart => {
-        return { ...start, rank: index + 1, outputBytes: starts[index + 1]?.inputBytes ?? 0 };
-      }),
-      stream,
-    });
+    this.#send({ kind: 'start', starts, wires, memories });
     const failure = this.#failure;
     // Workers are not connected before this function returns.
     if (failure !== undefined) queueMicrotask(() => this.#tell(failure));

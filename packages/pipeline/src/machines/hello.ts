@@ -11,12 +11,12 @@ export type Facts = Readonly<Record<string, string>>;
 
 /** The first message of a machine that has proved that it has the token. */
 export interface Hello {
-  /** `control`: from rank 0, for reports; `data`: the stream of messages from the previous rank. */
-  readonly purpose: 'control' | 'data';
+  /** Index of the wire that this connection is for; absent: for orders and reports of rank 0. */
+  readonly wire?: number | undefined;
   readonly rank: number;
   /** Number of machines. */
   readonly ranks: number;
-  /** Where the next rank reaches this one; absent on the last rank. */
+  /** Where higher ranks reach this one; absent on the last rank. */
   readonly address?: Address | undefined;
   readonly facts: Facts;
 }

@@ -40,7 +40,7 @@ const serve = (port: number, own: Partial<ServeOptions> = {}) =>
     ...own,
   });
 
-const hello = (own: Partial<Hello> = {}): Hello => ({ purpose: 'control', rank: 1, ranks: 2, facts, ...own });
+const hello = (own: Partial<Hello> = {}): Hello => ({ rank: 1, ranks: 2, facts, ...own });
 
 describe('Hub', () => {
   it('lets workers end when the run has ended, with the reason if it has failed', async () => {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { patientRingReceiver } from '../channel.js';
 import { SharedRing } from '../ring.js';
 import { type Connection, defaultLimits, type LinkLimits } from './connection.js';
 import { type Address, decode, encode, type Facts, refusalOf } from './hello.js';
 import { LinkError, reasonOf } from './link-error.js';
 import { type Caller, Listener } from './listener.js';
-import type { Answer, Failure, HubCommand, HubEvent, Order, RemoteStart } from './messages.js';
+import type { Answer, Failure, HubCommand, HubEvent, Order } from './messages.js';
+import { moveIn, moveOut } from './move.js';
 import type { Security } from './security.js';
 
 export interface HubOptions {
@@ -23,22 +23,16 @@ interface Member {
   readonly rank: number;
   readonly from: string;
   readonly connection: Connection;
-  /** Where it listens for the next rank. */
+  /** Where it listens for higher ranks. */
   readonly address: Address | undefined;
   isDone: boolean;
-}
-
-/** From the worker of rank 0 to that of rank 1. */
-interface Stream {
-  readonly ring: SharedRing;
-  connection?: Connection;
 }
 
 /** Milliseconds in which the reason for a lost connection arrives on another one. */
 const graceMilliseconds = 1000;
 
 /**
- * The connections of rank 0: one to each other machine for orders and reports, and one to rank 1 for the stream of messages.
+ * The connections of rank 0: one to each other machine for orders and reports, and one for each wire from or to its worker.
  * Runs in a thread of its own, because evaluation blocks the main thread for longer than a machine may be silent.
  */
 export class Hub {
@@ -48,7 +42,9 @@ export class Hub {
   #listener: Listener | undefined;
   #joinTimer: NodeJS.Timeout | undefined;
   #strangers = 0;
-  #stream: Stream | undefined;
+  #start: Extract<HubCommand, { kind: 'start' }> | undefined;
+  /** Connections of the wires. */
+  readonly #data: Connection[] = [];
   #hasEnded = false;
 
   constructor(options: HubOptions, emit: (event: HubEvent) => void) {
@@ -76,7 +72,7 @@ export class Hub {
 
   async handle(command: HubCommand): Promise<void> {
     if (command.kind === 'close') await this.#close(command.problem);
-    else await this.#start(command.starts, new SharedRing(command.stream));
+    else await this.#startWorkers(command);
   }
 
   #report(problem: string): void {
@@ -93,16 +89,9 @@ export class Hub {
 
   async #meet(caller: Caller): Promise<void> {
     const { hello, from, connection } = caller;
-    const { rank, purpose, address } = hello;
-    if (purpose === 'data') {
-      const stream = this.#stream;
-      if (rank !== 1 || stream === undefined || stream.connection !== undefined) {
-        await caller.refuse(`Rank 0 sends no data to rank ${rank} (${from}).`);
-        return;
-      }
-      stream.connection = connection;
-      await caller.accept();
-      await this.#passOn(stream, connection);
+    const { rank, wire, address } = hello;
+    if (wire !== undefined) {
+      await this.#connect(caller, wire);
       return;
     }
     if (this.#members.has(rank) || this.#hasEnded) {
@@ -139,29 +128,37 @@ export class Hub {
     }
   }
 
-  async #start(starts: readonly RemoteStart[], ring: SharedRing): Promise<void> {
-    this.#stream = { ring };
-    for (const start of starts) {
-      const member = this.#members.get(start.rank);
+  async #startWorkers(command: HubCommand & { kind: 'start' }): Promise<void> {
+    const { starts, wires } = command;
+    this.#start = command;
+    const addresses = new Map(
+      [...this.#members.values()].flatMap(({ rank, address }) => (address === undefined ? [] : [[rank, address]])),
+    );
+    for (const [index, start] of starts.entries()) {
+      const member = this.#members.get(index + 1);
       if (member === undefined) continue;
-      member.isDone = false;
-      await this.#order(member, { kind: 'start', start, previous: this.#members.get(start.rank - 1)?.address });
+      await this.#order(member, { kind: 'start', start, wires, addresses });
     }
   }
 
-  /** Sends the messages of a stream to rank 1. */
-  async #passOn(stream: Stream, connection: Connection): Promise<void> {
-    const send = async () => {
-      const receiver = patientRingReceiver(stream.ring);
-      for (;;) await connection.send(await receiver.receive());
-    };
+  /** Moves the messages of a wire between rank 0 and a caller. */
+  async #connect(caller: Caller, index: number): Promise<void> {
+    const { connection, from, hello } = caller;
+    const start = this.#start;
+    const [wire, memory] = [start?.wires[index], start?.memories.get(index)];
+    if (wire === undefined || memory === undefined || Math.max(wire.from, wire.to) !== hello.rank) {
+      await caller.refuse(`Rank 0 has no wire ${index} for rank ${hello.rank} (${from}).`);
+      return;
+    }
+    this.#data.push(connection);
     try {
-      // Rank 1 sends nothing but signs of life.
-      await Promise.race([send(), connection.receive()]);
+      await caller.accept();
+      const ring = new SharedRing(memory);
+      await (wire.from === 0 ? moveOut(connection, ring) : moveIn(connection, ring));
     } catch (error) {
       await delay(graceMilliseconds);
-      const member = this.#members.get(1);
-      if (member === undefined || member.isDone || this.#stream !== stream) return;
+      const member = this.#members.get(hello.rank);
+      if (member === undefined || member.isDone) return;
       this.#fail({ code: 'backend-lost', message: lost(member, error) });
     }
   }
@@ -195,8 +192,8 @@ export class Hub {
 
   async #close(problem?: string): Promise<void> {
     await this.#end(problem);
-    await Promise.all([...this.#members.values()].map(({ connection }) => connection.close()));
-    await this.#stream?.connection?.close();
+    const connections = [...[...this.#members.values()].map(({ connection }) => connection), ...this.#data];
+    await Promise.all(connections.map((connection) => connection.close()));
     this.#listener?.close();
     this.#emit({ kind: 'closed' });
   }

@@ -8,7 +8,7 @@ import type { Security } from './security.js';
 import { createCertificates, missingOpenssl } from './tls.fixture.js';
 
 const token = 'a token of these tests';
-const hello: Hello = { purpose: 'control', rank: 1, ranks: 2, facts: { version: '1' } };
+const hello: Hello = { rank: 1, ranks: 2, facts: { version: '1' } };
 const host = '127.0.0.1';
 
 const cleanups: (() => void)[] = [];

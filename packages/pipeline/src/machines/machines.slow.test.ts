@@ -6,6 +6,7 @@ import type { FixtureConfig } from '../plan.fixture.js';
 import { runFixture } from '../run.fixture.js';
 import type { MachineResult, MachineSettings } from './machine.fixture.js';
 import { bundleMachines, freePort, type MachineProcess, startMachine } from './processes.fixture.js';
+import { createCertificates, missingOpenssl } from './tls.fixture.js';
 
 let bundle: Awaited<ReturnType<typeof bundleMachines>>;
 let backend: BackendHandle;
@@ -50,13 +51,14 @@ const ends = (machines: readonly MachineProcess[]) => Promise.all(machines.map((
 
 describe('workers in processes that are connected by TCP', () => {
   it.each([
-    ['dgl', '0-1 2-3', 2],
-    ['infopro', '0@a 1@b 2-3@c', 3],
+    ['dgl', '0-1 2-3', 2, false],
+    ['infopro', '0@a 1@b 2-3@c', 3, missingOpenssl === undefined],
   ] as const)(
-    'train %s on %s with the bits of one process',
-    async (method, placement, ranks) => {
+    'train %s on %s with the bits of one process; %d processes, TLS: %s',
+    async (method, placement, ranks, isEncrypted) => {
       const config = { method };
-      const results = await ends(await start(config, placement, Array<Own>(ranks).fill({})));
+      const own: Own = isEncrypted ? { tls: createCertificates() } : {};
+      const results = await ends(await start(config, placement, Array<Own>(ranks).fill(own)));
       expect(results.map(({ code, errors }) => [code, /FAILED/.test(errors)])).toEqual(results.map(() => [0, false]));
       const found: MachineResult = JSON.parse(results[0]?.output ?? '');
       const { tensors, events } = await runFixture({ config });

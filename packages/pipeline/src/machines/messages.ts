@@ -1,23 +1,17 @@
 import type { ErrorCode } from '@localgrad/core';
 import type { Report } from '../part-worker.js';
-import type { ThreadStart } from '../worker-thread.js';
+import type { Wire, WiredStart } from '../wire.js';
 import type { Address } from './hello.js';
-
-/** What the worker of another machine receives when it starts. */
-export interface RemoteStart extends Omit<ThreadStart, 'input' | 'output'> {
-  readonly rank: number;
-  /** Capacity of the connection to this worker, and to the next one. */
-  readonly inputBytes: number;
-  readonly outputBytes: number;
-}
 
 /** From rank 0 to another rank. */
 export type Order =
   | {
       readonly kind: 'start';
-      readonly start: RemoteStart;
-      /** Where the previous rank listens; absent if that is rank 0. */
-      readonly previous?: Address | undefined;
+      readonly start: WiredStart;
+      /** All wires of the run. */
+      readonly wires: readonly Wire[];
+      /** Where each rank listens. */
+      readonly addresses: ReadonlyMap<number, Address>;
     }
   /** @param problem what ended the run; absent if it has ended as it should */
   | { readonly kind: 'stop'; readonly problem?: string | undefined };
@@ -41,9 +35,11 @@ export type Answer =
 export type HubCommand =
   | {
       readonly kind: 'start';
-      readonly starts: readonly RemoteStart[];
-      /** Ring from the worker of rank 0 to that of rank 1. */
-      readonly stream: SharedArrayBuffer;
+      /** Those of ranks 1, 2, …. */
+      readonly starts: readonly WiredStart[];
+      readonly wires: readonly Wire[];
+      /** Memories of the wires between rank 0 and others, by index. */
+      readonly memories: ReadonlyMap<number, SharedArrayBuffer>;
     }
   | { readonly kind: 'close'; readonly problem?: string | undefined };
 

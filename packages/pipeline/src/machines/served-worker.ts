@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
-import { patientRingReceiver, patientRingSender } from '../channel.js';
+import { at, errorCodeOf, get, LocalgradError, messageOf } from '@localgrad/core';
 import { SharedRing } from '../ring.js';
 import { errorCodes, WorkerThread } from '../thread.js';
+import { connectStart } from '../wire.js';
 import { type CallOptions, call } from './call.js';
 import { type Connection, defaultLimits, type LinkLimits } from './connection.js';
 import { Deferred } from './deferred.js';
@@ -10,6 +10,7 @@ import { type Address, addressText, decode, encode, type Facts, refusalOf } from
 import { ConnectionLost, reasonOf } from './link-error.js';
 import { type Caller, Listener } from './listener.js';
 import type { Answer, Order } from './messages.js';
+import { moveIn, moveOut } from './move.js';
 import { checkToken, type Security } from './security.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -66,10 +67,10 @@ class ServedWorker {
   readonly #failed = new Deferred<never>();
   #listener: Listener | undefined;
   #control: Connection | undefined;
-  /** Connections of the stream of messages, from the previous rank and to the next one. */
+  /** Connections of the wires from and to this worker. */
   readonly #data: Connection[] = [];
   #thread: WorkerThread | undefined;
-  #nextCaller = new Deferred<Caller>();
+  readonly #callers = new Map<number, Deferred<Connection>>();
 
   constructor(options: ServeOptions) {
     this.#options = options;
@@ -85,7 +86,7 @@ class ServedWorker {
         onStranger: onProgress,
       });
     }
-    this.#control = await this.#call('control', 'Rank 0', first);
+    this.#control = await this.#call(undefined, 'Rank 0', first);
     onProgress?.(`Rank ${rank} of ${ranks} has joined rank 0 (${addressText(first)}).`);
     const control = this.#control;
     const interrupt = () => void control.send(encode({ kind: 'interrupted' })).catch((error) => this.#fail(error));
@@ -127,54 +128,59 @@ class ServedWorker {
   }
 
   /** Trains the modules of this worker until the last message. */
-  async #train({ start, previous }: Order & { kind: 'start' }, control: Connection): Promise<void> {
-    const { rank, program, first, adapt = (config) => config } = this.#options;
-    const { inputBytes, outputBytes, ...own } = start;
-    // Those of an earlier start.
-    for (const connection of this.#data.splice(0)) connection.destroy();
-    const input = SharedRing.withCapacity(inputBytes);
-    const output = this.#listener === undefined ? undefined : SharedRing.withCapacity(outputBytes);
-    const watch = this.#watchWorker();
-    const answer = (value: Answer) => void control.send(encode(value)).catch((error) => this.#fail(error));
-    const thread = new WorkerThread(
-      program,
-      {
-        ...own,
-        config: adapt(start.config),
-        input: input.memory,
-        ...(output === undefined ? {} : { output: output.memory }),
-      },
-      {
-        onReport: (report) => {
-          watch.remove();
-          answer({ kind: 'report', report });
-        },
-        onFailure: (error) => this.#fail(error),
-      },
+  async #train({ start, wires, addresses }: Order & { kind: 'start' }, control: Connection): Promise<void> {
+    const { rank, program, adapt = (config) => config } = this.#options;
+    const rings = new Map(
+      wires.flatMap(({ from, to, bytes }, index) =>
+        from === rank || to === rank ? [[index, SharedRing.withCapacity(bytes)] as const] : [],
+      ),
     );
+    const ringOf = (wire: number) => get(rings, wire, 'wire');
+    const watch = this.#watchQueue(ringOf(start.input));
+    const answer = (value: Answer) => void control.send(encode(value)).catch((error) => this.#fail(error));
+    const connected = connectStart({ ...start, config: adapt(start.config) }, (wire) => ringOf(wire).memory);
+    const thread = new WorkerThread(program, connected, {
+      onReport: (report) => {
+        watch.noteAnswer();
+        answer({ kind: 'report', report });
+      },
+      onFailure: (error) => this.#fail(error),
+    });
     this.#thread = thread;
-    const source = await this.#call('data', `Rank ${rank - 1}`, previous ?? first);
-    this.#data.push(source);
-    this.#watch(rank - 1, moveFrom(source, input, watch), thread);
-    if (output !== undefined) {
-      const { connection } = await this.#nextCaller.promise;
-      this.#nextCaller = new Deferred();
-      this.#data.push(connection);
-      this.#watch(rank + 1, moveTo(connection, output), thread);
-    }
+    await Promise.all(
+      [...rings].map(async ([index, ring]) => {
+        const { from, to } = at(wires, index, 'wire');
+        const other = from === rank ? to : from;
+        const connection = await (other < rank ? this.#reach(index, other, addresses) : this.#callerOf(index).promise);
+        this.#data.push(connection);
+        this.#watch(other, from === rank ? moveOut(connection, ring) : moveIn(connection, ring), thread);
+      }),
+    );
     await thread.exit;
     watch.stop();
     if (thread.isDone) answer({ kind: 'done' });
   }
 
-  #watchWorker(): StallWatch {
+  #watchQueue(queue: SharedRing): StallWatch {
     const { rank, limits: { stall = defaultLimits.stall } = {} } = this.#options;
     const problem = `The queue of rank ${rank} is full: its worker has answered no message for ${stall} s.`;
-    return new StallWatch(stall, () => this.#fail(new LocalgradError('backend-lost', problem, { rank })));
+    return new StallWatch(queue, stall, () => this.#fail(new LocalgradError('backend-lost', problem, { rank })));
+  }
+
+  #reach(wire: number, rank: number, addresses: ReadonlyMap<number, Address>): Promise<Connection> {
+    const address = rank === 0 ? this.#options.first : get(addresses, rank, 'address of rank');
+    return this.#call(wire, `Rank ${rank}`, address);
+  }
+
+  /** The connection of a higher rank for a wire; it may call before this one starts, or after. */
+  #callerOf(wire: number): Deferred<Connection> {
+    const caller = this.#callers.get(wire) ?? new Deferred<Connection>();
+    this.#callers.set(wire, caller);
+    return caller;
   }
 
   /** A lost connection is a failure unless the worker has received its last message, or rank 0 gives the reason. */
-  #watch(rank: number, moving: Promise<void>, thread: WorkerThread): void {
+  #watch(rank: number, moving: Promise<never>, thread: WorkerThread): void {
     moving.catch(async (error) => {
       await delay(graceMilliseconds);
       if (!thread.isDone) this.#fail(new ConnectionLost(`Lost rank ${rank}: ${reasonOf(error)}.`));
@@ -189,47 +195,28 @@ class ServedWorker {
   }
 
   #meet(caller: Caller): void {
-    const { hello, from } = caller;
+    const { hello, from, connection } = caller;
     const { rank, ranks, facts } = this.#options;
-    const isNext = hello.purpose === 'data' && hello.rank === rank + 1;
-    const refusal = isNext ? refusalOf(hello, { ranks, facts, from }) : `Rank ${rank} expects rank ${rank + 1} only.`;
+    const { wire } = hello;
+    const refusal = wire === undefined ? `Rank ${rank} gives no orders.` : refusalOf(hello, { ranks, facts, from });
     const answered = refusal === undefined ? caller.accept() : caller.refuse(refusal);
     answered.then(
-      () => refusal === undefined && this.#nextCaller.resolve(caller),
+      () => wire !== undefined && refusal === undefined && this.#callerOf(wire).resolve(connection),
       (error) => this.#options.onProgress?.(reasonOf(error)),
     );
   }
 
-  #call(purpose: 'control' | 'data', name: string, address: Address): Promise<Connection> {
+  /** @param wire absent: for the orders of rank 0 */
+  #call(wire: number | undefined, name: string, address: Address): Promise<Connection> {
     const { rank, ranks, own, facts, security, limits, signal } = this.#options;
     const port = this.#listener?.port;
     const options: CallOptions = {
       ...{ name, address, security, signal },
-      hello: { purpose, rank, ranks, facts, ...(port === undefined ? {} : { address: { host: own.host, port } }) },
+      hello: { wire, rank, ranks, facts, ...(port === undefined ? {} : { address: { host: own.host, port } }) },
       ...(limits === undefined ? {} : { limits }),
     };
     return call(options);
   }
-}
-
-/** Passes on what arrives from the previous rank. @throws ConnectionLost */
-async function moveFrom(source: Connection, input: SharedRing, watch: StallWatch): Promise<void> {
-  const sender = patientRingSender(input);
-  for (;;) {
-    const message = await source.receive();
-    watch.add();
-    await sender.send(message);
-  }
-}
-
-/** Sends what the worker has for the next rank. @throws ConnectionLost */
-async function moveTo(target: Connection, output: SharedRing): Promise<void> {
-  const receiver = patientRingReceiver(output);
-  const send = async () => {
-    for (;;) await target.send(await receiver.receive());
-  };
-  // The next rank sends nothing but signs of life.
-  await Promise.race([send(), target.receive().then(() => {})]);
 }
 
 function codeOf(error: unknown) {

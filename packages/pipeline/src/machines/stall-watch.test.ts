@@ -1,20 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { SharedRing } from '../ring.js';
 import { StallWatch } from './stall-watch.js';
 
-it('StallWatch notices messages that wait, and no worker without any', async () => {
+it('StallWatch notices messages that no answer follows, and no worker without any', async () => {
   let stalls = 0;
-  const watch = new StallWatch(0.1, () => stalls++);
-  await delay(150);
-  watch.add();
-  watch.add();
-  await delay(60);
-  watch.remove();
-  await delay(60);
-  watch.remove();
-  await delay(150);
+  const queue = SharedRing.withCapacity(16);
+  const watch = new StallWatch(queue, 0.2, () => stalls++);
+  await delay(300);
+  queue.write(Uint8Array.of(1, 2));
+  for (let answer = 0; answer < 4; answer++) {
+    await delay(100);
+    watch.noteAnswer();
+  }
   expect(stalls).toBe(0);
-  watch.add();
-  await delay(150);
+  await delay(400);
   expect(stalls).toBe(1);
 });

@@ -1,35 +1,26 @@
-/** Notices a worker that is alive but answers none of the messages that wait for it. */
+import type { SharedRing } from '../ring.js';
+
+/** Notices a worker that is alive but answers none of the messages in its queue. */
 export class StallWatch {
-  readonly #milliseconds: number;
-  readonly #onStall: () => void;
-  #waiting = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #last = performance.now();
 
-  /** @param seconds after which `onStall` is called, from the last answer or the first message that waits */
-  constructor(seconds: number, onStall: () => void) {
-    this.#milliseconds = 1000 * seconds;
-    this.#onStall = onStall;
+  /** @param seconds without an answer while the queue is not empty, after which `onStall` is called */
+  constructor(queue: SharedRing, seconds: number, onStall: () => void) {
+    this.#timer = setInterval(() => {
+      if (queue.isEmpty) this.noteAnswer();
+      if (performance.now() - this.#last < 1000 * seconds) return;
+      this.stop();
+      onStall();
+    }, 100 * seconds);
   }
 
-  /** A message has arrived. */
-  add(): void {
-    this.#waiting++;
-    if (this.#waiting === 1) this.#restart();
-  }
-
-  /** The worker has answered the oldest message. */
-  remove(): void {
-    this.#waiting--;
-    if (this.#waiting === 0) this.stop();
-    else this.#restart();
+  /** The worker has answered a message. */
+  noteAnswer(): void {
+    this.#last = performance.now();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #restart(): void {
-    this.stop();
-    this.#timer = setTimeout(this.#onStall, this.#milliseconds);
+    clearInterval(this.#timer);
   }
 }
