@@ -22,6 +22,7 @@ import {
   spreadBytes,
   spreadFilter,
   spreadShape,
+  spreadSize,
 } from './convolution-window.js';
 import { columnSums, columnSumsBytes } from './dense.js';
 import { Ledger } from './ledger.js';
@@ -101,7 +102,7 @@ export class ConvolutionBlock implements FrugalBlock {
     this.#bias = bias ? scope.parameter('bias', [kind.channels], kind.biasInitializer) : undefined;
     this.parameters = this.#bias === undefined ? [this.#weight] : [this.#weight, this.#bias];
     this.cost = {
-      multiplyAccumulates: this.outputShape[0] * this.outputShape[1] * this.#weight.size,
+      multiplyAccumulates: this.outputShape[0] * this.outputShape[1] * spreadSize(kind.weightShape, kind.window),
       residualBytes: () => 0,
       forwardPeakBytes: (batchSize) => this.#forwardPeakBytes(batchSize),
       vjpPeakBytes: (batchSize, want) => this.#vjpPeakBytes(batchSize, want),

@@ -73,10 +73,18 @@ export function spreadFilter(filter: Tensor4D, { dilation, reach }: ConvolutionW
 }
 
 /** The adjoint of `spreadFilter`: the taps' part of a gradient. Consumes the gradient. */
-export function gatherTaps(gradient: Tensor4D, { dilation }: ConvolutionWindow): Tensor4D {
-  const taps: Tensor4D = stridedSlice(gradient, [0, 0, 0, 0], gradient.shape, [...dilation, 1, 1]);
-  gradient.dispose();
-  return taps;
+export function gatherTaps(gradient: Tensor4D, { kernelSize, dilation }: ConvolutionWindow): Tensor4D {
+  const [, , a, b] = gradient.shape;
+  return tidy(() => {
+    const taps = stridedSlice(gradient, [0, 0, 0, 0], gradient.shape, [...dilation, 1, 1]);
+    gradient.dispose();
+    return reshape<Rank.R4>(taps, [...kernelSize, a, b]);
+  });
+}
+
+/** Number of values of a filter, with the zeros between its taps. */
+export function spreadSize([, , a, b]: Shape4, { reach }: ConvolutionWindow): number {
+  return reach[0] * reach[1] * a * b;
 }
 
 /** Bytes of `spreadFilter`'s result, and at its peak. */
@@ -84,8 +92,7 @@ export function spreadBytes(weightShape: Shape4, window: ConvolutionWindow): { r
   const [rows, columns, a, b] = weightShape;
   const [down, right] = window.dilation;
   const wide = rows * columns * right * a * b;
-  const [height, width] = window.reach;
-  const result = 4 * height * width * a * b;
+  const result = 4 * spreadSize(weightShape, window);
   return { result, peak: 4 * (wide + wide * down) + result };
 }
 

@@ -42,7 +42,10 @@ function convolution(x: tf.Tensor4D, weight: tf.Tensor4D, { stride, padding, dil
     [0, 0],
   ]);
   const pick = (size: number, step: number, start: number, extent: number) =>
-    tf.range(0, Math.floor((extent - size - 1) / step) + 1, 1, 'int32').mul(tf.scalar(step, 'int32')).add(tf.scalar(start, 'int32'));
+    tf
+      .range(0, Math.floor((extent - size - 1) / step) + 1, 1, 'int32')
+      .mul(tf.scalar(step, 'int32'))
+      .add(tf.scalar(start, 'int32'));
   const products = Array.from({ length: rows * columns }, (_, tap) => {
     const [row, column] = [Math.floor(tap / columns), tap % columns];
     const atRows = tf.gather(padded, pick(reach[0], down, row * vertical, padded.shape[1]).toInt(), 1);
@@ -56,8 +59,17 @@ function convolution(x: tf.Tensor4D, weight: tf.Tensor4D, { stride, padding, dil
 /** The weight of a depthwise convolution as that of an ordinary one. */
 function grouped(weight: tf.Tensor4D, channels: number): tf.Tensor4D {
   const [rows, columns, , outputs] = weight.shape;
-  const belongs = tf.oneHot(tf.tensor1d(Array.from({ length: outputs }, (_, one) => Math.floor((one * channels) / outputs)), 'int32'), channels);
-  return tf.mul(tf.reshape(weight, [rows, columns, 1, outputs]), tf.reshape(tf.transpose(belongs), [1, 1, channels, outputs]).toFloat());
+  const belongs = tf.oneHot(
+    tf.tensor1d(
+      Array.from({ length: outputs }, (_, one) => Math.floor((one * channels) / outputs)),
+      'int32',
+    ),
+    channels,
+  );
+  return tf.mul(
+    tf.reshape(weight, [rows, columns, 1, outputs]),
+    tf.reshape(tf.transpose(belongs), [1, 1, channels, outputs]).toFloat(),
+  );
 }
 
 const label = (one: Options) =>
@@ -90,8 +102,7 @@ describe.each(cases)('%s', (_, create, reference) => {
 });
 
 describe('options of a convolution', () => {
-  const create = (one: object) => () =>
-    conv2d({ name: 'c', scope: createScope(1), inputShape, channels: 2, ...one });
+  const create = (one: object) => () => conv2d({ name: 'c', scope: createScope(1), inputShape, channels: 2, ...one });
 
   it.each([
     [{ kernelSize: 2 }, /'?padding'?.*integers ≥ 0, or two for height and width/],

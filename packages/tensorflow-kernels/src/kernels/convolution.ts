@@ -35,7 +35,12 @@ export function depthwiseKernels(run: OperationRunner): DepthwiseKernels {
     depthwiseConv2d: (x, filter, geometry) =>
       (isUniform(geometry) ? forward : stockKernels.depthwiseConv2d)(x, filter, geometry),
     depthwiseConv2dInputGradient: (dy, filter, inputShape, geometry) =>
-      (isUniform(geometry) ? inputGradient : stockKernels.depthwiseConv2dInputGradient)(dy, filter, inputShape, geometry),
+      (isUniform(geometry) ? inputGradient : stockKernels.depthwiseConv2dInputGradient)(
+        dy,
+        filter,
+        inputShape,
+        geometry,
+      ),
     depthwiseConv2dFilterGradient: (x, dy, filterShape, geometry) =>
       (isUniform(geometry) ? filterGradient : stockKernels.depthwiseConv2dFilterGradient)(x, dy, filterShape, geometry),
   };

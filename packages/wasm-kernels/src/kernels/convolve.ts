@@ -45,7 +45,10 @@ function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: 
   const taps = kernelHeight * kernelWidth;
   const packedBytes = 4 * LANES * Math.ceil(outChannels / LANES) * taps * inChannels;
   const rowFloats = (width + 2 * paddingWidth) * inChannels;
-  const band = Math.min(outHeight, Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / strideHeight) + 1));
+  const band = Math.min(
+    outHeight,
+    Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / strideHeight) + 1),
+  );
   const bandBytes = paddingWidth === 0 ? 0 : 4 * rowFloats * ((band - 1) * strideHeight + kernelHeight);
   const images = pieces(batch, PIECES);
   context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {

@@ -7,7 +7,5 @@ export function symmetricGeometry(info: tf.backend_util.Conv2DInfo): Convolution
   const isSymmetric = top >= bottom && left >= right;
   const isDense = info.dilationHeight === 1 && info.dilationWidth === 1;
   // Bottom or right padding that no window reaches may be smaller than the top padding: the kernels use the output size.
-  return isSymmetric && isDense
-    ? { stride: [info.strideHeight, info.strideWidth], padding: [top, left] }
-    : undefined;
+  return isSymmetric && isDense ? { stride: [info.strideHeight, info.strideWidth], padding: [top, left] } : undefined;
 }
