@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
 
@@ -78,7 +79,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
     size: paths.length,
     labels: Int32Array.from(labels),
     locate,
-    read: (index) => readFile(locate(index)),
+    read: (index) => readWholeFile(locate(index)),
   };
 }
 

@@ -60,7 +60,11 @@ const descriptionSchema = z.looseObject({
 
 type Description = z.output<typeof descriptionSchema>;
 
-const descriptionFormat = { what: 'the description of a localgrad sweep', schema: descriptionSchema };
+const descriptionFormat = {
+  what: 'the description of a localgrad sweep',
+  schema: descriptionSchema,
+  version: sweepFormatVersion,
+};
 const taskFormat = {
   what: 'a run of a localgrad sweep',
   schema: z.looseObject({ index, runId }),
