@@ -30,6 +30,7 @@ export {
   type Recognition,
 } from './folder/owned-folder.js';
 export {
+  lookForEarlyStop,
   lookForEnvironment,
   lookForSummary,
   type RetryLimits,
