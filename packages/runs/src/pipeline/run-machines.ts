@@ -36,20 +36,28 @@ export interface MachineOptions {
  * @throws LocalgradError `invalid-option`
  */
 export function findRunMember(
-  { workers, placement }: Pick<RunConfig, 'workers' | 'placement'>,
+  config: Pick<RunConfig, 'workers' | 'placement'>,
   options: Omit<MemberOptions, 'workers'>,
   environment: Parameters<typeof findMember>[1],
 ): Member | undefined {
-  const groups = placement?.trim().split(/[\s,]+/).length ?? workers;
-  return findMember({ ...options, workers: groups }, environment);
+  return findMember({ ...options, workers: groupsOf(config) }, environment);
 }
 
-/** The config of a run on several machines, which has one worker for each. @throws LocalgradError about the key `workers` */
+/** The config of a run on several machines, which has one worker for each. @throws LocalgradError about `workers` or `placement` */
 export function onMachines(config: RunConfig, ranks: number): RunConfig {
   const { workers, placement } = config;
-  if (placement !== undefined || workers === ranks) return config;
+  const groups = groupsOf(config);
+  if (groups === ranks) return config;
+  if (placement !== undefined) {
+    throw configError('placement', `'${placement}': ${groups} groups; allowed: ${ranks}, one for each machine.`);
+  }
   if (workers === 1) return { ...config, workers: ranks };
-  throw configError('workers', `${workers}; allowed: ${ranks}, one worker for each machine.`);
+  throw configError('workers', `${workers}; allowed: ${ranks}, one for each machine.`);
+}
+
+/** Number of groups of modules that are trained at the same time. */
+function groupsOf({ workers, placement }: Pick<RunConfig, 'workers' | 'placement'>): number {
+  return placement?.trim().split(/[\s,]+/).length ?? workers;
 }
 
 /**
