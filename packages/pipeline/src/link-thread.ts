@@ -6,7 +6,8 @@ import type { HubCommand } from './machines/messages.js';
 const hub = new Hub(workerData, (event) => parentPort?.postMessage(event));
 parentPort?.on('message', (command: HubCommand) => {
   void hub.handle(command).then(() => {
-    if (command.kind === 'close') parentPort?.close();
+    // Ends this thread, whatever callers are doing.
+    if (command.kind === 'close') process.exit();
   });
 });
 await hub.open();

@@ -7,7 +7,7 @@ import type { HubOptions } from './hub.js';
 import type { Answer, Failure, HubCommand, HubEvent } from './messages.js';
 import { checkToken } from './security.js';
 
-/** Options of `openMachineGroup`. */
+/** Options of `MachineGroup.open`. */
 export interface MachineGroupOptions extends HubOptions {
   /** Called with a sentence about each machine that joins, and each caller that was turned away. */
   readonly onProgress?: ((text: string) => void) | undefined;
@@ -37,8 +37,13 @@ export class MachineGroup {
   static async open(options: MachineGroupOptions): Promise<MachineGroup> {
     checkToken(options.security.token);
     const group = new MachineGroup(options);
-    await group.#hasOpened.promise;
-    return group;
+    try {
+      await group.#hasOpened.promise;
+      return group;
+    } catch (error) {
+      await group.close();
+      throw error;
+    }
   }
 
   private constructor({ onProgress = () => {}, ...options }: MachineGroupOptions) {

@@ -195,7 +195,6 @@ export class Hub {
     const connections = [...[...this.#members.values()].map(({ connection }) => connection), ...this.#data];
     await Promise.all(connections.map((connection) => connection.close()));
     this.#listener?.close();
-    this.#emit({ kind: 'closed' });
   }
 }
 

@@ -49,5 +49,4 @@ export type HubEvent =
   | { readonly kind: 'joined'; readonly rank: number; readonly from: string }
   | { readonly kind: 'stranger'; readonly problem: string }
   | { readonly kind: 'answer'; readonly rank: number; readonly answer: Exclude<Answer, Failure> }
-  | Failure
-  | { readonly kind: 'closed' };
+  | Failure;
