@@ -20,7 +20,7 @@ export interface DelayedAverages {
  * Lets averages of other modules' weights follow these weights `delay` steps late.
  *
  * @param moduleOf index of the module of a head
- * @param scope for the histories, whose values start with those of the weights
+ * @param scope for the histories
  */
 export function delayAverages(
   averages: readonly HeadAverage[],
@@ -42,19 +42,24 @@ export function delayAverages(
     const values = histories.get(live) ?? [];
     histories.set(live, values);
     for (let age = values.length; age < steps; age++) {
-      const value = scope.scope(String(age)).parameter(live.name, live.shape, zeros, 'state');
-      value.assign(live.value.clone());
-      values.push(value);
+      values.push(scope.scope(String(age)).parameter(live.name, live.shape, zeros, 'state'));
     }
     return values[steps - 1] ?? live;
   };
-  return {
+  const delayed = {
     // After the update, the newest value in a history is that of the step before; before the update, the weight's own.
     averages: averages.map((one) =>
       isDelayed(one) ? { ...one, source: valueBefore(one.live, one.when === 'afterUpdate' ? delay : delay + 1) } : one,
     ),
     histories: [...histories].map(([live, values]) => ({ live, values })),
   };
+  startHistories(delayed.histories);
+  return delayed;
+}
+
+/** Fills histories with the weights as they are: before the first step, and after initial weights have been loaded. */
+export function startHistories(histories: readonly WeightHistory[]): void {
+  for (const { live, values } of histories) for (const value of values) value.assign(live.value.clone());
 }
 
 /** Adds the values after a step to the histories. */

@@ -129,7 +129,8 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
 
   emit(cotangent: tf.Tensor4D): void {
     const { crossings } = this.#setting.links;
-    if (crossings === undefined) throw new LocalgradError('misuse', 'A gradient leaves a part of a plan: use crossings.');
+    if (crossings === undefined)
+      throw new LocalgradError('misuse', 'A gradient leaves a part of a plan: use crossings.');
     crossings.send(cotangent);
     cotangent.dispose();
   }

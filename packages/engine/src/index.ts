@@ -1,7 +1,7 @@
 export { type BatchPart, splitBatch } from './accumulation.js';
 export { checkWeights } from './check-weights.js';
 export { type CompiledPlan, type CompileOptions, compilePlan } from './compile.js';
-export type { WeightHistory } from './delayed-weights.js';
+export { startHistories, type WeightHistory } from './delayed-weights.js';
 export {
   type ChainBlock,
   type ChainDescription,

@@ -77,6 +77,17 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     patience,
   );
 
+  it.each([
+    ['lam(dgl)', 1],
+    ['mlaan(dgl)', 2],
+    ['lam(dgl, emaTime: beforeStep)', 1],
+    ['sequential(man(dgl))', 3],
+  ])(
+    '%s with averages that follow weights of other modules %i steps late',
+    async (method, delay) => expectSame({ method, backbone: 'resnet14(width: 4)', delay }, 4),
+    patience,
+  );
+
   it.each(['mlaan(infopro)', 'backprop'])(
     '%s with dropout, micro-batches, recomputed activations and Adam',
     async (method) => {
@@ -107,8 +118,10 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
   );
 });
 
-describe('checkpoints of a pipeline', () => {
-  const config = { method: 'sequential(infopro)', optimizer: 'adam' };
+describe.each<FixtureConfig>([
+  { method: 'sequential(infopro)', optimizer: 'adam' },
+  { method: 'mlaan(dgl)', delay: 2 },
+])('checkpoints of a pipeline: %j', (config) => {
   /** Runs with a checkpoint every 3 steps. */
   const run = (placement?: string | number, resume?: FixtureRun['resume']) => {
     const saved: NonNullable<FixtureRun['resume']>[] = [];

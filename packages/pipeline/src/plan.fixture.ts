@@ -11,6 +11,7 @@ export interface FixtureConfig {
   readonly memory?: MemoryPolicy;
   readonly optimizer?: string;
   readonly seed?: number;
+  readonly delay?: number;
   /** Ends the thread of the last module, or throws an error, at this step. */
   readonly death?: { readonly step: number; readonly how: 'exit' | 'error' };
 }
@@ -20,11 +21,19 @@ export const classes = 3;
 
 /** A small network with a plan and an optimizer. */
 export function build(config: FixtureConfig) {
-  const { method, backbone: name = 'tiny', modules = 4, memory = 'residuals', optimizer = 'sgd', seed = 7 } = config;
+  const {
+    method,
+    backbone: name = 'tiny',
+    modules = 4,
+    memory = 'residuals',
+    optimizer = 'sgd',
+    seed = 7,
+    delay = 0,
+  } = config;
   const scope = createScope(seed);
   const backbone = standardCatalog.backbone(name).build({ inputShape: imageShape, classes, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
-  const compiled = compilePlan(network, standardCatalog.method(method).plan(network), { scope, memory });
+  const compiled = compilePlan(network, standardCatalog.method(method).plan(network), { scope, memory, delay });
   return { compiled, optimizer: dying(standardCatalog.optimizer(optimizer, { learningRate: 0.05 }), config), scope };
 }
 

@@ -114,7 +114,9 @@ describe('messages', () => {
     };
     const sent = dataOf({ images, targets }, ['labels', 'masks', 'missing']);
     const clock = { step: 3, steps: 9, epoch: 1, epochs: 3, fraction: 1 / 3 };
-    const message = decodeMessage(encodeMessage({ kind: 'step', clock, learningRate: 0.1, samples: [2, 3], batch: sent }));
+    const message = decodeMessage(
+      encodeMessage({ kind: 'step', clock, learningRate: 0.1, samples: [2, 3], batch: sent }),
+    );
     if (message.kind !== 'step') throw new Error(message.kind);
     expect([message.clock, message.learningRate, message.samples]).toEqual([clock, 0.1, [2, 3]]);
     if (message.batch === undefined) throw new Error('no micro-batch');

@@ -15,7 +15,14 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
+import {
+  type CompiledPlan,
+  compilePlan,
+  createTrainStep,
+  type MemoryPolicy,
+  startHistories,
+  type TrainStep,
+} from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
@@ -86,7 +93,7 @@ export interface BuiltPlan {
 
 export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
-  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | 'asynchronous' | keyof OptimizerConfig>>;
+  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | 'asynchronous' | 'delay' | keyof OptimizerConfig>>;
 
 export interface BuildOptions extends NameOptions {
   /** Leave all weights 0, where the plan is only described. Default false. */
@@ -114,7 +121,8 @@ async function buildPlanOf(
     const created = buildBackbone(config, images.imageShape, outputsOf(images), scope, catalog);
     const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
     const network = createNetwork(created, partition);
-    const compiled = compilePlan(network, method.plan(network), { scope, memory, ...targetsOf(images) });
+    const { delay = 0 } = config;
+    const compiled = compilePlan(network, method.plan(network), { scope, memory, delay, ...targetsOf(images) });
     const asynchrony = asynchronyOf(config, compiled);
     const choices = {
       ...(budget === undefined ? {} : { budget }),
@@ -168,8 +176,11 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
   }
 }
 
-/** Rejects keys that the budget decides. */
+/** Rejects keys that the budget decides or does not count. */
 function checkAlone(config: PlanConfig): void {
+  if ((config.delay ?? 0) > 0) {
+    throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.');
+  }
   for (const key of ['modules', 'partition', 'stemModule', 'memory'] as const) {
     if (canonicalJson(config[key] ?? null) === canonicalJson(runDefaults[key] ?? null)) continue;
     throw configError(key, 'has no effect with memoryBudget, which chooses it; remove one of the two.');
@@ -262,6 +273,7 @@ async function disposingOnError<Result>(
 export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<LoadedWeights> {
   const bytes = await readInitialWeights(file);
   const loaded = inTermsOfWeights(() => loadWeights(network, bytes, file));
+  startHistories(compiled.histories);
   const problem = await nonFiniteParameter(compiled.parameters.values());
   if (problem !== null) {
     throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
