@@ -11,9 +11,12 @@ export interface WeightRoute {
   readonly to: number;
   /** Names of the weights. */
   readonly names: readonly string[];
-  /** Number of values. */
-  readonly size: number;
+  /** Most bytes of a message with these weights. */
+  readonly messageBytes: number;
 }
+
+/** Most bytes of a message's description of itself, and of one tensor without its name. */
+const headerBytes = 256;
 
 /** The weights that cross between each pair of workers. */
 export function weightRoutes(compiled: CompiledPlan, placement: Placement): WeightRoute[] {
@@ -30,7 +33,10 @@ export function weightRoutes(compiled: CompiledPlan, placement: Placement): Weig
     from,
     to,
     names: [...weights.keys()],
-    size: [...weights.values()].reduce((sum, size) => sum + size, 0),
+    messageBytes: [...weights].reduce(
+      (sum, [name, size]) => sum + 4 * size + 4 * name.length + headerBytes,
+      headerBytes,
+    ),
   }));
 }
 

@@ -102,9 +102,9 @@ class ThreadPipeline implements Pipeline {
         gradientBytes: at(gradients, index, 'worker'),
       };
     });
-    // A worker can be as far ahead of the averages that follow its weights as these may lag.
+    // Without further steps, averages leave the weights of the last `delay` + 1 steps unread: their owner must not wait.
     const channels = weightRoutes(compiled, this.placement).map((route) => {
-      return { ...route, bytes: (compiled.delay + slots) * 4 * route.size };
+      return { ...route, bytes: (compiled.delay + 2) * route.messageBytes };
     });
     this.#tensors = tensors;
     this.#running = new RunningWorkers(program, starts, channels);
