@@ -63,6 +63,7 @@ const direction = {
     'image-data',
     'train',
     'pipeline',
+    'pipeline-simulator',
     'asynchronous',
     'catalog',
     'trackers',
