@@ -82,6 +82,8 @@ const direction = {
     'train',
     'catalog',
     'runs',
+    'pipeline',
+    'pipeline-simulator',
     'report',
     'wasm-kernels',
   ],

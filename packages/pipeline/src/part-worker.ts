@@ -10,13 +10,14 @@ import {
 } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import type { StoredTensor } from '@localgrad/nn/serialization';
-import { captureTensors, restoreTensors } from '@localgrad/train';
+import { captureTensors, restoreTensors, type WorkerStep } from '@localgrad/train';
 import type { Receiver, Sender } from './channel.js';
 import { FollowedWeights } from './followed-weights.js';
 import { dataOf, decodeMessage, encodeMessage, type StepMessage } from './message.js';
 import { type MicroBatches, receiveMicroBatches, splitMicroBatches } from './micro-batches.js';
 import { gradientCrossings, noLinks, type PartLinks, sendWeights } from './part-links.js';
 import type { PlacedGroup } from './placement.js';
+import { WaitingTime } from './waiting-time.js';
 
 /** A plan and an optimizer as a worker builds them, from the same config as the main program. */
 export interface WorkerPlan {
@@ -27,12 +28,10 @@ export interface WorkerPlan {
 }
 
 /** What a worker reports of each step. */
-export interface PartStep {
+export interface PartStep extends WorkerStep {
   /** Losses by objective, and their terms, in the order of evaluation. */
   readonly losses: readonly (readonly [id: string, value: number])[];
   readonly terms: readonly (readonly [id: string, value: number])[];
-  /** Peak bytes of live tensors during the step. */
-  readonly peakBytes: number;
 }
 
 /** What a worker reports to the main program. */
@@ -79,9 +78,11 @@ class PartWorker {
   /** Sends a micro-batch of the current step to the next worker. */
   #sendOn: (batch: Batch) => void = () => {};
   #sent: ReturnType<Sender['send']>[] = [];
+  readonly #waiting = new WaitingTime();
   #isFirstStep = true;
 
-  constructor(work: PartWork) {
+  constructor(given: PartWork) {
+    const work = this.#waiting.measured(given);
     this.#work = work;
     const { compiled, optimizer, range, accumulate, seed, tensors, links = noLinks } = work;
     const part = partOf(compiled, range);
@@ -125,6 +126,8 @@ class PartWorker {
   async #runStep(first: StepMessage): Promise<void> {
     const { report, output } = this.#work;
     const { clock, learningRate } = first;
+    const start = performance.now();
+    const waited = this.#waiting.take();
     if (this.#isFirstStep) this.#sendWeights(clock.step);
     this.#isFirstStep = false;
     const send = (samples: readonly number[], batch?: Batch) => {
@@ -135,7 +138,7 @@ class PartWorker {
     const batches = await this.#microBatches(first);
     const samples = batches.parts.map((part) => part.samples);
     this.#sendOn = (batch) => send(samples, batch);
-    const step = samples.length === 0 ? { losses: [], terms: [], peakBytes: 0 } : this.#train(batches, first);
+    const trained = samples.length === 0 ? { losses: [], terms: [], peakBytes: 0 } : this.#train(batches, first);
     // The phase ends in this part or an earlier one: later parts have nothing to train, but their weights may be waited for.
     if (this.#sent.length === 0) send([]);
     endStep(this.#part, clock, () => true);
@@ -143,7 +146,9 @@ class PartWorker {
     this.#followed.endStep(clock, new Set([...heads.values()].flat().map(({ key }) => key)));
     this.#sendWeights(clock.step + 1);
     await Promise.all(this.#sent.splice(0));
-    report({ kind: 'step', step });
+    const within = this.#waiting.take();
+    const seconds = (performance.now() - start) / 1000 - within;
+    report({ kind: 'step', step: { ...trained, seconds, waitSeconds: waited + within } });
   }
 
   async #microBatches(message: StepMessage): Promise<MicroBatches> {
@@ -152,7 +157,10 @@ class PartWorker {
     return receiveMicroBatches(message, input, links.gradientOutput !== undefined);
   }
 
-  #train({ parts, dispose }: MicroBatches, { clock, learningRate }: StepMessage): PartStep {
+  #train(
+    { parts, dispose }: MicroBatches,
+    { clock, learningRate }: StepMessage,
+  ): Omit<PartStep, 'seconds' | 'waitSeconds'> {
     try {
       const { losses, terms } = this.#step.run(parts, { clock, learningRate });
       return { losses: valuesOf(losses), terms: valuesOf(terms), peakBytes: this.#meter.peakBytes };

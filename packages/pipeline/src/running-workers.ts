@@ -65,6 +65,7 @@ export class RunningWorkers {
       losses: new Map(steps.flatMap(({ losses }) => losses)),
       terms: new Map(steps.flatMap(({ terms }) => terms)),
       peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
+      workers: steps.map(({ seconds, waitSeconds, peakBytes }) => ({ seconds, waitSeconds, peakBytes })),
     };
   }
 

@@ -48,6 +48,7 @@ export { dataKeys, loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
 export type { ExplainedCut, ExplainedPipeline, ExplainedWorker } from './pipeline/explain-pipeline.js';
 export type { ExplainedForecast, ForecastMachines, PipelineForecast } from './pipeline/forecast.js';
+export { runPipeline } from './pipeline/run-pipeline.js';
 export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
 export { areStreamed, type RunImages, type RunSplits } from './run-images.js';
 export type {
