@@ -35,7 +35,7 @@ export function ringSender(ring: SharedRing): BlockingSender {
   };
 }
 
-/** Like `ringSender`, for the main thread, which must not be blocked. */
+/** Like `ringSender`, for threads that must not be blocked. */
 export function patientRingSender(ring: SharedRing): Sender {
   return {
     async send(message) {
@@ -53,6 +53,19 @@ export function ringReceiver(ring: SharedRing): BlockingReceiver {
       ring.read(length);
       const message = new Uint8Array(new DataView(length.buffer).getUint32(0, true));
       ring.read(message);
+      return message;
+    },
+  };
+}
+
+/** Like `ringReceiver`, for threads that must not be blocked. */
+export function patientRingReceiver(ring: SharedRing): Receiver {
+  return {
+    async receive() {
+      const length = new Uint8Array(lengthBytes);
+      await ring.readLater(length);
+      const message = new Uint8Array(new DataView(length.buffer).getUint32(0, true));
+      await ring.readLater(message);
       return message;
     },
   };

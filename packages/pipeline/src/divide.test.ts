@@ -1,7 +1,14 @@
 import { sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { balancedPlacement, checkDivisible, checkOptimizer, indivisibleGroups, moduleWork } from './divide.js';
+import {
+  balancedPlacement,
+  checkDivisible,
+  checkOneWay,
+  checkOptimizer,
+  indivisibleGroups,
+  moduleWork,
+} from './divide.js';
 import { formatPlacement, parsePlacement } from './placement.js';
 import { build } from './plan.fixture.js';
 
@@ -79,6 +86,20 @@ describe('checkDivisible', () => {
       /hook 'clip' of 'dgl' may read the weights of all modules/,
     );
     expect(() => checkDivisible(hooked, parsePlacement('0-6', 7))).not.toThrow();
+  });
+});
+
+describe('checkOneWay', () => {
+  const check = (method: string, text: string) => checkOneWay(compiledOf(method), parsePlacement(text, 7));
+
+  it('rejects what travels back, or follows weights, between machines', () => {
+    expect(() => check('mlm(dgl, within: stage)', '0-3 4-6')).toThrow(
+      /placement '0-3 4-6': gradients of 'module4.cascaded' cross the cut before module 4, .*; allowed on several machines: cuts before module 1, module 3, module 5, e\.g\. '0 1-2 3-4 5-6'/,
+    );
+    expect(() => check('lam(dgl)', '0-3 4-6')).toThrow(
+      /head 'module\d\.leap' averages '[\w.]+' across the cut before module 4, .*: one worker/,
+    );
+    expect(() => check('mlm(dgl, within: stage)', '0-2 3-6')).not.toThrow();
   });
 });
 

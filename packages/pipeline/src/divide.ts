@@ -104,19 +104,41 @@ export function checkDivisible(compiled: CompiledPlan, placement: Placement): vo
     if (placement.length > 1) checkHooks(compiled);
     return;
   }
-  const groups = indivisibleGroups(compiled);
-  const allowed =
-    groups.length === 1
-      ? 'one worker'
-      : `cuts before ${groups
-          .slice(1)
-          .map(([first]) => `module ${first}`)
-          .join(', ')}, e.g. '${groups.map(rangeText).join(' ')}'`;
+  const allowed = allowedCuts(indivisibleGroups(compiled));
   throw new LocalgradError(
     'invalid-option',
     `placement '${formatPlacement(placement)}': ${reasonText(crossing)}; allowed: ${allowed}.`,
     { where: 'placement', option: 'placement', cut: crossing.cut, allowed },
   );
+}
+
+/**
+ * Checks that nothing but activations and targets crosses between workers: connections between machines have one direction.
+ *
+ * @throws LocalgradError `invalid-option` that names what crosses, and the placements that are possible
+ */
+export function checkOneWay(compiled: CompiledPlan, placement: Placement): void {
+  const starts = new Set(placement.map(({ range }) => range[0]));
+  const crossing = crossingsOf(compiled).find(({ cut, isFree }) => starts.has(cut) && !isFree);
+  if (crossing === undefined) return;
+  const { cut, gradients, followed } = crossing;
+  const allowed = allowedCuts(groupsBetween(compiled, ({ isFree }) => isFree));
+  const what =
+    gradients.length > 0
+      ? `gradients of '${gradients[0]}' cross`
+      : `head '${followed[0]?.head}' averages '${followed[0]?.live}' across`;
+  throw new LocalgradError(
+    'invalid-option',
+    `placement '${formatPlacement(placement)}': ${what} the cut before module ${cut}, for which workers must be threads of one machine; allowed on several machines: ${allowed}.`,
+    { where: 'placement', option: 'placement', cut, allowed },
+  );
+}
+
+/** The cuts between groups, for errors. */
+function allowedCuts(groups: readonly Span[]): string {
+  if (groups.length === 1) return 'one worker';
+  const cuts = groups.slice(1).map(([first]) => `module ${first}`);
+  return `cuts before ${cuts.join(', ')}, e.g. '${groups.map(rangeText).join(' ')}'`;
 }
 
 /** An optimizer that needs all gradients at once belongs to one worker. @throws LocalgradError `invalid-option` */

@@ -12,8 +12,8 @@ export interface FixtureConfig {
   readonly optimizer?: string;
   readonly seed?: number;
   readonly delay?: number;
-  /** Ends the thread of a module (default: the last one), or throws an error, at this step. */
-  readonly death?: { readonly step: number; readonly how: 'exit' | 'error'; readonly module?: number };
+  /** Ends or blocks the thread of a module (default: the last one), or throws an error, at this step. */
+  readonly death?: { readonly step: number; readonly how: 'exit' | 'error' | 'hang'; readonly module?: number };
 }
 
 export const imageShape = [8, 8, 2] as const;
@@ -45,6 +45,7 @@ function dying(optimizer: Optimizer, { modules }: Network, { death }: FixtureCon
   const update: Optimizer['update'] = (gradients, context) => {
     if (context.clock.step === death.step && gradients.some(({ parameter }) => weights.has(parameter))) {
       if (death.how === 'exit') process.exit(3);
+      if (death.how === 'hang') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       throw new Error('the optimizer is broken');
     }
     optimizer.update(gradients, context);

@@ -26,7 +26,8 @@ export interface ThreadStart extends PlacedGroup {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly input: SharedArrayBuffer;
   readonly output?: SharedArrayBuffer;
-  readonly links: LinkMemories;
+  /** Absent if nothing crosses but activations and targets. */
+  readonly links?: LinkMemories;
 }
 
 /** The memories of `PartLinks`. */
@@ -75,7 +76,7 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
       ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
       input: receiverOf(start.input),
       ...(output === undefined ? {} : { output: senderOf(output) }),
-      links: linksOf(links),
+      ...(links === undefined ? {} : { links: linksOf(links) }),
     });
     backend.dispose();
     report({ kind: 'done' });

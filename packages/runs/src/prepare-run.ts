@@ -1,11 +1,10 @@
 import { totalmem } from 'node:os';
 import { type AsynchronousOptions, asynchronous } from '@localgrad/asynchronous';
-import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } from '@localgrad/backbones';
+import { partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   type Backbone,
   createNetwork,
-  LocalgradError,
   type LocalLearningMethod,
   type Network,
   type ParameterScope,
@@ -15,16 +14,10 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import {
-  type CompiledPlan,
-  compilePlan,
-  createTrainStep,
-  type MemoryPolicy,
-  startHistories,
-  type TrainStep,
-} from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
+import type { MachineGroup } from '@localgrad/pipeline';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
@@ -36,9 +29,8 @@ import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './co
 import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
-import { nonFiniteParameter } from './divergence.js';
 import { canonicalJson } from './folder/hash.js';
-import { readInitialWeights } from './identity/run-identity.js';
+import { loadInitialWeights } from './load-initial-weights.js';
 import { runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
@@ -212,8 +204,18 @@ export function predictionOf({ options }: PreparedRun): TrainStep['predict'] {
   };
 }
 
+/** Options of `prepareRun`. */
+export interface PrepareOptions extends NameOptions {
+  /** The machines of all workers but the first; see `openMachines`. */
+  readonly machines?: MachineGroup | undefined;
+}
+
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
-export async function prepareRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<PreparedRun> {
+export async function prepareRun(
+  config: RunConfig,
+  data: RunSplits,
+  { machines, ...names }: PrepareOptions = {},
+): Promise<PreparedRun> {
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, data.train, { ...names, catalog });
@@ -231,7 +233,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const pipeline = await runPipeline(config, compiled, data.train, names);
+    const pipeline = await runPipeline(config, compiled, data.train, names, machines);
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
@@ -266,27 +268,5 @@ async function disposingOnError<Result>(
   } catch (error) {
     owner.dispose();
     throw error;
-  }
-}
-
-/** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
-export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<LoadedWeights> {
-  const bytes = await readInitialWeights(file);
-  const loaded = inTermsOfWeights(() => loadWeights(network, bytes, file));
-  startHistories(compiled.histories);
-  const problem = await nonFiniteParameter(compiled.parameters.values());
-  if (problem !== null) {
-    throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
-  }
-  return loaded;
-}
-
-/** Errors about a weights file as errors about its config key. */
-function inTermsOfWeights<Result>(act: () => Result): Result {
-  try {
-    return act();
-  } catch (cause) {
-    if (!LocalgradError.isInstance(cause)) throw cause;
-    throw configError('initialWeights', cause.message, { code: cause.code, cause });
   }
 }
