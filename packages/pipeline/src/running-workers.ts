@@ -8,13 +8,7 @@ import type { Report } from './part-worker.js';
 import { ReportQueue } from './report-queue.js';
 import { SharedRing } from './ring.js';
 import { type RunningWorker, type WorkerEvents, WorkerThread } from './thread.js';
-import { connectStart, type Wire, type WiredStart } from './wire.js';
-
-/** A worker before it is connected. */
-export interface WorkerStart extends Omit<WiredStart, 'input' | 'output'> {
-  /** Capacity of the connection to this worker. */
-  readonly inputBytes: number;
-}
+import { connectStart, type WeightChannel, type WorkerStart, wirePipeline } from './wiring.js';
 
 /** The workers of a running pipeline: messages go to the first one, and reports come from all. */
 export class RunningWorkers {
@@ -26,8 +20,16 @@ export class RunningWorkers {
   readonly #failed: Promise<never>;
   #reject: (error: LocalgradError) => void = () => {};
 
-  /** @param machines those of all workers but the first one; absent: all workers are threads of this process */
-  constructor(program: URL, starts: readonly WorkerStart[], machines?: MachineGroup) {
+  /**
+   * @param channels for weights that averages of other workers follow
+   * @param machines those of all workers but the first one; absent: all workers are threads of this process
+   */
+  constructor(
+    program: URL,
+    starts: readonly WorkerStart[],
+    channels: readonly WeightChannel[],
+    machines?: MachineGroup,
+  ) {
     this.#failed = new Promise((_, reject) => {
       this.#reject = reject;
     });
@@ -40,19 +42,19 @@ export class RunningWorkers {
         onFailure: (error) => this.#fail(error),
       }),
     );
-    const { wires, wired } = wire(starts);
+    const wiring = wirePipeline(starts, channels);
     const isLocal = (worker: number) => machines === undefined || worker === 0;
     const memories = new Map(
-      wires.flatMap(({ from, to, bytes }, index) =>
+      wiring.wires.flatMap(({ from, to, bytes }, index) =>
         isLocal(from) || isLocal(to) ? [[index, SharedRing.withCapacity(bytes).memory] as const] : [],
       ),
     );
     const memoryOf = (index: number) => get(memories, index, 'wire');
     this.#first = patientRingSender(new SharedRing(memoryOf(0)));
-    const threads = wired
-      .slice(0, machines === undefined ? wired.length : 1)
+    const threads = wiring.starts
+      .slice(0, machines === undefined ? starts.length : 1)
       .map((start, index) => new WorkerThread(program, connectStart(start, memoryOf), at(events, index, 'worker')));
-    const remote = machines?.start(wired.slice(1), wires, memories, events.slice(1)) ?? [];
+    const remote = machines?.start(wiring, memories, events.slice(1)) ?? [];
     this.#workers = [...threads, ...remote];
   }
 
@@ -72,6 +74,7 @@ export class RunningWorkers {
       losses: new Map(steps.flatMap(({ losses }) => losses)),
       terms: new Map(steps.flatMap(({ terms }) => terms)),
       peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
+      workers: steps.map(({ seconds, waitSeconds, peakBytes }) => ({ seconds, waitSeconds, peakBytes })),
     };
   }
 
@@ -102,13 +105,4 @@ export class RunningWorkers {
     for (const reports of this.#reports) reports.fail(error);
     for (const worker of this.#workers) worker.abandon();
   }
-}
-
-/** The wires of a pipeline, and the workers that they connect. The first one is from the main program. */
-function wire(starts: readonly WorkerStart[]): { wires: Wire[]; wired: WiredStart[] } {
-  const wires = starts.map(({ inputBytes }, index) => ({ from: Math.max(0, index - 1), to: index, bytes: inputBytes }));
-  const wired = starts.map(({ inputBytes: _, ...start }, index) => {
-    return { ...start, input: index, ...(index + 1 < starts.length ? { output: index + 1 } : {}) };
-  });
-  return { wires, wired };
 }

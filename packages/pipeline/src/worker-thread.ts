@@ -4,9 +4,11 @@ import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { ringReceiver, ringSender } from './channel.js';
+import type { PartLinks } from './part-links.js';
 import { type Report, runPart, type WorkerPlan } from './part-worker.js';
 import type { PlacedGroup } from './placement.js';
 import { SharedRing } from './ring.js';
+import type { LinkEnds, WireEnds } from './wire.js';
 
 /** The backend of each worker. */
 export interface WorkerBackend extends Pick<BackendOptions, 'relaxedSimd'> {
@@ -23,8 +25,7 @@ export interface ThreadStart extends PlacedGroup {
   readonly accumulate: number;
   readonly seed: number;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  readonly input: SharedArrayBuffer;
-  readonly output?: SharedArrayBuffer;
+  readonly ends: WireEnds<SharedArrayBuffer>;
 }
 
 /** What a thread sends to the main program. */
@@ -53,11 +54,13 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
     const { name = 'wasm', threads = 1, relaxedSimd = true } = start.backend;
     const backend = await selectBackend(name, { threads, relaxedSimd });
     const { compiled, optimizer } = await build(start.config);
-    const { range, accumulate, seed, tensors, output } = start;
+    const { range, accumulate, seed, tensors, ends } = start;
+    const { input, output, links } = ends;
     await runPart({
       ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
-      input: ringReceiver(new SharedRing(start.input)),
-      ...(output === undefined ? {} : { output: ringSender(new SharedRing(output)) }),
+      input: receiverOf(input),
+      ...(output === undefined ? {} : { output: senderOf(output) }),
+      ...(links === undefined ? {} : { links: linksOf(links) }),
     });
     backend.dispose();
     report({ kind: 'done' });
@@ -65,3 +68,20 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
     report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error) });
   }
 }
+
+function linksOf({
+  gradientInput,
+  gradientOutput,
+  weightInputs,
+  weightOutputs,
+}: LinkEnds<SharedArrayBuffer>): PartLinks {
+  return {
+    ...(gradientInput === undefined ? {} : { gradientInput: receiverOf(gradientInput) }),
+    ...(gradientOutput === undefined ? {} : { gradientOutput: senderOf(gradientOutput) }),
+    weightInputs: weightInputs.map(({ names, end }) => ({ names, receiver: receiverOf(end) })),
+    weightOutputs: weightOutputs.map(({ names, end }) => ({ names, sender: senderOf(end) })),
+  };
+}
+
+const receiverOf = (memory: SharedArrayBuffer) => ringReceiver(new SharedRing(memory));
+const senderOf = (memory: SharedArrayBuffer) => ringSender(new SharedRing(memory));

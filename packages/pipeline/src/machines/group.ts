@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { at, type ErrorCode, LocalgradError, messageOf } from '@localgrad/core';
+import { type ErrorCode, LocalgradError, messageOf } from '@localgrad/core';
 import type { RunningWorker, WorkerEvents } from '../thread.js';
-import type { Wire, WiredStart } from '../wire.js';
+import type { Wiring } from '../wiring.js';
 import { Deferred } from './deferred.js';
 import type { HubOptions } from './hub.js';
 import type { Answer, Failure, HubCommand, HubEvent } from './messages.js';
@@ -69,20 +69,19 @@ export class MachineGroup {
   /**
    * Starts the workers of all ranks but the first; once.
    *
-   * @param wires of the whole run
+   * @param wiring of all ranks
    * @param memories of the wires between rank 0 and others, by index
-   * @param events one for each worker
+   * @param events one for each of the workers
    */
   start(
-    starts: readonly WiredStart[],
-    wires: readonly Wire[],
+    { wires, starts }: Wiring,
     memories: ReadonlyMap<number, SharedArrayBuffer>,
     events: readonly WorkerEvents[],
   ): RunningWorker[] {
     if (this.#workers.length > 0) throw new LocalgradError('misuse', 'The machines of a run can be started once.');
-    const workers = starts.map((_, index) => new RemoteWorker(at(events, index, 'worker')));
+    const workers = events.map((event) => new RemoteWorker(event));
     this.#workers = workers;
-    this.#send({ kind: 'start', starts, wires, memories });
+    this.#send({ kind: 'start', starts: starts.slice(1), wires, memories });
     const failure = this.#failure;
     // Workers are not connected before this function returns.
     if (failure !== undefined) queueMicrotask(() => this.#tell(failure));

@@ -53,6 +53,7 @@ describe('workers in processes that are connected by TCP', () => {
   it.each([
     ['dgl', '0-1 2-3', 2, false],
     ['infopro', '0@a 1@b 2-3@c', 3, missingOpenssl === undefined],
+    ['mlaan(dgl)', '0 1 2-3', 3, false],
   ] as const)(
     'train %s on %s with the bits of one process; %d processes, TLS: %s',
     async (method, placement, ranks, isEncrypted) => {

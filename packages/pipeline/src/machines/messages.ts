@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@localgrad/core';
 import type { Report } from '../part-worker.js';
-import type { Wire, WiredStart } from '../wire.js';
+import type { Wire } from '../wire.js';
+import type { WiredStart } from '../wiring.js';
 import type { Address } from './hello.js';
 
 /** From rank 0 to another rank. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { at, errorCodeOf, get, LocalgradError, messageOf } from '@localgrad/core';
 import { SharedRing } from '../ring.js';
 import { errorCodes, WorkerThread } from '../thread.js';
-import { connectStart } from '../wire.js';
+import { connectStart } from '../wiring.js';
 import { type CallOptions, call } from './call.js';
 import { type Connection, defaultLimits, type LinkLimits } from './connection.js';
 import { Deferred } from './deferred.js';
@@ -136,7 +136,7 @@ class ServedWorker {
       ),
     );
     const ringOf = (wire: number) => get(rings, wire, 'wire');
-    const watch = this.#watchQueue(ringOf(start.input));
+    const watch = this.#watchQueue(ringOf(start.ends.input));
     const answer = (value: Answer) => void control.send(encode(value)).catch((error) => this.#fail(error));
     const connected = connectStart({ ...start, config: adapt(start.config) }, (wire) => ringOf(wire).memory);
     const thread = new WorkerThread(program, connected, {

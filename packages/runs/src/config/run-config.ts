@@ -129,6 +129,14 @@ export const runConfigSchema = z.strictObject({
     .describe(
       'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by predicted work',
     ),
+  delay: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe(
+      'number of steps by which moving averages follow the weights of other modules late, so that workers wait less for each other; changes results (lam, man, mlaan)',
+    ),
   recordSteps: z
     .boolean()
     .default(true)
