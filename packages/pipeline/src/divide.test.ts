@@ -1,14 +1,7 @@
 import { sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  balancedPlacement,
-  checkDivisible,
-  checkOneWay,
-  checkOptimizer,
-  indivisibleGroups,
-  moduleWork,
-} from './divide.js';
+import { balancedPlacement, checkDivisible, checkOptimizer, indivisibleGroups, moduleWork } from './divide.js';
 import { formatPlacement, parsePlacement } from './placement.js';
 import { build } from './plan.fixture.js';
 
@@ -87,10 +80,6 @@ describe('checkDivisible', () => {
     );
     expect(() => checkDivisible(hooked, parsePlacement('0-6', 7))).not.toThrow();
   });
-});
-
-describe('checkOneWay', () => {
-  const check = (method: string, text: string) => checkOneWay(compiledOf(method), parsePlacement(text, 7));
 });
 
 describe('checkOptimizer', () => {
