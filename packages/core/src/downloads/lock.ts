@@ -1,6 +1,6 @@
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError } from '../errors.js';
 
 const heartbeat = 5_000;
 /** Milliseconds without a heartbeat after which a lock is abandoned. */
