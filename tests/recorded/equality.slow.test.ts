@@ -30,10 +30,13 @@ const [interruption, steps] = isShort ? [3, 7] : [10, 20];
 async function expectEqual(training: TrainingOptions): Promise<void> {
   const ordinary = createTraining({ ...training, recordSteps: false });
   let recorded = createTraining(training);
+  /** How the steps since the last start ran; each phase of a method is recorded anew. */
+  const modes: (string | undefined)[] = [];
   try {
     for (let index = 0; index < steps; index++) {
       if (index === interruption) {
-        expect(recorded.step.recording).toMatchObject({ mode: 'recorded' });
+        expect(modes).toContain('recorded');
+        modes.length = 0;
         const checkpoint = await captureTensors(recorded.compiled, recorded.optimizer);
         recorded.dispose();
         recorded = createTraining(training);
@@ -41,8 +44,9 @@ async function expectEqual(training: TrainingOptions): Promise<void> {
       }
       const [expected, found] = await Promise.all([ordinary.losses(index), recorded.losses(index)]);
       expect(found, `losses of step ${index}`).toEqual(expected);
+      modes.push(recorded.step.recording?.mode);
     }
-    expect(recorded.step.recording).toMatchObject({ mode: 'recorded' });
+    expect(modes).toContain('recorded');
     const [expected, found] = [await ordinary.state(), await recorded.state()];
     for (const [name, values] of expected) expect(found.get(name), name).toEqual(values);
   } finally {

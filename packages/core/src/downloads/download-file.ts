@@ -1,6 +1,7 @@
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LocalgradError } from '../errors.js';
+import { readWholeFile } from '../folders/read-whole-file.js';
 import { type Digest, differentDigests, digestOfFile } from './digest.js';
 import { requestFrom } from './request.js';
 
@@ -132,7 +133,7 @@ async function receive(url: string, file: PublishedFile, partial: string, option
 
 async function readState(partial: string, url: string): Promise<PartialState | undefined> {
   try {
-    const state: PartialState = JSON.parse(await readFile(`${partial}.json`, 'utf8'));
+    const state: PartialState = JSON.parse((await readWholeFile(`${partial}.json`)).toString('utf8'));
     return state.url === url ? state : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,4 @@
 import type { GpuDevice } from '../gpu.js';
-import type { WebGpuBackend } from '../program.js';
 import { tunedTilings } from './tuned-tilings.js';
 
 /** How a product of matrices is divided among workgroups. Invocations compute 4×4 results. */
@@ -34,7 +33,14 @@ export interface TiledSize {
   readonly depth: number;
 }
 
-const choices = new WeakMap<WebGpuBackend, readonly TilingChoice[]>();
+type AdapterOwner = Pick<GpuDevice, 'adapterInfo'>;
+
+/** A WebGPU backend, as far as tilings depend on it. */
+interface TiledBackend {
+  readonly device: AdapterOwner;
+}
+
+const choices = new WeakMap<TiledBackend, readonly TilingChoice[]>();
 
 /** The tiling without measurements. */
 export function defaultTiling(columns: number): Tiling {
@@ -48,16 +54,16 @@ export function defaultTiling(columns: number): Tiling {
 }
 
 /** Sets the tilings of a backend; by default, those measured on GPUs of its architecture. */
-export function useTilings(backend: WebGpuBackend, own: readonly TilingChoice[] = tilingsOf(backend)): void {
+export function useTilings(backend: TiledBackend, own: readonly TilingChoice[] = tilingsOf(backend)): void {
   choices.set(backend, own);
 }
 
-function tilingsOf({ device }: WebGpuBackend): readonly TilingChoice[] {
+function tilingsOf({ device }: TiledBackend): readonly TilingChoice[] {
   return tunedTilings[architectureOf(device)] ?? [];
 }
 
 /** `nvidia hopper`; empty in implementations that do not tell. */
-export function architectureOf({ adapterInfo: { vendor = '', architecture = '' } = {} }: GpuDevice): string {
+export function architectureOf({ adapterInfo: { vendor = '', architecture = '' } = {} }: AdapterOwner): string {
   return `${vendor} ${architecture}`.trim();
 }
 
@@ -65,7 +71,7 @@ export function architectureOf({ adapterInfo: { vendor = '', architecture = '' }
  * The tiling of a product: the one chosen for the same layer at the closest batch size, else the default. The batch changes
  * either the rows or the depth.
  */
-export function tilingOf(backend: WebGpuBackend, { key, rows, columns, depth }: TiledSize): Tiling {
+export function tilingOf(backend: TiledBackend, { key, rows, columns, depth }: TiledSize): Tiling {
   const distance = (choice: TilingChoice) => Math.abs(Math.log((choice.rows * choice.depth) / (rows * depth)));
   const [closest] = (choices.get(backend) ?? [])
     .filter((choice) => key.split(' ')[0] === choice.kernel && choice.columns === columns)
