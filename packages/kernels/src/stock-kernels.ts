@@ -5,6 +5,7 @@ import {
   depthwiseConv2dInputGradient,
 } from './stock/depthwise-convolution.js';
 import { groupNorm, groupNormGradient } from './stock/group-norm.js';
+import { groupByGroup } from './stock/grouped-convolution.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './stock/optimizers.js';
 import { stockPooling } from './stock/pooling.js';
 import { moveStatistics } from './stock/running-statistics.js';
@@ -27,16 +28,10 @@ import type {
  */
 export const stockKernels: TrainingKernels = {
   name: 'stock',
-  conv2d: (x, filter, { stride, padding }) => tf.conv2d(x, filter, stride, padding),
-  // The transposed convolution is the input gradient: one kernel, with a public name.
-  conv2dInputGradient(dy, filter, [batch, height, width, channels], { stride, padding }, added) {
-    const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], stride, padding);
-    if (added === undefined) return dx;
-    const sum = tf.add<tf.Tensor4D>(dx, added);
-    dx.dispose();
-    return sum;
-  },
+  conv2d,
+  conv2dInputGradient,
   conv2dFilterGradient,
+  ...groupByGroup({ conv2d, conv2dInputGradient, conv2dFilterGradient }),
   depthwiseConv2d,
   depthwiseConv2dInputGradient,
   depthwiseConv2dFilterGradient,
@@ -63,6 +58,25 @@ export const stockKernels: TrainingKernels = {
   adamUpdateAll,
   blendAll,
 };
+
+function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, { stride, padding }: ConvolutionGeometry): tf.Tensor4D {
+  return tf.conv2d(x, filter, stride, padding);
+}
+
+/** The transposed convolution is the input gradient: one kernel, with a public name. */
+function conv2dInputGradient(
+  dy: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  [batch, height, width, channels]: Shape4,
+  { stride, padding }: ConvolutionGeometry,
+  added?: tf.Tensor4D,
+): tf.Tensor4D {
+  const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], stride, padding);
+  if (added === undefined) return dx;
+  const sum = tf.add<tf.Tensor4D>(dx, added);
+  dx.dispose();
+  return sum;
+}
 
 function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
   if (tf.getKernel('Conv2DBackpropFilter', tf.getBackend()) === undefined) {
