@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { ConvolutionGeometry, Shape4, TrainingKernels } from '../training-kernels.js';
 
 type Convolutions = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
-type GroupedConvolutions = Pick<
+/** Convolutions in groups and their gradients. */
+export type GroupedConvolutions = Pick<
   TrainingKernels,
   'groupedConv2d' | 'groupedConv2dInputGradient' | 'groupedConv2dFilterGradient'
 >;
