@@ -43,7 +43,7 @@ export function man(of: LocalLearningMethod, options: ManOptions = {}): LocalLea
   const { depth = 1, ...lamOptions } = options;
   requireOption(Number.isInteger(depth) && depth >= 1, 'man', 'depth', depth, 'integers ≥ 1');
   const name = `man(${of.name})`;
-  const around = (leap: LamOptions['leap']) => lam(of, { ...defaults, ...lamOptions, leap });
+  const around = (leap: NonNullable<LamOptions['leap']>) => lam(of, { ...defaults, ...lamOptions, leap });
   around('next');
   return {
     specVersion: 'v1',
