@@ -1,17 +1,19 @@
 // Input pipelines beside their targets: images per second of augmentation in memory (50,000), the part of a training step that it
-// takes (3 %), and decoding JPEG files beside sharp alone (80 %).
+// takes (3 %), writing a data set as PNG files beside one image after the other (2 ×), and decoding JPEG files beside sharp alone (80 %).
 //   npm run build && node benchmarks/data-pipeline.mjs --images FOLDER --output FILE.csv
 // --images: folder of photographs, one folder per class, or of Parquet files; without it nothing is decoded. --seconds 5: per
 // figure, the best of five rounds. --workers 4: images decoded at once. --backend wasm: of the training step, end-to-end training of
 // ResNet-32 of width 8 with batches of 64, the shortest step in the recipes. Exits with 1 if a target is missed. Run it on an idle machine.
-import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cifarResNet } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { createNetwork, resolvePartition, startOfTraining } from '@localgrad/core';
-import { createBatches, datasetFromArrays, pipelines } from '@localgrad/data';
+import { convertToFolder, createBatches, datasetFromArrays, encodePng, loadDataset, pipelines } from '@localgrad/data';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
 import { createImageBatches, openImages } from '@localgrad/image-data';
 import { sgd } from '@localgrad/nn/optimizers';
@@ -114,6 +116,31 @@ note('batches, share of the training step', share, '%');
 target(share <= 3, 'at most 3 % of a training step');
 backend.dispose();
 await tf.setBackend('cpu');
+
+const { train: gray } = await loadDataset('fashion-mnist-subset', { train: 2000, test: 10 });
+const temporary = mkdtempSync(join(tmpdir(), 'localgrad-convert-'));
+let converted = 0;
+const oneByOne = await measure('PNG files of 28×28, encodePng one after the other', async () => {
+  const folder = join(temporary, `${converted++}`);
+  mkdirSync(folder);
+  for (let index = 0; index < gray.size; index++) {
+    const bytes = gray.images.subarray(index * 784, (index + 1) * 784);
+    const file = await encodePng({ height: 28, width: 28, channels: 1, bytes });
+    await writeFile(join(folder, `${index}.png`), file);
+  }
+  return gray.size;
+});
+const together = await measure('PNG files of 28×28, convertToFolder', async () => {
+  const { train, test } = await convertToFolder(
+    { config: {}, train: gray, test: gray },
+    join(temporary, `${converted++}`),
+  );
+  return train + test;
+});
+rmSync(temporary, { recursive: true });
+const factor = Number((together / oneByOne).toFixed(1));
+note('convertToFolder, times as fast as one after the other', factor, '×');
+target(factor >= 2, 'at least 2 × as fast');
 
 if (values.images !== undefined) {
   const { default: sharp } = await import('sharp');

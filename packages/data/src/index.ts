@@ -4,7 +4,7 @@ export { type Batches, type BatchOptions, type BatchPosition, createBatches, typ
 export { cifar10 } from './cifar10.js';
 export { type ClassCount, classCounts } from './class-counts.js';
 export { type ContactSheetOptions, contactSheet } from './contact-sheet.js';
-export { type ConvertReport, convertToFolder } from './convert.node.js';
+export { type ConvertOptions, type ConvertReport, convertToFolder } from './convert.node.js';
 export { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
 export {
   balancedIndices,

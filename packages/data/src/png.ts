@@ -9,7 +9,15 @@ export interface ByteImage {
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** Encodes a PNG file: 8 bits per channel, gray or color, without filters. */
-export async function encodePng({ height, width, channels, bytes }: ByteImage): Promise<Uint8Array> {
+export function encodePng(image: ByteImage): Promise<Uint8Array> {
+  return encodePngWith(image, deflateStream);
+}
+
+/** @param deflate compresses to a zlib stream */
+export async function encodePngWith(
+  { height, width, channels, bytes }: ByteImage,
+  deflate: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>,
+): Promise<Uint8Array> {
   const line = width * channels;
   const rows = new Uint8Array(height * (line + 1));
   for (let row = 0; row < height; row++) rows.set(bytes.subarray(row * line, (row + 1) * line), row * (line + 1) + 1);
@@ -29,7 +37,8 @@ export async function encodePng({ height, width, channels, bytes }: ByteImage): 
   return file;
 }
 
-async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+/** In any runtime. */
+async function deflateStream(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -1,3 +1,4 @@
+export { bothAxes, type ConvolutionMeasures, convolutionMeasures } from './convolution-measures.js';
 export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';
 export { MemoryMeter } from './memory-meter.js';
@@ -31,6 +32,7 @@ export type {
   MovedStatistics,
   Normalization,
   Padding,
+  PerAxis,
   PoolingGeometry,
   RunningStatistics,
   SgdUpdate,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { bothAxes } from './convolution-measures.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -59,8 +60,9 @@ export const stockKernels: TrainingKernels = {
   blendAll,
 };
 
-function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, { stride, padding }: ConvolutionGeometry): tf.Tensor4D {
-  return tf.conv2d(x, filter, stride, padding);
+function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, geometry: ConvolutionGeometry): tf.Tensor4D {
+  const { strides, pad } = stockGeometry(filter.shape, geometry);
+  return tf.conv2d(x, filter, strides, pad);
 }
 
 /** The transposed convolution is the input gradient: one kernel, with a public name. */
@@ -68,10 +70,11 @@ function conv2dInputGradient(
   dy: tf.Tensor4D,
   filter: tf.Tensor4D,
   [batch, height, width, channels]: Shape4,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
   added?: tf.Tensor4D,
 ): tf.Tensor4D {
-  const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], stride, padding);
+  const { strides, pad } = stockGeometry(filter.shape, geometry);
+  const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], strides, pad);
   if (added === undefined) return dx;
   const sum = tf.add<tf.Tensor4D>(dx, added);
   dx.dispose();
@@ -87,8 +90,27 @@ function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shap
     .runKernel(
       'Conv2DBackpropFilter',
       { x, dy },
-      { strides: geometry.stride, pad: geometry.padding, dataFormat: 'NHWC', filterShape: [...filterShape] },
+      { ...stockGeometry(filterShape, geometry), dataFormat: 'NHWC', filterShape: [...filterShape] },
     ) as tf.Tensor4D;
+}
+
+interface StockGeometry {
+  readonly strides: [number, number];
+  readonly pad: number | tf.backend_util.ExplicitPadding;
+}
+
+/** With padding as a number, TensorFlow.js computes the width of the output from the height of filter and stride. */
+function stockGeometry([kernelHeight, kernelWidth]: Shape4, { stride, padding }: ConvolutionGeometry): StockGeometry {
+  const [down, right] = bothAxes(stride);
+  const [vertical, horizontal] = bothAxes(padding);
+  const isSquare = kernelHeight === kernelWidth && down === right && vertical === horizontal;
+  const borders: tf.backend_util.ExplicitPadding = [
+    [0, 0],
+    [vertical, vertical],
+    [horizontal, horizontal],
+    [0, 0],
+  ];
+  return { strides: [down, right], pad: isSquare ? vertical : borders };
 }
 
 /** For backends without the kernel (wasm): one matrix product per tap of the filter. */
@@ -101,18 +123,20 @@ export function composedFilterGradient(
   return tf.tidy(() => {
     const [rows, columns, inputs, outputs] = filterShape;
     const [batch, outHeight, outWidth] = dy.shape;
+    const [down, right] = bothAxes(stride);
+    const [vertical, horizontal] = bothAxes(padding);
     const padded = tf.pad(x, [
       [0, 0],
-      [padding, padding],
-      [padding, padding],
+      [vertical, vertical],
+      [horizontal, horizontal],
       [0, 0],
     ]);
     const cotangent = tf.reshape<tf.Rank.R2>(dy, [-1, outputs]);
     const taps: tf.Tensor2D[] = [];
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
-        const end = [batch, row + (outHeight - 1) * stride + 1, column + (outWidth - 1) * stride + 1, inputs];
-        const seen = tf.stridedSlice(padded, [0, row, column, 0], end, [1, stride, stride, 1]);
+        const end = [batch, row + (outHeight - 1) * down + 1, column + (outWidth - 1) * right + 1, inputs];
+        const seen = tf.stridedSlice(padded, [0, row, column, 0], end, [1, down, right, 1]);
         taps.push(tf.matMul(tf.reshape<tf.Rank.R2>(seen, [-1, inputs]), cotangent, true, false));
       }
     }

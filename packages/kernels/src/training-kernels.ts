@@ -4,10 +4,16 @@ import type { StepRecorder } from './step-recorder.js';
 /** Shape of a four-dimensional tensor: [batch, height, width, channels], or of a filter [kh, kw, ci, co]. */
 export type Shape4 = readonly [number, number, number, number];
 
-/** Square stride and symmetric zero padding, as in PyTorch (TensorFlow's `same` pads asymmetrically at stride 2). */
+/** One value for both axes, or one for each. */
+export type PerAxis = number | readonly [height: number, width: number];
+
+/**
+ * Stride and zero padding. The padding is the same on opposite sides, as in PyTorch (TensorFlow's `same` pads
+ * asymmetrically at stride 2).
+ */
 export interface ConvolutionGeometry {
-  readonly stride: number;
-  readonly padding: number;
+  readonly stride: PerAxis;
+  readonly padding: PerAxis;
 }
 
 /** Windows of a pooling operation. Each must contain at least one cell of the map. */

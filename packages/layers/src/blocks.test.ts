@@ -68,8 +68,13 @@ const own: Readonly<Record<string, () => tf.LayersModel>> = {
       }),
       layers.reLU({ name: 'b', maxValue: 1 }),
     ),
-  'of an oblong convolution on the tape': () =>
-    chain([6, 5, 2], layers.conv2d({ name: 'a', filters: 2, kernelSize: [1, 3], strides: [2, 1] })),
+  'of an oblong convolution': () =>
+    chain([6, 5, 2], layers.conv2d({ name: 'a', filters: 2, kernelSize: [1, 3], strides: [2, 1], padding: 'same' })),
+  'of a dilated convolution': () =>
+    chain(
+      [6, 7, 2],
+      layers.conv2d({ name: 'a', filters: 2, kernelSize: [2, 3], dilationRate: [3, 2], padding: 'same' }),
+    ),
   'of a transposed convolution and layer norm on the tape': () =>
     chain(
       [3, 3, 2],

@@ -8,6 +8,7 @@ import {
   gradientsByBlocks,
   gradientsByTape,
   mobileNet,
+  oblongCnn,
   recurrent,
   sequentialCnn,
 } from './models.fixture.js';
@@ -54,6 +55,10 @@ describe('gradients equal those of the tape', () => {
 
   it('functional network: inverted residual, excitation, concatenation', { timeout: 60_000 }, () => {
     expect(compare(mobileNet())).toBe(28);
+  });
+
+  it('oblong filters and strides, with both kinds of padding', { timeout: 60_000 }, () => {
+    expect(compare(oblongCnn())).toBe(14);
   });
 
   it('recurrent network: rows of images, both directions', { timeout: 60_000 }, () => {

@@ -225,9 +225,15 @@ describe('unsupported models', () => {
       /^Layer 'extra' \(Conv2D\) has the option kernelRegularizer, which local training does not apply; remove it, and use weight decay/,
     ],
     [
-      'a dilated convolution',
-      () => classify(layers.conv2d({ name: 'extra', filters: 1, kernelSize: 2, dilationRate: 2 })),
-      /^Layer 'extra' \(Conv2D\) has the dilation rate 2×2, for which TensorFlow\.js has no gradient/,
+      'a dilated depthwise convolution',
+      () => classify(layers.depthwiseConv2d({ name: 'extra', kernelSize: 2, dilationRate: 2 })),
+      /^Layer 'extra' \(DepthwiseConv2D\) has the dilation rate 2×2, which TensorFlow\.js ignores in this layer; allowed: 1/,
+    ],
+    [
+      'a convolution with strides and dilation',
+      () =>
+        classify(layers.conv2d({ name: 'extra', filters: 1, kernelSize: 2, strides: [2, 1], dilationRate: [1, 2] })),
+      /^Layer 'extra' \(Conv2D\) has the dilation rate 1×2 and strides 2×1; TensorFlow\.js runs only one of them above 1/,
     ],
     [
       'batch norm over rows',

@@ -82,6 +82,59 @@ export function mobileNet(): tf.LayersModel {
   return model;
 }
 
+/** A sequential network of oblong filters and strides, on images of 9×11. */
+export function oblongCnn(): tf.LayersModel {
+  const { layers } = tf;
+  const model = tf.sequential({
+    name: 'oblong',
+    layers: [
+      layers.conv2d({ name: 'row1', inputShape: [9, 11, 3], filters: 4, kernelSize: [1, 7], padding: 'same' }),
+      layers.conv2d({
+        name: 'column1',
+        filters: 4,
+        kernelSize: [3, 1],
+        strides: [2, 1],
+        padding: 'same',
+        useBias: false,
+      }),
+      layers.batchNormalization({ name: 'norm1' }),
+      layers.reLU({ name: 'relu1' }),
+      layers.depthwiseConv2d({ name: 'depthwise2', kernelSize: [1, 3], strides: [1, 2], padding: 'same' }),
+      layers.separableConv2d({ name: 'separable3', filters: 5, kernelSize: [2, 3], activation: 'relu' }),
+      layers.conv2d({ name: 'square4', filters: 5, kernelSize: 3, strides: [1, 2], padding: 'same' }),
+      layers.flatten({ name: 'flatten' }),
+      layers.dense({ name: 'scores', units: 3, activation: 'softmax' }),
+    ],
+  });
+  randomize(model);
+  return model;
+}
+
+/** A sequential network with dilated filters, on images of 9×11. */
+export function dilatedCnn(): tf.LayersModel {
+  const { layers } = tf;
+  const model = tf.sequential({
+    name: 'dilated',
+    layers: [
+      layers.conv2d({
+        name: 'wide1',
+        inputShape: [9, 11, 3],
+        filters: 4,
+        kernelSize: 3,
+        dilationRate: 2,
+        padding: 'same',
+        activation: 'relu',
+      }),
+      layers.conv2d({ name: 'valid2', filters: 4, kernelSize: [1, 3], dilationRate: [1, 3] }),
+      layers.separableConv2d({ name: 'separable3', filters: 5, kernelSize: 2, dilationRate: [3, 1], padding: 'same' }),
+      layers.flatten({ name: 'flatten' }),
+      layers.dense({ name: 'scores', units: 3, activation: 'softmax' }),
+    ],
+  });
+  randomize(model);
+  return model;
+}
+
 /** A network that reads the rows of gray images of 6×5 one after the other. */
 export function recurrent(): tf.LayersModel {
   const { layers } = tf;

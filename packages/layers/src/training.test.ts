@@ -10,7 +10,7 @@ import { sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromLayersModel, type LayersNetwork } from './index.js';
-import { batchFor, difference, mobileNet, scoresOf, sequentialCnn } from './models.fixture.js';
+import { batchFor, difference, dilatedCnn, mobileNet, oblongCnn, scoresOf, sequentialCnn } from './models.fixture.js';
 
 let backend: BackendHandle;
 beforeAll(async () => {
@@ -44,7 +44,7 @@ function evaluate(model: tf.LayersModel, images: tf.Tensor4D, labels: tf.Tensor1
   return { loss, accuracy, probabilities };
 }
 
-const models = { sequential: sequentialCnn, mobile: mobileNet };
+const models = { sequential: sequentialCnn, mobile: mobileNet, oblong: oblongCnn, dilated: dilatedCnn };
 const methods: Readonly<Record<string, () => LocalLearningMethod>> = {
   backprop: () => backprop(),
   dgl: () => dgl({ head: '0c2f' }),
@@ -58,6 +58,8 @@ const cases: readonly (readonly [keyof typeof models, string])[] = [
   ['sequential', 'mlaan'],
   ['mobile', 'dgl'],
   ['mobile', 'mlaan'],
+  ['oblong', 'dgl'],
+  ['dilated', 'mlaan'],
 ];
 
 describe('a model of layers', () => {

@@ -6,7 +6,8 @@ import { multiplyAdd } from './lanes';
 // y = Σ x·w
 export function depthwiseConvolve(
   x: usize, w: usize, y: usize, start: i32, end: i32, height: i32, width: i32, channels: i32, outHeight: i32,
-  outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
   const step = (<usize>channels) << 2;
   const outStep = (<usize>outChannels) << 2;
@@ -15,7 +16,7 @@ export function depthwiseConvolve(
   for (let n = start; n < end; n++) {
     const image = x + <usize>(n * height * width) * step;
     for (let oh = 0; oh < outHeight; oh++) for (let ow = 0; ow < outWidth; ow++) {
-      const top = oh * stride - padding, left = ow * stride - padding;
+      const top = oh * strideHeight - paddingHeight, left = ow * strideWidth - paddingWidth;
       const firstRow = max(0, -top), lastRow = min(kernelHeight, height - top);
       const firstColumn = max(0, -left), lastColumn = min(kernelWidth, width - left);
       let c = 0;
@@ -56,7 +57,8 @@ export function depthwiseConvolve(
 // dx = Σ dy·w
 export function depthwiseInputGradient(
   dy: usize, w: usize, dx: usize, start: i32, end: i32, height: i32, width: i32, channels: i32, outHeight: i32,
-  outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
   const step = (<usize>channels) << 2;
   const outStep = (<usize>outChannels) << 2;
@@ -67,7 +69,7 @@ export function depthwiseInputGradient(
     const image = dx + (<usize>n) * size;
     memory.fill(image, 0, size);
     for (let oh = 0; oh < outHeight; oh++) for (let ow = 0; ow < outWidth; ow++) {
-      const top = oh * stride - padding, left = ow * stride - padding;
+      const top = oh * strideHeight - paddingHeight, left = ow * strideWidth - paddingWidth;
       const firstRow = max(0, -top), lastRow = min(kernelHeight, height - top);
       const firstColumn = max(0, -left), lastColumn = min(kernelWidth, width - left);
       for (let i = firstRow; i < lastRow; i++) for (let j = firstColumn; j < lastColumn; j++) {
@@ -94,7 +96,8 @@ export function depthwiseInputGradient(
 // dw = Σ x·dy: the sums of each row of outputs first.
 export function depthwiseFilterGradient(
   x: usize, dy: usize, dw: usize, start: i32, end: i32, height: i32, width: i32, channels: i32, outHeight: i32,
-  outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
   const step = (<usize>channels) << 2;
   const outStep = (<usize>outChannels) << 2;
@@ -103,16 +106,16 @@ export function depthwiseFilterGradient(
   for (let n = start; n < end; n++) for (let oh = 0; oh < outHeight; oh++) {
     const source = dy + <usize>((n * outHeight + oh) * outWidth) * outStep;
     for (let i = 0; i < kernelHeight; i++) {
-      const row = oh * stride + i - padding;
+      const row = oh * strideHeight + i - paddingHeight;
       if (<u32>row >= <u32>height) continue;
       const line = x + <usize>((n * height + row) * width) * step;
       for (let j = 0; j < kernelWidth; j++) {
-        const lack = padding - j;
-        const left = lack > 0 ? (lack + stride - 1) / stride : 0;
-        const reach = width - 1 + padding - j;
-        const right = reach < 0 ? 0 : min(reach / stride + 1, outWidth);
+        const lack = paddingWidth - j;
+        const left = lack > 0 ? (lack + strideWidth - 1) / strideWidth : 0;
+        const reach = width - 1 + paddingWidth - j;
+        const right = reach < 0 ? 0 : min(reach / strideWidth + 1, outWidth);
         if (right <= left) continue;
-        const first = line + <usize>(left * stride + j - padding) * step;
+        const first = line + <usize>(left * strideWidth + j - paddingWidth) * step;
         const tap = dw + <usize>(i * kernelWidth + j) * outStep;
         let c = 0;
         if (multiplier == 1) {
@@ -123,7 +126,7 @@ export function depthwiseFilterGradient(
             let sum = f32x4.splat(0);
             for (let ow = left; ow < right; ow++) {
               sum = multiplyAdd(v128.load(p), v128.load(q), sum);
-              p += (<usize>stride) * step;
+              p += (<usize>strideWidth) * step;
               q += outStep;
             }
             v128.store(tap + at, f32x4.add(v128.load(tap + at), sum));
@@ -136,7 +139,7 @@ export function depthwiseFilterGradient(
           let sum: f32 = 0;
           for (let ow = left; ow < right; ow++) {
             sum += load<f32>(p) * load<f32>(q);
-            p += (<usize>stride) * step;
+            p += (<usize>strideWidth) * step;
             q += outStep;
           }
           store<f32>(tap + at, load<f32>(tap + at) + sum);

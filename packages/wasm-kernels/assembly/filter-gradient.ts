@@ -7,19 +7,20 @@ import { multiplyAdd } from './lanes';
 // cache, passes.
 export function filterGradient(
   x: usize, dy: usize, dw: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
-  const xStep = (<usize>(inChannels * stride)) << 2;
+  const xStep = (<usize>(inChannels * strideWidth)) << 2;
   const dyStep = (<usize>outChannels) << 2;
   memory.fill(dw, 0, (<usize>(kernelHeight * kernelWidth * inChannels * outChannels)) << 2);
-  const band = max(1, min(outHeight, 4096 / (outWidth * max(inChannels * stride * stride, outChannels))));
+  const band = max(1, min(outHeight, 4096 / (outWidth * max(inChannels * strideHeight * strideWidth, outChannels))));
   for (let n = start; n < end; n++) for (let row = 0; row < outHeight; row += band) {
     const stop = min(row + band, outHeight);
     for (let i = 0; i < kernelHeight; i++) for (let j = 0; j < kernelWidth; j++) {
-      const lack = padding - j;
-      const left = lack > 0 ? (lack + stride - 1) / stride : 0;
-      const reach = width - 1 + padding - j;
-      const right = reach < 0 ? 0 : min(reach / stride + 1, outWidth);
+      const lack = paddingWidth - j;
+      const left = lack > 0 ? (lack + strideWidth - 1) / strideWidth : 0;
+      const reach = width - 1 + paddingWidth - j;
+      const right = reach < 0 ? 0 : min(reach / strideWidth + 1, outWidth);
       if (right <= left) continue;
       const tap = dw + ((<usize>((i * kernelWidth + j) * inChannels * outChannels)) << 2);
       let ci = 0;
@@ -30,9 +31,9 @@ export function filterGradient(
           let a00 = v128.load(w0), a01 = v128.load(w0, 16), a10 = v128.load(w1), a11 = v128.load(w1, 16);
           let a20 = v128.load(w2), a21 = v128.load(w2, 16), a30 = v128.load(w3), a31 = v128.load(w3, 16);
           for (let oh = row; oh < stop; oh++) {
-            const ih = oh * stride + i - padding;
+            const ih = oh * strideHeight + i - paddingHeight;
             if (<u32>ih >= <u32>height) continue;
-            let px = x + ((<usize>(((n * height + ih) * width + left * stride + j - padding) * inChannels + ci)) << 2);
+            let px = x + ((<usize>(((n * height + ih) * width + left * strideWidth + j - paddingWidth) * inChannels + ci)) << 2);
             let pd = dy + ((<usize>(((n * outHeight + oh) * outWidth + left) * outChannels + co)) << 2);
             for (let ow = left; ow < right; ow++) {
               const d0 = v128.load(pd), d1 = v128.load(pd, 16);
@@ -52,11 +53,11 @@ export function filterGradient(
           v128.store(w2, a20); v128.store(w2, a21, 16); v128.store(w3, a30); v128.store(w3, a31, 16);
         }
         for (let k = 0; k < 4; k++) {
-          columns(x, dy, tap, n, row, stop, height, width, inChannels, outHeight, outWidth, outChannels, i, j, stride, padding, left, right, ci + k, co);
+          columns(x, dy, tap, n, row, stop, height, width, inChannels, outHeight, outWidth, outChannels, i, j, strideHeight, strideWidth, paddingHeight, paddingWidth, left, right, ci + k, co);
         }
       }
       for (; ci < inChannels; ci++) {
-        columns(x, dy, tap, n, row, stop, height, width, inChannels, outHeight, outWidth, outChannels, i, j, stride, padding, left, right, ci, 0);
+        columns(x, dy, tap, n, row, stop, height, width, inChannels, outHeight, outWidth, outChannels, i, j, strideHeight, strideWidth, paddingHeight, paddingWidth, left, right, ci, 0);
       }
     }
   }
@@ -65,19 +66,20 @@ export function filterGradient(
 // One input channel, output channels from `first` on: what the four-by-eight tiles leave over.
 function columns(
   x: usize, dy: usize, tap: usize, n: i32, row: i32, stop: i32, height: i32, width: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, i: i32, j: i32, stride: i32, padding: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, i: i32, j: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
   left: i32, right: i32, ci: i32, first: i32,
 ): void {
-  const xStep = (<usize>(inChannels * stride)) << 2;
+  const xStep = (<usize>(inChannels * strideWidth)) << 2;
   const dyStep = (<usize>outChannels) << 2;
   let co = first;
   for (; co + 4 <= outChannels; co += 4) {
     const w = tap + ((<usize>(ci * outChannels + co)) << 2);
     let a = v128.load(w);
     for (let oh = row; oh < stop; oh++) {
-      const ih = oh * stride + i - padding;
+      const ih = oh * strideHeight + i - paddingHeight;
       if (<u32>ih >= <u32>height) continue;
-      let px = x + ((<usize>(((n * height + ih) * width + left * stride + j - padding) * inChannels + ci)) << 2);
+      let px = x + ((<usize>(((n * height + ih) * width + left * strideWidth + j - paddingWidth) * inChannels + ci)) << 2);
       let pd = dy + ((<usize>(((n * outHeight + oh) * outWidth + left) * outChannels + co)) << 2);
       for (let ow = left; ow < right; ow++) {
         a = multiplyAdd(v128.load32_splat(px), v128.load(pd), a);
@@ -91,9 +93,9 @@ function columns(
     const w = tap + ((<usize>(ci * outChannels + co)) << 2);
     let a = load<f32>(w);
     for (let oh = row; oh < stop; oh++) {
-      const ih = oh * stride + i - padding;
+      const ih = oh * strideHeight + i - paddingHeight;
       if (<u32>ih >= <u32>height) continue;
-      let px = x + ((<usize>(((n * height + ih) * width + left * stride + j - padding) * inChannels + ci)) << 2);
+      let px = x + ((<usize>(((n * height + ih) * width + left * strideWidth + j - paddingWidth) * inChannels + ci)) << 2);
       let pd = dy + ((<usize>(((n * outHeight + oh) * outWidth + left) * outChannels + co)) << 2);
       for (let ow = left; ow < right; ow++) {
         a += load<f32>(px) * load<f32>(pd);

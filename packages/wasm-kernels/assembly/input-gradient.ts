@@ -7,22 +7,23 @@ import { multiplyAdd } from './lanes';
 // that are a stride apart have the same taps and read neighboring dy: four of them × eight channels share a tile.
 export function inputGradient(
   dy: usize, w: usize, dx: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
-  for (let n = start; n < end; n++) for (let ih = 0; ih < height; ih++) for (let phase = 0; phase < stride; phase++) {
+  for (let n = start; n < end; n++) for (let ih = 0; ih < height; ih++) for (let phase = 0; phase < strideWidth; phase++) {
     const row = dx + ((<usize>((n * height + ih) * width * inChannels)) << 2);
     let iw = phase;
-    for (; iw + 3 * stride < width; iw += 4 * stride) {
+    for (; iw + 3 * strideWidth < width; iw += 4 * strideWidth) {
       let ci = 0;
       for (; ci + 8 <= inChannels; ci += 8) {
-        tile(dy, w, row, n, ih, iw, ci, height, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, stride, padding);
+        tile(dy, w, row, n, ih, iw, ci, height, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth);
       }
       if (ci < inChannels) for (let k = 0; k < 4; k++) {
-        pixel(dy, w, row, n, ih, iw + k * stride, ci, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, stride, padding);
+        pixel(dy, w, row, n, ih, iw + k * strideWidth, ci, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth);
       }
     }
-    for (; iw < width; iw += stride) {
-      pixel(dy, w, row, n, ih, iw, 0, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, stride, padding);
+    for (; iw < width; iw += strideWidth) {
+      pixel(dy, w, row, n, ih, iw, 0, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth);
     }
   }
 }
@@ -31,22 +32,23 @@ export function inputGradient(
 @inline
 function tile(
   dy: usize, w: usize, row: usize, n: i32, ih: i32, iw: i32, ci: i32, height: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
   const z = f32x4.splat(0);
   let a00 = z, a01 = z, a10 = z, a11 = z, a20 = z, a21 = z, a30 = z, a31 = z;
   const step = (<usize>outChannels) << 2;
   const wStep = (<usize>inChannels) << 2;
   for (let i = 0; i < kernelHeight; i++) {
-    const th = ih + padding - i;
-    if (th < 0 || th % stride != 0) continue;
-    const oh = th / stride;
+    const th = ih + paddingHeight - i;
+    if (th < 0 || th % strideHeight != 0) continue;
+    const oh = th / strideHeight;
     if (oh >= outHeight) continue;
     for (let j = 0; j < kernelWidth; j++) {
-      const tw = iw + padding - j;
+      const tw = iw + paddingWidth - j;
       // Division rounds to zero: a pixel left of the image by less than a stride must not become 0.
-      if (((tw + stride * kernelWidth) % stride) != 0) continue;
-      const ow = tw < 0 ? -((-tw) / stride) : tw / stride;
+      if (((tw + strideWidth * kernelWidth) % strideWidth) != 0) continue;
+      const ow = tw < 0 ? -((-tw) / strideWidth) : tw / strideWidth;
       let p = dy + ((<usize>((((n * outHeight + oh) * outWidth) + ow) * outChannels)) << 2);
       let q = w + ((<usize>((i * kernelWidth + j) * outChannels * inChannels + ci)) << 2);
       if (ow >= 0 && ow + 3 < outWidth) {
@@ -83,7 +85,7 @@ function tile(
     }
   }
   const o = row + ((<usize>(iw * inChannels + ci)) << 2);
-  const next = (<usize>(inChannels * stride)) << 2;
+  const next = (<usize>(inChannels * strideWidth)) << 2;
   v128.store(o, a00); v128.store(o, a01, 16);
   v128.store(o + next, a10); v128.store(o + next, a11, 16);
   v128.store(o + 2 * next, a20); v128.store(o + 2 * next, a21, 16);
@@ -93,7 +95,8 @@ function tile(
 // One pixel, channels from `first` on: what the tiles leave over.
 function pixel(
   dy: usize, w: usize, row: usize, n: i32, ih: i32, iw: i32, first: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
 ): void {
   const wStep = (<usize>inChannels) << 2;
   const o = row + ((<usize>(iw * inChannels)) << 2);
@@ -102,12 +105,12 @@ function pixel(
     let a = f32x4.splat(0);
     let s0: f32 = 0, s1: f32 = 0, s2: f32 = 0;
     for (let i = 0; i < kernelHeight; i++) {
-      const th = ih + padding - i;
-      if (th < 0 || th % stride != 0 || th / stride >= outHeight) continue;
+      const th = ih + paddingHeight - i;
+      if (th < 0 || th % strideHeight != 0 || th / strideHeight >= outHeight) continue;
       for (let j = 0; j < kernelWidth; j++) {
-        const tw = iw + padding - j;
-        if (tw < 0 || tw % stride != 0 || tw / stride >= outWidth) continue;
-        let p = dy + ((<usize>((((n * outHeight + th / stride) * outWidth) + tw / stride) * outChannels)) << 2);
+        const tw = iw + paddingWidth - j;
+        if (tw < 0 || tw % strideWidth != 0 || tw / strideWidth >= outWidth) continue;
+        let p = dy + ((<usize>((((n * outHeight + th / strideHeight) * outWidth) + tw / strideWidth) * outChannels)) << 2);
         let q = w + ((<usize>((i * kernelWidth + j) * outChannels * inChannels + ci)) << 2);
         if (isWhole) {
           for (let co = 0; co < outChannels; co++) {

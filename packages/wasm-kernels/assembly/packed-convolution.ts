@@ -37,17 +37,18 @@ export function packFilter(w: usize, packed: usize, taps: i32, inChannels: i32, 
 // pixels × eight channels stay in registers. Without padding x is read in place.
 export function convolve(
   x: usize, packed: usize, y: usize, bands: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, stride: i32, padding: i32, band: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32, band: i32,
   scratchBytes: i32, thread: i32,
 ): void {
-  const rowBytes = (<usize>((width + 2 * padding) * inChannels)) << 2;
+  const rowBytes = (<usize>((width + 2 * paddingWidth) * inChannels)) << 2;
   const scratch = bands + (<usize>scratchBytes) * (<usize>thread);
   const length = kernelWidth * inChannels;
   const tileBytes = (<usize>(kernelHeight * length)) << 5;
   const outStep = (<usize>outChannels) << 2;
-  const side = (<usize>(padding * inChannels)) << 2;
-  if (padding) {
-    const bandRows = min(height, (band - 1) * stride + kernelHeight);
+  const side = (<usize>(paddingWidth * inChannels)) << 2;
+  if (paddingWidth) {
+    const bandRows = min(height, (band - 1) * strideHeight + kernelHeight);
     for (let row = 0; row < bandRows; row++) {
       memory.fill(scratch + (<usize>row) * rowBytes, 0, side);
       memory.fill(scratch + (<usize>(row + 1)) * rowBytes - side, 0, side);
@@ -56,10 +57,10 @@ export function convolve(
   for (let n = start; n < end; n++) for (let top = 0; top < outHeight; top += band) {
     const bottom = min(top + band, outHeight);
     // Input rows of this band that exist; `rows` is where row 0 of the image would lie.
-    const first = max(0, top * stride - padding);
-    const last = min(height, (bottom - 1) * stride - padding + kernelHeight);
+    const first = max(0, top * strideHeight - paddingHeight);
+    const last = min(height, (bottom - 1) * strideHeight - paddingHeight + kernelHeight);
     let rows = x + (<usize>(n * height)) * rowBytes;
-    if (padding) {
+    if (paddingWidth) {
       for (let ih = first; ih < last; ih++) {
         const bytes = rowBytes - 2 * side;
         memory.copy(scratch + (<usize>(ih - first)) * rowBytes + side, x + (<usize>(n * height + ih)) * bytes, bytes);
@@ -70,7 +71,7 @@ export function convolve(
     for (let co = 0; co < outChannels; co += 8) {
       const lanes = min(8, outChannels - co);
       for (let oh = top; oh < bottom; oh++) {
-        const ih = oh * stride - padding;
+        const ih = oh * strideHeight - paddingHeight;
         const from = max(0, -ih);
         const to = min(kernelHeight, height - ih);
         const source = rows + (<usize>(ih + from)) * rowBytes;
@@ -78,12 +79,12 @@ export function convolve(
         const target = y + ((<usize>((n * outHeight + oh) * outWidth * outChannels + co)) << 2);
         if (outWidth < 4) {
           for (let ow = 0; ow < outWidth; ow++) {
-            pixel(source + ((<usize>(ow * stride * inChannels)) << 2), w, target + (<usize>ow) * outStep, to - from, length, rowBytes, lanes);
+            pixel(source + ((<usize>(ow * strideWidth * inChannels)) << 2), w, target + (<usize>ow) * outStep, to - from, length, rowBytes, lanes);
           }
         } else for (let at = 0; at < outWidth; at += 4) {
           // The last tile may overlap the one before it: the same sums again.
           const ow = min(at, outWidth - 4);
-          tile(source + ((<usize>(ow * stride * inChannels)) << 2), w, target + (<usize>ow) * outStep, to - from, length, rowBytes, (<usize>(stride * inChannels)) << 2, outStep, lanes);
+          tile(source + ((<usize>(ow * strideWidth * inChannels)) << 2), w, target + (<usize>ow) * outStep, to - from, length, rowBytes, (<usize>(strideWidth * inChannels)) << 2, outStep, lanes);
         }
       }
       weights += tileBytes;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { bothAxes } from '../convolution-measures.js';
 import type { ConvolutionGeometry, Shape4 } from '../training-kernels.js';
 import { spreadTap, type Tap, tapReader, tapsOf, type Windows } from './taps.js';
 
@@ -55,10 +56,11 @@ export function depthwiseConv2dFilterGradient(
 }
 
 function windowsOf([height, width]: Shape4, { stride, padding }: ConvolutionGeometry): Windows {
+  const [vertical, horizontal] = bothAxes(padding);
   return {
     window: [height, width],
-    stride: [stride, stride],
-    padding: { top: padding, bottom: padding, left: padding, right: padding },
+    stride: bothAxes(stride),
+    padding: { top: vertical, bottom: vertical, left: horizontal, right: horizontal },
   };
 }
 

@@ -2,48 +2,54 @@ import type { Block, Shape3 } from '@localgrad/core';
 import { conv2d, depthwiseConv2d } from '@localgrad/nn/blocks';
 import { fusedActivation } from './activations.js';
 import type { LayerContext } from './layer-context.js';
-import { noPadding, samePadding, uniformPadding, zeroPadding } from './padding.js';
-import { layerOnTape } from './tape-layer.js';
+import { isSymmetric, noPadding, samePadding, zeroPadding } from './padding.js';
+
+type Pair = readonly [height: number, width: number];
 
 interface Geometry {
   /** Zeros that the convolution does not add itself, because they differ by side. */
   readonly before: Block[];
   /** Input of the convolution. */
   readonly inputShape: Shape3;
-  readonly kernelSize: number;
-  readonly stride: number;
-  readonly padding: number;
+  readonly kernelSize: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
 }
 
-/** The geometry of a convolution layer; undefined if a block's convolution has no such geometry. */
-function geometryOf(context: LayerContext): Geometry | undefined {
+function geometryOf(context: LayerContext): Geometry {
   const { config, name, inputShape } = context;
   context.requireChannelsLast();
-  const [kernelSize, strides, dilation] = [
-    config.pair('kernelSize'),
-    config.pair('strides', 1),
-    config.pair('dilationRate', 1),
-  ];
-  if (dilation[0] !== 1 || dilation[1] !== 1) {
-    throw context.unsupported(
-      `has the dilation rate ${dilation.join('×')}, for which TensorFlow.js has no gradient; allowed: 1`,
-    );
-  }
-  const isSquare = kernelSize[0] === kernelSize[1] && strides[0] === strides[1];
-  if (!isSquare) return undefined;
-  const padding = config.text('padding', 'valid') === 'same' ? samePadding(inputShape, kernelSize, strides) : noPadding;
-  const common = uniformPadding(padding);
-  const geometry = { kernelSize: kernelSize[0], stride: strides[0] };
-  if (common !== undefined) return { before: [], inputShape, padding: common, ...geometry };
-  const zeros = zeroPadding(`${name}_padding`, inputShape, padding);
-  return { before: [zeros], inputShape: zeros.outputShape, padding: 0, ...geometry };
+  const kernelSize = config.pair('kernelSize');
+  const stride = config.pair('strides', 1);
+  const dilation = dilationOf(context, stride);
+  const reach: Pair = [(kernelSize[0] - 1) * dilation[0] + 1, (kernelSize[1] - 1) * dilation[1] + 1];
+  const zeros = config.text('padding', 'valid') === 'same' ? samePadding(inputShape, reach, stride) : noPadding;
+  const geometry = { kernelSize, stride, dilation };
+  if (isSymmetric(zeros)) return { before: [], inputShape, padding: [zeros.top, zeros.left], ...geometry };
+  const padded = zeroPadding(`${name}_padding`, inputShape, zeros);
+  return { before: [padded], inputShape: padded.outputShape, padding: [0, 0], ...geometry };
 }
 
-/** Conv2D. Oblong filters and strides run on the tape. */
+/** Dilation rates, which TensorFlow.js' layers do not apply everywhere. */
+function dilationOf(context: LayerContext, stride: Pair): Pair {
+  const dilation = context.config.pair('dilationRate', 1);
+  if (dilation.every((rate) => rate === 1)) return dilation;
+  const rates = dilation.join('×');
+  if (context.config.className === 'DepthwiseConv2D') {
+    throw context.unsupported(`has the dilation rate ${rates}, which TensorFlow.js ignores in this layer; allowed: 1`);
+  }
+  if (stride.some((step) => step !== 1)) {
+    throw context.unsupported(
+      `has the dilation rate ${rates} and strides ${stride.join('×')}; TensorFlow.js runs only one of them above 1`,
+    );
+  }
+  return dilation;
+}
+
+/** Conv2D. */
 export function convolutionBlocks(context: LayerContext): Block[] {
-  const geometry = geometryOf(context);
-  if (geometry === undefined) return [layerOnTape(context)];
-  const { before, ...shape } = geometry;
+  const { before, ...shape } = geometryOf(context);
   const { name, config } = context;
   const scope = context.scope({ weight: 'kernel', bias: 'bias' });
   const convolution = conv2d({
@@ -56,11 +62,9 @@ export function convolutionBlocks(context: LayerContext): Block[] {
   return [...before, convolution, ...fusedActivation(context, convolution.outputShape)];
 }
 
-/** DepthwiseConv2D; on the tape as above. */
+/** DepthwiseConv2D. */
 export function depthwiseBlocks(context: LayerContext): Block[] {
-  const geometry = geometryOf(context);
-  if (geometry === undefined) return [layerOnTape(context)];
-  const { before, ...shape } = geometry;
+  const { before, ...shape } = geometryOf(context);
   const { name, config } = context;
   const scope = context.scope({ weight: 'depthwise_kernel', bias: 'bias' });
   const convolution = depthwiseConv2d({
@@ -73,11 +77,9 @@ export function depthwiseBlocks(context: LayerContext): Block[] {
   return [...before, convolution, ...fusedActivation(context, convolution.outputShape)];
 }
 
-/** SeparableConv2D: a depthwise convolution without bias, and one of 1×1; on the tape as above. */
+/** SeparableConv2D: a depthwise convolution without bias, and one of 1×1. */
 export function separableBlocks(context: LayerContext): Block[] {
-  const geometry = geometryOf(context);
-  if (geometry === undefined) return [layerOnTape(context)];
-  const { before, ...shape } = geometry;
+  const { before, ...shape } = geometryOf(context);
   const { name, config } = context;
   const scope = context.scope({
     'depthwise.weight': 'depthwise_kernel',

@@ -16,9 +16,9 @@ export function samePadding([height, width]: Shape3, window: Pair, stride: Pair)
   return { top, bottom: rows - top, left, right: columns - left };
 }
 
-/** The common padding of all sides; undefined if they differ. */
-export function uniformPadding({ top, bottom, left, right }: Padding): number | undefined {
-  return top === bottom && top === left && top === right ? top : undefined;
+/** Whether opposite sides have the same padding. */
+export function isSymmetric({ top, bottom, left, right }: Padding): boolean {
+  return top === bottom && left === right;
 }
 
 /** Zeros around a feature map. */

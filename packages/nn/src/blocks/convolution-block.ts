@@ -14,6 +14,16 @@ import {
 import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
 import { add, type Rank, reshape, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
+import {
+  type ConvolutionWindow,
+  type ConvolutionWindowOptions,
+  gatherTaps,
+  isDilated,
+  spreadBytes,
+  spreadFilter,
+  spreadShape,
+  spreadSize,
+} from './convolution-window.js';
 import { columnSums, columnSumsBytes } from './dense.js';
 import { Ledger } from './ledger.js';
 import { filterOf } from './parameter-values.js';
@@ -21,19 +31,11 @@ import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
 /** What all convolutions take. */
-export interface ConvolutionOptions {
+export interface ConvolutionOptions extends ConvolutionWindowOptions {
   /** Name of the block, unique in its network. */
   readonly name: string;
   /** Scope in which the parameters are created. */
   readonly scope: ParameterScope;
-  /** Shape [height, width, channels] of one sample's input. */
-  readonly inputShape: Shape3;
-  /** Default 3. */
-  readonly kernelSize?: number;
-  /** Default 1. */
-  readonly stride?: number;
-  /** Symmetric zero padding; by default, the size stays the same at stride 1. */
-  readonly padding?: number;
   /** Default true. */
   readonly bias?: boolean;
   /** Of the weight. */
@@ -51,21 +53,23 @@ export const convolutionOptionNames = [
   'kernelSize',
   'stride',
   'padding',
+  'dilation',
   'bias',
   'initializer',
   'biasInitializer',
   'layer',
 ] as const;
 
-/** What distinguishes one kind of convolution from another. */
+/** What distinguishes one kind of convolution from another. Filters have zeros between their taps if they are dilated. */
 export interface ConvolutionKind {
+  readonly window: ConvolutionWindow;
   /** Output channels. */
   readonly channels: number;
   readonly weightShape: Shape4;
   readonly initializer: Initializer;
   readonly biasInitializer: Initializer;
   forward(x: Tensor4D, weight: Tensor4D, geometry: ConvolutionGeometry): Tensor4D;
-  weightGradient(x: Tensor4D, dy: Tensor4D, geometry: ConvolutionGeometry): Tensor;
+  weightGradient(x: Tensor4D, dy: Tensor4D, weightShape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
   inputGradient(dy: Tensor4D, weight: Tensor4D, shape: Shape4, geometry: ConvolutionGeometry): Tensor4D;
 }
 
@@ -85,35 +89,28 @@ export class ConvolutionBlock implements FrugalBlock {
   readonly #bias: Parameter | undefined;
 
   constructor(options: ConvolutionOptions, kind: ConvolutionKind) {
-    const {
-      name,
-      inputShape,
-      kernelSize = 3,
-      stride = 1,
-      padding = (kernelSize - 1) / 2,
-      bias = true,
-      layer,
-    } = options;
+    const { name, inputShape, bias = true, layer } = options;
+    const { stride, padding, reach } = kind.window;
     const scope = layer === undefined ? options.scope : options.scope.scope(layer);
     this.name = name;
     this.#options = options;
     this.#kind = kind;
     this.#geometry = { stride, padding };
     this.inputShape = inputShape;
-    this.outputShape = convolvedShape(inputShape, kind.channels, kernelSize, this.#geometry);
+    this.outputShape = convolvedShape(inputShape, kind.channels, reach, this.#geometry);
     this.#weight = scope.parameter('weight', kind.weightShape, kind.initializer);
     this.#bias = bias ? scope.parameter('bias', [kind.channels], kind.biasInitializer) : undefined;
     this.parameters = this.#bias === undefined ? [this.#weight] : [this.#weight, this.#bias];
     this.cost = {
-      multiplyAccumulates: this.outputShape[0] * this.outputShape[1] * this.#weight.size,
+      multiplyAccumulates: this.outputShape[0] * this.outputShape[1] * spreadSize(kind.weightShape, kind.window),
       residualBytes: () => 0,
-      forwardPeakBytes: (batchSize) => (bias ? 2 : 1) * bytesOf(this.outputShape, batchSize),
+      forwardPeakBytes: (batchSize) => this.#forwardPeakBytes(batchSize),
       vjpPeakBytes: (batchSize, want) => this.#vjpPeakBytes(batchSize, want),
     };
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
-    let output = this.#kind.forward(x, this.#filter, this.#geometry);
+    let output = this.#withFilter((filter) => this.#kind.forward(x, filter, this.#geometry));
     if (this.#bias !== undefined) {
       const biased = add<Tensor4D>(output, this.#bias.value);
       output.dispose();
@@ -127,13 +124,14 @@ export class ConvolutionBlock implements FrugalBlock {
     const x = pass.input;
     const parameters = new Map<Parameter, Tensor>();
     if (want.parameters && isTrained(this.#weight)) {
-      parameters.set(this.#weight, this.#kind.weightGradient(x, dy, this.#geometry));
+      parameters.set(this.#weight, this.#weightGradient(x, dy));
     }
     if (want.parameters && this.#bias !== undefined && isTrained(this.#bias)) {
       parameters.set(this.#bias, channelSums(dy));
     }
+    const shape = batched(this.inputShape, x.shape[0]);
     const input = want.input
-      ? this.#kind.inputGradient(dy, this.#filter, batched(this.inputShape, x.shape[0]), this.#geometry)
+      ? this.#withFilter((filter) => this.#kind.inputGradient(dy, filter, shape, this.#geometry))
       : undefined;
     dy.dispose();
     return input === undefined ? { parameters } : { input, parameters };
@@ -143,19 +141,57 @@ export class ConvolutionBlock implements FrugalBlock {
     return new ConvolutionBlock({ ...this.#options, scope }, this.#kind);
   }
 
-  get #filter(): Tensor4D {
-    return filterOf(this.#weight);
+  /** Runs a kernel with the filter as the kernels expect it. */
+  #withFilter(run: (filter: Tensor4D) => Tensor4D): Tensor4D {
+    const { window } = this.#kind;
+    if (!isDilated(window)) return run(filterOf(this.#weight));
+    const filter = spreadFilter(filterOf(this.#weight), window);
+    const result = run(filter);
+    filter.dispose();
+    return result;
+  }
+
+  #weightGradient(x: Tensor4D, dy: Tensor4D): Tensor4D {
+    const { window, weightShape } = this.#kind;
+    const gradient = this.#kind.weightGradient(x, dy, spreadShape(weightShape, window), this.#geometry);
+    return isDilated(window) ? gatherTaps(gradient, window) : gradient;
+  }
+
+  #forwardPeakBytes(batchSize: number): number {
+    const output = bytesOf(this.outputShape, batchSize);
+    const ledger = new Ledger();
+    this.#countFilter(ledger, output);
+    ledger.take(output);
+    if (this.#bias !== undefined) ledger.touch(output);
+    return ledger.peak;
+  }
+
+  /** Bytes of `#withFilter`, whose result takes `result` bytes, which the caller counts afterwards. */
+  #countFilter(ledger: Ledger, result: number): void {
+    const { window, weightShape } = this.#kind;
+    if (!isDilated(window)) return;
+    const spread = spreadBytes(weightShape, window);
+    ledger.touch(spread.peak);
+    ledger.touch(spread.result + result);
   }
 
   #vjpPeakBytes(batchSize: number, want: Want): number {
     const ledger = new Ledger();
-    if (want.parameters && isTrained(this.#weight)) ledger.take(4 * this.#weight.size);
+    if (want.parameters && isTrained(this.#weight)) {
+      const { window, weightShape } = this.#kind;
+      if (isDilated(window)) ledger.touch(spreadBytes(weightShape, window).result + 4 * this.#weight.size);
+      ledger.take(4 * this.#weight.size);
+    }
     if (want.parameters && this.#bias !== undefined && isTrained(this.#bias)) {
       const pixels = batchSize * this.outputShape[0] * this.outputShape[1];
       ledger.take(columnSumsBytes(pixels, this.#kind.channels));
       ledger.give(4 * pixels);
     }
-    if (want.input) ledger.take(bytesOf(this.inputShape, batchSize));
+    if (want.input) {
+      const input = bytesOf(this.inputShape, batchSize);
+      this.#countFilter(ledger, input);
+      ledger.take(input);
+    }
     return ledger.peak;
   }
 }

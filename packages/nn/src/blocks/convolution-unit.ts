@@ -7,7 +7,7 @@ import {
   type ParameterScope,
   type Shape3,
 } from '@localgrad/core';
-import type { ConvolutionGeometry } from '@localgrad/kernels';
+import { bothAxes, type ConvolutionGeometry, convolutionMeasures, type PerAxis } from '@localgrad/kernels';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm } from './batch-norm-parameters.js';
 
@@ -70,19 +70,26 @@ export function createConvolutionUnit(options: ConvolutionUnitOptions): Convolut
 export function convolvedShape(
   inputShape: Shape3,
   channels: number,
-  kernelSize: number,
-  { stride, padding }: ConvolutionGeometry,
+  kernelSize: PerAxis,
+  geometry: ConvolutionGeometry,
 ): Shape3 {
-  const extent = (size: number) => Math.floor((size + 2 * padding - kernelSize) / stride) + 1;
-  const shape: Shape3 = [extent(inputShape[0]), extent(inputShape[1]), channels];
-  if (shape[0] < 1 || shape[1] < 1) {
+  const window = bothAxes(kernelSize);
+  const filterShape = [...window, inputShape[2], channels] as const;
+  const { outHeight, outWidth } = convolutionMeasures(batched(inputShape, 1), filterShape, geometry);
+  if (outHeight < 1 || outWidth < 1) {
     throw new LocalgradError(
       'shape-mismatch',
-      `A ${kernelSize}×${kernelSize} window with padding ${padding} does not fit in a feature map of ${formatShape(inputShape)}.`,
-      { inputShape, kernelSize, stride, padding },
+      `A ${window.join('×')} window with padding ${formatAxes(geometry.padding)} does not fit in a feature map of ${formatShape(inputShape)}.`,
+      { inputShape, kernelSize, ...geometry },
     );
   }
-  return shape;
+  return [outHeight, outWidth, channels];
+}
+
+/** `1`, or `0×1` for padding that differs by axis. */
+function formatAxes(value: PerAxis): string {
+  const [height, width] = bothAxes(value);
+  return height === width ? String(height) : `${height}×${width}`;
 }
 
 export function unitParameters({ weight, norm }: ConvolutionUnit): Parameter[] {

@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, TrainingKernels } from '@localgrad/kernels';
+import { bothAxes, type ConvolutionGeometry, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import { pad, slice, type Tensor4D } from '@tensorflow/tfjs';
 import type { OperationAttribute, OperationRunner } from '../native-backend.js';
 
@@ -28,13 +28,21 @@ export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
   };
 }
 
-/** The same for depthwise convolutions. */
+/** The same for depthwise convolutions, which TensorFlow only has with equal strides of both axes. */
 export function depthwiseKernels(run: OperationRunner): DepthwiseKernels {
   const { forward, inputGradient, filterGradient } = operations(run, 'DepthwiseConv2dNative');
   return {
-    depthwiseConv2d: forward,
-    depthwiseConv2dInputGradient: inputGradient,
-    depthwiseConv2dFilterGradient: filterGradient,
+    depthwiseConv2d: (x, filter, geometry) =>
+      (isUniform(geometry) ? forward : stockKernels.depthwiseConv2d)(x, filter, geometry),
+    depthwiseConv2dInputGradient: (dy, filter, inputShape, geometry) =>
+      (isUniform(geometry) ? inputGradient : stockKernels.depthwiseConv2dInputGradient)(
+        dy,
+        filter,
+        inputShape,
+        geometry,
+      ),
+    depthwiseConv2dFilterGradient: (x, dy, filterShape, geometry) =>
+      (isUniform(geometry) ? filterGradient : stockKernels.depthwiseConv2dFilterGradient)(x, dy, filterShape, geometry),
   };
 }
 
@@ -46,13 +54,14 @@ interface Operations {
 
 function operations(run: OperationRunner, name: 'Conv2D' | 'DepthwiseConv2dNative'): Operations {
   const known = new Map<string, readonly OperationAttribute[]>();
-  const attributes = (stride: number, padding: 'SAME' | 'VALID') => {
-    const key = `${stride} ${padding}`;
+  const attributes = ({ stride }: ConvolutionGeometry, padding: 'SAME' | 'VALID') => {
+    const [down, right] = bothAxes(stride);
+    const key = `${down} ${right} ${padding}`;
     let found = known.get(key);
     if (found === undefined) {
       found = [
         run.type('T', 'float32'),
-        run.attribute('strides', 'INT', [1, stride, stride, 1]),
+        run.attribute('strides', 'INT', [1, down, right, 1]),
         run.attribute('padding', 'STRING', padding),
         run.attribute('dilations', 'INT', [1, 1, 1, 1]),
         run.attribute('data_format', 'STRING', 'NHWC'),
@@ -65,22 +74,22 @@ function operations(run: OperationRunner, name: 'Conv2D' | 'DepthwiseConv2dNativ
   return {
     forward: (x, filter, geometry) =>
       withPadding(x, filter.shape, geometry, (image, padding) =>
-        run.one<Tensor4D>(name, [image, filter], attributes(geometry.stride, padding)),
+        run.one<Tensor4D>(name, [image, filter], attributes(geometry, padding)),
       ),
     filterGradient: (x, dy, filterShape, geometry) =>
       withPadding(x, filterShape, geometry, (image, padding) => {
         const inputs = [image, run.constants.integers(filterShape), dy];
-        return run.one<Tensor4D>(`${name}BackpropFilter`, inputs, attributes(geometry.stride, padding));
+        return run.one<Tensor4D>(`${name}BackpropFilter`, inputs, attributes(geometry, padding));
       }),
     inputGradient(dy, filter, inputShape, geometry) {
       const [batch, height, width, channels] = inputShape;
       const padding = namedPadding(filter.shape, geometry);
-      const border = padding === undefined ? geometry.padding : 0;
-      const padded = [batch, height + 2 * border, width + 2 * border, channels];
+      const [vertical, horizontal] = padding === undefined ? bothAxes(geometry.padding) : [0, 0];
+      const padded = [batch, height + 2 * vertical, width + 2 * horizontal, channels];
       const inputs = [run.constants.integers(padded), filter, dy];
-      const dx = run.one<Tensor4D>(`${name}BackpropInput`, inputs, attributes(geometry.stride, padding ?? 'VALID'));
-      if (border === 0) return dx;
-      const inside: Tensor4D = slice(dx, [0, border, border, 0], [...inputShape]);
+      const dx = run.one<Tensor4D>(`${name}BackpropInput`, inputs, attributes(geometry, padding ?? 'VALID'));
+      if (vertical === 0 && horizontal === 0) return dx;
+      const inside: Tensor4D = slice(dx, [0, vertical, horizontal, 0], [...inputShape]);
       dx.dispose();
       return inside;
     },
@@ -91,8 +100,15 @@ function namedPadding(
   [height, width]: readonly number[],
   { stride, padding }: ConvolutionGeometry,
 ): 'SAME' | 'VALID' | undefined {
-  if (padding === 0) return 'VALID';
-  return stride === 1 && height === 2 * padding + 1 && height === width ? 'SAME' : undefined;
+  const [vertical, horizontal] = bothAxes(padding);
+  if (vertical === 0 && horizontal === 0) return 'VALID';
+  const isDense = bothAxes(stride).every((step) => step === 1);
+  return isDense && height === 2 * vertical + 1 && width === 2 * horizontal + 1 ? 'SAME' : undefined;
+}
+
+function isUniform({ stride }: ConvolutionGeometry): boolean {
+  const [down, right] = bothAxes(stride);
+  return down === right;
 }
 
 function withPadding<Result>(
@@ -103,8 +119,13 @@ function withPadding<Result>(
 ): Result {
   const named = namedPadding(filterShape, geometry);
   if (named !== undefined) return use(x, named);
-  const border: [number, number] = [geometry.padding, geometry.padding];
-  const padded = pad(x, [[0, 0], border, border, [0, 0]]);
+  const [vertical, horizontal] = bothAxes(geometry.padding);
+  const padded = pad(x, [
+    [0, 0],
+    [vertical, vertical],
+    [horizontal, horizontal],
+    [0, 0],
+  ]);
   const result = use(padded, 'VALID');
   padded.dispose();
   return result;

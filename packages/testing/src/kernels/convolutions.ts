@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import type { KernelCase } from './kernel-case.js';
 
@@ -12,6 +12,11 @@ const convolutions = [
   { x: [2, 7, 7, 9], filter: [1, 1, 9, 10], stride: 1, padding: 0 },
   { x: [2, 5, 5, 8], filter: [3, 3, 8, 8], stride: 1, padding: 0 },
   { x: [1, 11, 11, 3], filter: [7, 7, 3, 6], stride: 2, padding: 3 },
+  { x: [2, 7, 9, 5], filter: [1, 3, 5, 8], stride: 1, padding: [0, 1] },
+  { x: [3, 9, 7, 8], filter: [3, 1, 8, 9], stride: [2, 1], padding: [1, 0] },
+  { x: [1, 5, 11, 4], filter: [1, 7, 4, 6], stride: 1, padding: [0, 3] },
+  { x: [2, 11, 6, 3], filter: [5, 2, 3, 17], stride: [1, 3], padding: [2, 0] },
+  { x: [2, 9, 13, 8], filter: [3, 3, 8, 16], stride: [2, 1], padding: 1 },
 ] as const;
 
 /** Two operations in one, where kernels have them; else one after the other. */
@@ -69,11 +74,9 @@ interface FusedShapes {
 
 export const convolutionCases = convolutions.flatMap(({ x, filter, stride, padding }): KernelCase[] => {
   const geometry = { stride, padding };
-  const [batch, height, width] = x;
-  const [size, , , outputs] = filter;
-  const out = (length: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
-  const dy = [batch, out(height), out(width), outputs];
-  const label = `${x.join('×')} by ${filter.join('×')}, stride ${stride}, padding ${padding}`;
+  const { outHeight, outWidth } = convolutionMeasures(x, filter, geometry);
+  const dy = [x[0], outHeight, outWidth, filter[3]];
+  const label = labelOf(x, filter, geometry);
   return [
     {
       kernel: 'conv2d',
@@ -113,20 +116,27 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
   ];
 });
 
+/** A case's name: shapes, stride and padding. */
+export function labelOf(x: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry): string {
+  const [strides, paddings] = [stride, padding].map((value) => [value].flat().join('×'));
+  return `${x.join('×')} by ${filter.join('×')}, stride ${strides}, padding ${paddings}`;
+}
+
 const depthwiseConvolutions = [
   { x: [3, 7, 9, 5], filter: [3, 3, 5, 1], stride: 1, padding: 1 },
   { x: [2, 8, 7, 8], filter: [3, 3, 8, 1], stride: 2, padding: 1 },
   { x: [2, 6, 5, 3], filter: [3, 2, 3, 4], stride: 1, padding: 0 },
   { x: [1, 9, 9, 6], filter: [5, 5, 6, 2], stride: 2, padding: 2 },
   { x: [34, 6, 6, 16], filter: [3, 3, 16, 1], stride: 1, padding: 1 },
+  { x: [2, 7, 9, 4], filter: [1, 3, 4, 2], stride: [1, 2], padding: [0, 1] },
+  { x: [3, 9, 5, 5], filter: [3, 1, 5, 1], stride: [2, 1], padding: [1, 0] },
 ] as const;
 
 export const depthwiseCases = depthwiseConvolutions.flatMap(({ x, filter, stride, padding }): KernelCase[] => {
   const geometry = { stride, padding };
-  const [batch, height, width] = x;
-  const out = (length: number, size: number) => Math.floor((length + 2 * padding - size) / stride) + 1;
-  const dy = [batch, out(height, filter[0]), out(width, filter[1]), filter[2] * filter[3]];
-  const label = `${x.join('×')} by ${filter.join('×')}, stride ${stride}, padding ${padding}`;
+  const { outHeight, outWidth } = convolutionMeasures(x, filter, geometry);
+  const dy = [x[0], outHeight, outWidth, filter[2] * filter[3]];
+  const label = labelOf(x, filter, geometry);
   return [
     {
       kernel: 'depthwiseConv2d',

@@ -1,8 +1,11 @@
-import type { Shape4 } from '@localgrad/kernels';
+import type { ConvolutionMeasures, Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 
+/** Strides and paddings by axis. */
+export type Strides = Omit<ConvolutionMeasures, 'outHeight' | 'outWidth'>;
+
 /** A convolution that a kernel computes, or the input gradient of one. */
-export interface ConvolutionProblem {
+export interface ConvolutionProblem extends Strides {
   readonly x: Tensor;
   /** [batch, height, width, channels] */
   readonly inputShape: Shape4;
@@ -11,8 +14,6 @@ export interface ConvolutionProblem {
   readonly kernelWidth: number;
   /** [batch, height, width, channels] */
   readonly outputShape: Shape4;
-  readonly stride: number;
-  readonly padding: number;
   /** Whether the filter is [kh, kw, out, in] and is rotated by 180°: the input gradient at stride 1. */
   readonly isTurned: boolean;
 }

@@ -1,6 +1,7 @@
-import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
+import type { Strides } from './convolution-problem.js';
 import { convolve, sizeArguments } from './convolve.js';
 import { accumulate } from './elementwise.js';
 import { suitsWinograd, winogradFilterGradient } from './winograd.js';
@@ -14,15 +15,13 @@ export function conv2d(
   context: KernelContext,
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
 ): tf.Tensor4D {
   const [kernelHeight, kernelWidth, , outChannels] = filter.shape;
-  const [batch, height, width] = x.shape;
-  const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
-  const outputShape = [batch, outHeight, outWidth, outChannels] as const;
+  const { outHeight, outWidth, ...strides } = convolutionMeasures(x.shape, filter.shape, geometry);
+  const outputShape = [x.shape[0], outHeight, outWidth, outChannels] as const;
   const y = context.heap.allocate<tf.Tensor4D>(outputShape);
-  const sizes = { inputShape: x.shape, kernelHeight, kernelWidth, outputShape, stride, padding };
+  const sizes = { inputShape: x.shape, kernelHeight, kernelWidth, outputShape, ...strides };
   convolve(context, { x, filter, ...sizes, isTurned: false }, y);
   return y;
 }
@@ -48,17 +47,21 @@ function inputGradient(
   dy: tf.Tensor4D,
   filter: tf.Tensor4D,
   inputShape: Shape4,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
 ): tf.Tensor4D {
   const [kernelHeight, kernelWidth] = filter.shape;
-  if (stride === 1 && kernelHeight === kernelWidth && padding <= kernelHeight - 1) {
+  const measures = convolutionMeasures(inputShape, filter.shape, geometry);
+  const { strideHeight, strideWidth } = measures;
+  const [top, left] = [kernelHeight - 1 - measures.paddingHeight, kernelWidth - 1 - measures.paddingWidth];
+  if (strideHeight === 1 && strideWidth === 1 && top >= 0 && left >= 0) {
     const dx = context.heap.allocate<tf.Tensor4D>(inputShape);
     const sizes = { inputShape: dy.shape, kernelHeight, kernelWidth, outputShape: inputShape };
-    convolve(context, { x: dy, filter, ...sizes, stride: 1, padding: kernelHeight - 1 - padding, isTurned: true }, dx);
+    const strides = { strideHeight, strideWidth, paddingHeight: top, paddingWidth: left };
+    convolve(context, { x: dy, filter, ...sizes, ...strides, isTurned: true }, dx);
     return dx;
   }
   const swapped = swapChannels(context, filter);
-  const dx = gatherGradient(context, dy, swapped, inputShape, stride, padding);
+  const dx = gatherGradient(context, dy, swapped, inputShape, measures);
   swapped.dispose();
   return dx;
 }
@@ -68,11 +71,10 @@ function gatherGradient(
   dy: tf.Tensor4D,
   swapped: tf.Tensor4D,
   inputShape: Shape4,
-  stride: number,
-  padding: number,
+  strides: Strides,
 ): tf.Tensor4D {
   const [kernelHeight, kernelWidth] = swapped.shape;
-  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, stride, padding);
+  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, strides);
   const dx = heap.allocate<tf.Tensor4D>(inputShape);
   const [from, weights, to] = [heap.pointer(dy), heap.pointer(swapped), heap.pointer(dx)];
   const images = pieces(inputShape[0], IMAGE_PIECES);
@@ -85,14 +87,15 @@ export function conv2dFilterGradient(
   x: tf.Tensor4D,
   dy: tf.Tensor4D,
   filterShape: Shape4,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
 ): tf.Tensor4D {
   const { heap, pool } = context;
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filterShape;
   const dw = heap.allocate<tf.Tensor4D>(filterShape);
-  const problem = { inputShape: x.shape, outputShape: dy.shape, kernelHeight, kernelWidth, stride, padding };
+  const measures = convolutionMeasures(x.shape, filterShape, geometry);
+  const problem = { inputShape: x.shape, outputShape: dy.shape, kernelHeight, kernelWidth, ...measures };
   if (suitsWinograd(problem) && winogradFilterGradient(context, x, dy, dw, problem)) return dw;
-  const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, stride, padding);
+  const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, measures);
   const size = kernelHeight * kernelWidth * inChannels * outChannels;
   const images = pieces(x.shape[0], FILTER_GRADIENT_PIECES);
   return context.scratch(4 * size * images.count, (partial) => {

@@ -1,7 +1,7 @@
 import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
-import type { ConvolutionProblem } from './convolution-problem.js';
+import type { ConvolutionProblem, Strides } from './convolution-problem.js';
 import { suitsWinograd, winogradConvolve } from './winograd.js';
 
 /** Maximum number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
@@ -17,10 +17,12 @@ export function sizeArguments(
   [, outHeight, outWidth, outChannels]: Shape4,
   kernelHeight: number,
   kernelWidth: number,
-  stride: number,
-  padding: number,
+  { strideHeight, strideWidth, paddingHeight, paddingWidth }: Strides,
 ): number[] {
-  return [height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, stride, padding];
+  return [
+    ...[height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth],
+    ...[strideHeight, strideWidth, paddingHeight, paddingWidth],
+  ];
 }
 
 /** Convolution into `y`. */
@@ -35,15 +37,19 @@ export function convolve(context: KernelContext, problem: ConvolutionProblem, y:
  */
 function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const { heap, pool } = context;
-  const { x, filter, inputShape, outputShape, kernelHeight, kernelWidth, stride, padding, isTurned } = problem;
+  const { x, filter, inputShape, outputShape, kernelHeight, kernelWidth, isTurned } = problem;
+  const { strideHeight, paddingWidth } = problem;
   const [batch, , width, inChannels] = inputShape;
   const [, outHeight, , outChannels] = outputShape;
-  const sizes = sizeArguments(inputShape, outputShape, kernelHeight, kernelWidth, stride, padding);
+  const sizes = sizeArguments(inputShape, outputShape, kernelHeight, kernelWidth, problem);
   const taps = kernelHeight * kernelWidth;
   const packedBytes = 4 * LANES * Math.ceil(outChannels / LANES) * taps * inChannels;
-  const rowFloats = (width + 2 * padding) * inChannels;
-  const band = Math.min(outHeight, Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / stride) + 1));
-  const bandBytes = padding === 0 ? 0 : 4 * rowFloats * ((band - 1) * stride + kernelHeight);
+  const rowFloats = (width + 2 * paddingWidth) * inChannels;
+  const band = Math.min(
+    outHeight,
+    Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / strideHeight) + 1),
+  );
+  const bandBytes = paddingWidth === 0 ? 0 : 4 * rowFloats * ((band - 1) * strideHeight + kernelHeight);
   const images = pieces(batch, PIECES);
   context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {
     const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];

@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { sizeArguments } from './convolve.js';
@@ -14,14 +14,12 @@ export function depthwiseConv2d(
   { heap, pool }: KernelContext,
   x: Tensor4D,
   filter: Tensor4D,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
 ): Tensor4D {
   const [kernelHeight, kernelWidth, channels, multiplier] = filter.shape;
-  const [batch, height, width] = x.shape;
-  const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
-  const y = heap.allocate<Tensor4D>([batch, outHeight, outWidth, channels * multiplier]);
-  const sizes = sizeArguments(x.shape, y.shape, kernelHeight, kernelWidth, stride, padding);
+  const measures = convolutionMeasures(x.shape, filter.shape, geometry);
+  const y = heap.allocate<Tensor4D>([x.shape[0], measures.outHeight, measures.outWidth, channels * multiplier]);
+  const sizes = sizeArguments(x.shape, y.shape, kernelHeight, kernelWidth, measures);
   const pointers = [x, filter, y].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(y.shape);
   pool.run('depthwiseConvolve', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
@@ -33,11 +31,12 @@ export function depthwiseConv2dInputGradient(
   dy: Tensor4D,
   filter: Tensor4D,
   inputShape: Shape4,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
 ): Tensor4D {
   const [kernelHeight, kernelWidth] = filter.shape;
   const dx = heap.allocate<Tensor4D>(inputShape);
-  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, stride, padding);
+  const measures = convolutionMeasures(inputShape, filter.shape, geometry);
+  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, measures);
   const pointers = [dy, filter, dx].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(dy.shape);
   pool.run('depthwiseInputGradient', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
@@ -49,10 +48,11 @@ export function depthwiseConv2dFilterGradient(
   x: Tensor4D,
   dy: Tensor4D,
   filterShape: Shape4,
-  { stride, padding }: ConvolutionGeometry,
+  geometry: ConvolutionGeometry,
 ): Tensor4D {
   const [kernelHeight, kernelWidth, channels, multiplier] = filterShape;
-  const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, stride, padding);
+  const measures = convolutionMeasures(x.shape, filterShape, geometry);
+  const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, measures);
   const size = kernelHeight * kernelWidth * channels * multiplier;
   const images = imagePieces(dy.shape, FILTER_GRADIENT_PIECES);
   const dw = heap.allocate<Tensor4D>(filterShape);

@@ -1,6 +1,7 @@
-import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
+import { sizeArguments } from './convolve.js';
 
 /** Number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const IMAGE_PIECES = 32;
@@ -14,12 +15,8 @@ export function groupedConv2d(
   groups: number,
   geometry: ConvolutionGeometry,
 ): Tensor4D {
-  const { stride, padding } = geometry;
-  const [batch, height, width] = x.shape;
-  const [kernelHeight, kernelWidth, , outChannels] = filter.shape;
-  const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
-  const y = heap.allocate<Tensor4D>([batch, outHeight, outWidth, outChannels]);
+  const { outHeight, outWidth } = convolutionMeasures(x.shape, filter.shape, geometry);
+  const y = heap.allocate<Tensor4D>([x.shape[0], outHeight, outWidth, filter.shape[3]]);
   const sizes = sizesOf(x.shape, y.shape, filter.shape, groups, geometry);
   const pointers = [x, filter, y].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(y.shape);
@@ -75,15 +72,7 @@ function imagePieces([batch, height, width, channels]: Shape4, most = IMAGE_PIEC
 }
 
 /** The shape arguments of the kernels (assembly/grouped-convolution.ts), in order. */
-function sizesOf(
-  [, height, width, inChannels]: Shape4,
-  [, outHeight, outWidth, outChannels]: Shape4,
-  [kernelHeight, kernelWidth]: Shape4,
-  groups: number,
-  { stride, padding }: ConvolutionGeometry,
-): number[] {
-  return [
-    ...[height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth],
-    ...[stride, stride, padding, padding, groups],
-  ];
+function sizesOf(x: Shape4, y: Shape4, filter: Shape4, groups: number, geometry: ConvolutionGeometry): number[] {
+  const [kernelHeight, kernelWidth] = filter;
+  return [...sizeArguments(x, y, kernelHeight, kernelWidth, convolutionMeasures(x, filter, geometry)), groups];
 }

@@ -21,24 +21,24 @@ const SUM_FLOATS = 1 << 19;
 const MINIMUM_SUMS = 4;
 const MAXIMUM_SUMS = 16;
 
-type Sizes = Pick<
-  ConvolutionProblem,
-  'inputShape' | 'outputShape' | 'kernelHeight' | 'kernelWidth' | 'stride' | 'padding'
->;
+type Sizes = Omit<ConvolutionProblem, 'x' | 'filter' | 'isTurned'>;
 
 /**
  * Whether the minimal algorithm F(2×2, 3×3) pays (Lavin and Gray 2016): 3×3 filters at stride 1 whose channels fill vectors,
  * and outputs that are not mostly the border of a tile.
  */
-export function suitsWinograd({ inputShape, outputShape, kernelHeight, kernelWidth, stride, padding }: Sizes): boolean {
+export function suitsWinograd(sizes: Sizes): boolean {
+  const { inputShape, outputShape, kernelHeight, kernelWidth, paddingHeight, paddingWidth } = sizes;
   const [, outHeight, outWidth, outChannels] = outputShape;
   const inChannels = inputShape[3];
   const multiplications = POSITIONS * tileCount(outHeight, outWidth);
   return (
     kernelHeight === 3 &&
     kernelWidth === 3 &&
-    stride === 1 &&
-    padding <= 2 &&
+    sizes.strideHeight === 1 &&
+    sizes.strideWidth === 1 &&
+    paddingHeight === paddingWidth &&
+    paddingHeight <= 2 &&
     inChannels % 4 === 0 &&
     outChannels % LANES === 0 &&
     Math.min(inChannels, outChannels) >= LANES &&
@@ -52,11 +52,11 @@ export function suitsWinograd({ inputShape, outputShape, kernelHeight, kernelWid
  */
 export function winogradConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): boolean {
   const { heap, pool } = context;
-  const { x, filter, inputShape, outputShape, padding, isTurned } = problem;
+  const { x, filter, inputShape, outputShape, isTurned } = problem;
   const [batch, , , inChannels] = inputShape;
   const outChannels = outputShape[3];
   const filterFloats = POSITIONS * inChannels * outChannels;
-  const blocks = blocksOf({ inputShape, outputShape, padding });
+  const blocks = blocksOf(problem);
   const images = pieces(batch, PIECES);
   return context.scratch(4 * (filterFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
@@ -92,13 +92,13 @@ export function winogradFilterGradient(
   x: Tensor,
   dy: Tensor,
   dw: Tensor,
-  { inputShape, outputShape, padding }: Sizes,
+  sizes: Sizes,
 ): boolean {
   const { heap, pool } = context;
-  const [batch, , , inChannels] = inputShape;
-  const outChannels = outputShape[3];
+  const [batch, , , inChannels] = sizes.inputShape;
+  const outChannels = sizes.outputShape[3];
   const sumFloats = POSITIONS * inChannels * outChannels;
-  const blocks = blocksOf({ inputShape, outputShape, padding });
+  const blocks = blocksOf(sizes);
   const images = pieces(batch, Math.max(MINIMUM_SUMS, Math.min(MAXIMUM_SUMS, Math.floor(SUM_FLOATS / sumFloats))));
   return context.scratch(4 * (images.count * sumFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
@@ -129,14 +129,14 @@ function tileCount(outHeight: number, outWidth: number): number {
  * The size arguments of the kernels in assembly/, of which the last is the number of tiles that pass at a time, and the floats
  * of a thread's scratch memory: a row of zeros, and the transformed tiles of both sides.
  */
-function blocksOf({ inputShape, outputShape, padding }: Pick<Sizes, 'inputShape' | 'outputShape' | 'padding'>) {
+function blocksOf({ inputShape, outputShape, paddingHeight }: Sizes) {
   const [, height, width, inChannels] = inputShape;
   const [, outHeight, outWidth, outChannels] = outputShape;
   const fitting = Math.floor(BLOCK_FLOATS / (POSITIONS * (inChannels + outChannels)));
   // A multiple of four.
   const block = Math.max(MINIMUM_BLOCK, Math.min(64, fitting)) & ~3;
   return {
-    sizes: [height, width, inChannels, outHeight, outWidth, outChannels, padding, block],
+    sizes: [height, width, inChannels, outHeight, outWidth, outChannels, paddingHeight, block],
     scratchFloats: width * inChannels + POSITIONS * (block * (inChannels + outChannels) + 2 * LINE_FLOATS),
   };
 }

@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, Normalization } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Normalization } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { rectified } from '../missing.js';
 import type { WebGpuBackend } from '../program.js';
@@ -14,8 +14,8 @@ const coordinates = `
     let rest = pixel % perImage;
     return vec4<i32>(
       image * uniforms.inHeight * uniforms.inWidth * uniforms.inChannels,
-      (rest / uniforms.outWidth) * uniforms.stride - uniforms.padding,
-      (rest % uniforms.outWidth) * uniforms.stride - uniforms.padding,
+      (rest / uniforms.outWidth) * uniforms.strideHeight - uniforms.paddingHeight,
+      (rest % uniforms.outWidth) * uniforms.strideWidth - uniforms.paddingWidth,
       0);
   }
   fn placeOf(k : i32, channels : i32) -> vec4<i32> {
@@ -48,14 +48,13 @@ function vectorsOf({ mean, variance, scale, shift }: Normalization) {
   return { mean, variance, scale, shift };
 }
 
-function measures(input: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry) {
+function measures(input: Shape4, filter: Shape4, geometry: ConvolutionGeometry) {
   const [batch, inHeight, inWidth, inChannels] = input;
   const [kernelHeight, kernelWidth, , outChannels] = filter;
-  const outHeight = Math.floor((inHeight + 2 * padding - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((inWidth + 2 * padding - kernelWidth) / stride) + 1;
-  const sizes = { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth };
+  const found = convolutionMeasures(input, filter, geometry);
+  const { outHeight, outWidth } = found;
   return {
-    integers: { ...sizes, stride, padding },
+    integers: { inHeight, inWidth, inChannels, outChannels, kernelHeight, kernelWidth, ...found },
     outputShape: [batch, outHeight, outWidth, outChannels] as const,
     pixels: batch * outHeight * outWidth,
     taps: kernelHeight * kernelWidth,
@@ -145,8 +144,8 @@ export function conv2dInputGradient(
         let rest = row % perImage;
         return vec4<i32>(
           (row / perImage) * uniforms.outHeight * uniforms.outWidth * uniforms.outChannels,
-          rest / uniforms.inWidth + uniforms.padding,
-          rest % uniforms.inWidth + uniforms.padding,
+          rest / uniforms.inWidth + uniforms.paddingHeight,
+          rest % uniforms.inWidth + uniforms.paddingWidth,
           0);
       }
       fn depthOf(k : i32) -> vec4<i32> {
@@ -156,9 +155,9 @@ export function conv2dInputGradient(
       fn readA(row : vec4<i32>, k : vec4<i32>) -> f32 {
         let down = row.y - k.x;
         let right = row.z - k.y;
-        if (down < 0 || right < 0 || down % uniforms.stride != 0 || right % uniforms.stride != 0) { return 0.0; }
-        let outRow = down / uniforms.stride;
-        let outColumn = right / uniforms.stride;
+        if (down < 0 || right < 0 || down % uniforms.strideHeight != 0 || right % uniforms.strideWidth != 0) { return 0.0; }
+        let outRow = down / uniforms.strideHeight;
+        let outColumn = right / uniforms.strideWidth;
         if (outRow >= uniforms.outHeight || outColumn >= uniforms.outWidth) { return 0.0; }
         return dy[row.x + (outRow * uniforms.outWidth + outColumn) * uniforms.outChannels + k.z];
       }

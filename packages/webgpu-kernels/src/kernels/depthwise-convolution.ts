@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { sumOfParts } from './matrix-product.js';
@@ -6,14 +6,14 @@ import { sumOfParts } from './matrix-product.js';
 /** Maximum number of pieces of the output rows in the filter gradient. */
 const mostPieces = 64;
 
-function measures(input: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry) {
+function measures(input: Shape4, filter: Shape4, geometry: ConvolutionGeometry) {
   const [batch, inHeight, inWidth, channels] = input;
   const [kernelHeight, kernelWidth, , multiplier] = filter;
-  const outHeight = Math.floor((inHeight + 2 * padding - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((inWidth + 2 * padding - kernelWidth) / stride) + 1;
-  const sizes = { inHeight, inWidth, channels, outHeight, outWidth, kernelHeight, kernelWidth, multiplier };
+  const found = convolutionMeasures(input, filter, geometry);
+  const { outHeight, outWidth } = found;
+  const sizes = { inHeight, inWidth, channels, kernelHeight, kernelWidth, multiplier };
   return {
-    integers: { ...sizes, outChannels: channels * multiplier, stride, padding },
+    integers: { ...sizes, outChannels: channels * multiplier, ...found },
     outputShape: [batch, outHeight, outWidth, channels * multiplier] as const,
     outRows: batch * outHeight,
   };
@@ -35,8 +35,8 @@ export function depthwiseConv2d(
       let outChannel = index % uniforms.outChannels;
       let pixel = index / uniforms.outChannels;
       let image = pixel / (uniforms.outHeight * uniforms.outWidth);
-      let top = ((pixel / uniforms.outWidth) % uniforms.outHeight) * uniforms.stride - uniforms.padding;
-      let left = (pixel % uniforms.outWidth) * uniforms.stride - uniforms.padding;
+      let top = ((pixel / uniforms.outWidth) % uniforms.outHeight) * uniforms.strideHeight - uniforms.paddingHeight;
+      let left = (pixel % uniforms.outWidth) * uniforms.strideWidth - uniforms.paddingWidth;
       let channel = outChannel / uniforms.multiplier;
       var total = 0.0;
       for (var i = max(0, -top); i < min(uniforms.kernelHeight, uniforms.inHeight - top); i++) {
@@ -67,16 +67,17 @@ export function depthwiseConv2dInputGradient(
       let channel = index % uniforms.channels;
       let cell = index / uniforms.channels;
       let image = cell / (uniforms.inHeight * uniforms.inWidth);
-      let row = (cell / uniforms.inWidth) % uniforms.inHeight + uniforms.padding;
-      let column = cell % uniforms.inWidth + uniforms.padding;
+      let row = (cell / uniforms.inWidth) % uniforms.inHeight + uniforms.paddingHeight;
+      let column = cell % uniforms.inWidth + uniforms.paddingWidth;
       var total = 0.0;
       for (var i = 0; i < uniforms.kernelHeight; i++) {
         let down = row - i;
-        if (down < 0 || down % uniforms.stride != 0 || down / uniforms.stride >= uniforms.outHeight) { continue; }
+        if (down < 0 || down % uniforms.strideHeight != 0 || down / uniforms.strideHeight >= uniforms.outHeight) { continue; }
         for (var j = 0; j < uniforms.kernelWidth; j++) {
           let right = column - j;
-          if (right < 0 || right % uniforms.stride != 0 || right / uniforms.stride >= uniforms.outWidth) { continue; }
-          let pixel = (image * uniforms.outHeight + down / uniforms.stride) * uniforms.outWidth + right / uniforms.stride;
+          if (right < 0 || right % uniforms.strideWidth != 0 || right / uniforms.strideWidth >= uniforms.outWidth) { continue; }
+          let line = (image * uniforms.outHeight + down / uniforms.strideHeight) * uniforms.outWidth;
+          let pixel = line + right / uniforms.strideWidth;
           for (var q = 0; q < uniforms.multiplier; q++) {
             let outChannel = channel * uniforms.multiplier + q;
             let weight = filterValues[(i * uniforms.kernelWidth + j) * uniforms.outChannels + outChannel];
@@ -108,16 +109,16 @@ export function depthwiseConv2dFilterGradient(
       let outChannel = index % uniforms.outChannels;
       let tap = (index / uniforms.outChannels) % (uniforms.kernelHeight * uniforms.kernelWidth);
       let piece = index / (uniforms.outChannels * uniforms.kernelHeight * uniforms.kernelWidth);
-      let i = tap / uniforms.kernelWidth - uniforms.padding;
-      let j = tap % uniforms.kernelWidth - uniforms.padding;
+      let i = tap / uniforms.kernelWidth - uniforms.paddingHeight;
+      let j = tap % uniforms.kernelWidth - uniforms.paddingWidth;
       let channel = outChannel / uniforms.multiplier;
       var total = 0.0;
       for (var at = piece * uniforms.pieceLength; at < min((piece + 1) * uniforms.pieceLength, uniforms.outRows); at++) {
-        let row = (at % uniforms.outHeight) * uniforms.stride + i;
+        let row = (at % uniforms.outHeight) * uniforms.strideHeight + i;
         if (row < 0 || row >= uniforms.inHeight) { continue; }
         let line = ((at / uniforms.outHeight) * uniforms.inHeight + row) * uniforms.inWidth;
         for (var out = 0; out < uniforms.outWidth; out++) {
-          let column = out * uniforms.stride + j;
+          let column = out * uniforms.strideWidth + j;
           if (column < 0 || column >= uniforms.inWidth) { continue; }
           let cotangent = dy[(at * uniforms.outWidth + out) * uniforms.outChannels + outChannel];
           total += x[(line + column) * uniforms.channels + channel] * cotangent;

@@ -1,4 +1,4 @@
-import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 import { sumOfParts } from './matrix-product.js';
@@ -6,14 +6,14 @@ import { sumOfParts } from './matrix-product.js';
 /** Maximum number of pieces of the output rows in the filter gradient. */
 const mostPieces = 64;
 
-function measures(input: Shape4, filter: Shape4, groups: number, { stride, padding }: ConvolutionGeometry) {
+function measures(input: Shape4, filter: Shape4, groups: number, geometry: ConvolutionGeometry) {
   const [batch, inHeight, inWidth, channels] = input;
   const [kernelHeight, kernelWidth, inputs, outChannels] = filter;
-  const outHeight = Math.floor((inHeight + 2 * padding - kernelHeight) / stride) + 1;
-  const outWidth = Math.floor((inWidth + 2 * padding - kernelWidth) / stride) + 1;
-  const sizes = { inHeight, inWidth, channels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth };
+  const found = convolutionMeasures(input, filter, geometry);
+  const { outHeight, outWidth } = found;
+  const sizes = { inHeight, inWidth, channels, outChannels, kernelHeight, kernelWidth };
   return {
-    integers: { ...sizes, inputs, outputs: outChannels / groups, stride, padding },
+    integers: { ...sizes, inputs, outputs: outChannels / groups, ...found },
     outputShape: [batch, outHeight, outWidth, outChannels] as const,
     outRows: batch * outHeight,
   };
@@ -37,8 +37,8 @@ export function groupedConv2d(
       let outChannel = index % uniforms.outChannels;
       let pixel = index / uniforms.outChannels;
       let image = pixel / (uniforms.outHeight * uniforms.outWidth);
-      let top = ((pixel / uniforms.outWidth) % uniforms.outHeight) * uniforms.stride - uniforms.padding;
-      let left = (pixel % uniforms.outWidth) * uniforms.stride - uniforms.padding;
+      let top = ((pixel / uniforms.outWidth) % uniforms.outHeight) * uniforms.strideHeight - uniforms.paddingHeight;
+      let left = (pixel % uniforms.outWidth) * uniforms.strideWidth - uniforms.paddingWidth;
       let first = outChannel / uniforms.outputs * uniforms.inputs;
       var total = 0.0;
       for (var i = max(0, -top); i < min(uniforms.kernelHeight, uniforms.inHeight - top); i++) {
@@ -72,18 +72,19 @@ export function groupedConv2dInputGradient(
       let channel = index % uniforms.channels;
       let cell = index / uniforms.channels;
       let image = cell / (uniforms.inHeight * uniforms.inWidth);
-      let row = (cell / uniforms.inWidth) % uniforms.inHeight + uniforms.padding;
-      let column = cell % uniforms.inWidth + uniforms.padding;
+      let row = (cell / uniforms.inWidth) % uniforms.inHeight + uniforms.paddingHeight;
+      let column = cell % uniforms.inWidth + uniforms.paddingWidth;
       let first = channel / uniforms.inputs * uniforms.outputs;
       let own = channel % uniforms.inputs;
       var total = 0.0;
       for (var i = 0; i < uniforms.kernelHeight; i++) {
         let down = row - i;
-        if (down < 0 || down % uniforms.stride != 0 || down / uniforms.stride >= uniforms.outHeight) { continue; }
+        if (down < 0 || down % uniforms.strideHeight != 0 || down / uniforms.strideHeight >= uniforms.outHeight) { continue; }
         for (var j = 0; j < uniforms.kernelWidth; j++) {
           let right = column - j;
-          if (right < 0 || right % uniforms.stride != 0 || right / uniforms.stride >= uniforms.outWidth) { continue; }
-          let pixel = (image * uniforms.outHeight + down / uniforms.stride) * uniforms.outWidth + right / uniforms.stride;
+          if (right < 0 || right % uniforms.strideWidth != 0 || right / uniforms.strideWidth >= uniforms.outWidth) { continue; }
+          let outRow = image * uniforms.outHeight + down / uniforms.strideHeight;
+          let pixel = outRow * uniforms.outWidth + right / uniforms.strideWidth;
           let tap = ((i * uniforms.kernelWidth + j) * uniforms.inputs + own) * uniforms.outChannels + first;
           for (var q = 0; q < uniforms.outputs; q++) {
             total += dy[pixel * uniforms.outChannels + first + q] * filterValues[tap + q];
@@ -117,16 +118,16 @@ export function groupedConv2dFilterGradient(
       let taps = uniforms.kernelHeight * uniforms.kernelWidth;
       let tap = (index / (uniforms.outChannels * uniforms.inputs)) % taps;
       let piece = index / (uniforms.outChannels * uniforms.inputs * taps);
-      let i = tap / uniforms.kernelWidth - uniforms.padding;
-      let j = tap % uniforms.kernelWidth - uniforms.padding;
+      let i = tap / uniforms.kernelWidth - uniforms.paddingHeight;
+      let j = tap % uniforms.kernelWidth - uniforms.paddingWidth;
       let channel = outChannel / uniforms.outputs * uniforms.inputs + own;
       var total = 0.0;
       for (var at = piece * uniforms.pieceLength; at < min((piece + 1) * uniforms.pieceLength, uniforms.outRows); at++) {
-        let row = (at % uniforms.outHeight) * uniforms.stride + i;
+        let row = (at % uniforms.outHeight) * uniforms.strideHeight + i;
         if (row < 0 || row >= uniforms.inHeight) { continue; }
         let line = ((at / uniforms.outHeight) * uniforms.inHeight + row) * uniforms.inWidth;
         for (var out = 0; out < uniforms.outWidth; out++) {
-          let column = out * uniforms.stride + j;
+          let column = out * uniforms.strideWidth + j;
           if (column < 0 || column >= uniforms.inWidth) { continue; }
           let cotangent = dy[(at * uniforms.outWidth + out) * uniforms.outChannels + outChannel];
           total += x[(line + column) * uniforms.channels + channel] * cotangent;
