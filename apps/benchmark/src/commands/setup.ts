@@ -5,11 +5,11 @@ import type { Terminal } from '../terminal.js';
 
 export function renderSetup({ package: name, folder, tensorflow, built, library }: SetupReport): string {
   return [
-    built ? `Built ${name} on TensorFlow ${tensorflow}.` : `${name} works already, on TensorFlow ${tensorflow}.`,
+    built ? `Built ${name} on TensorFlow ${tensorflow}.` : `${name} already works, on TensorFlow ${tensorflow}.`,
     `  package  ${folder}`,
     ...(library === null ? [] : [`  library  ${library}`]),
     '',
-    'Commands take it by themselves; `--backend tensorflow` asks for it. After `npm ci` run this again: it takes seconds.',
+    'Commands may now pick it; `--backend tensorflow` selects it. Run this again after `npm ci`: it takes seconds.',
   ].join('\n');
 }
 
@@ -19,15 +19,15 @@ export function registerSetup(program: Command, terminal: Terminal, present: Pre
     .command('tensorflow')
     .summary("native TensorFlow for the processor ('tensorflow')")
     .description(
-      "Makes @tensorflow/tfjs-node work in this project where the vendor's storage cannot be reached: takes TensorFlow's C library from a PyPI wheel, an archive or a mirror, and compiles the package's binding for it (a C++ compiler is needed). Where `npm install @tensorflow/tfjs-node` works, that is all you need.",
+      "Installs @tensorflow/tfjs-node into this project when its own download is blocked: takes TensorFlow's C library from a PyPI wheel, an archive or a mirror, and compiles the package's binding, which needs a C++ compiler. If `npm install @tensorflow/tfjs-node` works, you don't need this command.",
     )
     .option(
       '--from <source>',
       'pypi, or a path or URL of a .whl of tensorflow-cpu or a .tar.gz of libtensorflow',
       'pypi',
     )
-    .option('--force', 'build again what works already', false)
-    .option('--cache <folder>', "where libraries are kept (default: localgrad in the user's cache folder)")
+    .option('--force', 'rebuild a working installation', false)
+    .option('--cache <folder>', "folder for the libraries (default: localgrad in the user's cache folder)")
     .addHelpText(
       'after',
       '\nExamples:\n  localgrad setup tensorflow\n  localgrad setup tensorflow --from ./tensorflow_cpu-2.15.0-cp311-cp311-manylinux_2_17_x86_64.whl',
