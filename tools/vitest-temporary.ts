@@ -10,6 +10,15 @@ export default function setup(): () => void {
   return () => {
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   };
+}
+
+/** A program that a test started may still write when the tests have ended: no test has failed because of it. */
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  } catch (error) {
+    console.warn(`The temporary folder of the tests was not removed: ${String(error)}`);
+  }
 }

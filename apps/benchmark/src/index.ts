@@ -16,7 +16,7 @@ export {
   runConfigSchema,
 } from '@localgrad/runs';
 export { runCommandLine } from './command-line.js';
-export { type TrainReport, trainRun } from './commands/train.js';
+export { type ServeReport, type TrainReport, trainRun } from './commands/train.js';
 export { type QuickstartOptions, type QuickstartReport, quickstart } from './quickstart/quickstart.js';
 export type { MethodResult, QuickstartResults, SeedResult } from './quickstart/results.js';
 export type { Terminal, TextStream } from './terminal.js';

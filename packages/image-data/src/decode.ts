@@ -50,8 +50,10 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
   const sharp = await loadSharp();
   return async (content, location, rule) => {
     try {
+      const declared = headerSize(content);
+      if (declared !== undefined) checkSize(declared, location);
       const source = sharp(content, { failOn: 'truncated', limitInputPixels: mostPixels, animated: false });
-      const geometry = rule === undefined ? {} : rule(...(headerSize(content) ?? (await sizeOf(source))));
+      const geometry = rule === undefined ? {} : rule(...(declared ?? (await sizeOf(source))));
       const { data, info } = await apply(source, geometry, channels).raw().toBuffer({ resolveWithObject: true });
       return { height: info.height, width: info.width, bytes: data };
     } catch (error) {
@@ -65,6 +67,15 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
       );
     }
   };
+}
+
+function checkSize([height, width]: ImageSize, location: string): void {
+  if (height * width <= mostPixels) return;
+  throw new LocalgradError(
+    'invalid-data',
+    `${location}: its header declares ${height}×${width} pixels, more than ${mostPixels.toLocaleString('en-US')}: the file is damaged, or too large to be decoded.`,
+    { path: location, height, width },
+  );
 }
 
 async function sizeOf(source: Sharp): Promise<ImageSize> {

@@ -4,14 +4,18 @@ export type ImageSize = readonly [height: number, width: number];
 /** Reads the size from the header of a JPEG or PNG file; undefined for other formats and damaged headers. */
 export function headerSize(bytes: Uint8Array): ImageSize | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length >= 24 && view.getUint32(0) === 0x89504e47) return [view.getUint32(20), view.getUint32(16)];
+  if (bytes.length >= 24 && view.getUint32(0) === 0x89504e47) return sized(view.getUint32(20), view.getUint32(16));
   if (bytes.length < 4 || view.getUint16(0) !== 0xffd8) return undefined;
   // Segments: marker, length, content; the frame header contains the size.
   for (let at = 2; at + 9 <= bytes.length; at += 2 + view.getUint16(at + 2)) {
     if (bytes[at] !== 0xff) return undefined;
-    if (isFrame(bytes[at + 1] ?? 0)) return [view.getUint16(at + 5), view.getUint16(at + 7)];
+    if (isFrame(bytes[at + 1] ?? 0)) return sized(view.getUint16(at + 5), view.getUint16(at + 7));
   }
   return undefined;
+}
+
+function sized(height: number, width: number): ImageSize | undefined {
+  return height > 0 && width > 0 ? [height, width] : undefined;
 }
 
 /** Whether a marker starts a frame: 0xC0 to 0xCF except the tables (DHT, JPG, DAC). */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +52,43 @@ describe('createDecoder', () => {
       await expect(decoding).rejects.toMatchObject({ code: 'invalid-data' });
     }
   });
+});
+
+/** The first bytes of a PNG file. */
+function pngHeader(height: number, width: number): Buffer {
+  const header = Buffer.from('89504e470d0a1a0a0000000d49484452000000000000000008020000000000000000', 'hex');
+  header.writeUInt32BE(width, 16);
+  header.writeUInt32BE(height, 20);
+  return header;
+}
+
+it('rejects an image of billions of pixels by its header', async () => {
+  const decode = await createDecoder(3);
+  await expect(decode(pngHeader(60_000, 70_000), 'a.png')).rejects.toThrow(
+    /^a\.png: its header declares 60000×70000 pixels, more than 268,435,456: the file is damaged/,
+  );
+  expect(headerSize(pngHeader(0, 5))).toBeUndefined();
+  await expect(decode(pngHeader(0, 5), 'a.png', centralGeometry(32))).rejects.toThrow(/that cannot be decoded: Input/);
+});
+
+it.skipIf(process.platform === 'win32')('rejects pipes in the place of images and archives', async () => {
+  const folder = mkdtempSync(join(root, 'pipes-'));
+  const pipe = (...names: string[]) => {
+    mkdirSync(join(folder, ...names, '..'), { recursive: true });
+    execFileSync('mkfifo', [join(folder, ...names)]);
+  };
+  for (const name of ['a/1.png', 'a/2.png', 'b/1.png', 'b/2.png']) pipe('classes', name);
+  await expect(dataset({ folder: join(folder, 'classes') })).rejects.toThrow(
+    /Cannot read '.*png': it is a device, a pipe/,
+  );
+  pipe('parquet', 'train-0.parquet');
+  await expect(openImages({ folder: join(folder, 'parquet') })).rejects.toThrow(
+    /expected a Parquet file, found 'it is a dev/,
+  );
+  for (const name of ['train', 'val']) pipe('imagenet', `ILSVRC2012_img_${name}.tar`);
+  await expect(openImages({ folder: join(folder, 'imagenet') })).rejects.toThrow(
+    /tar cannot be opened: it is a device/,
+  );
 });
 
 describe('imageFolder', () => {

@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
 
@@ -78,8 +79,16 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
     size: paths.length,
     labels: Int32Array.from(labels),
     locate,
-    read: (index) => readFile(locate(index)),
+    read: (index) => readImage(locate(index)),
   };
+}
+
+async function readImage(path: string): Promise<Uint8Array> {
+  try {
+    return await readWholeFile(path);
+  } catch (cause) {
+    throw new LocalgradError('invalid-data', `Cannot read '${path}': ${readProblem(cause)}.`, { path }, { cause });
+  }
 }
 
 async function imagesIn(folder: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
+import { rejectDevice } from '@localgrad/core/folders';
 import { damaged, tarEntries } from '@localgrad/data';
 import type { EncodedImages, EncodedSplits } from './encoded-images.js';
 import { validationClasses } from './imagenet-labels.js';
@@ -83,10 +84,14 @@ async function withTar<T>(
   path: string,
   read: (file: Awaited<ReturnType<typeof open>>, size: number) => Promise<T>,
 ): Promise<T> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    throw new LocalgradError('missing-dependency', `${path} cannot be opened: ${error.message}. ${howToGetIt}`, {
-      path,
-    });
+  const opened = rejectDevice(path).then(() => open(path));
+  const file = await opened.catch((cause: unknown) => {
+    throw new LocalgradError(
+      'missing-dependency',
+      `${path} cannot be opened: ${readProblem(cause)}. ${howToGetIt}`,
+      { path },
+      { cause },
+    );
   });
   try {
     return await read(file, (await file.stat()).size);

@@ -25,7 +25,7 @@ export function ringSender(ring: SharedRing): Sender {
   };
 }
 
-/** Like `ringSender`, for the main thread, which must not be blocked. */
+/** Like `ringSender`, for threads that must not be blocked. */
 export function patientRingSender(ring: SharedRing): Sender {
   return {
     async send(message) {
@@ -43,6 +43,19 @@ export function ringReceiver(ring: SharedRing): Receiver {
       ring.read(length);
       const message = new Uint8Array(new DataView(length.buffer).getUint32(0, true));
       ring.read(message);
+      return message;
+    },
+  };
+}
+
+/** Like `ringReceiver`, for threads that must not be blocked. */
+export function patientRingReceiver(ring: SharedRing): Receiver {
+  return {
+    async receive() {
+      const length = new Uint8Array(lengthBytes);
+      await ring.readLater(length);
+      const message = new Uint8Array(new DataView(length.buffer).getUint32(0, true));
+      await ring.readLater(message);
       return message;
     },
   };

@@ -3,8 +3,9 @@ import { type Batch, type CompiledPlan, type PeakPrediction, partOf } from '@loc
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train';
 import { balancedPlacement, checkDivisible, checkOptimizer } from './divide.js';
+import type { MachineGroup } from './machines/group.js';
 import { dataOf } from './message.js';
-import { checkPlacement, type Placement, parsePlacement } from './placement.js';
+import { checkPlacement, formatPlacement, type Placement, parsePlacement } from './placement.js';
 import { RunningWorkers, type WorkerStart } from './running-workers.js';
 import type { WorkerBackend } from './worker-thread.js';
 
@@ -23,9 +24,11 @@ export interface PipelineOptions {
   readonly config?: unknown;
   /** The backend of each worker. Default: wasm with one thread. */
   readonly backend?: WorkerBackend;
+  /** The machines of all workers but the first, one for each. Default: all workers are threads of this process. */
+  readonly machines?: MachineGroup;
 }
 
-/** A pipeline of worker threads, for option `pipeline` of `train`. */
+/** A pipeline of workers, for option `pipeline` of `train`. */
 export interface Pipeline extends StepPipeline {
   /** The groups of modules, from the image to the classifier. */
   readonly placement: Placement;
@@ -35,22 +38,24 @@ export interface Pipeline extends StepPipeline {
 const slots = 2;
 
 /**
- * Divides the modules of a plan among worker threads, each with a backend and an optimizer of its own. While one worker trains
+ * Divides the modules of a plan among workers, each with a backend and an optimizer of its own. While one worker trains
  * its modules on a batch, the one before it trains on the next batch. Nothing is computed with older weights than in
  * sequential training, so the results are the same bits.
  *
- * Threads start when `train` starts the pipeline, and end with it.
+ * Workers are threads of this process, or processes on other machines. They start when `train` starts the pipeline, and end with
+ * it.
  *
  * @throws LocalgradError `invalid-option` for a placement that separates modules which a gradient, an average or shared
  *   weights connect, and for plans with hooks
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  rejectUnknownKeys('createPipeline', options, ['compiled', 'placement', 'program', 'config', 'backend']);
-  const { compiled, backend = {} } = options;
+  rejectUnknownKeys('createPipeline', options, ['compiled', 'placement', 'program', 'config', 'backend', 'machines']);
+  const { compiled, backend = {}, machines } = options;
   rejectUnknownKeys('createPipeline backend', backend, ['name', 'threads', 'relaxedSimd']);
   const { name = 'wasm' } = backend;
   requireOption(name === 'wasm' || name === 'cpu', 'createPipeline', 'backend', name, 'wasm, cpu');
   const placement = placementOf(options.placement, compiled);
+  if (machines !== undefined) checkMachines(placement, machines.ranks);
   checkDivisible(compiled, placement);
   return new ThreadPipeline(options, placement);
 }
@@ -62,6 +67,18 @@ export function placementOf(placement: PipelineOptions['placement'], compiled: C
   if (typeof placement === 'string') return parsePlacement(placement, length);
   checkPlacement(placement, length);
   return placement;
+}
+
+/** @throws LocalgradError `invalid-option` */
+function checkMachines(placement: Placement, machines: number): void {
+  const { length } = placement;
+  if (length === machines) return;
+  const allowed = `${machines}, one for each machine`;
+  throw new LocalgradError(
+    'invalid-option',
+    `placement '${formatPlacement(placement)}': ${length} groups; allowed: ${allowed}.`,
+    { where: 'placement', option: 'placement', groups: length, allowed },
+  );
 }
 
 class ThreadPipeline implements Pipeline {
@@ -86,7 +103,7 @@ class ThreadPipeline implements Pipeline {
   }
 
   async start({ compiled, optimizer, batchSize, accumulate, seed, tensors }: PipelineStart): Promise<void> {
-    const { program, config, backend = {} } = this.#options;
+    const { program, config, backend = {}, machines } = this.#options;
     if (compiled !== this.#options.compiled) {
       throw new LocalgradError('misuse', 'train received another plan than its pipeline.');
     }
@@ -97,8 +114,9 @@ class ThreadPipeline implements Pipeline {
       const inputBytes = slots * messageBytes(part, batchSize);
       return { ...group, config, backend, accumulate, seed, tensors: tensorsOf(part, tensors), inputBytes };
     });
+    await machines?.complete();
     this.#tensors = tensors;
-    this.#running = new RunningWorkers(program, starts);
+    this.#running = new RunningWorkers(program, starts, machines);
   }
 
   async submit(batch: Batch, { clock, learningRate }: Parameters<StepPipeline['submit']>[1]): Promise<void> {

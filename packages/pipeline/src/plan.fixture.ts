@@ -11,8 +11,8 @@ export interface FixtureConfig {
   readonly memory?: MemoryPolicy;
   readonly optimizer?: string;
   readonly seed?: number;
-  /** Ends the thread of the last module, or throws an error, at this step. */
-  readonly death?: { readonly step: number; readonly how: 'exit' | 'error' };
+  /** Ends or blocks the thread of the last module, or throws an error, at this step. */
+  readonly death?: { readonly step: number; readonly how: 'exit' | 'error' | 'hang' };
 }
 
 export const imageShape = [8, 8, 2] as const;
@@ -33,6 +33,7 @@ function dying(optimizer: Optimizer, { death }: FixtureConfig): Optimizer {
   const update: Optimizer['update'] = (gradients, context) => {
     if (context.clock.step === death.step && gradients.some(({ parameter }) => parameter.name.startsWith('fc.'))) {
       if (death.how === 'exit') process.exit(3);
+      if (death.how === 'hang') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       throw new Error('the optimizer is broken');
     }
     optimizer.update(gradients, context);

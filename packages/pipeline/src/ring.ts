@@ -56,6 +56,16 @@ export class SharedRing {
     }
   }
 
+  /** Like `read`, without blocking the thread. */
+  async readLater(into: Uint8Array): Promise<void> {
+    for (let done = 0; done < into.length; ) {
+      const before = Atomics.load(this.#counters, written);
+      const count = this.#readSome(into.subarray(done));
+      done += count;
+      if (count === 0) await Atomics.waitAsync(this.#counters, written, before).value;
+    }
+  }
+
   #writeSome(bytes: Uint8Array): number {
     const start = Atomics.load(this.#counters, written);
     const used = (start - Atomics.load(this.#counters, read)) >>> 0;

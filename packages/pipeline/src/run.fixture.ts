@@ -51,7 +51,7 @@ export interface EndedRun {
 export interface FixtureRun extends Partial<TrainOptions> {
   readonly config: FixtureConfig;
   /** Absent: sequential training in this thread. */
-  readonly workers?: Pick<PipelineOptions, 'placement' | 'program' | 'backend'>;
+  readonly workers?: Pick<PipelineOptions, 'placement' | 'program' | 'backend' | 'machines'>;
 }
 
 /** Trains the network of a config for two epochs of five steps, the last of which is smaller. */

@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import type { Observer, TrainingEvent } from '@localgrad/train';
 import { z } from 'zod';
+import { isNewerVersion } from './folder/newer-version.js';
 import { runFiles } from './folder/run-folder.js';
 import { readStateFile } from './folder/state-file.js';
 
 const stopFormat = {
   what: 'the note of a run that was stopped early',
+  version: 1,
   schema: z.object({
     formatVersion: z.literal(1),
     /** Identifies the rule: under another rule the run is resumed. */
@@ -87,13 +89,18 @@ export function stopText(stop: EarlyStop): string {
   return `${JSON.stringify({ formatVersion: 1, ...stop }, null, 2)}\n`;
 }
 
-/** Undefined if the run was not stopped by this rule, or its note is damaged: then it is resumed. */
-export async function readEarlyStop(folder: string, rule: string): Promise<EarlyStop | undefined> {
+/**
+ * Undefined if the run was not stopped by this rule, or its note is damaged: then it is resumed.
+ *
+ * @param rule default: any
+ * @throws LocalgradError `invalid-data` for the note of a newer version of localgrad
+ */
+export async function readEarlyStop(folder: string, rule?: string): Promise<EarlyStop | undefined> {
   try {
     const stop = await readStateFile(join(folder, runFiles.stopped), stopFormat);
-    return stop?.rule === rule ? stop : undefined;
+    return rule === undefined || stop?.rule === rule ? stop : undefined;
   } catch (error) {
-    if (LocalgradError.isInstance(error)) return undefined;
+    if (LocalgradError.isInstance(error) && !isNewerVersion(error)) return undefined;
     throw error;
   }
 }

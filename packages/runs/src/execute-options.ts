@@ -1,4 +1,5 @@
 import type { BackendHandle } from '@localgrad/backends';
+import type { MachineGroup } from '@localgrad/pipeline';
 import type { Observer } from '@localgrad/train';
 import type { NameOptions } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
@@ -30,6 +31,8 @@ export interface ExecuteOptions {
   readonly data?: RunSplits;
   /** Where the names in the config are looked up. */
   readonly names?: NameOptions;
+  /** The machines of all workers but the first; see `openMachines`. */
+  readonly machines?: MachineGroup | undefined;
   /** Advice for the error about a different run in the folder; default: the options of `localgrad train`. */
   readonly advice?: string;
   /** Ends or pauses the run: `executeRun` then throws `RunStopped` or `RunPaused`, and the run can be resumed. */

@@ -51,7 +51,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     options.backend ?? (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd })));
   try {
     checkWorkerBackend(config, backend.name);
-    const run = await prepareRun(config, data, names);
+    const run = await prepareRun(config, data, { ...names, machines: options.machines });
     for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written, so that a run that cannot start leaves no folder behind.

@@ -1,11 +1,12 @@
 import { type ErrorCode, LocalgradError } from '@localgrad/core';
 import { codeOf } from './folder/file-system.js';
+import { isNewerVersion } from './folder/newer-version.js';
 
 /**
  * The cause of an error.
  *
  * - `run`: its config, method or training
- * - `machine`: disk, network, backend or a missing file of the machine; another machine may succeed
+ * - `machine`: disk, network, backend or a missing file of the machine, an old version of localgrad; another machine may succeed
  * - `unknown`: cannot be determined from the error, e.g. a TypeError in a plugin or in a broken installation
  */
 export type Fault = 'run' | 'machine' | 'unknown';
@@ -24,7 +25,8 @@ const faults: Partial<Record<ErrorCode, Fault>> = {
 };
 
 export function faultOf(error: unknown): Fault {
-  if (isSystemError(error)) return 'machine';
+  // A machine with a newer version of localgrad may succeed.
+  if (isSystemError(error) || isNewerVersion(error)) return 'machine';
   return LocalgradError.isInstance(error) ? (faults[error.code] ?? 'unknown') : 'unknown';
 }
 

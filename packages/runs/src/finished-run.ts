@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { weightsProblem } from './export-weights.js';
 import { codeOf, fileSystem } from './folder/file-system.js';
-import { readBytesIfThere } from './folder/files.js';
+import { damagedFile, readBytesIfThere } from './folder/files.js';
+import { isNewerVersion } from './folder/newer-version.js';
 import { runFiles } from './folder/run-folder.js';
 import { readSummary } from './folder/run-state.js';
 import type { RunSummary } from './run-summary.js';
@@ -12,9 +13,13 @@ type OnProblem = ((message: string) => void) | undefined;
 /** Reports final weights that are missing or damaged. */
 export async function checkFinalWeights(folder: string, summary: RunSummary, onProblem: OnProblem): Promise<void> {
   const file = join(folder, runFiles.weights);
-  const problem = weightsProblem(await readBytesIfThere(file), summary);
-  if (problem === undefined) return;
-  onProblem?.(`'${file}' is damaged: ${problem}. The result is not affected; --resume never trains the run again.`);
+  try {
+    const problem = weightsProblem(await readBytesIfThere(file), summary);
+    if (problem !== undefined) throw damagedFile(file, problem);
+  } catch (error) {
+    if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined) throw error;
+    onProblem?.(`${error.message} The result is not affected; --resume never trains the run again.`);
+  }
 }
 
 /** Sets a damaged summary aside; the run is then trained again, since its result is unknown. */
@@ -23,8 +28,7 @@ export async function soundSummary(folder: string, onProblem: OnProblem): Promis
     return await readSummary(folder);
   } catch (error) {
     // A file that cannot be read now may contain a result.
-    const isDamaged = [undefined, 'EISDIR'].includes(codeOf(error));
-    if (!LocalgradError.isInstance(error) || !isDamaged) throw error;
+    if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined || isNewerVersion(error)) throw error;
     await fileSystem.rename(join(folder, runFiles.summary), join(folder, runFiles.damagedSummary));
     onProblem?.(`${error.message} The run is repeated; the damaged file is kept as '${runFiles.damagedSummary}'.`);
     return undefined;

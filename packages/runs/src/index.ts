@@ -30,6 +30,7 @@ export {
   type Recognition,
 } from './folder/owned-folder.js';
 export {
+  lookForEarlyStop,
   lookForEnvironment,
   lookForSummary,
   type RetryLimits,
@@ -47,7 +48,8 @@ export { identifyRun, type RunIdentity } from './identity/run-identity.js';
 export { dataKeys, loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
 export type { ExplainedCut, ExplainedPipeline, ExplainedWorker } from './pipeline/explain-pipeline.js';
-export { buildNetwork, buildPlan, type NetworkConfig, prepareRun } from './prepare-run.js';
+export { findRunMember, type MachineOptions, onMachines, openMachines, serveRun } from './pipeline/run-machines.js';
+export { buildNetwork, buildPlan, type NetworkConfig, type PrepareOptions, prepareRun } from './prepare-run.js';
 export { areStreamed, type RunImages, type RunSplits } from './run-images.js';
 export type {
   FileChecksum,

@@ -18,6 +18,7 @@ import type { Normalization } from '@localgrad/data';
 import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
+import type { MachineGroup } from '@localgrad/pipeline';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
@@ -201,8 +202,18 @@ export function predictionOf({ options }: PreparedRun): TrainStep['predict'] {
   };
 }
 
+/** Options of `prepareRun`. */
+export interface PrepareOptions extends NameOptions {
+  /** The machines of all workers but the first; see `openMachines`. */
+  readonly machines?: MachineGroup | undefined;
+}
+
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
-export async function prepareRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<PreparedRun> {
+export async function prepareRun(
+  config: RunConfig,
+  data: RunSplits,
+  { machines, ...names }: PrepareOptions = {},
+): Promise<PreparedRun> {
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, data.train, { ...names, catalog });
@@ -220,7 +231,7 @@ export async function prepareRun(config: RunConfig, data: RunSplits, names: Name
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const pipeline = await runPipeline(config, compiled, data.train, names);
+    const pipeline = await runPipeline(config, compiled, data.train, names, machines);
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,

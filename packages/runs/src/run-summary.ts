@@ -76,6 +76,7 @@ const amount = z.number().min(0);
 /** Fields that readers of a summary require. Other keys are kept; losses are not checked, since they may be NaN or infinite. */
 export const summaryFormat = {
   what: 'the summary of a localgrad run',
+  version: 1,
   schema: z
     .looseObject({
       formatVersion: z.literal(1),

@@ -10,7 +10,7 @@ import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 import type { RunConfig } from './config/run-config.js';
 import { divergenceOf } from './divergence.js';
-import { RunStopped, StopWatch, stopText } from './early-stop.js';
+import { RunStopped, readEarlyStop, StopWatch, stopText } from './early-stop.js';
 import { measurementEnvironment } from './environment.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import type { Claim } from './folder/claim.js';
@@ -59,13 +59,15 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   }
   const write = (name: string, content: string | Uint8Array) =>
     owned.write(name, content, { beforeVisible: () => claim.assertHeld() });
+  const metricsPath = join(folder, runFiles.metrics);
+  // Before anything is replaced: this and the next call reject the files of newer versions.
+  const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
+  if (options.resume === 'auto') await readEarlyStop(folder);
   // A run that is resumed after it was stopped is an ordinary run again.
   await owned.remove(runFiles.stopped);
   await write(runFiles.identity, `${JSON.stringify(identity, null, 2)}\n`);
   await write(runFiles.config, yamlText(config));
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
-  const metricsPath = join(folder, runFiles.metrics);
-  const last = await checkpoints.latest(({ metricsBytes }) => MetricsFile.lossIn(metricsPath, metricsBytes));
   const arithmetic = arithmeticOf(backend);
   const difference = last === undefined ? undefined : arithmeticDifference(last.notes, arithmetic);
   if (difference !== undefined) onProblem?.(`Run ${runId} ${difference}: its result will not be bit-identical.`);

@@ -21,6 +21,9 @@ export interface WebGpuRuntime extends KernelRuntime {
 
 const runtimes = new SharedRuntimes<WebGpuRuntime>();
 
+/** Dawn for Node crashes when `navigator.gpu` is replaced and collected while its device is in use. */
+const gpuObjects = new WeakMap<tf.KernelBackend, unknown>();
+
 /**
  * Makes the TensorFlow.js WebGPU backend the current one, with training kernels and a guard that turns GPU errors into
  * exceptions. Requires `navigator.gpu`: browsers provide it; in Node the package `webgpu` (Dawn) does.
@@ -39,6 +42,7 @@ export async function startWebGpu(): Promise<WebGpuRuntime> {
     );
   }
   const backend = tf.backend();
+  if (!gpuObjects.has(backend)) gpuObjects.set(backend, globalThis.navigator?.gpu);
   return runtimes.share(backend, () => createRuntime(backend as tf.KernelBackend & WebGpuBackend));
 }
 

@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import type { RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
-import { executeRun, identifyRun, type KeepOptions, loadData } from '@localgrad/runs';
+import type { ExecuteOptions, MachineOptions, RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
+import {
+  executeRun,
+  identifyRun,
+  type KeepOptions,
+  loadData,
+  onMachines,
+  openMachines,
+  serveRun,
+} from '@localgrad/runs';
 import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
 import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
@@ -9,6 +17,7 @@ import { httpUrl } from '../http-url.js';
 import type { Presenter } from '../present.js';
 import { type Terminal, warn } from '../terminal.js';
 import { wholeNumber } from '../whole-number.js';
+import { addMachineFlags, type MachineFlags, machineOptions } from './machines.js';
 
 export interface TrainRunOptions {
   /** Run folder; default `localgrad-runs/<run id>`. */
@@ -17,12 +26,20 @@ export interface TrainRunOptions {
   readonly resume?: 'auto' | 'never' | undefined;
   readonly keep?: KeepOptions;
   readonly trackers?: TrackerOptions;
+  /** The machines of all workers but the first. */
+  readonly machines?: ExecuteOptions['machines'];
 }
 
 export interface TrainReport extends RunSummary {
   readonly folder: string;
   /** The run had finished before and was not repeated. */
   readonly wasFinished: boolean;
+}
+
+/** Result of a machine that has trained for the run of another one. */
+export interface ServeReport {
+  readonly rank: number;
+  readonly machines: number;
 }
 
 /**
@@ -35,7 +52,11 @@ export async function trainRun(
   terminal: Terminal,
   options: TrainRunOptions = {},
 ): Promise<TrainReport> {
+  const { machines } = options;
+  const signals = [terminal.signal, machines?.signal].filter((signal) => signal !== undefined);
+  const signal = AbortSignal.any(signals);
   const data = await loadData(config);
+  signal.throwIfAborted();
   const folder = options.output ?? join('localgrad-runs', (await identifyRun(config, data)).runId);
   const result = await executeRun({
     config,
@@ -45,13 +66,43 @@ export async function trainRun(
     ...(options.keep === undefined ? {} : { keep: options.keep }),
     ...(options.trackers === undefined ? {} : { trackers: options.trackers }),
     observers: [consoleProgress(terminal.stderr)],
-    signal: terminal.signal,
+    signal,
+    machines,
     onProblem: (message) => warn(terminal, message),
   });
   if (result === undefined) {
     throw new LocalgradError('misuse', `Another process is working on the run in '${folder}'.`, { folder });
   }
   return { ...result.summary, folder, wasFinished: result.wasFinished };
+}
+
+/** Rank 0 of a run on several machines: trains the run, and ends the others, with the reason if it fails. */
+async function trainOnMachines(
+  config: RunConfig,
+  machine: MachineOptions,
+  terminal: Terminal,
+  options: TrainRunOptions,
+): Promise<TrainReport> {
+  const machines = await openMachines(config, machine);
+  let failure: unknown;
+  try {
+    return await trainRun(onMachines(config, machines.ranks), terminal, { ...options, machines });
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    await machines.close(failure);
+  }
+}
+
+/** Any other rank. */
+async function serve(config: RunConfig, machine: MachineOptions): Promise<ServeReport> {
+  await serveRun(config, machine);
+  return { rank: machine.member.rank, machines: machine.member.ranks };
+}
+
+function renderServed({ rank, machines }: ServeReport): string {
+  return `rank ${rank} of ${machines} machines: the run has ended; its results are on rank 0`;
 }
 
 export function renderTrain({
@@ -79,7 +130,7 @@ export function renderTrain({
   ].join('\n');
 }
 
-interface TrainFlags extends TrackerOptions {
+interface TrainFlags extends TrackerOptions, MachineFlags {
   readonly output?: string;
   readonly resume: 'auto' | 'never';
   readonly checkpointEpochs?: number;
@@ -117,7 +168,7 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')
     .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', httpUrl)
     .option('--mlflow-experiment <name>', 'MLflow experiment (default: localgrad)');
-  addConfigFlags(command)
+  addMachineFlags(addConfigFlags(command))
     .addHelpText(
       'after',
       '\nExamples:\n' +
@@ -136,27 +187,33 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
                   '--mlflow-experiment: has no effect without --mlflow <url>.',
                 );
               }
-              return trainRun(await resolveRunConfig(command, file), terminal, {
-                output: flags.output,
-                resume: flags.resume,
-                trackers: {
-                  tensorboard: flags.tensorboard,
-                  csv: flags.csv,
-                  mlflow: flags.mlflow,
-                  mlflowExperiment: flags.mlflowExperiment,
-                },
-                keep: {
-                  everyEpochs: flags.checkpointEpochs,
-                  everySteps: flags.checkpointSteps,
-                  keepLast: flags.keepLast,
-                  keepBest: flags.keepBest,
-                },
-              });
+              const config = await resolveRunConfig(command, file);
+              const machine = await machineOptions(config, flags, terminal);
+              if (machine !== undefined && machine.member.rank > 0) return serve(config, machine);
+              const options = runOptions(flags);
+              return machine === undefined
+                ? trainRun(config, terminal, options)
+                : trainOnMachines(config, machine, terminal, options);
             },
             command,
             file,
           ),
-        renderTrain,
+        (report: TrainReport | ServeReport) => ('folder' in report ? renderTrain(report) : renderServed(report)),
       ),
     );
+}
+
+function runOptions(flags: TrainFlags): TrainRunOptions {
+  const { output, resume, tensorboard, csv, mlflow, mlflowExperiment } = flags;
+  return {
+    output,
+    resume,
+    trackers: { tensorboard, csv, mlflow, mlflowExperiment },
+    keep: {
+      everyEpochs: flags.checkpointEpochs,
+      everySteps: flags.checkpointSteps,
+      keepLast: flags.keepLast,
+      keepBest: flags.keepBest,
+    },
+  };
 }

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
-import { loadData, type RunConfig, type RunEnvironment, runConfigSchema } from '@localgrad/runs';
+import { loadData, type RunConfig, type RunEnvironment, readIfThere, runConfigSchema } from '@localgrad/runs';
 import type { EpochRecord, TrainingEvent } from '@localgrad/train';
 
 /** One trained network. */
@@ -110,13 +109,22 @@ function totalsOf(runs: readonly FinishedRun[]) {
 async function seedResult({ folder, seed, summary }: FinishedRun): Promise<SeedResult> {
   const { runId, testAccuracy, peakBytes, seconds, epochs, objectives } = summary;
   const classifier = objectives.find(({ role }) => role === 'final')?.id ?? '';
-  const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
-  const trainingLoss = lines.flatMap((line) => {
-    const event: TrainingEvent = JSON.parse(line);
-    const loss = event.type === 'step-end' ? event.losses?.[classifier] : undefined;
-    return event.type === 'step-end' && loss !== undefined ? [{ step: event.step, loss }] : [];
+  const text = (await readIfThere(join(folder, 'metrics.jsonl'))) ?? '';
+  const trainingLoss = text.split('\n').flatMap((line) => {
+    const event = eventIn(line);
+    const loss = event?.type === 'step-end' ? event.losses?.[classifier] : undefined;
+    return event?.type === 'step-end' && loss !== undefined ? [{ step: event.step, loss }] : [];
   });
   return { seed, runId, testAccuracy, peakBytes, seconds, epochs, trainingLoss };
+}
+
+/** Undefined for a damaged line, without which the curve has a gap. */
+function eventIn(line: string): TrainingEvent | undefined {
+  try {
+    return JSON.parse(line) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function mean(values: readonly number[]): number {

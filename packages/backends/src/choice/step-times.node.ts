@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder, createFolders } from '@localgrad/core/folders';
+import { cacheFolder, createFolders, readWholeFile } from '@localgrad/core/folders';
 import { version } from '@tensorflow/tfjs';
 import type { BackendOptions } from '../descriptor.js';
 import { cpuName } from '../system.node.js';
@@ -32,7 +32,8 @@ export function stepTimesStore({ threads = 'auto', relaxedSimd = true }: Backend
 
 async function readAll(file: string): Promise<Record<string, StepTimes>> {
   try {
-    return Object.fromEntries(Object.entries(JSON.parse(await readFile(file, 'utf8')) as object).filter(isEntry));
+    const text = (await readWholeFile(file)).toString('utf8');
+    return Object.fromEntries(Object.entries(JSON.parse(text) as object).filter(isEntry));
   } catch {
     return {};
   }

@@ -88,7 +88,7 @@ function readMatrix(file: DataFile, bytes: Uint8Array, depth = 0): Matrix {
   if (matrixClass === STRUCT) return { name, value: structs(file, next, count, depth) };
   if (matrixClass === CHAR) {
     const text = next();
-    return { name, value: text.type === 4 ? String.fromCharCode(...numbers(text)) : latin1(text.bytes) };
+    return { name, value: text.type === 4 ? utf16(text.bytes) : latin1(text.bytes) };
   }
   return { name, value: matrixClass >= 6 && count > 0 ? numbers(next())[0] : undefined };
 }
@@ -125,6 +125,10 @@ function numbers({ type, bytes }: Element): number[] {
   };
   const [width, get] = read[type] ?? [bytes.length + 1, () => 0];
   return Array.from({ length: Math.floor(bytes.length / width) }, (_, index) => get(index * width));
+}
+
+function utf16(bytes: Uint8Array): string {
+  return new TextDecoder('utf-16le', { ignoreBOM: true }).decode(bytes);
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -41,8 +41,7 @@ export async function* tarEntries(reader: SequentialReader): AsyncGenerator<TarE
       else if (type === 'x') {
         const records = paxRecords(content);
         longName = records.get('path') ?? longName;
-        const size = records.get('size');
-        longSize = size === undefined ? longSize : Number(size);
+        longSize = extendedSize(records, reader, start) ?? longSize;
       }
       continue;
     }
@@ -83,6 +82,17 @@ function sizeField(header: Uint8Array, reader: SequentialReader, start: number):
     throw damaged(reader.origin, start + 124, 'the size of a file', shown(text(field)));
   }
   return size;
+}
+
+function extendedSize(
+  records: ReadonlyMap<string, string>,
+  reader: SequentialReader,
+  start: number,
+): number | undefined {
+  const size = records.get('size');
+  if (size === undefined) return undefined;
+  if (/^\d{1,15}$/.test(size)) return Number(size);
+  throw damaged(reader.origin, start, 'the size of a file in an extended header', shown(size));
 }
 
 async function readHeaderContent(reader: SequentialReader, size: number, start: number): Promise<Uint8Array> {

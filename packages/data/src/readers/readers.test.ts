@@ -128,6 +128,15 @@ describe('damaged files', () => {
     return content;
   }
 
+  /** An extended header with records. */
+  function extended(content: Buffer, ...records: readonly string[]): Buffer {
+    const text = records.map((record) => `${record.length + 4} ${record}\n`).join('');
+    const header = Buffer.concat([content.subarray(0, 512), Buffer.alloc(512)]);
+    header.write(text, 512, 'latin1');
+    patchHeader(header, 0, 156, 'x');
+    return patchHeader(header, 0, 124, text.length.toString(8).padStart(11, '0'));
+  }
+
   it.each<[string, (content: Buffer) => Buffer, RegExp]>([
     [
       'truncated in a file',
@@ -149,6 +158,11 @@ describe('damaged files', () => {
       (c) => Buffer.concat([c.subarray(0, 7168), c]),
       /expected one file 'test_batch\.bin', found a second/,
     ],
+    ...['-1536', '1e9', '9'.repeat(20)].map((size): [string, (content: Buffer) => Buffer, RegExp] => [
+      `an extended size of ${size}`,
+      (c) => Buffer.concat([extended(c, `path=x`, `size=${size}`), c]),
+      new RegExp(`byte 0: expected the size of a file in an extended header, found '${size}'`),
+    ]),
     ['a missing file', (c) => c.subarray(7168), /does not contain 'test_batch\.bin'/],
     [
       'a label that is too large',

@@ -1,6 +1,7 @@
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LocalgradError } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { md5OfFile } from './hash.js';
 import { requestFrom } from './request.js';
 import type { SourceFile } from './sources.js';
@@ -124,7 +125,7 @@ async function receive(url: string, file: SourceFile, partial: string, options: 
 
 async function readState(partial: string, url: string): Promise<PartialState | undefined> {
   try {
-    const state: PartialState = JSON.parse(await readFile(`${partial}.json`, 'utf8'));
+    const state: PartialState = JSON.parse((await readWholeFile(`${partial}.json`)).toString('utf8'));
     return state.url === url ? state : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { open, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { LocalgradError } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 
 const heartbeat = 5_000;
 /** Milliseconds without a heartbeat after which a lock is abandoned. */
@@ -48,7 +49,7 @@ async function isHeld(path: string): Promise<boolean> {
   if (found === undefined) return false;
   if (Date.now() - found.mtimeMs > abandonedAfter) return false;
   try {
-    const { pid, host } = JSON.parse(await readFile(path, 'utf8'));
+    const { pid, host } = JSON.parse((await readWholeFile(path)).toString('utf8'));
     if (host !== hostname() || typeof pid !== 'number') return true;
     process.kill(pid, 0);
     return true;

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { rejectDeviceSync } from '@localgrad/core/folders';
 import { codeOf } from '@localgrad/runs';
 import { z } from 'zod';
 
@@ -53,6 +54,7 @@ function parsed(text: string): unknown {
 /** A file that another process replaces at this moment counts as missing. */
 function textOf(file: string): string {
   try {
+    rejectDeviceSync(file);
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (codeOf(error) === undefined) throw error;

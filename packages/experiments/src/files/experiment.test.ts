@@ -138,6 +138,11 @@ describe('experiment file', () => {
       'name: a\nbase: {method: "{host}"}\nfactors:\n  host: {"a\\nb": dgl, c: greedy}\n',
       /^e\.yaml:4:3: label "a\\nb" of 'host' contains a line break or a tab/,
     ],
+    [
+      'name: a\nfactors:\n  host: { d: { method: dgl } }\n',
+      /^e\.yaml:3:14: factors\.host\.d: expected string, or expected number, or expected boolean; found \{"method":"dgl"\}$/,
+    ],
+    ['name: a\nseeds: [1, -1]\n', /^e\.yaml:2:12: seeds\.1: .*>=0; found -1$/],
     ['name: a\ngrid:\n  modules: [1, 0]\n', /^e\.yaml:3:16: modules: .*; found 0/],
     ['name: a\nbase:\n  epochs: many\n', /^e\.yaml:3:11: epochs: .*found "many"/],
     ['name: a\ninclude:\n  - { name: b }\n  - { name: c, modules: x }\n', /^e\.yaml:4:25: modules: .*found "x"/],

@@ -87,7 +87,11 @@ describe('a sweep folder', () => {
     ['', /sweep\.json' is damaged: it is empty/],
     ['null', /sweep\.json' is damaged: it is not the description of a localgrad sweep/],
     ['{}', /formatVersion: format version undefined; this program reads 1/],
-    ['{"formatVersion":2}', /format version 2; this program reads 1/],
+    ['{"formatVersion":0}', /format version 0; this program reads 1/],
+    [
+      '{"formatVersion":2}',
+      /sweep\.json' was written by a newer version of localgrad: it has format version 2, and this version reads up to 1\. Update localgrad\./,
+    ],
     ['[', /it is not JSON/],
   ])('is reported as damaged by readers and writers if its sweep.json is %j', async (content, message) => {
     await prepare();

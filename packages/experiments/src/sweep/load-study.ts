@@ -1,4 +1,4 @@
-import { lookForEnvironment, lookForSummary, readEarlyStop } from '@localgrad/runs';
+import { lookForEarlyStop, lookForEnvironment, lookForSummary } from '@localgrad/runs';
 import type { FinishedRun, StoppedRun, Study } from '../results/study.js';
 import { runFolderOf, type Sweep } from './sweep-folder.js';
 import { limitsOf } from './sweep-status.js';
@@ -18,7 +18,8 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     const { summary, problem } = await lookForSummary(folder);
     if (problem !== undefined) problems.push(`Run '${task.name}' is missing: ${problem}`);
     if (summary === undefined) {
-      const stop = rule === undefined ? undefined : await readEarlyStop(folder, rule);
+      const { stop, problem: newer } = rule === undefined ? {} : await lookForEarlyStop(folder, rule);
+      if (newer !== undefined) problems.push(`Run '${task.name}' is missing: ${newer}`);
       if (stop === undefined) continue;
       const { epoch, testAccuracy, reason } = stop;
       const own = stopped.get(task.condition) ?? [];

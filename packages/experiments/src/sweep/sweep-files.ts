@@ -60,7 +60,11 @@ const descriptionSchema = z.looseObject({
 
 type Description = z.output<typeof descriptionSchema>;
 
-const descriptionFormat = { what: 'the description of a localgrad sweep', schema: descriptionSchema };
+const descriptionFormat = {
+  what: 'the description of a localgrad sweep',
+  schema: descriptionSchema,
+  version: sweepFormatVersion,
+};
 const taskFormat = {
   what: 'a run of a localgrad sweep',
   schema: z.looseObject({ index, runId }),
@@ -80,7 +84,7 @@ export async function readSweep(folder: string): Promise<Sweep> {
   const { tasks: known, source, nextIndex, ...rest } = description;
   const identities = known ?? (await tasksOfEarlierVersion(folder));
   const pairs = pairsOf(description);
-  const highest = Math.max(...identities.map((task) => task.index));
+  const highest = identities.reduce((most, task) => Math.max(most, task.index), -1);
   const next = nextIndex ?? highest + 1;
   const problem =
     identities.length !== pairs.length

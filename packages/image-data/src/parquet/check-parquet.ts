@@ -1,6 +1,7 @@
-import { LocalgradError } from '@localgrad/core';
 import type { AsyncBuffer, ColumnMetaData, FileMetaData } from 'hyparquet';
-import { readThrift, type ThriftStruct, type ThriftValue } from './thrift.js';
+import { invalid } from './invalid.js';
+import { checkPageContent, countIn, countOf, type Leaf, structIn } from './page-content.js';
+import { readThrift } from './thrift.js';
 
 /** Bytes that the pages of a file may expand to, besides a multiple of the file's size; photos hardly compress any further. */
 const freeBytes = 64 * 2 ** 20;
@@ -19,7 +20,7 @@ export async function checkFooter(file: AsyncBuffer): Promise<void> {
 
 /**
  * Checks what a file declares against its size, so that reading it takes memory in proportion: rows, the bytes of each row
- * group, which no other may use again, and the sizes and counts of the pages.
+ * group, which no other may use again, the sizes and counts of the pages, and the runs in them.
  *
  * @param columns names of the columns that will be read
  * @throws LocalgradError `invalid-data` without the path
@@ -37,14 +38,14 @@ export async function checkContent(
   const chunks = metadata.row_groups.flatMap(({ columns: all, num_rows }) =>
     all.flatMap(({ meta_data: data }) =>
       data !== undefined && columns.includes(data.path_in_schema[0] ?? '')
-        ? [{ ...rangeOf(file, data), rows: Number(num_rows) }]
+        ? [{ ...rangeOf(file, data), rows: Number(num_rows), leaf: leafOf(metadata, data) }]
         : [],
     ),
   );
   for (const chunk of chunks.sort((one, other) => one.start - other.start)) {
     if (chunk.start < end) throw invalid('row groups or columns that share bytes');
     end = chunk.end;
-    checkPages(new Uint8Array(await file.slice(chunk.start, chunk.end)), chunk.rows, budget);
+    checkPages(new Uint8Array(await file.slice(chunk.start, chunk.end)), chunk, budget);
   }
 }
 
@@ -67,33 +68,46 @@ function rangeOf(file: AsyncBuffer, data: ColumnMetaData): { readonly start: num
   return { start, end };
 }
 
-function checkPages(chunk: Uint8Array, rows: number, budget: { left: number }): void {
-  for (let at = 0; at < chunk.length - 1; ) {
-    const { struct, length } = readThrift(chunk.subarray(at));
-    const [expanded, compressed] = [numberIn(struct, 2), numberIn(struct, 3)];
-    at += length + compressed;
+/** @throws LocalgradError `invalid-data` for a column of lists, or one that the schema does not have */
+function leafOf({ schema }: FileMetaData, { codec, path_in_schema: path }: ColumnMetaData): Leaf {
+  let at = 0;
+  let levels = 0;
+  for (const name of path) {
+    let left = schema[at]?.num_children ?? 0;
+    for (at++; left > 0 && schema[at]?.name !== name; left--) at = afterColumn(schema, at);
+    if (left === 0) throw invalid(`a column '${path.join('.')}' that its schema does not have`);
+    const repetition = schema[at]?.repetition_type;
+    if (repetition === 'REPEATED') throw invalid(`a column '${path.join('.')}' of lists`);
+    if (repetition === 'OPTIONAL') levels++;
+  }
+  return { codec, levels };
+}
+
+/** Place after a column and those in it. */
+function afterColumn(schema: FileMetaData['schema'], at: number): number {
+  let next = at + 1;
+  for (let left = schema[at]?.num_children ?? 0; left > 0 && next < schema.length; left--) {
+    next = afterColumn(schema, next);
+  }
+  return next;
+}
+
+interface Chunk {
+  readonly rows: number;
+  readonly leaf: Leaf;
+}
+
+function checkPages(bytes: Uint8Array, { rows, leaf }: Chunk, budget: { left: number }): void {
+  for (let at = 0; at < bytes.length - 1; ) {
+    const { struct, length } = readThrift(bytes.subarray(at));
+    const [expanded, compressed] = [countIn(struct, 2), countIn(struct, 3)];
+    const start = at + length;
+    at = start + compressed;
     budget.left -= expanded;
     if (budget.left < 0) throw invalid(`pages that expand to more than ${largestFactor} times the size of the file`);
-    const values = Math.max(...[5, 7, 8].map((kind) => numberIn(structIn(struct, kind), 1)));
+    const values = Math.max(...[5, 7, 8].map((kind) => countIn(structIn(struct, kind), 1)));
     const most = structIn(struct, 7) === undefined ? rows : expanded;
     if (values > most) throw invalid(`a page of ${values} values in a row group of ${rows} rows`);
+    checkPageContent(struct, bytes.subarray(start, at), expanded, leaf);
   }
 }
-
-function numberIn(struct: ThriftStruct | undefined, field: number): number {
-  const value = struct?.get(field) ?? 0;
-  return countOf('values or bytes of a page', typeof value === 'number' ? value : Number.NaN);
-}
-
-function structIn(struct: ThriftStruct, field: number): ThriftStruct | undefined {
-  const value: ThriftValue | undefined = struct.get(field);
-  return value instanceof Map ? value : undefined;
-}
-
-function countOf(what: string, value: number | bigint): number {
-  const count = Number(value);
-  if (!Number.isSafeInteger(count) || count < 0) throw invalid(`${count} as the number of ${what}`);
-  return count;
-}
-
-const invalid = (found: string) => new LocalgradError('invalid-data', found);

@@ -49,22 +49,46 @@ export interface Declared {
   /** Number of entries of the list of row groups, whatever it contains. */
   readonly listSize?: number;
   readonly footerBytes?: number;
-  /** 0: none; 1: Snappy; 2: gzip; 6: Zstandard. */
+  /** 0: none; 1: Snappy; 2: gzip; 4: Brotli; 6: Zstandard. */
   readonly codec?: number;
+  /** Content of both pages, compressed. */
+  readonly content?: Uint8Array;
+  /** Encoding of both pages. */
+  readonly encoding?: number;
+  /** Makes the columns optional; their pages begin with a run of that many values that are present. */
+  readonly levelRun?: number;
+  /** Repetition of the columns: 0 required, 1 optional, 2 repeated. */
+  readonly repetition?: number;
+}
+
+/** Definition levels: their length, then one run. */
+function levelsOf({ levelRun }: Declared): number[] {
+  if (levelRun === undefined) return [];
+  const run = [...varint(2 * levelRun), 1];
+  return [run.length, 0, 0, 0, ...run];
 }
 
 /** A Parquet file with two images of four bytes and their labels, which may declare anything. */
 export function writeParquet(declared: Declared = {}): Uint8Array {
   const rows = declared.rows ?? 2;
-  const page = (content: readonly number[]) => [
-    ...struct(
-      integer(1, 0),
-      integer(2, declared.pageBytes ?? content.length),
-      integer(3, content.length),
-      within(5, integer(1, declared.pageValues ?? 2), integer(2, 0), integer(3, 3), integer(4, 3)),
-    ),
-    ...content,
-  ];
+  const page = (plain: readonly number[]) => {
+    const content = [...levelsOf(declared), ...(declared.content ?? plain)];
+    return [
+      ...struct(
+        integer(1, 0),
+        integer(2, declared.pageBytes ?? content.length),
+        integer(3, content.length),
+        within(
+          5,
+          integer(1, declared.pageValues ?? 2),
+          integer(2, declared.encoding ?? 0),
+          integer(3, 3),
+          integer(4, 3),
+        ),
+      ),
+      ...content,
+    ];
+  };
   const images = page([4, 0, 0, 0, 1, 2, 3, 4, 4, 0, 0, 0, 5, 6, 7, 8]);
   const labels = page([0, 0, 0, 0, 1, 0, 0, 0]);
   const magic = [...new TextEncoder().encode('PAR1')];
@@ -91,7 +115,8 @@ export function writeParquet(declared: Declared = {}): Uint8Array {
     long(2, images.length + labels.length),
     long(3, rows),
   );
-  const column = (name: string, type: number) => struct(integer(1, type), integer(3, 0), binary(4, name));
+  const repetition = declared.repetition ?? (declared.levelRun === undefined ? 0 : 1);
+  const column = (name: string, type: number) => struct(integer(1, type), integer(3, repetition), binary(4, name));
   const folder = (name: string, children: number) => struct(integer(3, 0), binary(4, name), integer(5, children));
   const nested = Array.from({ length: declared.nesting ?? 0 }, (_, level) => folder(`level${level}`, 1));
   const extra = nested.length === 0 ? [] : [...nested, column('leaf', 6)];

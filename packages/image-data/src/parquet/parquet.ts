@@ -1,11 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
+import { rejectDevice } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from '../encoded-images.js';
 import { checkContent, checkFooter } from './check-parquet.js';
+import { compressors } from './codecs.js';
 
 export interface ParquetOptions {
   /** Folder with Parquet files named as on Hugging Face: `train-00000-of-00001.parquet`, `test-…` or `validation-…`. */
@@ -16,6 +17,9 @@ export interface ParquetOptions {
   readonly holdOut?: number;
   readonly seed?: number;
 }
+
+/** Most classes of a file that does not name them. */
+const mostClasses = 2 ** 17;
 
 const imageColumns = ['image', 'img'];
 const labelColumns = ['label', 'labels', 'fine_label'];
@@ -54,6 +58,7 @@ async function readParquet(
   for (const path of paths) {
     starts.push({ path, first: images.length });
     try {
+      await rejectDevice(path);
       const file = await asyncBufferFromFile(path);
       await inFile(path, () => checkFooter(file));
       const metadata = await parquetMetadataAsync(file);
@@ -81,16 +86,17 @@ async function readParquet(
       }
     } catch (error) {
       if (LocalgradError.isInstance(error)) throw error;
-      const message = error instanceof Error ? error.message : String(error);
       throw new LocalgradError(
         'invalid-data',
-        `${path}: expected a Parquet file, found '${message}'.`,
+        `${path}: expected a Parquet file, found '${readProblem(error)}'.`,
         { path },
         { cause: error },
       );
     }
   }
-  const names = classes ?? Array.from({ length: Math.max(...labels) + 1 }, (_, label) => `${label}`);
+  const highest = labels.reduce((most, label) => Math.max(most, label), -1);
+  const count = classes?.length ?? Math.min(highest + 1, mostClasses);
+  const names = classes ?? Array.from({ length: count }, (_, label) => `${label}`);
   const wrong = labels.findIndex((label) => label >= names.length);
   const locate = (index: number): string => {
     const { path = '', first = 0 } = starts.findLast((start) => start.first <= index) ?? {};

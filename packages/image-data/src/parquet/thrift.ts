@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { invalid } from './invalid.js';
 
 /** A struct of Thrift's compact protocol: values by field number. Binary values are kept as their length only. */
 export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
@@ -101,5 +101,3 @@ class ThriftReader {
     return byte;
   }
 }
-
-const invalid = (found: string) => new LocalgradError('invalid-data', found);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,26 @@ describe('ReportFolder', () => {
     await symlink('/nonexistent', join(folder, 'b.md'));
     await write(folder, ['a.md', '2'], ['b.md', '2']);
     expect(await readFile(join(folder, 'b.md'), 'utf8')).toBe('2');
+  });
+
+  it('rejects the marker of a newer version, and leaves the folder unchanged', async () => {
+    await write(folder, ['a.md', '1']);
+    const marker = join(folder, reportMarkerName);
+    const newer = (await readFile(marker, 'utf8')).replace('"formatVersion": 1', '"formatVersion": 2');
+    await writeFile(marker, newer);
+    await expect(write(folder, ['a.md', '2'])).rejects.toThrow(/was written by a newer version of localgrad/);
+    expect(await readFile(marker, 'utf8')).toBe(newer);
+    expect(await readFile(join(folder, 'a.md'), 'utf8')).toBe('1');
+  });
+
+  it.skipIf(process.platform === 'win32')('does not wait for pipes', async () => {
+    await write(folder, ['a.md', '1'], ['b.md', '1']);
+    await rm(join(folder, 'b.md'));
+    execFileSync('mkfifo', [join(folder, 'b.md')]);
+    await expect(write(folder, ['b.md', '2'])).rejects.toThrow(/b\.md' changed after localgrad wrote it/);
+    await rm(join(folder, reportMarkerName));
+    execFileSync('mkfifo', [join(folder, reportMarkerName)]);
+    await expect(write(folder, ['a.md', '2'])).rejects.toThrow(/not marked/);
   });
 
   it('ignores paths in an edited marker that lead out of the folder', async () => {

@@ -1,6 +1,7 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import { readWholeFile } from '@localgrad/core/folders';
 import { writeAtomically } from './atomic-file.js';
 import { contentHash, readMarker, reportMarkerName, type WrittenFiles, writeMarker } from './marker.js';
 
@@ -68,7 +69,7 @@ export class ReportFolder {
   /** Reads a file; undefined if it does not exist. */
   async #hashOf(name: string): Promise<string | undefined> {
     try {
-      return contentHash(await readFile(join(this.path, name)));
+      return contentHash(await readWholeFile(join(this.path, name)));
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return undefined;
       // A folder or an unreadable file in its place is not ours.

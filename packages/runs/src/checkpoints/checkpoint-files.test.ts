@@ -50,7 +50,7 @@ group('the description of a checkpoint', () => {
   };
   const whole = { formatVersion: 1, runId: 'abc', tensors: { bytes: 0, sha256: '' }, progress, notes: null };
   const read = (description: object) =>
-    readDescription(JSON.stringify({ sha256: sha256(canonicalJson(description)), ...description }));
+    readDescription(JSON.stringify({ sha256: sha256(canonicalJson(description)), ...description }), 'a.json');
 
   it('has one line per key, so that a difference can be read', () => {
     expect(describe(whole as unknown as Parameters<typeof describe>[0])).toMatch(
@@ -75,7 +75,7 @@ group('the description of a checkpoint', () => {
   });
 
   it('names the syntax error of a cut file', () => {
-    expect(readDescription('{"sha256": ')).toEqual({
+    expect(readDescription('{"sha256": ', 'a.json')).toEqual({
       problem: expect.stringMatching(/^it is not JSON \(Unexpected end of JSON input\)$/),
     });
   });

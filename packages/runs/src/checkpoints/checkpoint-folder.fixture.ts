@@ -72,7 +72,7 @@ export function temporaryCheckpoints() {
     else if (kind === 'description') truncateSync(`${path}.json`, 40);
     else {
       const { sha256: _, ...descriptor } = JSON.parse(readFileSync(`${path}.json`, 'utf8'));
-      const other = { ...descriptor, formatVersion: 99 };
+      const other = { ...descriptor, formatVersion: 0 };
       writeFileSync(`${path}.json`, withChecksum(other));
     }
   }

@@ -3,8 +3,9 @@ import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
 import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
-import { namesIn, readBytesIfThere, removeFile, statIfThere, writeWhole } from '../folder/files.js';
+import { namesIn, readBytesIfThere, removeFile, statIfThere, textOf, writeWhole } from '../folder/files.js';
 import { checksumOf } from '../folder/hash.js';
+import { isNewerVersion } from '../folder/newer-version.js';
 import { explainWriteError } from '../folder/write-errors.js';
 import { type CheckpointName, checkpointFile, checkpointName, oldestFirst } from './checkpoint-name.js';
 import { type CheckpointDescription, checkpointFormatVersion, describe, readDescription } from './description.js';
@@ -94,8 +95,7 @@ export class CheckpointFolder<Notes = null> {
         doubtful.push(candidate);
         throw misfit(this.#file(candidate, 'json'), objection);
       } catch (error) {
-        // A checkpoint that cannot be read now may be usable later: starting over would lose it.
-        if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined) throw error;
+        if (!isLost(error)) throw error;
         this.#standings.set(candidate.name, rejected);
         problems.push({ name: candidate.name, message: error.message });
       }
@@ -132,7 +132,7 @@ export class CheckpointFolder<Notes = null> {
     const file = this.#file(candidate, 'json');
     const bytes = await readBytesIfThere(file);
     if (bytes === undefined) throw broken(file, 'it is missing');
-    const description = readDescription<Notes>(bytes.toString('utf8'));
+    const description = readDescription<Notes>(textOf(bytes, file), file);
     if ('problem' in description) throw broken(file, description.problem);
     const { runId } = this.#options;
     if (description.runId !== runId) throw broken(file, `it belongs to run ${description.runId}, not to ${runId}`);
@@ -183,8 +183,7 @@ export class CheckpointFolder<Notes = null> {
       const found = await statIfThere(this.#file(candidate, 'safetensors'));
       if (found?.size === tensors.bytes) standing = standingWith(progress);
     } catch (error) {
-      // A checkpoint that cannot be read now may be usable later.
-      if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined) throw error;
+      if (!isLost(error)) throw error;
     }
     this.#standings.set(candidate.name, standing);
     return standing;
@@ -207,12 +206,29 @@ export async function removeCheckpoints(
   });
   // Descriptions first: tensors without a description do not count as a checkpoint.
   files.sort((a, b) => Number(b.kind === 'description') - Number(a.kind === 'description'));
-  for (const { file } of files) await removeFile(join(folder, file));
+  for (const { file } of files) await removeFileOnly(join(folder, file));
   if (kept.size > 0) return;
   try {
     await fileSystem.rmdir(folder);
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw explainWriteError(folder, error);
+  }
+}
+
+/**
+ * Whether an error means that a checkpoint can never be used. One that cannot be read now, or only by a newer version of
+ * localgrad, may be usable later: starting over would lose it.
+ */
+function isLost(error: unknown): error is LocalgradError {
+  return LocalgradError.isInstance(error) && codeOf(error) === undefined && !isNewerVersion(error);
+}
+
+/** A folder with the name of a checkpoint is not localgrad's. */
+async function removeFileOnly(file: string): Promise<void> {
+  try {
+    await removeFile(file);
+  } catch (error) {
+    if (codeOf(error) !== 'EISDIR') throw error;
   }
 }
 

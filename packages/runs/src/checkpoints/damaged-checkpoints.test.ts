@@ -94,7 +94,7 @@ describe('CheckpointFolder', () => {
     const { checkpoints, problems, names } = open({ keepBest: true });
     expect(await checkpoints.latest()).toBeUndefined();
     expect(problems).toHaveLength(2);
-    for (const problem of problems) expect(problem).toMatch(/format version 99.* No other checkpoint is available\.$/);
+    for (const problem of problems) expect(problem).toMatch(/format version 0.* No other checkpoint is available\.$/);
     await checkpoints.save(checkpoint(10, 0.5), { metricsBytes: 1 });
     expect(stepsIn(names())).toEqual([10]);
     await checkpoints.save(checkpoint(20, 0.4), { metricsBytes: 1 });

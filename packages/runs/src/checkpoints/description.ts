@@ -1,6 +1,7 @@
 import type { TrainingProgress } from '@localgrad/train';
 import { z } from 'zod';
 import { canonicalJson, sha256 } from '../folder/hash.js';
+import { rejectNewer } from '../folder/newer-version.js';
 
 export const checkpointFormatVersion = 1;
 
@@ -39,8 +40,15 @@ export function describe<Notes>(description: CheckpointDescription<Notes>): stri
   return `${JSON.stringify({ sha256: sha256(canonicalJson(description)), ...description }, null, 1)}\n`;
 }
 
-/** @returns the description, or its problem */
-export function readDescription<Notes>(text: string): CheckpointDescription<Notes> | { readonly problem: string } {
+/**
+ * @param file name for messages
+ * @returns the description, or its problem
+ * @throws LocalgradError as `rejectNewer`
+ */
+export function readDescription<Notes>(
+  text: string,
+  file: string,
+): CheckpointDescription<Notes> | { readonly problem: string } {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -49,6 +57,8 @@ export function readDescription<Notes>(text: string): CheckpointDescription<Note
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { problem: 'it is not a description' };
+  // Before the checksum, which a newer version may form otherwise.
+  rejectNewer(value, file, checkpointFormatVersion);
   const { sha256: checksum, ...description }: Readonly<Record<string, unknown>> = { ...value };
   if (checksum !== sha256(canonicalJson(description))) return { problem: 'its checksum does not match its content' };
   const { formatVersion } = description;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
-import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
+import { codeOf, fileSystem, foldersWithoutSync, isOtherThanFile, isUnsupported } from './file-system.js';
 import { explainReadError, explainWriteError } from './write-errors.js';
 
 /**
@@ -132,13 +132,13 @@ function removeQuietly(file: string): void {
   }
 }
 
-/** Bytes of the complete lines among the first `limit` bytes; 0 without a file. A power failure may leave an incomplete line. */
+/** Bytes of the complete lines among the first `limit` bytes; 0 without a file, or if something else has its name. A power failure may leave an incomplete line. */
 export function wholeLineBytes(file: string, limit: number): number {
   let descriptor: number;
   try {
     descriptor = fileSystem.openSync(file, 'r');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 0;
+    if (codeOf(error) === 'ENOENT' || isOtherThanFile(error)) return 0;
     throw explainReadError(file, error);
   }
   try {
@@ -153,6 +153,7 @@ export function wholeLineBytes(file: string, limit: number): number {
     }
     return 0;
   } catch (error) {
+    if (isOtherThanFile(error)) return 0;
     throw explainReadError(file, error);
   } finally {
     fileSystem.closeSync(descriptor);

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { claimFile, claimNumbers, claimsFolder } from './claim-files.js';
-import { fileSystem } from './file-system.js';
-import { readIfThere, removeFile, statIfThere } from './files.js';
+import { codeOf, fileSystem, isOtherThanFile } from './file-system.js';
+import { removeFile, statIfThere } from './files.js';
 import { isAlive, type ProcessIdentity } from './process-identity.js';
-import { parseState } from './state-file.js';
+import { readStateFile } from './state-file.js';
 
 /**
  * How an attempt ended. Attempts of killed processes have no end.
@@ -88,18 +88,10 @@ export async function listAttempts(
 }
 
 async function readClaim(file: string): Promise<ClaimContent> {
-  const text = await readIfThere(file);
-  // Removed by the user while it was read.
-  if (text === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
   try {
-    const {
-      checkpointStep,
-      outcome,
-      message,
-      lifetimeSeconds,
-      key: _,
-      ...content
-    } = parseState(Buffer.from(text), file, claimFormat);
+    const found = await readStateFile(file, claimFormat);
+    if (found === undefined) return { owner: unknownOwner, startedAt: '', outcome: 'stopped' };
+    const { checkpointStep, outcome, message, lifetimeSeconds, key: _, ...content } = found;
     return {
       ...content,
       ...(lifetimeSeconds === undefined ? {} : { lifetimeSeconds }),
@@ -107,7 +99,8 @@ async function readClaim(file: string): Promise<ClaimContent> {
       ...(outcome === undefined ? {} : { outcome }),
       ...(message === undefined ? {} : { message }),
     };
-  } catch {
+  } catch (error) {
+    if (codeOf(error) !== undefined) throw error;
     return { owner: unknownOwner, startedAt: '' };
   }
 }
@@ -143,5 +136,10 @@ async function serverTime(folder: string): Promise<number> {
 }
 
 async function modifiedAt(file: string): Promise<number | undefined> {
-  return (await statIfThere(file))?.mtimeMs;
+  try {
+    return (await statIfThere(file))?.mtimeMs;
+  } catch (error) {
+    if (isOtherThanFile(error)) return undefined;
+    throw error;
+  }
 }

@@ -1,18 +1,24 @@
 import * as now from 'node:fs';
 import * as later from 'node:fs/promises';
 import { LocalgradError } from '@localgrad/core';
-import { createFolders } from '@localgrad/core/folders';
+import { createFolders, readWholeFile, rejectDevice, rejectDeviceSync } from '@localgrad/core/folders';
 
 /**
  * All file system calls of runs and sweeps. One mutable object, so that tests can replace
  * single calls: to fail, to wait, or to record their order.
+ *
+ * Opening a pipe waits for its other end, and a device may never end: calls that open existing files reject both with the
+ * code `ENXIO`.
  */
 export const fileSystem = {
   mkdir: createFolders,
   readdir: (folder: string) => later.readdir(folder),
-  readFile: (file: string): Promise<Buffer> => later.readFile(file),
+  readFile: readWholeFile,
   stat: (path: string) => later.stat(path),
-  open: (path: string, flags: string): Promise<later.FileHandle> => later.open(path, flags),
+  open: async (path: string, flags: string): Promise<later.FileHandle> => {
+    if (!creates(flags)) await rejectDevice(path);
+    return later.open(path, flags);
+  },
   write: async (handle: later.FileHandle, bytes: Uint8Array, position: number): Promise<number> =>
     (await handle.write(bytes, 0, bytes.length, position)).bytesWritten,
   truncate: (handle: later.FileHandle, bytes: number) => handle.truncate(bytes),
@@ -25,7 +31,10 @@ export const fileSystem = {
 
   // For events, which reach the system before training continues.
   readdirSync: (folder: string) => now.readdirSync(folder),
-  openSync: (file: string, flags: string) => now.openSync(file, flags),
+  openSync: (file: string, flags: string) => {
+    if (!creates(flags)) rejectDeviceSync(file);
+    return now.openSync(file, flags);
+  },
   writeSync: (descriptor: number, bytes: Uint8Array, position: number) =>
     now.writeSync(descriptor, bytes, 0, bytes.length, position),
   readSync: (descriptor: number, bytes: Uint8Array, position: number) =>
@@ -39,12 +48,25 @@ export const fileSystem = {
 
 export type FileSystem = typeof fileSystem;
 
+/** Whether `open` creates the file, which cannot be a pipe then: files are created under new names. */
+function creates(flags: string): boolean {
+  return flags.startsWith('w');
+}
+
 /** The operating system's code of an error or of its explanation, e.g. `ENOENT`; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error ? error.code : undefined;
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return code;
   return LocalgradError.isInstance(error) ? codeOf(error.cause) : undefined;
+}
+
+/** Codes that a folder, a device, a pipe, a socket or a loop of links reports in place of a file. */
+const codesOfOthers = ['EISDIR', 'ENXIO', 'ELOOP'];
+
+/** Whether something that is no file is in the place of a file. Its content is lost, unlike that of an unreadable file. */
+export function isOtherThanFile(error: unknown): boolean {
+  return codesOfOthers.includes(codeOf(error) ?? '');
 }
 
 /** Error codes of calls that the file system does not support, as opposed to calls that failed. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, readProblem } from '@localgrad/core';
 import { folderError } from '@localgrad/core/folders';
-import { codeOf, fileSystem, foldersWithoutSync, isUnsupported } from './file-system.js';
+import { codeOf, fileSystem, foldersWithoutSync, isOtherThanFile, isUnsupported } from './file-system.js';
 import { explainReadError, explainWriteError } from './write-errors.js';
 
 /**
@@ -133,15 +133,39 @@ export async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Content of a file, or undefined if it does not exist. */
+/**
+ * Content of a file, or undefined if it does not exist.
+ *
+ * @throws LocalgradError `invalid-data` if something else has its name, e.g. a folder or a pipe; otherwise as `explainReadError`
+ */
 export async function readBytesIfThere(file: string): Promise<Buffer | undefined> {
   try {
     return await fileSystem.readFile(file);
   } catch (error) {
     // ENOTDIR: one of its parents is a file.
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+    if (isOtherThanFile(error) || isTooLarge(error)) throw damagedFile(file, readProblem(error));
     throw explainReadError(file, error);
   }
+}
+
+/** An error for a state file whose content is lost. */
+export function damagedFile(file: string, problem: string, cause?: unknown): LocalgradError {
+  return new LocalgradError('invalid-data', `'${file}' is damaged: ${problem}.`, { file, problem }, { cause });
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_FS_FILE_TOO_LARGE';
+}
+
+/** Largest text of a state file: half of what a string can hold. */
+const largestText = 2 ** 28;
+
+/** @param file name for messages @throws LocalgradError `invalid-data` */
+export function textOf(bytes: Buffer, file: string): string {
+  if (bytes.length > largestText)
+    throw damagedFile(file, `it has ${bytes.length} bytes; at most ${largestText} are read`);
+  return bytes.toString('utf8');
 }
 
 /** Modification time and size of a file, or undefined if it does not exist. */
@@ -154,7 +178,8 @@ export async function statIfThere(file: string): Promise<Awaited<ReturnType<type
   }
 }
 
-/** Text of a file, or undefined if it does not exist. */
+/** Text of a file, or undefined if it does not exist. @throws LocalgradError as `readBytesIfThere` */
 export async function readIfThere(file: string): Promise<string | undefined> {
-  return (await readBytesIfThere(file))?.toString('utf8');
+  const bytes = await readBytesIfThere(file);
+  return bytes === undefined ? undefined : textOf(bytes, file);
 }

@@ -6,12 +6,13 @@ import {
   absolutePath,
   createFolder,
   namesIn,
-  readIfThere,
   removeFile,
   statIfThere,
   type WriteOptions,
   writeWhole,
 } from './files.js';
+import { isNewerVersion } from './newer-version.js';
+import { readStateFile } from './state-file.js';
 import { explainWriteError } from './write-errors.js';
 
 /** Name of the file that marks a folder as localgrad's, and lists what localgrad may replace or remove in it. */
@@ -24,6 +25,8 @@ const markerSchema = z.object({
   /** Paths below the folder; one that ends with `/` stands for everything in that subfolder. */
   files: z.array(z.string()),
 });
+
+const markerFormat = { what: 'the marker of a localgrad folder', schema: markerSchema, version: 1 };
 
 type Marker = z.output<typeof markerSchema>;
 
@@ -207,13 +210,12 @@ export class OwnedFolder {
   }
 }
 
-/** Undefined if the marker is missing or unreadable: the folder is then recognized by its other files. */
+/** Undefined if the marker is missing or damaged: the folder is then recognized by its other files. */
 async function readMarker(folder: string): Promise<Marker | undefined> {
-  const text = await readIfThere(join(folder, markerName));
-  if (text === undefined) return undefined;
   try {
-    return markerSchema.safeParse(JSON.parse(text)).data;
-  } catch {
+    return await readStateFile(join(folder, markerName), markerFormat);
+  } catch (error) {
+    if (codeOf(error) !== undefined || isNewerVersion(error)) throw error;
     return undefined;
   }
 }

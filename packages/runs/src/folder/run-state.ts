@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, messageOf } from '@localgrad/core';
 import { z } from 'zod';
-import { readEarlyStop } from '../early-stop.js';
+import { type EarlyStop, readEarlyStop } from '../early-stop.js';
 import { environmentFormat, type RunEnvironment, type RunSummary, summaryFormat } from '../run-summary.js';
 import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
 import { codeOf } from './file-system.js';
+import { isNewerVersion } from './newer-version.js';
 import { runFiles } from './run-folder.js';
 import { readStateFile } from './state-file.js';
 
@@ -15,7 +16,7 @@ import { readStateFile } from './state-file.js';
  * - `failed`: has failed as often as allowed
  * - `interrupted`: was started, and can be resumed
  * - `waiting`: has not been started
- * - `unreadable`: its files are damaged, e.g. its summary; workers run it again
+ * - `unreadable`: its files are damaged, e.g. its summary, or of a newer version; workers run it again
  */
 export type RunStatus = 'finished' | 'stopped' | 'running' | 'failed' | 'interrupted' | 'waiting' | 'unreadable';
 
@@ -50,8 +51,14 @@ export async function readRunState(
     return await stateOf(folder, limits, options);
   } catch (error) {
     const code = codeOf(error);
-    if (code === undefined) throw error;
-    return { status: 'unreadable', attempts: [], losses: 0, message: `'${folder}' cannot be read (${code})` };
+    const message =
+      code !== undefined
+        ? `'${folder}' cannot be read (${code})`
+        : isNewerVersion(error)
+          ? messageOf(error)
+          : undefined;
+    if (message === undefined) throw error;
+    return { status: 'unreadable', attempts: [], losses: 0, message };
   }
 }
 
@@ -100,7 +107,11 @@ export async function readSummary(folder: string): Promise<RunSummary | undefine
   return summary;
 }
 
-const identityNote = { what: 'the identity of a localgrad run', schema: z.looseObject({ runId: z.string() }) };
+const identityNote = {
+  what: 'the identity of a localgrad run',
+  schema: z.looseObject({ runId: z.string() }),
+  version: 1,
+};
 
 /** As `readSummary`; returns the problem of a damaged summary instead of throwing. */
 export async function lookForSummary(
@@ -116,6 +127,14 @@ export async function lookForEnvironment(
   return orProblem(async () => ({
     environment: await readStateFile(join(folder, runFiles.environment), environmentFormat),
   }));
+}
+
+/** Undefined if the rule has not stopped the run. Returns the problem of a note that is of a newer version. */
+export async function lookForEarlyStop(
+  folder: string,
+  rule: string,
+): Promise<{ readonly stop?: EarlyStop | undefined; readonly problem?: string }> {
+  return orProblem(async () => ({ stop: await readEarlyStop(folder, rule) }));
 }
 
 async function orProblem<Found>(look: () => Promise<Found>): Promise<Found | { readonly problem: string }> {

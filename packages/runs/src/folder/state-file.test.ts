@@ -31,7 +31,8 @@ describe('a summary', () => {
     [whole.slice(0, -10), /it is not JSON/],
     [JSON.stringify({ ...summaryOf('abc'), testAccuracy: 'high' }), /testAccuracy: /],
     [JSON.stringify({ ...summaryOf('abc'), testAccuracy: 50 }), /testAccuracy: /],
-    [JSON.stringify({ ...summaryOf('abc'), formatVersion: 2 }), /formatVersion: /],
+    [JSON.stringify({ ...summaryOf('abc'), formatVersion: 0 }), /formatVersion: /],
+    [JSON.stringify({ ...summaryOf('abc'), formatVersion: 1.5 }), /formatVersion: /],
     [JSON.stringify({ ...summaryOf('abc'), runId: '' }), /runId: /],
     [JSON.stringify({ ...summaryOf('abc'), steps: null }), /steps: /],
     [JSON.stringify({ ...summaryOf('abc'), weights: { bytes: 1, sha256: 'x' } }), /weights\.sha256: /],
@@ -68,7 +69,7 @@ describe('a summary', () => {
     mkdirSync(join(folder, 'summary.json'));
     expect(await readRunState(folder)).toMatchObject({
       status: 'unreadable',
-      message: expect.stringMatching(/Cannot read '.*summary\.json': it is a folder; a file is required\./),
+      message: expect.stringMatching(/summary\.json' is damaged: it is a folder; a file is required\./),
     });
   });
 });

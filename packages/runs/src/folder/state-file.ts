@@ -1,19 +1,23 @@
 import { LocalgradError } from '@localgrad/core';
 import type { z } from 'zod';
 import { codeOf } from './file-system.js';
-import { readBytesIfThere } from './files.js';
+import { damagedFile, readBytesIfThere, textOf } from './files.js';
+import { rejectNewer } from './newer-version.js';
 
 /** A JSON file with the state of a run or sweep. */
 export interface StateFormat<Schema extends z.ZodType> {
   /** What the file is, for messages, e.g. `the summary of a run`. */
   readonly what: string;
   readonly schema: Schema;
+  /** Highest `formatVersion` that this program reads, if the file has one. */
+  readonly version?: number;
 }
 
 /**
  * Reads a state file; undefined if it does not exist.
  *
- * @throws LocalgradError `invalid-data` that names the file and the problem: empty, truncated, or other content
+ * @throws LocalgradError `invalid-data` that names the file and the problem: empty, truncated, other content, or that of a
+ * newer version
  */
 export async function readStateFile<Schema extends z.ZodType>(
   file: string,
@@ -31,29 +35,30 @@ export async function readStateFile<Schema extends z.ZodType>(
 
 /** @param file name for messages @throws LocalgradError `invalid-data` */
 export function parseState<Schema extends z.ZodType>(
-  bytes: Uint8Array,
+  bytes: Buffer,
   file: string,
-  { what, schema }: StateFormat<Schema>,
+  { what, schema, version }: StateFormat<Schema>,
 ): z.output<Schema> {
-  const text = Buffer.from(bytes).toString('utf8');
-  if (text.trim() === '') throw damaged(file, 'it is empty');
+  const text = textOf(bytes, file);
+  if (text.trim() === '') throw damagedFile(file, 'it is empty');
   // A power failure may leave a file with the right size and nothing in it.
-  if (/^\0+$/.test(text)) throw damaged(file, 'it contains nothing but zero bytes');
+  if (/^\0+$/.test(text)) throw damagedFile(file, 'it contains nothing but zero bytes');
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw damaged(file, `it is not JSON (${oneLine(error instanceof Error ? error.message : String(error))})`, error);
+    throw damagedFile(
+      file,
+      `it is not JSON (${oneLine(error instanceof Error ? error.message : String(error))})`,
+      error,
+    );
   }
+  if (version !== undefined) rejectNewer(value, file, version);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path.map(String).join('.') ?? '';
-  throw damaged(file, `it is not ${what} (${path === '' ? '' : `${path}: `}${oneLine(issue?.message ?? '')})`);
-}
-
-function damaged(file: string, problem: string, cause?: unknown): LocalgradError {
-  return new LocalgradError('invalid-data', `'${file}' is damaged: ${problem}.`, { file, problem }, { cause });
+  throw damagedFile(file, `it is not ${what} (${path === '' ? '' : `${path}: `}${oneLine(issue?.message ?? '')})`);
 }
 
 /** Parsers quote their input, which may be large or contain control characters. */

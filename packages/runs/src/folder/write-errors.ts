@@ -18,7 +18,7 @@ const causes: Readonly<Record<string, string>> = {
   EACCES: "permission denied. Change the folder's permissions or choose another folder",
   ENOTDIR: 'part of the path is a file, not a folder. Choose another folder',
   ENOENT: 'its folder does not exist, or accepts no files. Choose another folder',
-  EISDIR: 'it is a folder. Choose the name of a file',
+  EISDIR: 'it is a folder. Move it, or choose another name',
   EEXIST: 'a file with this name exists. Choose another folder',
   EIO: 'the disk or the network reports an input/output error. Check it and run the same command again to resume',
   ...shared,

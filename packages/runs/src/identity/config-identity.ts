@@ -10,13 +10,13 @@ import { canonicalJson, hashOf } from '../folder/hash.js';
 export const runSchemaVersion = 1;
 
 /** Locations of files, and keys that change no bit of the result, are not part of a run's identity. */
-const ignored: readonly string[] = ['dataFolder', 'decodeWorkers', 'workers', 'placement'];
+export const ignoredKeys: readonly string[] = ['dataFolder', 'decodeWorkers', 'workers', 'placement'];
 
 /** The keys of a config that differ from their defaults. */
 export function withoutDefaults(config: object, schema: z.ZodObject = runConfigSchema): JsonObject {
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => {
-      if (value === undefined || ignored.includes(key)) return false;
+      if (value === undefined || ignoredKeys.includes(key)) return false;
       return canonicalJson(value) !== canonicalJson(defaultOf(key, schema));
     }),
   );

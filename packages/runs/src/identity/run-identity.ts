@@ -78,5 +78,5 @@ const schema = z.object({
 
 /** Reads `identity.json`; undefined if it does not exist. @throws LocalgradError `invalid-data` if it is damaged */
 export function readIdentity(file: string): Promise<RunIdentity | undefined> {
-  return readStateFile(file, { what: 'the identity of a localgrad run', schema });
+  return readStateFile(file, { what: 'the identity of a localgrad run', schema, version: 1 });
 }

@@ -53,7 +53,7 @@ describe('runPipeline', () => {
 
   it('rejects catalogs that worker threads cannot receive', async () => {
     await expect(pipelineOf({ workers: 2 }, { catalog: standardCatalog.with({}) })).rejects.toThrow(
-      /worker threads know the standard catalog and the packages of the project only/,
+      /workers know the standard catalog and the packages of the project only/,
     );
   });
 });
@@ -69,7 +69,7 @@ describe('workers and placement', () => {
     expect(() => checkWorkerBackend(config, 'wasm')).not.toThrow();
     expect(() => checkWorkerBackend(resolveConfig({}), 'webgpu')).not.toThrow();
     expect(() => checkWorkerBackend(config, 'webgpu')).toThrow(
-      /^workers: worker threads need backend wasm or cpu, but the run's is 'webgpu'/,
+      /^workers: workers need backend wasm or cpu, but the run's is 'webgpu'/,
     );
   });
 

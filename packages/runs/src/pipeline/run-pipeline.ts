@@ -1,7 +1,7 @@
 import { standardCatalog } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
-import { createPipeline, type Pipeline } from '@localgrad/pipeline';
+import { createPipeline, type MachineGroup, type Pipeline } from '@localgrad/pipeline';
 import type { PlanImages } from '../batch-targets.js';
 import { configError } from '../config/config-error.js';
 import { inTermsOfKeys } from '../config/option-keys.js';
@@ -18,12 +18,18 @@ export function isPipelined({ workers, placement }: Pick<RunConfig, 'workers' | 
   return workers > 1 || placement !== undefined;
 }
 
-/** The pipeline of a run's config; undefined if it trains in one thread. @throws LocalgradError about a key of the config */
+/**
+ * The pipeline of a run's config; undefined if it trains in one thread.
+ *
+ * @param machines those of all workers but the first; absent: all workers are threads
+ * @throws LocalgradError about a key of the config
+ */
 export async function runPipeline(
   config: RunConfig,
   compiled: CompiledPlan,
   images: PlanImages,
   { catalog = standardCatalog, project }: NameOptions,
+  machines?: MachineGroup,
 ): Promise<Pipeline | undefined> {
   if (!isPipelined(config)) return undefined;
   const { workers, placement, threads, relaxedSimd, backend, asynchronous } = config;
@@ -34,7 +40,7 @@ export async function runPipeline(
     throw configError('asynchronous', `'${asynchronous}' trains in one process; remove it, or workers and placement.`);
   }
   if (catalog !== standardCatalog) {
-    throw configError('workers', 'worker threads know the standard catalog and the packages of the project only.');
+    throw configError('workers', 'workers know the standard catalog and the packages of the project only.');
   }
   const part: PartConfig = { config, images: withoutValues(images), project };
   const own = { threads: threads === 'auto' ? 1 : threads, relaxedSimd };
@@ -46,6 +52,7 @@ export async function runPipeline(
         program: pipelineProgram(),
         config: part,
         backend: backend === 'cpu' ? { ...own, name: 'cpu' } : own,
+        ...(machines === undefined ? {} : { machines }),
       }),
     ),
   );
@@ -57,7 +64,7 @@ export function checkWorkerBackend(config: RunConfig, backend: string): void {
   const key = config.workers > 1 ? 'workers' : 'placement';
   throw configError(
     key,
-    `worker threads need backend ${workerBackends.join(' or ')}, but the run's is '${backend}'; set backend to wasm.`,
+    `workers need backend ${workerBackends.join(' or ')}, but the run's is '${backend}'; set backend to wasm.`,
   );
 }
 

@@ -31,7 +31,7 @@ export function explainIssues(
   allowedKeys: readonly string[] | ((path: readonly PropertyKey[]) => readonly string[]),
 ): ConfigIssue[] {
   const allowedAt = typeof allowedKeys === 'function' ? allowedKeys : () => allowedKeys;
-  return error.issues.slice(0, most).flatMap((issue): ConfigIssue[] => {
+  return error.issues.slice(0, most).flatMap(innermost).flatMap((issue): ConfigIssue[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.slice(0, most).map((key) => ({
         path: [...issue.path, key],
@@ -49,9 +49,17 @@ export function explainIssues(
   });
 }
 
+/** Where a value has the type of one alternative, the issues inside it. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const [own, ...others] = issue.errors.filter((issues) => issues.every(({ path }) => path.length > 0));
+  if (own === undefined || others.length > 0) return [issue];
+  return own.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost);
+}
+
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_union') return expectation(shortened(issue.message, 500));
-  const options = new Set(issue.errors.flat().map(({ message }) => expectation(message)));
+  const options = new Set(issue.errors.flat().map(describe));
   return [...options].join(', or ');
 }
 

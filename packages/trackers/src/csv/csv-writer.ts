@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { LocalgradError, requireOption, shortened } from '@localgrad/core';
 import type { EpochEndEvent, Observer } from '@localgrad/train';
+import { writing } from '../write-error.js';
 import { csvRecord, splitCsvRecords } from './records.js';
 
 export interface CsvWriterOptions {
@@ -26,15 +27,16 @@ const epochColumns: Readonly<Record<string, (event: EpochEndEvent) => number | u
  * are in [0, 1]; missing values, e.g. of an epoch without a test, are empty.
  *
  * @param target file, or function that receives each row with its line end (preceded by the header unless `keepRows` is set)
- * @throws LocalgradError `invalid-option`; `invalid-data` for an epoch whose objectives differ from the header
+ * @throws LocalgradError `invalid-option`, also for a file that cannot be written; `invalid-data` for an epoch whose objectives differ from the header
  */
 export function csvWriter(target: string | ((text: string) => void), options: CsvWriterOptions = {}): Observer {
   const { keepRows = 0 } = options;
   const isCount = Number.isSafeInteger(keepRows) && keepRows >= 0;
   requireOption(isCount, 'csvWriter', 'keepRows', keepRows, 'an integer from 0');
   const name = typeof target === 'string' ? target : 'The table';
-  const write = typeof target === 'string' ? (text: string) => appendFileSync(target, text) : target;
-  let header = typeof target === 'string' ? continueFile(target, keepRows) : undefined;
+  const write =
+    typeof target === 'string' ? (text: string) => writing(target, () => appendFileSync(target, text)) : target;
+  let header = typeof target === 'string' ? writing(target, () => continueFile(target, keepRows)) : undefined;
   let isHeaderWritten = header !== undefined || (typeof target !== 'string' && keepRows > 0);
   return {
     observe(event) {

@@ -26,6 +26,13 @@ function watch(events: readonly TrainingEvent[], ...[target, options]: Parameter
 }
 
 describe('csvWriter', () => {
+  it('names the cause if the file cannot be written', () => {
+    expect(() => csvWriter(join(folder, 'missing', 'epochs.csv'))).toThrow(
+      /^Cannot write '.*epochs\.csv': it does not exist\. Once that is fixed, run the same command again to resume\.$/,
+    );
+    expect(() => watch(runEvents(), folder)).toThrow(/it is a folder/);
+  });
+
   it('writes a header and one row per epoch', () => {
     let text = '';
     watch(runEvents(), (row) => (text += row));

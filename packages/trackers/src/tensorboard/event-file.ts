@@ -2,6 +2,7 @@ import { appendFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCodeOf } from '@localgrad/core';
 import { createFoldersSync } from '@localgrad/core/folders';
+import { writing } from '../write-error.js';
 import { versionEvent } from './event.js';
 import { frameRecord } from './record.js';
 
@@ -11,8 +12,13 @@ import { frameRecord } from './record.js';
  * says.
  *
  * @param wallTime seconds since 1970
+ * @throws LocalgradError `invalid-option` if the file cannot be written
  */
 export function createEventFile(folder: string, host: string, wallTime: number): EventFile {
+  return writing(folder, () => createIn(folder, host, wallTime));
+}
+
+function createIn(folder: string, host: string, wallTime: number): EventFile {
   createFoldersSync(folder);
   const taken = readdirSync(folder).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0));
   let seconds = Math.max(Math.floor(wallTime), ...taken.map((second) => second + 1));
@@ -36,8 +42,12 @@ export class EventFile {
     this.path = path;
   }
 
-  /** Returns once the operating system has the event, so that it survives the process. */
+  /**
+   * Returns once the operating system has the event, so that it survives the process.
+   *
+   * @throws LocalgradError `invalid-option` if the file cannot be written
+   */
   append(event: Uint8Array): void {
-    appendFileSync(this.path, frameRecord(event));
+    writing(this.path, () => appendFileSync(this.path, frameRecord(event)));
   }
 }

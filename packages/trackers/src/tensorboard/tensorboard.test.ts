@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +49,20 @@ describe('tensorboardWriter', () => {
     const names = readdirSync(folder);
     expect(names).toEqual(['events.out.tfevents.1700000000.host']);
     expect(readFileSync(join(folder, names[0] as string)).toString('base64')).toBe(golden.file);
+  });
+
+  it('names the cause if its file cannot be written', () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const [start] = runEvents();
+    if (start === undefined) throw new Error('no events');
+    expect(() => tensorboardWriter({ folder: join(file, 'tensorboard') }).observe(start)).toThrow(
+      /^Cannot write '.*tensorboard': part of the path is a file, not a folder\. Once that is fixed, run/,
+    );
+    const writer = tensorboardWriter({ folder: join(folder, 'gone') });
+    writer.observe(start);
+    rmSync(join(folder, 'gone'), { recursive: true });
+    expect(() => writer.addImage('a', png, 0)).toThrow(/^Cannot write '.*events\.out\.tfevents.*': it does not exist/);
   });
 
   it('writes each event to the file before training continues, and omits steps without losses', () => {
