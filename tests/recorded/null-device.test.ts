@@ -56,7 +56,13 @@ async function dispatchesOf(work: () => Promise<unknown>): Promise<number> {
 
 describe.skipIf(runtime === undefined)('the losses of recorded steps', { timeout: 300_000 }, () => {
   it('are read together without a dispatch', async () => {
-    const training = createTraining({ factory: cifarResNet({ depth: 8 }), method: greedy(), modules: 3, side: 8, batch: 2 });
+    const training = createTraining({
+      factory: cifarResNet({ depth: 8 }),
+      method: greedy(),
+      modules: 3,
+      side: 8,
+      batch: 2,
+    });
     const scalars: tf.Scalar[] = [];
     for (let index = 0; index < 6; index++) scalars.push(...training.runStep(index).losses.values());
     const before = tf.memory().numTensors;
