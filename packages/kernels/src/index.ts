@@ -14,6 +14,7 @@ export {
   type RecordingStatus,
   type StepRecorder,
 } from './step-recorder.js';
+export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolution.js';
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
