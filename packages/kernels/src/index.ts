@@ -18,12 +18,9 @@ export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolut
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
-  AdamUpdate,
-  AdamUpdateRequest,
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
-  BlendRequest,
   ConvolutionGeometry,
   GroupNormGradient,
   GroupNormGradientRequest,
@@ -35,8 +32,7 @@ export type {
   PerAxis,
   PoolingGeometry,
   RunningStatistics,
-  SgdUpdate,
-  SgdUpdateRequest,
   Shape4,
   TrainingKernels,
 } from './training-kernels.js';
+export type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from './update-requests.js';
