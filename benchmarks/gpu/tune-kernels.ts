@@ -136,7 +136,8 @@ function productsOf([side, input, output, size, stride]: Layer, batch: number): 
     rows: pixels,
     columns: output,
     depth: taps * input,
-    run: () => Object.values(kernels.conv2dStatistics(x, filter, geometry)).filter((one) => one instanceof tf.Tensor),
+    run: () =>
+      Object.values(kernels.conv2dStatistics?.(x, filter, geometry) ?? {}).filter((one) => one instanceof tf.Tensor),
   };
   const filterGradient: Product = {
     kernel: 'conv2dFilterGradient',

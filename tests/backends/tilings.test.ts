@@ -26,11 +26,9 @@ async function results(): Promise<Float32Array[]> {
   const dy = tf.randomNormal<tf.Rank.R4>([batch, side, side, output], 0, 1, 'float32', 2);
   const filter = tf.randomNormal<tf.Rank.R4>([3, 3, input, output], 0, 1, 'float32', 3);
   const kernels = currentKernels();
-  const statistics = kernels.conv2dStatistics(x, filter, geometry);
+  const statistics = kernels.conv2dStatistics?.(x, filter, geometry);
   const found: Tensor[] = [
-    statistics.output,
-    statistics.mean,
-    statistics.variance,
+    ...(statistics === undefined ? [] : [statistics.output, statistics.mean, statistics.variance]),
     kernels.conv2dInputGradient(dy, filter, x.shape, geometry),
     kernels.conv2dFilterGradient(x, dy, filter.shape, geometry),
   ];

@@ -18,9 +18,21 @@ describe.skipIf(runtime === undefined)('the arena that explain reports', { timeo
     ['dgl(head: 1c2f)', dgl({ head: '1c2f' }), 3],
     ['mlaan(greedy)', mlaan(greedy()), 3],
   ] as const)('of %s equals the one that training allocates', async (method, training, modules) => {
-    const network = { backbone: 'resnet8', modules, partition: 'even', stemModule: 'merged', memory: 'residuals' } as const;
+    const network = {
+      backbone: 'resnet8',
+      modules,
+      partition: 'even',
+      stemModule: 'merged',
+      memory: 'residuals',
+    } as const;
     const reported = await recordedStep({ ...network, method, batch: 3, image: [8, 8, 3], classes: 4 });
-    const trained = createTraining({ factory: cifarResNet({ depth: 8 }), method: training, modules, side: 8, batch: 3 });
+    const trained = createTraining({
+      factory: cifarResNet({ depth: 8 }),
+      method: training,
+      modules,
+      side: 8,
+      batch: 3,
+    });
     try {
       for (let index = 0; index < 4; index++) await trained.losses(index);
       expect(reported.mode).toBe('recorded');

@@ -55,8 +55,12 @@ async function expectEqual(training: TrainingOptions): Promise<void> {
   }
 }
 
-describe.skipIf(backend === undefined)('recorded steps equal ordinary ones, with a resume', { timeout: 600_000 }, () => {
-  it.each(cases)('%s', async (method) => {
-    await expectEqual({ ...small, method: standardCatalog.method(method) });
-  });
-});
+describe.skipIf(backend === undefined)(
+  'recorded steps equal ordinary ones, with a resume',
+  { timeout: 600_000 },
+  () => {
+    it.each(cases)('%s', async (method) => {
+      await expectEqual({ ...small, method: standardCatalog.method(method) });
+    });
+  },
+);

@@ -8,6 +8,7 @@ export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
 export {
   computedTensor,
+  gatherScalars,
   type NamedTensors,
   type RecordableStep,
   type RecordedStep,

@@ -7,6 +7,8 @@ const most = 512;
 const mostNumbers = 512;
 const mostIntegers = 16;
 
+type Numbers = Exclude<NativeValues, readonly string[]>;
+
 /** The backend, whose binding is replaced. */
 type BindingOwner = Pick<NativeBackend, 'binding'>;
 
@@ -37,8 +39,10 @@ export class Constants {
       this.#isDisposed ? binding.createTensor(shape, type, values) : this.#create(shape, type, values);
     const deleteTensor = (handle: Handle) => this.#delete(handle);
     // The functions of the binding cannot be replaced.
-    const entries = Object.getOwnPropertyNames(binding).map((name) => [name, Reflect.get(binding, name)] as const);
-    backend.binding = { ...Object.fromEntries(entries), createTensor, deleteTensor };
+    backend.binding = Object.create(binding, {
+      createTensor: { value: createTensor },
+      deleteTensor: { value: deleteTensor },
+    });
   }
 
   /** A number. The handle is valid until the next operation has started. */
@@ -86,7 +90,7 @@ export class Constants {
     return at(this.#native.executeOp('Fill', attributes, inputs, 1), 0, 'output').id;
   }
 
-  #constant(shape: readonly number[], type: number, values: NativeValues): Constant {
+  #constant(shape: readonly number[], type: number, values: Numbers): Constant {
     const key = keyOf(shape, type, values);
     const constant = this.#constants.get(key) ?? this.#upload(key, shape, type, values);
     this.#constants.delete(key);
@@ -96,7 +100,7 @@ export class Constants {
     return constant;
   }
 
-  #upload(key: string, shape: readonly number[], type: number, values: NativeValues): Constant {
+  #upload(key: string, shape: readonly number[], type: number, values: Numbers): Constant {
     const constant = { key, handle: this.#native.createTensor(shape, type, values), users: 0 };
     this.#ofHandle.set(constant.handle, constant);
     return constant;
@@ -129,11 +133,11 @@ export class Constants {
 }
 
 /** Distinguishes zeros by their sign. */
-function keyOf(shape: readonly number[], type: number, values: NativeValues): string {
+function keyOf(shape: readonly number[], type: number, values: Numbers): string {
   return `${type} ${shape} ${Array.from(values, (value) => (Object.is(value, -0) ? '-0' : value))}`;
 }
 
-function isConstant(values: Float32Array | Int32Array | Uint8Array): boolean {
+function isConstant(values: Numbers): boolean {
   const [first] = values;
   return values.every((value) => Object.is(value, first));
 }

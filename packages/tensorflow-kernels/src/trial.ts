@@ -41,6 +41,7 @@ export async function tryTensorflow(folder: string): Promise<Trial> {
 }
 
 function withProblem(trial: Trial, log: string): Trial {
-  const problem = trial.works && !trial.gpu ? gpuProblems.exec(log)?.[0].trim() : undefined;
+  if (!trial.works || trial.gpu) return trial;
+  const problem = gpuProblems.exec(log)?.[0].trim();
   return problem === undefined ? trial : { ...trial, gpuProblem: problem };
 }

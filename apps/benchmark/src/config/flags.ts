@@ -38,12 +38,14 @@ const numbers: readonly Key[] = [
   'epochs',
   'batch',
   'accumulate',
+  'delay',
   'learningRate',
   'momentum',
   'weightDecay',
   'warmup',
   'seed',
   'logEvery',
+  'decodeWorkers',
 ];
 
 /** Adds a flag for each of the keys to a command. */
