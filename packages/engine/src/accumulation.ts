@@ -11,10 +11,10 @@ export interface BatchPart {
 }
 
 /** Splits a batch into `count` micro-batches of nearly equal size; a list is used as given. */
-export function splitBatch(batch: Batch | readonly Batch[], count: number): BatchPart[] {
+export function splitBatch(batch: Batch | readonly (Batch | BatchPart)[], count: number): BatchPart[] {
   if (isList(batch)) {
     if (batch.length === 0) throw new LocalgradError('misuse', 'A train step received an empty list of batches.');
-    return batch.map(wholeBatch);
+    return batch.map((one) => ('with' in one ? one : wholeBatch(one)));
   }
   const size = batch.images.shape[0];
   const parts = Math.min(count, size);
@@ -35,7 +35,7 @@ export function listOf(batch: Batch | readonly Batch[]): readonly Batch[] {
   return isList(batch) ? batch : [batch];
 }
 
-function isList(batch: Batch | readonly Batch[]): batch is readonly Batch[] {
+function isList<One extends Batch | BatchPart>(batch: Batch | readonly One[]): batch is readonly One[] {
   return Array.isArray(batch);
 }
 

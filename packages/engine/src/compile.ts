@@ -6,6 +6,7 @@ import {
   type Objective,
   type Parameter,
   type ParameterScope,
+  requireOption,
   type Span,
   StoredPlanState,
   type TrainingPlan,
@@ -14,6 +15,7 @@ import {
 import { sequential } from '@localgrad/nn/blocks';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
+import { type DelayedAverages, delayAverages, type WeightHistory } from './delayed-weights.js';
 import { batchTargetsOf, type CompiledHead, groupObjectives } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';
 import { type CompiledPhase, compilePhases, phaseAt } from './phases.js';
@@ -29,6 +31,11 @@ export interface CompileOptions {
   readonly memory?: MemoryPolicy;
   /** Names of the targets in each batch. If given, heads that read other targets are rejected. */
   readonly targets?: readonly string[];
+  /**
+   * Number of steps by which averages follow the weights of other modules late, so that modules which train at the same time
+   * need not wait for each other. Default 0.
+   */
+  readonly delay?: number;
   /** Creates targets like those of the batches, to measure the memory of heads that read others than `labels`. */
   readonly createTargets?: CreateTargets;
 }
@@ -57,8 +64,12 @@ export interface CompiledPlan {
   phaseAt(clock: Clock): CompiledPhase;
   /** Names of the targets that batches must contain. */
   readonly reads: readonly string[];
+  /** As in the options. */
+  readonly delay: number;
   /** Moving averages of the heads, with the averaged parameters. */
   readonly averages: readonly HeadAverage[];
+  /** Earlier values of weights that averages follow with a delay. */
+  readonly histories: readonly WeightHistory[];
   /** All weights, frozen parameters, statistics and state of the network, its heads and the plan, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** State that the plan declares. */
@@ -76,8 +87,9 @@ export interface CompiledPlan {
  *   each other or with the network
  */
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
-  const { scope, memory = 'residuals' } = options;
+  const { scope, memory = 'residuals', delay = 0 } = options;
   checkPolicy(memory, network.modules.length);
+  requireOption(Number.isInteger(delay) && delay >= 0, 'plan', 'delay', delay, 'integers ≥ 0');
   validatePlan(plan, network.modules.length);
   const objectives = plan.objectives.filter((objective) => objective.weight !== 0);
   if (objectives.length === 0) {
@@ -99,7 +111,17 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   if (first === undefined) throw new LocalgradError('invalid-plan', `Plan of '${plan.method}' has no phases.`);
   const phases: CompiledPlan['phases'] = [first, ...others];
   const stateTensors = createState(plan, scope);
-  const parameters = collectParameters(network, all, [...stateTensors.values()]);
+  const own = collectParameters(network, all, [...stateTensors.values()]);
+  const moduleOf = new Map(all.map(({ key, module }) => [key, module]));
+  const { averages, histories }: DelayedAverages = delayAverages(
+    resolveAverages(network, all, own),
+    delay,
+    network,
+    moduleOf,
+    scope.scope('delayed'),
+  );
+  const earlier = histories.flatMap(({ values }) => values);
+  const parameters = new Map([...own, ...earlier.map((value) => [value.name, value] as const)]);
   const state = new StoredPlanState(plan.state, stateTensors);
   const compiled = {
     network,
@@ -112,7 +134,9 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     heads,
     phases,
     reads: [...new Set(all.flatMap(({ head }) => batchTargetsOf(head)))],
-    averages: resolveAverages(network, all, parameters),
+    delay,
+    averages,
+    histories,
     parameters,
     state,
     createTargets: options.createTargets,

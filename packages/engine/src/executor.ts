@@ -2,6 +2,7 @@ import {
   at,
   type Block,
   type HeadResult,
+  LocalgradError,
   type Mode,
   type Parameter,
   type Pass,
@@ -28,10 +29,22 @@ export interface ExecutorOptions {
    * Borrowed.
    */
   readonly onOutput?: (batch: Batch) => void;
+  /** Called before a head is evaluated, with its key. */
+  readonly onHead?: (key: string) => void;
+  /** Where gradients cross the ends of a part of a plan. Default: none may. */
+  readonly crossings?: GradientCrossings;
+}
+
+/** Connects a part of a plan with the parts before and after it. */
+export interface GradientCrossings {
+  /** Receives the cotangent of a part's input. Borrowed. */
+  send(cotangent: tf.Tensor4D): void;
+  /** The next cotangent of the part's output, in the order in which the part after it sent them. Owned by the caller. */
+  receive(): tf.Tensor4D;
 }
 
 /** Creates an executor that runs a compiled plan's schedule. */
-export function createExecutor(compiled: CompiledPlan, { onOutput }: ExecutorOptions = {}): Executor {
+export function createExecutor(compiled: CompiledPlan, links: ExecutorOptions = {}): Executor {
   const checked = new Set<string>();
   return {
     step(batch, options) {
@@ -39,7 +52,7 @@ export function createExecutor(compiled: CompiledPlan, { onOutput }: ExecutorOpt
       checkBatch(compiled, phase, batch);
       const losses = new Map<string, tf.Scalar>();
       const terms = new Map<string, tf.Scalar>();
-      const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, onOutput });
+      const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, links });
       // The tidy only cleans up after errors: the walk itself disposes every tensor as early as possible.
       tf.tidy(() => walkSchedule(phase.schedule, domain));
       return { losses, terms };
@@ -56,7 +69,7 @@ interface StepSetting {
   readonly terms: Map<string, tf.Scalar>;
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
-  readonly onOutput: ExecutorOptions['onOutput'];
+  readonly links: ExecutorOptions;
 }
 
 type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
@@ -114,6 +127,18 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     return next;
   }
 
+  emit(cotangent: tf.Tensor4D): void {
+    const { crossings } = this.#setting.links;
+    if (crossings === undefined)
+      throw new LocalgradError('misuse', 'A gradient leaves a part of a plan: use crossings.');
+    crossings.send(cotangent);
+    cotangent.dispose();
+  }
+
+  receive(): tf.Tensor4D | undefined {
+    return this.#setting.links.crossings?.receive();
+  }
+
   release(_module: number, pass: Pass): void {
     pass.release();
   }
@@ -123,13 +148,14 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   #passOn(module: number, output: tf.Tensor4D): void {
-    const { compiled, phase, batch, onOutput } = this.#setting;
-    if (phase.continues && module === compiled.range[1]) onOutput?.({ images: output, targets: batch.targets });
+    const { compiled, phase, batch, links } = this.#setting;
+    if (phase.continues && module === compiled.range[1]) links.onOutput?.({ images: output, targets: batch.targets });
   }
 
   #evaluateHead(active: ActiveHead, read: HeadInputs<tf.Tensor4D>, arrive: Arrive): void {
-    const { options, losses, terms } = this.#setting;
+    const { options, losses, terms, links } = this.#setting;
     const { clock = startOfTraining, scale = 1 } = options;
+    links.onHead?.(active.key);
     const weights = active.objectives.map((objective) => weightAt(objective.weight, clock));
     const weight = weights.reduce((sum, value) => sum + value, 0);
     const result = this.#run(active, read, weight * scale);

@@ -1,5 +1,7 @@
+export { type BatchPart, splitBatch } from './accumulation.js';
 export { checkWeights } from './check-weights.js';
 export { type CompiledPlan, type CompileOptions, compilePlan } from './compile.js';
+export { startHistories, type WeightHistory } from './delayed-weights.js';
 export {
   type ChainBlock,
   type ChainDescription,
@@ -11,12 +13,12 @@ export {
   type PlanDescription,
 } from './description.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
-export { createExecutor, type ExecutorOptions } from './executor.js';
+export { createExecutor, type ExecutorOptions, type GradientCrossings } from './executor.js';
 export { costOfHeads, type HeadCostOptions, type HeadsCost } from './head-costs.js';
 export { batchTargetsOf, type CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
 export { type ModuleCost, moduleCostOf } from './module-cost.js';
-export type { HeadAverage } from './moving-averages.js';
+export { type HeadAverage, moveAverages } from './moving-averages.js';
 export { partOf } from './part.js';
 export { createPartStep, endStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';

@@ -8,6 +8,8 @@ export interface HeadAverage extends Omit<MovingAverage, 'live'> {
   readonly head: string;
   /** The averaged parameter. */
   readonly live: Parameter;
+  /** What the average moves toward: `live`, or its value some steps ago. */
+  readonly source: Parameter;
 }
 
 /**
@@ -35,7 +37,7 @@ export function resolveAverages(
       if (when === 'beforeUpdate' && earlierModules(network, compiled.module).has(live)) {
         fail("which belongs to an earlier module: 'beforeUpdate' needs parameters of the head's own or a later module");
       }
-      return { head: compiled.key, average, live, momentum, when };
+      return { head: compiled.key, average, live, source: live, momentum, when };
     }),
   );
 }
@@ -44,7 +46,7 @@ function earlierModules({ modules }: Network, module: number): Set<Parameter> {
   return new Set(modules.slice(0, module).flatMap(({ blocks }) => blocks.flatMap((block) => block.parameters)));
 }
 
-/** average ← momentum · average + (1 − momentum) · live, as if one after the other in order. */
+/** average ← momentum · average + (1 − momentum) · source, as if one after the other in order. */
 export function moveAverages(averages: readonly HeadAverage[]): void {
   const waiting = new Map<Parameter, HeadAverage>();
   const flush = () => {
@@ -52,9 +54,9 @@ export function moveAverages(averages: readonly HeadAverage[]): void {
     waiting.clear();
   };
   for (const one of averages) {
-    const { average, live, momentum } = one;
+    const { average, source, momentum } = one;
     if (momentum === 1) continue;
-    if (waiting.has(live) || waiting.has(average)) flush();
+    if (waiting.has(source) || waiting.has(average)) flush();
     waiting.set(average, one);
   }
   flush();
@@ -64,11 +66,11 @@ export function moveAverages(averages: readonly HeadAverage[]): void {
 function blend(averages: readonly HeadAverage[]): void {
   const copies = averages.filter(({ momentum }) => momentum === 0);
   const moving = averages.filter(({ momentum }) => momentum !== 0);
-  const requests = moving.map(({ average, live, momentum }) => {
-    return { average: average.value, value: live.value, kept: momentum, added: 1 - momentum };
+  const requests = moving.map(({ average, source, momentum }) => {
+    return { average: average.value, value: source.value, kept: momentum, added: 1 - momentum };
   });
   const blended = requests.length === 0 ? [] : currentKernels().blendAll(requests);
-  const values = [...copies.map(({ live }) => live.value.clone()), ...blended];
+  const values = [...copies.map(({ source }) => source.value.clone()), ...blended];
   [...copies, ...moving].forEach(({ average }, index) => {
     average.assign(at(values, index, 'moving average'));
   });

@@ -1,12 +1,13 @@
 import { type Clock, type Optimizer, requireOption } from '@localgrad/core';
-import { runParts, splitBatch } from './accumulation.js';
+import { type BatchPart, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
+import { recordHistories } from './delayed-weights.js';
 import { createExecutor, type ExecutorOptions } from './executor.js';
 import type { Batch, StepResult } from './step.js';
 import { moveAveragesAfterUpdate, runHooks } from './train-step.js';
 
 /** Options of `createPartStep`. */
-export interface PartStepOptions {
+export interface PartStepOptions extends ExecutorOptions {
   /** The part of a plan, from `partOf`. */
   readonly compiled: CompiledPlan;
   /** Turns the gradients into updates. */
@@ -15,8 +16,6 @@ export interface PartStepOptions {
   readonly accumulate?: number;
   /** Seed for the random numbers of blocks and heads. Default 0. */
   readonly seed?: number;
-  /** Receives the outputs of the part; see `createExecutor`. */
-  readonly onOutput?: ExecutorOptions['onOutput'];
 }
 
 /** Position of a step of a part. */
@@ -38,17 +37,17 @@ export interface PartStep {
    * Runs forward pass, losses, gradients and update of the part's modules. Averages after the update, and hooks, belong
    * to the whole step: see `endStep`.
    *
-   * @param batch its images are the input of the part's first module; borrowed
+   * @param batch its images are the input of the part's first module; borrowed. Micro-batches can be created when they are used
    */
-  run(batch: Batch | readonly Batch[], moment: PartMoment): StepResult;
+  run(batch: Batch | readonly (Batch | BatchPart)[], moment: PartMoment): StepResult;
 }
 
 /** Creates a training step of some adjacent modules, for executors that run modules at different times. */
 export function createPartStep(options: PartStepOptions): PartStep {
-  const { compiled, optimizer, accumulate = 1, seed = 0, onOutput } = options;
+  const { compiled, optimizer, accumulate = 1, seed = 0, ...links } = options;
   const isCount = Number.isInteger(accumulate) && accumulate >= 1;
   requireOption(isCount, 'train step', 'accumulate', accumulate, 'integers ≥ 1');
-  const executor = createExecutor(compiled, onOutput === undefined ? {} : { onOutput });
+  const executor = createExecutor(compiled, links);
   return {
     run(batch, { clock, learningRate, repetition = 0 }) {
       const parts = splitBatch(batch, accumulate);
@@ -64,11 +63,13 @@ export function createPartStep(options: PartStepOptions): PartStep {
 }
 
 /**
- * Ends a step whose modules ran as parts: moves the averages that follow updated weights, and runs the plan's hooks.
+ * Ends a step whose modules ran as parts: moves the averages that follow updated weights, records the values that delayed
+ * averages need, and runs the plan's hooks.
  *
  * @param isTrained whether a module was trained in the step
  */
 export function endStep(compiled: CompiledPlan, clock: Clock, isTrained: (module: number) => boolean): void {
   moveAveragesAfterUpdate(compiled, clock, isTrained);
+  recordHistories(compiled.histories);
   runHooks(compiled, clock);
 }

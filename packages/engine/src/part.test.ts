@@ -1,10 +1,26 @@
-import { type Clock, clockAt, type TrainingPlan } from '@localgrad/core';
+import {
+  at,
+  type Clock,
+  clockAt,
+  type Objective,
+  type Optimizer,
+  startOfTraining,
+  type TrainingPlan,
+} from '@localgrad/core';
 import { adam } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type CompiledPlan, createExecutor, createTrainStep, partOf } from './index.js';
+import {
+  type CompiledPlan,
+  createExecutor,
+  createPartStep,
+  createTrainStep,
+  type ExecutorOptions,
+  partOf,
+} from './index.js';
+import { headFactory } from './plain-network.fixture.js';
 import type { Batch } from './step.js';
-import { compileFour, randomBatch } from './train-step.fixture.js';
+import { compileFour, randomBatch, recorder } from './train-step.fixture.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -101,6 +117,64 @@ describe('partOf', () => {
     const step = createTrainStep({ compiled: partOf(compiled, [2, 3]), optimizer: adam({ learningRate: 0.01 }) });
     expect(() => step.run(randomBatch(1), clockAt(0, 1, steps))).toThrow(
       /must have images of shape \[8, 6, 6, 3\], but has \[8, 6, 6, 2\]/,
+    );
+  });
+
+  it.each([
+    ['one window', [[0, 1] as const]],
+    ['windows that overlap at the cut', [[1, 2] as const, [0, 3] as const, [1, 3] as const]],
+  ])('computes the gradients of the whole plan where they cross between parts: %s', (_, windows) => {
+    const change = (plan: TrainingPlan): TrainingPlan => ({
+      ...plan,
+      objectives: [
+        ...plan.objectives,
+        ...windows.map((span): Objective => {
+          const key = `window${span.join('-')}`;
+          return { id: key, span, weight: 0.5, role: 'cascaded', head: { key, factory: headFactory } };
+        }),
+      ],
+    });
+    const batch = randomBatch(1);
+    const whole = recorder();
+    createTrainStep({ compiled: compileFour(change).compiled, optimizer: whole.optimizer }).run(batch, startOfTraining);
+
+    const { compiled } = compileFour(change);
+    const found = recorder();
+    const cotangents: tf.Tensor4D[] = [];
+    const outputs: Batch[] = [];
+    const run = (range: readonly [number, number], input: Batch, optimizer: Optimizer, links: ExecutorOptions) =>
+      createPartStep({ compiled: partOf(compiled, range), optimizer, ...links }).run(input, {
+        clock: startOfTraining,
+        learningRate: 0,
+      });
+    // The first part runs twice, because it waits for the second one within its step: the recorder changes no weights.
+    const onOutput = (output: Batch) => void outputs.push(copyOf(output));
+    const receive = () => tf.zeros<tf.Rank.R4>([8, 6, 6, 3]);
+    run([0, 1], batch, recorder().optimizer, { onOutput, crossings: { send: () => {}, receive } });
+    const [output] = outputs;
+    if (output === undefined) throw new Error('no output');
+    const send = (cotangent: tf.Tensor4D) => void cotangents.push(tf.keep(cotangent.clone()));
+    run([2, 3], output, found.optimizer, { crossings: { send, receive } });
+    const sent = cotangents.length;
+    run([0, 1], batch, found.optimizer, {
+      crossings: { send, receive: () => at(cotangents.splice(0, 1), 0, 'gradient') },
+    });
+    expect(cotangents).toEqual([]);
+    expect(sent).toBe(new Set(windows.filter(([from, to]) => from < 2 && to >= 2).map(([from]) => from)).size);
+    const sorted = (gradients: ReadonlyMap<string, number[]>) => [...gradients].sort(([a], [b]) => (a < b ? -1 : 1));
+    expect(sorted(found.gradients())).toEqual(sorted(whole.gradients()));
+  });
+
+  it('reports gradients that leave a part without a connection', () => {
+    const { compiled } = compileFour((plan) => ({
+      ...plan,
+      objectives: plan.objectives.map((one) => (one.id === 'final' ? { ...one, span: [1, 3] as const } : one)),
+    }));
+    const step = createPartStep({ compiled: partOf(compiled, [2, 3]), optimizer: recorder().optimizer });
+    const images = tf.zeros<tf.Rank.R4>([8, 6, 6, 3]);
+    const { targets } = randomBatch(1);
+    expect(() => step.run({ images, targets }, { clock: startOfTraining, learningRate: 0 })).toThrow(
+      /gradient leaves a part/,
     );
   });
 });

@@ -35,6 +35,8 @@ export type Instruction =
    * module propagate further together.
    */
   | { readonly op: 'finish'; readonly module: number; readonly weights: boolean; readonly sendTo?: number }
+  /** In a part of a plan: the part after it provides the cotangent for slot (module, from); see `partOf`. */
+  | { readonly op: 'receive'; readonly module: number; readonly from: number }
   /** Release a module's pass without a VJP; it is recomputed later. */
   | { readonly op: 'drop'; readonly module: number }
   /** Dispose a module's output. */

@@ -113,6 +113,14 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
     return sum;
   }
 
+  emit(bytes: number): void {
+    this.free(bytes);
+  }
+
+  receive(module: number): number {
+    return this.#take(this.#cost(module).outputBytes);
+  }
+
   release(_module: number, pass: number): void {
     this.free(pass);
   }

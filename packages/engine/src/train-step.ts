@@ -12,6 +12,7 @@ import type { RecordingStatus, StepRecorder } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
+import { recordHistories } from './delayed-weights.js';
 import { createExecutor } from './executor.js';
 import { moveAverages } from './moving-averages.js';
 import type { PeakPrediction } from './prediction.js';
@@ -107,6 +108,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
       momentOf: (part) => momentOf(now, seed, part, recorder),
     });
     moveAveragesAfterUpdate(compiled, now.clock);
+    recordHistories(compiled.histories);
     return result;
   };
   const optimizerState = () => optimizer.state().values();

@@ -18,6 +18,10 @@ export interface ScheduleDomain<Value, Pass> {
   readonly images: Value;
   /** Index of the module that reads `images`. Default 0. */
   readonly first?: number;
+  /** Consumes a cotangent of `images`; needed where gradients leave a part of a plan. */
+  emit?(cotangent: Value): void;
+  /** A cotangent of the output of a part of a plan, from the part after it. */
+  receive?(module: number): Value | undefined;
   /** A forward pass that is kept for VJPs. `repeat`: a recomputation. */
   forward(module: number, input: Value, repeat: boolean): { readonly output: Value; readonly pass: Pass };
   /** A forward pass that keeps only its output. */
@@ -77,6 +81,9 @@ class Walk<Value, Pass> {
       case 'finish':
         this.#finish(module, instruction.weights, instruction.sendTo);
         break;
+      case 'receive':
+        this.#arrive(module, instruction.from, this.#domain.receive?.(module));
+        break;
       case 'drop':
         this.#release(module);
         break;
@@ -131,6 +138,10 @@ class Walk<Value, Pass> {
   /** Adds a cotangent to slot (module, from). */
   #arrive(module: number, from: number, cotangent: Value | undefined): void {
     if (cotangent === undefined) throw missing(`cotangent for slot (${module}, ${from})`);
+    if (module < (this.#domain.first ?? 0)) {
+      this.#domain.emit?.(cotangent);
+      return;
+    }
     const slots = this.#slots.get(module) ?? new Map<number, Value>();
     this.#slots.set(module, slots);
     const waiting = slots.get(from);

@@ -8,12 +8,14 @@ export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
 export {
   computedTensor,
+  gatherScalars,
   type NamedTensors,
   type RecordableStep,
   type RecordedStep,
   type RecordingStatus,
   type StepRecorder,
 } from './step-recorder.js';
+export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolution.js';
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {

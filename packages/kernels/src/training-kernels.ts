@@ -217,6 +217,26 @@ export interface TrainingKernels {
     filterShape: Shape4,
     geometry: ConvolutionGeometry,
   ): Tensor4D;
+  /**
+   * Convolution in groups: each group of output channels depends on one group of as many input channels as the filter has.
+   *
+   * @param x [n, h, w, ci] @param filter [kh, kw, ci / groups, co] @param groups divides ci and co
+   */
+  groupedConv2d(x: Tensor4D, filter: Tensor4D, groups: number, geometry: ConvolutionGeometry): Tensor4D;
+  groupedConv2dInputGradient(
+    dy: Tensor4D,
+    filter: Tensor4D,
+    groups: number,
+    inputShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  groupedConv2dFilterGradient(
+    x: Tensor4D,
+    dy: Tensor4D,
+    groups: number,
+    filterShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
   /** `conv2d`, then `batchStatistics` of its output, in one operation. Optional, as are all that name two operations. */
   conv2dStatistics?(
     x: Tensor4D,

@@ -1,12 +1,14 @@
 import { type Forecast, forecastOf, usedWorkers } from './forecast.js';
 import { checkSetting, type Machines, type ModuleCost } from './machines.js';
 import { simulate, type Task } from './simulate.js';
-import { balancedStages, type Stage, total } from './stages.js';
+import { balancedStages, type Stage, stagesOf, total } from './stages.js';
 
 /** Options of a local pipeline. */
 export interface LocalPipelineOptions {
   /** Batches that each machine can receive ahead of its computation. Default 2. */
   readonly slots?: number;
+  /** Number of modules of each machine. Default: cut so that the longest stage is as short as possible. */
+  readonly stages?: readonly number[];
 }
 
 const measuredBatches = 60;
@@ -18,16 +20,19 @@ const secondsOf = ({ forwardSeconds, backwardSeconds, updateSeconds, headSeconds
  * Modules trained by local losses, on one machine after the other: only activations travel, and each machine trains on a batch
  * while the next one trains on the batch before.
  *
- * @throws RangeError for impossible costs and machines
+ * @throws RangeError for impossible costs, machines and stages
  */
 export function simulateLocalPipeline(
   modules: readonly ModuleCost[],
   machines: Machines,
-  { slots = 2 }: LocalPipelineOptions = {},
+  { slots = 2, stages: counts }: LocalPipelineOptions = {},
 ): Forecast {
   checkSetting(modules, machines);
   if (!Number.isInteger(slots) || slots < 1) throw new RangeError(`slots is ${slots}; allowed: integers ≥ 1.`);
-  const stages = balancedStages(modules, usedWorkers(modules, machines), secondsOf);
+  const stages =
+    counts === undefined
+      ? balancedStages(modules, usedWorkers(modules, machines), secondsOf)
+      : stagesOf(modules, counts, machines);
   const last = stages.length - 1;
   // Queues fill up while the pipeline does: slots for each of its machines.
   const first = stages.length * (slots + 1);

@@ -220,6 +220,21 @@ describe('balancedStages', () => {
   });
 });
 
+describe('simulateLocalPipeline with given stages', () => {
+  it('has the pace of the longest one', () => {
+    const { batchesPerSecond, modules, slowest } = simulateLocalPipeline(equal(4), free(2), { stages: [1, 3] });
+    expect(modules).toEqual([1, 3]);
+    expect(slowest).toEqual({ worker: 1, seconds: 9 });
+    expect(batchesPerSecond).toBeCloseTo(1 / 9);
+  });
+
+  it.each([[[4]], [[1, 2]], [[0, 4]], [[1.5, 2.5]]])('rejects %j for two machines and four modules', (stages) => {
+    expect(() => simulateLocalPipeline(equal(4), free(2), { stages })).toThrow(
+      /stages is \[.*\]; allowed: 2 integers ≥ 1 whose sum is 4/,
+    );
+  });
+});
+
 /** All ways to cut a list into adjacent, nonempty groups. */
 function cuts<T>(list: readonly T[], count: number): T[][][] {
   if (count === 1) return [[[...list]]];

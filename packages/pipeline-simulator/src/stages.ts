@@ -1,4 +1,4 @@
-import type { ModuleCost } from './machines.js';
+import type { Machines, ModuleCost } from './machines.js';
 
 /** Adjacent modules on one machine. */
 export type Stage = readonly ModuleCost[];
@@ -45,6 +45,22 @@ export function balancedStages(
     end = start;
   }
   return stages;
+}
+
+/** Cuts modules into stages of given lengths. @throws RangeError unless there is one for each machine, and they contain all modules */
+export function stagesOf(modules: readonly ModuleCost[], counts: readonly number[], { workers }: Machines): Stage[] {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  const areCounts = counts.every((count) => Number.isInteger(count) && count >= 1);
+  if (!areCounts || counts.length !== workers || all !== modules.length) {
+    throw new RangeError(
+      `stages is [${counts.join(', ')}]; allowed: ${workers} integers ≥ 1 whose sum is ${modules.length}, the number of modules.`,
+    );
+  }
+  let end = 0;
+  return counts.map((count) => {
+    end += count;
+    return modules.slice(end - count, end);
+  });
 }
 
 /** Sum of a cost over a stage's modules. */

@@ -12,11 +12,21 @@ export interface Receiver {
   receive(): Uint8Array | Promise<Uint8Array>;
 }
 
+/** A sender within a training step, which cannot await: blocks the thread. */
+export interface BlockingSender extends Sender {
+  send(message: Uint8Array): void;
+}
+
+/** A receiver within a training step, which cannot await: blocks the thread. */
+export interface BlockingReceiver extends Receiver {
+  receive(): Uint8Array;
+}
+
 /** Each message starts with its length. */
 const lengthBytes = 4;
 
 /** Sends messages through shared memory; blocks the thread while the ring is full. */
-export function ringSender(ring: SharedRing): Sender {
+export function ringSender(ring: SharedRing): BlockingSender {
   return {
     send(message) {
       ring.write(lengthOf(message));
@@ -36,7 +46,7 @@ export function patientRingSender(ring: SharedRing): Sender {
 }
 
 /** Receives messages from shared memory; blocks the thread until one is there. */
-export function ringReceiver(ring: SharedRing): Receiver {
+export function ringReceiver(ring: SharedRing): BlockingReceiver {
   return {
     receive() {
       const length = new Uint8Array(lengthBytes);

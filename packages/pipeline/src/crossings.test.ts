@@ -82,6 +82,24 @@ describe('crossingsOf', () => {
     expect(shared[0]?.shared.every((name) => name.startsWith('heads.leap0.'))).toBe(true);
   });
 
+  it('counts the gradients of the activations that cross backward', () => {
+    const cotangents = (method: string) => crossings(method).map((one) => one.cotangents);
+    expect(cotangents('dgl')).toEqual([0, 0, 0]);
+    expect(cotangents('mlm(dgl)')).toEqual([1, 1, 1]);
+    expect(cotangents('mlm(dgl, window: 3)')).toEqual([1, 2, 1]);
+    expect(cotangents('backprop')).toEqual([1, 1, 1]);
+  });
+
+  it('says which averages cannot follow weights of another worker', () => {
+    const obstacles = (method: string) =>
+      new Set(crossings(method).flatMap((one) => one.followed.map(({ obstacle }) => obstacle)));
+    expect(obstacles('lam(dgl)')).toEqual(new Set([undefined]));
+    expect(obstacles('lam(dgl, emaTime: beforeStep, emaTrainable: true)')).toEqual(
+      new Set(['its average is trained and moves before the update']),
+    );
+    expect(crossings('lam(dgl)').every(({ isPossible }) => isPossible)).toBe(true);
+  });
+
   it('ignores gradients that end above frozen modules', () => {
     const { compiled, scope } = build({ method: 'mlm(dgl)' });
     const plan: TrainingPlan = {

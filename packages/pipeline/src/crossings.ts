@@ -1,7 +1,7 @@
 import { at, get, type Parameter, type Shape3 } from '@localgrad/core';
-import { batchTargetsOf, type CompiledPlan } from '@localgrad/engine';
+import { batchTargetsOf, type CompiledPlan, type HeadAverage } from '@localgrad/engine';
 
-/** A head with a moving average of a weight on the other side of a cut. */
+/** A head with a moving average of a weight of another module. */
 export interface FollowedWeight {
   /** Key of the head. */
   readonly head: string;
@@ -13,6 +13,8 @@ export interface FollowedWeight {
   readonly liveModule: number;
   /** Number of values. */
   readonly size: number;
+  /** Why the average cannot follow the weight from another worker; absent if it can. */
+  readonly obstacle?: string;
 }
 
 /** What crosses a cut between two modules in a training step. */
@@ -25,19 +27,23 @@ export interface Crossing {
   readonly targets: readonly string[];
   /** Ids of the losses whose gradients cross backward. */
   readonly gradients: readonly string[];
+  /** Number of gradients of the activations that cross backward per micro-batch, in the phase with the most. */
+  readonly cotangents: number;
   /** Weights that an average on the other side follows, and that cross after each step. */
   readonly followed: readonly FollowedWeight[];
   /** Names of the parameters that heads or modules on both sides use. */
   readonly shared: readonly string[];
   /** Whether nothing but activations and targets crosses, and nothing crosses backward. */
   readonly isFree: boolean;
+  /** Whether different workers can train the two sides. Unless the cut is free, they wait for each other. */
+  readonly isPossible: boolean;
 }
 
 /** What crosses each of the K − 1 cuts between the modules of a plan, over all phases. */
 export function crossingsOf(compiled: CompiledPlan): Crossing[] {
   const { modules } = compiled.network;
   const users = usersOf(compiled);
-  const followed = followedWeights(compiled, users);
+  const followed = followedWeights(compiled);
   return modules.slice(1).map(({ index: cut }): Crossing => {
     const separates = (a: number, b: number) => Math.min(a, b) < cut && cut <= Math.max(a, b);
     const gradients = compiled.objectives.filter(({ id }) =>
@@ -54,9 +60,11 @@ export function crossingsOf(compiled: CompiledPlan): Crossing[] {
       activation: at(modules, cut - 1, 'module').outputShape,
       targets: targetsAfter(compiled, cut),
       gradients: gradients.map(({ id }) => id),
+      cotangents: cotangentsAt(compiled, cut),
       followed: weights,
       shared: shared.map(([{ name }]) => name),
       isFree: gradients.length + weights.length + shared.length === 0,
+      isPossible: shared.length === 0 && weights.every(({ obstacle }) => obstacle === undefined),
     };
   });
 }
@@ -76,21 +84,55 @@ function usersOf({ network, heads }: CompiledPlan): Map<Parameter, Set<number>> 
   return users;
 }
 
-function followedWeights(
-  { averages, heads }: CompiledPlan,
-  users: ReadonlyMap<Parameter, ReadonlySet<number>>,
-): FollowedWeight[] {
+/** The averages that follow weights of other modules. */
+export function followedWeights({ averages, heads, network }: CompiledPlan): FollowedWeight[] {
   const moduleOf = new Map([...heads].flatMap(([module, group]) => group.map(({ key }) => [key, module] as const)));
+  const owners = new Map<Parameter, number>();
+  for (const { index, blocks } of network.modules) {
+    for (const parameter of blocks.flatMap((block) => block.parameters)) owners.set(parameter, index);
+  }
+  for (const [module, group] of heads) {
+    for (const parameter of group.flatMap(({ head }) => head.parameters)) {
+      if (!owners.has(parameter)) owners.set(parameter, module);
+    }
+  }
+  const averaged = new Set(averages.map(({ average }) => average));
   // With momentum 1, an average keeps its initial values.
   return averages
     .filter(({ momentum }) => momentum !== 1)
-    .map(({ head, live }) => ({
-      head,
-      module: get(moduleOf, head, 'head'),
-      live: live.name,
-      liveModule: Math.max(...(users.get(live) ?? [0])),
-      size: live.size,
-    }));
+    .map((one) => ({
+      head: one.head,
+      module: get(moduleOf, one.head, 'head'),
+      live: one.live.name,
+      liveModule: get(owners, one.live, 'owner'),
+      size: one.live.size,
+      ...obstacleOf(one, averaged, averages),
+    }))
+    .filter(({ module, liveModule }) => module !== liveModule);
+}
+
+/** A worker moves averages of another's weights after the step: nothing within the step may depend on them. */
+function obstacleOf(
+  { average, live, when }: HeadAverage,
+  averaged: ReadonlySet<Parameter>,
+  all: readonly HeadAverage[],
+): Pick<FollowedWeight, 'obstacle'> {
+  if (averaged.has(live)) return { obstacle: 'that weight is an average itself' };
+  if (all.some((other) => other.live === average)) return { obstacle: 'another average follows its average' };
+  const isTrained = average.kind === 'weight' && when === 'beforeUpdate';
+  return isTrained ? { obstacle: 'its average is trained and moves before the update' } : {};
+}
+
+/** Gradients of the activations before a module that leave it, in the phase with the most. */
+function cotangentsAt({ phases }: CompiledPlan, cut: number): number {
+  return Math.max(
+    ...phases.map(
+      ({ schedule }) =>
+        schedule.filter(
+          (one) => one.module === cut && (one.op === 'send' || (one.op === 'finish' && one.sendTo !== undefined)),
+        ).length,
+    ),
+  );
 }
 
 function targetsAfter({ heads }: CompiledPlan, cut: number): string[] {

@@ -2,25 +2,38 @@ import { at, LocalgradError, type Optimizer, requireOption, type Span } from '@l
 import { type CompiledPlan, describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { type Crossing, crossingsOf } from './crossings.js';
-import { formatPlacement, modulesText, type Placement, rangeText } from './placement.js';
+import { formatPlacement, type Placement, rangeText } from './placement.js';
 
-/** Groups of modules that only a gradient, an average or shared weights keep together, from first to last. */
+/** Groups of modules that shared weights, for example, keep on one worker, from first to last. */
 export function indivisibleGroups(compiled: CompiledPlan): Span[] {
-  const starts = [0, ...crossingsOf(compiled).flatMap(({ cut, isFree }) => (isFree ? [cut] : []))];
+  return groupsBetween(compiled, ({ isPossible }) => isPossible);
+}
+
+function groupsBetween(compiled: CompiledPlan, isCut: (crossing: Crossing) => boolean): Span[] {
+  const cuts = crossingsOf(compiled).filter(isCut);
+  const starts = [0, ...cuts.map(({ cut }) => cut)];
   const { length } = compiled.network.modules;
   return starts.map((start, index) => [start, (starts[index + 1] ?? length) - 1]);
 }
 
+/** Cuts in the order of preference: workers wait for each other at the second kind, and more at the third. */
+const cutKinds: readonly ((crossing: Crossing) => boolean)[] = [
+  ({ isFree }) => isFree,
+  ({ isPossible, gradients }) => isPossible && gradients.length === 0,
+  ({ isPossible }) => isPossible,
+];
+
 /**
- * Divides the modules of a plan among workers at free cuts, so that the worker with the most predicted work has as little as
- * possible.
+ * Divides the modules of a plan among workers, so that the worker with the most predicted work has as little as possible: at
+ * free cuts, unless there are too few of them.
  *
  * @param workers number of workers
- * @throws LocalgradError `invalid-option` if there are not enough free cuts
+ * @throws LocalgradError `invalid-option` if there are not enough possible cuts
  */
 export function balancedPlacement(compiled: CompiledPlan, workers: number): Placement {
   requireOption(Number.isInteger(workers) && workers >= 1, 'pipeline', 'workers', workers, 'integers ≥ 1');
-  const groups = indivisibleGroups(compiled);
+  const choices = cutKinds.map((isCut) => groupsBetween(compiled, isCut));
+  const groups = choices.find(({ length }) => length >= workers) ?? indivisibleGroups(compiled);
   requireOption(
     workers <= groups.length,
     'pipeline',
@@ -86,24 +99,46 @@ function bestDivision(loads: readonly number[], parts: number): Span[] {
  */
 export function checkDivisible(compiled: CompiledPlan, placement: Placement): void {
   const starts = new Set(placement.slice(1).map(({ range }) => range[0]));
-  const crossing = crossingsOf(compiled).find(({ cut, isFree }) => starts.has(cut) && !isFree);
+  const crossing = crossingsOf(compiled).find(({ cut, isPossible }) => starts.has(cut) && !isPossible);
   if (crossing === undefined) {
     if (placement.length > 1) checkHooks(compiled);
     return;
   }
-  const groups = indivisibleGroups(compiled);
-  const allowed =
-    groups.length === 1
-      ? 'one worker'
-      : `cuts before ${groups
-          .slice(1)
-          .map(([first]) => `module ${first}`)
-          .join(', ')}, e.g. '${groups.map(rangeText).join(' ')}'`;
+  const allowed = allowedCuts(indivisibleGroups(compiled));
   throw new LocalgradError(
     'invalid-option',
-    `placement '${formatPlacement(placement)}': ${reasonText(compiled, crossing)}; allowed: ${allowed}.`,
+    `placement '${formatPlacement(placement)}': ${reasonText(crossing)}; allowed: ${allowed}.`,
     { where: 'placement', option: 'placement', cut: crossing.cut, allowed },
   );
+}
+
+/**
+ * Checks that nothing but activations and targets crosses between workers: connections between machines have one direction.
+ *
+ * @throws LocalgradError `invalid-option` that names what crosses, and the placements that are possible
+ */
+export function checkOneWay(compiled: CompiledPlan, placement: Placement): void {
+  const starts = new Set(placement.map(({ range }) => range[0]));
+  const crossing = crossingsOf(compiled).find(({ cut, isFree }) => starts.has(cut) && !isFree);
+  if (crossing === undefined) return;
+  const { cut, gradients, followed } = crossing;
+  const allowed = allowedCuts(groupsBetween(compiled, ({ isFree }) => isFree));
+  const what =
+    gradients.length > 0
+      ? `gradients of '${gradients[0]}' cross`
+      : `head '${followed[0]?.head}' averages '${followed[0]?.live}' across`;
+  throw new LocalgradError(
+    'invalid-option',
+    `placement '${formatPlacement(placement)}': ${what} the cut before module ${cut}, for which workers must be threads of one machine; allowed on several machines: ${allowed}.`,
+    { where: 'placement', option: 'placement', cut, allowed },
+  );
+}
+
+/** The cuts between groups, for errors. */
+function allowedCuts(groups: readonly Span[]): string {
+  if (groups.length === 1) return 'one worker';
+  const cuts = groups.slice(1).map(([first]) => `module ${first}`);
+  return `cuts before ${cuts.join(', ')}, e.g. '${groups.map(rangeText).join(' ')}'`;
 }
 
 /** An optimizer that needs all gradients at once belongs to one worker. @throws LocalgradError `invalid-option` */
@@ -128,20 +163,16 @@ function checkHooks({ plan }: CompiledPlan): void {
 
 function reasonOf(compiled: CompiledPlan, cut: number): string {
   const crossing = crossingsOf(compiled).find((one) => one.cut === cut);
-  return crossing === undefined ? 'the network has one module' : reasonText(compiled, crossing);
+  return crossing === undefined ? 'the network has one module' : reasonText(crossing);
 }
 
-/** Why a cut is not free. */
-function reasonText({ plan, objectives }: CompiledPlan, { cut, gradients, followed, shared }: Crossing): string {
-  const loss = objectives.find(({ id }) => id === gradients[0]);
-  if (loss !== undefined) {
-    return `the loss '${loss.id}' of '${plan.method}' trains ${modulesText(loss.span)}, so its gradient crosses the cut before module ${cut}`;
+/** Why a cut is not possible. */
+function reasonText({ cut, followed, shared }: Crossing): string {
+  const tied = followed.find(({ obstacle }) => obstacle !== undefined);
+  if (shared.length > 0 || tied === undefined) {
+    return `'${shared[0]}' is used on both sides of the cut before module ${cut}`;
   }
-  const [average] = followed;
-  if (average !== undefined) {
-    return `head '${average.head}' on module ${average.module} averages '${average.live}' of module ${average.liveModule} after each step, across the cut before module ${cut}`;
-  }
-  return `'${shared[0]}' is used on both sides of the cut before module ${cut}`;
+  return `head '${tied.head}' on module ${tied.module} follows '${tied.live}' of module ${tied.liveModule} across the cut before module ${cut}, and ${tied.obstacle}`;
 }
 
 function sum(values: readonly number[]): number {

@@ -1,4 +1,4 @@
-import { type Clock, LocalgradError, type Targets } from '@localgrad/core';
+import { type Clock, get, LocalgradError, type Targets } from '@localgrad/core';
 import type { Batch } from '@localgrad/engine';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
@@ -6,15 +6,20 @@ import * as tf from '@tensorflow/tfjs';
 /** Tensors of one micro-batch by name: `images`, or activations in their place, and `targets/<name>`. */
 export type BatchData = ReadonlyMap<string, StoredTensor>;
 
+/** A micro-batch of a training step. */
+export interface StepMessage {
+  readonly clock: Clock;
+  readonly learningRate: number;
+  /** Sizes of all micro-batches of the step; empty if it ends in an earlier part. */
+  readonly samples: readonly number[];
+  /** Absent if there is none. */
+  readonly batch?: BatchData | undefined;
+}
+
 /** What the stream through the workers contains: each message reaches all of them, in order. */
 export type Message =
-  /** A training step; without micro-batches if it ends in an earlier part. */
-  | {
-      readonly kind: 'step';
-      readonly clock: Clock;
-      readonly learningRate: number;
-      readonly parts: readonly BatchData[];
-    }
+  /** A micro-batch of a training step; the first one starts the step. */
+  | (StepMessage & { readonly kind: 'step' })
   /** Report weights and optimizer state as they are after all steps so far. */
   | { readonly kind: 'gather' }
   /** The last message. */
@@ -23,28 +28,49 @@ export type Message =
 const images = 'images';
 const targets = 'targets/';
 
-/** A message as a safetensors file: its micro-batches as tensors, the rest as metadata. */
+/** A message as a safetensors file: its micro-batch as tensors, the rest as metadata. */
 export function encodeMessage(message: Message): Uint8Array {
   if (message.kind !== 'step') return writeSafetensors({ tensors: new Map(), metadata: { message: json(message) } });
-  const { parts, ...rest } = message;
-  const tensors = new Map(
-    parts.flatMap((part, index) => [...part].map(([name, tensor]) => [`${index}/${name}`, tensor] as const)),
-  );
-  return writeSafetensors({ tensors, metadata: { message: json({ ...rest, parts: parts.length }) } });
+  const { batch: tensors = new Map(), ...rest } = message;
+  return writeSafetensors({ tensors, metadata: { message: json(rest) } });
 }
 
 /** The inverse of `encodeMessage`. */
 export function decodeMessage(bytes: Uint8Array): Message {
   const { tensors, metadata } = readSafetensors(bytes, 'message between workers');
-  const { parts, ...rest } = JSON.parse(metadata.message ?? '{}');
-  if (rest.kind !== 'step') return rest;
-  return {
-    ...rest,
-    parts: Array.from({ length: parts }, (_, index) => {
-      const own = [...tensors].filter(([name]) => name.startsWith(`${index}/`));
-      return new Map(own.map(([name, tensor]) => [name.slice(`${index}/`.length), tensor]));
-    }),
-  };
+  const message = JSON.parse(metadata.message ?? '{}');
+  return tensors.size === 0 ? message : { ...message, batch: tensors };
+}
+
+/** Weights after a number of steps. */
+export interface WeightsMessage {
+  /** Number of steps, since the start of training. */
+  readonly step: number;
+  /** Values by name. */
+  readonly weights: ReadonlyMap<string, StoredTensor>;
+}
+
+export function encodeWeights({ step, weights }: WeightsMessage): Uint8Array {
+  return writeSafetensors({ tensors: weights, metadata: { step: String(step) } });
+}
+
+/** The inverse of `encodeWeights`. */
+export function decodeWeights(bytes: Uint8Array): WeightsMessage {
+  const { tensors, metadata } = readSafetensors(bytes, 'weights of another worker');
+  return { step: Number(metadata.step), weights: tensors };
+}
+
+const cotangent = 'cotangent';
+
+export function encodeCotangent(tensor: tf.Tensor4D): Uint8Array {
+  return writeSafetensors({ tensors: new Map([[cotangent, storedTensor(tensor)]]), metadata: {} });
+}
+
+/** The inverse of `encodeCotangent`; the caller owns the tensor. */
+export function decodeCotangent(bytes: Uint8Array): tf.Tensor4D {
+  const { tensors } = readSafetensors(bytes, 'gradient of another worker');
+  const stored = get(tensors, cotangent, 'tensor');
+  return tf.tensor4d(valuesOf(stored), shape4(stored.shape), 'float32');
 }
 
 function json(value: object): string {
@@ -77,7 +103,7 @@ export function batchOf(data: BatchData): Batch & { dispose(): void } {
 const storedTypes: Readonly<Record<string, StoredTensor['dtype']>> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
 
 /** Copies a tensor from the backend. */
-function storedTensor(tensor: tf.Tensor): StoredTensor {
+export function storedTensor(tensor: tf.Tensor): StoredTensor {
   const dtype = storedTypes[tensor.dtype];
   if (dtype === undefined) {
     throw new LocalgradError(
@@ -88,7 +114,8 @@ function storedTensor(tensor: tf.Tensor): StoredTensor {
   return { dtype, shape: tensor.shape, data: tensor.dataSync() };
 }
 
-function tensorOf(stored: StoredTensor): tf.Tensor {
+/** The inverse of `storedTensor`; the caller owns the tensor. */
+export function tensorOf(stored: StoredTensor): tf.Tensor {
   const dtype = stored.dtype === 'F32' ? 'float32' : stored.dtype === 'I32' ? 'int32' : 'bool';
   return tf.tensor(valuesOf(stored), [...stored.shape], dtype);
 }

@@ -1,18 +1,23 @@
-import { type Clock, LocalgradError, type Optimizer } from '@localgrad/core';
+import type { Optimizer, Parameter } from '@localgrad/core';
 import {
   type Batch,
   type CompiledPlan,
-  createExecutor,
-  createTrainStep,
+  createPartStep,
+  type PartStep as EnginePartStep,
+  endStep,
   partOf,
-  type TrainStep,
+  type StepResult,
 } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import type { StoredTensor } from '@localgrad/nn/serialization';
-import { captureTensors, restoreTensors } from '@localgrad/train';
+import { captureTensors, restoreTensors, type WorkerStep } from '@localgrad/train';
 import type { Receiver, Sender } from './channel.js';
-import { type BatchData, batchOf, dataOf, decodeMessage, encodeMessage, type Message } from './message.js';
+import { FollowedWeights } from './followed-weights.js';
+import { dataOf, decodeMessage, encodeMessage, type StepMessage } from './message.js';
+import { type MicroBatches, receiveMicroBatches, splitMicroBatches } from './micro-batches.js';
+import { gradientCrossings, noLinks, type PartLinks, sendWeights } from './part-links.js';
 import type { PlacedGroup } from './placement.js';
+import { WaitingTime } from './waiting-time.js';
 
 /** A plan and an optimizer as a worker builds them, from the same config as the main program. */
 export interface WorkerPlan {
@@ -23,12 +28,10 @@ export interface WorkerPlan {
 }
 
 /** What a worker reports of each step. */
-export interface PartStep {
+export interface PartStep extends WorkerStep {
   /** Losses by objective, and their terms, in the order of evaluation. */
   readonly losses: readonly (readonly [id: string, value: number])[];
   readonly terms: readonly (readonly [id: string, value: number])[];
-  /** Peak bytes of live tensors during the step. */
-  readonly peakBytes: number;
 }
 
 /** What a worker reports to the main program. */
@@ -48,6 +51,8 @@ export interface PartWork extends WorkerPlan, Pick<PlacedGroup, 'range'> {
   readonly input: Receiver;
   /** To the worker of the next modules; absent on the last one. */
   readonly output?: Sender;
+  /** For what crosses cuts besides activations and targets. Default: nothing does. */
+  readonly links?: PartLinks;
   /** Receives reports, in the order of the messages. */
   report(report: Report): void;
 }
@@ -65,33 +70,39 @@ export async function runPart(work: PartWork): Promise<void> {
 class PartWorker {
   readonly #work: PartWork;
   readonly #part: CompiledPlan;
-  readonly #step: TrainStep;
+  readonly #step: EnginePartStep;
   readonly #meter: MemoryMeter;
+  readonly #followed: FollowedWeights;
   /** Targets that heads on later modules read. */
   readonly #laterTargets: readonly string[];
-  #learningRate = 0;
-  #outputs: BatchData[] = [];
-  #expected = 0;
-  /** Sends the outputs of the current step, as soon as all micro-batches have passed. */
-  #sendStep: (() => void) | undefined;
-  #sent: ReturnType<Sender['send']> = undefined;
+  /** Sends a micro-batch of the current step to the next worker. */
+  #sendOn: (batch: Batch) => void = () => {};
+  #sent: ReturnType<Sender['send']>[] = [];
+  readonly #waiting = new WaitingTime();
+  #isFirstStep = true;
 
-  constructor(work: PartWork) {
+  constructor(given: PartWork) {
+    const work = this.#waiting.measured(given);
     this.#work = work;
-    const { compiled, optimizer, range, accumulate, seed, tensors } = work;
-    this.#part = partOf(compiled, range);
+    const { compiled, optimizer, range, accumulate, seed, tensors, links = noLinks } = work;
+    const part = partOf(compiled, range);
+    this.#followed = new FollowedWeights(part, links.weightInputs, tensors);
+    this.#part = withoutFollowed(part);
     this.#laterTargets = partOf(compiled, [range[1] + 1, compiled.network.modules.length - 1]).reads;
     const owned = new Set(this.#part.parameters.values());
     for (const parameter of compiled.parameters.values()) if (!owned.has(parameter)) parameter.dispose();
     this.#meter = new MemoryMeter();
-    restoreTensors(this.#part, optimizer, tensors);
-    this.#step = createTrainStep({
+    const own = new Map(tensors);
+    for (const name of part.parameters.keys()) if (!this.#part.parameters.has(name)) own.delete(`parameters/${name}`);
+    restoreTensors(this.#part, optimizer, own);
+    this.#step = createPartStep({
       compiled: this.#part,
       optimizer,
       accumulate,
       seed,
-      learningRate: { config: {}, rate: () => this.#learningRate },
-      executor: (part) => createExecutor(part, { onOutput: (output) => this.#passOn(output) }),
+      onOutput: (output) => this.#sendOn(output),
+      onHead: (key) => this.#followed.beforeHead(key),
+      crossings: gradientCrossings(links),
     });
   }
 
@@ -105,55 +116,82 @@ class PartWorker {
       return true;
     }
     await output?.send(bytes);
+    this.#followed.settle();
     if (message.kind === 'end') return false;
-    report({ kind: 'tensors', tensors: await captureTensors(this.#part, optimizer) });
+    const tensors = await captureTensors(this.#part, optimizer);
+    report({ kind: 'tensors', tensors: new Map([...tensors, ...this.#followed.tensors()]) });
     return true;
   }
 
-  async #runStep({ parts, clock, learningRate }: Message & { kind: 'step' }): Promise<void> {
+  async #runStep(first: StepMessage): Promise<void> {
     const { report, output } = this.#work;
-    this.#learningRate = learningRate;
-    this.#sent = undefined;
-    this.#sendStep = () => {
-      const message = encodeMessage({ kind: 'step', clock, learningRate, parts: this.#outputs.splice(0) });
-      this.#sent = output?.send(message);
-      this.#sendStep = undefined;
+    const { clock, learningRate } = first;
+    const start = performance.now();
+    const waited = this.#waiting.take();
+    if (this.#isFirstStep) this.#sendWeights(clock.step);
+    this.#isFirstStep = false;
+    const send = (samples: readonly number[], batch?: Batch) => {
+      const data = batch === undefined ? undefined : dataOf(batch, this.#laterTargets);
+      this.#sent.push(output?.send(encodeMessage({ kind: 'step', clock, learningRate, samples, batch: data })));
     };
-    const step = parts.length === 0 ? { losses: [], terms: [], peakBytes: 0 } : this.#train(parts, clock);
-    // The phase ends in this part or an earlier one: later parts have nothing to do.
-    this.#sendStep?.();
-    await this.#sent;
-    report({ kind: 'step', step });
+    this.#meter.reset();
+    const batches = await this.#microBatches(first);
+    const samples = batches.parts.map((part) => part.samples);
+    this.#sendOn = (batch) => send(samples, batch);
+    const trained = samples.length === 0 ? { losses: [], terms: [], peakBytes: 0 } : this.#train(batches, first);
+    // The phase ends in this part or an earlier one: later parts have nothing to train, but their weights may be waited for.
+    if (this.#sent.length === 0) send([]);
+    endStep(this.#part, clock, () => true);
+    const { heads } = this.#part.phaseAt(clock);
+    this.#followed.endStep(clock, new Set([...heads.values()].flat().map(({ key }) => key)));
+    this.#sendWeights(clock.step + 1);
+    await Promise.all(this.#sent.splice(0));
+    const within = this.#waiting.take();
+    const seconds = (performance.now() - start) / 1000 - within;
+    report({ kind: 'step', step: { ...trained, seconds, waitSeconds: waited + within } });
   }
 
-  #train(parts: readonly BatchData[], clock: Clock): PartStep {
-    this.#meter.reset();
-    const batches = parts.map(batchOf);
+  async #microBatches(message: StepMessage): Promise<MicroBatches> {
+    const { range, accumulate, input, links = noLinks } = this.#work;
+    if (range[0] === 0) return splitMicroBatches(message, accumulate);
+    return receiveMicroBatches(message, input, links.gradientOutput !== undefined);
+  }
+
+  #train(
+    { parts, dispose }: MicroBatches,
+    { clock, learningRate }: StepMessage,
+  ): Omit<PartStep, 'seconds' | 'waitSeconds'> {
     try {
-      const [first] = batches;
-      if (first === undefined) throw new LocalgradError('misuse', 'A step of a pipeline has no micro-batches.');
-      // The first worker splits the batch; the others receive its micro-batches.
-      const isFirst = this.#work.range[0] === 0;
-      this.#expected = isFirst ? Math.min(this.#work.accumulate, first.images.shape[0]) : batches.length;
-      const { losses, terms } = this.#step.run(isFirst ? first : batches, clock);
+      const { losses, terms } = this.#step.run(parts, { clock, learningRate });
       return { losses: valuesOf(losses), terms: valuesOf(terms), peakBytes: this.#meter.peakBytes };
     } finally {
-      for (const batch of batches) batch.dispose();
+      dispose();
     }
   }
 
-  #passOn(output: Batch): void {
-    this.#outputs.push(dataOf(output, this.#laterTargets));
-    if (this.#outputs.length === this.#expected) this.#sendStep?.();
+  /** @param step number of steps so far */
+  #sendWeights(step: number): void {
+    sendWeights(this.#work.links ?? noLinks, this.#part.parameters, step);
   }
 
   dispose(): void {
     this.#meter.detach();
-    this.#step.dispose();
   }
 }
 
-type Scalars = ReturnType<TrainStep['run']>['losses'];
+/** A part without the averages that follow weights of other parts, which `FollowedWeights` moves, and their histories. */
+function withoutFollowed(part: CompiledPlan): CompiledPlan {
+  const isOwn = ({ live }: { readonly live: Parameter }) => part.parameters.has(live.name);
+  const others = new Set(part.histories.filter((one) => !isOwn(one)).flatMap(({ values }) => values));
+  return {
+    ...part,
+    averages: part.averages.filter(isOwn),
+    histories: part.histories.filter(isOwn),
+    parameters: new Map([...part.parameters].filter(([, parameter]) => !others.has(parameter))),
+  };
+}
+
+type Scalars = StepResult['losses'];
 
 function valuesOf(scalars: Scalars): (readonly [string, number])[] {
   return [...scalars].map(([id, scalar]) => {

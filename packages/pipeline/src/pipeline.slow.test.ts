@@ -51,6 +51,52 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     patience,
   );
 
+  it.each<[string, string | number]>([
+    ['lam(dgl)', 4],
+    ['lam(dgl, emaBlocks: all, emaTime: beforeStep)', 3],
+    ['lam(dgl, emaTrainable: true)', 2],
+    ['man(dgl)', '0-1 2 3'],
+    ['sequential(lam(dgl))', 4],
+  ])(
+    '%s on %s, where averages follow weights of other workers',
+    async (method, placement) => expectSame({ method, backbone: 'resnet14(width: 4)' }, placement),
+    patience,
+  );
+
+  it.each<[string, string | number]>([
+    ['mlm(dgl)', 4],
+    ['mlm(infopro, window: 3)', '0 1 2-3'],
+    ['hpff', '0 1-3'],
+    ['auglocal', 4],
+    ['backprop', 3],
+    ['mlaan(infopro)', 4],
+    ['mlaan(dgl)', '0-1 2-3'],
+  ])(
+    '%s on %s, where gradients cross backward',
+    async (method, placement) => expectSame({ method, backbone: 'resnet14(width: 4)' }, placement),
+    patience,
+  );
+
+  it.each([
+    ['lam(dgl)', 1],
+    ['mlaan(dgl)', 2],
+    ['lam(dgl, emaTime: beforeStep)', 1],
+    ['sequential(man(dgl))', 3],
+  ])(
+    '%s with averages that follow weights of other modules %i steps late',
+    async (method, delay) => expectSame({ method, backbone: 'resnet14(width: 4)', delay }, 4),
+    patience,
+  );
+
+  it.each(['mlaan(infopro)', 'backprop'])(
+    '%s with dropout, micro-batches, recomputed activations and Adam',
+    async (method) => {
+      const config = { method, backbone: dropout, memory: 'recompute', optimizer: 'adam' } as const;
+      await expectSame(config, 3, { accumulate: 3 });
+    },
+    patience,
+  );
+
   it('with dropout', async () => expectSame({ method: 'dgl', backbone: dropout }, 3), patience);
 
   it(
@@ -72,8 +118,10 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
   );
 });
 
-describe('checkpoints of a pipeline', () => {
-  const config = { method: 'sequential(infopro)', optimizer: 'adam' };
+describe.each<FixtureConfig>([
+  { method: 'sequential(infopro)', optimizer: 'adam' },
+  { method: 'mlaan(dgl)', delay: 2 },
+])('checkpoints of a pipeline: %j', (config) => {
   /** Runs with a checkpoint every 3 steps. */
   const run = (placement?: string | number, resume?: FixtureRun['resume']) => {
     const saved: NonNullable<FixtureRun['resume']>[] = [];

@@ -2,7 +2,8 @@ import { at, LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad
 import { type Batch, type CompiledPlan, type PeakPrediction, partOf } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train';
-import { balancedPlacement, checkDivisible, checkOptimizer } from './divide.js';
+import { balancedPlacement, checkDivisible, checkOneWay, checkOptimizer } from './divide.js';
+import { gradientBytes, weightRoutes } from './links.js';
 import type { MachineGroup } from './machines/group.js';
 import { dataOf } from './message.js';
 import { checkPlacement, formatPlacement, type Placement, parsePlacement } from './placement.js';
@@ -40,13 +41,13 @@ const slots = 2;
 /**
  * Divides the modules of a plan among workers, each with a backend and an optimizer of its own. While one worker trains
  * its modules on a batch, the one before it trains on the next batch. Nothing is computed with older weights than in
- * sequential training, so the results are the same bits.
+ * sequential training, so the results are the same bits: where gradients cross backward, or averages follow weights of another
+ * worker, workers wait for each other.
  *
  * Workers are threads of this process, or processes on other machines. They start when `train` starts the pipeline, and end with
  * it.
  *
- * @throws LocalgradError `invalid-option` for a placement that separates modules which a gradient, an average or shared
- *   weights connect, and for plans with hooks
+ * @throws LocalgradError `invalid-option` for a placement that separates modules which share weights, and for plans with hooks
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
   rejectUnknownKeys('createPipeline', options, ['compiled', 'placement', 'program', 'config', 'backend', 'machines']);
@@ -57,6 +58,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const placement = placementOf(options.placement, compiled);
   if (machines !== undefined) checkMachines(placement, machines.ranks);
   checkDivisible(compiled, placement);
+  if (machines !== undefined) checkOneWay(compiled, placement);
   return new ThreadPipeline(options, placement);
 }
 
@@ -109,20 +111,28 @@ class ThreadPipeline implements Pipeline {
     }
     if (this.#running !== undefined) throw new LocalgradError('misuse', 'The pipeline is running already.');
     checkOptimizer(optimizer, this.placement.length);
+    const gradients = gradientBytes(compiled, this.placement, batchSize);
     const starts = this.placement.map((group, index): WorkerStart => {
       const part = at(this.#parts, index, 'part');
-      const inputBytes = slots * messageBytes(part, batchSize);
-      return { ...group, config, backend, accumulate, seed, tensors: tensorsOf(part, tensors), inputBytes };
+      return {
+        ...{ ...group, config, backend, accumulate, seed, tensors: tensorsOf(part, tensors) },
+        inputBytes: slots * messageBytes(part, batchSize),
+        gradientBytes: at(gradients, index, 'worker'),
+      };
+    });
+    // Without further steps, averages leave the weights of the last `delay` + 1 steps unread: their owner must not wait.
+    const channels = weightRoutes(compiled, this.placement).map((route) => {
+      return { ...route, bytes: (compiled.delay + 2) * route.messageBytes };
     });
     await machines?.complete();
     this.#tensors = tensors;
-    this.#running = new RunningWorkers(program, starts, machines);
+    this.#running = new RunningWorkers(program, starts, channels, machines);
   }
 
   async submit(batch: Batch, { clock, learningRate }: Parameters<StepPipeline['submit']>[1]): Promise<void> {
     await Promise.all([batch.images.data(), ...Object.values(batch.targets).map((target) => target?.data())]);
-    const parts = [dataOf(batch, this.#options.compiled.reads)];
-    await this.#run.send({ kind: 'step', clock, learningRate, parts });
+    const data = dataOf(batch, this.#options.compiled.reads);
+    await this.#run.send({ kind: 'step', clock, learningRate, samples: [batch.images.shape[0]], batch: data });
   }
 
   next(): Promise<PipelineStep> {

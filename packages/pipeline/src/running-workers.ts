@@ -2,18 +2,26 @@ import { at, LocalgradError } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStep } from '@localgrad/train';
 import { patientRingSender, type Sender } from './channel.js';
+import type { WeightRoute } from './links.js';
 import type { MachineGroup } from './machines/group.js';
 import { encodeMessage, type Message } from './message.js';
 import type { Report } from './part-worker.js';
 import { ReportQueue } from './report-queue.js';
 import { SharedRing } from './ring.js';
 import { type RunningWorker, type WorkerEvents, WorkerThread } from './thread.js';
-import type { ThreadStart } from './worker-thread.js';
+import type { LinkMemories, ThreadStart } from './worker-thread.js';
 
 /** A worker before it is connected. */
-export interface WorkerStart extends Omit<ThreadStart, 'input' | 'output'> {
+export interface WorkerStart extends Omit<ThreadStart, 'input' | 'output' | 'links'> {
   /** Capacity of the connection to this worker. */
   readonly inputBytes: number;
+  /** Capacity of the connection for gradients from the next worker; 0 if none cross. */
+  readonly gradientBytes: number;
+}
+
+/** A route of weights, and the capacity of its connection. */
+export interface WeightChannel extends WeightRoute {
+  readonly bytes: number;
 }
 
 /** The workers of a running pipeline: messages go to the first one, and reports come from all. */
@@ -26,8 +34,11 @@ export class RunningWorkers {
   readonly #failed: Promise<never>;
   #reject: (error: LocalgradError) => void = () => {};
 
-  /** @param machines those of all workers but the first one; absent: all workers are threads of this process */
-  constructor(program: URL, starts: readonly WorkerStart[], machines?: MachineGroup) {
+  /**
+   * @param routes with their capacities
+   * @param machines those of all workers but the first one; absent: all workers are threads of this process
+   */
+  constructor(program: URL, starts: readonly WorkerStart[], routes: readonly WeightChannel[], machines?: MachineGroup) {
     this.#failed = new Promise((_, reject) => {
       this.#reject = reject;
     });
@@ -42,12 +53,14 @@ export class RunningWorkers {
     );
     const rings = starts.map(({ inputBytes }) => SharedRing.withCapacity(inputBytes));
     this.#first = patientRingSender(at(rings, 0, 'ring'));
+    const links = connect(starts, routes);
     const local = machines === undefined ? starts : starts.slice(0, 1);
-    const threads = local.map(({ inputBytes: _, ...start }, index) => {
+    const threads = local.map(({ inputBytes: _, gradientBytes: __, ...start }, index) => {
       const output = rings[index + 1]?.memory;
       const connected = {
         ...start,
         input: at(rings, index, 'ring').memory,
+        links: at(links, index, 'worker'),
         ...(output === undefined ? {} : { output }),
       };
       return new WorkerThread(program, connected, at(events, index, 'worker'));
@@ -72,6 +85,7 @@ export class RunningWorkers {
       losses: new Map(steps.flatMap(({ losses }) => losses)),
       terms: new Map(steps.flatMap(({ terms }) => terms)),
       peakBytes: Math.max(...steps.map(({ peakBytes }) => peakBytes)),
+      workers: steps.map(({ seconds, waitSeconds, peakBytes }) => ({ seconds, waitSeconds, peakBytes })),
     };
   }
 
@@ -102,4 +116,21 @@ export class RunningWorkers {
     for (const reports of this.#reports) reports.fail(error);
     for (const worker of this.#workers) worker.abandon();
   }
+}
+
+/** Creates the connections for gradients and weights, and assigns their ends to the workers. */
+function connect(starts: readonly WorkerStart[], routes: readonly WeightChannel[]): LinkMemories[] {
+  const gradients = starts.map(({ gradientBytes }) =>
+    gradientBytes === 0 ? undefined : SharedRing.withCapacity(gradientBytes).memory,
+  );
+  const weights = routes.map((route) => ({ ...route, memory: SharedRing.withCapacity(route.bytes).memory }));
+  return starts.map((_, index) => {
+    const [gradientInput, gradientOutput] = [gradients[index], gradients[index - 1]];
+    return {
+      ...(gradientInput === undefined ? {} : { gradientInput }),
+      ...(gradientOutput === undefined ? {} : { gradientOutput }),
+      weightInputs: weights.filter(({ to }) => to === index).map(({ names, memory }) => ({ names, memory })),
+      weightOutputs: weights.filter(({ from }) => from === index).map(({ names, memory }) => ({ names, memory })),
+    };
+  });
 }

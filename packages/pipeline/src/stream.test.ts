@@ -3,7 +3,16 @@ import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { patientRingSender, ringReceiver, ringSender } from './channel.js';
-import { batchOf, dataOf, decodeMessage, encodeMessage } from './message.js';
+import {
+  batchOf,
+  dataOf,
+  decodeCotangent,
+  decodeMessage,
+  decodeWeights,
+  encodeCotangent,
+  encodeMessage,
+  encodeWeights,
+} from './message.js';
 import { SharedRing } from './ring.js';
 
 beforeAll(async () => {
@@ -103,14 +112,15 @@ describe('messages', () => {
       masks: tf.tensor2d([1, 0, 0, 1], [2, 2], 'bool'),
       unread: tf.tensor1d([0, 0]),
     };
-    const parts = [dataOf({ images, targets }, ['labels', 'masks', 'missing'])];
+    const sent = dataOf({ images, targets }, ['labels', 'masks', 'missing']);
     const clock = { step: 3, steps: 9, epoch: 1, epochs: 3, fraction: 1 / 3 };
-    const message = decodeMessage(encodeMessage({ kind: 'step', clock, learningRate: 0.1, parts }));
+    const message = decodeMessage(
+      encodeMessage({ kind: 'step', clock, learningRate: 0.1, samples: [2, 3], batch: sent }),
+    );
     if (message.kind !== 'step') throw new Error(message.kind);
-    expect([message.clock, message.learningRate, message.parts.length]).toEqual([clock, 0.1, 1]);
-    const [part] = message.parts;
-    if (part === undefined) throw new Error('no micro-batch');
-    const batch = batchOf(part);
+    expect([message.clock, message.learningRate, message.samples]).toEqual([clock, 0.1, [2, 3]]);
+    if (message.batch === undefined) throw new Error('no micro-batch');
+    const batch = batchOf(message.batch);
     expect(new Uint32Array(batch.images.dataSync().slice().buffer)).toEqual(new Uint32Array(values.slice().buffer));
     expect(batch.images.shape).toEqual([2, 2, 1, 2]);
     expect(
@@ -125,6 +135,21 @@ describe('messages', () => {
 
   it.each([{ kind: 'gather' }, { kind: 'end' }] as const)('round trip: %j', (message) => {
     expect(decodeMessage(encodeMessage(message))).toEqual(message);
+  });
+
+  it('contain no micro-batch where a step ends in an earlier part', () => {
+    const clock = { step: 3, steps: 9, epoch: 1, epochs: 3, fraction: 1 / 3 };
+    const message = { kind: 'step', clock, learningRate: 0.1, samples: [] } as const;
+    expect(decodeMessage(encodeMessage(message))).toEqual(message);
+  });
+
+  it('contain weights with the number of steps, and gradients', () => {
+    const weights = new Map([['conv.weight', { dtype: 'F32', shape: [2], data: Float32Array.of(1.1, -0) } as const]]);
+    expect(decodeWeights(encodeWeights({ step: 7, weights }))).toEqual({ step: 7, weights });
+    const gradient = tf.tensor4d([1e-45, 2, 3, 4], [1, 2, 1, 2]);
+    const received = decodeCotangent(encodeCotangent(gradient));
+    expect([received.shape, received.dataSync()]).toEqual([gradient.shape, gradient.dataSync()]);
+    tf.dispose([gradient, received]);
   });
 
   it('rejects targets that cannot be sent', () => {

@@ -4,6 +4,7 @@ import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { enableProdMode } from '@tensorflow/tfjs';
 import { ringReceiver, ringSender } from './channel.js';
+import type { PartLinks } from './part-links.js';
 import { type Report, runPart, type WorkerPlan } from './part-worker.js';
 import type { PlacedGroup } from './placement.js';
 import { SharedRing } from './ring.js';
@@ -25,6 +26,23 @@ export interface ThreadStart extends PlacedGroup {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly input: SharedArrayBuffer;
   readonly output?: SharedArrayBuffer;
+  /** Absent if nothing crosses but activations and targets. */
+  readonly links?: LinkMemories;
+}
+
+/** The memories of `PartLinks`. */
+export interface LinkMemories {
+  readonly gradientInput?: SharedArrayBuffer;
+  readonly gradientOutput?: SharedArrayBuffer;
+  readonly weightInputs: readonly WeightMemory[];
+  readonly weightOutputs: readonly WeightMemory[];
+}
+
+/** A connection for weights. */
+export interface WeightMemory {
+  /** Names of the weights. */
+  readonly names: readonly string[];
+  readonly memory: SharedArrayBuffer;
 }
 
 /** What a thread sends to the main program. */
@@ -53,11 +71,12 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
     const { name = 'wasm', threads = 1, relaxedSimd = true } = start.backend;
     const backend = await selectBackend(name, { threads, relaxedSimd });
     const { compiled, optimizer } = await build(start.config);
-    const { range, accumulate, seed, tensors, output } = start;
+    const { range, accumulate, seed, tensors, output, links } = start;
     await runPart({
       ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
-      input: ringReceiver(new SharedRing(start.input)),
-      ...(output === undefined ? {} : { output: ringSender(new SharedRing(output)) }),
+      input: receiverOf(start.input),
+      ...(output === undefined ? {} : { output: senderOf(output) }),
+      ...(links === undefined ? {} : { links: linksOf(links) }),
     });
     backend.dispose();
     report({ kind: 'done' });
@@ -65,3 +84,15 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
     report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error) });
   }
 }
+
+function linksOf({ gradientInput, gradientOutput, weightInputs, weightOutputs }: LinkMemories): PartLinks {
+  return {
+    ...(gradientInput === undefined ? {} : { gradientInput: receiverOf(gradientInput) }),
+    ...(gradientOutput === undefined ? {} : { gradientOutput: senderOf(gradientOutput) }),
+    weightInputs: weightInputs.map(({ names, memory }) => ({ names, receiver: receiverOf(memory) })),
+    weightOutputs: weightOutputs.map(({ names, memory }) => ({ names, sender: senderOf(memory) })),
+  };
+}
+
+const receiverOf = (memory: SharedArrayBuffer) => ringReceiver(new SharedRing(memory));
+const senderOf = (memory: SharedArrayBuffer) => ringSender(new SharedRing(memory));

@@ -7,6 +7,7 @@ import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { describeRun, type RunDescription } from './describe-run.js';
 import { type ExplainedPipeline, explainPipeline } from './pipeline/explain-pipeline.js';
+import type { ForecastMachines } from './pipeline/forecast.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './prepare-run.js';
 
 export interface ExplainOptions
@@ -14,6 +15,8 @@ export interface ExplainOptions
     Partial<OptimizerConfig>,
     Partial<Pick<RunConfig, 'workers' | 'placement'>> {
   readonly batch: number;
+  /** Machines on which training with `workers` or `placement` is predicted. Default: no prediction. */
+  readonly machines?: ForecastMachines;
   /** Micro-batches per step. Default 1. */
   readonly accumulate?: number;
   /** Height, width, channels. Default: those of the backbone if it supports no other ones, else 32×32×3. */
@@ -76,14 +79,14 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const describe = async (config: PlanConfig) => {
       const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
-        const pipeline = pipelineOf(plan, { ...runDefaults, ...config });
+        const pipeline = pipelineOf(plan, { ...runDefaults, ...config }, options.machines);
         return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget, pipeline };
       } finally {
         plan.dispose();
       }
     };
     const { description: described, budget, pipeline } = await describe(options);
-    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, ...fixed } = options;
+    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, delay: _____, ...fixed } = options;
     const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
     const { description: backprop } = await describe({
       ...fixed,
@@ -117,10 +120,14 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
   }
 }
 
-function pipelineOf({ compiled, catalog }: BuiltPlan, config: RunConfig): ExplainedPipeline | undefined {
+function pipelineOf(
+  { compiled, catalog }: BuiltPlan,
+  config: RunConfig,
+  machines: ForecastMachines | undefined,
+): ExplainedPipeline | undefined {
   const optimizer = optimizerOf(config, catalog);
   try {
-    return explainPipeline(compiled, { ...config, optimizer });
+    return explainPipeline(compiled, { ...config, optimizer, machines });
   } finally {
     optimizer.dispose();
   }

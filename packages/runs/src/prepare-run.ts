@@ -1,11 +1,10 @@
 import { totalmem } from 'node:os';
 import { type AsynchronousOptions, asynchronous } from '@localgrad/asynchronous';
-import { type LoadedWeights, loadWeights, partitionTables, publishedPartition } from '@localgrad/backbones';
+import { partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   type Backbone,
   createNetwork,
-  LocalgradError,
   type LocalLearningMethod,
   type Network,
   type ParameterScope,
@@ -30,9 +29,8 @@ import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './co
 import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
-import { nonFiniteParameter } from './divergence.js';
 import { canonicalJson } from './folder/hash.js';
-import { readInitialWeights } from './identity/run-identity.js';
+import { loadInitialWeights } from './load-initial-weights.js';
 import { runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
@@ -87,7 +85,7 @@ export interface BuiltPlan {
 
 export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
-  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | 'asynchronous' | keyof OptimizerConfig>>;
+  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | 'asynchronous' | 'delay' | keyof OptimizerConfig>>;
 
 export interface BuildOptions extends NameOptions {
   /** Leave all weights 0, where the plan is only described. Default false. */
@@ -115,7 +113,8 @@ async function buildPlanOf(
     const created = buildBackbone(config, images.imageShape, outputsOf(images), scope, catalog);
     const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
     const network = createNetwork(created, partition);
-    const compiled = compilePlan(network, method.plan(network), { scope, memory, ...targetsOf(images) });
+    const { delay = 0 } = config;
+    const compiled = compilePlan(network, method.plan(network), { scope, memory, delay, ...targetsOf(images) });
     const asynchrony = asynchronyOf(config, compiled);
     const choices = {
       ...(budget === undefined ? {} : { budget }),
@@ -169,8 +168,11 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
   }
 }
 
-/** Rejects keys that the budget decides. */
+/** Rejects keys that the budget decides or does not count. */
 function checkAlone(config: PlanConfig): void {
+  if ((config.delay ?? 0) > 0) {
+    throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.');
+  }
   for (const key of ['modules', 'partition', 'stemModule', 'memory'] as const) {
     if (canonicalJson(config[key] ?? null) === canonicalJson(runDefaults[key] ?? null)) continue;
     throw configError(key, 'has no effect with memoryBudget, which chooses it; remove one of the two.');
@@ -266,26 +268,5 @@ async function disposingOnError<Result>(
   } catch (error) {
     owner.dispose();
     throw error;
-  }
-}
-
-/** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
-export async function loadInitialWeights({ network, compiled }: BuiltPlan, file: string): Promise<LoadedWeights> {
-  const bytes = await readInitialWeights(file);
-  const loaded = inTermsOfWeights(() => loadWeights(network, bytes, file));
-  const problem = await nonFiniteParameter(compiled.parameters.values());
-  if (problem !== null) {
-    throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
-  }
-  return loaded;
-}
-
-/** Errors about a weights file as errors about its config key. */
-function inTermsOfWeights<Result>(act: () => Result): Result {
-  try {
-    return act();
-  } catch (cause) {
-    if (!LocalgradError.isInstance(cause)) throw cause;
-    throw configError('initialWeights', cause.message, { code: cause.code, cause });
   }
 }

@@ -32,6 +32,6 @@ export {
 } from './observers/console-progress.js';
 export { metricsWriter } from './observers/metrics-writer.js';
 export { type ProbeOptions, probeModules } from './probe.js';
-export type { PipelineStart, PipelineStep, StepPipeline } from './step-pipeline.js';
+export type { PipelineStart, PipelineStep, StepPipeline, WorkerStep } from './step-pipeline.js';
 export type { StoredNumber } from './stored-number.js';
 export { type TrainingResult, type TrainOptions, train } from './trainer.js';

@@ -26,6 +26,18 @@ export interface PipelineStep {
   readonly terms: ReadonlyMap<string, number>;
   /** Peak bytes of live tensors during the step, on the worker with the highest. */
   readonly peakBytes: number;
+  /** How each worker spent the step, if the pipeline measures it. */
+  readonly workers?: readonly WorkerStep[];
+}
+
+/** How a worker spent a step. */
+export interface WorkerStep {
+  /** Seconds of computing, and of sending. */
+  readonly seconds: number;
+  /** Seconds of waiting for activations, gradients and weights of other workers. */
+  readonly waitSeconds: number;
+  /** Peak bytes of live tensors during the step. */
+  readonly peakBytes: number;
 }
 
 /**

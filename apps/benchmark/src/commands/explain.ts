@@ -5,6 +5,7 @@ import { type Explanation, explain, writeWhole } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
+import { type MachineFlags, machinesOf } from '../config/machines.js';
 import type { Presenter } from '../present.js';
 
 const largestExtent = 16_384;
@@ -70,7 +71,10 @@ export function registerExplain(program: Command, present: Presenter): void {
     .argument('[file]', 'YAML file of a run, as for train')
     .option('--image <shape>', "height x width x channels (default: the model's, else 32x32x3)")
     .option('--classes <number>', "number of classes (default: the model's, else 10)")
-    .option('--svg <file>', 'also write a figure');
+    .option('--svg <file>', 'also write a figure')
+    .option('--bandwidth <rate>', 'predict training with workers on machines with this network, e.g. 10Gbit')
+    .option('--latency <time>', 'latency of that network, e.g. 1ms (default: none)')
+    .option('--speed <rate>', 'multiply-accumulates per second of a machine (default: 10G)');
   addConfigFlags(command, [
     'method',
     'backbone',
@@ -86,6 +90,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     'optimizer',
     'workers',
     'placement',
+    'delay',
     'backend',
   ])
     .addHelpText(
@@ -93,9 +98,9 @@ export function registerExplain(program: Command, present: Presenter): void {
       '\nExamples:\n' +
         '  localgrad explain --backbone resnet32 --modules 16 --method dgl\n' +
         '  localgrad explain --backbone resnet32 --modules 8 --method "mlaan(infopro)" --svg mlaan.svg\n' +
-        '  localgrad explain --backbone resnet32 --modules 8 --workers 2',
+        '  localgrad explain --backbone resnet32 --modules 8 --workers 2 --bandwidth 10Gbit --latency 1ms',
     )
-    .action((file: string | undefined, flags: { image?: string; classes?: string; svg?: string }) =>
+    .action((file: string | undefined, flags: MachineFlags & { image?: string; classes?: string; svg?: string }) =>
       present(async () => {
         const config = await resolveRunConfig(command, file);
         const classes = flags.classes === undefined ? undefined : Number(flags.classes);
@@ -105,7 +110,9 @@ export function registerExplain(program: Command, present: Presenter): void {
             `--classes: ${shown(flags.classes)}; allowed: integers from 2 to ${mostClasses}.`,
           );
         }
+        const machines = machinesOf(flags);
         const images = {
+          ...(machines === undefined ? {} : { machines }),
           ...(flags.image === undefined ? {} : { image: parseShape(flags.image) }),
           ...(classes === undefined ? {} : { classes }),
         };

@@ -1,18 +1,18 @@
-import type { ExplainedCut, Explanation } from '@localgrad/runs';
+import type { ExplainedCut, ExplainedForecast, Explanation, PipelineForecast } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import { textTable } from '../text/text-table.js';
 
 /** How a plan is divided among workers: what crosses each cut, and each worker's share. */
 export function pipelineLines({ pipeline }: Explanation): string[] {
   if (pipeline === undefined) return [];
-  const { cuts, workers, problem } = pipeline;
+  const { cuts, workers, problem, forecast } = pipeline;
   const cutTable = textTable(
     ['cut before module', 'forward', 'of', 'also'],
     cuts.map((cut) => [
       String(cut.cut),
       formatBytes(cut.forwardBytes),
       ['activations', ...cut.targets].join(', '),
-      obstacles(cut).join('; ') || 'nothing: workers can train both sides at the same time',
+      obstacles(cut).join('; ') || 'nothing: no worker waits for the one after it',
     ]),
     ['right', 'right', 'left', 'left'],
   );
@@ -22,6 +22,36 @@ export function pipelineLines({ pipeline }: Explanation): string[] {
     cutTable,
     '',
     ...(problem === null ? workerLines(workers) : [`Not possible: ${problem}`]),
+    ...(forecast === undefined ? [] : forecastLines(forecast)),
+  ];
+}
+
+const strategyNames: Readonly<Record<ExplainedForecast['strategy'], string>> = {
+  localPipeline: 'this plan on workers',
+  dataParallel: 'end to end, data parallel',
+  gpipe: 'end to end, GPipe',
+  oneForwardOneBackward: 'end to end, 1F1B',
+};
+
+function forecastLines({ bandwidth, latency, speed, strategies }: PipelineForecast): string[] {
+  const isComplete = strategies.some(({ strategy }) => strategy === 'localPipeline');
+  return [
+    '',
+    `Predicted on machines with ${(speed / 1e9).toPrecision(3)} × 10⁹ multiply-accumulates per second, ${((8 * bandwidth) / 1e9).toPrecision(3)} Gbit/s, latency ${(1000 * latency).toPrecision(3)} ms:`,
+    textTable(
+      ['strategy', 'images/s', 'slowest machine', 'sent per step', 'largest memory'],
+      strategies.map((one) => [
+        strategyNames[one.strategy],
+        one.imagesPerSecond.toPrecision(3),
+        `${one.slowest}: ${(1000 * one.slowestSeconds).toPrecision(3)} ms, ${(100 * (one.utilization[one.slowest] ?? 0)).toFixed(0)} % busy`,
+        formatBytes(one.sentBytes),
+        formatBytes(Math.max(...one.memoryBytes)),
+      ]),
+      ['left', 'right', 'left', 'right', 'right'],
+    ),
+    ...(isComplete
+      ? []
+      : ['This plan is not in the table: gradients cross a cut, and the wait for them is not predicted.']),
   ];
 }
 
@@ -41,13 +71,16 @@ function workerLines(workers: NonNullable<Explanation['pipeline']>['workers']): 
   ];
 }
 
-/** What prevents a cut. */
-function obstacles({ gradients, followed, shared }: ExplainedCut): string[] {
+/** What workers on both sides wait for, or what prevents the cut. */
+function obstacles(cut: ExplainedCut): string[] {
+  const { gradients, followed, shared, isPossible } = cut;
   const heads = [...new Set(followed.map(({ head }) => head))];
-  const bytes = 4 * [...new Map(followed.map(({ live, size }) => [live, size])).values()].reduce((a, b) => a + b, 0);
-  return [
-    ...(gradients.length === 0 ? [] : [`backward: gradients of ${gradients.join(', ')}`]),
-    ...(followed.length === 0 ? [] : [`weights that ${heads.join(', ')} average (${formatBytes(bytes)})`]),
+  const all = [
+    ...(gradients.length === 0
+      ? []
+      : [`gradients of ${gradients.join(', ')} backward (${formatBytes(cut.backwardBytes)})`]),
+    ...(followed.length === 0 ? [] : [`weights that ${heads.join(', ')} average (${formatBytes(cut.followedBytes)})`]),
     ...(shared.length === 0 ? [] : [`${shared.length} shared weights`]),
   ];
+  return isPossible ? all : ['not possible', ...all];
 }

@@ -1,4 +1,5 @@
-import { buildPlan, loadInitialWeights } from '../prepare-run.js';
+import { loadInitialWeights } from '../load-initial-weights.js';
+import { buildPlan } from '../prepare-run.js';
 import type { RunSplits } from '../run-images.js';
 import { checkImages } from './check-images.js';
 import { checkNames } from './check-names.js';

@@ -117,6 +117,10 @@ export const runConfigSchema = z.strictObject({
     .describe(
       'fused multiply-adds (relaxed SIMD) on wasm, which are faster but make the last bits of results depend on the machine',
     ),
+  tf32: z
+    .boolean()
+    .default(false)
+    .describe('rounding to TF32 on tensorflow-gpu, which is faster on tensor cores but less accurate'),
   workers: count
     .max(256)
     .default(1)
@@ -128,6 +132,14 @@ export const runConfigSchema = z.strictObject({
     .optional()
     .describe(
       'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by predicted work',
+    ),
+  delay: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe(
+      'number of steps by which moving averages follow the weights of other modules late, so that workers wait less for each other; changes results (lam, man, mlaan)',
     ),
   recordSteps: z
     .boolean()

@@ -9,12 +9,17 @@ import {
   placementOf,
 } from '@localgrad/pipeline';
 import type { RunConfig } from '../config/run-config.js';
+import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { isPipelined } from './run-pipeline.js';
 
 /** What crosses a cut between two modules in a step. */
 export interface ExplainedCut extends Crossing {
   /** Bytes of activations and targets that cross forward in a step. */
   readonly forwardBytes: number;
+  /** Bytes of gradients that cross backward in a step. */
+  readonly backwardBytes: number;
+  /** Bytes of the weights that averages on the other side follow, in a step. */
+  readonly followedBytes: number;
 }
 
 /** One worker of a pipeline. */
@@ -34,23 +39,28 @@ export interface ExplainedPipeline {
   readonly workers: readonly ExplainedWorker[];
   /** Why the plan cannot be divided as requested; null if it can. */
   readonly problem: string | null;
+  /** Predicted training on these machines, if they are given and the plan can be divided. */
+  readonly forecast?: PipelineForecast;
 }
 
 interface PipelineSetting extends Partial<Pick<RunConfig, 'workers' | 'placement'>> {
   readonly batch: number;
   readonly accumulate: number;
   readonly optimizer: Optimizer;
+  readonly machines?: ForecastMachines | undefined;
 }
 
 /** Undefined if the config has one worker. */
 export function explainPipeline(
   compiled: CompiledPlan,
-  { workers = 1, placement, batch, accumulate, optimizer }: PipelineSetting,
+  { workers = 1, placement, batch, accumulate, optimizer, machines }: PipelineSetting,
 ): ExplainedPipeline | undefined {
   if (!isPipelined({ workers, placement })) return undefined;
   const cuts = crossingsOf(compiled).map((crossing) => ({
     ...crossing,
     forwardBytes: forwardBytes(crossing, compiled.network.imageShape, batch),
+    backwardBytes: crossing.cotangents * bytesOf(crossing.activation, batch),
+    followedBytes: followedBytes(crossing),
   }));
   const divided = divide(compiled, placement ?? workers);
   if (typeof divided === 'string') return { cuts, workers: [], problem: divided };
@@ -61,6 +71,14 @@ export function explainPipeline(
       return { worker, modules: range, work, predictedPeakBytes };
     }),
     problem: null,
+    ...(machines === undefined
+      ? {}
+      : {
+          forecast: forecastPipeline(compiled, divided, {
+            ...{ batch, optimizer, machines },
+            peaks: parts.map(({ predictedPeakBytes }) => predictedPeakBytes),
+          }),
+        }),
   };
 }
 
@@ -74,6 +92,12 @@ function divide(compiled: CompiledPlan, requested: string | number): Placement |
     if (LocalgradError.isInstance(error) && error.code === 'invalid-option') return error.message;
     throw error;
   }
+}
+
+/** Each weight crosses once, no matter how many averages follow it. */
+function followedBytes({ followed }: Crossing): number {
+  const sizes = new Map(followed.map(({ live, size }) => [live, size]));
+  return 4 * [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** Bytes of the activations, of the labels and of the images in [0, 1]; the sizes of other targets are not known. */

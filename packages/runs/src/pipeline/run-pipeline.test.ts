@@ -37,9 +37,12 @@ describe('runPipeline', () => {
 
   it.each<[RunConfigInput, string, RegExp]>([
     [{ workers: 5 }, 'workers', /^5; allowed: 1 to 4, because 'dgl' can be divided into modules 0, 1, 2, 3 only/],
-    [{ workers: 2, method: 'backprop' }, 'workers', /allowed: 1, because nothing can be divided/],
     [{ placement: '0-1 3' }, 'placement', /^'0-1 3': module 2 is in no group/],
-    [{ placement: '0-1 2-3', method: 'mlm(dgl)' }, 'placement', /^'0-1 2-3': the loss 'module2.cascaded'/],
+    [
+      { placement: '0-1 2-3', method: 'lam(dgl, emaTime: beforeStep, emaTrainable: true)' },
+      'placement',
+      /^'0-1 2-3': head 'module\d\.leap' .* its average is trained/,
+    ],
     [{ placement: '0-1 2-3', workers: 2 }, 'workers', /placement '0-1 2-3' already assigns the modules/],
     [{ workers: 2, asynchronous: 'buffer: 2' }, 'asynchronous', /simulated in one process/],
   ])('rejects %j by its key', async (input, key, problem) => {
@@ -54,6 +57,30 @@ describe('runPipeline', () => {
   it('rejects catalogs that worker threads cannot receive', async () => {
     await expect(pipelineOf({ workers: 2 }, { catalog: standardCatalog.with({}) })).rejects.toThrow(
       /workers know the standard catalog and the packages of the project only/,
+    );
+  });
+});
+
+describe('delay', () => {
+  it('is part of the identity', () => {
+    const ids = [{}, { delay: 0 }, { delay: 1 }].map((input) => configIdOf(resolveConfig(input)));
+    expect(ids[0]).toBe(ids[1]);
+    expect(ids[2]).not.toBe(ids[0]);
+  });
+
+  it('is applied to the plan of a run, and rejected with a memory budget', async () => {
+    const delayed = async (input: RunConfigInput) => {
+      const plan = await buildPlan(resolveConfig({ ...base, ...input }), images);
+      try {
+        return plan.compiled.histories.length;
+      } finally {
+        plan.dispose();
+      }
+    };
+    expect(await delayed({ method: 'lam(dgl)' })).toBe(0);
+    expect(await delayed({ method: 'lam(dgl)', delay: 1 })).toBeGreaterThan(0);
+    await expect(delayed({ method: 'lam(dgl)', delay: 1, memoryBudget: '1GiB' })).rejects.toThrow(
+      /memoryBudget does not count the weights of earlier steps/,
     );
   });
 });
@@ -106,8 +133,41 @@ describe('explain', () => {
   });
 
   it('says why a plan cannot be divided', async () => {
-    const { cuts = [], workers, problem } = (await explained({ placement: '0 1-3', method: 'mlm(dgl)' })) ?? {};
+    const method = 'lam(dgl, emaTime: beforeStep, emaTrainable: true)';
+    const { cuts = [], workers, problem } = (await explained({ placement: '0 1-3', method })) ?? {};
     expect([cuts.length, workers]).toEqual([3, []]);
-    expect(problem).toMatch(/its gradient crosses the cut before module 1/);
+    expect(problem).toMatch(/across the cut before module 1, and its average is trained/);
+  });
+
+  it('lists the bytes that workers wait for', async () => {
+    const { cuts = [], workers = [] } = (await explained({ workers: 2, batch: 10, method: 'mlaan(dgl)' })) ?? {};
+    const [cut] = cuts;
+    const [height, width, channels] = cut?.activation ?? [0, 0, 0];
+    expect(cut?.backwardBytes).toBe(4 * 10 * height * width * channels);
+    expect(cut?.followedBytes).toBeGreaterThan(4 * 9);
+    expect(workers).toHaveLength(2);
+  });
+
+  it('predicts training on machines, beside end-to-end training', async () => {
+    const forecastOf = async (method: string, machines = { bandwidth: 1e9, latency: 1e-3, speed: 1e9 }) => {
+      const options = { ...resolveConfig({ ...base, method, workers: 2, batch: 10 }), image: [8, 8, 1] as const };
+      const explanation = await explain({ ...options, classes: 3, machines });
+      return explanation.pipeline?.forecast?.strategies ?? [];
+    };
+    const strategies = await forecastOf('dgl');
+    expect(strategies.map(({ strategy }) => strategy)).toEqual([
+      'localPipeline',
+      'dataParallel',
+      'gpipe',
+      'oneForwardOneBackward',
+    ]);
+    const [local] = strategies;
+    expect(local?.imagesPerSecond).toBeCloseTo(10 / (local?.slowestSeconds ?? 0));
+    expect(local?.memoryBytes).toEqual(
+      (await explained({ workers: 2, batch: 10 }))?.workers.map((one) => one.predictedPeakBytes),
+    );
+    const faster = await forecastOf('dgl', { bandwidth: 1e9, latency: 1e-3, speed: 2e9 });
+    expect(faster[0]?.slowestSeconds).toBeCloseTo((local?.slowestSeconds ?? 0) / 2);
+    expect((await forecastOf('mlm(dgl)')).map(({ strategy }) => strategy)).toHaveLength(3);
   });
 });

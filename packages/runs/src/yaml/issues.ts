@@ -31,22 +31,25 @@ export function explainIssues(
   allowedKeys: readonly string[] | ((path: readonly PropertyKey[]) => readonly string[]),
 ): ConfigIssue[] {
   const allowedAt = typeof allowedKeys === 'function' ? allowedKeys : () => allowedKeys;
-  return error.issues.slice(0, most).flatMap(innermost).flatMap((issue): ConfigIssue[] => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.slice(0, most).map((key) => ({
-        path: [...issue.path, key],
-        isKey: true,
-        message: unknownKey(key, allowedAt(issue.path)),
-      }));
-    }
-    const value = issue.path.reduce<unknown>(
-      (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
-      input,
-    );
-    const message =
-      value === undefined ? `required, but missing; ${describe(issue)}` : `${describe(issue)}; found ${found(value)}`;
-    return [{ path: issue.path, isKey: false, message }];
-  });
+  return error.issues
+    .slice(0, most)
+    .flatMap(innermost)
+    .flatMap((issue): ConfigIssue[] => {
+      if (issue.code === 'unrecognized_keys') {
+        return issue.keys.slice(0, most).map((key) => ({
+          path: [...issue.path, key],
+          isKey: true,
+          message: unknownKey(key, allowedAt(issue.path)),
+        }));
+      }
+      const value = issue.path.reduce<unknown>(
+        (at, key) => (typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined),
+        input,
+      );
+      const message =
+        value === undefined ? `required, but missing; ${describe(issue)}` : `${describe(issue)}; found ${found(value)}`;
+      return [{ path: issue.path, isKey: false, message }];
+    });
 }
 
 /** Where a value has the type of one alternative, the issues inside it. */

@@ -3,6 +3,7 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { registerBenchKernels } from './kernels.js';
 import { registerBenchMemory } from './memory.js';
+import { registerBenchPipeline } from './pipeline.js';
 import { registerBenchScaling } from './scaling.js';
 import { registerBenchStep } from './step.js';
 
@@ -12,4 +13,5 @@ export function registerBench(program: Command, terminal: Terminal, present: Pre
   registerBenchMemory(bench, terminal, present);
   registerBenchScaling(bench, terminal, present);
   registerBenchKernels(bench, terminal, present);
+  registerBenchPipeline(bench, terminal, present);
 }

@@ -1,0 +1,108 @@
+import { type BenchPipelineReport, benchPipeline, pipelineRecords, splitMethods } from '@localgrad/bench';
+import { defaultMethod } from '@localgrad/catalog';
+import { textTable } from '@localgrad/report';
+import { formatBytes } from '@localgrad/train';
+import type { Command } from 'commander';
+import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
+import type { Presenter } from '../../present.js';
+import type { Terminal } from '../../terminal.js';
+import { parseShape } from '../explain.js';
+import { addAccumulateFlag, wholeNumber, wholeNumbers } from './arguments.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+
+const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
+
+export function renderBenchPipeline(report: BenchPipelineReport): string {
+  const { options, rows } = report;
+  return [
+    `${options.backbone}, batch ${options.batch}, images ${options.image.join('×')}, ${options.repeats} turns of ${options.steps} steps`,
+    placeLine(report),
+    '',
+    textTable(
+      [
+        'method',
+        'trained by',
+        'modules',
+        'images/s',
+        'min',
+        'max',
+        'speed',
+        'predicted',
+        'imbalance',
+        'waiting',
+        'peak',
+      ],
+      rows.map((row) => [
+        row.method,
+        row.workers === null ? `1 process, threads: ${options.threads}` : `${row.workers} workers`,
+        row.placement ?? `0-${row.modules - 1}`,
+        row.imagesPerSecond.median.toFixed(1),
+        row.imagesPerSecond.min.toFixed(1),
+        row.imagesPerSecond.max.toFixed(1),
+        `${row.relativeToProcess.toFixed(2)} ×`,
+        row.predictedImagesPerSecond?.toFixed(1) ?? '',
+        row.imbalance === null ? '' : `${row.imbalance.toFixed(2)} ×`,
+        row.waitingShare === null ? '' : percent(row.waitingShare),
+        row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
+      ]),
+      ['left', 'left', 'left', ...new Array<'right'>(8).fill('right')],
+    ),
+    '',
+    'Imbalance: computing time of the slowest worker, relative to the mean. Waiting: fraction of its step. Peak: of the larger worker.',
+    ...comparisonLines(report),
+  ].join('\n');
+}
+
+interface Flags extends OutputFlags {
+  readonly methods: string[];
+  readonly workerCounts: number[];
+  readonly steps: number;
+  readonly image: string;
+  readonly classes: number;
+  readonly accumulate: number;
+  readonly repeats: number;
+  readonly warmupTurns: number;
+}
+
+export function registerBenchPipeline(bench: Command, terminal: Terminal, present: Presenter): void {
+  const command = bench
+    .command('pipeline')
+    .summary('throughput of workers beside one process')
+    .description(
+      'Measures one process with several threads and pipelines of workers with one thread each, in turns, on wasm: ' +
+        "throughput once the pipeline is full, imbalance, waiting, memory, and the simulator's prediction.",
+    )
+    .option('--methods <list>', 'method expressions', splitMethods, [defaultMethod])
+    .option('--worker-counts <list>', 'numbers of workers', wholeNumbers, [2])
+    .option('--steps <number>', 'timed steps per turn', wholeNumber, 20)
+    .option('--repeats <number>', 'timed turns', wholeNumber, 5)
+    .option('--warmup-turns <number>', 'untimed turns before them', wholeNumber, 1)
+    .option('--image <shape>', 'height x width x channels', '32x32x3')
+    .option('--classes <number>', 'number of classes', wholeNumber, 10);
+  addConfigFlags(command, [
+    ...(['backbone', 'width', 'modules', 'partition', 'stemModule', 'memory'] as const),
+    ...(['batch', 'optimizer', 'threads', 'relaxedSimd'] as const),
+  ]);
+  addOutputFlags(addAccumulateFlag(command), false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  localgrad bench pipeline --backbone resnet32 --modules 8 --methods dgl,infopro --worker-counts 2,4 --threads 2',
+    )
+    .action((flags: Flags) =>
+      present(async () => {
+        const finish = await prepareOutput(flags, pipelineRecords);
+        const { backbone, width, modules, partition, stemModule, memory, batch, optimizer, threads, relaxedSimd } =
+          await resolveRunConfig(command);
+        const { methods, workerCounts, steps, repeats, warmupTurns: warmup, classes, accumulate } = flags;
+        const options = {
+          ...{ backbone, width, modules, partition, stemModule, memory, batch, optimizer, relaxedSimd },
+          ...{ methods, workerCounts, steps, repeats, warmup, classes, accumulate },
+          backend: 'wasm' as const,
+          // As many threads as the workers of the first pipeline have together.
+          threads: threads === 'auto' ? (workerCounts[0] ?? 1) : threads,
+          image: parseShape(flags.image),
+        };
+        return finish(await benchPipeline(options, terminal));
+      }, renderBenchPipeline),
+    );
+}

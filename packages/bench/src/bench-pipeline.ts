@@ -1,0 +1,160 @@
+import type { BackendHandle } from '@localgrad/backends';
+import type { CsvRecord } from './csv.js';
+import { engineContestant } from './engine-contestant.js';
+import { highest, type Spread, spreadOf } from './measure.js';
+import { type BenchmarkReport, measureOn } from './measure-on.js';
+import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
+import type { Contestant, MeasuredNetwork } from './options.js';
+import { createPipelineContestant, type PipelineContestant, type PipelineTurn } from './pipeline-contestant.js';
+import { createProgress } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+export interface BenchPipelineOptions extends MeasuredNetwork, MeasuredBackend {
+  readonly backend: 'wasm';
+  /** Threads of the process that trains alone. */
+  readonly threads: number;
+  readonly methods: readonly string[];
+  /** Numbers of workers, each with one thread. */
+  readonly workerCounts: readonly number[];
+  /** Steps per turn. */
+  readonly steps: number;
+  readonly repeats: number;
+  readonly warmup: number;
+}
+
+export interface PipelineRow {
+  readonly method: string;
+  readonly modules: number;
+  /** Null for one process with several threads. */
+  readonly workers: number | null;
+  readonly placement: string | null;
+  readonly imagesPerSecond: Spread;
+  /** Median throughput relative to the process with several threads. */
+  readonly relativeToProcess: number;
+  /** Computing time of the slowest worker relative to the mean; null for one process. */
+  readonly imbalance: number | null;
+  /** Fraction of a step that the slowest worker waits; null for one process. */
+  readonly waitingShare: number | null;
+  /** Peak bytes of the process, or of the larger worker. */
+  readonly peakBytes: number | null;
+  /** Throughput that the simulator predicts from the workers' computing times; null where gradients cross backward. */
+  readonly predictedImagesPerSecond: number | null;
+}
+
+export type BenchPipelineReport = BenchmarkReport<BenchPipelineOptions, PipelineRow>;
+
+/** Measures one process with several threads and pipelines of workers with one thread each, in turns. */
+export function benchPipeline(options: BenchPipelineOptions, terminal: Terminal): Promise<BenchPipelineReport> {
+  return measureOn(options, async (backend) => {
+    const progress = createProgress(terminal, options.methods.length * (options.warmup + options.repeats));
+    const rows: PipelineRow[] = [];
+    for (const method of options.methods) {
+      rows.push(...(await measureMethod(method, options, backend, terminal, (label) => progress.done(label))));
+    }
+    progress.end();
+    return rows;
+  });
+}
+
+async function measureMethod(
+  method: string,
+  options: BenchPipelineOptions,
+  backend: BackendHandle,
+  { signal }: Terminal,
+  done: (label: string) => void,
+): Promise<PipelineRow[]> {
+  const { workerCounts, warmup, repeats, steps, batch } = options;
+  const alone = await engineContestant(method, options, backend);
+  const pipelines: PipelineContestant[] = [];
+  try {
+    for (const workers of workerCounts) pipelines.push(await createPipelineContestant(method, workers, options));
+    const own: PipelineTurn[] = [];
+    const turns: PipelineTurn[][] = pipelines.map(() => []);
+    for (let turn = 0; turn < warmup + repeats; turn++) {
+      signal?.throwIfAborted();
+      const process = await processTurn(alone, steps);
+      if (turn >= warmup) own.push(process);
+      for (const [index, pipeline] of pipelines.entries()) {
+        signal?.throwIfAborted();
+        const measured = await pipeline.run(steps);
+        if (turn >= warmup) turns[index]?.push(measured);
+      }
+      done(`${method}: ${turn < warmup ? `warm-up ${turn + 1}` : `round ${turn + 1 - warmup}`}`);
+    }
+    const first = rowOf(method, alone.modules, own, batch);
+    const rows = pipelines.map(({ workers, placement, predict }, index) => {
+      const measured = turns[index] ?? [];
+      const row = rowOf(method, alone.modules, measured, batch);
+      const stepsPerSecond = predict(measured);
+      return {
+        ...{ ...row, workers, placement },
+        relativeToProcess: row.imagesPerSecond.median / first.imagesPerSecond.median,
+        predictedImagesPerSecond: stepsPerSecond === null ? null : batch * stepsPerSecond,
+      };
+    });
+    return [first, ...rows];
+  } finally {
+    for (const contestant of [...pipelines, alone]) await contestant.close();
+  }
+}
+
+/** Steps of the process that trains alone. */
+async function processTurn(contestant: Contestant, steps: number): Promise<PipelineTurn> {
+  let milliseconds = 0;
+  let peakBytes: number | null = null;
+  for (let step = 0; step < steps; step++) {
+    const measured = await contestant.step();
+    milliseconds += measured.milliseconds;
+    peakBytes = highest([peakBytes, measured.peakBytes]);
+  }
+  return { stepsPerSecond: (1000 * steps) / milliseconds, peakBytes, workers: [] };
+}
+
+function rowOf(method: string, modules: number, turns: readonly PipelineTurn[], batch: number): PipelineRow {
+  return {
+    ...{ method, modules, workers: null, placement: null },
+    imagesPerSecond: spreadOf(turns.map(({ stepsPerSecond }) => batch * stepsPerSecond)),
+    relativeToProcess: 1,
+    ...balanceOf(turns),
+    peakBytes: highest(turns.map(({ peakBytes }) => peakBytes)),
+    predictedImagesPerSecond: null,
+  };
+}
+
+/** How evenly workers compute, and how long the slowest waits. */
+export function balanceOf(turns: readonly PipelineTurn[]): Pick<PipelineRow, 'imbalance' | 'waitingShare'> {
+  const [first] = turns;
+  if (first === undefined || first.workers.length === 0) return { imbalance: null, waitingShare: null };
+  const workers = first.workers.map((_, index) => ({
+    seconds: spreadOf(turns.map((turn) => turn.workers[index]?.seconds ?? Number.NaN)).median,
+    waitSeconds: spreadOf(turns.map((turn) => turn.workers[index]?.waitSeconds ?? Number.NaN)).median,
+  }));
+  const slowest = workers.reduce((most, one) => (one.seconds > most.seconds ? one : most));
+  const mean = workers.reduce((sum, { seconds }) => sum + seconds, 0) / workers.length;
+  return {
+    imbalance: slowest.seconds / mean,
+    waitingShare: slowest.waitSeconds / (slowest.seconds + slowest.waitSeconds),
+  };
+}
+
+export function pipelineRecords({ rows, options, backend, relaxedSimd }: BenchPipelineReport): CsvRecord[] {
+  return rows.map((row) => ({
+    method: row.method,
+    backbone: options.backbone,
+    modules: row.modules,
+    backend,
+    ...relaxedSimdColumn(relaxedSimd),
+    batch: options.batch,
+    workers: row.workers ?? 'none',
+    threads: row.workers === null ? options.threads : 1,
+    placement: row.placement,
+    images_per_second_median: row.imagesPerSecond.median.toFixed(2),
+    images_per_second_min: row.imagesPerSecond.min.toFixed(2),
+    images_per_second_max: row.imagesPerSecond.max.toFixed(2),
+    relative_to_process: row.relativeToProcess.toFixed(4),
+    imbalance: row.imbalance?.toFixed(4) ?? null,
+    waiting_share: row.waitingShare?.toFixed(4) ?? null,
+    peak_bytes: row.peakBytes,
+    predicted_images_per_second: row.predictedImagesPerSecond?.toFixed(2) ?? null,
+  }));
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { at } from '@localgrad/core';
+import { createRandom } from '@localgrad/nn/random';
+import type { TrainingCheckpoint } from '@localgrad/train';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleProgram } from './bundle.fixture.js';
+import { type FixtureRun, runFixture } from './run.fixture.js';
+
+let bundle: Awaited<ReturnType<typeof bundleProgram>>;
+let backend: BackendHandle;
+beforeAll(async () => {
+  bundle = await bundleProgram(join(import.meta.dirname, 'worker.fixture.ts'));
+  backend = await selectBackend('wasm', { threads: 1 });
+}, 120_000);
+afterAll(async () => {
+  backend.dispose();
+  bundle.remove();
+  await tf.setBackend('cpu');
+});
+
+const deaths = 30;
+const epochs = 3;
+const steps = 5 * epochs;
+const config = { method: 'mlaan(dgl)', delay: 1 };
+const placements = [2, 3, '0 1-3', '0-1 2 3', 4];
+
+/** Runs with a checkpoint after each step. */
+async function run(options: Omit<FixtureRun, 'config'> & Partial<Pick<FixtureRun, 'config'>>) {
+  const saved: TrainingCheckpoint[] = [];
+  const checkpoints = { everySteps: 1, save: (one: TrainingCheckpoint) => void saved.push(one) };
+  const ended = runFixture({ config, epochs, checkpoints, ...options });
+  return { saved, ended: await ended.catch((error: unknown) => error) };
+}
+
+/** Losses and evaluations of all epochs, without times. */
+function recordsOf({ progress }: TrainingCheckpoint): unknown {
+  return progress.records.map(({ epoch, losses, testLoss, testMetrics }) => ({ epoch, losses, testLoss, testMetrics }));
+}
+
+describe('a run on several workers', () => {
+  it(`loses nothing when random workers die ${deaths} times`, async () => {
+    const sequential = await run({});
+    const random = createRandom(5);
+    let resume: TrainingCheckpoint | undefined;
+    for (let death = 0; death < deaths; death++) {
+      const done = resume?.progress.step ?? 0;
+      const step = Math.min(steps - 1, done + random.integer(2));
+      const { saved, ended } = await run({
+        config: { ...config, death: { step, how: 'exit', module: random.integer(4) } },
+        workers: { placement: at(placements, random.integer(placements.length), 'placement'), program: bundle.program },
+        ...(resume === undefined ? {} : { resume }),
+      });
+      expect(ended).toEqual(expect.objectContaining({ code: 'backend-lost' }));
+      resume = saved.at(-1) ?? resume;
+    }
+    expect(resume?.progress.step).toBeGreaterThan(steps / 2);
+    const last = await run({
+      ...(resume === undefined ? {} : { resume }),
+      workers: { placement: 2, program: bundle.program },
+    });
+    expect(last.ended).toEqual(expect.objectContaining({ tensors: expect.any(Array) }));
+    const [expected, found] = [sequential, last].map(({ saved }) => at(saved, saved.length - 1, 'checkpoint'));
+    expect(found?.tensors).toEqual(expected?.tensors);
+    expect(expected === undefined ? [] : recordsOf(expected)).toEqual(found === undefined ? [] : recordsOf(found));
+    expect(found?.progress.resumptions).toBeGreaterThan(steps / 4);
+  }, 1_200_000);
+});
