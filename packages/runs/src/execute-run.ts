@@ -48,7 +48,8 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
 
   const { threads, relaxedSimd, tf32 } = config;
   const backend =
-    options.backend ?? (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd, tf32 })));
+    options.backend ??
+    (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd, tf32 })));
   try {
     checkWorkerBackend(config, backend.name);
     const run = await prepareRun(config, data, { ...names, machines: options.machines });
