@@ -11,6 +11,7 @@ const images: Readonly<Record<string, Pick<Parameters<typeof explain>[0], 'image
   svhn: { image: [32, 32, 3], classes: 10 },
   stl10: { image: [96, 96, 3], classes: 10 },
   'fashion-mnist': { image: [28, 28, 1], classes: 10 },
+  './imagenet': { image: [224, 224, 3], classes: 1000 },
 };
 
 /** All settings that a command trains or measures. */
@@ -29,8 +30,12 @@ async function settingsOf(command: string): Promise<readonly RunConfig[]> {
 
 function imagesOf(command: string, { dataset }: RunConfig): Pick<Parameters<typeof explain>[0], 'image' | 'classes'> {
   const { words, options } = parseCommand(command);
-  if (options.image === '96x96x3') return { image: [96, 96, 3], classes: 10 };
-  if (words[1] === 'bench') return { image: [32, 32, 3], classes: 10 };
+  if (words[1] === 'bench') {
+    const [height = 32, width = 32, channels = 3] = String(options.image ?? '32x32x3')
+      .split('x')
+      .map(Number);
+    return { image: [height, width, channels], classes: 10 };
+  }
   const known = images[dataset];
   if (known === undefined) throw new Error(`no image shape for ${dataset}`);
   return known;
@@ -45,6 +50,7 @@ describe('every command for a published number', () => {
       // Each module is trained by a loss.
       for (const { index } of modules)
         expect(objectives.some(({ span: [from, to] }) => from <= index && index <= to)).toBe(true);
+      expect(modules.length).toBe(Array.isArray(config.partition) ? config.partition.length : config.modules);
       if (Array.isArray(config.partition)) expect(modules.map(({ blocks }) => blocks.length)).toEqual(config.partition);
       expect(totals.unitsOfWork).toBeGreaterThanOrEqual(2.9);
       expect(totals.predictedPeakBytes).toBeGreaterThan(4 * totals.parameters);

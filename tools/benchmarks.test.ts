@@ -19,6 +19,9 @@ const script = join(benchmarks, 'make-readme.mjs');
 const recipes = join(benchmarks, 'recipes');
 const columns = 'id,dataset,backbone,modules,method,metric,value,deviation,unit,epochs,source,evidence';
 
+/** Named data sets, and the folder of ImageNet. */
+const datasets: readonly string[] = [...datasetNames, './imagenet'];
+
 function makeReadme(...options: string[]) {
   const { status, stderr } = spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
   return { status, stderr };
@@ -162,7 +165,7 @@ describe('commands', () => {
       for (const method of String(methods).split(' / ')) standardCatalog.method(method);
     } else expect(words).toEqual(['localgrad', 'train']);
     const { dataset, method, backbone, schedule, optimizer } = resolveConfig(config);
-    expect(datasetNames).toContain(dataset);
+    expect(datasets).toContain(dataset);
     standardCatalog.method(method);
     standardCatalog.backbone(backbone);
     standardCatalog.schedule(schedule, { learningRate: 0.1 });
@@ -203,7 +206,7 @@ describe('recipes', () => {
     expect(experiment.description).not.toBe('');
     for (const condition of experiment.conditions) {
       const config = condition.config as unknown as RunConfig;
-      expect(datasetNames).toContain(config.dataset);
+      expect(datasets).toContain(config.dataset);
       const network = await networkOf(config);
       // `modules` is the K shown in reports; for an explicit partition, nothing else compares the two.
       expect(network.modules.length, condition.name).toBe(config.modules);

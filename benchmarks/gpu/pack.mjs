@@ -56,6 +56,7 @@ mkdirSync(join(target, 'cases'));
 for (const [from, to] of [
   ...cases.map((file) => [`${tables}/${file}`, `cases/${file.replace(/ts$/, 'js')}`]),
   ['benchmarks/gpu/numerics.ts', 'numerics.js'],
+  ['benchmarks/gpu/tune-kernels.ts', 'tune-kernels.js'],
 ]) {
   const options = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
   const { outputText } = ts.transpileModule(readFileSync(join(root, from), 'utf8'), { compilerOptions: options });

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures localgrad on this machine's GPU within nine minutes; needs neither Node nor a network:
 #   OUT=results ./run.sh
+#   OUT=results ./run.sh tune      times the kernels' tilings instead; the same command continues
 # Each stage has its own limit, and a stage that fails does not end the others. What it does is set by variables, below.
 set -uo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -49,6 +50,11 @@ stage() {
 
 cd "$here"
 nvidia-smi >>"$log" 2>&1
+if [ "${1:-}" = tune ]; then
+  stage tune 590 "$node" "$here/tune-kernels.js" "$out/tilings.csv" --seconds "${GPU_TUNE_SECONDS:-540}"
+  rm -rf "$work"
+  exit "$failed"
+fi
 network=(--backbone "$backbone" --image "$image" --modules "$modules" --backend "$backend")
 stage doctor 30 localgrad doctor
 stage numerics 60 "$node" "$here/numerics.js" "$backend"

@@ -1,7 +1,7 @@
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitepress';
-import { linksBetweenFiles, plansOnCards, wideFigures } from './markdown';
+import { linksBetweenFiles, numbersOnOneLine, plansOnCards, wideFigures } from './markdown';
 import { excludedFiles, repository, root, sitePath, slugOf } from './pages';
 import { navigation, sidebar } from './sidebar';
 
@@ -30,7 +30,7 @@ export default defineConfig({
     anchor: { slugify: slugOf },
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config(markdown) {
-      markdown.use(linksBetweenFiles).use(wideFigures).use(plansOnCards);
+      markdown.use(linksBetweenFiles).use(numbersOnOneLine).use(wideFigures).use(plansOnCards);
     },
   },
   themeConfig: {

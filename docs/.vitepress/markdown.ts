@@ -15,6 +15,20 @@ export function linksBetweenFiles(markdown: MarkdownRenderer): void {
   });
 }
 
+/** Keeps a number with its unit or sign on one line: 0.48 ×, 95 %, ± 0.9, K = 16. Headings keep their text, and so their anchors. */
+export function numbersOnOneLine(markdown: MarkdownRenderer): void {
+  markdown.core.ruler.push('numbers-on-one-line', ({ tokens }) => {
+    for (const [index, { children }] of tokens.entries()) {
+      if (tokens[index - 1]?.type === 'heading_open') continue;
+      for (const token of children ?? []) if (token.type === 'text') token.content = withoutBreaks(token.content);
+    }
+  });
+}
+
+export function withoutBreaks(text: string): string {
+  return text.replace(/(?<=\d) (?=[×±%])|(?<=±) (?=\d)|(?<=\bK) (?==)|(?<=\bK =) (?=\d)/g, '\u00a0');
+}
+
 /** Drawings of plans keep their size on narrow screens and scroll, by keyboard, too. */
 export function wideFigures(markdown: MarkdownRenderer): void {
   const image = markdown.renderer.rules.image;

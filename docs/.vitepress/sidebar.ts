@@ -72,6 +72,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('ablations'),
         guide('results-as-data'),
         guide('frontier'),
+        guide('orderings'),
         guide('memory'),
         guide('parallel'),
         guide('determinism'),

@@ -1,4 +1,4 @@
-import { cifarResNet } from '@localgrad/backbones';
+import { cifarResNet, imageNetResNet } from '@localgrad/backbones';
 import { backprop } from '@localgrad/backprop';
 import { createNetwork, type LocalLearningMethod, resolvePartition, startOfTraining } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
@@ -39,9 +39,9 @@ function countDispatches(): { count: number; stop(): void } {
   return counter;
 }
 
-function dispatchesOf(method: LocalLearningMethod, modules: number): number {
+function dispatchesOf(method: LocalLearningMethod, modules: number, backbone = cifarResNet({ depth: 32 })): number {
   const scope = createScope(1);
-  const built = cifarResNet({ depth: 32 }).build({ inputShape: [32, 32, 3], classes: 10, scope });
+  const built = backbone.build({ inputShape: [32, 32, 3], classes: 10, scope });
   const network = createNetwork(built, resolvePartition(built.blocks, { modules }));
   const compiled = compilePlan(network, method.plan(network), { scope });
   const step = createTrainStep({ compiled, optimizer: sgd({ learningRate: 0.1 }) });
@@ -64,7 +64,7 @@ function dispatchesOf(method: LocalLearningMethod, modules: number): number {
 const slow =
   process.env.LOCALGRAD_TESTS === 'all' ? ([['with MLAAN, K = 16', mlaan(greedy()), 16, 2300]] as const) : [];
 
-describe.skipIf(dawn === undefined)('a step of ResNet-32 on webgpu', { timeout: 300_000 }, () => {
+describe.skipIf(dawn === undefined)('a step on webgpu', { timeout: 300_000 }, () => {
   let runtime: WebGpuRuntime | undefined;
   const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
   beforeAll(async () => {
@@ -81,11 +81,21 @@ describe.skipIf(dawn === undefined)('a step of ResNet-32 on webgpu', { timeout: 
   });
 
   it.each([['end to end', backprop(), 1, 320], ['with DGL, K = 16', dgl({ head: '1c2f' }), 16, 700], ...slow] as const)(
-    '%s takes few dispatches',
+    'ResNet-32 %s takes few dispatches',
     (_, method, modules, most) => {
       const found = dispatchesOf(method, modules);
       expect(found).toBeLessThanOrEqual(most);
       expect(found).toBeGreaterThan(most / 2);
     },
   );
+
+  it('of ResNeXt takes about as many dispatches as of a ResNet, whatever the number of groups', () => {
+    const layers = [1, 1, 1, 1] as const;
+    const of = (groups: number) =>
+      dispatchesOf(backprop(), 1, imageNetResNet({ depth: 50, width: 16, layers, groups, widthPerGroup: 64 / groups }));
+    const [plain, grouped] = [of(1), of(16)];
+    expect(of(4)).toBe(grouped);
+    // Three operations in each of four blocks, whose parts a plain convolution combines with others.
+    expect(grouped - plain).toBeLessThanOrEqual(4 * 3);
+  });
 });

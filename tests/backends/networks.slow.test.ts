@@ -14,8 +14,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 
 const samples = 4;
-/** Batch norm of the few values of the last maps amplifies rounding; a wrong gradient differs by far more. */
-const tolerance = 1e-3;
+/**
+ * Largest found: 2.6e-5 on webgpu, in ResNet-50 and ResNeXt-50, whose last batch norms average over four values and
+ * amplify rounding; below 1e-5 in networks with larger maps. A wrong gradient differs by far more.
+ */
+const tolerance = 1e-4;
 
 const networks: readonly (readonly [string, NamedBackboneOptions, number])[] = [
   ['resnet18', { width: 4, layers: [1, 1, 1, 1] }, 32],

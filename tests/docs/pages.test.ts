@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { withoutBreaks } from '../../docs/.vitepress/markdown.js';
 import { isPage, repository, resolveLink, root, sitePath, slugOf } from '../../docs/.vitepress/pages.js';
 
 const from = (path: string) => join(root, path);
@@ -51,5 +52,16 @@ describe('links', () => {
 
   it('use the anchors of GitHub', () => {
     expect(slugOf('2. Time and memory of a step, against PyTorch')).toBe('2-time-and-memory-of-a-step-against-pytorch');
+  });
+});
+
+describe('numbers', () => {
+  it.each([
+    ['0.48 × its memory', '0.48_× its memory'],
+    ['73.5 ± 0.9 and 95 % of them', '73.5_±_0.9 and 95_% of them'],
+    ['ResNet-32, K = 16', 'ResNet-32, K_=_16'],
+    ['PARK = 3, a × b', 'PARK = 3, a × b'],
+  ])('stay on one line with unit and sign: %s', (text, expected) => {
+    expect(withoutBreaks(text).replaceAll('\u00a0', '_')).toBe(expected);
   });
 });

@@ -10,7 +10,7 @@ function everyLayer(backbone) {
   return [[0, 0], ...stages];
 }
 
-/** Parameters of the auxiliary network of layer 0, and of all, at depth 1 to 6 (docs/methods/auglocal.md §4). */
+/** Parameters of the auxiliary network of layer 0, and of all, at depth 1 to 6 (docs/methods/auglocal.md §5). */
 const augLocal = {
   resnet32: [
     [48266, 806412],
@@ -30,7 +30,7 @@ const augLocal = {
   ],
 };
 
-/** Trained parameters of MAN on ResNet-32 with 8 and 15 modules (docs/methods/man.md §4). */
+/** Trained parameters of MAN on ResNet-32 with 8 and 15 modules (docs/methods/man.md §5). */
 const manHost = 'infopro(head: 2c2f, ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, lambdaIndex: nextStage)';
 const momentumNetworks = [
   [8, '1,0 1,2 1,4 2,1 2,3 3,0 3,2 3,4', 1107661],

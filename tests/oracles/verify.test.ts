@@ -90,6 +90,22 @@ describe('the PyTorch reference of methods in their own form', () => {
   );
 });
 
+describe('the PyTorch reference of other networks', () => {
+  it.each(['residuals', 'recompute'] as const)(
+    'matches MAN++ on a vision transformer and AugLocal on VGG, %s',
+    async (memory) => {
+      const how = { backend: extra ?? 'wasm', memory, threads: 'auto', tolerance: 1e-4 } as const;
+      const { cases } = await verify({ files: [fixture('networks')], ...how });
+      expect(cases.map((entry) => entry.case)).toEqual(['networks/vit_man', 'networks/vgg_auglocal']);
+      for (const { case: name, maxRelativeError, groups } of cases) {
+        expect(maxRelativeError, `${name} ${JSON.stringify(groups)}`).toBeLessThanOrEqual(1e-4);
+      }
+      expect(cases[0]?.groups).toMatchObject({ averages: { compared: 24 }, trajectory: { compared: 9 } });
+    },
+    60_000,
+  );
+});
+
 function order({ cases }: VerifyReport, name: string): number {
   return cases.findIndex((entry) => entry.case === `mini/${name}`);
 }
@@ -211,7 +227,7 @@ describe('files that cannot be used', () => {
     [
       'with an unknown backbone',
       () => write(([first]) => Object.assign((first as unknown as Changed).network, { backbone: 'vgg' })),
-      /'vgg' cannot be rebuilt/,
+      /Unknown backbone 'vgg'/,
     ],
   ])('%s', async (_, make, message) => {
     const { code, stderr, stdout } = await command(make(), '--backend', 'cpu', '--json');

@@ -3,6 +3,7 @@ import type { BackendHandle } from '@localgrad/backends';
 import { standardCatalog } from '@localgrad/catalog';
 import type { HeadFactory, LocalLearningMethod, Weight } from '@localgrad/core';
 import { greedy } from '@localgrad/greedy';
+import { gatherScalars } from '@localgrad/kernels';
 import { adamw } from '@localgrad/nn/optimizers';
 import { heNormalFanOut } from '@localgrad/nn/random';
 import { type TapeHeadOptions, tapeHead } from '@localgrad/nn/tape';
@@ -142,6 +143,21 @@ describe.skipIf(backend === undefined)('recorded steps equal ordinary ones', { t
     });
     const { status } = await compare({ ...small, method: changed(undefined, head) });
     expect(status).toEqual({ mode: 'ordinary', reason: 'it reads values back from the device' });
+  });
+
+  it('in losses that are gathered for one read', async () => {
+    const training = createTraining(small);
+    const scalars: tf.Scalar[] = [];
+    for (let index = 0; index < steps; index++) {
+      const { losses, terms } = training.runStep(index);
+      scalars.push(...losses.values());
+      tf.dispose([...terms.values()]);
+    }
+    const each = await Promise.all(scalars.map(async (scalar) => (await scalar.data())[0]));
+    const gathered = gatherScalars([...scalars, tf.scalar(0.25)]);
+    expect([...(await gathered.data())]).toEqual([...each, 0.25]);
+    tf.dispose([gathered, scalars]);
+    training.dispose();
   });
 
   it('after a checkpoint of a recorded run is restored', async () => {

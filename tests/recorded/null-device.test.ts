@@ -2,7 +2,9 @@ import { cifarResNet } from '@localgrad/backbones';
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
+import { gatherScalars } from '@localgrad/kernels';
 import { mlaan } from '@localgrad/mlaan';
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startNullDevice } from './null-device.fixture.js';
 import { createTraining } from './training.fixture.js';
@@ -29,6 +31,49 @@ describe.skipIf(runtime === undefined)('a recorded step of ResNet-32', { timeout
     expect(recording.dispatches).toBeLessThanOrEqual(most);
     expect(recording.arenaBytes).toBeGreaterThanOrEqual(recording.peakBytes);
     expect(recording.arenaBytes / recording.peakBytes).toBeLessThan(1.7);
+    training.dispose();
+  });
+});
+
+/** Counts the dispatches of `work`. */
+async function dispatchesOf(work: () => Promise<unknown>): Promise<number> {
+  const encoder: unknown = Reflect.get(globalThis, 'GPUComputePassEncoder');
+  if (typeof encoder !== 'function') throw new Error('Dawn is missing.');
+  const { prototype } = encoder;
+  const { dispatchWorkgroups } = prototype;
+  let count = 0;
+  prototype.dispatchWorkgroups = function (...sizes: number[]) {
+    count++;
+    dispatchWorkgroups.apply(this, sizes);
+  };
+  try {
+    await work();
+    return count;
+  } finally {
+    prototype.dispatchWorkgroups = dispatchWorkgroups;
+  }
+}
+
+describe.skipIf(runtime === undefined)('the losses of recorded steps', { timeout: 300_000 }, () => {
+  it('are read together without a dispatch', async () => {
+    const training = createTraining({
+      factory: cifarResNet({ depth: 8 }),
+      method: greedy(),
+      modules: 3,
+      side: 8,
+      batch: 2,
+    });
+    const scalars: tf.Scalar[] = [];
+    for (let index = 0; index < 6; index++) scalars.push(...training.runStep(index).losses.values());
+    const before = tf.memory().numTensors;
+    const read = async (vector: tf.Tensor) => {
+      expect((await vector.data()).length).toBe(scalars.length);
+      vector.dispose();
+    };
+    expect(await dispatchesOf(() => read(tf.stack(scalars)))).toBeGreaterThan(2);
+    expect(await dispatchesOf(() => read(gatherScalars(scalars)))).toBe(0);
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose(scalars);
     training.dispose();
   });
 });

@@ -20,7 +20,9 @@ describe('many training steps on wasm', () => {
   it.each([
     ['backprop', backprop()],
     ['greedy', greedy()],
-    ...headNames.map((head): [string, LocalLearningMethod] => [`dgl with ${head}`, dgl({ head })]),
+    ...headNames
+      .filter((name) => !['infopro-imagenet', 'class-token'].includes(name))
+      .map((head): [string, LocalLearningMethod] => [`dgl with ${head}`, dgl({ head })]),
   ] as [string, LocalLearningMethod][])('%s leaves no tensor behind in 200 steps, and learns', (_, method) => {
     expectCleanLearning(backend, method, 200);
   });

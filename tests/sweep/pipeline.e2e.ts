@@ -9,7 +9,7 @@ import { timeless } from './results.js';
 
 const program = resolve(import.meta.dirname, '../../apps/benchmark/dist/cli.js');
 const settings = [
-  ...['--method', 'infopro', '--backbone', 'resnet14', '--width', '4', '--resize', '8', '--modules', '4'],
+  ...['--backbone', 'resnet14', '--width', '4', '--resize', '8', '--modules', '4'],
   ...['--train-images', '600', '--test-images', '200', '--epochs', '3', '--batch', '20', '--accumulate', '2'],
   ...['--backend', 'wasm', '--threads', '1', '--checkpoint-steps', '5', '--log-every', '4'],
 ];
@@ -23,12 +23,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Trains in a process of its own. @param kill called with the process while it runs @returns its exit code */
-function train(
-  output: string,
-  workers: readonly string[],
-  kill?: (child: ChildProcess) => void,
-): Promise<number | null> {
-  const child = spawn(process.execPath, [program, 'train', ...settings, '--output', output, ...workers], {
+function train(output: string, flags: readonly string[], kill?: (child: ChildProcess) => void): Promise<number | null> {
+  const child = spawn(process.execPath, [program, 'train', ...settings, '--output', output, ...flags], {
     cwd: folder,
     stdio: 'ignore',
   });
@@ -59,14 +55,22 @@ function resultOf(output: string): unknown {
 }
 
 describe('a run on several workers', () => {
-  it('ends with the bits of a sequential one, whenever it is killed and with whatever workers it resumes', async () => {
-    expect(await train('sequential', [])).toBe(0);
-    const random = createRandom(11);
-    const placements = [['--workers', '2'], ['--placement', '0 1-3'], ['--workers', '4'], [], ['--workers', '3']];
-    for (const workers of placements) {
-      await train('killed', workers, (child) => void killLater(child, 'killed', random.integer(1500)));
-    }
-    expect(await train('killed', ['--workers', '2'])).toBe(0);
-    expect(resultOf('killed')).toEqual(resultOf('sequential'));
-  });
+  it.each([
+    ['infopro', 0],
+    ['mlaan(dgl)', 1],
+  ])(
+    'ends with the bits of a sequential one, whenever it is killed and with whatever workers it resumes: %s, delay %i',
+    async (method, delay) => {
+      const [sequential, killed] = [`sequential-${delay}`, `killed-${delay}`];
+      const plan = ['--method', method, '--delay', String(delay)];
+      expect(await train(sequential, plan)).toBe(0);
+      const random = createRandom(11);
+      const placements = [['--workers', '2'], ['--placement', '0 1-3'], ['--workers', '4'], [], ['--workers', '3']];
+      for (const workers of placements) {
+        await train(killed, [...plan, ...workers], (child) => void killLater(child, killed, random.integer(1500)));
+      }
+      expect(await train(killed, [...plan, '--workers', '2'])).toBe(0);
+      expect(resultOf(killed)).toEqual(resultOf(sequential));
+    },
+  );
 });

@@ -33,7 +33,7 @@ for (const problem of problems) console.error(`\n${problem}`);
 console.log(
   problems.length === 0
     ? `\n${rows.length} packages can be published.`
-    : `\n${problems.length} problems; nothing can be published.`,
+    : `\n${problems.length === 1 ? 'One problem' : `${problems.length} problems`}; nothing can be published.`,
 );
 process.exitCode = problems.length === 0 ? 0 : 1;
 

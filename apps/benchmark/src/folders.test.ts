@@ -92,7 +92,7 @@ seeds: 1
       expect(status.exitCode, status.stderr).toBe(0);
       expect(status.stdout).toContain('2 runs: 1 finished, 1 unreadable\n');
       expect(status.stdout).toMatch(
-        /unreadable (greedy|dgl), seed 1: '.*summary\.json' is damaged: .* It will be run again\./,
+        /unreadable (greedy|dgl), seed 1: '.*summary\.json' is damaged: .* Workers will try it again\./,
       );
 
       const report = await run('report', sweep);

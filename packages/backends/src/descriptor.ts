@@ -8,6 +8,8 @@ export interface BackendOptions {
    * between machines. Default true.
    */
   readonly relaxedSimd?: boolean;
+  /** Whether NVIDIA GPUs may round the inputs of products to TF32 (10 bits), on tensorflow-gpu. Default false. */
+  readonly tf32?: boolean;
   /**
    * URL of the folder with the .wasm files of `@tensorflow/tfjs-backend-wasm/dist`, for wasm in browsers. Default: where the
    * bundler puts them.

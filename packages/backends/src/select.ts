@@ -17,7 +17,7 @@ export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ na
  * @throws LocalgradError `unknown-name`, `backend-unavailable`
  */
 export async function selectBackend(name = 'auto', options: BackendOptions = {}): Promise<BackendHandle> {
-  rejectUnknownKeys('selectBackend', options, ['threads', 'relaxedSimd', 'wasmPaths']);
+  rejectUnknownKeys('selectBackend', options, ['threads', 'relaxedSimd', 'tf32', 'wasmPaths']);
   if (name !== 'auto') {
     const descriptor = descriptors.find((candidate) => candidate.name === name);
     if (descriptor === undefined) throw unknownName('backend', name, backendNames);

@@ -40,7 +40,7 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
   auglocal: {
     description: 'AugLocal: auxiliary networks of layers sampled from the rest of the network.',
     create: (options) => auglocal(uncheckedOptions(options)),
-    options: ['depth', 'pyramid', 'form'],
+    options: ['depth', 'pyramid', 'form', 'layers'],
   },
   hpff: {
     description: 'HPFF: windows of modules with patched reconstruction, and a classifier on each module.',
@@ -83,7 +83,7 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
   man: {
     description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
     create: (of, options) => man(of, uncheckedOptions(options)),
-    options: ['momentum', 'scale', 'on', 'initialize', 'emaTime'],
+    options: ['momentum', 'scale', 'on', 'initialize', 'depth', 'emaTime'],
   },
   sequential: {
     description: 'Trains the modules of a method one after the other, in phases.',

@@ -68,6 +68,8 @@ const headDescriptions: Readonly<Record<string, string>> = {
   'dgl-cnn': 'Two convolutions and a dense layer (DGL).',
   'dgl-128x512': 'Three 1×1 convolutions of 128 channels and three hidden layers of 512 units.',
   'auglocal-dgl': 'Spatial reduction, three 1×1 convolutions and two hidden layers (DGL in AugLocal).',
+  'infopro-imagenet': 'Four convolutions, global pooling and one dense layer, for Bottleneck ResNets (InfoPro).',
+  'class-token': 'Layer norm and a dense layer on the class token, for vision transformers (MAN++).',
 };
 
 export const heads: Entries<'heads'> = Object.fromEntries(
@@ -102,7 +104,7 @@ export const schedules: Entries<'schedules'> = {
   },
   epochCosine: {
     description: 'Half-period cosine decay over epochs, after a warm-up of ten epochs (InfoPro).',
-    ...scheduleOf(['learningRate'], epochCosine),
+    ...scheduleOf(['learningRate', 'warmup'], epochCosine),
   },
   cosine: {
     description: 'Half-period cosine decay over steps, after a linear warm-up.',

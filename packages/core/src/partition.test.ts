@@ -157,6 +157,13 @@ describe('resolvePartition', () => {
     );
     expect(() => resolvePartition(resnet32, { modules: 17 })).toThrow(/allowed: 1 to 15, or 16 with the stem/);
     expect(() => resolvePartition(resnet32, { modules: 1, stemModule: 'own' })).toThrow(/allowed: 2 to 16\./);
+    const stem = resnet32.slice(0, 1);
+    expect(() => resolvePartition(stem, { modules: 2 })).toThrow(
+      /; allowed: 1 with the stem as a module of its own\.$/,
+    );
+    expect(() => resolvePartition(stem, { modules: 2, stemModule: 'own' })).toThrow(
+      /; allowed: no number: the network/,
+    );
     expect(() => resolvePartition(resnet32, { modules: 16, stemModule: 'merged' })).toThrow(/allowed: 1 to 15/);
   });
 

@@ -70,8 +70,9 @@ export function resolvePartition(
   }
   const [least, most] = stemModule === 'own' ? [2, body + 1] : [1, body];
   if (!Number.isInteger(modules) || modules < least || modules > most) {
-    const own = stemModule === 'merged' ? `, or ${body + 1} with the stem as a module of its own` : '';
-    const allowed = `${least} to ${most}${own}`;
+    const range = most < least ? [] : [`${least} to ${most}`];
+    const own = stemModule === 'merged' ? [`${body + 1} with the stem as a module of its own`] : [];
+    const allowed = [...range, ...own].join(', or ') || 'no number: the network is a stem alone';
     throw new LocalgradError(
       'invalid-option',
       `Cannot split ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${allowed}.`,

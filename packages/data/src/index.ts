@@ -1,3 +1,4 @@
+export type { DownloadOptions, DownloadProgress } from '@localgrad/core/downloads';
 export { datasetFromArrays } from './arrays.js';
 export { type Augmentation, augment, augmentations, checkAugmentation } from './augmentation.js';
 export { type Batches, type BatchOptions, type BatchPosition, createBatches, type DataBatch } from './batches.js';
@@ -38,7 +39,6 @@ export { type Stl10Options, stl10 } from './readers/stl10.js';
 export { type SvhnOptions, svhn } from './readers/svhn.js';
 export { type DatasetOptions, datasetNames, loadDataset, prepareSplits } from './registry.js';
 export { holdOut, type SplitOptions, stratifiedSplit, takePerClass } from './splits.js';
-export type { DownloadOptions, DownloadProgress } from './store/download.js';
 export type { FetchedFile, FetchOptions, FetchReport } from './store/fetch-dataset.js';
 export { type DatasetSource, datasetSource, datasetSources, type SourceFile } from './store/sources.js';
 export {

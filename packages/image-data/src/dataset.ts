@@ -27,11 +27,12 @@ export async function openImages(
   options: Omit<ImageDataOptions, keyof LoadImagesOptions | 'train' | 'test'>,
 ): Promise<EncodedSplits> {
   const { folder, holdOut, seed, labels } = options;
-  const isFolder = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) throw new LocalgradError('missing-dependency', `There is no folder '${folder}'.`, { folder });
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined)
+    throw new LocalgradError('missing-dependency', `There is no folder '${folder}'.`, { folder });
+  if (!found.isDirectory()) {
+    throw new LocalgradError('invalid-data', `'${folder}' is not a folder. Expected a folder of images.`, { folder });
+  }
   const split = { ...(holdOut === undefined ? {} : { holdOut }), ...(seed === undefined ? {} : { seed }) };
   const names = await readdir(folder);
   if (names.some((name) => name.endsWith('.parquet'))) {

@@ -178,6 +178,15 @@ describe('parquetFolder', () => {
 });
 
 describe('imagenet', () => {
+  /** Renames the first file of a tar archive, and corrects the header's checksum. */
+  function renamed(content: Buffer, name: string): Buffer {
+    content.fill(0, 0, 100).write(name, 0, 'latin1');
+    content.fill(0x20, 148, 156);
+    const sum = content.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    content.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    return content;
+  }
+
   const archives = ['ILSVRC2012_img_train.tar', 'ILSVRC2012_img_val.tar', 'ILSVRC2012_devkit_t12.tar.gz'];
 
   it('reads images and labels from the archives without unpacking them', async () => {
@@ -207,6 +216,18 @@ describe('imagenet', () => {
       1,
       (c) => Buffer.concat([c.subarray(0, 1536), Buffer.alloc(1024)]),
       /expected 3 images, one for each label, found 1/,
+    ],
+    [
+      'a flipped bit in the header of a class',
+      0,
+      (c) => c.fill((c[1] ?? 0) ^ 1, 1, 2),
+      /img_train\.tar, byte 0: expected a tar header with checksum \d+, found/,
+    ],
+    [
+      'a validation image that leads out of the archive',
+      1,
+      (c) => renamed(c, '../../VAL.JPEG'),
+      /img_val\.tar, byte 0: expected the name of a file inside the archive, found '\.\.\/\.\.\/VAL\.JPEG', which leads out of it/,
     ],
     ['a damaged development kit', 2, (c) => c.subarray(0, 200), /devkit_t12\.tar\.gz, byte \d+: expected/],
   ])('names file and offset of %s', async (name, archive, change, message) => {

@@ -8,21 +8,20 @@ export { requireLabels } from './require-labels.js';
 export { SharedRuntimes } from './shared-runtimes.js';
 export {
   computedTensor,
+  gatherScalars,
   type NamedTensors,
   type RecordableStep,
   type RecordedStep,
   type RecordingStatus,
   type StepRecorder,
 } from './step-recorder.js';
+export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolution.js';
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
-  AdamUpdate,
-  AdamUpdateRequest,
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,
-  BlendRequest,
   ConvolutionGeometry,
   GroupNormGradient,
   GroupNormGradientRequest,
@@ -34,8 +33,7 @@ export type {
   PerAxis,
   PoolingGeometry,
   RunningStatistics,
-  SgdUpdate,
-  SgdUpdateRequest,
   Shape4,
   TrainingKernels,
 } from './training-kernels.js';
+export type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from './update-requests.js';

@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from '@tensorflow/tfjs';
+import { type Scalar, stack, type Tensor, tensor } from '@tensorflow/tfjs';
 import { currentKernels } from './registry.js';
 
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -43,6 +43,8 @@ export interface StepRecorder {
   repeat(update: () => void): void;
   /** See the function of this name. */
   computedTensor(values: () => Float32Array, shape: readonly number[]): Tensor;
+  /** See the function of this name. */
+  gatherScalars(scalars: readonly Scalar[]): Tensor;
   /**
    * Declares that the running step cannot be recorded: a replay would not repeat what its code does now. Has no effect
    * while the values of a computed tensor are computed.
@@ -57,4 +59,12 @@ export function computedTensor<T extends Tensor>(values: () => Float32Array, sha
   const { recorder } = currentKernels();
   const result = recorder?.computedTensor(values, shape) ?? tensor(values(), [...shape], 'float32');
   return result as T;
+}
+
+/**
+ * A vector of the values of scalars, at least one, to be read at once. Borrows the scalars. Where steps are recorded it takes
+ * copies and no dispatch: results of recorded steps are parts of larger buffers, which stock operations would have to copy out.
+ */
+export function gatherScalars(scalars: readonly Scalar[]): Tensor {
+  return currentKernels().recorder?.gatherScalars(scalars) ?? stack([...scalars]);
 }

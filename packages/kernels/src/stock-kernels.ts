@@ -6,6 +6,7 @@ import {
   depthwiseConv2dInputGradient,
 } from './stock/depthwise-convolution.js';
 import { groupNorm, groupNormGradient } from './stock/group-norm.js';
+import { groupByGroup } from './stock/grouped-convolution.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './stock/optimizers.js';
 import { stockPooling } from './stock/pooling.js';
 import { moveStatistics } from './stock/running-statistics.js';
@@ -28,20 +29,10 @@ import type {
  */
 export const stockKernels: TrainingKernels = {
   name: 'stock',
-  conv2d(x, filter, geometry) {
-    const { strides, pad } = stockGeometry(filter.shape, geometry);
-    return tf.conv2d(x, filter, strides, pad);
-  },
-  // The transposed convolution is the input gradient: one kernel, with a public name.
-  conv2dInputGradient(dy, filter, [batch, height, width, channels], geometry, added) {
-    const { strides, pad } = stockGeometry(filter.shape, geometry);
-    const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], strides, pad);
-    if (added === undefined) return dx;
-    const sum = tf.add<tf.Tensor4D>(dx, added);
-    dx.dispose();
-    return sum;
-  },
+  conv2d,
+  conv2dInputGradient,
   conv2dFilterGradient,
+  ...groupByGroup({ conv2d, conv2dInputGradient, conv2dFilterGradient }),
   depthwiseConv2d,
   depthwiseConv2dInputGradient,
   depthwiseConv2dFilterGradient,
@@ -68,6 +59,27 @@ export const stockKernels: TrainingKernels = {
   adamUpdateAll,
   blendAll,
 };
+
+function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, geometry: ConvolutionGeometry): tf.Tensor4D {
+  const { strides, pad } = stockGeometry(filter.shape, geometry);
+  return tf.conv2d(x, filter, strides, pad);
+}
+
+/** The transposed convolution is the input gradient: one kernel, with a public name. */
+function conv2dInputGradient(
+  dy: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  [batch, height, width, channels]: Shape4,
+  geometry: ConvolutionGeometry,
+  added?: tf.Tensor4D,
+): tf.Tensor4D {
+  const { strides, pad } = stockGeometry(filter.shape, geometry);
+  const dx = tf.conv2dTranspose(dy, filter, [batch, height, width, channels], strides, pad);
+  if (added === undefined) return dx;
+  const sum = tf.add<tf.Tensor4D>(dx, added);
+  dx.dispose();
+  return sum;
+}
 
 function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
   if (tf.getKernel('Conv2DBackpropFilter', tf.getBackend()) === undefined) {

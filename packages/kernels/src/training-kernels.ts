@@ -1,38 +1,9 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { ConvolutionGeometry, PoolingGeometry, Shape4 } from './geometry.js';
 import type { StepRecorder } from './step-recorder.js';
+import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from './update-requests.js';
 
-/** Shape of a four-dimensional tensor: [batch, height, width, channels], or of a filter [kh, kw, ci, co]. */
-export type Shape4 = readonly [number, number, number, number];
-
-/** One value for both axes, or one for each. */
-export type PerAxis = number | readonly [height: number, width: number];
-
-/**
- * Stride and zero padding. The padding is the same on opposite sides, as in PyTorch (TensorFlow's `same` pads
- * asymmetrically at stride 2).
- */
-export interface ConvolutionGeometry {
-  readonly stride: PerAxis;
-  readonly padding: PerAxis;
-}
-
-/** Windows of a pooling operation. Each must contain at least one cell of the map. */
-export interface PoolingGeometry {
-  readonly window: readonly [height: number, width: number];
-  readonly stride: readonly [height: number, width: number];
-  /**
-   * Padding cells, which count as missing, never as zeros. `bottom` and `right` only determine the size of the output,
-   * ⌊(size + padding − window) / stride⌋ + 1; they are negative if the last windows end before the map does.
-   */
-  readonly padding: Padding;
-}
-
-export interface Padding {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
-}
+export type { ConvolutionGeometry, Padding, PerAxis, PoolingGeometry, Shape4 } from './geometry.js';
 
 /** Batch statistics of one batch-norm layer, each of shape [channels]. */
 export interface BatchStatistics {
@@ -125,57 +96,6 @@ export interface GroupNormGradient {
   readonly dShift: Tensor1D;
 }
 
-export interface SgdUpdateRequest {
-  /** Borrowed. Its numbers may change if no other handle shares them: the caller replaces it by the result. */
-  readonly value: Tensor;
-  /** Consumed. */
-  readonly gradient: Tensor;
-  /** Consumed; undefined before the first step. */
-  readonly velocity: Tensor | undefined;
-  readonly learningRate: number;
-  readonly momentum: number;
-  readonly nesterov: boolean;
-  readonly weightDecay: number;
-}
-
-export interface SgdUpdate {
-  readonly value: Tensor;
-  readonly velocity: Tensor;
-}
-
-export interface AdamUpdateRequest {
-  /** As in `SgdUpdateRequest`. */
-  readonly value: Tensor;
-  /** Consumed. */
-  readonly gradient: Tensor;
-  /** Moving averages of gradient and squared gradient. Consumed; undefined before the first update. */
-  readonly moments: { readonly first: Tensor; readonly second: Tensor } | undefined;
-  /** Index of this update, from 1. */
-  readonly update: number;
-  readonly learningRate: number;
-  readonly betas: readonly [first: number, second: number];
-  readonly epsilon: number;
-  readonly weightDecay: number;
-  /** Whether to decay the value itself (AdamW) instead of adding the decay to the gradient (Adam). */
-  readonly decoupled: boolean;
-}
-
-export interface AdamUpdate {
-  readonly value: Tensor;
-  readonly first: Tensor;
-  readonly second: Tensor;
-}
-
-/** kept·average + added·value. */
-export interface BlendRequest {
-  /** As the value in `SgdUpdateRequest`. */
-  readonly average: Tensor;
-  /** Borrowed. */
-  readonly value: Tensor;
-  readonly kept: number;
-  readonly added: number;
-}
-
 /**
  * The operations that dominate the time of a training step: float32, channels last. `stockKernels`, composed from stock
  * TensorFlow.js operations, is the reference; backends may have faster ones. All run synchronously and never read back.
@@ -214,6 +134,26 @@ export interface TrainingKernels {
   depthwiseConv2dFilterGradient(
     x: Tensor4D,
     dy: Tensor4D,
+    filterShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  /**
+   * Convolution in groups: each group of output channels depends on one group of as many input channels as the filter has.
+   *
+   * @param x [n, h, w, ci] @param filter [kh, kw, ci / groups, co] @param groups divides ci and co
+   */
+  groupedConv2d(x: Tensor4D, filter: Tensor4D, groups: number, geometry: ConvolutionGeometry): Tensor4D;
+  groupedConv2dInputGradient(
+    dy: Tensor4D,
+    filter: Tensor4D,
+    groups: number,
+    inputShape: Shape4,
+    geometry: ConvolutionGeometry,
+  ): Tensor4D;
+  groupedConv2dFilterGradient(
+    x: Tensor4D,
+    dy: Tensor4D,
+    groups: number,
     filterShape: Shape4,
     geometry: ConvolutionGeometry,
   ): Tensor4D;

@@ -94,23 +94,27 @@ export function equalCompute(view: StudyView): Finding[] {
 export function worthTheirCost({ rows }: StudyView): Finding[] {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length < 2) return [];
-  const details = costKinds.flatMap(({ name, amountOf, wordsOf }) => {
-    const { front, certain, beaten, tests } = frontierOf(tested, amountOf);
+  const fronts = costKinds.map((kind) => ({ ...kind, ...frontierOf(tested, kind.amountOf) }));
+  const details = fronts.flatMap(({ name, amountOf, wordsOf, front, certain, beaten, tests }) => {
     if (front.length === 0) return [];
     const shown = front.map((row) => {
       const mark = tests > 0 && certain.includes(row) ? ' ✓' : '';
       return `${row.condition.name} (${wordsOf(amountOf(row) ?? 0)}, ${percent(row.last?.mean ?? null)})${mark}`;
     });
     const open = tested.filter((row) => !front.includes(row) && !beaten.some((one) => one.row === row));
+    // Names of conditions may contain commas.
     const isOpen =
       tests === 0 || open.length === 0
         ? ''
-        : `. May belong to it: ${listed(open.map(({ condition }) => condition.name))}`;
+        : `. May belong to it: ${open.map(({ condition }) => condition.name).join('; ')}`;
     return [`by ${name}: ${listed(shown)}${isOpen}`];
   });
+  const certainty = fronts.some(({ tests }) => tests > 0)
+    ? `✓: significantly more accurate than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly less accurate than one that costs no more.`
+    : 'no difference is tested, which takes several runs per condition.';
   return [
     {
-      text: `Pareto fronts: no other condition has an equal or higher mean at a lower cost. From the lowest cost to the highest; ✓: significantly more accurate than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Those that are not named are less accurate, significantly, than one that costs no more.`,
+      text: `Pareto fronts: no other condition has an equal or higher mean at a lower cost. From the lowest cost to the highest; ${certainty}`,
       details,
     },
   ];

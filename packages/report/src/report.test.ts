@@ -90,6 +90,9 @@ describe('the report of a study', () => {
       /MLAAN: \d\.\d\d\u00a0× the memory, \d\.\d\d to \d\.\d\d\u00a0× the time and \d\.\d\d\u00a0× the compute of end to end;/,
     );
     expect(made.html).toMatch(/MLAAN: more accurate than the best other condition in \d of 2 settings/);
+    expect(made.html).toContain(
+      'Conditions that are not named are significantly less accurate than one that costs no more.',
+    );
     expect(made.html).toMatch(/by peak memory: [^<]*, .* and /);
     expect(made.html).toMatch(/by multiply-accumulates of the whole run: [^<]*10[¹²⁰⁵]+, \d\d\.\d\d/);
   });
@@ -172,6 +175,10 @@ describe('incomplete studies', () => {
     const { html, results } = await report(syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 3, seeds: 1 }));
     expect(html).toContain('with one run. Without an interval');
     expect(html).toContain('not tested, as one side has fewer than two runs');
+    expect(html).toContain(
+      'From the lowest cost to the highest; no difference is tested, which takes several runs per condition.',
+    );
+    expect(html).not.toContain('significantly less accurate than one');
     expect(html).not.toMatch(/NaN|undefined|Infinity/);
     expect(results).not.toMatch(/NaN|undefined/);
   });

@@ -6,17 +6,32 @@ export interface Arithmetic {
   readonly backend: string;
   /** Absent for backends without the choice, and in checkpoints of earlier versions, which did not use relaxed SIMD. */
   readonly relaxedSimd?: boolean;
+  /** Absent for backends without the choice, and in checkpoints of earlier versions, which left it to TensorFlow. */
+  readonly tf32?: boolean;
 }
 
-export function arithmeticOf({ name, facts: { relaxedSimd } }: Pick<BackendHandle, 'name' | 'facts'>): Arithmetic {
-  return { backend: name, ...(typeof relaxedSimd === 'boolean' ? { relaxedSimd } : {}) };
+export function arithmeticOf({
+  name,
+  facts: { relaxedSimd, tf32 },
+}: Pick<BackendHandle, 'name' | 'facts'>): Arithmetic {
+  return {
+    backend: name,
+    ...(typeof relaxedSimd === 'boolean' ? { relaxedSimd } : {}),
+    ...(typeof tf32 === 'boolean' ? { tf32 } : {}),
+  };
 }
 
 /** Why a run that is resumed will not equal the uninterrupted run bit for bit; undefined if it will. */
 export function arithmeticDifference(before: Arithmetic, now: Arithmetic): string | undefined {
   if (before.backend !== now.backend)
     return `was started on backend '${before.backend}' and is resumed on '${now.backend}'`;
-  const wasRelaxed = before.relaxedSimd ?? false;
-  if (wasRelaxed === (now.relaxedSimd ?? false)) return undefined;
-  return `was started ${wasRelaxed ? 'with' : 'without'} relaxed SIMD and is resumed ${wasRelaxed ? 'without' : 'with'} it`;
+  return (
+    choiceDifference('relaxed SIMD', before.relaxedSimd ?? false, now.relaxedSimd ?? false) ??
+    choiceDifference('TF32', before.tf32 ?? false, now.tf32 ?? false)
+  );
+}
+
+function choiceDifference(what: string, before: boolean, now: boolean): string | undefined {
+  if (before === now) return undefined;
+  return `was started ${before ? 'with' : 'without'} ${what} and is resumed ${before ? 'without' : 'with'} it`;
 }

@@ -46,9 +46,10 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     return { summary: finished, wasFinished: true };
   }
 
-  const { threads, relaxedSimd } = config;
+  const { threads, relaxedSimd, tf32 } = config;
   const backend =
-    options.backend ?? (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd })));
+    options.backend ??
+    (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd, tf32 })));
   try {
     checkWorkerBackend(config, backend.name);
     const run = await prepareRun(config, data, { ...names, machines: options.machines });

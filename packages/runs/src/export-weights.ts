@@ -17,7 +17,7 @@ import { createScope } from '@localgrad/nn/random';
 import { type LayersModelFiles, saveLayersModel } from '@localgrad/nn/serialization';
 import { z } from 'zod';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
-import { writeWhole } from './folder/files.js';
+import { readBytesIfThere, writeWhole } from './folder/files.js';
 import { sha256 } from './folder/hash.js';
 import { readSummary } from './folder/run-state.js';
 import type { RunSummary } from './run-summary.js';
@@ -56,7 +56,7 @@ export interface ExportReport {
   readonly normalization: InputNormalization | null;
 }
 
-/** Exports the weights of a network in another format. @throws LocalgradError */
+/** Exports the weights of a network in another format. Files with other content are not overwritten. @throws LocalgradError */
 export async function exportWeights(
   { source, format, output, imageSize }: ExportOptions,
   names: NameOptions = {},
@@ -75,12 +75,10 @@ export async function exportWeights(
       ...(factoryOf === undefined ? {} : { factoryOf }),
     });
     const contents = await contentsOf(read, format);
-    const files: string[] = [];
-    for (const [name, content] of contents) {
-      const file = name === '' ? output : join(output, name);
-      await writeWhole(file, content);
-      files.push(file);
-    }
+    const written = contents.map(([name, content]) => [name === '' ? output : join(output, name), content] as const);
+    for (const [file, content] of written) await rejectOther(file, content);
+    for (const [file, content] of written) await writeWhole(file, content);
+    const files = written.map(([file]) => file);
     const { config, inputShape, classes } = read.backbone;
     return {
       source,
@@ -132,6 +130,17 @@ async function contentsOf(
     ['weights.bin', weights],
     ['model.json', model],
   ];
+}
+
+/** Rejects a file with other content, which may be the only copy of trained weights. */
+async function rejectOther(file: string, content: string | Uint8Array): Promise<void> {
+  const found = await readBytesIfThere(file);
+  if (found === undefined || found.equals(Buffer.from(content))) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `'${file}' exists with other content and is not overwritten. Move it, or choose another --output.`,
+    { file },
+  );
 }
 
 /** The user's model with the weights of the backbone; undefined for other backbones. */

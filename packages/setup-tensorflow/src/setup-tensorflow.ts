@@ -1,25 +1,26 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rename, rm, statfs } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { findOptional, tryTensorflow } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
-import { createFolders, folderError } from '@localgrad/core/folders';
-import { unpackArchive } from './archive.js';
-import { buildBinding, isComplete } from './binding.js';
+import { cacheFolder } from '@localgrad/core/folders';
+import { buildBinding } from './binding.js';
+import { provideRelease, provideSource } from './library.js';
+import { defaultIndex } from './package-index.js';
+import { gpuRelease, processorRelease, type Release } from './releases.js';
 import { runProgram } from './run-program.js';
-import { fetchLibrary, type LibrarySource, parseSource } from './source.js';
-import { unpackWheel } from './wheel.js';
+import { type LibrarySource, parseSource } from './source.js';
 
-const packageName = '@tensorflow/tfjs-node';
 const packageVersion = '4.22.0';
 
-/** Temporary disk space for a wheel and its unpacked files; only the library remains. */
-const neededBytes = 900 * 2 ** 20;
-
 export interface SetupOptions {
-  /** `pypi`, or a path or URL of a wheel or an archive. */
+  /** `@tensorflow/tfjs-node-gpu`, with the libraries of CUDA. Default false: `@tensorflow/tfjs-node`. */
+  readonly gpu?: boolean | undefined;
+  /** `pypi`, or a path or URL of a wheel or an archive for the processor. */
   readonly from: string;
+  /** Folder with the wheels; nothing is downloaded. */
+  readonly fromDir?: string | undefined;
+  /** URL of a package index. Default: `PIP_INDEX_URL`, or PyPI. */
+  readonly index?: string | undefined;
   /** Rebuild even if the binding already works. */
   readonly force: boolean;
   /** Folder for the libraries, shared by all projects; default: `localgrad` in the user's cache folder. */
@@ -32,23 +33,35 @@ export interface SetupReport {
   readonly library: string | null;
   /** Version of the C library. */
   readonly tensorflow: string;
+  /** Whether TensorFlow uses a GPU of this machine. */
+  readonly gpu: boolean;
   readonly built: boolean;
 }
 
 /**
- * Installs `@tensorflow/tfjs-node` in the project of the working directory if its own download is not available: the
- * library is obtained from another source, and the binding is compiled locally.
+ * Installs `@tensorflow/tfjs-node` or `@tensorflow/tfjs-node-gpu` in the project of the working directory if its own
+ * download is not available, or too old for the GPU: the library is obtained from another source, and the binding is
+ * compiled locally.
  *
- * @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option`
+ * @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option`, `misuse` (another process sets it up)
  */
 export async function setUpTensorflow(options: SetupOptions, say: (line: string) => void): Promise<SetupReport> {
+  const release = options.gpu === true ? gpuRelease : processorRelease;
+  const { packageName } = release;
   const source = parseSource(options.from);
-  const folder = await ensurePackage(say);
+  checkSource(release, source, options);
+  const folder = await ensurePackage(packageName, say);
   const already = options.force ? undefined : await tryTensorflow(packageName);
-  if (already?.works === true) {
-    return { package: packageName, folder, library: null, tensorflow: already.tensorflow, built: false };
+  if (already?.works === true && (options.gpu !== true || already.gpu || already.tensorflow === release.tensorflow)) {
+    const { tensorflow, gpu } = already;
+    return { package: packageName, folder, library: null, tensorflow, gpu, built: false };
   }
-  const library = await ensureLibrary(source, options.cache ?? defaultCache(), say);
+  const cache = options.cache ?? cacheFolder();
+  const index = options.index ?? process.env.PIP_INDEX_URL ?? defaultIndex;
+  const library =
+    source === undefined
+      ? await provideRelease(release, cache, { index, fromDir: options.fromDir }, say)
+      : await provideSource(source, cache, say);
   say('Compiling the binding …');
   await buildBinding(folder, library);
   const trial = await tryTensorflow(packageName);
@@ -58,10 +71,30 @@ export async function setUpTensorflow(options: SetupOptions, say: (line: string)
       `The binding was built, but does not load: ${trial?.message.split('\n')[0] ?? 'the package is missing'}`,
     );
   }
-  return { package: packageName, folder, library, tensorflow: trial.tensorflow, built: true };
+  return { package: packageName, folder, library, tensorflow: trial.tensorflow, gpu: trial.gpu, built: true };
 }
 
-async function ensurePackage(say: (line: string) => void): Promise<string> {
+function checkSource(release: Release, source: LibrarySource | undefined, { gpu, from, fromDir }: SetupOptions): void {
+  const reject = (message: string) => new LocalgradError('invalid-option', message);
+  if (source !== undefined) {
+    if (gpu === true)
+      throw reject(`--from '${from}' cannot be combined with --gpu. Pass the wheels' folder as --from-dir.`);
+    if (fromDir !== undefined) throw reject('--from and --from-dir cannot be combined.');
+    return;
+  }
+  if (fromDir !== undefined && !existsSync(fromDir))
+    throw reject(`--from-dir '${fromDir}': the folder does not exist.`);
+  if (process.platform === 'linux' && process.arch === 'x64') return;
+  const here = `this is ${process.platform} on ${process.arch}`;
+  throw new LocalgradError(
+    'missing-dependency',
+    gpu === true
+      ? `TensorFlow's wheels with CUDA support Linux on x64 only; ${here}. The webgpu backend uses GPUs of every platform.`
+      : `PyPI's wheels of ${release.wheels[0]?.name} support Linux on x64 only; ${here}. Pass --from with an archive of libtensorflow for this platform.`,
+  );
+}
+
+async function ensurePackage(packageName: string, say: (line: string) => void): Promise<string> {
   const found = await findOptional(packageName);
   if (found !== undefined) return found;
   const project = process.cwd();
@@ -80,36 +113,4 @@ async function ensurePackage(say: (line: string) => void): Promise<string> {
     throw new LocalgradError('missing-dependency', `npm could not install ${packageName}:\n${output.trim()}`);
   }
   return installed;
-}
-
-/** Unpacks under a temporary name first, so that an interrupted setup leaves no incomplete library. */
-async function ensureLibrary(source: LibrarySource, cache: string, say: (line: string) => void): Promise<string> {
-  const library = join(cache, 'tensorflow', source.id);
-  if (isComplete(library)) return library;
-  await createFolders(dirname(library)).catch((error: unknown) => {
-    throw folderError(dirname(library), error);
-  });
-  const { bavail, bsize } = await statfs(dirname(library));
-  if (bavail * bsize < neededBytes) {
-    throw new LocalgradError(
-      'missing-dependency',
-      `TensorFlow's library needs ${neededBytes / 2 ** 20} MiB in '${dirname(library)}', where only ${Math.floor((bavail * bsize) / 2 ** 20)} MiB are free. Choose another folder with --cache.`,
-    );
-  }
-  const work = await mkdtemp(`${library}.partial-`);
-  try {
-    say(source.kind === 'file' ? `Unpacking ${source.path} …` : 'Downloading the library (about 200 MB) …');
-    const file = await fetchLibrary(source, work);
-    const unpacked = join(work, 'library');
-    await (file.endsWith('.whl') ? unpackWheel : unpackArchive)(file, unpacked);
-    await rm(library, { recursive: true, force: true });
-    await rename(unpacked, library);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return library;
-}
-
-function defaultCache(): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'localgrad');
 }

@@ -1,26 +1,20 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, readdirSync } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LocalgradError, messageOf } from '@localgrad/core';
-import { runProgram } from './run-program.js';
+import { unpackArchive } from './archive.js';
+import { unpackWheel } from './wheel.js';
 
-/** The last tested release whose wheels run on every processor and system supported by TensorFlow.js 4.22.0. */
-export const wheelRelease = '2.15.0';
-
-/** Python version of the requested wheel; the C library is the same in all of them. */
-const pythonTag = '3.11';
-
-/** Source of TensorFlow's C library. */
+/** The user's own file with TensorFlow's C library. */
 export type LibrarySource =
-  | { readonly kind: 'pypi'; readonly id: string }
   | { readonly kind: 'file'; readonly path: string; readonly id: string }
   | { readonly kind: 'url'; readonly url: string; readonly id: string };
 
-/** @throws LocalgradError `invalid-option` */
-export function parseSource(text: string): LibrarySource {
-  if (text === 'pypi') return { kind: 'pypi', id: `pypi-${wheelRelease}` };
+/** @returns undefined for `pypi` @throws LocalgradError `invalid-option` */
+export function parseSource(text: string): LibrarySource | undefined {
+  if (text === 'pypi') return undefined;
   const isUrl = /^https?:\/\//.test(text);
   if (!isUrl && !existsSync(text)) {
     throw refused(text, 'the file does not exist');
@@ -40,33 +34,20 @@ function refused(text: string, why: string): LocalgradError {
 }
 
 /**
- * Downloads or locates the source's file and returns its path.
+ * Unpacks the source's library into `folder`.
  *
- * @throws LocalgradError `missing-dependency` with the output of the failed download
+ * @param work an empty folder for its download
+ * @throws LocalgradError `missing-dependency` if it cannot be downloaded, `invalid-data`
  */
-export async function fetchLibrary(source: LibrarySource, folder: string): Promise<string> {
-  if (source.kind === 'file') return source.path;
-  if (source.kind === 'url') return download(source.url, folder);
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new LocalgradError(
-      'missing-dependency',
-      `PyPI's wheels of tensorflow-cpu support Linux on x64 only; this is ${process.platform} on ${process.arch}. Pass --from with an archive of libtensorflow for this platform.`,
-    );
-  }
-  const python = ['python3', 'python'];
-  const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check'];
-  args.push('--python-version', pythonTag, '--platform', 'manylinux2014_x86_64', '--dest', folder);
-  let said = '';
-  for (const program of python) {
-    const { code, output } = await runProgram(program, [...args, `tensorflow-cpu==${wheelRelease}`]);
-    const wheel = code === 0 ? readdirSync(folder).find((name) => name.endsWith('.whl')) : undefined;
-    if (wheel !== undefined) return join(folder, wheel);
-    said ||= output.trim().split('\n').slice(-3).join('\n');
-  }
-  throw new LocalgradError(
-    'missing-dependency',
-    `pip could not download the wheel of tensorflow-cpu ${wheelRelease}:\n${said}\nTo use a local wheel or archive, pass --from FILE.`,
-  );
+export async function unpackSource(
+  source: LibrarySource,
+  work: string,
+  folder: string,
+  say: (line: string) => void,
+): Promise<void> {
+  say(source.kind === 'file' ? `Unpacking ${source.path} …` : 'Downloading the library (about 200 MB) …');
+  const file = source.kind === 'file' ? source.path : await download(source.url, work);
+  await (file.endsWith('.whl') ? unpackWheel : unpackArchive)(file, folder);
 }
 
 async function download(url: string, folder: string): Promise<string> {

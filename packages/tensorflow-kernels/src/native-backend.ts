@@ -12,10 +12,13 @@ export interface OperationAttribute {
 /** Handle of TensorFlow: of numbers, or of a resource variable. */
 export type Handle = number;
 
+/** Values of a tensor on the host. */
+export type NativeValues = Float32Array | Int32Array | Uint8Array | readonly string[];
+
 /** The native binding: constants, and operations on handles. */
 export type NativeBinding = Readonly<Record<TypeName | `TF_ATTR_${AttributeKind}`, number>> & {
   readonly TF_Version: string;
-  createTensor(shape: readonly number[], type: number, values: Float32Array | Int32Array): Handle;
+  createTensor(shape: readonly number[], type: number, values: NativeValues): Handle;
   deleteTensor(handle: Handle): void;
   executeOp(
     name: string,
@@ -41,7 +44,7 @@ export interface NativeData {
 export interface NativeBackend extends KernelBackend {
   readonly isGPUPackage: boolean;
   readonly isUsingGpuDevice: boolean;
-  readonly binding: NativeBinding;
+  binding: NativeBinding;
   readonly tensorMap: { get(dataId: object): NativeData | undefined; set(dataId: object, data: NativeData): void };
   disposeData(dataId: object, force?: boolean): boolean;
   /** Makes a tensor of an output. */
@@ -63,7 +66,7 @@ export class OperationRunner {
 
   constructor(backend: NativeBackend) {
     this.backend = backend;
-    this.constants = new Constants(backend.binding);
+    this.constants = new Constants(backend);
   }
 
   attribute(name: string, kind: AttributeKind, value: unknown): OperationAttribute {

@@ -14,6 +14,11 @@ export interface TensorflowOptions {
    * `@tensorflow/tfjs-node`.
    */
   readonly module?: string;
+  /**
+   * Whether a GPU may round the inputs of products to TF32 (10 bits): faster on tensor cores, less accurate. Default
+   * false.
+   */
+  readonly tf32?: boolean;
 }
 
 export type TensorflowFacts = {
@@ -22,6 +27,8 @@ export type TensorflowFacts = {
   readonly threads: number;
   /** Whether TensorFlow uses a GPU. */
   readonly gpu: boolean;
+  /** Whether the GPU may round to TF32; absent without a GPU. */
+  readonly tf32?: boolean;
 };
 
 export interface TensorflowRuntime extends KernelRuntime {
@@ -31,17 +38,19 @@ export interface TensorflowRuntime extends KernelRuntime {
 const backendName = 'tensorflow';
 const runtimes = new SharedRuntimes<TensorflowRuntime>();
 let threadsInUse: number | undefined;
+let tf32InUse: boolean | undefined;
 
 /**
  * Makes native TensorFlow the current backend, with training kernels built from TensorFlow operations.
  *
  * A running backend is shared. `dispose` removes the kernels; the library stays loaded.
  *
- * @throws LocalgradError `backend-unavailable`; `misuse` if TensorFlow already runs with another number of threads
+ * @throws LocalgradError `backend-unavailable`; `misuse` if TensorFlow already runs with another number of
+ * threads, or another `tf32`
  */
 export async function startTensorflow(options: TensorflowOptions = {}): Promise<TensorflowRuntime> {
-  rejectUnknownKeys('startTensorflow', options, ['threads', 'module']);
-  const { threads = 'auto', module = '@tensorflow/tfjs-node' } = options;
+  rejectUnknownKeys('startTensorflow', options, ['threads', 'module', 'tf32']);
+  const { threads = 'auto', module = '@tensorflow/tfjs-node', tf32 = false } = options;
   requireOption(
     threads === 'auto' || (Number.isInteger(threads) && threads >= 1),
     'startTensorflow',
@@ -50,6 +59,7 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
     "'auto' or a positive integer",
   );
   const used = await setThreads(threads);
+  setGpuOptions(tf32);
   await prepareProcess();
   await import(/* @vite-ignore */ module);
   if (tf.findBackend(backendName) === null) {
@@ -70,7 +80,12 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
     return {
       name: backendName,
       kernels,
-      facts: { tensorflow: backend.binding.TF_Version, threads: used, gpu: backend.isUsingGpuDevice },
+      facts: {
+        tensorflow: backend.binding.TF_Version,
+        threads: used,
+        gpu: backend.isUsingGpuDevice,
+        ...(backend.isUsingGpuDevice ? { tf32 } : {}),
+      },
       dispose() {
         unregister();
         variables.dispose();
@@ -93,4 +108,19 @@ async function setThreads(threads: number | 'auto'): Promise<number> {
   threadsInUse = wanted;
   process.env.TF_NUM_INTRAOP_THREADS = String(wanted);
   return wanted;
+}
+
+/** Sets what the libraries of CUDA read once, at start-up. */
+function setGpuOptions(tf32: boolean): void {
+  if (tf32InUse !== undefined && tf32InUse !== tf32) {
+    throw new LocalgradError(
+      'misuse',
+      `TensorFlow already runs ${tf32InUse ? 'with' : 'without'} TF32 in this process, and cannot change that.`,
+    );
+  }
+  tf32InUse = tf32;
+  // Otherwise TensorFlow takes all of the GPU's memory, which other processes may need, and which cannot be measured.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  if (tf32) delete process.env.NVIDIA_TF32_OVERRIDE;
+  else process.env.NVIDIA_TF32_OVERRIDE = '0';
 }

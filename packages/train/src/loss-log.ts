@@ -1,5 +1,6 @@
 import { at, LocalgradError } from '@localgrad/core';
 import type { CompiledPlan, StepResult } from '@localgrad/engine';
+import { gatherScalars } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { Losses } from './events.js';
 import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
@@ -132,7 +133,7 @@ export class LossLog {
     const entries = [...this.#series];
     const scalars = entries.flatMap(([, series]) => series.scalars);
     if (scalars.length === 0) return;
-    const stacked = tf.stack(scalars);
+    const stacked = gatherScalars(scalars);
     tf.dispose(scalars);
     const counts = entries.map(([, series]) => series.scalars.length);
     for (const [, series] of entries) series.scalars = [];

@@ -1,9 +1,9 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { projectResolver, standardCatalog } from '@localgrad/catalog';
 import {
+  type BackboneFactory,
   createNetwork,
   type JsonObject,
-  LocalgradError,
   type LocalLearningMethod,
   type Network,
   type ParameterScope,
@@ -11,22 +11,21 @@ import {
 } from '@localgrad/core';
 import type { NetworkSpec, PlanCase } from './format.js';
 
-/** Rebuilds the network of a case. @throws LocalgradError `invalid-data` for other backbones */
+/** Rebuilds the network of a case. @throws LocalgradError `unknown-name`, `invalid-option` for the backbone */
 export function buildNetwork(
   { backbone, widths, imageShape, classes, lastBlocks }: NetworkSpec,
   scope: ParameterScope,
 ): Network {
-  const [, depth] = /^resnet(\d+)$/.exec(backbone) ?? [];
-  if (depth === undefined) {
-    throw new LocalgradError('invalid-data', `Backbone '${backbone}' cannot be rebuilt; allowed: resnet8, resnet14, …`);
-  }
-  const [stem = 16, first = 16, second = 32, third = 64] = widths ?? [];
-  const built = cifarResNet({ depth: Number(depth), widths: [stem, first, second, third] }).build({
-    inputShape: imageShape,
-    classes,
-    scope,
-  });
+  const built = backboneOf(backbone, widths).build({ inputShape: imageShape, classes, scope });
   return createNetwork(built, resolvePartition(built.blocks, { lastBlocks }));
+}
+
+/** CIFAR's ResNets by depth; every other backbone by its expression. */
+function backboneOf(backbone: string, widths: NetworkSpec['widths']): BackboneFactory {
+  const [, depth] = /^resnet(\d+)$/.exec(backbone) ?? [];
+  if (depth === undefined) return standardCatalog.backbone(backbone);
+  const [stem = 16, first = 16, second = 32, third = 64] = widths ?? [];
+  return cifarResNet({ depth: Number(depth), widths: [stem, first, second, third] });
 }
 
 /** Creates the method of a case. */

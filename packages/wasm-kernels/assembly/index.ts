@@ -4,6 +4,7 @@ export * from './depthwise-convolution';
 export * from './elementwise';
 export * from './filter-gradient';
 export * from './group-norm';
+export * from './grouped-convolution';
 export * from './input-gradient';
 export { matrixProduct } from './matrix-product';
 export * from './packed-convolution';

@@ -2,6 +2,8 @@
 export interface GpuDevice {
   readonly queue: GpuQueue;
   readonly limits: Readonly<Record<string, number>>;
+  /** Absent in older implementations. */
+  readonly adapterInfo?: { readonly vendor?: string; readonly architecture?: string };
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   createShaderModule(description: { readonly code: string; readonly label: string }): object;
   createComputePipeline(description: object): ComputePipeline;

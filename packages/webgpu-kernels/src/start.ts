@@ -4,10 +4,13 @@ import * as tf from '@tensorflow/tfjs';
 import { FlatStorage } from './flat-storage.js';
 import { guardBackend } from './guard.js';
 import { createWebGpuKernels } from './kernels/index.js';
+import { architectureOf, type TilingChoice, useTilings } from './kernels/tiling.js';
 import type { WebGpuBackend } from './program.js';
 import { registerStockOperations } from './stock.js';
 
 export type WebGpuFacts = {
+  /** Vendor and architecture of the GPU, e.g. `nvidia hopper`; empty if the implementation does not tell. */
+  readonly architecture: string;
   readonly maxBufferSize: number;
   readonly maxStorageBufferBindingSize: number;
   readonly maxComputeWorkgroupStorageSize: number;
@@ -17,6 +20,8 @@ export interface WebGpuRuntime extends KernelRuntime {
   readonly facts: WebGpuFacts;
   /** Bytes of GPU buffers that the backend has allocated. */
   allocatedBytes(): number;
+  /** Sets how products of matrices are divided among workgroups. Default: as measured on GPUs of this architecture. */
+  useTilings(choices?: readonly TilingChoice[]): void;
 }
 
 const runtimes = new SharedRuntimes<WebGpuRuntime>();
@@ -52,16 +57,19 @@ function createRuntime(backend: tf.KernelBackend & WebGpuBackend): WebGpuRuntime
   const removeGuard = guardBackend(backend);
   const unregister = registerTrainingKernels(kernels, backend);
   const restore = registerStockOperations(backend);
+  useTilings(backend);
   const { limits } = backend.device;
   return {
     name: 'webgpu',
     kernels,
     facts: {
+      architecture: architectureOf(backend.device),
       maxBufferSize: limits.maxBufferSize ?? 0,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize ?? 0,
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize ?? 0,
     },
     allocatedBytes: () => backend.bufferManager.numBytesAllocated,
+    useTilings: (choices) => useTilings(backend, choices),
     dispose() {
       restore();
       unregister();

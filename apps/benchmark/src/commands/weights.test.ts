@@ -57,6 +57,23 @@ describe('localgrad weights export', () => {
     expect(new Uint8Array(await readFile(back))).toEqual(await weightsFile(backbone));
   });
 
+  it('does not overwrite a file with other content, and accepts one with the same', async () => {
+    const run = await runFolder();
+    await mkdir(at('own'), { recursive: true });
+    await writeFile(at('own', 'model.json'), 'mine');
+    const model = await exported(run, '--format', 'tfjs-layers', '--output', at('own'));
+    expect(model.code).toBe(2);
+    expect(model.stderr).toMatch(/model\.json' exists with other content and is not overwritten\. Move it, or choose/);
+    expect(await readdir(at('own'))).toEqual(['model.json']);
+    expect(await readFile(at('own', 'model.json'), 'utf8')).toBe('mine');
+    const file = at('twice.safetensors');
+    for (const _ of ['first', 'second']) {
+      expect((await exported(run, '--format', 'pytorch', '--output', file)).code).toBe(0);
+    }
+    await writeFile(file, 'mine');
+    expect((await exported(run, '--format', 'pytorch', '--output', file)).stderr).toMatch(/is not overwritten/);
+  });
+
   it('removes the prefix that all names share, and reports it', async () => {
     const { tensors, metadata } = readSafetensors(await pytorchFile(backbone));
     const prefixed = new Map([...tensors].map(([name, tensor]) => [`model.${name}`, tensor]));

@@ -71,6 +71,14 @@ describe('flags', () => {
     );
   });
 
+  it('accept each default that is a number', async () => {
+    const defaults = Object.entries(runConfigSchema.parse({})).filter(([, value]) => typeof value === 'number');
+    expect(defaults.length).toBeGreaterThan(10);
+    for (const [key, value] of defaults) {
+      expect(await parse([`--${flagOf(key)}`, String(value)])).toEqual(runConfigSchema.parse({}));
+    }
+  });
+
   it('override the file, which overrides the defaults', async () => {
     const config = await parse(['--batch', '8', '--partition', '1,3', '--no-nesterov', '--threads', 'auto'], {
       batch: 4,

@@ -25,7 +25,7 @@ function isOnByDefault(key: string): boolean {
   return fields[key]?.safeParse(undefined).data === true;
 }
 
-const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'recordSteps', 'probe'];
+const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'tf32', 'recordSteps', 'probe'];
 const numbers: readonly Key[] = [
   'width',
   'modules',
@@ -38,12 +38,14 @@ const numbers: readonly Key[] = [
   'epochs',
   'batch',
   'accumulate',
+  'delay',
   'learningRate',
   'momentum',
   'weightDecay',
   'warmup',
   'seed',
   'logEvery',
+  'decodeWorkers',
 ];
 
 /** Adds a flag for each of the keys to a command. */

@@ -19,11 +19,12 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
         trial === undefined ? explainAbsence(packageName, wantsGpu, gpus) : judge(packageName, trial, wantsGpu, gpus);
       return { device, hardware: true, ...verdict };
     },
-    async start({ threads = 'auto' }) {
+    async start({ threads = 'auto', tf32 = false }) {
       const { startTensorflow } = await import('@localgrad/tensorflow-kernels');
       const { facts, dispose } = await startTensorflow({
         module: (await entryOf(packageName)) ?? packageName,
         threads,
+        tf32,
       });
       const [gpu] = wantsGpu ? await nvidiaGpus() : [];
       return {
@@ -33,6 +34,7 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
         facts: {
           tensorflow: facts.tensorflow,
           gpu: facts.gpu,
+          ...(facts.tf32 === undefined ? {} : { tf32: facts.tf32 }),
           ...(gpu === undefined ? {} : { driver: gpu.driver }),
         },
         availableBytes: gpu === undefined ? freeMemoryBytes : () => gpu.memoryBytes,

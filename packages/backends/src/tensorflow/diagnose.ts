@@ -1,4 +1,5 @@
 import type { Trial } from '@localgrad/tensorflow-kernels';
+import { gpuBuildOf, isDriverSince } from './build.js';
 import type { NvidiaGpu } from './nvidia.js';
 
 export interface Verdict {
@@ -9,83 +10,110 @@ export interface Verdict {
 
 const setup =
   'Run `localgrad setup tensorflow`: it builds the binding with the library from a PyPI wheel or an archive.';
+const setupGpu =
+  'Run `localgrad setup tensorflow --gpu`: it builds the binding with TensorFlow 2.18.1, CUDA 12.5 and cuDNN 9.3 from PyPI (2.4 GB; Linux on x64).';
 const webgpuInstead =
   'The webgpu backend uses this GPU without CUDA: `npm install @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu@0.6.2`.';
 
-/** CUDA 11.2, used by the vendor's build of TensorFlow 2.9.1, supports GPUs up to Ampere (compute capability 8.x). */
-const newestCapability = 9;
+function setupOf(packageName: string): string {
+  return packageName.endsWith('-gpu') ? setupGpu : setup;
+}
+
+function unavailable(reason: string, howToGetIt: string): Verdict {
+  return { available: false, reason, howToGetIt };
+}
 
 /** Explains why a native package does not work, and how to fix it. */
 export function explainFailure(packageName: string, { message, signal }: Extract<Trial, { works: false }>): Verdict {
-  const say = (reason: string, howToGetIt: string): Verdict => ({ available: false, reason, howToGetIt });
+  const cure = setupOf(packageName);
   if (signal !== undefined) {
     const illegal = signal === 'SIGILL' ? ' This processor lacks instructions that the library was built with.' : '';
-    return say(`${packageName} crashed on startup (${signal}).${illegal}`, setup);
+    return unavailable(`${packageName} crashed on startup (${signal}).${illegal}`, cure);
   }
   if (/tfjs_binding\.node\) can not be found/s.test(message)) {
-    return say(
+    return unavailable(
       `${packageName} is installed, but its native binding is missing: its install script did not run.`,
-      setup,
-    );
-  }
-  if (/lib(cudart|cublas|cublasLt|cufft|curand|cusolver|cusparse|cudnn)[^:]*: cannot open/.test(message)) {
-    const library = /(lib[\w.-]+): cannot open/.exec(message)?.[1] ?? 'a CUDA library';
-    return say(
-      `${library} is missing: this build requires CUDA 11.2 and cuDNN 8.1.`,
-      `Install them and put them on LD_LIBRARY_PATH. ${webgpuInstead}`,
+      cure,
     );
   }
   const library = /(lib[\w.+-]+): cannot open shared object file/.exec(message)?.[1];
-  if (library !== undefined) return say(`${packageName} does not find ${library}.`, setup);
+  if (library !== undefined && /^lib(cudart|cublas|cublasLt|cufft|curand|cusolver|cusparse|cudnn)/.test(library)) {
+    return unavailable(
+      `${library} is missing: this build of TensorFlow requires the libraries of its version of CUDA.`,
+      `${setupGpu} Or put them on LD_LIBRARY_PATH. ${webgpuInstead}`,
+    );
+  }
+  if (library !== undefined) return unavailable(`${packageName} does not find ${library}.`, cure);
   const symbol = /version `(GLIBCXX?_[\d.]+)' not found/.exec(message)?.[1];
   if (symbol !== undefined) {
-    return say(
+    return unavailable(
       `${packageName} was built for a newer system: ${symbol} is missing.`,
-      `${setup} It is compiled for this system.`,
+      `${cure} It is compiled for this system.`,
     );
   }
   if (/isNullOrUndefined/.test(message)) {
-    return say(
+    return unavailable(
       `${packageName} calls util.isNullOrUndefined, which Node 23 removed.`,
       "Use Node 20 or 22, or set require('node:util').isNullOrUndefined before the import, as localgrad does.",
     );
   }
-  return say(`${packageName} cannot be loaded: ${message.split('\n')[0]}`, setup);
+  return unavailable(`${packageName} cannot be loaded: ${message.split('\n')[0]}`, cure);
 }
 
 /** Verdict on a package that loads; the GPU package may not have found a usable GPU. */
 export function judge(packageName: string, trial: Trial, wantsGpu: boolean, gpus: readonly NvidiaGpu[]): Verdict {
   if (!trial.works) return explainFailure(packageName, trial);
-  if (!wantsGpu || trial.gpu) return { available: true, reason: `TensorFlow ${trial.tensorflow}.` };
-  const newest = gpus.find(({ computeCapability }) => computeCapability >= newestCapability);
-  if (newest !== undefined) {
-    return {
-      available: false,
-      reason: `${newest.name} is too new for CUDA 11.2, which this build requires.`,
-      howToGetIt: webgpuInstead,
-    };
+  if (!wantsGpu) return { available: true, reason: `TensorFlow ${trial.tensorflow}.` };
+  const { cuda, cudnn, driver, newestCapability } = gpuBuildOf(trial.tensorflow);
+  const build = `TensorFlow ${trial.tensorflow} with CUDA ${cuda} and cuDNN ${cudnn}`;
+  const [gpu] = gpus;
+  if (trial.gpu) {
+    const found = gpu === undefined ? '' : `; driver ${gpu.driver}, compute capability ${capability(gpu)}`;
+    return { available: true, reason: `${build}${found}.` };
   }
-  return {
-    available: false,
-    reason: 'TensorFlow loads, but finds no usable GPU; set TF_CPP_MIN_LOG_LEVEL=0 to see its log.',
-    howToGetIt: `It requires CUDA 11.2 and cuDNN 8.1 on LD_LIBRARY_PATH, and an NVIDIA driver ≥ 450.80. ${webgpuInstead}`,
-  };
+  const log = trial.gpuProblem === undefined ? '' : ` Its log: ${trial.gpuProblem.replace(/\.?$/, '.')}`;
+  if (gpu === undefined) {
+    return unavailable(
+      `${build} loads, but no NVIDIA driver responds (nvidia-smi).${log}`,
+      `It requires an NVIDIA GPU with driver ${driver} or newer.`,
+    );
+  }
+  const name = `${gpu.name} (compute capability ${capability(gpu)}, driver ${gpu.driver})`;
+  if (gpu.computeCapability > newestCapability) {
+    return unavailable(`${name} is too new for ${build}.`, `${setupGpu} ${webgpuInstead}`);
+  }
+  if (!isDriverSince(gpu.driver, driver)) {
+    return unavailable(
+      `The driver of ${name} is too old for ${build}.`,
+      `It requires driver ${driver} or newer. ${webgpuInstead}`,
+    );
+  }
+  return unavailable(
+    `${build} loads, but cannot use ${name}.${log}`,
+    `Its log, with TF_CPP_MIN_LOG_LEVEL=0, may say more. ${setupGpu} ${webgpuInstead}`,
+  );
 }
 
 /** Verdict on a package that is not installed. */
 export function explainAbsence(packageName: string, wantsGpu: boolean, gpus: readonly NvidiaGpu[]): Verdict {
-  const install = `npm install ${packageName}@4.22.0`;
   const absent = `${packageName} is not installed`;
   if (!wantsGpu) {
-    const howToGetIt = `\`${install}\`, or, if its download is blocked, \`localgrad setup tensorflow\`.`;
-    return { available: false, reason: `${absent}.`, howToGetIt };
+    return unavailable(
+      `${absent}.`,
+      `\`npm install ${packageName}@4.22.0\`, or, if its download is blocked, \`localgrad setup tensorflow\`.`,
+    );
   }
   const [gpu] = gpus;
   if (gpu === undefined) {
     return { available: false, reason: `No NVIDIA driver responds (nvidia-smi), and ${absent}.` };
   }
-  const found = `${gpu.name} with driver ${gpu.driver} was found, but ${absent}.`;
-  return gpu.computeCapability >= newestCapability
-    ? { available: false, reason: `${found} It is too new for the package's CUDA 11.2.`, howToGetIt: webgpuInstead }
-    : { available: false, reason: found, howToGetIt: `\`${install}\`, with CUDA 11.2 and cuDNN 8.1.` };
+  return unavailable(
+    `${gpu.name} (compute capability ${capability(gpu)}, driver ${gpu.driver}) was found, but ${absent}.`,
+    `${setupGpu} ${webgpuInstead}`,
+  );
+}
+
+/** `9.0`, as NVIDIA writes it */
+function capability({ computeCapability }: NvidiaGpu): string {
+  return computeCapability.toFixed(1);
 }

@@ -1,10 +1,15 @@
 import { copyFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import {
+  type Digest,
+  type DownloadOptions,
+  differentDigests,
+  digestOfFile,
+  downloadFile,
+  withLock,
+} from '@localgrad/core/downloads';
 import { cacheFolder, createFolders, folderError, removeFolders } from '@localgrad/core/folders';
-import { type DownloadOptions, downloadFile } from './download.js';
-import { md5OfFile } from './hash.js';
-import { withLock } from './lock.js';
 import { datasetSource, hasPublishedContent, type SourceFile } from './sources.js';
 
 export interface FetchOptions extends DownloadOptions {
@@ -74,11 +79,11 @@ async function provide(dataset: string, file: SourceFile, path: string, options:
   const { name, md5 } = file;
   const existing = await sizeIfFile(path);
   if (existing !== undefined) {
-    const found = await md5OfFile(path);
+    const found = await digestOfFile(path, 'md5');
     if (hasPublishedContent(file, found)) return { name, path, bytes: existing, md5: found, state: 'present' };
     throw new LocalgradError(
       'invalid-data',
-      `${path} is not the published file: expected MD5 ${md5}, found ${found} (${existing} bytes). Delete or rename it, then run localgrad data fetch ${dataset} again.`,
+      `${path} is not the published file: ${differentDigests(digestOf(file), found)} (${existing} bytes). Delete or rename it, then run localgrad data fetch ${dataset} again.`,
       { path, expected: md5, found },
     );
   }
@@ -90,7 +95,7 @@ async function provide(dataset: string, file: SourceFile, path: string, options:
       { path, urls: file.urls },
     );
   }
-  await downloadFile(file, path, options);
+  await downloadFile({ name, urls: file.urls, digest: digestOf(file) }, path, options);
   return { name, path, bytes: (await sizeIfFile(path)) ?? 0, md5, state: 'downloaded' };
 }
 
@@ -102,9 +107,9 @@ async function copy(file: SourceFile, from: string, path: string): Promise<Fetch
   const partial = `${path}.copy`;
   try {
     await copyFile(from, partial);
-    const found = await md5OfFile(partial);
+    const found = await digestOfFile(partial, 'md5');
     if (!hasPublishedContent(file, found)) {
-      const message = `${from} is not the published file: expected MD5 ${md5}, found ${found} (${bytes} bytes).`;
+      const message = `${from} is not the published file: ${differentDigests(digestOf(file), found)} (${bytes} bytes).`;
       throw new LocalgradError('invalid-data', message, { path: from, expected: md5, found });
     }
     await rename(partial, path);
@@ -112,6 +117,10 @@ async function copy(file: SourceFile, from: string, path: string): Promise<Fetch
   } finally {
     await rm(partial, { force: true });
   }
+}
+
+function digestOf({ md5 }: SourceFile): Digest {
+  return { algorithm: 'md5', hex: md5 };
 }
 
 async function sizeIfFile(path: string): Promise<number | undefined> {

@@ -29,6 +29,15 @@ describe('lam', () => {
   });
 });
 
+describe('the head of a loss', () => {
+  it('has no shared weights unless they are requested', () => {
+    const network = networkOf(14, { modules: 4 });
+    const headOf = (options: LamOptions) => lam(host, options).plan(network).objectives[0]?.head;
+    expect(headOf({})).not.toHaveProperty('shares');
+    expect(headOf({ share: 'stage' })).toHaveProperty('shares');
+  });
+});
+
 describe('the description of a chain', () => {
   const network = networkOf(14, { modules: 4 });
   const borrowed = (options: LamOptions, module = 0) =>
@@ -124,6 +133,17 @@ describe('errors', () => {
       /1 chains, but only 0 modules can have one: none\./,
     );
     expect(() => lam(host, { leap: [[[2, 0]]] }).plan(network)).toThrow(/one for each of the first 3 modules/);
+  });
+
+  it('names the last module of a window before the chain that cannot be pooled', () => {
+    const network = networkOf(14, { modules: 4 });
+    const whole = mlm(host).plan(network);
+    const objectives = whole.objectives.filter(({ role, span }) => role !== 'cascaded' || span[0] < span[1]);
+    const windows: LocalLearningMethod = { ...host, plan: () => ({ ...whole, objectives }) };
+    expect(objectives.find(({ role }) => role === 'cascaded')?.span).toEqual([0, 1]);
+    expect(() => lam(windows, { chainPool: 3 }).plan(network)).toThrow(
+      `the chain after module ${network.modules[1]?.name} reduces maps`,
+    );
   });
 
   it('rejects a method if all heads already use later blocks, and otherwise extends the remaining heads', () => {

@@ -155,7 +155,7 @@ class Sharing {
     const { share, shareScale: scale } = this.#settings;
     if (share === 'none') return { isFirst: true };
     const blocks = live.map(({ reference }) => formatReference(reference)).join('');
-    const id = `${blocks} ${live[0]?.block.inputShape.join('x')} ${loss}`;
+    const id = `${blocks} ${loss}`;
     const known = this.#keys.get(id);
     const key = known ?? `leap${this.#keys.size}`;
     this.#keys.set(id, key);

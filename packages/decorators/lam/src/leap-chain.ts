@@ -135,7 +135,7 @@ function pooling(name: string, live: readonly BackboneBlock[], size: number) {
 
 /** Input shapes of the blocks of a chain after pooling, and the shape of its output. */
 function pooledShapes(live: readonly BackboneBlock[], size: number): Shape3[] {
-  const [height = 0, width = 0, channels = 0] = live[0]?.block.inputShape ?? [];
+  const [height, width, channels] = at(live, 0, 'block of the chain').block.inputShape;
   const shapes: Shape3[] = [[height / size, width / size, channels]];
   for (const { block } of live) {
     const [rows, columns] = at(shapes, shapes.length - 1, 'shape');

@@ -47,6 +47,24 @@ describe('man', () => {
     expect(value('heads.module0.leap.scale.0.weight')).toEqual([1]);
   });
 
+  it('reads through more blocks on request, of which only the first has an average, as far as there are any', () => {
+    const network = resNet32({ modules: 15 });
+    const { objectives } = man(greedy(), { depth: 2 }).plan(network);
+    const blocks = objectives.map(({ head }) => head.factory?.borrows?.map(({ reference }) => reference.join()));
+    expect(blocks[0]).toEqual(['1,1', '1,2']);
+    expect(blocks[12]).toEqual(['3,3', '3,4']);
+    // The last block follows the last local module.
+    expect(blocks.slice(13)).toEqual([['3,4'], undefined]);
+    const [first] = objectives;
+    expect(first?.head.factory?.borrows?.map(({ as }) => as)).toEqual([
+      ['trained-copy', 'averaged-copy'],
+      ['trained-copy'],
+    ]);
+    const names = [...compiled(network, man(greedy(), { depth: 2 })).parameters.keys()];
+    const scales = names.filter((name) => name.startsWith('heads.module0.leap.scale'));
+    expect(scales).toEqual(['heads.module0.leap.scale.0.weight']);
+  });
+
   it('is a configuration of lam', () => {
     const network = resNet32({ modules: 4 });
     const same = lam(mlm(greedy()), {
@@ -62,7 +80,7 @@ describe('man', () => {
     expect(man(mlm(greedy())).plan(network).method).toBe('man(mlm(greedy))');
   });
 
-  it('trains as many parameters as the published code (docs/methods/man.md §4)', () => {
+  it('trains as many parameters as the published code (docs/methods/man.md §5)', () => {
     const sum = man(infopro(published), { scale: 'none' });
     expect(trainedCount(resNet32({ modules: 8 }), sum)).toBe(1_107_661);
     expect(trainedCount(resNet32({ modules: 15 }), sum)).toBe(1_813_504);
@@ -79,6 +97,7 @@ describe('man', () => {
   it.each<[object, RegExp]>([
     [{ scale: 'fixed' }, /none, learned/],
     [{ momentum: 2 }, /momentum/],
+    [{ depth: 0 }, /man.*depth/],
     [{ leap: 'rule' }, /option of man 'leap'/],
   ])('rejects %j', (options, message) => {
     expect(() => man(greedy(), options)).toThrow(message);

@@ -1,5 +1,13 @@
-import { type LocalLearningMethod, type MethodDecorator, rejectUnknownKeys } from '@localgrad/core';
-import { type LamTarget, lam } from '@localgrad/lam';
+import {
+  at,
+  type BlockReference,
+  type LocalLearningMethod,
+  type MethodDecorator,
+  type Network,
+  rejectUnknownKeys,
+  requireOption,
+} from '@localgrad/core';
+import { type LamOptions, type LamTarget, lam } from '@localgrad/lam';
 
 export interface ManOptions {
   /** Fraction of the averages that is kept per step; default 0.995. */
@@ -13,6 +21,11 @@ export interface ManOptions {
   readonly on?: LamTarget;
   /** Initial weights of both blocks: random values of their own (default), or those of the live block (`copy`). */
   readonly initialize?: 'independent' | 'copy';
+  /**
+   * Blocks after the module that the heads read through; only the first has an average. Default 1. MAN++ uses 2 in vision
+   * transformers. Fewer where the network ends.
+   */
+  readonly depth?: number;
   /** Whether averages use the weights after the optimizer step (default), or before it (the official code). */
   readonly emaTime?: 'afterStep' | 'beforeStep';
 }
@@ -26,15 +39,26 @@ const defaults: ManOptions = { on: 'independent', scale: 'learned', initialize: 
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
 export function man(of: LocalLearningMethod, options: ManOptions = {}): LocalLearningMethod {
-  rejectUnknownKeys('man', options, ['momentum', 'scale', 'on', 'initialize', 'emaTime']);
-  const inner = lam(of, { ...defaults, ...options, leap: 'next' });
+  rejectUnknownKeys('man', options, ['momentum', 'scale', 'on', 'initialize', 'depth', 'emaTime']);
+  const { depth = 1, ...lamOptions } = options;
+  requireOption(Number.isInteger(depth) && depth >= 1, 'man', 'depth', depth, 'integers ≥ 1');
   const name = `man(${of.name})`;
+  const around = (leap: NonNullable<LamOptions['leap']>) => lam(of, { ...defaults, ...lamOptions, leap });
+  around('next');
   return {
     specVersion: 'v1',
     name,
     config: { decorator: 'man', of: of.config, ...options },
-    plan: (network) => ({ ...inner.plan(network), method: name }),
+    plan: (network) => ({ ...around(nextBlocks(network, depth)).plan(network), method: name }),
   };
+}
+
+/** For each module but the last, the blocks after it. */
+function nextBlocks({ backbone: { blocks }, modules }: Network, depth: number): BlockReference[][] {
+  return modules.slice(1).map(({ members }) => {
+    const start = blocks.indexOf(at(members, 0, 'block of the module'));
+    return blocks.slice(start, start + depth).map(({ reference }) => reference);
+  });
 }
 
 /** `man` with its options, as a decorator for `compose`. */

@@ -91,7 +91,8 @@ export class MedianRule {
     const middle = median(others);
     if (own >= middle) return undefined;
     const percent = (accuracy: number) => `${(100 * accuracy).toFixed(2)} %`;
-    const reason = `${percent(own)} after epoch ${epoch}, below the median of ${others.length} earlier runs (${percent(middle)})`;
+    const runs = others.length === 1 ? '1 earlier run' : `${others.length} earlier runs`;
+    const reason = `${percent(own)} after epoch ${epoch}, below the median of ${runs} (${percent(middle)})`;
     return { rule: this.#id, epoch, testAccuracy: own, reason };
   }
 }

@@ -181,6 +181,7 @@ async function measureSpeed(
   const backend = await selectBackend(config.backend, {
     threads: config.threads === 'auto' ? (threads ?? 'auto') : config.threads,
     relaxedSimd: config.relaxedSimd,
+    tf32: config.tf32,
   });
   try {
     const run = await prepareRun({ ...config, epochs: 1 }, data);

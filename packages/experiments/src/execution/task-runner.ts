@@ -143,14 +143,14 @@ export class TaskRunner {
     }
   }
 
-  async #backendOf({ backend, threads, relaxedSimd }: RunConfig): Promise<BackendHandle> {
+  async #backendOf({ backend, threads, relaxedSimd, tf32 }: RunConfig): Promise<BackendHandle> {
     const { threads: shared } = this.#options;
     // A share of the machine's cores may be more than the backend can use.
     const own = threads === 'auto' && shared !== undefined ? Math.min(shared, await mostThreads(backend)) : threads;
-    const key = `${backend} ${own} ${relaxedSimd}`;
+    const key = `${backend} ${own} ${relaxedSimd} ${tf32}`;
     if (this.#backend?.key !== key) {
       this.dispose();
-      this.#backend = { key, handle: await selectBackend(backend, { threads: own, relaxedSimd }) };
+      this.#backend = { key, handle: await selectBackend(backend, { threads: own, relaxedSimd, tf32 }) };
     }
     return this.#backend.handle;
   }

@@ -85,8 +85,8 @@ async function folderProblem({ folder }: Sweep): Promise<string | undefined> {
 
 async function backendProblem({ config }: SweepTask): Promise<string | undefined> {
   return problemOf(async () => {
-    const { backend, threads, relaxedSimd } = runConfigSchema.parse(config);
-    (await selectBackend(backend, { threads, relaxedSimd })).dispose();
+    const { backend, threads, relaxedSimd, tf32 } = runConfigSchema.parse(config);
+    (await selectBackend(backend, { threads, relaxedSimd, tf32 })).dispose();
   });
 }
 

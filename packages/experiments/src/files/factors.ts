@@ -87,8 +87,12 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
 }
 
 function gridFactor([name, values]: readonly [string, readonly unknown[]]): Factor {
-  const levels = values.map((value) => ({ label: typeof value === 'string' ? value : JSON.stringify(value), value }));
-  return { name, kind: 'grid', levels };
+  return { name, kind: 'grid', levels: values.map((value) => ({ label: gridLabel(value), value })) };
+}
+
+/** JSON has no NaN and no infinity: both would be labeled `null`. */
+function gridLabel(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 function repeatedLabel({ levels }: Pick<Factor, 'levels'>): string | undefined {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from '../training-kernels.js';
+import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from '../update-requests.js';
 
 export const sgdUpdateAll = (requests: readonly SgdUpdateRequest[]) => requests.map(sgdUpdate);
 export const adamUpdateAll = (requests: readonly AdamUpdateRequest[]) => requests.map(adamUpdate);

@@ -1,4 +1,4 @@
-import { cifarResNet } from '@localgrad/backbones';
+import { cifarResNet, vgg } from '@localgrad/backbones';
 import {
   type Backbone,
   type BackboneBlock,
@@ -74,7 +74,7 @@ describe('auglocal', () => {
     60_000,
   );
 
-  it('costs 1.52 forward passes of ResNet-32 at depth 1 and 2 (docs/methods/auglocal.md §4)', () => {
+  it('costs 1.52 forward passes of ResNet-32 at depth 1 and 2 (docs/methods/auglocal.md §5)', () => {
     const { blocks, classifier } = everyLayer.backbone;
     const backbone = sum([...blocks.map(({ block }) => block), classifier].map(multiplyAccumulatesOf));
     for (const depth of [1, 2]) {
@@ -178,6 +178,24 @@ describe('auglocal', () => {
     expect(shapesOf(plain, 0, [16, 16, 4], { depth: 2 })).toEqual(Array.from({ length: 4 }, () => [4, 4]));
   });
 
+  it('imitates VGG by convolutions of the selected widths, pooled where the width changes, and three dense layers', () => {
+    const backbone = vgg({ depth: 13, width: 4, hidden: 8 }).build({
+      inputShape: [32, 32, 3],
+      classes: 10,
+      scope: createScope(1),
+    });
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 10 }));
+    const heads = localHeads(network, auglocal({ depth: 3, layers: 'vgg' }));
+    const shapes = heads.map(({ parameters }) =>
+      parameters.filter(({ shape }) => shape.length !== 1).map(({ shape }) => shape.slice(-2).join('→')),
+    );
+    // Layers 3, 6, 9 of widths 8, 16, 32 after layer 0 of width 4.
+    expect(heads[0]?.name).toBe('auglocal (2,1) (4,0) (5,1)');
+    expect(shapes[0]).toEqual(['4→8', '8→32', '32→32', '32→32', '32→32', '32→10']);
+    expect(shapes.at(-1)?.slice(0, 2)).toEqual(['16→32', '32→32']);
+    expect(heads.length).toBe(6);
+  });
+
   it('is rebuilt from its config', () => {
     expect(auglocal().config).toEqual({ method: 'auglocal' });
     const options: AugLocalOptions = { depth: 4, pyramid: 0.25, form: 'imagenet' };
@@ -189,6 +207,7 @@ describe('auglocal', () => {
     [{ depth: 0 }, /depth.*integers ≥ 1/],
     [{ pyramid: 2 }, /pyramid.*0 to 1/],
     [{ form: 'vgg' }, /cifar, imagenet/],
+    [{ layers: 'dense' }, /residual, vgg/],
     [{ dept: 2 }, /Did you mean 'depth'/],
   ])('rejects %j', (options, message) => {
     expect(() => auglocal(options)).toThrow(message);

@@ -8,7 +8,7 @@ import {
   requireOption,
   type TrainingPlan,
 } from '@localgrad/core';
-import { auxiliaryNet } from './auxiliary-net.js';
+import { auxiliaryNet, convolutionalNet } from './auxiliary-net.js';
 import { auxiliaryDepth, selectLayers } from './selection.js';
 
 export interface AugLocalOptions {
@@ -24,6 +24,11 @@ export interface AugLocalOptions {
    * module of the partition but the last has an auxiliary network (docs/methods/auglocal.md §3).
    */
   readonly form?: 'cifar' | 'imagenet';
+  /**
+   * Auxiliary networks of `residual` blocks of the backbone's kind (default), or of `vgg`: plain convolutions with pooling
+   * and three dense layers, for networks whose stages end with pooling (docs/methods/auglocal.md §4).
+   */
+  readonly layers?: 'residual' | 'vgg';
 }
 
 type Settings = Required<AugLocalOptions>;
@@ -46,17 +51,18 @@ export function auglocal(options: AugLocalOptions = {}): LocalLearningMethod {
 }
 
 function readOptions(options: AugLocalOptions): Settings {
-  rejectUnknownKeys('auglocal', options, ['depth', 'pyramid', 'form']);
-  const { depth = 2, form = 'cifar' } = options;
+  rejectUnknownKeys('auglocal', options, ['depth', 'pyramid', 'form', 'layers']);
+  const { depth = 2, form = 'cifar', layers = 'residual' } = options;
   const { pyramid = form === 'cifar' ? 0.5 : 0 } = options;
   requireOption(Number.isInteger(depth) && depth >= 1, 'auglocal', 'depth', depth, 'integers ≥ 1');
   const isFraction = Number.isFinite(pyramid) && pyramid >= 0 && pyramid <= 1;
   requireOption(isFraction, 'auglocal', 'pyramid', pyramid, 'numbers from 0 to 1');
   requireOption(['cifar', 'imagenet'].includes(form), 'auglocal', 'form', form, 'cifar, imagenet');
-  return { depth, pyramid, form };
+  requireOption(['residual', 'vgg'].includes(layers), 'auglocal', 'layers', layers, 'residual, vgg');
+  return { depth, pyramid, form, layers };
 }
 
-function createPlan(network: Network, { depth, pyramid, form }: Settings): TrainingPlan {
+function createPlan(network: Network, { depth, pyramid, form, layers: kind }: Settings): TrainingPlan {
   const { backbone, modules } = network;
   const locals = form === 'cifar' ? localModules(network, depth) : modules.length - 1;
   let layer = -1;
@@ -64,7 +70,8 @@ function createPlan(network: Network, { depth, pyramid, form }: Settings): Train
     layer += blocks.length;
     const own = auxiliaryDepth(index, locals, depth, pyramid);
     const layers = selectLayers(layer, backbone.blocks.length, own);
-    const factory = auxiliaryNet(network, layers, form === 'cifar' && own === 1);
+    const factory =
+      kind === 'vgg' ? convolutionalNet(network, layers) : auxiliaryNet(network, layers, form === 'cifar' && own === 1);
     const key = `module${index}`;
     return { id: key, role: 'independent', span: [index, index], weight: 1, head: { key, factory } };
   });

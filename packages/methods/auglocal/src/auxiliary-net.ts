@@ -16,8 +16,7 @@ import { softmaxCrossEntropy } from '@localgrad/nn/losses';
  * then global average pooling, batch norm if requested, and a dense layer.
  */
 export function auxiliaryNet(network: Network, layers: readonly number[], batchNorm: boolean): HeadFactory {
-  const imitated = layers.map((layer) => at(network.backbone.blocks, layer, 'layer'));
-  const name = `auglocal ${imitated.map(({ reference }) => formatReference(reference)).join(' ')}`;
+  const { imitated, name } = imitatedBlocks(network, layers);
   return {
     name,
     build: ({ inputShape, classes }, scope) => {
@@ -48,6 +47,37 @@ export function auxiliaryNet(network: Network, layers: readonly number[], batchN
       return blockHead({ name, blocks: [...blocks, ...end.blocks], loss: softmaxCrossEntropy });
     },
   };
+}
+
+/**
+ * The auxiliary network of VGG (docs/methods/auglocal.md §4): a 3×3 convolution with batch norm and ReLU for each selected
+ * layer, after 2×2 max pooling where the width changes; the mean of each channel, two hidden layers of as many units with
+ * batch norm and ReLU, and a dense layer.
+ */
+export function convolutionalNet(network: Network, layers: readonly number[]): HeadFactory {
+  const { imitated, name } = imitatedBlocks(network, layers);
+  return {
+    name,
+    build: ({ inputShape, classes }, scope) => {
+      const head = new HeadLayers(scope, inputShape);
+      for (const { block } of imitated) {
+        // Behind a decorator's blocks, the input may already be wider than an early layer.
+        const channels = Math.max(head.channels, block.outputShape[2]);
+        if (channels !== head.channels) head.maxPool();
+        head.convolution(channels, 3, 1);
+      }
+      const units = head.channels;
+      head.globalPool();
+      for (let hidden = 0; hidden < 2; hidden++) head.dense(units).batchNorm().relu();
+      head.dense(classes);
+      return blockHead({ name, blocks: head.blocks, loss: softmaxCrossEntropy });
+    },
+  };
+}
+
+function imitatedBlocks({ backbone }: Network, layers: readonly number[]) {
+  const imitated = layers.map((layer) => at(backbone.blocks, layer, 'layer'));
+  return { imitated, name: `auglocal ${imitated.map(({ reference }) => formatReference(reference)).join(' ')}` };
 }
 
 /** A block of the same kind with another geometry; a BasicBlock if the kind has only one geometry. */

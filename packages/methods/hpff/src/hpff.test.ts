@@ -40,6 +40,18 @@ describe('hpff', () => {
     ]);
   });
 
+  it('has the weights of the published code, which divides by its key minus 2 (docs/methods/hpff.md §2)', () => {
+    const lastWeights = (modules: number, options: HpffOptions = {}) => {
+      const { objectives } = hpff(options).plan(resNet32({ modules }));
+      const last = objectives.find(({ id }) => id === `module${modules - 2}.cascaded`);
+      return last?.head.factory?.terms?.map(({ weight }) => weight);
+    };
+    // Key 16 builds 15 modules: r = 13/14 at the last window. Key 8 builds 8.
+    const wanted = [5 * (1 - 13 / 14), 0.5 * (1 - 13 / 14)].map((weight) => expect.closeTo(weight, 7));
+    expect(lastWeights(15, { ixx2: 0.35714286, ixy2: 0.035714286 })).toEqual(wanted);
+    expect(lastWeights(8)).toBeUndefined();
+  });
+
   it('has a decoder per quadrant on windows only: 4 · 2,091 parameters at 16 channels', () => {
     const network = resNet32({ modules: 8 });
     const compiled = compilePlan(network, hpff().plan(network), { scope: createScope(2) });

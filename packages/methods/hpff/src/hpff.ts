@@ -5,8 +5,8 @@ import { cascadedRole, type MlmOptions, mlm } from '@localgrad/mlm';
 
 export interface HpffOptions
   extends Pick<MlmOptions, 'window' | 'independentWeight' | 'cascadeWeight'>,
-    Pick<InfoProOptions, 'ixx1' | 'ixy1' | 'ixx2' | 'ixy2' | 'patches' | 'patchReduction' | 'reconstruct'> {
-  /** Classifier of both kinds of heads: 0c1f, 0c2f, 1c1f, 1c2f, 1c3f, 2c2f (default). */
+    Pick<InfoProOptions, 'ixx1' | 'ixy1' | 'ixx2' | 'ixy2' | 'patches' | 'patchReduction' | 'reconstruct' | 'decoder'> {
+  /** Classifier of both kinds of heads: 0c1f, 0c2f, 1c1f, 1c2f, 1c3f, 2c2f (default), infopro-imagenet. */
   readonly head?: string;
   /** Factor on the convolutions of heads and decoders; default 1. */
   readonly widen?: number;
@@ -16,7 +16,7 @@ export interface HpffOptions
 
 const mlmNames = ['window', 'independentWeight', 'cascadeWeight'] as const;
 const headNames = ['head', 'widen', 'featureDimension'] as const;
-const infoProNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2', 'patches', 'patchReduction', 'reconstruct'] as const;
+const infoProNames = ['ixx1', 'ixy1', 'ixx2', 'ixy2', 'patches', 'patchReduction', 'reconstruct', 'decoder'] as const;
 /** Names of the options, e.g. for completion. */
 export const hpffOptionNames: readonly string[] = [...mlmNames, ...headNames, ...infoProNames];
 

@@ -109,6 +109,19 @@ describe('infopro', () => {
     }
   });
 
+  it('has decoder and head of the ImageNet networks on request', () => {
+    const options: InfoProOptions = { decoder: 'imagenet', head: 'infopro-imagenet', ixx1: 5, ixy1: 0.75, ixx2: 5 };
+    const [objective] = infopro(options).plan(networkOf(2)).objectives;
+    const head = build(objective, 0, 2, 2);
+    expect(head.reads).toEqual(['images', 'labels']);
+    const layers = [...new Set(head.parameters.map(({ name }) => name.split('.').slice(1, 3).join('.')))];
+    // Upsampling and ReLU have an index and no weights.
+    expect(layers.filter((layer) => layer.startsWith('decoder'))).toEqual(
+      [0, 1, 4, 5, 8, 9, 12].map((index) => `decoder.${index}`),
+    );
+    expect(layers.at(-1)).toBe('head.14');
+  });
+
   it('has the losses of greedy learning with ixx = 0 and 0c1f heads', () => {
     const [objective] = infopro({ head: '0c1f', ixx1: 0, ixx2: 0, ixy1: 1, ixy2: 1 }).plan(networkOf(4)).objectives;
     const head = build(objective, 0, 4);
@@ -160,6 +173,9 @@ describe('infopro', () => {
     [{ temperature: 1 }, /contrast/],
     [{ lambda: 1 }, /lambdaIndex/],
     [{ reconstruct: 'features' }, /image, input/],
+    [{ decoder: 'large' }, /small, imagenet/],
+    [{ decoder: 'imagenet', reconstruct: 'input' }, /reconstructs images/],
+    [{ head: 'infopro-imagenet', loss: 'contrast' }, /option 'loss' is for the heads 0c1f/],
   ])('rejects options %j', (options, message) => {
     expect(() => infopro(options as InfoProOptions)).toThrow(message);
   });

@@ -4,6 +4,7 @@ import {
   type HeadFactoryTerm,
   LocalgradError,
   type LocalLearningMethod,
+  moduleInputTarget,
   type Network,
   type Objective,
   rejectUnknownKeys,
@@ -14,14 +15,18 @@ import {
   featureDecoder,
   headFactory,
   headNames,
+  imageNetDecoder,
   type NamedHeadFactory,
   pixelDecoder,
 } from '@localgrad/nn/heads';
-import { patchedDecoder } from './patched-decoder.js';
+import { patchedDecoder, type Reconstruction } from './patched-decoder.js';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {
-  /** Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (docs/methods/heads.md §1). */
+  /**
+   * Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (docs/methods/heads.md §1), or
+   * `infopro-imagenet` (§6).
+   */
   readonly head?: string;
   /** Estimator of I(h, y): `softmax` cross-entropy (default) or the supervised contrastive loss (`contrast`). */
   readonly loss?: 'softmax' | 'contrast';
@@ -50,6 +55,8 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
    * features that it receives, by mean squared error (docs/methods/infopro.md §5).
    */
   readonly reconstruct?: 'image' | 'input';
+  /** `small` (default): the decoder for small images (docs/methods/heads.md §3); `imagenet`: the one for ImageNet (§6). */
+  readonly decoder?: 'small' | 'imagenet';
 }
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
@@ -67,6 +74,7 @@ export const infoProOptionNames: readonly string[] = [
   'patches',
   'patchReduction',
   'reconstruct',
+  'decoder',
   ...weightNames,
 ];
 
@@ -109,12 +117,21 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     patches = 1,
     patchReduction = 'sum',
     reconstruct = 'image',
+    decoder = 'small',
   } = options;
   requireOption(Number.isInteger(patches) && patches >= 1, 'infopro', 'patches', patches, 'integers ≥ 1');
   const isReduction = ['sum', 'mean'].includes(patchReduction);
   requireOption(isReduction, 'infopro', 'patchReduction', patchReduction, 'sum, mean');
   const isReconstruction = ['image', 'input'].includes(reconstruct);
   requireOption(isReconstruction, 'infopro', 'reconstruct', reconstruct, 'image, input');
+  requireOption(['small', 'imagenet'].includes(decoder), 'infopro', 'decoder', decoder, 'small, imagenet');
+  if (decoder === 'imagenet' && reconstruct === 'input') {
+    throw new LocalgradError(
+      'invalid-option',
+      "infopro: decoder 'imagenet' reconstructs images; with reconstruct 'input' use decoder 'small'.",
+      { decoder, reconstruct },
+    );
+  }
   requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
   const isIndex = ['module', 'stage', 'nextStage'].includes(lambdaIndex);
   requireOption(isIndex, 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
@@ -133,12 +150,12 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
       );
     }
   }
-  const known = headNames.filter((name) => /^\dc\df$/.test(name));
+  const known = headNames.filter((name) => /^\dc\df$|^infopro-/.test(name));
   if (headNames.includes(head) && !known.includes(head)) {
     requireOption(false, 'infopro', 'head', head, known.join(', '));
   }
   return headFactory(head, {
-    loss: loss === 'contrast' ? 'contrast' : 'cross-entropy',
+    ...(loss === 'contrast' ? { loss } : {}),
     ...(widen === undefined ? {} : { widen }),
     ...(featureDimension === undefined ? {} : { featureDimension }),
     ...(temperature === undefined ? {} : { temperature }),
@@ -172,20 +189,26 @@ function interpolate({ ixx1, ixy1, ixx2, ixy2 }: InfoProWeights, r: number) {
   return { reconstruction: ixx1 * (1 - r) + ixx2 * r, classification: ixy1 * (1 - r) + ixy2 * r };
 }
 
+function reconstructionOf({ reconstruct, decoder }: InfoProOptions): Reconstruction {
+  if (reconstruct === 'input') return { target: moduleInputTarget, decoder: featureDecoder };
+  return { target: 'images', decoder: decoder === 'imagenet' ? imageNetDecoder : pixelDecoder };
+}
+
 function localObjective(
   module: number,
   weights: { readonly reconstruction: number; readonly classification: number },
   classifier: NamedHeadFactory,
-  { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum', reconstruct }: InfoProOptions,
+  options: InfoProOptions,
 ): Objective {
-  const wholeDecoder = reconstruct === 'input' ? featureDecoder : pixelDecoder;
+  const { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum' } = options;
+  const reconstruction = reconstructionOf(options);
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
   const decoder: HeadFactory = {
     name: 'decoder',
     build: (context, scope) =>
       patches === 1
-        ? wholeDecoder(context, scope, { widen })
-        : patchedDecoder(context, scope, { widen, patches, reduction, reconstruct }),
+        ? reconstruction.decoder(context, scope, { widen })
+        : patchedDecoder(context, scope, { widen, patches, reduction, reconstruction }),
   };
   const all: readonly HeadFactoryTerm[] = [
     { name: 'reconstruction', weight: weights.reconstruction, isClassification: false, factory: decoder },

@@ -3,7 +3,7 @@ import { featureDecoder, pixelDecoder } from '@localgrad/nn/heads';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { patchedDecoder } from './patched-decoder.js';
+import { type PatchedDecoderOptions, patchedDecoder, type Reconstruction } from './patched-decoder.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -18,6 +18,12 @@ const context: HeadContext = {
   classes: 3,
   imageShape: [9, 8, 3],
 };
+const patched: PatchedDecoderOptions = {
+  widen: 1,
+  patches: 2,
+  reduction: 'sum',
+  reconstruction: { target: 'images', decoder: pixelDecoder },
+};
 const request = { mode: recomputeMode, weight: 1, input: true, clock: startOfTraining };
 const batch = () => ({
   h: tf.randomNormal<tf.Rank.R4>([3, 5, 4, 2], 0, 1, 'float32', 1),
@@ -28,7 +34,7 @@ const scalarOf = (tensor: tf.Tensor | undefined) => tensor?.dataSync()[0] ?? Num
 describe('patchedDecoder', () => {
   it('adds the losses of one decoder per quadrant, each on its part of map and image', () => {
     const { h, images } = batch();
-    const head = patchedDecoder(context, createScope(1), { widen: 1, patches: 2, reduction: 'sum' });
+    const head = patchedDecoder(context, createScope(1), patched);
     const { loss, input } = head.evaluate(h, { images }, request);
     // Split at ⌊5/2⌋ and ⌊4/2⌋; the image at ⌊9/2⌋ and ⌊8/2⌋.
     const quadrants = [
@@ -53,15 +59,15 @@ describe('patchedDecoder', () => {
       expect(scalarOf(difference), `cotangent of quadrant ${index}`).toBeLessThan(1e-7);
     }
     expect(scalarOf(loss)).toBeCloseTo(sum, 5);
-    const mean = patchedDecoder(context, createScope(1), { widen: 1, patches: 2, reduction: 'mean' });
+    const mean = patchedDecoder(context, createScope(1), { ...patched, reduction: 'mean' });
     expect(scalarOf(mean.evaluate(h, { images }, request).loss)).toBeCloseTo(sum / 4, 5);
   });
 
   it('reconstructs patches of the input of the module', () => {
     const { h, images: moduleInput } = batch();
     const features = { ...context, moduleInputShape: context.imageShape };
-    const options = { widen: 1, patches: 2, reduction: 'sum', reconstruct: 'input' } as const;
-    const head = patchedDecoder(features, createScope(1), options);
+    const reconstruction: Reconstruction = { target: 'moduleInput', decoder: featureDecoder };
+    const head = patchedDecoder(features, createScope(1), { ...patched, reconstruction });
     const { terms } = head.evaluate(h, { moduleInput }, request);
     const shapes = { inputShape: [2, 2, 2], moduleInputShape: [4, 4, 3] } as const;
     const alone = featureDecoder({ ...context, ...shapes }, createScope(1).scope('patch0'));
@@ -74,7 +80,7 @@ describe('patchedDecoder', () => {
 
   it('leaks no tensors, and reads images', () => {
     const { h, images } = batch();
-    const head = patchedDecoder(context, createScope(1), { widen: 1, patches: 2, reduction: 'sum' });
+    const head = patchedDecoder(context, createScope(1), patched);
     const before = tf.memory().numTensors;
     const { loss, terms, input, parameters } = head.evaluate(h, { images }, request);
     tf.dispose([loss, ...(terms?.values() ?? []), ...(input === undefined ? [] : [input]), ...parameters.values()]);
@@ -86,7 +92,7 @@ describe('patchedDecoder', () => {
 
   it('reports maps with fewer rows than patches', () => {
     const small: HeadContext = { ...context, inputShape: [1, 4, 2] };
-    expect(() => patchedDecoder(small, createScope(1), { widen: 1, patches: 2, reduction: 'sum' })).toThrow(
+    expect(() => patchedDecoder(small, createScope(1), patched)).toThrow(
       /patches 2 needs feature maps of at least 2×2, but module 1 outputs 1×4×2/,
     );
   });

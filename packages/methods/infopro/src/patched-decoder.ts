@@ -5,13 +5,13 @@ import {
   type Head,
   type HeadContext,
   LocalgradError,
-  moduleInputTarget,
+  type moduleInputTarget,
   type ParameterScope,
   type Shape3,
 } from '@localgrad/core';
 import { parameterless } from '@localgrad/nn/blocks';
 import { headCostOf } from '@localgrad/nn/cost';
-import { chainedHead, combinedHead, featureDecoder, type HeadTerm, pixelDecoder } from '@localgrad/nn/heads';
+import { chainedHead, combinedHead, type DecoderOptions, type HeadTerm } from '@localgrad/nn/heads';
 import { requireTarget } from '@localgrad/nn/losses';
 import { pad, slice, type Tensor4D } from '@tensorflow/tfjs';
 
@@ -20,8 +20,13 @@ export interface PatchedDecoderOptions {
   /** Patches per side. */
   readonly patches: number;
   readonly reduction: 'sum' | 'mean';
-  /** Default `image`. */
-  readonly reconstruct?: 'image' | 'input' | undefined;
+  readonly reconstruction: Reconstruction;
+}
+
+/** What decoders reconstruct, and how. */
+export interface Reconstruction {
+  readonly target: 'images' | typeof moduleInputTarget;
+  readonly decoder: (context: HeadContext, scope: ParameterScope, options: DecoderOptions) => Head;
 }
 
 /** Rows and columns of a patch. */
@@ -41,13 +46,10 @@ interface Patch {
 export function patchedDecoder(
   context: HeadContext,
   scope: ParameterScope,
-  { widen, patches, reduction, reconstruct }: PatchedDecoderOptions,
+  { widen, patches, reduction, reconstruction: { target, decoder: create } }: PatchedDecoderOptions,
 ): Head {
   const { inputShape } = context;
-  const [create, target, wholeShape] =
-    reconstruct === 'input'
-      ? ([featureDecoder, moduleInputTarget, context.moduleInputShape] as const)
-      : ([pixelDecoder, 'images', context.imageShape] as const);
+  const wholeShape = target === 'images' ? context.imageShape : context.moduleInputShape;
   if (Math.min(inputShape[0], inputShape[1]) < patches) {
     throw new LocalgradError(
       'shape-mismatch',
@@ -110,7 +112,7 @@ function cropBlock(name: string, inputShape: Shape3, { top, left, height, width 
 }
 
 /** The same head on a patch of its target. */
-function onPatch(decoder: Head, target: 'images' | 'moduleInput', { top, left }: Patch, shape: Shape3): Head {
+function onPatch(decoder: Head, target: Reconstruction['target'], { top, left }: Patch, shape: Shape3): Head {
   const { name, inputShape, parameters, statistics } = decoder;
   return {
     name,

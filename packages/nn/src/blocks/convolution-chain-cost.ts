@@ -8,7 +8,6 @@ import {
   unitOutputBytes,
 } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
-import { transientBytes } from './unit-convolution.js';
 
 /**
  * Computes a chain's cost by replaying its forward pass and VJP on a ledger, for kernels that reuse consumed buffers.
@@ -31,7 +30,6 @@ export function chainCost(structure: ChainStructure): BlockCost {
       const ledger = new Ledger();
       const keep = (unit: ConvolutionUnit) => ledger.take(unitOutputBytes(unit, batchSize) + statistics(unit));
       units.forEach((unit, index) => {
-        ledger.touch(unitOutputBytes(unit, batchSize) + transientBytes(unit, 'forward', batchSize));
         keep(unit);
         const below = units[index - 1];
         if (recompute && below !== undefined) ledger.give(unitOutputBytes(below, batchSize));
@@ -71,7 +69,6 @@ function vjpPeak(
   };
   const filterGradient = (unit: ConvolutionUnit) => {
     if (!want.parameters || !isTrained(unit.weight)) return;
-    ledger.touch(4 * unit.weight.size + transientBytes(unit, 'filterGradient', batchSize));
     ledger.take(4 * unit.weight.size);
   };
 
@@ -104,7 +101,6 @@ function vjpPeak(
       filterGradient(unit);
       if (recompute) ledger.give(bytes(below));
     }
-    ledger.touch(bytes(below) + transientBytes(unit, 'inputGradient', batchSize));
     ledger.take(bytes(below));
     ledger.give(bytes(unit));
     throughNorm(below, false);

@@ -36,6 +36,8 @@ const counters: Readonly<Record<string, Counter>> = {
 const kernelCounters: Readonly<Record<string, (output: Tensor, first: Tensor, second: Tensor) => number>> = {
   conv2d: (output, x, filter) => convolution({ x, filter }, output),
   conv2dInputGradient: (output, dy, filter) => transposedConvolution({ dy, filter }, output),
+  groupedConv2d: (output, x, filter) => convolution({ x, filter }, output),
+  groupedConv2dInputGradient: (output, dy, filter) => transposedConvolution({ dy, filter }, output),
   depthwiseConv2d: (output, x, filter) => depthwise({ x, filter }, output),
   matMul: (output, a) => matrixProduct({ a }, output),
 };

@@ -14,6 +14,8 @@ import { bilinearUpsample } from '../blocks/pooling.js';
 import type { LossFunction } from '../losses/loss-function.js';
 import { binaryCrossEntropy, meanSquaredError } from '../losses/pixel-losses.js';
 import { blockHead } from './block-head.js';
+import { HeadLayers } from './head-layers.js';
+import { imageNetDecoderLayers } from './imagenet-layers.js';
 
 /** Options of `pixelDecoder`. */
 export interface DecoderOptions {
@@ -28,6 +30,30 @@ export interface DecoderOptions {
  */
 export function pixelDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
   return decoder('pixelDecoder', context, scope, options, context.imageShape, binaryCrossEntropy);
+}
+
+/**
+ * InfoPro's decoder for ImageNet (docs/methods/heads.md §6): 1×1 convolutions, then 3×3 convolutions after each doubling of
+ * the size by bilinear upsampling, batch norm and ReLU after all but the last; mean binary cross-entropy with the augmented
+ * image in [0, 1]. Names count from `decoder.0`, upsampling included.
+ *
+ * @throws LocalgradError `shape-mismatch` for modules without a published decoder
+ */
+export function imageNetDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
+  const widen = widenOf('imageNetDecoder', options);
+  const [height, width, channels] = context.imageShape;
+  const layers = new HeadLayers(scope, context.inputShape, 'decoder');
+  for (const layer of imageNetDecoderLayers(context)) {
+    if (layer.reduction !== undefined) {
+      layers.upsample([Math.ceil(height / layer.reduction), Math.ceil(width / layer.reduction)]);
+    }
+    layers
+      .biasedConvolution(layer.channels * widen, layer.kernelSize)
+      .batchNorm()
+      .relu();
+  }
+  layers.upsample([height, width]).biasedConvolution(channels, 3);
+  return blockHead({ name: 'imagenet-decoder', blocks: layers.blocks, loss: binaryCrossEntropy });
 }
 
 /**
@@ -47,9 +73,7 @@ function decoder(
   [height, width, channels]: Shape3,
   loss: LossFunction,
 ): Head {
-  rejectUnknownKeys(where, options, ['widen']);
-  const { widen = 1 } = options;
-  requireOption(Number.isInteger(widen) && widen > 0, where, 'widen', widen, 'positive integers');
+  const widen = widenOf(where, options);
   const layers = scope.scope('decoder');
   const upsample = bilinearUpsample('upsample', inputShape, [height, width]);
   const hidden = conv2d({
@@ -66,4 +90,11 @@ function decoder(
     blocks: [upsample, hidden, norm, relu('relu2', hidden.outputShape), output],
     loss,
   });
+}
+
+function widenOf(where: string, options: DecoderOptions): number {
+  rejectUnknownKeys(where, options, ['widen']);
+  const { widen = 1 } = options;
+  requireOption(Number.isInteger(widen) && widen > 0, where, 'widen', widen, 'positive integers');
+  return widen;
 }

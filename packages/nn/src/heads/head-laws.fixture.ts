@@ -22,9 +22,8 @@ export function context(inputShape: Shape3, finalShape: Shape3 = [8, 8, 64]): He
 }
 
 /** What holds for every named head, on the current backend. */
-export function describeHead(name: string): void {
+export function describeHead(name: string, inputShape: Shape3 = [10, 10, 4]): void {
   describe(name, () => {
-    const inputShape: Shape3 = [10, 10, 4];
     const build = () => headFactory(name).build(context(inputShape, [5, 5, 8]), createScope(1));
     const data = () => {
       const random = createRandom(5, name);

@@ -1,9 +1,12 @@
-import type { Block, ParameterScope, Shape3 } from '@localgrad/core';
+import { type Block, formatShape, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
 import { flatten, relu } from '../blocks/activations.js';
 import { batchNorm } from '../blocks/batch-norm.js';
+import { firstToken } from '../blocks/class-token.js';
+import { conv2d } from '../blocks/conv2d.js';
 import { dense } from '../blocks/dense.js';
 import { globalAveragePool } from '../blocks/global-average-pool.js';
-import { adaptiveAveragePool } from '../blocks/pooling.js';
+import { layerNorm } from '../blocks/layer-norm.js';
+import { adaptiveAveragePool, bilinearUpsample, maxPool } from '../blocks/pooling.js';
 import { convBatchNormRelu } from '../blocks/residual-blocks.js';
 
 /**
@@ -17,8 +20,9 @@ export class HeadLayers {
   #shape: Shape3;
   #index = 0;
 
-  constructor(scope: ParameterScope, inputShape: Shape3) {
-    this.#scope = scope.scope('head');
+  /** @param name of the `nn.Sequential` in the reference code */
+  constructor(scope: ParameterScope, inputShape: Shape3, name = 'head') {
+    this.#scope = scope.scope(name);
     this.#shape = inputShape;
   }
 
@@ -38,6 +42,39 @@ export class HeadLayers {
         names,
       }),
     );
+  }
+
+  /** Convolution with bias alone, of stride 1. */
+  biasedConvolution(channels: number, kernelSize: number): this {
+    const layer = String(this.#index++);
+    const common = { name: `conv${layer}`, scope: this.#scope, inputShape: this.#shape, layer };
+    return this.#push(conv2d({ ...common, channels, kernelSize }));
+  }
+
+  /** Bilinear upsampling, corners aligned. */
+  upsample(size: readonly [height: number, width: number]): this {
+    return this.#push(bilinearUpsample(`upsample${this.#index++}`, this.#shape, size));
+  }
+
+  /** 2×2 max pooling; a map of one row or column stays as it is. */
+  maxPool(): this {
+    const name = `pool${this.#index++}`;
+    if (this.#shape[0] < 2 || this.#shape[1] < 2) return this;
+    return this.#push(maxPool({ name, inputShape: this.#shape, size: 2, stride: 2, padding: 0 }));
+  }
+
+  /** The class token of a vision transformer and its layer norm. @throws LocalgradError `shape-mismatch` for maps */
+  normalizedToken(): this {
+    if (this.#shape[0] !== 1) {
+      throw new LocalgradError(
+        'shape-mismatch',
+        `head 'class-token' reads tokens, [1, tokens, width], but the module outputs ${formatShape(this.#shape)}; it is for vision transformers.`,
+        { inputShape: this.#shape },
+      );
+    }
+    this.#push(firstToken(`token${this.#index++}`, this.#shape));
+    const layer = String(this.#index++);
+    return this.#push(layerNorm({ name: `norm${layer}`, scope: this.#scope, inputShape: this.#shape, layer }));
   }
 
   /** Global average pooling and flattening. */
@@ -74,7 +111,7 @@ export class HeadLayers {
     return this.#push(relu(`relu${this.#index++}`, this.#shape));
   }
 
-  /** Channels of the last added layer. */
+  /** Channels of the last added layer, initially of the input. */
   get channels(): number {
     return this.#shape[2];
   }

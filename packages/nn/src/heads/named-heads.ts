@@ -11,6 +11,7 @@ import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
 import { supervisedContrastive } from '../losses/supervised-contrastive.js';
 import { blockHead } from './block-head.js';
 import { HeadLayers } from './head-layers.js';
+import { imageNetHeadLayers } from './imagenet-layers.js';
 
 /** Options of `headFactory`. */
 export interface HeadFactoryOptions {
@@ -87,6 +88,19 @@ const dgl128x512: Layout = (layers, { classes }) => {
   layers.dense(classes);
 };
 
+/** The head of InfoPro and MAN for ImageNet. */
+const infoProImageNet: Layout = (layers, context) => {
+  for (const { channels, kernelSize, stride } of imageNetHeadLayers(context)) {
+    layers.convolution(channels, kernelSize, stride);
+  }
+  layers.globalPool().dense(context.classes);
+};
+
+/** The end of MAN++'s auxiliary networks of vision transformers. */
+const classToken: Layout = (layers, { classes }) => {
+  layers.normalizedToken().dense(classes);
+};
+
 const layouts: Readonly<Record<string, Layout>> = {
   '0c1f': infoPro(0, 1),
   '0c2f': infoPro(0, 2),
@@ -99,6 +113,8 @@ const layouts: Readonly<Record<string, Layout>> = {
   'dgl-cnn': dglConvolutional,
   'dgl-128x512': dgl128x512,
   'auglocal-dgl': dglPerceptron(3, 2, false),
+  'infopro-imagenet': infoProImageNet,
+  'class-token': classToken,
 };
 
 /** Names of auxiliary classifiers in the literature, as accepted by `headFactory`. */

@@ -46,6 +46,14 @@ describe('epochCosine', () => {
   });
 });
 
+it('epochCosine starts at the peak without warm-up, and never reaches 0', () => {
+  const schedule = epochCosine({ learningRate: 0.4, warmup: false });
+  const rates = [1, 2, 46, 90].map((epoch) => schedule.rate(at(epoch, 90)));
+  // 0.2·(1 + cos(π·e/90)) for e = 0, 1, 45, 89.
+  expect(rates).toEqual([0.4, 0.39987816, 0.2, 0.00012184].map((rate) => expect.closeTo(rate, 7)));
+  expect(createSchedule(schedule.config).rate(at(2, 90))).toBe(rates[1]);
+});
+
 it('cosine warms up, peaks and ends near zero', () => {
   const schedule = cosine({ learningRate: 0.1 });
   const rate = (step: number) => schedule.rate(clockAt(step, 1, 100));

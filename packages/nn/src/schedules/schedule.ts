@@ -6,16 +6,28 @@ export function constantRate({ learningRate }: { readonly learningRate: number }
   return { config: { schedule: 'constant', learningRate }, rate: () => learningRate };
 }
 
+/** Options of `epochCosine`. */
+export interface EpochCosineOptions {
+  /** Peak learning rate. */
+  readonly learningRate: number;
+  /** Blend the rate in over ten epochs, as on small images (default); false: start at the peak, as on ImageNet. */
+  readonly warmup?: boolean;
+}
+
 /**
  * Half-period cosine decay over the epochs, blended in linearly from 0.01 over the first ten (InfoPro and its descendants):
  * c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10.
- * The last epoch's rate is 0.
+ * The last epoch's rate is 0. Without warm-up the rate is c(e − 1).
  */
-export function epochCosine({ learningRate }: { readonly learningRate: number }): Schedule {
+export function epochCosine(options: EpochCosineOptions): Schedule {
+  rejectUnknownKeys('epochCosine', options, ['learningRate', 'warmup']);
+  const { learningRate, warmup = true } = options;
   requireRate('epochCosine', learningRate);
+  requireOption(typeof warmup === 'boolean', 'epochCosine', 'warmup', warmup, 'true, false');
   return {
-    config: { schedule: 'epochCosine', learningRate },
+    config: { schedule: 'epochCosine', learningRate, ...(warmup ? {} : { warmup }) },
     rate: ({ epoch, epochs }) => {
+      if (!warmup) return halfCosine(learningRate, (epoch - 1) / epochs);
       const cosine = halfCosine(learningRate, epoch / epochs);
       return epoch > 10 ? cosine : (cosine * (epoch - 1)) / 10 + (0.01 * (11 - epoch)) / 10;
     },

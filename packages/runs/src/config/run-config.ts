@@ -117,6 +117,10 @@ export const runConfigSchema = z.strictObject({
     .describe(
       'fused multiply-adds (relaxed SIMD) on wasm, which are faster but make the last bits of results depend on the machine',
     ),
+  tf32: z
+    .boolean()
+    .default(false)
+    .describe('rounding to TF32 on tensorflow-gpu, which is faster on tensor cores but less accurate'),
   workers: count
     .max(256)
     .default(1)

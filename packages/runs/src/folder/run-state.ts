@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { LocalgradError, messageOf } from '@localgrad/core';
+import { LocalgradError } from '@localgrad/core';
 import { z } from 'zod';
 import { type EarlyStop, readEarlyStop } from '../early-stop.js';
 import { environmentFormat, type RunEnvironment, type RunSummary, summaryFormat } from '../run-summary.js';
 import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
 import { codeOf } from './file-system.js';
-import { isNewerVersion } from './newer-version.js';
 import { runFiles } from './run-folder.js';
 import { readStateFile } from './state-file.js';
 
@@ -51,14 +50,8 @@ export async function readRunState(
     return await stateOf(folder, limits, options);
   } catch (error) {
     const code = codeOf(error);
-    const message =
-      code !== undefined
-        ? `'${folder}' cannot be read (${code})`
-        : isNewerVersion(error)
-          ? messageOf(error)
-          : undefined;
-    if (message === undefined) throw error;
-    return { status: 'unreadable', attempts: [], losses: 0, message };
+    if (code === undefined) throw error;
+    return { status: 'unreadable', attempts: [], losses: 0, message: `'${folder}' cannot be read (${code})` };
   }
 }
 
@@ -77,7 +70,8 @@ async function stateOf(folder: string, limits: RetryLimits, options: ClaimOption
   const { summary, problem } = await lookForSummary(folder);
   if (summary !== undefined) return { status: 'finished', attempts, losses: 0 };
   if (attempts.at(-1)?.isActive === true) return state('running');
-  const stop = limits.stopRule === undefined ? undefined : await readEarlyStop(folder, limits.stopRule);
+  const { stop, problem: newer } = limits.stopRule === undefined ? {} : await lookForEarlyStop(folder, limits.stopRule);
+  if (newer !== undefined) return state('unreadable', newer);
   if (stop !== undefined) return state('stopped', stop.reason);
   if (failures.length > (limits.retries ?? 2)) return state('failed');
   if (losses > (limits.losses ?? 3)) {

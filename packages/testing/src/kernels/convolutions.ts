@@ -116,7 +116,8 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
   ];
 });
 
-function labelOf(x: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry): string {
+/** A case's name: shapes, stride and padding. */
+export function labelOf(x: Shape4, filter: Shape4, { stride, padding }: ConvolutionGeometry): string {
   const [strides, paddings] = [stride, padding].map((value) => [value].flat().join('×'));
   return `${x.join('×')} by ${filter.join('×')}, stride ${strides}, padding ${paddings}`;
 }

@@ -1,4 +1,5 @@
 import { convolutionCases, depthwiseCases } from './convolutions.js';
+import { groupedCases } from './grouped-convolutions.js';
 import type { KernelCase } from './kernel-case.js';
 import { groupNormCases, normCases } from './normalizations.js';
 import { otherCases } from './others.js';
@@ -22,6 +23,9 @@ const carriers: Readonly<Partial<Record<KernelCase['kernel'], string>>> = {
   depthwiseConv2d: 'x',
   depthwiseConv2dInputGradient: 'dy',
   depthwiseConv2dFilterGradient: 'x',
+  groupedConv2d: 'x',
+  groupedConv2dInputGradient: 'dy',
+  groupedConv2dFilterGradient: 'x',
   adamUpdateAll: 'gradient',
   blendAll: 'value',
 };
@@ -38,10 +42,18 @@ function nonFiniteCases(cases: readonly KernelCase[]): KernelCase[] {
 export const kernelCases: readonly KernelCase[] = [
   ...convolutionCases,
   ...depthwiseCases,
+  ...groupedCases,
   ...normCases,
   ...groupNormCases,
   ...poolingCases,
   ...otherCases,
   ...updateCases,
-  ...nonFiniteCases([...convolutionCases, ...depthwiseCases, ...normCases, ...otherCases, ...updateCases]),
+  ...nonFiniteCases([
+    ...convolutionCases,
+    ...depthwiseCases,
+    ...groupedCases,
+    ...normCases,
+    ...otherCases,
+    ...updateCases,
+  ]),
 ];

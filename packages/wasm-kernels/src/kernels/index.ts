@@ -14,6 +14,7 @@ import {
 } from './depthwise-convolution.js';
 import { accumulate, clamp, globalAveragePool, globalAveragePoolGradient, softmaxCrossEntropy } from './elementwise.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
+import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
 import { matMul } from './matrix-product.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
@@ -46,6 +47,9 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     conv2d: (...values) => conv2d(context, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(context, ...values),
     conv2dFilterGradient: (...values) => conv2dFilterGradient(context, ...values),
+    groupedConv2d: (...values) => groupedConv2d(context, ...values),
+    groupedConv2dInputGradient: (...values) => groupedConv2dInputGradient(context, ...values),
+    groupedConv2dFilterGradient: (...values) => groupedConv2dFilterGradient(context, ...values),
     depthwiseConv2d: (...values) => depthwiseConv2d(context, ...values),
     depthwiseConv2dInputGradient: (...values) => depthwiseConv2dInputGradient(context, ...values),
     depthwiseConv2dFilterGradient: (...values) => depthwiseConv2dFilterGradient(context, ...values),

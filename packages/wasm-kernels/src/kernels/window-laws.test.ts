@@ -93,10 +93,29 @@ describe('laws of windows, for any shape', () => {
       { numRuns: 100 },
     );
   }, 60_000);
+
+  it('⟨grouped(x, w), dy⟩ = ⟨x, inputGradient(dy, w)⟩ = ⟨w, filterGradient(x, dy)⟩', () => {
+    fc.assert(
+      fc.property(problems, ({ batch, height, width, channels, multiplier: groups, window, seed, ...rest }) => {
+        withoutLeak(() => {
+          const geometry = { stride: rest.stride[0], padding: Math.max(...Object.values(rest.padding)) };
+          const shape: Shape4 = [...window, channels, (1 + (seed % 6)) * groups];
+          const [x, w] = [normal([batch, height, width, channels * groups], seed), normal(shape, seed + 1)];
+          const y = kernels.groupedConv2d(x, w, groups, geometry);
+          const dy = normal(y.shape, seed + 2);
+          const forward = inner(y, dy);
+          const scale = inner(tf.abs(y), tf.abs(dy));
+          near(inner(x, kernels.groupedConv2dInputGradient(dy, w, groups, x.shape, geometry)), forward, scale);
+          near(inner(w, kernels.groupedConv2dFilterGradient(x, dy, groups, shape, geometry)), forward, scale);
+        });
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
 });
 
 describe('the number of threads', () => {
-  it('does not change pooling, depthwise convolution, group norm or updates, bit for bit', async () => {
+  it('does not change pooling, depthwise and grouped convolution, group norm or updates, bit for bit', async () => {
     const other = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: runtime.facts.relaxedSimd });
     const run = (k: TrainingKernels) => {
       const shape: Shape4 = [40, 12, 12, 8];
@@ -130,6 +149,9 @@ describe('the number of threads', () => {
         k.depthwiseConv2d(x, filter, geometry),
         k.depthwiseConv2dInputGradient(dy, filter, shape, geometry),
         k.depthwiseConv2dFilterGradient(x, dy, [3, 3, 8, 1], geometry),
+        k.groupedConv2d(x, normal([3, 3, 2, 12], 8), 4, geometry),
+        k.groupedConv2dInputGradient(normal([40, 12, 12, 12], 9), normal([3, 3, 2, 12], 8), 4, shape, geometry),
+        k.groupedConv2dFilterGradient(x, normal([40, 12, 12, 12], 9), 4, [3, 3, 2, 12], geometry),
         output,
         statistics.mean,
         statistics.variance,

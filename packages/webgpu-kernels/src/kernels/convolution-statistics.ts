@@ -4,19 +4,17 @@ import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import type { WebGpuBackend } from '../program.js';
 import { runProgramMany } from '../program-many.js';
 import { convolutionProduct } from './convolution.js';
-import { type Epilogue, tileColumnsOf, tiledProgram, tileRows } from './matrix-product.js';
+import { type Epilogue, tiledProgram } from './matrix-product.js';
 import { runningUpdate } from './running-statistics.js';
-
-/** Rows of results that the invocations of one workgroup share a column of. */
-const rowGroups = tileRows / 4;
+import { type Tiling, tilingOf } from './tiling.js';
 
 /** WGSL: adds up `partial`, four columns' shares of an invocation, over the rows of a tile; the first invocations get totals. */
-const columnTotals = (columns: number) => `
+const columnTotals = ({ rows, columns }: Tiling) => `
   for (var j = 0; j < 4; j++) { columnShares[(threadRow / 4) * ${columns} + threadColumn + j] = partial[j]; }
   workgroupBarrier();
   if (local < ${columns}) {
     total = 0.0;
-    for (var i = 0; i < ${rowGroups}; i++) { total += columnShares[i * ${columns} + local]; }
+    for (var i = 0; i < ${rows / 4}; i++) { total += columnShares[i * ${columns} + local]; }
   }
   workgroupBarrier();`;
 
@@ -24,19 +22,20 @@ const columnTotals = (columns: number) => `
  * WGSL: each tile's sum by column, and the sum of its squared differences from the tile's own mean, so that a mean far from
  * 0 costs no digits.
  */
-function tileStatistics(columns: number): Epilogue {
+function tileStatistics(tiling: Tiling): Epilogue {
+  const { rows, columns } = tiling;
   return {
     name: ' statistics',
     declarations: `
-      var<workgroup> columnShares : array<f32, ${rowGroups * columns}>;
+      var<workgroup> columnShares : array<f32, ${(rows / 4) * columns}>;
       var<workgroup> columnMeans : array<f32, ${columns}>;`,
     body: `
-      let count = f32(min(${tileRows}, uniforms.rows - rowBase));
+      let count = f32(min(${rows}, uniforms.rows - rowBase));
       var total = 0.0;
       var partial = vec4<f32>(0.0);
       for (var i = 0; i < 4; i++) { if (rowBase + threadRow + i < uniforms.rows) { partial += sums[i]; } }
-      ${columnTotals(columns)}
-      let place = (rowBase / ${tileRows}) * uniforms.columns + columnBase + local;
+      ${columnTotals(tiling)}
+      let place = (rowBase / ${rows}) * uniforms.columns + columnBase + local;
       let isStored = local < ${columns} && columnBase + local < uniforms.columns && part < uniforms.parts;
       if (local < ${columns}) { columnMeans[local] = total / count; }
       if (isStored) { tileSums[place] = total; }
@@ -47,7 +46,7 @@ function tileStatistics(columns: number): Epilogue {
         let difference = sums[i] - means;
         if (rowBase + threadRow + i < uniforms.rows) { partial += difference * difference; }
       }
-      ${columnTotals(columns)}
+      ${columnTotals(tiling)}
       if (isStored) { tileSums[rowTiles * uniforms.columns + place] = total; }`,
   };
 }
@@ -62,8 +61,9 @@ export function conv2dStatistics(
 ): MovedStatistics & { readonly output: Tensor4D } {
   const product = convolutionProduct(x, filter, geometry);
   const { outputShape, rows, columns } = product;
-  const { parts: _, ...program } = tiledProgram(product, tileStatistics(tileColumnsOf(columns)));
-  const tiles = Math.ceil(rows / tileRows);
+  const tiling = tilingOf(backend, product);
+  const { parts: _, ...program } = tiledProgram(product, tiling, tileStatistics(tiling));
+  const tiles = Math.ceil(rows / tiling.rows);
   const found = runProgramMany(backend, {
     ...program,
     outputs: { result: outputShape, tileSums: [2, tiles, columns] },
@@ -75,7 +75,7 @@ export function conv2dStatistics(
   const moved = new Map(
     Object.entries(
       runProgramMany(backend, {
-        key: `conv2dStatistics ${moving.key}`,
+        key: `conv2dStatistics ${tiling.rows} ${moving.key}`,
         inputs: { tileSums, ...moving.inputs },
         outputs: { mean: vector, variance: vector, ...moving.outputs },
         changed: moving.changed,
@@ -83,7 +83,7 @@ export function conv2dStatistics(
         numbers: moving.numbers,
         workgroups: columns,
         declarations: 'var<workgroup> shares : array<f32, 64>;',
-        body: putTogether(moving.body),
+        body: putTogether(tiling.rows, moving.body),
       }),
     ),
   );
@@ -103,7 +103,7 @@ const addShares = `
   }`;
 
 /** WGSL, a workgroup for each channel. A tile's differences from the whole mean: those from its own, and that one's. */
-function putTogether(moveRunning: string): string {
+function putTogether(tileRows: number, moveRunning: string): string {
   return `
     let channel = min(group, uniforms.channels - 1);
     var share = 0.0;

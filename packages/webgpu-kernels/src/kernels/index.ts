@@ -13,6 +13,7 @@ import {
 import { accumulate } from './elementwise.js';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
+import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
@@ -33,6 +34,9 @@ export function createWebGpuKernels(
     conv2dStatistics: (...values) => conv2dStatistics(backend, ...values),
     conv2dActivatedFilterGradient: (x, normalization, dy, filterShape, geometry) =>
       conv2dFilterGradient(backend, x, dy, filterShape, geometry, normalization),
+    groupedConv2d: (...values) => groupedConv2d(backend, ...values),
+    groupedConv2dInputGradient: (...values) => groupedConv2dInputGradient(backend, ...values),
+    groupedConv2dFilterGradient: (...values) => groupedConv2dFilterGradient(backend, ...values),
     depthwiseConv2d: (...values) => depthwiseConv2d(backend, ...values),
     depthwiseConv2dInputGradient: (...values) => depthwiseConv2dInputGradient(backend, ...values),
     depthwiseConv2dFilterGradient: (...values) => depthwiseConv2dFilterGradient(backend, ...values),

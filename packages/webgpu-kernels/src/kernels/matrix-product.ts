@@ -1,12 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { type ProgramRequest, runElementwise, runProgram, type WebGpuBackend } from '../program.js';
-
-/** Rows and depth of a tile; each invocation computes 4×4 results. */
-export const tileRows = 64;
-const tileDepth = 16;
-
-/** Number of workgroups below which a long depth is split, to use more of the GPU. */
-const enoughWorkgroups = 256;
+import { type Tiling, tilingOf } from './tiling.js';
 
 export interface TiledProduct {
   readonly key: string;
@@ -38,7 +32,7 @@ export interface TiledProduct {
  */
 export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, product: TiledProduct): Result {
   const { outputShape } = product;
-  const { parts, ...program } = tiledProgram(product);
+  const { parts, ...program } = tiledProgram(product, tilingOf(backend, product));
   const result = runProgram<Tensor>(backend, {
     ...program,
     outputShape: parts === 1 ? outputShape : [parts, ...outputShape],
@@ -52,17 +46,20 @@ export function tiledProduct<Result extends Tensor>(backend: WebGpuBackend, prod
  *
  * @param epilogue WGSL: runs in all invocations of a workgroup after they have stored their results `sums`
  */
-export function tiledProgram(product: TiledProduct, epilogue: Epilogue = { name: '', declarations: '', body: '' }) {
-  const { key, inputs, rows, columns, depth, access, contiguousA, contiguousB, numbers = {} } = product;
-  const tileColumns = tileColumnsOf(columns);
-  const threads = (tileRows / 4) * (tileColumns / 4);
-  const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns);
-  const depthTiles = Math.ceil(depth / tileDepth);
-  const wanted = product.splits ? Math.min(depthTiles, Math.max(1, Math.floor(enoughWorkgroups / tiles))) : 1;
+export function tiledProgram(
+  product: TiledProduct,
+  tiling: Tiling,
+  epilogue: Epilogue = { name: '', declarations: '', body: '' },
+) {
+  const { key, inputs, rows, columns, depth, access, numbers = {} } = product;
+  const threads = (tiling.rows / 4) * (tiling.columns / 4);
+  const tiles = Math.ceil(rows / tiling.rows) * Math.ceil(columns / tiling.columns);
+  const depthTiles = Math.ceil(depth / tiling.depth);
+  const wanted = product.splits ? Math.min(depthTiles, Math.max(1, Math.floor(tiling.workgroups / tiles))) : 1;
   const steps = Math.ceil(depthTiles / wanted);
   const parts = Math.ceil(depthTiles / steps);
   return {
-    key: `${key} ${tileColumns}${epilogue.name}`,
+    key: `${key} ${nameOf(tiling)}${epilogue.name}`,
     inputs,
     integers: { rows, columns, depth, steps, parts, ...product.integers },
     numbers,
@@ -70,12 +67,12 @@ export function tiledProgram(product: TiledProduct, epilogue: Epilogue = { name:
     parts,
     workgroups: tiles * parts,
     declarations: `
-      var<workgroup> tileA : array<array<f32, ${tileRows}>, ${tileDepth}>;
-      var<workgroup> tileB : array<array<f32, ${tileColumns}>, ${tileDepth}>;
-      var<workgroup> rowInfo : array<vec4<i32>, ${tileRows}>;
-      var<workgroup> depthInfo : array<vec4<i32>, ${tileDepth}>;
-      ${access}${epilogue.declarations}`,
-    body: `${body(threads, tileColumns, contiguousA, contiguousB, product.finish)}${epilogue.body}`,
+      var<workgroup> tileA : array<array<f32, ${tiling.rows}>, ${tiling.depth}>;
+      var<workgroup> tileB : ${tiling.vectors ? `array<array<vec4<f32>, ${tiling.columns / 4}>, ${tiling.depth}>` : `array<array<f32, ${tiling.columns}>, ${tiling.depth}>`};
+      var<workgroup> rowInfo : array<vec4<i32>, ${tiling.rows}>;
+      var<workgroup> depthInfo : array<vec4<i32>, ${tiling.depth}>;
+      ${access}${elementOfB}${epilogue.declarations}`,
+    body: `${body(threads, tiling, product)}${epilogue.body}`,
   };
 }
 
@@ -85,8 +82,15 @@ export interface Epilogue {
   readonly body: string;
 }
 
-export function tileColumnsOf(columns: number): number {
-  return columns <= 16 ? 16 : columns <= 32 ? 32 : 64;
+/** WGSL: an element of B, 0 outside of it. */
+const elementOfB = `
+  fn elementOfB(k : i32, column : i32) -> f32 {
+    if (k >= uniforms.depth || column >= uniforms.columns) { return 0.0; }
+    return readB(k, column);
+  }`;
+
+function nameOf({ rows, columns, depth, vectors }: Tiling): string {
+  return `${rows}x${columns}x${depth}${vectors ? ' vectors' : ''}`;
 }
 
 /** Adds up `parts` consecutive arrays. Consumes them. */
@@ -110,50 +114,49 @@ export function sumOfParts<Result extends Tensor>(
   return total;
 }
 
-function body(
-  threads: number,
-  tileColumns: number,
-  contiguousA: string,
-  contiguousB: string,
-  finish: (value: string, at: string) => string = (value) => value,
-): string {
+function body(threads: number, { rows, columns, depth, vectors }: Tiling, product: TiledProduct): string {
+  const { contiguousA, contiguousB, finish = (value: string) => value } = product;
   const place = (contiguous: boolean, inner: number, outer: number) =>
     contiguous ? [`i % ${inner}`, `i / ${inner}`] : [`i / ${outer}`, `i % ${outer}`];
-  const [rowA, depthA] = place(contiguousA === 'row', tileRows, tileDepth);
-  const [columnB, depthB] = place(contiguousB === 'column', tileColumns, tileDepth);
+  const [rowA, depthA] = place(contiguousA === 'row', rows, depth);
+  const width = vectors ? columns / 4 : columns;
+  const [columnB, depthB] = place(contiguousB === 'column', width, depth);
+  const element = (column: string) => `elementOfB(depthBase + k, columnBase + ${column})`;
+  const valueB = vectors
+    ? `vec4<f32>(${[0, 1, 2, 3].map((part) => element(`4 * column + ${part}`)).join(', ')})`
+    : element('column');
+  const readB = vectors
+    ? 'tileB[k][threadColumn / 4]'
+    : `vec4<f32>(${[0, 1, 2, 3].map((part) => `tileB[k][threadColumn + ${part}]`).join(', ')})`;
   return `
-    let rowTiles = (uniforms.rows + ${tileRows - 1}) / ${tileRows};
-    let columnTiles = (uniforms.columns + ${tileColumns - 1}) / ${tileColumns};
-    let columnBase = (group % columnTiles) * ${tileColumns};
-    let rowBase = ((group / columnTiles) % rowTiles) * ${tileRows};
+    let rowTiles = (uniforms.rows + ${rows - 1}) / ${rows};
+    let columnTiles = (uniforms.columns + ${columns - 1}) / ${columns};
+    let columnBase = (group % columnTiles) * ${columns};
+    let rowBase = ((group / columnTiles) % rowTiles) * ${rows};
     let part = group / (columnTiles * rowTiles);
-    let threadRow = (local / ${tileColumns / 4}) * 4;
-    let threadColumn = (local % ${tileColumns / 4}) * 4;
-    for (var i = local; i < ${tileRows}; i += ${threads}) { rowInfo[i] = rowOf(rowBase + i); }
+    let threadRow = (local / ${columns / 4}) * 4;
+    let threadColumn = (local % ${columns / 4}) * 4;
+    for (var i = local; i < ${rows}; i += ${threads}) { rowInfo[i] = rowOf(rowBase + i); }
     var sums : array<vec4<f32>, 4>;
     for (var step = 0; step < uniforms.steps; step++) {
-      let depthBase = (part * uniforms.steps + step) * ${tileDepth};
-      if (local < ${tileDepth}) { depthInfo[local] = depthOf(depthBase + local); }
+      let depthBase = (part * uniforms.steps + step) * ${depth};
+      if (local < ${depth}) { depthInfo[local] = depthOf(depthBase + local); }
       workgroupBarrier();
-      for (var i = local; i < ${tileRows * tileDepth}; i += ${threads}) {
+      for (var i = local; i < ${rows * depth}; i += ${threads}) {
         let row = ${rowA};
         let k = ${depthA};
         var value = 0.0;
         if (rowBase + row < uniforms.rows && depthBase + k < uniforms.depth) { value = readA(rowInfo[row], depthInfo[k]); }
         tileA[k][row] = value;
       }
-      for (var i = local; i < ${tileColumns * tileDepth}; i += ${threads}) {
+      for (var i = local; i < ${width * depth}; i += ${threads}) {
         let column = ${columnB};
         let k = ${depthB};
-        var value = 0.0;
-        if (columnBase + column < uniforms.columns && depthBase + k < uniforms.depth) {
-          value = readB(depthBase + k, columnBase + column);
-        }
-        tileB[k][column] = value;
+        tileB[k][column] = ${valueB};
       }
       workgroupBarrier();
-      for (var k = 0; k < ${tileDepth}; k++) {
-        let b = vec4<f32>(tileB[k][threadColumn], tileB[k][threadColumn + 1], tileB[k][threadColumn + 2], tileB[k][threadColumn + 3]);
+      for (var k = 0; k < ${depth}; k++) {
+        let b = ${readB};
         for (var i = 0; i < 4; i++) { sums[i] = fma(vec4<f32>(tileA[k][threadRow + i]), b, sums[i]); }
       }
     }

@@ -1,5 +1,5 @@
 import type { NamedTensors, RecordableStep, RecordedStep, RecordingStatus, StepRecorder } from '@localgrad/kernels';
-import { type Tensor, tensor } from '@tensorflow/tfjs';
+import { type Scalar, type Tensor, tensor } from '@tensorflow/tfjs';
 import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
 import { Arena, flush, trimPool } from './arena.js';
@@ -56,6 +56,14 @@ export class WebGpuRecorder implements StepRecorder {
 
   refuse(reason: string): void {
     this.log?.refuse(reason);
+  }
+
+  gatherScalars(scalars: readonly Scalar[]): Tensor {
+    const flat = this.#storage.create(scalars.length);
+    scalars.forEach((scalar, index) => {
+      this.#storage.copy(scalar, flat.whole, index);
+    });
+    return this.#storage.view(flat, 0, [scalars.length]);
   }
 
   trace<Results extends NamedTensors>(step: RecordableStep<Results>, inputs: NamedTensors) {

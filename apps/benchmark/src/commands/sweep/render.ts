@@ -36,7 +36,7 @@ export function renderSweep(report: SweepReport & Partial<Pick<RunReport, 'left'
     ...(retryCommand === null ? [] : [`again     ${retryCommand}`]),
     // Runs that are left include those with damaged files.
     ...(left === undefined
-      ? unreadable.map(({ name, message }) => `unreadable ${name}: ${message} It will be run again.`)
+      ? unreadable.map(({ name, message }) => `unreadable ${name}: ${message} Workers will try it again.`)
       : renderLeft(left)),
     `folder    ${folder}`,
     `report    localgrad report ${quoted(folder)}`,

@@ -1,10 +1,18 @@
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LocalgradError } from '@localgrad/core';
-import { readWholeFile } from '@localgrad/core/folders';
-import { md5OfFile } from './hash.js';
+import { LocalgradError } from '../errors.js';
+import { readWholeFile } from '../folders/read-whole-file.js';
+import { type Digest, differentDigests, digestOfFile } from './digest.js';
 import { requestFrom } from './request.js';
-import type { SourceFile } from './sources.js';
+
+/** A file as published by its authors. */
+export interface PublishedFile {
+  readonly name: string;
+  /** URLs, tried in order. */
+  readonly urls: readonly string[];
+  /** Published hash of the whole file. */
+  readonly digest: Digest;
+}
 
 export interface DownloadOptions {
   /** Milliseconds without a byte after which a connection is closed. Default 30,000. */
@@ -37,7 +45,7 @@ interface PartialState {
  *
  * @throws LocalgradError `invalid-data`: no URL yields the content; the partial file allows the next call to resume
  */
-export async function downloadFile(file: SourceFile, path: string, options: DownloadOptions = {}): Promise<void> {
+export async function downloadFile(file: PublishedFile, path: string, options: DownloadOptions = {}): Promise<void> {
   const problems: string[] = [];
   for (const url of file.urls) {
     try {
@@ -55,7 +63,7 @@ export async function downloadFile(file: SourceFile, path: string, options: Down
   );
 }
 
-async function downloadFrom(url: string, file: SourceFile, path: string, options: DownloadOptions): Promise<void> {
+async function downloadFrom(url: string, file: PublishedFile, path: string, options: DownloadOptions): Promise<void> {
   const { attempts = 5, retryDelay = 1_000, signal } = options;
   const partial = `${path}.part`;
   let failures = 0;
@@ -64,8 +72,8 @@ async function downloadFrom(url: string, file: SourceFile, path: string, options
     const before = await sizeOf(partial);
     try {
       await receive(url, file, partial, options);
-      const found = await md5OfFile(partial);
-      if (found === file.md5) {
+      const found = await digestOfFile(partial, file.digest.algorithm);
+      if (found === file.digest.hex) {
         await rename(partial, path);
         await rm(`${partial}.json`, { force: true });
         return;
@@ -76,7 +84,7 @@ async function downloadFrom(url: string, file: SourceFile, path: string, options
         isRestarted = true;
         continue;
       }
-      throw new FinalError(`${url}: expected MD5 ${file.md5}, found ${found}: the content is not the published file.`);
+      throw new FinalError(`${url}: ${differentDigests(file.digest, found)}: the content is not the published file.`);
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof FinalError) throw error;
@@ -94,7 +102,7 @@ async function downloadFrom(url: string, file: SourceFile, path: string, options
 class FinalError extends Error {}
 
 /** Appends the missing bytes to the partial file. */
-async function receive(url: string, file: SourceFile, partial: string, options: DownloadOptions): Promise<void> {
+async function receive(url: string, file: PublishedFile, partial: string, options: DownloadOptions): Promise<void> {
   const state = await readState(partial, url);
   if (state === undefined) await removePartial(partial);
   const start = state === undefined ? 0 : await sizeOf(partial);

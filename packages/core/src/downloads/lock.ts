@@ -1,7 +1,7 @@
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { LocalgradError } from '@localgrad/core';
-import { readWholeFile } from '@localgrad/core/folders';
+import { LocalgradError } from '../errors.js';
+import { readWholeFile } from '../folders/read-whole-file.js';
 
 const heartbeat = 5_000;
 /** Milliseconds without a heartbeat after which a lock is abandoned. */

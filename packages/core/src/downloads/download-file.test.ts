@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type DownloadOptions, downloadFile } from './download.js';
+import { type DownloadOptions, downloadFile } from './download-file.js';
 import { withLock } from './lock.js';
 import { sendPart, serve, startServer, type TestServer } from './test-server.fixture.js';
 
@@ -40,7 +40,11 @@ beforeEach(() => {
   path = join(mkdtempSync(join(root, 'case-')), 'set.bin');
 });
 
-const file = () => ({ name: 'set.bin', urls: [`${server.url}set.bin`], md5 });
+const file = () => ({
+  name: 'set.bin',
+  urls: [`${server.url}set.bin`],
+  digest: { algorithm: 'md5' as const, hex: md5 },
+});
 const expectComplete = () => {
   expect(readFileSync(path).equals(content)).toBe(true);
   expect(readdirSync(join(path, '..'))).toEqual(['set.bin']);
@@ -152,22 +156,17 @@ describe('withLock', () => {
   });
 });
 
-describe('kill -9 in the middle of fetchDataset', () => {
+describe('kill -9 in the middle of downloadFile', () => {
   it('leaves no file under the final name, and the same call resumes', { timeout: 60_000 }, async () => {
     const folder = join(root, 'killed');
     mkdirSync(folder);
-    const program = join(folder, 'fetch.mjs');
-    const entry = fileURLToPath(new URL('fetch-dataset.ts', import.meta.url));
-    const sources = fileURLToPath(new URL('sources.ts', import.meta.url));
-    const core = fileURLToPath(new URL('../../../core/src', import.meta.url));
-    const source = { description: '', homepage: '', license: '', citation: '', files: [file()] };
+    const [program, target] = [join(folder, 'fetch.mjs'), join(folder, 'set.bin')];
+    const entry = fileURLToPath(new URL('index.ts', import.meta.url));
     await build({
       stdin: {
-        contents: `import { fetchDataset } from ${JSON.stringify(entry)};
-          import { datasetSources } from ${JSON.stringify(sources)};
-          datasetSources.toy = ${JSON.stringify(source)};
-          const report = await fetchDataset('toy', { folder: ${JSON.stringify(join(folder, 'data'))}, retryDelay: 5 });
-          console.log(report.files[0].state);`,
+        contents: `import { downloadFile, withLock } from ${JSON.stringify(entry)};
+          await withLock(${JSON.stringify(join(folder, 'lock'))}, () =>
+            downloadFile(${JSON.stringify(file())}, ${JSON.stringify(target)}, { retryDelay: 5 }));`,
         resolveDir: folder,
       },
       bundle: true,
@@ -175,36 +174,25 @@ describe('kill -9 in the middle of fetchDataset', () => {
       format: 'esm',
       outfile: program,
       logLevel: 'error',
-      alias: { '@localgrad/core': join(core, 'index.ts'), '@localgrad/core/folders': join(core, 'folders/index.ts') },
     });
-    const partial = join(folder, 'data', 'set.bin.part');
-    const run = (): { child: ChildProcess; output: Promise<string> } => {
+    const run = (): { child: ChildProcess; ended: Promise<unknown> } => {
       const child = spawn(process.execPath, [program]);
-      const output = new Promise<string>((resolve) => {
-        let text = '';
-        child.stdout?.on('data', (chunk) => (text += chunk));
-        child.stderr?.on('data', (chunk) => (text += chunk));
-        child.on('close', () => resolve(text));
-      });
-      return { child, output };
+      return { child, ended: new Promise((resolve) => child.on('close', resolve)) };
     };
     server.answer(sendPart(content, 120_000, 'stall'));
     const first = run();
-    while (!existsSync(partial) || statSync(partial).size < 120_000)
+    const partial = `${target}.part`;
+    while (!existsSync(partial) || statSync(partial).size < 120_000) {
       await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     first.child.kill('SIGKILL');
-    await first.output;
-    expect(readdirSync(join(folder, 'data')).sort()).toEqual([
-      '.localgrad-fetch.lock',
-      'set.bin.part',
-      'set.bin.part.json',
-    ]);
+    await first.ended;
+    expect(readdirSync(folder).sort()).toEqual(['fetch.mjs', 'lock', 'set.bin.part', 'set.bin.part.json']);
 
     server.answer(serve(content));
-    expect((await run().output).trim()).toBe('downloaded');
+    expect(await run().ended).toBe(0);
     expect(server.ranges).toEqual(['bytes=120000-']);
-    expect(readFileSync(join(folder, 'data', 'set.bin')).equals(content)).toBe(true);
-    expect((await run().output).trim()).toBe('present');
-    expect(readdirSync(join(folder, 'data'))).toEqual(['set.bin']);
+    expect(readFileSync(target).equals(content)).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual(['fetch.mjs', 'set.bin']);
   });
 });

@@ -1,0 +1,3 @@
+export { type Digest, differentDigests, digestOfFile } from './digest.js';
+export { type DownloadOptions, type DownloadProgress, downloadFile, type PublishedFile } from './download-file.js';
+export { withLock } from './lock.js';

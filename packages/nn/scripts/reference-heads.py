@@ -1,0 +1,93 @@
+"""Auxiliary networks in PyTorch with random weights, and their losses and gradients, for the tests of heads.
+
+    pip install torch safetensors
+    python3 packages/nn/scripts/reference-heads.py packages/nn/src/heads/fixtures
+
+Written from docs/methods/heads.md, independently of localgrad's code: each file has the state dict, the module's output `h`,
+the targets, the training `loss`, the gradient of `h` and those of all weights (`gradient.<name>`).
+"""
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+classes, image = 5, 32
+
+
+def unit(inputs, outputs, size, stride, bias):
+    return [nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=bias), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
+def upsample(size):
+    return nn.Upsample(size=(size, size), mode="bilinear", align_corners=True)
+
+
+def head(inputs, layers):
+    members = []
+    for channels, size, stride in layers:
+        members += unit(inputs, channels, size, stride, False)
+        inputs = channels
+    return nn.Sequential(*members, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes))
+
+
+def decoder(inputs, layers):
+    members = []
+    for channels, size, reduction in layers:
+        members += [] if reduction is None else [upsample(image // reduction)]
+        members += unit(inputs, channels, size, 1, True)
+        inputs = channels
+    return nn.Sequential(*members, upsample(image), nn.Conv2d(inputs, 3, 3, 1, 1), nn.Sigmoid())
+
+
+class Token(nn.Module):
+    """LayerNorm and dense layer on the first token; the names count the selection of the token."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.fc = nn.Linear(width, classes)
+
+    def forward(self, tokens):
+        return self.fc(self.norm(tokens[:, 0]))
+
+
+# An eighth of a ResNet-101 and a 64th of its width: the last stage has 32 channels.
+cases = {
+    "imagenet-head-quarter": ("head", head(8, [(2, 1, 1), (4, 3, 2), (8, 3, 2), (32, 1, 1)]), (8, 4)),
+    "imagenet-head-half": ("head", head(16, [(4, 1, 1), (4, 3, 2), (8, 3, 2), (32, 1, 1)]), (16, 4)),
+    "imagenet-decoder-quarter": ("decoder", decoder(8, [(2, 1, None), (1, 3, 4), (1, 3, 2)]), (8, 4)),
+    "imagenet-decoder-half": ("decoder", decoder(16, [(3, 1, None), (1, 1, 8), (1, 3, 4), (1, 3, 2)]), (16, 4)),
+    "class-token": ("head", Token(6), (6, 7)),
+}
+
+
+def run(kind, network, channels, size):
+    is_tokens = isinstance(network, Token)
+    h = torch.randn((4, size, channels) if is_tokens else (4, channels, size, size), requires_grad=True)
+    labels, images = torch.randint(classes, (4,)), torch.rand(4, 3, image, image)
+    output = network(h)
+    loss = F.cross_entropy(output, labels) if kind == "head" else F.binary_cross_entropy(output, images)
+    loss.backward()
+    rename = {"norm": "1", "fc": "2"}
+    name = lambda key: f"{kind}." + ".".join(rename.get(part, part) for part in key.split("."))
+    tensors = {"h": h, "h.gradient": h.grad, "loss": loss}
+    tensors |= {"labels": labels.to(torch.int32)} if kind == "head" else {"images": images}
+    if is_tokens:
+        # [batch, channels, 1, tokens]
+        tensors |= {key: tensors[key].permute(0, 2, 1).unsqueeze(2) for key in ("h", "h.gradient")}
+    for key, value in network.named_parameters():
+        tensors |= {name(key): value, f"gradient.{name(key)}": value.grad}
+    return {key: value.detach().contiguous().clone() for key, value in tensors.items()}
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, (name, (kind, network, shape)) in enumerate(cases.items()):
+        torch.manual_seed(seed)
+        for parameter in network.parameters():
+            nn.init.uniform_(parameter, 0.2, 1) if parameter.ndim == 1 else nn.init.normal_(parameter, 0, 0.5)
+        save_file(run(kind, network, *shape), folder / f"{name}.safetensors")
