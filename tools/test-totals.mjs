@@ -30,7 +30,7 @@ function count(name, file, status) {
   const report = JSON.parse(readFileSync(file, 'utf8'));
   let testFailures = 0;
   for (const { name: path, status: fileStatus, message, assertionResults } of report.testResults) {
-    for (const { status: outcome, fullName, failureMessages } of assertionResults) {
+    for (const { status: outcome, fullName, failureMessages = [] } of assertionResults) {
       if (outcome === 'passed') passed++;
       if (outcome !== 'failed') continue;
       failures.push(`${name}: test ${fullName} (${path})${quote(failureMessages)}`);

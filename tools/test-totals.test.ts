@@ -62,6 +62,18 @@ describe('test-totals', () => {
     expect(total([], { statuses: ['passed'], exitStatus: 1 })).toEqual({ last: '1 passed, 1 failed', status: 1 });
   });
 
+  it('quotes why tests failed, and what went wrong outside of them', () => {
+    total([], { statuses: ['passed'], exitStatus: 1 });
+    writeFileSync(join(folder, 'vitest-all.log'), 'a test\nUnhandled Error\nthe worker has ended\n');
+    const { stdout } = spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
+    expect(stdout).toContain('exit status 1)\n    Unhandled Error\n    the worker has ended\n');
+    const failed = { status: 'failed', fullName: 'adds', failureMessages: ['expected 3'] };
+    const report = { numTotalTests: 1, testResults: [{ name: 'a.test.ts', assertionResults: [failed] }] };
+    writeFileSync(join(folder, 'vitest-all.json'), JSON.stringify(report));
+    const second = spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
+    expect(second.stdout).toContain('failed: all: test adds (a.test.ts)\n    expected 3\n');
+  });
+
   it('fails without reports', () => {
     expect(total(['passed lint'])).toEqual({ last: '1 passed, 1 failed', status: 1 });
   });

@@ -62,8 +62,11 @@ async function problemOf(args: readonly string[]): Promise<string | undefined> {
 
 const pages = ['README.md', ...['docs', 'packages', 'apps', 'examples', 'benchmarks'].flatMap(markdownFiles)];
 const commands = pages.flatMap(commandsOf);
+/** Those of localgrad, not of Kubernetes. */
 const files = pages.flatMap((page) =>
-  blocksOf(page, 'yaml').map(({ line, block }) => [`${page}:${line}`, block] as const),
+  blocksOf(page, 'yaml')
+    .filter(({ block }) => !block.startsWith('apiVersion:'))
+    .map(({ line, block }) => [`${page}:${line}`, block] as const),
 );
 /** Methods without a file or package of the reader's. */
 const methods = commands.flatMap(([place, args]) => {

@@ -104,7 +104,7 @@ export const schedules: Entries<'schedules'> = {
   },
   epochCosine: {
     description: 'Half-period cosine decay over epochs, after a warm-up of ten epochs (InfoPro).',
-    ...scheduleOf(['learningRate', 'warmup'], epochCosine),
+    ...scheduleOf(['learningRate', 'warmupEpochs'], epochCosine),
   },
   cosine: {
     description: 'Half-period cosine decay over steps, after a linear warm-up.',

@@ -47,7 +47,7 @@ describe('epochCosine', () => {
 });
 
 it('epochCosine starts at the peak without warm-up, and never reaches 0', () => {
-  const schedule = epochCosine({ learningRate: 0.4, warmup: false });
+  const schedule = epochCosine({ learningRate: 0.4, warmupEpochs: 0 });
   const rates = [1, 2, 46, 90].map((epoch) => schedule.rate(at(epoch, 90)));
   // 0.2·(1 + cos(π·e/90)) for e = 0, 1, 45, 89.
   expect(rates).toEqual([0.4, 0.39987816, 0.2, 0.00012184].map((rate) => expect.closeTo(rate, 7)));

@@ -10,26 +10,27 @@ export function constantRate({ learningRate }: { readonly learningRate: number }
 export interface EpochCosineOptions {
   /** Peak learning rate. */
   readonly learningRate: number;
-  /** Blend the rate in over ten epochs, as on small images (default); false: start at the peak, as on ImageNet. */
-  readonly warmup?: boolean;
+  /** Epochs over which the rate is blended in: 10 (default) on small images, 0 on ImageNet. */
+  readonly warmupEpochs?: number;
 }
 
 /**
- * Half-period cosine decay over the epochs, blended in linearly from 0.01 over the first ten (InfoPro and its descendants):
- * c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > 10, else c(e)·(e − 1)/10 + 0.01·(11 − e)/10.
- * The last epoch's rate is 0. Without warm-up the rate is c(e − 1).
+ * Half-period cosine decay over the epochs, blended in linearly from 0.01 over the first W = `warmupEpochs` (InfoPro and its
+ * descendants): c(e) = lr/2·(1 + cos(π·e/E)); rate = c(e) for e > W, else c(e)·(e − 1)/W + 0.01·(W + 1 − e)/W.
+ * The last epoch's rate is 0. With W = 0 the rate is c(e − 1).
  */
 export function epochCosine(options: EpochCosineOptions): Schedule {
-  rejectUnknownKeys('epochCosine', options, ['learningRate', 'warmup']);
-  const { learningRate, warmup = true } = options;
+  rejectUnknownKeys('epochCosine', options, ['learningRate', 'warmupEpochs']);
+  const { learningRate, warmupEpochs: warm = 10 } = options;
   requireRate('epochCosine', learningRate);
-  requireOption(typeof warmup === 'boolean', 'epochCosine', 'warmup', warmup, 'true, false');
+  const isCount = Number.isInteger(warm) && warm >= 0;
+  requireOption(isCount, 'epochCosine', 'warmupEpochs', warm, 'whole numbers ≥ 0');
   return {
-    config: { schedule: 'epochCosine', learningRate, ...(warmup ? {} : { warmup }) },
+    config: { schedule: 'epochCosine', learningRate, ...(warm === 10 ? {} : { warmupEpochs: warm }) },
     rate: ({ epoch, epochs }) => {
-      if (!warmup) return halfCosine(learningRate, (epoch - 1) / epochs);
+      if (warm === 0) return halfCosine(learningRate, (epoch - 1) / epochs);
       const cosine = halfCosine(learningRate, epoch / epochs);
-      return epoch > 10 ? cosine : (cosine * (epoch - 1)) / 10 + (0.01 * (11 - epoch)) / 10;
+      return epoch > warm ? cosine : (cosine * (epoch - 1)) / warm + (0.01 * (warm + 1 - epoch)) / warm;
     },
   };
 }
