@@ -29,34 +29,20 @@ function sourceAliases(): { find: RegExp; replacement: string }[] {
 /** `*.slow.test.ts` run with `npm run test:all`, and in continuous integration. */
 const slowTests = process.env.LOCALGRAD_TESTS === 'all' ? [] : ['**/*.slow.test.ts'];
 
-const exclude = ['**/node_modules/**', '**/dist/**', ...slowTests];
-
-/** Tests that start WebGPU: a process has one GPU, and Dawn does not survive a second one. */
-const gpuTests = ['tests/backends/dispatches.test.ts', 'tests/recorded/*.test.ts'];
-
 export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: 'shared processes',
-          include: [
-            'packages/**/src/**/*.test.{ts,tsx}',
-            'apps/**/src/**/*.test.{ts,tsx}',
-            'apps/*/templates/**/*.test.ts',
-            'tests/*/*.test.ts',
-            'tools/**/*.test.{ts,mjs}',
-          ],
-          exclude: [...exclude, ...gpuTests],
-          // Starting a process with TensorFlow.js for each file took a quarter of the time. The files of a worker share its modules.
-          isolate: false,
-        },
-      },
-      { extends: true, test: { name: 'a process for each file', include: gpuTests, exclude, isolate: true } },
+    include: [
+      'packages/**/src/**/*.test.{ts,tsx}',
+      'apps/**/src/**/*.test.{ts,tsx}',
+      'apps/*/templates/**/*.test.ts',
+      'tests/*/*.test.ts',
+      'tools/**/*.test.{ts,mjs}',
     ],
+    exclude: ['**/node_modules/**', '**/dist/**', ...slowTests],
     pool: 'forks',
+    // Starting a process with TensorFlow.js for each file took a quarter of the time. The files of a worker share its modules.
+    isolate: false,
     // Vitest would leave a core idle.
     maxWorkers: availableParallelism(),
     globalSetup: ['tools/vitest-temporary.ts'],

@@ -7,17 +7,13 @@ import { greedy } from '@localgrad/greedy';
 import { mlaan } from '@localgrad/mlaan';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
-import { startWebGpu, type WebGpuRuntime } from '@localgrad/webgpu-kernels';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { startNullDevice } from '../recorded/null-device.fixture.js';
 
-interface Dawn {
-  create(flags: readonly string[]): object;
-  readonly globals: object;
-}
-
-/** Dawn's null backend checks every call and computes nothing: dispatches can be counted without a GPU. */
-const dawn: Dawn | undefined = await import('webgpu').catch(() => undefined);
+/** Dispatches can be counted without a GPU. */
+const runtime = await startNullDevice();
+afterAll(() => runtime?.dispose());
 
 /** Counts dispatches until it is stopped. */
 function countDispatches(): { count: number; stop(): void } {
@@ -64,22 +60,7 @@ function dispatchesOf(method: LocalLearningMethod, modules: number, backbone = c
 const slow =
   process.env.LOCALGRAD_TESTS === 'all' ? ([['with MLAAN, K = 16', mlaan(greedy()), 16, 2300]] as const) : [];
 
-describe.skipIf(dawn === undefined)('a step on webgpu', { timeout: 300_000 }, () => {
-  let runtime: WebGpuRuntime | undefined;
-  const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
-  beforeAll(async () => {
-    if (dawn === undefined) return;
-    Object.assign(globalThis, dawn.globals);
-    const value = { gpu: dawn.create(['backend=null']) };
-    Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
-    runtime = await startWebGpu();
-  }, 60_000);
-  afterAll(() => {
-    runtime?.dispose();
-    if (navigator === undefined) Reflect.deleteProperty(globalThis, 'navigator');
-    else Object.defineProperty(globalThis, 'navigator', navigator);
-  });
-
+describe.skipIf(runtime === undefined)('a step on webgpu', { timeout: 300_000 }, () => {
   it.each([['end to end', backprop(), 1, 320], ['with DGL, K = 16', dgl({ head: '1c2f' }), 16, 700], ...slow] as const)(
     'ResNet-32 %s takes few dispatches',
     (_, method, modules, most) => {

@@ -5,7 +5,16 @@ interface Dawn {
   readonly globals: object;
 }
 
-/** Dawn's null backend checks every call and computes nothing. Undefined if Dawn is not installed. */
+/** Test files share a process, and TensorFlow.js keeps the device of its backend. */
+let gpu: object | undefined;
+
+/** Whether the webgpu backend of this process is on the null device, and remains there. */
+export const hasNullDevice = () => gpu !== undefined;
+
+/**
+ * Dawn's null backend checks every call and computes nothing. Other test files find no GPU after `dispose`. Undefined if Dawn
+ * is not installed.
+ */
 export async function startNullDevice(): Promise<WebGpuRuntime | undefined> {
   const dawn: Dawn | undefined = await import('webgpu').catch(() => undefined);
   if (dawn === undefined) {
@@ -13,7 +22,16 @@ export async function startNullDevice(): Promise<WebGpuRuntime | undefined> {
     return undefined;
   }
   Object.assign(globalThis, dawn.globals);
-  const value = { gpu: dawn.create(['backend=null']) };
-  Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
-  return startWebGpu();
+  gpu ??= dawn.create(['backend=null']);
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  const runtime = await startWebGpu();
+  return {
+    ...runtime,
+    dispose() {
+      runtime.dispose();
+      if (before === undefined) Reflect.deleteProperty(globalThis, 'navigator');
+      else Object.defineProperty(globalThis, 'navigator', before);
+    },
+  };
 }
