@@ -3,6 +3,7 @@ export {
   constantRate,
   cosine,
   createSchedule,
+  type EpochCosineOptions,
   epochCosine,
   type StepDecayOptions,
   scheduleNames,
