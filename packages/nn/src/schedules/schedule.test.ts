@@ -54,6 +54,24 @@ it('epochCosine starts at the peak without warm-up, and never reaches 0', () => 
   expect(createSchedule(schedule.config).rate(at(2, 90))).toBe(rates[1]);
 });
 
+it('epochCosine blends the rate in over the given number of epochs', () => {
+  const schedule = epochCosine({ learningRate: 0.8, warmupEpochs: 2 });
+  // c(e) = 0.4·(1 + cos(π·e/4)): 0.68284, 0.4, 0.11716, 0. Epoch 1: 0.01; epoch 2: (c(2) + 0.01)/2.
+  const rates = [0.01, 0.205, 0.11715729, 0].map((rate) => expect.closeTo(rate, 7));
+  expect([1, 2, 3, 4].map((epoch) => schedule.rate(at(epoch, 4)))).toEqual(rates);
+});
+
+it('epochCosine records its warm-up if it is not ten epochs', () => {
+  const configOf = (warmupEpochs: number) => epochCosine({ learningRate: 1, warmupEpochs }).config;
+  expect(configOf(10)).toEqual({ schedule: 'epochCosine', learningRate: 1 });
+  expect(epochCosine({ learningRate: 1 }).config).toEqual(configOf(10));
+  for (const warmupEpochs of [0, 9, 11]) expect(configOf(warmupEpochs)).toHaveProperty('warmupEpochs', warmupEpochs);
+});
+
+it.each([-1, 0.5, Number.NaN])('epochCosine rejects a warm-up of %f epochs', (warmupEpochs) => {
+  expect(() => epochCosine({ learningRate: 0.1, warmupEpochs })).toThrow(/'warmupEpochs' is .*whole numbers ≥ 0/);
+});
+
 it('cosine warms up, peaks and ends near zero', () => {
   const schedule = cosine({ learningRate: 0.1 });
   const rate = (step: number) => schedule.rate(clockAt(step, 1, 100));
