@@ -5,6 +5,7 @@ import type { Batch, Executor, StepOptions, StepResult } from './step.js';
 
 /** A micro-batch, sliced from the batch when it is used. */
 export interface BatchPart {
+  /** Number of its samples. */
   readonly samples: number;
   /** Runs `use` on the micro-batch, and disposes the slices afterwards. */
   with<Result>(use: (batch: Batch) => Result): Result;
