@@ -3,8 +3,9 @@ import { createTrainStep, type PeakPrediction, type StepResult, type TrainStep }
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { OwnedBatch } from './batch-source.js';
-import { captureTensors, restoreTensors } from './checkpoint.js';
+import { captureTensors, mapTensors, restoreTensors, splitTensors } from './checkpoint.js';
 import type { StepPipeline } from './step-pipeline.js';
+import { StoredMemory } from './stored-memory.js';
 import type { TrainOptions } from './trainer.js';
 
 /** A step that has ended. */
@@ -100,7 +101,8 @@ class LocalRunner implements StepRunner {
 /** Runs steps on the workers of a pipeline. */
 class PipelineRunner implements StepRunner {
   readonly depth: number;
-  readonly memory = undefined;
+  /** What the workers' steps keep, as of the last update. */
+  readonly memory: StoredMemory | undefined;
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** Learning rates of the pending steps. */
@@ -111,6 +113,7 @@ class PipelineRunner implements StepRunner {
   constructor(options: TrainOptions, pipeline: StepPipeline) {
     this.#options = options;
     this.#pipeline = pipeline;
+    this.memory = options.compiled.gradientDelay === undefined ? undefined : new StoredMemory();
     this.depth = pipeline.depth;
   }
 
@@ -130,7 +133,7 @@ class PipelineRunner implements StepRunner {
   async #startWorkers(): Promise<void> {
     this.#isStarted = true;
     const { compiled, optimizer, batches, accumulate = 1, seed = 0 } = this.#options;
-    const tensors = await captureTensors(compiled, optimizer);
+    const tensors = await captureTensors(compiled, optimizer, this.memory);
     await this.#pipeline.start({ compiled, optimizer, batchSize: batches.batchSize, accumulate, seed, tensors });
   }
 
@@ -156,11 +159,14 @@ class PipelineRunner implements StepRunner {
   async update(): Promise<void> {
     if (this.#isUpToDate) return;
     const { compiled, optimizer } = this.#options;
-    restoreTensors(compiled, optimizer, await this.#pipeline.gather());
+    const [own, ofStep] = splitTensors(await this.#pipeline.gather());
+    restoreTensors(compiled, optimizer, own);
+    this.memory?.load({}, mapTensors(ofStep));
     this.#isUpToDate = true;
   }
 
   close(): Promise<void> {
+    this.memory?.dispose();
     return this.#pipeline.stop();
   }
 }
