@@ -43,12 +43,7 @@ export function predictDelayed(
 }
 
 /** Bytes that a segment keeps between two steps. */
-function keptBytes(
-  compiled: Predictable,
-  { steps }: GradientDelay,
-  segment: Segment,
-  batchSize: number,
-): number {
+function keptBytes(compiled: Predictable, { steps }: GradientDelay, segment: Segment, batchSize: number): number {
   const { range, late } = segment;
   const oldest = steps * Math.max(0, ...late.map(({ age }) => age));
   const perStep = bytesOf(shapeBetween(compiled.network, range[0] - 1), batchSize) + 4 * weightsOf(compiled, segment);

@@ -1,4 +1,12 @@
-import { at, type Clock, get, LocalgradError, type Parameter, type ParameterGradient, sameShape } from '@localgrad/core';
+import {
+  at,
+  type Clock,
+  get,
+  LocalgradError,
+  type Parameter,
+  type ParameterGradient,
+  sameShape,
+} from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import type { Departed } from './departed-gradients.js';
@@ -129,7 +137,9 @@ export class DelayedSegment {
         { step, module: this.segment.range[0] },
       );
     }
-    const weights = new Map(stored.map(([parameter]) => [parameter, get(tensors, `weights/${parameter.name}`, 'tensor')]));
+    const weights = new Map(
+      stored.map(([parameter]) => [parameter, get(tensors, `weights/${parameter.name}`, 'tensor')]),
+    );
     for (const tensor of tensors.values()) tf.keep(tensor);
     this.#earlier.set(step, { input: input as tf.Tensor4D, weights });
   }

@@ -5,7 +5,15 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { GradientDelayOptions } from './gradient-delay.js';
-import { compilePlan, createExecutor, createTrainStep, type MemoryPolicy } from './index.js';
+import {
+  type Batch,
+  compilePlan,
+  createExecutor,
+  createPartStep,
+  createTrainStep,
+  type MemoryPolicy,
+  partOf,
+} from './index.js';
 import { buildNetwork, headFactory, type Layer, referenceGradients, relativeError } from './plain-network.fixture.js';
 import { compileFour, fourLayers, randomBatch, recorder } from './train-step.fixture.js';
 
@@ -187,6 +195,50 @@ describe('delayed gradients', () => {
     for (const at of [1, 4, 5]) expect(bits(run(at, 9, run(0, at)))).toEqual(straight);
   });
 
+  it.each([1, 2])(
+    'let a part run %i steps ahead of the part that it gets gradients from, with the same bits',
+    (steps) => {
+      const last = 7;
+      const weights = ({ compiled }: ReturnType<typeof compile>) =>
+        valuesOf([...compiled.parameters].map(([name, { value }]) => [name, value] as const));
+      const whole = compile(windows, { steps });
+      const step = createTrainStep({ compiled: whole.compiled, optimizer: sgd({ learningRate }) });
+      for (let now = 0; now < last; now++) step.run(randomBatch(now), clockAt(now, 1, last));
+
+      const divided = compile(windows, { steps });
+      const sent: tf.Tensor4D[] = [];
+      const outputs: Batch[] = [];
+      const receive = () => {
+        const gradient = sent.shift();
+        if (gradient === undefined) throw new Error('waits forever');
+        return gradient;
+      };
+      const send = (gradient: tf.Tensor4D) => void sent.push(tf.keep(gradient.clone()));
+      const lower = createPartStep({
+        compiled: partOf(divided.compiled, [0, 1]),
+        optimizer: sgd({ learningRate }),
+        onOutput: ({ images, targets }) => void outputs.push({ images: tf.keep(images.clone()), targets }),
+        crossings: { send, receive },
+      });
+      const upper = createPartStep({
+        compiled: partOf(divided.compiled, [2, 3]),
+        optimizer: sgd({ learningRate }),
+        crossings: { send, receive },
+      });
+      for (let now = 0; now < last + steps; now++) {
+        const behind = now - steps;
+        const moment = (at: number) => ({ clock: clockAt(at, 1, last), learningRate });
+        // The gradients of step `behind` are the only ones that have been sent when the lower part runs step `now`.
+        const batch = behind < 0 ? undefined : outputs[behind];
+        if (batch !== undefined) upper.run(batch, moment(behind));
+        if (now < last) lower.run(randomBatch(now), moment(now));
+      }
+      expect(weights(divided)).toEqual(weights(whole));
+      lower.settle?.();
+      expect(sent).toEqual([]);
+    },
+  );
+
   it('reject checkpoints of other runs', () => {
     const { compiled } = compile(backprop, { steps: 1 });
     const step = createTrainStep({ compiled, optimizer: sgd({ learningRate }) });
@@ -200,7 +252,9 @@ describe('delayed gradients', () => {
     };
     expect(load((tensors) => tensors.set('3/4/input', tf.zeros([1])))).toThrow(/belongs to another/);
     expect(load((tensors) => tensors.delete('1/4/input'))).toThrow(/module 1 needs its input/);
-    expect(load((tensors) => tensors.delete('1/4/gradients/2/0'))).toThrow(/module 1 needs 1 gradients of age 2 of step 4/);
+    expect(load((tensors) => tensors.delete('1/4/gradients/2/0'))).toThrow(
+      /module 1 needs 1 gradients of age 2 of step 4/,
+    );
     expect(load((tensors) => tensors.set('other', tf.zeros([1])))).toThrow(/'other' does not exist in this run/);
     expect(load(() => {})).not.toThrow();
   });
@@ -243,7 +297,9 @@ describe('delayed gradients are rejected', () => {
     const { compiled } = compile([[0, 1]], { steps: 1 });
     const { optimizer } = recorder();
     expect(() => createTrainStep({ compiled, optimizer, accumulate: 2 })).toThrow(/'accumulate' is 2.*allowed: 1/);
-    expect(() => createTrainStep({ compiled, optimizer, executor: createExecutor })).toThrow(/remove option 'executor'/);
+    expect(() => createTrainStep({ compiled, optimizer, executor: createExecutor })).toThrow(
+      /remove option 'executor'/,
+    );
     expect(() => createExecutor(compiled)).toThrow(/use createTrainStep/);
   });
 });

@@ -10,8 +10,8 @@ import {
 import type { RecordingStatus, StepRecorder } from '@localgrad/kernels';
 import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
-import { recordHistories } from './delayed-weights.js';
 import { createDelayedTrainStep } from './delayed-train-step.js';
+import { recordHistories } from './delayed-weights.js';
 import { moveAveragesAfterUpdate, runHooks } from './end-step.js';
 import { createExecutor } from './executor.js';
 import type { PeakPrediction } from './prediction.js';

@@ -195,7 +195,10 @@ function gradientDelayOf({ gradientDelay = 0, gradientDelayCuts, accumulate = 1 
     throw configError('gradientDelayCuts', 'has no effect without gradientDelay; remove it, or set gradientDelay.');
   }
   if (gradientDelay > 0 && accumulate > 1) {
-    throw configError('gradientDelay', 'keeps whole batches of earlier steps, but accumulate divides them; remove one of the two.');
+    throw configError(
+      'gradientDelay',
+      'keeps whole batches of earlier steps, but accumulate divides them; remove one of the two.',
+    );
   }
   if (gradientDelayCuts === undefined) return { steps: gradientDelay };
   return { steps: gradientDelay, cuts: gradientDelayCuts.split(/\s+/).map(Number) };
@@ -204,7 +207,10 @@ function gradientDelayOf({ gradientDelay = 0, gradientDelayCuts, accumulate = 1 
 /** Rejects keys that the budget decides or does not count. */
 function checkAlone(config: PlanConfig): void {
   if ((config.gradientDelay ?? 0) > 0) {
-    throw configError('gradientDelay', 'memoryBudget does not count the batches of earlier steps; remove one of the two.');
+    throw configError(
+      'gradientDelay',
+      'memoryBudget does not count the batches of earlier steps; remove one of the two.',
+    );
   }
   if ((config.delay ?? 0) > 0) {
     throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.');

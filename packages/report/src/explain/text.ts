@@ -25,6 +25,7 @@ export function explanationText(explanation: Explanation): string {
     ...asynchronyLines(explanation),
     ...pipelineLines(explanation),
     '',
+    ...delayLines(explanation),
     ...totalLines(explanation),
   ].join('\n');
 }
@@ -173,6 +174,17 @@ function asynchronyLines({ asynchrony }: Explanation): string[] {
     'Replay buffers: each module but the last stores outputs, from which the next one reads at its own pace. Ages in batches; simulated.',
     table,
     `The buffers need at most ${formatBytes(bytes)}, which is part of the peak below.`,
+  ];
+}
+
+/** Which gradients are late, and the memory for what they need of earlier steps. */
+function delayLines({ gradientDelay }: Explanation): string[] {
+  if (gradientDelay === undefined) return [];
+  const { steps, cuts, keptBytes } = gradientDelay;
+  return [
+    '',
+    `Gradients are ${steps} ${steps === 1 ? 'step' : 'steps'} late where they cross the ${cuts.length === 1 ? 'cut before module' : 'cuts before modules'} ${cuts.join(', ')}. Batches, weights and`,
+    `gradients of earlier steps need ${formatBytes(keptBytes)}, which is part of the peak below.`,
   ];
 }
 

@@ -153,7 +153,9 @@ export const runConfigSchema = z.strictObject({
     .string()
     .regex(/^\d+(\s+\d+)*$/, 'expected the first module after each cut, e.g. "2 4"')
     .optional()
-    .describe('where gradients are late: the first module after each cut, e.g. "2 4" (default: wherever gradients cross)'),
+    .describe(
+      'where gradients are late: the first module after each cut, e.g. "2 4" (default: wherever gradients cross)',
+    ),
   recordSteps: z
     .boolean()
     .default(true)
