@@ -14,14 +14,7 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import {
-  type CompiledPlan,
-  compilePlan,
-  createTrainStep,
-  type GradientDelayOptions,
-  type MemoryPolicy,
-  type TrainStep,
-} from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { MachineGroup } from '@localgrad/pipeline';
@@ -32,6 +25,7 @@ import { TrialPlans } from './budget/trial-plans.js';
 import { asynchronyOf } from './config/asynchrony.js';
 import { checkImages } from './config/check-images.js';
 import { configError } from './config/config-error.js';
+import { gradientDelayOf } from './config/gradient-delay.js';
 import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './config/optimization.js';
 import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
@@ -187,21 +181,6 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
   } finally {
     optimizer.dispose();
   }
-}
-
-/** By how much, and where, gradients are late. @throws LocalgradError about keys that exclude each other */
-function gradientDelayOf({ gradientDelay = 0, gradientDelayCuts, accumulate = 1 }: PlanConfig): GradientDelayOptions {
-  if (gradientDelay === 0 && gradientDelayCuts !== undefined) {
-    throw configError('gradientDelayCuts', 'has no effect without gradientDelay; remove it, or set gradientDelay.');
-  }
-  if (gradientDelay > 0 && accumulate > 1) {
-    throw configError(
-      'gradientDelay',
-      'keeps whole batches of earlier steps, but accumulate divides them; remove one of the two.',
-    );
-  }
-  if (gradientDelayCuts === undefined) return { steps: gradientDelay };
-  return { steps: gradientDelay, cuts: gradientDelayCuts.split(/\s+/).map(Number) };
 }
 
 /** Rejects keys that the budget decides or does not count. */
