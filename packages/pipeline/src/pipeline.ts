@@ -17,7 +17,7 @@ export interface PipelineOptions {
   readonly compiled: CompiledPlan;
   /**
    * Which worker trains which modules: groups such as `0-3 4-7`, or the number of workers, among which the modules are divided
-   * by predicted work.
+   * by predicted work; `balancedPlacement` divides them by the times of `measureGroups`.
    */
   readonly placement: string | number | Placement;
   /** The program of the workers: a module that calls `runWorker`. */

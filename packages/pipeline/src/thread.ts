@@ -17,6 +17,11 @@ export const errorCodes: readonly ErrorCode[] = [
   'misuse',
 ];
 
+/** The code of an error in another thread. */
+export function knownCode(code: string | undefined): ErrorCode | undefined {
+  return errorCodes.find((one) => one === code);
+}
+
 /** What happens in a worker, as the main program hears of it. */
 export interface WorkerEvents {
   /** Called with each report, in the order of the messages. */
@@ -74,7 +79,7 @@ export class WorkerThread implements RunningWorker {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     const { worker, range } = this.#group;
-    const known = errorCodes.find((one) => one === code);
+    const known = knownCode(code);
     const text = known === undefined ? `${this.#name} has ended: ${problem}` : `${this.#name}: ${problem}`;
     this.#events.onFailure(
       new LocalgradError(known ?? 'backend-lost', `${text.replace(/\.?$/, '')}.`, { worker, range: [...range] }),

@@ -5,6 +5,7 @@ import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   type Backbone,
   createNetwork,
+  LocalgradError,
   type LocalLearningMethod,
   type Network,
   type ParameterScope,
@@ -14,11 +15,18 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
+import {
+  type Batch,
+  type CompiledPlan,
+  compilePlan,
+  createTrainStep,
+  type MemoryPolicy,
+  type TrainStep,
+} from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { MachineGroup } from '@localgrad/pipeline';
-import { formatBytes, type TrainOptions } from '@localgrad/train';
+import { type BatchSource, formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
@@ -31,7 +39,8 @@ import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { canonicalJson } from './folder/hash.js';
 import { loadInitialWeights } from './load-initial-weights.js';
-import { runPipeline } from './pipeline/run-pipeline.js';
+import { placementText } from './pipeline/choose-placement.js';
+import { type RunPipelineOptions, runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
@@ -233,8 +242,10 @@ export async function prepareRun(
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const pipeline = await runPipeline(config, compiled, data.train, names, machines);
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
+    const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
+    const divided = await runPipeline(config, { compiled, images: data.train, names, machines, withBatch });
+    if (divided !== undefined && divided.chosen.basis !== 'given') notices.push(placementText(divided.chosen));
     return {
       compiled,
       normalization: batches.normalization,
@@ -251,11 +262,23 @@ export async function prepareRun(
         seed,
         recordSteps,
         learningRate: scheduleOf(config, catalog),
-        ...(pipeline === undefined ? {} : { pipeline }),
+        ...(divided === undefined ? {} : { pipeline: divided.pipeline }),
         ...(asynchrony === undefined ? {} : { createStep: asynchronous(asynchrony) }),
       },
     };
   });
+}
+
+/** Uses the first batch of a run, which any epoch yields again. */
+async function withFirstBatch<Result>(batches: BatchSource, use: (batch: Batch) => Promise<Result>): Promise<Result> {
+  for await (const batch of batches.epoch(0)) {
+    try {
+      return await use(batch);
+    } finally {
+      batch.dispose();
+    }
+  }
+  throw new LocalgradError('invalid-data', 'The training set has no batch.');
 }
 
 /** Runs `create`; disposes `owner` if it fails. */

@@ -131,7 +131,7 @@ export const runConfigSchema = z.strictObject({
     .string()
     .optional()
     .describe(
-      'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by predicted work',
+      'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by measured time',
     ),
   delay: z
     .int()

@@ -1,14 +1,6 @@
 import { bytesOf, LocalgradError, type Optimizer, type Shape3, type Span } from '@localgrad/core';
-import type { CompiledPlan } from '@localgrad/engine';
-import {
-  type Crossing,
-  checkDivisible,
-  crossingsOf,
-  describeParts,
-  type Placement,
-  placementOf,
-} from '@localgrad/pipeline';
-import type { RunConfig } from '../config/run-config.js';
+import { type Crossing, checkDivisible, crossingsOf, describeParts } from '@localgrad/pipeline';
+import { type ChosenPlacement, choosePlacement, type DividedRun, type PlacementBasis } from './choose-placement.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { isPipelined } from './run-pipeline.js';
 
@@ -30,11 +22,15 @@ export interface ExplainedWorker {
   /** Fraction of the predicted work of a step, heads included. */
   readonly work: number;
   readonly predictedPeakBytes: number;
+  /** Measured seconds of a step, if the modules were divided by them. */
+  readonly seconds?: number;
 }
 
 /** How a plan can be divided among workers. */
 export interface ExplainedPipeline {
   readonly cuts: readonly ExplainedCut[];
+  /** What the modules are divided by; null if the plan cannot be divided as requested. */
+  readonly basis: PlacementBasis | null;
   /** Empty if the plan cannot be divided as requested. */
   readonly workers: readonly ExplainedWorker[];
   /** Why the plan cannot be divided as requested; null if it can. */
@@ -43,18 +39,17 @@ export interface ExplainedPipeline {
   readonly forecast?: PipelineForecast;
 }
 
-interface PipelineSetting extends Partial<Pick<RunConfig, 'workers' | 'placement'>> {
-  readonly batch: number;
-  readonly accumulate: number;
+/** A plan that may be divided, and what its workers and machines are. */
+export interface PipelineSetting extends Omit<DividedRun, 'config'> {
+  readonly config: Omit<DividedRun['config'], 'workers'> & { readonly workers?: number | undefined };
   readonly optimizer: Optimizer;
   readonly machines?: ForecastMachines | undefined;
 }
 
-/** Undefined if the config has one worker. */
-export function explainPipeline(
-  compiled: CompiledPlan,
-  { workers = 1, placement, batch, accumulate, optimizer, machines }: PipelineSetting,
-): ExplainedPipeline | undefined {
+/** Undefined if the config has one worker. Uses times that were measured before, and measures none. */
+export async function explainPipeline(setting: PipelineSetting): Promise<ExplainedPipeline | undefined> {
+  const { compiled, optimizer, machines } = setting;
+  const { workers = 1, placement, batch, accumulate = 1 } = setting.config;
   if (!isPipelined({ workers, placement })) return undefined;
   const cuts = crossingsOf(compiled).map((crossing) => ({
     ...crossing,
@@ -62,13 +57,22 @@ export function explainPipeline(
     backwardBytes: crossing.cotangents * bytesOf(crossing.activation, batch),
     followedBytes: followedBytes(crossing),
   }));
-  const divided = divide(compiled, placement ?? workers);
-  if (typeof divided === 'string') return { cuts, workers: [], problem: divided };
+  const chosen = await divide({ ...setting, config: { ...setting.config, workers } });
+  if (typeof chosen === 'string') return { cuts, basis: null, workers: [], problem: chosen };
+  const { placement: divided, basis, seconds = [] } = chosen;
   const parts = describeParts(compiled, divided, batch, { optimizer, accumulate });
   return {
     cuts,
-    workers: parts.map(({ worker, range, work, predictedPeakBytes }) => {
-      return { worker, modules: range, work, predictedPeakBytes };
+    basis,
+    workers: parts.map(({ worker, range, work, predictedPeakBytes }, index) => {
+      const measured = seconds[index];
+      return {
+        worker,
+        modules: range,
+        work,
+        predictedPeakBytes,
+        ...(measured === undefined ? {} : { seconds: measured }),
+      };
     }),
     problem: null,
     ...(machines === undefined
@@ -83,11 +87,11 @@ export function explainPipeline(
 }
 
 /** The groups of modules, or why there are none. */
-function divide(compiled: CompiledPlan, requested: string | number): Placement | string {
+async function divide(run: DividedRun): Promise<ChosenPlacement | string> {
   try {
-    const placement = placementOf(requested, compiled);
-    checkDivisible(compiled, placement);
-    return placement;
+    const chosen = await choosePlacement(run);
+    checkDivisible(run.compiled, chosen.placement);
+    return chosen;
   } catch (error) {
     if (LocalgradError.isInstance(error) && error.code === 'invalid-option') return error.message;
     throw error;

@@ -1,7 +1,7 @@
 import { standardCatalog } from '@localgrad/catalog';
 import { formatPlacement } from '@localgrad/pipeline';
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { RunConfigInput } from '../config/run-config.js';
 import { explain } from '../explain.js';
@@ -12,16 +12,21 @@ import { checkWorkerBackend, runPipeline } from './run-pipeline.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
+  // Nothing has been measured.
+  vi.stubEnv('LOCALGRAD_CACHE', '/missing');
 });
+afterAll(() => vi.unstubAllEnvs());
 
 const images = { imageShape: [8, 8, 1], classes: 3 } as const;
 const base: RunConfigInput = { backbone: 'tiny', modules: 4, method: 'dgl' };
+
+const noBatch = () => Promise.reject(new Error('nothing has to be measured'));
 
 async function pipelineOf(input: RunConfigInput, names = {}) {
   const config = resolveConfig({ ...base, ...input });
   const plan = await buildPlan(config, images);
   try {
-    return await runPipeline(config, plan.compiled, images, names);
+    return await runPipeline(config, { compiled: plan.compiled, images, names, withBatch: noBatch });
   } finally {
     plan.dispose();
   }
@@ -30,7 +35,8 @@ async function pipelineOf(input: RunConfigInput, names = {}) {
 describe('runPipeline', () => {
   it('divides the modules of a run by number of workers or by placement', async () => {
     expect(await pipelineOf({})).toBeUndefined();
-    const placed = async (input: RunConfigInput) => formatPlacement((await pipelineOf(input))?.placement ?? []);
+    const placed = async (input: RunConfigInput) =>
+      formatPlacement((await pipelineOf(input))?.pipeline.placement ?? []);
     expect(await placed({ workers: 4 })).toBe('0 1 2 3');
     expect(await placed({ placement: '0-2@a 3@b' })).toBe('0-2@a 3@b');
   });

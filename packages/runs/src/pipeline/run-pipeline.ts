@@ -7,7 +7,9 @@ import { configError } from '../config/config-error.js';
 import { inTermsOfKeys } from '../config/option-keys.js';
 import type { NameOptions } from '../config/resolve-names.js';
 import type { RunConfig } from '../config/run-config.js';
+import { type ChosenPlacement, choosePlacement, type PlacementMeasurement } from './choose-placement.js';
 import { type PartConfig, withoutValues } from './part-config.js';
+import { workerBackendOf } from './worker-backend.js';
 import { pipelineProgram } from './worker-program.js';
 
 /** Backends that each worker can start for itself. */
@@ -18,21 +20,32 @@ export function isPipelined({ workers, placement }: Pick<RunConfig, 'workers' | 
   return workers > 1 || placement !== undefined;
 }
 
+/** The pipeline of a run, and how its modules were divided. */
+export interface RunPipeline {
+  readonly pipeline: Pipeline;
+  readonly chosen: ChosenPlacement;
+}
+
+/** What the pipeline of a run needs besides its config. */
+export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatch'> {
+  readonly compiled: CompiledPlan;
+  readonly images: PlanImages;
+  readonly names: NameOptions;
+  /** The machines of all workers but the first; absent: all workers are threads. */
+  readonly machines?: MachineGroup | undefined;
+}
+
 /**
- * The pipeline of a run's config; undefined if it trains in one thread.
+ * The pipeline of a run's config, which measures how long its modules take, if that is not known; undefined if the run trains in one
+ * thread. On several machines, rank 0 measures and decides for all.
  *
- * @param machines those of all workers but the first; absent: all workers are threads
  * @throws LocalgradError about a key of the config
  */
-export async function runPipeline(
-  config: RunConfig,
-  compiled: CompiledPlan,
-  images: PlanImages,
-  { catalog = standardCatalog, project }: NameOptions,
-  machines?: MachineGroup,
-): Promise<Pipeline | undefined> {
+export async function runPipeline(config: RunConfig, options: RunPipelineOptions): Promise<RunPipeline | undefined> {
   if (!isPipelined(config)) return undefined;
-  const { workers, placement, threads, relaxedSimd, backend, asynchronous } = config;
+  const { compiled, images, names, machines, withBatch } = options;
+  const { catalog = standardCatalog, project } = names;
+  const { workers, placement, asynchronous } = config;
   if (workers > 1 && placement !== undefined) {
     throw configError('workers', `${workers}, but placement '${placement}' already assigns the modules; remove one.`);
   }
@@ -43,18 +56,19 @@ export async function runPipeline(
     throw configError('workers', 'workers know the standard catalog and the packages of the project only.');
   }
   const part: PartConfig = { config, images: withoutValues(images), project };
-  const own = { threads: threads === 'auto' ? 1 : threads, relaxedSimd };
+  const worker = { program: pipelineProgram(), config: part, backend: workerBackendOf(config) };
   return inTermsOfPlacement(() =>
-    inTermsOfKeys(config, () =>
-      createPipeline({
-        compiled,
-        placement: placement ?? workers,
-        program: pipelineProgram(),
-        config: part,
-        backend: backend === 'cpu' ? { ...own, name: 'cpu' } : own,
-        ...(machines === undefined ? {} : { machines }),
-      }),
-    ),
+    inTermsOfKeys(config, async () => {
+      const chosen = await choosePlacement({ config, compiled, images, names }, { ...worker, withBatch });
+      const { placement: groups } = chosen;
+      return {
+        chosen,
+        pipeline: createPipeline({
+          ...{ compiled, placement: groups, ...worker },
+          ...(machines === undefined ? {} : { machines }),
+        }),
+      };
+    }),
   );
 }
 
