@@ -24,6 +24,7 @@ export const operations = Object.keys({
   groupNormGradient: true,
   accumulate: true,
   matMul: true,
+  mapAxis: true,
   globalAveragePool: true,
   globalAveragePoolGradient: true,
   maxPool: true,

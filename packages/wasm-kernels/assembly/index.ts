@@ -1,4 +1,5 @@
 export * from './adam';
+export * from './axis-map';
 export * from './batch-norm';
 export * from './depthwise-convolution';
 export * from './elementwise';
