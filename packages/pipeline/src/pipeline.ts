@@ -36,6 +36,8 @@ export interface Pipeline extends StepPipeline {
   readonly placement: Placement;
 }
 
+const workerBackends: readonly string[] = ['wasm', 'tensorflow', 'cpu'];
+
 /** Messages that a worker may be ahead of the next one. */
 const slots = 2;
 
@@ -55,7 +57,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { compiled, backend = {}, machines } = options;
   rejectUnknownKeys('createPipeline backend', backend, ['name', 'threads', 'relaxedSimd']);
   const { name = 'wasm' } = backend;
-  requireOption(name === 'wasm' || name === 'cpu', 'createPipeline', 'backend', name, 'wasm, cpu');
+  requireOption(workerBackends.includes(name), 'createPipeline', 'backend', name, workerBackends.join(', '));
   const placement = placementOf(options.placement, compiled);
   if (machines !== undefined) checkMachines(placement, machines.ranks);
   checkDivisible(compiled, placement);

@@ -15,8 +15,11 @@ import type { LinkEnds, WireEnds } from './wire.js';
 /** The backend of each worker. */
 export interface WorkerBackend extends Pick<BackendOptions, 'relaxedSimd'> {
   /** Default `wasm`. */
-  readonly name?: 'wasm' | 'cpu';
-  /** Threads of each worker's backend. Default 1. */
+  readonly name?: 'wasm' | 'tensorflow' | 'cpu';
+  /**
+   * Threads of each worker's backend. Default 1. On `tensorflow`, a process has one number of threads, so that the backend of the
+   * main program must be started with the same one.
+   */
   readonly threads?: number;
 }
 

@@ -1,10 +1,10 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { at, LocalgradError, messageOf, type Span } from '@localgrad/core';
 import type { Batch, CompiledPlan } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { dataOf, storedTensor } from '../message.js';
 import { modulesText } from '../placement.js';
-import { knownCode } from '../thread.js';
+import { knownCode, startThread } from '../thread.js';
 import type { MeasuringReport, MeasuringStart, WorkerBackend } from '../worker-thread.js';
 import type { TimingLimits } from './time-groups.js';
 
@@ -48,7 +48,7 @@ export async function measureGroups(options: MeasureOptions): Promise<number[]> 
     batch: dataOf(batch, compiled.reads),
     ...(limits === undefined ? {} : { limits }),
   };
-  const thread = new Worker(program, { workerData: { kind: 'localgrad group times', start }, name: 'measurement' });
+  const thread = startThread(program, { kind: 'localgrad group times', start }, 'measurement');
   const abort = () => void thread.terminate();
   signal?.addEventListener('abort', abort, { once: true });
   try {

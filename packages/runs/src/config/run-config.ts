@@ -125,7 +125,7 @@ export const runConfigSchema = z.strictObject({
     .max(256)
     .default(1)
     .describe(
-      'number of worker threads that train groups of modules at the same time (backend: wasm), with the same results',
+      'number of worker threads that train groups of modules at the same time (backend: wasm or tensorflow), with the same results',
     ),
   placement: z
     .string()

@@ -8,7 +8,7 @@ import { explain } from '../explain.js';
 import { configIdOf } from '../identity/config-identity.js';
 import { buildPlan } from '../prepare-run.js';
 import { withoutValues } from './part-config.js';
-import { checkWorkerBackend, runPipeline } from './run-pipeline.js';
+import { checkWorkerBackend, mainThreadsOf, runPipeline } from './run-pipeline.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -102,8 +102,20 @@ describe('workers and placement', () => {
     expect(() => checkWorkerBackend(config, 'wasm')).not.toThrow();
     expect(() => checkWorkerBackend(resolveConfig({}), 'webgpu')).not.toThrow();
     expect(() => checkWorkerBackend(config, 'webgpu')).toThrow(
-      /^workers: workers need backend wasm or cpu, but the run's is 'webgpu'/,
+      /^workers: workers need backend wasm, tensorflow or cpu, but the run's is 'webgpu'; set backend to wasm\.$/,
     );
+  });
+
+  it('may have native TensorFlow if the config names it, with one number of threads for the process', () => {
+    const native = resolveConfig({ workers: 2, backend: 'tensorflow' });
+    expect(() => checkWorkerBackend(native, 'tensorflow')).not.toThrow();
+    expect(() => checkWorkerBackend(resolveConfig({ workers: 2 }), 'tensorflow')).toThrow(
+      /the run's is 'tensorflow'; set backend to wasm or tensorflow\.$/,
+    );
+    expect(mainThreadsOf(native)).toBe(1);
+    expect(mainThreadsOf({ ...native, threads: 2 })).toBe(2);
+    expect(mainThreadsOf(resolveConfig({ workers: 2, backend: 'wasm' }))).toBe('auto');
+    expect(mainThreadsOf(resolveConfig({ backend: 'tensorflow' }))).toBe('auto');
   });
 
   it('send workers the names and types of targets without their values', () => {

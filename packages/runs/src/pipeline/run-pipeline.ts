@@ -9,11 +9,8 @@ import type { NameOptions } from '../config/resolve-names.js';
 import type { RunConfig } from '../config/run-config.js';
 import { type ChosenPlacement, choosePlacement, type PlacementMeasurement } from './choose-placement.js';
 import { type PartConfig, withoutValues } from './part-config.js';
-import { workerBackendOf } from './worker-backend.js';
+import { workerBackendOf, workerBackends } from './worker-backend.js';
 import { pipelineProgram } from './worker-program.js';
-
-/** Backends that each worker can start for itself. */
-const workerBackends = ['wasm', 'cpu'] as const;
 
 /** Whether a run is divided among worker threads. */
 export function isPipelined({ workers, placement }: Pick<RunConfig, 'workers' | 'placement'>): boolean {
@@ -72,13 +69,21 @@ export async function runPipeline(config: RunConfig, options: RunPipelineOptions
   );
 }
 
+/** Threads of the main program's backend. Native TensorFlow has one number of threads per process: that of the workers. */
+export function mainThreadsOf(config: RunConfig): RunConfig['threads'] {
+  const worker = workerBackendOf(config);
+  return isPipelined(config) && worker.name === 'tensorflow' ? worker.threads : config.threads;
+}
+
 /** @throws LocalgradError about the key `workers` if workers cannot have a backend like the run's */
 export function checkWorkerBackend(config: RunConfig, backend: string): void {
-  if (!isPipelined(config) || workerBackends.some((name) => name === backend)) return;
+  // Workers on wasm would not have the bits of a run on native TensorFlow that 'auto' has selected.
+  const isOther = backend === 'tensorflow' && workerBackendOf(config).name !== backend;
+  if (!isPipelined(config) || (workerBackends.some((name) => name === backend) && !isOther)) return;
   const key = config.workers > 1 ? 'workers' : 'placement';
   throw configError(
     key,
-    `workers need backend ${workerBackends.join(' or ')}, but the run's is '${backend}'; set backend to wasm.`,
+    `workers need backend wasm, tensorflow or cpu, but the run's is '${backend}'; set backend to wasm${isOther ? ' or tensorflow' : ''}.`,
   );
 }
 
