@@ -32,6 +32,7 @@ export const operations = Object.keys({
   averagePool: true,
   averagePoolGradient: true,
   softmaxCrossEntropy: true,
+  binaryCrossEntropy: true,
   sgdUpdateAll: true,
   adamUpdateAll: true,
   blendAll: true,

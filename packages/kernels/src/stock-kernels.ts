@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { bothAxes } from './convolution-measures.js';
+import { binaryCrossEntropy } from './stock/binary-cross-entropy.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -57,6 +58,7 @@ export const stockKernels: TrainingKernels = {
     }),
   ...stockPooling,
   softmaxCrossEntropy,
+  binaryCrossEntropy,
   sgdUpdateAll,
   adamUpdateAll,
   blendAll,

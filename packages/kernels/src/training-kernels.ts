@@ -227,6 +227,11 @@ export interface TrainingKernels {
    */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
   /**
+   * Mean binary cross-entropy between σ(logits) and targets, with logarithms ≥ −100, and weight × the gradient of the unbounded one.
+   * Borrows both.
+   */
+  binaryCrossEntropy(logits: Tensor4D, targets: Tensor4D, weight: number): { loss: Scalar; gradient: Tensor4D };
+  /**
    * Updates of any number of weights, one result for each request.
    *
    * PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v).

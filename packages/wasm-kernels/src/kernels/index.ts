@@ -8,6 +8,7 @@ import { mapAxis } from './axis-map.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { createContext } from './context.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import { binaryCrossEntropy } from './cross-entropy.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -70,6 +71,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     averagePool: (...values) => averagePool(context, ...values),
     averagePoolGradient: (...values) => averagePoolGradient(context, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
+    binaryCrossEntropy: (...values) => binaryCrossEntropy(context, ...values),
     sgdUpdateAll: (requests) => sgdUpdateAll(context, requests),
     adamUpdateAll: (requests) => adamUpdateAll(context, requests),
     blendAll: (requests) => blendAll(context, requests),

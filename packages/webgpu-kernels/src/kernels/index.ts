@@ -48,6 +48,7 @@ export function createWebGpuKernels(
     accumulate: (a, b) => accumulate(backend, a, b),
     matMul: stockKernels.matMul,
     mapAxis: stockKernels.mapAxis,
+    binaryCrossEntropy: stockKernels.binaryCrossEntropy,
     globalAveragePool: (x) => globalAveragePool(backend, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(backend, dy, inputShape),
     maxPool: (...values) => maxPool(backend, ...values),
