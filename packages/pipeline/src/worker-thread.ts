@@ -3,9 +3,10 @@ import { type BackendOptions, selectBackend } from '@localgrad/backends';
 import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { enableProdMode } from '@tensorflow/tfjs';
+import { type AsynchronousStart, runStart } from './asynchronous/worker.js';
 import { ringReceiver, ringSender } from './channel.js';
 import type { PartLinks } from './part-links.js';
-import { type Report, runPart, type WorkerPlan } from './part-worker.js';
+import { type PartWork, type Report, runPart, type WorkerPlan } from './part-worker.js';
 import type { PlacedGroup } from './placement.js';
 import { SharedRing } from './ring.js';
 import type { LinkEnds, WireEnds } from './wire.js';
@@ -26,6 +27,8 @@ export interface ThreadStart extends PlacedGroup {
   readonly seed: number;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly ends: WireEnds<SharedArrayBuffer>;
+  /** Present for asynchronous training. */
+  readonly asynchronous?: AsynchronousStart;
 }
 
 /** What a thread sends to the main program. */
@@ -54,19 +57,25 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
     const { name = 'wasm', threads = 1, relaxedSimd = true } = start.backend;
     const backend = await selectBackend(name, { threads, relaxedSimd });
     const { compiled, optimizer } = await build(start.config);
-    const { range, accumulate, seed, tensors, ends } = start;
-    const { input, output, links } = ends;
-    await runPart({
-      ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
-      input: receiverOf(input),
-      ...(output === undefined ? {} : { output: senderOf(output) }),
-      ...(links === undefined ? {} : { links: linksOf(links) }),
-    });
+    const { asynchronous } = start;
+    await (asynchronous === undefined
+      ? runPart({ compiled, optimizer, ...workOf(start), report })
+      : runStart(start, asynchronous, { compiled, optimizer, report }));
     backend.dispose();
     report({ kind: 'done' });
   } catch (error) {
     report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error) });
   }
+}
+
+function workOf({ range, accumulate, seed, tensors, ends }: ThreadStart): Omit<PartWork, 'compiled' | 'optimizer' | 'report'> {
+  const { input, output, links } = ends;
+  return {
+    ...{ range, accumulate, seed, tensors },
+    input: receiverOf(input),
+    ...(output === undefined ? {} : { output: senderOf(output) }),
+    ...(links === undefined ? {} : { links: linksOf(links) }),
+  };
 }
 
 function linksOf({

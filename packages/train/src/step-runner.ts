@@ -100,7 +100,7 @@ class LocalRunner implements StepRunner {
 /** Runs steps on the workers of a pipeline. */
 class PipelineRunner implements StepRunner {
   readonly depth: number;
-  readonly memory = undefined;
+  readonly memory: TrainStep['memory'];
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** Learning rates of the pending steps. */
@@ -112,6 +112,7 @@ class PipelineRunner implements StepRunner {
     this.#options = options;
     this.#pipeline = pipeline;
     this.depth = pipeline.depth;
+    this.memory = pipeline.memory;
   }
 
   get pending(): number {

@@ -1,0 +1,30 @@
+import { LocalgradError } from '@localgrad/core';
+import type { CompiledPlan } from '@localgrad/engine';
+import { type Crossing, crossingsOf } from '../crossings.js';
+import { formatPlacement, type Placement } from '../placement.js';
+
+/**
+ * Checks that workers can train without waiting for each other: nothing but activations and targets crosses the cuts between them.
+ *
+ * @throws LocalgradError `invalid-option` that names what else crosses, and the cuts that are possible
+ */
+export function checkFreeCuts(compiled: CompiledPlan, placement: Placement): void {
+  const starts = new Set(placement.slice(1).map(({ range }) => range[0]));
+  const crossings = crossingsOf(compiled);
+  const tied = crossings.find(({ cut, isFree }) => starts.has(cut) && !isFree);
+  if (tied === undefined) return;
+  const free = crossings.filter(({ isFree }) => isFree).map(({ cut }) => `module ${cut}`);
+  const allowed = free.length === 0 ? 'one worker' : `cuts before ${free.join(', ')}`;
+  throw new LocalgradError(
+    'invalid-option',
+    `placement '${formatPlacement(placement)}': asynchronous workers do not wait for each other, but ${reasonOf(tied)} the cut ` +
+      `before module ${tied.cut}; allowed: ${allowed}.`,
+    { where: 'placement', option: 'placement', cut: tied.cut, allowed },
+  );
+}
+
+function reasonOf({ gradients: [loss], followed: [weight], shared: [name] }: Crossing): string {
+  if (loss !== undefined) return `a gradient of loss '${loss}' crosses`;
+  if (name !== undefined) return `'${name}' is used on both sides of`;
+  return `head '${weight?.head}' follows '${weight?.live}' across`;
+}
