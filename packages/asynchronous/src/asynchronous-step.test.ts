@@ -9,7 +9,15 @@ import {
   resolvePartition,
 } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
-import { type Batch, compilePlan, createTrainStep, type TrainStep, type TrainStepOptions } from '@localgrad/engine';
+import {
+  type Batch,
+  compilePlan,
+  createTrainStep,
+  partOf,
+  phaseWork,
+  type TrainStep,
+  type TrainStepOptions,
+} from '@localgrad/engine';
 import { infopro } from '@localgrad/infopro';
 import { MemoryMeter } from '@localgrad/kernels';
 import { lam } from '@localgrad/lam';
@@ -139,6 +147,29 @@ describe('asynchronous', () => {
     const ids = train(step).map((losses) => Object.keys(losses).length);
     expect(ids).toEqual([4, 3, 4, 3, 4]);
     dispose();
+  });
+
+  it('counts the work of the modules that were trained', () => {
+    const workOf = (createStep: (options: TrainStepOptions) => TrainStep) => {
+      const { step, compiled, dispose } = rig(dgl(), createStep);
+      const works = Array.from({ length: 4 }, (_, now) => {
+        const { images, targets, dispose: release } = batchOf(now);
+        const { losses, terms, multiplyAccumulatesPerImage } = step.run({ images, targets }, clockAt(now, 1, 4));
+        release();
+        tf.dispose([...losses.values(), ...terms.values()]);
+        return multiplyAccumulatesPerImage;
+      });
+      const [phase] = compiled.phases;
+      const slow = phaseWork(partOf(compiled, [1, 1]), partOf(compiled, [1, 1]).phases[0]);
+      dispose();
+      return { works, slow, whole: phaseWork(compiled, phase) };
+    };
+    const { works, whole } = workOf(createTrainStep);
+    expect(works).toEqual([whole, whole, whole, whole]);
+    expect(workOf(asynchronous()).works).toEqual(works);
+    const { works: ofSlow, slow } = workOf(asynchronous({ slow: [{ module: 1, pace: 2 }] }));
+    expect(slow).toBeGreaterThan(0);
+    expect(ofSlow).toEqual([whole, whole - slow, whole, whole - slow]);
   });
 
   it('reaches a constant number of tensors, stays within the predicted memory, and frees everything', () => {

@@ -1,12 +1,14 @@
 import { at, type Clock, type JsonValue, LocalgradError } from '@localgrad/core';
 import {
   type Batch,
+  type CompiledPlan,
   createPartStep,
   endStep,
   learningRateOf,
   type PartStep,
   type PeakPrediction,
   partOf,
+  phaseWork,
   type StepMemory,
   type TrainStep,
   type TrainStepOptions,
@@ -50,6 +52,7 @@ class AsynchronousStep implements TrainStep {
   /** State of the schedule before the first step. */
   readonly #start: JsonValue;
   readonly #stored = new StoredBatches();
+  readonly #compiledParts: readonly CompiledPlan[];
   readonly #parts: readonly PartStep[];
   /** Outputs of the turn that runs now, one per micro-batch. */
   #outputs: Batch[] = [];
@@ -69,6 +72,7 @@ class AsynchronousStep implements TrainStep {
     this.#rateAt = learningRateOf(options);
     this.#schedule = new AsynchronousSchedule({ ...rules, modules, seed });
     this.#start = this.#schedule.state();
+    this.#compiledParts = compiled.modules.map((_, module) => partOf(compiled, [module, module]));
     this.#parts = compiled.modules.map((_, module) => this.#partOf(module));
     this.memory = {
       values: () => this.#schedule.state(),
@@ -83,18 +87,20 @@ class AsynchronousStep implements TrainStep {
   run(batch: Batch | readonly Batch[], clock: Clock): TrainStepResult {
     const { compiled } = this.#options;
     const { name: phase, schedule } = compiled.phaseAt(clock);
+    let multiplyAccumulatesPerImage = 0;
     const learningRate = this.#rateAt(clock);
     const active = new Set(schedule.map(({ module }) => module));
     const trained = new Set<number>();
     const result = { losses: new Map<string, tf.Scalar>(), terms: new Map<string, tf.Scalar>() };
     for (const turn of this.#schedule.round((module) => active.has(module))) {
       const { losses, terms } = this.#take(turn, batch, { clock, learningRate });
+      multiplyAccumulatesPerImage += this.#workOf(turn.module, clock);
       keepLast(result.losses, losses);
       keepLast(result.terms, terms);
       trained.add(turn.module);
     }
     endStep(compiled, clock, (module) => trained.has(module));
-    return { ...result, learningRate, phase };
+    return { ...result, learningRate, phase, multiplyAccumulatesPerImage };
   }
 
   dispose(): void {
@@ -110,6 +116,11 @@ class AsynchronousStep implements TrainStep {
     return result;
   }
 
+  #workOf(module: number, clock: Clock): number {
+    const part = at(this.#compiledParts, module, 'module');
+    return phaseWork(part, part.phaseAt(clock));
+  }
+
   #partOf(module: number): PartStep {
     const { compiled, optimizer, accumulate = 1, seed = 0 } = this.#options;
     const names = bufferTargets(compiled, module);
@@ -117,7 +128,7 @@ class AsynchronousStep implements TrainStep {
     const onOutput = ({ images, targets }: Batch) => {
       this.#outputs.push(storedBatch(images, targets, names));
     };
-    const part = partOf(compiled, [module, module]);
+    const part = at(this.#compiledParts, module, 'module');
     return createPartStep({ compiled: part, optimizer, accumulate, seed, ...(isLast ? {} : { onOutput }) });
   }
 }

@@ -45,7 +45,7 @@ export function costOfHeads(
   const held = holdsGradients(how) ? 4 * sum(weights.map(({ size }) => size)) : 0;
   return {
     loads: active.map((head) => headLoadOf(head, { network, createTargets }, batchSize)),
-    multiplyAccumulates: sum(active.map(({ head, objectives: read }) => headWork(network, head, read))),
+    multiplyAccumulates: sum(active.map((head) => headWork({ network, createTargets }, head))),
     fixedBytes: held + sum([...new Set(parameters)].map((parameter) => residentOf(parameter, how.optimizer))),
   };
 }

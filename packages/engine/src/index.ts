@@ -36,4 +36,4 @@ export {
   type TrainStepResult,
 } from './train-step.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
-export { unitsOf } from './work.js';
+export { phaseWork, unitsOf } from './work.js';

@@ -18,6 +18,7 @@ import { moveAverages } from './moving-averages.js';
 import type { PeakPrediction } from './prediction.js';
 import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
 import type { Batch, Executor, StepResult } from './step.js';
+import { phaseWork } from './work.js';
 
 /** Options of `createTrainStep`. */
 export interface TrainStepOptions {
@@ -49,6 +50,8 @@ export interface TrainStepResult extends StepResult {
   readonly learningRate: number;
   /** Name of the phase. */
   readonly phase: string;
+  /** Multiply-accumulates for one image: modules and heads, forward and backward. */
+  readonly multiplyAccumulatesPerImage: number;
 }
 
 /** A training step of a compiled plan. */
@@ -113,15 +116,16 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   };
   const optimizerState = () => optimizer.state().values();
   const recorded = recordSteps ? new RecordedSteps({ compiled, optimizerState, now, run }) : undefined;
+  const work = new Map(compiled.phases.map((phase) => [phase, phaseWork(compiled, phase)]));
   return {
     run(batch, clock) {
       const learningRate = rateAt(clock);
       Object.assign(now, { clock, learningRate });
       const split = { parts: splitBatch(batch, accumulate), batches: listOf(batch) };
-      const { name: phase } = compiled.phaseAt(clock);
+      const phase = compiled.phaseAt(clock);
       const result = recorded === undefined ? run(split, undefined) : recorded.run(split);
       runHooks(compiled, clock);
-      return { ...result, learningRate, phase };
+      return { ...result, learningRate, phase: phase.name, multiplyAccumulatesPerImage: work.get(phase) ?? 0 };
     },
     get recording() {
       return recorded?.status;

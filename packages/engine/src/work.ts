@@ -1,8 +1,9 @@
-import type { Head, Network, Objective } from '@localgrad/core';
+import { at, type Head } from '@localgrad/core';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
+import { costOfHead } from './heads.js';
 import { predictLiteral } from './literal-prediction.js';
-import type { CompiledPhase } from './phases.js';
+import type { ActiveHead, CompiledPhase } from './phases.js';
 import type { PhasePrediction } from './prediction.js';
 import type { Instruction } from './schedule.js';
 
@@ -20,29 +21,41 @@ export interface PhaseWork {
   readonly reference: Pick<PhaseWork, 'units' | 'unitsOfWork' | 'peakBytes'>;
 }
 
+/**
+ * Multiply-accumulates of a step of one phase for one sample: modules and heads, forward and backward.
+ *
+ * @param phase one of `compiled.phases`
+ */
+export function phaseWork(compiled: CompiledPlan, phase: CompiledPhase): number {
+  const ofModules = phase.schedule.map(
+    (one) => unitsOf(one) * multiplyAccumulatesOf(at(compiled.modules, one.module, 'module')),
+  );
+  const ofHeads = evaluatedHeads(phase).map((head) => headWork(compiled, head));
+  return sum(ofModules) + sum(ofHeads);
+}
+
 export function measurePhase(compiled: CompiledPlan, batchSize: number, options: PhasePrediction): PhaseWork {
   const { phase } = options;
   const units = compiled.modules.map((_, index) =>
     sum(phase.schedule.filter(({ module }) => module === index).map(unitsOf)),
   );
-  const evaluations = phase.schedule.flatMap(({ op, module }) =>
-    op === 'evaluate' ? (phase.heads.get(module) ?? []).map(({ head }) => head) : [],
+  const workOfHead = new Map(
+    [...phase.heads.values()].flat().map((active) => [active.head, headWork(compiled, active)]),
   );
-  const heads = new Map([...phase.heads.values()].flat().map((active) => [active.head, active]));
   const literal = predictLiteral(compiled, batchSize, options);
   const literalUnits = literal.forwards.map((count, module) => count + 2 * (literal.backwards[module] ?? 0));
   const forward =
     sum(compiled.modules.map(multiplyAccumulatesOf)) + multiplyAccumulatesOf(compiled.network.backbone.classifier);
   const workOf = (counts: readonly number[], evaluated: readonly Head[]) =>
     (sum(compiled.modules.map((module, index) => multiplyAccumulatesOf(module) * (counts[index] ?? 0))) +
-      sum(evaluated.map((head) => headWork(compiled.network, head, heads.get(head)?.objectives)))) /
+      sum(evaluated.map((head) => workOfHead.get(head) ?? 0))) /
     forward;
   const { peakBytes, modules } = compiled.predict(batchSize, options);
   return {
     phase,
     units,
     moduleBytes: modules,
-    unitsOfWork: workOf(units, evaluations),
+    unitsOfWork: phaseWork(compiled, phase) / forward,
     peakBytes,
     reference: {
       units: literalUnits,
@@ -52,15 +65,24 @@ export function measurePhase(compiled: CompiledPlan, batchSize: number, options:
   };
 }
 
+function evaluatedHeads({ schedule, heads }: CompiledPhase): ActiveHead[] {
+  return schedule.flatMap(({ op, module }) => (op === 'evaluate' ? (heads.get(module) ?? []) : []));
+}
+
 /** Multiply-accumulates of a head's forward and backward pass; averaged copies have no weight gradient. */
-export function headWork(network: Network, head: Head, objectives: readonly Objective[] = []): number {
+export function headWork(
+  compiled: Pick<CompiledPlan, 'network' | 'createTargets'>,
+  active: Pick<ActiveHead, 'head' | 'module' | 'objectives'>,
+): number {
+  const { network } = compiled;
+  const { head, objectives } = active;
   const isFrozen = head.parameters.some(({ kind }) => kind === 'frozen');
   const borrows = objectives[0]?.head.factory?.borrows ?? [];
   const live = new Map(network.backbone.blocks.map(({ block }) => [block.name, multiplyAccumulatesOf(block)]));
   const averaged = borrows
     .filter(({ as }) => as.includes('averaged-copy'))
     .map(({ live: name, work = 1 }) => work * (live.get(name) ?? 0));
-  return 3 * multiplyAccumulatesOf(head) - (isFrozen ? sum(averaged) : 0);
+  return 3 * costOfHead(active, compiled).multiplyAccumulates - (isFrozen ? sum(averaged) : 0);
 }
 
 /**

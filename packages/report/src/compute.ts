@@ -6,8 +6,19 @@ export function workOf({ summary }: FinishedRun): number | null {
   return typeof batch === 'number' ? summary.cost.multiplyAccumulatesPerImage * summary.steps * batch : null;
 }
 
-/** The same up to the end of an epoch. All epochs have the same number of steps. @param position index of the epoch */
+/**
+ * The same up to the end of an epoch. All epochs have the same number of steps, but not the same work where training has phases.
+ *
+ * @param position index of the epoch
+ */
 export function workUntil(run: FinishedRun, position: number): number | null {
   const whole = workOf(run);
-  return whole === null ? null : (whole * (position + 1)) / run.summary.epochs.length;
+  if (whole === null) return null;
+  const { epochs, cost } = run.summary;
+  const works = epochs.map((epoch) => epoch.multiplyAccumulatesPerImage ?? cost.multiplyAccumulatesPerImage);
+  return whole * (sum(works.slice(0, position + 1)) / sum(works));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

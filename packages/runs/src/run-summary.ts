@@ -13,15 +13,15 @@ export interface SummaryObjective {
   readonly weight?: number;
 }
 
-/** Predicted cost of a plan. */
+/** Predicted cost of a run. */
 export interface SummaryCost {
   /** Number of weights of the backbone, which remain after training. */
   readonly backboneParameters: number;
   /** Number of weights, including auxiliary networks. */
   readonly trainedParameters: number;
-  /** In forwards of the whole backbone; backprop: 3. Heads included. */
+  /** Of a step, on average over the run, in forwards of the whole backbone; backprop: 3. Heads included. */
   readonly unitsOfWork: number;
-  /** Multiply-accumulates of one training step for one image, heads and backward included. */
+  /** Multiply-accumulates of a step for one image, on average over the run, heads and backward included. */
   readonly multiplyAccumulatesPerImage: number;
   /** Predicted peak bytes of a step: weights, optimizer state and batch included. */
   readonly predictedPeakBytes: number;

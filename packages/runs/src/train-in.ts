@@ -4,7 +4,7 @@ import type { BackendHandle } from '@localgrad/backends';
 import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import { describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
-import { type Observer, probeModules, train } from '@localgrad/train';
+import { type EpochRecord, type Observer, probeModules, train } from '@localgrad/train';
 import { type Arithmetic, arithmeticDifference, arithmeticOf } from './arithmetic.js';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
@@ -146,7 +146,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     objectives: run.compiled.objectives.map(({ id, role, span, weight }) => {
       return { id, role, span, weight: weightAt(weight, endOfTraining) };
     }),
-    cost: costOf(run, config),
+    cost: costOf(run, config, result.epochs),
     probes,
     weights: checksumOf(weights),
   };
@@ -177,20 +177,31 @@ async function probe(
   }
 }
 
-function costOf(run: PreparedRun, { batch, accumulate }: RunConfig): RunSummary['cost'] {
+function costOf(
+  run: PreparedRun,
+  { batch, accumulate }: RunConfig,
+  epochs: readonly EpochRecord[],
+): RunSummary['cost'] {
   const { compiled, options } = run;
   const { totals } = describePlan(compiled, batch, { optimizer: options.optimizer, accumulate });
   const { backbone } = compiled.network;
   const parts = [...backbone.blocks.map(({ block }) => block), backbone.classifier];
-  const forward = parts.reduce((sum, part) => sum + multiplyAccumulatesOf(part), 0);
+  const forward = sum(parts.map(multiplyAccumulatesOf));
+  const counted = epochs.map((epoch) => epoch.multiplyAccumulatesPerImage ?? totals.unitsOfWork * forward);
+  // All epochs have the same number of steps.
+  const multiplyAccumulatesPerImage = sum(counted) / counted.length;
   const weights = parts.flatMap(({ parameters }) => parameters).filter(({ kind }) => kind === 'weight');
   return {
-    backboneParameters: weights.reduce((sum, { size }) => sum + size, 0),
+    backboneParameters: sum(weights.map(({ size }) => size)),
     trainedParameters: totals.parameters,
-    unitsOfWork: totals.unitsOfWork,
-    multiplyAccumulatesPerImage: totals.unitsOfWork * forward,
+    unitsOfWork: multiplyAccumulatesPerImage / forward,
+    multiplyAccumulatesPerImage,
     predictedPeakBytes: predictionOf(run)(batch).peakBytes,
   };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** Measured once, so that a sequence of short runs does not wait for it. */

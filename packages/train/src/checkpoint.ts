@@ -28,6 +28,8 @@ export interface TrainingProgress {
   readonly epochSeconds: number;
   /** Peak bytes of live tensors during the steps of the unfinished epoch. */
   readonly epochPeakBytes: number;
+  /** Multiply-accumulates for one image, summed over the completed steps of the unfinished epoch. Missing in files of earlier versions. */
+  readonly epochMultiplyAccumulates?: number;
   /** Peak bytes of live tensors during all steps. */
   readonly peakBytes: number;
   /** Number of times the run was resumed before. */

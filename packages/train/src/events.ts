@@ -140,6 +140,11 @@ export interface EpochRecord {
   readonly imagesPerSecond: number;
   /** Peak bytes of live tensors during the epoch's steps. */
   readonly peakBytes: number;
+  /**
+   * Multiply-accumulates of a step for one image, modules and heads, forward and backward: mean over the epoch's steps, which
+   * differ where training has phases or modules have paces. Missing for epochs that earlier versions trained.
+   */
+  readonly multiplyAccumulatesPerImage?: number;
   /** Accuracy of the epoch's evaluation, in [0, 1], if there was one and the network is a classifier. */
   readonly testAccuracy?: number;
   /** Loss of the epoch's evaluation, if there was one. */

@@ -35,6 +35,7 @@ export class RunState {
       number: resumed?.epoch ?? 1,
       batchesDone: resumed?.batchesDone ?? 0,
       peakBytes: resumed?.epochPeakBytes ?? 0,
+      multiplyAccumulates: resumed === undefined ? 0 : workDone(resumed),
       secondsBefore: this.training.seconds - (resumed?.epochSeconds ?? 0),
     };
   }
@@ -51,13 +52,14 @@ export class RunState {
       number: this.epoch.number + 1,
       batchesDone: 0,
       peakBytes: 0,
+      multiplyAccumulates: 0,
       secondsBefore: this.training.seconds,
     };
   }
 
   /** The position of the run, for a checkpoint. */
   async progress(): Promise<TrainingProgress> {
-    const { number, batchesDone, peakBytes } = this.epoch;
+    const { number, batchesDone, peakBytes, multiplyAccumulates } = this.epoch;
     return {
       step: this.step,
       epoch: number,
@@ -68,6 +70,7 @@ export class RunState {
       totalSeconds: this.total.seconds,
       epochSeconds: batchesDone === 0 ? 0 : this.epochSeconds,
       epochPeakBytes: peakBytes,
+      ...(Number.isNaN(multiplyAccumulates) ? {} : { epochMultiplyAccumulates: multiplyAccumulates }),
       peakBytes: this.peakBytes,
       resumptions: this.resumptions,
       state: this.#compiled.state.values(),
@@ -92,8 +95,15 @@ interface EpochState {
   readonly number: number;
   batchesDone: number;
   peakBytes: number;
+  /** For one image, summed over the epoch's steps; NaN if it is not known of all. */
+  multiplyAccumulates: number;
   /** Training seconds at the start of the epoch. */
   readonly secondsBefore: number;
+}
+
+/** Earlier versions did not count. */
+function workDone({ batchesDone, epochMultiplyAccumulates = Number.NaN }: TrainingProgress): number {
+  return batchesDone === 0 ? 0 : epochMultiplyAccumulates;
 }
 
 /** Last and best test accuracy; the best excludes epochs with non-finite metrics. */

@@ -1,5 +1,5 @@
 import { type Clock, LocalgradError } from '@localgrad/core';
-import { createTrainStep, type PeakPrediction, type StepResult, type TrainStep } from '@localgrad/engine';
+import { createTrainStep, type PeakPrediction, phaseWork, type StepResult, type TrainStep } from '@localgrad/engine';
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { OwnedBatch } from './batch-source.js';
@@ -12,6 +12,8 @@ export interface EndedStep extends StepResult {
   readonly learningRate: number;
   /** Peak bytes of live tensors during the step. */
   readonly peakBytes: number;
+  /** Multiply-accumulates for one image: modules and heads, forward and backward. */
+  readonly multiplyAccumulatesPerImage: number;
   readonly recording?: RecordingStatus | undefined;
 }
 
@@ -76,11 +78,11 @@ class LocalRunner implements StepRunner {
 
   async start(batch: OwnedBatch, clock: Clock): Promise<void> {
     this.#meter?.reset();
-    const { losses, terms, learningRate } = this.#step.run(batch, clock);
+    const result = this.#step.run(batch, clock);
     batch.dispose();
     const { recording } = this.#step;
     const arenaBytes = recording?.mode === 'recorded' ? recording.arenaBytes : 0;
-    this.#ended.push({ losses, terms, learningRate, peakBytes: (this.#meter?.peakBytes ?? 0) + arenaBytes, recording });
+    this.#ended.push({ ...result, peakBytes: (this.#meter?.peakBytes ?? 0) + arenaBytes, recording });
   }
 
   async next(): Promise<EndedStep> {
@@ -103,8 +105,8 @@ class PipelineRunner implements StepRunner {
   readonly memory: TrainStep['memory'];
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
-  /** Learning rates of the pending steps. */
-  readonly #rates: number[] = [];
+  /** What is known of the pending steps. */
+  readonly #started: Pick<EndedStep, 'learningRate' | 'multiplyAccumulatesPerImage'>[] = [];
   #isUpToDate = true;
   #isStarted = false;
 
@@ -116,7 +118,7 @@ class PipelineRunner implements StepRunner {
   }
 
   get pending(): number {
-    return this.#rates.length;
+    return this.#started.length;
   }
 
   predict(batchSize: number): PeakPrediction {
@@ -136,7 +138,7 @@ class PipelineRunner implements StepRunner {
   }
 
   async start(batch: OwnedBatch, clock: Clock): Promise<void> {
-    const { learningRate: given } = this.#options;
+    const { learningRate: given, compiled } = this.#options;
     const learningRate = typeof given === 'number' ? given : given.rate(clock);
     try {
       if (!this.#isStarted) await this.#startWorkers();
@@ -144,14 +146,14 @@ class PipelineRunner implements StepRunner {
     } finally {
       batch.dispose();
     }
-    this.#rates.push(learningRate);
+    this.#started.push({ learningRate, multiplyAccumulatesPerImage: phaseWork(compiled, compiled.phaseAt(clock)) });
     this.#isUpToDate = false;
   }
 
   async next(): Promise<EndedStep> {
     const { losses, terms, peakBytes } = await this.#pipeline.next();
-    const [learningRate = Number.NaN] = this.#rates.splice(0, 1);
-    return { losses: scalarsOf(losses), terms: scalarsOf(terms), learningRate, peakBytes };
+    const [started = unknownStep] = this.#started.splice(0, 1);
+    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, peakBytes };
   }
 
   async update(): Promise<void> {
@@ -165,6 +167,8 @@ class PipelineRunner implements StepRunner {
     return this.#pipeline.stop();
   }
 }
+
+const unknownStep = { learningRate: Number.NaN, multiplyAccumulatesPerImage: Number.NaN };
 
 function scalarsOf(values: ReadonlyMap<string, number>): Map<string, tf.Scalar> {
   return new Map([...values].map(([id, value]) => [id, tf.scalar(value)]));

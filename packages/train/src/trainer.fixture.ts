@@ -13,7 +13,7 @@ export function toyBatches(samples: number, batchSize: number, seed = 1): BatchS
     samples,
     batchSize,
     batchesPerEpoch,
-    *epoch(epoch) {
+    *epoch(epoch, fromSample = 0) {
       const random = createRandom(seed, `epoch${epoch}`);
       for (let first = 0; first < samples; first += batchSize) {
         const size = Math.min(batchSize, samples - first);
@@ -22,7 +22,8 @@ export function toyBatches(samples: number, batchSize: number, seed = 1): BatchS
         const images = tf.tensor4d(values, [size, 4, 4, 1]);
         const targets = { labels: tf.tensor1d(labels, 'int32') };
         const dispose = () => tf.dispose([images, targets.labels]);
-        yield { images, targets, dispose };
+        if (first < fromSample) dispose();
+        else yield { images, targets, dispose };
       }
     },
   };

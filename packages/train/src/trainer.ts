@@ -202,6 +202,7 @@ class Training {
     state.step++;
     losses.add(state.step, ended);
     epoch.peakBytes = Math.max(epoch.peakBytes, ended.peakBytes);
+    epoch.multiplyAccumulates += ended.multiplyAccumulatesPerImage;
     this.#reportRecording(ended.recording);
     epoch.batchesDone++;
     const isLast = epoch.batchesDone === batches.batchesPerEpoch;
@@ -237,6 +238,7 @@ class Training {
   #record(evaluation: EvaluationResult | undefined): EpochRecord {
     const { epoch, losses, learningRate, epochSeconds: seconds } = this.#state;
     this.#state.peakBytes = Math.max(this.#state.peakBytes, epoch.peakBytes);
+    const multiplyAccumulatesPerImage = epoch.multiplyAccumulates / epoch.batchesDone;
     return {
       epoch: epoch.number,
       losses: losses.endEpoch(),
@@ -244,6 +246,7 @@ class Training {
       seconds,
       imagesPerSecond: this.#options.batches.samples / seconds,
       peakBytes: epoch.peakBytes,
+      ...(Number.isNaN(multiplyAccumulatesPerImage) ? {} : { multiplyAccumulatesPerImage }),
       ...(evaluation === undefined ? {} : recordOfEvaluation(evaluation)),
     };
   }
