@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { type AsynchronousOptions, asynchronous } from '@localgrad/asynchronous';
+import { type AsynchronousOptions, asynchronous, type ModuleTiming } from '@localgrad/asynchronous';
 import { partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
@@ -31,7 +31,8 @@ import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { canonicalJson } from './folder/hash.js';
 import { loadInitialWeights } from './load-initial-weights.js';
-import { runPipeline } from './pipeline/run-pipeline.js';
+import { isPipelined } from './pipeline/is-pipelined.js';
+import { runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
@@ -187,6 +188,8 @@ export interface PreparedRun {
   readonly normalization: Normalization;
   /** Warnings for the user. */
   readonly notices: readonly string[];
+  /** Measures how often each module has trained, and on which batches; present for asynchronous workers. */
+  readonly timing?: () => readonly ModuleTiming[];
   dispose(): void;
 }
 
@@ -233,12 +236,17 @@ export async function prepareRun(
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const pipeline = await runPipeline(config, compiled, data.train, names, machines);
+    const workers =
+      asynchrony !== undefined && isPipelined(config)
+        ? await runAsynchronousPipeline(config, compiled, data.train, names, asynchrony)
+        : undefined;
+    const pipeline = workers ?? (await runPipeline(config, compiled, data.train, names, machines));
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     return {
       compiled,
       normalization: batches.normalization,
       notices,
+      ...(workers === undefined ? {} : { timing: () => workers.timing() }),
       dispose,
       options: {
         compiled,
@@ -252,7 +260,7 @@ export async function prepareRun(
         recordSteps,
         learningRate: scheduleOf(config, catalog),
         ...(pipeline === undefined ? {} : { pipeline }),
-        ...(asynchrony === undefined ? {} : { createStep: asynchronous(asynchrony) }),
+        ...(asynchrony === undefined || workers !== undefined ? {} : { createStep: asynchronous(asynchrony) }),
       },
     };
   });

@@ -26,6 +26,8 @@ export interface PipelineStep {
   readonly terms: ReadonlyMap<string, number>;
   /** Peak bytes of live tensors during the step, on the worker with the highest. */
   readonly peakBytes: number;
+  /** Multiply-accumulates for one image. Default: those of a step of the whole plan. */
+  readonly multiplyAccumulatesPerImage?: number;
   /** How each worker spent the step, if the pipeline measures it. */
   readonly workers?: readonly WorkerStep[];
 }

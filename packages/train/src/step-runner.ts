@@ -151,9 +151,10 @@ class PipelineRunner implements StepRunner {
   }
 
   async next(): Promise<EndedStep> {
-    const { losses, terms, peakBytes } = await this.#pipeline.next();
+    const { losses, terms, peakBytes, multiplyAccumulatesPerImage: counted } = await this.#pipeline.next();
     const [started = unknownStep] = this.#started.splice(0, 1);
-    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, peakBytes };
+    const work = counted === undefined ? {} : { multiplyAccumulatesPerImage: counted };
+    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, ...work, peakBytes };
   }
 
   async update(): Promise<void> {

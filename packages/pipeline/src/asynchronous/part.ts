@@ -8,6 +8,7 @@ import {
   type PartStep,
   endStep,
   partOf,
+  phaseWork,
   type StepResult,
 } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
@@ -203,6 +204,7 @@ class AsynchronousPart {
         ...{ worker, modules: range, step, repetition, batch },
         ...(output === undefined ? {} : { output }),
         isRepeated: this.#seen.has(batch),
+        multiplyAccumulatesPerImage: phaseWork(this.#part, this.#part.phaseAt(clock)),
         ...measured,
       },
     });

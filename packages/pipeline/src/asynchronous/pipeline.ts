@@ -10,13 +10,13 @@ import { type Batch, type CompiledPlan, type PeakPrediction, partOf, type StepMe
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
-import { balancedPlacement, checkDivisible, checkOptimizer } from '../divide.js';
+import { checkOptimizer } from '../divide.js';
 import { dataOf } from '../message.js';
-import { type Pipeline, type PipelineOptions, messageBytes, placementOf, tensorsOf } from '../pipeline.js';
+import { type Pipeline, type PipelineOptions, messageBytes, tensorsOf } from '../pipeline.js';
 import type { PlacedGroup, Placement } from '../placement.js';
 import { SharedRing } from '../ring.js';
 import type { ThreadStart } from '../worker-thread.js';
-import { checkFreeCuts } from './check-cuts.js';
+import { asynchronousPlacement } from './placement.js';
 import { SharedControl } from './control.js';
 import { SharedReplayBuffer } from './shared-buffer.js';
 import type { WorkerTurn } from './turn.js';
@@ -78,11 +78,7 @@ export function createAsynchronousPipeline(options: AsynchronousPipelineOptions)
       { option: 'order', value: rules.order },
     );
   }
-  // The result depends on the cuts: they must not follow from measurements of a machine.
-  const placement =
-    typeof requested === 'number' ? balancedPlacement(compiled, requested) : placementOf(requested, compiled);
-  checkFreeCuts(compiled, placement);
-  checkDivisible(compiled, placement);
+  const placement = asynchronousPlacement(compiled, requested);
   const isWorker = (turn: number) => Number.isInteger(turn) && turn >= 0 && turn < placement.length;
   const unknown = turns.find((turn) => !isWorker(turn));
   requireOption(unknown === undefined, where, 'turns', unknown, `indices of workers from 0 to ${placement.length - 1}`);

@@ -19,6 +19,8 @@ export interface WorkerTurn {
   /** Losses by objective, and their terms, in the order of evaluation. */
   readonly losses: readonly (readonly [id: string, value: number])[];
   readonly terms: readonly (readonly [id: string, value: number])[];
+  /** Multiply-accumulates for one image. */
+  readonly multiplyAccumulatesPerImage: number;
   /** Peak bytes of live tensors during the turn. */
   readonly peakBytes: number;
 }

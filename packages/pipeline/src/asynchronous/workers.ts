@@ -78,6 +78,7 @@ export class AsynchronousWorkers {
     return {
       losses: new Map(turns.flatMap(({ losses }) => losses)),
       terms: new Map(turns.flatMap(({ terms }) => terms)),
+      multiplyAccumulatesPerImage: turns.reduce((sum, turn) => sum + turn.multiplyAccumulatesPerImage, 0),
       peakBytes: Math.max(...turns.map(({ peakBytes }) => peakBytes)),
     };
   }

@@ -5,7 +5,7 @@ import { textTable } from '../text/text-table.js';
 /** How a plan is divided among workers: what crosses each cut, and each worker's share. */
 export function pipelineLines({ pipeline }: Explanation): string[] {
   if (pipeline === undefined) return [];
-  const { cuts, workers, problem, forecast } = pipeline;
+  const { cuts, workers, problem, isAsynchronous, forecast } = pipeline;
   const cutTable = textTable(
     ['cut before module', 'forward', 'of', 'also'],
     cuts.map((cut) => [
@@ -21,7 +21,7 @@ export function pipelineLines({ pipeline }: Explanation): string[] {
     'Pipeline: what crosses each cut between modules in a step.',
     cutTable,
     '',
-    ...(problem === null ? workerLines(workers) : [`Not possible: ${problem}`]),
+    ...(problem === null ? workerLines(workers, isAsynchronous === true) : [`Not possible: ${problem}`]),
     ...(forecast === undefined ? [] : forecastLines(forecast)),
   ];
 }
@@ -55,9 +55,11 @@ function forecastLines({ bandwidth, latency, speed, strategies }: PipelineForeca
   ];
 }
 
-function workerLines(workers: NonNullable<Explanation['pipeline']>['workers']): string[] {
+function workerLines(workers: NonNullable<Explanation['pipeline']>['workers'], isAsynchronous: boolean): string[] {
   return [
-    'Workers: each trains its modules on a batch while the one before it trains on the next batch, with the same results.',
+    isAsynchronous
+      ? 'Workers: each trains its modules at its own pace, so no two runs have the same results.'
+      : 'Workers: each trains its modules on a batch while the one before it trains on the next batch, with the same results.',
     textTable(
       ['worker', 'modules', 'share of work', 'predicted peak'],
       workers.map(({ worker, modules: [first, last], work, predictedPeakBytes }) => [

@@ -1,6 +1,7 @@
-import { bytesOf, LocalgradError, type Optimizer, type Shape3, type Span } from '@localgrad/core';
+import { bytesOf, type Optimizer, type Shape3, type Span } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import {
+  asynchronousPlacement,
   type Crossing,
   checkDivisible,
   crossingsOf,
@@ -10,7 +11,8 @@ import {
 } from '@localgrad/pipeline';
 import type { RunConfig } from '../config/run-config.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
-import { isPipelined } from './run-pipeline.js';
+import { divided } from './divided.js';
+import { isPipelined } from './is-pipelined.js';
 
 /** What crosses a cut between two modules in a step. */
 export interface ExplainedCut extends Crossing {
@@ -39,11 +41,13 @@ export interface ExplainedPipeline {
   readonly workers: readonly ExplainedWorker[];
   /** Why the plan cannot be divided as requested; null if it can. */
   readonly problem: string | null;
-  /** Predicted training on these machines, if they are given and the plan can be divided. */
+  /** Present if the workers do not wait for each other. */
+  readonly isAsynchronous?: true;
+  /** Predicted training on these machines, if they are given, the plan can be divided, and workers wait for each other. */
   readonly forecast?: PipelineForecast;
 }
 
-interface PipelineSetting extends Partial<Pick<RunConfig, 'workers' | 'placement'>> {
+interface PipelineSetting extends Partial<Pick<RunConfig, 'workers' | 'placement' | 'asynchronous'>> {
   readonly batch: number;
   readonly accumulate: number;
   readonly optimizer: Optimizer;
@@ -53,7 +57,7 @@ interface PipelineSetting extends Partial<Pick<RunConfig, 'workers' | 'placement
 /** Undefined if the config has one worker. */
 export function explainPipeline(
   compiled: CompiledPlan,
-  { workers = 1, placement, batch, accumulate, optimizer, machines }: PipelineSetting,
+  { workers = 1, placement, asynchronous = 'none', batch, accumulate, optimizer, machines }: PipelineSetting,
 ): ExplainedPipeline | undefined {
   if (!isPipelined({ workers, placement })) return undefined;
   const cuts = crossingsOf(compiled).map((crossing) => ({
@@ -62,19 +66,23 @@ export function explainPipeline(
     backwardBytes: crossing.cotangents * bytesOf(crossing.activation, batch),
     followedBytes: followedBytes(crossing),
   }));
-  const divided = divide(compiled, placement ?? workers);
-  if (typeof divided === 'string') return { cuts, workers: [], problem: divided };
-  const parts = describeParts(compiled, divided, batch, { optimizer, accumulate });
+  const isAsynchronous = asynchronous !== 'none';
+  const kind = isAsynchronous ? { isAsynchronous: true as const } : {};
+  const requested = placement ?? workers;
+  const groups = divided(() => (isAsynchronous ? asynchronousPlacement : divide)(compiled, requested));
+  if (typeof groups === 'string') return { cuts, workers: [], problem: groups, ...kind };
+  const parts = describeParts(compiled, groups, batch, { optimizer, accumulate });
   return {
     cuts,
     workers: parts.map(({ worker, range, work, predictedPeakBytes }) => {
       return { worker, modules: range, work, predictedPeakBytes };
     }),
     problem: null,
-    ...(machines === undefined
+    ...kind,
+    ...(machines === undefined || isAsynchronous
       ? {}
       : {
-          forecast: forecastPipeline(compiled, divided, {
+          forecast: forecastPipeline(compiled, groups, {
             ...{ batch, optimizer, machines },
             peaks: parts.map(({ predictedPeakBytes }) => predictedPeakBytes),
           }),
@@ -82,16 +90,10 @@ export function explainPipeline(
   };
 }
 
-/** The groups of modules, or why there are none. */
-function divide(compiled: CompiledPlan, requested: string | number): Placement | string {
-  try {
-    const placement = placementOf(requested, compiled);
-    checkDivisible(compiled, placement);
-    return placement;
-  } catch (error) {
-    if (LocalgradError.isInstance(error) && error.code === 'invalid-option') return error.message;
-    throw error;
-  }
+function divide(compiled: CompiledPlan, requested: string | number): Placement {
+  const placement = placementOf(requested, compiled);
+  checkDivisible(compiled, placement);
+  return placement;
 }
 
 /** Each weight crosses once, no matter how many averages follow it. */

@@ -1,14 +1,31 @@
 import { LocalgradError } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import { type Crossing, crossingsOf } from '../crossings.js';
+import { balancedPlacement, checkDivisible } from '../divide.js';
+import { type PipelineOptions, placementOf } from '../pipeline.js';
 import { formatPlacement, type Placement } from '../placement.js';
+
+/**
+ * The groups of modules of asynchronous workers. A number of workers is divided by predicted work: results depend on the cuts, which
+ * must not follow from measurements of a machine.
+ *
+ * @throws LocalgradError `invalid-option` for a placement with cuts that something else than activations and targets crosses, and
+ *   for plans with hooks
+ */
+export function asynchronousPlacement(compiled: CompiledPlan, requested: PipelineOptions['placement']): Placement {
+  const placement =
+    typeof requested === 'number' ? balancedPlacement(compiled, requested) : placementOf(requested, compiled);
+  checkFreeCuts(compiled, placement);
+  checkDivisible(compiled, placement);
+  return placement;
+}
 
 /**
  * Checks that workers can train without waiting for each other: nothing but activations and targets crosses the cuts between them.
  *
  * @throws LocalgradError `invalid-option` that names what else crosses, and the cuts that are possible
  */
-export function checkFreeCuts(compiled: CompiledPlan, placement: Placement): void {
+function checkFreeCuts(compiled: CompiledPlan, placement: Placement): void {
   const starts = new Set(placement.slice(1).map(({ range }) => range[0]));
   const crossings = crossingsOf(compiled);
   const tied = crossings.find(({ cut, isFree }) => starts.has(cut) && !isFree);
