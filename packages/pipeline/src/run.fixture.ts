@@ -63,7 +63,12 @@ export const schedule = stepDecay({ learningRate: 0.05, milestones: [1] });
 export const batches = randomBatches(22, 5);
 
 /** Trains the network of a config for two epochs of five steps, the last of which is smaller. */
-export async function runFixture({ config, workers, createPipeline: create, ...options }: FixtureRun): Promise<EndedRun> {
+export async function runFixture({
+  config,
+  workers,
+  createPipeline: create,
+  ...options
+}: FixtureRun): Promise<EndedRun> {
   const { compiled, optimizer, scope } = build(config);
   const events: TrainingEvent[] = [];
   const checkpoints: TrainingCheckpoint[] = [];

@@ -68,7 +68,13 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
   }
 }
 
-function workOf({ range, accumulate, seed, tensors, ends }: ThreadStart): Omit<PartWork, 'compiled' | 'optimizer' | 'report'> {
+function workOf({
+  range,
+  accumulate,
+  seed,
+  tensors,
+  ends,
+}: ThreadStart): Omit<PartWork, 'compiled' | 'optimizer' | 'report'> {
   const { input, output, links } = ends;
   return {
     ...{ range, accumulate, seed, tensors },

@@ -6,8 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleProgram } from '../bundle.fixture.js';
 import { type AsynchronousPipelineOptions, createAsynchronousPipeline, type WorkerTurn } from '../index.js';
-import { build, type FixtureConfig } from '../plan.fixture.js';
-import { type FixtureRun, randomBatches, runFixture } from '../run.fixture.js';
+import type { FixtureConfig } from '../plan.fixture.js';
+import { type FixtureRun, runFixture, textOf } from '../run.fixture.js';
 import { replayed } from './replay.fixture.js';
 
 let bundle: Awaited<ReturnType<typeof bundleProgram>>;
@@ -81,7 +81,10 @@ describe('asynchronous workers at their own pace', () => {
   it.each<[string, Pipelined & { readonly config?: Partial<FixtureConfig>; readonly accumulate?: number }]>([
     ['one module each', { placement: 4, asynchronous: { bufferSize: 2 } }],
     ['groups of modules', { placement: '0-1 2-3', asynchronous: { bufferSize: 3, sampling: 'random' } }],
-    ['micro-batches and dropout', { placement: 2, accumulate: 2, config: { backbone: 'wide-resnet-10-1(dropout: 0.3)' } }],
+    [
+      'micro-batches and dropout',
+      { placement: 2, accumulate: 2, config: { backbone: 'wide-resnet-10-1(dropout: 0.3)' } },
+    ],
     ['limited reuse', { placement: '0 1-3', asynchronous: { bufferSize: 2, maxReuse: 0 } }],
     ['phases', { placement: '0-1 2-3', config: { method: 'sequential(dgl)' } }],
     ['windows within a worker', { placement: '0-1 2-3', config: { method: 'mlm(dgl, within: stage)' } }],
@@ -96,3 +99,109 @@ describe('asynchronous workers at their own pace', () => {
     patience,
   );
 });
+
+describe('asynchronous workers', () => {
+  it(
+    'read no batch more often than allowed, and none that is older than their buffer',
+    async () => {
+      const rules = { bufferSize: 2, maxReuse: 1 };
+      const { turns } = await runWorkers(base, { placement: 4, asynchronous: rules });
+      const reads = new Map<string, number>();
+      for (const { worker, output } of turns) {
+        if (output === undefined) continue;
+        const key = `${worker}/${output}`;
+        reads.set(key, 1 + (reads.get(key) ?? 0));
+      }
+      expect(Math.max(...reads.values())).toBeLessThanOrEqual(1 + rules.maxReuse);
+      // The first worker has stored an output for each step before the one that it is in.
+      const ages = turns.filter(({ worker }) => worker === 1).map(({ step, batch }) => step - batch);
+      expect(Math.max(...ages)).toBeLessThanOrEqual(rules.bufferSize);
+      expect(Math.min(...ages)).toBeGreaterThanOrEqual(0);
+    },
+    patience,
+  );
+
+  it(
+    'train a slow module less often, and count how often and on which batches',
+    async () => {
+      const { turns, timing, events } = await runWorkers(
+        base,
+        { placement: 4, asynchronous: { slow: [{ module: 2, pace: 25 }] } },
+        { epochs: 4 },
+      );
+      const own = [0, 1, 2, 3].map((module) => turns.filter(({ worker }) => worker === module));
+      expect(timing.map(({ updatesPerBatch }) => updatesPerBatch)).toEqual(own.map(({ length }) => length / 20));
+      expect(timing[0]).toEqual({ module: 0, updatesPerBatch: 1, meanAge: 0, repeated: 0 });
+      expect(timing[2]?.updatesPerBatch).toBeLessThan(0.6);
+      expect(timing[3]?.repeated).toBeGreaterThan(0.3);
+      expect(events.at(-1)).toContain('"status":"completed"');
+    },
+    patience,
+  );
+
+  it(
+    'rest between two turns while the network is evaluated and saved, and resume from there',
+    async () => {
+      const saved: { readonly checkpoint: TrainingCheckpoint; readonly turns: number }[] = [];
+      const turns: WorkerTurn[] = [];
+      const pipelineWith = (onTurn: (turn: WorkerTurn) => void): FixtureRun['createPipeline'] => {
+        return (plan) => createAsynchronousPipeline({ ...plan, program: bundle.program, placement: 4, onTurn });
+      };
+      const save = (checkpoint: TrainingCheckpoint) => void saved.push({ checkpoint, turns: turns.length });
+      await runFixture({
+        config: base,
+        createPipeline: pipelineWith((turn) => void turns.push(turn)),
+        checkpoints: { everySteps: 3, save },
+      });
+      expect(saved.map(({ checkpoint }) => checkpoint.progress.step)).toEqual([3, 5, 6, 9, 10]);
+      for (const one of saved) {
+        const text = await replayed(base, turns.slice(0, one.turns), { epochs: 2, accumulate: 1 });
+        expect(textOf(one.checkpoint.tensors)).toEqual(text);
+      }
+      const resume = saved[2]?.checkpoint;
+      const later: WorkerTurn[] = [];
+      const resumed = await runFixture({
+        config: base,
+        createPipeline: pipelineWith((turn) => void later.push(turn)),
+        ...(resume === undefined ? {} : { resume }),
+      });
+      expect(later.filter(({ worker }) => worker === 0).map(({ step }) => step)).toEqual([6, 7, 8, 9]);
+      expect(later.every(({ batch }) => batch >= 6)).toBe(true);
+      const last = resumed.checkpoints.at(-1)?.progress;
+      expect(last?.resumptions).toBe(1);
+      const count = (module: number) =>
+        turns.slice(0, saved[2]?.turns).filter(({ worker }) => worker === module).length +
+        later.filter(({ worker }) => worker === module).length;
+      expect(last?.stepMemory).toEqual({
+        turns: [0, 1, 2, 3].map((module) => expect.objectContaining({ updates: count(module) })),
+      });
+    },
+    patience,
+  );
+
+  it.each([0, 2])(
+    'end when the thread of worker %i ends',
+    async (module) => {
+      const death = { step: 3, how: 'exit', module } as const;
+      const turns = simulatedTurns({}, 10);
+      await expect(runWorkers({ ...base, death }, { placement: 4, turns })).rejects.toThrow(
+        `Worker 'worker${module}' (module ${module}) has ended: its thread ended with exit code 3.`,
+      );
+    },
+    patience,
+  );
+
+  it(
+    'end with the error of a worker',
+    async () => {
+      const death = { step: 1, how: 'error', module: 3 } as const;
+      await expect(
+        runWorkers({ ...base, death }, { placement: '0-1 2-3', turns: simulatedTurnsOf(2) }),
+      ).rejects.toThrow("Worker 'worker1' (modules 2 to 3) has ended: the optimizer is broken.");
+    },
+    patience,
+  );
+});
+
+/** Turns of workers one after the other. */
+const simulatedTurnsOf = (workers: number) => Array.from({ length: 10 }, () => [...Array(workers).keys()]).flat();

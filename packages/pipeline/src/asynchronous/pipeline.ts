@@ -12,12 +12,12 @@ import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train
 import * as tf from '@tensorflow/tfjs';
 import { checkOptimizer } from '../divide.js';
 import { dataOf } from '../message.js';
-import { type Pipeline, type PipelineOptions, messageBytes, tensorsOf } from '../pipeline.js';
+import { messageBytes, type Pipeline, type PipelineOptions, tensorsOf } from '../pipeline.js';
 import type { PlacedGroup, Placement } from '../placement.js';
 import { SharedRing } from '../ring.js';
 import type { ThreadStart } from '../worker-thread.js';
-import { asynchronousPlacement } from './placement.js';
 import { SharedControl } from './control.js';
+import { asynchronousPlacement } from './placement.js';
 import { SharedReplayBuffer } from './shared-buffer.js';
 import type { WorkerTurn } from './turn.js';
 import { AsynchronousWorkers } from './workers.js';

@@ -1,8 +1,8 @@
-import { type BufferRules } from '@localgrad/asynchronous';
-import type { ThreadStart } from '../worker-thread.js';
+import type { BufferRules } from '@localgrad/asynchronous';
 import { ringReceiver } from '../channel.js';
-import { SharedRing } from '../ring.js';
 import type { Report, WorkerPlan } from '../part-worker.js';
+import { SharedRing } from '../ring.js';
+import type { ThreadStart } from '../worker-thread.js';
 import { SharedControl } from './control.js';
 import { runAsynchronousPart } from './part.js';
 import { SharedReplayBuffer } from './shared-buffer.js';

@@ -1,4 +1,4 @@
-import { at, LocalgradError } from '@localgrad/core';
+import { at, type LocalgradError } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStep } from '@localgrad/train';
 import { patientRingSender, type Sender } from '../channel.js';

@@ -10,8 +10,8 @@ import {
   placementOf,
 } from '@localgrad/pipeline';
 import type { RunConfig } from '../config/run-config.js';
-import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { divided } from './divided.js';
+import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { isPipelined } from './is-pipelined.js';
 
 /** What crosses a cut between two modules in a step. */
