@@ -9,7 +9,18 @@ const program = resolve(import.meta.dirname, '../../apps/benchmark/dist/cli.js')
 const settings = [
   ...['--backbone', 'resnet14', '--width', '4', '--resize', '8', '--modules', '4', '--method', 'dgl'],
   ...['--train-images', '600', '--test-images', '200', '--epochs', '3', '--batch', '20'],
-  ...['--backend', 'wasm', '--threads', '1', '--checkpoint-steps', '5', '--asynchronous', 'buffer: 2, slow: 2@3'],
+  ...[
+    '--backend',
+    'wasm',
+    '--threads',
+    '1',
+    '--checkpoint-steps',
+    '5',
+    '--log-every',
+    '1',
+    '--asynchronous',
+    'buffer: 2, slow: 2@3',
+  ],
 ];
 
 let folder: string;
@@ -40,11 +51,12 @@ function train(flags: readonly string[], onStart?: (child: ChildProcess) => void
   return new Promise((done) => child.once('close', (code) => done({ code, ...output })));
 }
 
-/** Sends a signal after the second event with losses. */
+/** Sends a signal after some more steps. */
 async function signalLater(child: ChildProcess, name: string, signal: NodeJS.Signals): Promise<void> {
   const file = join(folder, name, 'metrics.jsonl');
   const steps = () => (existsSync(file) ? readFileSync(file, 'utf8').split('"step-end"').length - 1 : 0);
-  while (child.exitCode === null && steps() < 12) await delay(20);
+  const before = steps();
+  while (child.exitCode === null && steps() < before + 12) await delay(20);
   child.kill(signal);
 }
 

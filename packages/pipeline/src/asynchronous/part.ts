@@ -114,7 +114,9 @@ class AsynchronousPart {
     const { control, accumulate, worker } = this.#work;
     for (;;) {
       const seen = control.events;
-      if (control.isTurnOf(worker) || control.current.kind === 'end') break;
+      // Nobody asks for the steps that are left.
+      if (control.current.kind === 'end') return;
+      if (control.isTurnOf(worker)) break;
       control.wait(seen);
     }
     const { clock, learningRate } = message;

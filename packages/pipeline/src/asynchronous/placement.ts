@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, requireOption } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import { type Crossing, crossingsOf } from '../crossings.js';
 import { balancedPlacement, checkDivisible } from '../divide.js';
@@ -13,11 +13,22 @@ import { formatPlacement, type Placement } from '../placement.js';
  *   for plans with hooks
  */
 export function asynchronousPlacement(compiled: CompiledPlan, requested: PipelineOptions['placement']): Placement {
+  if (typeof requested === 'number') checkWorkers(compiled, requested);
   const placement =
     typeof requested === 'number' ? balancedPlacement(compiled, requested) : placementOf(requested, compiled);
   checkFreeCuts(compiled, placement);
   checkDivisible(compiled, placement);
   return placement;
+}
+
+/** Checks that there are enough free cuts. @throws LocalgradError `invalid-option` about the number of workers */
+function checkWorkers(compiled: CompiledPlan, workers: number): void {
+  const tied = crossingsOf(compiled).filter(({ isFree }) => !isFree);
+  const [first] = tied;
+  const most = compiled.network.modules.length - tied.length;
+  if (first === undefined) return;
+  const allowed = `${most === 1 ? '1' : `1 to ${most}`}, because ${reasonOf(first)} the cut before module ${first.cut}, and asynchronous workers do not wait for each other`;
+  requireOption(workers <= most, 'pipeline', 'workers', workers, allowed);
 }
 
 /**

@@ -32,7 +32,21 @@ describe('createAsynchronousPipeline', () => {
       { placement: '0-1 2-3' },
       /a gradient of loss '.*' crosses the cut before module 2; allowed/,
     ],
-    [{ method: 'backprop' }, {}, /a gradient of loss 'final' crosses the cut before module \d; allowed: one worker\./],
+    [
+      { method: 'backprop' },
+      { placement: '0 1-3' },
+      /a gradient of loss 'final' crosses the cut before module 1; allowed: one worker\./,
+    ],
+    [
+      { method: 'backprop' },
+      {},
+      /option 'workers' is 2; allowed: 1, because a gradient of loss 'final' crosses the cut before module 1/,
+    ],
+    [
+      { method: 'mlm(dgl, within: stage)' },
+      { placement: 4 },
+      /option 'workers' is 4; allowed: 1 to \d, because a gradient/,
+    ],
     [{ method: 'dgl' }, { asynchronous: { order: 'random' } }, /Workers train at their own pace, so option 'order'/],
     [{ method: 'dgl' }, { asynchronous: { slow: [{ module: 4, pace: 2 }] } }, /module indices from 0 to 3/],
     [{ method: 'dgl' }, { turns: [0, 2] }, /option 'turns' is 2; allowed: indices of workers from 0 to 1\./],

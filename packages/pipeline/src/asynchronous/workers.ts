@@ -92,7 +92,7 @@ export class AsynchronousWorkers {
     return new Map(parts.flatMap((part) => [...part]));
   }
 
-  /** Ends the workers after the turns that they have begun; the first trains on the data that it has received. */
+  /** Ends the workers after the turns that they have begun. */
   async stop(): Promise<void> {
     if (this.#failure === undefined) {
       this.#control.command('end');

@@ -98,12 +98,12 @@ describe('asynchronous workers', () => {
     expect(pipeline.timing().map(({ module }) => module)).toEqual([0, 1, 2, 3]);
   });
 
-  it('are rejected by the key of their placement where something else crosses', async () => {
+  it('are rejected by the key of the config where something else crosses', async () => {
     const config = resolveConfig({ ...base, method: 'lam(dgl)', workers: 4, asynchronous });
     const plan = await buildPlan(config, images);
     const pipeline = runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
     await expect(pipeline).rejects.toThrow(
-      /^placement: '0 1 2 3': asynchronous workers do not wait for each other, but head/,
+      /^workers: 4; allowed: 1, because head '.*' follows '.*' across the cut before module 1/,
     );
     plan.dispose();
   });
