@@ -107,6 +107,25 @@ describe('benchStep', () => {
     expect(parts.unitsOfWork).toBe(whole.unitsOfWork);
   });
 
+  it('measures the predicted peak where an update writes to new memory', async () => {
+    const wide = 'mlp(layers: 2, width: 256)';
+    const how = {
+      backbone: wide,
+      width: undefined,
+      modules: 3,
+      methods: ['dgl'],
+      include: [],
+      repeats: 2,
+      optimizer: 'adam',
+    };
+    const { rows } = await benchStep({ ...options, ...how, backend: 'wasm' }, quiet);
+    for (const { peakBytes, predictedPeakBytes } of rows) {
+      const ratio = (peakBytes ?? Number.NaN) / (predictedPeakBytes ?? Number.NaN);
+      expect(ratio).toBeGreaterThan(0.97);
+      expect(ratio).toBeLessThan(1.03);
+    }
+  });
+
   it('reports peers as missing if they cannot measure the optimizer', async () => {
     const include: PeerName[] = ['stock-tape', 'pytorch'];
     const { missing } = await benchStep({ ...options, methods: [], include, optimizer: 'adam' }, quiet);

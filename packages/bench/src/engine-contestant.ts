@@ -61,7 +61,7 @@ export async function engineContestant(
     },
     async step() {
       const resting = restingBytes();
-      const meter = new MemoryMeter();
+      const meter = new MemoryMeter({ countsOlder: true });
       const start = performance.now();
       const { losses, terms } = trainStep.run({ images, targets }, startOfTraining);
       // A step has ended when its last loss can be read.

@@ -1,7 +1,7 @@
 export { bothAxes, type ConvolutionMeasures, convolutionMeasures } from './convolution-measures.js';
 export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';
-export { MemoryMeter } from './memory-meter.js';
+export { MemoryMeter, type MemoryMeterOptions } from './memory-meter.js';
 export { currentKernels, registerTrainingKernels } from './registry.js';
 export { replaceStockKernels, type StockKernel } from './replace-stock-kernels.js';
 export { requireLabels } from './require-labels.js';

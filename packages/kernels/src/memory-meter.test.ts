@@ -24,4 +24,23 @@ describe('MemoryMeter', () => {
     tf.zeros([4]).dispose();
     expect(meter.peakBytes).toBe(16);
   });
+
+  it('counts a tensor that replaces an older one once, if asked', () => {
+    const older = tf.zeros([100]);
+    const ignoring = new MemoryMeter();
+    const meter = new MemoryMeter({ countsOlder: true });
+    const clone = older.clone();
+    older.dispose();
+    expect(meter.liveBytes).toBe(0);
+    clone.dispose();
+    expect(meter.liveBytes).toBe(-400);
+    const newer = tf.zeros([100]);
+    const extra = tf.zeros([3]);
+    expect([meter.liveBytes, meter.peakBytes]).toEqual([12, 12]);
+    expect([ignoring.liveBytes, ignoring.peakBytes]).toEqual([412, 412]);
+    tf.dispose([newer, extra]);
+    expect(meter.liveBytes).toBe(-400);
+    meter.detach();
+    ignoring.detach();
+  });
 });

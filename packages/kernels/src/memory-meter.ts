@@ -4,7 +4,17 @@ import * as tf from '@tensorflow/tfjs';
 /** The part of a backend's data storage that the meter hooks into. */
 interface Storage {
   set(dataId: object, value: StoredData): void;
+  get(dataId: object): StoredData | undefined;
   delete(dataId: object): boolean;
+}
+
+/** Options of `MemoryMeter`. */
+export interface MemoryMeterOptions {
+  /**
+   * Whether tensors that are older than the meter reduce `liveBytes` when they are released, so that one which is replaced does
+   * not count twice. `liveBytes` is then the difference to the start, and can be negative. Default false.
+   */
+  readonly countsOlder?: boolean;
 }
 
 interface StoredData {
@@ -29,7 +39,7 @@ export class MemoryMeter {
   #isAttached = true;
 
   /** Starts counting new tensors. @throws LocalgradError `misuse` for a backend without known storage */
-  constructor() {
+  constructor({ countsOlder = false }: MemoryMeterOptions = {}) {
     this.#storage = storageOf(tf.backend());
     this.#original = { set: this.#storage.set, delete: this.#storage.delete };
     const { set, delete: remove } = this.#original;
@@ -38,6 +48,7 @@ export class MemoryMeter {
       set.call(this.#storage, dataId, value);
     };
     this.#storage.delete = (dataId) => {
+      if (countsOlder && !this.#sizes.has(dataId)) this.#live -= this.#sizeOf(dataId);
       this.#account(dataId, 0);
       return remove.call(this.#storage, dataId);
     };
@@ -69,6 +80,11 @@ export class MemoryMeter {
     this.#isAttached = false;
     this.#storage.set = this.#original.set;
     this.#storage.delete = this.#original.delete;
+  }
+
+  #sizeOf(dataId: object): number {
+    const data = this.#storage.get(dataId);
+    return data === undefined ? 0 : bytesOfData(data);
   }
 
   #account(dataId: object, bytes: number): void {
