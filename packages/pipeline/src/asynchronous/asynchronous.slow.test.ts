@@ -87,7 +87,10 @@ describe('asynchronous workers at their own pace', () => {
     ],
     ['limited reuse', { placement: '0 1-3', asynchronous: { bufferSize: 2, maxReuse: 0 } }],
     ['phases', { placement: '0-1 2-3', config: { method: 'sequential(dgl)' } }],
-    ['windows within a worker', { placement: '0-1 2-3', config: { method: 'mlm(dgl, within: stage)' } }],
+    [
+      'windows within a worker',
+      { placement: '0-1 2-3 4-5', config: { method: 'mlm(dgl, within: stage)', modules: 6 } },
+    ],
   ])(
     'train the bits of their recorded turns in one thread: %s',
     async (_, { config: more, accumulate = 1, ...pipelined }) => {
@@ -144,7 +147,7 @@ describe('asynchronous workers', () => {
     async () => {
       const saved: { readonly checkpoint: TrainingCheckpoint; readonly turns: number }[] = [];
       const turns: WorkerTurn[] = [];
-      const pipelineWith = (onTurn: (turn: WorkerTurn) => void): FixtureRun['createPipeline'] => {
+      const pipelineWith = (onTurn: (turn: WorkerTurn) => void): NonNullable<FixtureRun['createPipeline']> => {
         return (plan) => createAsynchronousPipeline({ ...plan, program: bundle.program, placement: 4, onTurn });
       };
       const save = (checkpoint: TrainingCheckpoint) => void saved.push({ checkpoint, turns: turns.length });

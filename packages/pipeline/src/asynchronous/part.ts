@@ -115,7 +115,7 @@ class AsynchronousPart {
     for (;;) {
       const seen = control.events;
       // Nobody asks for the steps that are left.
-      if (control.current.kind === 'end') return;
+      if (this.#hasEnded) return;
       if (control.isTurnOf(worker)) break;
       control.wait(seen);
     }
@@ -132,9 +132,13 @@ class AsynchronousPart {
     for (;;) {
       const seen = control.events;
       const left = this.#rested - performance.now();
-      if (left <= 0 || control.current.kind === 'end') return;
+      if (left <= 0 || this.#hasEnded) return;
       control.wait(seen, left);
     }
+  }
+
+  get #hasEnded(): boolean {
+    return this.#work.control.current.kind === 'end';
   }
 
   /** All other workers: turns while there is something to read. */
