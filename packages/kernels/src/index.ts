@@ -19,6 +19,7 @@ export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolut
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {
+  AxisMap,
   BatchNormGradient,
   BatchNormGradientRequest,
   BatchStatistics,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { bothAxes } from './convolution-measures.js';
+import { binaryCrossEntropy } from './stock/binary-cross-entropy.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -47,6 +48,8 @@ export const stockKernels: TrainingKernels = {
     return sum;
   },
   matMul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
+  mapAxis: (x, map, transposed) =>
+    tf.tidy(() => tf.matMul<tf.Tensor3D>(tf.tensor2d(map.map((line) => [...line])), x, transposed, false)),
   globalAveragePool: (x) => tf.mean<tf.Tensor2D>(x, [1, 2]),
   globalAveragePoolGradient: (dy, [batch, height, width, channels]) =>
     tf.tidy(() => {
@@ -55,6 +58,7 @@ export const stockKernels: TrainingKernels = {
     }),
   ...stockPooling,
   softmaxCrossEntropy,
+  binaryCrossEntropy,
   sgdUpdateAll,
   adamUpdateAll,
   blendAll,

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import type { ConvolutionGeometry, PoolingGeometry, Shape4 } from './geometry.js';
 import type { StepRecorder } from './step-recorder.js';
 import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from './update-requests.js';
@@ -95,6 +95,9 @@ export interface GroupNormGradient {
   readonly dScale: Tensor1D;
   readonly dShift: Tensor1D;
 }
+
+/** Weights of a linear map along one axis, [out][in]; not changed after its first use. */
+export type AxisMap = readonly (readonly number[])[];
 
 /**
  * The operations that dominate the time of a training step: float32, channels last. `stockKernels`, composed from stock
@@ -195,6 +198,13 @@ export interface TrainingKernels {
   accumulate<T extends Tensor>(a: T, b: T): T;
   /** a·b with optional transposes; borrows both. */
   matMul(a: Tensor2D, b: Tensor2D, transposeA: boolean, transposeB: boolean): Tensor2D;
+  /**
+   * A linear map along the middle axis: y[o, i, :] = Σₖ map[i][k] · x[o, k, :], or with map[k][i] if `transposed`. Borrows x. Zero
+   * weights may be skipped, also where x is not finite.
+   *
+   * @param x [outer, in, inner]
+   */
+  mapAxis(x: Tensor3D, map: AxisMap, transposed: boolean): Tensor3D;
   /** [n, h, w, c] → [n, c] */
   globalAveragePool(x: Tensor4D): Tensor2D;
   globalAveragePoolGradient(dy: Tensor2D, inputShape: Shape4): Tensor4D;
@@ -216,6 +226,11 @@ export interface TrainingKernels {
    * @param labels int32 [n]
    */
   softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D, weight: number): { loss: Scalar; gradient: Tensor2D };
+  /**
+   * Mean binary cross-entropy between σ(logits) and targets, with logarithms ≥ −100, and weight × the gradient of the unbounded one.
+   * Borrows both.
+   */
+  binaryCrossEntropy(logits: Tensor4D, targets: Tensor4D, weight: number): { loss: Scalar; gradient: Tensor4D };
   /**
    * Updates of any number of weights, one result for each request.
    *

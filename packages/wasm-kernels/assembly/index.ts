@@ -1,5 +1,7 @@
 export * from './adam';
+export * from './axis-map';
 export * from './batch-norm';
+export * from './cross-entropy';
 export * from './depthwise-convolution';
 export * from './elementwise';
 export * from './filter-gradient';

@@ -1,10 +1,10 @@
 import { type Block, bytesOf, type Shape3 } from '@localgrad/core';
-import { matMul, type Rank, reshape, type Tensor, type Tensor4D, tensor2d, tidy } from '@tensorflow/tfjs';
+import { type AxisMap, currentKernels } from '@localgrad/kernels';
+import { type Rank, reshape, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { consume } from './activations.js';
 import { parameterless } from './parameterless.js';
 
-/** Weights of a linear map along one axis, [out][in]. */
-export type AxisMap = readonly (readonly number[])[];
+export type { AxisMap } from '@localgrad/kernels';
 
 /**
  * A linear map that is separable into rows and columns: pooling over arbitrary bins, bilinear resizing. Exact gradient
@@ -30,16 +30,11 @@ export function separableMap(name: string, inputShape: Shape3, rows: AxisMap, co
 }
 
 function applyAxes(x: Tensor4D, rows: AxisMap, columns: AxisMap, transposed: boolean): Tensor4D {
+  const { mapAxis } = currentKernels();
   const [batch, height, width, channels] = x.shape;
-  const rowMatrix = asMatrix(rows);
-  const columnMatrix = asMatrix(columns);
   const newHeight = transposed ? (rows[0]?.length ?? 0) : rows.length;
   const newWidth = transposed ? (columns[0]?.length ?? 0) : columns.length;
-  const tall: Tensor = matMul(rowMatrix, reshape(x, [batch, height, width * channels]), transposed, false);
-  const wide: Tensor = matMul(columnMatrix, reshape(tall, [batch * newHeight, width, channels]), transposed, false);
+  const tall = mapAxis(reshape<Rank.R3>(x, [batch, height, width * channels]), rows, transposed);
+  const wide = mapAxis(reshape<Rank.R3>(tall, [batch * newHeight, width, channels]), columns, transposed);
   return reshape<Rank.R4>(wide, [batch, newHeight, newWidth, channels]);
-}
-
-function asMatrix(map: AxisMap) {
-  return tensor2d(map.map((line) => [...line]));
 }

@@ -1,20 +1,15 @@
 import { bytesOf, moduleInputTarget, type Targets } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import {
-  add,
   dispose,
-  div,
   mean,
-  minimum,
   mul,
-  neg,
   oneHot,
   reshape,
   type Scalar,
   sigmoid,
-  softplus,
   square,
   sub,
-  sum,
   type Tensor4D,
   tidy,
 } from '@tensorflow/tfjs';
@@ -22,9 +17,6 @@ import { asRows } from '../blocks/dense.js';
 import { classificationMetrics } from './classification-metrics.js';
 import type { LossFunction } from './loss-function.js';
 import { requireTarget, targetLike } from './targets.js';
-
-/** PyTorch's BCELoss clamps both logarithms from below. */
-const lowestLogarithm = -100;
 
 /**
  * Mean binary cross-entropy between sigmoid(output) and target `images`, from logits.
@@ -37,17 +29,9 @@ export const binaryCrossEntropy: LossFunction = {
   predicts: false,
   evaluate: (output, targets, weight) => {
     const wanted = targetLike(output, targets, 'images', 'binaryCrossEntropy');
-    // −log σ(z) = softplus(−z), −log(1 − σ(z)) = softplus(z); a separate tidy for each limits the number of live
-    // temporaries.
-    const bounded = (logit: Tensor4D) => minimum(softplus(logit), -lowestLogarithm);
-    const on = tidy(() => sum(mul(wanted, bounded(neg(output)))));
-    const off = tidy(() => sum(mul(sub(1, wanted), bounded(output))));
-    const loss = tidy(() => div<Scalar>(add(on, off), output.size));
-    dispose([on, off]);
-    const difference = tidy(() => sub(sigmoid(output), wanted));
-    const cotangent = mul<Tensor4D>(difference, weight / output.size);
-    dispose([difference, wanted]);
-    return { loss, cotangent };
+    const { loss, gradient } = currentKernels().binaryCrossEntropy(output, wanted, weight);
+    wanted.dispose();
+    return { loss, cotangent: gradient };
   },
   peakBytes: (shape, batchSize) => 4 * bytesOf(shape, batchSize),
 };

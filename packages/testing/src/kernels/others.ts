@@ -4,6 +4,15 @@ import type { KernelCase } from './kernel-case.js';
 
 const adamMoments = { first: [3, 3, 5, 7], second: [3, 3, 5, 7] };
 
+/** Every input has a weight for every output, so that what is not finite reaches the same results whether zeros are skipped or not. */
+const axisMap = [
+  [1, 0.25, -0.5, 0.125],
+  [0.5, 0.5, 0.25, 1],
+  [0.25, 0.25, 0.25, 0.25],
+  [-1, 0.75, 0.25, 2],
+  [0.125, 0.25, 0.875, 0.5],
+];
+
 export const otherCases: KernelCase[] = [
   {
     kernel: 'accumulate',
@@ -34,6 +43,24 @@ export const otherCases: KernelCase[] = [
     inputs: { dy: [3, 6] },
     run: (kernels, { dy }) => [kernels.globalAveragePoolGradient(dy as tf.Tensor2D, [3, 5, 7, 6])],
   },
+  ...[false, true].map(
+    (transposed): KernelCase => ({
+      kernel: 'mapAxis',
+      label: transposed ? 'transposed' : 'plain',
+      inputs: { x: [6, transposed ? 5 : 4, 21] },
+      run: (kernels, { x }) => [kernels.mapAxis(x as tf.Tensor3D, axisMap, transposed)],
+    }),
+  ),
+  ...[1, -0.25].map(
+    (weight): KernelCase => ({
+      kernel: 'binaryCrossEntropy',
+      label: `weight ${weight}`,
+      inputs: { logits: [3, 5, 7, 3], targets: [3, 5, 7, 3] },
+      values: { targets: 'tied' },
+      run: (kernels, { logits, targets }) =>
+        Object.values(kernels.binaryCrossEntropy(logits as tf.Tensor4D, targets as tf.Tensor4D, weight)),
+    }),
+  ),
   ...[1, 0.25].map(
     (weight): KernelCase => ({
       kernel: 'softmaxCrossEntropy',

@@ -4,9 +4,11 @@ import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js
 import { binary as threaded } from '../generated/threaded-simd.js';
 import { createSingleThreadPool, createThreadPool, type KernelFunctions } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
+import { mapAxis } from './axis-map.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { createContext } from './context.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import { binaryCrossEntropy } from './cross-entropy.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -61,6 +63,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     accumulate: (a, b) => accumulate(context, a, b),
     clamp: (x, low, high) => clamp(context, x, low, high),
     matMul: (...values) => matMul(context, ...values),
+    mapAxis: (...values) => mapAxis(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),
     maxPool: (...values) => maxPool(context, ...values),
@@ -68,6 +71,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     averagePool: (...values) => averagePool(context, ...values),
     averagePoolGradient: (...values) => averagePoolGradient(context, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
+    binaryCrossEntropy: (...values) => binaryCrossEntropy(context, ...values),
     sgdUpdateAll: (requests) => sgdUpdateAll(context, requests),
     adamUpdateAll: (requests) => adamUpdateAll(context, requests),
     blendAll: (requests) => blendAll(context, requests),

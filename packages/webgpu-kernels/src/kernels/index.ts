@@ -47,6 +47,8 @@ export function createWebGpuKernels(
     groupNormGradient: (request) => groupNormGradient(backend, request),
     accumulate: (a, b) => accumulate(backend, a, b),
     matMul: stockKernels.matMul,
+    mapAxis: stockKernels.mapAxis,
+    binaryCrossEntropy: stockKernels.binaryCrossEntropy,
     globalAveragePool: (x) => globalAveragePool(backend, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(backend, dy, inputShape),
     maxPool: (...values) => maxPool(backend, ...values),
