@@ -1,3 +1,10 @@
+export {
+  type AsynchronousPipeline,
+  type AsynchronousPipelineOptions,
+  createAsynchronousPipeline,
+} from './asynchronous/pipeline.js';
+export { asynchronousPlacement } from './asynchronous/placement.js';
+export type { WorkerTurn } from './asynchronous/turn.js';
 export type { Receiver, Sender } from './channel.js';
 export { type Crossing, crossingsOf, type FollowedWeight } from './crossings.js';
 export { describeParts, type PartDescription } from './describe.js';

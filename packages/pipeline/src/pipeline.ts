@@ -159,7 +159,7 @@ class ThreadPipeline implements Pipeline {
 }
 
 /** The tensors of a checkpoint that belong to the parameters of a part. */
-function tensorsOf(
+export function tensorsOf(
   { parameters }: CompiledPlan,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): Map<string, StoredTensor> {
@@ -169,6 +169,6 @@ function tensorsOf(
 }
 
 /** Bytes of a message with a full batch; those with targets of unknown size may be larger. */
-function messageBytes(part: CompiledPlan, batchSize: number): number {
+export function messageBytes(part: CompiledPlan, batchSize: number): number {
   return part.predict(batchSize).batchBytes + 4096;
 }

@@ -3,10 +3,11 @@ import { type BackendHandle, type BackendOptions, selectBackend } from '@localgr
 import { errorCodeOf, get, LocalgradError, messageOf, type Span } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { enableProdMode } from '@tensorflow/tfjs';
+import { type AsynchronousStart, runStart } from './asynchronous/worker.js';
 import { ringReceiver, ringSender } from './channel.js';
 import { type BatchData, batchOf, tensorOf } from './message.js';
 import type { PartLinks } from './part-links.js';
-import { type Report, runPart, type WorkerPlan } from './part-worker.js';
+import { type PartWork, type Report, runPart, type WorkerPlan } from './part-worker.js';
 import type { PlacedGroup } from './placement.js';
 import { SharedRing } from './ring.js';
 import { type TimingLimits, timeGroups } from './times/time-groups.js';
@@ -31,6 +32,8 @@ export interface ThreadStart extends PlacedGroup {
   readonly seed: number;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly ends: WireEnds<SharedArrayBuffer>;
+  /** Present for asynchronous training. */
+  readonly asynchronous?: AsynchronousStart;
 }
 
 /** What a thread that times modules receives when it starts. */
@@ -86,14 +89,10 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
 async function runTraining(start: ThreadStart, build: Build, report: (message: ThreadReport) => void): Promise<void> {
   const backend = await startBackend(start.backend);
   const { compiled, optimizer } = await build(start.config);
-  const { range, accumulate, seed, tensors, ends } = start;
-  const { input, output, links } = ends;
-  await runPart({
-    ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
-    input: receiverOf(input),
-    ...(output === undefined ? {} : { output: senderOf(output) }),
-    ...(links === undefined ? {} : { links: linksOf(links) }),
-  });
+  const { asynchronous } = start;
+  await (asynchronous === undefined
+    ? runPart({ compiled, optimizer, ...workOf(start), report })
+    : runStart(start, asynchronous, { compiled, optimizer, report }));
   backend.dispose();
   report({ kind: 'done' });
 }
@@ -113,6 +112,22 @@ async function runMeasurement(
 
 function startBackend({ name = 'wasm', threads = 1, relaxedSimd = true }: WorkerBackend): Promise<BackendHandle> {
   return selectBackend(name, { threads, relaxedSimd });
+}
+
+function workOf({
+  range,
+  accumulate,
+  seed,
+  tensors,
+  ends,
+}: ThreadStart): Omit<PartWork, 'compiled' | 'optimizer' | 'report'> {
+  const { input, output, links } = ends;
+  return {
+    ...{ range, accumulate, seed, tensors },
+    input: receiverOf(input),
+    ...(output === undefined ? {} : { output: senderOf(output) }),
+    ...(links === undefined ? {} : { links: linksOf(links) }),
+  };
 }
 
 function linksOf({

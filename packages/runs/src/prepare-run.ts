@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { type AsynchronousOptions, asynchronous } from '@localgrad/asynchronous';
+import { type AsynchronousOptions, asynchronous, type ModuleTiming } from '@localgrad/asynchronous';
 import { partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
@@ -40,7 +40,8 @@ import type { RunConfig } from './config/run-config.js';
 import { canonicalJson } from './folder/hash.js';
 import { loadInitialWeights } from './load-initial-weights.js';
 import { placementText } from './pipeline/choose-placement.js';
-import { type RunPipelineOptions, runPipeline } from './pipeline/run-pipeline.js';
+import { isPipelined } from './pipeline/is-pipelined.js';
+import { type RunPipelineOptions, runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
@@ -196,6 +197,8 @@ export interface PreparedRun {
   readonly normalization: Normalization;
   /** Warnings for the user. */
   readonly notices: readonly string[];
+  /** Measures how often each module has trained, and on which batches; present for asynchronous workers. */
+  readonly timing?: () => readonly ModuleTiming[];
   dispose(): void;
 }
 
@@ -242,14 +245,23 @@ export async function prepareRun(
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
+    const workers =
+      asynchrony !== undefined && isPipelined(config)
+        ? await runAsynchronousPipeline(config, compiled, data.train, names, asynchrony)
+        : undefined;
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
-    const divided = await runPipeline(config, { compiled, images: data.train, names, machines, withBatch });
+    const divided =
+      workers === undefined
+        ? await runPipeline(config, { compiled, images: data.train, names, machines, withBatch })
+        : undefined;
+    const pipeline = workers ?? divided?.pipeline;
     if (divided !== undefined && divided.chosen.basis !== 'given') notices.push(placementText(divided.chosen));
     return {
       compiled,
       normalization: batches.normalization,
       notices,
+      ...(workers === undefined ? {} : { timing: () => workers.timing() }),
       dispose,
       options: {
         compiled,
@@ -262,8 +274,8 @@ export async function prepareRun(
         seed,
         recordSteps,
         learningRate: scheduleOf(config, catalog),
-        ...(divided === undefined ? {} : { pipeline: divided.pipeline }),
-        ...(asynchrony === undefined ? {} : { createStep: asynchronous(asynchrony) }),
+        ...(pipeline === undefined ? {} : { pipeline }),
+        ...(asynchrony === undefined || workers !== undefined ? {} : { createStep: asynchronous(asynchrony) }),
       },
     };
   });

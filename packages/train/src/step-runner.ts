@@ -102,7 +102,7 @@ class LocalRunner implements StepRunner {
 /** Runs steps on the workers of a pipeline. */
 class PipelineRunner implements StepRunner {
   readonly depth: number;
-  readonly memory = undefined;
+  readonly memory: TrainStep['memory'];
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** What is known of the pending steps. */
@@ -114,6 +114,7 @@ class PipelineRunner implements StepRunner {
     this.#options = options;
     this.#pipeline = pipeline;
     this.depth = pipeline.depth;
+    this.memory = pipeline.memory;
   }
 
   get pending(): number {
@@ -150,9 +151,10 @@ class PipelineRunner implements StepRunner {
   }
 
   async next(): Promise<EndedStep> {
-    const { losses, terms, peakBytes } = await this.#pipeline.next();
+    const { losses, terms, peakBytes, multiplyAccumulatesPerImage: counted } = await this.#pipeline.next();
     const [started = unknownStep] = this.#started.splice(0, 1);
-    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, peakBytes };
+    const work = counted === undefined ? {} : { multiplyAccumulatesPerImage: counted };
+    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, ...work, peakBytes };
   }
 
   async update(): Promise<void> {

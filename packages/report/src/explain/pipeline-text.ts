@@ -62,12 +62,14 @@ const bases: Readonly<Record<PlacementBasis, readonly string[]>> = {
   only: [],
 };
 
-function workerLines({ basis, workers }: NonNullable<Explanation['pipeline']>): string[] {
+function workerLines({ basis, workers, isAsynchronous = false }: NonNullable<Explanation['pipeline']>): string[] {
   const isTimed = basis === 'time';
   const milliseconds = (seconds = Number.NaN) => `${(1000 * seconds).toPrecision(3)} ms`;
   return [
-    'Workers: each trains its modules on a batch while the one before it trains on the next batch, with the same results.',
-    ...(basis === null ? [] : bases[basis]),
+    isAsynchronous
+      ? 'Workers: each trains its modules at its own pace, so no two runs have the same results.'
+      : 'Workers: each trains its modules on a batch while the one before it trains on the next batch, with the same results.',
+    ...(basis === null || isAsynchronous ? [] : bases[basis]),
     textTable(
       ['worker', 'modules', 'share of work', ...(isTimed ? ['measured step'] : []), 'predicted peak'],
       workers.map(({ worker, modules: [first, last], work, seconds, predictedPeakBytes }) => [

@@ -88,7 +88,7 @@ export const runConfigSchema = z.strictObject({
     .string()
     .default('none')
     .describe(
-      'train modules asynchronously from replay buffers, e.g. "buffer: 2, sampling: lifo, reuse: 3, order: random, slow: 3@2"; none: synchronously',
+      'train modules asynchronously from replay buffers, e.g. "buffer: 2, sampling: lifo, reuse: 3, order: random, slow: 3@2"; with workers each at its own pace, otherwise simulated; none: synchronously',
     ),
   learningRate: rate.default(0.1).describe('peak learning rate'),
   optimizer: z.string().default('sgd').describe('optimizer expression, e.g. "sgd" or "sgd(momentum: 0.8)"'),

@@ -1,8 +1,8 @@
 import { bytesOf, LocalgradError, type Optimizer, type Shape3, type Span } from '@localgrad/core';
-import { type Crossing, checkDivisible, crossingsOf, describeParts } from '@localgrad/pipeline';
+import { asynchronousPlacement, type Crossing, checkDivisible, crossingsOf, describeParts } from '@localgrad/pipeline';
 import { type ChosenPlacement, choosePlacement, type DividedRun, type PlacementBasis } from './choose-placement.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
-import { isPipelined } from './run-pipeline.js';
+import { isPipelined } from './is-pipelined.js';
 
 /** What crosses a cut between two modules in a step. */
 export interface ExplainedCut extends Crossing {
@@ -35,7 +35,9 @@ export interface ExplainedPipeline {
   readonly workers: readonly ExplainedWorker[];
   /** Why the plan cannot be divided as requested; null if it can. */
   readonly problem: string | null;
-  /** Predicted training on these machines, if they are given and the plan can be divided. */
+  /** Present if the workers do not wait for each other. */
+  readonly isAsynchronous?: true;
+  /** Predicted training on these machines, if they are given, the plan can be divided, and workers wait for each other. */
   readonly forecast?: PipelineForecast;
 }
 
@@ -49,7 +51,7 @@ export interface PipelineSetting extends Omit<DividedRun, 'config'> {
 /** Undefined if the config has one worker. Uses times that were measured before, and measures none. */
 export async function explainPipeline(setting: PipelineSetting): Promise<ExplainedPipeline | undefined> {
   const { compiled, optimizer, machines } = setting;
-  const { workers = 1, placement, batch, accumulate = 1 } = setting.config;
+  const { workers = 1, placement, asynchronous = 'none', batch, accumulate = 1 } = setting.config;
   if (!isPipelined({ workers, placement })) return undefined;
   const cuts = crossingsOf(compiled).map((crossing) => ({
     ...crossing,
@@ -57,10 +59,12 @@ export async function explainPipeline(setting: PipelineSetting): Promise<Explain
     backwardBytes: crossing.cotangents * bytesOf(crossing.activation, batch),
     followedBytes: followedBytes(crossing),
   }));
-  const chosen = await divide({ ...setting, config: { ...setting.config, workers } });
-  if (typeof chosen === 'string') return { cuts, basis: null, workers: [], problem: chosen };
-  const { placement: divided, basis, seconds = [] } = chosen;
-  const parts = describeParts(compiled, divided, batch, { optimizer, accumulate });
+  const isAsynchronous = asynchronous !== 'none';
+  const kind = isAsynchronous ? { isAsynchronous: true as const } : {};
+  const chosen = await divide({ ...setting, config: { ...setting.config, workers } }, isAsynchronous);
+  if (typeof chosen === 'string') return { cuts, basis: null, workers: [], problem: chosen, ...kind };
+  const { placement: groups, basis, seconds = [] } = chosen;
+  const parts = describeParts(compiled, groups, batch, { optimizer, accumulate });
   return {
     cuts,
     basis,
@@ -75,10 +79,11 @@ export async function explainPipeline(setting: PipelineSetting): Promise<Explain
       };
     }),
     problem: null,
-    ...(machines === undefined
+    ...kind,
+    ...(machines === undefined || isAsynchronous
       ? {}
       : {
-          forecast: forecastPipeline(compiled, divided, {
+          forecast: forecastPipeline(compiled, groups, {
             ...{ batch, optimizer, machines },
             peaks: parts.map(({ predictedPeakBytes }) => predictedPeakBytes),
           }),
@@ -86,9 +91,14 @@ export async function explainPipeline(setting: PipelineSetting): Promise<Explain
   };
 }
 
-/** The groups of modules, or why there are none. */
-async function divide(run: DividedRun): Promise<ChosenPlacement | string> {
+/** The groups of modules, or why there are none. Workers that do not wait for each other have equal predicted work. */
+async function divide(run: DividedRun, isAsynchronous: boolean): Promise<ChosenPlacement | string> {
+  const { workers, placement } = run.config;
   try {
+    if (isAsynchronous) {
+      const groups = asynchronousPlacement(run.compiled, placement ?? workers);
+      return { placement: groups, basis: placement === undefined ? 'work' : 'given' };
+    }
     const chosen = await choosePlacement(run);
     checkDivisible(run.compiled, chosen.placement);
     return chosen;

@@ -8,7 +8,8 @@ import { explain } from '../explain.js';
 import { configIdOf } from '../identity/config-identity.js';
 import { buildPlan } from '../prepare-run.js';
 import { withoutValues } from './part-config.js';
-import { checkWorkerBackend, mainThreadsOf, runPipeline } from './run-pipeline.js';
+import { onMachines } from './run-machines.js';
+import { checkWorkerBackend, mainThreadsOf, runAsynchronousPipeline, runPipeline } from './run-pipeline.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -50,7 +51,7 @@ describe('runPipeline', () => {
       /^'0-1 2-3': head 'module\d\.leap' .* its average is trained/,
     ],
     [{ placement: '0-1 2-3', workers: 2 }, 'workers', /placement '0-1 2-3' already assigns the modules/],
-    [{ workers: 2, asynchronous: 'buffer: 2' }, 'asynchronous', /simulated in one process/],
+    [{ workers: 2, asynchronous: 'order: random' }, 'asynchronous', /order 'random' is simulated in one process/],
   ])('rejects %j by its key', async (input, key, problem) => {
     await expect(pipelineOf(input)).rejects.toThrow(
       expect.objectContaining({
@@ -91,10 +92,45 @@ describe('delay', () => {
   });
 });
 
+describe('asynchronous workers', () => {
+  const asynchronous = 'buffer: 2, slow: 3@2';
+
+  it('train groups of modules whose cuts nothing but activations crosses', async () => {
+    const config = resolveConfig({ ...base, workers: 2, asynchronous });
+    const plan = await buildPlan(config, images);
+    const pipeline = await runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
+    plan.dispose();
+    expect(pipeline.placement).toHaveLength(2);
+    expect(pipeline.timing().map(({ module }) => module)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('are rejected by the key of the config where something else crosses', async () => {
+    const config = resolveConfig({ ...base, method: 'lam(dgl)', workers: 4, asynchronous });
+    const plan = await buildPlan(config, images);
+    const pipeline = runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
+    await expect(pipeline).rejects.toThrow(
+      /^workers: 4; allowed: 1, because head '.*' follows '.*' across the cut before module 1/,
+    );
+    plan.dispose();
+  });
+
+  it('train on one machine', () => {
+    const config = resolveConfig({ ...base, workers: 2, asynchronous });
+    expect(() => onMachines(config, 2)).toThrow(/^asynchronous: .* share the memory of one machine/);
+  });
+});
+
 describe('workers and placement', () => {
   it('are no part of the identity', () => {
     const ids = [{}, { workers: 3 }, { placement: '0-1 2-3' }].map((input) => configIdOf(resolveConfig(input)));
     expect(new Set(ids).size).toBe(1);
+  });
+
+  it('are part of the identity if the workers are asynchronous', () => {
+    const inputs: RunConfigInput[] = [{}, { workers: 2 }, { workers: 3 }, { placement: '0-1 2-3' }];
+    const ids = inputs.map((input) => configIdOf(resolveConfig({ ...input, asynchronous: 'buffer: 2' })));
+    expect(new Set(ids).size).toBe(4);
+    expect(configIdOf(resolveConfig({ asynchronous: 'buffer: 2', workers: 1 }))).toBe(ids[0]);
   });
 
   it('need a backend that each thread can start', () => {
@@ -164,6 +200,20 @@ describe('explain', () => {
     expect(cut?.backwardBytes).toBe(4 * 10 * height * width * channels);
     expect(cut?.followedBytes).toBeGreaterThan(4 * 9);
     expect(workers).toHaveLength(2);
+  });
+
+  it('predicts no training of asynchronous workers, and their buffers by worker', async () => {
+    const options = { ...resolveConfig({ ...base, workers: 2, asynchronous: 'buffer: 3' }), batch: 10, classes: 3 };
+    const machines = { bandwidth: 1e9 };
+    const { pipeline, asynchrony, totals } = await explain({ ...options, image: [8, 8, 1], machines });
+    const synchronous = await explain({ ...options, asynchronous: 'none', image: [8, 8, 1] });
+    expect([pipeline?.isAsynchronous, pipeline?.forecast]).toEqual([true, undefined]);
+    const [first] = pipeline?.workers ?? [];
+    expect(asynchrony?.buffers).toEqual([
+      { module: first?.modules[1], slots: 3, targets: ['labels'], bytes: 3 * (pipeline?.cuts[1]?.forwardBytes ?? 0) },
+    ]);
+    expect(asynchrony).not.toHaveProperty('timing');
+    expect(totals.predictedPeakBytes).toBe(synchronous.totals.predictedPeakBytes);
   });
 
   it('predicts training on machines, beside end-to-end training', async () => {

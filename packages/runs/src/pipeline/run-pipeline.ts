@@ -1,21 +1,26 @@
+import type { AsynchronousOptions } from '@localgrad/asynchronous';
 import { standardCatalog } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
-import { createPipeline, type MachineGroup, type Pipeline } from '@localgrad/pipeline';
+import {
+  type AsynchronousPipeline,
+  createAsynchronousPipeline,
+  createPipeline,
+  type MachineGroup,
+  type Pipeline,
+  type PipelineOptions,
+  type WorkerBackend,
+} from '@localgrad/pipeline';
 import type { PlanImages } from '../batch-targets.js';
 import { configError } from '../config/config-error.js';
 import { inTermsOfKeys } from '../config/option-keys.js';
 import type { NameOptions } from '../config/resolve-names.js';
 import type { RunConfig } from '../config/run-config.js';
 import { type ChosenPlacement, choosePlacement, type PlacementMeasurement } from './choose-placement.js';
+import { isPipelined } from './is-pipelined.js';
 import { type PartConfig, withoutValues } from './part-config.js';
 import { workerBackendOf, workerBackends } from './worker-backend.js';
 import { pipelineProgram } from './worker-program.js';
-
-/** Whether a run is divided among worker threads. */
-export function isPipelined({ workers, placement }: Pick<RunConfig, 'workers' | 'placement'>): boolean {
-  return workers > 1 || placement !== undefined;
-}
 
 /** The pipeline of a run, and how its modules were divided. */
 export interface RunPipeline {
@@ -41,32 +46,50 @@ export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatc
 export async function runPipeline(config: RunConfig, options: RunPipelineOptions): Promise<RunPipeline | undefined> {
   if (!isPipelined(config)) return undefined;
   const { compiled, images, names, machines, withBatch } = options;
-  const { catalog = standardCatalog, project } = names;
-  const { workers, placement, asynchronous } = config;
+  const worker = workerOptions(config, images, names);
+  return inTermsOfPlacement(() =>
+    inTermsOfKeys(config, async () => {
+      const chosen = await choosePlacement({ config, compiled, images, names }, { ...worker, withBatch });
+      const { placement } = chosen;
+      const others = machines === undefined ? {} : { machines };
+      return { chosen, pipeline: createPipeline({ compiled, placement, ...worker, ...others }) };
+    }),
+  );
+}
+
+/**
+ * The pipeline of a run with asynchronous workers, whose modules are divided by predicted work.
+ *
+ * @param asynchronous the options that the config's key `asynchronous` contains
+ * @throws LocalgradError about a key of the config
+ */
+export async function runAsynchronousPipeline(
+  config: RunConfig,
+  compiled: CompiledPlan,
+  images: PlanImages,
+  names: NameOptions,
+  asynchronous: AsynchronousOptions,
+): Promise<AsynchronousPipeline> {
+  const { workers, placement = workers } = config;
+  const options = { compiled, placement, ...workerOptions(config, images, names), asynchronous };
+  return inTermsOfPlacement(() => inTermsOfKeys(config, async () => createAsynchronousPipeline(options)));
+}
+
+/** Program and backend of a run's workers. @throws LocalgradError about a key of the config */
+function workerOptions(
+  config: RunConfig,
+  images: PlanImages,
+  { catalog = standardCatalog, project }: NameOptions,
+): Pick<PipelineOptions, 'program' | 'config' | 'backend'> & { readonly backend: WorkerBackend } {
+  const { workers, placement } = config;
   if (workers > 1 && placement !== undefined) {
     throw configError('workers', `${workers}, but placement '${placement}' already assigns the modules; remove one.`);
-  }
-  if (asynchronous !== 'none') {
-    throw configError('asynchronous', `'${asynchronous}' trains in one process; remove it, or workers and placement.`);
   }
   if (catalog !== standardCatalog) {
     throw configError('workers', 'workers know the standard catalog and the packages of the project only.');
   }
   const part: PartConfig = { config, images: withoutValues(images), project };
-  const worker = { program: pipelineProgram(), config: part, backend: workerBackendOf(config) };
-  return inTermsOfPlacement(() =>
-    inTermsOfKeys(config, async () => {
-      const chosen = await choosePlacement({ config, compiled, images, names }, { ...worker, withBatch });
-      const { placement: groups } = chosen;
-      return {
-        chosen,
-        pipeline: createPipeline({
-          ...{ compiled, placement: groups, ...worker },
-          ...(machines === undefined ? {} : { machines }),
-        }),
-      };
-    }),
-  );
+  return { program: pipelineProgram(), config: part, backend: workerBackendOf(config) };
 }
 
 /** Threads of the main program's backend. Native TensorFlow has one number of threads per process: that of the workers. */
