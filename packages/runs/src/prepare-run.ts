@@ -5,7 +5,6 @@ import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
   type Backbone,
   createNetwork,
-  LocalgradError,
   type LocalLearningMethod,
   type Network,
   type ParameterScope,
@@ -26,7 +25,7 @@ import {
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { MachineGroup } from '@localgrad/pipeline';
-import { type BatchSource, formatBytes, type TrainOptions } from '@localgrad/train';
+import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
@@ -42,7 +41,7 @@ import { loadInitialWeights } from './load-initial-weights.js';
 import { placementText } from './pipeline/choose-placement.js';
 import { isPipelined } from './pipeline/is-pipelined.js';
 import { type RunPipelineOptions, runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
-import { createRunBatches } from './run-batches.js';
+import { createRunBatches, withFirstBatch } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
@@ -279,18 +278,6 @@ export async function prepareRun(
       },
     };
   });
-}
-
-/** Uses the first batch of a run, which any epoch yields again. */
-async function withFirstBatch<Result>(batches: BatchSource, use: (batch: Batch) => Promise<Result>): Promise<Result> {
-  for await (const batch of batches.epoch(0)) {
-    try {
-      return await use(batch);
-    } finally {
-      batch.dispose();
-    }
-  }
-  throw new LocalgradError('invalid-data', 'The training set has no batch.');
 }
 
 /** Runs `create`; disposes `owner` if it fails. */

@@ -62,7 +62,7 @@ const bases: Readonly<Record<PlacementBasis, readonly string[]>> = {
   only: [],
 };
 
-function workerLines({ basis, workers, isAsynchronous = false }: NonNullable<Explanation['pipeline']>): string[] {
+function workerLines({ basis, workers, isAsynchronous }: NonNullable<Explanation['pipeline']>): string[] {
   const isTimed = basis === 'time';
   const milliseconds = (seconds = Number.NaN) => `${(1000 * seconds).toPrecision(3)} ms`;
   return [
