@@ -14,14 +14,7 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import {
-  type Batch,
-  type CompiledPlan,
-  compilePlan,
-  createTrainStep,
-  type MemoryPolicy,
-  type TrainStep,
-} from '@localgrad/engine';
+import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { MachineGroup } from '@localgrad/pipeline';
