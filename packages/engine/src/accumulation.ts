@@ -59,8 +59,8 @@ function useSlice<Result>(
   }
 }
 
-/** Accumulates gradients over the micro-batches of a step. */
-class GradientBuffer {
+/** Accumulates the gradients of several batches. */
+export class GradientBuffer {
   readonly #held = new Map<Parameter, tf.Tensor>();
 
   /** Takes ownership of the gradients. */

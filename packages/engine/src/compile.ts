@@ -16,6 +16,7 @@ import { sequential } from '@localgrad/nn/blocks';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
 import { type DelayedAverages, delayAverages, type WeightHistory } from './delayed-weights.js';
+import { delayGradients, type GradientDelay, type GradientDelayOptions } from './gradient-delay.js';
 import { batchTargetsOf, type CompiledHead, groupObjectives } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';
 import { type CompiledPhase, compilePhases, phaseAt } from './phases.js';
@@ -36,6 +37,11 @@ export interface CompileOptions {
    * need not wait for each other. Default 0.
    */
   readonly delay?: number;
+  /**
+   * Lets gradients that cross from module to module arrive late, so that modules which train at the same time need not wait
+   * for them. Default: gradients are never late.
+   */
+  readonly gradientDelay?: GradientDelayOptions;
   /** Creates targets like those of the batches, to measure the memory of heads that read others than `labels`. */
   readonly createTargets?: CreateTargets;
 }
@@ -66,6 +72,8 @@ export interface CompiledPlan {
   readonly reads: readonly string[];
   /** As in the options. */
   readonly delay: number;
+  /** Where gradients arrive late; undefined if they never do. The schedules of its segments are those of the only phase. */
+  readonly gradientDelay?: GradientDelay | undefined;
   /** Moving averages of the heads, with the averaged parameters. */
   readonly averages: readonly HeadAverage[];
   /** Earlier values of weights that averages follow with a delay. */
@@ -109,7 +117,10 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   });
   const [first, ...others] = compilePhases(plan, objectives, heads, network, memory);
   if (first === undefined) throw new LocalgradError('invalid-plan', `Plan of '${plan.method}' has no phases.`);
-  const phases: CompiledPlan['phases'] = [first, ...others];
+  const { gradientDelay: late = { steps: 0 } } = options;
+  const setting = { plan, phases: [first, ...others], modules: network.modules.length, memory } as const;
+  const gradientDelay = delayGradients(late, setting);
+  const phases: CompiledPlan['phases'] = [withDelay(first, gradientDelay), ...others];
   const stateTensors = createState(plan, scope);
   const own = collectParameters(network, all, [...stateTensors.values()]);
   const moduleOf = new Map(all.map(({ key, module }) => [key, module]));
@@ -135,6 +146,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     phases,
     reads: [...new Set(all.flatMap(({ head }) => batchTargetsOf(head)))],
     delay,
+    gradientDelay,
     averages,
     histories,
     parameters,
@@ -146,6 +158,13 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     phaseAt: (clock) => phaseAt(plan, phases, clock, state),
     predict: (batchSize, how) => predictPeak(compiled, batchSize, how),
   };
+}
+
+/** A phase whose schedule is all that a step computes, for descriptions: the executor runs the segments one by one. */
+function withDelay(phase: CompiledPhase, delay: GradientDelay | undefined): CompiledPhase {
+  if (delay === undefined) return phase;
+  const schedule = delay.segments.flatMap((one) => [...one.schedule, ...one.late.flatMap((late) => late.schedule)]);
+  return { ...phase, schedule };
 }
 
 function checkPolicy(memory: MemoryPolicy, modules: number): void {

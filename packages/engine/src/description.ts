@@ -112,6 +112,15 @@ export interface PlanDescription {
   readonly objectives: readonly ObjectiveDescription[];
   /** Present if the plan divides training into phases. */
   readonly phases?: readonly PhaseDescription[];
+  /** Where gradients are late, and the memory that this needs; absent if they never are. */
+  readonly gradientDelay?: {
+    /** Number of steps by which they are late. */
+    readonly steps: number;
+    /** The first module after each cut that they cross late. */
+    readonly cuts: readonly number[];
+    /** Predicted bytes of batches, weights and gradients of earlier steps; part of the predicted peak. */
+    readonly keptBytes: number;
+  };
   /** Maximum values over all phases. */
   readonly totals: {
     /** Number of weights of the network and its heads. */
@@ -154,6 +163,7 @@ export function describePlan(
     })),
     objectives: inPlanOrder(compiled).map(([objective, head]) => describeObjective(compiled, objective, head)),
     ...(compiled.plan.phases === undefined ? {} : { phases: work.map(describePhase) }),
+    ...describeDelay(compiled, batchSize),
     totals: {
       parameters: weightCount([...compiled.parameters.values()]),
       unitsOfWork: highest(({ unitsOfWork }) => unitsOfWork),
@@ -164,6 +174,13 @@ export function describePlan(
       },
     },
   };
+}
+
+function describeDelay(compiled: CompiledPlan, batchSize: number): Pick<PlanDescription, 'gradientDelay'> {
+  const { gradientDelay } = compiled;
+  if (gradientDelay === undefined) return {};
+  const { steps, cuts } = gradientDelay;
+  return { gradientDelay: { steps, cuts, keptBytes: compiled.predict(batchSize).keptBytes ?? 0 } };
 }
 
 function describePhase({ phase, units, unitsOfWork, peakBytes }: PhaseWork): PhaseDescription {

@@ -45,6 +45,12 @@ export interface GradientCrossings {
 
 /** Creates an executor that runs a compiled plan's schedule. */
 export function createExecutor(compiled: CompiledPlan, links: ExecutorOptions = {}): Executor {
+  if (compiled.gradientDelay !== undefined) {
+    throw new LocalgradError(
+      'misuse',
+      'Where gradients are delayed, one step computes those of several batches: use createTrainStep.',
+    );
+  }
   const checked = new Set<string>();
   return {
     step(batch, options) {
@@ -201,7 +207,8 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
 
   #mode(module: number, repeat: boolean): Mode {
     const { phase, options } = this.#setting;
-    const statisticsUpdates = repeat || phase.frozen.has(module) ? 0 : 1;
+    const { updatesStatistics = true } = options;
+    const statisticsUpdates = repeat || !updatesStatistics || phase.frozen.has(module) ? 0 : 1;
     return { training: true, statisticsUpdates, ...(options.noise === undefined ? {} : { noise: options.noise }) };
   }
 

@@ -12,25 +12,26 @@ export {
   type PhaseDescription,
   type PlanDescription,
 } from './description.js';
+export { endStep } from './end-step.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
 export { createExecutor, type ExecutorOptions, type GradientCrossings } from './executor.js';
+export type { GradientDelay, GradientDelayOptions, LateBackward, Segment } from './gradient-delay.js';
 export { costOfHeads, type HeadCostOptions, type HeadsCost } from './head-costs.js';
 export { batchTargetsOf, type CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
 export { type ModuleCost, moduleCostOf } from './module-cost.js';
 export { type HeadAverage, moveAverages } from './moving-averages.js';
 export { partOf } from './part.js';
-export { createPartStep, endStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
+export { createPartStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
 export type { PeakPrediction, PredictionOptions } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
 export type { SharedWeight, SharedWeights } from './shared-weights.js';
-export type { Batch, Executor, StepOptions, StepResult } from './step.js';
+export type { Batch, Executor, StepMemory, StepOptions, StepResult } from './step.js';
 export { type HeadLoad, predictBytes, type StepBytes, type StepLoad } from './step-bytes.js';
 export {
   createTrainStep,
   learningRateOf,
-  type StepMemory,
   type TrainStep,
   type TrainStepOptions,
   type TrainStepResult,

@@ -1,10 +1,9 @@
 import { type Clock, type Optimizer, requireOption } from '@localgrad/core';
 import { type BatchPart, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
-import { recordHistories } from './delayed-weights.js';
+import { DelayedStep } from './delayed-step.js';
 import { createExecutor, type ExecutorOptions } from './executor.js';
-import type { Batch, StepResult } from './step.js';
-import { moveAveragesAfterUpdate, runHooks } from './train-step.js';
+import type { Batch, StepMemory, StepResult } from './step.js';
 
 /** Options of `createPartStep`. */
 export interface PartStepOptions extends ExecutorOptions {
@@ -40,6 +39,12 @@ export interface PartStep {
    * @param batch its images are the input of the part's first module; borrowed. Micro-batches can be created when they are used
    */
   run(batch: Batch | readonly (Batch | BatchPart)[], moment: PartMoment): StepResult;
+  /** What is kept between steps where gradients are delayed. Default: nothing. */
+  readonly memory?: StepMemory;
+  /** Receives the gradients that other parts sent up to the last step, so that `memory` contains them. */
+  settle?(): void;
+  /** Releases the memory. */
+  dispose?(): void;
 }
 
 /** Creates a training step of some adjacent modules, for executors that run modules at different times. */
@@ -47,6 +52,7 @@ export function createPartStep(options: PartStepOptions): PartStep {
   const { compiled, optimizer, accumulate = 1, seed = 0, ...links } = options;
   const isCount = Number.isInteger(accumulate) && accumulate >= 1;
   requireOption(isCount, 'train step', 'accumulate', accumulate, 'integers ≥ 1');
+  if (compiled.gradientDelay !== undefined) return new DelayedStep(options, compiled.gradientDelay);
   const executor = createExecutor(compiled, links);
   return {
     run(batch, { clock, learningRate, repetition = 0 }) {
@@ -60,16 +66,4 @@ export function createPartStep(options: PartStepOptions): PartStep {
       });
     },
   };
-}
-
-/**
- * Ends a step whose modules ran as parts: moves the averages that follow updated weights, records the values that delayed
- * averages need, and runs the plan's hooks.
- *
- * @param isTrained whether a module was trained in the step
- */
-export function endStep(compiled: CompiledPlan, clock: Clock, isTrained: (module: number) => boolean): void {
-  moveAveragesAfterUpdate(compiled, clock, isTrained);
-  recordHistories(compiled.histories);
-  runHooks(compiled, clock);
 }

@@ -10,7 +10,8 @@ import type { Instruction } from './schedule.js';
  * in place of images, and compute the losses and updates of the range as a step of the whole plan does. It contains only
  * the parameters of its modules and heads.
  *
- * A gradient that leaves the range crosses from part to part: see `crossings` of `createExecutor`. The range's weights must
+ * A gradient that leaves the range crosses from part to part: see `crossings` of `createExecutor`. Where some gradients are
+ * delayed, a range consists of whole segments. The range's weights must
  * not be used outside of it, except by averages that follow them.
  *
  * @param range first and last module
@@ -39,6 +40,8 @@ export function partOf(compiled: CompiledPlan, range: Span): CompiledPlan {
     schedule: phase.schedule.flatMap((instruction) => within(instruction, range)),
     continues: phase.continues || phase.schedule.some(({ module }) => module > range[1]),
   });
+  const { gradientDelay } = compiled;
+  const segments = gradientDelay?.segments.filter((segment) => segment.range.every(isInside));
   const [first, ...others] = compiled.phases;
   const phases: CompiledPlan['phases'] = [phasePart(first), ...others.map(phasePart)];
   const part = {
@@ -48,6 +51,7 @@ export function partOf(compiled: CompiledPlan, range: Span): CompiledPlan {
     heads,
     phases,
     reads: [...new Set(all.flatMap(({ head }) => batchTargetsOf(head)))],
+    gradientDelay: gradientDelay === undefined ? undefined : { ...gradientDelay, segments: segments ?? [] },
     averages,
     histories,
     parameters: new Map([...compiled.parameters].filter(([, parameter]) => owned.has(parameter))),

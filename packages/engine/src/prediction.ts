@@ -1,5 +1,6 @@
 import { at, bytesOf, type Optimizer, type Parameter } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
+import { predictDelayed } from './delayed-prediction.js';
 import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
@@ -13,6 +14,11 @@ export interface PeakPrediction {
   readonly stepBytes: number;
   /** Parameters and optimizer state. */
   readonly residentBytes: number;
+  /**
+   * Batches, weights and gradients of earlier steps, which are kept where gradients are delayed; part of `residentBytes`. Absent
+   * where none are.
+   */
+  readonly keptBytes?: number;
   /** Normalized images and targets; also images in [0, 1] if a loss reads them. */
   readonly batchBytes: number;
   /** Peak `stepBytes` while each module (its forward pass, heads or VJPs) is running. */
@@ -32,9 +38,17 @@ export interface PredictionOptions {
 /** Options of a prediction for one phase. */
 export type PhasePrediction = PredictionOptions & Required<Pick<PredictionOptions, 'phase'>>;
 
-type Predictable = Pick<
+export type Predictable = Pick<
   CompiledPlan,
-  'network' | 'range' | 'modules' | 'moduleBlocks' | 'phases' | 'parameters' | 'reads' | 'createTargets'
+  | 'network'
+  | 'range'
+  | 'modules'
+  | 'moduleBlocks'
+  | 'phases'
+  | 'parameters'
+  | 'reads'
+  | 'createTargets'
+  | 'gradientDelay'
 >;
 
 /** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
@@ -46,13 +60,19 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
     const held = holdsGradients(options) ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
     // Micro-batches are slices of the batch, which stays in memory.
     const part = accumulate > 1 ? imageBytes(compiled, partSize) : 0;
-    return modulePeaks(compiled, one, partSize).map((bytes) => (bytes === 0 ? 0 : bytes + held + part));
+    const { modules, kept } = modulePeaks(compiled, one, partSize);
+    return { kept, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
   });
-  const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one[module] ?? 0)));
+  const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one.modules[module] ?? 0)));
   const stepBytes = Math.max(...modules);
-  const residentBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
+  const keptBytes = Math.max(...peaks.map(({ kept = 0 }) => kept));
+  const ownBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
+  const residentBytes = ownBytes + keptBytes;
   const batchBytes = imageBytes(compiled, batchSize);
-  return { peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules };
+  return {
+    ...{ peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules },
+    ...(compiled.gradientDelay === undefined ? {} : { keptBytes }),
+  };
 }
 
 /** Whether all gradients of a step are stored until its end. */
@@ -97,14 +117,25 @@ export function residentOf(parameter: Parameter, optimizer: PredictionOptions['o
   return bytes + (optimizer === undefined ? bytes : optimizer.stateBytes(parameter));
 }
 
-function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: number): readonly number[] {
+interface ModulePeaks {
+  /** Peak step bytes while each module is running. */
+  readonly modules: readonly number[];
+  /** Bytes of earlier steps. */
+  readonly kept?: number;
+}
+
+function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: number): ModulePeaks {
   const modules = compiled.modules.map((block, index) =>
     moduleCostOf(block, at(compiled.moduleBlocks, index, 'module'), batchSize),
   );
   const heads = new Map(
     [...phase.heads].map(([module, group]) => [module, group.map((active) => headLoadOf(active, compiled, batchSize))]),
   );
-  return predictBytes({ modules, heads, shared: phase.shared }, phase.schedule, compiled.range[0]).modules;
+  const load = { modules, heads, shared: phase.shared };
+  const { gradientDelay, range } = compiled;
+  if (gradientDelay === undefined) return { modules: predictBytes(load, phase.schedule, range[0]).modules };
+  const delayed = predictDelayed(compiled, gradientDelay, batchSize, load);
+  return { modules: delayed.modules, kept: delayed.keptBytes };
 }
 
 function sum(values: readonly number[]): number {

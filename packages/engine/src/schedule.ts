@@ -61,6 +61,7 @@ export function trainedStart([from, to]: Span, frozen: ReadonlySet<number>): num
  *
  * @param spans spans of the objectives, valid for `modules`
  * @param inputReaders modules with a head that reads the module's input
+ * @param end the last module that runs. Default: the last one at which a loss is read
  */
 export function compileSchedule(
   spans: readonly Span[],
@@ -68,13 +69,13 @@ export function compileSchedule(
   memory: MemoryPolicy = 'residuals',
   frozen: ReadonlySet<number> = new Set(),
   inputReaders: ReadonlySet<number> = new Set(),
+  end: number = Math.max(...spans.map(([, to]) => to)),
 ): Instruction[] {
   const trained = spans.flatMap((span): Span[] => {
     const start = trainedStart(span, frozen);
     return start === undefined ? [] : [[start, span[1]]];
   });
   const last = Array.from({ length: modules }, (_, module) => lastReader(trained, module));
-  const end = Math.max(...spans.map(([, to]) => to));
   const isRecomputed = (module: number) =>
     typeof memory === 'string' ? memory === 'recompute' : memory.recompute.includes(module);
   const instructions: Instruction[] = [];

@@ -1,4 +1,4 @@
-import type { Clock, NoiseKey, ParameterGradient, Targets } from '@localgrad/core';
+import type { Clock, JsonValue, NoiseKey, ParameterGradient, Targets } from '@localgrad/core';
 import type * as tf from '@tensorflow/tfjs';
 
 /** Images and targets of one step. */
@@ -21,6 +21,8 @@ export interface StepOptions {
   readonly scale?: number;
   /** Whether to update `beforeUpdate` averages; false for all micro-batches but the last. Default true. */
   readonly movesAverages?: boolean;
+  /** Whether forward passes update running statistics; false where they repeat those of an earlier step. Default true. */
+  readonly updatesStatistics?: boolean;
   /**
    * Receives the gradients of one head or module, with ownership, as soon as they are complete. The step does not read
    * these weights again, so the optimizer can update them immediately and no gradient has to be stored.
@@ -40,4 +42,14 @@ export interface StepResult {
 export interface Executor {
   /** Computes one forward pass, all losses and all gradients. Disposes all intermediate tensors. */
   step(batch: Batch, options: StepOptions): StepResult;
+}
+
+/** State of a train step. */
+export interface StepMemory {
+  /** JSON values. */
+  values(): JsonValue;
+  /** Tensors by name; borrowed, valid until the next step. */
+  tensors(): ReadonlyMap<string, tf.Tensor>;
+  /** Replaces the state. Takes ownership of the tensors. @throws LocalgradError `invalid-data` */
+  load(values: JsonValue, tensors: ReadonlyMap<string, tf.Tensor>): void;
 }

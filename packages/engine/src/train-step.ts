@@ -1,6 +1,5 @@
 import {
   type Clock,
-  type JsonValue,
   LocalgradError,
   type Optimizer,
   type ParameterGradient,
@@ -9,15 +8,15 @@ import {
   startOfTraining,
 } from '@localgrad/core';
 import type { RecordingStatus, StepRecorder } from '@localgrad/kernels';
-import * as tf from '@tensorflow/tfjs';
 import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
+import { createDelayedTrainStep } from './delayed-train-step.js';
 import { recordHistories } from './delayed-weights.js';
+import { moveAveragesAfterUpdate, runHooks } from './end-step.js';
 import { createExecutor } from './executor.js';
-import { moveAverages } from './moving-averages.js';
 import type { PeakPrediction } from './prediction.js';
 import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
-import type { Batch, Executor, StepResult } from './step.js';
+import type { Batch, Executor, StepMemory, StepResult } from './step.js';
 import { phaseWork } from './work.js';
 
 /** Options of `createTrainStep`. */
@@ -72,16 +71,6 @@ export interface TrainStep {
   dispose(): void;
 }
 
-/** State of a train step. */
-export interface StepMemory {
-  /** JSON values. */
-  values(): JsonValue;
-  /** Tensors by name; borrowed, valid until the next step. */
-  tensors(): ReadonlyMap<string, tf.Tensor>;
-  /** Replaces the state. Takes ownership of the tensors. @throws LocalgradError `invalid-data` */
-  load(values: JsonValue, tensors: ReadonlyMap<string, tf.Tensor>): void;
-}
-
 /**
  * Creates a training step: losses, gradients, optimizer update, moving averages and hooks. @throws LocalgradError
  * `invalid-option`
@@ -96,6 +85,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
     'integers ≥ 1',
   );
   const rateAt = learningRateOf(options);
+  if (compiled.gradientDelay !== undefined) return createDelayedTrainStep(options, rateAt);
   const executor = (options.executor ?? createExecutor)(compiled);
   const now: StepNow = { clock: startOfTraining, learningRate: 0 };
   const run = ({ parts }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
@@ -144,21 +134,6 @@ function momentOf(now: StepNow, seed: number, part: number, recorder: StepRecord
   const { clock } = now;
   if (recorder === undefined) return { clock, noise: { seed, step: clock.step, part } };
   return { clock, headClock: watchedClock(now, recorder), noise: watchedNoise(now, seed, part, recorder) };
-}
-
-/** @param isTrained whether a module was trained in the step; default: all modules of the phase */
-export function moveAveragesAfterUpdate(
-  compiled: CompiledPlan,
-  clock: Clock,
-  isTrained: (module: number) => boolean = () => true,
-): void {
-  const heads = [...compiled.phaseAt(clock).heads.values()].flat().filter(({ module }) => isTrained(module));
-  const active = new Set(heads.map(({ key }) => key));
-  moveAverages(compiled.averages.filter(({ head, when }) => when === 'afterUpdate' && active.has(head)));
-}
-
-export function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
-  for (const hook of plan.hooks) tf.tidy(() => hook.afterStep({ clock, parameters, state }));
 }
 
 /** The learning rate by the clock. @throws LocalgradError `invalid-option` where there is none */

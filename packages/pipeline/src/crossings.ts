@@ -29,6 +29,8 @@ export interface Crossing {
   readonly gradients: readonly string[];
   /** Number of gradients of the activations that cross backward per micro-batch, in the phase with the most. */
   readonly cotangents: number;
+  /** Number of steps by which these gradients are used late. */
+  readonly delay: number;
   /** Weights that an average on the other side follows, and that cross after each step. */
   readonly followed: readonly FollowedWeight[];
   /** Names of the parameters that heads or modules on both sides use. */
@@ -54,17 +56,23 @@ export function crossingsOf(compiled: CompiledPlan): Crossing[] {
       ),
     );
     const weights = followed.filter(({ module, liveModule }) => separates(module, liveModule));
+    const cotangents = cotangentsAt(compiled, cut);
+    const { gradientDelay } = compiled;
+    const delay = gradientDelay?.cuts.includes(cut) === true ? gradientDelay.steps : 0;
+    // A worker has whole segments, between which gradients are late.
+    const isInside = gradientDelay !== undefined && gradients.length > 0 && delay === 0;
     const shared = [...users].filter(([, uses]) => separates(Math.min(...uses), Math.max(...uses)));
     return {
       cut,
       activation: at(modules, cut - 1, 'module').outputShape,
       targets: targetsAfter(compiled, cut),
       gradients: gradients.map(({ id }) => id),
-      cotangents: cotangentsAt(compiled, cut),
+      cotangents,
+      delay,
       followed: weights,
       shared: shared.map(([{ name }]) => name),
       isFree: gradients.length + weights.length + shared.length === 0,
-      isPossible: shared.length === 0 && weights.every(({ obstacle }) => obstacle === undefined),
+      isPossible: !isInside && shared.length === 0 && weights.every(({ obstacle }) => obstacle === undefined),
     };
   });
 }

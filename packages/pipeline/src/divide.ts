@@ -19,7 +19,7 @@ function groupsBetween(compiled: CompiledPlan, isCut: (crossing: Crossing) => bo
 /** Cuts in the order of preference: workers wait for each other at the second kind, and more at the third. */
 const cutKinds: readonly ((crossing: Crossing) => boolean)[] = [
   ({ isFree }) => isFree,
-  ({ isPossible, gradients }) => isPossible && gradients.length === 0,
+  ({ isPossible, gradients, delay }) => isPossible && (gradients.length === 0 || delay > 0),
   ({ isPossible }) => isPossible,
 ];
 
@@ -165,8 +165,11 @@ function reasonOf(compiled: CompiledPlan, cut: number): string {
 }
 
 /** Why a cut is not possible. */
-function reasonText({ cut, followed, shared }: Crossing): string {
+function reasonText({ cut, followed, shared, gradients }: Crossing): string {
   const tied = followed.find(({ obstacle }) => obstacle !== undefined);
+  if (shared.length === 0 && tied === undefined) {
+    return `the gradient of '${gradients[0]}' crosses the cut before module ${cut} without delay, while others are delayed`;
+  }
   if (shared.length > 0 || tied === undefined) {
     return `'${shared[0]}' is used on both sides of the cut before module ${cut}`;
   }

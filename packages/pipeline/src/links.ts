@@ -40,13 +40,18 @@ export function weightRoutes(compiled: CompiledPlan, placement: Placement): Weig
   }));
 }
 
-/** Bytes of the largest gradient that crosses backward into each worker from the next one; 0 where none does. */
+/**
+ * Capacity of the connection for gradients that cross backward into each worker from the next one; 0 where none does. Where they
+ * arrive late, those of all steps between have room, so that their sender never waits.
+ */
 export function gradientBytes(compiled: CompiledPlan, placement: Placement, batchSize: number): number[] {
   const crossings = crossingsOf(compiled);
   return placement.map(({ range: [, last] }) => {
     const crossing = crossings.find(({ cut }) => cut === last + 1);
     if (crossing === undefined || crossing.cotangents === 0) return 0;
-    return bytesOf(at(compiled.network.modules, last, 'module').outputShape, batchSize);
+    const bytes = bytesOf(at(compiled.network.modules, last, 'module').outputShape, batchSize);
+    const { cotangents, delay } = crossing;
+    return delay === 0 ? bytes : (delay + 1) * cotangents * (bytes + headerBytes);
   });
 }
 

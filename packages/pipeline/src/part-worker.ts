@@ -14,7 +14,7 @@ import { captureTensors, restoreTensors, type WorkerStep } from '@localgrad/trai
 import type { WorkerTurn } from './asynchronous/turn.js';
 import type { Receiver, Sender } from './channel.js';
 import { FollowedWeights } from './followed-weights.js';
-import { dataOf, decodeMessage, encodeMessage, type StepMessage } from './message.js';
+import { dataOf, decodeMessage, encodeMessage, type StepMessage, tensorOf } from './message.js';
 import { type MicroBatches, receiveMicroBatches, splitMicroBatches } from './micro-batches.js';
 import { gradientCrossings, noLinks, type PartLinks, sendWeights } from './part-links.js';
 import type { PlacedGroup } from './placement.js';
@@ -45,7 +45,7 @@ export type Report =
 
 /** The work and the connections of one worker. */
 export interface PartWork extends WorkerPlan, Pick<PlacedGroup, 'range'> {
-  /** Weights and optimizer state of the worker's modules, by the names of a checkpoint. */
+  /** Weights, optimizer state and what steps keep of the worker's modules, by the names of a checkpoint. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Micro-batches per step. */
   readonly accumulate: number;
@@ -70,6 +70,9 @@ export async function runPart(work: PartWork): Promise<void> {
     worker.dispose();
   }
 }
+
+/** Prefix of what a step keeps, in a checkpoint. */
+const ofStep = 'step/';
 
 class PartWorker {
   readonly #work: PartWork;
@@ -96,7 +99,7 @@ class PartWorker {
     const owned = new Set(this.#part.parameters.values());
     for (const parameter of compiled.parameters.values()) if (!owned.has(parameter)) parameter.dispose();
     this.#meter = new MemoryMeter();
-    const own = new Map(tensors);
+    const own = new Map([...tensors].filter(([name]) => !name.startsWith(ofStep)));
     for (const name of part.parameters.keys()) if (!this.#part.parameters.has(name)) own.delete(`parameters/${name}`);
     restoreTensors(this.#part, optimizer, own);
     this.#step = createPartStep({
@@ -108,6 +111,12 @@ class PartWorker {
       onHead: (key) => this.#followed.beforeHead(key),
       crossings: gradientCrossings(links),
     });
+    const kept = [...tensors].filter(([name]) => name.startsWith(ofStep));
+    if (kept.length === 0) return;
+    this.#step.memory?.load(
+      {},
+      new Map(kept.map(([name, tensor]) => [name.slice(ofStep.length), tensorOf(tensor)] as const)),
+    );
   }
 
   /** Handles the next message; false after the last one. */
@@ -122,7 +131,8 @@ class PartWorker {
     await output?.send(bytes);
     this.#followed.settle();
     if (message.kind === 'end') return false;
-    const tensors = await captureTensors(this.#part, optimizer);
+    this.#step.settle?.();
+    const tensors = await captureTensors(this.#part, optimizer, this.#step.memory);
     report({ kind: 'tensors', tensors: new Map([...tensors, ...this.#followed.tensors()]) });
     return true;
   }
@@ -180,6 +190,7 @@ class PartWorker {
 
   dispose(): void {
     this.#meter.detach();
+    this.#step.dispose?.();
   }
 }
 

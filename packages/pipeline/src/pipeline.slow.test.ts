@@ -88,6 +88,20 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     patience,
   );
 
+  it.each<[string, number, string | number, FixtureConfig['memory']]>([
+    ['backprop', 1, 4, 'residuals'],
+    ['backprop', 2, '0 1-2 3', 'recompute'],
+    ['mlm(dgl)', 1, 3, 'residuals'],
+    ['mlaan(infopro)', 2, 4, 'residuals'],
+    ['hpff', 1, '0 1-3', 'residuals'],
+    ['auglocal', 3, 2, 'residuals'],
+  ])(
+    '%s with gradients that arrive %i steps late, on %s',
+    async (method, steps, placement, memory = 'residuals') =>
+      expectSame({ method, backbone: dropout, memory, gradientDelay: { steps } }, placement),
+    patience,
+  );
+
   it.each(['mlaan(infopro)', 'backprop'])(
     '%s with dropout, micro-batches, recomputed activations and Adam',
     async (method) => {
@@ -121,6 +135,7 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
 describe.each<FixtureConfig>([
   { method: 'sequential(infopro)', optimizer: 'adam' },
   { method: 'mlaan(dgl)', delay: 2 },
+  { method: 'mlaan(dgl)', delay: 1, gradientDelay: { steps: 2 } },
 ])('checkpoints of a pipeline: %j', (config) => {
   /** Runs with a checkpoint every 3 steps. */
   const run = (placement?: string | number, resume?: FixtureRun['resume']) => {

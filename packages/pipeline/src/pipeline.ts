@@ -3,7 +3,7 @@ import { type Batch, type CompiledPlan, type PeakPrediction, partOf } from '@loc
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train';
 import { balancedPlacement, checkDivisible, checkOptimizer } from './divide.js';
-import { gradientBytes, weightRoutes } from './links.js';
+import { gradientBytes, isWithin, weightRoutes } from './links.js';
 import type { MachineGroup } from './machines/group.js';
 import { dataOf } from './message.js';
 import { checkPlacement, formatPlacement, type Placement, parsePlacement } from './placement.js';
@@ -143,7 +143,8 @@ class ThreadPipeline implements Pipeline {
 
   async gather(): Promise<ReadonlyMap<string, StoredTensor>> {
     await this.#run.send({ kind: 'gather' });
-    return new Map([...this.#tensors, ...(await this.#run.nextTensors())]);
+    const kept = [...this.#tensors].filter(([key]) => ownerInMemory(key) === undefined);
+    return new Map([...kept, ...(await this.#run.nextTensors())]);
   }
 
   async stop(): Promise<void> {
@@ -158,14 +159,24 @@ class ThreadPipeline implements Pipeline {
   }
 }
 
-/** The tensors of a checkpoint that belong to the parameters of a part. */
+/** The tensors of a checkpoint that belong to a part. */
 export function tensorsOf(
-  { parameters }: CompiledPlan,
+  { parameters, range }: CompiledPlan,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): Map<string, StoredTensor> {
   // `parameters/<name>` and `optimizer/<slot>/<name>`.
-  const isOwn = (key: string) => parameters.has(key.replace(/^(parameters|optimizer\/[^/]+)\//, ''));
+  const isOwn = (key: string) => {
+    const owner = ownerInMemory(key);
+    if (owner !== undefined) return isWithin(owner, range);
+    return parameters.has(key.replace(/^(parameters|optimizer\/[^/]+)\//, ''));
+  };
   return new Map([...tensors].filter(([key]) => isOwn(key)));
+}
+
+/** The module to which a tensor of a step's memory belongs; undefined for others. Names: `step/<module>/…`. */
+function ownerInMemory(key: string): number | undefined {
+  const [, module] = /^step\/(\d+)\//.exec(key) ?? [];
+  return module === undefined ? undefined : Number(module);
 }
 
 /** Bytes of a message with a full batch; those with targets of unknown size may be larger. */

@@ -1,6 +1,6 @@
 import { standardCatalog } from '@localgrad/catalog';
 import { createNetwork, type Network, type Optimizer, resolvePartition } from '@localgrad/core';
-import { compilePlan, type MemoryPolicy } from '@localgrad/engine';
+import { compilePlan, type GradientDelayOptions, type MemoryPolicy } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn/random';
 
 /** What main program and workers build their plan from. */
@@ -12,6 +12,7 @@ export interface FixtureConfig {
   readonly optimizer?: string;
   readonly seed?: number;
   readonly delay?: number;
+  readonly gradientDelay?: GradientDelayOptions;
   /** Ends or blocks the thread of a module (default: the last one), or throws an error, at this step. */
   readonly death?: { readonly step: number; readonly how: 'exit' | 'error' | 'hang'; readonly module?: number };
 }
@@ -29,11 +30,13 @@ export function build(config: FixtureConfig) {
     optimizer = 'sgd',
     seed = 7,
     delay = 0,
+    gradientDelay = { steps: 0 },
   } = config;
   const scope = createScope(seed);
   const backbone = standardCatalog.backbone(name).build({ inputShape: imageShape, classes, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
-  const compiled = compilePlan(network, standardCatalog.method(method).plan(network), { scope, memory, delay });
+  const options = { scope, memory, delay, gradientDelay };
+  const compiled = compilePlan(network, standardCatalog.method(method).plan(network), options);
   const made = standardCatalog.optimizer(optimizer, { learningRate: 0.05 });
   return { compiled, optimizer: dying(made, network, config), scope };
 }

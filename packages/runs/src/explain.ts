@@ -87,7 +87,8 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       }
     };
     const { description: described, budget, pipeline } = await describe(options);
-    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, delay: _____, ...fixed } = options;
+    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, delay: _____, ...others } = options;
+    const { gradientDelay: ______, gradientDelayCuts: _______, ...fixed } = others;
     const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
     const { description: backprop } = await describe({
       ...fixed,

@@ -14,7 +14,14 @@ import {
   type Shape3,
 } from '@localgrad/core';
 import type { Normalization } from '@localgrad/data';
-import { type CompiledPlan, compilePlan, createTrainStep, type MemoryPolicy, type TrainStep } from '@localgrad/engine';
+import {
+  type CompiledPlan,
+  compilePlan,
+  createTrainStep,
+  type GradientDelayOptions,
+  type MemoryPolicy,
+  type TrainStep,
+} from '@localgrad/engine';
 import { costOf } from '@localgrad/nn/cost';
 import { createScope } from '@localgrad/nn/random';
 import type { MachineGroup } from '@localgrad/pipeline';
@@ -87,7 +94,19 @@ export interface BuiltPlan {
 
 export type PlanConfig = NetworkConfig &
   Pick<RunConfig, 'method' | 'memory' | 'seed'> &
-  Partial<Pick<RunConfig, 'memoryBudget' | 'batch' | 'accumulate' | 'asynchronous' | 'delay' | keyof OptimizerConfig>>;
+  Partial<
+    Pick<
+      RunConfig,
+      | 'memoryBudget'
+      | 'batch'
+      | 'accumulate'
+      | 'asynchronous'
+      | 'delay'
+      | 'gradientDelay'
+      | 'gradientDelayCuts'
+      | keyof OptimizerConfig
+    >
+  >;
 
 export interface BuildOptions extends NameOptions {
   /** Leave all weights 0, where the plan is only described. Default false. */
@@ -116,7 +135,9 @@ async function buildPlanOf(
     const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
     const network = createNetwork(created, partition);
     const { delay = 0 } = config;
-    const compiled = compilePlan(network, method.plan(network), { scope, memory, delay, ...targetsOf(images) });
+    const gradientDelay = gradientDelayOf(config);
+    const options = { scope, memory, delay, gradientDelay, ...targetsOf(images) };
+    const compiled = compilePlan(network, method.plan(network), options);
     const asynchrony = asynchronyOf(config, compiled);
     const choices = {
       ...(budget === undefined ? {} : { budget }),
@@ -170,8 +191,29 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
   }
 }
 
+/** By how much, and where, gradients are late. @throws LocalgradError about keys that exclude each other */
+function gradientDelayOf({ gradientDelay = 0, gradientDelayCuts, accumulate = 1 }: PlanConfig): GradientDelayOptions {
+  if (gradientDelay === 0 && gradientDelayCuts !== undefined) {
+    throw configError('gradientDelayCuts', 'has no effect without gradientDelay; remove it, or set gradientDelay.');
+  }
+  if (gradientDelay > 0 && accumulate > 1) {
+    throw configError(
+      'gradientDelay',
+      'keeps whole batches of earlier steps, but accumulate divides them; remove one of the two.',
+    );
+  }
+  if (gradientDelayCuts === undefined) return { steps: gradientDelay };
+  return { steps: gradientDelay, cuts: gradientDelayCuts.split(/\s+/).map(Number) };
+}
+
 /** Rejects keys that the budget decides or does not count. */
 function checkAlone(config: PlanConfig): void {
+  if ((config.gradientDelay ?? 0) > 0) {
+    throw configError(
+      'gradientDelay',
+      'memoryBudget does not count the batches of earlier steps; remove one of the two.',
+    );
+  }
   if ((config.delay ?? 0) > 0) {
     throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.');
   }

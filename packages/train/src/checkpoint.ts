@@ -71,7 +71,7 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
 /**
  * Everything needed to resume a run bit-identically. Tensors are named `parameters/<name>` (weights of backbone and
  * auxiliary networks, moving averages, running statistics, state of heads and plan), `optimizer/<slot>/<name>`, and
- * `step/<name>` where the step has a memory, as asynchronous training does.
+ * `step/<name>` where the step has a memory, as with asynchronous training and delayed gradients.
  */
 export interface TrainingCheckpoint {
   /** Position of the run. */
@@ -130,14 +130,15 @@ export function restoreRun(
 }
 
 /** Tensors of the run, and those of the step's memory without their prefix. */
-function splitTensors(tensors: TrainingCheckpoint['tensors']) {
+export function splitTensors(tensors: TrainingCheckpoint['tensors']) {
   const isOfStep = ([name]: readonly [string, StoredTensor]) => name.startsWith(ofStep);
   const rest = [...tensors].filter((entry) => !isOfStep(entry));
   const own = [...tensors].filter(isOfStep).map(([name, tensor]) => [name.slice(ofStep.length), tensor] as const);
   return [new Map(rest), new Map(own)] as const;
 }
 
-function mapTensors(tensors: TrainingCheckpoint['tensors']): Map<string, tf.Tensor> {
+/** Tensors of stored ones; owned by the caller. */
+export function mapTensors(tensors: TrainingCheckpoint['tensors']): Map<string, tf.Tensor> {
   return new Map([...tensors].map(([name, tensor]) => [name, restored(tensor)]));
 }
 

@@ -14,7 +14,7 @@ export interface PipelineStart {
   readonly accumulate: number;
   /** Seed for the random numbers of blocks and heads. */
   readonly seed: number;
-  /** Weights and optimizer state, by the names of a checkpoint. */
+  /** Weights, optimizer state and what steps keep between steps, by the names of a checkpoint. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
@@ -59,7 +59,7 @@ export interface StepPipeline {
   submit(batch: Batch, at: { readonly clock: Clock; readonly learningRate: number }): Promise<void>;
   /** The result of the oldest step that has not been returned. */
   next(): Promise<PipelineStep>;
-  /** Weights and optimizer state after all steps, which must have been returned by `next`. */
+  /** Weights, optimizer state and what steps keep after all steps, which must have been returned by `next`. */
   gather(): Promise<ReadonlyMap<string, StoredTensor>>;
   /** Ends the workers. A pipeline can be started again. */
   stop(): Promise<void>;

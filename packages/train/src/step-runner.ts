@@ -3,8 +3,9 @@ import { createTrainStep, type PeakPrediction, phaseWork, type StepResult, type 
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { OwnedBatch } from './batch-source.js';
-import { captureTensors, restoreTensors } from './checkpoint.js';
+import { captureTensors, mapTensors, restoreTensors, splitTensors } from './checkpoint.js';
 import type { StepPipeline } from './step-pipeline.js';
+import { StoredMemory } from './stored-memory.js';
 import type { TrainOptions } from './trainer.js';
 
 /** A step that has ended. */
@@ -102,7 +103,10 @@ class LocalRunner implements StepRunner {
 /** Runs steps on the workers of a pipeline. */
 class PipelineRunner implements StepRunner {
   readonly depth: number;
+  /** What the workers' steps keep, as of the last update. */
   readonly memory: TrainStep['memory'];
+  /** The same, where gradients are late. */
+  readonly #stored: StoredMemory | undefined;
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** What is known of the pending steps. */
@@ -113,8 +117,9 @@ class PipelineRunner implements StepRunner {
   constructor(options: TrainOptions, pipeline: StepPipeline) {
     this.#options = options;
     this.#pipeline = pipeline;
+    this.#stored = options.compiled.gradientDelay === undefined ? undefined : new StoredMemory();
     this.depth = pipeline.depth;
-    this.memory = pipeline.memory;
+    this.memory = pipeline.memory ?? this.#stored;
   }
 
   get pending(): number {
@@ -133,7 +138,7 @@ class PipelineRunner implements StepRunner {
   async #startWorkers(): Promise<void> {
     this.#isStarted = true;
     const { compiled, optimizer, batches, accumulate = 1, seed = 0 } = this.#options;
-    const tensors = await captureTensors(compiled, optimizer);
+    const tensors = await captureTensors(compiled, optimizer, this.#stored);
     await this.#pipeline.start({ compiled, optimizer, batchSize: batches.batchSize, accumulate, seed, tensors });
   }
 
@@ -160,11 +165,14 @@ class PipelineRunner implements StepRunner {
   async update(): Promise<void> {
     if (this.#isUpToDate) return;
     const { compiled, optimizer } = this.#options;
-    restoreTensors(compiled, optimizer, await this.#pipeline.gather());
+    const [own, ofStep] = splitTensors(await this.#pipeline.gather());
+    restoreTensors(compiled, optimizer, own);
+    this.#stored?.load({}, mapTensors(ofStep));
     this.#isUpToDate = true;
   }
 
   close(): Promise<void> {
+    this.#stored?.dispose();
     return this.#pipeline.stop();
   }
 }

@@ -91,6 +91,8 @@ export function registerExplain(program: Command, present: Presenter): void {
     'workers',
     'placement',
     'delay',
+    'gradientDelay',
+    'gradientDelayCuts',
     'backend',
   ])
     .addHelpText(

@@ -39,6 +39,7 @@ const numbers: readonly Key[] = [
   'batch',
   'accumulate',
   'delay',
+  'gradientDelay',
   'learningRate',
   'momentum',
   'weightDecay',

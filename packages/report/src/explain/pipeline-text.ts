@@ -86,12 +86,13 @@ function workerLines({ basis, workers, isAsynchronous }: NonNullable<Explanation
 
 /** What workers on both sides wait for, or what prevents the cut. */
 function obstacles(cut: ExplainedCut): string[] {
-  const { gradients, followed, shared, isPossible } = cut;
+  const { gradients, followed, shared, isPossible, delay } = cut;
+  const late = delay === 0 ? '' : `, ${delay} ${delay === 1 ? 'step' : 'steps'} late`;
   const heads = [...new Set(followed.map(({ head }) => head))];
   const all = [
     ...(gradients.length === 0
       ? []
-      : [`gradients of ${gradients.join(', ')} backward (${formatBytes(cut.backwardBytes)})`]),
+      : [`gradients of ${gradients.join(', ')} backward${late} (${formatBytes(cut.backwardBytes)})`]),
     ...(followed.length === 0 ? [] : [`weights that ${heads.join(', ')} average (${formatBytes(cut.followedBytes)})`]),
     ...(shared.length === 0 ? [] : [`${shared.length} shared weights`]),
   ];

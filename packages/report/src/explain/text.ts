@@ -25,6 +25,7 @@ export function explanationText(explanation: Explanation): string {
     ...asynchronyLines(explanation),
     ...pipelineLines(explanation),
     '',
+    ...delayLines(explanation),
     ...totalLines(explanation),
   ].join('\n');
 }
@@ -188,6 +189,17 @@ function bufferLines({ buffers, bytes }: NonNullable<Explanation['asynchrony']>)
       ['right', 'right', 'left', 'right'],
     ),
     `The buffers need ${formatBytes(bytes)} of memory that the workers share, beside their peaks.`,
+  ];
+}
+
+/** Which gradients are late, and the memory for what they need of earlier steps. */
+function delayLines({ gradientDelay }: Explanation): string[] {
+  if (gradientDelay === undefined) return [];
+  const { steps, cuts, keptBytes } = gradientDelay;
+  return [
+    '',
+    `Gradients are ${steps} ${steps === 1 ? 'step' : 'steps'} late where they cross the ${cuts.length === 1 ? 'cut before module' : 'cuts before modules'} ${cuts.join(', ')}. Batches, weights and`,
+    `gradients of earlier steps need ${formatBytes(keptBytes)}, which is part of the peak below.`,
   ];
 }
 

@@ -141,6 +141,21 @@ export const runConfigSchema = z.strictObject({
     .describe(
       'number of steps by which moving averages follow the weights of other modules late, so that workers wait less for each other; changes results (lam, man, mlaan)',
     ),
+  gradientDelay: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe(
+      'number of steps by which gradients that cross from module to module are used late, so that workers need not wait for them; changes results (backprop, mlm, mlaan, hpff, auglocal)',
+    ),
+  gradientDelayCuts: z
+    .string()
+    .regex(/^\d+(\s+\d+)*$/, 'expected the first module after each cut, e.g. "2 4"')
+    .optional()
+    .describe(
+      'where gradients are late: the first module after each cut, e.g. "2 4" (default: wherever gradients cross)',
+    ),
   recordSteps: z
     .boolean()
     .default(true)

@@ -120,6 +120,48 @@ describe('asynchronous workers', () => {
   });
 });
 
+describe('gradientDelay', () => {
+  it('is part of the identity, with its cuts', () => {
+    const inputs = [{}, { gradientDelay: 0 }, { gradientDelay: 1 }, { gradientDelay: 1, gradientDelayCuts: '2' }];
+    const ids = inputs.map((input) => configIdOf(resolveConfig(input)));
+    expect(ids[0]).toBe(ids[1]);
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  it.each<[RunConfigInput, readonly number[] | undefined]>([
+    [{ method: 'dgl', gradientDelay: 1 }, undefined],
+    [{ method: 'backprop' }, undefined],
+    [{ method: 'backprop', gradientDelay: 1 }, [1, 2, 3]],
+    [{ method: 'mlaan(dgl)', gradientDelay: 2, gradientDelayCuts: '3 2' }, [2, 3]],
+  ])('delays the gradients of a run: %j', async (input, cuts) => {
+    const plan = await buildPlan(resolveConfig({ ...base, ...input }), images);
+    expect(plan.compiled.gradientDelay?.cuts).toEqual(cuts);
+    plan.dispose();
+  });
+
+  it.each<[RunConfigInput, RegExp]>([
+    [{ gradientDelayCuts: '2' }, /gradientDelayCuts: has no effect without gradientDelay/],
+    [{ gradientDelay: 1, accumulate: 2 }, /gradientDelay: keeps whole batches.*accumulate/],
+    [{ gradientDelay: 1, memoryBudget: '1GiB' }, /memoryBudget does not count the batches of earlier steps/],
+    [{ gradientDelay: 1, gradientDelayCuts: '2' }, /no gradient of 'dgl' crosses the cut before module 2.*no cuts/],
+    [{ method: 'sequential(mlm(dgl))', gradientDelay: 1 }, /its plan has phases/],
+    [
+      { method: 'backprop', gradientDelay: 1, gradientDelayCuts: '2', placement: '0 1-3' },
+      /the gradient of 'final' crosses the cut before module 1 without delay.*'0-1 2-3'/,
+    ],
+  ])('rejects what cannot be delayed: %j', async (input, message) => {
+    await expect(pipelineOf(input)).rejects.toThrow(message);
+  });
+
+  it('is explained, with its memory', async () => {
+    const config = resolveConfig({ ...base, method: 'backprop', gradientDelay: 1 });
+    const { gradientDelay, totals } = await explain({ ...config, image: [8, 8, 1], classes: 3 });
+    expect(gradientDelay).toMatchObject({ steps: 1, cuts: [1, 2, 3] });
+    expect(gradientDelay?.keptBytes).toBeGreaterThan(0);
+    expect(totals.predictedPeakBytes).toBeGreaterThan(gradientDelay?.keptBytes ?? 0);
+  });
+});
+
 describe('workers and placement', () => {
   it('are no part of the identity', () => {
     const ids = [{}, { workers: 3 }, { placement: '0-1 2-3' }].map((input) => configIdOf(resolveConfig(input)));

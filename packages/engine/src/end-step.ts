@@ -1,0 +1,32 @@
+import type { Clock } from '@localgrad/core';
+import * as tf from '@tensorflow/tfjs';
+import type { CompiledPlan } from './compile.js';
+import { recordHistories } from './delayed-weights.js';
+import { moveAverages } from './moving-averages.js';
+
+/**
+ * Ends a step whose modules ran as parts: moves the averages that follow updated weights, records the values that delayed
+ * averages need, and runs the plan's hooks.
+ *
+ * @param isTrained whether a module was trained in the step
+ */
+export function endStep(compiled: CompiledPlan, clock: Clock, isTrained: (module: number) => boolean): void {
+  moveAveragesAfterUpdate(compiled, clock, isTrained);
+  recordHistories(compiled.histories);
+  runHooks(compiled, clock);
+}
+
+/** @param isTrained whether a module was trained in the step; default: all modules of the phase */
+export function moveAveragesAfterUpdate(
+  compiled: CompiledPlan,
+  clock: Clock,
+  isTrained: (module: number) => boolean = () => true,
+): void {
+  const heads = [...compiled.phaseAt(clock).heads.values()].flat().filter(({ module }) => isTrained(module));
+  const active = new Set(heads.map(({ key }) => key));
+  moveAverages(compiled.averages.filter(({ head, when }) => when === 'afterUpdate' && active.has(head)));
+}
+
+export function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
+  for (const hook of plan.hooks) tf.tidy(() => hook.afterStep({ clock, parameters, state }));
+}
