@@ -1,4 +1,4 @@
-import { bytesOf } from '@localgrad/core';
+import { at, bytesOf } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
 import { type AsynchronousOptions, resolveAsynchronous } from './options.js';
@@ -17,20 +17,27 @@ export interface BufferDescription {
 
 /** Replay buffers of a plan. */
 export interface BuffersDescription {
-  /** One per module but the last. */
+  /** One per module that stores its outputs. */
   readonly buffers: readonly BufferDescription[];
   /** Bytes of all full buffers; less where they store the same batch, whose targets they share. */
   readonly bytes: number;
 }
 
-/** What the replay buffers of a plan contain once they are full. @throws LocalgradError `invalid-option` */
+/**
+ * What the replay buffers of a plan contain once they are full.
+ *
+ * @param storing indices of the modules that store their outputs. Default: all but the last
+ * @throws LocalgradError `invalid-option`
+ */
 export function describeBuffers(
   compiled: CompiledPlan,
   options: AsynchronousOptions,
   batchSize: number,
+  storing: readonly number[] = compiled.modules.slice(0, -1).map((_, module) => module),
 ): BuffersDescription {
   const { bufferSize: slots } = resolveAsynchronous(options, compiled.modules.length);
-  const buffers = compiled.modules.slice(0, -1).map(({ outputShape }, module) => {
+  const buffers = storing.map((module) => {
+    const { outputShape } = at(compiled.modules, module, 'module');
     const targets = bufferTargets(compiled, module);
     const batchBytes = bytesOf(outputShape, batchSize) + targetBytes(compiled, targets, batchSize);
     return { module, slots, targets, bytes: slots * batchBytes };

@@ -1,4 +1,5 @@
 import { at, type JsonObject, type RandomSource } from '@localgrad/core';
+import { createRandom } from '@localgrad/nn/random';
 import type { AsynchronousOptions } from './options.js';
 import { countOf, countsOf } from './stored-state.js';
 
@@ -86,6 +87,11 @@ export class ReplayBuffer {
   get #pointer(): number {
     return this.#writes % this.#rules.bufferSize;
   }
+}
+
+/** Random numbers for the read that a module makes in its turn. @param buffer index of the buffer, from the image */
+export function readRandom(seed: number, buffer: number, turn: number): RandomSource {
+  return createRandom(seed, `read/${buffer}/${turn}`);
 }
 
 /** The slot with the highest rank; undefined if there are none. Ranks differ. */

@@ -1,7 +1,6 @@
 import { at, type JsonObject, type JsonValue } from '@localgrad/core';
-import { createRandom } from '@localgrad/nn/random';
 import { type AsynchronousOptions, resolveAsynchronous } from './options.js';
-import { type BufferRules, bufferStateOf, ReplayBuffer } from './replay-buffer.js';
+import { type BufferRules, bufferStateOf, ReplayBuffer, readRandom } from './replay-buffer.js';
 import { countsOf, listOf, objectOf } from './stored-state.js';
 import { nextTurn, type TurnRules } from './turns.js';
 
@@ -111,6 +110,6 @@ export class AsynchronousSchedule {
   #read(buffer: number): number | undefined {
     const { seed } = this.#turnRules;
     const turn = at(this.#turns, buffer + 1, 'module');
-    return at(this.#buffers, buffer, 'buffer').read(() => createRandom(seed, `read/${buffer}/${turn}`));
+    return at(this.#buffers, buffer, 'buffer').read(() => readRandom(seed, buffer, turn));
   }
 }

@@ -1,6 +1,8 @@
 export type { Trial } from '@localgrad/tensorflow-kernels';
 export type { BackendDescriptor, BackendHandle, BackendOptions, MemoryInUse, ProbeResult } from './descriptor.js';
 export type { Environment } from './environment.js';
+export type { MeasurementOptions, Measurements } from './measurements.js';
+export { keptMeasurements } from './measurements.node.js';
 export { mostThreads } from './most-threads.js';
 export { findOptional } from './optional-module.node.js';
 export { type BackendDiagnosis, backendNames, type DoctorReport, diagnose, selectBackend } from './select.js';

@@ -1,10 +1,11 @@
 import { at, LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
-import { choose, describeTimes, inOrder, type StepTimesStore } from './choice/choose.js';
+import { choose, describeTimes, inOrder, type StepTimes } from './choice/choose.js';
 import { measureStep } from './choice/measure-step.js';
-import { stepTimesStore } from './choice/step-times.node.js';
+import { stepTimesStore } from './choice/step-times.js';
 import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
 import { descriptors } from './descriptors.node.js';
 import type { Environment } from './environment.js';
+import type { Measurements } from './measurements.js';
 import { describeEnvironment } from './system.node.js';
 
 export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ name }) => name)];
@@ -64,7 +65,7 @@ async function probeAutomatic(): Promise<{ descriptor: BackendDescriptor; probe:
   return probes;
 }
 
-async function measure(names: readonly string[], options: BackendOptions, store: StepTimesStore) {
+async function measure(names: readonly string[], options: BackendOptions, store: Measurements<StepTimes>) {
   const times: Record<string, number> = {};
   for (const descriptor of descriptors.filter(({ name }) => names.includes(name))) {
     const handle = await descriptor.start(options);

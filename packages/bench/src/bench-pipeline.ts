@@ -1,4 +1,5 @@
 import type { BackendHandle } from '@localgrad/backends';
+import type { PlacementBasis } from '@localgrad/runs';
 import type { CsvRecord } from './csv.js';
 import { engineContestant } from './engine-contestant.js';
 import { highest, type Spread, spreadOf } from './measure.js';
@@ -28,6 +29,8 @@ export interface PipelineRow {
   /** Null for one process with several threads. */
   readonly workers: number | null;
   readonly placement: string | null;
+  /** What the modules are divided by: measured time, predicted work, or nothing where only one division is possible. */
+  readonly basis: PlacementBasis | null;
   readonly imagesPerSecond: Spread;
   /** Median throughput relative to the process with several threads. */
   readonly relativeToProcess: number;
@@ -82,12 +85,12 @@ async function measureMethod(
       done(`${method}: ${turn < warmup ? `warm-up ${turn + 1}` : `round ${turn + 1 - warmup}`}`);
     }
     const first = rowOf(method, alone.modules, own, batch);
-    const rows = pipelines.map(({ workers, placement, predict }, index) => {
+    const rows = pipelines.map(({ workers, placement, basis, predict }, index) => {
       const measured = turns[index] ?? [];
       const row = rowOf(method, alone.modules, measured, batch);
       const stepsPerSecond = predict(measured);
       return {
-        ...{ ...row, workers, placement },
+        ...{ ...row, workers, placement, basis },
         relativeToProcess: row.imagesPerSecond.median / first.imagesPerSecond.median,
         predictedImagesPerSecond: stepsPerSecond === null ? null : batch * stepsPerSecond,
       };
@@ -112,7 +115,7 @@ async function processTurn(contestant: Contestant, steps: number): Promise<Pipel
 
 function rowOf(method: string, modules: number, turns: readonly PipelineTurn[], batch: number): PipelineRow {
   return {
-    ...{ method, modules, workers: null, placement: null },
+    ...{ method, modules, workers: null, placement: null, basis: null },
     imagesPerSecond: spreadOf(turns.map(({ stepsPerSecond }) => batch * stepsPerSecond)),
     relativeToProcess: 1,
     ...balanceOf(turns),
@@ -148,6 +151,7 @@ export function pipelineRecords({ rows, options, backend, relaxedSimd }: BenchPi
     workers: row.workers ?? 'none',
     threads: row.workers === null ? options.threads : 1,
     placement: row.placement,
+    placement_by: row.basis,
     images_per_second_median: row.imagesPerSecond.median.toFixed(2),
     images_per_second_min: row.imagesPerSecond.min.toFixed(2),
     images_per_second_max: row.imagesPerSecond.max.toFixed(2),

@@ -1,7 +1,7 @@
 import { clockAt, LocalgradError } from '@localgrad/core';
 import { crossingsOf, formatPlacement } from '@localgrad/pipeline';
 import { simulateLocalPipeline } from '@localgrad/pipeline-simulator';
-import { buildPlan, resolveConfig, runPipeline } from '@localgrad/runs';
+import { buildPlan, type PlacementBasis, resolveConfig, runPipeline } from '@localgrad/runs';
 import { captureTensors, type WorkerStep } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import type { BenchPipelineOptions } from './bench-pipeline.js';
@@ -22,6 +22,8 @@ export interface PipelineTurn {
 export interface PipelineContestant {
   readonly workers: number;
   readonly placement: string;
+  /** What the modules are divided by. */
+  readonly basis: PlacementBasis;
   /** Runs steps; those that fill the pipeline are not timed. */
   run(steps: number): Promise<PipelineTurn>;
   /** Steps per second that the simulator predicts from measured computing times. */
@@ -50,10 +52,14 @@ export async function createPipelineContestant(
   const images = { imageShape: image, classes };
   const { compiled, dispose } = await buildPlan(config, images);
   const optimizer = await optimizerOf(options);
-  const pipeline = await runPipeline(config, compiled, images, {});
-  if (pipeline === undefined) throw new LocalgradError('invalid-option', 'A pipeline needs at least two workers.');
   const { images: inputs, labels } = randomBatch(batch, image, classes);
   const targets = compiled.reads.includes('images') ? { labels, images: tf.sigmoid(inputs) } : { labels };
+  const divided = await runPipeline(config, {
+    ...{ compiled, images, names: {} },
+    withBatch: (use) => use({ images: inputs, targets }),
+  });
+  if (divided === undefined) throw new LocalgradError('invalid-option', 'A pipeline needs at least two workers.');
+  const { pipeline, chosen } = divided;
   const tensors = await captureTensors(compiled, optimizer);
   await pipeline.start({ compiled, optimizer, batchSize: batch, accumulate, seed: 1, tensors });
   const starts = new Set(pipeline.placement.map(({ range }) => range[0]));
@@ -62,6 +68,7 @@ export async function createPipelineContestant(
   return {
     workers,
     placement: formatPlacement(pipeline.placement),
+    basis: chosen.basis,
     async run(steps) {
       const measured: (readonly WorkerStep[])[] = [];
       const filling = pipeline.depth;

@@ -24,13 +24,12 @@ const cutKinds: readonly ((crossing: Crossing) => boolean)[] = [
 ];
 
 /**
- * Divides the modules of a plan among workers, so that the worker with the most predicted work has as little as possible: at
- * free cuts, unless there are too few of them.
+ * The groups of modules among which `balancedPlacement` divides a plan: those between free cuts, unless there are too few.
  *
  * @param workers number of workers
  * @throws LocalgradError `invalid-option` if there are not enough possible cuts
  */
-export function balancedPlacement(compiled: CompiledPlan, workers: number): Placement {
+export function groupsToDivide(compiled: CompiledPlan, workers: number): Span[] {
   requireOption(Number.isInteger(workers) && workers >= 1, 'pipeline', 'workers', workers, 'integers ≥ 1');
   const choices = cutKinds.map((isCut) => groupsBetween(compiled, isCut));
   const groups = choices.find(({ length }) => length >= workers) ?? indivisibleGroups(compiled);
@@ -43,12 +42,33 @@ export function balancedPlacement(compiled: CompiledPlan, workers: number): Plac
       ? `1, because nothing can be divided: ${reasonOf(compiled, 1)}`
       : `1 to ${groups.length}, because '${compiled.plan.method}' can be divided into modules ${groups.map(rangeText).join(', ')} only`,
   );
-  const work = moduleWork(compiled);
-  const loads = groups.map(([first, last]) => sum(work.slice(first, last + 1)));
+  return groups;
+}
+
+/**
+ * Divides the modules of a plan among workers, so that the worker with the most to do has as little as possible: at free cuts,
+ * unless there are too few of them.
+ *
+ * @param workers number of workers
+ * @param costs of the groups of `groupsToDivide`, e.g. the seconds of `measureGroups`. Default: predicted work
+ * @throws LocalgradError `invalid-option` if there are not enough possible cuts
+ */
+export function balancedPlacement(compiled: CompiledPlan, workers: number, costs?: readonly number[]): Placement {
+  const groups = groupsToDivide(compiled, workers);
+  const loads = costs ?? workOf(compiled, groups);
+  if (loads.length !== groups.length || !loads.every((load) => Number.isFinite(load) && load >= 0)) {
+    const allowed = `${groups.length} numbers ≥ 0, one for each group of modules`;
+    throw new LocalgradError('invalid-option', `balancedPlacement costs: [${loads.join(', ')}]; allowed: ${allowed}.`);
+  }
   return bestDivision(loads, workers).map(([first, last], index) => ({
     worker: `worker${index}`,
     range: [at(groups, first, 'group')[0], at(groups, last, 'group')[1]],
   }));
+}
+
+function workOf(compiled: CompiledPlan, groups: readonly Span[]): number[] {
+  const work = moduleWork(compiled);
+  return groups.map(([first, last]) => sum(work.slice(first, last + 1)));
 }
 
 /** Predicted multiply-accumulates per sample and step of each module with the heads on its output. */

@@ -1,7 +1,14 @@
+export {
+  type AsynchronousPipeline,
+  type AsynchronousPipelineOptions,
+  createAsynchronousPipeline,
+} from './asynchronous/pipeline.js';
+export { asynchronousPlacement } from './asynchronous/placement.js';
+export type { WorkerTurn } from './asynchronous/turn.js';
 export type { Receiver, Sender } from './channel.js';
 export { type Crossing, crossingsOf, type FollowedWeight } from './crossings.js';
 export { describeParts, type PartDescription } from './describe.js';
-export { balancedPlacement, checkDivisible, indivisibleGroups, moduleWork } from './divide.js';
+export { balancedPlacement, checkDivisible, groupsToDivide, indivisibleGroups, moduleWork } from './divide.js';
 export type { LinkLimits } from './machines/connection.js';
 export { MachineGroup, type MachineGroupOptions } from './machines/group.js';
 export { type Address, addressText, type Facts } from './machines/hello.js';
@@ -11,4 +18,6 @@ export { type ServeOptions, serveWorker } from './machines/served-worker.js';
 export type { WorkerPlan } from './part-worker.js';
 export { createPipeline, type Pipeline, type PipelineOptions, placementOf } from './pipeline.js';
 export { formatPlacement, type PlacedGroup, type Placement, parsePlacement } from './placement.js';
+export { type MeasureOptions, measureGroups } from './times/measure-groups.js';
+export type { TimingLimits } from './times/time-groups.js';
 export { runWorker, type WorkerBackend } from './worker-thread.js';

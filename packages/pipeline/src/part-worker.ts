@@ -11,6 +11,7 @@ import {
 import { MemoryMeter } from '@localgrad/kernels';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { captureTensors, restoreTensors, type WorkerStep } from '@localgrad/train';
+import type { WorkerTurn } from './asynchronous/turn.js';
 import type { Receiver, Sender } from './channel.js';
 import { FollowedWeights } from './followed-weights.js';
 import { dataOf, decodeMessage, encodeMessage, type StepMessage, tensorOf } from './message.js';
@@ -37,6 +38,9 @@ export interface PartStep extends WorkerStep {
 /** What a worker reports to the main program. */
 export type Report =
   | { readonly kind: 'step'; readonly step: PartStep }
+  /** In asynchronous training: the worker can train, or has trained. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'turn'; readonly turn: WorkerTurn }
   | { readonly kind: 'tensors'; readonly tensors: ReadonlyMap<string, StoredTensor> };
 
 /** The work and the connections of one worker. */

@@ -17,7 +17,7 @@ export interface PipelineOptions {
   readonly compiled: CompiledPlan;
   /**
    * Which worker trains which modules: groups such as `0-3 4-7`, or the number of workers, among which the modules are divided
-   * by predicted work.
+   * by predicted work; `balancedPlacement` divides them by the times of `measureGroups`.
    */
   readonly placement: string | number | Placement;
   /** The program of the workers: a module that calls `runWorker`. */
@@ -35,6 +35,8 @@ export interface Pipeline extends StepPipeline {
   /** The groups of modules, from the image to the classifier. */
   readonly placement: Placement;
 }
+
+const workerBackends: readonly string[] = ['wasm', 'tensorflow', 'cpu'];
 
 /** Messages that a worker may be ahead of the next one. */
 const slots = 2;
@@ -55,7 +57,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { compiled, backend = {}, machines } = options;
   rejectUnknownKeys('createPipeline backend', backend, ['name', 'threads', 'relaxedSimd']);
   const { name = 'wasm' } = backend;
-  requireOption(name === 'wasm' || name === 'cpu', 'createPipeline', 'backend', name, 'wasm, cpu');
+  requireOption(workerBackends.includes(name), 'createPipeline', 'backend', name, workerBackends.join(', '));
   const placement = placementOf(options.placement, compiled);
   if (machines !== undefined) checkMachines(placement, machines.ranks);
   checkDivisible(compiled, placement);
@@ -158,7 +160,7 @@ class ThreadPipeline implements Pipeline {
 }
 
 /** The tensors of a checkpoint that belong to a part. */
-function tensorsOf(
+export function tensorsOf(
   { parameters, range }: CompiledPlan,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): Map<string, StoredTensor> {
@@ -178,6 +180,6 @@ function ownerInMemory(key: string): number | undefined {
 }
 
 /** Bytes of a message with a full batch; those with targets of unknown size may be larger. */
-function messageBytes(part: CompiledPlan, batchSize: number): number {
+export function messageBytes(part: CompiledPlan, batchSize: number): number {
   return part.predict(batchSize).batchBytes + 4096;
 }

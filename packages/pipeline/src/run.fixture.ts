@@ -3,6 +3,7 @@ import { stepDecay } from '@localgrad/nn/schedules';
 import {
   type BatchSource,
   captureTensors,
+  type StepPipeline,
   type TrainingCheckpoint,
   type TrainingEvent,
   type TrainOptions,
@@ -52,10 +53,22 @@ export interface FixtureRun extends Partial<TrainOptions> {
   readonly config: FixtureConfig;
   /** Absent: sequential training in this thread. */
   readonly workers?: Pick<PipelineOptions, 'placement' | 'program' | 'backend' | 'machines'>;
+  /** Creates another kind of pipeline. */
+  readonly createPipeline?: (plan: Pick<PipelineOptions, 'compiled' | 'config'>) => StepPipeline;
 }
 
+/** Learning rate of a fixture's run. */
+export const schedule = stepDecay({ learningRate: 0.05, milestones: [1] });
+/** Data of a fixture's run. */
+export const batches = randomBatches(22, 5);
+
 /** Trains the network of a config for two epochs of five steps, the last of which is smaller. */
-export async function runFixture({ config, workers, ...options }: FixtureRun): Promise<EndedRun> {
+export async function runFixture({
+  config,
+  workers,
+  createPipeline: create,
+  ...options
+}: FixtureRun): Promise<EndedRun> {
   const { compiled, optimizer, scope } = build(config);
   const events: TrainingEvent[] = [];
   const checkpoints: TrainingCheckpoint[] = [];
@@ -63,8 +76,8 @@ export async function runFixture({ config, workers, ...options }: FixtureRun): P
     await train({
       compiled,
       optimizer,
-      learningRate: stepDecay({ learningRate: 0.05, milestones: [1] }),
-      batches: randomBatches(22, 5),
+      learningRate: schedule,
+      batches,
       testBatches: randomBatches(8, 4),
       epochs: 2,
       logEvery: 2,
@@ -72,6 +85,7 @@ export async function runFixture({ config, workers, ...options }: FixtureRun): P
       observers: [{ observe: (event) => void events.push(event) }],
       checkpoints: { save: (checkpoint) => void checkpoints.push(checkpoint) },
       ...(workers === undefined ? {} : { pipeline: createPipeline({ compiled, config, ...workers }) }),
+      ...(create === undefined ? {} : { pipeline: create({ compiled, config }) }),
       ...options,
     });
     const tensors = await captureTensors(compiled, optimizer);

@@ -68,7 +68,7 @@ export class RunningWorkers {
   async nextStep(): Promise<PipelineStep> {
     const steps = (await this.#nextReports()).map((report) => {
       if (report.kind === 'step') return report.step;
-      throw new LocalgradError('misuse', 'A worker reported tensors where a step was expected.');
+      throw new LocalgradError('misuse', `A worker reported '${report.kind}' where a step was expected.`);
     });
     return {
       losses: new Map(steps.flatMap(({ losses }) => losses)),
@@ -82,7 +82,7 @@ export class RunningWorkers {
   async nextTensors(): Promise<ReadonlyMap<string, StoredTensor>> {
     const parts = (await this.#nextReports()).map((report) => {
       if (report.kind === 'tensors') return report.tensors;
-      throw new LocalgradError('misuse', 'A worker reported a step where tensors were expected.');
+      throw new LocalgradError('misuse', `A worker reported '${report.kind}' where tensors were expected.`);
     });
     return new Map(parts.flatMap((part) => [...part]));
   }

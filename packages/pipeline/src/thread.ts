@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { type ErrorCode, LocalgradError, messageOf } from '@localgrad/core';
 import type { Report } from './part-worker.js';
 import { modulesText, type PlacedGroup } from './placement.js';
@@ -16,6 +16,19 @@ export const errorCodes: readonly ErrorCode[] = [
   'non-finite-loss',
   'misuse',
 ];
+
+/** The code of an error in another thread. */
+export function knownCode(code: string | undefined): ErrorCode | undefined {
+  return errorCodes.find((one) => one === code);
+}
+
+/**
+ * Starts a thread with the program of the workers. It shares the environment of the process, from which native libraries read
+ * their number of threads.
+ */
+export function startThread(program: URL, workerData: object, name: string): Worker {
+  return new Worker(program, { workerData, name, env: SHARE_ENV });
+}
 
 /** What happens in a worker, as the main program hears of it. */
 export interface WorkerEvents {
@@ -46,7 +59,7 @@ export class WorkerThread implements RunningWorker {
   constructor(program: URL, start: ThreadStart, events: WorkerEvents) {
     this.#group = start;
     this.#events = events;
-    this.#thread = new Worker(program, { workerData: { kind: 'localgrad pipeline', start }, name: start.worker });
+    this.#thread = startThread(program, { kind: 'localgrad pipeline', start }, start.worker);
     this.#thread.on('message', (report: ThreadReport) => {
       if (report.kind === 'failure') this.#fail(report.message, report.code);
       else if (report.kind === 'done') this.isDone = true;
@@ -74,7 +87,7 @@ export class WorkerThread implements RunningWorker {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     const { worker, range } = this.#group;
-    const known = errorCodes.find((one) => one === code);
+    const known = knownCode(code);
     const text = known === undefined ? `${this.#name} has ended: ${problem}` : `${this.#name}: ${problem}`;
     this.#events.onFailure(
       new LocalgradError(known ?? 'backend-lost', `${text.replace(/\.?$/, '')}.`, { worker, range: [...range] }),

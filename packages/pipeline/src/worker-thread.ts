@@ -1,20 +1,26 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type BackendOptions, selectBackend } from '@localgrad/backends';
-import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
+import { type BackendHandle, type BackendOptions, selectBackend } from '@localgrad/backends';
+import { errorCodeOf, get, LocalgradError, messageOf, type Span } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { enableProdMode } from '@tensorflow/tfjs';
+import { type AsynchronousStart, runStart } from './asynchronous/worker.js';
 import { ringReceiver, ringSender } from './channel.js';
+import { type BatchData, batchOf, tensorOf } from './message.js';
 import type { PartLinks } from './part-links.js';
-import { type Report, runPart, type WorkerPlan } from './part-worker.js';
+import { type PartWork, type Report, runPart, type WorkerPlan } from './part-worker.js';
 import type { PlacedGroup } from './placement.js';
 import { SharedRing } from './ring.js';
+import { type TimingLimits, timeGroups } from './times/time-groups.js';
 import type { LinkEnds, WireEnds } from './wire.js';
 
 /** The backend of each worker. */
 export interface WorkerBackend extends Pick<BackendOptions, 'relaxedSimd'> {
   /** Default `wasm`. */
-  readonly name?: 'wasm' | 'cpu';
-  /** Threads of each worker's backend. Default 1. */
+  readonly name?: 'wasm' | 'tensorflow' | 'cpu';
+  /**
+   * Threads of each worker's backend. Default 1. On `tensorflow`, a process has one number of threads, so that the backend of the
+   * main program must be started with the same one.
+   */
   readonly threads?: number;
 }
 
@@ -26,13 +32,32 @@ export interface ThreadStart extends PlacedGroup {
   readonly seed: number;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly ends: WireEnds<SharedArrayBuffer>;
+  /** Present for asynchronous training. */
+  readonly asynchronous?: AsynchronousStart;
+}
+
+/** What a thread that times modules receives when it starts. */
+export interface MeasuringStart extends Pick<ThreadStart, 'config' | 'backend' | 'accumulate'> {
+  readonly groups: readonly Span[];
+  /** Weights by name. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly batch: BatchData;
+  readonly limits?: TimingLimits;
+}
+
+interface ThreadFailure {
+  readonly kind: 'failure';
+  readonly code: string | undefined;
+  readonly message: string;
 }
 
 /** What a thread sends to the main program. */
-export type ThreadReport =
-  | Report
-  | { readonly kind: 'done' }
-  | { readonly kind: 'failure'; readonly code: string | undefined; readonly message: string };
+export type ThreadReport = Report | { readonly kind: 'done' } | ThreadFailure;
+
+/** What a thread that times modules sends to the main program. */
+export type MeasuringReport = { readonly kind: 'times'; readonly seconds: number[] } | ThreadFailure;
+
+type Build = (config: unknown) => Promise<WorkerPlan>;
 
 /**
  * The program of a worker thread of a pipeline: builds the plan and trains the worker's modules until the main program
@@ -40,33 +65,69 @@ export type ThreadReport =
  *
  * @param build builds the plan and the optimizer of the main program, from the `config` that `createPipeline` received.
  *   Initial weights do not matter: the worker receives those of the main program.
- * @throws LocalgradError `misuse` outside of a worker of `createPipeline`
+ * @throws LocalgradError `misuse` outside of a worker of `createPipeline` or `measureGroups`
  */
 export async function runWorker<Config>(build: (config: Config) => WorkerPlan | Promise<WorkerPlan>): Promise<void> {
   const port = parentPort;
-  if (port === null || workerData?.kind !== 'localgrad pipeline') {
-    throw new LocalgradError('misuse', 'runWorker runs in the worker threads of createPipeline only.');
+  const kinds = { 'localgrad pipeline': runTraining, 'localgrad group times': runMeasurement };
+  const run = Object.entries(kinds).find(([kind]) => kind === workerData?.kind)?.[1];
+  if (port === null || run === undefined) {
+    throw new LocalgradError(
+      'misuse',
+      'runWorker runs in the worker threads of createPipeline and measureGroups only.',
+    );
   }
-  const start: ThreadStart & { readonly config: Config } = workerData.start;
-  const report = (message: ThreadReport) => port.postMessage(message);
+  const report = (message: ThreadReport | MeasuringReport) => port.postMessage(message);
   try {
     enableProdMode();
-    const { name = 'wasm', threads = 1, relaxedSimd = true } = start.backend;
-    const backend = await selectBackend(name, { threads, relaxedSimd });
-    const { compiled, optimizer } = await build(start.config);
-    const { range, accumulate, seed, tensors, ends } = start;
-    const { input, output, links } = ends;
-    await runPart({
-      ...{ compiled, optimizer, range, accumulate, seed, tensors, report },
-      input: receiverOf(input),
-      ...(output === undefined ? {} : { output: senderOf(output) }),
-      ...(links === undefined ? {} : { links: linksOf(links) }),
-    });
-    backend.dispose();
-    report({ kind: 'done' });
+    await run(workerData.start, async (config) => build(config as Config), report);
   } catch (error) {
     report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error) });
   }
+}
+
+async function runTraining(start: ThreadStart, build: Build, report: (message: ThreadReport) => void): Promise<void> {
+  const backend = await startBackend(start.backend);
+  const { compiled, optimizer } = await build(start.config);
+  const { asynchronous } = start;
+  await (asynchronous === undefined
+    ? runPart({ compiled, optimizer, ...workOf(start), report })
+    : runStart(start, asynchronous, { compiled, optimizer, report }));
+  backend.dispose();
+  report({ kind: 'done' });
+}
+
+async function runMeasurement(
+  start: MeasuringStart,
+  build: Build,
+  report: (message: MeasuringReport) => void,
+): Promise<void> {
+  const { groups, config, accumulate, tensors, limits = {} } = start;
+  await startBackend(start.backend);
+  const { compiled, optimizer } = await build(config);
+  for (const [name, parameter] of compiled.parameters) parameter.assign(tensorOf(get(tensors, name, 'weight')));
+  const batch = batchOf(start.batch);
+  report({ kind: 'times', seconds: timeGroups({ compiled, optimizer, groups, batch, accumulate, limits }) });
+}
+
+function startBackend({ name = 'wasm', threads = 1, relaxedSimd = true }: WorkerBackend): Promise<BackendHandle> {
+  return selectBackend(name, { threads, relaxedSimd });
+}
+
+function workOf({
+  range,
+  accumulate,
+  seed,
+  tensors,
+  ends,
+}: ThreadStart): Omit<PartWork, 'compiled' | 'optimizer' | 'report'> {
+  const { input, output, links } = ends;
+  return {
+    ...{ range, accumulate, seed, tensors },
+    input: receiverOf(input),
+    ...(output === undefined ? {} : { output: senderOf(output) }),
+    ...(links === undefined ? {} : { links: linksOf(links) }),
+  };
 }
 
 function linksOf({

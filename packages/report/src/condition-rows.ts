@@ -104,7 +104,7 @@ export function viewOf(whole: Study): StudyView {
       best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
       seconds: estimateOf(summaries.map(({ seconds }) => seconds)),
-      unitsOfWork: summaries[0]?.cost.unitsOfWork ?? null,
+      unitsOfWork: estimateOf(summaries.map(({ cost }) => cost.unitsOfWork))?.mean ?? null,
       work: estimateOf(known(runs.map((run) => workOf(run))))?.mean ?? null,
       toBaseline: toBaseline.get(key) ?? null,
       toReference: toReference.get(key) ?? null,

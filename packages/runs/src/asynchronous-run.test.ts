@@ -93,7 +93,7 @@ describe('a run with the key asynchronous', () => {
     [{ asynchronous: 'buffer: x' }, "asynchronous: 'buffer: x': buffer: 'x'; allowed: integers ≥ 1."],
     [{ asynchronous: 'slow: 3@2' }, "option 'slow' is 3; allowed: module indices from 0 to 2."],
     [{ asynchronous, method: 'mlm(dgl)' }, "loss '"],
-    [{ asynchronous, workers: 2 }, 'it is simulated in one process'],
+    [{ asynchronous, workers: 2 }, "order 'random' is simulated in one process"],
     [
       { asynchronous, memoryBudget: '1GiB', modules: runConfigSchema.parse({}).modules },
       'memoryBudget does not count replay buffers',
@@ -115,7 +115,7 @@ describe('explain', () => {
       [2, ['labels']],
       [2, ['labels']],
     ]);
-    expect(asynchrony?.timing.map(({ updatesPerBatch }) => updatesPerBatch)).toEqual([1, 0.5, 1]);
+    expect(asynchrony?.timing?.map(({ updatesPerBatch }) => updatesPerBatch)).toEqual([1, 0.5, 1]);
     expect(totals.predictedPeakBytes).toBe(synchronous.totals.predictedPeakBytes + (asynchrony?.bytes ?? 0));
     expect(synchronous).not.toHaveProperty('asynchrony');
   });

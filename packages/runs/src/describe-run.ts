@@ -1,12 +1,16 @@
 import { type BuffersDescription, describeBuffers, type ModuleTiming, timingOf } from '@localgrad/asynchronous';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
+import { asynchronousPlacement } from '@localgrad/pipeline';
 import { type OptimizerConfig, optimizerOf } from './config/optimization.js';
 import type { RunConfig } from './config/run-config.js';
+import { divided } from './pipeline/divided.js';
+import { isPipelined } from './pipeline/is-pipelined.js';
 import type { BuiltPlan } from './prepare-run.js';
 
 /** Replay buffers, and how often and on which batches modules train. */
 export interface AsynchronyDescription extends BuffersDescription {
-  readonly timing: readonly ModuleTiming[];
+  /** Absent where workers train at their own pace, which is not predicted. */
+  readonly timing?: readonly ModuleTiming[];
 }
 
 export interface RunDescription extends PlanDescription {
@@ -22,13 +26,20 @@ export interface RunDescription extends PlanDescription {
  */
 export function describeRun(
   { compiled, catalog, asynchrony: options }: Pick<BuiltPlan, 'compiled' | 'catalog' | 'asynchrony'>,
-  config: OptimizerConfig & Pick<RunConfig, 'batch' | 'accumulate' | 'seed'>,
+  config: OptimizerConfig &
+    Pick<RunConfig, 'batch' | 'accumulate' | 'seed'> &
+    Partial<Pick<RunConfig, 'workers' | 'placement'>>,
 ): RunDescription {
-  const { batch, accumulate, seed } = config;
+  const { batch, accumulate, seed, workers = 1, placement } = config;
   const optimizer = optimizerOf(config, catalog);
   try {
     const description = describePlan(compiled, batch, { optimizer, accumulate });
     if (options === undefined) return description;
+    if (isPipelined({ workers, placement })) {
+      const groups = divided(() => asynchronousPlacement(compiled, placement ?? workers));
+      const storing = typeof groups === 'string' ? [] : groups.slice(0, -1).map(({ range }) => range[1]);
+      return { ...description, asynchrony: describeBuffers(compiled, options, batch, storing) };
+    }
     const buffers = describeBuffers(compiled, options, batch);
     const timing = timingOf({ ...options, modules: compiled.modules.length, seed });
     const predictedPeakBytes = description.totals.predictedPeakBytes + buffers.bytes;

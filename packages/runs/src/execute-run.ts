@@ -13,7 +13,7 @@ import { checkFolder } from './identity/run-folder.js';
 import { identifyRun } from './identity/run-identity.js';
 import { loadData } from './load-data.js';
 import { clearAfter, endLostAttempt } from './lost-attempt.js';
-import { checkWorkerBackend } from './pipeline/run-pipeline.js';
+import { checkWorkerBackend, mainThreadsOf } from './pipeline/run-pipeline.js';
 import { predictionOf, prepareRun } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { type AttemptOptions, trainIn } from './train-in.js';
@@ -46,7 +46,8 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     return { summary: finished, wasFinished: true };
   }
 
-  const { threads, relaxedSimd, tf32 } = config;
+  const { relaxedSimd, tf32 } = config;
+  const threads = mainThreadsOf(config);
   const backend =
     options.backend ??
     (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd, tf32 })));

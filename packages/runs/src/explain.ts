@@ -6,14 +6,14 @@ import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimiz
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { describeRun, type RunDescription } from './describe-run.js';
-import { type ExplainedPipeline, explainPipeline } from './pipeline/explain-pipeline.js';
+import { type ExplainedPipeline, explainPipeline, type PipelineSetting } from './pipeline/explain-pipeline.js';
 import type { ForecastMachines } from './pipeline/forecast.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './prepare-run.js';
 
 export interface ExplainOptions
   extends PlanConfig,
     Partial<OptimizerConfig>,
-    Partial<Pick<RunConfig, 'workers' | 'placement'>> {
+    Partial<Pick<RunConfig, 'workers' | 'placement' | 'backend' | 'threads' | 'relaxedSimd'>> {
   readonly batch: number;
   /** Machines on which training with `workers` or `placement` is predicted. Default: no prediction. */
   readonly machines?: ForecastMachines;
@@ -79,7 +79,8 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const describe = async (config: PlanConfig) => {
       const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
-        const pipeline = pipelineOf(plan, { ...runDefaults, ...config }, options.machines);
+        const setting = { config, images: { imageShape, classes }, names, machines: options.machines };
+        const pipeline = await pipelineOf(plan, setting);
         return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget, pipeline };
       } finally {
         plan.dispose();
@@ -121,14 +122,14 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
   }
 }
 
-function pipelineOf(
+async function pipelineOf(
   { compiled, catalog }: BuiltPlan,
-  config: RunConfig,
-  machines: ForecastMachines | undefined,
-): ExplainedPipeline | undefined {
+  { config: given, ...setting }: Omit<PipelineSetting, 'config' | 'compiled' | 'optimizer'> & { config: PlanConfig },
+): Promise<ExplainedPipeline | undefined> {
+  const config = { ...runDefaults, ...given };
   const optimizer = optimizerOf(config, catalog);
   try {
-    return explainPipeline(compiled, { ...config, optimizer, machines });
+    return await explainPipeline({ ...setting, config, compiled, optimizer });
   } finally {
     optimizer.dispose();
   }

@@ -47,10 +47,15 @@ export { differencesInFolder } from './identity/run-folder.js';
 export { identifyRun, type RunIdentity } from './identity/run-identity.js';
 export { dataKeys, loadData } from './load-data.js';
 export { endLostAttempt } from './lost-attempt.js';
+export {
+  type ChosenPlacement,
+  type PlacementBasis,
+  placementText,
+} from './pipeline/choose-placement.js';
 export type { ExplainedCut, ExplainedPipeline, ExplainedWorker } from './pipeline/explain-pipeline.js';
 export type { ExplainedForecast, ForecastMachines, PipelineForecast } from './pipeline/forecast.js';
 export { findRunMember, type MachineOptions, onMachines, openMachines, serveRun } from './pipeline/run-machines.js';
-export { runPipeline } from './pipeline/run-pipeline.js';
+export { type RunPipeline, type RunPipelineOptions, runPipeline } from './pipeline/run-pipeline.js';
 export { buildNetwork, buildPlan, type NetworkConfig, type PrepareOptions, prepareRun } from './prepare-run.js';
 export { areStreamed, type RunImages, type RunSplits } from './run-images.js';
 export type {

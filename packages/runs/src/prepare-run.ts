@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { type AsynchronousOptions, asynchronous } from '@localgrad/asynchronous';
+import { type AsynchronousOptions, asynchronous, type ModuleTiming } from '@localgrad/asynchronous';
 import { partitionTables, publishedPartition } from '@localgrad/backbones';
 import { type Catalog, standardCatalog } from '@localgrad/catalog';
 import {
@@ -32,8 +32,10 @@ import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { canonicalJson } from './folder/hash.js';
 import { loadInitialWeights } from './load-initial-weights.js';
-import { runPipeline } from './pipeline/run-pipeline.js';
-import { createRunBatches } from './run-batches.js';
+import { placementText } from './pipeline/choose-placement.js';
+import { isPipelined } from './pipeline/is-pipelined.js';
+import { type RunPipelineOptions, runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
+import { createRunBatches, withFirstBatch } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
@@ -208,6 +210,8 @@ export interface PreparedRun {
   readonly normalization: Normalization;
   /** Warnings for the user. */
   readonly notices: readonly string[];
+  /** Measures how often each module has trained, and on which batches; present for asynchronous workers. */
+  readonly timing?: () => readonly ModuleTiming[];
   dispose(): void;
 }
 
@@ -254,12 +258,23 @@ export async function prepareRun(
     }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
-    const pipeline = await runPipeline(config, compiled, data.train, names, machines);
+    const workers =
+      asynchrony !== undefined && isPipelined(config)
+        ? await runAsynchronousPipeline(config, compiled, data.train, names, asynchrony)
+        : undefined;
     const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
+    const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
+    const divided =
+      workers === undefined
+        ? await runPipeline(config, { compiled, images: data.train, names, machines, withBatch })
+        : undefined;
+    const pipeline = workers ?? divided?.pipeline;
+    if (divided !== undefined && divided.chosen.basis !== 'given') notices.push(placementText(divided.chosen));
     return {
       compiled,
       normalization: batches.normalization,
       notices,
+      ...(workers === undefined ? {} : { timing: () => workers.timing() }),
       dispose,
       options: {
         compiled,
@@ -273,7 +288,7 @@ export async function prepareRun(
         recordSteps,
         learningRate: scheduleOf(config, catalog),
         ...(pipeline === undefined ? {} : { pipeline }),
-        ...(asynchrony === undefined ? {} : { createStep: asynchronous(asynchrony) }),
+        ...(asynchrony === undefined || workers !== undefined ? {} : { createStep: asynchronous(asynchrony) }),
       },
     };
   });

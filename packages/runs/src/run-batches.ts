@@ -1,4 +1,6 @@
+import { LocalgradError } from '@localgrad/core';
 import { createBatches, type Normalization } from '@localgrad/data';
+import type { Batch } from '@localgrad/engine';
 import { createImageBatches, measureStreamed, type StreamedSplits } from '@localgrad/image-data';
 import type { BatchSource } from '@localgrad/train';
 import { photographPipelineOf, preparationOf } from './config/augmentation.js';
@@ -51,4 +53,19 @@ async function streamedBatches(
       batchSize: Math.min(batchSize, test.size),
     }),
   };
+}
+
+/** Uses the first batch of a run, which any epoch yields again. */
+export async function withFirstBatch<Result>(
+  batches: BatchSource,
+  use: (batch: Batch) => Promise<Result>,
+): Promise<Result> {
+  for await (const batch of batches.epoch(0)) {
+    try {
+      return await use(batch);
+    } finally {
+      batch.dispose();
+    }
+  }
+  throw new LocalgradError('invalid-data', 'The training set has no batch.');
 }

@@ -1,3 +1,4 @@
+import type { ModuleTiming } from '@localgrad/asynchronous';
 import type { JsonObject, ObjectiveRole } from '@localgrad/core';
 import type { TrainingResult } from '@localgrad/train';
 import { z } from 'zod';
@@ -52,6 +53,8 @@ export interface RunSummary extends TrainingResult {
   readonly cost: SummaryCost;
   /** Test accuracy of a linear probe on each module's output, in [0, 1]; null if not requested or failed. */
   readonly probes: readonly number[] | null;
+  /** How often each module has trained, and on which batches; present for runs with asynchronous workers. */
+  readonly timing?: readonly ModuleTiming[];
   /** Of `weights.safetensors`; missing in runs of versions that did not write it. */
   readonly weights?: FileChecksum;
 }
@@ -95,6 +98,11 @@ export const summaryFormat = {
         predictedPeakBytes: amount,
       }),
       probes: z.array(z.number()).nullable().default(null),
+      timing: z
+        .array(
+          z.looseObject({ module: z.int().min(0), updatesPerBatch: amount, meanAge: amount, repeated: amount.max(1) }),
+        )
+        .optional(),
       weights: z.looseObject({ bytes: amount, sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
       testAccuracy: accuracy,
       bestTestAccuracy: accuracy,

@@ -148,6 +148,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
     }),
     cost: costOf(run, config, result.epochs),
     probes,
+    ...(run.timing === undefined ? {} : { timing: run.timing() }),
     weights: checksumOf(weights),
   };
   await write(runFiles.weights, weights);

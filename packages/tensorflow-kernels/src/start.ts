@@ -37,7 +37,8 @@ export interface TensorflowRuntime extends KernelRuntime {
 
 const backendName = 'tensorflow';
 const runtimes = new SharedRuntimes<TensorflowRuntime>();
-let threadsInUse: number | undefined;
+/** Environment variable with the process id and the number of threads of its TensorFlow, which all worker threads share. */
+const inUseVariable = 'LOCALGRAD_TENSORFLOW_THREADS';
 let tf32InUse: boolean | undefined;
 
 /**
@@ -98,6 +99,7 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
 /** Sets the number of threads, which TensorFlow reads once, at start-up. */
 async function setThreads(threads: number | 'auto'): Promise<number> {
   const { availableParallelism } = await import('node:os');
+  const threadsInUse = threadsOfProcess();
   const wanted = threads === 'auto' ? (threadsInUse ?? availableParallelism()) : threads;
   if (threadsInUse !== undefined && threadsInUse !== wanted) {
     throw new LocalgradError(
@@ -105,9 +107,15 @@ async function setThreads(threads: number | 'auto'): Promise<number> {
       `TensorFlow already runs with ${threadsInUse} threads in this process, and cannot change to ${wanted}.`,
     );
   }
-  threadsInUse = wanted;
+  process.env[inUseVariable] = `${process.pid} ${wanted}`;
   process.env.TF_NUM_INTRAOP_THREADS = String(wanted);
   return wanted;
+}
+
+/** Threads of this process's TensorFlow; undefined before it has started. A child process inherits the variable, but not the library. */
+function threadsOfProcess(): number | undefined {
+  const [processId, threads] = (process.env[inUseVariable] ?? '').split(' ').map(Number);
+  return processId === process.pid ? threads : undefined;
 }
 
 /** Sets what the libraries of CUDA read once, at start-up. */

@@ -1,5 +1,5 @@
 import type { Clock, Optimizer } from '@localgrad/core';
-import type { Batch, CompiledPlan, PeakPrediction } from '@localgrad/engine';
+import type { Batch, CompiledPlan, PeakPrediction, StepMemory } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 
 /** What a pipeline needs at the start of a run. */
@@ -26,6 +26,8 @@ export interface PipelineStep {
   readonly terms: ReadonlyMap<string, number>;
   /** Peak bytes of live tensors during the step, on the worker with the highest. */
   readonly peakBytes: number;
+  /** Multiply-accumulates for one image. Default: those of a step of the whole plan. */
+  readonly multiplyAccumulatesPerImage?: number;
   /** How each worker spent the step, if the pipeline measures it. */
   readonly workers?: readonly WorkerStep[];
 }
@@ -47,6 +49,8 @@ export interface WorkerStep {
 export interface StepPipeline {
   /** Largest number of steps that are submitted before `next` is called. */
   readonly depth: number;
+  /** What the pipeline keeps in checkpoints besides weights and optimizer state, as a train step does. Default: nothing. */
+  readonly memory?: StepMemory;
   /** Predicted peak memory of a step, on the worker with the highest. */
   predict(batchSize: number, options: Pick<PipelineStart, 'optimizer' | 'accumulate'>): PeakPrediction;
   /** Starts the workers. @throws LocalgradError if they cannot run the plan */

@@ -104,7 +104,9 @@ class LocalRunner implements StepRunner {
 class PipelineRunner implements StepRunner {
   readonly depth: number;
   /** What the workers' steps keep, as of the last update. */
-  readonly memory: StoredMemory | undefined;
+  readonly memory: TrainStep['memory'];
+  /** The same, where gradients are late. */
+  readonly #stored: StoredMemory | undefined;
   readonly #options: TrainOptions;
   readonly #pipeline: StepPipeline;
   /** What is known of the pending steps. */
@@ -115,8 +117,9 @@ class PipelineRunner implements StepRunner {
   constructor(options: TrainOptions, pipeline: StepPipeline) {
     this.#options = options;
     this.#pipeline = pipeline;
-    this.memory = options.compiled.gradientDelay === undefined ? undefined : new StoredMemory();
+    this.#stored = options.compiled.gradientDelay === undefined ? undefined : new StoredMemory();
     this.depth = pipeline.depth;
+    this.memory = pipeline.memory ?? this.#stored;
   }
 
   get pending(): number {
@@ -135,7 +138,7 @@ class PipelineRunner implements StepRunner {
   async #startWorkers(): Promise<void> {
     this.#isStarted = true;
     const { compiled, optimizer, batches, accumulate = 1, seed = 0 } = this.#options;
-    const tensors = await captureTensors(compiled, optimizer, this.memory);
+    const tensors = await captureTensors(compiled, optimizer, this.#stored);
     await this.#pipeline.start({ compiled, optimizer, batchSize: batches.batchSize, accumulate, seed, tensors });
   }
 
@@ -153,9 +156,10 @@ class PipelineRunner implements StepRunner {
   }
 
   async next(): Promise<EndedStep> {
-    const { losses, terms, peakBytes } = await this.#pipeline.next();
+    const { losses, terms, peakBytes, multiplyAccumulatesPerImage: counted } = await this.#pipeline.next();
     const [started = unknownStep] = this.#started.splice(0, 1);
-    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, peakBytes };
+    const work = counted === undefined ? {} : { multiplyAccumulatesPerImage: counted };
+    return { losses: scalarsOf(losses), terms: scalarsOf(terms), ...started, ...work, peakBytes };
   }
 
   async update(): Promise<void> {
@@ -163,12 +167,12 @@ class PipelineRunner implements StepRunner {
     const { compiled, optimizer } = this.#options;
     const [own, ofStep] = splitTensors(await this.#pipeline.gather());
     restoreTensors(compiled, optimizer, own);
-    this.memory?.load({}, mapTensors(ofStep));
+    this.#stored?.load({}, mapTensors(ofStep));
     this.#isUpToDate = true;
   }
 
   close(): Promise<void> {
-    this.memory?.dispose();
+    this.#stored?.dispose();
     return this.#pipeline.stop();
   }
 }

@@ -18,6 +18,17 @@ describe('explain --asynchronous', () => {
     expect(stdout).toMatch(/The buffers need at most [\d.]+ (KiB|MiB), which is part of the peak below\./);
   });
 
+  it('prints the buffers between workers, and no pace', async () => {
+    const asynchronous = ['--asynchronous', 'buffer: 2, slow: 1@2', '--workers', '2'];
+    const { stdout, exitCode, stderr } = await run(...flags, '--method', 'dgl', ...asynchronous);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(
+      /after module {2}batches stored {2}with targets +bytes\n.*\n +1 +2 {2}labels +[\d.]+ [KM]iB/,
+    );
+    expect(stdout).toContain('each trains its modules at its own pace, so no two runs have the same results.');
+    expect(stdout).not.toContain('updates per batch');
+  });
+
   it('rejects losses that train several modules, by the flag', async () => {
     const { stderr, exitCode } = await run(...flags, '--method', 'mlm(dgl)', '--asynchronous', 'buffer: 2');
     expect(exitCode).not.toBe(0);

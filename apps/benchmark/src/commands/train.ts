@@ -115,6 +115,7 @@ export function renderTrain({
   folder,
   wasFinished,
   divergence,
+  timing,
 }: TrainReport): string {
   const percent = (value: number | null) => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
   return [
@@ -126,8 +127,18 @@ export function renderTrain({
       : [`test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`]),
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
+    ...(timing === undefined ? [] : timingLines(timing)),
     `run folder      ${folder}${wasFinished ? ' (finished before; --resume never runs it again)' : ''}`,
   ].join('\n');
+}
+
+/** What `explain` predicts of the simulation, as asynchronous workers have done. */
+function timingLines(timing: NonNullable<TrainReport['timing']>): string[] {
+  const text = (values: readonly string[]) => values.join(' ');
+  return [
+    `updates         ${text(timing.map((one) => one.updatesPerBatch.toFixed(2)))} per batch, of modules 0 to ${timing.length - 1}`,
+    `age of batches  ${text(timing.map((one) => one.meanAge.toFixed(1)))} batches on average; repeated: ${text(timing.map((one) => `${(100 * one.repeated).toFixed(0)} %`))}`,
+  ];
 }
 
 interface TrainFlags extends TrackerOptions, MachineFlags {

@@ -3,12 +3,6 @@ import type { BackendDescriptor, ProbeResult } from '../descriptor.js';
 /** Milliseconds of the same piece of training, by backend. */
 export type StepTimes = Readonly<Record<string, number>>;
 
-/** Where measurements are kept. */
-export interface StepTimesStore {
-  read(): Promise<StepTimes | undefined>;
-  write(times: StepTimes): Promise<void>;
-}
-
 /** A backend that is available, and what its probe said. */
 export interface Candidate {
   readonly descriptor: Pick<BackendDescriptor, 'name' | 'processor'>;

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { selectBackend } from '../select.js';
 import { measureStep } from './measure-step.js';
-import { stepTimesStore } from './step-times.node.js';
+import { stepTimesStore } from './step-times.js';
 
 let folder: string;
 beforeEach(async () => {

@@ -1,18 +1,6 @@
 import { bytesOf, moduleInputTarget, type Targets } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
-import {
-  dispose,
-  mean,
-  mul,
-  oneHot,
-  reshape,
-  type Scalar,
-  sigmoid,
-  square,
-  sub,
-  type Tensor4D,
-  tidy,
-} from '@tensorflow/tfjs';
+import { mean, mul, oneHot, reshape, type Scalar, square, sub, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { classificationMetrics } from './classification-metrics.js';
 import type { LossFunction } from './loss-function.js';

@@ -1,11 +1,11 @@
-import type { ExplainedCut, ExplainedForecast, Explanation, PipelineForecast } from '@localgrad/runs';
+import type { ExplainedCut, ExplainedForecast, Explanation, PipelineForecast, PlacementBasis } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import { textTable } from '../text/text-table.js';
 
 /** How a plan is divided among workers: what crosses each cut, and each worker's share. */
 export function pipelineLines({ pipeline }: Explanation): string[] {
   if (pipeline === undefined) return [];
-  const { cuts, workers, problem, forecast } = pipeline;
+  const { cuts, problem, forecast } = pipeline;
   const cutTable = textTable(
     ['cut before module', 'forward', 'of', 'also'],
     cuts.map((cut) => [
@@ -21,7 +21,7 @@ export function pipelineLines({ pipeline }: Explanation): string[] {
     'Pipeline: what crosses each cut between modules in a step.',
     cutTable,
     '',
-    ...(problem === null ? workerLines(workers) : [`Not possible: ${problem}`]),
+    ...(problem === null ? workerLines(pipeline) : [`Not possible: ${problem}`]),
     ...(forecast === undefined ? [] : forecastLines(forecast)),
   ];
 }
@@ -55,18 +55,31 @@ function forecastLines({ bandwidth, latency, speed, strategies }: PipelineForeca
   ];
 }
 
-function workerLines(workers: NonNullable<Explanation['pipeline']>['workers']): string[] {
+const bases: Readonly<Record<PlacementBasis, readonly string[]>> = {
+  time: ['Divided by measured time: each worker takes equally long, as far as the cuts allow.'],
+  work: ['Divided by predicted work, because the modules have not been timed on this machine; train measures them.'],
+  given: [],
+  only: [],
+};
+
+function workerLines({ basis, workers, isAsynchronous }: NonNullable<Explanation['pipeline']>): string[] {
+  const isTimed = basis === 'time';
+  const milliseconds = (seconds = Number.NaN) => `${(1000 * seconds).toPrecision(3)} ms`;
   return [
-    'Workers: each trains its modules on a batch while the one before it trains on the next batch, with the same results.',
+    isAsynchronous
+      ? 'Workers: each trains its modules at its own pace, so no two runs have the same results.'
+      : 'Workers: each trains its modules on a batch while the one before it trains on the next batch, with the same results.',
+    ...(basis === null || isAsynchronous ? [] : bases[basis]),
     textTable(
-      ['worker', 'modules', 'share of work', 'predicted peak'],
-      workers.map(({ worker, modules: [first, last], work, predictedPeakBytes }) => [
+      ['worker', 'modules', 'share of work', ...(isTimed ? ['measured step'] : []), 'predicted peak'],
+      workers.map(({ worker, modules: [first, last], work, seconds, predictedPeakBytes }) => [
         worker,
         first === last ? String(first) : `${first} to ${last}`,
         `${(100 * work).toFixed(1)} %`,
+        ...(isTimed ? [milliseconds(seconds)] : []),
         formatBytes(predictedPeakBytes),
       ]),
-      ['left', 'left', 'right', 'right'],
+      ['left', 'left', 'right', ...(isTimed ? ['right' as const] : []), 'right'],
     ),
   ];
 }

@@ -153,6 +153,7 @@ function budgetLines({ budget, expression }: Explanation): string[] {
 function asynchronyLines({ asynchrony }: Explanation): string[] {
   if (asynchrony === undefined) return [];
   const { buffers, bytes, timing } = asynchrony;
+  if (timing === undefined) return bufferLines(asynchrony);
   const table = textTable(
     ['module', 'updates per batch', 'age of its batches', 'repeated', 'batches stored', 'with targets', 'bytes'],
     timing.map(({ module, updatesPerBatch, meanAge, repeated }) => {
@@ -174,6 +175,20 @@ function asynchronyLines({ asynchrony }: Explanation): string[] {
     'Replay buffers: each module but the last stores outputs, from which the next one reads at its own pace. Ages in batches; simulated.',
     table,
     `The buffers need at most ${formatBytes(bytes)}, which is part of the peak below.`,
+  ];
+}
+
+/** Buffers between workers, whose pace is not predicted. */
+function bufferLines({ buffers, bytes }: NonNullable<Explanation['asynchrony']>): string[] {
+  return [
+    '',
+    'Replay buffers: each worker but the last stores outputs, from which the next one reads at its own pace.',
+    textTable(
+      ['after module', 'batches stored', 'with targets', 'bytes'],
+      buffers.map((one) => [String(one.module), String(one.slots), one.targets.join(' '), formatBytes(one.bytes)]),
+      ['right', 'right', 'left', 'right'],
+    ),
+    `The buffers need ${formatBytes(bytes)} of memory that the workers share, beside their peaks.`,
   ];
 }
 

@@ -1,6 +1,7 @@
 import { type AsynchronousOptions, checkLocal, describeBuffers, parseAsynchronous } from '@localgrad/asynchronous';
 import { LocalgradError, shown } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
+import { isPipelined } from '../pipeline/is-pipelined.js';
 import { configError } from './config-error.js';
 import type { RunConfig } from './run-config.js';
 
@@ -8,7 +9,7 @@ import type { RunConfig } from './run-config.js';
 export type AsynchronyConfig = Partial<Pick<RunConfig, 'asynchronous' | 'memoryBudget' | 'workers' | 'placement'>>;
 
 /**
- * Options of asynchronous training; undefined for synchronous training.
+ * Options of asynchronous training; undefined for synchronous training. Which cuts workers may have, their pipeline checks.
  *
  * @param compiled the plan to train
  * @throws LocalgradError about the key `asynchronous` where its expression is wrong, or the plan cannot be trained so
@@ -21,11 +22,11 @@ export function asynchronyOf(config: AsynchronyConfig, compiled: CompiledPlan): 
     if (memoryBudget !== undefined) {
       throw new LocalgradError('invalid-option', 'memoryBudget does not count replay buffers; remove one of the two.');
     }
-    if (workers > 1 || placement !== undefined) {
-      const problem = 'it is simulated in one process, without workers or a placement; remove one of the two.';
+    if (!isPipelined({ workers, placement })) checkLocal(compiled);
+    else if (options.order !== undefined) {
+      const problem = `order '${options.order}' is simulated in one process, but workers train at their own pace; remove one of the two.`;
       throw new LocalgradError('invalid-option', problem);
     }
-    checkLocal(compiled);
     // Rejects slow modules that the network does not have.
     describeBuffers(compiled, options, 1);
     return options;

@@ -88,7 +88,7 @@ export const runConfigSchema = z.strictObject({
     .string()
     .default('none')
     .describe(
-      'train modules asynchronously from replay buffers, e.g. "buffer: 2, sampling: lifo, reuse: 3, order: random, slow: 3@2"; none: synchronously',
+      'train modules asynchronously from replay buffers, e.g. "buffer: 2, sampling: lifo, reuse: 3, order: random, slow: 3@2"; with workers each at its own pace, otherwise simulated; none: synchronously',
     ),
   learningRate: rate.default(0.1).describe('peak learning rate'),
   optimizer: z.string().default('sgd').describe('optimizer expression, e.g. "sgd" or "sgd(momentum: 0.8)"'),
@@ -125,13 +125,13 @@ export const runConfigSchema = z.strictObject({
     .max(256)
     .default(1)
     .describe(
-      'number of worker threads that train groups of modules at the same time (backend: wasm), with the same results',
+      'number of worker threads that train groups of modules at the same time (backend: wasm or tensorflow), with the same results',
     ),
   placement: z
     .string()
     .optional()
     .describe(
-      'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by predicted work',
+      'which worker trains which modules, e.g. "0-3 4-7", instead of workers, which divides them by measured time',
     ),
   delay: z
     .int()

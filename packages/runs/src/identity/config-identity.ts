@@ -9,14 +9,23 @@ import { canonicalJson, hashOf } from '../folder/hash.js';
  */
 export const runSchemaVersion = 1;
 
-/** Locations of files, and keys that change no bit of the result, are not part of a run's identity. */
-export const ignoredKeys: readonly string[] = ['dataFolder', 'decodeWorkers', 'workers', 'placement'];
+/** Keys that say which worker trains what. */
+const workerKeys: readonly string[] = ['workers', 'placement'];
+
+/** Locations of files, and keys that change no bit of the result unless workers are asynchronous. */
+export const ignoredKeys: readonly string[] = ['dataFolder', 'decodeWorkers', ...workerKeys];
+
+/** Whether a key of a config is part of a run's identity. Results of asynchronous workers depend on who trains what. */
+function isIgnored(key: string, config: { readonly asynchronous?: unknown }): boolean {
+  const { asynchronous = 'none' } = config;
+  return ignoredKeys.includes(key) && !(workerKeys.includes(key) && asynchronous !== 'none');
+}
 
 /** The keys of a config that differ from their defaults. */
 export function withoutDefaults(config: object, schema: z.ZodObject = runConfigSchema): JsonObject {
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => {
-      if (value === undefined || ignoredKeys.includes(key)) return false;
+      if (value === undefined || isIgnored(key, config)) return false;
       return canonicalJson(value) !== canonicalJson(defaultOf(key, schema));
     }),
   );

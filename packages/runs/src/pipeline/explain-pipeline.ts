@@ -1,16 +1,8 @@
 import { bytesOf, LocalgradError, type Optimizer, type Shape3, type Span } from '@localgrad/core';
-import type { CompiledPlan } from '@localgrad/engine';
-import {
-  type Crossing,
-  checkDivisible,
-  crossingsOf,
-  describeParts,
-  type Placement,
-  placementOf,
-} from '@localgrad/pipeline';
-import type { RunConfig } from '../config/run-config.js';
+import { asynchronousPlacement, type Crossing, checkDivisible, crossingsOf, describeParts } from '@localgrad/pipeline';
+import { type ChosenPlacement, choosePlacement, type DividedRun, type PlacementBasis } from './choose-placement.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
-import { isPipelined } from './run-pipeline.js';
+import { isPipelined } from './is-pipelined.js';
 
 /** What crosses a cut between two modules in a step. */
 export interface ExplainedCut extends Crossing {
@@ -30,31 +22,36 @@ export interface ExplainedWorker {
   /** Fraction of the predicted work of a step, heads included. */
   readonly work: number;
   readonly predictedPeakBytes: number;
+  /** Measured seconds of a step, if the modules were divided by them. */
+  readonly seconds?: number;
 }
 
 /** How a plan can be divided among workers. */
 export interface ExplainedPipeline {
   readonly cuts: readonly ExplainedCut[];
+  /** What the modules are divided by; null if the plan cannot be divided as requested. */
+  readonly basis: PlacementBasis | null;
   /** Empty if the plan cannot be divided as requested. */
   readonly workers: readonly ExplainedWorker[];
   /** Why the plan cannot be divided as requested; null if it can. */
   readonly problem: string | null;
-  /** Predicted training on these machines, if they are given and the plan can be divided. */
+  /** Present if the workers do not wait for each other. */
+  readonly isAsynchronous?: true;
+  /** Predicted training on these machines, if they are given, the plan can be divided, and workers wait for each other. */
   readonly forecast?: PipelineForecast;
 }
 
-interface PipelineSetting extends Partial<Pick<RunConfig, 'workers' | 'placement'>> {
-  readonly batch: number;
-  readonly accumulate: number;
+/** A plan that may be divided, and what its workers and machines are. */
+export interface PipelineSetting extends Omit<DividedRun, 'config'> {
+  readonly config: Omit<DividedRun['config'], 'workers'> & { readonly workers?: number | undefined };
   readonly optimizer: Optimizer;
   readonly machines?: ForecastMachines | undefined;
 }
 
-/** Undefined if the config has one worker. */
-export function explainPipeline(
-  compiled: CompiledPlan,
-  { workers = 1, placement, batch, accumulate, optimizer, machines }: PipelineSetting,
-): ExplainedPipeline | undefined {
+/** Undefined if the config has one worker. Uses times that were measured before, and measures none. */
+export async function explainPipeline(setting: PipelineSetting): Promise<ExplainedPipeline | undefined> {
+  const { compiled, optimizer, machines } = setting;
+  const { workers = 1, placement, asynchronous = 'none', batch, accumulate = 1 } = setting.config;
   if (!isPipelined({ workers, placement })) return undefined;
   const cuts = crossingsOf(compiled).map((crossing) => ({
     ...crossing,
@@ -62,19 +59,31 @@ export function explainPipeline(
     backwardBytes: crossing.cotangents * bytesOf(crossing.activation, batch),
     followedBytes: followedBytes(crossing),
   }));
-  const divided = divide(compiled, placement ?? workers);
-  if (typeof divided === 'string') return { cuts, workers: [], problem: divided };
-  const parts = describeParts(compiled, divided, batch, { optimizer, accumulate });
+  const isAsynchronous = asynchronous !== 'none';
+  const kind = isAsynchronous ? { isAsynchronous: true as const } : {};
+  const chosen = await divide({ ...setting, config: { ...setting.config, workers } }, isAsynchronous);
+  if (typeof chosen === 'string') return { cuts, basis: null, workers: [], problem: chosen, ...kind };
+  const { placement: groups, basis, seconds = [] } = chosen;
+  const parts = describeParts(compiled, groups, batch, { optimizer, accumulate });
   return {
     cuts,
-    workers: parts.map(({ worker, range, work, predictedPeakBytes }) => {
-      return { worker, modules: range, work, predictedPeakBytes };
+    basis,
+    workers: parts.map(({ worker, range, work, predictedPeakBytes }, index) => {
+      const measured = seconds[index];
+      return {
+        worker,
+        modules: range,
+        work,
+        predictedPeakBytes,
+        ...(measured === undefined ? {} : { seconds: measured }),
+      };
     }),
     problem: null,
-    ...(machines === undefined
+    ...kind,
+    ...(machines === undefined || isAsynchronous
       ? {}
       : {
-          forecast: forecastPipeline(compiled, divided, {
+          forecast: forecastPipeline(compiled, groups, {
             ...{ batch, optimizer, machines },
             peaks: parts.map(({ predictedPeakBytes }) => predictedPeakBytes),
           }),
@@ -82,12 +91,17 @@ export function explainPipeline(
   };
 }
 
-/** The groups of modules, or why there are none. */
-function divide(compiled: CompiledPlan, requested: string | number): Placement | string {
+/** The groups of modules, or why there are none. Workers that do not wait for each other have equal predicted work. */
+async function divide(run: DividedRun, isAsynchronous: boolean): Promise<ChosenPlacement | string> {
+  const { workers, placement } = run.config;
   try {
-    const placement = placementOf(requested, compiled);
-    checkDivisible(compiled, placement);
-    return placement;
+    if (isAsynchronous) {
+      const groups = asynchronousPlacement(run.compiled, placement ?? workers);
+      return { placement: groups, basis: placement === undefined ? 'work' : 'given' };
+    }
+    const chosen = await choosePlacement(run);
+    checkDivisible(run.compiled, chosen.placement);
+    return chosen;
   } catch (error) {
     if (LocalgradError.isInstance(error) && error.code === 'invalid-option') return error.message;
     throw error;

@@ -45,7 +45,11 @@ export function findRunMember(
 
 /** The config of a run on several machines, which has one worker for each. @throws LocalgradError about `workers` or `placement` */
 export function onMachines(config: RunConfig, ranks: number): RunConfig {
-  const { workers, placement } = config;
+  const { workers, placement, asynchronous } = config;
+  if (asynchronous !== 'none') {
+    const problem = 'asynchronous workers share the memory of one machine; remove it, or train on one machine.';
+    throw configError('asynchronous', `'${asynchronous}': ${problem}`);
+  }
   const groups = groupsOf(config);
   if (groups === ranks) return config;
   if (placement !== undefined) {

@@ -1,27 +1,33 @@
 import { standardCatalog } from '@localgrad/catalog';
 import { formatPlacement } from '@localgrad/pipeline';
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { RunConfigInput } from '../config/run-config.js';
 import { explain } from '../explain.js';
 import { configIdOf } from '../identity/config-identity.js';
 import { buildPlan } from '../prepare-run.js';
 import { withoutValues } from './part-config.js';
-import { checkWorkerBackend, runPipeline } from './run-pipeline.js';
+import { onMachines } from './run-machines.js';
+import { checkWorkerBackend, mainThreadsOf, runAsynchronousPipeline, runPipeline } from './run-pipeline.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
+  // Nothing has been measured.
+  vi.stubEnv('LOCALGRAD_CACHE', '/missing');
 });
+afterAll(() => vi.unstubAllEnvs());
 
 const images = { imageShape: [8, 8, 1], classes: 3 } as const;
 const base: RunConfigInput = { backbone: 'tiny', modules: 4, method: 'dgl' };
+
+const noBatch = () => Promise.reject(new Error('nothing has to be measured'));
 
 async function pipelineOf(input: RunConfigInput, names = {}) {
   const config = resolveConfig({ ...base, ...input });
   const plan = await buildPlan(config, images);
   try {
-    return await runPipeline(config, plan.compiled, images, names);
+    return await runPipeline(config, { compiled: plan.compiled, images, names, withBatch: noBatch });
   } finally {
     plan.dispose();
   }
@@ -30,7 +36,8 @@ async function pipelineOf(input: RunConfigInput, names = {}) {
 describe('runPipeline', () => {
   it('divides the modules of a run by number of workers or by placement', async () => {
     expect(await pipelineOf({})).toBeUndefined();
-    const placed = async (input: RunConfigInput) => formatPlacement((await pipelineOf(input))?.placement ?? []);
+    const placed = async (input: RunConfigInput) =>
+      formatPlacement((await pipelineOf(input))?.pipeline.placement ?? []);
     expect(await placed({ workers: 4 })).toBe('0 1 2 3');
     expect(await placed({ placement: '0-2@a 3@b' })).toBe('0-2@a 3@b');
   });
@@ -44,7 +51,7 @@ describe('runPipeline', () => {
       /^'0-1 2-3': head 'module\d\.leap' .* its average is trained/,
     ],
     [{ placement: '0-1 2-3', workers: 2 }, 'workers', /placement '0-1 2-3' already assigns the modules/],
-    [{ workers: 2, asynchronous: 'buffer: 2' }, 'asynchronous', /simulated in one process/],
+    [{ workers: 2, asynchronous: 'order: random' }, 'asynchronous', /order 'random' is simulated in one process/],
   ])('rejects %j by its key', async (input, key, problem) => {
     await expect(pipelineOf(input)).rejects.toThrow(
       expect.objectContaining({
@@ -82,6 +89,34 @@ describe('delay', () => {
     await expect(delayed({ method: 'lam(dgl)', delay: 1, memoryBudget: '1GiB' })).rejects.toThrow(
       /memoryBudget does not count the weights of earlier steps/,
     );
+  });
+});
+
+describe('asynchronous workers', () => {
+  const asynchronous = 'buffer: 2, slow: 3@2';
+
+  it('train groups of modules whose cuts nothing but activations crosses', async () => {
+    const config = resolveConfig({ ...base, workers: 2, asynchronous });
+    const plan = await buildPlan(config, images);
+    const pipeline = await runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
+    plan.dispose();
+    expect(pipeline.placement).toHaveLength(2);
+    expect(pipeline.timing().map(({ module }) => module)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('are rejected by the key of the config where something else crosses', async () => {
+    const config = resolveConfig({ ...base, method: 'lam(dgl)', workers: 4, asynchronous });
+    const plan = await buildPlan(config, images);
+    const pipeline = runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
+    await expect(pipeline).rejects.toThrow(
+      /^workers: 4; allowed: 1, because head '.*' follows '.*' across the cut before module 1/,
+    );
+    plan.dispose();
+  });
+
+  it('train on one machine', () => {
+    const config = resolveConfig({ ...base, workers: 2, asynchronous });
+    expect(() => onMachines(config, 2)).toThrow(/^asynchronous: .* share the memory of one machine/);
   });
 });
 
@@ -133,13 +168,32 @@ describe('workers and placement', () => {
     expect(new Set(ids).size).toBe(1);
   });
 
+  it('are part of the identity if the workers are asynchronous', () => {
+    const inputs: RunConfigInput[] = [{}, { workers: 2 }, { workers: 3 }, { placement: '0-1 2-3' }];
+    const ids = inputs.map((input) => configIdOf(resolveConfig({ ...input, asynchronous: 'buffer: 2' })));
+    expect(new Set(ids).size).toBe(4);
+    expect(configIdOf(resolveConfig({ asynchronous: 'buffer: 2', workers: 1 }))).toBe(ids[0]);
+  });
+
   it('need a backend that each thread can start', () => {
     const config = resolveConfig({ workers: 2 });
     expect(() => checkWorkerBackend(config, 'wasm')).not.toThrow();
     expect(() => checkWorkerBackend(resolveConfig({}), 'webgpu')).not.toThrow();
     expect(() => checkWorkerBackend(config, 'webgpu')).toThrow(
-      /^workers: workers need backend wasm or cpu, but the run's is 'webgpu'/,
+      /^workers: workers need backend wasm, tensorflow or cpu, but the run's is 'webgpu'; set backend to wasm\.$/,
     );
+  });
+
+  it('may have native TensorFlow if the config names it, with one number of threads for the process', () => {
+    const native = resolveConfig({ workers: 2, backend: 'tensorflow' });
+    expect(() => checkWorkerBackend(native, 'tensorflow')).not.toThrow();
+    expect(() => checkWorkerBackend(resolveConfig({ workers: 2 }), 'tensorflow')).toThrow(
+      /the run's is 'tensorflow'; set backend to wasm or tensorflow\.$/,
+    );
+    expect(mainThreadsOf(native)).toBe(1);
+    expect(mainThreadsOf({ ...native, threads: 2 })).toBe(2);
+    expect(mainThreadsOf(resolveConfig({ workers: 2, backend: 'wasm' }))).toBe('auto');
+    expect(mainThreadsOf(resolveConfig({ backend: 'tensorflow' }))).toBe('auto');
   });
 
   it('send workers the names and types of targets without their values', () => {
@@ -188,6 +242,20 @@ describe('explain', () => {
     expect(cut?.backwardBytes).toBe(4 * 10 * height * width * channels);
     expect(cut?.followedBytes).toBeGreaterThan(4 * 9);
     expect(workers).toHaveLength(2);
+  });
+
+  it('predicts no training of asynchronous workers, and their buffers by worker', async () => {
+    const options = { ...resolveConfig({ ...base, workers: 2, asynchronous: 'buffer: 3' }), batch: 10, classes: 3 };
+    const machines = { bandwidth: 1e9 };
+    const { pipeline, asynchrony, totals } = await explain({ ...options, image: [8, 8, 1], machines });
+    const synchronous = await explain({ ...options, asynchronous: 'none', image: [8, 8, 1] });
+    expect([pipeline?.isAsynchronous, pipeline?.forecast]).toEqual([true, undefined]);
+    const [first] = pipeline?.workers ?? [];
+    expect(asynchrony?.buffers).toEqual([
+      { module: first?.modules[1], slots: 3, targets: ['labels'], bytes: 3 * (pipeline?.cuts[1]?.forwardBytes ?? 0) },
+    ]);
+    expect(asynchrony).not.toHaveProperty('timing');
+    expect(totals.predictedPeakBytes).toBe(synchronous.totals.predictedPeakBytes);
   });
 
   it('predicts training on machines, beside end-to-end training', async () => {

@@ -1,6 +1,7 @@
 import { type BenchPipelineReport, benchPipeline, pipelineRecords, splitMethods } from '@localgrad/bench';
 import { defaultMethod } from '@localgrad/catalog';
 import { textTable } from '@localgrad/report';
+import type { PlacementBasis } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
@@ -9,6 +10,13 @@ import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, wholeNumber, wholeNumbers } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+
+const basisNames: Readonly<Record<PlacementBasis, string>> = {
+  time: 'measured time',
+  work: 'predicted work',
+  given: '',
+  only: '',
+};
 
 const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
 
@@ -23,6 +31,7 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
         'method',
         'trained by',
         'modules',
+        'divided by',
         'images/s',
         'min',
         'max',
@@ -36,6 +45,7 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
         row.method,
         row.workers === null ? `1 process, threads: ${options.threads}` : `${row.workers} workers`,
         row.placement ?? `0-${row.modules - 1}`,
+        row.basis === null ? '' : basisNames[row.basis],
         row.imagesPerSecond.median.toFixed(1),
         row.imagesPerSecond.min.toFixed(1),
         row.imagesPerSecond.max.toFixed(1),
@@ -45,7 +55,7 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
         row.waitingShare === null ? '' : percent(row.waitingShare),
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
       ]),
-      ['left', 'left', 'left', ...new Array<'right'>(8).fill('right')],
+      ['left', 'left', 'left', 'left', ...new Array<'right'>(8).fill('right')],
     ),
     '',
     'Imbalance: computing time of the slowest worker, relative to the mean. Waiting: fraction of its step. Peak: of the larger worker.',
