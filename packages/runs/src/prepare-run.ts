@@ -20,6 +20,7 @@ import { createScope } from '@localgrad/nn/random';
 import type { MachineGroup } from '@localgrad/pipeline';
 import { formatBytes, type TrainOptions } from '@localgrad/train';
 import { outputsOf, type PlanImages, targetsOf } from './batch-targets.js';
+import { checkAlone } from './budget/check-alone.js';
 import { type BudgetChoice, budgetBytesOf, chooseWithinBudget } from './budget/memory-budget.js';
 import { TrialPlans } from './budget/trial-plans.js';
 import { asynchronyOf } from './config/asynchrony.js';
@@ -30,7 +31,6 @@ import { type OptimizerConfig, optimizerOf, runDefaults, scheduleOf } from './co
 import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
-import { canonicalJson } from './folder/hash.js';
 import { loadInitialWeights } from './load-initial-weights.js';
 import { placementText } from './pipeline/choose-placement.js';
 import { isPipelined } from './pipeline/is-pipelined.js';
@@ -182,23 +182,6 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
     return { partition: balanced.partition, memory };
   } finally {
     optimizer.dispose();
-  }
-}
-
-/** Rejects keys that the budget decides or does not count. */
-function checkAlone(config: PlanConfig): void {
-  if ((config.gradientDelay ?? 0) > 0) {
-    throw configError(
-      'gradientDelay',
-      'memoryBudget does not count the batches of earlier steps; remove one of the two.',
-    );
-  }
-  if ((config.delay ?? 0) > 0) {
-    throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.');
-  }
-  for (const key of ['modules', 'partition', 'stemModule', 'memory'] as const) {
-    if (canonicalJson(config[key] ?? null) === canonicalJson(runDefaults[key] ?? null)) continue;
-    throw configError(key, 'has no effect with memoryBudget, which chooses it; remove one of the two.');
   }
 }
 
