@@ -1,6 +1,6 @@
 import { labelSize } from '../charts/line-labels.js';
 import { panelWidth } from '../charts/panel.js';
-import type { ConditionRow } from '../condition-rows.js';
+import { type ConditionRow, isEndToEnd } from '../condition-rows.js';
 import type { Line } from '../panels.js';
 import { colorOf, ink } from '../theme/palette.js';
 import type { FigurePanel } from './figure.js';
@@ -79,7 +79,8 @@ function entriesOf(rows: readonly ConditionRow[], lines: ReadonlyMap<string, Lin
   for (const row of rows) {
     const line = lines.get(row.condition.key);
     if (line === undefined) continue;
-    const name = line.shape === 'square' && line.color === 0 ? 'end to end' : line.label;
+    const isNeutral = line.shape === 'square' && line.color === 0;
+    const name = isNeutral && isEndToEnd(row) ? 'end to end' : line.label;
     const group = groups.get(name) ?? { line, rows: [] };
     group.rows.push(row);
     groups.set(name, group);
