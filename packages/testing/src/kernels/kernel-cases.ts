@@ -18,7 +18,6 @@ const carriers: Readonly<Partial<Record<KernelCase['kernel'], string>>> = {
   matMul: 'a',
   globalAveragePool: 'x',
   globalAveragePoolGradient: 'dy',
-  mapAxis: 'x',
   softmaxCrossEntropy: 'logits',
   binaryCrossEntropy: 'logits',
   sgdUpdateAll: 'gradient',

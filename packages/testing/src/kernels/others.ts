@@ -4,7 +4,7 @@ import type { KernelCase } from './kernel-case.js';
 
 const adamMoments = { first: [3, 3, 5, 7], second: [3, 3, 5, 7] };
 
-/** Every input has a weight for every output, so that what is not finite reaches the same results whether zeros are skipped or not. */
+/** Some weights are negative. */
 const axisMap = [
   [1, 0.25, -0.5, 0.125],
   [0.5, 0.5, 0.25, 1],
