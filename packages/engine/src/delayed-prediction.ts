@@ -3,6 +3,7 @@ import type { GradientDelay, Segment } from './gradient-delay.js';
 import { shapeBetween } from './heads.js';
 import type { Predictable } from './prediction.js';
 import { predictBytes, type StepLoad } from './step-bytes.js';
+import { sum } from './sum.js';
 
 /** Predicted memory of steps in which gradients are late. */
 export interface DelayedBytes {
@@ -39,7 +40,7 @@ export function predictDelayed(
       });
     }
   }
-  return { keptBytes: kept.reduce((sum, bytes) => sum + bytes, 0), modules };
+  return { keptBytes: sum(kept), modules };
 }
 
 /** Bytes that a segment keeps between two steps. */
@@ -47,7 +48,7 @@ function keptBytes(compiled: Predictable, { steps }: GradientDelay, segment: Seg
   const { range, late } = segment;
   const oldest = steps * Math.max(0, ...late.map(({ age }) => age));
   const perStep = bytesOf(shapeBetween(compiled.network, range[0] - 1), batchSize) + 4 * weightsOf(compiled, segment);
-  const arriving = late.reduce((sum, { receives }) => sum + receives, 0);
+  const arriving = sum(late.map(({ receives }) => receives));
   return oldest * perStep + steps * arriving * bytesOf(shapeBetween(compiled.network, range[1]), batchSize);
 }
 
@@ -57,5 +58,5 @@ function weightsOf({ moduleBlocks }: Predictable, { range: [first, last] }: Segm
     .slice(first, last + 1)
     .flat()
     .flatMap(({ parameters }) => parameters)
-    .reduce((sum, { kind, size }) => sum + (kind === 'weight' ? size : 0), 0);
+    .reduce((total, { kind, size }) => total + (kind === 'weight' ? size : 0), 0);
 }

@@ -3,6 +3,7 @@ import type { CreateTargets } from '@localgrad/nn/cost';
 import { groupObjectives } from './heads.js';
 import { holdsGradients, residentOf } from './prediction.js';
 import { type HeadLoad, headLoadOf } from './step-bytes.js';
+import { sum } from './sum.js';
 import { headWork } from './work.js';
 
 /** Options of `costOfHeads`. */
@@ -48,8 +49,4 @@ export function costOfHeads(
     multiplyAccumulates: sum(active.map((head) => headWork({ network, createTargets }, head))),
     fixedBytes: held + sum([...new Set(parameters)].map((parameter) => residentOf(parameter, how.optimizer))),
   };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -5,6 +5,7 @@ import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
 import { headLoadOf, predictBytes } from './step-bytes.js';
+import { sum } from './sum.js';
 
 /** Predicted peak memory of a training step. */
 export interface PeakPrediction {
@@ -136,8 +137,4 @@ function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: num
   if (gradientDelay === undefined) return { modules: predictBytes(load, phase.schedule, range[0]).modules };
   const delayed = predictDelayed(compiled, gradientDelay, batchSize, load);
   return { modules: delayed.modules, kept: delayed.keptBytes };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -106,7 +106,6 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   };
   const optimizerState = () => optimizer.state().values();
   const recorded = recordSteps ? new RecordedSteps({ compiled, optimizerState, now, run }) : undefined;
-  const work = new Map(compiled.phases.map((phase) => [phase, phaseWork(compiled, phase)]));
   return {
     run(batch, clock) {
       const learningRate = rateAt(clock);
@@ -115,7 +114,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
       const phase = compiled.phaseAt(clock);
       const result = recorded === undefined ? run(split, undefined) : recorded.run(split);
       runHooks(compiled, clock);
-      return { ...result, learningRate, phase: phase.name, multiplyAccumulatesPerImage: work.get(phase) ?? 0 };
+      return { ...result, learningRate, phase: phase.name, multiplyAccumulatesPerImage: phaseWork(compiled, phase) };
     },
     get recording() {
       return recorded?.status;

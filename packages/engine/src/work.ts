@@ -6,6 +6,7 @@ import { predictLiteral } from './literal-prediction.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import type { PhasePrediction } from './prediction.js';
 import type { Instruction } from './schedule.js';
+import { sum } from './sum.js';
 
 /** Work and memory of a step in one phase. */
 export interface PhaseWork {
@@ -21,12 +22,21 @@ export interface PhaseWork {
   readonly reference: Pick<PhaseWork, 'units' | 'unitsOfWork' | 'peakBytes'>;
 }
 
+/** Steps ask for it each time. */
+const works = new WeakMap<CompiledPhase, number>();
+
 /**
  * Multiply-accumulates of a step of one phase for one sample: modules and heads, forward and backward.
  *
  * @param phase one of `compiled.phases`
  */
 export function phaseWork(compiled: CompiledPlan, phase: CompiledPhase): number {
+  const known = works.get(phase) ?? countWork(compiled, phase);
+  works.set(phase, known);
+  return known;
+}
+
+function countWork(compiled: CompiledPlan, phase: CompiledPhase): number {
   const ofModules = phase.schedule.map(
     (one) => unitsOf(one) * multiplyAccumulatesOf(at(compiled.modules, one.module, 'module')),
   );
@@ -93,8 +103,4 @@ export function unitsOf(instruction: Instruction): number {
   if (instruction.op === 'forward' || instruction.op === 'send') return 1;
   if (instruction.op !== 'finish') return 0;
   return instruction.weights ? 2 : 1;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

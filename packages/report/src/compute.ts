@@ -1,4 +1,5 @@
 import type { FinishedRun } from '@localgrad/experiments';
+import { sum } from './sum.js';
 
 /** Multiply-accumulates of a whole run, including heads and backward passes; null if its config has no batch size. */
 export function workOf({ summary }: FinishedRun): number | null {
@@ -17,8 +18,4 @@ export function workUntil(run: FinishedRun, position: number): number | null {
   const { epochs, cost } = run.summary;
   const works = epochs.map((epoch) => epoch.multiplyAccumulatesPerImage ?? cost.multiplyAccumulatesPerImage);
   return whole * (sum(works.slice(0, position + 1)) / sum(works));
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

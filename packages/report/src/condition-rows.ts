@@ -6,6 +6,7 @@ import { type ConditionComparison, compareConditions, comparePairs } from './com
 import { isDiverged } from './comparison/diverged.js';
 import { workOf } from './compute.js';
 import { type Accuracy, accuracyOf, confidence, type Estimate, estimateOf, known } from './estimates.js';
+import { sum } from './sum.js';
 
 /** Difference of mean accuracies to another condition. */
 export interface Difference {
@@ -198,8 +199,4 @@ export function finishedRuns({ condition, diverged }: ConditionRow): number {
 
 function isRecomputed(row: ConditionRow): boolean {
   return isEndToEnd(row) && row.condition.config.memory === 'recompute';
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

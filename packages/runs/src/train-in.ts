@@ -23,6 +23,7 @@ import { checkpointsIn } from './lost-attempt.js';
 import { type PreparedRun, predictionOf } from './prepare-run.js';
 import type { RunSummary } from './run-summary.js';
 import { openTrackers } from './run-trackers.js';
+import { sum } from './sum.js';
 import { yamlText } from './yaml/yaml-text.js';
 
 export interface AttemptOptions extends ExecuteOptions {
@@ -199,10 +200,6 @@ function costOf(
     multiplyAccumulatesPerImage,
     predictedPeakBytes: predictionOf(run)(batch).peakBytes,
   };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** Measured once, so that a sequence of short runs does not wait for it. */

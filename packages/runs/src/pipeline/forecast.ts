@@ -3,6 +3,7 @@ import { type CompiledPlan, moduleCostOf } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { crossingsOf, moduleWork, type Placement } from '@localgrad/pipeline';
 import { compareStrategies, type ModuleCost, type Strategy } from '@localgrad/pipeline-simulator';
+import { sum } from '../sum.js';
 
 /** Machines of equal speed, on which training is predicted. */
 export interface ForecastMachines {
@@ -100,8 +101,4 @@ function moduleCosts(
       headBytes: bytes(heads) + state(heads),
     };
   });
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
