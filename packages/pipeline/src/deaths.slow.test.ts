@@ -1,24 +1,11 @@
-import { join } from 'node:path';
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { at } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
 import type { TrainingCheckpoint } from '@localgrad/train';
-import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundleProgram } from './bundle.fixture.js';
+import { describe, expect, it } from 'vitest';
 import { type FixtureRun, runFixture } from './run.fixture.js';
+import { useWorkers } from './workers.fixture.js';
 
-let bundle: Awaited<ReturnType<typeof bundleProgram>>;
-let backend: BackendHandle;
-beforeAll(async () => {
-  bundle = await bundleProgram(join(import.meta.dirname, 'worker.fixture.ts'));
-  backend = await selectBackend('wasm', { threads: 1 });
-}, 120_000);
-afterAll(async () => {
-  backend.dispose();
-  bundle.remove();
-  await tf.setBackend('cpu');
-});
+const workers = useWorkers();
 
 const deaths = 30;
 const epochs = 3;
@@ -49,7 +36,10 @@ describe('a run on several workers', () => {
       const step = Math.min(steps - 1, done + random.integer(2));
       const { saved, ended } = await run({
         config: { ...config, death: { step, how: 'exit', module: random.integer(4) } },
-        workers: { placement: at(placements, random.integer(placements.length), 'placement'), program: bundle.program },
+        workers: {
+          placement: at(placements, random.integer(placements.length), 'placement'),
+          program: workers.program,
+        },
         ...(resume === undefined ? {} : { resume }),
       });
       expect(ended).toEqual(expect.objectContaining({ code: 'backend-lost' }));
@@ -58,7 +48,7 @@ describe('a run on several workers', () => {
     expect(resume?.progress.step).toBeGreaterThan(steps / 2);
     const last = await run({
       ...(resume === undefined ? {} : { resume }),
-      workers: { placement: 2, program: bundle.program },
+      workers: { placement: 2, program: workers.program },
     });
     expect(last.ended).toEqual(expect.objectContaining({ tensors: expect.any(Array) }));
     const [expected, found] = [sequential, last].map(({ saved }) => at(saved, saved.length - 1, 'checkpoint'));

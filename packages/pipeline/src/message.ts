@@ -86,6 +86,12 @@ export function dataOf(batch: Batch, names: readonly string[]): BatchData {
   return new Map([[images, storedTensor(batch.images)], ...wanted]);
 }
 
+/** The same, after the backend has computed the batch. */
+export async function readData(batch: Batch, names: readonly string[]): Promise<BatchData> {
+  await Promise.all([batch.images.data(), ...Object.values(batch.targets).map((target) => target?.data())]);
+  return dataOf(batch, names);
+}
+
 /** A batch with new tensors, which `dispose` frees. */
 export function batchOf(data: BatchData): Batch & { dispose(): void } {
   const input = data.get(images);

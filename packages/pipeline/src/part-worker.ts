@@ -6,7 +6,6 @@ import {
   type PartStep as EnginePartStep,
   endStep,
   partOf,
-  type StepResult,
 } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import type { StoredTensor } from '@localgrad/nn/serialization';
@@ -16,6 +15,7 @@ import type { Receiver, Sender } from './channel.js';
 import { FollowedWeights } from './followed-weights.js';
 import { dataOf, decodeMessage, encodeMessage, type StepMessage, tensorOf } from './message.js';
 import { type MicroBatches, receiveMicroBatches, splitMicroBatches } from './micro-batches.js';
+import { disposeOthers, readScalars, targetsOfLater } from './own-part.js';
 import { gradientCrossings, noLinks, type PartLinks, sendWeights } from './part-links.js';
 import type { PlacedGroup } from './placement.js';
 import { WaitingTime } from './waiting-time.js';
@@ -95,9 +95,8 @@ class PartWorker {
     const part = partOf(compiled, range);
     this.#followed = new FollowedWeights(part, links.weightInputs, tensors);
     this.#part = withoutFollowed(part);
-    this.#laterTargets = partOf(compiled, [range[1] + 1, compiled.network.modules.length - 1]).reads;
-    const owned = new Set(this.#part.parameters.values());
-    for (const parameter of compiled.parameters.values()) if (!owned.has(parameter)) parameter.dispose();
+    this.#laterTargets = targetsOfLater(compiled, range);
+    disposeOthers(compiled, this.#part);
     this.#meter = new MemoryMeter();
     const own = new Map([...tensors].filter(([name]) => !name.startsWith(ofStep)));
     for (const name of part.parameters.keys()) if (!this.#part.parameters.has(name)) own.delete(`parameters/${name}`);
@@ -177,7 +176,7 @@ class PartWorker {
   ): Omit<PartStep, 'seconds' | 'waitSeconds'> {
     try {
       const { losses, terms } = this.#step.run(parts, { clock, learningRate });
-      return { losses: valuesOf(losses), terms: valuesOf(terms), peakBytes: this.#meter.peakBytes };
+      return { losses: readScalars(losses), terms: readScalars(terms), peakBytes: this.#meter.peakBytes };
     } finally {
       dispose();
     }
@@ -204,14 +203,4 @@ function withoutFollowed(part: CompiledPlan): CompiledPlan {
     histories: part.histories.filter(isOwn),
     parameters: new Map([...part.parameters].filter(([, parameter]) => !others.has(parameter))),
   };
-}
-
-type Scalars = StepResult['losses'];
-
-function valuesOf(scalars: Scalars): (readonly [string, number])[] {
-  return [...scalars].map(([id, scalar]) => {
-    const [value = Number.NaN] = scalar.dataSync();
-    scalar.dispose();
-    return [id, value];
-  });
 }

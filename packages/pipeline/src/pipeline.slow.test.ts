@@ -1,23 +1,10 @@
-import { join } from 'node:path';
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
-import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundleProgram } from './bundle.fixture.js';
+import { describe, expect, it } from 'vitest';
 import { createPipeline } from './index.js';
 import { build, type FixtureConfig } from './plan.fixture.js';
 import { type FixtureRun, runFixture, textOf } from './run.fixture.js';
+import { useWorkers } from './workers.fixture.js';
 
-let bundle: Awaited<ReturnType<typeof bundleProgram>>;
-let backend: BackendHandle;
-beforeAll(async () => {
-  bundle = await bundleProgram(join(import.meta.dirname, 'worker.fixture.ts'));
-  backend = await selectBackend('wasm', { threads: 1 });
-}, 120_000);
-afterAll(async () => {
-  backend.dispose();
-  bundle.remove();
-  await tf.setBackend('cpu');
-});
+const workers = useWorkers();
 
 const patience = 120_000;
 const dropout = 'wide-resnet-10-1(dropout: 0.3)';
@@ -25,7 +12,7 @@ const dropout = 'wide-resnet-10-1(dropout: 0.3)';
 /** Trains in this thread and on workers, and compares every bit. */
 async function expectSame(config: FixtureConfig, placement: string | number, options: Partial<FixtureRun> = {}) {
   const sequential = await runFixture({ config, ...options });
-  const pipelined = await runFixture({ config, workers: { placement, program: bundle.program }, ...options });
+  const pipelined = await runFixture({ config, workers: { placement, program: workers.program }, ...options });
   expect(pipelined.events).toEqual(sequential.events);
   expect(pipelined.tensors).toEqual(sequential.tensors);
   expect(sequential.tensors.length).toBeGreaterThan(10);
@@ -143,7 +130,7 @@ describe.each<FixtureConfig>([
     const options: Partial<FixtureRun> = {
       checkpoints: { everySteps: 3, save: (checkpoint) => void saved.push(checkpoint) },
       ...(resume === undefined ? {} : { resume }),
-      ...(placement === undefined ? {} : { workers: { placement, program: bundle.program } }),
+      ...(placement === undefined ? {} : { workers: { placement, program: workers.program } }),
     };
     return runFixture({ config, ...options }).then(({ tensors }) => ({ tensors, saved }));
   };
@@ -178,7 +165,7 @@ describe.each<FixtureConfig>([
       const saved: NonNullable<FixtureRun['resume']>[] = [];
       const stopped = runFixture({
         config,
-        workers: { placement: 2, program: bundle.program },
+        workers: { placement: 2, program: workers.program },
         signal: stop.signal,
         observers: [{ observe: (event) => void (event.type === 'step-end' && event.step === 2 && stop.abort(reason)) }],
         checkpoints: { save: (checkpoint) => void saved.push(checkpoint) },
@@ -199,7 +186,7 @@ describe('a worker that fails', () => {
     'ends the run and the other workers: %s',
     async (how, message, code) => {
       const config = { method: 'dgl', death: { step: 4, how } };
-      const failed = runFixture({ config, workers: { placement: '0-1@a 2-3@b', program: bundle.program } });
+      const failed = runFixture({ config, workers: { placement: '0-1@a 2-3@b', program: workers.program } });
       await expect(failed).rejects.toThrow(expect.objectContaining({ message: expect.stringMatching(message), code }));
     },
     patience,
@@ -212,7 +199,7 @@ describe('a worker that fails', () => {
       const pipeline = createPipeline({
         compiled,
         placement: 2,
-        program: bundle.program,
+        program: workers.program,
         config: { method: 'unknown' },
       });
       const tensors = new Map();

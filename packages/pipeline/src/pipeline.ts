@@ -5,7 +5,7 @@ import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train
 import { balancedPlacement, checkDivisible, checkOptimizer } from './divide.js';
 import { gradientBytes, isWithin, weightRoutes } from './links.js';
 import type { MachineGroup } from './machines/group.js';
-import { dataOf } from './message.js';
+import { readData } from './message.js';
 import { checkPlacement, formatPlacement, type Placement, parsePlacement } from './placement.js';
 import { RunningWorkers } from './running-workers.js';
 import type { WorkerStart } from './wiring.js';
@@ -102,16 +102,12 @@ class ThreadPipeline implements Pipeline {
   }
 
   predict(batchSize: number, options: Pick<PipelineStart, 'optimizer' | 'accumulate'>): PeakPrediction {
-    const predictions = this.#parts.map((part) => part.predict(batchSize, options));
-    return predictions.reduce((highest, one) => (one.peakBytes > highest.peakBytes ? one : highest));
+    return highestPeak(this.#parts, batchSize, options);
   }
 
   async start({ compiled, optimizer, batchSize, accumulate, seed, tensors }: PipelineStart): Promise<void> {
     const { program, config, backend = {}, machines } = this.#options;
-    if (compiled !== this.#options.compiled) {
-      throw new LocalgradError('misuse', 'train received another plan than its pipeline.');
-    }
-    if (this.#running !== undefined) throw new LocalgradError('misuse', 'The pipeline is running already.');
+    checkStart(compiled, this.#options.compiled, this.#running);
     checkOptimizer(optimizer, this.placement.length);
     const gradients = gradientBytes(compiled, this.placement, batchSize);
     const starts = this.placement.map((group, index): WorkerStart => {
@@ -132,8 +128,7 @@ class ThreadPipeline implements Pipeline {
   }
 
   async submit(batch: Batch, { clock, learningRate }: Parameters<StepPipeline['submit']>[1]): Promise<void> {
-    await Promise.all([batch.images.data(), ...Object.values(batch.targets).map((target) => target?.data())]);
-    const data = dataOf(batch, this.#options.compiled.reads);
+    const data = await readData(batch, this.#options.compiled.reads);
     await this.#run.send({ kind: 'step', clock, learningRate, samples: [batch.images.shape[0]], batch: data });
   }
 
@@ -157,6 +152,22 @@ class ThreadPipeline implements Pipeline {
     if (this.#running === undefined) throw new LocalgradError('misuse', 'The pipeline is not running.');
     return this.#running;
   }
+}
+
+/** @throws LocalgradError `misuse` if the pipeline is of another plan than the run, or is running */
+export function checkStart(compiled: CompiledPlan, expected: CompiledPlan, running: object | undefined): void {
+  if (compiled !== expected) throw new LocalgradError('misuse', 'train received another plan than its pipeline.');
+  if (running !== undefined) throw new LocalgradError('misuse', 'The pipeline is running already.');
+}
+
+/** The prediction of the part with the highest peak. */
+export function highestPeak(
+  parts: readonly CompiledPlan[],
+  batchSize: number,
+  options: Pick<PipelineStart, 'optimizer' | 'accumulate'>,
+): PeakPrediction {
+  const predictions = parts.map((part) => part.predict(batchSize, options));
+  return predictions.reduce((highest, one) => (one.peakBytes > highest.peakBytes ? one : highest));
 }
 
 /** The tensors of a checkpoint that belong to a part. */

@@ -1,26 +1,13 @@
-import { join } from 'node:path';
 import { type AsynchronousOptions, AsynchronousSchedule, asynchronous } from '@localgrad/asynchronous';
-import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import type { TrainingCheckpoint } from '@localgrad/train';
-import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundleProgram } from '../bundle.fixture.js';
+import { describe, expect, it } from 'vitest';
 import { type AsynchronousPipelineOptions, createAsynchronousPipeline, type WorkerTurn } from '../index.js';
 import type { FixtureConfig } from '../plan.fixture.js';
 import { type FixtureRun, runFixture, textOf } from '../run.fixture.js';
+import { useWorkers } from '../workers.fixture.js';
 import { replayed } from './replay.fixture.js';
 
-let bundle: Awaited<ReturnType<typeof bundleProgram>>;
-let backend: BackendHandle;
-beforeAll(async () => {
-  bundle = await bundleProgram(join(import.meta.dirname, '../worker.fixture.ts'));
-  backend = await selectBackend('wasm', { threads: 1 });
-}, 120_000);
-afterAll(async () => {
-  backend.dispose();
-  bundle.remove();
-  await tf.setBackend('cpu');
-});
+const workers = useWorkers();
 
 const patience = 120_000;
 const base: FixtureConfig = { method: 'dgl', backbone: 'resnet14(width: 4)' };
@@ -36,7 +23,7 @@ async function runWorkers(config: FixtureConfig, pipelined: Pipelined, options: 
     config,
     createPipeline: (plan) => {
       const onTurn = (turn: WorkerTurn) => void turns.push(turn);
-      pipeline = createAsynchronousPipeline({ ...plan, program: bundle.program, onTurn, ...pipelined });
+      pipeline = createAsynchronousPipeline({ ...plan, program: workers.program, onTurn, ...pipelined });
       return pipeline;
     },
     ...options,
@@ -148,7 +135,7 @@ describe('asynchronous workers', () => {
       const saved: { readonly checkpoint: TrainingCheckpoint; readonly turns: number }[] = [];
       const turns: WorkerTurn[] = [];
       const pipelineWith = (onTurn: (turn: WorkerTurn) => void): NonNullable<FixtureRun['createPipeline']> => {
-        return (plan) => createAsynchronousPipeline({ ...plan, program: bundle.program, placement: 4, onTurn });
+        return (plan) => createAsynchronousPipeline({ ...plan, program: workers.program, placement: 4, onTurn });
       };
       const save = (checkpoint: TrainingCheckpoint) => void saved.push({ checkpoint, turns: turns.length });
       await runFixture({

@@ -9,7 +9,6 @@ import {
   type PartStep,
   partOf,
   phaseWork,
-  type StepResult,
 } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import type { StoredTensor } from '@localgrad/nn/serialization';
@@ -17,6 +16,7 @@ import { captureTensors, restoreTensors } from '@localgrad/train';
 import type { Receiver } from '../channel.js';
 import { type BatchData, batchOf, dataOf, decodeMessage, type StepMessage } from '../message.js';
 import { splitMicroBatches } from '../micro-batches.js';
+import { disposeOthers, readScalars, targetsOfLater } from '../own-part.js';
 import type { Report, WorkerPlan } from '../part-worker.js';
 import type { Moment, SharedControl } from './control.js';
 import type { ReadBatch, SharedReplayBuffer } from './shared-buffer.js';
@@ -85,9 +85,8 @@ class AsynchronousPart {
     this.#work = work;
     const { compiled, optimizer, range, accumulate, seed, tensors } = work;
     this.#part = partOf(compiled, range);
-    this.#laterTargets = partOf(compiled, [range[1] + 1, compiled.network.modules.length - 1]).reads;
-    const owned = new Set(this.#part.parameters.values());
-    for (const parameter of compiled.parameters.values()) if (!owned.has(parameter)) parameter.dispose();
+    this.#laterTargets = targetsOfLater(compiled, range);
+    disposeOthers(compiled, this.#part);
     this.#meter = new MemoryMeter();
     restoreTensors(this.#part, optimizer, tensors);
     this.#step = createPartStep({
@@ -199,7 +198,7 @@ class AsynchronousPart {
     };
     const { losses, terms } = this.#step.run(parts, { clock, learningRate, repetition });
     endStep(this.#part, clock, () => true);
-    const measured = { losses: valuesOf(losses), terms: valuesOf(terms), peakBytes: this.#meter.peakBytes };
+    const measured = { losses: readScalars(losses), terms: readScalars(terms), peakBytes: this.#meter.peakBytes };
     const end = performance.now();
     this.#rested = end + (pace - 1) * (end - start);
     // Before the report: the main program may ask for rest as soon as it has it.
@@ -236,14 +235,4 @@ class AsynchronousPart {
   dispose(): void {
     this.#meter.detach();
   }
-}
-
-type Scalars = StepResult['losses'];
-
-function valuesOf(scalars: Scalars): (readonly [string, number])[] {
-  return [...scalars].map(([id, scalar]) => {
-    const [value = Number.NaN] = scalar.dataSync();
-    scalar.dispose();
-    return [id, value];
-  });
 }

@@ -11,8 +11,8 @@ import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStart, PipelineStep, StepPipeline } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import { checkOptimizer } from '../divide.js';
-import { dataOf } from '../message.js';
-import { messageBytes, type Pipeline, type PipelineOptions, tensorsOf } from '../pipeline.js';
+import { readData } from '../message.js';
+import { checkStart, highestPeak, messageBytes, type Pipeline, type PipelineOptions, tensorsOf } from '../pipeline.js';
 import type { PlacedGroup, Placement } from '../placement.js';
 import { SharedRing } from '../ring.js';
 import type { ThreadStart } from '../worker-thread.js';
@@ -120,16 +120,12 @@ class SharedPipeline implements AsynchronousPipeline {
   }
 
   predict(batchSize: number, options: Pick<PipelineStart, 'optimizer' | 'accumulate'>): PeakPrediction {
-    const predictions = this.#parts.map((part) => part.predict(batchSize, options));
-    return predictions.reduce((highest, one) => (one.peakBytes > highest.peakBytes ? one : highest));
+    return highestPeak(this.#parts, batchSize, options);
   }
 
   async start({ compiled, optimizer, batchSize, accumulate, seed, tensors }: PipelineStart): Promise<void> {
     const { program, config, backend = {}, turns, onTurn } = this.#options;
-    if (compiled !== this.#options.compiled) {
-      throw new LocalgradError('misuse', 'train received another plan than its pipeline.');
-    }
-    if (this.#running !== undefined) throw new LocalgradError('misuse', 'The pipeline is running already.');
+    checkStart(compiled, this.#options.compiled, this.#running);
     checkOptimizer(optimizer, this.placement.length);
     this.#counter = this.#resumed ?? this.#newCounter();
     this.#resumed = undefined;
@@ -157,8 +153,7 @@ class SharedPipeline implements AsynchronousPipeline {
   }
 
   async submit(batch: Batch, { clock, learningRate }: Parameters<StepPipeline['submit']>[1]): Promise<void> {
-    await Promise.all([batch.images.data(), ...Object.values(batch.targets).map((target) => target?.data())]);
-    const data = dataOf(batch, this.#options.compiled.reads);
+    const data = await readData(batch, this.#options.compiled.reads);
     await this.#run.send({ clock, learningRate, samples: [batch.images.shape[0]], batch: data });
   }
 

@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { at, LocalgradError, messageOf, type Span } from '@localgrad/core';
 import type { Batch, CompiledPlan } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
-import { dataOf, storedTensor } from '../message.js';
+import { readData, storedTensor } from '../message.js';
 import { modulesText } from '../placement.js';
 import { knownCode, startThread } from '../thread.js';
 import type { MeasuringReport, MeasuringStart, WorkerBackend } from '../worker-thread.js';
@@ -40,12 +40,10 @@ export interface MeasureOptions {
 export async function measureGroups(options: MeasureOptions): Promise<number[]> {
   const { compiled, groups, batch, accumulate = 1, program, config, backend = {}, signal, limits } = options;
   signal?.throwIfAborted();
-  const targets = Object.values(batch.targets);
-  await Promise.all([batch.images.data(), ...targets.map((target) => target?.data())]);
   const start: MeasuringStart = {
     ...{ groups, config, backend, accumulate },
     tensors: await weightsOf(compiled),
-    batch: dataOf(batch, compiled.reads),
+    batch: await readData(batch, compiled.reads),
     ...(limits === undefined ? {} : { limits }),
   };
   const thread = startThread(program, { kind: 'localgrad group times', start }, 'measurement');

@@ -80,6 +80,13 @@ describe('choosePlacement', () => {
     expect(formatPlacement(again.placement)).toBe('0-2 3');
   });
 
+  it('measures again for another delay of gradients, which repeats other forward passes', async () => {
+    const late = { method: 'backprop', workers: 2, gradientDelay: 1 };
+    await chosen(late, programWith([4, 1, 1, 1]));
+    expect((await chosen(late)).basis).toBe('time');
+    expect((await chosen({ ...late, gradientDelay: 2 })).basis).toBe('work');
+  });
+
   it('divides by predicted work if the modules cannot be timed, and says why', async () => {
     const { basis, placement, reason } = await chosen({ workers: 2 }, missing);
     expect([basis, placement.length]).toEqual(['work', 2]);

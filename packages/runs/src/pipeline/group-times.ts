@@ -20,6 +20,7 @@ export async function keptGroupTimes(
   groups: readonly Span[],
 ): Promise<Measurements<readonly number[]>> {
   const { method, backbone, width, modules, partition, stemModule, memory, memoryBudget, delay = 0 } = config;
+  const { gradientDelay = 0, gradientDelayCuts } = config;
   const { batch, accumulate = 1, optimizer, momentum, nesterov } = config;
   const { modules: files } = await resolveNames({ method, backbone, optimizer }, names);
   const { name, threads, relaxedSimd } = workerBackendOf(config);
@@ -27,6 +28,7 @@ export async function keptGroupTimes(
   const facts = {
     ...{ version, groups, backend: name, images: [images.imageShape, outputsOf(images), targets] },
     ...{ method, backbone, width, modules, partition, stemModule, memory, memoryBudget, delay },
+    ...{ gradientDelay, gradientDelayCuts },
     ...{ batch, accumulate, optimizer, momentum, nesterov, files: files.map(({ hash }) => hash) },
   };
   return keptMeasurements(

@@ -2,10 +2,8 @@ import type { AxisMap } from '@localgrad/kernels';
 import { stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWasm, type WasmRuntime } from '../runtime/start.js';
-import { createWasmTrainingKernels } from './index.js';
-import type { WasmTrainingKernels } from './wasm-training-kernels.js';
+import { describe, expect, it } from 'vitest';
+import { useVariants } from './variants.fixture.js';
 
 /** A band of weights in each row, which may be empty, and may contain zeros. */
 const maps: fc.Arbitrary<AxisMap> = fc.integer({ min: 1, max: 9 }).chain((inputs) =>
@@ -60,30 +58,14 @@ function reference(x: tf.Tensor3D, { map, transposed, outer, inner }: Problem): 
 const floats = (tensor: tf.Tensor): Float32Array => Float32Array.from(tensor.dataSync());
 
 describe('mapAxis', () => {
-  let runtime: WasmRuntime;
-  let one: WasmTrainingKernels;
-  let three: WasmTrainingKernels;
-  let fusedOne: WasmTrainingKernels;
-  let fusedThree: WasmTrainingKernels;
-
-  beforeAll(async () => {
-    runtime = await startWasm({ threads: 2 });
-    one = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: false });
-    three = await createWasmTrainingKernels(runtime.heap, { threads: 3, relaxedSimd: false });
-    fusedOne = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: true });
-    fusedThree = await createWasmTrainingKernels(runtime.heap, { threads: 3, relaxedSimd: true });
-  });
-  afterAll(() => {
-    for (const kernels of [one, three, fusedOne, fusedThree]) kernels.dispose();
-    runtime.dispose();
-  });
+  const variants = useVariants();
 
   it('adds the weighted inputs in order: the bits of the definition', () => {
     fc.assert(
       fc.property(problems, (problem) =>
         tf.tidy(() => {
           const x = inputOf(problem);
-          const y = one.mapAxis(x, problem.map, problem.transposed);
+          const y = variants().one.mapAxis(x, problem.map, problem.transposed);
           expect(y.shape).toEqual([
             problem.outer,
             problem.transposed ? problem.map[0]?.length : problem.map.length,
@@ -112,6 +94,7 @@ describe('mapAxis', () => {
       tf.tidy(() => {
         const x = inputOf({ map, transposed, outer: 16, inner, seed: 5 });
         const expected = floats(stockKernels.mapAxis(x, map, transposed));
+        const { one, three, fusedOne, fusedThree } = variants();
         const first = floats(one.mapAxis(x, map, transposed));
         const fused = floats(fusedOne.mapAxis(x, map, transposed));
         expect(floats(three.mapAxis(x, map, transposed))).toEqual(first);
@@ -131,17 +114,18 @@ describe('mapAxis', () => {
         [0, 0, 3, 0],
         [0, 0, 0, 0],
       ];
-      expect([...floats(one.mapAxis(x, map, false))]).toEqual([1, 6, 0]);
+      expect([...floats(variants().one.mapAxis(x, map, false))]).toEqual([1, 6, 0]);
     });
   });
 
   it('leaves neither tensors nor scratch memory behind', () => {
     const x = tf.ones<tf.Rank.R3>([8, 8, 64]);
     const map = Array.from({ length: 8 }, (_, i) => Array.from({ length: 8 }, (_, k) => (i === k ? 1 : 0)));
-    const [tensors, bytes] = [tf.memory().numTensors, runtime.heap.usedBytes()];
+    const { three, heap } = variants();
+    const [tensors, bytes] = [tf.memory().numTensors, heap.usedBytes()];
     three.mapAxis(x, map, false).dispose();
     expect(tf.memory().numTensors).toBe(tensors);
-    expect(runtime.heap.usedBytes()).toBe(bytes);
+    expect(heap.usedBytes()).toBe(bytes);
     x.dispose();
   });
 });

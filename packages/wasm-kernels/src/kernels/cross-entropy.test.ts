@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWasm, type WasmRuntime } from '../runtime/start.js';
-import { createWasmTrainingKernels } from './index.js';
+import { describe, expect, it } from 'vitest';
+import { useVariants } from './variants.fixture.js';
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
 
 const logit = fc.oneof(
@@ -29,22 +28,10 @@ function reference(logits: readonly number[], targets: readonly number[], weight
 const mapOf = (values: readonly number[]) => tf.tensor4d([...values], [1, 1, values.length, 1]);
 
 describe('binaryCrossEntropy', () => {
-  let runtime: WasmRuntime;
-  const kernels: WasmTrainingKernels[] = [];
+  const variants = useVariants();
 
-  beforeAll(async () => {
-    runtime = await startWasm({ threads: 2 });
-    for (const relaxedSimd of [false, true])
-      for (const threads of [1, 3])
-        kernels.push(await createWasmTrainingKernels(runtime.heap, { threads, relaxedSimd }));
-  });
-  afterAll(() => {
-    for (const one of kernels) one.dispose();
-    runtime.dispose();
-  });
-
-  function evaluate(one: WasmTrainingKernels | undefined, logits: tf.Tensor4D, targets: tf.Tensor4D, weight: number) {
-    const result = one?.binaryCrossEntropy(logits, targets, weight) ?? expect.fail('no kernel');
+  function evaluate(one: WasmTrainingKernels, logits: tf.Tensor4D, targets: tf.Tensor4D, weight: number) {
+    const result = one.binaryCrossEntropy(logits, targets, weight);
     return { loss: result.loss.dataSync()[0] ?? Number.NaN, gradient: Float32Array.from(result.gradient.dataSync()) };
   }
 
@@ -55,7 +42,8 @@ describe('binaryCrossEntropy', () => {
         tf.tidy(() => {
           const [logits, targets] = [values.map(([z]) => z), values.map(([, t]) => t)];
           const expected = reference(logits, targets, weight);
-          for (const one of kernels) {
+          const { one: first, three, fusedOne, fusedThree } = variants();
+          for (const one of [first, three, fusedOne, fusedThree]) {
             const { loss, gradient } = evaluate(one, mapOf(logits), mapOf(targets), weight);
             expect(Math.abs(loss - expected.loss)).toBeLessThan(2e-7 * (1 + expected.loss));
             for (const [index, value] of gradient.entries())
@@ -71,7 +59,7 @@ describe('binaryCrossEntropy', () => {
 
   it('keeps the digits of small losses', () => {
     tf.tidy(() => {
-      const { loss } = evaluate(kernels[0], mapOf([16, 20, 30]), mapOf([1, 1, 1]), 1);
+      const { loss } = evaluate(variants().one, mapOf([16, 20, 30]), mapOf([1, 1, 1]), 1);
       const expected = [16, 20, 30].reduce((sum, z) => sum + Math.log1p(Math.exp(-z)), 0) / 3;
       expect(loss / expected).toBeCloseTo(1, 5);
     });
@@ -80,7 +68,7 @@ describe('binaryCrossEntropy', () => {
   it('bounds the loss at infinite logits, and passes NaN on', () => {
     tf.tidy(() => {
       const infinite = evaluate(
-        kernels[0],
+        variants().one,
         mapOf([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]),
         mapOf([0, 0]),
         1,
@@ -88,7 +76,7 @@ describe('binaryCrossEntropy', () => {
       expect(infinite.loss).toBe(50);
       expect(infinite.gradient[0]).toBe(0.5);
       expect(Math.abs(infinite.gradient[1] ?? Number.NaN)).toBeLessThan(1e-38);
-      const { loss, gradient } = evaluate(kernels[0], mapOf([Number.NaN, 0]), mapOf([0, 1]), 1);
+      const { loss, gradient } = evaluate(variants().one, mapOf([Number.NaN, 0]), mapOf([0, 1]), 1);
       expect(loss).toBeNaN();
       expect([...gradient]).toEqual([Number.NaN, -0.25]);
     });
@@ -98,9 +86,10 @@ describe('binaryCrossEntropy', () => {
     tf.tidy(() => {
       const logits = tf.randomNormal<tf.Rank.R4>([4, 32, 32, 5], 0, 3, 'float32', 1);
       const targets = tf.randomUniform<tf.Rank.R4>(logits.shape, 0, 1, 'float32', 2);
-      const [one, three, fusedOne, fusedThree] = kernels.map((each) => evaluate(each, logits, targets, 2));
-      expect(three).toEqual(one);
-      expect(fusedThree).toEqual(fusedOne);
+      const run = (kernels: WasmTrainingKernels) => evaluate(kernels, logits, targets, 2);
+      const { one, three, fusedOne, fusedThree } = variants();
+      expect(run(three)).toEqual(run(one));
+      expect(run(fusedThree)).toEqual(run(fusedOne));
     });
   });
 });

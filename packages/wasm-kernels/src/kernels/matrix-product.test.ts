@@ -2,10 +2,8 @@ import { at } from '@localgrad/core';
 import type { TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWasm, type WasmRuntime } from '../runtime/start.js';
-import { createWasmTrainingKernels } from './index.js';
-import type { WasmTrainingKernels } from './wasm-training-kernels.js';
+import { describe, expect, it } from 'vitest';
+import { useVariants } from './variants.fixture.js';
 
 const problems = fc.record({
   rows: fc.integer({ min: 1, max: 40 }),
@@ -72,28 +70,13 @@ const blocks = [
 ];
 
 describe('matMul', () => {
-  let runtime: WasmRuntime;
-  let one: WasmTrainingKernels;
-  let three: WasmTrainingKernels;
-  let fusedOne: WasmTrainingKernels;
-  let fusedThree: WasmTrainingKernels;
-
-  beforeAll(async () => {
-    runtime = await startWasm({ threads: 2 });
-    one = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: false });
-    three = await createWasmTrainingKernels(runtime.heap, { threads: 3, relaxedSimd: false });
-    fusedOne = await createWasmTrainingKernels(runtime.heap, { threads: 1, relaxedSimd: true });
-    fusedThree = await createWasmTrainingKernels(runtime.heap, { threads: 3, relaxedSimd: true });
-  });
-  afterAll(() => {
-    for (const kernels of [one, three, fusedOne, fusedThree]) kernels.dispose();
-    runtime.dispose();
-  });
+  const variants = useVariants();
 
   function check(problem: Problem): void {
     tf.tidy(() => {
       const { a, b } = matrices(problem);
       const expected = reference(a, b, problem);
+      const { one, three } = variants();
       for (const kernels of [one, three]) {
         const product = kernels.matMul(a, b, problem.transposeA, problem.transposeB);
         expect(product.shape).toEqual([problem.rows, problem.columns]);
@@ -126,6 +109,7 @@ describe('matMul', () => {
         tf.tidy(() => {
           const { a, b } = matrices({ ...sizes, transposeA, transposeB, special: undefined, seed: 3 });
           const multiply = (kernels: TrainingKernels) => floats(kernels.matMul(a, b, transposeA, transposeB));
+          const { fusedOne, fusedThree } = variants();
           expectSame(multiply(fusedThree), multiply(fusedOne));
         });
   });
@@ -140,10 +124,11 @@ describe('matMul', () => {
       special: undefined,
       seed: 5,
     });
-    const [tensors, bytes] = [tf.memory().numTensors, runtime.heap.usedBytes()];
+    const { three, heap } = variants();
+    const [tensors, bytes] = [tf.memory().numTensors, heap.usedBytes()];
     three.matMul(a, b, true, true).dispose();
     expect(tf.memory().numTensors).toBe(tensors);
-    expect(runtime.heap.usedBytes()).toBe(bytes);
+    expect(heap.usedBytes()).toBe(bytes);
     tf.dispose([a, b]);
   });
 });
