@@ -200,7 +200,7 @@ export interface TrainingKernels {
   matMul(a: Tensor2D, b: Tensor2D, transposeA: boolean, transposeB: boolean): Tensor2D;
   /**
    * A linear map along the middle axis: y[o, i, :] = Σₖ map[i][k] · x[o, k, :], or with map[k][i] if `transposed`. Borrows x. Zero
-   * weights may be skipped; what is not finite may reach other elements of the same `outer` index.
+   * weights may be skipped; NaN and infinities may reach other elements of the same `outer` index.
    *
    * @param x [outer, in, inner]
    */

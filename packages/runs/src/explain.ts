@@ -87,11 +87,10 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
       }
     };
     const { description: described, budget, pipeline } = await describe(options);
-    const { memoryBudget: _, asynchronous: __, workers: ___, placement: ____, delay: _____, ...others } = options;
-    const { gradientDelay: ______, gradientDelayCuts: _______, ...fixed } = others;
     const cuts = budget === undefined ? {} : { partition: [...budget.partition] };
     const { description: backprop } = await describe({
-      ...fixed,
+      ...options,
+      ...plainTraining,
       ...cuts,
       method: endToEndMethod,
       memory: runDefaults.memory,
@@ -121,6 +120,12 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     backend.dispose();
   }
 }
+
+/** End-to-end training, with which a plan is compared: on one worker, in step, without a limit. */
+const plainTraining = {
+  ...{ memoryBudget: undefined, asynchronous: 'none', workers: 1, placement: undefined },
+  ...{ delay: 0, gradientDelay: 0, gradientDelayCuts: undefined },
+};
 
 async function pipelineOf(
   { compiled, catalog }: BuiltPlan,
