@@ -1,13 +1,7 @@
-import { mlp } from '@localgrad/backbones';
+import { cifarResNet, mlp } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import {
-  type BackboneFactory,
-  createNetwork,
-  type Optimizer,
-  resolvePartition,
-  startOfTraining,
-} from '@localgrad/core';
+import { type BackboneFactory, clockAt, createNetwork, type Optimizer, resolvePartition } from '@localgrad/core';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
@@ -24,28 +18,28 @@ beforeAll(async () => {
 });
 afterAll(() => backend.dispose());
 
-/** Measured over predicted peak memory of the first three steps. */
-function peaks(factory: BackboneFactory, optimizer: Optimizer): number[] {
+/** Measured over predicted peak memory of the first steps of end-to-end training. */
+function peaks(factory: BackboneFactory, optimizer: Optimizer, { modules = 1, delay = 0, steps = 3 } = {}): number[] {
   const scope = createScope(3);
   const backbone = factory.build({ inputShape: [16, 16, 3], classes: 10, scope });
-  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 1 }));
-  const compiled = compilePlan(network, backprop().plan(network), { scope });
+  const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
+  const compiled = compilePlan(network, backprop().plan(network), { scope, gradientDelay: { steps: delay } });
   const step = createTrainStep({ compiled, optimizer });
   // As in a training run, weights exist before memory is measured.
   const meter = new MemoryMeter();
-  const images = tf.randomNormal<tf.Rank.R4>([16, 16, 16, 3]);
-  const labels = tf.tensor1d(
-    [...new Array(16).keys()].map((index) => index % 10),
-    'int32',
-  );
-  const ratios = [1, 2, 3].map(() => {
+  const ratios = Array.from({ length: steps }, (_, now) => {
+    const images = tf.randomNormal<tf.Rank.R4>([16, 16, 16, 3]);
+    const labels = tf.tensor1d(
+      [...new Array(16).keys()].map((index) => index % 10),
+      'int32',
+    );
     meter.reset();
-    const { losses, terms } = step.run({ images, targets: { labels } }, startOfTraining);
-    tf.dispose([...losses.values(), ...terms.values()]);
+    const { losses, terms } = step.run({ images, targets: { labels } }, clockAt(now, 1, steps));
+    tf.dispose([...losses.values(), ...terms.values(), images, labels]);
     return meter.peakBytes / step.predict(16).peakBytes;
   });
+  step.dispose();
   optimizer.dispose();
-  tf.dispose([images, labels]);
   for (const parameter of scope.all().values()) parameter.dispose();
   expect(meter.liveBytes).toBe(0);
   meter.detach();
@@ -68,5 +62,16 @@ describe(`peak memory on ${name}`, { timeout: 120_000 }, () => {
       expect(ratio).toBeLessThan(1.03);
       expect(ratio).toBeGreaterThan(0.97);
     }
+  });
+
+  it.each([
+    [1, mlp({ layers: 3, width: 512 })],
+    [2, mlp({ layers: 3, width: 512 })],
+    [1, cifarResNet({ depth: 14, widths: [4, 4, 8, 16] })],
+    [2, cifarResNet({ depth: 14, widths: [4, 4, 8, 16] })],
+  ])('with gradients that are %i steps late reaches the prediction, and not more', (delay, factory) => {
+    const ratios = peaks(factory, sgd({ learningRate: 1e-3 }), { modules: 4, delay, steps: 30 });
+    expect(Math.max(...ratios)).toBeLessThan(1.03);
+    expect(ratios.at(-1)).toBeGreaterThan(0.97);
   });
 });

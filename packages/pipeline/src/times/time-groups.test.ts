@@ -61,6 +61,13 @@ describe('timeGroups', () => {
     },
   );
 
+  it.each([1, 2])('waits for gradients that are %i steps late, and leaks nothing', (steps) => {
+    const { seconds, leaked, missing } = timed({ method: 'backprop', gradientDelay: { steps } }, 2);
+    expect(seconds.every((one) => one > 0)).toBe(true);
+    // The first module is trained by gradients that have crossed all cuts only.
+    expect({ leaked, missing }).toEqual({ leaked: 0, missing: [] });
+  });
+
   it('keeps groups together that share weights', () => {
     const method = 'lam(dgl, share: stage, emaBlocks: none)';
     const { groups, missing } = timed({ method, backbone: 'resnet14(width: 4)', modules: 7 }, 2);

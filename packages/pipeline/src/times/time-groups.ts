@@ -48,18 +48,44 @@ function clocksOf(compiled: CompiledPlan): Clock[] {
 }
 
 function timePhase(work: TimedWork, clock: Clock): number[] {
-  const { seconds = 3, steps = 60 } = work.limits ?? {};
   const groups = work.groups.map((range) => new TimedGroup(work, range));
+  try {
+    return timeSteps(groups, work, clock);
+  } finally {
+    for (const group of groups) group.dispose();
+  }
+}
+
+function timeSteps(groups: readonly TimedGroup[], { compiled, batch, limits = {} }: TimedWork, clock: Clock): number[] {
+  const { seconds = 3, steps = 60 } = limits;
+  const { gradientDelay } = compiled;
+  // Late gradients are those of the batches of earlier steps: until all of them arrive, steps have less to do.
+  const incomplete = gradientDelay === undefined ? 0 : gradientDelay.steps * gradientDelay.cuts.length;
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 1000;
+  let taken = 0;
+  const next = () => {
+    const now = gradientDelay === undefined ? clock : clockAt(taken, 1, incomplete + steps + 1);
+    taken++;
+    return timeStep(groups, batch, now);
+  };
+  while (taken < incomplete) {
+    if (elapsed() > seconds) {
+      throw new LocalgradError(
+        'misuse',
+        `Gradients arrive ${incomplete} steps late, of which ${taken} took ${seconds} s.`,
+      );
+    }
+    next();
+  }
   // The first step compiles and allocates; but one that takes this long says enough.
-  const first = timeStep(groups, work.batch, clock);
+  const first = next();
   if (elapsed() > seconds) return first;
   let least = groups.map(() => Number.POSITIVE_INFINITY);
   for (let step = 0; step < steps && (step === 0 || elapsed() < seconds); step++) {
-    const next = timeStep(groups, work.batch, clock);
+    const times = next();
     // Other programs only ever add time.
-    least = least.map((value, group) => Math.min(value, at(next, group, 'group')));
+    least = least.map((value, group) => Math.min(value, at(times, group, 'group')));
   }
   return least;
 }
@@ -116,6 +142,10 @@ class TimedGroup {
     }
     endStep(this.#part, clock, () => true);
     return { seconds: (performance.now() - start) / 1000, outputs: this.#outputs };
+  }
+
+  dispose(): void {
+    this.#step.dispose?.();
   }
 
   /** A gradient of the group's output in the current micro-batch. */
