@@ -71,7 +71,9 @@ describe(`peak memory on ${name}`, { timeout: 120_000 }, () => {
     [2, cifarResNet({ depth: 14, widths: [4, 4, 8, 16] })],
   ])('with gradients that are %i steps late reaches the prediction, and not more', (delay, factory) => {
     const ratios = peaks(factory, sgd({ learningRate: 1e-3 }), { modules: 4, delay, steps: 30 });
-    expect(Math.max(...ratios)).toBeLessThan(1.03);
-    expect(ratios.at(-1)).toBeGreaterThan(0.97);
+    // Some backends allocate where the prediction counts on overwriting (docs/memory.md): as in steps without delay.
+    const [, plain = 1] = peaks(factory, sgd({ learningRate: 1e-3 }), { modules: 4 });
+    expect(Math.max(...ratios) / plain).toBeLessThan(1.03);
+    expect((ratios.at(-1) ?? 0) / plain).toBeGreaterThan(0.97);
   });
 });
