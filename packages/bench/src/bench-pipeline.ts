@@ -1,17 +1,19 @@
-import type { BackendHandle } from '@localgrad/backends';
-import type { PlacementBasis } from '@localgrad/runs';
+import type { PlacementBasis, RunConfig, workerBackends } from '@localgrad/runs';
 import type { CsvRecord } from './csv.js';
-import { engineContestant } from './engine-contestant.js';
 import { highest, type Spread, spreadOf } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 import { createPipelineContestant, type PipelineContestant, type PipelineTurn } from './pipeline-contestant.js';
+import { startProcess } from './process-contestant.js';
 import { createProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
-export interface BenchPipelineOptions extends MeasuredNetwork, MeasuredBackend {
-  readonly backend: 'wasm';
+/** Delays of the workers' steps; the process that trains alone has none. */
+export type MeasuredDelays = Partial<Pick<RunConfig, 'delay' | 'gradientDelay' | 'gradientDelayCuts'>>;
+
+export interface BenchPipelineOptions extends MeasuredNetwork, MeasuredBackend, MeasuredDelays {
+  readonly backend: (typeof workerBackends)[number];
   /** Threads of the process that trains alone. */
   readonly threads: number;
   readonly methods: readonly string[];
@@ -28,6 +30,8 @@ export interface PipelineRow {
   readonly modules: number;
   /** Null for one process with several threads. */
   readonly workers: number | null;
+  /** Of the process, or of each worker. */
+  readonly threads: number;
   readonly placement: string | null;
   /** What the modules are divided by: measured time, predicted work, or nothing where only one division is possible. */
   readonly basis: PlacementBasis | null;
@@ -47,30 +51,33 @@ export interface PipelineRow {
 export type BenchPipelineReport = BenchmarkReport<BenchPipelineOptions, PipelineRow>;
 
 /** Measures one process with several threads and pipelines of workers with one thread each, in turns. */
-export function benchPipeline(options: BenchPipelineOptions, terminal: Terminal): Promise<BenchPipelineReport> {
-  return measureOn(options, async (backend) => {
+export async function benchPipeline(options: BenchPipelineOptions, terminal: Terminal): Promise<BenchPipelineReport> {
+  // This process only starts the workers, and native TensorFlow has one number of threads per process: theirs.
+  const report = await measureOn({ ...options, threads: 1 }, async () => {
     const progress = createProgress(terminal, options.methods.length * (options.warmup + options.repeats));
     const rows: PipelineRow[] = [];
     for (const method of options.methods) {
-      rows.push(...(await measureMethod(method, options, backend, terminal, (label) => progress.done(label))));
+      rows.push(...(await measureMethod(method, options, terminal, (label) => progress.done(label))));
     }
     progress.end();
     return rows;
   });
+  return { ...report, options };
 }
 
 async function measureMethod(
   method: string,
   options: BenchPipelineOptions,
-  backend: BackendHandle,
   { signal }: Terminal,
   done: (label: string) => void,
 ): Promise<PipelineRow[]> {
   const { workerCounts, warmup, repeats, steps, batch } = options;
-  const alone = await engineContestant(method, options, backend);
   const pipelines: PipelineContestant[] = [];
+  let alone: Contestant | undefined;
   try {
+    // First the pipelines: an error of the method or the placement arises in this process.
     for (const workers of workerCounts) pipelines.push(await createPipelineContestant(method, workers, options));
+    alone = await startProcess(method, { kind: 'method', method, options });
     const own: PipelineTurn[] = [];
     const turns: PipelineTurn[][] = pipelines.map(() => []);
     for (let turn = 0; turn < warmup + repeats; turn++) {
@@ -84,10 +91,11 @@ async function measureMethod(
       }
       done(`${method}: ${turn < warmup ? `warm-up ${turn + 1}` : `round ${turn + 1 - warmup}`}`);
     }
-    const first = rowOf(method, alone.modules, own, batch);
+    const { modules, details } = alone;
+    const first = { ...rowOf(method, modules, own, batch), threads: Number(details.threads) };
     const rows = pipelines.map(({ workers, placement, basis, predict }, index) => {
       const measured = turns[index] ?? [];
-      const row = rowOf(method, alone.modules, measured, batch);
+      const row = rowOf(method, modules, measured, batch);
       const stepsPerSecond = predict(measured);
       return {
         ...{ ...row, workers, placement, basis },
@@ -97,7 +105,7 @@ async function measureMethod(
     });
     return [first, ...rows];
   } finally {
-    for (const contestant of [...pipelines, alone]) await contestant.close();
+    for (const contestant of [...pipelines, ...(alone === undefined ? [] : [alone])]) await contestant.close();
   }
 }
 
@@ -115,7 +123,7 @@ async function processTurn(contestant: Contestant, steps: number): Promise<Pipel
 
 function rowOf(method: string, modules: number, turns: readonly PipelineTurn[], batch: number): PipelineRow {
   return {
-    ...{ method, modules, workers: null, placement: null, basis: null },
+    ...{ method, modules, workers: null, threads: 1, placement: null, basis: null },
     imagesPerSecond: spreadOf(turns.map(({ stepsPerSecond }) => batch * stepsPerSecond)),
     relativeToProcess: 1,
     ...balanceOf(turns),
@@ -149,7 +157,8 @@ export function pipelineRecords({ rows, options, backend, relaxedSimd }: BenchPi
     ...relaxedSimdColumn(relaxedSimd),
     batch: options.batch,
     workers: row.workers ?? 'none',
-    threads: row.workers === null ? options.threads : 1,
+    threads: row.threads,
+    ...delayColumns(row, options),
     placement: row.placement,
     placement_by: row.basis,
     images_per_second_median: row.imagesPerSecond.median.toFixed(2),
@@ -161,4 +170,9 @@ export function pipelineRecords({ rows, options, backend, relaxedSimd }: BenchPi
     peak_bytes: row.peakBytes,
     predicted_images_per_second: row.predictedImagesPerSecond?.toFixed(2) ?? null,
   }));
+}
+
+function delayColumns({ workers }: PipelineRow, { delay = 0, gradientDelay = 0, gradientDelayCuts }: MeasuredDelays) {
+  if (workers === null) return { delay: 0, gradient_delay: 0, gradient_delay_cuts: null };
+  return { delay, gradient_delay: gradientDelay, gradient_delay_cuts: gradientDelayCuts ?? null };
 }

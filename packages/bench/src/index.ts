@@ -11,4 +11,3 @@ export { createProgress } from './progress.js';
 export { type RecordedStepFacts, recordedStep } from './recorded-step.js';
 export { splitMethods } from './split-methods.js';
 export { stepRecords } from './step-csv.js';
-export { runStockTapeWorker } from './stock-tape-process.js';

@@ -33,21 +33,35 @@ export interface PipelineContestant {
 
 const learningRate = 0.01;
 
-/** Starts the workers of a method, each on `wasm` with one thread. @throws LocalgradError */
+/** Starts the workers of a method, each with one thread. @throws LocalgradError */
 export async function createPipelineContestant(
   method: string,
   workers: number,
   options: BenchPipelineOptions,
 ): Promise<PipelineContestant> {
   const { accumulate = 1, batch, image, classes } = options;
-  const { backbone, width, modules, partition, stemModule, memory, relaxedSimd, optimizer: expression } = options;
+  const {
+    backbone,
+    width,
+    modules,
+    partition,
+    stemModule,
+    memory,
+    backend,
+    relaxedSimd,
+    optimizer: expression,
+  } = options;
+  const { delay, gradientDelay, gradientDelayCuts } = options;
   const config = resolveConfig({
     ...{ method, backbone, modules, partition, memory, batch, accumulate, workers, learningRate },
-    ...{ backend: 'wasm', threads: 1, seed: 1 },
+    ...{ backend, threads: 1, seed: 1 },
     ...(width === undefined ? {} : { width }),
     ...(stemModule === undefined ? {} : { stemModule }),
     ...(relaxedSimd === undefined ? {} : { relaxedSimd }),
     ...(expression === undefined ? {} : { optimizer: expression }),
+    ...(delay === undefined ? {} : { delay }),
+    ...(gradientDelay === undefined ? {} : { gradientDelay }),
+    ...(gradientDelayCuts === undefined ? {} : { gradientDelayCuts }),
   });
   const images = { imageShape: image, classes };
   const { compiled, dispose } = await buildPlan(config, images);
@@ -63,7 +77,9 @@ export async function createPipelineContestant(
   const tensors = await captureTensors(compiled, optimizer);
   await pipeline.start({ compiled, optimizer, batchSize: batch, accumulate, seed: 1, tensors });
   const starts = new Set(pipeline.placement.map(({ range }) => range[0]));
-  const waits = crossingsOf(compiled).some(({ cut, gradients }) => starts.has(cut) && gradients.length > 0);
+  const waits = crossingsOf(compiled).some(
+    ({ cut, gradients, delay: late }) => starts.has(cut) && gradients.length > 0 && late === 0,
+  );
   let done = 0;
   return {
     workers,

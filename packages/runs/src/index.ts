@@ -56,6 +56,7 @@ export type { ExplainedCut, ExplainedPipeline, ExplainedWorker } from './pipelin
 export type { ExplainedForecast, ForecastMachines, PipelineForecast } from './pipeline/forecast.js';
 export { findRunMember, type MachineOptions, onMachines, openMachines, serveRun } from './pipeline/run-machines.js';
 export { type RunPipeline, type RunPipelineOptions, runPipeline } from './pipeline/run-pipeline.js';
+export { workerBackends } from './pipeline/worker-backend.js';
 export { buildNetwork, buildPlan, type NetworkConfig, type PrepareOptions, prepareRun } from './prepare-run.js';
 export { areStreamed, type RunImages, type RunSplits } from './run-images.js';
 export type {

@@ -115,7 +115,6 @@ export class ConvolutionChain implements FrugalBlock {
     const gradients = new Map<Parameter, Tensor>();
     const { units, shortcut } = this.#structure;
     const last = units.length - 1;
-    const _kernels = currentKernels();
     const x = pass.input;
 
     const { mask, projected } = this.#lastMask(pass, residuals);

@@ -1,7 +1,8 @@
 import { type BenchPipelineReport, benchPipeline, pipelineRecords, splitMethods } from '@localgrad/bench';
 import { defaultMethod } from '@localgrad/catalog';
+import { LocalgradError } from '@localgrad/core';
 import { textTable } from '@localgrad/report';
-import type { PlacementBasis } from '@localgrad/runs';
+import { type PlacementBasis, workerBackends } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
@@ -25,6 +26,7 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
   return [
     `${options.backbone}, batch ${options.batch}, images ${options.image.join('×')}, ${options.repeats} turns of ${options.steps} steps`,
     placeLine(report),
+    ...delayLines(options),
     '',
     textTable(
       [
@@ -43,7 +45,7 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
       ],
       rows.map((row) => [
         row.method,
-        row.workers === null ? `1 process, threads: ${options.threads}` : `${row.workers} workers`,
+        row.workers === null ? `1 process, threads: ${row.threads}` : `${row.workers} workers`,
         row.placement ?? `0-${row.modules - 1}`,
         row.basis === null ? '' : basisNames[row.basis],
         row.imagesPerSecond.median.toFixed(1),
@@ -79,7 +81,7 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
     .command('pipeline')
     .summary('throughput of workers beside one process')
     .description(
-      'Measures one process with several threads and pipelines of workers with one thread each, in turns, on wasm: ' +
+      'Measures one process with several threads and pipelines of workers with one thread each, in turns: ' +
         "throughput once the pipeline is full, imbalance, waiting, memory, and the simulator's prediction.",
     )
     .option('--methods <list>', 'method expressions', splitMethods, [defaultMethod])
@@ -91,7 +93,8 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
   addConfigFlags(command, [
     ...(['backbone', 'width', 'modules', 'partition', 'stemModule', 'memory'] as const),
-    ...(['batch', 'optimizer', 'threads', 'relaxedSimd'] as const),
+    ...(['batch', 'optimizer', 'backend', 'threads', 'relaxedSimd'] as const),
+    ...(['delay', 'gradientDelay', 'gradientDelayCuts'] as const),
   ]);
   addOutputFlags(addAccumulateFlag(command), false)
     .addHelpText(
@@ -101,13 +104,16 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, pipelineRecords);
+        const config = await resolveRunConfig(command);
         const { backbone, width, modules, partition, stemModule, memory, batch, optimizer, threads, relaxedSimd } =
-          await resolveRunConfig(command);
+          config;
+        const { delay, gradientDelay, gradientDelayCuts } = config;
         const { methods, workerCounts, steps, repeats, warmupTurns: warmup, classes, accumulate } = flags;
         const options = {
           ...{ backbone, width, modules, partition, stemModule, memory, batch, optimizer, relaxedSimd },
           ...{ methods, workerCounts, steps, repeats, warmup, classes, accumulate },
-          backend: 'wasm' as const,
+          ...{ delay, gradientDelay, ...(gradientDelayCuts === undefined ? {} : { gradientDelayCuts }) },
+          backend: workerBackendNamed(config.backend),
           // As many threads as the workers of the first pipeline have together.
           threads: threads === 'auto' ? (workerCounts[0] ?? 1) : threads,
           image: parseShape(flags.image),
@@ -115,4 +121,21 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
         return finish(await benchPipeline(options, terminal));
       }, renderBenchPipeline),
     );
+}
+
+/** The backend of workers. @throws LocalgradError `invalid-option` */
+function workerBackendNamed(name: string): (typeof workerBackends)[number] {
+  const found = workerBackends.find((one) => one === (name === 'auto' ? 'wasm' : name));
+  if (found !== undefined) return found;
+  const allowed = workerBackends.join(', ');
+  throw new LocalgradError('invalid-option', `--backend ${name}: workers cannot use it; allowed: ${allowed}.`);
+}
+
+function delayLines({ delay = 0, gradientDelay = 0, gradientDelayCuts }: BenchPipelineReport['options']): string[] {
+  const steps = (count: number) => `${count} ${count === 1 ? 'step' : 'steps'}`;
+  const where = gradientDelayCuts === undefined ? '' : ` at modules ${gradientDelayCuts}`;
+  return [
+    ...(delay === 0 ? [] : [`workers: averages follow weights of other modules ${steps(delay)} late`]),
+    ...(gradientDelay === 0 ? [] : [`workers: gradients cross ${steps(gradientDelay)} late${where}`]),
+  ];
 }

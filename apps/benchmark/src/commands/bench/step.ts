@@ -176,11 +176,6 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
         return finish(await benchStep(options, terminal));
       }, renderBench),
     );
-  // Started by `bench step --include stock-tape`: stock TensorFlow.js in a separate process.
-  bench.command('stock-tape-worker <request>', { hidden: true }).action(async (request: string) => {
-    const { runStockTapeWorker } = await import('@localgrad/bench');
-    await runStockTapeWorker(request, terminal.stdout);
-  });
 }
 
 function splitPeers(text: string): PeerName[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startStockTapeStep } from './stock-tape-worker.js';
+import { startStockTapeStep } from './stock-tape-step.js';
 
 // In a file of its own: it needs a process whose wasm backend nobody has touched.
 describe('stock tape on the stock wasm backend', () => {

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { backboneFactory } from '@localgrad/backbones';
 import type { Shape3 } from '@localgrad/core';
 import { MemoryMeter } from '@localgrad/kernels';
@@ -36,12 +35,4 @@ export async function startStockTapeStep({ backbone, width, batch, image, classe
     loss.dispose();
     return { milliseconds, peakBytes: meter.peakBytes, stepBytes: null };
   };
-}
-
-/** Answers each line with one measured step. */
-export async function runStockTapeWorker(request: string, output: { write(text: string): unknown }): Promise<void> {
-  const step = await startStockTapeStep(JSON.parse(request));
-  const answer = (value: object) => output.write(`${JSON.stringify(value)}\n`);
-  answer({ backend: 'wasm', details: { threads: 1, device: 'stock TensorFlow.js' } });
-  for await (const _ of createInterface({ input: process.stdin })) answer(await step());
 }
