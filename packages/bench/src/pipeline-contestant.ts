@@ -38,6 +38,7 @@ export async function createPipelineContestant(
   method: string,
   workers: number,
   options: BenchPipelineOptions,
+  signal?: AbortSignal,
 ): Promise<PipelineContestant> {
   const { accumulate = 1, batch, image, classes } = options;
   const {
@@ -69,7 +70,7 @@ export async function createPipelineContestant(
   const { images: inputs, labels } = randomBatch(batch, image, classes);
   const targets = compiled.reads.includes('images') ? { labels, images: tf.sigmoid(inputs) } : { labels };
   const divided = await runPipeline(config, {
-    ...{ compiled, images, names: {} },
+    ...{ compiled, images, names: {}, signal },
     withBatch: (use) => use({ images: inputs, targets }),
   });
   if (divided === undefined) throw new LocalgradError('invalid-option', 'A pipeline needs at least two workers.');

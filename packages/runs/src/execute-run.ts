@@ -53,7 +53,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
     (await inTermsOfKeys(config, () => selectBackend(config.backend, { threads, relaxedSimd, tf32 })));
   try {
     checkWorkerBackend(config, backend.name);
-    const run = await prepareRun(config, data, { ...names, machines: options.machines });
+    const run = await prepareRun(config, data, { ...names, machines: options.machines, signal: options.signal });
     for (const notice of run.notices) options.onProblem?.(notice);
     try {
       // Before anything is written, so that a run that cannot start leaves no folder behind.

@@ -216,13 +216,15 @@ export function predictionOf({ options }: PreparedRun): TrainStep['predict'] {
 export interface PrepareOptions extends NameOptions {
   /** The machines of all workers but the first; see `openMachines`. */
   readonly machines?: MachineGroup | undefined;
+  /** Stops the measurement of a pipeline's modules, with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Builds network, plan, optimizer and batches; the backend must be running. @throws LocalgradError */
 export async function prepareRun(
   config: RunConfig,
   data: RunSplits,
-  { machines, ...names }: PrepareOptions = {},
+  { machines, signal, ...names }: PrepareOptions = {},
 ): Promise<PreparedRun> {
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
@@ -249,7 +251,7 @@ export async function prepareRun(
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
     const divided =
       workers === undefined
-        ? await runPipeline(config, { compiled, images: data.train, names, machines, withBatch })
+        ? await runPipeline(config, { compiled, images: data.train, names, machines, withBatch, signal })
         : undefined;
     const pipeline = workers ?? divided?.pipeline;
     if (divided !== undefined && divided.chosen.basis !== 'given') notices.push(placementText(divided.chosen));

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { LocalgradError } from '@localgrad/core';
 import { formatPlacement } from '@localgrad/pipeline';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -39,12 +40,12 @@ function programWith(seconds: readonly number[]): URL {
   return pathToFileURL(file);
 }
 
-async function chosen(input: RunConfigInput, program?: URL): Promise<ChosenPlacement> {
+async function chosen(input: RunConfigInput, program?: URL, signal?: AbortSignal): Promise<ChosenPlacement> {
   const config = resolveConfig({ backbone: 'tiny', modules: 4, method: 'dgl', ...input });
   const { compiled, dispose } = await buildPlan(config, images);
   const batch = { images: tf.zeros<tf.Rank.R4>([2, 8, 8, 1]), targets: { labels: tf.zeros<tf.Rank.R1>([2], 'int32') } };
   try {
-    const measurement = program === undefined ? undefined : { program, config };
+    const measurement = program === undefined ? undefined : { program, config, signal };
     return await choosePlacement(
       { config, compiled, images, names: {} },
       measurement === undefined ? undefined : { ...measurement, withBatch: (use) => use(batch) },
@@ -118,6 +119,16 @@ describe('choosePlacement', () => {
       const { placement } = await chosen({ workers: 2 }, programWith(seconds));
       expect(formatPlacement(placement)).toBe(seconds[0] === 4 ? '0 1-3' : '0-2 3');
     }
+  });
+
+  it('ends with the reason of a signal instead of dividing by predicted work', async () => {
+    const endless = join(folder, 'endless.mjs');
+    writeFileSync(endless, 'setInterval(() => {}, 1000);\n');
+    const reason = new LocalgradError('misuse', 'The run was stopped.');
+    const stop = new AbortController();
+    const choosing = chosen({ workers: 2 }, pathToFileURL(endless), stop.signal);
+    setTimeout(() => stop.abort(reason), 100);
+    await expect(choosing).rejects.toBe(reason);
   });
 
   it('measures nothing if one division is possible only, or one is given', async () => {

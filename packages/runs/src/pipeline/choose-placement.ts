@@ -43,7 +43,7 @@ export interface DividedRun {
 }
 
 /** How a placement is measured. */
-export interface PlacementMeasurement extends Pick<MeasureOptions, 'program' | 'config' | 'backend'> {
+export interface PlacementMeasurement extends Pick<MeasureOptions, 'program' | 'config' | 'backend' | 'signal'> {
   /** Lends the first batch of the run, or one like it. */
   withBatch<Result>(use: (batch: Batch) => Promise<Result>): Promise<Result>;
 }
@@ -93,6 +93,7 @@ async function timesOf(
     await kept.write(measured);
     return measured;
   } catch (error) {
+    options.signal?.throwIfAborted();
     // Predicted work needs no measurement; a worker with a real problem reports it when it starts.
     if (LocalgradError.isInstance(error)) return error.message.replace(/\.$/, '');
     throw error;

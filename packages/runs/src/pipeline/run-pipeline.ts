@@ -29,7 +29,7 @@ export interface RunPipeline {
 }
 
 /** What the pipeline of a run needs besides its config. */
-export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatch'> {
+export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatch' | 'signal'> {
   readonly compiled: CompiledPlan;
   readonly images: PlanImages;
   readonly names: NameOptions;
@@ -45,11 +45,11 @@ export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatc
  */
 export async function runPipeline(config: RunConfig, options: RunPipelineOptions): Promise<RunPipeline | undefined> {
   if (!isPipelined(config)) return undefined;
-  const { compiled, images, names, machines, withBatch } = options;
+  const { compiled, images, names, machines, withBatch, signal } = options;
   const worker = workerOptions(config, images, names);
   return inTermsOfPlacement(() =>
     inTermsOfKeys(config, async () => {
-      const chosen = await choosePlacement({ config, compiled, images, names }, { ...worker, withBatch });
+      const chosen = await choosePlacement({ config, compiled, images, names }, { ...worker, withBatch, signal });
       const { placement } = chosen;
       const others = machines === undefined ? {} : { machines };
       return { chosen, pipeline: createPipeline({ compiled, placement, ...worker, ...others }) };
