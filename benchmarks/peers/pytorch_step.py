@@ -87,14 +87,16 @@ class Contestant:
         self.batch = arguments.batch or plan["batch"]
         height, width, channels = plan["image"]
         images = torch.randn(self.batch, channels, height, width, device=self.device)
-        labels = torch.randint(plan["classes"], (self.batch,), device=self.device)
+        targets = {"labels": torch.randint(plan["classes"], (self.batch,), device=self.device)}
+        if "images" in self.network.reads:
+            targets["images"] = torch.sigmoid(images)
         if arguments.channels_last:
             self.network, images = (one.to(memory_format=torch.channels_last) for one in (self.network, images))
         if arguments.compile:
             for part in (*self.network.parts, *self.network.heads.values()):
                 part.compile()
         step = GraphStep if arguments.cuda_graphs else LiteralStep
-        self.procedure = step(self.network, images, labels, plan["memory"] == "recompute")
+        self.procedure = step(self.network, images, targets, plan["memory"] == "recompute")
         self.is_cuda = self.device.type == "cuda"
         self.step_bytes = None
         self.is_warm = False

@@ -1,15 +1,72 @@
-"""Auxiliary classifiers by the names that `@localgrad/nn` gives them."""
+"""Auxiliary networks with their losses, by the names that `@localgrad/nn` gives them."""
 
 import math
 import re
 
 from torch import nn
+from torch.nn import functional
 
 from .errors import PeerError
 
 
-def build_head(name, shape, final_channels, classes):
-    """`shape`: channels, height, width of what the head reads; `final_channels`: of the backbone's last block."""
+class Classification(nn.Module):
+    """Cross-entropy of a classifier."""
+
+    def __init__(self, classifier):
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, x, targets):
+        return functional.cross_entropy(self.classifier(x), targets["labels"])
+
+
+class Reconstruction(nn.Module):
+    """InfoPro's decoder for small images: binary cross-entropy with the image in [0, 1]."""
+
+    def __init__(self, channels, image, hidden=12):
+        super().__init__()
+        self.size = image[:2]
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, hidden, 3, padding=1), nn.BatchNorm2d(hidden), nn.ReLU(), nn.Conv2d(hidden, image[2], 3, padding=1)
+        )
+
+    def forward(self, x, targets):
+        enlarged = functional.interpolate(x, size=self.size, mode="bilinear", align_corners=True)
+        return functional.binary_cross_entropy_with_logits(self.layers(enlarged), targets["images"])
+
+
+class Sum(nn.Module):
+    """Weighted losses on the same input."""
+
+    def __init__(self, losses, weights):
+        super().__init__()
+        self.losses, self.weights = nn.ModuleList(losses), weights
+
+    def forward(self, x, targets):
+        return sum(weight * loss(x, targets) for weight, loss in zip(self.weights, self.losses))
+
+
+def build_head(name, terms, shape, image, final_channels, classes):
+    """
+    `terms`: weights of the losses that the head adds up, by name, or None; `shape`: channels, height, width of what the head
+    reads; `image`: height, width, channels; `final_channels`: of the backbone's last block.
+    """
+    if terms is None:
+        return Classification(build_classifier(name, shape, final_channels, classes))
+    parts = name.split("+")
+    kinds = {"reconstruction": "decoder", "classification": None}
+    if len(parts) != len(terms) or any(kinds.get(term, "") not in (None, part) for term, part in zip(terms, parts)):
+        raise PeerError(f"has no head '{name}' with the losses {', '.join(terms)}.")
+    losses = [
+        Reconstruction(shape[0], image)
+        if term == "reconstruction"
+        else Classification(build_classifier(part, shape, final_channels, classes))
+        for term, part in zip(terms, parts)
+    ]
+    return Sum(losses, list(terms.values()))
+
+
+def build_classifier(name, shape, final_channels, classes):
     if name == "classifier":
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], classes))
     layout = re.fullmatch(r"([0-2])c([1-3])f", name)

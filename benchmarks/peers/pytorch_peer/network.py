@@ -22,6 +22,17 @@ class LeapBlock(nn.Module):
         return outputs[0] if len(outputs) == 1 else outputs[0] + outputs[1]
 
 
+class ChainedHead(nn.Module):
+    """A head behind a leap chain."""
+
+    def __init__(self, copies, head):
+        super().__init__()
+        self.chain, self.head = nn.Sequential(*copies), head
+
+    def forward(self, x, targets):
+        return self.head(self.chain(x), targets)
+
+
 class Objective:
     def __init__(self, start, end, weight, head):
         self.start, self.end, self.weight, self.head = start, end, weight, head
@@ -50,21 +61,27 @@ class Network(nn.Module):
         self.objectives = []
         # (averages, live weights, momentum) of each chain whose averages move.
         self.averages = []
+        # Names of the targets that the heads read.
+        self.reads = set()
         for objective in plan["objectives"]:
             start, end = objective["span"]
             # nn.ModuleDict takes no dots.
             key = objective["headKey"].replace(".", "/")
+            unknown = set(objective["reads"]) - {"labels", "images"}
+            if unknown:
+                raise PeerError(f"has no head that reads {', '.join(sorted(unknown))}, as '{objective['head']}' does.")
+            self.reads.update(objective["reads"])
             if key not in self.heads:
-                head = self.build_chained_head(objective, ends[end], blocks, shapes, final_channels, plan["classes"])
+                head = self.build_chained_head(objective, ends[end], blocks, shapes, image, final_channels, plan["classes"])
                 expect(f"head '{objective['headKey']}'", weights_of(head), objective["parameters"])
                 self.heads[key] = head
             self.objectives.append(Objective(start, end, objective["weight"], self.heads[key]))
         expect("the network", weights_of(self), plan["totals"]["parameters"])
 
-    def build_chained_head(self, objective, shape, blocks, shapes, final_channels, classes):
-        name, chain = objective["head"], objective.get("chain")
+    def build_chained_head(self, objective, shape, blocks, shapes, image, final_channels, classes):
+        name, terms, chain = objective["head"], objective.get("terms"), objective.get("chain")
         if chain is None:
-            return build_head(name, shape, final_channels, classes)
+            return build_head(name, terms, shape, image, final_channels, classes)
         copies = []
         for entry in chain["blocks"]:
             reference = tuple(entry["reference"])
@@ -74,8 +91,8 @@ class Network(nn.Module):
                 self.averages.append((list(block.average.parameters()), list(live.parameters()), chain["momentum"]))
             copies.append(block)
             shape = shapes[reference]
-        end = build_head(name[len("leap+") :] if name.startswith("leap+") else name, shape, final_channels, classes)
-        return nn.Sequential(*copies, end)
+        end = name[len("leap+") :] if name.startswith("leap+") else name
+        return ChainedHead(copies, build_head(end, terms, shape, image, final_channels, classes))
 
 
 def weights_of(module):

@@ -1,7 +1,6 @@
 """The literal procedure: what reference implementations of local learning do in a step."""
 
 import torch
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 
@@ -37,8 +36,8 @@ class LiteralStep:
     step, after which averages move. `recompute` keeps the inputs of all modules of a path but the last one alone.
     """
 
-    def __init__(self, network, images, labels, recompute, learning_rate=0.01):
-        self.network, self.images, self.labels, self.recompute = network, images, labels, recompute
+    def __init__(self, network, images, targets, recompute, learning_rate=0.01):
+        self.network, self.images, self.targets, self.recompute = network, images, targets, recompute
         self.paths = paths_of(network)
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=1e-4)
@@ -68,7 +67,7 @@ class LiteralStep:
         outputs = [self.forward(path, inputs[path.start]) for path in paths]
         loss = None
         for path, output in zip(paths, outputs):
-            losses = [(entry.weight, functional.cross_entropy(entry.head(output), self.labels)) for entry in path.losses]
+            losses = [(entry.weight, entry.head(output, self.targets)) for entry in path.losses]
             if losses:
                 sum(weight * value for weight, value in losses).backward()
                 loss = losses[-1][1].detach()
@@ -98,7 +97,7 @@ class LiteralStep:
     def resting_bytes(self):
         """Weights, averages, statistics, optimizer state and batch."""
         state = [value for slots in self.optimizer.state.values() for value in slots.values() if torch.is_tensor(value)]
-        kept = [*self.network.parameters(), *self.network.buffers(), *state, self.images, self.labels]
+        kept = [*self.network.parameters(), *self.network.buffers(), *state, self.images, *self.targets.values()]
         return sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 

@@ -1,7 +1,6 @@
 """Holds the literal procedure's gradients against those of the plan's losses, one by one, by autograd alone."""
 
 import torch
-from torch.nn import functional
 
 from .errors import PeerError
 
@@ -13,6 +12,7 @@ def check_gradients(step):
     """
     network = step.network.double()
     step.images = step.images.double()
+    step.targets = {name: value.double() if name == "images" else value for name, value in step.targets.items()}
     named = dict(network.named_parameters())
     step.optimizer.zero_grad(set_to_none=True)
     step.gradients()
@@ -25,7 +25,7 @@ def check_gradients(step):
                 x = part(x)
         for part in network.parts[objective.start : objective.end + 1]:
             x = part(x)
-        loss = objective.weight * functional.cross_entropy(objective.head(x), step.labels)
+        loss = objective.weight * objective.head(x, step.targets)
         trained = {name: parameter for name, parameter in named.items() if parameter.requires_grad}
         found = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
         for name, gradient in zip(trained, found):

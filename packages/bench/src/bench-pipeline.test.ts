@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { balanceOf } from './bench-pipeline.js';
+import { type BenchPipelineOptions, balanceOf, withoutDelays } from './bench-pipeline.js';
 import { type PipelineTurn, predictedStepsPerSecond } from './pipeline-contestant.js';
 
 const turn = (...workers: (readonly [seconds: number, waitSeconds: number])[]): PipelineTurn => ({
@@ -17,5 +17,11 @@ describe('bench pipeline', () => {
 
   it("predicts the pace of the slowest worker from the workers' computing times", () => {
     expect(predictedStepsPerSecond([turn([0.2, 0], [0.1, 0.1], [0.05, 0.1])])).toBeCloseTo(5);
+  });
+
+  it('compares with a process that has no delays, and so computes every gradient', () => {
+    const rest = { backbone: 'resnet8', modules: 2 } as BenchPipelineOptions;
+    const late = { ...rest, delay: 2, gradientDelay: 1, gradientDelayCuts: '1' };
+    expect(withoutDelays(late)).toEqual({ ...rest, delay: 0, gradientDelay: 0 });
   });
 });

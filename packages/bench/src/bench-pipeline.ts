@@ -77,7 +77,7 @@ async function measureMethod(
   try {
     // First the pipelines: an error of the method or the placement arises in this process.
     for (const workers of workerCounts) pipelines.push(await createPipelineContestant(method, workers, options, signal));
-    alone = await startProcess(method, { kind: 'method', method, options });
+    alone = await startProcess(method, { kind: 'method', method, options: withoutDelays(options) });
     const own: PipelineTurn[] = [];
     const turns: PipelineTurn[][] = pipelines.map(() => []);
     for (let turn = 0; turn < warmup + repeats; turn++) {
@@ -107,6 +107,11 @@ async function measureMethod(
   } finally {
     for (const contestant of [...pipelines, ...(alone === undefined ? [] : [alone])]) await contestant.close();
   }
+}
+
+/** The options of the process that trains alone. */
+export function withoutDelays({ gradientDelayCuts: _, ...options }: BenchPipelineOptions): BenchPipelineOptions {
+  return { ...options, delay: 0, gradientDelay: 0 };
 }
 
 /** Steps of the process that trains alone. */

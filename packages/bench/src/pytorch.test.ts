@@ -115,6 +115,8 @@ describe.skipIf(!hasPytorch)('in PyTorch', () => {
     ['mlm(dgl(head: 1c2f), window: 3)', 5],
     ['lam(dgl(head: 0c2f), chain: ema)', 7],
     ['mlaan(dgl(head: 2c2f), variant: officialCode)', 4],
+    ['infopro', 4],
+    ['mlaan(infopro(ixx1: 0, ixx2: 1))', 4],
   ])('%s has our weights, and the gradients of its losses', async (method, modules) => {
     const { status, stderr, answer, plan } = await check(method, modules, '--self-check');
     expect(status, stderr).toBe(0);
@@ -124,22 +126,25 @@ describe.skipIf(!hasPytorch)('in PyTorch', () => {
   });
 
   it('rejects plans that it cannot build faithfully', async () => {
-    expect((await check('infopro', 3)).stderr).toContain("no head 'decoder+1c2f'");
+    expect((await check('infopro(reconstruct: input)', 3)).stderr).toContain('no head that reads moduleInput');
+    expect((await check('infopro(loss: contrast)', 3)).stderr).toMatch(/no head '.*' with the losses reconstruction, contrast/);
+    expect((await check('infopro(widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
+    expect((await check('predsim', 3)).stderr).toContain('The PyTorch peer has no head');
     expect((await check('dgl(head: 1c2f, widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
   });
 
   it('is measured interleaved with our steps', async () => {
-    const { rows, missing } = await benchStep({ ...options, methods: ['mlaan(greedy)', 'infopro'] }, quiet);
+    const { rows, missing } = await benchStep({ ...options, methods: ['mlaan(greedy)', 'predsim'] }, quiet);
     expect(rows.map(({ method }) => method)).toEqual([
       'backprop',
       'backprop+recompute',
       'mlaan(greedy)',
-      'infopro',
+      'predsim',
       'pytorch backprop',
       'pytorch backprop+recompute',
       'pytorch literal mlaan(greedy)',
     ]);
-    expect(missing).toEqual([{ name: 'pytorch infopro', reason: expect.stringContaining('decoder') }]);
+    expect(missing).toEqual([{ name: 'pytorch predsim', reason: expect.stringContaining('has no head') }]);
     const [backprop, , mlaan, , peer, , literal] = rows;
     expect(backprop?.relativeToPytorch?.time).toBeCloseTo((backprop?.stepMs.median ?? 0) / (peer?.stepMs.median ?? 1));
     expect(mlaan?.relativeToPytorch?.memory).toBeCloseTo((mlaan?.peakBytes ?? 0) / (literal?.peakBytes ?? 1));

@@ -75,6 +75,8 @@ export interface Head {
    * Default: `labels`.
    */
   readonly reads?: readonly string[];
+  /** Weights in the loss of the `terms` that `evaluate` returns; shown by `explain`. */
+  readonly termWeights?: ReadonlyMap<string, number>;
   /** Parameters of kind `state` that persist between steps; stored in checkpoints. */
   readonly state?: readonly Parameter[];
   /** Exponential moving averages of live parameters. */

@@ -12,7 +12,7 @@ import {
   weightAt,
 } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
-import type { CompiledHead } from './heads.js';
+import { type CompiledHead, targetsOf } from './heads.js';
 import type { PredictionOptions } from './prediction.js';
 import { measurePhase, type PhaseWork } from './work.js';
 
@@ -48,6 +48,10 @@ export interface ObjectiveDescription {
   readonly head: string;
   /** Objectives with equal keys share the head. */
   readonly headKey: string;
+  /** Names of the targets that the head reads. */
+  readonly reads: readonly string[];
+  /** Weights of the terms that the loss adds up, by name, if it has several. */
+  readonly terms?: Readonly<Record<string, number>>;
   /** The set of weights that the head shares with heads on other modules. */
   readonly shares?: SharedWeightsReference;
   /** Weight at the start of training. */
@@ -220,6 +224,8 @@ function describeObjective(compiled: CompiledPlan, objective: Objective, head: H
     span,
     head: head.name,
     headKey: objective.head.key,
+    reads: targetsOf(head),
+    ...(head.termWeights === undefined ? {} : { terms: Object.fromEntries(head.termWeights) }),
     ...(objective.head.shares === undefined ? {} : { shares: objective.head.shares }),
     weight: start,
     ...(start === end ? {} : { weightAtEnd: end }),

@@ -77,6 +77,7 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       return { ...values, ...(result.input === undefined ? {} : { input: result.input }), parameters: gradients };
     },
     ...(head.reads === undefined ? {} : { reads: head.reads }),
+    ...(head.termWeights === undefined ? {} : { termWeights: head.termWeights }),
     ...(head.state === undefined ? {} : { state: head.state }),
     ...(head.averages === undefined ? {} : { averages: head.averages }),
     ...(predict === undefined

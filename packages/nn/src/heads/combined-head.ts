@@ -68,6 +68,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
       },
       evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
     },
+    termWeights: new Map(terms.map((term) => [term.name, term.weight])),
     reads: [...new Set(terms.flatMap(({ head }) => head.reads ?? ['labels']))],
     state: terms.flatMap(({ head }) => head.state ?? []),
     averages: terms.flatMap(({ head }) => head.averages ?? []),

@@ -19,6 +19,7 @@ export function explanationText(explanation: Explanation): string {
     '',
     'Losses: each reads the output of the last module of its span, and trains its head and the whole span.',
     lossTable(explanation),
+    ...termLines(explanation.objectives),
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
     ...budgetLines(explanation),
@@ -80,6 +81,20 @@ function blockRange(references: readonly BlockReference[]): string {
   const names = references.map((reference) => (reference[0] === 0 ? 'stem' : formatReference(reference)));
   if (names.length <= 2) return names.join(' ');
   return `${names[0]} … ${names.at(-1)}, ${names.length} blocks`;
+}
+
+/** Losses with the same sum share a row. */
+function termLines(objectives: readonly ObjectiveDescription[]): string[] {
+  const sums = new Map<string, string[]>();
+  for (const { id, terms } of objectives) {
+    if (terms === undefined) continue;
+    const sum = Object.entries(terms).map(([name, weight]) => `${Number(weight.toPrecision(4))} ${name}`);
+    const text = sum.join(' + ');
+    sums.set(text, [...(sums.get(text) ?? []), id]);
+  }
+  if (sums.size === 0) return [];
+  const rows = [...sums].map(([sum, ids]) => [sum, ids.join(' ')]);
+  return ['', 'Sums: losses of several terms, with their weights.', textTable(['sum', 'loss'], rows, ['left', 'left'])];
 }
 
 function chainLines(objectives: readonly ObjectiveDescription[]): string[] {
