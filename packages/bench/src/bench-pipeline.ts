@@ -76,7 +76,8 @@ async function measureMethod(
   let alone: Contestant | undefined;
   try {
     // First the pipelines: an error of the method or the placement arises in this process.
-    for (const workers of workerCounts) pipelines.push(await createPipelineContestant(method, workers, options, signal));
+    for (const workers of workerCounts)
+      pipelines.push(await createPipelineContestant(method, workers, options, signal));
     alone = await startProcess(method, { kind: 'method', method, options: withoutDelays(options) });
     const own: PipelineTurn[] = [];
     const turns: PipelineTurn[][] = pipelines.map(() => []);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
@@ -27,10 +27,15 @@ const options: BenchStepOptions = {
   warmup: 1,
   include: ['pytorch'],
 };
-const script = join(import.meta.dirname, '../../../../benchmarks/peers/pytorch_step.py');
+const script = join(import.meta.dirname, '../../../benchmarks/peers/pytorch_step.py');
 const python = process.env.LOCALGRAD_PYTHON ?? 'python3';
 /** As the script does, which goes over to the system's own Python. */
 const hasPytorch = [python, '/usr/bin/python3'].some((path) => spawnSync(path, ['-c', 'import torch']).status === 0);
+if (!hasPytorch) {
+  console.warn(
+    `SKIPPED: the PyTorch peer was not run, since ${python} has no PyTorch (pip install torch; LOCALGRAD_PYTHON).`,
+  );
+}
 const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
 
 describe('the protocol', () => {
@@ -96,7 +101,9 @@ describe('the protocol', () => {
   });
 });
 
-describe.skipIf(!hasPytorch)('in PyTorch', () => {
+it('has a script in the repository', () => expect(existsSync(script)).toBe(true));
+
+describe.skipIf(!hasPytorch)('in PyTorch', { timeout: 60_000 }, () => {
   const check = async (method: string, modules: number, ...flags: string[]) => {
     const { width, batch, image, classes, memory, partition, stemModule } = options;
     const config = { backbone: 'resnet14', width, modules, partition, stemModule, memory, seed: 1, method };
@@ -127,7 +134,9 @@ describe.skipIf(!hasPytorch)('in PyTorch', () => {
 
   it('rejects plans that it cannot build faithfully', async () => {
     expect((await check('infopro(reconstruct: input)', 3)).stderr).toContain('no head that reads moduleInput');
-    expect((await check('infopro(loss: contrast)', 3)).stderr).toMatch(/no head '.*' with the losses reconstruction, contrast/);
+    expect((await check('infopro(loss: contrast)', 3)).stderr).toMatch(
+      /no head '.*' with the losses reconstruction, contrast/,
+    );
     expect((await check('infopro(widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
     expect((await check('predsim', 3)).stderr).toContain('The PyTorch peer has no head');
     expect((await check('dgl(head: 1c2f, widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);

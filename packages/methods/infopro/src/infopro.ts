@@ -217,7 +217,7 @@ function localObjective(
   // A term with weight 0 is not built, because its network would receive no gradient.
   const terms = all.filter(({ weight }) => weight > 0);
   const factory: HeadFactory = {
-    name: `decoder+${classifier.name}`,
+    name: (terms.length === 0 ? all : terms).map((term) => term.factory.name).join('+'),
     terms,
     build(context, scope) {
       const built = terms.map((term) => ({ ...term, head: term.factory.build(context, scope) }));
