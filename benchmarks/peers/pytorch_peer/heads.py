@@ -53,17 +53,19 @@ def build_head(name, terms, shape, image, final_channels, classes):
     """
     if terms is None:
         return Classification(build_classifier(name, shape, final_channels, classes))
+    unknown = PeerError(f"has no head '{name}' with the losses {', '.join(terms)}.")
+
+    def build_loss(term, part):
+        if term == "reconstruction" and part == "decoder":
+            return Reconstruction(shape[0], image)
+        if term == "classification":
+            return Classification(build_classifier(part, shape, final_channels, classes))
+        raise unknown
+
     parts = name.split("+")
-    kinds = {"reconstruction": "decoder", "classification": None}
-    if len(parts) != len(terms) or any(kinds.get(term, "") not in (None, part) for term, part in zip(terms, parts)):
-        raise PeerError(f"has no head '{name}' with the losses {', '.join(terms)}.")
-    losses = [
-        Reconstruction(shape[0], image)
-        if term == "reconstruction"
-        else Classification(build_classifier(part, shape, final_channels, classes))
-        for term, part in zip(terms, parts)
-    ]
-    return Sum(losses, list(terms.values()))
+    if len(parts) != len(terms):
+        raise unknown
+    return Sum([build_loss(term, part) for term, part in zip(terms, parts)], list(terms.values()))
 
 
 def build_classifier(name, shape, final_channels, classes):

@@ -8,12 +8,8 @@ import { buildPlan } from '@localgrad/runs';
 import { recomputeName, withCheckpoints } from './contestants.js';
 import { LineProcess } from './line-process.js';
 import { requirePeerOptimization } from './optimization.js';
-import type { BenchStepOptions, Contestant, PytorchVariant, StepMeasurement } from './options.js';
-
-interface Greeting {
-  readonly backend: string;
-  readonly details: Readonly<Record<string, string | number>>;
-}
+import type { BenchStepOptions, Contestant, PytorchVariant } from './options.js';
+import { type Greeting, lineContestant } from './process-contestant.js';
 
 /** Input of `benchmarks/peers/pytorch_step.py`: the keys of `localgrad explain --json` that it reads, and the width. */
 type PytorchPlan = PlanDescription &
@@ -48,20 +44,10 @@ export async function startPytorch(
   const where = isOnGpu ? ['--device', 'auto'] : ['--device', 'cpu', '--threads', String(backend.threads)];
   const how = variant === 'pytorch' ? [] : [variant.replace('pytorch-', '--')];
   const child = new LineProcess(variant, python, [script, '--serve', ...where, ...how]);
-  try {
+  return lineContestant(child, pytorchName(name, isRepeated(plan), variant), async () => {
     const { backend: computedBy, details } = await child.request<Greeting>(JSON.stringify(plan));
-    return {
-      name: pytorchName(name, isRepeated(plan), variant),
-      modules: plan.modules.length,
-      backend: computedBy,
-      details,
-      step: () => child.request<StepMeasurement>('step'),
-      close: () => child.close(),
-    };
-  } catch (error) {
-    await child.close();
-    throw error;
-  }
+    return { modules: plan.modules.length, backend: computedBy, details };
+  });
 }
 
 /** Name of the row of a method's step in PyTorch. */

@@ -7,7 +7,8 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { createStockTape, randomBatch } from './stock-tape.js';
 
-interface Request {
+/** What the stock tape trains. */
+export interface StockTapeNetwork {
   readonly backbone: string;
   readonly width: number;
   readonly batch: number;
@@ -16,7 +17,7 @@ interface Request {
 }
 
 /** Stock TensorFlow.js on its wasm backend, with the one missing kernel composed from stock operations. */
-export async function startStockTapeStep({ backbone, width, batch, image, classes }: Request) {
+export async function startStockTapeStep({ backbone, width, batch, image, classes }: StockTapeNetwork) {
   await tf.setBackend('wasm');
   registerComposedFilterGradient();
   const meter = new MemoryMeter();
