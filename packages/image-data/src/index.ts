@@ -8,6 +8,7 @@ export { type LoadImagesOptions, loadImages, mostBytes } from './load-images.js'
 export { type ParquetOptions, parquetFolder } from './parquet/parquet.js';
 export { type ImagePipeline, imagenetPipeline, imagePipelines } from './pipelines.js';
 export {
+  holdOutStreamed,
   measureStreamed,
   type StreamedImages,
   type StreamedSplits,

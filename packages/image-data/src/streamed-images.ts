@@ -1,8 +1,14 @@
 import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
-import { type ImageDataset, measureNormalization, type Normalization } from '@localgrad/data';
+import {
+  type ImageDataset,
+  measureNormalization,
+  type Normalization,
+  type SplitOptions,
+  stratifiedSplit,
+} from '@localgrad/data';
 import { openImages, requireTestImages } from './dataset.js';
 import { type Channels, createDecoder } from './decode.js';
-import { type EncodedImages, takeEncoded } from './encoded-images.js';
+import { type EncodedImages, pickEncoded, takeEncoded } from './encoded-images.js';
 import { centralGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
 
@@ -50,6 +56,21 @@ export async function streamImages(options: StreamOptions): Promise<StreamedSpli
     return { name, classes, imageShape, size: count, labels, encoded, shorter };
   };
   return { train: streamed(images.train, 'train'), test: streamed(images.test, 'test') };
+}
+
+/** Splits a set, stratified by class, into the rest and the held-out fraction, as `holdOut` does in memory. @throws LocalgradError */
+export function holdOutStreamed(
+  images: StreamedImages,
+  fraction: number,
+  options: SplitOptions = {},
+): { readonly train: StreamedImages; readonly heldOut: StreamedImages } {
+  rejectUnknownKeys('holdOutStreamed', options, ['seed']);
+  const { kept, heldOut } = stratifiedSplit(images.labels, images.classes.length, fraction, options.seed);
+  const part = (indices: readonly number[]): StreamedImages => {
+    const encoded = pickEncoded(images.encoded, indices);
+    return { ...images, size: encoded.size, labels: encoded.labels, encoded };
+  };
+  return { train: part(kept), heldOut: part(heldOut) };
 }
 
 /** Number of images that represent a set. */

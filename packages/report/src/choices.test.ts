@@ -7,7 +7,8 @@ import { frontierOf } from './frontier.js';
 import { resultColumns } from './results-table.js';
 import { syntheticStudy } from './study.fixture.js';
 import { studyResults } from './study-results.js';
-import { resultsCsv } from './text/csv.js';
+import { resultsCsv, runsCsv } from './text/csv.js';
+import { latexOf } from './text/latex.js';
 
 const whole = syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 1, seeds: 4 });
 
@@ -73,6 +74,45 @@ describe('withChoices', () => {
       { learningRate: '0.1' },
       { learningRate: '0.03' },
     ]);
+  });
+
+  it('chooses by validation images if every run holds some out, and says so', () => {
+    // On validation images, the other value is better.
+    const onValidation = (run: Condition['runs'][number], gain: number) => {
+      const best = { epoch: 1, accuracy: 0.5 + gain, testAccuracy: 0.25 };
+      return { ...run, summary: { ...run.summary, validation: { accuracy: 0.5 + gain, best } } };
+    };
+    const validated = {
+      ...study,
+      conditions: study.conditions.map((condition) => ({
+        ...condition,
+        runs: condition.runs.map((run) => onValidation(run, condition.key.endsWith('-0.1') ? 0.1 : 0)),
+      })),
+    };
+    const results = studyResults(validated);
+    expect(results.selection).toBe('validation');
+    expect(results.conditions.map(({ key }) => key)).toEqual(whole.conditions.map(({ key }) => `${key}-0.1`));
+    expect(results.choices[0]?.candidates.map(({ validationAccuracy }) => validationAccuracy?.mean)).toEqual([
+      0.6, 0.5,
+    ]);
+    expect(results.choices[0]?.candidates[0]?.testAccuracy?.mean).not.toBe(0.6);
+    expect(results.conditions[0]?.bestTestAccuracy?.mean).toBe(0.25);
+    expect(results.conditions[0]?.runs[0]?.validation?.best).toEqual({ epoch: 1, accuracy: 0.6, testAccuracy: 0.25 });
+    const [sentence] = results.findings.filter(({ text }) => text.startsWith('Each condition may choose'));
+    expect(sentence?.text).toContain(
+      'highest mean validation accuracy after the last epoch. The choice is made on held-out',
+    );
+    expect(sentence?.details[0]).toMatch(/: 0\.1 60\.00\s% \(chosen\); 0\.03 50\.00\s%$/);
+    const view = viewOf(validated);
+    expect(latexOf(view)).toContain('selected on held-out training images, so that the test set chooses nothing');
+    expect(runsCsv(view).split('\n')[0]).toContain(
+      ',validation_accuracy,best_validation_accuracy,best_validation_epoch,best_validation_test_accuracy,',
+    );
+    // Accuracies on different images cannot be compared.
+    const [firstCondition, ...others] = validated.conditions;
+    const mixed = { ...validated, conditions: [study.conditions[0] ?? firstCondition, ...others] as Condition[] };
+    expect(studyResults(mixed).selection).toBe('test');
+    expect(withChoices(mixed).choices).toEqual(withChoices(study).choices);
   });
 
   it('leaves a study without choices as it is', () => {

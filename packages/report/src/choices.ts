@@ -1,6 +1,8 @@
 import type { Condition, Study } from '@localgrad/experiments';
-import { measured } from './comparison/compare-conditions.js';
+import type { EvaluationSet } from '@localgrad/train';
+import { isDiverged } from './comparison/diverged.js';
 import { type Estimate, estimateOf, known } from './estimates.js';
+import { choiceAccuracyOf, selectionOf } from './selection.js';
 
 /** A setting of a study with the values that it could choose from. */
 export interface Choice {
@@ -15,12 +17,14 @@ export interface Choice {
     readonly isChosen: boolean;
     /** Test accuracy after the last epoch, without diverged runs; null without runs. */
     readonly testAccuracy: Estimate | null;
+    /** Validation accuracy after the last epoch, if it made the choice. */
+    readonly validationAccuracy?: Estimate | null;
   }[];
 }
 
 /**
- * A study in which every setting has one condition: the one with the highest mean test accuracy after the last epoch among
- * the values that it may choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with
+ * A study in which every setting has one condition: the one with the highest mean accuracy after the last epoch, on the images
+ * of the study's selection, among the values that it may choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with
  * different choices are compared.
  */
 export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
@@ -33,9 +37,10 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
   }
   const valuesOf = ({ labels }: Condition) =>
     Object.fromEntries(tune.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])));
+  const selection = selectionOf(study);
   const chosen = new Map<string, Condition>();
   const choices = [...bySetting].map(([setting, conditions]): Choice => {
-    const accuracies = conditions.map(({ runs }) => estimateOf([...measured(runs, 'testAccuracy').values()]));
+    const accuracies = conditions.map((condition) => meanOf(condition, selection));
     const best = Math.max(...known(accuracies).map(({ mean }) => mean));
     const index = Math.max(
       0,
@@ -44,7 +49,13 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
     const candidates = conditions.map((condition, place) => {
       const isChosen = place === index;
       if (isChosen) chosen.set(setting, withoutLabels(condition, setting, tune));
-      return { key: condition.key, values: valuesOf(condition), isChosen, testAccuracy: accuracies[place] ?? null };
+      return {
+        key: condition.key,
+        values: valuesOf(condition),
+        isChosen,
+        testAccuracy: meanOf(condition, 'test'),
+        ...(selection === 'test' ? {} : { validationAccuracy: accuracies[place] ?? null }),
+      };
     });
     return { setting, candidates };
   });
@@ -58,6 +69,12 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
     },
     choices,
   };
+}
+
+/** Mean accuracy after the last epoch, without diverged runs; null without others. */
+function meanOf({ runs }: Condition, selection: EvaluationSet): Estimate | null {
+  const sound = runs.filter((run) => !isDiverged(run));
+  return estimateOf(known(sound.map(({ summary }) => choiceAccuracyOf(summary, selection))));
 }
 
 function withoutLabels(condition: Condition, setting: string, tune: readonly string[]): Condition {

@@ -1,11 +1,13 @@
 import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
 import type { Condition, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
+import type { EvaluationSet } from '@localgrad/train';
 import { type Choice, withChoices } from './choices.js';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 import { type ConditionComparison, compareConditions, comparePairs } from './comparison/compare-conditions.js';
 import { isDiverged } from './comparison/diverged.js';
 import { workOf } from './compute.js';
 import { type Accuracy, accuracyOf, confidence, type Estimate, estimateOf, known } from './estimates.js';
+import { bestEpochAccuracyOf, selectionOf } from './selection.js';
 import { sum } from './sum.js';
 
 /** Difference of mean accuracies to another condition. */
@@ -35,7 +37,7 @@ export interface ConditionRow {
   readonly missing: readonly number[];
   /** Test accuracy after the last epoch. */
   readonly last: Accuracy | null;
-  /** Test accuracy after the best epoch: selected on the test set, so biased upward. */
+  /** Test accuracy after the best epoch, which the images of the study's selection choose: test images bias it upward. */
   readonly best: Accuracy | null;
   /** Highest peak memory of its runs. */
   readonly peakBytes: number | null;
@@ -52,6 +54,8 @@ export interface ConditionRow {
 export interface StudyView {
   /** With one condition for each setting; see `choices`. */
   readonly study: Study;
+  /** The images by which epochs and values are chosen. */
+  readonly selection: EvaluationSet;
   /** What each setting could choose from; empty if nothing is chosen. */
   readonly choices: readonly Choice[];
   readonly rows: readonly ConditionRow[];
@@ -85,6 +89,7 @@ const computeTolerance = 1.05;
 /** Computes everything that a report contains. */
 export function viewOf(whole: Study): StudyView {
   const { study, choices } = withChoices(whole);
+  const selection = selectionOf(whole);
   const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', { confidence });
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
@@ -102,7 +107,7 @@ export function viewOf(whole: Study): StudyView {
       stopped,
       missing: missingSeeds(given),
       last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
-      best: accuracyOf(summaries.map(({ bestTestAccuracy }) => bestTestAccuracy)),
+      best: accuracyOf(summaries.map((summary) => bestEpochAccuracyOf(summary, selection))),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
       seconds: estimateOf(summaries.map(({ seconds }) => seconds)),
       unitsOfWork: estimateOf(summaries.map(({ cost }) => cost.unitsOfWork))?.mean ?? null,
@@ -113,6 +118,7 @@ export function viewOf(whole: Study): StudyView {
   });
   return {
     study,
+    selection,
     choices,
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,

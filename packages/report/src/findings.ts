@@ -44,17 +44,21 @@ function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
   ];
 }
 
-/** The choice is made on the test set, so the means are biased upward; the number of values is the same for all. */
-function chosen({ study: { tune = [] }, choices }: StudyView): Finding[] {
+/** The number of values is the same for all conditions. */
+function chosen({ study: { tune = [] }, selection, choices }: StudyView): Finding[] {
   if (choices.length === 0) return [];
+  const how =
+    selection === 'test'
+      ? 'The choice is made on the test set, so these means are biased upward; all'
+      : 'The choice is made on held-out training images, so the test set chooses nothing. All';
   return [
     {
-      text: `Each condition may choose ${listed(tune)}: the report shows the value with the highest mean test accuracy after the last epoch. The choice is made on the test set, so these means are biased upward; all conditions choose from the same values.`,
+      text: `Each condition may choose ${listed(tune)}: the report shows the value with the highest mean ${selection} accuracy after the last epoch. ${how} conditions choose from the same values.`,
       details: choices.map(({ setting, candidates }) => {
-        const words = candidates.map(
-          ({ values, testAccuracy, isChosen }) =>
-            `${Object.values(values).join(', ')} ${percent(testAccuracy?.mean ?? null)}${isChosen ? ' (chosen)' : ''}`,
-        );
+        const words = candidates.map(({ values, testAccuracy, validationAccuracy = testAccuracy, isChosen }) => {
+          const accuracy = percent(validationAccuracy?.mean ?? null);
+          return `${Object.values(values).join(', ')} ${accuracy}${isChosen ? ' (chosen)' : ''}`;
+        });
         return `${setting}: ${words.join('; ')}`;
       }),
     },

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@localgrad/core';
 import type { ComparisonRule, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
-import type { EpochRecord } from '@localgrad/train';
+import type { EpochRecord, EvaluationSet, ValidationSummary } from '@localgrad/train';
 import type { Choice } from './choices.js';
 import { type ConditionRow, type Difference, viewOf } from './condition-rows.js';
 import { type Accuracy, confidence, type Estimate } from './estimates.js';
@@ -18,6 +18,8 @@ export interface RunResult {
   /** After the last epoch. */
   readonly testAccuracy: number | null;
   readonly bestTestAccuracy: number | null;
+  /** Validation accuracies, and the test accuracy of the epoch that they choose; only of runs with validation images. */
+  readonly validation?: ValidationSummary;
   /** Training steps, without evaluation. */
   readonly seconds: number;
   readonly totalSeconds: number;
@@ -41,7 +43,7 @@ export interface ConditionResult {
   readonly config: JsonObject;
   readonly isReference: boolean;
   readonly testAccuracy: Accuracy | null;
-  /** Selected on the test set, so biased upward. */
+  /** Test accuracy after the best epoch, which the images of the `selection` choose: test images bias it upward. */
   readonly bestTestAccuracy: Accuracy | null;
   readonly seconds: Estimate | null;
   /** Highest of its runs. */
@@ -68,6 +70,8 @@ export interface StudyResults {
   readonly reference: string | null;
   /** Level of all intervals. */
   readonly confidence: number;
+  /** The images by which epochs and values are chosen: validation images if all runs hold some out. */
+  readonly selection: EvaluationSet;
   readonly findings: readonly Finding[];
   /** One for each setting: the best of the values that it could choose from. */
   readonly conditions: readonly ConditionResult[];
@@ -88,6 +92,7 @@ export function studyResults(study: Study): StudyResults {
     compare,
     reference,
     confidence,
+    selection: view.selection,
     findings: findings(view),
     conditions: view.rows.map(conditionResult),
     choices: view.choices,
@@ -123,7 +128,8 @@ function conditionResult(row: ConditionRow): ConditionResult {
 }
 
 function runResult({ seed, summary, environment }: FinishedRun, status: RunResult['status']): RunResult {
-  const { runId, backend, testAccuracy, bestTestAccuracy, seconds, totalSeconds, peakBytes, steps } = summary;
+  const { runId, backend, testAccuracy, bestTestAccuracy, validation } = summary;
+  const { seconds, totalSeconds, peakBytes, steps } = summary;
   return {
     seed,
     status,
@@ -131,6 +137,7 @@ function runResult({ seed, summary, environment }: FinishedRun, status: RunResul
     backend,
     testAccuracy,
     bestTestAccuracy,
+    ...(validation === undefined ? {} : { validation }),
     seconds,
     totalSeconds,
     peakBytes,

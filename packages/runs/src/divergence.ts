@@ -1,18 +1,22 @@
 import type { Parameter } from '@localgrad/core';
-import type { EpochRecord } from '@localgrad/train';
+import type { EvaluationRecord } from '@localgrad/train';
 
 /** Why a run counts as diverged: its last evaluation or one of its tensors is NaN or infinite. Null otherwise. */
 export async function divergenceOf(
-  epochs: readonly Pick<EpochRecord, 'testLoss' | 'testAccuracy'>[],
+  epochs: readonly EvaluationRecord[],
   parameters: Iterable<Parameter>,
 ): Promise<string | null> {
-  const last = epochs.findLast(({ testLoss }) => testLoss !== undefined);
+  const last = epochs.findLast(
+    ({ testLoss, validationLoss }) => testLoss !== undefined || validationLoss !== undefined,
+  );
   // JSON turns NaN into null, and the last record of a resumed run may come from a checkpoint.
   for (const [name, value] of [
-    ['loss', last?.testLoss],
-    ['accuracy', last?.testAccuracy],
+    ['test loss', last?.testLoss],
+    ['test accuracy', last?.testAccuracy],
+    ['validation loss', last?.validationLoss],
+    ['validation accuracy', last?.validationAccuracy],
   ] as const) {
-    if (value !== undefined && !Number.isFinite(value)) return `the test ${name} is ${value ?? 'NaN'}`;
+    if (value !== undefined && !Number.isFinite(value)) return `the ${name} is ${value ?? 'NaN'}`;
   }
   return nonFiniteParameter(parameters);
 }

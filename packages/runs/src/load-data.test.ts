@@ -6,8 +6,56 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkNames } from './config/check-names.js';
 import { type RunConfigInput, runConfigSchema } from './config/run-config.js';
 import { loadData } from './load-data.js';
+import { isStreamed, type RunImages } from './run-images.js';
 
 const configOf = (input: RunConfigInput) => runConfigSchema.parse({ resize: 8, ...input });
+
+describe('validation images', () => {
+  it('are a fraction of the training images of each class, the same for every seed', async () => {
+    const config = { trainImages: 100, testImages: 20, validation: 0.2 };
+    const { train, validation, test } = await loadData(configOf(config));
+    expect([train.size, validation?.size, test.size]).toEqual([80, 20, 20]);
+    const counts = Array.from({ length: 10 }, () => 0);
+    for (const label of validation?.labels ?? []) counts[label] = (counts[label] ?? 0) + 1;
+    expect(counts).toEqual(Array.from({ length: 10 }, () => 2));
+    const other = await loadData(configOf({ ...config, seed: 2 }));
+    expect(other.validation).toEqual(validation);
+    const whole = await loadData(configOf({ trainImages: 100, testImages: 20 }));
+    expect([whole.train.size, 'validation' in whole]).toEqual([100, false]);
+  });
+
+  it('share no image with those that are left, in memory and decoded during training', async () => {
+    const dataset = fileURLToPath(new URL('../../image-data/src/fixtures/folder', import.meta.url));
+    for (const decode of ['before', 'during'] as const) {
+      const config = configOf({ dataset, decode, validation: 0.34 });
+      const all = await loadData(configOf({ dataset, decode }));
+      const { train, validation } = await loadData(config);
+      if (validation === undefined) throw new Error('no validation images');
+      expect([all.train.size, train.size, validation.size]).toEqual([6, 4, 2]);
+      expect([...validation.labels].sort()).toEqual([0, 1]);
+      const hashes = await Promise.all(
+        [...Array(train.size).keys()]
+          .map((index) => contentOf(train, index))
+          .concat([...Array(validation.size).keys()].map((index) => contentOf(validation, index))),
+      );
+      expect(new Set(hashes).size).toBe(6);
+    }
+  });
+
+  it('need a class with two training images', async () => {
+    await expect(loadData(configOf({ trainImages: 10, testImages: 10, validation: 0.5 }))).rejects.toThrow(
+      /^validation: no image of '.*' can be held out, since no class has two training images\.$/,
+    );
+    expect(() => configOf({ validation: 1 })).toThrow(/validation/);
+  });
+});
+
+/** The pixels of an image, or its file, as text. */
+async function contentOf(images: RunImages, index: number): Promise<string> {
+  if (isStreamed(images)) return Buffer.from(await images.encoded.read(index)).toString('base64');
+  const length = images.images.length / images.size;
+  return Buffer.from(images.images.slice(index * length, (index + 1) * length)).toString('base64');
+}
 
 describe('a folder of images as the data set', () => {
   let project = '';

@@ -5,11 +5,16 @@ import { imageFolderOf } from './config/image-folder.js';
 import { inTermsOfKeys, keyErrorOf } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
+import { holdOutValidation } from './hold-out-validation.js';
 import { loadFolder, withValues } from './load-folder.js';
 import type { RunSplits } from './run-images.js';
 
 /** The images of a config. @throws LocalgradError with the key of the config, if one is the cause */
-export function loadData(config: RunConfig, names: NameOptions = {}): Promise<RunSplits> {
+export async function loadData(config: RunConfig, names: NameOptions = {}): Promise<RunSplits> {
+  return holdOutValidation(await loadSplits(config, names), config.validation);
+}
+
+function loadSplits(config: RunConfig, names: NameOptions): Promise<RunSplits> {
   return inTermsOfKeys(config, async () => {
     const { dataset, dataFolder, decode, resize, pad, trainImages, testImages } = config;
     const options = { resize, pad, train: trainImages, test: testImages };
@@ -33,7 +38,7 @@ export function loadData(config: RunConfig, names: NameOptions = {}): Promise<Ru
 
 /** The keys of a config that `loadData` reads, for caches of data sets. */
 export const dataKeys = [
-  ...(['dataset', 'dataFolder', 'extra', 'fold', 'resize', 'pad', 'trainImages', 'testImages'] as const),
+  ...(['dataset', 'dataFolder', 'extra', 'fold', 'resize', 'pad', 'trainImages', 'testImages', 'validation'] as const),
   ...(['decode', 'pipeline'] as const),
 ] satisfies readonly (keyof RunConfig)[];
 

@@ -247,7 +247,11 @@ export async function prepareRun(
       asynchrony !== undefined && isPipelined(config)
         ? await runAsynchronousPipeline(config, compiled, data.train, names, asynchrony)
         : undefined;
-    const { batches, testBatches } = await createRunBatches(config, data, compiled.reads.includes('images'));
+    const { batches, validationBatches, testBatches } = await createRunBatches(
+      config,
+      data,
+      compiled.reads.includes('images'),
+    );
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
     const divided =
       workers === undefined
@@ -265,6 +269,7 @@ export async function prepareRun(
         compiled,
         optimizer,
         batches,
+        ...(validationBatches === undefined ? {} : { validationBatches }),
         testBatches,
         epochs,
         logEvery,

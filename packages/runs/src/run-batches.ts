@@ -1,34 +1,42 @@
 import { LocalgradError } from '@localgrad/core';
-import { createBatches, type Normalization } from '@localgrad/data';
+import { createBatches, type ImageDataset, type Normalization } from '@localgrad/data';
 import type { Batch } from '@localgrad/engine';
-import { createImageBatches, measureStreamed, type StreamedSplits } from '@localgrad/image-data';
+import { createImageBatches, measureStreamed, type StreamedImages } from '@localgrad/image-data';
 import type { BatchSource } from '@localgrad/train';
 import { photographPipelineOf, preparationOf } from './config/augmentation.js';
 import type { RunConfig } from './config/run-config.js';
-import { areStreamed, type RunSplits } from './run-images.js';
+import { areStreamed, type RunSplits, type RunSplitsOf } from './run-images.js';
 
 export interface RunBatches {
   readonly batches: BatchSource & { readonly normalization: Normalization };
   readonly testBatches: BatchSource;
+  /** Present if images are held out. */
+  readonly validationBatches?: BatchSource;
 }
 
 /**
- * Training batches, shuffled and augmented, and test batches of a config.
+ * Training batches, shuffled and augmented, and batches of validation and test images of a config.
  *
  * @param withImages whether a loss reads the images in [0, 1]
  */
 export async function createRunBatches(config: RunConfig, splits: RunSplits, withImages: boolean): Promise<RunBatches> {
   if (areStreamed(splits)) return streamedBatches(config, splits, withImages);
-  const { train, test } = splits;
+  const { train, validation, test } = splits;
   const { batch: batchSize, seed } = config;
   const batches = createBatches(train, { ...preparationOf(config), batchSize, shuffle: true, seed, withImages });
   const { normalization } = batches;
-  return { batches, testBatches: createBatches(test, { batchSize: Math.min(batchSize, test.size), normalization }) };
+  const evaluated = (images: ImageDataset) =>
+    createBatches(images, { batchSize: Math.min(batchSize, images.size), normalization });
+  return {
+    batches,
+    testBatches: evaluated(test),
+    ...(validation === undefined ? {} : { validationBatches: evaluated(validation) }),
+  };
 }
 
 async function streamedBatches(
   config: RunConfig,
-  { train, test }: StreamedSplits,
+  { train, validation, test }: RunSplitsOf<StreamedImages>,
   withImages: boolean,
 ): Promise<RunBatches> {
   const { batch: batchSize, seed, decodeWorkers: workers } = config;
@@ -45,13 +53,14 @@ async function streamedBatches(
           ...(shift === undefined ? {} : { shift }),
           ...(cutout === undefined ? {} : { cutout }),
         };
+  // Held-out training images are cropped like test images.
+  const { shorter } = test;
+  const evaluated = (images: StreamedImages) =>
+    createImageBatches(images.encoded, { ...common, shorter, batchSize: Math.min(batchSize, images.size) });
   return {
     batches: createImageBatches(train.encoded, { ...common, ...geometry, batchSize, shuffle: true, seed, withImages }),
-    testBatches: createImageBatches(test.encoded, {
-      ...common,
-      shorter: test.shorter,
-      batchSize: Math.min(batchSize, test.size),
-    }),
+    testBatches: evaluated(test),
+    ...(validation === undefined ? {} : { validationBatches: evaluated(validation) }),
   };
 }
 

@@ -1,13 +1,20 @@
-import type { DatasetSplits, ImageDataset } from '@localgrad/data';
-import type { StreamedImages, StreamedSplits } from '@localgrad/image-data';
+import type { ImageDataset } from '@localgrad/data';
+import type { StreamedImages } from '@localgrad/image-data';
 
 /** Images of a run: in memory, or decoded during training. */
 export type RunImages = ImageDataset | StreamedImages;
 
-/** Training and test images of a run. */
-export type RunSplits = Pick<DatasetSplits, 'train' | 'test'> | StreamedSplits;
+/** Training and test images of a run, and those held out from training, if any. */
+export type RunSplits = RunSplitsOf<ImageDataset> | RunSplitsOf<StreamedImages>;
 
-export function areStreamed(splits: RunSplits): splits is StreamedSplits {
+/** Images of one kind. */
+export interface RunSplitsOf<Images extends RunImages> {
+  readonly train: Images;
+  readonly validation?: Images;
+  readonly test: Images;
+}
+
+export function areStreamed(splits: RunSplits): splits is RunSplitsOf<StreamedImages> {
   return isStreamed(splits.train);
 }
 

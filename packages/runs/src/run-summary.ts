@@ -106,6 +106,14 @@ export const summaryFormat = {
       weights: z.looseObject({ bytes: amount, sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
       testAccuracy: accuracy,
       bestTestAccuracy: accuracy,
+      validation: z
+        .looseObject({
+          accuracy,
+          best: z
+            .looseObject({ epoch: z.int().min(1), accuracy: z.number().min(0).max(1), testAccuracy: accuracy })
+            .nullable(),
+        })
+        .optional(),
       seconds: amount,
       totalSeconds: amount,
       peakBytes: amount,

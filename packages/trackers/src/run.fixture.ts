@@ -13,7 +13,7 @@ export function runEvents(from = 0): TrainingEvent[] {
         const reading = step % 2 === 0 ? { losses: losses(step), terms: { 'module0/similarity': step / 16 } } : {};
         return { type: 'step-end', step, steps: 8, epoch, learningRate: 0.5 / epoch, ...reading };
       }),
-      { type: 'evaluation-end', epoch, ...test, metrics: test, samples: 100, seconds: 0.5 },
+      { type: 'evaluation-end', set: 'test', epoch, ...test, metrics: test, samples: 100, seconds: 0.5 },
       {
         type: 'epoch-end',
         epoch,

@@ -19,7 +19,7 @@ export function scalarsOf(event: TrainingEvent): Scalar[] {
       { tag: 'learning-rate', value: event.learningRate },
     ];
   }
-  if (event.type === 'evaluation-end') return tagged('test', event.metrics);
+  if (event.type === 'evaluation-end') return tagged(event.set, event.metrics);
   if (event.type === 'epoch-end') {
     return tagged('epoch', {
       seconds: event.seconds,

@@ -2,6 +2,7 @@ import { type JsonValue, LocalgradError, type Optimizer, type Parameter, sameSha
 import type { CompiledPlan, StepMemory } from '@localgrad/engine';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
+import type { EvaluationSet } from './evaluation-records.js';
 import type { EpochRecord } from './events.js';
 import type { LossLogState } from './loss-log.js';
 import { numberOf, type StoredNumber, storedNumber } from './stored-number.js';
@@ -41,27 +42,52 @@ export interface TrainingProgress {
 }
 
 /** Evaluation metrics may be NaN or infinite; only non-finite training losses stop a run. */
-export type StoredRecord = Omit<EpochRecord, 'testLoss' | 'testMetrics'> & {
-  /** Loss of the evaluation, if there was one. */
-  readonly testLoss?: StoredNumber;
-  /** All metrics of the evaluation by name, if there was one. */
-  readonly testMetrics?: Readonly<Record<string, StoredNumber>>;
+export type StoredRecord = Omit<EpochRecord, keyof Evaluations<number>> & Evaluations<StoredNumber>;
+
+/** The numbers of a record that may be NaN or infinite. */
+type Evaluations<Value> = { readonly [Field in `${EvaluationSet}Loss`]?: Value } & {
+  readonly [Field in `${EvaluationSet}Metrics`]?: Readonly<Record<string, Value>>;
 };
 
-export function storedRecord({ testLoss, testMetrics, ...record }: EpochRecord): StoredRecord {
+export function storedRecord({
+  testLoss,
+  testMetrics,
+  validationLoss,
+  validationMetrics,
+  ...record
+}: EpochRecord): StoredRecord {
   return {
     ...record,
-    ...(testLoss === undefined ? {} : { testLoss: storedNumber(testLoss) }),
-    ...(testMetrics === undefined ? {} : { testMetrics: mapValues(testMetrics, storedNumber) }),
+    ...present({ testLoss, validationLoss }, storedNumber),
+    ...present({ testMetrics, validationMetrics }, (metrics) => mapValues(metrics, storedNumber)),
   };
 }
 
-export function recordOf({ testLoss, testMetrics, ...record }: StoredRecord): EpochRecord {
+export function recordOf({
+  testLoss,
+  testMetrics,
+  validationLoss,
+  validationMetrics,
+  ...record
+}: StoredRecord): EpochRecord {
   return {
     ...record,
-    ...(testLoss === undefined ? {} : { testLoss: numberOf(testLoss) }),
-    ...(testMetrics === undefined ? {} : { testMetrics: mapValues(testMetrics, numberOf) }),
+    ...present({ testLoss, validationLoss }, numberOf),
+    ...present({ testMetrics, validationMetrics }, (metrics) => mapValues(metrics, numberOf)),
   };
+}
+
+/** The fields that are not undefined, changed. */
+function present<Field extends string, A, B>(
+  fields: Readonly<Record<Field, A | undefined>>,
+  change: (value: A) => B,
+): { [Name in Field]?: B } {
+  const changed: { [Name in Field]?: B } = {};
+  for (const field of Object.keys(fields) as Field[]) {
+    const value = fields[field];
+    if (value !== undefined) changed[field] = change(value);
+  }
+  return changed;
 }
 
 function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {

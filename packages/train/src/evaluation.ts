@@ -96,16 +96,6 @@ function measureBatch(
   });
 }
 
-/** The fields of an epoch's record. */
-export function recordOfEvaluation({ accuracy, loss, metrics, diverged }: EvaluationResult) {
-  return {
-    ...(accuracy === null ? {} : { testAccuracy: accuracy }),
-    testLoss: loss,
-    testMetrics: metrics,
-    ...(diverged === undefined ? {} : { diverged }),
-  };
-}
-
 function resultOf(names: readonly string[], sums: Float32Array, samples: number): EvaluationResult {
   const metrics = Object.fromEntries(
     names.map((name, index) => [name, wholeWhere(counts.includes(name), sums[index] ?? Number.NaN) / samples]),

@@ -1,5 +1,6 @@
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { EvaluationResult } from './evaluation.js';
+import type { EvaluationRecord, EvaluationSet, ValidationSummary } from './evaluation-records.js';
 
 /** Losses by objective ID: unweighted means over the steps since the previous read. */
 export type Losses = Readonly<Record<string, number>>;
@@ -60,10 +61,12 @@ export interface StepEndEvent {
   readonly terms?: Losses;
 }
 
-/** Emitted after an evaluation of the test batches. */
+/** Emitted after an evaluation of the validation or the test batches. */
 export interface EvaluationEndEvent extends EvaluationResult {
   /** Discriminates the events. */
   readonly type: 'evaluation-end';
+  /** The images on which the network was evaluated. */
+  readonly set: EvaluationSet;
   /** Epoch after which the network was evaluated, from 1. */
   readonly epoch: number;
   /** Seconds of the evaluation. */
@@ -93,6 +96,8 @@ export interface RunEndEvent {
   readonly bestTestAccuracy: number | null;
   /** All metrics of the last evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
+  /** Present if validation images were evaluated. */
+  readonly validation?: ValidationSummary;
   /** Present if a metric of the last evaluation is not finite. */
   readonly diverged?: true;
   /** Seconds of training steps, without evaluation. */
@@ -127,7 +132,7 @@ export type TrainingEvent =
   | RunEndEvent;
 
 /** Summary of a completed epoch. */
-export interface EpochRecord {
+export interface EpochRecord extends EvaluationRecord {
   /** Epoch, from 1. */
   readonly epoch: number;
   /** Means over the epoch's steps, by objective. */
@@ -145,14 +150,6 @@ export interface EpochRecord {
    * differ where training has phases or modules have paces. Missing for epochs that earlier versions trained.
    */
   readonly multiplyAccumulatesPerImage?: number;
-  /** Accuracy of the epoch's evaluation, in [0, 1], if there was one and the network is a classifier. */
-  readonly testAccuracy?: number;
-  /** Loss of the epoch's evaluation, if there was one. */
-  readonly testLoss?: number;
-  /** All metrics of the evaluation by name. */
-  readonly testMetrics?: Readonly<Record<string, number>>;
-  /** Present if a metric of the evaluation is not finite. */
-  readonly diverged?: true;
 }
 
 /**

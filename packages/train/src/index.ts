@@ -9,6 +9,13 @@ export {
   type TrainingProgress,
 } from './checkpoint.js';
 export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
+export {
+  type BestEpoch,
+  choiceAccuracy,
+  type EvaluationRecord,
+  type EvaluationSet,
+  type ValidationSummary,
+} from './evaluation-records.js';
 export type {
   EpochEndEvent,
   EpochRecord,

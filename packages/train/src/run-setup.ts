@@ -9,6 +9,7 @@ const optionNames = [
   'optimizer',
   'learningRate',
   'batches',
+  'validationBatches',
   'testBatches',
   'epochs',
   'logEvery',

@@ -1,5 +1,6 @@
 import type { CompiledPlan } from '@localgrad/engine';
 import { recordOf, storedRecord, type TrainingCheckpoint, type TrainingProgress } from './checkpoint.js';
+import { accuraciesOf } from './evaluation-records.js';
 import type { EpochRecord } from './events.js';
 import { LossLog } from './loss-log.js';
 import { Stopwatch } from './stopwatch.js';
@@ -80,7 +81,7 @@ export class RunState {
   /** Values for the result and the last event. */
   summary() {
     return {
-      ...accuracies(this.records),
+      ...accuraciesOf(this.records),
       seconds: this.training.seconds,
       totalSeconds: this.total.seconds,
       peakBytes: this.peakBytes,
@@ -104,19 +105,4 @@ interface EpochState {
 /** Earlier versions did not count. */
 function workDone({ batchesDone, epochMultiplyAccumulates = Number.NaN }: TrainingProgress): number {
   return batchesDone === 0 ? 0 : epochMultiplyAccumulates;
-}
-
-/** Last and best test accuracy; the best excludes epochs with non-finite metrics. */
-function accuracies(records: readonly EpochRecord[]) {
-  const evaluated = records.filter(({ testLoss }) => testLoss !== undefined);
-  const last = evaluated.at(-1);
-  const best = evaluated.flatMap(({ testAccuracy, diverged }) =>
-    testAccuracy === undefined || diverged === true ? [] : [testAccuracy],
-  );
-  return {
-    testAccuracy: last?.testAccuracy ?? null,
-    bestTestAccuracy: best.length === 0 ? null : Math.max(...best),
-    ...(last?.testMetrics === undefined ? {} : { testMetrics: last.testMetrics }),
-    ...(last?.diverged === true ? { diverged: true as const } : {}),
-  };
 }

@@ -3,7 +3,8 @@ import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } 
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
-import { type EvaluationResult, evaluateNetwork, recordOfEvaluation, requireMeasure } from './evaluation.js';
+import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
+import { type EvaluationSet, recordOfEvaluations, type ValidationSummary } from './evaluation-records.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
 import { checkedBatches } from './label-check.js';
 import { withoutEmpty } from './loss-log.js';
@@ -24,6 +25,11 @@ export interface TrainOptions {
   readonly learningRate: number | Schedule;
   /** Training batches. */
   readonly batches: BatchSource;
+  /**
+   * Held-out training images, by which epochs and runs are chosen, so that test images need not be. Evaluated after each
+   * epoch, if given.
+   */
+  readonly validationBatches?: BatchSource;
   /** Evaluated after each epoch, if given. */
   readonly testBatches?: BatchSource;
   /** Number of epochs. */
@@ -70,6 +76,8 @@ export interface TrainingResult {
   readonly bestTestAccuracy: number | null;
   /** All metrics of the last evaluation by name. */
   readonly testMetrics?: Readonly<Record<string, number>>;
+  /** Present with validation batches. */
+  readonly validation?: ValidationSummary;
   /** Present if a metric of the last evaluation is not finite. */
   readonly diverged?: true;
   /** Seconds of training steps only. */
@@ -107,12 +115,12 @@ class Training {
   #recording: RecordingStatus | undefined;
 
   constructor(options: TrainOptions) {
-    const { compiled, batches, availableBytes, testBatches, resume } = options;
+    const { compiled, batches, availableBytes, validationBatches, testBatches, resume } = options;
     this.#options = options;
     this.#steps = createStepRunner(options);
     const predict = (size: number) => this.#steps.predict(size);
     if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, predict);
-    if (testBatches !== undefined) requireMeasure(this.#finalHead());
+    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(this.#finalHead());
     this.#state = new RunState(compiled, resume?.progress);
   }
 
@@ -152,8 +160,7 @@ class Training {
     for await (const batch of this.#batches(epoch - 1, fromSample)) await this.#runBatch(batch);
     await this.#endSteps(0);
     const isEvaluated = epoch % evaluateEvery === 0 || epoch === epochs;
-    const evaluation = isEvaluated ? await this.#evaluate(epoch) : undefined;
-    const record = this.#record(evaluation);
+    const record = this.#record(isEvaluated ? await this.#evaluate(epoch) : new Map());
     state.endEpoch(record);
     this.#emit({ type: 'epoch-end', epochs, ...record });
     if (epoch === epochs || isDue(epoch, checkpoints?.everyEpochs ?? 1) || this.#isSaveDue()) await this.#save();
@@ -225,17 +232,23 @@ class Training {
     if (isNew) this.#emit({ type: 'recording', step: this.#state.step, ...recording });
   }
 
-  async #evaluate(epoch: number): Promise<EvaluationResult | undefined> {
-    const { compiled, testBatches } = this.#options;
-    if (testBatches === undefined) return undefined;
-    await this.#steps.update();
-    const watch = new Stopwatch().start();
-    const result = await evaluateNetwork(compiled.network, testBatches, this.#finalHead());
-    this.#emit({ type: 'evaluation-end', epoch, seconds: watch.stop().seconds, ...result });
-    return result;
+  async #evaluate(epoch: number): Promise<ReadonlyMap<EvaluationSet, EvaluationResult>> {
+    const { compiled, validationBatches, testBatches } = this.#options;
+    const results = new Map<EvaluationSet, EvaluationResult>();
+    const sources = { validation: validationBatches, test: testBatches };
+    for (const set of ['validation', 'test'] as const) {
+      const batches = sources[set];
+      if (batches === undefined) continue;
+      if (results.size === 0) await this.#steps.update();
+      const watch = new Stopwatch().start();
+      const result = await evaluateNetwork(compiled.network, batches, this.#finalHead());
+      this.#emit({ type: 'evaluation-end', set, epoch, seconds: watch.stop().seconds, ...result });
+      results.set(set, result);
+    }
+    return results;
   }
 
-  #record(evaluation: EvaluationResult | undefined): EpochRecord {
+  #record(evaluations: ReadonlyMap<EvaluationSet, EvaluationResult>): EpochRecord {
     const { epoch, losses, learningRate, epochSeconds: seconds } = this.#state;
     this.#state.peakBytes = Math.max(this.#state.peakBytes, epoch.peakBytes);
     const multiplyAccumulatesPerImage = epoch.multiplyAccumulates / epoch.batchesDone;
@@ -247,7 +260,7 @@ class Training {
       imagesPerSecond: this.#options.batches.samples / seconds,
       peakBytes: epoch.peakBytes,
       ...(Number.isNaN(multiplyAccumulatesPerImage) ? {} : { multiplyAccumulatesPerImage }),
-      ...(evaluation === undefined ? {} : recordOfEvaluation(evaluation)),
+      ...recordOfEvaluations(evaluations),
     };
   }
 

@@ -10,7 +10,7 @@ import {
   openMachines,
   serveRun,
 } from '@localgrad/runs';
-import { consoleProgress, formatBytes, formatSeconds } from '@localgrad/train';
+import { consoleProgress, formatBytes, formatSeconds, type ValidationSummary } from '@localgrad/train';
 import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { httpUrl } from '../http-url.js';
@@ -109,6 +109,7 @@ export function renderTrain({
   testAccuracy,
   bestTestAccuracy,
   testMetrics,
+  validation,
   peakBytes,
   seconds,
   totalSeconds,
@@ -125,11 +126,20 @@ export function renderTrain({
     ...(testAccuracy === null
       ? Object.entries(testMetrics ?? {}).map(([name, value]) => `${`test ${name}`.padEnd(16)}${value.toPrecision(4)}`)
       : [`test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`]),
+    ...(validation === undefined || validation.accuracy === null ? [] : [validationLine(validation, percent)]),
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
     ...(timing === undefined ? [] : timingLines(timing)),
     `run folder      ${folder}${wasFinished ? ' (finished before; --resume never runs it again)' : ''}`,
   ].join('\n');
+}
+
+function validationLine({ accuracy, best }: ValidationSummary, percent: (value: number | null) => string): string {
+  const chosen =
+    best === null
+      ? ''
+      : ` (best ${percent(best.accuracy)} after epoch ${best.epoch}, with test accuracy ${percent(best.testAccuracy)})`;
+  return `validation      ${percent(accuracy)}${chosen}`;
 }
 
 /** What `explain` predicts of the simulation, as asynchronous workers have done. */
@@ -174,7 +184,10 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
       'number of checkpoints to keep, also after the run has finished (default: 2, then none)',
       wholeNumber,
     )
-    .option('--keep-best', 'also keep the checkpoint with the best test accuracy')
+    .option(
+      '--keep-best',
+      'also keep the checkpoint with the best accuracy: on validation images if there are any, else on test images',
+    )
     .option('--tensorboard', 'also write TensorBoard event files into the run folder')
     .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')
     .option('--mlflow <url>', 'also report to an MLflow server (token: MLFLOW_TRACKING_TOKEN)', httpUrl)

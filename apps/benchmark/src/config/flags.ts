@@ -25,29 +25,16 @@ function isOnByDefault(key: string): boolean {
   return fields[key]?.safeParse(undefined).data === true;
 }
 
-const booleans: readonly Key[] = ['extra', 'nesterov', 'relaxedSimd', 'tf32', 'recordSteps', 'probe'];
-const numbers: readonly Key[] = [
-  'width',
-  'modules',
-  'workers',
-  'fold',
-  'resize',
-  'pad',
-  'trainImages',
-  'testImages',
-  'epochs',
-  'batch',
-  'accumulate',
-  'delay',
-  'gradientDelay',
-  'learningRate',
-  'momentum',
-  'weightDecay',
-  'warmup',
-  'seed',
-  'logEvery',
-  'decodeWorkers',
-];
+/** Keys whose values have one type: `number` or `boolean`. */
+function keysOfType(type: string): readonly Key[] {
+  return runConfigKeys.filter((key) => {
+    const issue = runConfigSchema.shape[key].safeParse(Symbol()).error?.issues[0];
+    return issue?.code === 'invalid_type' && issue.expected === type;
+  });
+}
+
+const booleans = keysOfType('boolean');
+const numbers = keysOfType('number');
 
 /** Adds a flag for each of the keys to a command. */
 export function addConfigFlags(command: Command, keys: readonly Key[] = runConfigKeys): Command {

@@ -63,6 +63,22 @@ describe('the median rule', () => {
     });
   });
 
+  it('judges by validation images where there are any, and notes the test accuracy', async () => {
+    const { runs, judge } = await prepared({ graceEpochs: 1, peers: 2 });
+    for (const [index, validationAccuracy] of [0.6, 0.7, 0.5].entries()) {
+      const run = at(runs, index, 'runs');
+      mkdirSync(run, { recursive: true });
+      // On test images the third run would be the best.
+      const record = { type: 'epoch-end', epoch: 1, testAccuracy: 0.1 * (index + 1), validationAccuracy };
+      writeFileSync(join(run, 'metrics.jsonl'), `${JSON.stringify(record)}\n`);
+    }
+    expect(await judge(2, 1)).toMatchObject({
+      epoch: 1,
+      testAccuracy: expect.closeTo(0.3, 12),
+      reason: 'validation accuracy 50.00 % after epoch 1, below the median of 2 earlier runs (65.00 %)',
+    });
+  });
+
   it('waits until the earlier runs have reached the epoch or have ended, and ignores a line that is being written', async () => {
     const { runs, judge } = await prepared({ graceEpochs: 2, peers: 2 });
     for (const run of runs.slice(0, 3)) writeCurve(run, [0.5, 0.6]);

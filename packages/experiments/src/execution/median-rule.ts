@@ -1,4 +1,6 @@
+import { at } from '@localgrad/core';
 import { type EarlyStop, hashOf, type Pause, readRunState } from '@localgrad/runs';
+import type { EvaluationSet } from '@localgrad/train';
 import type { EarlyStopping } from '../files/experiment.js';
 import { runFolderOf, type Sweep, type SweepTask } from '../sweep/sweep-folder.js';
 import { isEnded, limitsOf } from '../sweep/sweep-status.js';
@@ -14,8 +16,8 @@ interface Peer {
 }
 
 /**
- * The median rule: a run ends after the first epoch at which its best test accuracy so far is below the median of those of
- * earlier runs. Earlier means: of a smaller index. So the runs that end depend on accuracies alone, not on the number of
+ * The median rule: a run ends after the first epoch at which its best accuracy so far, on validation images if there are any and
+ * else on test images, is below the median of those of earlier runs. Earlier means: of a smaller index. So the runs that end depend on accuracies alone, not on the number of
  * workers or on the order in which they finish; the price is that a run waits until all earlier ones have reached its epoch
  * or have ended. Runs with another number of epochs do not count, since their learning rates differ; runs that were stopped
  * do as far as they got, or the median would rise with every stop.
@@ -92,8 +94,10 @@ export class MedianRule {
     if (own >= middle) return undefined;
     const percent = (accuracy: number) => `${(100 * accuracy).toFixed(2)} %`;
     const runs = others.length === 1 ? '1 earlier run' : `${others.length} earlier runs`;
-    const reason = `${percent(own)} after epoch ${epoch}, below the median of ${runs} (${percent(middle)})`;
-    return { rule: this.#id, epoch, testAccuracy: own, reason };
+    const curve = (set: EvaluationSet) => curveOf(this.#folder, undefined, (record) => record[`${set}Accuracy`]);
+    const what = curve('validation').length === 0 ? '' : 'validation accuracy ';
+    const reason = `${what}${percent(own)} after epoch ${epoch}, below the median of ${runs} (${percent(middle)})`;
+    return { rule: this.#id, epoch, testAccuracy: at(curve('test'), epoch - 1, 'test accuracies'), reason };
   }
 }
 

@@ -31,7 +31,7 @@ export const experimentSchema = z.strictObject({
     .record(z.string(), z.array(z.unknown()).min(2))
     .default({})
     .describe(
-      'values of config keys that every condition may choose from, included ones too; reports show the best by mean test accuracy',
+      'values of config keys that every condition may choose from, included ones too; reports show the best by mean accuracy: on validation images if there are any (validation), else on test images',
     ),
   search: z
     .strictObject({
@@ -91,7 +91,9 @@ export const experimentSchema = z.strictObject({
       peers: count.default(4).describe('how many earlier runs must have reached the epoch'),
     })
     .optional()
-    .describe('stops runs whose best test accuracy is below the median of the earlier runs at the same epoch'),
+    .describe(
+      'stops runs whose best accuracy (on validation images if there are any, else on test images) is below the median of the earlier runs at the same epoch',
+    ),
   checkpoints: z
     .strictObject({
       everyEpochs: count.optional(),

@@ -1,4 +1,5 @@
 import type { StudyView } from '../condition-rows.js';
+import { bestEpochAccuracyOf } from '../selection.js';
 import { bytes, counted, duration, percent, seedsOf } from '../text/wording.js';
 import { Scroll } from './parts.js';
 
@@ -62,7 +63,7 @@ export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: strin
                       <th scope="row">{condition.name}</th>
                       <td>{seed}</td>
                       <td>{index < condition.runs.length ? percent(summary.testAccuracy) : 'diverged'}</td>
-                      <td>{percent(summary.bestTestAccuracy)}</td>
+                      <td>{percent(bestEpochAccuracyOf(summary, view.selection))}</td>
                       <td>{duration(summary.seconds)}</td>
                       <td>{bytes(summary.peakBytes)}</td>
                       <td>{summary.resumptions === 0 ? 'no' : counted(summary.resumptions, 'time')}</td>

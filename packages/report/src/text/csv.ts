@@ -1,3 +1,4 @@
+import type { FinishedRun } from '@localgrad/experiments';
 import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
 import type { Accuracy } from '../estimates.js';
 import { csvField } from './escape.js';
@@ -24,6 +25,7 @@ export function runsCsv(view: StudyView): string {
           backend: summary.backend,
           test_accuracy: summary.testAccuracy,
           best_test_accuracy: summary.bestTestAccuracy,
+          ...validationRecord(summary),
           seconds: summary.seconds,
           total_seconds: summary.totalSeconds,
           peak_bytes: summary.peakBytes,
@@ -54,6 +56,17 @@ export function runsCsv(view: StudyView): string {
       ),
     ]),
   );
+}
+
+/** Empty for runs without validation images. */
+function validationRecord({ validation }: FinishedRun['summary']): CsvRecord {
+  const { accuracy = null, best = null } = validation ?? {};
+  return {
+    validation_accuracy: accuracy,
+    best_validation_accuracy: best?.accuracy ?? null,
+    best_validation_epoch: best?.epoch ?? null,
+    best_validation_test_accuracy: best?.testAccuracy ?? null,
+  };
 }
 
 function conditionRecord(row: ConditionRow, view: StudyView): CsvRecord {

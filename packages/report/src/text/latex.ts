@@ -1,5 +1,6 @@
 import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
 import { accuracyCellOf, differenceCell, durationCell, factorsToShow, none, omissionMark } from '../results-table.js';
+import { bestEpochNote } from '../selection.js';
 import { latexText, untypesettable } from './escape.js';
 import { bytes, pValue } from './wording.js';
 
@@ -135,7 +136,7 @@ function blockOf(row: ConditionRow | undefined, { study }: StudyView): string {
   return factor === undefined ? '' : (row?.condition.labels[factor] ?? '');
 }
 
-function captionOf({ study, rows, finished, wanted }: StudyView): string {
+function captionOf({ study, selection, rows, finished, wanted }: StudyView): string {
   const marked = rows.some(({ diverged, stopped }) => diverged.length + stopped.length > 0)
     ? ` ${omissionMark} omits runs that diverged or were stopped early.`
     : '';
@@ -149,5 +150,5 @@ function captionOf({ study, rows, finished, wanted }: StudyView): string {
     study.compare === null && study.reference === null
       ? ''
       : " p values of Welch's test are adjusted by Holm's method over each column; intervals of differences are not adjusted.";
-  return `${study.title}. Mean test accuracy with 95 % confidence intervals (Student's t), ${runs}. The best epoch is selected on the test set and biased upward.${tests} Memory is the peak of live tensors, time that of training steps.${state}${marked}`;
+  return `${study.title}. Mean test accuracy with 95 % confidence intervals (Student's t), ${runs}. The best epoch ${bestEpochNote(selection)}.${tests} Memory is the peak of live tensors, time that of training steps.${state}${marked}`;
 }

@@ -34,6 +34,17 @@ describe('CheckpointFolder', () => {
     );
   });
 
+  it('keeps the best one by validation accuracy where there is one', async () => {
+    const { checkpoints, names } = open({ keepLast: 1, keepBest: true });
+    for (const [step, validationAccuracy] of [0.5, 0.9, 0.7].entries()) {
+      // On test images the last one is the best.
+      const { progress, tensors } = checkpoint(step + 1, 0.1 * (step + 1));
+      const records = progress.records.map((record) => ({ ...record, validationAccuracy }));
+      await checkpoints.save({ tensors, progress: { ...progress, records } }, { metricsBytes: 0 });
+    }
+    expect(stepsIn(names())).toEqual([2, 3]);
+  });
+
   it('keeps the last two by default, at least one, and the best by its last record', async () => {
     const plain = open();
     for (const step of [1, 2, 3]) await plain.checkpoints.save(checkpoint(step, 1 / step), { metricsBytes: 0 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
-import type { TrainingCheckpoint, TrainingProgress } from '@localgrad/train';
+import { choiceAccuracy, type TrainingCheckpoint, type TrainingProgress } from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
 import { namesIn, readBytesIfThere, removeFile, statIfThere, textOf, writeWhole } from '../folder/files.js';
 import { checksumOf } from '../folder/hash.js';
@@ -15,7 +15,7 @@ export interface CheckpointFolderOptions {
   readonly runId: string;
   /** How many of the newest usable checkpoints are kept. Default 2: if the last one is damaged, the previous one is used. */
   readonly keepLast?: number;
-  /** Also keep the one with the best test accuracy. Default false. */
+  /** Also keep the one with the best validation accuracy, or test accuracy if there are no validation images. Default false. */
   readonly keepBest?: boolean;
   /** Number of the attempt that writes here. Part of the file names; checkpoints of later attempts are never touched. Default 0. */
   readonly attempt?: number;
@@ -161,12 +161,12 @@ export class CheckpointFolder<Notes = null> {
       // If training went back to an earlier step, the later checkpoint was unusable or will be replaced.
       if (candidate.step > saved.step || kept.has(candidate.name)) continue;
       if (kept.size >= Math.max(1, keepLast) && !keepBest) break;
-      const { isUsable, testAccuracy } = await this.#standingOf(candidate);
+      const { isUsable, accuracy } = await this.#standingOf(candidate);
       if (!isUsable) continue;
       if (kept.size < Math.max(1, keepLast)) kept.add(candidate.name);
       // The first one in case of a tie.
-      if (testAccuracy !== undefined && testAccuracy >= (best?.accuracy ?? 0)) {
-        best = { name: candidate.name, accuracy: testAccuracy };
+      if (accuracy !== undefined && accuracy >= (best?.accuracy ?? 0)) {
+        best = { name: candidate.name, accuracy };
       }
     }
     if (keepBest && best !== undefined) kept.add(best.name);
@@ -232,17 +232,17 @@ async function removeFileOnly(file: string): Promise<void> {
   }
 }
 
-/** Whether training can resume from a checkpoint, and its test accuracy, if it was tested. */
+/** Whether training can resume from a checkpoint, and the accuracy by which the best one is chosen, if it was evaluated. */
 interface Standing {
   readonly isUsable: boolean;
-  readonly testAccuracy?: number | undefined;
+  readonly accuracy?: number | undefined;
 }
 
 const rejected: Standing = { isUsable: false };
 
 function standingWith({ batchesDone, records }: TrainingProgress): Standing {
-  // Within an epoch the network differs from the one that was tested.
-  return { isUsable: true, testAccuracy: batchesDone === 0 ? records.at(-1)?.testAccuracy : undefined };
+  // Within an epoch the network differs from the one that was evaluated.
+  return { isUsable: true, accuracy: batchesDone === 0 ? choiceAccuracy(records.at(-1) ?? {}) : undefined };
 }
 
 function consequence(name: string, used: string | undefined): string {

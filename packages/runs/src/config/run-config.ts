@@ -60,6 +60,14 @@ export const runConfigSchema = z.strictObject({
   pad: count.optional().describe('pad images with black to this height and width'),
   trainImages: count.optional().describe('number of training images to use, balanced across classes'),
   testImages: count.optional().describe('number of test images to use, balanced across classes'),
+  validation: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      'fraction of the training images of each class to hold out, the same for every seed: they choose the best epoch, the best checkpoint, runs to stop early, and values of tune, in place of the test images',
+    ),
   augment: z
     .enum(augmentationNames)
     .default('none')

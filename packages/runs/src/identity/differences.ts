@@ -24,6 +24,10 @@ export function differencesBetween(there: RunIdentity, here: RunIdentity): strin
     ...moduleDifferences(there.modules, here.modules),
     ...imageDifferences('training', there.training, here.training),
     ...imageDifferences('test', there.test, here.test),
+    // If only one of them has any, the configs differ.
+    ...(there.validation === undefined || here.validation === undefined
+      ? []
+      : imageDifferences('validation', there.validation, here.validation)),
     ...weights,
   ];
 }

@@ -23,6 +23,8 @@ export interface RunIdentity {
   readonly modules: readonly ExternalModule[];
   readonly training: ImageFingerprint;
   readonly test: ImageFingerprint;
+  /** Only of runs that hold out validation images. */
+  readonly validation?: ImageFingerprint | undefined;
   /** SHA-256 of the file with initial weights; null without one. */
   readonly initialWeights: string | null;
 }
@@ -38,6 +40,7 @@ export async function identifyRun(config: RunConfig, data: RunSplits, names: Nam
     modules,
     training: await fingerprintOf(data.train),
     test: await fingerprintOf(data.test),
+    ...(data.validation === undefined ? {} : { validation: await fingerprintOf(data.validation) }),
     initialWeights:
       config.initialWeights === undefined ? null : sha256(await readInitialWeights(config.initialWeights)),
   };
@@ -73,6 +76,7 @@ const schema = z.object({
   ),
   training: fingerprint,
   test: fingerprint,
+  validation: fingerprint.optional(),
   initialWeights: hash.nullable(),
 });
 

@@ -20,6 +20,8 @@ const epochColumns: Readonly<Record<string, (event: EpochEndEvent) => number | u
   peak_bytes: ({ peakBytes }) => peakBytes,
   test_accuracy: ({ testAccuracy }) => testAccuracy,
   test_loss: ({ testLoss }) => testLoss,
+  validation_accuracy: ({ validationAccuracy }) => validationAccuracy,
+  validation_loss: ({ validationLoss }) => validationLoss,
 };
 
 /**
@@ -41,17 +43,22 @@ export function csvWriter(target: string | ((text: string) => void), options: Cs
   return {
     observe(event) {
       if (event.type !== 'epoch-end') return;
-      const columns = csvRecord([...Object.keys(epochColumns), ...Object.keys(event.losses).map((id) => `loss_${id}`)]);
+      const own = columnsUnder(header);
+      const columns = csvRecord([...own, ...Object.keys(event.losses).map((id) => `loss_${id}`)]);
       header ??= columns;
       if (columns !== header) throw otherColumns(name, header, columns);
-      const row = csvRecord([
-        ...Object.values(epochColumns).map((read) => read(event)),
-        ...Object.values(event.losses),
-      ]);
+      const row = csvRecord([...own.map((column) => epochColumns[column]?.(event)), ...Object.values(event.losses)]);
       write(isHeaderWritten ? row : header + row);
       isHeaderWritten = true;
     },
   };
+}
+
+/** The columns before those of losses; tables of earlier versions, which knew no validation images, keep theirs. */
+function columnsUnder(header: string | undefined): string[] {
+  const names = Object.keys(epochColumns);
+  const isEarlier = header !== undefined && !header.includes('validation_loss');
+  return isEarlier ? names.filter((name) => !name.startsWith('validation_')) : names;
 }
 
 /** Truncates a file to its header and `rows` rows; returns the header, if any. */

@@ -16,9 +16,9 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const table =
-  'epoch,learning_rate,seconds,images_per_second,peak_bytes,test_accuracy,test_loss,loss_module0,"loss_final, classifier"\n' +
-  '1,0.5,2,128,2097152,0.625,1,0.5,0.25\n' +
-  '2,0.25,2,128,2097152,0.75,0.5,0.25,0.125\n';
+  'epoch,learning_rate,seconds,images_per_second,peak_bytes,test_accuracy,test_loss,validation_accuracy,validation_loss,loss_module0,"loss_final, classifier"\n' +
+  '1,0.5,2,128,2097152,0.625,1,,,0.5,0.25\n' +
+  '2,0.25,2,128,2097152,0.75,0.5,,,0.25,0.125\n';
 
 function watch(events: readonly TrainingEvent[], ...[target, options]: Parameters<typeof csvWriter>) {
   const writer = csvWriter(target, options);
@@ -37,6 +37,19 @@ describe('csvWriter', () => {
     let text = '';
     watch(runEvents(), (row) => (text += row));
     expect(text).toBe(table);
+  });
+
+  it('writes validation accuracies, and continues a table of an earlier version without them', () => {
+    const validated = runEvents().map((event) =>
+      event.type === 'epoch-end' ? { ...event, validationAccuracy: 0.5, validationLoss: 2 } : event,
+    );
+    let text = '';
+    watch(validated, (row) => (text += row));
+    expect(text.split('\n')[1]).toBe('1,0.5,2,128,2097152,0.625,1,0.5,2,0.5,0.25');
+    const earlier = table.replace(',validation_accuracy,validation_loss', '').replaceAll(',,,', ',');
+    writeFileSync(file, earlier.split('\n').slice(0, 2).join('\n').concat('\n'));
+    watch(runEvents(4), file, { keepRows: 1 });
+    expect(readFileSync(file, 'utf8')).toBe(earlier);
   });
 
   it('appends after the rows of a checkpoint and removes rows that a killed process wrote later', () => {
@@ -82,7 +95,7 @@ describe('csvWriter', () => {
       return [rest];
     });
     watch(untested, (row) => (text += row));
-    expect(splitCsvRecords(text)[1]).toBe('1,0.5,2,128,2097152,,,0.5,0.25\n');
+    expect(splitCsvRecords(text)[1]).toBe('1,0.5,2,128,2097152,,,,,0.5,0.25\n');
   });
 });
 

@@ -90,8 +90,10 @@ function describeEpoch(event: EpochEndEvent, classifier: string | undefined): st
     event.testAccuracy === undefined
       ? ''
       : `  test accuracy ${percent(event.testAccuracy)}  test loss ${event.testLoss?.toFixed(3)}${event.diverged === true ? ' (diverged)' : ''}`;
+  const validation =
+    event.validationAccuracy === undefined ? '' : `  validation accuracy ${percent(event.validationAccuracy)}`;
   return (
-    `epoch ${event.epoch}/${event.epochs}  loss ${loss?.toFixed(3) ?? '–'}${test}  ` +
+    `epoch ${event.epoch}/${event.epochs}  loss ${loss?.toFixed(3) ?? '–'}${validation}${test}  ` +
     `${Math.round(event.imagesPerSecond)} images/s  peak ${formatBytes(event.peakBytes)}`
   );
 }

@@ -21,6 +21,7 @@ const run: TrainingEvent[] = [
   { type: 'step-end', step: 2, steps: 4, epoch: 1, learningRate: 0.1, losses: { module0: 2, final: 1.5 } },
   {
     type: 'evaluation-end',
+    set: 'test',
     epoch: 1,
     accuracy: 0.75,
     loss: 0.8,
