@@ -41,4 +41,5 @@ export { metricsWriter } from './observers/metrics-writer.js';
 export { type ProbeOptions, probeModules } from './probe.js';
 export type { PipelineStart, PipelineStep, StepPipeline, WorkerStep } from './step-pipeline.js';
 export type { StoredNumber } from './stored-number.js';
-export { type TrainingResult, type TrainOptions, train } from './trainer.js';
+export { type TrainOptions, train } from './trainer.js';
+export type { TrainingResult } from './training-result.js';

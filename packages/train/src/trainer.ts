@@ -4,7 +4,7 @@ import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
 import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
-import { type EvaluationSet, recordOfEvaluations, type ValidationSummary } from './evaluation-records.js';
+import { type EvaluationSet, recordOfEvaluations } from './evaluation-records.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
 import { checkedBatches } from './label-check.js';
 import { withoutEmpty } from './loss-log.js';
@@ -14,6 +14,7 @@ import { RunState } from './run-state.js';
 import type { StepPipeline } from './step-pipeline.js';
 import { createStepRunner, type EndedStep, type StepRunner } from './step-runner.js';
 import { Stopwatch } from './stopwatch.js';
+import type { TrainingResult } from './training-result.js';
 
 /** Options of `train`. */
 export interface TrainOptions {
@@ -66,34 +67,6 @@ export interface TrainOptions {
    * `@localgrad/pipeline`. The plan receives the weights of the workers before evaluations and checkpoints, and at the end.
    */
   readonly pipeline?: StepPipeline;
-}
-
-/** Result of a completed run. */
-export interface TrainingResult {
-  /** Accuracy of the plain backbone after the last epoch; null without test batches, or if it is not a classifier. */
-  readonly testAccuracy: number | null;
-  /** Highest test accuracy of all evaluations that did not diverge; null as above. */
-  readonly bestTestAccuracy: number | null;
-  /** All metrics of the last evaluation by name. */
-  readonly testMetrics?: Readonly<Record<string, number>>;
-  /** Present with validation batches. */
-  readonly validation?: ValidationSummary;
-  /** Present if a metric of the last evaluation is not finite. */
-  readonly diverged?: true;
-  /** Seconds of training steps only. */
-  readonly seconds: number;
-  /** Seconds including evaluation. */
-  readonly totalSeconds: number;
-  /** Peak bytes of live tensors during a training step, including weights, optimizer state and batch. */
-  readonly peakBytes: number;
-  /** Number of steps of the run, including those before it was resumed. */
-  readonly steps: number;
-  /** Records of all epochs. */
-  readonly epochs: readonly EpochRecord[];
-  /** Number of times the run was resumed from a checkpoint. */
-  readonly resumptions: number;
-  /** How steps ran; present on backends that record steps, unless there were too few steps to record one. */
-  readonly recording?: RecordingStatus;
 }
 
 /**
