@@ -86,6 +86,7 @@ describe('withChoices', () => {
       ...study,
       conditions: study.conditions.map((condition) => ({
         ...condition,
+        config: { ...condition.config, validation: 0.1 },
         runs: condition.runs.map((run) => onValidation(run, condition.key.endsWith('-0.1') ? 0.1 : 0)),
       })),
     };
@@ -113,6 +114,36 @@ describe('withChoices', () => {
     const mixed = { ...validated, conditions: [study.conditions[0] ?? firstCondition, ...others] as Condition[] };
     expect(studyResults(mixed).selection).toBe('test');
     expect(withChoices(mixed).choices).toEqual(withChoices(study).choices);
+  });
+
+  it('chooses by the seeds that make choices, and misses no run of values that were not chosen', () => {
+    const [judge = 0, ...others] = whole.conditions[0]?.seeds ?? [];
+    // With seed 1 the second value is better everywhere; with the others, which only ran with it, it is worse than the first.
+    const half = {
+      ...study,
+      tuneSeeds: [judge],
+      conditions: tuned([0.02, 0.02, 0.02, 0.02, 0.02, 0.02]).conditions.map((condition) => ({
+        ...condition,
+        runs: condition.runs.flatMap((run) => {
+          if (run.seed === judge) return [run];
+          return condition.key.endsWith('-0.1') ? [] : [shifted(run, -0.3)];
+        }),
+      })),
+    };
+    const results = studyResults(half);
+    expect(results.conditions.map(({ key }) => key)).toEqual(whole.conditions.map(({ key }) => `${key}-0.03`));
+    expect(results.conditions.map(({ testAccuracy }) => testAccuracy?.n)).toEqual(whole.conditions.map(() => 4));
+    expect(results.choices[0]?.candidates.map(({ testAccuracy }) => testAccuracy?.n)).toEqual([1, 1]);
+    const view = viewOf(half);
+    expect([view.finished, view.wanted]).toEqual([30, 30]);
+    const [sentence] = results.findings.filter(({ text }) => text.startsWith('Each condition may choose'));
+    expect(sentence?.text).toContain(`after the last epoch with seed ${judge}; it alone has run with the others.`);
+    // One of them is missing.
+    const [first, ...rest] = half.conditions;
+    const lost = { ...half, conditions: [first, ...rest.map((one) => ({ ...one, runs: one.runs.slice(0, 3) }))] };
+    expect(viewOf(lost as Study).wanted).toBe(30);
+    expect(viewOf(lost as Study).finished).toBeLessThan(30);
+    expect(others).toHaveLength(3);
   });
 
   it('leaves a study without choices as it is', () => {

@@ -1,8 +1,5 @@
-import type { Condition, Study } from '@localgrad/experiments';
-import type { EvaluationSet } from '@localgrad/train';
-import { isDiverged } from './comparison/diverged.js';
-import { type Estimate, estimateOf, known } from './estimates.js';
-import { choiceAccuracyOf, selectionOf } from './selection.js';
+import { bestCandidate, type Condition, lastAccuracies, type Study, selectionOf } from '@localgrad/experiments';
+import { type Estimate, estimateOf } from './estimates.js';
 
 /** A setting of a study with the values that it could choose from. */
 export interface Choice {
@@ -15,16 +12,16 @@ export interface Choice {
     /** `{ learningRate: '0.1' }` */
     readonly values: Readonly<Record<string, string>>;
     readonly isChosen: boolean;
-    /** Test accuracy after the last epoch, without diverged runs; null without runs. */
+    /** Test accuracy after the last epoch over the runs that make the choice, without diverged ones; null without others. */
     readonly testAccuracy: Estimate | null;
-    /** Validation accuracy after the last epoch, if it made the choice. */
+    /** Validation accuracy of the same runs, if it makes the choice. */
     readonly validationAccuracy?: Estimate | null;
   }[];
 }
 
 /**
  * A study in which every setting has one condition: the one with the highest mean accuracy after the last epoch, on the images
- * of the study's selection, among the values that it may choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with
+ * of the study's selection and over the seeds that make choices, among the values that it may choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with
  * different choices are compared.
  */
 export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
@@ -37,15 +34,11 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
   }
   const valuesOf = ({ labels }: Condition) =>
     Object.fromEntries(tune.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])));
-  const selection = selectionOf(study);
+  const selection = selectionOf(study.conditions);
   const chosen = new Map<string, Condition>();
   const choices = [...bySetting].map(([setting, conditions]): Choice => {
-    const accuracies = conditions.map((condition) => meanOf(condition, selection));
-    const best = Math.max(...known(accuracies).map(({ mean }) => mean));
-    const index = Math.max(
-      0,
-      accuracies.findIndex((accuracy) => accuracy?.mean === best),
-    );
+    const judged = conditions.map(({ runs }) => runs.filter(({ seed }) => study.tuneSeeds?.includes(seed) ?? true));
+    const index = bestCandidate(judged, selection);
     const candidates = conditions.map((condition, place) => {
       const isChosen = place === index;
       if (isChosen) chosen.set(setting, withoutLabels(condition, setting, tune));
@@ -53,8 +46,10 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
         key: condition.key,
         values: valuesOf(condition),
         isChosen,
-        testAccuracy: meanOf(condition, 'test'),
-        ...(selection === 'test' ? {} : { validationAccuracy: accuracies[place] ?? null }),
+        testAccuracy: estimateOf(lastAccuracies(judged[place] ?? [], 'test')),
+        ...(selection === 'test'
+          ? {}
+          : { validationAccuracy: estimateOf(lastAccuracies(judged[place] ?? [], selection)) }),
       };
     });
     return { setting, candidates };
@@ -69,12 +64,6 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
     },
     choices,
   };
-}
-
-/** Mean accuracy after the last epoch, without diverged runs; null without others. */
-function meanOf({ runs }: Condition, selection: EvaluationSet): Estimate | null {
-  const sound = runs.filter((run) => !isDiverged(run));
-  return estimateOf(known(sound.map(({ summary }) => choiceAccuracyOf(summary, selection))));
 }
 
 function withoutLabels(condition: Condition, setting: string, tune: readonly string[]): Condition {

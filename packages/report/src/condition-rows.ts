@@ -1,5 +1,5 @@
 import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
-import type { Condition, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
+import { type Condition, type FinishedRun, type StoppedRun, type Study, selectionOf } from '@localgrad/experiments';
 import type { EvaluationSet } from '@localgrad/train';
 import { type Choice, withChoices } from './choices.js';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
@@ -7,7 +7,7 @@ import { type ConditionComparison, compareConditions, comparePairs } from './com
 import { isDiverged } from './comparison/diverged.js';
 import { workOf } from './compute.js';
 import { type Accuracy, accuracyOf, confidence, type Estimate, estimateOf, known } from './estimates.js';
-import { bestEpochAccuracyOf, selectionOf } from './selection.js';
+import { bestEpochAccuracyOf } from './selection.js';
 import { sum } from './sum.js';
 
 /** Difference of mean accuracies to another condition. */
@@ -89,7 +89,8 @@ const computeTolerance = 1.05;
 /** Computes everything that a report contains. */
 export function viewOf(whole: Study): StudyView {
   const { study, choices } = withChoices(whole);
-  const selection = selectionOf(whole);
+  const selection = selectionOf(whole.conditions);
+  const keys = new Set(study.conditions.map(({ key }) => key));
   const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', { confidence });
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
@@ -124,7 +125,12 @@ export function viewOf(whole: Study): StudyView {
     reference: rows.find(({ isReference }) => isReference) ?? null,
     recomputed: rows.find((row) => !row.isReference && isRecomputed(row)) ?? null,
     finished: sum(whole.conditions.map(({ runs }) => runs.length)),
-    wanted: sum(whole.conditions.map((condition) => condition.runs.length + missingSeeds(condition).length)),
+    wanted: sum(
+      whole.conditions.map((condition) => {
+        const isChosen = keys.has(condition.key);
+        return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition, whole)).length;
+      }),
+    ),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),
@@ -148,6 +154,11 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
     const [best] = affordable.sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
     return best === undefined ? [] : [[condition, best.condition]];
   });
+}
+
+/** A condition that was not chosen needs the seeds that make the choice. */
+function judgedOf(condition: Condition, { tuneSeeds }: Study): Condition {
+  return { ...condition, seeds: condition.seeds.filter((seed) => tuneSeeds?.includes(seed) ?? true) };
 }
 
 function missingSeeds({ seeds, runs, stopped = [] }: Condition): number[] {

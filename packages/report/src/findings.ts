@@ -45,15 +45,18 @@ function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
 }
 
 /** The number of values is the same for all conditions. */
-function chosen({ study: { tune = [] }, selection, choices }: StudyView): Finding[] {
+function chosen({ study, selection, choices }: StudyView): Finding[] {
+  const { tune = [], tuneSeeds = [], conditions } = study;
   if (choices.length === 0) return [];
+  const isSome = conditions.some(({ seeds }) => seeds.some((seed) => !tuneSeeds.includes(seed)));
+  const over = tuneSeeds.length > 0 && isSome ? ` with ${seedsOf(tuneSeeds)}; it alone has run with the others` : '';
   const how =
     selection === 'test'
       ? 'The choice is made on the test set, so these means are biased upward; all'
       : 'The choice is made on held-out training images, so the test set chooses nothing. All';
   return [
     {
-      text: `Each condition may choose ${listed(tune)}: the report shows the value with the highest mean ${selection} accuracy after the last epoch. ${how} conditions choose from the same values.`,
+      text: `Each condition may choose ${listed(tune)}: the report shows the value with the highest mean ${selection} accuracy after the last epoch${over}. ${how} conditions choose from the same values.`,
       details: choices.map(({ setting, candidates }) => {
         const words = candidates.map(({ values, testAccuracy, validationAccuracy = testAccuracy, isChosen }) => {
           const accuracy = percent(validationAccuracy?.mean ?? null);

@@ -1,5 +1,4 @@
-import { loadStudy, prepareSweep, quoted } from '@localgrad/experiments';
-import type { RunStatus } from '@localgrad/runs';
+import { loadStudy, prepareSweep, quoted, type SweepStatus } from '@localgrad/experiments';
 import { report } from '../commands/report.js';
 import { executeSweep } from '../sweep/execute-sweep.js';
 import type { Terminal } from '../terminal.js';
@@ -18,7 +17,7 @@ export interface QuickstartReport extends QuickstartResults {
   readonly report: string;
   /** Wall-clock time of the command. */
   readonly totalSeconds: number;
-  readonly counts: Readonly<Record<RunStatus, number>>;
+  readonly counts: SweepStatus['counts'];
   /** Whether all runs are finished. */
   readonly passed: boolean;
 }

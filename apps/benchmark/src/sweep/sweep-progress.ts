@@ -14,9 +14,9 @@ export class SweepProgress {
   readonly #before: number;
   #finished: number;
 
-  constructor(stream: TextStream, { tasks, counts }: SweepStatus) {
+  constructor(stream: TextStream, { needed, counts }: Pick<SweepStatus, 'needed' | 'counts'>) {
     this.#stream = stream;
-    this.#total = tasks.length;
+    this.#total = needed;
     this.#finished = counts.finished + counts.stopped;
     this.#before = this.#finished;
     this.#live = stream.isTTY === true ? createLogUpdate(stream as unknown as NodeJS.WriteStream) : undefined;

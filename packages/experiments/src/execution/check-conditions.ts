@@ -11,8 +11,9 @@ import {
   runConfigSchema,
 } from '@localgrad/runs';
 import { type Experiment, placesIn } from '../files/experiment.js';
+import { isEnded } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
-import { isEnded, type SweepStatus } from '../sweep/sweep-status.js';
+import type { SweepStatus } from '../sweep/sweep-status.js';
 import { DataCache } from './data-cache.js';
 
 /**

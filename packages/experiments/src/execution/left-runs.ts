@@ -1,22 +1,22 @@
-import type { RunStatus } from '@localgrad/runs';
+import type { TaskStatus } from '../sweep/run-limits.js';
 import { conditionNameOf, runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import type { SweepStatus } from '../sweep/sweep-status.js';
 
-/** A run that is neither finished nor stopped early. */
+/** A run that the sweep needs, and that is neither finished nor stopped early. */
 export interface LeftRun {
   readonly index: number;
   readonly name: string;
   /** Name of its condition. */
   readonly condition: string;
   readonly folder: string;
-  readonly status: Exclude<RunStatus, 'finished' | 'stopped'>;
+  readonly status: Exclude<TaskStatus, 'finished' | 'stopped' | 'skipped'>;
   /** Why it failed. */
   readonly message?: string;
 }
 
 export function leftRuns(sweep: Sweep, { tasks }: SweepStatus): LeftRun[] {
   return tasks.flatMap(({ task, status, message }): LeftRun[] => {
-    if (status === 'finished' || status === 'stopped') return [];
+    if (status === 'finished' || status === 'stopped' || status === 'skipped') return [];
     const why = message === undefined ? {} : { message };
     const condition = conditionNameOf(sweep, task);
     return [{ index: task.index, name: task.name, condition, folder: runFolderOf(sweep, task), status, ...why }];

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { noteLoss } from '@localgrad/runs';
+import { isEnded } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
-import { isEnded, readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
+import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { workerProgram } from '../worker-program.js';
 import type { WorkerMessage } from './task-runner.js';
 import { type WorkerDone, workerEnvironment } from './worker-channel.js';

@@ -2,8 +2,8 @@ import { at } from '@localgrad/core';
 import { type EarlyStop, hashOf, type Pause, readRunState } from '@localgrad/runs';
 import type { EvaluationSet } from '@localgrad/train';
 import type { EarlyStopping } from '../files/experiment.js';
+import { isEnded, limitsOf } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep, type SweepTask } from '../sweep/sweep-folder.js';
-import { isEnded, limitsOf } from '../sweep/sweep-status.js';
 import { curveOf, hasEndedBy } from './run-curve.js';
 
 type Runs = Pick<Sweep, 'folder' | 'tasks' | 'retries' | 'earlyStopping'>;

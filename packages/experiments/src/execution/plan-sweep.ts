@@ -80,14 +80,12 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   } finally {
     backend.dispose();
   }
-  const finished = await Promise.all(
-    experiment.conditions.map(async (condition) => {
-      const found = await Promise.all(
-        experiment.seeds.map((seed) => lookForSummary(folderOf(configOf(condition, seed)))),
-      );
-      return found.flatMap(({ summary }) => summary ?? []);
-    }),
-  );
+  const { seeds, tuneSeeds } = experiment;
+  const summaries = (condition: PlannedCondition, wanted: readonly number[]) =>
+    Promise.all(wanted.map((seed) => lookForSummary(folderOf(configOf(condition, seed))))).then((found) =>
+      found.flatMap(({ summary }) => summary ?? []),
+    );
+  const finished = await Promise.all(experiment.conditions.map((condition) => summaries(condition, seeds)));
   const known = secondsPerWork(finished.flat(), costs, finished);
   const [first] = experiment.conditions;
   const measured =
@@ -100,19 +98,24 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
         )
       : undefined;
   const speed = known ?? measured;
-  const rows = experiment.conditions.map(({ name }, index): PlannedRow => {
+  const chosenSeeds = seeds.filter((seed) => !tuneSeeds.includes(seed));
+  const planned = experiment.conditions.map((condition, index) => {
     const { unitsOfWork, predictedPeakBytes, work } = at(costs, index, 'costs');
     const own = finished[index] ?? [];
     const seconds = own.length > 0 ? mean(own.map((run) => run.seconds)) : speed === undefined ? null : speed * work;
-    return {
-      name,
-      runs: experiment.seeds.length,
-      finished: own.length,
-      unitsOfWork,
-      predictedPeakBytes,
-      predictedSeconds: seconds,
-    };
+    return { condition, unitsOfWork, predictedPeakBytes, predictedSeconds: seconds };
   });
+  const rows: PlannedRow[] = [];
+  for (const { condition, ...costs } of planned) {
+    const { name, setting } = condition;
+    const isTuned = setting !== undefined;
+    const own = await summaries(condition, isTuned ? tuneSeeds : seeds);
+    rows.push({ name, runs: isTuned ? tuneSeeds.length : seeds.length, finished: own.length, ...costs });
+    const candidates = planned.filter((other) => isTuned && other.condition.setting === setting);
+    if (chosenSeeds.length === 0 || candidates.at(-1)?.condition !== condition) continue;
+    const further = await Promise.all(candidates.map((other) => summaries(other.condition, chosenSeeds)));
+    rows.push({ name: `${setting}, chosen`, runs: chosenSeeds.length, ...chosenCosts(candidates, further) });
+  }
   const total = rows.reduce<number | null>(
     (sum, row) =>
       sum === null || row.predictedSeconds === null ? null : sum + row.predictedSeconds * (row.runs - row.finished),
@@ -130,6 +133,20 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
         : measured !== undefined
           ? `steps of '${first?.name}'`
           : 'nothing was measured',
+  };
+}
+
+/** Costs of the runs with the chosen values: which ones is not known before, so costs are those of any of them, at most. */
+function chosenCosts(
+  candidates: readonly Omit<PlannedRow, 'name' | 'runs' | 'finished'>[],
+  finished: readonly (readonly RunSummary[])[],
+): Omit<PlannedRow, 'name' | 'runs'> {
+  const seconds = candidates.flatMap(({ predictedSeconds }) => predictedSeconds ?? []);
+  return {
+    finished: Math.max(...finished.map((runs) => runs.length)),
+    unitsOfWork: Math.max(...candidates.map(({ unitsOfWork }) => unitsOfWork)),
+    predictedPeakBytes: Math.max(...candidates.map(({ predictedPeakBytes }) => predictedPeakBytes)),
+    predictedSeconds: seconds.length < candidates.length ? null : Math.max(...seconds),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type KubernetesOptions, kubernetesJob, shellList } from '../executors/manifest.js';
 import { type Submission, type SubmitOptions, submitToSlurm } from '../executors/submit-slurm.js';
-import { isEnded, readSweepStatus } from '../sweep/sweep-status.js';
+import { isEnded } from '../sweep/run-limits.js';
+import { readSweepStatus } from '../sweep/sweep-status.js';
 import { workerProgram } from '../worker-program.js';
 import { chosenTasks } from './chosen-conditions.js';
 import { checkedSweep, preparedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';

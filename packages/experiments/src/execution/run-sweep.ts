@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { requireOption } from '@localgrad/core';
 import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
+import { isEnded } from '../sweep/run-limits.js';
 import { readSweep, runFolderOf, type Sweep, sweepHash } from '../sweep/sweep-folder.js';
-import { isEnded, readSweepStatus, type SweepStatus, type TaskState } from '../sweep/sweep-status.js';
+import { readSweepStatus, type SweepStatus, type TaskState } from '../sweep/sweep-status.js';
 import { workOn } from '../sweep/work.js';
 import { chosenTasks } from './chosen-conditions.js';
 import { runLocally } from './local-executor.js';

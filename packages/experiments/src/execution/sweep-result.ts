@@ -1,4 +1,4 @@
-import type { RunStatus } from '@localgrad/runs';
+import type { TaskStatus } from '../sweep/run-limits.js';
 import { conditionNameOf, runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { type DivergedRun, divergedRuns } from './diverged-runs.js';
@@ -17,7 +17,7 @@ export interface SweepResult {
   readonly name: string;
   readonly folder: string;
   readonly runs: number;
-  readonly counts: Readonly<Record<RunStatus, number>>;
+  readonly counts: Readonly<Record<TaskStatus, number>>;
   /** Finished runs that diverged; their accuracies are not results. */
   readonly diverged: readonly DivergedRun[];
   /** Runs that were stopped early, and why; they are not results either. */
@@ -33,7 +33,7 @@ export interface SweepResult {
 /** @param status if it was just read */
 export async function summarizeSweep(sweep: Sweep, status?: SweepStatus): Promise<SweepResult> {
   const known = status ?? (await readSweepStatus(sweep));
-  const withStatus = (wanted: RunStatus) =>
+  const withStatus = (wanted: TaskStatus) =>
     known.tasks.flatMap(({ task, status: found, message }) =>
       found === wanted
         ? [

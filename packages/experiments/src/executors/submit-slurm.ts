@@ -28,6 +28,8 @@ export interface Submission {
   readonly jobId: string | null;
   readonly elements: number;
   readonly runs: number;
+  /** Runs that were not submitted, since they depend on a choice of `tune` that has not been made. */
+  readonly undecided: number;
 }
 
 /**
@@ -38,10 +40,13 @@ export interface Submission {
 export async function submitToSlurm(options: SubmitOptions): Promise<Submission> {
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
   const { tasks } = await readSweepStatus(sweep);
-  const left = tasks.flatMap(({ status, task: { index } }) => {
+  const open = tasks.filter(({ status, task: { index } }) => {
     const isOpen = status === 'waiting' || status === 'interrupted' || status === 'unreadable';
-    return isOpen && options.tasks?.includes(index) !== false ? [index] : [];
+    return isOpen && options.tasks?.includes(index) !== false;
   });
+  // A job that waits for a choice would keep a node idle.
+  const left = open.filter(({ need }) => need === 'run').map(({ task }) => task.index);
+  const undecided = open.length - left.length;
   const folder = resolve(sweep.folder);
   const logFolder = join(folder, 'slurm');
   await createFolder(logFolder);
@@ -49,7 +54,7 @@ export async function submitToSlurm(options: SubmitOptions): Promise<Submission>
   const stamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
   const taskFile = join(logFolder, `tasks-${stamp}.txt`);
   const script = join(logFolder, `job-${stamp}.sh`);
-  if (groups.length === 0) return { script, jobId: null, elements: 0, runs: 0 };
+  if (groups.length === 0) return { script, jobId: null, elements: 0, runs: 0, undecided };
   const text = slurmScript({
     ...options,
     worker: { program, folder },
@@ -62,7 +67,7 @@ export async function submitToSlurm(options: SubmitOptions): Promise<Submission>
   await writeWhole(taskFile, groups.map((group) => `${group.join(',')}\n`).join(''));
   await writeWhole(script, text);
   const jobId = dryRun ? null : await sbatch(script);
-  const submission = { script, jobId, elements: groups.length, runs: left.length };
+  const submission = { script, jobId, elements: groups.length, runs: left.length, undecided };
   if (jobId !== null) {
     const jobs = join(logFolder, 'jobs.jsonl');
     const line = `${JSON.stringify({ time: new Date().toISOString(), ...submission })}\n`;

@@ -33,6 +33,11 @@ export const experimentSchema = z.strictObject({
     .describe(
       'values of config keys that every condition may choose from, included ones too; reports show the best by mean accuracy: on validation images if there are any (validation), else on test images',
     ),
+  tuneSeeds: count
+    .optional()
+    .describe(
+      'how many of the seeds, from the first, make the choices of tune; the others run with the chosen values only (default: all seeds make them, so that all values run with all seeds)',
+    ),
   search: z
     .strictObject({
       samples: count.max(mostSamples).describe('number of samples; each is combined with all factors'),

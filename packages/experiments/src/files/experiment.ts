@@ -15,6 +15,7 @@ import { type ExperimentInput, experimentKeys, experimentSchema } from './experi
 import { type Factor, factorsOf } from './factors.js';
 import { withOverrides } from './overrides.js';
 import { searchFactors, textRanges } from './search.js';
+import { seedsOf } from './seeds.js';
 import { placesIn as bracesIn, fill, longestText } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
@@ -41,6 +42,8 @@ export interface Experiment {
   readonly tune: readonly string[];
   readonly conditions: readonly PlannedCondition[];
   readonly seeds: readonly number[];
+  /** Those that make the choices of `tune`; the others run with the chosen values only. */
+  readonly tuneSeeds: readonly number[];
   readonly compare: { readonly factor: string; readonly baseline: string } | null;
   /** Key of a condition. */
   readonly reference: string | null;
@@ -93,8 +96,6 @@ export async function parseExperiment(text: string, file: string, options: Parse
     ]);
   }
   rejectRepetitions(document, conditions, drafts);
-  const seeds =
-    typeof input.seeds === 'number' ? Array.from({ length: input.seeds }, (_, index) => index + 1) : input.seeds;
   return {
     name: input.name,
     title: input.title ?? input.name,
@@ -102,7 +103,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
     factors: [...factors.map(({ name }) => name), ...searchFactors(input), ...Object.keys(input.tune)],
     tune: Object.keys(input.tune),
     conditions,
-    seeds: [...new Set(seeds)],
+    ...seedsOf(document, input),
     compare: compareOf(document, input, factors),
     reference: referenceOf(document, input, conditions),
     checkpoints: input.checkpoints,

@@ -39,6 +39,7 @@ export function combineStudies(parts: readonly StudyPart[]): {
     title: [...new Set(studies.map(({ title }) => title))].join(' / '),
     description: [...new Set(studies.map(({ description }) => description))].join('\n\n'),
     tune: [...new Set(studies.flatMap(({ tune = [] }) => tune))],
+    tuneSeeds: [...new Set(studies.flatMap((part) => part.tuneSeeds ?? seedsOf(part)))].sort((a, b) => a - b),
     factors: isAmbiguous ? [partFactor, ...factors] : [...factors],
     conditions: conditions.map(({ condition, label }) => (isAmbiguous ? labeled(condition, label) : condition)),
     compare: agreed('comparisons', known(studies.map(({ compare }) => compare)), (rule: ComparisonRule) => rule),
@@ -48,6 +49,10 @@ export function combineStudies(parts: readonly StudyPart[]): {
     problems: studies.flatMap(({ problems = [] }) => problems),
   };
   return { study, notices };
+}
+
+function seedsOf({ conditions }: Study): number[] {
+  return conditions.flatMap(({ seeds }) => seeds);
 }
 
 interface Labeled {

@@ -58,6 +58,8 @@ export interface Study {
   readonly factors: readonly string[];
   /** Factors that conditions choose from; default: none. */
   readonly tune?: readonly string[];
+  /** Seeds that make the choices; the others have runs of the chosen values only. Default: all. */
+  readonly tuneSeeds?: readonly number[];
   readonly conditions: readonly Condition[];
   readonly compare: ComparisonRule | null;
   /** Key of the condition for end-to-end training, if any. */

@@ -1,7 +1,7 @@
 import { lookForEarlyStop, lookForEnvironment, lookForSummary } from '@localgrad/runs';
 import type { FinishedRun, StoppedRun, Study } from '../results/study.js';
+import { limitsOf } from './run-limits.js';
 import { runFolderOf, type Sweep } from './sweep-folder.js';
-import { limitsOf } from './sweep-status.js';
 
 /**
  * A sweep with all results so far. Damaged files of a run are listed in `problems`, and cost at most that run.
@@ -31,13 +31,14 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     const own = runs.get(task.condition) ?? [];
     runs.set(task.condition, [...own, { folder, seed: task.seed, summary, environment }]);
   }
-  const { name, title, description, factors, tune, compare, reference, source, seeds } = sweep;
+  const { name, title, description, factors, tune, tuneSeeds, compare, reference, source, seeds } = sweep;
   return {
     name,
     title,
     description,
     factors,
     tune,
+    tuneSeeds,
     compare,
     reference,
     source,

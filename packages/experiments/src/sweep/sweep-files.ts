@@ -42,6 +42,8 @@ const descriptionSchema = z.looseObject({
     .min(1),
   seeds: z.array(index).min(1),
   tune: z.array(z.string()).default([]),
+  /** Missing in folders of earlier versions, where all seeds made choices. */
+  tuneSeeds: z.array(index).min(1).optional(),
   compare: z.object({ factor: z.string(), baseline: z.string() }).nullable(),
   reference: z.string().nullable(),
   checkpoints: experimentSchema.shape.checkpoints,
@@ -108,6 +110,7 @@ export async function readSweep(folder: string): Promise<Sweep> {
   });
   return {
     ...rest,
+    tuneSeeds: rest.tuneSeeds ?? rest.seeds,
     folder,
     nextIndex: next,
     source: source ?? (await readIfThere(join(folder, sweepFiles.source))) ?? '',

@@ -1,41 +1,46 @@
-import { hashOf, type RetryLimits, type RunState, type RunStatus, readRunState } from '@localgrad/runs';
+import { type RunState, readRunState } from '@localgrad/runs';
+import { isEnded, limitsOf, type TaskStatus } from './run-limits.js';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
+import { type Need, Tuning } from './tuning.js';
 
-export interface TaskState extends RunState {
+export interface TaskState extends Omit<RunState, 'status'> {
   readonly task: SweepTask;
+  readonly status: TaskStatus;
+  /** Whether it can run: it waits while the values that it would run with are being chosen. */
+  readonly need: Need;
 }
 
 export interface SweepStatus {
   readonly tasks: readonly TaskState[];
-  readonly counts: Readonly<Record<RunStatus, number>>;
-}
-
-/** Whether no worker will work on a run any more: it is finished, was stopped early, or has failed for good. */
-export function isEnded(status: RunStatus): boolean {
-  return status === 'finished' || status === 'stopped' || status === 'failed';
+  readonly counts: Readonly<Record<TaskStatus, number>>;
+  /** Number of runs that the sweep needs, whichever values will be chosen. */
+  readonly needed: number;
 }
 
 /** State of every run of a sweep according to its files. */
 export async function readSweepStatus(sweep: Sweep): Promise<SweepStatus> {
   const tasks: TaskState[] = [];
-  const counts: Record<RunStatus, number> = {
+  const counts: Record<TaskStatus, number> = {
     finished: 0,
     stopped: 0,
+    skipped: 0,
     running: 0,
     failed: 0,
     interrupted: 0,
     waiting: 0,
     unreadable: 0,
   };
+  const tuning = new Tuning(sweep);
+  /** One of the candidates of each will be needed. */
+  const undecided = new Set<string>();
   for (const task of sweep.tasks) {
     const state = await readRunState(runFolderOf(sweep, task), limitsOf(sweep));
-    counts[state.status]++;
-    tasks.push({ task, ...state });
+    const need = isEnded(state.status) ? 'run' : await tuning.needOf(task);
+    const status = need === 'skip' && state.status !== 'running' ? 'skipped' : state.status;
+    counts[status]++;
+    tasks.push({ ...state, task, status, need });
+    if (need === 'wait') undecided.add(`${tuning.settingOf(task)} ${task.seed}`);
   }
-  return { tasks, counts };
-}
-
-/** What ends the runs of a sweep apart from their last epoch. */
-export function limitsOf({ retries, earlyStopping }: Pick<Sweep, 'retries' | 'earlyStopping'>): RetryLimits {
-  return earlyStopping === null ? { retries } : { retries, stopRule: hashOf(earlyStopping) };
+  const waiting = tasks.filter(({ need }) => need === 'wait').length;
+  return { tasks, counts, needed: tasks.length - counts.skipped - waiting + undecided.size };
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { absolutePath, type RunState, readRunState } from '@localgrad/runs';
+import { isEnded, limitsOf } from './run-limits.js';
 import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
-import { isEnded, limitsOf } from './sweep-status.js';
+import { Tuning } from './tuning.js';
 
 /**
  * Outcome of a worker's attempt at a run.
@@ -87,15 +88,17 @@ class Work {
   readonly #ended = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #isBlocked: (task: SweepTask) => Promise<boolean>;
+  readonly #tuning: Tuning;
   /** Whether other workers were running at the last check. */
   isAnyRunning = false;
-  /** Whether a run waited for earlier ones at the last check. */
+  /** Whether a run waited for others at the last check. */
   isAnyBlocked = false;
 
   constructor({ sweep, tasks, isBlocked = async () => false }: WorkOptions) {
     this.#sweep = sweep;
     this.#isBlocked = isBlocked;
     this.#folder = absolutePath(sweep.folder);
+    this.#tuning = new Tuning({ ...sweep, folder: this.#folder });
     this.#wanted = tasks === undefined ? sweep.tasks : sweep.tasks.filter(({ index }) => tasks.includes(index));
   }
 
@@ -115,8 +118,14 @@ class Work {
     for (const task of this.#wanted) {
       const state = await this.#stateOf(task);
       if (state === undefined) continue;
-      // Only a run that was started can be blocked.
-      if (state.attempts.length > 0 && (await this.#isBlocked(task))) this.isAnyBlocked = true;
+      const need = await this.#tuning.needOf(task);
+      if (need === 'skip') {
+        this.#ended.add(task.runId);
+        continue;
+      }
+      // Only a run that was started can be blocked by earlier ones.
+      const isBlocked = need === 'wait' || (state.attempts.length > 0 && (await this.#isBlocked(task)));
+      if (isBlocked) this.isAnyBlocked = true;
       else open.push({ task, losses: state.losses });
     }
     if (this.isAnyBlocked) await this.#lookAtOthers();

@@ -60,15 +60,22 @@ export function renderSubmission({
   jobId,
   elements,
   runs,
+  undecided,
 }: Submission & { readonly folder: string }): string {
   const sent =
     runs === 0
-      ? 'nothing is left to do'
+      ? undecided === 0
+        ? 'nothing is left to do'
+        : 'nothing to submit yet'
       : jobId === null
         ? `not submitted: ${script}`
         : `job ${jobId}: ${runs} runs in ${elements} elements`;
   const name = quoted(folder);
-  return [sent, `status    localgrad sweep status ${name}`, `report    localgrad report ${name}`].join('\n');
+  const rest =
+    undecided === 0
+      ? []
+      : [`${undecided} runs depend on the values that are chosen (tune); submit again when the others have finished`];
+  return [sent, ...rest, `status    localgrad sweep status ${name}`, `report    localgrad report ${name}`].join('\n');
 }
 
 export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: SweepPlan): string {

@@ -1,0 +1,21 @@
+import type { YamlDocument } from '@localgrad/runs';
+import type { Experiment } from './experiment.js';
+import type { ExperimentInput } from './experiment-schema.js';
+
+/** The seeds of an experiment, and those of them that make the choices of `tune`. @throws LocalgradError `invalid-data` */
+export function seedsOf(
+  document: YamlDocument,
+  { seeds: given, tune, tuneSeeds }: ExperimentInput,
+): Pick<Experiment, 'seeds' | 'tuneSeeds'> {
+  const all = typeof given === 'number' ? Array.from({ length: given }, (_, index) => index + 1) : given;
+  const seeds = [...new Set(all)];
+  const fail = (message: string): never =>
+    document.fail([{ path: ['tuneSeeds'], isKey: true, isComplete: true, message }]);
+  if (tuneSeeds !== undefined && Object.keys(tune).length === 0) {
+    fail("'tuneSeeds' has no effect without 'tune'; remove it, or list values under 'tune'");
+  }
+  if (tuneSeeds !== undefined && tuneSeeds > seeds.length) {
+    fail(`'tuneSeeds' is ${tuneSeeds}; allowed: 1 to ${seeds.length}, the number of seeds`);
+  }
+  return { seeds, tuneSeeds: seeds.slice(0, tuneSeeds) };
+}
