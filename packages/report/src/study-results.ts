@@ -7,6 +7,7 @@ import { type Accuracy, confidence, type Estimate } from './estimates.js';
 import type { Finding } from './finding.js';
 import { findings } from './findings.js';
 import { presentable } from './presentable.js';
+import { sum } from './sum.js';
 
 /** One finished run. Bytes, seconds, accuracies in [0, 1]. */
 export interface RunResult {
@@ -77,6 +78,10 @@ export interface StudyResults {
   readonly conditions: readonly ConditionResult[];
   /** What each setting could choose from (`tune`); empty if nothing is chosen. */
   readonly choices: readonly Choice[];
+  /** Number of finished runs, diverged ones and those of values that were not chosen included. */
+  readonly finished: number;
+  /** Number of planned runs, without those that a choice has made unnecessary. */
+  readonly runs: number;
   /** Damaged files of single runs, one sentence each. */
   readonly problems: readonly string[];
 }
@@ -96,6 +101,8 @@ export function studyResults(study: Study): StudyResults {
     findings: findings(view),
     conditions: view.rows.map(conditionResult),
     choices: view.choices,
+    finished: view.finished,
+    runs: view.wanted + sum(study.conditions.map(({ stopped = [] }) => stopped.length)),
     problems,
   };
 }

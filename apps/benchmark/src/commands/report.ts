@@ -18,9 +18,6 @@ import { addSetFlag } from './sweep/flags.js';
 /** The results as data, and where their report is. */
 export interface ReportReport extends StudyResults {
   readonly folder: string;
-  /** Runs with a result, and planned runs. */
-  readonly finished: number;
-  readonly runs: number;
   readonly files: ReportFiles;
 }
 
@@ -41,13 +38,7 @@ export async function report(
   const { study, notices } = combineStudies(await loadStudyParts(sweeps));
   for (const text of [...notices, ...(study.problems ?? [])]) warn(terminal, text);
   const files = await writeReport(study, target, { planFigures: await planFigures(study, terminal) });
-  return {
-    ...studyResults(study),
-    folder: target,
-    finished: study.conditions.reduce((sum, { runs }) => sum + runs.length, 0),
-    runs: study.conditions.reduce((sum, { seeds }) => sum + seeds.length, 0),
-    files,
-  };
+  return { ...studyResults(study), folder: target, files };
 }
 
 function defaultTarget(sweeps: readonly Sweep[]): string {

@@ -28,7 +28,7 @@ export interface Submission {
   readonly jobId: string | null;
   readonly elements: number;
   readonly runs: number;
-  /** Runs that were not submitted, since they depend on a choice of `tune` that has not been made. */
+  /** Runs of the sweep that cannot be submitted before the values of `tune` that they run with have been chosen. */
   readonly undecided: number;
 }
 
@@ -39,14 +39,12 @@ export interface Submission {
  */
 export async function submitToSlurm(options: SubmitOptions): Promise<Submission> {
   const { sweep, program, runsPerJob = 1, maximumArraySize = 1001, dryRun = false } = options;
-  const { tasks } = await readSweepStatus(sweep);
-  const open = tasks.filter(({ status, task: { index } }) => {
+  const { tasks, undecided } = await readSweepStatus(sweep);
+  const left = tasks.flatMap(({ status, need, task: { index } }) => {
     const isOpen = status === 'waiting' || status === 'interrupted' || status === 'unreadable';
-    return isOpen && options.tasks?.includes(index) !== false;
+    // A job that waits for a choice would keep a node idle.
+    return isOpen && need !== 'wait' && options.tasks?.includes(index) !== false ? [index] : [];
   });
-  // A job that waits for a choice would keep a node idle.
-  const left = open.filter(({ need }) => need === 'run').map(({ task }) => task.index);
-  const undecided = open.length - left.length;
   const folder = resolve(sweep.folder);
   const logFolder = join(folder, 'slurm');
   await createFolder(logFolder);

@@ -15,6 +15,8 @@ export interface SweepStatus {
   readonly counts: Readonly<Record<TaskStatus, number>>;
   /** Number of runs that the sweep needs, whichever values will be chosen. */
   readonly needed: number;
+  /** Number of those whose values have not been chosen. */
+  readonly undecided: number;
 }
 
 /** State of every run of a sweep according to its files. */
@@ -42,5 +44,6 @@ export async function readSweepStatus(sweep: Sweep): Promise<SweepStatus> {
     if (need === 'wait') undecided.add(`${tuning.settingOf(task)} ${task.seed}`);
   }
   const waiting = tasks.filter(({ need }) => need === 'wait').length;
-  return { tasks, counts, needed: tasks.length - counts.skipped - waiting + undecided.size };
+  const needed = tasks.length - counts.skipped - waiting + undecided.size;
+  return { tasks, counts, needed, undecided: undecided.size };
 }
