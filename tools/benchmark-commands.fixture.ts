@@ -22,6 +22,7 @@ export function parseCommand(command: string) {
     const key = name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
     const text = rest.join(' ').replace(/^"(.*)"$/, '$1');
     if (key === 'partition' && text.includes(',')) return [key, text.split(',').map(Number)];
+    if (text === '' && name.startsWith('no-')) return [key.charAt(2).toLowerCase() + key.slice(3), false];
     if (text === '') return [key, true];
     return [key, Number.isFinite(Number(text)) ? Number(text) : text];
   });

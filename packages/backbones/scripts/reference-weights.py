@@ -147,6 +147,49 @@ class LocalLossVgg8b(nn.Module):
         return self.classifier.layer_out(F.leaky_relu(layer.bn(layer.encoder(x.flatten(1))), 0.01))
 
 
+def unit(inputs, outputs, size):
+    return [nn.Conv2d(inputs, outputs, size, padding=size // 2), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
+class DglCnn(nn.Module):
+    """The network of DGL's learning curves, without its auxiliary classifiers."""
+
+    def __init__(self, depth, width, classes):
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(*unit(3, width, 3))])
+        for layer in range(1, depth):
+            halves = layer in (1, 3)
+            outputs = 2 * width if halves else width
+            pool = [nn.MaxPool2d((2, 2))] if halves else []
+            self.blocks.append(nn.Sequential(*pool, *unit(width, outputs, 3)))
+            width = outputs
+        hidden = [nn.Linear(4 * width, 4 * width), nn.BatchNorm1d(4 * width), nn.ReLU()]
+        again = [nn.Linear(4 * width, 4 * width), nn.BatchNorm1d(4 * width), nn.ReLU()]
+        self.classifier = nn.Sequential(*hidden, *again, nn.Linear(4 * width, classes))
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        x = F.adaptive_avg_pool2d(x, tuple(-(-size // 4) for size in x.shape[2:]))
+        return self.classifier(F.adaptive_avg_pool2d(x, (2, 2)).flatten(1))
+
+
+class DniCnn(nn.Module):
+    """The network of DGL's comparison with DNI."""
+
+    def __init__(self, width, classes):
+        super().__init__()
+        pools = [nn.MaxPool2d((3, 3)), nn.AvgPool2d((3, 3)), nn.AvgPool2d((3, 3))]
+        inputs = [3, width, width]
+        self.block = nn.ModuleList([nn.Sequential(*unit(n, width, 5), pool) for n, pool in zip(inputs, pools)])
+        self.fc1 = nn.Linear(width, classes)
+
+    def forward(self, x):
+        for block in self.block:
+            x = block(x)
+        return self.fc1(x.flatten(1))
+
+
 def small():
     vit = {"num_classes": 5}
     return {
@@ -166,6 +209,8 @@ def small():
             (16, 16),
         ),
         "wide-resnet": (lambda: WideResNet(10, 1, 5), (12, 8)),
+        "dgl-cnn": (lambda: DglCnn(5, 2, 5), (20, 12)),
+        "dni-cnn": (lambda: DniCnn(2, 5), (32, 32)),
         "local-loss-vgg": (lambda: LocalLossVgg8b(2, 6, 16, 5), (16, 16)),
     }
 

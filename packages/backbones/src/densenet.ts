@@ -31,7 +31,7 @@ export interface DenseNetBcOptions {
 }
 
 /**
- * DenseNet-BC for small images (Huang et al., CVPR 2017; docs/methods/networks.md §7): 3×3 stem of 2·growth channels,
+ * DenseNet-BC for small images (Huang et al., CVPR 2017; docs/methods/networks.md §8): 3×3 stem of 2·growth channels,
  * three dense blocks of bottleneck layers, transitions that halve channels and size. Each layer and transition is a
  * block; parameters have torchvision's names.
  *

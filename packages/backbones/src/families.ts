@@ -1,5 +1,6 @@
 import { type BackboneFactory, LocalgradError } from '@localgrad/core';
 import { denseNetBc } from './densenet.js';
+import { dglCnn, dniCnn } from './dgl-networks.js';
 import { type ImageNetResNetOptions, imageNetResNet, imageNetResNetDepths } from './imagenet-resnet.js';
 import { type LocalLossVggOptions, localLossVgg } from './local-loss-vgg.js';
 import { type MlpOptions, mlp } from './mlp.js';
@@ -98,6 +99,22 @@ export const families: readonly Family[] = [
     options: ['width', 'hidden', 'activation', 'dropout', 'zeroOutput'],
     where: 'localLossVgg',
     create: (options, [depth = 0]) => localLossVgg({ ...options, depth }),
+  },
+  {
+    names: ['cnn'],
+    pattern: /^cnn$/,
+    description: "Convolutions with batch norm of DGL's studies, for small images.",
+    options: ['depth', 'width'],
+    where: 'dglCnn',
+    create: (options) => dglCnn(options),
+  },
+  {
+    names: ['dni-cnn'],
+    pattern: /^dni-cnn$/,
+    description: 'Three 5×5 convolutions of DNI, for small images.',
+    options: ['width'],
+    where: 'dniCnn',
+    create: (options) => dniCnn(options),
   },
   {
     names: Object.keys(sizes).map((size) => `vit-${size}`),

@@ -71,6 +71,60 @@ describe('networks', () => {
     expect(weights).toBe(layers.reduce((sum, size) => sum + size, dense));
   });
 
+  it('the networks of DGL have the convolutions of its logs', () => {
+    // The printed networks of parallel.log and dgl.log: convolutions and dense layers with bias, and batch norms.
+    const layers = (pairs: readonly (readonly [inputs: number, outputs: number])[], kernel: number, norm = true) =>
+      pairs.reduce((sum, [inputs, outputs]) => sum + (kernel * kernel * inputs + (norm ? 3 : 1)) * outputs, 0);
+    const curves = measure('cnn', cifar, 10);
+    expect(curves.weights).toBe(
+      layers(
+        [
+          [3, 64],
+          [64, 128],
+          [128, 128],
+          [128, 256],
+        ],
+        3,
+      ) +
+        layers(
+          [
+            [1024, 1024],
+            [1024, 1024],
+          ],
+          1,
+        ) +
+        layers([[1024, 10]], 1, false),
+    );
+    expect(curves.backbone.blocks.map(({ block }) => block.outputShape)).toEqual([
+      [32, 32, 64],
+      [16, 16, 128],
+      [16, 16, 128],
+      [8, 8, 256],
+    ]);
+    const study = measure('cnn', cifar, 10, { depth: 6, width: 128 }).backbone.blocks;
+    expect(study.map(({ block }) => block.outputShape[2])).toEqual([128, 256, 256, 512, 512, 512]);
+    expect(study.map(({ reference }) => reference)).toEqual([
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [2, 0],
+      [2, 1],
+      [2, 2],
+    ]);
+    const compared = measure('dni-cnn', cifar, 10);
+    expect(compared.weights).toBe(
+      layers(
+        [
+          [3, 128],
+          [128, 128],
+          [128, 128],
+        ],
+        5,
+      ) + layers([[128, 10]], 1, false),
+    );
+    expect(compared.backbone.blocks.map(({ block }) => block.outputShape[0])).toEqual([10, 3, 1]);
+  });
+
   it('VGG8b starts with a 7×7 convolution of stride 2 for images over 64 pixels', () => {
     const { backbone } = measure('vgg8b', [96, 96, 3], 10, { width: 2, hidden: 4 });
     expect(backbone.blocks[0]?.block.parameters[0]?.shape).toEqual([7, 7, 3, 2]);
@@ -84,6 +138,8 @@ describe('networks', () => {
     ['cifar-resnet50', { width: 2 }],
     ['vgg11', { width: 2, hidden: 4, batchNorm: true, dropout: 0 }],
     ['vgg8b', { width: 2, hidden: 4, activation: 'leakyRelu', dropout: 0.2, zeroOutput: true }],
+    ['cnn', { depth: 6, width: 2 }],
+    ['dni-cnn', { width: 2 }],
     ['wide-resnet-10-1', { dropout: 0.3 }],
     ['densenet-bc-10-4', {}],
     ['vit-tiny', { depth: 1, patch: 8, patchNorm: true }],

@@ -52,7 +52,7 @@ export interface VisionTransformerOptions {
 }
 
 /**
- * Vision transformer (Dosovitskiy et al., ICLR 2021; docs/methods/networks.md §9). The stem embeds patches and adds the
+ * Vision transformer (Dosovitskiy et al., ICLR 2021; docs/methods/networks.md §10). The stem embeds patches and adds the
  * class token; each pre-norm block of attention and perceptron is a block, [1, tokens, width]. The classifier reads the
  * class token. Parameters have timm's names; torchvision's are converted when weights are loaded.
  *

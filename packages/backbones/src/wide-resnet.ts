@@ -34,7 +34,7 @@ export interface WideResNetOptions {
 }
 
 /**
- * Wide ResNet for small images (Zagoruyko & Komodakis, 2016; docs/methods/networks.md §8): 3×3 stem, three stages of
+ * Wide ResNet for small images (Zagoruyko & Komodakis, 2016; docs/methods/networks.md §9): 3×3 stem, three stages of
  * pre-activation blocks. Parameters have the names of the common PyTorch version (`block1.layer.0.convShortcut`).
  *
  * @throws LocalgradError `invalid-option`

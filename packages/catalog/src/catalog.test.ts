@@ -120,6 +120,19 @@ describe('standardCatalog', () => {
     expect(catalog.names('methods')).toContain(endToEndMethod);
   });
 
+  it.each(['schedules', 'optimizers', 'decorators'] as const)('names the options that its %s have', (table) => {
+    const host = catalog.method('greedy');
+    for (const name of catalog.names(table)) {
+      const entry = catalog.entry(table, name);
+      const create = entry?.create as (...given: unknown[]) => unknown;
+      const given = { learningRate: 1, nonsense: 1 };
+      const own = () => (table === 'decorators' ? create(host, { nonsense: 1 }) : create(given, { name, catalog }));
+      const listed = [...(entry?.options ?? [])].sort();
+      const allowed = /Allowed: (.*)\.$/.exec(messageOfError(own))?.[1]?.split(', ').sort();
+      expect([name, allowed], name).toEqual([name, listed]);
+    }
+  });
+
   it('creates things of every kind from expressions', async () => {
     expect(catalog.backbone('resnet32(width: 8)').config).toEqual({ backbone: 'resnet32', widths: [8, 8, 16, 32] });
     expect(catalog.backbone('resnet26').name).toBe('resnet26');
@@ -206,3 +219,12 @@ describe('with', () => {
     expect(() => extended.method('dgl(head: wide, widen: 2)')).toThrow(/option 'widen' is for heads of localgrad/);
   });
 });
+
+function messageOfError(create: () => unknown): string {
+  try {
+    create();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return '';
+}

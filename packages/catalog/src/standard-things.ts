@@ -67,6 +67,7 @@ const headDescriptions: Readonly<Record<string, string>> = {
   'dgl-mlp': 'Spatial reduction and three hidden layers (DGL).',
   'dgl-cnn': 'Two convolutions and a dense layer (DGL).',
   'dgl-128x512': 'Three 1×1 convolutions of 128 channels and three hidden layers of 512 units.',
+  'dni-synthesizer': 'Three 5×5 convolutions, global pooling and one dense layer (DGL in its comparison with DNI).',
   'auglocal-dgl': 'Spatial reduction, three 1×1 convolutions and two hidden layers (DGL in AugLocal).',
   'infopro-imagenet': 'Four convolutions, global pooling and one dense layer, for Bottleneck ResNets (InfoPro).',
   'class-token': 'Layer norm and a dense layer on the class token, for vision transformers (MAN++).',
@@ -112,7 +113,9 @@ export const schedules: Entries<'schedules'> = {
   },
   stepDecay: {
     description: 'Multiplies the learning rate by a factor at each milestone.',
-    ...scheduleOf(['learningRate', 'milestones', 'factor'], (options: StepDecayOptions) => stepDecay(options)),
+    ...scheduleOf(['learningRate', 'milestones', 'factor', 'period'], (options: StepDecayOptions) =>
+      stepDecay(options),
+    ),
   },
 };
 

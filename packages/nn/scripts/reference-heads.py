@@ -54,6 +54,15 @@ class Token(nn.Module):
         return self.fc(self.norm(tokens[:, 0]))
 
 
+def synthesizer(channels):
+    """DNI's model of synthetic gradients with a dense layer, in DGL's comparison."""
+    members = []
+    for _ in range(2):
+        members += unit(channels, channels, 5, 1, True)
+    members.append(nn.Conv2d(channels, channels, 5, 1, 2))
+    return nn.Sequential(*members, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+
 # An eighth of a ResNet-101 and a 64th of its width: the last stage has 32 channels.
 cases = {
     "imagenet-head-quarter": ("head", head(8, [(2, 1, 1), (4, 3, 2), (8, 3, 2), (32, 1, 1)]), (8, 4)),
@@ -61,6 +70,7 @@ cases = {
     "imagenet-decoder-quarter": ("decoder", decoder(8, [(2, 1, None), (1, 3, 4), (1, 3, 2)]), (8, 4)),
     "imagenet-decoder-half": ("decoder", decoder(16, [(3, 1, None), (1, 1, 8), (1, 3, 4), (1, 3, 2)]), (16, 4)),
     "class-token": ("head", Token(6), (6, 7)),
+    "dni-synthesizer": ("head", synthesizer(3), (3, 6)),
 }
 
 

@@ -10,6 +10,8 @@ const image: Shape3 = [16, 16, 3];
 const networks: [string, NamedBackboneOptions, Shape3?][] = [
   ['resnet18', { width: 4, layers: [1, 1, 1, 1] }, [33, 40, 3]],
   ['resnext50-32x4d', { width: 16, layers: [1, 1, 1, 1] }, [33, 33, 3]],
+  ['cnn', { depth: 4, width: 2 }],
+  ['dni-cnn', { width: 2 }],
   ['vgg8b', { width: 2, hidden: 8, activation: 'leakyRelu' }],
   ['densenet-bc-10-4', {}],
   ['wide-resnet-10-1', {}],

@@ -11,6 +11,7 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { denseNetBc } from '../densenet.js';
+import { dglCnn, dniCnn } from '../dgl-networks.js';
 import { imageNetResNet } from '../imagenet-resnet.js';
 import { localLossVgg } from '../local-loss-vgg.js';
 import { vgg } from '../vgg.js';
@@ -62,6 +63,8 @@ describe.each<[string, BackboneFactory]>([
   ['timm-vgg', vgg11(false)],
   ['timm-vit', vit],
   ['wide-resnet', wideResNet({ depth: 10, widen: 1 })],
+  ['dgl-cnn', dglCnn({ depth: 5, width: 2 })],
+  ['dni-cnn', dniCnn({ width: 2 })],
   ['local-loss-vgg', localLossVgg({ depth: 8, width: 2, hidden: 6, activation: 'leakyRelu' })],
 ])('state dict of %s', (name, factory) => {
   it('loads, bare and in a wrapped model, and reproduces the scores', () => {

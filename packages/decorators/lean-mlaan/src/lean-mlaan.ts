@@ -66,10 +66,18 @@ export function withLeanMlaan(options: LeanMlaanOptions = {}): MethodDecorator {
   return (method) => leanMlaan(method, options);
 }
 
+const leanMlaanOptionNames = [
+  'chainPool',
+  'maximumLength',
+  'finalWindow',
+  'insideWeight',
+  'share',
+  'part',
+] as const satisfies readonly (keyof LeanMlaanOptions)[];
+
 function readOptions(options: LeanMlaanOptions): Settings {
-  const { share, part, ...own } = options;
-  rejectUnknownKeys('lean-mlaan', own, ['chainPool', 'maximumLength', 'finalWindow', 'insideWeight']);
-  const { chainPool = 2, maximumLength = 4, finalWindow = 'free', insideWeight = 0 } = own;
+  rejectUnknownKeys('lean-mlaan', options, leanMlaanOptionNames);
+  const { share, part, chainPool = 2, maximumLength = 4, finalWindow = 'free', insideWeight = 0 } = options;
   const isWindow = finalWindow === 'free' || (Number.isInteger(finalWindow) && finalWindow >= 1);
   requireOption(isWindow, 'lean-mlaan', 'finalWindow', finalWindow, 'free, integers ≥ 1');
   const isWeight = Number.isFinite(insideWeight) && insideWeight >= 0;

@@ -1,4 +1,4 @@
-import { type Block, formatShape, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
+import { type Block, formatShape, type Initializer, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
 import { flatten, relu } from '../blocks/activations.js';
 import { batchNorm } from '../blocks/batch-norm.js';
 import { firstToken } from '../blocks/class-token.js';
@@ -45,10 +45,12 @@ export class HeadLayers {
   }
 
   /** Convolution with bias alone, of stride 1. */
-  biasedConvolution(channels: number, kernelSize: number): this {
+  biasedConvolution(channels: number, kernelSize: number, initializer?: Initializer): this {
     const layer = String(this.#index++);
     const common = { name: `conv${layer}`, scope: this.#scope, inputShape: this.#shape, layer };
-    return this.#push(conv2d({ ...common, channels, kernelSize }));
+    return this.#push(
+      conv2d({ ...common, channels, kernelSize, ...(initializer === undefined ? {} : { initializer }) }),
+    );
   }
 
   /** Bilinear upsampling, corners aligned. */

@@ -9,6 +9,7 @@ import {
 } from '@localgrad/core';
 import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
 import { supervisedContrastive } from '../losses/supervised-contrastive.js';
+import { uniformFanIn, zeros } from '../random/initializers.js';
 import { blockHead } from './block-head.js';
 import { HeadLayers } from './head-layers.js';
 import { imageNetHeadLayers } from './imagenet-layers.js';
@@ -88,6 +89,14 @@ const dgl128x512: Layout = (layers, { classes }) => {
   layers.dense(classes);
 };
 
+/** DNI's model of synthetic gradients as a classifier, in DGL's comparison with DNI; the last convolution starts at 0. */
+const dniSynthesizer: Layout = (layers, { inputShape, classes }) => {
+  const channels = inputShape[2];
+  const fanIn = uniformFanIn(25 * channels);
+  for (let index = 0; index < 2; index++) layers.biasedConvolution(channels, 5, fanIn).batchNorm().relu();
+  layers.biasedConvolution(channels, 5, zeros).globalPool().dense(classes);
+};
+
 /** The head of InfoPro and MAN for ImageNet. */
 const infoProImageNet: Layout = (layers, context) => {
   for (const { channels, kernelSize, stride } of imageNetHeadLayers(context)) {
@@ -112,6 +121,7 @@ const layouts: Readonly<Record<string, Layout>> = {
   'dgl-mlp': dglPerceptron(0, 3, true),
   'dgl-cnn': dglConvolutional,
   'dgl-128x512': dgl128x512,
+  'dni-synthesizer': dniSynthesizer,
   'auglocal-dgl': dglPerceptron(3, 2, false),
   'infopro-imagenet': infoProImageNet,
   'class-token': classToken,

@@ -59,6 +59,7 @@ describe('heads of the papers', () => {
     ['imagenet-decoder-quarter', decoder],
     ['imagenet-decoder-half', decoder],
     ['class-token', named('class-token')],
+    ['dni-synthesizer', named('dni-synthesizer')],
   ])('%s has the loss and gradients of PyTorch', (name, create) => {
     const { weight, gradients, h, gradient, loss, targets } = reference(name);
     const head = create(contextOf([h.shape[1], h.shape[2], h.shape[3]]));

@@ -103,7 +103,17 @@ it('stepDecay can decay from the first epoch on', () => {
   expect(stepDecay({ learningRate: 1, milestones: [1], factor: 0.5 }).rate(at(1, 2))).toBe(0.5);
 });
 
+it('stepDecay starts again after each period', () => {
+  const schedule = stepDecay({ learningRate: 1, milestones: [2, 3], factor: 0.5, period: 3 });
+  expect([1, 2, 3, 4, 5, 6, 7].map((epoch) => schedule.rate(at(epoch, 9)))).toEqual([1, 0.5, 0.25, 1, 0.5, 0.25, 1]);
+  expect(createSchedule(schedule.config)).toMatchObject({ config: schedule.config });
+  expect(schedule.config).toMatchObject({ period: 3 });
+  expect(stepDecay({ learningRate: 1 }).config).not.toHaveProperty('period');
+});
+
 it.each([
+  [{ period: 100 }, /'period' is 100; allowed: integers from 120, the last milestone/],
+  [{ milestones: [2], period: 2.5 }, /'period' is 2\.5/],
   [{ factor: 0 }, /'factor' is 0.*numbers > 0/],
   [{ factor: -0.5 }, /'factor'/],
   [{ milestones: [0] }, /'milestones'.*a list of epochs, from 1/],

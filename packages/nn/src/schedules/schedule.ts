@@ -67,12 +67,17 @@ export interface StepDecayOptions {
   readonly milestones?: readonly number[];
   /** Default 0.1. */
   readonly factor?: number;
+  /**
+   * Number of epochs after which the schedule starts again, e.g. for each module of sequential training; default: never. No
+   * milestone may be later.
+   */
+  readonly period?: number;
 }
 
-/** learningRate · factor^(number of milestones reached). */
+/** learningRate · factor^(number of milestones reached), of the current period if the schedule repeats. */
 export function stepDecay(options: StepDecayOptions): Schedule {
-  rejectUnknownKeys('stepDecay', options, ['learningRate', 'milestones', 'factor']);
-  const { learningRate, milestones = [80, 120], factor = 0.1 } = options;
+  rejectUnknownKeys('stepDecay', options, ['learningRate', 'milestones', 'factor', 'period']);
+  const { learningRate, milestones = [80, 120], factor = 0.1, period } = options;
   requireRate('stepDecay', learningRate);
   requireOption(factor > 0, 'stepDecay', 'factor', factor, 'numbers > 0');
   requireOption(
@@ -82,9 +87,18 @@ export function stepDecay(options: StepDecayOptions): Schedule {
     milestones,
     'a list of epochs, from 1',
   );
+  const last = Math.max(1, ...milestones);
+  const isPeriod = period === undefined || (Number.isInteger(period) && period >= last);
+  requireOption(isPeriod, 'stepDecay', 'period', period, `integers from ${last}, the last milestone`);
   return {
-    config: { schedule: 'stepDecay', learningRate, milestones: [...milestones], factor },
-    rate: ({ epoch }) => learningRate * factor ** milestones.filter((milestone) => epoch >= milestone).length,
+    config: {
+      ...{ schedule: 'stepDecay', learningRate, milestones: [...milestones], factor },
+      ...(period === undefined ? {} : { period }),
+    },
+    rate: ({ epoch }) => {
+      const current = period === undefined ? epoch : ((epoch - 1) % period) + 1;
+      return learningRate * factor ** milestones.filter((milestone) => current >= milestone).length;
+    },
   };
 }
 
