@@ -1,4 +1,4 @@
-import { type JsonObject, requireOption } from '@localgrad/core';
+import { formatShape, type JsonObject, LocalgradError, requireOption, type Shape3 } from '@localgrad/core';
 
 /** Upper limits: larger networks do not fit on any machine, so larger values are typos or come from a corrupt file. */
 export const deepest = 2000;
@@ -14,4 +14,15 @@ export function requireCount(where: string, option: string, value: number, most:
 export function differing(options: JsonObject, defaults: JsonObject): JsonObject {
   const entries = Object.entries(options);
   return Object.fromEntries(entries.filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key])));
+}
+
+/** @throws LocalgradError `shape-mismatch` for images on which a network's pooling leaves nothing */
+export function requireImages(name: string, inputShape: Shape3, smallest: number): void {
+  const [height, width] = inputShape;
+  if (Math.min(height, width) >= smallest) return;
+  throw new LocalgradError(
+    'shape-mismatch',
+    `Backbone '${name}' is for images of at least ${smallest}×${smallest} pixels; these are ${formatShape(inputShape)}. Enlarge them, or choose another backbone.`,
+    { backbone: name, inputShape, smallest },
+  );
 }

@@ -21,7 +21,7 @@ import {
 import { blockHead } from '@localgrad/nn/heads';
 import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { BlockLine, membersOf } from './block-line.js';
-import { deepest, requireCount } from './check-options.js';
+import { deepest, requireCount, requireImages } from './check-options.js';
 
 export interface DenseNetBcOptions {
   /** 6n + 4, with n layers in each of the three dense blocks. */
@@ -54,6 +54,8 @@ export function denseNetBc(options: DenseNetBcOptions): BackboneFactory {
     name,
     config,
     build({ inputShape, classes, scope }): Backbone {
+      // Two transitions halve the map.
+      requireImages(name, inputShape, 4);
       const { blocks, shape } = createBlocks((depth - 4) / 6, growth, inputShape, scope.scope('features'));
       const classifier = blockHead({
         name: 'classifier',

@@ -21,7 +21,7 @@ import { blockHead } from '@localgrad/nn/heads';
 import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { uniformFanIn } from '@localgrad/nn/random';
 import { BlockLine, membersOf } from './block-line.js';
-import { differing, requireCount } from './check-options.js';
+import { differing, requireCount, requireImages } from './check-options.js';
 
 export interface DglCnnOptions {
   /** Number of convolutions, each a block. Default 4, as in the code's learning curves; its study of heads has 6. */
@@ -51,6 +51,7 @@ export function dglCnn(options: DglCnnOptions = {}): BackboneFactory {
     name: 'cnn',
     config,
     build({ inputShape, classes, scope }): Backbone {
+      requireImages('cnn', inputShape, 2 ** halvings.filter((layer) => layer < depth).length);
       const line = new BlockLine(inputShape);
       let channels = width;
       let stage = 1;
@@ -95,6 +96,7 @@ export function dniCnn(options: DniCnnOptions = {}): BackboneFactory {
     name: 'dni-cnn',
     config,
     build({ inputShape, classes, scope }): Backbone {
+      requireImages('dni-cnn', inputShape, 3 ** 3);
       const line = new BlockLine(inputShape);
       for (const layer of [0, 1, 2]) {
         const place = { name: `block.${layer}`, scope: scope.scope('block').scope(String(layer)) };

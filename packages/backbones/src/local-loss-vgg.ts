@@ -23,7 +23,7 @@ import { blockHead } from '@localgrad/nn/heads';
 import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { uniformFanIn, zeros } from '@localgrad/nn/random';
 import { BlockLine, membersOf } from './block-line.js';
-import { differing, requireCount } from './check-options.js';
+import { differing, requireCount, requireImages } from './check-options.js';
 
 /** Channels of the convolutions as multiples of the width; `M` is 2×2 max pooling. */
 const layouts: Readonly<Record<number, readonly (number | 'M')[]>> = {
@@ -75,6 +75,7 @@ export function localLossVgg(options: LocalLossVggOptions): BackboneFactory {
     name,
     config,
     build({ inputShape, classes, scope }): Backbone {
+      requireImages(name, inputShape, 2 ** layout.filter((entry) => entry === 'M').length);
       const line = createBlocks(layout, { width, hidden, activation, rate }, inputShape, scope);
       const classifier = blockHead({
         name: 'classifier',

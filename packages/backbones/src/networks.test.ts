@@ -157,6 +157,22 @@ describe('networks', () => {
     expect(parameters(again)).toEqual(parameters(factory));
   });
 
+  it.each<[string, NamedBackboneOptions, number]>([
+    ['vgg11', { width: 2, hidden: 4 }, 32],
+    ['vgg8b', { width: 2, hidden: 4 }, 16],
+    ['densenet-bc-10-4', {}, 4],
+    ['cnn', { width: 2 }, 4],
+    ['cnn', { width: 2, depth: 2 }, 2],
+    ['dni-cnn', { width: 2 }, 27],
+  ])('%s %o names the smallest images that it can read', (name, options, smallest) => {
+    const build = (side: number) =>
+      backboneFactory(name, options).build({ inputShape: [side, 40, 3], classes: 2, scope: createScope(1) });
+    expect(build(smallest).blocks.length).toBeGreaterThan(0);
+    expect(() => build(smallest - 1)).toThrow(
+      `Backbone '${name}' is for images of at least ${smallest}×${smallest} pixels; these are ${smallest - 1}×40×3.`,
+    );
+  });
+
   it('zero-initialized residual blocks start with a last scale of 0', () => {
     const scope = createScope(1);
     const factory = backboneFactory('resnet18', { width: 2, zeroInitialize: true });

@@ -25,7 +25,7 @@ import { blockHead } from '@localgrad/nn/heads';
 import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { normal, zeros } from '@localgrad/nn/random';
 import { BlockLine, membersOf } from './block-line.js';
-import { differing, requireCount } from './check-options.js';
+import { differing, requireCount, requireImages } from './check-options.js';
 
 /** Convolutions per stage; each stage ends with max pooling. */
 const stages: Readonly<Record<number, readonly number[]>> = {
@@ -79,6 +79,7 @@ export function vgg(options: VggOptions): BackboneFactory {
     name,
     config,
     build({ inputShape, classes, scope }): Backbone {
+      requireImages(name, inputShape, 2 ** perStage.length);
       const { blocks, shape } = createBlocks(perStage, width, norm, inputShape, scope.scope('features'));
       const classifier = createVggClassifier(scope.scope('classifier'), shape, hidden, rate, classes);
       return { name, config, inputShape, classes, blocks, classifier };

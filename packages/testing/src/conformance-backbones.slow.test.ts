@@ -11,7 +11,7 @@ const networks: [string, NamedBackboneOptions, Shape3?][] = [
   ['resnet18', { width: 4, layers: [1, 1, 1, 1] }, [33, 40, 3]],
   ['resnext50-32x4d', { width: 16, layers: [1, 1, 1, 1] }, [33, 33, 3]],
   ['cnn', { depth: 4, width: 2 }],
-  ['dni-cnn', { width: 2 }],
+  ['dni-cnn', { width: 2 }, [27, 30, 3]],
   ['vgg8b', { width: 2, hidden: 8, activation: 'leakyRelu' }],
   ['densenet-bc-10-4', {}],
   ['wide-resnet-10-1', {}],

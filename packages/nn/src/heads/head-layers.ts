@@ -1,4 +1,11 @@
-import { type Block, formatShape, type Initializer, LocalgradError, type ParameterScope, type Shape3 } from '@localgrad/core';
+import {
+  type Block,
+  formatShape,
+  type Initializer,
+  LocalgradError,
+  type ParameterScope,
+  type Shape3,
+} from '@localgrad/core';
 import { flatten, relu } from '../blocks/activations.js';
 import { batchNorm } from '../blocks/batch-norm.js';
 import { firstToken } from '../blocks/class-token.js';
