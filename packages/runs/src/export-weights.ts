@@ -4,18 +4,25 @@ import {
   type InputNormalization,
   layersModelFiles,
   pytorchFile,
-  type ReadBackbone,
   readBackbone,
   type WeightsExtra,
   weightsFile,
 } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
-import { type Backbone, type BackboneFactory, type JsonObject, LocalgradError, readProblem } from '@localgrad/core';
+import {
+  type Backbone,
+  type BackboneFactory,
+  type JsonObject,
+  LocalgradError,
+  type ParameterScope,
+  readProblem,
+} from '@localgrad/core';
 import { readWholeFile } from '@localgrad/core/folders';
 import { trainedLayersModel } from '@localgrad/layers';
 import { createScope } from '@localgrad/nn/random';
 import { type LayersModelFiles, saveLayersModel } from '@localgrad/nn/serialization';
 import { z } from 'zod';
+import { type CheckpointPlace, checkpointedBackbone, type ExportedCheckpoint } from './checkpointed-backbone.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { readBytesIfThere, writeWhole } from './folder/files.js';
 import { sha256 } from './folder/hash.js';
@@ -36,6 +43,8 @@ export interface ExportOptions {
   readonly output: string;
   /** Height and width of images, for files that do not contain them. Default 32 × 32. */
   readonly imageSize?: readonly [height: number, width: number];
+  /** A checkpoint of the run in place of its final weights, which only a finished run has. */
+  readonly checkpoint?: ExportedCheckpoint;
 }
 
 export interface ExportReport {
@@ -54,48 +63,59 @@ export interface ExportReport {
   readonly prefix?: string;
   /** Normalization of the images by channel; null if the source does not contain it. */
   readonly normalization: InputNormalization | null;
+  /** The checkpoint that was exported, if one was asked for. */
+  readonly checkpoint?: CheckpointPlace;
+}
+
+/** A backbone with trained weights, and what is known about it. */
+interface SourceBackbone extends Pick<ExportReport, 'tensors' | 'skipped' | 'prefix' | 'normalization' | 'checkpoint'> {
+  readonly backbone: Backbone;
 }
 
 /** Exports the weights of a network in another format. Files with other content are not overwritten. @throws LocalgradError */
-export async function exportWeights(
-  { source, format, output, imageSize }: ExportOptions,
-  names: NameOptions = {},
-): Promise<ExportReport> {
+export async function exportWeights(options: ExportOptions, names: NameOptions = {}): Promise<ExportReport> {
+  const { source, format, output } = options;
   await checkOutput(format, output);
-  const { bytes, where, summary } = await readSource(source);
-  const factoryOf = await factoryFor(summary, names);
   // Values are only moved.
   const backend = await selectBackend('cpu');
   const scope = createScope(0);
   try {
-    const read = readBackbone(bytes, {
-      scope,
-      where,
-      ...(imageSize === undefined ? {} : { imageSize }),
-      ...(factoryOf === undefined ? {} : { factoryOf }),
-    });
-    const contents = await contentsOf(read, format);
+    const { backbone, ...facts } = await sourceBackbone(options, { ...names, scope });
+    const contents = await contentsOf(backbone, facts, format);
     const written = contents.map(([name, content]) => [name === '' ? output : join(output, name), content] as const);
     for (const [file, content] of written) await rejectOther(file, content);
     for (const [file, content] of written) await writeWhole(file, content);
     const files = written.map(([file]) => file);
-    const { config, inputShape, classes } = read.backbone;
-    return {
-      source,
-      format,
-      files,
-      backbone: config,
-      inputShape,
-      classes,
-      tensors: read.loaded,
-      skipped: read.skipped,
-      ...(read.prefix === undefined ? {} : { prefix: read.prefix }),
-      normalization: read.description?.normalization ?? null,
-    };
+    const { config, inputShape, classes } = backbone;
+    return { source, format, files, backbone: config, inputShape, classes, ...facts };
   } finally {
     for (const parameter of scope.all().values()) parameter.dispose();
     backend.dispose();
   }
+}
+
+async function sourceBackbone(
+  { source, imageSize, checkpoint }: ExportOptions,
+  { scope, ...names }: NameOptions & { readonly scope: ParameterScope },
+): Promise<SourceBackbone> {
+  if (checkpoint !== undefined) {
+    return { ...(await checkpointedBackbone(source, checkpoint, { ...names, scope })), skipped: [] };
+  }
+  const { bytes, where, summary } = await readSource(source);
+  const factoryOf = await factoryFor(summary, names);
+  const { backbone, loaded, skipped, prefix, description } = readBackbone(bytes, {
+    scope,
+    where,
+    ...(imageSize === undefined ? {} : { imageSize }),
+    ...(factoryOf === undefined ? {} : { factoryOf }),
+  });
+  return {
+    backbone,
+    tensors: loaded,
+    skipped,
+    ...(prefix === undefined ? {} : { prefix }),
+    normalization: description?.normalization ?? null,
+  };
 }
 
 /**
@@ -117,11 +137,11 @@ const parsedNetwork = z.looseObject({ backbone: z.string(), width: z.int().optio
 
 /** By name relative to the output folder; a single output file has none. */
 async function contentsOf(
-  { backbone, description }: ReadBackbone,
+  backbone: Backbone,
+  { normalization }: Pick<SourceBackbone, 'normalization'>,
   format: WeightsFormat,
 ): Promise<[name: string, content: string | Uint8Array][]> {
-  const { normalization } = description ?? {};
-  const extra = normalization === undefined ? {} : { normalization };
+  const extra = normalization === null ? {} : { normalization };
   if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
   if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
   const { model, weights } = (await ownLayersModel(backbone, extra)) ?? (await layersModelFiles(backbone, extra));
@@ -173,7 +193,9 @@ async function readSource(source: string): Promise<Source> {
   try {
     bytes = await readWholeFile(where);
   } catch (error) {
-    const hint = isFolder ? ` A run writes it when it has finished; is '${source}' the folder of such a run?` : '';
+    const hint = isFolder
+      ? ` A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one.`
+      : '';
     throw new LocalgradError(
       'invalid-data',
       `Cannot read '${where}': ${readProblem(error)}.${hint}`,

@@ -1,5 +1,6 @@
 export type { PlanImages } from './batch-targets.js';
 export type { BudgetChoice } from './budget/memory-budget.js';
+export { type CheckpointPlace, type ExportedCheckpoint, exportedCheckpoints } from './checkpointed-backbone.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
 export { checkRun } from './config/check-run.js';

@@ -1,20 +1,32 @@
 import { printable } from '@localgrad/core';
-import { type ExportOptions, type ExportReport, exportWeights, weightsFormats } from '@localgrad/runs';
+import {
+  type ExportOptions,
+  type ExportReport,
+  exportedCheckpoints,
+  exportWeights,
+  weightsFormats,
+} from '@localgrad/runs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 
 export function renderExport(report: ExportReport): string {
-  const { backbone, inputShape, classes, tensors, skipped, prefix, format, files, normalization } = report;
+  const { backbone, inputShape, classes, tensors, skipped, prefix, format, files, normalization, checkpoint } = report;
   const list = (values: readonly number[]) => values.map((value) => value.toFixed(4)).join(', ');
   return [
     `network     ${String(backbone.backbone)}, images ${inputShape.join('×')}, ${classes} classes, ${tensors} tensors`,
     normalization === null
       ? 'images      normalization unknown: the source does not record it'
       : `images      (value / 255 − mean) / deviation, mean ${list(normalization.mean)}, deviation ${list(normalization.deviation)}`,
+    ...(checkpoint === undefined ? [] : [checkpointLine(checkpoint)]),
     ...(prefix === undefined ? [] : [`names       without the prefix '${printable(prefix)}' of the source`]),
     ...(skipped.length === 0 ? [] : [`left out    ${skipped.length} tensors that are not the backbone's`]),
     `${format.padEnd(11)} ${files.join(', ')}`,
   ].join('\n');
+}
+
+function checkpointLine({ step, epochs, accuracy }: NonNullable<ExportReport['checkpoint']>): string {
+  const judged = accuracy === null ? '' : `, ${accuracy.set} accuracy ${(100 * accuracy.value).toFixed(2)} %`;
+  return `checkpoint  step ${step}, after ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}${judged}`;
 }
 
 export function registerWeights(program: Command, present: Presenter): void {
@@ -35,10 +47,17 @@ export function registerWeights(program: Command, present: Presenter): void {
       'image size, for state dicts, which do not contain it (default: 32x32)',
       imageSize,
     )
+    .addOption(
+      new Option(
+        '--checkpoint <which>',
+        "a checkpoint of the run in place of its final weights: the best one by validation accuracy (without validation images, by test accuracy), or the last one; kept by 'train --keep-best' and '--keep-last', and by runs that have not finished",
+      ).choices([...exportedCheckpoints]),
+    )
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  localgrad weights export localgrad-runs/1f2e3d --format pytorch --output resnet32.safetensors\n' +
+        '  localgrad weights export localgrad-runs/1f2e3d --checkpoint best --format pytorch --output best.safetensors\n' +
         '  localgrad weights export resnet32.safetensors --format tfjs-layers --output web-model',
     )
     .action((source: string, flags: Omit<ExportOptions, 'source'>) =>

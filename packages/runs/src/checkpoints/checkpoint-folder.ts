@@ -107,6 +107,27 @@ export class CheckpointFolder<Notes = null> {
     return latest;
   }
 
+  /**
+   * The complete checkpoint at the end of an epoch with the best accuracy, on validation images if there are any, the first of
+   * equal ones; undefined if there is none. Damaged ones are reported and skipped.
+   */
+  async best(): Promise<StoredCheckpoint<Notes> | undefined> {
+    const judged: { readonly candidate: CheckpointName; readonly accuracy: number }[] = [];
+    for (const candidate of await this.#candidates()) {
+      const { accuracy } = await this.#standingOf(candidate);
+      if (accuracy !== undefined) judged.push({ candidate, accuracy });
+    }
+    for (const { candidate } of judged.sort((a, b) => b.accuracy - a.accuracy)) {
+      try {
+        return await this.#load(candidate);
+      } catch (error) {
+        if (!isLost(error)) throw error;
+        this.#options.onProblem?.(error.message);
+      }
+    }
+    return undefined;
+  }
+
   /** Removes all checkpoints up to this attempt, when a run starts over or has finished. */
   async clear(): Promise<void> {
     await this.#options.assertHeld?.();

@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type InputNormalization, readBackbone } from '@localgrad/backbones';
+import {
+  type Backbone,
+  LocalgradError,
+  type Parameter,
+  type ParameterScope,
+  type Shape3,
+  sameShape,
+} from '@localgrad/core';
+import { createScope } from '@localgrad/nn/random';
+import type { StoredTensor } from '@localgrad/nn/serialization';
+import { choiceAccuracy, type EvaluationSet } from '@localgrad/train';
+import * as tf from '@tensorflow/tfjs';
+import { CheckpointFolder, type StoredCheckpoint } from './checkpoints/checkpoint-folder.js';
+import { preparationOf } from './config/augmentation.js';
+import { type NameOptions, resolveNames } from './config/resolve-names.js';
+import { type RunConfig, runConfigSchema } from './config/run-config.js';
+import { readBytesIfThere } from './folder/files.js';
+import { runFiles } from './folder/run-folder.js';
+import { readIdentity } from './identity/run-identity.js';
+import { checkpointsIn } from './lost-attempt.js';
+
+/** Checkpoints of a run that can be exported. */
+export const exportedCheckpoints = ['best', 'last'] as const;
+export type ExportedCheckpoint = (typeof exportedCheckpoints)[number];
+
+/** The place of a checkpoint in its run. */
+export interface CheckpointPlace {
+  /** Completed steps. */
+  readonly step: number;
+  /** Completed epochs. */
+  readonly epochs: number;
+  /** Accuracy at the end of the epoch, in [0, 1], by which the best one is chosen; null within an epoch. */
+  readonly accuracy: { readonly set: EvaluationSet; readonly value: number } | null;
+}
+
+/** A backbone with the weights of a checkpoint. */
+export interface CheckpointedBackbone {
+  readonly backbone: Backbone;
+  /** Null if it is unknown: of unfinished runs whose normalization is measured. */
+  readonly normalization: InputNormalization | null;
+  /** Number of tensors of the backbone. */
+  readonly tensors: number;
+  readonly checkpoint: CheckpointPlace;
+}
+
+/**
+ * The backbone of a run as a checkpoint has it, also of a run that has not finished. A finished run has checkpoints if it was
+ * told to keep some.
+ *
+ * @param which `best` by validation accuracy, or by test accuracy without validation images; `last`
+ * @throws LocalgradError `invalid-data`
+ */
+export async function checkpointedBackbone(
+  folder: string,
+  which: ExportedCheckpoint,
+  { scope, ...names }: NameOptions & { readonly scope: ParameterScope },
+): Promise<CheckpointedBackbone> {
+  const identity = await readIdentity(join(folder, runFiles.identity));
+  if (identity === undefined) {
+    throw new LocalgradError(
+      'invalid-data',
+      `'${folder}' is not the folder of a run: it has no ${runFiles.identity}.`,
+      {
+        folder,
+      },
+    );
+  }
+  const config = runConfigSchema.parse(identity.config);
+  const { shape, classes } = identity.training;
+  const { catalog } = await resolveNames({ backbone: config.backbone }, names);
+  const backbone = catalog
+    .backbone(config.backbone, { width: config.width })
+    .build({ inputShape: shape as unknown as Shape3, classes: Math.max(1, classes), scope });
+  const stored = await storedCheckpoint(folder, which, identity.runId);
+  const parameters = [...backbone.blocks.map(({ block }) => block), backbone.classifier].flatMap((owner) => [
+    ...owner.parameters,
+    ...owner.statistics,
+  ]);
+  for (const parameter of parameters) assign(parameter, stored);
+  return {
+    backbone,
+    normalization: await normalizationOf(folder, config, names),
+    tensors: parameters.length,
+    checkpoint: placeOf(stored),
+  };
+}
+
+async function storedCheckpoint(
+  folder: string,
+  which: ExportedCheckpoint,
+  runId: string,
+): Promise<StoredCheckpoint<unknown>> {
+  const problems: string[] = [];
+  const checkpoints = new CheckpointFolder<unknown>(checkpointsIn(folder), {
+    runId,
+    attempt: Number.POSITIVE_INFINITY,
+    onProblem: (message) => problems.push(message),
+  });
+  const best = which === 'best' ? await checkpoints.best() : undefined;
+  if (best !== undefined) return best;
+  // Reports damaged ones, too.
+  const last = await checkpoints.latest();
+  if (last !== undefined && which === 'last') return last;
+  const isFinished = existsSync(join(folder, runFiles.summary));
+  const why =
+    last !== undefined
+      ? 'none of its checkpoints is at the end of an evaluated epoch.'
+      : (problems[0] ??
+        (isFinished
+          ? 'a finished run keeps none unless it is told to; train with --keep-best, or --keep-last 1.'
+          : 'it has not saved one yet.'));
+  throw new LocalgradError('invalid-data', `'${folder}' has no ${which} checkpoint: ${why}`, { folder });
+}
+
+function assign(parameter: Parameter, stored: StoredCheckpoint<unknown>): void {
+  const { name, shape } = parameter;
+  const tensor: StoredTensor | undefined = stored.tensors.get(`parameters/${name}`);
+  if (tensor === undefined || !sameShape(tensor.shape, shape)) {
+    const found = tensor === undefined ? 'is missing' : `has shape ${tensor.shape.join('×')}`;
+    throw new LocalgradError(
+      'invalid-data',
+      `Checkpoint '${stored.name}' does not fit the run's backbone: '${name}' ${found}. Was its code changed since?`,
+      { checkpoint: stored.name, name },
+    );
+  }
+  parameter.assign(tf.tensor(tensor.data as Float32Array, [...shape]));
+}
+
+function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlace {
+  const { step, batchesDone, records } = progress;
+  const last = records.at(-1);
+  const value = last === undefined || batchesDone > 0 ? undefined : choiceAccuracy(last);
+  const set = last?.validationAccuracy === undefined ? 'test' : 'validation';
+  return { step, epochs: records.length, accuracy: value === undefined ? null : { set, value } };
+}
+
+/** As the weights of a finished run record it; else as the config says. */
+async function normalizationOf(
+  folder: string,
+  config: RunConfig,
+  names: NameOptions,
+): Promise<InputNormalization | null> {
+  const declared = preparationOf(config).normalization;
+  if (declared !== undefined) return declared;
+  const bytes = await readBytesIfThere(join(folder, runFiles.weights));
+  if (bytes === undefined) return null;
+  const { catalog } = await resolveNames({ backbone: config.backbone }, names);
+  const scope = createScope(0, { zeros: true });
+  const factoryOf = () => catalog.backbone(config.backbone, { width: config.width });
+  const { description } = readBackbone(bytes, { scope, factoryOf, where: runFiles.weights });
+  for (const parameter of scope.all().values()) parameter.dispose();
+  return description?.normalization ?? null;
+}
