@@ -137,7 +137,9 @@ describe('withChoices', () => {
     const view = viewOf(half);
     expect([view.finished, view.wanted]).toEqual([30, 30]);
     const [sentence] = results.findings.filter(({ text }) => text.startsWith('Each condition may choose'));
-    expect(sentence?.text).toContain(`after the last epoch with seed ${judge}; other seeds have run with that value only.`);
+    expect(sentence?.text).toContain(
+      `after the last epoch with seed ${judge}; other seeds have run with that value only.`,
+    );
     // One of them is missing.
     const [first, ...rest] = half.conditions;
     const lost = { ...half, conditions: [first, ...rest.map((one) => ({ ...one, runs: one.runs.slice(0, 3) }))] };

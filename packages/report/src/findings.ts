@@ -49,7 +49,8 @@ function chosen({ study, selection, choices }: StudyView): Finding[] {
   const { tune = [], tuneSeeds = [], conditions } = study;
   if (choices.length === 0) return [];
   const isSome = conditions.some(({ seeds }) => seeds.some((seed) => !tuneSeeds.includes(seed)));
-  const over = tuneSeeds.length > 0 && isSome ? ` with ${seedsOf(tuneSeeds)}; other seeds have run with that value only` : '';
+  const over =
+    tuneSeeds.length > 0 && isSome ? ` with ${seedsOf(tuneSeeds)}; other seeds have run with that value only` : '';
   const how =
     selection === 'test'
       ? 'The choice is made on the test set, so these means are biased upward; all'
