@@ -95,6 +95,30 @@ describe('the median rule', () => {
     expect(await judge(3, 2)).toMatchObject({ reason: expect.stringContaining('2 earlier runs') });
   });
 
+  it('does not wait for runs of values that were not chosen', async () => {
+    const text = {
+      seeds: 2,
+      tuneSeeds: 1,
+      tune: { learningRate: [0.3, 0.2] },
+      earlyStopping: { graceEpochs: 1, peers: 2 },
+    };
+    const sweep = await prepareSweep({ experiment: await experiment(undefined, 3, text), folder });
+    const [one, two, three, four] = sweep.tasks.map((task) => runFolderOf(sweep, task));
+    if (one === undefined || two === undefined || three === undefined || four === undefined)
+      throw new Error('no tasks');
+    for (const run of [one, two]) writeCurve(run, [0.5, 0.6, 0.6]);
+    writeCurve(four, [0.1]);
+    const judge = async () => (await MedianRule.of(sweep, at(sweep.tasks, 3, 'tasks')))?.judge(1);
+    expect(await judge()).toEqual({ awaits: "epoch 1 of 'search, learningRate 0.3, seed 2'" });
+    for (const [run, testAccuracy] of [
+      [one, 0.5],
+      [two, 0.6],
+    ] as const) {
+      writeFileSync(join(run, 'summary.json'), JSON.stringify({ ...summaryOf('x'), testAccuracy }));
+    }
+    expect(await judge()).toMatchObject({ epoch: 1, reason: expect.stringContaining('the median of 2 earlier runs') });
+  });
+
   it('decides at the first epoch that fails the rule, also after the run was trained for longer', async () => {
     const rule = { graceEpochs: 2, peers: 2 };
     const { runs, judge } = await prepared(rule);

@@ -4,9 +4,10 @@ import type { EvaluationSet } from '@localgrad/train';
 import type { EarlyStopping } from '../files/experiment.js';
 import { isEnded, limitsOf } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep, type SweepTask } from '../sweep/sweep-folder.js';
+import { Tuning } from '../sweep/tuning.js';
 import { curveOf, hasEndedBy } from './run-curve.js';
 
-type Runs = Pick<Sweep, 'folder' | 'tasks' | 'retries' | 'earlyStopping'>;
+type Runs = Pick<Sweep, 'folder' | 'tasks' | 'retries' | 'earlyStopping' | 'conditions' | 'tuneSeeds'>;
 
 interface Peer {
   readonly name: string;
@@ -16,11 +17,11 @@ interface Peer {
 }
 
 /**
- * The median rule: a run ends after the first epoch at which its best accuracy so far, on validation images if there are any and
- * else on test images, is below the median of those of earlier runs. Earlier means: of a smaller index. So the runs that end depend on accuracies alone, not on the number of
- * workers or on the order in which they finish; the price is that a run waits until all earlier ones have reached its epoch
- * or have ended. Runs with another number of epochs do not count, since their learning rates differ; runs that were stopped
- * do as far as they got, or the median would rise with every stop.
+ * The median rule: a run ends after the first epoch at which its best accuracy so far, on validation images if there are any
+ * and else on test images, is below the median of those of earlier runs. Earlier means: of a smaller index. So the runs that
+ * end depend on accuracies alone, not on the number of workers or on the order in which they finish; the price is that a run
+ * waits until all earlier ones have reached its epoch or have ended. Runs with another number of epochs do not count, since
+ * their learning rates differ; runs that were stopped do as far as they got, or the median would rise with every stop.
  */
 export class MedianRule {
   readonly #rule: EarlyStopping;
@@ -44,10 +45,13 @@ export class MedianRule {
     const earlier = sweep.tasks.filter(
       ({ index, config }) => index < task.index && config.epochs === task.config.epochs,
     );
+    const tuning = new Tuning(sweep);
     const peers = earlier.map(async (peer): Promise<Peer> => {
       const folder = runFolderOf(sweep, peer);
       const { status } = await readRunState(folder, limitsOf(sweep));
-      return { name: peer.name, folder, hasEnded: isEnded(status) };
+      // A run that is skipped has no curve, and gets none.
+      const hasEnded = isEnded(status) || (await tuning.needOf(peer)) === 'skip';
+      return { name: peer.name, folder, hasEnded };
     });
     return new MedianRule(
       earlyStopping,

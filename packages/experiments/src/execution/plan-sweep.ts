@@ -81,11 +81,19 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
     backend.dispose();
   }
   const { seeds, tuneSeeds } = experiment;
-  const summaries = (condition: PlannedCondition, wanted: readonly number[]) =>
-    Promise.all(wanted.map((seed) => lookForSummary(folderOf(configOf(condition, seed))))).then((found) =>
-      found.flatMap(({ summary }) => summary ?? []),
-    );
-  const finished = await Promise.all(experiment.conditions.map((condition) => summaries(condition, seeds)));
+  const chosenSeeds = seeds.filter((seed) => !tuneSeeds.includes(seed));
+  const bySeed = await Promise.all(
+    experiment.conditions.map(async (condition) => {
+      const found = seeds.map(async (seed) => {
+        const { summary } = await lookForSummary(folderOf(configOf(condition, seed)));
+        return { seed, summary };
+      });
+      return (await Promise.all(found)).flatMap(({ seed, summary }) =>
+        summary === undefined ? [] : [{ seed, summary }],
+      );
+    }),
+  );
+  const finished = bySeed.map((runs) => runs.map(({ summary }) => summary));
   const known = secondsPerWork(finished.flat(), costs, finished);
   const [first] = experiment.conditions;
   const measured =
@@ -98,24 +106,24 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
         )
       : undefined;
   const speed = known ?? measured;
-  const chosenSeeds = seeds.filter((seed) => !tuneSeeds.includes(seed));
-  const planned = experiment.conditions.map((condition, index) => {
+  const planned = experiment.conditions.map(({ name, setting }, index) => {
     const { unitsOfWork, predictedPeakBytes, work } = at(costs, index, 'costs');
     const own = finished[index] ?? [];
     const seconds = own.length > 0 ? mean(own.map((run) => run.seconds)) : speed === undefined ? null : speed * work;
-    return { condition, unitsOfWork, predictedPeakBytes, predictedSeconds: seconds };
+    const countOf = (wanted: readonly number[]) =>
+      bySeed[index]?.filter(({ seed }) => wanted.includes(seed)).length ?? 0;
+    const costOfRun = { unitsOfWork, predictedPeakBytes, predictedSeconds: seconds };
+    return { name, setting, countOf, costOfRun };
   });
-  const rows: PlannedRow[] = [];
-  for (const { condition, ...costs } of planned) {
-    const { name, setting } = condition;
-    const isTuned = setting !== undefined;
-    const own = await summaries(condition, isTuned ? tuneSeeds : seeds);
-    rows.push({ name, runs: isTuned ? tuneSeeds.length : seeds.length, finished: own.length, ...costs });
-    const candidates = planned.filter((other) => isTuned && other.condition.setting === setting);
-    if (chosenSeeds.length === 0 || candidates.at(-1)?.condition !== condition) continue;
-    const further = await Promise.all(candidates.map((other) => summaries(other.condition, chosenSeeds)));
-    rows.push({ name: `${setting}, chosen`, runs: chosenSeeds.length, ...chosenCosts(candidates, further) });
-  }
+  const rows = planned.flatMap(({ name, setting, countOf, costOfRun }): PlannedRow[] => {
+    const own = setting === undefined ? seeds : tuneSeeds;
+    const row = { name, runs: own.length, finished: countOf(own), ...costOfRun };
+    const candidates = planned.filter((other) => setting !== undefined && other.setting === setting);
+    if (chosenSeeds.length === 0 || candidates.at(-1)?.name !== name) return [row];
+    const further = Math.max(...candidates.map((candidate) => candidate.countOf(chosenSeeds)));
+    const costs = mostOf(candidates.map((candidate) => candidate.costOfRun));
+    return [row, { name: `${setting}, chosen`, runs: chosenSeeds.length, finished: further, ...costs }];
+  });
   const total = rows.reduce<number | null>(
     (sum, row) =>
       sum === null || row.predictedSeconds === null ? null : sum + row.predictedSeconds * (row.runs - row.finished),
@@ -136,17 +144,15 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   };
 }
 
-/** Costs of the runs with the chosen values: which ones is not known before, so costs are those of any of them, at most. */
-function chosenCosts(
-  candidates: readonly Omit<PlannedRow, 'name' | 'runs' | 'finished'>[],
-  finished: readonly (readonly RunSummary[])[],
-): Omit<PlannedRow, 'name' | 'runs'> {
-  const seconds = candidates.flatMap(({ predictedSeconds }) => predictedSeconds ?? []);
+type RunCost = Pick<PlannedRow, 'unitsOfWork' | 'predictedPeakBytes' | 'predictedSeconds'>;
+
+/** The most that a run with chosen values can cost, since the choice is not known before. */
+function mostOf(costs: readonly RunCost[]): RunCost {
+  const seconds = costs.flatMap(({ predictedSeconds }) => predictedSeconds ?? []);
   return {
-    finished: Math.max(...finished.map((runs) => runs.length)),
-    unitsOfWork: Math.max(...candidates.map(({ unitsOfWork }) => unitsOfWork)),
-    predictedPeakBytes: Math.max(...candidates.map(({ predictedPeakBytes }) => predictedPeakBytes)),
-    predictedSeconds: seconds.length < candidates.length ? null : Math.max(...seconds),
+    unitsOfWork: Math.max(...costs.map(({ unitsOfWork }) => unitsOfWork)),
+    predictedPeakBytes: Math.max(...costs.map(({ predictedPeakBytes }) => predictedPeakBytes)),
+    predictedSeconds: seconds.length < costs.length ? null : Math.max(...seconds),
   };
 }
 

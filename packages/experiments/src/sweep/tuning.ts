@@ -11,17 +11,19 @@ import { runFolderOf, type Sweep, type SweepTask } from './sweep-folder.js';
  */
 export type Need = 'run' | 'wait' | 'skip';
 
+type TunedSweep = Pick<Sweep, 'folder' | 'tasks' | 'retries' | 'earlyStopping' | 'conditions' | 'tuneSeeds'>;
+
 /**
  * Which runs a sweep needs, if only some seeds make the choices of `tune`: with the others, a setting runs with the chosen values
  * only. The choice depends on the results of the runs that make it alone, not on who runs what when; runs that have failed for
  * good or were stopped early have none.
  */
 export class Tuning {
-  readonly #sweep: Sweep;
+  readonly #sweep: TunedSweep;
   /** Key of the chosen condition by setting. */
   readonly #chosen = new Map<string, string>();
 
-  constructor(sweep: Sweep) {
+  constructor(sweep: TunedSweep) {
     this.#sweep = sweep;
   }
 
