@@ -46,13 +46,15 @@ describe('every command for a published number', () => {
     const settings = await settingsOf(command);
     expect(settings.length).toBeGreaterThan(0);
     for (const config of settings) {
-      const { modules, objectives, totals } = await explain({ ...config, ...imagesOf(command, config) });
+      const { modules, objectives, phases, totals } = await explain({ ...config, ...imagesOf(command, config) });
       // Each module is trained by a loss.
       for (const { index } of modules)
         expect(objectives.some(({ span: [from, to] }) => from <= index && index <= to)).toBe(true);
       expect(modules.length).toBe(Array.isArray(config.partition) ? config.partition.length : config.modules);
       if (Array.isArray(config.partition)) expect(modules.map(({ blocks }) => blocks.length)).toEqual(config.partition);
-      expect(totals.unitsOfWork).toBeGreaterThanOrEqual(2.9);
+      if (phases === undefined || phases.length === 0) expect(totals.unitsOfWork).toBeGreaterThanOrEqual(2.9);
+      // Forward and both gradients of each module, in one of the phases.
+      else for (const { index } of modules) expect(phases.map((phase) => phase.modules[index])).toContain(3);
       expect(totals.predictedPeakBytes).toBeGreaterThan(4 * totals.parameters);
     }
   });
