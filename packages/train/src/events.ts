@@ -1,6 +1,7 @@
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { EvaluationResult } from './evaluation.js';
-import type { EvaluationRecord, EvaluationSet, ValidationSummary } from './evaluation-records.js';
+import type { EvaluationRecord, EvaluationSet } from './evaluation-records.js';
+import type { RunTotals } from './run-totals.js';
 
 /** Losses by objective ID: unweighted means over the steps since the previous read. */
 export type Losses = Readonly<Record<string, number>>;
@@ -81,33 +82,13 @@ export interface EpochEndEvent extends EpochRecord {
 }
 
 /** The last event of every run, including failed ones. */
-export interface RunEndEvent {
+export interface RunEndEvent extends RunTotals {
   /** Discriminates the events. */
   readonly type: 'run-end';
   /** `aborted`: stopped by the signal. `failed`: ended by an error. */
   readonly status: 'completed' | 'aborted' | 'failed';
   /** Reason why the run ended, unless it completed. */
   readonly reason?: string;
-  /** Number of completed steps. */
-  readonly steps: number;
-  /** Accuracy of the last evaluation, in [0, 1]; null if there was none, or if the network is not a classifier. */
-  readonly testAccuracy: number | null;
-  /** Highest accuracy of all evaluations that did not diverge; null if there was none. */
-  readonly bestTestAccuracy: number | null;
-  /** All metrics of the last evaluation by name. */
-  readonly testMetrics?: Readonly<Record<string, number>>;
-  /** Present if validation images were evaluated. */
-  readonly validation?: ValidationSummary;
-  /** Present if a metric of the last evaluation is not finite. */
-  readonly diverged?: true;
-  /** Seconds of training steps, without evaluation. */
-  readonly seconds: number;
-  /** Seconds including evaluation. */
-  readonly totalSeconds: number;
-  /** Peak bytes of live tensors during training steps. */
-  readonly peakBytes: number;
-  /** Number of times the run was resumed from a checkpoint. */
-  readonly resumptions: number;
 }
 
 /**

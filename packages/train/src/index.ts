@@ -39,6 +39,7 @@ export {
 } from './observers/console-progress.js';
 export { metricsWriter } from './observers/metrics-writer.js';
 export { type ProbeOptions, probeModules } from './probe.js';
+export type { RunTotals } from './run-totals.js';
 export type { PipelineStart, PipelineStep, StepPipeline, WorkerStep } from './step-pipeline.js';
 export type { StoredNumber } from './stored-number.js';
 export { type TrainOptions, train } from './trainer.js';
