@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type InputNormalization, readBackbone } from '@localgrad/backbones';
+import { backboneParameters, type InputNormalization, weightsDescription } from '@localgrad/backbones';
 import {
   type Backbone,
   LocalgradError,
@@ -9,7 +9,6 @@ import {
   type Shape3,
   sameShape,
 } from '@localgrad/core';
-import { createScope } from '@localgrad/nn/random';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { choiceAccuracy, type EvaluationSet } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
@@ -47,8 +46,8 @@ export interface CheckpointedBackbone {
 }
 
 /**
- * The backbone of a run as a checkpoint has it, also of a run that has not finished. A finished run has checkpoints if it was
- * told to keep some.
+ * The backbone of a run as a checkpoint has it, also of a run that has not finished. A finished run has checkpoints only
+ * if it was asked to keep some.
  *
  * @param which `best` by validation accuracy, or by test accuracy without validation images; `last`
  * @throws LocalgradError `invalid-data`
@@ -75,15 +74,12 @@ export async function checkpointedBackbone(
     .backbone(config.backbone, { width: config.width })
     .build({ inputShape: shape as unknown as Shape3, classes: Math.max(1, classes), scope });
   const stored = await storedCheckpoint(folder, which, identity.runId);
-  const parameters = [...backbone.blocks.map(({ block }) => block), backbone.classifier].flatMap((owner) => [
-    ...owner.parameters,
-    ...owner.statistics,
-  ]);
-  for (const parameter of parameters) assign(parameter, stored);
+  const parameters = backboneParameters(backbone);
+  for (const parameter of parameters.values()) assign(parameter, stored);
   return {
     backbone,
-    normalization: await normalizationOf(folder, config, names),
-    tensors: parameters.length,
+    normalization: await normalizationOf(folder, config),
+    tensors: parameters.size,
     checkpoint: placeOf(stored),
   };
 }
@@ -110,7 +106,7 @@ async function storedCheckpoint(
       ? 'none of its checkpoints is at the end of an evaluated epoch.'
       : (problems[0] ??
         (isFinished
-          ? 'a finished run keeps none unless it is told to; train with --keep-best, or --keep-last 1.'
+          ? 'a finished run keeps none by default; train with --keep-best, or --keep-last 1.'
           : 'it has not saved one yet.'));
   throw new LocalgradError('invalid-data', `'${folder}' has no ${which} checkpoint: ${why}`, { folder });
 }
@@ -137,20 +133,10 @@ function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlace {
   return { step, epochs: records.length, accuracy: value === undefined ? null : { set, value } };
 }
 
-/** As the weights of a finished run record it; else as the config says. */
-async function normalizationOf(
-  folder: string,
-  config: RunConfig,
-  names: NameOptions,
-): Promise<InputNormalization | null> {
+/** As the config says, or else as the weights of a finished run record it. */
+async function normalizationOf(folder: string, config: RunConfig): Promise<InputNormalization | null> {
   const declared = preparationOf(config).normalization;
   if (declared !== undefined) return declared;
   const bytes = await readBytesIfThere(join(folder, runFiles.weights));
-  if (bytes === undefined) return null;
-  const { catalog } = await resolveNames({ backbone: config.backbone }, names);
-  const scope = createScope(0, { zeros: true });
-  const factoryOf = () => catalog.backbone(config.backbone, { width: config.width });
-  const { description } = readBackbone(bytes, { scope, factoryOf, where: runFiles.weights });
-  for (const parameter of scope.all().values()) parameter.dispose();
-  return description?.normalization ?? null;
+  return (bytes === undefined ? undefined : weightsDescription(bytes, runFiles.weights))?.normalization ?? null;
 }

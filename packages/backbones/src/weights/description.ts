@@ -8,7 +8,7 @@ import {
   shortened,
   shown,
 } from '@localgrad/core';
-import type { TensorFile } from '@localgrad/nn/serialization';
+import { readSafetensors, type TensorFile } from '@localgrad/nn/serialization';
 import { backboneFactory } from '../registry.js';
 
 /** Metadata entry of a weights file that describes the backbone. */
@@ -34,6 +34,15 @@ export interface WeightsDescription extends WeightsExtra {
   readonly backbone: JsonObject;
   readonly inputShape: Shape3;
   readonly classes: number;
+}
+
+/**
+ * The description in a weights file of localgrad, without loading the weights; undefined for other files.
+ *
+ * @throws LocalgradError `invalid-data`
+ */
+export function weightsDescription(bytes: Uint8Array, where = 'safetensors data'): WeightsDescription | undefined {
+  return readDescription(readSafetensors(bytes, where), where);
 }
 
 export function describe({ config, inputShape, classes }: Backbone, extra: WeightsExtra): WeightsDescription {

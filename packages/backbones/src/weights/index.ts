@@ -1,6 +1,11 @@
 export type { LayersModelFiles } from '@localgrad/nn/serialization';
-export type { WeightsOwner } from './backbone-parameters.js';
-export type { InputNormalization, WeightsDescription, WeightsExtra } from './description.js';
+export { backboneParameters, type WeightsOwner } from './backbone-parameters.js';
+export {
+  type InputNormalization,
+  type WeightsDescription,
+  type WeightsExtra,
+  weightsDescription,
+} from './description.js';
 export { layersModelFiles } from './layers-model.js';
 export { type LoadedWeights, loadWeights, type WeightsLayout } from './load-weights.js';
 export { type ReadBackbone, readBackbone } from './read-backbone.js';

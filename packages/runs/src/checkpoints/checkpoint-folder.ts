@@ -112,12 +112,7 @@ export class CheckpointFolder<Notes = null> {
    * equal ones; undefined if there is none. Damaged ones are reported and skipped.
    */
   async best(): Promise<StoredCheckpoint<Notes> | undefined> {
-    const judged: { readonly candidate: CheckpointName; readonly accuracy: number }[] = [];
-    for (const candidate of await this.#candidates()) {
-      const { accuracy } = await this.#standingOf(candidate);
-      if (accuracy !== undefined) judged.push({ candidate, accuracy });
-    }
-    for (const { candidate } of judged.sort((a, b) => b.accuracy - a.accuracy)) {
+    for (const candidate of await this.#bestFirst(await this.#candidates())) {
       try {
         return await this.#load(candidate);
       } catch (error) {
@@ -177,21 +172,25 @@ export class CheckpointFolder<Notes = null> {
   async #clean(saved: CheckpointName): Promise<void> {
     const { keepLast = 2, keepBest = false } = this.#options;
     const kept = new Set<string>();
-    let best: { name: string; accuracy: number } | undefined;
-    for (const candidate of (await this.#candidates()).reverse()) {
-      // If training went back to an earlier step, the later checkpoint was unusable or will be replaced.
-      if (candidate.step > saved.step || kept.has(candidate.name)) continue;
-      if (kept.size >= Math.max(1, keepLast) && !keepBest) break;
-      const { isUsable, accuracy } = await this.#standingOf(candidate);
-      if (!isUsable) continue;
-      if (kept.size < Math.max(1, keepLast)) kept.add(candidate.name);
-      // The first one in case of a tie.
-      if (accuracy !== undefined && accuracy >= (best?.accuracy ?? 0)) {
-        best = { name: candidate.name, accuracy };
-      }
+    // If training went back to an earlier step, the later checkpoints were unusable or will be replaced.
+    const candidates = (await this.#candidates()).filter(({ step }) => step <= saved.step);
+    for (const candidate of candidates.toReversed()) {
+      if (kept.size >= Math.max(1, keepLast)) break;
+      if ((await this.#standingOf(candidate)).isUsable) kept.add(candidate.name);
     }
-    if (keepBest && best !== undefined) kept.add(best.name);
+    const [best] = keepBest ? await this.#bestFirst(candidates) : [];
+    if (best !== undefined) kept.add(best.name);
     await removeCheckpoints(this.#folder, this.#attempt, kept);
+  }
+
+  /** Usable checkpoints of evaluated networks, from the highest accuracy to the lowest; of equal ones the first comes first. */
+  async #bestFirst(candidates: readonly CheckpointName[]): Promise<CheckpointName[]> {
+    const judged: { readonly candidate: CheckpointName; readonly accuracy: number }[] = [];
+    for (const candidate of candidates) {
+      const { accuracy } = await this.#standingOf(candidate);
+      if (accuracy !== undefined) judged.push({ candidate, accuracy });
+    }
+    return judged.sort((a, b) => b.accuracy - a.accuracy).map(({ candidate }) => candidate);
   }
 
   /** An unusable checkpoint must not displace a usable one. Checks only the size of the tensor file, not its checksum. */
