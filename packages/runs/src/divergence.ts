@@ -1,14 +1,12 @@
 import type { Parameter } from '@localgrad/core';
-import type { EvaluationRecord } from '@localgrad/train';
+import { type EvaluationRecord, isEvaluated } from '@localgrad/train';
 
 /** Why a run counts as diverged: its last evaluation or one of its tensors is NaN or infinite. Null otherwise. */
 export async function divergenceOf(
   epochs: readonly EvaluationRecord[],
   parameters: Iterable<Parameter>,
 ): Promise<string | null> {
-  const last = epochs.findLast(
-    ({ testLoss, validationLoss }) => testLoss !== undefined || validationLoss !== undefined,
-  );
+  const last = epochs.findLast(isEvaluated);
   // JSON turns NaN into null, and the last record of a resumed run may come from a checkpoint.
   for (const [name, value] of [
     ['test loss', last?.testLoss],

@@ -60,13 +60,16 @@ export function choiceAccuracy({
   return validationAccuracy ?? testAccuracy;
 }
 
+/** Whether an epoch has an evaluation, on any images. */
+export function isEvaluated({ testLoss, validationLoss }: EvaluationRecord): boolean {
+  return testLoss !== undefined || validationLoss !== undefined;
+}
+
 type NumberedRecord = EvaluationRecord & { readonly epoch: number };
 
 /** Last and best test accuracy; the best excludes epochs with non-finite metrics. */
 export function accuraciesOf(records: readonly NumberedRecord[]) {
-  const evaluated = records.filter(
-    ({ testLoss, validationLoss }) => testLoss !== undefined || validationLoss !== undefined,
-  );
+  const evaluated = records.filter(isEvaluated);
   const last = evaluated.at(-1);
   const best = evaluated.flatMap(({ testAccuracy, diverged }) =>
     testAccuracy === undefined || diverged === true ? [] : [testAccuracy],

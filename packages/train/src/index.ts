@@ -14,6 +14,7 @@ export {
   choiceAccuracy,
   type EvaluationRecord,
   type EvaluationSet,
+  isEvaluated,
   type ValidationSummary,
 } from './evaluation-records.js';
 export type {
