@@ -11,14 +11,12 @@ import {
   type SampleValues,
   valuesPerSample,
 } from './dataset.js';
+import { createSampleOrder, type SampleOrderOptions, sampleOrderOptions } from './sample-order.js';
 import { measureNormalization, type Normalization } from './transforms.js';
 
-export interface BatchOptions {
+/** The seed is that of order and augmentation. */
+export interface BatchOptions extends SampleOrderOptions {
   readonly batchSize: number;
-  /** Shuffle in each epoch. Default false. */
-  readonly shuffle?: boolean;
-  /** Seed for order and augmentation. Default 0. */
-  readonly seed?: number;
   readonly augmentation?: Augmentation;
   /** Replaces a square of every image by the mean (zero after normalization). */
   readonly cutout?: Cutout;
@@ -66,16 +64,15 @@ export interface Batches {
 /** @throws LocalgradError `invalid-option`, `invalid-data` (inconsistent images, labels and size) */
 export function createBatches(dataset: ImageDataset, options: BatchOptions): Batches {
   rejectUnknownKeys('createBatches', options, [
+    ...sampleOrderOptions,
     'batchSize',
-    'shuffle',
-    'seed',
     'augmentation',
     'cutout',
     'normalization',
     'dropLast',
     'withImages',
   ]);
-  const { batchSize, shuffle = false, seed = 0, augmentation = {}, dropLast = false, withImages = false } = options;
+  const { batchSize, seed = 0, augmentation = {}, dropLast = false, withImages = false } = options;
   checkDataset(dataset);
   const most = dataset.size;
   requireOption(
@@ -106,10 +103,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
   const usable = dropLast ? Math.floor(most / batchSize) * batchSize : most;
   const length = dataset.images.length / dataset.size;
 
-  const order = (epoch: number): Uint32Array => {
-    const indices = Uint32Array.from({ length: most }, (_, index) => index);
-    return shuffle ? createRandom(seed, `order/${epoch}`).shuffle(indices) : indices;
-  };
+  const order = createSampleOrder('createBatches', dataset, batchSize, options);
 
   function assemble(epoch: number, indices: Uint32Array, start: number): DataBatch {
     const size = Math.min(batchSize, usable - start);

@@ -38,6 +38,7 @@ export { kmnist, mnist } from './readers/mnist.js';
 export { type Stl10Options, stl10 } from './readers/stl10.js';
 export { type SvhnOptions, svhn } from './readers/svhn.js';
 export { type DatasetOptions, datasetNames, loadDataset, prepareSplits } from './registry.js';
+export { createSampleOrder, type SampleOrderOptions, sampleOrderOptions } from './sample-order.js';
 export { holdOut, type SplitOptions, stratifiedSplit, takePerClass } from './splits.js';
 export type { FetchedFile, FetchOptions, FetchReport } from './store/fetch-dataset.js';
 export { type DatasetSource, datasetSource, datasetSources, type SourceFile } from './store/sources.js';

@@ -37,7 +37,11 @@ export const pipelines = {
     augmentation: cropAndFlip,
     normalization: { mean: [0.424, 0.415, 0.384], deviation: [0.283, 0.278, 0.284] },
   },
-  'predsim-cifar100': { source: predsim, augmentation: cropAndFlip, normalization: 'measured' },
+  'predsim-cifar100': {
+    source: predsim,
+    augmentation: cropAndFlip,
+    normalization: { mean: [0.438, 0.418, 0.377], deviation: [0.3, 0.287, 0.294] },
+  },
   'predsim-svhn': {
     source: predsim,
     augmentation: {},

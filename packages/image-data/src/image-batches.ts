@@ -6,11 +6,14 @@ import {
   type Cutout,
   checkAugmentation,
   checkCutout,
+  createSampleOrder,
   type DataBatch,
   erase,
   erasedRectangle,
   type Normalization,
   normalizations,
+  type SampleOrderOptions,
+  sampleOrderOptions,
 } from '@localgrad/data';
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
@@ -19,7 +22,8 @@ import type { EncodedImages } from './encoded-images.js';
 import { type CropOptions, centralGeometry, trainingGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
 
-export interface ImageBatchOptions {
+/** The seed is that of order and augmentation. */
+export interface ImageBatchOptions extends SampleOrderOptions {
   readonly batchSize: number;
   /** Height and width of the images, e.g. 224. */
   readonly size: number;
@@ -33,10 +37,6 @@ export interface ImageBatchOptions {
   readonly cutout?: Cutout;
   /** 3: color (default); 1: gray. */
   readonly channels?: Channels;
-  /** Shuffle in each epoch. Default false. */
-  readonly shuffle?: boolean;
-  /** Seed of order and augmentation. Default 0. */
-  readonly seed?: number;
   /** Default: the constants of ImageNet. */
   readonly normalization?: Normalization;
   /** Drop an incomplete last batch. Default false. */
@@ -67,12 +67,13 @@ export interface ImageBatches {
  */
 export function createImageBatches(source: EncodedImages, options: ImageBatchOptions): ImageBatches {
   checkOptions(source, options);
-  const { batchSize, size, shuffle = false, seed = 0, dropLast = false, channels = 3, shift, cutout } = options;
+  const { batchSize, size, seed = 0, dropLast = false, channels = 3, shift, cutout } = options;
   const imageShape: Shape3 = [size, size, channels];
   const length = size * size * channels;
   const { normalization = normalizations.imagenet, workers = 4, ahead = 2 } = options;
   const usable = dropLast ? Math.floor(source.size / batchSize) * batchSize : source.size;
   const central = centralGeometry(size, options.shorter);
+  const orderOf = createSampleOrder('createImageBatches', source, batchSize, options);
 
   const ruleFor = (epoch: number, sample: number): GeometryRule => {
     if (options.augmentation === undefined) return central;
@@ -90,8 +91,7 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
     requireOption(Number.isInteger(epoch) && epoch >= 0, 'epoch', 'epoch', epoch, 'integers ≥ 0');
     const isPosition = Number.isInteger(fromSample) && fromSample >= 0 && fromSample <= usable;
     requireOption(isPosition, 'epoch', 'fromSample', fromSample, `integers from 0 to ${usable}`);
-    const order = Uint32Array.from({ length: source.size }, (_, index) => index);
-    if (shuffle) createRandom(seed, `order/${epoch}`).shuffle(order);
+    const order = orderOf(epoch);
     const chosen = order.subarray(fromSample, usable);
     const decode = await createDecoder(channels);
     const decoded = inOrder(chosen.length, workers, ahead * batchSize, async (position) => {
@@ -173,6 +173,7 @@ function writeValues(bytes: Uint8Array, target: Float32Array, at: number, { mean
 function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
   const where = 'createImageBatches';
   rejectUnknownKeys(where, options, [
+    ...sampleOrderOptions,
     'batchSize',
     'size',
     'shorter',
@@ -180,8 +181,6 @@ function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
     'shift',
     'cutout',
     'channels',
-    'shuffle',
-    'seed',
     'normalization',
     'dropLast',
     'withImages',

@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { createBatches, type ImageDataset, type Normalization } from '@localgrad/data';
+import { createBatches, type ImageDataset, type Normalization, type SampleOrderOptions } from '@localgrad/data';
 import type { Batch } from '@localgrad/engine';
 import { createImageBatches, measureStreamed, type StreamedImages } from '@localgrad/image-data';
 import type { BatchSource } from '@localgrad/train';
@@ -22,8 +22,8 @@ export interface RunBatches {
 export async function createRunBatches(config: RunConfig, splits: RunSplits, withImages: boolean): Promise<RunBatches> {
   if (areStreamed(splits)) return streamedBatches(config, splits, withImages);
   const { train, validation, test } = splits;
-  const { batch: batchSize, seed } = config;
-  const batches = createBatches(train, { ...preparationOf(config), batchSize, shuffle: true, seed, withImages });
+  const { batch: batchSize } = config;
+  const batches = createBatches(train, { ...preparationOf(config), ...orderOf(config), batchSize, withImages });
   const { normalization } = batches;
   const evaluated = (images: ImageDataset) =>
     createBatches(images, { batchSize: Math.min(batchSize, images.size), normalization });
@@ -34,12 +34,21 @@ export async function createRunBatches(config: RunConfig, splits: RunSplits, wit
   };
 }
 
+function orderOf({ seed, classesPerBatch, classesPerBatchEpochs }: RunConfig): SampleOrderOptions {
+  return {
+    shuffle: true,
+    seed,
+    ...(classesPerBatch === undefined ? {} : { classesPerBatch }),
+    ...(classesPerBatchEpochs === undefined ? {} : { classesPerBatchEpochs }),
+  };
+}
+
 async function streamedBatches(
   config: RunConfig,
   { train, validation, test }: RunSplitsOf<StreamedImages>,
   withImages: boolean,
 ): Promise<RunBatches> {
-  const { batch: batchSize, seed, decodeWorkers: workers } = config;
+  const { batch: batchSize, decodeWorkers: workers } = config;
   const [size, , channels] = train.imageShape;
   const { normalization: declared, augmentation: shift, cutout } = preparationOf(config);
   const normalization = declared ?? (await measureStreamed(train));
@@ -48,17 +57,14 @@ async function streamedBatches(
   const geometry =
     crops !== undefined
       ? { augmentation: crops }
-      : {
-          shorter: train.shorter,
-          ...(shift === undefined ? {} : { shift }),
-          ...(cutout === undefined ? {} : { cutout }),
-        };
+      : { shorter: train.shorter, ...(shift === undefined ? {} : { shift }) };
+  const training = { ...geometry, ...(cutout === undefined ? {} : { cutout }), ...orderOf(config) };
   // Held-out training images are cropped like test images.
   const { shorter } = test;
   const evaluated = (images: StreamedImages) =>
     createImageBatches(images.encoded, { ...common, shorter, batchSize: Math.min(batchSize, images.size) });
   return {
-    batches: createImageBatches(train.encoded, { ...common, ...geometry, batchSize, shuffle: true, seed, withImages }),
+    batches: createImageBatches(train.encoded, { ...common, ...training, batchSize, withImages }),
     testBatches: evaluated(test),
     ...(validation === undefined ? {} : { validationBatches: evaluated(validation) }),
   };

@@ -58,6 +58,7 @@ describe('images that are decoded during training', () => {
     ['no augmentation', {}],
     ['fewer images', { trainImages: 4, testImages: 1 }],
     ['a pipeline with its own normalization', { pipeline: 'cifar10' }],
+    ['an erased square, and batches of one class', { cutout: 4, classesPerBatch: 1, batch: 3 }],
   ])('have the bits of those that are decoded before it: %s', async (_, input) => {
     const during = await batchesOf({ ...input, decode: 'during' });
     expect(during).toEqual(await batchesOf({ ...input, decode: 'before' }));

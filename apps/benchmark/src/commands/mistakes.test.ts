@@ -43,6 +43,15 @@ const newFolder = () => mkdtemp(join(tmpdir(), 'localgrad-mistakes-'));
 describe('train names the flag that is wrong, before it writes anything', () => {
   it.each<[readonly string[], string]>([
     [['--batch', '41'], '--batch: 41; allowed: integers from 1 to 40, the number of training images.'],
+    [
+      ['--classes-per-batch', '11'],
+      '--classes-per-batch: 11; allowed: integers from 1 to 10, the smaller of the batch size and the number of classes.',
+    ],
+    [
+      ['--classes-per-batch-epochs', '2'],
+      '--classes-per-batch-epochs: has no effect, since batches have any classes; omit it.',
+    ],
+    [['--cutout', '57'], '--cutout: 57; allowed: integers from 1 to 16, twice the longer side of the images.'],
     [['--pad', '4'], '--pad: 4; allowed: integers from 8 to '],
     [['--train-images', '6000'], '--train-images: 6000; allowed: 1 to 5000'],
     [['--test-images', '1001'], '--test-images: 1001; allowed: 1 to 1000'],

@@ -10,19 +10,25 @@ export function photographPipelineOf({ pipeline = '' }: Pick<RunConfig, 'pipelin
   return Object.hasOwn(ofPhotographs, pipeline) ? ofPhotographs[pipeline] : undefined;
 }
 
-/** Augmentation and normalization of the training images: of the config's `pipeline`, or by `augment`. */
+/** Augmentation and normalization of the training images: of the config's `pipeline`, or by `augment`; and `cutout`. */
 export function preparationOf({
   augment,
   pipeline: name,
-}: Pick<RunConfig, 'augment' | 'pipeline'>): Pick<BatchOptions, 'augmentation' | 'cutout' | 'normalization'> {
+  cutout: size,
+}: Pick<RunConfig, 'augment' | 'pipeline' | 'cutout'>): Pick<
+  BatchOptions,
+  'augmentation' | 'cutout' | 'normalization'
+> {
+  const given = size === undefined ? {} : { cutout: { size } };
   const photographs = photographPipelineOf({ pipeline: name });
-  if (photographs !== undefined) return { augmentation: {}, normalization: photographs.normalization };
+  if (photographs !== undefined) return { augmentation: {}, normalization: photographs.normalization, ...given };
   const pipeline = name === undefined ? undefined : published[name];
-  if (pipeline === undefined) return { augmentation: augmentations[augment] };
+  if (pipeline === undefined) return { augmentation: augmentations[augment], ...given };
   const { augmentation, cutout, normalization } = pipeline;
   return {
     augmentation,
     ...(cutout === undefined ? {} : { cutout }),
     ...(normalization === 'measured' ? {} : { normalization }),
+    ...given,
   };
 }

@@ -6,12 +6,22 @@ import { type RunConfig, runConfigSchema } from './run-config.js';
 /**
  * Checks the options that depend on the size and number of images.
  *
- * @throws LocalgradError about `batch`, `accumulate`, `augment` or `pipeline`
+ * @throws LocalgradError about `batch`, `classesPerBatch`, `accumulate`, `augment`, `cutout` or `pipeline`
  */
 export function checkImages(config: RunConfig, { train }: RunSplits): void {
-  const { batch, accumulate, augment, pipeline } = config;
+  const { batch, classesPerBatch, classesPerBatchEpochs, accumulate, augment, pipeline, cutout } = config;
   if (batch > train.size) {
     throw configError('batch', `${batch}; allowed: integers from 1 to ${train.size}, the number of training images.`);
+  }
+  if (classesPerBatch !== undefined) {
+    const most = Math.min(batch, new Set(train.labels).size);
+    const refuse = (why: string) => configError('classesPerBatch', `${classesPerBatch}; ${why}`);
+    if (most === 0) throw refuse(`'${train.name}' has no labels; omit it.`);
+    if (classesPerBatch > most) {
+      throw refuse(`allowed: integers from 1 to ${most}, the smaller of the batch size and the number of classes.`);
+    }
+  } else if (classesPerBatchEpochs !== undefined) {
+    throw configError('classesPerBatchEpochs', 'has no effect, since batches have any classes; omit it.');
   }
   if (photographPipelineOf(config) !== undefined && !isStreamed(train)) {
     throw configError(
@@ -34,7 +44,12 @@ export function checkImages(config: RunConfig, { train }: RunSplits): void {
       `'${config[key]}' shifts images by up to ${pad} pixels, but they have only ${side}; use larger images.`,
     );
   }
-  const [, , channels] = train.imageShape;
+  const [height, width, channels] = train.imageShape;
+  const largestSquare = 2 * Math.max(height, width);
+  if (cutout !== undefined && cutout > largestSquare) {
+    const allowed = `integers from 1 to ${largestSquare}, twice the longer side of the images`;
+    throw configError('cutout', `${cutout}; allowed: ${allowed}.`);
+  }
   if (normalization !== undefined && normalization.mean.length !== channels) {
     throw configError(
       key,

@@ -76,6 +76,9 @@ export const runConfigSchema = z.strictObject({
     .enum([...pipelineNames, ...Object.keys(imagePipelines)])
     .optional()
     .describe('augmentation and normalization of a publication by name, instead of augment'),
+  cutout: count
+    .optional()
+    .describe('height and width of a square that is erased in every training image, at a random place'),
   decode: z
     .enum(['auto', 'before', 'during'])
     .default('auto')
@@ -89,6 +92,14 @@ export const runConfigSchema = z.strictObject({
     .describe('safetensors file with initial weights of the backbone: from localgrad, or a PyTorch state dict'),
   epochs: count.default(3).describe('number of epochs'),
   batch: count.default(64).describe('batch size'),
+  classesPerBatch: count
+    .optional()
+    .describe(
+      'number of random images that each batch starts with; the others are of the same classes while there are any (default: batches have any classes)',
+    ),
+  classesPerBatchEpochs: count
+    .optional()
+    .describe('number of epochs with classesPerBatch, after which batches have any classes (default: all)'),
   accumulate: count
     .default(1)
     .describe('micro-batches per step: gradients accumulate over them (less memory for the same batch size)'),
