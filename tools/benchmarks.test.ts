@@ -159,7 +159,7 @@ describe('commands', () => {
       expect(readdirSync(recipes)).toContain(words[3]?.replace('benchmarks/recipes/', ''));
       return;
     }
-    const { methods, image, repeats, warmupSteps, ...config } = options;
+    const { methods, image, classes, repeats, warmupSteps, ...config } = options;
     if (words[1] === 'bench') {
       expect(words).toEqual(['localgrad', 'bench', 'step']);
       for (const method of String(methods).split(' / ')) standardCatalog.method(method);

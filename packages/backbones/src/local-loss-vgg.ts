@@ -51,7 +51,8 @@ export interface LocalLossVggOptions {
 /**
  * VGG8b and VGG11b (Nøkland & Eidnes, ICML 2019; docs/methods/networks.md §6). Each convolution with batch norm and
  * activation is a block, as is the hidden dense layer. Dropout and pooling of a layer's output belong to the next block,
- * so that a local loss reads the output itself. Parameters have the names of the paper's code.
+ * so that a local loss reads the output itself; the hidden layer's dropout is the last block, with which the output layer
+ * forms a module of its own. Parameters have the names of the paper's code.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -79,18 +80,16 @@ export function localLossVgg(options: LocalLossVggOptions): BackboneFactory {
       const line = createBlocks(layout, { width, hidden, activation, rate }, inputShape, scope);
       const classifier = blockHead({
         name: 'classifier',
-        blocks: membersOf(line.shape, [
-          (shape) => dropout({ name: 'dropout', scope: scope.scope('classifier'), inputShape: shape, rate }),
-          (shape) =>
-            dense({
-              name: 'layer_out',
-              scope: scope.scope('classifier'),
-              inputShape: shape,
-              units: classes,
-              layer: 'layer_out',
-              initializer: zeroOutput ? zeros : uniformFanIn(hidden),
-            }),
-        ]),
+        blocks: [
+          dense({
+            name: 'layer_out',
+            scope: scope.scope('classifier'),
+            inputShape: line.shape,
+            units: classes,
+            layer: 'layer_out',
+            initializer: zeroOutput ? zeros : uniformFanIn(hidden),
+          }),
+        ],
         loss: softmaxCrossEntropy,
       });
       return { name, config, inputShape, classes, blocks: line.blocks, classifier };
@@ -139,7 +138,10 @@ function createBlocks(
     pools = false;
   });
   const place = { scope: scope.scope('classifier').scope('layers').scope('0'), activation, rate };
-  return line.add([position.stage, 0], (shape) => hiddenBlock({ ...place, inputShape: shape, units: hidden }));
+  line.add([position.stage, 0], (shape) => hiddenBlock({ ...place, inputShape: shape, units: hidden }));
+  return line.add([position.stage + 1, 0], (inputShape) =>
+    dropout({ name: 'dropout', scope: scope.scope('classifier'), inputShape, rate }),
+  );
 }
 
 interface ConvolutionBlockOptions {
