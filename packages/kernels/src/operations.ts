@@ -25,6 +25,7 @@ export const operations = Object.keys({
   accumulate: true,
   matMul: true,
   mapAxis: true,
+  reluGradient: true,
   globalAveragePool: true,
   globalAveragePoolGradient: true,
   maxPool: true,

@@ -50,6 +50,7 @@ export const stockKernels: TrainingKernels = {
   matMul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
   mapAxis: (x, map, transposed) =>
     tf.tidy(() => tf.matMul<tf.Tensor3D>(tf.tensor2d(map.map((line) => [...line])), x, transposed, false)),
+  reluGradient: (dy, output, slope) => tf.tidy(() => tf.mul(dy, tf.step(output, slope))),
   globalAveragePool: (x) => tf.mean<tf.Tensor2D>(x, [1, 2]),
   globalAveragePoolGradient: (dy, [batch, height, width, channels]) =>
     tf.tidy(() => {

@@ -205,6 +205,12 @@ export interface TrainingKernels {
    * @param x [outer, in, inner]
    */
   mapAxis(x: Tensor3D, map: AxisMap, transposed: boolean): Tensor3D;
+  /**
+   * Gradient of max(x, 0) + slope·min(x, 0): dy where the output is positive, slope·dy elsewhere. Borrows both.
+   *
+   * @param slope in [0, 1)
+   */
+  reluGradient(dy: Tensor4D, output: Tensor4D, slope: number): Tensor4D;
   /** [n, h, w, c] → [n, c] */
   globalAveragePool(x: Tensor4D): Tensor2D;
   globalAveragePoolGradient(dy: Tensor2D, inputShape: Shape4): Tensor4D;

@@ -27,6 +27,22 @@ export function clamp(x: usize, y: usize, start: i32, end: i32, low: f32, high: 
   }
 }
 
+// dx = dy where y > 0, slope·dy elsewhere.
+export function reluGradient(dy: usize, y: usize, dx: usize, start: i32, end: i32, slope: f32): void {
+  const zero = f32x4.splat(0), slopes = f32x4.splat(slope);
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const at = (<usize>i) << 2;
+    const d = v128.load(dy + at);
+    v128.store(dx + at, v128.bitselect(d, f32x4.mul(slopes, d), f32x4.gt(v128.load(y + at), zero)));
+  }
+  for (; i < end; i++) {
+    const at = (<usize>i) << 2;
+    const d = load<f32>(dy + at);
+    store<f32>(dx + at, load<f32>(y + at) > 0 ? d : slope * d);
+  }
+}
+
 // y = Σ over `count` arrays of `size` elements that lie one behind the other from x on, in that order, for elements
 // start … end − 1.
 export function sumArrays(x: usize, y: usize, count: i32, size: i32, start: i32, end: i32): void {

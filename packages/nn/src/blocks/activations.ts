@@ -1,4 +1,5 @@
 import { type Block, bytesOf, requireOption, type Shape3, sizeOf } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import {
   leakyRelu as leakyReluOf,
   mul,
@@ -6,7 +7,6 @@ import {
   relu as reluOf,
   reshape,
   sigmoid as sigmoidOf,
-  step,
   sub,
   type Tensor4D,
   tidy,
@@ -22,9 +22,9 @@ export function relu(name: string, shape: Shape3): Block {
     outputShape: shape,
     reads: { input: false, output: true },
     apply: (x) => reluOf(x),
-    pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output))),
+    pullBack: (dy, _input, output) => consume(dy, () => currentKernels().reluGradient(dy, output, 0)),
     applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
-    pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
+    pullBackPeakBytes: (batchSize) => bytesOf(shape, batchSize),
   });
 }
 
@@ -38,9 +38,9 @@ export function leakyRelu(name: string, shape: Shape3, slope = 0.01): Block {
     // The output has the input's sign.
     reads: { input: false, output: true },
     apply: (x) => leakyReluOf(x, slope),
-    pullBack: (dy, _input, output) => consume(dy, () => mul(dy, step(output, slope))),
+    pullBack: (dy, _input, output) => consume(dy, () => currentKernels().reluGradient(dy, output, slope)),
     applyPeakBytes: (batchSize) => bytesOf(shape, batchSize),
-    pullBackPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
+    pullBackPeakBytes: (batchSize) => bytesOf(shape, batchSize),
   });
 }
 

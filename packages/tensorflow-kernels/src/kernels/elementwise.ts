@@ -1,8 +1,8 @@
 import { requireLabels, type TrainingKernels } from '@localgrad/kernels';
-import { dispose, type Scalar, type Tensor, type Tensor2D } from '@tensorflow/tfjs';
+import { dispose, type Scalar, type Tensor, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs';
 import type { OperationRunner } from '../native-backend.js';
 
-type ElementwiseKernels = Pick<TrainingKernels, 'accumulate' | 'softmaxCrossEntropy'>;
+type ElementwiseKernels = Pick<TrainingKernels, 'accumulate' | 'reluGradient' | 'softmaxCrossEntropy'>;
 
 export function elementwiseKernels(run: OperationRunner): ElementwiseKernels {
   return {
@@ -10,6 +10,11 @@ export function elementwiseKernels(run: OperationRunner): ElementwiseKernels {
       const sum = run.float<T>('AddV2', a, b);
       a.dispose();
       return sum;
+    },
+    reluGradient(dy, output, slope) {
+      if (slope === 0) return run.float<Tensor4D>('ReluGrad', dy, output);
+      const attributes = [run.type('T', 'float32'), run.attribute('alpha', 'FLOAT', slope)];
+      return run.one<Tensor4D>('LeakyReluGrad', [dy, output], attributes);
     },
     softmaxCrossEntropy(logits, labels, weight) {
       const types = [run.type('T', 'float32'), run.type('Tlabels', 'int32')];

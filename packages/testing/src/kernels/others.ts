@@ -31,6 +31,17 @@ export const otherCases: KernelCase[] = [
       }),
     ),
   ),
+  ...(['normal', 'negative', 'zero', 'tied'] as const).flatMap((kind) =>
+    [0, 0.01].map(
+      (slope): KernelCase => ({
+        kernel: 'reluGradient',
+        label: `3×5×7×3, ${kind}, slope ${slope}`,
+        inputs: { dy: [3, 5, 7, 3], output: [3, 5, 7, 3] },
+        values: { output: kind },
+        run: (kernels, { dy, output }) => [kernels.reluGradient(dy as tf.Tensor4D, output as tf.Tensor4D, slope)],
+      }),
+    ),
+  ),
   {
     kernel: 'globalAveragePool',
     label: '3×5×7×6',

@@ -25,6 +25,15 @@ export function clamp<T extends tf.Tensor>(context: KernelContext, x: T, low: nu
   return y;
 }
 
+export function reluGradient(context: KernelContext, dy: tf.Tensor4D, output: tf.Tensor4D, slope: number): tf.Tensor4D {
+  const { heap, pool } = context;
+  const dx = heap.allocate<tf.Tensor4D>(dy.shape);
+  const [from, y, to] = [heap.pointer(dy), heap.pointer(output), heap.pointer(dx)];
+  const parts = elementPieces(dy.size);
+  pool.run('reluGradient', parts.count, (piece) => [from, y, to, ...parts.bounds(piece), slope]);
+  return dx;
+}
+
 export function globalAveragePool(context: KernelContext, x: tf.Tensor4D): tf.Tensor2D {
   const { heap, pool } = context;
   const [batch, height, width, channels] = x.shape;

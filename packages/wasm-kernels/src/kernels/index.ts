@@ -14,7 +14,14 @@ import {
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
 } from './depthwise-convolution.js';
-import { accumulate, clamp, globalAveragePool, globalAveragePoolGradient, softmaxCrossEntropy } from './elementwise.js';
+import {
+  accumulate,
+  clamp,
+  globalAveragePool,
+  globalAveragePoolGradient,
+  reluGradient,
+  softmaxCrossEntropy,
+} from './elementwise.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
 import { matMul } from './matrix-product.js';
@@ -64,6 +71,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     clamp: (x, low, high) => clamp(context, x, low, high),
     matMul: (...values) => matMul(context, ...values),
     mapAxis: (...values) => mapAxis(context, ...values),
+    reluGradient: (...values) => reluGradient(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(context, dy, inputShape),
     maxPool: (...values) => maxPool(context, ...values),

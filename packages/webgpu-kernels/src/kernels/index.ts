@@ -10,7 +10,7 @@ import {
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
 } from './depthwise-convolution.js';
-import { accumulate } from './elementwise.js';
+import { accumulate, reluGradient } from './elementwise.js';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
@@ -48,6 +48,7 @@ export function createWebGpuKernels(
     accumulate: (a, b) => accumulate(backend, a, b),
     matMul: stockKernels.matMul,
     mapAxis: stockKernels.mapAxis,
+    reluGradient: (...values) => reluGradient(backend, ...values),
     binaryCrossEntropy: stockKernels.binaryCrossEntropy,
     globalAveragePool: (x) => globalAveragePool(backend, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(backend, dy, inputShape),
