@@ -71,6 +71,9 @@ cases = {
     "imagenet-decoder-half": ("decoder", decoder(16, [(3, 1, None), (1, 1, 8), (1, 3, 4), (1, 3, 2)]), (16, 4)),
     "class-token": ("head", Token(6), (6, 7)),
     "dni-synthesizer": ("head", synthesizer(3), (3, 6)),
+    "hpff-imagenet-decoder-4": ("decoder", decoder(8, [(2, 1, None), (1, 3, 2)]), (8, 8)),
+    "hpff-imagenet-decoder-8": ("decoder", decoder(8, [(2, 1, None), (1, 3, 4), (1, 3, 2)]), (8, 4)),
+    "hpff-imagenet-decoder-16": ("decoder", decoder(8, [(2, 1, None), (1, 3, 2), (1, 3, 4), (1, 3, 2)]), (8, 2)),
 }
 
 

@@ -15,6 +15,7 @@ import {
   featureDecoder,
   headFactory,
   headNames,
+  hpffImageNetDecoder,
   imageNetDecoder,
   type NamedHeadFactory,
   pixelDecoder,
@@ -55,9 +56,14 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
    * features that it receives, by mean squared error (docs/methods/infopro.md §5).
    */
   readonly reconstruct?: 'image' | 'input';
-  /** `small` (default): the decoder for small images (docs/methods/heads.md §3); `imagenet`: the one for ImageNet (§6). */
-  readonly decoder?: 'small' | 'imagenet';
+  /**
+   * `small` (default): the decoder for small images (docs/methods/heads.md §3); `imagenet`: the one for ImageNet, `hpff-imagenet`:
+   * that of HPFF's code (§6).
+   */
+  readonly decoder?: keyof typeof imageDecoders;
 }
+
+const imageDecoders = { small: pixelDecoder, imagenet: imageNetDecoder, 'hpff-imagenet': hpffImageNetDecoder } as const;
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };
@@ -124,11 +130,12 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
   requireOption(isReduction, 'infopro', 'patchReduction', patchReduction, 'sum, mean');
   const isReconstruction = ['image', 'input'].includes(reconstruct);
   requireOption(isReconstruction, 'infopro', 'reconstruct', reconstruct, 'image, input');
-  requireOption(['small', 'imagenet'].includes(decoder), 'infopro', 'decoder', decoder, 'small, imagenet');
-  if (decoder === 'imagenet' && reconstruct === 'input') {
+  const decoders = Object.keys(imageDecoders);
+  requireOption(decoders.includes(decoder), 'infopro', 'decoder', decoder, decoders.join(', '));
+  if (decoder !== 'small' && reconstruct === 'input') {
     throw new LocalgradError(
       'invalid-option',
-      "infopro: decoder 'imagenet' reconstructs images; with reconstruct 'input' use decoder 'small'.",
+      `infopro: decoder '${decoder}' reconstructs images; with reconstruct 'input' use decoder 'small'.`,
       { decoder, reconstruct },
     );
   }
@@ -189,9 +196,9 @@ function interpolate({ ixx1, ixy1, ixx2, ixy2 }: InfoProWeights, r: number) {
   return { reconstruction: ixx1 * (1 - r) + ixx2 * r, classification: ixy1 * (1 - r) + ixy2 * r };
 }
 
-function reconstructionOf({ reconstruct, decoder }: InfoProOptions): Reconstruction {
+function reconstructionOf({ reconstruct, decoder = 'small' }: InfoProOptions): Reconstruction {
   if (reconstruct === 'input') return { target: moduleInputTarget, decoder: featureDecoder };
-  return { target: 'images', decoder: decoder === 'imagenet' ? imageNetDecoder : pixelDecoder };
+  return { target: 'images', decoder: imageDecoders[decoder] };
 }
 
 function localObjective(

@@ -15,7 +15,7 @@ import type { LossFunction } from '../losses/loss-function.js';
 import { binaryCrossEntropy, meanSquaredError } from '../losses/pixel-losses.js';
 import { blockHead } from './block-head.js';
 import { HeadLayers } from './head-layers.js';
-import { imageNetDecoderLayers } from './imagenet-layers.js';
+import { hpffImageNetDecoderLayers, type ImageNetDecoderLayer, imageNetDecoderLayers } from './imagenet-layers.js';
 
 /** Options of `pixelDecoder`. */
 export interface DecoderOptions {
@@ -41,9 +41,28 @@ export function pixelDecoder(context: HeadContext, scope: ParameterScope, option
  */
 export function imageNetDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
   const widen = widenOf('imageNetDecoder', options);
-  const [height, width, channels] = context.imageShape;
-  const layers = new HeadLayers(scope, context.inputShape, 'decoder');
-  for (const layer of imageNetDecoderLayers(context)) {
+  return upsamplingDecoder('imagenet-decoder', context, scope, imageNetDecoderLayers(context), widen);
+}
+
+/**
+ * The decoder of HPFF's ImageNet code for stages 1 to 3, as `imageNetDecoder` but by the size of the map (docs/methods/heads.md §6).
+ *
+ * @throws LocalgradError `shape-mismatch` for maps of other sizes
+ */
+export function hpffImageNetDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
+  const widen = widenOf('hpffImageNetDecoder', options);
+  return upsamplingDecoder('hpff-imagenet-decoder', context, scope, hpffImageNetDecoderLayers(context), widen);
+}
+
+function upsamplingDecoder(
+  name: string,
+  { inputShape, imageShape: [height, width, channels] }: HeadContext,
+  scope: ParameterScope,
+  hidden: readonly ImageNetDecoderLayer[],
+  widen: number,
+): Head {
+  const layers = new HeadLayers(scope, inputShape, 'decoder');
+  for (const layer of hidden) {
     if (layer.reduction !== undefined) {
       layers.upsample([Math.ceil(height / layer.reduction), Math.ceil(width / layer.reduction)]);
     }
@@ -53,7 +72,7 @@ export function imageNetDecoder(context: HeadContext, scope: ParameterScope, opt
       .relu();
   }
   layers.upsample([height, width]).biasedConvolution(channels, 3);
-  return blockHead({ name: 'imagenet-decoder', blocks: layers.blocks, loss: binaryCrossEntropy });
+  return blockHead({ name, blocks: layers.blocks, loss: binaryCrossEntropy });
 }
 
 /**

@@ -10,7 +10,7 @@ interface ImageNetHeadLayer extends ImageNetLayer {
   readonly stride: number;
 }
 
-interface ImageNetDecoderLayer extends ImageNetLayer {
+export interface ImageNetDecoderLayer extends ImageNetLayer {
   /** The map is upsampled to this fraction of the image's size first; undefined: it keeps its size. */
   readonly reduction?: number;
 }
@@ -61,6 +61,34 @@ const layersByRatio: ReadonlyMap<number, ImageNetLayers> = new Map([
   ],
 ]);
 
+/** HPFF's decoders, by the ratio of the image's height to the map's (its code: 56, 28 and 14 pixels of 224). */
+const hpffDecoderByReduction: ReadonlyMap<number, readonly ImageNetDecoderLayer[]> = new Map([
+  [
+    4,
+    [
+      { channels: 128, kernelSize: 1 },
+      { channels: 16, kernelSize: 3, reduction: 2 },
+    ],
+  ],
+  [
+    8,
+    [
+      { channels: 128, kernelSize: 1 },
+      { channels: 32, kernelSize: 3, reduction: 4 },
+      { channels: 16, kernelSize: 3, reduction: 2 },
+    ],
+  ],
+  [
+    16,
+    [
+      { channels: 128, kernelSize: 1 },
+      { channels: 64, kernelSize: 3, reduction: 2 },
+      { channels: 32, kernelSize: 3, reduction: 4 },
+      { channels: 16, kernelSize: 3, reduction: 2 },
+    ],
+  ],
+]);
+
 /** Last channels of the published networks. */
 const publishedChannels = 2048;
 
@@ -72,6 +100,18 @@ export function imageNetHeadLayers(context: HeadContext): readonly ImageNetHeadL
 /** The hidden convolutions of a module's decoder, scaled likewise. @throws LocalgradError `shape-mismatch` */
 export function imageNetDecoderLayers(context: HeadContext): readonly ImageNetDecoderLayer[] {
   return scaled(layersOf('imagenet-decoder', context).decoder, context);
+}
+
+/** The hidden convolutions of HPFF's decoder of a module, scaled likewise. @throws LocalgradError `shape-mismatch` */
+export function hpffImageNetDecoderLayers(context: HeadContext): readonly ImageNetDecoderLayer[] {
+  const { module, inputShape, imageShape } = context;
+  const layers = hpffDecoderByReduction.get(imageShape[0] / inputShape[0]);
+  if (layers !== undefined) return scaled(layers, context);
+  throw new LocalgradError(
+    'shape-mismatch',
+    `hpff-imagenet-decoder: module ${module} outputs ${formatShape(inputShape)} for images of ${formatShape(imageShape)}; published for maps of 1/4, 1/8 and 1/16 of the image's size. Cut the network in another stage, or choose another decoder.`,
+    { module, inputShape, imageShape },
+  );
 }
 
 function layersOf(name: string, { module, inputShape, finalShape }: HeadContext): ImageNetLayers {

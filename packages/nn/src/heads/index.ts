@@ -2,7 +2,7 @@ export { type BlockHeadOptions, blockHead } from './block-head.js';
 export { chainedHead } from './chained-head.js';
 export { type ClassifierOptions, createClassifier } from './classifier.js';
 export { combinedHead, type HeadTerm } from './combined-head.js';
-export { type DecoderOptions, featureDecoder, imageNetDecoder, pixelDecoder } from './decoder.js';
+export { type DecoderOptions, featureDecoder, hpffImageNetDecoder, imageNetDecoder, pixelDecoder } from './decoder.js';
 export { HeadLayers } from './head-layers.js';
 export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './named-heads.js';
 export { withOutputHead } from './output-head.js';

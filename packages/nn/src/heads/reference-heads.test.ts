@@ -6,7 +6,7 @@ import { createScope } from '../random/scope.js';
 import { activationFromPyTorch, weightFromPyTorch } from '../serialization/pytorch.js';
 import { readSafetensors } from '../serialization/safetensors.js';
 import { relativeError } from '../testing/check-block.js';
-import { imageNetDecoder } from './decoder.js';
+import { hpffImageNetDecoder, imageNetDecoder } from './decoder.js';
 import { headFactory } from './named-heads.js';
 
 beforeAll(async () => {
@@ -51,6 +51,7 @@ const contextOf = (inputShape: Shape3): HeadContext => ({
 });
 const named = (name: string) => (context: HeadContext) => headFactory(name).build(context, createScope(1));
 const decoder = (context: HeadContext) => imageNetDecoder(context, createScope(1));
+const hpffDecoder = (context: HeadContext) => hpffImageNetDecoder(context, createScope(1));
 
 describe('heads of the papers', () => {
   it.each<[string, (context: HeadContext) => Head]>([
@@ -58,6 +59,9 @@ describe('heads of the papers', () => {
     ['imagenet-head-half', named('infopro-imagenet')],
     ['imagenet-decoder-quarter', decoder],
     ['imagenet-decoder-half', decoder],
+    ['hpff-imagenet-decoder-4', hpffDecoder],
+    ['hpff-imagenet-decoder-8', hpffDecoder],
+    ['hpff-imagenet-decoder-16', hpffDecoder],
     ['class-token', named('class-token')],
     ['dni-synthesizer', named('dni-synthesizer')],
   ])('%s has the loss and gradients of PyTorch', (name, create) => {
@@ -99,6 +103,17 @@ describe('heads of the papers', () => {
     ]);
     expect(sizes(512, decoder)).toEqual(['1×1×512×128', '3×3×128×32', '3×3×32×12', '3×3×12×3']);
     expect(sizes(1024, decoder)).toEqual(['1×1×1024×192', '1×1×192×64', '3×3×64×32', '3×3×32×12', '3×3×12×3']);
+  });
+
+  it('HPFF’s decoder has the published widths for maps of 56, 28 and 14 of 224 pixels', () => {
+    const sizes = (side: number) =>
+      hpffDecoder({ ...contextOf([side, side, 1024]), finalShape: [1, 1, 2048], imageShape: [224, 224, 3] })
+        .parameters.filter(({ shape }) => shape.length === 4)
+        .map(({ shape }) => shape.join('×'));
+    expect(sizes(56)).toEqual(['1×1×1024×128', '3×3×128×16', '3×3×16×3']);
+    expect(sizes(28)).toEqual(['1×1×1024×128', '3×3×128×32', '3×3×32×16', '3×3×16×3']);
+    expect(sizes(14)).toEqual(['1×1×1024×128', '3×3×128×64', '3×3×64×32', '3×3×32×16', '3×3×16×3']);
+    expect(() => sizes(7)).toThrow(/module 0 outputs 7×7×1024 .* 1\/4, 1\/8 and 1\/16/);
   });
 
   it('report modules that they do not fit', () => {
