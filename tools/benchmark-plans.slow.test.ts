@@ -10,6 +10,8 @@ const images: Readonly<Record<string, Pick<Parameters<typeof explain>[0], 'image
   cifar100: { image: [32, 32, 3], classes: 100 },
   svhn: { image: [32, 32, 3], classes: 10 },
   stl10: { image: [96, 96, 3], classes: 10 },
+  mnist: { image: [28, 28, 1], classes: 10 },
+  kmnist: { image: [28, 28, 1], classes: 10 },
   'fashion-mnist': { image: [28, 28, 1], classes: 10 },
   './imagenet': { image: [224, 224, 3], classes: 1000 },
 };
@@ -21,7 +23,7 @@ async function settingsOf(command: string): Promise<readonly RunConfig[]> {
     const { conditions } = await readExperiment(String(words[3]).replace('benchmarks', benchmarks));
     return conditions.map(({ config }) => resolveConfig(config));
   }
-  const { methods, image: _image, repeats: _repeats, warmupSteps: _steps, ...config } = options;
+  const { methods, image: _image, classes: _classes, repeats: _repeats, warmupSteps: _steps, ...config } = options;
   if (words[1] !== 'bench') return [resolveConfig(config)];
   return String(methods)
     .split(' / ')
@@ -34,7 +36,7 @@ function imagesOf(command: string, { dataset }: RunConfig): Pick<Parameters<type
     const [height = 32, width = 32, channels = 3] = String(options.image ?? '32x32x3')
       .split('x')
       .map(Number);
-    return { image: [height, width, channels], classes: 10 };
+    return { image: [height, width, channels], classes: Number(options.classes ?? 10) };
   }
   const known = images[dataset];
   if (known === undefined) throw new Error(`no image shape for ${dataset}`);
