@@ -1,7 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { findBackendFactory, registerBackend, removeBackend } from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { startStockTapeStep } from './stock-tape-step.js';
 
-// In a file of its own: it needs a process whose wasm backend nobody has touched.
+// Files share a process: another one may have left a wasm backend whose threads have ended.
+beforeAll(() => {
+  const factory = findBackendFactory('wasm');
+  if (factory === undefined || factory === null) return;
+  removeBackend('wasm');
+  registerBackend('wasm', factory);
+});
+
 describe('stock tape on the stock wasm backend', () => {
   it('runs a step and counts what it needs', async () => {
     const step = await startStockTapeStep({ backbone: 'resnet8', width: 4, batch: 4, image: [16, 16, 3], classes: 10 });
