@@ -60,7 +60,7 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
    * `small` (default): the decoder for small images (docs/methods/heads.md §3); `imagenet`: the one for ImageNet, `hpff-imagenet`:
    * that of HPFF's code (§6).
    */
-  readonly decoder?: keyof typeof imageDecoders;
+  readonly decoder?: 'small' | 'imagenet' | 'hpff-imagenet';
 }
 
 const imageDecoders = { small: pixelDecoder, imagenet: imageNetDecoder, 'hpff-imagenet': hpffImageNetDecoder } as const;
