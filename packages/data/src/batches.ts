@@ -47,8 +47,9 @@ export interface DataBatch {
 }
 
 /**
- * Batches of a data set. Order and augmentation depend only on seed, epoch and sample, so that a resumed stream
- * continues with the same batches, and the augmented images do not depend on the batch size.
+ * Batches of a data set. Order and augmentation depend only on seed, epoch and sample (with `classesPerBatch`, the order
+ * also on the batch size), so that a resumed stream continues with the same batches, and the augmented images do not depend on
+ * the batch size.
  */
 export interface Batches {
   readonly samples: number;

@@ -62,33 +62,31 @@ export function createSampleOrder(
 }
 
 /** Reorders shuffled samples so that those of a batch are of the classes of its first ones (Nøkland and Eidnes, 2019). */
-function grouped(order: Uint32Array, labels: ArrayLike<number>, batchSize: number, first: number): Uint32Array {
+function grouped(order: Uint32Array, labels: ArrayLike<number>, batchSize: number, count: number): Uint32Array {
   const result = new Uint32Array(order.length);
-  /** Linked list of the samples that are left, by position; the position before the first one is the last entry. */
-  const next = Uint32Array.from({ length: order.length + 1 }, (_, position) => position + 1);
-  const before = order.length;
-  next[before] = 0;
+  /** Circular list of the positions that are left. It starts and ends at `end`, the position behind all samples. */
   const end = order.length;
+  const next = Uint32Array.from({ length: end + 1 }, (_, position) => (position === end ? 0 : position + 1));
   let taken = 0;
   const labelAt = (position: number) => labels[order[position] ?? 0] ?? 0;
   const take = (previous: number, position: number) => {
     result[taken++] = order[position] ?? 0;
     next[previous] = next[position] ?? end;
   };
-  const head = () => next[before] ?? end;
+  const first = () => next[end] ?? end;
   while (taken < order.length) {
     const full = Math.min(taken + batchSize, order.length);
     const classes = new Set<number>();
-    for (const start = taken; taken < Math.min(start + first, full); ) {
-      classes.add(labelAt(head()));
-      take(before, head());
+    for (const start = taken; taken < Math.min(start + count, full); ) {
+      classes.add(labelAt(first()));
+      take(end, first());
     }
-    for (let previous = before; taken < full && (next[previous] ?? end) !== end; ) {
+    for (let previous = end; taken < full && (next[previous] ?? end) !== end; ) {
       const position = next[previous] ?? end;
       if (classes.has(labelAt(position))) take(previous, position);
       else previous = position;
     }
-    while (taken < full) take(before, head());
+    while (taken < full) take(end, first());
   }
   return result;
 }

@@ -61,7 +61,8 @@ export interface ImageBatches {
 
 /**
  * Creates batches of images that a bounded number of workers decodes in advance. Order and augmentation depend only on seed,
- * epoch and sample: they are equal for any number of workers, any batch size, and after resuming.
+ * epoch and sample: they are equal for any number of workers, any batch size (except that `classesPerBatch` orders by
+ * batches), and after resuming.
  *
  * @throws LocalgradError `invalid-option`; while iterating `missing-dependency`, `invalid-data`
  */

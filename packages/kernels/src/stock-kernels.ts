@@ -50,7 +50,7 @@ export const stockKernels: TrainingKernels = {
   matMul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
   mapAxis: (x, map, transposed) =>
     tf.tidy(() => tf.matMul<tf.Tensor3D>(tf.tensor2d(map.map((line) => [...line])), x, transposed, false)),
-  reluGradient: (dy, output, slope) => tf.tidy(() => tf.mul(dy, tf.step(output, slope))),
+  reluGradient,
   globalAveragePool: (x) => tf.mean<tf.Tensor2D>(x, [1, 2]),
   globalAveragePoolGradient: (dy, [batch, height, width, channels]) =>
     tf.tidy(() => {
@@ -194,6 +194,10 @@ function batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient
   return result;
 }
 
+function reluGradient(dy: tf.Tensor4D, output: tf.Tensor4D, slope: number): tf.Tensor4D {
+  return tf.tidy(() => tf.mul(dy, tf.step(output, slope)));
+}
+
 function maskByOutput(
   dy: tf.Tensor4D,
   mask: 'recompute' | tf.Tensor4D,
@@ -201,5 +205,5 @@ function maskByOutput(
   normalization: Normalization,
 ): tf.Tensor4D {
   const output = mask === 'recompute' ? batchNormApply(x, normalization, undefined, false) : mask;
-  return tf.mul(dy, tf.step(output));
+  return reluGradient(dy, output, 0);
 }
