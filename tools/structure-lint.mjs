@@ -48,6 +48,7 @@ const direction = {
     'mlaan',
     'lean-mlaan',
     'man',
+    'pff',
     'sequential',
   ],
   'setup-tensorflow': ['core', 'backends'],

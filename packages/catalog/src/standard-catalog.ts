@@ -11,6 +11,7 @@ import { man } from '@localgrad/man';
 import { mlaan } from '@localgrad/mlaan';
 import { mlm, mlmOptionNames } from '@localgrad/mlm';
 import { monoForward } from '@localgrad/mono-forward';
+import { pff, pffOptionNames } from '@localgrad/pff';
 import { predsim } from '@localgrad/predsim';
 import { sequential } from '@localgrad/sequential';
 import { createCatalog } from './catalog.js';
@@ -84,6 +85,11 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
     description: 'Momentum auxiliary networks: heads behind the next block and its moving average (MAN, MAN++).',
     create: (of, options) => man(of, uncheckedOptions(options)),
     options: ['momentum', 'scale', 'on', 'initialize', 'depth', 'emaTime'],
+  },
+  pff: {
+    description: 'Patch feature fusion: auxiliary networks read one patch of the feature map after the other (HPFF).',
+    create: (of, options) => pff(of, uncheckedOptions(options)),
+    options: pffOptionNames,
   },
   sequential: {
     description: 'Trains the modules of a method one after the other, in phases.',

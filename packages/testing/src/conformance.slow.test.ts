@@ -12,6 +12,7 @@ import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
 import { monoForward } from '@localgrad/mono-forward';
+import { withPff } from '@localgrad/pff';
 import { predsim } from '@localgrad/predsim';
 import { withSequential } from '@localgrad/sequential';
 import { describeBackbone, describeDecorator, describeMethod } from './index.js';
@@ -56,6 +57,12 @@ describeDecorator(
 );
 describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
 describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
+describeDecorator('pff', withPff, { decorators: { mlm: withMlm(), lam: withLam() } });
+describeDecorator(
+  'pff, separate networks',
+  () => withPff({ networks: 'separate', reduction: 'sum', part: 'classification' }),
+  { decorators: { mlm: withMlm() } },
+);
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeDecorator('lean-mlaan', withLeanMlaan, { decorators: { mlm: withMlm() } });

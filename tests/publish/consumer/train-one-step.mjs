@@ -18,6 +18,7 @@ import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
+import { pff } from '@localgrad/pff';
 import { train } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 
@@ -36,6 +37,7 @@ for (const method of [
   mlaan(infopro()),
   leanMlaan(dgl()),
   man(dgl()),
+  pff(dgl()),
   hpff(),
 ]) {
   const scope = createScope(1);

@@ -4,9 +4,7 @@ import {
   type BlockReference,
   type BorrowedBlock,
   formatReference,
-  type Head,
   type HeadFactory,
-  type HeadFactoryTerm,
   type HeadReference,
   type JsonObject,
   LocalgradError,
@@ -17,7 +15,7 @@ import {
   type SharedWeightsReference,
   type TrainingPlan,
 } from '@localgrad/core';
-import { chainedHead, combinedHead } from '@localgrad/nn/heads';
+import { chainedHead, headOfTerms } from '@localgrad/nn/heads';
 import { buildChain, checkPool, copiesAt, resolveChain, workAt } from './leap-chain.js';
 import { nextBlock, ruleChain } from './leap-rule.js';
 import { publishedChains } from './leap-tables.js';
@@ -194,24 +192,11 @@ function chainFactory(
       const head =
         terms === undefined
           ? behindChain(inner)
-          : splitHead(name, terms, behindChain, (factory) => factory.build(context, own));
+          : headOfTerms(name, terms, ({ isClassification, factory }) =>
+              isClassification ? behindChain(factory) : factory.build(context, own),
+            );
       if (!moves) return head;
       return { ...head, averages: [...(head.averages ?? []), ...averagesOf(twins, momentum, when)] };
     },
   };
-}
-
-/** One head of several losses, of which only those about the labels read through the chain. */
-function splitHead(
-  name: string,
-  terms: readonly HeadFactoryTerm[],
-  behindChain: (factory: HeadFactory) => Head,
-  direct: (factory: HeadFactory) => Head,
-): Head {
-  return combinedHead(
-    name,
-    terms.map(({ name: term, weight, isClassification, factory }) => {
-      return { name: term, weight, head: isClassification ? behindChain(factory) : direct(factory) };
-    }),
-  );
 }

@@ -4,7 +4,6 @@ import {
   type HeadFactoryTerm,
   LocalgradError,
   type LocalLearningMethod,
-  moduleInputTarget,
   type Network,
   type Objective,
   rejectUnknownKeys,
@@ -18,9 +17,9 @@ import {
   hpffImageNetDecoder,
   imageNetDecoder,
   type NamedHeadFactory,
+  patchedHead,
   pixelDecoder,
 } from '@localgrad/nn/heads';
-import { patchedDecoder, type Reconstruction } from './patched-decoder.js';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {
@@ -196,9 +195,9 @@ function interpolate({ ixx1, ixy1, ixx2, ixy2 }: InfoProWeights, r: number) {
   return { reconstruction: ixx1 * (1 - r) + ixx2 * r, classification: ixy1 * (1 - r) + ixy2 * r };
 }
 
-function reconstructionOf({ reconstruct, decoder = 'small' }: InfoProOptions): Reconstruction {
-  if (reconstruct === 'input') return { target: moduleInputTarget, decoder: featureDecoder };
-  return { target: 'images', decoder: imageDecoders[decoder] };
+/** What builds a module's decoder. */
+function decoderOf({ reconstruct, decoder = 'small' }: InfoProOptions): typeof pixelDecoder {
+  return reconstruct === 'input' ? featureDecoder : imageDecoders[decoder];
 }
 
 function localObjective(
@@ -208,14 +207,20 @@ function localObjective(
   options: InfoProOptions,
 ): Objective {
   const { loss = 'softmax', widen = 1, patches = 1, patchReduction: reduction = 'sum' } = options;
-  const reconstruction = reconstructionOf(options);
+  const reconstruct = decoderOf(options);
   const classification = loss === 'contrast' ? 'contrast' : 'classification';
   const decoder: HeadFactory = {
     name: 'decoder',
     build: (context, scope) =>
       patches === 1
-        ? reconstruction.decoder(context, scope, { widen })
-        : patchedDecoder(context, scope, { widen, patches, reduction, reconstruction }),
+        ? reconstruct(context, scope, { widen })
+        : patchedHead(context, scope, {
+            name: 'patched-decoder',
+            patches,
+            share: false,
+            reduction,
+            build: (patch, own) => reconstruct(patch, own, { widen }),
+          }),
   };
   const all: readonly HeadFactoryTerm[] = [
     { name: 'reconstruction', weight: weights.reconstruction, isClassification: false, factory: decoder },

@@ -5,6 +5,7 @@ import {
   formatShape,
   get,
   type Head,
+  type HeadFactoryTerm,
   type HeadRequest,
   LocalgradError,
   type Parameter,
@@ -76,6 +77,18 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     measure: (h, targets) => measureTerms(terms, predictor, h, targets),
     ...(predict === undefined ? {} : { predict: (h) => predict.call(predictor, h) }),
   };
+}
+
+/** Builds one head of the losses that a factory declares. @param build builds the head of one loss */
+export function headOfTerms(
+  name: string,
+  terms: readonly HeadFactoryTerm[],
+  build: (term: HeadFactoryTerm) => Head,
+): Head {
+  return combinedHead(
+    name,
+    terms.map((term) => ({ name: term.name, weight: term.weight, head: build(term) })),
+  );
 }
 
 function evaluateTerms(terms: readonly HeadTerm[], h: Tensor4D, targets: Targets, request: HeadRequest) {

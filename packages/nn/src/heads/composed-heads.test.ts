@@ -21,6 +21,7 @@ import { chainedHead } from './chained-head.js';
 import { combinedHead } from './combined-head.js';
 import { pixelDecoder } from './decoder.js';
 import { headFactory } from './named-heads.js';
+import { patchedHead } from './patched-head.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -51,6 +52,22 @@ const leaping = () => {
   const chain = parallelSum('sum', first as Block, second as Block);
   return chainedHead('leap+0c2f', chain, inner.build({ ...context, inputShape: chain.outputShape }, scope));
 };
+const patched = (share: boolean) => () =>
+  patchedHead(context, createScope(1), {
+    name: 'patched',
+    patches: 2,
+    share,
+    reduction: share ? 'mean' : 'sum',
+    build: (patch, scope) =>
+      combinedHead('decoder+1c2f', [
+        { name: 'reconstruction', weight: 3, head: pixelDecoder(patch, scope) },
+        {
+          name: 'classification',
+          weight: 0.25,
+          head: headFactory('1c2f', { featureDimension: 6 }).build(patch, scope),
+        },
+      ]),
+  });
 const contrast = () => headFactory('1c2f', { featureDimension: 6, loss: 'contrast' }).build(context, createScope(1));
 
 const data = (batch = 16) => {
@@ -66,6 +83,8 @@ const heads: [string, () => Head, string[]][] = [
   ['combined', infoPro, ['reconstruction', 'classification']],
   ['chained', leaping, []],
   ['contrastive', contrast, []],
+  ['one network for all patches', patched(true), ['reconstruction', 'classification']],
+  ['one network per patch', patched(false), ['reconstruction', 'classification']],
 ];
 
 describe.each(heads)('%s', (_, build, termNames) => {

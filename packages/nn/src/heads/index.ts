@@ -1,11 +1,12 @@
 export { type BlockHeadOptions, blockHead } from './block-head.js';
 export { chainedHead } from './chained-head.js';
 export { type ClassifierOptions, createClassifier } from './classifier.js';
-export { combinedHead, type HeadTerm } from './combined-head.js';
+export { combinedHead, type HeadTerm, headOfTerms } from './combined-head.js';
 export { type DecoderOptions, featureDecoder, hpffImageNetDecoder, imageNetDecoder, pixelDecoder } from './decoder.js';
 export { HeadLayers } from './head-layers.js';
 export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './named-heads.js';
 export { withOutputHead } from './output-head.js';
+export { type PatchedHeadOptions, patchedHead } from './patched-head.js';
 export {
   meanSquaredErrorHead,
   type PixelHeadOptions,

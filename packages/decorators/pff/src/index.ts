@@ -1,0 +1,1 @@
+export { type PffOptions, pff, pffOptionNames, withPff } from './pff.js';
