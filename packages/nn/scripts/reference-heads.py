@@ -63,6 +63,26 @@ def synthesizer(channels):
     return nn.Sequential(*members, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
+class SmallDecoder(nn.Sequential):
+    """InfoPro's decoder for a quarter of the image; the names do not count the upsampling."""
+
+    def forward(self, h):
+        return super().forward(upsample(image // 2)(h)).sigmoid()
+
+
+class Patches(nn.Module):
+    """One network on the quarters of a map, one after the other, each with batch statistics of its own."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def loss(self, h, target, loss):
+        quarters = [self.inner(part) for row in h.chunk(2, 2) for part in row.chunk(2, 3)]
+        targets = [target] * 4 if target.ndim == 1 else [part for row in target.chunk(2, 2) for part in row.chunk(2, 3)]
+        return sum(loss(output, wanted) for output, wanted in zip(quarters, targets)) / 4
+
+
 # An eighth of a ResNet-101 and a 64th of its width: the last stage has 32 channels.
 cases = {
     "imagenet-head-quarter": ("head", head(8, [(2, 1, 1), (4, 3, 2), (8, 3, 2), (32, 1, 1)]), (8, 4)),
@@ -74,6 +94,8 @@ cases = {
     "hpff-imagenet-decoder-4": ("decoder", decoder(8, [(2, 1, None), (1, 3, 2)]), (8, 8)),
     "hpff-imagenet-decoder-8": ("decoder", decoder(8, [(2, 1, None), (1, 3, 4), (1, 3, 2)]), (8, 4)),
     "hpff-imagenet-decoder-16": ("decoder", decoder(8, [(2, 1, None), (1, 3, 2), (1, 3, 4), (1, 3, 2)]), (8, 2)),
+    "patched-head": ("head", Patches(synthesizer(3)), (3, 8)),
+    "patched-decoder": ("decoder", Patches(SmallDecoder(*unit(3, 12, 3, 1, True), nn.Conv2d(12, 3, 3, 1, 1))), (3, 8)),
 }
 
 
@@ -81,11 +103,11 @@ def run(kind, network, channels, size):
     is_tokens = isinstance(network, Token)
     h = torch.randn((4, size, channels) if is_tokens else (4, channels, size, size), requires_grad=True)
     labels, images = torch.randint(classes, (4,)), torch.rand(4, 3, image, image)
-    output = network(h)
-    loss = F.cross_entropy(output, labels) if kind == "head" else F.binary_cross_entropy(output, images)
+    target, function = (labels, F.cross_entropy) if kind == "head" else (images, F.binary_cross_entropy)
+    loss = network.loss(h, target, function) if isinstance(network, Patches) else function(network(h), target)
     loss.backward()
     rename = {"norm": "1", "fc": "2"}
-    name = lambda key: f"{kind}." + ".".join(rename.get(part, part) for part in key.split("."))
+    name = lambda key: f"{kind}." + ".".join(rename.get(part, part) for part in key.removeprefix("inner.").split("."))
     tensors = {"h": h, "h.gradient": h.grad, "loss": loss}
     tensors |= {"labels": labels.to(torch.int32)} if kind == "head" else {"images": images}
     if is_tokens:

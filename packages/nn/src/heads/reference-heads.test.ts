@@ -6,8 +6,9 @@ import { createScope } from '../random/scope.js';
 import { activationFromPyTorch, weightFromPyTorch } from '../serialization/pytorch.js';
 import { readSafetensors } from '../serialization/safetensors.js';
 import { relativeError } from '../testing/check-block.js';
-import { hpffImageNetDecoder, imageNetDecoder } from './decoder.js';
+import { hpffImageNetDecoder, imageNetDecoder, pixelDecoder } from './decoder.js';
 import { headFactory } from './named-heads.js';
+import { type PatchedHeadOptions, patchedHead } from './patched-head.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -51,6 +52,8 @@ const contextOf = (inputShape: Shape3): HeadContext => ({
 });
 const named = (name: string) => (context: HeadContext) => headFactory(name).build(context, createScope(1));
 const decoder = (context: HeadContext) => imageNetDecoder(context, createScope(1));
+const onQuarters = (build: PatchedHeadOptions['build']) => (context: HeadContext) =>
+  patchedHead(context, createScope(1), { name: 'quarters', patches: 2, share: true, reduction: 'mean', build });
 const hpffDecoder = (context: HeadContext) => hpffImageNetDecoder(context, createScope(1));
 
 describe('heads of the papers', () => {
@@ -64,6 +67,8 @@ describe('heads of the papers', () => {
     ['hpff-imagenet-decoder-16', hpffDecoder],
     ['class-token', named('class-token')],
     ['dni-synthesizer', named('dni-synthesizer')],
+    ['patched-head', onQuarters(headFactory('dni-synthesizer').build)],
+    ['patched-decoder', onQuarters(pixelDecoder)],
   ])('%s has the loss and gradients of PyTorch', (name, create) => {
     const { weight, gradients, h, gradient, loss, targets } = reference(name);
     const head = create(contextOf([h.shape[1], h.shape[2], h.shape[3]]));
