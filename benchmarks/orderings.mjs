@@ -1,8 +1,9 @@
 // Writes the table of docs/orderings.md: orderings of methods in the papers (orderings.csv, with numbers from targets.csv) beside
 // those of the sweep `orderings-cifar10-resnet32`, if its report is in results.
 //   node benchmarks/orderings.mjs [--check] [root of the repository]
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fail, table, writeBetween } from './pages.mjs';
 
 const begin = '<!-- orderings: begin (benchmarks/orderings.mjs) -->';
 const end = '<!-- orderings: end -->';
@@ -26,12 +27,7 @@ const text = [
   ...rows,
 ].join('\n');
 
-const before = readFileSync(page, 'utf8');
-const [from, to] = [before.indexOf(begin), before.indexOf(end)];
-if (from < 0 || to < from) fail(`${page}: the lines '${begin}' and '${end}' are required, in this order`);
-const after = `${before.slice(0, from + begin.length)}\n\n${text}\n\n${before.slice(to)}`;
-if (!options.includes('--check')) writeFileSync(page, after);
-else if (after !== before) fail(`${page}: the table is out of date; run: node benchmarks/orderings.mjs`);
+writeBetween(page, [begin, end], text, 'orderings.mjs', options.includes('--check'));
 
 /** Difference of two published numbers, positive if the better one is better. */
 function publishedOf({ better_target: better, worse_target: worse }) {
@@ -69,22 +65,4 @@ function accuraciesOf(name) {
 function signed(value) {
   const rounded = Math.abs(value).toFixed(2);
   return `${value < 0 && Number(rounded) > 0 ? '−' : '+'}${rounded}`;
-}
-
-/** RFC 4180. */
-function table(file) {
-  const [header, ...records] = readFileSync(file, 'utf8')
-    .split(/\r?\n/)
-    .filter((line) => line !== '')
-    .map((line) =>
-      [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
-        ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain,
-      ),
-    );
-  return records.map((fields) => Object.fromEntries(header.map((name, index) => [name, fields[index] ?? ''])));
-}
-
-function fail(message) {
-  console.error(message);
-  process.exit(1);
 }

@@ -112,7 +112,7 @@ describe('one network per patch', () => {
   it('reports maps with fewer rows than patches', () => {
     const small: HeadContext = { ...context, inputShape: [1, 4, 2] };
     expect(() => patchedHead(small, createScope(1), decoders)).toThrow(
-      "Head 'decoders': 2×2 patches, but module 1 outputs 1×4×2; allowed: 1 to 1 patches per side.",
+      "Head 'decoders': 2×2 patches, but module 1 outputs 1×4×2; allowed: at most 1 per side.",
     );
   });
 });

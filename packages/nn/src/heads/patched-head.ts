@@ -146,7 +146,7 @@ function checkMap({ inputShape, module }: HeadContext, { name, patches }: Patche
   const most = Math.min(inputShape[0], inputShape[1]);
   throw new LocalgradError(
     'shape-mismatch',
-    `Head '${name}': ${patches}×${patches} patches, but module ${module} outputs ${formatShape(inputShape)}; allowed: 1 to ${most} patches per side.`,
+    `Head '${name}': ${patches}×${patches} patches, but module ${module} outputs ${formatShape(inputShape)}; allowed: at most ${most} per side.`,
     { patches, module, inputShape },
   );
 }
