@@ -47,6 +47,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   'lean-mlaan(dgl)': everyCut('free'),
   'man(dgl)': ['6 averaged weights', '9 averaged weights', '9 averaged weights'],
   'sequential(dgl)': everyCut('free'),
+  'pff(infopro)': everyCut('free'),
 };
 
 describe('crossingsOf', () => {

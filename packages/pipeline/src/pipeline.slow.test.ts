@@ -29,6 +29,7 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     ['hpff', '0-1 2-3'],
     ['lam(dgl, emaBlocks: none)', 4],
     ['lean-mlaan(infopro)', 2],
+    ['pff(infopro)', 3],
     ['sequential(dgl)', 3],
     ['mlaan(dgl)', 1],
     ['backprop', '0-3'],
