@@ -22,7 +22,7 @@ export interface Mode {
 export interface NoiseKey {
   /** Seed of the run. */
   readonly seed: number;
-  /** Optimizer step, from 0. */
+  /** Optimizer step, from 0. Steps in which it is read other than to draw numbers cannot be recorded on WebGPU. */
   readonly step: number;
   /** Micro-batch within the step, from 0. */
   readonly part: number;

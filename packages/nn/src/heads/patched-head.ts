@@ -11,6 +11,7 @@ import {
   LocalgradError,
   type Mode,
   moduleInputTarget,
+  type NoiseKey,
   type Parameter,
   type ParameterScope,
   type Shape3,
@@ -181,10 +182,18 @@ function checkHead({ name: inner, inputShape }: Head, { inputShape: patch, modul
   );
 }
 
-/** Each patch has random numbers of its own. */
+/** Each patch has random numbers of its own. The step is read only when they are drawn: recorded steps watch it. */
 function patchMode(mode: Mode, index: number, patches: number): Mode {
   const { noise } = mode;
-  return noise === undefined ? mode : { ...mode, noise: { ...noise, part: noise.part * patches + index } };
+  if (noise === undefined) return mode;
+  const own: NoiseKey = {
+    seed: noise.seed,
+    part: noise.part * patches + index,
+    get step() {
+      return noise.step;
+    },
+  };
+  return { ...mode, noise: own };
 }
 
 /** Adds up what the patches return. */
