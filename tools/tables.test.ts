@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { benchmarks } from './benchmark-commands.fixture.js';
 
-it('the table of steps in docs/results.md is up to date, and the README repeats its numbers', () => {
-  const { status, stderr } = spawnSync(process.execPath, [join(benchmarks, 'step-table.mjs'), '--check'], {
-    encoding: 'utf8',
-  });
+const page = (name: string) => readFileSync(join(benchmarks, '..', name), 'utf8');
+
+it.each(['step-table.mjs', 'frontier-tables.mjs'])('the tables of %s are up to date', (script) => {
+  const { status, stderr } = spawnSync(process.execPath, [join(benchmarks, script), '--check'], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  const page = (name: string) => readFileSync(join(benchmarks, '..', name), 'utf8');
+});
+
+it('the README repeats the numbers of the table of steps', () => {
   const ratios = ['end to end', 'DGL', 'MLAAN'].map((step) => {
     const row = page('docs/results.md').match(new RegExp(`^\\| ${step}[^|]*\\| [\\d,]+ ms, ([\\d.]+ ×) `, 'm'));
     return row?.[1] ?? step;
