@@ -83,7 +83,8 @@ function differenceOf({ to_reference: mean, to_reference_low: low, to_reference_
 
 function signed(fraction) {
   const rounded = Math.abs(100 * fraction).toFixed(1);
-  return `${fraction < 0 && Number(rounded) > 0 ? '−' : '+'}${rounded}`;
+  const sign = fraction < 0 ? '−' : '+';
+  return Number(rounded) === 0 ? rounded : `${sign}${rounded}`;
 }
 
 function times(value) {
