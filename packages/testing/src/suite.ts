@@ -4,7 +4,7 @@ import type { GradientOptions } from './gradients/check-gradient.js';
 
 /** Options of all suites. */
 export interface SuiteOptions {
-  /** Timeout per test in milliseconds; default 120,000, sufficient on the `cpu` backend. */
+  /** Timeout per test in milliseconds; default 300,000, sufficient on the `cpu` backend. */
   readonly timeout?: number;
 }
 
@@ -13,7 +13,7 @@ export interface GradientSuiteOptions extends SuiteOptions {
   readonly gradients?: GradientOptions;
 }
 
-export const defaultTimeout = 120_000;
+export const defaultTimeout = 300_000;
 
 /** Uses the current TensorFlow.js backend, or sets `cpu` if there is none. */
 export function useBackend(): void {
