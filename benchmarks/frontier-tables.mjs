@@ -1,12 +1,10 @@
 // Writes the tables of docs/frontier.md from the reports of the lean studies in results.
 //   node benchmarks/frontier-tables.mjs [--check] [root of the repository]
 import { join } from 'node:path';
-import { fail, table, writeBetween } from './pages.mjs';
+import { fail, markers, root, table, writeBetween } from './pages.mjs';
 
-const options = process.argv.slice(2);
-const root = options.find((option) => !option.startsWith('--')) ?? join(import.meta.dirname, '..');
 const reference = 'end to end';
-const [dgl, lean] = ['DGL', 'lean MLAAN'].map((head) => [4, 8].map((modules) => [head, modules]));
+const inBothCuts = (...heads) => heads.flatMap((head) => [4, 8].map((modules) => [head, modules]));
 /** Rows by study, in order: the name of a condition, or that of a factor's level and the number of modules. */
 const studies = {
   'lean-fashion-mnist-resnet32': [
@@ -16,9 +14,7 @@ const studies = {
     'end to end, 8 micro-batches',
     'end to end, 4 epochs',
     'end to end, 5 epochs',
-    ...dgl,
-    ...['AugLocal', 'LAM'].flatMap((head) => [4, 8].map((modules) => [head, modules])),
-    ...lean,
+    ...inBothCuts('DGL', 'AugLocal', 'LAM', 'lean MLAAN'),
   ],
   'lean-fashion-mnist-resnet56': [
     reference,
@@ -26,8 +22,7 @@ const studies = {
     'end to end, 4 micro-batches',
     'end to end, 4 epochs',
     'end to end, 5 epochs',
-    ...dgl,
-    ...lean,
+    ...inBothCuts('DGL', 'lean MLAAN'),
   ],
   'lean-fashion-mnist-resnet14': [
     reference,
@@ -35,13 +30,22 @@ const studies = {
     'end to end, 4 micro-batches',
     'end to end, 8 micro-batches',
     'end to end, 4 epochs',
-    ...['DGL', 'InfoPro', 'AugLocal', 'LAM', 'MLAAN', 'lean MLAAN'],
+    'DGL',
+    'InfoPro',
+    'AugLocal',
+    'LAM',
+    'MLAAN',
+    'lean MLAAN',
   ],
   'lean-fashion-mnist-resnet14-12-epochs': [
     reference,
     'end to end, 4 micro-batches',
     'end to end, 16 epochs',
-    ...['DGL', 'AugLocal', 'LAM', 'MLAAN', 'lean MLAAN'],
+    'DGL',
+    'AugLocal',
+    'LAM',
+    'MLAAN',
+    'lean MLAAN',
   ],
 };
 
@@ -58,8 +62,7 @@ for (const [study, rows] of Object.entries(studies)) {
     '|---|---|---|---|---|',
     ...lines,
   ].join('\n');
-  const markers = [`<!-- ${study}: begin (benchmarks/frontier-tables.mjs) -->`, `<!-- ${study}: end -->`];
-  writeBetween(join(root, 'docs/frontier.md'), markers, text, 'frontier-tables.mjs', options.includes('--check'));
+  writeBetween(join(root, 'docs/frontier.md'), markers(study), text);
 }
 
 function lineOf(label, row, whole) {
@@ -73,7 +76,7 @@ function lineOf(label, row, whole) {
     `${times(row.peak_bytes / whole.peak_bytes)}${mebibytes}`,
     times(row.multiply_accumulates / whole.multiply_accumulates),
   ];
-  return `| ${cells.join(' | ')} |`.replace('|  |', '| |');
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** Recomputation repeats the bits of the reference. */

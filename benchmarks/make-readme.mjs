@@ -1,8 +1,9 @@
 // Writes the tables of README.md: published numbers (targets.csv) beside ours (results/reproduced.csv, if there is one), with
 // the command that runs each (commands.csv, if there is one).
 //   node make-readme.mjs [--check] [folder]
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fail, folder as given, parseCsv, writeBetween } from './pages.mjs';
 
 /** A t interval of two runs is so wide that it would hold almost anything. */
 const fewestRuns = 3;
@@ -26,9 +27,7 @@ const reproducedColumns = ['id', 'value', 'interval', 'n', 'command'];
 
 const commandColumns = ['id', 'command', 'missing'];
 
-const options = process.argv.slice(2);
-const folder = options.find((option) => !option.startsWith('--')) ?? import.meta.dirname;
-const isCheck = options.includes('--check');
+const folder = given ?? import.meta.dirname;
 const problems = [];
 
 const targets = readTable('targets.csv', targetColumns);
@@ -39,15 +38,9 @@ const howToRun = new Map(commands.map((row) => [row.id, row]));
 checkTargets();
 checkReproduced();
 checkCommands();
-if (problems.length > 0) fail(problems);
+if (problems.length > 0) fail(...problems);
 
-const path = join(folder, 'README.md');
-const before = readFileSync(path, 'utf8');
-const [from, to] = [before.indexOf(begin), before.indexOf(end)];
-if (from < 0 || to < from) fail([`${path}: the lines '${begin}' and '${end}' must be there, in this order`]);
-const after = `${before.slice(0, from + begin.length)}\n\n${tables()}\n${before.slice(to)}`;
-if (isCheck && after !== before) fail([`${path}: tables are out of date; run: node benchmarks/make-readme.mjs`]);
-if (!isCheck) writeFileSync(path, after);
+writeBetween(join(folder, 'README.md'), [begin, end], tables());
 
 function tables() {
   const groups = groupBy(targets, headingOf);
@@ -55,7 +48,7 @@ function tables() {
   const count = (sign) => verdicts.filter((verdict) => verdict.startsWith(sign)).length;
   const runnable = targets.filter(({ id }) => commandOf(id) !== '').length;
   const summary = `${targets.length} published numbers, ${runnable} with a command that runs them; ${reproduced.size} run here, of which ${count('✅')} reproduced (✅), ${count('❌')} not (❌), ${count('?')} open (?).`;
-  return [summary, '', ...[...groups].flatMap(([heading, rows]) => groupOf(heading, rows))].join('\n');
+  return [summary, '', ...[...groups].flatMap(([heading, rows]) => groupOf(heading, rows))].join('\n').trimEnd();
 }
 
 function groupOf(heading, rows) {
@@ -191,7 +184,7 @@ function readTable(name, columns, isRequired = true) {
   const file = join(folder, name);
   if (!isRequired && !existsSync(file)) return [];
   const [header = [], ...rows] = parseCsv(readFileSync(file, 'utf8'));
-  if (header.join() !== columns.join()) fail([`${name}: columns are ${header.join()}; expected ${columns.join()}`]);
+  if (header.join() !== columns.join()) fail(`${name}: columns are ${header.join()}; expected ${columns.join()}`);
   for (const [index, row] of rows.entries()) {
     if (row.length !== columns.length) {
       problems.push(`${name}: record ${index + 2} has ${row.length} fields instead of ${columns.length}`);
@@ -200,28 +193,8 @@ function readTable(name, columns, isRequired = true) {
   return rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index] ?? ''])));
 }
 
-/** RFC 4180: fields in quotes hold commas, line breaks, and quotes twice. */
-function parseCsv(text) {
-  const records = [[]];
-  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
-  while (field.lastIndex < text.length) {
-    const start = field.lastIndex;
-    const found = field.exec(text);
-    if (found === null) fail([`CSV: ${JSON.stringify(text.slice(start, start + 40))} is no field`]);
-    const [, quoted, plain, separator] = found;
-    records.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    if (separator !== ',' && field.lastIndex < text.length) records.push([]);
-  }
-  return records;
-}
-
 function groupBy(values, keyOf) {
   const groups = new Map();
   for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value]);
   return groups;
-}
-
-function fail(messages) {
-  for (const message of messages) console.error(message);
-  process.exit(1);
 }

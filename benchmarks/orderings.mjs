@@ -3,14 +3,9 @@
 //   node benchmarks/orderings.mjs [--check] [root of the repository]
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fail, table, writeBetween } from './pages.mjs';
+import { fail, markers, root, table, writeBetween } from './pages.mjs';
 
-const begin = '<!-- orderings: begin (benchmarks/orderings.mjs) -->';
-const end = '<!-- orderings: end -->';
-const options = process.argv.slice(2);
-const root = options.find((option) => !option.startsWith('--')) ?? join(import.meta.dirname, '..');
 const benchmarks = join(root, 'benchmarks');
-const page = join(root, 'docs', 'orderings.md');
 const runsFile = join(benchmarks, 'results', 'orderings-cifar10-resnet32', 'runs.csv');
 /** 97.5 % quantiles of Student's t distribution by degrees of freedom. */
 const quantiles = [undefined, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
@@ -27,7 +22,7 @@ const text = [
   ...rows,
 ].join('\n');
 
-writeBetween(page, [begin, end], text, 'orderings.mjs', options.includes('--check'));
+writeBetween(join(root, 'docs', 'orderings.md'), markers('orderings'), text);
 
 /** Difference of two published numbers, positive if the better one is better. */
 function publishedOf({ better_target: better, worse_target: worse }) {

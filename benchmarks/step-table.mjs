@@ -1,11 +1,8 @@
 // Writes the table of docs/results.md §2, steps beside PyTorch's, from the files of `bench step` in results.
 //   node benchmarks/step-table.mjs [--check] [root of the repository]
 import { join } from 'node:path';
-import { fail, table, writeBetween } from './pages.mjs';
+import { fail, markers, root, table, writeBetween } from './pages.mjs';
 
-const options = process.argv.slice(2);
-const root = options.find((option) => !option.startsWith('--')) ?? join(import.meta.dirname, '..');
-const markers = ['<!-- steps: begin (benchmarks/step-table.mjs) -->', '<!-- steps: end -->'];
 /** Runs by column of the table. */
 const files = [
   ['`wasm`, Node 20', 'step-wasm-pytorch-2-cores.csv', 'Node 20', 'wasm'],
@@ -34,7 +31,7 @@ const lines = steps.map(([label, method]) => {
 });
 const columns = ['step', ...files.map(([label]) => label), 'memory on `wasm`'];
 const text = [`| ${columns.join(' | ')} |`, `|${columns.map(() => '---|').join('')}`, ...lines].join('\n');
-writeBetween(join(root, 'docs/results.md'), markers, text, 'step-table.mjs', options.includes('--check'));
+writeBetween(join(root, 'docs/results.md'), markers('steps'), text);
 
 function milliseconds({ step_ms_median: median }) {
   return `${Math.round(Number(median)).toLocaleString('en-US')} ms`;

@@ -85,7 +85,7 @@ export function patchedHead(context: HeadContext, scope: ParameterScope, options
       if (output === undefined) throw new LocalgradError('misuse', `head '${name}' makes no predictions.`, { name });
       return output;
     });
-    return isMaps(outputs) ? joinPatches(outputs, count) : meanOf(outputs);
+    return isMaps(outputs) ? joinPatches(outputs, count) : scaledSum(outputs, 1 / outputs.length);
   };
 
   const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
@@ -143,8 +143,8 @@ function contextsOf(context: HeadContext, count: number): HeadContext[] {
 }
 
 function checkMap({ inputShape, module }: HeadContext, { name, patches }: PatchedHeadOptions): void {
-  if (Math.min(inputShape[0], inputShape[1]) >= patches) return;
   const most = Math.min(inputShape[0], inputShape[1]);
+  if (most >= patches) return;
   throw new LocalgradError(
     'shape-mismatch',
     `Head '${name}': ${patches}×${patches} patches, but module ${module} outputs ${formatShape(inputShape)}; allowed: at most ${most} per side.`,
@@ -221,19 +221,13 @@ class PatchResults {
 
   /** @param count patches per side */
   finish(count: number): HeadResult {
-    const terms = new Map([...this.#terms].map(([name, values]) => [name, this.#combine(values)]));
+    const terms = new Map([...this.#terms].map(([name, values]) => [name, scaledSum(values, this.#scale)]));
     return {
-      loss: this.#combine(this.#losses),
+      loss: scaledSum(this.#losses, this.#scale),
       ...(terms.size === 0 ? {} : { terms }),
       parameters: this.#parameters,
       ...(this.#inputs.length === 0 ? {} : { input: joinPatches(this.#inputs, count) }),
     };
-  }
-
-  #combine(values: readonly Scalar[]): Scalar {
-    const combined = tidy(() => mul<Scalar>(addN([...values]), this.#scale));
-    for (const value of values) value.dispose();
-    return combined;
   }
 }
 
@@ -241,11 +235,11 @@ function isMaps(outputs: readonly Tensor[]): outputs is readonly Tensor4D[] {
   return outputs.every(({ rank }) => rank === 4);
 }
 
-/** The mean of tensors of one shape, which are consumed. */
-function meanOf(values: readonly Tensor[]): Tensor {
-  const mean = tidy(() => mul(addN([...values]), 1 / values.length));
+/** scale · the sum of tensors of one shape, which are consumed. */
+function scaledSum<T extends Tensor>(values: readonly T[], scale: number): T {
+  const sum = tidy(() => mul<T>(addN<T>([...values]), scale));
   for (const value of values) value.dispose();
-  return mean;
+  return sum;
 }
 
 /** The gradients that patches have returned are held while the next one is evaluated; at the end, inputs' are joined. */
