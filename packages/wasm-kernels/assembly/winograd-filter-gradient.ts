@@ -1,66 +1,57 @@
 import { multiplyAdd } from './lanes';
-import { planeBytes, transformImages } from './winograd-transforms';
+import { cotangentTile2, sumLine2 } from './winograd-2';
+import { cotangentTile4, sumLine4 } from './winograd-4';
+import { PASS_BYTES, planeBytes, transformImages } from './winograd-transforms';
 
-// dw[i, j, ci, co] = Σ x[n, oh + i − p, ow + j − p, ci] · dy[n, oh, ow, co] over images start … end − 1: the transpose of
-// F(2×2, 3×3) in the filter, dw = Gᵀ [ Σ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G, with 16 multiplications instead of 36 per 2×2 of dy.
-// Input channels are a multiple of four, output channels of eight.
-//
-// Where a result is not finite, 1 is stored at `notFinite` (winogradConvolve says why).
-//
-// sums [16, inChannels, outChannels] receives dw in its first nine planes. `scratch` holds, for each thread, a row of zeros (width ·
-// inChannels) and the transformed tiles [16, block, inChannels] and [16, block, outChannels].
-export function winogradFilterGradient(
+// dw[i, j, ci, co] = Σ x[n, oh + i − p, ow + j − p, ci] · dy[n, oh, ow, co]: the transpose of F(side × side, 3×3) in the
+// filter, dw = Gᵀ [ Σ (Bᵀ d B) ⊙ (A dy Aᵀ) ] G, with as few multiplications. Input channels are a multiple of four, output
+// channels of eight.
+
+// The inner sums over images start … end − 1: sums [positions, inChannels, outChannels], its planes a line of cache apart.
+// `scratch` holds, for each thread, PASS_BYTES, a row of zeros (width · inChannels) and the transformed tiles
+// [positions, block, inChannels] and [positions, block, outChannels].
+export function winogradFilterProducts(
   x: usize, dy: usize, sums: usize, scratch: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, padding: i32, block: i32, notFinite: usize,
+  outHeight: i32, outWidth: i32, outChannels: i32, padding: i32, side: i32, block: i32,
   scratchBytes: i32, thread: i32,
 ): void {
-  const tileRows = (outHeight + 1) / 2, tileColumns = (outWidth + 1) / 2;
+  const positions = (side + 2) * (side + 2);
+  const tileRows = (outHeight + side - 1) / side, tileColumns = (outWidth + side - 1) / side;
   const inStep = (<usize>inChannels) << 2, outStep = (<usize>outChannels) << 2;
   const inPlane = planeBytes(block, inStep), outPlane = planeBytes(block, outStep);
-  const sumPlane = (<usize>inChannels) * outStep;
-  const zeros = scratch + (<usize>scratchBytes) * (<usize>thread);
+  const sumPlane = planeBytes(inChannels, outStep);
+  const pass = scratch + (<usize>scratchBytes) * (<usize>thread);
+  const zeros = pass + PASS_BYTES;
   const v = zeros + ((<usize>(width * inChannels)) << 2);
-  const d = v + 16 * inPlane;
+  const d = v + (<usize>positions) * inPlane;
   memory.fill(zeros, 0, v - zeros);
-  memory.fill(sums, 0, 16 * sumPlane);
+  memory.fill(sums, 0, (<usize>positions) * sumPlane);
   const last = end * tileRows * tileColumns;
   for (let from = start * tileRows * tileColumns; from < last; from += block) {
     const to = min(from + block, last);
-    transformImages(x, v, zeros, inPlane, from, to, height, width, inChannels, tileRows, tileColumns, padding);
-    transformCotangents(dy, d, outPlane, from, to, outHeight, outWidth, outChannels, tileRows, tileColumns);
-    for (let p = 0; p < 16; p++) {
+    transformImages(x, v, zeros, pass, inPlane, from, to, height, width, inChannels, tileRows, tileColumns, padding, side);
+    transformCotangents(dy, d, pass, outPlane, from, to, outHeight, outWidth, outChannels, tileRows, tileColumns, side);
+    for (let p = 0; p < positions; p++) {
       addProducts(v + (<usize>p) * inPlane, d + (<usize>p) * outPlane, sums + (<usize>p) * sumPlane, to - from, inChannels, outChannels);
     }
   }
-  let check = f32x4.splat(0);
-  for (let at: usize = 0; at < sumPlane; at += 16) check = f32x4.add(check, transformSum(sums + at, sumPlane));
-  if (v128.any_true(f32x4.ne(check, check))) store<i32>(notFinite, 1);
 }
 
 // d[position][tile][channel] = A dy Aᵀ for tiles start … end − 1 of all images.
 function transformCotangents(
-  dy: usize, d: usize, plane: usize, start: i32, end: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, tileRows: i32, tileColumns: i32,
+  dy: usize, d: usize, pass: usize, plane: usize, start: i32, end: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, tileRows: i32, tileColumns: i32, side: i32,
 ): void {
-  const z = f32x4.splat(0);
   const pixel = (<usize>outChannels) << 2;
   const rowBytes = (<usize>outWidth) * pixel;
   let column = start % tileColumns, row = start / tileColumns;
   for (let at = start; at < end; at++) {
-    const oh = 2 * (row % tileRows), ow = 2 * column;
-    const hasBelow = oh + 1 < outHeight, hasRight = ow + 1 < outWidth;
-    const source = dy + (<usize>(row / tileRows * outHeight + oh)) * rowBytes + (<usize>ow) * pixel;
+    const oh = side * (row % tileRows), ow = side * column;
+    const rows = min(side, outHeight - oh), columns = min(side, outWidth - ow);
+    const from = dy + (<usize>(row / tileRows * outHeight + oh)) * rowBytes + (<usize>ow) * pixel;
     for (let co: usize = 0; co < pixel; co += 16) {
-      const from = source + co;
-      const y00 = v128.load(from);
-      const y01 = hasRight ? v128.load(from + pixel) : z;
-      const y10 = hasBelow ? v128.load(from + rowBytes) : z;
-      const y11 = hasBelow && hasRight ? v128.load(from + rowBytes + pixel) : z;
-      let to = d + co;
-      putRow(to, plane, y00, y01); to += 4 * plane;
-      putRow(to, plane, f32x4.add(y00, y10), f32x4.add(y01, y11)); to += 4 * plane;
-      putRow(to, plane, f32x4.sub(y00, y10), f32x4.sub(y01, y11)); to += 4 * plane;
-      putRow(to, plane, f32x4.neg(y10), f32x4.neg(y11));
+      if (side == 2) cotangentTile2(from + co, pixel, rowBytes, rows, columns, d + co, plane);
+      else cotangentTile4(from + co, pixel, rowBytes, rows, columns, pass, d + co, plane);
     }
     d += pixel;
     if (++column == tileColumns) {
@@ -68,15 +59,6 @@ function transformCotangents(
       row++;
     }
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function putRow(to: usize, plane: usize, left: v128, right: v128): void {
-  v128.store(to, left);
-  v128.store(to + plane, f32x4.add(left, right));
-  v128.store(to + 2 * plane, f32x4.sub(left, right));
-  v128.store(to + 3 * plane, f32x4.neg(right));
 }
 
 // sums[ci, co] += Σ v[tile, ci] · d[tile, co]. Four input channels × eight output channels stay in registers.
@@ -103,34 +85,51 @@ function addProducts(v: usize, d: usize, sums: usize, tiles: i32, inChannels: i3
   }
 }
 
-// Gᵀ m G of four weights, in place: the sixteen values of m lie a plane apart, and so do the nine of the result.
-// Returns NaN if a result is not finite.
-// @ts-ignore: decorator
-@inline
-function transformSum(m: usize, plane: usize): v128 {
+// dw = Gᵀ m G of weights start … end − 1 of each tap, where m is the sum of `count` inner sums, `step` bytes apart, which are
+// overwritten. `weights` is inChannels · outChannels; start and end are multiples of sixteen: a line of cache.
+//
+// Where a result is not finite, 1 is stored at `notFinite` (winogradConvolve says why).
+export function winogradFilterSum(
+  sums: usize, dw: usize, count: i32, step: usize, weights: i32, side: i32, notFinite: usize, start: i32, end: i32,
+): void {
+  const span = side + 2;
+  const tap = (<usize>weights) << 2;
+  const plane = planeBytes(weights, 4);
+  const row = (<usize>span) * plane;
   const z = f32x4.splat(0);
   let check = z;
-  const half = f32x4.splat(0.5);
-  // Rows first: Gᵀ m takes rows 0 … 2 of four.
-  for (let j = 0; j < 4; j++) {
-    const column = m + (<usize>j) * plane;
-    const m1 = v128.load(column + 4 * plane), m2 = v128.load(column + 8 * plane);
-    const sum = f32x4.mul(half, f32x4.add(m1, m2));
-    v128.store(column, f32x4.add(v128.load(column), sum));
-    v128.store(column + 4 * plane, f32x4.mul(half, f32x4.sub(m1, m2)));
-    v128.store(column + 8 * plane, f32x4.add(v128.load(column + 12 * plane), sum));
+  for (let i = start; i < end; i += 16) {
+    const m = sums + ((<usize>i) << 2), to = dw + ((<usize>i) << 2);
+    for (let p = 0; p < span * span; p++) addLines(m + (<usize>p) * plane, count, step);
+    for (let at: usize = 0; at < 64; at += 16) {
+      // Down the columns, then along the rows.
+      for (let j = 0; j < span; j++) sumLine(side, m + at + (<usize>j) * plane, row, m + at + (<usize>j) * plane, row);
+      for (let j = 0; j < 3; j++) sumLine(side, m + at + (<usize>j) * row, plane, to + at + (<usize>(3 * j)) * tap, tap);
+      for (let j = 0; j < 9; j++) check = multiplyAdd(v128.load(to + at + (<usize>j) * tap), z, check);
+    }
   }
-  // Row i of the result lies three planes per row: it never overtakes the row that it is made from.
-  for (let i = 0; i < 3; i++) {
-    const row = m + (<usize>(4 * i)) * plane;
-    const m0 = v128.load(row), m1 = v128.load(row + plane), m2 = v128.load(row + 2 * plane), m3 = v128.load(row + 3 * plane);
-    const sum = f32x4.mul(half, f32x4.add(m1, m2));
-    const to = m + (<usize>(3 * i)) * plane;
-    const g0 = f32x4.add(m0, sum), g1 = f32x4.mul(half, f32x4.sub(m1, m2)), g2 = f32x4.add(m3, sum);
-    v128.store(to, g0);
-    v128.store(to + plane, g1);
-    v128.store(to + 2 * plane, g2);
-    check = multiplyAdd(g0, z, multiplyAdd(g1, z, multiplyAdd(g2, z, check)));
+  if (v128.any_true(f32x4.ne(check, check))) store<i32>(notFinite, 1);
+}
+
+// Adds a line of cache of all sums to the first's.
+// @ts-ignore: decorator
+@inline
+function addLines(to: usize, count: i32, step: usize): void {
+  let s0 = v128.load(to), s1 = v128.load(to, 16), s2 = v128.load(to, 32), s3 = v128.load(to, 48);
+  let from = to;
+  for (let k = 1; k < count; k++) {
+    from += step;
+    s0 = f32x4.add(s0, v128.load(from));
+    s1 = f32x4.add(s1, v128.load(from, 16));
+    s2 = f32x4.add(s2, v128.load(from, 32));
+    s3 = f32x4.add(s3, v128.load(from, 48));
   }
-  return check;
+  v128.store(to, s0); v128.store(to, s1, 16); v128.store(to, s2, 32); v128.store(to, s3, 48);
+}
+
+// @ts-ignore: decorator
+@inline
+function sumLine(side: i32, from: usize, step: usize, to: usize, toStep: usize): void {
+  if (side == 2) sumLine2(from, step, to, toStep);
+  else sumLine4(from, step, to, toStep);
 }

@@ -4,7 +4,7 @@ import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import type { Strides } from './convolution-problem.js';
 import { convolve, sizeArguments } from './convolve.js';
 import { accumulate } from './elementwise.js';
-import { suitsWinograd, winogradFilterGradient } from './winograd.js';
+import { winogradFilterGradient, winogradSide } from './winograd.js';
 
 /** Number of partial filter gradients: few enough to need little memory, enough for the threads of a desktop. */
 const FILTER_GRADIENT_PIECES = 16;
@@ -94,7 +94,8 @@ export function conv2dFilterGradient(
   const dw = heap.allocate<tf.Tensor4D>(filterShape);
   const measures = convolutionMeasures(x.shape, filterShape, geometry);
   const problem = { inputShape: x.shape, outputShape: dy.shape, kernelHeight, kernelWidth, ...measures };
-  if (suitsWinograd(problem) && winogradFilterGradient(context, x, dy, dw, problem)) return dw;
+  const side = winogradSide(problem);
+  if (side !== undefined && winogradFilterGradient(context, x, dy, dw, problem, side)) return dw;
   const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, measures);
   const size = kernelHeight * kernelWidth * inChannels * outChannels;
   const images = pieces(x.shape[0], FILTER_GRADIENT_PIECES);

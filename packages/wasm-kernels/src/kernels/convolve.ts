@@ -2,7 +2,7 @@ import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem, Strides } from './convolution-problem.js';
-import { suitsWinograd, winogradConvolve } from './winograd.js';
+import { winogradConvolve, winogradSide } from './winograd.js';
 
 /** Maximum number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const PIECES = 32;
@@ -27,7 +27,8 @@ export function sizeArguments(
 
 /** Convolution into `y`. */
 export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
-  if (suitsWinograd(problem) && winogradConvolve(context, problem, y)) return;
+  const side = winogradSide(problem);
+  if (side !== undefined && winogradConvolve(context, problem, side, y)) return;
   directConvolve(context, problem, y);
 }
 

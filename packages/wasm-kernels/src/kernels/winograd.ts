@@ -2,20 +2,31 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem } from './convolution-problem.js';
 
-/** Positions of a transformed tile: 4 × 4. */
-const POSITIONS = 16;
+/** Outputs per side of a tile: F(2×2, 3×3) or F(4×4, 3×3). */
+export type TileSide = 2 | 4;
+
 /** Output channels per tile of a transformed filter. */
 const LANES = 8;
 /** Target number of floats of the transformed tiles of a block: they stay in the second-level cache. */
 const BLOCK_FLOATS = 32_768;
-/** A line of cache lies between the planes of transformed tiles. */
+/** A line of cache lies between planes. */
 const LINE_FLOATS = 16;
+/** Values of one tile between two passes (PASS_BYTES in assembly/). */
+const PASS_FLOATS = 36 * 4;
 /** A word that kernels set, at the start of the scratch memory. */
 const FLAG_BYTES = 16;
 /** Fewest tiles of a block: each passes the whole filter. */
 const MINIMUM_BLOCK = 16;
+/** Tiles that transforming a filter, and passing it, cost as much as. */
+const FILTER_TILES = 20;
+/** Most weights per tap for large tiles: transformed, a filter is 36 times as large. */
+const MAXIMUM_WEIGHTS = 1 << 16;
+/** Fewest tiles of a piece of the batch, which passes the whole filter. */
+const MINIMUM_TILES = 8;
 /** Most pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const PIECES = 32;
+/** Most pieces of a filter gradient, when partial ones are added up. */
+const SUM_PIECES = 16;
 /** Partial filter gradients together: their number follows from the memory that they take. */
 const SUM_FLOATS = 1 << 19;
 const MINIMUM_SUMS = 4;
@@ -24,15 +35,14 @@ const MAXIMUM_SUMS = 16;
 type Sizes = Omit<ConvolutionProblem, 'x' | 'filter' | 'isTurned'>;
 
 /**
- * Whether the minimal algorithm F(2×2, 3×3) pays (Lavin and Gray 2016): 3×3 filters at stride 1 whose channels fill vectors,
- * and outputs that are not mostly the border of a tile.
+ * Tiles of the minimal algorithm that pays (Lavin and Gray 2016); undefined if none does: it takes 3×3 filters at stride 1 whose
+ * channels fill vectors, and outputs that are not mostly the border of a tile.
  */
-export function suitsWinograd(sizes: Sizes): boolean {
+export function winogradSide(sizes: Sizes): TileSide | undefined {
   const { inputShape, outputShape, kernelHeight, kernelWidth, paddingHeight, paddingWidth } = sizes;
   const [, outHeight, outWidth, outChannels] = outputShape;
   const inChannels = inputShape[3];
-  const multiplications = POSITIONS * tileCount(outHeight, outWidth);
-  return (
+  const suits =
     kernelHeight === 3 &&
     kernelWidth === 3 &&
     sizes.strideHeight === 1 &&
@@ -41,23 +51,51 @@ export function suitsWinograd(sizes: Sizes): boolean {
     paddingHeight <= 2 &&
     inChannels % 4 === 0 &&
     outChannels % LANES === 0 &&
-    Math.min(inChannels, outChannels) >= LANES &&
-    multiplications <= 0.6 * kernelHeight * kernelWidth * outHeight * outWidth
-  );
+    Math.min(inChannels, outChannels) >= LANES;
+  if (!suits) return undefined;
+  const side = fasterSide(sizes);
+  const multiplications = positionsOf(side) * tilesOf(sizes, side);
+  return multiplications <= 0.6 * kernelHeight * kernelWidth * outHeight * outWidth ? side : undefined;
+}
+
+/** Larger tiles take fewer multiplications, but more at the border and for transforming the filter. */
+function fasterSide(sizes: Sizes): TileSide {
+  if (sizes.inputShape[3] * sizes.outputShape[3] > MAXIMUM_WEIGHTS) return 2;
+  const work = (side: TileSide) => positionsOf(side) * (sizes.inputShape[0] * tilesOf(sizes, side) + FILTER_TILES);
+  return work(4) < work(2) ? 4 : 2;
+}
+
+function positionsOf(side: TileSide): number {
+  return (side + 2) ** 2;
+}
+
+/** Tiles of an image. */
+function tilesOf({ outputShape: [, outHeight, outWidth] }: Sizes, side: TileSide): number {
+  return Math.ceil(outHeight / side) * Math.ceil(outWidth / side);
+}
+
+/** Cuts a batch into at most `most` pieces of enough tiles. */
+function imagePieces(sizes: Sizes, side: TileSide, most: number) {
+  return pieces(sizes.inputShape[0], most, Math.ceil(MINIMUM_TILES / tilesOf(sizes, side)));
 }
 
 /**
- * Convolution into `y` in 16/36 of the multiplications; `suitsWinograd` says where. Returns false if a result is not finite:
- * an infinite input then spoils whole tiles, and the definition has to be computed instead.
+ * Convolution into `y` in 16/36 of the multiplications (tiles of 2×2), or a quarter (4×4); `winogradSide` says where. Returns false
+ * if a result is not finite: an infinite input then spoils whole tiles, and the definition has to be computed instead.
  */
-export function winogradConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): boolean {
+export function winogradConvolve(
+  context: KernelContext,
+  problem: ConvolutionProblem,
+  side: TileSide,
+  y: Tensor,
+): boolean {
   const { heap, pool } = context;
   const { x, filter, inputShape, outputShape, isTurned } = problem;
-  const [batch, , , inChannels] = inputShape;
+  const inChannels = inputShape[3];
   const outChannels = outputShape[3];
-  const filterFloats = POSITIONS * inChannels * outChannels;
-  const blocks = blocksOf(problem);
-  const images = pieces(batch, PIECES);
+  const filterFloats = positionsOf(side) * (inChannels * outChannels + LINE_FLOATS);
+  const blocks = blocksOf(problem, side);
+  const images = imagePieces(problem, side, PIECES);
   return context.scratch(4 * (filterFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
     const transformed = flag + FLAG_BYTES;
@@ -69,6 +107,7 @@ export function winogradConvolve(context: KernelContext, problem: ConvolutionPro
       inChannels,
       outChannels,
       isTurned ? 1 : 0,
+      side,
       ...groups.bounds(piece),
     ]);
     const scratch = transformed + 4 * filterFloats;
@@ -93,50 +132,59 @@ export function winogradFilterGradient(
   dy: Tensor,
   dw: Tensor,
   sizes: Sizes,
+  side: TileSide,
 ): boolean {
   const { heap, pool } = context;
-  const [batch, , , inChannels] = sizes.inputShape;
+  const inChannels = sizes.inputShape[3];
   const outChannels = sizes.outputShape[3];
-  const sumFloats = POSITIONS * inChannels * outChannels;
-  const blocks = blocksOf(sizes);
-  const images = pieces(batch, Math.max(MINIMUM_SUMS, Math.min(MAXIMUM_SUMS, Math.floor(SUM_FLOATS / sumFloats))));
+  const weights = inChannels * outChannels;
+  const sumFloats = positionsOf(side) * (weights + LINE_FLOATS);
+  const blocks = blocksOf(sizes, side);
+  const most = Math.max(MINIMUM_SUMS, Math.min(MAXIMUM_SUMS, Math.floor(SUM_FLOATS / sumFloats)));
+  const images = imagePieces(sizes, side, most);
   return context.scratch(4 * (images.count * sumFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
     const sums = flag + FLAG_BYTES;
     const [from, cotangent, to] = [heap.pointer(x), heap.pointer(dy), heap.pointer(dw)];
     const scratch = sums + 4 * images.count * sumFloats;
-    pool.run('winogradFilterGradient', images.count, (piece) => [
+    pool.run('winogradFilterProducts', images.count, (piece) => [
       from,
       cotangent,
       sums + 4 * sumFloats * piece,
       scratch,
       ...images.bounds(piece),
       ...blocks.sizes,
-      flag,
       4 * blocks.scratchFloats,
     ]);
-    const parts = pieces(dw.size, 16, 64);
-    pool.run('sumArrays', parts.count, (piece) => [sums, to, images.count, sumFloats, ...parts.bounds(piece)]);
+    const parts = pieces(weights, SUM_PIECES, LINE_FLOATS);
+    pool.run('winogradFilterSum', parts.count, (piece) => [
+      sums,
+      to,
+      images.count,
+      4 * sumFloats,
+      weights,
+      side,
+      flag,
+      ...parts.bounds(piece),
+    ]);
     return context.integers(flag, 1)[0] === 0;
   });
-}
-
-function tileCount(outHeight: number, outWidth: number): number {
-  return Math.ceil(outHeight / 2) * Math.ceil(outWidth / 2);
 }
 
 /**
  * The size arguments of the kernels in assembly/, of which the last is the number of tiles that pass at a time, and the floats
  * of a thread's scratch memory: a row of zeros, and the transformed tiles of both sides.
  */
-function blocksOf({ inputShape, outputShape, paddingHeight }: Sizes) {
+function blocksOf({ inputShape, outputShape, paddingHeight }: Sizes, side: TileSide) {
   const [, height, width, inChannels] = inputShape;
   const [, outHeight, outWidth, outChannels] = outputShape;
-  const fitting = Math.floor(BLOCK_FLOATS / (POSITIONS * (inChannels + outChannels)));
+  const positions = positionsOf(side);
+  const fitting = Math.floor(BLOCK_FLOATS / (positions * (inChannels + outChannels)));
   // A multiple of four.
   const block = Math.max(MINIMUM_BLOCK, Math.min(64, fitting)) & ~3;
   return {
-    sizes: [height, width, inChannels, outHeight, outWidth, outChannels, paddingHeight, block],
-    scratchFloats: width * inChannels + POSITIONS * (block * (inChannels + outChannels) + 2 * LINE_FLOATS),
+    sizes: [height, width, inChannels, outHeight, outWidth, outChannels, paddingHeight, side, block],
+    scratchFloats:
+      PASS_FLOATS + width * inChannels + positions * (block * (inChannels + outChannels) + 2 * LINE_FLOATS),
   };
 }
