@@ -1,11 +1,11 @@
 import { type BuffersDescription, describeBuffers, type ModuleTiming, timingOf } from '@localgrad/asynchronous';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
 import { asynchronousPlacement } from '@localgrad/pipeline';
+import type { BuiltPlan } from './build-plan.js';
 import { type OptimizerConfig, optimizerOf } from './config/optimization.js';
 import type { RunConfig } from './config/run-config.js';
 import { divided } from './pipeline/divided.js';
 import { isPipelined } from './pipeline/is-pipelined.js';
-import type { BuiltPlan } from './prepare-run.js';
 
 /** Replay buffers, and how often and on which batches modules train. */
 export interface AsynchronyDescription extends BuffersDescription {

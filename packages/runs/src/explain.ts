@@ -2,13 +2,13 @@ import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
 import type { BudgetChoice } from './budget/memory-budget.js';
+import { type BuiltPlan, buildPlan, type PlanConfig } from './build-plan.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { describeRun, type RunDescription } from './describe-run.js';
 import { type ExplainedPipeline, explainPipeline, type PipelineSetting } from './pipeline/explain-pipeline.js';
 import type { ForecastMachines } from './pipeline/forecast.js';
-import { type BuiltPlan, buildPlan, type PlanConfig } from './prepare-run.js';
 
 export interface ExplainOptions
   extends PlanConfig,

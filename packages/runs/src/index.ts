@@ -1,5 +1,6 @@
 export type { PlanImages } from './batch-targets.js';
 export type { BudgetChoice } from './budget/memory-budget.js';
+export { buildNetwork, buildPlan, type NetworkConfig } from './build-plan.js';
 export { type CheckpointPlace, type ExportedCheckpoint, exportedCheckpoints } from './checkpointed-backbone.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
@@ -58,7 +59,7 @@ export type { ExplainedForecast, ForecastMachines, PipelineForecast } from './pi
 export { findRunMember, type MachineOptions, onMachines, openMachines, serveRun } from './pipeline/run-machines.js';
 export { type RunPipeline, type RunPipelineOptions, runPipeline } from './pipeline/run-pipeline.js';
 export { workerBackends } from './pipeline/worker-backend.js';
-export { buildNetwork, buildPlan, type NetworkConfig, type PrepareOptions, prepareRun } from './prepare-run.js';
+export { type PrepareOptions, prepareRun } from './prepare-run.js';
 export { areStreamed, type RunImages, type RunSplits } from './run-images.js';
 export type {
   FileChecksum,

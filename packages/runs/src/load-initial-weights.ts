@@ -1,21 +1,23 @@
 import { type LoadedWeights, loadWeights } from '@localgrad/backbones';
-import { LocalgradError, type Network } from '@localgrad/core';
-import { type CompiledPlan, startHistories } from '@localgrad/engine';
+import { LocalgradError, type Network, type Parameter } from '@localgrad/core';
 import { configError } from './config/config-error.js';
 import { nonFiniteParameter } from './divergence.js';
 import { readInitialWeights } from './identity/run-identity.js';
 
-interface Trained {
-  readonly network: Network;
-  readonly compiled: CompiledPlan;
-}
-
-/** @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit */
-export async function loadInitialWeights({ network, compiled }: Trained, file: string): Promise<LoadedWeights> {
+/**
+ * Loads the weights of a network. Call it before the method plans: chains and averages start as copies of the network's blocks.
+ *
+ * @param parameters those of the network
+ * @throws LocalgradError about the key `initialWeights` where its tensors are not finite; `invalid-data` where they do not fit
+ */
+export async function loadInitialWeights(
+  network: Network,
+  parameters: Iterable<Parameter>,
+  file: string,
+): Promise<LoadedWeights> {
   const bytes = await readInitialWeights(file);
   const loaded = inTermsOfWeights(() => loadWeights(network, bytes, file));
-  startHistories(compiled.histories);
-  const problem = await nonFiniteParameter(compiled.parameters.values());
+  const problem = await nonFiniteParameter(parameters);
   if (problem !== null) {
     throw configError('initialWeights', `'${file}' cannot be trained: ${problem}.`, { code: 'invalid-data' });
   }

@@ -7,13 +7,14 @@ import { type DatasetSplits, loadDataset } from '@localgrad/data';
 import { dropout, sequential } from '@localgrad/nn/blocks';
 import { memory } from '@tensorflow/tfjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildPlan } from './build-plan.js';
 import { resolveConfig } from './config/resolve-config.js';
 import type { RunConfigInput } from './config/run-config.js';
 import { describeRun } from './describe-run.js';
 import { executeRun } from './execute-run.js';
 import { configIdOf, withoutDefaults } from './identity/config-identity.js';
 import { loadData } from './load-data.js';
-import { buildPlan, prepareRun } from './prepare-run.js';
+import { prepareRun } from './prepare-run.js';
 
 /** The standard names, and `noisy`: the tiny network with dropout after its first block. */
 const catalog: Catalog = standardCatalog.with({

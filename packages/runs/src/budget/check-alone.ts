@@ -1,7 +1,7 @@
+import type { PlanConfig } from '../build-plan.js';
 import { configError } from '../config/config-error.js';
 import { runDefaults } from '../config/optimization.js';
 import { canonicalJson } from '../folder/hash.js';
-import type { PlanConfig } from '../prepare-run.js';
 
 /** Rejects keys that the budget decides or does not count. @throws LocalgradError about the key */
 export function checkAlone(config: PlanConfig): void {

@@ -1,10 +1,11 @@
 import { selectBackend } from '@localgrad/backends';
 import { train } from '@localgrad/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPlan } from '../build-plan.js';
 import { type RunConfigInput, runConfigSchema } from '../config/run-config.js';
 import { explain } from '../explain.js';
 import { loadData } from '../load-data.js';
-import { buildPlan, prepareRun } from '../prepare-run.js';
+import { prepareRun } from '../prepare-run.js';
 import type { RunSplits } from '../run-images.js';
 import { budgetBytesOf } from './memory-budget.js';
 

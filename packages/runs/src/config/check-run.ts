@@ -1,5 +1,5 @@
+import { buildPlan } from '../build-plan.js';
 import { loadInitialWeights } from '../load-initial-weights.js';
-import { buildPlan } from '../prepare-run.js';
 import type { RunSplits } from '../run-images.js';
 import { checkImages } from './check-images.js';
 import { checkNames } from './check-names.js';
@@ -24,7 +24,9 @@ export async function checkRun(
   checkImages(config, data);
   const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {
-    if (config.initialWeights !== undefined) await loadInitialWeights(plan, config.initialWeights);
+    if (config.initialWeights !== undefined) {
+      await loadInitialWeights(plan.network, plan.compiled.parameters.values(), config.initialWeights);
+    }
   } finally {
     plan.dispose();
   }

@@ -6,10 +6,10 @@ import { LocalgradError } from '@localgrad/core';
 import { formatPlacement } from '@localgrad/pipeline';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { buildPlan } from '../build-plan.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { RunConfigInput } from '../config/run-config.js';
 import { explain } from '../explain.js';
-import { buildPlan } from '../prepare-run.js';
 import { type ChosenPlacement, choosePlacement, placementText } from './choose-placement.js';
 import { keptGroupTimes } from './group-times.js';
 

@@ -9,8 +9,8 @@ import {
   parsePlacement,
 } from '@localgrad/pipeline';
 import type { PlanImages } from '../batch-targets.js';
+import type { PlanConfig } from '../build-plan.js';
 import type { NameOptions } from '../config/resolve-names.js';
-import type { PlanConfig } from '../prepare-run.js';
 import { keptGroupTimes, type TimingConfig } from './group-times.js';
 
 /** What the modules of a run are divided by. */
