@@ -2,6 +2,7 @@
 
     pip install numpy scipy pillow pyarrow
     python3 packages/image-data/scripts/image_fixtures.py
+    python3 packages/image-data/scripts/color_fixtures.py
 
 The expectations are what PIL decodes and resizes.
 """

@@ -1,6 +1,9 @@
 import { LocalgradError } from '@localgrad/core';
 import type { Sharp } from 'sharp';
-import { headerSize, type ImageSize } from './header-size.js';
+import { colorsOfInk, grayOf } from './colors.js';
+import { enlarge, mirror } from './enlarge.js';
+import { type ImageHeader, imageHeader } from './image-header.js';
+import type { Pixels } from './pixels.js';
 import { loadSharp } from './sharp.js';
 
 /** A rectangle of the original image. */
@@ -42,7 +45,7 @@ const mostPixels = 2 ** 28;
 
 /**
  * Creates a decoder for JPEG, PNG and the other formats of sharp; it runs in sharp's worker threads. Transparency is
- * dropped and the orientation in EXIF data is not applied, as in PIL and torchvision.
+ * dropped, color profiles and the orientation in EXIF data are not applied, as in PIL and torchvision.
  *
  * @throws LocalgradError `missing-dependency` without sharp; the decoder `invalid-data` with the image's location
  */
@@ -50,12 +53,22 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
   const sharp = await loadSharp();
   return async (content, location, rule) => {
     try {
-      const declared = headerSize(content);
+      const declared = imageHeader(content);
       if (declared !== undefined) checkSize(declared, location);
-      const source = sharp(content, { failOn: 'truncated', limitInputPixels: mostPixels, animated: false });
-      const geometry = rule === undefined ? {} : rule(...(declared ?? (await sizeOf(source))));
-      const { data, info } = await apply(source, geometry, channels).raw().toBuffer({ resolveWithObject: true });
-      return { height: info.height, width: info.width, bytes: data };
+      const source = sharp(content, {
+        failOn: 'truncated',
+        limitInputPixels: mostPixels,
+        animated: false,
+        ignoreIcc: true,
+      });
+      const header = declared ?? (await headerOf(source));
+      const { height, width, bytes } = await decoded(
+        source,
+        header,
+        rule?.(header.height, header.width) ?? {},
+        channels,
+      );
+      return { height, width, bytes };
     } catch (error) {
       if (LocalgradError.isInstance(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
@@ -69,7 +82,7 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
   };
 }
 
-function checkSize([height, width]: ImageSize, location: string): void {
+function checkSize({ height, width }: ImageHeader, location: string): void {
   if (height * width <= mostPixels) return;
   throw new LocalgradError(
     'invalid-data',
@@ -78,21 +91,41 @@ function checkSize([height, width]: ImageSize, location: string): void {
   );
 }
 
-async function sizeOf(source: Sharp): Promise<ImageSize> {
-  const { height, width } = await source.metadata();
-  return [height, width];
+async function headerOf(source: Sharp): Promise<ImageHeader> {
+  const { height, width, space } = await source.metadata();
+  return { height, width, isInk: space === 'cmyk' };
 }
 
-function apply(source: Sharp, { region, resize, crop, flip = false }: Geometry, channels: Channels): Sharp {
-  let image = source;
-  if (region !== undefined) image = image.extract(region);
-  if (resize !== undefined) {
-    const [height, width] = resize;
-    image = image.resize({ width, height, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
+/** sharp shrinks; axes that grow are left to `enlarge`, and what follows them to it and `mirror`. */
+async function decoded(source: Sharp, header: ImageHeader, geometry: Geometry, channels: Channels): Promise<Pixels> {
+  const { region, resize, crop, flip = false } = geometry;
+  const { height, width } = region ?? header;
+  const [newHeight, newWidth] = resize ?? [height, width];
+  const grows = newHeight > height || newWidth > width;
+  let image = region === undefined ? source : source.extract(region);
+  if (resize !== undefined) image = shrunk(image, Math.min(newHeight, height), Math.min(newWidth, width));
+  if (crop !== undefined && !grows) image = image.extract(crop);
+  if (flip && !grows) image = image.flop();
+  let pixels = await colorsOf(image, header.isInk);
+  if (grows) {
+    const part = crop ?? { top: 0, left: 0, height: newHeight, width: newWidth };
+    const rows = { size: newHeight, start: part.top, end: part.top + part.height };
+    const columns = { size: newWidth, start: part.left, end: part.left + part.width };
+    pixels = enlarge(pixels, rows, columns);
+    if (flip) pixels = mirror(pixels);
   }
-  if (crop !== undefined) image = image.extract(crop);
-  if (flip) image = image.flop();
-  return channels === 3
-    ? image.toColorspace('srgb').removeAlpha()
-    : image.grayscale().toColorspace('b-w').removeAlpha();
+  return channels === 3 ? pixels : grayOf(pixels);
+}
+
+function shrunk(image: Sharp, height: number, width: number): Sharp {
+  return image.resize({ width, height, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
+}
+
+async function colorsOf(image: Sharp, isInk: boolean): Promise<Pixels> {
+  const plain = isInk
+    ? image.pipelineColourspace('cmyk').toColorspace('cmyk')
+    : image.toColorspace('srgb').removeAlpha();
+  const { data, info } = await plain.raw().toBuffer({ resolveWithObject: true });
+  const pixels = { height: info.height, width: info.width, channels: info.channels, bytes: data };
+  return isInk ? colorsOfInk(pixels) : pixels;
 }

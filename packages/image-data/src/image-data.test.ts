@@ -6,8 +6,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { dataset, isFolderPath, loadNamedOrFolder, openImages } from './dataset.js';
 import { createDecoder } from './decode.js';
 import { centralGeometry } from './geometry.js';
-import { headerSize } from './header-size.js';
+
 import { imageFolder } from './image-folder.js';
+import { imageHeader } from './image-header.js';
 import { expectations, fixture, hashOf } from './images.fixture.js';
 import { loadImages } from './load-images.js';
 import { inOrder } from './ordered-pool.js';
@@ -15,13 +16,20 @@ import { inOrder } from './ordered-pool.js';
 const root = mkdtempSync(join(tmpdir(), 'localgrad-images-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
+/** What PIL makes of the files in fixtures/colors (scripts/color_fixtures.py). */
+const colors: {
+  readonly converted: Readonly<Record<string, { readonly RGB: readonly number[]; readonly L: readonly number[] }>>;
+  readonly sizes: Readonly<Record<string, readonly [number, number]>>;
+  readonly enlarged: Readonly<Record<string, readonly number[]>>;
+} = JSON.parse(readFileSync(fixture('colors', 'expected.json'), 'utf8'));
+
 describe('createDecoder', () => {
   it.each(Object.keys(expectations.images))('decodes %s to the same pixels as PIL', async (path) => {
     const decode = await createDecoder(3);
     const { height, width, bytes } = await decode(readFileSync(fixture('folder', path)), path);
     expect([height, width, 3]).toEqual(expectations.images[path]?.shape);
     expect(hashOf(bytes)).toBe(expectations.images[path]?.sha256);
-    expect(headerSize(readFileSync(fixture('folder', path)))).toEqual([height, width]);
+    expect(imageHeader(readFileSync(fixture('folder', path)))).toEqual({ height, width, isInk: false });
   });
 
   it('resizes and crops like PIL, within 4 of 255 and 0.75 on average', async () => {
@@ -40,6 +48,42 @@ describe('createDecoder', () => {
       expect(Math.max(...differences)).toBeLessThanOrEqual(4);
       expect(differences.reduce((sum, value) => sum + value, 0) / differences.length).toBeLessThan(0.75);
     }
+  });
+
+  describe('colors', () => {
+    it.each(Object.entries(colors.converted))('decodes %s to the colors and grays of PIL', async (name, { RGB, L }) => {
+      const content = readFileSync(fixture('colors', name));
+      expect([...(await (await createDecoder(3))(content, name)).bytes]).toEqual(RGB);
+      expect([...(await (await createDecoder(1))(content, name)).bytes]).toEqual(L);
+    });
+  });
+
+  it.each(['both', 'height', 'width'])('enlarges to the same pixels as PIL: %s', async (name) => {
+    const decode = await createDecoder(3);
+    const resize = colors.sizes[name];
+    const { bytes } = await decode(readFileSync(fixture('colors', 'noise.png')), name, () => ({
+      ...(resize && { resize }),
+    }));
+    expect([...bytes]).toEqual(colors.enlarged[name]);
+  });
+
+  it('enlarges one axis and shrinks the other like PIL, within 16 of 255 on noise', async () => {
+    const decode = await createDecoder(3);
+    const { bytes } = await decode(readFileSync(fixture('colors', 'noise.png')), 'noise', () => ({ resize: [5, 21] }));
+    const differences = [...bytes].map((value, index) => Math.abs(value - (colors.enlarged.mixed?.[index] ?? 0)));
+    expect(bytes).toHaveLength(5 * 21 * 3);
+    expect(Math.max(...differences)).toBeLessThanOrEqual(16);
+  });
+
+  it('crops and flips enlarged images', async () => {
+    const decode = await createDecoder(3);
+    const crop = { top: 3, left: 2, height: 8, width: 5 };
+    const rule = () => ({ resize: [24, 20] as const, crop, flip: true });
+    const { bytes } = await decode(readFileSync(fixture('colors', 'noise.png')), 'noise', rule);
+    const at = (row: number, column: number) =>
+      colors.enlarged.both?.slice((row * 20 + column) * 3, (row * 20 + column + 1) * 3);
+    const expected = Array.from({ length: 8 * 5 }, (_, index) => at(3 + Math.floor(index / 5), 2 + 4 - (index % 5)));
+    expect([...bytes]).toEqual(expected.flat());
   });
 
   it('reports the location of an image that cannot be decoded', async () => {
@@ -67,7 +111,7 @@ it('rejects an image of billions of pixels by its header', async () => {
   await expect(decode(pngHeader(60_000, 70_000), 'a.png')).rejects.toThrow(
     /^a\.png: its header declares 60000×70000 pixels, more than 268,435,456: the file is damaged/,
   );
-  expect(headerSize(pngHeader(0, 5))).toBeUndefined();
+  expect(imageHeader(pngHeader(0, 5))).toBeUndefined();
   await expect(decode(pngHeader(0, 5), 'a.png', centralGeometry(32))).rejects.toThrow(/that cannot be decoded: Input/);
 });
 

@@ -1,0 +1,91 @@
+import type { Pixels } from './pixels.js';
+
+/** Bits after the point of weights. */
+const PRECISION = 22;
+
+/** A part of the enlarged image; `start` to `end` of `size` along each axis. */
+export interface Span {
+  readonly size: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Part of an image after bilinear enlargement, bit for bit as in PIL: along the rows, then down the columns, in integers. (sharp
+ * shifts enlarged images by half a pixel of the result.)
+ */
+export function enlarge(image: Pixels, rows: Span, columns: Span): Pixels {
+  return enlargeRows(enlargeColumns(image, columns), rows);
+}
+
+interface Neighbors {
+  readonly first: number;
+  readonly second: number;
+  readonly firstWeight: number;
+  readonly secondWeight: number;
+}
+
+/** The two pixels that a pixel of the enlarged axis lies between. */
+function neighborsOf(length: number, { size, start, end }: Span): Neighbors[] {
+  const scale = length / size;
+  return Array.from({ length: end - start }, (_, index) => {
+    const center = (start + index + 0.5) * scale;
+    const from = Math.max(0, Math.floor(center - 0.5));
+    const to = Math.min(length, Math.floor(center + 1.5));
+    const weights = [from, from + 1].map((at) => (at < to ? Math.max(0, 1 - Math.abs(at + 0.5 - center)) : 0));
+    const [firstWeight = 0, secondWeight = 0] = weights;
+    const fixed = (weight: number) => Math.floor(0.5 + (weight / (firstWeight + secondWeight)) * 2 ** PRECISION);
+    return {
+      first: from,
+      second: Math.min(from + 1, length - 1),
+      firstWeight: fixed(firstWeight),
+      secondWeight: fixed(secondWeight),
+    };
+  });
+}
+
+function enlargeColumns({ height, width, channels, bytes }: Pixels, span: Span): Pixels {
+  const neighbors = neighborsOf(width, span);
+  const result = new Uint8Array(height * neighbors.length * channels);
+  let at = 0;
+  for (let row = 0; row < height; row++) {
+    const from = row * width;
+    for (const { first, second, firstWeight, secondWeight } of neighbors) {
+      const [left, right] = [(from + first) * channels, (from + second) * channels];
+      for (let channel = 0; channel < channels; channel++) {
+        result[at++] = blend(bytes[left + channel], firstWeight, bytes[right + channel], secondWeight);
+      }
+    }
+  }
+  return { height, width: neighbors.length, channels, bytes: result };
+}
+
+function enlargeRows({ height, width, channels, bytes }: Pixels, span: Span): Pixels {
+  const neighbors = neighborsOf(height, span);
+  const rowBytes = width * channels;
+  const result = new Uint8Array(neighbors.length * rowBytes);
+  let at = 0;
+  for (const { first, second, firstWeight, secondWeight } of neighbors) {
+    for (let index = 0; index < rowBytes; index++) {
+      const [above, below] = [bytes[first * rowBytes + index], bytes[second * rowBytes + index]];
+      result[at++] = blend(above, firstWeight, below, secondWeight);
+    }
+  }
+  return { height: neighbors.length, width, channels, bytes: result };
+}
+
+function blend(a = 0, weightOfA: number, b = 0, weightOfB: number): number {
+  return Math.min(255, (a * weightOfA + b * weightOfB + (1 << (PRECISION - 1))) >> PRECISION);
+}
+
+/** Mirrors left and right. */
+export function mirror({ height, width, channels, bytes }: Pixels): Pixels {
+  const result = new Uint8Array(bytes.length);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const from = (row * width + width - 1 - column) * channels;
+      result.set(bytes.subarray(from, from + channels), (row * width + column) * channels);
+    }
+  }
+  return { height, width, channels, bytes: result };
+}
