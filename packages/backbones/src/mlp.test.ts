@@ -55,6 +55,13 @@ describe('mlp', () => {
     expect(output.dataSync().filter((value) => value === 0)).toHaveLength(0);
   });
 
+  it('reads the pixels of color images in the order of PyTorch, channel by channel', () => {
+    const { blocks } = mlp({ width: 5 }).build({ inputShape: [2, 3, 3], classes: 10, scope: createScope(1) });
+    const pixels = tf.range(0, 18).reshape<tf.Tensor4D>([1, 2, 3, 3]);
+    const { output } = at(blocks, 0, 'stem').block.forward(pixels, evaluationMode);
+    expect([...output.dataSync()]).toEqual([0, 3, 6, 9, 12, 15, 1, 4, 7, 10, 13, 16, 2, 5, 8, 11, 14, 17]);
+  });
+
   it('matches a forward pass in ordinary operations', () => {
     const backbone = build({ layers: 2, width: 6, activation: 'leakyRelu', dropout: 0.3 }, 3);
     const parameters = backbone.blocks.flatMap(({ block }) => [...block.parameters, ...block.statistics]);

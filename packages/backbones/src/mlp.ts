@@ -9,7 +9,7 @@ import {
   requireOption,
   type Shape3,
 } from '@localgrad/core';
-import { batchNorm, dense, dropout, flatten, leakyRelu, relu, sequential } from '@localgrad/nn/blocks';
+import { batchNorm, dense, dropout, flattenChannelsFirst, leakyRelu, relu, sequential } from '@localgrad/nn/blocks';
 import { blockHead } from '@localgrad/nn/heads';
 import { softmaxCrossEntropy } from '@localgrad/nn/losses';
 import { uniformFanIn, zeros } from '@localgrad/nn/random';
@@ -30,7 +30,7 @@ export interface MlpOptions {
 const activations = { relu, leakyRelu } as const;
 
 /**
- * A perceptron: flattening (the stem), hidden layers of dense, batch norm and nonlinearity, and an output layer
+ * A perceptron: flattening channel by channel (the stem), hidden layers of dense, batch norm and nonlinearity, and an output layer
  * (docs/methods/predsim.md §4).
  *
  * Dropout belongs to the block that *reads* a hidden layer, so that local losses see features without it. The last block
@@ -51,7 +51,7 @@ export function mlp(options: MlpOptions = {}): BackboneFactory {
     name: 'mlp',
     config,
     build({ inputShape, classes, scope }): Backbone {
-      const stem = flatten('stem', inputShape);
+      const stem = flattenChannelsFirst('stem', inputShape);
       const blocks: BackboneBlock[] = [{ reference: [0, 0], block: stem }];
       let shape = stem.outputShape;
       for (let index = 0; index < layers; index++) {

@@ -1,5 +1,6 @@
 import { type Block, bytesOf, type Shape3, sizeOf } from '@localgrad/core';
 import { reshape, type Tensor4D, transpose } from '@tensorflow/tfjs';
+import { flatten } from './activations.js';
 import { parameterless } from './parameterless.js';
 
 /**
@@ -8,6 +9,8 @@ import { parameterless } from './parameterless.js';
  */
 export function flattenChannelsFirst(name: string, shape: Shape3): Block {
   const [height, width, channels] = shape;
+  // Both orders are the same: nothing to copy.
+  if (channels === 1 || height * width === 1) return flatten(name, shape);
   return parameterless({
     name,
     inputShape: shape,
