@@ -60,25 +60,26 @@ function inputGradient(
     convolve(context, { x: dy, filter, ...sizes, ...strides, isTurned: true }, dx);
     return dx;
   }
-  const swapped = swapChannels(context, filter);
-  const dx = gatherGradient(context, dy, swapped, inputShape, measures);
-  swapped.dispose();
-  return dx;
+  return gatherGradient(context, dy, filter, inputShape, measures);
 }
 
 function gatherGradient(
-  { heap, pool }: KernelContext,
+  context: KernelContext,
   dy: tf.Tensor4D,
-  swapped: tf.Tensor4D,
+  filter: tf.Tensor4D,
   inputShape: Shape4,
   strides: Strides,
 ): tf.Tensor4D {
-  const [kernelHeight, kernelWidth] = swapped.shape;
+  const { heap, pool } = context;
+  const [kernelHeight, kernelWidth] = filter.shape;
   const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, strides);
   const dx = heap.allocate<tf.Tensor4D>(inputShape);
-  const [from, weights, to] = [heap.pointer(dy), heap.pointer(swapped), heap.pointer(dx)];
+  const [from, to] = [heap.pointer(dy), heap.pointer(dx)];
   const images = pieces(inputShape[0], IMAGE_PIECES);
-  pool.run('inputGradient', images.count, (piece) => [from, weights, to, ...images.bounds(piece), ...sizes]);
+  context.scratch(4 * filter.size, (swapped) => {
+    swapChannels(context, filter, swapped);
+    pool.run('inputGradient', images.count, (piece) => [from, swapped, to, ...images.bounds(piece), ...sizes]);
+  });
   return dx;
 }
 
@@ -115,18 +116,16 @@ export function conv2dFilterGradient(
   });
 }
 
-/** [kh, kw, ci, co] → [kh, kw, co, ci]. Filters are small, so plain loops suffice. */
-function swapChannels(context: KernelContext, filter: tf.Tensor4D): tf.Tensor4D {
+/** [kh, kw, ci, co] → [kh, kw, co, ci] at `pointer`. Filters are small, so plain loops suffice. */
+function swapChannels(context: KernelContext, filter: tf.Tensor4D, pointer: number): void {
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filter.shape;
-  const result = context.heap.allocate<tf.Tensor4D>([kernelHeight, kernelWidth, outChannels, inChannels]);
   const source = context.values(filter);
-  const target = context.values(result);
+  const target = context.floats(pointer, filter.size);
   const taps = kernelHeight * kernelWidth;
   const plane = inChannels * outChannels;
   for (let tap = 0; tap < taps; tap++) {
     swap(source.subarray(tap * plane, (tap + 1) * plane), target, tap * plane, inChannels, outChannels);
   }
-  return result;
 }
 
 function swap(source: Float32Array, target: Float32Array, start: number, rows: number, columns: number): void {

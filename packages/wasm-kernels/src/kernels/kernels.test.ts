@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-cpu';
 import { at } from '@localgrad/core';
-import type { Shape4, TrainingKernels } from '@localgrad/kernels';
+import { MemoryMeter, type Shape4, type TrainingKernels } from '@localgrad/kernels';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWasm, type WasmRuntime } from '../runtime/start.js';
 import { closeTo, convolve, noise, referenceBatchNorm } from './kernels.fixture.js';
@@ -89,6 +89,25 @@ describe.each([
       expect(tf.memory().numTensors).toBe(before);
     },
   );
+
+  it.each(cases)('creates no tensors but the results: %j', ({ x: xShape, co, k, stride, padding }) => {
+    const wShape: Shape4 = [k, k, xShape[3], co];
+    const geometry = { stride, padding };
+    tf.tidy(() => {
+      const [x, w] = [tf.ones<tf.Rank.R4>([...xShape]), tf.ones<tf.Rank.R4>([...wShape])];
+      const dy = tf.onesLike(kernels.conv2d(x, w, geometry));
+      for (const convolution of [
+        () => kernels.conv2d(x, w, geometry),
+        () => kernels.conv2dInputGradient(dy, w, xShape, geometry),
+        () => kernels.conv2dFilterGradient(x, dy, wShape, geometry),
+      ]) {
+        const meter = new MemoryMeter();
+        const { size } = convolution();
+        meter.detach();
+        expect(meter.peakBytes).toBe(4 * size);
+      }
+    });
+  });
 
   it.each([1, 3, 4, 8, 10, 16, 30, 64])(
     'normalizes batches of %i channels, with each ReLU mask, as the float64 reference does',
