@@ -1,5 +1,6 @@
-import type { Initializer, Mode, Parameter, ParameterScope } from '@localgrad/core';
+import { type Initializer, LocalgradError, type Mode, type Parameter, type ParameterScope } from '@localgrad/core';
 import type { BatchStatistics, MovedStatistics, Normalization, RunningStatistics } from '@localgrad/kernels';
+import type { Tensor4D } from '@tensorflow/tfjs';
 import { ones, zeros } from '../random/initializers.js';
 import { vectorOf } from './parameter-values.js';
 
@@ -45,6 +46,17 @@ export function normalization(norm: BatchNormParameters, statistics?: BatchStati
     scale: vectorOf(norm.scale),
     shift: vectorOf(norm.shift),
   };
+}
+
+/** One value has no variance: normalized, it is 0, or rounding noise. PyTorch throws here as well. @throws LocalgradError `invalid-data` */
+export function requireVariance(norm: BatchNormParameters, { shape }: Tensor4D): void {
+  const [batch, height, width] = shape;
+  if (batch * height * width > 1) return;
+  throw new LocalgradError(
+    'invalid-data',
+    `Batch norm '${norm.scale.name}' cannot be trained on a batch of one image, whose map is 1×1: one value per channel has no variance. Batches and micro-batches need at least two images, also the last batch of an epoch, which holds what is left: change the batch size or the number of training images.`,
+    { parameter: norm.scale.name, shape },
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Block, recomputeMode, type Shape3, trainingMode } from '@localgrad/core';
+import { type Block, evaluationMode, recomputeMode, type Shape3, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { frozenScope } from '../random/frozen-scope.js';
@@ -226,5 +226,20 @@ describe('withStatisticsUpdates', () => {
     expect(block.statistics[0]?.value.dataSync()[0]).toBeCloseTo(3 * share, 5);
     block.forward(tf.tensor4d([1, 2, 3, 6], [4, 1, 1, 1]), recomputeMode).release();
     expect(block.statistics[0]?.value.dataSync()[0]).toBeCloseTo(3 * share, 5);
+  });
+});
+
+describe('a batch of one value per channel', () => {
+  const one = () => tf.ones<tf.Rank.R4>([1, 1, 1, 2]);
+
+  it.each<[string, Block]>([
+    ['batchNorm', batchNorm({ name: 'b', scope: scope(), inputShape: [1, 1, 2] })],
+    ['Keras', batchNorm({ name: 'b', scope: scope(), inputShape: [1, 1, 2], runningVariance: 'biased' })],
+    ['basicBlock', basicBlock({ name: 'b', scope: scope(), inputShape: [1, 1, 2], channels: 2 })],
+  ])('cannot be trained, as in PyTorch: %s', (_, block) => {
+    expect(() => block.forward(one(), trainingMode)).toThrow(
+      /^Batch norm 'b?.*weight' cannot be trained on a batch of one image.*need at least two images/,
+    );
+    expect(block.forward(one(), evaluationMode).output.shape).toEqual([1, 1, 1, 2]);
   });
 });

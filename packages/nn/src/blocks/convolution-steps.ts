@@ -1,7 +1,7 @@
 import type { Mode } from '@localgrad/core';
 import { type BatchStatistics, currentKernels, type MovedStatistics } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
-import { assignRunning, normalization, runningStatistics } from './batch-norm-parameters.js';
+import { assignRunning, normalization, requireVariance, runningStatistics } from './batch-norm-parameters.js';
 import type { ConvolutionUnit } from './convolution-unit.js';
 
 /** Tensors that a unit's forward pass stores for its backward pass. */
@@ -36,6 +36,7 @@ export function normalizeUnit(
     z.dispose();
     return { residual: { z, statistics: undefined as never }, output };
   }
+  requireVariance(unit.norm, z);
   const running = runningStatistics(unit.norm, mode);
   const forward =
     found === undefined ? kernels.batchNormForward?.(z, normalization(unit.norm), added, relu, running) : undefined;

@@ -1,11 +1,17 @@
 import type { Mode, Parameter, Want } from '@localgrad/core';
 import { type BatchNormGradient, type BatchStatistics, currentKernels } from '@localgrad/kernels';
 import { add, dispose, mul, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
-import { assignRunning, type BatchNormParameters, runningStatistics } from './batch-norm-parameters.js';
+import {
+  assignRunning,
+  type BatchNormParameters,
+  requireVariance,
+  runningStatistics,
+} from './batch-norm-parameters.js';
 import { isTrained } from './convolution-unit.js';
 
 /** The statistics of a batch in training; the running ones follow them. */
 export function takeBatchStatistics(norm: BatchNormParameters, x: Tensor4D, mode: Mode): BatchStatistics {
+  requireVariance(norm, x);
   const { mean, variance, ...moved } = currentKernels().batchStatistics(x, runningStatistics(norm, mode));
   assignRunning(norm, moved);
   return { mean, variance };
@@ -13,6 +19,7 @@ export function takeBatchStatistics(norm: BatchNormParameters, x: Tensor4D, mode
 
 /** As `takeBatchStatistics`, but the running variance follows the biased one of the batch. */
 export function takeBiasedStatistics(norm: BatchNormParameters, x: Tensor4D, mode: Mode): BatchStatistics {
+  requireVariance(norm, x);
   const { mean, variance } = currentKernels().batchStatistics(x);
   const { kept } = runningStatistics(norm, mode) ?? { kept: 1 };
   if (kept < 1) {

@@ -10,13 +10,13 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-const samples = 4;
+const samples = 6;
 
 /** Times the groups of a plan, and returns what has changed besides. */
 function timed(config: FixtureConfig, workers: number, accumulate = 1) {
   const { compiled, optimizer, scope } = build(config);
   const images = tf.randomNormal<tf.Rank.R4>([samples, ...imageShape], 0, 1, 'float32', 1);
-  const targets = { labels: tf.tensor1d([0, 1, 2, 0], 'int32'), images: tf.sigmoid<tf.Tensor4D>(images) };
+  const targets = { labels: tf.tensor1d([0, 1, 2, 0, 1, 2], 'int32'), images: tf.sigmoid<tf.Tensor4D>(images) };
   const batch: Batch = { images, targets };
   const groups: Span[] = groupsToDivide(compiled, workers);
   const updated = new Set<string>();
