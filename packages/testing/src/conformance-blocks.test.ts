@@ -10,6 +10,7 @@ import {
   layerNorm,
   leakyRelu,
   normReluConvolution,
+  patchTokens,
   positionwiseDense,
   residual,
   sequential,
@@ -43,4 +44,5 @@ describeBlock('attention with its projections', (scope) =>
 describeBlock('gelu', () => gelu('g', tokens));
 describeBlock('leakyRelu', () => leakyRelu('l', tokens, 0.1));
 describeBlock('firstToken', () => firstToken('f', tokens));
+describeBlock('patchTokens', () => patchTokens('p', [1, 7, 8], [2, 3]));
 describeBlock('flattenChannelsFirst', () => flattenChannelsFirst('f', maps));

@@ -167,3 +167,30 @@ export function firstToken(name: string, inputShape: Shape3): Block {
     pullBackPeakBytes: (batchSize) => bytesOf([1, 2 * tokens - 1, channels], batchSize),
   });
 }
+
+/** The tokens of a sequence but the first on their grid, [1, 1 + h·w, c] → [h, w, c]: what a decoder of the image reads. */
+export function patchTokens(name: string, inputShape: Shape3, [height, width]: readonly [number, number]): Block {
+  const channels = inputShape[2];
+  const outputShape: Shape3 = [height, width, channels];
+  return parameterless({
+    name,
+    inputShape,
+    outputShape,
+    reads: { input: false, output: false },
+    apply: (x) => {
+      const patches: Tensor4D = slice(x, [0, 0, 1, 0], [x.shape[0], 1, height * width, channels]);
+      const output: Tensor4D = reshape(patches, [x.shape[0], ...outputShape]);
+      patches.dispose();
+      return output;
+    },
+    pullBack: (dy) => {
+      const first: Tensor4D = zeros([dy.shape[0], 1, 1, channels]);
+      const patches: Tensor4D = reshape(dy, [dy.shape[0], 1, height * width, channels]);
+      const dx = concat([first, patches], 2);
+      for (const tensor of [first, patches, dy]) tensor.dispose();
+      return dx;
+    },
+    applyPeakBytes: (batchSize) => bytesOf(outputShape, batchSize),
+    pullBackPeakBytes: (batchSize) => bytesOf([1, 2 + height * width, channels], batchSize),
+  });
+}

@@ -1,7 +1,7 @@
 export { flatten, leakyRelu, relu, sigmoid } from './activations.js';
 export { type AttentionOptions, attention } from './attention.js';
 export { type BatchNormOptions, batchNorm } from './batch-norm.js';
-export { type ClassTokenOptions, classToken, firstToken } from './class-token.js';
+export { type ClassTokenOptions, classToken, firstToken, patchTokens } from './class-token.js';
 export { type Conv2dOptions, conv2d } from './conv2d.js';
 export { type DenseOptions, dense, positionwiseDense } from './dense.js';
 export { type DepthwiseConv2dOptions, depthwiseConv2d } from './depthwise-conv2d.js';

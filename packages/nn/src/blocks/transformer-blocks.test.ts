@@ -5,7 +5,7 @@ import { createScope } from '../random/scope.js';
 import { checkBlock, checkCost, type ReferenceFunction } from '../testing/check-block.js';
 import { leakyRelu } from './activations.js';
 import { attention } from './attention.js';
-import { classToken, firstToken } from './class-token.js';
+import { classToken, firstToken, patchTokens } from './class-token.js';
 import { positionwiseDense } from './dense.js';
 import { flattenChannelsFirst } from './flatten-channels-first.js';
 import { gelu } from './gelu.js';
@@ -63,6 +63,11 @@ const cases: [string, () => ReturnType<typeof gelu>, ReferenceFunction][] = [
       const sequence = tf.concat([first, tf.reshape(x, [batch, 1, 6, 8])], 2);
       return tf.add(sequence, tf.reshape(positions as tf.Tensor, [1, 1, 7, 8]));
     },
+  ],
+  [
+    'patchTokens',
+    () => patchTokens('p', [1, 7, 8], [2, 3]),
+    (x) => tf.reshape(tf.slice(x, [0, 0, 1, 0], [-1, 1, 6, 8]), [-1, 2, 3, 8]),
   ],
   ['firstToken', () => firstToken('f', tokens), (x) => tf.slice(x, [0, 0, 0, 0], [-1, 1, 1, 8])],
   ['gelu', () => gelu('g', tokens), (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1))],

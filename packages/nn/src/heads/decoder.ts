@@ -1,6 +1,9 @@
 import {
+  type Block,
+  formatShape,
   type Head,
   type HeadContext,
+  LocalgradError,
   moduleInputTarget,
   type ParameterScope,
   rejectUnknownKeys,
@@ -9,6 +12,7 @@ import {
 } from '@localgrad/core';
 import { relu } from '../blocks/activations.js';
 import { batchNorm } from '../blocks/batch-norm.js';
+import { patchTokens } from '../blocks/class-token.js';
 import { conv2d } from '../blocks/conv2d.js';
 import { bilinearUpsample } from '../blocks/pooling.js';
 import type { LossFunction } from '../losses/loss-function.js';
@@ -26,7 +30,10 @@ export interface DecoderOptions {
 /**
  * InfoPro's decoder for small images (docs/methods/heads.md §3): bilinear upsampling to the image, 3×3 convolution to
  * 12·widen channels, batch norm, ReLU, 3×3 convolution to the image's channels; mean binary cross-entropy with the
- * augmented image in [0, 1]. Names: `decoder.0`, `decoder.1`, `decoder.3`, as in the reference code.
+ * augmented image in [0, 1]. Names: `decoder.0`, `decoder.1`, `decoder.3`, as in the reference code. The tokens of a vision
+ * transformer are laid out on their grid first, without the class token.
+ *
+ * @throws LocalgradError `shape-mismatch` for tokens without a grid
  */
 export function pixelDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
   return decoder('pixelDecoder', context, scope, options, context.imageShape, binaryCrossEntropy);
@@ -94,7 +101,9 @@ function decoder(
 ): Head {
   const widen = widenOf(where, options);
   const layers = scope.scope('decoder');
-  const upsample = bilinearUpsample('upsample', inputShape, [height, width]);
+  const grid = gridOf(where, inputShape, [height, width]);
+  const maps: Block[] = grid === undefined ? [] : [patchTokens('patches', inputShape, grid)];
+  const upsample = bilinearUpsample('upsample', maps[0]?.outputShape ?? inputShape, [height, width]);
   const hidden = conv2d({
     name: 'conv0',
     scope: layers,
@@ -106,9 +115,23 @@ function decoder(
   const output = conv2d({ name: 'conv3', scope: layers, layer: '3', inputShape: hidden.outputShape, channels });
   return blockHead({
     name: 'decoder',
-    blocks: [upsample, hidden, norm, relu('relu2', hidden.outputShape), output],
+    blocks: [...maps, upsample, hidden, norm, relu('relu2', hidden.outputShape), output],
     loss,
   });
+}
+
+/** The grid of tokens, of the proportions of the image; undefined for maps. */
+function gridOf(where: string, inputShape: Shape3, [height, width]: readonly [number, number]) {
+  if (inputShape[0] > 1 || inputShape[1] === 1 || height === 1) return undefined;
+  const patches = inputShape[1] - 1;
+  const rows = Math.round(Math.sqrt((patches * height) / width));
+  const columns = patches / rows;
+  if (rows * width === columns * height) return [rows, columns] as const;
+  throw new LocalgradError(
+    'shape-mismatch',
+    `${where}: the map ${formatShape(inputShape)} is a line; to reconstruct ${height}×${width} pixels, it has to be a class token and patches on a grid of the same proportions.`,
+    { inputShape, image: [height, width] },
+  );
 }
 
 function widenOf(where: string, options: DecoderOptions): number {

@@ -1,10 +1,11 @@
-import { type HeadContext, startOfTraining, trainingMode } from '@localgrad/core';
+import { type HeadContext, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sgd } from '../optimizers/sgd.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { randomTensor } from '../testing/check-block.js';
+import { pixelDecoder } from './decoder.js';
 import { meanSquaredErrorHead, pixelCrossEntropyHead } from './target-heads.js';
 
 beforeAll(async () => {
@@ -83,5 +84,36 @@ describe('pixelCrossEntropyHead', () => {
     const { before, after } = train(head, h, { masks });
     expect(after.get('loss') ?? 1).toBeLessThan(0.5 * (before.get('loss') ?? 0));
     expect(after.get('accuracy') ?? 0).toBeGreaterThan(0.9);
+  });
+});
+
+describe('pixelDecoder on the tokens of a vision transformer', () => {
+  it('reads the patches on their grid, without the class token', () => {
+    const random = createRandom(1);
+    const normal = (shape: [number, number, number, number]) => randomTensor(shape, random) as tf.Tensor4D;
+    const images = tf.sigmoid<tf.Tensor4D>(normal([2, 8, 4, 3]));
+    const map = normal([2, 4, 2, 6]);
+    const tokens = tf.concat([normal([2, 1, 1, 6]), tf.reshape<tf.Tensor4D>(map, [2, 1, 8, 6])], 2);
+    const lossOf = (h: tf.Tensor4D) => {
+      const inputShape = h.shape.slice(1) as unknown as Shape3;
+      const head = pixelDecoder({ ...context, inputShape, imageShape: [8, 4, 3] }, createScope(1));
+      const request = { mode: trainingMode, weight: 1, input: true, clock: startOfTraining };
+      const { loss, input } = head.evaluate(h, { images }, request);
+      return { loss: loss.dataSync()[0], gradient: input };
+    };
+    const [onMap, onTokens] = [lossOf(map), lossOf(tokens)];
+    expect(onTokens.loss).toBe(onMap.loss);
+    const expected = tf.pad(tf.reshape(onMap.gradient as tf.Tensor, [2, 1, 8, 6]), [
+      [0, 0],
+      [0, 0],
+      [1, 0],
+      [0, 0],
+    ]);
+    expect([...(onTokens.gradient as tf.Tensor).dataSync()]).toEqual([...expected.dataSync()]);
+  });
+
+  it('rejects tokens that have no grid of the proportions of the image', () => {
+    const line = { ...context, inputShape: [1, 12, 6] as const };
+    expect(() => pixelDecoder(line, createScope(1))).toThrow(/^pixelDecoder: the map 1×12×6 is a line; .*8×8 pixels/);
   });
 });
