@@ -93,7 +93,8 @@ describe('pixelDecoder on the tokens of a vision transformer', () => {
     const normal = (shape: [number, number, number, number]) => randomTensor(shape, random) as tf.Tensor4D;
     const images = tf.sigmoid<tf.Tensor4D>(normal([2, 8, 4, 3]));
     const map = normal([2, 4, 2, 6]);
-    const tokens = tf.concat([normal([2, 1, 1, 6]), tf.reshape<tf.Tensor4D>(map, [2, 1, 8, 6])], 2);
+    const patches: tf.Tensor4D = tf.reshape(map, [2, 1, 8, 6]);
+    const tokens: tf.Tensor4D = tf.concat([normal([2, 1, 1, 6]), patches], 2);
     const lossOf = (h: tf.Tensor4D) => {
       const inputShape = h.shape.slice(1) as unknown as Shape3;
       const head = pixelDecoder({ ...context, inputShape, imageShape: [8, 4, 3] }, createScope(1));
