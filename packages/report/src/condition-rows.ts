@@ -128,7 +128,7 @@ export function viewOf(whole: Study): StudyView {
     wanted: sum(
       whole.conditions.map((condition) => {
         const isChosen = keys.has(condition.key);
-        return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition, whole)).length;
+        return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition)).length;
       }),
     ),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
@@ -157,8 +157,8 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
 }
 
 /** A condition that was not chosen needs the seeds that make the choice. */
-function judgedOf(condition: Condition, { tuneSeeds }: Study): Condition {
-  return { ...condition, seeds: condition.seeds.filter((seed) => tuneSeeds?.includes(seed) ?? true) };
+function judgedOf(condition: Condition): Condition {
+  return { ...condition, seeds: condition.seeds.filter((seed) => condition.tuneSeeds?.includes(seed) ?? true) };
 }
 
 function missingSeeds({ seeds, runs, stopped = [] }: Condition): number[] {
