@@ -113,7 +113,7 @@ describe('combineStudies, for runs of one condition with different inputs,', () 
     ['the initial weights have changed', { initialWeights: 'v' }],
   ])('names the sweeps and the cure: %s', (difference, changed) => {
     expect(() => combine(part('e3', 1, {}), part('e4', 2, changed))).toThrow(
-      `The runs of condition 'own' had different inputs and have no common mean. ${difference}, where 'there' is seed 1 of sweep 'e3' (e3) and 'here' is seed 2 of sweep 'e4' (e4). Report the sweeps separately, or run one of them again with the inputs of the other, in a new --folder.`,
+      `The runs of condition 'own' had different inputs, so that they have no common mean: ${difference}. Compared: seed 1 of sweep 'e3' (there: e3) and seed 2 of sweep 'e4' (here: e4). Report the sweeps separately, or run one of them again with the inputs of the other, in a new --folder.`,
     );
   });
 

@@ -87,14 +87,14 @@ function rejectOtherInputs(name: string, runs: readonly LabeledRun[]): void {
         : 'Report the sweeps separately, or run one of them again with the inputs of the other, in a new --folder.';
     throw new LocalgradError(
       'invalid-option',
-      `The runs of condition '${name}' had different inputs and have no common mean. ${differences.join('; ')}, where 'there' is ${placeOf(first)} and 'here' is ${placeOf(other)}. ${cure}`,
+      `The runs of condition '${name}' had different inputs, so that they have no common mean: ${differences.join('; ')}. Compared: ${placeOf(first, 'there')} and ${placeOf(other, 'here')}. ${cure}`,
       { differences, folders: [first.run.folder, other.run.folder] },
     );
   }
 }
 
-function placeOf({ run, label }: LabeledRun): string {
-  return `seed ${run.seed} of sweep '${label}' (${run.folder})`;
+function placeOf({ run, label }: LabeledRun, place: 'there' | 'here'): string {
+  return `seed ${run.seed} of sweep '${label}' (${place}: ${run.folder})`;
 }
 
 /** Equal runs have equal results, except on another backend or processor. */
