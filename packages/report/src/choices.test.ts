@@ -121,9 +121,9 @@ describe('withChoices', () => {
     // With seed 1 the second value is better everywhere; with the others, which only ran with it, it is worse than the first.
     const half = {
       ...study,
-      tuneSeeds: [judge],
       conditions: tuned([0.02, 0.02, 0.02, 0.02, 0.02, 0.02]).conditions.map((condition) => ({
         ...condition,
+        tuneSeeds: [judge],
         runs: condition.runs.flatMap((run) => {
           if (run.seed === judge) return [run];
           return condition.key.endsWith('-0.1') ? [] : [shifted(run, -0.3)];

@@ -37,7 +37,9 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
   const selection = selectionOf(study.conditions);
   const chosen = new Map<string, Condition>();
   const choices = [...bySetting].map(([setting, conditions]): Choice => {
-    const judged = conditions.map(({ runs }) => runs.filter(({ seed }) => study.tuneSeeds?.includes(seed) ?? true));
+    const judged = conditions.map(({ runs, tuneSeeds }) =>
+      runs.filter(({ seed }) => tuneSeeds?.includes(seed) ?? true),
+    );
     const index = bestCandidate(judged, selection);
     const candidates = conditions.map((condition, place) => {
       const isChosen = place === index;

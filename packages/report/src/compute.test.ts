@@ -21,3 +21,17 @@ it('counts what the phases of training did', () => {
   const phased = { ...run, summary: { ...run.summary, epochs, steps: 40, cost, config: { batch: 8 } } };
   expect(works.map((_, position) => workUntil(phased, position))).toEqual([320e6, 400e6, 480e6, 640e6]);
 });
+
+it.each([
+  ['an incomplete last batch', 65, 64, 6, 3 * 65],
+  ['full batches', 128, 64, 6, 3 * 128],
+  ['fewer images than a batch', 40, 64, 3, 3 * 40],
+  ['an epoch that is not over', 65, 64, 5, 2 * 65 + 64],
+])('counts the images that were trained on: %s', (_, images, batch, steps, trained) => {
+  const training = { images, shape: [1], classes: 2, pixels: '', labels: '', targets: {} };
+  const identity = { training } as unknown as NonNullable<typeof run.identity>;
+  const cost = { ...run.summary.cost, multiplyAccumulatesPerImage: 10 };
+  const recorded = { ...run, identity, summary: { ...run.summary, steps, cost, config: { batch } } };
+  expect(workOf(recorded)).toBe(10 * trained);
+  expect(workOf({ ...recorded, identity: undefined })).toBe(10 * steps * batch);
+});

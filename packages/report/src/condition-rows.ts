@@ -128,7 +128,7 @@ export function viewOf(whole: Study): StudyView {
     wanted: sum(
       whole.conditions.map((condition) => {
         const isChosen = keys.has(condition.key);
-        return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition, whole)).length;
+        return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition)).length;
       }),
     ),
     effects: averageEffects(study, 'testAccuracy', { confidence }),
@@ -138,7 +138,7 @@ export function viewOf(whole: Study): StudyView {
   };
 }
 
-/** Each condition with a value of the compared factor, and the most accurate one without it that takes no more compute. */
+/** Each condition with a value of the compared factor, and the most accurate other one that takes no more compute. */
 function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition, Condition][] {
   if (compare === null) return [];
   const { factor, baseline } = compare;
@@ -147,9 +147,7 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
     if (value === undefined || value === baseline || work === null || last === null) return [];
     const affordable = rows.filter(
       (other) =>
-        other.condition.labels[factor] !== value &&
-        other.last !== null &&
-        (other.work ?? Infinity) <= work * computeTolerance,
+        other.condition !== condition && other.last !== null && (other.work ?? Infinity) <= work * computeTolerance,
     );
     const [best] = affordable.sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
     return best === undefined ? [] : [[condition, best.condition]];
@@ -157,8 +155,8 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
 }
 
 /** A condition that was not chosen needs the seeds that make the choice. */
-function judgedOf(condition: Condition, { tuneSeeds }: Study): Condition {
-  return { ...condition, seeds: condition.seeds.filter((seed) => tuneSeeds?.includes(seed) ?? true) };
+function judgedOf(condition: Condition): Condition {
+  return { ...condition, seeds: condition.seeds.filter((seed) => condition.tuneSeeds?.includes(seed) ?? true) };
 }
 
 function missingSeeds({ seeds, runs, stopped = [] }: Condition): number[] {

@@ -18,7 +18,10 @@ export function costs(view: StudyView): Finding[] {
           .map((row) => ({ name: row.condition.name, rows: [row] }));
   const own = recomputed === null ? [] : [{ name: recomputed.condition.name, rows: [recomputed] }];
   const details = [...own, ...groups].flatMap(({ name, rows: group }) => {
-    const ratios = against.flatMap((other) => (group.includes(other) ? [] : (costAgainst(group, other) ?? [])));
+    const ratios = against.flatMap((other) => {
+      const others = group.filter((row) => row !== other);
+      return costAgainst(others, other) ?? [];
+    });
     return ratios.length === 0 ? [] : [`${name}: ${ratios.join('; ')}`];
   });
   if (details.length === 0) return [];

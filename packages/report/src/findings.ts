@@ -1,3 +1,4 @@
+import type { Study } from '@localgrad/experiments';
 import { combinedWithParts, helpOfValues } from './answers.js';
 import { finishedRuns, type StudyView } from './condition-rows.js';
 import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
@@ -46,11 +47,9 @@ function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
 
 /** The number of values is the same for all conditions. */
 function chosen({ study, selection, choices }: StudyView): Finding[] {
-  const { tune = [], tuneSeeds = [], conditions } = study;
+  const { tune = [] } = study;
   if (choices.length === 0) return [];
-  const isSome = conditions.some(({ seeds }) => seeds.some((seed) => !tuneSeeds.includes(seed)));
-  const over =
-    tuneSeeds.length > 0 && isSome ? ` with ${seedsOf(tuneSeeds)}; other seeds have run with that value only` : '';
+  const over = choosingSeeds(study);
   const how =
     selection === 'test'
       ? 'The choice is made on the test set, so these means are biased upward; all'
@@ -67,6 +66,16 @@ function chosen({ study, selection, choices }: StudyView): Finding[] {
       }),
     },
   ];
+}
+
+/** Empty if all seeds make the choices. Of several sweeps, each setting may have seeds of its own. */
+function choosingSeeds({ conditions }: Study): string {
+  const isSome = conditions.some(({ seeds, tuneSeeds = seeds }) => seeds.some((seed) => !tuneSeeds.includes(seed)));
+  if (!isSome) return '';
+  const sets = conditions.flatMap(({ tuneSeeds }) => (tuneSeeds === undefined ? [] : [seedsOf(tuneSeeds)]));
+  const [only = '', another] = new Set(sets);
+  const which = another === undefined ? only : 'the seeds that have run with each of its values';
+  return ` with ${which}; other seeds have run with that value only`;
 }
 
 function withoutTestSet({ rows }: StudyView): Finding[] {

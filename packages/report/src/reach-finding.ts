@@ -16,14 +16,19 @@ export function reach(view: StudyView): Finding[] {
       },
     ];
   }
-  const local = rows.filter((row) => !isEndToEnd(row) && row.last !== null);
+  // The reference may be local itself.
+  const local = rows.filter((row) => row !== reference && !isEndToEnd(row) && row.last !== null);
   const sameLength = local.filter((row) => hasSameEpochs(row, reference));
   const there = sameLength.filter((row) => isThere(row, low));
-  const ofValues = rowsOf(view).map(({ value, rows: own }) => {
+  const ofValues = rowsOf(view).flatMap(({ value, rows: all }) => {
+    const own = all.filter((row) => row !== reference);
+    if (own.length === 0) return [];
     const tested = own.filter(({ last }) => last !== null);
     const [nearest] = mostAccurate(tested);
     const close = nearest === undefined ? '' : `; nearest: ${settingOf(nearest, view)}, ${toReference(nearest)}`;
-    return `${value}: ${tested.filter((row) => isThere(row, low)).length} of ${counted(tested.length, 'setting')}${close}`;
+    return [
+      `${value}: ${tested.filter((row) => isThere(row, low)).length} of ${counted(tested.length, 'setting')}${close}`,
+    ];
   });
   const others = study.compare === null ? mostAccurate(local).slice(0, mostShown) : withoutValue(view, local);
   return [

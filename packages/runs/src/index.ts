@@ -34,6 +34,7 @@ export {
 export {
   lookForEarlyStop,
   lookForEnvironment,
+  lookForIdentity,
   lookForSummary,
   type RetryLimits,
   type RunState,
@@ -44,6 +45,7 @@ export {
 export { parseState, readStateFile, type StateFormat } from './folder/state-file.js';
 export { explainWriteError } from './folder/write-errors.js';
 export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config-identity.js';
+export { inputDifferences } from './identity/differences.js';
 export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
 export { differencesInFolder } from './identity/run-folder.js';
 export { identifyRun, type RunIdentity } from './identity/run-identity.js';

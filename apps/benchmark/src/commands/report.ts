@@ -33,7 +33,7 @@ export async function report(
   terminal: Terminal,
 ): Promise<ReportReport> {
   const sweeps: Sweep[] = [];
-  for (const path of paths) sweeps.push(await openSweep(path, set));
+  for (const path of paths) sweeps.push(await openSweep(path, set, (text) => warn(terminal, text)));
   const target = output ?? defaultTarget(sweeps);
   const { study, notices } = combineStudies(await loadStudyParts(sweeps));
   for (const text of [...notices, ...(study.problems ?? [])]) warn(terminal, text);

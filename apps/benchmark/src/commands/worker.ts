@@ -11,7 +11,7 @@ import {
 } from '@localgrad/experiments';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Presenter } from '../present.js';
-import type { Terminal } from '../terminal.js';
+import { type Terminal, warn } from '../terminal.js';
 import { parallelCount } from '../whole-number.js';
 
 interface WorkerFlags {
@@ -23,7 +23,8 @@ interface WorkerFlags {
 async function work(path: string, { task, threads, wait }: WorkerFlags, terminal: Terminal): Promise<WorkerResult> {
   const onEvent = reporterFor(terminal);
   const signal = withParent(terminal.signal);
-  const result = await workOnSweep({ sweep: await openSweep(path), tasks: task, threads, wait, signal, onEvent });
+  const sweep = await openSweep(path, [], (text) => warn(terminal, text));
+  const result = await workOnSweep({ sweep, tasks: task, threads, wait, signal, onEvent });
   await tellParent({ type: 'done' });
   return result;
 }

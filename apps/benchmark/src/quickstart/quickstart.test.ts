@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,6 +93,17 @@ describe('quickstart', () => {
     expect(sweep.commands).toEqual([
       `localgrad quickstart --seeds 1 --epochs 4 --backend wasm --threads 1 --output '${output}'`,
     ]);
+  });
+
+  it.each([
+    [['--backend', 'foo'], /^localgrad: --backend: Unknown backend 'foo'\. Allowed: .*cpu\.\n$/],
+    [['--threads', '999'], /^localgrad: --threads: 999; allowed with backend 'wasm': 1 to \d+, or auto\.\n$/],
+  ])('names the wrong flag in %j, and writes no folder', async (flags, message) => {
+    lines.length = 0;
+    const output = join(folder, 'wrong');
+    expect(await runCommandLine(['quickstart', ...flags, '--output', output], terminal)).toBe(2);
+    expect(lines.join('')).toMatch(message);
+    expect(existsSync(output)).toBe(false);
   });
 
   it('writes its report only into a folder of its own, and does not touch other files', async () => {

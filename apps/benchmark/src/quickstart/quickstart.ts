@@ -1,4 +1,7 @@
-import { loadStudy, prepareSweep, quoted, type SweepStatus } from '@localgrad/experiments';
+import { selectBackend } from '@localgrad/backends';
+import { at } from '@localgrad/core';
+import { type Experiment, loadStudy, prepareSweep, quoted, type SweepStatus } from '@localgrad/experiments';
+import { checkRun, loadData, runConfigSchema } from '@localgrad/runs';
 import { report } from '../commands/report.js';
 import { executeSweep } from '../sweep/execute-sweep.js';
 import type { Terminal } from '../terminal.js';
@@ -30,6 +33,7 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   const start = performance.now();
   const { output: folder, ...settings } = options;
   const experiment = await quickstartExperiment(settings);
+  await checkSettings(experiment);
   const sweep = await prepareSweep({ experiment, folder, option: '--output', command: commandOf(options) });
   const { counts, runs } = await executeSweep(sweep, { executor: 'debug', beforeFirst: warmUp }, terminal);
   const { files } = await report([folder], {}, terminal);
@@ -41,6 +45,20 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
     counts,
     passed: counts.finished === runs,
   };
+}
+
+/**
+ * Checks the config that all conditions share before the folder is written. Errors have its key, so that the command line names the
+ * flag: the experiment file is not the user's.
+ */
+async function checkSettings({ conditions }: Experiment): Promise<void> {
+  const config = runConfigSchema.parse(at(conditions, 0, 'conditions').config);
+  const backend = await selectBackend('cpu');
+  try {
+    await checkRun(config, await loadData(config));
+  } finally {
+    backend.dispose();
+  }
 }
 
 /** The command that repeats this, for the report. */

@@ -1,4 +1,4 @@
-import { LocalgradError, type Weight, weightAt } from '@localgrad/core';
+import { type Clock, LocalgradError, type Weight, weightAt } from '@localgrad/core';
 
 /** Weight of a loss: a number, or `'from..to'`, a linear ramp from the first to the last training step. */
 export type LossWeight = number | `${number}..${number}`;
@@ -14,11 +14,20 @@ export function parseLossWeight(where: string, option: string, given: unknown): 
   if (!isValid) {
     throw new LocalgradError(
       'invalid-option',
-      `${where}: option '${option}' is ${JSON.stringify(given)}; allowed: finite numbers ≥ 0, or 'from..to' for a linear ramp over training.`,
+      `${where}: option '${option}' is ${JSON.stringify(given)}; allowed: finite numbers ≥ 0, or 'from..to' for a linear ramp from the first step to the last.`,
       { option, value: given },
     );
   }
-  return from === to ? from : ({ fraction }) => from + (to - from) * fraction;
+  if (from === to) return from;
+  return (clock) => {
+    const position = rampPosition(clock);
+    return (1 - position) * from + position * to;
+  };
+}
+
+/** 0 in the first step, 1 in the last. A single step is the first one. */
+function rampPosition({ step, steps, fraction }: Clock): number {
+  return steps > 1 ? Math.min(1, step / (steps - 1)) : fraction;
 }
 
 /** The product of two weights. A constant 0 stays constant, so that untrained losses are never evaluated. */

@@ -113,15 +113,19 @@ describe('mlm', () => {
     expect(weightsOf({ independentWeight: 1, cascadeWeight: '0.5..0.5' })).toEqual(['ramp', 'ramp', 0, 0, 1, 0.5]);
   });
 
-  it('ramps weights over training', () => {
+  it('ramps weights from the first step to the last', () => {
     const { objectives: all } = mlm(host, { independentWeight: '1..0', cascadeWeight: '0..1' }).plan(network);
     const [independent, cascaded] = all;
     expect(
-      [clockAt(0, 1, 4), clockAt(1, 1, 4), endOfTraining].map((clock) => weightAt(independent?.weight ?? 0, clock)),
-    ).toEqual([1, 0.75, 0]);
+      [clockAt(0, 1, 5), clockAt(1, 1, 5), clockAt(4, 1, 5), endOfTraining].map((clock) =>
+        weightAt(independent?.weight ?? 0, clock),
+      ),
+    ).toEqual([1, 0.75, 0, 0]);
     expect(
-      [clockAt(0, 1, 4), clockAt(1, 1, 4), endOfTraining].map((clock) => weightAt(cascaded?.weight ?? 0, clock)),
-    ).toEqual([0, 0.25, 1]);
+      [clockAt(0, 1, 5), clockAt(1, 1, 5), clockAt(4, 1, 5), endOfTraining].map((clock) =>
+        weightAt(cascaded?.weight ?? 0, clock),
+      ),
+    ).toEqual([0, 0.25, 1, 1]);
   });
 
   it('limits cascaded losses to the phases of their original losses', () => {

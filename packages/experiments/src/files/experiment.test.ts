@@ -175,7 +175,15 @@ describe('experiment file', () => {
       /^e\.yaml:3:11: trackers\.mlflow: expected an http .*found "ftp:\/\/\*\*\*@host"$/,
     ],
     ['name: a\nreference: b\n', /^e\.yaml:2:12: .*no condition 'b'\. Allowed: 'a'/],
-    ['name: a\nbase: { method: "{a}" }\nfactors: { a: ["{b}"], b: ["{a}"] }\n', /names \{/],
+    [
+      'name: a\nbase: { method: "{m}" }\nfactors: { m: [dgl, "mlm({m})"] }\n',
+      /^e\.yaml:2:17: method: factor 'm' names itself: its text 'mlm\(\{m\}\)' contains \{m\}\. Write what \{m\} stands for/,
+    ],
+    [
+      'name: a\nbase: { method: "{a}" }\nfactors: { a: ["{b}"], b: ["{a}"] }\n',
+      /^e\.yaml:2:17: method: factor '[ab]' names itself through other factors: its text is '\{[ab]\}'/,
+    ],
+    ['name: a\nseeds: [1, 2, 1]\n', /^e\.yaml:2:15: 'seeds' has the value '1' twice$/],
     [
       'name: a\ninclude:\n  - { name: x, method: greedy }\n  - { name: x, method: infopro }\nreference: x\n',
       /^e\.yaml:4:\d+: there are two conditions 'x'/,

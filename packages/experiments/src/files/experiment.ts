@@ -1,4 +1,4 @@
-import { type JsonObject, shortened, shown } from '@localgrad/core';
+import { type JsonObject, shown } from '@localgrad/core';
 import {
   type ConfigIssue,
   explainIssues,
@@ -9,6 +9,7 @@ import {
   type YamlDocument,
 } from '@localgrad/runs';
 import type { z } from 'zod';
+import { checkEarlyStopping } from './check-early-stopping.js';
 import { checkCount } from './count.js';
 import { type Draft, draftsOf, labelProblem } from './drafts.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
@@ -16,7 +17,7 @@ import { type Factor, factorsOf } from './factors.js';
 import { withOverrides } from './overrides.js';
 import { searchFactors, textRanges } from './search.js';
 import { seedsOf } from './seeds.js';
-import { placesIn as bracesIn, fill, longestText } from './templates.js';
+import { placesIn as bracesIn, fill, longestText, placeProblem } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
 export type RunSchema = z.ZodObject;
@@ -96,6 +97,11 @@ export async function parseExperiment(text: string, file: string, options: Parse
     ]);
   }
   rejectRepetitions(document, conditions, drafts);
+  const seeds = seedsOf(document, input);
+  // A trial with fewer epochs or seeds keeps the rule of the file.
+  if (options.overrides === undefined || options.overrides.length === 0) {
+    checkEarlyStopping(document, input, conditions, seeds.seeds);
+  }
   return {
     name: input.name,
     title: input.title ?? input.name,
@@ -103,7 +109,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
     factors: [...factors.map(({ name }) => name), ...searchFactors(input), ...Object.keys(input.tune)],
     tune: Object.keys(input.tune),
     conditions,
-    ...seedsOf(document, input),
+    ...seeds,
     compare: compareOf(document, input, factors),
     reference: referenceOf(document, input, conditions),
     checkpoints: input.checkpoints,
@@ -171,8 +177,7 @@ async function resolve(
       }
       const [open] = bracesIn(filled);
       if (open !== undefined) {
-        const names = Object.keys(draft.texts).map((name) => `{${name}}`);
-        const message = `${key}: ${shown(value)} names {${shortened(open)}}. Allowed here: ${names.join(', ') || 'no factors'}`;
+        const message = `${key}: ${placeProblem(value, open, draft.texts)}`;
         issues.push({ path: draft.placeOf(key), isKey: false, isComplete: true, message });
       }
       return [key, filled];

@@ -7,8 +7,12 @@ export function seedsOf(
   document: YamlDocument,
   { seeds: given, tune, tuneSeeds }: ExperimentInput,
 ): Pick<Experiment, 'seeds' | 'tuneSeeds'> {
-  const all = typeof given === 'number' ? Array.from({ length: given }, (_, index) => index + 1) : given;
-  const seeds = [...new Set(all)];
+  const seeds = typeof given === 'number' ? Array.from({ length: given }, (_, index) => index + 1) : given;
+  const twice = seeds.findIndex((seed, index) => seeds.indexOf(seed) < index);
+  if (twice !== -1) {
+    const message = `'seeds' has the value '${seeds[twice]}' twice`;
+    document.fail([{ path: ['seeds', twice], isKey: false, isComplete: true, message }]);
+  }
   const fail = (message: string): never =>
     document.fail([{ path: ['tuneSeeds'], isKey: true, isComplete: true, message }]);
   if (tuneSeeds !== undefined && Object.keys(tune).length === 0) {

@@ -1,3 +1,5 @@
+import { shortened, shown } from '@localgrad/core';
+
 /** A name in braces, e.g. `{host}`. */
 const place = /\{([A-Za-z][\w-]*)\}/g;
 
@@ -26,4 +28,16 @@ export function fill(text: string, texts: Readonly<Record<string, string>>): str
     result = filled;
   }
   return result;
+}
+
+/** Why a name in braces remains in a filled text: no factor has this name, or the texts of factors name each other. */
+export function placeProblem(text: string, open: string, texts: Readonly<Record<string, string>>): string {
+  if (!Object.hasOwn(texts, open)) {
+    const names = Object.keys(texts).map((name) => `{${name}}`);
+    return `${shown(text)} names {${shortened(open)}}. Allowed here: ${names.join(', ') || 'no factors'}`;
+  }
+  const own = texts[open] ?? '';
+  return placesIn(own).includes(open)
+    ? `factor '${open}' names itself: its text ${shown(own)} contains {${open}}. Write what {${open}} stands for, or name another factor`
+    : `factor '${open}' names itself through other factors: its text is ${shown(own)}. Remove one of these names`;
 }

@@ -1,5 +1,7 @@
 import { at } from '@localgrad/core';
-import type { ComparisonRule, Condition, FinishedRun, StoppedRun, Study } from './study.js';
+import { hasMixedSettings, withCommonSeeds } from './combined-choices.js';
+import { mergeConditions } from './merge-conditions.js';
+import type { ComparisonRule, Condition, Study } from './study.js';
 
 /** One of several studies that are reported together. */
 export interface StudyPart {
@@ -15,20 +17,26 @@ const partFactor = 'sweep';
  * One study of several. Conditions with the same config become one, with the runs of all parts; where different conditions
  * have the same name or labels, each is also labeled with its part, so that only conditions of one part are compared.
  *
- * @returns the study, and a sentence for each comparison that the parts do not agree on and that is therefore omitted
+ * @returns the study, and a sentence for each comparison that the parts do not agree on and that is therefore omitted, and for
+ * each run that another one with the same seed and other results replaces
+ * @throws LocalgradError `invalid-option` if runs of one condition had different inputs (method files, images, initial weights),
+ * or if values to choose from have no seed in common
  */
 export function combineStudies(parts: readonly StudyPart[]): {
   readonly study: Study;
   readonly notices: readonly string[];
 } {
   const first = at(parts, 0, 'study');
-  if (parts.length === 1) return { study: first.study, notices: [] };
-  const conditions = mergedConditions(parts);
+  const merged = mergeConditions(parts);
+  if (parts.length === 1) return { study: first.study, notices: merged.notices };
   const studies = parts.map(({ study }) => study);
-  const isAmbiguous = hasTwins(conditions.map(({ condition }) => condition));
+  const tune = [...new Set(studies.flatMap((study) => study.tune ?? []))];
+  const own = merged.conditions.map(({ condition }) => condition);
+  const isAmbiguous = hasTwins(own) || hasMixedSettings(own, tune);
+  const conditions = isAmbiguous ? merged.conditions.map(({ condition, label }) => labeled(condition, label)) : own;
   const factors = new Set(studies.flatMap((study) => study.factors));
   const names = [...new Set(studies.map(({ name }) => name))];
-  const notices: string[] = [];
+  const notices = [...merged.notices];
   const agreed = <Value>(what: string, values: readonly Value[], keyOf: (value: Value) => unknown): Value | null => {
     const keys = new Set(values.map((value) => JSON.stringify(keyOf(value))));
     if (keys.size > 1) notices.push(`The sweeps have different ${what}, so that none is reported.`);
@@ -38,10 +46,9 @@ export function combineStudies(parts: readonly StudyPart[]): {
     name: names.join('+'),
     title: [...new Set(studies.map(({ title }) => title))].join(' / '),
     description: [...new Set(studies.map(({ description }) => description))].join('\n\n'),
-    tune: [...new Set(studies.flatMap(({ tune = [] }) => tune))],
-    tuneSeeds: [...new Set(studies.flatMap((part) => part.tuneSeeds ?? seedsOf(part)))].sort((a, b) => a - b),
+    tune,
     factors: isAmbiguous ? [partFactor, ...factors] : [...factors],
-    conditions: conditions.map(({ condition, label }) => (isAmbiguous ? labeled(condition, label) : condition)),
+    conditions: withCommonSeeds(conditions),
     compare: agreed('comparisons', known(studies.map(({ compare }) => compare)), (rule: ComparisonRule) => rule),
     reference: agreed('reference conditions', known(studies.map(({ reference }) => reference)), (key: string) => key),
     source: parts.map(({ label, study: { source } }) => `# ${label}\n${source}`).join('\n'),
@@ -49,44 +56,6 @@ export function combineStudies(parts: readonly StudyPart[]): {
     problems: studies.flatMap(({ problems = [] }) => problems),
   };
   return { study, notices };
-}
-
-function seedsOf({ conditions }: Study): number[] {
-  return conditions.flatMap(({ seeds }) => seeds);
-}
-
-interface Labeled {
-  readonly condition: Condition;
-  readonly label: string;
-}
-
-function mergedConditions(parts: readonly StudyPart[]): Labeled[] {
-  const byKey = new Map<string, Labeled>();
-  for (const { label, study } of parts) {
-    for (const condition of study.conditions) {
-      const before = byKey.get(condition.key);
-      byKey.set(
-        condition.key,
-        before === undefined ? { condition, label } : { ...before, condition: merged(before.condition, condition) },
-      );
-    }
-  }
-  return [...byKey.values()];
-}
-
-function merged(one: Condition, other: Condition): Condition {
-  const runs = bySeed<FinishedRun>([...one.runs, ...other.runs]);
-  const finished = new Set(runs.map(({ seed }) => seed));
-  const stopped = bySeed<StoppedRun>([...(one.stopped ?? []), ...(other.stopped ?? [])]);
-  const seeds = [...new Set([...one.seeds, ...other.seeds])].sort((a, b) => a - b);
-  return { ...one, seeds, runs, stopped: stopped.filter(({ seed }) => !finished.has(seed)) };
-}
-
-/** The first of each seed: equal configs with equal seeds are equal runs. */
-function bySeed<Run extends { readonly seed: number }>(runs: readonly Run[]): Run[] {
-  const known = new Map<number, Run>();
-  for (const run of runs) if (!known.has(run.seed)) known.set(run.seed, run);
-  return [...known.values()].sort((a, b) => a.seed - b.seed);
 }
 
 /** Whether two different conditions could not be distinguished. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@localgrad/core';
-import type { RunEnvironment, RunSummary } from '@localgrad/runs';
+import type { RunEnvironment, RunIdentity, RunSummary } from '@localgrad/runs';
 
 /** A finished run, as read from its folder. */
 export interface FinishedRun {
@@ -7,6 +7,8 @@ export interface FinishedRun {
   readonly seed: number;
   readonly summary: RunSummary;
   readonly environment: RunEnvironment | null;
+  /** What its result depends on; missing for runs of versions that did not record it. */
+  readonly identity?: RunIdentity | undefined;
 }
 
 /** A run that the sweep's rule ended early: not a result. */
@@ -39,6 +41,8 @@ export interface Condition {
   readonly stopped?: readonly StoppedRun[];
   /** Requested seeds. */
   readonly seeds: readonly number[];
+  /** Those of them that choose among the conditions of its setting; the others run with the chosen one only. Default: all. */
+  readonly tuneSeeds?: readonly number[] | undefined;
 }
 
 /** Conditions that differ only in `factor` are tested against the one with the value `baseline`. */
@@ -58,8 +62,6 @@ export interface Study {
   readonly factors: readonly string[];
   /** Factors that conditions choose from; default: none. */
   readonly tune?: readonly string[];
-  /** Seeds that make the choices; the others have runs of the chosen values only. Default: all. */
-  readonly tuneSeeds?: readonly number[];
   readonly conditions: readonly Condition[];
   readonly compare: ComparisonRule | null;
   /** Key of the condition for end-to-end training, if any. */

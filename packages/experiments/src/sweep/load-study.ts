@@ -1,4 +1,4 @@
-import { lookForEarlyStop, lookForEnvironment, lookForSummary } from '@localgrad/runs';
+import { lookForEarlyStop, lookForEnvironment, lookForIdentity, lookForSummary } from '@localgrad/runs';
 import type { FinishedRun, StoppedRun, Study } from '../results/study.js';
 import { limitsOf } from './run-limits.js';
 import { runFolderOf, type Sweep } from './sweep-folder.js';
@@ -28,8 +28,10 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     }
     const { environment = null, problem: unknown } = await lookForEnvironment(folder);
     if (unknown !== undefined) problems.push(`The environment of run '${task.name}' is unknown: ${unknown}`);
+    const { identity, problem: unread } = await lookForIdentity(folder);
+    if (unread !== undefined) problems.push(`The inputs of run '${task.name}' are unknown: ${unread}`);
     const own = runs.get(task.condition) ?? [];
-    runs.set(task.condition, [...own, { folder, seed: task.seed, summary, environment }]);
+    runs.set(task.condition, [...own, { folder, seed: task.seed, summary, environment, identity }]);
   }
   const { name, title, description, factors, tune, tuneSeeds, compare, reference, source, seeds } = sweep;
   return {
@@ -38,7 +40,6 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     description,
     factors,
     tune,
-    tuneSeeds,
     compare,
     reference,
     source,
@@ -47,6 +48,7 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
     conditions: sweep.conditions.map((condition) => ({
       ...condition,
       seeds,
+      ...(condition.setting === undefined ? {} : { tuneSeeds }),
       runs: runs.get(condition.key) ?? [],
       stopped: stopped.get(condition.key) ?? [],
     })),

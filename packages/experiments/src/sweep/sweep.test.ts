@@ -201,6 +201,19 @@ describe('a sweep', () => {
     expect(study.conditions[1]?.seeds).toEqual([1, 2]);
   });
 
+  it('is a study whose runs contain the inputs that they recorded', async () => {
+    const sweep = await prepare();
+    await workOn({ sweep, execute: executor([]) });
+    const [{ runId }] = sweep.tasks as [SweepTask];
+    const hash = '0'.repeat(64);
+    const images = { images: 1, shape: [1, 1, 1], classes: 2, pixels: hash, labels: hash, targets: {} };
+    const inputs = { modules: [], training: images, test: images, initialWeights: hash };
+    const identity = { formatVersion: 1, runId, schemaVersion: 1, config: {}, ...inputs };
+    writeFileSync(join(folder, 'runs', runId, 'identity.json'), JSON.stringify(identity));
+    const [first] = (await loadStudy(sweep)).conditions;
+    expect(first?.runs.map((run) => run.identity?.initialWeights)).toEqual([hash, undefined]);
+  });
+
   it('ends if a run fails before it can record anything', async () => {
     const sweep = await prepare();
     const tried: string[] = [];

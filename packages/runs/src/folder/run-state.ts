@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { z } from 'zod';
 import { type EarlyStop, readEarlyStop } from '../early-stop.js';
+import { type RunIdentity, readIdentity } from '../identity/run-identity.js';
 import { environmentFormat, type RunEnvironment, type RunSummary, summaryFormat } from '../run-summary.js';
 import { type Attempt, type ClaimOptions, listAttempts } from './attempts.js';
 import { codeOf } from './file-system.js';
@@ -121,6 +122,13 @@ export async function lookForEnvironment(
   return orProblem(async () => ({
     environment: await readStateFile(join(folder, runFiles.environment), environmentFormat),
   }));
+}
+
+/** Undefined for a run of a version that wrote none. Returns the problem of a damaged one. */
+export async function lookForIdentity(
+  folder: string,
+): Promise<{ readonly identity?: RunIdentity | undefined; readonly problem?: string }> {
+  return orProblem(async () => ({ identity: await readIdentity(join(folder, runFiles.identity)) }));
 }
 
 /** Undefined if the rule has not stopped the run. Returns the problem of a note that is of a newer version. */

@@ -6,10 +6,24 @@ import type { RunIdentity } from './run-identity.js';
 
 /** Differences between the run in a folder (there) and the requested one (here), one phrase each. */
 export function differencesBetween(there: RunIdentity, here: RunIdentity): string[] {
-  const version =
-    there.schemaVersion === here.schemaVersion
-      ? []
-      : [`configs had another meaning (schema version ${there.schemaVersion} there, ${here.schemaVersion} here)`];
+  return [
+    ...schemaDifferences(there, here),
+    ...configDifferences(there.config, here.config),
+    ...contentDifferences(there, here),
+  ];
+}
+
+/** The same for runs with one config: differences of method files, packages, images, initial weights and schema versions. */
+export function inputDifferences(there: RunIdentity, here: RunIdentity): string[] {
+  return [...schemaDifferences(there, here), ...contentDifferences(there, here)];
+}
+
+function schemaDifferences(there: RunIdentity, here: RunIdentity): string[] {
+  if (there.schemaVersion === here.schemaVersion) return [];
+  return [`configs had another meaning (schema version ${there.schemaVersion} there, ${here.schemaVersion} here)`];
+}
+
+function contentDifferences(there: RunIdentity, here: RunIdentity): string[] {
   const weights =
     there.initialWeights === here.initialWeights
       ? []
@@ -19,8 +33,6 @@ export function differencesBetween(there: RunIdentity, here: RunIdentity): strin
             : 'the initial weights have changed',
         ];
   return [
-    ...version,
-    ...configDifferences(there.config, here.config),
     ...moduleDifferences(there.modules, here.modules),
     ...imageDifferences('training', there.training, here.training),
     ...imageDifferences('test', there.test, here.test),

@@ -63,8 +63,8 @@ async function prepare(file: string, flags: SweepFlags, terminal: Terminal): Pro
   return reportOf(await summarizeSweep(sweep), sweep);
 }
 
-async function status(path: string, set: readonly string[] | undefined): Promise<StatusReport> {
-  const sweep = await openSweep(path, set);
+async function status(path: string, set: readonly string[] | undefined, terminal: Terminal): Promise<StatusReport> {
+  const sweep = await openSweep(path, set, (text) => warn(terminal, text));
   const found = await readSweepStatus(sweep);
   return { ...reportOf(await summarizeSweep(sweep, found), sweep), tasks: found.tasks };
 }
@@ -128,7 +128,9 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
       .command('status')
       .summary('show the state of every run, from the files of the sweep')
       .argument('<sweep>', 'folder of the sweep, or its experiment file'),
-  ).action((path: string, { set }: Pick<SweepFlags, 'set'>) => present(() => status(path, set), renderStatus));
+  ).action((path: string, { set }: Pick<SweepFlags, 'set'>) =>
+    present(() => status(path, set, terminal), renderStatus),
+  );
   sweep
     .command('schema')
     .summary('print the JSON Schema of experiment files, for editors')
