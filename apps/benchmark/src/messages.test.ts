@@ -35,6 +35,27 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     ],
     ['--modules 9', /--modules: 9; allowed: 1 to 3, or 4 with the stem as a module of its own\.\n$/],
     ['--partition 1,1', /--partition: 1,1; allowed: integers ≥ 1 that sum to the 4 blocks, the stem included\.\n$/],
+    ['--partition 1,1,2', /--modules: 2, but --partition 1,1,2 has 3 modules; remove one of the two\.\n$/],
+    [
+      '--partition 1,3 --stem-module own',
+      /--stem-module: has no effect with --partition 1,3, which places the stem; remove it\.\n$/,
+    ],
+    [
+      '--gradient-delay-cuts 1',
+      /--gradient-delay-cuts: has no effect without --gradient-delay; remove it, or set --gradient-delay\.\n$/,
+    ],
+    [
+      '--memory-budget 1GiB',
+      /--modules: has no effect with --memory-budget, which chooses it; remove one of the two\.\n$/,
+    ],
+    [
+      '--gradient-delay 1 --accumulate 2',
+      /--gradient-delay: keeps whole batches of earlier steps, but --accumulate divides them/,
+    ],
+    [
+      '--augment cifar10 --pipeline cifar10',
+      /--augment: has no effect with --pipeline 'cifar10', which augments images itself; omit it\.\n$/,
+    ],
     ['--mlflow-experiment x', /--mlflow-experiment: has no effect without --mlflow <url>\.\n$/],
     ['--no-nesterov --optimizer adam', /--no-nesterov: belongs to optimizer 'sgd' and has no effect on 'adam'/],
     ['--data-folder= --dataset cifar10', /--data-folder is empty: perhaps an unset variable\. Give a value\.\n$/],

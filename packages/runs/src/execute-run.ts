@@ -1,5 +1,6 @@
 import { selectBackend } from '@localgrad/backends';
 import { checkMemory } from '@localgrad/train';
+import { withDecidedCuts } from './config/explicit-partition.js';
 import { inTermsOfKeys } from './config/option-keys.js';
 import { isRuleEnd } from './early-stop.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
@@ -31,9 +32,10 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  * @throws RunStopped if the `stopRule` ends it early, RunPaused if the rule cannot decide yet
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
-  const { config, resume, names = {} } = given;
+  const { resume, names = {} } = given;
+  const config = withDecidedCuts(given.config);
   const owned = await inspectRunFolder(given.folder);
-  const options = { ...given, folder: owned.path };
+  const options = { ...given, config, folder: owned.path };
   const { folder } = options;
   const data = options.data ?? (await loadData(config, names));
   const identity = await identifyRun(config, data, names);

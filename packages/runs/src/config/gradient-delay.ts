@@ -12,12 +12,15 @@ export function gradientDelayOf({
   accumulate = 1,
 }: GradientDelayConfig): GradientDelayOptions {
   if (gradientDelay === 0 && gradientDelayCuts !== undefined) {
-    throw configError('gradientDelayCuts', 'has no effect without gradientDelay; remove it, or set gradientDelay.');
+    throw configError('gradientDelayCuts', 'has no effect without gradientDelay; remove it, or set gradientDelay.', {
+      mentions: ['gradientDelay'],
+    });
   }
   if (gradientDelay > 0 && accumulate > 1) {
     throw configError(
       'gradientDelay',
       'keeps whole batches of earlier steps, but accumulate divides them; remove one of the two.',
+      { mentions: ['accumulate'] },
     );
   }
   if (gradientDelayCuts === undefined) return { steps: gradientDelay };

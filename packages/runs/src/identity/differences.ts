@@ -1,6 +1,6 @@
 import type { ExternalModule } from '@localgrad/catalog';
 import { canonicalJson } from '../folder/hash.js';
-import { defaultOf } from './config-identity.js';
+import { defaultOf, withoutDefaults } from './config-identity.js';
 import type { ImageFingerprint } from './fingerprint.js';
 import type { RunIdentity } from './run-identity.js';
 
@@ -20,7 +20,8 @@ export function differencesBetween(there: RunIdentity, here: RunIdentity): strin
         ];
   return [
     ...version,
-    ...configDifferences(there.config, here.config),
+    // Earlier versions also recorded keys without effect.
+    ...configDifferences(withoutDefaults(there.config), withoutDefaults(here.config)),
     ...moduleDifferences(there.modules, here.modules),
     ...imageDifferences('training', there.training, here.training),
     ...imageDifferences('test', there.test, here.test),
