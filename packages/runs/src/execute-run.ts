@@ -1,5 +1,6 @@
 import { selectBackend } from '@localgrad/backends';
 import { checkMemory } from '@localgrad/train';
+import { checkOutput } from './config/check-output.js';
 import { withDecidedCuts } from './config/explicit-partition.js';
 import { inTermsOfKeys } from './config/option-keys.js';
 import { isRuleEnd } from './early-stop.js';
@@ -28,7 +29,7 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  * the backbone) and `summary.json`. A finished run is not repeated; an interrupted one is resumed.
  *
  * @throws LocalgradError `invalid-option` if the folder contains a different run (the message lists the differences) or files
- * that are not localgrad's
+ * that are not localgrad's, or is inside the images
  * @throws RunStopped if the `stopRule` ends it early, RunPaused if the rule cannot decide yet
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
@@ -37,6 +38,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   const owned = await inspectRunFolder(given.folder);
   const options = { ...given, config, folder: owned.path };
   const { folder } = options;
+  await checkOutput(config, { folder: given.folder, option: '--output', project: names.project });
   const data = options.data ?? (await loadData(config, names));
   const identity = await identifyRun(config, data, names);
   const check = { ...options, shownFolder: given.folder, identity };

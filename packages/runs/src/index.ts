@@ -4,6 +4,7 @@ export { buildNetwork, buildPlan, type NetworkConfig } from './build-plan.js';
 export { type CheckpointPlace, type ExportedCheckpoint, exportedCheckpoints } from './checkpointed-backbone.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
+export { checkOutput } from './config/check-output.js';
 export { checkRun } from './config/check-run.js';
 export { type ConfigProblem, configError, configProblemOf } from './config/config-error.js';
 export { checkCuts, withDecidedCuts } from './config/explicit-partition.js';
