@@ -6,7 +6,7 @@ import { inTermsOfKeys } from './config/option-keys.js';
 import { isRuleEnd } from './early-stop.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import { faultOf } from './fault.js';
-import { checkFinalWeights, soundSummary } from './finished-run.js';
+import { checkFinalWeights, reportUnwritten, soundSummary } from './finished-run.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
 import { everyRunFiles, inspectRunFolder } from './folder/run-folder.js';
@@ -47,6 +47,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   if (finished !== undefined) {
     await checkFinalWeights(folder, finished, options.onProblem);
     await endLostAttempt(options, keepsCheckpoints(options.keep));
+    reportUnwritten(folder, options);
     return { summary: finished, wasFinished: true };
   }
 

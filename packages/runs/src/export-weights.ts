@@ -26,7 +26,8 @@ import { type CheckpointPlace, checkpointedBackbone, type ExportedCheckpoint } f
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { readBytesIfThere, writeWhole } from './folder/files.js';
 import { sha256 } from './folder/hash.js';
-import { readSummary } from './folder/run-state.js';
+import { runFiles } from './folder/run-folder.js';
+import { lookForSummary, readSummary } from './folder/run-state.js';
 import type { RunSummary } from './run-summary.js';
 
 export const weightsFormats = ['pytorch', 'localgrad', 'tfjs-layers'] as const;
@@ -193,9 +194,7 @@ async function readSource(source: string): Promise<Source> {
   try {
     bytes = await readWholeFile(where);
   } catch (error) {
-    const hint = isFolder
-      ? ` A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one.`
-      : '';
+    const hint = isFolder ? ` ${await missingWeightsHint(source)}` : '';
     throw new LocalgradError(
       'invalid-data',
       `Cannot read '${where}': ${readProblem(error)}.${hint}`,
@@ -208,6 +207,15 @@ async function readSource(source: string): Promise<Source> {
   if (problem !== undefined)
     throw new LocalgradError('invalid-data', `'${where}' is damaged: ${problem}.`, { file: where });
   return { bytes, where, summary };
+}
+
+async function missingWeightsHint(folder: string): Promise<string> {
+  const { summary } = await lookForSummary(folder);
+  if (summary === undefined) {
+    return 'A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one.';
+  }
+  const again = `localgrad train ${join(folder, runFiles.config)} --output ${folder} --resume never`;
+  return `The run has finished, but the file was removed; to train the run again: ${again}. If the run kept checkpoints, --checkpoint last exports the newest.`;
 }
 
 /** Problem of a run's weights according to the checksum in its summary. */
