@@ -56,6 +56,22 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
       '--augment cifar10 --pipeline cifar10',
       /--augment: has no effect with --pipeline 'cifar10', which augments images itself; omit it\.\n$/,
     ],
+    [
+      '--delay 2',
+      /--delay: 2 has no effect, because no moving average of 'dgl' follows the weights of another module; remove it\.\n$/,
+    ],
+    [
+      '--gradient-delay 2',
+      /--gradient-delay: 2 has no effect, because no gradient of 'dgl' crosses from module to module; remove it\.\n$/,
+    ],
+    [
+      '--gradient-delay 1 --gradient-delay-cuts 1',
+      /--gradient-delay-cuts: no gradient of 'dgl' crosses the cut before module 1/,
+    ],
+    [
+      '--gradient-delay 1 --method sequential(mlaan(dgl))',
+      /--gradient-delay: gradients of 'sequential.*' cannot be delayed, because its plan has phases\.\n$/,
+    ],
     ['--mlflow-experiment x', /--mlflow-experiment: has no effect without --mlflow <url>\.\n$/],
     ['--no-nesterov --optimizer adam', /--no-nesterov: belongs to optimizer 'sgd' and has no effect on 'adam'/],
     ['--data-folder= --dataset cifar10', /--data-folder is empty: perhaps an unset variable\. Give a value\.\n$/],
@@ -87,6 +103,26 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     ]) {
       expect((await train(...flags)).stderr.length).toBeLessThan(2500);
     }
+  });
+});
+
+describe('explain names flags without effect', () => {
+  it.each<[string[], RegExp]>([
+    [['--bandwidth', '1Gbit'], /--bandwidth: has no effect on one worker; set --workers or --placement\.\n$/],
+    [
+      ['--bandwidth', '1Gbit', '--workers', '2', '--asynchronous', 'buffer: 2'],
+      /--bandwidth: has no effect on asynchronous workers, which do not wait; remove it\.\n$/,
+    ],
+    [['--delay', '1'], /--delay: 1 has no effect/],
+  ])('%s', async (flags, message) => {
+    const { exitCode, stderr } = await runCaptured('explain', '--backbone', 'resnet8', '--modules', '2', ...flags);
+    expect(stderr).toMatch(message);
+    expect(exitCode).toBe(2);
+  });
+
+  it('forecasts training on several workers', async () => {
+    const flags = ['--backbone', 'resnet8', '--modules', '2', '--workers', '2', '--bandwidth', '1Gbit', '--json'];
+    expect(JSON.parse((await runCaptured('explain', ...flags)).stdout).pipeline).toHaveProperty('forecast');
   });
 });
 

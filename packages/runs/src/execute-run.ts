@@ -1,4 +1,5 @@
 import { selectBackend } from '@localgrad/backends';
+import { requireOption } from '@localgrad/core';
 import { checkMemory } from '@localgrad/train';
 import { checkOutput } from './config/check-output.js';
 import { withDecidedCuts } from './config/explicit-partition.js';
@@ -34,6 +35,7 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
   const { resume, names = {} } = given;
+  requireOption(['auto', 'never'].includes(resume), 'executeRun', 'resume', resume, 'auto, never');
   const config = withDecidedCuts(given.config);
   const owned = await inspectRunFolder(given.folder);
   const options = { ...given, config, folder: owned.path };

@@ -82,6 +82,7 @@ export async function exportWeights(options: ExportOptions, names: NameOptions =
   const scope = createScope(0);
   try {
     const { backbone, ...facts } = await sourceBackbone(options, { ...names, scope });
+    checkImageSize(options, backbone);
     const contents = await contentsOf(backbone, facts, format);
     const written = contents.map(([name, content]) => [name === '' ? output : join(output, name), content] as const);
     for (const [file, content] of written) await rejectOther(file, content);
@@ -117,6 +118,16 @@ async function sourceBackbone(
     ...(prefix === undefined ? {} : { prefix }),
     normalization: description?.normalization ?? null,
   };
+}
+
+/** @throws LocalgradError about an image size that the source, which contains its own, does not have */
+function checkImageSize({ source, imageSize }: ExportOptions, { inputShape: [height, width] }: Backbone): void {
+  if (imageSize === undefined || (imageSize[0] === height && imageSize[1] === width)) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `--image-size: ${imageSize.join('x')}, but '${source}' contains its image size, ${height}x${width}; remove the option.`,
+    { source, imageSize: [height, width] },
+  );
 }
 
 /**

@@ -108,6 +108,15 @@ describe('a finished run', () => {
     expect(await notices({ trackers: { csv: true }, keep: { keepLast: 1 } })).toEqual([]);
   });
 
+  it("is exported at its own image size, and rejects any other value of 'resume'", async () => {
+    const sized = (imageSize: readonly [number, number]) =>
+      exportWeights({ source: folder, format: 'localgrad', output: join(parent, 'sized.safetensors'), imageSize });
+    await expect(sized([28, 28])).rejects.toThrow(/--image-size: 28x28, but '.*' contains its image size, 8x8; remove/);
+    expect((await sized([8, 8])).inputShape.slice(0, 2)).toEqual([8, 8]);
+    const resume = 'sometimes' as 'auto';
+    await expect(executeRun({ config, folder, resume })).rejects.toThrow(/option 'resume' is .*sometimes.*auto, never/);
+  });
+
   it('is not checked if its version wrote no checksum', async () => {
     const { weights: _, ...rest } = JSON.parse(summary.toString());
     writeFileSync(join(folder, 'summary.json'), JSON.stringify(rest));
