@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,20 @@ describe('localgrad data', () => {
     const unknown = await data('info', 'mnits');
     expect(unknown.exitCode).toBe(2);
     expect(unknown.stderr).toMatch(/Did you mean 'mnist'/);
+  });
+
+  it('shows the data set that is part of localgrad, and has nothing to download for it', async () => {
+    const { stdout, exitCode } = await data('info', 'fashion-mnist-subset');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /license +MIT, © 2017 Zalando SE\n.*cite +Xiao.*\n.*folder +none: the images are part of localgrad/,
+    );
+    for (const flags of [[], ['--offline']]) {
+      const fetched = await data('fetch', 'fashion-mnist-subset', ...flags);
+      expect(fetched.stdout).toBe("'fashion-mnist-subset' is part of localgrad: there is nothing to download.\n");
+      expect(fetched.exitCode).toBe(0);
+    }
+    expect(existsSync(join(root, 'cache'))).toBe(false);
   });
 
   it('fetch --offline names the missing file; --from-dir names the folder', async () => {
