@@ -35,6 +35,43 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     ],
     ['--modules 9', /--modules: 9; allowed: 1 to 3, or 4 with the stem as a module of its own\.\n$/],
     ['--partition 1,1', /--partition: 1,1; allowed: integers ≥ 1 that sum to the 4 blocks, the stem included\.\n$/],
+    ['--partition 1,1,2', /--modules: 2, but --partition 1,1,2 has 3 modules; remove one of the two\.\n$/],
+    [
+      '--partition 1,3 --stem-module own',
+      /--stem-module: has no effect with --partition 1,3, which places the stem; remove it\.\n$/,
+    ],
+    [
+      '--gradient-delay-cuts 1',
+      /--gradient-delay-cuts: has no effect without --gradient-delay; remove it, or set --gradient-delay\.\n$/,
+    ],
+    [
+      '--memory-budget 1GiB',
+      /--modules: has no effect with --memory-budget, which chooses it; remove one of the two\.\n$/,
+    ],
+    [
+      '--gradient-delay 1 --accumulate 2',
+      /--gradient-delay: keeps whole batches of earlier steps, but --accumulate divides them/,
+    ],
+    [
+      '--augment cifar10 --pipeline cifar10',
+      /--augment: has no effect with --pipeline 'cifar10', which augments images itself; omit it\.\n$/,
+    ],
+    [
+      '--delay 2',
+      /--delay: 2 has no effect, because no moving average of 'dgl' follows the weights of another module; remove it\.\n$/,
+    ],
+    [
+      '--gradient-delay 2',
+      /--gradient-delay: 2 has no effect, because no gradient of 'dgl' crosses from module to module; remove it\.\n$/,
+    ],
+    [
+      '--gradient-delay 1 --gradient-delay-cuts 1',
+      /--gradient-delay-cuts: no gradient of 'dgl' crosses the cut before module 1/,
+    ],
+    [
+      '--gradient-delay 1 --method sequential(mlaan(dgl))',
+      /--gradient-delay: gradients of 'sequential.*' cannot be delayed, because its plan has phases\.\n$/,
+    ],
     ['--mlflow-experiment x', /--mlflow-experiment: has no effect without --mlflow <url>\.\n$/],
     ['--no-nesterov --optimizer adam', /--no-nesterov: belongs to optimizer 'sgd' and has no effect on 'adam'/],
     ['--data-folder= --dataset cifar10', /--data-folder is empty: perhaps an unset variable\. Give a value\.\n$/],
@@ -66,6 +103,26 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     ]) {
       expect((await train(...flags)).stderr.length).toBeLessThan(2500);
     }
+  });
+});
+
+describe('explain names flags without effect', () => {
+  it.each<[string[], RegExp]>([
+    [['--bandwidth', '1Gbit'], /--bandwidth: has no effect on one worker; set --workers or --placement\.\n$/],
+    [
+      ['--bandwidth', '1Gbit', '--workers', '2', '--asynchronous', 'buffer: 2'],
+      /--bandwidth: has no effect on asynchronous workers, which do not wait; remove it\.\n$/,
+    ],
+    [['--delay', '1'], /--delay: 1 has no effect/],
+  ])('%s', async (flags, message) => {
+    const { exitCode, stderr } = await runCaptured('explain', '--backbone', 'resnet8', '--modules', '2', ...flags);
+    expect(stderr).toMatch(message);
+    expect(exitCode).toBe(2);
+  });
+
+  it('forecasts training on several workers', async () => {
+    const flags = ['--backbone', 'resnet8', '--modules', '2', '--workers', '2', '--bandwidth', '1Gbit', '--json'];
+    expect(JSON.parse((await runCaptured('explain', ...flags)).stdout).pipeline).toHaveProperty('forecast');
   });
 });
 

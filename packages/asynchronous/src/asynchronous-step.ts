@@ -15,9 +15,10 @@ import {
   type TrainStepResult,
 } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
-import { bufferTargets, describeBuffers } from './buffer-bytes.js';
+import { bufferTargets } from './buffer-bytes.js';
 import { checkLocal } from './check-local.js';
 import { type AsynchronousOptions, resolveAsynchronous } from './options.js';
+import { predictAsynchronous } from './prediction.js';
 import { AsynchronousSchedule, type Turn } from './schedule.js';
 import { StoredBatches, storedBatch } from './stored-batches.js';
 
@@ -40,9 +41,7 @@ class AsynchronousStep implements TrainStep {
   /** A property, because callers pass it on without the step. */
   readonly predict = (batchSize: number): PeakPrediction => {
     const { compiled, optimizer, accumulate = 1 } = this.#options;
-    const { bytes } = describeBuffers(compiled, this.#rules, batchSize);
-    const step = compiled.predict(batchSize, { optimizer, accumulate });
-    return { ...step, peakBytes: step.peakBytes + bytes, batchBytes: step.batchBytes + bytes };
+    return predictAsynchronous(compiled, this.#rules, batchSize, { optimizer, accumulate });
   };
   readonly memory: StepMemory;
   readonly #options: TrainStepOptions;

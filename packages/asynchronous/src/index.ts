@@ -9,6 +9,7 @@ export {
   type Sampling,
   type SlowModule,
 } from './options.js';
+export { predictAsynchronous } from './prediction.js';
 export { type BufferRules, ReplayBuffer, type ReplayBufferState, readRandom } from './replay-buffer.js';
 export { AsynchronousSchedule, type ScheduleOptions, type Turn } from './schedule.js';
 export { timingOf } from './timing.js';

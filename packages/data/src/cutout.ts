@@ -26,7 +26,10 @@ export function checkCutout({ size }: Cutout, [height, width]: Shape3): void {
   );
 }
 
-/** The rectangle of a sample: its center is uniform over the image, as in the reference code. */
+/**
+ * The rectangle of a sample: its center is uniform over the image, as in the reference code, which erases one row and one
+ * column less for odd sizes.
+ */
 export function erasedRectangle(
   { size }: Cutout,
   [height, width]: Shape3,
@@ -39,9 +42,9 @@ export function erasedRectangle(
   const left = random.integer(width) - (size >> 1);
   return {
     top: Math.max(top, 0),
-    bottom: Math.min(top + 2 * (size >> 1), height),
+    bottom: Math.min(top + size, height),
     left: Math.max(left, 0),
-    right: Math.min(left + 2 * (size >> 1), width),
+    right: Math.min(left + size, width),
   };
 }
 

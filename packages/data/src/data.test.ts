@@ -169,7 +169,34 @@ describe('transforms', () => {
     expect(mean[0]).toBeCloseTo(0.5, 12);
     expect(mean[1]).toBeCloseTo(0.2, 12);
     expect(deviation[0]).toBeCloseTo(0.5, 12);
-    expect(deviation[1]).toBeCloseTo(0, 7);
+    expect(deviation[1]).toBe(0);
+  });
+
+  it('measures a deviation of 0 if and only if all pixels of a channel are equal', () => {
+    const measured = (images: Uint8Array) => measureNormalization({ images, imageShape: [1, images.length, 1] });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 1, max: 20_000 }), (byte, length) => {
+        expect(measured(new Uint8Array(length).fill(byte))).toEqual({ mean: [byte / 255], deviation: [0] });
+      }),
+    );
+    const odd = new Uint8Array(28 * 28 * 1000).fill(37);
+    odd[5] = 38;
+    // Two-point distribution: √(p (1 − p)) with p = 1 / n.
+    const fraction = 1 / odd.length;
+    const { deviation } = measured(odd);
+    expect(deviation[0]).toBeCloseTo(Math.sqrt(fraction * (1 - fraction)) / 255, 15);
+  });
+
+  it('measures the same as a sum of squared differences from the mean', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 2, maxLength: 200 }), (images) => {
+        const { mean, deviation } = measureNormalization({ images, imageShape: [1, images.length, 1] });
+        const center = images.reduce((sum, byte) => sum + byte, 0) / images.length;
+        const squares = images.reduce((sum, byte) => sum + (byte - center) ** 2, 0);
+        expect(mean[0]).toBeCloseTo(center / 255, 12);
+        expect(deviation[0]).toBeCloseTo(Math.sqrt(squares / images.length) / 255, 12);
+      }),
+    );
   });
 
   it('rejects inconsistent images, labels and sizes', () => {

@@ -141,4 +141,31 @@ describe('pipelines', () => {
     expect(Math.max(...rectangles.map(({ bottom }) => bottom))).toBe(8);
     expect(Math.min(...rectangles.map(({ bottom }) => bottom))).toBe(2);
   });
+
+  it('cutout erases size × size pixels where the square is inside, for odd and even sizes', () => {
+    for (let size = 1; size <= 8; size++) {
+      const rectangles = Array.from({ length: 500 }, (_, sample) =>
+        erasedRectangle({ size }, [32, 32, 3], 1, 0, sample),
+      );
+      const inside = rectangles.filter(
+        ({ top, bottom, left, right }) => top > 0 && left > 0 && bottom < 32 && right < 32,
+      );
+      expect(inside.length).toBeGreaterThan(100);
+      for (const { top, bottom, left, right } of inside) expect([bottom - top, right - left]).toEqual([size, size]);
+    }
+  });
+
+  it('cutout keeps the rectangles of even sizes, and centers odd ones at the same pixels', () => {
+    const of = (size: number) => [0, 1, 2].map((sample) => erasedRectangle({ size }, [32, 32, 3], 1, 0, sample));
+    expect(of(4)).toEqual([
+      { top: 4, bottom: 8, left: 27, right: 31 },
+      { top: 15, bottom: 19, left: 16, right: 20 },
+      { top: 27, bottom: 31, left: 0, right: 2 },
+    ]);
+    for (const [index, { top, left, bottom, right }] of of(5).entries()) {
+      const even = of(4)[index];
+      expect([top, left]).toEqual([even?.top, even?.left]);
+      expect([bottom, right]).toEqual([Math.min((even?.bottom ?? 0) + 1, 32), Math.min((even?.right ?? 0) + 1, 32)]);
+    }
+  });
 });

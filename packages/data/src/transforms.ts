@@ -139,17 +139,19 @@ export function measureNormalization({
   imageShape,
 }: Pick<ImageDataset, 'images' | 'imageShape'>): Normalization {
   const channels = imageShape[2];
+  // Sums of bytes are exact, so that the deviation of equal pixels is 0.
   const sums = new Array<number>(channels).fill(0);
   const squares = new Array<number>(channels).fill(0);
   images.forEach((byte, index) => {
-    const value = byte / 255;
-    sums[index % channels] = (sums[index % channels] as number) + value;
-    squares[index % channels] = (squares[index % channels] as number) + value * value;
+    sums[index % channels] = (sums[index % channels] as number) + byte;
+    squares[index % channels] = (squares[index % channels] as number) + byte * byte;
   });
   const count = images.length / channels;
-  const mean = sums.map((sum) => sum / count);
-  const deviation = squares.map((square, channel) =>
-    Math.sqrt(Math.max(0, square / count - (mean[channel] as number) ** 2)),
-  );
+  const mean = sums.map((sum) => sum / count / 255);
+  const deviation = squares.map((square, channel) => {
+    // Exceeds the integers that a number represents exactly.
+    const spread = BigInt(count) * BigInt(square) - BigInt(sums[channel] as number) ** 2n;
+    return Math.sqrt(Number(spread)) / count / 255;
+  });
   return { mean, deviation };
 }

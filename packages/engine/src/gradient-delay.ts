@@ -63,11 +63,10 @@ export function delayGradients(
   const crossed = range(1, modules).filter((cut) => phases.some((one) => isCrossed(one, cut)));
   const unknown = (cuts ?? []).find((cut) => !crossed.includes(cut));
   if (unknown !== undefined) {
-    throw new LocalgradError(
-      'invalid-option',
-      `plan: no gradient of '${plan.method}' crosses the cut before module ${unknown}, so none can be delayed there; allowed: ${crossed.length === 0 ? 'no cuts' : `cuts before modules ${crossed.join(', ')}`}.`,
-      { option: 'gradientDelay', cut: unknown, allowed: crossed },
-    );
+    const allowed = crossed.length === 0 ? 'no cuts' : `cuts before modules ${crossed.join(', ')}`;
+    const problem = `no gradient of '${plan.method}' crosses the cut before module ${unknown}, so none can be delayed there; allowed: ${allowed}.`;
+    const details = { where: 'plan', option: 'gradientDelay cuts', problem, cut: unknown, allowed: crossed };
+    throw new LocalgradError('invalid-option', `plan: ${problem}`, details);
   }
   const late = [...new Set(cuts ?? crossed)].sort((a, b) => a - b);
   if (steps === 0 || late.length === 0) return undefined;
@@ -77,10 +76,9 @@ export function delayGradients(
 }
 
 function reject({ method }: TrainingPlan, reason: string): never {
-  throw new LocalgradError('invalid-option', `plan: gradients of '${method}' cannot be delayed, because ${reason}.`, {
-    option: 'gradientDelay',
-    method,
-  });
+  const problem = `gradients of '${method}' cannot be delayed, because ${reason}.`;
+  const details = { where: 'plan', option: 'gradientDelay', problem, method };
+  throw new LocalgradError('invalid-option', `plan: ${problem}`, details);
 }
 
 /** Whether a gradient crosses backward from a module to the one before it. */

@@ -104,7 +104,9 @@ describe('createImageBatches', () => {
     expect(create({ batchSize: 7 })).toThrow(/batchSize.*1 to 6/);
     expect(create({ worker: 2 })).toThrow(/Did you mean 'workers'/);
     expect(create({ shift: {} })).toThrow(/with augmentation, which crops at random/);
-    expect(create({ channels: 1 })).toThrow(/mean and deviation of 1 channels/);
+    expect(create({ channels: 1 })).toThrow(/mean and positive deviation of 1 channels/);
+    const constant = { mean: [0.1, 0.1, 0.1], deviation: [0.2, 0, 0.2] };
+    expect(create({ normalization: constant })).toThrow(/mean and positive deviation of 3 channels/);
     expect(create({ shorter: 20 })).toThrow(/with augmentation, which crops at random/);
     expect(create({ augmentation: undefined, shorter: 5 })).toThrow(/integers ≥ 10/);
   });

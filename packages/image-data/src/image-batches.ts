@@ -203,12 +203,15 @@ function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
   requireOption(isOneKind, where, 'shift', shift, 'undefined with augmentation, which crops at random');
   if (shift !== undefined) checkAugmentation(shift, [size, size, channels]);
   if (cutout !== undefined) checkCutout(cutout, [size, size, channels]);
-  const found = (normalization ?? normalizations.imagenet).mean.length;
+  const { mean, deviation } = normalization ?? normalizations.imagenet;
   requireOption(
-    found === channels,
+    mean.length === channels &&
+      deviation.length === channels &&
+      mean.every(Number.isFinite) &&
+      deviation.every((value) => Number.isFinite(value) && value > 0),
     where,
     'normalization',
     normalization,
-    `mean and deviation of ${channels} channels`,
+    `mean and positive deviation of ${channels} channels`,
   );
 }

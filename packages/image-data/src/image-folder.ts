@@ -25,8 +25,7 @@ export interface ImageFolderOptions {
 /** Finds the images of a folder; they are read on demand. @throws LocalgradError `missing-dependency`, `invalid-data` */
 export async function imageFolder({ folder, holdOut = 0.2, seed = 0 }: ImageFolderOptions): Promise<EncodedSplits> {
   const names = await subfolders(folder);
-  const trainName = trainNames.find((name) => names.includes(name));
-  const testName = testNames.find((name) => names.includes(name));
+  const { trainName, testName } = layoutOf(names);
   if (trainName !== undefined && testName !== undefined) {
     const train = await readClasses(join(folder, trainName));
     const test = await readClasses(join(folder, testName), train.classes);
@@ -35,6 +34,13 @@ export async function imageFolder({ folder, holdOut = 0.2, seed = 0 }: ImageFold
   const all = await readClasses(folder);
   const { kept, heldOut } = stratifiedSplit(all.labels, all.classes.length, holdOut, seed);
   return { train: pickEncoded(all, kept), test: pickEncoded(all, heldOut) };
+}
+
+/** The folders of training and test images among the subfolders of a folder; a layout without both has one folder per class. */
+export function layoutOf(names: readonly string[]): { readonly trainName?: string; readonly testName?: string } {
+  const trainName = trainNames.find((name) => names.includes(name));
+  const testName = testNames.find((name) => names.includes(name));
+  return { ...(trainName === undefined ? {} : { trainName }), ...(testName === undefined ? {} : { testName }) };
 }
 
 /** Reads one folder per class; if `classes` are given, exactly those. */
@@ -97,7 +103,8 @@ async function imagesIn(folder: string): Promise<string[]> {
   return files.map(({ name }) => join(folder, name)).sort();
 }
 
-async function subfolders(folder: string): Promise<string[]> {
+/** Names of the folders that can be classes, sorted. @throws LocalgradError `missing-dependency`, `invalid-data` */
+export async function subfolders(folder: string): Promise<string[]> {
   const entries = await list(folder);
   return entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))

@@ -5,6 +5,7 @@ export { createImageBatches, type ImageBatches, type ImageBatchOptions } from '.
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { type ImagenetOptions, imagenet } from './imagenet.js';
 export { type LoadImagesOptions, loadImages, mostBytes } from './load-images.js';
+export { becomesClass, isInside } from './output-path.js';
 export { type ParquetOptions, parquetFolder } from './parquet/parquet.js';
 export { type ImagePipeline, imagenetPipeline, imagePipelines } from './pipelines.js';
 export {

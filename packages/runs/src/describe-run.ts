@@ -1,4 +1,10 @@
-import { type BuffersDescription, describeBuffers, type ModuleTiming, timingOf } from '@localgrad/asynchronous';
+import {
+  type BuffersDescription,
+  describeBuffers,
+  type ModuleTiming,
+  predictAsynchronous,
+  timingOf,
+} from '@localgrad/asynchronous';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
 import { asynchronousPlacement } from '@localgrad/pipeline';
 import type { BuiltPlan } from './build-plan.js';
@@ -42,7 +48,7 @@ export function describeRun(
     }
     const buffers = describeBuffers(compiled, options, batch);
     const timing = timingOf({ ...options, modules: compiled.modules.length, seed });
-    const predictedPeakBytes = description.totals.predictedPeakBytes + buffers.bytes;
+    const predictedPeakBytes = predictAsynchronous(compiled, options, batch, { optimizer, accumulate }).peakBytes;
     return {
       ...description,
       totals: { ...description.totals, predictedPeakBytes },

@@ -1,10 +1,13 @@
 import { selectBackend } from '@localgrad/backends';
+import { requireOption } from '@localgrad/core';
 import { checkMemory } from '@localgrad/train';
+import { checkOutput } from './config/check-output.js';
+import { withDecidedCuts } from './config/explicit-partition.js';
 import { inTermsOfKeys } from './config/option-keys.js';
 import { isRuleEnd } from './early-stop.js';
 import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import { faultOf } from './fault.js';
-import { checkFinalWeights, soundSummary } from './finished-run.js';
+import { checkFinalWeights, reportUnwritten, soundSummary } from './finished-run.js';
 import { listAttempts } from './folder/attempts.js';
 import { Claim } from './folder/claim.js';
 import { everyRunFiles, inspectRunFolder } from './folder/run-folder.js';
@@ -27,14 +30,17 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  * the backbone) and `summary.json`. A finished run is not repeated; an interrupted one is resumed.
  *
  * @throws LocalgradError `invalid-option` if the folder contains a different run (the message lists the differences) or files
- * that are not localgrad's
+ * that are not localgrad's, or is inside the images
  * @throws RunStopped if the `stopRule` ends it early, RunPaused if the rule cannot decide yet
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
-  const { config, resume, names = {} } = given;
+  const { resume, names = {} } = given;
+  requireOption(['auto', 'never'].includes(resume), 'executeRun', 'resume', resume, 'auto, never');
+  const config = withDecidedCuts(given.config);
   const owned = await inspectRunFolder(given.folder);
-  const options = { ...given, folder: owned.path };
+  const options = { ...given, config, folder: owned.path };
   const { folder } = options;
+  await checkOutput(config, { folder: given.folder, option: '--output', project: names.project });
   const data = options.data ?? (await loadData(config, names));
   const identity = await identifyRun(config, data, names);
   const check = { ...options, shownFolder: given.folder, identity };
@@ -43,6 +49,7 @@ export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> 
   if (finished !== undefined) {
     await checkFinalWeights(folder, finished, options.onProblem);
     await endLostAttempt(options, keepsCheckpoints(options.keep));
+    reportUnwritten(folder, options);
     return { summary: finished, wasFinished: true };
   }
 

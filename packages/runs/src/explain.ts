@@ -3,12 +3,15 @@ import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
 import type { BudgetChoice } from './budget/memory-budget.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './build-plan.js';
+import { configError } from './config/config-error.js';
+import { checkDelays } from './config/gradient-delay.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { describeRun, type RunDescription } from './describe-run.js';
 import { type ExplainedPipeline, explainPipeline, type PipelineSetting } from './pipeline/explain-pipeline.js';
 import type { ForecastMachines } from './pipeline/forecast.js';
+import { isPipelined } from './pipeline/is-pipelined.js';
 
 export interface ExplainOptions
   extends PlanConfig,
@@ -60,6 +63,7 @@ export interface ExplainedBudget extends BudgetChoice {
 /** The losses and predicted cost of a plan, before any step runs. */
 export async function explain(options: ExplainOptions, names: NameOptions = {}): Promise<Explanation> {
   // The weights need a backend, but nothing is computed.
+  checkMachines(options);
   const backend = await selectBackend('cpu');
   try {
     const { backbone: expression, width } = options;
@@ -79,6 +83,7 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     const describe = async (config: PlanConfig) => {
       const plan = await buildPlan(config, { imageShape, classes }, { ...names, zeros: true });
       try {
+        checkDelays(config, plan.compiled);
         const setting = { config, images: { imageShape, classes }, names, machines: options.machines };
         const pipeline = await pipelineOf(plan, setting);
         return { description: describeRun(plan, { ...runDefaults, ...options }), budget: plan.budget, pipeline };
@@ -118,6 +123,19 @@ export async function explain(options: ExplainOptions, names: NameOptions = {}):
     };
   } finally {
     backend.dispose();
+  }
+}
+
+/** @throws LocalgradError about `bandwidth` if the machines would be ignored */
+function checkMachines({ machines, workers = 1, placement, asynchronous = 'none' }: ExplainOptions): void {
+  if (machines === undefined) return;
+  if (!isPipelined({ workers, placement })) {
+    throw configError('bandwidth', 'has no effect on one worker; set workers or placement.', {
+      mentions: ['workers', 'placement'],
+    });
+  }
+  if (asynchronous !== 'none') {
+    throw configError('bandwidth', 'has no effect on asynchronous workers, which do not wait; remove it.');
   }
 }
 

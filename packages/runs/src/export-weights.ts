@@ -26,7 +26,8 @@ import { type CheckpointPlace, checkpointedBackbone, type ExportedCheckpoint } f
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { readBytesIfThere, writeWhole } from './folder/files.js';
 import { sha256 } from './folder/hash.js';
-import { readSummary } from './folder/run-state.js';
+import { runFiles } from './folder/run-folder.js';
+import { lookForSummary, readSummary } from './folder/run-state.js';
 import type { RunSummary } from './run-summary.js';
 
 export const weightsFormats = ['pytorch', 'localgrad', 'tfjs-layers'] as const;
@@ -81,6 +82,7 @@ export async function exportWeights(options: ExportOptions, names: NameOptions =
   const scope = createScope(0);
   try {
     const { backbone, ...facts } = await sourceBackbone(options, { ...names, scope });
+    checkImageSize(options, backbone);
     const contents = await contentsOf(backbone, facts, format);
     const written = contents.map(([name, content]) => [name === '' ? output : join(output, name), content] as const);
     for (const [file, content] of written) await rejectOther(file, content);
@@ -116,6 +118,16 @@ async function sourceBackbone(
     ...(prefix === undefined ? {} : { prefix }),
     normalization: description?.normalization ?? null,
   };
+}
+
+/** @throws LocalgradError about an image size that the source, which contains its own, does not have */
+function checkImageSize({ source, imageSize }: ExportOptions, { inputShape: [height, width] }: Backbone): void {
+  if (imageSize === undefined || (imageSize[0] === height && imageSize[1] === width)) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `--image-size: ${imageSize.join('x')}, but '${source}' contains its image size, ${height}x${width}; remove the option.`,
+    { source, imageSize: [height, width] },
+  );
 }
 
 /**
@@ -193,9 +205,7 @@ async function readSource(source: string): Promise<Source> {
   try {
     bytes = await readWholeFile(where);
   } catch (error) {
-    const hint = isFolder
-      ? ` A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one.`
-      : '';
+    const hint = isFolder ? ` ${await missingWeightsHint(source)}` : '';
     throw new LocalgradError(
       'invalid-data',
       `Cannot read '${where}': ${readProblem(error)}.${hint}`,
@@ -208,6 +218,15 @@ async function readSource(source: string): Promise<Source> {
   if (problem !== undefined)
     throw new LocalgradError('invalid-data', `'${where}' is damaged: ${problem}.`, { file: where });
   return { bytes, where, summary };
+}
+
+async function missingWeightsHint(folder: string): Promise<string> {
+  const { summary } = await lookForSummary(folder);
+  if (summary === undefined) {
+    return 'A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one.';
+  }
+  const again = `localgrad train ${join(folder, runFiles.config)} --output ${folder} --resume never`;
+  return `The run has finished, but the file was removed; to train the run again: ${again}. If the run kept checkpoints, --checkpoint last exports the newest.`;
 }
 
 /** Problem of a run's weights according to the checksum in its summary. */

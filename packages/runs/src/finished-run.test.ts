@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runConfigSchema } from './config/run-config.js';
+import type { ExecuteOptions } from './execute-options.js';
 import { executeRun } from './execute-run.js';
 import { exportWeights } from './export-weights.js';
 import { readSummary } from './folder/run-state.js';
@@ -84,7 +85,36 @@ describe('a finished run', () => {
     await expectProblem(/its checksum differs from the one in summary\.json/);
     await expect(exported()).rejects.toMatchObject({ code: 'invalid-data' });
     rmSync(file);
-    await expectProblem(/it is missing/);
+    await expectProblem(/it is missing\. .* --resume never trains the run again/);
+    await expect(exported()).rejects.toThrow(
+      `The run has finished, but the file was removed; to train the run again: localgrad train ${join(folder, 'config.yaml')} --output ${folder} --resume never.`,
+    );
+  });
+
+  it('reports trackers and checkpoints that it did not write', async () => {
+    const notices = async (options: Partial<ExecuteOptions>) => {
+      const problems: string[] = [];
+      await executeRun({ config, folder, resume: 'auto', ...options, onProblem: (message) => problems.push(message) });
+      return problems;
+    };
+    const keep = { keepBest: true, keepLast: 1 };
+    const trackers = { csv: true, tensorboard: true, mlflow: 'http://localhost:1' };
+    expect(await notices({ trackers, keep })).toEqual([
+      'The run has finished before, so --csv, --tensorboard, --mlflow, --keep-last, and --keep-best have no effect; add --resume never to train it again.',
+    ]);
+    expect(await notices({ trackers: { csv: true } })).toEqual([expect.stringContaining('so --csv has no effect')]);
+    expect(await notices({ trackers: { csv: false, mlflowExperiment: 'x' }, keep: { everyEpochs: 2 } })).toEqual([]);
+    await executeRun({ config, folder, resume: 'never', trackers: { csv: true }, keep: { keepLast: 1 } });
+    expect(await notices({ trackers: { csv: true }, keep: { keepLast: 1 } })).toEqual([]);
+  });
+
+  it("is exported at its own image size, and rejects any other value of 'resume'", async () => {
+    const sized = (imageSize: readonly [number, number]) =>
+      exportWeights({ source: folder, format: 'localgrad', output: join(parent, 'sized.safetensors'), imageSize });
+    await expect(sized([28, 28])).rejects.toThrow(/--image-size: 28x28, but '.*' contains its image size, 8x8; remove/);
+    expect((await sized([8, 8])).inputShape.slice(0, 2)).toEqual([8, 8]);
+    const resume = 'sometimes' as 'auto';
+    await expect(executeRun({ config, folder, resume })).rejects.toThrow(/option 'resume' is .*sometimes.*auto, never/);
   });
 
   it('is not checked if its version wrote no checksum', async () => {

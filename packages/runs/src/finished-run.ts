@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
+import type { ExecuteOptions } from './execute-options.js';
 import { weightsProblem } from './export-weights.js';
 import { codeOf, fileSystem } from './folder/file-system.js';
 import { damagedFile, readBytesIfThere } from './folder/files.js';
@@ -20,6 +22,26 @@ export async function checkFinalWeights(folder: string, summary: RunSummary, onP
     if (!LocalgradError.isInstance(error) || codeOf(error) !== undefined) throw error;
     onProblem?.(`${error.message} The result is not affected; --resume never trains the run again.`);
   }
+}
+
+/** Reports what was asked for but is written only while a run trains. */
+export function reportUnwritten(
+  folder: string,
+  { trackers = {}, keep = {}, onProblem }: Pick<ExecuteOptions, 'trackers' | 'keep' | 'onProblem'>,
+): void {
+  const wanted: readonly [flag: string, isWanted: boolean, file: string][] = [
+    ['--csv', trackers.csv === true, runFiles.epochs],
+    ['--tensorboard', trackers.tensorboard === true, runFiles.tensorboard],
+    ['--mlflow', trackers.mlflow !== undefined, runFiles.mlflow],
+    ['--keep-last', keep.keepLast !== undefined, runFiles.checkpoints],
+    ['--keep-best', keep.keepBest === true, runFiles.checkpoints],
+  ];
+  const missing = wanted.filter(([, isWanted, file]) => isWanted && !existsSync(join(folder, file)));
+  if (missing.length === 0) return;
+  const flags = new Intl.ListFormat('en').format(missing.map(([flag]) => flag));
+  onProblem?.(
+    `The run has finished before, so ${flags} ${missing.length === 1 ? 'has' : 'have'} no effect; add --resume never to train it again.`,
+  );
 }
 
 /** Sets a damaged summary aside; the run is then trained again, since its result is unknown. */

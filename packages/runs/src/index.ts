@@ -4,8 +4,10 @@ export { buildNetwork, buildPlan, type NetworkConfig } from './build-plan.js';
 export { type CheckpointPlace, type ExportedCheckpoint, exportedCheckpoints } from './checkpointed-backbone.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
 export { checkNames } from './config/check-names.js';
+export { checkOutput } from './config/check-output.js';
 export { checkRun } from './config/check-run.js';
 export { type ConfigProblem, configError, configProblemOf } from './config/config-error.js';
+export { checkCuts, withDecidedCuts } from './config/explicit-partition.js';
 export { resolveConfig } from './config/resolve-config.js';
 export { type NameOptions, resolveNames } from './config/resolve-names.js';
 export { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './config/run-config.js';
@@ -45,6 +47,7 @@ export {
 export { parseState, readStateFile, type StateFormat } from './folder/state-file.js';
 export { explainWriteError } from './folder/write-errors.js';
 export { configIdOf, runSchemaVersion, withoutDefaults } from './identity/config-identity.js';
+export { defaultRunFolder } from './identity/default-run-folder.js';
 export { inputDifferences } from './identity/differences.js';
 export { fingerprintOf, type ImageFingerprint } from './identity/fingerprint.js';
 export { differencesInFolder } from './identity/run-folder.js';

@@ -5,6 +5,7 @@ import type { MachineGroup } from '@localgrad/pipeline';
 import type { TrainOptions } from '@localgrad/train';
 import { buildPlan } from './build-plan.js';
 import { checkImages } from './config/check-images.js';
+import { checkDelays } from './config/gradient-delay.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
@@ -64,6 +65,7 @@ export async function prepareRun(
     plan.dispose();
   };
   return disposingOnError({ dispose }, async () => {
+    checkDelays(config, plan.compiled);
     const notices: string[] = plan.budget === undefined ? [] : [`memoryBudget: ${plan.budget.reason}`];
     if (plan.loaded?.prefix !== undefined) {
       notices.push(`${config.initialWeights}: the prefix '${plan.loaded.prefix}' of its tensors was dropped.`);

@@ -49,7 +49,7 @@ describe('train names the flag that is wrong, before it writes anything', () => 
     ],
     [
       ['--classes-per-batch-epochs', '2'],
-      '--classes-per-batch-epochs: has no effect, since batches have any classes; omit it.',
+      '--classes-per-batch-epochs: has no effect without --classes-per-batch, since batches have any classes; omit it.',
     ],
     [['--cutout', '57'], '--cutout: 57; allowed: integers from 1 to 16, twice the longer side of the images.'],
     [['--pad', '4'], '--pad: 4; allowed: integers from 8 to '],

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import type { ExecuteOptions, MachineOptions, RunConfig, RunSummary, TrackerOptions } from '@localgrad/runs';
 import {
+  defaultRunFolder,
   executeRun,
-  identifyRun,
   type KeepOptions,
   loadData,
   onMachines,
@@ -57,7 +56,7 @@ export async function trainRun(
   const signal = AbortSignal.any(signals);
   const data = await loadData(config);
   signal.throwIfAborted();
-  const folder = options.output ?? join('localgrad-runs', (await identifyRun(config, data)).runId);
+  const folder = options.output ?? (await defaultRunFolder(config, data));
   const result = await executeRun({
     config,
     folder,

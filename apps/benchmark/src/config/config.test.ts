@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { parseRunFile, readRunFile, runConfigKeys, runConfigSchema } from '@localgrad/runs';
 import { Command } from 'commander';
@@ -86,6 +89,21 @@ describe('flags', () => {
     });
     expect(config).toMatchObject({ batch: 8, partition: [1, 3], nesterov: false, threads: 'auto', epochs: 9, seed: 1 });
     expect(await parse([])).toEqual(runConfigSchema.parse({}));
+  });
+
+  it('determine the number of modules by the blocks per module, also beside the default that earlier run folders recorded', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'localgrad-config-'));
+    const file = join(folder, 'config.yaml');
+    await writeFile(file, 'modules: 4\npartition: [2, 2, 3]\n');
+    const read = (...args: string[]) =>
+      resolveRunConfig(addConfigFlags(new Command()).parse(args, { from: 'user' }), file);
+    expect(await read()).toMatchObject({ modules: 3, partition: [2, 2, 3] });
+    expect(await read('--partition', '3,4')).toMatchObject({ modules: 2 });
+    await expect(read('--modules', '4')).rejects.toThrow('--modules: 4, but partition 2,2,3 has 3 modules; remove one');
+    await writeFile(file, 'modules: 5\npartition: [2, 2, 3]\n');
+    await expect(read()).rejects.toThrow(`${file}:1:10: modules: 5, but partition 2,2,3 has 3 modules; remove one`);
+    await expect(read('--partition', '3,4')).rejects.toThrow('modules: 5, but --partition 3,4 has 2 modules');
+    await rm(folder, { recursive: true });
   });
 
   it('are rejected with their name, value and the allowed values', async () => {

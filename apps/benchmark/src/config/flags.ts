@@ -1,5 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import {
+  type ConfigProblem,
+  checkCuts,
   configProblemOf,
   explainIssues,
   parseYaml,
@@ -8,6 +10,7 @@ import {
   readText,
   runConfigKeys,
   runConfigSchema,
+  withDecidedCuts,
 } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
 import { addModelFlag, backboneOfModel, isModelTyped } from './model-flag.js';
@@ -72,7 +75,13 @@ export async function resolveRunConfig(command: Command, file?: string, base: ob
   if (model !== undefined) given.backbone = model;
   const merged = { ...base, ...(file === undefined ? {} : await readRunFile(file)), ...given };
   const parsed = runConfigSchema.safeParse(merged);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    // In `config.yaml`, earlier versions recorded the default beside the blocks per module.
+    const isRecorded = given.modules === undefined && merged.modules === runConfigSchema.shape.modules.parse(undefined);
+    const cuts = isRecorded ? { ...merged, modules: undefined } : merged;
+    await withFlagNames(async () => checkCuts(cuts), command, file);
+    return withDecidedCuts(parsed.data);
+  }
   const messages = explainIssues(parsed.error, merged, runConfigKeys).map(
     ({ path, message }) => `--${flagOf(String(path[0]))}: ${message}`,
   );
@@ -94,8 +103,16 @@ export async function withFlagNames<Result>(
     const found = configProblemOf(error);
     if (found === undefined || !LocalgradError.isInstance(error)) throw error;
     const place = await placeOf(found.key, command, file);
-    throw new LocalgradError(error.code, `${place}: ${found.problem}`, { key: found.key, place }, { cause: error });
+    const problem = mentioned(found, command, file);
+    throw new LocalgradError(error.code, `${place}: ${problem}`, { key: found.key, place }, { cause: error });
   }
+}
+
+/** The problem with flags in place of keys, except of keys that a file sets. */
+function mentioned({ problem, mentions }: ConfigProblem, command: Command, file: string | undefined): string {
+  return mentions
+    .filter((key) => file === undefined || command.getOptionValueSource(key) === 'cli')
+    .reduce((text, key) => text.replaceAll(new RegExp(`\\b${key}\\b`, 'g'), `--${flagOf(key)}`), problem);
 }
 
 async function placeOf(key: string, command: Command, file: string | undefined): Promise<string> {

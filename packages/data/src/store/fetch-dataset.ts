@@ -34,6 +34,7 @@ export interface FetchedFile {
 export interface FetchReport {
   readonly dataset: string;
   readonly folder: string;
+  /** Empty for a data set that is part of this package. */
   readonly files: readonly FetchedFile[];
 }
 
@@ -52,6 +53,7 @@ export function datasetFolder(name: string): string {
 export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<FetchReport> {
   const source = datasetSource(name);
   const { folder = datasetFolder(name), offline = false } = options;
+  if (source.files.length === 0) return { dataset: name, folder, files: [] };
   const wanted = source.files.filter((file) => file.optional !== true || options.optional === true);
   const work = async (): Promise<FetchedFile[]> => {
     const files: FetchedFile[] = [];

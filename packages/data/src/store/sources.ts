@@ -19,6 +19,7 @@ export interface DatasetSource {
   readonly homepage: string;
   readonly license: string;
   readonly citation: string;
+  /** Empty for images that are part of this package. */
   readonly files: readonly SourceFile[];
 }
 
@@ -50,8 +51,19 @@ const debianFashionMnist = idx(
   '0d30e22e447f3c33dab9ed536400ac01',
 );
 
+const fashionMnist = {
+  homepage: 'https://github.com/zalandoresearch/fashion-mnist',
+  license: 'MIT, © 2017 Zalando SE',
+  citation: 'Xiao, Rasul and Vollgraf, Fashion-MNIST: a Novel Image Dataset, 2017',
+};
+
 /** Data sets that can be downloaded. ImageNet is distributed to registered users only. */
 export const datasetSources: Readonly<Record<string, DatasetSource>> = {
+  'fashion-mnist-subset': {
+    description: 'Fashion-MNIST: 5,000 and 1,000 of its images, part of localgrad',
+    ...fashionMnist,
+    files: [],
+  },
   cifar10: {
     description: 'CIFAR-10: 50,000 and 10,000 color images of 32×32, 10 classes',
     homepage: 'https://www.cs.toronto.edu/~kriz/cifar.html',
@@ -122,9 +134,7 @@ export const datasetSources: Readonly<Record<string, DatasetSource>> = {
   },
   'fashion-mnist': {
     description: 'Fashion-MNIST: 60,000 and 10,000 gray images of 28×28 clothes, 10 classes',
-    homepage: 'https://github.com/zalandoresearch/fashion-mnist',
-    license: 'MIT, © 2017 Zalando SE',
-    citation: 'Xiao, Rasul and Vollgraf, Fashion-MNIST: a Novel Image Dataset, 2017',
+    ...fashionMnist,
     files: filesAt(
       ['http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
       idx(

@@ -1,5 +1,6 @@
 import {
   classifierObjective,
+  composedDecorator,
   type LocalLearningMethod,
   type MethodDecorator,
   type Network,
@@ -45,19 +46,14 @@ export function leanMlaan(of: LocalLearningMethod, options: LeanMlaanOptions = {
   const settings = readOptions(options);
   const { chainPool, maximumLength, chain } = settings;
   const chains = { ...chain, on: 'independent', emaBlocks: 'none', leap: 'rule', chainPool, maximumLength } as const;
-  // Before chains are added, so that none is built for a loss that the window replaces.
-  const windowed: LocalLearningMethod = {
-    ...of,
-    plan: (network) => withFinalWindow(of.plan(network), network, settings),
-  };
-  const inner = lam(windowed, chains);
-  const name = `lean-mlaan(${of.name})`;
-  return {
-    specVersion: 'v1',
-    name,
-    config: { decorator: 'lean-mlaan', of: of.config, ...options },
-    plan: (network) => ({ ...inner.plan(network), method: name }),
-  };
+  return composedDecorator({ decorator: 'lean-mlaan', parts: ['lam'], of, options }, (host) => {
+    // Before chains are added, so that none is built for a loss that the window replaces.
+    const windowed: LocalLearningMethod = {
+      ...host,
+      plan: (network) => withFinalWindow(host.plan(network), network, settings),
+    };
+    return lam(windowed, chains);
+  });
 }
 
 /** `leanMlaan` with its options, as a decorator for `compose`. */

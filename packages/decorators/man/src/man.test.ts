@@ -88,6 +88,15 @@ describe('man', () => {
     expect(trainedCount(resNet32({ modules: 16 }), man(infopro(published))) + 5_942).toBe(1_845_690);
   });
 
+  it('names itself, and not lam, where heads already have chains', () => {
+    const network = resNet32({ modules: 4 });
+    expect(() => man(lam(greedy())).plan(network)).toThrow(
+      /^man\(lam\(greedy\)\): every head that would get a leap chain/,
+    );
+    const others = lam(greedy(), { leap: [[]] });
+    expect(() => man(others).plan(network)).toThrow(/^lam: /);
+  });
+
   it('has a config with the passed options, and a decorator form', () => {
     const options: ManOptions = { momentum: 0.99, scale: 'none' };
     expect(man(greedy(), options).config).toEqual({ decorator: 'man', of: { method: 'greedy' }, ...options });
@@ -96,7 +105,7 @@ describe('man', () => {
 
   it.each<[object, RegExp]>([
     [{ scale: 'fixed' }, /none, learned/],
-    [{ momentum: 2 }, /momentum/],
+    [{ momentum: 2 }, /^man: option 'momentum' is 2/],
     [{ depth: 0 }, /man.*depth/],
     [{ leap: 'rule' }, /option of man 'leap'/],
   ])('rejects %j', (options, message) => {

@@ -1,13 +1,14 @@
 import {
   at,
   type BlockReference,
+  composedDecorator,
   type LocalLearningMethod,
   type MethodDecorator,
   type Network,
   rejectUnknownKeys,
   requireOption,
 } from '@localgrad/core';
-import { type LamOptions, type LamTarget, lam } from '@localgrad/lam';
+import { type LamTarget, lam } from '@localgrad/lam';
 
 export interface ManOptions {
   /** Fraction of the averages that is kept per step; default 0.995. */
@@ -42,15 +43,10 @@ export function man(of: LocalLearningMethod, options: ManOptions = {}): LocalLea
   rejectUnknownKeys('man', options, ['momentum', 'scale', 'on', 'initialize', 'depth', 'emaTime']);
   const { depth = 1, ...lamOptions } = options;
   requireOption(Number.isInteger(depth) && depth >= 1, 'man', 'depth', depth, 'integers ≥ 1');
-  const name = `man(${of.name})`;
-  const around = (leap: NonNullable<LamOptions['leap']>) => lam(of, { ...defaults, ...lamOptions, leap });
-  around('next');
-  return {
-    specVersion: 'v1',
-    name,
-    config: { decorator: 'man', of: of.config, ...options },
-    plan: (network) => ({ ...around(nextBlocks(network, depth)).plan(network), method: name }),
-  };
+  return composedDecorator({ decorator: 'man', parts: ['lam'], of, options }, (host, network) => {
+    const leap = network === undefined ? 'next' : nextBlocks(network, depth);
+    return lam(host, { ...defaults, ...lamOptions, leap });
+  });
 }
 
 /** For each module but the last, the blocks after it. */

@@ -61,6 +61,10 @@ describe('mlaan', () => {
     expect(other.rewritten).not.toContain(true);
   });
 
+  it('names itself, and not lam, where heads already have chains', () => {
+    expect(() => mlaan(lam(greedy())).plan(network)).toThrow(/^mlaan\(lam\(greedy\)\): /);
+  });
+
   it('has a config with the passed options, and a decorator form', () => {
     const options: MlaanOptions = { variant: 'officialCode', window: 3 };
     expect(mlaan(greedy(), options).config).toEqual({ decorator: 'mlaan', of: { method: 'greedy' }, ...options });
@@ -69,8 +73,8 @@ describe('mlaan', () => {
 
   it.each<[object, RegExp]>([
     [{ variant: 'paper' }, /clean, officialCode/],
-    [{ window: 0 }, /window/],
-    [{ momentum: 2 }, /momentum/],
+    [{ window: 0 }, /^mlaan: option 'window' is 0/],
+    [{ momentum: 2 }, /^mlaan: option 'momentum' is 2/],
     [{ cascade: 2 }, /option of mlaan.*cascadeWeight/s],
   ])('rejects options %j', (options, message) => {
     expect(() => mlaan(greedy(), options as MlaanOptions)).toThrow(message);

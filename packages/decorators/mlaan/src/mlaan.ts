@@ -1,5 +1,5 @@
 import {
-  type JsonObject,
+  composedDecorator,
   type LocalLearningMethod,
   type MethodDecorator,
   rejectUnknownKeys,
@@ -44,14 +44,10 @@ export function mlaan(of: LocalLearningMethod, options: MlaanOptions = {}): Loca
   requireOption(['clean', 'officialCode'].includes(variant), 'mlaan', 'variant', variant, 'clean, officialCode');
   const settings: MlaanOptions = { ...defaults, ...(variant === 'officialCode' ? officialCode : {}), ...given };
   const { mlmOptions, lamOptions } = split(settings);
-  const inner = lam(mlm(of, mlmOptions), lamOptions);
-  const name = `mlaan(${of.name})`;
-  return {
-    specVersion: 'v1',
-    name,
-    config: { decorator: 'mlaan', of: of.config, ...(structuredClone(options) as JsonObject) },
-    plan: (network) => ({ ...inner.plan(network), method: name }),
-  };
+  const parts = ['lam', 'mlm'];
+  return composedDecorator({ decorator: 'mlaan', parts, of, options }, (host) =>
+    lam(mlm(host, mlmOptions), lamOptions),
+  );
 }
 
 /** `mlaan` with its options, as a decorator for `compose`. */

@@ -85,8 +85,12 @@ describe('pff', () => {
   it('goes inside leap chains, which read whole maps', () => {
     expect(names(lam(pff(host)))[0]).toBe('leap+patch/2+1c2f');
     expect(() => pff(lam(host)).plan(network)).toThrow(
-      /head 'leap\+1c2f' of module0 contains blocks of the network, from \(.*Put pff inside: lam\(pff\(…\)\)/,
+      /head 'leap\+1c2f' of module0 contains blocks of the network, from \(.*Put pff inside: lam\(pff\(dgl\)\)\.$/,
     );
+    expect(() => pff({ ...lam(host), name: 'sequential(man(dgl))' }).plan(network)).toThrow(
+      /Put pff inside: sequential\(man\(pff\(dgl\)\)\)\.$/,
+    );
+    expect(() => pff({ ...lam(host), name: 'own' }).plan(network)).toThrow(/which read whole maps\.$/);
   });
 
   it('is rebuilt from its config', () => {

@@ -106,13 +106,19 @@ function choose(method: string, { objectives }: TrainingPlan, { on }: Settings):
   return new Set(chosen);
 }
 
+/** `pff(lam(dgl))` → `lam(pff(dgl))`; nothing for a host without a decorator. */
+function placeInside(method: string): string {
+  const [, outer, host, end = ''] = /^pff\((.*\()([^()]+)(\)+)$/.exec(method) ?? [];
+  return outer === undefined ? '' : ` Put pff inside: ${outer}pff(${host})${end.slice(1)}.`;
+}
+
 /** Copies of the network's blocks read whole maps. */
 function checkBlocks(method: string, { id }: Objective, { name, borrows = [] }: HeadFactory): void {
   const [first] = borrows;
   if (first === undefined) return;
   throw new LocalgradError(
     'invalid-option',
-    `${method}: head '${name}' of ${id} contains blocks of the network, from ${formatReference(first.reference)} on, which read whole maps. Put pff inside: lam(pff(…)).`,
+    `${method}: head '${name}' of ${id} contains blocks of the network, from ${formatReference(first.reference)} on, which read whole maps.${placeInside(method)}`,
     { method, objective: id },
   );
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
 import { LocalgradError } from '@localgrad/core';
 import {
+  checkOutput,
   checkRun,
   configProblemOf,
   differencesInFolder,
@@ -39,6 +40,9 @@ export async function checkConditions(
   );
   const conditions = sweep.conditions.filter(({ key }) => left.has(key));
   if (conditions.length === 0) return;
+  for (const { config } of conditions) {
+    await checkOutput(runConfigSchema.parse({ ...config, seed: 1 }), { folder: sweep.folder, option: '--folder' });
+  }
   const backend = await selectBackend('cpu');
   try {
     await checkConfigs({ ...sweep, conditions }, { file, threads }, data);

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@localgrad/core';
-import { checkNames, configProblemOf, readText, runConfigSchema } from '@localgrad/runs';
+import { checkCuts, checkNames, configProblemOf, readText, runConfigSchema } from '@localgrad/runs';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { type Experiment, parseExperiment } from '../files/experiment.js';
@@ -23,8 +23,9 @@ export async function createExperiment(input: z.input<typeof experimentSchema>):
   return parseExperiment(stringify(input), input.name, { schema: runConfigSchema, check: checkConfig });
 }
 
-async function checkConfig(config: JsonObject) {
+async function checkConfig(config: JsonObject, given: Readonly<Record<string, unknown>>) {
   try {
+    checkCuts(given);
     await checkNames(runConfigSchema.parse(config));
     return undefined;
   } catch (error) {

@@ -65,8 +65,11 @@ export interface ParseOptions {
   readonly schema: RunSchema;
   /** Values that replace some of the file's, as `path=value`: `epochs=1`, `seeds=2`, `grid.modules=[4,8]`. */
   readonly overrides?: readonly string[] | undefined;
-  /** Checks a resolved config as a whole; returns the problem and its key. */
-  readonly check?: (config: JsonObject) => Promise<{ readonly key: string; readonly message: string } | undefined>;
+  /** Checks a config as a whole, `given` without defaults; returns the problem and its key. */
+  readonly check?: (
+    config: JsonObject,
+    given: Readonly<Record<string, unknown>>,
+  ) => Promise<{ readonly key: string; readonly message: string } | undefined>;
 }
 
 /**
@@ -196,7 +199,7 @@ async function resolve(
     };
   }
   const { seed, ...resolved } = parsed.data as JsonObject;
-  const problem = await check?.({ ...resolved, seed: seed ?? 1 });
+  const problem = await check?.({ ...resolved, seed: seed ?? 1 }, config);
   if (problem !== undefined) {
     return {
       issues: [

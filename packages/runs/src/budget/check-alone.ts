@@ -9,13 +9,18 @@ export function checkAlone(config: PlanConfig): void {
     throw configError(
       'gradientDelay',
       'memoryBudget does not count the batches of earlier steps; remove one of the two.',
+      { mentions: ['memoryBudget'] },
     );
   }
   if ((config.delay ?? 0) > 0) {
-    throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.');
+    throw configError('delay', 'memoryBudget does not count the weights of earlier steps; remove one of the two.', {
+      mentions: ['memoryBudget'],
+    });
   }
-  for (const key of ['modules', 'partition', 'stemModule', 'memory'] as const) {
+  for (const key of ['partition', 'modules', 'stemModule', 'memory'] as const) {
     if (canonicalJson(config[key] ?? null) === canonicalJson(runDefaults[key] ?? null)) continue;
-    throw configError(key, 'has no effect with memoryBudget, which chooses it; remove one of the two.');
+    throw configError(key, 'has no effect with memoryBudget, which chooses it; remove one of the two.', {
+      mentions: ['memoryBudget'],
+    });
   }
 }

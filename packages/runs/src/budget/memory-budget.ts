@@ -49,7 +49,7 @@ export function chooseWithinBudget(
     throw configError(
       'memoryBudget',
       `no plan needs at most ${show(budgetBytes)}: the lowest predicted peak is ${show(lowest.peakBytes)}, with ${describe(lowest)}. Use a budget of at least ${smallestBudget(lowest.peakBytes)}, a smaller batch, or more micro-batches (accumulate).`,
-      { code: 'out-of-memory' },
+      { code: 'out-of-memory', mentions: ['accumulate'] },
     );
   }
   const { modules: _modules, reopened: _reopened, ...chosen } = best;

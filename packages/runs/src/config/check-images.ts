@@ -21,7 +21,13 @@ export function checkImages(config: RunConfig, { train }: RunSplits): void {
       throw refuse(`allowed: integers from 1 to ${most}, the smaller of the batch size and the number of classes.`);
     }
   } else if (classesPerBatchEpochs !== undefined) {
-    throw configError('classesPerBatchEpochs', 'has no effect, since batches have any classes; omit it.');
+    throw configError(
+      'classesPerBatchEpochs',
+      'has no effect without classesPerBatch, since batches have any classes; omit it.',
+      {
+        mentions: ['classesPerBatch'],
+      },
+    );
   }
   if (photographPipelineOf(config) !== undefined && !isStreamed(train)) {
     throw configError(
@@ -33,7 +39,9 @@ export function checkImages(config: RunConfig, { train }: RunSplits): void {
     throw configError('accumulate', `${accumulate}; allowed: integers from 1 to ${batch}, the batch size.`);
   }
   if (pipeline !== undefined && augment !== runConfigSchema.shape.augment.parse(undefined)) {
-    throw configError('augment', `has no effect with pipeline '${pipeline}', which augments images itself; omit it.`);
+    throw configError('augment', `has no effect with pipeline '${pipeline}', which augments images itself; omit it.`, {
+      mentions: ['pipeline'],
+    });
   }
   const { augmentation: { pad = 0 } = {}, normalization } = preparationOf(config);
   const key = pipeline === undefined ? 'augment' : 'pipeline';

@@ -4,6 +4,7 @@ import type { RunSplits } from '../run-images.js';
 import { checkImages } from './check-images.js';
 import { checkNames } from './check-names.js';
 import { checkThreads } from './check-threads.js';
+import { checkDelays } from './gradient-delay.js';
 import type { NameOptions } from './resolve-names.js';
 import type { RunConfig } from './run-config.js';
 
@@ -24,6 +25,7 @@ export async function checkRun(
   checkImages(config, data);
   const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {
+    checkDelays(config, plan.compiled);
     if (config.initialWeights !== undefined) {
       await loadInitialWeights(plan.network, plan.compiled.parameters.values(), config.initialWeights);
     }

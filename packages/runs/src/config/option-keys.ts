@@ -24,6 +24,8 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['tinyNet width', { key: 'width' }],
   ['partition modules', { key: 'modules' }],
   ['partition sizes', { key: 'partition' }],
+  ['plan gradientDelay', { key: 'gradientDelay' }],
+  ['plan gradientDelay cuts', { key: 'gradientDelayCuts' }],
   ['pipeline workers', { key: 'workers' }],
   ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
@@ -46,13 +48,14 @@ export async function inTermsOfKeys<Result>(
 /** Translates an error about an option into one about its config key; undefined for other errors. */
 export function keyErrorOf(error: unknown, config: Partial<RunConfig>): LocalgradError | undefined {
   if (!LocalgradError.isInstance(error) || error.code !== 'invalid-option') return undefined;
-  const { where, option, allowed } = error.details;
+  const { where, option, allowed, problem } = error.details;
   if (typeof where !== 'string') return undefined;
   const origin = origins.get(`${where.replace(/^data set .*/, 'data set')} ${option}`);
   if (origin === undefined) return undefined;
   const { key, of, isRequired = false } = origin;
   // Without the key, the option was part of an expression.
   if (config[key] === undefined && !isRequired) return undefined;
+  if (typeof problem === 'string') return configError(key, problem, { code: error.code, cause: error });
   const parts = [`${valueText(config[key])}; allowed: ${allowed}`, of].filter((part) => part !== undefined);
   return configError(key, `${parts.join(', ')}.`, { code: error.code, cause: error });
 }

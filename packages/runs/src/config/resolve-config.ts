@@ -1,5 +1,6 @@
 import { LocalgradError } from '@localgrad/core';
 import { explainIssues } from '../yaml/issues.js';
+import { checkCuts, withDecidedCuts } from './explicit-partition.js';
 import { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } from './run-config.js';
 
 /**
@@ -9,7 +10,10 @@ import { type RunConfig, type RunConfigInput, runConfigKeys, runConfigSchema } f
  */
 export function resolveConfig(input: RunConfigInput): RunConfig {
   const parsed = runConfigSchema.safeParse(input);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    checkCuts(input);
+    return withDecidedCuts(parsed.data);
+  }
   const problems = explainIssues(parsed.error, input, runConfigKeys).map(({ path, isKey, message }) =>
     isKey ? message : `${path.join('.')}: ${message}`,
   );

@@ -33,7 +33,7 @@ export const runConfigSchema = z.strictObject({
     ])
     .default('even')
     .describe(
-      'how blocks are cut into modules: even, balanced-memory (by activations), balanced-peak (heads and chains count, too), published, published:hpff (of a paper), or blocks per module (1,3,3)',
+      'how blocks are cut into modules: even, balanced-memory (by activations), balanced-peak (heads and chains count, too), published, published:hpff (of a paper), or blocks per module (1,3,3), whose number is that of the modules',
     ),
   stemModule: z
     .enum(['merged', 'own'])

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@localgrad/core';
 import type { z } from 'zod';
+import { decidedKeys } from '../config/explicit-partition.js';
 import { type RunConfig, runConfigSchema } from '../config/run-config.js';
 import { canonicalJson, hashOf } from '../folder/hash.js';
 
@@ -15,14 +16,40 @@ const workerKeys: readonly string[] = ['workers', 'placement'];
 /** Locations of files, and keys that change no bit of the result unless workers are asynchronous. */
 export const ignoredKeys: readonly string[] = ['dataFolder', 'decodeWorkers', ...workerKeys];
 
+/** Keys that one backend alone reads. `auto` may select it. */
+const backendKeys: ReadonlyMap<string, string> = new Map([
+  ['relaxedSimd', 'wasm'],
+  ['tf32', 'tensorflow-gpu'],
+  ['recordSteps', 'webgpu'],
+]);
+
+/** Keys that decide whether others have an effect. */
+interface Conditions {
+  readonly asynchronous?: unknown;
+  readonly backend?: unknown;
+  readonly partition?: unknown;
+}
+
 /** Whether a key of a config is part of a run's identity. Results of asynchronous workers depend on who trains what. */
-function isIgnored(key: string, config: { readonly asynchronous?: unknown }): boolean {
+function isIgnored(key: string, config: Conditions): boolean {
   const { asynchronous = 'none' } = config;
   return ignoredKeys.includes(key) && !(workerKeys.includes(key) && asynchronous !== 'none');
 }
 
-/** The keys of a config that differ from their defaults. */
+/** Whether another key decides the value, or leaves it without effect. */
+function isDecided(key: string, config: Conditions): boolean {
+  const { backend = 'auto' } = config;
+  const reader = backendKeys.get(key);
+  return decidedKeys(config).includes(key) || (reader !== undefined && backend !== 'auto' && backend !== reader);
+}
+
+/** The keys of a config that differ from their defaults and have an effect. */
 export function withoutDefaults(config: object, schema: z.ZodObject = runConfigSchema): JsonObject {
+  return Object.fromEntries(Object.entries(setKeys(config, schema)).filter(([key]) => !isDecided(key, config)));
+}
+
+/** The keys of a config that differ from their defaults, as earlier versions identified runs: with or without effect. */
+export function setKeys(config: object, schema: z.ZodObject = runConfigSchema): JsonObject {
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => {
       if (value === undefined || isIgnored(key, config)) return false;

@@ -1,6 +1,6 @@
 import type { ExternalModule } from '@localgrad/catalog';
 import { canonicalJson } from '../folder/hash.js';
-import { defaultOf } from './config-identity.js';
+import { defaultOf, withoutDefaults } from './config-identity.js';
 import type { ImageFingerprint } from './fingerprint.js';
 import type { RunIdentity } from './run-identity.js';
 
@@ -8,7 +8,8 @@ import type { RunIdentity } from './run-identity.js';
 export function differencesBetween(there: RunIdentity, here: RunIdentity): string[] {
   return [
     ...schemaDifferences(there, here),
-    ...configDifferences(there.config, here.config),
+    // Earlier versions also recorded keys without effect.
+    ...configDifferences(withoutDefaults(there.config), withoutDefaults(here.config)),
     ...contentDifferences(there, here),
   ];
 }

@@ -8,7 +8,7 @@ import type { RunConfig } from '../config/run-config.js';
 import { hashOf, sha256 } from '../folder/hash.js';
 import { readStateFile } from '../folder/state-file.js';
 import type { RunSplits } from '../run-images.js';
-import { runSchemaVersion, withoutDefaults } from './config-identity.js';
+import { runSchemaVersion, setKeys, withoutDefaults } from './config-identity.js';
 import { fingerprintOf, type ImageFingerprint } from './fingerprint.js';
 
 /** Everything that the result of a run depends on: `identity.json` in its folder. */
@@ -31,10 +31,29 @@ export interface RunIdentity {
 
 /** Identifies a run by content. @throws LocalgradError where a file that the config names cannot be read */
 export async function identifyRun(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<RunIdentity> {
+  const parts = await partsOf(withoutDefaults(config), { config, data, names });
+  return { formatVersion: 1, runId: hashOf(parts), ...parts };
+}
+
+/** The ID that earlier versions gave a run; that of `identifyRun` unless the config sets keys without effect. */
+export async function earlierRunId(config: RunConfig, data: RunSplits, names: NameOptions = {}): Promise<string> {
+  return hashOf(await partsOf(setKeys(config), { config, data, names }));
+}
+
+interface Inputs {
+  readonly config: RunConfig;
+  readonly data: RunSplits;
+  readonly names: NameOptions;
+}
+
+async function partsOf(
+  keys: JsonObject,
+  { config, data, names }: Inputs,
+): Promise<Omit<RunIdentity, 'formatVersion' | 'runId'>> {
   const { modules } = await resolveNames(config, names);
   // The content of the weights counts, not their path.
-  const { initialWeights: _, ...own } = withoutDefaults(config);
-  const parts = {
+  const { initialWeights: _, ...own } = keys;
+  return {
     schemaVersion: runSchemaVersion,
     config: own,
     modules,
@@ -44,7 +63,6 @@ export async function identifyRun(config: RunConfig, data: RunSplits, names: Nam
     initialWeights:
       config.initialWeights === undefined ? null : sha256(await readInitialWeights(config.initialWeights)),
   };
-  return { formatVersion: 1, runId: hashOf(parts), ...parts };
 }
 
 /** @throws LocalgradError about the key `initialWeights` */

@@ -83,7 +83,9 @@ function workerOptions(
 ): Pick<PipelineOptions, 'program' | 'config' | 'backend'> & { readonly backend: WorkerBackend } {
   const { workers, placement } = config;
   if (workers > 1 && placement !== undefined) {
-    throw configError('workers', `${workers}, but placement '${placement}' already assigns the modules; remove one.`);
+    throw configError('workers', `${workers}, but placement '${placement}' already assigns the modules; remove one.`, {
+      mentions: ['placement'],
+    });
   }
   if (catalog !== standardCatalog) {
     throw configError('workers', 'workers know the standard catalog and the packages of the project only.');
@@ -107,6 +109,7 @@ export function checkWorkerBackend(config: RunConfig, backend: string): void {
   throw configError(
     key,
     `workers need backend wasm, tensorflow or cpu, but the run's is '${backend}'; set backend to wasm${isOther ? ' or tensorflow' : ''}.`,
+    { mentions: ['backend'] },
   );
 }
 

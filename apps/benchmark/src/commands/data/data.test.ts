@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,20 @@ describe('localgrad data', () => {
     expect(unknown.stderr).toMatch(/Did you mean 'mnist'/);
   });
 
+  it('shows the data set that is part of localgrad, and has nothing to download for it', async () => {
+    const { stdout, exitCode } = await data('info', 'fashion-mnist-subset');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /license +MIT, © 2017 Zalando SE\n.*cite +Xiao.*\n.*folder +none: the images are part of localgrad/,
+    );
+    for (const flags of [[], ['--offline']]) {
+      const fetched = await data('fetch', 'fashion-mnist-subset', ...flags);
+      expect(fetched.stdout).toBe("'fashion-mnist-subset' is part of localgrad: there is nothing to download.\n");
+      expect(fetched.exitCode).toBe(0);
+    }
+    expect(existsSync(join(root, 'cache'))).toBe(false);
+  });
+
   it('fetch --offline names the missing file; --from-dir names the folder', async () => {
     const offline = await data('fetch', 'cifar10', '--offline');
     expect(offline.exitCode).toBe(1);
@@ -67,6 +81,27 @@ describe('localgrad data', () => {
     const again = await data('check', photos, '--size', '24', '--output', output);
     expect(again.exitCode).toBe(2);
     expect(again.stderr).toMatch(/already exists\. Choose another --output/);
+  });
+
+  it.each([
+    [
+      ['data', 'convert', photos, '--output', join(photos, 'png')],
+      /--output: '.*png' is inside '.*photos', whose images/,
+    ],
+    [['train', '--dataset', photos, '--output', join(photos, 'run')], /Choose a --output outside of them\.\n$/],
+    [
+      ['sweep', 'run', join(root, 'e.yaml'), '--folder', join(photos, 'sweep')],
+      /Choose a --folder outside of them\.\n$/,
+    ],
+  ])('nothing is written into the folder of the images: %j', async (args, message) => {
+    writeFileSync(
+      join(root, 'e.yaml'),
+      `name: e\nbase: { dataset: "${photos}", resize: 12, modules: 2, backbone: tiny }\n`,
+    );
+    const { exitCode, stderr } = await runCaptured(...args);
+    expect(stderr).toMatch(message);
+    expect(exitCode).toBe(2);
+    expect(readdirSync(photos)).toEqual(['cat', 'dog']);
   });
 
   it('train runs on a folder of images', { timeout: 120_000 }, async () => {

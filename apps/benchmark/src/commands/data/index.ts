@@ -76,7 +76,8 @@ export function registerData(program: Command, terminal: Terminal, present: Pres
     );
 }
 
-function renderFetch({ folder, files }: FetchReport): string {
+function renderFetch({ dataset, folder, files }: FetchReport): string {
+  if (files.length === 0) return `'${dataset}' is part of localgrad: there is nothing to download.`;
   const lines = files.map(
     ({ name, bytes, state }) => `  ${name.padEnd(28)} ${megabytes(bytes).padStart(10)}  ${state}`,
   );

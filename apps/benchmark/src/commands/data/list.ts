@@ -28,13 +28,7 @@ export async function listDatasets(): Promise<{ readonly datasets: readonly List
       return { name, description, license, fetched: found.every(Boolean) };
     }),
   );
-  const embedded = {
-    name: 'fashion-mnist-subset',
-    description: 'Fashion-MNIST: 5,000 and 1,000 of its images, part of localgrad',
-    license: 'MIT, © 2017 Zalando SE',
-    fetched: true,
-  };
-  return { datasets: [embedded, ...datasets] };
+  return { datasets };
 }
 
 export function renderList({ datasets }: { readonly datasets: readonly ListedDataset[] }): string {
@@ -48,7 +42,8 @@ export function renderList({ datasets }: { readonly datasets: readonly ListedDat
 
 interface DatasetInfo extends DatasetSource {
   readonly name: string;
-  readonly folder: string;
+  /** Folder of the files; null if the images are part of localgrad. */
+  readonly folder: string | null;
   /** Published pipelines for it. */
   readonly pipelines: Readonly<Record<string, Pipeline>>;
 }
@@ -58,7 +53,7 @@ export async function datasetInfo(name: string): Promise<DatasetInfo> {
   const source = datasetSource(name);
   const isForIt = ([key]: [string, Pipeline]) => key === name || (key.endsWith(`-${name}`) && !isOther(key, name));
   const found = Object.fromEntries(Object.entries<Pipeline>(pipelines).filter(isForIt));
-  return { name, ...source, folder: await datasetFolder(name), pipelines: found };
+  return { name, ...source, folder: source.files.length === 0 ? null : await datasetFolder(name), pipelines: found };
 }
 
 /** `predsim-fashion-mnist` ends with `mnist`, too. */
@@ -80,7 +75,7 @@ export function renderInfo({
     `  homepage   ${homepage}`,
     `  license    ${license}`,
     `  cite       ${citation}`,
-    `  folder     ${folder}`,
+    `  folder     ${folder ?? 'none: the images are part of localgrad'}`,
     ...files.map(
       ({ name, md5, optional }) => `  file       ${name}, MD5 ${md5}${optional === true ? ', optional' : ''}`,
     ),
