@@ -1,7 +1,7 @@
 // Checks the structure of the repository: imports point downward, packages are complete, and they use only the public API
 // of other packages.
-//   node tools/structure-lint.mjs [--write]     --write updates the sentences on imports in the READMEs
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+//   node tools/structure-lint.mjs
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -113,7 +113,6 @@ for (const folder of packageFolders()) {
   const files = manifest.private === true ? ['README.md'] : required;
   for (const file of files) if (!existsSync(join(folder, file))) report(join(folder, file), 'is missing');
   if (manifest.private !== true) checkManifest(folder, manifest);
-  checkReadme(folder);
   for (const file of sourceFiles(join(folder, 'src'))) checkSource(folder, manifest, file);
 }
 
@@ -171,26 +170,6 @@ function checkManifest(folder, manifest) {
     // Otherwise turbo would not build the peer first.
     if (!manifest.devDependencies?.[name]) report(path, `peer '${name}' is missing in devDependencies`);
   }
-}
-
-/** Checks that the first paragraph of a package's README ends with the packages it may import. */
-function checkReadme(folder) {
-  const allowed = allowedIn(folder);
-  const path = join(folder, 'README.md');
-  if (allowed === undefined || !existsSync(path)) return;
-  const names = allowed.map((name) => `\`${name}\``).join(', ');
-  const sentence =
-    names === ''
-      ? 'This package may import no other localgrad package.'
-      : `This package may import the localgrad packages ${names}.`;
-  const text = readFileSync(path, 'utf8');
-  if (text.includes(`\n${sentence}\n`)) return;
-  if (!process.argv.includes('--write')) {
-    report(path, `its first paragraph lacks the line "${sentence}" (node tools/structure-lint.mjs --write)`);
-    return;
-  }
-  const without = text.replace(/^(?:It may|This package may|Of localgrad's packages it may) import .*\n/m, '');
-  writeFileSync(path, without.replace(/^(# .*\n\n(?:.+\n)+)/, `$1${sentence}\n`));
 }
 
 function allowedIn(folder) {

@@ -69,6 +69,7 @@ export function sidebar(): DefaultTheme.Sidebar {
       group('Guides', [
         guide('your-baseline'),
         guide('your-model'),
+        guide('experiments-in-programs'),
         guide('ablations'),
         guide('results-as-data'),
         guide('frontier'),

@@ -222,6 +222,8 @@ const others: StockCase[] = [
   row('logicalOr', '', [map, map], (a, b) => floats(tf.logicalOr(tf.greater(a, 0), tf.greater(b, 0)))),
   row('logicalNot', '', [map], (a) => floats(tf.logicalNot(tf.greater(a, 0)))),
   row('oneHot', 'labels beyond the classes', [[4]], () => floats(tf.oneHot(tf.tensor1d([0, 3, -1, 9], 'int32'), 4))),
+  row('oneHot', 'float32', [[4]], () => tf.oneHot(tf.tensor1d([0, 3, -1, 9], 'int32'), 4, 0.5, -2, 'float32')),
+  row('oneHot', 'bool', [[4]], () => floats(tf.oneHot(tf.tensor1d([0, 3, 1, 1], 'int32'), 4, 1, 0, 'bool'))),
   row('eye', '', [[1]], () => tf.eye(5)),
   row('batchNorm', '', [map, [7], [7], [7]], (x, mean, scale, shift) =>
     tf.batchNorm(x as tf.Tensor4D, mean as tf.Tensor1D, tf.ones([7]), shift as tf.Tensor1D, scale as tf.Tensor1D, 1e-5),

@@ -4,6 +4,7 @@ const readers: Readonly<Record<string, string>> = {
   batches: "import('@localgrad/data').Batches",
   bytes: 'Uint8Array',
   classes: 'number',
+  compiled: "import('@localgrad/engine').CompiledPlan",
   epochs: 'number',
   filter: "import('@tensorflow/tfjs').Tensor4D",
   images: 'Uint8Array',
@@ -19,6 +20,7 @@ const readers: Readonly<Record<string, string>> = {
   stepsPerEpoch: 'number',
   svg: 'string',
   testBatches: "import('@localgrad/train').BatchSource",
+  validationBatches: "import('@localgrad/train').BatchSource",
   x: "import('@tensorflow/tfjs').Tensor4D",
 };
 
@@ -27,12 +29,12 @@ const namespaces: Readonly<Record<string, readonly string[]>> = {
   '@localgrad/catalog': ['standardCatalog'],
   '@localgrad/core': ['clockAt'],
   '@localgrad/dgl': ['dgl'],
-  '@localgrad/engine': ['compilePlan', 'createTrainStep'],
+  '@localgrad/engine': ['compilePlan', 'createExecutor', 'createTrainStep', 'forwardBlocks'],
   '@localgrad/nn/losses': ['requireTarget'],
   '@localgrad/nn/optimizers': ['adamw', 'sgd'],
   '@localgrad/nn/random': ['heNormalFanOut', 'zeros'],
   '@localgrad/nn/tape': ['tapeHead'],
-  '@localgrad/train': ['train'],
+  '@localgrad/train': ['evaluateNetwork', 'probeModules', 'train'],
 };
 
 /** Types that fragments name without importing them. */
@@ -64,7 +66,7 @@ export function declarationsFor(page: string, code: string): string {
   const isFree = (name: string) =>
     new RegExp(`(?<!\\w|(?<!\\.)\\.)${name}\\b`).test(code) &&
     !new RegExp(
-      `\\b(?:const|let|function)(?: \\w+)? [^=;]*\\b${name}\\b[^=;]*=|^import [^;]*\\b${name}\\b[^;]*;`,
+      `\\b(?:const|let|function)(?: \\w+)? (?:(?! of )[^=;])*\\b${name}\\b(?:(?! of )[^=;])*=|^import [^;]*\\b${name}\\b[^;]*;`,
       'm',
     ).test(code);
   const declare = (name: string, type: string) => (isFree(name) ? [`declare const ${name}: ${type};`] : []);

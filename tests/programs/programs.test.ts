@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -45,6 +45,7 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     '6 finished in localgrad-sweeps/hosts',
     'report/report.html',
   ],
+  'experiment.mjs': [/^epoch 1 /, /^features 200,/],
   'explain.mjs': [/^module0 independent 0–0$/, /./, /./, /./, /final/, /× the memory of end-to-end training$/],
   'bench.mjs': [/^backprop \d/, /^backprop\+recompute \d/, /^dgl [\d.]+ ms \d+ bytes$/],
   'verify.mjs': [/^.+ \d\.\de[+-]\d+$/, 'all agree'],
@@ -52,6 +53,14 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
 
 /** Files that a program writes. */
 const written: Readonly<Record<string, string>> = { 'explain.mjs': 'plan.svg', 'sweep.mjs': 'report/report.html' };
+
+it('experiment.mjs consists of the blocks of its page', () => {
+  const docs = join(programs, '..');
+  const page = readFileSync(join(docs, 'experiments-in-programs.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code);
+  const [, program] = readFileSync(join(programs, 'experiment.mjs'), 'utf8').split(/^\/\/ .*\n/);
+  expect(blocks.join('\n')).toBe(program);
+});
 
 it('covers every program', () => {
   // Worker threads run builds only: packages/pipeline tests pipeline.mjs.

@@ -1,4 +1,4 @@
-import { rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
@@ -62,7 +62,20 @@ export interface Batches {
   stream(from?: BatchPosition): Iterable<DataBatch>;
 }
 
-/** @throws LocalgradError `invalid-option`, `invalid-data` (inconsistent images, labels and size) */
+function measuredNormalization(dataset: ImageDataset): Normalization {
+  const measured = measureNormalization(dataset);
+  const constant = measured.deviation.findIndex((value) => !(value > 0));
+  if (constant < 0) return measured;
+  const { name } = dataset;
+  throw new LocalgradError(
+    'invalid-data',
+    `Data set '${name}': channel ${constant} has the same value in every image, so its deviation is 0 and it cannot be ` +
+      "normalized. Remove the channel, or pass 'normalization' with a positive deviation.",
+    { name, channel: constant },
+  );
+}
+
+/** @throws LocalgradError `invalid-option`, `invalid-data` (inconsistent images, labels and size, or a constant channel) */
 export function createBatches(dataset: ImageDataset, options: BatchOptions): Batches {
   rejectUnknownKeys('createBatches', options, [
     ...sampleOrderOptions,
@@ -86,7 +99,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
   checkAugmentation(augmentation, dataset.imageShape);
   const { cutout } = options;
   if (cutout !== undefined) checkCutout(cutout, dataset.imageShape);
-  const normalization = options.normalization ?? measureNormalization(dataset);
+  const normalization = options.normalization ?? measuredNormalization(dataset);
   const channels = dataset.imageShape[2];
   requireOption(
     normalization.mean.length === channels &&

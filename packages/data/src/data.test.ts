@@ -202,9 +202,10 @@ describe('transforms', () => {
   it('rejects inconsistent images, labels and sizes', () => {
     const good = tiny(6);
     for (const [change, message] of [
-      [{ labels: Uint8Array.from([0, 1, 2, 3, 0, 1]) }, /labels below 3, found 3 for image 3/],
-      [{ labels: [0, 1, 2, 0, -1, 1] as unknown as Uint8Array }, /labels below 3, found -1 for image 4/],
-      [{ labels: [0, 1, 2, Number.NaN, 1, 1] as unknown as Uint8Array }, /labels below 3, found NaN for image 3/],
+      [{ labels: Uint8Array.from([0, 1, 2, 3, 0, 1]) }, /labels from 0 to 2, found 3 for image 3/],
+      [{ labels: [0, 1, 2, 0, -1, 1] as unknown as Uint8Array }, /labels from 0 to 2, found -1 for image 4/],
+      [{ labels: [0, 1, 2, Number.NaN, 1, 1] as unknown as Uint8Array }, /labels from 0 to 2, found NaN for image 3/],
+      [{ classes: [] }, /expected the names of the labels' classes in 'classes', found none/],
       [{ labels: new Uint8Array(5) }, /expected 6 labels, one for each image, found 5/],
       [{ images: new Uint8Array(95) }, /expected 6 images of 4×4×1 \(96 values\), found 95 values/],
       [{ size: 0 }, /a size of 1 or more, found 0/],
@@ -293,7 +294,9 @@ describe('batches', () => {
     expect(() => [...batches.epoch(0, 7)]).toThrow(/fromSample.*0 to 6/);
     expect([...batches.epoch(0, 6)]).toEqual([]);
     const black: ImageDataset = { ...tiny(8), images: new Uint8Array(128) };
-    expect(() => createBatches(black, { batchSize: 2 })).toThrow(/positive deviation of 1 channels/);
+    expect(() => createBatches(black, { batchSize: 2 })).toThrow(/channel 0 has the same value in every image/);
+    const normalization = { mean: [0], deviation: [0] };
+    expect(() => createBatches(black, { batchSize: 2, normalization })).toThrow(/positive deviation of 1 channels/);
     for (const name of ['constructor', 'toString', '__proto__'])
       await expect(loadDataset(name)).rejects.toThrow(/Unknown data set/);
     await expect(loadDataset('cifar10')).rejects.toThrow(/folder/);

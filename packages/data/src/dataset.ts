@@ -52,7 +52,8 @@ export function checkDataset(dataset: ImageDataset): void {
   const isUnlabeled = labels.length === 0 && classes.length === 0 && Object.keys(targets).length > 0;
   if (labels.length !== size && !isUnlabeled) refuse(`${size} labels, one for each image`, `${labels.length}`);
   const wrong = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
-  if (wrong >= 0) refuse(`labels below ${classes.length}`, `${labels[wrong]} for image ${wrong}`);
+  if (wrong >= 0 && classes.length === 0) refuse("the names of the labels' classes in 'classes'", 'none');
+  if (wrong >= 0) refuse(`labels from 0 to ${classes.length - 1}`, `${labels[wrong]} for image ${wrong}`);
   for (const [target, { shape, values, spatial = false }] of Object.entries(targets)) {
     if (target === 'labels' || target === 'images') refuse("targets with names besides 'labels' and 'images'", target);
     const expected = size * valuesPerSample(shape);

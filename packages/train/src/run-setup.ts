@@ -17,6 +17,7 @@ const optionNames = [
   'observers',
   'availableBytes',
   'signal',
+  'stopWhen',
   'checkpoints',
   'resume',
   'executor',

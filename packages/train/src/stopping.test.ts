@@ -3,7 +3,7 @@ import { LocalgradError } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type TrainingCheckpoint, type TrainingEvent, train } from './index.js';
+import { type EpochRecord, type TrainingCheckpoint, type TrainingEvent, train } from './index.js';
 import { setUp, toyBatches } from './trainer.fixture.js';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -81,6 +81,40 @@ describe('train', () => {
       { step: 4, epoch: 3, batchesDone: 0 },
     ]);
     expect(saved[0]?.progress.records).toHaveLength(2);
+    dispose();
+  });
+
+  it('completes the run at the epoch after which stopWhen returns true, with its result and a checkpoint', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const events: TrainingEvent[] = [];
+    const saved: TrainingCheckpoint[] = [];
+    const seen: number[][] = [];
+    const options = {
+      compiled,
+      optimizer,
+      learningRate: 0.1,
+      batches: toyBatches(16, 8),
+      testBatches: toyBatches(8, 8, 2),
+      epochs: 5,
+      stopWhen: (records: readonly EpochRecord[]) => {
+        seen.push(records.map(({ epoch }) => epoch));
+        return records.length === 2;
+      },
+    };
+    const result = await train({
+      ...options,
+      observers: [{ observe: (event) => events.push(event) }],
+      checkpoints: { everyEpochs: 100, save: (checkpoint) => void saved.push(checkpoint) },
+    });
+    expect(seen).toEqual([[1], [1, 2]]);
+    expect(result.epochs).toHaveLength(2);
+    expect(result).toMatchObject({ steps: 4, testAccuracy: result.epochs[1]?.testAccuracy });
+    expect(events.slice(-2).map(({ type }) => type)).toEqual(['epoch-end', 'run-end']);
+    expect(events.at(-1)).toMatchObject({ status: 'completed', steps: 4 });
+    expect(saved.map(({ progress }) => progress.step)).toEqual([4]);
+    const resume = saved[0] as TrainingCheckpoint;
+    expect(await train({ ...options, resume })).toMatchObject({ steps: 4 });
+    expect(await train({ ...options, stopWhen: () => false, resume })).toMatchObject({ steps: 10 });
     dispose();
   });
 

@@ -48,6 +48,11 @@ export interface TrainOptions {
    * signal's reason. After the last step of an epoch, the evaluation still runs.
    */
   readonly signal?: AbortSignal;
+  /**
+   * Ends the run early: called after each epoch, and when a run is resumed between epochs, with the records of all completed
+   * epochs. `true` ends the run as a completed one, with a checkpoint if checkpoints are enabled. Default: never.
+   */
+  readonly stopWhen?: (records: readonly EpochRecord[]) => boolean;
   /** When checkpoints are saved, and how. Default: none are saved. */
   readonly checkpoints?: CheckpointPolicy;
   /** Resumes from this checkpoint. On the same backend the result is bit-identical to that of an uninterrupted run. */
@@ -86,6 +91,7 @@ class Training {
   readonly #steps: StepRunner;
   readonly #state: RunState;
   #recording: RecordingStatus | undefined;
+  #isOver = false;
 
   constructor(options: TrainOptions) {
     const { compiled, batches, availableBytes, validationBatches, testBatches, resume } = options;
@@ -98,7 +104,7 @@ class Training {
   }
 
   async run(): Promise<TrainingResult> {
-    const { compiled, optimizer, batches, epochs, resume, signal } = this.#options;
+    const { compiled, optimizer, batches, resume, signal } = this.#options;
     const state = this.#state;
     try {
       // Before tensors are restored, so that they count like created ones.
@@ -107,7 +113,8 @@ class Training {
       await checkWeights(compiled);
       this.#emit(runStart(this.#options, this.#steps.predict(batches.batchSize).peakBytes));
       signal?.throwIfAborted();
-      while (state.epoch.number <= epochs) {
+      this.#isOver = this.#endsHere();
+      while (!this.#isOver) {
         await this.#runEpoch();
         signal?.throwIfAborted();
       }
@@ -136,7 +143,17 @@ class Training {
     const record = this.#record(isEvaluated ? await this.#evaluate(epoch) : new Map());
     state.endEpoch(record);
     this.#emit({ type: 'epoch-end', epochs, ...record });
-    if (epoch === epochs || isDue(epoch, checkpoints?.everyEpochs ?? 1) || this.#isSaveDue()) await this.#save();
+    this.#isOver = this.#endsHere();
+    if (this.#isOver || isDue(epoch, checkpoints?.everyEpochs ?? 1) || this.#isSaveDue()) await this.#save();
+  }
+
+  /** Whether the run ends between two epochs: after the last one, or where `stopWhen` says so. */
+  #endsHere(): boolean {
+    const { epochs, stopWhen } = this.#options;
+    const { epoch, records } = this.#state;
+    if (epoch.number > epochs) return true;
+    const isBetween = records.length > 0 && epoch.batchesDone === 0;
+    return isBetween && stopWhen?.([...records]) === true;
   }
 
   /** Labels are checked if a loss reads them: otherwise they may have another meaning. */

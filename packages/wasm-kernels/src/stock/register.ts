@@ -4,6 +4,7 @@ import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
 import { clampKernels } from './clamps.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseKernels } from './depthwise.js';
+import { dtypeKernels } from './dtypes.js';
 import { extremaKernels } from './extrema.js';
 import { symmetricGeometry } from './geometry.js';
 import { unsortedSegmentSum } from './other-gradients.js';
@@ -33,7 +34,7 @@ export interface Registration {
 /**
  * Registers on the wasm backend the kernels that `tf.variableGrads` needs to train a CNN (Conv2DBackpropFilter, depthwise
  * gradients, UnsortedSegmentSum), a faster Conv2DBackpropInput, pooling with correct gradients, extrema and clamps that
- * propagate NaN, and an Identity that shares its buffer instead of copying it.
+ * propagate NaN, kernels for dtypes and empty tensors that the backend's own misread, and an Identity that shares its buffer instead of copying it.
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
@@ -78,6 +79,7 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
     ...poolingKernels(kernels),
     ...extremaKernels(),
     ...clampKernels(kernels),
+    ...dtypeKernels(),
     Identity: identity,
   });
 }
