@@ -21,7 +21,7 @@ export { type Fault, faultOf } from './fault.js';
 export { type Attempt, type AttemptOutcome, type ClaimOptions, listAttempts } from './folder/attempts.js';
 export { Claim } from './folder/claim.js';
 export { codeOf, type FileSystem, fileSystem } from './folder/file-system.js';
-export { absolutePath, createFolder, readIfThere, writeWhole } from './folder/files.js';
+export { absolutePath, createFolder, readBytesIfThere, readIfThere, writeWhole } from './folder/files.js';
 export { canonicalJson, checksumOf, hashOf, sha256 } from './folder/hash.js';
 export { MetricsFile } from './folder/metrics-file.js';
 export { forgetFailures, noteFailure, noteLoss } from './folder/notes.js';
