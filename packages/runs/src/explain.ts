@@ -3,6 +3,7 @@ import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
 import type { BudgetChoice } from './budget/memory-budget.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './build-plan.js';
+import { checkAccumulation } from './config/check-images.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
@@ -59,6 +60,8 @@ export interface ExplainedBudget extends BudgetChoice {
 
 /** The losses and predicted cost of a plan, before any step runs. */
 export async function explain(options: ExplainOptions, names: NameOptions = {}): Promise<Explanation> {
+  const { accumulate = runDefaults.accumulate, batch } = options;
+  checkAccumulation({ accumulate, batch });
   // The weights need a backend, but nothing is computed.
   const backend = await selectBackend('cpu');
   try {

@@ -3,6 +3,7 @@ export type { BudgetChoice } from './budget/memory-budget.js';
 export { buildNetwork, buildPlan, type NetworkConfig } from './build-plan.js';
 export { type CheckpointPlace, type ExportedCheckpoint, exportedCheckpoints } from './checkpointed-backbone.js';
 export { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+export { checkAccumulation } from './config/check-images.js';
 export { checkNames } from './config/check-names.js';
 export { checkRun } from './config/check-run.js';
 export { type ConfigProblem, configError, configProblemOf } from './config/config-error.js';

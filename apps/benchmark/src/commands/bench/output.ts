@@ -1,4 +1,12 @@
-import { type Comparison, type CsvRecord, compare, csvOf, readEarlier, renderComparison } from '@localgrad/bench';
+import {
+  type Comparison,
+  type CsvRecord,
+  compare,
+  csvOf,
+  readEarlier,
+  renderComparison,
+  type StepCost,
+} from '@localgrad/bench';
 import { pngOf, renderSvg } from '@localgrad/report';
 import type { MeasurementEnvironment } from '@localgrad/runs';
 import type { Command } from 'commander';
@@ -56,6 +64,23 @@ export async function prepareOutput<Report extends Measured>(
     const here = { device: report.device, cpu, cores: String(cores), platform, runtime, tfjs, localgrad };
     return { ...report, comparison: compare(flags.compare, rows, { ...here, commit: commit ?? '' }, earlier) };
   };
+}
+
+/** A ratio in a table. */
+export function times(ratio: number | null, digits = 2): string {
+  return ratio === null ? '–' : `${ratio.toFixed(digits)} ×`;
+}
+
+/** The phases in which methods with phases were measured. */
+export function phaseLines(rows: readonly StepCost[]): string[] {
+  const found = new Map(
+    rows.flatMap(({ method, phases }) => (phases === undefined ? [] : [[method, phases] as const])),
+  );
+  const lines = [...found].map(
+    ([method, { time, memory, count }]) =>
+      `${method} has ${count} phases: time and work are those of '${time}', peak memory that of '${memory}', the highest ones.`,
+  );
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 export function comparisonLines(report: object): string[] {
