@@ -101,7 +101,14 @@ describe('benchStep', () => {
   });
 
   it('measures methods with phases in the most expensive ones, with the state of all weights', async () => {
-    const how = { backbone: 'resnet14', width: 4, methods: ['sequential(greedy)'], include: [], batch: 16, backend: 'wasm' };
+    const how = {
+      backbone: 'resnet14',
+      width: 4,
+      methods: ['sequential(greedy)'],
+      include: [],
+      batch: 16,
+      backend: 'wasm',
+    };
     const { rows } = await benchStep({ ...options, ...how, repeats: 2 }, quiet);
     const row = at(rows, 2, 'row');
     expect(row.phases).toMatchObject({ count: 3, time: 'module 2' });
