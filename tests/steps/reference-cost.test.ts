@@ -1,7 +1,14 @@
 import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { createNetwork, type LocalLearningMethod, resolvePartition, startOfTraining } from '@localgrad/core';
+import {
+  at,
+  clockAt,
+  createNetwork,
+  type LocalLearningMethod,
+  resolvePartition,
+  startOfTraining,
+} from '@localgrad/core';
 import { compilePlan, createLiteralExecutor, createTrainStep, describePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { MemoryMeter } from '@localgrad/kernels';
@@ -9,8 +16,9 @@ import { mlaan } from '@localgrad/mlaan';
 import { mlm } from '@localgrad/mlm';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
+import { sequential } from '@localgrad/sequential';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 function compile(method: LocalLearningMethod, modules: number, depth = 14) {
   const scope = createScope(1);
@@ -44,6 +52,29 @@ describe('the cost of the reference procedure', () => {
       expect(totals.reference.unitsOfWork).toBe(totals.unitsOfWork);
       expect(modules.map(({ referenceUnitsOfWork }) => referenceUnitsOfWork)).toEqual([3, 3, 3, 3]);
     }
+  });
+
+  it('runs frozen modules forward, and no module after the last loss of a phase', () => {
+    const { modules, totals } = describePlan(compile(sequential(greedy()), 4).compiled, 4);
+    expect(totals.reference.unitsOfWork).toBe(totals.unitsOfWork);
+    expect(modules.map(({ referenceUnitsOfWork }) => referenceUnitsOfWork)).toEqual([3, 3, 3, 3]);
+  });
+
+  it.each([0, 1, 2, 3])('runs as many modules forward as predicted in phase %i of sequential training', (index) => {
+    const { compiled, scope } = compile(sequential(greedy()), 4);
+    const clock = clockAt(index, 1, 4);
+    const phase = compiled.phaseAt(clock);
+    const images = tf.zeros<tf.Rank.R4>([2, 16, 16, 3]);
+    const labels = tf.tensor1d([0, 1], 'int32');
+    const spies = compiled.network.modules.map(({ blocks }) => vi.spyOn(at(blocks, 0, 'block'), 'forward'));
+    const onGradients = (group: readonly { gradient: tf.Tensor }[]) =>
+      tf.dispose(group.map(({ gradient }) => gradient));
+    const { losses } = createLiteralExecutor(compiled).step({ images, targets: { labels } }, { clock, onGradients });
+    expect(spies.map((spy) => spy.mock.calls.length)).toEqual([0, 1, 2, 3].map((module) => (module <= index ? 1 : 0)));
+    expect(phase.name).toBe(`module ${index}`);
+    vi.restoreAllMocks();
+    tf.dispose([images, labels, ...losses.values()]);
+    for (const parameter of scope.all().values()) parameter.dispose();
   });
 
   it("counts MLAAN's published code as docs/methods/engine.md §4 does", () => {

@@ -60,16 +60,23 @@ function holds(result: unknown, key: string, value: unknown): boolean {
 
 /** Empty values are unset variables of a shell, not the wish to use the current folder. @throws LocalgradError */
 function rejectEmptyValues(command: Command): void {
-  const given = Object.entries(command.opts()).map(([key, value]) => ({ name: `--${flagOf(key)}`, value }));
+  const isTyped = ([key]: [string, unknown]) => command.getOptionValueSource(key) === 'cli';
+  const given = Object.entries(command.opts())
+    .filter(isTyped)
+    .map(([key, value]) => ({ name: `--${flagOf(key)}`, value }));
   const positional = command.registeredArguments.map((argument, index) => ({
     name: `Argument '${argument.name()}'`,
     value: command.args[index],
   }));
   for (const { name, value } of [...given, ...positional]) {
-    if (value !== '') continue;
+    if (value !== '' && !isEmptyList(value)) continue;
     const hint = name === '--output' || name === '--folder' ? `Name a folder, or omit ${name}` : 'Give a value';
     throw new LocalgradError('invalid-option', `${name} is empty: perhaps an unset variable. ${hint}.`);
   }
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 /** The command line with all of its commands, before any arguments are parsed. */

@@ -2,9 +2,9 @@ import type { BackendHandle } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import type { PeakPrediction } from '@localgrad/engine';
 import { buildPlan } from '@localgrad/runs';
-import { createContestant, recomputeName, withCheckpoints } from './contestants.js';
+import { createContestant, recomputeName, settingOf } from './contestants.js';
 import type { CsvRecord } from './csv.js';
-import { highest, withContestants } from './measure.js';
+import { highest, ratioOf, withContestants } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import type { MeasuredBackend } from './measured-backend.js';
 import { optimizerOf } from './optimization.js';
@@ -24,7 +24,8 @@ export interface MemoryRow {
   readonly modules: number;
   /** Largest batch whose predicted peak, corrected by the measured step, fits the budget; 0 if none does. */
   readonly largestBatch: number;
-  readonly relativeToBackprop: number;
+  /** Ratio to the largest batch of end-to-end training; null if end-to-end training does not fit at all. */
+  readonly relativeToBackprop: number | null;
   /** Bytes of weights, averages and optimizer state, for any batch. */
   readonly residentBytes: number;
   readonly bytesPerImage: number;
@@ -46,7 +47,7 @@ export function benchMemory(options: BenchMemoryOptions, terminal: Terminal): Pr
       terminal.signal?.throwIfAborted();
       const row = await memoryOf(method, options, backend);
       const reference = rows[0]?.largestBatch ?? row.largestBatch;
-      rows.push({ ...row, relativeToBackprop: row.largestBatch / reference });
+      rows.push({ ...row, relativeToBackprop: ratioOf(row.largestBatch, reference) });
       progress.done(method);
     }
     progress.end();
@@ -92,12 +93,11 @@ interface PredictablePlan {
 }
 
 async function planOf(method: string, options: BenchMemoryOptions): Promise<PredictablePlan> {
-  const isRecomputed = method === recomputeName;
-  const network = isRecomputed ? await withCheckpoints({ ...options, batch: 1 }) : options;
+  const setting = await settingOf(method, { ...options, batch: 1 });
   const optimizer = await optimizerOf(options);
   const { accumulate = 1 } = options;
   const { compiled, dispose } = await buildPlan(
-    { ...network, method: isRecomputed ? endToEndMethod : method, seed: 1 },
+    { ...setting.network, method: setting.method, seed: 1 },
     { imageShape: options.image, classes: options.classes },
   );
   return {
@@ -138,7 +138,7 @@ export function memoryRecords({ rows, options, backend }: BenchMemoryReport): Cs
     backend,
     budget_bytes: options.budgetBytes,
     largest_batch: row.largestBatch,
-    largest_batch_relative_to_backprop: row.relativeToBackprop.toFixed(4),
+    largest_batch_relative_to_backprop: row.relativeToBackprop?.toFixed(4) ?? null,
     resident_bytes: row.residentBytes,
     bytes_per_image: Math.round(row.bytesPerImage),
     measured_batch: row.measured?.batch ?? null,

@@ -1,4 +1,4 @@
-import type { PlacementBasis, RunConfig, workerBackends } from '@localgrad/runs';
+import { checkAccumulation, type PlacementBasis, type RunConfig, type workerBackends } from '@localgrad/runs';
 import type { CsvRecord } from './csv.js';
 import { highest, type Spread, spreadOf } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
@@ -52,6 +52,7 @@ export type BenchPipelineReport = BenchmarkReport<BenchPipelineOptions, Pipeline
 
 /** Measures one process with several threads and pipelines of workers with one thread each, in turns. */
 export async function benchPipeline(options: BenchPipelineOptions, terminal: Terminal): Promise<BenchPipelineReport> {
+  checkAccumulation({ accumulate: options.accumulate ?? 1, batch: options.batch });
   // This process only starts the workers, and native TensorFlow has one number of threads per process: theirs.
   const report = await measureOn({ ...options, threads: 1 }, async () => {
     const progress = createProgress(terminal, options.methods.length * (options.warmup + options.repeats));

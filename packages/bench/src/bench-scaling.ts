@@ -3,7 +3,7 @@ import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { createContestant, recomputeName } from './contestants.js';
 import type { CsvRecord } from './csv.js';
-import { costOfSteps, type StepCost, takeTurns, withContestants } from './measure.js';
+import { costOfSteps, ratioOf, type StepCost, takeTurns, withContestants } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
@@ -22,7 +22,7 @@ export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 
 export interface ScalingRow extends StepCost {
   readonly depth: number;
   /** Relative to end-to-end training at the same depth. */
-  readonly relativeToBackprop: { readonly time: number; readonly memory: number };
+  readonly relativeToBackprop: { readonly time: number; readonly memory: number | null };
 }
 
 export type BenchScalingReport = BenchmarkReport<BenchScalingOptions, ScalingRow>;
@@ -59,7 +59,7 @@ function measureDepth(
     const [first] = costs;
     return costs.map((cost) => {
       const time = cost.stepMs.median / (first?.stepMs.median ?? Number.NaN);
-      const memory = (cost.peakBytes ?? Number.NaN) / (first?.peakBytes ?? Number.NaN);
+      const memory = ratioOf(cost.peakBytes, first?.peakBytes);
       return { ...cost, depth, relativeToBackprop: { time, memory } };
     });
   });
@@ -98,6 +98,6 @@ export function scalingRecords({ rows, options, backend, relaxedSimd }: BenchSca
     peak_bytes: row.peakBytes,
     predicted_peak_bytes: row.predictedPeakBytes,
     time_relative_to_backprop: row.relativeToBackprop.time.toFixed(4),
-    memory_relative_to_backprop: row.relativeToBackprop.memory.toFixed(4),
+    memory_relative_to_backprop: row.relativeToBackprop.memory?.toFixed(4) ?? null,
   }));
 }

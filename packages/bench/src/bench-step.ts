@@ -1,10 +1,8 @@
 import type { BackendHandle, MemoryInUse } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
 import { at, LocalgradError } from '@localgrad/core';
-import { createLiteralExecutor } from '@localgrad/engine';
 import { currentKernels } from '@localgrad/kernels';
 import { createContestant, recomputeName } from './contestants.js';
-import { engineContestant } from './engine-contestant.js';
 import { costOfSteps, highest, type StepCost, takeTurns, withContestants } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type BenchStepOptions, type Contestant, pytorchVariants, type StepMeasurement } from './options.js';
@@ -104,11 +102,11 @@ async function addMethods(
     contestants.push(contestant);
     if (withOrdinary && method !== recomputeName) {
       const procedure = { name: ordinaryName(method), recordSteps: false };
-      contestants.push(await engineContestant(method, options, backend, procedure));
+      contestants.push(await createContestant(method, options, backend, procedure));
     }
     if (options.include.includes('literal') && contestant.isEndToEnd !== true) {
-      const procedure = { name: literalName(method), create: createLiteralExecutor };
-      contestants.push(await engineContestant(method, options, backend, procedure));
+      const procedure = { name: literalName(method), isLiteral: true };
+      contestants.push(await createContestant(method, options, backend, procedure));
     }
   }
 }

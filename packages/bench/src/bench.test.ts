@@ -3,6 +3,7 @@ import { backprop } from '@localgrad/backprop';
 import { at, createNetwork, resolvePartition } from '@localgrad/core';
 import { compilePlan, createExecutor } from '@localgrad/engine';
 import { createScope } from '@localgrad/nn/random';
+import { explain } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { benchStep } from './bench-step.js';
@@ -83,6 +84,51 @@ describe('benchStep', () => {
     });
     for (const row of rows) expect(row.stepBytes).toBeLessThan(row.peakBytes ?? 0);
     expect(literal?.relativeToLiteral).toBeUndefined();
+  });
+
+  it('predicts the cost of the reference procedure for its row', async () => {
+    const methods = ['mlm(dgl)'];
+    const how = { methods, include: ['literal'] as const, memory: 'recompute' as const, batch: 16, backend: 'wasm' };
+    const { rows } = await benchStep({ ...options, ...how, repeats: 2 }, quiet);
+    const [, , own, literal] = rows;
+    const { modules, partition, backbone, width, batch, image, classes, memory } = { ...options, ...how };
+    const network = { modules, partition, stemModule: undefined, backbone, width, batch, image, classes, memory };
+    const { totals } = await explain({ ...network, method: 'mlm(dgl)', seed: 1 });
+    expect(own?.unitsOfWork).toBe(totals.unitsOfWork);
+    expect(literal?.unitsOfWork).toBe(totals.reference.unitsOfWork);
+    expect(literal?.unitsOfWork).toBeGreaterThan(own?.unitsOfWork ?? 0);
+    expect(literal?.predictedPeakBytes).toBeGreaterThan(own?.predictedPeakBytes ?? 0);
+  });
+
+  it('measures methods with phases in the most expensive ones, with the state of all weights', async () => {
+    const how = {
+      backbone: 'resnet14',
+      width: 4,
+      methods: ['sequential(greedy)'],
+      include: [],
+      batch: 16,
+      backend: 'wasm',
+    };
+    const { rows } = await benchStep({ ...options, ...how, repeats: 2 }, quiet);
+    const row = at(rows, 2, 'row');
+    expect(row.phases).toMatchObject({ count: 3, time: 'module 2' });
+    const ratio = (row.peakBytes ?? Number.NaN) / (row.predictedPeakBytes ?? Number.NaN);
+    expect(Math.abs(ratio - 1)).toBeLessThan(0.1);
+    expect(rows[0]?.phases).toBeUndefined();
+  });
+
+  it('stores the activations of the first baseline, whatever the methods recompute', async () => {
+    const how = { methods: ['mlm(dgl)'], include: [], repeats: 1, batch: 16 };
+    const stored = await benchStep({ ...options, ...how }, quiet);
+    const recomputed = await benchStep({ ...options, ...how, memory: 'recompute' }, quiet);
+    const costs = ({ rows }: typeof stored) => rows.map(({ unitsOfWork, peakBytes }) => [unitsOfWork, peakBytes]);
+    expect(costs(recomputed).slice(0, 2)).toEqual(costs(stored).slice(0, 2));
+    expect(costs(recomputed)[2]).not.toEqual(costs(stored)[2]);
+  });
+
+  it('rejects more micro-batches than images', async () => {
+    const wrong = benchStep({ ...options, accumulate: 8 }, quiet);
+    await expect(wrong).rejects.toThrow(/accumulate.*8; allowed: integers from 1 to 4, the batch size/);
   });
 
   it('says that steps are ordinary anyway, on a backend that does not record them', async () => {

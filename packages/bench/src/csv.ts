@@ -44,3 +44,20 @@ export function parseCsv(text: string): Record<string, string>[] {
   const [header = [], ...rows] = lines.filter((line) => line.length > 0);
   return rows.map((row) => Object.fromEntries(header.map((name, index) => [name, row[index] ?? ''])));
 }
+
+/** Whether a text has the columns of `csvOf`. Files of earlier versions have no `device`. */
+export function isBenchmarkCsv(text: string): boolean {
+  const [header = ''] = text.split(/\r?\n/, 1);
+  const [, ...columns] = environmentColumns;
+  return /^(method|kernel),/.test(header) && header.endsWith(`,${columns.join()}`);
+}
+
+/** Whether a text is the report of a benchmark as JSON. */
+export function isBenchmarkJson(text: string): boolean {
+  try {
+    const { environment, options, rows } = JSON.parse(text);
+    return typeof environment?.localgrad === 'string' && typeof options === 'object' && Array.isArray(rows);
+  } catch {
+    return false;
+  }
+}

@@ -59,7 +59,7 @@ export function memoryFigure(report: BenchMemoryReport): ChartSpec {
   const largest = rows.map((row) => ({
     name: nameOf(row),
     value: row.largestBatch,
-    text: `${row.largestBatch} · ${row.relativeToBackprop.toFixed(2)} ×`,
+    text: `${row.largestBatch} · ${row.relativeToBackprop === null ? '–' : `${row.relativeToBackprop.toFixed(2)} ×`}`,
   }));
   return chartFrame({
     title: `What fits into ${budget.toFixed(0)} MiB`,

@@ -4,8 +4,9 @@ export { type BenchPipelineReport, benchPipeline, pipelineRecords } from './benc
 export { type BenchScalingReport, benchScaling, scalingRecords } from './bench-scaling.js';
 export { type BenchReport, type BenchRow, benchStep } from './bench-step.js';
 export { type Comparison, compare, readEarlier, renderComparison } from './compare.js';
-export { type CsvRecord, csvOf, parseCsv } from './csv.js';
+export { type CsvRecord, csvOf, isBenchmarkCsv, isBenchmarkJson, parseCsv } from './csv.js';
 export { memoryFigure, scalingFigure, stepFigure } from './figures.js';
+export type { StepCost } from './measure.js';
 export { type BenchStepOptions, type PeerName, peerNames } from './options.js';
 export { createProgress } from './progress.js';
 export { type RecordedStepFacts, recordedStep } from './recorded-step.js';

@@ -1,4 +1,5 @@
 import type { Contestant, StepMeasurement } from './options.js';
+import type { MeasuredPhases } from './phase-steps.js';
 import type { Progress } from './progress.js';
 
 export interface Turns {
@@ -49,9 +50,14 @@ export interface StepCost {
   readonly predictedPeakBytes: number | null;
   /** Forward passes, weight gradients and input gradients, each 1 for the whole backbone. */
   readonly unitsOfWork: number | null;
+  /** The phases that were measured, if training has several. */
+  readonly phases?: MeasuredPhases;
 }
 
-export function costOfSteps({ name, modules, predicted }: Contestant, steps: readonly StepMeasurement[]): StepCost {
+export function costOfSteps(
+  { name, modules, predicted, phases }: Contestant,
+  steps: readonly StepMeasurement[],
+): StepCost {
   return {
     method: name,
     modules,
@@ -59,6 +65,7 @@ export function costOfSteps({ name, modules, predicted }: Contestant, steps: rea
     peakBytes: highest(steps.map(({ peakBytes }) => peakBytes)),
     predictedPeakBytes: predicted?.peakBytes ?? null,
     unitsOfWork: predicted?.unitsOfWork ?? null,
+    ...(phases === undefined ? {} : { phases }),
   };
 }
 
@@ -75,6 +82,12 @@ export function spreadOf(values: readonly number[]): Spread {
 
 export function highest(values: readonly (number | null)[]): number | null {
   return values.reduce((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
+}
+
+/** A ratio; null if a value is missing, or if there is nothing to divide by. */
+export function ratioOf(value: number | null | undefined, reference: number | null | undefined): number | null {
+  const ratio = (value ?? Number.NaN) / (reference ?? Number.NaN);
+  return Number.isFinite(ratio) ? ratio : null;
 }
 
 function median(sorted: readonly number[]): number {

@@ -1,6 +1,7 @@
 import type { Shape3 } from '@localgrad/core';
 import type { NetworkConfig } from '@localgrad/runs';
 import type { MeasuredBackend } from './measured-backend.js';
+import type { MeasuredPhases } from './phase-steps.js';
 
 /** A network and how its steps run. */
 export interface MeasuredNetwork extends NetworkConfig {
@@ -60,6 +61,8 @@ export interface Contestant {
   readonly details: Readonly<Record<string, string | number>>;
   /** Prediction from the plan; peers have none. */
   readonly predicted?: { readonly peakBytes: number; readonly unitsOfWork: number };
+  /** The phases that are measured, if training has several. */
+  readonly phases?: MeasuredPhases;
   step(): Promise<StepMeasurement>;
   close(): Promise<void>;
 }

@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackendHandle } from '@localgrad/backends';
-import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { describePlan, type PlanDescription } from '@localgrad/engine';
 import { buildPlan } from '@localgrad/runs';
-import { recomputeName, withCheckpoints } from './contestants.js';
+import { settingOf } from './contestants.js';
 import { LineProcess } from './line-process.js';
 import { requirePeerOptimization } from './optimization.js';
 import type { BenchStepOptions, Contestant, PytorchVariant } from './options.js';
@@ -56,12 +55,9 @@ export function pytorchName(method: string, isLiteral: boolean, variant: Pytorch
 }
 
 async function describe(name: string, options: BenchStepOptions): Promise<PytorchPlan> {
-  const asked =
-    name === recomputeName
-      ? { ...(await withCheckpoints(options)), method: endToEndMethod }
-      : { ...options, method: name };
-  const { backbone, width, memory, batch, image, classes } = asked;
-  const { compiled, dispose } = await buildPlan({ ...asked, seed: 1 }, { imageShape: image, classes });
+  const { method, network } = await settingOf(name, options);
+  const { backbone, width, memory, batch, image, classes } = network;
+  const { compiled, dispose } = await buildPlan({ ...network, method, seed: 1 }, { imageShape: image, classes });
   const description = describePlan(compiled, batch);
   dispose();
   return { ...description, backbone, width, memory, batch, image, classes };

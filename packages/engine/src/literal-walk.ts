@@ -52,8 +52,8 @@ interface Run<Value, Pass> {
 
 /**
  * The procedure of reference implementations: every span runs its own forward pass, starting from the detached output
- * of the preceding module, and its own backward pass. Each module also runs on its own path, whether or not a loss ends
- * there. All paths that end at a module store their residuals at the same time.
+ * of the preceding module, and its own backward pass. Each module up to the last loss also runs on its own path, whether or
+ * not a loss ends there. All paths that end at a module store their residuals at the same time.
  */
 export function walkLiterally<Value, Pass>(
   phase: CompiledPhase,
@@ -80,7 +80,10 @@ export function walkLiterally<Value, Pass>(
   for (const [index, output] of outputs) if (index >= 0) domain.free(output);
 }
 
-/** The paths that end at each module, starting with the module's own path. */
+/**
+ * The paths that end at each module, starting with the module's own path. A module without a loss runs if a later path
+ * starts from its output, as frozen modules do in sequential training; modules after the last loss do not.
+ */
 function literalPaths(phase: CompiledPhase, modules: number, alwaysRepeats: boolean): LiteralPath[][] {
   const spansOf = (module: number) =>
     new Set(
@@ -88,7 +91,9 @@ function literalPaths(phase: CompiledPhase, modules: number, alwaysRepeats: bool
     );
   const indices = Array.from({ length: modules }, (_, module) => module);
   const repeats = alwaysRepeats || indices.some((module) => spansOf(module).size > 1);
-  return indices.map((module) => {
+  const last = Math.max(...phase.objectives.map(({ span }) => span[1]));
+  const starts = new Set<number>();
+  const backwards = [...indices].reverse().map((module) => {
     const losses = new Map<number, LiteralLoss[]>([[module, []]]);
     for (const { head, objectives } of phase.heads.get(module) ?? []) {
       for (const objective of objectives) {
@@ -97,14 +102,20 @@ function literalPaths(phase: CompiledPhase, modules: number, alwaysRepeats: bool
       }
     }
     const isFrozen = (from: number) => indices.slice(from, module + 1).every((index) => phase.frozen.has(index));
-    return [...losses]
-      .filter(([, found]) => repeats || found.length > 0)
-      .map(([from, found]) => ({
-        span: [from, module],
-        losses: found,
-        isTrained: found.length > 0 && !isFrozen(from),
-      }));
+    const isOnlyInput = losses.size === 1 && starts.has(module + 1);
+    const paths = [...losses]
+      .filter(([, found]) => found.length > 0 || (repeats && module <= last) || isOnlyInput)
+      .map(
+        ([from, found]): LiteralPath => ({
+          span: [from, module],
+          losses: found,
+          isTrained: found.length > 0 && !isFrozen(from),
+        }),
+      );
+    for (const { span } of paths) starts.add(span[0]);
+    return paths;
   });
+  return backwards.reverse();
 }
 
 function forward<Value, Pass>(

@@ -3,6 +3,7 @@ import { endToEndMethod } from '@localgrad/catalog';
 import { LocalgradError, type Shape3 } from '@localgrad/core';
 import type { BudgetChoice } from './budget/memory-budget.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './build-plan.js';
+import { checkAccumulation } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { checkDelays } from './config/gradient-delay.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
@@ -62,6 +63,8 @@ export interface ExplainedBudget extends BudgetChoice {
 
 /** The losses and predicted cost of a plan, before any step runs. */
 export async function explain(options: ExplainOptions, names: NameOptions = {}): Promise<Explanation> {
+  const { accumulate = runDefaults.accumulate, batch } = options;
+  checkAccumulation({ accumulate, batch });
   // The weights need a backend, but nothing is computed.
   checkMachines(options);
   const backend = await selectBackend('cpu');

@@ -1,11 +1,12 @@
 import { type RecordedStepFacts, recordedStep } from '@localgrad/bench';
 import { LocalgradError, type Shape3, shown } from '@localgrad/core';
 import { explanationSvg, explanationText } from '@localgrad/report';
-import { type Explanation, explain, writeWhole } from '@localgrad/runs';
+import { type Explanation, explain } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { type MachineFlags, machinesOf } from '../config/machines.js';
+import { checkOwnFile, markedSvg, writeOwnFile } from '../own-file.js';
 import type { Presenter } from '../present.js';
 
 const largestExtent = 16_384;
@@ -39,7 +40,7 @@ export function parseShape(text: string): Shape3 {
 
 async function withFigure(explanation: ExplainReport, file: string | undefined): Promise<ExplainReport> {
   if (file === undefined) return explanation;
-  await writeWhole(file, explanationSvg(explanation));
+  await writeOwnFile('--svg', file, markedSvg(explanationSvg(explanation)));
   return { ...explanation, svg: file };
 }
 
@@ -71,7 +72,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     .argument('[file]', 'YAML file of a run, as for train')
     .option('--image <shape>', "height x width x channels (default: the model's, else 32x32x3)")
     .option('--classes <number>', "number of classes (default: the model's, else 10)")
-    .option('--svg <file>', 'also write a figure')
+    .option('--svg <file>', 'also write a figure to a .svg file')
     .option('--bandwidth <rate>', 'predict training with workers on machines with this network, e.g. 10Gbit')
     .option('--latency <time>', 'latency of that network, e.g. 1ms (default: none)')
     .option('--speed <rate>', 'multiply-accumulates per second of a machine (default: 10G)');
@@ -104,6 +105,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     )
     .action((file: string | undefined, flags: MachineFlags & { image?: string; classes?: string; svg?: string }) =>
       present(async () => {
+        if (flags.svg !== undefined) await checkOwnFile('--svg', flags.svg, ['.svg']);
         const config = await resolveRunConfig(command, file);
         const classes = flags.classes === undefined ? undefined : Number(flags.classes);
         if (classes !== undefined && (!Number.isInteger(classes) || classes < 2 || classes > mostClasses)) {

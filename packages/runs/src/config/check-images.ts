@@ -35,9 +35,7 @@ export function checkImages(config: RunConfig, { train }: RunSplits): void {
       `'${pipeline}' crops photographs while it decodes them, but '${train.name}' is in memory; use a folder of images as the dataset.`,
     );
   }
-  if (accumulate > batch) {
-    throw configError('accumulate', `${accumulate}; allowed: integers from 1 to ${batch}, the batch size.`);
-  }
+  checkAccumulation({ accumulate, batch });
   if (pipeline !== undefined && augment !== runConfigSchema.shape.augment.parse(undefined)) {
     throw configError('augment', `has no effect with pipeline '${pipeline}', which augments images itself; omit it.`, {
       mentions: ['pipeline'],
@@ -68,4 +66,10 @@ export function checkImages(config: RunConfig, { train }: RunSplits): void {
 
 function smallestSide({ imageShape: [height, width] }: RunImages): number {
   return Math.min(height, width);
+}
+
+/** Each micro-batch needs at least one image. @throws LocalgradError `invalid-option` */
+export function checkAccumulation({ accumulate, batch }: Pick<RunConfig, 'accumulate' | 'batch'>): void {
+  if (accumulate <= batch) return;
+  throw configError('accumulate', `${accumulate}; allowed: integers from 1 to ${batch}, the batch size.`);
 }

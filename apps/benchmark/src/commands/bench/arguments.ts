@@ -1,3 +1,5 @@
+import { LocalgradError } from '@localgrad/core';
+import { configProblemOf } from '@localgrad/runs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export function wholeNumber(text: string): number {
@@ -23,4 +25,15 @@ export function byteCount(text: string): number {
   const bytes = Number(number) * (binary === '' ? 1000 : 1024) ** power;
   if (!(bytes >= 1)) throw new InvalidArgumentError('Allowed: numbers of bytes such as 512MiB, 4GiB or 1e9.');
   return Math.floor(bytes);
+}
+
+/** Runs a benchmark whose flag sets several values of a config key; errors about the key name the flag. @throws LocalgradError */
+export async function withFlagOf<Result>(key: string, flag: string, measure: () => Promise<Result>): Promise<Result> {
+  try {
+    return await measure();
+  } catch (error) {
+    const found = configProblemOf(error);
+    if (found?.key !== key || !LocalgradError.isInstance(error)) throw error;
+    throw new LocalgradError(error.code, `${flag}: ${found.problem}`, { key, flag }, { cause: error });
+  }
 }

@@ -8,7 +8,7 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, byteCount, wholeNumber } from './arguments.js';
-import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput, times } from './output.js';
 
 export function renderBenchMemory(report: BenchMemoryReport): string {
   const { options, backend, rows } = report;
@@ -22,7 +22,7 @@ export function renderBenchMemory(report: BenchMemoryReport): string {
         method,
         String(modules),
         String(largestBatch),
-        `${relativeToBackprop.toFixed(2)} ×`,
+        times(relativeToBackprop),
         formatBytes(residentBytes),
         formatBytes(bytesPerImage),
         measured === null ? '' : `batch ${measured.batch}`,

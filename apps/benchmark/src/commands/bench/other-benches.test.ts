@@ -80,6 +80,27 @@ describe('bench memory', () => {
     expect(parts.measured?.batch).toBe(4);
   }, 60_000);
 
+  it('has no ratio to end-to-end training that does not fit', async () => {
+    const output = join(folder, 'nothing-fits.csv');
+    const flags = [
+      ...tiny,
+      '--budget',
+      '1KiB',
+      '--methods',
+      'dgl',
+      '--output',
+      output,
+      '--figure',
+      join(folder, 'none'),
+    ];
+    const { stdout } = await bench('memory', ...flags);
+    expect(stdout).not.toMatch(/NaN|Infinity/);
+    expect(stdout).toMatch(/dgl +\d+ +0 +– /);
+    const [record] = parseCsv(await readFile(output, 'utf8'));
+    expect(record?.largest_batch_relative_to_backprop).toBe('');
+    expect(await readFile(join(folder, 'none.svg'), 'utf8')).toContain('>0 · –<');
+  }, 60_000);
+
   it('finds the largest fitting batch for any budget', () => {
     for (const budget of [0, 9, 10, 11, 55, 1000]) {
       expect(largestFitting((batch) => 3 + 7 * batch, budget)).toBe(Math.max(0, Math.floor((budget - 3) / 7)));

@@ -1,9 +1,16 @@
-import { type Comparison, type CsvRecord, compare, csvOf, readEarlier, renderComparison } from '@localgrad/bench';
-import { LocalgradError } from '@localgrad/core';
+import {
+  type Comparison,
+  type CsvRecord,
+  compare,
+  csvOf,
+  readEarlier,
+  renderComparison,
+  type StepCost,
+} from '@localgrad/bench';
 import { pngOf, renderSvg } from '@localgrad/report';
 import type { MeasurementEnvironment } from '@localgrad/runs';
-import { writeWhole } from '@localgrad/runs';
 import type { Command } from 'commander';
+import { checkOwnFile, markedPng, markedSvg, writeOwnFile } from '../../own-file.js';
 
 export interface OutputFlags {
   readonly output?: string;
@@ -35,26 +42,45 @@ export async function prepareOutput<Report extends Measured>(
   records: (report: Report) => readonly CsvRecord[],
   figure?: (report: Report) => Record<string, unknown>,
 ): Promise<(report: Report) => Promise<Report & { comparison?: Comparison }>> {
-  const { output } = flags;
-  if (output !== undefined && !/\.(csv|json)$/.test(output)) {
-    throw new LocalgradError('invalid-option', `--output '${output}': allowed: names that end with .csv or .json.`);
+  const { output, figure: path } = flags;
+  if (output !== undefined) await checkOwnFile('--output', output, ['.csv', '.json']);
+  if (path !== undefined) {
+    for (const extension of ['.svg', '.png']) await checkOwnFile('--figure', `${path}${extension}`, [extension]);
   }
   const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
   return async (report) => {
     const rows = records(report);
     const csv = csvOf(report.environment, report.device, rows);
-    if (output?.endsWith('.csv')) await writeWhole(output, csv);
-    if (output?.endsWith('.json')) await writeWhole(output, `${JSON.stringify(report, null, 2)}\n`);
-    if (flags.figure !== undefined && figure !== undefined) {
+    if (output !== undefined) {
+      await writeOwnFile('--output', output, output.endsWith('.csv') ? csv : `${JSON.stringify(report, null, 2)}\n`);
+    }
+    if (path !== undefined && figure !== undefined) {
       const svg = await renderSvg(figure(report));
-      await writeWhole(`${flags.figure}.svg`, svg);
-      await writeWhole(`${flags.figure}.png`, await pngOf(svg));
+      await writeOwnFile('--figure', `${path}.svg`, markedSvg(svg));
+      await writeOwnFile('--figure', `${path}.png`, markedPng(await pngOf(svg)));
     }
     if (earlier === undefined || flags.compare === undefined) return report;
     const { cpu, cores, platform, runtime, tfjs, localgrad, commit } = report.environment;
     const here = { device: report.device, cpu, cores: String(cores), platform, runtime, tfjs, localgrad };
     return { ...report, comparison: compare(flags.compare, rows, { ...here, commit: commit ?? '' }, earlier) };
   };
+}
+
+/** A ratio in a table. */
+export function times(ratio: number | null, digits = 2): string {
+  return ratio === null ? '–' : `${ratio.toFixed(digits)} ×`;
+}
+
+/** The phases in which methods with phases were measured. */
+export function phaseLines(rows: readonly StepCost[]): string[] {
+  const found = new Map(
+    rows.flatMap(({ method, phases }) => (phases === undefined ? [] : [[method, phases] as const])),
+  );
+  const lines = [...found].map(
+    ([method, { time, memory, count }]) =>
+      `${method} has ${count} phases: time and work are those of '${time}', peak memory that of '${memory}', the highest ones.`,
+  );
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 export function comparisonLines(report: object): string[] {

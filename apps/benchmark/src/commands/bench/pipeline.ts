@@ -9,7 +9,7 @@ import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
-import { addAccumulateFlag, wholeNumber, wholeNumbers } from './arguments.js';
+import { addAccumulateFlag, wholeNumber, wholeNumbers, withFlagOf } from './arguments.js';
 import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
 
 const basisNames: Readonly<Record<PlacementBasis, string>> = {
@@ -118,7 +118,7 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
           threads: threads === 'auto' ? (workerCounts[0] ?? 1) : threads,
           image: parseShape(flags.image),
         };
-        return finish(await benchPipeline(options, terminal));
+        return finish(await withFlagOf('workers', '--worker-counts', () => benchPipeline(options, terminal)));
       }, renderBenchPipeline),
     );
 }

@@ -6,8 +6,16 @@ import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
-import { addAccumulateFlag, wholeNumber, wholeNumbers } from './arguments.js';
-import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+import { addAccumulateFlag, wholeNumber, wholeNumbers, withFlagOf } from './arguments.js';
+import {
+  addOutputFlags,
+  comparisonLines,
+  type OutputFlags,
+  phaseLines,
+  placeLine,
+  prepareOutput,
+  times,
+} from './output.js';
 
 export function renderBenchScaling(report: BenchScalingReport): string {
   const { options, backend, rows } = report;
@@ -38,12 +46,13 @@ export function renderBenchScaling(report: BenchScalingReport): string {
         row.stepMs.max.toFixed(1),
         `${row.relativeToBackprop.time.toFixed(2)} ×`,
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
-        `${row.relativeToBackprop.memory.toFixed(3)} ×`,
+        times(row.relativeToBackprop.memory, 3),
         row.predictedPeakBytes === null ? '' : formatBytes(row.predictedPeakBytes),
         row.unitsOfWork?.toFixed(2) ?? '',
       ]),
       ['right', 'left', ...new Array<'right'>(9).fill('right')],
     ),
+    ...phaseLines(rows),
     ...comparisonLines(report),
   ].join('\n');
 }
@@ -98,7 +107,8 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
           classes,
           image,
         };
-        return finish(await benchScaling({ ...network, methods, depths, moduleCounts, repeats, warmup }, terminal));
+        const options = { ...network, methods, depths, moduleCounts, repeats, warmup };
+        return finish(await withFlagOf('backbone', '--depths', () => benchScaling(options, terminal)));
       }, renderBenchScaling),
     );
 }

@@ -16,7 +16,7 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, wholeNumber } from './arguments.js';
-import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, phaseLines, placeLine, prepareOutput } from './output.js';
 
 export function renderBench(report: BenchReport): string {
   const { options, rows, missing } = report;
@@ -60,6 +60,7 @@ export function renderBench(report: BenchReport): string {
       ]),
       ['left', 'right', 'left', ...new Array<'right'>(11).fill('right')],
     ),
+    ...phaseLines(rows),
     ...deviceMemory(rows),
     ...beside(rows, 'relativeToLiteral', 'here, against its literal procedure'),
     ...beside(rows, 'relativeToOrdinary', 'recorded, against its ordinary step'),

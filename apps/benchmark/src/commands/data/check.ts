@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { errorCodeOf, LocalgradError, readProblem } from '@localgrad/core';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
 import { textTable } from '@localgrad/report';
@@ -22,16 +22,20 @@ export async function checkData(
   name: string,
   { output, ...flags }: OpenFlags & { readonly output: string },
 ): Promise<DataCheck> {
+  if ((await access(output).catch(errorCodeOf)) === undefined) throw taken(output);
   const { train, test } = await openData(name, flags);
   const png = await encodePng(contactSheet(train));
   try {
     await writeFile(output, png, { flag: 'wx' });
   } catch (error) {
-    const isTaken = errorCodeOf(error) === 'EEXIST';
-    const problem = isTaken ? 'already exists. Choose another --output' : `cannot be written: ${readProblem(error)}`;
-    throw new LocalgradError('invalid-option', `'${output}' ${problem}.`, { output });
+    if (errorCodeOf(error) === 'EEXIST') throw taken(output);
+    throw new LocalgradError('invalid-option', `'${output}' cannot be written: ${readProblem(error)}.`, { output });
   }
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };
+}
+
+function taken(output: string): LocalgradError {
+  return new LocalgradError('invalid-option', `'${output}' already exists. Choose another --output.`, { output });
 }
 
 function describe(dataset: ImageDataset): CheckedPart {
