@@ -24,6 +24,13 @@ const studies = {
     'end to end, 5 epochs',
     ...inBothCuts('DGL', 'lean MLAAN'),
   ],
+  'lean-cifar10-resnet32': [
+    reference,
+    'end to end, 4 micro-batches',
+    'end to end, 6 epochs',
+    'end to end, 7 epochs',
+    ...inBothCuts('DGL', 'lean MLAAN'),
+  ],
   'lean-fashion-mnist-resnet14': [
     reference,
     'end to end, recomputed',
