@@ -10,9 +10,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseCsv } from '../packages/bench/src/csv.js';
 import { standardCatalog } from '../packages/catalog/src/index.js';
 import { readExperiment } from '../packages/experiments/src/execution/experiment-file.js';
+import { buildNetwork, buildPlan } from '../packages/runs/src/build-plan.js';
 import { resolveConfig } from '../packages/runs/src/config/resolve-config.js';
 import type { RunConfig } from '../packages/runs/src/config/run-config.js';
-import { buildNetwork, buildPlan } from '../packages/runs/src/build-plan.js';
 import { benchmarks, knownCommands, parseCommand, readCommands } from './benchmark-commands.fixture.js';
 
 const script = join(benchmarks, 'make-readme.mjs');
