@@ -25,7 +25,7 @@ export interface HeadReference {
   readonly key: string;
   /** Absent for the backbone's own classifier (key `classifier`). */
   readonly factory?: HeadFactory;
-  /** Weights that the head has in common with heads on other modules: those with an equal `shares.key`. */
+  /** Weights that the head has in common with other heads: those with an equal `shares.key`; no others may be shared. */
   readonly shares?: SharedWeightsReference;
 }
 
