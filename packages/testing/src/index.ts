@@ -6,7 +6,7 @@ export { describeMethod, type MethodSuiteOptions } from './describe-method.js';
 export { describeOptimizer, type OptimizerSuiteOptions } from './describe-optimizer.js';
 export { checkGradient, type GradientCheck, type GradientOptions } from './gradients/check-gradient.js';
 export type { GradientFacts } from './gradients/diagnosis.js';
-export { checkBlockGradients, checkHeadGradients } from './gradients/tensor-checks.js';
+export { checkBlockGradients, checkHeadGradients, type HeadGradientOptions } from './gradients/tensor-checks.js';
 export { describeTrainingKernels, type KernelSuiteOptions, type StartedKernels } from './kernels/describe-kernels.js';
 export { relativeError } from './kernels/relative-error.js';
 export { drawValues, type ValueKind } from './kernels/values.js';
