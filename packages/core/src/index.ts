@@ -20,7 +20,7 @@ export {
   type Want,
 } from './block.js';
 export { errorCodeOf, messageOf } from './caught.js';
-export { at, get } from './checked.js';
+export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export {
   closestFirst,

@@ -1,4 +1,11 @@
-import { formatShape, type HeadResult, LocalgradError, type Parameter, sameShape } from '@localgrad/core';
+import {
+  formatShape,
+  type HeadResult,
+  LocalgradError,
+  type Parameter,
+  requireSynchronous,
+  sameShape,
+} from '@localgrad/core';
 import { checkTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
 import { checkImages } from './check-images.js';
@@ -95,6 +102,25 @@ function checkGradients(
   }
 }
 
+/**
+ * Adds key and module to what a head throws. Faults of the backend, such as missing memory, are not the head's.
+ */
+export function evaluateAt<T>(
+  { network }: CompiledPlan,
+  compiled: Pick<CompiledHead, 'key' | 'module' | 'head'>,
+  evaluate: () => T,
+): T {
+  try {
+    return evaluate();
+  } catch (error) {
+    if (!LocalgradError.isInstance(error) || !(error.code === 'misuse' || error.code === 'shape-mismatch')) throw error;
+    const { key, module, head } = compiled;
+    const details = { ...error.details, head: head.name, key, module };
+    const message = `The ${headPlace(compiled, network)} failed. ${error.message}`;
+    throw new LocalgradError(error.code, message, details, { cause: error });
+  }
+}
+
 /** Evaluates a head, checks its result, and reports tensor leaks. */
 export function evaluateChecked(
   plan: CompiledPlan,
@@ -105,6 +131,7 @@ export function evaluateChecked(
 ): HeadResult {
   const before = tf.memory().numTensors;
   const result = evaluate();
+  requireSynchronous(result, `The ${headPlace(compiled, plan.network)}: evaluate`);
   const alive = tf.memory().numTensors;
   checkResult(plan, compiled, h, result, wantsInput);
   const returned = new Set<tf.Tensor>([result.loss, ...(result.terms?.values() ?? []), ...result.parameters.values()]);

@@ -12,7 +12,7 @@ import {
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, evaluateChecked } from './check-step.js';
+import { checkBatch, evaluateAt, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
 import { headTargets } from './heads.js';
 import { moveAverages } from './moving-averages.js';
@@ -185,7 +185,8 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const mode: Mode = { training: true, statisticsUpdates: 1, ...(noise === undefined ? {} : { noise }) };
     const input = active.objectives.some(({ start }) => start !== undefined);
     const targets = headTargets(active.head, batch.targets, moduleInput);
-    const evaluate = () => active.head.evaluate(h, targets, { mode, weight, input, clock });
+    const request = { mode, weight, input, clock };
+    const evaluate = () => evaluateAt(compiled, active, () => active.head.evaluate(h, targets, request));
     if (checked.has(active.key)) return evaluate();
     const result = evaluateChecked(compiled, active, h, input, evaluate);
     checked.add(active.key);

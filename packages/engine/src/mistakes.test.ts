@@ -4,7 +4,6 @@ import {
   type HeadResult,
   independentPlan,
   type MovingAverage,
-  type Network,
   Parameter,
   startOfTraining,
   type TrainingPlan,
@@ -122,47 +121,6 @@ describe('compiling a plan', () => {
     expect(follow('b1.bn1.bias', 'beforeUpdate').averages).toHaveLength(1);
   });
 
-  describe('with a head that trains a weight of another owner', () => {
-    const compileFor = (find: (network: Network) => readonly Parameter[], more: Partial<HeadFactory> = {}) => {
-      const scope = createScope(1);
-      const network = buildNetwork(fourLayers, [1, 1, 1, 1], scope);
-      let first: readonly Parameter[] = [];
-      const factory: HeadFactory = {
-        name: 'own',
-        ...more,
-        build: ({ inputShape, module }, place) => {
-          const head = createClassifier({ scope: place, inputShape, classes, name: 'own' });
-          if (module === 0) first = head.parameters;
-          const foreign = [...find(network), ...(find === noParameters ? first : [])];
-          return module === 1 ? { ...head, parameters: [...head.parameters, ...foreign] } : head;
-        },
-      };
-      return compilePlan(network, independentPlan('acme', network, factory), { scope });
-    };
-    const noParameters = () => [];
-    const ofModule = (module: number) => (network: Network) => network.modules[module]?.blocks[0]?.parameters ?? [];
-
-    it.each<[string, (network: Network) => readonly Parameter[], RegExp]>([
-      ['an earlier module', ofModule(0), /trains 'b0\.conv\.weight', which belongs to block 'b0' \(1,0\) of module 0/],
-      ['a later module', ofModule(3), /'b3\.[\w.]+', which belongs to block 'b3' \(1,3\) of module 3.*'borrows'/],
-      ['its own module', ofModule(1), /belongs to block 'b1' \(1,1\) of module 1/],
-      ['the classifier', ({ backbone }) => backbone.classifier.parameters, /'fc\.weight'.*the network's classifier/],
-      ['another head', noParameters, /'heads\.module0\.fc\.weight'.*the head 'own' \(module0\) on module 0.*'shares'/],
-    ])('rejects %s', (_, find, message) => {
-      expect(() => compileFor(find)).toThrow(message);
-      expect(() => compileFor(find)).toThrow(place);
-    });
-
-    it('accepts the live blocks that its factory declares, and no others', () => {
-      const borrows = (index: number, use: 'live' | 'trained-copy') => [
-        { reference: [1, index] as const, live: `b${index}`, as: [use] },
-      ];
-      expect(() => compileFor(ofModule(3), { borrows: borrows(3, 'live') })).not.toThrow();
-      expect(() => compileFor(ofModule(3), { borrows: borrows(2, 'live') })).toThrow(/belongs to block 'b3'/);
-      expect(() => compileFor(ofModule(3), { borrows: borrows(3, 'trained-copy') })).toThrow(/belongs to block 'b3'/);
-    });
-  });
-
   it('reports both owners of a duplicate parameter name', () => {
     const twin = createScope(3).parameter('fc.weight', [1], () => new Float32Array(1));
     expect(() => compileWith((head) => ({ ...head, parameters: [...head.parameters, twin] }))).toThrow(
@@ -272,40 +230,6 @@ describe('the first step', () => {
     expect(() => step(compiled, { depth: tf.zeros([3, 1]) })).toThrow(
       /'depth', which has 3 entries in this batch of 8 images/,
     );
-  });
-});
-
-describe('a batch of another type', () => {
-  const compiled = () => compileWith((head) => head);
-  const run = (images: tf.Tensor, labels: tf.Tensor) =>
-    createTrainStep({ compiled: compiled(), optimizer: recorder().optimizer }).run(
-      { images: images as tf.Tensor4D, targets: { labels: labels as tf.Tensor1D } },
-      startOfTraining,
-    );
-  const { images, targets } = randomBatch(1);
-  const labels = () => targets.labels as tf.Tensor1D;
-
-  it('is rejected with the cure', () => {
-    expect(() => run(tf.cast(images, 'int32'), labels())).toThrow(
-      /A batch for 'acme' on random must have float32 images, but has int32; .*tf\.cast\(images, 'float32'\)/,
-    );
-    expect(() => run(images, tf.cast(labels(), 'float32'))).toThrow(
-      /'labels', which the head '\w+' \(\w+\) on module \d.* reads, is a float32 tensor of shape \[8\].*tf\.tensor1d\(classes, 'int32'\)/,
-    );
-    expect(() => run(images, tf.oneHot(labels(), classes))).toThrow(/int32 tensor of shape \[8, 3\].*tf\.argMax/);
-    expect(() => run(images, tf.scalar(1, 'int32'))).toThrow(/int32 tensor without axes; it needs one axis/);
-  });
-
-  it('is rejected in evaluation mode', () => {
-    const network = buildNetwork(fourLayers, [4], createScope(1));
-    const { classifier } = network.backbone;
-    expect(() => predict(network, tf.cast(images, 'int32'))).toThrow(/must have float32 images, but has int32/);
-    expect(() => predict(network, tf.zeros([2, 2, 6, 6]))).toThrow(
-      /images of shape \[2, 6, 6, 2\], but has \[2, 2, 6, 6\]/,
-    );
-    const h = tf.zeros<tf.Rank.R4>([8, ...classifier.inputShape]);
-    const oneHot = tf.oneHot(labels(), classes) as tf.Tensor as tf.Tensor1D;
-    expect(() => classifier.measure?.(h, { labels: oneHot })).toThrow(/head 'classifier' reads.*tf\.argMax/);
   });
 });
 

@@ -12,7 +12,7 @@ import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js'
 import type { CompiledPlan } from './compile.js';
 import { createDelayedTrainStep } from './delayed-train-step.js';
 import { recordHistories } from './delayed-weights.js';
-import { moveAveragesAfterUpdate, runHooks } from './end-step.js';
+import { moveAveragesAfterUpdate, runHooks, updateWeights } from './end-step.js';
 import { createExecutor } from './executor.js';
 import type { PeakPrediction } from './prediction.js';
 import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
@@ -90,7 +90,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   const now: StepNow = { clock: startOfTraining, learningRate: 0 };
   const run = ({ parts }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
     const update = (gradients: readonly ParameterGradient[]) => {
-      const apply = () => optimizer.update(gradients, { ...now });
+      const apply = () => updateWeights(optimizer, gradients, { ...now });
       if (recorder === undefined) apply();
       else recorder.repeat(apply);
     };
