@@ -8,7 +8,6 @@ import {
   type Pass,
   startOfTraining,
   type Want,
-  weightAt,
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
@@ -16,6 +15,7 @@ import { checkBatch, evaluateAt, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
 import { headTargets } from './heads.js';
 import { moveAverages } from './moving-averages.js';
+import { objectiveWeight } from './objective-weight.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
@@ -162,7 +162,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const { options, losses, terms, links } = this.#setting;
     const { clock = startOfTraining, scale = 1 } = options;
     links.onHead?.(active.key);
-    const weights = active.objectives.map((objective) => weightAt(objective.weight, clock));
+    const weights = active.objectives.map((objective) => objectiveWeight(objective, clock));
     const weight = weights.reduce((sum, value) => sum + value, 0);
     const result = this.#run(active, read, weight * scale);
     active.objectives.forEach(({ id, start }, index) => {

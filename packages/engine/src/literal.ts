@@ -1,4 +1,4 @@
-import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining, weightAt } from '@localgrad/core';
+import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { sequential } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
@@ -7,6 +7,7 @@ import type { CompiledPlan } from './compile.js';
 import { headTargets } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import { moveAverages } from './moving-averages.js';
+import { objectiveWeight } from './objective-weight.js';
 import type { CompiledPhase } from './phases.js';
 import { scaled } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
@@ -64,7 +65,7 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     input: boolean,
   ) {
     const { scale = 1, headClock: clock = this.options.clock ?? startOfTraining } = this.options;
-    const weight = weightAt(objective.weight, this.options.clock ?? startOfTraining) * scale;
+    const weight = objectiveWeight(objective, this.options.clock ?? startOfTraining) * scale;
     const targets = headTargets(head, this.batch.targets, moduleInput);
     const place = { key: objective.head.key, module, head };
     const request = { mode: this.#mode(1), weight, input, clock };
