@@ -7,6 +7,7 @@ export { describeOptimizer, type OptimizerSuiteOptions } from './describe-optimi
 export { checkGradient, type GradientCheck, type GradientOptions } from './gradients/check-gradient.js';
 export type { GradientFacts } from './gradients/diagnosis.js';
 export { checkBlockGradients, checkHeadGradients, type HeadGradientOptions } from './gradients/tensor-checks.js';
+export type { HostFeature } from './host-features.js';
 export { describeTrainingKernels, type KernelSuiteOptions, type StartedKernels } from './kernels/describe-kernels.js';
 export { relativeError } from './kernels/relative-error.js';
 export { drawValues, type ValueKind } from './kernels/values.js';
