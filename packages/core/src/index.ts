@@ -56,7 +56,13 @@ export {
   type ParameterScope,
   type RandomSource,
 } from './parameter.js';
-export { type Partition, type PartitionSpec, type PartitionStrategy, resolvePartition } from './partition.js';
+export {
+  type CostOf,
+  type Partition,
+  type PartitionSpec,
+  type PartitionStrategy,
+  resolvePartition,
+} from './partition.js';
 export {
   type AfterStepHook,
   type BlockPlace,
