@@ -12,7 +12,9 @@ import freezing, { decorator } from './index.js';
 
 await selectBackend('wasm');
 
-describeDecorator('freezing', () => freezing({ every: 2 }));
+describeDecorator('freezing', () => freezing({ every: 2 }), {
+  replaces: { phases: 'The phases are those of the decorator; hosts with phases are rejected.' },
+});
 
 it('freezes module after module: weights, statistics and optimizer state stay, and less memory is needed', {
   timeout: 60_000,

@@ -12,12 +12,18 @@ export default function freezing(options = {}) {
   rejectUnknownKeys(name, options, ['every']);
   const { every = 1 } = options;
   requireOption(Number.isInteger(every) && every > 0, name, 'every', every, 'positive integers');
-  return (method) => ({
-    specVersion: 'v1',
-    name: formatExpression({ name, of: parseExpression(method.name), options }),
-    config: { decorator: name, of: method.config, ...options },
-    plan: (network) => freezeModules(method.plan(network), network.modules.length, every),
-  });
+  return (method) => {
+    const full = formatExpression({ name, of: parseExpression(method.name), options });
+    return {
+      specVersion: 'v1',
+      name: full,
+      config: { decorator: name, of: method.config, ...options },
+      plan: (network) => ({
+        ...freezeModules(method.plan(network), network.modules.length, every),
+        method: full,
+      }),
+    };
+  };
 }
 
 /** The decorator by the name of this package: `acme-localgrad-freezing(dgl, every: 2)`. */

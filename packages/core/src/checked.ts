@@ -14,3 +14,19 @@ export function get<K, V>(map: ReadonlyMap<K, V>, key: K, what: string): V {
   if (value === undefined) throw new LocalgradError('misuse', `There is no ${what} '${String(key)}'.`, { what, key });
   return value;
 }
+
+/**
+ * Rejects the Promise of an asynchronous function where nothing waits for it. The Promise's own rejection counts as handled.
+ *
+ * @param what the function, for the message
+ * @throws LocalgradError `misuse`
+ */
+export function requireSynchronous(result: unknown, what: string): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => {});
+  throw new LocalgradError(
+    'misuse',
+    `${what} returned a Promise, but nothing waits for it: it must not be async. Use tensor operations instead of reading values back (data, array).`,
+    { what },
+  );
+}

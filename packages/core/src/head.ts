@@ -157,7 +157,10 @@ export interface HeadFactoryTerm {
 export interface HeadFactory {
   /** Name of the head in the literature, e.g. `1c2f`. */
   readonly name: string;
-  /** Blocks of the backbone that the heads use, in forward order; shown by `explain`. Default: none. */
+  /**
+   * Blocks of the backbone that the heads use, in forward order; shown by `explain`. Heads may train the weights of a live
+   * block only if it is listed. Default: none.
+   */
   readonly borrows?: readonly BorrowedBlock[];
   /** The weighted losses that the heads add up, if there are several; for decorators that change only some of them. */
   readonly terms?: readonly HeadFactoryTerm[];

@@ -20,7 +20,7 @@ export {
   type Want,
 } from './block.js';
 export { errorCodeOf, messageOf } from './caught.js';
-export { at, get } from './checked.js';
+export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export { type ComposedDecorator, composedDecorator } from './composed-decorator.js';
 export {
@@ -57,7 +57,13 @@ export {
   type ParameterScope,
   type RandomSource,
 } from './parameter.js';
-export { type Partition, type PartitionSpec, type PartitionStrategy, resolvePartition } from './partition.js';
+export {
+  type CostOf,
+  type Partition,
+  type PartitionSpec,
+  type PartitionStrategy,
+  resolvePartition,
+} from './partition.js';
 export {
   type AfterStepHook,
   type BlockPlace,

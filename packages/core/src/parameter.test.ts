@@ -31,6 +31,7 @@ describe('shapes', () => {
     expect(sizeOf([32, 16, 3])).toBe(1536);
     expect(bytesOf([32, 16, 3], 2)).toBe(2 * 4 * 1536);
     expect(formatShape([32, 16, 3])).toBe('32×16×3');
+    expect(formatShape([])).toBe('[]');
     expect([sameShape([1, 2], [1, 2]), sameShape([1, 2], [2, 1]), sameShape([1], [1, 1])]).toEqual([
       true,
       false,

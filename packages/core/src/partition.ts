@@ -30,7 +30,8 @@ export type PartitionSpec =
 /** How `resolvePartition` divides the blocks among a given number of modules. */
 export type PartitionStrategy = 'even' | 'balanced-memory';
 
-type CostOf = (block: Block) => BlockCost;
+/** Cost of a block; `costOf` of `@localgrad/nn/cost` measures blocks that declare none. */
+export type CostOf = (block: Block) => BlockCost;
 
 function statedCost({ name, cost }: Block): BlockCost {
   if (cost !== undefined) return cost;

@@ -121,6 +121,29 @@ describe('validatePlan', () => {
   });
 });
 
+describe('validatePlan of values that are no plans', () => {
+  const head = { key: 'a', factory };
+  it.each<[string, unknown, RegExp]>([
+    ['an async plan', Promise.resolve(), /is a Promise; plan must not be async/],
+    ['undefined', undefined, /is undefined; plan must return an object/],
+    ['a plan without a method', { ...plan([objective()]), method: undefined }, /'method' undefined; expected its name/],
+    ['a plan without hooks', { ...plan([objective()]), hooks: undefined }, /'hooks' is undefined; it must be a list/],
+    ['a plan without objectives', { ...plan([]), objectives: undefined }, /'objectives' is undefined/],
+    ['a hook without a method', plan([objective()], { hooks: [{ name: 'h' } as never] }), /hook 'h' has no method/],
+    ['a weight in quotes', plan([objective({ weight: '0.5' as never })]), /'a' has weight '0\.5'; allowed: numbers/],
+    ['an undefined weight', plan([objective({ weight: undefined as never })]), /'a' has weight undefined/],
+    ['an objective without an ID', plan([objective({ id: undefined as never })]), /'id' undefined/],
+    ['an objective without a span', plan([objective({ span: undefined as never })]), /'a' has no span/],
+    ['an objective without a head', plan([objective({ head: undefined as never })]), /'a' has no head with a 'key'/],
+    ['a factory without build', plan([objective({ head: { ...head, factory: {} as never } })]), /no method 'build'/],
+    ['phases in a list', plan([objective()], { phases: [] as never }), /'phases' has no list 'phases'/],
+    ['phases without a rule', plan([objective()], { phases: { phases: [] } as never }), /no method 'phaseAt'/],
+  ])('rejects %s', (_, wrong, message) => {
+    expect(() => validatePlan(wrong as TrainingPlan, 3)).toThrow(message);
+    expect(() => validatePlan(wrong as TrainingPlan, 3)).toThrow(expect.objectContaining({ code: 'invalid-plan' }));
+  });
+});
+
 describe('finalObjective', () => {
   it('places the classifier on the last module, with a span from the requested module', () => {
     expect(finalObjective(4).span).toEqual([3, 3]);

@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 import { LocalgradError } from './errors.js';
 import type { HeadFactory } from './head.js';
 import type { Parameter } from './parameter.js';
+import { checkStructure } from './plan-structure.js';
 import type { PlanState, StateDeclaration } from './state.js';
 
 /** Modules `from` to `to`, inclusive: a loss on the output of `to` trains exactly these modules. */
@@ -25,7 +26,7 @@ export interface HeadReference {
   readonly key: string;
   /** Absent for the backbone's own classifier (key `classifier`). */
   readonly factory?: HeadFactory;
-  /** Weights that the head has in common with heads on other modules: those with an equal `shares.key`. */
+  /** Weights that the head has in common with other heads: those with an equal `shares.key`; no others may be shared. */
   readonly shares?: SharedWeightsReference;
 }
 
@@ -146,6 +147,7 @@ export function classifierObjective<O extends Pick<Objective, 'role' | 'span'>>(
 
 /** Checks a plan against the number of modules. @throws LocalgradError `invalid-plan` */
 export function validatePlan(plan: TrainingPlan, modules: number): void {
+  checkStructure(plan);
   const fail = (message: string, details: Record<string, unknown>): never => {
     throw new LocalgradError('invalid-plan', `Plan of '${plan.method}': ${message}`, details);
   };

@@ -16,7 +16,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
-/** Formats a shape for messages and tables, e.g. `32×32×16`. */
+/** Formats a shape for messages and tables, e.g. `32×32×16`; `[]` for a scalar. */
 export function formatShape(shape: readonly number[]): string {
-  return shape.join('×');
+  return shape.length === 0 ? '[]' : shape.join('×');
 }

@@ -1,26 +1,27 @@
-import { formatShape, type HeadResult, LocalgradError, type Parameter, sameShape } from '@localgrad/core';
+import {
+  formatShape,
+  type HeadResult,
+  LocalgradError,
+  type Parameter,
+  requireSynchronous,
+  sameShape,
+} from '@localgrad/core';
+import { checkTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
+import { checkImages } from './check-images.js';
 import type { CompiledPlan } from './compile.js';
 import { batchTargetsOf, type CompiledHead, headPlace, shapeBetween } from './heads.js';
 import type { CompiledPhase } from './phases.js';
 import type { Batch } from './step.js';
 
-/** @throws LocalgradError `misuse` for a missing target, `shape-mismatch` for wrong shapes */
+/** @throws LocalgradError `misuse` for a missing target or a wrong type, `shape-mismatch` for wrong shapes */
 export function checkBatch(
   { network, plan, range }: CompiledPlan,
   { heads }: CompiledPhase,
   { images, targets }: Batch,
 ): void {
-  const expected = [images.shape[0] ?? 0, ...shapeBetween(network, range[0] - 1)];
-  const [size] = expected;
-  if (!sameShape(images.shape, expected)) {
-    throw new LocalgradError(
-      'shape-mismatch',
-      `A batch for '${plan.method}' on ${network.backbone.name} must have images of shape [${expected.join(', ')}], ` +
-        `but has [${images.shape.join(', ')}].`,
-      { expected, found: images.shape },
-    );
-  }
+  const [size] = images.shape;
+  checkImages(images, shapeBetween(network, range[0] - 1), `A batch for '${plan.method}' on ${network.backbone.name}`);
   for (const group of heads.values()) {
     for (const compiled of group) {
       for (const name of batchTargetsOf(compiled.head)) {
@@ -35,6 +36,7 @@ export function checkBatch(
             details,
           );
         }
+        checkTarget(name, target, `the ${headPlace(compiled, network)}`);
         if (target.shape[0] !== size) {
           throw new LocalgradError(
             'shape-mismatch',
@@ -100,6 +102,25 @@ function checkGradients(
   }
 }
 
+/**
+ * Adds key and module to what a head throws. Faults of the backend, such as missing memory, are not the head's.
+ */
+export function evaluateAt<T>(
+  { network }: CompiledPlan,
+  compiled: Pick<CompiledHead, 'key' | 'module' | 'head'>,
+  evaluate: () => T,
+): T {
+  try {
+    return evaluate();
+  } catch (error) {
+    if (!LocalgradError.isInstance(error) || !(error.code === 'misuse' || error.code === 'shape-mismatch')) throw error;
+    const { key, module, head } = compiled;
+    const details = { ...error.details, head: head.name, key, module };
+    const message = `The ${headPlace(compiled, network)} failed. ${error.message}`;
+    throw new LocalgradError(error.code, message, details, { cause: error });
+  }
+}
+
 /** Evaluates a head, checks its result, and reports tensor leaks. */
 export function evaluateChecked(
   plan: CompiledPlan,
@@ -110,6 +131,7 @@ export function evaluateChecked(
 ): HeadResult {
   const before = tf.memory().numTensors;
   const result = evaluate();
+  requireSynchronous(result, `The ${headPlace(compiled, plan.network)}: evaluate`);
   const alive = tf.memory().numTensors;
   checkResult(plan, compiled, h, result, wantsInput);
   const returned = new Set<tf.Tensor>([result.loss, ...(result.terms?.values() ?? []), ...result.parameters.values()]);

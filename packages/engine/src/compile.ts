@@ -14,6 +14,7 @@ import {
 } from '@localgrad/core';
 import { sequential } from '@localgrad/nn/blocks';
 import type { CreateTargets } from '@localgrad/nn/cost';
+import { checkOwnership } from './check-ownership.js';
 import { checkHeads, checkNames, checkTargets } from './check-plan.js';
 import { type DelayedAverages, delayAverages, type WeightHistory } from './delayed-weights.js';
 import { delayGradients, type GradientDelay, type GradientDelayOptions } from './gradient-delay.js';
@@ -109,6 +110,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   const heads = groupObjectives(objectives, network, scope.scope('heads'));
   const all = [...heads.values()].flat();
   checkHeads(network, plan, all);
+  checkOwnership(network, plan, all);
   if (options.targets !== undefined) checkTargets(network, all, options.targets);
   const moduleBlocks = rewriteBlocks(network, plan);
   const modules = moduleBlocks.map((blocks, index) => {

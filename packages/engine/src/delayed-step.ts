@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { GradientBuffer, splitBatch } from './accumulation.js';
 import { DelayedSegment, type SegmentMoment } from './delayed-segment.js';
 import { type Departed, DepartedGradients } from './departed-gradients.js';
+import { updateWeights } from './end-step.js';
 import type { GradientDelay } from './gradient-delay.js';
 import type { PartMoment, PartStep, PartStepOptions } from './part-step.js';
 import type { Batch, StepMemory, StepResult } from './step.js';
@@ -54,7 +55,7 @@ export class DelayedStep implements PartStep {
     const { optimizer } = this.#options;
     const { clock, learningRate } = moment;
     const update = (gradients: readonly ParameterGradient[]) => {
-      if (gradients.length > 0) optimizer.update(gradients, { clock, learningRate });
+      if (gradients.length > 0) updateWeights(optimizer, gradients, { clock, learningRate });
     };
     this.#step = clock.step;
     this.#received ??= clock.step - 1;

@@ -9,10 +9,10 @@ import {
   type SharedWeightsReference,
   type Span,
   startOfTraining,
-  weightAt,
 } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
 import { type CompiledHead, targetsOf } from './heads.js';
+import { objectiveWeight } from './objective-weight.js';
 import type { PredictionOptions } from './prediction.js';
 import { measurePhase, type PhaseWork } from './work.js';
 
@@ -211,8 +211,8 @@ function inPlanOrder(compiled: CompiledPlan): [Objective, Head][] {
 }
 
 function describeObjective(compiled: CompiledPlan, objective: Objective, head: Head): ObjectiveDescription {
-  const { id, role, span, weight } = objective;
-  const [start, end] = [weightAt(weight, startOfTraining), weightAt(weight, endOfTraining)];
+  const { id, role, span } = objective;
+  const [start, end] = [objectiveWeight(objective, startOfTraining), objectiveWeight(objective, endOfTraining)];
   const borrows = objective.head.factory?.borrows;
   const reached = [
     ...compiled.modules.slice(span[0], span[1] + 1).flatMap((module) => module.parameters),

@@ -1,4 +1,10 @@
-import type { Clock } from '@localgrad/core';
+import {
+  type Clock,
+  type Optimizer,
+  type ParameterGradient,
+  requireSynchronous,
+  type UpdateContext,
+} from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import { recordHistories } from './delayed-weights.js';
@@ -27,6 +33,21 @@ export function moveAveragesAfterUpdate(
   moveAverages(compiled.averages.filter(({ head, when }) => when === 'afterUpdate' && active.has(head)));
 }
 
+/** @throws LocalgradError `misuse` for asynchronous hooks */
 export function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
-  for (const hook of plan.hooks) tf.tidy(() => hook.afterStep({ clock, parameters, state }));
+  for (const hook of plan.hooks) {
+    tf.tidy(() => {
+      requireSynchronous(hook.afterStep({ clock, parameters, state }), `Hook '${hook.name}' of '${plan.method}'`);
+    });
+  }
+}
+
+/** Updates the weights. @throws LocalgradError `misuse` for an asynchronous optimizer */
+export function updateWeights(
+  optimizer: Optimizer,
+  gradients: readonly ParameterGradient[],
+  context: UpdateContext,
+): void {
+  const name = String(optimizer.config?.optimizer ?? 'without a name');
+  requireSynchronous(optimizer.update(gradients, context), `Method 'update' of optimizer '${name}'`);
 }

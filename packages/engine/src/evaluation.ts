@@ -1,5 +1,6 @@
 import { type Block, evaluationMode, LocalgradError, type Network } from '@localgrad/core';
 import type * as tf from '@tensorflow/tfjs';
+import { checkImages } from './check-images.js';
 
 /**
  * Output of the backbone's last block in evaluation mode. Auxiliary networks are not used.
@@ -19,8 +20,11 @@ export function forwardNetwork(network: Network, images: tf.Tensor4D): tf.Tensor
  *
  * @param input borrowed
  * @returns owned by the caller; the input itself if there are no blocks
+ * @throws LocalgradError `shape-mismatch` for an input of another shape, `misuse` unless it is float32
  */
 export function forwardBlocks(blocks: readonly Block[], input: tf.Tensor4D): tf.Tensor4D {
+  const [first] = blocks;
+  if (first !== undefined) checkImages(input, first.inputShape, `A batch for block '${first.name}'`);
   let x = input;
   for (const block of blocks) {
     const pass = block.forward(x, evaluationMode);

@@ -8,14 +8,14 @@ import {
   type Pass,
   startOfTraining,
   type Want,
-  weightAt,
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, evaluateChecked } from './check-step.js';
+import { checkBatch, evaluateAt, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
 import { headTargets } from './heads.js';
 import { moveAverages } from './moving-averages.js';
+import { objectiveWeight } from './objective-weight.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
@@ -162,7 +162,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const { options, losses, terms, links } = this.#setting;
     const { clock = startOfTraining, scale = 1 } = options;
     links.onHead?.(active.key);
-    const weights = active.objectives.map((objective) => weightAt(objective.weight, clock));
+    const weights = active.objectives.map((objective) => objectiveWeight(objective, clock));
     const weight = weights.reduce((sum, value) => sum + value, 0);
     const result = this.#run(active, read, weight * scale);
     active.objectives.forEach(({ id, start }, index) => {
@@ -185,7 +185,8 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const mode: Mode = { training: true, statisticsUpdates: 1, ...(noise === undefined ? {} : { noise }) };
     const input = active.objectives.some(({ start }) => start !== undefined);
     const targets = headTargets(active.head, batch.targets, moduleInput);
-    const evaluate = () => active.head.evaluate(h, targets, { mode, weight, input, clock });
+    const request = { mode, weight, input, clock };
+    const evaluate = () => evaluateAt(compiled, active, () => active.head.evaluate(h, targets, request));
     if (checked.has(active.key)) return evaluate();
     const result = evaluateChecked(compiled, active, h, input, evaluate);
     checked.add(active.key);

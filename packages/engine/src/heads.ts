@@ -1,12 +1,15 @@
 import {
   type Head,
   type HeadCost,
+  LocalgradError,
   moduleInputTarget,
   type Network,
   type Objective,
   type Parameter,
   type ParameterScope,
+  requireSynchronous,
   type Shape3,
+  shown,
   type Targets,
 } from '@localgrad/core';
 import { type CreateTargets, headCostOf } from '@localgrad/nn/cost';
@@ -115,7 +118,7 @@ interface HeadScopes {
 function buildHead(objective: Objective, module: number, network: Network, { own, shared }: HeadScopes): Head {
   const { factory } = objective.head;
   if (factory === undefined) return network.backbone.classifier;
-  return factory.build(
+  const head = factory.build(
     {
       module,
       modules: network.modules.length,
@@ -128,4 +131,8 @@ function buildHead(objective: Objective, module: number, network: Network, { own
     },
     own,
   );
+  const where = `The head factory '${factory.name}' of objective '${objective.id}' on module ${module}`;
+  requireSynchronous(head, where);
+  if (typeof head === 'object' && head !== null) return head;
+  throw new LocalgradError('invalid-plan', `${where} built ${shown(head)}; build must return a head.`, { module });
 }

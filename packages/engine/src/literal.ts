@@ -1,12 +1,13 @@
-import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining, weightAt } from '@localgrad/core';
+import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { sequential } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch } from './check-step.js';
+import { checkBatch, evaluateAt } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
 import { headTargets } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import { moveAverages } from './moving-averages.js';
+import { objectiveWeight } from './objective-weight.js';
 import type { CompiledPhase } from './phases.js';
 import { scaled } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
@@ -59,14 +60,16 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
 
   evaluate(
     { objective, head }: LiteralLoss,
-    _module: number,
+    module: number,
     { output, input: moduleInput }: Required<HeadInputs<tf.Tensor4D>>,
     input: boolean,
   ) {
     const { scale = 1, headClock: clock = this.options.clock ?? startOfTraining } = this.options;
-    const weight = weightAt(objective.weight, this.options.clock ?? startOfTraining) * scale;
+    const weight = objectiveWeight(objective, this.options.clock ?? startOfTraining) * scale;
     const targets = headTargets(head, this.batch.targets, moduleInput);
-    const result = head.evaluate(output, targets, { mode: this.#mode(1), weight, input, clock });
+    const place = { key: objective.head.key, module, head };
+    const request = { mode: this.#mode(1), weight, input, clock };
+    const result = evaluateAt(this.compiled, place, () => head.evaluate(output, targets, request));
     this.losses.set(objective.id, tf.keep(result.loss));
     for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, tf.keep(value));
     this.#collect(result.parameters);

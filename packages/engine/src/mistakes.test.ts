@@ -121,6 +121,15 @@ describe('compiling a plan', () => {
     expect(follow('b1.bn1.bias', 'beforeUpdate').averages).toHaveLength(1);
   });
 
+  it('reports factory, objective and module for a factory that builds no head', () => {
+    expect(() => compileWith(() => undefined as never)).toThrow(
+      /head factory 'own' of objective 'module1' on module 1 built undefined; build must return a head/,
+    );
+    expect(() => compileWith((async () => {}) as never)).toThrow(
+      /of objective 'module1' on module 1 returned a Promise/,
+    );
+  });
+
   it('reports both owners of a duplicate parameter name', () => {
     const twin = createScope(3).parameter('fc.weight', [1], () => new Float32Array(1));
     expect(() => compileWith((head) => ({ ...head, parameters: [...head.parameters, twin] }))).toThrow(
@@ -145,6 +154,10 @@ describe('compiling a plan', () => {
       /'acme': rewriteBlock replaces block 'b0' of module 0 with a block of inputShape 6×6×3 instead of 6×6×2/,
     );
     expect(replace(1)).toThrow(/block 'b1' of module 1 with a block that has an additional parameter/);
+    const spread = () =>
+      compileWith((head) => head, { plan: { rewriteBlock: (block) => ({ ...block, forward: block.forward }) } });
+    expect(spread).toThrow(/block 'b0' of module 0 with a block without vjp\. A spread .*vjp: \(pass/);
+    expect(() => compileWith((head) => head, { plan: { rewriteBlock: () => 3 as never } })).toThrow(/block that is 3/);
   });
 });
 

@@ -2,6 +2,7 @@ import { type Clock, type Optimizer, requireOption } from '@localgrad/core';
 import { type BatchPart, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { DelayedStep } from './delayed-step.js';
+import { updateWeights } from './end-step.js';
 import { createExecutor, type ExecutorOptions } from './executor.js';
 import type { Batch, StepMemory, StepResult } from './step.js';
 
@@ -60,7 +61,7 @@ export function createPartStep(options: PartStepOptions): PartStep {
       const first = repetition * Math.max(accumulate, parts.length);
       return runParts(parts, {
         executor,
-        update: (gradients) => optimizer.update(gradients, { clock, learningRate }),
+        update: (gradients) => updateWeights(optimizer, gradients, { clock, learningRate }),
         needsWholeStep: optimizer.needsWholeStep === true,
         momentOf: (part) => ({ clock, noise: { seed, step: clock.step, part: first + part } }),
       });

@@ -1,4 +1,4 @@
-import { type Clock, LocalgradError, type NoiseKey, weightAt } from '@localgrad/core';
+import { type Clock, LocalgradError, type NoiseKey } from '@localgrad/core';
 import {
   currentKernels,
   type NamedTensors,
@@ -8,6 +8,7 @@ import {
 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
+import { objectiveWeight } from './objective-weight.js';
 import type { CompiledPhase } from './phases.js';
 import type { Batch, StepResult } from './step.js';
 
@@ -104,7 +105,7 @@ export class RecordedSteps<Input extends StepBatches> {
       [`${images.shape}`, ...Object.entries(targets).map(([name, target]) => `${name} ${target?.shape}`)].join(', '),
     );
     // Losses of weight 0 are computed by other operations.
-    const weights = phase.objectives.map(({ weight }) => (weightAt(weight, now.clock) === 0 ? '0' : '1'));
+    const weights = phase.objectives.map((objective) => (objectiveWeight(objective, now.clock) === 0 ? '0' : '1'));
     return [phase.name, weights.join(''), ...shapes].join('; ');
   }
 }
@@ -115,7 +116,7 @@ function scheduledWeights({ heads }: CompiledPhase, clock: Clock, parts: StepBat
   const total = parts.reduce((sum, { samples }) => sum + samples, 0);
   for (const { key, objectives } of [...heads.values()].flat()) {
     if (objectives.every(({ weight }) => typeof weight === 'number')) continue;
-    const weights = objectives.map(({ weight }) => weightAt(weight, clock));
+    const weights = objectives.map((objective) => objectiveWeight(objective, clock));
     const sum = weights.reduce((all, weight) => all + weight, 0);
     parts.forEach(({ samples }, part) => {
       const weight = sum * (samples / total);

@@ -1,4 +1,12 @@
-import { type Block, formatShape, LocalgradError, type Network, sameShape, type TrainingPlan } from '@localgrad/core';
+import {
+  type Block,
+  formatShape,
+  LocalgradError,
+  type Network,
+  sameShape,
+  shown,
+  type TrainingPlan,
+} from '@localgrad/core';
 
 /**
  * The blocks of each module used in training steps. @throws LocalgradError `invalid-plan` for incompatible replacements
@@ -22,6 +30,18 @@ function checkReplacement({ method }: TrainingPlan, block: Block, replacement: B
       { block: block.name, module },
     );
   };
+  if (typeof replacement !== 'object' || replacement === null) fail(`that is ${shown(replacement)}`);
+  const missing = [
+    ...(['forward', 'vjp', 'replicate'] as const).filter((name) => typeof replacement[name] !== 'function'),
+    ...(['parameters', 'statistics', 'inputShape', 'outputShape'] as const).filter(
+      (name) => !Array.isArray(replacement[name]),
+    ),
+  ];
+  if (missing.length > 0) {
+    fail(
+      `without ${missing.join(', ')}. A spread ({ ...block }) copies no methods of a class: name each member, e.g. vjp: (pass, dy, want) => block.vjp(pass, dy, want)`,
+    );
+  }
   for (const end of ['inputShape', 'outputShape'] as const) {
     if (sameShape(block[end], replacement[end])) continue;
     fail(`of ${end} ${formatShape(replacement[end])} instead of ${formatShape(block[end])}`);

@@ -28,9 +28,11 @@ describe('weights that a head shares with the network', () => {
     const run = (weight: number, frozen?: readonly number[]) => {
       const scope = createScope(1);
       const network = buildNetwork(fourLayers, [1, 1, 1, 1], scope);
-      const live = network.modules[1]?.blocks.flatMap((block) => block.parameters) ?? [];
+      const members = network.modules[1]?.members ?? [];
+      const live = members.flatMap(({ block }) => block.parameters);
       const factory: HeadFactory = {
         name: 'borrowing',
+        borrows: members.map(({ reference, block }) => ({ reference, live: block.name, as: ['live'] })),
         build: ({ inputShape, module }, own) => {
           const head = createClassifier({ scope: own, inputShape, classes });
           return module === 0 && weight !== 0 ? borrowing(live, head, weight) : head;

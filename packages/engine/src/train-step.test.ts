@@ -158,6 +158,31 @@ describe('createTrainStep', () => {
     expect([...(compiled.parameters.get('state.total')?.value.dataSync() ?? [])]).toEqual([3, 3]);
   });
 
+  it.each([Number.NaN, -1, undefined, '0.1'])('rejects the rate %s of a schedule, with schedule and step', (rate) => {
+    const { compiled } = compileFour();
+    const learningRate = { config: { schedule: 'mine' }, rate: () => rate as number };
+    const step = createTrainStep({ compiled, optimizer: sgd({ learningRate: 1 }), learningRate });
+    expect(() => step.run(randomBatch(1), clockAt(2, 1, 3))).toThrow(
+      `learning rate of schedule {"schedule":"mine"} is ${typeof rate === 'string' ? `'${rate}'` : rate} at step 2 of 3`,
+    );
+    const constant = () =>
+      createTrainStep({ compiled, optimizer: sgd({ learningRate: 1 }), learningRate: rate as number });
+    if (typeof rate === 'number') expect(constant).toThrow(/'learningRate' is (NaN|-1); allowed: finite numbers ≥ 0/);
+  });
+
+  it.each([Number.NaN, -1, undefined])('rejects the weight %s of a scheduled objective, with its ID', (weight) => {
+    const { compiled } = compileFour((plan) => ({
+      ...plan,
+      objectives: plan.objectives.map((one) =>
+        one.id === 'module1' ? { ...one, weight: () => weight as number } : one,
+      ),
+    }));
+    const step = createTrainStep({ compiled, optimizer: sgd({ learningRate: 1 }) });
+    expect(() => step.run(randomBatch(1), clockAt(2, 1, 3))).toThrow(
+      `The weight of objective 'module1' is ${weight} at step 2 of 3; its function must return finite numbers ≥ 0.`,
+    );
+  });
+
   it.each([
     // The average is updated with the network's old weight, and is then trained itself.
     ['beforeUpdate', (before: number) => before - 0.5],

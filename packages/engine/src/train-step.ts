@@ -5,6 +5,7 @@ import {
   type ParameterGradient,
   requireOption,
   type Schedule,
+  shown,
   startOfTraining,
 } from '@localgrad/core';
 import type { RecordingStatus, StepRecorder } from '@localgrad/kernels';
@@ -12,7 +13,7 @@ import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js'
 import type { CompiledPlan } from './compile.js';
 import { createDelayedTrainStep } from './delayed-train-step.js';
 import { recordHistories } from './delayed-weights.js';
-import { moveAveragesAfterUpdate, runHooks } from './end-step.js';
+import { moveAveragesAfterUpdate, runHooks, updateWeights } from './end-step.js';
 import { createExecutor } from './executor.js';
 import type { PeakPrediction } from './prediction.js';
 import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
@@ -90,7 +91,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
   const now: StepNow = { clock: startOfTraining, learningRate: 0 };
   const run = ({ parts }: SplitBatch, recorder: StepRecorder | undefined): StepResult => {
     const update = (gradients: readonly ParameterGradient[]) => {
-      const apply = () => optimizer.update(gradients, { ...now });
+      const apply = () => updateWeights(optimizer, gradients, { ...now });
       if (recorder === undefined) apply();
       else recorder.repeat(apply);
     };
@@ -135,16 +136,38 @@ function momentOf(now: StepNow, seed: number, part: number, recorder: StepRecord
   return { clock, headClock: watchedClock(now, recorder), noise: watchedNoise(now, seed, part, recorder) };
 }
 
-/** The learning rate by the clock. @throws LocalgradError `invalid-option` where there is none */
+/** The learning rate by the clock. @throws LocalgradError `invalid-option` where there is none, also for values of a schedule */
 export function learningRateOf({
   learningRate,
   optimizer,
 }: Pick<TrainStepOptions, 'learningRate' | 'optimizer'>): (clock: Clock) => number {
-  if (typeof learningRate === 'object') return (clock) => learningRate.rate(clock);
-  const rate = learningRate ?? optimizer.config.learningRate;
-  if (typeof rate === 'number') return () => rate;
+  const given = learningRate ?? optimizer.config.learningRate;
+  if (typeof given === 'number') {
+    requireOption(isRate(given), 'train step', 'learningRate', given, 'finite numbers ≥ 0');
+    return () => given;
+  }
+  if (learningRate !== undefined) return (clock) => scheduledRate(learningRate, clock);
   throw new LocalgradError(
     'invalid-option',
     "train step: no learning rate; pass option 'learningRate', or an optimizer whose config contains one.",
+  );
+}
+
+function isRate(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function scheduledRate(schedule: Schedule | number, clock: Clock): number {
+  const where = 'train step: the learning rate';
+  if (typeof schedule !== 'object' || typeof schedule.rate !== 'function') {
+    const cure = 'pass a number, or a schedule: an object with the method rate(clock)';
+    throw new LocalgradError('invalid-option', `${where} is neither a number nor a schedule; ${cure}.`);
+  }
+  const rate: unknown = schedule.rate(clock);
+  if (isRate(rate)) return rate;
+  throw new LocalgradError(
+    'invalid-option',
+    `${where} of schedule ${shown(schedule.config)} is ${shown(rate)} at step ${clock.step} of ${clock.steps}; rate must return finite numbers ≥ 0.`,
+    { schedule: schedule.config, rate, step: clock.step },
   );
 }

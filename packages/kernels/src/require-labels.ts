@@ -4,10 +4,10 @@ import { LocalgradError } from '@localgrad/core';
 export function requireLabels(labels: ArrayLike<number>, classes: number): void {
   for (let index = 0; index < labels.length; index++) {
     const label = labels[index] ?? Number.NaN;
-    if (label >= 0 && label < classes) continue;
+    if (Number.isInteger(label) && label >= 0 && label < classes) continue;
     throw new LocalgradError(
       'invalid-data',
-      `The label of sample ${index} of the batch is ${label}, but the network has ${classes} classes: labels are 0 to ${classes - 1}.`,
+      `The label of sample ${index} of the batch is ${label}, but the network has ${classes} classes: labels are integers from 0 to ${classes - 1}, of type int32.`,
       { index, label, classes },
     );
   }

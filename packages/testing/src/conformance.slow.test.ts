@@ -55,7 +55,11 @@ describeDecorator(
     decorators: { mlm: withMlm() },
   },
 );
-describeDecorator('sequential', withSequential, { decorators: { mlm: withMlm(), lam: withLam() }, steps: 160 });
+describeDecorator('sequential', withSequential, {
+  decorators: { mlm: withMlm(), lam: withLam() },
+  replaces: { phases: 'The phases are those of the decorator; hosts with phases are rejected.' },
+  steps: 160,
+});
 describeDecorator('man', withMan, { decorators: { mlm: withMlm() } });
 describeDecorator('pff', withPff, { decorators: { mlm: withMlm(), lam: withLam() } });
 describeDecorator(

@@ -2,12 +2,15 @@ import { compose, identity, independentPlan, type LocalLearningMethod, type Meth
 import { headFactory } from '@localgrad/nn/heads';
 import { describe, expect, it } from 'vitest';
 import { describeMethod, type MethodSuiteOptions } from './describe-method.js';
+import { type HostFeature, lostFeatures } from './host-features.js';
 import { defaultTimeout } from './suite.js';
 import { createTrial, createTrialBatch, disposeBatch, readStep } from './trial.js';
 
 export interface DecoratorSuiteOptions extends MethodSuiteOptions {
   /** Host methods used in the tests, by name. Default: two kinds of local classifiers. */
   readonly hosts?: Readonly<Record<string, () => LocalLearningMethod>>;
+  /** Parts of a host's plan that the decorator replaces, or rejects in a host, with the reason. Default: none. */
+  readonly replaces?: Readonly<Partial<Record<HostFeature, string>>>;
 }
 
 /** A host method with the named head as a classifier on each module. */
@@ -22,7 +25,8 @@ function hostWith(head: string): LocalLearningMethod {
 }
 
 /**
- * Contract of a decorator: name and config contain the wrapped method, composition with `identity` changes nothing, the
+ * Contract of a decorator: name, plan and config name the wrapped method, the host's hooks, state, phases, blocks and
+ * scheduled weights are kept, composition with `identity` changes nothing, the
  * host is not modified, and the returned method passes `describeMethod` for every host.
  */
 export function describeDecorator(
@@ -31,6 +35,7 @@ export function describeDecorator(
   options: DecoratorSuiteOptions = {},
 ): void {
   const {
+    replaces = {},
     hosts = { 'a linear classifier': () => hostWith('0c1f'), 'a convolution and two layers': () => hostWith('1c2f') },
   } = options;
 
@@ -42,9 +47,20 @@ export function describeDecorator(
       const once = create()(inner);
       expect(once.name).toContain(`(${inner.name}`);
       expect(once.config).toHaveProperty('of', inner.config);
+      const trial = createTrial(once);
+      expect(trial.compiled.plan.method, "'method' of the plan").toBe(once.name);
+      trial.dispose();
       const twice = compose(create(), create())(inner);
       expect(twice.name).toContain(`(${once.name}`);
       expect(twice.config).toHaveProperty('of', once.config);
+    });
+
+    it('keeps hooks, state, phases, rewritten blocks and scheduled weights of the wrapped method', async () => {
+      const replaced = Object.keys(replaces) as HostFeature[];
+      const lost = await lostFeatures(create(), replaced);
+      expect(lost, "lost parts of the host's plan; those that are replaced on purpose belong in 'replaces'").toEqual(
+        [],
+      );
     });
 
     it('is unchanged by composition with identity', async () => {

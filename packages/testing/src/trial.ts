@@ -1,6 +1,7 @@
 import { cifarResNet } from '@localgrad/backbones';
 import {
   type BackboneFactory,
+  type Clock,
   classifierObjective,
   clockAt,
   createNetwork,
@@ -10,6 +11,7 @@ import {
   type Network,
   type Optimizer,
   resolvePartition,
+  startOfTraining,
   type TrainingPlan,
 } from '@localgrad/core';
 import {
@@ -104,15 +106,21 @@ export interface StepReadings {
   readonly gradients: Readings;
 }
 
+export interface StepReadingOptions {
+  readonly procedure?: 'engine' | 'literal';
+  readonly clock?: Clock;
+}
+
 /** Runs one step without an optimizer, with the engine or with the reference procedure. */
 export async function readStep(
   { compiled }: Trial,
   batch: TrialBatch,
-  procedure: 'engine' | 'literal' = 'engine',
+  { procedure = 'engine', clock = startOfTraining }: StepReadingOptions = {},
 ): Promise<StepReadings> {
   const gradients = new Map<string, tf.Tensor>();
   const executor = procedure === 'engine' ? createExecutor(compiled) : createLiteralExecutor(compiled);
   const { losses, terms } = executor.step(batch, {
+    clock,
     onGradients: (group) => {
       for (const { parameter, gradient } of group) gradients.set(parameter.name, gradient);
     },

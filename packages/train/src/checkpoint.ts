@@ -45,7 +45,7 @@ export interface TrainingProgress {
 export type StoredRecord = Omit<EpochRecord, keyof Evaluations<number>> & Evaluations<StoredNumber>;
 
 /** The numbers of a record that may be NaN or infinite. */
-type Evaluations<Value> = { readonly [Field in `${EvaluationSet}Loss`]?: Value } & {
+export type Evaluations<Value> = { readonly [Field in `${EvaluationSet}Loss`]?: Value } & {
   readonly [Field in `${EvaluationSet}Metrics`]?: Readonly<Record<string, Value>>;
 };
 

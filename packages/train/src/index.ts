@@ -2,6 +2,7 @@ export type { BatchSource, OwnedBatch } from './batch-source.js';
 export {
   type CheckpointPolicy,
   captureTensors,
+  type Evaluations,
   restoreRun,
   restoreTensors,
   type StoredRecord,

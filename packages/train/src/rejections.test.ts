@@ -32,7 +32,7 @@ describe('labels of a batch source', () => {
     const options = { compiled, optimizer, learningRate: 0.05, epochs: 1, ...sources };
     const wrong = { ...options, [part]: withLabel(sources[part], 2) };
     await expect(train(wrong)).rejects.toThrow(
-      'The label of sample 0 of the batch is 2, but the network has 2 classes: labels are 0 to 1.',
+      'The label of sample 0 of the batch is 2, but the network has 2 classes: labels are integers from 0 to 1, of type int32.',
     );
     if (part === 'batches') expect(tf.memory().numTensors).toBe(before);
     dispose();

@@ -1,5 +1,12 @@
 import { type Clock, LocalgradError } from '@localgrad/core';
-import { createTrainStep, type PeakPrediction, phaseWork, type StepResult, type TrainStep } from '@localgrad/engine';
+import {
+  createTrainStep,
+  learningRateOf,
+  type PeakPrediction,
+  phaseWork,
+  type StepResult,
+  type TrainStep,
+} from '@localgrad/engine';
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { OwnedBatch } from './batch-source.js';
@@ -143,8 +150,8 @@ class PipelineRunner implements StepRunner {
   }
 
   async start(batch: OwnedBatch, clock: Clock): Promise<void> {
-    const { learningRate: given, compiled } = this.#options;
-    const learningRate = typeof given === 'number' ? given : given.rate(clock);
+    const { compiled } = this.#options;
+    const learningRate = learningRateOf(this.#options)(clock);
     try {
       if (!this.#isStarted) await this.#startWorkers();
       await this.#pipeline.submit(batch, { clock, learningRate });

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, requireSynchronous } from '@localgrad/core';
 import { type Factories, labels, type TableName } from '../factories.js';
 
 /** The export that a package or file needs for one kind of thing. */
@@ -61,9 +61,10 @@ export function exportedFactory<Name extends TableName>(
   const create: AnyFunction = found as AnyFunction;
   const checked = (...values: readonly unknown[]) => {
     const created = create(...values);
-    return created instanceof Promise
-      ? created.then((thing: unknown) => check(table, name, thing))
-      : check(table, name, created);
+    if (created instanceof Promise && table === 'datasets')
+      return created.then((thing: unknown) => check(table, name, thing));
+    requireSynchronous(created, `The ${labels[table]} factory of '${name}'`);
+    return check(table, name, created);
   };
   return checked as Factories[Name];
 }

@@ -40,6 +40,7 @@ beforeAll(async () => {
   await addPackage('acme-empty', 'export const nothing = 3;');
   await addPackage('acme-old', `export default (options) => ${own('acme-old', 'v0')};`);
   await addPackage('acme-odd', 'export default () => 3;');
+  await addPackage('acme-async', `export default async (options) => ${own('acme-async')};`);
   await addPackage('acme-broken', "throw new Error('it is broken');");
   await addPackage('acme-closed', '', { exports: { './other': './index.js' } });
   await addPackage(
@@ -135,6 +136,10 @@ describe('projectResolver', () => {
     const old = (await extend({ method: 'acme-old' })).catalog;
     expect(() => old.method('acme-old')).toThrow(
       "The method that 'acme-old' creates has specVersion 'v0'; this version of localgrad supports 'v1'.",
+    );
+    const late = (await extend({ method: 'acme-async' })).catalog;
+    expect(() => late.method('acme-async')).toThrow(
+      "The method factory of 'acme-async' returned a Promise, but nothing waits for it: it must not be async.",
     );
     const odd = (await extend({ backbone: 'acme-odd', dataset: 'acme-odd' })).catalog;
     expect(() => odd.backbone('acme-odd')).toThrow(

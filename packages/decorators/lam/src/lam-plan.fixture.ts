@@ -1,9 +1,28 @@
 import { cifarResNet } from '@localgrad/backbones';
-import { type BlockReference, createNetwork, type Network, resolvePartition } from '@localgrad/core';
+import {
+  type BlockReference,
+  createNetwork,
+  type LocalLearningMethod,
+  type Network,
+  resolvePartition,
+} from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
 import { createScope, type RootScope } from '@localgrad/nn/random';
 
 export const host = dgl({ head: '0c1f' });
+
+/** A host that also has an auxiliary head on the last module. */
+export const hostWithLastHead: LocalLearningMethod = {
+  ...host,
+  plan: (network) => {
+    const plan = host.plan(network);
+    const last = network.modules.length - 1;
+    const factory = plan.objectives[0]?.head.factory;
+    const head = { key: 'last', ...(factory === undefined ? {} : { factory }) };
+    const own = { id: 'last', role: 'independent', span: [last, last], weight: 1, head } as const;
+    return { ...plan, objectives: [...plan.objectives, own] };
+  },
+};
 
 export function networkOf(
   depth: number,

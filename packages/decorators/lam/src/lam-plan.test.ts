@@ -4,7 +4,7 @@ import { mlm } from '@localgrad/mlm';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type LamOptions, lam, withLam } from './index.js';
-import { host, networkOf, text } from './lam-plan.fixture.js';
+import { host, hostWithLastHead, networkOf, text } from './lam-plan.fixture.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -24,6 +24,8 @@ describe('lam', () => {
     expect(chained('independent')).toEqual(independent);
     expect(chained('all')).toEqual([0, 1, 2].flatMap((module) => [`module${module}`, `module${module}.cascaded`]));
     expect(chained(undefined, host)).toEqual(independent);
+    expect(chained(undefined, hostWithLastHead)).toEqual(independent);
+    expect(chained('all', mlm(hostWithLastHead))).toEqual(chained('all'));
     expect(() => chained('cascaded', host)).toThrow(/no cascaded losses.*independent/s);
     expect(() => lam(host, { on: 'cascaded' }).plan(networkOf(14, { modules: 2 }))).toThrow(/no cascaded losses/);
   });

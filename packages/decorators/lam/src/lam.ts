@@ -46,7 +46,7 @@ export function withLam(options: LamOptions = {}): MethodDecorator {
 }
 
 function rewrite(method: string, plan: TrainingPlan, network: Network, settings: LamSettings): TrainingPlan {
-  const chosen = new Set(chooseObjectives(method, plan, settings));
+  const chosen = new Set(chooseObjectives(method, plan, network, settings));
   const lastChained = Math.max(...[...chosen].map(({ span }) => span[1]));
   if (typeof settings.leap !== 'string') checkLeapLists(network, settings.leap);
   const heads = new Map<string, HeadReference>();
@@ -72,10 +72,19 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
 }
 
 /**
- * Selects the objectives whose heads get a chain. @throws LocalgradError `invalid-option` when the target selects none
+ * Selects the objectives whose heads get a chain: never those on the last module, which no block follows.
+ *
+ * @throws LocalgradError `invalid-option` when the target selects none
  */
-function chooseObjectives(method: string, plan: TrainingPlan, { on }: LamSettings): readonly Objective[] {
-  const withHead = plan.objectives.filter(({ head }) => head.factory !== undefined);
+function chooseObjectives(
+  method: string,
+  plan: TrainingPlan,
+  { modules }: Network,
+  { on }: LamSettings,
+): readonly Objective[] {
+  const withHead = plan.objectives.filter(
+    ({ head, span }) => head.factory !== undefined && span[1] < modules.length - 1,
+  );
   const hasCascaded = withHead.some(({ role }) => role === 'cascaded');
   const target = on ?? (hasCascaded ? 'cascaded' : 'independent');
   if (target === 'cascaded' && !hasCascaded && withHead.length > 0) {

@@ -1,5 +1,11 @@
 import { cifarResNet } from '@localgrad/backbones';
-import { createNetwork, type Network, type PartitionSpec, resolvePartition } from '@localgrad/core';
+import {
+  createNetwork,
+  type LocalLearningMethod,
+  type Network,
+  type PartitionSpec,
+  resolvePartition,
+} from '@localgrad/core';
 import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { type InfoProOptions, infopro } from '@localgrad/infopro';
@@ -45,6 +51,23 @@ describe('man', () => {
     const [live, trained, averaged] = names.map((name) => value(`${name}.conv1.weight`).slice(0, 9).join());
     expect(new Set([live, trained, averaged]).size).toBe(3);
     expect(value('heads.module0.leap.scale.0.weight')).toEqual([1]);
+  });
+
+  it('leaves an auxiliary head on the last module without a block', () => {
+    const network = resNet32({ modules: 4 });
+    const onLast: LocalLearningMethod = {
+      ...greedy(),
+      plan: (given) => {
+        const plan = greedy().plan(given);
+        const [first] = plan.objectives;
+        const own = first === undefined ? [] : [{ ...first, id: 'last', span: [3, 3] as const }];
+        const objectives = own.map((one) => ({ ...one, head: { ...one.head, key: 'last' } }));
+        return { ...plan, objectives: [...plan.objectives, ...objectives] };
+      },
+    };
+    const { objectives } = compiled(network, man(onLast));
+    const blocks = objectives.map(({ head }) => head.factory?.borrows?.length);
+    expect(blocks).toEqual([1, 1, 1, undefined, undefined]);
   });
 
   it('reads through more blocks on request, of which only the first has an average, as far as there are any', () => {

@@ -2,7 +2,9 @@ import type { Block } from '@localgrad/core';
 
 /** The tensors of a pass that a block's VJP reads. */
 export interface VjpReads {
+  /** The input of the forward pass. */
   readonly input: boolean;
+  /** The output of the forward pass. */
   readonly output: boolean;
 }
 

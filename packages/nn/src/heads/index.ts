@@ -1,3 +1,4 @@
+export type { LossFunction, LossResult } from '../losses/loss-function.js';
 export { type BlockHeadOptions, blockHead } from './block-head.js';
 export { chainedHead } from './chained-head.js';
 export { type ClassifierOptions, createClassifier } from './classifier.js';

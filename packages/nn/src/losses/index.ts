@@ -3,4 +3,4 @@ export type { LossFunction, LossResult } from './loss-function.js';
 export { binaryCrossEntropy, meanSquaredError } from './pixel-losses.js';
 export { pixelCrossEntropy, softmaxCrossEntropy } from './softmax-cross-entropy.js';
 export { type SupervisedContrastiveOptions, supervisedContrastive } from './supervised-contrastive.js';
-export { requireTarget } from './targets.js';
+export { checkTarget, requireTarget } from './targets.js';

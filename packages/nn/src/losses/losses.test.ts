@@ -88,6 +88,20 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
   ],
 ];
 
+describe('targets of another type', () => {
+  it.each<[string, LossFunction, () => tf.Tensor4D, tf.Tensor, RegExp]>([
+    ['labels', softmaxCrossEntropy, vectors, tf.tensor1d([0, 1, 2, 1, 0]), /float32 tensor of shape \[5\].*'int32'/],
+    ['labels', softmaxCrossEntropy, vectors, tf.zeros([5, 4], 'int32'), /int32 tensor of shape \[5, 4\].*tf\.argMax/],
+    ['images', binaryCrossEntropy, pixels, tf.zeros([5, 3, 2, 3], 'int32'), /float32 values of shape \[batch,/],
+    ['masks', pixelCrossEntropy(), pixels, tf.zeros([5, 3, 2]), /float32 tensor.*tf\.cast\(masks, 'int32'\)/],
+    ['masks', pixelCrossEntropy(), pixels, tf.zeros([5, 3, 2, 3], 'int32'), /tf\.argMax\(oneHot, -1\)/],
+  ])('are rejected with loss and cure: %s', (target, loss, create, value, message) => {
+    const evaluate = () => loss.evaluate(create(), { [target]: value }, 1);
+    expect(evaluate).toThrow(message);
+    expect(evaluate).toThrow(`The target '${target}', which loss '${loss.name}' reads`);
+  });
+});
+
 describe.each(cases)('%s', (name, loss, create, reference) => {
   it('matches the weighted value and gradient of the tape, and leaks no tensors', () => {
     const targets = batchTargets();

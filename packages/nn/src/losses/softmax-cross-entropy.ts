@@ -4,7 +4,7 @@ import { reshape, type Tensor1D, type Tensor2D, type Tensor4D } from '@tensorflo
 import { asMaps, asRows } from '../blocks/dense.js';
 import { classificationMetrics } from './classification-metrics.js';
 import type { LossFunction } from './loss-function.js';
-import { requireTarget } from './targets.js';
+import { checkClasses, requireTarget } from './targets.js';
 
 /** Mean cross-entropy of a softmax over the channels with target `labels`. */
 export const softmaxCrossEntropy: LossFunction = {
@@ -59,7 +59,9 @@ export function pixelCrossEntropy(target = 'masks'): LossFunction {
 
 /** One row per pixel: scores [pixels, classes] and classes [pixels]. */
 function pixelRows(output: Tensor4D, targets: Targets, name: string): [scores: Tensor2D, labels: Tensor1D] {
-  const masks = requireTarget(targets, name, "loss 'pixelCrossEntropy'");
+  const reader = "loss 'pixelCrossEntropy'";
+  const masks = requireTarget(targets, name, reader);
+  checkClasses(name, masks, reader, 3);
   const [batch, height, width, classes] = output.shape;
   if (!sameShape(masks.shape, [batch, height, width])) {
     throw new LocalgradError(

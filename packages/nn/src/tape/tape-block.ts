@@ -16,6 +16,7 @@ import {
 import { clone, dispose, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { isTrained } from '../blocks/convolution-unit.js';
 import { evaluationPass, TrainingPass } from '../blocks/pass.js';
+import { callFunction, requireAlive, type TapeFunction, tensorOrObject } from './tape-function.js';
 import { Extras, tapeGradients } from './tape-gradients.js';
 import { type TapeContext, type TapeParameterOptions, TapeParameters } from './tape-parameters.js';
 
@@ -120,7 +121,10 @@ class TapeBlock implements Block {
   #run(x: Tensor4D, mode: Mode): TapeOutput & { readonly output: Tensor4D } {
     const values = this.#own.values();
     const context = this.#own.context(mode);
-    const returned = this.#options.fn(x, values, context);
+    const from: TapeFunction = { where: `tapeBlock '${this.name}'`, option: 'fn' };
+    const called = callFunction(from, () => this.#options.fn(x, values, context));
+    requireAlive(from, { x, ...this.#own.named() });
+    const returned = tensorOrObject<TapeOutput>(from, 'output', called);
     const { output: result, statistics } =
       'output' in returned ? returned : { output: returned, statistics: undefined };
     // The output is owned by the caller.

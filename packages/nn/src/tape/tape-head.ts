@@ -17,6 +17,7 @@ import { clone, keep, type Scalar, scalar, type Tensor, type Tensor2D, type Tens
 import { isTrained } from '../blocks/convolution-unit.js';
 import { classificationMetrics } from '../losses/classification-metrics.js';
 import { requireTarget } from '../losses/targets.js';
+import { callFunction, requireAlive, requireTensor, type TapeFunction, tensorOrObject } from './tape-function.js';
 import { Extras, tapeGradients } from './tape-gradients.js';
 import { type TapeContext, type TapeParameterOptions, TapeParameters } from './tape-parameters.js';
 
@@ -77,6 +78,8 @@ export function tapeHead(options: TapeHeadOptions): Head {
   const where = `tapeHead '${name}'`;
   const own = new TapeParameters(where, name, options);
   const trained = own.parameters.filter(isTrained);
+  const lossFunction: TapeFunction = { where, option: 'fn', reads };
+  const measureFunction: TapeFunction = { where, option: 'measure', reads };
 
   const evaluate = (h: Tensor4D, targets: Targets, { mode, weight, input, clock }: HeadRequest): HeadResult => {
     for (const target of reads) requireTarget(targets, target, `head '${name}'`);
@@ -85,16 +88,18 @@ export function tapeHead(options: TapeHeadOptions): Head {
     let statistics: readonly Tensor[] | undefined;
     const run = (): Scalar => {
       const values = own.values();
-      const returned = fn(h, targets, values, { ...own.context(mode), clock });
-      const result: TapeLoss = 'loss' in returned ? returned : { loss: returned };
-      const loss = asScalar(`${where}: fn returned a loss`, result.loss);
-      if (result.terms !== undefined) {
-        const entries = Object.entries(result.terms);
+      const returned = callFunction(lossFunction, () => fn(h, targets, values, { ...own.context(mode), clock }));
+      requireAlive(lossFunction, { h, ...own.named() });
+      const result = tensorOrObject<TapeLoss>(lossFunction, 'loss', returned);
+      const { loss: value, terms: parts, statistics: batch } = 'loss' in result ? result : { loss: result };
+      const loss = asScalar(lossFunction, 'a loss', value);
+      if (parts !== undefined) {
+        const entries = Object.entries(parts);
         terms = new Map(
-          entries.map(([term, value]) => [term, extras.keep(asScalar(`${where}: fn returned term '${term}'`, value))]),
+          entries.map(([term, part]) => [term, extras.keep(asScalar(lossFunction, `term '${term}'`, part))]),
         );
       }
-      statistics = result.statistics?.map((tensor) => extras.keep(tensor));
+      statistics = batch?.map((tensor) => extras.keep(tensor));
       // The loss is owned by the caller.
       return values.includes(loss) ? clone(loss) : loss;
     };
@@ -117,7 +122,12 @@ export function tapeHead(options: TapeHeadOptions): Head {
   };
 
   const scoresOf = (h: Tensor4D, score: NonNullable<typeof predict>): Tensor =>
-    tidy(() => score(h, own.values(), own.context(evaluationMode)));
+    tidy(() => {
+      const predictFunction: TapeFunction = { where, option: 'predict' };
+      const scores = callFunction(predictFunction, () => score(h, own.values(), own.context(evaluationMode)));
+      requireTensor(predictFunction, '', scores);
+      return scores;
+    });
 
   const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
     const request = { mode: evaluationMode, weight: 1, input: false, clock: endOfTraining };
@@ -127,10 +137,9 @@ export function tapeHead(options: TapeHeadOptions): Head {
       const found = options.measure;
       const context = own.context(evaluationMode);
       const metrics = tidy(() => {
-        const measured = Object.entries(found(h, targets, own.values(), context));
-        return measured.map(
-          ([metric, value]) =>
-            [metric, keep(clone(asScalar(`${where}: measure returned '${metric}'`, value)))] as const,
+        const measured = callFunction(measureFunction, () => found(h, targets, own.values(), context));
+        return Object.entries(measured ?? {}).map(
+          ([metric, value]) => [metric, keep(clone(asScalar(measureFunction, `'${metric}'`, value)))] as const,
         );
       });
       return new Map([['loss', loss], ...metrics]);
@@ -161,11 +170,12 @@ export function tapeHead(options: TapeHeadOptions): Head {
 const isScalar = (value: Tensor): value is Scalar => value.rank === 0;
 const isMatrix = (value: Tensor): value is Tensor2D => value.rank === 2;
 
-function asScalar(what: string, value: Tensor): Scalar {
+function asScalar(from: TapeFunction, what: string, value: Tensor): Scalar {
+  requireTensor(from, ` as ${what}`, value);
   if (isScalar(value)) return value;
   throw new LocalgradError(
     'shape-mismatch',
-    `${what} of shape ${formatShape(value.shape)}; it must be a scalar, e.g. the mean over the batch.`,
+    `${from.where}: ${from.option} returned ${what} of shape ${formatShape(value.shape)}; it must be a scalar, e.g. the mean over the batch.`,
     { shape: value.shape },
   );
 }

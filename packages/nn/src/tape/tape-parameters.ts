@@ -81,6 +81,11 @@ export class TapeParameters {
     return this.parameters.map(tensorOf);
   }
 
+  /** The parameters' tensors by name, for messages. */
+  named(): Record<string, Tensor> {
+    return Object.fromEntries(this.parameters.map(({ name, value }) => [`'${name}'`, value]));
+  }
+
   context(mode: Mode): TapeContext {
     const statistics = this.statistics.map(tensorOf);
     if (!mode.training || mode.noise === undefined) return { mode, statistics };

@@ -1,4 +1,4 @@
-import { evaluationMode, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
+import { evaluationMode, messageOf, type Shape3, startOfTraining, type Targets, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { relu } from '../blocks/activations.js';
@@ -71,11 +71,23 @@ describe('tapeBlock', () => {
     expect(() => block.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(
       /'t' returned 4×4×2 instead of .* 2×2×2/,
     );
+    const broken = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, fn: (() => undefined) as never });
+    expect(() => broken.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(/tapeBlock 't': fn returned nothing/);
     expect(() => block.replicate(createScope(1))).toThrow(/'replicate'/);
     const able = tapeBlock({ ...convolution(), replicate: () => relu('copy', shape) });
     expect(able.replicate(createScope(1)).name).toBe('copy');
   });
 });
+
+/** The message of what a function throws. */
+function reasonOf(call: () => unknown): string {
+  try {
+    call();
+    return '';
+  } catch (error) {
+    return messageOf(error);
+  }
+}
 
 describe('tapeHead', () => {
   const targets = () => ({ labels: tf.tensor1d([1, 0, 2], 'int32') });
@@ -123,5 +135,44 @@ describe('tapeHead', () => {
       result.loss.dispose();
     }
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each<[string, (h: tf.Tensor4D, targets: Targets, parameters: readonly tf.Tensor[]) => unknown, RegExp]>([
+    ['no result', () => undefined, /fn returned nothing; it must return a tensor, or an object with the tensor 'loss'/],
+    ['a number', () => 3, /fn returned the number 3/],
+    ['a misspelled loss', (h) => ({ los: tf.mean(h) }), /fn returned an object with los/],
+    ['a number as loss', () => ({ loss: 3 }), /fn returned an object with loss/],
+    ['a Promise', async (h) => tf.mean(h), /fn returned a Promise.*must not be async/],
+    ['a loss per sample', (h) => tf.mean(h, [1, 2, 3]), /fn returned a loss of shape 3; it must be a scalar/],
+    ['a number as term', (h) => ({ loss: tf.mean(h), terms: { a: 1 } }), /returned the number 1 as term 'a'/],
+    [
+      'a missing target',
+      (_h, { depth }) => tf.mean(depth as tf.Tensor),
+      /fn threw ".*Targets that it may read: labels/,
+    ],
+    ['operands that do not fit', (h) => tf.matMul(tf.mean(h, [1, 2]), tf.ones([5, 1])), /fn threw ".*matMul/],
+    ['a disposed input', (h) => h.dispose() ?? tf.scalar(1), /fn disposed h, which it only borrows/],
+    ['a disposed weight', (h, _t, [w]) => w?.dispose() ?? tf.mean(h), /fn disposed 'w', which it only borrows/],
+  ])('reports its name for %s', (_, fn, message) => {
+    const parameters = [createScope(1).parameter('w', [2], ones)];
+    const head = tapeHead({ name: 'aux', inputShape: shape, parameters, fn: fn as never });
+    const h = tf.ones([3, ...shape]) as tf.Tensor4D;
+    const request = { mode: trainingMode, weight: 1, input: true, clock: startOfTraining };
+    const failure = reasonOf(() => head.evaluate(h, targets(), request));
+    expect(failure).toMatch(/^tapeHead 'aux': /);
+    expect(failure).toMatch(message);
+  });
+
+  it('keeps the original error as the cause', () => {
+    const original = new Error('boom');
+    const fail = () => {
+      throw original;
+    };
+    const head = tapeHead({ name: 'aux', inputShape: shape, fn: fail, predict: fail });
+    const h = tf.ones([3, ...shape]) as tf.Tensor4D;
+    for (const call of [() => head.measure?.(h, targets()), () => head.predict?.(h)]) {
+      expect(call).toThrow(/tapeHead 'aux': (fn|predict) threw "boom"/);
+      expect(call).toThrow(expect.objectContaining({ cause: original }));
+    }
   });
 });

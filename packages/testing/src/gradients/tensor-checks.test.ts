@@ -1,4 +1,4 @@
-import { type Block, type Head, type HeadContext, type Parameter, trainingMode } from '@localgrad/core';
+import { type Block, clockAt, type Head, type HeadContext, type Parameter, trainingMode } from '@localgrad/core';
 import { dense, relu, sequential } from '@localgrad/nn/blocks';
 import { createClassifier, headFactory } from '@localgrad/nn/heads';
 import { createScope } from '@localgrad/nn/random';
@@ -100,5 +100,18 @@ describe('checkHeadGradients', () => {
     await expect(checkHeadGradients(careless, targets(), 4, trainingMode)).rejects.toThrow(
       /Head 'classifier', input: .*'weight' \(0.5\) is missing/s,
     );
+  });
+
+  it('reports a gradient that becomes wrong later in training, with the step', async () => {
+    const head = createClassifier({ scope: createScope(1), inputShape: [2, 2, 4], classes: 3 });
+    const forgetful: Head = {
+      ...head,
+      evaluate: (h, batch, request) =>
+        head.evaluate(h, batch, { ...request, weight: request.weight / (request.clock.step === 0 ? 1 : 2) }),
+    };
+    await checkHeadGradients(forgetful, targets(), 4, trainingMode);
+    await expect(
+      checkHeadGradients(forgetful, targets(), 4, trainingMode, { clock: clockAt(50, 10, 10) }),
+    ).rejects.toThrow(/Head 'classifier' in step 50 of 100, input: .*applied twice/s);
   });
 });

@@ -1,4 +1,12 @@
-import { type Block, type Head, type Mode, type Parameter, startOfTraining, type Targets } from '@localgrad/core';
+import {
+  type Block,
+  type Clock,
+  type Head,
+  type Mode,
+  type Parameter,
+  startOfTraining,
+  type Targets,
+} from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { randomBatch, randomValues } from '../random-tensors.js';
 import { read, take } from '../trial.js';
@@ -83,13 +91,19 @@ async function checkBlockOnBatch(
   }
 }
 
+/** Options of `checkHeadGradients`. */
+export interface HeadGradientOptions extends GradientOptions {
+  /** Position in training that the head receives. Default: the start of training. */
+  readonly clock?: Clock;
+}
+
 /** Checks a head's gradients with respect to input and weights. Does not change statistics. @throws Error */
 export async function checkHeadGradients(
   head: Head,
   targets: Targets,
   batch: number,
   mode: Mode,
-  options: GradientOptions = {},
+  options: HeadGradientOptions = {},
 ): Promise<void> {
   await attempt((seed) => checkHeadOnBatch(head, targets, batch, mode, options, seed));
 }
@@ -99,15 +113,15 @@ async function checkHeadOnBatch(
   targets: Targets,
   batch: number,
   mode: Mode,
-  options: GradientOptions,
+  options: HeadGradientOptions,
   seed: number,
 ): Promise<void> {
+  const { clock = startOfTraining } = options;
   const quiet = { ...mode, statisticsUpdates: 0 };
   // Not 1, so that a missing factor is detected.
   const weight = 0.5;
   const h = randomBatch(head.inputShape, batch, seed);
-  const evaluate = (x: tf.Tensor4D, input: boolean) =>
-    head.evaluate(x, targets, { mode: quiet, weight, input, clock: startOfTraining });
+  const evaluate = (x: tf.Tensor4D, input: boolean) => head.evaluate(x, targets, { mode: quiet, weight, input, clock });
   const lossAt = async (x: tf.Tensor4D): Promise<Float32Array> => {
     const { loss, terms, parameters, input } = evaluate(x, false);
     tf.dispose([...(terms?.values() ?? []), ...parameters.values(), ...(input === undefined ? [] : [input])]);
@@ -117,7 +131,8 @@ async function checkHeadOnBatch(
   // A loss is a float32 sum over samples, with several roundings.
   const magnitude = 6 * weight * Math.abs(await take(loss));
   const along = (a: Float32Array, b: Float32Array): number => weight * ((a[0] ?? 0) - (b[0] ?? 0));
-  const subject = { magnitude, facts: { batch, weight }, options, where: `Head '${head.name}'` };
+  const when = clock.step === 0 ? '' : ` in step ${clock.step} of ${clock.steps}`;
+  const subject = { magnitude, facts: { batch, weight }, options, where: `Head '${head.name}'${when}` };
   try {
     await checkInput(
       subject,

@@ -1,0 +1,65 @@
+import { LocalgradError } from './errors.js';
+import { shown } from './shown.js';
+
+/**
+ * Checks the types of a plan's members: methods may be written in JavaScript. @throws LocalgradError `invalid-plan`
+ *
+ * @param plan what a method's `plan` returned
+ */
+export function checkStructure(plan: unknown): void {
+  if (plan instanceof Promise) {
+    plan.catch(() => {});
+    throw failure('The plan of a method', 'is a Promise; plan must not be async');
+  }
+  if (typeof plan !== 'object' || plan === null) {
+    throw failure('The plan of a method', `is ${shown(plan)}; plan must return an object`);
+  }
+  const method = member(plan, 'method');
+  if (typeof method !== 'string')
+    throw failure('The plan of a method', `has the 'method' ${shown(method)}; expected its name`);
+  const where = `Plan of '${method}':`;
+  for (const name of ['objectives', 'hooks']) {
+    const found = member(plan, name);
+    if (!Array.isArray(found))
+      throw failure(where, `'${name}' is ${shown(found)}; it must be a list, which may be empty for hooks`);
+  }
+  for (const objective of list(plan, 'objectives')) checkObjective(where, objective);
+  for (const hook of list(plan, 'hooks')) {
+    if (typeof member(hook, 'afterStep') === 'function') continue;
+    throw failure(where, `hook ${shown(member(hook, 'name'))} has no method 'afterStep'`);
+  }
+  const phases = member(plan, 'phases');
+  if (phases === undefined) return;
+  if (!Array.isArray(member(phases, 'phases'))) throw failure(where, `'phases' has no list 'phases'`);
+  if (typeof member(phases, 'phaseAt') !== 'function') throw failure(where, `'phases' has no method 'phaseAt'`);
+}
+
+function checkObjective(where: string, objective: unknown): void {
+  const id = member(objective, 'id');
+  if (typeof id !== 'string') throw failure(where, `an objective has the 'id' ${shown(id)}; expected a string`);
+  const of = `objective '${id}'`;
+  if (!Array.isArray(member(objective, 'span'))) throw failure(where, `${of} has no span; expected [from, to]`);
+  const weight = member(objective, 'weight');
+  if (typeof weight !== 'number' && typeof weight !== 'function') {
+    throw failure(where, `${of} has weight ${shown(weight)}; allowed: numbers, or functions of the clock`);
+  }
+  const head = member(objective, 'head');
+  if (typeof member(head, 'key') !== 'string') throw failure(where, `${of} has no head with a 'key'`);
+  const factory = member(head, 'factory');
+  if (factory !== undefined && typeof member(factory, 'build') !== 'function') {
+    throw failure(where, `the head factory of ${of} has no method 'build'`);
+  }
+}
+
+function list(value: unknown, name: string): readonly unknown[] {
+  const found = member(value, name);
+  return Array.isArray(found) ? found : [];
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function failure(where: string, problem: string): LocalgradError {
+  return new LocalgradError('invalid-plan', `${where} ${problem}.`);
+}
