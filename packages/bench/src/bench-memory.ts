@@ -10,6 +10,7 @@ import type { MeasuredBackend } from './measured-backend.js';
 import { optimizerOf } from './optimization.js';
 import type { MeasuredNetwork } from './options.js';
 import { createProgress } from './progress.js';
+import { settingColumns } from './setting-columns.js';
 import type { Terminal } from './terminal.js';
 
 export interface BenchMemoryOptions extends Omit<MeasuredNetwork, 'batch'>, MeasuredBackend {
@@ -137,6 +138,7 @@ export function memoryRecords({ rows, options, backend }: BenchMemoryReport): Cs
     modules: row.modules,
     backend,
     budget_bytes: options.budgetBytes,
+    ...settingColumns(options),
     largest_batch: row.largestBatch,
     largest_batch_relative_to_backprop: row.relativeToBackprop?.toFixed(4) ?? null,
     resident_bytes: row.residentBytes,

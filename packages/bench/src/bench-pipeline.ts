@@ -7,6 +7,7 @@ import type { Contestant, MeasuredNetwork } from './options.js';
 import { createPipelineContestant, type PipelineContestant, type PipelineTurn } from './pipeline-contestant.js';
 import { startProcess } from './process-contestant.js';
 import { createProgress } from './progress.js';
+import { settingColumns } from './setting-columns.js';
 import type { Terminal } from './terminal.js';
 
 /** Delays of the workers' steps; the process that trains alone has none. */
@@ -163,6 +164,7 @@ export function pipelineRecords({ rows, options, backend, relaxedSimd }: BenchPi
     backend,
     ...relaxedSimdColumn(relaxedSimd),
     batch: options.batch,
+    ...settingColumns(options),
     workers: row.workers ?? 'none',
     threads: row.threads,
     ...delayColumns(row, options),

@@ -8,6 +8,7 @@ import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import type { Contestant, MeasuredNetwork } from './options.js';
 import { createProgress, type Progress } from './progress.js';
+import { settingColumns } from './setting-columns.js';
 import type { Terminal } from './terminal.js';
 
 export interface BenchScalingOptions extends Omit<MeasuredNetwork, 'backbone' | 'modules'>, MeasuredBackend {
@@ -91,6 +92,7 @@ export function scalingRecords({ rows, options, backend, relaxedSimd }: BenchSca
     backend,
     ...relaxedSimdColumn(relaxedSimd),
     batch: options.batch,
+    ...settingColumns(options),
     step_ms_median: row.stepMs.median.toFixed(2),
     step_ms_min: row.stepMs.min.toFixed(2),
     step_ms_max: row.stepMs.max.toFixed(2),

@@ -1,9 +1,10 @@
 import type { BenchReport } from './bench-step.js';
 import type { CsvRecord } from './csv.js';
 import { relaxedSimdColumn } from './measured-backend.js';
+import { settingColumns } from './setting-columns.js';
 
 /** The rows of `bench step` as records for a CSV file. */
-export function stepRecords({ rows }: BenchReport): CsvRecord[] {
+export function stepRecords({ rows, options }: BenchReport): CsvRecord[] {
   const ratio = (value: number | null | undefined) => value?.toFixed(4) ?? null;
   return rows.map((row) => ({
     method: row.method,
@@ -13,6 +14,7 @@ export function stepRecords({ rows }: BenchReport): CsvRecord[] {
     threads: row.threads,
     ...relaxedSimdColumn(row.relaxedSimd),
     batch: row.batch,
+    ...settingColumns(options),
     step_ms_median: row.stepMs.median.toFixed(2),
     step_ms_min: row.stepMs.min.toFixed(2),
     step_ms_max: row.stepMs.max.toFixed(2),

@@ -210,10 +210,11 @@ describe('files of rows', () => {
     expect(compare('f.csv', now, { cpu: 'new' }, then)).toEqual({
       file: 'f.csv',
       rows: [
-        { row: { method: 'dgl', modules: '4' }, ratios: { step_ms_median: 1.5 } },
-        { row: { method: 'new', modules: '4' }, ratios: {} },
+        { row: { method: 'dgl', modules: '4' }, ratios: { step_ms_median: 1.5 }, otherSettings: [] },
+        { row: { method: 'new', modules: '4' }, ratios: {}, otherSettings: [] },
       ],
       differences: ['cpu: old → new'],
+      unknown: [],
     });
   });
 });
