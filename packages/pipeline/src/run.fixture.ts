@@ -60,7 +60,7 @@ export interface FixtureRun extends Partial<TrainOptions> {
 /** Learning rate of a fixture's run. */
 export const schedule = stepDecay({ learningRate: 0.05, milestones: [1] });
 /** Data of a fixture's run. */
-export const batches = randomBatches(22, 5);
+export const batches = randomBatches(24, 5);
 
 /** Trains the network of a config for two epochs of five steps, the last of which is smaller. */
 export async function runFixture({
