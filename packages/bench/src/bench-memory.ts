@@ -1,5 +1,6 @@
 import type { BackendHandle } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
+import { LocalgradError } from '@localgrad/core';
 import type { PeakPrediction } from '@localgrad/engine';
 import { buildPlan } from '@localgrad/runs';
 import { createContestant, recomputeName, settingOf } from './contestants.js';
@@ -46,7 +47,7 @@ export function benchMemory(options: BenchMemoryOptions, terminal: Terminal): Pr
     const rows: MemoryRow[] = [];
     for (const method of methods) {
       terminal.signal?.throwIfAborted();
-      const row = await memoryOf(method, options, backend);
+      const row = await memoryOf(method, options, backend, terminal);
       const reference = rows[0]?.largestBatch ?? row.largestBatch;
       rows.push({ ...row, relativeToBackprop: ratioOf(row.largestBatch, reference) });
       progress.done(method);
@@ -62,6 +63,7 @@ async function memoryOf(
   method: string,
   options: BenchMemoryOptions,
   backend: BackendHandle,
+  terminal: Terminal,
 ): Promise<Omit<MemoryRow, 'relativeToBackprop'>> {
   const { budgetBytes, measureUpTo, accumulate = 1 } = options;
   const plan = await planOf(method, options);
@@ -76,10 +78,8 @@ async function memoryOf(
   const bytesPerImage = (predict(65).peakBytes - one) / 64;
   const curve = curveBatches.map((size) => ({ batch: size, peakBytes: predict(size).peakBytes }));
   const predictedBytes = predict(Math.max(1, batch)).peakBytes;
-  const measured =
-    batch === 0
-      ? null
-      : { batch, predictedBytes, peakBytes: await measurePeak(method, { ...options, batch }, backend) };
+  const peakBytes = batch === 0 ? null : await measureAt(method, { ...options, batch }, backend, terminal);
+  const measured = peakBytes === null ? null : { batch, predictedBytes, peakBytes };
   // Temporaries inside kernels are not predicted.
   const excess = Math.max(1, (measured?.peakBytes ?? 0) / predictedBytes);
   const largestBatch = largestWithin(excess);
@@ -106,6 +106,18 @@ async function planOf(method: string, options: BenchMemoryOptions): Promise<Pred
     predict: (batch) => compiled.predict(batch, { optimizer, accumulate }),
     dispose,
   };
+}
+
+/** Null, with a message, for micro-batches of one image that the network cannot be trained on. */
+async function measureAt(method: string, options: MeasuredNetwork, backend: BackendHandle, { stderr }: Terminal) {
+  const { batch, accumulate = 1 } = options;
+  try {
+    return await measurePeak(method, options, backend);
+  } catch (error) {
+    if (batch >= 2 * accumulate || !LocalgradError.isInstance(error) || error.code !== 'invalid-data') throw error;
+    stderr.write(`${method}: not measured with ${batch === 1 ? 'one image' : `${batch} images`}: ${error.message}\n`);
+    return null;
+  }
 }
 
 /** Peak bytes of two steps; the second one includes the optimizer state from its start. */

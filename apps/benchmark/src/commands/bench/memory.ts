@@ -26,7 +26,7 @@ export function renderBenchMemory(report: BenchMemoryReport): string {
         formatBytes(residentBytes),
         formatBytes(bytesPerImage),
         measured === null ? '' : `batch ${measured.batch}`,
-        measured === null ? 'nothing fits' : formatBytes(measured.peakBytes),
+        measured === null ? (largestBatch === 0 ? 'nothing fits' : 'not measured') : formatBytes(measured.peakBytes),
         measured === null ? '' : formatBytes(measured.predictedBytes),
       ]),
       ['left', ...new Array<'right'>(8).fill('right')],

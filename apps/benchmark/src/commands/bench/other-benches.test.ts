@@ -67,6 +67,25 @@ describe('bench memory', () => {
     expect((await readFile(`${figure}.png`)).subarray(1, 4).toString()).toBe('PNG');
   });
 
+  it('measures no step with one image that the network cannot be trained on', async () => {
+    const small = [
+      '--backbone',
+      'resnet14',
+      '--width',
+      '4',
+      '--modules',
+      '3',
+      '--image',
+      '32x32x1',
+      '--methods',
+      'dgl',
+    ];
+    const { code, stdout, stderr } = await bench('memory', ...small, '--budget', '300KiB', '--backend', 'wasm');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^dgl: not measured with one image: Batch norm .* cannot be trained/m);
+    expect(stdout).toMatch(/^dgl .* 1 .*not measured/m);
+  });
+
   it('counts the state of the requested optimizer, and micro-batches instead of the batch', async () => {
     const flags = [...tiny, '--budget', '1MB', '--measure-up-to', '4', '--methods', 'backprop', '--json'];
     const rowOf = async (...more: string[]) => {
