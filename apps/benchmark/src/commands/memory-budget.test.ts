@@ -23,7 +23,7 @@ describe('explain --memory-budget', () => {
     );
     const both = await run(...flags, '--memory-budget', '7MiB', '--modules', '3');
     expect(both.stderr).toContain(
-      '--modules: has no effect with memoryBudget, which chooses it; remove one of the two.',
+      '--modules: has no effect with --memory-budget, which chooses it; remove one of the two.',
     );
   });
 });
