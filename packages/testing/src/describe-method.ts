@@ -40,6 +40,11 @@ export interface MethodSuiteOptions extends GradientSuiteOptions {
    * Whether a step needs less memory than end-to-end training. Default true; if false, state the reason in your README.
    */
   readonly savesMemory?: boolean;
+  /**
+   * Why gradients of heads are not the derivatives of their losses: stop-gradients (SimSiam, BYOL), straight-through estimators. They are
+   * then not compared with finite differences, and the skipped test shows the reason; compare them with another implementation.
+   */
+  readonly stopGradients?: string;
 }
 
 /** Steps of a run of 100 in which gradients of heads are compared with finite differences. */
@@ -65,6 +70,7 @@ export function describeMethod(
     decorators = {},
     steps = 60,
     savesMemory = true,
+    stopGradients,
     gradients = {},
     timeout = defaultTimeout,
   } = options;
@@ -128,7 +134,9 @@ export function describeMethod(
       disposeBatch(batch);
     });
 
-    it('has heads with correct gradients from the first to the last step, with and without noise', async () => {
+    const reason = stopGradients === undefined ? '' : ` (not compared: ${stopGradients})`;
+    const gradientTest = `has heads with correct gradients from the first to the last step, with and without noise${reason}`;
+    it.skipIf(stopGradients !== undefined)(gradientTest, async () => {
       const trial = createTrial(create());
       const batch = createTrialBatch(2, 8);
       const shapes = trial.compiled.modules.map((block) => block.inputShape);
