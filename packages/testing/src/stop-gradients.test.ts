@@ -13,7 +13,7 @@ const stopGradient = tf.customGrad((x) => ({
   gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
 }));
 
-/** A classifier whose confidence is pulled towards that of the same batch without gradient: its loss is not what its gradient descends. */
+/** A classifier whose logits are pulled towards a function of themselves, which gets no gradient: not the derivative of its loss. */
 const headFactory: HeadFactory = {
   name: 'self-target',
   build({ inputShape, classes, module }, scope) {
@@ -26,7 +26,7 @@ const headFactory: HeadFactory = {
       fn: (h, targets, [kernel]) => {
         const labels = requireTarget(targets, 'labels', 'self-target');
         const logits = tf.matMul(tf.mean<tf.Tensor2D>(h, [1, 2]), kernel as tf.Tensor2D);
-        const consistency = tf.losses.meanSquaredError(stopGradient(tf.mul(logits, 0.9)), logits);
+        const consistency = tf.mul(5, tf.losses.meanSquaredError(stopGradient(tf.mul(logits, -1)), logits));
         return tf.add(tf.losses.softmaxCrossEntropy(tf.oneHot(labels, classes), logits), consistency) as tf.Scalar;
       },
     });
