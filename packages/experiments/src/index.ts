@@ -28,5 +28,6 @@ export { quoted } from './executors/shell.js';
 export * from './files/index.js';
 export { bestCandidate, lastAccuracies, selectionOf } from './results/choice.js';
 export { combineStudies, type StudyPart } from './results/combine-studies.js';
+export { conditionsBySetting, isChoosingSeed } from './results/settings.js';
 export type { ComparisonRule, Condition, FinishedRun, StoppedRun, Study } from './results/study.js';
 export * from './sweep/index.js';

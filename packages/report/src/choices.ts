@@ -1,4 +1,12 @@
-import { bestCandidate, type Condition, lastAccuracies, type Study, selectionOf } from '@localgrad/experiments';
+import {
+  bestCandidate,
+  type Condition,
+  conditionsBySetting,
+  isChoosingSeed,
+  lastAccuracies,
+  type Study,
+  selectionOf,
+} from '@localgrad/experiments';
 import { type Estimate, estimateOf } from './estimates.js';
 
 /** A setting of a study with the values that it could choose from. */
@@ -27,19 +35,12 @@ export interface Choice {
 export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
   const { tune = [] } = study;
   if (tune.length === 0) return { study, choices: [] };
-  const bySetting = new Map<string, Condition[]>();
-  for (const condition of study.conditions) {
-    const setting = condition.setting ?? condition.name;
-    bySetting.set(setting, [...(bySetting.get(setting) ?? []), condition]);
-  }
   const valuesOf = ({ labels }: Condition) =>
     Object.fromEntries(tune.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])));
   const selection = selectionOf(study.conditions);
   const chosen = new Map<string, Condition>();
-  const choices = [...bySetting].map(([setting, conditions]): Choice => {
-    const judged = conditions.map(({ runs, tuneSeeds }) =>
-      runs.filter(({ seed }) => tuneSeeds?.includes(seed) ?? true),
-    );
+  const choices = [...conditionsBySetting(study.conditions)].map(([setting, conditions]): Choice => {
+    const judged = conditions.map((condition) => condition.runs.filter(({ seed }) => isChoosingSeed(condition, seed)));
     const index = bestCandidate(judged, selection);
     const candidates = conditions.map((condition, place) => {
       const isChosen = place === index;

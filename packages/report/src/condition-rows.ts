@@ -1,5 +1,12 @@
 import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
-import { type Condition, type FinishedRun, type StoppedRun, type Study, selectionOf } from '@localgrad/experiments';
+import {
+  type Condition,
+  type FinishedRun,
+  isChoosingSeed,
+  type StoppedRun,
+  type Study,
+  selectionOf,
+} from '@localgrad/experiments';
 import type { EvaluationSet } from '@localgrad/train';
 import { type Choice, withChoices } from './choices.js';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
@@ -156,7 +163,7 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
 
 /** A condition that was not chosen needs the seeds that make the choice. */
 function judgedOf(condition: Condition): Condition {
-  return { ...condition, seeds: condition.seeds.filter((seed) => condition.tuneSeeds?.includes(seed) ?? true) };
+  return { ...condition, seeds: condition.seeds.filter((seed) => isChoosingSeed(condition, seed)) };
 }
 
 function missingSeeds({ seeds, runs, stopped = [] }: Condition): number[] {

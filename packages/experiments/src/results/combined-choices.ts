@@ -1,20 +1,11 @@
 import { LocalgradError } from '@localgrad/core';
 import { canonicalJson } from '@localgrad/runs';
+import { conditionsBySetting } from './settings.js';
 import type { Condition } from './study.js';
-
-/** Conditions by setting: those of one setting are the values that it may choose from. */
-function bySetting(conditions: readonly Condition[]): ReadonlyMap<string, readonly Condition[]> {
-  const settings = new Map<string, Condition[]>();
-  for (const condition of conditions) {
-    const setting = condition.setting ?? condition.name;
-    settings.set(setting, [...(settings.get(setting) ?? []), condition]);
-  }
-  return settings;
-}
 
 /** Whether conditions would be values of one setting although they differ in more than the keys of `tune`. */
 export function hasMixedSettings(conditions: readonly Condition[], tune: readonly string[]): boolean {
-  return [...bySetting(conditions).values()].some((candidates) => {
+  return [...conditionsBySetting(conditions).values()].some((candidates) => {
     const rests = candidates.map(({ config }) =>
       canonicalJson(Object.fromEntries(Object.entries(config).filter(([key]) => !tune.includes(key)))),
     );
@@ -29,7 +20,7 @@ export function hasMixedSettings(conditions: readonly Condition[], tune: readonl
  * @throws LocalgradError `invalid-option` if there are none
  */
 export function withCommonSeeds(conditions: readonly Condition[]): Condition[] {
-  const settings = bySetting(conditions);
+  const settings = conditionsBySetting(conditions);
   return conditions.map((condition) => {
     const { setting } = condition;
     if (setting === undefined) return condition;

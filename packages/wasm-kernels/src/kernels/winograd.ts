@@ -69,6 +69,11 @@ function positionsOf(side: TileSide): number {
   return (side + 2) ** 2;
 }
 
+/** A plane of weights per position. */
+function transformedFloats(side: TileSide, weights: number): number {
+  return positionsOf(side) * (weights + LINE_FLOATS);
+}
+
 /** Tiles of an image. */
 function tilesOf({ outputShape: [, outHeight, outWidth] }: Sizes, side: TileSide): number {
   return Math.ceil(outHeight / side) * Math.ceil(outWidth / side);
@@ -93,7 +98,7 @@ export function winogradConvolve(
   const { x, filter, inputShape, outputShape, isTurned } = problem;
   const inChannels = inputShape[3];
   const outChannels = outputShape[3];
-  const filterFloats = positionsOf(side) * (inChannels * outChannels + LINE_FLOATS);
+  const filterFloats = transformedFloats(side, inChannels * outChannels);
   const blocks = blocksOf(problem, side);
   const images = imagePieces(problem, side, PIECES);
   return context.scratch(4 * (filterFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
@@ -138,7 +143,7 @@ export function winogradFilterGradient(
   const inChannels = sizes.inputShape[3];
   const outChannels = sizes.outputShape[3];
   const weights = inChannels * outChannels;
-  const sumFloats = positionsOf(side) * (weights + LINE_FLOATS);
+  const sumFloats = transformedFloats(side, weights);
   const blocks = blocksOf(sizes, side);
   const most = Math.max(MINIMUM_SUMS, Math.min(MAXIMUM_SUMS, Math.floor(SUM_FLOATS / sumFloats)));
   const images = imagePieces(sizes, side, most);

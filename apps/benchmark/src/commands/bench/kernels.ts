@@ -5,7 +5,7 @@ import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { wholeNumber } from './arguments.js';
-import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput, times } from './output.js';
 
 export function renderBenchKernels(report: BenchKernelsReport): string {
   const { backend, kernels, options, rows } = report;
@@ -22,7 +22,7 @@ export function renderBenchKernels(report: BenchKernelsReport): string {
         milliseconds.min.toFixed(3),
         milliseconds.max.toFixed(3),
         gigaflops === null ? '' : gigaflops.toFixed(gigaflops < 10 ? 1 : 0),
-        relativeToStock === null ? '' : `${relativeToStock.toFixed(3)} ×`,
+        relativeToStock === null ? '' : times(relativeToStock, 3),
       ]),
       ['left', 'left', ...new Array<'right'>(5).fill('right')],
     ),

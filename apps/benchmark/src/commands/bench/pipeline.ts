@@ -10,7 +10,7 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, wholeNumber, wholeNumbers, withFlagOf } from './arguments.js';
-import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput } from './output.js';
+import { addOutputFlags, comparisonLines, type OutputFlags, placeLine, prepareOutput, times } from './output.js';
 
 const basisNames: Readonly<Record<PlacementBasis, string>> = {
   time: 'measured time',
@@ -51,9 +51,9 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
         row.imagesPerSecond.median.toFixed(1),
         row.imagesPerSecond.min.toFixed(1),
         row.imagesPerSecond.max.toFixed(1),
-        `${row.relativeToProcess.toFixed(2)} ×`,
+        times(row.relativeToProcess),
         row.predictedImagesPerSecond?.toFixed(1) ?? '',
-        row.imbalance === null ? '' : `${row.imbalance.toFixed(2)} ×`,
+        row.imbalance === null ? '' : times(row.imbalance),
         row.waitingShare === null ? '' : percent(row.waitingShare),
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
       ]),

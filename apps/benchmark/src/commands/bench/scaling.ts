@@ -44,7 +44,7 @@ export function renderBenchScaling(report: BenchScalingReport): string {
         row.stepMs.median.toFixed(1),
         row.stepMs.min.toFixed(1),
         row.stepMs.max.toFixed(1),
-        `${row.relativeToBackprop.time.toFixed(2)} ×`,
+        times(row.relativeToBackprop.time),
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
         times(row.relativeToBackprop.memory, 3),
         row.predictedPeakBytes === null ? '' : formatBytes(row.predictedPeakBytes),

@@ -16,7 +16,15 @@ import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { parseShape } from '../explain.js';
 import { addAccumulateFlag, wholeNumber } from './arguments.js';
-import { addOutputFlags, comparisonLines, type OutputFlags, phaseLines, placeLine, prepareOutput } from './output.js';
+import {
+  addOutputFlags,
+  comparisonLines,
+  type OutputFlags,
+  phaseLines,
+  placeLine,
+  prepareOutput,
+  times,
+} from './output.js';
 
 export function renderBench(report: BenchReport): string {
   const { options, rows, missing } = report;
@@ -51,10 +59,10 @@ export function renderBench(report: BenchReport): string {
         milliseconds(row.stepMs.min),
         milliseconds(row.stepMs.max),
         row.imagesPerSecond.toFixed(0),
-        `${row.relativeToBackprop.time.toFixed(2)} ×`,
+        times(row.relativeToBackprop.time),
         row.peakBytes === null ? 'not counted' : formatBytes(row.peakBytes),
-        row.relativeToBackprop.memory === null ? '' : `${row.relativeToBackprop.memory.toFixed(3)} ×`,
-        row.relativeToBackprop.stepMemory === null ? '' : `${row.relativeToBackprop.stepMemory.toFixed(3)} ×`,
+        row.relativeToBackprop.memory === null ? '' : times(row.relativeToBackprop.memory, 3),
+        row.relativeToBackprop.stepMemory === null ? '' : times(row.relativeToBackprop.stepMemory, 3),
         row.predictedPeakBytes === null ? '' : formatBytes(row.predictedPeakBytes),
         row.unitsOfWork?.toFixed(1) ?? '',
       ]),
