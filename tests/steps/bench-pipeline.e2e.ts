@@ -17,3 +17,19 @@ it('bench pipeline measures one process without delays beside workers, whose gra
   // Where gradients are late, workers need not take turns.
   expect([workers?.predictedImagesPerSecond, typeof lateWorkers?.predictedImagesPerSecond]).toEqual([null, 'number']);
 });
+
+it('bench pipeline --independent measures one thread, and copies of the network that train side by side', () => {
+  const rows = benchPipeline('--methods', 'greedy', '--threads', '2', '--independent');
+  expect(rows.map(({ processes, workers, threads }) => [processes, workers, threads])).toEqual([
+    [1, null, 2],
+    [1, null, 1],
+    [2, null, 1],
+    [null, 2, 1],
+  ]);
+  const [alone, single, copies] = rows;
+  expect(copies?.peakBytes).toBe(single?.peakBytes);
+  for (const row of rows) {
+    const ratio = row.imagesPerSecond.median / (alone?.imagesPerSecond.median ?? Number.NaN);
+    expect(row.relativeToProcess).toBeCloseTo(ratio);
+  }
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type BenchPipelineOptions, balanceOf, withoutDelays } from './bench-pipeline.js';
+import { type BenchPipelineOptions, balanceOf } from './bench-pipeline.js';
+import { withoutDelays } from './independent-processes.js';
 import { type PipelineTurn, predictedStepsPerSecond } from './pipeline-contestant.js';
 
 const turn = (...workers: (readonly [seconds: number, waitSeconds: number])[]): PipelineTurn => ({

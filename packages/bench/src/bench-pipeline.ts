@@ -1,11 +1,11 @@
 import { checkAccumulation, type PlacementBasis, type RunConfig, type workerBackends } from '@localgrad/runs';
 import type { CsvRecord } from './csv.js';
+import { type IndependentProcesses, startIndependentProcesses } from './independent-processes.js';
 import { highest, type Spread, spreadOf } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
-import type { Contestant, MeasuredNetwork } from './options.js';
+import type { MeasuredNetwork } from './options.js';
 import { createPipelineContestant, type PipelineContestant, type PipelineTurn } from './pipeline-contestant.js';
-import { startProcess } from './process-contestant.js';
 import { createProgress } from './progress.js';
 import { settingColumns } from './setting-columns.js';
 import type { Terminal } from './terminal.js';
@@ -20,6 +20,11 @@ export interface BenchPipelineOptions extends MeasuredNetwork, MeasuredBackend, 
   readonly methods: readonly string[];
   /** Numbers of workers, each with one thread. */
   readonly workerCounts: readonly number[];
+  /**
+   * Also measures one process with one thread, and as many processes as workers that train copies of the network at the
+   * same time: what the processor's cores can do together, whatever divides the work. Default false.
+   */
+  readonly independent?: boolean;
   /** Steps per turn. */
   readonly steps: number;
   readonly repeats: number;
@@ -29,9 +34,11 @@ export interface BenchPipelineOptions extends MeasuredNetwork, MeasuredBackend, 
 export interface PipelineRow {
   readonly method: string;
   readonly modules: number;
-  /** Null for one process with several threads. */
+  /** Null for processes that train the whole network. */
   readonly workers: number | null;
-  /** Of the process, or of each worker. */
+  /** Processes that train the whole network at the same time; null for workers. */
+  readonly processes: number | null;
+  /** Of each process, or of each worker. */
   readonly threads: number;
   readonly placement: string | null;
   /** What the modules are divided by: measured time, predicted work, or nothing where only one division is possible. */
@@ -39,11 +46,11 @@ export interface PipelineRow {
   readonly imagesPerSecond: Spread;
   /** Median throughput relative to the process with several threads. */
   readonly relativeToProcess: number;
-  /** Computing time of the slowest worker relative to the mean; null for one process. */
+  /** Computing time of the slowest worker relative to the mean; null for processes. */
   readonly imbalance: number | null;
-  /** Fraction of a step that the slowest worker waits; null for one process. */
+  /** Fraction of a step that the slowest worker waits; null for processes. */
   readonly waitingShare: number | null;
-  /** Peak bytes of the process, or of the larger worker. */
+  /** Peak bytes of one process, or of the larger worker. */
   readonly peakBytes: number | null;
   /** Throughput that the simulator predicts from the workers' computing times; null where gradients cross backward. */
   readonly predictedImagesPerSecond: number | null;
@@ -73,67 +80,62 @@ async function measureMethod(
   { signal }: Terminal,
   done: (label: string) => void,
 ): Promise<PipelineRow[]> {
-  const { workerCounts, warmup, repeats, steps, batch } = options;
+  const { workerCounts, warmup, repeats, steps, batch, independent = false } = options;
   const pipelines: PipelineContestant[] = [];
-  let alone: Contestant | undefined;
+  const processes: IndependentProcesses[] = [];
   try {
     // First the pipelines: an error of the method or the placement arises in this process.
     for (const workers of workerCounts)
       pipelines.push(await createPipelineContestant(method, workers, options, signal));
-    alone = await startProcess(method, { kind: 'method', method, options: withoutDelays(options) });
-    const own: PipelineTurn[] = [];
-    const turns: PipelineTurn[][] = pipelines.map(() => []);
+    const alone = await startIndependentProcesses(method, 1, options);
+    processes.push(alone);
+    for (const count of independent ? new Set([1, ...workerCounts]) : [])
+      processes.push(await startIndependentProcesses(method, count, { ...options, threads: 1 }));
+    const contestants = [...processes, ...pipelines].map((contestant) => ({ contestant, turns: [] as PipelineTurn[] }));
     for (let turn = 0; turn < warmup + repeats; turn++) {
-      signal?.throwIfAborted();
-      const process = await processTurn(alone, steps);
-      if (turn >= warmup) own.push(process);
-      for (const [index, pipeline] of pipelines.entries()) {
+      for (const { contestant, turns } of contestants) {
         signal?.throwIfAborted();
-        const measured = await pipeline.run(steps);
-        if (turn >= warmup) turns[index]?.push(measured);
+        const measured = await contestant.run(steps);
+        if (turn >= warmup) turns.push(measured);
       }
       done(`${method}: ${turn < warmup ? `warm-up ${turn + 1}` : `round ${turn + 1 - warmup}`}`);
     }
-    const { modules, details } = alone;
-    const first = { ...rowOf(method, modules, own, batch), threads: Number(details.threads) };
-    const rows = pipelines.map(({ workers, placement, basis, predict }, index) => {
-      const measured = turns[index] ?? [];
-      const row = rowOf(method, modules, measured, batch);
-      const stepsPerSecond = predict(measured);
-      return {
-        ...{ ...row, workers, placement, basis },
-        relativeToProcess: row.imagesPerSecond.median / first.imagesPerSecond.median,
-        predictedImagesPerSecond: stepsPerSecond === null ? null : batch * stepsPerSecond,
-      };
-    });
-    return [first, ...rows];
+    const turnsOf = (one: IndependentProcesses | PipelineContestant) =>
+      contestants.find(({ contestant }) => contestant === one)?.turns ?? [];
+    const reference = spreadOf(turnsOf(alone).map(({ stepsPerSecond }) => batch * stepsPerSecond)).median;
+    return [
+      ...processes.map((one) => ({
+        ...rowOf(method, alone.modules, turnsOf(one), batch, reference),
+        ...{ processes: one.count, threads: one.threads },
+      })),
+      ...pipelines.map((one) => {
+        const { workers, placement, basis } = one;
+        const stepsPerSecond = one.predict(turnsOf(one));
+        return {
+          ...rowOf(method, alone.modules, turnsOf(one), batch, reference),
+          ...{ workers, placement, basis },
+          predictedImagesPerSecond: stepsPerSecond === null ? null : batch * stepsPerSecond,
+        };
+      }),
+    ];
   } finally {
-    for (const contestant of [...pipelines, ...(alone === undefined ? [] : [alone])]) await contestant.close();
+    for (const contestant of [...pipelines, ...processes]) await contestant.close();
   }
 }
 
-/** The options of the process that trains alone. */
-export function withoutDelays({ gradientDelayCuts: _, ...options }: BenchPipelineOptions): BenchPipelineOptions {
-  return { ...options, delay: 0, gradientDelay: 0 };
-}
-
-/** Steps of the process that trains alone. */
-async function processTurn(contestant: Contestant, steps: number): Promise<PipelineTurn> {
-  let milliseconds = 0;
-  let peakBytes: number | null = null;
-  for (let step = 0; step < steps; step++) {
-    const measured = await contestant.step();
-    milliseconds += measured.milliseconds;
-    peakBytes = highest([peakBytes, measured.peakBytes]);
-  }
-  return { stepsPerSecond: (1000 * steps) / milliseconds, peakBytes, workers: [] };
-}
-
-function rowOf(method: string, modules: number, turns: readonly PipelineTurn[], batch: number): PipelineRow {
+/** @param reference images per second of one process with several threads */
+function rowOf(
+  method: string,
+  modules: number,
+  turns: readonly PipelineTurn[],
+  batch: number,
+  reference: number,
+): PipelineRow {
+  const imagesPerSecond = spreadOf(turns.map(({ stepsPerSecond }) => batch * stepsPerSecond));
   return {
-    ...{ method, modules, workers: null, threads: 1, placement: null, basis: null },
-    imagesPerSecond: spreadOf(turns.map(({ stepsPerSecond }) => batch * stepsPerSecond)),
-    relativeToProcess: 1,
+    ...{ method, modules, workers: null, processes: null, threads: 1, placement: null, basis: null },
+    imagesPerSecond,
+    relativeToProcess: imagesPerSecond.median / reference,
     ...balanceOf(turns),
     peakBytes: highest(turns.map(({ peakBytes }) => peakBytes)),
     predictedImagesPerSecond: null,
@@ -166,6 +168,7 @@ export function pipelineRecords({ rows, options, backend, relaxedSimd }: BenchPi
     batch: options.batch,
     ...settingColumns(options),
     workers: row.workers ?? 'none',
+    processes: row.processes,
     threads: row.threads,
     ...delayColumns(row, options),
     placement: row.placement,

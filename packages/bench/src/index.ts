@@ -1,6 +1,6 @@
 export { type BenchKernelsReport, benchKernels, kernelRecords } from './bench-kernels.js';
 export { type BenchMemoryReport, benchMemory, largestFitting, memoryRecords } from './bench-memory.js';
-export { type BenchPipelineReport, benchPipeline, pipelineRecords } from './bench-pipeline.js';
+export { type BenchPipelineReport, benchPipeline, type PipelineRow, pipelineRecords } from './bench-pipeline.js';
 export { type BenchScalingReport, benchScaling, scalingRecords } from './bench-scaling.js';
 export { type BenchReport, type BenchRow, benchStep } from './bench-step.js';
 export { type Comparison, compare, readEarlier, renderComparison } from './compare.js';

@@ -1,6 +1,7 @@
 import { get, LocalgradError, type Parameter, type ParameterGradient } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { checkParts } from './check-images.js';
 import type { Batch, Executor, StepOptions, StepResult } from './step.js';
 
 /** A micro-batch, sliced from the batch when it is used. */
@@ -11,12 +12,17 @@ export interface BatchPart {
   with<Result>(use: (batch: Batch) => Result): Result;
 }
 
-/** Splits a batch into `count` micro-batches of nearly equal size; a list is used as given. */
+/**
+ * Splits a batch into `count` micro-batches of nearly equal size; a list is used as given.
+ *
+ * @throws LocalgradError `misuse` for an empty list, and for a batch without images or targets
+ */
 export function splitBatch(batch: Batch | readonly (Batch | BatchPart)[], count: number): BatchPart[] {
   if (isList(batch)) {
     if (batch.length === 0) throw new LocalgradError('misuse', 'A train step received an empty list of batches.');
     return batch.map((one) => ('with' in one ? one : wholeBatch(one)));
   }
+  checkParts(batch);
   const size = batch.images.shape[0];
   const parts = Math.min(count, size);
   if (parts <= 1) return [wholeBatch(batch)];
@@ -28,6 +34,7 @@ export function splitBatch(batch: Batch | readonly (Batch | BatchPart)[], count:
 }
 
 function wholeBatch(batch: Batch): BatchPart {
+  checkParts(batch);
   return { samples: batch.images.shape[0], with: (use) => use(batch) };
 }
 

@@ -3,7 +3,9 @@ import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { predict } from './evaluation.js';
+import { createExecutor } from './executor.js';
 import { buildNetwork, classes } from './plain-network.fixture.js';
+import type { Batch } from './step.js';
 import { compileFour, fourLayers, randomBatch, recorder } from './train-step.fixture.js';
 import { createTrainStep } from './train-step.js';
 
@@ -29,6 +31,17 @@ describe('a batch of another type', () => {
     );
     expect(() => run(images, tf.oneHot(labels(), classes))).toThrow(/int32 tensor of shape \[8, 3\].*tf\.argMax/);
     expect(() => run(images, tf.scalar(1, 'int32'))).toThrow(/int32 tensor without axes; it needs one axis/);
+  });
+
+  it('is rejected without images or targets', () => {
+    const { compiled } = compileFour();
+    const loose = { images, labels: labels() } as object as Batch;
+    const message = /A batch must be \{ images, targets: \{ labels, … \} \}; this one has images, labels\./;
+    expect(() => createTrainStep({ compiled, optimizer: recorder().optimizer }).run(loose, startOfTraining)).toThrow(
+      message,
+    );
+    expect(() => createExecutor(compiled).step(loose, { onGradients() {} })).toThrow(message);
+    expect(() => createExecutor(compiled).step({} as Batch, { onGradients() {} })).toThrow(/this one has neither\./);
   });
 
   it('is rejected in evaluation mode', () => {

@@ -1,5 +1,21 @@
 import { LocalgradError, type Shape3, sameShape } from '@localgrad/core';
 import type * as tf from '@tensorflow/tfjs';
+import type { Batch } from './step.js';
+
+/**
+ * Checks that a batch has images and targets: programs without types pass what other libraries expect.
+ *
+ * @throws LocalgradError `misuse`
+ */
+export function checkParts(batch: Partial<Batch> | undefined): void {
+  if (batch?.images !== undefined && typeof batch.targets === 'object' && batch.targets !== null) return;
+  const found = Object.keys(batch ?? {});
+  throw new LocalgradError(
+    'misuse',
+    `A batch must be { images, targets: { labels, … } }; this one has ${found.join(', ') || 'neither'}.`,
+    { expected: ['images', 'targets'], found },
+  );
+}
 
 /**
  * Checks images before the blocks run: kernels read their memory without a conversion.

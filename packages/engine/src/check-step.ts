@@ -8,18 +8,16 @@ import {
 } from '@localgrad/core';
 import { checkTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
-import { checkImages } from './check-images.js';
+import { checkImages, checkParts } from './check-images.js';
 import type { CompiledPlan } from './compile.js';
 import { batchTargetsOf, type CompiledHead, headPlace, shapeBetween } from './heads.js';
 import type { CompiledPhase } from './phases.js';
 import type { Batch } from './step.js';
 
 /** @throws LocalgradError `misuse` for a missing target or a wrong type, `shape-mismatch` for wrong shapes */
-export function checkBatch(
-  { network, plan, range }: CompiledPlan,
-  { heads }: CompiledPhase,
-  { images, targets }: Batch,
-): void {
+export function checkBatch({ network, plan, range }: CompiledPlan, { heads }: CompiledPhase, batch: Batch): void {
+  checkParts(batch);
+  const { images, targets } = batch;
   const [size] = images.shape;
   checkImages(images, shapeBetween(network, range[0] - 1), `A batch for '${plan.method}' on ${network.backbone.name}`);
   for (const group of heads.values()) {

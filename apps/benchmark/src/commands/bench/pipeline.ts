@@ -1,4 +1,10 @@
-import { type BenchPipelineReport, benchPipeline, pipelineRecords, splitMethods } from '@localgrad/bench';
+import {
+  type BenchPipelineReport,
+  benchPipeline,
+  type PipelineRow,
+  pipelineRecords,
+  splitMethods,
+} from '@localgrad/bench';
 import { defaultMethod } from '@localgrad/catalog';
 import { LocalgradError } from '@localgrad/core';
 import { textTable } from '@localgrad/report';
@@ -45,7 +51,7 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
       ],
       rows.map((row) => [
         row.method,
-        row.workers === null ? `1 process, threads: ${row.threads}` : `${row.workers} workers`,
+        trainedBy(row),
         row.placement ?? `0-${row.modules - 1}`,
         row.basis === null ? '' : basisNames[row.basis],
         row.imagesPerSecond.median.toFixed(1),
@@ -60,14 +66,20 @@ export function renderBenchPipeline(report: BenchPipelineReport): string {
       ['left', 'left', 'left', 'left', ...new Array<'right'>(8).fill('right')],
     ),
     '',
-    'Imbalance: computing time of the slowest worker, relative to the mean. Waiting: fraction of its step. Peak: of the larger worker.',
+    'Imbalance: computing time of the slowest worker, relative to the mean. Waiting: fraction of its step. Peak: of one process, or the larger worker.',
     ...comparisonLines(report),
   ].join('\n');
+}
+
+function trainedBy({ workers, processes, threads }: PipelineRow): string {
+  if (workers !== null) return `${workers} workers`;
+  return processes === 1 ? `1 process, threads: ${threads}` : `${processes} copies in ${processes} processes`;
 }
 
 interface Flags extends OutputFlags {
   readonly methods: string[];
   readonly workerCounts: number[];
+  readonly independent: boolean;
   readonly steps: number;
   readonly image: string;
   readonly classes: number;
@@ -86,6 +98,11 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
     )
     .option('--methods <list>', 'method expressions', splitMethods, [defaultMethod])
     .option('--worker-counts <list>', 'numbers of workers', wholeNumbers, [2])
+    .option(
+      '--independent',
+      'also measure one thread, and as many independent processes as workers: what the cores can do together',
+      false,
+    )
     .option('--steps <number>', 'timed steps per turn', wholeNumber, 20)
     .option('--repeats <number>', 'timed turns', wholeNumber, 5)
     .option('--warmup-turns <number>', 'untimed turns before them', wholeNumber, 1)
@@ -108,10 +125,10 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
         const { backbone, width, modules, partition, stemModule, memory, batch, optimizer, threads, relaxedSimd } =
           config;
         const { delay, gradientDelay, gradientDelayCuts } = config;
-        const { methods, workerCounts, steps, repeats, warmupTurns: warmup, classes, accumulate } = flags;
+        const { methods, workerCounts, independent, steps, repeats, warmupTurns: warmup, classes, accumulate } = flags;
         const options = {
           ...{ backbone, width, modules, partition, stemModule, memory, batch, optimizer, relaxedSimd },
-          ...{ methods, workerCounts, steps, repeats, warmup, classes, accumulate },
+          ...{ methods, workerCounts, independent, steps, repeats, warmup, classes, accumulate },
           ...{ delay, gradientDelay, ...(gradientDelayCuts === undefined ? {} : { gradientDelayCuts }) },
           backend: workerBackendNamed(config.backend),
           // As many threads as the workers of the first pipeline have together.
