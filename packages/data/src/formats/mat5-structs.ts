@@ -1,5 +1,6 @@
 import { type DataFile, damaged } from '../files.js';
 import { ByteReader } from './byte-reader.js';
+import { latin1 } from './latin1.js';
 import { decompress } from './open-stream.js';
 
 /** A field of a structure: a text, or the first number of an array. */
@@ -129,10 +130,6 @@ function numbers({ type, bytes }: Element): number[] {
 
 function utf16(bytes: Uint8Array): string {
   return new TextDecoder('utf-16le', { ignoreBOM: true }).decode(bytes);
-}
-
-function latin1(bytes: Uint8Array): string {
-  return new TextDecoder('latin1').decode(bytes);
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import { damaged } from '../files.js';
 import { ByteReader } from './byte-reader.js';
+import { latin1 } from './latin1.js';
 import { decompress } from './open-stream.js';
 
 const MATRIX = 14;
@@ -42,9 +43,9 @@ export interface MatlabMatrix {
  */
 export async function* matlabMatrices(reader: ByteReader): AsyncGenerator<MatlabMatrix> {
   const header = await reader.read(128, 'the header of a MATLAB file');
-  const mark = new TextDecoder('latin1').decode(header.subarray(124, 128));
+  const mark = latin1(header.subarray(124, 128));
   if (mark !== '\x00\x01IM') {
-    const isVersion73 = new TextDecoder('latin1').decode(header).startsWith('MATLAB 7.3');
+    const isVersion73 = latin1(header).startsWith('MATLAB 7.3');
     const found = isVersion73 ? 'version 7.3 (HDF5): save it with -v7' : JSON.stringify(mark);
     throw damaged(reader.origin, 124, 'the version and byte order of a MATLAB 5 file', found);
   }
@@ -81,7 +82,7 @@ async function readMatrix(reader: ByteReader, size: number): Promise<MatlabMatri
   const dimensions = Array.from({ length: dimensionElement.bytes.length >> 2 }, (_, axis) =>
     view.getInt32(4 * axis, true),
   );
-  const name = new TextDecoder('latin1').decode((await readSmallElement(reader, INT8, 'the name')).bytes);
+  const name = latin1((await readSmallElement(reader, INT8, 'the name')).bytes);
   const tagAt = reader.offset;
   const { type, size: dataBytes, small } = await readTag(reader);
   const numbers = numberTypes.get(type);

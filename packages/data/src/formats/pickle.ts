@@ -1,5 +1,6 @@
 import { shown } from '@localgrad/core';
 import { type DataFile, damaged } from '../files.js';
+import { latin1 } from './latin1.js';
 import { construct, Pending, type PickleValue, setState, textOf } from './pickle-objects.js';
 
 const mark = Symbol('mark');
@@ -131,7 +132,7 @@ class PickleReader {
   }
 
   latin1(length: number): string {
-    return new TextDecoder('latin1').decode(this.take(length));
+    return latin1(this.take(length));
   }
 
   utf8(length: number): string {

@@ -1,4 +1,5 @@
 import { type DataFile, damaged } from '../files.js';
+import { latin1 } from '../formats/latin1.js';
 import { readPickle } from '../formats/pickle.js';
 import { NumpyArray, Pending, type PickleValue, textOf } from '../formats/pickle-objects.js';
 import type { CifarVersion } from './cifar-versions.js';
@@ -71,7 +72,7 @@ function texts(value: PickleValue): string[] {
 
 /** Files written by Python 2 have byte strings; read as Latin-1 or bytes. */
 function text(value: PickleValue): string {
-  return value instanceof Uint8Array ? new TextDecoder('latin1').decode(value) : textOf(value);
+  return value instanceof Uint8Array ? latin1(value) : textOf(value);
 }
 
 function entry(file: DataFile, content: PickleValue, key: string): PickleValue {
