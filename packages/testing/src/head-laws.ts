@@ -45,21 +45,29 @@ function withoutCost(head: Head): Head {
   };
 }
 
-/** Compares each declared cost with the measured one. @param tolerance largest relative difference */
+/**
+ * Compares each declared cost with the measured one. Memory may be an upper bound, of at most twice the measured bytes.
+ *
+ * @param tolerance largest relative difference
+ */
 export function expectMeasuredCosts({ compiled }: Trial, tolerance: number): void {
   for (const { head, targets } of headsOf(compiled)) {
     const declared = head.cost;
     if (declared === undefined) continue;
     const measured = headCostOf(withoutCost(head), targets);
-    const compare = (what: string, stated: number, found: number) =>
-      expect(
-        Math.abs(stated - found) / Math.max(1, found),
-        `head '${head.name}': ${what}, ${stated} declared, ${found} measured`,
-      ).toBeLessThanOrEqual(tolerance);
-    compare('multiplyAccumulates', declared.multiplyAccumulates, measured.multiplyAccumulates);
+    const compare = (what: string, stated: number, found: number, most: number) => {
+      const label = `head '${head.name}': ${what}, ${stated} declared, ${found} measured`;
+      expect(stated - found, label).toBeGreaterThanOrEqual(-tolerance * Math.max(1, found));
+      expect(stated, label).toBeLessThanOrEqual(most);
+    };
+    const { multiplyAccumulates } = measured;
+    const mostOperations = multiplyAccumulates + tolerance * Math.max(1, multiplyAccumulates);
+    compare('multiplyAccumulates', declared.multiplyAccumulates, multiplyAccumulates, mostOperations);
     // Stock kernels allocate temporary tensors that the kernels of no other backend need.
     if (currentKernels() === stockKernels) continue;
-    compare(`evaluatePeakBytes(${size})`, declared.evaluatePeakBytes(size), measured.evaluatePeakBytes(size));
+    const bytes = measured.evaluatePeakBytes(size);
+    // An upper bound may count tensors that are not alive together.
+    compare(`evaluatePeakBytes(${size})`, declared.evaluatePeakBytes(size), bytes, 2 * bytes);
   }
 }
 
