@@ -4,7 +4,7 @@
 // --images: folder of photographs, one folder per class, or of Parquet files; without it nothing is decoded. --seconds 5: per
 // figure, the best of five rounds. --workers 4: images decoded at once. --backend wasm: of the training step, end-to-end training of
 // ResNet-32 of width 8 with batches of 64, the shortest step in the recipes. Exits with 1 if a target is missed. Run it on an idle machine.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { cifarResNet } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
+import { checkOwnFile, writeOwnFile } from '@localgrad/bench';
 import { createNetwork, resolvePartition, startOfTraining } from '@localgrad/core';
 import { convertToFolder, createBatches, datasetFromArrays, encodePng, loadDataset, pipelines } from '@localgrad/data';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
@@ -29,6 +30,13 @@ const { values } = parseArgs({
     output: { type: 'string' },
   },
 });
+const header = '"pipeline","value","unit","machine"';
+if (values.output !== undefined) {
+  await checkOwnFile('--output', values.output, ['.csv'], header).catch((error) => {
+    console.error(error.message);
+    process.exit(2);
+  });
+}
 const seconds = Number(values.seconds);
 const workers = Number(values.workers);
 const rounds = 5;
@@ -165,13 +173,7 @@ if (values.images !== undefined) {
 
 if (values.output !== undefined) {
   const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}`;
-  const lines = [['pipeline', 'value', 'unit', 'machine'], ...rows.map((row) => [...row, machine])];
-  writeFileSync(
-    values.output,
-    lines
-      .map((line) => line.map((cell) => `"${cell}"`).join(','))
-      .join('\r\n')
-      .concat('\r\n'),
-  );
+  const lines = rows.map((row) => [...row, machine].map((cell) => `"${cell}"`).join(','));
+  await writeOwnFile('--output', values.output, [header, ...lines, ''].join('\r\n'), header);
 }
 if (missed > 0) process.exitCode = 1;

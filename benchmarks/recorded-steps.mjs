@@ -4,9 +4,10 @@
 //     [--output FILE.csv]
 // CPU time is that of the main thread; it hardly depends on the batch size, so it is measured with small batches: the null
 // device has 512 MiB. Medians of turns of both kinds. Batches are uploaded in each step, and losses are read at its end.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { backboneFactory } from '@localgrad/backbones';
+import { checkOwnFile, writeOwnFile } from '@localgrad/bench';
 import { standardCatalog } from '@localgrad/catalog';
 import { clockAt, createNetwork, resolvePartition } from '@localgrad/core';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
@@ -28,6 +29,27 @@ const { values: options } = parseArgs({
     output: { type: 'string' },
   },
 });
+const columns = [
+  'method',
+  'dispatches',
+  'ordinary_cpu_ms',
+  'recorded_cpu_ms',
+  'ratio',
+  'us_per_dispatch',
+  'ordinary_MiB',
+  'recorded_MiB',
+  'arena_MiB',
+  'live_MiB',
+  'memory_ratio',
+  'predicted_MiB',
+];
+const header = columns.join();
+if (options.output !== undefined) {
+  await checkOwnFile('--output', options.output, ['.csv'], header).catch((error) => {
+    console.error(error.message);
+    process.exit(2);
+  });
+}
 const { modules, turns } = { modules: Number(options.modules), turns: Number(options.turns) };
 const [memoryBatch, timedBatch] = [Number(options.batch), Number(options['timed-batch'])];
 const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(1);
@@ -139,9 +161,8 @@ for (const name of options.methods.split(';')) {
 }
 console.table(rows);
 if (options.output !== undefined) {
-  const columns = Object.keys(rows[0]);
   const quoted = (value) => (/[",]/.test(String(value)) ? `"${value}"` : value);
-  const lines = [columns, ...rows.map((row) => columns.map((column) => quoted(row[column])))];
-  writeFileSync(options.output, `${lines.map((line) => line.join()).join('\n')}\n`);
+  const lines = rows.map((row) => columns.map((column) => quoted(row[column])).join());
+  await writeOwnFile('--output', options.output, [header, ...lines, ''].join('\n'), header);
 }
 process.exit(0);

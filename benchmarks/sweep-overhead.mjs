@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkOwnFile, writeOwnFile } from '@localgrad/bench';
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +17,22 @@ const { values } = parseArgs({
     output: { type: 'string' },
   },
 });
+const columns = [
+  'runs',
+  'processes',
+  'wall_seconds',
+  'seconds_a_run',
+  'training_and_evaluation_share',
+  'overhead_share',
+  'processor',
+];
+const header = columns.join();
+if (values.output !== undefined) {
+  await checkOwnFile('--output', values.output, ['.csv'], header).catch((error) => {
+    console.error(error.message);
+    process.exit(2);
+  });
+}
 const program = resolve(import.meta.dirname, '../apps/benchmark/dist/cli.js');
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-overhead-'));
 const file = join(folder, 'experiment.yaml');
@@ -63,5 +80,6 @@ const row = {
 console.log(row);
 if (values.output !== undefined) {
   const text = (list) => list.map((value) => (/[",]/.test(value) ? JSON.stringify(value) : value)).join(',');
-  writeFileSync(values.output, `${text(Object.keys(row))}\n${text(Object.values(row).map(String))}\n`);
+  const cells = columns.map((column) => String(row[column]));
+  await writeOwnFile('--output', values.output, `${header}\n${text(cells)}\n`, header);
 }

@@ -220,3 +220,18 @@ describe('recipes', () => {
     for (const file of readdirSync(recipes)) expect(readme).toContain(`](recipes/${file})`);
   });
 });
+
+describe('scripts with --output', () => {
+  const scripts = readdirSync(benchmarks)
+    .filter((name) => name.endsWith('.mjs'))
+    .map((name) => [name, readFileSync(join(benchmarks, name), 'utf8')] as const)
+    .filter(([, source]) => /^ +output: \{/m.test(source));
+
+  it('are found', () => expect(scripts.length).toBeGreaterThan(2));
+
+  it.each(scripts)('%s checks the file first, and writes only over a file of its own', (_, source) => {
+    expect(source).toMatch(/checkOwnFile\('--output', \w+\.output, \['\.csv'\], header\)/);
+    expect(source).toMatch(/writeOwnFile\('--output', \w+\.output, .+, header\);/);
+    expect(source).not.toMatch(/writeFile(Sync)?\(\s*\w+\.output/);
+  });
+});

@@ -1,12 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { csvOf } from '@localgrad/bench';
+import { checkOwnFile, csvOf, markedPng, markedSvg, writeOwnFile } from '@localgrad/bench';
 import { pngOf } from '@localgrad/report';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCaptured } from './command-line.fixture.js';
-import { checkOwnFile, markedPng, markedSvg, writeOwnFile } from './own-file.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -26,6 +25,14 @@ async function file(name: string, content?: string | Uint8Array): Promise<string
 }
 
 describe('files that the user names', () => {
+  it('are replaced if their first line is that of the command', async () => {
+    const path = await file('other.csv', 'runs,seconds\r\n1,2\r\n');
+    await expect(checkOwnFile('--output', path, ['.csv'])).rejects.toThrow(/already exists/);
+    await expect(checkOwnFile('--output', path, ['.csv'], 'runs')).rejects.toThrow(/already exists/);
+    await writeOwnFile('--output', path, 'new', 'runs,seconds');
+    expect(await readFile(path, 'utf8')).toBe('new');
+  });
+
   it('are replaced if a command wrote them', async () => {
     const own = {
       'plan.svg': markedSvg(svg),

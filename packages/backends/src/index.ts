@@ -5,6 +5,13 @@ export type { MeasurementOptions, Measurements } from './measurements.js';
 export { keptMeasurements } from './measurements.node.js';
 export { mostThreads } from './most-threads.js';
 export { findOptional } from './optional-module.node.js';
-export { type BackendDiagnosis, backendNames, type DoctorReport, diagnose, selectBackend } from './select.js';
+export {
+  type BackendDiagnosis,
+  backendNames,
+  type DoctorReport,
+  diagnose,
+  requireBackend,
+  selectBackend,
+} from './select.js';
 export { describeEnvironment } from './system.node.js';
 export { tryPackage as tryTensorflow } from './tensorflow/try-package.node.js';

@@ -1,7 +1,7 @@
 import { currentKernels, describeKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { backendNames, diagnose, selectBackend } from './index.js';
+import { backendNames, diagnose, requireBackend, selectBackend } from './index.js';
 import { tensorflow, tensorflowGpu } from './tensorflow/descriptor.js';
 
 afterEach(() => vi.restoreAllMocks());
@@ -22,6 +22,22 @@ describe('selectBackend', () => {
       expect(handle.reason).toContain(`${name}: `);
     }
     handle.dispose();
+  });
+
+  it('has the errors of requireBackend, which starts nothing', async () => {
+    const absent = { available: false, reason: 'No driver.', howToGetIt: 'Install one.', device: '', hardware: true };
+    vi.spyOn(tensorflowGpu, 'probe').mockResolvedValue(absent);
+    const start = vi.spyOn(tensorflowGpu, 'start');
+    const message = "Backend 'tensorflow-gpu' is not available: No driver. Install one.";
+    for (const check of [requireBackend, selectBackend]) {
+      await expect(check('tensorflow-gpu')).rejects.toMatchObject({ code: 'backend-unavailable', message });
+      await expect(check('foo')).rejects.toMatchObject({ code: 'unknown-name' });
+    }
+    expect(start).not.toHaveBeenCalled();
+    const before = tf.getBackend();
+    await requireBackend('wasm');
+    await requireBackend();
+    expect(tf.getBackend()).toBe(before);
   });
 
   it('starts wasm with the training kernels', async () => {

@@ -1,5 +1,5 @@
 import { at, LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
-import { choose, describeTimes, inOrder, type StepTimes } from './choice/choose.js';
+import { type Choice, choose, describeTimes, inOrder, type StepTimes } from './choice/choose.js';
 import { measureStep } from './choice/measure-step.js';
 import { stepTimesStore } from './choice/step-times.js';
 import type { BackendDescriptor, BackendHandle, BackendOptions, ProbeResult } from './descriptor.js';
@@ -19,29 +19,45 @@ export const backendNames: readonly string[] = ['auto', ...descriptors.map(({ na
  */
 export async function selectBackend(name = 'auto', options: BackendOptions = {}): Promise<BackendHandle> {
   rejectUnknownKeys('selectBackend', options, ['threads', 'relaxedSimd', 'tf32', 'wasmPaths']);
-  if (name !== 'auto') {
-    const descriptor = descriptors.find((candidate) => candidate.name === name);
-    if (descriptor === undefined) throw unknownName('backend', name, backendNames);
-    const { available, reason, howToGetIt } = await descriptor.probe();
-    if (!available) {
-      throw new LocalgradError(
-        'backend-unavailable',
-        `Backend '${name}' is not available: ${reason} ${howToGetIt ?? ''}`.trim(),
-      );
-    }
-    return start(descriptor, options, 'requested by name');
-  }
+  if (name !== 'auto') return start(await availableNamed(name), options, 'requested by name');
   return startFastest(options);
+}
+
+/**
+ * Checks that `selectBackend` finds a backend of this name on this machine. Starts none: native packages are loaded in a separate
+ * process.
+ *
+ * @throws LocalgradError `unknown-name`, `backend-unavailable`
+ */
+export async function requireBackend(name = 'auto'): Promise<void> {
+  if (name === 'auto') chosenOf(await probeAutomatic(), undefined);
+  else await availableNamed(name);
+}
+
+async function availableNamed(name: string): Promise<BackendDescriptor> {
+  const descriptor = descriptors.find((candidate) => candidate.name === name);
+  if (descriptor === undefined) throw unknownName('backend', name, backendNames);
+  const { available, reason, howToGetIt } = await descriptor.probe();
+  if (available) return descriptor;
+  throw new LocalgradError(
+    'backend-unavailable',
+    `Backend '${name}' is not available: ${reason} ${howToGetIt ?? ''}`.trim(),
+  );
+}
+
+type Probed = { readonly descriptor: BackendDescriptor; readonly probe: ProbeResult };
+
+function chosenOf(candidates: readonly Probed[], times: StepTimes | undefined): Choice {
+  const choice = choose(candidates, times);
+  if (choice !== undefined) return choice;
+  const reasons = candidates.map(({ descriptor, probe }) => `${descriptor.name}: ${probe.reason}`);
+  throw new LocalgradError('backend-unavailable', `No backend is available. ${reasons.join(' ')}`);
 }
 
 async function startFastest(options: BackendOptions): Promise<BackendHandle> {
   const candidates = await probeAutomatic();
   const store = stepTimesStore(options);
-  const choice = choose(candidates, await store.read());
-  if (choice === undefined) {
-    const reasons = candidates.map(({ descriptor, probe }) => `${descriptor.name}: ${probe.reason}`);
-    throw new LocalgradError('backend-unavailable', `No backend is available. ${reasons.join(' ')}`);
-  }
+  const choice = chosenOf(candidates, await store.read());
   const { names, times } = choice.measure ? await measure(choice.names, options, store) : choice;
   const [first] = names;
   const chosen = candidates.findIndex(({ descriptor }) => descriptor.name === first);
@@ -54,8 +70,8 @@ async function startFastest(options: BackendOptions): Promise<BackendHandle> {
   return start(at(candidates, chosen, 'backend').descriptor, options, reason);
 }
 
-async function probeAutomatic(): Promise<{ descriptor: BackendDescriptor; probe: ProbeResult }[]> {
-  const probes: { descriptor: BackendDescriptor; probe: ProbeResult }[] = [];
+async function probeAutomatic(): Promise<readonly Probed[]> {
+  const probes: Probed[] = [];
   for (const descriptor of descriptors.filter(({ automatic }) => automatic)) {
     const probe = await descriptor.probe();
     probes.push({ descriptor, probe });

@@ -8,6 +8,7 @@ export { type CsvRecord, csvOf, isBenchmarkCsv, isBenchmarkJson, parseCsv } from
 export { memoryFigure, scalingFigure, stepFigure } from './figures.js';
 export type { StepCost } from './measure.js';
 export { type BenchStepOptions, type PeerName, peerNames } from './options.js';
+export { checkOwnFile, markedPng, markedSvg, writeOwnFile } from './own-file.js';
 export { createProgress } from './progress.js';
 export { type RecordedStepFacts, recordedStep } from './recorded-step.js';
 export { splitMethods } from './split-methods.js';

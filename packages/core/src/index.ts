@@ -22,7 +22,7 @@ export {
 export { errorCodeOf, messageOf } from './caught.js';
 export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
-export { type ComposedDecorator, composedDecorator } from './composed-decorator.js';
+export { type ComposedDecorator, composedDecorator, type DecoratorName } from './composed-decorator.js';
 export {
   closestFirst,
   type ErrorCode,

@@ -166,6 +166,43 @@ export function describeBlock(
       dispose();
     });
 
+    it('computes the same as its replica with the same values', async () => {
+      const { block, dispose } = build();
+      perturb(block.parameters, createRandom(1));
+      const scope = createScope(9);
+      const twin = block.replicate(scope.scope('twin'));
+      const parts = (one: Block) => [...one.parameters, ...one.statistics];
+      for (const [index, parameter] of parts(twin).entries()) {
+        const original = parts(block)[index];
+        if (original !== undefined) parameter.assign(tf.clone(original.value));
+      }
+      const x = randomBatch(block.inputShape, batch, 1);
+      const outcome = async (one: Block, mode: Mode) => {
+        const pass = one.forward(x, mode);
+        const output = await read(pass.output);
+        const dy = randomBatch(block.outputShape, batch, 2);
+        const { input, parameters } = one.vjp(pass, dy, { input: true, parameters: true, release: true });
+        const gradients = one.parameters.flatMap((parameter) => parameters.get(parameter) ?? []);
+        const tensors = [...(input === undefined ? [] : [input]), ...gradients];
+        const values = await readAll(tensors.map((tensor, index) => [String(index), tensor] as const));
+        pass.release();
+        tf.dispose([pass.output, ...tensors]);
+        return { output, values };
+      };
+      expect(await outcome(twin, trainingMode)).toEqual(await outcome(block, trainingMode));
+      const evaluated = async (one: Block) => {
+        const pass = one.forward(x, evaluationMode);
+        const output = await read(pass.output);
+        pass.release();
+        pass.output.dispose();
+        return output;
+      };
+      expect(await evaluated(twin)).toEqual(await evaluated(block));
+      x.dispose();
+      for (const parameter of scope.all().values()) parameter.dispose();
+      dispose();
+    });
+
     it('declares a correct cost, or none', () => {
       const { block, dispose } = build();
       const stated = block.cost;

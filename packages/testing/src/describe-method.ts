@@ -14,6 +14,7 @@ import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { checkHeadGradients } from './gradients/tensor-checks.js';
+import { evaluateHeads, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
 import { perturb, randomBatch } from './random-tensors.js';
 import { defaultTimeout, type GradientSuiteOptions, useBackend } from './suite.js';
 import {
@@ -45,6 +46,8 @@ export interface MethodSuiteOptions extends GradientSuiteOptions {
    * then not compared with finite differences, and the skipped test shows the reason; compare them with another implementation.
    */
   readonly stopGradients?: string;
+  /** Maximum relative difference between declared and measured costs of heads; default 0.1. */
+  readonly costTolerance?: number;
 }
 
 /** Steps of a run of 100 in which gradients of heads are compared with finite differences. */
@@ -71,6 +74,7 @@ export function describeMethod(
     steps = 60,
     savesMemory = true,
     stopGradients,
+    costTolerance = 0.1,
     gradients = {},
     timeout = defaultTimeout,
   } = options;
@@ -85,6 +89,18 @@ export function describeMethod(
       const config: JsonObject = JSON.parse(JSON.stringify(method.config));
       expect(config).toEqual(method.config);
       if (fromConfig !== undefined) expect(fromConfig(config).config).toEqual(method.config);
+    });
+
+    it.runIf(fromConfig !== undefined)('trains bit-identically when it is rebuilt from its config', async () => {
+      const run = async (method: LocalLearningMethod) => {
+        const trial = createTrial(method, { seed: 5 });
+        const { losses, totals, parameters, state } = await trainTrial(trial, 3);
+        trial.dispose();
+        return { losses, totals, parameters, state };
+      };
+      const method = create();
+      const rebuilt = fromConfig?.(JSON.parse(JSON.stringify(method.config))) ?? method;
+      expect(await run(rebuilt)).toEqual(await run(method));
     });
 
     it('creates a valid, reproducible plan for every number of modules', () => {
@@ -202,6 +218,28 @@ export function describeMethod(
       expect(resumed.parameters).toEqual(straight.parameters);
       expect(resumed.optimizer).toEqual(straight.optimizer);
       expect(resumed.state).toEqual(straight.state);
+    });
+
+    it('is not changed by evaluating, measuring or predicting with its heads', async () => {
+      const trial = createTrial(create(), { seed: 5 });
+      await expectUnchangedByEvaluation(trial);
+      trial.dispose();
+      const run = async (evaluates: boolean) => {
+        const used = createTrial(create(), { seed: 5 });
+        const training = await trainTrial(used, 3, evaluates ? { between: () => evaluateHeads(used) } : {});
+        used.dispose();
+        return training;
+      };
+      const [evaluated, undisturbed] = [await run(true), await run(false)];
+      expect(evaluated.losses, 'losses with evaluations between the steps').toEqual(undisturbed.losses);
+      expect(evaluated.parameters).toEqual(undisturbed.parameters);
+      expect(evaluated.state).toEqual(undisturbed.state);
+    });
+
+    it('has heads that declare their measured cost, or none', () => {
+      const trial = createTrial(create());
+      expectMeasuredCosts(trial, costTolerance);
+      trial.dispose();
     });
 
     it('learns a toy problem', async () => {

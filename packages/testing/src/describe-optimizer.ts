@@ -64,6 +64,18 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       if (fromConfig !== undefined) expect(fromConfig(plain).config).toEqual(config);
     });
 
+    it.runIf(fromConfig !== undefined)('updates bit-identically when it is rebuilt from its config', async () => {
+      const trained = async (optimizer: Optimizer) => {
+        const parameters = createParameters();
+        run(optimizer, parameters, 0, 5);
+        const values = await valuesOf(parameters);
+        free(optimizer, parameters);
+        return values;
+      };
+      const config: JsonObject = JSON.parse(JSON.stringify(create().config));
+      expect(await trained(fromConfig?.(config) ?? create())).toEqual(await trained(create()));
+    });
+
     it('minimizes a quadratic function', async () => {
       const [optimizer, parameters] = [create(), createParameters()];
       const value = async () =>

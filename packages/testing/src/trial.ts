@@ -170,6 +170,8 @@ export interface TrainOptions {
   readonly steps?: number;
   /** Checkpoint of an interrupted run, which resumes after step `step`. */
   readonly resume?: Pick<Training, 'parameters' | 'optimizer' | 'state'> & { readonly step: number };
+  /** Called after each step. */
+  readonly between?: () => void;
 }
 
 /** Trains with SGD up to step `last`, hooks included. */
@@ -195,6 +197,7 @@ export async function trainTrial(
     totals.push([...all.values()].reduce((sum, [value = Number.NaN]) => sum + value, 0));
     tf.dispose([...result.losses.values(), ...result.terms.values()]);
     disposeBatch(batch);
+    options.between?.();
     tensors.push(tf.memory().numTensors - optimizer.state().size);
   }
   const parameters = await readAll([...compiled.parameters].map(([name, { value }]) => [name, value] as const));

@@ -1,4 +1,4 @@
-import { type RecordedStepFacts, recordedStep } from '@localgrad/bench';
+import { checkOwnFile, markedSvg, type RecordedStepFacts, recordedStep, writeOwnFile } from '@localgrad/bench';
 import { LocalgradError, type Shape3, shown } from '@localgrad/core';
 import { explanationSvg, explanationText } from '@localgrad/report';
 import { type Explanation, explain } from '@localgrad/runs';
@@ -6,7 +6,6 @@ import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { type MachineFlags, machinesOf } from '../config/machines.js';
-import { checkOwnFile, markedSvg, writeOwnFile } from '../own-file.js';
 import type { Presenter } from '../present.js';
 
 const largestExtent = 16_384;

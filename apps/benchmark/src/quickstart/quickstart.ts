@@ -1,7 +1,7 @@
 import { selectBackend } from '@localgrad/backends';
-import { at } from '@localgrad/core';
-import { type Experiment, loadStudy, prepareSweep, quoted, type SweepStatus } from '@localgrad/experiments';
-import { checkRun, loadData, runConfigSchema } from '@localgrad/runs';
+import { at, LocalgradError } from '@localgrad/core';
+import { checkedSweep, type Experiment, loadStudy, quoted, type Sweep, type SweepStatus } from '@localgrad/experiments';
+import { checkRun, configProblemOf, loadData, runConfigSchema } from '@localgrad/runs';
 import { report } from '../commands/report.js';
 import { executeSweep } from '../sweep/execute-sweep.js';
 import type { Terminal } from '../terminal.js';
@@ -34,8 +34,12 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   const { output: folder, ...settings } = options;
   const experiment = await quickstartExperiment(settings);
   await checkSettings(experiment);
-  const sweep = await prepareSweep({ experiment, folder, option: '--output', command: commandOf(options) });
-  const { counts, runs } = await executeSweep(sweep, { executor: 'debug', beforeFirst: warmUp }, terminal);
+  const sweep = await preparedSweep(experiment, options);
+  const { counts, runs } = await executeSweep(
+    sweep,
+    { executor: 'debug', isChecked: true, beforeFirst: warmUp },
+    terminal,
+  );
   const { files } = await report([folder], {}, terminal);
   return {
     ...(await quickstartResults(await loadStudy(sweep))),
@@ -58,6 +62,17 @@ async function checkSettings({ conditions }: Experiment): Promise<void> {
     await checkRun(config, await loadData(config));
   } finally {
     backend.dispose();
+  }
+}
+
+/** Writes the folder, unless runs are left and their backend is not available. Errors have the key of the config, as above. */
+async function preparedSweep(experiment: Experiment, options: QuickstartOptions): Promise<Sweep> {
+  const place = { folder: options.output, option: '--output', command: commandOf(options) };
+  try {
+    return (await checkedSweep({ experiment, ...place, runsHere: true })).sweep;
+  } catch (error) {
+    if (LocalgradError.isInstance(error) && configProblemOf(error.cause) !== undefined) throw error.cause;
+    throw error;
   }
 }
 

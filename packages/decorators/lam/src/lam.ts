@@ -3,6 +3,7 @@ import {
   type BackboneBlock,
   type BlockReference,
   type BorrowedBlock,
+  type DecoratorName,
   formatReference,
   type HeadFactory,
   type HeadReference,
@@ -26,11 +27,16 @@ import { type LamOptions, type LamSettings, readLamOptions } from './options.js'
  * Leap augmented modules (MLAAN, Zhang et al., AAAI 2025): the heads of a host method read the module's output through a
  * chain of copies of later blocks, tied to the live ones by an exponential moving average.
  *
+ * @param used names for errors, where another method or decorator uses this one
  * @throws LocalgradError `invalid-option`, `unknown-name`; `plan` throws `shape-mismatch` for chains that do not fit
  */
-export function lam(of: LocalLearningMethod, options: LamOptions = {}): LocalLearningMethod {
-  const settings = readLamOptions(options);
-  const name = `lam(${of.name})`;
+export function lam(
+  of: LocalLearningMethod,
+  options: LamOptions = {},
+  used: DecoratorName = { decorator: 'lam', method: `lam(${of.name})` },
+): LocalLearningMethod {
+  const settings = readLamOptions(options, used.decorator);
+  const name = used.method;
   return {
     specVersion: 'v1',
     name,
@@ -48,7 +54,7 @@ export function withLam(options: LamOptions = {}): MethodDecorator {
 function rewrite(method: string, plan: TrainingPlan, network: Network, settings: LamSettings): TrainingPlan {
   const chosen = new Set(chooseObjectives(method, plan, network, settings));
   const lastChained = Math.max(...[...chosen].map(({ span }) => span[1]));
-  if (typeof settings.leap !== 'string') checkLeapLists(network, settings.leap);
+  if (typeof settings.leap !== 'string') checkLeapLists(network, settings.leap, settings.decorator);
   const heads = new Map<string, HeadReference>();
   const sharing = new Sharing(settings);
   const withChain = (objective: Objective): Objective => {
@@ -60,7 +66,7 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
   };
   const chainedReference = ({ head: { key }, role, span }: Objective, inner: HeadFactory): HeadReference => {
     const live = chainBlocks(network, span[1], settings);
-    checkPool(at(network.modules, span[1], 'module'), live, settings.chainPool);
+    checkPool(at(network.modules, span[1], 'module'), live, settings);
     const { shares, isFirst } = sharing.of(live, `${role} ${inner.name}`);
     // Shared averages move once per step.
     const moves = isFirst && (settings.emaUpdate === 'all' || span[1] === lastChained);
@@ -115,25 +121,29 @@ function describeBorrowers([first, ...others]: readonly Objective[]): string {
 }
 
 /** Rejects a list with more chains than modules with heads. */
-function checkLeapLists({ modules }: Network, leap: readonly (readonly BlockReference[])[]): void {
+function checkLeapLists({ modules }: Network, leap: readonly (readonly BlockReference[])[], decorator: string): void {
   const needed = modules.length - 1;
   if (leap.length <= needed) return;
   const names = modules.slice(0, -1).map(({ index, name }) => `${index} ${name}`);
   throw new LocalgradError(
     'invalid-option',
-    `lam: option 'leap' has ${leap.length} chains, but only ${needed} modules can have one: ${names.join(', ') || 'none'}.`,
+    `${decorator}: option 'leap' has ${leap.length} chains, but only ${needed} modules can have one: ${names.join(', ') || 'none'}.`,
     { chains: leap.length, modules: needed },
   );
 }
 
-function chainBlocks(network: Network, module: number, { leap, maximumLength }: LamSettings): BackboneBlock[] {
+function chainBlocks(
+  network: Network,
+  module: number,
+  { leap, maximumLength, decorator }: LamSettings,
+): BackboneBlock[] {
   let references: readonly BlockReference[] | undefined;
   if (typeof leap !== 'string') {
     references = leap[module];
     if (references === undefined) {
       throw new LocalgradError(
         'invalid-option',
-        `lam: option 'leap' has ${leap.length} chains, but module ${module} ${network.modules[module]?.name ?? ''} needs one; provide one for each of the first ${network.modules.length - 1} modules.`,
+        `${decorator}: option 'leap' has ${leap.length} chains, but module ${module} ${network.modules[module]?.name ?? ''} needs one; provide one for each of the first ${network.modules.length - 1} modules.`,
         { module, chains: leap.length },
       );
     }
@@ -142,7 +152,7 @@ function chainBlocks(network: Network, module: number, { leap, maximumLength }: 
   } else if (leap === 'next') {
     references = nextBlock(network, module);
   }
-  return resolveChain(network, module, references ?? ruleChain(network, module, maximumLength));
+  return resolveChain(network, module, references ?? ruleChain(network, module, maximumLength), decorator);
 }
 
 /** Assigns chains to sets of common weights. */

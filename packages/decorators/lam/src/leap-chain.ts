@@ -23,6 +23,8 @@ export interface ChainStyle {
   readonly initialize: 'copy' | 'independent';
   readonly scale: 'none' | 'learned';
   readonly chainPool: number;
+  /** Name for errors. */
+  readonly decorator: string;
 }
 
 /** An averaged copy and its live block. */
@@ -45,10 +47,16 @@ export function copiesAt({ chain, emaBlocks }: ChainStyle, index: number) {
 /**
  * Resolves a chain's blocks, and checks that their shapes match in sequence after the module.
  *
+ * @param decorator name for errors
  * @throws LocalgradError `invalid-option` for unknown blocks, `shape-mismatch` for blocks that do not fit
  */
-export function resolveChain(network: Network, module: number, references: readonly BlockReference[]): BackboneBlock[] {
-  const where = `lam: leap chain of module ${module} ${network.modules[module]?.name ?? ''} (${network.backbone.name}, ${network.modules.length} modules)`;
+export function resolveChain(
+  network: Network,
+  module: number,
+  references: readonly BlockReference[],
+  decorator: string,
+): BackboneBlock[] {
+  const where = `${decorator}: leap chain of module ${module} ${network.modules[module]?.name ?? ''} (${network.backbone.name}, ${network.modules.length} modules)`;
   if (references.length === 0) {
     throw new LocalgradError('invalid-option', `${where} is empty; at least one block is required.`, { module });
   }
@@ -88,7 +96,7 @@ export function buildChain(
   scope: ParameterScope,
 ): LeapChain {
   const twins: Twin[] = [];
-  const { pool, copyBlock } = pooling(name, live, style.chainPool);
+  const { pool, copyBlock } = pooling(name, live, style);
   const blocks = live.map(({ block }, index) => {
     const { learnable, averaged } = copiesAt(style, index);
     const copy = (kind: 'augmented' | 'ema'): Block => {
@@ -112,7 +120,7 @@ export function buildChain(
 }
 
 /** The pooling before a chain, if any, and how its blocks are copied: as they are, or for the smaller maps. */
-function pooling(name: string, live: readonly BackboneBlock[], size: number) {
+function pooling(name: string, live: readonly BackboneBlock[], { chainPool: size, decorator }: ChainStyle) {
   const [first] = live;
   if (size === 1 || first === undefined) {
     return { pool: [], copyBlock: (block: Block, place: ParameterScope) => block.replicate(place) };
@@ -127,7 +135,7 @@ function pooling(name: string, live: readonly BackboneBlock[], size: number) {
     );
     const geometry = { name: block.name, inputShape, channels: block.outputShape[2], stride: strideOf(block) };
     const made = block.resize?.(place, geometry);
-    if (made === undefined) throw notResizable(block);
+    if (made === undefined) throw notResizable(block, decorator);
     return made;
   };
   return { pool: [pool], copyBlock };
@@ -154,25 +162,29 @@ export function workAt(live: readonly BackboneBlock[], index: number, size: numb
 
 const strideOf = ({ inputShape, outputShape }: Block) => Math.round(inputShape[0] / outputShape[0]);
 
-const notResizable = ({ name }: Block) =>
+const notResizable = ({ name }: Block, decorator: string) =>
   new LocalgradError(
     'invalid-option',
-    `lam: option 'chainPool' needs blocks that exist for other resolutions, which '${name}' does not (its 'resize' is missing); use chainPool: 1.`,
+    `${decorator}: option 'chainPool' needs blocks that exist for other resolutions, which '${name}' does not (its 'resize' is missing); use chainPool: 1.`,
     { block: name },
   );
 
 /** @throws LocalgradError `invalid-option` where the maps of a module cannot be pooled before its chain */
-export function checkPool({ name }: Module, live: readonly BackboneBlock[], chainPool: number): void {
+export function checkPool(
+  { name }: Module,
+  live: readonly BackboneBlock[],
+  { chainPool, decorator }: { readonly chainPool: number; readonly decorator: string },
+): void {
   const [first] = live;
   if (chainPool === 1 || first === undefined) return;
   const missing = live.find(({ block }) => block.resize === undefined);
-  if (missing !== undefined) throw notResizable(missing.block);
+  if (missing !== undefined) throw notResizable(missing.block, decorator);
   const [height, width] = first.block.inputShape;
   const stride = live.reduce((product, { block }) => product * strideOf(block), 1);
   if ([height, width].every((side) => side % chainPool === 0 && side / chainPool >= stride)) return;
   throw new LocalgradError(
     'invalid-option',
-    `lam: option 'chainPool' is ${chainPool}, but the chain after module ${name} reduces maps of ${height}×${width} by ${stride}; allowed: divisors of both sides up to a ${stride}th of them.`,
+    `${decorator}: option 'chainPool' is ${chainPool}, but the chain after module ${name} reduces maps of ${height}×${width} by ${stride}; allowed: divisors of both sides up to a ${stride}th of them.`,
     { chainPool, module: name, height, width, stride },
   );
 }

@@ -61,7 +61,11 @@ export interface LamOptions {
   readonly part?: 'all' | 'classification';
 }
 
-export type LamSettings = Required<Omit<LamOptions, 'on'>> & Pick<LamOptions, 'on'>;
+export type LamSettings = Required<Omit<LamOptions, 'on'>> &
+  Pick<LamOptions, 'on'> & {
+    /** Name for errors. */
+    readonly decorator: string;
+  };
 
 export const lamOptionNames: readonly string[] = [
   'on',
@@ -95,27 +99,33 @@ const choices: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
-export function readLamOptions(options: LamOptions): LamSettings {
-  rejectUnknownKeys('lam', options, [...lamOptionNames]);
+export function readLamOptions(options: LamOptions, decorator = 'lam'): LamSettings {
+  rejectUnknownKeys(decorator, options, [...lamOptionNames]);
   for (const [name, allowed] of Object.entries(choices)) {
     const value: unknown = Reflect.get(options, name);
     const isAllowed = value === undefined || allowed.some((one) => one === value);
-    requireOption(isAllowed, 'lam', name, value, allowed.join(', '));
+    requireOption(isAllowed, decorator, name, value, allowed.join(', '));
   }
   const { momentum = 0.995, leap = 'table', maximumLength = 4, emaTrainable = false, chainPool = 1 } = options;
   requireOption(
     typeof momentum === 'number' && momentum >= 0 && momentum <= 1,
-    'lam',
+    decorator,
     'momentum',
     momentum,
     'numbers from 0 to 1',
   );
   const isLength = Number.isInteger(maximumLength) && maximumLength >= 1;
-  requireOption(isLength, 'lam', 'maximumLength', maximumLength, 'integers ≥ 1');
-  requireOption(Number.isInteger(chainPool) && chainPool >= 1, 'lam', 'chainPool', chainPool, 'integers ≥ 1');
-  checkAverages(options);
-  requireOption(typeof emaTrainable === 'boolean', 'lam', 'emaTrainable', emaTrainable, 'true, false');
-  requireOption(isLeap(leap), 'lam', 'leap', leap, 'table, rule, next, or for each module a list of [stage, index]');
+  requireOption(isLength, decorator, 'maximumLength', maximumLength, 'integers ≥ 1');
+  requireOption(Number.isInteger(chainPool) && chainPool >= 1, decorator, 'chainPool', chainPool, 'integers ≥ 1');
+  checkAverages(options, decorator);
+  requireOption(typeof emaTrainable === 'boolean', decorator, 'emaTrainable', emaTrainable, 'true, false');
+  requireOption(
+    isLeap(leap),
+    decorator,
+    'leap',
+    leap,
+    'table, rule, next, or for each module a list of [stage, index]',
+  );
   return {
     emaBlocks: 'first',
     chain: 'learnable',
@@ -127,6 +137,7 @@ export function readLamOptions(options: LamOptions): LamSettings {
     shareScale: 'mean',
     part: 'all',
     ...options,
+    decorator,
     chainPool,
     momentum,
     leap,
@@ -136,7 +147,7 @@ export function readLamOptions(options: LamOptions): LamSettings {
 }
 
 /** Rejects options of averages together with `emaBlocks: 'none'`, which leaves no average. */
-function checkAverages({ emaBlocks, chain, scale, emaTrainable }: LamOptions): void {
+function checkAverages({ emaBlocks, chain, scale, emaTrainable }: LamOptions, decorator: string): void {
   if (emaBlocks !== 'none') return;
   const other =
     chain === 'ema'
@@ -147,9 +158,13 @@ function checkAverages({ emaBlocks, chain, scale, emaTrainable }: LamOptions): v
           ? 'emaTrainable: true, which trains averaged copies'
           : undefined;
   if (other === undefined) return;
-  throw new LocalgradError('invalid-option', `lam: emaBlocks: 'none' excludes ${other}; remove one of the two.`, {
-    emaBlocks,
-  });
+  throw new LocalgradError(
+    'invalid-option',
+    `${decorator}: emaBlocks: 'none' excludes ${other}; remove one of the two.`,
+    {
+      emaBlocks,
+    },
+  );
 }
 
 function isLeap(leap: unknown): boolean {

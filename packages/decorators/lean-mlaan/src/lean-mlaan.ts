@@ -46,13 +46,13 @@ export function leanMlaan(of: LocalLearningMethod, options: LeanMlaanOptions = {
   const settings = readOptions(options);
   const { chainPool, maximumLength, chain } = settings;
   const chains = { ...chain, on: 'independent', emaBlocks: 'none', leap: 'rule', chainPool, maximumLength } as const;
-  return composedDecorator({ decorator: 'lean-mlaan', parts: ['lam'], of, options }, (host) => {
+  return composedDecorator({ decorator: 'lean-mlaan', of, options }, (name) => {
     // Before chains are added, so that none is built for a loss that the window replaces.
     const windowed: LocalLearningMethod = {
-      ...host,
-      plan: (network) => withFinalWindow(host.plan(network), network, settings),
+      ...of,
+      plan: (network) => withFinalWindow(of.plan(network), network, settings),
     };
-    return lam(windowed, chains);
+    return lam(windowed, chains, name);
   });
 }
 

@@ -43,9 +43,9 @@ export function man(of: LocalLearningMethod, options: ManOptions = {}): LocalLea
   rejectUnknownKeys('man', options, ['momentum', 'scale', 'on', 'initialize', 'depth', 'emaTime']);
   const { depth = 1, ...lamOptions } = options;
   requireOption(Number.isInteger(depth) && depth >= 1, 'man', 'depth', depth, 'integers ≥ 1');
-  return composedDecorator({ decorator: 'man', parts: ['lam'], of, options }, (host, network) => {
+  return composedDecorator({ decorator: 'man', of, options }, (name, network) => {
     const leap = network === undefined ? 'next' : nextBlocks(network, depth);
-    return lam(host, { ...defaults, ...lamOptions, leap });
+    return lam(of, { ...defaults, ...lamOptions, leap }, name);
   });
 }
 

@@ -44,9 +44,8 @@ export function mlaan(of: LocalLearningMethod, options: MlaanOptions = {}): Loca
   requireOption(['clean', 'officialCode'].includes(variant), 'mlaan', 'variant', variant, 'clean, officialCode');
   const settings: MlaanOptions = { ...defaults, ...(variant === 'officialCode' ? officialCode : {}), ...given };
   const { mlmOptions, lamOptions } = split(settings);
-  const parts = ['lam', 'mlm'];
-  return composedDecorator({ decorator: 'mlaan', parts, of, options }, (host) =>
-    lam(mlm(host, mlmOptions), lamOptions),
+  return composedDecorator({ decorator: 'mlaan', of, options }, (name) =>
+    lam(mlm(of, mlmOptions, name), lamOptions, name),
   );
 }
 

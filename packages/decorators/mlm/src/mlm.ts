@@ -1,5 +1,6 @@
 import {
   at,
+  type DecoratorName,
   type HeadReference,
   LocalgradError,
   type LocalLearningMethod,
@@ -83,11 +84,16 @@ export const mlmOptionNames: readonly string[] = [
  * Multilaminar local modules (MLAAN, Zhang et al., AAAI 2025): adds a cascaded loss to each independent loss of the
  * host, which trains a window of adjacent modules that ends at the same module.
  *
+ * @param used names for errors, where another method or decorator uses this one
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
-export function mlm(of: LocalLearningMethod, options: MlmOptions = {}): LocalLearningMethod {
-  const settings = readOptions(options);
-  const name = `mlm(${of.name})`;
+export function mlm(
+  of: LocalLearningMethod,
+  options: MlmOptions = {},
+  used: DecoratorName = { decorator: 'mlm', method: `mlm(${of.name})` },
+): LocalLearningMethod {
+  const settings = readOptions(options, used.decorator);
+  const name = used.method;
   return {
     specVersion: 'v1',
     name,
@@ -102,26 +108,26 @@ export function withMlm(options: MlmOptions = {}): MethodDecorator {
   return (method) => mlm(method, options);
 }
 
-function readOptions(options: MlmOptions): Settings {
-  rejectUnknownKeys('mlm', options, [...mlmOptionNames]);
+function readOptions(options: MlmOptions, decorator = 'mlm'): Settings {
+  rejectUnknownKeys(decorator, options, [...mlmOptionNames]);
   const { window = 2, independentWeight = 0.001, cascadeWeight = 0.999 } = options;
   const { heads = 'separate', incompleteWindows = 'cut', finalLoss = 'both', statisticsUpdates = 'once' } = options;
-  requireOption(Number.isInteger(window) && window >= 1, 'mlm', 'window', window, 'integers ≥ 1');
+  requireOption(Number.isInteger(window) && window >= 1, decorator, 'window', window, 'integers ≥ 1');
   const { within = 'network', prune = false } = options;
-  requireOption(['network', 'stage'].includes(within), 'mlm', 'within', within, 'network, stage');
-  requireOption(typeof prune === 'boolean', 'mlm', 'prune', prune, 'true, false');
-  requireOption(['separate', 'shared'].includes(heads), 'mlm', 'heads', heads, 'separate, shared');
+  requireOption(['network', 'stage'].includes(within), decorator, 'within', within, 'network, stage');
+  requireOption(typeof prune === 'boolean', decorator, 'prune', prune, 'true, false');
+  requireOption(['separate', 'shared'].includes(heads), decorator, 'heads', heads, 'separate, shared');
   const isKnown = ['cut', 'skip'].includes(incompleteWindows);
-  requireOption(isKnown, 'mlm', 'incompleteWindows', incompleteWindows, 'cut, skip');
-  requireOption(['both', 'cascaded'].includes(finalLoss), 'mlm', 'finalLoss', finalLoss, 'both, cascaded');
+  requireOption(isKnown, decorator, 'incompleteWindows', incompleteWindows, 'cut, skip');
+  requireOption(['both', 'cascaded'].includes(finalLoss), decorator, 'finalLoss', finalLoss, 'both, cascaded');
   const isCount = ['once', 'perForward'].includes(statisticsUpdates);
-  requireOption(isCount, 'mlm', 'statisticsUpdates', statisticsUpdates, 'once, perForward');
-  const independent = parseLossWeight('mlm', 'independentWeight', independentWeight);
-  const cascade = parseLossWeight('mlm', 'cascadeWeight', cascadeWeight);
+  requireOption(isCount, decorator, 'statisticsUpdates', statisticsUpdates, 'once, perForward');
+  const independent = parseLossWeight(decorator, 'independentWeight', independentWeight);
+  const cascade = parseLossWeight(decorator, 'cascadeWeight', cascadeWeight);
   if (prune && incompleteWindows === 'skip') {
     throw new LocalgradError(
       'invalid-option',
-      "mlm: options 'prune' and incompleteWindows: 'skip' together would leave modules near the input without any loss; remove one of the two.",
+      `${decorator}: options 'prune' and incompleteWindows: 'skip' together would leave modules near the input without any loss; remove one of the two.`,
       { prune, incompleteWindows },
     );
   }

@@ -22,7 +22,8 @@ import { DataCache } from './data-cache.js';
  * of finished runs (images, method files, initial weights) with those that are there now.
  *
  * @param options `file`: name of the experiment file, for messages; default: its copy in the sweep's folder. `threads`: of runs
- * whose config says `auto`.
+ * whose config says `auto`. `runsHere`: whether their backends must be available on this machine. `option`:
+ * the flag that names the folder.
  * @throws LocalgradError that names every condition that cannot run, or finished runs with other inputs
  */
 export async function checkConditions(
@@ -30,25 +31,32 @@ export async function checkConditions(
   { tasks }: SweepStatus,
   {
     file = join(sweep.folder, 'experiment.yaml'),
-    threads,
-  }: { readonly file?: string | undefined; readonly threads?: number | undefined } = {},
+    option = '--folder',
+    ...options
+  }: Omit<CheckOptions, 'file'> & { readonly file?: string | undefined; readonly option?: string | undefined } = {},
 ): Promise<void> {
   const data = new DataCache();
-  await checkFinished(sweep, tasks, data);
+  await checkFinished(sweep, tasks, data, option);
   const left = new Set(
     tasks.flatMap(({ status, task }) => (isEnded(status) && status !== 'failed' ? [] : [task.condition])),
   );
   const conditions = sweep.conditions.filter(({ key }) => left.has(key));
   if (conditions.length === 0) return;
   for (const { config } of conditions) {
-    await checkOutput(runConfigSchema.parse({ ...config, seed: 1 }), { folder: sweep.folder, option: '--folder' });
+    await checkOutput(runConfigSchema.parse({ ...config, seed: 1 }), { folder: sweep.folder, option });
   }
   const backend = await selectBackend('cpu');
   try {
-    await checkConfigs({ ...sweep, conditions }, { file, threads }, data);
+    await checkConfigs({ ...sweep, conditions }, { ...options, file }, data);
   } finally {
     backend.dispose();
   }
+}
+
+export interface CheckOptions {
+  readonly file: string;
+  readonly threads?: number | undefined;
+  readonly runsHere?: boolean | undefined;
 }
 
 /**
@@ -58,14 +66,14 @@ export async function checkConditions(
  */
 export async function checkConfigs(
   { conditions, source, overrides }: Pick<Experiment, 'conditions' | 'source' | 'overrides'>,
-  { file, threads }: { readonly file: string; readonly threads: number | undefined },
+  { file, ...options }: CheckOptions,
   data: DataCache,
 ): Promise<void> {
   const problems: { readonly line: string; readonly error: LocalgradError }[] = [];
   for (const { name, config: json } of conditions) {
     const config = runConfigSchema.parse({ ...json, seed: 1 });
     try {
-      await checkRun(config, await data.of(config), { threads });
+      await checkRun(config, await data.of(config), options);
     } catch (error) {
       if (!LocalgradError.isInstance(error)) throw error;
       const place = placesIn(source, file, overrides)(name, configProblemOf(error)?.key ?? 'method');
@@ -79,7 +87,12 @@ export async function checkConfigs(
 }
 
 /** Results of other images than the ones that are named now must not stand beside new ones. */
-async function checkFinished(sweep: Sweep, tasks: SweepStatus['tasks'], data: DataCache): Promise<void> {
+async function checkFinished(
+  sweep: Sweep,
+  tasks: SweepStatus['tasks'],
+  data: DataCache,
+  option: string,
+): Promise<void> {
   const found: string[] = [];
   for (const { task, status } of tasks) {
     if (status !== 'finished') continue;
@@ -93,7 +106,7 @@ async function checkFinished(sweep: Sweep, tasks: SweepStatus['tasks'], data: Da
   const others = found.length === 1 ? '' : `, and ${found.length - 1} more`;
   throw new LocalgradError(
     'invalid-option',
-    `Finished runs had other inputs: ${first}${others}. Remove their folders to run them again, or use another --folder.`,
+    `Finished runs had other inputs: ${first}${others}. Remove their folders to run them again, or use another ${option}.`,
     { folder: sweep.folder, runs: found },
   );
 }

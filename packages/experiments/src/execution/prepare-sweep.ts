@@ -80,14 +80,21 @@ export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
  * @throws LocalgradError where the experiment is wrong or a condition cannot run
  */
 export async function checkedSweep(
-  source: RunnableSweep & { readonly only?: readonly string[] | undefined; readonly threads?: number | undefined },
+  source: RunnableSweep & {
+    readonly only?: readonly string[] | undefined;
+    readonly threads?: number | undefined;
+    /** Whether the runs' backends must be available on this machine. Default false: another one may run them. */
+    readonly runsHere?: boolean | undefined;
+  },
 ): Promise<{ sweep: Sweep; status: SweepStatus }> {
   const writing = source.sweep === undefined ? await writingOf(source) : undefined;
   const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
   const status = await readSweepStatus(sweep);
   const conditions = chosenConditions(sweep.conditions, source.only);
   if (source.sweep === undefined || source.isChecked !== true) {
-    await checkConditions({ ...sweep, conditions }, status, { file: source.file, threads: source.threads });
+    const { file, threads, runsHere } = source;
+    const option = source.sweep === undefined ? source.option : undefined;
+    await checkConditions({ ...sweep, conditions }, status, { file, threads, runsHere, option });
   }
   return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }

@@ -42,7 +42,7 @@ export interface SweepExecution {
  * @throws the signal's reason, after all workers have saved
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
-  const { sweep, status: before } = await checkedSweep(options);
+  const { sweep, status: before } = await checkedSweep({ ...options, runsHere: true });
   const tasks = chosenTasks(sweep, options.only);
   if (options.retryFailed === true) await retryFailed(sweep, tasks);
   const isLeft = ({ task, status }: TaskState) => !isEnded(status) && tasks?.includes(task.index) !== false;

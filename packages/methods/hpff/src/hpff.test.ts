@@ -77,7 +77,8 @@ describe('hpff', () => {
 
   it.each<[object, RegExp]>([
     [{ patches: 0 }, /patches.*integers ≥ 1/],
-    [{ window: 0 }, /window/],
+    [{ window: 0 }, /^hpff: option 'window' is 0/],
+    [{ cascadeWeight: -1 }, /^hpff: .*cascadeWeight/],
     [{ head: 'dgl-cnn' }, /2c2f/],
     [{ loss: 'contrast' }, /option of hpff 'loss'/],
   ])('rejects %j', (options, message) => {

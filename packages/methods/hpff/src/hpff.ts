@@ -34,11 +34,8 @@ const defaults = { head: '2c2f', ixx1: 5, ixy1: 0.5, ixx2: 0, ixy2: 0, patches: 
 export function hpff(options: HpffOptions = {}): LocalLearningMethod {
   rejectUnknownKeys('hpff', options, hpffOptionNames);
   const settings = { ...defaults, ...options };
-  const windows = mlm(dgl(pick(settings, headNames)), {
-    ...pick(options, mlmNames),
-    incompleteWindows: 'skip',
-    finalLoss: 'both',
-  });
+  const windowOptions = { ...pick(options, mlmNames), incompleteWindows: 'skip', finalLoss: 'both' } as const;
+  const windows = mlm(dgl(pick(settings, headNames)), windowOptions, { decorator: 'hpff', method: 'hpff' });
   const reconstruction = infopro(pick(settings, [...headNames, ...infoProNames]));
   return {
     specVersion: 'v1',

@@ -30,10 +30,18 @@ const height = 14;
 const distance = 8;
 
 /**
- * Places each label next to its point so that it covers few other labels and points: greedily, among candidates to the
+ * Places each label next to its point so that it covers few other labels and points, and little of a line: greedily, among candidates to the
  * right, left, above, below and at the corners, nearest first.
+ *
+ * @param line corners of a line through the area
  */
-export function placeLabels(points: readonly Point[], width: number, areaHeight: number): PlacedLabel[] {
+export function placeLabels(
+  points: readonly Point[],
+  width: number,
+  areaHeight: number,
+  line: readonly Pick<Point, 'x' | 'y'>[] = [],
+): PlacedLabel[] {
+  const onLine = piecesOf(line);
   const marks = points.map(({ x, y }): Box => ({ left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 }));
   const taken: Box[] = [];
   const whiskers = points.flatMap(({ x, whisker }): Box[] =>
@@ -44,7 +52,7 @@ export function placeLabels(points: readonly Point[], width: number, areaHeight:
     const choices = candidates(point).map((label) => {
       const box = boxOf(label);
       const outside = box.left < 0 || box.right > width || box.top < 0 || box.bottom > areaHeight ? 1 : 0;
-      const covered = [...taken, ...own, ...whiskers].reduce((sum, other) => sum + overlap(box, other), 0);
+      const covered = [...taken, ...own, ...whiskers, ...onLine].reduce((sum, other) => sum + overlap(box, other), 0);
       return {
         label,
         box,
@@ -54,6 +62,18 @@ export function placeLabels(points: readonly Point[], width: number, areaHeight:
     const best = choices.reduce((a, b) => (b.badness < a.badness - 1e-9 ? b : a));
     taken.push(best.box);
     return best.label;
+  });
+}
+
+/** Small boxes along a line, one per two pixels. */
+function piecesOf(line: readonly Pick<Point, 'x' | 'y'>[]): Box[] {
+  return line.slice(1).flatMap((to, index): Box[] => {
+    const from = line[index] ?? to;
+    const count = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / 2));
+    return Array.from({ length: count + 1 }, (_, at) => {
+      const [x, y] = [from.x + ((to.x - from.x) * at) / count, from.y + ((to.y - from.y) * at) / count];
+      return { left: x - 1.5, right: x + 1.5, top: y - 1.5, bottom: y + 1.5 };
+    });
   });
 }
 

@@ -39,6 +39,7 @@ export function costChart(
     })),
     panelWidth,
     height,
+    [...front].sort((a, b) => a.x - b.x).map(({ x, y }) => ({ x: across(x), y: down(y) })),
   ).map((label, index) => ({
     ...label,
     x: xDomain[0] + (label.x / panelWidth) * (xDomain[1] - xDomain[0]),

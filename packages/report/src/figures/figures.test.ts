@@ -100,3 +100,27 @@ describe('panels', () => {
     expect(split.map(({ title }) => title)).toContain('All conditions (2 of 4)');
   });
 });
+
+it('places labels beside a line through their points', () => {
+  const corners = [
+    { x: 40, y: 100 },
+    { x: 120, y: 100 },
+    { x: 220, y: 60 },
+  ];
+  const labels = placeLabels(
+    corners.map((corner) => ({ ...corner, text: 'MLAAN' })),
+    260,
+    200,
+    corners,
+  );
+  const isOn = ({ x, y, align }: (typeof labels)[number], at: { readonly x: number; readonly y: number }) => {
+    const width = 5 * 7.9;
+    const left = align === 'left' ? x : align === 'right' ? x - width : x - width / 2;
+    return at.x > left && at.x < left + width && Math.abs(at.y - y) < 7;
+  };
+  const samples = Array.from({ length: 181 }, (_, index) => {
+    const x = 40 + index;
+    return { x, y: x < 120 ? 100 : 100 - (40 * (x - 120)) / 100 };
+  });
+  for (const label of labels) expect(samples.filter((at) => isOn(label, at))).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import type { Shape4, StockKernel, TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { symmetricGeometry } from './geometry.js';
+import { onEachSide } from './padding.js';
 
 interface DepthwiseCall {
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
@@ -24,7 +25,7 @@ function geometryOf({ attrs }: DepthwiseCall, inputShape: number[], filterShape:
     filterShape as [number, number, number, number],
     attrs.strides,
     attrs.dilations ?? 1,
-    attrs.pad,
+    onEachSide(attrs.pad) as never,
     attrs.dimRoundingMode,
     true,
   );

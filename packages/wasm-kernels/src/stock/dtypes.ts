@@ -21,17 +21,17 @@ const floats = ['float32'] as const;
 /** Kernels that read, or write, four bytes per element of other dtypes as float32, or leave their output as it was. */
 const elementwise: Readonly<Record<string, Elementwise>> = {
   ...Object.fromEntries(
-    ['Abs', 'Neg', 'Round', 'Selu', 'Sign', 'Step', 'Square'].map((name) => [
+    ['Abs', 'Neg', 'Round', 'Selu', 'Step', 'Square'].map((name) => [
       name,
       { computes: numbers, result: 'input' } as const,
     ]),
   ),
   ...Object.fromEntries(['Exp', 'LeakyRelu'].map((name) => [name, { computes: numbers, result: 'float32' } as const])),
   ...Object.fromEntries(
-    ['Ceil', 'Expm1', 'Floor', 'Log1p', 'Reciprocal', 'ResizeNearestNeighbor', 'Softplus'].map((name) => [
-      name,
-      { computes: floats, result: 'input' } as const,
-    ]),
+    [
+      ...['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Ceil', 'Expm1', 'Floor', 'Log1p', 'Reciprocal'],
+      ...['ResizeNearestNeighbor', 'Sinh', 'Softplus'],
+    ].map((name) => [name, { computes: floats, result: 'input' } as const]),
   ),
   ...Object.fromEntries(
     ['IsFinite', 'IsInf', 'IsNan'].map((name) => [name, { computes: floats, result: 'bool' } as const]),
@@ -67,6 +67,7 @@ export function dtypeKernels(): Record<string, StockKernel> {
   return {
     ...each(Object.keys(elementwise), (own, name) => converting(own, elementwise[name] as Elementwise)),
     ...each(Object.keys(reductions), (own, name) => reduction(own, reductions[name] as Reduction)),
+    ...each(['Atan2'], ofTwo),
     ...each(['TopK'], topK),
     ...each(['Cast'], toBool),
     ...each(['OneHot'], oneHot),
@@ -128,6 +129,18 @@ function reduceNothing(
   const [shape] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);
   const kept = attrs.keepDims === true ? tf.backend_util.expandShapeToKeepDim(shape, axes) : shape;
   return tf.fill(kept, ofNothing, dtype as tf.NumericDataType);
+}
+
+/** Of integers as float32. */
+function ofTwo(stock: Stock): StockKernel {
+  return (call: Call) => {
+    const { a, b } = call.inputs as Readonly<Record<'a' | 'b', tf.TensorInfo>>;
+    if (a.dtype === 'float32') return stock(call);
+    return tf.tidy(() => {
+      const floats = { a: tf.cast(handle(a), 'float32'), b: tf.cast(handle(b), 'float32') };
+      return tf.cast(tf.cast(owned(stock({ ...call, inputs: floats })), 'int32'), a.dtype);
+    });
+  };
 }
 
 function topK(stock: Stock): StockKernel {

@@ -12,6 +12,8 @@ export function unsortedSegmentSum(call: {
   const x = call.inputs.x as tf.TensorInfo;
   const segments = values(call.inputs.segmentIds);
   const { numSegments } = call.attrs;
+  const shape = [numSegments, ...x.shape.slice(call.inputs.segmentIds?.shape.length ?? 1)];
+  if (segments.length === 0) return tf.zeros(shape, x.dtype as tf.NumericDataType);
   const inner = tf.util.sizeFromShape(x.shape) / segments.length;
   const source = values(x);
   const result = new Float32Array(numSegments * inner);
@@ -22,5 +24,5 @@ export function unsortedSegmentSum(call: {
       result[at] = (result[at] as number) + (source[row * inner + index] as number);
     }
   });
-  return tf.tensor(result, [numSegments, ...x.shape.slice(call.inputs.segmentIds?.shape.length ?? 1)], x.dtype);
+  return tf.tensor(result, shape, x.dtype);
 }

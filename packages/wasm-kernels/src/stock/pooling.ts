@@ -1,6 +1,7 @@
-import { LocalgradError } from '@localgrad/core';
 import { type PoolingGeometry, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { onEachSide } from './padding.js';
+import { rejectIntegers } from './rejected.js';
 
 interface PoolingCall {
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
@@ -40,18 +41,14 @@ export function poolingKernels(kernels: TrainingKernels = stockKernels): Readonl
 }
 
 function floats(info: tf.TensorInfo | undefined): tf.Tensor4D {
-  if (info?.dtype !== 'float32') {
-    throw new LocalgradError(
-      'misuse',
-      `Pooling on wasm requires float32, but received ${info?.dtype}. Cast the tensor first.`,
-    );
-  }
+  rejectIntegers('Pooling', info);
   return info as tf.Tensor4D;
 }
 
 function geometryOf({ attrs }: PoolingCall, x: tf.Tensor4D): PoolingGeometry {
   const { filterSize, strides, pad, dimRoundingMode } = attrs;
-  const info = tf.backend_util.computePool2DInfo(x.shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const padding = onEachSide(pad) as typeof pad;
+  const info = tf.backend_util.computePool2DInfo(x.shape, filterSize, strides, 1, padding, dimRoundingMode);
   const { top, left } = info.padInfo;
   const window = [info.filterHeight, info.filterWidth] as const;
   const stride = [info.strideHeight, info.strideWidth] as const;

@@ -1,18 +1,24 @@
 import { replaceStockKernels, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
+import { activationKernels } from './activations.js';
 import { clampKernels } from './clamps.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseKernels } from './depthwise.js';
 import { dtypeKernels } from './dtypes.js';
 import { extremaKernels } from './extrema.js';
 import { symmetricGeometry } from './geometry.js';
+import { integerKernels } from './integers.js';
 import { unsortedSegmentSum } from './other-gradients.js';
+import { onEachSide, type Padding, paddedKernels } from './padding.js';
 import { poolingKernels } from './pooling.js';
+import { rejectedKernels, rejectIntegers } from './rejected.js';
+import { scanKernels } from './scans.js';
+import { windowKernels } from './windows.js';
 
 interface ConvolutionAttributes {
   readonly strides: number | [number, number];
-  readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+  readonly pad: Padding;
   readonly dataFormat?: 'NHWC' | 'NCHW';
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
   readonly filterShape?: [number, number, number, number];
@@ -34,7 +40,8 @@ export interface Registration {
 /**
  * Registers on the wasm backend the kernels that `tf.variableGrads` needs to train a CNN (Conv2DBackpropFilter, depthwise
  * gradients, UnsortedSegmentSum), a faster Conv2DBackpropInput, pooling with correct gradients, extrema and clamps that
- * propagate NaN, kernels for dtypes and empty tensors that the backend's own misread, and an Identity that shares its buffer instead of copying it.
+ * propagate NaN, kernels in place of the backend's own where these are wrong for some inputs (dtypes, empty tensors, oblong
+ * convolutions, …), and an Identity that shares its buffer instead of copying it.
  *
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
@@ -44,12 +51,13 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
       const x = handle<tf.Tensor4D>(inputs.x);
       const dy = handle<tf.Tensor4D>(inputs.dy);
       const shape = attrs.filterShape as [number, number, number, number];
+      if (tf.util.sizeFromShape(x.shape) === 0) return tf.zeros(shape);
       const info = tf.backend_util.computeConv2DInfo(
         x.shape,
         shape,
         attrs.strides,
         1,
-        attrs.pad as never,
+        onEachSide(attrs.pad) as never,
         attrs.dimRoundingMode,
       );
       const geometry = symmetricGeometry(info);
@@ -60,13 +68,14 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
     Conv2DBackpropInput: ({ inputs, attrs }: KernelArguments) => {
       const dy = handle<tf.Tensor4D>(inputs.dy);
       const filter = handle<tf.Tensor4D>(inputs.filter);
+      rejectIntegers('The transposed convolution', dy, filter);
       const shape = attrs.inputShape as [number, number, number, number];
       const info = tf.backend_util.computeConv2DInfo(
         shape,
         filter.shape,
         attrs.strides,
         1,
-        attrs.pad as never,
+        onEachSide(attrs.pad) as never,
         attrs.dimRoundingMode,
       );
       const geometry = symmetricGeometry(info);
@@ -80,6 +89,12 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
     ...extremaKernels(),
     ...clampKernels(kernels),
     ...dtypeKernels(),
+    ...paddedKernels(),
+    ...integerKernels(),
+    ...scanKernels(),
+    ...activationKernels(),
+    ...windowKernels(),
+    ...rejectedKernels(),
     Identity: identity,
   });
 }
@@ -98,7 +113,7 @@ export function registerComposedFilterGradient(): Registration {
         shape,
         attrs.strides,
         1,
-        attrs.pad as never,
+        onEachSide(attrs.pad) as never,
         attrs.dimRoundingMode,
       );
       return composedFilterGradient(x, handle<tf.Tensor4D>(inputs.dy), shape, info);

@@ -1,16 +1,19 @@
 import {
   type Comparison,
   type CsvRecord,
+  checkOwnFile,
   compare,
   csvOf,
+  markedPng,
+  markedSvg,
   readEarlier,
   renderComparison,
   type StepCost,
+  writeOwnFile,
 } from '@localgrad/bench';
 import { pngOf, renderSvg } from '@localgrad/report';
 import type { MeasurementEnvironment } from '@localgrad/runs';
 import type { Command } from 'commander';
-import { checkOwnFile, markedPng, markedSvg, writeOwnFile } from '../../own-file.js';
 
 export interface OutputFlags {
   readonly output?: string;

@@ -1,8 +1,9 @@
-import { access, writeFile } from 'node:fs/promises';
-import { errorCodeOf, LocalgradError, readProblem } from '@localgrad/core';
+import { writeFile } from 'node:fs/promises';
+import { errorCodeOf } from '@localgrad/core';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
 import { textTable } from '@localgrad/report';
 import { type OpenFlags, openData } from './open.js';
+import { checkDataOutput, outputTaken, unwritable } from './output.js';
 
 interface CheckedPart {
   readonly size: number;
@@ -22,20 +23,16 @@ export async function checkData(
   name: string,
   { output, ...flags }: OpenFlags & { readonly output: string },
 ): Promise<DataCheck> {
-  if ((await access(output).catch(errorCodeOf)) === undefined) throw taken(output);
+  await checkDataOutput(name, flags, { output, createsParents: false });
   const { train, test } = await openData(name, flags);
   const png = await encodePng(contactSheet(train));
   try {
     await writeFile(output, png, { flag: 'wx' });
   } catch (error) {
-    if (errorCodeOf(error) === 'EEXIST') throw taken(output);
-    throw new LocalgradError('invalid-option', `'${output}' cannot be written: ${readProblem(error)}.`, { output });
+    if (errorCodeOf(error) === 'EEXIST') throw outputTaken(output);
+    throw unwritable(output, error);
   }
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };
-}
-
-function taken(output: string): LocalgradError {
-  return new LocalgradError('invalid-option', `'${output}' already exists. Choose another --output.`, { output });
 }
 
 function describe(dataset: ImageDataset): CheckedPart {

@@ -1,21 +1,14 @@
-import { existsSync } from 'node:fs';
-import { LocalgradError } from '@localgrad/core';
 import { type ConvertReport, convertToFolder } from '@localgrad/data';
-import { isFolderPath, isInside } from '@localgrad/image-data';
+import { isFolderPath } from '@localgrad/image-data';
 import { type OpenFlags, openData } from './open.js';
+import { checkDataOutput } from './output.js';
 
 /** Writes a data set as PNG files. @throws LocalgradError */
 export async function convertData(
   name: string,
   { output, ...flags }: OpenFlags & { readonly output: string },
 ): Promise<ConvertReport> {
-  if (isFolderPath(name) && existsSync(name) && (await isInside(name, output))) {
-    throw new LocalgradError(
-      'invalid-option',
-      `--output: '${output}' is inside '${name}', whose images it would become a part of; choose a folder outside of it.`,
-      { output },
-    );
-  }
+  await checkDataOutput(name, flags, { output, createsParents: true });
   return convertToFolder(await openData(name, flags), output);
 }
 

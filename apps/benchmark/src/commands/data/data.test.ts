@@ -88,6 +88,10 @@ describe('localgrad data', () => {
       ['data', 'convert', photos, '--output', join(photos, 'png')],
       /--output: '.*png' is inside '.*photos', whose images/,
     ],
+    [
+      ['data', 'check', photos, '--output', join(photos, 'cat', 'sheet.png')],
+      /--output: '.*sheet\.png' is inside '.*photos', whose images/,
+    ],
     [['train', '--dataset', photos, '--output', join(photos, 'run')], /Choose a --output outside of them\.\n$/],
     [
       ['sweep', 'run', join(root, 'e.yaml'), '--folder', join(photos, 'sweep')],
@@ -102,6 +106,16 @@ describe('localgrad data', () => {
     expect(stderr).toMatch(message);
     expect(exitCode).toBe(2);
     expect(readdirSync(photos)).toEqual(['cat', 'dog']);
+  });
+
+  it.each(['check', 'convert'])('%s checks its output before it opens the data', async (command) => {
+    const missing = join(root, 'missing');
+    const into = (output: string) => data(command, missing, '--output', output);
+    writeFileSync(join(root, 'taken'), '');
+    expect((await into(join(root, 'taken'))).stderr).toMatch(/'.*taken' already exists\. Choose another --output/);
+    expect((await into(join(root, 'taken', 'below'))).stderr).toMatch(/'.*below' cannot be written: /);
+    expect((await into(join(root, 'a'.repeat(300)))).stderr).toMatch(/ cannot be written: the name is too long/);
+    expect((await into(join(root, 'free'))).stderr).toContain(missing);
   });
 
   it('train runs on a folder of images', { timeout: 120_000 }, async () => {

@@ -43,7 +43,7 @@ import {
 async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise<RunReport> {
   const { processes, threads, retryFailed, only } = flags;
   const onProblem = (message: string) => warn(terminal, message);
-  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only, threads, onProblem });
+  const { sweep } = await checkedSweep({ ...placeOf(file, flags), only, threads, onProblem, runsHere: true });
   const executor = flags.executor === 'debug' ? 'debug' : 'local';
   const result = await executeSweep(
     sweep,

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { isBenchmarkCsv, isBenchmarkJson } from '@localgrad/bench';
 import { LocalgradError } from '@localgrad/core';
 import { readBytesIfThere, writeWhole } from '@localgrad/runs';
+import { isBenchmarkCsv, isBenchmarkJson } from './csv.js';
 
 const mark = 'Written by localgrad';
 const svgEnd = `</svg>\n<!-- ${mark} -->\n`;
@@ -43,9 +43,15 @@ function pngChunk(type: string, text: string): Buffer {
  * Checks that a file which the user names is new, or earlier output of a command.
  *
  * @param option flag that named the file
+ * @param header first line of the CSV files that the command writes, if these are not benchmarks of this package
  * @throws LocalgradError `invalid-option` for another extension, a folder, and a file that localgrad did not write
  */
-export async function checkOwnFile(option: string, file: string, extensions: readonly string[]): Promise<void> {
+export async function checkOwnFile(
+  option: string,
+  file: string,
+  extensions: readonly string[],
+  header?: string,
+): Promise<void> {
   const extension = extname(file);
   const refuse = (problem: string) => new LocalgradError('invalid-option', `${option} '${file}'${problem}`, { file });
   if (!extensions.includes(extension)) throw refuse(`: allowed: names that end with ${extensions.join(' or ')}.`);
@@ -54,11 +60,17 @@ export async function checkOwnFile(option: string, file: string, extensions: rea
   }
   const found = await readBytesIfThere(file);
   if (found === undefined || isOurs[extension]?.(found) === true) return;
+  if (header !== undefined && found.toString('utf8').split(/\r?\n/, 1)[0] === header) return;
   throw refuse(` already exists, and localgrad did not write it. Choose another ${option}.`);
 }
 
 /** Writes a file that `checkOwnFile` accepts, also if it has changed since the first check. @throws LocalgradError as `checkOwnFile` */
-export async function writeOwnFile(option: string, file: string, content: string | Uint8Array): Promise<void> {
-  await checkOwnFile(option, file, [extname(file)]);
+export async function writeOwnFile(
+  option: string,
+  file: string,
+  content: string | Uint8Array,
+  header?: string,
+): Promise<void> {
+  await checkOwnFile(option, file, [extname(file)], header);
   await writeWhole(file, content);
 }
