@@ -90,6 +90,16 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     patience,
   );
 
+  it.each<[string, string | number]>([
+    ['mlaan(infopro)', 4],
+    ['backprop', '0 1-3'],
+  ])(
+    '%s with late gradients of micro-batches, on %s',
+    async (method, placement) =>
+      expectSame({ method, backbone: dropout, gradientDelay: { steps: 2 } }, placement, { accumulate: 2 }),
+    patience,
+  );
+
   it.each(['mlaan(infopro)', 'backprop'])(
     '%s with dropout, micro-batches, recomputed activations and Adam',
     async (method) => {
