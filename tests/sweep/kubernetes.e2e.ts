@@ -20,7 +20,7 @@ resize: 8
 trainImages: 400
 testImages: 100
 batch: 20
-epochs: 30
+epochs: 15
 backend: wasm
 threads: 1
 `;

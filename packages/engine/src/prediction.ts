@@ -58,10 +58,11 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   const phases = phase === undefined ? compiled.phases : [phase];
   const partSize = Math.ceil(batchSize / accumulate);
   const holds = holdsGradients(options);
+  // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
+  const isFirst = compiled.range[0] === 0;
   const peaks = phases.map((one) => {
     const held = holds ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
-    // Micro-batches are slices of the batch, which stays in memory.
-    const part = accumulate > 1 ? imageBytes(compiled, partSize) : 0;
+    const part = accumulate > 1 && isFirst ? imageBytes(compiled, partSize) : 0;
     const { modules, kept } = modulePeaks(compiled, one, { batchSize, partSize, holdsGradients: holds });
     return { kept, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
   });
@@ -70,7 +71,7 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   const keptBytes = Math.max(...peaks.map(({ kept = 0 }) => kept));
   const ownBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
   const residentBytes = ownBytes + keptBytes;
-  const batchBytes = imageBytes(compiled, batchSize);
+  const batchBytes = imageBytes(compiled, isFirst ? batchSize : partSize);
   return {
     ...{ peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules },
     ...(compiled.gradientDelay === undefined ? {} : { keptBytes }),

@@ -61,6 +61,23 @@ describe('runPipeline', () => {
     );
   });
 
+  it.each<[RunConfigInput, string]>([
+    [{ workers: 4 }, 'workers'],
+    [{ placement: '0 1-3' }, 'placement'],
+  ])('rejects hooks by the key that divides the modules: %j', async (input, key) => {
+    const config = resolveConfig({ ...base, ...input });
+    const { compiled, dispose } = await buildPlan(config, images);
+    const hooked = { ...compiled, plan: { ...compiled.plan, hooks: [{ name: 'clip', afterStep: () => {} }] } };
+    const started = runPipeline(config, { compiled: hooked, images, names: {}, withBatch: noBatch });
+    await expect(started).rejects.toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/: hook 'clip' of 'dgl'/),
+        details: expect.objectContaining({ key }),
+      }),
+    );
+    dispose();
+  });
+
   it('rejects catalogs that worker threads cannot receive', async () => {
     await expect(pipelineOf({ workers: 2 }, { catalog: standardCatalog.with({}) })).rejects.toThrow(
       /workers know the standard catalog and the packages of the project only/,
