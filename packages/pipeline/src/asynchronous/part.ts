@@ -1,7 +1,6 @@
 import { readRandom } from '@localgrad/asynchronous';
 import type { Span } from '@localgrad/core';
 import {
-  type Batch,
   type BatchPart,
   type CompiledPlan,
   createPartStep,
