@@ -3,7 +3,9 @@ import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { type BackboneFactory, clockAt, createNetwork, type Optimizer, resolvePartition } from '@localgrad/core';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
+import { greedy } from '@localgrad/greedy';
 import { MemoryMeter } from '@localgrad/kernels';
+import { mlm } from '@localgrad/mlm';
 import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
@@ -18,13 +20,17 @@ beforeAll(async () => {
 });
 afterAll(() => backend.dispose());
 
-/** Measured over predicted peak memory of the first steps of end-to-end training. */
-function peaks(factory: BackboneFactory, optimizer: Optimizer, { modules = 1, delay = 0, steps = 3 } = {}): number[] {
+/** Measured over predicted peak memory of the first steps. Default: of end-to-end training. */
+function peaks(
+  factory: BackboneFactory,
+  optimizer: Optimizer,
+  { modules = 1, delay = 0, steps = 3, accumulate = 1, method = backprop() } = {},
+): number[] {
   const scope = createScope(3);
   const backbone = factory.build({ inputShape: [16, 16, 3], classes: 10, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
-  const compiled = compilePlan(network, backprop().plan(network), { scope, gradientDelay: { steps: delay } });
-  const step = createTrainStep({ compiled, optimizer });
+  const compiled = compilePlan(network, method.plan(network), { scope, gradientDelay: { steps: delay } });
+  const step = createTrainStep({ compiled, optimizer, accumulate });
   // As in a training run, weights exist before memory is measured.
   const meter = new MemoryMeter();
   const ratios = Array.from({ length: steps }, (_, now) => {
@@ -75,5 +81,21 @@ describe(`peak memory on ${name}`, { timeout: 120_000 }, () => {
     const [, plain = 1] = peaks(factory, sgd({ learningRate: 1e-3 }), { modules: 4 });
     expect(Math.max(...ratios) / plain).toBeLessThan(1.03);
     expect((ratios.at(-1) ?? 0) / plain).toBeGreaterThan(0.97);
+  });
+
+  const resnet = cifarResNet({ depth: 14, widths: [8, 8, 16, 32] });
+  it.each([
+    ['end to end', backprop(), 1, 1],
+    ['end to end', backprop(), 2, 2],
+    ['with windows', mlm(greedy()), 1, 1],
+    ['with windows', mlm(greedy()), 2, 1],
+    ['with windows', mlm(greedy()), 1, 2],
+  ])('%s with late gradients reaches the prediction, and not more: %#', (_, method, delay, accumulate) => {
+    const options = { modules: 4, delay, steps: 12, accumulate, method };
+    const ratios = peaks(resnet, sgd({ learningRate: 1e-3 }), options);
+    const plain = peaks(resnet, sgd({ learningRate: 1e-3 }), { ...options, delay: 0, steps: 3 });
+    const ratio = Math.max(...ratios) / Math.max(...plain);
+    expect(ratio).toBeLessThan(1.02);
+    expect(ratio).toBeGreaterThan(0.97);
   });
 });

@@ -141,7 +141,9 @@ export function runParts(parts: readonly BatchPart[], { executor, update, needsW
 }
 
 /** Averages losses and terms over the samples of a step. Disposes those of the parts. */
-function accumulateResults(parts: readonly { readonly result: StepResult; readonly scale: number }[]): StepResult {
+export function accumulateResults(
+  parts: readonly { readonly result: StepResult; readonly scale: number }[],
+): StepResult {
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only.result;
   return { losses: weightedSums(parts, 'losses'), terms: weightedSums(parts, 'terms') };

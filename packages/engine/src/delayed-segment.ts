@@ -11,17 +11,19 @@ import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import type { Departed } from './departed-gradients.js';
 import { createExecutor, type ExecutorOptions } from './executor.js';
-import type { GradientDelay, Segment } from './gradient-delay.js';
+import type { GradientDelay, LateBackward, Segment } from './gradient-delay.js';
 import { shapeBetween } from './heads.js';
 import { partOf } from './part.js';
 import type { Instruction } from './schedule.js';
 import type { Batch, Executor, StepOptions, StepResult } from './step.js';
 
-/** How a segment runs in a step. */
-export interface SegmentMoment {
+/** How a segment runs on a micro-batch of a step. */
+export interface SegmentMoment extends Pick<StepOptions, 'scale' | 'movesAverages'> {
   readonly clock: Clock;
-  /** Random numbers of the blocks and heads in a step. */
-  noiseOf(step: number): NonNullable<StepOptions['noise']>;
+  /** Index of the micro-batch. */
+  readonly part: number;
+  /** Random numbers of the blocks and heads in a micro-batch of a step. */
+  noiseOf(step: number, part: number): NonNullable<StepOptions['noise']>;
   /** Receives the output of the segment. Borrowed. */
   onOutput(output: Batch): void;
   /** Receives gradients of the weights of modules and heads, with ownership. */
@@ -32,13 +34,23 @@ export interface SegmentMoment {
   takeDeparted(step: number): Departed;
 }
 
-/** The input and the weights of a segment in an earlier step: enough to compute its gradients again. */
+/** The inputs and the weights of a segment in an earlier step: enough to compute its gradients again. */
 interface EarlierStep {
-  readonly input: tf.Tensor4D;
+  /** By micro-batch. */
+  readonly inputs: tf.Tensor4D[];
   readonly weights: ReadonlyMap<Parameter, tf.Tensor>;
 }
 
-/** One segment with what it keeps of earlier steps. Its weights do not change while it runs. */
+/** Gradients of an earlier step that arrive late. */
+interface LateRun {
+  readonly late: LateBackward;
+  readonly earlier: EarlierStep;
+  /** By micro-batch; borrowed. */
+  readonly arrived: readonly tf.Tensor4D[];
+  readonly executor: Executor;
+}
+
+/** One segment with what it keeps of earlier steps. Its weights do not change before `runLate` has ended. */
 export class DelayedSegment {
   readonly segment: Segment;
   /** Weights of the segment's modules. */
@@ -76,18 +88,36 @@ export class DelayedSegment {
     );
   }
 
-  /** Computes all gradients of a step: those of its batch, then those that arrive late, the youngest first. */
-  run({ images, targets }: Batch, moment: SegmentMoment): StepResult {
-    const { clock, onGradients, noiseOf } = moment;
+  /** Computes the gradients of a micro-batch of the step's own losses. */
+  runOwn({ images, targets }: Batch, moment: SegmentMoment): StepResult {
+    const { clock, part, noiseOf, onOutput: _, onLeaving: __, takeDeparted: ___, ...options } = moment;
     const { step } = clock;
-    const { late } = this.segment;
     this.#moment = moment;
     this.#leavingAge = 1;
-    if (late.length > 0) this.#keep(step, images);
-    const result = this.#own.step({ images, targets }, { clock, noise: noiseOf(step), onGradients });
-    this.#runLate(moment);
+    if (this.segment.late.length > 0) this.#keep(step, part, images);
+    return this.#own.step({ images, targets }, { ...options, clock, noise: noiseOf(step, part) });
+  }
+
+  /** Computes the gradients that arrive late in a step, the youngest first; after its last micro-batch. */
+  runLate(moment: SegmentMoment): void {
+    const { step } = moment.clock;
+    const due = this.segment.late
+      .map((late, index) => ({ late, earlier: this.#earlier.get(this.#stepOf(step, late.age)), index }))
+      .filter(({ earlier }) => earlier !== undefined);
+    this.#moment = moment;
+    if (due.length > 0) {
+      const departed = moment.takeDeparted(step - this.#delay.steps);
+      try {
+        for (const { late, earlier, index } of due) {
+          if (earlier === undefined) continue;
+          const arrived = get(departed, late.age, 'age');
+          this.#runEarlier({ late, earlier, arrived, executor: at(this.#late, index, 'executor') }, moment);
+        }
+      } finally {
+        for (const cotangents of departed.values()) tf.dispose([...cotangents]);
+      }
+    }
     this.#drop(step - this.oldest);
-    return result;
   }
 
   /** Index of the first module. */
@@ -105,18 +135,21 @@ export class DelayedSegment {
     return this.#delay.steps * Math.max(0, ...this.segment.late.map(({ age }) => age));
   }
 
-  /** The ages, and the numbers, of the gradients that leave the next segment in a step. */
-  departuresIn(step: number): readonly (readonly [age: number, count: number])[] {
-    return this.segment.late
-      .filter(({ age }) => this.#earlier.has(this.#stepOf(step + this.#delay.steps, age)))
-      .map(({ age, receives }) => [age, receives] as const);
+  /** The gradients that leave the next segment in a step, in order: their ages, and the number of samples of each. */
+  departuresIn(step: number): readonly (readonly [age: number, samples: readonly number[]])[] {
+    return this.segment.late.flatMap(({ age, receives }) => {
+      const earlier = this.#earlier.get(this.#stepOf(step + this.#delay.steps, age));
+      if (earlier === undefined) return [];
+      const samples = earlier.inputs.flatMap(({ shape }) => new Array<number>(receives).fill(shape[0]));
+      return [[age, samples] as const];
+    });
   }
 
   /** What is kept, by name; borrowed. */
   tensors(): Map<string, tf.Tensor> {
     return new Map(
-      [...this.#earlier].flatMap(([step, { input, weights }]): [string, tf.Tensor][] => [
-        [`${step}/input`, input],
+      [...this.#earlier].flatMap(([step, { inputs, weights }]): [string, tf.Tensor][] => [
+        ...inputs.map((input, part): [string, tf.Tensor] => [`${step}/${inputName(part)}`, input]),
         ...[...weights].map(([{ name }, value]): [string, tf.Tensor] => [`${step}/weights/${name}`, value]),
       ]),
     );
@@ -124,12 +157,13 @@ export class DelayedSegment {
 
   /** Replaces what is kept. Takes ownership of the tensors. @throws LocalgradError `invalid-data` */
   load(step: number, tensors: ReadonlyMap<string, tf.Tensor>): void {
-    const input = tensors.get('input');
+    const inputs = inputsIn(tensors);
     const shape = shapeBetween(this.#compiled.network, this.segment.range[0] - 1);
     const stored = [...this.weights].map((parameter) => [parameter, tensors.get(`weights/${parameter.name}`)] as const);
     const wrong = stored.find(([parameter, value]) => value === undefined || !sameShape(value.shape, parameter.shape));
-    const isComplete = tensors.size === stored.length + 1;
-    if (input === undefined || !sameShape(input.shape.slice(1), shape) || wrong !== undefined || !isComplete) {
+    const isComplete = inputs.length > 0 && tensors.size === stored.length + inputs.length;
+    const isInput = inputs.every((input) => sameShape(input.shape.slice(1), shape));
+    if (!isInput || wrong !== undefined || !isComplete) {
       const what = wrong === undefined ? 'its input' : `'${wrong[0].name}'`;
       throw new LocalgradError(
         'invalid-data',
@@ -141,7 +175,7 @@ export class DelayedSegment {
       stored.map(([parameter]) => [parameter, get(tensors, `weights/${parameter.name}`, 'tensor')]),
     );
     for (const tensor of tensors.values()) tf.keep(tensor);
-    this.#earlier.set(step, { input: input as tf.Tensor4D, weights });
+    this.#earlier.set(step, { inputs, weights });
   }
 
   dispose(): void {
@@ -157,26 +191,17 @@ export class DelayedSegment {
     return step - age * this.#delay.steps;
   }
 
-  #runLate({ clock, noiseOf, onGradients, takeDeparted }: SegmentMoment): void {
-    const { step } = clock;
-    const due = this.segment.late
-      .map((late, index) => ({ late, earlier: this.#earlier.get(this.#stepOf(step, late.age)), index }))
-      .filter(({ earlier }) => earlier !== undefined);
-    if (due.length === 0) return;
-    const departed = takeDeparted(step - this.#delay.steps);
-    try {
-      for (const { late, earlier, index } of due) {
-        if (earlier === undefined) continue;
-        this.#arrived = [...get(departed, late.age, 'age')];
-        this.#leavingAge = late.age + 1;
-        const noise = noiseOf(this.#stepOf(step, late.age));
-        const options = { clock, noise, onGradients, updatesStatistics: false, movesAverages: false };
-        const batch = { images: earlier.input, targets: {} };
-        this.#withWeights(earlier, () => at(this.#late, index, 'executor').step(batch, options));
-      }
-    } finally {
-      for (const cotangents of departed.values()) tf.dispose([...cotangents]);
-    }
+  #runEarlier({ late, earlier, arrived, executor }: LateRun, { clock, noiseOf, onGradients }: SegmentMoment): void {
+    this.#leavingAge = late.age + 1;
+    const repetition = { clock, onGradients, updatesStatistics: false, movesAverages: false };
+    this.#withWeights(earlier, () => {
+      earlier.inputs.forEach((images, part) => {
+        // Cotangents contain the scale of their micro-batch.
+        this.#arrived = arrived.slice(part * late.receives, (part + 1) * late.receives);
+        const noise = noiseOf(this.#stepOf(clock.step, late.age), part);
+        executor.step({ images, targets: {} }, { ...repetition, noise });
+      });
+    });
   }
 
   /** A cotangent for the walk, which disposes it. */
@@ -197,18 +222,36 @@ export class DelayedSegment {
     }
   }
 
-  #keep(step: number, input: tf.Tensor4D): void {
-    this.#drop(step);
-    const weights = [...this.weights].map((parameter) => [parameter, tf.keep(parameter.value.clone())] as const);
-    this.#earlier.set(step, { input: tf.keep(input.clone()), weights: new Map(weights) });
+  #keep(step: number, part: number, input: tf.Tensor4D): void {
+    if (part === 0) this.#drop(step);
+    const earlier = this.#earlier.get(step) ?? { inputs: [], weights: this.#copyOfWeights() };
+    this.#earlier.set(step, earlier);
+    earlier.inputs.push(tf.keep(input.clone()));
+  }
+
+  #copyOfWeights(): Map<Parameter, tf.Tensor> {
+    return new Map([...this.weights].map((parameter) => [parameter, tf.keep(parameter.value.clone())] as const));
   }
 
   #drop(step: number): void {
     const earlier = this.#earlier.get(step);
     if (earlier === undefined) return;
-    tf.dispose([earlier.input, ...earlier.weights.values()]);
+    tf.dispose([...earlier.inputs, ...earlier.weights.values()]);
     this.#earlier.delete(step);
   }
+}
+
+/** Name of the input of a micro-batch in a checkpoint. */
+function inputName(part: number): string {
+  return part === 0 ? 'input' : `input/${part}`;
+}
+
+function inputsIn(tensors: ReadonlyMap<string, tf.Tensor>): tf.Tensor4D[] {
+  const inputs: tf.Tensor4D[] = [];
+  for (let input = tensors.get(inputName(0)); input !== undefined; input = tensors.get(inputName(inputs.length))) {
+    inputs.push(input as tf.Tensor4D);
+  }
+  return inputs;
 }
 
 /** A part of a plan with another schedule in its only phase. */

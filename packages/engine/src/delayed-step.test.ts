@@ -4,6 +4,7 @@ import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { splitBatch } from './accumulation.js';
 import type { GradientDelayOptions } from './gradient-delay.js';
 import {
   type Batch,
@@ -14,7 +15,7 @@ import {
   type MemoryPolicy,
   partOf,
 } from './index.js';
-import { buildNetwork, headFactory, type Layer, referenceGradients, relativeError } from './plain-network.fixture.js';
+import { buildNetwork, headFactory, referenceGradients, relativeError } from './plain-network.fixture.js';
 import { compileFour, fourLayers, randomBatch, recorder } from './train-step.fixture.js';
 
 beforeAll(async () => {
@@ -68,11 +69,14 @@ function valuesOf(tensors: Iterable<readonly [string, { dataSync(): ArrayLike<nu
  * Trains by the definition: the gradient of a loss for a module, across n late cuts, is that of n · delay steps ago, at the
  * weights of then; computed by TensorFlow.js's automatic differentiation of the plain network. Weights are compared after each step.
  */
-function worstError(spans: readonly Span[], { steps: delay, cuts = [] }: Required<GradientDelayOptions>): number {
+function worstError(
+  spans: readonly Span[],
+  { steps: delay, cuts = [], accumulate = 1 }: Required<GradientDelayOptions> & { readonly accumulate?: number },
+): number {
   const { scope, compiled } = compile(spans, { steps: delay, cuts });
   const reference = compile(spans, { steps: 0 });
   const objectives = objectivesOf(spans);
-  const step = createTrainStep({ compiled, optimizer: sgd({ learningRate, ...noState }) });
+  const step = createTrainStep({ compiled, optimizer: sgd({ learningRate, ...noState }), accumulate });
   const past: ReadonlyMap<string, ReadonlyMap<string, tf.Tensor>>[] = [];
   const lateness = (name: string, to: number) => {
     const [, layer] = /^b(\d)/.exec(name) ?? [];
@@ -81,15 +85,23 @@ function worstError(spans: readonly Span[], { steps: delay, cuts = [] }: Require
   };
   let worst = 0;
   for (let now = 0; now < 7; now++) {
-    const batch = randomBatch(now + 1);
-    const layers: readonly Layer[] = fourLayers;
+    // Micro-batches of different sizes, and a last batch of an epoch with fewer of them.
+    const batch = randomBatch(now + 1, now === 3 ? 2 : 8);
     const computed = objectives.map((objective) => {
-      const { parameters } = reference.compiled;
-      const { images, targets } = batch;
-      return [
-        objective.id,
-        referenceGradients(layers, sizes, [objective], parameters, images, targets.labels as tf.Tensor1D).gradients,
-      ] as const;
+      const parts = splitBatch(batch, accumulate).map((part) =>
+        part.with(({ images, targets }) => {
+          const labels = targets.labels as tf.Tensor1D;
+          const { parameters } = reference.compiled;
+          const { gradients } = referenceGradients(fourLayers, sizes, [objective], parameters, images, labels);
+          const scale = part.samples / batch.images.shape[0];
+          return [...gradients].map(([name, gradient]) => [name, tf.mul(gradient, scale)] as const);
+        }),
+      );
+      const names = parts[0]?.map(([name]) => name) ?? [];
+      const sums = names.map(
+        (name, index) => [name, tf.addN(parts.flatMap((part) => part[index]?.[1] ?? []))] as const,
+      );
+      return [objective.id, new Map(sums)] as const;
     });
     past.push(new Map(computed));
     for (const { id, span } of objectives) {
@@ -124,11 +136,12 @@ describe('delayed gradients', () => {
       spans: fc.array(span, { minLength: 1, maxLength: 4 }),
       cuts: fc.subarray([1, 2, 3]),
       steps: fc.integer({ min: 1, max: 3 }),
+      accumulate: fc.integer({ min: 1, max: 3 }),
     });
     fc.assert(
-      fc.property(setting, ({ spans, cuts, steps }) => {
+      fc.property(setting, ({ spans, cuts, steps, accumulate }) => {
         const crossed = cuts.filter((cut) => spans.some(([from, to]) => from < cut && cut <= to));
-        expect(worstError(spans, { steps, cuts: crossed })).toBeLessThan(1e-4);
+        expect(worstError(spans, { steps, cuts: crossed, accumulate })).toBeLessThan(1e-4);
       }),
       { numRuns: 12, seed: 3 },
     );
@@ -168,19 +181,20 @@ describe('delayed gradients', () => {
   });
 
   it.each([
-    ['end to end', backprop, 1],
-    ['windows', windows, 2],
-  ] as const)('resume with the same bits from what is kept: %s', (_, spans, steps) => {
+    ['end to end', backprop, 1, 1],
+    ['windows', windows, 2, 1],
+    ['windows with micro-batches', windows, 2, 3],
+  ] as const)('resume with the same bits from what is kept: %s', (_, spans, steps, accumulate) => {
     const run = (from: number, to: number, state?: SavedState): SavedState => {
       const { compiled } = compile(spans, { steps });
       const optimizer = sgd({ learningRate });
-      const step = createTrainStep({ compiled, optimizer });
+      const step = createTrainStep({ compiled, optimizer, accumulate });
       if (state !== undefined) {
         for (const [name, parameter] of compiled.parameters) parameter.assign(state.weights.get(name) as tf.Tensor);
         optimizer.load(state.slots);
         step.memory?.load(state.values, state.kept);
       }
-      for (let now = from; now < to; now++) step.run(randomBatch(now), clockAt(now, 1, 9));
+      for (let now = from; now < to; now++) step.run(randomBatch(now, now === 3 ? 2 : 8), clockAt(now, 1, 9));
       const copies = (tensors: Iterable<readonly [string, tf.Tensor]>) =>
         new Map([...tensors].map(([name, tensor]) => [name, tf.tensor(tensor.dataSync(), tensor.shape)] as const));
       return {
@@ -195,29 +209,41 @@ describe('delayed gradients', () => {
     for (const at of [1, 4, 5]) expect(bits(run(at, 9, run(0, at)))).toEqual(straight);
   });
 
-  it.each([1, 2])(
-    'let a part run %i steps ahead of the part that it gets gradients from, with the same bits',
-    (steps) => {
+  it.each([
+    [1, 1],
+    [2, 1],
+    [2, 3],
+  ])(
+    'let a part run %i steps ahead of the part that it gets gradients from, with the same bits: %i micro-batches',
+    (steps, accumulate) => {
       const last = 7;
       const weights = ({ compiled }: ReturnType<typeof compile>) =>
         valuesOf([...compiled.parameters].map(([name, { value }]) => [name, value] as const));
       const whole = compile(windows, { steps });
-      const step = createTrainStep({ compiled: whole.compiled, optimizer: sgd({ learningRate }) });
+      const step = createTrainStep({ compiled: whole.compiled, optimizer: sgd({ learningRate }), accumulate });
       for (let now = 0; now < last; now++) step.run(randomBatch(now), clockAt(now, 1, last));
 
       const divided = compile(windows, { steps });
       const sent: tf.Tensor4D[] = [];
-      const outputs: Batch[] = [];
-      const receive = () => {
+      const outputs: Batch[][] = [];
+      const receive = (samples: number) => {
         const gradient = sent.shift();
         if (gradient === undefined) throw new Error('waits forever');
+        expect(gradient.shape[0]).toBe(samples);
         return gradient;
       };
       const send = (gradient: tf.Tensor4D) => void sent.push(tf.keep(gradient.clone()));
       const lower = createPartStep({
         compiled: partOf(divided.compiled, [0, 1]),
         optimizer: sgd({ learningRate }),
-        onOutput: ({ images, targets }) => void outputs.push({ images: tf.keep(images.clone()), targets }),
+        accumulate,
+        onOutput: ({ images, targets: { labels } }) => {
+          const copy = {
+            images: tf.keep(images.clone()),
+            targets: { labels: tf.keep((labels as tf.Tensor1D).clone()) },
+          };
+          outputs.at(-1)?.push(copy);
+        },
         crossings: { send, receive },
       });
       const upper = createPartStep({
@@ -231,6 +257,7 @@ describe('delayed gradients', () => {
         // The gradients of step `behind` are the only ones that have been sent when the lower part runs step `now`.
         const batch = behind < 0 ? undefined : outputs[behind];
         if (batch !== undefined) upper.run(batch, moment(behind));
+        outputs.push([]);
         if (now < last) lower.run(randomBatch(now), moment(now));
       }
       expect(weights(divided)).toEqual(weights(whole));
@@ -293,10 +320,9 @@ describe('delayed gradients are rejected', () => {
     for (const parameter of scope.all().values()) parameter.dispose();
   });
 
-  it('with micro-batches, and with another executor', () => {
+  it('with another executor', () => {
     const { compiled } = compile([[0, 1]], { steps: 1 });
     const { optimizer } = recorder();
-    expect(() => createTrainStep({ compiled, optimizer, accumulate: 2 })).toThrow(/'accumulate' is 2.*allowed: 1/);
     expect(() => createTrainStep({ compiled, optimizer, executor: createExecutor })).toThrow(
       /remove option 'executor'/,
     );

@@ -1,12 +1,21 @@
-import { at, LocalgradError, type ParameterGradient } from '@localgrad/core';
+import { at, LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
-import { GradientBuffer, splitBatch } from './accumulation.js';
+import { accumulateResults, splitBatch } from './accumulation.js';
 import { DelayedSegment, type SegmentMoment } from './delayed-segment.js';
 import { type Departed, DepartedGradients } from './departed-gradients.js';
 import { updateWeights } from './end-step.js';
 import type { GradientDelay } from './gradient-delay.js';
 import type { PartMoment, PartStep, PartStepOptions } from './part-step.js';
 import type { Batch, StepMemory, StepResult } from './step.js';
+import { StepGradients } from './step-gradients.js';
+
+/** A micro-batch of a step. */
+interface MicroBatch {
+  readonly part: number;
+  readonly isLast: boolean;
+  /** Its fraction of the batch. */
+  readonly scale: number;
+}
 
 /** Runs the segments of a plan, or of a part of it, between which gradients are late. */
 export class DelayedStep implements PartStep {
@@ -24,10 +33,8 @@ export class DelayedStep implements PartStep {
   #step = Number.NEGATIVE_INFINITY;
   #received: number | undefined;
 
-  /** @throws LocalgradError `invalid-option` */
   constructor(options: PartStepOptions, delay: GradientDelay) {
-    const { compiled, accumulate = 1, onHead } = options;
-    if (accumulate > 1) throw onlyWhole(accumulate);
+    const { compiled, onHead } = options;
     this.#options = options;
     this.#delay = delay;
     const links = onHead === undefined ? {} : { onHead };
@@ -36,9 +43,22 @@ export class DelayedStep implements PartStep {
   }
 
   run(batch: Parameters<PartStep['run']>[0], moment: PartMoment): StepResult {
-    const parts = splitBatch(batch, 1);
-    if (parts.length > 1) throw onlyWhole(parts.length);
-    return at(parts, 0, 'batch').with((whole) => this.#run(whole, moment));
+    const parts = splitBatch(batch, this.#options.accumulate ?? 1);
+    const samples = parts.reduce((sum, part) => sum + part.samples, 0);
+    this.#step = moment.clock.step;
+    this.#received ??= moment.clock.step - 1;
+    const gradients = this.#gradientsOfStep(moment);
+    try {
+      const results = parts.map((part, index) => {
+        const scale = part.samples / samples;
+        const micro = { part: index, isLast: index === parts.length - 1, scale };
+        return { result: part.with((images) => this.#runMicroBatch(images, micro, gradients, moment)), scale };
+      });
+      gradients.end();
+      return accumulateResults(results);
+    } finally {
+      gradients.dispose();
+    }
   }
 
   settle(): void {
@@ -51,34 +71,29 @@ export class DelayedStep implements PartStep {
     this.#received = undefined;
   }
 
-  #run(batch: Batch, moment: PartMoment): StepResult {
+  #gradientsOfStep({ clock, learningRate }: PartMoment): StepGradients {
     const { optimizer } = this.#options;
-    const { clock, learningRate } = moment;
-    const update = (gradients: readonly ParameterGradient[]) => {
-      if (gradients.length > 0) updateWeights(optimizer, gradients, { clock, learningRate });
-    };
-    this.#step = clock.step;
-    this.#received ??= clock.step - 1;
-    const whole = new GradientBuffer();
+    return new StepGradients(this.#segments, optimizer.needsWholeStep === true, (gradients) =>
+      updateWeights(optimizer, gradients, { clock, learningRate }),
+    );
+  }
+
+  #runMicroBatch(batch: Batch, micro: MicroBatch, gradients: StepGradients, moment: PartMoment): StepResult {
     const inputs = [batch.images];
     const results: StepResult[] = [];
     try {
       this.#segments.forEach((segment, index) => {
-        const gradients = new GradientBuffer();
         const input = { ...batch, images: at(inputs, index, 'input') };
-        const { needsWholeStep } = optimizer;
-        const onGradients = gradientsOf(segment, gradients, needsWholeStep === true ? whole : undefined, update);
-        try {
-          results.push(segment.run(input, this.#momentOf(index, moment, { onGradients, inputs })));
-          update(gradients.takeAll());
-        } finally {
-          gradients.dispose();
+        const onGradients = gradients.receiverOf(index, micro.isLast);
+        const now = this.#momentOf(index, moment, micro, { onGradients, inputs });
+        results.push(segment.runOwn(input, now));
+        if (micro.isLast) {
+          segment.runLate(now);
+          gradients.endSegment(index);
         }
         if (index > 0) input.images.dispose();
       });
-      update(whole.takeAll());
     } finally {
-      whole.dispose();
       tf.dispose(inputs.slice(1));
     }
     return {
@@ -90,14 +105,14 @@ export class DelayedStep implements PartStep {
   #momentOf(
     index: number,
     { clock }: PartMoment,
+    { part, isLast: movesAverages, scale }: MicroBatch,
     { onGradients, inputs }: Pick<SegmentMoment, 'onGradients'> & { readonly inputs: tf.Tensor4D[] },
   ): SegmentMoment {
     const { seed = 0, onOutput, crossings } = this.#options;
     const isLast = index === this.#segments.length - 1;
     return {
-      clock,
-      onGradients,
-      noiseOf: (step) => ({ seed, step, part: 0 }),
+      ...{ clock, part, scale, movesAverages, onGradients },
+      noiseOf: (step, micro) => ({ seed, step, part: micro }),
       onOutput: (output) => {
         if (isLast) onOutput?.(output);
         else inputs.push(tf.keep(output.images.clone()));
@@ -121,10 +136,10 @@ export class DelayedStep implements PartStep {
     const { crossings } = this.#options;
     while (this.#received < step) {
       this.#received++;
-      for (const [age, count] of segment.departuresIn(this.#received)) {
-        for (let index = 0; index < count; index++) {
+      for (const [age, samples] of segment.departuresIn(this.#received)) {
+        for (const count of samples) {
           if (crossings === undefined) throw notConnected();
-          departed.add(this.#received, age, crossings.receive());
+          departed.add(this.#received, age, crossings.receive(count));
         }
       }
     }
@@ -187,9 +202,9 @@ function checkArrivals(segment: DelayedSegment, departed: DepartedGradients, del
   const { newest } = segment;
   if (newest === undefined) return;
   for (let step = newest - delay + 1; step <= newest; step++) {
-    for (const [age, count] of segment.departuresIn(step)) {
-      if (departed.count(step, age) === count) continue;
-      throw mismatch(`module ${segment.first} needs ${count} gradients of age ${age} of step ${step}`);
+    for (const [age, { length }] of segment.departuresIn(step)) {
+      if (departed.count(step, age) === length) continue;
+      throw mismatch(`module ${segment.first} needs ${length} gradients of age ${age} of step ${step}`);
     }
   }
 }
@@ -203,29 +218,4 @@ function mismatch(problem: string): LocalgradError {
 
 function notConnected(): LocalgradError {
   return new LocalgradError('misuse', 'A gradient leaves a part of a plan: use crossings.');
-}
-
-/** A step whose gradients are delayed keeps the batches of earlier steps whole. */
-function onlyWhole(accumulate: number): LocalgradError {
-  return new LocalgradError(
-    'invalid-option',
-    `train step: 'accumulate' is ${accumulate}, but gradients are delayed; allowed: 1.`,
-    { option: 'accumulate', value: accumulate },
-  );
-}
-
-/** Passes on the gradients of a segment: those of weights that receive late ones too wait for these. */
-function gradientsOf(
-  segment: DelayedSegment,
-  held: GradientBuffer,
-  whole: GradientBuffer | undefined,
-  update: (gradients: readonly ParameterGradient[]) => void,
-): SegmentMoment['onGradients'] {
-  if (whole !== undefined) return (gradients) => whole.add(gradients);
-  if (segment.segment.late.length === 0) return update;
-  return (gradients) => {
-    const isHeld = ({ parameter }: ParameterGradient) => segment.weights.has(parameter);
-    held.add(gradients.filter(isHeld));
-    update(gradients.filter((one) => !isHeld(one)));
-  };
 }

@@ -23,7 +23,7 @@ export function createDelayedTrainStep(options: TrainStepOptions, rateAt: (clock
     },
     recording: undefined,
     ...(part.memory === undefined ? {} : { memory: part.memory }),
-    predict: (batchSize) => compiled.predict(batchSize, { optimizer }),
+    predict: (batchSize) => compiled.predict(batchSize, { optimizer, accumulate }),
     dispose: () => part.dispose?.(),
   };
 }

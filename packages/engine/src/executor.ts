@@ -39,8 +39,12 @@ export interface ExecutorOptions {
 export interface GradientCrossings {
   /** Receives the cotangent of a part's input. Borrowed. */
   send(cotangent: tf.Tensor4D): void;
-  /** The next cotangent of the part's output, in the order in which the part after it sent them. Owned by the caller. */
-  receive(): tf.Tensor4D;
+  /**
+   * The next cotangent of the part's output, in the order in which the part after it sent them. Owned by the caller.
+   *
+   * @param samples number of its samples
+   */
+  receive(samples: number): tf.Tensor4D;
 }
 
 /** Creates an executor that runs a compiled plan's schedule. */
@@ -142,7 +146,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   receive(): tf.Tensor4D | undefined {
-    return this.#setting.links.crossings?.receive();
+    return this.#setting.links.crossings?.receive(this.images.shape[0]);
   }
 
   release(_module: number, pass: Pass): void {

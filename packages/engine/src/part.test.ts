@@ -108,6 +108,10 @@ describe('partOf', () => {
     const part = partOf(compiled, [2, 3]);
     const whole = compiled.predict(8);
     expect(part.predict(8).batchBytes).toBe(4 * 8 * (6 * 6 * 3 + 1));
+    // It receives micro-batches one after the other; the first part slices them from the batch.
+    expect(part.predict(8, { accumulate: 2 }).batchBytes).toBe(part.predict(4).batchBytes);
+    const first = partOf(compiled, [0, 1]);
+    expect(first.predict(8, { accumulate: 2 }).batchBytes).toBe(first.predict(8).batchBytes);
     expect(part.predict(8).residentBytes + partOf(compiled, [0, 1]).predict(8).residentBytes).toBe(whole.residentBytes);
     expect(part.predict(8).modules.slice(0, 2)).toEqual([0, 0]);
   });

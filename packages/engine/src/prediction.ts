@@ -1,6 +1,6 @@
 import { at, bytesOf, type Optimizer, type Parameter } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
-import { predictDelayed } from './delayed-prediction.js';
+import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
 import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
@@ -57,11 +57,13 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   const { optimizer, accumulate = 1, phase } = options;
   const phases = phase === undefined ? compiled.phases : [phase];
   const partSize = Math.ceil(batchSize / accumulate);
+  const holds = holdsGradients(options);
+  // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
+  const isFirst = compiled.range[0] === 0;
   const peaks = phases.map((one) => {
-    const held = holdsGradients(options) ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
-    // Micro-batches are slices of the batch, which stays in memory.
-    const part = accumulate > 1 ? imageBytes(compiled, partSize) : 0;
-    const { modules, kept } = modulePeaks(compiled, one, partSize);
+    const held = holds ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
+    const part = accumulate > 1 && isFirst ? imageBytes(compiled, partSize) : 0;
+    const { modules, kept } = modulePeaks(compiled, one, { batchSize, partSize, holdsGradients: holds });
     return { kept, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
   });
   const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one.modules[module] ?? 0)));
@@ -69,7 +71,7 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   const keptBytes = Math.max(...peaks.map(({ kept = 0 }) => kept));
   const ownBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
   const residentBytes = ownBytes + keptBytes;
-  const batchBytes = imageBytes(compiled, batchSize);
+  const batchBytes = imageBytes(compiled, isFirst ? batchSize : partSize);
   return {
     ...{ peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules },
     ...(compiled.gradientDelay === undefined ? {} : { keptBytes }),
@@ -125,16 +127,21 @@ interface ModulePeaks {
   readonly kept?: number;
 }
 
-function modulePeaks(compiled: Predictable, phase: CompiledPhase, batchSize: number): ModulePeaks {
+function modulePeaks(
+  compiled: Predictable,
+  phase: CompiledPhase,
+  sizes: Pick<DelayedLoad, 'batchSize' | 'partSize' | 'holdsGradients'>,
+): ModulePeaks {
+  const { partSize } = sizes;
   const modules = compiled.modules.map((block, index) =>
-    moduleCostOf(block, at(compiled.moduleBlocks, index, 'module'), batchSize),
+    moduleCostOf(block, at(compiled.moduleBlocks, index, 'module'), partSize),
   );
   const heads = new Map(
-    [...phase.heads].map(([module, group]) => [module, group.map((active) => headLoadOf(active, compiled, batchSize))]),
+    [...phase.heads].map(([module, group]) => [module, group.map((active) => headLoadOf(active, compiled, partSize))]),
   );
   const load = { modules, heads, shared: phase.shared };
   const { gradientDelay, range } = compiled;
   if (gradientDelay === undefined) return { modules: predictBytes(load, phase.schedule, range[0]).modules };
-  const delayed = predictDelayed(compiled, gradientDelay, batchSize, load);
+  const delayed = predictDelayed(compiled, gradientDelay, { ...load, ...sizes });
   return { modules: delayed.modules, kept: delayed.keptBytes };
 }

@@ -48,9 +48,19 @@ export interface StepBytes {
   readonly times: readonly number[];
 }
 
-/** Interprets a schedule over byte counts instead of tensors. @param first the module that reads the batch */
-export function predictBytes(load: StepLoad, schedule: readonly Instruction[], first = 0): StepBytes {
-  const domain = new ByteDomain(load, first);
+/**
+ * Interprets a schedule over byte counts instead of tensors.
+ *
+ * @param first the module that reads the batch
+ * @param options `keepsSent`: whether gradients that leave the first module stay in memory. Default false
+ */
+export function predictBytes(
+  load: StepLoad,
+  schedule: readonly Instruction[],
+  first = 0,
+  { keepsSent = false }: { readonly keepsSent?: boolean } = {},
+): StepBytes {
+  const domain = new ByteDomain(load, first, keepsSent);
   walkSchedule(schedule, domain);
   return domain;
 }
@@ -68,6 +78,7 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   constructor(
     readonly load: StepLoad,
     readonly first: number,
+    readonly keepsSent: boolean,
   ) {
     this.modules = load.modules.map(() => 0);
     this.times = load.modules.map(() => 0);
@@ -114,7 +125,7 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   }
 
   emit(bytes: number): void {
-    this.free(bytes);
+    if (!this.keepsSent) this.free(bytes);
   }
 
   receive(module: number): number {

@@ -152,11 +152,9 @@ export function checkOptimizer({ needsWholeStep }: Optimizer, workers: number): 
 function checkHooks({ plan }: CompiledPlan): void {
   const [hook] = plan.hooks;
   if (hook === undefined) return;
-  throw new LocalgradError(
-    'invalid-option',
-    `pipeline: hook '${hook.name}' of '${plan.method}' may read the weights of all modules after each step; allowed: 1 worker.`,
-    { hook: hook.name },
-  );
+  const problem = `hook '${hook.name}' of '${plan.method}' may read the weights of all modules after each step; allowed: 1 worker.`;
+  const details = { where: 'pipeline', option: 'workers', problem, hook: hook.name };
+  throw new LocalgradError('invalid-option', `pipeline: ${problem}`, details);
 }
 
 function reasonOf(compiled: CompiledPlan, cut: number): string {

@@ -40,6 +40,12 @@ export async function receiveMicroBatches(
   return { parts, dispose: () => {} };
 }
 
+/** A micro-batch that has arrived, whose tensors exist while it is used. */
+export function arrivedMicroBatch(data: BatchData): BatchPart {
+  const [samples = 0] = data.get('images')?.shape ?? [];
+  return microBatch(samples, () => data);
+}
+
 function microBatch(samples: number, data: () => BatchData): BatchPart {
   return {
     samples,

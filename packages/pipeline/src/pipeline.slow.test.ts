@@ -90,6 +90,16 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     patience,
   );
 
+  it.each<[string, string | number]>([
+    ['mlaan(infopro)', 4],
+    ['backprop', '0 1-3'],
+  ])(
+    '%s with late gradients of micro-batches, on %s',
+    async (method, placement) =>
+      expectSame({ method, backbone: dropout, gradientDelay: { steps: 2 } }, placement, { accumulate: 2 }),
+    patience,
+  );
+
   it.each(['mlaan(infopro)', 'backprop'])(
     '%s with dropout, micro-batches, recomputed activations and Adam',
     async (method) => {
@@ -180,15 +190,29 @@ describe.each<FixtureConfig>([
 });
 
 describe('a worker that fails', () => {
-  it.each([
-    ['exit', /^Worker 'b' \(modules 2 to 3\) has ended: its thread ended with exit code 3\.$/, 'backend-lost'],
-    ['error', /^Worker 'b' \(modules 2 to 3\) has ended: the optimizer is broken\.$/, 'backend-lost'],
-  ] as const)(
-    'ends the run and the other workers: %s',
-    async (how, message, code) => {
-      const config = { method: 'dgl', death: { step: 4, how } };
-      const failed = runFixture({ config, workers: { placement: '0-1@a 2-3@b', program: workers.program } });
-      await expect(failed).rejects.toThrow(expect.objectContaining({ message: expect.stringMatching(message), code }));
+  const failed = (how: 'exit' | 'error') => {
+    const config = { method: 'dgl', death: { step: 4, how } };
+    return runFixture({ config, workers: { placement: '0-1@a 2-3@b', program: workers.program } });
+  };
+
+  it(
+    'ends the run and the other workers',
+    async () => {
+      const message = "Worker 'b' (modules 2 to 3) has ended: its thread ended with exit code 3.";
+      await expect(failed('exit')).rejects.toThrow(expect.objectContaining({ message, code: 'backend-lost' }));
+    },
+    patience,
+  );
+
+  it(
+    'with an error of a plan or an optimizer ends the run with it and its place, which is no failure of the machine',
+    async () => {
+      const error = await failed('error').catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(Error);
+      expect(error).not.toHaveProperty('code');
+      const { message = '', stack } = error as Error;
+      expect(message).toMatch(/^Worker 'b' \(modules 2 to 3\) has ended: the optimizer is broken \(at .*:\d+:\d+\)+$/);
+      expect(stack).toMatch(/is broken \(at .*\n +at .*\n +at /);
     },
     patience,
   );

@@ -15,10 +15,10 @@ export class RunningWorkers {
   readonly #workers: readonly RunningWorker[];
   readonly #reports: readonly ReportQueue<Report>[];
   readonly #first: Sender;
-  #failure: LocalgradError | undefined;
+  #failure: Error | undefined;
   /** Rejects when a worker fails. */
   readonly #failed: Promise<never>;
-  #reject: (error: LocalgradError) => void = () => {};
+  #reject: (error: Error) => void = () => {};
 
   /**
    * @param channels for weights that averages of other workers follow
@@ -58,7 +58,7 @@ export class RunningWorkers {
     this.#workers = [...threads, ...remote];
   }
 
-  /** Sends a message to all workers. @throws LocalgradError if a worker has failed */
+  /** Sends a message to all workers. @throws the error of a worker that has failed */
   async send(message: Message): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     await Promise.race([this.#first.send(encodeMessage(message)), this.#failed]);
@@ -98,7 +98,7 @@ export class RunningWorkers {
   }
 
   /** The first failure of a worker ends all others, which would wait for it forever. */
-  #fail(error: LocalgradError): void {
+  #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#reject(error);

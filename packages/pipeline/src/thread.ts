@@ -34,8 +34,8 @@ export function startThread(program: URL, workerData: object, name: string): Wor
 export interface WorkerEvents {
   /** Called with each report, in the order of the messages. */
   onReport(report: Report): void;
-  /** Called once if the worker ends before its last message. */
-  onFailure(error: LocalgradError): void;
+  /** Called once if the worker ends before its last message: with a LocalgradError unless its plan or optimizer threw another. */
+  onFailure(error: Error): void;
 }
 
 /** A worker, as the main program sees it. */
@@ -61,7 +61,7 @@ export class WorkerThread implements RunningWorker {
     this.#events = events;
     this.#thread = startThread(program, { kind: 'localgrad pipeline', start }, start.worker);
     this.#thread.on('message', (report: ThreadReport) => {
-      if (report.kind === 'failure') this.#fail(report.message, report.code);
+      if (report.kind === 'failure') this.#fail(report.message, report);
       else if (report.kind === 'done') this.isDone = true;
       else events.onReport(report);
     });
@@ -83,14 +83,24 @@ export class WorkerThread implements RunningWorker {
     return `Worker '${this.#group.worker}' (${modulesText(this.#group.range)})`;
   }
 
-  #fail(problem: string, code?: string): void {
+  #fail(problem: string, report: Partial<Extract<ThreadReport, { readonly kind: 'failure' }>> = {}): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     const { worker, range } = this.#group;
+    const { code, frames } = report;
     const known = knownCode(code);
     const text = known === undefined ? `${this.#name} has ended: ${problem}` : `${this.#name}: ${problem}`;
-    this.#events.onFailure(
-      new LocalgradError(known ?? 'backend-lost', `${text.replace(/\.?$/, '')}.`, { worker, range: [...range] }),
-    );
+    if (known === undefined && frames !== undefined) this.#events.onFailure(errorWithFrames(text, frames));
+    else {
+      const details = { worker, range: [...range] };
+      this.#events.onFailure(new LocalgradError(known ?? 'backend-lost', `${text.replace(/\.?$/, '')}.`, details));
+    }
   }
+}
+
+/** The error of a plan or an optimizer, as sequential training throws it; other machines receive its message only. */
+function errorWithFrames(text: string, frames: string): Error {
+  const [first = ''] = frames.trim().split('\n');
+  const message = `${text} (${first})`;
+  return Object.assign(new Error(message), { stack: `Error: ${message}\n${frames}` });
 }

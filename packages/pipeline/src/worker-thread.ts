@@ -49,6 +49,8 @@ interface ThreadFailure {
   readonly kind: 'failure';
   readonly code: string | undefined;
   readonly message: string;
+  /** Lines `at …` of an error that is not a LocalgradError, e.g. of a head. */
+  readonly frames?: string | undefined;
 }
 
 /** What a thread sends to the main program. */
@@ -82,8 +84,12 @@ export async function runWorker<Config>(build: (config: Config) => WorkerPlan | 
     enableProdMode();
     await run(workerData.start, async (config) => build(config as Config), report);
   } catch (error) {
-    report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error) });
+    report({ kind: 'failure', code: errorCodeOf(error), message: messageOf(error), frames: framesOf(error) });
   }
+}
+
+function framesOf(error: unknown): string | undefined {
+  return error instanceof Error ? /^ +at [\s\S]*/m.exec(error.stack ?? '')?.[0] : undefined;
 }
 
 async function runTraining(start: ThreadStart, build: Build, report: (message: ThreadReport) => void): Promise<void> {

@@ -98,7 +98,9 @@ function inTermsOfFlags<Result>(act: () => Result): Result {
   try {
     return act();
   } catch (cause) {
-    if (!LocalgradError.isInstance(cause) || cause.details.where !== 'machines') throw cause;
+    if (!LocalgradError.isInstance(cause) || cause.details.where !== 'machines' || !('option' in cause.details)) {
+      throw cause;
+    }
     throw new LocalgradError(cause.code, `--${cause.message}`, cause.details, { cause });
   }
 }

@@ -187,7 +187,7 @@ describe('asynchronous workers', () => {
       const death = { step: 1, how: 'error', module: 3 } as const;
       await expect(
         runWorkers({ ...base, death }, { placement: '0-1 2-3', turns: simulatedTurnsOf(2) }),
-      ).rejects.toThrow("Worker 'worker1' (modules 2 to 3) has ended: the optimizer is broken.");
+      ).rejects.toThrow("Worker 'worker1' (modules 2 to 3) has ended: the optimizer is broken (at ");
     },
     patience,
   );

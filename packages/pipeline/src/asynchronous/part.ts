@@ -1,7 +1,6 @@
 import { readRandom } from '@localgrad/asynchronous';
 import type { Span } from '@localgrad/core';
 import {
-  type Batch,
   type BatchPart,
   type CompiledPlan,
   createPartStep,
@@ -14,8 +13,8 @@ import { MemoryMeter } from '@localgrad/kernels';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import { captureTensors, restoreTensors } from '@localgrad/train';
 import type { Receiver } from '../channel.js';
-import { type BatchData, batchOf, dataOf, decodeMessage, type StepMessage } from '../message.js';
-import { splitMicroBatches } from '../micro-batches.js';
+import { type BatchData, dataOf, decodeMessage, type StepMessage } from '../message.js';
+import { arrivedMicroBatch, splitMicroBatches } from '../micro-batches.js';
 import { disposeOthers, readScalars, targetsOfLater } from '../own-part.js';
 import type { Report, WorkerPlan } from '../part-worker.js';
 import type { Moment, SharedControl } from './control.js';
@@ -60,7 +59,7 @@ export async function runAsynchronousPart(work: AsynchronousWork): Promise<void>
 /** What a turn trains on. */
 interface TurnInput extends Pick<ReadBatch, 'batch'> {
   readonly output?: number;
-  readonly parts: readonly (Batch | BatchPart)[];
+  readonly parts: readonly BatchPart[];
 }
 
 class AsynchronousPart {
@@ -175,12 +174,7 @@ class AsynchronousPart {
       return true;
     }
     const { batch, output, bytes } = read;
-    const parts = decodeBatches(bytes).map(batchOf);
-    try {
-      this.#train({ batch, output, parts }, moment);
-    } finally {
-      for (const part of parts) part.dispose();
-    }
+    this.#train({ batch, output, parts: decodeBatches(bytes).map(arrivedMicroBatch) }, moment);
     return true;
   }
 

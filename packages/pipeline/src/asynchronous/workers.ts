@@ -1,4 +1,4 @@
-import { at, type LocalgradError } from '@localgrad/core';
+import { at } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
 import type { PipelineStep } from '@localgrad/train';
 import { patientRingSender, type Sender } from '../channel.js';
@@ -22,10 +22,10 @@ export class AsynchronousWorkers {
   readonly #steps = new ReportQueue<WorkerTurn>();
   /** Turns of the others since the last step. */
   #others: WorkerTurn[] = [];
-  #failure: LocalgradError | undefined;
+  #failure: Error | undefined;
   /** Rejects when a worker fails. */
   readonly #failed: Promise<never>;
-  #reject: (error: LocalgradError) => void = () => {};
+  #reject: (error: Error) => void = () => {};
 
   /** @param onTurn called with each turn, in the order in which the reports arrive */
   constructor(
@@ -64,7 +64,7 @@ export class AsynchronousWorkers {
     await Promise.all(this.#ready.map((queue) => queue.take()));
   }
 
-  /** Sends a batch to the first worker, and lets all train. @throws LocalgradError if a worker has failed */
+  /** Sends a batch to the first worker, and lets all train. @throws the error of a worker that has failed */
   async send(message: StepMessage): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#control.current.kind !== 'run') this.#control.command('run');
@@ -102,7 +102,7 @@ export class AsynchronousWorkers {
   }
 
   /** The first failure of a worker ends all others. */
-  #fail(error: LocalgradError): void {
+  #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#reject(error);

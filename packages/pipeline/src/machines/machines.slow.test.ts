@@ -158,11 +158,11 @@ describe('a machine that is lost ends the run on all machines within seconds, ea
     async () => {
       const death = { step: 12, how: 'error' } as const;
       const machines = await start({ ...config, death }, '0@a 1@b 2-3@c', Array<Own>(3).fill(endless));
-      const reason = "Worker 'c' (modules 2 to 3) has ended: the optimizer is broken.";
+      const reason = "Worker 'c' (modules 2 to 3) has ended: the optimizer is broken (at ";
       expect(await failures(machines)).toEqual([
-        `[backend-lost] LocalgradError: ${reason}`,
-        `${ended} ${reason}`,
-        `[backend-lost] LocalgradError: ${reason}`,
+        expect.stringContaining(`[backend-lost] LocalgradError: ${reason}`),
+        expect.stringContaining(`${ended} ${reason}`),
+        expect.stringContaining(`[backend-lost] LocalgradError: ${reason}`),
       ]);
     },
     patience,

@@ -61,6 +61,16 @@ describe('findMember', () => {
     });
   });
 
+  it.each<[Readonly<Record<string, string>>, string]>([
+    [{ JOB_COMPLETION_INDEX: '2' }, "JOB_COMPLETION_INDEX '2': there are 2 hosts; allowed: 0 to 1."],
+    [{ JOB_COMPLETION_INDEX: 'x' }, "JOB_COMPLETION_INDEX 'x': there are 2 hosts; allowed: 0 to 1."],
+    [{ SLURM_PROCID: '3' }, "SLURM_PROCID '3': there are 2 hosts; allowed: 0 to 1."],
+    [{ JOB_COMPLETION_INDEX: '' }, "hosts 'a,b': it does not say which of them is this machine"],
+  ])('rejects ranks of the environment by its variable: %j', (environment, message) => {
+    expect(() => findMember({ hosts: 'a,b' }, environment)).toThrow(message);
+    expect(findMember({ hosts: 'a,b', rank: 1 }, environment)?.rank).toBe(1);
+  });
+
   it.each([
     [{ hosts: 'a,b' }, "hosts 'a,b': it does not say which of them is this machine; allowed: together with the rank."],
     [{ hosts: 'a,b', rank: 2 }, 'rank 2: there are 2 hosts; allowed: 0 to 1.'],

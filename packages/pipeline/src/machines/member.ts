@@ -30,6 +30,9 @@ export interface MemberOptions {
 
 export const defaultPort = 7470;
 
+/** Where an indexed Job of Kubernetes and a step of Slurm say which of its pods or tasks this one is. */
+const rankVariables = ['JOB_COMPLETION_INDEX', 'SLURM_PROCID'] as const;
+
 /** Ports that Slurm's jobs use unless one is given: each job has its own. */
 const slurmPorts = { first: 12_000, count: 20_000 } as const;
 
@@ -55,7 +58,7 @@ export function findMember(
 function listedMember(
   hosts: string,
   { workers = 1, rank: given, port = defaultPort }: MemberOptions,
-  { JOB_COMPLETION_INDEX, SLURM_PROCID }: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
 ): Member {
   const isPattern = hosts.includes('{rank}');
   if (isPattern && workers < 2) {
@@ -70,13 +73,16 @@ function listedMember(
     ? Array.from({ length: workers }, (_, index) => hosts.replaceAll('{rank}', String(index)))
     : hosts.split(',').map((text) => text.trim());
   const addresses = texts.map((text) => addressOf(text, hosts, port));
-  const rank = given ?? Number(JOB_COMPLETION_INDEX ?? SLURM_PROCID ?? Number.NaN);
-  if (Number.isNaN(rank)) {
+  const variable = rankVariables.find((name) => (environment[name] ?? '') !== '');
+  if (given === undefined && variable === undefined) {
     throw invalid('hosts', hosts, 'it does not say which of them is this machine', 'together with the rank');
   }
+  const rank = given ?? Number(environment[variable ?? '']);
   const [first, own] = [addresses[0], addresses[rank]];
   if (first === undefined || own === undefined) {
-    throw invalid('rank', rank, `there are ${addresses.length} hosts`, `0 to ${addresses.length - 1}`);
+    const option = given === undefined && variable !== undefined ? variable : 'rank';
+    const value = given ?? environment[option] ?? '';
+    throw invalid(option, value, `there are ${addresses.length} hosts`, `0 to ${addresses.length - 1}`);
   }
   return { rank, ranks: addresses.length, first, own, listenOn: isLoopback(own.host) ? own.host : undefined };
 }
@@ -117,10 +123,17 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
-function invalid(option: 'hosts' | 'rank', value: string | number, problem: string, allowed: string): LocalgradError {
+/** @param option an option, or the variable that stands for the rank */
+function invalid(
+  option: 'hosts' | 'rank' | (typeof rankVariables)[number],
+  value: string | number,
+  problem: string,
+  allowed: string,
+): LocalgradError {
+  const isOption = option === 'hosts' || option === 'rank';
   return new LocalgradError('invalid-option', `${option} ${shown(value)}: ${problem}; allowed: ${allowed}.`, {
     where: 'machines',
-    option,
+    ...(isOption ? { option } : { variable: option }),
     value,
     allowed,
   });

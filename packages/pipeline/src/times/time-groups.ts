@@ -126,7 +126,7 @@ class TimedGroup {
       ...{ compiled: this.#part, optimizer, accumulate },
       onOutput: (output) => void this.#outputs.push(copyOf(output)),
       // Gradients of later modules take the same time, whatever their values are.
-      crossings: { send: () => {}, receive: () => this.#zeros() },
+      crossings: { send: () => {}, receive: (samples) => this.#zeros(samples) },
     });
   }
 
@@ -148,11 +148,10 @@ class TimedGroup {
     this.#step.dispose?.();
   }
 
-  /** A gradient of the group's output in the current micro-batch. */
-  #zeros(): tf.Tensor4D {
-    const output = this.#outputs.at(-1);
-    if (output === undefined) throw new LocalgradError('misuse', 'A gradient was requested before the output.');
-    return tf.zerosLike(output.images);
+  /** A gradient of the group's output. */
+  #zeros(samples: number): tf.Tensor4D {
+    const { network, range } = this.#part;
+    return tf.zeros([samples, ...at(network.modules, range[1], 'module').outputShape]);
   }
 }
 

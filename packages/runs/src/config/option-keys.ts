@@ -52,7 +52,9 @@ export function keyErrorOf(error: unknown, config: Partial<RunConfig>): Localgra
   if (typeof where !== 'string') return undefined;
   const origin = origins.get(`${where.replace(/^data set .*/, 'data set')} ${option}`);
   if (origin === undefined) return undefined;
-  const { key, of, isRequired = false } = origin;
+  const { of, isRequired = false } = origin;
+  // A placement says how many workers there are.
+  const key = origin.key === 'workers' && config.placement !== undefined ? 'placement' : origin.key;
   // Without the key, the option was part of an expression.
   if (config[key] === undefined && !isRequired) return undefined;
   if (typeof problem === 'string') return configError(key, problem, { code: error.code, cause: error });

@@ -61,6 +61,23 @@ describe('runPipeline', () => {
     );
   });
 
+  it.each<[RunConfigInput, string]>([
+    [{ workers: 4 }, 'workers'],
+    [{ placement: '0 1-3' }, 'placement'],
+  ])('rejects hooks by the key that divides the modules: %j', async (input, key) => {
+    const config = resolveConfig({ ...base, ...input });
+    const { compiled, dispose } = await buildPlan(config, images);
+    const hooked = { ...compiled, plan: { ...compiled.plan, hooks: [{ name: 'clip', afterStep: () => {} }] } };
+    const started = runPipeline(config, { compiled: hooked, images, names: {}, withBatch: noBatch });
+    await expect(started).rejects.toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/: hook 'clip' of 'dgl'/),
+        details: expect.objectContaining({ key }),
+      }),
+    );
+    dispose();
+  });
+
   it('rejects catalogs that worker threads cannot receive', async () => {
     await expect(pipelineOf({ workers: 2 }, { catalog: standardCatalog.with({}) })).rejects.toThrow(
       /workers know the standard catalog and the packages of the project only/,
@@ -132,6 +149,7 @@ describe('gradientDelay', () => {
     [{ method: 'dgl', gradientDelay: 1 }, undefined],
     [{ method: 'backprop' }, undefined],
     [{ method: 'backprop', gradientDelay: 1 }, [1, 2, 3]],
+    [{ method: 'backprop', gradientDelay: 1, accumulate: 2 }, [1, 2, 3]],
     [{ method: 'mlaan(dgl)', gradientDelay: 2, gradientDelayCuts: '3 2' }, [2, 3]],
   ])('delays the gradients of a run: %j', async (input, cuts) => {
     const plan = await buildPlan(resolveConfig({ ...base, ...input }), images);
@@ -141,7 +159,6 @@ describe('gradientDelay', () => {
 
   it.each<[RunConfigInput, RegExp]>([
     [{ gradientDelayCuts: '2' }, /gradientDelayCuts: has no effect without gradientDelay/],
-    [{ gradientDelay: 1, accumulate: 2 }, /gradientDelay: keeps whole batches.*accumulate/],
     [{ gradientDelay: 1, memoryBudget: '1GiB' }, /memoryBudget does not count the batches of earlier steps/],
     [{ gradientDelay: 1, gradientDelayCuts: '2' }, /no gradient of 'dgl' crosses the cut before module 2.*no cuts/],
     [{ method: 'sequential(mlm(dgl))', gradientDelay: 1 }, /its plan has phases/],
