@@ -37,7 +37,7 @@ export type WeightsFormat = (typeof weightsFormats)[number];
 export const runWeightsName = 'weights.safetensors';
 
 export interface ExportOptions {
-  /** A run folder or a safetensors file: from localgrad, or the PyTorch state dict of a CIFAR ResNet. */
+  /** A run folder or a safetensors file: from localgrad, or the PyTorch state dict of a ResNet. */
   readonly source: string;
   readonly format: WeightsFormat;
   /** Path of the file; of a folder for `tfjs-layers`. */
