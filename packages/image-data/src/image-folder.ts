@@ -84,13 +84,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   const labels: number[] = [];
   for (const [label, name] of order.entries()) {
     const files = classes.includes(name) ? await imagesIn(join(folder, name)) : [];
-    if (files.length === 0 && known === undefined) {
-      throw new LocalgradError(
-        'invalid-data',
-        `${join(folder, name)} contains no images (${formats}). Remove the folder, or add images of its class.`,
-        { folder: join(folder, name) },
-      );
-    }
+    if (files.length === 0 && known === undefined) throw await withoutImages(join(folder, name));
     for (const file of files) {
       paths.push(file);
       labels.push(label);
@@ -105,6 +99,19 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
     locate,
     read: (index) => readImage(locate(index)),
   };
+}
+
+/** An error for the folder of a class; it may be one that itself contains a data set. */
+async function withoutImages(folder: string): Promise<LocalgradError> {
+  const { files, folders } = await listFolder(folder);
+  const hasParquet = files.some((name) => name.endsWith('.parquet'));
+  const [inner = ''] = folders;
+  const hasClasses = inner !== '' && (await imagesIn(join(folder, inner))).length > 0;
+  const cure =
+    hasParquet || hasClasses
+      ? `It contains ${hasParquet ? 'Parquet files' : 'folders of images'}: use '${folder}' as the folder.`
+      : 'Remove the folder, or add images of its class.';
+  return new LocalgradError('invalid-data', `${folder} contains no images (${formats}). ${cure}`, { folder });
 }
 
 async function readImage(path: string): Promise<Uint8Array> {

@@ -1,8 +1,8 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { openImages } from './dataset.js';
+import { loadNamedOrFolder, openImages } from './dataset.js';
 import { fixture } from './images.fixture.js';
 
 const root = mkdtempSync(join(tmpdir(), 'localgrad-list-'));
@@ -55,6 +55,24 @@ describe('imageFolder', () => {
     for (const name of ['Train', 'TEST']) cpSync(fixture('folder'), at(name), { recursive: true });
     const { train, test } = await open();
     expect([train.size, test.size]).toEqual([8, 8]);
+  });
+
+  it('names the folder to use if a class is itself a data set', async () => {
+    mkdirSync(at('bee'));
+    await expect(open()).rejects.toThrow(/bee contains no images .* Remove the folder, or add images of its class/);
+    writeFileSync(at('bee', 'train.parquet'), '');
+    await expect(open()).rejects.toThrow(
+      /bee contains no images .*It contains Parquet files: use '.*bee' as the folder/,
+    );
+    rmSync(at('bee', 'train.parquet'));
+    cpSync(at('ant'), at('bee', 'ant'), { recursive: true });
+    await expect(open()).rejects.toThrow(/It contains folders of images: use '.*bee' as/);
+  });
+
+  it('is found by a path that starts with a dot', async () => {
+    const entries = readdirSync('.', { withFileTypes: true });
+    const { name = '' } = entries.find((entry) => entry.isDirectory() && !entry.name.startsWith('.')) ?? {};
+    await expect(loadNamedOrFolder(name)).rejects.toThrow(`no data set '${name}'. For the folder, write './${name}'.`);
   });
 
   it('explains that a folder of training classes needs one of test classes', async () => {
