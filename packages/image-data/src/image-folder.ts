@@ -48,7 +48,7 @@ async function rejectSingleSplit(folder: string, split: string | undefined): Pro
   const missing = trainNames.includes(split.toLowerCase()) ? testNames : trainNames;
   throw new LocalgradError(
     'invalid-data',
-    `Folder '${folder}' has a folder '${split}' of classes, but none named ${missing.join(', ')}. Add one, or use '${path}' as the folder: a fraction of its images is then held out for tests.`,
+    `Folder '${folder}' has a folder '${split}' of classes, but none named ${missing.join(', ')}. Add one, or use '${folder}/${split}' as the folder: a fraction of its images is then held out for tests.`,
     { folder },
   );
 }
@@ -84,7 +84,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   const labels: number[] = [];
   for (const [label, name] of order.entries()) {
     const files = classes.includes(name) ? await imagesIn(join(folder, name)) : [];
-    if (files.length === 0 && known === undefined) throw await withoutImages(join(folder, name));
+    if (files.length === 0 && known === undefined) throw await withoutImages(folder, name);
     for (const file of files) {
       paths.push(file);
       labels.push(label);
@@ -102,14 +102,15 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
 }
 
 /** An error for the folder of a class; it may be one that itself contains a data set. */
-async function withoutImages(folder: string): Promise<LocalgradError> {
+async function withoutImages(parent: string, name: string): Promise<LocalgradError> {
+  const folder = join(parent, name);
   const { files, folders } = await listFolder(folder);
   const hasParquet = files.some((name) => name.endsWith('.parquet'));
   const [inner = ''] = folders;
   const hasClasses = inner !== '' && (await imagesIn(join(folder, inner))).length > 0;
   const cure =
     hasParquet || hasClasses
-      ? `It contains ${hasParquet ? 'Parquet files' : 'folders of images'}: use '${folder}' as the folder.`
+      ? `It contains ${hasParquet ? 'Parquet files' : 'folders of images'}: use '${parent}/${name}' as the folder.`
       : 'Remove the folder, or add images of its class.';
   return new LocalgradError('invalid-data', `${folder} contains no images (${formats}). ${cure}`, { folder });
 }
