@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.io
+import scipy.sparse
 
 folder = Path(__file__).parent.parent / "src" / "readers" / "fixtures"
 folder.mkdir(exist_ok=True)
@@ -152,6 +153,21 @@ def svhn():
             expected.setdefault(key, {})[part] = found
 
 
+def annotated_svhn():
+    """The training file with variables of other kinds, which a reader need not understand, and labels of 64 bits."""
+    content = scipy.io.loadmat(folder / "train_32x32.mat")
+    others = {
+        "note": "saved again",
+        "source": {"url": "http://ufldl.stanford.edu/housenumbers", "version": 2.0},
+        "names": np.array(["train", np.arange(3)], object),
+        "weights": scipy.sparse.eye(3).tocsc(),
+        "phases": np.array([1 + 2j]),
+        "X": content["X"],
+        "y": content["y"].astype(np.int64),
+    }
+    scipy.io.savemat(folder / "train_32x32_annotated.mat", others, do_compression=True)
+
+
 def stl10():
     files = {}
     for part, count in [("train", 6), ("test", 4)]:
@@ -183,6 +199,7 @@ def idx():
 cifar("cifar10", 10, "labels")
 cifar("cifar100", 100, "fine_labels")
 svhn()
+annotated_svhn()
 stl10()
 idx()
 expected["versions"] = {"python": sys.version.split()[0], "numpy": np.__version__, "scipy": scipy.__version__}

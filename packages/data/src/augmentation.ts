@@ -23,7 +23,8 @@ export const augmentations = {
 
 export function checkAugmentation(augmentation: Augmentation, [height, width]: Shape3): void {
   rejectUnknownKeys('augmentation', augmentation, ['pad', 'padding', 'flip']);
-  const { pad = 0, padding = 'zero' } = augmentation;
+  const { pad = 0, padding = 'zero', flip = false } = augmentation;
+  requireOption(typeof flip === 'boolean', 'augmentation', 'flip', flip, 'true, false');
   const most = Math.min(height, width) - 1;
   requireOption(
     Number.isInteger(pad) && pad >= 0 && pad <= most,

@@ -12,7 +12,7 @@ import {
   valuesPerSample,
 } from './dataset.js';
 import { createSampleOrder, type SampleOrderOptions, sampleOrderOptions } from './sample-order.js';
-import { measureNormalization, type Normalization } from './transforms.js';
+import { checkNormalization, measureNormalization, type Normalization } from './transforms.js';
 
 /** The seed is that of order and augmentation. */
 export interface BatchOptions extends SampleOrderOptions {
@@ -101,16 +101,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
   if (cutout !== undefined) checkCutout(cutout, dataset.imageShape);
   const normalization = options.normalization ?? measuredNormalization(dataset);
   const channels = dataset.imageShape[2];
-  requireOption(
-    normalization.mean.length === channels &&
-      normalization.deviation.length === channels &&
-      normalization.mean.every(Number.isFinite) &&
-      normalization.deviation.every((value) => Number.isFinite(value) && value > 0),
-    'createBatches',
-    'normalization',
-    normalization,
-    `mean and positive deviation of ${channels} channels`,
-  );
+  checkNormalization('createBatches', normalization, channels);
   const zeros = normalization.mean.map(() => 0);
   const table = normalizationTable(normalization);
   const isAugmented = (augmentation.pad ?? 0) > 0 || augmentation.flip === true;

@@ -18,7 +18,8 @@ export interface ConvertReport {
  * Writes a data set as PNG files, `train/<class>/00001.png` and `test/…`: lossless, readable by every tool and as an image folder.
  * The folder gets its final name when it is complete.
  *
- * @throws LocalgradError `invalid-option` if the folder exists or cannot be created, and for options
+ * @throws LocalgradError `invalid-option` if the folder exists or cannot be created, and for options; `invalid-data` for images
+ *   without labels, or of other than 1 or 3 channels
  */
 export async function convertToFolder(
   { train, test }: DatasetSplits,
@@ -28,6 +29,7 @@ export async function convertToFolder(
   rejectUnknownKeys('convertToFolder', options, ['workers']);
   const { workers = 16 } = options;
   requireOption(Number.isInteger(workers) && workers >= 1, 'convertToFolder', 'workers', workers, 'integers ≥ 1');
+  for (const dataset of [train, test]) checkConvertible(dataset);
   const { access, rename, rm } = await import('node:fs/promises');
   const { createFolders, folderError } = await import('@localgrad/core/folders');
   const isThere = await access(output).then(
@@ -49,6 +51,16 @@ export async function convertToFolder(
     await rm(partial, { recursive: true, force: true });
   }
   return { output, train: train.size, test: test.size };
+}
+
+/** Folders of PNG files have one folder for each class. @throws LocalgradError `invalid-data` */
+function checkConvertible({ name, imageShape, labels }: ImageDataset): void {
+  const channels = imageShape[2];
+  const found =
+    labels.length === 0 ? 'no labels' : channels === 1 || channels === 3 ? undefined : `${channels} channels`;
+  if (found === undefined) return;
+  const message = `Data set '${name}' cannot be converted: expected labeled images of 1 or 3 channels, found ${found}.`;
+  throw new LocalgradError('invalid-data', message, { name, channels });
 }
 
 async function writeImages(dataset: ImageDataset, folder: string, workers: number): Promise<void> {

@@ -54,6 +54,19 @@ describe('convertToFolder', () => {
     expect(readdirSync(root)).not.toContainEqual(expect.stringContaining('failed'));
   });
 
+  it('rejects images that no PNG file of ours can contain, before it creates a folder', async () => {
+    const four = { ...dataset(2, 1), imageShape: [5, 1, 4] as const };
+    const unlabeled = { ...dataset(2, 1), classes: [], labels: new Uint8Array(0) };
+    const convert = (test: ImageDataset) =>
+      convertToFolder({ config: {}, train: dataset(2, 1), test }, join(root, 'never'));
+    await expect(convert(four)).rejects.toThrow(/'noise' cannot be converted: .*1 or 3 channels, found 4 channels/);
+    await expect(convert(unlabeled)).rejects.toThrow(/found no labels/);
+    const pixels = { height: 5, width: 1, channels: 4 as never, bytes: new Uint8Array(20) };
+    await expect(encodePng(pixels)).rejects.toThrow(/5×1 pixels of 1 or 3 channels, found 20 bytes of 4 channels/);
+    await expect(encodePng({ ...pixels, channels: 3 })).rejects.toThrow(/found 20 bytes of 3 channels/);
+    expect(readdirSync(root)).not.toContain('never');
+  });
+
   it('rejects unknown options and numbers of workers below 1', async () => {
     const splits = { config: {}, train: dataset(2, 1), test: dataset(2, 1) };
     const convert = (options: object) => convertToFolder(splits, join(root, 'never'), options);

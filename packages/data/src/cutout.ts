@@ -1,4 +1,4 @@
-import { requireOption, type Shape3 } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
 
 /** A square that is erased in every training image (DeVries and Taylor, 2017). */
@@ -15,7 +15,9 @@ export interface ErasedRectangle {
   readonly right: number;
 }
 
-export function checkCutout({ size }: Cutout, [height, width]: Shape3): void {
+export function checkCutout(cutout: Cutout, [height, width]: Shape3): void {
+  rejectUnknownKeys('cutout', cutout, ['size']);
+  const { size } = cutout;
   const most = 2 * Math.max(height, width);
   requireOption(
     Number.isInteger(size) && size >= 1 && size <= most,

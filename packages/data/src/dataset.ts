@@ -35,6 +35,16 @@ export interface DatasetSplits {
   readonly test: ImageDataset;
 }
 
+/** Throws `invalid-data` unless it is a height, a width and a number of channels. */
+export function checkImageShape(name: string, shape: readonly number[]): void {
+  if (shape.length === 3 && shape.every((extent) => Number.isInteger(extent) && extent >= 1)) return;
+  throw new LocalgradError(
+    'invalid-data',
+    `Data set '${name}': expected three positive integers as the shape of its images (height, width, channels), found ${shape.join('×') || 'none'}.`,
+    { name, imageShape: shape },
+  );
+}
+
 /** Throws `invalid-data` unless images, labels, targets, shapes and size are consistent. */
 export function checkDataset(dataset: ImageDataset): void {
   const { name, classes, imageShape, size, images, labels, targets = {} } = dataset;
@@ -45,6 +55,7 @@ export function checkDataset(dataset: ImageDataset): void {
       found,
     });
   };
+  checkImageShape(name, imageShape);
   if (!Number.isInteger(size) || size < 1) refuse('a size of 1 or more', `${size}`);
   const length = size * imageShape[0] * imageShape[1] * imageShape[2];
   if (length === 0 || images.length !== length)

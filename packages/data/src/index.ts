@@ -1,5 +1,5 @@
 export type { DownloadOptions, DownloadProgress } from '@localgrad/core/downloads';
-export { datasetFromArrays } from './arrays.js';
+export { type ArrayImages, datasetFromArrays, type ImageValues } from './arrays.js';
 export { type Augmentation, augment, augmentations, checkAugmentation } from './augmentation.js';
 export { type Batches, type BatchOptions, type BatchPosition, createBatches, type DataBatch } from './batches.js';
 export { cifar10 } from './cifar10.js';
@@ -43,6 +43,7 @@ export { holdOut, type SplitOptions, stratifiedSplit, takePerClass } from './spl
 export type { FetchedFile, FetchOptions, FetchReport } from './store/fetch-dataset.js';
 export { type DatasetSource, datasetSource, datasetSources, type SourceFile } from './store/sources.js';
 export {
+  checkNormalization,
   measureNormalization,
   type Normalization,
   normalizations,

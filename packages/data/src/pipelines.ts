@@ -82,7 +82,9 @@ export function pipelineBatches(
 ): { readonly train: Batches; readonly test: Batches } {
   rejectUnknownKeys('pipelineBatches', options, ['batchSize', 'seed', 'dropLast', 'withImages', 'testBatchSize']);
   const { testBatchSize = Math.min(options.batchSize, test.size), ...rest } = options;
-  const { augmentation, cutout, normalization: declared } = typeof pipeline === 'string' ? named(pipeline) : pipeline;
+  const chosen = typeof pipeline === 'string' ? named(pipeline) : pipeline;
+  rejectUnknownKeys('pipeline', chosen, ['source', 'augmentation', 'cutout', 'normalization']);
+  const { augmentation, cutout, normalization: declared } = chosen;
   const normalization = declared === 'measured' ? measureNormalization(train) : declared;
   const trained = { ...rest, shuffle: true, augmentation, normalization };
   return {

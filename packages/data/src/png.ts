@@ -1,3 +1,5 @@
+import { LocalgradError } from '@localgrad/core';
+
 /** An image of bytes, channels last. */
 export interface ByteImage {
   readonly height: number;
@@ -8,7 +10,7 @@ export interface ByteImage {
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** Encodes a PNG file: 8 bits per channel, gray or color, without filters. */
+/** Encodes a PNG file: 8 bits per channel, gray or color, without filters. @throws LocalgradError `invalid-data` */
 export function encodePng(image: ByteImage): Promise<Uint8Array> {
   return encodePngWith(image, deflateStream);
 }
@@ -19,6 +21,13 @@ export async function encodePngWith(
   deflate: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const line = width * channels;
+  if ((channels !== 1 && channels !== 3) || bytes.length !== height * line) {
+    throw new LocalgradError(
+      'invalid-data',
+      `encodePng: expected ${height}×${width} pixels of 1 or 3 channels, found ${bytes.length} bytes of ${channels} channels.`,
+      { height, width, channels },
+    );
+  }
   const rows = new Uint8Array(height * (line + 1));
   for (let row = 0; row < height; row++) rows.set(bytes.subarray(row * line, (row + 1) * line), row * (line + 1) + 1);
   const header = new Uint8Array(13);

@@ -39,6 +39,8 @@ export function createSampleOrder(
   options: SampleOrderOptions,
 ): (epoch: number) => Uint32Array {
   const { shuffle = false, seed = 0, classesPerBatch, classesPerBatchEpochs = Number.POSITIVE_INFINITY } = options;
+  requireOption(typeof shuffle === 'boolean', where, 'shuffle', shuffle, 'true, false');
+  requireOption(Number.isSafeInteger(seed) && seed >= 0, where, 'seed', seed, 'integers from 0 to 2^53 − 1');
   if (classesPerBatch !== undefined) {
     requireOption(shuffle, where, 'classesPerBatch', classesPerBatch, 'undefined without shuffle');
     requireOption(labels.length > 0, where, 'classesPerBatch', classesPerBatch, 'undefined without labels');

@@ -1,4 +1,4 @@
-import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
 import { checkDataset, type ImageDataset, pick } from './dataset.js';
 
@@ -30,7 +30,11 @@ export function stratifiedSplit(labels: ArrayLike<number>, classes: number, frac
   return { kept: all.filter((index) => !held.has(index)), heldOut: all.filter((index) => held.has(index)) };
 }
 
-/** Splits a data set, stratified by class, into the rest and the held-out fraction. @throws LocalgradError */
+/**
+ * Splits a data set, stratified by class, into the rest and the held-out fraction. Without labels, all images are of one class.
+ *
+ * @throws LocalgradError
+ */
 export function holdOut(
   dataset: ImageDataset,
   fraction: number,
@@ -38,7 +42,10 @@ export function holdOut(
 ): { readonly train: ImageDataset; readonly heldOut: ImageDataset } {
   rejectUnknownKeys('holdOut', options, ['seed']);
   checkDataset(dataset);
-  const { kept, heldOut } = stratifiedSplit(dataset.labels, dataset.classes.length, fraction, options.seed);
+  const isLabeled = dataset.labels.length > 0;
+  const labels = isLabeled ? dataset.labels : new Uint8Array(dataset.size);
+  const classes = isLabeled ? dataset.classes.length : 1;
+  const { kept, heldOut } = stratifiedSplit(labels, classes, fraction, options.seed);
   return { train: pick(dataset, kept), heldOut: pick(dataset, heldOut) };
 }
 
@@ -46,8 +53,17 @@ export function holdOut(
 export function takePerClass(dataset: ImageDataset, count: number, options: SplitOptions = {}): ImageDataset {
   rejectUnknownKeys('takePerClass', options, ['seed']);
   checkDataset(dataset);
+  const { name } = dataset;
+  const fail = (problem: string): never => {
+    throw new LocalgradError('invalid-data', `Data set '${name}' ${problem}, so none can be taken per class.`, {
+      name,
+    });
+  };
+  if (dataset.labels.length === 0) fail('has no labels');
   const byClass = indicesByClass(dataset.labels, dataset.classes.length);
-  const most = Math.min(...byClass.map(({ length }) => length));
+  const empty = byClass.findIndex(({ length }) => length === 0);
+  if (empty >= 0) fail(`has no image of class '${dataset.classes[empty]}'`);
+  const most = byClass.reduce((least, { length }) => Math.min(least, length), dataset.size);
   requireOption(
     Number.isInteger(count) && count >= 1 && count <= most,
     'takePerClass',

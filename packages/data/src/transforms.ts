@@ -1,4 +1,4 @@
-import { LocalgradError, requireOption, type Shape3 } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import type { ImageDataset } from './dataset.js';
 
 function mapImages(
@@ -121,6 +121,23 @@ export function replicateChannels(dataset: ImageDataset, channels: number): Imag
 export interface Normalization {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
+}
+
+/** @throws LocalgradError `invalid-option` unless there are a mean and a positive deviation of each channel */
+export function checkNormalization(where: string, normalization: Normalization, channels: number): void {
+  const allowed = `mean and positive deviation of ${channels} channels`;
+  requireOption(typeof normalization === 'object', where, 'normalization', normalization, allowed);
+  rejectUnknownKeys(`${where}, normalization`, normalization, ['mean', 'deviation']);
+  const { mean, deviation } = normalization;
+  const isPerChannel = (values: unknown, isValue: (value: number) => boolean) =>
+    Array.isArray(values) && values.length === channels && values.every(isValue);
+  requireOption(
+    isPerChannel(mean, Number.isFinite) && isPerChannel(deviation, (value) => Number.isFinite(value) && value > 0),
+    where,
+    'normalization',
+    normalization,
+    allowed,
+  );
 }
 
 /** Published normalization constants (docs/methods/training.md §1). */

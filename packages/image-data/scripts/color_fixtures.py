@@ -60,5 +60,33 @@ enlarged = {
     name: np.asarray(noise.resize((width, height), Image.BILINEAR)).ravel().tolist()
     for name, (height, width) in sizes.items()
 }
-document = {"converted": expected, "sizes": sizes, "enlarged": enlarged}
+
+
+def see_through(channels):
+    """Colors that change where nothing is seen of them: whoever weights them by their transparency changes them."""
+    values = np.random.default_rng(12).integers(0, 256, (12, 16, channels), np.uint8)
+    values[..., -1] = np.where(np.arange(16) % 4 < 2, 0, 255)
+    return values
+
+
+palette = swatches().resize((16, 12), Image.BILINEAR).quantize(16)
+palette.info.clear()
+turned = Image.fromarray(see_through(4)[..., :3])
+transparent = {
+    "color.png": encode(Image.fromarray(see_through(4), "RGBA"), "PNG"),
+    "color.webp": encode(Image.fromarray(see_through(4), "RGBA"), "WEBP", lossless=True, exact=True),
+    "gray.png": encode(Image.fromarray(see_through(2), "LA"), "PNG"),
+    "palette.png": encode(palette, "PNG", transparency=3),
+    "key.png": encode(Image.fromarray(see_through(4)[..., :3]), "PNG", transparency=(0, 0, 0)),
+    # PIL turns images of this format only.
+    "turned.tif": encode(turned, "TIFF", tiffinfo={274: 6}),
+}
+shrunk = {}
+for name, content in transparent.items():
+    (folder / f"transparent-{name}").write_bytes(content)
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    small = image.resize((image.width // 2, image.height // 3), Image.BILINEAR)
+    shrunk[name] = {"size": [image.height, image.width], "small": np.asarray(small).ravel().tolist()}
+
+document = {"converted": expected, "sizes": sizes, "enlarged": enlarged, "transparent": shrunk}
 (folder / "expected.json").write_text(json.dumps(document) + "\n")

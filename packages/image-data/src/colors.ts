@@ -1,13 +1,14 @@
 import type { Pixels } from './pixels.js';
 
 /** Colors of cyan, magenta, yellow and black, without profiles, as in PIL's `convert('RGB')`. */
-export function colorsOfInk({ height, width, bytes }: Pixels): Pixels {
+export function colorsOfInk({ height, width, channels, bytes }: Pixels): Pixels {
   const pixels = height * width;
   const colors = new Uint8Array(3 * pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
-    const light = 255 - (bytes[4 * pixel + 3] ?? 0);
+    const at = channels * pixel;
+    const light = 255 - (bytes[at + 3] ?? 0);
     for (let channel = 0; channel < 3; channel++) {
-      colors[3 * pixel + channel] = Math.max(0, light - productOf(bytes[4 * pixel + channel] ?? 0, light));
+      colors[3 * pixel + channel] = Math.max(0, light - productOf(bytes[at + channel] ?? 0, light));
     }
   }
   return { height, width, channels: 3, bytes: colors };

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
-import { type DatasetOptions, type DatasetSplits, loadDataset, prepareSplits } from '@localgrad/data';
+import { type DatasetOptions, type DatasetSplits, datasetNames, loadDataset, prepareSplits } from '@localgrad/data';
 import { type EncodedSplits, takeEncoded } from './encoded-images.js';
 import { imageFolder } from './image-folder.js';
 import { imagenet, isImagenetFolder } from './imagenet.js';
@@ -100,6 +100,15 @@ export function isFolderPath(name: string): boolean {
   return /^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\])/.test(name) || name === '.' || name === '..';
 }
 
+/** @throws LocalgradError `unknown-name` */
+async function rejectPathWithoutDot(name: string): Promise<void> {
+  const found = await stat(name).catch(() => undefined);
+  if (found?.isDirectory() !== true) return;
+  throw new LocalgradError('unknown-name', `There is no data set '${name}'. For the folder, write './${name}'.`, {
+    name,
+  });
+}
+
 /**
  * Loads a data set by name, or the images of a folder by path (`./photos`), with the same preparation. For a folder, `resize`
  * is the `size` of the decoded images.
@@ -107,7 +116,10 @@ export function isFolderPath(name: string): boolean {
  * @throws LocalgradError
  */
 export async function loadNamedOrFolder(name: string, options: DatasetOptions = {}): Promise<DatasetSplits> {
-  if (!isFolderPath(name)) return loadDataset(name, options);
+  if (!isFolderPath(name)) {
+    if (!datasetNames.includes(name)) await rejectPathWithoutDot(name);
+    return loadDataset(name, options);
+  }
   rejectUnknownKeys(`data set '${name}'`, options, ['resize', 'pad', 'channels', 'train', 'test']);
   const { resize, channels, ...rest } = options;
   const decoding = {

@@ -2,9 +2,9 @@ import { LocalgradError } from '@localgrad/core';
 import type { Sharp } from 'sharp';
 import { colorsOfInk, grayOf } from './colors.js';
 import { enlarge, mirror } from './enlarge.js';
-import { type ImageHeader, imageHeader } from './image-header.js';
+import { type ImageHeader, imageHeader, isJpeg } from './image-header.js';
 import type { Pixels } from './pixels.js';
-import { loadSharp } from './sharp.js';
+import { loadSharp, type SharpFactory } from './sharp.js';
 
 /** A rectangle of the original image. */
 export interface Region {
@@ -61,13 +61,10 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
         animated: false,
         ignoreIcc: true,
       });
-      const header = declared ?? (await headerOf(source));
-      const { height, width, bytes } = await decoded(
-        source,
-        header,
-        rule?.(header.height, header.width) ?? {},
-        channels,
-      );
+      const { image, header } =
+        isJpeg(content) && declared !== undefined ? { image: source, header: declared } : await opaque(sharp, source);
+      const geometry = rule?.(header.height, header.width) ?? {};
+      const { height, width, bytes } = await decoded(image, header, geometry, channels);
       return { height, width, bytes };
     } catch (error) {
       if (LocalgradError.isInstance(error)) throw error;
@@ -91,9 +88,18 @@ function checkSize({ height, width }: ImageHeader, location: string): void {
   );
 }
 
-async function headerOf(source: Sharp): Promise<ImageHeader> {
-  const { height, width, space } = await source.metadata();
-  return { height, width, isInk: space === 'cmyk' };
+/**
+ * Removes transparency, since sharp would weight the colors by it while it resizes, and applies the orientation of a TIFF file,
+ * as PIL does for this format only. Other images are not decoded yet.
+ */
+async function opaque(sharp: SharpFactory, source: Sharp): Promise<{ image: Sharp; header: ImageHeader }> {
+  const { height, width, space, hasAlpha, format, orientation = 1 } = await source.metadata();
+  const isInk = space === 'cmyk';
+  const isTurned = format === 'tiff' && orientation !== 1;
+  if (isInk || !(hasAlpha || isTurned)) return { image: source, header: { height, width, isInk } };
+  const colors = await colorsOf(isTurned ? source.rotate() : source, isInk);
+  const raw = { height: colors.height, width: colors.width, channels: 3 } as const;
+  return { image: sharp(colors.bytes, { raw, limitInputPixels: mostPixels }), header: { ...raw, isInk } };
 }
 
 /** sharp shrinks; axes that grow are left to `enlarge`, and what follows them to it and `mirror`. */

@@ -1,4 +1,4 @@
-import { requireOption } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import type { Random } from '@localgrad/nn/random';
 import type { Geometry, GeometryRule, Region } from './decode.js';
 
@@ -40,6 +40,18 @@ export function randomRegion(
   return { top: (height - h) >> 1, left: (width - w) >> 1, height: h, width: w };
 }
 
+/** @throws LocalgradError `invalid-option` */
+export function checkCrop(where: string, crop: Omit<CropOptions, 'size'>): void {
+  rejectUnknownKeys(`${where}, augmentation`, crop, ['area', 'ratio', 'flip']);
+  const { area, ratio, flip = false } = crop;
+  const isRange = (value: unknown, most: number) =>
+    value === undefined ||
+    (Array.isArray(value) && value.length === 2 && value[0] > 0 && value[0] <= value[1] && value[1] <= most);
+  requireOption(isRange(area, 1), where, 'area', area, 'two numbers, 0 < lower ≤ upper ≤ 1');
+  requireOption(isRange(ratio, Number.MAX_VALUE), where, 'ratio', ratio, 'two numbers, 0 < lower ≤ upper');
+  requireOption(typeof flip === 'boolean', where, 'flip', flip, 'true, false');
+}
+
 /** The geometry of one training image. */
 export function trainingGeometry({ size, flip = true, ...bounds }: CropOptions, random: Random): GeometryRule {
   return (height, width) => {
@@ -50,7 +62,13 @@ export function trainingGeometry({ size, flip = true, ...bounds }: CropOptions, 
 
 /** Resizes the shorter side to `shorter`, then takes the central square of `size`: torchvision's evaluation. */
 export function centralGeometry(size: number, shorter = size): GeometryRule {
-  requireOption(shorter >= size, 'centralGeometry', 'shorter', shorter, `integers ≥ ${size}, the size`);
+  requireOption(
+    Number.isInteger(shorter) && shorter >= size,
+    'centralGeometry',
+    'shorter',
+    shorter,
+    `integers ≥ ${size}, the size`,
+  );
   return (height, width): Geometry => {
     const isTall = height > width;
     const longer = Math.floor((shorter * Math.max(height, width)) / Math.min(height, width));

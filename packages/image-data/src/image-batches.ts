@@ -6,6 +6,7 @@ import {
   type Cutout,
   checkAugmentation,
   checkCutout,
+  checkNormalization,
   createSampleOrder,
   type DataBatch,
   erase,
@@ -19,7 +20,7 @@ import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { type Channels, createDecoder, type GeometryRule } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';
-import { type CropOptions, centralGeometry, trainingGeometry } from './geometry.js';
+import { type CropOptions, centralGeometry, checkCrop, trainingGeometry } from './geometry.js';
 import { inOrder } from './ordered-pool.js';
 
 /** The seed is that of order and augmentation. */
@@ -199,19 +200,10 @@ function checkOptions(source: EncodedImages, options: ImageBatchOptions): void {
   requireOption(isAlone, where, 'shorter', shorter, 'undefined with augmentation, which crops at random');
   const { shift, cutout, channels = 3, normalization } = options;
   requireOption(channels === 1 || channels === 3, where, 'channels', channels, '1, 3');
+  if (augmentation !== undefined) checkCrop(where, augmentation);
   const isOneKind = shift === undefined || augmentation === undefined;
   requireOption(isOneKind, where, 'shift', shift, 'undefined with augmentation, which crops at random');
   if (shift !== undefined) checkAugmentation(shift, [size, size, channels]);
   if (cutout !== undefined) checkCutout(cutout, [size, size, channels]);
-  const { mean, deviation } = normalization ?? normalizations.imagenet;
-  requireOption(
-    mean.length === channels &&
-      deviation.length === channels &&
-      mean.every(Number.isFinite) &&
-      deviation.every((value) => Number.isFinite(value) && value > 0),
-    where,
-    'normalization',
-    normalization,
-    `mean and positive deviation of ${channels} channels`,
-  );
+  checkNormalization(where, normalization ?? normalizations.imagenet, channels);
 }

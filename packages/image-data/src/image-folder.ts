@@ -1,19 +1,21 @@
-import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LocalgradError, readProblem } from '@localgrad/core';
 import { readWholeFile } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
+import { listFolder } from './list-folder.js';
 
-const imageFile = /\.(?:jpe?g|png|webp|gif|tiff?|avif)$/i;
+const formats = '.jpg, .png, .webp, .gif, .tif, .avif';
+const imageFile = /\.(?:jpe?g|jpe|jfif|png|webp|gif|tiff?|avif)$/i;
+/** Images that the decoder does not know, some of which torchvision reads. */
+const foreignFile = /\.(?:bmp|ppm|pgm|pbm|heic|heif|jp2|jxl|tga)$/i;
 const trainNames = ['train', 'training'];
 const testNames = ['test', 'val', 'valid', 'validation', 'testing'];
 
 export interface ImageFolderOptions {
   /**
    * Folder with one folder per class, or with `train` and `test` (or `val`) folders of that form. Files are sorted by name, so
-   * that their order does not depend on the machine.
+   * that their order does not depend on the machine. Links are followed; hidden files and folders are not read.
    */
   readonly folder: string;
   /** Fraction of each class held out as test images if there is no test folder. Default 0.2. */
@@ -31,15 +33,31 @@ export async function imageFolder({ folder, holdOut = 0.2, seed = 0 }: ImageFold
     const test = await readClasses(join(folder, testName), train.classes);
     return { train, test };
   }
+  await rejectSingleSplit(folder, trainName ?? testName);
   const all = await readClasses(folder);
   const { kept, heldOut } = stratifiedSplit(all.labels, all.classes.length, holdOut, seed);
   return { train: pickEncoded(all, kept), test: pickEncoded(all, heldOut) };
 }
 
+/** Without its counterpart, a folder `train` is a class; one of classes is a mistake. @throws LocalgradError `invalid-data` */
+async function rejectSingleSplit(folder: string, split: string | undefined): Promise<void> {
+  if (split === undefined) return;
+  const path = join(folder, split);
+  const { files, folders } = await listFolder(path);
+  if (folders.length === 0 || files.some((name) => imageFile.test(name))) return;
+  const missing = trainNames.includes(split.toLowerCase()) ? testNames : trainNames;
+  throw new LocalgradError(
+    'invalid-data',
+    `Folder '${folder}' has a folder '${split}' of classes, but none named ${missing.join(', ')}. Add one, or use '${folder}/${split}' as the folder: a fraction of its images is then held out for tests.`,
+    { folder },
+  );
+}
+
 /** The folders of training and test images among the subfolders of a folder; a layout without both has one folder per class. */
 export function layoutOf(names: readonly string[]): { readonly trainName?: string; readonly testName?: string } {
-  const trainName = trainNames.find((name) => names.includes(name));
-  const testName = testNames.find((name) => names.includes(name));
+  const find = (wanted: string) => names.find((name) => name.toLowerCase() === wanted);
+  const first = (choices: readonly string[]) => choices.map(find).find((name) => name !== undefined);
+  const [trainName, testName] = [first(trainNames), first(testNames)];
   return { ...(trainName === undefined ? {} : { trainName }), ...(testName === undefined ? {} : { testName }) };
 }
 
@@ -66,13 +84,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   const labels: number[] = [];
   for (const [label, name] of order.entries()) {
     const files = classes.includes(name) ? await imagesIn(join(folder, name)) : [];
-    if (files.length === 0 && known === undefined) {
-      throw new LocalgradError(
-        'invalid-data',
-        `${join(folder, name)} contains no images (.jpg, .png, .webp, .gif, .tif, .avif). Remove the folder, or add images of its class.`,
-        { folder: join(folder, name) },
-      );
-    }
+    if (files.length === 0 && known === undefined) throw await withoutImages(folder, name);
     for (const file of files) {
       paths.push(file);
       labels.push(label);
@@ -89,6 +101,20 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   };
 }
 
+/** An error for the folder of a class; it may be one that itself contains a data set. */
+async function withoutImages(parent: string, name: string): Promise<LocalgradError> {
+  const folder = join(parent, name);
+  const { files, folders } = await listFolder(folder);
+  const hasParquet = files.some((name) => name.endsWith('.parquet'));
+  const [inner = ''] = folders;
+  const hasClasses = inner !== '' && (await imagesIn(join(folder, inner))).length > 0;
+  const cure =
+    hasParquet || hasClasses
+      ? `It contains ${hasParquet ? 'Parquet files' : 'folders of images'}: use '${parent}/${name}' as the folder.`
+      : 'Remove the folder, or add images of its class.';
+  return new LocalgradError('invalid-data', `${folder} contains no images (${formats}). ${cure}`, { folder });
+}
+
 async function readImage(path: string): Promise<Uint8Array> {
   try {
     return await readWholeFile(path);
@@ -97,29 +123,19 @@ async function readImage(path: string): Promise<Uint8Array> {
   }
 }
 
+/** @throws LocalgradError `invalid-data` for images that cannot be decoded: without them, the data set would be another one */
 async function imagesIn(folder: string): Promise<string[]> {
-  const entries = await list(folder);
-  const files = entries.filter((entry) => !entry.isDirectory() && imageFile.test(entry.name));
-  return files.map(({ name }) => join(folder, name)).sort();
+  const { files } = await listFolder(folder);
+  const foreign = files.find((name) => foreignFile.test(name));
+  if (foreign !== undefined) {
+    const path = join(folder, foreign);
+    const message = `${path}: images of this format cannot be read; allowed: ${formats}. Convert them, or move them out of the folder.`;
+    throw new LocalgradError('invalid-data', message, { path });
+  }
+  return files.filter((name) => imageFile.test(name)).map((name) => join(folder, name));
 }
 
 /** Names of the folders that can be classes, sorted. @throws LocalgradError `missing-dependency`, `invalid-data` */
-export async function subfolders(folder: string): Promise<string[]> {
-  const entries = await list(folder);
-  return entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-    .map(({ name }) => name)
-    .sort();
-}
-
-async function list(folder: string): Promise<Dirent[]> {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') {
-      throw new LocalgradError('missing-dependency', `There is no folder '${folder}'.`, { folder });
-    }
-    throw new LocalgradError('invalid-data', `Folder '${folder}' cannot be read: ${message}.`, { folder });
-  }
+export async function subfolders(folder: string): Promise<readonly string[]> {
+  return (await listFolder(folder)).folders;
 }

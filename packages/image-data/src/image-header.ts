@@ -6,11 +6,15 @@ export interface ImageHeader {
   readonly isInk: boolean;
 }
 
+export function isJpeg(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xff && bytes[1] === 0xd8;
+}
+
 /** Reads the header of a JPEG or PNG file; undefined for other formats and damaged headers. */
 export function imageHeader(bytes: Uint8Array): ImageHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length >= 24 && view.getUint32(0) === 0x89504e47) return headerOf(view.getUint32(20), view.getUint32(16));
-  if (bytes.length < 4 || view.getUint16(0) !== 0xffd8) return undefined;
+  if (bytes.length < 4 || !isJpeg(bytes)) return undefined;
   // Segments: marker, length, content; the frame header contains the size.
   for (let at = 2; at + 9 <= bytes.length; at += 2 + view.getUint16(at + 2)) {
     if (bytes[at] !== 0xff) return undefined;

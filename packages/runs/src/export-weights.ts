@@ -37,12 +37,12 @@ export type WeightsFormat = (typeof weightsFormats)[number];
 export const runWeightsName = 'weights.safetensors';
 
 export interface ExportOptions {
-  /** A run folder or a safetensors file: from localgrad, or the PyTorch state dict of a CIFAR ResNet. */
+  /** A run folder or a safetensors file: from localgrad, or the PyTorch state dict of a ResNet. */
   readonly source: string;
   readonly format: WeightsFormat;
   /** Path of the file; of a folder for `tfjs-layers`. */
   readonly output: string;
-  /** Height and width of images, for files that do not contain them. Default 32 × 32. */
+  /** Height and width of images, for files that do not contain them. Default 32 × 32; 224 × 224 for ResNets of ImageNet. */
   readonly imageSize?: readonly [height: number, width: number];
   /** A checkpoint of the run in place of its final weights, which only a finished run has. */
   readonly checkpoint?: ExportedCheckpoint;

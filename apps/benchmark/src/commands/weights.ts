@@ -37,14 +37,14 @@ export function registerWeights(program: Command, present: Presenter): void {
     .command('export')
     .summary('write weights for PyTorch, for localgrad, or as a model of TensorFlow.js layers')
     .description(
-      "Writes the backbone of a run or of a safetensors file (from localgrad, or the PyTorch state dict of a CIFAR ResNet) in another format. pytorch: a state dict with PyTorch's names and layouts. localgrad: our own, which also describes the network. tfjs-layers: model.json and weights.bin, for tf.loadLayersModel.",
+      "Writes the backbone of a run or of a safetensors file (from localgrad, or the PyTorch state dict of a ResNet) in another format. pytorch: a state dict with PyTorch's names and layouts. localgrad: our own, which also describes the network. tfjs-layers: model.json and weights.bin, for tf.loadLayersModel.",
     )
     .argument('<source>', 'run folder, or .safetensors file')
     .addOption(new Option('--format <name>', 'format to write').choices([...weightsFormats]).makeOptionMandatory())
     .requiredOption('--output <path>', 'file to write; for tfjs-layers a folder')
     .option(
       '--image-size <height x width>',
-      'image size, for state dicts, which do not contain it (default: 32x32)',
+      'image size, for state dicts, which do not contain it (default: 32x32, for ImageNet ResNets 224x224)',
       imageSize,
     )
     .addOption(

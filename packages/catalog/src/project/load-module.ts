@@ -53,6 +53,12 @@ async function importModule(name: string, url: string): Promise<LoadedModule> {
   }
 }
 
+function cureFor(name: string, project: string): string {
+  return existsSync(resolve(project, name))
+    ? `Paths start with a dot: './${name}'.`
+    : `If it is a package, install it: npm install ${name}.`;
+}
+
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
   if (name.startsWith('.') || isAbsolute(name)) {
@@ -68,7 +74,7 @@ function locate(name: string, project: string, label: string): string {
     throw new LocalgradError(
       'missing-dependency',
       errorCodeOf(cause) === 'ERR_MODULE_NOT_FOUND'
-        ? `'${name}' is neither a ${label} of localgrad nor a package installed in ${project}. If it is a package, install it: npm install ${name}.`
+        ? `'${name}' is neither a ${label} of localgrad nor a package installed in ${project}. ${cureFor(name, project)}`
         : `Package '${name}' in ${project} cannot be resolved: ${messageOf(cause)}`,
       where,
       { cause },

@@ -108,6 +108,7 @@ describe('projectResolver', () => {
       'missing-dependency',
       "'fashion-mnsit' is neither a data set of localgrad nor a package",
     ],
+    [{ method: '"here.mjs"' }, 'missing-dependency', "Paths start with a dot: './here.mjs'."],
     [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
     [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
     [

@@ -19,7 +19,13 @@ const numberTypes: ReadonlyMap<number, { readonly bytes: number; get(view: DataV
   [6, { bytes: 4, get: (view, at) => view.getUint32(at, true) }],
   [7, { bytes: 4, get: (view, at) => view.getFloat32(at, true) }],
   [9, { bytes: 8, get: (view, at) => view.getFloat64(at, true) }],
+  [12, { bytes: 8, get: (view, at) => Number(view.getBigInt64(at, true)) }],
+  [13, { bytes: 8, get: (view, at) => Number(view.getBigUint64(at, true)) }],
 ]);
+
+/** Classes of arrays: up to this one, all begin with dimensions and a name; from `firstNumeric`, they are numeric. */
+const lastArray = 15;
+const firstNumeric = 6;
 
 /** A numeric variable of a MATLAB file. Its values come in column-major order. */
 export interface MatlabMatrix {
@@ -36,12 +42,12 @@ export interface MatlabMatrix {
 }
 
 /**
- * The numeric variables of a MATLAB file, version 5 to 7 (little-endian; compressed or not), in order. Consume each one before
- * requesting the next.
+ * The variables with these names in a MATLAB file, version 5 to 7 (little-endian; compressed or not), in order. Consume each one
+ * before requesting the next. Others, which need not be numeric, are skipped.
  *
  * @throws LocalgradError `invalid-data` that names file, offset and expectation
  */
-export async function* matlabMatrices(reader: ByteReader): AsyncGenerator<MatlabMatrix> {
+export async function* matlabMatrices(reader: ByteReader, names: readonly string[]): AsyncGenerator<MatlabMatrix> {
   const header = await reader.read(128, 'the header of a MATLAB file');
   const mark = latin1(header.subarray(124, 128));
   if (mark !== '\x00\x01IM') {
@@ -57,11 +63,13 @@ export async function* matlabMatrices(reader: ByteReader): AsyncGenerator<Matlab
       const inner = new ByteReader(decompress(reader.slice(size, 'a compressed variable'), origin, 'zlib'), origin);
       const tag = await readTag(inner);
       if (tag.type !== MATRIX) throw damaged(origin, 0, 'a matrix', `an element of type ${tag.type}`);
-      yield await readMatrix(inner, tag.size);
+      const matrix = await readMatrix(inner, tag.size, names);
+      if (matrix !== undefined) yield matrix;
       await inner.drain();
     } else if (type === MATRIX) {
       const end = reader.offset + size;
-      yield await readMatrix(reader, size);
+      const matrix = await readMatrix(reader, size, names);
+      if (matrix !== undefined) yield matrix;
       await reader.skip(end - reader.offset, 'a variable');
     } else {
       throw damaged(reader.origin, at, 'a variable', `an element of type ${type}`);
@@ -69,20 +77,28 @@ export async function* matlabMatrices(reader: ByteReader): AsyncGenerator<Matlab
   }
 }
 
-async function readMatrix(reader: ByteReader, size: number): Promise<MatlabMatrix> {
+/** Undefined for a variable with another name. */
+async function readMatrix(
+  reader: ByteReader,
+  size: number,
+  names: readonly string[],
+): Promise<MatlabMatrix | undefined> {
   const start = reader.offset;
   const flags = await readSmallElement(reader, UINT32, 'array flags');
   const matrixClass = flags.bytes[0] ?? 0;
   const isComplex = ((flags.bytes[1] ?? 0) & 0x08) !== 0;
-  if (matrixClass < 6 || matrixClass > 13 || isComplex) {
-    throw damaged(reader.origin, start, 'a real numeric array', `class ${matrixClass}${isComplex ? ', complex' : ''}`);
-  }
+  if (matrixClass > lastArray) return undefined;
   const dimensionElement = await readSmallElement(reader, INT32, 'dimensions');
   const view = viewOf(dimensionElement.bytes);
   const dimensions = Array.from({ length: dimensionElement.bytes.length >> 2 }, (_, axis) =>
     view.getInt32(4 * axis, true),
   );
   const name = latin1((await readSmallElement(reader, INT8, 'the name')).bytes);
+  if (!names.includes(name)) return undefined;
+  if (matrixClass < firstNumeric || isComplex) {
+    const found = `class ${matrixClass}${isComplex ? ', complex' : ''}`;
+    throw damaged(reader.origin, start, `a real numeric array '${name}'`, found);
+  }
   const tagAt = reader.offset;
   const { type, size: dataBytes, small } = await readTag(reader);
   const numbers = numberTypes.get(type);

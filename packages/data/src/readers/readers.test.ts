@@ -79,6 +79,12 @@ describe('readers of the original formats', () => {
     }
   });
 
+  it('SVHN: skips variables of other names and kinds, and reads labels of 64 bits', async () => {
+    const folder = prepare({ 'train_32x32.mat': 'train_32x32_annotated.mat', 'test_32x32.mat': 'test_32x32.mat' });
+    const { train } = await readSvhn({ folder }, svhnCounts);
+    expect(summarize(train)).toEqual(expectations['svhn-compressed']?.train);
+  });
+
   it('STL-10: reads column-major images and a published fold', async () => {
     const folder = prepare({ 'stl10_binary.tar.gz': 'stl10_binary.tar.gz' });
     const { train, test } = await readStl10({ folder }, stlCounts);

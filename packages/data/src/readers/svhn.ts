@@ -77,7 +77,7 @@ async function readFile(path: string, target: Target): Promise<void> {
   const origin = { path, howToGetIt };
   await withFile(origin, async (reader) => {
     const missing = new Set(['X', 'y']);
-    for await (const matrix of matlabMatrices(reader)) {
+    for await (const matrix of matlabMatrices(reader, ['X', 'y'])) {
       if (!missing.has(matrix.name)) continue;
       if (matrix.name === 'X') await readImages(matrix, target);
       else await readLabels(matrix, target);

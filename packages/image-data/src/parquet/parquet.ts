@@ -1,15 +1,20 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { LocalgradError, readProblem, shown } from '@localgrad/core';
 import { rejectDevice } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from '../encoded-images.js';
 import { checkContent, checkFooter } from './check-parquet.js';
+import { type ClassNames, sameClasses } from './class-names.js';
 import { compressors } from './codecs.js';
+import { type Split, splitOf } from './split-names.js';
 
 export interface ParquetOptions {
-  /** Folder with Parquet files named as on Hugging Face: `train-00000-of-00001.parquet`, `test-…` or `validation-…`. */
+  /**
+   * Folder with Parquet files named as on Hugging Face: `train-00000-of-00001.parquet`, `test-…` or `validation-…`; also
+   * `mnist_test.parquet`, `eval0.parquet` and the like. Files without such a word are training files.
+   */
   readonly folder: string;
   /** Name of the label column. Default: the only one of `label`, `labels`, `fine_label`, or the one with class names. */
   readonly labels?: string;
@@ -28,19 +33,18 @@ const labelColumns = ['label', 'labels', 'fine_label'];
 export async function parquetFolder(options: ParquetOptions): Promise<EncodedSplits> {
   const { folder, holdOut = 0.2, seed = 0 } = options;
   const names = (await readdir(folder)).filter((name) => name.endsWith('.parquet')).sort();
-  const pathsOf = (pattern: RegExp) => names.filter((name) => pattern.test(name)).map((name) => join(folder, name));
-  const testPaths = pathsOf(/^test\b/);
-  const validationPaths = pathsOf(/^(?:val|valid|validation)\b/);
-  const held = testPaths.length > 0 ? testPaths : validationPaths;
-  const trainPaths = pathsOf(/^(?!test\b|val\b|valid\b|validation\b)/);
+  const pathsOf = (split: Split) => names.filter((name) => splitOf(name) === split).map((name) => join(folder, name));
+  const testPaths = pathsOf('test');
+  const held = testPaths.length > 0 ? testPaths : pathsOf('validation');
+  const trainPaths = pathsOf('train');
   if (trainPaths.length === 0) {
     throw new LocalgradError(
       'invalid-data',
       `Folder '${folder}' contains no training file such as train-00000-of-00001.parquet.`,
     );
   }
-  const train = await readParquet(trainPaths, options.labels);
-  if (held.length > 0) return { train, test: await readParquet(held, options.labels, train.classes) };
+  const { images: train, classes } = await readParquet(trainPaths, options.labels);
+  if (held.length > 0) return { train, test: (await readParquet(held, options.labels, classes)).images };
   const { kept, heldOut } = stratifiedSplit(train.labels, train.classes.length, holdOut, seed);
   return { train: pickEncoded(train, kept), test: pickEncoded(train, heldOut) };
 }
@@ -49,8 +53,8 @@ export async function parquetFolder(options: ParquetOptions): Promise<EncodedSpl
 async function readParquet(
   paths: readonly string[],
   labelColumn: string | undefined,
-  known?: readonly string[],
-): Promise<EncodedImages> {
+  known?: ClassNames,
+): Promise<{ readonly images: EncodedImages; readonly classes: ClassNames }> {
   const images: Uint8Array[] = [];
   const labels: number[] = [];
   const starts: { readonly path: string; readonly first: number }[] = [];
@@ -64,7 +68,7 @@ async function readParquet(
       const metadata = await parquetMetadataAsync(file);
       const columns = chooseColumns(path, metadata, labelColumn);
       await inFile(path, () => checkContent(file, metadata, [columns.image, columns.label]));
-      classes ??= columns.names;
+      classes = sameClasses(path, columns.names, classes);
       let rowStart = 0;
       for (const { num_rows } of metadata.row_groups) {
         const rowEnd = rowStart + Number(num_rows);
@@ -95,8 +99,8 @@ async function readParquet(
     }
   }
   const highest = labels.reduce((most, label) => Math.max(most, label), -1);
-  const count = classes?.length ?? Math.min(highest + 1, mostClasses);
-  const names = classes ?? Array.from({ length: count }, (_, label) => `${label}`);
+  const numbered = () => Array.from({ length: Math.min(highest + 1, mostClasses) }, (_, label) => `${label}`);
+  const names = classes?.names ?? numbered();
   const wrong = labels.findIndex((label) => label >= names.length);
   const locate = (index: number): string => {
     const { path = '', first = 0 } = starts.findLast((start) => start.first <= index) ?? {};
@@ -109,12 +113,15 @@ async function readParquet(
     );
   }
   return {
-    name: basename(paths[0] ?? ''),
-    classes: names,
-    size: images.length,
-    labels: Int32Array.from(labels),
-    locate,
-    read: async (index) => images[index] ?? new Uint8Array(0),
+    images: {
+      name: basename(paths[0] ?? ''),
+      classes: names,
+      size: images.length,
+      labels: Int32Array.from(labels),
+      locate,
+      read: async (index) => images[index] ?? new Uint8Array(0),
+    },
+    classes: classes ?? { names },
   };
 }
 
@@ -192,7 +199,9 @@ function field(value: unknown, key: string): unknown {
 function imageBytes(place: string, value: unknown): Uint8Array {
   const bytes = value instanceof Uint8Array ? value : field(value, 'bytes');
   if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
-  throw new LocalgradError('invalid-data', `${place}: expected the bytes of an image, found none.`);
+  const path = typeof value === 'string' ? value : field(value, 'path');
+  const found = typeof path === 'string' ? `only the path ${shown(path)}: write the images into the file` : 'none';
+  throw new LocalgradError('invalid-data', `${place}: expected the bytes of an image, found ${found}.`);
 }
 
 function labelOf(place: string, value: unknown): number {
