@@ -72,11 +72,16 @@ function listedMember(
   const addresses = texts.map((text) => addressOf(text, hosts, port));
   const rank = given ?? Number(JOB_COMPLETION_INDEX ?? SLURM_PROCID ?? Number.NaN);
   if (Number.isNaN(rank)) {
-    throw invalid('hosts', hosts, 'it does not say which of them is this machine', 'together with the rank');
+    throw invalid(
+      'hosts',
+      hosts,
+      'it does not say which of them is this machine',
+      `with its rank, ${ranks(addresses)}`,
+    );
   }
   const [first, own] = [addresses[0], addresses[rank]];
   if (first === undefined || own === undefined) {
-    throw invalid('rank', rank, `there are ${addresses.length} hosts`, `0 to ${addresses.length - 1}`);
+    throw invalid('rank', rank, `there are ${addresses.length} hosts`, ranks(addresses));
   }
   return { rank, ranks: addresses.length, first, own, listenOn: isLoopback(own.host) ? own.host : undefined };
 }
@@ -124,4 +129,9 @@ function invalid(option: 'hosts' | 'rank', value: string | number, problem: stri
     value,
     allowed,
   });
+}
+
+/** The ranks of these machines, for messages. */
+function ranks(addresses: readonly unknown[]): string {
+  return `0 to ${addresses.length - 1}`;
 }
