@@ -85,3 +85,16 @@ const tabled = pages.flatMap((page) => {
 it.each([...named, ...tabled])('%s: %s is a public name of %s', (_, name, owner) => {
   expect([...(publicNames.get(owner) ?? [])]).toContain(name);
 });
+
+it.each([...publicNames.keys(), 'localgrad', 'create-localgrad-method'])(
+  'the README of %s begins with its name and states the license',
+  (name) => {
+    const manifests = ['packages', 'apps'].flatMap((folder) =>
+      filesBelow(folder, (path) => basename(path) === 'package.json'),
+    );
+    const owner = manifests.find((path) => JSON.parse(readFileSync(join(root, path), 'utf8')).name === name) ?? '';
+    const text = readFileSync(join(root, dirname(owner), 'README.md'), 'utf8');
+    expect(text.split('\n')[0]).toBe(`# ${name}`);
+    expect(text).toContain('Apache-2.0');
+  },
+);
