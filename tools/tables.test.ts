@@ -22,3 +22,17 @@ it('the README repeats the numbers of the table of steps', () => {
     `takes ${endToEnd} the time of PyTorch 2.15 end to end, ${dgl} with DGL and ${mlaan} with MLAAN`,
   );
 });
+
+it.each([
+  ['wasm', [1, 2]],
+  ['tensorflow', [3]],
+])('the page on backends states the range of ratios of %s in the table of steps', (backend, columns) => {
+  const table = page('docs/results.md').match(/<!-- steps: begin[\s\S]*?<!-- steps: end -->/)?.[0] ?? '';
+  const rows = [...table.matchAll(/^\| .*ms, .*$/gm)].map(([row]) => row.split(' | '));
+  const ratios = rows.flatMap((row) => columns.map((column) => Number(/ms, ([\d.]+) ×/.exec(row[column] ?? '')?.[1])));
+  const row = page('docs/backends.md').match(new RegExp(`^\\| \`${backend}\` \\| .*PyTorch.*$`, 'm'))?.[0] ?? '';
+  const [, low, high] = /([\d.]+) to ([\d.]+) × PyTorch's time/.exec(row) ?? [];
+  expect(ratios.length).toBe(rows.length * columns.length);
+  expect(Math.min(...ratios)).toBeGreaterThanOrEqual(Number(low));
+  expect(Math.max(...ratios)).toBeLessThanOrEqual(Number(high));
+});

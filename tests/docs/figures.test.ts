@@ -23,6 +23,7 @@ const methods = {
   man: 'man(dgl)',
   sequential: 'sequential(dgl)',
   mlaan: 'mlaan(dgl)',
+  'lean-mlaan': 'lean-mlaan(dgl)',
 } as const;
 
 const explainMethod = (method: string, memory: 'residuals' | 'recompute' = 'residuals'): Promise<Explanation> =>

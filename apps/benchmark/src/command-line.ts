@@ -15,6 +15,7 @@ import { registerVerify } from './commands/verify.js';
 import { registerWeights } from './commands/weights.js';
 import { registerWorker } from './commands/worker.js';
 import { flagOf } from './config/flags.js';
+import { optionDescription } from './help.js';
 import type { Presenter } from './present.js';
 import type { Terminal } from './terminal.js';
 import { version } from './version.js';
@@ -87,6 +88,7 @@ export function createProgram(terminal: Terminal, present: Presenter): Command {
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .showSuggestionAfterError(true)
+    .configureHelp({ optionDescription })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

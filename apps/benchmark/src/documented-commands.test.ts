@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { standardCatalog } from '@localgrad/catalog';
 import { parseExperiment } from '@localgrad/experiments';
 import { parseRunFile, runConfigSchema } from '@localgrad/runs';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from './command-line.js';
 
@@ -34,6 +34,21 @@ function commandsOf(page: string): (readonly [place: string, args: readonly stri
       return command === undefined ? [] : [[`${page}:${first + offset}`, words(command)] as const];
     });
   });
+}
+
+/** Commands within sentences and tables, of which only the part that matters may be given, as `[page, arguments]`. */
+function inlineCommandsOf(page: string): (readonly [page: string, args: readonly string[]])[] {
+  const prose = readFileSync(join(root, page), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '');
+  return [...prose.matchAll(/`(?:npx |npm run (?:--silent )?)?localgrad (?:-- )?([a-z][^`]*)`/g)].map(
+    ([, command = '']) => [page, words(command.replaceAll(/\s+/g, ' '))] as const,
+  );
+}
+
+/** Names of a command's leaves, as typed: `sweep run`. */
+function leavesOf(command: Command, path: readonly string[] = []): string[] {
+  return command.commands.length === 0
+    ? [path.join(' ')]
+    : command.commands.flatMap((inner) => leavesOf(inner, [...path, inner.name()]));
 }
 
 /** Splits a command at spaces outside quotes; it ends at a comment, pipe or redirection. */
@@ -83,6 +98,10 @@ describe('commands in the documentation', () => {
     expect(await problemOf(args)).toBeUndefined();
   });
 
+  it.each(pages.flatMap(inlineCommandsOf))('%s names existing commands and options: %j', async (_, args) => {
+    expect((await problemOf(args)) ?? '').not.toMatch(/unknown (?:command|option)/);
+  });
+
   it.each(methods)('%s names a method: %s', (_, method) => {
     expect(standardCatalog.method(method).specVersion).toBe('v1');
   });
@@ -98,5 +117,23 @@ describe('files in the documentation', () => {
     const whole = /^name:/m.test(text) ? text : `name: whole\nbase: { method: dgl }\n${text}`;
     const { conditions } = await parseExperiment(whole, place, { schema: runConfigSchema });
     return expect(conditions.length).toBeGreaterThan(1);
+  });
+});
+
+describe('the README of the command line', () => {
+  const stream = { write: () => undefined };
+  const names = leavesOf(createProgram({ stdout: stream, stderr: stream }, async () => {}));
+  const text = readFileSync(join(root, 'apps/benchmark/README.md'), 'utf8');
+  const [listed = '', output = ''] = [text.split('\n## ')[0], text.split('\n## Output for programs')[1]];
+  const firstCells = [...output.matchAll(/^\| ([^|]+) \|/gm)].map(([, cell]) => cell).join(' ');
+
+  it('lists every command', () => {
+    const isListed = (name: string) =>
+      listed.includes(`localgrad ${name}`) || (name.startsWith('data ') && listed.includes(`\`${name.slice(5)}\``));
+    expect(names.filter((name) => !isListed(name))).toEqual([]);
+  });
+
+  it('documents the JSON of every command', () => {
+    expect(names.filter((name) => !firstCells.includes(`\`${name}\``))).toEqual([]);
   });
 });

@@ -62,7 +62,7 @@ describe("a folder without CIFAR-10's binary files", () => {
   it('is reported without system error codes if a file is a folder', async () => {
     const folder = folderOf('data_batch_1.bin/x', 'data_batch_2.bin', 'data_batch_3.bin', 'test_batch.bin');
     await expect(cifar10({ folder })).rejects.toThrow(
-      /data_batch_1\.bin cannot be read: it is a folder; a file is required\. Download/,
+      /data_batch_1\.bin cannot be read: it is a folder; a file is required\. Run: localgrad data fetch cifar10/,
     );
     const nested = folderOf('cifar-10-binary.tar.gz/x');
     await expect(cifar10({ folder: nested })).rejects.toThrow(/cifar-10-binary\.tar\.gz/);

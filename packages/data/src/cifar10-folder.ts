@@ -1,8 +1,8 @@
 import { LocalgradError, shown } from '@localgrad/core';
 
 const download =
-  'Download the binary version, cifar-10-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html (University of Toronto)';
-export const howToGetCifar10 = `${download}, and unpack it: tar -xzf cifar-10-binary.tar.gz`;
+  'download the binary version, cifar-10-binary.tar.gz, from https://www.cs.toronto.edu/~kriz/cifar.html (University of Toronto)';
+export const howToGetCifar10 = `Run: localgrad data fetch cifar10, and omit the folder; or ${download}, and unpack it: tar -xzf cifar-10-binary.tar.gz`;
 
 const firstFile = 'data_batch_1.bin';
 /** Name of the folder in the archive. */

@@ -62,8 +62,8 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
     .summary('train a ResNet on real images in four ways, compare, write a report')
     .description(
       'Trains a small ResNet on 5,000 embedded Fashion-MNIST images end to end, greedily, with DGL and with MLAAN, prints ' +
-        'accuracy, peak memory and time side by side, and writes a report. Downloads nothing; takes about a minute. If it is ' +
-        'interrupted, run the same command again to resume.',
+        'accuracy, peak memory and time side by side, and writes a report. Downloads nothing; takes a minute or two. If it ' +
+        'is interrupted, run the same command again to resume.',
     )
     .option('--seeds <number>', 'runs of each method', wholeNumber, 3)
     .option('--epochs <number>', 'number of epochs', wholeNumber, 4)
@@ -74,7 +74,7 @@ export function registerQuickstart(program: Command, terminal: Terminal, present
       threadCountOrAuto,
       1,
     )
-    .option('--no-relaxed-simd', 'without: relaxed SIMD on wasm')
+    .option('--no-relaxed-simd', 'disable relaxed SIMD on wasm: slower, but the same bits on every machine')
     .option('--output <folder>', 'folder of the runs and the report', defaultFolder)
     .action((flags: QuickstartOptions) => present(() => quickstart(flags, terminal), renderQuickstart));
 }

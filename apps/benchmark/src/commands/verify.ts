@@ -51,7 +51,7 @@ export function registerVerify(program: Command, present: Presenter): void {
     )
     .option('--backend <name>', 'TensorFlow.js backend', 'wasm')
     .option('--threads <number>', 'threads of the backend', threadCountOrAuto, 'auto')
-    .option('--no-relaxed-simd', 'without: relaxed SIMD on wasm')
+    .option('--no-relaxed-simd', 'disable relaxed SIMD on wasm: slower, but the same bits on every machine')
     .addHelpText('after', '\nExample:\n  localgrad verify reference/mini.safetensors --only mlaan')
     .action((files: string[], flags: Flags) => present(() => verify({ files, ...flags }), renderVerify));
 }

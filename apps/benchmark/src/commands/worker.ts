@@ -51,8 +51,8 @@ export function registerWorker(program: Command, terminal: Terminal, present: Pr
     .command('worker')
     .summary('work on the runs of a sweep, alongside other workers')
     .description(
-      'Works on a sweep until nothing is left. Any number of workers may do so, on all machines that share the folder:\n' +
-        'each claims a run, resumes it from its last checkpoint, and takes over runs that others have lost. Exit code 1:\n' +
+      'Works on a sweep until nothing is left. Any number of workers may do so, on all machines that share the folder: ' +
+        'each claims a run, resumes it from its last checkpoint, and takes over runs that others have lost. Exit code 1: ' +
         'a run is not finished.',
     )
     .argument(

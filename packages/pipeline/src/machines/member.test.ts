@@ -72,7 +72,7 @@ describe('findMember', () => {
   });
 
   it.each([
-    [{ hosts: 'a,b' }, "hosts 'a,b': it does not say which of them is this machine; allowed: together with the rank."],
+    [{ hosts: 'a,b' }, "hosts 'a,b': it does not say which of them is this machine; allowed: with its rank, 0 to 1."],
     [{ hosts: 'a,b', rank: 2 }, 'rank 2: there are 2 hosts; allowed: 0 to 1.'],
     [{ rank: 1 }, 'rank 1: it has no effect without hosts; allowed: hosts such as a:7000,b:7000.'],
     [{ hosts: 'a:x,b', rank: 0 }, /^hosts 'a:x,b': 'a:x' is not a host; allowed: /],

@@ -75,14 +75,15 @@ function listedMember(
   const addresses = texts.map((text) => addressOf(text, hosts, port));
   const variable = rankVariables.find((name) => (environment[name] ?? '') !== '');
   if (given === undefined && variable === undefined) {
-    throw invalid('hosts', hosts, 'it does not say which of them is this machine', 'together with the rank');
+    const allowed = `with its rank, ${ranks(addresses)}`;
+    throw invalid('hosts', hosts, 'it does not say which of them is this machine', allowed);
   }
   const rank = given ?? Number(environment[variable ?? '']);
   const [first, own] = [addresses[0], addresses[rank]];
   if (first === undefined || own === undefined) {
     const option = given === undefined && variable !== undefined ? variable : 'rank';
     const value = given ?? environment[option] ?? '';
-    throw invalid(option, value, `there are ${addresses.length} hosts`, `0 to ${addresses.length - 1}`);
+    throw invalid(option, value, `there are ${addresses.length} hosts`, ranks(addresses));
   }
   return { rank, ranks: addresses.length, first, own, listenOn: isLoopback(own.host) ? own.host : undefined };
 }
@@ -137,4 +138,9 @@ function invalid(
     value,
     allowed,
   });
+}
+
+/** The ranks of these machines, for messages. */
+function ranks(addresses: readonly unknown[]): string {
+  return `0 to ${addresses.length - 1}`;
 }

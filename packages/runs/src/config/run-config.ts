@@ -139,7 +139,7 @@ export const runConfigSchema = z.strictObject({
   tf32: z
     .boolean()
     .default(false)
-    .describe('rounding to TF32 on tensorflow-gpu, which is faster on tensor cores but less accurate'),
+    .describe('let tensorflow-gpu round the inputs of products to TF32: faster on tensor cores, but less accurate'),
   workers: count
     .max(256)
     .default(1)

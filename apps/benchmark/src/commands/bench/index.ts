@@ -8,7 +8,10 @@ import { registerBenchScaling } from './scaling.js';
 import { registerBenchStep } from './step.js';
 
 export function registerBench(program: Command, terminal: Terminal, present: Presenter): void {
-  const bench = program.command('bench').summary('measure').description('Measures time and memory on your hardware.');
+  const bench = program
+    .command('bench')
+    .summary('measure time and memory of training on your hardware')
+    .description('Measures time and memory on your hardware.');
   registerBenchStep(bench, terminal, present);
   registerBenchMemory(bench, terminal, present);
   registerBenchScaling(bench, terminal, present);

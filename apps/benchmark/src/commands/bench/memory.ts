@@ -2,7 +2,7 @@ import { type BenchMemoryReport, benchMemory, memoryFigure, memoryRecords, split
 import { defaultMethod } from '@localgrad/catalog';
 import { textTable } from '@localgrad/report';
 import { formatBytes } from '@localgrad/train';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig } from '../../config/flags.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
@@ -53,8 +53,17 @@ export function registerBenchMemory(bench: Command, terminal: Terminal, present:
     .description(
       'Finds the largest batch that fits a budget, for each method and for end-to-end training with and without recomputation, from predicted peaks; runs real steps to correct the prediction.',
     )
-    .option('--budget <bytes>', 'memory budget of a step, including weights', byteCount, byteCount('512MiB'))
-    .option('--methods <list>', 'method expressions', splitMethods, [defaultMethod])
+    .addOption(
+      new Option('--budget <bytes>', 'memory budget of a step, including weights')
+        .argParser(byteCount)
+        .default(byteCount('512MiB'), '512MiB'),
+    )
+    .option(
+      '--methods <list>',
+      'method expressions, separated by spaces or by commas outside parentheses',
+      splitMethods,
+      [defaultMethod],
+    )
     .option('--measure-up-to <batch>', 'largest batch of a real step', wholeNumber, 128)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);

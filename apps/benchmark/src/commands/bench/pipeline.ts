@@ -96,7 +96,12 @@ export function registerBenchPipeline(bench: Command, terminal: Terminal, presen
       'Measures one process with several threads and pipelines of workers with one thread each, in turns: ' +
         "throughput once the pipeline is full, imbalance, waiting, memory, and the simulator's prediction.",
     )
-    .option('--methods <list>', 'method expressions', splitMethods, [defaultMethod])
+    .option(
+      '--methods <list>',
+      'method expressions, separated by spaces or by commas outside parentheses',
+      splitMethods,
+      [defaultMethod],
+    )
     .option('--worker-counts <list>', 'numbers of workers', wholeNumbers, [2])
     .option(
       '--independent',

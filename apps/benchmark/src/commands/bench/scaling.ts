@@ -75,7 +75,12 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .description('Times steps of CIFAR ResNets of growing depth, cut into growing numbers of modules, in turns.')
     .option('--depths <list>', 'depths 6n + 2 of CIFAR ResNets', wholeNumbers, [8, 20, 32, 56, 110])
     .option('--module-counts <list>', 'numbers of modules', wholeNumbers, [4, 16])
-    .option('--methods <list>', 'method expressions', splitMethods, ['dgl(head:1c2f)'])
+    .option(
+      '--methods <list>',
+      'method expressions, separated by spaces or by commas outside parentheses',
+      splitMethods,
+      ['dgl(head:1c2f)'],
+    )
     .option('--repeats <number>', 'timed steps per method', wholeNumber, 5)
     .option('--warmup-steps <number>', 'untimed steps per method before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
