@@ -28,6 +28,11 @@ export async function convertToFolder(
   rejectUnknownKeys('convertToFolder', options, ['workers']);
   const { workers = 16 } = options;
   requireOption(Number.isInteger(workers) && workers >= 1, 'convertToFolder', 'workers', workers, 'integers ≥ 1');
+  const unlabeled = [train, test].find(({ labels }) => labels.length === 0);
+  if (unlabeled !== undefined) {
+    const message = `Data set '${unlabeled.name}' has no labels, so its images have no folder of a class to be written to.`;
+    throw new LocalgradError('invalid-option', message, { name: unlabeled.name });
+  }
   const { access, rename, rm } = await import('node:fs/promises');
   const { createFolders, folderError } = await import('@localgrad/core/folders');
   const isThere = await access(output).then(

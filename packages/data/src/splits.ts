@@ -30,7 +30,7 @@ export function stratifiedSplit(labels: ArrayLike<number>, classes: number, frac
   return { kept: all.filter((index) => !held.has(index)), heldOut: all.filter((index) => held.has(index)) };
 }
 
-/** Splits a data set, stratified by class, into the rest and the held-out fraction. @throws LocalgradError */
+/** Splits a data set, stratified by class if it has labels, into the rest and the held-out fraction. @throws LocalgradError */
 export function holdOut(
   dataset: ImageDataset,
   fraction: number,
@@ -38,7 +38,10 @@ export function holdOut(
 ): { readonly train: ImageDataset; readonly heldOut: ImageDataset } {
   rejectUnknownKeys('holdOut', options, ['seed']);
   checkDataset(dataset);
-  const { kept, heldOut } = stratifiedSplit(dataset.labels, dataset.classes.length, fraction, options.seed);
+  const { labels, classes, size } = dataset;
+  const isLabeled = labels.length > 0;
+  const one = isLabeled ? labels : new Uint8Array(size);
+  const { kept, heldOut } = stratifiedSplit(one, isLabeled ? classes.length : 1, fraction, options.seed);
   return { train: pick(dataset, kept), heldOut: pick(dataset, heldOut) };
 }
 

@@ -6,7 +6,7 @@ import { readWholeFile } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
 
-const imageFile = /\.(?:jpe?g|png|webp|gif|tiff?|avif)$/i;
+export const imageFile = /\.(?:jpe?g|png|webp|gif|tiff?|avif)$/i;
 const trainNames = ['train', 'training'];
 const testNames = ['test', 'val', 'valid', 'validation', 'testing'];
 
@@ -89,7 +89,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   };
 }
 
-async function readImage(path: string): Promise<Uint8Array> {
+export async function readImage(path: string): Promise<Uint8Array> {
   try {
     return await readWholeFile(path);
   } catch (cause) {
@@ -112,7 +112,8 @@ export async function subfolders(folder: string): Promise<string[]> {
     .sort();
 }
 
-async function list(folder: string): Promise<Dirent[]> {
+/** Entries of a folder. @throws LocalgradError `missing-dependency`, `invalid-data` */
+export async function list(folder: string): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
