@@ -13,7 +13,9 @@ import { expectCleanLearning } from './clean-learning.fixture.js';
 import { rig, tinyShape } from './rig.fixture.js';
 
 /** The wide head and longer runs are in steps.slow.test.ts; the others do not fit this network. */
-const quickHeads = headNames.filter((name) => !['dgl-128x512', 'infopro-imagenet', 'class-token'].includes(name));
+const quickHeads = headNames.filter(
+  (name) => !['dgl-128x512', 'infopro-imagenet', 'infopro-segmentation', 'class-token'].includes(name),
+);
 
 describe('training steps on wasm', () => {
   let backend: BackendHandle;

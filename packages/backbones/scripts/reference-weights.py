@@ -38,6 +38,44 @@ class NarrowResNet(resnet.ResNet):
         self.fc = nn.Linear(8 * width * block.expansion, classes)
 
 
+class DilatedResNet(NarrowResNet):
+    """torchvision's segmentation networks with other widths: `backbone` and `classifier`."""
+
+    def __init__(self, layers, width):
+        super().__init__(resnet.Bottleneck, layers, width, 1)
+        self.inplanes, self.dilation = 8 * width, 1
+        for stage, dilate in ((2, True), (3, True)):
+            layer = self._make_layer(resnet.Bottleneck, width * 2**stage, layers[stage], 2, dilate)
+            setattr(self, f"layer{stage + 1}", layer)
+            self.inplanes = width * 2**stage * 4
+        del self.avgpool, self.fc
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        return {"out": self.layer4(self.layer3(self.layer2(self.layer1(x))))}
+
+
+def segmentation(classifier):
+    from torchvision.models.segmentation._utils import _SimpleSegmentationModel
+
+    class Maps(_SimpleSegmentationModel):
+        def forward(self, x):
+            return super().forward(x)["out"]
+
+    return Maps(DilatedResNet([1, 1, 2, 2], 2), classifier)
+
+
+def fcn():
+    return segmentation(torchvision.models.segmentation.fcn.FCNHead(64, 5))
+
+
+def deeplab():
+    from torchvision.models.segmentation.deeplabv3 import ASPP
+
+    layers = [ASPP(64, [2, 3], 8), nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU()]
+    return segmentation(nn.Sequential(*layers, nn.Conv2d(8, 5, 1)))
+
+
 def narrow_vgg(norm):
     from torchvision.models.vgg import VGG, make_layers
 
@@ -195,6 +233,8 @@ def small():
     return {
         "torchvision-resnet": (lambda: NarrowResNet(resnet.BasicBlock, [1, 1, 1, 1], 4, 5), (40, 33)),
         "torchvision-resnext": (lambda: NarrowResNet(resnet.Bottleneck, [1, 2, 1, 1], 4, 5, 2, 32), (33, 40)),
+        "torchvision-fcn": (fcn, (32, 24)),
+        "torchvision-deeplabv3": (deeplab, (32, 24)),
         "torchvision-vgg": (lambda: narrow_vgg(False), (64, 32)),
         "torchvision-vgg-bn": (lambda: narrow_vgg(True), (64, 32)),
         "torchvision-densenet": (cifar_densenet, (12, 8)),

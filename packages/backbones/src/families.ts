@@ -1,6 +1,7 @@
 import { type BackboneFactory, LocalgradError } from '@localgrad/core';
 import { denseNetBc } from './densenet.js';
 import { dglCnn, dniCnn } from './dgl-networks.js';
+import { type DeepLabV3Options, type DilatedResNetOptions, deepLabV3, fcnResNet } from './dilated-resnet.js';
 import { type ImageNetResNetOptions, imageNetResNet, imageNetResNetDepths } from './imagenet-resnet.js';
 import { type LocalLossVggOptions, localLossVgg } from './local-loss-vgg.js';
 import { type MlpOptions, mlp } from './mlp.js';
@@ -17,6 +18,7 @@ export type NamedBackboneOptions = Partial<
     readonly layers: NonNullable<ImageNetResNetOptions['layers'] | MlpOptions['layers']>;
   } & Omit<CifarResNetOptions, 'depth'> &
     Omit<ImageNetResNetOptions, 'depth' | 'layers' | 'groups' | 'widthPerGroup'> &
+    Omit<DeepLabV3Options, 'depth' | 'layers'> &
     Omit<VggOptions, 'depth'> &
     Omit<LocalLossVggOptions, 'depth'> &
     Pick<WideResNetOptions, 'dropout'> &
@@ -59,6 +61,22 @@ export const families: readonly Family[] = [
     where: 'imageNetResNet',
     create: (options, [depth = 0, groups = 0, widthPerGroup = 0]) =>
       imageNetResNet({ ...(options as ImageNetOptions), depth, groups, widthPerGroup }),
+  },
+  {
+    names: ['fcn-resnet50', 'fcn-resnet101'],
+    pattern: new RegExp(`^fcn-resnet(${imageNetResNetDepths.join('|')})$`),
+    description: 'Fully convolutional network on a dilated ResNet, for label maps.',
+    options: ['width', 'layers'],
+    where: 'fcnResNet',
+    create: (options, [depth = 0]) => fcnResNet({ ...(options as Omit<DilatedResNetOptions, 'depth'>), depth }),
+  },
+  {
+    names: ['deeplabv3-resnet50', 'deeplabv3-resnet101'],
+    pattern: new RegExp(`^deeplabv3-resnet(${imageNetResNetDepths.join('|')})$`),
+    description: 'DeepLab-V3 on a dilated ResNet, for label maps.',
+    options: ['width', 'layers', 'variant', 'rates'],
+    where: 'deepLabV3',
+    create: (options, [depth = 0]) => deepLabV3({ ...(options as Omit<DeepLabV3Options, 'depth'>), depth }),
   },
   {
     names: [8, 14, 20, 32, 44, 56, 110].map((depth) => `resnet${depth}`),

@@ -31,7 +31,7 @@ export const imageNetLayers: readonly Structure[] = [
 
 export const imageNetResNetDepths: readonly number[] = imageNetLayers.map(({ depth }) => depth);
 
-type Layers = readonly [stage1: number, stage2: number, stage3: number, stage4: number];
+export type Layers = readonly [stage1: number, stage2: number, stage3: number, stage4: number];
 
 export interface ImageNetResNetOptions {
   /** 18 and 34 have BasicBlocks; 50, 101 and 152 Bottlenecks. */
@@ -84,7 +84,17 @@ export function imageNetResNet(options: ImageNetResNetOptions): BackboneFactory 
   const name = isPlain ? `resnet${depth}` : `resnext${depth}-${groups}x${widthPerGroup}d`;
   const defaults = { width: 64, layers: [...standard.layers], zeroInitialize: false };
   const config = { backbone: name, ...differing({ width, layers: [...layers], zeroInitialize }, defaults) };
-  const stages = { bottlenecks, width, groups, widthPerGroup, layers, zeroInitialize };
+  const stages = {
+    bottlenecks,
+    width,
+    groups,
+    widthPerGroup,
+    layers,
+    zeroInitialize,
+    strides,
+    dilations,
+    stem: imageNetStem,
+  };
   return {
     name,
     config,
@@ -96,18 +106,33 @@ export function imageNetResNet(options: ImageNetResNetOptions): BackboneFactory 
   };
 }
 
-type Stages = Required<Omit<ImageNetResNetOptions, 'depth'>> & { readonly bottlenecks: boolean };
+const strides = [1, 2, 2, 2] as const;
+const dilations = [1, 1, 1, 1] as const;
 
-function createBlocks(stages: Stages, inputShape: Shape3, scope: ParameterScope): BlockLine {
-  const { layers, width } = stages;
-  const line = new BlockLine(inputShape).add([0, 0], (shape) => imageNetStem(width, shape, scope));
+/** Structure of the blocks of a ResNet for ImageNet. */
+export interface Stages extends Required<Omit<ImageNetResNetOptions, 'depth'>> {
+  readonly bottlenecks: boolean;
+  /** Stride of each stage's first block. */
+  readonly strides: PerStage;
+  /** Distance of neighboring taps of the 3×3 filters of each stage; in its first block, half of it. */
+  readonly dilations: PerStage;
+  readonly stem: (channels: number, inputShape: Shape3, scope: ParameterScope) => Block;
+}
+
+type PerStage = readonly [number, number, number, number];
+
+/** The blocks of a ResNet, without pooling and classifier. */
+export function createBlocks(stages: Stages, inputShape: Shape3, scope: ParameterScope): BlockLine {
+  const { layers, width, stem, strides, dilations } = stages;
+  const line = new BlockLine(inputShape).add([0, 0], (shape) => stem(width, shape, scope));
   layers.forEach((count, stage) => {
     for (let index = 0; index < count; index++) {
       const layer = `layer${stage + 1}`;
       const place = {
         name: `${layer}.${index}`,
         scope: scope.scope(layer).scope(String(index)),
-        stride: stage > 0 && index === 0 ? 2 : 1,
+        stride: index === 0 ? (strides[stage] ?? 1) : 1,
+        dilation: dilationOf(dilations[stage] ?? 1, index),
       };
       line.add([stage + 1, index], (shape) => createBlock(stages, width * 2 ** stage, { ...place, inputShape: shape }));
     }
@@ -115,11 +140,17 @@ function createBlocks(stages: Stages, inputShape: Shape3, scope: ParameterScope)
   return line;
 }
 
+/** A stage that would have halved the map goes on with the dilation before it, and doubles it after its first block. */
+function dilationOf(dilation: number, index: number): number {
+  return index === 0 ? Math.ceil(dilation / 2) : dilation;
+}
+
 interface Place {
   readonly name: string;
   readonly scope: ParameterScope;
   readonly inputShape: Shape3;
   readonly stride: number;
+  readonly dilation: number;
 }
 
 function createBlock(stages: Stages, planes: number, place: Place): Block {
@@ -130,7 +161,7 @@ function createBlock(stages: Stages, planes: number, place: Place): Block {
 }
 
 /** 7×7 convolution with stride 2, batch norm, ReLU and 3×3 max pooling with stride 2. */
-function imageNetStem(channels: number, inputShape: Shape3, scope: ParameterScope): Block {
+export function imageNetStem(channels: number, inputShape: Shape3, scope: ParameterScope): Block {
   const members = membersOf(inputShape, [
     (shape) =>
       convBatchNormRelu({

@@ -1,5 +1,6 @@
 export { type DenseNetBcOptions, denseNetBc } from './densenet.js';
 export { type DglCnnOptions, type DniCnnOptions, dglCnn, dniCnn } from './dgl-networks.js';
+export { type DeepLabV3Options, type DilatedResNetOptions, deepLabV3, fcnResNet } from './dilated-resnet.js';
 export { type ImageNetResNetOptions, imageNetResNet } from './imagenet-resnet.js';
 export { type LocalLossVggOptions, localLossVgg } from './local-loss-vgg.js';
 export { type MlpOptions, mlp } from './mlp.js';

@@ -62,6 +62,15 @@ describe('benchStep', () => {
     for (const row of rows) expect(row.split(',')).toHaveLength(header.split(',').length);
   });
 
+  it('measures networks and heads that read label maps', async () => {
+    const network = { backbone: 'fcn-resnet18(layers: [1, 1, 1, 1])', modules: 2, image: [16, 24, 3] } as const;
+    const methods = ['dgl(head: infopro-segmentation)'];
+    const report = await benchStep({ ...options, ...network, methods, classes: 3, include: [], repeats: 1 }, quiet);
+    expect(report.rows).toHaveLength(3);
+    for (const { method, peakBytes, predictedPeakBytes } of report.rows)
+      expect(peakBytes, method).toBeGreaterThan(0.9 * (predictedPeakBytes ?? Number.NaN));
+  });
+
   it('counts the same peak with other contestants alive', async () => {
     const alone = await benchStep({ ...options, methods: [], include: [], repeats: 2 }, quiet);
     const beside = await benchStep({ ...options, methods: ['greedy', 'dgl'], include: [], repeats: 2 }, quiet);

@@ -9,7 +9,7 @@ import { usesRelaxedSimd } from './measured-backend.js';
 import { optimizerOf } from './optimization.js';
 import type { Contestant, MeasuredNetwork, StepMeasurement } from './options.js';
 import { costOfPlan, inPhase, type MeasuredPhases, type PlanCost } from './phase-steps.js';
-import { randomBatch } from './stock-tape.js';
+import { randomBatch, randomTargets } from './stock-tape.js';
 
 /** How a step runs, and the name of its row. */
 export interface StepProcedure {
@@ -44,8 +44,9 @@ export async function engineContestant(
     dispose();
     throw error;
   }
-  const { images, labels } = randomBatch(batch, image, classes);
-  const targets = compiled.reads.includes('images') ? { labels, images: tf.sigmoid(images) } : { labels };
+  const random = randomBatch(batch, image, classes);
+  const { images } = random;
+  const targets = randomTargets(random, { reads: compiled.reads, classes });
   const restingBytes = () => {
     const kept: readonly tf.Tensor[] = [
       ...[...compiled.parameters.values()].map(({ value }) => value),

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { BenchPipelineOptions } from './bench-pipeline.js';
 import { highest, spreadOf } from './measure.js';
 import { optimizerOf } from './optimization.js';
-import { randomBatch } from './stock-tape.js';
+import { randomBatch, randomTargets } from './stock-tape.js';
 
 /** Steps that ran one after the other, or through a pipeline. */
 export interface PipelineTurn {
@@ -67,8 +67,9 @@ export async function createPipelineContestant(
   const images = { imageShape: image, classes };
   const { compiled, dispose } = await buildPlan(config, images);
   const optimizer = await optimizerOf(options);
-  const { images: inputs, labels } = randomBatch(batch, image, classes);
-  const targets = compiled.reads.includes('images') ? { labels, images: tf.sigmoid(inputs) } : { labels };
+  const random = randomBatch(batch, image, classes);
+  const inputs = random.images;
+  const targets = randomTargets(random, { reads: compiled.reads, classes });
   const divided = await runPipeline(config, {
     ...{ compiled, images, names: {}, signal },
     withBatch: (use) => use({ images: inputs, targets }),

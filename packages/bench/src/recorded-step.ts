@@ -8,7 +8,7 @@ import { buildPlan } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import { optimizerOf } from './optimization.js';
 import type { MeasuredNetwork } from './options.js';
-import { randomBatch } from './stock-tape.js';
+import { randomBatch, randomTargets } from './stock-tape.js';
 
 /** What a step records on the webgpu backend. `arenaBytes` is what its temporary tensors allocate. */
 export type RecordedStepFacts = Extract<RecordingStatus, { mode: 'recorded' | 'ordinary' }>;
@@ -34,8 +34,9 @@ export async function recordedStep(options: MeasuredNetwork & { readonly method:
   const optimizer = await optimizerOf(options);
   const { compiled, dispose } = await buildPlan({ ...options, seed: 1 }, { imageShape: image, classes });
   const trainStep = createTrainStep({ compiled, optimizer, accumulate });
-  const { images, labels } = randomBatch(batch, image, classes);
-  const targets = compiled.reads.includes('images') ? { labels, images: tf.sigmoid(images) } : { labels };
+  const random = randomBatch(batch, image, classes);
+  const { images } = random;
+  const targets = randomTargets(random, { reads: compiled.reads, classes });
   try {
     for (let step = 0; step < steps; step++) {
       const { losses, terms } = trainStep.run({ images, targets }, startOfTraining);

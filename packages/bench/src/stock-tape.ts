@@ -84,6 +84,23 @@ export function randomBatch(
 ): { images: tf.Tensor4D; labels: tf.Tensor1D } {
   return {
     images: tf.randomNormal<tf.Rank.R4>([batch, ...image], 0, 1, 'float32', 1),
-    labels: tf.tidy(() => tf.cast(tf.randomUniform<tf.Rank.R1>([batch], 0, classes, 'float32', 2), 'int32')),
+    labels: randomClasses<tf.Tensor1D>([batch], classes),
+  };
+}
+
+function randomClasses<T extends tf.Tensor>(shape: number[], classes: number): T {
+  return tf.tidy(() => tf.cast<T>(tf.randomUniform(shape, 0, classes, 'float32', 2) as T, 'int32'));
+}
+
+/** Targets of a random batch that the losses of a plan read. Owned by the caller, with the labels. */
+export function randomTargets(
+  { images, labels }: { readonly images: tf.Tensor4D; readonly labels: tf.Tensor1D },
+  { reads, classes }: { readonly reads: readonly string[]; readonly classes: number },
+): Record<'labels', tf.Tensor1D> & Record<string, tf.Tensor> {
+  const [batch, height, width] = images.shape;
+  return {
+    labels,
+    ...(reads.includes('images') ? { images: tf.sigmoid(images) } : {}),
+    ...(reads.includes('masks') ? { masks: randomClasses([batch, height, width], classes) } : {}),
   };
 }

@@ -70,6 +70,7 @@ const headDescriptions: Readonly<Record<string, string>> = {
   'dni-synthesizer': 'Three 5×5 convolutions, global pooling and one dense layer (DGL in its comparison with DNI).',
   'auglocal-dgl': 'Spatial reduction, three 1×1 convolutions and two hidden layers (DGL in AugLocal).',
   'infopro-imagenet': 'Four convolutions, global pooling and one dense layer, for Bottleneck ResNets (InfoPro).',
+  'infopro-segmentation': 'Scores of each pixel by two convolutions, for label maps.',
   'class-token': 'Layer norm and a dense layer on the class token, for vision transformers (MAN++).',
 };
 

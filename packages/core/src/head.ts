@@ -86,10 +86,16 @@ export interface Head {
   /** Outputs in evaluation mode, e.g. class scores [batch, classes]. Owned by the caller. */
   predict?(h: Tensor4D): Tensor;
   /**
-   * Metrics in evaluation mode by name, averaged over the batch: `loss`, and for a classifier `accuracy`. Owned by the
-   * caller. Required to evaluate a network that ends with this head.
+   * Measurements in evaluation mode by name, owned by the caller: metrics averaged over the batch as scalars (`loss`, and for
+   * a classifier `accuracy`), and counts as tensors of one axis or more, whose sums `summarize` receives. Required to
+   * evaluate a network that ends with this head.
    */
-  measure?(h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar>;
+  measure?(h: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
+  /**
+   * Metrics of all evaluated samples that are not means over samples, such as the mean intersection over union, from the
+   * sums of the counts that `measure` returned for each batch. Required if it returns any.
+   */
+  summarize?(counts: ReadonlyMap<string, Float64Array>): Readonly<Record<string, number>>;
 }
 
 /** average ← momentum · average + (1 − momentum) · live, once per step. */

@@ -1,5 +1,5 @@
 // Types that authors of methods, heads, decorators and optimizers rely on; type-checked only, never run.
-import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { expectTypeOf } from 'vitest';
 import {
   type AfterStepHook,
@@ -63,7 +63,7 @@ expectTypeOf<Targets['depth']>().toEqualTypeOf<Tensor | undefined>();
 type Required<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] };
 expectTypeOf<keyof Required<HeadFactory>>().toEqualTypeOf<'name' | 'build'>();
 expectTypeOf<Head['measure']>().toEqualTypeOf<
-  ((h: Tensor4D, targets: Targets) => ReadonlyMap<string, Scalar>) | undefined
+  ((h: Tensor4D, targets: Targets) => ReadonlyMap<string, Tensor>) | undefined
 >();
 expectTypeOf<MovingAverage['when']>().toEqualTypeOf<'beforeUpdate' | 'afterUpdate'>();
 expectTypeOf<BorrowedBlock['as']>().toEqualTypeOf<readonly ('trained-copy' | 'averaged-copy' | 'live')[]>();

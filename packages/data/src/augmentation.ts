@@ -39,6 +39,8 @@ export function checkAugmentation(augmentation: Augmentation, [height, width]: S
 /**
  * Writes one augmented image to `target`. Consumes the same random numbers for all options, so that streams stay
  * comparable.
+ *
+ * @param fill value of zero padding; default 0
  */
 export function augment<T extends SampleValues>(
   source: T,
@@ -46,6 +48,7 @@ export function augment<T extends SampleValues>(
   shape: Shape3,
   augmentation: Augmentation,
   random: Random,
+  fill = 0,
 ): void {
   const [height, width, channels] = shape;
   const { pad = 0, padding = 'zero', flip = false } = augmentation;
@@ -62,7 +65,7 @@ export function augment<T extends SampleValues>(
     const y = locate(row + top, height, padding);
     const to = row * width * channels;
     if (y < 0) {
-      target.fill(0, to, to + width * channels);
+      target.fill(fill, to, to + width * channels);
       continue;
     }
     const from = y * width * channels;
@@ -70,12 +73,12 @@ export function augment<T extends SampleValues>(
       const stretch = source.subarray(from + (first + left) * channels, from + (last + left) * channels);
       target.set(stretch, to + first * channels);
     }
-    copyColumns(source, from, target, to, columns, 0, first, channels);
-    copyColumns(source, from, target, to, columns, last, width, channels);
+    copyColumns(source, from, target, to, columns.subarray(0, first), 0, channels, fill);
+    copyColumns(source, from, target, to, columns.subarray(last), last, channels, fill);
   }
 }
 
-/** Columns start … end − 1 of a row; column −1 of the source is black. */
+/** Columns of a row from `start` on; column −1 of the source is padding. */
 function copyColumns(
   source: SampleValues,
   from: number,
@@ -83,19 +86,18 @@ function copyColumns(
   to: number,
   columns: Int32Array,
   start: number,
-  end: number,
   channels: number,
+  fill: number,
 ): void {
-  for (let column = start; column < end; column++) {
-    const x = columns[column] as number;
-    const at = to + column * channels;
+  columns.forEach((x, index) => {
+    const at = to + (start + index) * channels;
     if (x < 0) {
-      target.fill(0, at, at + channels);
-      continue;
+      target.fill(fill, at, at + channels);
+      return;
     }
     const offset = from + x * channels - at;
-    for (let index = at; index < at + channels; index++) target[index] = source[offset + index] as number;
-  }
+    for (let value = at; value < at + channels; value++) target[value] = source[offset + value] as number;
+  });
 }
 
 /** Index in the image; −1 for zero padding. */

@@ -114,13 +114,13 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
     const size = Math.min(batchSize, usable - start);
     const chosen = indices.subarray(start, start + size);
     /** The values of the selected samples; pass `shape` for values to be augmented. */
-    const samples = <T extends SampleValues>(values: T, sampleLength: number, shape?: Shape3): T => {
+    const samples = <T extends SampleValues>(values: T, sampleLength: number, shape?: Shape3, fill = 0): T => {
       if (shape === undefined || !isAugmented) return pickSamples(values, sampleLength, chosen);
       const picked = createLike(values, size * sampleLength);
       chosen.forEach((index, position) => {
         const source = values.subarray(index * sampleLength, (index + 1) * sampleLength);
         const target = picked.subarray(position * sampleLength, (position + 1) * sampleLength);
-        augment(source, target, shape, augmentation, createRandom(seed, `augment/${epoch}/${index}`));
+        augment(source, target, shape, augmentation, createRandom(seed, `augment/${epoch}/${index}`), fill);
       });
       return picked;
     };
@@ -145,7 +145,7 @@ export function createBatches(dataset: ImageDataset, options: BatchOptions): Bat
           const perSample = valuesPerSample(target.shape);
           const [height = 1, width = 1] = target.shape;
           const moved: Shape3 | undefined = target.spatial ? [height, width, perSample / (height * width)] : undefined;
-          const values = samples(target.values, perSample, moved);
+          const values = samples(target.values, perSample, moved, target.fill);
           const isFloat = values instanceof Float32Array;
           return [
             name,

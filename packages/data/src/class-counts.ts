@@ -5,8 +5,9 @@ export interface ClassCount {
   readonly count: number;
 }
 
-/** Number of images of each class. */
+/** Number of images of each class; empty for a data set without labels. */
 export function classCounts({ classes, labels }: Pick<ImageDataset, 'classes' | 'labels'>): readonly ClassCount[] {
+  if (labels.length === 0) return [];
   const counts = classes.map(() => 0);
   for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
   return classes.map((name, label) => ({ name, count: counts[label] ?? 0 }));

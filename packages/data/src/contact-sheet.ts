@@ -14,7 +14,7 @@ const background = 0x80;
 /** Minimum side of an image; smaller ones are enlarged by an integer factor. */
 const smallestSide = 48;
 
-/** Draws the first images of each class on gray, one row per class. */
+/** Draws the first images of each class on gray, one row per class; without labels, the first images row by row. */
 export function contactSheet(dataset: ImageDataset, options: ContactSheetOptions = {}): ByteImage {
   rejectUnknownKeys('contactSheet', options, ['columns', 'rows']);
   const { columns = 10, rows = 20 } = options;
@@ -29,7 +29,8 @@ export function contactSheet(dataset: ImageDataset, options: ContactSheetOptions
   }
   const [height, width, channels] = dataset.imageShape;
   const scale = Math.max(1, Math.ceil(smallestSide / Math.min(height, width)));
-  const shown = Math.min(rows, dataset.classes.length);
+  const isLabeled = dataset.labels.length > 0;
+  const shown = Math.min(rows, isLabeled ? dataset.classes.length : Math.ceil(dataset.size / columns));
   const sheet = {
     height: gap + shown * (height * scale + gap),
     width: gap + columns * (width * scale + gap),
@@ -38,7 +39,7 @@ export function contactSheet(dataset: ImageDataset, options: ContactSheetOptions
   const bytes = new Uint8Array(sheet.height * sheet.width * sheet.channels).fill(background);
   const placed = new Array<number>(shown).fill(0);
   for (let index = 0; index < dataset.size; index++) {
-    const row = dataset.labels[index] ?? 0;
+    const row = dataset.labels[index] ?? Math.floor(index / columns);
     const column = placed[row] ?? columns;
     if (column >= columns) continue;
     placed[row] = column + 1;

@@ -9,9 +9,11 @@ export interface DatasetTarget {
   readonly values: Float32Array | Int32Array | Uint16Array | Uint8Array;
   /**
    * Whether the first two axes are the image's height and width. If true, augmentation transforms the target together
-   * with the image; padding is 0, or reflected like the image.
+   * with the image; padding is `fill`, or reflected like the image.
    */
   readonly spatial?: boolean;
+  /** Value of padding, such as that of pixels without a class. Default 0. */
+  readonly fill?: number;
 }
 
 /** Images in memory (channels last, one byte per value) with labels, other targets, or both. */
@@ -22,7 +24,7 @@ export interface ImageDataset {
   readonly size: number;
   /** size × height × width × channels. */
   readonly images: Uint8Array;
-  /** Class index of each image. Empty, like `classes`, if a data set has only other targets. */
+  /** Class index of each image. Empty if a data set has only other targets; `classes` may then name those of a target. */
   readonly labels: Uint8Array | Uint16Array | Int32Array;
   /** Targets by name; batches contain them under the same names. */
   readonly targets?: Readonly<Record<string, DatasetTarget>>;
@@ -60,7 +62,7 @@ export function checkDataset(dataset: ImageDataset): void {
   const length = size * imageShape[0] * imageShape[1] * imageShape[2];
   if (length === 0 || images.length !== length)
     refuse(`${size} images of ${imageShape.join('×')} (${length} values)`, `${images.length} values`);
-  const isUnlabeled = labels.length === 0 && classes.length === 0 && Object.keys(targets).length > 0;
+  const isUnlabeled = labels.length === 0 && Object.keys(targets).length > 0;
   if (labels.length !== size && !isUnlabeled) refuse(`${size} labels, one for each image`, `${labels.length}`);
   const wrong = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
   if (wrong >= 0 && classes.length === 0) refuse("the names of the labels' classes in 'classes'", 'none');

@@ -4,11 +4,12 @@ import { type DatasetOptions, type DatasetSplits, datasetNames, loadDataset, pre
 import { type EncodedSplits, takeEncoded } from './encoded-images.js';
 import { imageFolder } from './image-folder.js';
 import { imagenet, isImagenetFolder } from './imagenet.js';
+import { isLabelMapFolder, labelMapFolder } from './label-maps/label-map-folder.js';
 import { differentSizes, type LoadImagesOptions, loadImages } from './load-images.js';
 import { parquetFolder } from './parquet/parquet.js';
 
 export interface ImageDataOptions extends LoadImagesOptions {
-  /** Folder with Parquet files, with one folder of images per class, or with ImageNet's archives. */
+  /** Folder with Parquet files, with one folder of images per class, with images and label maps, or with ImageNet's archives. */
   readonly folder: string;
   /** Fraction of each class held out as test images if the folder has none. Default 0.2. */
   readonly holdOut?: number;
@@ -38,6 +39,7 @@ export async function openImages(
   if (names.some((name) => name.endsWith('.parquet'))) {
     return parquetFolder({ folder, ...split, ...(labels === undefined ? {} : { labels }) });
   }
+  if (isLabelMapFolder(names)) return labelMapFolder({ folder, ...split });
   return isImagenetFolder(names) ? imagenet({ folder }) : imageFolder({ folder, ...split });
 }
 

@@ -21,7 +21,9 @@ import * as tf from '@tensorflow/tfjs';
 import { type Channels, createDecoder, type GeometryRule } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';
 import { type CropOptions, centralGeometry, checkCrop, trainingGeometry } from './geometry.js';
+import { unlabeled } from './label-maps/label-map-folder.js';
 import { inOrder } from './ordered-pool.js';
+import { type DecodedSample, readSample } from './read-sample.js';
 
 /** The seed is that of order and augmentation. */
 export interface ImageBatchOptions extends SampleOrderOptions {
@@ -82,11 +84,17 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
     return trainingGeometry({ ...options.augmentation, size }, createRandom(seed, `augment/${epoch}/${sample}`));
   };
 
-  const shifted = (bytes: Uint8Array, epoch: number, sample: number): Uint8Array => {
-    if (shift === undefined) return bytes;
-    const target = new Uint8Array(length);
-    augment(bytes, target, imageShape, shift, createRandom(seed, `augment/${epoch}/${sample}`));
-    return target;
+  const shifted = ({ bytes, map }: Sample, epoch: number, sample: number): Sample => {
+    if (shift === undefined) return { bytes, ...(map === undefined ? {} : { map }) };
+    const moved = (values: Uint8Array, shape: Shape3, fill: number) => {
+      const target = new Uint8Array(values.length);
+      augment(values, target, shape, shift, createRandom(seed, `augment/${epoch}/${sample}`), fill);
+      return target;
+    };
+    return {
+      bytes: moved(bytes, imageShape, 0),
+      ...(map === undefined ? {} : { map: moved(map, [size, size, 1], unlabeled) }),
+    };
   };
 
   async function* epochBatches(epoch: number, fromSample = 0): AsyncGenerator<DataBatch> {
@@ -98,10 +106,9 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
     const decode = await createDecoder(channels);
     const decoded = inOrder(chosen.length, workers, ahead * batchSize, async (position) => {
       const sample = chosen[position] ?? 0;
-      const { bytes } = await decode(await source.read(sample), source.locate(sample), ruleFor(epoch, sample));
-      return shifted(bytes, epoch, sample);
+      return shifted(await readSample(source, sample, decode, ruleFor(epoch, sample)), epoch, sample);
     });
-    let batch: Uint8Array[] = [];
+    let batch: Sample[] = [];
     let start = fromSample;
     for await (const image of decoded) {
       batch.push(image);
@@ -116,14 +123,14 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
 
   /** Values of a batch, with the erased squares filled. */
   const valuesOf = (
-    batch: readonly Uint8Array[],
+    batch: readonly Sample[],
     samples: Uint32Array,
     epoch: number,
     of: Normalization,
     fill: readonly number[],
   ): tf.Tensor4D => {
     const values = new Float32Array(batch.length * length);
-    for (const [index, bytes] of batch.entries()) {
+    for (const [index, { bytes }] of batch.entries()) {
       writeValues(bytes, values, index * length, of);
       if (cutout === undefined) continue;
       const rectangle = erasedRectangle(cutout, imageShape, seed, epoch, samples[index] ?? 0);
@@ -132,16 +139,14 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
     return tf.tensor4d(values, [batch.length, ...imageShape]);
   };
 
-  function assemble(batch: readonly Uint8Array[], samples: Uint32Array, epoch: number, next: BatchPosition): DataBatch {
+  function assemble(batch: readonly Sample[], samples: Uint32Array, epoch: number, next: BatchPosition): DataBatch {
     const { mean } = normalization;
     const zeros = mean.map(() => 0);
     const images = valuesOf(batch, samples, epoch, normalization, zeros);
     const plain = { mean: zeros, deviation: mean.map(() => 1) };
     const targets: Targets = {
-      labels: tf.tensor1d(
-        Int32Array.from(samples, (sample) => source.labels[sample] ?? 0),
-        'int32',
-      ),
+      ...(source.labels.length === 0 ? {} : { labels: labelsOf(source.labels, samples) }),
+      ...(source.maps === undefined ? {} : { masks: masksOf(batch, size) }),
       ...(options.withImages ? { images: valuesOf(batch, samples, epoch, plain, mean) } : {}),
     };
     const dispose = () => tf.dispose([images, ...Object.values(targets).filter((target) => target !== undefined)]);
@@ -159,6 +164,21 @@ export function createImageBatches(source: EncodedImages, options: ImageBatchOpt
       for (let epoch = from.epoch + 1; ; epoch++) yield* epochBatches(epoch);
     },
   };
+}
+
+type Sample = Pick<DecodedSample, 'bytes' | 'map'>;
+
+function labelsOf(labels: Int32Array, samples: Uint32Array): tf.Tensor1D {
+  return tf.tensor1d(
+    Int32Array.from(samples, (sample) => labels[sample] ?? 0),
+    'int32',
+  );
+}
+
+function masksOf(batch: readonly Sample[], size: number): tf.Tensor3D {
+  const values = new Int32Array(batch.length * size * size);
+  for (const [index, { map = [] }] of batch.entries()) values.set(map, index * size * size);
+  return tf.tensor3d(values, [batch.length, size, size], 'int32');
 }
 
 /** (byte / 255 − mean) / deviation. */

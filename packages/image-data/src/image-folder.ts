@@ -6,7 +6,7 @@ import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-i
 import { listFolder } from './list-folder.js';
 
 const formats = '.jpg, .png, .webp, .gif, .tif, .avif';
-const imageFile = /\.(?:jpe?g|jpe|jfif|png|webp|gif|tiff?|avif)$/i;
+export const imageFile = /\.(?:jpe?g|jpe|jfif|png|webp|gif|tiff?|avif)$/i;
 /** Images that the decoder does not know, some of which torchvision reads. */
 const foreignFile = /\.(?:bmp|ppm|pgm|pbm|heic|heif|jp2|jxl|tga)$/i;
 const trainNames = ['train', 'training'];
@@ -115,7 +115,7 @@ async function withoutImages(parent: string, name: string): Promise<LocalgradErr
   return new LocalgradError('invalid-data', `${folder} contains no images (${formats}). ${cure}`, { folder });
 }
 
-async function readImage(path: string): Promise<Uint8Array> {
+export async function readImage(path: string): Promise<Uint8Array> {
   try {
     return await readWholeFile(path);
   } catch (cause) {

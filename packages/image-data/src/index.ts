@@ -1,9 +1,11 @@
 export { dataset, type ImageDataOptions, isFolderPath, loadNamedOrFolder, openImages } from './dataset.js';
-export type { EncodedImages, EncodedSplits } from './encoded-images.js';
+export type { EncodedImages, EncodedMaps, EncodedSplits } from './encoded-images.js';
 export { type CropOptions, randomRegion } from './geometry.js';
 export { createImageBatches, type ImageBatches, type ImageBatchOptions } from './image-batches.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { type ImagenetOptions, imagenet } from './imagenet.js';
+export { type LabelMapFolderOptions, labelMapFolder } from './label-maps/label-map-folder.js';
+export type { LabelMap } from './label-maps/png-values.js';
 export { type LoadImagesOptions, loadImages, mostBytes } from './load-images.js';
 export { becomesClass, isInside } from './output-path.js';
 export { type ParquetOptions, parquetFolder } from './parquet/parquet.js';

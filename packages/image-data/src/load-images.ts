@@ -1,9 +1,11 @@
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import type { ImageDataset } from '@localgrad/data';
+import type { DatasetTarget, ImageDataset } from '@localgrad/data';
 import { type Channels, createDecoder } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';
 import { centralGeometry } from './geometry.js';
+import { unlabeled } from './label-maps/label-map-folder.js';
 import { inOrder } from './ordered-pool.js';
+import { readSample } from './read-sample.js';
 
 export interface LoadImagesOptions {
   /** Resizes the shorter side to this and crops the central square. Default: no change; all images must have the same size. */
@@ -33,28 +35,39 @@ export async function loadImages(source: EncodedImages, options: LoadImagesOptio
   );
   const decode = await createDecoder(channels);
   const rule = size === undefined ? undefined : centralGeometry(size);
+  const { maps } = source;
   let images = new Uint8Array(0);
+  let classOf = new Uint8Array(0);
   let shape = [0, 0];
   let index = 0;
-  const decoded = inOrder(source.size, workers, 4 * workers, async (at) =>
-    decode(await source.read(at), source.locate(at), rule),
-  );
-  for await (const { height, width, bytes } of decoded) {
+  const decoded = inOrder(source.size, workers, 4 * workers, (at) => readSample(source, at, decode, rule));
+  for await (const { height, width, bytes, map } of decoded) {
     if (index === 0) {
       shape = [height, width];
       checkMemory(source, bytes.length);
       images = new Uint8Array(source.size * bytes.length);
+      if (maps !== undefined) classOf = new Uint8Array(source.size * height * width);
     } else if (height !== shape[0] || width !== shape[1]) {
       const expected = `${shape.join('×')} pixels, as the first image`;
       const message = `${source.locate(index)}: expected ${expected}, found ${height}×${width}. Images of different sizes need a size (--resize, or size: 64).`;
       throw new LocalgradError('invalid-data', message, { path: source.locate(index), reason: differentSizes });
     }
+    if (map !== undefined) classOf.set(map, index * height * width);
     images.set(bytes, index * bytes.length);
     index++;
   }
   const { name, classes } = source;
   const [height = 0, width = 0] = shape;
-  return { name, classes, imageShape: [height, width, channels], size: source.size, images, labels: source.labels };
+  const target: DatasetTarget = { shape: [height, width], values: classOf, spatial: true, fill: unlabeled };
+  return {
+    name,
+    classes,
+    imageShape: [height, width, channels],
+    size: source.size,
+    images,
+    labels: source.labels,
+    ...(maps === undefined ? {} : { targets: { masks: target } }),
+  };
 }
 
 function checkMemory({ name, size }: EncodedImages, imageBytes: number): void {

@@ -1,5 +1,6 @@
 import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
 import {
+  type DatasetTarget,
   type ImageDataset,
   measureNormalization,
   type Normalization,
@@ -10,11 +11,14 @@ import { openImages, requireTestImages } from './dataset.js';
 import { type Channels, createDecoder } from './decode.js';
 import { type EncodedImages, pickEncoded, takeEncoded } from './encoded-images.js';
 import { centralGeometry } from './geometry.js';
+import { unlabeled } from './label-maps/label-map-folder.js';
 import { inOrder } from './ordered-pool.js';
 
 /** Images that are decoded while they are used: `ImageDataset` for sets larger than memory. Batches: `createImageBatches`. */
 export interface StreamedImages extends Pick<ImageDataset, 'name' | 'classes' | 'imageShape' | 'size'> {
   readonly labels: Int32Array;
+  /** Shapes and types of the targets that are read with the images; their values are empty. */
+  readonly targets?: NonNullable<ImageDataset['targets']>;
   /** The compressed images, in the same order. */
   readonly encoded: EncodedImages;
   /** Length of the shorter side before the central crop. */
@@ -53,19 +57,24 @@ export async function streamImages(options: StreamOptions): Promise<StreamedSpli
   const streamed = (all: EncodedImages, part: 'train' | 'test'): StreamedImages => {
     const encoded = takeEncoded(all, part, options[part]);
     const { name, classes, size: count, labels } = encoded;
-    return { name, classes, imageShape, size: count, labels, encoded, shorter };
+    const masks: DatasetTarget = { shape: [size, size], values: new Uint8Array(0), spatial: true, fill: unlabeled };
+    const targets = encoded.maps === undefined ? {} : { targets: { masks } };
+    return { name, classes, imageShape, size: count, labels, ...targets, encoded, shorter };
   };
   return { train: streamed(images.train, 'train'), test: streamed(images.test, 'test') };
 }
 
-/** Splits a set, stratified by class, into the rest and the held-out fraction, as `holdOut` does in memory. @throws LocalgradError */
+/** Splits a set, stratified by class if it has labels, into the rest and the held-out fraction, as `holdOut` does in memory. @throws LocalgradError */
 export function holdOutStreamed(
   images: StreamedImages,
   fraction: number,
   options: SplitOptions = {},
 ): { readonly train: StreamedImages; readonly heldOut: StreamedImages } {
   rejectUnknownKeys('holdOutStreamed', options, ['seed']);
-  const { kept, heldOut } = stratifiedSplit(images.labels, images.classes.length, fraction, options.seed);
+  const { labels, classes, size } = images;
+  const isLabeled = labels.length > 0;
+  const one = isLabeled ? labels : new Uint8Array(size);
+  const { kept, heldOut } = stratifiedSplit(one, isLabeled ? classes.length : 1, fraction, options.seed);
   const part = (indices: readonly number[]): StreamedImages => {
     const encoded = pickEncoded(images.encoded, indices);
     return { ...images, size: encoded.size, labels: encoded.labels, encoded };

@@ -42,6 +42,16 @@ def decoder(inputs, layers):
     return nn.Sequential(*members, upsample(image), nn.Conv2d(inputs, 3, 3, 1, 1), nn.Sigmoid())
 
 
+class PixelScores(nn.Sequential):
+    """InfoPro's head for label maps, upsampled to the image; its dropout is the identity here."""
+
+    def __init__(self, inputs):
+        super().__init__(*unit(inputs, inputs // 2, 3, 1, True), nn.Dropout2d(0), nn.Conv2d(inputs // 2, classes, 1))
+
+    def forward(self, h):
+        return upsample(image)(super().forward(h))
+
+
 class Token(nn.Module):
     """LayerNorm and dense layer on the first token; the names count the selection of the token."""
 
@@ -96,6 +106,7 @@ cases = {
     "hpff-imagenet-decoder-16": ("decoder", decoder(8, [(2, 1, None), (1, 3, 2), (1, 3, 4), (1, 3, 2)]), (8, 2)),
     "patched-head": ("head", Patches(synthesizer(3)), (3, 8)),
     "patched-decoder": ("decoder", Patches(SmallDecoder(*unit(3, 12, 3, 1, True), nn.Conv2d(12, 3, 3, 1, 1))), (3, 8)),
+    "infopro-segmentation": ("head", PixelScores(6), (6, 4)),
 }
 
 
@@ -103,13 +114,16 @@ def run(kind, network, channels, size):
     is_tokens = isinstance(network, Token)
     h = torch.randn((4, size, channels) if is_tokens else (4, channels, size, size), requires_grad=True)
     labels, images = torch.randint(classes, (4,)), torch.rand(4, 3, image, image)
-    target, function = (labels, F.cross_entropy) if kind == "head" else (images, F.binary_cross_entropy)
+    if isinstance(network, PixelScores):
+        masks = torch.randint(classes + 1, (4, image, image))
+        labels = torch.where(masks == classes, 255, masks)
+    target, function = (labels, lambda scores, wanted: F.cross_entropy(scores, wanted, ignore_index=255)) if kind == "head" else (images, F.binary_cross_entropy)
     loss = network.loss(h, target, function) if isinstance(network, Patches) else function(network(h), target)
     loss.backward()
     rename = {"norm": "1", "fc": "2"}
     name = lambda key: f"{kind}." + ".".join(rename.get(part, part) for part in key.removeprefix("inner.").split("."))
     tensors = {"h": h, "h.gradient": h.grad, "loss": loss}
-    tensors |= {"labels": labels.to(torch.int32)} if kind == "head" else {"images": images}
+    tensors |= {"masks" if labels.ndim > 1 else "labels": labels.to(torch.int32)} if kind == "head" else {"images": images}
     if is_tokens:
         # [batch, channels, 1, tokens]
         tensors |= {key: tensors[key].permute(0, 2, 1).unsqueeze(2) for key in ("h", "h.gradient")}

@@ -23,11 +23,11 @@ export interface EvaluationResult {
 }
 
 /** Metrics that count samples, so that their sums are integers. */
-const counts: readonly string[] = ['accuracy', 'top5'];
+const samplewise: readonly string[] = ['accuracy', 'top5'];
 
 /**
  * Evaluates the plain network with its final head; auxiliary networks are not used. Reads back from the device once, at
- * the end.
+ * the end; with a head that counts, also after each batch, since the sums of counts exceed what float32 can represent.
  *
  * @param head default: the classifier of the backbone
  * @throws LocalgradError `misuse` when the head has no `measure`, `invalid-data` when there are no batches
@@ -41,12 +41,14 @@ export async function evaluateNetwork(
   let names: readonly string[] = [];
   let totals: tf.Tensor | undefined;
   let samples = 0;
+  const counts = new Map<string, Float64Array>();
   try {
     const readsLabels = (head.reads ?? ['labels']).includes('labels');
     for await (const batch of readsLabels ? checkedBatches(batches, network.classes, 0) : batches.epoch(0)) {
       const [size] = batch.images.shape;
-      const metrics = measureBatch(network, head, batch);
+      const measured = measureBatch(network, head, batch);
       batch.dispose();
+      const metrics = await takeCounts(measured, counts);
       if (totals === undefined) names = [...metrics.keys()];
       const before: tf.Tensor | undefined = totals;
       totals = tf.tidy(() => {
@@ -60,7 +62,7 @@ export async function evaluateNetwork(
     }
     if (totals === undefined) throw new LocalgradError('invalid-data', 'There are no batches to evaluate.');
     const sums = await totals.data<'float32'>();
-    return resultOf(names, sums, samples);
+    return resultOf(names, sums, samples, summaryOf(head, counts));
   } finally {
     totals?.dispose();
   }
@@ -80,7 +82,7 @@ function measureBatch(
   network: Network,
   head: Head & Required<Pick<Head, 'measure'>>,
   { images, targets }: OwnedBatch,
-): ReadonlyMap<string, tf.Scalar> {
+): ReadonlyMap<string, tf.Tensor> {
   const readsInput = head.reads?.includes(moduleInputTarget) === true;
   const cut = readsInput ? network.modules.length - 1 : 0;
   const blocksOf = (modules: Network['modules']) => modules.flatMap(({ blocks }) => blocks);
@@ -96,10 +98,47 @@ function measureBatch(
   });
 }
 
-function resultOf(names: readonly string[], sums: Float32Array, samples: number): EvaluationResult {
-  const metrics = Object.fromEntries(
-    names.map((name, index) => [name, wholeWhere(counts.includes(name), sums[index] ?? Number.NaN) / samples]),
+/** Adds the counts among a batch's measurements to their sums, and returns the others. */
+async function takeCounts(
+  measured: ReadonlyMap<string, tf.Tensor>,
+  counts: Map<string, Float64Array>,
+): Promise<ReadonlyMap<string, tf.Tensor>> {
+  const metrics = new Map(measured);
+  for (const [name, tensor] of measured) {
+    if (tensor.rank === 0) continue;
+    metrics.delete(name);
+    const values = await tensor.data();
+    tensor.dispose();
+    const sums = counts.get(name) ?? new Float64Array(values.length);
+    counts.set(
+      name,
+      sums.map((sum, index) => sum + (values[index] ?? Number.NaN)),
+    );
+  }
+  return metrics;
+}
+
+function summaryOf(head: Head, counts: ReadonlyMap<string, Float64Array>): Readonly<Record<string, number>> {
+  if (counts.size === 0) return {};
+  if (head.summarize !== undefined) return head.summarize(counts);
+  throw new LocalgradError(
+    'misuse',
+    `Method 'measure' of head '${head.name}' returned counts (${[...counts.keys()].join(', ')}), but the head has no method 'summarize'.`,
+    { head: head.name },
   );
+}
+
+function resultOf(
+  names: readonly string[],
+  sums: Float32Array,
+  samples: number,
+  summary: Readonly<Record<string, number>>,
+): EvaluationResult {
+  const means = names.map((name, index) => [
+    name,
+    wholeWhere(samplewise.includes(name), sums[index] ?? Number.NaN) / samples,
+  ]);
+  const metrics: Readonly<Record<string, number>> = { ...Object.fromEntries(means), ...summary };
   const { accuracy = null, loss = Number.NaN } = metrics;
   const diverged = Object.values(metrics).every(Number.isFinite) ? {} : { diverged: true as const };
   return { metrics, accuracy, loss, samples, ...diverged };

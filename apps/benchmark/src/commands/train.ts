@@ -125,12 +125,20 @@ export function renderTrain({
     ...(testAccuracy === null
       ? Object.entries(testMetrics ?? {}).map(([name, value]) => `${`test ${name}`.padEnd(16)}${value.toPrecision(4)}`)
       : [`test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`]),
+    ...(testAccuracy === null ? [] : furtherMetrics(testMetrics, percent)),
     ...(validation === undefined || validation.accuracy === null ? [] : [validationLine(validation, percent)]),
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
     ...(timing === undefined ? [] : timingLines(timing)),
     `run folder      ${folder}${wasFinished ? ' (finished before; --resume never runs it again)' : ''}`,
   ].join('\n');
+}
+
+/** Metrics that not every classifier has. */
+function furtherMetrics(metrics: TrainReport['testMetrics'], percent: (value: number | null) => string): string[] {
+  const common = ['loss', 'accuracy', 'top5'];
+  const further = Object.entries(metrics ?? {}).filter(([name]) => !common.includes(name));
+  return further.map(([name, value]) => `${`test ${name}`.padEnd(18)} ${percent(value)}`);
 }
 
 function validationLine({ accuracy, best }: ValidationSummary, percent: (value: number | null) => string): string {

@@ -16,8 +16,8 @@ export function prefixOf(names: Iterable<string>, expected: readonly string[], w
   const found = new Map<string, number>();
   const all = [...names];
   for (const name of all) {
-    const anchor = anchors.find((end) => name === end || name.endsWith(`.${end}`));
-    if (anchor !== undefined) found.set(name.slice(0, name.length - anchor.length), 0);
+    const ends = anchors.filter((end) => name === end || name.endsWith(`.${end}`));
+    for (const end of ends) found.set(name.slice(0, name.length - end.length), 0);
   }
   for (const prefix of found.keys()) {
     let count = 0;

@@ -2,8 +2,9 @@
 
 /** Prefixes added by `DataParallel` and `torch.compile`. */
 const wrappers = /^(?:module\.|_orig_mod\.)+/;
-/** Auxiliary networks of InfoPro, DGL and MLAAN. */
-const auxiliary = /^(?:aux_classifier|net_classifier|decoder)_\d+_|^(?:Aug|EMA)_Net\./;
+/** Auxiliary networks of InfoPro, DGL and MLAAN, and of torchvision's and mmsegmentation's networks for label maps. */
+const auxiliary =
+  /^(?:aux_classifier|net_classifier|decoder)_\d+_|^(?:Aug|EMA)_Net\.|^(?:aux_classifier|auxiliary_head)\./;
 export function withoutWrappers(name: string): string {
   return name.replace(wrappers, '');
 }

@@ -12,6 +12,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { denseNetBc } from '../densenet.js';
 import { dglCnn, dniCnn } from '../dgl-networks.js';
+import { deepLabV3, fcnResNet } from '../dilated-resnet.js';
 import { imageNetResNet } from '../imagenet-resnet.js';
 import { localLossVgg } from '../local-loss-vgg.js';
 import { vgg } from '../vgg.js';
@@ -39,7 +40,7 @@ function readReference(bytes: Uint8Array) {
     state,
     inputShape: [height, width, channels] as Shape3,
     images: tf.tensor4d(data, [batch, height, width, channels]),
-    logits: take('logits').data,
+    logits: activationFromPyTorch(take('logits')).data,
     classes: take('logits').shape[1] ?? 0,
   };
 }
@@ -55,6 +56,8 @@ const vit = visionTransformer({ width: 8, heads: 2, depth: 2, patch: 8 });
 describe.each<[string, BackboneFactory]>([
   ['torchvision-resnet', resnet18],
   ['torchvision-resnext', resnext50],
+  ['torchvision-fcn', fcnResNet({ depth: 50, width: 2, layers: [1, 1, 2, 2] })],
+  ['torchvision-deeplabv3', deepLabV3({ depth: 50, width: 2, layers: [1, 1, 2, 2], rates: [2, 3] })],
   ['torchvision-vgg', vgg11(false)],
   ['torchvision-vgg-bn', vgg11(true)],
   ['torchvision-densenet', denseNetBc({ depth: 10, growth: 4 })],

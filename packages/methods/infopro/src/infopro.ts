@@ -19,13 +19,14 @@ import {
   type NamedHeadFactory,
   patchedHead,
   pixelDecoder,
+  segmentationDecoder,
 } from '@localgrad/nn/heads';
 import { type InfoProWeights, presetNames, presetWeights } from './presets.js';
 
 export interface InfoProOptions extends Partial<InfoProWeights> {
   /**
    * Auxiliary classifier or projection: 0c1f, 0c2f, 1c1f, 1c2f (default), 1c3f, 2c2f (docs/methods/heads.md §1), or
-   * `infopro-imagenet` (§6).
+   * `infopro-imagenet` (§6), or `infopro-segmentation` for label maps (§7).
    */
   readonly head?: string;
   /** Estimator of I(h, y): `softmax` cross-entropy (default) or the supervised contrastive loss (`contrast`). */
@@ -57,12 +58,17 @@ export interface InfoProOptions extends Partial<InfoProWeights> {
   readonly reconstruct?: 'image' | 'input';
   /**
    * `small` (default): the decoder for small images (docs/methods/heads.md §3); `imagenet`: the one for ImageNet, `hpff-imagenet`:
-   * that of HPFF's code (§6).
+   * that of HPFF's code (§6), `segmentation`: that for label maps (§7).
    */
-  readonly decoder?: 'small' | 'imagenet' | 'hpff-imagenet';
+  readonly decoder?: 'small' | 'imagenet' | 'hpff-imagenet' | 'segmentation';
 }
 
-const imageDecoders = { small: pixelDecoder, imagenet: imageNetDecoder, 'hpff-imagenet': hpffImageNetDecoder } as const;
+const imageDecoders = {
+  small: pixelDecoder,
+  imagenet: imageNetDecoder,
+  'hpff-imagenet': hpffImageNetDecoder,
+  segmentation: segmentationDecoder,
+} as const;
 
 /** InfoPro's weights for CIFAR-10 and ResNet-32 with 16 modules (docs/methods/infopro.md §3). */
 const defaultWeights: InfoProWeights = { ixx1: 5, ixy1: 0.05, ixx2: 0.2, ixy2: 0.5 };

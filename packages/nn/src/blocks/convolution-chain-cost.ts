@@ -1,4 +1,4 @@
-import { at, type BlockCost, bytesOf, type Want } from '@localgrad/core';
+import { at, type BlockCost, bytesOf, type Shape3, type Want } from '@localgrad/core';
 import { vectorPairBytes } from './batch-norm-parameters.js';
 import {
   type ChainStructure,
@@ -8,6 +8,7 @@ import {
   unitOutputBytes,
 } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
+import { gridBytes } from './pixel-grids.js';
 
 /**
  * Computes a chain's cost by replaying its forward pass and VJP on a ledger, for kernels that reuse consumed buffers.
@@ -30,6 +31,7 @@ export function chainCost(structure: ChainStructure): BlockCost {
       const ledger = new Ledger();
       const keep = (unit: ConvolutionUnit) => ledger.take(unitOutputBytes(unit, batchSize) + statistics(unit));
       units.forEach((unit, index) => {
+        touchGrids(ledger, unit, [unit.inputShape, unit.outputShape], batchSize);
         keep(unit);
         const below = units[index - 1];
         if (recompute && below !== undefined) ledger.give(unitOutputBytes(below, batchSize));
@@ -69,6 +71,7 @@ function vjpPeak(
   };
   const filterGradient = (unit: ConvolutionUnit) => {
     if (!want.parameters || !isTrained(unit.weight)) return;
+    touchGrids(ledger, unit, [unit.inputShape, unit.outputShape], batchSize, 4 * unit.weight.size);
     ledger.take(4 * unit.weight.size);
   };
 
@@ -101,12 +104,35 @@ function vjpPeak(
       filterGradient(unit);
       if (recompute) ledger.give(bytes(below));
     }
+    touchGrids(ledger, unit, [unit.outputShape, unit.inputShape], batchSize);
     ledger.take(bytes(below));
     ledger.give(bytes(unit));
     throughNorm(below, false);
     if (want.release && !recompute) ledger.give(bytes(below));
   }
-  filterGradient(at(units, 0, 'unit'));
-  if (want.input) ledger.take(inputBytes);
+  const first = at(units, 0, 'unit');
+  filterGradient(first);
+  if (want.input) {
+    touchGrids(ledger, first, [first.outputShape, first.inputShape], batchSize);
+    ledger.take(inputBytes);
+  }
   return ledger.peak;
+}
+
+/**
+ * Temporary bytes of a dilated convolution, which runs on grids of the map: two copies of the first operand while its grids are
+ * made, the grids of both, and two copies of the second while its map is made.
+ *
+ * @param also bytes that exist together with the grids of both
+ */
+function touchGrids(
+  ledger: Ledger,
+  { dilation }: ConvolutionUnit,
+  shapes: readonly [first: Shape3, second: Shape3],
+  batchSize: number,
+  also = 0,
+): void {
+  if (dilation === 1) return;
+  const [first, second] = shapes.map((shape) => gridBytes(shape, dilation, batchSize)) as [number, number];
+  ledger.touch(Math.max(2 * first, first + second + Math.max(also, also > 0 ? second : 0), 2 * second));
 }

@@ -25,7 +25,13 @@ import {
 } from './convolution-unit.js';
 import { keepNormGradients } from './norm-steps.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { convolutionFilterGradient, convolutionInputGradient, convolve, convolveUnit } from './unit-convolution.js';
+import {
+  convolutionFilterGradient,
+  convolutionInputGradient,
+  convolve,
+  convolveUnit,
+  isOrdinary,
+} from './unit-convolution.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 
 export interface ChainOptions extends ChainStructure {
@@ -224,7 +230,7 @@ export class ConvolutionChain implements FrugalBlock {
     const below = at(this.#structure.units, index - 1, 'unit');
     const { z, y, statistics } = at(residuals.units, index - 1, 'residual');
     const norm = normalization(below.norm, statistics);
-    if (y === undefined && unit.groups === 1 && kernels.conv2dActivatedFilterGradient !== undefined) {
+    if (y === undefined && isOrdinary(unit) && kernels.conv2dActivatedFilterGradient !== undefined) {
       const gradient = kernels.conv2dActivatedFilterGradient(z, norm, dz, filterShape(unit), unit.geometry);
       gradients.set(unit.weight, gradient);
       return;

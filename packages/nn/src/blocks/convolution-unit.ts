@@ -18,6 +18,8 @@ export interface ConvolutionUnit {
   readonly geometry: ConvolutionGeometry;
   /** Groups of channels that are convolved separately; 1 for an ordinary convolution. */
   readonly groups: number;
+  /** Distance of neighboring taps of the filter; above 1, the stride is 1 and the size stays the same. */
+  readonly dilation: number;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
 }
@@ -47,13 +49,16 @@ export interface ConvolutionUnitOptions {
   readonly padding: number;
   /** Divides the channels of input and output. Default 1. */
   readonly groups?: number;
+  /** Distance of neighboring taps of the filter; above 1, only with stride 1 and padding that keeps the size. Default 1. */
+  readonly dilation?: number;
   /** Of the batch norm's scale. Default: ones. */
   readonly scaleInitializer?: Initializer;
 }
 
 export function createConvolutionUnit(options: ConvolutionUnitOptions): ConvolutionUnit {
-  const { scope, names, inputShape, channels, kernelSize, stride, padding, groups = 1, scaleInitializer } = options;
-  const geometry = { stride, padding };
+  const { scope, names, inputShape, channels, kernelSize, groups = 1, dilation = 1, scaleInitializer } = options;
+  // A dilated convolution runs as an ordinary one on each of the grids of pixels that are `dilation` apart.
+  const geometry = { stride: options.stride, padding: options.padding / dilation };
   return {
     weight: scope
       .scope(names[0])
@@ -61,6 +66,7 @@ export function createConvolutionUnit(options: ConvolutionUnitOptions): Convolut
     norm: createBatchNorm(scope.scope(names[1]), channels, { scaleInitializer }),
     geometry,
     groups,
+    dilation,
     inputShape,
     outputShape: convolvedShape(inputShape, channels, kernelSize, geometry),
   };

@@ -15,10 +15,18 @@ export { type GroupNormOptions, groupNorm } from './group-norm.js';
 export { type LayerNormOptions, layerNorm } from './layer-norm.js';
 export { Ledger } from './ledger.js';
 export { type NormReluConvolutionOptions, normReluConvolution } from './norm-relu-convolution.js';
+export { parallelConcatenation } from './parallel-concatenation.js';
 export { parallelSum } from './parallel-sum.js';
 export { type ParameterlessOptions, parameterless } from './parameterless.js';
 export { evaluationPass, TrainingPass } from './pass.js';
-export { adaptiveAveragePool, averagePool, bilinearUpsample, type MaxPoolOptions, maxPool } from './pooling.js';
+export {
+  adaptiveAveragePool,
+  averagePool,
+  type BilinearOptions,
+  bilinearUpsample,
+  type MaxPoolOptions,
+  maxPool,
+} from './pooling.js';
 export {
   type BasicBlockOptions,
   type BottleneckOptions,

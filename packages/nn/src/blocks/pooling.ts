@@ -101,13 +101,27 @@ function symmetric(padding: number): Padding {
   return { top: padding, bottom: padding, left: padding, right: padding };
 }
 
-/** Bilinear resizing with aligned corners, as PyTorch's `align_corners=True`. */
-export function bilinearUpsample(name: string, inputShape: Shape3, outputSize: readonly [number, number]): Block {
+/** Options of `bilinearUpsample`. */
+export interface BilinearOptions {
+  /**
+   * Whether the centers of the corner pixels stay where they are (default), or the borders of the map do, as PyTorch's
+   * `align_corners`.
+   */
+  readonly alignCorners?: boolean;
+}
+
+/** Bilinear resizing, as PyTorch's `interpolate`; for sizes that grow, since it does not average where they shrink. */
+export function bilinearUpsample(
+  name: string,
+  inputShape: Shape3,
+  outputSize: readonly [number, number],
+  { alignCorners = true }: BilinearOptions = {},
+): Block {
   return separableMap(
     name,
     inputShape,
-    bilinearWeights(inputShape[0], outputSize[0]),
-    bilinearWeights(inputShape[1], outputSize[1]),
+    bilinearWeights(inputShape[0], outputSize[0], alignCorners),
+    bilinearWeights(inputShape[1], outputSize[1], alignCorners),
   );
 }
 
@@ -121,10 +135,10 @@ function meanOver(size: number, start: number, end: number): number[] {
   return Array.from({ length: size }, (_, index) => (index >= start && index < end ? 1 / (end - start) : 0));
 }
 
-function bilinearWeights(size: number, outputSize: number): AxisMap {
-  const scale = outputSize > 1 ? (size - 1) / (outputSize - 1) : 0;
+function bilinearWeights(size: number, outputSize: number, alignCorners: boolean): AxisMap {
+  const aligned = outputSize > 1 ? (size - 1) / (outputSize - 1) : 0;
   return Array.from({ length: outputSize }, (_, out) => {
-    const position = out * scale;
+    const position = alignCorners ? out * aligned : Math.max(0, ((out + 0.5) * size) / outputSize - 0.5);
     const low = Math.min(Math.floor(position), size - 1);
     const high = Math.min(low + 1, size - 1);
     const line = new Array<number>(size).fill(0);

@@ -26,6 +26,8 @@ export interface ConvBatchNormReluOptions {
   readonly stride?: number;
   /** Symmetric zero padding; the default preserves the size at stride 1. */
   readonly padding?: number;
+  /** Distance of neighboring taps of the filter; above 1, only at stride 1 and with the default padding. Default 1. */
+  readonly dilation?: number;
   /** Default true. */
   readonly relu?: boolean;
   /** Recompute activations in the backward pass instead of storing them. Default true. */
@@ -37,7 +39,9 @@ export interface ConvBatchNormReluOptions {
 /** Convolution without bias, batch norm, and a ReLU unless `relu: false`. */
 export function convBatchNormRelu(options: ConvBatchNormReluOptions): Block {
   const { name, scope, inputShape, channels, kernelSize = 3, stride = 1, relu = true, recompute = true } = options;
-  const { padding = (kernelSize - 1) / 2, names = ['conv', 'bn'] } = options;
+  const { dilation = 1, names = ['conv', 'bn'] } = options;
+  const kept = (dilation * (kernelSize - 1)) / 2;
+  const { padding = kept } = options;
   rejectUnknownKeys('convBatchNormRelu', options, [
     'name',
     'scope',
@@ -46,13 +50,15 @@ export function convBatchNormRelu(options: ConvBatchNormReluOptions): Block {
     'kernelSize',
     'stride',
     'padding',
+    'dilation',
     'relu',
     'recompute',
     'names',
   ]);
   checkGeometry('convBatchNormRelu', channels, stride);
+  checkDilation('convBatchNormRelu', dilation, stride === 1 && padding === kept);
   requireOption(Number.isInteger(padding) && padding >= 0, 'convBatchNormRelu', 'padding', padding, 'integers ≥ 0');
-  const unit = createConvolutionUnit({ scope, names, inputShape, channels, kernelSize, stride, padding });
+  const unit = createConvolutionUnit({ scope, names, inputShape, channels, kernelSize, stride, padding, dilation });
   const replicate = (other: ParameterScope) => convBatchNormRelu({ ...options, scope: other });
   return new ConvolutionChain({ name, units: [unit], shortcut: 'none', relu, recompute, replicate });
 }
@@ -69,6 +75,8 @@ export interface BasicBlockOptions {
   readonly channels: number;
   /** Stride of the first convolution; default 1. */
   readonly stride?: number;
+  /** Distance of neighboring taps of the 3×3 filters; above 1, only at stride 1. Default 1. */
+  readonly dilation?: number;
   /** Recompute activations in the backward pass instead of storing them. Default true. */
   readonly recompute?: boolean;
   /** Start the scale of the last batch norm at 0, so that the block starts as its shortcut. Default false. */
@@ -81,10 +89,11 @@ export interface BasicBlockOptions {
  * PyTorch: `conv1`, `bn1`, `conv2`, `bn2`, `downsample.0`, `downsample.1`.
  */
 export function basicBlock(options: BasicBlockOptions): Block {
-  const { name, scope, inputShape, channels, stride = 1, recompute = true } = options;
+  const { name, scope, inputShape, channels, stride = 1, dilation = 1, recompute = true } = options;
   rejectUnknownKeys('basicBlock', options, basicBlockKeys);
   checkGeometry('basicBlock', channels, stride);
-  const shared = { scope, channels, kernelSize: 3, padding: 1 };
+  checkDilation('basicBlock', dilation, stride === 1);
+  const shared = { scope, channels, kernelSize: 3, padding: dilation, dilation };
   const first = createConvolutionUnit({ ...shared, names: ['conv1', 'bn1'], inputShape, stride });
   const second = createConvolutionUnit({
     ...shared,
@@ -114,10 +123,11 @@ export interface BottleneckOptions extends BasicBlockOptions {
 
 /** 1×1, 3×3 (with the stride) and 1×1 convolutions with batch norm and a shortcut as in `basicBlock`. */
 export function bottleneck(options: BottleneckOptions): Block {
-  const { name, scope, inputShape, channels, stride = 1, recompute = true } = options;
+  const { name, scope, inputShape, channels, stride = 1, dilation = 1, recompute = true } = options;
   const { width = channels / 4, groups = 1 } = options;
   rejectUnknownKeys('bottleneck', options, [...basicBlockKeys, 'width', 'groups']);
   checkGeometry('bottleneck', channels, stride);
+  checkDilation('bottleneck', dilation, stride === 1);
   requireOption(Number.isInteger(width) && width > 0, 'bottleneck', 'width', width, 'positive integers');
   const divides = Number.isInteger(groups) && groups > 0 && width % groups === 0;
   requireOption(divides, 'bottleneck', 'groups', groups, `divisors of the width, ${width}`);
@@ -136,7 +146,8 @@ export function bottleneck(options: BottleneckOptions): Block {
     inputShape: first.outputShape,
     kernelSize: 3,
     stride,
-    padding: 1,
+    padding: dilation,
+    dilation,
     groups,
   });
   const third = createConvolutionUnit({
@@ -161,7 +172,7 @@ export function bottleneck(options: BottleneckOptions): Block {
   });
 }
 
-const basicBlockKeys = ['name', 'scope', 'inputShape', 'channels', 'stride', 'recompute', 'zeroInitialize'];
+const basicBlockKeys = ['name', 'scope', 'inputShape', 'channels', 'stride', 'dilation', 'recompute', 'zeroInitialize'];
 
 function lastScale({ zeroInitialize = false }: BasicBlockOptions): Initializer {
   return zeroInitialize ? zeros : ones;
@@ -188,4 +199,10 @@ function createShortcut(
 function checkGeometry(where: string, channels: number, stride: number): void {
   requireOption(Number.isInteger(channels) && channels > 0, where, 'channels', channels, 'positive integers');
   requireOption(Number.isInteger(stride) && stride > 0, where, 'stride', stride, 'positive integers');
+}
+
+function checkDilation(where: string, dilation: number, keepsSize: boolean): void {
+  const allowed = keepsSize ? 'positive integers' : '1, since the convolution changes the size of the map';
+  const isAllowed = Number.isInteger(dilation) && dilation > 0 && (keepsSize || dilation === 1);
+  requireOption(isAllowed, where, 'dilation', dilation, allowed);
 }

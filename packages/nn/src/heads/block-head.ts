@@ -8,7 +8,7 @@ import {
   type HeadResult,
   type Targets,
 } from '@localgrad/core';
-import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes, sequential } from '../blocks/sequential.js';
@@ -57,12 +57,12 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     return rows;
   };
 
-  const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> => {
+  const measure = (h: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor> => {
     checkTargets(targets);
     const { output } = body.forward(h, evaluationMode);
     const { loss: value, cotangent } = loss.evaluate(output, targets, 1);
     cotangent.dispose();
-    const metrics = new Map([['loss', value], ...(loss.metrics?.(output, targets) ?? [])]);
+    const metrics = new Map<string, Tensor>([['loss', value], ...(loss.metrics?.(output, targets) ?? [])]);
     output.dispose();
     return metrics;
   };
@@ -76,6 +76,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     reads: loss.reads,
     evaluate,
     measure,
+    ...(loss.summarize === undefined ? {} : { summarize: loss.summarize }),
     ...(loss.predicts ? { predict } : {}),
   };
 }

@@ -9,7 +9,7 @@ import {
   sameShape,
   type Targets,
 } from '@localgrad/core';
-import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequential.js';
 import { costOf, headCostOf } from '../cost/cost-of.js';
@@ -34,7 +34,7 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
     output.dispose();
     return result;
   };
-  const { predict, measure } = head;
+  const { predict, measure, summarize } = head;
   return {
     name,
     inputShape: chain.inputShape,
@@ -86,8 +86,9 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
     ...(measure === undefined
       ? {}
       : {
-          measure: (h: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar> =>
+          measure: (h: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor> =>
             afterChain(h, (output) => measure.call(head, output, targets)),
         }),
+    ...(summarize === undefined ? {} : { summarize: (counts) => summarize.call(head, counts) }),
   };
 }

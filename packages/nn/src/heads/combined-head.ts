@@ -58,6 +58,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
   }
   const predictor = terms.find(({ head }) => head.predict !== undefined)?.head;
   const predict = predictor?.predict;
+  const summarize = predictor?.summarize;
   return {
     name,
     inputShape: first.head.inputShape,
@@ -76,6 +77,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     evaluate: (h, targets, request) => evaluateTerms(terms, h, targets, request),
     measure: (h, targets) => measureTerms(terms, predictor, h, targets),
     ...(predict === undefined ? {} : { predict: (h) => predict.call(predictor, h) }),
+    ...(summarize === undefined ? {} : { summarize: (counts) => summarize.call(predictor, counts) }),
   };
 }
 
@@ -120,7 +122,7 @@ function measureTerms(
   predictor: Head | undefined,
   h: Tensor4D,
   targets: Targets,
-): ReadonlyMap<string, Scalar> {
+): ReadonlyMap<string, Tensor> {
   const request = { mode: evaluationMode, weight: 1, input: false, clock: endOfTraining };
   const { loss, terms: values } = evaluateTerms(terms, h, targets, request);
   for (const value of values.values()) value.dispose();

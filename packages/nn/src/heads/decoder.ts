@@ -61,6 +61,22 @@ export function hpffImageNetDecoder(context: HeadContext, scope: ParameterScope,
   return upsamplingDecoder('hpff-imagenet-decoder', context, scope, hpffImageNetDecoderLayers(context), widen);
 }
 
+/** Of a map of an eighth of the image's size. */
+const segmentationLayers: readonly ImageNetDecoderLayer[] = [
+  { channels: 128, kernelSize: 1 },
+  { channels: 32, kernelSize: 3, reduction: 4 },
+  { channels: 12, kernelSize: 3, reduction: 2 },
+];
+
+/**
+ * InfoPro's decoder in its experiments with label maps, as `imageNetDecoder` but with the same widths for every module
+ * (docs/methods/heads.md §7).
+ */
+export function segmentationDecoder(context: HeadContext, scope: ParameterScope, options: DecoderOptions = {}): Head {
+  const widen = widenOf('segmentationDecoder', options);
+  return upsamplingDecoder('segmentation-decoder', context, scope, segmentationLayers, widen);
+}
+
 function upsamplingDecoder(
   name: string,
   { inputShape, imageShape: [height, width, channels] }: HeadContext,

@@ -35,6 +35,11 @@ export function describeHead(name: string, inputShape: Shape3 = [10, 10, 4]): vo
             Int32Array.from({ length: 16 }, () => random.integer(10)),
             'int32',
           ),
+          masks: tf.tensor3d(
+            Int32Array.from({ length: 16 * 32 * 32 }, () => random.integer(10)),
+            [16, 32, 32],
+            'int32',
+          ),
         },
       };
     };
@@ -101,9 +106,10 @@ export function describeHead(name: string, inputShape: Shape3 = [10, 10, 4]): vo
         clock: startOfTraining,
       });
       expect([input, parameters.size]).toEqual([undefined, 0]);
-      const scores = head.predict?.(h) as tf.Tensor2D;
-      expect(scores.shape).toEqual([16, 10]);
-      const wanted = tf.tidy(() => tf.losses.softmaxCrossEntropy(tf.oneHot(targets.labels, 10), scores).dataSync()[0]);
+      const scores = head.predict?.(h) as tf.Tensor;
+      const classOf: tf.Tensor = head.reads?.includes('masks') ? targets.masks : targets.labels;
+      expect(scores.shape).toEqual([...classOf.shape, 10]);
+      const wanted = tf.tidy(() => tf.losses.softmaxCrossEntropy(tf.oneHot(classOf, 10), scores).dataSync()[0]);
       expect(loss.dataSync()[0]).toBeCloseTo(wanted as number, 5);
       tf.dispose([loss, scores]);
       expect(tf.memory().numTensors).toBe(before);

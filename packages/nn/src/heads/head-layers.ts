@@ -11,6 +11,7 @@ import { batchNorm } from '../blocks/batch-norm.js';
 import { firstToken } from '../blocks/class-token.js';
 import { conv2d } from '../blocks/conv2d.js';
 import { dense } from '../blocks/dense.js';
+import { dropout } from '../blocks/dropout.js';
 import { globalAveragePool } from '../blocks/global-average-pool.js';
 import { layerNorm } from '../blocks/layer-norm.js';
 import { adaptiveAveragePool, bilinearUpsample, maxPool } from '../blocks/pooling.js';
@@ -101,6 +102,12 @@ export class HeadLayers {
   /** Adds flattening to a vector. */
   flatten(): this {
     return this.#push(flatten(`flatten${this.#index++}`, this.#shape));
+  }
+
+  /** Adds dropout of whole channels. */
+  channelDropout(rate: number): this {
+    const name = `dropout${this.#index++}`;
+    return this.#push(dropout({ name, scope: this.#scope, inputShape: this.#shape, rate, per: 'channel' }));
   }
 
   /** Adds a dense layer. */

@@ -7,6 +7,8 @@ import {
   requireOption,
   unknownName,
 } from '@localgrad/core';
+import type { LossFunction } from '../losses/loss-function.js';
+import { pixelCrossEntropy } from '../losses/pixel-cross-entropy.js';
 import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
 import { supervisedContrastive } from '../losses/supervised-contrastive.js';
 import { uniformFanIn, zeros } from '../random/initializers.js';
@@ -110,6 +112,15 @@ const classToken: Layout = (layers, { classes }) => {
   layers.normalizedToken().dense(classes);
 };
 
+/** InfoPro's head for label maps: scores of each pixel, upsampled to the image. */
+const infoProSegmentation: Layout = (layers, { inputShape: [, , channels], imageShape: [height, width], classes }) => {
+  layers
+    .biasedConvolution(Math.max(1, Math.floor(channels / 2)), 3)
+    .batchNorm()
+    .relu();
+  layers.channelDropout(0.1).biasedConvolution(classes, 1).upsample([height, width]);
+};
+
 const layouts: Readonly<Record<string, Layout>> = {
   '0c1f': infoPro(0, 1),
   '0c2f': infoPro(0, 2),
@@ -124,8 +135,12 @@ const layouts: Readonly<Record<string, Layout>> = {
   'dni-synthesizer': dniSynthesizer,
   'auglocal-dgl': dglPerceptron(3, 2, false),
   'infopro-imagenet': infoProImageNet,
+  'infopro-segmentation': infoProSegmentation,
   'class-token': classToken,
 };
+
+/** Losses of heads that classify pixels instead of images. */
+const pixelLosses: ReadonlyMap<string, LossFunction> = new Map([['infopro-segmentation', pixelCrossEntropy()]]);
 
 /** Names of auxiliary classifiers in the literature, as accepted by `headFactory`. */
 export const headNames: readonly string[] = Object.keys(layouts);
@@ -160,7 +175,7 @@ export function headFactory(name: string, options: HeadFactoryOptions = {}): Nam
   }
   const lossFunction = isContrast
     ? supervisedContrastive(temperature === undefined ? {} : { temperature })
-    : softmaxCrossEntropy;
+    : (pixelLosses.get(name) ?? softmaxCrossEntropy);
   return {
     name,
     config: { head: name, ...options },

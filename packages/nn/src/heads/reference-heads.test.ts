@@ -6,7 +6,7 @@ import { createScope } from '../random/scope.js';
 import { activationFromPyTorch, weightFromPyTorch } from '../serialization/pytorch.js';
 import { readSafetensors } from '../serialization/safetensors.js';
 import { relativeError } from '../testing/check-block.js';
-import { hpffImageNetDecoder, imageNetDecoder, pixelDecoder } from './decoder.js';
+import { hpffImageNetDecoder, imageNetDecoder, pixelDecoder, segmentationDecoder } from './decoder.js';
 import { headFactory } from './named-heads.js';
 import { type PatchedHeadOptions, patchedHead } from './patched-head.js';
 
@@ -28,6 +28,7 @@ function reference(name: string) {
     return tf.tensor4d(data, [batch, height, width, channels]);
   };
   const labels = tensors.get('labels')?.data;
+  const masks = tensors.get('masks');
   return {
     weight: (key: string) => weightFromPyTorch(values(key)).data,
     gradients: [...tensors.keys()].filter((key) => key.startsWith('gradient.')),
@@ -36,6 +37,7 @@ function reference(name: string) {
     loss: values('loss').data[0],
     targets: {
       ...(labels instanceof Int32Array ? { labels: tf.tensor1d(labels, 'int32') } : {}),
+      ...(masks?.data instanceof Int32Array ? { masks: tf.tensor(masks.data, [...masks.shape], 'int32') } : {}),
       ...(tensors.has('images') ? { images: map('images') } : {}),
     },
   };
@@ -67,6 +69,7 @@ describe('heads of the papers', () => {
     ['hpff-imagenet-decoder-16', hpffDecoder],
     ['class-token', named('class-token')],
     ['dni-synthesizer', named('dni-synthesizer')],
+    ['infopro-segmentation', named('infopro-segmentation')],
     ['patched-head', onQuarters(headFactory('dni-synthesizer').build)],
     ['patched-decoder', onQuarters(pixelDecoder)],
   ])('%s has the loss and gradients of PyTorch', (name, create) => {
@@ -119,6 +122,16 @@ describe('heads of the papers', () => {
     expect(sizes(28)).toEqual(['1×1×1024×128', '3×3×128×32', '3×3×32×16', '3×3×16×3']);
     expect(sizes(14)).toEqual(['1×1×1024×128', '3×3×128×64', '3×3×64×32', '3×3×32×16', '3×3×16×3']);
     expect(() => sizes(7)).toThrow(/module 0 outputs 7×7×1024 .* 1\/4, 1\/8 and 1\/16/);
+  });
+
+  it('InfoPro’s networks for label maps have the published widths for maps of an eighth of the image', () => {
+    const sizes = (create: (context: HeadContext) => Head) =>
+      create({ ...contextOf([4, 8, 1024]), classes: 19, imageShape: [32, 64, 3] })
+        .parameters.filter(({ shape }) => shape.length === 4)
+        .map(({ shape }) => shape.join('×'));
+    expect(sizes(named('infopro-segmentation'))).toEqual(['3×3×1024×512', '1×1×512×19']);
+    const decoder = (context: HeadContext) => segmentationDecoder(context, createScope(1));
+    expect(sizes(decoder)).toEqual(['1×1×1024×128', '3×3×128×32', '3×3×32×12', '3×3×12×3']);
   });
 
   it('report modules that they do not fit', () => {

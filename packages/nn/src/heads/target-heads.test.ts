@@ -27,10 +27,12 @@ function train(head: ReturnType<ReturnType<typeof pixelCrossEntropyHead>['build'
   const batch = { ...targets };
   const optimizer = sgd({ learningRate: 0.5, weightDecay: 0 });
   const read = () => {
-    const metrics = head.measure?.(h, batch) ?? new Map<string, tf.Scalar>();
-    const numbers = new Map([...metrics].map(([name, value]) => [name, value.dataSync()[0] ?? Number.NaN]));
+    const metrics = head.measure?.(h, batch) ?? new Map<string, tf.Tensor>();
+    const values = new Map([...metrics].map(([name, value]) => [name, Float64Array.from(value.dataSync())]));
     tf.dispose([...metrics.values()]);
-    return numbers;
+    const scalars = [...values].filter(([, { length }]) => length === 1);
+    const means = scalars.map(([name, [value = Number.NaN]]) => [name, value] as const);
+    return new Map([...means, ...Object.entries(head.summarize?.(values) ?? {})]);
   };
   const before = read();
   const tensors = tf.memory().numTensors;
@@ -84,6 +86,7 @@ describe('pixelCrossEntropyHead', () => {
     const { before, after } = train(head, h, { masks });
     expect(after.get('loss') ?? 1).toBeLessThan(0.5 * (before.get('loss') ?? 0));
     expect(after.get('accuracy') ?? 0).toBeGreaterThan(0.9);
+    expect(after.get('meanIoU') ?? 0).toBeGreaterThan(before.get('meanIoU') ?? 1);
   });
 });
 

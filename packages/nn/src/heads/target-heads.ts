@@ -3,8 +3,8 @@ import { conv2d } from '../blocks/conv2d.js';
 import { dense } from '../blocks/dense.js';
 import { globalAveragePool } from '../blocks/global-average-pool.js';
 import { bilinearUpsample } from '../blocks/pooling.js';
+import { type PixelCrossEntropyOptions, pixelCrossEntropy } from '../losses/pixel-cross-entropy.js';
 import { meanSquaredError } from '../losses/pixel-losses.js';
-import { pixelCrossEntropy } from '../losses/softmax-cross-entropy.js';
 import { blockHead } from './block-head.js';
 import type { NamedHeadFactory } from './named-heads.js';
 
@@ -45,11 +45,11 @@ export function meanSquaredErrorHead(options: RegressionHeadOptions = {}): Named
 }
 
 /** Options of `pixelCrossEntropyHead`. */
-export interface PixelHeadOptions {
+export interface PixelHeadOptions extends PixelCrossEntropyOptions {
   /** Number of classes per pixel; default: the data set's number of classes. */
   readonly classes?: number;
-  /** Name of the target, int32, shape [batch, height, width] of the image; default `masks`. */
-  readonly target?: string;
+  /** Bilinear upsampling with the corners aligned (default), or with pixels as areas, as torchvision's networks have it. */
+  readonly alignCorners?: boolean;
 }
 
 /**
@@ -58,13 +58,14 @@ export interface PixelHeadOptions {
  */
 export function pixelCrossEntropyHead(options: PixelHeadOptions = {}): NamedHeadFactory {
   const name = 'pixel-cross-entropy';
-  rejectUnknownKeys(name, options, ['classes', 'target']);
-  const { target = 'masks' } = options;
+  rejectUnknownKeys(name, options, ['classes', 'target', 'ignore', 'over', 'alignCorners']);
+  const { classes: given, alignCorners = true, ...rest } = options;
+  const loss = pixelCrossEntropy(rest);
   return {
     name,
     config: { head: name, ...options },
     build: ({ inputShape, imageShape, ...context }: HeadContext, scope: ParameterScope) => {
-      const { classes = context.classes } = options;
+      const classes = given ?? context.classes;
       requireOption(Number.isInteger(classes) && classes > 1, name, 'classes', classes, 'integers from 2');
       const scores = conv2d({
         name: 'scores',
@@ -76,11 +77,8 @@ export function pixelCrossEntropyHead(options: PixelHeadOptions = {}): NamedHead
         padding: 0,
       });
       const [height, width] = imageShape;
-      return blockHead({
-        name,
-        blocks: [scores, bilinearUpsample('upsample', scores.outputShape, [height, width])],
-        loss: pixelCrossEntropy(target),
-      });
+      const upsample = bilinearUpsample('upsample', scores.outputShape, [height, width], { alignCorners });
+      return blockHead({ name, blocks: [scores, upsample], loss });
     },
   };
 }

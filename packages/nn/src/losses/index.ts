@@ -1,6 +1,8 @@
 export { classificationMetrics } from './classification-metrics.js';
+export { confusionCounts, confusionMetrics } from './confusion.js';
 export type { LossFunction, LossResult } from './loss-function.js';
+export { type PixelCrossEntropyOptions, pixelCrossEntropy } from './pixel-cross-entropy.js';
 export { binaryCrossEntropy, meanSquaredError } from './pixel-losses.js';
-export { pixelCrossEntropy, softmaxCrossEntropy } from './softmax-cross-entropy.js';
+export { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 export { type SupervisedContrastiveOptions, supervisedContrastive } from './supervised-contrastive.js';
 export { checkTarget, requireTarget } from './targets.js';

@@ -1,5 +1,5 @@
 import type { Shape3, Targets } from '@localgrad/core';
-import type { Scalar, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor4D } from '@tensorflow/tfjs';
 
 /** A loss and its cotangent. */
 export interface LossResult {
@@ -20,11 +20,15 @@ export interface LossFunction {
    * reconstructions.
    */
   readonly predicts: boolean;
-  /** @param output [batch, height, width, channels], [batch, 1, 1, classes] for classifiers; borrowed */
   /** Evaluates the loss. @param output shape [batch, height, width, channels]; borrowed @param weight factor on the cotangent, not on the loss */
   evaluate(output: Tensor4D, targets: Targets, weight: number): LossResult;
-  /** Metrics besides the loss, averaged over the batch. Owned by the caller. @param output borrowed */
-  metrics?(output: Tensor4D, targets: Targets): ReadonlyMap<string, Scalar>;
+  /**
+   * Measurements besides the loss, as those of `Head.measure`: metrics averaged over the batch as scalars, counts as tensors
+   * of one axis or more. Owned by the caller. @param output borrowed
+   */
+  metrics?(output: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
+  /** Metrics from the sums of the counts, as `Head.summarize`. */
+  summarize?(counts: ReadonlyMap<string, Float64Array>): Readonly<Record<string, number>>;
   /** Peak bytes during `evaluate` beyond the output, including the returned tensors. */
   peakBytes(outputShape: Shape3, batchSize: number): number;
 }

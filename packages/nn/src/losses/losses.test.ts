@@ -6,9 +6,11 @@ import { createRandom } from '../random/random.js';
 import { randomTensor, relativeError } from '../testing/check-block.js';
 import { LiveBytes } from '../testing/live-bytes.js';
 import { classificationMetrics } from './classification-metrics.js';
+import { confusionCounts, confusionMetrics } from './confusion.js';
 import type { LossFunction } from './loss-function.js';
+import { pixelCrossEntropy } from './pixel-cross-entropy.js';
 import { binaryCrossEntropy, meanSquaredError } from './pixel-losses.js';
-import { pixelCrossEntropy, softmaxCrossEntropy } from './softmax-cross-entropy.js';
+import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { supervisedContrastive } from './supervised-contrastive.js';
 
 beforeAll(async () => {
@@ -79,6 +81,19 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
     (x, targets) =>
       tf.losses.softmaxCrossEntropy(tf.oneHot(tf.reshape(targets.masks, [30]), 3), tf.reshape(x, [30, 3])) as tf.Scalar,
   ],
+  [
+    'pixelCrossEntropy of labeled pixels',
+    pixelCrossEntropy({ ignore: 1 }),
+    pixels,
+    (x, targets) =>
+      tf.div<tf.Scalar>(labeledSum(x, targets.masks), tf.sum(tf.cast(tf.notEqual(targets.masks, 1), 'float32'))),
+  ],
+  [
+    'pixelCrossEntropy over all pixels',
+    pixelCrossEntropy({ ignore: 1, over: 'all' }),
+    pixels,
+    (x, targets) => tf.div<tf.Scalar>(labeledSum(x, targets.masks), 30),
+  ],
   ['supervisedContrastive', supervisedContrastive(), vectors, contrastiveReference(0.07, true)],
   [
     'supervisedContrastive, not normalized',
@@ -87,6 +102,12 @@ const cases: [string, LossFunction, () => tf.Tensor4D, Reference][] = [
     contrastiveReference(0.5, false),
   ],
 ];
+
+/** Cross-entropy of the pixels of classes 0 and 2 of three, summed. */
+function labeledSum(x: tf.Tensor4D, masks: tf.Tensor): tf.Tensor {
+  const indicators = tf.mul(tf.oneHot(tf.reshape(masks, [30]) as tf.Tensor1D, 3), tf.tensor1d([1, 0, 1]));
+  return tf.neg(tf.sum(tf.mul(indicators, tf.logSoftmax(tf.reshape(x, [30, 3])))));
+}
 
 describe('targets of another type', () => {
   it.each<[string, LossFunction, () => tf.Tensor4D, tf.Tensor, RegExp]>([
@@ -147,7 +168,8 @@ describe.each(cases)('%s', (name, loss, create, reference) => {
     meter.stop();
     const predicted = loss.peakBytes(output.shape.slice(1) as [number, number, number], 30);
     // Temporaries of the kernel are not counted for the loss.
-    if (name === 'softmaxCrossEntropy' || name === 'pixelCrossEntropy') expect(predicted).toBe(4 * output.size + 4);
+    if (name === 'softmaxCrossEntropy') expect(predicted).toBe(4 * output.size + 4);
+    else if (name.startsWith('pixelCrossEntropy')) expect(predicted).toBe(8 * output.size + 5 * 180);
     else expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.1 * predicted + 64);
   });
 });
@@ -275,5 +297,41 @@ describe('classificationMetrics', () => {
     for (const label of [0, 1]) expect(metricsOf([[Number.NaN, Number.NaN]], [label]).get('accuracy')).toBe(0);
     expect(metricsOf([[Number.NaN, 1]], [1]).get('accuracy')).toBe(0);
     expect(metricsOf([[Number.NEGATIVE_INFINITY, 1]], [1]).get('accuracy')).toBe(1);
+  });
+});
+
+describe('pixelCrossEntropy with unlabeled pixels', () => {
+  const { logits, masks, loss, lossOverAll, gradient } = fixture.pixelCrossEntropy;
+  const output = () => tf.tensor4d(logits, [2, 2, 2, 3]);
+  const targets = () => ({ masks: tf.tensor3d(masks, [2, 2, 2], 'int32') });
+
+  it('has the loss and the gradient of PyTorch, over the labeled pixels and over all', () => {
+    const labeled = pixelCrossEntropy().evaluate(output(), targets(), 1);
+    expect(labeled.loss.dataSync()[0]).toBeCloseTo(loss, 5);
+    expect(relativeError(labeled.cotangent, tf.tensor4d(gradient, [2, 2, 2, 3]))).toBeLessThan(1e-5);
+    const all = pixelCrossEntropy({ over: 'all' }).evaluate(output(), targets(), 1);
+    expect(all.loss.dataSync()[0]).toBeCloseTo(lossOverAll, 5);
+    expect(relativeError(all.cotangent, tf.mul(tf.tensor4d(gradient, [2, 2, 2, 3]), 5 / 8))).toBeLessThan(1e-5);
+  });
+
+  it('has no loss and no gradient without any labeled pixel, whatever the scores', () => {
+    const scores = tf.fill<tf.Rank.R4>([1, 1, 2, 3], Number.NaN);
+    const result = pixelCrossEntropy().evaluate(scores, { masks: tf.fill([1, 1, 2], 255, 'int32') }, 1);
+    expect([...result.loss.dataSync(), ...result.cotangent.dataSync()].map(Math.abs)).toEqual(Array(7).fill(0));
+  });
+});
+
+describe('confusionMetrics', () => {
+  it('counts labeled rows, and leaves out classes that do not occur', () => {
+    const scores = tf.oneHot(tf.tensor1d([0, 0, 1, 1, 0], 'int32'), 4) as tf.Tensor2D;
+    const labels = tf.tensor1d([0, 1, 1, 1, 255], 'int32');
+    const before = tf.memory().numTensors;
+    const counts = confusionCounts(scores, labels, 255);
+    expect(tf.memory().numTensors).toBe(before + 1);
+    const matrix = Float64Array.from(counts.dataSync());
+    expect([...matrix]).toEqual([1, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    // Intersections over unions: 1/2 and 2/3; right of each class: 1/1 and 2/3.
+    const { accuracy, meanAccuracy, meanIoU } = confusionMetrics(matrix);
+    expect([accuracy, meanAccuracy, meanIoU]).toEqual([3 / 4, (1 + 2 / 3) / 2, (1 / 2 + 2 / 3) / 2]);
   });
 });

@@ -40,12 +40,18 @@ export async function fingerprintOf(dataset: RunImages): Promise<ImageFingerprin
 
 async function hashOfFiles({ encoded, ...images }: StreamedImages): Promise<string> {
   const hashes: string[] = [];
-  for (const index of sampleIndices(images)) hashes.push(sha256(await encoded.read(index)));
+  for (const index of sampleIndices(images)) {
+    hashes.push(sha256(await encoded.read(index)));
+    if (encoded.maps !== undefined) hashes.push(sha256(await encoded.maps.readFile(index)));
+  }
   return sha256(canonicalJson(hashes));
 }
 
-function hashOfTarget({ shape, spatial = false, values }: DatasetTarget): string {
-  return sha256(canonicalJson({ shape, spatial, type: values.constructor.name, values: hashOfNumbers(values) }));
+function hashOfTarget({ shape, spatial = false, fill = 0, values }: DatasetTarget): string {
+  const filled = fill === 0 ? {} : { fill };
+  return sha256(
+    canonicalJson({ shape, spatial, ...filled, type: values.constructor.name, values: hashOfNumbers(values) }),
+  );
 }
 
 function hashOfNumbers({ buffer, byteOffset, byteLength }: DatasetTarget['values']): string {

@@ -47,6 +47,6 @@ export function renderCheck({ dataset, train, test, contactSheet: file }: DataCh
     '',
     textTable(['class', 'training', 'test'], [...rows, total], ['left', 'right', 'right']),
     '',
-    `contact sheet: ${file} (one row per class, in this order)`,
+    `contact sheet: ${file}${rows.length === 0 ? '' : ' (one row per class, in this order)'}`,
   ].join('\n');
 }

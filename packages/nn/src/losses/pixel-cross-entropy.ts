@@ -1,0 +1,132 @@
+import {
+  bytesOf,
+  formatShape,
+  LocalgradError,
+  rejectUnknownKeys,
+  requireOption,
+  sameShape,
+  type Targets,
+} from '@localgrad/core';
+import { computedTensor, currentKernels } from '@localgrad/kernels';
+import {
+  cast,
+  clone,
+  dispose,
+  div,
+  maximum,
+  mul,
+  notEqual,
+  type Rank,
+  reshape,
+  type Scalar,
+  sum,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tidy,
+  where,
+  zerosLike,
+} from '@tensorflow/tfjs';
+import { asScoreRows, confusionCounts, confusionMetrics } from './confusion.js';
+import type { LossFunction, LossResult } from './loss-function.js';
+import { checkClasses, requireTarget } from './targets.js';
+
+/** Options of `pixelCrossEntropy`. */
+export interface PixelCrossEntropyOptions {
+  /** Name of the target with the class of each pixel, int32, shape [batch, height, width]. Default `masks`. */
+  readonly target?: string;
+  /** Value of pixels that have no class: they have no loss and count in no metric. Default 255. */
+  readonly ignore?: number;
+  /** The loss is the mean over the pixels that have a class (`labeled`, default), or over `all`, as in mmsegmentation. */
+  readonly over?: 'labeled' | 'all';
+}
+
+const lossName = 'pixelCrossEntropy';
+const reader = `loss '${lossName}'`;
+
+/**
+ * Mean cross-entropy over samples and pixels, for dense prediction. Metrics: `accuracy`, `meanAccuracy` and `meanIoU` over all
+ * pixels of an evaluation (`confusionMetrics`).
+ *
+ * @throws LocalgradError `invalid-option`
+ */
+export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossFunction {
+  rejectUnknownKeys(lossName, options, ['target', 'ignore', 'over']);
+  const { target = 'masks', ignore = 255, over = 'labeled' } = options;
+  requireOption(Number.isInteger(ignore), lossName, 'ignore', ignore, 'integers');
+  requireOption(['labeled', 'all'].includes(over), lossName, 'over', over, 'labeled, all');
+  return {
+    name: lossName,
+    reads: [target],
+    predicts: true,
+    evaluate: (output, targets, weight) => {
+      const labels = pixelLabels(output, targets, target);
+      const result = crossEntropy(output, labels, { ignore, over, weight });
+      labels.dispose();
+      return result;
+    },
+    metrics: (output, targets) => {
+      const labels = pixelLabels(output, targets, target);
+      const confusion = tidy(() => confusionCounts(asScoreRows(output), labels, ignore));
+      labels.dispose();
+      return new Map([['confusion', confusion]]);
+    },
+    summarize: (counts) => confusionMetrics(counts.get('confusion') ?? new Float64Array()),
+    peakBytes: (shape, batchSize) => {
+      const pixels = batchSize * shape[0] * shape[1];
+      // First the scores of the labeled pixels and the gradient, then that and the scaled one; a byte for each pixel, and 4.
+      return 2 * bytesOf(shape, batchSize) + 5 * pixels;
+    },
+  };
+}
+
+interface Reduction {
+  readonly ignore: number;
+  readonly over: 'labeled' | 'all';
+  readonly weight: number;
+}
+
+/** e⁻²⁰⁰ is 0 in float32. */
+const certainty = 200;
+
+/**
+ * The kernel averages over all rows. A row without a class gets class 0 and scores that are certain of it: its loss and its
+ * gradient are 0. What remains is to divide by the number of labeled rows instead of all.
+ */
+function crossEntropy(output: Tensor4D, labels: Tensor1D, { ignore, over, weight }: Reduction): LossResult {
+  const isLabeled = notEqual<Tensor1D>(labels, ignore);
+  const { logits, classes } = tidy(() => labeledRows(output, labels, isLabeled));
+  const { loss, gradient } = currentKernels().softmaxCrossEntropy(logits, classes, weight);
+  dispose([logits, classes]);
+  const result = tidy(() => {
+    if (over === 'all') return { loss: clone(loss), cotangent: reshape<Rank.R4>(gradient, output.shape) };
+    const scale = div<Scalar>(labels.size, maximum(sum(cast(isLabeled, 'float32')), 1));
+    return { loss: mul<Scalar>(loss, scale), cotangent: reshape<Rank.R4>(mul(gradient, scale), output.shape) };
+  });
+  dispose([isLabeled, loss, gradient]);
+  return result;
+}
+
+function labeledRows(output: Tensor4D, labels: Tensor1D, isLabeled: Tensor1D) {
+  const [rows, classes] = [labels.size, output.shape[3]];
+  const certain = computedTensor<Tensor2D>(() => new Float32Array(classes).fill(-certainty, 1), [1, classes]);
+  return {
+    logits: where<Tensor2D>(reshape<Rank.R2>(isLabeled, [rows, 1]), asScoreRows(output), certain),
+    classes: where<Tensor1D>(isLabeled, labels, zerosLike(labels)),
+  };
+}
+
+/** The classes of all pixels, [batch · height · width]; shares the target's data. */
+function pixelLabels(output: Tensor4D, targets: Targets, name: string): Tensor1D {
+  const masks = requireTarget(targets, name, reader);
+  checkClasses(name, masks, reader, 3);
+  const [batch, height, width] = output.shape;
+  if (!sameShape(masks.shape, [batch, height, width])) {
+    throw new LocalgradError(
+      'shape-mismatch',
+      `Loss '${lossName}': target '${name}' has shape ${formatShape(masks.shape)}; output ${formatShape(output.shape)} needs ${formatShape([batch, height, width])}.`,
+      { target: name, found: masks.shape, output: output.shape },
+    );
+  }
+  return reshape(masks, [batch * height * width]);
+}
