@@ -24,6 +24,15 @@ const studies = {
     'end to end, 5 epochs',
     ...inBothCuts('DGL', 'lean MLAAN'),
   ],
+  'lean-fashion-mnist-resnet110': [
+    reference,
+    'end to end, recomputed',
+    'end to end, 4 micro-batches',
+    'end to end, 4 epochs',
+    ['DGL', 4],
+    ['lean MLAAN', 4],
+    ['lean MLAAN', 8],
+  ],
   'lean-cifar10-resnet32': [
     reference,
     'end to end, 4 micro-batches',
