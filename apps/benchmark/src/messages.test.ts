@@ -50,7 +50,7 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
     ],
     [
       '--gradient-delay 1 --accumulate 2',
-      /--gradient-delay: keeps whole batches of earlier steps, but --accumulate divides them/,
+      /--gradient-delay: 1 has no effect, because no gradient of 'dgl' crosses from module to module; remove it\.\n$/,
     ],
     [
       '--augment cifar10 --pipeline cifar10',

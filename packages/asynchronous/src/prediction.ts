@@ -35,9 +35,7 @@ function moduleBytes(
   const { accumulate = 1 } = options;
   if (accumulate === 1 || stepBytes === 0) return stepBytes;
   const microBatch = Math.ceil(batchSize / accumulate);
-  // Micro-batches of later modules are stored as such, and not sliced from a batch.
-  const slices = module === 0 ? 0 : part.predict(microBatch).batchBytes;
   const isLast = module === compiled.modules.length - 1;
   const outputs = isLast ? 0 : bytesOf(at(compiled.modules, module, 'module').outputShape, batchSize - microBatch);
-  return stepBytes - slices + outputs;
+  return stepBytes + outputs;
 }

@@ -7,7 +7,7 @@ interface DepthwiseCall {
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
   readonly attrs: {
     readonly strides: [number, number] | number;
-    readonly dilations?: [number, number] | number;
+    readonly dilations?: [number, number] | number | null;
     readonly pad: 'valid' | 'same' | number;
     readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
     readonly filterShape?: [number, number, number, number];

@@ -7,7 +7,8 @@ export type Padding = 'valid' | 'same' | number | tf.backend_util.ExplicitPaddin
 
 interface Attributes {
   readonly strides: Pair;
-  readonly dilations?: Pair;
+  /** Null from layers. */
+  readonly dilations?: Pair | null;
   readonly pad: Padding;
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
@@ -36,14 +37,14 @@ export function paddedKernels(): Record<string, StockKernel> {
 }
 
 function inPixels({ inputs, attrs }: Call, isDepthwise: boolean): Padding {
-  const { strides, dilations = 1, pad, dimRoundingMode } = attrs as unknown as Attributes;
+  const { strides, dilations, pad, dimRoundingMode } = attrs as unknown as Attributes;
   if (pad !== 'same') return onEachSide(pad);
   const [x, filter] = [inputs.x?.shape, inputs.filter?.shape] as [number, number, number, number][];
   const info = tf.backend_util.computeConv2DInfo(
     x as [number, number, number, number],
     filter as [number, number, number, number],
     strides,
-    dilations,
+    dilations ?? 1,
     pad,
     dimRoundingMode,
     isDepthwise,

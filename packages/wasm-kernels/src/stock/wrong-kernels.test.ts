@@ -106,6 +106,13 @@ const oblong: readonly (readonly [Pair, Pair])[] = [
     [2, 1],
   ],
 ];
+/** Layers have options that functions have not, such as dilations of null. */
+function throughLayer(x: tf.Tensor, kernelSize: [number, number], strides: [number, number]): tf.Tensor {
+  const layer = tf.layers.depthwiseConv2d({ kernelSize, strides, padding: 'same', depthwiseInitializer: 'ones' });
+  const output = layer.apply(x) as tf.Tensor;
+  layer.dispose();
+  return output;
+}
 const convolutions: Row[] = oblong.flatMap(([window, stride]) => {
   const title = `window [${window}], stride [${stride}]`;
   const x = () => wave([2, 7, 6, 3]) as tf.Tensor4D;
@@ -116,6 +123,10 @@ const convolutions: Row[] = oblong.flatMap(([window, stride]) => {
     { title: `conv2d, ${title}`, run: () => tf.conv2d(x(), filter(4), stride, 'same') },
     { title: `filter gradient of conv2d, ${title}`, run: () => tf.grad(ofWeights)(filter(4)) },
     { title: `depthwiseConv2d, ${title}`, run: () => tf.depthwiseConv2d(x(), filter(2), stride, 'same') },
+    {
+      title: `depthwiseConv2d of a layer, ${title}`,
+      run: () => throughLayer(x(), window, stride),
+    },
     { title: `fused conv2d, ${title}`, run: () => tf.fused.conv2d({ ...common, x: x(), filter: filter(4) }) },
     {
       title: `fused depthwiseConv2d, ${title}`,
