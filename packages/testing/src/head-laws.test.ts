@@ -44,6 +44,8 @@ async function withTrial(change: (head: Head) => Partial<Head>, use: (trial: Tri
 }
 
 describe('laws of heads', () => {
+  const hasTemporaries = tf.getBackend() === 'tensorflow';
+
   it('compare declared costs with measured ones', async () => {
     const cost = (head: Head) => head.cost ?? { multiplyAccumulates: 0, evaluatePeakBytes: () => 0 };
     await withTrial(
@@ -56,7 +58,11 @@ describe('laws of heads', () => {
     );
     await withTrial(
       (head) => ({ cost: { ...cost(head), evaluatePeakBytes: () => 5 } }),
-      (trial) => expect(() => expectMeasuredCosts(trial, 0.1)).toThrow(/evaluatePeakBytes\(8\), 5 declared/),
+      (trial) => {
+        const check = expect(() => expectMeasuredCosts(trial, 0.1));
+        if (hasTemporaries) check.not.toThrow();
+        else check.toThrow(/evaluatePeakBytes\(8\), 5 declared/);
+      },
     );
   });
 
