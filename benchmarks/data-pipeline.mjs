@@ -12,7 +12,6 @@ import { parseArgs } from 'node:util';
 import { cifarResNet } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
-import { checkOwnFile, writeOwnFile } from '@localgrad/bench';
 import { createNetwork, resolvePartition, startOfTraining } from '@localgrad/core';
 import { convertToFolder, createBatches, datasetFromArrays, encodePng, loadDataset, pipelines } from '@localgrad/data';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
@@ -20,6 +19,7 @@ import { createImageBatches, openImages } from '@localgrad/image-data';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
+import { ownOutput } from './own-output.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -30,13 +30,7 @@ const { values } = parseArgs({
     output: { type: 'string' },
   },
 });
-const header = '"pipeline","value","unit","machine"';
-if (values.output !== undefined) {
-  await checkOwnFile('--output', values.output, ['.csv'], header).catch((error) => {
-    console.error(error.message);
-    process.exit(2);
-  });
-}
+const write = await ownOutput(values.output, '"pipeline","value","unit","machine"', '\r\n');
 const seconds = Number(values.seconds);
 const workers = Number(values.workers);
 const rounds = 5;
@@ -171,9 +165,6 @@ if (values.images !== undefined) {
   target(part >= 80, 'at least 80 % of sharp alone');
 }
 
-if (values.output !== undefined) {
-  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}`;
-  const lines = rows.map((row) => [...row, machine].map((cell) => `"${cell}"`).join(','));
-  await writeOwnFile('--output', values.output, [header, ...lines, ''].join('\r\n'), header);
-}
+const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}`;
+await write(rows.map((row) => [...row, machine].map((cell) => `"${cell}"`).join(',')));
 if (missed > 0) process.exitCode = 1;

@@ -7,7 +7,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { backboneFactory } from '@localgrad/backbones';
-import { checkOwnFile, writeOwnFile } from '@localgrad/bench';
 import { standardCatalog } from '@localgrad/catalog';
 import { clockAt, createNetwork, resolvePartition } from '@localgrad/core';
 import { compilePlan, createTrainStep } from '@localgrad/engine';
@@ -17,6 +16,7 @@ import { cosine } from '@localgrad/nn/schedules';
 import { startWebGpu } from '@localgrad/webgpu-kernels';
 import * as tf from '@tensorflow/tfjs';
 import { create, globals } from 'webgpu';
+import { ownOutput } from './own-output.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -43,13 +43,7 @@ const columns = [
   'memory_ratio',
   'predicted_MiB',
 ];
-const header = columns.join();
-if (options.output !== undefined) {
-  await checkOwnFile('--output', options.output, ['.csv'], header).catch((error) => {
-    console.error(error.message);
-    process.exit(2);
-  });
-}
+const write = await ownOutput(options.output, columns.join());
 const { modules, turns } = { modules: Number(options.modules), turns: Number(options.turns) };
 const [memoryBatch, timedBatch] = [Number(options.batch), Number(options['timed-batch'])];
 const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(1);
@@ -160,9 +154,6 @@ for (const name of options.methods.split(';')) {
   for (const training of [ordinary, recorded]) training.dispose();
 }
 console.table(rows);
-if (options.output !== undefined) {
-  const quoted = (value) => (/[",]/.test(String(value)) ? `"${value}"` : value);
-  const lines = rows.map((row) => columns.map((column) => quoted(row[column])).join());
-  await writeOwnFile('--output', options.output, [header, ...lines, ''].join('\n'), header);
-}
+const quoted = (value) => (/[",]/.test(String(value)) ? `"${value}"` : value);
+await write(rows.map((row) => columns.map((column) => quoted(row[column])).join()));
 process.exit(0);

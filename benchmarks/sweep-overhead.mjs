@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkOwnFile, writeOwnFile } from '@localgrad/bench';
+import { ownOutput } from './own-output.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -26,13 +26,7 @@ const columns = [
   'overhead_share',
   'processor',
 ];
-const header = columns.join();
-if (values.output !== undefined) {
-  await checkOwnFile('--output', values.output, ['.csv'], header).catch((error) => {
-    console.error(error.message);
-    process.exit(2);
-  });
-}
+const write = await ownOutput(values.output, columns.join());
 const program = resolve(import.meta.dirname, '../apps/benchmark/dist/cli.js');
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-overhead-'));
 const file = join(folder, 'experiment.yaml');
@@ -78,8 +72,5 @@ const row = {
   processor: cpus()[0]?.model ?? '',
 };
 console.log(row);
-if (values.output !== undefined) {
-  const text = (list) => list.map((value) => (/[",]/.test(value) ? JSON.stringify(value) : value)).join(',');
-  const cells = columns.map((column) => String(row[column]));
-  await writeOwnFile('--output', values.output, `${header}\n${text(cells)}\n`, header);
-}
+const cells = columns.map((column) => String(row[column]));
+await write([cells.map((value) => (/[",]/.test(value) ? JSON.stringify(value) : value)).join(',')]);

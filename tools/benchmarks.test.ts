@@ -6,7 +6,7 @@ import type { Network } from '@localgrad/core';
 import { datasetNames } from '@localgrad/data';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseCsv } from '../packages/bench/src/csv.js';
 import { standardCatalog } from '../packages/catalog/src/index.js';
 import { readExperiment } from '../packages/experiments/src/execution/experiment-file.js';
@@ -230,8 +230,33 @@ describe('scripts with --output', () => {
   it('are found', () => expect(scripts.length).toBeGreaterThan(2));
 
   it.each(scripts)('%s checks the file first, and writes only over a file of its own', (_, source) => {
-    expect(source).toMatch(/checkOwnFile\('--output', \w+\.output, \['\.csv'\], header\)/);
-    expect(source).toMatch(/writeOwnFile\('--output', \w+\.output, .+, header\);/);
+    expect(source).toMatch(/^const write = await ownOutput\(\w+\.output, /m);
+    expect(source).toMatch(/^await write\(/m);
     expect(source).not.toMatch(/writeFile(Sync)?\(\s*\w+\.output/);
+  });
+
+  it('replace a file of their own, and end before they write over another', async () => {
+    const { ownOutput } = await import(join(benchmarks, 'own-output.mjs'));
+    const folder = mkdtempSync(join(tmpdir(), 'localgrad-output-'));
+    const [own, foreign] = [join(folder, 'own.csv'), join(folder, 'foreign.csv')];
+    writeFileSync(foreign, 'mine\n');
+    const exit = vi.spyOn(process, 'exit').mockImplementation((code) => {
+      throw new Error(`exit ${code}`);
+    });
+    const message = vi.spyOn(console, 'error').mockImplementation(() => {});
+    try {
+      for (const line of ['1,2', '3,4']) {
+        const write = await ownOutput(own, 'a,b');
+        await write([line]);
+        expect(readFileSync(own, 'utf8')).toBe(`a,b\n${line}\n`);
+      }
+      await expect(ownOutput(foreign, 'a,b')).rejects.toThrow('exit 2');
+      expect(message.mock.calls[0]?.[0]).toContain('localgrad did not write it');
+      expect(readFileSync(foreign, 'utf8')).toBe('mine\n');
+    } finally {
+      exit.mockRestore();
+      message.mockRestore();
+      rmSync(folder, { recursive: true });
+    }
   });
 });

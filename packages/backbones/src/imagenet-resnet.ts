@@ -140,7 +140,7 @@ export function createBlocks(stages: Stages, inputShape: Shape3, scope: Paramete
   return line;
 }
 
-/** A stage that would have halved the map goes on with the dilation before it, and doubles it after its first block. */
+/** A stage that would have halved the map keeps the dilation of the one before it in its first block, and doubles it after that. */
 function dilationOf(dilation: number, index: number): number {
   return index === 0 ? Math.ceil(dilation / 2) : dilation;
 }

@@ -1,3 +1,4 @@
+import { get } from '@localgrad/core';
 import { checkAccumulation, type PlacementBasis, type RunConfig, type workerBackends } from '@localgrad/runs';
 import type { CsvRecord } from './csv.js';
 import { type IndependentProcesses, startIndependentProcesses } from './independent-processes.js';
@@ -91,17 +92,17 @@ async function measureMethod(
     processes.push(alone);
     for (const count of independent ? new Set([1, ...workerCounts]) : [])
       processes.push(await startIndependentProcesses(method, count, { ...options, threads: 1 }));
-    const contestants = [...processes, ...pipelines].map((contestant) => ({ contestant, turns: [] as PipelineTurn[] }));
+    const turns = new Map<IndependentProcesses | PipelineContestant, PipelineTurn[]>();
+    for (const contestant of [...processes, ...pipelines]) turns.set(contestant, []);
     for (let turn = 0; turn < warmup + repeats; turn++) {
-      for (const { contestant, turns } of contestants) {
+      for (const [contestant, own] of turns) {
         signal?.throwIfAborted();
         const measured = await contestant.run(steps);
-        if (turn >= warmup) turns.push(measured);
+        if (turn >= warmup) own.push(measured);
       }
       done(`${method}: ${turn < warmup ? `warm-up ${turn + 1}` : `round ${turn + 1 - warmup}`}`);
     }
-    const turnsOf = (one: IndependentProcesses | PipelineContestant) =>
-      contestants.find(({ contestant }) => contestant === one)?.turns ?? [];
+    const turnsOf = (one: IndependentProcesses | PipelineContestant) => get(turns, one, 'contestant');
     const reference = spreadOf(turnsOf(alone).map(({ stepsPerSecond }) => batch * stepsPerSecond)).median;
     return [
       ...processes.map((one) => ({

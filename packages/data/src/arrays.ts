@@ -44,8 +44,9 @@ export function datasetFromArrays(options: ArrayImages): ImageDataset {
     else writeNumbers(name, part, bytes, offset);
     offset += part.length;
   }
-  const classes = options.classes ?? numberedClasses(name, labels);
-  const dataset = { name, classes, imageShape, size: labels.length, images: bytes, labels: integers(name, labels) };
+  const numbers = integers(name, labels);
+  const classes = options.classes ?? numberedClasses(name, numbers);
+  const dataset = { name, classes, imageShape, size: numbers.length, images: bytes, labels: numbers };
   checkDataset(dataset);
   return dataset;
 }
@@ -77,8 +78,8 @@ function integers(name: string, labels: ArrayLike<number>): Int32Array {
   });
 }
 
-function numberedClasses(name: string, labels: ArrayLike<number>): string[] {
-  const most = integers(name, labels).reduce((largest, label) => Math.max(largest, label), -1);
+function numberedClasses(name: string, labels: Int32Array): string[] {
+  const most = labels.reduce((largest, label) => Math.max(largest, label), -1);
   if (most >= mostClasses) throw invalid(name, `labels below ${mostClasses}, or the names of the classes`, `${most}`);
   return Array.from({ length: most + 1 }, (_, label) => `${label}`);
 }

@@ -116,24 +116,37 @@ export interface PartsRun {
   readonly momentOf: (part: number) => Pick<StepOptions, 'clock' | 'headClock' | 'noise'>;
 }
 
+/** A micro-batch of a step. */
+export interface MicroBatch {
+  /** Its index. */
+  readonly part: number;
+  readonly isLast: boolean;
+  /** Its fraction of the batch. */
+  readonly scale: number;
+}
+
+/** Runs the micro-batches of a step one after the other; `accumulateResults` averages the results. */
+export function runEach(parts: readonly BatchPart[], run: (batch: Batch, micro: MicroBatch) => StepResult) {
+  const samples = parts.reduce((sum, part) => sum + part.samples, 0);
+  return parts.map((one, part) => {
+    const micro = { part, isLast: part === parts.length - 1, scale: one.samples / samples };
+    return { result: one.with((batch) => run(batch, micro)), scale: micro.scale };
+  });
+}
+
 /** Runs the micro-batches of a step, and updates weights as soon as their gradients are complete. */
 export function runParts(parts: readonly BatchPart[], { executor, update, needsWholeStep, momentOf }: PartsRun) {
-  const samples = parts.reduce((sum, part) => sum + part.samples, 0);
   const buffer = new GradientBuffer();
   try {
-    const results = parts.map((part, index) => {
-      const isLast = index === parts.length - 1;
-      const scale = part.samples / samples;
+    const results = runEach(parts, (batch, { part, isLast, scale }) => {
       const onGradients = (gradients: readonly ParameterGradient[]) => {
         // Gradients accumulate until the last micro-batch, in which each group is complete when it arrives.
         if (isLast && !needsWholeStep) update(buffer.take(gradients));
         else buffer.add(gradients);
       };
-      const how = { scale, movesAverages: isLast, onGradients, ...momentOf(index) };
-      const result = part.with((micro) => executor.step(micro, how));
-      if (isLast && needsWholeStep) update(buffer.takeAll());
-      return { result, scale };
+      return executor.step(batch, { scale, movesAverages: isLast, onGradients, ...momentOf(part) });
     });
+    if (needsWholeStep) update(buffer.takeAll());
     return accumulateResults(results);
   } finally {
     buffer.dispose();

@@ -1,6 +1,6 @@
 import { at, LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
-import { accumulateResults, splitBatch } from './accumulation.js';
+import { accumulateResults, type MicroBatch, runEach, splitBatch } from './accumulation.js';
 import { DelayedSegment, type SegmentMoment } from './delayed-segment.js';
 import { type Departed, DepartedGradients } from './departed-gradients.js';
 import { updateWeights } from './end-step.js';
@@ -8,14 +8,6 @@ import type { GradientDelay } from './gradient-delay.js';
 import type { PartMoment, PartStep, PartStepOptions } from './part-step.js';
 import type { Batch, StepMemory, StepResult } from './step.js';
 import { StepGradients } from './step-gradients.js';
-
-/** A micro-batch of a step. */
-interface MicroBatch {
-  readonly part: number;
-  readonly isLast: boolean;
-  /** Its fraction of the batch. */
-  readonly scale: number;
-}
 
 /** Runs the segments of a plan, or of a part of it, between which gradients are late. */
 export class DelayedStep implements PartStep {
@@ -44,16 +36,11 @@ export class DelayedStep implements PartStep {
 
   run(batch: Parameters<PartStep['run']>[0], moment: PartMoment): StepResult {
     const parts = splitBatch(batch, this.#options.accumulate ?? 1);
-    const samples = parts.reduce((sum, part) => sum + part.samples, 0);
     this.#step = moment.clock.step;
     this.#received ??= moment.clock.step - 1;
     const gradients = this.#gradientsOfStep(moment);
     try {
-      const results = parts.map((part, index) => {
-        const scale = part.samples / samples;
-        const micro = { part: index, isLast: index === parts.length - 1, scale };
-        return { result: part.with((images) => this.#runMicroBatch(images, micro, gradients, moment)), scale };
-      });
+      const results = runEach(parts, (images, micro) => this.#runMicroBatch(images, micro, gradients, moment));
       gradients.end();
       return accumulateResults(results);
     } finally {

@@ -1,6 +1,6 @@
 import { evaluationMode, type Head, recomputeMode, startOfTraining, type Targets } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
-import { headCostOf } from '@localgrad/nn/cost';
+import { measuredHeadCost } from '@localgrad/nn/cost';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 import { randomBatch } from './random-tensors.js';
@@ -33,19 +33,6 @@ function disposeTargets(targets: Targets): void {
   tf.dispose(Object.values(targets).filter((target) => target !== undefined));
 }
 
-/** A view of a head without its declared cost, so that the cost is measured. */
-function withoutCost(head: Head): Head {
-  const { name, inputShape, parameters, statistics, reads } = head;
-  return {
-    name,
-    inputShape,
-    parameters,
-    statistics,
-    ...(reads === undefined ? {} : { reads }),
-    evaluate: (h, targets, request) => head.evaluate(h, targets, request),
-  };
-}
-
 /**
  * Compares each declared cost with the measured one. Memory may be an upper bound, of at most twice the measured bytes.
  *
@@ -55,7 +42,7 @@ export function expectMeasuredCosts({ compiled }: Trial, tolerance: number): voi
   for (const { head, targets } of headsOf(compiled)) {
     const declared = head.cost;
     if (declared === undefined) continue;
-    const measured = headCostOf(withoutCost(head), targets);
+    const measured = measuredHeadCost(head, targets);
     const compare = (what: string, stated: number, found: number, most: number) => {
       const label = `head '${head.name}': ${what}, ${stated} declared, ${found} measured`;
       expect(stated - found, label).toBeGreaterThanOrEqual(-tolerance * Math.max(1, found));

@@ -60,8 +60,11 @@ function batchOf(shape: Shape3, batchSize: number): Tensor4D {
   return zeros([batchSize, ...shape]);
 }
 
-/** Measured lazily, because most values are only needed to predict a step's memory. */
-function measuredBlockCost(block: Block): BlockCost {
+/**
+ * The cost of a block as it is measured, whatever it declares; on the current backend with small batches. Measured lazily,
+ * because most values are only needed to predict a step's memory.
+ */
+export function measuredBlockCost(block: Block): BlockCost {
   const vjpPeaks = new Map<string, (batchSize: number) => number>();
   const forwards = lazy(() => {
     const residuals = new Map<number, number>();
@@ -127,7 +130,8 @@ function measureVjp(block: Block, batchSize: number, want: Want): number {
   });
 }
 
-function measuredHeadCost(head: Head, create: CreateTargets): HeadCost {
+/** The cost of a head as it is measured, whatever it declares; lazily, on the current backend with small batches. */
+export function measuredHeadCost(head: Head, create: CreateTargets): HeadCost {
   const multiplyAccumulates = lazy(() => {
     const run = () => evaluateOnce(head, create, 1, evaluationMode, (evaluate) => evaluate());
     return countMultiplyAccumulates(run);

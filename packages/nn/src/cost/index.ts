@@ -1,1 +1,8 @@
-export { type CreateTargets, costOf, headCostOf, multiplyAccumulatesOf } from './cost-of.js';
+export {
+  type CreateTargets,
+  costOf,
+  headCostOf,
+  measuredBlockCost,
+  measuredHeadCost,
+  multiplyAccumulatesOf,
+} from './cost-of.js';

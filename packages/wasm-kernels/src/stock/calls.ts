@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 export interface Call {
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
   readonly attrs: Readonly<Record<string, unknown>>;
+  readonly backend: { readonly dataIdMap: { get(id: tf.TensorInfo['dataId']): { dtype: tf.DataType } } };
 }
 
 /** The backend's own kernel. */

@@ -1,15 +1,8 @@
 import type { StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { borrowed, type Call, fromStock, owned, type Stock } from './calls.js';
 
-type Call = {
-  readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
-  readonly attrs: Readonly<Record<string, unknown>>;
-  readonly backend: { readonly dataIdMap: { get(id: tf.TensorInfo['dataId']): { dtype: tf.DataType } } };
-};
-
-type Stock = (call: Call) => tf.TensorInfo;
-
-/** What the backend computes right of a function of one tensor. */
+/** What the backend computes right of a function of one tensor, or of two of the same dtype. */
 interface Elementwise {
   readonly computes: readonly tf.DataType[];
   readonly result: tf.DataType | 'input';
@@ -29,7 +22,7 @@ const elementwise: Readonly<Record<string, Elementwise>> = {
   ...Object.fromEntries(['Exp', 'LeakyRelu'].map((name) => [name, { computes: numbers, result: 'float32' } as const])),
   ...Object.fromEntries(
     [
-      ...['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Ceil', 'Expm1', 'Floor', 'Log1p', 'Reciprocal'],
+      ...['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atan2', 'Atanh', 'Ceil', 'Expm1', 'Floor', 'Log1p', 'Reciprocal'],
       ...['ResizeNearestNeighbor', 'Sinh', 'Softplus'],
     ].map((name) => [name, { computes: floats, result: 'input' } as const]),
   ),
@@ -61,27 +54,18 @@ const reductions: Readonly<Record<string, Reduction>> = {
  * ignore the requested dtype, return uninitialized memory, write beyond their output, or never end.
  */
 export function dtypeKernels(): Record<string, StockKernel> {
-  const stock = (name: string) => tf.getKernel(name, 'wasm').kernelFunc as unknown as Stock;
-  const each = (names: readonly string[], create: (stock: Stock, name: string) => StockKernel) =>
-    Object.fromEntries(names.map((name) => [name, create(stock(name), name)]));
   return {
-    ...each(Object.keys(elementwise), (own, name) => converting(own, elementwise[name] as Elementwise)),
-    ...each(Object.keys(reductions), (own, name) => reduction(own, reductions[name] as Reduction)),
-    ...each(['Atan2'], ofTwo),
-    ...each(['TopK'], topK),
-    ...each(['Cast'], toBool),
-    ...each(['OneHot'], oneHot),
-    ...each(['StridedSlice'], stridedSlice),
-    ...each(['GatherV2'], gather),
-    ...each(['Reverse'], reverse),
-    ...each(['Select'], select),
+    ...fromStock(Object.keys(elementwise), (own, name) => converting(own, elementwise[name] as Elementwise)),
+    ...fromStock(Object.keys(reductions), (own, name) => reduction(own, reductions[name] as Reduction)),
+    ...fromStock(['TopK'], topK),
+    ...fromStock(['Cast'], toBool),
+    ...fromStock(['OneHot'], oneHot),
+    ...fromStock(['StridedSlice'], stridedSlice),
+    ...fromStock(['GatherV2'], gather),
+    ...fromStock(['Reverse'], reverse),
+    ...fromStock(['Select'], select),
   };
 }
-
-const handle = (info: tf.TensorInfo | undefined) => info as tf.Tensor;
-
-/** Wraps the result of a kernel in a tensor, which `tf.tidy` disposes unless it is returned. */
-const owned = (info: tf.TensorInfo) => tf.engine().makeTensorFromTensorInfo(info);
 
 const sizeOf = ({ shape }: tf.TensorInfo) => tf.util.sizeFromShape(shape);
 
@@ -96,15 +80,16 @@ function withInput(call: Call, name: string, input: tf.TensorInfo): Call {
 
 /** Computes with int32, and returns the result as the input's dtype. */
 function asIntegers(stock: Stock, call: Call, name: string, x: tf.TensorInfo): tf.TensorInfo {
-  return tf.tidy(() => tf.cast(owned(stock(withInput(call, name, tf.cast(handle(x), 'int32')))), x.dtype));
+  return tf.tidy(() => tf.cast(owned(stock(withInput(call, name, tf.cast(borrowed(x), 'int32')))), x.dtype));
 }
 
 function converting(stock: Stock, { computes, result }: Elementwise): StockKernel {
   return (call: Call) => {
-    const [name, x] = inputOf(call);
+    const [, x] = inputOf(call);
     if (computes.includes(x.dtype)) return stock(call);
     return tf.tidy(() => {
-      const output = owned(stock(withInput(call, name, tf.cast(handle(x), 'float32'))));
+      const floats = Object.entries(call.inputs).map(([name, input]) => [name, tf.cast(borrowed(input), 'float32')]);
+      const output = owned(stock({ ...call, inputs: Object.fromEntries(floats) }));
       if (result !== 'input') return tf.cast(output, result);
       return tf.cast(tf.cast(output, 'int32'), x.dtype);
     });
@@ -131,24 +116,14 @@ function reduceNothing(
   return tf.fill(kept, ofNothing, dtype as tf.NumericDataType);
 }
 
-/** Of integers as float32. */
-function ofTwo(stock: Stock): StockKernel {
-  return (call: Call) => {
-    const { a, b } = call.inputs as Readonly<Record<'a' | 'b', tf.TensorInfo>>;
-    if (a.dtype === 'float32') return stock(call);
-    return tf.tidy(() => {
-      const floats = { a: tf.cast(handle(a), 'float32'), b: tf.cast(handle(b), 'float32') };
-      return tf.cast(tf.cast(owned(stock({ ...call, inputs: floats })), 'int32'), a.dtype);
-    });
-  };
-}
-
 function topK(stock: Stock): StockKernel {
   return ((call: Call) => {
     const [name, x] = inputOf(call);
     if (x.dtype !== 'bool') return stock(call);
     return tf.tidy(() => {
-      const [values, indices] = stock(withInput(call, name, tf.cast(handle(x), 'int32'))) as unknown as tf.TensorInfo[];
+      const [values, indices] = stock(
+        withInput(call, name, tf.cast(borrowed(x), 'int32')),
+      ) as unknown as tf.TensorInfo[];
       return [tf.cast(owned(values as tf.TensorInfo), 'bool'), indices] as tf.Tensor[];
     });
   }) as unknown as StockKernel;
@@ -159,7 +134,7 @@ function toBool(stock: Stock): StockKernel {
   return (call: Call) => {
     const [, x] = inputOf(call);
     if (call.attrs.dtype !== 'bool' || x.dtype === 'bool') return stock(call);
-    return tf.tidy(() => tf.notEqual(handle(x), tf.scalar(0, x.dtype as tf.NumericDataType)));
+    return tf.tidy(() => tf.notEqual(borrowed(x), tf.scalar(0, x.dtype as tf.NumericDataType)));
   };
 }
 
@@ -202,7 +177,7 @@ function gather(stock: Stock): StockKernel {
     const { axis, batchDims } = call.attrs as Readonly<{ axis: number; batchDims: number }>;
     const parsed = tf.util.parseAxisParam(axis, x.shape)[0] as number;
     const { segment_util: segments } = tf.backend_util;
-    const { outputShape } = segments.collectGatherOpShapeInfo(handle(x), handle(indices), parsed, batchDims);
+    const { outputShape } = segments.collectGatherOpShapeInfo(borrowed(x), borrowed(indices), parsed, batchDims);
     return { ...output, shape: outputShape };
   };
 }
@@ -224,7 +199,7 @@ function select(stock: Stock): StockKernel {
     if (t.dtype === e.dtype && dtype !== 'bool') return stock(call);
     const computed = dtype === 'bool' ? 'int32' : dtype;
     return tf.tidy(() => {
-      const choices = { t: tf.cast(handle(t), computed), e: tf.cast(handle(e), computed) };
+      const choices = { t: tf.cast(borrowed(t), computed), e: tf.cast(borrowed(e), computed) };
       return tf.cast(owned(stock({ ...call, inputs: { ...call.inputs, ...choices } })), dtype);
     });
   };

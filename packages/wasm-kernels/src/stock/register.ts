@@ -2,6 +2,7 @@ import { replaceStockKernels, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
 import { activationKernels } from './activations.js';
+import { borrowed } from './calls.js';
 import { clampKernels } from './clamps.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseKernels } from './depthwise.js';
@@ -27,11 +28,6 @@ interface ConvolutionAttributes {
 
 type KernelArguments = { inputs: Record<string, tf.TensorInfo>; attrs: ConvolutionAttributes };
 
-/** Wraps a tensor info of a kernel call in a new tensor handle. */
-function handle<T extends tf.Tensor>(info: tf.TensorInfo | undefined): T {
-  return info as unknown as T;
-}
-
 /** The kernels that `registerTrainingGradients` replaced, to restore them later. */
 export interface Registration {
   unregister(): void;
@@ -48,8 +44,8 @@ export interface Registration {
 export function registerTrainingGradients(kernels?: WasmTrainingKernels): Registration {
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
-      const x = handle<tf.Tensor4D>(inputs.x);
-      const dy = handle<tf.Tensor4D>(inputs.dy);
+      const x = borrowed<tf.Tensor4D>(inputs.x);
+      const dy = borrowed<tf.Tensor4D>(inputs.dy);
       const shape = attrs.filterShape as [number, number, number, number];
       if (tf.util.sizeFromShape(x.shape) === 0) return tf.zeros(shape);
       const info = tf.backend_util.computeConv2DInfo(
@@ -66,8 +62,8 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
         : composedFilterGradient(x, dy, shape, info);
     },
     Conv2DBackpropInput: ({ inputs, attrs }: KernelArguments) => {
-      const dy = handle<tf.Tensor4D>(inputs.dy);
-      const filter = handle<tf.Tensor4D>(inputs.filter);
+      const dy = borrowed<tf.Tensor4D>(inputs.dy);
+      const filter = borrowed<tf.Tensor4D>(inputs.filter);
       rejectIntegers('The transposed convolution', dy, filter);
       const shape = attrs.inputShape as [number, number, number, number];
       const info = tf.backend_util.computeConv2DInfo(
@@ -106,7 +102,7 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
 export function registerComposedFilterGradient(): Registration {
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
-      const x = handle<tf.Tensor4D>(inputs.x);
+      const x = borrowed<tf.Tensor4D>(inputs.x);
       const shape = attrs.filterShape as [number, number, number, number];
       const info = tf.backend_util.computeConv2DInfo(
         x.shape,
@@ -116,7 +112,7 @@ export function registerComposedFilterGradient(): Registration {
         onEachSide(attrs.pad) as never,
         attrs.dimRoundingMode,
       );
-      return composedFilterGradient(x, handle<tf.Tensor4D>(inputs.dy), shape, info);
+      return composedFilterGradient(x, borrowed<tf.Tensor4D>(inputs.dy), shape, info);
     },
   });
 }
