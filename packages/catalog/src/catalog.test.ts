@@ -158,7 +158,7 @@ describe('standardCatalog', () => {
       'a schedule',
       () => catalog.schedule('cosin'),
       'unknown-name',
-      'Allowed: constant, epochCosine, cosine, stepDecay.',
+      'Allowed: constant, epochCosine, cosine, stepDecay, polynomial.',
     ],
     [
       'an option of a schedule',

@@ -3,7 +3,14 @@ import { type JsonObject, rejectUnknownKeys, type Schedule } from '@localgrad/co
 import { loadDataset } from '@localgrad/data';
 import { headFactory } from '@localgrad/nn/heads';
 import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
-import { constantRate, cosine, epochCosine, type StepDecayOptions, stepDecay } from '@localgrad/nn/schedules';
+import {
+  constantRate,
+  cosine,
+  epochCosine,
+  polynomial,
+  type StepDecayOptions,
+  stepDecay,
+} from '@localgrad/nn/schedules';
 import type { Entry, Factories } from './factories.js';
 import { uncheckedOptions } from './unchecked-options.js';
 
@@ -71,6 +78,7 @@ const headDescriptions: Readonly<Record<string, string>> = {
   'auglocal-dgl': 'Spatial reduction, three 1×1 convolutions and two hidden layers (DGL in AugLocal).',
   'infopro-imagenet': 'Four convolutions, global pooling and one dense layer, for Bottleneck ResNets (InfoPro).',
   'infopro-segmentation': 'Scores of each pixel by two convolutions, for label maps.',
+  'mmsegmentation-fcn': 'Scores of each pixel by two convolutions, for deep supervision (mmsegmentation).',
   'class-token': 'Layer norm and a dense layer on the class token, for vision transformers (MAN++).',
 };
 
@@ -117,6 +125,10 @@ export const schedules: Entries<'schedules'> = {
     ...scheduleOf(['learningRate', 'milestones', 'factor', 'period'], (options: StepDecayOptions) =>
       stepDecay(options),
     ),
+  },
+  polynomial: {
+    description: 'Polynomial decay over steps (DeepLab, mmsegmentation).',
+    ...scheduleOf(['learningRate', 'power', 'end'], polynomial),
   },
 };
 

@@ -21,8 +21,8 @@ def unit(inputs, outputs, size, stride, bias):
     return [nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=bias), nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
-def upsample(size):
-    return nn.Upsample(size=(size, size), mode="bilinear", align_corners=True)
+def upsample(size, align_corners=True):
+    return nn.Upsample(size=(size, size), mode="bilinear", align_corners=align_corners)
 
 
 def head(inputs, layers):
@@ -43,13 +43,25 @@ def decoder(inputs, layers):
 
 
 class PixelScores(nn.Sequential):
-    """InfoPro's head for label maps, upsampled to the image; its dropout is the identity here."""
+    """A head for label maps, upsampled to the image; its dropout is the identity here."""
 
-    def __init__(self, inputs):
-        super().__init__(*unit(inputs, inputs // 2, 3, 1, True), nn.Dropout2d(0), nn.Conv2d(inputs // 2, classes, 1))
+    def __init__(self, inputs, channels, bias, align_corners):
+        super().__init__(*unit(inputs, channels, 3, 1, bias), nn.Dropout2d(0), nn.Conv2d(channels, classes, 1))
+        self.upsample = upsample(image, align_corners)
 
     def forward(self, h):
-        return upsample(image)(super().forward(h))
+        for layer in list(self)[:-1]:
+            h = layer(h)
+        return self.upsample(h)
+
+
+def labeled_mean(scores, wanted):
+    return F.cross_entropy(scores, wanted, ignore_index=255)
+
+
+def mean_over_all(scores, wanted):
+    """mmsegmentation's loss: pixels without a class count in the mean, with a loss of 0."""
+    return F.cross_entropy(scores, wanted, ignore_index=255, reduction="none").mean()
 
 
 class Token(nn.Module):
@@ -106,29 +118,31 @@ cases = {
     "hpff-imagenet-decoder-16": ("decoder", decoder(8, [(2, 1, None), (1, 3, 2), (1, 3, 4), (1, 3, 2)]), (8, 2)),
     "patched-head": ("head", Patches(synthesizer(3)), (3, 8)),
     "patched-decoder": ("decoder", Patches(SmallDecoder(*unit(3, 12, 3, 1, True), nn.Conv2d(12, 3, 3, 1, 1))), (3, 8)),
-    "infopro-segmentation": ("head", PixelScores(6), (6, 4)),
+    "infopro-segmentation": ("head", PixelScores(6, 3, True, True), (6, 4)),
+    "mmsegmentation-fcn": ("head", PixelScores(8, 2, False, False), (8, 4)),
 }
 
 
-def run(kind, network, channels, size):
+def run(name, kind, network, channels, size):
     is_tokens = isinstance(network, Token)
     h = torch.randn((4, size, channels) if is_tokens else (4, channels, size, size), requires_grad=True)
     labels, images = torch.randint(classes, (4,)), torch.rand(4, 3, image, image)
     if isinstance(network, PixelScores):
         masks = torch.randint(classes + 1, (4, image, image))
         labels = torch.where(masks == classes, 255, masks)
-    target, function = (labels, lambda scores, wanted: F.cross_entropy(scores, wanted, ignore_index=255)) if kind == "head" else (images, F.binary_cross_entropy)
+    classify = mean_over_all if name == "mmsegmentation-fcn" else labeled_mean
+    target, function = (labels, classify) if kind == "head" else (images, F.binary_cross_entropy)
     loss = network.loss(h, target, function) if isinstance(network, Patches) else function(network(h), target)
     loss.backward()
     rename = {"norm": "1", "fc": "2"}
-    name = lambda key: f"{kind}." + ".".join(rename.get(part, part) for part in key.removeprefix("inner.").split("."))
+    named = lambda key: f"{kind}." + ".".join(rename.get(part, part) for part in key.removeprefix("inner.").split("."))
     tensors = {"h": h, "h.gradient": h.grad, "loss": loss}
     tensors |= {"masks" if labels.ndim > 1 else "labels": labels.to(torch.int32)} if kind == "head" else {"images": images}
     if is_tokens:
         # [batch, channels, 1, tokens]
         tensors |= {key: tensors[key].permute(0, 2, 1).unsqueeze(2) for key in ("h", "h.gradient")}
     for key, value in network.named_parameters():
-        tensors |= {name(key): value, f"gradient.{name(key)}": value.grad}
+        tensors |= {named(key): value, f"gradient.{named(key)}": value.grad}
     return {key: value.detach().contiguous().clone() for key, value in tensors.items()}
 
 
@@ -139,4 +153,4 @@ if __name__ == "__main__":
         torch.manual_seed(seed)
         for parameter in network.parameters():
             nn.init.uniform_(parameter, 0.2, 1) if parameter.ndim == 1 else nn.init.normal_(parameter, 0, 0.5)
-        save_file(run(kind, network, *shape), folder / f"{name}.safetensors")
+        save_file(run(name, kind, network, *shape), folder / f"{name}.safetensors")

@@ -4,7 +4,7 @@ import { type HeadFactoryOptions, headFactory, type NamedHeadFactory } from '@lo
 export interface DglOptions extends HeadFactoryOptions {
   /**
    * Auxiliary head by name: `auglocal-dgl` (default), `dgl-mlp-sr`, `dgl-mlp`, `dgl-cnn`, `dgl-128x512`, `dni-synthesizer`, `0c1f` … `2c2f`,
-   * `infopro-imagenet`, `infopro-segmentation`, `class-token` (docs/methods/heads.md §1, §2, §6, §7); or your own head factory.
+   * `infopro-imagenet`, `infopro-segmentation`, `mmsegmentation-fcn`, `class-token` (docs/methods/heads.md §1, §2, §6, §7); or your own head factory.
    */
   readonly head?: string | NamedHeadFactory;
 }

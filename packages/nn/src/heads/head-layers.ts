@@ -14,7 +14,7 @@ import { dense } from '../blocks/dense.js';
 import { dropout } from '../blocks/dropout.js';
 import { globalAveragePool } from '../blocks/global-average-pool.js';
 import { layerNorm } from '../blocks/layer-norm.js';
-import { adaptiveAveragePool, bilinearUpsample, maxPool } from '../blocks/pooling.js';
+import { adaptiveAveragePool, type BilinearOptions, bilinearUpsample, maxPool } from '../blocks/pooling.js';
 import { convBatchNormRelu } from '../blocks/residual-blocks.js';
 
 /**
@@ -62,8 +62,8 @@ export class HeadLayers {
   }
 
   /** Bilinear upsampling, corners aligned. */
-  upsample(size: readonly [height: number, width: number]): this {
-    return this.#push(bilinearUpsample(`upsample${this.#index++}`, this.#shape, size));
+  upsample(size: readonly [height: number, width: number], options?: BilinearOptions): this {
+    return this.#push(bilinearUpsample(`upsample${this.#index++}`, this.#shape, size, options));
   }
 
   /** 2×2 max pooling; a map of one row or column stays as it is. */

@@ -121,6 +121,12 @@ const infoProSegmentation: Layout = (layers, { inputShape: [, , channels], image
   layers.channelDropout(0.1).biasedConvolution(classes, 1).upsample([height, width]);
 };
 
+/** The head of mmsegmentation's deep supervision, `FCNHead` with one convolution. */
+const mmsegmentationFcn: Layout = (layers, { inputShape: [, , channels], imageShape: [height, width], classes }) => {
+  layers.convolution(Math.max(1, Math.floor(channels / 4)), 3, 1).channelDropout(0.1);
+  layers.biasedConvolution(classes, 1).upsample([height, width], { alignCorners: false });
+};
+
 const layouts: Readonly<Record<string, Layout>> = {
   '0c1f': infoPro(0, 1),
   '0c2f': infoPro(0, 2),
@@ -136,11 +142,15 @@ const layouts: Readonly<Record<string, Layout>> = {
   'auglocal-dgl': dglPerceptron(3, 2, false),
   'infopro-imagenet': infoProImageNet,
   'infopro-segmentation': infoProSegmentation,
+  'mmsegmentation-fcn': mmsegmentationFcn,
   'class-token': classToken,
 };
 
 /** Losses of heads that classify pixels instead of images. */
-const pixelLosses: ReadonlyMap<string, LossFunction> = new Map([['infopro-segmentation', pixelCrossEntropy()]]);
+const pixelLosses: ReadonlyMap<string, LossFunction> = new Map([
+  ['infopro-segmentation', pixelCrossEntropy()],
+  ['mmsegmentation-fcn', pixelCrossEntropy({ over: 'all' })],
+]);
 
 /** Names of auxiliary classifiers in the literature, as accepted by `headFactory`. */
 export const headNames: readonly string[] = Object.keys(layouts);

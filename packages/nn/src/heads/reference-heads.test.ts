@@ -70,6 +70,7 @@ describe('heads of the papers', () => {
     ['class-token', named('class-token')],
     ['dni-synthesizer', named('dni-synthesizer')],
     ['infopro-segmentation', named('infopro-segmentation')],
+    ['mmsegmentation-fcn', named('mmsegmentation-fcn')],
     ['patched-head', onQuarters(headFactory('dni-synthesizer').build)],
     ['patched-decoder', onQuarters(pixelDecoder)],
   ])('%s has the loss and gradients of PyTorch', (name, create) => {

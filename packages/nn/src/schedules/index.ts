@@ -5,6 +5,8 @@ export {
   createSchedule,
   type EpochCosineOptions,
   epochCosine,
+  type PolynomialOptions,
+  polynomial,
   type StepDecayOptions,
   scheduleNames,
   stepDecay,

@@ -1,6 +1,15 @@
 import { clockAt } from '@localgrad/core';
 import { describe, expect, it } from 'vitest';
-import { constantRate, cosine, createSchedule, epochCosine, type StepDecayOptions, stepDecay } from './schedule.js';
+import {
+  constantRate,
+  cosine,
+  createSchedule,
+  epochCosine,
+  type PolynomialOptions,
+  polynomial,
+  type StepDecayOptions,
+  stepDecay,
+} from './schedule.js';
 
 const at = (epoch: number, epochs: number) => clockAt(epoch - 1, epochs, 1);
 
@@ -125,7 +134,26 @@ it.each([
   expect(() => stepDecay({ learningRate: 1, ...options } as StepDecayOptions)).toThrow(message);
 });
 
-describe.each(Object.entries({ constantRate, epochCosine, cosine, stepDecay }))('%s', (_, create) => {
+it('polynomial decays as in mmsegmentation', () => {
+  // mmcv's PolyLrUpdaterHook: (0.015 − 1e-4)·(1 − i/40000)^0.9 + 1e-4 for i = 0, 1, 20000, 39999.
+  const schedule = polynomial({ learningRate: 0.015, end: 1e-4 });
+  const rates = [0, 1, 20_000, 39_999].map((step) => schedule.rate(clockAt(step, 40, 1000)));
+  const wanted = [0.015, 0.01499966474958093, 0.008084712295895384, 0.00010107481142990293];
+  expect(rates).toEqual(wanted.map((rate) => expect.closeTo(rate, 10)));
+  expect(polynomial({ learningRate: 1, power: 1 }).rate(clockAt(3, 1, 4))).toBe(0.25);
+});
+
+it.each([
+  [{ power: 0 }, /'power' is 0; allowed: numbers > 0/],
+  [{ power: Number.NaN }, /'power'/],
+  [{ end: 2 }, /'end' is 2; allowed: numbers from 0 to 1, the learning rate/],
+  [{ end: -1 }, /'end'/],
+  [{ gamma: 0.5 }, /'gamma'.*power/],
+])('polynomial rejects %j', (options, message) => {
+  expect(() => polynomial({ learningRate: 1, ...options } as PolynomialOptions)).toThrow(message);
+});
+
+describe.each(Object.entries({ constantRate, epochCosine, cosine, stepDecay, polynomial }))('%s', (_, create) => {
   it.each([-1, -1e-9, Number.NaN, Number.POSITIVE_INFINITY])('rejects a learning rate of %f', (learningRate) => {
     expect(() => create({ learningRate })).toThrow(/'learningRate' is .*numbers ≥ 0/);
   });
@@ -141,6 +169,7 @@ describe('createSchedule', () => {
     epochCosine({ learningRate: 0.8 }),
     cosine({ learningRate: 0.1, warmup: 0.1 }),
     stepDecay({ learningRate: 0.1, milestones: [2, 3], factor: 0.2 }),
+    polynomial({ learningRate: 0.1, power: 2, end: 0.01 }),
   ])('rebuilds $config.schedule from its config', (schedule) => {
     const twin = createSchedule(JSON.parse(JSON.stringify(schedule.config)));
     expect(twin.config).toEqual(schedule.config);

@@ -102,11 +102,44 @@ export function stepDecay(options: StepDecayOptions): Schedule {
   };
 }
 
+/** Options of `polynomial`. */
+export interface PolynomialOptions {
+  /** Learning rate of the first step. */
+  readonly learningRate: number;
+  /** Exponent of the fraction of the steps that is left; default 0.9. */
+  readonly power?: number;
+  /** Rate that the decay ends with, at most `learningRate`; default 0. */
+  readonly end?: number;
+}
+
+/**
+ * Polynomial decay over the steps (`poly` in DeepLab, Chen et al., TPAMI 2018, and in mmsegmentation, where `end` is `min_lr`):
+ * end + (learningRate − end) · (1 − step / steps)^power.
+ */
+export function polynomial(options: PolynomialOptions): Schedule {
+  rejectUnknownKeys('polynomial', options, ['learningRate', 'power', 'end']);
+  const { learningRate, power = 0.9, end = 0 } = options;
+  requireRate('polynomial', learningRate);
+  requireOption(power > 0 && Number.isFinite(power), 'polynomial', 'power', power, 'numbers > 0');
+  requireOption(
+    end >= 0 && end <= learningRate,
+    'polynomial',
+    'end',
+    end,
+    `numbers from 0 to ${learningRate}, the learning rate`,
+  );
+  return {
+    config: { schedule: 'polynomial', learningRate, power, end },
+    rate: ({ step, steps }) => end + (learningRate - end) * Math.max(0, 1 - step / steps) ** power,
+  };
+}
+
 const schedules = new Map<string, (options: never) => Schedule>([
   ['constant', constantRate],
   ['epochCosine', epochCosine],
   ['cosine', cosine],
   ['stepDecay', stepDecay],
+  ['polynomial', polynomial],
 ]);
 
 /** Names that `createSchedule` accepts. */

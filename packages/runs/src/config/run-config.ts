@@ -117,7 +117,9 @@ export const runConfigSchema = z.strictObject({
   schedule: z
     .string()
     .default('cosine')
-    .describe('schedule expression: cosine, constant, epochCosine, stepDecay, "stepDecay(milestones: [80, 120])"'),
+    .describe(
+      'schedule expression: cosine, constant, epochCosine, stepDecay, "stepDecay(milestones: [80, 120])", "polynomial(end: 1e-4)"',
+    ),
   warmup: z
     .number()
     .min(0)
