@@ -50,6 +50,7 @@ const direction = {
     'man',
     'pff',
     'sequential',
+    'deep-supervision',
   ],
   'setup-tensorflow': ['core', 'backends'],
   runs: [

@@ -22,6 +22,7 @@ const methods = {
   lam: 'lam(dgl)',
   man: 'man(dgl)',
   sequential: 'sequential(dgl)',
+  'deep-supervision': 'deep-supervision(dgl, after: 1)',
   mlaan: 'mlaan(dgl)',
   'lean-mlaan': 'lean-mlaan(dgl)',
 } as const;

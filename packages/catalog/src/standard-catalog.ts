@@ -1,6 +1,7 @@
 import { auglocal } from '@localgrad/auglocal';
 import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
+import { deepSupervision } from '@localgrad/deep-supervision';
 import { type DglOptions, dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { hpff, hpffOptionNames } from '@localgrad/hpff';
@@ -90,6 +91,11 @@ const decorators: Readonly<Record<string, Entry<DecoratorFactory>>> = {
     description: 'Patch feature fusion: auxiliary networks read one patch of the feature map after the other (HPFF).',
     create: (of, options) => pff(of, uncheckedOptions(options)),
     options: pffOptionNames,
+  },
+  'deep-supervision': {
+    description: 'Adds losses in the middle of modules, which train them from there on back.',
+    create: (of, options) => deepSupervision(of, uncheckedOptions(options)),
+    options: ['after', 'head', 'weight'],
   },
   sequential: {
     description: 'Trains the modules of a method one after the other, in phases.',

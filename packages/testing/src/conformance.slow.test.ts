@@ -2,6 +2,7 @@ import { auglocal } from '@localgrad/auglocal';
 import { cifarResNet, mlp } from '@localgrad/backbones';
 import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
+import { withDeepSupervision } from '@localgrad/deep-supervision';
 import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
@@ -70,6 +71,10 @@ describeDecorator(
 describeDecorator('mlaan', withMlaan, { decorators: { mlm: withMlm() } });
 
 describeDecorator('lean-mlaan', withLeanMlaan, { decorators: { mlm: withMlm() } });
+
+describeDecorator('deep-supervision', () => withDeepSupervision({ after: 0, weight: 0.5 }), {
+  decorators: { mlm: withMlm(), lam: withLam() },
+});
 
 describeBackbone('cifarResNet', () => cifarResNet({ depth: 14, width: 4 }));
 describeBackbone('mlp', () => mlp({ layers: 3, width: 12, activation: 'leakyRelu', dropout: 0.1 }));

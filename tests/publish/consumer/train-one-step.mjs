@@ -6,6 +6,7 @@ import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { createNetwork, resolvePartition } from '@localgrad/core';
 import { createBatches, fashionMnistSubset, take } from '@localgrad/data';
+import { deepSupervision } from '@localgrad/deep-supervision';
 import { dgl } from '@localgrad/dgl';
 import { compilePlan } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
@@ -36,6 +37,7 @@ for (const method of [
   lam(mlm(dgl())),
   mlaan(infopro()),
   leanMlaan(dgl()),
+  deepSupervision(backprop(), { after: 0 }),
   man(dgl()),
   pff(dgl()),
   hpff(),

@@ -1,0 +1,1 @@
+export { type DeepSupervisionOptions, deepSupervision, withDeepSupervision } from './deep-supervision.js';
