@@ -28,7 +28,7 @@ import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimiz
 import { inTermsOfKeys } from './config/option-keys.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
-import { loadInitialWeights } from './load-initial-weights.js';
+import { checkInitialPart, loadInitialWeights } from './load-initial-weights.js';
 
 export type NetworkConfig = Pick<RunConfig, 'backbone' | 'width' | 'modules' | 'partition' | 'stemModule'>;
 
@@ -93,6 +93,7 @@ export type PlanConfig = NetworkConfig &
       | 'gradientDelay'
       | 'gradientDelayCuts'
       | 'initialWeights'
+      | 'initialPart'
       | keyof OptimizerConfig
     >
   >;
@@ -123,11 +124,12 @@ async function buildPlanOf(
     const created = buildBackbone(config, images.imageShape, outputsOf(images), scope, catalog);
     const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
     const network = createNetwork(created, partition);
-    const { delay = 0, initialWeights } = config;
+    checkInitialPart(config);
+    const { delay = 0, initialWeights, initialPart: part = 'network' } = config;
     const loaded =
       initialWeights === undefined || zeros
         ? undefined
-        : await loadInitialWeights(network, scope.all().values(), initialWeights);
+        : await loadInitialWeights(network, scope.all().values(), initialWeights, { part });
     const gradientDelay = gradientDelayOf(config);
     const options = { scope, memory, delay, gradientDelay, ...targetsOf(images) };
     const compiled = compilePlan(network, method.plan(network), options);

@@ -23,9 +23,13 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function parametersOf(method: string, initialWeights?: string): Promise<ReadonlyMap<string, Parameter>> {
-  const config = runConfigSchema.parse({ method, backbone: 'resnet8', width: 2, modules: 3, initialWeights });
-  const { compiled } = await buildPlan(config, { imageShape: [8, 8, 1], classes: 10 });
+async function parametersOf(
+  method: string,
+  initialWeights?: string,
+  { classes = 10, ...keys }: { readonly classes?: number; readonly initialPart?: string } = {},
+): Promise<ReadonlyMap<string, Parameter>> {
+  const config = runConfigSchema.parse({ method, backbone: 'resnet8', width: 2, modules: 3, initialWeights, ...keys });
+  const { compiled } = await buildPlan(config, { imageShape: [8, 8, 1], classes });
   return compiled.parameters;
 }
 
@@ -47,5 +51,23 @@ describe('initial weights', () => {
       expect(live).toContainEqual(copy);
       expect(copy).not.toEqual(valuesOf(fresh.get(name ?? '')));
     }
+  });
+
+  it('of the blocks alone leave the classifier of other classes at random', async () => {
+    const file = join(folder, 'trained.safetensors');
+    await expect(parametersOf('dgl', file, { classes: 4 })).rejects.toThrow(/initialWeights: .*'fc\.weight' has shape/);
+    const [whole, other, fresh] = [
+      await parametersOf('dgl', file),
+      await parametersOf('dgl', file, { classes: 4, initialPart: 'blocks' }),
+      await parametersOf('dgl', undefined, { classes: 4 }),
+    ];
+    expect(valuesOf(other.get('layer3.0.conv2.weight'))).toEqual(valuesOf(whole.get('layer3.0.conv2.weight')));
+    expect(valuesOf(other.get('fc.weight'))).toEqual(valuesOf(fresh.get('fc.weight')));
+  });
+
+  it('are required to say which part they are', async () => {
+    await expect(parametersOf('dgl', undefined, { initialPart: 'blocks' })).rejects.toThrow(
+      /initialPart: it says what initialWeights contains, which is not set/,
+    );
   });
 });

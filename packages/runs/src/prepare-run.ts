@@ -70,6 +70,11 @@ export async function prepareRun(
     if (plan.loaded?.prefix !== undefined) {
       notices.push(`${config.initialWeights}: the prefix '${plan.loaded.prefix}' of its tensors was dropped.`);
     }
+    if (plan.loaded?.untouched !== undefined) {
+      notices.push(
+        `${config.initialWeights}: ${plan.loaded.loaded} tensors loaded; at random start ${plan.loaded.untouched.join(', ')}.`,
+      );
+    }
     const { compiled, asynchrony } = plan;
     const { seed, epochs, logEvery, accumulate, recordSteps } = config;
     const workers =

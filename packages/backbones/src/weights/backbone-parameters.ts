@@ -1,4 +1,4 @@
-import type { Backbone, Network, Parameter } from '@localgrad/core';
+import type { Backbone, Block, Head, Network, Parameter } from '@localgrad/core';
 import type { Layouted } from '@localgrad/nn/serialization';
 
 /** A network or backbone whose weights are loaded or written. */
@@ -11,11 +11,15 @@ export function backboneOf(owner: WeightsOwner): Backbone {
 /** Weights and running statistics of blocks and classifier by name, in the order of PyTorch's `state_dict`. */
 export function backboneParameters(owner: WeightsOwner): Map<string, Parameter> {
   const { blocks, classifier } = backboneOf(owner);
-  const parameters = new Map<string, Parameter>();
-  for (const { parameters: weights, statistics } of [...blocks.map(({ block }) => block), classifier]) {
-    for (const parameter of [...weights, ...statistics]) parameters.set(parameter.name, parameter);
-  }
-  return inModuleOrder(parameters);
+  return inModuleOrder(parametersOf([...blocks.map(({ block }) => block), classifier]));
+}
+
+/** Weights and running statistics by name. */
+export function parametersOf(
+  parts: readonly Pick<Block | Head, 'parameters' | 'statistics'>[],
+): Map<string, Parameter> {
+  const all = parts.flatMap(({ parameters, statistics }) => [...parameters, ...statistics]);
+  return new Map(all.map((parameter) => [parameter.name, parameter]));
 }
 
 /** Reads a parameter's values, in our layout. */

@@ -1,4 +1,4 @@
-import { LocalgradError, type Parameter, sameShape, shortened, shown } from '@localgrad/core';
+import { LocalgradError, type Parameter, requireOption, sameShape, shortened, shown } from '@localgrad/core';
 import {
   type Layouted,
   readSafetensors,
@@ -7,8 +7,9 @@ import {
   weightShapeInPyTorch,
 } from '@localgrad/nn/serialization';
 import { tensor } from '@tensorflow/tfjs';
-import { backboneOf, backboneParameters, type WeightsOwner } from './backbone-parameters.js';
+import { backboneOf, backboneParameters, parametersOf, type WeightsOwner } from './backbone-parameters.js';
 import { descriptionKey, readDescription, type WeightsDescription } from './description.js';
+import { isAlike, type LeadingBlocks, leadingBlocks, mostFound, patternOf } from './leading-blocks.js';
 import { nameUnder, prefixOf } from './prefix.js';
 import { backboneName, batchNormOf, isAuxiliary, isAverageCounter, withoutWrappers } from './reference-names.js';
 
@@ -21,10 +22,21 @@ export interface LoadedWeights {
   readonly description?: WeightsDescription;
   /** Number of loaded tensors. */
   readonly loaded: number;
-  /** Tensors that were not loaded: those of auxiliary networks, and those outside the prefix. */
+  /** Tensors that were not loaded: those of auxiliary networks, those outside the prefix, and with `blocks` all others. */
   readonly skipped: readonly string[];
+  /** With `blocks`: names of the parts of the network that keep their weights, its classifier among them. */
+  readonly untouched?: readonly string[];
   /** Prefix of the network's names in the file, e.g. `model.`, which was removed; undefined if there was none. */
   readonly prefix?: string;
+}
+
+/** Options of `loadWeights`. */
+export interface LoadWeightsOptions {
+  /**
+   * `network` (default): the file has all weights. `blocks`: those of the first blocks, such as a ResNet trained on ImageNet for
+   * other classes, or for the network around it that labels pixels; later blocks and the classifier keep theirs.
+   */
+  readonly part?: 'network' | 'blocks';
 }
 
 /**
@@ -39,14 +51,22 @@ export interface LoadedWeights {
  * @throws LocalgradError `invalid-data` for an invalid safetensors file; `shape-mismatch` that lists every missing or
  *   unexpected tensor and every wrong shape or type. In both cases nothing is changed.
  */
-export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'safetensors data'): LoadedWeights {
+export function loadWeights(
+  owner: WeightsOwner,
+  bytes: Uint8Array,
+  where = 'safetensors data',
+  { part = 'network' }: LoadWeightsOptions = {},
+): LoadedWeights {
+  requireOption(part === 'network' || part === 'blocks', 'loadWeights', 'part', part, 'network, blocks');
   const file = readSafetensors(bytes, where);
   const description = readDescription(file, where);
   const problems: string[] = [];
-  const parameters = backboneParameters(owner);
+  const leading = part === 'blocks' ? leadingBlocksOf(owner, file.tensors.keys(), where) : undefined;
+  const parameters = leading?.parameters ?? backboneParameters(owner);
   const names = [...file.tensors.keys()].map(withoutWrappers);
   const prefix = prefixOf(names, [...parameters.keys()], where);
   const { tensors, skipped } = ofBackbone(file.tensors, parameters, prefix, problems);
+  if (leading !== undefined) skipped.push(...withoutOthers(tensors, leading));
   const layout = file.metadata[descriptionKey] === undefined ? likelierLayout(parameters, tensors) : 'localgrad';
   const values = new Map<Parameter, Layouted>();
   for (const [name, parameter] of parameters) {
@@ -80,7 +100,37 @@ export function loadWeights(owner: WeightsOwner, bytes: Uint8Array, where = 'saf
     ...(prefix === '' ? {} : { prefix }),
     loaded: values.size,
     skipped,
+    ...(leading === undefined ? {} : { untouched: leading.untouched }),
   };
+}
+
+/** @throws LocalgradError `shape-mismatch` if the file does not even have the first two blocks */
+function leadingBlocksOf(owner: WeightsOwner, fileNames: Iterable<string>, where: string): LeadingBlocks {
+  const names = [...fileNames].map(withoutWrappers);
+  const scopes = names.flatMap((name) => [/^[^.]+\./, /^[^.]+\.[^.]+\./].flatMap((some) => some.exec(name)?.[0] ?? []));
+  const found = [...new Set(['', ...scopes])].map((prefix) => {
+    const under = names.flatMap((name) => nameUnder(prefix, name) ?? []);
+    return leadingBlocks(owner, new Set(under.map(backboneName)));
+  });
+  const best = mostFound(found);
+  if (best.found > 0) return best;
+  const backbone = backboneOf(owner);
+  const wanted = [...parametersOf(backbone.blocks.slice(0, 2).map(({ block }) => block)).keys()];
+  throw new LocalgradError(
+    'shape-mismatch',
+    `${where}: the file does not contain the first two blocks of ${backbone.name}: ${listed(wanted)}.`,
+    { where, wanted },
+  );
+}
+
+/** Removes tensors that the blocks do not have, unless they look like the blocks' own; returns their names. */
+function withoutOthers(tensors: Map<string, StoredTensor>, { parameters, others }: LeadingBlocks): string[] {
+  const patterns = new Set([...parameters.keys()].map(patternOf));
+  const removed = [...tensors.keys()].filter(
+    (name) => !parameters.has(name) && (others.has(name) || !isAlike(name, patterns)),
+  );
+  for (const name of removed) tensors.delete(name);
+  return removed;
 }
 
 /** A convolution that covers its whole input (timm's VGG) as the dense layer that it is. */

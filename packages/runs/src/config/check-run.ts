@@ -33,8 +33,9 @@ export async function checkRun(
   const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {
     checkDelays(config, plan.compiled);
-    if (config.initialWeights !== undefined) {
-      await loadInitialWeights(plan.network, plan.compiled.parameters.values(), config.initialWeights);
+    const { initialWeights, initialPart: part = 'network' } = config;
+    if (initialWeights !== undefined) {
+      await loadInitialWeights(plan.network, plan.compiled.parameters.values(), initialWeights, { part });
     }
   } finally {
     plan.dispose();

@@ -90,6 +90,12 @@ export const runConfigSchema = z.strictObject({
     .string()
     .optional()
     .describe('safetensors file with initial weights of the backbone: from localgrad, or a PyTorch state dict'),
+  initialPart: z
+    .enum(['network', 'blocks'])
+    .optional()
+    .describe(
+      'what initial-weights contains: the whole network, or its first blocks; later blocks and the classifier start at random, for other classes or tasks (default: network)',
+    ),
   epochs: count.default(3).describe('number of epochs'),
   batch: count.default(64).describe('batch size'),
   classesPerBatch: count
