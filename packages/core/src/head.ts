@@ -36,6 +36,11 @@ export interface HeadRequest {
   readonly input: boolean;
   /** Position in training, for scheduled values. */
   readonly clock: Clock;
+  /**
+   * Share of the labels that is spread evenly over all classes, in [0, 1), for losses that classify images (label smoothing,
+   * Szegedy et al., CVPR 2016). Default 0. Other losses ignore it; composed heads hand it on.
+   */
+  readonly labelSmoothing?: number;
 }
 
 /** Result of one evaluation of a head. */

@@ -83,3 +83,13 @@ export function checkNames(
     }
   }
 }
+
+/** @throws LocalgradError `invalid-option` if no head reads labels, which could be smoothed */
+export function checkSmoothing(plan: TrainingPlan, heads: readonly CompiledHead[]): void {
+  if (heads.some(({ head }) => batchTargetsOf(head).includes('labels'))) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `plan: option 'labelSmoothing' is for losses that classify images, but no loss of '${plan.method}' reads labels; allowed: 0.`,
+    { where: 'plan', option: 'labelSmoothing' },
+  );
+}

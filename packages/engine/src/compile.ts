@@ -15,7 +15,7 @@ import {
 import { sequential } from '@localgrad/nn/blocks';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { checkOwnership } from './check-ownership.js';
-import { checkHeads, checkNames, checkTargets } from './check-plan.js';
+import { checkHeads, checkNames, checkSmoothing, checkTargets } from './check-plan.js';
 import { type DelayedAverages, delayAverages, type WeightHistory } from './delayed-weights.js';
 import { delayGradients, type GradientDelay, type GradientDelayOptions } from './gradient-delay.js';
 import { batchTargetsOf, type CompiledHead, groupObjectives } from './heads.js';
@@ -43,6 +43,8 @@ export interface CompileOptions {
    * for them. Default: gradients are never late.
    */
   readonly gradientDelay?: GradientDelayOptions;
+  /** Share of the labels that losses of classifiers spread over all classes, in [0, 1). Default 0. */
+  readonly labelSmoothing?: number;
   /** Creates targets like those of the batches, to measure the memory of heads that read others than `labels`. */
   readonly createTargets?: CreateTargets;
 }
@@ -72,6 +74,8 @@ export interface CompiledPlan {
   /** Names of the targets that batches must contain. */
   readonly reads: readonly string[];
   /** As in the options. */
+  readonly labelSmoothing: number;
+  /** As in the options. */
   readonly delay: number;
   /** Where gradients arrive late; undefined if they never do. The schedules of its segments are those of the only phase. */
   readonly gradientDelay?: GradientDelay | undefined;
@@ -96,9 +100,11 @@ export interface CompiledPlan {
  *   each other or with the network
  */
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
-  const { scope, memory = 'residuals', delay = 0 } = options;
+  const { scope, memory = 'residuals', labelSmoothing = 0, delay = 0 } = options;
   checkPolicy(memory, network.modules.length);
   requireOption(Number.isInteger(delay) && delay >= 0, 'plan', 'delay', delay, 'integers ≥ 0');
+  const isShare = labelSmoothing >= 0 && labelSmoothing < 1;
+  requireOption(isShare, 'plan', 'labelSmoothing', labelSmoothing, 'numbers ≥ 0 and < 1');
   validatePlan(plan, network.modules.length);
   const objectives = plan.objectives.filter((objective) => objective.weight !== 0);
   if (objectives.length === 0) {
@@ -112,6 +118,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
   checkHeads(network, plan, all);
   checkOwnership(network, plan, all);
   if (options.targets !== undefined) checkTargets(network, all, options.targets);
+  if (labelSmoothing > 0) checkSmoothing(plan, all);
   const moduleBlocks = rewriteBlocks(network, plan);
   const modules = moduleBlocks.map((blocks, index) => {
     const [only] = blocks;
@@ -147,6 +154,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     heads,
     phases,
     reads: [...new Set(all.flatMap(({ head }) => batchTargetsOf(head)))],
+    labelSmoothing,
     delay,
     gradientDelay,
     averages,

@@ -189,7 +189,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const mode: Mode = { training: true, statisticsUpdates: 1, ...(noise === undefined ? {} : { noise }) };
     const input = active.objectives.some(({ start }) => start !== undefined);
     const targets = headTargets(active.head, batch.targets, moduleInput);
-    const request = { mode, weight, input, clock };
+    const request = { mode, weight, input, clock, labelSmoothing: compiled.labelSmoothing };
     const evaluate = () => evaluateAt(compiled, active, () => active.head.evaluate(h, targets, request));
     if (checked.has(active.key)) return evaluate();
     const result = evaluateChecked(compiled, active, h, input, evaluate);

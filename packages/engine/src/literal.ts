@@ -68,7 +68,8 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     const weight = objectiveWeight(objective, this.options.clock ?? startOfTraining) * scale;
     const targets = headTargets(head, this.batch.targets, moduleInput);
     const place = { key: objective.head.key, module, head };
-    const request = { mode: this.#mode(1), weight, input, clock };
+    const { labelSmoothing } = this.compiled;
+    const request = { mode: this.#mode(1), weight, input, clock, labelSmoothing };
     const result = evaluateAt(this.compiled, place, () => head.evaluate(output, targets, request));
     this.losses.set(objective.id, tf.keep(result.loss));
     for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, tf.keep(value));

@@ -94,6 +94,7 @@ export type PlanConfig = NetworkConfig &
       | 'gradientDelayCuts'
       | 'initialWeights'
       | 'initialPart'
+      | 'labelSmoothing'
       | keyof OptimizerConfig
     >
   >;
@@ -125,13 +126,13 @@ async function buildPlanOf(
     const { partition, memory, budget } = cutsOf(created, { config, method, images, catalog });
     const network = createNetwork(created, partition);
     checkInitialPart(config);
-    const { delay = 0, initialWeights, initialPart: part = 'network' } = config;
+    const { delay = 0, labelSmoothing = 0, initialWeights, initialPart: part = 'network' } = config;
     const loaded =
       initialWeights === undefined || zeros
         ? undefined
         : await loadInitialWeights(network, scope.all().values(), initialWeights, { part });
     const gradientDelay = gradientDelayOf(config);
-    const options = { scope, memory, delay, gradientDelay, ...targetsOf(images) };
+    const options = { scope, memory, labelSmoothing, delay, gradientDelay, ...targetsOf(images) };
     const compiled = compilePlan(network, method.plan(network), options);
     const asynchrony = asynchronyOf(config, compiled);
     const choices = {

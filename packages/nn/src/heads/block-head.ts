@@ -34,10 +34,10 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
   };
 
   const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
-    const { mode, weight, input } = request;
+    const { mode, weight, input, labelSmoothing } = request;
     checkTargets(targets);
     const pass = body.forward(h, mode);
-    const { loss: value, cotangent } = loss.evaluate(pass.output, targets, weight);
+    const { loss: value, cotangent } = loss.evaluate(pass.output, targets, weight, { labelSmoothing });
     if (!mode.training) {
       cotangent.dispose();
       pass.output.dispose();

@@ -9,6 +9,12 @@ export interface LossResult {
   readonly cotangent: Tensor4D;
 }
 
+/** How a loss is evaluated, besides its weight. */
+export interface LossOptions {
+  /** As `HeadRequest.labelSmoothing`. */
+  readonly labelSmoothing?: number | undefined;
+}
+
 /** A loss on a network's last feature map, with its gradient. */
 export interface LossFunction {
   /** Name of the loss, for messages and configs. */
@@ -21,7 +27,7 @@ export interface LossFunction {
    */
   readonly predicts: boolean;
   /** Evaluates the loss. @param output shape [batch, height, width, channels]; borrowed @param weight factor on the cotangent, not on the loss */
-  evaluate(output: Tensor4D, targets: Targets, weight: number): LossResult;
+  evaluate(output: Tensor4D, targets: Targets, weight: number, options?: LossOptions): LossResult;
   /**
    * Measurements besides the loss, as those of `Head.measure`: metrics averaged over the batch as scalars, counts as tensors
    * of one axis or more. Owned by the caller. @param output borrowed

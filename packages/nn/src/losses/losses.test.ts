@@ -335,3 +335,40 @@ describe('confusionMetrics', () => {
     expect([accuracy, meanAccuracy, meanIoU]).toEqual([3 / 4, (1 + 2 / 3) / 2, (1 / 2 + 2 / 3) / 2]);
   });
 });
+
+describe('label smoothing', () => {
+  const logits = [1.5, -2, 0, 3, 0, 0, 0, 0, -1, 4, 4, -3];
+  const evaluate = (labelSmoothing: number, weight = 2) =>
+    softmaxCrossEntropy.evaluate(
+      tf.tensor4d(logits, [3, 1, 1, 4]),
+      { labels: tf.tensor1d([3, 1, 0], 'int32') },
+      weight,
+      { labelSmoothing },
+    );
+
+  it('has the loss and gradient of PyTorch, with tied and zero scores', () => {
+    // z.grad of 2 · F.cross_entropy(z, y, label_smoothing=0.1), PyTorch 2.15.
+    const { loss, cotangent } = evaluate(0.1);
+    expect(loss.dataSync()[0]).toBeCloseTo(2.4557831287384033, 6);
+    const wanted = [
+      ...[0.09957826882600784, -0.013156374916434288, 0.00927108433097601, -0.0956929624080658],
+      ...[0.1499999761581421, -0.44999998807907104, 0.1499999761581421, 0.1499999761581421],
+      ...[-0.6144291758537292, 0.3153964877128601, 0.3153964877128601, -0.01636386476457119],
+    ];
+    expect([...cotangent.dataSync()]).toEqual(wanted.map((value) => expect.closeTo(value, 6)));
+  });
+
+  it('of 0 changes no bit, and leaks no tensors', () => {
+    const plain = softmaxCrossEntropy.evaluate(
+      tf.tensor4d(logits, [3, 1, 1, 4]),
+      { labels: tf.tensor1d([3, 1, 0], 'int32') },
+      2,
+    );
+    expect(evaluate(0).cotangent.dataSync()).toEqual(plain.cotangent.dataSync());
+    const [x, labels] = [tf.tensor4d(logits, [3, 1, 1, 4]), tf.tensor1d([3, 1, 0], 'int32')];
+    const before = tf.memory().numTensors;
+    const { loss, cotangent } = softmaxCrossEntropy.evaluate(x, { labels }, 1, { labelSmoothing: 0.3 });
+    tf.dispose([loss, cotangent]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

@@ -25,6 +25,8 @@ import { type TapeContext, type TapeParameterOptions, TapeParameters } from './t
 export interface TapeHeadContext extends TapeContext {
   /** Position in training, for scheduled values. */
   readonly clock: Clock;
+  /** As `HeadRequest.labelSmoothing`; a head that classifies should heed it. 0 in evaluation. */
+  readonly labelSmoothing: number;
 }
 
 /** A loss with its terms. */
@@ -81,14 +83,17 @@ export function tapeHead(options: TapeHeadOptions): Head {
   const lossFunction: TapeFunction = { where, option: 'fn', reads };
   const measureFunction: TapeFunction = { where, option: 'measure', reads };
 
-  const evaluate = (h: Tensor4D, targets: Targets, { mode, weight, input, clock }: HeadRequest): HeadResult => {
+  const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
+    const { mode, weight, input, clock, labelSmoothing = 0 } = request;
     for (const target of reads) requireTarget(targets, target, `head '${name}'`);
     const extras = new Extras();
     let terms: ReadonlyMap<string, Scalar> | undefined;
     let statistics: readonly Tensor[] | undefined;
     const run = (): Scalar => {
       const values = own.values();
-      const returned = callFunction(lossFunction, () => fn(h, targets, values, { ...own.context(mode), clock }));
+      const returned = callFunction(lossFunction, () =>
+        fn(h, targets, values, { ...own.context(mode), clock, labelSmoothing }),
+      );
       requireAlive(lossFunction, { h, ...own.named() });
       const result = tensorOrObject<TapeLoss>(lossFunction, 'loss', returned);
       const { loss: value, terms: parts, statistics: batch } = 'loss' in result ? result : { loss: result };

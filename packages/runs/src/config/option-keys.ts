@@ -24,6 +24,7 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['tinyNet width', { key: 'width' }],
   ['partition modules', { key: 'modules' }],
   ['partition sizes', { key: 'partition' }],
+  ['plan labelSmoothing', { key: 'labelSmoothing' }],
   ['plan gradientDelay', { key: 'gradientDelay' }],
   ['plan gradientDelay cuts', { key: 'gradientDelayCuts' }],
   ['pipeline workers', { key: 'workers' }],

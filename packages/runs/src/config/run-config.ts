@@ -120,6 +120,12 @@ export const runConfigSchema = z.strictObject({
   momentum: z.number().min(0).lt(1).default(0.9).describe('SGD momentum'),
   nesterov: z.boolean().default(true).describe('Nesterov momentum (optimizer: sgd)'),
   weightDecay: rate.default(1e-4).describe('L2 decay of all weights (optimizer: sgd)'),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .lt(1)
+    .optional()
+    .describe('share of each label that losses of classifiers spread over all classes while training (default: 0)'),
   schedule: z
     .string()
     .default('cosine')
