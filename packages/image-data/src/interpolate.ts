@@ -100,10 +100,11 @@ function blend(a = 0, weightOfA: number, b = 0, weightOfB: number): number {
 /** Mirrors left and right. */
 export function mirror({ height, width, channels, bytes }: Pixels): Pixels {
   const result = new Uint8Array(bytes.length);
+  let at = 0;
   for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const from = (row * width + width - 1 - column) * channels;
-      result.set(bytes.subarray(from, from + channels), (row * width + column) * channels);
+    for (let column = width - 1; column >= 0; column--) {
+      const from = (row * width + column) * channels;
+      for (let channel = 0; channel < channels; channel++) result[at++] = bytes[from + channel] ?? 0;
     }
   }
   return { height, width, channels, bytes: result };
