@@ -26,7 +26,9 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
       '--resize 4 --augment cifar10',
       /--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4; use larger images\.\n$/,
     ],
-    ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+\.\n$/],
+    ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+, or two of them \(height, width\)\.\n$/],
+    ['--resize 5x', /--resize: expected number, or expected a pair of numbers; found "5x"/],
+    ['--resize 99999x2', /--resize: 99999x2; allowed: integers from 1 to \d+, or two of them/],
     ['--width 100000', /--width: expected number to be <=4096; found 100000\n$/],
     ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],
     [

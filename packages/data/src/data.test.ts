@@ -143,6 +143,8 @@ describe('transforms', () => {
     expect([...padTo(one, 4).images]).toEqual([0, 0, 0, 0, 0, 10, 20, 0, 0, 30, 40, 0, 0, 0, 0, 0]);
     expect([...resizeTo(one, 1).images]).toEqual([25]);
     expect([...resizeTo(one, 4).images].slice(0, 4)).toEqual([10, 13, 18, 20]);
+    expect(resizeTo(one, [1, 4])).toMatchObject({ imageShape: [1, 4, 1], images: Uint8Array.of(20, 23, 28, 30) });
+    expect(() => resizeTo(one, [1, 4, 1] as never)).toThrow(/or two of them \(height, width\)/);
     expect([...replicateChannels(one, 3).images].slice(0, 6)).toEqual([10, 10, 10, 20, 20, 20]);
     const three: ImageDataset = { ...tiny(1, [3, 3, 1]), images: Uint8Array.from([9, 9, 9, 9, 0, 9, 9, 9, 9]) };
     // Each new pixel covers 1.5 × 1.5 old ones: a quarter of the black one is in each.

@@ -23,6 +23,7 @@ export type { FileOrigin, SequentialReader } from './formats/byte-reader.js';
 export { matlabStructs } from './formats/mat5-structs.js';
 export { readArchiveMembers } from './formats/members.js';
 export { type TarEntry, tarEntries } from './formats/tar.js';
+export { type ImageSize, requireSize, sidesOf } from './image-size.js';
 export {
   type Pipeline,
   type PipelineBatchOptions,

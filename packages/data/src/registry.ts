@@ -1,14 +1,15 @@
 import { LocalgradError, rejectUnknownKeys, requireOption, unknownName } from '@localgrad/core';
 import { type DatasetSplits, type ImageDataset, take } from './dataset.js';
 import { fashionMnist, fashionMnistSubset } from './fashion-mnist.js';
+import type { ImageSize } from './image-size.js';
 import { checkReaderOptions, namedReaders, type ReaderOptions } from './readers/named-readers.js';
 import { padTo, replicateChannels, resizeTo } from './transforms.js';
 
 export interface DatasetOptions extends ReaderOptions {
   /** Folder with the files, for data sets that are read from files. */
   readonly folder?: string;
-  /** Resize images to size×size. */
-  readonly resize?: number;
+  /** Height and width to which images are resized. */
+  readonly resize?: ImageSize;
   /** Pad images with zeros to size×size. */
   readonly pad?: number;
   /** 3: repeat the channel of gray images. */

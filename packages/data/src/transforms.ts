@@ -1,5 +1,6 @@
 import { LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import type { ImageDataset } from './dataset.js';
+import { type ImageSize, requireSize, sidesOf } from './image-size.js';
 
 function mapImages(
   dataset: ImageDataset,
@@ -53,22 +54,17 @@ export function padTo(dataset: ImageDataset, size: number): ImageDataset {
 }
 
 /**
- * Resizes to size×size. Downscaling averages the area that a pixel covers, including fractions of pixels (28 → 16: 1.75
+ * Resizes to a height and width; one number for squares. Downscaling averages the area that a pixel covers, including fractions of pixels (28 → 16: 1.75
  * × 1.75 pixels; 28 → 14: exactly 2 × 2); upscaling interpolates linearly between pixel centers, clamped at the border.
  * Values are rounded to bytes, halves up. Height and width are processed separately, so mixed cases work.
  */
-export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
-  requireOption(
-    Number.isInteger(size) && size >= 1 && size <= largestSide(dataset),
-    'resizeTo',
-    'size',
-    size,
-    `integers from 1 to ${largestSide(dataset)}`,
-  );
+export function resizeTo(dataset: ImageDataset, size: ImageSize): ImageDataset {
+  requireSize('resizeTo', 'size', size, largestSide(dataset));
+  const [newHeight, newWidth] = sidesOf(size);
   const [height, width, channels] = dataset.imageShape;
-  const rows = axisWeights(height, size);
-  const columns = axisWeights(width, size);
-  return mapImages(dataset, [size, size, channels], (source, target) => {
+  const rows = axisWeights(height, newHeight);
+  const columns = axisWeights(width, newWidth);
+  return mapImages(dataset, [newHeight, newWidth, channels], (source, target) => {
     rows.forEach((row, y) => {
       columns.forEach((column, x) => {
         for (let channel = 0; channel < channels; channel++) {
@@ -78,7 +74,7 @@ export function resizeTo(dataset: ImageDataset, size: number): ImageDataset {
               value += weightY * weightX * (source[(sourceY * width + sourceX) * channels + channel] as number);
             }
           }
-          target[(y * size + x) * channels + channel] = Math.round(value);
+          target[(y * newWidth + x) * channels + channel] = Math.round(value);
         }
       });
     });

@@ -1,8 +1,9 @@
 import { LocalgradError } from '@localgrad/core';
 import type { Sharp } from 'sharp';
 import { colorsOfInk, grayOf } from './colors.js';
-import { enlarge, mirror } from './enlarge.js';
 import { type ImageHeader, imageHeader, isJpeg } from './image-header.js';
+import { interpolate, mirror, readRegion } from './interpolate.js';
+import type { LabelMap } from './label-maps/png-values.js';
 import type { Pixels } from './pixels.js';
 import { loadSharp, type SharpFactory } from './sharp.js';
 
@@ -17,8 +18,10 @@ export interface Region {
 /** Operations on a decoded image, in this order. */
 export interface Geometry {
   readonly region?: Region;
-  /** Height and width after resizing, bilinear with antialiasing, as PIL and torchvision do. */
+  /** Height and width after resizing, bilinear. */
   readonly resize?: readonly [height: number, width: number];
+  /** Whether shrinking averages over all pixels, as in PIL and torchvision (default), or interpolates, as in OpenCV. */
+  readonly antialias?: boolean;
   /** A rectangle of the resized image. */
   readonly crop?: Region;
   /** Mirrors left and right. */
@@ -34,8 +37,8 @@ export interface DecodedImage {
   readonly bytes: Uint8Array;
 }
 
-/** Determines the geometry from the size of the decoded image. */
-export type GeometryRule = (height: number, width: number) => Geometry;
+/** Determines the geometry from the size of the decoded image, and its label map if it has one. */
+export type GeometryRule = (height: number, width: number, map?: LabelMap) => Geometry;
 
 /** The default: the whole image. */
 export type Decoder = (content: Uint8Array, location: string, rule?: GeometryRule) => Promise<DecodedImage>;
@@ -102,25 +105,46 @@ async function opaque(sharp: SharpFactory, source: Sharp): Promise<{ image: Shar
   return { image: sharp(colors.bytes, { raw, limitInputPixels: mostPixels }), header: { ...raw, isInk } };
 }
 
-/** sharp shrinks; axes that grow are left to `enlarge`, and what follows them to it and `mirror`. */
+/** sharp shrinks with antialiasing; `interpolate` does the rest. */
 async function decoded(source: Sharp, header: ImageHeader, geometry: Geometry, channels: Channels): Promise<Pixels> {
-  const { region, resize, crop, flip = false } = geometry;
-  const { height, width } = region ?? header;
-  const [newHeight, newWidth] = resize ?? [height, width];
-  const grows = newHeight > height || newWidth > width;
-  let image = region === undefined ? source : source.extract(region);
-  if (resize !== undefined) image = shrunk(image, Math.min(newHeight, height), Math.min(newWidth, width));
-  if (crop !== undefined && !grows) image = image.extract(crop);
-  if (flip && !grows) image = image.flop();
-  let pixels = await colorsOf(image, header.isInk);
-  if (grows) {
-    const part = crop ?? { top: 0, left: 0, height: newHeight, width: newWidth };
-    const rows = { size: newHeight, start: part.top, end: part.top + part.height };
-    const columns = { size: newWidth, start: part.left, end: part.left + part.width };
-    pixels = enlarge(pixels, rows, columns);
+  const { region, resize, crop, flip = false, antialias = true } = geometry;
+  const from = region ?? { top: 0, left: 0, height: header.height, width: header.width };
+  const [height, width] = resize ?? [from.height, from.width];
+  const grows = height > from.height || width > from.width;
+  let pixels: Pixels;
+  if (grows || !antialias) {
+    const part = crop ?? { top: 0, left: 0, height, width };
+    pixels = await interpolated(source, header, from, [height, width], part, antialias);
     if (flip) pixels = mirror(pixels);
+  } else {
+    let image = region === undefined ? source : source.extract(region);
+    if (resize !== undefined) image = shrunk(image, height, width);
+    if (crop !== undefined) image = image.extract(crop);
+    pixels = await colorsOf(flip ? image.flop() : image, header.isInk);
   }
   return channels === 3 ? pixels : grayOf(pixels);
+}
+
+/** A part of an interpolated image, from the pixels that it needs. With antialiasing, sharp shrinks the axes that do not grow. */
+async function interpolated(
+  source: Sharp,
+  { isInk }: ImageHeader,
+  from: Region,
+  [newHeight, newWidth]: readonly [number, number],
+  part: Region,
+  antialias: boolean,
+): Promise<Pixels> {
+  const height = antialias ? Math.min(newHeight, from.height) : from.height;
+  const width = antialias ? Math.min(newWidth, from.width) : from.width;
+  const rows = { length: height, size: newHeight, start: part.top, end: part.top + part.height };
+  const columns = { length: width, size: newWidth, start: part.left, end: part.left + part.width };
+  const read = readRegion(rows, columns);
+  const isShrunk = height < from.height || width < from.width;
+  const image = isShrunk
+    ? shrunk(source.extract(from), height, width).extract(read)
+    : source.extract({ ...read, top: from.top + read.top, left: from.left + read.left });
+  const pixels = await colorsOf(image, isInk);
+  return interpolate(pixels, { ...rows, origin: read.top }, { ...columns, origin: read.left });
 }
 
 function shrunk(image: Sharp, height: number, width: number): Sharp {

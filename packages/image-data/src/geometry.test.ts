@@ -33,3 +33,28 @@ describe('createImageBatches', () => {
 it('centralGeometry needs a whole number of pixels', () => {
   expect(() => centralGeometry(8, 9.5)).toThrow(/'shorter' is 9\.5; allowed: integers ≥ 8/);
 });
+
+it.each([
+  [[20, 30], undefined, [10, 16], [1, 0]],
+  [[30, 10], undefined, [48, 16], [20, 0]],
+  [[8, 16], undefined, [8, 16], [0, 0]],
+  [[20, 30], 10, [13, 20], [2, 2]],
+] as const)(
+  'centralGeometry covers 8×16 with images of %j (shorter: %j)',
+  ([height, width], shorter, resize, [top, left]) => {
+    expect(centralGeometry([8, 16], shorter)(height, width)).toEqual({
+      resize,
+      crop: { top, left, height: 8, width: 16 },
+    });
+  },
+);
+
+it('centralGeometry of a square and of two equal sides are the same', () => {
+  for (const [height, width] of [
+    [33, 47],
+    [500, 375],
+    [24, 24],
+  ] as const) {
+    expect(centralGeometry([32, 32], 36)(height, width)).toEqual(centralGeometry(32, 36)(height, width));
+  }
+});

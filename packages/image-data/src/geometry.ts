@@ -1,11 +1,12 @@
 import { rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { type ImageSize, sidesOf } from '@localgrad/data';
 import type { Random } from '@localgrad/nn/random';
 import type { Geometry, GeometryRule, Region } from './decode.js';
 
 /** Random geometry of training images. */
 export interface CropOptions {
   /** Height and width of the result. */
-  readonly size: number;
+  readonly size: ImageSize;
   /** Fraction of the image's area, lower and upper bound. Default [0.08, 1]. */
   readonly area?: readonly [number, number];
   /** Width / height, lower and upper bound. Default [3/4, 4/3]. */
@@ -56,26 +57,36 @@ export function checkCrop(where: string, crop: Omit<CropOptions, 'size'>): void 
 export function trainingGeometry({ size, flip = true, ...bounds }: CropOptions, random: Random): GeometryRule {
   return (height, width) => {
     const region = randomRegion(height, width, random, bounds);
-    return { region, resize: [size, size], flip: random.uniform() < 0.5 && flip };
+    return { region, resize: sidesOf(size), flip: random.uniform() < 0.5 && flip };
   };
 }
 
-/** Resizes the shorter side to `shorter`, then takes the central square of `size`: torchvision's evaluation. */
-export function centralGeometry(size: number, shorter = size): GeometryRule {
+/**
+ * Resizes to the smallest image that covers `size`, enlarged so that a `size` of another shorter side, `shorter`, would be
+ * covered; then takes the central rectangle of `size`. For squares that is torchvision's evaluation: the shorter side becomes
+ * `shorter`.
+ */
+export function centralGeometry(size: ImageSize, shorter?: number): GeometryRule {
+  const [rows, columns] = sidesOf(size);
+  const least = Math.min(rows, columns);
   requireOption(
-    Number.isInteger(shorter) && shorter >= size,
+    shorter === undefined || (Number.isInteger(shorter) && shorter >= least),
     'centralGeometry',
     'shorter',
     shorter,
-    `integers ≥ ${size}, the size`,
+    `integers ≥ ${least}, the size`,
   );
+  const [coveredRows, coveredColumns] = sidesOf(size).map((side) =>
+    Math.round((side * (shorter ?? least)) / least),
+  ) as [number, number];
   return (height, width): Geometry => {
-    const isTall = height > width;
-    const longer = Math.floor((shorter * Math.max(height, width)) / Math.min(height, width));
-    const [h, w] = isTall ? [longer, shorter] : [shorter, longer];
-    const top = roundHalfToEven((h - size) / 2);
-    const left = roundHalfToEven((w - size) / 2);
-    return { resize: [h, w], crop: { top, left, height: size, width: size } };
+    const isTall = height * coveredColumns > width * coveredRows;
+    const [h, w] = isTall
+      ? [Math.floor((coveredColumns * height) / width), coveredColumns]
+      : [coveredRows, Math.floor((coveredRows * width) / height)];
+    const top = roundHalfToEven((h - rows) / 2);
+    const left = roundHalfToEven((w - columns) / 2);
+    return { resize: [h, w], crop: { top, left, height: rows, width: columns } };
   };
 }
 

@@ -79,23 +79,45 @@ describe('createImageBatches', () => {
     expect(batches).toMatchObject({ samples: 6, batchesPerEpoch: 2 });
   });
 
-  it('has the bits of createBatches for images in memory, with shifts, cutout and gray images', async () => {
+  it.each([
+    ['squares', 12],
+    ['rectangles', [8, 14]],
+  ] as const)(
+    'has the bits of createBatches for images in memory, with shifts, cutout and gray images: %s',
+    async (_, size) => {
+      const source = await photos();
+      const augmented = { augmentation: { pad: 3, padding: 'reflect', flip: true }, cutout: { size: 5 } } as const;
+      const normalization = { mean: [0.4], deviation: [0.3] };
+      const common = { batchSize: 4, shuffle: true, seed: 9, withImages: true, normalization };
+      const memory = createBatches(await loadImages(source, { size, channels: 1 }), { ...common, ...augmented });
+      const { augmentation: shift, cutout } = augmented;
+      const streamed = createImageBatches(source, { ...common, size, channels: 1, shift, cutout });
+      const valuesOf = async (batches: Batches | ImageBatches) => {
+        const values: number[][] = [];
+        for await (const { images, targets, dispose } of batches.epoch(1)) {
+          values.push([...(await images.data())], [...((await targets.images?.data()) ?? [])]);
+          dispose();
+        }
+        return values;
+      };
+      expect(await valuesOf(streamed)).toEqual(await valuesOf(memory));
+    },
+  );
+
+  it('yields rectangles, at random and from the center', async () => {
     const source = await photos();
-    const augmented = { augmentation: { pad: 3, padding: 'reflect', flip: true }, cutout: { size: 5 } } as const;
-    const normalization = { mean: [0.4], deviation: [0.3] };
-    const common = { batchSize: 4, shuffle: true, seed: 9, withImages: true, normalization };
-    const memory = createBatches(await loadImages(source, { size: 12, channels: 1 }), { ...common, ...augmented });
-    const { augmentation: shift, cutout } = augmented;
-    const streamed = createImageBatches(source, { ...common, size: 12, channels: 1, shift, cutout });
-    const valuesOf = async (batches: Batches | ImageBatches) => {
-      const values: number[][] = [];
-      for await (const { images, targets, dispose } of batches.epoch(1)) {
-        values.push([...(await images.data())], [...((await targets.images?.data()) ?? [])]);
+    for (const augmentation of [{}, undefined]) {
+      const changes = { size: [6, 9], ...(augmentation === undefined ? {} : { augmentation }) } as const;
+      const batches = createImageBatches(source, { batchSize: 2, seed: 4, ...changes });
+      for await (const { images, dispose } of batches.epoch(0)) {
+        expect(images.shape).toEqual([2, 6, 9, 3]);
         dispose();
       }
-      return values;
-    };
-    expect(await valuesOf(streamed)).toEqual(await valuesOf(memory));
+    }
+    for (const size of [[6], [6, 0], [6, 9, 3], [6, 4097]]) {
+      const create = () => createImageBatches(source, { batchSize: 2, size: size as never });
+      expect(create).toThrow(/'size' is \[.*allowed: integers from 1 to 4096, or two of them \(height, width\)/);
+    }
   });
 
   it('rejects invalid options by name', async () => {

@@ -9,7 +9,10 @@ export type { LabelMap } from './label-maps/png-values.js';
 export { type LoadImagesOptions, loadImages, mostBytes } from './load-images.js';
 export { becomesClass, isInside } from './output-path.js';
 export { type ParquetOptions, parquetFolder } from './parquet/parquet.js';
-export { type ImagePipeline, imagenetPipeline, imagePipelines } from './pipelines.js';
+export { cityscapesPipeline, type ImagePipeline, imagenetPipeline, imagePipelines } from './pipelines.js';
+export type { CropAugmentation } from './sample-reader.js';
+export type { ColorDistortionOptions } from './scaled-crops/color-distortion.js';
+export type { ScaledCropOptions } from './scaled-crops/scaled-crop.js';
 export {
   holdOutStreamed,
   measureStreamed,

@@ -1,5 +1,5 @@
-import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import type { DatasetTarget, ImageDataset } from '@localgrad/data';
+import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
+import { type DatasetTarget, type ImageDataset, type ImageSize, requireSize } from '@localgrad/data';
 import { type Channels, createDecoder } from './decode.js';
 import type { EncodedImages } from './encoded-images.js';
 import { centralGeometry } from './geometry.js';
@@ -8,8 +8,8 @@ import { inOrder } from './ordered-pool.js';
 import { readSample } from './read-sample.js';
 
 export interface LoadImagesOptions {
-  /** Resizes the shorter side to this and crops the central square. Default: no change; all images must have the same size. */
-  readonly size?: number;
+  /** Resizes images until they cover this height and width, and crops the center. Default: no change; all images must have the same size. */
+  readonly size?: ImageSize;
   /** 3: color (default); 1: gray. */
   readonly channels?: Channels;
   /** Number of images decoded at the same time; does not affect the result. Default 4. */
@@ -26,13 +26,7 @@ export const mostBytes = 2 ** 32;
 export async function loadImages(source: EncodedImages, options: LoadImagesOptions = {}): Promise<ImageDataset> {
   rejectUnknownKeys('loadImages', options, ['size', 'channels', 'workers']);
   const { size, channels = 3, workers = 4 } = options;
-  requireOption(
-    size === undefined || (Number.isInteger(size) && size >= 1),
-    'loadImages',
-    'size',
-    size,
-    'integers ≥ 1',
-  );
+  if (size !== undefined) requireSize('loadImages', 'size', size);
   const decode = await createDecoder(channels);
   const rule = size === undefined ? undefined : centralGeometry(size);
   const { maps } = source;

@@ -1,4 +1,4 @@
-import { type Normalization, normalizations } from '@localgrad/data';
+import { type ImageSize, type Normalization, normalizations } from '@localgrad/data';
 import type { ImageBatchOptions } from './image-batches.js';
 
 /** Preparation of photographs in a publication. */
@@ -7,7 +7,7 @@ export interface ImagePipeline {
   readonly source: string;
   readonly normalization: Normalization;
   /** Options of `createImageBatches` for training and test images. */
-  readonly train: Pick<ImageBatchOptions, 'size' | 'augmentation'>;
+  readonly train: Pick<ImageBatchOptions, 'augmentation'> & { readonly size: ImageSize };
   readonly test: Pick<ImageBatchOptions, 'size' | 'shorter'>;
 }
 
@@ -19,5 +19,16 @@ export const imagenetPipeline: ImagePipeline = {
   test: { size: 224, shorter: 256 },
 };
 
+/** Cityscapes in InfoPro, by MMSegmentation: scaled random crops of 512×1024, tested on whole images. Needs label maps. */
+export const cityscapesPipeline: ImagePipeline = {
+  source: 'InfoPro (Wang et al., ICLR 2021), in MMSegmentation 0.x',
+  normalization: normalizations.imagenet,
+  train: { size: [512, 1024], augmentation: { crops: 'scaled' } },
+  test: { size: 'whole' },
+};
+
 /** Pipelines of photographs by name. */
-export const imagePipelines = { imagenet: imagenetPipeline } as const satisfies Record<string, ImagePipeline>;
+export const imagePipelines = {
+  imagenet: imagenetPipeline,
+  cityscapes: cityscapesPipeline,
+} as const satisfies Record<string, ImagePipeline>;

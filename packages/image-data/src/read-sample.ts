@@ -1,7 +1,8 @@
 import { LocalgradError } from '@localgrad/core';
 import type { DecodedImage, Decoder, Geometry, GeometryRule } from './decode.js';
-import type { EncodedImages, EncodedMaps } from './encoded-images.js';
+import type { EncodedImages } from './encoded-images.js';
 import { transformMap } from './label-maps/map-geometry.js';
+import type { LabelMap } from './label-maps/png-values.js';
 
 /** A decoded image, and the classes of its pixels if it has a label map. */
 export interface DecodedSample extends DecodedImage {
@@ -19,29 +20,28 @@ export async function readSample(
   decode: Decoder,
   rule: GeometryRule = () => ({}),
 ): Promise<DecodedSample> {
-  let original: readonly [number, number] = [0, 0];
+  const { maps } = source;
+  const map = await maps?.read(index);
   let geometry: Geometry = {};
   const image = await decode(await source.read(index), source.locate(index), (height, width) => {
-    original = [height, width];
-    geometry = rule(height, width);
+    if (maps !== undefined && map !== undefined && (map.height !== height || map.width !== width)) {
+      throw differentSize(maps.locate(index), map, source.locate(index), [height, width]);
+    }
+    geometry = rule(height, width, map);
     return geometry;
   });
-  if (source.maps === undefined) return image;
-  const map = await readMap(source, source.maps, index, original);
-  return { ...image, map: transformMap(map, geometry).values };
+  return map === undefined ? image : { ...image, map: transformMap(map, geometry).values };
 }
 
-async function readMap(
-  source: EncodedImages,
-  maps: EncodedMaps,
-  index: number,
+function differentSize(
+  path: string,
+  map: LabelMap,
+  image: string,
   [height, width]: readonly [number, number],
-) {
-  const map = await maps.read(index);
-  if (map.height === height && map.width === width) return map;
-  throw new LocalgradError(
+): LocalgradError {
+  return new LocalgradError(
     'invalid-data',
-    `${maps.locate(index)}: expected ${height}×${width} pixels, as ${source.locate(index)} has; found ${map.height}×${map.width}.`,
-    { path: maps.locate(index) },
+    `${path}: expected ${height}×${width} pixels, as ${image} has; found ${map.height}×${map.width}.`,
+    { path },
   );
 }

@@ -2,9 +2,12 @@ import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core'
 import {
   type DatasetTarget,
   type ImageDataset,
+  type ImageSize,
   measureNormalization,
   type Normalization,
+  requireSize,
   type SplitOptions,
+  sidesOf,
   stratifiedSplit,
 } from '@localgrad/data';
 import { openImages, requireTestImages } from './dataset.js';
@@ -21,7 +24,7 @@ export interface StreamedImages extends Pick<ImageDataset, 'name' | 'classes' | 
   readonly targets?: NonNullable<ImageDataset['targets']>;
   /** The compressed images, in the same order. */
   readonly encoded: EncodedImages;
-  /** Length of the shorter side before the central crop. */
+  /** As in `createImageBatches`. */
   readonly shorter: number;
 }
 
@@ -38,8 +41,8 @@ export interface StreamOptions {
   readonly labels?: string;
   readonly channels?: Channels;
   /** Height and width of the decoded images. */
-  readonly size: number;
-  /** Length of the shorter side before the central crop. Default: `size`. */
+  readonly size: ImageSize;
+  /** As in `createImageBatches`. */
   readonly shorter?: number;
   /** Number of training images to use, balanced across classes. Default: all. */
   readonly train?: number;
@@ -49,15 +52,17 @@ export interface StreamOptions {
 
 /** Finds the images of a folder, to decode them during training. @throws LocalgradError */
 export async function streamImages(options: StreamOptions): Promise<StreamedSplits> {
-  const { size, shorter = size, channels = 3, train, test, ...open } = options;
+  requireSize('streamImages', 'size', options.size);
+  const { size, shorter = Math.min(...sidesOf(size)), channels = 3, train, test, ...open } = options;
   rejectUnknownKeys('image data', open, ['folder', 'holdOut', 'seed', 'labels']);
   const images = await openImages(open);
   requireTestImages(open.folder, images);
-  const imageShape: Shape3 = [size, size, channels];
+  const [height, width] = sidesOf(size);
+  const imageShape: Shape3 = [height, width, channels];
   const streamed = (all: EncodedImages, part: 'train' | 'test'): StreamedImages => {
     const encoded = takeEncoded(all, part, options[part]);
     const { name, classes, size: count, labels } = encoded;
-    const masks: DatasetTarget = { shape: [size, size], values: new Uint8Array(0), spatial: true, fill: unlabeled };
+    const masks: DatasetTarget = { shape: [height, width], values: new Uint8Array(0), spatial: true, fill: unlabeled };
     const targets = encoded.maps === undefined ? {} : { targets: { masks } };
     return { name, classes, imageShape, size: count, labels, ...targets, encoded, shorter };
   };
@@ -102,12 +107,12 @@ export async function measureStreamed({
   shorter,
   ...images
 }: StreamedImages): Promise<Normalization> {
-  const [size, , channels] = imageShape;
+  const [height, width, channels] = imageShape;
   if (channels !== 1 && channels !== 3) throw new LocalgradError('misuse', `Images of ${channels} channels.`);
   const decode = await createDecoder(channels);
-  const rule = centralGeometry(size, shorter);
+  const rule = centralGeometry([height, width], shorter);
   const indices = sampleIndices(images);
-  const length = size * size * channels;
+  const length = height * width * channels;
   const values = new Uint8Array(indices.length * length);
   let position = 0;
   const decoded = inOrder(indices.length, 4, 16, async (index) => {

@@ -1,13 +1,15 @@
 import type { JsonObject } from '@localgrad/core';
-import { prepareSplits } from '@localgrad/data';
+import { type ImageSize, prepareSplits, sidesOf } from '@localgrad/data';
 import {
   dataset as decodeImages,
+  type ImagePipeline,
   mostBytes,
   openImages,
   type StreamedSplits,
+  type StreamOptions,
   streamImages,
 } from '@localgrad/image-data';
-import { photographPipelineOf } from './config/augmentation.js';
+import { needsLabelMaps, photographPipelineOf } from './config/augmentation.js';
 import { configError } from './config/config-error.js';
 import type { ImageFolder } from './config/image-folder.js';
 import type { RunConfig } from './config/run-config.js';
@@ -39,14 +41,15 @@ async function isDecodedDuringTraining(folder: string, options: JsonObject, conf
   if (decode !== 'auto' || resize === undefined) return decode === 'during';
   const channels = options.channels === 1 ? 1 : 3;
   const { train } = await openImages({ ...options, folder });
-  return Math.min(train.size, trainImages) * resize * resize * channels > mostBytes;
+  const [height, width] = sidesOf(resize);
+  return Math.min(train.size, trainImages) * height * width * channels > mostBytes;
 }
 
-function stream(
+async function stream(
   folder: string,
   options: JsonObject,
   config: FolderConfig,
-  counts: Readonly<Record<string, number>>,
+  counts: Pick<StreamOptions, 'train' | 'test'>,
 ): Promise<StreamedSplits> {
   const pipeline = photographPipelineOf(config);
   const { resize: size = pipeline?.train.size, pad, dataset } = config;
@@ -54,15 +57,28 @@ function stream(
   if (size === undefined) {
     throw configError('resize', `not given; images of '${dataset}' that are decoded during training need a size.`);
   }
-  // At another size, the central crop keeps its fraction of the image.
-  const { size: published = size, shorter = size } = pipeline?.test ?? {};
   const { size: _size, workers: _workers, ...open } = options;
-  return streamImages({ ...open, folder, size, shorter: Math.round((shorter * size) / published), ...counts });
+  const shorter = pipeline === undefined ? undefined : shorterAt(size, pipeline);
+  const images = await streamImages({ ...open, folder, size, ...withValues({ shorter }), ...counts });
+  if (needsLabelMaps(pipeline) && images.train.targets === undefined) {
+    throw configError(
+      'pipeline',
+      `'${config.pipeline}' crops images with label maps, but those of '${dataset}' have one class each; use a folder with label maps, or pipeline imagenet.`,
+    );
+  }
+  return images;
 }
 
+/** At another size, the central crop of test images keeps its fraction of the image. */
+function shorterAt(size: ImageSize, { test }: ImagePipeline): number | undefined {
+  if (test.shorter === undefined || test.size === 'whole') return undefined;
+  return Math.round((test.shorter * Math.min(...sidesOf(size))) / Math.min(...sidesOf(test.size)));
+}
+
+/** Options without the undefined ones. */
+type WithValues<Options> = { readonly [Key in keyof Options]?: Exclude<Options[Key], undefined> };
+
 /** Omits options that are undefined. */
-export function withValues(options: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> {
-  return Object.fromEntries(
-    Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-  );
+export function withValues<Options extends object>(options: Options): WithValues<Options> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as WithValues<Options>;
 }

@@ -49,20 +49,23 @@ async function streamedBatches(
   withImages: boolean,
 ): Promise<RunBatches> {
   const { batch: batchSize, decodeWorkers: workers } = config;
-  const [size, , channels] = train.imageShape;
+  const [height, width, channels] = train.imageShape;
   const { normalization: declared, augmentation: shift, cutout } = preparationOf(config);
   const normalization = declared ?? (await measureStreamed(train));
-  const common = { size, channels: channels === 1 ? 1 : 3, normalization, workers } as const;
-  const crops = photographPipelineOf(config)?.train.augmentation;
+  const common = { size: [height, width], channels: channels === 1 ? 1 : 3, normalization, workers } as const;
+  const pipeline = photographPipelineOf(config);
+  const crops = pipeline?.train.augmentation;
   const geometry =
     crops !== undefined
       ? { augmentation: crops }
       : { shorter: train.shorter, ...(shift === undefined ? {} : { shift }) };
   const training = { ...geometry, ...(cutout === undefined ? {} : { cutout }), ...orderOf(config) };
-  // Held-out training images are cropped like test images.
+  // Held-out training images are cropped like test images. Whole images are evaluated one at a time, as in the reference code.
   const { shorter } = test;
-  const evaluated = (images: StreamedImages) =>
-    createImageBatches(images.encoded, { ...common, shorter, batchSize: Math.min(batchSize, images.size) });
+  const evaluated = ({ encoded, size }: StreamedImages) =>
+    pipeline?.test.size === 'whole'
+      ? createImageBatches(encoded, { ...common, size: 'whole', batchSize: 1 })
+      : createImageBatches(encoded, { ...common, shorter, batchSize: Math.min(batchSize, size) });
   return {
     batches: createImageBatches(train.encoded, { ...common, ...training, batchSize, withImages }),
     testBatches: evaluated(test),

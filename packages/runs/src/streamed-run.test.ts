@@ -56,6 +56,7 @@ describe('images that are decoded during training', () => {
   it.each<[string, RunConfigInput]>([
     ['shifts and flips', { augment: 'cifar10', method: 'infopro' }],
     ['no augmentation', {}],
+    ['rectangles', { augment: 'cifar10', resize: [10, 14] }],
     ['fewer images', { trainImages: 4, testImages: 1 }],
     ['a pipeline with its own normalization', { pipeline: 'cifar10' }],
     ['an erased square, and batches of one class', { cutout: 4, classesPerBatch: 1, batch: 3 }],
@@ -93,13 +94,19 @@ describe('images that are decoded during training', () => {
   }, 60_000);
 
   it('use the papers’ ImageNet pipeline by name, at its size or a smaller one', async () => {
-    const shapes = async (resize?: number) => {
+    const shapes = async (resize?: RunConfigInput['resize']) => {
       const data = await loadData(configOf({ pipeline: 'imagenet', resize }));
       if (!areStreamed(data)) throw new Error('images in memory');
       return [data.train.imageShape, data.test.shorter];
     };
     expect(await shapes()).toEqual([[224, 224, 3], 256]);
     expect(await shapes(56)).toEqual([[56, 56, 3], 64]);
+    expect(await shapes([56, 112])).toEqual([[56, 112, 3], 64]);
+  });
+
+  it('rejects a pipeline for label maps where images have classes', async () => {
+    const loaded = loadData(configOf({ pipeline: 'cityscapes' }));
+    await expect(loaded).rejects.toThrow(/pipeline: 'cityscapes' crops images with label maps.*pipeline imagenet/);
   });
 
   it('are identified by the content of their files', async () => {

@@ -6,6 +6,7 @@ import { formatBytes } from '@localgrad/train';
 import type { Command } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { type MachineFlags, machinesOf } from '../config/machines.js';
+import { extentsOf } from '../extents.js';
 import type { Presenter } from '../present.js';
 
 const largestExtent = 16_384;
@@ -19,7 +20,7 @@ interface ExplainReport extends Explanation {
 
 /** `32x32x3` @throws LocalgradError `invalid-option` */
 export function parseShape(text: string): Shape3 {
-  const extents = text.split(/[x×]/).map(Number);
+  const extents = extentsOf(text);
   const isExtent = (extent: number) => Number.isInteger(extent) && extent >= 1 && extent <= largestExtent;
   const [height, width, channels] = extents;
   if (

@@ -91,6 +91,23 @@ describe('a folder of images and label maps', { timeout: 240_000 }, () => {
     expect(results[1]).toEqual(results[0]);
   });
 
+  it('trains with the pipeline of Cityscapes, the same for any number of workers', async () => {
+    const method = 'infopro(head: infopro-segmentation, decoder: segmentation)';
+    const flags = ['--pipeline', 'cityscapes', '--resize', `${height}x${width}`, '--method', method, '--modules', '2'];
+    const results = [];
+    for (const [output, ...more] of [
+      ['one', '--decode-workers', '1'],
+      ['four', '--decode-workers', '4'],
+    ] as const) {
+      const { exitCode, stderr } = await train(output, ...flags, '--epochs', '2', ...more);
+      expect(exitCode, stderr).toBe(0);
+      results.push(epochsOf(output).map(({ testMetrics }) => testMetrics));
+    }
+    expect(results[0]).toHaveLength(2);
+    expect(results[1]).toEqual(results[0]);
+    expect(readFileSync(at('one', 'config.yaml'), 'utf8')).toMatch(/resize:\s+- 24\s+- 32/);
+  });
+
   it('needs auxiliary networks for label maps', async () => {
     const { exitCode, stderr } = await train('classifiers', '--method', 'dgl', '--modules', '2', '--epochs', '1');
     expect(exitCode).not.toBe(0);

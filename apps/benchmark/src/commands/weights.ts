@@ -7,6 +7,7 @@ import {
   weightsFormats,
 } from '@localgrad/runs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { extentsOf } from '../extents.js';
 import type { Presenter } from '../present.js';
 
 export function renderExport(report: ExportReport): string {
@@ -66,7 +67,7 @@ export function registerWeights(program: Command, present: Presenter): void {
 }
 
 function imageSize(text: string): readonly [number, number] {
-  const [height, width, ...rest] = text.split(/[x×]/).map(Number);
+  const [height, width, ...rest] = extentsOf(text);
   const isCount = (value: number | undefined): value is number =>
     value !== undefined && Number.isInteger(value) && value >= 1;
   if (!isCount(height) || !isCount(width) || rest.length > 0) {

@@ -13,6 +13,7 @@ import {
   withDecidedCuts,
 } from '@localgrad/runs';
 import { type Command, Option } from 'commander';
+import { extentsOf } from '../extents.js';
 import { addModelFlag, backboneOfModel, isModelTyped } from './model-flag.js';
 
 type Key = keyof RunConfig;
@@ -126,6 +127,7 @@ async function placeOf(key: string, command: Command, file: string | undefined):
 function parserOf(key: Key): (text: string) => unknown {
   if (numbers.includes(key)) return asNumber;
   if (key === 'threads') return (text) => (text === 'auto' ? text : asNumber(text));
+  if (key === 'resize') return (text) => (/^\d+[x×]\d+$/.test(text) ? extentsOf(text) : asNumber(text));
   if (key === 'partition') return (text) => (/^[\d,]+$/.test(text) ? text.split(',').map(Number) : text);
   return (text) => text;
 }

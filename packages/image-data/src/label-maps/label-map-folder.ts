@@ -165,9 +165,16 @@ function checkedMap(
   classOf = (value: number) => value,
 ): LabelMap {
   const table = Uint8Array.from({ length: 256 }, (_, value) => classOf(value));
-  const values = map.values.map((value) => table[value] ?? unlabeled);
-  const wrong = values.find((value) => value >= classes.length && value !== unlabeled);
-  if (wrong === undefined) return { ...map, values };
+  const values = new Uint8Array(map.values.length);
+  const isFound = new Uint8Array(256);
+  // Plain loops: functions for each pixel are ten times slower.
+  for (let at = 0; at < values.length; at++) {
+    const value = table[map.values[at] ?? 0] ?? unlabeled;
+    values[at] = value;
+    isFound[value] = 1;
+  }
+  const wrong = isFound.findIndex((found, value) => found === 1 && value >= classes.length && value !== unlabeled);
+  if (wrong < 0) return { ...map, values };
   throw new LocalgradError(
     'invalid-data',
     `${location}: a pixel has the value ${wrong}; allowed: 0 to ${classes.length - 1}, the classes, and ${unlabeled}, no class.`,

@@ -82,6 +82,7 @@ function unfilter(rows: Uint8Array, row: number, rowBytes: number): boolean {
   const start = row * (rowBytes + 1) + 1;
   const filter = rows[start - 1] ?? 0;
   if (filter > 4) return false;
+  if (filter === 0) return true;
   for (let index = 0; index < rowBytes; index++) {
     const at = start + index;
     const left = index > 0 ? (rows[at - 1] ?? 0) : 0;
@@ -96,13 +97,9 @@ function predicted(filter: number, left: number, above: number, corner: number):
   if (filter === 1) return left;
   if (filter === 2) return above;
   if (filter === 3) return (left + above) >> 1;
-  if (filter !== 4) return 0;
-  const estimate = left + above - corner;
-  const [toLeft, toAbove, toCorner] = [left, above, corner].map((value) => Math.abs(estimate - value)) as [
-    number,
-    number,
-    number,
-  ];
+  const toLeft = Math.abs(above - corner);
+  const toAbove = Math.abs(left - corner);
+  const toCorner = Math.abs(left + above - 2 * corner);
   if (toLeft <= toAbove && toLeft <= toCorner) return left;
   return toAbove <= toCorner ? above : corner;
 }
@@ -112,6 +109,10 @@ function unpack(rows: Uint8Array, rowBytes: number, { height, width, bits }: Hea
   const mask = 2 ** bits - 1;
   for (let row = 0; row < height; row++) {
     const start = row * (rowBytes + 1) + 1;
+    if (bits === 8) {
+      values.set(rows.subarray(start, start + width), row * width);
+      continue;
+    }
     for (let column = 0; column < width; column++) {
       const bit = column * bits;
       const byte = rows[start + (bit >> 3)] ?? 0;

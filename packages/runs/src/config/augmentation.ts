@@ -10,6 +10,12 @@ export function photographPipelineOf({ pipeline = '' }: Pick<RunConfig, 'pipelin
   return Object.hasOwn(ofPhotographs, pipeline) ? ofPhotographs[pipeline] : undefined;
 }
 
+/** Whether a pipeline chooses crops by the classes of their pixels. */
+export function needsLabelMaps(pipeline: ImagePipeline | undefined): boolean {
+  const { augmentation = {} } = pipeline?.train ?? {};
+  return 'crops' in augmentation;
+}
+
 /** Augmentation and normalization of the training images: of the config's `pipeline`, or by `augment`; and `cutout`. */
 export function preparationOf({
   augment,

@@ -59,7 +59,9 @@ export function keyErrorOf(error: unknown, config: Partial<RunConfig>): Localgra
   // Without the key, the option was part of an expression.
   if (config[key] === undefined && !isRequired) return undefined;
   if (typeof problem === 'string') return configError(key, problem, { code: error.code, cause: error });
-  const parts = [`${valueText(config[key])}; allowed: ${allowed}`, of].filter((part) => part !== undefined);
+  const value = config[key];
+  const found = key === 'resize' && Array.isArray(value) ? value.join('x') : valueText(value);
+  const parts = [`${found}; allowed: ${allowed}`, of].filter((part) => part !== undefined);
   return configError(key, `${parts.join(', ')}.`, { code: error.code, cause: error });
 }
 

@@ -56,7 +56,11 @@ export const runConfigSchema = z.strictObject({
   dataFolder: z.string().optional().describe("folder with the data set's files"),
   extra: z.boolean().default(false).describe('also train on the additional images (dataset: svhn)'),
   fold: z.int().min(0).max(9).optional().describe('train on one of the ten published folds (dataset: stl10)'),
-  resize: count.optional().describe('resize images to this height and width'),
+  resize: z
+    .union([count, z.tuple([count, count])])
+    .overwrite((size) => (typeof size !== 'number' && size[0] === size[1] ? size[0] : size))
+    .optional()
+    .describe('resize images to this height and width, e.g. 32 or 512x1024 (in files: [512, 1024])'),
   pad: count.optional().describe('pad images with black to this height and width'),
   trainImages: count.optional().describe('number of training images to use, balanced across classes'),
   testImages: count.optional().describe('number of test images to use, balanced across classes'),

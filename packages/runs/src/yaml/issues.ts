@@ -84,6 +84,7 @@ const nouns: Readonly<Record<string, string>> = {
   record: 'keys and values',
   object: 'keys and values',
   array: 'a list',
+  tuple: 'a pair of numbers',
   int: 'an integer',
 };
 
@@ -91,7 +92,7 @@ const nouns: Readonly<Record<string, string>> = {
 function expectation(message: string): string {
   const text = message.replace(/^Invalid (?:input|option): |^Too (?:small|big): /, '').replace(/, received \w+$/, '');
   const words = text.replace(
-    /\b[Ee]xpected (record|object|array|int)\b/,
+    /\b[Ee]xpected (record|object|array|tuple|int)\b/,
     (_, type: string) => `expected ${nouns[type]}`,
   );
   return words.charAt(0).toLowerCase() + words.slice(1);

@@ -1,5 +1,7 @@
+import type { ImageSize } from '@localgrad/data';
 import { type FetchReport, fetchDataset } from '@localgrad/data';
 import { type Command, InvalidArgumentError } from 'commander';
+import { extentsOf } from '../../extents.js';
 import type { Presenter } from '../../present.js';
 import type { Terminal } from '../../terminal.js';
 import { checkData, renderCheck } from './check.js';
@@ -54,10 +56,14 @@ export function registerData(program: Command, terminal: Terminal, present: Pres
     )
     .argument('<dataset>', 'name of a data set, or path of a folder of images, e.g. ./photos')
     .option('--folder <path>', "folder with the data set's files (default: where data fetch puts them)")
-    .option('--size <pixels>', 'height and width to which the images of a folder are resized', pixels)
+    .option(
+      '--size <pixels>',
+      'size to which the images of a folder are resized and cropped, e.g. 96 or 512x1024',
+      pixels,
+    )
     .option('--output <file>', 'contact sheet to write', 'contact-sheet.png')
     .addHelpText('after', '\nExamples:\n  localgrad data check cifar10\n  localgrad data check ./photos --size 96')
-    .action((name: string, flags: { folder?: string; size?: number; output: string }) =>
+    .action((name: string, flags: { folder?: string; size?: ImageSize; output: string }) =>
       present(() => checkData(name, flags), renderCheck),
     );
   data
@@ -69,9 +75,9 @@ export function registerData(program: Command, terminal: Terminal, present: Pres
     .argument('<dataset>', 'name of a data set, or path of a folder of images, e.g. ./photos')
     .requiredOption('--output <path>', 'folder to create')
     .option('--folder <path>', "folder with the data set's files (default: where data fetch puts them)")
-    .option('--size <pixels>', 'height and width to which the images are resized', pixels)
+    .option('--size <pixels>', 'size to which the images are resized, e.g. 96 or 512x1024', pixels)
     .addHelpText('after', '\nExample:\n  localgrad data convert ./photos --size 96 --output photos-96')
-    .action((name: string, flags: { folder?: string; size?: number; output: string }) =>
+    .action((name: string, flags: { folder?: string; size?: ImageSize; output: string }) =>
       present(() => convertData(name, flags), renderConvert),
     );
 }
@@ -88,8 +94,9 @@ function megabytes(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function pixels(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 4096) return value;
-  throw new InvalidArgumentError('Allowed: integers from 1 to 4096.');
+function pixels(text: string): ImageSize {
+  const [height = 0, width = height, ...rest] = extentsOf(text);
+  const isSide = (value: number) => Number.isInteger(value) && value >= 1 && value <= 4096;
+  if (isSide(height) && isSide(width) && rest.length === 0) return height === width ? height : [height, width];
+  throw new InvalidArgumentError('Allowed: integers from 1 to 4096, or height x width, e.g. 512x1024.');
 }

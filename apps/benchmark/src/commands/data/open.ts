@@ -1,9 +1,9 @@
-import type { DatasetSplits } from '@localgrad/data';
+import type { DatasetSplits, ImageSize } from '@localgrad/data';
 import { loadNamedOrFolder } from '@localgrad/image-data';
 
 export interface OpenFlags {
   readonly folder?: string;
-  readonly size?: number;
+  readonly size?: ImageSize;
 }
 
 /** A data set by name, or the images of a folder. @throws LocalgradError */

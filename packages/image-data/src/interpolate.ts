@@ -1,21 +1,40 @@
+import type { Region } from './decode.js';
 import type { Pixels } from './pixels.js';
 
 /** Bits after the point of weights. */
 const PRECISION = 22;
 
-/** A part of the enlarged image; `start` to `end` of `size` along each axis. */
-export interface Span {
+/**
+ * Part of an image after bilinear interpolation between the two nearest pixels of each axis, along the rows, then down the
+ * columns, in integers. Enlarged images are bit for bit PIL's (sharp shifts them by half a pixel of the result); shrunk ones
+ * are not antialiased, as in OpenCV.
+ */
+export function interpolate(image: Pixels, rows: AxisPart, columns: AxisPart): Pixels {
+  return interpolateRows(interpolateColumns(image, columns), rows);
+}
+
+/** Part of a resized axis. */
+export interface AxisPart {
+  /** Length of the original axis. */
+  readonly length: number;
+  /** Length of the resized axis, and the part of it, end exclusive. */
   readonly size: number;
   readonly start: number;
   readonly end: number;
+  /** First pixel of the original axis that the image has. Default 0. */
+  readonly origin?: number;
 }
 
-/**
- * Part of an image after bilinear enlargement, bit for bit as in PIL: along the rows, then down the columns, in integers. (sharp
- * shifts enlarged images by half a pixel of the result.)
- */
-export function enlarge(image: Pixels, rows: Span, columns: Span): Pixels {
-  return enlargeRows(enlargeColumns(image, columns), rows);
+/** The pixels of the original image that `interpolate` reads for a part of the resized one. */
+export function readRegion(rows: AxisPart, columns: AxisPart): Region {
+  const [top, bottom] = rangeOf(rows);
+  const [left, right] = rangeOf(columns);
+  return { top, left, height: bottom - top, width: right - left };
+}
+
+function rangeOf(axis: AxisPart): readonly [start: number, end: number] {
+  const neighbors = neighborsOf(axis);
+  return [neighbors[0]?.first ?? 0, (neighbors.at(-1)?.second ?? 0) + 1];
 }
 
 interface Neighbors {
@@ -25,8 +44,8 @@ interface Neighbors {
   readonly secondWeight: number;
 }
 
-/** The two pixels that a pixel of the enlarged axis lies between. */
-function neighborsOf(length: number, { size, start, end }: Span): Neighbors[] {
+/** The two pixels that a pixel of the resized axis lies between. */
+function neighborsOf({ length, size, start, end, origin = 0 }: AxisPart): Neighbors[] {
   const scale = length / size;
   return Array.from({ length: end - start }, (_, index) => {
     const center = (start + index + 0.5) * scale;
@@ -36,16 +55,16 @@ function neighborsOf(length: number, { size, start, end }: Span): Neighbors[] {
     const [firstWeight = 0, secondWeight = 0] = weights;
     const fixed = (weight: number) => Math.floor(0.5 + (weight / (firstWeight + secondWeight)) * 2 ** PRECISION);
     return {
-      first: from,
-      second: Math.min(from + 1, length - 1),
+      first: from - origin,
+      second: Math.min(from + 1, length - 1) - origin,
       firstWeight: fixed(firstWeight),
       secondWeight: fixed(secondWeight),
     };
   });
 }
 
-function enlargeColumns({ height, width, channels, bytes }: Pixels, span: Span): Pixels {
-  const neighbors = neighborsOf(width, span);
+function interpolateColumns({ height, width, channels, bytes }: Pixels, axis: AxisPart): Pixels {
+  const neighbors = neighborsOf(axis);
   const result = new Uint8Array(height * neighbors.length * channels);
   let at = 0;
   for (let row = 0; row < height; row++) {
@@ -60,8 +79,8 @@ function enlargeColumns({ height, width, channels, bytes }: Pixels, span: Span):
   return { height, width: neighbors.length, channels, bytes: result };
 }
 
-function enlargeRows({ height, width, channels, bytes }: Pixels, span: Span): Pixels {
-  const neighbors = neighborsOf(height, span);
+function interpolateRows({ width, channels, bytes }: Pixels, axis: AxisPart): Pixels {
+  const neighbors = neighborsOf(axis);
   const rowBytes = width * channels;
   const result = new Uint8Array(neighbors.length * rowBytes);
   let at = 0;
@@ -81,10 +100,11 @@ function blend(a = 0, weightOfA: number, b = 0, weightOfB: number): number {
 /** Mirrors left and right. */
 export function mirror({ height, width, channels, bytes }: Pixels): Pixels {
   const result = new Uint8Array(bytes.length);
+  let at = 0;
   for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const from = (row * width + width - 1 - column) * channels;
-      result.set(bytes.subarray(from, from + channels), (row * width + column) * channels);
+    for (let column = width - 1; column >= 0; column--) {
+      const from = (row * width + column) * channels;
+      for (let channel = 0; channel < channels; channel++) result[at++] = bytes[from + channel] ?? 0;
     }
   }
   return { height, width, channels, bytes: result };
