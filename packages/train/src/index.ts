@@ -9,7 +9,7 @@ export {
   type TrainingCheckpoint,
   type TrainingProgress,
 } from './checkpoint.js';
-export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
+export { type EvaluationOptions, type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export {
   type BestEpoch,
   choiceAccuracy,
