@@ -37,6 +37,7 @@ export function networkForImages(network: Network, imageShape: Shape3): Network 
   try {
     const built = factory.build({ inputShape: imageShape, classes, scope: scope.root });
     const created = new Set(scope.created);
+    if (blockNames(built) !== blockNames(backbone)) throw misfit('its factory builds other blocks');
     const missing = parametersOf(built).find((parameter) => created.has(parameter));
     if (missing !== undefined) throw misfit(`its factory builds another network, with a parameter '${missing.name}'`);
     if (built.classifier.measureProbabilities === undefined)
@@ -80,6 +81,10 @@ function existingParameters(backbone: Backbone, misfit: (why: string) => Localgr
     };
   };
   return { root: scopeAt(''), created };
+}
+
+function blockNames({ blocks }: Backbone): string {
+  return blocks.map(({ block }) => block.name).join();
 }
 
 function parametersOf({ blocks, classifier }: Backbone): Parameter[] {

@@ -31,6 +31,7 @@ export type {
   StepEndEvent,
   TrainingEvent,
 } from './events.js';
+export { finalHeadOf } from './final-head.js';
 export type { LossLogState } from './loss-log.js';
 export { checkMemory, formatBytes } from './memory-check.js';
 export {
