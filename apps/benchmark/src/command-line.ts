@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { registerBench } from './commands/bench/index.js';
 import { registerData } from './commands/data/index.js';
 import { registerDoctor } from './commands/doctor.js';
+import { registerEvaluate } from './commands/evaluate.js';
 import { registerExplain } from './commands/explain.js';
 import { registerQuickstart } from './commands/quickstart.js';
 import { registerReport } from './commands/report.js';
@@ -103,6 +104,7 @@ export function createProgram(terminal: Terminal, present: Presenter): Command {
   registerSweep(program, terminal, present);
   registerWorker(program, terminal, present);
   registerReport(program, terminal, present);
+  registerEvaluate(program, terminal, present);
   registerExplain(program, present);
   registerBench(program, terminal, present);
   registerVerify(program, present);

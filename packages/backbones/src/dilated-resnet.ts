@@ -201,7 +201,7 @@ function dilatedResNet(where: string, family: string, options: DilatedResNetOpti
     dilations: [1, 1, 2, 4],
     stem: parts.stem,
   } as const;
-  return {
+  const factory: BackboneFactory = {
     name,
     config,
     build({ inputShape, classes, scope }): Backbone {
@@ -209,9 +209,10 @@ function dilatedResNet(where: string, family: string, options: DilatedResNetOpti
       const { pyramid } = parts;
       if (pyramid !== undefined) line.add([5, 0], (shape) => pyramid(shape, width, scope));
       const classifier = pixelClassifier(parts.head(line.shape, scope), line.shape, inputShape, classes, parts.loss);
-      return { name, config, inputShape, classes, blocks: line.blocks, classifier };
+      return { name, config, inputShape, classes, blocks: line.blocks, classifier, factory };
     },
   };
+  return factory;
 }
 
 function pixelClassifier(

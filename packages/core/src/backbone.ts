@@ -34,6 +34,11 @@ export interface Backbone {
   readonly blocks: readonly BackboneBlock[];
   /** Global pooling, dense layer and cross-entropy on the last block's output. */
   readonly classifier: Head;
+  /**
+   * The factory that built it. Optional; required to evaluate images of another size, for which the factory builds the blocks
+   * again around the same parameters (`networkForImages` of `@localgrad/engine`).
+   */
+  readonly factory?: BackboneFactory;
 }
 
 /** Input of a backbone factory. */

@@ -97,6 +97,13 @@ export interface Head {
    */
   measure?(h: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
   /**
+   * Measurements like those of `measure`, from class probabilities of every pixel, such as the mean of several predictions. Only
+   * heads that predict label maps have it: the softmax over the last axis of what `predict` returns are probabilities.
+   *
+   * @param probabilities [batch, height, width, classes], of any height and width; borrowed
+   */
+  measureProbabilities?(probabilities: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
+  /**
    * Metrics of all evaluated samples that are not means over samples, such as the mean intersection over union, from the
    * sums of the counts that `measure` returned for each batch. Required if it returns any.
    */

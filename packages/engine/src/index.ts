@@ -21,6 +21,7 @@ export { batchTargetsOf, type CompiledHead } from './heads.js';
 export { createLiteralExecutor } from './literal.js';
 export { type ModuleCost, moduleCostOf } from './module-cost.js';
 export { type HeadAverage, moveAverages } from './moving-averages.js';
+export { networkForImages } from './network-for-images.js';
 export { partOf } from './part.js';
 export { createPartStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';

@@ -83,7 +83,7 @@ describe('the weights of a checkpoint', () => {
     });
     await expect(run).rejects.toThrow('enough');
     await expect(exported(folder, undefined, 'none.safetensors')).rejects.toThrow(
-      /A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one\./,
+      /A run writes it when it has finished; --checkpoint last takes the newest checkpoint of another one\./,
     );
     const { checkpoint, normalization } = await exported(folder, 'last', 'early.safetensors');
     expect([checkpoint?.step, checkpoint?.epochs, normalization?.mean]).toEqual([4, 1, [0.286]]);

@@ -18,7 +18,7 @@ import { type NameOptions, resolveNames } from './config/resolve-names.js';
 import { type RunConfig, runConfigSchema } from './config/run-config.js';
 import { readBytesIfThere } from './folder/files.js';
 import { runFiles } from './folder/run-folder.js';
-import { readIdentity } from './identity/run-identity.js';
+import { type RunIdentity, readIdentity } from './identity/run-identity.js';
 import { checkpointsIn } from './lost-attempt.js';
 
 /** Checkpoints of a run that can be exported. */
@@ -57,16 +57,7 @@ export async function checkpointedBackbone(
   which: ExportedCheckpoint,
   { scope, ...names }: NameOptions & { readonly scope: ParameterScope },
 ): Promise<CheckpointedBackbone> {
-  const identity = await readIdentity(join(folder, runFiles.identity));
-  if (identity === undefined) {
-    throw new LocalgradError(
-      'invalid-data',
-      `'${folder}' is not the folder of a run: it has no ${runFiles.identity}.`,
-      {
-        folder,
-      },
-    );
-  }
+  const identity = await requireIdentity(folder);
   const config = runConfigSchema.parse(identity.config);
   const { shape, classes } = identity.training;
   const { catalog } = await resolveNames({ backbone: config.backbone }, names);
@@ -84,7 +75,16 @@ export async function checkpointedBackbone(
   };
 }
 
-async function storedCheckpoint(
+/** @throws LocalgradError `invalid-data` for a folder that is not a run's */
+export async function requireIdentity(folder: string): Promise<RunIdentity> {
+  const identity = await readIdentity(join(folder, runFiles.identity));
+  if (identity !== undefined) return identity;
+  const problem = `'${folder}' is not the folder of a run: it has no ${runFiles.identity}.`;
+  throw new LocalgradError('invalid-data', problem, { folder });
+}
+
+/** @throws LocalgradError `invalid-data` if the run has no such checkpoint */
+export async function storedCheckpoint(
   folder: string,
   which: ExportedCheckpoint,
   runId: string,
@@ -111,7 +111,8 @@ async function storedCheckpoint(
   throw new LocalgradError('invalid-data', `'${folder}' has no ${which} checkpoint: ${why}`, { folder });
 }
 
-function assign(parameter: Parameter, stored: StoredCheckpoint<unknown>): void {
+/** Loads a parameter from a checkpoint. @throws LocalgradError `invalid-data` */
+export function assign(parameter: Parameter, stored: StoredCheckpoint<unknown>): void {
   const { name, shape } = parameter;
   const tensor: StoredTensor | undefined = stored.tensors.get(`parameters/${name}`);
   if (tensor === undefined || !sameShape(tensor.shape, shape)) {
@@ -125,7 +126,7 @@ function assign(parameter: Parameter, stored: StoredCheckpoint<unknown>): void {
   parameter.assign(tf.tensor(tensor.data as Float32Array, [...shape]));
 }
 
-function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlace {
+export function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlace {
   const { step, batchesDone, records } = progress;
   const last = records.at(-1);
   const value = last === undefined || batchesDone > 0 ? undefined : choiceAccuracy(last);
@@ -134,7 +135,7 @@ function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlace {
 }
 
 /** As the config says, or else as the weights of a finished run record it. */
-async function normalizationOf(folder: string, config: RunConfig): Promise<InputNormalization | null> {
+export async function normalizationOf(folder: string, config: RunConfig): Promise<InputNormalization | null> {
   const declared = preparationOf(config).normalization;
   if (declared !== undefined) return declared;
   const bytes = await readBytesIfThere(join(folder, runFiles.weights));

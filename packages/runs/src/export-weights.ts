@@ -198,7 +198,8 @@ interface Source {
   readonly summary?: RunSummary | undefined;
 }
 
-async function readSource(source: string): Promise<Source> {
+/** The weights in a run folder or file. @throws LocalgradError `invalid-data` */
+export async function readSource(source: string): Promise<Source> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   const where = isFolder ? join(source, runWeightsName) : source;
   let bytes: Uint8Array;
@@ -223,10 +224,10 @@ async function readSource(source: string): Promise<Source> {
 async function missingWeightsHint(folder: string): Promise<string> {
   const { summary } = await lookForSummary(folder);
   if (summary === undefined) {
-    return 'A run writes it when it has finished; --checkpoint last exports the newest checkpoint of another one.';
+    return 'A run writes it when it has finished; --checkpoint last takes the newest checkpoint of another one.';
   }
   const again = `localgrad train ${join(folder, runFiles.config)} --output ${folder} --resume never`;
-  return `The run has finished, but the file was removed; to train the run again: ${again}. If the run kept checkpoints, --checkpoint last exports the newest.`;
+  return `The run has finished, but the file was removed; to train the run again: ${again}. If the run kept checkpoints, --checkpoint last takes the newest.`;
 }
 
 /** Problem of a run's weights according to the checksum in its summary. */

@@ -16,6 +16,7 @@ export { parseRunFile, readRunFile } from './config/yaml-file.js';
 export { describeRun } from './describe-run.js';
 export { type EarlyStop, type Pause, RunPaused, RunStopped, readEarlyStop, type StopRule } from './early-stop.js';
 export { type MeasurementEnvironment, measurementEnvironment } from './environment.js';
+export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from './evaluate-run.js';
 export { type ExecuteOptions, type KeepOptions, keepsCheckpoints } from './execute-options.js';
 export { type ExecuteResult, executeRun } from './execute-run.js';
 export { type ExplainedBudget, type ExplainOptions, type Explanation, explain, type Relation } from './explain.js';

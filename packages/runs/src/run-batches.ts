@@ -18,12 +18,19 @@ export interface RunBatches {
  * Training batches, shuffled and augmented, and batches of validation and test images of a config.
  *
  * @param withImages whether a loss reads the images in [0, 1]
+ * @param given normalization in place of that of the config, or of the training images
  */
-export async function createRunBatches(config: RunConfig, splits: RunSplits, withImages: boolean): Promise<RunBatches> {
-  if (areStreamed(splits)) return streamedBatches(config, splits, withImages);
+export async function createRunBatches(
+  config: RunConfig,
+  splits: RunSplits,
+  withImages: boolean,
+  given?: Normalization,
+): Promise<RunBatches> {
+  if (areStreamed(splits)) return streamedBatches(config, splits, withImages, given);
   const { train, validation, test } = splits;
   const { batch: batchSize } = config;
-  const batches = createBatches(train, { ...preparationOf(config), ...orderOf(config), batchSize, withImages });
+  const preparation = { ...preparationOf(config), ...(given === undefined ? {} : { normalization: given }) };
+  const batches = createBatches(train, { ...preparation, ...orderOf(config), batchSize, withImages });
   const { normalization } = batches;
   const evaluated = (images: ImageDataset) =>
     createBatches(images, { batchSize: Math.min(batchSize, images.size), normalization });
@@ -47,11 +54,12 @@ async function streamedBatches(
   config: RunConfig,
   { train, validation, test }: RunSplitsOf<StreamedImages>,
   withImages: boolean,
+  given: Normalization | undefined,
 ): Promise<RunBatches> {
   const { batch: batchSize, decodeWorkers: workers } = config;
   const [height, width, channels] = train.imageShape;
   const { normalization: declared, augmentation: shift, cutout } = preparationOf(config);
-  const normalization = declared ?? (await measureStreamed(train));
+  const normalization = given ?? declared ?? (await measureStreamed(train));
   const common = { size: [height, width], channels: channels === 1 ? 1 : 3, normalization, workers } as const;
   const pipeline = photographPipelineOf(config);
   const crops = pipeline?.train.augmentation;

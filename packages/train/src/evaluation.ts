@@ -1,8 +1,10 @@
-import { get, type Head, LocalgradError, moduleInputTarget, type Network } from '@localgrad/core';
+import { get, type Head, LocalgradError, moduleInputTarget, type Network, rejectUnknownKeys } from '@localgrad/core';
 import { forwardBlocks } from '@localgrad/engine';
 import * as tf from '@tensorflow/tfjs';
+import { type Averaging, averagedProbabilities, checkAveraging, isAveraged } from './averaged-probabilities.js';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { checkedBatches } from './label-check.js';
+import { NetworksBySize, type SizedNetwork } from './networks-by-size.js';
 import { nextTurn } from './run-setup.js';
 
 /** Metrics of the plain network on a set of images. */
@@ -22,6 +24,21 @@ export interface EvaluationResult {
   readonly diverged?: true;
 }
 
+/** Options of `evaluateNetwork`. */
+export interface EvaluationOptions {
+  /**
+   * Factors of height and width at which a network for label maps sees each image; its class probabilities at the size of the image
+   * are averaged. Default [1].
+   */
+  readonly scales?: readonly number[];
+  /** Also average over the mirror images of every scale, for label maps. Default false. */
+  readonly flip?: boolean;
+  /** Stops the evaluation between two batches or scales; it then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each batch with the number of samples that are evaluated. */
+  readonly onProgress?: (samples: number) => void;
+}
+
 /** Metrics that count samples, so that their sums are integers. */
 const samplewise: readonly string[] = ['accuracy', 'top5'];
 
@@ -29,15 +46,23 @@ const samplewise: readonly string[] = ['accuracy', 'top5'];
  * Evaluates the plain network with its final head; auxiliary networks are not used. Reads back from the device once, at
  * the end; with a head that counts, also after each batch, since the sums of counts exceed what float32 can represent.
  *
+ * If the head predicts label maps, images may have another height and width than the network was built for, and each batch others.
+ * With `scales` or `flip`, metrics are those of the averaged class probabilities; `loss` is the mean of their negative logarithms.
+ *
  * @param head default: the classifier of the backbone
- * @throws LocalgradError `misuse` when the head has no `measure`, `invalid-data` when there are no batches
+ * @throws LocalgradError `misuse` when the head has no `measure`, `invalid-data` when there are no batches, `invalid-option` for
+ *   `scales` or `flip` with a head that does not predict label maps, `shape-mismatch`
  */
 export async function evaluateNetwork(
   network: Network,
   batches: BatchSource,
   head: Head = network.backbone.classifier,
+  options: EvaluationOptions = {},
 ): Promise<EvaluationResult> {
   requireMeasure(head);
+  const averaging = averagingOf(options, head);
+  const networks = new NetworksBySize(network, head);
+  const { signal, onProgress } = options;
   let names: readonly string[] = [];
   let totals: tf.Tensor | undefined;
   let samples = 0;
@@ -46,8 +71,12 @@ export async function evaluateNetwork(
     const readsLabels = (head.reads ?? ['labels']).includes('labels');
     for await (const batch of readsLabels ? checkedBatches(batches, network.classes, 0) : batches.epoch(0)) {
       const [size] = batch.images.shape;
-      const measured = measureBatch(network, head, batch);
-      batch.dispose();
+      const measured = await disposing(batch, () => {
+        signal?.throwIfAborted();
+        return averaging === undefined
+          ? measureBatch(networks.forImages(batch.images), batch)
+          : measureAveraged(networks, head, batch, averaging, signal);
+      });
       const metrics = await takeCounts(measured, counts);
       if (totals === undefined) names = [...metrics.keys()];
       const before: tf.Tensor | undefined = totals;
@@ -58,6 +87,7 @@ export async function evaluateNetwork(
       tf.dispose([...metrics.values()]);
       before?.dispose();
       samples += size;
+      onProgress?.(samples);
       await nextTurn();
     }
     if (totals === undefined) throw new LocalgradError('invalid-data', 'There are no batches to evaluate.');
@@ -78,11 +108,51 @@ export function requireMeasure(head: Head): asserts head is Head & Required<Pick
   );
 }
 
+/** Undefined for the prediction of the image itself. */
+function averagingOf(options: EvaluationOptions, head: Head): Averaging | undefined {
+  const where = 'evaluateNetwork';
+  rejectUnknownKeys(where, options, ['scales', 'flip', 'signal', 'onProgress']);
+  const { scales = [1], flip = false } = options;
+  const averaging = { scales, flip };
+  checkAveraging(where, averaging);
+  if (!isAveraged(averaging)) return undefined;
+  if (head.measureProbabilities !== undefined) return averaging;
+  throw new LocalgradError(
+    'invalid-option',
+    `${where}: options 'scales' and 'flip' are for networks that predict label maps; head '${head.name}' does not. Allowed: scales [1], flip false.`,
+    { where, head: head.name },
+  );
+}
+
+/** Disposes the batch afterwards, also if `measure` throws. */
+async function disposing<Result>(batch: OwnedBatch, measure: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await measure();
+  } finally {
+    batch.dispose();
+  }
+}
+
+async function measureAveraged(
+  networks: NetworksBySize,
+  head: Head,
+  { images, targets }: OwnedBatch,
+  averaging: Averaging,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, tf.Tensor>> {
+  const probabilities = await averagedProbabilities(networks, images, averaging, signal);
+  try {
+    return head.measureProbabilities?.(probabilities, targets) ?? new Map();
+  } finally {
+    probabilities.dispose();
+  }
+}
+
 function measureBatch(
-  network: Network,
-  head: Head & Required<Pick<Head, 'measure'>>,
+  { network, head }: SizedNetwork,
   { images, targets }: OwnedBatch,
 ): ReadonlyMap<string, tf.Tensor> {
+  requireMeasure(head);
   const readsInput = head.reads?.includes(moduleInputTarget) === true;
   const cut = readsInput ? network.modules.length - 1 : 0;
   const blocksOf = (modules: Network['modules']) => modules.flatMap(({ blocks }) => blocks);

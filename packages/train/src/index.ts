@@ -9,7 +9,7 @@ export {
   type TrainingCheckpoint,
   type TrainingProgress,
 } from './checkpoint.js';
-export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
+export { type EvaluationOptions, type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export {
   type BestEpoch,
   choiceAccuracy,
@@ -31,6 +31,7 @@ export type {
   StepEndEvent,
   TrainingEvent,
 } from './events.js';
+export { finalHeadOf } from './final-head.js';
 export type { LossLogState } from './loss-log.js';
 export { checkMemory, formatBytes } from './memory-check.js';
 export {

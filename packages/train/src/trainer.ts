@@ -1,4 +1,4 @@
-import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
+import { clockAt, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
 import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } from '@localgrad/engine';
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -6,6 +6,7 @@ import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpo
 import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 import { type EvaluationSet, recordOfEvaluations } from './evaluation-records.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
+import { finalHeadOf } from './final-head.js';
 import { checkedBatches } from './label-check.js';
 import { withoutEmpty } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
@@ -99,7 +100,7 @@ class Training {
     this.#steps = createStepRunner(options);
     const predict = (size: number) => this.#steps.predict(size);
     if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, predict);
-    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(this.#finalHead());
+    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(finalHeadOf(compiled));
     this.#state = new RunState(compiled, resume?.progress);
   }
 
@@ -231,7 +232,7 @@ class Training {
       if (batches === undefined) continue;
       if (results.size === 0) await this.#steps.update();
       const watch = new Stopwatch().start();
-      const result = await evaluateNetwork(compiled.network, batches, this.#finalHead());
+      const result = await evaluateNetwork(compiled.network, batches, finalHeadOf(compiled));
       this.#emit({ type: 'evaluation-end', set, epoch, seconds: watch.stop().seconds, ...result });
       results.set(set, result);
     }
@@ -252,16 +253,6 @@ class Training {
       ...(Number.isNaN(multiplyAccumulatesPerImage) ? {} : { multiplyAccumulatesPerImage }),
       ...recordOfEvaluations(evaluations),
     };
-  }
-
-  /** The final head of the network: that of the plan's final objective, if it reads the last module. */
-  #finalHead(): Head {
-    const { compiled } = this.#options;
-    const { backbone, modules } = compiled.network;
-    const key = classifierObjective(compiled.objectives)?.head.key;
-    const last = compiled.heads.get(modules.length - 1) ?? [];
-    const head = last.find((one) => one.key === key)?.head;
-    return head?.measure === undefined ? backbone.classifier : head;
   }
 
   async #save(): Promise<void> {

@@ -78,6 +78,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     measure,
     ...(loss.summarize === undefined ? {} : { summarize: loss.summarize }),
     ...(loss.predicts ? { predict } : {}),
+    ...(loss.measureProbabilities === undefined ? {} : { measureProbabilities: loss.measureProbabilities.bind(loss) }),
   };
 }
 

@@ -8,7 +8,7 @@ import type { NamedHeadFactory } from './named-heads.js';
 export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory): BackboneFactory {
   const name = `${backbone.name}+${head.name}`;
   const config = { ...backbone.config, output: head.config };
-  return {
+  const factory: BackboneFactory = {
     name,
     config,
     build(options) {
@@ -24,7 +24,8 @@ export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory
         classes,
         imageShape: options.inputShape,
       };
-      return { ...built, name, config, classifier: head.build(context, scope.scope('output')) };
+      return { ...built, name, config, classifier: head.build(context, scope.scope('output')), factory };
     },
   };
+  return factory;
 }

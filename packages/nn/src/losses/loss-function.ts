@@ -33,6 +33,12 @@ export interface LossFunction {
    * of one axis or more. Owned by the caller. @param output borrowed
    */
   metrics?(output: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
+  /**
+   * The loss and the measurements of `metrics`, from probabilities in place of scores, as `Head.measureProbabilities`.
+   *
+   * @param probabilities borrowed
+   */
+  measureProbabilities?(probabilities: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
   /** Metrics from the sums of the counts, as `Head.summarize`. */
   summarize?(counts: ReadonlyMap<string, Float64Array>): Readonly<Record<string, number>>;
   /** Peak bytes during `evaluate` beyond the output, including the returned tensors. */

@@ -13,6 +13,7 @@ import {
   clone,
   dispose,
   div,
+  log,
   maximum,
   mul,
   notEqual,
@@ -20,6 +21,7 @@ import {
   reshape,
   type Scalar,
   sum,
+  type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
@@ -55,6 +57,12 @@ export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossF
   const { target = 'masks', ignore = 255, over = 'labeled' } = options;
   requireOption(Number.isInteger(ignore), lossName, 'ignore', ignore, 'integers');
   requireOption(['labeled', 'all'].includes(over), lossName, 'over', over, 'labeled, all');
+  const metrics = (output: Tensor4D, targets: Targets) => {
+    const labels = pixelLabels(output, targets, target);
+    const confusion = tidy(() => confusionCounts(asScoreRows(output), labels, ignore));
+    labels.dispose();
+    return new Map([['confusion', confusion]]);
+  };
   return {
     name: lossName,
     reads: [target],
@@ -65,11 +73,14 @@ export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossF
       labels.dispose();
       return result;
     },
-    metrics: (output, targets) => {
-      const labels = pixelLabels(output, targets, target);
-      const confusion = tidy(() => confusionCounts(asScoreRows(output), labels, ignore));
-      labels.dispose();
-      return new Map([['confusion', confusion]]);
+    metrics,
+    measureProbabilities: (probabilities, targets) => {
+      const labels = pixelLabels(probabilities, targets, target);
+      // Their own softmax are the probabilities.
+      const scores = tidy(() => log(maximum<Tensor4D>(probabilities, smallestProbability)));
+      const { loss, cotangent } = crossEntropy(scores, labels, { ignore, over, weight: 1 });
+      dispose([labels, scores, cotangent]);
+      return new Map<string, Tensor>([['loss', loss], ...metrics(probabilities, targets)]);
     },
     summarize: (counts) => confusionMetrics(counts.get('confusion') ?? new Float64Array()),
     peakBytes: (shape, batchSize) => {
@@ -86,6 +97,8 @@ interface Reduction {
   readonly weight: number;
 }
 
+/** About the smallest normal number of float32, so that its logarithm is finite. */
+const smallestProbability = 1.2e-38;
 /** e⁻²⁰⁰ is 0 in float32. */
 const certainty = 200;
 
