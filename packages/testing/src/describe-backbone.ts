@@ -7,7 +7,7 @@ import {
   resolvePartition,
   trainingMode,
 } from '@localgrad/core';
-import { predict } from '@localgrad/engine';
+import { networkForImages, predict } from '@localgrad/engine';
 import { sequential } from '@localgrad/nn/blocks';
 import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
@@ -26,7 +26,7 @@ export interface BackboneSuiteOptions extends GradientSuiteOptions {
 
 /**
  * Contract of a backbone: a JSON config, unique names, equal weights for equal seeds, blocks with matching shapes, the
- * same function for every partition, copies with new weights, and correct gradients.
+ * same function for every partition, copies with new weights, correct gradients; with a `factory` and label maps, images of any size.
  */
 export function describeBackbone(
   name: string,
@@ -103,6 +103,20 @@ export function describeBackbone(
         expect([copy.inputShape, copy.outputShape]).toEqual([block.inputShape, block.outputShape]);
         for (const parameter of copy.parameters) expect(block.parameters).not.toContain(parameter);
       }
+    });
+
+    it('shares its weights with a network for images of another size, if it predicts label maps and names its factory', async () => {
+      const { backbone } = build();
+      if (backbone.factory === undefined || backbone.classifier.measureProbabilities === undefined) return;
+      const [height, width, channels] = inputShape;
+      const larger = [height + 3, 2 * width, channels] as const;
+      const tensors = tf.memory().numTensors;
+      const sized = networkForImages(createNetwork(backbone, [backbone.blocks.length]), larger);
+      expect(tf.memory().numTensors).toBe(tensors);
+      const other = create().build({ inputShape: larger, classes, scope: createScope(1) });
+      const x = draw(7, larger, 2);
+      const expected = await read(predict(createNetwork(other, [other.blocks.length]), x));
+      expect(await read(predict(sized, x))).toEqual(expected);
     });
 
     it('has correct gradients in every block, and leaks no tensors', async () => {

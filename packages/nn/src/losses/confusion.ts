@@ -1,4 +1,5 @@
 import {
+  add,
   argMax,
   cast,
   matMul,
@@ -7,6 +8,7 @@ import {
   oneHot,
   type Rank,
   reshape,
+  slice,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
@@ -24,13 +26,34 @@ import {
  * @param ignore label of the rows that count nowhere
  */
 export function confusionCounts(scores: Tensor2D, labels: Tensor1D, ignore: number): Tensor2D {
-  const [rows, classes] = scores.shape;
-  const indicators = (of: Tensor) => reshape<Rank.R2>(cast(oneHot(of, classes), 'float32'), [rows, classes]);
-  return tidy(() => {
-    const isLabeled = notEqual(labels, ignore);
-    const actual = indicators(where(isLabeled, labels, zerosLike(labels)));
+  return sumOverRows(scores, labels, (someScores, someLabels) => {
+    const [rows, classes] = someScores.shape;
+    const indicators = (of: Tensor) => reshape<Rank.R2>(cast(oneHot(of, classes), 'float32'), [rows, classes]);
+    const isLabeled = notEqual(someLabels, ignore);
+    const actual = indicators(where(isLabeled, someLabels, zerosLike(someLabels)));
     const counted = mul<Tensor2D>(actual, reshape<Rank.R2>(cast(isLabeled, 'float32'), [rows, 1]));
-    return matMul<Tensor2D>(counted, indicators(argMax(scores, 1)), true);
+    return matMul<Tensor2D>(counted, indicators(argMax(someScores, 1)), true);
+  });
+}
+
+/** A whole image has millions of pixels, and temporary tensors of several times the size of its scores. */
+const rowsAtOnce = 2 ** 18;
+
+/** Sum of a function of rows and labels over parts of them, so that its temporary tensors are small. Owned by the caller. */
+export function sumOverRows<Sum extends Tensor>(
+  scores: Tensor2D,
+  labels: Tensor1D,
+  of: (scores: Tensor2D, labels: Tensor1D) => Sum,
+): Sum {
+  const [rows, classes] = scores.shape;
+  if (rows <= rowsAtOnce) return tidy(() => of(scores, labels));
+  return tidy(() => {
+    const sums = Array.from({ length: Math.ceil(rows / rowsAtOnce) }, (_, part) => {
+      const start = part * rowsAtOnce;
+      const count = Math.min(rowsAtOnce, rows - start);
+      return tidy(() => of(slice(scores, [start, 0], [count, classes]), slice(labels, start, count)));
+    });
+    return sums.reduce((total, one) => add<Sum>(total, one));
   });
 }
 

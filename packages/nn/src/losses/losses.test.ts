@@ -321,6 +321,56 @@ describe('pixelCrossEntropy with unlabeled pixels', () => {
   });
 });
 
+describe('measureProbabilities of pixelCrossEntropy', () => {
+  const { logits, masks, loss, lossOverAll } = fixture.pixelCrossEntropy;
+  const output = () => tf.tensor4d(logits, [2, 2, 2, 3]);
+  const targets = () => ({ masks: tf.tensor3d(masks, [2, 2, 2], 'int32') });
+
+  it.each([
+    ['labeled', loss],
+    ['all', lossOverAll],
+  ] as const)('measures the softmax of the scores like the scores, over %s pixels', (over, expected) => {
+    const tested = pixelCrossEntropy({ over });
+    const [scores, given] = [output(), targets()];
+    const probabilities = tf.softmax<tf.Tensor4D>(scores);
+    const before = tf.memory().numTensors;
+    const measured = tested.measureProbabilities?.(probabilities, given) ?? new Map();
+    expect(tf.memory().numTensors).toBe(before + 2);
+    expect(measured.get('loss')?.dataSync()[0]).toBeCloseTo(expected, 5);
+    expect(measured.get('confusion')?.dataSync()).toEqual(tested.metrics?.(scores, given).get('confusion')?.dataSync());
+  });
+
+  it('is finite for impossible labels, and 0 without labels', () => {
+    const certain = tf.tensor4d([1, 0, 0, 1, 0, 0], [1, 1, 2, 3]);
+    const lossOf = (labels: readonly number[]) => {
+      const given = { masks: tf.tensor3d([...labels], [1, 1, 2], 'int32') };
+      return pixelCrossEntropy().measureProbabilities?.(certain, given).get('loss')?.dataSync()[0];
+    };
+    expect(lossOf([2, 0])).toBeCloseTo(-Math.log(1.2e-38) / 2, 2);
+    expect(Math.abs(lossOf([255, 255]) ?? Number.NaN)).toBe(0);
+    expect(Math.abs(lossOf([255, 0]) ?? Number.NaN)).toBe(0);
+  });
+
+  it('sums over parts of a large image', () => {
+    const pixels = 2 ** 18 + 3;
+    const labels = Int32Array.from({ length: pixels }, (_, index) => (index % 5 === 0 ? 255 : index % 2));
+    // Sure of class 0, with probability 0.75.
+    const probabilities = tf.tensor4d(
+      Float32Array.from({ length: 2 * pixels }, (_, index) => (index % 2 === 0 ? 0.75 : 0.25)),
+      [1, 1, pixels, 2],
+    );
+    const given = { masks: tf.tensor3d(labels, [1, 1, pixels], 'int32') };
+    const before = tf.memory().numTensors;
+    const measured = pixelCrossEntropy().measureProbabilities?.(probabilities, given) ?? new Map();
+    expect(tf.memory().numTensors).toBe(before + 2);
+    const count = (label: number) => labels.filter((one) => one === label).length;
+    expect([...(measured.get('confusion')?.dataSync() ?? [])]).toEqual([count(0), 0, count(1), 0]);
+    const total = -Math.log(0.75) * count(0) - Math.log(0.25) * count(1);
+    expect(measured.get('loss')?.dataSync()[0]).toBeCloseTo(total / (count(0) + count(1)), 3);
+    tf.dispose([probabilities, given.masks]);
+  });
+});
+
 describe('confusionMetrics', () => {
   it('counts labeled rows, and leaves out classes that do not occur', () => {
     const scores = tf.oneHot(tf.tensor1d([0, 0, 1, 1, 0], 'int32'), 4) as tf.Tensor2D;

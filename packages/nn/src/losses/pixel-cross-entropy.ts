@@ -16,20 +16,24 @@ import {
   log,
   maximum,
   mul,
+  neg,
   notEqual,
+  oneHot,
   type Rank,
   reshape,
   type Scalar,
+  stack,
   sum,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
   tidy,
+  unstack,
   where,
   zerosLike,
 } from '@tensorflow/tfjs';
-import { asScoreRows, confusionCounts, confusionMetrics } from './confusion.js';
+import { asScoreRows, confusionCounts, confusionMetrics, sumOverRows } from './confusion.js';
 import type { LossFunction, LossResult } from './loss-function.js';
 import { checkClasses, requireTarget } from './targets.js';
 
@@ -76,10 +80,8 @@ export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossF
     metrics,
     measureProbabilities: (probabilities, targets) => {
       const labels = pixelLabels(probabilities, targets, target);
-      // Their own softmax are the probabilities.
-      const scores = tidy(() => log(maximum<Tensor4D>(probabilities, smallestProbability)));
-      const { loss, cotangent } = crossEntropy(scores, labels, { ignore, over, weight: 1 });
-      dispose([labels, scores, cotangent]);
+      const loss = tidy(() => likelihoodLoss(asScoreRows(probabilities), labels, { ignore, over }));
+      labels.dispose();
       return new Map<string, Tensor>([['loss', loss], ...metrics(probabilities, targets)]);
     },
     summarize: (counts) => confusionMetrics(counts.get('confusion') ?? new Float64Array()),
@@ -127,6 +129,23 @@ function labeledRows(output: Tensor4D, labels: Tensor1D, isLabeled: Tensor1D) {
     logits: where<Tensor2D>(reshape<Rank.R2>(isLabeled, [rows, 1]), asScoreRows(output), certain),
     classes: where<Tensor1D>(isLabeled, labels, zerosLike(labels)),
   };
+}
+
+/** Mean negative logarithm of the probability of each label. */
+function likelihoodLoss(
+  probabilities: Tensor2D,
+  labels: Tensor1D,
+  { ignore, over }: Pick<Reduction, 'ignore' | 'over'>,
+): Scalar {
+  const sums = sumOverRows(probabilities, labels, (rows, classes) => {
+    const isLabeled = notEqual<Tensor1D>(classes, ignore);
+    const known = oneHot(where<Tensor1D>(isLabeled, classes, zerosLike(classes)), rows.shape[1]);
+    const logarithms = log(maximum(sum(mul(rows, cast(known, 'float32')), 1), smallestProbability));
+    const counted = cast(isLabeled, 'float32');
+    return stack([neg(sum(mul(counted, logarithms))), sum(counted)]);
+  });
+  const [loss, labeled] = unstack(sums) as [Scalar, Scalar];
+  return div(loss, over === 'all' ? labels.size : maximum(labeled, 1));
 }
 
 /** The classes of all pixels, [batch · height · width]; shares the target's data. */
