@@ -67,6 +67,14 @@ describe('evaluateRun', () => {
     expect(contentsOf(folder)).toEqual(before);
   });
 
+  it('needs no file of initial weights', async () => {
+    const first = await trained('first');
+    const initialWeights = join(first.folder, 'weights.safetensors');
+    const { folder, testMetrics } = await trained('second', configOf({ initialWeights, initialPart: 'blocks', epochs: 1 }));
+    rmSync(initialWeights);
+    expect((await evaluateRun({ folder })).metrics).toEqual(testMetrics);
+  });
+
   it('evaluates fewer images, other batches and another backend', async () => {
     const { folder, testMetrics } = await trained('kept', configOf(), { keepLast: 1, keepBest: true });
     const few = await evaluateRun({ folder, testImages: 20 });

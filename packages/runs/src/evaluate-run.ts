@@ -267,7 +267,7 @@ function planOf(
   names: NameOptions,
 ): Promise<BuiltPlan> {
   const { shape, classes } = identity.training;
-  const { initialWeights: _, ...rest } = config;
+  const { initialWeights: _, initialPart: __, ...rest } = config;
   const images = { ...train, imageShape: shape as unknown as Shape3, classes };
   return buildPlan(rest, images, { ...names, zeros: true });
 }
