@@ -14,6 +14,7 @@ const images: Readonly<Record<string, Pick<Parameters<typeof explain>[0], 'image
   kmnist: { image: [28, 28, 1], classes: 10 },
   'fashion-mnist': { image: [28, 28, 1], classes: 10 },
   './imagenet': { image: [224, 224, 3], classes: 1000 },
+  './cityscapes': { image: [512, 1024, 3], classes: 19 },
 };
 
 /** All settings that a command trains or measures. */
@@ -23,7 +24,15 @@ async function settingsOf(command: string): Promise<readonly RunConfig[]> {
     const { conditions } = await readExperiment(String(words[3]).replace('benchmarks', benchmarks));
     return conditions.map(({ config }) => resolveConfig(config));
   }
-  const { methods, image: _image, classes: _classes, repeats: _repeats, warmupSteps: _steps, ...config } = options;
+  const {
+    methods,
+    image: _image,
+    classes: _classes,
+    repeats: _repeats,
+    warmupSteps: _steps,
+    output: _output,
+    ...config
+  } = options;
   if (words[1] !== 'bench') return [resolveConfig(config)];
   return String(methods)
     .split(' / ')

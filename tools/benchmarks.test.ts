@@ -19,8 +19,8 @@ const script = join(benchmarks, 'make-readme.mjs');
 const recipes = join(benchmarks, 'recipes');
 const columns = 'id,dataset,backbone,modules,method,metric,value,deviation,unit,epochs,source,evidence';
 
-/** Named data sets, and the folder of ImageNet. */
-const datasets: readonly string[] = [...datasetNames, './imagenet'];
+/** Named data sets, and the folders of ImageNet and Cityscapes. */
+const datasets: readonly string[] = [...datasetNames, './imagenet', './cityscapes'];
 
 function makeReadme(...options: string[]) {
   const { status, stderr } = spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
@@ -153,13 +153,18 @@ describe('commands', () => {
   });
 
   it.each(known)('%s', (command) => {
-    const { words, options } = parseCommand(command);
+    const { words, options, then } = parseCommand(command);
     if (words[1] === 'sweep') {
       expect(words.slice(0, 3)).toEqual(['localgrad', 'sweep', 'run']);
       expect(readdirSync(recipes)).toContain(words[3]?.replace('benchmarks/recipes/', ''));
       return;
     }
-    const { methods, image, classes, repeats, warmupSteps, ...config } = options;
+    const { methods, image, classes, repeats, warmupSteps, output, ...config } = options;
+    for (const line of then) {
+      const { words: after, options: how } = parseCommand(line);
+      expect(after).toEqual(['localgrad', 'evaluate', output]);
+      for (const scale of String(how.scales).split(',')) expect(Number(scale)).toBeGreaterThan(0);
+    }
     if (words[1] === 'bench') {
       expect(words).toEqual(['localgrad', 'bench', 'step']);
       for (const method of String(methods).split(' / ')) standardCatalog.method(method);

@@ -39,8 +39,12 @@ function commandsOf(page: string): (readonly [place: string, args: readonly stri
 /** Commands within sentences and tables, of which only the part that matters may be given, as `[page, arguments]`. */
 function inlineCommandsOf(page: string): (readonly [page: string, args: readonly string[]])[] {
   const prose = readFileSync(join(root, page), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '');
-  return [...prose.matchAll(/`(?:npx |npm run (?:--silent )?)?localgrad (?:-- )?([a-z][^`]*)`/g)].map(
-    ([, command = '']) => [page, words(command.replaceAll(/\s+/g, ' '))] as const,
+  return [...prose.matchAll(/`(?:npx |npm run (?:--silent )?)?localgrad (?:-- )?([a-z][^`]*)`/g)].flatMap(
+    ([, line = '']) =>
+      line
+        .replaceAll(/\s+/g, ' ')
+        .split(' && localgrad ')
+        .map((command) => [page, words(command)] as const),
   );
 }
 
