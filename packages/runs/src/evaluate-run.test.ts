@@ -70,7 +70,10 @@ describe('evaluateRun', () => {
   it('needs no file of initial weights', async () => {
     const first = await trained('first');
     const initialWeights = join(first.folder, 'weights.safetensors');
-    const { folder, testMetrics } = await trained('second', configOf({ initialWeights, initialPart: 'blocks', epochs: 1 }));
+    const { folder, testMetrics } = await trained(
+      'second',
+      configOf({ initialWeights, initialPart: 'blocks', epochs: 1 }),
+    );
     rmSync(initialWeights);
     expect((await evaluateRun({ folder })).metrics).toEqual(testMetrics);
   });
