@@ -12,7 +12,6 @@ export {
 export { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export {
   type BestEpoch,
-  choiceAccuracy,
   type EvaluationRecord,
   type EvaluationSet,
   isEvaluated,
@@ -31,8 +30,21 @@ export type {
   StepEndEvent,
   TrainingEvent,
 } from './events.js';
+export { finalHead, metricOf, requireMetric } from './head-metric.js';
 export type { LossLogState } from './loss-log.js';
 export { checkMemory, formatBytes } from './memory-check.js';
+export {
+  accuracyMetric,
+  advantage,
+  bestOf,
+  choiceValue,
+  formatMetric,
+  isFraction,
+  type MeasuredRecord,
+  type Metric,
+  metricValue,
+} from './metric.js';
+export { type MetricResults, resultsOf } from './metric-results.js';
 export {
   type ConsoleProgressOptions,
   consoleProgress,

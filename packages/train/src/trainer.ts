@@ -1,4 +1,4 @@
-import { classifierObjective, clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
+import { clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
 import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } from '@localgrad/engine';
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -6,9 +6,11 @@ import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpo
 import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 import { type EvaluationSet, recordOfEvaluations } from './evaluation-records.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
+import { finalHead, metricToRecord } from './head-metric.js';
 import { checkedBatches } from './label-check.js';
 import { withoutEmpty } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
+import type { Metric } from './metric.js';
 import { checkOptions, nextTurn, runStart } from './run-setup.js';
 import { RunState } from './run-state.js';
 import type { StepPipeline } from './step-pipeline.js';
@@ -39,6 +41,11 @@ export interface TrainOptions {
   readonly logEvery?: number;
   /** Number of epochs between evaluations. Default 1; the last epoch is always evaluated. */
   readonly evaluateEvery?: number;
+  /**
+   * Metric by which epochs are chosen: one that the final head measures, or `loss`. Default: the head's `mainMetric`, else
+   * `accuracy`. Lower values are better for `loss` and the head's `errorMetrics`.
+   */
+  readonly metric?: string;
   /** Receivers of the run's events. Default: none. */
   readonly observers?: readonly Observer[];
   /** Bytes that the backend can still allocate; a batch size that needs more is rejected before the first step. */
@@ -90,6 +97,8 @@ class Training {
   readonly #options: TrainOptions;
   readonly #steps: StepRunner;
   readonly #state: RunState;
+  readonly #finalHead: Head;
+  #metric: Metric | undefined;
   #recording: RecordingStatus | undefined;
   #isOver = false;
 
@@ -99,7 +108,8 @@ class Training {
     this.#steps = createStepRunner(options);
     const predict = (size: number) => this.#steps.predict(size);
     if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, predict);
-    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(this.#finalHead());
+    this.#finalHead = finalHead(compiled);
+    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(this.#finalHead);
     this.#state = new RunState(compiled, resume?.progress);
   }
 
@@ -107,6 +117,7 @@ class Training {
     const { compiled, optimizer, batches, resume, signal } = this.#options;
     const state = this.#state;
     try {
+      this.#metric = await metricToRecord(this.#options, this.#finalHead);
       // Before tensors are restored, so that they count like created ones.
       this.#steps.open();
       if (resume !== undefined) restoreRun(compiled, optimizer, resume, this.#steps.memory);
@@ -231,7 +242,7 @@ class Training {
       if (batches === undefined) continue;
       if (results.size === 0) await this.#steps.update();
       const watch = new Stopwatch().start();
-      const result = await evaluateNetwork(compiled.network, batches, this.#finalHead());
+      const result = await evaluateNetwork(compiled.network, batches, this.#finalHead);
       this.#emit({ type: 'evaluation-end', set, epoch, seconds: watch.stop().seconds, ...result });
       results.set(set, result);
     }
@@ -250,18 +261,9 @@ class Training {
       imagesPerSecond: this.#options.batches.samples / seconds,
       peakBytes: epoch.peakBytes,
       ...(Number.isNaN(multiplyAccumulatesPerImage) ? {} : { multiplyAccumulatesPerImage }),
+      ...(this.#metric === undefined ? {} : { metric: this.#metric }),
       ...recordOfEvaluations(evaluations),
     };
-  }
-
-  /** The final head of the network: that of the plan's final objective, if it reads the last module. */
-  #finalHead(): Head {
-    const { compiled } = this.#options;
-    const { backbone, modules } = compiled.network;
-    const key = classifierObjective(compiled.objectives)?.head.key;
-    const last = compiled.heads.get(modules.length - 1) ?? [];
-    const head = last.find((one) => one.key === key)?.head;
-    return head?.measure === undefined ? backbone.classifier : head;
   }
 
   async #save(): Promise<void> {
