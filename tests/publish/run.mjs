@@ -50,6 +50,9 @@ console.log(`Publishing ${packages.length} packages: ${passed()} checks passed, 
 process.exit(failures.length === 0 ? 0 : 1);
 
 function pack() {
+  // As a release does: `dist` may have files of earlier builds.
+  const cleaned = run('node', [join(root, 'tools/release/stale-files.mjs'), '--remove'], root);
+  check('files of earlier builds can be removed', cleaned.status === 0, ran(cleaned));
   for (const entry of packages) {
     const result = run('npm', ['pack', '--json', '--pack-destination', tarballs], entry.folder);
     try {

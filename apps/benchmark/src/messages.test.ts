@@ -27,9 +27,9 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
       /--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4; use larger images\.\n$/,
     ],
     ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+, or two of them \(height, width\)\.\n$/],
-    ['--resize 5x', /--resize: expected number, or expected a pair of numbers; found "5x"/],
+    ['--resize 5x', /--resize: expected a number, or expected a pair of numbers; found "5x"/],
     ['--resize 99999x2', /--resize: 99999x2; allowed: integers from 1 to \d+, or two of them/],
-    ['--width 100000', /--width: expected number to be <=4096; found 100000\n$/],
+    ['--width 100000', /--width: expected a number ≤ 4096; found 100000\n$/],
     ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],
     [
       '--dataset cifar10',
@@ -138,7 +138,7 @@ describe('sizes that no machine can hold are rejected before any work', () => {
     ['sweep run x.yaml --executor slurm --cpus 9999', /'--cpus <number>'.*It must be at most 1024, not '9999'\./],
     ['worker x --threads 9999', /'--threads <number>'.*It must be at most 1024, not '9999'\./],
     ['verify x --threads 9999', /'--threads <number>'.*It must be at most 1024, not '9999'\./],
-    ['train --seed 9007199254740992', /--seed: expected an integer to be <=9007199254740991/],
+    ['train --seed 9007199254740992', /--seed: expected an integer ≤ 9007199254740991/],
     ['train --partition ONES', /--partition: .{1,1500}\n$/],
   ])('%s', async (command, message) => {
     const ones = `${'1,'.repeat(20_000)}1`;

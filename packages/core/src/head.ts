@@ -108,6 +108,10 @@ export interface Head {
    * sums of the counts that `measure` returned for each batch. Required if it returns any.
    */
   summarize?(counts: ReadonlyMap<string, Float64Array>): Readonly<Record<string, number>>;
+  /** The metric by which epochs and runs are chosen, unless the user names another one. Default `accuracy`. */
+  readonly mainMetric?: string;
+  /** Metrics of which lower values are better. `loss` is one without being listed. Default: no others. */
+  readonly errorMetrics?: readonly string[];
 }
 
 /** average ← momentum · average + (1 − momentum) · live, once per step. */

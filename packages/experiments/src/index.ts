@@ -26,7 +26,7 @@ export { hasParent, tellParent, withParent } from './execution/worker-channel.js
 export * from './executors/index.js';
 export { quoted } from './executors/shell.js';
 export * from './files/index.js';
-export { bestCandidate, lastAccuracies, selectionOf } from './results/choice.js';
+export { bestCandidate, commonMetric, lastValues, metricsOf, selectionOf } from './results/choice.js';
 export { combineStudies, type StudyPart } from './results/combine-studies.js';
 export { conditionsBySetting, isChoosingSeed } from './results/settings.js';
 export type { ComparisonRule, Condition, FinishedRun, StoppedRun, Study } from './results/study.js';

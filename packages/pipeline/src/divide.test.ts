@@ -1,7 +1,14 @@
 import { sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { balancedPlacement, checkDivisible, checkOptimizer, indivisibleGroups, moduleWork } from './divide.js';
+import {
+  balancedPlacement,
+  checkDivisible,
+  checkOptimizer,
+  groupsToDivide,
+  indivisibleGroups,
+  moduleWork,
+} from './divide.js';
 import { formatPlacement, parsePlacement } from './placement.js';
 import { build } from './plan.fixture.js';
 
@@ -79,6 +86,9 @@ describe('checkDivisible', () => {
       /hook 'clip' of 'dgl' may read the weights of all modules/,
     );
     expect(() => checkDivisible(hooked, parsePlacement('0-6', 7))).not.toThrow();
+    // Before the groups are timed.
+    expect(() => groupsToDivide(hooked, 2)).toThrow(/hook 'clip' of 'dgl'/);
+    expect(groupsToDivide(hooked, 1)).toHaveLength(7);
   });
 });
 

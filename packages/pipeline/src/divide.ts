@@ -27,10 +27,12 @@ const cutKinds: readonly ((crossing: Crossing) => boolean)[] = [
  * The groups of modules among which `balancedPlacement` divides a plan: those between free cuts, unless there are too few.
  *
  * @param workers number of workers
- * @throws LocalgradError `invalid-option` if there are not enough possible cuts
+ * @throws LocalgradError `invalid-option` if there are not enough possible cuts, and for plans with hooks
  */
 export function groupsToDivide(compiled: CompiledPlan, workers: number): Span[] {
   requireOption(Number.isInteger(workers) && workers >= 1, 'pipeline', 'workers', workers, 'integers ≥ 1');
+  // Here too, before the groups are timed.
+  if (workers > 1) checkHooks(compiled);
   const choices = cutKinds.map((isCut) => groupsBetween(compiled, isCut));
   const groups = choices.find(({ length }) => length >= workers) ?? indivisibleGroups(compiled);
   requireOption(

@@ -1,11 +1,11 @@
-import type { Difference, RowPair, StudyView } from './condition-rows.js';
+import type { RowPair, StudyView } from './condition-rows.js';
 import { significance } from './estimates.js';
-import { differenceText, type Finding, settingOf, valuesOf, verdictOf } from './finding.js';
+import { differenceText, type Finding, settingOf, type Verdict, valuesOf, verdictOf } from './finding.js';
 import { counted, listed } from './text/wording.js';
 
 /** Whether each value of the compared factor helps, all else equal. */
 export function helpOfValues(view: StudyView): Finding[] {
-  const { study, rows, tests } = view;
+  const { study, rows, tests, metric } = view;
   if (study.compare === null) return [];
   const { factor, baseline } = study.compare;
   return valuesOf(view).flatMap((value): Finding[] => {
@@ -15,11 +15,17 @@ export function helpOfValues(view: StudyView): Finding[] {
     if (compared.length === 0) return [];
     const differences = compared.map(({ difference }) => difference);
     const isTested = differences.some(({ p }) => p !== null);
-    const settings = compared.map(({ row, difference }) => `${settingOf(row, view)}: ${differenceText(difference)}`);
+    const settings = compared.map(
+      ({ row, difference }) => `${settingOf(row, view)}: ${differenceText(difference, metric)}`,
+    );
     return [
       {
         text: isTested
-          ? `${answer(value, differences, averageVerdict(value, view))}, compared with ${baseline}, all else equal (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`
+          ? `${answer(
+              value,
+              differences.map((one) => verdictOf(one, metric)),
+              averageVerdict(value, view),
+            )}, compared with ${baseline}, all else equal (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`
           : `${value} against ${baseline}, all else equal: not tested, as one side has fewer than two runs or no run differs.`,
         details: [...averageOf(value, view), ...settings],
       },
@@ -28,10 +34,10 @@ export function helpOfValues(view: StudyView): Finding[] {
 }
 
 /** @param average verdict on the mean over all settings: many weak effects may add up to a clear one */
-function answer(value: string, differences: readonly Difference[], average: 'higher' | 'lower' | 'open'): string {
-  const count = differences.length;
-  const better = differences.filter((difference) => verdictOf(difference) === 'higher').length;
-  const worse = differences.filter((difference) => verdictOf(difference) === 'lower').length;
+function answer(value: string, verdicts: readonly Verdict[], average: Verdict): string {
+  const count = verdicts.length;
+  const better = verdicts.filter((verdict) => verdict === 'better').length;
+  const worse = verdicts.filter((verdict) => verdict === 'worse').length;
   const where = (part: number) =>
     count === 1
       ? ''
@@ -40,25 +46,25 @@ function answer(value: string, differences: readonly Difference[], average: 'hig
         : ` in ${part} of ${count} settings`;
   if (better === 0 && worse === 0) {
     if (average === 'open') return `${value}: no difference shown${count === 1 ? '' : ` in any of ${count} settings`}`;
-    return `${value} ${average === 'higher' ? 'helps' : 'hurts'} on average over ${count} settings, though no single one shows it`;
+    return `${value} ${average === 'better' ? 'helps' : 'hurts'} on average over ${count} settings, though no single one shows it`;
   }
   if (worse === 0) return `${value} helps${where(better)}${better < count ? ', no difference shown elsewhere' : ''}`;
   if (better === 0) return `${value} hurts${where(worse)}${worse < count ? ', no difference shown elsewhere' : ''}`;
   return `${value} depends on the setting: it helps${where(better)} and hurts in ${worse}`;
 }
 
-function averageVerdict(value: string, { effects }: StudyView): 'higher' | 'lower' | 'open' {
+function averageVerdict(value: string, { effects, metric }: StudyView): Verdict {
   const effect = effects.find((candidate) => candidate.value === value);
   if (effect === undefined || effect.settings < 2 || effect.test === null) return 'open';
-  return verdictOf({ p: effect.adjustedP, mean: effect.test.difference });
+  return verdictOf({ p: effect.adjustedP, mean: effect.test.difference }, metric);
 }
 
 /** The average over all settings. */
-function averageOf(value: string, { effects }: StudyView): string[] {
+function averageOf(value: string, { effects, metric }: StudyView): string[] {
   const effect = effects.find((candidate) => candidate.value === value);
   if (effect === undefined || effect.settings < 2 || effect.test === null) return [];
   const { test, settings, seeds, adjustedP } = effect;
-  const difference = differenceText({ mean: test.difference, low: test.low, high: test.high, p: adjustedP });
+  const difference = differenceText({ mean: test.difference, low: test.low, high: test.high, p: adjustedP }, metric);
   const family = adjustedP === null ? '' : `, Holm over ${counted(effects.length, 'average')}`;
   return [
     `average over ${settings} settings: ${difference}, paired by seed (${counted(seeds.length, 'seed')}${family})`,
@@ -67,7 +73,7 @@ function averageOf(value: string, { effects }: StudyView): string[] {
 
 /** Whether a value that combines others is better than each of them alone. */
 export function combinedWithParts(view: StudyView): Finding[] {
-  const { study, combinations } = view;
+  const { study, combinations, metric } = view;
   const factor = study.compare?.factor ?? '';
   const groups = new Map<string, RowPair[]>();
   for (const pair of combinations) {
@@ -79,15 +85,16 @@ export function combinedWithParts(view: StudyView): Finding[] {
     const parts = [...new Set(pairs.map(({ other }) => other.condition.labels[factor] ?? ''))];
     const outcomes = parts.map((part) => {
       const own = pairs.filter(({ other }) => other.condition.labels[factor] === part);
-      const count = (verdict: string) => own.filter(({ difference }) => verdictOf(difference) === verdict).length;
-      return `better than ${part} alone in ${count('higher')} of ${counted(own.length, 'setting')}${count('lower') > 0 ? `, worse in ${count('lower')}` : ''}`;
+      const count = (verdict: Verdict) =>
+        own.filter(({ difference }) => verdictOf(difference, metric) === verdict).length;
+      return `better than ${part} alone in ${count('better')} of ${counted(own.length, 'setting')}${count('worse') > 0 ? `, worse in ${count('worse')}` : ''}`;
     });
     return [
       {
         text: `${value} is ${listed(outcomes)} (p < ${significance} after Holm's correction for ${counted(combinations.length, 'test')}).`,
         details: pairs.map(
           ({ row, other, difference }) =>
-            `${settingOf(row, view)}, against ${other.condition.labels[factor]}: ${differenceText(difference)}`,
+            `${settingOf(row, view)}, against ${other.condition.labels[factor]}: ${differenceText(difference, metric)}`,
         ),
       },
     ];

@@ -1,4 +1,5 @@
 import type { Condition, Study } from '@localgrad/experiments';
+import { accuracyMetric } from '@localgrad/train';
 import { describe, expect, it } from 'vitest';
 import { withChoices } from './choices.js';
 import { viewOf } from './condition-rows.js';
@@ -175,7 +176,11 @@ describe('frontierOf', () => {
   const names = (rows: readonly { readonly condition: Condition }[]) => rows.map(({ condition }) => condition.name);
 
   it('is certain where every condition that costs no more is significantly less accurate', () => {
-    const { front, certain, beaten, tests } = frontierOf(rowsOf(points, 0.001), ({ peakBytes }) => peakBytes);
+    const { front, certain, beaten, tests } = frontierOf(
+      rowsOf(points, 0.001),
+      ({ peakBytes }) => peakBytes,
+      accuracyMetric,
+    );
     expect(names(front)).toEqual(['p0', 'p1', 'p3']);
     expect(names(certain)).toEqual(['p0', 'p1']);
     expect(beaten.map(({ row, by }) => [row.condition.name, by.condition.name])).toEqual([['p2', 'p1']]);
@@ -183,7 +188,7 @@ describe('frontierOf', () => {
   });
 
   it('leaves open what runs do not separate', () => {
-    const { certain, beaten } = frontierOf(rowsOf(points, 0.3), ({ peakBytes }) => peakBytes);
+    const { certain, beaten } = frontierOf(rowsOf(points, 0.3), ({ peakBytes }) => peakBytes, accuracyMetric);
     expect([names(certain), beaten]).toEqual([['p0'], []]);
   });
 });

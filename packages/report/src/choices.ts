@@ -1,12 +1,14 @@
 import {
   bestCandidate,
   type Condition,
+  commonMetric,
   conditionsBySetting,
   isChoosingSeed,
-  lastAccuracies,
+  lastValues,
   type Study,
   selectionOf,
 } from '@localgrad/experiments';
+import { accuracyMetric } from '@localgrad/train';
 import { type Estimate, estimateOf } from './estimates.js';
 
 /** A setting of a study with the values that it could choose from. */
@@ -24,13 +26,16 @@ export interface Choice {
     readonly testAccuracy: Estimate | null;
     /** Validation accuracy of the same runs, if it makes the choice. */
     readonly validationAccuracy?: Estimate | null;
+    /** The metric that makes the choice, unless it is accuracy, over the same runs and on the images of the selection. */
+    readonly metric?: { readonly name: string; readonly value: Estimate | null };
   }[];
 }
 
 /**
- * A study in which every setting has one condition: the one with the highest mean accuracy after the last epoch, on the images
- * of the study's selection and over the seeds that make choices, among the values that it may choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with
- * different choices are compared.
+ * A study in which every setting has one condition: the one with the best mean after the last epoch, of accuracy or the metric
+ * that its runs name, on the images of the study's selection and over the seeds that make choices, among the values that it may
+ * choose from (`tune`). Factors that are chosen are no factors of the result, so that conditions with different choices are
+ * compared.
  */
 export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
   const { tune = [] } = study;
@@ -42,6 +47,7 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
   const choices = [...conditionsBySetting(study.conditions)].map(([setting, conditions]): Choice => {
     const judged = conditions.map((condition) => condition.runs.filter(({ seed }) => isChoosingSeed(condition, seed)));
     const index = bestCandidate(judged, selection);
+    const metric = commonMetric(judged.flat());
     const candidates = conditions.map((condition, place) => {
       const isChosen = place === index;
       if (isChosen) chosen.set(setting, withoutLabels(condition, setting, tune));
@@ -49,10 +55,13 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
         key: condition.key,
         values: valuesOf(condition),
         isChosen,
-        testAccuracy: estimateOf(lastAccuracies(judged[place] ?? [], 'test')),
+        testAccuracy: estimateOf(lastValues(judged[place] ?? [], 'test', accuracyMetric)),
         ...(selection === 'test'
           ? {}
-          : { validationAccuracy: estimateOf(lastAccuracies(judged[place] ?? [], selection)) }),
+          : { validationAccuracy: estimateOf(lastValues(judged[place] ?? [], selection, accuracyMetric)) }),
+        ...(metric.name === accuracyMetric.name
+          ? {}
+          : { metric: { name: metric.name, value: estimateOf(lastValues(judged[place] ?? [], selection, metric)) } }),
       };
     });
     return { setting, candidates };

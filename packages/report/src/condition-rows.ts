@@ -1,23 +1,27 @@
 import { isEndToEnd as reachesEverywhere } from '@localgrad/core';
 import {
   type Condition,
+  commonMetric,
   type FinishedRun,
   isChoosingSeed,
+  metricsOf,
   type StoppedRun,
   type Study,
   selectionOf,
 } from '@localgrad/experiments';
-import type { EvaluationSet } from '@localgrad/train';
+import { advantage, type EvaluationSet, type Metric, resultsOf } from '@localgrad/train';
 import { type Choice, withChoices } from './choices.js';
 import { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 import { type ConditionComparison, compareConditions, comparePairs } from './comparison/compare-conditions.js';
 import { isDiverged } from './comparison/diverged.js';
 import { workOf } from './compute.js';
 import { type Accuracy, accuracyOf, confidence, type Estimate, estimateOf, known } from './estimates.js';
-import { bestEpochAccuracyOf } from './selection.js';
+import { lineOf } from './presentable.js';
+import { bestEpochOf } from './selection.js';
 import { sum } from './sum.js';
+import { type MetricWords, wordsOf } from './text/metric-words.js';
 
-/** Difference of mean accuracies to another condition. */
+/** Difference of the means of the compared metric to another condition. */
 export interface Difference {
   /** Key of the other condition. */
   readonly against: string;
@@ -42,9 +46,9 @@ export interface ConditionRow {
   readonly stopped: readonly StoppedRun[];
   /** Requested seeds without a finished or stopped run. */
   readonly missing: readonly number[];
-  /** Test accuracy after the last epoch. */
+  /** The compared metric on test images after the last epoch. */
   readonly last: Accuracy | null;
-  /** Test accuracy after the best epoch, which the images of the study's selection choose: test images bias it upward. */
+  /** The same after the best epoch, which the images of the study's selection choose: test images bias it upward. */
   readonly best: Accuracy | null;
   /** Highest peak memory of its runs. */
   readonly peakBytes: number | null;
@@ -63,6 +67,10 @@ export interface StudyView {
   readonly study: Study;
   /** The images by which epochs and values are chosen. */
   readonly selection: EvaluationSet;
+  /** The metric that is compared: the one by which all runs choose their epochs, or accuracy if they differ. */
+  readonly metric: MetricWords;
+  /** Names of the metrics by which runs choose their epochs. */
+  readonly chosenBy: readonly string[];
   /** What each setting could choose from; empty if nothing is chosen. */
   readonly choices: readonly Choice[];
   readonly rows: readonly ConditionRow[];
@@ -79,7 +87,7 @@ export interface StudyView {
   readonly tests: number;
   /** Values composed of others (`MLM + LAM`), each against one of its parts, all else equal. */
   readonly combinations: readonly RowPair[];
-  /** Conditions with a value of the compared factor, each against the most accurate other one with no more compute. */
+  /** Conditions with a value of the compared factor, each against the best other one with no more compute. */
   readonly rivals: readonly RowPair[];
 }
 
@@ -98,7 +106,10 @@ export function viewOf(whole: Study): StudyView {
   const { study, choices } = withChoices(whole);
   const selection = selectionOf(whole.conditions);
   const keys = new Set(study.conditions.map(({ key }) => key));
-  const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', { confidence });
+  const allRuns = whole.conditions.flatMap(({ runs }) => runs);
+  const metric = commonMetric(allRuns);
+  const tested = { confidence, metric };
+  const { byFactor, byReference, byPart } = compareConditions(study, 'testAccuracy', tested);
   const toBaseline = differencesOf(byFactor);
   const toReference = differencesOf(byReference);
   const rows = study.conditions.map((given, index): ConditionRow => {
@@ -114,8 +125,8 @@ export function viewOf(whole: Study): StudyView {
       diverged,
       stopped,
       missing: missingSeeds(given),
-      last: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
-      best: accuracyOf(summaries.map((summary) => bestEpochAccuracyOf(summary, selection))),
+      last: accuracyOf(summaries.map((summary) => resultsOf(summary, metric).test)),
+      best: accuracyOf(summaries.map((summary) => bestEpochOf(summary, selection, metric))),
       peakBytes: summaries.length === 0 ? null : Math.max(...summaries.map(({ peakBytes }) => peakBytes)),
       seconds: estimateOf(summaries.map(({ seconds }) => seconds)),
       unitsOfWork: estimateOf(summaries.map(({ cost }) => cost.unitsOfWork))?.mean ?? null,
@@ -127,6 +138,8 @@ export function viewOf(whole: Study): StudyView {
   return {
     study,
     selection,
+    metric: wordsOf(metric),
+    chosenBy: metricsOf(allRuns).map(({ name }) => lineOf(name)),
     choices,
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,
@@ -138,15 +151,15 @@ export function viewOf(whole: Study): StudyView {
         return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition)).length;
       }),
     ),
-    effects: averageEffects(study, 'testAccuracy', { confidence }),
+    effects: averageEffects(study, 'testAccuracy', tested),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),
-    rivals: rowPairs(rows, comparePairs(rivalsIn(study, rows), 'testAccuracy', { confidence })),
+    rivals: rowPairs(rows, comparePairs(rivalsIn(study, rows, metric), 'testAccuracy', tested)),
   };
 }
 
-/** Each condition with a value of the compared factor, and the most accurate other one that takes no more compute. */
-function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition, Condition][] {
+/** Each condition with a value of the compared factor, and the best other one that takes no more compute. */
+function rivalsIn({ compare }: Study, rows: readonly ConditionRow[], metric: Metric): [Condition, Condition][] {
   if (compare === null) return [];
   const { factor, baseline } = compare;
   return rows.flatMap(({ condition, work, last }): [Condition, Condition][] => {
@@ -156,7 +169,7 @@ function rivalsIn({ compare }: Study, rows: readonly ConditionRow[]): [Condition
       (other) =>
         other.condition !== condition && other.last !== null && (other.work ?? Infinity) <= work * computeTolerance,
     );
-    const [best] = affordable.sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
+    const [best] = affordable.sort((a, b) => advantage(metric, b.last?.mean ?? 0, a.last?.mean ?? 0));
     return best === undefined ? [] : [[condition, best.condition]];
   });
 }

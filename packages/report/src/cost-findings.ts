@@ -1,19 +1,32 @@
+import { advantage } from '@localgrad/train';
 import { type ConditionRow, isEndToEnd, type StudyView } from './condition-rows.js';
 import { known, significance } from './estimates.js';
-import { differenceText, type Finding, mostAccurate, mostShown, rowsOf, settingOf, verdictOf } from './finding.js';
+import {
+  bestFirst,
+  differenceText,
+  type Finding,
+  mostShown,
+  rowsOf,
+  settingOf,
+  type Verdict,
+  verdictOf,
+} from './finding.js';
 import { frontierOf } from './frontier.js';
-import { bytes, capital, counted, duration, listed, operations, percent, times } from './text/wording.js';
+import { bytes, capital, counted, duration, listed, operations, times } from './text/wording.js';
 
 /** Costs of conditions relative to the reference, and to the reference with activation recomputation. */
 export function costs(view: StudyView): Finding[] {
-  const { rows, reference, recomputed } = view;
+  const { rows, reference, recomputed, metric } = view;
   if (reference === null) return [];
   const against = [reference, ...(recomputed === null ? [] : [recomputed])];
   const byValue = rowsOf(view).map(({ value, rows: own }) => ({ name: value, rows: own }));
   const groups =
     byValue.length > 0
       ? byValue
-      : mostAccurate(rows.filter((row) => !isEndToEnd(row)))
+      : bestFirst(
+          rows.filter((row) => !isEndToEnd(row)),
+          metric,
+        )
           .slice(0, mostShown)
           .map((row) => ({ name: row.condition.name, rows: [row] }));
   const own = recomputed === null ? [] : [{ name: recomputed.condition.name, rows: [recomputed] }];
@@ -68,41 +81,44 @@ function rangeOf(values: readonly number[]): string {
   return least.toFixed(2) === most.toFixed(2) ? times(least) : `${least.toFixed(2)} to ${times(most)}`;
 }
 
-/** Each condition against the most accurate other one that needs no more compute. */
+/** Each condition against the best other one that needs no more compute. */
 export function equalCompute(view: StudyView): Finding[] {
-  const { rivals, study } = view;
+  const { rivals, study, metric } = view;
   const factor = study.compare?.factor ?? '';
   const details = rowsOf(view).flatMap(({ value }) => {
     const own = rivals.filter(({ row }) => row.condition.labels[factor] === value);
     if (own.length === 0) return [];
-    const count = (verdict: string) => own.filter(({ difference }) => verdictOf(difference) === verdict).length;
-    const closest = own.reduce((best, pair) => (pair.difference.mean > best.difference.mean ? pair : best));
+    const count = (verdict: Verdict) =>
+      own.filter(({ difference }) => verdictOf(difference, metric) === verdict).length;
+    const closest = own.reduce((best, pair) =>
+      advantage(metric.metric, pair.difference.mean, best.difference.mean) > 0 ? pair : best,
+    );
     const { row, other, difference } = closest;
     const share = times((other.work ?? 0) / (row.work ?? 1));
     return [
-      `${value}: more accurate than the best other condition in ${count('higher')} of ${counted(own.length, 'setting')}, less accurate in ${count('lower')}, no significant difference in ${count('open')}; ` +
-        `best case, ${settingOf(row, view)}: ${percent(row.last?.mean ?? null)} against ${percent(other.last?.mean ?? null)} of ${other.condition.name} with ${share} its compute, ${differenceText(difference)}`,
+      `${value}: ${metric.more} than the best other condition in ${count('better')} of ${counted(own.length, 'setting')}, ${metric.less} in ${count('worse')}, no significant difference in ${count('open')}; ` +
+        `best case, ${settingOf(row, view)}: ${metric.value(row.last?.mean ?? null)} against ${metric.value(other.last?.mean ?? null)} of ${other.condition.name} with ${share} its compute, ${differenceText(difference, metric)}`,
     ];
   });
   if (details.length === 0) return [];
   return [
     {
-      text: 'At equal compute: each condition against the most accurate other condition of this study whose whole run, with its own schedule, needs no more compute (tolerance 5 %).',
+      text: `At equal compute: each condition against the ${metric.most} other condition of this study whose whole run, with its own schedule, needs no more compute (tolerance 5 %).`,
       details,
     },
   ];
 }
 
-/** Pareto fronts of accuracy and each kind of cost, for whole runs, and what of them is certain. */
-export function worthTheirCost({ rows }: StudyView): Finding[] {
+/** Pareto fronts of the compared metric and each kind of cost, for whole runs, and what of them is certain. */
+export function worthTheirCost({ rows, metric }: StudyView): Finding[] {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length < 2) return [];
-  const fronts = costKinds.map((kind) => ({ ...kind, ...frontierOf(tested, kind.amountOf) }));
+  const fronts = costKinds.map((kind) => ({ ...kind, ...frontierOf(tested, kind.amountOf, metric.metric) }));
   const details = fronts.flatMap(({ name, amountOf, wordsOf, front, certain, beaten, tests }) => {
     if (front.length === 0) return [];
     const shown = front.map((row) => {
       const mark = tests > 0 && certain.includes(row) ? ' ✓' : '';
-      return `${row.condition.name} (${wordsOf(amountOf(row) ?? 0)}, ${percent(row.last?.mean ?? null)})${mark}`;
+      return `${row.condition.name} (${wordsOf(amountOf(row) ?? 0)}, ${metric.value(row.last?.mean ?? null)})${mark}`;
     });
     const open = tested.filter((row) => !front.includes(row) && !beaten.some((one) => one.row === row));
     // Names of conditions may contain commas.
@@ -113,11 +129,11 @@ export function worthTheirCost({ rows }: StudyView): Finding[] {
     return [`by ${name}: ${listed(shown)}${isOpen}`];
   });
   const certainty = fronts.some(({ tests }) => tests > 0)
-    ? `✓: significantly more accurate than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly less accurate than one that costs no more.`
+    ? `✓: significantly ${metric.more} than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly ${metric.less} than one that costs no more.`
     : 'no difference is tested, which takes several runs per condition.';
   return [
     {
-      text: `Pareto fronts: no other condition has an equal or higher mean at a lower cost. From the lowest cost to the highest; ${certainty}`,
+      text: `Pareto fronts: no other condition has an equal or ${metric.side} mean at a lower cost. From the lowest cost to the highest; ${certainty}`,
       details,
     },
   ];

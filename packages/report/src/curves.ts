@@ -1,3 +1,4 @@
+import { type Metric, metricValue } from '@localgrad/train';
 import { workUntil } from './compute.js';
 import type { ConditionRow } from './condition-rows.js';
 import { type Estimate, estimateOf, known } from './estimates.js';
@@ -9,18 +10,18 @@ export interface CurvePoint extends Estimate {
   readonly work: number | null;
 }
 
-/** Mean test accuracy after each evaluated epoch. */
-export function learningCurve({ condition }: ConditionRow): CurvePoint[] {
+/** Mean of a metric on test images after each evaluated epoch. */
+export function learningCurve({ condition }: ConditionRow, metric: Metric): CurvePoint[] {
   const epochs = [...new Set(condition.runs.flatMap(({ summary }) => summary.epochs.map(({ epoch }) => epoch)))];
   return epochs
     .sort((a, b) => a - b)
     .flatMap((epoch) => {
       const found = condition.runs.flatMap((run) => {
         const position = run.summary.epochs.findIndex((record) => record.epoch === epoch);
-        const accuracy = run.summary.epochs[position]?.testAccuracy;
-        return accuracy === undefined ? [] : [{ accuracy, work: workUntil(run, position) }];
+        const value = metricValue(run.summary.epochs[position] ?? {}, 'test', metric);
+        return value === undefined ? [] : [{ value, work: workUntil(run, position) }];
       });
-      const estimate = estimateOf(found.map(({ accuracy }) => accuracy));
+      const estimate = estimateOf(found.map(({ value }) => value));
       if (estimate === null) return [];
       return [{ ...estimate, epoch, work: estimateOf(known(found.map(({ work }) => work)))?.mean ?? null }];
     });

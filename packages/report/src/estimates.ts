@@ -15,7 +15,7 @@ export interface Estimate {
   readonly high: number | null;
 }
 
-/** Mean accuracy, in [0, 1]. */
+/** Mean accuracy, in [0, 1], or mean of the metric that a report compares. */
 export interface Accuracy extends Estimate {
   /** BCa bootstrap bounds, which assume no normal distribution. */
   readonly bootstrap: readonly [low: number, high: number] | null;
@@ -28,9 +28,9 @@ export function estimateOf(values: readonly number[]): Estimate | null {
   return { n, mean, standardDeviation, low, high };
 }
 
-/** Mean accuracy; null without values. @param shares in [0, 1] */
-export function accuracyOf(shares: readonly (number | null)[]): Accuracy | null {
-  const values = known(shares);
+/** Mean accuracy, or mean of the metric that a report compares; null without values. */
+export function accuracyOf(measured: readonly (number | null)[]): Accuracy | null {
+  const values = known(measured);
   const estimate = estimateOf(values);
   if (estimate === null) return null;
   const { low, high } = bootstrapInterval(values, { confidence, seed: 1 });

@@ -1,6 +1,8 @@
+import { advantage } from '@localgrad/train';
 import { type ConditionRow, type Difference, labelsBeside, type StudyView } from './condition-rows.js';
 import { significance } from './estimates.js';
-import { points, pSentence, signed } from './text/wording.js';
+import type { MetricWords } from './text/metric-words.js';
+import { pSentence } from './text/wording.js';
 
 /** A sentence computed from the results, with its details. */
 export interface Finding {
@@ -9,24 +11,29 @@ export interface Finding {
 }
 
 /** Direction of a significant difference; `open` if it is not significant. */
-export function verdictOf({ p, mean }: Pick<Difference, 'p' | 'mean'>): 'higher' | 'lower' | 'open' {
+export type Verdict = 'better' | 'worse' | 'open';
+
+export function verdictOf({ p, mean }: Pick<Difference, 'p' | 'mean'>, { metric }: MetricWords): Verdict {
   if (p === null || p >= significance) return 'open';
-  return mean > 0 ? 'higher' : 'lower';
+  return advantage(metric, mean, 0) > 0 ? 'better' : 'worse';
 }
 
 /** Difference, interval and p value as text. */
-export function differenceText({ mean, low, high, p }: Omit<Difference, 'against' | 'hedgesG'>): string {
-  if (p === null && low === null) return `${points(mean)} (not tested)`;
+export function differenceText(
+  { mean, low, high, p }: Omit<Difference, 'against' | 'hedgesG'>,
+  { difference, signed }: MetricWords,
+): string {
+  if (p === null && low === null) return `${difference(mean)} (not tested)`;
   const interval = low === null || high === null ? '' : `95 % CI ${signed(low)} to ${signed(high)}, `;
-  return `${points(mean)} (${interval}${pSentence(p)})`;
+  return `${difference(mean)} (${interval}${pSentence(p)})`;
 }
 
-/** Number of conditions to list, the most accurate first. */
+/** Number of conditions to list, the best first. */
 export const mostShown = 5;
 
-/** Rows by accuracy, the highest first. */
-export function mostAccurate(rows: readonly ConditionRow[]): ConditionRow[] {
-  return [...rows].sort((a, b) => (b.last?.mean ?? 0) - (a.last?.mean ?? 0));
+/** Rows by the compared metric, the best first. */
+export function bestFirst(rows: readonly ConditionRow[], { metric }: MetricWords): ConditionRow[] {
+  return [...rows].sort((a, b) => advantage(metric, b.last?.mean ?? 0, a.last?.mean ?? 0));
 }
 
 /** Values of the compared factor including the baseline, in the order of the study. */

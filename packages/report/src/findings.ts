@@ -1,11 +1,13 @@
 import type { Study } from '@localgrad/experiments';
+import { accuracyMetric } from '@localgrad/train';
 import { combinedWithParts, helpOfValues } from './answers.js';
 import { finishedRuns, type StudyView } from './condition-rows.js';
 import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
 import type { Finding } from './finding.js';
 import { reach } from './reach-finding.js';
 import { omissionMark } from './results-table.js';
-import { counted, listed, percent, seedsOf } from './text/wording.js';
+import { wordsOf } from './text/metric-words.js';
+import { counted, listed, seedsOf } from './text/wording.js';
 
 /** The results of the study in sentences. */
 export function findings(view: StudyView): Finding[] {
@@ -21,6 +23,7 @@ export function findings(view: StudyView): Finding[] {
     ...diverged(view),
     ...stoppedEarly(view),
     ...unreadable(view),
+    ...differentMetrics(view),
     ...chosen(view),
     ...withoutTestSet(view),
     ...helpOfValues(view),
@@ -45,8 +48,19 @@ function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
   ];
 }
 
+/** Values of different metrics have no common scale. */
+function differentMetrics({ chosenBy, metric }: StudyView): Finding[] {
+  if (chosenBy.length < 2) return [];
+  return [
+    {
+      text: `The runs choose their epochs by different metrics (${listed([...chosenBy].sort())}), so this report compares their ${metric.name}. Set 'metric' in 'base' to one that all of them measure.`,
+      details: [],
+    },
+  ];
+}
+
 /** The number of values is the same for all conditions. */
-function chosen({ study, selection, choices }: StudyView): Finding[] {
+function chosen({ study, selection, choices, metric }: StudyView): Finding[] {
   const { tune = [] } = study;
   if (choices.length === 0) return [];
   const over = choosingSeeds(study);
@@ -56,11 +70,13 @@ function chosen({ study, selection, choices }: StudyView): Finding[] {
       : 'The choice is made on held-out training images, so the test set chooses nothing. All';
   return [
     {
-      text: `Each condition may choose ${listed(tune)}: the report shows the value with the highest mean ${selection} accuracy after the last epoch${over}. ${how} conditions choose from the same values.`,
+      text: `Each condition may choose ${listed(tune)}: the report shows the value with the ${metric.metric.lowerIsBetter ? 'lowest' : 'highest'} mean ${selection} ${metric.name} after the last epoch${over}. ${how} conditions choose from the same values.`,
       details: choices.map(({ setting, candidates }) => {
-        const words = candidates.map(({ values, testAccuracy, validationAccuracy = testAccuracy, isChosen }) => {
-          const accuracy = percent(validationAccuracy?.mean ?? null);
-          return `${Object.values(values).join(', ')} ${accuracy}${isChosen ? ' (chosen)' : ''}`;
+        const words = candidates.map((candidate) => {
+          const { values, testAccuracy, validationAccuracy = testAccuracy, isChosen } = candidate;
+          const { name, value } = candidate.metric ?? { ...accuracyMetric, value: validationAccuracy };
+          const result = wordsOf({ ...metric.metric, name }).value(value?.mean ?? null);
+          return `${Object.values(values).join(', ')} ${result}${isChosen ? ' (chosen)' : ''}`;
         });
         return `${setting}: ${words.join('; ')}`;
       }),

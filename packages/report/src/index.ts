@@ -6,6 +6,7 @@ export { type SeriesChartOptions, type SeriesPoint, seriesChart } from './charts
 export { type AverageEffect, averageEffects } from './comparison/average-effects.js';
 export {
   type AccuracyMeasure,
+  type ComparisonOptions,
   type ConditionComparison,
   compareConditions,
   comparePairs,

@@ -1,6 +1,7 @@
 import { type ConditionRow, chosenOf, type Difference, finishedRuns, type StudyView } from './condition-rows.js';
 import type { Accuracy, Estimate } from './estimates.js';
-import { bytes, duration, percent, pValue, signed } from './text/wording.js';
+import type { MetricWords } from './text/metric-words.js';
+import { bytes, duration, none, pValue } from './text/wording.js';
 
 /** A column of the table of results. */
 export interface ResultColumn {
@@ -9,15 +10,12 @@ export interface ResultColumn {
   readonly text: (row: ConditionRow) => string;
 }
 
-/** Placeholder for an empty cell. */
-export const none = '–';
-
 /** Columns of the table with one row per condition, the most important first. The second one names the condition. */
 export function resultColumns(view: StudyView): ResultColumn[] {
-  const { study, reference } = view;
+  const { study, reference, metric } = view;
   const referenceName = reference?.condition.name ?? '';
   const difference = (title: string, of: (row: ConditionRow) => Difference | null): ResultColumn[] => [
-    { title: `${title}, points (95 % CI)`, isText: false, text: (row) => differenceCell(of(row)) },
+    { title: `${title}${metric.unit} (95 % CI)`, isText: false, text: (row) => differenceCell(of(row), metric) },
     { title: 'p (Holm)', isText: false, text: (row) => pValue(of(row)?.p ?? null) },
     { title: 'Hedges’ g', isText: false, text: (row) => of(row)?.hedgesG?.toFixed(2).replace('-', '−') ?? none },
   ];
@@ -34,17 +32,21 @@ export function resultColumns(view: StudyView): ResultColumn[] {
       isText: true,
       text: (row) => chosenOf(row, view)[key] ?? none,
     })),
-    { title: 'Test accuracy, last epoch (95 % CI)', isText: false, text: (row) => accuracyCellOf(row, row.last) },
+    {
+      title: `Test ${metric.name}, last epoch (95 % CI)`,
+      isText: false,
+      text: (row) => valueCellOf(row, row.last, metric),
+    },
     { title: 'Peak memory', isText: false, text: ({ peakBytes }) => bytes(peakBytes) },
     { title: 'Training time (95 % CI)', isText: false, text: ({ seconds }) => durationCell(seconds) },
     study.compare === null ? [] : difference(`To ${study.compare.baseline}`, ({ toBaseline }) => toBaseline),
     reference === null ? [] : difference(`To ${referenceName}`, ({ toReference }) => toReference),
-    { title: 'Best epoch (95 % CI)', isText: false, text: (row) => accuracyCellOf(row, row.best) },
+    { title: 'Best epoch (95 % CI)', isText: false, text: (row) => valueCellOf(row, row.best, metric) },
     {
       title: 'BCa interval',
       isText: false,
       text: ({ last }) =>
-        last?.bootstrap == null ? none : `${percent(last.bootstrap[0])} to ${percent(last.bootstrap[1])}`,
+        last?.bootstrap == null ? none : `${metric.value(last.bootstrap[0])} to ${metric.value(last.bootstrap[1])}`,
     },
     { title: 'Units of work', isText: false, text: ({ unitsOfWork }) => unitsOfWork?.toFixed(2) ?? none },
     { title: 'Runs', isText: false, text: runsCell },
@@ -68,18 +70,18 @@ export function factorsToShow({ study, rows }: StudyView): string[] {
 /** Marks a mean that omits diverged or stopped runs. */
 export const omissionMark = '†';
 
-/** The accuracy of a condition, marked if it omits runs that diverged or were stopped. */
-export function accuracyCellOf({ diverged, stopped }: ConditionRow, accuracy: Accuracy | null): string {
-  if (diverged.length + stopped.length === 0) return accuracyCell(accuracy);
-  if (accuracy !== null) return `${accuracyCell(accuracy)} ${omissionMark}`;
+/** The compared metric of a condition, marked if it omits runs that diverged or were stopped. */
+export function valueCellOf({ diverged, stopped }: ConditionRow, value: Accuracy | null, metric: MetricWords): string {
+  if (diverged.length + stopped.length === 0) return valueCell(value, metric);
+  if (value !== null) return `${valueCell(value, metric)} ${omissionMark}`;
   return diverged.length > 0 ? 'diverged' : 'stopped early';
 }
 
 /** `88.12 ± 0.40 %`: the mean and half of its t interval. */
-function accuracyCell(accuracy: Accuracy | null): string {
-  if (accuracy === null) return none;
-  const { mean, high } = accuracy;
-  return high === null ? percent(mean) : `${(100 * mean).toFixed(2)} ± ${(100 * (high - mean)).toFixed(2)}\u00a0%`;
+function valueCell(value: Accuracy | null, metric: MetricWords): string {
+  if (value === null) return none;
+  const { mean, high } = value;
+  return high === null ? metric.value(mean) : metric.around(mean, high - mean);
 }
 
 /** The mean and half of its t interval in per cent: concurrent runs disturb each other's times. */
@@ -89,7 +91,7 @@ export function durationCell(seconds: Estimate | null): string {
   return high === null ? duration(mean) : `${duration(mean)} ± ${Math.round((100 * (high - mean)) / mean)}\u00a0%`;
 }
 
-export function differenceCell(difference: Difference | null): string {
+export function differenceCell(difference: Difference | null, { signed }: MetricWords): string {
   if (difference === null) return none;
   const { mean, low, high } = difference;
   return low === null || high === null ? signed(mean) : `${signed(mean)} (${signed(low)} to ${signed(high)})`;

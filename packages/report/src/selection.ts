@@ -1,14 +1,10 @@
 import type { FinishedRun } from '@localgrad/experiments';
-import type { EvaluationSet } from '@localgrad/train';
+import { type EvaluationSet, type Metric, resultsOf } from '@localgrad/train';
 
-type Accuracies = Pick<FinishedRun['summary'], 'bestTestAccuracy' | 'validation'>;
-
-/** Test accuracy after the epoch that is best on the images of the selection; null if there is none. */
-export function bestEpochAccuracyOf(
-  { bestTestAccuracy, validation }: Accuracies,
-  selection: EvaluationSet,
-): number | null {
-  return selection === 'test' ? bestTestAccuracy : (validation?.best?.testAccuracy ?? null);
+/** A metric on test images after the epoch that is best on the images of the selection; null if there is none. */
+export function bestEpochOf(summary: FinishedRun['summary'], selection: EvaluationSet, metric: Metric): number | null {
+  const { bestTest, best } = resultsOf(summary, metric);
+  return selection === 'test' ? bestTest : (best?.test ?? null);
 }
 
 /** How the best epoch was chosen, for the notes of a table. */

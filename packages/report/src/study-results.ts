@@ -1,9 +1,17 @@
 import type { JsonObject } from '@localgrad/core';
 import type { ComparisonRule, FinishedRun, StoppedRun, Study } from '@localgrad/experiments';
-import type { EpochRecord, EvaluationSet, ValidationSummary } from '@localgrad/train';
+import {
+  accuracyMetric,
+  type EpochRecord,
+  type EvaluationSet,
+  type Metric,
+  type MetricResults,
+  resultsOf,
+  type ValidationSummary,
+} from '@localgrad/train';
 import type { Choice } from './choices.js';
-import { type ConditionRow, type Difference, viewOf } from './condition-rows.js';
-import { type Accuracy, confidence, type Estimate } from './estimates.js';
+import { type ConditionRow, type Difference, type StudyView, viewOf } from './condition-rows.js';
+import { type Accuracy, accuracyOf, confidence, type Estimate } from './estimates.js';
 import type { Finding } from './finding.js';
 import { findings } from './findings.js';
 import { presentable } from './presentable.js';
@@ -19,6 +27,8 @@ export interface RunResult {
   /** After the last epoch. */
   readonly testAccuracy: number | null;
   readonly bestTestAccuracy: number | null;
+  /** Values of the study's `metric`, unless it is accuracy. */
+  readonly metric?: MetricResults;
   /** Validation accuracies, and the test accuracy of the epoch that they choose; only of runs with validation images. */
   readonly validation?: ValidationSummary;
   /** Training steps, without evaluation. */
@@ -46,6 +56,8 @@ export interface ConditionResult {
   readonly testAccuracy: Accuracy | null;
   /** Test accuracy after the best epoch, which the images of the `selection` choose: test images bias it upward. */
   readonly bestTestAccuracy: Accuracy | null;
+  /** The study's `metric` on test images after the last and the best epoch, unless it is accuracy. */
+  readonly metric?: { readonly test: Accuracy | null; readonly bestTest: Accuracy | null };
   readonly seconds: Estimate | null;
   /** Highest of its runs. */
   readonly peakBytes: number | null;
@@ -73,6 +85,8 @@ export interface StudyResults {
   readonly confidence: number;
   /** The images by which epochs and values are chosen: validation images if all runs hold some out. */
   readonly selection: EvaluationSet;
+  /** The metric that is compared, unless it is accuracy: that by which all runs choose their epochs. */
+  readonly metric?: Metric;
   readonly findings: readonly Finding[];
   /** One for each setting: the best of the values that it could choose from. */
   readonly conditions: readonly ConditionResult[];
@@ -98,8 +112,9 @@ export function studyResults(study: Study): StudyResults {
     reference,
     confidence,
     selection: view.selection,
+    ...(isAccuracy(view) ? {} : { metric: view.metric.metric }),
     findings: findings(view),
-    conditions: view.rows.map(conditionResult),
+    conditions: view.rows.map((row) => conditionResult(row, view)),
     choices: view.choices,
     finished: view.finished,
     runs: view.wanted + sum(study.conditions.map(({ stopped = [] }) => stopped.length)),
@@ -107,7 +122,11 @@ export function studyResults(study: Study): StudyResults {
   };
 }
 
-function conditionResult(row: ConditionRow): ConditionResult {
+function isAccuracy({ metric }: StudyView): boolean {
+  return metric.metric.name === accuracyMetric.name;
+}
+
+function conditionResult(row: ConditionRow, view: StudyView): ConditionResult {
   const { number, isReference, seconds, peakBytes, unitsOfWork, toBaseline, toReference, condition } = row;
   const { key, name, labels, config } = condition;
   return {
@@ -117,8 +136,7 @@ function conditionResult(row: ConditionRow): ConditionResult {
     labels,
     config,
     isReference,
-    testAccuracy: row.last,
-    bestTestAccuracy: row.best,
+    ...estimatesOf(row, view),
     seconds,
     peakBytes,
     unitsOfWork,
@@ -126,15 +144,37 @@ function conditionResult(row: ConditionRow): ConditionResult {
     toBaseline,
     toReference,
     runs: [
-      ...condition.runs.map((run) => runResult(run, 'finished')),
-      ...row.diverged.map((run) => runResult(run, 'diverged')),
+      ...condition.runs.map((run) => runResult(run, 'finished', view)),
+      ...row.diverged.map((run) => runResult(run, 'diverged', view)),
     ],
     stopped: row.stopped.map(({ folder: _, ...stop }) => stop),
     missingSeeds: row.missing,
   };
 }
 
-function runResult({ seed, summary, environment }: FinishedRun, status: RunResult['status']): RunResult {
+function estimatesOf(
+  { last, best, condition }: ConditionRow,
+  view: StudyView,
+): Pick<ConditionResult, 'testAccuracy' | 'bestTestAccuracy' | 'metric'> {
+  if (isAccuracy(view)) return { testAccuracy: last, bestTestAccuracy: best };
+  const summaries = condition.runs.map(({ summary }) => summary);
+  const { selection } = view;
+  return {
+    testAccuracy: accuracyOf(summaries.map(({ testAccuracy }) => testAccuracy)),
+    bestTestAccuracy: accuracyOf(
+      summaries.map(({ bestTestAccuracy, validation }) =>
+        selection === 'test' ? bestTestAccuracy : (validation?.best?.testAccuracy ?? null),
+      ),
+    ),
+    metric: { test: last, bestTest: best },
+  };
+}
+
+function runResult(
+  { seed, summary, environment }: FinishedRun,
+  status: RunResult['status'],
+  view: StudyView,
+): RunResult {
   const { runId, backend, testAccuracy, bestTestAccuracy, validation } = summary;
   const { seconds, totalSeconds, peakBytes, steps } = summary;
   return {
@@ -144,6 +184,7 @@ function runResult({ seed, summary, environment }: FinishedRun, status: RunResul
     backend,
     testAccuracy,
     bestTestAccuracy,
+    ...(isAccuracy(view) ? {} : { metric: resultsOf(summary, view.metric.metric) }),
     ...(validation === undefined ? {} : { validation }),
     seconds,
     totalSeconds,

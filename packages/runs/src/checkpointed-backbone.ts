@@ -10,7 +10,7 @@ import {
   sameShape,
 } from '@localgrad/core';
 import type { StoredTensor } from '@localgrad/nn/serialization';
-import { choiceAccuracy, type EvaluationSet } from '@localgrad/train';
+import { accuracyMetric, choiceValue, type EvaluationSet, metricValue } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import { CheckpointFolder, type StoredCheckpoint } from './checkpoints/checkpoint-folder.js';
 import { preparationOf } from './config/augmentation.js';
@@ -31,8 +31,10 @@ export interface CheckpointPlace {
   readonly step: number;
   /** Completed epochs. */
   readonly epochs: number;
-  /** Accuracy at the end of the epoch, in [0, 1], by which the best one is chosen; null within an epoch. */
+  /** Accuracy at the end of the epoch, in [0, 1], by which the best one is chosen; null within an epoch, and if `metric` is. */
   readonly accuracy: { readonly set: EvaluationSet; readonly value: number } | null;
+  /** The metric by which the best one is chosen, if the run names another one than accuracy. */
+  readonly metric?: { readonly name: string; readonly set: EvaluationSet; readonly value: number };
 }
 
 /** A backbone with the weights of a checkpoint. */
@@ -49,7 +51,8 @@ export interface CheckpointedBackbone {
  * The backbone of a run as a checkpoint has it, also of a run that has not finished. A finished run has checkpoints only
  * if it was asked to keep some.
  *
- * @param which `best` by validation accuracy, or by test accuracy without validation images; `last`
+ * @param which `best` by the metric of the run (accuracy, unless it names another one) on validation images, or on test images
+ * without validation images; `last`
  * @throws LocalgradError `invalid-data`
  */
 export async function checkpointedBackbone(
@@ -129,9 +132,13 @@ export function assign(parameter: Parameter, stored: StoredCheckpoint<unknown>):
 export function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlace {
   const { step, batchesDone, records } = progress;
   const last = records.at(-1);
-  const value = last === undefined || batchesDone > 0 ? undefined : choiceAccuracy(last);
-  const set = last?.validationAccuracy === undefined ? 'test' : 'validation';
-  return { step, epochs: records.length, accuracy: value === undefined ? null : { set, value } };
+  const value = last === undefined || batchesDone > 0 ? undefined : choiceValue(last);
+  const place = { step, epochs: records.length };
+  if (last === undefined || value === undefined) return { ...place, accuracy: null };
+  const { metric } = last;
+  const set = metricValue(last, 'validation', metric ?? accuracyMetric) === undefined ? 'test' : 'validation';
+  if (metric === undefined) return { ...place, accuracy: { set, value } };
+  return { ...place, accuracy: null, metric: { name: metric.name, set, value } };
 }
 
 /** As the config says, or else as the weights of a finished run record it. */

@@ -7,12 +7,15 @@ export async function divergenceOf(
   parameters: Iterable<Parameter>,
 ): Promise<string | null> {
   const last = epochs.findLast(isEvaluated);
+  const metric = last?.metric?.name ?? 'accuracy';
   // JSON turns NaN into null, and the last record of a resumed run may come from a checkpoint.
   for (const [name, value] of [
     ['test loss', last?.testLoss],
     ['test accuracy', last?.testAccuracy],
+    [`test ${metric}`, last?.testMetrics?.[metric]],
     ['validation loss', last?.validationLoss],
     ['validation accuracy', last?.validationAccuracy],
+    [`validation ${metric}`, last?.validationMetrics?.[metric]],
   ] as const) {
     if (value !== undefined && !Number.isFinite(value)) return `the ${name} is ${value ?? 'NaN'}`;
   }

@@ -14,7 +14,10 @@ const stopFormat = {
     /** Identifies the rule: under another rule the run is resumed. */
     rule: z.string(),
     epoch: z.int().min(1),
-    testAccuracy: z.number().min(0).max(1),
+    /** Best test accuracy so far; null if another metric decided. */
+    testAccuracy: z.number().min(0).max(1).nullable(),
+    /** The metric that decided, unless it was accuracy, and its best value on test images so far. */
+    metric: z.object({ name: z.string().min(1), test: z.number() }).optional(),
     /** A sentence with the numbers that decided. */
     reason: z.string(),
   }),

@@ -5,6 +5,7 @@ import type { MachineGroup } from '@localgrad/pipeline';
 import type { TrainOptions } from '@localgrad/train';
 import { buildPlan } from './build-plan.js';
 import { checkImages } from './config/check-images.js';
+import { checkMetric } from './config/check-metric.js';
 import { checkDelays } from './config/gradient-delay.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
 import { type NameOptions, resolveNames } from './config/resolve-names.js';
@@ -66,6 +67,7 @@ export async function prepareRun(
   };
   return disposingOnError({ dispose }, async () => {
     checkDelays(config, plan.compiled);
+    await checkMetric(config, plan.compiled, data.train);
     const notices: string[] = plan.budget === undefined ? [] : [`memoryBudget: ${plan.budget.reason}`];
     if (plan.loaded?.prefix !== undefined) {
       notices.push(`${config.initialWeights}: the prefix '${plan.loaded.prefix}' of its tensors was dropped.`);
@@ -76,7 +78,7 @@ export async function prepareRun(
       );
     }
     const { compiled, asynchrony } = plan;
-    const { seed, epochs, logEvery, accumulate, recordSteps } = config;
+    const { seed, epochs, logEvery, accumulate, recordSteps, metric } = config;
     const workers =
       asynchrony !== undefined && isPipelined(config)
         ? await runAsynchronousPipeline(config, compiled, data.train, names, asynchrony)
@@ -110,6 +112,7 @@ export async function prepareRun(
         accumulate,
         seed,
         recordSteps,
+        ...(metric === undefined ? {} : { metric }),
         learningRate: scheduleOf(config, catalog),
         ...(pipeline === undefined ? {} : { pipeline }),
         ...(asynchrony === undefined || workers !== undefined ? {} : { createStep: asynchronous(asynchrony) }),

@@ -104,14 +104,13 @@ export const summaryFormat = {
         )
         .optional(),
       weights: z.looseObject({ bytes: amount, sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+      metric: z.object({ name: z.string().min(1), lowerIsBetter: z.boolean() }).optional(),
       testAccuracy: accuracy,
       bestTestAccuracy: accuracy,
       validation: z
         .looseObject({
           accuracy,
-          best: z
-            .looseObject({ epoch: z.int().min(1), accuracy: z.number().min(0).max(1), testAccuracy: accuracy })
-            .nullable(),
+          best: z.looseObject({ epoch: z.int().min(1), accuracy, testAccuracy: accuracy }).nullable(),
         })
         .optional(),
       seconds: amount,

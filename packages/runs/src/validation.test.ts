@@ -1,9 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { selectBackend } from '@localgrad/backends';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkRun } from './config/check-run.js';
 import { type RunConfigInput, runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
+import { exportWeights } from './export-weights.js';
 import { readSummary } from './folder/run-state.js';
 import { identifyRun } from './identity/run-identity.js';
 import { loadData } from './load-data.js';
@@ -49,6 +52,39 @@ describe('a run with validation images', () => {
     await expect(executeRun({ config: configOf({ validation: undefined }), folder, resume: 'auto' })).rejects.toThrow(
       /validation: 0\.3 there, not set here; training images: 40 there, 60 here/,
     );
+  });
+
+  it('chooses by the metric of its config, which is part of its identity only if it is given', async () => {
+    const config = configOf({ metric: 'loss' });
+    const data = await loadData(config);
+    const folder = join(parent, 'loss');
+    const keep = { keepBest: true, keepLast: 1 };
+    const summary = (await executeRun({ config, folder, resume: 'auto', data, keep }))?.summary;
+    const losses = summary?.epochs.map(({ validationLoss = Number.NaN }) => validationLoss) ?? [];
+    const epoch = losses.indexOf(Math.min(...losses)) + 1;
+    expect(summary).toMatchObject({ metric: { name: 'loss', lowerIsBetter: true }, validation: { best: { epoch } } });
+    expect((await readSummary(folder))?.metric).toEqual(summary?.metric);
+    const file = { source: folder, format: 'localgrad', output: join(parent, 'best.safetensors') } as const;
+    expect((await exportWeights({ ...file, checkpoint: 'best' })).checkpoint).toEqual({
+      ...{ step: 2 * epoch, epochs: epoch, accuracy: null },
+      metric: { name: 'loss', set: 'validation', value: losses[epoch - 1] },
+    });
+    const { config: own } = await identifyRun(config, data);
+    expect(own).toMatchObject({ metric: 'loss' });
+    expect((await identifyRun(configOf(), data)).config).not.toHaveProperty('metric');
+  });
+
+  it('rejects an unknown metric before it has a folder, and checks it without training', async () => {
+    const config = configOf({ metric: 'meanIoU' });
+    const data = await loadData(config);
+    const folder = join(parent, 'unknown');
+    const message = /^metric: 'meanIoU'; allowed: loss, accuracy, top5\.$/;
+    await expect(executeRun({ config, folder, resume: 'auto', data })).rejects.toThrow(message);
+    expect(existsSync(folder)).toBe(false);
+    const backend = await selectBackend('cpu');
+    await expect(checkRun(config, data)).rejects.toThrow(message);
+    await expect(checkRun(configOf({ metric: 'top5' }), data)).resolves.toBeUndefined();
+    backend.dispose();
   });
 
   it('has an identity that other validation images change', async () => {

@@ -1,10 +1,13 @@
 import type { EvaluationResult } from './evaluation.js';
+import { accuracyMetric, advantage, type Metric, metricValue } from './metric.js';
 
 /** The images of an evaluation: validation images are for choices, test images for the result. */
 export type EvaluationSet = 'validation' | 'test';
 
 /** The fields of an epoch's record that come from evaluations. */
 export interface EvaluationRecord {
+  /** The metric by which epochs are chosen, unless it is accuracy. */
+  readonly metric?: Metric;
   /** Accuracy on the test images, in [0, 1], if the epoch was evaluated and the network is a classifier. */
   readonly testAccuracy?: number;
   /** Loss on the test images, if the epoch was evaluated. */
@@ -25,7 +28,10 @@ export interface EvaluationRecord {
 export interface ValidationSummary {
   /** Accuracy of the last evaluation, in [0, 1]; null if the network is not a classifier. */
   readonly accuracy: number | null;
-  /** The epoch with the highest validation accuracy, the first of equals; null if no evaluation has an accuracy. */
+  /**
+   * The epoch with the best validation accuracy, or other `metric` of the run, the first of equals; null if no evaluation
+   * has it.
+   */
   readonly best: BestEpoch | null;
 }
 
@@ -33,9 +39,9 @@ export interface ValidationSummary {
 export interface BestEpoch {
   /** Epoch, from 1. */
   readonly epoch: number;
-  /** Its validation accuracy, in [0, 1]. */
-  readonly accuracy: number;
-  /** Its test accuracy, which test images did not choose; null without test images. */
+  /** Its validation accuracy, in [0, 1]; null if the network is not a classifier. */
+  readonly accuracy: number | null;
+  /** Its test accuracy, which test images did not choose; null without test images, and as above. */
   readonly testAccuracy: number | null;
 }
 
@@ -50,24 +56,14 @@ export function recordOfEvaluations(evaluations: ReadonlyMap<EvaluationSet, Eval
   return { ...Object.fromEntries(fields), ...(isDiverged ? { diverged: true } : {}) };
 }
 
-/** The accuracy by which epochs and runs are chosen: on validation images, or on test images if there are no others. */
-export function choiceAccuracy({
-  validationAccuracy,
-  testAccuracy,
-}: {
-  readonly [Field in `${EvaluationSet}Accuracy`]?: number | undefined;
-}): number | undefined {
-  return validationAccuracy ?? testAccuracy;
-}
-
 /** Whether an epoch has an evaluation, on any images. */
 export function isEvaluated({ testLoss, validationLoss }: EvaluationRecord): boolean {
   return testLoss !== undefined || validationLoss !== undefined;
 }
 
-type NumberedRecord = EvaluationRecord & { readonly epoch: number };
+export type NumberedRecord = EvaluationRecord & { readonly epoch: number };
 
-/** Last and best test accuracy; the best excludes epochs with non-finite metrics. */
+/** Last and best test accuracy, and the epoch that validation images choose; the best exclude epochs with non-finite metrics. */
 export function accuraciesOf(records: readonly NumberedRecord[]) {
   const evaluated = records.filter(isEvaluated);
   const last = evaluated.at(-1);
@@ -76,6 +72,7 @@ export function accuraciesOf(records: readonly NumberedRecord[]) {
   );
   const validation = validationOf(records);
   return {
+    ...(last?.metric === undefined ? {} : { metric: last.metric }),
     testAccuracy: last?.testAccuracy ?? null,
     bestTestAccuracy: best.length === 0 ? null : Math.max(...best),
     ...(last?.testMetrics === undefined ? {} : { testMetrics: last.testMetrics }),
@@ -86,13 +83,29 @@ export function accuraciesOf(records: readonly NumberedRecord[]) {
 
 /** Undefined without validation images. */
 function validationOf(records: readonly NumberedRecord[]): ValidationSummary | undefined {
-  const evaluated = records.filter(({ validationLoss }) => validationLoss !== undefined);
-  const last = evaluated.at(-1);
+  const last = records.findLast(({ validationLoss }) => validationLoss !== undefined);
   if (last === undefined) return undefined;
-  let best: BestEpoch | null = null;
-  for (const { epoch, validationAccuracy: accuracy, testAccuracy = null, diverged } of evaluated) {
-    if (accuracy === undefined || diverged === true || accuracy <= (best?.accuracy ?? -1)) continue;
-    best = { epoch, accuracy, testAccuracy };
+  const best = bestRecord(records, 'validation', last.metric ?? accuracyMetric)?.record;
+  return {
+    accuracy: last.validationAccuracy ?? null,
+    best:
+      best === undefined
+        ? null
+        : { epoch: best.epoch, accuracy: best.validationAccuracy ?? null, testAccuracy: best.testAccuracy ?? null },
+  };
+}
+
+/** The epoch with the best value, the first of equals; undefined if no epoch that did not diverge has one. */
+export function bestRecord<Measured extends NumberedRecord>(
+  records: readonly Measured[],
+  set: EvaluationSet,
+  metric: Metric,
+): { readonly record: Measured; readonly value: number } | undefined {
+  let best: { readonly record: Measured; readonly value: number } | undefined;
+  for (const record of records) {
+    const value = metricValue(record, set, metric);
+    if (value === undefined || record.diverged === true) continue;
+    if (best === undefined || advantage(metric, value, best.value) > 0) best = { record, value };
   }
-  return { accuracy: last.validationAccuracy ?? null, best };
+  return best;
 }

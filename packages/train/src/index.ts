@@ -12,7 +12,6 @@ export {
 export { type EvaluationOptions, type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 export {
   type BestEpoch,
-  choiceAccuracy,
   type EvaluationRecord,
   type EvaluationSet,
   isEvaluated,
@@ -32,8 +31,21 @@ export type {
   TrainingEvent,
 } from './events.js';
 export { finalHeadOf } from './final-head.js';
+export { metricOf, requireMetric } from './head-metric.js';
 export type { LossLogState } from './loss-log.js';
 export { checkMemory, formatBytes } from './memory-check.js';
+export {
+  accuracyMetric,
+  advantage,
+  bestOf,
+  choiceValue,
+  formatMetric,
+  isFraction,
+  type MeasuredRecord,
+  type Metric,
+  metricValue,
+} from './metric.js';
+export { type MetricResults, resultsOf } from './metric-results.js';
 export {
   type ConsoleProgressOptions,
   consoleProgress,

@@ -14,6 +14,7 @@ const optionNames = [
   'epochs',
   'logEvery',
   'evaluateEvery',
+  'metric',
   'observers',
   'availableBytes',
   'signal',

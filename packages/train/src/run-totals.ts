@@ -1,7 +1,10 @@
 import type { ValidationSummary } from './evaluation-records.js';
+import type { Metric } from './metric.js';
 
 /** What a run has reached so far, and what it took. */
 export interface RunTotals {
+  /** The metric by which epochs are chosen, unless it is accuracy. `resultsOf` of `@localgrad/train` reads its values. */
+  readonly metric?: Metric;
   /**
    * Accuracy of the plain backbone in the last evaluation, in [0, 1]; null if there was none, or if the network is not a
    * classifier.

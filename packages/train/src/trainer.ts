@@ -1,4 +1,4 @@
-import { clockAt, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
+import { clockAt, type Head, messageOf, type Optimizer, type Schedule } from '@localgrad/core';
 import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } from '@localgrad/engine';
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -7,9 +7,11 @@ import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evalua
 import { type EvaluationSet, recordOfEvaluations } from './evaluation-records.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
 import { finalHeadOf } from './final-head.js';
+import { metricToRecord } from './head-metric.js';
 import { checkedBatches } from './label-check.js';
 import { withoutEmpty } from './loss-log.js';
 import { checkMemory } from './memory-check.js';
+import type { Metric } from './metric.js';
 import { checkOptions, nextTurn, runStart } from './run-setup.js';
 import { RunState } from './run-state.js';
 import type { StepPipeline } from './step-pipeline.js';
@@ -40,6 +42,11 @@ export interface TrainOptions {
   readonly logEvery?: number;
   /** Number of epochs between evaluations. Default 1; the last epoch is always evaluated. */
   readonly evaluateEvery?: number;
+  /**
+   * Metric by which epochs are chosen: one that the final head measures, or `loss`. Default: the head's `mainMetric`, else
+   * `accuracy`. Lower values are better for `loss` and the head's `errorMetrics`.
+   */
+  readonly metric?: string;
   /** Receivers of the run's events. Default: none. */
   readonly observers?: readonly Observer[];
   /** Bytes that the backend can still allocate; a batch size that needs more is rejected before the first step. */
@@ -91,6 +98,8 @@ class Training {
   readonly #options: TrainOptions;
   readonly #steps: StepRunner;
   readonly #state: RunState;
+  readonly #finalHead: Head;
+  #metric: Metric | undefined;
   #recording: RecordingStatus | undefined;
   #isOver = false;
 
@@ -100,7 +109,8 @@ class Training {
     this.#steps = createStepRunner(options);
     const predict = (size: number) => this.#steps.predict(size);
     if (availableBytes !== undefined) checkMemory(compiled, batches.batchSize, availableBytes, predict);
-    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(finalHeadOf(compiled));
+    this.#finalHead = finalHeadOf(compiled);
+    if (validationBatches !== undefined || testBatches !== undefined) requireMeasure(this.#finalHead);
     this.#state = new RunState(compiled, resume?.progress);
   }
 
@@ -108,6 +118,7 @@ class Training {
     const { compiled, optimizer, batches, resume, signal } = this.#options;
     const state = this.#state;
     try {
+      this.#metric = await metricToRecord(this.#options, this.#finalHead);
       // Before tensors are restored, so that they count like created ones.
       this.#steps.open();
       if (resume !== undefined) restoreRun(compiled, optimizer, resume, this.#steps.memory);
@@ -232,7 +243,7 @@ class Training {
       if (batches === undefined) continue;
       if (results.size === 0) await this.#steps.update();
       const watch = new Stopwatch().start();
-      const result = await evaluateNetwork(compiled.network, batches, finalHeadOf(compiled));
+      const result = await evaluateNetwork(compiled.network, batches, this.#finalHead);
       this.#emit({ type: 'evaluation-end', set, epoch, seconds: watch.stop().seconds, ...result });
       results.set(set, result);
     }
@@ -251,6 +262,7 @@ class Training {
       imagesPerSecond: this.#options.batches.samples / seconds,
       peakBytes: epoch.peakBytes,
       ...(Number.isNaN(multiplyAccumulatesPerImage) ? {} : { multiplyAccumulatesPerImage }),
+      ...(this.#metric === undefined ? {} : { metric: this.#metric }),
       ...recordOfEvaluations(evaluations),
     };
   }

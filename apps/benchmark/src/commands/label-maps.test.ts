@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRandom } from '@localgrad/nn/random';
@@ -77,6 +77,32 @@ describe('a folder of images and label maps', { timeout: 240_000 }, () => {
       expect(last, output).toBeGreaterThan(first);
       expect(last, output).toBeGreaterThan(0.6);
     }
+  });
+
+  it('chooses epochs by the mean intersection over union, or by the metric that the user names', async () => {
+    const flags = ['--modules', '1', '--method', 'backprop', '--epochs', '2', '--validation', '0.25', '--keep-best'];
+    const own = await train('own-metric', ...flags);
+    expect(own.exitCode, own.stderr).toBe(0);
+    expect(own.stderr).toMatch(/validation meanIoU [\d.]+ % {2}test meanIoU [\d.]+ % {2}test loss/);
+    expect(own.stdout).toMatch(/^test meanIoU +[\d.]+ % \(best [\d.]+ %\)\ntest accuracy/);
+    expect(own.stdout).toMatch(/validation +[\d.]+ % \(best [\d.]+ % after epoch [12], with test meanIoU/);
+    const summary = JSON.parse(readFileSync(at('own-metric', 'summary.json'), 'utf8'));
+    const overlaps = epochsOf('own-metric').map(({ validationMetrics }) => validationMetrics?.meanIoU ?? 0);
+    expect(summary.metric).toEqual({ name: 'meanIoU', lowerIsBetter: false });
+    expect(summary.validation.best.epoch).toBe(overlaps.indexOf(Math.max(...overlaps)) + 1);
+
+    const named = await train('named-metric', ...flags, '--metric', 'loss');
+    expect(named.exitCode, named.stderr).toBe(0);
+    expect(named.stdout).toMatch(/^test loss +[\d.]+ \(best [\d.]+\)\n/);
+    // The same training.
+    expect(epochsOf('named-metric').map(({ testMetrics }) => testMetrics)).toEqual(
+      epochsOf('own-metric').map(({ testMetrics }) => testMetrics),
+    );
+
+    const unknown = await train('unknown-metric', ...flags, '--metric', 'mIoU');
+    expect(unknown.exitCode).not.toBe(0);
+    expect(unknown.stderr).toMatch(/--metric: 'mIoU'; allowed: loss, accuracy, meanAccuracy, meanIoU\./);
+    expect(existsSync(at('unknown-metric'))).toBe(false);
   });
 
   it('is the same decoded during training, and validates on held-out images', async () => {

@@ -89,7 +89,7 @@ describe('train names the flag that is wrong, before it writes anything', () => 
   });
 
   it.each([
-    ['width:', 'run.yaml:1:1: width: expected number; found no value'],
+    ['width:', 'run.yaml:1:1: width: expected a number; found no value'],
     ['learningRate: .inf', 'found Infinity'],
   ])('shows the value of %j', async (text, message) => {
     const file = join(await newFolder(), 'run.yaml');

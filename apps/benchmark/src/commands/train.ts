@@ -9,7 +9,14 @@ import {
   openMachines,
   serveRun,
 } from '@localgrad/runs';
-import { consoleProgress, formatBytes, formatSeconds, type ValidationSummary } from '@localgrad/train';
+import {
+  consoleProgress,
+  formatBytes,
+  formatMetric,
+  formatSeconds,
+  type MetricResults,
+  resultsOf,
+} from '@localgrad/train';
 import { type Command, Option } from 'commander';
 import { addConfigFlags, resolveRunConfig, withFlagNames } from '../config/flags.js';
 import { httpUrl } from '../http-url.js';
@@ -104,29 +111,21 @@ function renderServed({ rank, machines }: ServeReport): string {
   return `rank ${rank} of ${machines} machines: the run has ended; its results are on rank 0`;
 }
 
-export function renderTrain({
-  testAccuracy,
-  bestTestAccuracy,
-  testMetrics,
-  validation,
-  peakBytes,
-  seconds,
-  totalSeconds,
-  folder,
-  wasFinished,
-  divergence,
-  timing,
-}: TrainReport): string {
-  const percent = (value: number | null) => (value === null ? '–' : `${(100 * value).toFixed(2)} %`);
+export function renderTrain(report: TrainReport): string {
+  const { testMetrics, peakBytes, seconds, totalSeconds, folder, wasFinished, divergence, timing } = report;
+  const results = resultsOf(report);
+  const { metric, test, bestTest } = results;
   return [
     ...(divergence === null || divergence === undefined
       ? []
-      : [`DIVERGED        ${divergence}: the accuracy below is not a result`]),
-    ...(testAccuracy === null
+      : [`DIVERGED        ${divergence}: the ${metric.name} below is not a result`]),
+    ...(test === null
       ? Object.entries(testMetrics ?? {}).map(([name, value]) => `${`test ${name}`.padEnd(16)}${value.toPrecision(4)}`)
-      : [`test accuracy   ${percent(testAccuracy)} (best ${percent(bestTestAccuracy)})`]),
-    ...(testAccuracy === null ? [] : furtherMetrics(testMetrics, percent)),
-    ...(validation === undefined || validation.accuracy === null ? [] : [validationLine(validation, percent)]),
+      : [
+          `${`test ${metric.name}`.padEnd(15)} ${valueText(test, metric)} (best ${valueText(bestTest, metric)})`,
+          ...furtherMetrics(testMetrics, metric),
+        ]),
+    ...(results.validation === null ? [] : [validationLine(results)]),
     `peak memory     ${formatBytes(peakBytes)} of live tensors during training steps`,
     `time            ${formatSeconds(seconds)} of training steps, ${formatSeconds(totalSeconds)} with evaluation`,
     ...(timing === undefined ? [] : timingLines(timing)),
@@ -134,19 +133,23 @@ export function renderTrain({
   ].join('\n');
 }
 
-/** Metrics that not every classifier has. */
-function furtherMetrics(metrics: TrainReport['testMetrics'], percent: (value: number | null) => string): string[] {
-  const common = ['loss', 'accuracy', 'top5'];
-  const further = Object.entries(metrics ?? {}).filter(([name]) => !common.includes(name));
-  return further.map(([name, value]) => `${`test ${name}`.padEnd(18)} ${percent(value)}`);
+function valueText(value: number | null, metric: { readonly name: string }): string {
+  return value === null ? '–' : formatMetric(metric, value);
 }
 
-function validationLine({ accuracy, best }: ValidationSummary, percent: (value: number | null) => string): string {
+/** Metrics besides the one that chooses epochs, and those of every classifier. */
+function furtherMetrics(metrics: TrainReport['testMetrics'], { name: main }: MetricResults['metric']): string[] {
+  const common = main === 'accuracy' ? ['loss', 'accuracy', 'top5'] : ['loss', 'top5', main];
+  const further = Object.entries(metrics ?? {}).filter(([name]) => !common.includes(name));
+  return further.map(([name, value]) => `${`test ${name}`.padEnd(18)} ${valueText(value, { name })}`);
+}
+
+function validationLine({ metric, validation, best }: MetricResults): string {
   const chosen =
     best === null
       ? ''
-      : ` (best ${percent(best.accuracy)} after epoch ${best.epoch}, with test accuracy ${percent(best.testAccuracy)})`;
-  return `validation      ${percent(accuracy)}${chosen}`;
+      : ` (best ${valueText(best.value, metric)} after epoch ${best.epoch}, with test ${metric.name} ${valueText(best.test, metric)})`;
+  return `validation      ${valueText(validation, metric)}${chosen}`;
 }
 
 /** What `explain` predicts of the simulation, as asynchronous workers have done. */
@@ -193,7 +196,7 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     )
     .option(
       '--keep-best',
-      'also keep the checkpoint with the best accuracy: on validation images if there are any, else on test images',
+      'also keep the checkpoint with the best accuracy, or --metric: on validation images if there are any, else on test images',
     )
     .option('--tensorboard', 'also write TensorBoard event files into the run folder')
     .option('--csv', 'also write epochs.csv into the run folder, one row per epoch')

@@ -6,6 +6,7 @@ import {
   exportWeights,
   weightsFormats,
 } from '@localgrad/runs';
+import { formatMetric } from '@localgrad/train';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { extentsOf } from '../extents.js';
 import type { Presenter } from '../present.js';
@@ -25,8 +26,9 @@ export function renderExport(report: ExportReport): string {
   ].join('\n');
 }
 
-function checkpointLine({ step, epochs, accuracy }: NonNullable<ExportReport['checkpoint']>): string {
-  const judged = accuracy === null ? '' : `, ${accuracy.set} accuracy ${(100 * accuracy.value).toFixed(2)} %`;
+function checkpointLine({ step, epochs, accuracy, metric }: NonNullable<ExportReport['checkpoint']>): string {
+  const chosen = metric ?? (accuracy === null ? undefined : { name: 'accuracy', ...accuracy });
+  const judged = chosen === undefined ? '' : `, ${chosen.set} ${chosen.name} ${formatMetric(chosen, chosen.value)}`;
   return `checkpoint  step ${step}, after ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}${judged}`;
 }
 
@@ -51,7 +53,7 @@ export function registerWeights(program: Command, present: Presenter): void {
     .addOption(
       new Option(
         '--checkpoint <which>',
-        "a checkpoint of the run in place of its final weights: the best one by validation accuracy (without validation images, by test accuracy), or the last one; kept by 'train --keep-best' and '--keep-last', and by runs that have not finished",
+        "a checkpoint of the run in place of its final weights: the best one by validation accuracy, or the run's metric (without validation images, on test images), or the last one; kept by 'train --keep-best' and '--keep-last', and by runs that have not finished",
       ).choices([...exportedCheckpoints]),
     )
     .addHelpText(

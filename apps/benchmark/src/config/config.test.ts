@@ -43,8 +43,8 @@ describe('run file', () => {
 
   it('names every wrong value where it stands', () => {
     expect(problemsOf('method: dgl\nepochs: many\nbatch: 0\npartition: odd\n')).toEqual([
-      'run.yaml:2:9: epochs: expected number; found "many"',
-      'run.yaml:3:8: batch: expected number to be >=1; found 0',
+      'run.yaml:2:9: epochs: expected a number; found "many"',
+      'run.yaml:3:8: batch: expected a number ≥ 1; found 0',
       expect.stringMatching(/^run\.yaml:4:12: partition: expected one of .*balanced-memory.*found "odd"$/),
     ]);
   });
@@ -107,10 +107,8 @@ describe('flags', () => {
   });
 
   it('are rejected with their name, value and the allowed values', async () => {
-    await expect(parse(['--epochs', 'many'])).rejects.toThrow('--epochs: expected number; found "many"');
-    await expect(parse(['--learning-rate', '-1'])).rejects.toThrow(
-      '--learning-rate: expected number to be >=0; found -1',
-    );
+    await expect(parse(['--epochs', 'many'])).rejects.toThrow('--epochs: expected a number; found "many"');
+    await expect(parse(['--learning-rate', '-1'])).rejects.toThrow('--learning-rate: expected a number ≥ 0; found -1');
     await expect(parse(['--memory', 'none'])).rejects.toThrow(/--memory: expected one of .*residuals.*recompute/);
   });
 });

@@ -1,7 +1,6 @@
-import { selectBackend } from '@localgrad/backends';
-import { at, LocalgradError } from '@localgrad/core';
+import { LocalgradError } from '@localgrad/core';
 import { checkedSweep, type Experiment, loadStudy, quoted, type Sweep, type SweepStatus } from '@localgrad/experiments';
-import { checkRun, configProblemOf, loadData, runConfigSchema } from '@localgrad/runs';
+import { configProblemOf } from '@localgrad/runs';
 import { report } from '../commands/report.js';
 import { executeSweep } from '../sweep/execute-sweep.js';
 import type { Terminal } from '../terminal.js';
@@ -33,7 +32,6 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
   const start = performance.now();
   const { output: folder, ...settings } = options;
   const experiment = await quickstartExperiment(settings);
-  await checkSettings(experiment);
   const sweep = await preparedSweep(experiment, options);
   const { counts, runs } = await executeSweep(
     sweep,
@@ -52,20 +50,9 @@ export async function quickstart(options: QuickstartOptions, terminal: Terminal)
 }
 
 /**
- * Checks the config that all conditions share before the folder is written. Errors have its key, so that the command line names the
- * flag: the experiment file is not the user's.
+ * Writes the folder, unless a condition cannot run. Errors have the key of the config, so that the command line names the flag: the
+ * experiment file is not the user's.
  */
-async function checkSettings({ conditions }: Experiment): Promise<void> {
-  const config = runConfigSchema.parse(at(conditions, 0, 'conditions').config);
-  const backend = await selectBackend('cpu');
-  try {
-    await checkRun(config, await loadData(config));
-  } finally {
-    backend.dispose();
-  }
-}
-
-/** Writes the folder, unless runs are left and their backend is not available. Errors have the key of the config, as above. */
 async function preparedSweep(experiment: Experiment, options: QuickstartOptions): Promise<Sweep> {
   const place = { folder: options.output, option: '--output', command: commandOf(options) };
   try {

@@ -1,5 +1,5 @@
 import { printable } from '@localgrad/core';
-import { formatSeconds } from '@localgrad/train';
+import { formatMetric, formatSeconds } from '@localgrad/train';
 import type { WorkerMessage } from './task-runner.js';
 
 /** One line for a worker's message. Names and errors may contain control characters, which are escaped. */
@@ -14,9 +14,8 @@ function lineOf(message: Exclude<WorkerMessage, { type: 'progress' }>): string {
     case 'problem':
       return `note      ${message.message}`;
     case 'task-end': {
-      const accuracy = message.testAccuracy;
-      const result =
-        accuracy === undefined || accuracy === null ? '' : `  test accuracy ${(100 * accuracy).toFixed(1)} %`;
+      const { name, test } = message.metric ?? { name: 'accuracy', test: message.testAccuracy ?? null };
+      const result = test === null ? '' : `  test ${name} ${formatMetric({ name }, test, 1)}`;
       const why = message.message === undefined ? '' : `: ${message.message}`;
       return `${message.outcome.padEnd(9)} ${message.name}  ${formatSeconds(message.seconds)}${result}${why}`;
     }

@@ -79,6 +79,33 @@ describe('the median rule', () => {
     });
   });
 
+  it('judges by the metric that the runs name, and by no runs of another one', async () => {
+    const { runs, judge } = await prepared({ graceEpochs: 1, peers: 2 });
+    const metric = { name: 'loss', lowerIsBetter: true };
+    const write = (index: number, record: object) => {
+      const run = at(runs, index, 'runs');
+      mkdirSync(run, { recursive: true });
+      writeFileSync(join(run, 'metrics.jsonl'), `${JSON.stringify({ type: 'epoch-end', epoch: 1, ...record })}\n`);
+    };
+    // By accuracy the last run is the best.
+    for (const [index, loss] of [0.25, 0.75, 0.4, 2].entries()) {
+      write(index, { metric, testAccuracy: 0.1 * index, testMetrics: { loss } });
+    }
+    expect(await judge(2, 1)).toBeUndefined();
+    expect(await judge(3, 1)).toEqual({
+      rule: expect.any(String),
+      epoch: 1,
+      testAccuracy: null,
+      metric: { name: 'loss', test: 2 },
+      reason: 'test loss 2.000 after epoch 1, above the median of 3 earlier runs (0.4000)',
+    });
+    // JSON turns NaN into null.
+    write(3, { metric, testAccuracy: 0.3, testMetrics: { loss: null } });
+    expect(await judge(3, 1)).toMatchObject({ reason: expect.stringContaining('test loss Infinity after epoch 1') });
+    for (const index of [1, 2]) write(index, { testAccuracy: 0.9, testMetrics: { loss: 0.1 } });
+    expect(await judge(3, 1)).toBeUndefined();
+  });
+
   it('waits until the earlier runs have reached the epoch or have ended, and ignores a line that is being written', async () => {
     const { runs, judge } = await prepared({ graceEpochs: 2, peers: 2 });
     for (const run of runs.slice(0, 3)) writeCurve(run, [0.5, 0.6]);
@@ -88,7 +115,7 @@ describe('the median rule', () => {
     writeCurve(third, [0.5]);
     expect(await judge(3, 2)).toEqual({ awaits: "epoch 2 of 'learningRate 0, seed 1'" });
     appendFileSync(join(third, 'metrics.jsonl'), '{"type":"epoch-end","epoch":2,"testAcc');
-    expect(curveOf(third)).toEqual([0.5]);
+    expect(curveOf(third).best).toEqual([0.5]);
     expect(await judge(3, 2)).toHaveProperty('awaits');
     // A run that failed for good will never get there.
     for (let failures = 0; failures < 3; failures++) await noteFailure(third, 'broken');
@@ -129,7 +156,7 @@ describe('the median rule', () => {
     expect(verdict).toMatchObject({ epoch: 2 });
     // Later runs are compared with it as far as the rule let it get.
     writeFileSync(join(third, 'stopped.json'), JSON.stringify({ formatVersion: 1, ...verdict }));
-    expect(curveOf(third, hashOf({ rule: 'median', ...rule }))).toEqual([0.5, 0.5]);
+    expect(curveOf(third, { rule: hashOf({ rule: 'median', ...rule }) }).best).toEqual([0.5, 0.5]);
     writeCurve(at(runs, 3, 'runs'), [0.6, 0.6, 0.6]);
     expect(await judge(3, 3)).toBeUndefined();
   });
@@ -156,7 +183,7 @@ describe('workers under the median rule', () => {
       attempts.push(task.name);
       const judge = (await MedianRule.of(sweep, task)) ?? { judge: () => undefined };
       const curve = at(curves, task.index, 'curves');
-      for (let epoch = curveOf(run).length; ; epoch++) {
+      for (let epoch = curveOf(run).best.length; ; epoch++) {
         const verdict = epoch === 0 || epoch === curve.length ? undefined : judge.judge(epoch);
         if (verdict !== undefined && 'awaits' in verdict) {
           await claim.release('stopped');

@@ -1,11 +1,10 @@
-import { at } from '@localgrad/core';
 import { type EarlyStop, hashOf, type Pause, readRunState } from '@localgrad/runs';
-import type { EvaluationSet } from '@localgrad/train';
+import { accuracyMetric, advantage, type EvaluationSet, formatMetric } from '@localgrad/train';
 import type { EarlyStopping } from '../files/experiment.js';
 import { isEnded, limitsOf } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep, type SweepTask } from '../sweep/sweep-folder.js';
 import { Tuning } from '../sweep/tuning.js';
-import { curveOf, hasEndedBy } from './run-curve.js';
+import { type Curve, curveOf, hasEndedBy } from './run-curve.js';
 
 type Runs = Pick<Sweep, 'folder' | 'tasks' | 'retries' | 'earlyStopping' | 'conditions' | 'tuneSeeds'>;
 
@@ -17,11 +16,12 @@ interface Peer {
 }
 
 /**
- * The median rule: a run ends after the first epoch at which its best accuracy so far, on validation images if there are any
- * and else on test images, is below the median of those of earlier runs. Earlier means: of a smaller index. So the runs that
- * end depend on accuracies alone, not on the number of workers or on the order in which they finish; the price is that a run
- * waits until all earlier ones have reached its epoch or have ended. Runs with another number of epochs do not count, since
- * their learning rates differ; runs that were stopped do as far as they got, or the median would rise with every stop.
+ * The median rule: a run ends after the first epoch at which its best accuracy so far, or best value of the metric that it
+ * names, on validation images if there are any and else on test images, is worse than the median of those of earlier runs.
+ * Earlier means: of a smaller index. So the runs that end depend on these values alone, not on the number of workers or on the
+ * order in which they finish; the price is that a run waits until all earlier ones have reached its epoch or have ended. Runs
+ * with another number of epochs do not count, since their learning rates differ, nor do runs with another metric; runs that
+ * were stopped do as far as they got, or the median would rise with every stop.
  */
 export class MedianRule {
   readonly #rule: EarlyStopping;
@@ -69,18 +69,20 @@ export class MedianRule {
   judge(completed: number): EarlyStop | Pause | undefined {
     const { graceEpochs, peers: least } = this.#rule;
     if (completed < graceEpochs || this.#peers.length < least) return undefined;
-    const own = curveOf(this.#folder);
+    const { metric, best: own } = curveOf(this.#folder);
     // In this order: the curve of a run that has ended is complete.
     const peers = this.#peers.map(({ name, folder, hasEnded }) => {
-      return { name, isComplete: hasEnded || hasEndedBy(folder, this.#id), curve: curveOf(folder, this.#id) };
+      return { name, isComplete: hasEnded || hasEndedBy(folder, this.#id), curve: curveOf(folder, { rule: this.#id }) };
     });
     for (let epoch = graceEpochs; epoch <= completed; epoch++) {
-      const accuracy = own[epoch - 1];
-      if (accuracy === undefined) return undefined;
-      const late = peers.find(({ isComplete, curve }) => !isComplete && curve.length < epoch);
+      const value = own[epoch - 1];
+      if (value === undefined) return undefined;
+      const late = peers.find(({ isComplete, curve }) => !isComplete && curve.best.length < epoch);
       if (late !== undefined) return { awaits: `epoch ${epoch} of '${late.name}'` };
-      const others = peers.flatMap(({ curve }) => curve[epoch - 1] ?? []);
-      const stop = this.#compare(epoch, accuracy, others);
+      const others = peers.flatMap(({ curve }) =>
+        curve.metric.name === metric.name ? (curve.best[epoch - 1] ?? []) : [],
+      );
+      const stop = this.#compare(epoch, { metric, value }, others);
       if (stop !== undefined) return stop;
     }
     return undefined;
@@ -88,20 +90,33 @@ export class MedianRule {
 
   /** Whether the run, as far as it has got, waits for an earlier one. */
   get isUndecided(): boolean {
-    const verdict = this.judge(Math.min(curveOf(this.#folder).length, this.#epochs - 1));
+    const verdict = this.judge(Math.min(curveOf(this.#folder).best.length, this.#epochs - 1));
     return verdict !== undefined && 'awaits' in verdict;
   }
 
-  #compare(epoch: number, own: number, others: readonly number[]): EarlyStop | undefined {
+  #compare(
+    epoch: number,
+    { metric, value }: { readonly metric: Curve['metric']; readonly value: number },
+    others: readonly number[],
+  ): EarlyStop | undefined {
     if (others.length < this.#rule.peers) return undefined;
     const middle = median(others);
-    if (own >= middle) return undefined;
-    const percent = (accuracy: number) => `${(100 * accuracy).toFixed(2)} %`;
+    if (advantage(metric, value, middle) >= 0) return undefined;
     const runs = others.length === 1 ? '1 earlier run' : `${others.length} earlier runs`;
-    const curve = (set: EvaluationSet) => curveOf(this.#folder, undefined, (record) => record[`${set}Accuracy`]);
-    const what = curve('validation').length === 0 ? '' : 'validation accuracy ';
-    const reason = `${what}${percent(own)} after epoch ${epoch}, below the median of ${runs} (${percent(middle)})`;
-    return { rule: this.#id, epoch, testAccuracy: at(curve('test'), epoch - 1, 'test accuracies'), reason };
+    const curve = (set: EvaluationSet) => curveOf(this.#folder, { sets: [set] }).best;
+    const isAccuracy = metric.name === accuracyMetric.name;
+    const set = curve('validation').length > 0 ? 'validation ' : isAccuracy ? '' : 'test ';
+    const what = set === '' ? '' : `${set}${metric.name} `;
+    const side = metric.lowerIsBetter ? 'above' : 'below';
+    const reason = `${what}${formatMetric(metric, value)} after epoch ${epoch}, ${side} the median of ${runs} (${formatMetric(metric, middle)})`;
+    const test = curve('test')[epoch - 1];
+    return {
+      rule: this.#id,
+      epoch,
+      testAccuracy: isAccuracy ? (test ?? null) : null,
+      ...(isAccuracy || test === undefined || !Number.isFinite(test) ? {} : { metric: { name: metric.name, test } }),
+      reason,
+    };
   }
 }
 

@@ -2,45 +2,61 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rejectDeviceSync } from '@localgrad/core/folders';
 import { codeOf } from '@localgrad/runs';
-import { choiceAccuracy } from '@localgrad/train';
+import { accuracyMetric, bestOf, type EvaluationSet, type Metric, metricValue } from '@localgrad/train';
 import { z } from 'zod';
 
 // Synchronous, like the observer that asks.
 
-/** Best accuracy up to each epoch, from epoch 1. */
-export type Curve = readonly number[];
+/** What a run has reached by each epoch. */
+export interface Curve {
+  /** The metric by which the run chooses epochs. */
+  readonly metric: Metric;
+  /** Its best value up to each epoch, from epoch 1. */
+  readonly best: readonly number[];
+}
 
-const record = z.object({ testAccuracy: z.number(), validationAccuracy: z.number() }).partial();
+const values = z.record(z.string(), z.unknown());
+const record = z
+  .object({
+    metric: z.object({ name: z.string(), lowerIsBetter: z.boolean() }),
+    testAccuracy: z.number(),
+    validationAccuracy: z.number(),
+    testMetrics: values,
+    validationMetrics: values,
+  })
+  .partial();
 
-/** The accuracy of an epoch that a curve shows. */
-export type AccuracyOf = (accuracies: z.output<typeof record>) => number | undefined;
+export interface CurveOptions {
+  /** The curve ends where this rule has stopped the run: under another rule it may have been trained for longer. */
+  readonly rule?: string | undefined;
+  /** The images of the evaluations. Default: validation images, or test images if there are no others. */
+  readonly sets?: readonly EvaluationSet[];
+}
 
-/**
- * The curve of a run according to its metrics so far; empty if it has not started.
- *
- * @param rule the curve ends where this rule has stopped the run: under another rule it may have been trained for longer
- * @param accuracyOf default: on validation images, or on test images if there are no others
- */
-export function curveOf(folder: string, rule?: string, accuracyOf: AccuracyOf = choiceAccuracy): Curve {
+/** The curve of a run according to its metrics so far; empty if it has not started. */
+export function curveOf(folder: string, { rule, sets = ['validation', 'test'] }: CurveOptions = {}): Curve {
   const best: number[] = [];
+  let metric = accuracyMetric;
   for (const line of textOf(join(folder, 'metrics.jsonl')).split('\n')) {
     if (!line.includes('"epoch-end"')) continue;
-    const accuracy = accuracyIn(line, accuracyOf);
-    if (accuracy !== undefined) best.push(Math.max(accuracy, best.at(-1) ?? 0));
+    // Undefined for a line that is still being written.
+    const { data } = record.safeParse(parsed(line));
+    if (data === undefined) continue;
+    metric = data.metric ?? accuracyMetric;
+    const own = metric;
+    const value = sets.map((set) => metricValue(data, set, own)).find((found) => found !== undefined);
+    // A loss that is not finite is the worst one.
+    const isEvaluated = sets.some((set) => data[`${set}Metrics`]?.[own.name] !== undefined);
+    const found = value ?? (own.lowerIsBetter && isEvaluated ? Number.POSITIVE_INFINITY : undefined);
+    if (found !== undefined) best.push(bestOf(own, [...best.slice(-1), found]) ?? found);
   }
   const stop = rule === undefined ? undefined : stopIn(folder);
-  return stop?.rule === rule ? best.slice(0, stop?.epoch) : best;
+  return { metric, best: stop?.rule === rule ? best.slice(0, stop?.epoch) : best };
 }
 
 /** Whether a run is finished, or was stopped by a rule. */
 export function hasEndedBy(folder: string, rule: string): boolean {
   return existsSync(join(folder, 'summary.json')) || stopIn(folder)?.rule === rule;
-}
-
-/** Undefined for a line that is still being written, and for an epoch without an evaluation. */
-function accuracyIn(line: string, accuracyOf: AccuracyOf): number | undefined {
-  const { data } = record.safeParse(parsed(line));
-  return data === undefined ? undefined : accuracyOf(data);
 }
 
 const note = z.object({ rule: z.string(), epoch: z.int() });

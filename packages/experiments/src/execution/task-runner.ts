@@ -8,7 +8,7 @@ import {
   RunStopped,
   runConfigSchema,
 } from '@localgrad/runs';
-import type { Observer } from '@localgrad/train';
+import { type Observer, resultsOf } from '@localgrad/train';
 import type { Sweep, SweepTask } from '../sweep/sweep-folder.js';
 import type { TaskOutcome } from '../sweep/work.js';
 import { DataCache } from './data-cache.js';
@@ -26,9 +26,13 @@ export type WorkerMessage =
       readonly outcome: TaskOutcome;
       readonly seconds: number;
       readonly testAccuracy?: number | null;
+      /** The metric by which the run chooses epochs, unless it is accuracy, and its value on test images. */
+      readonly metric?: { readonly name: string; readonly test: number | null };
       readonly message?: string;
     }
   | { readonly type: 'problem'; readonly message: string };
+
+type TaskEnd = Extract<WorkerMessage, { readonly type: 'task-end' }>;
 
 export interface TaskRunnerOptions {
   readonly sweep: Sweep;
@@ -59,7 +63,10 @@ export class TaskRunner {
     const { sweep, signal, report } = this.#options;
     const { index, name } = task;
     const start = performance.now();
-    const end = (outcome: TaskOutcome, more: { testAccuracy?: number | null; message?: string } = {}): TaskOutcome => {
+    const end = (
+      outcome: TaskOutcome,
+      more: Pick<TaskEnd, 'testAccuracy' | 'metric' | 'message'> = {},
+    ): TaskOutcome => {
       report({ type: 'task-end', index, name, outcome, seconds: (performance.now() - start) / 1000, ...more });
       return outcome;
     };
@@ -95,11 +102,14 @@ export class TaskRunner {
       this.#health.endStreak();
       if (hasStepped) await this.#prove();
       if (result === undefined) return end('busy');
-      const { testAccuracy, divergence, status } = result.summary;
+      const { testAccuracy, divergence, status, metric } = result.summary;
       // The accuracy of a diverged network has no meaning.
       return status === 'diverged'
         ? end('finished', { message: `diverged: ${divergence ?? 'the test loss is NaN'}` })
-        : end('finished', { testAccuracy });
+        : end('finished', {
+            testAccuracy,
+            ...(metric === undefined ? {} : { metric: { name: metric.name, test: resultsOf(result.summary).test } }),
+          });
     } catch (error) {
       if (error instanceof RunStopped) return end('stopped', { message: error.message });
       if (error instanceof RunPaused) return end('paused', { message: error.message });

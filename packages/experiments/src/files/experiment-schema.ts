@@ -31,7 +31,7 @@ export const experimentSchema = z.strictObject({
     .record(z.string(), z.array(z.unknown()).min(2))
     .default({})
     .describe(
-      'values of config keys that every condition may choose from, included ones too; reports show the best by mean accuracy: on validation images if there are any (validation), else on test images',
+      'values of config keys that every condition may choose from, included ones too; reports show the best by mean accuracy, or the metric of base: on validation images if there are any (validation), else on test images',
     ),
   tuneSeeds: count
     .optional()
@@ -97,7 +97,7 @@ export const experimentSchema = z.strictObject({
     })
     .optional()
     .describe(
-      'stops runs whose best accuracy (on validation images if there are any, else on test images) is below the median of the earlier runs at the same epoch',
+      'stops runs whose best accuracy, or metric of base (on validation images if there are any, else on test images), is worse than the median of the earlier runs at the same epoch',
     ),
   checkpoints: z
     .strictObject({

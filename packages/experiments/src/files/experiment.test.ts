@@ -140,10 +140,10 @@ describe('experiment file', () => {
     ],
     [
       'name: a\nfactors:\n  host: { d: { method: dgl } }\n',
-      /^e\.yaml:3:14: factors\.host\.d: expected string, or expected number, or expected boolean; found \{"method":"dgl"\}$/,
+      /^e\.yaml:3:14: factors\.host\.d: expected text, or expected a number, or expected true or false; found \{"method":"dgl"\}$/,
     ],
     ['name: a\ngrid:\n  modules: [.nan, 2]\n', /^e\.yaml:3:13: modules: .*found NaN$/],
-    ['name: a\nseeds: [1, -1]\n', /^e\.yaml:2:12: seeds\.1: .*>=0; found -1$/],
+    ['name: a\nseeds: [1, -1]\n', /^e\.yaml:2:12: seeds\.1: .*≥ 0; found -1$/],
     ['name: a\ngrid:\n  modules: [1, 0]\n', /^e\.yaml:3:16: modules: .*; found 0/],
     ['name: a\nbase:\n  epochs: many\n', /^e\.yaml:3:11: epochs: .*found "many"/],
     ['name: a\ninclude:\n  - { name: b }\n  - { name: c, modules: x }\n', /^e\.yaml:4:25: modules: .*found "x"/],

@@ -56,8 +56,8 @@ describe('overrides', () => {
 
   it.each([
     ['epoch=1', "--set epoch=1: unknown key 'epoch'. Did you mean 'epochs'?"],
-    ['epochs=0', '--set epochs=0: epochs: expected number to be >=1; found 0'],
-    ['seeds=no', '--set seeds=no: seeds: expected number, or expected a list'],
+    ['epochs=0', '--set epochs=0: epochs: expected a number ≥ 1; found 0'],
+    ['seeds=no', '--set seeds=no: seeds: expected a number, or expected a list'],
     ['seed=1', "--set seed=1: 'seed' is not given here: list seeds under 'seeds'"],
     [
       'modules=2',
@@ -81,7 +81,7 @@ describe('overrides', () => {
   it('leave errors elsewhere at their place in the file', async () => {
     const wrong = text.replace('epochs: 9', 'epochs: nine');
     expect(await problemsOf('seeds=1', wrong)).toEqual([
-      expect.stringContaining('e.yaml:8:51: epochs: expected number'),
+      expect.stringContaining('e.yaml:8:51: epochs: expected a number'),
     ]);
     const both = await problemsOf('base.epochs=0', wrong);
     expect(both).toHaveLength(2);

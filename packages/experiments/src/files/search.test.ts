@@ -95,7 +95,7 @@ describe('a random search', () => {
     ['{ samples: 2, range: {} }', "unknown key 'range'. Did you mean 'ranges'?"],
     [
       '{ samples: 8, ranges: { modules: { from: 60, to: 70, step: 1 } } }',
-      'e.yaml:4:42: modules: expected number to be <=64',
+      'e.yaml:4:42: modules: expected a number ≤ 64',
     ],
   ])('rejects %s', async (search, message) => {
     await expect(parse(search)).rejects.toThrow(message);

@@ -1,6 +1,8 @@
 import type { JsonObject } from '@localgrad/core';
-import type { EvaluationSet } from '@localgrad/train';
+import { accuracyMetric, bestOf, type EvaluationSet, type Metric, resultsOf } from '@localgrad/train';
 import type { FinishedRun } from './study.js';
+
+type Run = Pick<FinishedRun, 'summary'>;
 
 /**
  * The images by which a study chooses epochs and values: validation images, if all of its conditions hold some out, since
@@ -11,27 +13,49 @@ export function selectionOf(conditions: readonly { readonly config: JsonObject }
   return areHeldOut ? 'validation' : 'test';
 }
 
-/** Accuracies after the last epoch on the images of the selection, without diverged runs, in the order of the runs. */
-export function lastAccuracies(runs: readonly Pick<FinishedRun, 'summary'>[], selection: EvaluationSet): number[] {
-  return runs.flatMap(({ summary: { status, testAccuracy, validation } }) => {
-    const accuracy = selection === 'test' ? testAccuracy : (validation?.accuracy ?? null);
-    return status === 'diverged' || accuracy === null ? [] : [accuracy];
+/** The metrics by which runs choose their epochs, each once. */
+export function metricsOf(runs: readonly Run[]): Metric[] {
+  const byName = new Map(runs.map(({ summary: { metric = accuracyMetric } }) => [metric.name, metric] as const));
+  return [...byName.values()];
+}
+
+/** The metric by which runs are compared: the one by which all of them choose their epochs, or accuracy if they differ. */
+export function commonMetric(runs: readonly Run[]): Metric {
+  const [metric = accuracyMetric, another] = metricsOf(runs);
+  return another === undefined ? metric : accuracyMetric;
+}
+
+/**
+ * Values of a metric after the last epoch on the images of the selection, without diverged runs, in the order of the runs.
+ *
+ * @param metric default: the one that the runs have in common
+ */
+export function lastValues(
+  runs: readonly Run[],
+  selection: EvaluationSet,
+  metric: Metric = commonMetric(runs),
+): number[] {
+  return runs.flatMap(({ summary }) => {
+    const value = resultsOf(summary, metric)[selection];
+    return summary.status === 'diverged' || value === null ? [] : [value];
   });
 }
 
 /**
- * The candidate with the highest mean accuracy after the last epoch, the first of equal ones; 0 if none has an accuracy.
+ * The candidate with the best mean after the last epoch, of the metric that all runs have in common, the first of equal ones;
+ * 0 if none has a value.
  *
  * @param candidates for each, the runs that make the choice
  */
-export function bestCandidate(
-  candidates: readonly (readonly Pick<FinishedRun, 'summary'>[])[],
-  selection: EvaluationSet,
-): number {
+export function bestCandidate(candidates: readonly (readonly Run[])[], selection: EvaluationSet): number {
+  const metric = commonMetric(candidates.flat());
   const means = candidates.map((runs) => {
-    const accuracies = lastAccuracies(runs, selection);
-    return accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
+    const values = lastValues(runs, selection, metric);
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
   });
-  const best = Math.max(...means.filter((mean) => !Number.isNaN(mean)));
-  return Math.max(0, means.indexOf(best));
+  const best = bestOf(
+    metric,
+    means.filter((mean) => !Number.isNaN(mean)),
+  );
+  return best === null ? 0 : means.indexOf(best);
 }

@@ -1,5 +1,6 @@
 import { at, LocalgradError } from '@localgrad/core';
 import { canonicalJson, inputDifferences } from '@localgrad/runs';
+import { accuracyMetric, formatMetric, metricValue, resultsOf } from '@localgrad/train';
 import type { StudyPart } from './combine-studies.js';
 import type { Condition, FinishedRun, StoppedRun } from './study.js';
 
@@ -103,19 +104,20 @@ function differentResults(name: string, runs: readonly LabeledRun[]): string[] {
     const first = runs.find((other) => other.run.seed === run.seed);
     if (first === undefined || first === runs[index] || resultOf(first.run) === resultOf(run)) return [];
     return [
-      `Condition '${name}' has different results with seed ${run.seed} in the sweeps '${first.label}' (${accuracyOf(first.run)}) and '${label}' (${accuracyOf(run)}). The report contains the first one.`,
+      `Condition '${name}' has different results with seed ${run.seed} in the sweeps '${first.label}' (${resultText(first.run)}) and '${label}' (${resultText(run)}). The report contains the first one.`,
     ];
   });
 }
 
 /** What reports show of a run and what does not depend on the load of the machine. */
 function resultOf({ summary }: FinishedRun): string {
-  const { status, testAccuracy, validation = null, epochs } = summary;
-  const accuracies = epochs.map((record) => [record.epoch, record.testAccuracy ?? null]);
-  return canonicalJson({ status, testAccuracy, validation, accuracies });
+  const { status, testAccuracy, validation = null, metric = accuracyMetric, epochs } = summary;
+  const values = epochs.map((record) => [record.epoch, metricValue(record, 'test', metric) ?? null]);
+  return canonicalJson({ status, testAccuracy, validation, values });
 }
 
-function accuracyOf({ summary: { status, testAccuracy } }: FinishedRun): string {
-  if (status === 'diverged') return 'diverged';
-  return testAccuracy === null ? 'no test accuracy' : `${(100 * testAccuracy).toFixed(2)} %`;
+function resultText({ summary }: FinishedRun): string {
+  if (summary.status === 'diverged') return 'diverged';
+  const { metric, test } = resultsOf(summary);
+  return test === null ? `no test ${metric.name}` : formatMetric(metric, test);
 }

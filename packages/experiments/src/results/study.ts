@@ -17,8 +17,10 @@ export interface StoppedRun {
   readonly seed: number;
   /** Last epoch, from 1. */
   readonly epoch: number;
-  /** Best test accuracy up to there, in [0, 1]. */
-  readonly testAccuracy: number;
+  /** Best test accuracy up to there, in [0, 1]; null if another metric decided. */
+  readonly testAccuracy: number | null;
+  /** The metric that decided, unless it was accuracy, and its best value on test images up to there. */
+  readonly metric?: { readonly name: string; readonly test: number } | undefined;
   /** A sentence with the numbers that decided. */
   readonly reason: string;
 }

@@ -21,9 +21,10 @@ export async function loadStudy(sweep: Sweep, commands: readonly string[] = []):
       const { stop, problem: newer } = rule === undefined ? {} : await lookForEarlyStop(folder, rule);
       if (newer !== undefined) problems.push(`Run '${task.name}' is missing: ${newer}`);
       if (stop === undefined) continue;
-      const { epoch, testAccuracy, reason } = stop;
+      const { epoch, testAccuracy, metric, reason } = stop;
+      const judged = { testAccuracy, ...(metric === undefined ? {} : { metric }) };
       const own = stopped.get(task.condition) ?? [];
-      stopped.set(task.condition, [...own, { folder, seed: task.seed, epoch, testAccuracy, reason }]);
+      stopped.set(task.condition, [...own, { folder, seed: task.seed, epoch, ...judged, reason }]);
       continue;
     }
     const { environment = null, problem: unknown } = await lookForEnvironment(folder);

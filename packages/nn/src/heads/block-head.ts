@@ -15,6 +15,7 @@ import { gradientBytes, sequential } from '../blocks/sequential.js';
 import { costOf } from '../cost/cost-of.js';
 import type { LossFunction } from '../losses/loss-function.js';
 import { requireTarget } from '../losses/targets.js';
+import { choiceOf } from './choice.js';
 
 /** Options of `blockHead`. */
 export interface BlockHeadOptions {
@@ -77,6 +78,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     evaluate,
     measure,
     ...(loss.summarize === undefined ? {} : { summarize: loss.summarize }),
+    ...choiceOf(loss),
     ...(loss.predicts ? { predict } : {}),
     ...(loss.measureProbabilities === undefined ? {} : { measureProbabilities: loss.measureProbabilities.bind(loss) }),
   };

@@ -13,6 +13,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequential.js';
 import { costOf, headCostOf } from '../cost/cost-of.js';
+import { choiceOf } from './choice.js';
 
 /**
  * Places a block before a head: the head reads the block's output, and its gradient propagates through the block.
@@ -90,5 +91,6 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
             afterChain(h, (output) => measure.call(head, output, targets)),
         }),
     ...(summarize === undefined ? {} : { summarize: (counts) => summarize.call(head, counts) }),
+    ...choiceOf(head),
   };
 }

@@ -16,6 +16,7 @@ import { currentKernels } from '@localgrad/kernels';
 import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
 import { headCostOf } from '../cost/cost-of.js';
+import { choiceOf } from './choice.js';
 
 /** One of several losses on the same input. */
 export interface HeadTerm {
@@ -78,6 +79,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     measure: (h, targets) => measureTerms(terms, predictor, h, targets),
     ...(predict === undefined ? {} : { predict: (h) => predict.call(predictor, h) }),
     ...(summarize === undefined ? {} : { summarize: (counts) => summarize.call(predictor, counts) }),
+    ...choiceOf(predictor),
   };
 }
 

@@ -1,10 +1,13 @@
 import { type HeadContext, type Shape3, startOfTraining, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { conv2d } from '../blocks/conv2d.js';
 import { sgd } from '../optimizers/sgd.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { randomTensor } from '../testing/check-block.js';
+import { chainedHead } from './chained-head.js';
+import { combinedHead } from './combined-head.js';
 import { pixelDecoder } from './decoder.js';
 import { meanSquaredErrorHead, pixelCrossEntropyHead } from './target-heads.js';
 
@@ -87,6 +90,19 @@ describe('pixelCrossEntropyHead', () => {
     expect(after.get('loss') ?? 1).toBeLessThan(0.5 * (before.get('loss') ?? 0));
     expect(after.get('accuracy') ?? 0).toBeGreaterThan(0.9);
     expect(after.get('meanIoU') ?? 0).toBeGreaterThan(before.get('meanIoU') ?? 1);
+  });
+
+  it('names its main metric, also inside other heads', () => {
+    const head = pixelCrossEntropyHead().build(context, createScope(1));
+    const decoder = pixelDecoder(context, createScope(1));
+    const combined = combinedHead('both', [
+      { name: 'reconstruction', weight: 1, head: decoder },
+      { name: 'masks', weight: 1, head },
+    ]);
+    const chain = conv2d({ name: 'conv', scope: createScope(1), layer: 'c', inputShape: [4, 4, 6], channels: 6 });
+    const chained = chainedHead('chained', chain, combined);
+    expect([head, combined, chained].map(({ mainMetric }) => mainMetric)).toEqual(['meanIoU', 'meanIoU', 'meanIoU']);
+    expect(decoder).not.toHaveProperty('mainMetric');
   });
 });
 

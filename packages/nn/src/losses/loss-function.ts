@@ -41,6 +41,10 @@ export interface LossFunction {
   measureProbabilities?(probabilities: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
   /** Metrics from the sums of the counts, as `Head.summarize`. */
   summarize?(counts: ReadonlyMap<string, Float64Array>): Readonly<Record<string, number>>;
+  /** As `Head.mainMetric`. */
+  readonly mainMetric?: string;
+  /** As `Head.errorMetrics`. */
+  readonly errorMetrics?: readonly string[];
   /** Peak bytes during `evaluate` beyond the output, including the returned tensors. */
   peakBytes(outputShape: Shape3, batchSize: number): number;
 }

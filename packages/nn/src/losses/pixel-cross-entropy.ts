@@ -52,7 +52,7 @@ const reader = `loss '${lossName}'`;
 
 /**
  * Mean cross-entropy over samples and pixels, for dense prediction. Metrics: `accuracy`, `meanAccuracy` and `meanIoU` over all
- * pixels of an evaluation (`confusionMetrics`).
+ * pixels of an evaluation (`confusionMetrics`); the main one is `meanIoU`.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -84,6 +84,7 @@ export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossF
       labels.dispose();
       return new Map<string, Tensor>([['loss', loss], ...metrics(probabilities, targets)]);
     },
+    mainMetric: 'meanIoU',
     summarize: (counts) => confusionMetrics(counts.get('confusion') ?? new Float64Array()),
     peakBytes: (shape, batchSize) => {
       const pixels = batchSize * shape[0] * shape[1];

@@ -15,6 +15,7 @@ import {
 } from '@localgrad/core';
 import { clone, keep, type Scalar, scalar, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { isTrained } from '../blocks/convolution-unit.js';
+import { choiceOf } from '../heads/choice.js';
 import { classificationMetrics } from '../losses/classification-metrics.js';
 import { requireTarget } from '../losses/targets.js';
 import { callFunction, requireAlive, requireTensor, type TapeFunction, tensorOrObject } from './tape-function.js';
@@ -68,6 +69,10 @@ export interface TapeHeadOptions extends TapeParameterOptions {
     parameters: readonly Tensor[],
     context: TapeContext,
   ) => Readonly<Record<string, Tensor>>;
+  /** The metric by which epochs and runs are chosen: one of `measure`, or `loss`. Default `accuracy`. */
+  readonly mainMetric?: string;
+  /** Metrics of `measure` of which lower values are better. Default: none. */
+  readonly errorMetrics?: readonly string[];
   /** Multiply-accumulates per sample; default: counted once. */
   readonly multiplyAccumulates?: number;
   /** Values that the tape keeps for one sample, to predict memory; default: measured once. */
@@ -169,6 +174,7 @@ export function tapeHead(options: TapeHeadOptions): Head {
     evaluate,
     measure,
     ...(predict === undefined ? {} : { predict: (h) => scoresOf(h, predict) }),
+    ...choiceOf(options),
   };
 }
 

@@ -3,7 +3,6 @@ import type { ChartSpec } from './chart.js';
 import { labelSize, placeLineLabels, rowHeight } from './line-labels.js';
 import type { Look } from './look.js';
 import { panelHeight, panelWidth } from './panel.js';
-import { shareFormat } from './scales.js';
 
 /** A line with its band. Bounds are null without a band. */
 export interface ChartLine extends Look {
@@ -23,6 +22,8 @@ export interface LineChartOptions {
   readonly y: string;
   readonly xDomain: readonly [number, number];
   readonly yDomain: readonly [number, number];
+  /** Number format of y. */
+  readonly yFormat: string | null;
   /** Number format of x; `d` for integers. */
   readonly xFormat: string | null;
 }
@@ -39,9 +40,9 @@ const patterns = [
   [6, 3, 2, 3, 2, 3],
 ] as const;
 
-/** Fractions by x: lines with bands, and their names at their ends. */
+/** Values by x: lines with bands, and their names at their ends. */
 export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineChartOptions): ChartSpec {
-  const { xDomain, yDomain, xFormat } = axes;
+  const { xDomain, yDomain, xFormat, yFormat } = axes;
   const points = lines.flatMap(({ label, color, shape, dash, points: own }) =>
     own.map(({ x, y, low, high }) => ({
       label,
@@ -73,7 +74,7 @@ export function lineChart(lines: readonly ChartLine[], { title, ...axes }: LineC
     type: 'quantitative',
     title: axes.y,
     scale: { domain: yDomain, nice: false, zero: false },
-    axis: { format: shareFormat(yDomain), tickCount: 5 },
+    axis: { ...(yFormat === null ? {} : { format: yFormat }), tickCount: 5 },
   });
   const color = { field: 'stroke', type: 'nominal', scale: null };
   const line = { detail: { field: 'label', type: 'nominal' }, color: color };

@@ -7,7 +7,7 @@ export function domainOf(values: readonly number[], room = 0.04): [number, numbe
 }
 
 /** The same for fractions, within [0, 1]. */
-export function shareDomainOf(values: readonly number[]): [number, number] {
+function shareDomainOf(values: readonly number[]): [number, number] {
   const [least, most] = domainOf(values);
   return [Math.max(0, least), Math.min(1, most)];
 }
@@ -52,8 +52,18 @@ export function spread<T extends { readonly y: number; readonly size?: number }>
   }
 }
 
+/** Domain and number format of an axis of fractions, or of other numbers. */
+export function axisOf(
+  values: readonly number[],
+  isFraction: boolean,
+): { readonly domain: [number, number]; readonly format: string | null } {
+  if (!isFraction) return { domain: domainOf(values), format: null };
+  const domain = shareDomainOf(values);
+  return { domain, format: shareFormat(domain) };
+}
+
 /** Number format of an axis of fractions, with the decimals that its ticks need. */
-export function shareFormat([least, most]: readonly [number, number]): string {
+function shareFormat([least, most]: readonly [number, number]): string {
   const step = (most - least) / 5;
   return step >= 0.01 ? '.0%' : step >= 0.001 ? '.1%' : '.2%';
 }

@@ -1,7 +1,7 @@
 import type { Study } from '@localgrad/experiments';
 import type { DifferenceTest } from '@localgrad/statistics';
 import { holm, pairedTest } from '@localgrad/statistics';
-import { type AccuracyMeasure, factorPairs, measured } from './compare-conditions.js';
+import { type AccuracyMeasure, type ComparisonOptions, factorPairs, measured } from './compare-conditions.js';
 
 /** Average effect of a value of the compared factor over all settings of the other factors. */
 export interface AverageEffect {
@@ -11,7 +11,7 @@ export interface AverageEffect {
   readonly settings: number;
   /** Seeds that have a run in all of these conditions. */
   readonly seeds: readonly number[];
-  /** Value minus baseline, accuracies in [−1, 1]; null without such seeds. */
+  /** Value minus baseline, accuracies in [−1, 1] or another metric; null without such seeds. */
   readonly test: DifferenceTest | null;
   /** p value of `test`, adjusted by Holm's method over the values; null if `test` has none. */
   readonly adjustedP: number | null;
@@ -21,14 +21,13 @@ export interface AverageEffect {
  * Tests each value of `study.compare.factor` against the baseline over all settings at once: a paired t test of the mean over
  * the settings for each seed. Seeds are the random factor; the settings are fixed, not a sample. Omits diverged runs.
  *
- * @param options.confidence of the intervals, in (0, 1), default 0.95; not adjusted
  * @returns one effect per value with a pair, in the order of conditions; none without `study.compare`
  * @throws LocalgradError as `compareConditions`
  */
 export function averageEffects(
   study: Study,
   measure: AccuracyMeasure,
-  { confidence = 0.95 }: { readonly confidence?: number } = {},
+  { confidence = 0.95, metric }: ComparisonOptions = {},
 ): AverageEffect[] {
   const { factor } = study.compare ?? { factor: '' };
   const pairs = factorPairs(study).map(([condition, against]) => ({
@@ -38,16 +37,16 @@ export function averageEffects(
   }));
   const effects = [...new Set(pairs.map(({ value }) => value))].map((value) => {
     const ofValue = pairs.filter((pair) => pair.value === value);
-    const accuracies = ofValue.map(({ condition, against }) => ({
-      ours: measured(condition.runs, measure),
-      theirs: measured(against.runs, measure),
+    const values = ofValue.map(({ condition, against }) => ({
+      ours: measured(condition.runs, measure, metric),
+      theirs: measured(against.runs, measure, metric),
     }));
-    const [first] = accuracies;
+    const [first] = values;
     const seeds = [...(first?.ours.keys() ?? [])].filter((seed) =>
-      accuracies.every(({ ours, theirs }) => ours.has(seed) && theirs.has(seed)),
+      values.every(({ ours, theirs }) => ours.has(seed) && theirs.has(seed)),
     );
     const meanOver = (side: 'ours' | 'theirs') =>
-      seeds.map((seed) => accuracies.reduce((sum, of) => sum + (of[side].get(seed) ?? 0), 0) / accuracies.length);
+      seeds.map((seed) => values.reduce((sum, of) => sum + (of[side].get(seed) ?? 0), 0) / values.length);
     const test = seeds.length === 0 ? null : pairedTest(meanOver('ours'), meanOver('theirs'), { confidence });
     return { value, settings: ofValue.length, seeds, test };
   });

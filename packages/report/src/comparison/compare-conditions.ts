@@ -9,12 +9,24 @@ import {
   untested,
   welchTest,
 } from '@localgrad/statistics';
+import { accuracyMetric, type Metric, resultsOf } from '@localgrad/train';
 import { isDiverged } from './diverged.js';
 
-/** Accuracy to compare. The best of all epochs is selected on the test set and therefore optimistic. */
+/**
+ * Accuracy to compare, or another metric that `ComparisonOptions` name: after the last epoch, or the best of all epochs, which is
+ * selected on the test set and therefore optimistic.
+ */
 export type AccuracyMeasure = 'testAccuracy' | 'bestTestAccuracy';
 
-/** One condition tested against another; differences are accuracies in [−1, 1], first minus second. */
+/** Options of comparisons. */
+export interface ComparisonOptions {
+  /** Level of the intervals of differences, in (0, 1), which are not adjusted. Default 0.95. */
+  readonly confidence?: number;
+  /** Metric to compare instead of accuracy. */
+  readonly metric?: Metric;
+}
+
+/** One condition tested against another; differences are accuracies in [−1, 1] or values of another metric, first minus second. */
 export interface ConditionComparison {
   /** Key of the condition in its study. */
   readonly condition: string;
@@ -53,16 +65,16 @@ export interface StudyComparisons {
  * Impossible tests (fewer than two runs, no spread) have no p value and do not count in the adjustment; neither do conditions
  * with identical runs for each seed, as with and without activation recomputation.
  *
- * @param options.confidence of the intervals of the differences, in (0, 1), default 0.95; not adjusted
  * @throws LocalgradError `unknown-name` for an unknown factor, baseline or reference, `invalid-data` if two baselines match
  * one condition
  */
 export function compareConditions(
   study: Study,
   measure: AccuracyMeasure,
-  { confidence = 0.95 }: { readonly confidence?: number } = {},
+  options: ComparisonOptions = {},
 ): StudyComparisons {
-  const family = (pairs: readonly ConditionPair[]) => comparePairs(pairs, measure, { confidence });
+  const { confidence = 0.95 } = options;
+  const family = (pairs: readonly ConditionPair[]) => comparePairs(pairs, measure, options);
   return {
     measure,
     confidence,
@@ -72,13 +84,13 @@ export function compareConditions(
   };
 }
 
-/** Tests pairs of conditions as one family. @param options as for `compareConditions` */
+/** Tests pairs of conditions as one family. */
 export function comparePairs(
   pairs: readonly ConditionPair[],
   measure: AccuracyMeasure,
-  { confidence = 0.95 }: { readonly confidence?: number } = {},
+  { confidence = 0.95, metric = accuracyMetric }: ComparisonOptions = {},
 ): ConditionComparison[] {
-  return adjusted(pairs.map((pair) => compared(pair, measure, confidence)));
+  return adjusted(pairs.map((pair) => compared(pair, measure, { confidence, metric })));
 }
 
 /** A condition and the one that it is compared with. */
@@ -144,9 +156,9 @@ function referencePairs({ reference, conditions }: Study): ConditionPair[] {
 function compared(
   [condition, against]: ConditionPair,
   measure: AccuracyMeasure,
-  confidence: number,
+  { confidence, metric }: Required<ComparisonOptions>,
 ): Omit<ConditionComparison, 'adjustedP'> {
-  const [ours, theirs] = [measured(condition.runs, measure), measured(against.runs, measure)];
+  const [ours, theirs] = [measured(condition.runs, measure, metric), measured(against.runs, measure, metric)];
   const [a, b] = [[...ours.values()], [...theirs.values()]];
   const both = a.length > 0 && b.length > 0;
   const sharedSeeds = [...ours.keys()].filter((seed) => theirs.has(seed));
@@ -167,10 +179,15 @@ function compared(
 }
 
 /** Values by seed; omits diverged runs and runs without a test set. */
-export function measured(runs: readonly FinishedRun[], measure: AccuracyMeasure): Map<number, number> {
+export function measured(
+  runs: readonly FinishedRun[],
+  measure: AccuracyMeasure,
+  metric: Metric = accuracyMetric,
+): Map<number, number> {
   return new Map(
     runs.flatMap((run) => {
-      const value = isDiverged(run) ? null : run.summary[measure];
+      const { test, bestTest } = resultsOf(run.summary, metric);
+      const value = isDiverged(run) ? null : measure === 'testAccuracy' ? test : bestTest;
       return value === null ? [] : [[run.seed, value] as const];
     }),
   );

@@ -222,7 +222,7 @@ function totalLines({ batch, memory, totals }: Explanation): string[] {
   const { reference, relativeToBackprop, relativeToReference } = totals;
   const shares = ({ work, memory: bytes }: Relation) => [`${work.toFixed(2)} ×`, `${bytes.toFixed(2)} ×`];
   const table = textTable(
-    ['a step with all heads', 'units of work', 'predicted peak', 'work ÷ it', 'peak ÷ it'],
+    ['a step with all heads', 'units of work', 'predicted peak', 'work of this plan', 'peak of this plan'],
     [
       ['this plan', totals.unitsOfWork.toFixed(2), formatBytes(totals.predictedPeakBytes), '', ''],
       [

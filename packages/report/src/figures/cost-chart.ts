@@ -3,8 +3,6 @@ import { placeLabels } from '../charts/label-places.js';
 import { labelSize } from '../charts/line-labels.js';
 import type { Look } from '../charts/look.js';
 import { panelWidth } from '../charts/panel.js';
-import { paretoFront } from '../charts/pareto.js';
-import { shareFormat } from '../charts/scales.js';
 import { colorOf, mutedInk, paper } from '../theme/palette.js';
 
 /** A condition at its cost. */
@@ -16,16 +14,22 @@ export interface CostPoint extends Omit<Look, 'dash'> {
   readonly high: number | null;
 }
 
-/** Higher than other panels, to separate points of similar accuracy. */
+export interface CostChartOptions {
+  readonly title: string;
+  /** Title of the axis of costs. */
+  readonly x: string;
+  readonly y: { readonly title: string; readonly domain: readonly [number, number]; readonly format: string | null };
+  /** The points on the Pareto front, from the lowest cost to the highest. */
+  readonly front: readonly CostPoint[];
+}
+
+/** Higher than other panels, to separate points of similar values. */
 const height = 270;
 const align = ['left', 'right', 'center'] as const;
 
-/** Accuracy against a cost: whiskers are intervals, a dashed line joins the Pareto front, dominated points are hollow. */
-export function costChart(
-  points: readonly CostPoint[],
-  { title, x, yDomain }: { readonly title: string; readonly x: string; readonly yDomain: readonly [number, number] },
-): ChartSpec {
-  const front = paretoFront(points);
+/** The compared metric against a cost: whiskers are intervals, a dashed line joins the Pareto front, dominated points are hollow. */
+export function costChart(points: readonly CostPoint[], { title, x, y, front }: CostChartOptions): ChartSpec {
+  const { domain: yDomain, format } = y;
   const values = points.map((point) => ({ ...point, stroke: colorOf(point.color), isFront: front.includes(point) }));
   const xDomain: [number, number] = [0, 1.1 * Math.max(...points.map((point) => point.x))];
   const across = (value: number) => (panelWidth * (value - xDomain[0])) / (xDomain[1] - xDomain[0]);
@@ -59,9 +63,9 @@ export function costChart(
   const yChannel = {
     field: 'y',
     type: 'quantitative',
-    title: 'test accuracy',
+    title: y.title,
     scale: { domain: yDomain, nice: false, zero: false },
-    axis: { format: shareFormat(yDomain), tickCount: 5 },
+    axis: { ...(format === null ? {} : { format }), tickCount: 5 },
   };
   return {
     ...(title === '' ? {} : { title: { text: title, fontSize: 13, offset: 12 } }),

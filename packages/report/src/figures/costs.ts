@@ -1,8 +1,8 @@
 import { paretoFront } from '../charts/pareto.js';
-import { shareDomainOf } from '../charts/scales.js';
+import { axisOf } from '../charts/scales.js';
 import type { ConditionRow, StudyView } from '../condition-rows.js';
 import { looksByKey, type Panel } from '../panels.js';
-import { bytes, duration, listed, operations, percent, powerOfThousand } from '../text/wording.js';
+import { bytes, duration, listed, operations, powerOfThousand } from '../text/wording.js';
 import { type CostPoint, costChart } from './cost-chart.js';
 import { costKey } from './cost-key.js';
 import type { Figure, FigurePanel } from './figure.js';
@@ -19,15 +19,19 @@ const mebibyte = 2 ** 20;
 /** More points than this are labeled by numbers. */
 const mostNames = 4;
 
-/** Final accuracy against costs; null if no run was tested. */
-export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figure | null {
+/** The final value of the compared metric against costs; null if no run was tested. */
+export function costFigure({ rows, metric }: StudyView, panels: readonly Panel[]): Figure | null {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length === 0) return null;
   const lines = looksByKey(panels);
   const hasKey = tested.length > mostNames;
-  const yDomain = shareDomainOf(
-    tested.flatMap(({ last }) => [last?.mean ?? 0, last?.low ?? last?.mean ?? 0, last?.high ?? last?.mean ?? 0]),
-  );
+  const y = {
+    title: `test ${metric.name}`,
+    ...axisOf(
+      tested.flatMap(({ last }) => [last?.mean ?? 0, last?.low ?? last?.mean ?? 0, last?.high ?? last?.mean ?? 0]),
+      metric.isFraction,
+    ),
+  };
   const drawn = costsOf(tested).flatMap((cost): { panel: FigurePanel; front: readonly ConditionRow[] }[] => {
     const points = tested.flatMap((row): (CostPoint & { readonly row: ConditionRow })[] => {
       const value = cost.valueOf(row);
@@ -38,14 +42,15 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
       return [{ row, text, color, shape, x: value / cost.factor, y: mean, low, high }];
     });
     if (points.length === 0) return [];
-    const front = paretoFront(points).map(({ row }) => row);
+    const best = paretoFront(points, metric.metric.lowerIsBetter);
+    const front = best.map(({ row }) => row);
     return [
       {
         front,
         panel: {
-          title: `Accuracy against ${cost.title.toLowerCase()}`,
+          title: `${metric.title} against ${cost.title.toLowerCase()}`,
           description: `Scatter plot. On the Pareto front, from the lowest cost to the highest: ${listed(front.map((row) => row.condition.name))}.`,
-          spec: costChart(points, { title: cost.title, x: cost.x, yDomain }),
+          spec: costChart(points, { title: cost.title, x: cost.x, y, front: best }),
         },
       },
     ];
@@ -53,15 +58,15 @@ export function costFigure({ rows }: StudyView, panels: readonly Panel[]): Figur
   const onFront = (row: ConditionRow, index: number) => (drawn[index]?.front.includes(row) ? ' ◆' : '');
   return {
     id: 'accuracy-against-cost',
-    title: 'Accuracy against cost',
-    caption: `Mean test accuracy after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: no other condition is as accurate at a lower cost.${hasKey ? ' Numbers refer to the first column of the results.' : ''}`,
+    title: `${metric.title} against cost`,
+    caption: `Mean test ${metric.name} after the last epoch with its 95 % confidence interval. Filled points, joined by the dashed line, are on the Pareto front: no other condition is as ${metric.name === 'accuracy' ? 'accurate' : 'good'} at a lower cost.${hasKey ? ' Numbers refer to the first column of the results.' : ''}`,
     panels: [...drawn.map(({ panel }) => panel), ...(hasKey ? [costKey(tested, lines)] : [])],
     table: {
-      columns: ['Condition', 'Accuracy', 'Peak memory', 'Training time', 'Multiply-accumulates'],
+      columns: ['Condition', metric.title, 'Peak memory', 'Training time', 'Multiply-accumulates'],
       rows: [
         ...tested.map((row) => [
           `${row.number}. ${row.condition.name}`,
-          percent(row.last?.mean ?? null),
+          metric.value(row.last?.mean ?? null),
           bytes(row.peakBytes) + onFront(row, 0),
           duration(row.seconds?.mean ?? null) + onFront(row, 1),
           operations(row.work) + onFront(row, 2),

@@ -37,7 +37,7 @@ describe('curves', () => {
     ['epoch', learningCurves],
     ['compute', equalComputeCurves],
   ] as const)('fit x to the lines of each panel and share one accuracy range, by %s', (_, figureOf) => {
-    const drawn = specs(figureOf(panels));
+    const drawn = specs(figureOf(panels, view.metric));
     expect(drawn).toHaveLength(5);
     for (const spec of drawn) {
       const { x, y } = axesOf(spec);
@@ -48,7 +48,7 @@ describe('curves', () => {
   });
 
   it('fill a panel with three epochs next to one with twelve', () => {
-    const ends = specs(learningCurves(panels)).map((spec) => axesOf(spec).x.scale.domain);
+    const ends = specs(learningCurves(panels, view.metric)).map((spec) => axesOf(spec).x.scale.domain);
     expect(ends).toEqual([...Array.from({ length: 4 }, () => [1, 3]), [1, 12]]);
   });
 });

@@ -21,9 +21,9 @@ export interface DrawnFigure extends Figure {
 export function figuresOf(view: StudyView): Figure[] {
   const panels = panelsOf(view);
   return [
-    overview(view, panels) ?? learningCurves(panels),
+    overview(view, panels) ?? learningCurves(panels, view.metric),
     costFigure(view, panels),
-    equalComputeCurves(panels),
+    equalComputeCurves(panels, view.metric),
     moduleLosses(view),
     separabilityCurves(view, panels),
   ].filter((figure) => figure !== null);

@@ -1,8 +1,10 @@
+import { accuracyMetric } from '@localgrad/train';
 import { type ChartLine, lineChart } from '../charts/line-chart.js';
-import { domainOf, shareDomainOf } from '../charts/scales.js';
+import { axisOf, domainOf } from '../charts/scales.js';
 import type { StudyView } from '../condition-rows.js';
 import { type CurvePoint, learningCurve, separability } from '../curves.js';
 import type { Line, Panel } from '../panels.js';
+import { type MetricWords, wordsOf } from '../text/metric-words.js';
 import { percent, powerOfThousand } from '../text/wording.js';
 import type { Figure } from './figure.js';
 
@@ -14,6 +16,7 @@ interface Point extends CurveValue {
 type CurveValue = ChartLine['points'][number];
 
 interface CurveFigure extends Pick<Figure, 'id' | 'title' | 'caption'> {
+  readonly metric: MetricWords;
   readonly x: string;
   readonly xFormat: string | null;
   readonly xDomainOf: (xs: readonly number[]) => readonly [number, number];
@@ -22,26 +25,33 @@ interface CurveFigure extends Pick<Figure, 'id' | 'title' | 'caption'> {
   readonly describe: (points: readonly Point[]) => string;
 }
 
-/** Test accuracy after each epoch; null if no run was tested. */
-export function learningCurves(panels: readonly Panel[]): Figure | null {
+/** A metric on test images after each epoch; null if no run was tested. */
+export function learningCurves(panels: readonly Panel[], metric: MetricWords): Figure | null {
   return curveFigure(panels, {
+    metric,
     id: 'learning-curves',
     title: 'Learning curves',
-    caption:
-      'Mean test accuracy after each epoch; bands are 95 % confidence intervals of the mean (Student’s t). Panels share the accuracy axis, but not the epoch axis.',
+    caption: `Mean test ${metric.name} after each epoch; bands are 95 % confidence intervals of the mean (Student’s t). Panels share the ${metric.name} axis, but not the epoch axis.`,
     x: 'epoch',
     xFormat: 'd',
     xDomainOf: (xs) => domainOf(xs, 0),
     pointsOf: ({ row }) =>
-      learningCurve(row).map((point) => ({ ...point, x: point.epoch, y: point.mean, name: String(point.epoch) })),
+      learningCurve(row, metric.metric).map((point) => ({
+        ...point,
+        x: point.epoch,
+        y: point.mean,
+        name: String(point.epoch),
+      })),
     describe: (points) =>
-      `from ${percent(points[0]?.y ?? null)} to ${percent(points.at(-1)?.y ?? null)} after epoch ${points.at(-1)?.name}`,
+      `from ${metric.value(points[0]?.y ?? null)} to ${metric.value(points.at(-1)?.y ?? null)} after epoch ${points.at(-1)?.name}`,
   });
 }
 
-/** Test accuracy by compute so far; null if compute is unknown. */
-export function equalComputeCurves(panels: readonly Panel[]): Figure | null {
-  const curves = new Map(panels.flatMap(({ lines }) => lines.map(({ row }) => [row, learningCurve(row)] as const)));
+/** A metric on test images by compute so far; null if compute is unknown. */
+export function equalComputeCurves(panels: readonly Panel[], metric: MetricWords): Figure | null {
+  const curves = new Map(
+    panels.flatMap(({ lines }) => lines.map(({ row }) => [row, learningCurve(row, metric.metric)] as const)),
+  );
   const most = Math.max(0, ...[...curves.values()].flatMap((curve) => curve.map(({ work }) => work ?? 0)));
   const { factor, name } = powerOfThousand(most);
   const place = (point: CurvePoint): Point[] => {
@@ -50,15 +60,15 @@ export function equalComputeCurves(panels: readonly Panel[]): Figure | null {
     return [{ ...point, x, y: point.mean, name: x.toFixed(2) }];
   };
   return curveFigure(panels, {
+    metric,
     id: 'equal-compute',
-    title: 'Accuracy at equal compute',
-    caption:
-      'The same curves by multiply-accumulates so far, including auxiliary networks and backward passes: points above each other cost the same. Panels share the accuracy axis, but not the compute axis. A learning rate that decays until the end of a run favors the end of each curve.',
+    title: `${metric.title} at equal compute`,
+    caption: `The same curves by multiply-accumulates so far, including auxiliary networks and backward passes: points above each other cost the same. Panels share the ${metric.name} axis, but not the compute axis. A learning rate that decays until the end of a run favors the end of each curve.`,
     x: `multiply-accumulates (× ${name})`,
     xFormat: null,
     xDomainOf: (xs) => [0, Math.max(...xs)],
     pointsOf: ({ row }) => curves.get(row)?.flatMap(place) ?? [],
-    describe: (points) => `${percent(points.at(-1)?.y ?? null)} at ${points.at(-1)?.name} × ${name}`,
+    describe: (points) => `${metric.value(points.at(-1)?.y ?? null)} at ${points.at(-1)?.name} × ${name}`,
   });
 }
 
@@ -66,6 +76,7 @@ export function equalComputeCurves(panels: readonly Panel[]): Figure | null {
 export function separabilityCurves(view: StudyView, panels: readonly Panel[]): Figure | null {
   const { shown, note } = withProbedReference(view, panels);
   return curveFigure(shown, {
+    metric: wordsOf(accuracyMetric),
     id: 'linear-separability',
     title: 'Linear separability by depth',
     caption: `Test accuracy of a linear classifier trained on the output of each module, by depth as a fraction of the modules. Local losses make early modules separate classes early; only the last module matters for the network’s accuracy. A network that is not cut into modules has one probe, at its end.${note}`,
@@ -121,8 +132,11 @@ function curveFigure(panels: readonly Panel[], options: CurveFigure): Figure | n
   });
   const points = drawn.flatMap(({ lines }) => lines.flatMap((line) => line.points));
   if (points.length === 0) return null;
-  const yDomain = shareDomainOf(points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]));
-  const { id, title, caption, x, xFormat } = options;
+  const { id, title, caption, x, xFormat, metric } = options;
+  const { domain: yDomain, format: yFormat } = axisOf(
+    points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]),
+    metric.isFraction,
+  );
   const seen = new Set<Line['row']>();
   return {
     id,
@@ -133,7 +147,10 @@ function curveFigure(panels: readonly Panel[], options: CurveFigure): Figure | n
       return {
         title: panel.title === '' ? title : `${title}: ${panel.title}`,
         description: `Line chart. ${panel.lines.map((line) => `${line.label}: ${options.describe(line.points)}`).join('; ')}.`,
-        spec: lineChart(panel.lines, { title: panel.title, x, y: 'test accuracy', xDomain, yDomain, xFormat }),
+        spec: lineChart(panel.lines, {
+          ...{ title: panel.title, x, y: `test ${metric.name}` },
+          ...{ xDomain, yDomain, xFormat, yFormat },
+        }),
       };
     }),
     table: {
@@ -146,8 +163,8 @@ function curveFigure(panels: readonly Panel[], options: CurveFigure): Figure | n
           return points.map(({ name, y, low, high, n }) => [
             row.condition.name,
             name,
-            percent(y),
-            low === null ? '–' : `${percent(low)} to ${percent(high)}`,
+            metric.value(y),
+            low === null ? '–' : `${metric.value(low)} to ${metric.value(high)}`,
             String(n),
           ]);
         }),

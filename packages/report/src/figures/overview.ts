@@ -1,7 +1,7 @@
 import { barChart } from '../charts/bar-chart.js';
 import type { ConditionRow, StudyView } from '../condition-rows.js';
 import type { Panel } from '../panels.js';
-import { bytes, duration, percent, times } from '../text/wording.js';
+import { bytes, duration, times } from '../text/wording.js';
 import type { Figure, FigurePanel } from './figure.js';
 import { learningCurves } from './learning-curves.js';
 
@@ -31,9 +31,9 @@ const costs: readonly Cost[] = [
  * Learning curves beside the costs of every condition, for studies whose conditions fit one panel; null for others, and
  * if no run was tested.
  */
-export function overview({ study, rows, reference }: StudyView, panels: readonly Panel[]): Figure | null {
+export function overview({ study, rows, reference, metric }: StudyView, panels: readonly Panel[]): Figure | null {
   const [panel, ...others] = panels;
-  const curves = learningCurves(panels);
+  const curves = learningCurves(panels, metric);
   const [curvePanel] = curves?.panels ?? [];
   if (panel === undefined || others.length > 0 || curves === null || curvePanel === undefined) return null;
   const ordered = [...rows].sort((a, b) => Number(b.isReference) - Number(a.isReference));
@@ -48,20 +48,20 @@ export function overview({ study, rows, reference }: StudyView, panels: readonly
     const words = bars.map(({ name, text }) => `${name}: ${text}`).join('; ');
     return { title, description: `Bar chart. ${words}.`, spec: barChart({ title, subtitle, bars }) };
   });
-  const curveTitle = { text: 'Test accuracy', subtitle: 'after each epoch; higher is better' };
+  const curveTitle = { text: `Test ${metric.name}`, subtitle: `after each epoch; ${metric.side} is better` };
   return {
     ...curves,
     id: 'overview',
     title: study.title,
-    heading: 'Accuracy and cost',
+    heading: `${metric.title} and cost`,
     caption: `${curves.caption} Bars: the highest peak memory of the runs of a condition, and the mean training time${reference === null ? '' : `; ratios are to ${reference.condition.name}`}.`,
     panels: [{ ...curvePanel, title: curveTitle.text, spec: { ...curvePanel.spec, title: curveTitle } }, ...costPanels],
     hasLead: true,
     table: {
-      columns: ['Condition', 'Accuracy', ...costs.map(({ title }) => title)],
+      columns: ['Condition', metric.title, ...costs.map(({ title }) => title)],
       rows: drawn.map(({ row }) => [
         row.condition.name,
-        percent(row.last?.mean ?? null),
+        metric.value(row.last?.mean ?? null),
         ...costs.map(({ amountOf, format }) => format(amountOf(row) ?? 0)),
       ]),
     },

@@ -1,4 +1,3 @@
-import type { EvaluationSet } from '@localgrad/train';
 import type { StudyView } from '../condition-rows.js';
 import { colorsOf, panelsOf } from '../panels.js';
 import { resultColumns } from '../results-table.js';
@@ -7,10 +6,10 @@ import { pageColorOf } from '../theme/palette.js';
 import { Facts, Scroll } from './parts.js';
 
 /** Columns of every report. */
-const glossary = (selection: EvaluationSet) => [
+const glossary = ({ selection, metric }: StudyView) => [
   {
-    name: 'Test accuracy',
-    value: `Accuracy of the network without auxiliary networks on test images. “Last epoch” is the result of training. “Best epoch” ${bestEpochNote(selection)}; it is shown because publications often report it, and is never mixed with the other. † marks means that omit runs that diverged or were stopped early.`,
+    name: `Test ${metric.name}`,
+    value: `${metric.title} of the network without auxiliary networks on test images. “Last epoch” is the result of training. “Best epoch” ${bestEpochNote(selection)}; it is shown because publications often report it, and is never mixed with the other. † marks means that omit runs that diverged or were stopped early.`,
   },
   {
     name: '95 % CI',
@@ -92,7 +91,7 @@ export function Results({ view }: { view: StudyView }) {
       </Scroll>
       <details>
         <summary>What the columns mean</summary>
-        <Facts facts={hasTests ? [...glossary(view.selection), ...testGlossary] : glossary(view.selection)} />
+        <Facts facts={hasTests ? [...glossary(view), ...testGlossary] : glossary(view)} />
       </details>
     </>
   );

@@ -1,10 +1,12 @@
+import { resultsOf } from '@localgrad/train';
 import type { StudyView } from '../condition-rows.js';
-import { bestEpochAccuracyOf } from '../selection.js';
-import { bytes, counted, duration, percent, seedsOf } from '../text/wording.js';
+import { bestEpochOf } from '../selection.js';
+import { bytes, counted, duration, seedsOf } from '../text/wording.js';
 import { Scroll } from './parts.js';
 
 /** Every run with a link to its folder, after the missing ones. */
 export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: string) => string | null }) {
+  const { metric, value } = view.metric;
   const unfinished = view.rows.filter(({ missing }) => missing.length > 0);
   const stopped = view.rows.flatMap((row) => row.stopped.map((stop) => ({ name: row.condition.name, ...stop })));
   return (
@@ -62,8 +64,8 @@ export function Runs({ view, linkTo }: { view: StudyView; linkTo: (folder: strin
                     <tr>
                       <th scope="row">{condition.name}</th>
                       <td>{seed}</td>
-                      <td>{index < condition.runs.length ? percent(summary.testAccuracy) : 'diverged'}</td>
-                      <td>{percent(bestEpochAccuracyOf(summary, view.selection))}</td>
+                      <td>{index < condition.runs.length ? value(resultsOf(summary, metric).test) : 'diverged'}</td>
+                      <td>{value(bestEpochOf(summary, view.selection, metric))}</td>
                       <td>{duration(summary.seconds)}</td>
                       <td>{bytes(summary.peakBytes)}</td>
                       <td>{summary.resumptions === 0 ? 'no' : counted(summary.resumptions, 'time')}</td>

@@ -1,31 +1,33 @@
-import type { FinishedRun } from '@localgrad/experiments';
+import { type MetricResults, resultsOf } from '@localgrad/train';
 import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
 import type { Accuracy } from '../estimates.js';
 import { csvField } from './escape.js';
 
 type CsvRecord = Readonly<Record<string, string | number | null>>;
 
-/** One row per condition: plain numbers, accuracies in [0, 1]; unknown values are empty. */
+/** One row per condition: plain numbers, accuracies in [0, 1]; unknown values are empty. Columns are named by the compared metric. */
 export function resultsCsv(view: StudyView): string {
   return csvOf(view.rows.map((row) => conditionRecord(row, view)));
 }
 
 /** One row per finished run, those that diverged or were stopped early included: `status` distinguishes them. */
 export function runsCsv(view: StudyView): string {
+  const { metric, name } = view.metric;
   return csvOf(
     view.rows.flatMap((row) => [
       ...[...row.condition.runs, ...row.diverged].map((run): CsvRecord => {
         const { seed, summary, environment } = run;
         const { cost } = summary;
+        const results = resultsOf(summary, metric);
         return {
           ...identity(row, view),
           seed,
           status: row.diverged.includes(run) ? 'diverged' : 'finished',
           run_id: summary.runId,
           backend: summary.backend,
-          test_accuracy: summary.testAccuracy,
-          best_test_accuracy: summary.bestTestAccuracy,
-          ...validationRecord(summary),
+          [`test_${name}`]: results.test,
+          [`best_test_${name}`]: results.bestTest,
+          ...validationRecord(results, name),
           seconds: summary.seconds,
           total_seconds: summary.totalSeconds,
           peak_bytes: summary.peakBytes,
@@ -45,12 +47,12 @@ export function runsCsv(view: StudyView): string {
         };
       }),
       ...row.stopped.map(
-        ({ seed, epoch, testAccuracy, reason }): CsvRecord => ({
+        ({ seed, epoch, testAccuracy, metric: judged, reason }): CsvRecord => ({
           ...identity(row, view),
           seed,
           status: 'stopped',
           epochs: epoch,
-          best_test_accuracy: testAccuracy,
+          [`best_test_${name}`]: judged?.name === metric.name ? judged.test : testAccuracy,
           note: reason,
         }),
       ),
@@ -59,13 +61,12 @@ export function runsCsv(view: StudyView): string {
 }
 
 /** Empty for runs without validation images. */
-function validationRecord({ validation }: FinishedRun['summary']): CsvRecord {
-  const { accuracy = null, best = null } = validation ?? {};
+function validationRecord({ validation, best }: MetricResults, name: string): CsvRecord {
   return {
-    validation_accuracy: accuracy,
-    best_validation_accuracy: best?.accuracy ?? null,
+    [`validation_${name}`]: validation,
+    [`best_validation_${name}`]: best?.value ?? null,
     best_validation_epoch: best?.epoch ?? null,
-    best_validation_test_accuracy: best?.testAccuracy ?? null,
+    [`best_validation_test_${name}`]: best?.test ?? null,
   };
 }
 
@@ -76,8 +77,8 @@ function conditionRecord(row: ConditionRow, view: StudyView): CsvRecord {
     missing_seeds: row.missing.join(' '),
     stopped_seeds: row.stopped.map(({ seed }) => seed).join(' '),
     diverged_seeds: row.diverged.map(({ seed }) => seed).join(' '),
-    ...accuracyRecord('test_accuracy', row.last),
-    ...accuracyRecord('best_test_accuracy', row.best),
+    ...estimateRecord(`test_${view.metric.name}`, row.last),
+    ...estimateRecord(`best_test_${view.metric.name}`, row.best),
     ...differenceRecord('baseline', row.toBaseline),
     ...differenceRecord('reference', row.toReference),
     peak_bytes: row.peakBytes,
@@ -96,14 +97,14 @@ function identity(row: ConditionRow, view: StudyView): CsvRecord {
   return { number, condition: condition.key, name: condition.name, ...Object.fromEntries([...factors, ...chosen]) };
 }
 
-function accuracyRecord(name: string, accuracy: Accuracy | null): CsvRecord {
+function estimateRecord(name: string, estimate: Accuracy | null): CsvRecord {
   return {
-    [`${name}_mean`]: accuracy?.mean ?? null,
-    [`${name}_deviation`]: accuracy?.standardDeviation ?? null,
-    [`${name}_low`]: accuracy?.low ?? null,
-    [`${name}_high`]: accuracy?.high ?? null,
-    [`${name}_bca_low`]: accuracy?.bootstrap?.[0] ?? null,
-    [`${name}_bca_high`]: accuracy?.bootstrap?.[1] ?? null,
+    [`${name}_mean`]: estimate?.mean ?? null,
+    [`${name}_deviation`]: estimate?.standardDeviation ?? null,
+    [`${name}_low`]: estimate?.low ?? null,
+    [`${name}_high`]: estimate?.high ?? null,
+    [`${name}_bca_low`]: estimate?.bootstrap?.[0] ?? null,
+    [`${name}_bca_high`]: estimate?.bootstrap?.[1] ?? null,
   };
 }
 

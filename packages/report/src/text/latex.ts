@@ -1,8 +1,8 @@
 import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
-import { accuracyCellOf, differenceCell, durationCell, factorsToShow, none, omissionMark } from '../results-table.js';
+import { differenceCell, durationCell, factorsToShow, omissionMark, valueCellOf } from '../results-table.js';
 import { bestEpochNote } from '../selection.js';
 import { latexText, untypesettable } from './escape.js';
-import { bytes, pValue } from './wording.js';
+import { bytes, none, pValue } from './wording.js';
 
 interface LatexColumn {
   /** Title over adjacent columns of the same group. */
@@ -76,11 +76,17 @@ function chunksOf<T>(items: readonly T[], size: number): T[][] {
 }
 
 function columnsOf(view: StudyView): LatexColumn[] {
-  const { study, reference } = view;
+  const { study, reference, metric } = view;
+  const measured = `test ${metric.name}${metric.isFraction ? ', %' : ''}`;
   const withoutUnit = (cell: string) => cell.replace(/\u00a0%/, '');
   const compared = (name: string, of: (row: ConditionRow) => Difference | null): LatexColumn[] => [
-    { group: `to ${name}, points`, title: 'mean (95 % CI)', isText: false, text: (row) => differenceCell(of(row)) },
-    { group: `to ${name}, points`, title: 'p', isText: false, text: (row) => pValue(of(row)?.p ?? null) },
+    {
+      group: `to ${name}${metric.unit}`,
+      title: 'mean (95 % CI)',
+      isText: false,
+      text: (row) => differenceCell(of(row), metric),
+    },
+    { group: `to ${name}${metric.unit}`, title: 'p', isText: false, text: (row) => pValue(of(row)?.p ?? null) },
   ];
   return [
     { group: '', title: 'Condition', isText: true, text: ({ condition }) => condition.name },
@@ -101,16 +107,16 @@ function columnsOf(view: StudyView): LatexColumn[] {
       }),
     ),
     {
-      group: 'test accuracy, %',
+      group: measured,
       title: 'last epoch',
       isText: false,
-      text: (row) => withoutUnit(accuracyCellOf(row, row.last)),
+      text: (row) => withoutUnit(valueCellOf(row, row.last, metric)),
     },
     {
-      group: 'test accuracy, %',
+      group: measured,
       title: 'best epoch',
       isText: false,
-      text: (row) => withoutUnit(accuracyCellOf(row, row.best)),
+      text: (row) => withoutUnit(valueCellOf(row, row.best, metric)),
     },
     ...(study.compare === null ? [] : compared(study.compare.baseline, ({ toBaseline }) => toBaseline)),
     ...(reference === null ? [] : compared(reference.condition.name, ({ toReference }) => toReference)),
@@ -136,7 +142,7 @@ function blockOf(row: ConditionRow | undefined, { study }: StudyView): string {
   return factor === undefined ? '' : (row?.condition.labels[factor] ?? '');
 }
 
-function captionOf({ study, selection, rows, finished, wanted }: StudyView): string {
+function captionOf({ study, selection, metric, rows, finished, wanted }: StudyView): string {
   const marked = rows.some(({ diverged, stopped }) => diverged.length + stopped.length > 0)
     ? ` ${omissionMark} omits runs that diverged or were stopped early.`
     : '';
@@ -150,5 +156,5 @@ function captionOf({ study, selection, rows, finished, wanted }: StudyView): str
     study.compare === null && study.reference === null
       ? ''
       : " p values of Welch's test are adjusted by Holm's method over each column; intervals of differences are not adjusted.";
-  return `${study.title}. Mean test accuracy with 95 % confidence intervals (Student's t), ${runs}. The best epoch ${bestEpochNote(selection)}.${tests} Memory is the peak of live tensors, time that of training steps.${state}${marked}`;
+  return `${study.title}. Mean test ${metric.name} with 95 % confidence intervals (Student's t), ${runs}. The best epoch ${bestEpochNote(selection)}.${tests} Memory is the peak of live tensors, time that of training steps.${state}${marked}`;
 }

@@ -1,7 +1,8 @@
 import { formatBytes, formatSeconds } from '@localgrad/train';
 
 const space = '\u00a0';
-const none = '–';
+/** Placeholder for an empty cell. */
+export const none = '–';
 
 /** A fraction as a percentage with two decimals, as in publications. */
 export const percent = (value: number | null): string =>

@@ -45,6 +45,19 @@ describe('CheckpointFolder', () => {
     expect(stepsIn(names())).toEqual([2, 3]);
   });
 
+  it('keeps the best one by the metric that its records name', async () => {
+    const { checkpoints, names } = open({ keepLast: 1, keepBest: true });
+    for (const [step, loss] of [0.5, 0.2, 0.7].entries()) {
+      // By accuracy the last one is the best.
+      const { progress, tensors } = checkpoint(step + 1, 0.1 * (step + 1));
+      const metric = { name: 'loss', lowerIsBetter: true };
+      const records = progress.records.map((record) => ({ ...record, metric, testMetrics: { loss } }));
+      await checkpoints.save({ tensors, progress: { ...progress, records } }, { metricsBytes: 0 });
+    }
+    expect(stepsIn(names())).toEqual([2, 3]);
+    expect((await checkpoints.best())?.progress.step).toBe(2);
+  });
+
   it('keeps the last two by default, at least one, and the best by its last record', async () => {
     const plain = open();
     for (const step of [1, 2, 3]) await plain.checkpoints.save(checkpoint(step, 1 / step), { metricsBytes: 0 });

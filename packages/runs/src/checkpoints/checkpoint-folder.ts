@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
 import { readSafetensors, writeSafetensors } from '@localgrad/nn/serialization';
-import { choiceAccuracy, type TrainingCheckpoint, type TrainingProgress } from '@localgrad/train';
+import {
+  accuracyMetric,
+  advantage,
+  choiceValue,
+  type Metric,
+  type TrainingCheckpoint,
+  type TrainingProgress,
+} from '@localgrad/train';
 import { codeOf, fileSystem } from '../folder/file-system.js';
 import { namesIn, readBytesIfThere, removeFile, statIfThere, textOf, writeWhole } from '../folder/files.js';
 import { checksumOf } from '../folder/hash.js';
@@ -15,7 +22,7 @@ export interface CheckpointFolderOptions {
   readonly runId: string;
   /** How many of the newest usable checkpoints are kept. Default 2: if the last one is damaged, the previous one is used. */
   readonly keepLast?: number;
-  /** Also keep the one with the best validation accuracy, or test accuracy if there are no validation images. Default false. */
+  /** Also keep the one that is best by the metric of its run, on validation images, or on test images if there are no others. Default false. */
   readonly keepBest?: boolean;
   /** Number of the attempt that writes here. Part of the file names; checkpoints of later attempts are never touched. Default 0. */
   readonly attempt?: number;
@@ -108,8 +115,8 @@ export class CheckpointFolder<Notes = null> {
   }
 
   /**
-   * The complete checkpoint at the end of an epoch with the best accuracy, on validation images if there are any, the first of
-   * equal ones; undefined if there is none. Damaged ones are reported and skipped.
+   * The complete checkpoint at the end of the best epoch by the metric of its run, on validation images if there are any, the
+   * first of equal ones; undefined if there is none. Damaged ones are reported and skipped.
    */
   async best(): Promise<StoredCheckpoint<Notes> | undefined> {
     for (const candidate of await this.#bestFirst(await this.#candidates())) {
@@ -183,14 +190,14 @@ export class CheckpointFolder<Notes = null> {
     await removeCheckpoints(this.#folder, this.#attempt, kept);
   }
 
-  /** Usable checkpoints of evaluated networks, from the highest accuracy to the lowest; of equal ones the first comes first. */
+  /** Usable checkpoints of evaluated networks, from the best to the worst; of equal ones the first comes first. */
   async #bestFirst(candidates: readonly CheckpointName[]): Promise<CheckpointName[]> {
-    const judged: { readonly candidate: CheckpointName; readonly accuracy: number }[] = [];
+    const judged: (Judgment & { readonly candidate: CheckpointName })[] = [];
     for (const candidate of candidates) {
-      const { accuracy } = await this.#standingOf(candidate);
-      if (accuracy !== undefined) judged.push({ candidate, accuracy });
+      const { judgment } = await this.#standingOf(candidate);
+      if (judgment !== undefined) judged.push({ candidate, ...judgment });
     }
-    return judged.sort((a, b) => b.accuracy - a.accuracy).map(({ candidate }) => candidate);
+    return judged.sort((a, b) => advantage(a.metric, b.value, a.value)).map(({ candidate }) => candidate);
   }
 
   /** An unusable checkpoint must not displace a usable one. Checks only the size of the tensor file, not its checksum. */
@@ -252,17 +259,26 @@ async function removeFileOnly(file: string): Promise<void> {
   }
 }
 
-/** Whether training can resume from a checkpoint, and the accuracy by which the best one is chosen, if it was evaluated. */
+/** Whether training can resume from a checkpoint, and by what the best one is chosen, if it was evaluated. */
 interface Standing {
   readonly isUsable: boolean;
-  readonly accuracy?: number | undefined;
+  readonly judgment?: Judgment;
+}
+
+/** All checkpoints of a run have the same metric. */
+interface Judgment {
+  readonly metric: Metric;
+  readonly value: number;
 }
 
 const rejected: Standing = { isUsable: false };
 
 function standingWith({ batchesDone, records }: TrainingProgress): Standing {
   // Within an epoch the network differs from the one that was evaluated.
-  return { isUsable: true, accuracy: batchesDone === 0 ? choiceAccuracy(records.at(-1) ?? {}) : undefined };
+  const last = batchesDone === 0 ? records.at(-1) : undefined;
+  const value = last === undefined ? undefined : choiceValue(last);
+  if (value === undefined) return { isUsable: true };
+  return { isUsable: true, judgment: { metric: last?.metric ?? accuracyMetric, value } };
 }
 
 function consequence(name: string, used: string | undefined): string {

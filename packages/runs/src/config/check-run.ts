@@ -3,6 +3,7 @@ import { loadInitialWeights } from '../load-initial-weights.js';
 import type { RunSplits } from '../run-images.js';
 import { checkBackend } from './check-backend.js';
 import { checkImages } from './check-images.js';
+import { checkMetric } from './check-metric.js';
 import { checkNames } from './check-names.js';
 import { checkThreads } from './check-threads.js';
 import { checkDelays } from './gradient-delay.js';
@@ -33,6 +34,7 @@ export async function checkRun(
   const plan = await buildPlan(config, data.train, { ...names, zeros: true });
   try {
     checkDelays(config, plan.compiled);
+    await checkMetric(config, plan.compiled, data.train);
     const { initialWeights, initialPart: part = 'network' } = config;
     if (initialWeights !== undefined) {
       await loadInitialWeights(plan.network, plan.compiled.parameters.values(), initialWeights, { part });

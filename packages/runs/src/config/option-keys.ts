@@ -28,6 +28,7 @@ const origins: ReadonlyMap<string, Origin> = new Map<string, Origin>([
   ['plan gradientDelay', { key: 'gradientDelay' }],
   ['plan gradientDelay cuts', { key: 'gradientDelayCuts' }],
   ['pipeline workers', { key: 'workers' }],
+  ['train metric', { key: 'metric' }],
   ['startWasm threads', { key: 'threads' }],
   ['data set train images', { key: 'trainImages', of: 'the number of images in the data set' }],
   ['data set test images', { key: 'testImages', of: 'the number of images in the data set' }],

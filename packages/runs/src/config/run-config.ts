@@ -72,6 +72,13 @@ export const runConfigSchema = z.strictObject({
     .describe(
       'fraction of the training images of each class to hold out, the same for every seed: they choose the best epoch, the best checkpoint, runs to stop early, and values of tune, in place of the test images',
     ),
+  metric: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "metric of the network's output by which the best epoch, the best checkpoint, runs to stop early and values of tune are chosen and conditions compared, e.g. accuracy, meanIoU, loss (default: that of the network, meanIoU for label maps, else accuracy)",
+    ),
   augment: z
     .enum(augmentationNames)
     .default('none')

@@ -63,6 +63,8 @@ describe('runPipeline', () => {
 
   it.each<[RunConfigInput, string]>([
     [{ workers: 4 }, 'workers'],
+    // Two groups of four modules would be timed.
+    [{ workers: 2 }, 'workers'],
     [{ placement: '0 1-3' }, 'placement'],
   ])('rejects hooks by the key that divides the modules: %j', async (input, key) => {
     const config = resolveConfig({ ...base, ...input });

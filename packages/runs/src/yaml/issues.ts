@@ -86,14 +86,26 @@ const nouns: Readonly<Record<string, string>> = {
   array: 'a list',
   tuple: 'a pair of numbers',
   int: 'an integer',
+  number: 'a number',
+  string: 'text',
+  boolean: 'true or false',
 };
 
-/** The expected value alone: of `Invalid input: expected number, received string`, only `expected number`. */
+/** Comparisons in zod's messages. */
+const signs: Readonly<Record<string, string>> = { '>=': '≥', '<=': '≤', '>': '>', '<': '<' };
+
+/**
+ * The expected value alone: of `Invalid input: expected number, received string`, only `expected a number`, and of `Too small:
+ * expected number to be >=1`, `expected a number ≥ 1`.
+ */
 function expectation(message: string): string {
   const text = message.replace(/^Invalid (?:input|option): |^Too (?:small|big): /, '').replace(/, received \w+$/, '');
-  const words = text.replace(
-    /\b[Ee]xpected (record|object|array|tuple|int)\b/,
-    (_, type: string) => `expected ${nouns[type]}`,
-  );
+  const words = text
+    .replace(/ to (be|have) ([<>]=?)(\S+)/, (_, verb: string, sign: string, limit: string) => {
+      return `${verb === 'have' ? ' with' : ''} ${signs[sign]} ${limit}`;
+    })
+    .replace(/\b[Ee]xpected (\w+)\b/, (whole, type: string) =>
+      Object.hasOwn(nouns, type) ? `expected ${nouns[type]}` : whole,
+    );
   return words.charAt(0).toLowerCase() + words.slice(1);
 }

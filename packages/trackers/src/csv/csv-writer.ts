@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { LocalgradError, requireOption, shortened } from '@localgrad/core';
-import type { EpochEndEvent, Observer } from '@localgrad/train';
+import { type EpochEndEvent, metricValue, type Observer } from '@localgrad/train';
 import { writing } from '../write-error.js';
 import { csvRecord, splitCsvRecords } from './records.js';
 
@@ -24,9 +24,19 @@ const epochColumns: Readonly<Record<string, (event: EpochEndEvent) => number | u
   validation_loss: ({ validationLoss }) => validationLoss,
 };
 
+/** Of runs that choose epochs by another metric than accuracy. */
+function metricColumns(event: EpochEndEvent): Readonly<Record<string, number | undefined>> {
+  const { metric } = event;
+  if (metric === undefined || metric.name === 'loss') return {};
+  return {
+    [`test_${metric.name}`]: metricValue(event, 'test', metric),
+    [`validation_${metric.name}`]: metricValue(event, 'validation', metric),
+  };
+}
+
 /**
- * Writes a table with one row per epoch and a column `loss_<objective>` for the mean loss of each objective. Accuracies
- * are in [0, 1]; missing values, e.g. of an epoch without a test, are empty.
+ * Writes a table with one row per epoch and a column `loss_<objective>` for the mean loss of each objective. A run that
+ * chooses epochs by another metric than accuracy also has columns for it, e.g. `test_meanIoU`. Accuracies are in [0, 1]; missing values, e.g. of an epoch without a test, are empty.
  *
  * @param target file, or function that receives each row with its line end (preceded by the header unless `keepRows` is set)
  * @throws LocalgradError `invalid-option`, also for a file that cannot be written; `invalid-data` for an epoch whose objectives differ from the header
@@ -44,10 +54,16 @@ export function csvWriter(target: string | ((text: string) => void), options: Cs
     observe(event) {
       if (event.type !== 'epoch-end') return;
       const own = columnsUnder(header);
-      const columns = csvRecord([...own, ...Object.keys(event.losses).map((id) => `loss_${id}`)]);
+      const measured = metricColumns(event);
+      const losses = Object.keys(event.losses).map((id) => `loss_${id}`);
+      const columns = csvRecord([...own, ...Object.keys(measured), ...losses]);
       header ??= columns;
       if (columns !== header) throw otherColumns(name, header, columns);
-      const row = csvRecord([...own.map((column) => epochColumns[column]?.(event)), ...Object.values(event.losses)]);
+      const row = csvRecord([
+        ...own.map((column) => epochColumns[column]?.(event)),
+        ...Object.values(measured),
+        ...Object.values(event.losses),
+      ]);
       write(isHeaderWritten ? row : header + row);
       isHeaderWritten = true;
     },

@@ -52,6 +52,27 @@ describe('csvWriter', () => {
     expect(readFileSync(file, 'utf8')).toBe(earlier);
   });
 
+  it('writes the metric by which a run chooses epochs', () => {
+    const metric = { name: 'meanIoU', lowerIsBetter: false };
+    const measured = runEvents().map((event) =>
+      event.type === 'epoch-end' ? { ...event, metric, testMetrics: { meanIoU: event.epoch / 8 } } : event,
+    );
+    let text = '';
+    watch(measured, (row) => (text += row));
+    const rows = splitCsvRecords(text).map((row) => row.split(',').slice(7, 12));
+    expect(rows[0]).toEqual([
+      'validation_accuracy',
+      'validation_loss',
+      'test_meanIoU',
+      'validation_meanIoU',
+      'loss_module0',
+    ]);
+    expect(rows.slice(1).map((row) => row.slice(2))).toEqual([
+      ['0.125', '', '0.5'],
+      ['0.25', '', '0.25'],
+    ]);
+  });
+
   it('appends after the rows of a checkpoint and removes rows that a killed process wrote later', () => {
     watch(runEvents(), file);
     appendFileSync(file, '3,0.2');

@@ -1,3 +1,4 @@
+import type { EvaluationSet } from '../evaluation-records.js';
 import type {
   EpochEndEvent,
   Losses,
@@ -8,6 +9,7 @@ import type {
   TrainingEvent,
 } from '../events.js';
 import { formatBytes } from '../memory-check.js';
+import { accuracyMetric, formatMetric, metricValue } from '../metric.js';
 
 /** The part of a Node stream that the progress display uses. */
 export interface ProgressStream {
@@ -86,24 +88,31 @@ function describeRun(event: RunStartEvent): string {
 
 function describeEpoch(event: EpochEndEvent, classifier: string | undefined): string {
   const loss = lossOf(event.losses, classifier);
-  const test =
-    event.testAccuracy === undefined
-      ? ''
-      : `  test accuracy ${percent(event.testAccuracy)}  test loss ${event.testLoss?.toFixed(3)}${event.diverged === true ? ' (diverged)' : ''}`;
-  const validation =
-    event.validationAccuracy === undefined ? '' : `  validation accuracy ${percent(event.validationAccuracy)}`;
+  const test = chosenValue(event, 'test');
+  const isDiverged = event.diverged === true;
+  const isLossShown = isDiverged || (test !== '' && event.metric?.name !== 'loss');
+  const tested = `${test}${isLossShown ? `  test loss ${event.testLoss?.toFixed(3)}` : ''}${isDiverged ? ' (diverged)' : ''}`;
   return (
-    `epoch ${event.epoch}/${event.epochs}  loss ${loss?.toFixed(3) ?? '–'}${validation}${test}  ` +
+    `epoch ${event.epoch}/${event.epochs}  loss ${loss?.toFixed(3) ?? '–'}${chosenValue(event, 'validation')}${tested}  ` +
     `${Math.round(event.imagesPerSecond)} images/s  peak ${formatBytes(event.peakBytes)}`
   );
 }
 
+/** The metric by which epochs are chosen, on a set of images; empty if it was not measured. */
+function chosenValue(event: EpochEndEvent, set: EvaluationSet): string {
+  const { metric = accuracyMetric } = event;
+  const value = metricValue(event, set, metric);
+  return value === undefined ? '' : `  ${set} ${metric.name} ${formatMetric(metric, value, 1)}`;
+}
+
 function describeEnd(event: RunEndEvent): string {
-  const accuracy =
-    event.testAccuracy === null
+  const { metric = accuracyMetric, testAccuracy, testMetrics } = event;
+  const value = metricValue({ testAccuracy, ...(testMetrics === undefined ? {} : { testMetrics }) }, 'test', metric);
+  const result =
+    value === undefined
       ? ''
-      : `test accuracy ${percent(event.testAccuracy)}${event.diverged === true ? ' (diverged)' : ''}, `;
-  const text = `${accuracy}peak ${formatBytes(event.peakBytes)}, ${formatSeconds(event.seconds)} of training`;
+      : `test ${metric.name} ${formatMetric(metric, value, 1)}${event.diverged === true ? ' (diverged)' : ''}, `;
+  const text = `${result}peak ${formatBytes(event.peakBytes)}, ${formatSeconds(event.seconds)} of training`;
   return event.status === 'completed'
     ? `done: ${text}`
     : `${event.status} after ${event.steps} steps: ${event.reason ?? ''}`;
