@@ -32,6 +32,7 @@ import { lookForEnvironment } from './folder/run-state.js';
 import { fingerprintOf } from './identity/fingerprint.js';
 import type { RunIdentity } from './identity/run-identity.js';
 import { loadData } from './load-data.js';
+import { mainThreadsOf } from './pipeline/run-pipeline.js';
 import { createRunBatches } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 
@@ -273,7 +274,8 @@ function planOf(
 }
 
 async function startBackend(config: RunConfig, { folder, backend }: EvaluateRunOptions): Promise<BackendHandle> {
-  const { relaxedSimd, tf32, threads } = config;
+  const { relaxedSimd, tf32 } = config;
+  const threads = mainThreadsOf(config);
   const { environment } = await lookForEnvironment(folder);
   const ofRun = typeof environment?.backend === 'string' ? environment.backend : config.backend;
   try {

@@ -47,10 +47,11 @@ beforeAll(async () => {
     }
   }
   for (const set of ['crops', 'whole']) writeFileSync(at(set, 'classes.txt'), 'blue\nred\n');
-  const maps = ['--dataset', at('crops'), '--batch', '4', '--method', 'backprop', '--modules', '1'];
+  const maps = ['--dataset', at('crops'), '--batch', '4', '--modules', '2'];
+  const method = ['--method', 'infopro(head: infopro-segmentation, decoder: segmentation)'];
   const network = ['--backbone', 'fcn-resnet18(width: 2, layers: [1, 1, 1, 1])'];
   for (const { exitCode, stderr } of [
-    await train('maps', ...maps, ...network),
+    await train('maps', ...maps, ...method, ...network),
     await train('classes', '--backbone', 'tiny', '--modules', '2', '--train-images', '64', '--test-images', '20'),
   ]) {
     if (exitCode !== 0) throw new Error(stderr);
