@@ -24,7 +24,10 @@ interface MicroBatch {
   readonly parts: number;
 }
 
-/** Bytes that are kept between two steps. */
+/**
+ * Bytes that are kept between two steps. Gradients that another part has sent count, too: they are received when they are used, but
+ * after a checkpoint they are here.
+ */
 export function keptBetweenSteps(segments: readonly KeptBySegment[], delay: number): number {
   return sum(
     segments.map(

@@ -4,7 +4,7 @@ import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
 import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
-import { headLoadOf, predictBytes } from './step-bytes.js';
+import { type BytesOptions, headLoadOf, predictBytes } from './step-bytes.js';
 import { sum } from './sum.js';
 
 /** Predicted peak memory of a training step. */
@@ -60,10 +60,14 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
   const holds = holdsGradients(options);
   // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
   const isFirst = compiled.range[0] === 0;
+  // Of two micro-batches, the first begins without gradients and the second ends without them; each one between has all.
+  const holdsSome = accumulate === 2 && optimizer?.needsWholeStep !== true && compiled.gradientDelay === undefined;
   const peaks = phases.map((one) => {
-    const held = holds ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
+    const gradients = holds ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
+    const held = holdsSome ? 0 : gradients;
     const part = accumulate > 1 && isFirst ? imageBytes(compiled, partSize) : 0;
-    const { modules, kept } = modulePeaks(compiled, one, { batchSize, partSize, holdsGradients: holds });
+    const sizes = { batchSize, partSize, holdsGradients: holds };
+    const { modules, kept } = modulePeaks(compiled, one, sizes, holdsSome ? gradients : undefined);
     return { kept, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
   });
   const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one.modules[module] ?? 0)));
@@ -127,10 +131,12 @@ interface ModulePeaks {
   readonly kept?: number;
 }
 
+/** @param waited bytes of the gradients that the first of two micro-batches leaves for the second one */
 function modulePeaks(
   compiled: Predictable,
   phase: CompiledPhase,
   sizes: Pick<DelayedLoad, 'batchSize' | 'partSize' | 'holdsGradients'>,
+  waited?: number,
 ): ModulePeaks {
   const { partSize } = sizes;
   const modules = compiled.modules.map((block, index) =>
@@ -141,7 +147,12 @@ function modulePeaks(
   );
   const load = { modules, heads, shared: phase.shared };
   const { gradientDelay, range } = compiled;
-  if (gradientDelay === undefined) return { modules: predictBytes(load, phase.schedule, range[0]).modules };
+  if (gradientDelay === undefined) {
+    const walks: readonly BytesOptions[] =
+      waited === undefined ? [{}] : [{ gradients: 'wait' }, { gradients: { waited } }];
+    const peaks = walks.map((options) => predictBytes(load, phase.schedule, range[0], options).modules);
+    return { modules: compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own[module] ?? 0))) };
+  }
   const delayed = predictDelayed(compiled, gradientDelay, { ...load, ...sizes });
   return { modules: delayed.modules, kept: delayed.keptBytes };
 }

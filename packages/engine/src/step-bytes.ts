@@ -48,19 +48,26 @@ export interface StepBytes {
   readonly times: readonly number[];
 }
 
+/** What a schedule leaves in memory, or finds there. */
+export interface BytesOptions {
+  /** Whether gradients that leave the first module stay in memory. Default false. */
+  readonly keepsSent?: boolean;
+  /** Weight gradients that wait for the next micro-batch, or that waited for this one and are used in it. Default: none. */
+  readonly gradients?: 'wait' | { readonly waited: number };
+}
+
 /**
  * Interprets a schedule over byte counts instead of tensors.
  *
  * @param first the module that reads the batch
- * @param options `keepsSent`: whether gradients that leave the first module stay in memory. Default false
  */
 export function predictBytes(
   load: StepLoad,
   schedule: readonly Instruction[],
   first = 0,
-  { keepsSent = false }: { readonly keepsSent?: boolean } = {},
+  options: BytesOptions = {},
 ): StepBytes {
-  const domain = new ByteDomain(load, first, keepsSent);
+  const domain = new ByteDomain(load, first, options);
   walkSchedule(schedule, domain);
   return domain;
 }
@@ -70,16 +77,21 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   readonly images = 0;
   readonly modules: number[];
   readonly times: number[];
-  #live = 0;
+  #live: number;
   #time = 0;
+  /** By how many times its size a weight's gradient changes what is in memory, once it is complete. */
+  readonly #kept: -1 | 0 | 1;
   /** Number of gradients that each shared weight has received. */
   readonly #received = new Map<Parameter, number>();
 
   constructor(
     readonly load: StepLoad,
     readonly first: number,
-    readonly keepsSent: boolean,
+    readonly options: BytesOptions,
   ) {
+    const { gradients } = options;
+    this.#live = typeof gradients === 'object' ? gradients.waited : 0;
+    this.#kept = gradients === undefined ? 0 : gradients === 'wait' ? 1 : -1;
     this.modules = load.modules.map(() => 0);
     this.times = load.modules.map(() => 0);
   }
@@ -125,7 +137,7 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   }
 
   emit(bytes: number): void {
-    if (!this.keepsSent) this.free(bytes);
+    if (this.options.keepsSent !== true) this.free(bytes);
   }
 
   receive(module: number): number {
@@ -142,14 +154,15 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
 
   /** The sum of the gradients of a shared weight stays until all have arrived. */
   #hold(parameters: readonly Parameter[]): void {
-    if (this.load.shared.size === 0) return;
+    if (this.load.shared.size === 0 && this.#kept === 0) return;
     for (const parameter of parameters) {
+      if (parameter.kind !== 'weight') continue;
       const { gradients } = this.load.shared.get(parameter) ?? { gradients: 1 };
-      if (gradients < 2) continue;
       const count = (this.#received.get(parameter) ?? 0) + 1;
       this.#received.set(parameter, count);
-      if (count === 1) this.#take(4 * parameter.size);
-      else if (count === gradients) this.free(4 * parameter.size);
+      if (count === 1 && gradients > 1) this.#take(4 * parameter.size);
+      else if (count === gradients && gradients > 1) this.free(4 * parameter.size);
+      if (count === gradients) this.#take(4 * this.#kept * parameter.size);
     }
   }
 
