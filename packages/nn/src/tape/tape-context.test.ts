@@ -161,6 +161,12 @@ describe('tapeHead', () => {
     expect(tf.memory().numTensors).toBe(before + 4 + 4);
   });
 
+  it('names its main metric and its errors if its options do', () => {
+    const named = linear({ mainMetric: 'largest', errorMetrics: ['largest'] });
+    expect(named).toMatchObject({ mainMetric: 'largest', errorMetrics: ['largest'] });
+    expect(linear({ scope: createScope(2) })).not.toHaveProperty('mainMetric');
+  });
+
   it('rejects a loss that is not a scalar', () => {
     const head = linear({ fn: (h) => tf.mean(h, [1, 2, 3]) });
     expect(() => evaluate(head, input(), trainingMode)).toThrow(
