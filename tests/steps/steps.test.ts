@@ -14,7 +14,8 @@ import { rig, tinyShape } from './rig.fixture.js';
 
 /** The wide head and longer runs are in steps.slow.test.ts; the others do not fit this network. */
 const quickHeads = headNames.filter(
-  (name) => !['dgl-128x512', 'infopro-imagenet', 'infopro-segmentation', 'class-token'].includes(name),
+  (name) =>
+    !['dgl-128x512', 'infopro-imagenet', 'infopro-segmentation', 'mmsegmentation-fcn', 'class-token'].includes(name),
 );
 
 describe('training steps on wasm', () => {

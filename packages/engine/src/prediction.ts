@@ -30,6 +30,11 @@ export interface PeakPrediction {
 export interface PredictionOptions {
   /** Default: an optimizer with one state value per weight. */
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
+  /**
+   * Of two micro-batches, count all gradients at every moment, as between the first and the last of more: a bound that grows
+   * from module to module by the same rule as that of other plans, for comparing many of them. Default false.
+   */
+  readonly allGradients?: boolean;
   /** Micro-batches per step. Default 1. */
   readonly accumulate?: number;
   /** Default: the phase with the highest peak. */
@@ -54,14 +59,15 @@ export type Predictable = Pick<
 
 /** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
 export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
-  const { optimizer, accumulate = 1, phase } = options;
+  const { optimizer, accumulate = 1, phase, allGradients = false } = options;
   const phases = phase === undefined ? compiled.phases : [phase];
   const partSize = Math.ceil(batchSize / accumulate);
   const holds = holdsGradients(options);
   // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
   const isFirst = compiled.range[0] === 0;
   // Of two micro-batches, the first begins without gradients and the second ends without them; each one between has all.
-  const holdsSome = accumulate === 2 && optimizer?.needsWholeStep !== true && compiled.gradientDelay === undefined;
+  const isLate = optimizer?.needsWholeStep === true || compiled.gradientDelay !== undefined;
+  const holdsSome = accumulate === 2 && !isLate && !allGradients;
   const peaks = phases.map((one) => {
     const gradients = holds ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
     const held = holdsSome ? 0 : gradients;

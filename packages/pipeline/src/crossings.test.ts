@@ -48,6 +48,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   'man(dgl)': ['6 averaged weights', '9 averaged weights', '9 averaged weights'],
   'sequential(dgl)': everyCut('free'),
   'pff(infopro)': everyCut('free'),
+  'deep-supervision(dgl, after: 1)': ['free', 'gradient of module1', 'free'],
 };
 
 describe('crossingsOf', () => {

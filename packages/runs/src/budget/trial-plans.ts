@@ -94,6 +94,7 @@ export class TrialPlans {
       const plan = method.plan(network);
       const compiled = compilePlan(network, plan, { ...more, scope: blankScope('', created), memory });
       const how = {
+        allGradients: true,
         ...(optimizer === undefined ? {} : { optimizer }),
         ...(accumulate === undefined ? {} : { accumulate }),
       };
