@@ -128,7 +128,7 @@ function crossEntropy(output: Tensor4D, labels: Tensor1D, { ignore, over, weight
 function labeledRows(output: Tensor4D, labels: Tensor1D, isLabeled: Tensor1D) {
   const [rows, classes] = [labels.size, output.shape[3]];
   const certain = computedTensor<Tensor2D>(() => new Float32Array(classes).fill(-certainty, 1), [1, classes]);
-  // Operands of the full size, by multiplication: `where` takes ten times as long to broadcast its operands on wasm.
+  // Operands of the full size, by multiplication, because `where` broadcasts its operands slowly on wasm.
   const ones = computedTensor<Tensor2D>(() => new Float32Array(classes).fill(1), [1, classes]);
   const logits = tidy(() => {
     const unlabeled = tidy(() => cast(reshape<Rank.R2>(logicalNot(isLabeled), [rows, 1]), 'float32'));
