@@ -45,7 +45,7 @@ export {
   type Metric,
   metricValue,
 } from './metric.js';
-export { type MetricResults, resultsOf } from './metric-results.js';
+export { type ChosenEpoch, type MetricResults, resultsOf } from './metric-results.js';
 export {
   type ConsoleProgressOptions,
   consoleProgress,

@@ -5,6 +5,7 @@ import type { TrainingResult } from './training-result.js';
 
 /** What a run has reached by one metric; null where it was not measured. */
 export interface MetricResults {
+  /** The metric that was measured. */
   readonly metric: Metric;
   /** On test images, in the last evaluation. */
   readonly test: number | null;
@@ -12,8 +13,18 @@ export interface MetricResults {
   readonly bestTest: number | null;
   /** On validation images, in the last evaluation. */
   readonly validation: number | null;
-  /** The epoch that validation images choose: its values on validation and on test images. */
-  readonly best: { readonly epoch: number; readonly value: number; readonly test: number | null } | null;
+  /** The epoch that validation images choose; null without any. */
+  readonly best: ChosenEpoch | null;
+}
+
+/** An epoch that validation images chose by a metric. */
+export interface ChosenEpoch {
+  /** Number of the epoch, from 1. */
+  readonly epoch: number;
+  /** The metric on the validation images. */
+  readonly value: number;
+  /** The metric on the test images; null without any. */
+  readonly test: number | null;
 }
 
 /**

@@ -13,6 +13,7 @@ export const accuracyMetric: Metric = { name: 'accuracy', lowerIsBetter: false }
 
 /** The part of a record, also of a stored one, from which a metric is read. */
 export type MeasuredRecord = {
+  /** The metric that the record names; absent for accuracy. */
   readonly metric?: Metric | undefined;
 } & { readonly [Field in `${EvaluationSet}Accuracy`]?: number | null | undefined } & {
   readonly [Field in `${EvaluationSet}Metrics`]?: Readonly<Record<string, unknown>> | undefined;
