@@ -1,3 +1,4 @@
+export { type Averaging, isAveraged } from './averaged-probabilities.js';
 export type { BatchSource, OwnedBatch } from './batch-source.js';
 export {
   type CheckpointPolicy,

@@ -1,6 +1,6 @@
 import { textTable } from '@localgrad/report';
 import { type EvaluateRunOptions, evaluateRun, exportedCheckpoints, type RunEvaluation } from '@localgrad/runs';
-import { formatSeconds } from '@localgrad/train';
+import { formatSeconds, isAveraged } from '@localgrad/train';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Presenter } from '../present.js';
 import { type Terminal, warn } from '../terminal.js';
@@ -8,12 +8,13 @@ import { threadCountOrAuto, wholeNumber } from '../whole-number.js';
 
 export function renderEvaluation(evaluation: RunEvaluation): string {
   const { method, backbone, dataset, backend, scales, flip, samples, metrics, recorded, seconds } = evaluation;
-  const isAveraged = flip || scales.length > 1 || scales[0] !== 1;
   const names = Object.keys(metrics);
   return [
     `network     ${backbone} by ${method}, ${weightsText(evaluation)}`,
     `images      ${samples} test images of ${dataset}`,
-    ...(isAveraged ? [`average     scales ${scales.join(', ')}${flip ? ', each also mirrored' : ''}`] : []),
+    ...(isAveraged({ scales, flip })
+      ? [`average     scales ${scales.join(', ')}${flip ? ', each also mirrored' : ''}`]
+      : []),
     `time        ${formatSeconds(seconds)} on ${backend}`,
     '',
     textTable(

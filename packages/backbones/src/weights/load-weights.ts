@@ -61,9 +61,9 @@ export function loadWeights(
   const file = readSafetensors(bytes, where);
   const description = readDescription(file, where);
   const problems: string[] = [];
-  const leading = part === 'blocks' ? leadingBlocksOf(owner, file.tensors.keys(), where) : undefined;
-  const parameters = leading?.parameters ?? backboneParameters(owner);
   const names = [...file.tensors.keys()].map(withoutWrappers);
+  const leading = part === 'blocks' ? leadingBlocksOf(owner, names, where) : undefined;
+  const parameters = leading?.parameters ?? backboneParameters(owner);
   const prefix = prefixOf(names, [...parameters.keys()], where);
   const { tensors, skipped } = ofBackbone(file.tensors, parameters, prefix, problems);
   if (leading !== undefined) skipped.push(...withoutOthers(tensors, leading));
@@ -105,8 +105,7 @@ export function loadWeights(
 }
 
 /** @throws LocalgradError `shape-mismatch` if the file does not even have the first two blocks */
-function leadingBlocksOf(owner: WeightsOwner, fileNames: Iterable<string>, where: string): LeadingBlocks {
-  const names = [...fileNames].map(withoutWrappers);
+function leadingBlocksOf(owner: WeightsOwner, names: readonly string[], where: string): LeadingBlocks {
   const scopes = names.flatMap((name) => [/^[^.]+\./, /^[^.]+\.[^.]+\./].flatMap((some) => some.exec(name)?.[0] ?? []));
   const found = [...new Set(['', ...scopes])].map((prefix) => {
     const under = names.flatMap((name) => nameUnder(prefix, name) ?? []);

@@ -1,5 +1,4 @@
-import type { ImageSize } from '@localgrad/data';
-import { type FetchReport, fetchDataset } from '@localgrad/data';
+import { type FetchReport, fetchDataset, type ImageSize } from '@localgrad/data';
 import { type Command, InvalidArgumentError } from 'commander';
 import { extentsOf } from '../../extents.js';
 import type { Presenter } from '../../present.js';
