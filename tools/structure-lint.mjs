@@ -43,6 +43,7 @@ const direction = {
     'hpff',
     'predsim',
     'mono-forward',
+    'dni',
     'mlm',
     'lam',
     'mlaan',

@@ -2,10 +2,10 @@ import { LocalgradError, type Optimizer, type Parameter } from '@localgrad/core'
 import type { CompiledPhase, CompiledPlan } from '@localgrad/engine';
 
 /**
- * Checks that the modules of a plan can be trained at different times: each loss trains one module, and no weight is trained
- * by losses on several.
+ * Checks that the modules of a plan can be trained at different times: each loss trains one module, no weight is trained
+ * by losses on several, and no head learns from the gradient of a later module.
  *
- * @throws LocalgradError `invalid-plan` that names the loss, `invalid-option` for optimizers that need all gradients at once
+ * @throws LocalgradError `invalid-plan` that names the loss or the module, `invalid-option` for optimizers that need all gradients at once
  */
 export function checkLocal(compiled: CompiledPlan, optimizer?: Pick<Optimizer, 'needsWholeStep'>): void {
   const { plan } = compiled;
@@ -18,6 +18,15 @@ export function checkLocal(compiled: CompiledPlan, optimizer?: Pick<Optimizer, '
         `Asynchronous training needs losses that train one module each, but loss '${id}' of '${plan.method}' trains modules ` +
           `${start} to ${to}. Use a method with local losses only, e.g. dgl, or train synchronously.`,
         { method: plan.method, loss: id, span },
+      );
+    }
+    const [taught] = phase.taught;
+    if (taught !== undefined) {
+      throw new LocalgradError(
+        'invalid-plan',
+        `Asynchronous training needs modules that wait for nothing from later ones, but heads of '${plan.method}' on module ` +
+          `${taught} learn from the gradient that module ${taught + 1} computes in the same step. Train synchronously.`,
+        { method: plan.method, module: taught },
       );
     }
     checkWeights(compiled, phase);

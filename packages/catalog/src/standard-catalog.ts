@@ -3,6 +3,7 @@ import { backprop } from '@localgrad/backprop';
 import { type JsonObject, LocalgradError, type LocalLearningMethod } from '@localgrad/core';
 import { deepSupervision } from '@localgrad/deep-supervision';
 import { type DglOptions, dgl } from '@localgrad/dgl';
+import { dni } from '@localgrad/dni';
 import { greedy } from '@localgrad/greedy';
 import { hpff, hpffOptionNames } from '@localgrad/hpff';
 import { infoProOptionNames, infopro } from '@localgrad/infopro';
@@ -58,6 +59,11 @@ const methods: Readonly<Record<string, Entry<Factories['methods']>>> = {
     description: 'Mono-Forward: each module trains with a projection of all its outputs to class scores.',
     create: (options) => monoForward(uncheckedOptions(options)),
     options: ['features'],
+  },
+  dni: {
+    description: 'DNI: each module trains with a synthetic gradient, which a small network predicts from its output.',
+    create: (options) => dni(uncheckedOptions(options)),
+    options: ['hidden', 'kernelSize', 'conditional'],
   },
 };
 

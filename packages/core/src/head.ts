@@ -20,11 +20,19 @@ export interface Targets {
    * propagates to it.
    */
   readonly moduleInput?: Tensor4D;
+  /**
+   * Gradient of the losses of later modules with respect to the output that the head reads, shape [batch, ...inputShape]. Provided
+   * by the engine for heads that synthesize it, never by batches.
+   */
+  readonly outputGradient?: Tensor4D;
   readonly [name: string]: Tensor | undefined;
 }
 
 /** Name of the target that contains the module's input; see `Targets`. */
 export const moduleInputTarget = 'moduleInput';
+
+/** Name of the target from which synthesized gradients are learned; see `Targets`. */
+export const outputGradientTarget = 'outputGradient';
 
 /** What a head is to compute in one evaluation. */
 export interface HeadRequest {
@@ -43,6 +51,9 @@ export interface HeadRequest {
   readonly labelSmoothing?: number;
 }
 
+/** What a head is to synthesize. */
+export type SynthesisRequest = Pick<HeadRequest, 'mode' | 'weight' | 'clock'>;
+
 /** Result of one evaluation of a head. */
 export interface HeadResult {
   /** The unweighted loss. Owned by the caller. */
@@ -59,8 +70,10 @@ export interface HeadResult {
 export interface HeadCost {
   /** Multiply-accumulates of one evaluation without its backward pass, per sample. */
   readonly multiplyAccumulates: number;
-  /** Peak bytes during `evaluate` beyond the input. */
+  /** Peak bytes during `evaluate` beyond the input, with the cotangent of the input unless the head synthesizes gradients. */
   evaluatePeakBytes(batchSize: number): number;
+  /** Peak bytes during `synthesize` beyond the input. Default: those of `evaluate`. */
+  synthesizePeakBytes?(batchSize: number): number;
 }
 
 /** An auxiliary network (head) with its loss, applied to a module's output. */
@@ -76,7 +89,8 @@ export interface Head {
   /** Declared cost; measured if absent. */
   readonly cost?: HeadCost;
   /**
-   * Names of the targets that the head reads. Batches must contain them, except `moduleInput`, which the engine provides.
+   * Names of the targets that the head reads. Batches must contain them, except `moduleInput` and `outputGradient`, which the
+   * engine provides.
    * Default: `labels`.
    */
   readonly reads?: readonly string[];
@@ -88,6 +102,17 @@ export interface Head {
   readonly averages?: readonly MovingAverage[];
   /** Computes the loss and its gradients. @param h [batch, ...inputShape]; borrowed */
   evaluate(h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult;
+  /**
+   * Predicts the gradient that later modules would send to the head's input (a synthetic gradient: Jaderberg et al., ICML 2017).
+   * The module is trained by it, not by the gradient of the head's loss. The head must read the target `outputGradient`:
+   * once the next module has computed that gradient, in the same step and before any update, the head is evaluated on the same
+   * input to learn from it.
+   *
+   * @param h [batch, ...inputShape]; borrowed
+   * @param targets those that the head reads, without `outputGradient`
+   * @returns weight × the prediction, shape [batch, ...inputShape]; owned by the caller. Statistics must not change
+   */
+  synthesize?(h: Tensor4D, targets: Targets, request: SynthesisRequest): Tensor4D;
   /** Outputs in evaluation mode, e.g. class scores [batch, classes]. Owned by the caller. */
   predict?(h: Tensor4D): Tensor;
   /**

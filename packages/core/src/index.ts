@@ -42,9 +42,10 @@ export type {
   HeadRequest,
   HeadResult,
   MovingAverage,
+  SynthesisRequest,
   Targets,
 } from './head.js';
-export { moduleInputTarget } from './head.js';
+export { moduleInputTarget, outputGradientTarget } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';

@@ -8,6 +8,7 @@ import {
   type TrainingPlan,
 } from '@localgrad/core';
 import { batchTargetsOf, type CompiledHead, headPlace, targetsOf } from './heads.js';
+import { synthesisFault } from './taught-heads.js';
 
 /**
  * Detects mistakes in heads and methods before the first step. @throws LocalgradError `invalid-plan`, `shape-mismatch`
@@ -30,6 +31,8 @@ export function checkHeads(network: Network, plan: TrainingPlan, heads: readonly
     }
     const unread = targetsOf(head).find((name) => typeof name !== 'string' || name === '');
     if (unread !== undefined) fail('invalid-plan', "has an entry in 'reads' that is not a string.");
+    const fault = synthesisFault(head);
+    if (fault !== undefined) fail('invalid-plan', fault);
     const wrong = head.state?.find(({ kind }) => kind !== 'state');
     if (wrong !== undefined)
       fail('invalid-plan', `lists '${wrong.name}' as state, but its kind is '${wrong.kind}'; expected 'state'.`);

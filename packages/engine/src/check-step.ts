@@ -5,6 +5,7 @@ import {
   type Parameter,
   requireSynchronous,
   sameShape,
+  shown,
 } from '@localgrad/core';
 import { checkTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
@@ -76,6 +77,23 @@ function checkResult(
     fail(`returned a cotangent of shape ${found} for an input of shape ${expected}.`, 'shape-mismatch');
   }
   checkGradients(head.parameters, parameters, fail);
+}
+
+/** The gradient that a head synthesized. @throws LocalgradError `misuse`, `shape-mismatch` */
+export function checkSynthesis(
+  { network }: CompiledPlan,
+  compiled: Pick<CompiledHead, 'key' | 'module' | 'head'>,
+  h: tf.Tensor4D,
+  found: tf.Tensor4D | undefined,
+): tf.Tensor4D {
+  if (found instanceof tf.Tensor && sameShape(found.shape, h.shape)) return found;
+  const { key, module, head } = compiled;
+  const returned = found instanceof tf.Tensor ? `a tensor of shape ${formatShape(found.shape)}` : shown(found);
+  throw new LocalgradError(
+    found instanceof tf.Tensor ? 'shape-mismatch' : 'misuse',
+    `The ${headPlace(compiled, network)}: synthesize returned ${returned} for an input of shape ${formatShape(h.shape)}; it must return a tensor of that shape.`,
+    { head: head.name, key, module },
+  );
 }
 
 function checkGradients(

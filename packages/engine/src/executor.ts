@@ -1,6 +1,7 @@
 import {
   at,
   type Block,
+  type Clock,
   type HeadResult,
   LocalgradError,
   type Mode,
@@ -11,14 +12,15 @@ import {
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, evaluateAt, evaluateChecked } from './check-step.js';
+import { checkBatch, checkSynthesis, evaluateAt, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
-import { headTargets } from './heads.js';
+import { headTargets, synthesizes } from './heads.js';
 import { moveAverages } from './moving-averages.js';
 import { objectiveWeight } from './objective-weight.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
+import { sum } from './sum.js';
 import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
 /** Options of `createExecutor`. */
@@ -82,6 +84,11 @@ interface StepSetting {
   readonly links: ExecutorOptions;
 }
 
+/** What a head reads besides the targets of the batch. */
+interface HeadReads extends HeadInputs<tf.Tensor4D> {
+  readonly outputGradient?: tf.Tensor4D;
+}
+
 type Arrive = (from: number, cotangent: tf.Tensor4D) => void;
 
 /** One step on tensors. */
@@ -118,7 +125,17 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   evaluate(module: number, read: HeadInputs<tf.Tensor4D>, arrive: Arrive): void {
-    for (const active of this.#setting.phase.heads.get(module) ?? []) this.#evaluateHead(active, read, arrive);
+    for (const active of this.#setting.phase.heads.get(module) ?? []) {
+      if (synthesizes(active.head)) this.#synthesize(active, read.output, arrive);
+      else this.#evaluateHead(active, read, arrive);
+    }
+  }
+
+  teach(module: number, output: tf.Tensor4D, outputGradient: tf.Tensor4D): void {
+    for (const active of this.#setting.phase.heads.get(module) ?? []) {
+      if (synthesizes(active.head)) this.#evaluateHead(active, { output, outputGradient }, () => {});
+    }
+    outputGradient.dispose();
   }
 
   vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want): tf.Tensor4D | undefined {
@@ -162,39 +179,59 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     if (phase.continues && module === compiled.range[1]) links.onOutput?.({ images: output, targets: batch.targets });
   }
 
-  #evaluateHead(active: ActiveHead, read: HeadInputs<tf.Tensor4D>, arrive: Arrive): void {
+  #evaluateHead(active: ActiveHead, read: HeadReads, arrive: Arrive): void {
     const { options, losses, terms, links } = this.#setting;
-    const { clock = startOfTraining, scale = 1 } = options;
     links.onHead?.(active.key);
-    const weights = active.objectives.map((objective) => objectiveWeight(objective, clock));
-    const weight = weights.reduce((sum, value) => sum + value, 0);
-    const result = this.#run(active, read, weight * scale);
-    active.objectives.forEach(({ id, start }, index) => {
+    const weights = this.#weightsOf(active);
+    const result = this.#run(active, read, sum(weights) * (options.scale ?? 1));
+    for (const { id } of active.objectives) {
       losses.set(id, keepCopy(result.loss));
       for (const [term, value] of result.terms ?? []) terms.set(`${id}/${term}`, keepCopy(value));
-      if (start === undefined || result.input === undefined) return;
-      const share = weight === 0 ? 0 : at(weights, index, 'weight') / weight;
-      arrive(start, share === 1 ? result.input.clone() : tf.mul(result.input, share));
-    });
+    }
+    if (result.input !== undefined) divideAmong(active, weights, result.input, arrive);
     tf.dispose([result.loss, ...(result.terms?.values() ?? [])]);
-    result.input?.dispose();
     this.#moveAverages(active.key);
     this.#give(result.parameters);
   }
 
+  /** The gradient of a micro-batch is a part of that of the whole batch, which the head predicts for each sample. */
+  #synthesize(active: ActiveHead, output: tf.Tensor4D, arrive: Arrive): void {
+    const { compiled, batch, links } = this.#setting;
+    links.onHead?.(active.key);
+    const weights = this.#weightsOf(active);
+    const request = { mode: this.#headMode(0), weight: sum(weights), clock: this.#headClock };
+    const cotangent = evaluateAt(compiled, active, () => active.head.synthesize?.(output, batch.targets, request));
+    divideAmong(active, weights, checkSynthesis(compiled, active, output, cotangent), arrive);
+  }
+
   /** Evaluates a head; checks its first result. */
-  #run(active: ActiveHead, { output: h, input: moduleInput }: HeadInputs<tf.Tensor4D>, weight: number): HeadResult {
-    const { compiled, batch, options, checked } = this.#setting;
-    const { noise, headClock: clock = options.clock ?? startOfTraining } = options;
-    const mode: Mode = { training: true, statisticsUpdates: 1, ...(noise === undefined ? {} : { noise }) };
-    const input = active.objectives.some(({ start }) => start !== undefined);
-    const targets = headTargets(active.head, batch.targets, moduleInput);
-    const request = { mode, weight, input, clock, labelSmoothing: compiled.labelSmoothing };
+  #run(active: ActiveHead, { output: h, input: moduleInput, outputGradient }: HeadReads, weight: number): HeadResult {
+    const { compiled, batch, checked } = this.#setting;
+    const input = outputGradient === undefined && active.objectives.some(({ start }) => start !== undefined);
+    const own = headTargets(active.head, batch.targets, moduleInput);
+    const targets = outputGradient === undefined ? own : { ...own, outputGradient };
+    const { labelSmoothing } = compiled;
+    const request = { mode: this.#headMode(1), weight, input, clock: this.#headClock, labelSmoothing };
     const evaluate = () => evaluateAt(compiled, active, () => active.head.evaluate(h, targets, request));
     if (checked.has(active.key)) return evaluate();
     const result = evaluateChecked(compiled, active, h, input, evaluate);
     checked.add(active.key);
     return result;
+  }
+
+  #weightsOf({ objectives }: ActiveHead): readonly number[] {
+    const { clock = startOfTraining } = this.#setting.options;
+    return objectives.map((objective) => objectiveWeight(objective, clock));
+  }
+
+  get #headClock(): Clock {
+    const { headClock, clock = startOfTraining } = this.#setting.options;
+    return headClock ?? clock;
+  }
+
+  #headMode(statisticsUpdates: number): Mode {
+    const { noise } = this.#setting.options;
+    return { training: true, statisticsUpdates, ...(noise === undefined ? {} : { noise }) };
   }
 
   /** Runs before the optimizer receives the head's gradients, because an average may also be trained. */
@@ -220,6 +257,22 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   #block(module: number): Block {
     return at(this.#setting.compiled.modules, module, 'module');
   }
+}
+
+/** Sends each objective's share of the cotangent of a head's input to the module where it stops. Consumes the cotangent. */
+function divideAmong(
+  { objectives }: ActiveHead,
+  weights: readonly number[],
+  cotangent: tf.Tensor4D,
+  arrive: Arrive,
+): void {
+  const total = sum(weights);
+  objectives.forEach(({ start }, index) => {
+    if (start === undefined) return;
+    const share = total === 0 ? 0 : at(weights, index, 'weight') / total;
+    arrive(start, share === 1 ? cotangent.clone() : tf.mul(cotangent, share));
+  });
+  cotangent.dispose();
 }
 
 /** A copy that outlives the step's tidy. */

@@ -71,6 +71,7 @@ export function delayGradients(
   const late = [...new Set(cuts ?? crossed)].sort((a, b) => a - b);
   if (steps === 0 || late.length === 0) return undefined;
   if (phases.length > 1) reject(plan, 'its plan has phases');
+  if (phase.taught.size > 0) reject(plan, 'its heads learn from gradients of the same step');
   if (phase.shared.size > 0) reject(plan, `several heads or modules share '${[...phase.shared.keys()][0]?.name}'`);
   return { steps, cuts: late, segments: segmentsOf(phase, new Set(late), setting) };
 }
@@ -97,7 +98,7 @@ function segmentsOf(phase: CompiledPhase, late: ReadonlySet<number>, { modules, 
     [...phase.heads].flatMap(([module, group]) => (group.some(({ head }) => readsModuleInput(head)) ? [module] : [])),
   );
   const compile = (spans: readonly Span[], last: number, inputReaders = new Set<number>()) =>
-    compileSchedule(spans, modules, memory, phase.frozen, inputReaders, last);
+    compileSchedule(spans, modules, memory, phase.frozen, { inputReaders, end: last });
   const segments: Segment[] = [];
   let arriving: Leaving = new Map();
   for (const [first, last] of ranges.reverse()) {

@@ -5,6 +5,7 @@ import {
   moduleInputTarget,
   type Network,
   type Objective,
+  outputGradientTarget,
   type Parameter,
   type ParameterScope,
   requireSynchronous,
@@ -40,11 +41,16 @@ export function targetsOf({ reads = ['labels'] }: Head): readonly string[] {
 
 /** Names of the targets that a head reads from the batch. */
 export function batchTargetsOf(head: Head): readonly string[] {
-  return targetsOf(head).filter((name) => name !== moduleInputTarget);
+  return targetsOf(head).filter((name) => name !== moduleInputTarget && name !== outputGradientTarget);
 }
 
 export function readsModuleInput(head: Head): boolean {
   return targetsOf(head).includes(moduleInputTarget);
+}
+
+/** Whether the head predicts the gradient of its input, and learns from the next module. */
+export function synthesizes({ synthesize }: Pick<Head, 'synthesize'>): boolean {
+  return synthesize !== undefined;
 }
 
 /** The targets for a head: those of the batch, and the module's input if the head reads it. */
@@ -57,14 +63,17 @@ export function costOfHead(
   { head, module }: Pick<CompiledHead, 'head' | 'module'>,
   { network, createTargets }: { readonly network: Network; readonly createTargets?: CreateTargets | undefined },
 ): HeadCost {
-  if (!readsModuleInput(head)) return headCostOf(head, createTargets);
+  if (!readsModuleInput(head) && !synthesizes(head)) return headCostOf(head, createTargets);
   const onlyLabels = batchTargetsOf(head).every((name) => name === 'labels');
   const create = createTargets ?? (onlyLabels ? createLabels : undefined);
   if (create === undefined) return headCostOf(head);
-  const shape = shapeBetween(network, module - 1);
+  const provided = synthesizes(head)
+    ? ([outputGradientTarget, head.inputShape] as const)
+    : ([moduleInputTarget, shapeBetween(network, module - 1)] as const);
+  const [name, shape] = provided;
   return headCostOf(head, (batchSize) => ({
     ...create(batchSize),
-    moduleInput: tf.zeros<tf.Rank.R4>([batchSize, ...shape]),
+    [name]: tf.zeros<tf.Rank.R4>([batchSize, ...shape]),
   }));
 }
 

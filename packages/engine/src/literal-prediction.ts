@@ -1,7 +1,7 @@
 import { at, type Block, bytesOf, type Head } from '@localgrad/core';
 import { costOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
-import { costOfHead } from './heads.js';
+import { costOfHead, synthesizes } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import type { CompiledPhase } from './phases.js';
 import { imageBytes, type PhasePrediction } from './prediction.js';
@@ -68,9 +68,21 @@ class LiteralByteDomain implements LiteralDomain<number, number> {
     wantsCotangent: boolean,
   ): number | undefined {
     this.evaluations.push(head);
-    this.#note(costOfHead({ head, module }, this.compiled).evaluatePeakBytes(this.batchSize));
-    this.#hold(head);
+    const cost = costOfHead({ head, module }, this.compiled);
+    const learnsLater = synthesizes(head);
+    const synthesis = learnsLater ? cost.synthesizePeakBytes?.(this.batchSize) : undefined;
+    this.#note(synthesis ?? cost.evaluatePeakBytes(this.batchSize));
+    if (!learnsLater) this.#hold(head);
     return wantsCotangent ? this.#take(bytesOf(this.#block(module).outputShape, this.batchSize)) : undefined;
+  }
+
+  teach(module: number, _output: number, gradient: number): void {
+    for (const { head } of this.phase.heads.get(module) ?? []) {
+      if (!synthesizes(head)) continue;
+      this.#note(costOfHead({ head, module }, this.compiled).evaluatePeakBytes(this.batchSize));
+      this.#hold(head);
+    }
+    this.free(gradient);
   }
 
   add(sum: number, cotangent: number): number {

@@ -1,4 +1,4 @@
-import { at, type Head, type Objective, type Span } from '@localgrad/core';
+import { at, get, type Head, type Objective, type Span } from '@localgrad/core';
 import type { CompiledPhase } from './phases.js';
 import type { HeadInputs } from './walk.js';
 
@@ -26,13 +26,17 @@ export interface LiteralDomain<Value, Pass> {
    */
   readonly alwaysRepeats: boolean;
   forward(module: number, input: Value): { readonly output: Value; readonly pass: Pass };
-  /** Evaluates one loss on a module's output. Returns the cotangent of the output, if requested. */
+  /**
+   * Evaluates one loss on a module's output, or synthesizes its gradient. Returns the cotangent of the output, if requested.
+   */
   evaluate(
     loss: LiteralLoss,
     module: number,
     read: Required<HeadInputs<Value>>,
     wantsCotangent: boolean,
   ): Value | undefined;
+  /** Lets the heads that synthesize gradients of a module's output learn from the gradient. Consumes it. */
+  teach(module: number, output: Value, gradient: Value): void;
   add(sum: Value, cotangent: Value): Value;
   /** Consumes the cotangent; returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, wantsInput: boolean): Value | undefined;
@@ -62,9 +66,22 @@ export function walkLiterally<Value, Pass>(
 ): void {
   const paths = literalPaths(phase, modules, domain.alwaysRepeats);
   const outputs = new Map<number, Value>([[-1, domain.images]]);
+  const gradients = new Map<number, Value>();
   paths.forEach((ending, module) => {
     const runs = ending.map((path) => forward(path, outputs, domain));
-    for (const run of runs) backward(run, evaluate(run, domain), domain);
+    for (const run of runs) {
+      const below = run.path.span[0] - 1;
+      const teaches = run.path.isTrained && phase.taught.has(below);
+      const gradient = backward(run, evaluate(run, domain), domain, teaches);
+      if (!teaches || gradient === undefined) continue;
+      const sum = gradients.get(below);
+      gradients.set(below, sum === undefined ? gradient : domain.add(sum, gradient));
+    }
+    for (const [below, gradient] of gradients) {
+      if (lastFrom(phase, below + 1) > module) continue;
+      domain.teach(below, get(outputs, below, 'output'), gradient);
+      gradients.delete(below);
+    }
     // Only one output is kept: the next module and later windows start from it.
     const [next] = runs.flatMap(({ steps }) => steps.slice(-1));
     for (const { steps } of runs) for (const step of steps) if (step !== next) domain.free(step.output);
@@ -78,6 +95,11 @@ export function walkLiterally<Value, Pass>(
     }
   });
   for (const [index, output] of outputs) if (index >= 0) domain.free(output);
+}
+
+/** The highest module on which a loss is read that trains the modules from this one. */
+function lastFrom({ objectives }: CompiledPhase, from: number): number {
+  return Math.max(...objectives.filter(({ span }) => span[0] === from).map(({ span }) => span[1]));
 }
 
 /**
@@ -145,14 +167,17 @@ function evaluate<Value, Pass>({ path, steps }: Run<Value, Pass>, domain: Litera
   return sum;
 }
 
+/** Returns the cotangent of the first module's input, if requested. */
 function backward<Value, Pass>(
   { steps }: Run<Value, Pass>,
   end: Value | undefined,
   domain: LiteralDomain<Value, Pass>,
-): void {
+  wantsInput: boolean,
+): Value | undefined {
   let cotangent = end;
   for (const [index, { module, pass }] of [...steps.entries()].reverse()) {
-    if (cotangent !== undefined) cotangent = domain.vjp(module, pass, cotangent, index > 0);
+    if (cotangent !== undefined) cotangent = domain.vjp(module, pass, cotangent, index > 0 || wantsInput);
     domain.release(module, pass);
   }
+  return cotangent;
 }

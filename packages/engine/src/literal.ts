@@ -1,10 +1,19 @@
-import { at, LocalgradError, type Mode, type Parameter, type Pass, startOfTraining } from '@localgrad/core';
+import {
+  at,
+  type HeadResult,
+  LocalgradError,
+  type Mode,
+  type Objective,
+  type Parameter,
+  type Pass,
+  startOfTraining,
+} from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { sequential } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, evaluateAt } from './check-step.js';
+import { checkBatch, checkSynthesis, evaluateAt } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
-import { headTargets } from './heads.js';
+import { headTargets, synthesizes } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
 import { moveAverages } from './moving-averages.js';
 import { objectiveWeight } from './objective-weight.js';
@@ -68,12 +77,16 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     const weight = objectiveWeight(objective, this.options.clock ?? startOfTraining) * scale;
     const targets = headTargets(head, this.batch.targets, moduleInput);
     const place = { key: objective.head.key, module, head };
+    if (synthesizes(head)) {
+      if (!input) return undefined;
+      const own = { mode: this.#mode(0), weight: weight / scale, clock };
+      const found = evaluateAt(this.compiled, place, () => head.synthesize?.(output, targets, own));
+      return checkSynthesis(this.compiled, place, output, found);
+    }
     const { labelSmoothing } = this.compiled;
     const request = { mode: this.#mode(1), weight, input, clock, labelSmoothing };
     const result = evaluateAt(this.compiled, place, () => head.evaluate(output, targets, request));
-    this.losses.set(objective.id, tf.keep(result.loss));
-    for (const [term, value] of result.terms ?? []) this.terms.set(`${objective.id}/${term}`, tf.keep(value));
-    this.#collect(result.parameters);
+    this.#record(objective, result);
     if (input && result.input === undefined) {
       throw new LocalgradError('misuse', `Head '${head.name}' returned no cotangent of its input.`);
     }
@@ -85,6 +98,28 @@ class LiteralTensorDomain implements LiteralDomain<tf.Tensor4D, Pass> {
     const { input, parameters } = at(this.#modules, module, 'module').vjp(pass, cotangent, want);
     this.#collect(parameters);
     return input;
+  }
+
+  teach(module: number, output: tf.Tensor4D, outputGradient: tf.Tensor4D): void {
+    const { scale = 1, headClock: clock = this.options.clock ?? startOfTraining } = this.options;
+    for (const { head, key, objectives } of this.phase.heads.get(module) ?? []) {
+      if (!synthesizes(head)) continue;
+      for (const objective of objectives) {
+        const weight = objectiveWeight(objective, this.options.clock ?? startOfTraining) * scale;
+        const targets = { ...this.batch.targets, outputGradient };
+        const { labelSmoothing } = this.compiled;
+        const request = { mode: this.#mode(1), weight, input: false, clock, labelSmoothing };
+        const evaluate = () => head.evaluate(output, targets, request);
+        this.#record(objective, evaluateAt(this.compiled, { key, module, head }, evaluate));
+      }
+    }
+    outputGradient.dispose();
+  }
+
+  #record({ id }: Objective, { loss, terms, parameters }: HeadResult): void {
+    this.losses.set(id, tf.keep(loss));
+    for (const [term, value] of terms ?? []) this.terms.set(`${id}/${term}`, tf.keep(value));
+    this.#collect(parameters);
   }
 
   add(sum: tf.Tensor4D, cotangent: tf.Tensor4D): tf.Tensor4D {

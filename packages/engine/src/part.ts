@@ -63,12 +63,13 @@ export function partOf(compiled: CompiledPlan, range: Span): CompiledPlan {
   };
 }
 
-/** An instruction of the plan in a part: its own, or the receipt of a cotangent from the module after the range. */
+/** An instruction of the plan in a part: its own, or the receipt of a gradient from the module after the range. */
 function within(instruction: Instruction, [first, last]: Span): Instruction[] {
   const { module } = instruction;
   if (first <= module && module <= last) return [instruction];
   if (module !== last + 1) return [];
   if (instruction.op === 'send') return [{ op: 'receive', module: last, from: instruction.from }];
+  if (instruction.op === 'finish' && instruction.teaches === true) return [{ op: 'teach', module: last }];
   if (instruction.op !== 'finish' || instruction.sendTo === undefined) return [];
   return [{ op: 'receive', module: last, from: instruction.sendTo }];
 }

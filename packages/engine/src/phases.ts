@@ -10,6 +10,7 @@ import {
 import { type CompiledHead, readsModuleInput } from './heads.js';
 import { compileSchedule, type Instruction, type MemoryPolicy, trainedStart } from './schedule.js';
 import { findSharedWeights, type SharedWeights } from './shared-weights.js';
+import { taughtModules } from './taught-heads.js';
 
 /** An objective that is active in a phase. */
 export interface ActiveObjective extends Objective {
@@ -33,6 +34,8 @@ export interface CompiledPhase {
   readonly objectives: readonly ActiveObjective[];
   /** Heads by module index, each evaluated once per step. */
   readonly heads: ReadonlyMap<number, readonly ActiveHead[]>;
+  /** Modules with heads that learn to synthesize the gradient of the module's output. */
+  readonly taught: ReadonlySet<number>;
   /** Instructions of one step. */
   readonly schedule: readonly Instruction[];
   /** Whether modules after the plan's range run in this phase; only in a part of a plan. */
@@ -76,11 +79,22 @@ export function compilePhases(
     const readers = [...activeHeads].flatMap(([module, group]) =>
       group.some(({ head }) => readsModuleInput(head)) ? [module] : [],
     );
-    const schedule = compileSchedule(spans, network.modules.length, memory, frozen, new Set(readers));
+    const taught = taughtModules({ name: phase.name, objectives: active, heads: activeHeads }, plan, network);
+    const options = { inputReaders: new Set(readers), taught };
+    const schedule = compileSchedule(spans, network.modules.length, memory, frozen, options);
     const isTrained = (module: number) =>
       !frozen.has(module) && spans.some(([from, to]) => from <= module && module <= to);
     const shared = findSharedWeights(network, [...activeHeads.values()].flat(), frozen, isTrained);
-    return { name: phase.name, frozen, objectives: active, heads: activeHeads, schedule, continues: false, shared };
+    return {
+      name: phase.name,
+      frozen,
+      objectives: active,
+      heads: activeHeads,
+      taught,
+      schedule,
+      continues: false,
+      shared,
+    };
   });
 }
 

@@ -28,6 +28,8 @@ class SetDomain implements ScheduleDomain<Alive, object> {
   readonly images: Alive = { kind: 'output', losses: [] };
   readonly alive = new Set<object>();
   readonly trainedBy = new Map<number, readonly number[]>();
+  /** Losses whose gradient was learned on each module. */
+  readonly lessons = new Map<number, readonly number[]>();
   readonly counts = { forward: 0, send: 0, finish: 0 };
   passes = 0;
   most = 0;
@@ -55,6 +57,12 @@ class SetDomain implements ScheduleDomain<Alive, object> {
       const start = trainedStart(span, this.frozen);
       if (span[1] === module && start !== undefined) arrive(start, this.#create('cotangent', [index]));
     });
+  }
+
+  teach(module: number, output: Alive, gradient: Alive) {
+    expect(this.alive.has(output)).toBe(true);
+    this.lessons.set(module, gradient.losses);
+    this.#remove(gradient);
   }
 
   vjp(module: number, pass: object, cotangent: Alive, want: Want) {
@@ -195,7 +203,7 @@ describe('compileSchedule', () => {
     fc.assert(
       fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
         const readers = new Set(chosen.slice(1));
-        const schedule = compileSchedule(spans, modules, memory, new Set(chosen), readers);
+        const schedule = compileSchedule(spans, modules, memory, new Set(chosen), { inputReaders: readers });
         const lastReads = new Map<number, number>();
         const recomputed = new Set<number>();
         schedule.forEach(({ op, module, ...rest }, position) => {
@@ -215,6 +223,25 @@ describe('compileSchedule', () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('lets heads before a module learn from all losses that train it, after the last of them', () => {
+    fc.assert(
+      fc.property(network, fc.array(fc.nat(6)), ({ modules, spans, memory }, chosen) => {
+        const isAllowed = (module: number) =>
+          spans.every(([from, to]) => to <= module || from > module) && spans.some(([from]) => from === module + 1);
+        const taught = new Set(chosen.filter((module) => module < modules - 1 && isAllowed(module)));
+        const result = interpret(compileSchedule(spans, modules, memory, new Set(), { taught }), spans);
+        const covering = (module: number) =>
+          spans.flatMap(([from, to], index) => (from <= module && module <= to ? [index] : []));
+        expect([...result.lessons.keys()].sort()).toEqual([...taught].sort());
+        for (const [module, losses] of result.lessons) expect(losses).toEqual(covering(module + 1));
+        for (let module = 0; module < modules; module++)
+          expect(result.trainedBy.get(module) ?? []).toEqual(covering(module));
+        expect(result.alive.size).toBe(0);
+      }),
+      { numRuns: 500 },
     );
   });
 

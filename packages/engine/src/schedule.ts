@@ -32,11 +32,19 @@ export type Instruction =
   /**
    * The last VJP of a module's pass, on the sum of its slots. `weights`: compute the weight gradients; false for frozen
    * modules. `sendTo`: the same call yields the cotangent for slot (module − 1, sendTo), because all slots of the
-   * module propagate further together.
+   * module propagate further together. `teaches`: it yields the gradient that heads on module − 1 learn to synthesize.
    */
-  | { readonly op: 'finish'; readonly module: number; readonly weights: boolean; readonly sendTo?: number }
+  | {
+      readonly op: 'finish';
+      readonly module: number;
+      readonly weights: boolean;
+      readonly sendTo?: number;
+      readonly teaches?: boolean;
+    }
   /** In a part of a plan: the part after it provides the cotangent for slot (module, from); see `partOf`. */
   | { readonly op: 'receive'; readonly module: number; readonly from: number }
+  /** In a part of a plan: the part after it provides the gradient that heads on the module learn to synthesize. */
+  | { readonly op: 'teach'; readonly module: number }
   /** Release a module's pass without a VJP; it is recomputed later. */
   | { readonly op: 'drop'; readonly module: number }
   /** Dispose a module's output. */
@@ -46,6 +54,19 @@ export type Instruction =
 export function trainedStart([from, to]: Span, frozen: ReadonlySet<number>): number | undefined {
   for (let module = from; module <= to; module++) if (!frozen.has(module)) return module;
   return undefined;
+}
+
+/** What heads read and learn, besides the outputs of their modules. */
+export interface ScheduleOptions {
+  /** Modules with a head that reads the module's input. */
+  readonly inputReaders?: ReadonlySet<number> | undefined;
+  /**
+   * Modules with heads that learn to synthesize the gradient of their output. No span contains such a module and the next
+   * one, and some span starts at the next one.
+   */
+  readonly taught?: ReadonlySet<number> | undefined;
+  /** The last module that runs. Default: the last one at which a loss is read. */
+  readonly end?: number;
 }
 
 /**
@@ -60,17 +81,15 @@ export function trainedStart([from, to]: Span, frozen: ReadonlySet<number>): num
  * Frozen modules have no weight-VJP, and a gradient stops above the frozen modules at the lower end of its span.
  *
  * @param spans spans of the objectives, valid for `modules`
- * @param inputReaders modules with a head that reads the module's input
- * @param end the last module that runs. Default: the last one at which a loss is read
  */
 export function compileSchedule(
   spans: readonly Span[],
   modules: number,
   memory: MemoryPolicy = 'residuals',
   frozen: ReadonlySet<number> = new Set(),
-  inputReaders: ReadonlySet<number> = new Set(),
-  end: number = Math.max(...spans.map(([, to]) => to)),
+  options: ScheduleOptions = {},
 ): Instruction[] {
+  const { inputReaders, taught, end = Math.max(...spans.map(([, to]) => to)) } = options;
   const trained = spans.flatMap((span): Span[] => {
     const start = trainedStart(span, frozen);
     return start === undefined ? [] : [[start, span[1]]];
@@ -81,13 +100,13 @@ export function compileSchedule(
   const instructions: Instruction[] = [];
 
   for (let time = 0; time <= end; time++) {
-    const backward = backwardAt(time, trained, last, frozen);
+    const backward = backwardAt(time, trained, last, { frozen, taught });
     const needed = new Set(backward.map((instruction) => instruction.module));
     const isOpen = at(last, time, 'module') >= time;
     const keep = isOpen && (!isRecomputed(time) || needed.has(time));
     instructions.push({ op: 'forward', module: time, keep, repeat: false });
     if (spans.some(([, to]) => to === time)) {
-      instructions.push({ op: 'evaluate', module: time, readsInput: inputReaders.has(time) });
+      instructions.push({ op: 'evaluate', module: time, readsInput: inputReaders?.has(time) === true });
     }
     instructions.push(...withRecomputation(backward, time, isRecomputed));
   }
@@ -105,7 +124,7 @@ function backwardAt(
   time: number,
   spans: readonly Span[],
   last: readonly number[],
-  frozen: ReadonlySet<number>,
+  { frozen, taught }: Pick<ScheduleOptions, 'taught'> & { readonly frozen: ReadonlySet<number> },
 ): Backward[] {
   const result: Backward[] = [];
   for (let module = time; module >= 0; module--) {
@@ -118,7 +137,10 @@ function backwardAt(
     const together = finishes && (!weights || slots.length === 1) ? departing.at(-1) : undefined;
     for (const from of departing) if (from !== together) result.push({ op: 'send', module, from, keep: weights });
     if (together !== undefined) result.push({ op: 'finish', module, weights, sendTo: together });
-    else if (finishes) result.push({ op: 'finish', module, weights });
+    else if (finishes) {
+      const teaches = taught?.has(module - 1) === true;
+      result.push({ op: 'finish', module, weights, ...(teaches ? { teaches } : {}) });
+    }
   }
   return result;
 }

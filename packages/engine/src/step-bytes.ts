@@ -1,6 +1,6 @@
 import { at, type Parameter, type Want } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
-import { costOfHead } from './heads.js';
+import { costOfHead, synthesizes } from './heads.js';
 import type { ModuleCost } from './module-cost.js';
 import type { ActiveHead } from './phases.js';
 import type { Instruction } from './schedule.js';
@@ -11,6 +11,8 @@ import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 export interface HeadLoad {
   /** Peak bytes of an evaluation beyond its input. */
   readonly evaluatePeakBytes: number;
+  /** Peak bytes of synthesizing the gradient of the module's output, beyond the input; for heads that do. */
+  readonly synthesizePeakBytes?: number;
   /** For each objective, the lowest module that it trains; undefined if all of them are frozen. */
   readonly starts: readonly (number | undefined)[];
   /** Parameters of the head. */
@@ -23,8 +25,11 @@ export function headLoadOf(
   compiled: Pick<CompiledPlan, 'network' | 'createTargets'>,
   batchSize: number,
 ): HeadLoad {
+  const cost = costOfHead(active, compiled);
+  const synthesis = cost.synthesizePeakBytes?.(batchSize) ?? cost.evaluatePeakBytes(batchSize);
   return {
-    evaluatePeakBytes: costOfHead(active, compiled).evaluatePeakBytes(batchSize),
+    evaluatePeakBytes: cost.evaluatePeakBytes(batchSize),
+    ...(synthesizes(active.head) ? { synthesizePeakBytes: synthesis } : {}),
     starts: active.objectives.map(({ start }) => start),
     parameters: active.head.parameters,
   };
@@ -110,13 +115,23 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   }
 
   evaluate(module: number, _read: HeadInputs<number>, arrive: (from: number, cotangent: number) => void): void {
-    for (const { evaluatePeakBytes, starts, parameters } of this.load.heads.get(module) ?? []) {
-      this.#note(module, evaluatePeakBytes);
+    for (const head of this.load.heads.get(module) ?? []) {
+      const { evaluatePeakBytes, synthesizePeakBytes, starts, parameters } = head;
+      this.#note(module, synthesizePeakBytes ?? evaluatePeakBytes);
       for (const start of starts) {
         if (start !== undefined) arrive(start, this.#take(this.#cost(module).outputBytes));
       }
+      if (synthesizePeakBytes === undefined) this.#hold(parameters);
+    }
+  }
+
+  teach(module: number, _output: number, gradient: number): void {
+    for (const { evaluatePeakBytes, synthesizePeakBytes, parameters } of this.load.heads.get(module) ?? []) {
+      if (synthesizePeakBytes === undefined) continue;
+      this.#note(module, evaluatePeakBytes);
       this.#hold(parameters);
     }
+    this.free(gradient);
   }
 
   vjp(module: number, _pass: number, cotangent: number, want: Want): number | undefined {

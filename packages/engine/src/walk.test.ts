@@ -19,6 +19,7 @@ function walk(schedule: readonly Instruction[], arrives: readonly number[] = [])
       log.push(`vjp${module}(${cotangent})`);
       return input ? 'dx' : undefined;
     },
+    teach: (module, output, gradient) => log.push(`teach${module}(${output}, ${gradient})`),
     copy: (cotangent) => `copy(${cotangent})`,
     add: (sum, cotangent) => `${sum}+${cotangent}`,
     release: (_module, pass) => log.push(`release ${pass}`),
@@ -49,6 +50,15 @@ describe('walkSchedule', () => {
     expect(walk([...two, send, after], [-1, 0])).toEqual(['vjp1(d0)', 'vjp1(d-1)', 'release pass1']);
   });
 
+  it('hands the gradient of a module that teaches to the heads before it, once the pass is released', () => {
+    const below = 'out0(images)';
+    expect(walk([...two, { ...finish, teaches: true }], [1])).toEqual([
+      'vjp1(d1)',
+      'release pass1',
+      `teach0(${below}, dx)`,
+    ]);
+  });
+
   it.each<[string, readonly Instruction[], readonly number[]]>([
     ['output of module 0', [evaluate], []],
     ['output of module 0', [forward, { op: 'free', module: 0 }, { op: 'free', module: 0 }], []],
@@ -56,6 +66,7 @@ describe('walkSchedule', () => {
     ['pass of module 0', [forward, { op: 'drop', module: 0 }, { op: 'drop', module: 0 }], []],
     ['cotangent of module 0', [forward, evaluate, { op: 'finish', module: 0, weights: true }], []],
     ['cotangent of module 1', [...two, finish, { ...forward, module: 1 }, finish], [1]],
+    ['gradient of the output of module 0', [forward, { op: 'teach', module: 0 }], []],
     ['slot (1, 0)', [...two, { op: 'send', module: 1, from: 0, keep: true }], [1]],
   ])('reports a schedule that needs a missing value: %s', (what, schedule, arrives) => {
     expect(() => walk(schedule, arrives)).toThrow(
@@ -73,6 +84,7 @@ describe('walkSchedule', () => {
         passThrough: () => 'out',
         evaluate: (_module, _read, arrive) => arrive(0, 'd0'),
         vjp: () => undefined,
+        teach: () => {},
         copy: (cotangent) => cotangent,
         add: (sum) => sum,
         release: (_module, pass) => log.push(pass),

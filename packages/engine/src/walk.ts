@@ -31,6 +31,8 @@ export interface ScheduleDomain<Value, Pass> {
    * `from`.
    */
   evaluate(module: number, read: HeadInputs<Value>, arrive: (from: number, cotangent: Value) => void): void;
+  /** Lets the heads that synthesize gradients of a module's output learn from the gradient. Consumes it. */
+  teach(module: number, output: Value, gradient: Value): void;
   /** Consumes the cotangent. Returns that of the input, if requested. */
   vjp(module: number, pass: Pass, cotangent: Value, want: Want): Value | undefined;
   /** A second value with the content of a cotangent. */
@@ -79,10 +81,13 @@ class Walk<Value, Pass> {
         this.#send(module, instruction.from, instruction.keep);
         break;
       case 'finish':
-        this.#finish(module, instruction.weights, instruction.sendTo);
+        this.#finish(instruction);
         break;
       case 'receive':
         this.#arrive(module, instruction.from, this.#domain.receive?.(module));
+        break;
+      case 'teach':
+        this.#teach(module, this.#domain.receive?.(module));
         break;
       case 'drop':
         this.#release(module);
@@ -124,15 +129,22 @@ class Walk<Value, Pass> {
     this.#arrive(module, module, cotangent);
   }
 
-  #finish(module: number, weights: boolean, sendTo: number | undefined): void {
+  #finish({ module, weights, sendTo, teaches = false }: Extract<Instruction, { op: 'finish' }>): void {
     const [first, ...others] = this.#slots.get(module)?.values() ?? [];
     this.#slots.delete(module);
     if (first === undefined) throw missing(`cotangent of module ${module}`);
     const sum = others.reduce((total, cotangent) => this.#domain.add(total, cotangent), first);
-    const want = { input: sendTo !== undefined, parameters: weights, release: true };
+    const want = { input: teaches || sendTo !== undefined, parameters: weights, release: true };
     const input = this.#domain.vjp(module, this.#pass(module).pass, sum, want);
     this.#release(module);
     if (sendTo !== undefined) this.#arrive(module - 1, sendTo, input);
+    else if (teaches) this.#teach(module - 1, input);
+  }
+
+  #teach(module: number, gradient: Value | undefined): void {
+    if (gradient === undefined) throw missing(`gradient of the output of module ${module}`);
+    if (module < (this.#domain.first ?? 0)) this.#domain.emit?.(gradient);
+    else this.#domain.teach(module, this.#output(module), gradient);
   }
 
   /** Adds a cotangent to slot (module, from). */

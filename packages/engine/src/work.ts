@@ -1,7 +1,7 @@
 import { at, type Head } from '@localgrad/core';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import type { CompiledPlan } from './compile.js';
-import { costOfHead } from './heads.js';
+import { costOfHead, synthesizes } from './heads.js';
 import { predictLiteral } from './literal-prediction.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import type { PhasePrediction } from './prediction.js';
@@ -79,7 +79,10 @@ function evaluatedHeads({ schedule, heads }: CompiledPhase): ActiveHead[] {
   return schedule.flatMap(({ op, module }) => (op === 'evaluate' ? (heads.get(module) ?? []) : []));
 }
 
-/** Multiply-accumulates of a head's forward and backward pass; averaged copies have no weight gradient. */
+/**
+ * Multiply-accumulates of a head's forward and backward pass; averaged copies have no weight gradient. A head that synthesizes
+ * gradients runs forward twice.
+ */
 export function headWork(
   compiled: Pick<CompiledPlan, 'network' | 'createTargets'>,
   active: Pick<ActiveHead, 'head' | 'module' | 'objectives'>,
@@ -92,7 +95,8 @@ export function headWork(
   const averaged = borrows
     .filter(({ as }) => as.includes('averaged-copy'))
     .map(({ live: name, work = 1 }) => work * (live.get(name) ?? 0));
-  return 3 * costOfHead(active, compiled).multiplyAccumulates - (isFrozen ? sum(averaged) : 0);
+  const passes = synthesizes(head) ? 4 : 3;
+  return passes * costOfHead(active, compiled).multiplyAccumulates - (isFrozen ? sum(averaged) : 0);
 }
 
 /**

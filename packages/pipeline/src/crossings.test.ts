@@ -38,6 +38,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   hpff: ['gradient of module1.cascaded', 'free', 'gradient of final.cascaded'],
   predsim: everyCut('free'),
   'mono-forward': everyCut('free'),
+  dni: ['gradient of module1', 'gradient of module2', 'gradient of final'],
   'mlm(dgl)': windows,
   'mlm(dgl, within: stage)': everyCut('free'),
   'lam(dgl)': followed,
@@ -90,6 +91,7 @@ describe('crossingsOf', () => {
     expect(cotangents('mlm(dgl)')).toEqual([1, 1, 1]);
     expect(cotangents('mlm(dgl, window: 3)')).toEqual([1, 2, 1]);
     expect(cotangents('backprop')).toEqual([1, 1, 1]);
+    expect(cotangents('dni')).toEqual([1, 1, 1]);
   });
 
   it('says which averages cannot follow weights of another worker', () => {

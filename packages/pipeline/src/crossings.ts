@@ -49,9 +49,12 @@ export function crossingsOf(compiled: CompiledPlan): Crossing[] {
   return modules.slice(1).map(({ index: cut }): Crossing => {
     const separates = (a: number, b: number) => Math.min(a, b) < cut && cut <= Math.max(a, b);
     const gradients = compiled.objectives.filter(({ id }) =>
-      compiled.phases.some(({ objectives }) =>
+      compiled.phases.some(({ objectives, taught }) =>
         objectives.some(
-          ({ id: other, start, span }) => other === id && start !== undefined && separates(start, span[1]),
+          ({ id: other, start, span }) =>
+            other === id &&
+            start !== undefined &&
+            (separates(start, span[1]) || (start === cut && taught.has(cut - 1))),
         ),
       ),
     );
@@ -137,7 +140,9 @@ function cotangentsAt({ phases }: CompiledPlan, cut: number): number {
     ...phases.map(
       ({ schedule }) =>
         schedule.filter(
-          (one) => one.module === cut && (one.op === 'send' || (one.op === 'finish' && one.sendTo !== undefined)),
+          (one) =>
+            one.module === cut &&
+            (one.op === 'send' || (one.op === 'finish' && (one.sendTo !== undefined || one.teaches === true))),
         ).length,
     ),
   );

@@ -4,6 +4,7 @@ import { selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import { withDeepSupervision } from '@localgrad/deep-supervision';
 import { dgl } from '@localgrad/dgl';
+import { dni } from '@localgrad/dni';
 import { greedy } from '@localgrad/greedy';
 import { hpff } from '@localgrad/hpff';
 import { infopro } from '@localgrad/infopro';
@@ -13,6 +14,7 @@ import { withMan } from '@localgrad/man';
 import { withMlaan } from '@localgrad/mlaan';
 import { withMlm } from '@localgrad/mlm';
 import { monoForward } from '@localgrad/mono-forward';
+import { adam } from '@localgrad/nn/optimizers';
 import { withPff } from '@localgrad/pff';
 import { predsim } from '@localgrad/predsim';
 import { withSequential } from '@localgrad/sequential';
@@ -42,6 +44,10 @@ describeMethod('predsim', () => predsim({ decoderStart: 'uniform', decoderInputs
 describeMethod('pred', () => predsim({ loss: 'pred', decoderStart: 'uniform' }), { decorators });
 describeMethod('sim', () => predsim({ loss: 'sim' }), { decorators });
 describeMethod('mono-forward', monoForward, { decorators });
+// Gradients of windows would pass synthetic ones by, and chains cannot synthesize. With SGD, synthesizers diverge, here as in DGL's code.
+const synthetic = { optimizer: () => adam({ learningRate: 0.003 }) };
+describeMethod('dni', () => dni({ kernelSize: 3 }), synthetic);
+describeMethod('dni with labels', () => dni({ hidden: 1, kernelSize: 3, conditional: true }), synthetic);
 
 describeDecorator('mlm', () => withMlm({ window: 3, independentWeight: 0.5, cascadeWeight: 0.5 }), { decorators });
 // Heads that have a leap chain get no second one.

@@ -5,6 +5,7 @@ import {
   type JsonObject,
   type LocalLearningMethod,
   type MethodDecorator,
+  type Optimizer,
   type Parameter,
   parseExpression,
   trainingMode,
@@ -17,6 +18,7 @@ import { checkHeadGradients } from './gradients/tensor-checks.js';
 import { evaluateHeads, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
 import { perturb, randomBatch } from './random-tensors.js';
 import { defaultTimeout, type GradientSuiteOptions, useBackend } from './suite.js';
+import { withTeachers } from './teachers.js';
 import {
   createTrial,
   createTrialBatch,
@@ -27,6 +29,7 @@ import {
   norm,
   readStep,
   type TrainOptions,
+  type Trial,
   trainTrial,
 } from './trial.js';
 
@@ -37,6 +40,8 @@ export interface MethodSuiteOptions extends GradientSuiteOptions {
   readonly decorators?: Readonly<Record<string, MethodDecorator>>;
   /** Training steps of the toy problem; default 60. */
   readonly steps?: number;
+  /** Optimizer of the training steps. Default: SGD with rate 0.05 and momentum 0.9. */
+  readonly optimizer?: () => Optimizer;
   /**
    * Whether a step needs less memory than end-to-end training. Default true; if false, state the reason in your README.
    */
@@ -72,12 +77,16 @@ export function describeMethod(
     fromConfig,
     decorators = {},
     steps = 60,
+    optimizer,
     savesMemory = true,
     stopGradients,
     costTolerance = 0.1,
     gradients = {},
     timeout = defaultTimeout,
   } = options;
+
+  const trainOwn = (trial: Trial, last: number, how: TrainOptions = {}) =>
+    trainTrial(trial, last, { optimizer, ...how });
 
   describe(`conformance of ${name}`, { timeout }, () => {
     useBackend();
@@ -94,7 +103,7 @@ export function describeMethod(
     it.runIf(fromConfig !== undefined)('trains bit-identically when it is rebuilt from its config', async () => {
       const run = async (method: LocalLearningMethod) => {
         const trial = createTrial(method, { seed: 5 });
-        const { losses, totals, parameters, state } = await trainTrial(trial, 3);
+        const { losses, totals, parameters, state } = await trainOwn(trial, 3);
         trial.dispose();
         return { losses, totals, parameters, state };
       };
@@ -125,21 +134,27 @@ export function describeMethod(
       whole.dispose();
       const batch = createTrialBatch(1);
       for (const id of ids) {
+        const kept = withTeachers(whole.compiled, id);
         const trial = createTrial(create(), {
           // Phases refer to objectives that are removed here.
           rewrite: ({ phases: _, ...plan }) => ({
             ...plan,
             objectives: plan.objectives.flatMap((objective) =>
-              objective.id === id ? [{ ...objective, weight: 1 }] : [],
+              kept.has(objective.id) ? [{ ...objective, weight: 1 }] : [],
             ),
           }),
         });
         const { compiled } = trial;
-        const [from, to] = compiled.objectives[0]?.span ?? [0, 0];
+        const spans = compiled.objectives.map(({ span }) => span);
+        const from = Math.min(...spans.map(([start]) => start));
+        const to = Math.max(...spans.map(([, end]) => end));
+        const all = [...compiled.heads.values()].flat().map(({ head }) => head);
+        // Gradients that start as zeros would show nothing.
+        for (const head of all) if (head.synthesize !== undefined) perturb(head.parameters, createRandom(1));
         const names = (owners: readonly { readonly parameters: readonly Parameter[] }[]) =>
           owners.flatMap(({ parameters }) => parameters.filter(({ kind }) => kind === 'weight').map((one) => one.name));
         const inside = names(compiled.modules.slice(from, to + 1));
-        const heads = names([...compiled.heads.values()].flat().map(({ head }) => head));
+        const heads = names(all);
         const { gradients } = await readStep(trial, batch);
         expect([...gradients.keys()].sort(), `loss '${id}' reaches`).toEqual([...inside, ...heads].sort());
         for (const weight of inside.filter((one) => /conv\d?\.weight$/.test(one))) {
@@ -159,12 +174,13 @@ export function describeMethod(
       for (const { head, module } of [...trial.compiled.heads.values()].flat()) {
         perturb(head.parameters, createRandom(1));
         const moduleInput = randomBatch(at(shapes, module, 'module'), 8, 3);
-        const targets = { ...batch.targets, moduleInput };
+        const outputGradient = randomBatch(head.inputShape, 8, 4);
+        const targets = { ...batch.targets, moduleInput, outputGradient };
         for (const { step, hasNoise } of gradientSteps) {
           const mode = hasNoise ? { ...trainingMode, noise: { seed: 3, step, part: 0 } } : trainingMode;
           await checkHeadGradients(head, targets, 8, mode, { ...gradients, clock: clockAt(step, 10, 10) });
         }
-        moduleInput.dispose();
+        tf.dispose([moduleInput, outputGradient]);
       }
       disposeBatch(batch);
       trial.dispose();
@@ -192,7 +208,7 @@ export function describeMethod(
     it('is bit-identical for equal seeds, and leaks no tensors', async () => {
       const run = async () => {
         const trial = createTrial(create(), { seed: 5 });
-        const training = await trainTrial(trial, 4);
+        const training = await trainOwn(trial, 4);
         trial.dispose();
         return training;
       };
@@ -207,7 +223,7 @@ export function describeMethod(
     it('resumes an interrupted run bit-identically', async () => {
       const run = async (seed: number, last: number, resume?: TrainOptions['resume']) => {
         const trial = createTrial(create(), { seed });
-        const training = await trainTrial(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
+        const training = await trainOwn(trial, last, resume === undefined ? { steps: 4 } : { steps: 4, resume });
         trial.dispose();
         return training;
       };
@@ -226,7 +242,7 @@ export function describeMethod(
       trial.dispose();
       const run = async (evaluates: boolean) => {
         const used = createTrial(create(), { seed: 5 });
-        const training = await trainTrial(used, 3, evaluates ? { between: () => evaluateHeads(used) } : {});
+        const training = await trainOwn(used, 3, evaluates ? { between: () => evaluateHeads(used) } : {});
         used.dispose();
         return training;
       };
@@ -244,7 +260,7 @@ export function describeMethod(
 
     it('learns a toy problem', async () => {
       const trial = createTrial(create(), { seed: 2 });
-      const { losses, accuracy } = await trainTrial(trial, steps);
+      const { losses, accuracy } = await trainOwn(trial, steps);
       trial.dispose();
       const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
       const trained = losses.filter((loss) => loss !== undefined);
@@ -266,7 +282,7 @@ export function describeMethod(
 
     it.each(Object.entries({ identity, ...decorators }))('works inside %s', async (_, decorate) => {
       const trial = createTrial(decorate(create()));
-      const { totals } = await trainTrial(trial, 3);
+      const { totals } = await trainOwn(trial, 3);
       trial.dispose();
       expect(totals.every(Number.isFinite)).toBe(true);
     });

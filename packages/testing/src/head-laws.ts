@@ -24,7 +24,8 @@ function headsOf({ modules, heads }: CompiledPlan): readonly Placed[] {
       const { images, targets } = createTrialBatch(2, batchSize);
       images.dispose();
       const shape = modules[module]?.inputShape ?? head.inputShape;
-      return { ...targets, moduleInput: randomBatch(shape, batchSize, 3) };
+      const outputGradient = randomBatch(head.inputShape, batchSize, 4);
+      return { ...targets, moduleInput: randomBatch(shape, batchSize, 3), outputGradient };
     },
   }));
 }
@@ -55,6 +56,10 @@ export function expectMeasuredCosts({ compiled }: Trial, tolerance: number): voi
     const bytes = measured.evaluatePeakBytes(size);
     // An upper bound may count tensors that are not alive together.
     compare(`evaluatePeakBytes(${size})`, declared.evaluatePeakBytes(size), bytes, 2 * bytes);
+    const synthesis = measured.synthesizePeakBytes?.(size);
+    const stated = declared.synthesizePeakBytes?.(size);
+    if (synthesis === undefined || stated === undefined) continue;
+    compare(`synthesizePeakBytes(${size})`, stated, synthesis, 2 * synthesis);
   }
 }
 
@@ -65,6 +70,7 @@ export function evaluateHeads({ compiled }: Trial): void {
     for (const mode of [evaluationMode, recomputeMode]) evaluate(head, h, targets, mode);
     tf.dispose([...(head.measure?.(h, targets).values() ?? [])]);
     head.predict?.(h).dispose();
+    synthesize(head, h, targets);
     h.dispose();
     disposeTargets(targets);
   }
@@ -74,6 +80,10 @@ function evaluate(head: Head, h: tf.Tensor4D, targets: Targets, mode: typeof eva
   const request = { mode, weight: 1, input: true, clock: startOfTraining };
   const { loss, terms, input, parameters } = head.evaluate(h, targets, request);
   tf.dispose([loss, ...(terms?.values() ?? []), ...(input === undefined ? [] : [input]), ...parameters.values()]);
+}
+
+function synthesize(head: Head, h: tf.Tensor4D, targets: Targets): void {
+  head.synthesize?.(h, targets, { mode: recomputeMode, weight: 1, clock: startOfTraining }).dispose();
 }
 
 /** Checks that evaluation without an update of statistics changes no tensor of a head, nor its input and targets. */
@@ -94,6 +104,7 @@ export async function expectUnchangedByEvaluation(trial: Trial): Promise<void> {
       'evaluate without statistics': () => evaluate(head, h, targets, recomputeMode),
       measure: () => tf.dispose([...(head.measure?.(h, targets).values() ?? [])]),
       predict: () => head.predict?.(h).dispose(),
+      synthesize: () => synthesize(head, h, targets),
     };
     for (const [label, act] of Object.entries(acts)) {
       const tensors = tf.memory().numTensors;

@@ -172,17 +172,18 @@ export interface TrainOptions {
   readonly resume?: Pick<Training, 'parameters' | 'optimizer' | 'state'> & { readonly step: number };
   /** Called after each step. */
   readonly between?: () => void;
+  /** Default: SGD with rate 0.05 and momentum 0.9. */
+  readonly optimizer?: (() => Optimizer) | undefined;
 }
 
-/** Trains with SGD up to step `last`, hooks included. */
+/** Trains up to step `last`, hooks included. */
 export async function trainTrial(
   { compiled, network }: Trial,
   last: number,
   options: TrainOptions = {},
 ): Promise<Training> {
-  const { steps = last, resume } = options;
-  const learningRate = 0.05;
-  const optimizer = sgd({ learningRate, momentum: 0.9 });
+  const { steps = last, resume, optimizer: create = () => sgd({ learningRate: 0.05, momentum: 0.9 }) } = options;
+  const optimizer = create();
   if (resume !== undefined) restore(compiled, optimizer, resume);
   const trainStep = createTrainStep({ compiled, optimizer });
   const losses: (number | undefined)[] = [];
@@ -230,9 +231,12 @@ function restore(
   const shapeOf = (name: string) => [...(parameters.get(name)?.shape ?? [])];
   const parameterOf = (key: string) => key.slice(key.indexOf('/') + 1);
   for (const [name, values] of saved.parameters) parameters.get(name)?.assign(tf.tensor(values, shapeOf(name)));
-  const slots = [...saved.optimizer].map(
-    ([key, values]) => [key, tf.tensor(values, shapeOf(parameterOf(key)))] as const,
-  );
+  const slots = [...saved.optimizer].map(([key, values]) => {
+    const shape = shapeOf(parameterOf(key));
+    // Counts of steps have no axes.
+    const isCount = values.length === 1 && shape.some((extent) => extent !== 1);
+    return [key, tf.tensor(values, isCount ? [] : shape)] as const;
+  });
   optimizer.load(new Map(slots));
   state.restore(JSON.parse(JSON.stringify(saved.state)));
 }

@@ -146,12 +146,25 @@ export function measuredHeadCost(head: Head, create: CreateTargets): HeadCost {
       ),
     ),
   );
+  const synthesisPeak = lazy(() => affineInBatchSize((batchSize) => measureSynthesis(head, create, batchSize)));
   return {
     get multiplyAccumulates() {
       return multiplyAccumulates();
     },
     evaluatePeakBytes: (batchSize) => peak()(batchSize),
+    ...(head.synthesize === undefined ? {} : { synthesizePeakBytes: (batchSize) => synthesisPeak()(batchSize) }),
   };
+}
+
+function measureSynthesis(head: Head, create: CreateTargets, batchSize: number): number {
+  const h = batchOf(head.inputShape, batchSize);
+  const targets = create(batchSize);
+  const peak = metered((meter) => {
+    head.synthesize?.(h, targets, { mode: recomputeMode, weight: 1, clock: startOfTraining }).dispose();
+    return meter.peakBytes;
+  });
+  dispose([h, ...Object.values(targets).filter((target) => target !== undefined)]);
+  return peak;
 }
 
 function evaluateOnce<T>(
@@ -164,7 +177,8 @@ function evaluateOnce<T>(
   const h = batchOf(head.inputShape, batchSize);
   const targets = create(batchSize);
   const result = use(() => {
-    const request = { mode, weight: 1, input: true, clock: startOfTraining };
+    // The engine asks heads that synthesize gradients for no cotangent of their input.
+    const request = { mode, weight: 1, input: head.synthesize === undefined, clock: startOfTraining };
     const { loss, terms, input, parameters } = head.evaluate(h, targets, request);
     dispose([loss, ...(terms?.values() ?? []), ...(input === undefined ? [] : [input]), ...parameters.values()]);
   });

@@ -7,6 +7,7 @@ import {
   type HeadRequest,
   type HeadResult,
   type Targets,
+  type Want,
 } from '@localgrad/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
@@ -73,7 +74,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     inputShape: body.inputShape,
     parameters: body.parameters,
     statistics: body.statistics,
-    cost: headCost(body, loss),
+    cost: headCost(body, loss, { input: true }),
     reads: loss.reads,
     evaluate,
     measure,
@@ -84,7 +85,8 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
   };
 }
 
-function headCost(body: Block, loss: LossFunction): HeadCost {
+/** Cost of blocks and a loss. `input`: with the cotangent of the blocks' input. */
+export function headCost(body: Block, loss: LossFunction, { input }: Pick<Want, 'input'>): HeadCost {
   return {
     get multiplyAccumulates() {
       return costOf(body).multiplyAccumulates;
@@ -98,9 +100,9 @@ function headCost(body: Block, loss: LossFunction): HeadCost {
       // The loss and the cotangent.
       ledger.take(4 + outputBytes);
       // The VJP's own peak is at least what it returns: its gradients and the input's cotangent.
-      ledger.touch(costOf(body).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+      ledger.touch(costOf(body).vjpPeakBytes(batchSize, { input, parameters: true, release: true }));
       ledger.give(costOf(body).residualBytes(batchSize) + 2 * outputBytes);
-      ledger.take(gradientBytes(body) + bytesOf(body.inputShape, batchSize));
+      ledger.take(gradientBytes(body) + (input ? bytesOf(body.inputShape, batchSize) : 0));
       return ledger.peak;
     },
   };

@@ -1,4 +1,11 @@
-import { formatShape, LocalgradError, moduleInputTarget, sameShape, type Targets } from '@localgrad/core';
+import {
+  formatShape,
+  LocalgradError,
+  moduleInputTarget,
+  outputGradientTarget,
+  sameShape,
+  type Targets,
+} from '@localgrad/core';
 import { reshape, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 
 /**
@@ -35,7 +42,8 @@ export function requireTarget<Name extends string>(
  */
 export function checkTarget(name: string, target: Tensor, reader: string): void {
   if (name === 'labels') checkClasses(name, target, reader, 1);
-  if ((name === 'images' || name === moduleInputTarget) && (target.dtype !== 'float32' || target.rank !== 4)) {
+  const isMap = name === 'images' || name === moduleInputTarget || name === outputGradientTarget;
+  if (isMap && (target.dtype !== 'float32' || target.rank !== 4)) {
     const cure = "use float32 values of shape [batch, height, width, channels], e.g. tf.cast(images, 'float32')";
     throw wrongType(name, target, reader, cure);
   }
