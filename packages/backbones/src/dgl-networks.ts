@@ -104,12 +104,11 @@ export function dniCnn(options: DniCnnOptions = {}): BackboneFactory {
           unit({ ...place, inputShape: shape, channels: width, kernelSize: 5, after: layer === 0 ? maxima : means }),
         );
       }
+      // A block of its own, so that the classifier can be a module: DNI separates it from the last convolution.
+      line.add([3, 0], (shape) => flattenChannelsFirst('flatten', shape));
       const classifier = blockHead({
         name: 'classifier',
-        blocks: membersOf(line.shape, [
-          (shape) => flattenChannelsFirst('flatten', shape),
-          (shape) => dense({ name: 'fc1', layer: 'fc1', scope, inputShape: shape, units: classes }),
-        ]),
+        blocks: [dense({ name: 'fc1', layer: 'fc1', scope, inputShape: line.shape, units: classes })],
         loss: softmaxCrossEntropy,
       });
       return { name: 'dni-cnn', config, inputShape, classes, blocks: line.blocks, classifier };

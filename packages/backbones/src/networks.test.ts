@@ -126,7 +126,7 @@ describe('networks', () => {
         5,
       ) + layers([[128, 10]], 1, false),
     );
-    expect(compared.backbone.blocks.map(({ block }) => block.outputShape[0])).toEqual([10, 3, 1]);
+    expect(compared.backbone.blocks.map(({ block }) => block.outputShape[0])).toEqual([10, 3, 1, 1]);
   });
 
   it('VGG8b starts with a 7×7 convolution of stride 2 for images over 64 pixels', () => {
