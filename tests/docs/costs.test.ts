@@ -24,6 +24,7 @@ const cards: readonly Card[] = [
   { path: 'methods/hpff', methodOf: () => 'hpff' },
   { path: 'methods/infopro', methodOf: () => 'infopro' },
   { path: 'methods/mono-forward', methodOf: () => 'mono-forward' },
+  { path: 'methods/dni', methodOf: () => 'dni' },
   { path: 'methods/predsim', methodOf: ({ loss }) => `predsim(loss: ${loss})` },
   { path: 'decorators/man', methodOf: () => 'man(greedy)' },
   { path: 'decorators/pff', methodOf: ({ method = '' }) => method },

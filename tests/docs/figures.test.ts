@@ -18,6 +18,7 @@ const methods = {
   hpff: 'hpff',
   predsim: 'predsim',
   'mono-forward': 'mono-forward',
+  dni: 'dni',
   mlm: 'mlm(dgl)',
   lam: 'lam(dgl)',
   man: 'man(dgl)',

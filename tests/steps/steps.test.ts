@@ -3,6 +3,7 @@ import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import type { LocalLearningMethod } from '@localgrad/core';
 import { dgl } from '@localgrad/dgl';
+import { dni } from '@localgrad/dni';
 import type { MemoryPolicy } from '@localgrad/engine';
 import { greedy } from '@localgrad/greedy';
 import { infopro } from '@localgrad/infopro';
@@ -35,6 +36,8 @@ describe('training steps on wasm', () => {
     [4, backprop(), 'recompute', 1],
     [1, backprop(), 'residuals', 4],
     [4, greedy(), 'residuals', 3],
+    [4, dni(), 'residuals', 1],
+    [4, dni({ conditional: true }), 'recompute', 2],
   ] as const)(
     'ResNet-32, K = %i: predicted and measured peak memory agree within 10 %',
     (modules, method, memory, accumulate) => {

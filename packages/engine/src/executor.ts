@@ -67,9 +67,23 @@ export function createExecutor(compiled: CompiledPlan, links: ExecutorOptions = 
       const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, links });
       // The tidy only cleans up after errors: the walk itself disposes every tensor as early as possible.
       tf.tidy(() => walkSchedule(phase.schedule, domain));
-      return { losses, terms };
+      return { losses: byModule(losses, phase), terms };
     },
   };
+}
+
+/** Losses in the order of their modules, also those of heads that learn from later modules. */
+function byModule(losses: ReadonlyMap<string, tf.Scalar>, { taught, heads }: CompiledPhase): Map<string, tf.Scalar> {
+  if (taught.size === 0) return new Map(losses);
+  const groups = [...heads].sort(([a], [b]) => a - b).flatMap(([, group]) => group);
+  return new Map(
+    groups.flatMap(({ objectives }) =>
+      objectives.flatMap(({ id }) => {
+        const loss = losses.get(id);
+        return loss === undefined ? [] : [[id, loss] as const];
+      }),
+    ),
+  );
 }
 
 interface StepSetting {

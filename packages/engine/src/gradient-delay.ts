@@ -69,9 +69,10 @@ export function delayGradients(
     throw new LocalgradError('invalid-option', `plan: ${problem}`, details);
   }
   const late = [...new Set(cuts ?? crossed)].sort((a, b) => a - b);
+  const isTaught = phases.some(({ taught }) => taught.size > 0);
+  if (steps > 0 && isTaught) reject(plan, 'its heads learn from those of the same step');
   if (steps === 0 || late.length === 0) return undefined;
   if (phases.length > 1) reject(plan, 'its plan has phases');
-  if (phase.taught.size > 0) reject(plan, 'its heads learn from gradients of the same step');
   if (phase.shared.size > 0) reject(plan, `several heads or modules share '${[...phase.shared.keys()][0]?.name}'`);
   return { steps, cuts: late, segments: segmentsOf(phase, new Set(late), setting) };
 }

@@ -270,7 +270,7 @@ describe('plans with synthetic gradients', () => {
     [
       'with late gradients',
       { losses: [{ span: [0, 0], synthesizes: true }, { span: [1, 2] }], gradientDelay: { steps: 1 } },
-      /cannot be delayed, because its heads learn from gradients of the same step/,
+      /cannot be delayed, because its heads learn from those of the same step/,
     ],
   ])('are rejected %s', (_, setting, message) => {
     expect(() => compile(setting)).toThrow(message);

@@ -25,6 +25,7 @@ describe('a pipeline of worker threads trains the same bits as one thread, and r
     ['infopro', 3],
     ['predsim', '0 1-3'],
     ['mono-forward', '0-2 3'],
+    ['dni(kernelSize: 3)', '0 1-2 3'],
     ['auglocal', 2],
     ['hpff', '0-1 2-3'],
     ['lam(dgl, emaBlocks: none)', 4],

@@ -1,4 +1,4 @@
-import { type BlockReference, formatReference } from '@localgrad/core';
+import { type BlockReference, formatReference, outputGradientTarget } from '@localgrad/core';
 import type { ModuleDescription, ObjectiveDescription } from '@localgrad/engine';
 import type { Explanation, Relation } from '@localgrad/runs';
 import { formatBytes } from '@localgrad/train';
@@ -20,6 +20,7 @@ export function explanationText(explanation: Explanation): string {
     'Losses: each reads the output of the last module of its span, and trains its head and the whole span.',
     lossTable(explanation),
     ...termLines(explanation.objectives),
+    ...synthesisLines(explanation.objectives),
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
     ...budgetLines(explanation),
@@ -81,6 +82,17 @@ function blockRange(references: readonly BlockReference[]): string {
   const names = references.map((reference) => (reference[0] === 0 ? 'stem' : formatReference(reference)));
   if (names.length <= 2) return names.join(' ');
   return `${names[0]} … ${names.at(-1)}, ${names.length} blocks`;
+}
+
+/** What trains modules whose heads predict gradients. */
+function synthesisLines(objectives: readonly ObjectiveDescription[]): string[] {
+  const ids = objectives.flatMap(({ id, reads }) => (reads.includes(outputGradientTarget) ? [id] : []));
+  if (ids.length === 0) return [];
+  return [
+    '',
+    `Synthetic gradients: ${ids.join(', ')}. The head predicts the gradient that trains these modules, and learns from the one that the`,
+    'next module computes; the loss is the squared distance between the two.',
+  ];
 }
 
 /** Losses with the same sum share a row. */

@@ -50,8 +50,9 @@ const methods = [
   'lean-mlaan(greedy)',
   'auglocal',
   'mlm(greedy, window: 2, within: stage)',
+  'dni(kernelSize: 3)',
 ];
-const inexact = ['lean-mlaan(greedy)', 'auglocal', 'mlm(greedy, window: 2, within: stage)'];
+const inexact = ['dni(kernelSize: 3)', 'lean-mlaan(greedy)', 'auglocal', 'mlm(greedy, window: 2, within: stage)'];
 
 describe('chooseWithinBudget', () => {
   it.each([...methods.map((method) => [method, 1] as const), ['mlm(greedy)', 3], ['backprop', 2]] as const)(
