@@ -71,7 +71,7 @@ export async function createPipelineContestant(
   const inputs = random.images;
   const targets = randomTargets(random, { reads: compiled.reads, classes });
   const divided = await runPipeline(config, {
-    ...{ compiled, images, names: {}, signal },
+    ...{ compiled, optimizer, images, names: {}, signal },
     withBatch: (use) => use({ images: inputs, targets }),
   });
   if (divided === undefined) throw new LocalgradError('invalid-option', 'A pipeline needs at least two workers.');

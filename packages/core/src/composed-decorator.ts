@@ -8,6 +8,8 @@ export interface DecoratorName {
   readonly decorator: string;
   /** The decorated method, in errors of its plan. */
   readonly method: string;
+  /** Options that users can set, for advice in errors; absent: all. */
+  readonly options?: readonly string[];
 }
 
 /** A decorator that consists of other decorators. */

@@ -141,14 +141,17 @@ function allowedCuts(groups: readonly Span[]): string {
   return `cuts before ${cuts.join(', ')}, e.g. '${groups.map(rangeText).join(' ')}'`;
 }
 
-/** An optimizer that needs all gradients at once belongs to one worker. @throws LocalgradError `invalid-option` */
-export function checkOptimizer({ needsWholeStep }: Optimizer, workers: number): void {
+/**
+ * Checks that workers can update their modules with an optimizer, which needs no plan: call it before the modules are timed.
+ *
+ * @param workers number of workers
+ * @throws LocalgradError `invalid-option` for several workers and an optimizer with `needsWholeStep`
+ */
+export function checkOptimizer({ needsWholeStep }: Pick<Optimizer, 'needsWholeStep'>, workers: number): void {
   if (needsWholeStep !== true || workers === 1) return;
-  throw new LocalgradError(
-    'invalid-option',
-    `pipeline: the optimizer needs the gradients of all modules in one call, so ${workers} workers cannot update theirs alone; allowed: 1 worker.`,
-    { workers },
-  );
+  const problem = `the optimizer needs the gradients of all modules in one call, so ${workers} workers cannot update theirs alone; allowed: 1 worker.`;
+  const details = { where: 'pipeline', option: 'workers', problem, workers };
+  throw new LocalgradError('invalid-option', `pipeline: ${problem}`, details);
 }
 
 function checkHooks({ plan }: CompiledPlan): void {

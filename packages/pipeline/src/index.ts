@@ -8,7 +8,14 @@ export type { WorkerTurn } from './asynchronous/turn.js';
 export type { Receiver, Sender } from './channel.js';
 export { type Crossing, crossingsOf, type FollowedWeight } from './crossings.js';
 export { describeParts, type PartDescription } from './describe.js';
-export { balancedPlacement, checkDivisible, groupsToDivide, indivisibleGroups, moduleWork } from './divide.js';
+export {
+  balancedPlacement,
+  checkDivisible,
+  checkOptimizer,
+  groupsToDivide,
+  indivisibleGroups,
+  moduleWork,
+} from './divide.js';
 export type { LinkLimits } from './machines/connection.js';
 export { MachineGroup, type MachineGroupOptions } from './machines/group.js';
 export { type Address, addressText, type Facts } from './machines/hello.js';

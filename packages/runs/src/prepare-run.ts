@@ -91,7 +91,7 @@ export async function prepareRun(
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
     const divided =
       workers === undefined
-        ? await runPipeline(config, { compiled, images: data.train, names, machines, withBatch, signal })
+        ? await runPipeline(config, { compiled, optimizer, images: data.train, names, machines, withBatch, signal })
         : undefined;
     const pipeline = workers ?? divided?.pipeline;
     if (divided !== undefined && divided.chosen.basis !== 'given') notices.push(placementText(divided.chosen));

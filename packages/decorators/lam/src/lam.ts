@@ -41,7 +41,7 @@ export function lam(
     specVersion: 'v1',
     name,
     config: { decorator: 'lam', of: of.config, ...(structuredClone(options) as JsonObject) },
-    plan: (network) => rewrite(name, of.plan(network), network, settings),
+    plan: (network) => rewrite(used, of.plan(network), network, settings),
   };
 }
 
@@ -51,8 +51,9 @@ export function withLam(options: LamOptions = {}): MethodDecorator {
   return (method) => lam(method, options);
 }
 
-function rewrite(method: string, plan: TrainingPlan, network: Network, settings: LamSettings): TrainingPlan {
-  const chosen = new Set(chooseObjectives(method, plan, network, settings));
+function rewrite(used: DecoratorName, plan: TrainingPlan, network: Network, settings: LamSettings): TrainingPlan {
+  const { method } = used;
+  const chosen = new Set(chooseObjectives(used, plan, network, settings));
   const lastChained = Math.max(...[...chosen].map(({ span }) => span[1]));
   if (typeof settings.leap !== 'string') checkLeapLists(network, settings.leap, settings.decorator);
   const heads = new Map<string, HeadReference>();
@@ -83,7 +84,7 @@ function rewrite(method: string, plan: TrainingPlan, network: Network, settings:
  * @throws LocalgradError `invalid-option` when the target selects none
  */
 function chooseObjectives(
-  method: string,
+  { method, options }: DecoratorName,
   plan: TrainingPlan,
   { modules }: Network,
   { on }: LamSettings,
@@ -104,9 +105,10 @@ function chooseObjectives(
   // A head whose chain already leads to the network's last block cannot have a second chain.
   const free = candidates.filter(({ head }) => (head.factory?.borrows ?? []).length === 0);
   if (candidates.length > 0 && free.length === 0) {
+    const others = options?.includes('on') === false ? '' : ", or select other heads with option 'on'";
     throw new LocalgradError(
       'invalid-option',
-      `${method}: every head that would get a leap chain already uses blocks of the network (${describeBorrowers(candidates)}). Remove one of the two, or select other heads with option 'on'.`,
+      `${method}: every head that would get a leap chain already uses blocks of the network (${describeBorrowers(candidates)}). Remove one of the two${others}.`,
       { on: target, method, objectives: candidates.map(({ id }) => id) },
     );
   }

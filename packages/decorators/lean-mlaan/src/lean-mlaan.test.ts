@@ -72,6 +72,13 @@ describe('leanMlaan', () => {
     expect(objectives[0]?.shares).toEqual({ key: 'leap0', scale: 'mean' });
   });
 
+  it('does not advise an option of lam that it does not have, where heads already have chains', () => {
+    const { scope: _, ...network } = networkOf([2, 1, 1, 2, 2, 2]);
+    expect(() => leanMlaan(leanMlaan(host)).plan(network)).toThrow(
+      /^lean-mlaan\(lean-mlaan\(dgl\)\): every head .*Remove one of the two\.$/,
+    );
+  });
+
   it.each<[object, RegExp]>([
     [{ finalWindow: 0 }, /finalWindow.*free, integers ≥ 1/],
     [{ insideWeight: -1 }, /insideWeight.*finite numbers ≥ 0/],

@@ -52,7 +52,7 @@ export function leanMlaan(of: LocalLearningMethod, options: LeanMlaanOptions = {
       ...of,
       plan: (network) => withFinalWindow(of.plan(network), network, settings),
     };
-    return lam(windowed, chains, name);
+    return lam(windowed, chains, { ...name, options: leanMlaanOptionNames });
   });
 }
 

@@ -62,7 +62,9 @@ describe('mlaan', () => {
   });
 
   it('names itself, and not lam, where heads already have chains', () => {
-    expect(() => mlaan(lam(greedy())).plan(network)).toThrow(/^mlaan\(lam\(greedy\)\): /);
+    expect(() => mlaan(lam(greedy())).plan(network)).toThrow(
+      /^mlaan\(lam\(greedy\)\): .*select other heads with option 'on'\.$/,
+    );
   });
 
   it('has a config with the passed options, and a decorator form', () => {
@@ -71,10 +73,21 @@ describe('mlaan', () => {
     expect(withMlaan(options)(greedy()).config).toEqual(mlaan(greedy(), options).config);
   });
 
+  it('prunes windows of the published code if they may be cut', () => {
+    const options = { prune: true, variant: 'officialCode', incompleteWindows: 'cut' } as const;
+    expect(mlaan(greedy(), options).plan(network).objectives.length).toBeGreaterThan(0);
+  });
+
   it.each<[object, RegExp]>([
     [{ variant: 'paper' }, /clean, officialCode/],
     [{ window: 0 }, /^mlaan: option 'window' is 0/],
     [{ momentum: 2 }, /^mlaan: option 'momentum' is 2/],
+    [{ prune: true, incompleteWindows: 'skip' }, /^mlaan: options 'prune' and incompleteWindows: 'skip' together/],
+    // The variant skips incomplete windows, an option that was not passed.
+    [
+      { prune: true, variant: 'officialCode' },
+      /^mlaan: options 'prune' and variant: 'officialCode', .*add incompleteWindows: 'cut'/,
+    ],
     [{ cascade: 2 }, /option of mlaan.*cascadeWeight/s],
   ])('rejects options %j', (options, message) => {
     expect(() => mlaan(greedy(), options as MlaanOptions)).toThrow(message);

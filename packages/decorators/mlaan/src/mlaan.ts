@@ -1,5 +1,6 @@
 import {
   composedDecorator,
+  LocalgradError,
   type LocalLearningMethod,
   type MethodDecorator,
   rejectUnknownKeys,
@@ -42,6 +43,13 @@ export function mlaan(of: LocalLearningMethod, options: MlaanOptions = {}): Loca
   rejectUnknownKeys('mlaan', options, ['variant', ...mlmOptionNames, ...lamOptionNames]);
   const { variant = 'clean', ...given } = options;
   requireOption(['clean', 'officialCode'].includes(variant), 'mlaan', 'variant', variant, 'clean, officialCode');
+  if (variant === 'officialCode' && given.prune === true && given.incompleteWindows === undefined) {
+    throw new LocalgradError(
+      'invalid-option',
+      "mlaan: options 'prune' and variant: 'officialCode', which skips incomplete windows, together would leave modules near the input without any loss; add incompleteWindows: 'cut', or remove one of the two.",
+      { prune: true, variant },
+    );
+  }
   const settings: MlaanOptions = { ...defaults, ...(variant === 'officialCode' ? officialCode : {}), ...given };
   const { mlmOptions, lamOptions } = split(settings);
   return composedDecorator({ decorator: 'mlaan', of, options }, (name) =>

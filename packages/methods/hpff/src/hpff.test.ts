@@ -76,10 +76,16 @@ describe('hpff', () => {
   });
 
   it.each<[object, RegExp]>([
-    [{ patches: 0 }, /patches.*integers ≥ 1/],
+    [{ patches: 0 }, /^hpff: option 'patches' is 0; allowed: integers ≥ 1/],
+    [{ patchReduction: 'max' }, /^hpff: option 'patchReduction'/],
+    [{ reconstruct: 'labels' }, /^hpff: option 'reconstruct'/],
+    [{ decoder: 'large' }, /^hpff: option 'decoder'/],
+    [{ decoder: 'imagenet', reconstruct: 'input' }, /^hpff: decoder 'imagenet' reconstructs images/],
+    [{ ixx1: -1 }, /^hpff: option 'ixx1'/],
+    [{ ixy2: -1 }, /^hpff: option 'ixy2'/],
     [{ window: 0 }, /^hpff: option 'window' is 0/],
     [{ cascadeWeight: -1 }, /^hpff: .*cascadeWeight/],
-    [{ head: 'dgl-cnn' }, /2c2f/],
+    [{ head: 'dgl-cnn' }, /^hpff: option 'head' is 'dgl-cnn'; allowed: .*2c2f/],
     [{ loss: 'contrast' }, /option of hpff 'loss'/],
   ])('rejects %j', (options, message) => {
     expect(() => hpff(options)).toThrow(message);

@@ -36,7 +36,7 @@ export function hpff(options: HpffOptions = {}): LocalLearningMethod {
   const settings = { ...defaults, ...options };
   const windowOptions = { ...pick(options, mlmNames), incompleteWindows: 'skip', finalLoss: 'both' } as const;
   const windows = mlm(dgl(pick(settings, headNames)), windowOptions, { decorator: 'hpff', method: 'hpff' });
-  const reconstruction = infopro(pick(settings, [...headNames, ...infoProNames]));
+  const reconstruction = infopro(pick(settings, [...headNames, ...infoProNames]), 'hpff');
   return {
     specVersion: 'v1',
     name: 'hpff',

@@ -95,10 +95,11 @@ export const infoProOptionNames: readonly string[] = [
  *
  * Requires batches with images in [0, 1] as targets, unless `reconstruct` is `input`.
  *
+ * @param used name for errors, where another method uses this one
  * @throws LocalgradError `unknown-name`, `invalid-option`
  */
-export function infopro(options: InfoProOptions = {}): LocalLearningMethod {
-  const classifier = readOptions(options);
+export function infopro(options: InfoProOptions = {}, used = 'infopro'): LocalLearningMethod {
+  const classifier = readOptions(options, used);
   return {
     specVersion: 'v1',
     name: 'infopro',
@@ -115,8 +116,8 @@ export function infopro(options: InfoProOptions = {}): LocalLearningMethod {
   };
 }
 
-function readOptions(options: InfoProOptions): NamedHeadFactory {
-  rejectUnknownKeys('infopro', options, infoProOptionNames);
+function readOptions(options: InfoProOptions, used: string): NamedHeadFactory {
+  rejectUnknownKeys(used, options, infoProOptionNames);
   const {
     head = '1c2f',
     loss = 'softmax',
@@ -130,41 +131,41 @@ function readOptions(options: InfoProOptions): NamedHeadFactory {
     reconstruct = 'image',
     decoder = 'small',
   } = options;
-  requireOption(Number.isInteger(patches) && patches >= 1, 'infopro', 'patches', patches, 'integers ≥ 1');
+  requireOption(Number.isInteger(patches) && patches >= 1, used, 'patches', patches, 'integers ≥ 1');
   const isReduction = ['sum', 'mean'].includes(patchReduction);
-  requireOption(isReduction, 'infopro', 'patchReduction', patchReduction, 'sum, mean');
+  requireOption(isReduction, used, 'patchReduction', patchReduction, 'sum, mean');
   const isReconstruction = ['image', 'input'].includes(reconstruct);
-  requireOption(isReconstruction, 'infopro', 'reconstruct', reconstruct, 'image, input');
+  requireOption(isReconstruction, used, 'reconstruct', reconstruct, 'image, input');
   const decoders = Object.keys(imageDecoders);
-  requireOption(decoders.includes(decoder), 'infopro', 'decoder', decoder, decoders.join(', '));
+  requireOption(decoders.includes(decoder), used, 'decoder', decoder, decoders.join(', '));
   if (decoder !== 'small' && reconstruct === 'input') {
     throw new LocalgradError(
       'invalid-option',
-      `infopro: decoder '${decoder}' reconstructs images; with reconstruct 'input' use decoder 'small'.`,
+      `${used}: decoder '${decoder}' reconstructs images; with reconstruct 'input' use decoder 'small'.`,
       { decoder, reconstruct },
     );
   }
-  requireOption(['softmax', 'contrast'].includes(loss), 'infopro', 'loss', loss, 'softmax, contrast');
+  requireOption(['softmax', 'contrast'].includes(loss), used, 'loss', loss, 'softmax, contrast');
   const isIndex = ['module', 'stage', 'nextStage'].includes(lambdaIndex);
-  requireOption(isIndex, 'infopro', 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
+  requireOption(isIndex, used, 'lambdaIndex', lambdaIndex, 'module, stage, nextStage');
   const given = weightNames.filter((name) => options[name] !== undefined);
   for (const name of given) {
     const value = options[name] as number;
-    requireOption(Number.isFinite(value) && value >= 0, 'infopro', name, value, 'finite numbers ≥ 0');
+    requireOption(Number.isFinite(value) && value >= 0, used, name, value, 'finite numbers ≥ 0');
   }
   if (preset !== undefined) {
     if (!presetNames.includes(preset)) presetWeights(preset, 0);
     if (given.length > 0) {
       throw new LocalgradError(
         'invalid-option',
-        `infopro: options 'preset' and '${given[0]}' are mutually exclusive; pass one of them.`,
+        `${used}: options 'preset' and '${given[0]}' are mutually exclusive; pass one of them.`,
         { preset, given },
       );
     }
   }
   const known = headNames.filter((name) => /^\dc\df$|^infopro-/.test(name));
   if (headNames.includes(head) && !known.includes(head)) {
-    requireOption(false, 'infopro', 'head', head, known.join(', '));
+    requireOption(false, used, 'head', head, known.join(', '));
   }
   return headFactory(head, {
     ...(loss === 'contrast' ? { loss } : {}),

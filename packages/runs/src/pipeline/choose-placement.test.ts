@@ -47,7 +47,7 @@ async function chosen(input: RunConfigInput, program?: URL, signal?: AbortSignal
   try {
     const measurement = program === undefined ? undefined : { program, config, signal };
     return await choosePlacement(
-      { config, compiled, images, names: {} },
+      { config, compiled, optimizer: {}, images, names: {} },
       measurement === undefined ? undefined : { ...measurement, withBatch: (use) => use(batch) },
     );
   } finally {
@@ -153,7 +153,7 @@ it('explain uses times that were measured before, and says what it divides by', 
 it('keeps the times of plans with other groups of modules apart', async () => {
   const config = resolveConfig({ backbone: 'tiny', modules: 4, method: 'dgl', workers: 2 });
   const { compiled, dispose } = await buildPlan(config, images);
-  const run = { config, compiled, images, names: {} };
+  const run = { config, compiled, optimizer: {}, images, names: {} };
   const store = (groups: readonly (readonly [number, number])[]) => keptGroupTimes(run, groups);
   await (await store([[0, 3]])).write([1]);
   const halves = [

@@ -1,7 +1,8 @@
-import { at, LocalgradError, type Span } from '@localgrad/core';
+import { at, LocalgradError, type Optimizer, type Span } from '@localgrad/core';
 import type { Batch, CompiledPlan } from '@localgrad/engine';
 import {
   balancedPlacement,
+  checkOptimizer,
   groupsToDivide,
   type MeasureOptions,
   measureGroups,
@@ -38,6 +39,7 @@ export interface ChosenPlacement {
 export interface DividedRun {
   readonly config: PlanConfig & TimingConfig & { readonly workers: number; readonly placement?: string | undefined };
   readonly compiled: CompiledPlan;
+  readonly optimizer: Pick<Optimizer, 'needsWholeStep'>;
   readonly images: PlanImages;
   readonly names: NameOptions;
 }
@@ -56,11 +58,14 @@ export interface PlacementMeasurement extends Pick<MeasureOptions, 'program' | '
  * @throws LocalgradError `invalid-option`
  */
 export async function choosePlacement(run: DividedRun, measurement?: PlacementMeasurement): Promise<ChosenPlacement> {
-  const { config, compiled } = run;
+  const { config, compiled, optimizer } = run;
   const { workers, placement: given } = config;
   if (given !== undefined) {
-    return { placement: parsePlacement(given, compiled.network.modules.length), basis: 'given' };
+    const placement = parsePlacement(given, compiled.network.modules.length);
+    checkOptimizer(optimizer, placement.length);
+    return { placement, basis: 'given' };
   }
+  checkOptimizer(optimizer, workers);
   const groups = groupsToDivide(compiled, workers);
   if (groups.length === workers) return { placement: balancedPlacement(compiled, workers), basis: 'only' };
   const times = await timesOf(run, groups, measurement);

@@ -1,5 +1,12 @@
 import { bytesOf, LocalgradError, type Optimizer, type Shape3, type Span } from '@localgrad/core';
-import { asynchronousPlacement, type Crossing, checkDivisible, crossingsOf, describeParts } from '@localgrad/pipeline';
+import {
+  asynchronousPlacement,
+  type Crossing,
+  checkDivisible,
+  checkOptimizer,
+  crossingsOf,
+  describeParts,
+} from '@localgrad/pipeline';
 import { type ChosenPlacement, choosePlacement, type DividedRun, type PlacementBasis } from './choose-placement.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { isPipelined } from './is-pipelined.js';
@@ -97,6 +104,7 @@ async function divide(run: DividedRun, isAsynchronous: boolean): Promise<ChosenP
   try {
     if (isAsynchronous) {
       const groups = asynchronousPlacement(run.compiled, placement ?? workers);
+      checkOptimizer(run.optimizer, groups.length);
       return { placement: groups, basis: placement === undefined ? 'work' : 'given' };
     }
     const chosen = await choosePlacement(run);

@@ -1,4 +1,5 @@
 import { standardCatalog } from '@localgrad/catalog';
+import { sgd } from '@localgrad/nn/optimizers';
 import { formatPlacement } from '@localgrad/pipeline';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -7,6 +8,7 @@ import { resolveConfig } from '../config/resolve-config.js';
 import type { RunConfigInput } from '../config/run-config.js';
 import { explain } from '../explain.js';
 import { configIdOf } from '../identity/config-identity.js';
+import { explainPipeline } from './explain-pipeline.js';
 import { withoutValues } from './part-config.js';
 import { onMachines } from './run-machines.js';
 import { checkWorkerBackend, mainThreadsOf, runAsynchronousPipeline, runPipeline } from './run-pipeline.js';
@@ -27,7 +29,7 @@ async function pipelineOf(input: RunConfigInput, names = {}) {
   const config = resolveConfig({ ...base, ...input });
   const plan = await buildPlan(config, images);
   try {
-    return await runPipeline(config, { compiled: plan.compiled, images, names, withBatch: noBatch });
+    return await runPipeline(config, { compiled: plan.compiled, optimizer: {}, images, names, withBatch: noBatch });
   } finally {
     plan.dispose();
   }
@@ -70,7 +72,7 @@ describe('runPipeline', () => {
     const config = resolveConfig({ ...base, ...input });
     const { compiled, dispose } = await buildPlan(config, images);
     const hooked = { ...compiled, plan: { ...compiled.plan, hooks: [{ name: 'clip', afterStep: () => {} }] } };
-    const started = runPipeline(config, { compiled: hooked, images, names: {}, withBatch: noBatch });
+    const started = runPipeline(config, { compiled: hooked, optimizer: {}, images, names: {}, withBatch: noBatch });
     await expect(started).rejects.toThrow(
       expect.objectContaining({
         message: expect.stringMatching(/: hook 'clip' of 'dgl'/),
@@ -79,6 +81,44 @@ describe('runPipeline', () => {
     );
     dispose();
   });
+
+  it.each<[RunConfigInput, string]>([
+    [{ workers: 4 }, 'workers'],
+    // Two groups of four modules would be timed.
+    [{ workers: 2 }, 'workers'],
+    [{ placement: '0 1-3' }, 'placement'],
+  ])('rejects optimizers that need a whole step, before anything is timed: %j', async (input, key) => {
+    const config = resolveConfig({ ...base, ...input });
+    const { compiled, dispose } = await buildPlan(config, images);
+    const withBatch = vi.fn(noBatch);
+    const started = runPipeline(config, {
+      compiled,
+      optimizer: { needsWholeStep: true },
+      images,
+      names: {},
+      withBatch,
+    });
+    await expect(started).rejects.toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/: the optimizer needs the gradients of all modules in one call/),
+        details: expect.objectContaining({ key }),
+      }),
+    );
+    expect(withBatch).not.toHaveBeenCalled();
+    dispose();
+  });
+
+  it.each([{ workers: 2 }, { workers: 2, asynchronous: 'buffer: 2' }])(
+    'explains that such optimizers cannot be divided: %j',
+    async (input) => {
+      const config = resolveConfig({ ...base, ...input });
+      const { compiled, dispose } = await buildPlan(config, images);
+      const optimizer = { ...sgd({ learningRate: 0.1 }), needsWholeStep: true };
+      const explained = await explainPipeline({ config, compiled, optimizer, images, names: {} });
+      expect(explained?.problem).toMatch(/the optimizer needs the gradients of all modules in one call/);
+      dispose();
+    },
+  );
 
   it('rejects catalogs that worker threads cannot receive', async () => {
     await expect(pipelineOf({ workers: 2 }, { catalog: standardCatalog.with({}) })).rejects.toThrow(

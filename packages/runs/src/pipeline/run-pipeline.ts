@@ -1,6 +1,6 @@
 import type { AsynchronousOptions } from '@localgrad/asynchronous';
 import { standardCatalog } from '@localgrad/catalog';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, type Optimizer } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import {
   type AsynchronousPipeline,
@@ -31,6 +31,7 @@ export interface RunPipeline {
 /** What the pipeline of a run needs besides its config. */
 export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatch' | 'signal'> {
   readonly compiled: CompiledPlan;
+  readonly optimizer: Pick<Optimizer, 'needsWholeStep'>;
   readonly images: PlanImages;
   readonly names: NameOptions;
   /** The machines of all workers but the first; absent: all workers are threads. */
@@ -45,11 +46,12 @@ export interface RunPipelineOptions extends Pick<PlacementMeasurement, 'withBatc
  */
 export async function runPipeline(config: RunConfig, options: RunPipelineOptions): Promise<RunPipeline | undefined> {
   if (!isPipelined(config)) return undefined;
-  const { compiled, images, names, machines, withBatch, signal } = options;
+  const { compiled, optimizer, images, names, machines, withBatch, signal } = options;
   const worker = workerOptions(config, images, names);
   return inTermsOfPlacement(() =>
     inTermsOfKeys(config, async () => {
-      const chosen = await choosePlacement({ config, compiled, images, names }, { ...worker, withBatch, signal });
+      const run = { config, compiled, optimizer, images, names };
+      const chosen = await choosePlacement(run, { ...worker, withBatch, signal });
       const { placement } = chosen;
       const others = machines === undefined ? {} : { machines };
       return { chosen, pipeline: createPipeline({ compiled, placement, ...worker, ...others }) };
