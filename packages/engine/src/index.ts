@@ -26,7 +26,7 @@ export { partOf } from './part.js';
 export { createPartStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
 export type { PeakPrediction, PredictionOptions } from './prediction.js';
-export { compileSchedule, type Instruction, type MemoryPolicy } from './schedule.js';
+export { compileSchedule, type Instruction, type MemoryPolicy, type ScheduleOptions } from './schedule.js';
 export type { SharedWeight, SharedWeights } from './shared-weights.js';
 export type { Batch, Executor, StepMemory, StepOptions, StepResult } from './step.js';
 export { type HeadLoad, predictBytes, type StepBytes, type StepLoad } from './step-bytes.js';
